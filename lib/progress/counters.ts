@@ -1,25 +1,42 @@
 /**
- * Counts rows, attempts, tokens and latencies for snapshots and the summary, and teachers by state.
+ * What a run counts: rows, attempts, tokens, latencies, failed attempts by cause, and teachers by
+ * state.
  *
  * @module
  */
 
 import { createHistogram } from "node:perf_hooks";
-import type { RowFigures } from "../row.ts";
+import { cut, LONG_ID, printable } from "../printable.ts";
+import type { Failure, RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import type { Summary } from "./events.ts";
-import type { FailedAttempt } from "./error_groups.ts";
-import type { Percentiles, TeacherStatus } from "./snapshot.ts";
+import type { ErrorGroup, FailureAction, Percentiles, TeacherStatus } from "./events.ts";
 
-/** The counters of a run. Adding costs a few increments and no allocation. */
+/** An attempt that failed, or whose answer was not kept. */
+export interface FailedAttempt {
+  readonly uid: string;
+  readonly failure: Failure;
+  readonly action: FailureAction;
+  /** By a rate limit or overload. */
+  readonly isThrottled: boolean;
+  /** The answer, if it was paid for but not kept. */
+  readonly completion?: Completion;
+}
+
+/** A row that was counted as `failed` and is sent again, because its teacher turned out to be the
+ * cause. */
+export interface ReleasedRow {
+  readonly failure: Failure;
+  /** The action to count instead of `failed`. */
+  readonly action: FailureAction;
+}
+
+/** Adding to a counter costs a few increments and no allocation. */
 export class Counters {
   /** Attempts started. Those that neither succeeded nor failed are in flight or were aborted. */
   attempts = 0;
-  /** Attempts whose answer was kept. */
   succeededAttempts = 0;
   /** Attempts that failed, or whose answer was rejected. */
   failedAttempts = 0;
-  /** Failed attempts that the teacher throttled. */
   throttledAttempts = 0;
   /** Rows whose result is on disk. */
   succeeded = 0;
@@ -27,11 +44,9 @@ export class Counters {
   failed = 0;
   /** Attempts beyond the first, of finished rows. */
   retries = 0;
-  /** Prompt tokens paid for, those of failed attempts included. */
   promptTokens = 0;
-  /** Completion tokens paid for, those of failed attempts included. */
+  /** Paid for, those of failed attempts included, like `promptTokens`. */
   completionTokens = 0;
-  /** Latency of the last attempt of rows that succeeded. */
   readonly latency = new DurationHistogram();
   /** Completion tokens of answers that were not kept, by failure type. */
   readonly #wasted = new Map<string, number>();
@@ -41,40 +56,21 @@ export class Counters {
     return this.succeeded + this.failed;
   }
 
-  /** Completion tokens of answers that were not kept. */
   get wastedCompletionTokens(): number {
     let sum = 0;
     for (const tokens of this.#wasted.values()) sum += tokens;
     return sum;
   }
 
-  /** Completion tokens of answers that were not kept, by failure type. Types without any are
-   * absent. */
   wastedByReason(): Record<string, number> {
     return Object.fromEntries(this.#wasted);
   }
 
-  /** The attempts by how they ended, as the summary names them. */
-  attemptCounts(): Pick<
-    Summary,
-    "attempts" | "succeeded_attempts" | "failed_attempts" | "unknown_attempts"
-  > {
-    const { attempts, succeededAttempts, failedAttempts } = this;
-    return {
-      attempts,
-      succeeded_attempts: succeededAttempts,
-      failed_attempts: failedAttempts,
-      unknown_attempts: attempts - succeededAttempts - failedAttempts,
-    };
-  }
-
-  /** Counts an attempt whose answer was kept. */
   addAnswer(completion: Completion): void {
     this.succeededAttempts++;
     this.#addTokens(completion);
   }
 
-  /** Counts a failed attempt, and the tokens of its answer if it has one. */
   addFailedAttempt({ failure, isThrottled, completion }: FailedAttempt): void {
     this.failedAttempts++;
     if (isThrottled) this.throttledAttempts++;
@@ -84,7 +80,6 @@ export class Counters {
     if (wasted > 0) this.#wasted.set(failure.type, (this.#wasted.get(failure.type) ?? 0) + wasted);
   }
 
-  /** Counts a row whose line is on disk. */
   addRow({ attempts, failure, latencyMs }: RowFigures): void {
     if (attempts > 1) this.retries += attempts - 1;
     if (failure === undefined) {
@@ -105,17 +100,12 @@ export class Counters {
 /** The histogram takes whole numbers from 1, so it counts in tenths of a millisecond. */
 const UNITS_PER_MS = 10;
 
-/** A day. Longer durations count as a day. */
+/** Longer durations count as a day. */
 const MAX_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
 
-/**
- * A distribution of durations: an HDR histogram (`node:perf_hooks`, native in Deno) of constant
- * size, about 200 KB.
- *
- * Durations are rounded to 0.1 ms, to at least 0.1 ms, and above 200 ms to three digits.
- * Percentiles and the maximum are upper ends of buckets: never below the rounded duration, and at
- * most 0.1 % above it. Negative durations and NaN count as 0.1 ms.
- */
+/** An HDR histogram (`node:perf_hooks`, native in Deno) of constant size, about 200 KB. Rounds to
+ * 0.1 ms, and above 200 ms to three digits. Percentiles and the maximum are upper ends of buckets:
+ * at most 0.1 % too high. Negative durations and NaN count as 0.1 ms. */
 export class DurationHistogram {
   readonly #histogram = createHistogram({ lowest: 1, highest: MAX_UNITS, figures: 3 });
 
@@ -124,23 +114,18 @@ export class DurationHistogram {
     this.#histogram.record(units >= 1 ? Math.min(units, MAX_UNITS) : 1);
   }
 
-  /** Percentiles in milliseconds; all 0 until something is recorded. */
   percentiles(): Percentiles {
     const histogram = this.#histogram;
     if (histogram.count === 0) return { p50: 0, p90: 0, p99: 0, max: 0 };
-    return {
-      p50: histogram.percentile(50) / UNITS_PER_MS,
-      p90: histogram.percentile(90) / UNITS_PER_MS,
-      p99: histogram.percentile(99) / UNITS_PER_MS,
-      max: histogram.max / UNITS_PER_MS,
-    };
+    const [p50, p90, p99] = [50, 90, 99].map((p) => histogram.percentile(p) / UNITS_PER_MS);
+    return { p50, p90, p99, max: histogram.max / UNITS_PER_MS };
   }
 }
 
 /** The number of teachers in each state except `left`. */
 export type TeacherStates = Partial<Record<TeacherStatus["state"], number>>;
 
-/** How urgently a user must see teachers in each state; 0 is the most urgent. */
+/** 0 is the most urgent. */
 const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
   halted: 0,
   down: 0,
@@ -150,7 +135,7 @@ const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
   left: 4,
 };
 
-/** Counts teachers by state, except those that have left. */
+/** Teachers that have left are not counted. */
 export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherStates {
   const counts: TeacherStates = {};
   for (const { state } of teachers) {
@@ -159,14 +144,138 @@ export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherS
   return counts;
 }
 
-/**
- * Returns the indexes of at most `max` teachers that have not left, in ascending order. If there
- * are more, the least urgent are left out: those that are up before all others.
- */
+/** The indexes of at most `max` teachers that have not left, in ascending order. Those that are up
+ * are left out first. */
 export function mostUrgentTeachers(teachers: readonly TeacherStatus[], max: number): number[] {
   const present = [...teachers.keys()].filter((i) => teachers[i].state !== "left");
   if (present.length <= max) return present;
   const urgencyOf = (i: number) => URGENCY[teachers[i].state];
   return present.toSorted((a, b) => urgencyOf(a) - urgencyOf(b)).slice(0, max)
     .toSorted((a, b) => a - b);
+}
+
+/** How many causes are counted separately; all others are counted together, as "other". */
+const MAX_GROUPS = 50;
+
+const MAX_MESSAGE_CHARS = 200;
+
+const MAX_UIDS = 3;
+
+const MAX_UID_CHARS = 100;
+
+/** In UTF-16 units: some teachers answer with whole HTML pages. */
+const MAX_RAW_CHARS = 1000;
+
+/** Times are Unix times in milliseconds. */
+interface Group extends Omit<ErrorGroup, "first_seen" | "last_seen"> {
+  readonly firstSeenMs: number;
+  lastSeenMs: number;
+}
+
+export class ErrorGroups {
+  readonly #groups = new Map<string, Group>();
+  #other: Group | undefined;
+  /** Most failures repeat the one before. */
+  #lastFailure: Failure | undefined;
+  #lastGroup: Group | undefined;
+  #list: readonly ErrorGroup[] | undefined = Object.freeze([]);
+
+  add({ uid, failure, action }: FailedAttempt, nowMs: number): void {
+    const last = this.#lastFailure;
+    const isRepeated = last !== undefined && last.message === failure.message &&
+      last.type === failure.type && last.status === failure.status;
+    const group = isRepeated ? this.#lastGroup! : this.#find(failure, nowMs);
+    group.count++;
+    group.action = action;
+    group.actions[action]++;
+    group.lastSeenMs = nowMs;
+    if (group.uids.length < MAX_UIDS) addUid(group.uids, uid);
+    this.#lastFailure = failure;
+    this.#lastGroup = group;
+    this.#list = undefined;
+  }
+
+  /** Counts `action` instead of one `failed`. */
+  release({ failure, action }: ReleasedRow, nowMs: number): void {
+    const group = this.#find(failure, nowMs);
+    if (group.actions.failed > 0) group.actions.failed--;
+    group.actions[action]++;
+    group.action = action;
+    this.#list = undefined;
+  }
+
+  /** Most frequent first, "other" last. The same frozen list until a count changes. */
+  list(): readonly ErrorGroup[] {
+    return this.#list ??= this.#build();
+  }
+
+  #find(failure: Failure, nowMs: number): Group {
+    const { type, status } = failure;
+    const key = `${type} ${status} ${normalizeMessage(failure.message)}`;
+    let group = this.#groups.get(key);
+    if (group !== undefined) return group;
+    if (this.#groups.size === MAX_GROUPS) {
+      return this.#other ??= newGroup("other", null, "other causes", nowMs);
+    }
+    group = newGroup(type, status, oneLine(failure.message), nowMs);
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  #build(): readonly ErrorGroup[] {
+    const groups = [...this.#groups.values()].sort((a, b) => b.count - a.count);
+    if (this.#other !== undefined) groups.push(this.#other);
+    return Object.freeze(
+      groups.map(({ firstSeenMs, lastSeenMs, ...group }) =>
+        Object.freeze<ErrorGroup>({
+          ...group,
+          actions: { ...group.actions },
+          uids: [...group.uids],
+          first_seen: new Date(firstSeenMs).toISOString(),
+          last_seen: new Date(lastSeenMs).toISOString(),
+        })
+      ),
+    );
+  }
+}
+
+function newGroup(type: string, status: number | null, message: string, nowMs: number): Group {
+  return {
+    type,
+    status,
+    message,
+    count: 0,
+    action: "retried",
+    actions: { retried: 0, failed: 0, halted: 0 },
+    uids: [],
+    firstSeenMs: nowMs,
+    lastSeenMs: nowMs,
+  };
+}
+
+function addUid(uids: string[], uid: string): void {
+  const shown = cut(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
+  if (!uids.includes(shown)) uids.push(shown);
+}
+
+const UUID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi;
+/** `0x1f`, or at least 8 hex digits with a decimal digit among them, so that words do not match. */
+const HEX = /\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b/gi;
+/** A quoted word that contains a digit: `"row-17"`, `'prompt_3'`. */
+const QUOTED_ID = /(["'`])(?=[^"'`\s]*\d)[^"'`\s]{1,200}\1/g;
+const NUMBER = /\d+(?:[.,:]\d+)*/g;
+
+/** Replaces what differs between equal causes: ids by `<id>`, numbers by `#`. */
+export function normalizeMessage(message: string): string {
+  const text = printable(message.slice(0, MAX_RAW_CHARS))
+    .replace(UUID, "<id>")
+    .replace(QUOTED_ID, "$1<id>$1")
+    .replace(HEX, "<id>")
+    .replace(LONG_ID, "<id>")
+    .replace(NUMBER, "#");
+  return cut(text, MAX_MESSAGE_CHARS);
+}
+
+function oneLine(message: string): string {
+  return cut(printable(message.slice(0, MAX_RAW_CHARS)), MAX_MESSAGE_CHARS);
 }

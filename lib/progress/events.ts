@@ -1,19 +1,16 @@
 /**
- * The events of a run. All listeners (terminal, JSON lines, web page) receive the same ones. Field
- * names are a wire format, hence snake_case.
+ * The events of a run, for all listeners. Field names are a wire format, hence snake_case.
  *
  * @module
  */
-
-import type { ErrorGroup, Percentiles, Snapshot, TeacherStatus } from "./snapshot.ts";
 
 /** The first event of a run, when its first row can be sent. */
 export interface RunStart {
   /** Always "run-start". */
   type: "run-start";
-  /** When the run started, in ISO 8601. */
+  /** In ISO 8601. */
   time: string;
-  /** The model that is requested, as in the run file. */
+  /** As in the run file. */
   model: string;
   /** The teacher's address without credentials. */
   teacher: string;
@@ -33,7 +30,7 @@ export interface RunStart {
 export interface Notice {
   /** Always "notice". */
   type: "notice";
-  /** When it was sent, in ISO 8601. */
+  /** In ISO 8601. */
   time: string;
   /** A `warning` requires attention. */
   level: "info" | "warning";
@@ -41,7 +38,7 @@ export interface Notice {
   message: string;
 }
 
-/** An input file and the files made from it. */
+/** An input file and its outputs. */
 export interface SummaryFile {
   /** The input file, as the user named it. */
   input: string;
@@ -63,15 +60,13 @@ export interface SummaryFile {
 export interface Summary {
   /** Always "run-end". */
   type: "run-end";
-  /**
-   * `done`: all rows finished. `interrupted`: stopped by the user. `halted`: stopped for `reason`.
-   */
+  /** `interrupted`: stopped by the user. `halted`: stopped for `reason`. */
   state: "done" | "interrupted" | "halted";
   /** Why the run was halted; null if it was not. */
   reason: string | null;
-  /** When the run started, in ISO 8601. */
+  /** In ISO 8601. */
   started: string;
-  /** When the run ended, in ISO 8601. */
+  /** In ISO 8601. */
   ended: string;
   /** Rows of all inputs, each sample counted, without bad rows and merged duplicates. */
   total: number;
@@ -103,11 +98,8 @@ export interface Summary {
   unknown_attempts: number;
   /** Failed attempts that the teacher throttled: a rate limit or overload, mostly 429, 503, 529. */
   refused_for_load: number;
-  /**
-   * Upper bound of the calls that were in flight when the previous run over this output crashed, or
-   * whose answers it could not write; 0 if it ended properly. They may have been billed, and their
-   * rows were sent again.
-   */
+  /** Calls in flight, at most, when the previous run over this output crashed or could not write
+   * them. They may have been billed, and their rows were sent again. */
   crashed_in_flight: number;
   /** Attempts beyond the first of their row. */
   retries: number;
@@ -121,9 +113,7 @@ export interface Summary {
   completion_tokens: number;
   /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
   wasted_completion_tokens: number;
-  /**
-   * `wasted_completion_tokens` by failure type (`truncated`, `rejected`, `empty`, `filtered`, …).
-   */
+  /** `wasted_completion_tokens` by failure type (`truncated`, `rejected`, `empty`, …). */
   wasted_by_reason: Record<string, number>;
   /** US dollars; null if no price is known. */
   cost_usd: number | null;
@@ -135,7 +125,7 @@ export interface Summary {
   cpu_seconds: number;
   /** The largest resident memory of this process; read once a second. */
   peak_rss_bytes: number;
-  /** Each teacher at the end of the run. Those that have left the list come last. */
+  /** Each teacher at the end. Those that have left the list come last. */
   teachers: TeacherStatus[];
   /** Causes of failed attempts, most frequent first. */
   errors: ErrorGroup[];
@@ -146,6 +136,165 @@ export interface Summary {
 /** Distinguished by `type`. */
 export type RunEvent = RunStart | Snapshot | Notice | Summary;
 
-/** Called with each event of a run. Errors that it throws are ignored; promises that it returns are
- * not awaited. */
-export type RunListener = (event: RunEvent) => void;
+/** `backing_off`: waits for a teacher or a retry. `disk_full`: waits for space. `draining`: starts
+ * no attempts, and writes what is in flight. `halted`: ended with rows left. */
+export type RunState =
+  | "preparing"
+  | "running"
+  | "backing_off"
+  | "paused"
+  | "disk_full"
+  | "draining"
+  | "done"
+  | "halted";
+
+/** Percentiles of a distribution; all 0 while nothing was measured. */
+export interface Percentiles {
+  /** The median. */
+  p50: number;
+  /** 90 % of the values are not above this. */
+  p90: number;
+  /** 99 % of the values are not above this. */
+  p99: number;
+  /** The largest value. */
+  max: number;
+}
+
+/** Failed attempts with the same cause. */
+export interface ErrorGroup {
+  /** The failure type (see `FailureType`), or "other" for all causes past the 50th. */
+  type: string;
+  /** The HTTP status; null without a response. */
+  status: number | null;
+  /** Of the first attempt, at most 200 characters. Others may differ in numbers and ids. */
+  message: string;
+  /** The number of failed attempts. */
+  count: number;
+  /** What followed the last attempt. */
+  action: FailureAction;
+  /** Attempts by what followed; the sum is `count`. */
+  actions: Record<FailureAction, number>;
+  /** The uids of up to three rows. */
+  uids: string[];
+  /** When the first attempt failed, in ISO 8601. */
+  first_seen: string;
+  /** When the last attempt failed, in ISO 8601. */
+  last_seen: string;
+}
+
+/** Another attempt (`retried`), the permanent failure of the row, or the end of the run (`halted`).
+ */
+export type FailureAction = "retried" | "failed" | "halted";
+
+/** A teacher at one moment of a run. */
+export interface TeacherStatus {
+  /** The address without credentials. */
+  address: string;
+  /** The model requested from it. */
+  model: string;
+  /** `cooling_down`: it asked for a wait. `down`: only probes are sent. `leaving`: it left the list
+   * of teachers, and finishes its calls. `left`: it has finished them. `halted`: nothing is sent.
+   */
+  state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
+  /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
+  until: string | null;
+  /** Why it is not `up`; null if it is. */
+  reason: string | null;
+  /** Its share of the load, relative to other teachers. */
+  weight: number;
+  /** Attempts sent and not answered yet. */
+  in_flight: number;
+  /** How many attempts may be in flight at it now; adaptive. */
+  limit: number;
+  /** Attempts that it answered with a completion. */
+  answered: number;
+  /** Attempts that failed. */
+  failed: number;
+  /** Completion tokens of its answers, partial ones included. */
+  completion_tokens: number;
+  /** US dollars, if prices are known. The sum over all teachers is the run's `cost_usd`. */
+  cost_usd: number;
+  /** How many teachers that left this entry sums up. @default 1 */
+  teachers?: number;
+}
+
+/** The state of a run at one moment. */
+export interface Snapshot {
+  /** Always "snapshot". */
+  type: "snapshot";
+  /** What the run is doing. */
+  state: RunState;
+  /** Rows of the input, each sample counted; null while the input is being read. */
+  total: number | null;
+  /** Rows that were answered or had failed before this run, and are not sent again. */
+  skipped: number;
+  /** Rows of this run whose result is on disk. */
+  succeeded: number;
+  /** Rows of this run whose failure is on disk. */
+  failed: number;
+  /** Attempts sent and not answered yet. */
+  in_flight: number;
+  /** Rows in the retry queue, between two attempts. */
+  waiting: number;
+  /** Attempts started, those in flight included. */
+  attempts: number;
+  /** Attempts that failed or whose answer was rejected. */
+  failed_attempts: number;
+  /** Failed attempts that the teacher throttled: a rate limit or overload, mostly 429, 503, 529. */
+  refused_for_load: number;
+  /** Maximum number of rows in flight at once. */
+  concurrency: number;
+  /** How many attempts may be in flight now, over all teachers; at most `concurrency`. */
+  limit: number;
+  /** When the next attempt is due, in ISO 8601; null unless the run waits for it. */
+  backing_off_until: string | null;
+  /** Why nothing is sent, or why the run was halted; null otherwise. */
+  reason: string | null;
+  /** When a row last became durable on disk, in ISO 8601; null before the first. */
+  last_durable: string | null;
+  /** Those that have left come last: at most 100 on their own, all earlier ones in one entry. */
+  teachers: TeacherStatus[];
+  /** Rows finished per second over the last 30 s, failed ones included. */
+  rate_per_s: number;
+  /** Completion tokens per second over the last 30 s. */
+  tokens_per_s: number;
+  /** Seconds until the end; null while unknown. */
+  eta_s: number | null;
+  /** Whether `eta_s` can only grow: too few of the first rows have finished. */
+  eta_is_lower_bound: boolean;
+  /** From the rates of the last five minutes; null while `eta_s` is a lower bound. */
+  eta_range_s: [number, number] | null;
+  /** Milliseconds since the first row could be sent. */
+  elapsed_ms: number;
+  /** Prompt tokens paid for. */
+  prompt_tokens: number;
+  /** Completion tokens paid for, those of answers that were not kept included. */
+  completion_tokens: number;
+  /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
+  wasted_completion_tokens: number;
+  /** US dollars so far; null if no price is known. */
+  cost_usd: number | null;
+  /** US dollars projected for the complete run; null while unknown. */
+  projected_cost_usd: number | null;
+  /** Whether `projected_cost_usd` can only grow. */
+  projected_cost_is_lower_bound: boolean;
+  /** From how much the cost of rows varies; null while it is a lower bound. */
+  projected_cost_range_usd: [number, number] | null;
+  /** What this run may cost in US dollars; for a shard, what is left of its share. */
+  max_cost_usd: number | null;
+  /** The budget in US dollars as it was set; for a shard, that of all shards together. */
+  budget_usd: number | null;
+  /** A budget must be above this (for a shard, that of all shards), or the run ends. Null if no
+   * price is known. */
+  min_budget_usd: number | null;
+  /** Latency of rows that succeeded, in milliseconds. */
+  latency_ms: Percentiles;
+  /** How late timers fire, in milliseconds. */
+  event_loop_lag_ms: Omit<Percentiles, "p90">;
+  /** CPU of this process over about the last second, in percent of one core. */
+  cpu_percent: number;
+  /** Resident memory of this process. */
+  rss_bytes: number;
+  /** Causes of failed attempts, most frequent first: at most 50, and "other". */
+  errors: ErrorGroup[];
+}

@@ -1,21 +1,19 @@
 /**
- * Computes the rates of a run, its estimated end and its estimated cost, from samples of its
- * counters that are taken several times a second.
+ * Rates of a run, its estimated end and its estimated cost, from samples of its counters.
  *
- * A projection is a lower bound at first, and an estimate once enough rows have finished. It is a
- * bound again whenever nothing has finished for a while. To alternate between the two would be
- * correct but hard to read. So the last estimate stays when the projection becomes a bound: no
- * lower than the bound, and with a wider range.
+ * A projection is a lower bound at first, and an estimate once enough rows have finished. When
+ * nothing has finished for a while, it is a bound again. A figure that alternates between the two
+ * is hard to read, so the last estimate then stays: at least the bound, and with a wider range.
  *
  * @module
  */
 
 import type { RowFigures } from "../row.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Counters } from "./counters.ts";
+import type { Snapshot } from "./events.ts";
 import type { Gauges } from "./progress_options.ts";
 import { Projection } from "./projection.ts";
 
-/** The fields of a snapshot that a forecast computes. */
 export type ForecastView = Pick<
   Snapshot,
   | "rate_per_s"
@@ -28,15 +26,9 @@ export type ForecastView = Pick<
   | "projected_cost_range_usd"
 >;
 
-/** The counters that forecasts are made from. */
-export interface Counts {
-  /** Rows that were answered or failed. */
-  readonly settled: number;
-  /** Completion tokens paid for. */
-  readonly completionTokens: number;
-}
+export type Counts = Pick<Counters, "settled" | "completionTokens">;
 
-/** Rates over the last 30 s, the time left, and the cost of the complete run. */
+/** All times are in milliseconds of one monotonic clock. */
 export class Forecast {
   readonly #projection: Projection;
   readonly #spread = new RateSpread();
@@ -46,17 +38,13 @@ export class Forecast {
   #settled = 0;
   #completionTokens = 0;
   #observedMs: number;
-  /** Duration of all holds. */
+  /** The time in which the run was paused or a disk was full. */
   #heldMs = 0;
   #isHeld = false;
   #time: Estimate = NO_ESTIMATE;
   #cost: Estimate = NO_ESTIMATE;
 
-  /**
-   * @param concurrency The number of lanes at the start.
-   * @param rows The rows to send; null if unknown.
-   * @param nowMs When the first row can be sent, on a monotonic clock.
-   */
+  /** @param rows The rows to send; null if unknown. */
   constructor(concurrency: number, rows: number | null, nowMs: number) {
     this.#projection = new Projection(concurrency, rows, nowMs);
     this.#rowRate = new RateWindow(nowMs);
@@ -64,12 +52,11 @@ export class Forecast {
     this.#startMs = this.#observedMs = nowMs;
   }
 
-  /** Counts a finished row. */
   settled({ sequence, busyMs, costUsd }: RowFigures): void {
     this.#projection.settled(sequence, busyMs, costUsd ?? 0);
   }
 
-  /** Samples the counters and the attempts in flight. */
+  /** Called several times a second. */
   observe(nowMs: number, gauges: Gauges, counts: Counts): void {
     if (isHeld(gauges) !== this.#isHeld) this.#restartRates(nowMs);
     else {
@@ -85,11 +72,6 @@ export class Forecast {
     this.#observedMs = nowMs;
   }
 
-  /**
-   * The forecast at the last sample.
-   *
-   * @param rows The rows to send; null if unknown.
-   */
   view(gauges: Gauges, rows: number | null): ForecastView {
     const nowMs = this.#observedMs;
     // While the run is held, the time left stays.
@@ -137,7 +119,7 @@ export class Forecast {
     this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
   }
 
-  /** Restarts the rates: a rate over a hold and the time before it would describe neither. */
+  /** A rate over a hold and the time before it would describe neither. */
   #restartRates(nowMs: number): void {
     this.#rowRate = new RateWindow(nowMs);
     this.#tokenRate = new RateWindow(nowMs);
@@ -148,7 +130,7 @@ function copyOf(range: readonly [number, number] | null): [number, number] | nul
   return range === null ? null : [...range];
 }
 
-/** Whether the run sends nothing, because it is paused or a disk is full. */
+/** The run sends nothing. */
 function isHeld({ state }: Gauges): boolean {
   return state === "paused" || state === "disk_full";
 }
@@ -163,24 +145,21 @@ export class RateWindow {
   #second = 0;
   #sum = 0;
 
-  /** @param startMs When counting starts, on a monotonic clock. */
   constructor(startMs: number) {
     this.#startMs = startMs;
   }
 
-  /** The count in the window, which ends at the time of the last call. */
+  /** Counts of the last 30 s before the last call. */
   get sum(): number {
     return this.#sum;
   }
 
-  /** Adds `count` to the second of `nowMs`. */
   add(nowMs: number, count: number): void {
     this.#advance(nowMs);
     this.#counts[this.#second % this.#counts.length] += count;
     this.#sum += count;
   }
 
-  /** The rate over the last 30 s, or since the start if that is shorter. */
   perSecond(nowMs: number): number {
     this.#advance(nowMs);
     const elapsedS = (nowMs - this.#startMs) / 1000;
@@ -200,60 +179,51 @@ export class RateWindow {
   }
 }
 
-/** How often the counter is recorded for the spread of rates, in milliseconds. */
+/** How often `RateSpread` records the counter, in milliseconds. */
 const MARK_MS = 10_000;
-/** How many records are kept: those of the last five minutes, both ends included. */
+/** Records of the last five minutes, both ends included. */
 const MAX_MARKS = 31;
 
-/**
- * The length of the windows whose rates are compared; a third of the recorded time if that is
- * shorter.
- */
+/** The length of the windows whose rates are compared; a third of the recorded time if that is
+ * less. */
 const SPREAD_WINDOW_MS = 60_000;
 
-/** The least uncertainty of a rate, as a fraction, however little it has varied. */
+/** The least uncertainty of a rate, as a fraction. */
 const MIN_SPREAD = 0.05;
 
-/** The largest factor between a rate and its bounds; a wider range would be meaningless. */
+/** A range wider than this factor would tell nothing. */
 const MAX_SPREAD = 4;
 
-/** The upper end of the range of an estimate that is kept, as a multiple of the estimate. */
+/** The upper end of the range of an estimate that is kept although nothing finishes, as a multiple
+ * of it. */
 const KEPT_RANGE_FACTOR = 2;
 
 interface Estimate {
-  /** Null while nothing is known. */
   readonly value: number | null;
-  /** Whether the value can only grow: the run is ramping up, and there was no estimate yet. */
+  /** The value can only grow: there was no estimate yet. */
   readonly isLowerBound: boolean;
-  /** The likely range; null without an estimate. */
   readonly range: readonly [number, number] | null;
 }
 
 const NO_ESTIMATE: Estimate = { value: null, isLowerBound: true, range: null };
 
-/** The estimate after `last`, given a new projection. */
 function nextEstimate(
   last: Estimate,
-  projected: { value: number | null; isLowerBound: boolean; range: readonly [number, number] },
+  projected: Estimate & { readonly range: readonly [number, number] },
 ): Estimate {
   const { value, isLowerBound, range } = projected;
-  if (value !== null && !isLowerBound) return { value, isLowerBound, range };
-  // There has been no estimate yet: the run is still ramping up.
+  if (value !== null && !isLowerBound) return projected;
   if (last.range === null || last.value === null) return { value, isLowerBound: true, range: null };
   const raised = Math.max(last.value, value ?? 0);
   return { value: raised, isLowerBound: false, range: [range[0], raised * KEPT_RANGE_FACTOR] };
 }
 
-/** How much the rate of a counter has varied in the last five minutes. */
+/** How much the rate has varied in the last five minutes. */
 class RateSpread {
   readonly #marks: { ms: number; count: number }[] = [];
   #last: { ms: number; count: number } = { ms: 0, count: 0 };
 
-  /**
-   * Records the counter.
-   *
-   * @param ms The time since the start, without holds.
-   */
+  /** @param ms The time since the start, without holds. */
   observe(ms: number, count: number): void {
     this.#last = { ms, count };
     const mark = this.#marks.at(-1);
@@ -262,8 +232,8 @@ class RateSpread {
     if (this.#marks.length > MAX_MARKS) this.#marks.shift();
   }
 
-  /** The lowest and the highest rate of a window relative to the mean rate: `[0.8, 1.3]`. The fewer
-   * rows have finished, the wider the range. */
+  /** The lowest and the highest rate of a window relative to the mean, such as `[0.8, 1.3]`. The
+   * fewer rows have finished, the wider the range. */
   factors(): readonly [slow: number, fast: number] {
     const marks = [...this.#marks, this.#last];
     const spanMs = this.#last.ms - marks[0].ms;

@@ -7,19 +7,28 @@
  * @module
  */
 
-export type { Notice, RunEvent, RunListener, RunStart, Summary, SummaryFile } from "./events.ts";
 export type {
   ErrorGroup,
   FailureAction,
+  Notice,
   Percentiles,
+  RunEvent,
+  RunStart,
   RunState,
   Snapshot,
+  Summary,
+  SummaryFile,
   TeacherStatus,
-} from "./snapshot.ts";
-export { type Gauges, Listeners, type SummaryParts } from "./progress_options.ts";
-export type { FailedAttempt, ReleasedRow } from "./error_groups.ts";
-export { countTeacherStates, mostUrgentTeachers, type TeacherStates } from "./counters.ts";
+} from "./events.ts";
+export {
+  countTeacherStates,
+  type FailedAttempt,
+  mostUrgentTeachers,
+  type ReleasedRow,
+  type TeacherStates,
+} from "./counters.ts";
 export { Progress } from "./progress.ts";
+export { type Gauges, Listeners, type RunListener, type SummaryParts } from "./progress_options.ts";
 export {
   type CamelCase,
   eventOf,

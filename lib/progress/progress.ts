@@ -7,33 +7,37 @@
 
 import type { RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { Counters, DurationHistogram } from "./counters.ts";
-import { ErrorGroups, type FailedAttempt, type ReleasedRow } from "./error_groups.ts";
-import type { RunEvent, RunListener, Summary } from "./events.ts";
-import type { Percentiles, Snapshot, TeacherStatus } from "./snapshot.ts";
+import {
+  Counters,
+  DurationHistogram,
+  ErrorGroups,
+  type FailedAttempt,
+  type ReleasedRow,
+} from "./counters.ts";
+import type { Percentiles, RunEvent, Snapshot, Summary, TeacherStatus } from "./events.ts";
 import { Forecast } from "./forecast.ts";
 import {
   type Gauges,
   Listeners,
   type ProgressOptions,
   resolveProgressOptions,
+  type RunListener,
   type SummaryParts,
 } from "./progress_options.ts";
 import { printable } from "../printable.ts";
 
-/** The interval of the beat, a timer that emits snapshots, so that no row reads a clock. */
+/** The beat is a timer that emits snapshots, so that no row reads a clock. */
 const BEAT_MS = 100;
 
-/** The interval of the beat while nothing changes: waking up costs more CPU than the beat. */
+/** While nothing changes: waking up costs more CPU than the beat. */
 const IDLE_BEAT_MS = 500;
 
-/** Listeners get a snapshot at least this often. */
+/** Listeners get a snapshot at least this often, in milliseconds. */
 const SNAPSHOT_MS = 1000;
 
-/** From this age of the last snapshot on, a beat emits one: the next beat would be too late. */
+/** A beat emits a snapshot if the last one is this old: the next beat would be too late. */
 const DUE_AGE_MS = SNAPSHOT_MS - BEAT_MS / 2;
 
-/** Counts what happens in one run and notifies its listeners. */
 export class Progress {
   readonly #options: Required<ProgressOptions>;
   readonly #counters = new Counters();
@@ -43,29 +47,28 @@ export class Progress {
   #forecast: Forecast;
   #total: number | null = null;
   #skipped = 0;
-  /** Rows that this run has to send; null while unknown. */
+  /** Null while unknown. */
   #toSend: number | null = null;
   #startMs: number | undefined;
   #endMs: number | undefined;
   #stopBeat: (() => void) | undefined;
   #isStopped = false;
 
-  /** The interval of the beat; 0 before the first. */
+  /** 0 before the first beat. */
   #beatMs = 0;
-  /** When the next beat is due. */
   #dueMs = 0;
   #snapshotMs = 0;
   #settledAtSnapshot = 0;
   #hasNewState = false;
   #lastDurable: number | null = null;
 
-  /** Starts no timer; `start` and `stateChanged` do. */
+  /** Starts no timer. */
   constructor(options: ProgressOptions) {
     this.#options = resolveProgressOptions(options);
     this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
   }
 
-  /** Starts the clock: rows can be sent. A retry sends `toSend` of those that are not `skipped`. */
+  /** Called when rows can be sent. A retry sends `toSend` of those that are not `skipped`. */
   start(counts: { total: number | null; skipped: number; toSend?: number }): void {
     const nowMs = this.#options.now();
     this.#startMs = nowMs;
@@ -78,29 +81,25 @@ export class Progress {
     if (this.#beatMs === 0) this.#beatEvery(IDLE_BEAT_MS);
   }
 
-  /** Counts an attempt that was started. */
   attempt(): void {
     this.#counters.attempts++;
   }
 
-  /** Counts an attempt whose answer was kept. */
   attemptAnswered(completion: Completion): void {
     this.#counters.addAnswer(completion);
   }
 
-  /** Counts an attempt that failed, or whose answer was not kept. */
   attemptFailed(failed: FailedAttempt): void {
     this.#counters.addFailedAttempt(failed);
     this.#groups.add(failed, this.#options.wallClock());
   }
 
-  /** Corrects the action of an attempt that was counted as `failed`: its teacher turned out to be
-   * the cause, so its row has not failed. */
+  /** Corrects an attempt that was counted as `failed`: its row is sent again. */
   rowReleased(released: ReleasedRow): void {
     this.#groups.release(released, this.#options.wallClock());
   }
 
-  /** Counts finished rows whose lines are on disk. */
+  /** Called when the lines of these rows are on disk. */
   settled(rows: readonly RowFigures[]): void {
     for (let i = 0; i < rows.length; i++) {
       this.#counters.addRow(rows[i]);
@@ -111,7 +110,7 @@ export class Progress {
     this.#beatEvery(BEAT_MS);
   }
 
-  /** To be called when the gauges' state has changed: listeners get a snapshot within 100 ms. */
+  /** Called when the state in the gauges has changed: listeners get a snapshot within 100 ms. */
   stateChanged(): void {
     this.#hasNewState = true;
     this.#beatEvery(BEAT_MS);
@@ -122,22 +121,20 @@ export class Progress {
     this.emit({ type: "notice", time, level, message });
   }
 
-  /**
-   * Adds a listener and returns the function that removes it. Listeners are called in turn with the
-   * same frozen event; what they throw is ignored. They run on the main thread of the run: they
-   * should return at once.
-   */
+  /** Returns the function that removes the listener. Listeners are called in turn, with the same
+   * frozen event, on the main thread of the run: they should return at once. What they throw is
+   * ignored. */
   on(listener: RunListener): () => void {
     return this.#listeners.add(listener);
   }
 
   emit(event: RunEvent): void {
-    // Frozen, because all listeners get the same object.
+    // All listeners get the same object.
     deepFreeze(event);
     this.#listeners.emit(event);
   }
 
-  /** Computes a snapshot now, and samples the counters for the forecast. */
+  /** Also samples the counters for the forecast. */
   snapshot(): Snapshot {
     const nowMs = this.#options.now();
     const gauges = this.#options.gauges();
@@ -169,7 +166,8 @@ export class Progress {
       wasted_completion_tokens: counters.wastedCompletionTokens,
       cost_usd: gauges.costUsd,
       max_cost_usd: gauges.maxCostUsd,
-      ...{ budget_usd: gauges.budgetUsd, min_budget_usd: gauges.minBudgetUsd },
+      budget_usd: gauges.budgetUsd,
+      min_budget_usd: gauges.minBudgetUsd,
       latency_ms: counters.latency.percentiles(),
       event_loop_lag_ms: withoutP90(this.#lag.percentiles()),
       cpu_percent: cpuPercent,
@@ -178,7 +176,7 @@ export class Progress {
     };
   }
 
-  /** Stops the beat; emits a last snapshot if the run has started. Counting and `emit` continue. */
+  /** Emits a last snapshot if the run has started. Counting and `emit` continue. */
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
@@ -187,7 +185,7 @@ export class Progress {
     if (this.#listeners.count > 0 && this.#startMs !== undefined) this.emit(this.snapshot());
   }
 
-  /** The last event of the run, which is left to the caller to emit. */
+  /** The last event of the run; the caller emits it. */
   summary({ files, ...parts }: SummaryParts): Summary {
     const nowMs = this.#options.now();
     const counters = this.#counters;
@@ -203,7 +201,10 @@ export class Progress {
       concurrency_is_auto: this.#options.isExploring,
       succeeded: counters.succeeded,
       failed: counters.failed,
-      ...counters.attemptCounts(),
+      attempts: counters.attempts,
+      succeeded_attempts: counters.succeededAttempts,
+      failed_attempts: counters.failedAttempts,
+      unknown_attempts: counters.attempts - counters.succeededAttempts - counters.failedAttempts,
       refused_for_load: counters.throttledAttempts,
       retries: counters.retries,
       elapsed_ms: elapsedMs,
@@ -223,7 +224,6 @@ export class Progress {
     };
   }
 
-  /** Changes the interval of the beat. */
   #beatEvery(intervalMs: number): void {
     if (this.#isStopped || this.#beatMs === intervalMs) return;
     const { every, now } = this.#options;
@@ -252,7 +252,7 @@ export class Progress {
     this.#beatEvery(this.#idleBeatMs(nowMs));
   }
 
-  /** The interval to the next beat if nothing changes: the next snapshot must not be late. */
+  /** The next snapshot must not be late. */
   #idleBeatMs(nowMs: number): number {
     if (this.#listeners.count === 0) return IDLE_BEAT_MS;
     // A listener may have changed the state.
@@ -261,7 +261,7 @@ export class Progress {
     return Math.max(BEAT_MS, Math.min(IDLE_BEAT_MS, leftMs));
   }
 
-  /** The engine is done once the last row was handed to the sink; the run, once that is on disk. */
+  /** The engine is done once it has handed over the last row; the run, once that row is on disk. */
   #stateOf({ state }: Gauges): Snapshot["state"] {
     const isWriting = state === "done" && !this.#isStopped && this.#toSend !== null &&
       this.#counters.settled < this.#toSend;
@@ -274,7 +274,7 @@ export class Progress {
   }
 }
 
-/** Copied, because events are frozen, and with printable texts. */
+/** Copies, because events are frozen. */
 function teachersOf({ teachers }: Gauges): TeacherStatus[] {
   return teachers().map((teacher) => ({ ...teacher, reason: printableOrNull(teacher.reason) }));
 }
@@ -283,7 +283,7 @@ function printableOrNull(text: string | null): string | null {
   return text === null ? null : printable(text);
 }
 
-/** Null also for times that `Date` cannot represent. */
+/** Also null for times that `Date` cannot represent. */
 function isoOf(unixMs: number | null): string | null {
   const date = new Date(unixMs ?? NaN);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();

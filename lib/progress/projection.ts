@@ -44,17 +44,17 @@
 
 /** Rows of a cohort per lane: few enough to finish soon after the first rows. */
 const ROWS_PER_LANE = 4;
-/** With fewer rows, the mean of a cohort would be too uncertain. */
+/** Below this, the mean of a cohort is too uncertain. */
 const MIN_COHORT_ROWS = 50;
-/** With more rows, the first cohort would finish too late in a run with many lanes. */
+/** Above this, the first cohort finishes too late if there are many lanes. */
 const MAX_COHORT_ROWS = 2000;
 
-/** The fewest rows in 30 s from which a rate is computed. */
+/** Rows in 30 s below which the rate of the whole run is used. */
 const MIN_RATE_ROWS = 20;
 
-/** How long a run must last to have a rate. */
+/** A run has a rate only after this time, in milliseconds, */
 const MIN_RATE_MS = 30_000;
-/** How many mean rows each lane must have had the time for, until the run has a rate. */
+/** … and after this many mean rows in each lane. */
 const MIN_RATE_WAVES = 10;
 /** The Euler–Mascheroni constant, by which the harmonic series exceeds the logarithm. */
 const EULER_GAMMA = 0.5772;
@@ -62,42 +62,36 @@ const EULER_GAMMA = 0.5772;
 interface Cohort {
   settled: number;
   busyMs: number;
-  /** The sum of squares, for the mean time left of a row in flight. */
+  /** Sum of squares, for the mean time left of a row in flight. */
   squaredMs: number;
   costUsd: number;
   squaredUsd: number;
 }
 
-/** How far a run is. */
 export interface RunPosition {
-  /** All rows that this run has to send. */
   readonly rows: number;
-  /** Maximum number of rows in flight at once. */
   readonly concurrency: number;
   /** Attempts per second that the user allows. @default Infinity */
   readonly maxPerSecond?: number;
-  /** Rows finished in the last 30 s. */
   readonly recentRows: number;
-  /** Rows per second over the last 30 s. */
   readonly recentRate: number;
-  /** Milliseconds since the first row could be sent, without pauses and waits for the disk. */
+  /** Since the first row could be sent, without holds. */
   readonly elapsedMs: number;
 }
 
 export interface ProjectedTime {
-  /** Seconds until the end; null while unknown. */
+  /** Until the end; null while unknown. */
   readonly seconds: number | null;
   readonly isLowerBound: boolean;
-  /** Seconds that the user's limits require; 0 without limits. */
+  /** What `--rpm` and `--tpm` require; 0 without them. */
   readonly minSeconds: number;
 }
 
 export interface ProjectedCost {
-  /** US dollars for the complete run; null while unknown. */
+  /** For the complete run; null while unknown. */
   readonly usd: number | null;
   readonly isLowerBound: boolean;
-  /** The uncertainty in US dollars: two standard errors of the mean, times the rows left, or 2 % of
-   * their cost if that is more. */
+  /** Two standard errors of the mean, times the rows left, or 2 % of their cost if that is more. */
   readonly errorUsd: number;
 }
 
@@ -105,17 +99,16 @@ const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true, minSeco
 
 const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
 
-/** The least uncertainty of the cost, as a fraction, however little the cost of rows varies. */
+/** The least uncertainty of the cost, as a fraction. */
 const MIN_COST_ERROR = 0.02;
 
-/** Collects times and costs of finished rows, and projects from them. */
 export class Projection {
   readonly #cohortRows: number;
-  /** Unfinished cohorts, by index. They are few: each has a row in flight or waiting. */
+  /** By index. They are few: each unfinished cohort has a row in flight or waiting. */
   readonly #open = new Map<number, Cohort>();
   #lastIndex = -1;
   #lastCohort: Cohort = newCohort();
-  /** Sums over the unbroken sequence of finished cohorts. */
+  /** The unbroken sequence of finished cohorts. */
   #finishedCohorts = 0;
   #finishedBusyMs = 0;
   #finishedSquaredMs = 0;
@@ -131,11 +124,7 @@ export class Projection {
   #observedSettled = 0;
   #lastSettledMs = 0;
 
-  /**
-   * @param concurrency The number of lanes at the start.
-   * @param rows The rows to send; null if unknown. A small run has smaller cohorts.
-   * @param nowMs When the first row can be sent, on a monotonic clock.
-   */
+  /** @param rows The rows to send; null if unknown. */
   constructor(concurrency: number, rows: number | null, nowMs: number) {
     const usualRows = Math.max(MIN_COHORT_ROWS, ROWS_PER_LANE * concurrency);
     const maxRows = rows === null ? MAX_COHORT_ROWS : Math.max(1, Math.ceil(rows / 2));
@@ -143,13 +132,7 @@ export class Projection {
     this.#observedMs = this.#lastSettledMs = nowMs;
   }
 
-  /**
-   * Counts a finished row.
-   *
-   * @param sequence Its position in the order of sending.
-   * @param busyMs The time in flight over all attempts.
-   * @param costUsd The cost of all attempts.
-   */
+  /** @param sequence The row's position in the order of sending. */
   settled(sequence: number, busyMs: number, costUsd: number): void {
     const index = Math.floor(sequence / this.#cohortRows);
     const cohort = index === this.#lastIndex ? this.#lastCohort : this.#cohortAt(index);
@@ -165,7 +148,7 @@ export class Projection {
     if (cohort.settled === this.#cohortRows) this.#closeCohorts();
   }
 
-  /** Samples the rows in flight; called several times a second. */
+  /** Called several times a second. */
   observe(nowMs: number, inFlight: number, waiting: number): void {
     const lanes = (inFlight + this.#observedInFlight) / 2;
     this.#laneMs += lanes * (nowMs - this.#observedMs);
@@ -249,7 +232,7 @@ export class Projection {
     return Math.min(this.#longestMs, residualMs * harmonic);
   }
 
-  /** The later of the two ends: by lanes, and by the rate if there is one. */
+  /** The later of two ends: by lanes and, if there is a rate, by the rate. */
   #correctByRate(byLanesMs: number, meanMs: number, position: RunPosition): number {
     const { rows, recentRows, recentRate, elapsedMs } = position;
     if (elapsedMs < Math.max(MIN_RATE_MS, MIN_RATE_WAVES * meanMs)) return byLanesMs;

@@ -5,10 +5,9 @@
  * @module
  */
 
-import type { Summary } from "./events.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot, Summary } from "./events.ts";
 
-/** A snake_case name in camelCase: `costUsd` for `cost_usd`. */
+/** `costUsd` for `cost_usd`. */
 export type CamelCase<Name> = Name extends `${infer Head}_${infer Next}${infer Rest}`
   ? `${Head}${Uppercase<Next>}${CamelCase<Rest>}`
   : Name;
@@ -25,29 +24,26 @@ export type ResultOf<Event> = Event extends readonly (infer Item)[] ? ResultOf<I
       }
   : Event;
 
-/** The summary of a run: the event `Summary` with camelCase names, such as `costUsd` and
- * `failuresOnDisk`. */
+/** The event `Summary` with camelCase names, such as `costUsd` and `failuresOnDisk`. */
 export type RunSummary = ResultOf<Summary>;
 
-/**
- * A run at one moment: the event `Snapshot` with camelCase names, such as `inFlight` and `etaS`.
- */
+/** The event `Snapshot` with camelCase names, such as `inFlight` and `etaS`. */
 export type RunSnapshot = ResultOf<Snapshot>;
 
 /** Fields whose keys are data, not names: failure types and actions. */
 const RECORDS: ReadonlySet<string> = new Set(["wasted_by_reason", "actions"]);
 
-/** The events of results, for `eventOf`. */
+/** The event of each result. */
 const events = new WeakMap<object, unknown>();
 
-/** Converts an event. Its snake_case names stay as properties that are not enumerable. */
+/** The snake_case names stay as properties that are not enumerable. */
 export function resultOf(event: Summary): RunSummary;
 export function resultOf(event: Snapshot): RunSnapshot;
 export function resultOf(event: Summary | Snapshot): RunSummary | RunSnapshot {
   return renamed(event) as RunSummary | RunSnapshot;
 }
 
-/** The event from which `resultOf` made a value; any other value is returned itself. */
+/** The event of a result; any other value is returned itself. */
 export function eventOf(result: Summary | RunSummary): Summary;
 export function eventOf(result: Snapshot | RunSnapshot): Snapshot;
 export function eventOf(result: Summary | RunSummary | Snapshot | RunSnapshot): unknown {

@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { RunStart } from "../../lib/progress/events.ts";
-import type { Snapshot } from "../../lib/progress/snapshot.ts";
+import type { RunStart, Snapshot } from "../../lib/progress/events.ts";
 import type { Outcome } from "../../lib/row.ts";
 import { type MonitorOptions, type ServedMonitor, serveMonitor } from "../../web/server.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";

@@ -1,6 +1,6 @@
 import { createConcurrencyHint } from "../../cli/screen.ts";
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import type { Snapshot } from "../../lib/progress/snapshot.ts";
+import type { Snapshot } from "../../lib/progress/events.ts";
 import { makeErrorGroup, makeSnapshot } from "../progress/fixtures.ts";
 
 /** A long run of 20 lanes, all busy. */

@@ -11,7 +11,7 @@ import type { EngineOptions } from "../../lib/engine/engine_options.ts";
 import type { FailedAttempt, ReleasedRow } from "../../lib/progress/mod.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
 import { Budget } from "../../lib/engine/answers/budget.ts";
-import type { RunState } from "../../lib/progress/snapshot.ts";
+import type { RunState } from "../../lib/progress/events.ts";
 import type { Failure, Outcome, Row } from "../../lib/row.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "../../lib/teacher/teacher.ts";
 import { settled } from "../support/fake_clock.ts";

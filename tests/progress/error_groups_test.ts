@@ -1,9 +1,5 @@
 import { assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
-import {
-  ErrorGroups,
-  type FailedAttempt,
-  normalizeMessage,
-} from "../../lib/progress/error_groups.ts";
+import { ErrorGroups, type FailedAttempt, normalizeMessage } from "../../lib/progress/counters.ts";
 import type { Failure } from "../../lib/row.ts";
 import { makeFailedAttempt } from "./fixtures.ts";
 

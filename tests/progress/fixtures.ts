@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { FailedAttempt } from "../../lib/progress/error_groups.ts";
-import type { Summary } from "../../lib/progress/events.ts";
-import type { ErrorGroup, Snapshot, TeacherStatus } from "../../lib/progress/snapshot.ts";
+import type { FailedAttempt } from "../../lib/progress/counters.ts";
+import type { ErrorGroup, Snapshot, Summary, TeacherStatus } from "../../lib/progress/events.ts";
 import type { Gauges } from "../../lib/progress/progress_options.ts";
 import type { Failure, Outcome, Row } from "../../lib/row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";

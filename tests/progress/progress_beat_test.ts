@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertGreater, assertLess } from "../../lib/deps/std_assert.ts";
-import type { RunEvent } from "../../lib/progress/events.ts";
-import type { Snapshot } from "../../lib/progress/snapshot.ts";
+import type { RunEvent, Snapshot } from "../../lib/progress/events.ts";
 import { Progress } from "../../lib/progress/progress.ts";
 import { COMPLETION, makeFailedAttempt, makeGauges } from "./fixtures.ts";
 import { Bench } from "./progress_fixture.ts";

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Snapshot, TeacherStatus } from "../../lib/progress/snapshot.ts";
-import type { ProcessMeter } from "../../lib/progress/progress_options.ts";
+import type { Snapshot, TeacherStatus } from "../../lib/progress/events.ts";
+import type { Gauges, ProcessMeter } from "../../lib/progress/progress_options.ts";
 import { Progress } from "../../lib/progress/progress.ts";
-import type { Gauges } from "../../lib/progress/progress_options.ts";
 import { makeGauges, makeOutcome, makeTeacher, ManualClock } from "./fixtures.ts";
 
 /** When the clock starts, as Unix time in milliseconds. */

@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import { stringWidth } from "../../lib/deps/string_width.ts";
 import { createBar } from "../../lib/terminal/progress_lines.ts";
-import type { Notice } from "../../lib/progress/events.ts";
-import type { Snapshot } from "../../lib/progress/snapshot.ts";
+import type { Notice, Snapshot } from "../../lib/progress/events.ts";
 import {
   makeErrorGroup,
   makeSnapshot,

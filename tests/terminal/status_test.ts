@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import type { Snapshot } from "../../lib/progress/snapshot.ts";
+import type { Snapshot } from "../../lib/progress/events.ts";
 import { mainSegments, stateText, troubleTexts, workSegments } from "../../lib/terminal/status.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 

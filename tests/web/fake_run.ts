@@ -5,8 +5,8 @@
  */
 
 import { UsageError } from "../../lib/errors.ts";
-import type { RunEvent, RunListener } from "../../lib/progress/events.ts";
-import type { Snapshot } from "../../lib/progress/snapshot.ts";
+import type { RunEvent, Snapshot } from "../../lib/progress/events.ts";
+import type { RunListener } from "../../lib/progress/progress_options.ts";
 import { makeOutcome } from "../progress/fixtures.ts";
 import type { Outcome } from "../../lib/row.ts";
 import type { MonitoredRun, OutcomesListener } from "../../web/monitored_run.ts";

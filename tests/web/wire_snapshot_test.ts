@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
-import type { Snapshot } from "../../lib/progress/snapshot.ts";
+import type { Snapshot } from "../../lib/progress/events.ts";
 import { Buffer } from "node:buffer";
 import { cut } from "../../lib/printable.ts";
 import type { SnapshotMessage } from "../../web/protocol.ts";

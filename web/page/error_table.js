@@ -11,7 +11,7 @@ import { formatCount, formatMoment, UNKNOWN } from "./figures.js";
 import { adviceFor, worstFirst } from "./problems.js";
 import { makeRow, makeTable } from "./tables.js";
 
-/** @import { ErrorGroup, FailureAction } from "../../lib/progress/snapshot.ts" */
+/** @import { ErrorGroup, FailureAction } from "../../lib/progress/events.ts" */
 /** @import { RunStore } from "./store.js" */
 /** @import { Row } from "./tables.js" */
 

@@ -10,7 +10,7 @@
 import { byId, fillRows, make, setAttribute, setShown, setText } from "./dom.js";
 import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
 
-/** @import { Percentiles } from "../../lib/progress/snapshot.ts" */
+/** @import { Percentiles } from "../../lib/progress/events.ts" */
 /** @import { LatencyHistogram } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 

@@ -7,7 +7,7 @@
 
 import { formatCount } from "./figures.js";
 
-/** @import { ErrorGroup } from "../../lib/progress/snapshot.ts" */
+/** @import { ErrorGroup } from "../../lib/progress/events.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /** Advice for each type of error. @type {Record<string, string>} */

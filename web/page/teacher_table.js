@@ -18,7 +18,7 @@ import {
 } from "./figures.js";
 import { makeRow, makeTable } from "./tables.js";
 
-/** @import { TeacherStatus } from "../../lib/progress/snapshot.ts" */
+/** @import { TeacherStatus } from "../../lib/progress/events.ts" */
 /** @import { TeacherFigures } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 /** @import { Row } from "./tables.js" */
