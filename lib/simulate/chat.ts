@@ -13,20 +13,18 @@ import type { ResolvedSimulateOptions } from "./options.ts";
 
 /** The fields of a request that its answer depends on. */
 interface ChatRequest {
-  /** Repeated in the answer. */
+  /** The answer repeats it. */
   readonly model: string;
   /** All messages with their roles, as from `promptKey`. */
   readonly prompt: string;
-  /** Quoted in the answer. */
   readonly lastUserText: string;
-  /** `Infinity` if the request sets no limit. */
   readonly maxTokens: number;
   readonly stream: boolean;
-  /** Whether a stream reports the token counts at its end. */
+  /** Whether a stream ends with the token counts. */
   readonly includeUsage: boolean;
 }
 
-/** Parses the body of a request; returns an error message if it is invalid. */
+/** Returns an error message if the request is invalid. */
 export function readChatRequest(text: string): ChatRequest | string {
   let body: unknown;
   try {
@@ -54,7 +52,7 @@ export function readChatRequest(text: string): ChatRequest | string {
   return { model, prompt: promptKey(messages), lastUserText, maxTokens, stream, includeUsage };
 }
 
-/** Joins all messages and their roles into one text, which identifies the prompt. */
+/** All messages and their roles as one text, which identifies the prompt. */
 function promptKey(messages: readonly Record<string, unknown>[]): string {
   let text = "";
   for (const { role, content } of messages) {
@@ -86,12 +84,10 @@ const EVENTS_INIT = {
   headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
 };
 
-/** Tokens per event of a stream; more if the text would need over `MAX_PIECES` events. */
+/** Tokens in an event of a stream; more if the text needs over `MAX_PIECES` events. */
 const TOKENS_PER_PIECE = 20;
-/** Maximum number of events for one text. */
 const MAX_PIECES = 32;
 
-/** An answer that is not streamed. */
 export function jsonResponse(request: ChatRequest, plan: Plan): Response {
   const { reasoningTokens } = plan;
   const content = answerText(plan, request.lastUserText);
@@ -106,7 +102,7 @@ export function jsonResponse(request: ChatRequest, plan: Plan): Response {
   return new Response(JSON.stringify(body), JSON_INIT);
 }
 
-/** An answer as server-sent events, each with the blank line that ends it. */
+/** Each event has the blank line that ends it. */
 export function eventsOf(request: ChatRequest, plan: Plan): string[] {
   const start = head(request, plan, "chat.completion.chunk");
   const event = (fields: object) => `data: ${JSON.stringify({ ...start, ...fields })}\n\n`;
@@ -148,7 +144,6 @@ export function errorResponse(
   return Response.json({ error: { message, type, param: null, code } }, { status, headers });
 }
 
-/** The response to `GET /v1/models`. */
 export function modelsResponse(): Response {
   const model = { id: "simulated", object: "model", created: 0, owned_by: "retort" };
   return Response.json({ object: "list", data: [model] });
@@ -184,31 +179,27 @@ function splitText(text: string, tokenCount: number): string[] {
   return pieces;
 }
 
-/** The answer that a prompt gets each time it is sent, unless the request hits a fault or limit. */
+/** What a prompt gets each time it is sent, unless the request hits a fault or limit. */
 export interface Plan {
-  /** A 53-bit hash of the prompt and the seed. */
+  /** Of the prompt and the seed, 53 bits. */
   readonly hash: number;
-  /** Whether all requests with this prompt get status 400. */
+  /** Whether this prompt always gets status 400. */
   readonly isRejected: boolean;
-  /** Time until the answer is complete, in milliseconds. */
   readonly latencyMs: number;
   readonly reasoningTokens: number;
-  /** Tokens of the answer without reasoning. */
+  /** Without reasoning. */
   readonly answerTokens: number;
-  /** `length` if the answer is truncated, `abort` if it ends half-way. */
+  /** `abort` if the answer ends half-way. */
   readonly finishReason: "stop" | "length" | "abort";
   readonly promptTokens: number;
 }
 
-/** A common estimate for English text. */
+/** An estimate for English text. */
 const CHARS_PER_TOKEN = 4;
 
-/** The length of the quotation from the last user message. */
 const QUOTED_CHARS = 60;
 
-/**
- * A 53-bit hash of a text, after bryc's cyrb53 (public domain). Takes a nanosecond per character.
- */
+/** After bryc's cyrb53 (public domain): 53 bits, a nanosecond per character. */
 export function hashText(text: string, seed: number): number {
   let high = 0xdeadbeef ^ seed, low = 0x41c6ce57 ^ seed;
   for (let i = 0; i < text.length; i++) {
@@ -218,7 +209,7 @@ export function hashText(text: string, seed: number): number {
   }
   high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
   low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-  // 21 bits of `low`, then the 32 bits of `high`, which `>>> 0` makes unsigned.
+  // 21 bits of `low`, then the 32 bits of `high`.
   return 4294967296 * (2097151 & low) + (high >>> 0);
 }
 
@@ -227,16 +218,10 @@ export function draw(hash: number, salt: number): number {
   let bits = (hash % 4294967296) ^ Math.imul(salt, 0x9e3779b9) ^ (hash / 4294967296);
   bits = Math.imul(bits ^ (bits >>> 16), 0x21f0aaad);
   bits = Math.imul(bits ^ (bits >>> 15), 0x735a2d97);
-  // `>>> 0` makes the 32 bits unsigned.
   return ((bits ^ (bits >>> 15)) >>> 0) / 4294967296;
 }
 
-/**
- * Decides how a prompt is answered.
- *
- * @param prompt All messages with their roles, as from `promptKey`.
- * @param maxTokens The request's `max_tokens`, or `Infinity`.
- */
+/** @param maxTokens The request's `max_tokens`, or `Infinity`. */
 export function planAnswer(
   prompt: string,
   options: ResolvedSimulateOptions,
@@ -259,31 +244,53 @@ export function planAnswer(
   };
 }
 
-/** The 14 hex digits that identify a prompt in its answer. */
+/** 14 hex digits, which identify a prompt in its answer. */
 export function digestOf(hash: number): string {
   return hash.toString(16).padStart(14, "0");
 }
 
-/** The text of an answer, exactly `answerTokens` tokens: a digest of the prompt, a quotation from
- * the last user message, and filler. */
+/** The text of an answer, exactly `answerTokens` tokens. */
 export function answerText(plan: Plan, lastUserText: string): string {
   const quoted = lastUserText.slice(0, QUOTED_CHARS).toWellFormed();
-  return fitTo(`[${digestOf(plan.hash)}] You asked: "${quoted}". `, plan.answerTokens);
+  const start = `[${digestOf(plan.hash)}] You asked: "${quoted}". `;
+  const text = fitTo(start, plan.answerTokens, plan.hash);
+  const isWhole = plan.finishReason === "stop" && text.length > start.length;
+  return isWhole ? `${text.slice(0, -1)}.` : text;
 }
 
-/** The text of the reasoning, exactly `reasoningTokens` tokens. */
-function reasoningText(plan: Plan): string {
-  return fitTo(`Thinking about [${digestOf(plan.hash)}]. `, plan.reasoningTokens);
+function reasoningText({ hash, reasoningTokens }: Plan): string {
+  return fitTo(`Thinking about [${digestOf(hash)}]. `, reasoningTokens, hash + 1);
 }
 
-const FILLER = "This is the answer of a simulated teacher, made to measure and to try things out. ";
-/** Doubled whenever a longer answer needs it. */
-let filler = FILLER.repeat(64);
+/** Each sentence of an answer has one of each of these. */
+const SENTENCE_PARTS = [
+  "This answer/A simulated teacher/The next line/A made-up text/Each paragraph/Every measured run",
+  "describes/repeats/adds/mentions/explains/compares/invents/collects",
+  "a plain fact/two examples/the usual steps/a small detail/the same idea/several numbers",
+  "to fill its tokens/for a trial/without any cost/in a few words/as it was asked to/at its pace",
+].map((part) => part.split("/"));
+/** The sentences that an answer may continue with after its own beginning. */
+const STARTS = 512;
+const starts: number[] = [];
+/** Made longer whenever an answer needs it. */
+let filler = "", sentences = 0;
 
-/** `start`, truncated or padded with filler to exactly `tokenCount` tokens. */
-function fitTo(start: string, tokenCount: number): string {
-  const chars = tokenCount * CHARS_PER_TOKEN;
-  if (chars <= start.length) return start.slice(0, chars).toWellFormed();
-  while (filler.length < chars) filler += filler;
-  return start + filler.slice(0, chars - start.length);
+/** `start`, truncated or padded to exactly `tokenCount` tokens with sentences that depend on
+ * `hash`. */
+function fitTo(start: string, tokenCount: number, hash: number): string {
+  const chars = tokenCount * CHARS_PER_TOKEN - start.length;
+  if (chars <= 0) return start.slice(0, start.length + chars).toWellFormed();
+  while (starts.length < STARTS) addSentence();
+  const from = starts[hash % STARTS];
+  while (filler.length < from + chars) addSentence();
+  return start + filler.slice(from, from + chars);
+}
+
+function addSentence(): void {
+  if (starts.length < STARTS) starts.push(filler.length);
+  const number = sentences++;
+  const words = SENTENCE_PARTS.map((part, salt) =>
+    part[Math.floor(draw(number, salt) * part.length)]
+  );
+  filler += `${words.join(" ")}. `;
 }

@@ -1,5 +1,5 @@
 /**
- * The options of a simulated teacher, as an object or as the text of `--simulate=…`.
+ * The options of a simulated teacher, from an object or the text of `--simulate=…`.
  *
  * @module
  */
@@ -58,7 +58,7 @@ export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
 type Key = keyof SimulateOptions;
 
 interface Rule {
-  /** What a value must be, for messages. */
+  /** For messages. */
   readonly expected: string;
   readonly max: number;
   readonly isWhole: boolean;
@@ -87,14 +87,13 @@ const RULES: Readonly<Record<Key, Rule>> = {
   seed: { expected: "a whole number from 0 to 4294967295", max: 4294967295, isWhole: true },
 };
 
-/** The names in `--simulate=…`, which are also flags of `simulate`. */
+/** Names in `--simulate=…`, and flags of `simulate`. */
 export const SIMULATE_KEYS: readonly Key[] = Object.keys(RULES) as Key[];
 
 /**
- * Fills in the defaults and checks every value. A value may be a number or its text, as in a flag.
+ * A value may be a number or its text, as in a flag.
  *
- * @throws {TypeError} A name is unknown (the message names the nearest one), or a value is not a
- * number.
+ * @throws {TypeError} A name is unknown, or a value is not a number.
  * @throws {RangeError} A number is out of range.
  */
 export function resolveSimulateOptions(
@@ -109,8 +108,7 @@ export function resolveSimulateOptions(
 }
 
 /**
- * Parses the value of `--simulate`, such as `latency=500,errors=0.01`. An empty text selects the
- * defaults.
+ * Parses `latency=500,errors=0.01`; "" selects the defaults.
  *
  * @throws {TypeError} A part is not `name=value`, a name is unknown or given twice, or a value is
  * not a number.
@@ -137,7 +135,7 @@ export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
 }
 
 function toNumber(key: Key, value: unknown): number {
-  // Empty text stays text and is rejected below: `Number("")` would be 0.
+  // `Number("")` would be 0: empty text is rejected below.
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   const problem = `Cannot simulate with "${key}=${value}": ${mustBe(key)}`;
   if (typeof number !== "number" || Number.isNaN(number)) throw new TypeError(problem);

@@ -1,6 +1,5 @@
 /**
- * An OpenAI-compatible teacher on a loopback port. It costs nothing, needs no key, and is fast
- * enough to put Retort under load.
+ * An OpenAI-compatible teacher on a loopback port, fast enough to put Retort under load.
  *
  * @module
  */
@@ -18,14 +17,13 @@ import {
   planAnswer,
   readChatRequest,
 } from "./chat.ts";
-import { AttemptCounter, RateGate, Sleepers } from "./gates.ts";
 import {
   type ResolvedSimulateOptions,
   resolveSimulateOptions,
   type SimulateOptions,
 } from "./options.ts";
 
-/** How a simulated teacher behaves and where it listens. */
+/** How a simulated teacher behaves, and where it listens. */
 export interface SimulatedTeacherOptions extends SimulateOptions {
   /** The port on 127.0.0.1. @default a free one */
   port?: number;
@@ -45,26 +43,22 @@ export interface SimulatedTeacher extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** What goes wrong with a request: status 500, status 200 without an answer, or an answer that ends
- * half-way. */
+/** `broken`: status 200 without an answer. `aborted`: the answer ends half-way. */
 type Fault = "error" | "broken" | "aborted";
 
-const FAILED = "The simulated teacher failed, as it was asked to (errors)";
-
-/** The salts of the draws for faults begin above this one: each attempt at a prompt has its own. */
+/** Each attempt at a prompt has a salt of its own above this one. */
 const FAULT_SALT = 99;
 
-/** When the first piece of a stream is sent, as a fraction of the latency. */
+/** The first piece of a stream is sent after this fraction of the latency. */
 const FIRST_PIECE_AT = 0.2;
 
 /**
  * Starts a simulated teacher on 127.0.0.1.
  *
  * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. Seed and
- * prompt determine text, tokens, latency and refusal; whether a request gets 500, a broken or an
- * aborted answer also depends on how many times the prompt was sent before. Each answer starts with
- * a digest of its prompt and a quotation from the last user message. Memory does not grow with the
- * number of requests.
+ * prompt determine text, tokens, latency and refusal; faults also depend on how often the prompt
+ * was sent before. Each answer starts with a digest of its prompt and a quotation from the last
+ * user message. Memory does not grow with the number of requests.
  *
  * @throws {TypeError} An option is unknown or not a number.
  * @throws {RangeError} An option is out of range.
@@ -81,15 +75,12 @@ export function serveSimulatedTeacher(options: SimulatedTeacherOptions = {}): Si
     throw new TypeError(`Cannot simulate with ${options}: the options must be an object`);
   }
   const { port = 0, now, ...rest } = options;
-  const handler = new RequestHandler(
-    resolveSimulateOptions(rest),
-    now ?? (() => performance.now()),
-  );
+  const handler = new RequestHandler(resolveSimulateOptions(rest), now);
   const abort = new AbortController();
   const server = listen(port, handler, abort.signal);
   async function close(): Promise<void> {
     abort.abort();
-    handler.close();
+    handler.sleepers.close();
     await server.finished;
   }
   return {
@@ -108,14 +99,9 @@ function listen(
   handler: RequestHandler,
   signal: AbortSignal,
 ): Deno.HttpServer<Deno.NetAddr> {
-  const options = {
-    hostname: "127.0.0.1",
-    port,
-    signal,
-    onListen() {},
-    // Only a truncated body causes an error, and its sender is gone.
-    onError: () => errorResponse(400, "Cannot read the body of the request"),
-  };
+  // Only a truncated body causes an error, and its sender is gone.
+  const onError = () => errorResponse(400, "Cannot read the body of the request");
+  const options = { hostname: "127.0.0.1", port, signal, onListen() {}, onError };
   try {
     return Deno.serve(options, (request) => handler.answer(request));
   } catch (cause) {
@@ -131,17 +117,13 @@ class RequestHandler {
   readonly #now: () => number;
   readonly #gate: RateGate | undefined;
   readonly #attempts = new AttemptCounter();
-  readonly #sleepers = new Sleepers();
+  readonly sleepers = new Sleepers();
   #inFlight = 0;
 
-  constructor(options: ResolvedSimulateOptions, now: () => number) {
+  constructor(options: ResolvedSimulateOptions, now = () => performance.now()) {
     this.#options = options;
     this.#now = now;
     if (options.rpm > 0) this.#gate = new RateGate(options.rpm, now());
-  }
-
-  close(): void {
-    this.#sleepers.close();
   }
 
   answer(request: Request): Response | Promise<Response> {
@@ -168,8 +150,10 @@ class RequestHandler {
     try {
       const fault = this.#faultOf(plan);
       if (fault === "error" || fault === "broken" || !chat.stream) {
-        if (plan.latencyMs > 0) await this.#sleepers.sleep(plan.latencyMs);
-        if (fault === "error") return errorResponse(500, FAILED);
+        if (plan.latencyMs > 0) await this.sleepers.sleep(plan.latencyMs);
+        if (fault === "error") {
+          return errorResponse(500, "The simulated teacher failed, as it was asked to (errors)");
+        }
         return fault === "broken" ? emptyResponse() : jsonResponse(chat, sentPlan(plan, fault));
       }
       const events = eventsOf(chat, sentPlan(plan, fault));
@@ -181,7 +165,7 @@ class RequestHandler {
     }
   }
 
-  /** The response that rejects a request at once; undefined if it is admitted. */
+  /** Undefined if the request is admitted. */
   #rejection(plan: Plan): Response | undefined {
     const { capacity } = this.#options;
     if (capacity > 0 && this.#inFlight >= capacity) {
@@ -197,7 +181,6 @@ class RequestHandler {
     return errorResponse(400, "The simulated teacher refuses this prompt (refusals)");
   }
 
-  /** The fault of this request; undefined if it has none. */
   #faultOf(plan: Plan): Fault | undefined {
     const { errors, broken, aborted } = this.#options;
     if (errors === 0 && broken === 0 && aborted === 0) return undefined;
@@ -218,7 +201,7 @@ class RequestHandler {
     };
     return new ReadableStream({
       pull: async (controller) => {
-        await this.#sleepers.sleep(next === 0 ? firstMs : stepMs);
+        await this.sleepers.sleep(next === 0 ? firstMs : stepMs);
         if (isOver) return;
         controller.enqueue(encoder.encode(events[next++]));
         if (next < events.length) return;
@@ -230,8 +213,88 @@ class RequestHandler {
   }
 }
 
-/** The part of the plan that is sent: half of the tokens if the answer is aborted. */
+/** An aborted answer has half of its tokens. */
 function sentPlan(plan: Plan, fault: Fault | undefined): Plan {
   if (fault !== "aborted") return plan;
   return { ...plan, answerTokens: Math.floor(plan.answerTokens / 2), finishReason: "abort" };
+}
+
+/** OpenAI enforces its limits by the minute each second: the bucket holds one second's share. */
+export class RateGate {
+  readonly #requestsPerMs: number;
+  readonly #capacity: number;
+  #available: number;
+  #refilledAtMs: number;
+
+  constructor(rpm: number, nowMs: number) {
+    this.#requestsPerMs = rpm / 60_000;
+    this.#capacity = Math.max(1, rpm / 60);
+    this.#available = this.#capacity;
+    this.#refilledAtMs = nowMs;
+  }
+
+  /** 0 if the request is admitted, else the seconds until a retry. */
+  admit(nowMs: number): number {
+    const refill = (nowMs - this.#refilledAtMs) * this.#requestsPerMs;
+    this.#available = Math.min(this.#capacity, this.#available + refill);
+    this.#refilledAtMs = nowMs;
+    if (this.#available >= 1) {
+      this.#available -= 1;
+      return 0;
+    }
+    return Math.max(1, Math.ceil((1 - this.#available) / this.#requestsPerMs / 1000));
+  }
+}
+
+const GENERATION_SIZE = 65_536;
+
+/** Counts how often each prompt was sent, in bounded memory: the older of two generations of
+ * prompts is forgotten when the younger is full. */
+export class AttemptCounter {
+  readonly #size: number;
+  #young = new Map<number, number>();
+  #old = new Map<number, number>();
+
+  /** @param size Prompts in a generation. */
+  constructor(size: number = GENERATION_SIZE) {
+    this.#size = size;
+  }
+
+  count(hash: number): number {
+    const count = (this.#young.get(hash) ?? this.#old.get(hash) ?? 0) + 1;
+    this.#young.set(hash, count);
+    if (this.#young.size >= this.#size) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    return count;
+  }
+}
+
+/** Timers that can be ended together: none is left when the server closes. */
+export class Sleepers {
+  readonly #asleep = new Map<ReturnType<typeof setTimeout>, () => void>();
+  #isClosed = false;
+
+  /** Resolves after `ms` milliseconds, or once `close()` is called. */
+  sleep(ms: number): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#asleep.delete(timer);
+        resolve();
+      }, ms);
+      this.#asleep.set(timer, resolve);
+    });
+  }
+
+  /** Later calls of `sleep` resolve at once. */
+  close(): void {
+    this.#isClosed = true;
+    for (const [timer, resolve] of this.#asleep) {
+      clearTimeout(timer);
+      resolve();
+    }
+    this.#asleep.clear();
+  }
 }

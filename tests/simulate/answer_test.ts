@@ -2,6 +2,7 @@
 
 import { assert, assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { answerText, digestOf, draw, hashText, planAnswer } from "../../lib/simulate/chat.ts";
+import { flagsOf } from "../../lib/data/flags.ts";
 import { SIMULATE_DEFAULTS } from "../../lib/simulate/options.ts";
 
 const PROMPTS = Array.from({ length: 20_000 }, (_, i) => `user\nprompt ${i}\n\n`);
@@ -60,4 +61,28 @@ Deno.test("answerText() names the prompt, quotes it, and is as long as its token
 Deno.test("answerText() does not split a character", () => {
   const plan = planAnswer("a", SIMULATE_DEFAULTS, Infinity);
   assert(answerText(plan, "a" + "😀".repeat(60)).isWellFormed());
+});
+
+Deno.test("answers are varied: statistics flag none as repetitive or cut off", () => {
+  const flags = PROMPTS.slice(0, 200).map((prompt) => {
+    const plan = planAnswer(prompt, SIMULATE_DEFAULTS, Infinity);
+    const response = answerText(plan, prompt);
+    return flagsOf({
+      response,
+      prompt,
+      finishReason: plan.finishReason,
+      hasToolCalls: false,
+      isRefusal: false,
+      asksForJson: false,
+    });
+  });
+  assertEquals(new Set(flags), new Set([0]));
+});
+
+Deno.test("answers to two prompts go on differently", () => {
+  const texts = PROMPTS.slice(0, 100).map((prompt) => {
+    const plan = planAnswer(prompt, SIMULATE_DEFAULTS, Infinity);
+    return answerText(plan, "").slice(60, 160);
+  });
+  assert(new Set(texts).size > 80);
 });

@@ -1,7 +1,7 @@
-/** Tests of lib/simulate/gates.ts. @module */
+/** Tests of the gates in lib/simulate/simulated_teacher.ts. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { AttemptCounter, RateGate, Sleepers } from "../../lib/simulate/gates.ts";
+import { AttemptCounter, RateGate, Sleepers } from "../../lib/simulate/simulated_teacher.ts";
 
 Deno.test("RateGate shares a minute's requests out over the seconds", () => {
   const gate = new RateGate(600, 0);

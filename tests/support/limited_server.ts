@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Sleepers } from "../../lib/simulate/gates.ts";
+import { Sleepers } from "../../lib/simulate/simulated_teacher.ts";
 import {
   chatAnswer,
   errorAnswer,
