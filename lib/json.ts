@@ -1,17 +1,16 @@
 /**
- * JSON: types of values, exact numbers, positions of values in a text, and limits of nesting.
- * `JSON.parse` takes any depth; Python's `json` fails near 1,000 levels, `JSON.stringify` at a few
- * thousand.
+ * JSON: types of values, exact numbers, text for output lines, and positions of values and members
+ * in a text. `JSON.parse` takes any depth; Python's `json` fails near 1,000 levels,
+ * `JSON.stringify` at a few thousand.
  *
  * @module
  */
 
-/** Whether a value is an object, excluding arrays and null. */
+/** Not an array or null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The value if it is a string; else "". */
 export function asText(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
@@ -25,7 +24,7 @@ export function isJson(text: string): boolean {
   }
 }
 
-/** `JSON` with source text access (ECMA-262, 2026), which TypeScript's library lacks. */
+/** With source text access (ECMA-262, 2026), which TypeScript's library lacks. */
 export const exactJson = JSON as unknown as {
   parse(
     text: string,
@@ -35,19 +34,18 @@ export const exactJson = JSON as unknown as {
   isRawJSON(value: unknown): value is RawJson;
 };
 
-/** A value that `JSON.stringify` writes as the given text, for numbers that JavaScript would
- * change. */
+/** `JSON.stringify` writes it as this text, for numbers that JavaScript would change. */
 export interface RawJson {
   readonly rawJSON: string;
 }
 
 /**
- * The deepest nesting at which a teacher's values are written unchanged; deeper ones are written as
- * JSON text. Far below the limits above, and above what teachers send.
+ * Deeper values of a teacher are written as JSON text. Far below the limits above, and above what
+ * teachers send.
  */
 export const MAX_LEVELS = 64;
 
-/** Whether a value from `JSON.parse` has more than `levels` levels of arrays and objects. */
+/** For a value from `JSON.parse`. */
 export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
@@ -65,6 +63,80 @@ export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean 
   return false;
 }
 
+/**
+ * With U+FFFD for each lone surrogate, which readers would reject.
+ *
+ * @throws {TypeError} If the value holds a `BigInt` or a cycle.
+ */
+export function jsonOf(value: unknown): string {
+  const json = JSON.stringify(value);
+  // `JSON.stringify` writes whole pairs unescaped, so each such escape is a lone surrogate. The
+  // search takes a fiftieth of the time of `JSON.stringify`.
+  return json.includes("\\ud") ? json.replace(SURROGATE_ESCAPE, replaceSurrogate) : json;
+}
+
+/**
+ * Replaces members that are nested too deeply by their JSON text; returns `values` itself if there
+ * are none.
+ *
+ * @throws {TypeError} If one of these members holds a `BigInt` or a cycle.
+ */
+export function withDeepAsText<T extends object>(values: T): T {
+  if (!isTooDeep(values)) return values;
+  const flat = Object.entries(values).map(([name, value]) =>
+    [name, isTooDeep(value) ? textOf(value) : value] as const
+  );
+  return (Array.isArray(values) ? flat.map(([, value]) => value) : Object.fromEntries(flat)) as T;
+}
+
+/** Matches escaped surrogates, and escaped backslashes, after which `ud800` is plain text. */
+const SURROGATE_ESCAPE = /\\(?:\\|ud[89a-f][0-9a-f]{2})/g;
+
+function replaceSurrogate(escape: string): string {
+  return escape === "\\\\" ? escape : "\ufffd";
+}
+
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    // A RangeError means that the stack overflowed; for a cycle, a TypeError is thrown first.
+    if (!(error instanceof RangeError)) throw error;
+    return deepJson(value);
+  }
+}
+
+/** Has no depth limit, unlike `JSON.stringify`; for values from `JSON.parse`. */
+function deepJson(value: unknown): string {
+  const parts: string[] = [];
+  /** Values and finished JSON text; `textIndexes` says which entries are text. */
+  const stack: unknown[] = [value];
+  const textIndexes = new Set<number>();
+  const pushText = (text: string) => {
+    textIndexes.add(stack.length);
+    stack.push(text);
+  };
+  while (stack.length > 0) {
+    const isText = textIndexes.delete(stack.length - 1);
+    const next = stack.pop();
+    if (isText) parts.push(next as string);
+    else if (typeof next !== "object" || next === null) {
+      parts.push(JSON.stringify(next) ?? "null");
+    } else {
+      const isList = Array.isArray(next);
+      const entries = Object.entries(next).reverse();
+      pushText(isList ? "]" : "}");
+      entries.forEach(([name, member], i) => {
+        stack.push(member);
+        const comma = i < entries.length - 1 ? "," : "";
+        pushText(isList ? comma : `${comma}${JSON.stringify(name)}:`);
+      });
+      pushText(isList ? "[" : "{");
+    }
+  }
+  return parts.join("");
+}
+
 const QUOTE = 34;
 const COMMA = 44;
 const OPENING_BRACKET = 91;
@@ -74,13 +146,13 @@ const OPENING_BRACE = 123;
 const CLOSING_BRACE = 125;
 const SPACE = 32;
 
-/** The position of the first character, at `position` or after it, that is not white space. */
+/** Of the first character, at `position` or after it, that is not white space. */
 export function skipSpace(text: string, position: number): number {
   while (text.charCodeAt(position) <= SPACE) position++;
   return position;
 }
 
-/** The end (exclusive) of the value at `start` in a valid JSON text. */
+/** Exclusive. The text must be valid JSON. */
 export function endOfValue(text: string, start: number): number {
   const first = text.charCodeAt(start);
   if (first === QUOTE) return endOfString(text, start);
@@ -111,7 +183,7 @@ function endOfNested(text: string, start: number): number {
   return position;
 }
 
-/** The end (exclusive) of the string whose opening quote is at `start`. */
+/** Exclusive; `start` is that of the opening quote. */
 export function endOfString(text: string, start: number): number {
   let quote = start;
   while (true) {
@@ -122,4 +194,58 @@ export function endOfString(text: string, start: number): number {
     while (text.charCodeAt(before) === BACKSLASH) before--;
     if ((quote - before) % 2 === 1) return quote + 1;
   }
+}
+
+/** The place of one `"name":value` in the text of an object. */
+export interface Member {
+  /** Unescaped. */
+  readonly name: string;
+  /** Of the name's opening quote. */
+  readonly start: number;
+  readonly valueStart: number;
+  /** After the value. */
+  readonly end: number;
+}
+
+export interface Remainder {
+  readonly text: string;
+  /** JSON text of each value; of repeated names, the last. No prototype. */
+  readonly removed: Record<string, string>;
+}
+
+/** In order. The text must be valid JSON. */
+export function topLevelMembers(text: string): Member[] {
+  const members: Member[] = [];
+  let start = skipSpace(text, text.indexOf("{") + 1);
+  while (text.charCodeAt(start) === QUOTE) {
+    const nameEnd = endOfString(text, start);
+    const colon = skipSpace(text, nameEnd);
+    const valueStart = skipSpace(text, colon + 1);
+    const end = endOfValue(text, valueStart);
+    members.push({ name: unquoted(text.slice(start, nameEnd)), start, valueStart, end });
+    const separator = skipSpace(text, end);
+    if (text.charCodeAt(separator) !== COMMA) break;
+    start = skipSpace(text, separator + 1);
+  }
+  return members;
+}
+
+/** The others stay byte for byte. */
+export function withoutMembers(text: string, names: readonly string[]): Remainder {
+  const members = topLevelMembers(text);
+  const removed: Record<string, string> = Object.create(null);
+  let remaining = "";
+  let previousEnd = 0;
+  for (const { name, start, valueStart, end } of members) {
+    if (names.includes(name)) removed[name] = text.slice(valueStart, end);
+    // Each member is removed with the comma and the white space before it.
+    else remaining += text.slice(remaining === "" ? start : previousEnd, end);
+    previousEnd = end;
+  }
+  if (members.length === 0) return { text, removed };
+  return { text: text.slice(0, members[0].start) + remaining + text.slice(previousEnd), removed };
+}
+
+function unquoted(name: string): string {
+  return name.includes("\\") ? JSON.parse(name) : name.slice(1, -1);
 }

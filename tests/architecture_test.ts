@@ -82,7 +82,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
   simulate: {},
   where: {},
   data: { all: ["formats", "prices", "source", "where"], types: ["teacher"] },
-  tables: { all: ["formats", "sink", "source"] },
+  tables: { all: ["formats", "source"] },
   terminal: { types: ["progress"] },
   "engine/answers": { types: ["checks", "teacher"] },
   "engine/errors": {},

@@ -17,7 +17,8 @@ import {
 } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
 import { type BadInput, BadLines, listBadLines, stampOf } from "../run/mod.ts";
-import { jsonOf, LineSet } from "../sink/mod.ts";
+import { LineSet } from "../sink/mod.ts";
+import { jsonOf } from "../json.ts";
 import { parseRowJson, RowProblem } from "../source/mod.ts";
 import type { ExactColumn } from "../tables/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";

@@ -8,8 +8,7 @@
 import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { isObject } from "../json.ts";
-import { jsonOf } from "../sink/mod.ts";
+import { isObject, jsonOf } from "../json.ts";
 import { acceptsText, cellOf, type ColumnType, isTyped, Schema } from "../tables/mod.ts";
 import { parseLossless } from "../source/mod.ts";
 import { checkComputable, DerivedFields, distillOf, needsDerived } from "../data/mod.ts";

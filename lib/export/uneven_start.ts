@@ -9,8 +9,7 @@
  * @module
  */
 
-import { isObject } from "../json.ts";
-import { jsonOf } from "../sink/mod.ts";
+import { isObject, jsonOf } from "../json.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TrainingRow } from "./training_row.ts";
 

@@ -8,12 +8,67 @@
 
 import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
-import type { AppenderOptions, JournalFile } from "./journal_options.ts";
+import type { ClosedFile } from "./watched_file.ts";
+
+/** An open file to append to, such as a `Deno.FsFile` opened with `append`. */
+export interface JournalFile {
+  /** Returns how many bytes were written. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Blocks this thread; absent if the file must not be written to that way. */
+  writeSync?(bytes: Uint8Array): number;
+  /** fdatasync: what was written survives a power cut. */
+  syncData(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  stat(): Promise<{ readonly size: number }>;
+  close(): void;
+}
+
+/** For the `Appender` of a file. */
+export type WritableFile = Omit<JournalFile, "syncData">;
+/** For its `Syncer`. */
+export type SyncableFile = Pick<JournalFile, "syncData" | "close">;
+
+/** Options of a `Journal` and of its `Appender`. */
+export interface JournalOptions<T> {
+  /** A write has failed and is retried. Not called again before `onRecover`. */
+  readonly onStall?: (error: SinkError) => void;
+  readonly onRecover?: () => void;
+  /** Monotonic, in milliseconds. @default performance.now */
+  readonly now?: () => number;
+  /** Ends early when the signal is aborted. @default a timer */
+  readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Records that have become durable, in the order of the appends. */
+  readonly onDurable?: (records: readonly T[]) => void;
+  /** Called once, when nothing more can be made durable, but not after `abandon`. */
+  readonly onBroken?: (error: SinkError) => void;
+  /**
+   * Once fdatasync has failed, lines go to other files. `isTemporary`: the file is in the folder
+   * for temporary files.
+   */
+  readonly onRescue?: (path: string, isTemporary: boolean) => void;
+  /** The file was opened but cannot be locked; `reason` is for a message. */
+  readonly onUnlocked?: (path: string, reason: string) => void;
+  /** Rows that may be written and not synced; at least 1. @default 1024 */
+  readonly maxUnsyncedRows?: number;
+  /** With "never", rows count as durable once they are written. @default "always" */
+  readonly fsync?: "always" | "never";
+  /** For a new file, before umask. @default 0o666 */
+  readonly mode?: number;
+  /** `open` need not sync the folder if this is set. @default false */
+  readonly isNameDurable?: boolean;
+  /** The file as it was when last closed, to notice changes since. @default it is first opened */
+  readonly closedFile?: ClosedFile;
+  /** Called twice. The file is then neither locked nor watched. @default by `WatchedFile` */
+  readonly openFile?: (path: string) => Promise<JournalFile>;
+}
+
+/** How failed writes are retried. */
+type AppenderOptions = Pick<JournalOptions<never>, "onStall" | "onRecover" | "now" | "delay">;
 
 const RETRY_DELAY_MS = 1_000;
-/** A write that takes longer did more than copy into the page cache: the disk counts as slow. */
+/** A longer write did more than copy into the page cache: the disk counts as slow. */
 const SLOW_WRITE_MS = 5;
-/** How long a disk counts as slow after a slow write. It can block this thread once in this time. */
+/** The disk counts as slow for this time, so it can block this thread once in it. */
 const SLOW_FOR_MS = 1_000;
 /** Larger writes take long to copy, so they always go through another thread. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;
@@ -22,19 +77,19 @@ const NEWLINE = 10;
 /** The only writer of one file. One `append` at a time. */
 export class Appender {
   readonly #path: string;
-  readonly #file: JournalFile;
+  readonly #file: WritableFile;
   readonly #options: AppenderOptions;
   readonly #giveUp = new AbortController();
-  /** The size of all whole lines, in bytes. */
+  /** Of all whole lines, in bytes. */
   #size: number;
-  /** The time, by `#now`, from which the disk no longer counts as slow. */
+  /** By `#now`: until then the disk counts as slow. */
   #slowUntil = -Infinity;
   readonly #now: () => number;
-  /** Whether the file may hold part of a line after `#size` bytes. */
+  /** Whether part of a line may follow the first `#size` bytes. */
   #isTorn = false;
 
-  /** @param size The size of the file, which must hold only whole lines. */
-  constructor(path: string, file: JournalFile, size: number, options: AppenderOptions) {
+  /** The file must hold only whole lines, `size` bytes of them. */
+  constructor(path: string, file: WritableFile, size: number, options: AppenderOptions) {
     this.#path = path;
     this.#file = file;
     this.#size = size;
@@ -42,10 +97,7 @@ export class Appender {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /**
-   * Appends whole lines. Resolves once all are written, however long that takes; rejects with the
-   * reason of `giveUp`.
-   */
+  /** Appends whole lines, however long that takes. Rejects with the reason of `giveUp`. */
   async append(lines: Uint8Array): Promise<void> {
     const { delay = wait, onStall, onRecover } = this.#options;
     const { signal } = this.#giveUp;
@@ -64,14 +116,14 @@ export class Appender {
     if (isStalled) onRecover?.();
   }
 
-  /** Stops retrying: lines that are not written yet are lost. */
+  /** Lines that are not written yet are lost. */
   giveUp(reason: SinkError): void {
     this.#giveUp.abort(reason);
   }
 
   /**
-   * Tries once to write these lines. Returns the bytes of the lines that are in the file now, and
-   * why the others are not.
+   * Tries once. Returns the bytes of the lines that are in the file now, and why the others are
+   * not.
    */
   async #writeLines(lines: Uint8Array): Promise<{ byteCount: number; problem?: SinkError }> {
     let written = 0;
@@ -94,10 +146,7 @@ export class Appender {
     }
   }
 
-  /**
-   * Repeats a write that a signal interrupted before it began, as happens on network filesystems:
-   * the disk is fine.
-   */
+  /** On network filesystems, a signal may interrupt a write before it began: the disk is fine. */
   async #writeUninterrupted(lines: Uint8Array, written: number): Promise<number> {
     while (true) {
       try {

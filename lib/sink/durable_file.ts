@@ -11,32 +11,31 @@ import { SinkError } from "../errors.ts";
 import { ifThere, systemReason, writeAll } from "../files.ts";
 import { inFolder } from "../paths.ts";
 import { delay } from "../timer.ts";
+import { tryLock } from "./lock_file.ts";
 
 export interface ReplacementOptions {
   /**
-   * Part of the temporary name. A run uses the token in its lock file, so that the next run can
-   * remove what a crash left. @default 64 random bits
+   * A run uses the token in its lock file, so that the next run can remove what a crash left.
+   * @default 64 random bits
    */
   token?: string;
-  /** The permissions if the file is new, before umask. @default 0o666 */
+  /** For a new file, before umask. @default 0o666 */
   mode?: number;
   /**
-   * Replaces the target of a link instead of the link. False for files that Retort names: a link
-   * there may lead to a file of the user. @default true
+   * Replaces the target of a link. False for files that Retort names: a link there may lead to a
+   * file of the user. @default true
    */
   followsLinks?: boolean;
   /**
-   * First removes temporary files of killed processes, for commands without a lock file that would
+   * First removes temporary files of killed processes. For commands without a lock file that would
    * hold their tokens. @default false
    */
   removesLeftovers?: boolean;
 }
 
 /**
- * Replaces the content of a file. After a crash it is entirely the old or the new one.
- *
- * @throws {SinkError} If it cannot be written. The old version stays, unless only the sync of the
- * folder failed.
+ * @throws {SinkError} If the file cannot be written. The old version stays, unless only the sync of
+ * the folder failed.
  */
 export async function writeFileDurably(
   path: string,
@@ -48,7 +47,6 @@ export async function writeFileDurably(
   await replacement.commit();
 }
 
-/** The path of a new version until it replaces the file. */
 export function temporaryPathOf(path: string, token: string): string {
   return `${path}.${token}.tmp`;
 }
@@ -70,7 +68,6 @@ export class Replacement implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** Creates the temporary file, empty. */
   static async open(path: string, options: ReplacementOptions = {}): Promise<Replacement> {
     const { followsLinks = true } = options;
     const target = followsLinks ? await targetOf(path) : path;
@@ -98,7 +95,6 @@ export class Replacement implements AsyncDisposable {
     }
   }
 
-  /** Replaces the file with this version, durably. */
   async commit(): Promise<void> {
     try {
       await this.#file.sync();
@@ -111,7 +107,6 @@ export class Replacement implements AsyncDisposable {
     }
   }
 
-  /** Removes the temporary file unless it was committed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close();
     if (this.#isCommitted) return;
@@ -126,27 +121,24 @@ export class Replacement implements AsyncDisposable {
   }
 }
 
-/** Matches the names of temporary files for a target; captures the token. */
+/** Captures the token. */
 function leftoverPattern(target: string): RegExp {
   return new RegExp(`^${RegExp.escape(basename(target))}\\.([0-9a-f]{16})\\.tmp$`);
 }
 
-/** What tests replace: the system, its rename, and the timer. */
+/** Replaced by tests. */
 interface RenameOptions {
-  /** @default Deno.build.os */
   readonly os?: typeof Deno.build.os;
-  /** @default Deno.rename */
   readonly rename?: (from: string, to: string) => Promise<void>;
-  /** @default a timer */
   readonly wait?: (ms: number) => Promise<void>;
 }
 
-/** The pauses between these attempts double from 10 ms and add up to 2.55 s. */
+/** With pauses that double from 10 ms and add up to 2.55 s. */
 const MAX_RENAME_ATTEMPTS = 9;
 
 /**
- * Renames a file over another one. Windows refuses that while another program, such as a virus
- * scanner or an indexer, has either of them open without sharing it: tries again for 2.5 s.
+ * Windows refuses to rename over a file while another program, such as a virus scanner or an
+ * indexer, has either of them open without sharing it.
  */
 export async function replaceFile(
   from: string,
@@ -163,15 +155,14 @@ export async function replaceFile(
   }
 }
 
-/** Whether Windows refused the rename because another program may have one of the files open. */
+/** Judged by Windows' error codes for files that another program has open. */
 function isInUse(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.Busy ||
     /\(os error (5|32|33)\)/.test(String(error));
 }
 
 /**
- * Makes the names in the folder of `path` survive a power cut: syncing a new file may leave its
- * name unsynced.
+ * Makes the names in a folder survive a power cut: syncing a new file may leave its name unsynced.
  */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
   if (os === "windows") return; // Deno cannot open folders there.
@@ -185,7 +176,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   }
 }
 
-/** Resolves a link; returns `path` itself if it is not a link, or a broken one. */
+/** Resolves a link; `path` itself if it is not a link, or a broken one. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
@@ -195,8 +186,8 @@ export async function targetOf(path: string): Promise<string> {
 }
 
 /**
- * The permissions for a file made from the existing ones at `paths`: only users who may read all of
- * these may read it. Undefined, for the default, if none exists or the system has no permissions.
+ * Permissions for a file made from those at `paths`: only users who may read all of these may read
+ * it. Undefined, for the default, if none exists or the system has no permissions.
  */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let sharedMode: number | undefined;
@@ -210,10 +201,9 @@ export async function modeMadeFrom(paths: readonly string[]): Promise<number | u
 
 const READ_AND_WRITE = 0o666;
 const PRIVATE_MODE = 0o600;
-/** The permission bits for owner, group and others. */
+/** For owner, group and others. */
 const ACCESS_BITS = 0o777;
 
-/** Gives a file the permissions of another file, and its owner if the process may set that. */
 async function copyAccess(path: string, { mode, uid, gid }: Deno.FileInfo): Promise<void> {
   if (mode === null) return; // Windows has no permissions.
   const current = await Deno.lstat(path);
@@ -226,27 +216,27 @@ export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
 }
 
-/** 64 random bits as 16 hex digits. */
+/** 16 hex digits. */
 export function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(8)).toHex();
 }
 
 interface TemporaryOptions {
-  /** The unique part of the first name that is tried, 16 hex digits. @default 64 random bits */
+  /** Unique part of the first name that is tried, 16 hex digits. @default 64 random bits */
   readonly token?: string;
-  /** Permissions, before umask. @default 0o666 */
+  /** Before umask. @default 0o666 */
   readonly mode?: number;
 }
 
-/** An open temporary file, locked so that `removeLeftovers` of other processes spares it. */
+/** Locked, so that `removeLeftovers` of other processes spares it. */
 export interface TemporaryFile {
   readonly path: string;
   readonly file: Deno.FsFile;
 }
 
 /**
- * Creates a temporary file and locks it, unless the filesystem has no locks. If `removeLeftovers`
- * removes the file before it is locked, tries again with another token.
+ * Creates and locks a file. Tries again with another token if `removeLeftovers` removes it before
+ * it is locked.
  */
 export async function createTemporary(
   pathOf: (token: string) => string,
@@ -256,8 +246,7 @@ export async function createTemporary(
     const path = pathOf(token);
     const file = await Deno.open(path, { write: true, createNew: true, mode });
     try {
-      // Before the lock was taken, another process may have removed the file as a leftover.
-      if (await tryLock(file) && await ifThere(Deno.lstat(path)) !== undefined) {
+      if (await tryLock(file, path, false) && await ifThere(Deno.lstat(path)) !== undefined) {
         return { path, file };
       }
     } catch (error) {
@@ -269,17 +258,9 @@ export async function createTemporary(
   }
 }
 
-async function tryLock(file: Deno.FsFile): Promise<boolean> {
-  try {
-    return await file.tryLock(true);
-  } catch {
-    return true; // The filesystem has no locks.
-  }
-}
-
 /**
- * Removes temporary files of killed processes: those that match and are not locked. Removes none if
- * the filesystem has no locks.
+ * Removes temporary files of killed processes: those that match and are not locked. None if the
+ * filesystem has no locks.
  *
  * @param pattern Matches the file name; its first group captures the token.
  * @param remove Called for each file while it is locked. @default `Deno.remove`

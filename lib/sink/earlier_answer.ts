@@ -14,24 +14,19 @@ import {
   type Row,
 } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { asText } from "../json.ts";
+import { asText, topLevelMembers, withoutMembers } from "../json.ts";
 import { cannotRead, readFullySync } from "../files.ts";
 import { SinkError } from "../errors.ts";
-import { topLevelMembers, withoutMembers } from "./json_text.ts";
 import { insideOf } from "./line.ts";
 
-/** The position of a line in its file, in bytes. */
+/** In bytes. */
 export interface LinePlace {
-  /** From the start of the file. */
   readonly offset: number;
   /** Without the line feed. */
   readonly byteLength: number;
 }
 
-/**
- * Whether a failures line leaves its row pending, to be sent again. Lines of versions that did not
- * write `final` are final.
- */
+/** Whether the row is to be sent again. Lines of versions that did not write `final` are final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
@@ -44,7 +39,6 @@ export const PENDING_MARKS: readonly string[] = ['"final":false', '"final": fals
  * of another row. If the run has other parameters than the line, `next` is left out: the row starts
  * over, but its answer is not lost.
  *
- * @param path The failures file.
  * @param row The row as it is in the input now.
  * @throws {SinkError} If the file cannot be read.
  */
@@ -74,7 +68,7 @@ interface PendingLine {
   readonly distill?: { readonly params?: unknown };
 }
 
-/** Throws if the text is not JSON: the file was replaced since it was indexed. */
+/** Text that is not JSON shows that the file was replaced since it was indexed. */
 function parsed(text: string, path: string): PendingLine {
   try {
     return JSON.parse(text) as PendingLine;
@@ -107,7 +101,7 @@ function nextOf({ error }: PendingLine): NextAttempt | undefined {
   };
 }
 
-/** The message by which versions that did not write `unchecked` marked such answers. */
+/** Versions that did not write `unchecked` marked such answers by this message. */
 const EARLIER_UNCHECKED = "The run was ended before the answer was checked";
 
 function rejectedOf({ error, partial }: PendingLine): RejectedAnswer | undefined {
@@ -137,19 +131,18 @@ function countOf(value: unknown): number {
   return isCount(value) ? value : 0;
 }
 
-/** A row as it was in the input. */
 export interface RestoredRow {
   readonly uid: string;
-  /** The hash of what was sent; "" for a bad row. */
+  /** "" for a bad row. */
   readonly promptHash: string;
-  /** The JSON text of the row, without our fields. */
+  /** JSON, without our fields. */
   readonly text: string;
 }
 
 /**
- * Restores the row from an output line: removes our fields, and appends the row's own fields of the
- * same names. In results lines, a row's own `uid` is not restored if it equals ours, because such
- * lines do not say whether the row had one.
+ * Restores the row from an output line: removes our fields, and appends the row's own ones of the
+ * same names. A results line does not say whether the row had a `uid` if it equals ours, so that is
+ * not restored.
  *
  * @throws {SinkError} If the line is not a JSON object with a `uid`.
  */
@@ -177,7 +170,7 @@ function idsOf(lineText: string): { uid: string; promptHash: string } {
   return { uid, promptHash: asText(hash) };
 }
 
-/** The JSON text of a member's value; undefined if there is no such member. */
+/** As JSON text. */
 function valueOf(objectText: string, name: string): string | undefined {
   const member = topLevelMembers(objectText).findLast((member) => member.name === name);
   return member && objectText.slice(member.valueStart, member.end);

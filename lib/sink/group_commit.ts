@@ -7,41 +7,37 @@
 
 import { setImmediate } from "node:timers";
 import { MAX_TURN_MS } from "../timer.ts";
-import type { JournalFile } from "./journal_options.ts";
+import type { SyncableFile } from "./appender.ts";
 
 export interface SyncerOptions<T> {
-  /** Called with records that have become durable, in the order in which they were written. */
+  /** In the order in which they were written. */
   readonly onDurable?: (records: readonly T[]) => void;
-  /** Called when fdatasync fails: nothing more becomes durable. */
+  /** fdatasync has failed: nothing more becomes durable. */
   readonly onError: (cause: unknown) => void;
-  /** With "never", rows count as durable once they are written. */
   readonly fsync: "always" | "never";
-  /** Maximum number of rows that are written but not synced. */
   readonly maxUnsyncedRows: number;
 }
 
-/** A caller of `untilDurable`. */
 interface Flush extends PromiseWithResolvers<void> {
-  /** The number of durable rows that it waits for. */
+  /** Durable rows that it waits for. */
   readonly rowCount: number;
 }
 
-/** Maximum number of bytes that are written but not synced, even if these are few rows. */
+/** Written and not synced, even if these are few rows. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
 /**
- * The pause before each fdatasync, so that it covers more lines. Rows do not wait for it, but each
- * call takes time from them: with 5 ms, a run over HTTP is 6 % slower than with 20; with 50 ms, it
- * is no faster.
+ * Before each fdatasync, so that it covers more lines. Rows do not wait for it, but each call takes
+ * time from them: with 5 ms, a run over HTTP is 6 % slower than with 20; with 50 ms, it is no
+ * faster.
  */
 const MAX_PAUSE_MS = 20;
 
-/** Syncs one file, through its own handle. */
 export class Syncer<T> {
-  readonly #file: JournalFile;
+  readonly #file: SyncableFile;
   readonly #options: SyncerOptions<T>;
   #maxUnsyncedRows: number;
-  /** Written batches that the next fdatasync will make durable, oldest first. */
+  /** For the next fdatasync, oldest first. */
   #written: Batch<T>[] = [];
   #unsyncedRows = 0;
   #unsyncedBytes = 0;
@@ -53,14 +49,13 @@ export class Syncer<T> {
   #running: Promise<void> | undefined;
   #end: Error | undefined;
 
-  /** @param file A handle of its own: operations on the same handle wait for each other. */
-  constructor(file: JournalFile, options: SyncerOptions<T>) {
+  /** Operations on one handle wait for each other, so `file` is a handle of its own. */
+  constructor(file: SyncableFile, options: SyncerOptions<T>) {
     this.#file = file;
     this.#options = options;
     this.#maxUnsyncedRows = options.maxUnsyncedRows;
   }
 
-  /** Maximum number of rows that are written but not synced. May be set at any time. */
   get maxUnsyncedRows(): number {
     return this.#maxUnsyncedRows;
   }
@@ -74,7 +69,6 @@ export class Syncer<T> {
     return this.#durableRows;
   }
 
-  /** Called when a batch was written. */
   add(batch: Batch<T>): void {
     if (this.#options.fsync === "never") return this.#markDurable(batch);
     this.#unsyncedRows += batch.records.length;
@@ -84,14 +78,14 @@ export class Syncer<T> {
     this.#running ??= this.#run();
   }
 
-  /** Whether a batch may be written now. One above the limits may be once all others are durable. */
+  /** A batch above the limits may be written once all others are durable. */
   hasRoomFor(batch: Batch<T>): boolean {
     return this.#unsyncedRows === 0 ||
       this.#unsyncedRows + batch.records.length <= this.#maxUnsyncedRows &&
         this.#unsyncedBytes + batch.length <= MAX_UNSYNCED_BYTES;
   }
 
-  /** Resolves when there may be room for a batch for which there was none. */
+  /** When there may be room for a batch for which there was none. */
   async untilRoom(): Promise<void> {
     this.#roomMade = Promise.withResolvers<void>();
     this.#endPause?.();
@@ -109,7 +103,6 @@ export class Syncer<T> {
     return flush.promise;
   }
 
-  /** Starts no more syncs, and rejects all callers of `untilDurable` with the reason. */
   stop(reason: Error): void {
     this.#end ??= reason;
     for (const flush of this.#flushes.splice(0)) flush.reject(this.#end);
@@ -117,7 +110,6 @@ export class Syncer<T> {
     this.#endPause?.();
   }
 
-  /** Resolves when no sync is running. */
   async untilIdle(): Promise<void> {
     await this.#running;
   }
@@ -135,7 +127,7 @@ export class Syncer<T> {
     }
   }
 
-  /** Waits for more lines, unless a caller waits for a sync. */
+  /** For more lines, unless a caller waits for a sync. */
   async #pause(): Promise<void> {
     if (this.#isHalfFull || this.#isAwaited) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -146,7 +138,7 @@ export class Syncer<T> {
     clearTimeout(timer);
   }
 
-  /** Whether rows might have to wait for room if the next sync began later. */
+  /** Rows might have to wait for room if the next sync began later. */
   get #isHalfFull(): boolean {
     return this.#unsyncedRows >= this.#maxUnsyncedRows / 2 ||
       this.#unsyncedBytes >= MAX_UNSYNCED_BYTES / 2;
@@ -180,20 +172,19 @@ export class Syncer<T> {
 
 const ENCODER = new TextEncoder();
 
-/** Longer texts are encoded into memory of their own, which is freed. In UTF-16 code units. */
+/** In UTF-16 code units. Longer texts are encoded into memory of their own, which is freed. */
 const MAX_REUSED_LENGTH = 1024 * 1024;
-/** A UTF-16 code unit takes at most three bytes in UTF-8. */
+/** In UTF-8, for a UTF-16 code unit. */
 const MAX_BYTES_PER_UNIT = 3;
 
-/** Lines of one write, with their records. */
 export class Batch<T> {
   /** One for each line. */
   readonly records: T[] = [];
-  /** The length of the lines in UTF-16 code units, which is close enough to bytes for limits. */
+  /** In UTF-16 code units, which is close enough to bytes for limits. */
   length = 0;
-  /** The length of the lines in bytes; 0 before `encode`. */
+  /** 0 before `encode`. */
   byteLength = 0;
-  /** Resolves when the whole batch is written; rejects if it never will be. */
+  /** Rejects if the batch never will be written. */
   readonly written = Promise.withResolvers<void>();
   readonly #lines: string[] = [];
 
@@ -202,19 +193,19 @@ export class Batch<T> {
     this.written.promise.catch(ignore);
   }
 
-  /** Adds a line, given without its line feed. */
+  /** A line without line feed. */
   add(line: string, record: T): void {
     this.#lines.push(line);
     this.records.push(record);
     this.length += line.length + 1;
   }
 
-  /** The lines, each with its line feed; "" after `encode`. */
+  /** With line feeds; "" after `encode`. */
   get text(): string {
     return this.#lines.map((line) => `${line}\n`).join("");
   }
 
-  /** Returns the lines as UTF-8, valid until `bytes` is used again, and releases their texts. */
+  /** UTF-8, valid until `bytes` is used again. Releases the texts. */
   encode(bytes: ReusedBytes): Uint8Array {
     // Makes `join` end the text with a line feed; appending one would copy the text again.
     this.#lines.push("");
@@ -226,13 +217,13 @@ export class Batch<T> {
 }
 
 /**
- * Memory that is reused for encoding one text after another. New memory for each write would be
- * 130 MB a second at full speed, which the garbage collector frees late.
+ * Reused for one text after another. New memory for each write would be 130 MB a second at full
+ * speed, which the garbage collector frees late.
  */
 export class ReusedBytes {
   #bytes = new Uint8Array(0);
 
-  /** The text as UTF-8; valid until the next call. */
+  /** UTF-8, valid until the next call. */
   encode(text: string): Uint8Array {
     if (text.length > MAX_REUSED_LENGTH) return ENCODER.encode(text);
     const maxBytes = text.length * MAX_BYTES_PER_UNIT;
@@ -248,17 +239,16 @@ const FULL_BATCH_ROWS = 8;
 /** Makes the writer wait for more rows, at most until the event loop's turn ends. */
 export class BatchDelay {
   readonly #now: () => number;
-  /** Ends `wait` early; undefined if it must last until the turn ends. */
+  /** Undefined if `wait` must last until the turn ends. */
   #endWait: (() => void) | undefined;
-  /** When the current turn of the event loop must end, by `#now`: timers and sockets wait for it. */
+  /** By `#now`: then the turn of the event loop must end, for timers and sockets. */
   #turnDueAt = 0;
 
-  /** @param now A monotonic clock, in milliseconds. */
+  /** Monotonic, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** Called when a row was added; the batch has `rowCount` rows now. */
   onRowAdded(rowCount: number): void {
     if (rowCount >= FULL_BATCH_ROWS) this.#endWait?.();
   }

@@ -24,15 +24,19 @@
 
 import { SinkError } from "../errors.ts";
 import { sumOf } from "../figures.ts";
-import { Appender } from "./appender.ts";
+import {
+  Appender,
+  type JournalFile,
+  type JournalOptions,
+  type SyncableFile,
+  type WritableFile,
+} from "./appender.ts";
 import { Batch, BatchDelay, MAX_UNSYNCED_BYTES, ReusedBytes, Syncer } from "./group_commit.ts";
-import type { JournalFile, JournalOptions } from "./journal_options.ts";
 import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
-import type { LastResort } from "./last_resort.ts";
+import { LastResort } from "./rescued.ts";
 import { type ClosedFile, WatchedFile } from "./watched_file.ts";
 
-/** Appends lines to one file and reports when they are durable. */
 export class Journal<T> implements AsyncDisposable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
@@ -40,8 +44,7 @@ export class Journal<T> implements AsyncDisposable {
   readonly #batchDelay: BatchDelay;
   /** Shared by all writes, since there is only one at a time. */
   readonly #bytes = new ReusedBytes();
-  /** Two handles of the file: for the writer and for the syncer. */
-  readonly #files: readonly [JournalFile, JournalFile];
+  readonly #files: readonly [WritableFile, SyncableFile];
   readonly #syncer: Syncer<T>;
   readonly #watched: WatchedFile | undefined;
   /** Batches that are not being written yet, oldest first; only the last one grows. */
@@ -56,14 +59,14 @@ export class Journal<T> implements AsyncDisposable {
   /** Why nothing more becomes durable: the journal is broken or abandoned. */
   #end: SinkError | undefined;
   #isAbandoned = false;
-  /** Whether fdatasync has failed: the disk may not hold what was written. */
+  /** After fdatasync has failed, the disk may lack what was written. */
   #isSyncBroken = false;
-  #lastResort: Promise<LastResort> | undefined;
+  #lastResort: LastResort | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(
     path: string,
-    files: readonly [JournalFile, JournalFile],
+    files: readonly [WritableFile, SyncableFile],
     size: number,
     options: JournalOptions<T>,
     watched: WatchedFile | undefined,
@@ -83,19 +86,21 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /**
-   * Opens a file, or creates it. It must end with a whole line.
+   * An existing file must end with a whole line.
    *
    * @throws {SinkError} If it cannot be opened.
    */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
-    const opened: JournalFile[] = [];
+    const opened: Pick<JournalFile, "close">[] = [];
     const { openFile, mode, closedFile, isNameDurable = false } = options;
     try {
       const watched = openFile ? undefined : await WatchedFile.open(path, mode, closedFile);
       if (watched?.unlockedReason !== undefined) options.onUnlocked?.(path, watched.unlockedReason);
-      opened.push(watched?.writer ?? await openFile!(path));
-      opened.push(watched?.syncer ?? await openFile!(path));
-      const [writeFile, syncFile] = opened, { size } = await writeFile.stat();
+      const writeFile: WritableFile = watched?.writer ?? await openFile!(path);
+      opened.push(writeFile);
+      const syncFile: SyncableFile = watched?.syncer ?? await openFile!(path);
+      opened.push(syncFile);
+      const { size } = await writeFile.stat();
       if (size === 0 && !isNameDurable) await syncFolderOf(path);
       return new Journal(path, [writeFile, syncFile], size, options, watched);
     } catch (cause) {
@@ -104,7 +109,6 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** Maximum number of rows that are written but not synced. May be set at any time. */
   get maxUnsyncedRows(): number {
     return this.#syncer.maxUnsyncedRows;
   }
@@ -113,7 +117,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.maxUnsyncedRows = rows;
   }
 
-  /** What another program has done to the file, as a message; see `WatchedFile`. */
+  /** What another program has done to the file; see `WatchedFile`. */
   async check(): Promise<string | undefined> {
     const problem = await this.#watched?.check();
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
@@ -129,13 +133,13 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** The value of `JournalOptions.closedFile` for opening the file again, once this is closed. */
+  /** For `JournalOptions.closedFile`, once this is closed. */
   get closedFile(): ClosedFile | undefined {
     return this.#watched?.closedFile;
   }
 
   /** Where lines go once fdatasync has failed; undefined before that. */
-  get lastResort(): Promise<LastResort> | undefined {
+  get lastResort(): LastResort | undefined {
     return this.#lastResort;
   }
 
@@ -151,9 +155,9 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /**
-   * Appends a line, given without its line feed. Resolves once the whole batch is written; rejects
-   * with a `SinkError` if it never will be. Once fdatasync has failed, the line goes to another
-   * file, and its record never counts as durable.
+   * Appends a line without line feed. Resolves once the whole batch is written; rejects with a
+   * `SinkError` if it never will be. Once fdatasync has failed, the line goes to another file, and
+   * its record never counts as durable.
    */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined && this.#closing === undefined) {
@@ -173,14 +177,13 @@ export class Journal<T> implements AsyncDisposable {
     return batch.written.promise;
   }
 
-  /** Resolves once everything appended so far is durable. */
   flush(): Promise<void> {
     return this.#syncer.untilDurable(this.#appendedRows);
   }
 
   /**
-   * Drops lines that are not written yet; nothing more becomes durable. For a user who does not
-   * want to wait for disk space.
+   * For a user who does not want to wait for disk space: drops lines that are not written yet, and
+   * nothing more becomes durable.
    */
   abandon(): void {
     this.#isAbandoned = true;
@@ -189,8 +192,7 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /**
-   * Makes everything durable and closes the file. If writes fail, waits until they succeed, or
-   * until `abandon` is called.
+   * If writes fail, waits until they succeed, or until `abandon` is called.
    *
    * @throws {SinkError} If something could not be made durable, unless abandoned.
    */
@@ -198,7 +200,7 @@ export class Journal<T> implements AsyncDisposable {
     return this.#closing ??= this.#close();
   }
 
-  /** `close` without its `SinkError`, which was reported by `onBroken` and must not hide others. */
+  /** Without the `SinkError`, which `onBroken` has reported and which must not hide others. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;
@@ -217,7 +219,7 @@ export class Journal<T> implements AsyncDisposable {
       await this.#writer;
       await this.#syncer.untilIdle();
       for (const file of this.#files) file.close();
-      await (await this.#lastResort)?.untilIdle();
+      await this.#lastResort?.untilIdle();
       await this.#watched?.removeEmpty();
     }
   }
@@ -227,8 +229,8 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /**
-   * Writes batches until none is waiting. Must not await after it found `#waiting` empty and before
-   * it clears `#writer`: a batch added in between would never be written.
+   * Must not await after it found `#waiting` empty and before it clears `#writer`: a batch added in
+   * between would never be written.
    */
   async #runWriter(): Promise<void> {
     try {
@@ -273,8 +275,7 @@ export class Journal<T> implements AsyncDisposable {
     if (this.#isSyncBroken) {
       // The answers in flight are paid for, so their lines go to another file.
       const { mode, onRescue: onFile } = this.#options;
-      this.#lastResort = import("./last_resort.ts")
-        .then(({ LastResort }) => new LastResort(this.#path, { mode, onFile }));
+      this.#lastResort = new LastResort(this.#path, { mode, onFile });
       for (const { written, text, records } of this.#waiting.splice(0)) {
         written.resolve(this.#rescue(text, records.length));
       }
@@ -284,7 +285,7 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   async #rescue(lines: string, rows: number): Promise<void> {
-    await (await this.#lastResort!).append(lines);
+    await this.#lastResort!.append(lines);
     this.#rescuedRows += rows;
   }
 

@@ -8,15 +8,14 @@
 import type { Outcome, Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../think.ts";
-import { jsonOf, withDeepAsText, withoutMembers } from "./json_text.ts";
+import { jsonOf, withDeepAsText, withoutMembers } from "../json.ts";
 
-/** Settings for all lines of a run. */
+/** For all lines of a run. */
 export interface LineFormat {
-  /** The id of the run's parameters, under which `run.json` lists them. */
+  /** `run.json` lists the run's parameters under this id. */
   readonly paramsId: string;
-  /** Whether results hold `final_messages`. */
   readonly finalMessages: boolean;
-  /** How reasoning is written in `final_messages`. */
+  /** For `final_messages`. */
   readonly think: ThinkStyle;
   /** Whether the price of every teacher is known; else `cost_usd` is -1. @default false */
   readonly isPriced?: boolean;
@@ -24,43 +23,40 @@ export interface LineFormat {
 
 /** An input line that cannot be sent. */
 export interface BadRow {
-  /** The input, as the user named it. */
+  /** As the user named it. */
   readonly file: string;
   /** From 1. */
   readonly line: number;
-  /** The place of the row in the units of its format. @default `file:line` */
+  /** In the units of the format. @default `file:line` */
   readonly source?: string;
-  /** What is wrong with the line, for `error.message`. */
+  /** For `error.message`. */
   readonly problem: string;
-  /** The line's text; absent if it is not valid UTF-8. */
+  /** Absent if it is not valid UTF-8. */
   readonly text?: string;
-  /** The line's bytes; only if it is not valid UTF-8. */
+  /** Only of a line that is not valid UTF-8. */
   readonly bytes?: Uint8Array;
 }
 
-/** How the uids of bad rows begin. */
 const BAD_ROW_PREFIX = "bad_row:";
 
-/** The uid that a bad row gets in the failures file. */
 export function badRowUid(file: string, line: number): string {
   return `${BAD_ROW_PREFIX}${file}:${line}`;
 }
 
 /**
- * Whether a failures line is that of a bad row. A row of the input may have such a uid too, but only
- * the line of a bad row has no prompt hash.
+ * A row of the input may have the uid of a bad row, too, but only the line of a bad row has no
+ * prompt hash.
  *
- * @param uid Reads the uid, which is needed only if there is no hash.
+ * @param uid Needed only if there is no hash.
  */
 export function isBadRowLine(hasHash: boolean, uid: () => string): boolean {
   return !hasHash && uid().startsWith(BAD_ROW_PREFIX);
 }
 
 /**
- * The results line of an answered row, without its line feed. Every line has all of our keys with
- * the same types, because Arrow infers the types from the first lines: a count that the teacher
- * doesn't report is 0, a text "". Values whose shape differs between lines (`tool_calls`, `kept`,
- * `replaced`) are JSON text.
+ * Every line has all of our keys with the same types, because Arrow infers the types from the first
+ * lines: a count that the teacher doesn't report is 0, a text "". Values whose shape differs
+ * between lines (`tool_calls`, `kept`, `replaced`) are JSON text. No line feed.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;
@@ -86,9 +82,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
 }
 
 /**
- * The failures line of a row, without its line feed. An answer that was paid for is kept in
- * `partial`. If the row is pending, `error.final` is false and `error.next` says how it is sent
- * next.
+ * An answer that was paid for is kept in `partial`. If the row is pending, `error.final` is false
+ * and `error.next` says how it is sent next. No line feed.
  */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
@@ -118,7 +113,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   }}`;
 }
 
-/** The failures line of a bad row, without its line feed. Holds the input line as text or base64. */
+/** Holds the input line as text or base64. No line feed. */
 export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
   const { file, line, problem, text, bytes } = badRow;
   const created = isoOf(createdAt);
@@ -141,11 +136,11 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
   });
 }
 
-/** The row's own members, divided by whether their names clash with ours. */
+/** Divided by whether their names clash with ours. */
 interface OwnMembers {
   /** The members without our names, as JSON text without braces; "" if there are none. */
   readonly inside: string;
-  /** The JSON text of each value whose name is one of ours, by name. No prototype. */
+  /** JSON text of each value whose name is one of ours. No prototype. */
   readonly replaced: Record<string, string>;
 }
 
@@ -157,20 +152,20 @@ function ownMembers(row: Row): OwnMembers {
   return { inside: insideOf(text), replaced: removed };
 }
 
-/** The JSON text of an object without its braces; "" if only white space is left. */
+/** Without the braces; "" if only white space is left. */
 export function insideOf(text: string): string {
   const inside = text.trim().slice(1, -1);
   return inside.trim() === "" ? "" : inside;
 }
 
-/** The beginning of a line, without the closing brace: our first members, then the row's own. */
+/** Our first members, then the row's own; no closing brace. */
 function headOf(row: Row, inside: string): string {
   // Without `toWellFormed`: like all of the row, its uid is written unchanged.
   const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
   return inside === "" ? head : `${head},${inside}`;
 }
 
-/** The text of `distill` without its last members, `kept` and `replaced`, and its closing brace. */
+/** Without the last members, `kept` and `replaced`, and the closing brace. */
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
   const { usage } = completion;
   const { teacher } = outcome;
@@ -191,7 +186,7 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
     paramsMembers(format.paramsId, String(completion.isRefusal === true));
 }
 
-/** The members `kept` and `replaced` of `distill`, and the end of the line. */
+/** Ends the line. */
 function restOf({ kept }: Completion, own: OwnMembers): string {
   if (kept === undefined && own.replaced === NOTHING_REPLACED) return NO_REST;
   const keptText = kept === undefined ? "{}" : jsonOf(withDeepAsText(kept));
@@ -211,8 +206,8 @@ const paramsMembers = remembered((paramsId, isRefusal) =>
 );
 
 /**
- * Caches the last result of `make`: most lines have the same names as the line before, and
- * concatenating fewer pieces takes less time and memory.
+ * Caches the last result: most lines have the same names as the line before, and concatenating
+ * fewer pieces takes less time and memory.
  */
 function remembered(make: (first: string, second: string) => string): typeof make {
   let lastFirst: string | undefined, lastSecond: string | undefined;
@@ -224,10 +219,7 @@ function remembered(make: (first: string, second: string) => string): typeof mak
   };
 }
 
-/**
- * The cost of all attempts in US dollars; -1 if unknown. Never written as an integer, so that Arrow
- * gives the column one type.
- */
+/** -1 if unknown. Never written as an integer, so that Arrow gives the column one type. */
 function costOf({ costUsd }: Outcome, { isPriced = false }: LineFormat): string {
   if (!isPriced || costUsd === null) return "-1.0";
   return Number.isInteger(costUsd) ? costUsd.toFixed(1) : String(costUsd);
@@ -250,7 +242,7 @@ function partialOf(completion: Completion): string {
   });
 }
 
-/** The replaced members as JSON text of an object, with each value as it was written. */
+/** JSON text, with each value as it was written. */
 function replacedOf({ replaced }: OwnMembers): string {
   if (replaced === NOTHING_REPLACED) return "{}";
   const members = Object.entries(replaced).map(([name, value]) =>
@@ -259,19 +251,18 @@ function replacedOf({ replaced }: OwnMembers): string {
   return `{${members.join(",")}}`;
 }
 
-/** The JSON text of a string. Custom teachers without types may give anything, even undefined. */
+/** Custom teachers without types may give anything, even undefined. */
 function quoted(text: string | undefined): string {
   // For strings, this is faster than `jsonOf`.
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");
 }
 
-/** A count as a whole number; 0 if it is none. */
+/** 0 if it is no count. */
 function wholeNumber(value: number | undefined): number {
   const number = Math.round(value!);
   return Number.isSafeInteger(number) ? number : 0;
 }
 
-/** `quoted` with a cache, for names that repeat. */
 function quotedName(name: string): string {
   const cached = quotedNames.get(name);
   if (cached !== undefined) return cached;

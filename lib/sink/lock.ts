@@ -44,21 +44,20 @@ import { delay } from "../timer.ts";
 
 export type { RunNote, RunState } from "./lock_file.ts";
 
-/** How a lock is taken. */
 export interface LockOptions {
-  /** Whether to fail if the filesystem has no locks, instead of working without. @default true */
+  /** Fails if the filesystem has no locks, instead of working without. @default true */
   required?: boolean;
-  /** Called with the previous holder's token, to remove the temporary files that it left. */
+  /** Removes the temporary files of the previous holder, which have this token. */
   onLeftovers?: (token: string) => Promise<void>;
-  /** The permissions of a new lock file, before umask. @default 0o666 */
+  /** For a new lock file, before umask. @default 0o666 */
   mode?: number;
-  /** Opens the lock file, or creates it. @default `openLockFile` */
+  /** @default `openLockFile` */
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /** A lock to hold instead: the lock file then only names it and is closed. @default none */
+  /** Held instead: the lock file then only names it and is closed. @default none */
   shared?: SharedLock;
 }
 
-/** A lock that is held, on its own file or by a shared lock. */
+/** On its own file or by a shared lock. */
 export class Lock implements Disposable {
   /** The last note of the previous holder; undefined if there is none. */
   readonly previous: RunNote | undefined;
@@ -69,7 +68,6 @@ export class Lock implements Disposable {
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity | undefined;
 
-  /** For `acquireLock` to call. */
   constructor(
     path: string,
     previous: RunNote | undefined,
@@ -84,8 +82,7 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Replaces the note in the lock file, without syncing it. Does nothing if the lock is released or
-   * shared, or if the disk does not take the note.
+   * Does nothing if the lock is released or shared. Never synced.
    *
    * Synchronous, so that notes cannot overtake each other: copying 128 bytes into the page cache
    * takes a microsecond.
@@ -101,8 +98,8 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Writes the name of a shared lock to the file and closes it. Returns a lock that stands for the
-   * shared one.
+   * Closes the file, which names the shared lock from now on, and returns a lock that stands for
+   * that.
    *
    * @throws {SinkError} If the disk does not take the name: other runs could use the output.
    */
@@ -122,8 +119,8 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Returns how the lock was lost (its file was removed or replaced). Returns undefined if it was
-   * not, or if a shared lock is held instead, which has its own check.
+   * How the lock was lost (its file was removed or replaced). Undefined if it was not, or if a
+   * shared lock is held instead, which has its own check.
    */
   async check(): Promise<string | undefined> {
     const problem = this.#file && await pathProblem(this.#path, this.#identity!);
@@ -131,7 +128,7 @@ export class Lock implements Disposable {
       `Cannot keep the lock "${this.#path}": ${problem}. Another run may write to the same output`;
   }
 
-  /** Can be called again. Does nothing if a shared lock is held instead. */
+  /** Can be called again. */
   release(): void {
     this.#file?.close();
     this.#file = undefined;
@@ -143,7 +140,7 @@ export class Lock implements Disposable {
 }
 
 /**
- * Takes a lock, or gives up if it is held for more than 60 ms.
+ * Gives up if the lock is held for more than 60 ms.
  *
  * @param path The lock file (`out/x.lock` for the results `out/x.jsonl`), in an existing folder.
  * @throws {LockedError} If another run holds it.
@@ -162,7 +159,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
 }
 
-/** Maximum number of attempts to lock a file that others keep removing or replacing. */
+/** Others may keep removing or replacing the file. */
 const MAX_ATTEMPTS = 10;
 
 /**
@@ -220,8 +217,8 @@ export class SharedLock implements Disposable {
   }
 
   /**
-   * Takes the lock. Its name is a hash of the names in `paths`, so that a run with the same outputs
-   * finds it again.
+   * The name is a hash of the names in `paths`, so that a run with the same outputs finds the lock
+   * again.
    *
    * @param paths The lock files of the outputs, all in one folder.
    * @throws {LockedError} If another run with the same outputs holds it.
@@ -244,8 +241,8 @@ function sharedPathOf(path: string, name: string): string {
 }
 
 /**
- * The note of the last run for an output: the one in its lock file, or the one in the shared lock
- * that this names, whichever is later.
+ * The later note of the one in the output's lock file and the one in the shared lock that this
+ * names.
  *
  * @throws {LockedError} If the shared lock is held.
  */

@@ -8,39 +8,37 @@ import { LockedError, SinkError, UsageError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
 
-/** What a run leaves in its lock file for the next one. */
+/** Left in the lock file for the next run. */
 export interface RunNote {
   readonly pid: number;
   /** When the run began to send, ISO 8601; "" before that. Tells runs apart. */
   readonly started: string;
-  /** True while the run is active; stays true after it if the run crashed or lost answers. */
+  /** Stays true if the run crashed or lost answers. */
   readonly running: boolean;
   /** An upper bound for the calls whose answers are not written yet. */
   readonly in_flight: number;
   /** Part of the names of the run's temporary files; absent in notes of earlier versions. */
   readonly token?: string;
-  /** The name of the `SharedLock` that the run held instead of this file. @default none */
+  /** The `SharedLock` that the run held instead of this file. @default none */
   readonly shared?: string;
 }
 
-/** The part of a note that the run provides. */
 export type RunState = Omit<RunNote, "token" | "shared">;
 
-/** The size of a note in bytes: padded with spaces, it overwrites the previous one completely. */
+/** Padded with spaces, a note overwrites the previous one completely. */
 export const NOTE_BYTES = 128;
 /** No lock file of Retort is larger, even if several versions have written to it. */
 const MAX_FILE_BYTES = 256;
-/** The size in bytes of a note that names a shared lock. */
+/** For a note that names a shared lock. */
 const SHARED_NOTE_BYTES = 192;
 
-/** Attempts to take a lock that is held, the first one included. */
+/** To take a lock that is held, the first attempt included. */
 export const HELD_ATTEMPTS = 3;
-/** The pause between two of these attempts. */
 export const HELD_PAUSE_MS = 30;
-/** Attempts to lock results, which many processes may be checking, the first one included. */
+/** To lock results, which many processes may be checking. */
 const CHECKED_ATTEMPTS = 12;
 
-/** Opens a lock file, or creates it. An existing file may be the user's, and is not changed. */
+/** An existing file may be the user's, and is not changed. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
   const options = { read: true, write: true };
   try {
@@ -53,8 +51,8 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
 }
 
 /**
- * Whether a lock file is Retort's: `poetry.lock` may be Poetry's. Retort's holds a note, part of
- * one, or a number (the first versions), or is empty (created just before a crash).
+ * `poetry.lock` may be Poetry's. Retort's lock file holds a note, part of one, or a number (the
+ * first versions), or is empty (created just before a crash).
  *
  * @param text From `readText`, which removes the NUL bytes of a power cut.
  */
@@ -70,8 +68,8 @@ export function foreignFile(path: string): UsageError {
 }
 
 /**
- * Locks a file without waiting; returns false if another process has locked it. If the filesystem
- * has no locks, throws if `required`, otherwise returns true.
+ * Does not wait; false if another process has the lock. If the filesystem has no locks, throws if
+ * `required`, otherwise returns true.
  */
 export async function tryLock(
   file: Deno.FsFile,
@@ -94,9 +92,8 @@ export async function tryLock(
 }
 
 /**
- * The line of a lock file. A note that names a shared lock begins differently and is longer:
- * earlier versions, which do not know shared locks, then report a foreign file instead of locking
- * it.
+ * A note that names a shared lock begins differently and is longer: earlier versions, which do not
+ * know shared locks, then report a foreign file instead of locking it.
  */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
@@ -108,8 +105,8 @@ export function noteLine(
 }
 
 /**
- * The text of a lock file without white space and NULs at its end; of a file that is too large for
- * one, only the beginning.
+ * Without white space and NULs at the end; of a file that is too large for a lock file, only the
+ * beginning.
  */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
@@ -119,7 +116,7 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MAX_FILE_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
-/** Parses the note in a lock file; undefined if the text is not a whole note. */
+/** Undefined if the text is not a whole note. */
 export function noteOf(text = ""): RunNote | undefined {
   try {
     const note: unknown = JSON.parse(text);
@@ -147,8 +144,8 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
 }
 
 /**
- * Locks an output file, which is open for writing, until it is closed. A run can continue without
- * this lock, because its lock file keeps other runs away, too.
+ * Locks an open output file until it is closed. A run can continue without this lock, because its
+ * lock file keeps other runs away, too.
  *
  * @param reader Another handle of the file: if the lock keeps this handle from reading, the lock is
  * released.
@@ -175,8 +172,8 @@ export async function lockOutput(
 }
 
 /**
- * Takes a lock that `requireUnlocked` of other processes may hold for a moment each: of hundreds of
- * shards that start at once, on a file server that takes milliseconds for a lock.
+ * `requireUnlocked` of other processes may hold the lock for a moment each: of hundreds of shards
+ * that start at once, on a file server that takes milliseconds for a lock.
  */
 async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   for (let attempt = 1; !(await file.tryLock(true)); attempt++) {

@@ -29,7 +29,6 @@ export {
 } from "./earlier_answer.ts";
 export { dropLines, LineSet, moveOutdatedLines, outdatedPathOf } from "./rewrite.ts";
 export { type BadRow, badRowLine, badRowUid, isBadRowLine, type LineFormat } from "./line.ts";
-export { jsonOf } from "./json_text.ts";
 export { acquireLock, type Lock, type RunNote, SharedLock } from "./lock.ts";
 export { requireUnlocked } from "./lock_file.ts";
 export { OpenFiles } from "./open_files.ts";

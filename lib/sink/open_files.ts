@@ -12,21 +12,25 @@ const MAX_CONCURRENT_CHECKS = 64;
 export class OpenFiles {
   readonly #maxOpen: number;
   readonly #open = new Set<Parkable>();
-  /** Journals that were open and are closed now. */
+  /** Were open before. */
   readonly #closed = new Set<Parkable>();
   /** Closed journals that still hold recent lines in memory: `check` includes them. */
   readonly #justClosed = new Set<Parkable>();
-  /** Paths of new files to which `park` redirected lines; the next `moveAway` reports them. */
+  /** To these `park` has redirected lines; the next `moveAway` reports them. */
   readonly unreportedPaths: string[] = [];
-  /** Callers of `acquireSlot` that wait for an idle journal or a free slot. */
+  /** They wait for an idle journal or a free slot. */
   readonly #waiting: (() => void)[] = [];
-  /** The number of journals that are open, opening or closing. */
+  /** Journals that are open, opening or closing. */
   #usedSlots = 0;
-  #hasMovedAway = false;
+  /**
+   * Outputs were lost before: `park` redirects lines as soon as it finds a problem, without a
+   * second check to confirm it.
+   */
+  hasMovedAway = false;
   /** For recent lines of all journals. */
   readonly recentMemory: RecentMemory;
 
-  /** @param maxOpen The number of journals that may be open at once. */
+  /** With `maxOpen` journals open at once. */
   constructor(maxOpen: number, recentMemory: RecentMemory = new RecentMemory()) {
     this.#maxOpen = maxOpen;
     this.recentMemory = recentMemory;
@@ -45,24 +49,24 @@ export class OpenFiles {
     this.#usedSlots++;
   }
 
-  /** Called when a journal was opened: from now on it may be closed while it is idle. */
+  /** From now on the journal may be closed while it is idle. */
   onOpened(journal: Parkable): void {
     this.#open.add(journal);
     this.#closed.delete(journal);
     this.#justClosed.delete(journal);
   }
 
-  /** Makes a journal the most recently used one, which is closed last. */
+  /** The most recently used journal is closed last. */
   onUsed(journal: Parkable): void {
     if (this.#open.delete(journal)) this.#open.add(journal);
   }
 
-  /** Called when a journal has become idle: it can be closed for a caller that waits. */
+  /** An idle journal can be closed for a caller that waits. */
   onIdle(): void {
     this.#waiting.shift()?.();
   }
 
-  /** Closes a journal, unless it is in use or has a problem. */
+  /** Leaves the journal open if it is in use or has a problem. */
   async park(journal: Parkable): Promise<void> {
     if (!(await journal.park())) return;
     this.#closed.add(journal);
@@ -70,16 +74,14 @@ export class OpenFiles {
     this.remove(journal);
   }
 
-  /** Stops counting a journal that is closed, or that stays open until the end of the run. */
+  /** For a journal that is closed, or that stays open until the end of the run. */
   remove(journal: Parkable): void {
     if (this.#open.delete(journal)) this.releaseSlot();
   }
 
   /**
-   * Calls `check` of all open journals and those that were just closed; returns the first problem
-   * found, or undefined. To be called about once a second.
-   *
-   * @param isLast Whether this is the final check, which includes all closed journals.
+   * Checks the journals that are open or were just closed, and all closed ones if `isLast`; returns
+   * the first problem. To be called about once a second.
    */
   async check(isLast = false): Promise<string | undefined> {
     const journals = [...this.#open, ...(isLast ? this.#closed : this.#justClosed)];
@@ -98,22 +100,14 @@ export class OpenFiles {
     return problem;
   }
 
-  /** `Journal.moveAway` for all journals, even if it fails for some. */
+  /** For all journals, even if it fails for some. */
   async moveAway(paths: string[]): Promise<void> {
-    this.#hasMovedAway = true;
+    this.hasMovedAway = true;
     paths.push(...this.unreportedPaths.splice(0));
     await moveAllAway([...this.#open, ...this.#closed], paths);
   }
 
-  /**
-   * Whether `moveAway` was called. Outputs were lost before then, so `park` redirects lines as soon
-   * as it finds a problem, without a second check to confirm it.
-   */
-  get hasMovedAway(): boolean {
-    return this.#hasMovedAway;
-  }
-
-  /** Called when a journal was closed, or could not be opened. */
+  /** The journal was closed, or could not be opened. */
   releaseSlot(): void {
     this.#usedSlots--;
     this.onIdle();
@@ -124,15 +118,13 @@ export class OpenFiles {
   }
 }
 
-/** A journal whose lines can be redirected to a new file. */
 export interface Movable {
-  /** See `Journal.moveAway`. */
   moveAway(paths: string[]): Promise<void>;
 }
 
 /**
- * Redirects the lines of journals whose last check found a problem to new files, and adds the paths
- * of these files to `paths`.
+ * Redirects the lines of journals whose last check found a problem to new files; adds their paths
+ * to `paths`.
  *
  * @throws The first error, once all journals were tried.
  */
@@ -146,32 +138,29 @@ export async function moveAllAway(journals: Iterable<Movable>, paths: string[]):
 
 /** A journal whose file can be closed ("parked") and is opened again for the next line. */
 export interface Parkable extends Movable {
-  /** Whether it may be closed now. */
   readonly isIdle: boolean;
-  /** Closes the file until the next line; returns false if it cannot be closed now. */
+  /** False if it cannot be closed now. */
   park(): Promise<boolean>;
-  /** See `Journal.check`. */
   check(): Promise<string | undefined>;
   /**
-   * Called after a check that found no problem: forgets lines from before the previous check.
-   * Returns whether the journal, if closed, needs another check.
+   * After a check without a problem: forgets lines from before the previous check. Returns whether
+   * the journal, if closed, needs another check.
    */
   age(): boolean;
 }
 
-/** The most UTF-16 code units of recent lines over all outputs of a run. */
+/** In UTF-16 code units, over all outputs of a run. */
 const MAX_RECENT_UNITS = 32 * 1024 * 1024;
 
-/** Memory for recent lines that all outputs of a run share. */
 export class RecentMemory {
   #free: number;
 
-  /** @param units The size in UTF-16 code units. */
+  /** In UTF-16 code units. */
   constructor(units: number = MAX_RECENT_UNITS) {
     this.#free = units;
   }
 
-  /** Takes room for a line; returns false if there is none. */
+  /** False if there is no room for the line. */
   take(line: string): boolean {
     if (line.length > this.#free) return false;
     this.#free -= line.length;
@@ -184,15 +173,15 @@ export class RecentMemory {
 }
 
 /**
- * The lines of the last one to two seconds, if `age` is called once a second. Keeps fewer if all
- * outputs together write more than fits into their memory: then a line can be rescued only while
- * its file is open.
+ * Lines of the last one to two seconds, if `age` is called once a second. Fewer if all outputs
+ * together write more than fits into their memory: then a line can be rescued only while its file
+ * is open.
  */
 export class RecentLines {
   readonly #memory: RecentMemory;
-  /** Lines from between the last two calls of `age`. */
+  /** From between the last two calls of `age`. */
   #older: string[] = [];
-  /** Lines since the last call of `age`. */
+  /** From after the last one. */
   #newer: string[] = [];
 
   constructor(memory: RecentMemory) {
@@ -211,14 +200,13 @@ export class RecentLines {
     this.#newer.push(line);
   }
 
-  /** Called when a check finds the file unchanged: drops lines from before the previous check. */
+  /** A check found the file unchanged: lines from before the previous one are dropped. */
   age(): void {
     this.#dropOlder();
     this.#older = this.#newer;
     this.#newer = [];
   }
 
-  /** Removes all lines and returns them. */
   take(): string[] {
     const lines = [...this.#older, ...this.#newer];
     this.#memory.release(lines);
@@ -235,7 +223,6 @@ export class RecentLines {
     this.#newer.push(...newer);
   }
 
-  /** Moves all lines of `others` to this, with their ages. */
   takeOver(others: RecentLines): void {
     this.#older.push(...others.#older);
     this.#newer.push(...others.#newer);

@@ -7,19 +7,16 @@
 
 import { SinkError } from "../errors.ts";
 import { pathProblem, statOf } from "../files.ts";
+import type { JournalOptions } from "./appender.ts";
 import { Journal } from "./journal.ts";
-import type { JournalOptions } from "./journal_options.ts";
-import type { LastResort } from "./last_resort.ts";
 import { type OpenFiles, type Parkable, RecentLines } from "./open_files.ts";
-import { rescueLines } from "./rescued.ts";
+import { type LastResort, rescueLines } from "./rescued.ts";
 import { repairTail } from "./tail.ts";
 import type { ClosedFile } from "./watched_file.ts";
 import { delay } from "../timer.ts";
 
-/** The part of a journal that a sink uses. */
 export type JournalLike<T> = Omit<Journal<T>, "closedFile" | "lastResort">;
 
-/** A line that waits until its file is open. */
 interface WaitingLine<T> extends PromiseWithResolvers<void> {
   readonly line: string;
   readonly record: T;
@@ -27,7 +24,7 @@ interface WaitingLine<T> extends PromiseWithResolvers<void> {
 
 const RETRY_DELAY_MS = 1_000;
 
-/** The journal of one file, which must exist. */
+/** The file must exist. */
 export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
@@ -38,26 +35,25 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #opening: Promise<void> | undefined;
   #parking: Promise<void> | undefined;
   #closedFile: ClosedFile | undefined;
-  /** Recent lines that were appended since the file was last closed. */
+  /** Since the file was last closed. */
   readonly #recentLines: RecentLines;
-  /** Recent lines from before the file was closed: if it was replaced, no open handle has them. */
+  /** From before that: if the file was replaced since, no open handle has them. */
   readonly #closedLines: RecentLines;
   #appendedRows = 0;
-  /** Rows that were dropped, or that a closed journal may not have written. */
+  /** Dropped, or perhaps not written by a journal that is closed. */
   #missingRows = 0;
-  /** Appended rows that are not written yet. */
   #unwrittenRows = 0;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
   #rejection: SinkError | undefined;
   /** The first error with which a `Journal` of this file could not make its lines durable. */
   #failure: SinkError | undefined;
-  /** See `Journal.lastResort`; of the journal that was closed with `#failure`. */
-  #lastResort: Promise<LastResort> | undefined;
-  /** Whether the last check found a problem with the file. */
+  /** That of the journal that was closed with `#failure`. */
+  #lastResort: LastResort | undefined;
+  /** Found by the last check. */
   #hasProblem = false;
-  /** Whether lines go to a new file, which then stays open until the end. */
+  /** Lines go to a new file, which then stays open until the end. */
   #isMoved = false;
-  /** Whether `park` is checking the file before it closes it. */
+  /** `park` checks the file before it closes it. */
   #isParking = false;
 
   constructor(path: string, options: JournalOptions<T>, files: OpenFiles) {
@@ -73,24 +69,23 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return this.#appendedRows;
   }
 
-  /** Appended rows that may not be in the file, including those that wait for it to be opened. */
+  /** Including those that wait for the file to be opened. */
   get missingRows(): number {
     return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
   }
 
-  /** See `Journal.maxUnsyncedRows`; only set, never read. */
+  /** A setter only, because no caller reads it. */
   set maxUnsyncedRows(rows: number) {
     this.#maxUnsyncedRows = rows;
     if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;
   }
 
-  /** Whether the file is open, all lines are written, and the last check found no problem. */
+  /** Open, all lines written, and no problem at the last check. */
   get isIdle(): boolean {
     return this.#journal !== undefined && this.#unwrittenRows === 0 && !this.#hasProblem &&
       !this.#isMoved && !this.#isParking;
   }
 
-  /** See `Journal.append`; opens the file if it is closed. */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined) return this.#rescue(line);
     if (this.#rejection !== undefined) return Promise.reject(this.#rejection);
@@ -106,13 +101,12 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     });
   }
 
-  /** Resolves once everything appended so far is durable. */
   async flush(): Promise<void> {
     await this.#opening;
     await (this.#parking ?? this.#journal?.flush());
   }
 
-  /** See `Journal.check`. If the file is closed, checks whether it has changed since. */
+  /** A closed file is compared with what it was when it was closed. */
   async check(): Promise<string | undefined> {
     const problem = await (this.#journal?.check() ?? this.#checkClosed());
     this.#hasProblem = problem !== undefined;
@@ -120,14 +114,14 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return problem;
   }
 
-  /** See `Parkable.age`. */
+  /** See `Parkable`. */
   age(): boolean {
     this.#recentLines.age();
     this.#closedLines.age();
     return !this.#closedLines.isEmpty;
   }
 
-  /** See `Journal.moveAway`. Also copies recent lines from before the file was closed. */
+  /** Also copies recent lines from before the file was closed. */
   async moveAway(paths: string[]): Promise<void> {
     if (this.#hasProblem && !this.#closedLines.isEmpty) {
       const lines = this.#closedLines.take();
@@ -155,7 +149,6 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
   }
 
-  /** See `Journal.abandon`. */
   abandon(): void {
     const message = `Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`;
     this.#stop(new SinkError(message, { path: this.#path }));
@@ -163,8 +156,6 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   }
 
   /**
-   * Makes everything durable and closes the file.
-   *
    * @throws {SinkError} If something could not be made durable, now or when the file was last
    * closed.
    */
@@ -181,7 +172,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** `close` without its `SinkError`, which `onBroken` has reported. */
+  /** Without the `SinkError`, which `onBroken` has reported. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;
@@ -207,7 +198,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return true;
   }
 
-  /** Closes the file. If lines could not be made durable, it is never opened again. */
+  /** If lines could not be made durable, the file is never opened again. */
   async #close(journal: Journal<T>): Promise<void> {
     this.#journal = undefined;
     try {
@@ -222,10 +213,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#closedFile = journal.closedFile;
   }
 
-  /**
-   * Rejects all lines from now on, including those that wait for the file to be opened, unless
-   * there is a last resort.
-   */
+  /** Rejects all lines from now on, and those that wait, unless there is a last resort. */
   #stop(error: SinkError): void {
     this.#rejection ??= error;
     const waiting = this.#waiting.splice(0);
@@ -238,7 +226,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   async #rescue(line: string): Promise<void> {
     try {
-      await (await this.#lastResort!).append(`${line}\n`);
+      await this.#lastResort!.append(`${line}\n`);
     } catch (error) {
       this.#missingRows++;
       throw error;
@@ -268,10 +256,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.isIdle) this.#files.onIdle();
   }
 
-  /**
-   * Tries until the file is open, because the answers are paid for. Returns undefined after
-   * `abandon`.
-   */
+  /** Tries until the file is open, because the answers are paid for; undefined after `abandon`. */
   async #openJournal(): Promise<Journal<T> | undefined> {
     const { onStall, onRecover } = this.#options;
     const closedFile = this.#closedFile;

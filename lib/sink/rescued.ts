@@ -5,7 +5,7 @@
  * @module
  */
 
-import { dirname } from "../deps/std_path.ts";
+import { basename, dirname } from "../deps/std_path.ts";
 import {
   holdsOwnLines,
   isBlankLine,
@@ -17,24 +17,22 @@ import { removeIfThere, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { uidOfLine } from "./rewrite.ts";
-import { repairTail } from "./tail.ts";
-import { stemOf } from "../paths.ts";
+import { createNumbered, repairTail } from "./tail.ts";
+import { inFolder, stemOf } from "../paths.ts";
 
-/** One file of rescued lines that was merged into its output file. */
 export interface MergedLines {
-  /** The path of the file, which is removed now. */
+  /** It is removed now. */
   readonly from: string;
-  /** The number of its lines that the output file did not hold. */
+  /** Lines that the output file did not hold. */
   readonly count: number;
 }
 
-/** The search for files ends after this many missing numbers in a row: users may remove some. */
+/** Missing numbers in a row that end the search: users may remove some files. */
 const MAX_MISSING = 3;
 
 /**
- * The files with rescued lines of an output file, by number, without files of the same name that
- * Retort did not write. Found by counting up, not by listing the folder, which may hold very many
- * files.
+ * By number, without files of the same name that Retort did not write. Found by counting up, not by
+ * listing the folder, which may hold very many files.
  */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];
@@ -54,24 +52,17 @@ async function* numberedFiles(path: string): AsyncGenerator<{ path: string; size
   }
 }
 
-/** Creates an empty file for rescued lines, and its folder if that was removed, too. */
+/** Also creates the folder if that was removed, too. */
 export async function createRescuedFile(path: string, mode: number | undefined): Promise<string> {
   await Deno.mkdir(dirname(path), { recursive: true });
-  for (let number = 1;; number++) {
-    const rescued = rescuedPath(path, number);
-    try {
-      (await Deno.open(rescued, { write: true, createNew: true, mode })).close();
-      return rescued;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    }
-  }
+  const created = await createNumbered((number) => rescuedPath(path, number), mode);
+  created.file.close();
+  return created.path;
 }
 
 /**
- * Writes lines that may be missing in an output file to a new file of rescued lines, durably.
+ * Writes lines that may be missing in the output file at `path` to a new file, durably.
  *
- * @param path The output file.
  * @param lines Without line feeds.
  * @returns The path of the new file.
  */
@@ -112,7 +103,7 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
   return merged;
 }
 
-/** Identifies a line: of lines with the same name, only one is added. */
+/** Of lines with the same name, only one is added. */
 type NameOf = (text: string, path: string, number: number) => string;
 
 /** A row has one line in the results, but may have several in the failures. */
@@ -138,7 +129,6 @@ async function addLines(path: string, from: string, nameOf: NameOf): Promise<num
   return count;
 }
 
-/** The names of lines that are both in `from` and in `path`. */
 async function sharedNames(path: string, from: string, nameOf: NameOf): Promise<Set<string>> {
   const names = new Set<string>(), shared = new Set<string>();
   for await (const { name } of namedLines(from, nameOf)) names.add(name);
@@ -173,4 +163,76 @@ function numberOf(path: string): number {
 
 function rescuedPath(path: string, number: number): string {
   return `${stemOf(path)}.rescued-${number}.jsonl`;
+}
+
+export interface LastResortOptions {
+  /** Before umask. @default 0o666 */
+  readonly mode?: number;
+  /** `isTemporary`: the file is in the temporary folder. */
+  readonly onFile?: (path: string, isTemporary: boolean) => void;
+  /** Creates a folder on another disk. @default in the folder for temporary files */
+  readonly makeFolder?: () => Promise<string>;
+}
+
+/**
+ * Keeps answers that arrive after fdatasync has failed on their output file: in a file of rescued
+ * lines next to it, or in the temporary folder if that disk takes no more. Each line is durable
+ * once `append` resolves. Keeps no file open.
+ */
+export class LastResort {
+  readonly #output: string;
+  readonly #options: LastResortOptions;
+  #path: string | undefined;
+  /** A write next to the output has failed. */
+  #isTemporary = false;
+  /** A failed write may have left a part of a line. */
+  #isTorn = false;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(output: string, options: LastResortOptions = {}) {
+    this.#output = output;
+    this.#options = options;
+  }
+
+  /** Whole lines, with their line feeds. Rejects if they cannot be kept anywhere. */
+  append(lines: string): Promise<void> {
+    const appended = this.#last.then(() => this.#append(new TextEncoder().encode(lines)));
+    this.#last = appended.catch(() => {});
+    return appended;
+  }
+
+  /** Resolves once all lines so far are kept, or cannot be. */
+  async untilIdle(): Promise<void> {
+    await this.#last;
+  }
+
+  async #append(lines: Uint8Array): Promise<void> {
+    try {
+      this.#path ??= await this.#create();
+      if (this.#isTorn) await repairTail(this.#path);
+      this.#isTorn = false;
+      using file = await Deno.open(this.#path, { append: true });
+      await writeAll(file, lines);
+      await file.syncData();
+    } catch (cause) {
+      if (this.#isTemporary) {
+        this.#isTorn = this.#path !== undefined;
+        throw cannotWrite(this.#output, cause);
+      }
+      this.#path = undefined;
+      this.#isTemporary = true;
+      await this.#append(lines);
+    }
+  }
+
+  async #create(): Promise<string> {
+    const { mode, onFile, makeFolder = () => Deno.makeTempDir({ prefix: "retort-" }) } =
+      this.#options;
+    const beside = this.#isTemporary
+      ? inFolder(await makeFolder(), basename(this.#output))
+      : this.#output;
+    const path = await createRescuedFile(beside, mode);
+    onFile?.(path, this.#isTemporary);
+    return path;
+  }
 }

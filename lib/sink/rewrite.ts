@@ -16,11 +16,11 @@ import { stemOf } from "../paths.ts";
 const NEWLINE = 10;
 
 /**
- * Removes lines from a file, which no process may have open for writing. Reads it block by block
- * and does not parse it, so the memory needed does not depend on its size.
+ * No process may have the file open for writing. Reads it block by block and does not parse it, so
+ * the memory needed does not depend on its size.
  *
- * @param dropped The numbers of the lines to remove, from 1.
- * @param lineCount The number of lines that the file had when they were numbered.
+ * @param dropped From 1.
+ * @param lineCount The lines that the file had when they were numbered.
  * @param token Part of the temporary name of the new version.
  * @returns False if the file has another number of lines now; then nothing is removed.
  * @throws {SinkError} If the new version cannot be written.
@@ -54,8 +54,8 @@ export async function dropLines(
 }
 
 /**
- * Moves the lines with these uids from the results to `<name>.outdated.jsonl`, and returns the path
- * of that file. After a crash, lines may be in both files.
+ * Moves the lines with these uids from the results to `<name>.outdated.jsonl`, and returns its
+ * path. After a crash, lines may be in both files.
  *
  * @param path The results file, which is unchanged if this throws.
  * @param token Part of the temporary name of the new version.
@@ -95,7 +95,7 @@ export async function moveOutdatedLines(
   return outdatedPath;
 }
 
-/** The path for answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
+/** For answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
 export function outdatedPathOf(path: string): string {
   return `${stemOf(path)}.outdated.jsonl`;
 }
@@ -131,7 +131,7 @@ export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<vo
   await dropLines(path, joined, lineNumber);
 }
 
-/** The whole line that `text` ends with, after part of another; undefined if there is none. */
+/** The whole line that `text` ends with, after part of another. */
 function wholeLineIn(text: string): string | undefined {
   let start = text.indexOf(LINE_START, 1);
   if (start === -1 || isJson(text)) return undefined;
@@ -141,7 +141,7 @@ function wholeLineIn(text: string): string | undefined {
   }
 }
 
-/** A set of line numbers, with one bit for each number up to the largest. */
+/** Line numbers, with one bit for each up to the largest. */
 export class LineSet {
   #bits = new Uint8Array(64);
   #size = 0;
@@ -168,10 +168,9 @@ export class LineSet {
 }
 
 /**
- * Reads the uid of a line, in most cases without parsing the line.
+ * In most cases without parsing the line.
  *
- * @param path The path of the line's file, for errors.
- * @param lineNumber The line's number in that file, from 1, for errors.
+ * @param lineNumber In the file at `path`, from 1, for errors.
  * @throws {DamagedFileError} If the line has no uid.
  */
 export function uidOfLine(text: string, path: string, lineNumber: number): string {

@@ -8,52 +8,32 @@
 import type { SinkError } from "../errors.ts";
 import { type FinishedRow, finishedRow, type Outcome } from "../row.ts";
 import { cannotWrite } from "./durable_file.ts";
+import type { JournalOptions } from "./appender.ts";
 import { Journal } from "./journal.ts";
-import type { JournalFile } from "./journal_options.ts";
 import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
 import { moveAllAway, type OpenFiles } from "./open_files.ts";
 import type { JournalLike } from "./parked_journal.ts";
 
-/** Paths of the two files. */
 export interface SinkFiles {
-  /** For answered rows. */
   readonly results: string;
-  /** For failed rows, bad rows, and rejected answers of pending rows. */
+  /** Also takes bad rows, and rejected answers of pending rows. */
   readonly failures: string;
 }
 
-export interface SinkOptions {
+/** The callbacks are those of both journals; a problem of both, such as a full disk, is reported once. */
+export interface SinkOptions extends
+  Omit<
+    JournalOptions<FinishedRow>,
+    "maxUnsyncedRows" | "isNameDurable" | "closedFile" | "now"
+  > {
   readonly format: LineFormat;
   /** The number of lanes; determines how many rows may be written but not synced. */
   readonly concurrency: number;
-  /** Called with answered and failed rows whose lines are durable, in the order of each file. */
-  readonly onDurable?: (rows: readonly FinishedRow[]) => void;
-  /** Whether rows given to `onDurable` hold their outcomes; called for each. @default they don't */
+  /** Called for each row: whether `onDurable` gets its outcome. @default it does not */
   readonly keepsOutcomes?: () => boolean;
-  /** Called when a write fails. It is retried until it succeeds, and `put` waits for that. */
-  readonly onStall?: (error: SinkError) => void;
-  /** Called when writes to both files succeed again. */
-  readonly onRecover?: () => void;
-  /** Called once, when one of the files can no longer be made durable. */
-  readonly onBroken?: (error: SinkError) => void;
-  /** See `JournalOptions.onRescue`. */
-  readonly onRescue?: (path: string, isTemporary: boolean) => void;
-  /** Called when a file was opened but cannot be locked; `reason` is for a message. */
-  readonly onUnlocked?: (path: string, reason: string) => void;
-  /**
-   * With "never", rows count as durable once they are written, and a power cut may lose some.
-   * @default "always"
-   */
-  readonly fsync?: "always" | "never";
-  /** Waits before a failed write is retried. @default a timer */
-  readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** The permissions of new files, before umask. @default 0o666 */
-  readonly mode?: number;
-  /** Opens a file for appending. @default Deno.open */
-  readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
-/** Created by `Sink.open` or `Sink.park`; must be closed. */
+/** Must be closed. */
 export class Sink implements AsyncDisposable {
   readonly #format: LineFormat;
   readonly #keepsOutcomes: () => boolean;
@@ -73,8 +53,7 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * Opens both files, or creates them, in an existing folder. They must end with whole lines (see
-   * `repairTail`).
+   * In an existing folder. Existing files must end with whole lines (see `repairTail`).
    *
    * @throws {SinkError} If one cannot be opened.
    */
@@ -119,8 +98,8 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * Writes the line of an answered or failed row. Resolves once it is written, before `onDurable`;
-   * rejects with a `SinkError` if it will never be.
+   * Resolves once the line is written, before `onDurable`; rejects with a `SinkError` if it never
+   * will be.
    */
   put(outcome: Outcome): Promise<void> {
     const written = outcomeLine(outcome, this.#format);
@@ -129,27 +108,27 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * Writes the rejected answer of a pending row. Resolves once it is written, which is enough to
+   * For the rejected answer of a pending row. Resolves once it is written, which is enough to
    * survive this process; `onDurable` is not called for it.
    */
   putPending(outcome: Outcome): Promise<void> {
     return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
   }
 
-  /** The number of lines that this sink has appended to the failures file. */
+  /** Lines that this sink has appended. */
   get failureLines(): number {
     return this.#failures.appendedRows;
   }
 
   /**
-   * The number of lines that may not be in the files once the sink is closed: 0 unless it was
-   * broken or abandoned.
+   * Lines that may not be in the files once the sink is closed: 0 unless it was broken or
+   * abandoned.
    */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
 
-  /** Writes the line of a bad row; `onDurable` is not called for it. */
+  /** `onDurable` is not called for it. */
   putBadRow(badRow: BadRow): Promise<void> {
     return this.#failures.append(badRowLine(badRow), undefined);
   }
@@ -165,13 +144,13 @@ export class Sink implements AsyncDisposable {
     await Promise.all([this.#results.flush(), this.#failures.flush()]);
   }
 
-  /** Returns a message if another program changed one of the files; undefined otherwise. */
+  /** What another program did to one of the files, for a message. */
   async check(): Promise<string | undefined> {
     const problems = await Promise.all([this.#results.check(), this.#failures.check()]);
     return problems.find((problem) => problem !== undefined);
   }
 
-  /** `Journal.moveAway` for both files, even if it fails for one. */
+  /** For both files, even if it fails for one. */
   async moveAway(paths: string[]): Promise<void> {
     await moveAllAway([this.#results, this.#failures], paths);
   }
@@ -182,17 +161,13 @@ export class Sink implements AsyncDisposable {
     this.#failures.abandon();
   }
 
-  /**
-   * Makes everything durable and closes both files.
-   *
-   * @throws {SinkError} If something could not be made durable.
-   */
+  /** @throws {SinkError} If something could not be made durable. */
   async close(): Promise<void> {
     const closings = await Promise.allSettled([this.#results.close(), this.#failures.close()]);
     for (const closing of closings) if (closing.status === "rejected") throw closing.reason;
   }
 
-  /** `close` without its `SinkError`, which `onBroken` has reported. */
+  /** Without the `SinkError`, which `onBroken` has reported. */
   async [Symbol.asyncDispose](): Promise<void> {
     await using _results = this.#results;
     await using _failures = this.#failures;
@@ -200,16 +175,16 @@ export class Sink implements AsyncDisposable {
 }
 
 function journalOptions(options: SinkOptions) {
-  const { onDurable, onUnlocked, onRescue, concurrency, fsync, delay, mode, openFile } = options;
-  const shared = {
+  const { onDurable, concurrency } = options;
+  const forResults = {
+    ...options,
     ...sharedCallbacks(options),
     maxUnsyncedRows: maxUnsyncedRows(concurrency),
-    ...{ onUnlocked, onRescue, fsync, delay, mode, openFile },
   };
   return {
-    forResults: { ...shared, onDurable },
+    forResults,
     forFailures: {
-      ...shared,
+      ...forResults,
       onDurable: (records: readonly (FinishedRow | undefined)[]) =>
         onDurable?.(records.filter((record) => record !== undefined)),
     },
@@ -217,8 +192,8 @@ function journalOptions(options: SinkOptions) {
 }
 
 /**
- * The limit for each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at
- * once was idle half of the time.
+ * Of each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at once was
+ * idle half of the time.
  */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
@@ -243,15 +218,15 @@ function sharedCallbacks(options: SinkOptions) {
 }
 
 export interface WrittenOutcome {
-  /** The outcome that was given, or a failure if its answer cannot be written. */
+  /** A failure if the answer cannot be written. */
   readonly outcome: Outcome;
   /** Without the line feed. */
   readonly line: string;
 }
 
 /**
- * The results or failures line of an outcome. If the answer of a custom teacher holds what JSON
- * cannot (a `BigInt` or a cycle), the row fails, and `partial` holds what JSON can of the answer.
+ * If the answer of a custom teacher holds what JSON cannot (a `BigInt` or a cycle), the row fails,
+ * and `partial` holds what JSON can of the answer.
  */
 export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcome {
   try {

@@ -9,26 +9,25 @@ import { SinkError } from "../errors.ts";
 import { ifThere, readFully, writeAll } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 
-/** What `repairTail` did to a file. */
 export type TailRepair =
-  /** Nothing. */
   | { readonly kind: "clean" }
-  /** It added the line feed of the last line, and removed NUL bytes after its text. */
+  /** The line feed was missing, or NUL bytes followed the text. */
   | { readonly kind: "completed" }
-  /** It moved the damaged lines at the end to the new file `keptAt`. */
+  /** The damaged lines at the end were moved to the new file `keptAt`. */
   | { readonly kind: "cut"; readonly keptAt: string };
 
 const BLOCK_BYTES = 64 * 1024;
-/** A longer last line counts as damaged: Retort writes none, and it would hardly fit in a string. */
+/**
+ * A longer last line counts as damaged: Retort writes none, and it would hardly fit in a string.
+ */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
 const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
- * Makes a file end with a whole line. If the text of the last line is a JSON object that lacks only
- * its line feed or is followed by NUL bytes, the line is completed. Otherwise the damaged lines at
- * the end are moved to `<name>.tail-<number>` next to the file. Reads backwards, only as far as
- * necessary.
+ * Makes a file end with a whole line. A last line that is a JSON object and lacks only its line
+ * feed, or is followed by NUL bytes, is completed. Other damaged lines at the end are moved to
+ * `<name>.tail-<number>` next to the file. Reads backwards, only as far as necessary.
  *
  * @throws {SinkError} If the file cannot be read or written.
  */
@@ -57,17 +56,16 @@ export async function repairTail(path: string): Promise<TailRepair> {
   }
 }
 
-/** The damaged lines at the end of a file. */
 interface Tail {
-  /** The offset of the first damaged line. */
+  /** Of the first damaged line. */
   readonly start: number;
-  /** The offset after the text of that line, before any NUL bytes. */
+  /** After the text of that line, before any NUL bytes. */
   readonly textEnd: number;
-  /** Whether lines after the first hold text, not only NUL bytes. */
+  /** Lines after the first hold text, not only NUL bytes. */
   readonly hasFurtherText: boolean;
 }
 
-/** Reads lines backwards to the last whole one. Undefined if no line follows that. */
+/** Reads backwards to the last whole line. Undefined if no line follows that. */
 async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | undefined> {
   let tail: Tail | undefined;
   let end = size;
@@ -84,14 +82,14 @@ async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | unde
 
 interface LastLine {
   readonly start: number;
-  /** The offset after its text, before any NUL bytes at its end. */
+  /** After its text, before any NUL bytes at its end. */
   readonly textEnd: number;
   readonly isTerminated: boolean;
-  /** Whether there are NUL bytes anywhere in the line. */
+  /** Anywhere in the line. */
   readonly hasNul: boolean;
 }
 
-/** Finds the last line of the first `end` bytes, reading backwards in blocks. */
+/** Of the first `end` bytes; reads backwards in blocks. */
 async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
   const isTerminated = (await readAt(file, end - 1, end))[0] === NEWLINE;
   let start = isTerminated ? end - 1 : end;
@@ -142,31 +140,35 @@ async function complete(file: Deno.FsFile, end: number): Promise<void> {
   await file.sync();
 }
 
-/** Copies the file from `start` to its end to a new file and syncs that; returns its path. */
+/** Returns the path of the copy, which is synced. */
 async function copyTail(path: string, file: Deno.FsFile, start: number): Promise<string> {
-  const [keptAt, opened] = await createTailFile(path, (await file.stat()).mode ?? undefined);
-  using copy = opened;
-  await file.seek(start, Deno.SeekMode.Start);
-  const block = new Uint8Array(BLOCK_BYTES);
-  while (true) {
-    const count = await file.read(block);
-    if (count === null) break;
-    await writeAll(copy, block.subarray(0, count));
-  }
+  const stem = path.replace(/\.jsonl$/, "");
+  const mode = (await file.stat()).mode ?? undefined;
+  const tail = await createNumbered((number) => `${stem}.tail-${number}`, mode);
+  using copy = tail.file;
+  await copyRest(file, start, copy);
   await copy.sync();
-  return keptAt;
+  return tail.path;
 }
 
-/** Creates `<name>.tail-<number>` with the first free number, so that nothing is overwritten. */
-async function createTailFile(
-  path: string,
+/** Appends the bytes from `start` on to another file. */
+export async function copyRest(from: Deno.FsFile, start: number, to: Deno.FsFile): Promise<void> {
+  await from.seek(start, Deno.SeekMode.Start);
+  const block = new Uint8Array(BLOCK_BYTES);
+  for (let count = await from.read(block); count !== null; count = await from.read(block)) {
+    await writeAll(to, block.subarray(0, count));
+  }
+}
+
+/** With the first free number in its name, so that nothing is overwritten. */
+export async function createNumbered(
+  pathOf: (number: number) => string,
   mode: number | undefined,
-): Promise<[string, Deno.FsFile]> {
-  const stem = path.replace(/\.jsonl$/, "");
+): Promise<{ path: string; file: Deno.FsFile }> {
   for (let number = 1;; number++) {
-    const keptAt = `${stem}.tail-${number}`;
+    const path = pathOf(number);
     try {
-      return [keptAt, await Deno.open(keptAt, { write: true, createNew: true, mode })];
+      return { path, file: await Deno.open(path, { write: true, createNew: true, mode }) };
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     }

@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { JournalFile } from "./journal_options.ts";
+import type { SyncableFile, WritableFile } from "./appender.ts";
 import {
   type FileIdentity,
   identityOf,
@@ -19,13 +19,13 @@ import {
   removeIfThere,
   statOf,
   TRUNCATED,
-  writeAll,
 } from "../files.ts";
 import { lockOutput } from "./lock_file.ts";
 import { moveJoinedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";
+import { copyRest } from "./tail.ts";
 
-/** Two handles for one file: operations on the same handle wait for each other. */
+/** Operations on the same handle wait for each other. */
 interface Handles {
   readonly write: Deno.FsFile;
   /** For fdatasync and for reading. */
@@ -35,46 +35,39 @@ interface Handles {
 /** A file as it was when it was closed, to notice later whether it has changed. */
 export interface ClosedFile {
   readonly identity: FileIdentity;
-  /** The bytes that were durable. If the file is smaller later, it was truncated. */
+  /** The durable bytes. If the file is smaller later, it was truncated. */
   readonly size: number;
 }
 
-const BLOCK_BYTES = 64 * 1024;
 /** `moveAway` rescues lines since this many checks ago: a minute, at one check a second. */
 const RESCUED_CHECKS = 60;
 
-/** One output file, open for appending. Close both `writer` and `syncer` to close it. */
+/** To close it, close both `writer` and `syncer`. */
 export class WatchedFile {
-  /** Why the file is not locked, for a message; undefined if it is. */
+  /** For a message; undefined if the file is locked. */
   readonly unlockedReason: string | undefined;
   readonly #path: string;
-  /** The size of the file when it was opened. */
   readonly #startSize: number;
   readonly #identity: FileIdentity;
   readonly #mode: number | undefined;
   #handles: Handles;
-  /** The handles of the original file, once lines go to a new one. */
+  /** Those of the original file, once lines go to a new one. */
   #oldHandles: Handles | undefined;
-  /**
-   * The end of the file. This and all offsets below are those of the original file, if all lines
-   * had gone there.
-   */
+  /** This and all offsets below are those of the original file, if all lines had gone there. */
   #end: number;
-  /** The end of the bytes that are durable. */
   #durableEnd: number;
-  /** The end of the last whole line. */
+  /** After the last whole line. */
   #wholeEnd: number;
   /** `#wholeEnd` at each of the last checks without a problem, oldest first. */
   readonly #checkedEnds: number[];
-  /** The path of the new file, once created. */
   #rescuedPath: string | undefined;
   /** `#end` minus the size of the file that is written to: 0 until lines go to a new file. */
   #shift = 0;
-  /** The problem that the last check found. */
+  /** Found by the last check. */
   #problem: string | undefined;
   /** Resolves when the last `write` has ended. */
   #writing: Promise<unknown> = Promise.resolve();
-  /** Resolves when `moveAway` has ended; undefined if it is not running. */
+  /** Undefined if `moveAway` is not running. */
   #moving: Promise<unknown> | undefined;
 
   private constructor(
@@ -95,8 +88,6 @@ export class WatchedFile {
   }
 
   /**
-   * Opens a file, or creates it.
-   *
    * @param closedFile The file as it was when last closed: if another one is at the path now, the
    * next check reports that. @default it is first opened
    * @throws {LockedError} If another run has locked it.
@@ -115,41 +106,38 @@ export class WatchedFile {
     }
   }
 
-  /** For writing only. `truncate` counts bytes like `#end`. */
-  readonly writer: JournalFile = writerOf(this, {
-    writeSync: (bytes) => {
-      const count = this.#handles.write.writeSync(bytes);
-      this.#onWritten(count, bytes);
-      return count;
-    },
-    write: async (bytes) => {
-      await this.#moving;
-      const writing = this.#handles.write.write(bytes);
-      this.#writing = writing.catch(() => {});
-      const count = await writing;
-      this.#onWritten(count, bytes);
-      return count;
-    },
-    truncate: async (length) => {
-      await this.#moving;
-      const size = length - this.#shift;
-      // Truncating must not enlarge the file: another program may have truncated it further.
-      if ((await this.#handles.write.stat()).size > size) await this.#truncate(size);
-      this.#end = this.#wholeEnd = length;
-      // A concurrent sync may have counted bytes that are removed now.
-      this.#durableEnd = Math.min(this.#durableEnd, length);
-    },
-    close: () => {
-      this.#handles.write.close();
-      this.#oldHandles?.write.close();
-    },
-  });
+  /** `truncate` counts bytes like `#end`. */
+  readonly writer: WritableFile = WatchedFile.#writerOf(this);
 
-  /** For syncing only. */
-  readonly syncer: JournalFile = {
-    write: () => Promise.reject(new Error("This handle is only for syncing")),
-    truncate: () => Promise.reject(new Error("This handle is only for syncing")),
-    stat: () => Promise.resolve({ size: this.#startSize }),
+  static #writerOf(file: WatchedFile): WritableFile {
+    const writeSync = (bytes: Uint8Array) => {
+      const count = file.#handles.write.writeSync(bytes);
+      file.#onWritten(count, bytes);
+      return count;
+    };
+    return {
+      // It could not wait for `moveAway`.
+      get writeSync() {
+        return file.#moving === undefined ? writeSync : undefined;
+      },
+      write: async (bytes) => {
+        await file.#moving;
+        const writing = file.#handles.write.write(bytes);
+        file.#writing = writing.catch(() => {});
+        const count = await writing;
+        file.#onWritten(count, bytes);
+        return count;
+      },
+      truncate: (length) => file.#truncateTo(length),
+      stat: () => Promise.resolve({ size: file.#startSize }),
+      close: () => {
+        file.#handles.write.close();
+        file.#oldHandles?.write.close();
+      },
+    };
+  }
+
+  readonly syncer: SyncableFile = {
     syncData: async () => {
       await this.#moving;
       const end = this.#end;
@@ -163,24 +151,14 @@ export class WatchedFile {
     },
   };
 
-  /** Whether `moveAway` is running; writes wait until it ends. */
-  get isMoving(): boolean {
-    return this.#moving !== undefined;
-  }
-
-  /** The argument `closedFile` for `open` when this file is opened again. */
+  /** For `open`, when this file is opened again. */
   get closedFile(): ClosedFile {
     return { identity: this.#identity, size: this.#durableEnd };
   }
 
-  /** The size of the file when it was opened. */
-  get startSize(): number {
-    return this.#startSize;
-  }
-
   /**
-   * Returns what happened to the file at the path, for a message. Returns undefined if it is still
-   * the open file, or if lines already go to a new one.
+   * What happened to the file at the path, for a message. Undefined if it is still the open file,
+   * or if lines already go to a new one.
    */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
@@ -193,9 +171,8 @@ export class WatchedFile {
   }
 
   /**
-   * Redirects all lines to a new file, beginning with those that were written since the oldest
-   * check in `#checkedEnds`. Does nothing if the last check found no problem, or if lines already
-   * go to a new file.
+   * If the last check found a problem, redirects all lines to a new file, beginning with those that
+   * were written since the oldest check in `#checkedEnds`. Does so once.
    *
    * @returns The path of the new file; undefined if there is none, or if another caller gets it.
    */
@@ -209,21 +186,31 @@ export class WatchedFile {
     return await moved;
   }
 
-  /** Removes the new file if it holds no lines. `writer` and `syncer` must be closed. */
+  /** `writer` and `syncer` must be closed. */
   async removeEmpty(): Promise<void> {
     if (this.#rescuedPath === undefined || (await statOf(this.#rescuedPath))?.size !== 0) return;
     await removeIfThere(this.#rescuedPath).catch(() => {});
   }
 
-  /** Called after a write of whole lines, which may have stopped after `count` of the bytes. */
+  /** After a write of whole lines, which may have stopped after `count` of the bytes. */
   #onWritten(count: number, bytes: Uint8Array): void {
     this.#end += count;
     if (count === bytes.length) this.#wholeEnd = this.#end;
   }
 
+  async #truncateTo(length: number): Promise<void> {
+    await this.#moving;
+    const size = length - this.#shift;
+    // Truncating must not enlarge the file: another program may have truncated it further.
+    if ((await this.#handles.write.stat()).size > size) await this.#truncate(size);
+    this.#end = this.#wholeEnd = length;
+    // A concurrent sync may have counted bytes that are removed now.
+    this.#durableEnd = Math.min(this.#durableEnd, length);
+  }
+
   /**
-   * Truncates by path on Windows, where a handle for appending cannot truncate. The path leads to
-   * the open file, which cannot be replaced there.
+   * On Windows a handle for appending cannot truncate; the path can, because it still leads to the
+   * open file, which cannot be replaced there.
    */
   async #truncate(size: number): Promise<void> {
     try {
@@ -242,7 +229,7 @@ export class WatchedFile {
       // An earlier attempt may have written part of it before the disk was full.
       await Deno.truncate(path, 0);
       if (wasTruncated) await moveJoinedLines(this.#path, handles.write);
-      else await copyFrom(old.sync, this.#checkedEnds[0], handles.write);
+      else await copyRest(old.sync, this.#checkedEnds[0], handles.write);
       await handles.write.sync();
       this.#shift = this.#end - (await handles.write.stat()).size;
     } catch (error) {
@@ -253,27 +240,6 @@ export class WatchedFile {
     this.#oldHandles = old;
     return path;
   }
-}
-
-interface WriterMethods {
-  writeSync(bytes: Uint8Array): number;
-  write(bytes: Uint8Array): Promise<number>;
-  truncate(length: number): Promise<void>;
-  close(): void;
-}
-
-/** The writer of a file. While `moveAway` runs, it has no `writeSync`, which could not wait. */
-function writerOf(file: WatchedFile, methods: WriterMethods): JournalFile {
-  return {
-    get writeSync() {
-      return file.isMoving ? undefined : methods.writeSync;
-    },
-    write: methods.write,
-    truncate: methods.truncate,
-    close: methods.close,
-    stat: () => Promise.resolve({ size: file.startSize }),
-    syncData: () => Promise.reject(new Error("This handle is only for writing")),
-  };
 }
 
 async function openHandles(path: string, mode?: number): Promise<Handles> {
@@ -289,12 +255,4 @@ async function openHandles(path: string, mode?: number): Promise<Handles> {
 function closeHandles({ write, sync }: Handles): void {
   write.close();
   sync.close();
-}
-
-async function copyFrom(from: Deno.FsFile, start: number, to: Deno.FsFile): Promise<void> {
-  await from.seek(start, Deno.SeekMode.Start);
-  const block = new Uint8Array(BLOCK_BYTES);
-  for (let count = await from.read(block); count !== null; count = await from.read(block)) {
-    await writeAll(to, block.subarray(0, count));
-  }
 }

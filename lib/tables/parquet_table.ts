@@ -7,7 +7,7 @@
 
 import { zstdCompressSync } from "node:zlib";
 import { ByteWriter, ParquetWriter, type SchemaElement } from "../deps/hyparquet_writer.ts";
-import { jsonOf } from "../sink/mod.ts";
+import { jsonOf } from "../json.ts";
 import { isRawJson } from "../source/mod.ts";
 import { DAY_MS } from "../timer.ts";
 import { VERSION } from "../version.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { jsonOf } from "../sink/mod.ts";
+import { jsonOf } from "../json.ts";
 import type { ByteSink, TableWriter } from "./file_types.ts";
 import { cellOf } from "./schema.ts";
 

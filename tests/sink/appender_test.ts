@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { Appender } from "../../lib/sink/appender.ts";
-import type { JournalFile } from "../../lib/sink/journal_options.ts";
+import type { JournalFile } from "../../lib/sink/appender.ts";
 
 /** A file in memory that records writes, and takes as long as the test decides. */
 class MemoryFile implements JournalFile {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { JournalFile } from "../../lib/sink/journal_options.ts";
+import type { JournalFile } from "../../lib/sink/appender.ts";
 import type { Movable } from "../../lib/sink/open_files.ts";
 
 /** Opens files whose writes and syncs can be made to fail. */

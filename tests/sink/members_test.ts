@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { topLevelMembers, withoutMembers } from "../../lib/sink/json_text.ts";
+import { topLevelMembers, withoutMembers } from "../../lib/json.ts";
 
 function pairsOf(text: string): [string, string][] {
   return topLevelMembers(text).map(({ name, valueStart, end }) => [
