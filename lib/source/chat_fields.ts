@@ -9,26 +9,21 @@ import { isObject } from "../json.ts";
 import { secretParam } from "../secret_names.ts";
 import type { Params } from "../teacher/mod.ts";
 import { isSet, setField, toolsWithoutNulls } from "./json_values.ts";
-import { currentValue, mustBe, RowProblem } from "./problem.ts";
+import { currentValue, mustBe, RowProblem } from "./parsed_row.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
 import { toolsOf } from "./tool_calls.ts";
 
-/**
- * The type that a field must have to count as a parameter. A name that columns of datasets often
- * have, too, needs another type than "any".
- */
+/** The type of a parameter. A name that columns of datasets often have, too, needs another than
+ * "any". */
 type FieldType = "any" | "object" | "array" | "boolean";
 
-/** The names in a text, each with the type. */
 function fieldsOfType(type: FieldType, names: string): [string, FieldType][] {
   return names.split(/\s+/).filter((name) => name !== "").map((name) => [name, type]);
 }
 
-/**
- * The fields of OpenAI's API, and the extensions of compatible servers. Left out are names that are
- * more likely columns of a dataset (`documents`, `grammar`, `json_schema`, `options`, `priority`,
- * `usage`, …).
- */
+/** Fields of OpenAI's API, and extensions of compatible servers. Left out are names that are more
+ * likely columns of a dataset (`documents`, `grammar`, `json_schema`, `options`, `priority`,
+ * `usage`, …). */
 const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
   // https://platform.openai.com/docs/api-reference/chat/create
   ...fieldsOfType(
@@ -82,17 +77,13 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
   ...fieldsOfType("array", "models plugins"),
 ]);
 
-/**
- * Fields of a raw request body that belong to the row and are not sent. `metadata` is also a
- * parameter, which OpenAI accepts only together with `store`.
- */
+/** Fields of a raw request body that are not sent. `metadata` is also a parameter, which OpenAI
+ * accepts only together with `store`. */
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
-/**
- * The parameters of a raw request body, undefined if it has none; `false` if the row is not one. In
- * a raw request body, every field is in `REQUEST_FIELDS` or `ROW_FIELDS`. Rows of LMSYS and
- * WildChat also have a `model` (the one that answered), but other columns that no request has.
- */
+/** The parameters of a raw request body, undefined if it has none; `false` if a field of the row is
+ * not one of a request. Rows of LMSYS and WildChat also have a `model` (the one that answered), but
+ * other columns that no request has. */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
   for (const name in row) {
@@ -108,21 +99,20 @@ export function requestParams(row: RowObject): Record<string, unknown> | undefin
   return params;
 }
 
-/** Whether a field of a raw request body is sent. */
 export function isSentInRequest(name: string, row: RowObject): boolean {
   if (name === "metadata") return sendsMetadata(row);
   return !ROW_FIELDS.has(name) && !isIgnored(name, row[name]);
 }
 
-/** Parameters that are ignored in rows: the run decides whether answers are streamed. */
+/** Ignored in rows: the run decides whether answers are streamed. */
 const STREAM_PARAMS = ["stream", "stream_options"];
 
-/** Whether a row's value of a parameter is ignored. `false` is the API's default, and harmless. */
+/** `false` is the API's default, and harmless. */
 function isIgnored(name: string, value: unknown): boolean {
   return STREAM_PARAMS.includes(name) && isSet(value) && value !== false;
 }
 
-/** The parameters in `body` or `params` that are not sent, as paths such as `body.stream`. */
+/** Paths such as `body.stream`. */
 export function unsentParams(shape: Shape, row: RowObject): readonly string[] {
   const holder = shape === "openai-batch" ? "body" : "params";
   const params = row[holder];
@@ -140,7 +130,7 @@ function sendsMetadata(row: RowObject): boolean {
   return row.store === true && isSet(row.metadata);
 }
 
-/** The fields of a message that are sent. Turns of conversation logs hold other metadata, too. */
+/** Fields that are sent. Turns of conversation logs hold other metadata, too. */
 export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
   "role",
   "content",
@@ -158,12 +148,9 @@ function isOfType(value: unknown, type: FieldType): boolean {
   return typeof value === type && !Array.isArray(value);
 }
 
-/**
- * A row's own parameters, undefined if it has none: in an OpenAI Batch row everything in `body`
- * except the messages; in a raw request body everything except the messages and ids; in any other
- * row its `params`, with its `tools`. The members of `extra_body` become parameters. `stream` and
- * `stream_options` are left out, because the run decides whether answers are streamed.
- */
+/** In an OpenAI Batch row, everything in `body` except the messages; in a raw request body,
+ * everything except the messages and ids; in any other row, its `params` and `tools`. The members
+ * of `extra_body` become parameters. */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
   if (shape === "message-array") return undefined;
   const object = row as RowObject;
@@ -180,12 +167,7 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | R
   return checkedParams(tools === undefined ? { ...params } : { ...params, tools }, "params");
 }
 
-/**
- * Parameters as they are sent, or what is wrong with them.
- *
- * @param fields The parameters as they are in the row.
- * @param holder The field of the row that holds them; "" if the row itself does.
- */
+/** @param holder The field of the row that holds the parameters; "" if the row itself does. */
 function checkedParams(
   fields: Record<string, unknown>,
   holder: string,
@@ -217,7 +199,7 @@ function checkedParams(
   return Object.keys(result).length === 0 ? undefined : result;
 }
 
-/** In files made from tables, every row has every column: null means that it is not set. */
+/** Files made from tables have every column in every row: null means that it is not set. */
 function withoutNulls(params: Record<string, unknown>): Record<string, unknown> {
   if (!Object.values(params).includes(null)) return params;
   return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));

@@ -10,19 +10,17 @@ import { isObject } from "../json.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { holdsNumber, isBlank, isSet, messagesWithoutNulls, parseLossless } from "./json_values.ts";
 import { isSystem, withSystem } from "./messages.ts";
-import type { RowRequest } from "./parsed_row.ts";
-import { RowProblem } from "./problem.ts";
+import { RowProblem, type RowRequest } from "./parsed_row.ts";
 import type { PromptOptions, RowObject } from "./shape.ts";
 
 export interface EarlierOptions extends PromptOptions {
-  /** Whether the run's parameters ask for a trailing assistant turn to be continued. */
   readonly keepsPrefill: boolean;
 }
 
 /**
  * What the earlier version sent for a row; undefined if it could not read the row.
  *
- * @param text The row's JSON object; a bare array must be wrapped in `{"messages":[…]}`.
+ * @param text A bare array must be wrapped in `{"messages":[…]}`.
  */
 export function earlierRequest(text: string, options: EarlierOptions): RowRequest | undefined {
   try {
@@ -30,7 +28,7 @@ export function earlierRequest(text: string, options: EarlierOptions): RowReques
     const hasNumber = holdsNumber(request?.messages) || holdsNumber(request?.params);
     return !hasNumber ? request : requestOf(parseLossless(text) as RowObject, text, options);
   } catch {
-    // The frozen code checks nothing: it throws on rows that the earlier version rejected.
+    // The frozen code throws on rows that the earlier version rejected.
     return undefined;
   }
 }
@@ -79,7 +77,6 @@ function hasCalls({ tool_calls: calls }: Message): boolean {
   return isSet(calls);
 }
 
-/** The messages with calls as text, without the calls. */
 function textBesideCalls(messages: readonly Message[]): string {
   return textOf(messages.filter(hasCalls).map((message) => ({ ...message, tool_calls: null })));
 }
@@ -88,7 +85,7 @@ function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
 }
 
-/** Whether today's prompt is the old one with text after it, as in Dolly rows with context. */
+/** Today, Dolly's context follows the prompt. */
 function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
   const oldText = before.at(-1)?.content, newText = now.at(-1)?.content;
   return typeof oldText === "string" && typeof newText === "string" &&
@@ -152,7 +149,6 @@ function isBatch({ body, custom_id: id, url, method }: RowObject): boolean {
   return isObject(body) && (isSet(body.messages) || (isSet(id) && (isSet(url) || isSet(method))));
 }
 
-/** The turns before the trailing answers; all if `keepsPrefill`. */
 function withoutAnswers(value: unknown, keepsPrefill: boolean): Message[] | undefined {
   const turns = value as Message[];
   let end = turns.length;

@@ -6,18 +6,50 @@
 
 import { formatBytes } from "../deps/std_fmt.ts";
 import { isAbsolute, join } from "../deps/std_path.ts";
+import { TeacherError, UNREADABLE_FILE } from "../errors.ts";
 import { formatCount } from "../figures.ts";
 import { systemReason } from "../files.ts";
 import { isInside } from "../paths.ts";
 import type { Message } from "../teacher/mod.ts";
-import { NO_IMAGES, type RowImages, unreadableImage } from "./parsed_row.ts";
+
+export interface RowImages {
+  /** Why an image cannot be sent. */
+  problemOf(path: string): string | undefined;
+  /**
+   * Returns the messages with data URLs in place of `paths`. Reads the files on each call: in
+   * memory, a row would keep 27 MB.
+   *
+   * @throws {TeacherError} If a file can no longer be read.
+   */
+  inlineImages(messages: readonly Message[], paths: readonly string[]): Promise<Message[]>;
+}
+
+export function withoutImages(advice: string): RowImages {
+  return {
+    problemOf: (path) => `cannot send the image ${JSON.stringify(path)}: ${advice}`,
+    inlineImages: (_messages, [path]) => Promise.reject(unreadableImage(path, advice)),
+  };
+}
+
+export const NO_IMAGES: RowImages = withoutImages(
+  "name the folder of the images (--images-root, imagesRoot)",
+);
+
+/** The row fails without a retry. */
+export function unreadableImage(path: string, reason: string, cause?: unknown): TeacherError {
+  return new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reason}`, {
+    type: "bad_row",
+    code: UNREADABLE_FILE,
+    cause,
+  });
+}
 
 /** 20 MiB: the limit of many providers. */
 const MAX_BYTES = 20 * 2 ** 20;
-/** The longest signature in `imageTypeOf` fits into this many bytes. */
+/** Enough for the signatures in `imageTypeOf`. */
 const HEAD_BYTES = 16;
 
-/** The media type of an image, by its first bytes; undefined if teachers do not accept the type. */
+/** Undefined if teachers do not accept the type. */
 export function imageTypeOf(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, HEAD_BYTES));
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
@@ -26,12 +58,12 @@ export function imageTypeOf(bytes: Uint8Array): string | undefined {
   return head.startsWith("RIFF") && head.startsWith("WEBP", 8) ? "image/webp" : undefined;
 }
 
-/** The reader of images in the folder `root`; one that rejects every image if that is undefined. */
+/** @param root Of all images. Without it, every image is rejected. */
 export function imagesIn(root: string | undefined): RowImages {
   return root === undefined ? NO_IMAGES : new ImageFolder(root);
 }
 
-/** A folder that every image must be in; relative paths in rows are resolved against it. */
+/** Every image must be in the folder; relative paths are resolved against it. */
 class ImageFolder implements RowImages {
   readonly #root: string;
   #realRoot: string | undefined;
@@ -78,7 +110,7 @@ class ImageFolder implements RowImages {
     return isAbsolute(path) ? path : join(this.#folder, path);
   }
 
-  /** Returns a path whose links are resolved; throws if it is outside the folder. */
+  /** Takes a path whose links are resolved. */
   #requireInside(realPath: string): string {
     if (isInside(realPath, this.#folder)) return realPath;
     throw new ImageProblem(
@@ -86,23 +118,17 @@ class ImageFolder implements RowImages {
     );
   }
 
-  /** `#root` with its links resolved. */
   get #folder(): string {
-    return this.#realRoot ??= realFolder(this.#root);
+    try {
+      return this.#realRoot ??= Deno.realPathSync(this.#root);
+    } catch (error) {
+      const folder = JSON.stringify(this.#root);
+      throw new ImageProblem(`the folder ${folder} cannot be read: ${systemReason(error)}`);
+    }
   }
 }
 
-function realFolder(root: string): string {
-  try {
-    return Deno.realPathSync(root);
-  } catch (error) {
-    throw new ImageProblem(
-      `the folder ${JSON.stringify(root)} cannot be read: ${systemReason(error)}`,
-    );
-  }
-}
-
-/** Why an image cannot be sent, in words for users. Other errors come from the system. */
+/** Worded for users. Other errors come from the system. */
 class ImageProblem extends Error {}
 
 function withDataUrl(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
@@ -123,7 +149,6 @@ function checkFile({ isFile, size }: Deno.FileInfo): void {
   );
 }
 
-/** The media type of an image. @throws {ImageProblem} if teachers do not accept it */
 function checkedType(bytes: Uint8Array): string {
   const type = imageTypeOf(bytes);
   if (type === undefined) throw new ImageProblem("it must be PNG, JPEG, GIF or WebP");

@@ -8,11 +8,10 @@ import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { imageTypeOf } from "./image_files.ts";
 import { isSet } from "./json_values.ts";
-import { mustBe, type Reading, RowProblem } from "./problem.ts";
+import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
-/** Stands in a text for the next image of the row. */
 const PLACEHOLDER = "<image>";
-/** Fields that cannot be sent, and without which a prompt would mean something else. */
+/** These cannot be sent, and without them a prompt would mean something else. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
 const IMAGE_FIELDS = ["images", "image"] as const;
@@ -20,16 +19,13 @@ const IMAGE_FIELDS = ["images", "image"] as const;
 type Row = Readonly<Record<string, unknown>>;
 type Part = Readonly<Record<string, unknown>>;
 
-/** The field of a row that holds images. */
 interface ImageField {
   readonly name: string;
   readonly values: readonly unknown[];
 }
 
-/**
- * Whether a row may hold images or recordings; then `withImages` must be called. The fields are
- * named one by one: a loop over the names takes ten times as long, for every row.
- */
+/** Whether `withImages` must be called. The fields are named one by one: a loop over the names
+ * takes ten times as long, for every row. */
 export function mayHoldMedia(row: Row, messages: readonly Message[]): boolean {
   const { images, image, videos, video, audios, audio } = row;
   if (images !== undefined || image !== undefined || videos !== undefined) return true;
@@ -40,10 +36,8 @@ export function mayHoldMedia(row: Row, messages: readonly Message[]): boolean {
   return false;
 }
 
-/**
- * Puts the images of a row into its messages. They replace `<image>` (LLaMA-Factory, LLaVA), parts
- * `{"type":"image"}` without a source (TRL) or with one (Qwen), and paths in `image_url`.
- */
+/** Images replace `<image>` (LLaMA-Factory, LLaVA), parts `{"type":"image"}` without a source (TRL)
+ * or with one (Qwen), and paths in `image_url`. */
 export function withImages(
   messages: Message[],
   row: Row,
@@ -67,7 +61,7 @@ export function withImages(
   return new ImagePlacer(field, reading).placeIn(messages, name !== undefined);
 }
 
-/** Puts images into the messages of one row, and remembers the first problem. */
+/** For the messages of one row. Remembers the first problem. */
 class ImagePlacer {
   readonly #field: ImageField;
   readonly #reading: Reading;
@@ -158,23 +152,20 @@ class ImagePlacer {
   }
 }
 
-/** The `source` of an image part in Anthropic's format, as a value for `addressOf`. */
+/** Anthropic's format, as a value for `addressOf`. */
 function anthropicImage(source: unknown): unknown {
   if (!isObject(source)) return undefined;
   return source.type === "base64" ? { bytes: source.data } : source.url;
 }
 
-/** The images in a field: a list, or a single one. */
 function imageFieldOf(name: string, value: unknown): ImageField | RowProblem {
   if (Array.isArray(value)) return { name, values: value.filter(isSet) };
   if (typeof value === "string" || isObject(value)) return { name, values: [value] };
   return mustBe(name, "an image or a list of images", value);
 }
 
-/**
- * What `image_url` holds for an image: its URL unchanged, its bytes as a data URL, or its path. A
- * path is also added to `reading.files`.
- */
+/** What `image_url` holds: the URL unchanged, bytes as a data URL, or the path, which is also added
+ * to `reading.files`. */
 function addressOf(value: unknown, place: string, reading: Reading): string | RowProblem {
   if (typeof value === "string") return addressOfText(value, place, reading);
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
@@ -199,10 +190,10 @@ function addressOfText(text: string, place: string, reading: Reading): string | 
 
 /** `PATH_MAX` of Linux: a longer text is not a path. */
 const MAX_PATH_CHARS = 4_096;
-/** The beginnings of PNG, JPEG, GIF and WebP in base64. */
+/** PNG, JPEG, GIF and WebP. */
 const BASE64_IMAGE = /^(?:iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
 
-/** The path in a `file:` URL of this machine; undefined for another machine. */
+/** Undefined if the `file:` URL names another machine. */
 function pathOf(address: string): string | undefined {
   const { host, pathname } = URL.parse(address) ?? { host: "?", pathname: "" };
   try {
@@ -212,7 +203,7 @@ function pathOf(address: string): string | undefined {
   }
 }
 
-/** A data URL for bytes given as base64 or as a list of numbers. */
+/** @param value Base64, or a list of numbers. */
 function dataUrlOf(value: unknown, place: string): string | RowProblem {
   try {
     const bytes = typeof value === "string"
@@ -226,12 +217,12 @@ function dataUrlOf(value: unknown, place: string): string | RowProblem {
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }
 
-/** Whether the value of a field may be images; an empty list counts. */
+/** True for an empty list. */
 function mayHoldImages(value: unknown): boolean {
   return isSet(value) && (typeof value !== "string" || value.trim() !== "");
 }
 
-/** Whether a value may be a recording, unlike a flag, a number or an empty list. */
+/** False for a flag, a number or an empty list. */
 function mayBeRecording(value: unknown): boolean {
   if (typeof value === "string") return value.trim() !== "";
   return Array.isArray(value) ? value.some(isSet) : isObject(value);
@@ -245,12 +236,11 @@ function isImagePart(part: Part): boolean {
   return part.type === "image" || pathIn(part) !== undefined;
 }
 
-/** The path in an `image_url` part, where the API itself accepts only URLs; undefined if none. */
+/** The API itself accepts only URLs. */
 function pathIn({ type, image_url: image }: Part): string | undefined {
   if (type !== "image_url") return undefined;
   const url = isObject(image) ? image.url : image;
   return typeof url === "string" && IMAGE_PATH.test(url) ? url : undefined;
 }
 
-/** A path with the extension of an image, without a scheme. */
 const IMAGE_PATH = /^(?!\s*(?:[a-z][\w+.-]*:|\/\/))[^\n]{1,1000}\.(?:png|jpe?g|gif|webp)$/i;

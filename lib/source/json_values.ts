@@ -13,23 +13,23 @@ export function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-/** Whether a field has a value. Null is none: files made from Arrow tables have such keys. */
+/** Null is no value: files made from Arrow tables have such keys. */
 export function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Whether a value is an empty list, which files made from tables have in place of null. */
+/** Files made from tables have empty lists in place of null. */
 export function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** A field of an object or array; undefined if absent, or inherited like `constructor`. */
+/** Undefined for a field that is inherited, such as `constructor`. */
 export function ownField(value: unknown, key: string): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
   return (value as Record<string, unknown>)[key];
 }
 
-/** Sets a field, even one named `__proto__`, which an assignment would use as the prototype. */
+/** An assignment would use a field named `__proto__` as the prototype. */
 export function setField(object: object, name: string, value: unknown): void {
   Object.defineProperty(object, name, {
     value,
@@ -39,12 +39,8 @@ export function setField(object: object, name: string, value: unknown): void {
   });
 }
 
-/**
- * The value without keys that hold null, at any level. Nulls in arrays stay. Returns `value` itself
- * if it has no such key.
- *
- * @param keeps Whether a key stays although it holds null.
- */
+/** The value without keys that hold null, at any level; `value` itself if it has none. Nulls in
+ * arrays stay. */
 export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) => boolean): T {
   if (typeof value !== "object" || value === null || isRawJson(value)) return value;
   if (Array.isArray(value)) {
@@ -71,15 +67,12 @@ export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) 
   return isUnchanged ? value : Object.fromEntries(entries) as T;
 }
 
-/**
- * Messages without keys that hold null; `content` stays in messages with tool calls, because the
- * API requires it.
- */
+/** Messages with tool calls keep `content`, which the API requires. */
 export function messagesWithoutNulls<T extends readonly object[]>(messages: T): T {
   return withoutNulls(messages, keepsContent);
 }
 
-/** Tools without keys that hold null, except `default` and `const`, where null has a meaning. */
+/** In `default` and `const`, null has a meaning. */
 export function toolsWithoutNulls<T>(tools: T): T {
   return withoutNulls(tools, (_holder, key) => key === "default" || key === "const");
 }
@@ -91,9 +84,8 @@ function keepsContent(holder: object, key: string): boolean {
 }
 
 /**
- * `JSON.parse`, but numbers that JavaScript would write differently become `JSON.rawJSON` objects,
- * which `JSON.stringify` writes unchanged. Takes 2.5 times as long as `JSON.parse` if the text may
- * have such numbers.
+ * Numbers that JavaScript would write differently become `JSON.rawJSON` objects. Takes 2.5 times as
+ * long as `JSON.parse` if the text may have such numbers.
  *
  * @throws {SyntaxError} If the text is not JSON.
  */
@@ -114,12 +106,11 @@ function keepNumber(_key: string, value: unknown, context: { source?: string }):
   return source === undefined || String(value) === source ? value : exactJson.rawJSON(source);
 }
 
-/** Whether a value is a number that `parseLossless` kept as it was written. */
 export function isRawJson(value: unknown): value is RawJson {
   return exactJson.isRawJSON(value);
 }
 
-/** Whether a value holds a number at any level; otherwise `parseLossless` makes no difference. */
+/** Otherwise `parseLossless` makes no difference. */
 export function holdsNumber(value: unknown): boolean {
   if (typeof value === "number") return true;
   if (typeof value !== "object" || value === null) return false;
@@ -131,12 +122,11 @@ export function holdsNumber(value: unknown): boolean {
   return false;
 }
 
-/** The bit in the result of `contentsOf` for values that hold a number. */
+/** A bit in the result of `contentsOf`, as is `HOLDS_NULL`. */
 export const HOLDS_NUMBER = 1;
-/** The bit in the result of `contentsOf` for values that hold a null. */
 export const HOLDS_NULL = 2;
 
-/** Finds numbers and nulls in a value, at any level, in one pass. Returns the bits above. */
+/** Finds numbers and nulls at any level, in one pass. */
 export function contentsOf(value: unknown): number {
   if (typeof value === "string") return 0;
   if (value === null) return HOLDS_NULL;
@@ -157,7 +147,6 @@ export function contentsOf(value: unknown): number {
  * numbers as they were written (so `1` and `1.0` differ).
  *
  * @param text The JSON text that `parsed` comes from, for its numbers.
- * @param parsed The result of `JSON.parse`.
  */
 export function canonicalJson(text: string, parsed: unknown): string {
   const value = holdsNumber(parsed) ? parseLossless(text) : parsed;
@@ -178,9 +167,9 @@ export function canonicalJson(text: string, parsed: unknown): string {
   return `{${members}}`;
 }
 
-/** The keys of the last row, in its order. The next row usually has the same. */
+/** Those of the last row, in its order. The next row usually has the same. */
 let lastKeys: readonly string[] = [];
-/** The same keys sorted, each with its JSON text and a colon. */
+/** Sorted, each with its JSON text and a colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
 
 function isSameList(left: readonly string[], right: readonly string[]): boolean {

@@ -8,21 +8,18 @@ import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { MESSAGE_FIELDS } from "./chat_fields.ts";
 import { isBlank, isSet, setField } from "./json_values.ts";
-import { mustBe, type Reading, RowProblem } from "./problem.ts";
-import { turnsOfTranscript } from "./transcripts.ts";
+import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
+import { turnsOfTranscript } from "./prompt_texts.ts";
 import { addCalls, callMessage, linkToolCalls, parsed, withCallsInText } from "./tool_calls.ts";
 
 type Turn = Readonly<Record<string, unknown>>;
 
-/** Our name for the role of a turn whose text is one or more tool calls. */
+/** The role of a turn whose text is one or more tool calls. */
 const CALLS = "calls";
 
-/**
- * Roles by the names that datasets use: `human`, `gpt` and the like come from ShareGPT,
- * `function_call` (answered by `observation`) from LLaMA-Factory, `function_response` from Glaive,
- * `tool_call` and `tool_response` from ms-swift, `prompter` from OpenAssistant, `ipython` from
- * Llama 3's template, and `model` from Gemini.
- */
+/** `human`, `gpt` and the like come from ShareGPT, `function_call` (answered by `observation`) from
+ * LLaMA-Factory, `function_response` from Glaive, `tool_call` and `tool_response` from ms-swift,
+ * `prompter` from OpenAssistant, `ipython` from Llama 3's template, and `model` from Gemini. */
 const ROLES = new Map([
   ...["system", "developer", "user", "assistant", "tool"].map((role) => [role, role] as const),
   ...["human", "prompter"].map((role) => [role, "user"] as const),
@@ -36,8 +33,8 @@ const ROLES = new Map([
 ]);
 
 /**
- * The messages of a conversation that are sent: everything before its trailing assistant turns, or
- * all if `keepsPrefill`. Turns that are messages already stay the same objects.
+ * The messages before the trailing assistant turns, or all if `keepsPrefill`. Turns that are
+ * messages already stay the same objects.
  *
  * @param name The field that holds the conversation.
  */
@@ -70,11 +67,9 @@ export function conversationOf(
   return isEmpty ? new RowProblem(`"${name}" must hold some text`) : turns as Message[];
 }
 
-/**
- * The turns in a list, in an object of columns such as `{"role":[…],"content":[…]}`, which is how
- * Hugging Face writes a list of objects, in the JSON text of either (CSV files, columns of text),
- * or, for shapes in `TRANSCRIPT_SHAPES`, in a transcript. Undefined for other values.
- */
+/** The turns in a list; in an object of columns such as `{"role":[…],"content":[…]}`, which is how
+ * Hugging Face writes a list of objects; in the JSON text of either (CSV files, columns of text);
+ * or in a transcript. */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeof value !== "string") return isColumns(value) ? turnsOfColumns(value) : undefined;
@@ -82,13 +77,10 @@ function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   return TRANSCRIPT_SHAPES.has(reading.shape) ? turnsOfTranscript(value) : undefined;
 }
 
-/** Shapes whose text may be a transcript. */
 const TRANSCRIPT_SHAPES: ReadonlySet<string> = new Set(["chosen", "prompt-field"]);
 
-/**
- * Fields whose texts alternate between user and assistant (LIMA, UltraChat). In other fields, a
- * list of texts may be the user's turns alone (MT-Bench) or several prompts.
- */
+/** Texts alternate between user and assistant in these fields (LIMA, UltraChat). In others, a list
+ * of texts may be the user's turns alone (MT-Bench) or several prompts. */
 export const TEXTS_IN_TURN = /^(?:conversations?|data|dialog(?:ue)?s?)$/;
 
 function turnOfText(turn: unknown, index: number): unknown {
@@ -97,7 +89,7 @@ function turnOfText(turn: unknown, index: number): unknown {
     : turn;
 }
 
-/** Whether a value is an object of columns: arrays of one length, with `role` or `from`. */
+/** Whether an object holds arrays of one length, with `role` or `from`. */
 export function isColumns(value: unknown): value is Readonly<Record<string, unknown[]>> {
   if (!isObject(value)) return false;
   const columns = Object.values(value);
@@ -123,13 +115,13 @@ function notTurnsProblem(name: string, value: unknown): RowProblem {
 const QUESTIONS = ["human", "user", "input", "query", "question", "instruction", "prompt"];
 const ANSWERS = ["assistant", "gpt", "bot", "output", "response", "answer"];
 
-/** Whether a value is an object with a question, usually beside its answer (XTuner, ms-swift). */
+/** Whether an object holds a question, usually beside its answer (XTuner, ms-swift). */
 function isPair(turn: unknown): turn is Turn {
   return isObject(turn) && turn.role === undefined && turn.from === undefined &&
     textIn(turn, QUESTIONS) !== undefined;
 }
 
-/** The messages of a pair; anything else stays, for `roleOf` to check. */
+/** Anything else stays, for `roleOf` to check. */
 function turnsOfPair(pair: unknown): unknown[] {
   if (!isPair(pair)) return [pair];
   const system = textIn(pair, ["system"]), answer = textIn(pair, ANSWERS);
@@ -145,7 +137,7 @@ function textIn(turn: Turn, names: readonly string[]): string | undefined {
   return name === undefined ? undefined : turn[name] as string;
 }
 
-/** Whether a turn is a text message without calls, as nearly all are, and needs no conversion. */
+/** Nearly all turns are such messages, and need no conversion. */
 function isPlainMessage(turn: unknown): turn is { content: string } {
   if (!isObject(turn) || typeof turn.content !== "string") return false;
   const { role } = turn;
@@ -153,7 +145,6 @@ function isPlainMessage(turn: unknown): turn is { content: string } {
   return turn.from === undefined && turn.tool_calls === undefined;
 }
 
-/** The messages of turns, of which at least one is not a plain message. */
 function convertedTurns(
   turns: readonly unknown[],
   name: string,
@@ -197,10 +188,8 @@ function messageOf(
   return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
 }
 
-/**
- * Makes a message of a turn, with the API's names for its role and its text. If `dropsOtherFields`,
- * fields that are not in `MESSAGE_FIELDS` are left out and recorded in `reading`.
- */
+/** Gives role and text the API's names. If `dropsOtherFields`, fields that are not in
+ * `MESSAGE_FIELDS` are left out and recorded in `reading`. */
 function messageFromTurn(
   turn: Turn,
   role: string,
@@ -220,18 +209,17 @@ function messageFromTurn(
   return message;
 }
 
-/** Puts a system message in front, unless `system` is undefined or the messages have one. */
+/** Puts `system` in front, unless it is undefined or the messages have one. */
 export function withSystem(messages: Message[], system: unknown): Message[] {
   if (system === undefined || messages.some(isSystem)) return messages;
   return [{ role: "system", content: system }, ...messages];
 }
 
-/** Whether a message is a system message, by either of its roles. */
 export function isSystem({ role }: Message): boolean {
   return role === "system" || role === "developer";
 }
 
-/** The API's name for the role of a turn, or `CALLS`. Unknown names in `role` are kept. */
+/** Unknown names in `role` are kept. */
 function roleOf(turn: unknown, name: string, index: number): string | RowProblem {
   if (!isObject(turn)) {
     const fields = name === "conversations" ? '"from" and "value"' : '"role" and "content"';
@@ -281,7 +269,6 @@ function contentProblem(message: Message, place: string): RowProblem | undefined
   return partsProblem(content, place);
 }
 
-/** The problem of a list that does not hold the parts of a message; undefined if it does. */
 export function partsProblem(list: readonly unknown[], place: string): RowProblem | undefined {
   const index = list.findIndex((part) => !isObject(part) || typeof part.type !== "string");
   return index < 0 ? undefined : mustBe(`${place}[${index}]`, 'an object with "type"', list[index]);

@@ -8,11 +8,11 @@ import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { posixWord } from "../printable.ts";
 import { ownField } from "./json_values.ts";
 import { TEXTS_IN_TURN } from "./messages.ts";
-import { RowProblem } from "./problem.ts";
+import { RowProblem } from "./parsed_row.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Fields that are read without a flag. A name that is nearly one of these is probably a typo. */
+/** A name that is nearly one of these, which are read without a flag, is probably a typo. */
 const DEFAULT_NAMES = ["prompt", "question", "instruction", "messages", "conversations"];
 
 /** Names of prompts in other datasets, the least ambiguous first. */
@@ -44,15 +44,13 @@ const COMMON_NAMES = [
   "title",
 ];
 
-/** Names in `COMMON_NAMES` that are often metadata: such a field counts only if it holds a
- * sentence. */
+/** These count only if they hold a sentence. */
 const OFTEN_METADATA: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
-/** Names of fields that are not prompts: answers, ids, labels and other metadata. */
+/** Answers, ids, labels and other metadata. */
 const NON_PROMPT_NAMES =
   /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
 
-/** The problem of a row in which no field is known to hold a prompt. */
 export function missingPrompt(row: Fields): RowProblem {
   return new RowProblem(
     'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
@@ -70,7 +68,6 @@ function fieldsOf(row: Fields): string {
   return `its fields are ${shown}${names.length > MAX_SHOWN_FIELDS ? ", …" : ""}`;
 }
 
-/** Advice for a row without a prompt; "" if no field looks like one. */
 function promptHint(row: Fields): string {
   const nested = nestedHint(row);
   if (nested !== "") return nested;
@@ -91,19 +88,15 @@ function promptHint(row: Fields): string {
   return flag === "" ? header : `${flag}; ${header}`;
 }
 
-/**
- * Whether the name of a field looks like a value, as in a table without a header: a sentence, or
- * six words or more. The split is limited because such a name may be as long as a document.
- */
+/** Whether a name looks like a value, as in a table without a header: a sentence, or six words or more. The split is limited because
+ * such a name may be as long as a document. */
 function looksLikeValue(name: string): boolean {
   const words = name.trim().split(/\s+/, 6);
   return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));
 }
 
-/**
- * Advice for a row whose prompt is inside a field (messages in an object, a list of texts, a pair
- * of translations, a dialogue of MOSS), or that is a single message of a tree. "" for other rows.
- */
+/** For messages in an object, a list of texts, a pair of translations, a dialogue of MOSS, or a
+ * single message of a tree. */
 function nestedHint(row: Fields): string {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;
@@ -134,7 +127,7 @@ const MOSS_HINT = "it is a dialogue of MOSS: send its first turn with " +
   'jq -c \'{system: .meta_instruction, prompt: (.chat.turn_1.Human | ltrimstr("<|Human|>: ") | ' +
   'rtrimstr("\\n") | rtrimstr("<eoh>"))}\'';
 
-/** Advice for requests and batch files of APIs other than chat completions; "" if it is neither. */
+/** For APIs other than chat completions. */
 function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
   if (isConversation(ownField(params, "messages"))) {
     return "it is a line of an Anthropic batch: extract it with " +
@@ -159,9 +152,7 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
   return "";
 }
 
-/**
- * Advice for a field that should hold a prompt and holds an object or a list, as in OpenAssistant's
- * trees, PRM800K and BFCL; "" if there is none.
+/** For an object or a list where a prompt should be, as in OpenAssistant's trees, PRM800K and BFCL.
  */
 export function nestedFieldHint(name: string, value: unknown): string {
   if (typeof value !== "object" || value === null) return "";
@@ -176,7 +167,6 @@ export function nestedFieldHint(name: string, value: unknown): string {
   return field === undefined ? "" : `use --template ${posixWord(`{{${name}.${field}}}`)}`;
 }
 
-/** The field that is most likely the prompt; undefined if none is likely. */
 function likelyPromptField(row: Fields): string | undefined {
   const names = Object.keys(row).filter((name) => mayBePrompt(row[name]));
   const mistyped = names.find((name) => isNearly(name, DEFAULT_NAMES));
@@ -193,19 +183,19 @@ function likelyPromptField(row: Fields): string | undefined {
   return others.length === 0 ? candidate : undefined;
 }
 
-/** Names of conversations that hold answers to the prompt. */
+/** Conversations that hold answers to the prompt. */
 const ANSWER_NAMES = /output|completion|response|answer|repl(?:y|ies)|chosen|rejected|prefer/i;
 
 function mayBePrompt(value: unknown): boolean {
   return typeof value === "string" ? /\S/.test(value) : isConversation(value);
 }
 
-/** Whether a text has two words or more; true for values other than texts. */
+/** Whether a text has two words or more; true for other values. */
 function isSentence(value: unknown): boolean {
   return typeof value !== "string" || /\S\s+\S/.test(value);
 }
 
-/** Whether a value is a list of messages, or of pairs of question and answer. */
+/** True for messages, and for pairs of question and answer. */
 function isConversation(value: unknown): boolean {
   if (!isListOfObjects(value)) return false;
   const [first] = value;

@@ -10,14 +10,6 @@
 
 export { isRawJson, parseLossless, setField } from "./json_values.ts";
 export { differenceOf } from "./earlier_request.ts";
-export { imagesIn } from "./image_files.ts";
+export { imagesIn, NO_IMAGES, type RowImages, withoutImages } from "./image_files.ts";
 export { parseRowJson, RowParser, type RowParserOptions } from "./parse_row.ts";
-export { RowProblem } from "./problem.ts";
-export {
-  NO_IMAGES,
-  ParsedRow,
-  requestHash,
-  type RowImages,
-  type RowRequest,
-  withoutImages,
-} from "./parsed_row.ts";
+export { ParsedRow, requestHash, RowProblem, type RowRequest } from "./parsed_row.ts";

@@ -6,7 +6,6 @@
  */
 
 import { isTooDeep } from "../json.ts";
-import { RESERVED_FIELDS } from "../row.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { isSentInRequest, requestParams, rowParams, unsentParams } from "./chat_fields.ts";
 import { earlierRequest } from "./earlier_request.ts";
@@ -19,14 +18,17 @@ import {
   parseLossless,
 } from "./json_values.ts";
 import {
-  derivedUid,
+  currentValue,
   givenUid,
   NO_NAMES,
   ParsedRow,
+  Reading,
+  type ReadRequest,
+  RowProblem,
   type RowRequest,
   uidFieldsOf,
 } from "./parsed_row.ts";
-import { currentValue, Reading, RowProblem } from "./problem.ts";
+import { compileTemplate } from "./prompt_texts.ts";
 import {
   detectShape,
   fieldsSent,
@@ -37,47 +39,32 @@ import {
   type Shape,
   textFields,
 } from "./shape.ts";
-import { compileTemplate } from "./template.ts";
 
-/** The part of the run's `RowOptions` that concerns a single row. */
+/** The options of a run that concern a single row. */
 export interface RowParserOptions {
-  /** The system message of rows that have none. */
   readonly system?: string;
-  /** The text of a template that makes the prompts of all rows except bare arrays; overrides
-   * `promptField`. */
   readonly template?: string;
-  /** The field that holds the prompt. Rows without this field are read by their shape. */
   readonly promptField?: string;
-  /** Fields that may hold the uid, tried before `uid`, `custom_id` and `id`. */
+  /** Tried before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
-  /** Tries `uidField` after `id`, for outputs that an earlier version began. @default false */
+  /** Tries `uidField` after `id`, as an earlier version did. @default false */
   readonly uidFieldLast?: boolean;
-  /** The run's parameters, of which only `continue_final_message` matters. */
+  /** Only `continue_final_message` matters. */
   readonly runParams?: Params;
-  /**
-   * Returns why a valid row cannot be sent to the teachers of the run, or undefined. `params` are
-   * the row's own.
-   */
+  /** Why the teachers of the run cannot be sent a valid row. `params` are the row's own. */
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
-/** What is sent for one row, and what was recorded while the row was read. */
-interface ReadRequest extends RowRequest {
-  readonly reading: Reading;
-}
-
-const RESERVED: ReadonlySet<string> = new Set(RESERVED_FIELDS);
 /** The limit of `json` in Python, which reads the results. */
 const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
 const NO_FIELDS: ReadonlySet<string> = new Set();
 
-/** Reads rows under the options of a run. */
 export class RowParser {
   readonly #prompts: PromptOptions;
   readonly #templateFields: ReadonlySet<string>;
   readonly #uidFields: readonly string[];
-  /** The run's `continue_final_message`; rows override it. */
+  /** `continue_final_message` of the run; rows override it. */
   readonly #runKeepsPrefill: unknown;
   readonly #problemOf: RowParserOptions["problemOf"];
   readonly #sentFields = new Map<Shape, ReadonlySet<string>>();
@@ -94,9 +81,9 @@ export class RowParser {
   }
 
   /**
-   * Reads one row from its JSON text. Never throws.
+   * Never throws.
    *
-   * @param knownUid The row's uid, if the caller knows it, so that it need not be found again.
+   * @param knownUid The uid, if the caller knows it: it need not be found again.
    */
   parse(text: string, knownUid?: string): ParsedRow | RowProblem {
     const json = parseRowJson(text);
@@ -107,24 +94,14 @@ export class RowParser {
     if (request instanceof RowProblem) return request;
     const problem = this.#problemOf?.(request.messages, request.params ?? NO_PARAMS);
     if (problem !== undefined) return new RowProblem(problem);
-    const isArray = Array.isArray(json);
-    const uid = knownUid ?? (isArray ? undefined : givenUid(json, text, this.#uidFields));
-    if (uid instanceof RowProblem) return uid;
-    const trimmed = text.trim();
-    return new ParsedRow({
-      uid: uid ?? derivedUid(json, text),
-      messages: request.messages,
-      params: request.params,
-      reading: request.reading,
-      text: isArray ? `{"messages":${trimmed}}` : trimmed,
-      clashes: isArray ? NO_NAMES : clashesOf(json),
-      json,
-      isUidDerived: uid === undefined,
-    });
+    const uid = knownUid ??
+      (Array.isArray(json) ? undefined : givenUid(json, text, this.#uidFields));
+    return uid instanceof RowProblem ? uid : new ParsedRow(json, text, request, uid);
   }
 
   /**
-   * What earlier versions sent for a row, the latest version first; empty if none could read it.
+   * What earlier versions sent for a row, the latest version first; without those that could not
+   * read it.
    *
    * @param text The row's JSON object, as in a results line.
    * @param isArray Whether the row was a bare array of messages, which `text` wraps in an object.
@@ -140,7 +117,7 @@ export class RowParser {
     return [this.#callsOnlyRequest(source), oldest].filter((request) => request !== undefined);
   }
 
-  /** The request of the version that sent only the calls of turns with tool calls. */
+  /** The version that sent only the calls of turns with tool calls. */
   #callsOnlyRequest(text: string): RowRequest | undefined {
     const json = parseRowJson(text);
     if (json instanceof RowProblem) return undefined;
@@ -152,10 +129,7 @@ export class RowParser {
       : { messages: request.messages, params: request.params };
   }
 
-  /**
-   * Adds to `names` the fields of a row that have a value, are not sent and do not hold its uid,
-   * until `names` has `maxNames` entries.
-   */
+  /** Adds the fields of a row that have a value, are not sent and do not hold its uid. */
   addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, maxNames: number): void {
     if (Array.isArray(json)) return;
     const row = json as RowObject;
@@ -172,7 +146,7 @@ export class RowParser {
     }
   }
 
-  /** Returns the fields of a row whose whole texts are in its messages. */
+  /** The fields whose whole texts are in the messages. */
   textFieldsOf({ shape, unsent }: ParsedRow): string[] {
     const names = textFields(shape, this.#prompts);
     // A template that names `a.b` has `a` among its fields, but shows only a part of it.
@@ -180,7 +154,7 @@ export class RowParser {
     return names.filter((name) => !unsent?.has(name) && !isPart(name));
   }
 
-  /** What is sent, with numbers as they were written and without keys that hold null. */
+  /** Keeps numbers as they were written, and leaves out keys that hold null. */
   #requestOf(
     json: ParsedJson,
     text: string,
@@ -226,7 +200,6 @@ export class RowParser {
   }
 }
 
-/** The JSON of a row: an object or an array that is not nested too deeply. */
 export function parseRowJson(text: string): ParsedJson | RowProblem {
   let value: unknown;
   try {
@@ -246,7 +219,7 @@ export function parseRowJson(text: string): ParsedJson | RowProblem {
   return value as ParsedJson;
 }
 
-/** Advice for common mistakes in files that are meant to be JSON; "" for other text. */
+/** For common mistakes in files that are meant to be JSON. */
 function notJsonHint(text: string): string {
   if (text.includes("\0")) return "NUL bytes: the file was not written completely";
   if (/^\s*[{[]\s*[{['].*'\s*:/s.test(text)) {
@@ -255,11 +228,4 @@ function notJsonHint(text: string): string {
   if (/[\[:,]\s*(NaN|-?Infinity)\b/.test(text)) return "NaN and Infinity are not JSON: use null";
   if (/,\s*$/.test(text)) return "lines must not end with a comma";
   return "";
-}
-
-function clashesOf(row: RowObject): readonly string[] {
-  for (const name in row) {
-    if (RESERVED.has(name)) return RESERVED_FIELDS.filter((other) => Object.hasOwn(row, other));
-  }
-  return NO_NAMES;
 }

@@ -1,26 +1,107 @@
 /**
- * A row that can be sent, with its uid and its hashes, and the interface that reads its images.
+ * What reading a row gives: a row that can be sent, with its uid and its hashes, or its problem. A
+ * problem is returned, not thrown, so that the other rows are still sent.
  *
  * @module
  */
 
 import { sha256Start, xxHash64Hex } from "../hash.ts";
-import type { Row } from "../row.ts";
+import { RESERVED_FIELDS, type Row } from "../row.ts";
 import type { Message, Params } from "../teacher/mod.ts";
+import { NO_IMAGES } from "./image_files.ts";
 import { canonicalJson, isRawJson, parseLossless } from "./json_values.ts";
-import { mustBe, type Reading, type RowProblem } from "./problem.ts";
 import type { ParsedJson, Shape } from "./shape.ts";
-import { TeacherError, UNREADABLE_FILE } from "../errors.ts";
 
-/** What is sent for a row, apart from the parameters of the run. */
+const NO_HINT = () => "";
+
+/** Why a row cannot be sent. */
+export class RowProblem {
+  /** What is wrong, worded so that it can follow `file:line: `. */
+  readonly problem: string;
+  /** What to do about all such rows, often a flag; "" if there is no advice. */
+  readonly hint: () => string;
+
+  constructor(problem: string, hint: () => string = NO_HINT) {
+    this.problem = problem;
+    this.hint = hint;
+  }
+}
+
+const MAX_SHOWN_CHARS = 40;
+
+/** `"NAME" must be WANTED: current value is …`, or `it is missing`. */
+export function mustBe(
+  name: string,
+  wanted: string,
+  value: unknown,
+  hint?: () => string,
+): RowProblem {
+  return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, hint);
+}
+
+/** Texts are shortened: prompts are long. */
+export function currentValue(value: unknown): string {
+  return value === undefined ? "it is missing" : `current value is ${describe(value)}`;
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? "an empty array" : "an array";
+  if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value !== "string") return String(value);
+  if (value.length <= MAX_SHOWN_CHARS) return JSON.stringify(value);
+  return `${JSON.stringify(value.slice(0, MAX_SHOWN_CHARS))}…`;
+}
+
+/** A row while it is read: how to read it, and what is found besides its messages. */
+export class Reading {
+  readonly shape: Shape;
+  readonly text: string;
+  /** Whether a trailing assistant turn is sent, as the start of the answer. */
+  readonly keepsPrefill: boolean;
+  /** Fields that the run's template names: they are parts of the prompt. */
+  readonly templateFields: ReadonlySet<string>;
+  /** Whether arguments with numbers became JSON text: the row must then be parsed again, with
+   * numbers as they were written. */
+  hasNumber = false;
+  /** Whether turns with tool calls are reduced to the calls, as an earlier version did. */
+  readsCallsOnly = false;
+  /** Fields that this row does not send, although others of its shape do; also fields of turns,
+   * such as `messages[].id`. */
+  unsent: Set<string> | undefined;
+  /** Paths in the messages. */
+  files: string[] | undefined;
+
+  constructor(
+    shape: Shape,
+    text: string,
+    keepsPrefill: boolean,
+    templateFields: ReadonlySet<string>,
+  ) {
+    this.shape = shape;
+    this.text = text;
+    this.keepsPrefill = keepsPrefill;
+    this.templateFields = templateFields;
+  }
+
+  /** Of the turns of a log, only the fields of a message are sent. */
+  get isLog(): boolean {
+    return this.shape === "conversations" || this.shape === "conversation";
+  }
+
+  leaveOut(field: string): void {
+    (this.unsent ??= new Set()).add(field);
+  }
+}
+
+/** Without the parameters of the run. */
 export interface RowRequest {
   /** Oldest first. */
   readonly messages: Message[];
-  /** The parameters that the row sets for itself. */
+  /** Those that the row sets for itself. */
   readonly params: Params | undefined;
 }
 
-/** 16 hex digits: the xxHash64 of a row's messages and own parameters, as sent. */
+/** 16 hex digits, which show later whether a prompt was edited. */
 export function requestHash({ messages, params }: RowRequest): string {
   return xxHash64Hex(
     `${JSON.stringify(messages)}\n${params === undefined ? "" : JSON.stringify(params)}`,
@@ -29,54 +110,54 @@ export function requestHash({ messages, params }: RowRequest): string {
 
 export const NO_NAMES: readonly string[] = Object.freeze([]);
 const HASH_LENGTH = 16;
+const RESERVED: ReadonlySet<string> = new Set(RESERVED_FIELDS);
 
-interface ParsedFields extends RowRequest {
+export interface ReadRequest extends RowRequest {
   readonly reading: Reading;
-  readonly uid: string;
-  readonly text: string;
-  readonly clashes: readonly string[];
-  readonly json: ParsedJson;
-  readonly isUidDerived: boolean;
 }
 
 /** A row that can be sent. */
 export class ParsedRow {
   readonly uid: string;
   readonly shape: Shape;
-  /** What is sent, oldest first. */
   readonly messages: Message[];
-  /** The parameters that the row sets for itself. */
   readonly params: Params | undefined;
-  /** The row's JSON object as in the input; a bare array becomes `{"messages":[…]}`. */
+  /** The JSON object as in the input; a bare array becomes `{"messages":[…]}`. */
   readonly text: string;
-  /** The row's fields that have the name of a field that Retort writes in results. */
+  /** Fields that have the name of one that Retort writes in results. */
   readonly clashes: readonly string[];
-  /** Whether the uid is a hash of the row, because no field holds a uid. */
+  /** Whether the uid is a hash of the row, because no field holds one. */
   readonly isUidDerived: boolean;
-  /** The paths of the image files in `messages`. */
   readonly files: readonly string[];
-  /**
-   * Fields that this row does not send, although other rows of its shape do; also fields of turns
-   * that are not sent, such as `messages[].id`.
-   */
+  /** As in `Reading`. */
   readonly unsent: ReadonlySet<string> | undefined;
-  /** The parsed input: an array if `text` wraps one. */
+  /** An array if `text` wraps one. */
   readonly json: ParsedJson;
 
-  constructor(fields: ParsedFields) {
-    this.uid = fields.uid;
-    this.shape = fields.reading.shape;
-    this.messages = fields.messages;
-    this.params = fields.params;
-    this.text = fields.text;
-    this.clashes = fields.clashes;
-    this.json = fields.json;
-    this.isUidDerived = fields.isUidDerived;
-    this.files = fields.reading.files ?? NO_NAMES;
-    this.unsent = fields.reading.unsent;
+  /**
+   * @param source The JSON text as in the input.
+   * @param uid That of a field; undefined if none holds one.
+   */
+  constructor(
+    json: ParsedJson,
+    source: string,
+    { messages, params, reading }: ReadRequest,
+    uid: string | undefined,
+  ) {
+    const isArray = Array.isArray(json), text = source.trim();
+    this.uid = uid ?? derivedUid(json, source);
+    this.shape = reading.shape;
+    this.messages = messages;
+    this.params = params;
+    this.text = isArray ? `{"messages":${text}}` : text;
+    this.clashes = isArray ? NO_NAMES : clashesOf(json);
+    this.json = json;
+    this.isUidDerived = uid === undefined;
+    this.files = reading.files ?? NO_NAMES;
+    this.unsent = reading.unsent;
   }
 
-  /** The row for the engine, with its place in the run. Its images are read when it is sent. */
+  /** Images are read when the row is sent. */
   toRow(place: Pick<Row, "uid" | "input" | "source" | "given">, images = NO_IMAGES): Row {
     const { promptHash, messages, params, text, clashes, files } = this;
     return {
@@ -94,37 +175,34 @@ export class ParsedRow {
     };
   }
 
-  /** Whether the row has this field, with a value other than null. */
+  /** With a value other than null. */
   has(field: string): boolean {
     const { json } = this;
     return !Array.isArray(json) && Object.hasOwn(json, field) && (json[field] ?? null) !== null;
   }
 
-  /**
-   * The `requestHash`, which shows later whether a prompt was edited. Computed on each access: most
-   * rows need it once.
-   */
+  /** Computed on each access: most rows need it once. */
   get promptHash(): string {
     return requestHash(this);
   }
 
-  /**
-   * 16 hex digits that distinguish rows with the same uid: the xxHash64 of the row's canonical
-   * JSON, or the start of a derived uid.
-   */
+  /** 16 hex digits that distinguish rows with the same uid. */
   get contentHash(): string {
     if (this.isUidDerived) return this.uid.slice(0, HASH_LENGTH);
     return xxHash64Hex(canonicalJson(this.text, this.json));
   }
 }
 
+function clashesOf(row: object): readonly string[] {
+  for (const name in row) {
+    if (RESERVED.has(name)) return RESERVED_FIELDS.filter((other) => Object.hasOwn(row, other));
+  }
+  return NO_NAMES;
+}
+
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
-/**
- * The fields that may hold the uid, in the order in which they are tried.
- *
- * @param uidFieldLast Puts the user's fields last, as an earlier version did.
- */
+/** @param uidFieldLast Puts the user's fields last, as an earlier version did. */
 export function uidFieldsOf(
   userFields: readonly string[] = [],
   { uidFieldLast = false }: { uidFieldLast?: boolean } = {},
@@ -132,13 +210,8 @@ export function uidFieldsOf(
   return uidFieldLast ? [...DEFAULT_FIELDS, ...userFields] : [...userFields, ...DEFAULT_FIELDS];
 }
 
-/**
- * The uid in the first of `fields` that a row has; undefined if it has none. Null and "" count as
- * absent. A number becomes the text that it was written as, so `1` and `"1"` are one uid and `1.0`
- * is another.
- *
- * @param text The JSON text of `row`.
- */
+/** The uid in the first of `fields` that has one. Null and "" count as absent. A number becomes the
+ * text that it was written as, so `1` and `"1"` are one uid and `1.0` is another. */
 export function givenUid(
   row: Readonly<Record<string, unknown>>,
   text: string,
@@ -154,7 +227,7 @@ export function givenUid(
   return undefined;
 }
 
-/** The uid of a row without one: the first 32 hex digits of SHA-256 over its canonical JSON. */
+/** The first 32 hex digits of SHA-256. */
 export function derivedUid(row: unknown, text: string): string {
   return sha256Start(canonicalJson(text, row));
 }
@@ -162,13 +235,10 @@ export function derivedUid(row: unknown, text: string): string {
 const PLAIN_NAME = /^\w+$/;
 /** An ASCII character, as in a name, that is written as an escape. */
 const ESCAPED_ASCII = /\\u00[2-7]/;
-/** A colon and a number, after the name of a field. */
 const NUMBER = /\s*:\s*(-?\d[\d.eE+-]*)/y;
 
-/**
- * Finds the text of a number field without parsing the row a second time; returns undefined if that
- * is not safe. It is safe if the quoted name occurs once, and no key can be spelled with escapes.
- */
+/** Finds a number without parsing the row a second time. That is safe if the quoted name occurs
+ * once, and no key can be spelled with escapes. */
 function findNumber(text: string, field: string): string | undefined {
   if (!PLAIN_NAME.test(field) || ESCAPED_ASCII.test(text)) return undefined;
   const quoted = `"${field}"`;
@@ -181,38 +251,4 @@ function findNumber(text: string, field: string): string | undefined {
 function exactNumber(text: string, field: string): string {
   const value = (parseLossless(text) as Record<string, unknown>)[field];
   return isRawJson(value) ? value.rawJSON : String(value);
-}
-
-/** Checks and reads the images whose paths are in rows. */
-export interface RowImages {
-  /** Why the image at a path cannot be sent; undefined if it can. */
-  problemOf(path: string): string | undefined;
-  /**
-   * Returns the messages with data URLs in place of `paths`. Reads the files on each call instead
-   * of keeping them in memory.
-   *
-   * @throws {TeacherError} If a file can no longer be read.
-   */
-  inlineImages(messages: readonly Message[], paths: readonly string[]): Promise<Message[]>;
-}
-
-/** Rejects every path, with advice. */
-export function withoutImages(advice: string): RowImages {
-  return {
-    problemOf: (path) => `cannot send the image ${JSON.stringify(path)}: ${advice}`,
-    inlineImages: (_messages, [path]) => Promise.reject(unreadableImage(path, advice)),
-  };
-}
-
-export const NO_IMAGES: RowImages = withoutImages(
-  "name the folder of the images (--images-root, imagesRoot)",
-);
-
-/** The error of a row whose image cannot be read: the row fails without a retry. */
-export function unreadableImage(path: string, reason: string, cause?: unknown): TeacherError {
-  return new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reason}`, {
-    type: "bad_row",
-    code: UNREADABLE_FILE,
-    cause,
-  });
 }

@@ -9,10 +9,9 @@ import type { Message } from "../teacher/mod.ts";
 import { mayHoldMedia, withImages } from "./images.ts";
 import { isBlank, isEmptyList, isSet } from "./json_values.ts";
 import { conversationOf, isColumns, isSystem, partsProblem, withSystem } from "./messages.ts";
-import { mustBe, type Reading, RowProblem } from "./problem.ts";
-import { oldAnswerIn, turnsOfHelpSteer, turnsOfTranscript } from "./transcripts.ts";
-import type { Template } from "./template.ts";
+import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import { missingPrompt, nestedFieldHint } from "./missing_prompt.ts";
+import { oldAnswerIn, type Template, turnsOfHelpSteer, turnsOfTranscript } from "./prompt_texts.ts";
 
 /** Which fields hold the prompt of a row. */
 export type Shape =
@@ -46,17 +45,16 @@ export type ParsedJson = unknown[] | RowObject;
 /** A row that is not a bare array of messages. */
 export type RowObject = Readonly<Record<string, unknown>>;
 
-/** The run's options for prompts. */
 export interface PromptOptions {
-  /** Overrides the shape of every row that is an object, and `promptField`. */
+  /** For every row that is an object; overrides `promptField`. */
   readonly template?: Template;
-  /** The field that holds the prompt; rows without it are read by their shape. */
+  /** Rows without the field are read by their shape. */
   readonly promptField?: string;
-  /** The system message of rows that have none. */
+  /** For rows that have none. */
   readonly system?: string;
 }
 
-/** The first shape that fits. For objects, the user's template or prompt field comes first. */
+/** For objects, the user's template or prompt field comes first. */
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
   if (Array.isArray(row)) return "message-array";
   if (options.template !== undefined) return "template";
@@ -83,23 +81,23 @@ function holdsConversation(value: unknown): boolean {
     (typeof value === "string" && turnsOfTranscript(value) !== undefined);
 }
 
-/** The fields that may hold a row's own system message; `system_prompt` is OpenOrca's. */
+/** `system_prompt` is OpenOrca's. */
 const SYSTEM_FIELDS = ["system", "system_prompt", "system_message"] as const;
 
-/** Names the fields one by one: a loop over them takes ten times as long, for every row. */
+/** A loop over the names takes ten times as long, for every row. */
 function hasSystem({ system, system_prompt: prompt, system_message: message }: RowObject): boolean {
   return system !== undefined || prompt !== undefined || message !== undefined;
 }
 
 const SYSTEM_AND_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
 
-/** The fields whose content is sent for rows of a shape, besides parameters and tools. */
+/** Besides parameters and tools. */
 export function fieldsSent(shape: Shape, options: PromptOptions): string[] {
   const batchFields = shape === "openai-batch" ? ["method", "url"] : [];
   return [...textFields(shape, options), ...batchFields, "images", "image"];
 }
 
-/** The fields whose texts become messages. */
+/** Those whose texts become messages. */
 export function textFields(shape: Shape, { promptField, template }: PromptOptions): string[] {
   switch (shape) {
     case "template":
@@ -125,7 +123,7 @@ export function textFields(shape: Shape, { promptField, template }: PromptOption
   }
 }
 
-/** The messages that are sent for a row, oldest first, with its system message and images. */
+/** Oldest first, with the row's system message and images. */
 export function messagesOf(
   row: ParsedJson,
   options: PromptOptions,
@@ -224,7 +222,7 @@ function alpacaMessages(row: RowObject, reading: Reading): Message[] | RowProble
   return userMessage(parts.join("\n\n"), "instruction");
 }
 
-/** Returns Alpaca's input. Without one, returns Dolly's context if that is a string. */
+/** Dolly's context takes the place of Alpaca's input. */
 function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
   if (isSet(input) && typeof input !== "string") return mustBe("input", "a string", input);
   const hasInput = typeof input === "string" && !isBlank(input);
@@ -233,10 +231,8 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
   return hasInput ? input : "";
 }
 
-/**
- * Puts the turns of `history` in front: pairs of question and answer (LLaMA-Factory), or messages.
- * A history that is not a list is something else, and is not sent.
- */
+/** In front: pairs of question and answer (LLaMA-Factory), or messages. A history that is not a
+ * list is something else, and is not sent. */
 function withHistory(
   prompt: Message[] | RowProblem,
   { history }: RowObject,
@@ -267,9 +263,7 @@ function isPairOfTexts(value: unknown): value is [string, string] {
     value.every((text) => typeof text === "string");
 }
 
-/**
- * Puts the row's own system message in front. If the messages have one, the field is not sent.
- */
+/** If the messages have a system message, the row's field is not sent. */
 function withRowSystem(
   messages: Message[],
   row: RowObject,
@@ -291,7 +285,7 @@ function withRowSystem(
   return messages;
 }
 
-/** Whether a row is an OpenAI Batch line: `body` alone may be anything. */
+/** `body` alone may be anything. */
 function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return isSet(row.body.messages) ||

@@ -14,14 +14,14 @@ import {
   parseLossless,
   withoutNulls,
 } from "./json_values.ts";
-import { mustBe, type Reading, RowProblem } from "./problem.ts";
+import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
 const CALL = '{"name":"f","arguments":{}}';
 const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
-/** The reasoning that `retort export` writes before the calls of a turn. */
+/** As `retort export` writes it before the calls of a turn. */
 const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 
-/** The message of a turn whose text is a JSON call or array of calls, perhaps after reasoning. */
+/** @param text A JSON call or array of calls, perhaps after reasoning. */
 export function callMessage(text: unknown, place: string): Message | RowProblem {
   const [start, reasoning = null] = (typeof text === "string" && REASONING.exec(text)) || [""];
   const value = typeof text === "string" ? parsed(text.slice(start.length)) : text;
@@ -32,7 +32,7 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
 }
 
-/** A call with its arguments as text. Nulls in them stay: in text, they are deliberate. */
+/** Nulls in arguments stay: in text, they are deliberate. */
 function withTextArguments(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
@@ -42,10 +42,8 @@ function withTextArguments(call: Record<string, unknown>): Record<string, unknow
 const TAGGED_CALL = /<tool_call>(.*?)<\/tool_call>/gs;
 const TAGGED_RESULT = /<tool_response>(.*?)<\/tool_response>/gs;
 
-/**
- * Moves tagged calls from the text of an assistant message to `tool_calls`, and removes the tags in
- * tool messages; Hermes datasets have both. Text whose calls cannot be parsed is not changed.
- */
+/** Hermes datasets have calls in `<tool_call>` in the text of an assistant's message, and tags
+ * around results. Text whose calls cannot be parsed is not changed. */
 export function withCallsInText(message: Message): Message {
   const { role, content } = message;
   if (typeof content !== "string" || isSet(message.tool_calls)) return message;
@@ -65,7 +63,7 @@ export function withCallsInText(message: Message): Message {
 const PYTHON_LITERAL = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|\b(?:True|False|None)\b/gs;
 const CONSTANTS: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
 
-/** Converts a Python literal to JSON: Hermes datasets have calls as `str()` writes them. */
+/** Hermes datasets have calls as Python's `str()` writes them. */
 function jsonOfPython(text: string): string {
   return text.replace(PYTHON_LITERAL, (literal, quoted) => {
     if (quoted === undefined) return CONSTANTS[literal] ?? literal;
@@ -73,7 +71,6 @@ function jsonOfPython(text: string): string {
   });
 }
 
-/** Adds the calls and texts of the turn that follows a message with calls. */
 export function addCalls(message: Message, next: Message, { readsCallsOnly }: Reading): void {
   message.tool_calls = [...message.tool_calls as unknown[], ...next.tool_calls as unknown[]];
   for (const field of readsCallsOnly ? [] : ["content", "reasoning", "reasoning_content"]) {
@@ -82,10 +79,8 @@ export function addCalls(message: Message, next: Message, { readsCallsOnly }: Re
   }
 }
 
-/**
- * Gives calls the form of the API, and an id if they have none; gives the tool messages after them
- * the ids of their calls. New ids have nine letters and digits: Mistral accepts no others.
- */
+/** Gives calls the form of the API, and ids where they have none; gives the results after them the
+ * ids of their calls. New ids have nine letters and digits: Mistral accepts no others. */
 export function linkToolCalls(
   messages: readonly Message[],
   name: string,
@@ -123,16 +118,16 @@ export function linkToolCalls(
   return linked;
 }
 
-/** Advice for logs in which calls are plain text such as `[f(x=1)]` (ToolACE). */
+/** For calls as plain text such as `[f(x=1)]` (ToolACE). */
 const AS_USER_TURN = "if the call is plain text, send the result as a turn of the user: use " +
   `jq -c '.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)'`;
 
 /**
- * A tool message with the id of its call; empty if it has none and no call is open. If the last one
+ * A result with the id of its call; empty if it has none and no call is open. If the last result
  * names no call, all open calls share it: an array of as many is divided, other content repeated.
  *
- * @param openCalls The calls before the message that have no result yet.
- * @param isLast Whether no tool message follows.
+ * @param openCalls Those that have no result yet.
+ * @param isLast Whether no other result follows.
  */
 function resultsOf(
   message: Message,
@@ -155,8 +150,8 @@ function resultsOf(
   }));
 }
 
-/** The calls in a `tool_calls`, which may be JSON text, in the API's form; none if it is empty, also
- * as the empty lists of fields that Hugging Face's sequences become. */
+/** May be JSON text. None if it is empty, also as the empty lists of fields that Hugging Face's
+ * sequences become. */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const list = typeof value === "string" ? parsed(value.trim() || "null") : value || null;
   if (list === null || isObject(list) && Object.values(list).flat().length === 0) return [];
@@ -170,7 +165,7 @@ function callsOf(value: unknown, place: string, reading: Reading) {
   return calls;
 }
 
-/** A call in the form of the API; the same object if it has that form already. */
+/** The same object if it has the API's form already. */
 function inApiForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
   if (call.function === undefined && typeof call.name === "string") {
     const { name, arguments: args, parameters, ...rest } = call;
@@ -202,10 +197,8 @@ function withCalls(message: Message, calls: readonly Record<string, unknown>[]):
   return rest as Message;
 }
 
-/**
- * The tools of a row, which are a list or the JSON text of a list. Wraps bare functions, as
- * LLaMA-Factory has them. Undefined for an empty list or text: the API rejects an empty list.
- */
+/** A list or its JSON text, perhaps of bare functions (LLaMA-Factory). Undefined for an empty one:
+ * the API rejects an empty list. */
 export function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isBlank(value)) return undefined;
   const tools = typeof value === "string" ? parsed(value) : value;
@@ -234,8 +227,8 @@ const JSON_TYPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Makes the `parameters` of a function a JSON schema: from Anthropic's `input_schema`, from BFCL's
- * schemas with Python types, and from the objects of parameters in xLAM and APIGen, such as
+ * Makes `parameters` a JSON schema: from Anthropic's `input_schema`, BFCL's schemas with Python
+ * types, and the parameters in xLAM and APIGen, such as
  * `{"x":{"type":"int, optional","description":…}}`.
  */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
@@ -262,7 +255,6 @@ function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   return { ...tool, parameters: required.length === 0 ? schema : { ...schema, required } };
 }
 
-/** Replaces the Python names of types at any level of a schema. */
 function withJsonTypes(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(withJsonTypes);
   if (!isObject(schema) || isRawJson(schema)) return schema;
@@ -289,7 +281,7 @@ function hasText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
 }
 
-/** Parses JSON, with numbers as they were written; undefined if the text is not JSON. */
+/** Undefined if the text is not JSON. */
 // deno-lint-ignore no-explicit-any -- each caller checks the type
 export function parsed(text: string): any {
   try {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
-import { RowProblem } from "../../lib/source/problem.ts";
-import { compileTemplate } from "../../lib/source/template.ts";
+import { RowProblem } from "../../lib/source/parsed_row.ts";
+import { compileTemplate } from "../../lib/source/prompt_texts.ts";
 
 function render(template: string, text: string): string {
   const prompt = compileTemplate(template).render(JSON.parse(text), text);

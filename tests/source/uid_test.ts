@@ -1,6 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { RowProblem } from "../../lib/source/problem.ts";
-import { derivedUid, givenUid, uidFieldsOf } from "../../lib/source/parsed_row.ts";
+import { derivedUid, givenUid, RowProblem, uidFieldsOf } from "../../lib/source/parsed_row.ts";
 
 function uidOf(text: string, named: string[] = [], uidFieldLast = false): string | undefined {
   const uid = givenUid(JSON.parse(text), text, uidFieldsOf(named, { uidFieldLast }));

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "../../../lib/deps/std_assert.ts";
 import { generatedLines } from "../../support/generated_page.ts";
 import { RowParser } from "../../../lib/source/mod.ts";
-import { RowProblem } from "../../../lib/source/problem.ts";
+import { RowProblem } from "../../../lib/source/parsed_row.ts";
 import { DATASETS } from "./datasets.ts";
 import { PAGE, withTables } from "./inputs_page.ts";
 import { ROWS } from "./rows.ts";

@@ -1,0 +1,206 @@
+/**
+ * Prompts that are one text: made from a row's fields by a template such as `Translate {{text}}`, or
+ * the transcript of a conversation. An old answer at its end must never be sent as part of the
+ * prompt.
+ *
+ * @module
+ */
+
+import type { Message } from "../teacher/mod.ts";
+import { holdsNumber, isBlank, ownField, parseLossless } from "./json_values.ts";
+import { RowProblem } from "./parsed_row.ts";
+
+export interface Template {
+  /** For `a.b` both `a` and `a.b`. */
+  readonly fields: ReadonlySet<string>;
+  /** @param text The JSON text of `row`, for numbers as they were written. */
+  render(row: Readonly<Record<string, unknown>>, text: string): string | RowProblem;
+}
+
+/** A field in a template. */
+interface Slot {
+  /** As between the braces. */
+  readonly name: string;
+  readonly path: readonly string[];
+  /** The text between this slot and the next one. */
+  readonly after: string;
+}
+
+/**
+ * `{{field}}` stands for a field of the row, `{{a.b}}` for a field of an object in it (a field
+ * named `a.b` takes precedence), `{{turns.0}}` for an element of an array. Strings are inserted as
+ * they are, everything else as JSON. A row in which a field is missing or null is a bad row. A `}}`
+ * without `{{` is text, and so are single braces.
+ *
+ * @throws {RangeError} If the template names no field, or a `{{` is not closed.
+ */
+export function compileTemplate(source: string): Template {
+  const [start, ...pieces] = source.split("{{");
+  if (pieces.length === 0) {
+    throw new RangeError(
+      `Cannot read the template: it must name a field, as in "Solve: {{question}}", or all rows ` +
+        `would be the same prompt: current value is ${JSON.stringify(source)}`,
+    );
+  }
+  const slots = pieces.map((piece) => slotOf(piece, source));
+  const fields = new Set(slots.flatMap(({ name, path }) => [name, path[0]]));
+  return { fields, render: (row, text) => fill(start, slots, row, text) };
+}
+
+function slotOf(piece: string, source: string): Slot {
+  const end = piece.indexOf("}}");
+  if (end === -1) {
+    throw new RangeError(
+      `Cannot read the template: "{{" must be closed by "}}": current value is ${
+        JSON.stringify(source)
+      }`,
+    );
+  }
+  const name = piece.slice(0, end).trim();
+  if (name === "") {
+    throw new RangeError(
+      `Cannot read the template: "{{" must be followed by a field: current value is ${
+        JSON.stringify(source)
+      }`,
+    );
+  }
+  return { name, path: name.split("."), after: piece.slice(end + 2) };
+}
+
+function fill(
+  start: string,
+  slots: readonly Slot[],
+  row: Readonly<Record<string, unknown>>,
+  text: string,
+): string | RowProblem {
+  let prompt = start;
+  for (const slot of slots) {
+    const value = valueAt(row, slot);
+    if (value === undefined || value === null) {
+      return new RowProblem(`template needs the field "${slot.name}": the row has none`);
+    }
+    if (typeof value === "string") prompt += value;
+    else if (!holdsNumber(value)) prompt += JSON.stringify(value);
+    else prompt += JSON.stringify(valueAt(parseLossless(text), slot));
+    prompt += slot.after;
+  }
+  if (isBlank(prompt)) return new RowProblem("template gives an empty prompt for this row");
+  return prompt;
+}
+
+function valueAt(row: unknown, slot: Slot): unknown {
+  const exact = ownField(row, slot.name);
+  return exact !== undefined || slot.path.length === 1 ? exact : slot.path.reduce(ownField, row);
+}
+
+const SPEAKER = /(?:^|\n\n)(Human|Assistant):[ \n]?/;
+
+/**
+ * The turns of a text such as `
+ *
+ * Human: …
+ *
+ * Assistant: …` (HH-RLHF).
+ */
+export function turnsOfTranscript(text: string): unknown[] | undefined {
+  const [start, ...parts] = text.trimStart().split(SPEAKER);
+  if (start !== "" || parts[0] !== "Human") return undefined;
+  const turns: unknown[] = [];
+  for (let i = 0; i < parts.length; i += 2) {
+    const role = parts[i] === "Human" ? "user" : "assistant";
+    turns.push({ role, content: parts[i + 1].trim() });
+  }
+  return turns;
+}
+
+/** HelpSteer's. */
+const TURN_MARK = "<extra_id_1>";
+const TURN_LABEL = /\n?<extra_id_1>(User|Assistant)\n/;
+
+const SYSTEM_LABEL = /^<extra_id_0>System\n/;
+
+/** The messages of a HelpSteer prompt up to the user's last turn. The first turn, the user's, has
+ * no mark. SteerLM begins with a system message or with a mark instead. */
+export function turnsOfHelpSteer(text: string): Message[] | undefined {
+  if (!text.includes(TURN_MARK)) return undefined;
+  const [first, ...parts] = text.split(TURN_LABEL);
+  if (parts.length === 0) return undefined;
+  const content = first.replace(SYSTEM_LABEL, "");
+  const role = content === first ? "user" : "system";
+  const turns: Message[] = isBlank(content) ? [] : [{ role, content }];
+  for (let i = 0; i < parts.length; i += 2) {
+    turns.push({ role: parts[i].toLowerCase(), content: parts[i + 1] });
+  }
+  while (turns.at(-1)?.role === "assistant") turns.pop();
+  return turns.some(({ role }) => role === "user") ? turns : undefined;
+}
+
+/** Chat templates and other formats. `answer` is the label before an answer, `turn` that before a
+ * turn of the user. */
+const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])[] = [
+  [/^<\|im_start\|>/, "<|im_start|>assistant", "<|im_start|>"],
+  [
+    /^<\|start_header_id\|>/,
+    "<|start_header_id|>assistant<|end_header_id|>",
+    "<|start_header_id|>",
+  ],
+  [/^<start_of_turn>/, "<start_of_turn>model", "<start_of_turn>"],
+  [/^\[INST\]/, "[/INST]", "[INST]"],
+  [/^### Human:/, "### Assistant:", "### Human:"],
+  [/^Below is an instruction/, "### Response:", "### Instruction:"],
+  [/^### Instruction:/, "### Response:", "### Instruction:"],
+  [/^<\|(?:user|system)\|>/, "<|assistant|>", "<|user|>"],
+  [/^<\|prompter\|>/, "<|assistant|>", "<|prompter|>"],
+  [/^<｜User｜>/, "<｜Assistant｜>", "<｜User｜>"],
+  [/^<\|START_OF_TURN_TOKEN\|>/, "<|CHATBOT_TOKEN|>", "<|USER_TOKEN|>"],
+  [/^Human:/, "\n\nAssistant:", "\n\nHuman:"],
+  [/^User:/, "\nAssistant:", "\nUser:"],
+  [/^(?:USER:|A chat between a )/, "ASSISTANT:", "USER:"],
+  [/^The conversation between human and AI assistant/, "[|AI|]", "[|Human|]"],
+];
+
+/** A quick check for `FORMATS`: most prompts have none. */
+const MAY_HAVE_FORMAT =
+  /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
+/** Some templates begin with a token. */
+const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
+/** Follows the last label if no answer does: an end token, or a template's `<think>`. */
+const NO_ANSWER =
+  /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?\s*$/;
+
+/** The problem of a text in one of `FORMATS` that ends with an answer. */
+export function oldAnswerIn(text: string, field: string): RowProblem | undefined {
+  if (!MAY_HAVE_FORMAT.test(text)) return undefined;
+  const body = text.replace(FIRST_TOKEN, "");
+  const format = FORMATS.find(([start]) => start.test(body));
+  if (format === undefined) return undefined;
+  const [, answer, turn] = format;
+  const labelStart = lastLabel(body, answer);
+  const textAfter = body.slice(labelStart + answer.length);
+  if (labelStart < 0 || NO_ANSWER.test(textAfter) || textAfter.includes(turn)) return undefined;
+  return new RowProblem(
+    `"${field}" ends with an old answer: it follows ${JSON.stringify(answer)}`,
+    () => `remove it, or send the text as it is with --template '{{${field}}}'`,
+  );
+}
+
+/** The last label that begins an answer. One that the text only mentions, as a prompt about the
+ * format does, begins none. */
+function lastLabel(text: string, label: string): number {
+  let start = text.lastIndexOf(label);
+  while (
+    start > 0 && MAY_BE_MENTIONED.test(label) &&
+    BEFORE_MENTION.test(text.slice(Math.max(0, start - MAX_CHARS_BEFORE), start))
+  ) {
+    start = text.lastIndexOf(label, start - 1);
+  }
+  return start;
+}
+
+/** Others are marks of a template. */
+const MAY_BE_MENTIONED = /^[A-Z]/;
+/** An opening quote, or a word that does not end a turn. */
+const BEFORE_MENTION =
+  /(?:["'`“‘«「(]|\b(?:an?|the|and|or|of|with|does|is|are|like|as|than|says?|writes?|called|named|labels?|markers?|prefix(?:es)?|keywords?|strings?|tokens?|tags?|words?|terms?|texts?)\s+)$/i;
+/** Enough for the longest word of `BEFORE_MENTION`, which has eight letters, and white space. */
+const MAX_CHARS_BEFORE = 16;
