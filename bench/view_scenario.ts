@@ -64,19 +64,19 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
 /** Returns the mean CPU, in microseconds, for the flags of each of a file's first answers. */
 export async function flagCosts({ path, rows }: { path: string; rows: number }): Promise<number> {
   const { flagsOf } = await import("../lib/data/flags.ts");
-  const answers: Parameters<typeof flagsOf>[0][] = [];
+  const answers: Parameters<typeof flagsOf>[] = [];
   for await (const block of readLineBlocks(path)) {
     for (const bytes of linesOf(block)) {
       const { response, prompt, distill } = JSON.parse(new TextDecoder().decode(bytes));
-      const rest = { hasToolCalls: false, isRefusal: false, asksForJson: false };
-      answers.push({ response, prompt, finishReason: distill.finish_reason, ...rest });
+      const rest = { hasToolCalls: false, isRefusal: false, params: {} };
+      answers.push([{ response, finishReason: distill.finish_reason, ...rest }, prompt]);
     }
     if (answers.length >= rows) break;
   }
   // The first round compiles.
-  for (const answer of answers) flagsOf(answer);
+  for (const answer of answers) flagsOf(...answer);
   const before = process.cpuUsage();
-  for (const answer of answers) flagsOf(answer);
+  for (const answer of answers) flagsOf(...answer);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / answers.length;
 }

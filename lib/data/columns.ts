@@ -9,22 +9,18 @@ import { fieldName } from "../where/mod.ts";
 
 type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
-/** All columns, by name. Here, a row is one line of a file: an answer or a failure. */
+/** A row of the table is one line of a file: an answer or a failure. */
 const COLUMNS = {
-  /** The start of the line in its file, in bytes. */
+  /** In bytes, as the next column, which does not count the line feed. */
   offset: Float64Array,
-  /** The length of the line in bytes, without its line feed. */
   bytes: Uint32Array,
-  /** The two halves of the uid's 64-bit hash. */
   uidLow: Uint32Array,
   uidHigh: Uint32Array,
   /** The hash of the uid without a sample's number: equal for all samples of a row. */
   rowLow: Uint32Array,
   rowHigh: Uint32Array,
-  /** The hash of the answer. */
   answerLow: Uint32Array,
   answerHigh: Uint32Array,
-  /** The hash of the prompt. */
   promptLow: Uint32Array,
   promptHigh: Uint32Array,
   /** A 32-bit hash of the final answer; 0 if there is none. */
@@ -39,9 +35,7 @@ const COLUMNS = {
   /** The number of the earlier row with the same answer, or -1. */
   duplicateOf: Int32Array,
   attempts: Uint16Array,
-  /** Bits of `FLAG_BIT`. */
   flags: Uint16Array,
-  /** The status of the failed request; 0 if none. */
   httpStatus: Uint16Array,
   /** An index into `DataIndex.files`. */
   file: Uint16Array,
@@ -53,7 +47,6 @@ const COLUMNS = {
   source: Uint16Array,
   /** An index into `STATUSES`. */
   status: Uint8Array,
-  /** Bits of `Mark`. */
   marks: Uint8Array,
 } as const;
 
@@ -69,7 +62,6 @@ export const COLUMN_NAMES = (Object.keys(COLUMNS) as ColumnName[]).toSorted((a, 
   COLUMNS[b].BYTES_PER_ELEMENT - COLUMNS[a].BYTES_PER_ELEMENT
 );
 
-/** Bits in the column `marks`. */
 export const Mark = {
   /** The row's file was replaced or removed. */
   Gone: 1,
@@ -77,7 +69,6 @@ export const Mark = {
   Estimated: 2,
 } as const;
 
-/** Allocates all columns, with room for `capacity` rows. */
 export function makeColumns(capacity: number): ColumnArrays {
   return Object.fromEntries(
     COLUMN_NAMES.map((name) => [name, allocate(COLUMNS[name], capacity, SHARED.has(name))]),
@@ -114,7 +105,6 @@ const MAX_FIELD_VALUES = 50;
 /** In UTF-16 units: longer values are texts, not categories. */
 const MAX_VALUE_LENGTH = 120;
 
-/** A value that a facet can count. */
 export type Scalar = string | number | boolean | null;
 
 /** A field of the user's rows, with the values of all rows if the index can hold them. */
@@ -126,8 +116,8 @@ export class OwnField {
   /** The code of each row's value; 0 if the row has no such field. */
   codes: Uint8Array = new Uint8Array(0);
   /**
-   * The number of each row, NaN if none; undefined if a row has a value of another type than number
-   * or null, or if numbers are not recorded.
+   * NaN where a row has none. Undefined if a value is neither a number nor null, or if the table
+   * has enough such fields.
    */
   numbers: Float64Array | undefined;
   /** Whether any row has a number. */
@@ -139,7 +129,6 @@ export class OwnField {
     if (recordsNumbers) this.numbers = new Float64Array(0);
   }
 
-  /** The name in conditions. */
   get name(): string {
     return fieldName(this.path);
   }
@@ -150,7 +139,7 @@ export class OwnField {
   }
 
   /**
-   * Records the value of a row. Rows must come in order; those without a value are left out.
+   * Rows must come in order; those without a value are left out.
    *
    * @param capacity The number of rows to make room for if `row` does not fit.
    */
@@ -173,7 +162,6 @@ export class OwnField {
     else if (value !== null) this.numbers = undefined;
   }
 
-  /** Returns the value of a row, or undefined if it has none. */
   valueAt(row: number): Scalar | undefined {
     if (this.values !== undefined) {
       const code = row < this.codes.length ? this.codes[row] : 0;
@@ -185,7 +173,6 @@ export class OwnField {
     return Number.isNaN(number) ? undefined : number;
   }
 
-  /** Sets what was loaded from the index file. */
   restore(values: Scalar[] | undefined, codes: Uint8Array): void {
     this.values = values;
     this.codes = codes;

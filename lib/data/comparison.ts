@@ -1,17 +1,29 @@
 /**
  * Compares two runs over the rows that both have answered: how often the answers agree, and the
- * tokens, latency and cost of each run.
+ * tokens, latency and cost of each run. Also extracts final answers: the content of the last
+ * `\boxed{…}`, or else the last number.
  *
  * @module
  */
 
 import { Mark } from "./columns.ts";
-import { type Spread, spreadOf } from "./facets.ts";
-import { type Agreement, AGREEMENTS, type ComparedRows, type Table } from "./table.ts";
+import type { Table } from "./table.ts";
+
+/** How the answers of two runs to one row compare; "none" if only one run has answered it. */
+export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
+
+export type Agreement = typeof AGREEMENTS[number];
+
+export interface ComparedRows {
+  /** Of run 0 and run 1, as the user named them. */
+  readonly paths: readonly string[];
+  readonly run: Uint8Array<ArrayBuffer>;
+  /** By row, an index into `AGREEMENTS`. */
+  readonly agreement: Uint8Array<ArrayBuffer>;
+}
 
 /** One of two compared runs. Except `only`, its figures are of the rows that both have answered. */
 export interface ComparedRun {
-  /** As the user named it. */
   readonly path: string;
   /** The number of rows that only this run has answered. */
   readonly only: number;
@@ -23,22 +35,15 @@ export interface ComparedRun {
 
 /** The comparison of two runs, whose rows are matched by uid. */
 export interface RunComparison {
-  /** The number of rows that both have answered. */
   readonly both: number;
-  /** These rows by how their answers compare. Final answers: see `finalAnswerOf`. */
+  /** Of the rows that both have answered. */
   readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
-  /** The number of different rows in which at least one of the two answers has no final answer. */
+  /** Different rows in which at least one of the two answers has no final answer. */
   readonly without_final_answer: number;
   /** In the order in which the user named them. */
   readonly runs: readonly [ComparedRun, ComparedRun];
 }
 
-/**
- * Compares two runs whose rows are in one table.
- *
- * @param runOfFile For each file, the run that it belongs to: 0 or 1.
- * @param paths The path of run 0 and that of run 1.
- */
 export function compareRuns(
   table: Table,
   runOfFile: readonly number[],
@@ -121,7 +126,6 @@ const SAME_TEXT = AGREEMENTS.indexOf("same_text");
 const SAME_FINAL_ANSWER = AGREEMENTS.indexOf("same_final_answer");
 const DIFFERENT = AGREEMENTS.indexOf("different");
 
-/** Returns an index into `AGREEMENTS`. */
 function agreementOf({ columns }: Table, left: number, right: number): number {
   const { answerLow, answerHigh, final } = columns;
   const isSameText = answerLow[left] === answerLow[right] &&
@@ -130,7 +134,6 @@ function agreementOf({ columns }: Table, left: number, right: number): number {
   return final[left] !== 0 && final[left] === final[right] ? SAME_FINAL_ANSWER : DIFFERENT;
 }
 
-/** @param answered The number of rows that the run has answered. */
 function comparedRun(
   { columns }: Table,
   rows: readonly number[],
@@ -150,4 +153,90 @@ function comparedRun(
     latency_ms: spread(columns.latencyMs),
     cost_usd: cost,
   };
+}
+
+/** How numbers are distributed; all 0 if there are none. */
+export interface Spread {
+  readonly sum: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly max: number;
+}
+
+export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
+  values.sort();
+  let sum = 0;
+  for (const value of values) sum += value;
+  // The nearest rank, as in the summary of a run.
+  const quantile = (percent: number) => values[Math.ceil(values.length * percent / 100) - 1] ?? 0;
+  return { sum, p50: quantile(50), p95: quantile(95), max: quantile(100) };
+}
+
+const BOX = "\\boxed{";
+const OPEN_BRACE = 123, CLOSE_BRACE = 125;
+
+/** The final answer, normalized so that equal answers are equal texts; "" if there is none. */
+export function finalAnswerOf(text: string): string {
+  const boxed = lastBoxed(text) ?? "";
+  return boxed === "" ? lastNumber(text) : normalizeBoxed(boxed);
+}
+
+/** Whether the last `\boxed{` is not closed: the text was cut off. */
+export function hasOpenBox(text: string): boolean {
+  return lastBoxed(text) === undefined;
+}
+
+/** The content of the last box, "" if there is none; undefined if it is not closed. */
+function lastBoxed(text: string): string | undefined {
+  const box = text.lastIndexOf(BOX);
+  if (box === -1) return "";
+  const start = box + BOX.length;
+  let depth = 1;
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === OPEN_BRACE) depth++;
+    else if (code === CLOSE_BRACE && --depth === 0) return text.slice(start, i);
+  }
+  return undefined;
+}
+
+/**
+ * Keeps the content of LaTeX's text commands, and removes its spacing, `$`, `%` and white space:
+ * `\text{5 cm}` equals `5\,cm`, and `50\%` equals `50`. Normalizes a number.
+ */
+function normalizeBoxed(text: string): string {
+  const bare = text.replaceAll(/\\(?:text|mathrm|mathbf)\{([^{}]*)\}/g, "$1")
+    .replaceAll(/\\[,;!% $]|[$%\s]/g, "");
+  return /^[-+−]?[\d.,]*\d[\d.,]*$/.test(bare) ? normalizeNumber(bare) : bare;
+}
+
+function lastNumber(text: string): string {
+  let end = text.length;
+  while (end > 0 && !isDigit(text.charCodeAt(end - 1))) end--;
+  if (end === 0) return "";
+  let start = end - 1;
+  // Commas and points between digits are part of the number.
+  while (
+    start > 0 && (isDigit(text.charCodeAt(start - 1)) ||
+      (",.".includes(text[start - 1]) && start > 1 && isDigit(text.charCodeAt(start - 2))))
+  ) {
+    start--;
+  }
+  const sign = start > 0 ? text[start - 1] : "";
+  // After a letter, a digit or a bracket, a minus is a hyphen, or subtracts.
+  const isNegative = (sign === "-" || sign === "−") &&
+    !(start > 1 && /[\p{L}\d)\]]/u.test(text[start - 2]));
+  return normalizeNumber((isNegative ? "-" : "") + text.slice(start, end));
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
+}
+
+/** Normalizes the text of a number: `1,234.50` becomes `1234.5`. */
+function normalizeNumber(text: string): string {
+  const bare = text.replaceAll(/,(?=\d{3}(?!\d))/g, "").replace("−", "-").replace(/^\+/, "");
+  const number = Number(bare);
+  // A longer number would lose digits as a float.
+  return bare.length <= 15 && Number.isFinite(number) ? String(number) : bare;
 }

@@ -5,30 +5,24 @@
  * @module
  */
 
-import { isBlankLine } from "../line_blocks.ts";
 import { readFullySync, systemReason } from "../files.ts";
 import { lengthProblem, MAX_LINE_BYTES } from "../formats/mod.ts";
-import { advance, bytesText, type FileMark, isUnchanged, newMark } from "./file_mark.ts";
+import { isBlankLine } from "../line_blocks.ts";
+import { advance, bytesText, type FileMark, isUnchanged, newMark } from "./index_file.ts";
 import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
 
 export type FileState =
-  /** There is more to read. */
   | "reading"
-  /** Everything was read. */
   | "current"
-  /** No file is at the path. */
   | "removed"
-  /** The first line is not one of Retort's. */
   | "foreign"
-  /** The system refuses to open or read the file. */
   | "unreadable";
 
-/** Called with each row that is read. */
 export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => void;
 
 export interface DataFileOptions {
-  /** The path of the decompressed copy, if the file is compressed. @default path */
+  /** A decompressed copy, which is read instead. @default path */
   readonly readPath?: string;
   /** What was read already. @default nothing */
   readonly mark?: FileMark;
@@ -39,22 +33,18 @@ export interface DataFileOptions {
 const BLOCK_BYTES = 1 << 20;
 /** A result holds its row, which has at most `MAX_LINE_BYTES`, and the answer. */
 const MAX_RESULT_BYTES = 2 * MAX_LINE_BYTES;
-/** Maximum number of damaged lines that are kept for messages. */
 const MAX_DAMAGE = 20;
 const NEWLINE = 10;
 
-/** A file of the index: how far it was read, and what it holds that was not read yet. */
 export class DataFile {
-  /** How far the file was read. */
   readonly mark: FileMark;
   state: FileState = "reading";
   /** Why the state is not "reading" or "current", for a message. */
   problem: string | undefined;
-  /** Size in bytes, at the last `refresh`. */
   size = 0;
-  /** Unix time of the last change in milliseconds, at the last `refresh`. */
+  /** At the last `refresh`, as is `size`. */
   modifiedMs = 0;
-  /** What the run file says, at the first block. */
+  /** Read with the first block, because the run file may appear after the results file. */
   hints: RunHints = {};
   readonly readPath: string;
   readonly #maxLineBytes: number;
@@ -69,7 +59,7 @@ export class DataFile {
   }
 
   /**
-   * Checks whether the file has grown or was replaced.
+   * Looks whether the file has grown.
    *
    * @returns True if it was replaced or removed: drop the rows that were read.
    */
@@ -101,7 +91,6 @@ export class DataFile {
     return isReplaced;
   }
 
-  /** Reads the next block; returns false if there is nothing more to read now. */
   read(onRow: RowListener): boolean {
     if (this.state !== "reading") return false;
     try {
@@ -246,7 +235,7 @@ export class DataFile {
     return new DamagedLine(`it is ${lengthProblem(this.#maxLineBytes)}`);
   }
 
-  /** Records a damaged line, or that the file is foreign if this is its first line. */
+  /** If this is the first line, the file may be of another program. */
   #addDamage({ problem, mayBeTruncated }: DamagedLine, bytes: Uint8Array, offset: number): void {
     const { mark } = this;
     const isFirst = mark.rows === 0 && mark.damageCount === 0 && offset <= 3;

@@ -5,26 +5,22 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { inFolder } from "../paths.ts";
 import { xxHash64Hex } from "../hash.ts";
+import { inFolder } from "../paths.ts";
 import { pricesOf } from "../prices/mod.ts";
 import type { Teacher, Usage } from "../teacher/mod.ts";
 import { Mark } from "./columns.ts";
 import { DataFile, type FileState } from "./data_file.ts";
-import type { LineDamage } from "./file_mark.ts";
-import { STATUSES } from "./line_facts.ts";
-import { readIndexFile, writeIndexFile } from "./index_file.ts";
+import { type LineDamage, readIndexFile, writeIndexFile } from "./index_file.ts";
+import { type RunHints, STATUSES } from "./line_facts.ts";
 import { Table } from "./table.ts";
 
-/** A file of the index, for the page. */
 export interface DataFileStatus {
   readonly path: string;
   readonly state: FileState;
   /** Why the file cannot be read, for a message; else null. */
   readonly problem: string | null;
-  /** In bytes. */
   readonly size: number;
-  /** The number of bytes read so far. */
   readonly read: number;
   readonly rows: number;
   readonly damageCount: number;
@@ -32,17 +28,14 @@ export interface DataFileStatus {
   readonly damage: readonly LineDamage[];
 }
 
-/** The state of an index, for the page. */
 export interface IndexStatus {
   readonly files: readonly DataFileStatus[];
   readonly rows: number;
-  /** Whether no file has more to read now. */
   readonly isCurrent: boolean;
-  /** `DataIndex.version`. */
+  /** See `DataIndex.version`. */
   readonly version: number;
 }
 
-/** A file to index. */
 export interface IndexedPath {
   readonly path: string;
   /** A decompressed copy that is read instead. @default path */
@@ -57,7 +50,6 @@ const MAX_GONE_SHARE = 0.3;
 /** A file that was modified within this time belongs to an active run. */
 const LIVE_MS = 10_000;
 
-/** Files, and the table of their rows. */
 export class DataIndex {
   files: DataFile[] = [];
   /** `IndexedPath.run` of each file. */
@@ -70,7 +62,7 @@ export class DataIndex {
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** Functions for the cost of an answer, by model and teacher; undefined without a price. */
+  /** US dollars for an answer, by model and teacher; undefined without a public price. */
   #costFunctions = new Map<string, CostOf | undefined>();
   /** Pairs of model and teacher of new rows without a cost: their two codes in one number. */
   #unpricedPairs = new Set<number>();
@@ -79,12 +71,6 @@ export class DataIndex {
   constructor(paths: readonly IndexedPath[], indexPath?: string) {
     this.#indexPath = indexPath;
     this.addFiles(paths);
-  }
-
-  /** Where an index over these files is saved: in `.retort/`, next to the first file. */
-  static pathFor(paths: readonly string[]): string {
-    const name = xxHash64Hex(JSON.stringify(paths.map((path) => basename(path))));
-    return inFolder(dirname(paths[0]), `.retort/view-${name}.index`);
   }
 
   /**
@@ -161,10 +147,11 @@ export class DataIndex {
     while (await this.step());
   }
 
-  /** Saves the index if rows were added. Returns the reason if that fails, else undefined. */
+  /** Returns why saving has failed, if it has. */
   save(): string | undefined {
     if (this.#indexPath === undefined || this.table.length === this.#savedRows) return undefined;
-    const problem = writeIndexFile(this.#indexPath, this);
+    const marks = this.files.map(({ mark }) => mark);
+    const problem = writeIndexFile(this.#indexPath, this.table, marks);
     if (problem === undefined) this.#savedRows = this.table.length;
     return problem;
   }
@@ -187,10 +174,13 @@ export class DataIndex {
     };
   }
 
-  /** Reads the line of a row. Throws if the file can no longer be opened. */
   textAt(row: number): string {
     const { offset, bytes, file } = this.table.columns;
     return DECODER.decode(this.files[file[row]].lineAt(offset[row], bytes[row]));
+  }
+
+  hintsAt(row: number): RunHints {
+    return this.files[this.table.columns.file[row]].hints;
   }
 
   close(): void {
@@ -198,8 +188,8 @@ export class DataIndex {
   }
 
   /**
-   * Makes room for the rows still to be read, estimated from the mean length of a line so far, and
-   * 2 % more.
+   * Estimates the rows still to be read from the mean length of a line so far, and adds 2 %: each
+   * enlargement copies all columns.
    */
   #reserve(): void {
     let rows = this.table.length;
@@ -223,7 +213,6 @@ export class DataIndex {
     this.version++;
   }
 
-  /** Estimates from public prices the cost of rows without one, beginning with `firstRow`. */
   async #estimateCosts(
     firstRow: number,
     models: readonly string[],
@@ -259,7 +248,26 @@ export class DataIndex {
   }
 }
 
-/** The code in the column `status`. */
+/**
+ * Opens an index over files, and loads what an earlier process saved in `.retort/` next to the
+ * first file.
+ *
+ * @param isSaved Whether the index may be loaded from there and saved.
+ */
+export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIndex {
+  // A copy is a new file each time, so a saved index would not recognize it.
+  const mayPersist = isSaved && files.length > 0 &&
+    files.every(({ readPath }) => readPath === undefined);
+  const name = xxHash64Hex(JSON.stringify(files.map(({ path }) => basename(path))));
+  const path = mayPersist
+    ? inFolder(dirname(files[0].path), `.retort/view-${name}.index`)
+    : undefined;
+  const index = new DataIndex(files, path);
+  index.load();
+  index.refresh();
+  return index;
+}
+
 const ANSWERED = STATUSES.indexOf("answered");
 
 /** US dollars for the tokens of an answer; undefined if unknown. */

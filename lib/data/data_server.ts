@@ -10,7 +10,7 @@ import { fieldName, parsePath } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
 import { facetsOf, histogramsOf } from "./facets.ts";
-import { NearSearch } from "./near_search.ts";
+import { NearSearch } from "./near_duplicates.ts";
 import type {
   DataRequestName,
   DataRequests,
@@ -28,12 +28,14 @@ import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 /** The rows that meet a condition, cached because pages request them again and again. */
 interface Selection {
   readonly where: string;
-  /** The version of the index when the selection was created. */
   readonly version: number;
   /** Empty if there is a scanner, which then has the rows. */
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
+  /** By `performance.now()`, as is `requestedMs`. */
+  readonly createdMs: number;
+  requestedMs: number;
   /** Computed when `total` rows had been found: more may have been found since. */
   overview?: Pick<Overview, "total" | "facets" | "histograms">;
   /** The first `count` rows, sorted. `key` stands for the field and the direction. */
@@ -47,25 +49,22 @@ interface Selection {
 const NO_ROWS = new Uint32Array(0);
 /** Maximum number of selections that are cached: several pages may be open. */
 const MAX_SELECTIONS = 3;
-/** Up to this age, a selection is returned even if rows were indexed since then. */
+/** While a run goes on, the index changes several times a second. */
 const STALE_MS = 2_000;
 /** A scan that no page has requested for this time is canceled; open pages request more often. */
 const UNWATCHED_MS = 1_500;
-/** Time limit of `work`, because requests wait meanwhile. */
+/** Requests wait meanwhile. */
 const WORK_MS = 25;
 
-/** Answers requests about an index. Between them, `work` continues what takes longer. */
 export class DataServer {
   readonly #index: DataIndex;
-  /** The times are by `performance.now()`. */
-  #selections: (Selection & { createdMs: number; requestedMs: number })[] = [];
+  #selections: Selection[] = [];
   readonly #near: NearSearch;
   readonly #paths: readonly string[];
   #comparison: RunComparison | null = null;
   /** The version of the index that `#comparison` is of. */
   #comparedVersion = -1;
 
-  /** @param paths The paths on the command line. */
   constructor(index: DataIndex, paths: readonly string[]) {
     this.#index = index;
     this.#near = new NearSearch(index);
@@ -83,8 +82,10 @@ export class DataServer {
       state: () => this.#state(),
       rows: (query) => this.#rows(query),
       overview: (query) => this.#overview(query),
-      row: ({ id, samplesFrom }) =>
-        this.#withRow(id, (row) => rowDetail(this.#index, row, samplesFrom)),
+      row: ({ id, samplesFrom }) => {
+        const row = rowOfId(this.#index, id);
+        return row === undefined ? undefined : rowDetail(this.#index, row, samplesFrom);
+      },
       locate: (query) => this.#locate(query),
       uids: (query) => this.#uids(query),
       near: ({ of }) => of === "cancel" ? this.#near.cancel() : this.#near.start(of),
@@ -94,8 +95,8 @@ export class DataServer {
   }
 
   /**
-   * Works for `WORK_MS` at most: reads rows, then searches for near duplicates. Returns false if
-   * nothing is left to do.
+   * Reads rows for 25 ms at most, then searches for near duplicates. Returns false if nothing is
+   * left to do.
    */
   async work(): Promise<boolean> {
     const endMs = performance.now() + WORK_MS;
@@ -105,12 +106,6 @@ export class DataServer {
       if (!isReading) break;
     }
     return isReading || this.#near.work(endMs);
-  }
-
-  /** Cancels scans and closes the index. */
-  close(): void {
-    for (const { scanner } of this.#selections) scanner?.cancel();
-    this.#index.close();
   }
 
   #state(): DataState {
@@ -139,7 +134,9 @@ export class DataServer {
     };
   }
 
-  /** If the user named two paths, compares their runs: when all files are read, and after changes. */
+  /**
+   * Compares the two runs that the user named, once all files are read, and again after changes.
+   */
   #compare(): void {
     const { table, runs, version } = this.#index;
     if (this.#paths.length !== 2 || version === this.#comparedVersion) return;
@@ -203,11 +200,6 @@ export class DataServer {
     );
   }
 
-  #withRow<T>(id: string, then: (row: number) => T): T | undefined {
-    const row = rowOfId(this.#index, id);
-    return row === undefined ? undefined : then(row);
-  }
-
   #ordered(
     selection: Selection,
     { sort = "", descending = false }: Query,
@@ -222,9 +214,10 @@ export class DataServer {
     return ordered;
   }
 
-  /** The selection for a condition: a cached one that is current, being scanned or younger than
-   * `STALE_MS`; otherwise a new one, which starts a scan if the index cannot answer alone.
-   * Cancels scans that no page waits for any more. */
+  /**
+   * Returns a cached selection if it is current, still being scanned, or less than `STALE_MS` old.
+   * Else makes a new one, which starts a scan if the columns do not suffice.
+   */
   #selection(where: string): Selection {
     const nowMs = performance.now();
     this.#cancelUnwatched(where, nowMs);
@@ -241,7 +234,7 @@ export class DataServer {
     const { indexed, scanned } = planOf(table, where);
     const rows = rowsThatMeet(table, indexed);
     const needsScan = scanned.length > 0;
-    const created = {
+    const created: Selection = {
       where,
       version,
       rows: needsScan ? NO_ROWS : rows,
@@ -256,8 +249,8 @@ export class DataServer {
   }
 
   /**
-   * Cancels scans that no page requests any more, to free their memory and workers. The one for
-   * `where` continues.
+   * Frees the memory and workers of scans that no page requests any more, except the one for
+   * `where`.
    */
   #cancelUnwatched(where: string, nowMs: number): void {
     this.#selections = this.#selections.filter((selection) => {
@@ -270,7 +263,6 @@ export class DataServer {
   }
 }
 
-/** The name of a failures file, compressed or not. */
 const FAILURES_NAME = /_error\.\w+(?:\.\w+)?$/;
 
 function foundRows({ rows, scanner }: Selection): Uint32Array<ArrayBuffer> {

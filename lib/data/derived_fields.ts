@@ -9,16 +9,8 @@ import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { derivedFrom, isOfRetort, VIEW_ONLY_FIELDS } from "./fields.ts";
 import { FLAG_BIT, flagNames, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
-import {
-  DamagedLine,
-  factsOf,
-  type LineFacts,
-  readHints,
-  requestsJson,
-  type RunHints,
-} from "./line_facts.ts";
+import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 
-/** Fields that commands compute with `DerivedFields`, because lines may lack them. */
 const DERIVED_FOR_COMMANDS: ReadonlySet<string> = new Set([
   "status",
   "flags",
@@ -27,11 +19,6 @@ const DERIVED_FOR_COMMANDS: ReadonlySet<string> = new Set([
   "cost_usd",
 ]);
 
-/**
- * Whether a condition of a command needs `DerivedFields`.
- *
- * @param paths The fields in the condition.
- */
 export function needsDerived(paths: readonly (readonly string[])[]): boolean {
   return paths.some((path) => DERIVED_FOR_COMMANDS.has(isOfRetort(path) ? path[1] : path[0]));
 }
@@ -39,8 +26,8 @@ export function needsDerived(paths: readonly (readonly string[])[]): boolean {
 /**
  * Checks that a command can compute all fields of a condition.
  *
- * @param paths The fields in the condition.
  * @param isOwn Whether rows have a field of this name themselves, which the condition then means.
+ *
  * @throws {UsageError} If only the page of `retort view` can compute one of them.
  */
 export function checkComputable(
@@ -66,10 +53,7 @@ export class DerivedFields {
    */
   readonly #firstRows = new Map<string, string>();
 
-  /**
-   * @param results Paths of the results files. Of the run files next to them, the parameters and
-   * the names of id fields are used.
-   */
+  /** @param results Paths of results files, next to which the run files are. */
   constructor(results: readonly string[]) {
     const hints = results.map(readHints);
     this.#hints = {
@@ -87,14 +71,14 @@ export class DerivedFields {
 
   #flags(facts: LineFacts, prompt: string): readonly string[] {
     if (facts.status !== "answered") return [];
-    let bits = flagsOf({ ...facts, prompt, asksForJson: requestsJson(facts.params) });
+    let bits = flagsOf(facts, prompt);
     if (facts.response !== "" && this.#isDuplicate(facts)) bits |= FLAG_BIT.duplicate;
     return flagNames(bits);
   }
 
   /**
-   * Whether an earlier row has the same answer and, for a short answer, the same prompt. As in
-   * `Table`, other samples of the first row with an answer are not duplicates.
+   * Whether an earlier row has the same answer and, for a short one, the same prompt. Other samples
+   * of that row are no duplicates, as in `Table`.
    */
   #isDuplicate({ line, response, promptHash }: LineFacts): boolean {
     const isLong = response.length > LONG_ANSWER_CHARS;

@@ -9,12 +9,11 @@ import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
 import { NUMBER_FIELDS } from "./fields.ts";
 import type { Facet, FacetValue, Histogram } from "./protocol.ts";
-import { AGREEMENTS, type Table } from "./table.ts";
+import { AGREEMENTS, type Spread, spreadOf } from "./comparison.ts";
+import type { Table } from "./table.ts";
 
-/** Maximum number of values that a facet lists. */
 const MAX_FACET_VALUES = 50;
 
-/** A facet for each field with few values that occurs in these rows. */
 export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
   const { columns, names, compared } = table;
   const field = (name: string) => conditionName(table, name);
@@ -39,7 +38,6 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
   return facets.filter(({ values }) => values.length > 0);
 }
 
-/** Facets of the rows' own fields. */
 function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
   return fields.values().toArray().flatMap(({ name, path, values, codes }) => {
     if (values === undefined || values.length === 0) return [];
@@ -56,9 +54,8 @@ function conditionName({ fieldNames }: Table, name: string): string {
 }
 
 /**
- * Counts the rows of each value.
- *
  * @param values The value of each code.
+ *
  * @param skipsMissing Leaves out code 0 if it stands for no value.
  */
 function facet(
@@ -103,15 +100,8 @@ function countUint16(rows: Uint32Array, codes: Uint16Array, counts: Uint32Array)
 }
 
 function flagFacet(table: Table, rows: Uint32Array): Facet {
-  const combinations = new Uint32Array(0x1_0000);
-  countUint16(rows, table.columns.flags, combinations);
-  const values = FLAGS.map(({ name }, bit) => {
-    let count = 0;
-    for (let bits = 1; bits < 1 << FLAGS.length; bits++) {
-      if ((bits & (1 << bit)) !== 0) count += combinations[bits];
-    }
-    return { value: name, count };
-  });
+  const counts = flagCounts(table, rows);
+  const values = FLAGS.map(({ name }, bit) => ({ value: name, count: counts[bit] }));
   return {
     field: conditionName(table, "flags"),
     title: "Flags",
@@ -121,7 +111,19 @@ function flagFacet(table: Table, rows: Uint32Array): Facet {
   };
 }
 
-/** Fields with histograms, and their titles. */
+/** How many rows have each of `FLAGS`. */
+function flagCounts({ columns }: Table, rows: Uint32Array): number[] {
+  const combinations = new Uint32Array(0x1_0000);
+  countUint16(rows, columns.flags, combinations);
+  return FLAGS.map((_, bit) => {
+    let count = 0;
+    for (let bits = 1; bits < 1 << FLAGS.length; bits++) {
+      if ((bits & (1 << bit)) !== 0) count += combinations[bits];
+    }
+    return count;
+  });
+}
+
 const HISTOGRAMS = [
   ["prompt_tokens", "Prompt tokens"],
   ["completion_tokens", "Answer tokens"],
@@ -168,7 +170,6 @@ function binStart(bin: number): number {
 
 /** Statistics of selected rows. Spreads, flags and histograms are of answered rows only. */
 export interface DataStatistics {
-  /** The number of rows by status. */
   readonly rows: Readonly<Record<"total" | typeof STATUSES[number], number>>;
   readonly prompt_tokens: Spread;
   readonly completion_tokens: Spread;
@@ -176,28 +177,19 @@ export interface DataStatistics {
   readonly latency_ms: Spread;
   /** US dollars, without rows whose cost is unknown. */
   readonly cost_usd: number;
-  /** The number of rows whose cost is estimated from public prices. */
   readonly cost_estimated_rows: number;
   readonly cost_unknown_rows: number;
-  /** The number of answers with each flag. */
   readonly flags: Readonly<Record<string, number>>;
-  /** One for each field with few values. */
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
 }
 
-/** Computes statistics of the selected rows. */
 export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
   const { columns } = table;
   const statusCounts = STATUSES.map(() => 0);
-  const flagCounts = FLAGS.map(() => 0);
   let costUsd = 0, estimatedRows = 0, unknownRows = 0;
   for (const row of rows) {
     statusCounts[columns.status[row]]++;
-    // Counts the lowest bit that is set, then clears it.
-    for (let bits = columns.flags[row]; bits !== 0; bits &= bits - 1) {
-      flagCounts[31 - Math.clz32(bits & -bits)]++;
-    }
     const rowUsd = columns.costUsd[row];
     if (rowUsd >= 0) costUsd += rowUsd;
     else unknownRows++;
@@ -206,6 +198,7 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
   const answered = rows.filter((row) => columns.status[row] === 0);
   const spread = (column: Uint32Array) =>
     spreadOf(Uint32Array.from(answered, (row) => column[row]));
+  const counts = flagCounts(table, rows);
   return {
     rows: {
       total: rows.length,
@@ -218,26 +211,8 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
     cost_usd: costUsd,
     cost_estimated_rows: estimatedRows,
     cost_unknown_rows: unknownRows,
-    flags: Object.fromEntries(FLAGS.map(({ name }, index) => [name, flagCounts[index]])),
+    flags: Object.fromEntries(FLAGS.map(({ name }, index) => [name, counts[index]])),
     facets: facetsOf(table, rows),
     histograms: histogramsOf(table, answered),
   };
-}
-
-/** How numbers are distributed; all 0 if there are none. */
-export interface Spread {
-  readonly sum: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly max: number;
-}
-
-/** Returns the distribution of numbers. Sorts them in place. */
-export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
-  values.sort();
-  let sum = 0;
-  for (const value of values) sum += value;
-  // The nearest rank, as in the summary of a run.
-  const quantile = (percent: number) => values[Math.ceil(values.length * percent / 100) - 1] ?? 0;
-  return { sum, p50: quantile(50), p95: quantile(95), max: quantile(100) };
 }

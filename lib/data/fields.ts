@@ -15,22 +15,19 @@ import {
   type RunHints,
   STATUSES,
 } from "./line_facts.ts";
-import { AGREEMENTS, type Table } from "./table.ts";
+import { AGREEMENTS } from "./comparison.ts";
+import type { Table } from "./table.ts";
 import { promptOf } from "./turns.ts";
 
-/** Access to one field of all rows, without reading lines. */
+/** Reads one field of any row from the columns. */
 interface Getter {
-  /** Returns the value of the field in a row. */
   readonly valueAt: (row: number) => unknown;
-  /** The code of each row's value, if there are few values; rows beyond the end have code 0. */
+  /** A code for each row, if there are few values; rows beyond the end have code 0. */
   readonly codes?: Uint8Array | Uint16Array;
-  /** The column itself, if the field is a column of numbers. */
   readonly numbers?: NumberArray;
-  /** Whether the field holds only numbers. */
-  readonly isNumber: boolean;
+  readonly isNumber?: boolean;
 }
 
-/** A column of numbers. */
 export type NumberArray = Uint16Array | Uint32Array | Float64Array;
 
 /** Columns of numbers, by the names that conditions use. */
@@ -71,13 +68,9 @@ export function getterOf(table: Table, path: readonly string[]): Getter | undefi
   };
 }
 
-/** For fields that no row has. */
-const ABSENT: Getter = { valueAt: () => null, codes: new Uint8Array(0), isNumber: false };
+const ABSENT: Getter = { valueAt: () => null, codes: new Uint8Array(0) };
 
-/**
- * The getter for a field of the user's rows; `"none"` if no row has such a field, undefined if
- * lines must be read for it.
- */
+/** `"none"` if no row has such a field, undefined if lines must be read for it. */
 function ownGetter(table: Table, path: readonly string[]): Getter | "none" | undefined {
   if (!table.fieldNames.has(path[0])) return "none";
   const field = table.fields.get(path.join("\0"));
@@ -101,13 +94,11 @@ function fieldGetter(field: OwnField): Getter {
   return values === undefined ? { valueAt, isNumber } : { valueAt, codes, isNumber };
 }
 
-/** The getter for a field that Retort writes or derives; undefined if lines must be read. */
 function builtInGetter(table: Table, path: readonly string[]): Getter | undefined {
   const { columns, names } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");
   if (name === "cost_usd") {
     const { costUsd } = columns;
-    // A negative cost is unknown.
     return { valueAt: (row) => costUsd[row] < 0 ? null : costUsd[row], isNumber: true };
   }
   if (Object.hasOwn(NUMBER_FIELDS, name)) {
@@ -119,17 +110,13 @@ function builtInGetter(table: Table, path: readonly string[]): Getter | undefine
     return {
       valueAt: (row) => names[column].list[columns[column][row]],
       codes: columns[column],
-      isNumber: false,
     };
   }
-  if (Object.hasOwn(DERIVED_FIELDS, name)) {
-    const getter = DERIVED_FIELDS[name](table);
-    return getter === ABSENT ? ABSENT : { isNumber: false, ...getter };
-  }
+  if (Object.hasOwn(DERIVED_FIELDS, name)) return DERIVED_FIELDS[name](table);
   return name === "error" || FIELDS_IN_LINES.has(path[0]) ? undefined : ABSENT;
 }
 
-const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Omit<Getter, "isNumber">>> = {
+const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Getter>> = {
   status: ({ columns: { status } }) => ({ valueAt: (row) => STATUSES[status[row]], codes: status }),
   flags: ({ columns: { flags } }) => ({ valueAt: (row) => flagNames(flags[row]), codes: flags }),
   "error.type": ({ columns: { failure }, names }) => ({
@@ -150,7 +137,7 @@ const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Omit<Getter, "is
 
 function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]): Getter {
   if (codes === undefined) return ABSENT;
-  return { valueAt: (row) => values[codes[row]] ?? null, codes, isNumber: false };
+  return { valueAt: (row) => values[codes[row]] ?? null, codes };
 }
 
 /** Fields that Retort writes, but that have no column. */
@@ -191,7 +178,6 @@ export function isOfRetort(path: readonly string[]): boolean {
 /** A field of `VIEW_ONLY_FIELDS`, as plain data for the threads of a scan. */
 export interface CodedField {
   readonly codes: Uint8Array;
-  /** The value of each code. */
   readonly values: readonly unknown[];
 }
 
@@ -218,11 +204,10 @@ export function viewFieldsOf(
 }
 
 /**
- * Returns the objects in which a condition looks for a field, in this order: the line, its
- * `distill`, and the derived fields.
+ * The objects in which a condition looks for a field, in this order: the line, its `distill`, and
+ * the derived fields.
  *
  * @param flags Computes the flags, if a condition needs them.
- * @param viewFields The row's values of `VIEW_ONLY_FIELDS`. @default none
  */
 export function lookupObjects(
   facts: LineFacts,
@@ -269,7 +254,6 @@ export function derivedFrom(facts: LineFacts): object {
     latency_ms: facts.latencyMs,
     attempts: facts.attempts,
     cost_usd: facts.costUsd < 0 ? null : facts.costUsd,
-    // Failures lines have these in `partial`.
     response: facts.response,
     reasoning: facts.reasoning,
   };

@@ -8,18 +8,13 @@
 import { endingOf } from "../endings.ts";
 import { isJson } from "../json.ts";
 import { resemblesRefusal } from "../refusals.ts";
-import { hasOpenBox } from "./final_answer.ts";
-import { isOtherScript } from "./scripts.ts";
+import { hasOpenBox } from "./comparison.ts";
+import { type LineFacts, requestsJson } from "./line_facts.ts";
 
-export interface Flag {
-  /** For conditions: `flags contains "refusal"`. */
-  readonly name: string;
-  readonly title: string;
-  /** The rule by which answers get the flag. */
-  readonly help: string;
-}
-
-/** All flags. A flag's index is the position of its bit. */
+/**
+ * A flag's index is the position of its bit. `name` is for conditions, as in
+ * `flags contains "refusal"`; `help` is the rule.
+ */
 export const FLAGS = [
   {
     name: "refusal",
@@ -74,9 +69,9 @@ export const FLAGS = [
       "An earlier row has the same answer, and the answer is longer than 64 characters or the " +
       "prompt is the same too. Samples of one row do not count",
   },
-] as const satisfies readonly Flag[];
+] as const;
 
-export type FlagName = typeof FLAGS[number]["name"];
+type FlagName = typeof FLAGS[number]["name"];
 
 /** For each flag, the number in which only its bit is set. */
 export const FLAG_BIT = Object.fromEntries(
@@ -87,23 +82,15 @@ export function flagNames(bits: number): FlagName[] {
   return FLAGS.flatMap(({ name }, bit) => (bits & (1 << bit)) === 0 ? [] : [name]);
 }
 
-/** What flags are computed from. */
-export interface FlaggedAnswer {
-  /** The answer, without the reasoning. */
-  readonly response: string;
-  readonly prompt: string;
-  /** "" if unknown. */
-  readonly finishReason: string;
-  readonly hasToolCalls: boolean;
-  /** Whether the teacher marked the answer as a refusal. */
-  readonly isRefusal: boolean;
-  /** Whether `response_format` asked for JSON. */
-  readonly asksForJson: boolean;
-}
+/** What of a line decides its flags. */
+type Answer = Pick<
+  LineFacts,
+  "response" | "finishReason" | "hasToolCalls" | "isRefusal" | "params"
+>;
 
-/** The flags of an answer as bits, except `duplicate`, which depends on the other answers. */
-export function flagsOf(answer: FlaggedAnswer): number {
-  const { response, prompt, finishReason, hasToolCalls } = answer;
+/** As bits, without `duplicate`, which depends on the other answers. */
+export function flagsOf(answer: Answer, prompt: string): number {
+  const { response, finishReason, hasToolCalls } = answer;
   const ending = endingOf(finishReason);
   const isCut = ending === "limit" || ending === "context";
   const text = response.trim();
@@ -118,29 +105,25 @@ export function flagsOf(answer: FlaggedAnswer): number {
   if (isCut || looksCutOff(text)) bits |= FLAG_BIT.cut_off;
   if (holdsThinkTag(text)) bits |= FLAG_BIT.think_leak;
   if (isOtherScript(text, prompt)) bits |= FLAG_BIT.script;
-  if ((answer.asksForJson || asksForJson(prompt)) && !hasToolCalls && !isJson(unfenced(text))) {
-    bits |= FLAG_BIT.invalid_json;
-  }
+  const asksForJson = requestsJson(answer.params) ||
+    (prompt.includes("JSON") && JSON_REQUEST.test(prompt));
+  if (asksForJson && !hasToolCalls && !isJson(unfenced(text))) bits |= FLAG_BIT.invalid_json;
   return bits;
 }
 
 /** In UTF-16 units: longer answers that are equal are duplicates, whatever their prompts. */
 export const LONG_ANSWER_CHARS = 64;
 
-/** In UTF-16 units: a shorter answer is very short. */
 const SHORT_CHARS = 10;
 
-/** Minimum length of a loop, all rounds together. */
+/** In UTF-16 units, all rounds of a loop together. */
 const MIN_LOOP_CHARS = 120;
-/** Minimum number of rounds: how often the same text occurs in a row. */
 const MIN_ROUNDS = 4;
-/** Maximum length of a round. */
 const MAX_ROUND_CHARS = 400;
-/** Length of a probe: a piece of the text that is searched for in the characters before it. */
+/** The length of a probe: a piece of the text that is searched for in the characters before it. */
 const PROBE_CHARS = 24;
-/** Minimum number of probes in a text. */
 const MIN_PROBES = 5;
-/** Maximum distance between the starts of two probes, in characters. */
+/** In UTF-16 units, between the starts of two probes. */
 const MAX_PROBE_DISTANCE = 300;
 
 /**
@@ -199,10 +182,9 @@ const MIN_PROSE_LENGTH = 200;
 /** In UTF-16 units: a shorter last line may end without a full stop. */
 const MIN_LAST_LINE_LENGTH = 60;
 
-/** Whether an answer seems to be cut off. */
 function looksCutOff(text: string): boolean {
-  if (hasOpenFence(text)) return true;
-  if (hasOpenBox(text)) return true;
+  // With an odd number of code fences, the last one is not closed.
+  if (text.split("```").length % 2 === 0 || hasOpenBox(text)) return true;
   if (text.length < MIN_PROSE_LENGTH) return false;
   if (!isLetter(text.charCodeAt(text.length - 1)) && !",;:([{-–—、，（".includes(text.at(-1)!)) {
     return false;
@@ -212,13 +194,6 @@ function looksCutOff(text: string): boolean {
   // sentences do.
   return line.length >= MIN_LAST_LINE_LENGTH && !/^\s*(?:[-*+•|#]|\d+[.)])/.test(line) &&
     /[.!?…。！？](?:\s|["'”’)])/.test(text);
-}
-
-/** Whether the last code fence is not closed: the number of fences is odd. */
-function hasOpenFence(text: string): boolean {
-  let count = 0;
-  for (let i = text.indexOf("```"); i !== -1; i = text.indexOf("```", i + 3)) count++;
-  return count % 2 === 1;
 }
 
 /** Whether a character is a letter, except those of Chinese, Japanese and Korean. */
@@ -239,11 +214,77 @@ function holdsThinkTag(text: string): boolean {
 const JSON_REQUEST =
   /\b(?:answer|respond|reply|return|output|responses?|format(?:ted)?|provide|give|produce)\b[^.\n]{0,60}\bJSON\b(?! ?(?:schema|web|file|parser|library))/i;
 
-function asksForJson(prompt: string): boolean {
-  return prompt.includes("JSON") && JSON_REQUEST.test(prompt);
-}
-
-/** Returns the content of a text that is one code block; any other text as it is. */
 function unfenced(text: string): string {
   return /^```(?:json)?\s*\n([\s\S]*?)\n?```$/i.exec(text)?.[1] ?? text;
+}
+
+/** The numbers of scripts; 0 is any other character. */
+const LATIN = 1, CYRILLIC = 2, GREEK = 3, HEBREW = 4, ARABIC = 5, INDIC = 6, THAI = 7;
+const HAN_AND_KANA = 8, HANGUL = 9, SCRIPT_COUNT = HANGUL;
+/** At least this many characters are sampled from a longer text, at equal distances. */
+const SAMPLE_CHARS = 96;
+/** The fewest letters in a sample that allow a decision. */
+const MIN_LETTERS = 12;
+
+const promptCounts = new Uint16Array(SCRIPT_COUNT + 1);
+const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
+
+/** Letters of scripts other than Latin. Fast: V8 need not search strings of one-byte characters. */
+const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
+
+/**
+ * Whether an answer is written in another script than its prompt: over half of its letters are of a
+ * script that has under 20 % of the prompt's, or over 5 % of one that the prompt has none of.
+ * Compares samples; false if they hold few letters.
+ */
+export function isOtherScript(text: string, prompt: string): boolean {
+  // A quick check: in most pairs, both texts are Latin.
+  if (!OTHER_LETTER.test(text) && !OTHER_LETTER.test(prompt)) return false;
+  const answerLetters = countScripts(text, answerCounts);
+  if (answerLetters < MIN_LETTERS) return false;
+  const promptLetters = countScripts(prompt, promptCounts);
+  if (promptLetters < MIN_LETTERS) return false;
+  const main = promptCounts.indexOf(Math.max(...promptCounts.subarray(1)), 1);
+  for (let script = 1; script <= SCRIPT_COUNT; script++) {
+    if (script === main) continue;
+    const share = answerCounts[script] / answerLetters;
+    const isNew = promptCounts[script] === 0;
+    // Latin (code, names, terms) and Greek (formulas) occur in texts of every language, so 80 % are
+    // needed.
+    if (script === LATIN || script === GREEK) {
+      if (share > 0.8 && promptCounts[script] / promptLetters < 0.2) return true;
+    } else if (share > 0.5 ? promptCounts[script] / promptLetters < 0.2 : isNew && share > 0.05) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Counts the letters of each script in a sample of the text; returns the number of all letters. */
+function countScripts(text: string, counts: Uint16Array): number {
+  counts.fill(0);
+  const step = Math.max(1, Math.floor(text.length / SAMPLE_CHARS));
+  let sum = 0;
+  for (let i = 0; i < text.length; i += step) {
+    const script = scriptOf(text.charCodeAt(i));
+    counts[script]++;
+    if (script !== 0) sum++;
+  }
+  return sum;
+}
+
+function scriptOf(code: number): number {
+  if (code < 0x41) return 0;
+  if (code < 0x250) {
+    return code <= 0x5a || (code >= 0x61 && code <= 0x7a) || code >= 0xc0 ? LATIN : 0;
+  }
+  if (code >= 0x370 && code < 0x400) return GREEK;
+  if (code >= 0x400 && code < 0x530) return CYRILLIC;
+  if (code >= 0x590 && code < 0x600) return HEBREW;
+  if ((code >= 0x600 && code < 0x780) || (code >= 0xfb50 && code < 0xfdff)) return ARABIC;
+  if (code >= 0x900 && code < 0xe00) return INDIC;
+  if (code >= 0xe00 && code < 0xe80) return THAI;
+  if ((code >= 0x3040 && code < 0x3100) || (code >= 0x3400 && code < 0xa000)) return HAN_AND_KANA;
+  if (code >= 0xac00 && code < 0xd7b0) return HANGUL;
+  return 0;
 }

@@ -7,6 +7,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { readFullySync, systemReason } from "../files.ts";
+import { xxHash64Hex } from "../hash.ts";
 import {
   COLUMN_NAMES,
   type ColumnArrays,
@@ -15,15 +16,12 @@ import {
   OwnField,
   type Scalar,
 } from "./columns.ts";
-import type { DataFile } from "./data_file.ts";
-import type { FileMark } from "./file_mark.ts";
 import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when a flag or column gets another meaning: older indexes are then rebuilt. */
 const FORMAT = `retort-view 8 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
-/** The first part of an index file. */
 interface Header {
   readonly format: string;
   readonly rows: number;
@@ -33,24 +31,21 @@ interface Header {
   readonly fields: readonly SavedField[];
 }
 
-/** The header of an `OwnField`, whose codes and numbers follow the columns. */
 interface SavedField {
   readonly path: readonly string[];
   readonly values: readonly Scalar[] | null;
-  /** The length of `OwnField.codes`. */
   readonly codes: number;
   /** The length of `OwnField.numbers`; -1 if these are undefined. */
   readonly numbers: number;
   readonly hasNumbers: boolean;
 }
 
-/** What an index file holds. */
 interface SavedIndex {
   readonly table: Table;
   readonly files: Header["files"];
 }
 
-/** Reads an index; undefined if there is none for these files that this version can use. */
+/** Undefined if there is no index for these files that this version can use. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);
@@ -101,17 +96,18 @@ function readTable(file: Deno.FsFile, header: Header): Table {
   return table;
 }
 
-/** Replaces an index; returns why that failed, or undefined. */
+/** Returns why the index could not be replaced; undefined if it was. */
 export function writeIndexFile(
   path: string,
-  index: { readonly table: Table; readonly files: readonly DataFile[] },
+  table: Table,
+  marks: readonly FileMark[],
 ): string | undefined {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
     {
       using file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
-      writeIndex(file, index);
+      writeIndex(file, table, marks);
     }
     Deno.renameSync(temporary, path);
     return undefined;
@@ -125,13 +121,10 @@ export function writeIndexFile(
   }
 }
 
-function writeIndex(
-  file: Deno.FsFile,
-  { table, files }: { readonly table: Table; readonly files: readonly DataFile[] },
-): void {
+function writeIndex(file: Deno.FsFile, table: Table, marks: readonly FileMark[]): void {
   const rows = table.length;
   const fields = [...table.fields.values()];
-  const text = new TextEncoder().encode(JSON.stringify(headerOf(table, fields, files)));
+  const text = new TextEncoder().encode(JSON.stringify(headerOf(table, fields, marks)));
   writeAll(file, bytesOf(new Uint32Array([text.length])));
   writeAll(file, text);
   for (const name of COLUMN_NAMES) writeAll(file, bytesOf(table.columns[name].subarray(0, rows)));
@@ -144,13 +137,13 @@ function writeIndex(
 function headerOf(
   table: Table,
   fields: readonly OwnField[],
-  files: readonly DataFile[],
+  marks: readonly FileMark[],
 ): Header {
   const rows = table.length;
   return {
     format: FORMAT,
     rows,
-    files: files.map(({ mark }) => mark),
+    files: marks,
     names: Object.fromEntries(
       Object.entries(table.names).map(([name, { list }]) => [name, list]),
     ) as unknown as Header["names"],
@@ -178,3 +171,91 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
     written += file.writeSync(bytes.subarray(written));
   }
 }
+
+/** A line that cannot be shown as a row. */
+export interface LineDamage {
+  readonly line: number;
+  readonly problem: string;
+}
+
+/** How far a file was read, and how to recognize it. */
+export interface FileMark {
+  readonly path: string;
+  /** 0 before the first check, or if the system has none. */
+  inode: number;
+  end: number;
+  /** Damaged and blank ones included. */
+  lines: number;
+  rows: number;
+  damageCount: number;
+  damage: LineDamage[];
+  /** The start of the first block that was read, and the end of the last one. */
+  first: HashedBytes;
+  last: HashedBytes;
+  /** Whether the last row had no line feed when it was read. */
+  isOpen: boolean;
+  /** Whether `end` is inside a line that is too long. */
+  isTooLong: boolean;
+}
+
+export interface HashedBytes {
+  readonly count: number;
+  readonly hash: string;
+}
+
+/** Of the start and of the end of what was read, this many bytes are hashed at most. */
+const MARK_BYTES = 4096;
+const NO_BYTES: HashedBytes = { count: 0, hash: "" };
+
+export function newMark(path: string): FileMark {
+  return {
+    path,
+    inode: 0,
+    end: 0,
+    lines: 0,
+    rows: 0,
+    damageCount: 0,
+    damage: [],
+    first: NO_BYTES,
+    last: NO_BYTES,
+    isOpen: false,
+    isTooLong: false,
+  };
+}
+
+/** Whether the file still begins with what was read, judging by `mark.first` and `mark.last`. */
+export function isUnchanged(path: string, { first, last, end }: FileMark): boolean {
+  try {
+    using file = Deno.openSync(path);
+    return holds(file, 0, first) && holds(file, end - last.count, last);
+  } catch {
+    return false;
+  }
+}
+
+function holds(file: Deno.FsFile, offset: number, { count, hash }: HashedBytes): boolean {
+  const bytes = new Uint8Array(count);
+  return readFullySync(file, bytes, offset) === count && (count === 0 || hashOf(bytes) === hash);
+}
+
+export function advance(mark: FileMark, block: Uint8Array): void {
+  if (block.length === 0) return;
+  if (mark.end === 0) mark.first = hashed(block.subarray(0, MARK_BYTES));
+  mark.last = hashed(block.subarray(Math.max(0, block.length - MARK_BYTES)));
+  mark.end += block.length;
+}
+
+function hashed(bytes: Uint8Array): HashedBytes {
+  return { count: bytes.length, hash: hashOf(bytes) };
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return xxHash64Hex(bytesText(bytes));
+}
+
+/** One character for each byte. In Windows-1252: "latin1" is a name for that. */
+export function bytesText(bytes: Uint8Array): string {
+  return LATIN1.decode(bytes);
+}
+
+const LATIN1 = new TextDecoder("latin1");

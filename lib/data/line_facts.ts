@@ -21,28 +21,20 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** What the run file says about lines. A field is absent if the run did not set it. */
 export interface RunHints {
-  /** The option `--prompt-field`. */
   readonly promptField?: string;
-  /** The option `--template`. */
   readonly template?: string;
-  /** The system message of rows that have none. */
   readonly system?: string;
   /** Parameters by the id that lines have in `distill.params`. */
   readonly params?: Readonly<Record<string, JsonObject>>;
-  /** The option `--uid-field`. */
   readonly uidFields?: readonly string[];
   /** For lines that do not name their model, such as failures. */
   readonly model?: string;
   /** The address, for lines that do not name their teacher. */
   readonly teacher?: string;
-  /** The path of the input. */
   readonly input?: string;
 }
 
-/**
- * Reads the run file that belongs to a results or failures file. Returns no hints if the run file
- * is missing or damaged.
- */
+/** Reads the run file of a results or failures file; `{}` if it is missing or damaged. */
 export function readHints(path: string): RunHints {
   let file: JsonObject;
   try {
@@ -64,7 +56,6 @@ export function readHints(path: string): RunHints {
   };
 }
 
-/** The path of the run file that belongs to a results or failures file, compressed or not. */
 export function runFileOf(path: string): string {
   return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zstd?)?$/, "") + ".run.json";
 }
@@ -76,7 +67,6 @@ export interface LineFacts {
   readonly status: Status;
   /** Including the number of the sample, as in `x#2`. */
   readonly uid: string;
-  /** The hash of what was sent. */
   readonly promptHash: string;
   /** The answer; in a failures line the rejected or partial one, if any. */
   readonly response: string;
@@ -95,7 +85,6 @@ export interface LineFacts {
   readonly teacher: string;
   /** The type of the failure; "" if the row was answered. */
   readonly failure: string;
-  /** The status of the failed request; 0 if none. */
   readonly httpStatus: number;
   /** The path of the input file, without the number of the line. */
   readonly source: string;
@@ -107,7 +96,6 @@ export interface LineFacts {
 
 /** A line that cannot be parsed, or that Retort did not write. */
 export class DamagedLine {
-  /** What is wrong, for a message about the line. */
   readonly problem: string;
   /** Whether a crash may have truncated it: its file may still be one of Retort's. */
   readonly mayBeTruncated: boolean;
@@ -118,7 +106,6 @@ export class DamagedLine {
   }
 }
 
-/** Parses a line of a results or failures file. */
 export function factsOf(text: string, hints: RunHints): LineFacts | DamagedLine {
   let line: JsonObject;
   try {
@@ -129,79 +116,52 @@ export function factsOf(text: string, hints: RunHints): LineFacts | DamagedLine 
   const isFailure = typeof line === "object" && line !== null && line.error !== undefined &&
     line.response === undefined;
   const problem = foreignLineProblem(line, isFailure ? "failures" : "results");
-  if (problem !== undefined) return new DamagedLine(problem);
-  return isFailure ? failureFacts(line, hints) : resultFacts(line, hints);
+  return problem === undefined ? factsIn(line, isFailure, hints) : new DamagedLine(problem);
 }
 
-function resultFacts(line: JsonObject, hints: RunHints): LineFacts {
+function factsIn(line: JsonObject, isFailure: boolean, hints: RunHints): LineFacts {
   const distill = objectOf(line.distill);
-  const calls = line.tool_calls;
+  const error = isFailure ? objectOf(line.error) : NO_FIELDS;
+  // A failures line has the rejected answer in `partial`, together with its figures.
+  const answer = isFailure ? objectOf(line.partial) : line;
+  const figures = isFailure ? answer : distill;
   return {
     line,
-    status: "answered",
+    status: !isFailure ? "answered" : error.final === false ? "pending" : "failed",
     uid: line.uid as string,
     promptHash: line.prompt_hash as string,
-    response: asText(line.response),
-    reasoning: asText(line.reasoning),
-    hasToolCalls: typeof calls === "string"
-      ? calls !== "[]" && calls !== ""
-      : isNonEmptyArray(calls),
-    finishReason: asText(distill.finish_reason),
-    promptTokens: countOf(distill.prompt_tokens),
-    completionTokens: countOf(distill.completion_tokens),
-    reasoningTokens: countOf(distill.reasoning_tokens),
-    cachedTokens: countOf(distill.cached_tokens),
-    attempts: countOf(distill.attempts),
+    response: asText(answer.response),
+    reasoning: asText(answer.reasoning),
+    hasToolCalls: holdsCalls(answer.tool_calls),
+    finishReason: asText(figures.finish_reason),
+    promptTokens: countOf(figures.prompt_tokens),
+    completionTokens: countOf(figures.completion_tokens),
+    reasoningTokens: countOf(figures.reasoning_tokens),
+    cachedTokens: countOf(figures.cached_tokens),
+    attempts: countOf((isFailure ? error : distill).attempts),
     latencyMs: countOf(distill.latency_ms),
     costUsd: costOf(distill.cost_usd),
     model: asText(distill.model) || hints.model || "",
     teacher: asText(distill.teacher) || hints.teacher || "",
-    failure: "",
-    httpStatus: 0,
-    source: sourceFile(asText(distill.source)),
-    isRefusal: distill.refusal === true,
-    params: paramsOf(line, distill, hints),
-  };
-}
-
-function failureFacts(line: JsonObject, hints: RunHints): LineFacts {
-  const distill = objectOf(line.distill);
-  const error = objectOf(line.error);
-  const partial = objectOf(line.partial);
-  return {
-    line,
-    status: error.final === false ? "pending" : "failed",
-    uid: line.uid as string,
-    promptHash: line.prompt_hash as string,
-    response: asText(partial.response),
-    reasoning: asText(partial.reasoning),
-    hasToolCalls: isNonEmptyArray(partial.tool_calls),
-    finishReason: asText(partial.finish_reason),
-    promptTokens: countOf(partial.prompt_tokens),
-    completionTokens: countOf(partial.completion_tokens),
-    reasoningTokens: countOf(partial.reasoning_tokens),
-    cachedTokens: countOf(partial.cached_tokens),
-    attempts: countOf(error.attempts),
-    latencyMs: countOf(distill.latency_ms),
-    costUsd: costOf(distill.cost_usd),
-    model: asText(distill.model) || hints.model || "",
-    teacher: asText(distill.teacher) || hints.teacher || "",
-    failure: asText(error.type) || "unknown",
+    failure: isFailure ? asText(error.type) || "unknown" : "",
     httpStatus: countOf(error.status),
     source: sourceFile(asText(distill.source)),
-    isRefusal: false,
+    isRefusal: !isFailure && distill.refusal === true,
     params: paramsOf(line, distill, hints),
   };
 }
 
-/** The names of the row's own fields in a line. */
+/** Earlier versions wrote the list itself, later ones its JSON text. */
+function holdsCalls(calls: unknown): boolean {
+  return typeof calls === "string" ? calls !== "[]" && calls !== "" : isNonEmptyArray(calls);
+}
+
 export function ownFields(line: JsonObject): string[] {
   return Object.keys(line).filter((name) => !RESERVED.has(name));
 }
 
 const RESERVED: ReadonlySet<string> = new Set(RESERVED_FIELDS);
 
-/** Whether parameters ask for JSON by `response_format`. */
 export function requestsJson({ response_format: format }: JsonObject): boolean {
   const { type } = objectOf(format);
   return type === "json_object" || type === "json_schema";
@@ -224,7 +184,7 @@ export function isNonEmptyArray(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0;
 }
 
-/** Returns a count, or 0 if there is none or it does not fit into a column of 32 bits. */
+/** A larger count does not fit into a column of 32 bits. */
 function countOf(value: unknown): number {
   return typeof value === "number" && value > 0 && value <= 0xffff_ffff ? value : 0;
 }

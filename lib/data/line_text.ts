@@ -12,15 +12,12 @@ import { endOfString } from "../json.ts";
 const QUOTE = 34, COMMA = 44, COLON = 58, BACKSLASH = 92;
 const OPEN_BRACE = 123, CLOSE_BRACE = 125, OPEN_BRACKET = 91, CLOSE_BRACKET = 93;
 
-/** A block of consecutive lines. */
 export class BlockText {
   readonly bytes: Uint8Array;
   /** One character per byte: indexes into the text are offsets in the bytes. */
   readonly text: string;
-  /** Whether all bytes are below 128. */
   readonly isAscii: boolean;
 
-  /** @param bytes Must not change while the block is in use. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     // `TextDecoder` takes ten times as long, and decodes "latin1" as Windows-1252.
@@ -29,7 +26,6 @@ export class BlockText {
     this.isAscii = isAscii(bytes);
   }
 
-  /** Parses the JSON text in a range. */
   valueAt(from: number, to: number): unknown {
     if (this.text.charCodeAt(from) === QUOTE) {
       const text = this.text.slice(from + 1, to - 1);
@@ -41,7 +37,6 @@ export class BlockText {
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Finds the values of certain members of an object. */
 export class MemberFinder {
   readonly #names: readonly string[];
   /** For each name, two indexes: the start and the end of its value; both -1 if it has none. */
@@ -53,8 +48,7 @@ export class MemberFinder {
   }
 
   /**
-   * Finds members of the object in a range, and sets `ranges`. Of members with the same name, the
-   * last one counts, as in `JSON.parse`.
+   * Sets `ranges`. Of members with the same name, the last one counts, as in `JSON.parse`.
    *
    * @returns False if the object must be parsed instead, as with escapes in names.
    */
@@ -87,7 +81,6 @@ export class MemberFinder {
     return false;
   }
 
-  /** Returns the index of the name in a range of the text; -1 if it is not searched for. */
   #indexOfName(text: string, from: number, to: number): number {
     const names = this.#names;
     for (let i = 0; i < names.length; i++) {
@@ -109,7 +102,7 @@ function holdsBackslash(text: string, from: number, to: number): boolean {
   return false;
 }
 
-/** The end of the value that begins at `from`; -1 if there is none before `to`. */
+/** -1 if there is no value that ends before `to`. */
 function valueEnd(text: string, from: number, to: number): number {
   const first = text.charCodeAt(from);
   if (first === QUOTE) return endOfString(text, from);
@@ -135,7 +128,7 @@ function valueEnd(text: string, from: number, to: number): number {
   return -1;
 }
 
-/** A pattern that matches every line with a certain text, and perhaps others. */
+/** Matches every line that holds a certain text, and perhaps others. */
 export class Prefilter {
   readonly pattern: RegExp;
   /** Whether the text holds i, k or s, which have further forms if case is ignored. */

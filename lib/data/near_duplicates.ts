@@ -1,15 +1,100 @@
 /**
- * Finds near duplicates. One-permutation MinHash over character shingles, with a signature of 64
- * bytes per row, proposes pairs; then the shingles that both texts share are counted.
+ * Finds near duplicates among the answers of an index. One-permutation MinHash over character
+ * shingles, with a signature of 64 bytes per row, proposes pairs; then the shingles that both texts
+ * share are counted.
  *
  * @module
  */
+
+import type { DataIndex } from "./data_index.ts";
+import type { NearStatus } from "./protocol.ts";
+import { planOf, rowsThatMeet } from "./query.ts";
+import { readFacts } from "./shown_row.ts";
+import { promptOf } from "./turns.ts";
+
+const STEP_ROWS = 64;
+/** The share of the work that reading takes; comparing takes the rest. */
+const READING_SHARE = 0.8;
+
+/** One search can run at a time. */
+export class NearSearch {
+  readonly #index: DataIndex;
+  #status: NearStatus | null = null;
+  #steps: Generator<void> | undefined;
+
+  constructor(index: DataIndex) {
+    this.#index = index;
+  }
+
+  get status(): NearStatus | null {
+    return this.#status;
+  }
+
+  /** Starts a search over answered rows, which replaces a running one. */
+  start(of: "prompt" | "response"): NearStatus {
+    const { table } = this.#index;
+    const rows = rowsThatMeet(table, planOf(table, 'status == "answered"').indexed);
+    table.nearOf = undefined;
+    this.#steps = this.#search(of, rows);
+    return this.#status = {
+      of,
+      done: 0,
+      total: rows.length,
+      state: "running",
+      groups: 0,
+      copies: 0,
+      problem: null,
+    };
+  }
+
+  cancel(): NearStatus | null {
+    if (this.#status?.state === "running") this.#setStatus({ state: "cancelled" });
+    return this.#status;
+  }
+
+  /** Returns whether a search is running. */
+  work(endMs: number): boolean {
+    while (this.#status?.state === "running" && performance.now() < endMs) this.#steps?.next();
+    return this.#status?.state === "running";
+  }
+
+  #setStatus(changes: Partial<NearStatus>): void {
+    if (this.#status !== null) this.#status = { ...this.#status, ...changes };
+  }
+
+  *#search(of: "prompt" | "response", rows: Uint32Array<ArrayBuffer>): Generator<void> {
+    const { table } = this.#index;
+    const textAt = (row: number) => this.#textAt(of, row);
+    const near = new NearDuplicates(rows, { textAt, isSameRow: (a, b) => table.isSameRow(a, b) });
+    for (const row of rows) {
+      near.add(textAt(row));
+      if (near.added % STEP_ROWS !== 0) continue;
+      this.#setStatus({ done: Math.round(near.added * READING_SHARE) });
+      yield;
+    }
+    for (const share of near.compare()) {
+      const done = READING_SHARE + share * (1 - READING_SHARE);
+      this.#setStatus({ done: Math.round(rows.length * done) });
+      yield;
+    }
+    const copies = near.copies();
+    table.nearOf = copies;
+    this.#index.version++;
+    const groups = new Set(copies.values()).size;
+    this.#setStatus({ done: rows.length, state: "done", groups, copies: copies.size });
+  }
+
+  #textAt(of: "prompt" | "response", row: number): string {
+    const facts = readFacts(this.#index, row);
+    if (facts === undefined) return "";
+    return of === "response" ? facts.response : promptOf(facts.line, this.#index.hintsAt(row));
+  }
+}
 
 /** Bins of a signature. Each holds one hash; the top 4 bits of a hash choose its bin. */
 const BINS = 16;
 /** Bins of a band. Rows that agree in all bins of a band are compared. */
 const BAND_BINS = 2;
-/** Length of a shingle, in UTF-16 units. */
 const SHINGLE_LENGTH = 8;
 /** In UTF-16 units: shorter texts are not compared. */
 const MIN_TEXT_LENGTH = 40;
@@ -22,15 +107,13 @@ const MAX_COMPARED = 16;
 /** A bin without a hash, because the text is too short. */
 const EMPTY = 0xffff_ffff;
 
-/** Access to the rows of a search. */
 export interface NearTexts {
-  /** Reads the compared text of a row from its file. */
+  /** Reads the text of a row from its file. */
   readonly textAt: (row: number) => string;
   /** Whether two answers are samples of one row, which do not count as duplicates. */
   readonly isSameRow: (a: number, b: number) => boolean;
 }
 
-/** Groups rows whose texts are nearly the same. */
 export class NearDuplicates {
   readonly #rows: Uint32Array<ArrayBuffer>;
   readonly #signatures: Uint32Array<ArrayBuffer>;
@@ -46,18 +129,16 @@ export class NearDuplicates {
     this.#group = Int32Array.from(rows, (_, index) => index);
   }
 
-  /** The number of rows added so far. */
   get added(): number {
     return this.#added;
   }
 
-  /** Adds the text of the next row, in the order of `rows`. */
   add(text: string): void {
     const start = this.#added++ * BINS;
     fillSignature(text, this.#signatures.subarray(start, start + BINS));
   }
 
-  /** Compares the rows, all of which must be added. Yields the share done, every 2,048 rows. */
+  /** All rows must be added. Yields the share done, every 2,048 rows. */
   *compare(): Generator<number> {
     const { length } = this.#rows;
     const mask = 2 ** Math.ceil(Math.log2(Math.max(16, length * 2))) - 1;

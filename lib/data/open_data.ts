@@ -1,6 +1,6 @@
 /**
- * Opens the paths that the user names: finds their files, decompresses compressed ones into
- * temporary copies, and loads their index.
+ * Opens the paths that the user names: finds their files, and decompresses compressed ones into
+ * temporary copies.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { SinkError, SourceError, UsageError } from "../errors.ts";
 import { kindOf, systemReason } from "../files.ts";
 import { holdsCompressed, openBytes } from "../formats/mod.ts";
-import { DataIndex, type IndexedPath } from "./data_index.ts";
+import type { IndexedPath } from "./data_index.ts";
 import { inFolder } from "../paths.ts";
 
 /** Files to be indexed. Disposing removes the decompressed copies. */
@@ -17,9 +17,8 @@ export interface OpenFiles extends AsyncDisposable {
 }
 
 /**
- * Finds the files of paths, and decompresses compressed ones into temporary copies.
- *
  * @throws {UsageError} If a path does not exist, or a compressed file is damaged.
+ *
  * @throws {SinkError} If a copy cannot be written, as without space.
  */
 export async function openFiles(
@@ -30,11 +29,9 @@ export async function openFiles(
 }
 
 /**
- * Decompresses compressed files into temporary copies.
+ * Decompresses compressed files into temporary copies. Throws as `openFiles` does.
  *
  * @param runs The `IndexedPath.run` of each file, by its path.
- * @throws {UsageError} If a compressed file is damaged.
- * @throws {SinkError} If a copy cannot be written, as without space.
  */
 export async function unpackFiles(
   runs: ReadonlyMap<string, number>,
@@ -72,22 +69,6 @@ export async function unpackFiles(
   return { files, [Symbol.asyncDispose]: () => copies.disposeAsync() };
 }
 
-/**
- * Opens an index over files, and loads what an earlier process saved.
- *
- * @param mayPersist Whether the index may be loaded from disk and saved there.
- */
-export function openIndex(files: readonly IndexedPath[], mayPersist = true): DataIndex {
-  // A copy is a new file each time, so a saved index would not recognize it.
-  const isPersistent = mayPersist && files.length > 0 &&
-    files.every(({ readPath }) => readPath === undefined);
-  const path = isPersistent ? DataIndex.pathFor(files.map(({ path }) => path)) : undefined;
-  const index = new DataIndex(files, path);
-  index.load();
-  index.refresh();
-  return index;
-}
-
 /** Copies chunks, because their memory is reused while they are still being written. */
 async function* copyChunks(
   chunks: AsyncIterable<Uint8Array>,
@@ -99,16 +80,14 @@ async function* copyChunks(
   }
 }
 
-/** The names of results and failures files, compressed or not. */
 const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?$/;
 /** Files that runs and merges write beside results and failures, with lines that do not count. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
-/** Levels of subfolders in which files are searched. */
 const MAX_DEPTH = 4;
 
 /**
- * Finds the files of paths, each with the index of the path that led to it. A path is a file, to
- * which its failures file is added, or a folder, in which data files are found by name.
+ * Returns the files of paths, each with the index of its path. A path is a file, to which its
+ * failures file is added, or a folder, in which files are found by name.
  *
  * @throws {UsageError} If a path does not exist, or is a pipe.
  */
@@ -137,13 +116,11 @@ export async function findDataFiles(paths: readonly string[]): Promise<Map<strin
   return runs;
 }
 
-/** The path of the failures file of a results file; undefined for any other file. */
 function failuresOf(path: string): string | undefined {
   const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?)$/s.exec(path) ?? [];
   return stem === undefined || stem.endsWith("_error") ? undefined : `${stem}_error${ending}`;
 }
 
-/** Adds the data files of a folder and of its subfolders. */
 async function addFolder(folder: string, files: Set<string>, depth: number): Promise<void> {
   const entries: Deno.DirEntry[] = [];
   try {
@@ -168,7 +145,7 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
   }
 }
 
-/** Whether a file is a pipe or a device, which may block until another process opens it. */
+/** A pipe or device may block until another process opens it. */
 function isPipe(info: Deno.FileInfo | undefined): boolean {
   return info !== undefined && !info.isFile && !info.isDirectory;
 }

@@ -9,55 +9,47 @@ import type { RunComparison } from "./comparison.ts";
 import type { IndexedPath, IndexStatus } from "./data_index.ts";
 import type { ScanJob } from "./scan.ts";
 
-/** Selects rows and their order. */
 export interface Query {
   /** A condition; "" for all rows. */
   readonly where: string;
   /**
-   * The name of the field to sort by: one of `DataState.sortable`, or one of Retort's as in
-   * `distill.latency_ms`. @default the order in the files
+   * One of `DataState.sortable`, or a field of Retort's as in `distill.latency_ms`. @default the
+   * order in the files
    */
   readonly sort?: string;
-  /** Sorts the largest first. @default false */
   readonly descending?: boolean;
 }
 
 export type FacetValue = string | number | boolean | null | undefined;
 
-/** How many rows have each value of a field. */
 export interface Facet {
-  /** The field's name in conditions. */
   readonly field: string;
   readonly title: string;
-  /** Whether it is a field of the user's rows. */
   readonly isOwn: boolean;
   /** The most frequent values first; numbers in ascending order. */
   readonly values: readonly { readonly value: FacetValue; readonly count: number }[];
-  /** The number of further values, which are not in `values`. */
+  /** How many further values there are. */
   readonly more: number;
 }
 
-/** The distribution of a token count. */
 export interface Histogram {
   readonly field: string;
   readonly title: string;
-  /** The largest value. */
   readonly most: number;
-  /** Consecutive bins; both `from` and `to` are included. */
+  /** Both `from` and `to` are included. */
   readonly bins: readonly { readonly from: number; readonly to: number; readonly count: number }[];
 }
 
-/** One row of the page's table. Texts are shortened. */
 export interface ShownRow {
-  /** For addresses of the page: the number of the file and the offset of the line, `0:4711`. */
+  /** The number of the file and the offset of the line, `0:4711`, for addresses of the page. */
   readonly id: string;
   readonly uid: string;
   readonly status: string;
   readonly prompt: string;
-  /** The answer; if the row failed, the message of the failure. */
+  /** If the row failed, the message of the failure. */
   readonly answer: string;
   readonly finish_reason: string;
-  /** The type of the failure; "" if the row was answered. */
+  /** Its type; "" if the row was answered. */
   readonly failure: string;
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
@@ -66,12 +58,12 @@ export interface ShownRow {
   readonly attempts: number;
   /** -1 if unknown. */
   readonly cost_usd: number;
-  /** Whether `cost_usd` is estimated from public prices. */
+  /** From public prices. */
   readonly is_estimated: boolean;
   readonly teacher: string;
   readonly model: string;
   readonly flags: readonly string[];
-  /** The fields of the user's row that the question named as columns, as text. */
+  /** As text, the fields of the user's row that the question named as columns. */
   readonly own: Readonly<Record<string, string>>;
 }
 
@@ -79,9 +71,7 @@ export interface ShownRow {
 export interface RowDetail extends ShownRow {
   /** The path of the results or failures file. */
   readonly file: string;
-  /** The place of the row in the input. */
   readonly source: string;
-  /** The messages of the prompt. */
   readonly turns: readonly {
     readonly role: string;
     readonly text: string;
@@ -96,13 +86,11 @@ export interface RowDetail extends ShownRow {
     readonly message: string;
     readonly status: number | null;
   } | null;
-  /** The line as it is in the file. */
   readonly raw: string;
   /** Whether `raw`, and perhaps other texts, were too long and are shortened. */
   readonly is_cut: boolean;
-  /** The uid of the earlier row with the same answer; null if none. */
   readonly duplicate_of: string | null;
-  /** Up to 50 answers to the same input row; empty if this is the only one. */
+  /** Up to 50 answers to the same input row; none if this is the only one. */
   readonly samples: readonly {
     readonly id: string;
     readonly uid: string;
@@ -116,13 +104,11 @@ export interface RowDetail extends ShownRow {
     readonly is_estimated: boolean;
     readonly finish_reason: string;
   }[];
-  /** The index of the first of `samples` among all answers to the row. */
+  /** The index of the first of these samples among all. */
   readonly samples_from: number;
-  /** The number of answers to the row. */
   readonly sample_count: number;
 }
 
-/** The progress of a scan, in rows. */
 export interface ScanStatus {
   readonly done: number;
   readonly total: number;
@@ -131,13 +117,12 @@ export interface ScanStatus {
   readonly problem: string | null;
 }
 
-/** Consecutive rows of a query. */
 export interface RowPage {
-  /** The number of rows that meet the condition; those found so far if a scan is running. */
+  /** Those found so far if a scan is running. */
   readonly total: number;
-  /** The scan of lines; null if the condition needs none. */
+  /** Null if the condition needs no scan of lines. */
   readonly scan: ScanStatus | null;
-  /** The index of the first of `rows` among all that meet the condition. */
+  /** The index of the first row among all that meet the condition. */
   readonly from: number;
   readonly rows: readonly ShownRow[];
   /** The version of the index when the condition was evaluated. */
@@ -153,41 +138,34 @@ export interface Overview {
   readonly version: number;
 }
 
-/** The progress of the search for near duplicates. */
 export interface NearStatus {
-  /** Which texts are compared. */
   readonly of: "prompt" | "response";
   readonly done: number;
   readonly total: number;
   readonly state: "running" | "done" | "cancelled" | "failed";
-  /** The number of groups of near duplicates; 0 until the search is done. */
+  /** In groups of near duplicates; 0 until the search is done. */
   readonly groups: number;
-  /** The number of rows in all groups, without the first row of each. */
+  /** Rows in groups, without the first of each. */
   readonly copies: number;
   readonly problem: string | null;
 }
 
-/** What the page needs apart from rows. */
 export interface DataState {
   readonly index: IndexStatus;
   readonly sortable: readonly string[];
-  /** The fields of the user's rows. */
   readonly own: readonly string[];
-  /** The token limits of all runs, without duplicates. */
+  /** Of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
-  /** Null if no search was started. */
   readonly near: NearStatus | null;
-  /** The runs of these results, for commands that the page suggests. */
+  /** For commands that the page suggests. */
   readonly runs: readonly {
     readonly input: string;
     readonly output: string;
     readonly model: string;
   }[];
-  /** The paths of readable results files, for exports. */
   readonly results: readonly string[];
   /** Null unless the user named two paths, and all files were read. */
   readonly comparison: RunComparison | null;
-  /** The paths on the command line. */
   readonly paths: readonly string[];
 }
 
@@ -204,7 +182,9 @@ export interface DataRequests {
   };
   overview: { in: Query; out: Overview };
   row: {
-    /** `samplesFrom` is the index of the first answer in `samples`. @default with the row's own */
+    /**
+     * @param samplesFrom The index of the first answer in `samples`. @default with the row's own
+     */
     in: { readonly id: string; readonly samplesFrom?: number };
     out: RowDetail | undefined;
   };
@@ -240,13 +220,10 @@ export interface WorkerQuestion {
   readonly request: unknown;
 }
 
-/** A message from the worker of an index. */
 export interface WorkerAnswer {
   /** The id of the question; `READY` in the first message. */
   readonly id: number;
-  /** What was asked for, unless there is an `error`. */
   readonly result?: unknown;
-  /** Why the question cannot be answered. */
   readonly error?: string;
   /** Whether the error is a `UsageError`. */
   readonly isUsage?: boolean;
@@ -255,20 +232,16 @@ export interface WorkerAnswer {
 /** The only message to a worker of a scan, once it is ready. */
 export interface ScanStart {
   readonly job: ScanJob;
-  /** One Int32: the number of the next chunk to take, shared by all workers of the scan. */
+  /** The number of the next chunk to take, as one Int32 for all workers of the scan. */
   readonly next: SharedArrayBuffer;
   /** An Int32 for each worker: the index of its block's first row plus 1, or 0 between chunks. */
   readonly progress: SharedArrayBuffer;
-  /** The index of this worker in `progress`. */
   readonly worker: number;
 }
 
 /** A message from a worker of a scan: that it is ready, then the hits of each chunk. */
 export interface ScanReport {
-  /** The number of the chunk; `READY` in the first message, `FAILED` with a `problem`. */
   readonly chunk: number;
-  /** The rows of the chunk that meet the conditions, in order. */
   readonly hits: readonly number[];
-  /** Why the whole scan must end, for a message. */
   readonly problem?: string;
 }

@@ -12,19 +12,12 @@ import { getterOf, NUMBER_FIELDS, type NumberArray } from "./fields.ts";
 import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
-/** The parts of a condition, all of which a row must meet. */
 export interface QueryPlan {
-  /** Parts for which the columns suffice. */
   readonly indexed: readonly Part[];
-  /** Parts for which lines must be read. */
   readonly scanned: readonly Part[];
 }
 
-/**
- * Splits a condition into the parts that the columns can evaluate and those that need lines.
- *
- * @throws {UsageError} If the condition is invalid.
- */
+/** @throws {UsageError} If the condition is invalid. */
 export function planOf(table: Table, where: string): QueryPlan {
   const parts = where.trim() === "" ? [] : parseWhere(where).parts;
   const isIndexed = ({ paths }: Part) => paths.every((path) => getterOf(table, path) !== undefined);
@@ -34,10 +27,7 @@ export function planOf(table: Table, where: string): QueryPlan {
   };
 }
 
-/**
- * The rows that meet all parts, in ascending order and without gone rows. The columns must suffice
- * for all parts, as for `QueryPlan.indexed`.
- */
+/** In ascending order, without gone rows. The columns must suffice for all parts. */
 export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<ArrayBuffer> {
   const rows = new Uint32Array(table.length);
   let count = 0;
@@ -105,7 +95,6 @@ function comparisonTest(numbers: NumberArray, operator: string, value: number): 
   }
 }
 
-/** Evaluates a test once for each code, and remembers the result. */
 function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
   // By code: 0 if not evaluated yet, 1 if it does not meet the condition, 2 if it does.
   const results = new Uint8Array(codes instanceof Uint8Array ? 0x100 : 0x1_0000);
@@ -116,8 +105,8 @@ function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
 }
 
 /**
- * Sorts rows by a numeric field; rows without the field are last. Returns undefined if the field
- * also holds other values.
+ * Sorts by a numeric field; rows without it are last. Undefined if the field also holds other
+ * values.
  */
 export function sortRows(
   table: Table,
@@ -126,7 +115,7 @@ export function sortRows(
   isDescending: boolean,
 ): Uint32Array<ArrayBuffer> | undefined {
   const getter = getterOf(table, path);
-  if (getter === undefined || !getter.isNumber) return undefined;
+  if (!getter?.isNumber) return undefined;
   const keys = new Float64Array(rows.length);
   for (let i = 0; i < rows.length; i++) {
     const value = getter.valueAt(rows[i]);
@@ -172,7 +161,6 @@ function radixSorted(
   return next;
 }
 
-/** The names of the fields by which `sortRows` can sort. */
 export function sortableFields(table: Table): string[] {
   const own = [...table.fields.values()].filter(({ numbers, hasNumbers }) =>
     numbers !== undefined && hasNumbers
@@ -181,8 +169,7 @@ export function sortableFields(table: Table): string[] {
 }
 
 /**
- * The rows that meet a condition, for commands. If the columns do not suffice, reads lines in this
- * thread.
+ * For commands: reads lines in this thread if the columns do not suffice.
  *
  * @throws {UsageError} If the condition is invalid.
  */

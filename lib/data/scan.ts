@@ -14,24 +14,17 @@ import { type CodedField, distillOf, isOfRetort, lookupObjects, viewFieldsOf } f
 import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 import { readFullySync } from "../files.ts";
 
-/** The rows and conditions of a scan, as plain data for its threads. */
 export interface ScanJob {
-  /** The rows to search, in order; in shared memory. */
+  /** In order, and in shared memory, as are the columns. */
   readonly rows: Uint32Array;
-  /** The columns of the whole table, in shared memory. */
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
   /** Fields in the conditions that neither lines nor `columns` hold. */
   readonly viewFields: Readonly<Record<string, CodedField>>;
-  /** Conditions, all of which a row must meet. */
   readonly where: readonly string[];
 }
 
-/**
- * Prepares a scan of rows.
- *
- * @param parts The parts of a condition for which the columns do not suffice.
- */
+/** @param parts The parts of a condition for which the columns do not suffice. */
 export function scanJobOf(
   { table, files }: DataIndex,
   rows: Uint32Array,
@@ -49,7 +42,7 @@ export function scanJobOf(
   };
 }
 
-/** The number of rows in a chunk, which a thread searches at a time. */
+/** A thread takes a chunk of this many rows at a time. */
 export const SCAN_ROWS = 512;
 
 /** Maximum size of a block of lines that are read together; a longer line is a block of its own. */
@@ -58,12 +51,11 @@ const MAX_BLOCK_BYTES = 1 << 18;
 const MAX_GAP_BYTES = 1 << 16;
 
 /**
- * Runs the search of a block, perhaps with a time limit: must call `search`. `index` is that of the
- * block's first row in the job.
+ * Must call `search`, perhaps with a time limit. `index` is that of the block's first row in the
+ * job.
  */
 export type BlockRunner = (index: number, search: () => void) => void;
 
-/** Searches ranges of the rows of a job. */
 export class Scan implements Disposable {
   readonly #job: ScanJob;
   readonly #parts: readonly Part[];
@@ -86,12 +78,6 @@ export class Scan implements Disposable {
     this.#line = new ScannedLine(job, this.#parts.flatMap(({ paths }) => paths));
   }
 
-  /**
-   * The rows that meet the conditions, in order.
-   *
-   * @param first The index in the job of the first row to search.
-   * @param limit The index in the job after the last row to search.
-   */
   search(first: number, limit: number, run: BlockRunner = (_, search) => search()): number[] {
     const { rows, columns: { offset, bytes, file } } = this.#job;
     const hits: number[] = [];
@@ -117,10 +103,6 @@ export class Scan implements Disposable {
     for (const file of this.#files) file?.close();
   }
 
-  /**
-   * Searches a block that begins at the offset `start` in its file, with the rows from `first` to
-   * `last`. Adds those that meet the conditions to `hits`.
-   */
   #searchBlock(
     block: BlockText,
     start: number,
@@ -171,7 +153,6 @@ export class Scan implements Disposable {
 
 /** The current line of a scan. Parses only the fields in the conditions, if possible. */
 class ScannedLine {
-  /** Whether the line turned out to be damaged or not one of Retort's. */
   isDamaged = false;
   readonly #job: ScanJob;
   readonly #names: readonly string[];
@@ -182,9 +163,8 @@ class ScannedLine {
   #row = 0;
   /** Whether `#members` could read the line. If not, the whole line is parsed. */
   #hasMembers = false;
-  /** The result of `distillOf`; undefined until it is needed. */
   #distill: JsonObject | undefined;
-  /** The result of `lookupObjects`, if the line was parsed. */
+  /** The result of `lookupObjects`, once the line is parsed. */
   #objects: readonly object[] | undefined;
 
   constructor(job: ScanJob, paths: readonly (readonly string[])[]) {
@@ -195,7 +175,7 @@ class ScannedLine {
     this.#members = new MemberFinder(this.#names);
   }
 
-  /** Moves to the line of a row, which is the range of the block from `from` to `to`. */
+  /** Moves to the line of a row, from `from` to `to` in the block. */
   moveTo(block: BlockText, from: number, to: number, row: number): void {
     this.#block = block;
     this.#from = from;
@@ -207,7 +187,6 @@ class ScannedLine {
     this.#hasMembers = this.#members.find(block, from, to);
   }
 
-  /** Returns the value of a field of the line, of its `distill`, or of the derived fields. */
   readonly lookup: Lookup = (path) => {
     try {
       if (isOfRetort(path)) return this.#derivedField(path.slice(1));

@@ -17,7 +17,6 @@ import { formatCount } from "../figures.ts";
 const MAX_WORKERS = 2;
 /** How long a worker may search one block: 256 KB, or one longer line. */
 const BLOCK_TIMEOUT_MS = 2_000;
-/** The interval at which the workers are checked. */
 const WATCH_MS = 100;
 /**
  * How long this thread searches before it starts workers, whose modules take longer than this to
@@ -27,31 +26,15 @@ const START_MS = 40;
 /** While it has found nothing, this thread searches this many times as long: it may be busy. */
 const NO_HIT_FACTOR = 5;
 
-/** How a scan is run. */
-export interface ScannerOptions {
-  /**
-   * How long this thread searches before it starts workers, in milliseconds; five times as long if
-   * it finds nothing. @default 40
-   */
-  readonly startMs?: number;
-  /** Called when workers have finished chunks, and at the end. */
-  readonly onChange?: () => void;
-}
-
-/** The number of workers of all running scans. */
 let runningWorkers = 0;
 
-/** A scan, which starts at once and may have ended. */
 export class Scanner {
-  /** The rows that meet the conditions, in the order of the job; only the first `count` are set. */
+  /** In the order of the job; only the first `count` are set. */
   rows: Uint32Array<ArrayBuffer> = new Uint32Array(256);
-  /** The number of rows that meet the conditions so far. */
   count = 0;
-  /** The number of rows that were searched, of `total`. */
   done = 0;
   readonly total: number;
   isDone = false;
-  /** Why the scan ended early, for a message. */
   problem: string | undefined;
   /** The next chunk to search, shared with the workers. */
   readonly #nextChunk = new Int32Array(new SharedArrayBuffer(4));
@@ -61,13 +44,11 @@ export class Scanner {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Hits of finished chunks, kept until all chunks before them are finished. */
   readonly #earlyHits = new Map<number, readonly number[]>();
-  /** The number of chunks, from the first on, that are all finished. */
+  /** From the first chunk on. */
   #doneChunks = 0;
-  readonly #onChange: () => void;
 
-  constructor(job: ScanJob, { startMs = START_MS, onChange = () => {} }: ScannerOptions = {}) {
+  constructor(job: ScanJob, startMs = START_MS) {
     this.total = job.rows.length;
-    this.#onChange = onChange;
     try {
       this.#searchFirstRows(job, startMs);
       if (this.done === this.total) this.isDone = true;
@@ -77,18 +58,15 @@ export class Scanner {
     }
   }
 
-  /** The rows that meet the conditions so far. */
   found(): Uint32Array<ArrayBuffer> {
     // A view, not a copy: this is called several times a second, and hits are never changed.
     return this.rows.subarray(0, this.count);
   }
 
-  /** Ends the scan; rows that were found so far stay. */
   cancel(): void {
     if (!this.isDone) this.#end("it was canceled");
   }
 
-  /** Searches the first rows in this thread, until its time is up or a block takes too long. */
   #searchFirstRows(job: ScanJob, startMs: number): void {
     const beginMs = performance.now();
     const maxStartMs = startMs * NO_HIT_FACTOR;
@@ -150,7 +128,6 @@ export class Scanner {
     }
     this.done = Math.min(this.total, this.#doneChunks * SCAN_ROWS);
     if (this.done === this.total) this.#end(undefined);
-    else this.#onChange();
   }
 
   #add(hits: readonly number[]): void {
@@ -172,13 +149,11 @@ export class Scanner {
     for (const worker of this.#workers) worker.terminate();
     runningWorkers -= this.#workers.length;
     this.#workers = [];
-    this.#onChange();
   }
 
   /**
-   * Ends the scan if a block takes too long. Delays of this thread do not count.
-   *
-   * @param onWatch Called at each check.
+   * Ends the scan if a block takes too long. Delays of this thread do not count: they delay the
+   * workers' messages, too.
    */
   #watch(onWatch: () => void): void {
     const lastPlaces = new Int32Array(MAX_WORKERS), searchMs = new Float64Array(MAX_WORKERS);

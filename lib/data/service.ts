@@ -19,7 +19,6 @@ import {
 } from "./protocol.ts";
 
 export interface DataServiceOptions {
-  /** Results files, failures files and folders. */
   readonly paths: readonly string[];
   /** Whether the index is saved in `.retort/` next to the files. @default true */
   readonly isSaved?: boolean;
@@ -31,13 +30,9 @@ export interface DataServiceOptions {
 
 const COMPRESSED_NAME = /\.(?:gz|zstd?)$/;
 
-/** An index in a worker, and the files that it covers. */
 export class DataService implements AsyncDisposable {
-  /** Files and folders, as the user named them. */
-  readonly paths: readonly string[];
-  /** The open files; removes their decompressed copies. */
+  readonly #paths: readonly string[];
   readonly #open = new AsyncDisposableStack();
-  /** The files in the index. */
   readonly #indexed: Set<string>;
   /** New files that could not be opened, with size and time: retried once these change. */
   readonly #unreadable = new Map<string, string>();
@@ -45,8 +40,7 @@ export class DataService implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #setup: WorkerSetup;
-  /** Questions asked before the worker is ready; undefined once it is. */
-  #queued: WorkerQuestion[] | undefined = [];
+  readonly #ready = Promise.withResolvers<void>();
   #nextId = 0;
   /** Why `ask` rejects: the worker has failed, or this is closed. */
   #problem: string | undefined;
@@ -57,7 +51,7 @@ export class DataService implements AsyncDisposable {
     { paths, isSaved = true, findMs = 3_000 }: DataServiceOptions,
     files: OpenFiles,
   ) {
-    this.paths = paths;
+    this.#paths = paths;
     this.#open.use(files);
     this.#indexed = new Set(files.files.map(({ path }) => path));
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
@@ -74,21 +68,21 @@ export class DataService implements AsyncDisposable {
   }
 
   /**
-   * Opens files and starts to index them.
+   * Starts to index, and does not wait for it.
    *
    * @throws {UsageError} If a path does not exist.
+   *
    * @throws The reason of the signal, if aborted.
    */
   static async open(options: DataServiceOptions): Promise<DataService> {
     return new DataService(options, await openFiles(options.paths, options.signal));
   }
 
-  /** The paths of all files in the index, including those found later. */
+  /** Including files that were found later. */
   get files(): readonly string[] {
     return [...this.#indexed];
   }
 
-  /** Asks the worker a question. Rejects with a `UsageError` if a condition is invalid. */
   ask<Name extends DataRequestName>(
     name: Name,
     request: DataRequests[Name]["in"],
@@ -97,7 +91,8 @@ export class DataService implements AsyncDisposable {
     const pending = Promise.withResolvers<unknown>();
     const id = this.#nextId++;
     this.#pending.set(id, pending);
-    this.#send({ id, name, request });
+    const question: WorkerQuestion = { id, name, request };
+    void this.#ready.promise.then(() => this.#worker.postMessage(question));
     return pending.promise as Promise<DataRequests[Name]["out"]>;
   }
 
@@ -110,18 +105,10 @@ export class DataService implements AsyncDisposable {
     await this.#open.disposeAsync();
   }
 
-  /** Sends a question, or keeps it until the worker is ready. */
-  #send(question: WorkerQuestion): void {
-    if (this.#queued === undefined) this.#worker.postMessage(question);
-    else this.#queued.push(question);
-  }
-
   #onAnswer({ id, result, error, isUsage }: WorkerAnswer): void {
     if (id === READY) {
       this.#worker.postMessage(this.#setup);
-      for (const question of this.#queued ?? []) this.#worker.postMessage(question);
-      this.#queued = undefined;
-      return;
+      return this.#ready.resolve();
     }
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
@@ -139,7 +126,7 @@ export class DataService implements AsyncDisposable {
   /** Finds new files: failures files that a run has created since, and files in folders. */
   async #findMore(): Promise<void> {
     // If a path was removed, the index reports its files as missing.
-    const runs = await findDataFiles(this.paths).catch(() => new Map<string, number>());
+    const runs = await findDataFiles(this.#paths).catch(() => new Map<string, number>());
     const files: IndexedPath[] = [];
     for (const [path, run] of runs) {
       if (!this.#indexed.has(path)) files.push(...await this.#openNew(path, run));

@@ -8,7 +8,7 @@ import { cut } from "../printable.ts";
 import { parseField } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
-import { finalAnswerOf } from "./final_answer.ts";
+import { finalAnswerOf } from "./comparison.ts";
 import { flagNames } from "./flags.ts";
 import {
   DamagedLine,
@@ -21,14 +21,9 @@ import {
 import { jsonText, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
 import type { RowDetail, ShownRow } from "./protocol.ts";
 
-/** Maximum length of a text in the table, in UTF-16 code units. */
+/** In UTF-16 units, for a text in the table. */
 const MAX_GLIMPSE_LENGTH = 240;
 
-/**
- * A row for the page's table.
- *
- * @param columns The names of fields of the user's rows to add in `own`.
- */
 export function shownRow(index: DataIndex, row: number, columns: readonly string[]): ShownRow {
   const { columns: numbers, names } = index.table;
   const facts = readFacts(index, row);
@@ -42,7 +37,7 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
     id: rowId(index, row),
     uid: facts?.uid ?? "",
     status: STATUSES[numbers.status[row]],
-    prompt: facts === undefined ? "" : glimpse(promptOf(facts.line, hintsOf(index, row))),
+    prompt: facts === undefined ? "" : glimpse(promptOf(facts.line, index.hintsAt(row))),
     answer: facts === undefined
       ? "(the line can no longer be read)"
       : glimpse(message !== "" ? message : facts.response || callsOf(facts)),
@@ -62,13 +57,13 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
   };
 }
 
-/** Maximum length of a text in the detail view, in UTF-16 code units. */
+/** In UTF-16 units, for a text in the detail view. */
 const MAX_TEXT_LENGTH = 2_000_000;
 
 /**
- * A row in detail; undefined if its line can no longer be read.
+ * Undefined if the line can no longer be read.
  *
- * @param samplesFrom The index of the first answer in `samples`. @default it contains this row's
+ * @param samplesFrom The index of the first answer in `samples`. @default with this row's own
  */
 export function rowDetail(
   index: DataIndex,
@@ -82,13 +77,13 @@ export function rowDetail(
   const { line } = facts;
   const error = objectOf(line.error);
   const original = table.columns.duplicateOf[row];
-  const inTurns = new Set(textFieldsOf(line, hintsOf(index, row)));
+  const inTurns = new Set(textFieldsOf(line, index.hintsAt(row)));
   const own = ownFields(line).filter((name) => !inTurns.has(name));
   return {
     ...shownRow(index, row, []),
     file: index.files[table.columns.file[row]].mark.path,
     source: String(objectOf(line.distill).source ?? ""),
-    turns: turnsOf(line, hintsOf(index, row)).map((turn) => ({
+    turns: turnsOf(line, index.hintsAt(row)).map((turn) => ({
       ...turn,
       text: limited(turn.text),
     })),
@@ -108,10 +103,9 @@ export function rowDetail(
   };
 }
 
-/** Maximum number of answers to one row that the page gets at once. */
 const SAMPLES_AT_ONCE = 50;
 
-/** The answers to the same input row, from the index `from` on; by default, those around `row`. */
+/** From the index `from` on; by default, those around `row`. */
 function samplesOf(
   index: DataIndex,
   row: number,
@@ -154,12 +148,12 @@ function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samp
   });
 }
 
-/** The id of a row on the page. Stays the same as long as its file is not replaced. */
+/** Stays the same as long as the file is not replaced. */
 function rowId({ table: { columns } }: DataIndex, row: number): string {
   return `${columns.file[row]}:${columns.offset[row]}`;
 }
 
-/** The number of the row with an id; undefined if there is none any more. */
+/** Undefined if there is no such row any more. */
 export function rowOfId({ table: { columns, length } }: DataIndex, id: string): number | undefined {
   const [file, offset] = id.split(":").map(Number);
   for (let row = 0; row < length; row++) {
@@ -173,10 +167,9 @@ export function rowOfId({ table: { columns, length } }: DataIndex, id: string): 
   return undefined;
 }
 
-/** Reads the line of a row; undefined if that is no longer possible. */
 export function readFacts(index: DataIndex, row: number): LineFacts | undefined {
   try {
-    const facts = factsOf(index.textAt(row), hintsOf(index, row));
+    const facts = factsOf(index.textAt(row), index.hintsAt(row));
     return facts instanceof DamagedLine ? undefined : facts;
   } catch {
     // The file was removed, which the index has not noticed yet.
@@ -184,11 +177,6 @@ export function readFacts(index: DataIndex, row: number): LineFacts | undefined 
   }
 }
 
-function hintsOf({ files, table: { columns } }: DataIndex, row: number) {
-  return files[columns.file[row]].hints;
-}
-
-/** The tool calls of the answer as indented JSON; "" if there are none. */
 function callsOf({ line }: LineFacts): string {
   const calls = line.tool_calls ?? objectOf(line.partial).tool_calls;
   if (calls === undefined || calls === "[]" || calls === "") return "";
@@ -205,7 +193,6 @@ function valueText(value: unknown): string {
   return typeof value === "string" ? value : jsonText(value);
 }
 
-/** Shortens a text to one short line. */
 function glimpse(text: string): string {
   return cut(text, MAX_GLIMPSE_LENGTH).replaceAll(/\s+/g, " ").trim().toWellFormed();
 }

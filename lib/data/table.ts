@@ -7,14 +7,13 @@
 import { originOf } from "../answer_uid.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
-import { finalAnswerOf } from "./final_answer.ts";
+import { type ComparedRows, finalAnswerOf } from "./comparison.ts";
 import { FLAG_BIT, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
 import {
   type JsonObject,
   type LineFacts,
   objectOf,
   ownFields,
-  requestsJson,
   type RunHints,
   STATUSES,
 } from "./line_facts.ts";
@@ -25,12 +24,10 @@ const MAX_FIELDS = 48;
 /** Maximum number of these fields with `OwnField.numbers`, which take eight bytes a row. */
 const MAX_NUMBER_FIELDS = 12;
 
-/** The size of the hash table of answers at the beginning, a power of two. */
 const MIN_ANSWER_PLACES = 1 << 12;
 
-/** Gives each distinct name a code: 0, 1, 2, … in order of appearance. */
+/** Gives each distinct name a code: 0, 1, 2, … */
 export class Names {
-  /** The name of each code. */
   readonly list: string[];
   readonly #codes: Map<string, number>;
 
@@ -39,7 +36,7 @@ export class Names {
     this.#codes = new Map(names.map((name, code) => [name, code]));
   }
 
-  /** The code of a name, added if it is new. Names beyond the last code share it. */
+  /** Names beyond the last code share it. */
   codeOf(name: string): number {
     let code = this.#codes.get(name);
     if (code !== undefined) return code;
@@ -53,24 +50,17 @@ export class Names {
 /** The last code: the columns of codes are of the type `Uint16Array`. */
 const MAX_NAMES = 0xffff;
 
-/** The names behind the columns with codes. */
 export type NameLists = Record<"model" | "teacher" | "finishReason" | "failure" | "source", Names>;
 
-/** Where a line is. */
 export interface LinePlace {
-  /** The index of its file. */
   readonly file: number;
-  /** The start of the line in the file, in bytes. */
   readonly offset: number;
-  /** The length in bytes, without the line feed. */
   readonly bytes: number;
 }
 
 /** All rows. None is ever removed: rows of a replaced file are marked as gone. */
 export class Table {
-  /** The number of rows, gone ones included. */
   length = 0;
-  /** The number of gone rows. */
   gone = 0;
   readonly columns: ColumnArrays;
   readonly names: NameLists;
@@ -80,14 +70,11 @@ export class Table {
   readonly fieldNames = new Set<string>();
   /** The first row of the group of each near duplicate; undefined until a search is done. */
   nearOf: ReadonlyMap<number, number> | undefined;
-  /** The comparison of two runs; undefined if there is none. */
   compared: ComparedRows | undefined;
   #capacity: number;
-  /** The number of fields with `OwnField.numbers`. */
   #numberFields = 0;
   /** A hash table with open addressing, by `answerLow`: row numbers plus 1. */
   #answers = new Uint32Array(MIN_ANSWER_PLACES);
-  /** The number of rows in `#answers`. */
   #answerCount = 0;
 
   constructor(capacity = 1024) {
@@ -102,14 +89,12 @@ export class Table {
     };
   }
 
-  /** Makes room for `rows` rows in all. */
   reserve(rows: number): void {
     if (rows <= this.#capacity) return;
     this.#capacity = rows;
     enlarge(this.columns, rows);
   }
 
-  /** Adds a row; returns its number. */
   add(facts: LineFacts, place: LinePlace, hints: RunHints): number {
     if (this.length === this.#capacity) this.reserve(Math.ceil(this.#capacity * 1.5));
     const row = this.length++;
@@ -132,9 +117,7 @@ export class Table {
     columns.finishReason[row] = names.finishReason.codeOf(facts.finishReason);
     columns.failure[row] = names.failure.codeOf(facts.failure);
     columns.source[row] = names.source.codeOf(facts.source);
-    columns.flags[row] = facts.status === "answered"
-      ? flagsOf({ ...facts, prompt, asksForJson: requestsJson(facts.params) })
-      : 0;
+    columns.flags[row] = facts.status === "answered" ? flagsOf(facts, prompt) : 0;
     this.#addHashes(row, facts, prompt, hints);
     columns.duplicateOf[row] = -1;
     if (facts.status === "answered" && facts.response !== "") {
@@ -160,7 +143,6 @@ export class Table {
     columns.final[row] = final === "" ? 0 : parseInt(xxHash64Hex(final).slice(8), 16);
   }
 
-  /** Marks all rows of a file as gone. */
   drop(file: number): void {
     for (let row = 0; row < this.length; row++) {
       if (this.columns.file[row] !== file || this.isGone(row)) continue;
@@ -169,18 +151,17 @@ export class Table {
     }
   }
 
-  /** Whether the row's file was replaced or removed. */
   isGone(row: number): boolean {
     return (this.columns.marks[row] & Mark.Gone) !== 0;
   }
 
-  /** Whether two rows of the table are samples of one input row. */
+  /** Whether both are answers to one input row. */
   isSameRow(a: number, b: number): boolean {
     const { rowLow, rowHigh } = this.columns;
     return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
   }
 
-  /** Rebuilds what is derived from the columns, after they were loaded from disk. */
+  /** After the columns were loaded from disk. */
   reindex(): void {
     this.gone = 0;
     this.#capacity = this.columns.offset.length;
@@ -219,7 +200,6 @@ export class Table {
     if (this.#answerCount * 2 > this.#answers.length) this.#rehash();
   }
 
-  /** Rebuilds `#answers`, with room for all rows. */
   #rehash(): void {
     const { answerLow, duplicateOf, status } = this.columns;
     let size = this.#answers.length;
@@ -261,23 +241,7 @@ export class Table {
   }
 }
 
-/** Stores a hash of 16 hex digits in two columns. */
 function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string): void {
   low[row] = parseInt(hash.slice(8), 16);
   high[row] = parseInt(hash.slice(0, 8), 16);
-}
-
-/** How the answers of two runs to one row compare; "none" if only one run has answered it. */
-export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
-
-export type Agreement = typeof AGREEMENTS[number];
-
-/** The comparison of two runs, as columns over all rows of a table. */
-export interface ComparedRows {
-  /** The paths of run 0 and run 1. */
-  readonly paths: readonly string[];
-  /** The run of each row: 0 or 1. */
-  readonly run: Uint8Array<ArrayBuffer>;
-  /** The agreement of each row, as an index into `AGREEMENTS`. */
-  readonly agreement: Uint8Array<ArrayBuffer>;
 }

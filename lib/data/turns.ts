@@ -15,13 +15,11 @@ import {
   type RunHints,
 } from "./line_facts.ts";
 
-/** A message of the prompt, for the page. */
 export interface Turn {
   /** `system`, `user`, `assistant`, `tool`, or another role that the row names. */
   readonly role: string;
   /** Parts that are not text are named in brackets: `[image_url]`. */
   readonly text: string;
-  /** As indented JSON; absent if there are none. */
   readonly toolCalls?: string;
 }
 
@@ -48,7 +46,6 @@ const UNUSUAL_FIELDS = [
 const TURN_MARK = "<extra_id_1>";
 const PLAIN_ROLES: ReadonlySet<unknown> = new Set(["system", "user", "assistant", "tool"]);
 
-/** The fields that `plainPrompt` reads. */
 export const PROMPT_FIELDS: readonly string[] = [
   ...UNUSUAL_FIELDS,
   ...["final_messages", "messages", "prompt", "question", "instruction", "input"],
@@ -76,7 +73,7 @@ function plainInstruction({ instruction, input = "" }: JsonObject): string | und
 function plainTurns(line: JsonObject, hints: RunHints): Turn[] | undefined {
   const turns = isPresent(line.messages) && isPlain(line, hints)
     ? plainMessages(line.messages)
-    : asTurns(plainPrompt(line, hints));
+    : plainPromptTurns(line, hints);
   const { system } = hints;
   if (turns === undefined || system === undefined || turns.some(({ role }) => role === "system")) {
     return turns;
@@ -84,11 +81,12 @@ function plainTurns(line: JsonObject, hints: RunHints): Turn[] | undefined {
   return [{ role: "system", text: system }, ...turns];
 }
 
-function asTurns(prompt: string | undefined): Turn[] | undefined {
+function plainPromptTurns(line: JsonObject, hints: RunHints): Turn[] | undefined {
+  const prompt = plainPrompt(line, hints);
   return prompt === undefined ? undefined : [{ role: "user", text: prompt }];
 }
 
-/** Whether the row has one of the simplest shapes, and the run did not change how rows are read. */
+/** Whether the row has one of the simplest shapes, and its run read it without options. */
 function isPlain(line: JsonObject, { template, promptField }: RunHints): boolean {
   return template === undefined && promptField === undefined && !hasUnusualField(line);
 }
@@ -102,7 +100,7 @@ function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** The turns of messages that hold only text and end with the user's; undefined for any other. */
+/** Undefined if a message holds more than text, or the last one is not the user's. */
 function plainMessages(messages: unknown): Turn[] | undefined {
   if (!Array.isArray(messages) || messages.length === 0) return undefined;
   const plain: Turn[] = [];
@@ -141,7 +139,7 @@ function parserOf(line: JsonObject, hints: RunHints): RowParser | undefined {
 /** The uid does not matter here, and deriving one takes twice as long as all the rest. */
 const ANY_UID = "";
 
-/** Returns the fields that the turns show in full; none for a bad row. */
+/** The fields that the turns show in full; none for a bad row. */
 export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
   const parser = parserOf(line, hints);
   const row = parser?.parse(jsonText(rowOf(line, hints)), ANY_UID);

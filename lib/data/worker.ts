@@ -5,9 +5,8 @@
  */
 
 import { UsageError } from "../errors.ts";
-import type { DataIndex } from "./data_index.ts";
+import { type DataIndex, openIndex } from "./data_index.ts";
 import { DataServer } from "./data_server.ts";
-import { openIndex } from "./open_data.ts";
 import { READY, type WorkerAnswer, type WorkerQuestion, type WorkerSetup } from "./protocol.ts";
 import { delay } from "../timer.ts";
 
@@ -18,48 +17,37 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 
-/** The interval at which files are checked for changes. */
 const POLL_MS = 1_000;
 /**
  * During a run, each pause in reading lasts this many times as long as the work before it. The
  * ninth of a core that is left reads 5,000 rows a second, more than most teachers answer.
  */
 const PAUSE_FACTOR = 8;
-/** The pause between saves of the index during a run, because each save writes all of it. */
+/** Each save writes the whole index, so it waits this long during a run. */
 const SAVE_MS = 60_000;
+
+/** Ends the pause between two looks at the files; does nothing outside of it. */
+let wake = () => {};
 
 (scope as unknown as { onmessage: (event: { data: WorkerSetup }) => void }).onmessage = (
   { data },
 ) => {
   const index = openIndex(data.files, data.isSaved);
   const server = new DataServer(index, data.paths);
-  let wake = () => {};
   scope.onmessage = ({ data: { id, name, request } }) => {
     try {
       scope.postMessage({ id, result: server.answer(name, request as never) });
     } catch (error) {
       const isUsage = error instanceof UsageError;
-      scope.postMessage({
-        id,
-        error: isUsage ? error.message : String((error as Error).stack),
-        isUsage,
-      });
+      const text = isUsage ? error.message : String((error as Error).stack);
+      scope.postMessage({ id, error: text, isUsage });
     }
     wake();
   };
-  void follow(index, server, (waking) => wake = waking);
+  void follow(index, server);
 };
 
-/**
- * Keeps the index up to date, forever.
- *
- * @param onWait Called with a function that ends the wait; after it, with one that does nothing.
- */
-async function follow(
-  index: DataIndex,
-  server: DataServer,
-  onWait: (wake: () => void) => void,
-): Promise<never> {
+async function follow(index: DataIndex, server: DataServer): Promise<never> {
   let isUnsaved = false, savedMs = -Infinity;
   while (true) {
     index.refresh();
@@ -80,12 +68,12 @@ async function follow(
     }
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, POLL_MS);
-      onWait(() => {
+      wake = () => {
         clearTimeout(timer);
         resolve();
-      });
+      };
     });
-    onWait(() => {});
+    wake = () => {};
   }
 }
 

@@ -8,9 +8,11 @@ const PROSE =
   "The mean is therefore seven, which is what was asked for in the exercise. We check it once more, " +
   "and the check agrees with the sum that was found before.";
 
+const JSON_PARAMS = { response_format: { type: "json_object" } };
+
 const CASES: readonly [
   name: string,
-  answer: string | Partial<Parameters<typeof flagsOf>[0]>,
+  answer: string | Partial<Parameters<typeof flagsOf>[0]> & { prompt?: string },
   flags: string[],
 ][] = [
   ["prose", PROSE, []],
@@ -95,9 +97,9 @@ const CASES: readonly [
     response: "首先我们把这两个数加起来，然后除以三。",
   }, []],
   ["English to Chinese", { prompt: "请把这两个数加起来然后除以三", response: PROSE }, ["script"]],
-  ["JSON", { asksForJson: true, response: '{"a":1}' }, []],
-  ["JSON in a fence", { asksForJson: true, response: '```json\n{"a":1}\n```' }, []],
-  ["no JSON", { asksForJson: true, response: '{"a":1' }, ["invalid_json"]],
+  ["JSON", { params: JSON_PARAMS, response: '{"a":1}' }, []],
+  ["JSON in a fence", { params: JSON_PARAMS, response: '```json\n{"a":1}\n```' }, []],
+  ["no JSON", { params: JSON_PARAMS, response: '{"a":1' }, ["invalid_json"]],
   ["asked in words", { prompt: "Answer as JSON with the key a.", response: "The key is a." }, [
     "invalid_json",
   ]],
@@ -106,16 +108,18 @@ const CASES: readonly [
 
 Deno.test("flags: each kind of answer gets its flags", () => {
   for (const [name, answer, expected] of CASES) {
-    const given = typeof answer === "string" ? { response: answer } : answer;
+    const {
+      prompt = "Add the two numbers and divide the sum by three, please.",
+      ...given
+    } = typeof answer === "string" ? { response: answer, prompt: undefined } : answer;
     const flags = flagsOf({
-      prompt: "Add the two numbers and divide the sum by three, please.",
       response: "",
       finishReason: "stop",
       hasToolCalls: false,
       isRefusal: false,
-      asksForJson: false,
+      params: {},
       ...given,
-    });
+    }, prompt);
     assertEquals(flagNames(flags), expected, name);
   }
 });

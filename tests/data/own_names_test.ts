@@ -30,7 +30,7 @@ Deno.test("own names: the page's columns sort by what they show", async () => {
       distill: Object.fromEntries(names.map((name) => [name, number])),
     })
   );
-  const { server } = await openServer(dir, lines.join(""));
+  const { index, server } = await openServer(dir, lines.join(""));
   const columns = builtInColumns({});
   const sortable = new Set(server.answer("state", {}).sortable);
   const sorted = (key: string) => {
@@ -58,7 +58,7 @@ Deno.test("own names: the page's columns sort by what they show", async () => {
     });
     assertEquals(rows.map(({ own }) => own[`\`${name}\``]), ["-1", "-2", "-3"], name);
   }
-  server.close();
+  index.close();
 });
 
 Deno.test("own names: rows with an unknown cost are last, and meet no condition on it", async () => {
@@ -75,7 +75,7 @@ Deno.test("own names: rows with an unknown cost are last, and meet no condition 
   }
   assertEquals(selectRows(index, "distill.cost_usd < 1").length, 1);
   assertEquals(selectRows(index, "distill.cost_usd == null").length, 1);
-  server.close();
+  index.close();
 });
 
 Deno.test("own names: a cost of -1 is unknown in columns, lines and commands, and null is a value", async () => {
@@ -134,7 +134,7 @@ Deno.test("own names: columns and lines give Retort's fields the same values", a
     assertEquals([...selectRows(index, where)], rows, where);
     assertEquals([...selectRows(index, `${where} or kept == "?"`)], rows, `${where} in lines`);
   }
-  server.close();
+  index.close();
 });
 
 Deno.test("own names: the search in prompts finds what was asked", async () => {
@@ -159,7 +159,7 @@ Deno.test("own names: the search in prompts finds what was asked", async () => {
   index.files[0].hints = { template: "Sum of {{uid}}" };
   filter.search = "sum";
   assertEquals([...selectRows(index, filter.condition())], [0, 1, 2]);
-  server.close();
+  index.close();
 });
 
 Deno.test("own names: what only the page computes can be combined with texts there", async () => {
@@ -179,9 +179,9 @@ Deno.test("own names: what only the page computes can be combined with texts the
   for (const where of ["near_duplicate", "distill.near_duplicate", "not distill.compared_run"]) {
     assertThrows(() => selectRows(index, where), UsageError, "in a command: only the page");
   }
-  server.close();
+  index.close();
   const owned = await openServer(dir, resultLine({ uid: "a", own: { near_duplicate: 3 } }));
   assertEquals(selectRows(owned.index, "near_duplicate == 3").length, 1);
   assertThrows(() => selectRows(owned.index, "distill.near_duplicate"), UsageError);
-  owned.server.close();
+  owned.index.close();
 });
