@@ -117,7 +117,7 @@ Deno.test("own names: columns and lines give Retort's fields the same values", a
   );
   const answered = JSON.parse(resultLine({ uid: "answered", own }));
   const failed = { ...JSON.parse(failureLine("failed")), ...own, partial: { prompt_tokens: 10 } };
-  const { index, server } = await openServer(
+  const { index } = await openServer(
     dir,
     `${[answered, failed].map((line) => JSON.stringify(line)).join("\n")}\n`,
   );
@@ -139,7 +139,7 @@ Deno.test("own names: columns and lines give Retort's fields the same values", a
 
 Deno.test("own names: the search in prompts finds what was asked", async () => {
   await using dir = await tempDir();
-  const { index, server } = await openServer(
+  const { index } = await openServer(
     dir,
     resultLine({ uid: "a", prompt: "Sunday" }) +
       resultLine({ uid: "b", prompt: "Monday", own: { system: "Sunday" } }) +
