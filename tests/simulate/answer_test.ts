@@ -67,14 +67,9 @@ Deno.test("answers are varied: statistics flag none as repetitive or cut off", (
   const flags = PROMPTS.slice(0, 200).map((prompt) => {
     const plan = planAnswer(prompt, SIMULATE_DEFAULTS, Infinity);
     const response = answerText(plan, prompt);
-    return flagsOf({
-      response,
-      prompt,
-      finishReason: plan.finishReason,
-      hasToolCalls: false,
-      isRefusal: false,
-      asksForJson: false,
-    });
+    const { finishReason } = plan;
+    const rest = { hasToolCalls: false, isRefusal: false, params: {} };
+    return flagsOf({ response, finishReason, ...rest }, prompt);
   });
   assertEquals(new Set(flags), new Set([0]));
 });
