@@ -13,18 +13,18 @@ import { parsePlanName, readPlan, type ShardPlan } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
 /**
- * An output holds no runs, was divided into other numbers of shards, or its division was not fully
- * written. A merge may wait for that to change.
+ * No runs, other numbers of shards, or borders that were not fully written. A merge may wait for
+ * that to change.
  */
 export class NoRunsError extends UsageError {}
 
-/** A division into shards that is pinned for an output. */
+/** The borders of shards that are pinned for an output. */
 interface PinnedDivision {
   readonly plan: ShardPlan;
   readonly stem: string;
 }
 
-/** The division to merge; undefined if the runs are not shards. */
+/** Undefined if the runs are not shards. */
 export async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
@@ -52,7 +52,7 @@ export async function findDivision(
   throw ambiguous(output, pinned);
 }
 
-/** Throws if an output was divided, but never into this number of shards. */
+/** For an output that was divided, but never into this number of shards. */
 async function refuseOtherCount(output: string, shards: number): Promise<void> {
   const counts = (await pinnedDivisions(output, undefined)).map(({ plan }) => plan.shards);
   if (counts.length === 0) return;
@@ -86,7 +86,7 @@ async function pinnedDivisions(
   );
 }
 
-/** Whether a shard of the division has left files, here or where a merge has moved them. */
+/** Whether a shard has left files, here or where a merge has moved them. */
 async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boolean> {
   const name = basename(stem), digits = String(shards).padStart(5, "0");
   const isOfShard = (file: string) =>
@@ -100,7 +100,7 @@ async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boo
   return false;
 }
 
-/** Throws if a folder holds runs over other inputs, too, which the merge of a division leaves out. */
+/** The merge of a division leaves runs over other inputs out. */
 async function refuseOtherRuns(output: string, { plan, stem }: PinnedDivision): Promise<void> {
   const { folder, name } = await folderAndName(output);
   if (name !== undefined) return;
@@ -128,7 +128,7 @@ async function holdsRuns(folder: string, name: string | undefined): Promise<bool
   );
 }
 
-/** The error for several divisions, with the arguments that choose each of them. */
+/** Gives the arguments that choose each of the divisions. */
 function ambiguous(output: string, pinned: readonly PinnedDivision[]): UsageError {
   const choices = pinned.map(({ plan, stem }) => {
     const isOnlyOfName = pinned.filter((division) => division.stem === stem).length === 1;
@@ -151,7 +151,7 @@ export async function folderAndName(
   return { folder: dirname(path), name: stemOf(basename(path)) };
 }
 
-/** The folder to which files of merged runs are moved, given one of their own paths. */
+/** Takes the path of a run's file; merges move files of runs here. */
 export function movedFolderOf(path: string): string {
   return `${dirname(path)}/${OWN_FOLDER}/shards`;
 }

@@ -7,7 +7,7 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { compressedCopyOf, exists, hasContent, namesIn } from "../files.ts";
-import { sumOf } from "../figures.ts";
+import { formatCount, sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { OWN_FOLDER } from "../paths.ts";
@@ -15,26 +15,25 @@ import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } fr
 import { changeOf, piecesOf, rowsBefore, type ShardPlan, shardStem } from "../shards/mod.ts";
 import { findDivision, folderAndName, movedFolderOf, NoRunsError } from "./find_division.ts";
 
-/** One run to be merged. */
 export interface MergeRun {
   /** For messages: `shard 3 of 8`, or the results path. */
   readonly name: string;
-  /** Where its files are now: a merge may have moved some or all of them. */
+  /** Where they are now: a merge may have moved some or all of them. */
   readonly files: OutputFiles;
-  /** Where the run wrote its files. */
+  /** Where the run wrote them. */
   readonly originalFiles: OutputFiles;
-  /** The parts of the input that the run reads; empty if unknown, or if the shard is empty. */
+  /** What the run reads of the input; empty if unknown, or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
-  /** The content of its run file; undefined if it has not run. */
+  /** Undefined if the run has not run. */
   readonly runFile: RunFile | undefined;
-  /** Rows of the input that earlier shards read; 0 for other runs, undefined if unknown. */
+  /** Rows that earlier shards read; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
-  /** How files of the input have changed since they were divided into shards, for messages. */
+  /** Of the input since it was divided into shards, for messages. */
   readonly changes: readonly string[];
 }
 
 /**
- * Finds the runs of outputs, in the order of the outputs and of the shards.
+ * In the order of the outputs and of the shards.
  *
  * @param options `shards` chooses one of several divisions. With `needsRunFile`, results count as a
  * run only with their run file. With `awaitsRuns`, borders count although no shard has started.
@@ -87,12 +86,7 @@ async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
   return changes;
 }
 
-/**
- * Where the files of a run are now.
- *
- * @param originalFiles Where the run wrote them.
- * @param moved The names of the files that a merge has moved.
- */
+/** @param moved The names of the files that a merge has moved. */
 async function locate(
   originalFiles: OutputFiles,
   moved: ReadonlySet<string>,
@@ -139,8 +133,8 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
 }
 
 /**
- * The results file with a stem: `x.ndjson` if that holds results and `x.jsonl` does not, as after a
- * run whose output was named so. The other one may be an input.
+ * `x.ndjson` if that holds results and `x.jsonl` does not, as after a run whose output was named
+ * so. The other one may be an input.
  */
 async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<string> {
   const jsonl = `${stem}.jsonl`, ndjson = `${stem}.ndjson`;
@@ -173,7 +167,7 @@ function runFileStems(names: ReadonlySet<string>): string[] {
   return [...names].flatMap((file) => /^(.*)\.run\.json$/.exec(file)?.[1] ?? []);
 }
 
-/** The stems of results files, which are recognized by their names: there may be no run files. */
+/** Results files are recognized by their names: there may be no run files. */
 async function resultsStems(folder: string, names: ReadonlySet<string>): Promise<string[]> {
   const stems = new Set<string>();
   for (const file of names) {
@@ -190,7 +184,7 @@ async function resultsStems(folder: string, names: ReadonlySet<string>): Promise
   return [...stems];
 }
 
-/** Throws if results would be left out because their run file is gone. */
+/** Results would be left out because their run file is gone. */
 async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>): Promise<void> {
   for (const stem of await resultsStems(folder, names)) {
     if (names.has(`${stem}.run.json`)) continue;
@@ -203,7 +197,7 @@ async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>):
   }
 }
 
-/** Whether a stem is that of another file of Retort's next to results. */
+/** Whether another file of Retort's next to results has this stem. */
 function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   if (/\.(outdated|duplicates|rescued-\d+)$/.test(stem)) return true;
   const parent = /^(.*)_error$/.exec(stem)?.[1];
@@ -211,7 +205,7 @@ function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   return ["jsonl", "ndjson", "run.json"].some((extension) => names.has(`${parent}.${extension}`));
 }
 
-/** Throws if results exist only as a compressed copy: a join would leave them out unnoticed. */
+/** A join would leave out unnoticed what exists only as a compressed copy. */
 function refuseOnlyCompressed(
   folder: string,
   name: string | undefined,
@@ -227,7 +221,7 @@ function refuseOnlyCompressed(
   }
 }
 
-/** Says that the results of a run exist only as a compressed copy; undefined otherwise. */
+/** Undefined unless the results of a run exist only as a compressed copy. */
 export async function compressedProblem(
   { files: { results }, pieces }: MergeRun,
 ): Promise<string | undefined> {
@@ -236,7 +230,7 @@ export async function compressedProblem(
 }
 
 /**
- * The number of a run's rows, from its start, that the limit of a merge leaves it.
+ * The rows of a run, from its start, that the limit of a merge leaves it.
  *
  * @throws {UsageError} If the rows before it are not counted.
  */
@@ -248,10 +242,36 @@ export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   );
 }
 
-/** An estimate of the rows of a run: exact for shards of files whose rows are counted. */
+/** Exact for shards of files whose rows are counted; else an estimate. */
 export function expectedRows({ pieces, runFile }: MergeRun): number {
   const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);
   return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;
+}
+
+export function pendingRows(count: number): string {
+  return `${count === 1 ? "1 row is" : `${formatCount(count)} rows are`} pending`;
+}
+
+/** Why rows are pending, after a merge has found their number. */
+export function pendingText({ runFile }: MergeRun, count: number): string {
+  return pendingRows(count) + endOf(runFile);
+}
+
+function endOf(runFile: RunFile | undefined): string {
+  if (runFile === undefined) return "";
+  const { merged, summary } = runFile;
+  if (merged?.pending === 0) return ": it is a merge that took fewer rows. Add its --limit here";
+  if (merged !== undefined) return ": it is the output of a merge";
+  if (summary === null) return ": it is running or was killed";
+  const { state, reason } = summary;
+  if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
+  return ": it ended before it reached them. If it had a --limit, add the same one here; otherwise " +
+    "run it again";
+}
+
+/** Rows of the first file that belong to earlier shards; 0 for a run that is not a shard. */
+export function rowsSkippedIn({ pieces }: { readonly pieces: readonly InputPiece[] }): number {
+  return pieces[0]?.part?.from.number ?? 0;
 }
 
 const { compare: compareNaturally } = new Intl.Collator("en", { numeric: true });

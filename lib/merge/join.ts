@@ -18,15 +18,19 @@ import {
 import type { OutputFiles } from "../run/mod.ts";
 import { rescuedFilesOf } from "../sink/mod.ts";
 import { compressedProblem, type MergeRun } from "./find_runs.ts";
-import type { Clash, MergeReport } from "./merge.ts";
+import type { MergeReport } from "./mod.ts";
 import { MAX_CLASHES_SHOWN } from "./merge_pass.ts";
-import { duplicatesPathOf, type MergedOutput, openOutput } from "./output.ts";
+import {
+  duplicatesPathOf,
+  emptyReport,
+  type GrowingReport,
+  type MergedOutput,
+  openOutput,
+} from "./output.ts";
 
 const LINE_FEED = new Uint8Array([10]);
 
 /**
- * Writes the lines of all runs to the files of the output.
- *
  * @throws {UsageError} If a line is not one of Retort's.
  * @throws {DamagedFileError} If results exist only as a compressed copy.
  */
@@ -40,7 +44,7 @@ export async function joinRuns(
     if (problem !== undefined) throw new DamagedFileError(`Cannot join runs: ${problem}`);
   }
   await using output = await openOutput(files, runs.map((run) => run.files.results));
-  const joined = new JoinPass(output, signal);
+  const joined = new JoinPass(runs, output, signal);
   await joined.addRuns(runs);
   const hasDuplicates = !output.duplicates.isEmpty;
   if (hasDuplicates) await output.duplicates.commit();
@@ -48,62 +52,43 @@ export async function joinRuns(
   // The run file of an earlier merge with proof would describe other results.
   await ifThere(Deno.remove(files.runJson));
   await output.results.commit();
-  const { succeeded, failed, pending, duplicatesOfRuns, clashes, clashCount } = joined;
+  const { report } = joined;
   return {
-    runs: runs.length,
-    total: succeeded + failed + pending,
-    ...{ succeeded, failed, pending, clashes, clashCount },
-    badRows: 0,
-    mergedDuplicates: 0,
-    duplicatesOfRuns,
-    surplus: 0,
-    changed: 0,
-    beyondLimit: 0,
-    problems: [],
-    inputChanges: [],
+    ...report,
+    total: report.succeeded + report.failed + report.pending,
     results: files.results,
     failures: files.failures,
     duplicates: hasDuplicates ? duplicatesPathOf(files.results) : null,
-    movedTo: null,
   };
 }
 
-/** A file, and those with lines that its next run would add to it. */
+/** With the files whose lines the next run would add to this one. */
 async function withRescued(path: string, kind: LineKind): Promise<string[]> {
   return [path, ...await rescuedFilesOf(path, kind)];
 }
 
-/** A results or failures line. */
 interface OwnLine {
   readonly uid: string;
   readonly prompt_hash?: unknown;
   readonly error?: { readonly final?: unknown };
 }
 
-/** Joins files one after another: all results, then all failures. */
+/** All results, then all failures. */
 class JoinPass {
-  succeeded = 0;
-  failed = 0;
-  /** Lines that were left out because an earlier one answers the same row. */
-  duplicatesOfRuns = 0;
-  clashCount = 0;
-  readonly clashes: Clash[] = [];
+  readonly report: GrowingReport;
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
   readonly #table = new IdTable();
   /** Uids that have only pending failures lines so far. */
   readonly #pending = new Set<string>();
 
-  constructor(output: MergedOutput, signal: AbortSignal | undefined) {
+  constructor(runs: readonly MergeRun[], output: MergedOutput, signal: AbortSignal | undefined) {
+    this.report = emptyReport(runs);
     this.#output = output;
     this.#signal = signal;
   }
 
-  get pending(): number {
-    return this.#pending.size;
-  }
-
-  /** Adds all results before the failures, which they may settle. */
+  /** Results may settle failures, so they come first. */
   async addRuns(runs: readonly MergeRun[]): Promise<void> {
     for (const { files: { results } } of runs) {
       for (const path of await withRescued(results, "results")) await this.#addResults(path);
@@ -111,6 +96,7 @@ class JoinPass {
     for (const { files: { failures } } of runs) {
       for (const path of await withRescued(failures, "failures")) await this.#addFailures(path);
     }
+    this.report.pending = this.#pending.size;
   }
 
   async #addResults(path: string): Promise<void> {
@@ -121,13 +107,13 @@ class JoinPass {
       if (!table.has(slot, HAS_RESULT)) {
         table.set(slot, HAS_RESULT);
         table.setFingerprint(slot, hash);
-        this.succeeded++;
+        this.report.succeeded++;
         this.#add("results", bytes);
-      } else if (table.fingerprintEquals(slot, hash)) this.duplicatesOfRuns++;
+      } else if (table.fingerprintEquals(slot, hash)) this.report.duplicatesOfRuns++;
       else {
         const second = `${path}:${number}`;
-        if (++this.clashCount <= MAX_CLASHES_SHOWN) {
-          this.clashes.push({ uid: value.uid, first: "an earlier line", second });
+        if (++this.report.clashCount <= MAX_CLASHES_SHOWN) {
+          this.report.clashes.push({ uid: value.uid, first: "an earlier line", second });
         }
         this.#add("duplicates", bytes);
       }
@@ -142,13 +128,13 @@ class JoinPass {
       const hasFailed = table.has(slot, HAS_FAILURE);
       const isPending = value.error?.final === false;
       if (hasFailed && !isPending) {
-        this.duplicatesOfRuns++;
+        this.report.duplicatesOfRuns++;
         continue;
       }
       if (!isPending) {
         table.set(slot, HAS_FAILURE);
         this.#pending.delete(value.uid);
-        this.failed++;
+        this.report.failed++;
       } else if (!hasFailed) this.#pending.add(value.uid);
       // A pending line is kept even after a final one: it is from a retry that was interrupted, and
       // holds an answer that was paid for.
@@ -196,7 +182,7 @@ function ownLine(
   throw new UsageError(`Cannot join ${place}: ${problem}. Repair or remove the line`);
 }
 
-/** The prompt hash of a line; the same for all lines without one, so that only uids count then. */
+/** The same for all lines without a hash, so that only uids count then. */
 function hashOf({ prompt_hash: hash }: OwnLine): string {
   return typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash) ? hash : "0".repeat(16);
 }

@@ -1,6 +1,5 @@
 /**
- * Reads the inputs of all runs in order, copies the line of each answer, and counts what is
- * missing.
+ * Copies the line of each answer in the order of the inputs, and counts what is missing.
  *
  * @module
  */
@@ -12,110 +11,109 @@ import { HAS_FAILURE, IdTable, SEEN } from "../index/mod.ts";
 import { InputSequence, rowOptionsOf, sampleUid } from "../run/mod.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
 import { type ParsedRow, RowParser } from "../source/mod.ts";
-import { compressedProblem, expectedRows, type MergeRun } from "./find_runs.ts";
-import type { Clash, MergeProblem } from "./merge.ts";
-import type { MergedOutput } from "./output.ts";
-import { Contents, rowsSkippedIn } from "./contents.ts";
+import {
+  compressedProblem,
+  expectedRows,
+  type MergeRun,
+  pendingText,
+  rowsSkippedIn,
+} from "./find_runs.ts";
+import type { MergeProblem } from "./mod.ts";
+import { emptyReport, type GrowingReport, type MergedOutput } from "./output.ts";
 import { RunLines } from "./run_lines.ts";
-import { formatCount, formatCountOf } from "../figures.ts";
+import { formatCountOf, sumOf } from "../figures.ts";
 
-/** Maximum number of clashes that are reported in detail. */
+/** Reported in detail. */
 export const MAX_CLASHES_SHOWN = 20;
 
-/** The run whose input is being read. */
-interface Reading {
-  /** The number of the current row, counted from 1 over the inputs of all runs. */
-  number: number;
+/** The input of a run. */
+interface ReadInput {
   /** The number of the last row of the run before, 0 for the first run. */
   readonly base: number;
-  /** The number of answers for each row. */
+  readonly input: InputSequence;
+  /** From `contentsOf`, once they are needed. */
+  contents?: BigUint64Array;
+}
+
+/** The run whose input is being read. */
+interface Reading extends ReadInput {
+  /** Of the current row, from 1 over the inputs of all runs. */
+  number: number;
+  /** Answers for each row. */
   readonly samples: number;
   /** False for shards of an unchanged input: to look for edited rows, all prompts are hashed. */
   readonly mayBeEdited: boolean;
   readonly parser: RowParser;
-  readonly input: InputSequence;
   readonly lines: RunLines;
 }
 
-/** Merges runs one after another. The counters have the meaning that they have in `MergeReport`. */
+/** Merges runs one after another. */
 export class MergePass {
-  total = 0;
-  succeeded = 0;
-  failed = 0;
-  pending = 0;
-  badRows = 0;
-  mergedDuplicates = 0;
-  duplicatesOfRuns = 0;
-  surplus = 0;
-  changed = 0;
-  beyondLimit = 0;
+  readonly report: GrowingReport;
   failuresBeyondLimit = 0;
-  clashCount = 0;
-  readonly clashes: Clash[] = [];
-  readonly problems: MergeProblem[] = [];
-  /** Uids of answers that failed in one run and have a result in a later one. */
+  /** Answers that failed in one run and have a result in a later one. */
   readonly recovered = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid, with `Reading.number` as their lines. */
+  /** All rows by uid; their line is `Reading.number`. */
   readonly #rows: IdTable;
-  /** `Reading.base` of each run so far, and its input. */
-  readonly #bases: { readonly base: number; readonly input: InputSequence }[] = [];
-  /** The contents of inputs that were read again to compare rows, by `Reading.base`. */
-  readonly #contents = new Map<number, Contents>();
+  readonly #inputs: ReadInput[] = [];
   readonly #isPartial: boolean;
-  /** `Reading.number` of the last row so far. */
   #lastNumber = 0;
 
   constructor(
+    runs: readonly MergeRun[],
     output: MergedOutput,
-    options: { expectedRows: number; isPartial: boolean; signal?: AbortSignal },
+    options: { isPartial: boolean; signal?: AbortSignal },
   ) {
+    this.report = emptyReport(runs);
     this.#output = output;
-    this.#rows = new IdTable(options.expectedRows);
+    this.#rows = new IdTable(sumOf(runs, expectedRows));
     this.#isPartial = options.isPartial;
     this.#signal = options.signal;
   }
 
-  /** Merges a run: its first `limit` rows. */
+  /** Merges the first `limit` rows of a run. */
   async add(run: MergeRun, limit: number): Promise<void> {
     const input = new InputSequence(run.pieces);
     await input.open();
-    this.#bases.push({ base: this.#lastNumber, input });
-    const pendingBefore = this.pending;
+    this.#inputs.push({ base: this.#lastNumber, input });
+    const pendingBefore = this.report.pending;
     try {
       const problem = await compressedProblem(run);
       if (problem !== undefined) throw new DamagedFileError(problem);
-      using lines = await RunLines.read(run, expectedAnswers(run), this.#signal);
+      const answers = Math.max(1_000, expectedRows(run)) * samplesOf(run);
+      using lines = await RunLines.read(run, answers, this.#signal);
       await this.#read(run, input, lines, limit);
-      this.surplus += await lines.takeSurplus(this.#output.results);
-      if (limit < Infinity) this.beyondLimit += lines.orphans;
-      if (limit < Infinity) this.failuresBeyondLimit += lines.failuresLeft;
-      this.#reportProblems(run, lines, this.pending - pendingBefore, limit === Infinity);
+      this.report.surplus += await lines.takeSurplus(this.#output.results);
+      if (limit < Infinity) {
+        this.report.beyondLimit += lines.orphans;
+        this.failuresBeyondLimit += lines.failuresLeft;
+      }
+      this.#reportProblems(run, lines, this.report.pending - pendingBefore, limit === Infinity);
     } catch (error) {
       if (!(error instanceof DamagedFileError)) throw error;
-      this.problems.push({ run: run.name, kind: "damaged", message: error.message });
+      this.report.problems.push({ run: run.name, kind: "damaged", message: error.message });
     }
-    const { results, failures } = run.files;
-    const rescued = await rescuedFilesOf(results, "results");
-    rescued.push(...await rescuedFilesOf(failures, "failures"));
+    const rescued = await rescuedFilesOf(run.files.results, "results");
+    rescued.push(...await rescuedFilesOf(run.files.failures, "failures"));
     if (rescued.length > 0) {
       // Not only "unfinished": a run that continues a partial merge would pay for them again.
       const message = `answers are in "${rescued[0]}": run it again, which adds them to its output`;
-      this.problems.push({ run: run.name, kind: "damaged", message });
+      this.report.problems.push({ run: run.name, kind: "damaged", message });
     }
   }
 
   async #read(
-    { runFile, changes }: MergeRun,
+    run: MergeRun,
     input: InputSequence,
     lines: RunLines,
     limit: number,
   ): Promise<void> {
+    const { runFile, changes } = run, samples = samplesOf(run);
     const runParams = runFile?.identity.params;
     const parser = new RowParser({ ...rowOptionsOf(runFile, {}), runParams });
-    const samples = runFile?.rows.samples ?? 1;
-    const { base } = this.#bases.at(-1)!;
+    const { base } = this.#inputs.at(-1)!;
     const skipped = rowsSkippedIn(input);
     const mayBeEdited = changes.length > 0 || typeof runFile?.identity.shards !== "number";
     const reading: Reading = { number: base, base, samples, mayBeEdited, parser, input, lines };
@@ -134,7 +132,7 @@ export class MergePass {
     }
   }
 
-  /** Merges the answers to a line. Returns a promise only if it must read an earlier row again. */
+  /** Returns a promise only if an earlier row must be read again. */
   #mergeLine(line: Line, reading: Reading): Promise<void> | undefined {
     const row = line.text === undefined ? undefined : reading.parser.parse(line.text);
     if (row === undefined || "problem" in row) return this.#copyBadRow(line, reading);
@@ -157,22 +155,21 @@ export class MergePass {
   #copyAnswers(row: ParsedRow, { samples, mayBeEdited, lines, parser }: Reading): void {
     const { results, failures } = this.#output;
     const pending = this.#isPartial ? failures : undefined;
-    if (mayBeEdited && lines.isEdited(row, samples, parser)) this.changed++;
+    if (mayBeEdited && lines.isEdited(row, samples, parser)) this.report.changed++;
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(row.uid, sample);
-      this.total++;
+      this.report.total++;
       const state = lines.take(uid, { result: results, failure: failures, pending });
-      if (state === "result") this.succeeded++;
+      if (state === "result") this.report.succeeded++;
       else if (state === "failure") {
-        this.failed++;
+        this.report.failed++;
         this.#rows.set(this.#rows.insert(uid), HAS_FAILURE);
-      } else this.pending++;
+      } else this.report.pending++;
     }
   }
 
-  /** For a row that repeats an earlier one, of the same run or of a run before. */
   #mergeIdentical(uid: string, earlier: number, reading: Reading): undefined {
-    if (earlier > reading.base) this.mergedDuplicates++;
+    if (earlier > reading.base) this.report.mergedDuplicates++;
     else this.#mergeDuplicateOfRun(uid, reading);
   }
 
@@ -183,22 +180,24 @@ export class MergePass {
     line: Line,
     reading: Reading,
   ): Promise<void> {
-    const content = await this.#contentOf(earlier, reading.parser);
-    if (content === row.contentHash) this.#mergeIdentical(row.uid, earlier, reading);
+    const read = this.#inputOf(earlier);
+    const contents = read.contents ??= await contentsOf(read.input, reading.parser);
+    const isEqual = contents[earlier - read.base] === numberOf(row.contentHash);
+    if (isEqual) this.#mergeIdentical(row.uid, earlier, reading);
     else this.#clash(row, earlier, line, reading);
   }
 
   #copyBadRow(line: Line, { input, lines }: Reading): undefined {
     const place = input.placeOf(line.number);
-    this.badRows++;
+    this.report.badRows++;
     const uid = badRowUid(place.file, place.line);
     // Without a failures line, nothing is missing: a run without --skip-bad-rows would not start.
     lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /** For a row that an earlier run has: its answer stays, unless only this run has a result. */
+  /** An earlier run has the row: its answer stays, unless only this run has a result. */
   #mergeDuplicateOfRun(rowUid: string, { samples, lines }: Reading): void {
-    this.duplicatesOfRuns++;
+    this.report.duplicatesOfRuns++;
     const rows = this.#rows;
     for (let sample = 0; sample < samples; sample++) {
       const uid = sampleUid(rowUid, sample);
@@ -208,21 +207,22 @@ export class MergePass {
       if (lines.take(uid, { result, failure: NOWHERE }) !== "result" || !hasFailed) continue;
       rows.clear(slot, HAS_FAILURE);
       this.recovered.add(uid);
-      this.failed--;
-      this.succeeded++;
+      this.report.failed--;
+      this.report.succeeded++;
     }
   }
 
-  /** For a row with the uid of an earlier one, but other content: writes it to the duplicates. */
+  /** A row with the uid of an earlier one, but other content: writes it to the duplicates. */
   #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
     // If the earlier row is of the same run, that run found this one to be bad.
     const isBadRow = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
     if (isBadRow) return this.#copyBadRow(line, reading);
-    if (++this.clashCount <= MAX_CLASHES_SHOWN) {
-      const first = this.#placeOf(earlier);
-      this.clashes.push({ uid: row.uid, first, second: place.source });
+    if (++this.report.clashCount <= MAX_CLASHES_SHOWN) {
+      const { base, input } = this.#inputOf(earlier);
+      const first = input.placeOf(earlier - base + rowsSkippedIn(input)).source;
+      this.report.clashes.push({ uid: row.uid, first, second: place.source });
     }
     const { duplicates } = this.#output;
     for (let sample = 0; sample < samples; sample++) {
@@ -230,25 +230,13 @@ export class MergePass {
     }
   }
 
-  /** The content hash of an earlier row; undefined if the row is gone. */
-  async #contentOf(number: number, parser: RowParser): Promise<string | undefined> {
-    const { base, input } = this.#bases.findLast(({ base }) => base < number)!;
-    let contents = this.#contents.get(base);
-    if (contents === undefined) {
-      contents = await Contents.read(input, parser);
-      this.#contents.set(base, contents);
-    }
-    return contents.of(number - base);
-  }
-
-  #placeOf(number: number): string {
-    const { base, input } = this.#bases.findLast(({ base }) => base < number)!;
-    return input.placeOf(number - base + rowsSkippedIn(input)).source;
+  #inputOf(number: number): ReadInput {
+    return this.#inputs.findLast(({ base }) => base < number)!;
   }
 
   #reportProblems(run: MergeRun, lines: RunLines, pending: number, isWhole: boolean): void {
     const add = (kind: MergeProblem["kind"], message: string) =>
-      this.problems.push({ run: run.name, kind, message });
+      this.report.problems.push({ run: run.name, kind, message });
     const results = `"${run.files.results}"`;
     if (lines.repeated.length > 0) {
       const what = `more than one result for ${quoted(lines.repeated)}`;
@@ -256,21 +244,22 @@ export class MergePass {
     }
     const orphans = isWhole ? lines.orphans : 0;
     if (orphans > 0) {
-      const what = formatCountOf(orphans, "result");
-      const where = "of rows that are not in its input";
-      add("damaged", `${results} has ${what} ${where}. --no-proof keeps them`);
+      const what = `${formatCountOf(orphans, "result")} of rows that are not in its input`;
+      add("damaged", `${results} has ${what}. --no-proof keeps them`);
     }
-    if (pending === 0) return;
-    const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
-    add("unfinished", `${rows} pending${endOf(run)}`);
+    if (pending > 0) add("unfinished", pendingText(run, pending));
   }
+}
+
+function samplesOf({ runFile }: MergeRun): number {
+  return runFile?.rows.samples ?? 1;
 }
 
 const NOWHERE = { add: () => {} };
 
 /**
- * A hash that is equal only for rows of the same content, but may differ for such rows, too:
- * hashing the canonical content takes four times as long.
+ * Equal only for rows of the same content, but may differ for such rows, too: hashing the canonical
+ * content takes four times as long.
  */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
@@ -281,20 +270,31 @@ function quoted(uids: readonly string[]): string {
   return uids.length > 3 ? `${shown} and others` : shown;
 }
 
-/** How a run ended, to append to the message on its pending rows. */
-function endOf({ runFile }: MergeRun): string {
-  if (runFile === undefined) return "";
-  const { merged, summary } = runFile;
-  if (merged?.pending === 0) return ": it is a merge that took fewer rows. Add its --limit here";
-  if (merged !== undefined) return ": it is the output of a merge";
-  if (summary === null) return ": it is running or was killed";
-  const { state, reason } = summary;
-  if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
-  return ": it ended before it reached them. If it had a --limit, add the same one here; otherwise " +
-    "run it again";
+/**
+ * Content hashes of rows by number, from 1; 0 for what is not a row. Needed only for rows that
+ * share a uid but differ in their text: the input is read again for these.
+ */
+async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
+  let hashes = new BigUint64Array(1_024);
+  const input = new InputSequence(pieces);
+  await input.open();
+  const skipped = rowsSkippedIn(input);
+  for await (const batch of input.rows()) {
+    for (const line of batch) {
+      const row = line.text === undefined ? undefined : parser.parse(line.text);
+      if (row === undefined || "problem" in row) continue;
+      const number = line.number - skipped;
+      if (number >= hashes.length) {
+        const larger = new BigUint64Array(number * 2);
+        larger.set(hashes);
+        hashes = larger;
+      }
+      hashes[number] = numberOf(row.contentHash);
+    }
+  }
+  return hashes;
 }
 
-/** An estimate of the answers of a run, for the size of its table. */
-function expectedAnswers(run: MergeRun): number {
-  return Math.max(1_000, expectedRows(run)) * (run.runFile?.rows.samples ?? 1);
+function numberOf(hash: string): bigint {
+  return BigInt(`0x${hash}`);
 }

@@ -33,16 +33,14 @@ import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { checkOwnFile } from "../line_blocks.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
-import { expectedRows, limitOf, type MergeRun } from "./find_runs.ts";
+import { limitOf, type MergeRun, pendingRows } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
-import type { MergeOptions, MergeProblem, MergeReport } from "./merge.ts";
-import { duplicatesPathOf, openOutput } from "./output.ts";
+import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
+import { duplicatesPathOf, emptyReport, openOutput, refuseLeftOut, tidyUp } from "./output.ts";
 import { readyRuns } from "./ready_runs.ts";
-import { refuseLeftOut, tidyUp } from "./tidy_up.ts";
-import { formatCount, sumOf } from "../figures.ts";
 
-/** See `mergeRuns` in `merge.ts`. */
+/** The code behind `mergeRuns` in `mod.ts`. */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   checkOptions(options, MERGE_RULES);
   requireOptions("merge", options, ["outputs", "output"], MERGE_RULES);
@@ -68,7 +66,7 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   if (proof) checkComparable(runs);
   const knownProblems = proof ? problemsOf(runs, options.limit) : [];
   if (knownProblems.length > 0 && !partial) {
-    return { ...EMPTY, runs: runs.length, problems: knownProblems, inputChanges: changesOf(runs) };
+    return { ...emptyReport(runs), problems: knownProblems, inputChanges: changesOf(runs) };
   }
   const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)))];
   if (proof) await checkInputs(inputs);
@@ -93,7 +91,7 @@ async function outputFiles(output: string): Promise<OutputFiles> {
   );
 }
 
-/** Throws if a file is not empty. Failures count: a run whose rows all failed leaves no results. */
+/** Failures count, too: a run whose rows all failed leaves no results. */
 async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   for (const path of [results, failures, duplicatesPathOf(results)]) {
     if (!(await hasContent(path))) continue;
@@ -103,9 +101,7 @@ async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   }
 }
 
-/**
- * Throws if another program has written the output, or a run has: its answers are nowhere else.
- */
+/** The answers of another program or of a run are nowhere else. */
 async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");
@@ -128,7 +124,7 @@ async function checkInputs(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** Throws if runs have different settings, or if several have given rows ids such as `<uid>~2`. */
+/** Several runs may have given rows ids such as `<uid>~2`, each by its own count. */
 function checkComparable(runs: readonly MergeRun[]): void {
   const [first, ...others] = runs.filter(({ runFile }) => runFile !== undefined);
   if (first === undefined) return;
@@ -150,7 +146,7 @@ function checkComparable(runs: readonly MergeRun[]): void {
   }
 }
 
-/** The problems that run files alone show: of runs that have not run, or have pending rows. */
+/** What run files alone show: runs that have not run, or have pending rows. */
 function problemsOf(runs: readonly MergeRun[], limit = Infinity): MergeProblem[] {
   return runs.flatMap((run): MergeProblem[] => {
     const { name, runFile, pieces, files } = run;
@@ -162,36 +158,15 @@ function problemsOf(runs: readonly MergeRun[], limit = Infinity): MergeProblem[]
     const { summary } = runFile;
     if (summary === null || summary.pending === 0) return [];
     const { pending } = summary;
-    const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
     const why = summary.state === "done" ? "" : `: it was ${summary.state}`;
     const reason = summary.reason === null ? "" : ` (${summary.reason})`;
-    return [{ run: name, kind: "unfinished", message: `${rows} pending${why}${reason}` }];
+    return [{ run: name, kind: "unfinished", message: `${pendingRows(pending)}${why}${reason}` }];
   });
 }
 
 function changesOf(runs: readonly MergeRun[]): string[] {
   return [...new Set(runs.flatMap(({ changes }) => changes))];
 }
-
-/** The report of a merge that has read and written nothing. */
-const EMPTY: Omit<MergeReport, "runs" | "problems" | "inputChanges"> = {
-  total: 0,
-  succeeded: 0,
-  failed: 0,
-  pending: 0,
-  badRows: 0,
-  mergedDuplicates: 0,
-  duplicatesOfRuns: 0,
-  surplus: 0,
-  changed: 0,
-  beyondLimit: 0,
-  clashes: [],
-  clashCount: 0,
-  results: null,
-  failures: null,
-  duplicates: null,
-  movedTo: null,
-};
 
 async function mergeProven(
   runs: readonly MergeRun[],
@@ -200,14 +175,15 @@ async function mergeProven(
   knownProblems: readonly MergeProblem[],
 ): Promise<MergeReport> {
   await using output = await openOutput(files, runs.map((run) => run.files.results));
-  const rows = sumOf(runs, expectedRows);
-  const pass = new MergePass(output, { expectedRows: rows, isPartial: partial, signal });
+  const pass = new MergePass(runs, output, { isPartial: partial, signal });
   for (const run of runs) await pass.add(run, limitOf(run, limit));
-  const report = reportOf(pass, runs, knownProblems);
-  const { problems } = report;
+  const isNew = ({ run, kind }: MergeProblem) =>
+    kind !== "unfinished" || !knownProblems.some((known) => known.run === run);
+  const problems = [...knownProblems, ...pass.report.problems.filter(isNew)];
+  const report = { ...pass.report, problems, inputChanges: changesOf(runs) };
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
-  if (tidy) refuseLeftOut(pass);
+  if (tidy) refuseLeftOut(report.beyondLimit, pass.failuresBeyondLimit);
   if (!output.duplicates.isEmpty) await output.duplicates.commit();
   await output.failures.commit();
   await dropRecovered(files.failures, pass.recovered);
@@ -219,30 +195,11 @@ async function mergeProven(
     failures: files.failures,
     duplicates: output.duplicates.isEmpty ? null : duplicatesPathOf(files.results),
   };
-  if (!tidy || pass.clashCount > 0) return written;
+  if (!tidy || report.clashCount > 0) return written;
   return { ...written, movedTo: await tidyUp(runs) };
 }
 
-/** The report before anything is written: without paths. */
-function reportOf(
-  pass: MergePass,
-  runs: readonly MergeRun[],
-  knownProblems: readonly MergeProblem[],
-): MergeReport {
-  const { total, succeeded, failed, pending, badRows, mergedDuplicates, duplicatesOfRuns } = pass;
-  const { surplus, changed, beyondLimit, clashes, clashCount } = pass;
-  const isNew = ({ run, kind }: MergeProblem) =>
-    kind !== "unfinished" || !knownProblems.some((known) => known.run === run);
-  return {
-    ...EMPTY,
-    ...{ runs: runs.length, total, succeeded, failed, pending, badRows, mergedDuplicates },
-    ...{ duplicatesOfRuns, surplus, changed, beyondLimit, clashes, clashCount },
-    problems: [...knownProblems, ...pass.problems.filter(isNew)],
-    inputChanges: changesOf(runs),
-  };
-}
-
-/** Removes the failures lines of answers that have a result in a later run. */
+/** Removes the failures of answers that have a result in a later run. */
 async function dropRecovered(path: string, recovered: ReadonlySet<string>): Promise<void> {
   if (recovered.size === 0) return;
   const dropped = new LineSet();
@@ -254,7 +211,7 @@ async function dropRecovered(path: string, recovered: ReadonlySet<string>): Prom
   await dropLines(path, dropped, count);
 }
 
-/** Writes a run file for the input of all runs, so that a run can continue the output. */
+/** So that a run can continue the output. */
 async function writeMergedRunFile(
   files: OutputFiles,
   runs: readonly MergeRun[],
@@ -281,7 +238,7 @@ const MERGE_RULES: OptionRules<MergeOptions> = {
   outputs: paths,
   output: path,
   partial: flag,
-  // Allows Infinity, which `amount` alone does not.
+  // `amount` alone does not allow Infinity.
   waitMs: { ...amount, isInRange: (value: number) => value >= 0 },
   tidy: flag,
   proof: flag,

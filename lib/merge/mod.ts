@@ -5,13 +5,174 @@
  * @module
  */
 
-export type { MergeRun } from "./find_runs.ts";
-export {
-  type Clash,
-  findRuns,
-  type MergeOptions,
-  type MergeProblem,
-  type MergeReport,
-  mergeRuns,
-  type WaitProgress,
-} from "./merge.ts";
+import type { PathLike } from "../paths.ts";
+import type { MergeRun } from "./find_runs.ts";
+
+export type { MergeRun };
+
+/** How outputs are merged. */
+export interface MergeOptions {
+  /** Where the runs were told to write: folders, or paths of results files. */
+  outputs: PathLike | readonly PathLike[];
+  /** The results file to write; it ends in `.jsonl`. */
+  output: PathLike;
+  /** Writes the output even if rows are missing, so that a run can continue it. @default false */
+  partial?: boolean;
+  /**
+   * Milliseconds to wait for shards: until all are done, or one was halted or could not start.
+   * @default 0
+   */
+  waitMs?: number;
+  /**
+   * Called after each check that found runs that are not done; most are 2 s apart. @default nothing
+   */
+  onWait?: (progress: WaitProgress) => void;
+  /**
+   * The submission to wait for. It runs halted shards of earlier ones again, so they are awaited,
+   * too. @default any submission
+   */
+  job?: string;
+  /**
+   * Moves the files of the shards to `.retort/shards/` once the merge is proven, unless rows clash.
+   * @default false
+   */
+  tidy?: boolean;
+  /**
+   * Compares the output with the input; else lines are joined in the order of the runs. @default
+   * true
+   */
+  proof?: boolean;
+  /** Replaces a results file that an earlier merge has written. @default false */
+  replace?: boolean;
+  /**
+   * The `limit` of the runs: only the first rows count, of the whole input of shards, or of the
+   * input of each other run. @default all
+   */
+  limit?: number;
+  /** Which division to merge, if a folder holds several. @default the only division */
+  shards?: number;
+  /** Aborts the merge; nothing is written then. */
+  signal?: AbortSignal;
+}
+
+/** What a merge that waits has found. */
+export interface WaitProgress {
+  /** Runs that are done. */
+  readonly done: number;
+  /** Shards or other runs; 0 if none has started yet. */
+  readonly runs: number;
+}
+
+/** Why rows of a run are missing, or cannot be trusted. */
+export interface MergeProblem {
+  /** `shard 3 of 8`, or the results path of the run. */
+  readonly run: string;
+  /**
+   * "missing": it has not run; "unfinished": rows are pending; "damaged": its files are, or lack
+   * answers.
+   */
+  readonly kind: "missing" | "unfinished" | "damaged";
+  /** For users. */
+  readonly message: string;
+}
+
+/** Two rows with the same uid and different contents. */
+export interface Clash {
+  /** Of both rows. */
+  readonly uid: string;
+  /** The place of the row that keeps the uid: `file:line` of the input. Unknown without `proof`. */
+  readonly first: string;
+  /** The other row; without `proof`, its line in the results of its run. */
+  readonly second: string;
+}
+
+/**
+ * What a merge found and wrote. Each sample of a row counts as an answer. If run files show that
+ * runs are not complete, nothing is read without `partial`, and all counts but `runs` are 0.
+ */
+export interface MergeReport {
+  /** Shards or other runs. */
+  readonly runs: number;
+  /** The answers that there should be: all samples of all rows, duplicates once. */
+  readonly total: number;
+  /** Answers in the results, without surplus ones. */
+  readonly succeeded: number;
+  /** Answers that have finally failed. */
+  readonly failed: number;
+  /** Answers that are still to come. */
+  readonly pending: number;
+  /** Input lines that cannot be sent. */
+  readonly badRows: number;
+  /** Rows that repeat an earlier one of the same run. */
+  readonly mergedDuplicates: number;
+  /** Rows that repeat one of an earlier run, whose result is kept. */
+  readonly duplicatesOfRuns: number;
+  /**
+   * Answers beyond the samples of their row, as after a run with fewer samples. They are kept,
+   * after the other results of their run.
+   */
+  readonly surplus: number;
+  /** Rows whose prompt was edited since an answer was finished. */
+  readonly changed: number;
+  /** Results that `limit` leaves out: of later rows, or of rows not in the input. */
+  readonly beyondLimit: number;
+  /** The first 20 rows that share a uid with an earlier row of other content. */
+  readonly clashes: readonly Clash[];
+  /** All such rows. */
+  readonly clashCount: number;
+  /** Why runs are not complete; empty if all are. */
+  readonly problems: readonly MergeProblem[];
+  /**
+   * Changes of the input since it was divided into shards. The merge compares with the files as
+   * they are now.
+   */
+  readonly inputChanges: readonly string[];
+  /** Path of the results file; null if nothing was written. */
+  readonly results: string | null;
+  /** Path of the failures file; null if nothing was written. */
+  readonly failures: string | null;
+  /** Path of the later answers of clashing rows; null if there are none. */
+  readonly duplicates: string | null;
+  /** The folder to which shards were moved; null if they were not. */
+  readonly movedTo: string | null;
+}
+
+/**
+ * Merges the outputs of several runs, such as the shards of one input, into one results and one
+ * failures file, in input order, and proves that each row of the input is there once. Files appear
+ * complete or not at all; the merged runs stay as they are.
+ *
+ * If shards are missing, unfinished or damaged, `problems` says so. Then nothing is written, except
+ * with `partial` if none is damaged. A row needs 37 bytes of memory, and each of its answers 49
+ * bytes more while its shard is read.
+ *
+ * @example
+ * ```ts
+ * import { mergeRuns } from "../../mod.ts";
+ *
+ * async function mergeShards(): Promise<void> {
+ *   const report = await mergeRuns({ outputs: "shards/", output: "all/prompts.jsonl" });
+ *   for (const { run, message } of report.problems) console.warn(`${run}: ${message}`);
+ *   console.log(report.results, report.succeeded, report.failed);
+ * }
+ * ```
+ *
+ * @throws {TypeError | RangeError} An option is unknown, missing, of a wrong type or out of range.
+ * @throws {UsageError} The outputs cannot be merged as asked.
+ * @throws {SourceError} An input cannot be read.
+ * @throws {SinkError} The output cannot be written.
+ * @throws {LockedError} A run is writing to the output.
+ */
+export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
+  // Programs that merge nothing do not load this code.
+  const { mergeRuns } = await import("./merge_runs.ts");
+  return await mergeRuns(options);
+}
+
+export async function findRuns(
+  outputs: readonly string[],
+  options: { shards?: number; needsRunFile: boolean },
+): Promise<MergeRun[]> {
+  const { findRuns } = await import("./find_runs.ts");
+  return await findRuns(outputs, options);
+}

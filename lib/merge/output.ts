@@ -1,43 +1,52 @@
 /**
- * The output files of a merge, each of which appears complete or not at all.
+ * What a merge leaves: output files, each of which appears complete or not at all, its report, and
+ * the files of the merged runs, which it may move away.
  *
  * @module
  */
 
+import { basename } from "../deps/std_path.ts";
+import { UsageError } from "../errors.ts";
+import { formatCountOf } from "../figures.ts";
+import { exists, ifThere } from "../files.ts";
 import type { OutputFiles } from "../run/mod.ts";
-import { modeMadeFrom, Replacement } from "../sink/mod.ts";
+import {
+  acquireLock,
+  cannotWrite,
+  modeMadeFrom,
+  outdatedPathOf,
+  Replacement,
+} from "../sink/mod.ts";
+import { movedFolderOf } from "./find_division.ts";
+import type { MergeRun } from "./find_runs.ts";
+import type { Clash, MergeProblem, MergeReport } from "./mod.ts";
 import type { LineSink } from "./run_lines.ts";
 
 const BUFFER_BYTES = 1 << 20;
 
-/** The path for answers to rows that share a uid: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
+/** For answers to rows that share a uid: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
 export function duplicatesPathOf(results: string): string {
   return results.replace(/\.jsonl$/, ".duplicates.jsonl");
 }
 
-/** One output file, buffered. */
+/** Buffered. */
 class MergedFile implements LineSink, AsyncDisposable {
   readonly #replacement: Replacement;
   #buffer = new Uint8Array(BUFFER_BYTES);
   #filled = 0;
-  #isEmpty = true;
+  isEmpty = true;
 
   private constructor(replacement: Replacement) {
     this.#replacement = replacement;
   }
 
-  /** Creates the temporary file of a `Replacement`. */
   static async open(path: string, mode: number | undefined): Promise<MergedFile> {
     return new MergedFile(await Replacement.open(path, { mode, removesLeftovers: true }));
   }
 
-  get isEmpty(): boolean {
-    return this.#isEmpty;
-  }
-
   /** Buffers bytes, without limit, until `flush`. */
   add(bytes: Uint8Array): void {
-    this.#isEmpty = false;
+    this.isEmpty = false;
     if (this.#filled + bytes.length > this.#buffer.length) {
       const larger = new Uint8Array(Math.max(this.#buffer.length * 2, this.#filled + bytes.length));
       larger.set(this.#buffer.subarray(0, this.#filled));
@@ -54,65 +63,113 @@ class MergedFile implements LineSink, AsyncDisposable {
     this.#filled = 0;
   }
 
-  /** Writes the rest, and makes the file appear durably. */
   async commit(): Promise<void> {
     await this.flush({ all: true });
     await this.#replacement.commit();
   }
 
-  /** Discards the file unless it was committed. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#replacement[Symbol.asyncDispose]();
   }
 }
 
-/**
- * Creates the output of a merge.
- *
- * @param sources The results files to merge, whose permissions decide those of the output; some may
- * not exist.
- */
-export async function openOutput(
-  files: OutputFiles,
-  sources: readonly string[],
-): Promise<MergedOutput> {
+export type MergedOutput = Awaited<ReturnType<typeof openOutput>>;
+
+/** @param sources The results files to merge, whose permissions decide those of the output. */
+export async function openOutput(files: OutputFiles, sources: readonly string[]) {
   await using stack = new AsyncDisposableStack();
   const mode = await modeMadeFrom(sources);
   const results = stack.use(await MergedFile.open(files.results, mode));
   const failures = stack.use(await MergedFile.open(files.failures, mode));
   const duplicates = stack.use(await MergedFile.open(duplicatesPathOf(files.results), mode));
-  return new MergedOutput(results, failures, duplicates, stack.move());
+  const opened = stack.move();
+  return {
+    results,
+    failures,
+    /** For answers to rows that share a uid with an earlier row of other content. */
+    duplicates,
+    async flush(): Promise<void> {
+      await results.flush();
+      await failures.flush();
+      await duplicates.flush();
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }
 
-/** Made by `openOutput`. */
-export class MergedOutput implements AsyncDisposable {
-  readonly results: MergedFile;
-  readonly failures: MergedFile;
-  /** For answers to rows that share a uid with an earlier row of other content. */
-  readonly duplicates: MergedFile;
-  readonly #stack: AsyncDisposableStack;
+/** A report whose counts a merge raises. */
+export type GrowingReport = { -readonly [Name in keyof MergeReport]: MergeReport[Name] } & {
+  clashes: Clash[];
+  problems: MergeProblem[];
+};
 
-  constructor(
-    results: MergedFile,
-    failures: MergedFile,
-    duplicates: MergedFile,
-    stack: AsyncDisposableStack,
-  ) {
-    this.results = results;
-    this.failures = failures;
-    this.duplicates = duplicates;
-    this.#stack = stack;
-  }
+/** Of a merge that has read and written nothing. */
+export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
+  return {
+    runs: runs.length,
+    total: 0,
+    succeeded: 0,
+    failed: 0,
+    pending: 0,
+    badRows: 0,
+    mergedDuplicates: 0,
+    duplicatesOfRuns: 0,
+    surplus: 0,
+    changed: 0,
+    beyondLimit: 0,
+    clashes: [],
+    clashCount: 0,
+    problems: [],
+    inputChanges: [],
+    results: null,
+    failures: null,
+    duplicates: null,
+    movedTo: null,
+  };
+}
 
-  /** Writes the buffers that are half full. */
-  async flush(): Promise<void> {
-    await this.results.flush();
-    await this.failures.flush();
-    await this.duplicates.flush();
+/**
+ * Moves the files of all runs to `.retort/shards/` in their folders. Returns the last of these
+ * folders, with a `/` at its end.
+ *
+ * @throws {LockedError} If a run is active; the files of runs before it have been moved.
+ */
+export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
+  let target = "";
+  for (const { originalFiles: { results, failures, runJson, lock } } of runs) {
+    target = movedFolderOf(results);
+    await Deno.mkdir(target, { recursive: true }).catch((cause) => {
+      throw cannotWrite(target, cause);
+    });
+    // The run file first: once it is moved, the shard refuses to run again, even after a crash
+    // here.
+    const paths = [runJson, results, failures, outdatedPathOf(results)];
+    if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
+    await moveLocked(paths, lock, target);
+    await move(lock, target);
   }
+  return `${target}/`;
+}
 
-  /** Discards the files that were not committed. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stack.disposeAsync();
-  }
+/** The next run would pay again for what `--limit` leaves out of the merge. */
+export function refuseLeftOut(results: number, failures: number): void {
+  const counts = [[results, "result"], [failures, "failure"]] as const;
+  const leftOut = counts.filter(([count]) => count > 0)
+    .map(([count, noun]) => formatCountOf(count, noun)).join(" and ");
+  if (leftOut === "") return;
+  throw new UsageError(
+    `Cannot use --tidy with this --limit: ${leftOut} of later rows would be ` +
+      "moved away with the shards, and paid for again by the next run. Leave --limit out, or leave " +
+      "--tidy out and name a file in another folder",
+  );
+}
+
+async function moveLocked(paths: readonly string[], lock: string, folder: string): Promise<void> {
+  using _held = await acquireLock(lock);
+  for (const path of paths) await move(path, folder);
+}
+
+async function move(path: string, folder: string): Promise<void> {
+  const to = `${folder}/${basename(path)}`;
+  await ifThere(Deno.rename(path, to), (cause) => cannotWrite(to, cause));
 }

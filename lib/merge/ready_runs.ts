@@ -19,9 +19,9 @@ import { shellWord } from "../printable.ts";
 import { delay } from "../timer.ts";
 import { folderAndName, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
-import type { MergeOptions } from "./merge.ts";
+import type { MergeOptions } from "./mod.ts";
 
-/** The first pause between two checks; each further one is twice as long. */
+/** Each further pause between two checks is twice as long. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
 /**
@@ -31,8 +31,7 @@ const MAX_PAUSE_MS = 2_000;
 const PAUSE_FACTOR = 9;
 
 /**
- * Finds the runs, and waits for them at most `waitMs`. Returns them even if they are not ready by
- * then.
+ * Returns the runs even if they are not ready after `waitMs`.
  *
  * @throws {UsageError} If there are no runs by then, or the output is in their folder.
  */
@@ -65,7 +64,7 @@ export async function readyRuns(
   }
 }
 
-/** Waits `ms`; an abort ends it after 2 s at most. */
+/** An abort ends it after 2 s at most. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   for (let leftMs = ms;; leftMs -= MAX_PAUSE_MS) {
     signal?.throwIfAborted();
@@ -79,7 +78,7 @@ function isDone({ runFile, pieces }: MergeRun): boolean {
   return runFile?.summary?.state === "done" && runFile.summary.pending === 0;
 }
 
-/** Whether one of the runs has failed in such a way that its scheduler will not start it again. */
+/** Whether a run has failed in such a way that its scheduler will not start it again. */
 async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
   for (const { runFile, originalFiles } of runs) {
     // Without a job, a run that was halted before the merge began will not continue.
@@ -90,7 +89,7 @@ async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Pr
   return false;
 }
 
-/** `hasFailed` for outputs that have no run files yet. */
+/** For outputs that have no run files yet. */
 async function hasFailedStatus(
   outputs: readonly string[],
   job: string | undefined,
@@ -104,7 +103,7 @@ async function hasFailedStatus(
   return false;
 }
 
-/** Whether a run is the one with this name, or a shard of it; undefined stands for any name. */
+/** Also for a shard of the run with this name; undefined stands for any name. */
 function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || run.replace(/-\d{5,}-of-\d{5,}$/, "") === name;
 }
@@ -114,7 +113,7 @@ function isFinal({ ended, state, job }: RunStatus, onlyJob: string | undefined):
   return ended && (state === "halted" || state === "failed");
 }
 
-/** Throws if the output would be beside its runs: loading that folder would load rows twice. */
+/** The output must not be beside its runs: loading that folder would load rows twice. */
 async function refuseSameFolder(
   runs: readonly MergeRun[],
   files: OutputFiles,

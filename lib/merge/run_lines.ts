@@ -13,10 +13,10 @@ import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
 import { type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 
-/** Which line a run has for a uid. "pending": a failures line that is not final. */
+/** "pending": a failures line that is not final. */
 export type AnswerState = "result" | "failure" | "pending" | "none";
 
-/** An index of the results and failures lines of a run. */
+/** Of the results and failures lines of a run. */
 export class RunLines implements Disposable {
   readonly #table: IdTable;
   readonly #results: LineFile;
@@ -89,7 +89,7 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** Which line there is for a uid; does not mark it as taken. */
+  /** Does not mark the line as taken. */
   stateOf(uid: string): AnswerState {
     const slot = this.#table.find(uid);
     if (slot === -1) return "none";
@@ -97,7 +97,7 @@ export class RunLines implements Disposable {
     return this.#table.has(slot, HAS_FAILURE) ? "failure" : "pending";
   }
 
-  /** Whether an answer to a row was finished for another prompt than it has now. */
+  /** Whether an answer was finished for another prompt than the row has now. */
   isEdited(row: ParsedRow, samples: number, parser: RowParser): boolean {
     // A derived uid is a hash of the prompt: after an edit, it is that of another row.
     if (row.isUidDerived) return false;
@@ -111,7 +111,7 @@ export class RunLines implements Disposable {
     return false;
   }
 
-  /** Whether a uid's line has this prompt hash, no hash, or does not exist. */
+  /** Also if the line has no prompt hash, or does not exist. */
   #isAnswerTo(uid: string, promptHash: string): boolean {
     const table = this.#table, slot = table.find(uid);
     if (slot === -1 || !(table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE))) return true;
@@ -150,12 +150,12 @@ export class RunLines implements Disposable {
     return slot !== -1 && this.#table.has(slot, SEEN);
   }
 
-  /** The number of results that were not taken. */
+  /** Results that were not taken. */
   get orphans(): number {
     return this.#table.count(HAS_RESULT, SEEN);
   }
 
-  /** The number of final failures that were not taken. */
+  /** Final failures that were not taken. */
   get failuresLeft(): number {
     return this.#table.count(HAS_FAILURE, SEEN);
   }
@@ -165,7 +165,7 @@ export class RunLines implements Disposable {
   }
 }
 
-/** Receives lines and their line feeds, in parts. */
+/** Takes lines and their line feeds, in parts. */
 export interface LineSink {
   /** `bytes` are valid only during the call. */
   add(bytes: Uint8Array): void;
@@ -188,9 +188,8 @@ class LineFile implements Disposable {
   #offsets = new Float64Array(1_024);
   #lengths = new Uint32Array(1_024);
   #count = 0;
-  /** Undefined if the file does not exist. */
   readonly #file: Deno.FsFile | undefined;
-  /** The blocks that were read last, by their numbers, oldest first. */
+  /** By number, oldest first. */
   readonly #blocks = new Map<number, Uint8Array<ArrayBuffer>>();
 
   private constructor(path: string, file: Deno.FsFile | undefined) {
@@ -203,14 +202,14 @@ class LineFile implements Disposable {
     return new LineFile(path, file);
   }
 
-  /** See `readIndex`. A file that does not exist counts as empty. */
+  /** A file that does not exist counts as empty. */
   async index(kind: LineKind, table: IdTable, onLine: OnLine, signal?: AbortSignal): Promise<void> {
     if (this.#file === undefined) return;
     await this.#file.seek(0, Deno.SeekMode.Start);
     await readIndex({ path: this.#path, kind, file: this.#file }, table, onLine, signal);
   }
 
-  /** Records the place of a line; returns a number for `copy`, from 1. */
+  /** Returns a number for `copy`, from 1. */
   add({ offset, byteLength }: { offset: number; byteLength: number }): number {
     if (this.#count === this.#offsets.length) {
       const offsets = new Float64Array(this.#count * 2), lengths = new Uint32Array(this.#count * 2);
@@ -224,9 +223,7 @@ class LineFile implements Disposable {
     return ++this.#count;
   }
 
-  /**
-   * Copies a line and a line feed. Synchronous: a promise for each line costs more than the read.
-   */
+  /** With a line feed. Synchronous: a promise for each line costs more than the read. */
   copy(line: number, sink: LineSink): void {
     let offset = this.#offsets[line - 1];
     const end = offset + this.#lengths[line - 1];
