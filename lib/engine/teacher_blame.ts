@@ -21,7 +21,7 @@ import {
   RepeatedAnswers,
   RepeatedRejections,
 } from "./evidence.ts";
-import { type Endpoint, hasLeft } from "./flow/mod.ts";
+import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, sentOf, type Work } from "./work.ts";
 
 export interface TeacherBlameOptions extends
@@ -202,7 +202,7 @@ export class TeacherBlame {
    * complete, as at the end of the run. */
   #forgetDeparted(): void {
     for (const [endpoint, evidence] of this.#evidence) {
-      if (!hasLeft(endpoint)) continue;
+      if (!endpoint.hasLeft) continue;
       this.#orphaned.push(...failAllHeld(evidence));
       this.#evidence.delete(endpoint);
     }

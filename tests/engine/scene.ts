@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { EndpointOptions } from "../../lib/engine/flow/endpoint_options.ts";
+import type { EndpointOptions } from "../../lib/engine/flow/endpoint.ts";
 import type { TeacherError } from "../../lib/errors.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import { FakeClock } from "../support/fake_clock.ts";

@@ -1,36 +1,27 @@
 /**
- * Learns the rate that a teacher accepts from its throttling. If answers arrive within
+ * The rate that a teacher accepts, learned from its throttling. If answers arrive within
  * milliseconds, a limit on attempts in flight cannot enforce a rate: a single lane sends hundreds
  * per second.
  *
- * Follows the client-side rate limiting in the adaptive retry mode of the AWS SDKs: after
- * throttling, the rate is reduced below what was accepted, then grows along a CUBIC curve. Two
- * things differ. Attempts count as accepted if they were sent and not throttled, because answers
- * may take minutes while throttling is immediate. And a rate that was reduced before anything could
- * be measured is a guess: throttling halves it; a second without throttling doubles it.
+ * Follows the adaptive retry mode of the AWS SDKs: after throttling, the rate is reduced below what
+ * was accepted, then grows along a CUBIC curve. Two things differ. Attempts count as accepted if
+ * they were sent and not throttled, because answers may take minutes while throttling is immediate.
+ * And a rate that was reduced before anything could be measured is a guess: throttling halves it; a
+ * second without throttling doubles it.
  *
  * @module
  */
 
-import {
-  CubicGrowth,
-  LONGEST_WINDOW_MS,
-  RateMeter,
-  SHORTEST_WINDOW_MS,
-  TokenBucket,
-} from "./rate_parts.ts";
+import { TokenBucket } from "./rate.ts";
 
-/** The new rate after throttling, as a fraction of the accepted rate. */
+/** Of the accepted rate, after throttling. */
 const DECREASE_FACTOR = 0.85;
 
-/** The least that one decrease leaves of the rate, as a fraction: brief throttling must not stop
- * the run. */
+/** The least that one decrease leaves: brief throttling must not stop the run. */
 const MIN_DECREASE_FACTOR = 0.5;
 
-/** The lowest rate, in requests per second. */
 const MIN_PER_S = 0.2;
 
-/** The lowest rate that is assumed before the first throttling, in requests per second. */
 const MIN_FIRST_PER_S = 100;
 
 /** After a trial, growth levels off at this fraction of the suspected rate: some limits reject half
@@ -39,37 +30,30 @@ const SUSPECTED_FRACTION = 0.95;
 /** After a trial, growth levels off at this multiple of the reduced rate at the latest. */
 const MAX_GROWTH_FACTOR = 2;
 
-/**
- * Beyond the rate before a decrease, growth is as fast as after a decrease by this fraction. If the
- * teacher accepts several times as much, the curve after a small decrease would need a minute.
- */
+/** Beyond the rate before a decrease, growth is as fast as after a decrease by this fraction. If
+ * the teacher accepts several times as much, the curve after a small decrease takes a minute. */
 const BEYOND_DECREASE = 0.5;
-/** `BEYOND_DECREASE` applies from this rate on, in requests per second: at lower rates, throttling
- * shows too late that the rate is too high. */
+/** `BEYOND_DECREASE` applies from this rate on: at lower ones, throttling shows too late that the
+ * rate is too high. */
 const BEYOND_FROM_PER_S = 10;
 
-/** A guess that is not throttled for this long was not too high, in milliseconds. */
+/** A guess that is not throttled for this long was not too high. */
 const CONFIRM_MS = 1_000;
 
-/** The time in which a guess doubles, in milliseconds. */
 const DOUBLING_MS = 1_000;
 
-/** How often the rate is recomputed, in milliseconds. */
 const REFRESH_MS = 100;
 
-/** The rate grows while at least this fraction of it is used. */
 const USED_FRACTION = 1 / 3;
 
-/** From this fraction of use on, the rate counts as the bottleneck. */
+/** From this fraction of use on, the rate is the bottleneck. */
 const LIMITING_FRACTION = 0.9;
 
-/** Below this fraction of use, the rate limits nothing. */
+/** A rate of which less is used for `IDLE_MS` limits nothing, and is removed. */
 const IDLE_FRACTION = 1 / 2;
-/** How long a rate that limits nothing is kept, in milliseconds. */
 const IDLE_MS = 30_000;
 
-/** A rate in requests per second, unlimited until the first throttling. Times are in milliseconds
- * of a monotonic clock. */
+/** Unlimited until the first throttling. Times are in milliseconds of a monotonic clock. */
 export class AdaptiveRate {
   readonly #growth = new CubicGrowth();
   readonly #sent: RateMeter;
@@ -77,13 +61,13 @@ export class AdaptiveRate {
   #bucket: TokenBucket | undefined;
   #perSecond = Infinity;
   #decreasedAt = -Infinity;
-  /** Whether the rate was reduced before the accepted rate could be measured. */
+  /** Whether the rate was reduced before the accepted one could be measured. */
   #isGuess = false;
   /** The rate when the last trial began; 0 if too little of it was used for it to be too high. */
   #suspected = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
-  /** How long the rate has grown since the last decrease, in milliseconds. */
+  /** Since the last decrease, while the rate was used. */
   #grownMs = 0;
   #idleMs = 0;
   #refreshedAt = 0;
@@ -93,26 +77,23 @@ export class AdaptiveRate {
     this.#throttled = new RateMeter(now);
   }
 
-  /** Whether sending is limited: not before the first throttling, nor after `removeLimit()`. */
+  /** Not before the first throttling, nor after `removeLimit()`. */
   get isLimited(): boolean {
     return this.#bucket !== undefined;
   }
 
-  /** Milliseconds until an attempt may be sent; 0 if it may be now. */
   delayMs(now: number): number {
     if (this.#bucket === undefined) return 0;
     if (now - this.#refreshedAt >= REFRESH_MS) this.#refresh(this.#bucket, now);
     return this.#bucket?.delayMs(now) ?? 0;
   }
 
-  /** Called when an attempt is sent. */
   take(now: number): void {
     this.#sent.add(now);
     this.#sentSinceDecrease++;
     this.#bucket?.take(1, now);
   }
 
-  /** Called if the last attempt was not sent after all. */
   notSent(now: number): void {
     this.#sent.remove(now);
     this.#sentSinceDecrease--;
@@ -140,19 +121,17 @@ export class AdaptiveRate {
     this.#isGuess = isGuess;
   }
 
-  /** Whether the rate is the bottleneck. */
   isLimiting(now: number): boolean {
     return this.isLimited && this.#sentRecently(now) >= LIMITING_FRACTION * this.#perSecond;
   }
 
-  /** Called when a trial begins, which shows whether the rate is too high. */
   startTrial(now: number): void {
     const isSuspected = this.isLimited && (this.#isGuess || this.isLimiting(now));
     this.#suspected = isSuspected ? this.#perSecond : 0;
   }
 
   /**
-   * Reduces the rate after a trial has shown that too much is sent.
+   * Called when a trial has shown that too much is sent.
    *
    * @param isRateAlone Whether the concurrency limit stays the same: growth then levels off below
    * the suspected rate.
@@ -164,7 +143,7 @@ export class AdaptiveRate {
     this.#isGuess = false;
   }
 
-  /** @param plateau Where growth levels off: at the rate before the decrease, or below it. */
+  /** @param plateau Where growth levels off. */
   #decreaseTo(rate: number, plateau: number, now: number): void {
     const from = Math.max(plateau, rate / DECREASE_FACTOR);
     const beyond = from < BEYOND_FROM_PER_S ? 0 : BEYOND_DECREASE * from;
@@ -179,22 +158,21 @@ export class AdaptiveRate {
     this.#bucket.drain(now);
   }
 
-  /** Whether the accepted rate is unknown: at the start, while a guess is still throttled at once,
-   * and if nothing was accepted since the last decrease. */
+  /** At the start, while a guess is still throttled at once, and if nothing was accepted since the
+   * last decrease. */
   #isRateUnknown(now: number): boolean {
     if (!this.isLimited) return !this.#sent.isSteady(now);
     return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;
   }
 
-  /** The rate that was throttled: the limit if it was used, else what was sent. */
+  /** The limit if it was used, else what was sent. */
   #throttledRate(now: number): number {
     const sent = this.#sentRecently(now);
     if (!this.isLimited) return Math.max(MIN_FIRST_PER_S, sent);
     return sent >= USED_FRACTION * this.#perSecond ? this.#perSecond : sent;
   }
 
-  /** The fraction of attempts since the last decrease that were not throttled. Covers at least one
-   * second, and at most the last five. */
+  /** Of the attempts since the last decrease, over at least one second and at most five. */
   #acceptedShare(now: number): number {
     const sinceDecreaseMs = now - this.#decreasedAt;
     const throttled = this.#throttled.perSecond(now, sinceDecreaseMs);
@@ -202,13 +180,13 @@ export class AdaptiveRate {
     return throttled >= sent ? 0 : 1 - throttled / sent;
   }
 
-  /** Attempts sent per second, over the last second or the last five, whichever is more. */
+  /** Over the last second or the last five, whichever is more. */
   #sentRecently(now: number): number {
     return Math.max(this.#sent.perSecond(now, SHORTEST_WINDOW_MS), this.#sent.perSecond(now));
   }
 
   #refresh(bucket: TokenBucket, now: number): void {
-    // A pause, such as a cool-down, shows nothing about the rate: it counts as 5 s at most.
+    // A pause shows nothing about the rate: it counts as 5 s at most.
     const elapsedMs = Math.min(LONGEST_WINDOW_MS, now - this.#refreshedAt);
     const used = this.#sentRecently(now) / this.#perSecond;
     this.#refreshedAt = now;
@@ -225,9 +203,97 @@ export class AdaptiveRate {
     bucket.setRate(this.#perSecond, now);
   }
 
-  /** Removes the limit, because throttling does not depend on the rate. */
+  /** Called when throttling does not depend on the rate. */
   removeLimit(): void {
     this.#bucket = undefined;
     this.#perSecond = Infinity;
+  }
+}
+
+const SLOT_MS = 100;
+
+const LONGEST_WINDOW_MS = 5_000;
+
+/** In milliseconds: events in the first moments are no rate yet. */
+const SHORTEST_WINDOW_MS = 1_000;
+
+/** A steady rate over the last second exceeds that over five seconds by less than this factor. */
+const MAX_STEADY_FACTOR = 1.5;
+
+/** Events of the last 5 s, in slots of 100 ms. */
+class RateMeter {
+  // One more than the window has: the current slot is incomplete.
+  readonly #counts = new Float64Array(LONGEST_WINDOW_MS / SLOT_MS + 1);
+  readonly #startedAt: number;
+  #slot = 0;
+
+  constructor(now: number) {
+    this.#startedAt = now;
+  }
+
+  add(now: number): void {
+    this.#advance(now);
+    this.#counts[this.#slot % this.#counts.length]++;
+  }
+
+  remove(now: number): void {
+    this.#advance(now);
+    this.#counts[this.#slot % this.#counts.length]--;
+  }
+
+  perSecond(now: number, windowMs: number = LONGEST_WINDOW_MS): number {
+    this.#advance(now);
+    const slots = Math.ceil(Math.max(SHORTEST_WINDOW_MS, windowMs) / SLOT_MS);
+    const pastSlots = Math.min(slots, this.#slot, this.#counts.length - 1);
+    let count = 0;
+    for (let slot = this.#slot - pastSlots; slot <= this.#slot; slot++) {
+      count += this.#counts[slot % this.#counts.length];
+    }
+    const spanMs = pastSlots * SLOT_MS + (now - this.#startedAt) % SLOT_MS;
+    return count * 1_000 / Math.max(SHORTEST_WINDOW_MS, spanMs);
+  }
+
+  isSteady(now: number): boolean {
+    return now - this.#startedAt >= LONGEST_WINDOW_MS &&
+      this.perSecond(now, SHORTEST_WINDOW_MS) <= MAX_STEADY_FACTOR * this.perSecond(now);
+  }
+
+  #advance(now: number): void {
+    const slot = Math.floor((now - this.#startedAt) / SLOT_MS);
+    if (slot <= this.#slot) return;
+    const firstStale = Math.max(this.#slot + 1, slot - this.#counts.length + 1);
+    for (let n = firstStale; n <= slot; n++) this.#counts[n % this.#counts.length] = 0;
+    this.#slot = slot;
+  }
+}
+
+/** CUBIC's K: the time until the size before a decrease is reached again, in milliseconds. */
+export const RECOVERY_MS = 15_000;
+
+/** The growth of a limit after a decrease (CUBIC, RFC 9438). Sizes have any unit; times are in
+ * milliseconds of the caller's clock. */
+export class CubicGrowth {
+  #decreasedAt = 0;
+  #from = Infinity;
+  #to = Infinity;
+  #scaleBeyond = 0;
+
+  /**
+   * @param to The reduced size.
+   * @param from The size that was too high.
+   * @param scaleBeyond Growth beyond `from` is as fast as after a decrease by this much.
+   */
+  decrease(now: number, to: number, from: number, scaleBeyond: number = from - to): void {
+    this.#scaleBeyond = scaleBeyond;
+    this.#decreasedAt = now;
+    this.#to = to;
+    this.#from = from;
+  }
+
+  sizeAt(now: number): number {
+    if (this.#from === Infinity) return Infinity;
+    const distance = (now - this.#decreasedAt - RECOVERY_MS) / RECOVERY_MS;
+    const scale = distance > 0 ? this.#scaleBeyond : this.#from - this.#to;
+    return this.#from + scale * distance ** 3;
   }
 }

@@ -10,33 +10,20 @@ import type { Endpoint } from "./endpoint.ts";
 /** The wait that a throttling teacher requested for a row. */
 export interface Hold {
   readonly by: Endpoint;
-  /** Until when, on the engine's clock. */
+  /** On the engine's clock. */
   readonly until: number;
 }
 
 /** A teacher gets the rows of its keys up to this multiple of its share of attempts in flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
-/** Whether a teacher may receive new attempts, now or later: it was not halted and has not left. */
-export function isActive(endpoint: Endpoint): boolean {
-  return !endpoint.isHalted && !endpoint.isLeaving;
-}
-
-/** Whether a teacher has left and its last call has ended. */
-export function hasLeft(endpoint: Endpoint): boolean {
-  return endpoint.isLeaving && endpoint.inFlight === 0;
-}
-
-/** The end of the wait that a teacher requested for a row; -Infinity if it requested none. */
+/** -Infinity if the teacher requested no wait for the row. */
 export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
   return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }
 
-/**
- * The endpoint that was used least for its weight, of those among the first `count` that have less
- * than their share in flight. Not the least busy one: with few attempts in flight, weights would
- * not matter.
- */
+/** The one that was used least for its weight, of the first `count` with less than their share in
+ * flight. Not the least busy one: with few attempts in flight, weights would not matter. */
 export function leastUsed(
   endpoints: readonly Endpoint[],
   count: number,
@@ -55,8 +42,8 @@ export function leastUsed(
   return best;
 }
 
-/** The endpoint with the least in flight for its weight, of those that have room now and whose
- * requested wait for the row is over; undefined if there is none. */
+/** The one with the least in flight for its weight, of those that have room now and whose requested
+ * wait for the row is over. */
 export function leastBusy(
   endpoints: readonly Endpoint[],
   holds: readonly Hold[],
@@ -72,12 +59,10 @@ export function leastBusy(
   return best;
 }
 
-/**
- * The endpoint for rows with this key: always the same, while it has room; undefined otherwise.
- * Each key belongs to the endpoint with the highest score, which is a hash of both and of the
- * weight (weighted rendezvous hashing). So each endpoint has keys in proportion to its weight, and
- * when one joins or leaves, only its own keys move.
- */
+/** The endpoint for rows with this key: always the same, while it has room; undefined otherwise. It
+ * is the one with the highest score, a hash of key, address and weight (weighted rendezvous
+ * hashing). So each has keys in proportion to its weight, and when one joins or leaves, only its
+ * own keys move. */
 export function ownerOf(
   key: number,
   endpoints: readonly Endpoint[],
@@ -85,7 +70,7 @@ export function ownerOf(
 ): Endpoint | undefined {
   let best: Endpoint | undefined, highest = 0, inFlight = 1, weight = 0;
   for (const endpoint of endpoints) {
-    if (!isActive(endpoint) || endpoint.isProbed) continue;
+    if (!endpoint.isActive || endpoint.isProbed) continue;
     inFlight += endpoint.inFlight;
     weight += endpoint.weight;
     const score = endpoint.weight /
@@ -99,7 +84,7 @@ export function ownerOf(
   return best.inFlight > MAX_SHARE_FACTOR * inFlight * best.weight / weight ? undefined : best;
 }
 
-/** A hash of two 32-bit numbers, as an unsigned one (`>>> 0`): the last steps of MurmurHash3. */
+/** The last steps of MurmurHash3, as an unsigned number (`>>> 0`). */
 function mixHashes(a: number, b: number): number {
   let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -1,63 +1,51 @@
 /**
- * Circuit breaker for one teacher: detects outages. While the teacher is down, it is probed, and
- * failures do not count against rows.
+ * Detects outages of one teacher. While it is down, it is probed, and failures do not count against
+ * rows.
  *
  * @module
  */
 
 import type { Classification } from "../errors/mod.ts";
+import type { EndpointContext } from "./endpoint.ts";
 
-/**
- * Failed rows that count as an outage if hardly any attempt since the first of them was answered. A
- * row that failed before does not count, because it may itself be the cause: otherwise the last
- * rows of a run would look like an outage.
- */
+/** Failed rows that are an outage if hardly any attempt since the first of them was answered. A row
+ * that failed before does not count, because it may itself be the cause: else the last rows of a
+ * run would look like an outage. */
 const ROWS_FOR_OUTAGE = 10;
 
 /** How long such failures must last, in milliseconds: if half of a thousand attempts in flight
  * fail, ten in a row are chance. */
 const MIN_FAULTS_MS = 300;
 
-/** The fraction of attempts that counts as nearly all. */
 const NEARLY_ALL = 0.9;
 
-/** Consecutive throttled rows that count as an outage. */
+/** Throttled rows in succession that are an outage, … */
 const THROTTLED_FOR_OUTAGE = 10;
 
-/** How long throttling must last to count as an outage, in milliseconds: a burst does not. */
+/** … if they last this long, in milliseconds: a burst does not. */
 const MIN_THROTTLING_MS = 5_000;
 
-/** Consecutive refused connections that count as an outage at once. */
+/** Refused connections in succession that are an outage at once. */
 const REFUSALS_FOR_OUTAGE = 3;
 
-/** The shortest interval between probes, in milliseconds. */
+/** Between the first probes, in milliseconds. */
 export const PROBE_BASE_MS = 1_000;
 
-/** The longest interval between probes, in milliseconds. */
 export const PROBE_CAP_MS = 15_000;
 
-/** The factor by which the interval grows after each probe. */
 export const PROBE_GROWTH = 1.5;
 
-/** The most by which an interval is longer, as a fraction of it, so that many runs do not probe at
- * once. */
+/** Intervals are longer by up to this fraction, so that many runs do not probe at once. */
 export const PROBE_JITTER = 0.2;
 
-/**
- * The length of an outage, in milliseconds, after which failures count against rows again. New rows
- * are sent first, so by then only the last rows are left, and these may break the teacher on each
- * attempt. The run would never end if they did not fail.
- */
+/** After an outage of this length, in milliseconds, failures count against rows again. New rows are
+ * sent first, so by then only the last rows are left, and these may break the teacher on each
+ * attempt: the run would never end. */
 const PATIENCE_MS = 15 * 60_000;
 
-export interface CircuitBreakerOptions {
-  /** A monotonic clock, in milliseconds. */
-  readonly now: () => number;
-  /** Random numbers in [0, 1). */
-  readonly random: () => number;
-}
+type CircuitBreakerOptions = Pick<EndpointContext, "now" | "random">;
 
-/** The circuit breaker of one teacher. Times are in milliseconds of a monotonic clock. */
+/** Times are in milliseconds of a monotonic clock. */
 export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   /** Failures since the last answer. */
@@ -65,13 +53,12 @@ export class CircuitBreaker {
   /** Failures since the last answer to an attempt that was made after the first of them: answers to
    * older attempts say little about a teacher that has begun to fail. */
   readonly #trouble = new Streak();
-  /** Attempts made since `#trouble` began. */
   #attempts = 0;
   #failedAttempts = 0;
   #downSince: number | undefined;
   #probeMs = PROBE_BASE_MS;
   #probeAt = 0;
-  /** The latest time for the next probe; Infinity if none is set. */
+  /** The next probe is made by then. */
   latestProbeAt = Infinity;
 
   constructor(options: CircuitBreakerOptions) {
@@ -82,34 +69,27 @@ export class CircuitBreaker {
     return this.#downSince !== undefined;
   }
 
-  /** When the next probe may be made. Valid only while the teacher is down. */
+  /** Valid only while the teacher is down. */
   get probeAt(): number {
     return Math.min(this.#probeAt, this.latestProbeAt);
   }
 
-  /** Called when an attempt is made. While the teacher is down, it is a probe, and the next one
-   * must wait. */
+  /** While the teacher is down, the attempt is a probe, and the next one must wait. */
   sent(): void {
     this.#attempts++;
-    const { latestProbeAt } = this;
-    if (latestProbeAt < Infinity && this.#options.now() >= latestProbeAt) {
-      this.latestProbeAt = Infinity;
-    }
+    const isDue = this.latestProbeAt < Infinity && this.#options.now() >= this.latestProbeAt;
+    if (isDue) this.latestProbeAt = Infinity;
     if (this.isDown) this.#waitForProbe();
   }
 
-  /** Called if the attempt was not made after all: a probe is then still due. */
+  /** A probe is then still due. */
   notSent(): void {
     this.#attempts--;
     if (this.isDown) this.#probeAt = this.#options.now();
   }
 
-  /**
-   * Called when the teacher has responded without a sign of trouble.
-   *
-   * @param startedAt When the attempt was made.
-   * @returns Whether the teacher was down until now.
-   */
+  /** Called when the teacher has responded without a sign of trouble. Returns whether it was down
+   * until now. */
   answered(startedAt: number): boolean {
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
       // Made before the outage, so the teacher may still be down: probe soon.
@@ -125,9 +105,6 @@ export class CircuitBreaker {
   }
 
   /**
-   * Called when an attempt has failed.
-   *
-   * @param startedAt When it was made.
    * @param isFirstFailure Whether nothing has counted against its row before.
    * @returns Whether the failure counts against the row.
    */
@@ -172,14 +149,13 @@ export class CircuitBreaker {
 
 /** Consecutive failures. */
 class Streak {
-  /** When the first failure was seen; Infinity without one. */
+  /** Infinity without a failure. */
   since = Infinity;
-  /** Failures of all kinds. */
   length = 0;
   refusedConnections = 0;
-  /** Rows that were throttled before any other failure had counted against them. */
+  /** First failures of rows, if they were throttled. */
   throttledRows = 0;
-  /** Rows that failed in another way before any other failure had counted against them. */
+  /** First failures of rows in another way. */
   faultyRows = 0;
 
   add(cause: Classification["cause"], isFirstFailure: boolean, now: number): void {

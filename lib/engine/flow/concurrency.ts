@@ -2,64 +2,42 @@
  * Limits how many attempts may be in flight at one teacher.
  *
  * The limit is the lowest of three: how far a careful start has come; how far the limit has grown
- * since it was last reduced (`rate_parts.ts`); and the ceiling or, if the limit explores, the
- * number with the highest throughput (`hill_climb.ts`).
+ * since it was last reduced; and the ceiling or, if the limit explores, the number with the highest
+ * throughput (`hill_climb.ts`).
  *
  * @module
  */
 
 import { HillClimb } from "./hill_climb.ts";
-import { CubicGrowth, RECOVERY_MS } from "./rate_parts.ts";
+import type { LoadControlOptions, Pressure } from "./load_control.ts";
+import { CubicGrowth, RECOVERY_MS } from "./adaptive_rate.ts";
 
-export interface ConcurrencyLimitOptions {
-  /** Maximum number of attempts in flight, even if the teacher accepts more: 1 or more. */
-  readonly ceiling: number;
-  /** Whether to search for the number with the highest throughput, from 32 up to the ceiling. */
-  readonly isExploring: boolean;
-  /** Whether to start at 1. Otherwise starts at the ceiling, or at 32 if it explores. */
-  readonly isCareful: boolean;
-  /** A monotonic clock, in milliseconds. */
-  readonly now: () => number;
-  /** Random numbers in [0, 1). @default Math.random */
-  readonly random?: () => number;
-}
+export type ConcurrencyLimitOptions =
+  & Pick<LoadControlOptions, "ceiling" | "isExploring" | "isCareful" | "now">
+  & Partial<Pick<LoadControlOptions, "random">>;
 
-export interface LimitAnswer {
-  /** When the attempt was made, on the limit's clock. */
-  readonly startedAt: number;
-  /** Attempts in flight when the answer arrived, this one included. */
-  readonly inFlight: number;
-  /** Completion tokens; 0 if the teacher reports none. */
+interface LimitAnswer extends Pick<Pressure, "startedAt" | "inFlight"> {
+  /** 0 if the teacher reports none. */
   readonly tokens: number;
 }
 
-/** What the limit needs to know about an attempt that was throttled, timed out or not connected. */
-export interface LimitPressure {
-  /** When the attempt was made, on the limit's clock. */
-  readonly startedAt: number;
-  /** Attempts in flight when it ended, this one included. */
-  readonly inFlight: number;
-  /** Whether it is part of a run of throttled attempts that is not due to chance. @default false */
+interface LimitPressure extends Pick<Pressure, "startedAt" | "inFlight"> {
+  /** @default false */
   readonly isInRun?: boolean;
 }
 
-/** The new limit as a fraction of the old one. CUBIC's 0.7 would leave too much idle at a teacher
- * whose throttling costs next to nothing. */
+/** CUBIC's 0.7 would leave too much idle at a teacher whose throttling costs next to nothing. */
 const DECREASE_FACTOR = 0.85;
-/** If less than this fraction of the limit is still in flight, that number says nothing about what
- * is accepted. */
+/** If less of the limit is still in flight, that number says nothing about what is accepted. */
 const MIN_REMAINING = 0.1;
 /** Attempts made this soon after a decrease, in milliseconds, still compete with the throttled
  * burst. */
 const BURST_MS = 100;
-/**
- * A careful start that is throttled continues from a lower limit: its last doubling may have been
- * too large a step. If it is throttled again before it has grown by this factor, the start is over.
- */
+/** A careful start that is throttled continues from a lower limit, as its last step may have been
+ * too large. If it is throttled again before it has grown by this factor, it is over. */
 const FURTHER_GROWTH = 1.5;
-/** How a careful start grows. Below `below`, each answer multiplies the limit by `factor`; from
- * there on, and after throttling, it adds one, which doubles the limit with every round of
- * answers. */
+/** Below `below`, each answer multiplies the limit by `factor`. From there on, and after
+ * throttling, it adds one, which doubles the limit with every round of answers. */
 interface StartGrowth {
   readonly factor: number;
   readonly below: number;
@@ -71,27 +49,25 @@ interface StartGrowth {
  * as many throttled attempts.
  */
 const START: StartGrowth = { factor: 3, below: 128 };
-/** Growth after an outage, and if the limit explores, whose first measurement is at 32. */
+/** After an outage, and if the limit explores, whose first measurement is at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
-/** The time without throttling or another step up after which a careful start doubles, in
- * milliseconds: answers may take an hour. */
+/** After this time without throttling or another step up, a careful start doubles: answers may take
+ * an hour. */
 const QUIET_MS = 10_000;
-/** The fraction of the limit that must be in flight for the limit to count as used. */
+/** The limit counts as used from this fraction on, … */
 const USED_SHARE = 0.8;
-/** How long the limit still counts as used after it was used, in milliseconds: answers that arrive
- * together see ever fewer in flight. */
+/** … and for this time afterwards, in milliseconds: answers that arrive together see ever fewer in
+ * flight. */
 const USED_FOR_MS = 1_000;
-/** Longer gaps between two calls, in milliseconds, do not count as time. While attempts are in
- * flight there are at least two calls per second, so a longer gap means that none were. */
+/** Longer gaps between two calls, in milliseconds, do not count as time: nothing was in flight. */
 const MAX_CALL_GAP_MS = 3_000;
 
-/** An adaptive limit on the attempts in flight at one teacher. */
 export class ConcurrencyLimit {
   readonly #now: () => number;
   readonly #explorer: HillClimb | undefined;
   #ceiling: number;
 
-  /** The limit of the careful start; undefined once it is over. */
+  /** Undefined once the careful start is over. */
   #start: number | undefined;
   #startGrowth: StartGrowth;
   /** The limit at which the start was throttled; 0 if it was not. */
@@ -102,11 +78,10 @@ export class ConcurrencyLimit {
   /** The clock of the growth: milliseconds in which the limit was used. */
   #usedMs = 0;
   #lastDecreaseAt = -Infinity;
-  /** The limit before the last decrease. */
   #decreasedFrom = 0;
   /** Whether an attempt made after the last decrease was answered. */
   #isProven = false;
-  /** The last limit at which an answer arrived before it was reduced; Infinity if unknown. */
+  /** The last limit at which an answer arrived before it was reduced. */
   #provenLimit = Infinity;
 
   #calledAt: number;
@@ -123,28 +98,26 @@ export class ConcurrencyLimit {
     this.#quietSince = this.#calledAt = this.#lastUsedAt = now();
   }
 
-  /** Whether the careful start is not over. */
   get isStarting(): boolean {
     return this.#start !== undefined;
   }
 
-  /** Whether the limit is at the ceiling, or at what the exploration allows. */
+  /** At the ceiling, or at what the exploration allows. */
   get isAtMaximum(): boolean {
     return this.#start === undefined && this.#growth.sizeAt(this.#usedMs) >= this.#maximum;
   }
 
-  /** How many attempts may be in flight: a whole number, 1 or more. */
+  /** A whole number, 1 or more. */
   get value(): number {
     return Math.floor(this.#exact);
   }
 
-  /** Changes the maximum number of attempts in flight: 1 or more. */
   setCeiling(ceiling: number): void {
     this.#ceiling = ceiling;
     this.#explorer?.setCeiling(ceiling);
   }
 
-  /** Called when the teacher has answered, whether or not the answer is accepted. */
+  /** Called also for answers that are not accepted. */
   answered(answer: LimitAnswer): void {
     const isLimiting = this.#observe(answer.inFlight);
     const isAfterDecrease = answer.startedAt > this.#lastDecreaseAt;
@@ -156,10 +129,8 @@ export class ConcurrencyLimit {
     else this.#explorer?.discard();
   }
 
-  /**
-   * Called when an attempt was throttled, timed out or could not connect. A burst of these counts
-   * once: attempts made before the last decrease or right after it are ignored.
-   */
+  /** A burst of throttled attempts counts once: those made before the last decrease or right after
+   * it are ignored. */
   pressed(pressure: LimitPressure): void {
     this.#observe(pressure.inFlight);
     this.#quietSince = this.#now();
@@ -171,8 +142,8 @@ export class ConcurrencyLimit {
     this.decrease(from, DECREASE_FACTOR * from);
   }
 
-  /** Reduces the limit because `from` attempts in flight were too many: to `towards`, at least one
-   * below `from`. */
+  /** Called when `from` attempts in flight were too many: reduces the limit to `towards`, at least
+   * one below `from`. */
   decrease(from: number, towards: number): void {
     const size = this.#exact;
     if (this.#isProven && this.#start === undefined) this.#provenLimit = size;
@@ -192,22 +163,20 @@ export class ConcurrencyLimit {
   }
 
   /** Undoes a decrease that did not lower the share of throttled attempts: continues from `size`
-   * like a careful start, limited only by the ceiling. */
+   * like a careful start. */
   resume(size: number): void {
     this.#forgetThrottling();
     this.#setStart(size);
   }
 
-  /**
-   * Updates what depends on time. Called two to ten times a second while attempts are in flight.
-   */
+  /** Called two to ten times a second while attempts are in flight. */
   tick(): void {
     this.#passTime();
     if (this.#start === undefined || this.#now() - this.#quietSince < QUIET_MS) return;
     if (this.#isUsed) this.#setStart(2 * this.#start);
   }
 
-  /** Called when the teacher is up after an outage: starts at 1, up to the last proven limit. */
+  /** After an outage: starts at 1, up to the last proven limit. */
   restart(): void {
     this.#forgetThrottling();
     if (this.#provenLimit < Infinity) {
@@ -223,11 +192,8 @@ export class ConcurrencyLimit {
     this.#setStart(1);
   }
 
-  /**
-   * Follows the attempts in flight while all others are throttled: those were accepted, and a new
-   * one would be throttled many times a second. If hardly any are left, their number says nothing
-   * about the right limit.
-   */
+  /** While all others are throttled, the attempts in flight are what was accepted. If hardly any
+   * are left, their number says nothing about the right limit. */
   #shrink(inFlight: number): void {
     const to = Math.max(1, inFlight), size = this.#decreasedFrom;
     if (to < MIN_REMAINING * size) {
@@ -235,7 +201,6 @@ export class ConcurrencyLimit {
     } else if (to < this.#exact) this.#growth.decrease(this.#usedMs, to, to / DECREASE_FACTOR);
   }
 
-  /** Forgets what was throttled so far. */
   #forgetThrottling(): void {
     this.#passTime();
     this.#growth = new CubicGrowth();
@@ -243,12 +208,11 @@ export class ConcurrencyLimit {
     this.#startThrottledAt = 0;
   }
 
-  /** The limit before it is rounded down. */
   get #exact(): number {
     return Math.max(1, Math.min(this.#start ?? Infinity, this.#startEnd));
   }
 
-  /** The limit at which a careful start ends. */
+  /** Where a careful start ends. */
   get #startEnd(): number {
     return Math.min(this.#maximum, this.#growth.sizeAt(this.#usedMs));
   }
@@ -257,9 +221,7 @@ export class ConcurrencyLimit {
     return this.#explorer?.limit ?? this.#ceiling;
   }
 
-  /**
-   * Records how much is in flight. Returns whether the limit is the bottleneck.
-   */
+  /** Returns whether the limit is the bottleneck. */
   #observe(inFlight: number): boolean {
     if (inFlight >= USED_SHARE * this.value) this.#lastUsedAt = this.#now();
     else this.#lastUnusedAt = this.#now();
@@ -287,7 +249,6 @@ export class ConcurrencyLimit {
     else if (isLimiting) this.#advanceTo(start + 1);
   }
 
-  /** Sets the limit of the careful start, and restarts the quiet time before it doubles. */
   #setStart(start: number): void {
     this.#quietSince = this.#now();
     this.#advanceTo(start);

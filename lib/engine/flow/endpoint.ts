@@ -1,6 +1,6 @@
 /**
- * One teacher as the engine sees it: how many attempts may be in flight, when the next may be made,
- * and whether it is up.
+ * One teacher in a run: how many attempts may be in flight, when the next may be made, and whether
+ * it is up.
  *
  * @module
  */
@@ -11,10 +11,36 @@ import { hash32 } from "../../hash.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 import type { Classification } from "../errors/mod.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
-import type { EndpointContext, EndpointOptions, FailureEffect } from "./endpoint_options.ts";
 import { LoadControl, type Sent } from "./load_control.ts";
 
-/** Causes of failures that may mean that less should be sent. */
+/** A teacher with its settings in this run. */
+export interface EndpointOptions {
+  readonly teacher: Teacher;
+  readonly weight: number;
+  readonly maxConcurrency: number;
+  readonly rpm?: number;
+  readonly tpm?: number;
+}
+
+/** What all endpoints of a run share. */
+export interface EndpointContext {
+  readonly concurrency: number;
+  readonly isExploring: boolean;
+  readonly isCareful: boolean;
+  readonly now: () => number;
+  readonly wallClock: () => number;
+  readonly random: () => number;
+  readonly onOutage?: (endpoint: Endpoint) => void;
+  readonly onFailure?: () => void;
+}
+
+/** What a failed attempt means for its row. */
+export interface FailureEffect {
+  readonly counts: boolean;
+  /** The teacher throttles no more than usual: the row waits less. */
+  readonly isTolerated: boolean;
+}
+
 const PRESSURE_CAUSES: ReadonlySet<Classification["cause"]> = new Set([
   "load",
   "unreachable",
@@ -23,16 +49,17 @@ const PRESSURE_CAUSES: ReadonlySet<Classification["cause"]> = new Set([
 
 export class Endpoint {
   readonly teacher: Teacher;
-  /** A 32-bit hash of its address, for `pickForKey`. */
   readonly addressHash: number;
   inFlight = 0;
-  /** Attempts made. The number of an attempt is its ticket. */
+  /** An attempt's number is its ticket. */
   attempts = 0;
-  /** Attempts made and, for a teacher that joined later, those that it missed. The pool takes turns
-   * by this number. */
+  /** Attempts and, for a teacher that joined later, those that it missed. The pool takes turns by
+   * this number. */
   turns = 0;
+  weight: number;
+  /** It has left the list of teachers, and only finishes its calls. */
+  isLeaving = false;
   readonly #context: EndpointContext;
-  #weight: number;
   #maxConcurrency: number;
   #runConcurrency: number;
   readonly #load: LoadControl;
@@ -43,32 +70,23 @@ export class Endpoint {
   #costUsd = 0;
   #reason = "";
   #haltReason: string | undefined;
-  #isLeaving = false;
 
   constructor(options: EndpointOptions, context: EndpointContext) {
-    const { now, random } = context;
     this.teacher = options.teacher;
     this.addressHash = hash32(options.teacher.address ?? "");
     this.#context = context;
-    this.#weight = options.weight;
+    this.weight = options.weight;
     this.#maxConcurrency = options.maxConcurrency;
     this.#runConcurrency = context.concurrency;
     const ceiling = Math.min(options.maxConcurrency, context.concurrency);
     this.#load = new LoadControl({ ...context, ceiling, rpm: options.rpm, tpm: options.tpm });
-    this.#breaker = new CircuitBreaker({ now, random });
+    this.#breaker = new CircuitBreaker(context);
   }
 
-  /** The share of the load relative to other teachers. */
-  get weight(): number {
-    return this.#weight;
-  }
-
-  /** The time on the engine's clock, in milliseconds. */
   get now(): number {
     return this.#context.now();
   }
 
-  /** How many attempts may be in flight. */
   get limit(): number {
     return this.#load.limit;
   }
@@ -77,17 +95,23 @@ export class Endpoint {
     return this.#answered > 0;
   }
 
-  /** Whether it was halted and receives nothing more. */
   get isHalted(): boolean {
     return this.#haltReason !== undefined;
   }
 
-  /** Whether it is unreachable, or nearly every attempt fails. */
+  get isActive(): boolean {
+    return !this.isHalted && !this.isLeaving;
+  }
+
+  get hasLeft(): boolean {
+    return this.isLeaving && this.inFlight === 0;
+  }
+
   get isDown(): boolean {
     return this.#breaker.isDown;
   }
 
-  /** Whether only probes are sent, because it is down or its quota is used up. */
+  /** It is down, or its quota is used up. */
   get isProbed(): boolean {
     return this.isDown || this.#load.closedUntil !== undefined;
   }
@@ -97,16 +121,13 @@ export class Endpoint {
     return this.#haltReason ?? this.#reason;
   }
 
-  /**
-   * Whether nothing depends on time until an attempt fails, so `tick()` may be called rarely.
-   */
+  /** Nothing depends on time until an attempt fails, so `tick()` may be called rarely. */
   get isSteady(): boolean {
     if (this.isHalted) return true;
-    return !this.#isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
+    return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
   }
 
-  /** When attempts may be made again after an outage, a cool-down or a used-up quota, on the
-   * engine's clock; undefined without one of these. */
+  /** The end of an outage, a cool-down or a used-up quota; undefined without one. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, coolUntil);
@@ -114,10 +135,10 @@ export class Endpoint {
     return coolUntil > now ? coolUntil : undefined;
   }
 
-  /** Milliseconds until an attempt may be made: 0 if now, Infinity if one in flight must end first,
-   * or nothing more is sent. */
+  /** 0 if an attempt may be made now; Infinity if one in flight must end first, or nothing more is
+   * sent. */
   delayMs(now: number): number {
-    if (this.#haltReason !== undefined || this.#isLeaving) return Infinity;
+    if (!this.isActive) return Infinity;
     const unavailableUntil = this.unavailableUntil(now);
     if (unavailableUntil !== undefined && unavailableUntil > now) return unavailableUntil - now;
     // A probe is made even if attempts hang.
@@ -125,7 +146,7 @@ export class Endpoint {
     return this.#load.delayMs(now);
   }
 
-  /** Takes a slot for an attempt. Returns the number of the attempt, from 1. */
+  /** Takes a slot. Returns the ticket of the attempt, from 1. */
   take(): number {
     this.inFlight++;
     this.attempts++;
@@ -135,7 +156,6 @@ export class Endpoint {
     return this.attempts;
   }
 
-  /** Called when an attempt returned a completion, which may still be rejected. */
   answered(sent: Sent, completion: Completion): void {
     const inFlight = this.inFlight--;
     this.#answered++;
@@ -144,16 +164,12 @@ export class Endpoint {
     this.#load.answered(sent, inFlight, completion);
   }
 
-  /** Called when an answer was paid for, complete or partial, accepted or not. */
+  /** Called for each answer that was paid for, complete or not, accepted or not. */
   paid(costUsd: number): void {
     this.#costUsd += costUsd;
   }
 
-  /**
-   * Called when an attempt failed.
-   *
-   * @param isFirstFailure Whether nothing has counted against the row before.
-   */
+  /** @param isFirstFailure Whether nothing has counted against the row before. */
   failed(
     sent: Sent,
     error: TeacherError,
@@ -184,13 +200,12 @@ export class Endpoint {
     return { counts, isTolerated };
   }
 
-  /** Called when an attempt was aborted. */
   abandoned(): void {
     this.inFlight--;
     this.#load.failed(undefined);
   }
 
-  /** Called if an attempt is not made after all: frees its slot. */
+  /** Frees the slot of an attempt that is not made after all. */
   notSent(): void {
     this.inFlight--;
     this.attempts--;
@@ -199,38 +214,25 @@ export class Endpoint {
     this.#breaker.notSent();
   }
 
-  /** The latest time of the next probe, on the engine's clock, as set by `probeBy()`; else
-   * Infinity. */
   get latestProbeAt(): number {
     return this.#breaker.latestProbeAt;
   }
 
-  /** Makes the next probe at this time on the engine's clock at the latest. */
+  /** Makes the next probe at this time at the latest. */
   probeBy(latestProbeAt: number): void {
     this.#breaker.latestProbeAt = latestProbeAt;
   }
 
-  /** Sends nothing more to it. The first reason is kept. */
+  /** The first reason is kept. */
   halt(reason: string): void {
     this.#haltReason ??= reason;
   }
 
-  /** Whether it has left the list of teachers and receives nothing new. */
-  get isLeaving(): boolean {
-    return this.#isLeaving;
-  }
-
-  /** Sends nothing new to it; its calls in flight are finished. */
-  leave(): void {
-    this.#isLeaving = true;
-  }
-
-  /** Changes its share of the load and its maximum number of attempts in flight. Everything learned
-   * about the teacher stays. */
+  /** Everything learned about the teacher stays. */
   setShare({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     // Its turns so far count as if it had always had this weight.
-    this.turns *= weight / this.#weight;
-    this.#weight = weight;
+    this.turns *= weight / this.weight;
+    this.weight = weight;
     this.#maxConcurrency = maxConcurrency;
     this.setConcurrency(this.#runConcurrency);
   }
@@ -239,23 +241,21 @@ export class Endpoint {
    * an outage, even if it was halted. */
   rejoin(place: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.setShare(place);
-    this.#isLeaving = false;
+    this.isLeaving = false;
     this.#haltReason = undefined;
     this.#load.restart();
   }
 
-  /** Changes the maximum number of attempts in flight over all teachers. */
   setConcurrency(concurrency: number): void {
     this.#runConcurrency = concurrency;
     this.#load.setCeiling(Math.min(this.#maxConcurrency, concurrency));
   }
 
-  /** Its limits in attempts and tokens per minute, as the user set them. */
   get userRate(): LoadControl["userRate"] {
     return this.#load.userRate;
   }
 
-  /** Called every 100 ms, or every 500 ms while all teachers are steady. */
+  /** Called every 100 ms, or 500 ms while all teachers are steady. */
   tick(): void {
     this.#load.tick(this.inFlight > 0 && !this.isProbed);
   }
@@ -265,7 +265,7 @@ export class Endpoint {
     const unavailableUntil = this.unavailableUntil(now);
     const state = this.isHalted
       ? "halted"
-      : this.#isLeaving
+      : this.isLeaving
       ? "leaving"
       : this.isDown
       ? "down"
@@ -290,7 +290,7 @@ export class Endpoint {
     };
   }
 
-  /** Called when the teacher has responded. After an outage, it starts with one attempt again. */
+  /** After an outage, the teacher starts with one attempt again. */
   #responded(sent: Sent): void {
     this.#load.responded(sent);
     if (!this.#breaker.answered(sent.startedAt)) return;

@@ -10,16 +10,16 @@
  * @module
  */
 
-/** Where the search begins, and the lowest limit unless the ceiling is lower: with fewer in flight,
- * a server that queues requests is no faster. */
-export const EXPLORING_FROM = 32;
+import type { LoadControlOptions } from "./load_control.ts";
 
-/** The step while each one pays, as a factor of the limit. */
+/** The search begins here, and goes no lower: with fewer in flight, a server that queues requests
+ * is no faster. */
+const EXPLORING_FROM = 32;
+
+/** While each step pays, as a factor of the limit. */
 const CLIMB = 2;
-/** The step up that is tried in turn with `DOWN` from a good limit. If it pays, the climb
- * continues. */
+/** Tried in turn with `DOWN` from a good limit. If it pays, the climb continues. */
 const UP = Math.SQRT2;
-/** The step down from a good limit. */
 const DOWN = Math.SQRT1_2;
 /** A higher limit is better if goodput grows at least with this power of it: by 7 % for twice the
  * limit. */
@@ -27,25 +27,17 @@ const WORTHWHILE_POWER = 0.1;
 /** A lower limit is as good if this fraction of the goodput remains. A wrong step down costs more
  * than a right one saves. */
 const AS_GOOD_FRACTION = 0.99;
-/** If the mean length of answers differs by this factor, two windows are not comparable. */
+/** If the mean length of answers differs by this factor, windows are not comparable. */
 const REGIME_FACTOR = 1.5;
-/** The fewest answers in a window, as a multiple of the limit. */
+/** A window has at least this many answers for each attempt in flight. */
 const WINDOW_TURNOVERS = 2;
-/** The shortest window, in milliseconds. */
 const WINDOW_MIN_MS = 2_000;
-/** How many windows to stay at a limit after a step that did not pay, ± 25 % so that two runs at
- * one teacher do not step together. Steps down cost 30 % of the goodput for 8 % of the time. */
+/** Windows at a limit after a step that did not pay, ± 25 % so that two runs at one teacher do not
+ * step together. Steps down cost 30 % of the goodput for 8 % of the time. */
 const HOLD_WINDOWS = 8;
 
-export interface HillClimbOptions {
-  readonly ceiling: number;
-  /** A monotonic clock, in milliseconds. */
-  readonly now: () => number;
-  /** Random numbers in [0, 1). */
-  readonly random: () => number;
-}
+type HillClimbOptions = Pick<LoadControlOptions, "ceiling" | "now" | "random">;
 
-/** What one window measured. */
 interface Goodput {
   /** Completion tokens per second, or answers per second if the teacher reports no tokens. */
   readonly perSecond: number;
@@ -53,17 +45,15 @@ interface Goodput {
   readonly tokensPerAnswer: number;
 }
 
-/** Chooses the limit with the highest goodput. */
 export class HillClimb {
   readonly #options: HillClimbOptions;
   #ceiling: number;
-  /** The best limit so far. */
   #best: number;
-  /** The last goodput measured at the best limit. */
+  /** Measured last at the best limit. */
   #reference: Goodput | undefined;
-  /** The limit in force: the best one, or one that is being tried. */
+  /** The best limit, or one that is being tried. */
   #limit: number;
-  /** The factor of the next step from the best limit. */
+  /** The next step from the best limit, as a factor. */
   #step = CLIMB;
   #windowsToHold = 1;
   #window: Window;
@@ -72,10 +62,9 @@ export class HillClimb {
     this.#options = options;
     this.#ceiling = options.ceiling;
     this.#best = this.#limit = Math.min(EXPLORING_FROM, options.ceiling);
-    this.#window = Window.afterSettling(this.#limit);
+    this.#window = new Window(this.#limit);
   }
 
-  /** How many attempts may be in flight. */
   get limit(): number {
     return this.#limit;
   }
@@ -95,10 +84,10 @@ export class HillClimb {
     else this.#compare(goodput);
   }
 
-  /** Starts another window instead of the current one, which cannot be compared: too little was in
-   * flight, or the limit has changed. */
+  /** Called when the current window cannot be compared: too little was in flight, or the limit has
+   * changed. */
   discard(): void {
-    this.#window = Window.afterSettling(this.#limit);
+    this.#window = new Window(this.#limit);
   }
 
   /** Called when something else has changed what is in flight: keeps the limit and forgets all
@@ -111,15 +100,14 @@ export class HillClimb {
     this.discard();
   }
 
-  /** Handles a window at the best limit. The next step is compared with the last such window. */
+  /** A window at the best limit has ended. The next step is compared with it. */
   #hold(goodput: Goodput, now: number): void {
     this.#reference = goodput;
     this.#windowsToHold--;
-    this.#window = Window.from(this.#limit, now);
+    this.#window = new Window(this.#limit, now);
     if (this.#windowsToHold <= 0) this.#try();
   }
 
-  /** Handles a window at a limit that is being tried. */
   #compare(goodput: Goodput): void {
     const reference = this.#reference;
     if (reference === undefined || !areComparable(goodput, reference)) {
@@ -138,7 +126,7 @@ export class HillClimb {
     }
   }
 
-  /** Tries the next limit. If the step does not change the limit, tries another step later. */
+  /** If the step does not change the limit, another one is tried later. */
   #try(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
     const next = Math.round(this.#best * this.#step);
@@ -166,35 +154,24 @@ export class HillClimb {
   }
 }
 
-/** Counts answers and tokens until there are enough to measure the goodput. */
+/** Counts until there are enough answers to measure the goodput. */
 class Window {
-  /** How many answers make one turnover. */
+  /** Answers in one turnover. */
   readonly #inFlight: number;
-  /** When the window began; undefined while answers of the previous limit arrive. */
+  /** Undefined while answers of the previous limit arrive. */
   #startedAt: number | undefined;
   #answers = 0;
   #tokens = 0;
 
-  private constructor(inFlight: number, startedAt?: number) {
+  /** @param startedAt Set if nothing in flight was sent under another limit. Otherwise the window
+   * begins after one turnover. */
+  constructor(inFlight: number, startedAt?: number) {
     this.#inFlight = inFlight;
     this.#startedAt = startedAt;
   }
 
-  /** A window that begins at once, because nothing in flight was sent under another limit. */
-  static from(inFlight: number, now: number): Window {
-    return new Window(inFlight, now);
-  }
-
-  /** A window that begins after one turnover, once all that was in flight has been answered. */
-  static afterSettling(inFlight: number): Window {
-    return new Window(inFlight);
-  }
-
-  /**
-   * Counts an answer. Returns the goodput at the end of the window, else undefined. A window ends
-   * only after complete turnovers: answers to requests that were sent together arrive together, and
-   * half of them would mislead.
-   */
+  /** Returns the goodput at the end of the window. That is after complete turnovers only: answers
+   * to requests that were sent together arrive together, and half of them would mislead. */
   answered(now: number, tokens: number): Goodput | undefined {
     this.#answers++;
     if (this.#startedAt === undefined) {
@@ -214,7 +191,7 @@ class Window {
   }
 }
 
-/** Whether the answers of two windows have similar lengths. */
+/** Answers of similar lengths. */
 function areComparable(a: Goodput, b: Goodput): boolean {
   const longer = Math.max(a.tokensPerAnswer, b.tokensPerAnswer);
   return longer <= REGIME_FACTOR * Math.min(a.tokensPerAnswer, b.tokensPerAnswer);

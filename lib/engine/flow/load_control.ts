@@ -1,76 +1,61 @@
 /**
- * Controls the load on one teacher: how many attempts at once and per second, and what throttling
- * means for both.
+ * The load on one teacher: how many attempts at once and per second, and what throttling means for
+ * both.
  *
  * @module
  */
 
 import type { Classification } from "../errors/mod.ts";
 import type { Completion } from "../../teacher/mod.ts";
+import { AdaptiveRate } from "./adaptive_rate.ts";
 import { ConcurrencyLimit } from "./concurrency.ts";
 import { FEW_IN_FLIGHT } from "./decrease_trial.ts";
+import type { EndpointContext, EndpointOptions } from "./endpoint.ts";
 import { QuotaWindow } from "./quota_window.ts";
-import { RateLimiter } from "./rate.ts";
-import { Pacer } from "./rate_parts.ts";
+import { Pacer, RateLimiter } from "./rate.ts";
 import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
 
-export interface LoadControlOptions {
-  /** Maximum number of attempts in flight. */
+export interface LoadControlOptions
+  extends
+    Pick<EndpointOptions, "rpm" | "tpm">,
+    Pick<EndpointContext, "isExploring" | "isCareful" | "now" | "wallClock" | "random"> {
   readonly ceiling: number;
-  /** The limit in requests per minute. @default none */
-  readonly rpm?: number;
-  /** The limit in tokens per minute. @default none */
-  readonly tpm?: number;
-  /** Whether the limit searches for the number with the highest throughput. */
-  readonly isExploring: boolean;
-  /** Whether the limit starts at 1. */
-  readonly isCareful: boolean;
-  /** A monotonic clock, in milliseconds. */
-  readonly now: () => number;
-  /** Unix time in milliseconds. */
-  readonly wallClock: () => number;
-  /** Random numbers in [0, 1). */
-  readonly random: () => number;
 }
 
-/** An attempt that was sent. */
+/** A sent attempt. */
 export interface Sent {
   /** Its number among the attempts at its teacher, from 1. */
   readonly ticket: number;
-  /** When it was made, on the engine's clock. */
   readonly startedAt: number;
-  /** Attempts in flight at its teacher when it was made, this one included. */
+  /** When it was made, this one included. */
   readonly inFlightAtStart: number;
 }
 
 /** An attempt that was throttled, timed out or not connected. */
-interface Pressure extends Sent {
-  /** Attempts in flight when it ended, this one included. */
+export interface Pressure extends Sent {
+  /** When it ended, this one included. */
   readonly inFlight: number;
-  /** Whether the teacher said that a rate limit is reached. */
   readonly isRate: boolean;
-  /** Whether the teacher said that a limit is used up. */
   readonly isExhausted: boolean;
-  /** Whether the teacher said when to retry. */
   readonly hasRetryTime: boolean;
 }
 
-/** A cool-down lasts longer than requested by up to this fraction. */
+/** A cool-down is longer than requested by up to this fraction, … */
 const COOL_DOWN_JITTER = 0.1;
-/** The most by which a cool-down lasts longer than requested, in milliseconds. */
+/** … and by this many milliseconds at most. */
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** The attempts after which a careful start is over, as a multiple of the ceiling, even if it has
- * not reached the ceiling. */
+/** A careful start is over after this many attempts for each of the ceiling. */
 const START_TURNS = 4;
 
-/** The load on one teacher. Each attempt is a `sent()`, then exactly one of `answered()`,
- * `failed()` and `notSent()`. In addition, `responded()` is called if the teacher gave no sign of
- * trouble, and `pressed()` if the attempt was throttled, timed out or not connected. */
+/** Each attempt is a `sent()`, then exactly one of `answered()`, `failed()` and `notSent()`. In
+ * addition, `responded()` is called if the teacher gave no sign of trouble, and `pressed()` if the
+ * attempt was throttled, timed out or not connected. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
   readonly #rate: RateLimiter;
+  readonly #adaptiveRate: AdaptiveRate;
   readonly #tolerance = new ThrottleTolerance();
   readonly #window: QuotaWindow;
   readonly #random: () => number;
@@ -86,101 +71,90 @@ export class LoadControl {
     this.#coolUntil = options.now();
     this.#limit = new ConcurrencyLimit(options);
     this.#rate = new RateLimiter(options);
+    this.#adaptiveRate = new AdaptiveRate(options.now());
     this.#window = new QuotaWindow(options);
   }
 
-  /** The limits that the user set. */
-  get userRate(): Pick<RateLimiter, "setShare" | "maxPerSecond"> {
+  get userRate(): RateLimiter {
     return this.#rate;
   }
 
-  /** How many attempts may be in flight. */
   get limit(): number {
     if (this.closedUntil !== undefined) return 1;
     return Math.min(this.#limit.value, this.#tolerance.trial?.cap ?? Infinity);
   }
 
-  /** Whether nothing depends on time until an attempt fails. */
   isSteady(now: number): boolean {
     return this.closedUntil === undefined && this.#coolUntil <= now &&
       this.#tolerance.trial === undefined && this.#limit.isAtMaximum;
   }
 
-  /** When the next probe may be made, on the engine's clock, while a quota per minute is used up;
-   * undefined otherwise. */
+  /** While a quota per minute is used up: when the next probe may be made. */
   get closedUntil(): number | undefined {
     return this.#window.closedUntil;
   }
 
-  /** The end of the pause that the teacher requested, on the engine's clock; in the past if there
-   * is none. */
+  /** The end of the pause that the teacher requested; in the past if there is none. */
   get coolUntil(): number {
     return this.#coolUntil;
   }
 
-  /** Milliseconds until the rate, a quota and a trial allow an attempt; 0 if they do now. */
+  /** 0 if rate, quota and trial allow an attempt now. */
   delayMs(now: number): number {
     if (this.closedUntil !== undefined) return this.#window.delayMs(now);
     const { trial } = this.#tolerance;
-    const pacedMs = this.#pacer?.delayMs(now) ?? 0;
-    const delayMs = Math.max(pacedMs, this.#rate.delayMs(), this.#window.delayMs(now));
-    return trial === undefined ? delayMs : Math.max(delayMs, trial.delayMs(now));
+    return Math.max(
+      this.#pacer?.delayMs(now) ?? 0,
+      this.#rate.delayMs(),
+      this.#adaptiveRate.delayMs(now),
+      this.#window.delayMs(now),
+      trial?.delayMs(now) ?? 0,
+    );
   }
 
-  /** @param ticket The number of the attempt among those at this teacher, from 1. */
   sent(ticket: number): void {
     const now = this.#now();
     this.#tolerance.sent(ticket, now);
     this.#window.sent(ticket, now);
     this.#pacer?.take(now);
     this.#rate.take();
+    this.#adaptiveRate.take(now);
   }
 
-  /**
-   * Called when an attempt was answered.
-   *
-   * @param inFlight Attempts in flight at that time, this one included.
-   */
+  /** @param inFlight Attempts in flight at that time, this one included. */
   answered({ startedAt, inFlightAtStart }: Sent, inFlight: number, completion: Completion): void {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
     this.#rate.answered(completion);
     if (this.#pacer === undefined) return;
     const now = this.#now(), { value, isStarting } = this.#limit;
-    // Attempts that are throttled however little is sent are added: they take no capacity.
+    // Attempts that are throttled however little is sent take no capacity.
     const attempts = value / (1 - this.#tolerance.usualShare);
     this.#pacer.answered(now - startedAt, inFlightAtStart, attempts, isStarting, now);
   }
 
-  /** Called when the teacher responded, perhaps by rejecting the row. */
+  /** Called also when the row was rejected. */
   responded({ ticket, startedAt }: Sent): void {
     this.#reopen(this.#window.answered(ticket, startedAt));
   }
 
-  /**
-   * Called when an attempt failed.
-   *
-   * @param partial Its partial answer, whose tokens count; undefined if there is none.
-   */
+  /** @param partial Its partial answer, whose tokens count. */
   failed(partial: Completion | undefined): void {
     if (partial === undefined) this.#rate.failed();
     else this.#rate.answered(partial);
   }
 
-  /** Called if an attempt was not made after all. */
   notSent(): void {
     const now = this.#now();
     this.#rate.notSent();
+    this.#adaptiveRate.notSent(now);
     this.#window.notSent(now);
     this.#pacer?.notSent(now);
   }
 
-  /**
-   * Called when an attempt was throttled, timed out or could not connect. Returns whether that is
-   * no more than usual (`tolerated`), a sign that too much is sent (`excess`), or due to a quota
-   * that is used up (`closed`). If the teacher names a time and other attempts would be throttled
-   * too, all of them wait for it.
-   */
+  /** Returns whether throttling is no more than usual (`tolerated`), a sign that too much is sent
+   * (`excess`), or due to a quota that is used up (`closed`). If the teacher names a time and other
+   * attempts would be throttled too, all of them wait for it. */
   pressed(
     sent: Sent,
     inFlight: number,
@@ -223,61 +197,61 @@ export class LoadControl {
   ): ThrottleVerdict {
     this.#pacer?.throttled(inFlightAtStart);
     const { trial } = this.#tolerance;
-    const isStarting = this.#limit.isStarting && !this.#rate.isLimiting &&
+    const isStarting = this.#limit.isStarting && !this.#adaptiveRate.isLimiting(now) &&
       ticket < START_TURNS * this.#ceiling;
     const verdict = this.#tolerance.throttled({ ticket, startedAt, inFlight, isStarting }, now);
     const isExcess = verdict === "excess";
     const { isInRun } = this.#tolerance;
     if (isExcess) this.#limit.pressed({ startedAt, inFlight, isInRun });
-    if (verdict === "suspicious") this.#rate.startTrial();
-    if (isRate) this.#rate.throttled(startedAt, isExcess);
+    if (verdict === "suspicious") this.#adaptiveRate.startTrial(now);
+    if (isRate) this.#adaptiveRate.throttled(startedAt, now, isExcess);
     if (isRate && isExcess) this.#pacer ??= new Pacer();
     if (verdict === "ineffective") {
       this.#pacer = undefined;
       this.#limit.resume(trial!.size);
-      this.#rate.removeAdaptiveLimit();
+      this.#adaptiveRate.removeLimit();
     }
     return verdict;
   }
 
-  /** Called when the teacher is up after an outage. */
+  /** Called after an outage. */
   restart(): void {
     this.#limit.restart();
   }
 
-  /** Changes the maximum number of attempts in flight. */
   setCeiling(ceiling: number): void {
     this.#ceiling = ceiling;
     this.#limit.setCeiling(ceiling);
   }
 
   /**
-   * Updates what depends on time; called two to ten times a second.
+   * Called two to ten times a second.
    *
    * @param isInUse Whether attempts other than probes are in flight: an unused limit has nothing to
    * learn.
    */
   tick(isInUse: boolean): void {
-    const trial = this.#tolerance.effectiveTrial(this.#now());
+    const now = this.#now();
+    const trial = this.#tolerance.effectiveTrial(now);
     if (trial !== undefined) {
       this.#pacer ??= new Pacer();
       const { isQuick } = trial;
       if (!isQuick) this.#limit.decrease(trial.size, trial.cap);
-      if (isQuick || this.#limit.value < FEW_IN_FLIGHT || this.#rate.isLimiting) {
-        this.#rate.decrease(trial.perSecond, isQuick);
+      if (isQuick || this.#limit.value < FEW_IN_FLIGHT || this.#adaptiveRate.isLimiting(now)) {
+        this.#adaptiveRate.decrease(trial.perSecond, isQuick, now);
       }
     }
-    this.#reopen(this.#window.tick(this.#now()));
+    this.#reopen(this.#window.tick(now));
     if (isInUse) this.#limit.tick();
   }
 
-  /** Called with the limit to return to once a window is open, else undefined. The throttling at
-   * the end of the last window said nothing about limit, rate or bursts. */
+  /** @param size The limit to return to; undefined if no window has opened. The throttling at the
+   * end of the last window said nothing about limit, rate or bursts. */
   #reopen(size: number | undefined): void {
     if (size === undefined) return;
     this.#pacer = undefined;
     this.#limit.resume(size);
-    this.#rate.removeAdaptiveLimit();
+    this.#adaptiveRate.removeLimit();
     this.#tolerance.restartRate();
   }
 }

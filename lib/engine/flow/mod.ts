@@ -9,7 +9,6 @@
  * @module
  */
 
-export { hasLeft, type Hold } from "./choice.ts";
-export type { Endpoint } from "./endpoint.ts";
-export type { EndpointOptions, FailureEffect } from "./endpoint_options.ts";
+export type { Hold } from "./choice.ts";
+export type { Endpoint, EndpointOptions, FailureEffect } from "./endpoint.ts";
 export { type Backoff, TeacherPool } from "./teacher_pool.ts";

@@ -10,102 +10,82 @@
  */
 
 import { PROBE_BASE_MS, PROBE_CAP_MS, PROBE_GROWTH, PROBE_JITTER } from "./circuit_breaker.ts";
+import type { LoadControlOptions, Pressure } from "./load_control.ts";
 
-/** The fewest throttled attempts that show that a window is closed. */
+/** Throttled attempts that show that a window is closed, … */
 const MIN_THROTTLED = 3;
-/** The shortest time from the first to the last of these attempts, in milliseconds. */
+/** … if they took at least this time, in milliseconds. */
 const MIN_RUN_MS = 500;
-/** The fraction of the attempts in flight that may remain when a window closes: with so few, the
- * teacher is not at its capacity. */
+/** If no more of the attempts in flight remain when a window closes, the teacher is not at its
+ * capacity. */
 const REMAINING_FRACTION = 0.1;
 /** A teacher that was closed for a shorter time, in milliseconds, has a slow rate instead of a
- * window. The time that a refusal takes to arrive does not count, as nothing is known until then. */
+ * window. The time that a refusal takes to arrive does not count: nothing is known until then. */
 const MIN_CLOSED_MS = 3_000;
-/** A teacher that accepted fewer attempts has a slow rate too. */
+/** One that accepted fewer attempts has a slow rate too. */
 const MIN_QUOTA = 8;
-/** How much of `#throttledInMs` remains with each throttled attempt, as a factor. */
+/** `#throttledInMs` shrinks by this factor with each throttled attempt. */
 const FADING = 0.9;
-/** The usual length of a window, by the clock or from the first request on, in milliseconds. */
+/** The usual window begins at a minute of the clock, or with the first request. */
 const MINUTE_MS = 60_000;
-/** How long after its expected opening a window is probed, in milliseconds; jitter at most doubles
- * it. */
+/** A window is probed this long after its expected opening; jitter at most doubles it. */
 const MARGIN_MS = 30;
-/** A probe is accepted if it is not throttled for this time, in milliseconds, and for three times
- * as long as others took: its answer may take minutes. */
+/** A probe that is not throttled for this time, and for three times as long as others took, is
+ * accepted: its answer may take minutes. */
 const GRACE_MS = 500;
 /** A window that opens unexpectedly gets 1, 2, 4, … attempts up to this number, then the rest of
  * its quota. One that opens as expected is filled at once. */
 const MAX_STEP = 256;
-/** The shortest time between two steps, in milliseconds. Usually, it is twice the time until an
- * attempt is throttled. */
+/** Two steps are twice the time apart that an attempt takes to be throttled, within these bounds.
+ */
 const MIN_STEP_MS = 100;
-/** The longest time between two steps, in milliseconds. */
 const MAX_STEP_MS = 1_000;
-/** Once this fraction of its quota was sent, a window is near its end. */
+/** From this fraction of its quota on, a window is near its end. */
 const NEAR_END = 0.9;
 
-export interface QuotaWindowOptions {
-  /** Unix time in milliseconds. */
-  readonly wallClock: () => number;
-  /** Random numbers in [0, 1). */
-  readonly random: () => number;
-}
+type QuotaWindowOptions = Pick<LoadControlOptions, "wallClock" | "random">;
 
-/** What a window needs to know about a throttled attempt. */
-export interface ThrottledAttempt {
-  /** Its number among the attempts at its teacher, from 1. */
-  readonly ticket: number;
-  /** When it was made. */
-  readonly startedAt: number;
-  /** Attempts in flight when it ended, this one included. */
-  readonly inFlight: number;
-  /** How many attempts the concurrency limit allows. */
+interface ThrottledAttempt extends Omit<Pressure, "inFlightAtStart" | "isRate" | "hasRetryTime"> {
+  /** The concurrency limit. */
   readonly size: number;
   /** Whether it is part of a run of throttled attempts that is not chance. */
   readonly isInRun: boolean;
-  /** Whether the teacher says that a limit is used up. */
-  readonly isExhausted: boolean;
 }
 
-/** Throttled attempts without an answer between them: the first one, and their count. */
+/** The first throttled attempt after an answer, and how many there were since. */
 type Run = Omit<ThrottledAttempt, "isInRun" | "isExhausted"> & { count: number };
 
-/** The windows of one teacher. Times are in milliseconds of one monotonic clock. */
+/** Times are in milliseconds of one monotonic clock. */
 export class QuotaWindow {
   readonly #options: QuotaWindowOptions;
   #run: Run | undefined;
-  /** Set while the window is closed: the run that closed it, and the last attempt before. */
+  /** Set while the window is closed, with the last attempt before. */
   #closed: { readonly run: Run; readonly ticket: number } | undefined;
   #probeAt = 0;
   #probeMs = PROBE_BASE_MS;
   #probeSentAt: number | undefined;
-  /** Whether the next probe is timed to the expected opening of a window. */
+  /** Whether the next probe is at the expected opening of a window. */
   #isNextAtOpening = false;
   /** The first attempt made at the expected opening or later, unless it was throttled. */
   #openingTicket = Infinity;
-  /** When the window opened; undefined if that was not seen. */
+  /** Undefined if the opening was not seen. */
   #openedAt: number | undefined;
   /** When the first attempt in the window was made. */
   #firstAt: number | undefined;
   #firstTicket = 1;
-  /** Throttled attempts in the window. */
   #throttled = 0;
   #lastTicket = 0;
-  /** The longest time until one of the last attempts was throttled, in milliseconds. */
+  /** Until one of the last attempts was throttled, at most. */
   #throttledInMs = 0;
-  /** How many attempts a window accepts; undefined if unknown. */
+  /** Attempts that a window accepts; undefined if unknown. */
   #quota: number | undefined;
-  /** The shortest possible length of a window, in milliseconds: a probe was throttled after this
-   * time. */
+  /** A window is at least this long: a probe was throttled after this time. */
   #minPeriodMs = 0;
-  /** The longest possible length of a window, in milliseconds: a probe was accepted after this
-   * time. Undefined before that. */
+  /** A window is at most this long: a probe was accepted after this time. */
   #periodMs: number | undefined;
-  /** The ticket of the last attempt that is allowed now. */
+  /** The last attempt that is allowed now. */
   #allowedTicket = Infinity;
-  /** How many attempts the next step allows. */
   #step = MAX_STEP;
-  /** When the next step is due. */
   #stepAt = 0;
   /** Whether more attempts than the quota are being tried. */
   #isBeyondQuota = false;
@@ -114,12 +94,11 @@ export class QuotaWindow {
     this.#options = options;
   }
 
-  /** When the next probe may be made; undefined while the window is open. */
   get closedUntil(): number | undefined {
     return this.#closed === undefined ? undefined : this.#probeAt;
   }
 
-  /** Milliseconds until an attempt may be made; 0 if it may be now. */
+  /** 0 if an attempt may be made now. */
   delayMs(now: number): number {
     if (this.#closed !== undefined) return Math.max(0, this.#probeAt - now);
     if (this.#quota === undefined) return 0;
@@ -130,7 +109,6 @@ export class QuotaWindow {
     return 0;
   }
 
-  /** Called when an attempt is made. */
   sent(ticket: number, now: number): void {
     this.#lastTicket = ticket;
     this.#firstAt ??= now;
@@ -140,7 +118,7 @@ export class QuotaWindow {
     this.#waitForProbe(now);
   }
 
-  /** Called if the last attempt was not made after all: a probe is then still due. */
+  /** A probe is then still due. */
   notSent(now: number): void {
     this.#lastTicket--;
     if (this.#closed === undefined) return;
@@ -148,16 +126,14 @@ export class QuotaWindow {
     this.#probeAt = now;
   }
 
-  /** Called when an attempt made at `startedAt` was answered. Returns the concurrency limit to
-   * return to if this shows that a window has opened, else undefined. */
+  /** Returns the concurrency limit to return to if the answer shows that a window has opened. */
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
     const isProbe = this.#closed !== undefined && ticket > this.#closed.ticket;
     return isProbe ? this.#open(ticket, startedAt, ticket >= this.#openingTicket) : undefined;
   }
 
-  /** Accepts a probe that was not throttled in time. Returns the concurrency limit to return to if
-   * a window has opened, else undefined. */
+  /** Accepts a probe that was not throttled in time, and returns as `answered()`. */
   tick(now: number): number | undefined {
     if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
     const graceMs = Math.max(GRACE_MS, 3 * this.#throttledInMs);
@@ -165,7 +141,7 @@ export class QuotaWindow {
     return this.#open(this.#lastTicket, this.#probeSentAt, false);
   }
 
-  /** Called when an attempt was throttled. Returns whether the window is closed. */
+  /** Returns whether the window is closed. */
   throttled(now: number, attempt: ThrottledAttempt): boolean {
     const { ticket, startedAt, inFlight, size, isInRun, isExhausted } = attempt;
     this.#throttledInMs = Math.max(FADING * this.#throttledInMs, now - startedAt);
@@ -183,8 +159,8 @@ export class QuotaWindow {
     return this.#closed !== undefined;
   }
 
-  /** Whether throttling shows that the window is closed: nearly its whole quota was sent, or it has
-   * just opened, so it may not have been open at all. */
+  /** Nearly the whole quota was sent, or the window has just opened, so it may not have been open
+   * at all. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MAX_STEP || this.#lastTicket >= this.#firstTicket + NEAR_END * this.#quota;
@@ -241,7 +217,7 @@ export class QuotaWindow {
     if (this.#minPeriodMs >= this.#periodMs) this.#minPeriodMs = 0;
   }
 
-  /** Allows more attempts: up to the quota, and beyond it in steps of 1, 2, 4, … */
+  /** Up to the quota, and beyond it in steps of 1, 2, 4, … */
   #allowMore(now: number): void {
     const end = this.#firstTicket + this.#quota! - 1;
     const isBeyondQuota = this.#lastTicket >= end;
@@ -258,7 +234,6 @@ export class QuotaWindow {
     }
   }
 
-  /** Begins the next window once its time has come. */
   #startNextWindow(now: number): void {
     const periodMs = this.#periodMs ?? MINUTE_MS;
     if (this.#openedAt === undefined || now < this.#openedAt + periodMs) return;
@@ -271,7 +246,7 @@ export class QuotaWindow {
     this.#allowedTicket = this.#lastTicket + this.#quota!;
   }
 
-  /** Sets the time of the next probe: when a window may open, or after the wait. */
+  /** When a window may open, or after the wait. */
   #waitForProbe(now: number): void {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + PROBE_JITTER * random());

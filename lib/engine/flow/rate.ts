@@ -1,72 +1,54 @@
 /**
- * Limits how fast attempts are sent to one teacher: as the user set it (`--rpm`, `--tpm`), as
- * learned from throttling, and as the headers of answers require.
+ * How fast attempts are sent to one teacher: as the user set it (`--rpm`, `--tpm`), as the headers
+ * of answers require, and evenly spaced.
  *
  * @module
  */
 
 import type { Completion, RateLimit } from "../../teacher/mod.ts";
-import { AdaptiveRate } from "./adaptive_rate.ts";
-import { TokenBucket } from "./rate_parts.ts";
+import type { LoadControlOptions } from "./load_control.ts";
 
-export interface RateLimiterOptions {
-  /** The limit in requests per minute. @default none */
-  readonly rpm?: number;
-  /** The limit in tokens per minute, of prompts and completions together. @default none */
-  readonly tpm?: number;
-  /** A monotonic clock, in milliseconds. */
-  readonly now: () => number;
-}
+type RateLimiterOptions = Pick<LoadControlOptions, "rpm" | "tpm" | "now">;
 
-/** Tokens that a call is expected to take before any has finished. */
+/** Before any call has finished, each is expected to take this many tokens. */
 const GUESS_TOKENS = 500;
-/** How many finished calls the guess counts as. */
 const GUESS_WEIGHT = 5;
 
-/** How many calls the mean number of tokens covers at most. */
 const MEAN_CALLS = 200;
 
 /** Below this fraction of a limit, the rest is spread over the time until the reset. */
 const LOW_SHARE = 0.2;
 
-/** In place of `LOW_SHARE` if the limit is unknown, in calls. */
+/** If the limit is unknown, in calls. */
 const LOW_CALLS = 20;
 
-/** The longest time between two attempts because of headers, in milliseconds. */
 const MAX_SPACING_MS = 5_000;
 
-/** The rate limiter of one teacher. Each attempt is a `take()`, then exactly one of `answered()`,
- * `failed()` and `notSent()`; `throttled()` is called in addition. */
+/** The limits of the user and of the headers. Each attempt is a `take()`, then exactly one of
+ * `answered()`, `failed()` and `notSent()`. */
 export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
   readonly #tokens: TokenBucket | undefined;
-  /** The limits of the user, per second; 0 if not set. */
   readonly #perSecond: { readonly requests: number; readonly tokens: number };
   #share = 1;
-  readonly #adaptive: AdaptiveRate;
   #inFlight = 0;
   #meanTokens = GUESS_TOKENS;
   #meanCalls = GUESS_WEIGHT;
-  /** The tokens charged for the attempts in flight. */
   #charged = 0;
   #spacingMs = 0;
   #spacedUntil = 0;
   #sentAt = -Infinity;
-  /** Whether any limit could delay an attempt. */
-  #isLimited: boolean;
 
   constructor({ rpm, tpm, now }: RateLimiterOptions) {
     const time = now();
     this.#now = now;
     this.#requests = rpm === undefined ? undefined : new TokenBucket(rpm / 60, time);
     this.#tokens = tpm === undefined ? undefined : new TokenBucket(tpm / 60, time);
-    this.#adaptive = new AdaptiveRate(time);
     this.#perSecond = { requests: (rpm ?? 0) / 60, tokens: (tpm ?? 0) / 60 };
-    this.#isLimited = rpm !== undefined || tpm !== undefined;
   }
 
-  /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
+  /** Uses only a share of `rpm` and `tpm`, from 0 to 1: other processes use the rest. */
   setShare(share: number): void {
     const now = this.#now();
     this.#share = share;
@@ -82,34 +64,24 @@ export class RateLimiter {
       Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
   }
 
-  /** Milliseconds until an attempt may be sent; 0 if it may be now. An answer or a failure shortens
-   * the wait if it used fewer tokens than expected. */
+  /** Milliseconds until an attempt may be sent; 0 if it may be now. Shortened by an answer that
+   * used fewer tokens than expected. */
   delayMs(): number {
-    if (!this.#isLimited) return 0;
+    if (!this.#requests && !this.#tokens && this.#spacedUntil === 0) return 0;
     const now = this.#now();
     const spacedMs = now < this.#spacedUntil ? this.#sentAt + this.#spacingMs - now : 0;
-    return Math.max(
-      0,
-      spacedMs,
-      this.#requests?.delayMs(now) ?? 0,
-      this.#tokens?.delayMs(now) ?? 0,
-      this.#adaptive.delayMs(now),
-    );
+    const requestsMs = this.#requests?.delayMs(now) ?? 0;
+    return Math.max(0, spacedMs, requestsMs, this.#tokens?.delayMs(now) ?? 0);
   }
 
-  /** Called when an attempt is sent: charges one request and the mean tokens of a call. */
   take(): void {
     const now = this.#now();
     this.#sentAt = now;
     this.#inFlight++;
     this.#requests?.take(1, now);
     this.#charge(0);
-    this.#adaptive.take(now);
-    // The adaptive limit may have been removed, or the teacher's limit reset.
-    this.#updateIsLimited(now);
   }
 
-  /** Called when an attempt was answered: charges its actual tokens. */
   answered(completion: Completion): void {
     const { usage, rateLimit } = completion;
     this.#inFlight--;
@@ -124,57 +96,16 @@ export class RateLimiter {
     if (rateLimit !== undefined) this.#applyHeaders(rateLimit, this.#now());
   }
 
-  /** Called when an attempt failed without any answer: gives its tokens back. */
   failed(): void {
     this.#inFlight--;
     this.#charge(0);
   }
 
-  /** Called if an attempt was not sent after all: gives its tokens and its request back. */
   notSent(): void {
-    const now = this.#now();
-    this.#requests?.take(-1, now);
-    this.#adaptive.notSent(now);
+    this.#requests?.take(-1, this.#now());
     this.failed();
   }
 
-  /**
-   * Called when an attempt was throttled because of a rate limit. Counts once per burst.
-   *
-   * @param startedAt When it was sent.
-   * @param isExcess Whether throttling exceeds the share that the teacher always throttles.
-   */
-  throttled(startedAt: number, isExcess: boolean): void {
-    this.#adaptive.throttled(startedAt, this.#now(), isExcess);
-    this.#isLimited ||= this.#adaptive.isLimited;
-  }
-
-  /** Called when a trial begins, which shows whether the rate is too high. */
-  startTrial(): void {
-    this.#adaptive.startTrial(this.#now());
-  }
-
-  /**
-   * Reduces the rate to `perSecond` after a trial has shown that too much is sent.
-   *
-   * @param isRateAlone Whether the concurrency limit stays the same.
-   */
-  decrease(perSecond: number, isRateAlone: boolean): void {
-    this.#adaptive.decrease(perSecond, isRateAlone, this.#now());
-    this.#isLimited = true;
-  }
-
-  /** Whether the adaptive rate is the bottleneck. */
-  get isLimiting(): boolean {
-    return this.#adaptive.isLimiting(this.#now());
-  }
-
-  /** Removes the adaptive limit, because it does not lower the share of throttled attempts. */
-  removeAdaptiveLimit(): void {
-    this.#adaptive.removeLimit();
-  }
-
-  /** Charges `spent` tokens, and adjusts the charge for the attempts in flight. */
   #charge(spent: number): void {
     if (this.#tokens === undefined) return;
     const charged = this.#inFlight * this.#meanTokens;
@@ -189,10 +120,8 @@ export class RateLimiter {
     this.#spread(requestsLeft, requestsLimit, requestsResetMs, 1, now);
     this.#spread(tokensLeft, tokensLimit, tokensResetMs, this.#meanTokens, now);
     if (this.#spacingMs === 0) this.#spacedUntil = 0;
-    else this.#isLimited = true;
   }
 
-  /** If little is left, spreads it over the time until the reset. */
   #spread(
     left: number | undefined,
     limit: number | undefined,
@@ -208,10 +137,162 @@ export class RateLimiter {
     this.#spacingMs = spacingMs;
     this.#spacedUntil = now + resetMs;
   }
+}
 
-  #updateIsLimited(now: number): void {
-    if (!this.#isLimited) return;
-    this.#isLimited = this.#requests !== undefined || this.#tokens !== undefined ||
-      this.#adaptive.isLimited || now < this.#spacedUntil;
+/** The burst after a pause, as milliseconds of the rate. */
+const BURST_MS = 50;
+
+/** Lets amounts through at a smooth rate, not a minute's share at once. */
+export class TokenBucket {
+  #perMs: number;
+  #level = 0;
+  #seenAt: number;
+  readonly #burstMs: number;
+
+  constructor(perSecond: number, now: number, burstMs = BURST_MS) {
+    this.#burstMs = burstMs;
+    this.#perMs = perSecond / 1_000;
+    this.#seenAt = now;
   }
+
+  setRate(perSecond: number, now: number): void {
+    this.#fill(now);
+    this.#perMs = perSecond / 1_000;
+  }
+
+  drain(now: number): void {
+    this.#fill(now);
+    this.#level = Math.min(0, this.#level);
+  }
+
+  delayMs(now: number): number {
+    this.#fill(now);
+    if (this.#perMs === 0) return Infinity;
+    return this.#level >= 0 ? 0 : -this.#level / this.#perMs;
+  }
+
+  take(amount: number, now: number): void {
+    this.#fill(now);
+    this.#level -= amount;
+  }
+
+  /** What was given back beyond the burst stays. */
+  #fill(now: number): void {
+    const maxLevel = this.#perMs * this.#burstMs;
+    if (this.#level < maxLevel) {
+      this.#level = Math.min(maxLevel, this.#level + (now - this.#seenAt) * this.#perMs);
+    }
+    this.#seenAt = now;
+  }
+}
+
+/** Attempts are sent at most this many times as fast as they end. TCP's pacing in Linux has 1.2;
+ * with that, the limit follows a falling capacity too slowly. */
+const PACING = 1.3;
+/** During a careful start, which triples the attempts in flight. */
+const START_PACING = 3;
+const MEAN_ANSWERS = 20;
+/** At shorter latencies, in milliseconds, attempts are not paced: few in flight reach any rate,
+ * which the adaptive rate limits. */
+const MIN_PACED_LATENCY_MS = 100;
+/** All attempts that may be in flight are sent within this time, in milliseconds, even if answers
+ * take longer: else free lanes would stay idle for most of a quota's minute. */
+const MAX_SPREAD_MS = 10_000;
+/** The share of a limit on attempts in flight that spacing may leave idle: `PACING` leaves a tenth
+ * of a limit of 10 idle. */
+const MAX_IDLE_SHARE = 0.01;
+const PACED_BURST_MS = 5;
+/** Answers that a throttled attempt is compared with, and the number of such comparisons. */
+const COMPARED_ANSWERS = 64;
+const COMPARED_ATTEMPTS = 64;
+/** Fewer throttled attempts do not show what the limit depends on. */
+const MIN_COMPARED_ATTEMPTS = 24;
+const MAX_ACCEPTED_SHARE = 0.01;
+
+/** A limit on attempts in flight never accepts an attempt beside as many others as one that it
+ * throttles; a limit on their rate does. */
+class LimitComparison {
+  readonly #answered = new Uint32Array(COMPARED_ANSWERS);
+  #answers = 0;
+  #throttled = 0;
+  /** Of the answered attempts, those sent beside as many as a throttled one. */
+  #meanShare = 0;
+
+  answered(inFlightAtStart: number): void {
+    this.#answered[this.#answers++ % COMPARED_ANSWERS] = inFlightAtStart;
+  }
+
+  throttled(inFlightAtStart: number): void {
+    const count = Math.min(this.#answers, COMPARED_ANSWERS);
+    if (count === 0) return;
+    let accepted = 0;
+    for (let i = 0; i < count; i++) if (this.#answered[i] >= inFlightAtStart) accepted++;
+    const attempts = Math.min(++this.#throttled, COMPARED_ATTEMPTS);
+    this.#meanShare += (accepted / count - this.#meanShare) / attempts;
+  }
+
+  get isByInFlight(): boolean {
+    return this.#throttled >= MIN_COMPARED_ATTEMPTS && this.#meanShare <= MAX_ACCEPTED_SHARE;
+  }
+}
+
+/** Spaces attempts evenly, at the rate at which those in flight end. Answers often arrive together.
+ * If the next attempts were sent together too, a rate limit without bursts would throttle them,
+ * however few are in flight. For a limit on attempts in flight, they are spaced less, so that few
+ * slots of the teacher are idle. */
+export class Pacer {
+  readonly #comparison = new LimitComparison();
+  #bucket: TokenBucket | undefined;
+  #meanLatencyMs = 0;
+
+  /**
+   * @param inFlightAtStart Attempts in flight when it was sent, this one included.
+   * @param limit How many attempts may be in flight, and more if some are always throttled.
+   */
+  answered(
+    latencyMs: number,
+    inFlightAtStart: number,
+    limit: number,
+    isStarting: boolean,
+    now: number,
+  ): void {
+    this.#comparison.answered(inFlightAtStart);
+    const answers = this.#meanLatencyMs === 0 ? 1 : MEAN_ANSWERS;
+    this.#meanLatencyMs += (latencyMs - this.#meanLatencyMs) / answers;
+    if (limit < 2 || this.#meanLatencyMs < MIN_PACED_LATENCY_MS) {
+      this.#bucket = undefined;
+      return;
+    }
+    const spreadMs = Math.min(MAX_SPREAD_MS, this.#meanLatencyMs);
+    const factor = isStarting
+      ? START_PACING
+      : this.#comparison.isByInFlight
+      ? pacingFor(limit)
+      : PACING;
+    const perSecond = 1_000 * factor * limit / spreadMs;
+    this.#bucket ??= new TokenBucket(0, now, PACED_BURST_MS);
+    this.#bucket.setRate(perSecond, now);
+  }
+
+  throttled(inFlightAtStart: number): void {
+    this.#comparison.throttled(inFlightAtStart);
+  }
+
+  delayMs(now: number): number {
+    return this.#bucket?.delayMs(now) ?? 0;
+  }
+
+  take(now: number): void {
+    this.#bucket?.take(1, now);
+  }
+
+  notSent(now: number): void {
+    this.#bucket?.take(-1, now);
+  }
+}
+
+/** Leaves `MAX_IDLE_SHARE` of the limit idle. In a queue with random arrivals and constant service
+ * (M/D/1), a factor of f leaves 1 / (2 f (f - 1) limit) idle. */
+function pacingFor(limit: number): number {
+  return Math.max(PACING, (1 + Math.sqrt(1 + 2 / (MAX_IDLE_SHARE * limit))) / 2);
 }

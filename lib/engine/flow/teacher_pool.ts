@@ -1,48 +1,31 @@
 /**
- * Chooses which teacher of a run gets the next attempt, and when.
+ * The teachers of a run: which of them gets the next attempt, and when.
  *
  * @module
  */
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { every, MAX_TIMER_MS } from "../../timer.ts";
-import {
-  hasLeft,
-  heldUntil,
-  type Hold,
-  isActive,
-  leastBusy,
-  leastUsed,
-  ownerOf,
-} from "./choice.ts";
-import { Departed } from "./departed.ts";
-import { Endpoint } from "./endpoint.ts";
-import type { EndpointContext, EndpointOptions } from "./endpoint_options.ts";
+import { heldUntil, type Hold, leastBusy, leastUsed, ownerOf } from "./choice.ts";
+import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
 
-/** How often the limits are updated, in milliseconds. */
 const TICK_MS = 100;
 
-/** How often the limits are updated while nothing depends on time, in milliseconds: waking up costs
- * more CPU than the update. */
+/** While nothing depends on time: waking up costs more CPU than the update. */
 const STEADY_TICK_MS = 500;
 
 export interface TeacherPoolOptions extends EndpointContext {
   readonly teachers: readonly EndpointOptions[];
-  /** Reads the clock, whose last reading `now` returns. @default now */
-  readonly readClock?: () => number;
-  /** Called when an attempt may be possible that was not before. */
+  /** Reads the clock; `now` returns the last reading. */
+  readonly readClock: () => number;
   readonly onReady: () => void;
-  /** Called two to ten times a second. */
   readonly onTick: () => void;
 }
 
 /** A time in which nothing is sent. */
 export interface Backoff {
-  /** The end in Unix milliseconds. */
   readonly until: number;
-  /** The end in milliseconds from now. */
   readonly inMs: number;
-  /** Why nothing is sent, for the user. */
   readonly reason: string;
 }
 
@@ -54,57 +37,42 @@ export class TeacherPool {
   readonly #departed = new Departed();
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
-  readonly #readClock: () => number;
-  /** Reused by `pick()`, which is on the hot path. Entries that the current call did not set are
-   * stale. */
+  /** Reused by `pick()`, which is on the hot path. Only entries that the current call has set are
+   * valid. */
   readonly #ready: Endpoint[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #stopTicks: (() => void) | undefined;
   #tickMs = 0;
 
-  /** No timer runs before `open()`. */
   constructor(options: TeacherPoolOptions) {
     this.#options = options;
-    this.#readClock = options.readClock ?? options.now;
     this.#context = { ...options, onFailure: () => this.#tickOften() };
     this.#endpoints = options.teachers.map((teacher) => new Endpoint(teacher, this.#context));
   }
 
-  /** How many attempts may be in flight over all teachers. */
   get limit(): number {
-    return this.#endpoints.reduce(
-      (sum, endpoint) => isActive(endpoint) ? sum + endpoint.limit : sum,
-      0,
-    );
+    return this.#sum(({ limit }) => limit);
   }
 
-  /** Attempts per second that the user's limits allow, over all teachers; Infinity without
-   * limits. */
   get maxPerSecond(): number {
-    return this.#endpoints.reduce(
-      (sum, endpoint) => isActive(endpoint) ? sum + endpoint.userRate.maxPerSecond : sum,
-      0,
-    );
+    return this.#sum(({ userRate }) => userRate.maxPerSecond);
   }
 
-  /** Whether all teachers were halted or have left. */
   get isHalted(): boolean {
-    return !this.#endpoints.some(isActive);
+    return !this.#endpoints.some(({ isActive }) => isActive);
   }
 
-  /** Whether more than one teacher may receive attempts, now or later. */
   get hasSeveral(): boolean {
-    return this.#endpoints.filter(isActive).length > 1;
+    return this.#endpoints.filter(({ isActive }) => isActive).length > 1;
   }
 
-  /** Why nothing is sent, and until when; undefined while a teacher is
-   * available, and if all are halted. */
+  /** Undefined while a teacher is available, and if all are halted. */
   get backoff(): Backoff | undefined {
     const now = this.#options.now();
     let earliest = Infinity, reason = "";
     for (const endpoint of this.#endpoints) {
-      if (!isActive(endpoint)) continue;
+      if (!endpoint.isActive) continue;
       const until = endpoint.unavailableUntil(now);
       if (until === undefined) return undefined;
       if (until < earliest) {
@@ -117,20 +85,19 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
-  /** Milliseconds until a teacher accepts a row, given what others requested for it; 0 if one does
-   * now, or if none receives anything new. */
+  /** Milliseconds until a teacher accepts a row; 0 if one does now, or if none receives anything
+   * new. */
   soonestMs(holds: readonly Hold[]): number {
     const now = this.#options.now();
     let soonest = Infinity;
     for (const endpoint of this.#endpoints) {
-      if (!isActive(endpoint)) continue;
+      if (!endpoint.isActive) continue;
       const until = Math.max(endpoint.unavailableUntil(now) ?? now, heldUntil(holds, endpoint));
       soonest = Math.min(soonest, until);
     }
     return soonest === Infinity ? 0 : Math.max(0, soonest - now);
   }
 
-  /** Starts to update what depends on time. */
   open(): void {
     this.#tickEvery(TICK_MS);
   }
@@ -141,10 +108,10 @@ export class TeacherPool {
     this.#timer = undefined;
   }
 
-  /** A teacher with room now and less in flight than its share, or `preferred` if that has room. If
+  /** A teacher with room and less in flight than its share, or `preferred` if that has room. If
    * there is none, `onReady` is called when the backoff or rate limit in the way is over. */
   pick(preferred?: Endpoint): Endpoint | undefined {
-    const now = this.#readClock();
+    const now = this.#options.readClock();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
     const ready = this.#ready;
     let count = 0, inFlight = 0, weight = 0, soonest = Infinity;
@@ -164,35 +131,26 @@ export class TeacherPool {
     return leastUsed(ready, count, (inFlight + 1) / weight);
   }
 
-  /** A teacher other than `avoided` with room now, or `avoided` if there is none. */
   pickOther(avoided: Endpoint): Endpoint {
-    const now = this.#readClock();
-    const other = this.#endpoints.find((endpoint) =>
-      endpoint !== avoided && endpoint.delayMs(now) === 0
-    );
-    return other ?? avoided;
+    const now = this.#options.readClock();
+    const others = this.#endpoints.filter((endpoint) => endpoint !== avoided);
+    return others.find((endpoint) => endpoint.delayMs(now) === 0) ?? avoided;
   }
 
-  /** The teacher with the least in flight for its weight, of those that have room now and whose
-   * requested wait for the row is over; undefined if there is none. */
   pickFor(holds: readonly Hold[]): Endpoint | undefined {
-    return leastBusy(this.#endpoints, holds, this.#readClock());
+    return leastBusy(this.#endpoints, holds, this.#options.readClock());
   }
 
-  /** The teacher for rows with this key: always the same while it has room; else undefined. */
   pickForKey(key: number): Endpoint | undefined {
-    return ownerOf(key, this.#endpoints, this.#readClock());
+    return ownerOf(key, this.#endpoints, this.#options.readClock());
   }
 
-  /**
-   * Adds a teacher, or lists one again that left and still has calls in flight. It starts
-   * carefully, even if the others have proven themselves.
-   */
+  /** Adds a teacher, or one that left and still has calls in flight. It starts carefully. */
   add(teacher: EndpointOptions): void {
     // Without the turns that it missed, it alone would get all rows at first.
-    const others = this.#endpoints.filter(isActive);
+    const others = this.#endpoints.filter(({ isActive }) => isActive);
     const turns = Math.max(0, ...others.map(({ turns, weight }) => turns / weight));
-    // A second endpoint would not know what the first still has in flight.
+    // A second endpoint would not know what the first has in flight.
     const existing = this.#endpoints.find((endpoint) => endpoint.teacher === teacher.teacher);
     const endpoint = existing ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
     if (existing === undefined) this.#endpoints = [...this.#endpoints, endpoint];
@@ -203,7 +161,6 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /** Changes the weight and the limit of a teacher; everything learned about it stays. */
   change({ teacher, weight, maxConcurrency }: EndpointOptions): void {
     for (const endpoint of this.#endpoints) {
       if (endpoint.teacher === teacher) endpoint.setShare({ weight, maxConcurrency });
@@ -212,56 +169,57 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /** Sends nothing new to a teacher; its calls in flight are finished. */
   remove(teacher: EndpointOptions["teacher"]): void {
-    for (const endpoint of this.#endpoints) if (endpoint.teacher === teacher) endpoint.leave();
+    for (const endpoint of this.#endpoints) {
+      if (endpoint.teacher === teacher) endpoint.isLeaving = true;
+    }
     this.#hasLeaving = true;
     this.#tickOften();
     this.#options.onReady();
   }
 
-  /** Changes the maximum number of attempts in flight over all teachers. */
   setConcurrency(concurrency: number): void {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
     this.#tickOften();
     this.#options.onReady();
   }
 
-  /** Uses only a share of `rpm` and `tpm`, from 0 to 1. */
   setRateShare(share: number): void {
     this.#rateShare = share;
     for (const endpoint of this.#endpoints) endpoint.userRate.setShare(share);
     this.#options.onReady();
   }
 
-  /** Includes teachers that have left. */
   statuses(): TeacherStatus[] {
     if (this.#hasLeaving) this.#removeDeparted();
     return this.#departed.allStatuses(this.#endpoints.map((endpoint) => endpoint.status()));
   }
 
+  #sum(valueOf: (endpoint: Endpoint) => number): number {
+    let sum = 0;
+    for (const endpoint of this.#endpoints) if (endpoint.isActive) sum += valueOf(endpoint);
+    return sum;
+  }
+
   #tick(): void {
-    this.#readClock();
+    this.#options.readClock();
     const before = this.limit;
     for (const endpoint of this.#endpoints) endpoint.tick();
     if (this.#hasLeaving) this.#removeDeparted();
     if (this.limit > before) this.#options.onReady();
     this.#options.onTick();
-    // `onReady` may have ended the run and closed the pool.
     if (this.#tickMs === 0) return;
     this.#tickEvery(this.#endpoints.every(({ isSteady }) => isSteady) ? STEADY_TICK_MS : TICK_MS);
   }
 
-  /** Returns to frequent ticks because time matters again. First counts the time that has passed
-   * since the last one. */
+  /** Called when time matters again. First counts the time since the last tick. */
   #tickOften(): void {
     if (this.#tickMs !== STEADY_TICK_MS) return;
-    this.#readClock();
+    this.#options.readClock();
     this.#options.onTick();
     this.#tickEvery(TICK_MS);
   }
 
-  /** @param ms The interval in milliseconds; 0 for no ticks. */
   #tickEvery(ms: number): void {
     if (ms === this.#tickMs) return;
     this.#tickMs = ms;
@@ -269,14 +227,11 @@ export class TeacherPool {
     this.#stopTicks = ms === 0 ? undefined : every(ms, () => this.#tick(), { keepsAlive: true });
   }
 
-  /**
-   * Removes teachers that have left once nothing is in flight there; keeps their counts and costs.
-   */
   #removeDeparted(): void {
     for (const endpoint of this.#endpoints) {
-      if (hasLeft(endpoint)) this.#departed.add(endpoint.status());
+      if (endpoint.hasLeft) this.#departed.add(endpoint.status());
     }
-    this.#endpoints = this.#endpoints.filter((endpoint) => !hasLeft(endpoint));
+    this.#endpoints = this.#endpoints.filter(({ hasLeft }) => !hasLeft);
     this.#hasLeaving = this.#endpoints.some(({ isLeaving }) => isLeaving);
   }
 
@@ -284,12 +239,62 @@ export class TeacherPool {
     if (this.#timer !== undefined && this.#timerAt <= wakeAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = wakeAt;
-    // At least 1: a wait below the precision of the clock would end repeatedly without any time
-    // passing.
+    // A wait below the precision of the clock would end again and again without any time passing.
     const leftMs = Math.max(1, Math.ceil(wakeAt - this.#options.now()));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#options.onReady();
     }, Math.min(MAX_TIMER_MS, leftMs));
   }
+}
+
+/** In a run of days, restarted pods have new addresses each time. */
+const MAX_NAMED = 100;
+
+export class Departed {
+  /** By address and model, in the order of leaving. */
+  readonly #named = new Map<string, TeacherStatus>();
+  #earlier: TeacherStatus | undefined;
+
+  add(status: TeacherStatus): void {
+    const key = keyOf(status);
+    const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
+    const finalStatus = { ...status, state: "left" as const, ...idle };
+    const total = withCountsOf(finalStatus, this.#named.get(key));
+    this.#named.delete(key);
+    this.#named.set(key, total);
+    if (this.#named.size <= MAX_NAMED) return;
+    const [[oldestKey, oldest]] = this.#named;
+    this.#named.delete(oldestKey);
+    const teachers = (this.#earlier?.teachers ?? 0) + 1;
+    const unnamed = { ...oldest, address: "(earlier teachers)", model: "", teachers };
+    this.#earlier = withCountsOf(unnamed, this.#earlier);
+  }
+
+  /** Present teachers, then those that left. A teacher that came back has one status. */
+  allStatuses(present: TeacherStatus[]): TeacherStatus[] {
+    const left = new Map(this.#named);
+    const all = present.map((status) => {
+      const previous = left.get(keyOf(status));
+      left.delete(keyOf(status));
+      return withCountsOf(status, previous);
+    });
+    return [...all, ...[...left.values()].reverse(), ...this.#earlier ? [this.#earlier] : []];
+  }
+}
+
+function keyOf({ address, model }: TeacherStatus): string {
+  return `${address} ${model}`;
+}
+
+/** Adds the counts of `previous`. */
+function withCountsOf(status: TeacherStatus, previous: TeacherStatus | undefined): TeacherStatus {
+  if (previous === undefined) return status;
+  return {
+    ...status,
+    answered: status.answered + previous.answered,
+    failed: status.failed + previous.failed,
+    completion_tokens: status.completion_tokens + previous.completion_tokens,
+    cost_usd: status.cost_usd + previous.cost_usd,
+  };
 }

@@ -3,41 +3,34 @@
  *
  * Some teachers throttle a few attempts however little is sent: a gateway that rejects one request
  * in a hundred, a router with a dead replica. Sending less after each of these would bring a run to
- * a standstill. So a small share is tolerated. If a trial (`decrease_trial.ts`) shows that sending
- * less does not lower a larger share, that share is tolerated too.
+ * a standstill. So a small share is tolerated, and a larger one if a trial (`decrease_trial.ts`)
+ * shows that sending less does not lower it.
  *
  * @module
  */
 
 import { DecreaseTrial } from "./decrease_trial.ts";
+import type { Pressure } from "./load_control.ts";
 
 /**
- * What a throttled attempt means for the load:
+ * What a throttled attempt means:
  *
  * - `tolerated`: throttling is no more than usual
- * - `suspicious`: throttling is more than usual, and a trial has begun to find out why
+ * - `suspicious`: it is, and a trial has begun to find out why
  * - `excess`: too much is sent
  * - `ineffective`: a trial has shown that sending less does not help; this share is tolerated from
- *   now on
+ * now on
  */
 export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffective";
 
-/** An attempt that was throttled. */
-export interface Throttled {
-  /** Its number among the attempts at its teacher, from 1. */
-  readonly ticket: number;
-  /** When it was sent. */
-  readonly startedAt: number;
-  /** Attempts in flight when it ended, this one included. */
-  readonly inFlight: number;
-  /** Whether the concurrency limit is still in its careful start. */
+interface Throttled extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> {
+  /** Whether the concurrency limit is in its careful start. */
   readonly isStarting: boolean;
 }
 
-/** The results of the last `RECENT` attempts at most. */
-interface RecentResults {
+export interface RecentResults {
   readonly attempts: number;
-  /** The time since the first of these attempts was sent. */
+  /** Since the first of these attempts was sent. */
   readonly seconds: number;
   /** The share that was throttled, from 0 to 1. */
   readonly share: number;
@@ -45,26 +38,21 @@ interface RecentResults {
   readonly throttledPerSecond: number;
 }
 
-/** The share of attempts that is always tolerated. */
 const TOLERATED_SHARE = 0.03;
-/** About how many attempts count: each new one reduces the weight of older ones. */
+/** About this many attempts count: each new one reduces the weight of older ones. */
 const MEMORY = 200;
-/** The weight that older attempts keep with each new one. */
 const KEPT_WEIGHT = 1 - 1 / MEMORY;
-/** How many attempts with a known result show what the teacher accepts. */
+/** Attempts with a known result that show what the teacher accepts. */
 const RECENT = 128;
-/** How many attempts are remembered individually, most of which may still be in flight. */
+/** Attempts that are remembered individually; most may still be in flight. */
 const REMEMBERED = 1_024;
-/** No attempt has this ticket. */
 const NONE = -1;
-/** The most that a throttled attempt adds to `#throttledInMs`, in milliseconds: timeouts take
- * longer. */
+/** In milliseconds: timeouts take longer. */
 const MAX_THROTTLED_MS = 2_000;
-/** How much of `#throttledInMs` remains with each throttled attempt, as a factor. */
+/** `#throttledInMs` shrinks by this factor with each throttled attempt. */
 const FADING = 0.95;
-/** How many throttled attempts are always tolerated. */
 const ALWAYS_TOLERATED = 4;
-/** By how many standard deviations chance may exceed the tolerated share. */
+/** Standard deviations by which chance may exceed the tolerated share. */
 const DEVIATIONS = 3;
 /** Below this probability, a run of throttled attempts is not chance. */
 const CHANCE_PROBABILITY = 2.1e-4;
@@ -72,26 +60,23 @@ const CHANCE_PROBABILITY = 2.1e-4;
 const MIN_RUN = 3;
 /** The lowest share of throttled attempts that chance is assumed to have. */
 const MIN_SHARE = 0.01;
-/** Below this share of throttled attempts, no trial delays a careful start. */
+/** Below this share of throttled attempts, no trial delays a careful start, … */
 const START_SHARE = 0.5;
-/** Below this number of attempts, no trial delays a careful start: few attempts say little about
- * what is accepted. */
+/** … nor below this number of attempts, which say little about what is accepted, … */
 const START_ATTEMPTS = 120;
-/** Below this many throttled attempts per second, no trial delays a careful start: it would be
- * slow. */
+/** … nor below this many throttled ones per second: the trial would be slow. */
 const START_PER_S = 5;
-/** The fewest attempts before a trial: fewer give no share to compare with. */
+/** Fewer give no share to compare with. */
 const MIN_ATTEMPTS = 20;
 /** A teacher that throttles more than this share is full or closed: no trial is needed. */
 const MAX_SHARE = 0.75;
-/** The tolerated share after a trial, as a multiple of the share that was throttled. */
+/** After a trial, this multiple of the share that was throttled is tolerated. */
 const TOLERANCE_MARGIN = 1.2;
-/** The usual share is forgotten once less than this fraction of it is throttled. */
 const GONE_FRACTION = 0.25;
-/** The fewest attempts that show that the usual share is gone. */
+/** The usual share is forgotten if after this many attempts less than `GONE_FRACTION` of it is
+ * throttled. */
 const GONE_ATTEMPTS = 0.8 * MEMORY;
 
-/** The throttled attempts of one teacher. Times are in milliseconds of any clock. */
 export class ThrottleTolerance {
   /** Attempts since too much was last sent; older ones fade. */
   #sent = 0;
@@ -101,19 +86,18 @@ export class ThrottleTolerance {
   #countedFrom = 0;
   /** All attempts outside of runs; older ones fade. */
   #allSent = 0;
-  /** Those of `#allSent` that were throttled, which shows the share by chance. */
+  /** Those of `#allSent` that were throttled: the share by chance. */
   #allThrottled = 0;
-  /** The share that is throttled however little is sent, as a trial has shown. */
+  /** As `usualShare`. */
   #usualShare = 0;
   #trial: DecreaseTrial | undefined;
-  /** The longest time until one of the last attempts was throttled, in milliseconds. */
+  /** Until one of the last attempts was throttled, at most, in milliseconds. */
   #throttledInMs = 0;
-  /** When the last `REMEMBERED` attempts were sent. */
   readonly #sentAt = new Float64Array(REMEMBERED);
   #lastTicket = 0;
   /** The first attempt that counts towards the measured rate. */
   #recentFrom = 1;
-  /** The tickets of throttled attempts, each at its ticket modulo `REMEMBERED`. */
+  /** Tickets of throttled attempts, each at its ticket modulo `REMEMBERED`. */
   readonly #throttledTickets = new Float64Array(REMEMBERED).fill(NONE);
   #isInRun = false;
 
@@ -126,8 +110,8 @@ export class ThrottleTolerance {
     return this.#usualShare;
   }
 
-  /** Whether the last throttled attempt was part of a run that is not chance, so the next attempt
-   * would be throttled too. */
+  /** Whether the last throttled attempt was part of a run that is not chance: the next one would be
+   * throttled too. */
   get isInRun(): boolean {
     return this.#isInRun;
   }
@@ -143,13 +127,11 @@ export class ThrottleTolerance {
     if (this.#usualShare > 0 && this.#isUsualShareGone) this.#usualShare = 0;
   }
 
-  /** Excludes the attempts so far from the measured rate, because of a pause or because less is
-   * sent. */
+  /** Called after a pause, or when less is sent: the attempts so far do not show the rate. */
   restartRate(): void {
     this.#recentFrom = this.#lastTicket + 1;
   }
 
-  /** Called when an attempt was throttled. */
   throttled(attempt: Throttled, now: number): ThrottleVerdict {
     // Attempts from before the last verdict are not counted.
     if (attempt.ticket > this.#countedFrom) this.#throttled++;
@@ -177,9 +159,7 @@ export class ThrottleTolerance {
     return "suspicious";
   }
 
-  /**
-   * The trial that has shown that sending less helps, which ends it; undefined if there is none.
-   */
+  /** Ends a trial that has shown that sending less helps, and returns it. */
   effectiveTrial(now: number): DecreaseTrial | undefined {
     const trial = this.#trial;
     if (trial?.result(now) !== "effective") return undefined;
@@ -211,8 +191,7 @@ export class ThrottleTolerance {
     return this.#throttled <= ALWAYS_TOLERATED + tolerated + DEVIATIONS * Math.sqrt(tolerated);
   }
 
-  /** The length of the run that an attempt is part of, in the order of sending. Attempts in flight
-   * end a run, because they may be accepted. */
+  /** In the order of sending. Attempts in flight end a run, because they may be accepted. */
   #runLengthAt(ticket: number): number {
     this.#throttledTickets[ticket % REMEMBERED] = ticket;
     let length = 1;
@@ -227,7 +206,7 @@ export class ThrottleTolerance {
 
   /** The shortest run that is not chance, given the share that was throttled before it. */
   #minRunLength(length: number): number {
-    // The run's own attempts that were counted before it was long enough to be a run.
+    // Those that were counted before the run was long enough to be one.
     const ownAttempts = Math.min(length, MIN_RUN - 1);
     const sent = Math.max(1, this.#allSent - ownAttempts);
     const throttled = Math.max(0, this.#allThrottled - ownAttempts);
@@ -236,8 +215,8 @@ export class ThrottleTolerance {
     return Math.ceil(Math.log(CHANCE_PROBABILITY / sent) / Math.log(share));
   }
 
-  /** The results of the last attempts, except those that may still be throttled. If nearly all of
-   * them may be, their share is that of all attempts. */
+  /** Leaves out attempts that may still be throttled. If nearly all may be, their share is that of
+   * all attempts. */
   #recent(now: number): RecentResults {
     const oldest = Math.max(this.#recentFrom, this.#lastTicket - REMEMBERED + 2);
     const unknownFrom = now - this.#throttledInMs;
