@@ -1,17 +1,16 @@
 /**
- * Classifies errors: the one place that decides whether an attempt is repeated, whether its row has
- * failed, or whether no row can be answered until the user does something.
- *
- * `docs/errors.md` describes each case.
+ * Decides what an error means: another attempt, the failure of its row, or that no row can be
+ * answered until the user does something. `docs/errors.md` describes each case.
  *
  * @module
  */
 
 import type { FailureType, TeacherError } from "../../errors.ts";
 import { DAY_MS } from "../../timer.ts";
-import type { Classification, FailureCause, Verdict } from "./classification.ts";
 import {
+  ADDRESS,
   BILLING,
+  CLIENT_CERTIFICATE,
   codeMeaning,
   FAULT,
   FILTERED,
@@ -24,24 +23,14 @@ import {
   MODEL,
   OVERLOAD,
   PERMISSION,
+  PLAIN_HTTP,
+  PROXY,
   RATE_LIMIT,
   ROW,
   VERDICTS,
 } from "./provider_codes.ts";
 import {
-  isAboutClientCertificate,
-  isAboutCrash,
-  isAboutFault,
-  isAboutFile,
-  isAboutKey,
-  isAboutLoad,
-  isAboutModel,
-  isAboutMoney,
-  isAboutPath,
-  isAboutPlainHttp,
-  isAboutQuota,
-  isAboutRateLimit,
-  isAboutRegion,
+  isAbout,
   isAboutRequest,
   isFiltered,
   isLimitZero,
@@ -49,27 +38,58 @@ import {
   neverFits,
 } from "./provider_messages.ts";
 
+/** Why an attempt failed. */
+export type FailureCause =
+  /** The key, the bill, the model or the address: this teacher will answer no row. */
+  | "account"
+  /** Rejected, because of this row or of something that all rows share. */
+  | "request"
+  /** The content of this row is rejected (its length, its files). */
+  | "row"
+  /** A filter withholds this row. */
+  | "filter"
+  /** The teacher throttles, whatever the status: a rate limit (`type`) or overload. */
+  | "load"
+  /** No connection could be made: nothing was sent. */
+  | "unreachable"
+  | "timeout"
+  /** Something broke: 500, 502, 504, 408, broken connections, partial answers. */
+  | "fault"
+  /** There is an answer, but no proof that the teacher finished it. */
+  | "ending"
+  /** The teacher rejected a field that Retort had added; requests omit it from now on. */
+  | "adjusted";
+
+export interface Classification {
+  /** Another attempt, the failure of the row, or nothing more for this teacher. */
+  readonly action: "retry" | "fail" | "halt";
+  readonly cause: FailureCause;
+  /** In the `error.type` of a failures line. */
+  readonly type: FailureType;
+  /** The wait that the teacher requests, in milliseconds. @default none */
+  readonly retryAfterMs?: number;
+  /** The teacher says that a limit is used up: other rows must wait too. @default false */
+  readonly isExhausted?: boolean;
+  /** For halts: what the user can do, without a final period. */
+  readonly advice?: string;
+  /** The model is the cause: a row that names its own then fails alone. @default false */
+  readonly isAboutModel?: boolean;
+  /** Something other than a teacher responds. Ignored if the teacher has ever answered. */
+  readonly otherServer?: "certain" | "probable";
+}
+
+/** What the error adds is missing. Without `type`, it follows from error and cause. */
+export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
+  readonly type?: FailureType;
+};
+
 const FAIL: Verdict = { action: "fail", cause: "request" };
 const TIMEOUT: Verdict = { action: "retry", cause: "timeout", type: "timeout" };
 const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
 const UNPROVEN: Verdict = { action: "retry", cause: "ending" };
 const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", type: "network" };
 
-/** Advice if something other than a teacher answers. */
-export const OTHER_SERVER =
-  'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
-
-const ADDRESS = halt(OTHER_SERVER);
-const PROXY = halt("Check the user name and the password in the address of the proxy");
-const CLIENT_CERTIFICATE = halt(
-  "Check the client certificate (--client-cert, --client-key): the teacher requires one that it " +
-    "trusts",
-);
-const PLAIN_HTTP = halt(
-  "Check the address: the server there speaks TLS, so use https:// instead of http://",
-);
-
-/** Verdicts on connections that another attempt does not fix, by error code. */
+/** Connections that another attempt does not fix, by error code. */
 const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   [
     "certificate",
@@ -89,7 +109,7 @@ const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["no_http", { ...FAULT, otherServer: "certain" }],
 ]);
 
-/** Statuses that mean a wrong address for every row. */
+/** These mean a wrong address for every row. */
 const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
 /** 529 is Anthropic's status for overload. */
 const OVERLOAD_STATUSES = new Set([503, 529]);
@@ -97,11 +117,11 @@ const OVERLOAD_STATUSES = new Set([503, 529]);
  * connection that it closed. */
 const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
-/** A response of status 200 with neither a completion nor an error. */
+/** Status 200 with neither a completion nor an error. */
 const BROKEN: Verdict = { ...FAULT, type: "response" };
 /** LM Studio responds to unknown paths with status 200 and its own text. */
 const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
-/** Verdicts on responses of status 200 without a completion, by error code. */
+/** Responses of status 200 without a completion, by error code. */
 const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
   // From another server, or from a portal in between.
@@ -110,12 +130,12 @@ const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
 ]);
 
 /**
- * Classifies an error. Obeys what the teacher says explicitly (`error.retryable`, the header
- * `x-should-retry`), as the OpenAI SDKs do, unless another attempt is useless: what the user
- * must fix halts anyway, except for a 429 that is marked retryable.
+ * Obeys what the teacher says explicitly (`error.retryable`, the header `x-should-retry`), as the
+ * OpenAI SDKs do, unless another attempt is useless: what the user must fix halts anyway, except
+ * for a 429 that is marked retryable.
  *
- * @param hasAnswered Whether the teacher has answered before: the run then waits for a valid
- * certificate, because the old one may be about to be replaced.
+ * @param hasAnswered Whether the teacher has answered before: its certificate may be about to be
+ * replaced, and the run waits for that.
  */
 export function classify(error: TeacherError, hasAnswered = false): Classification {
   const verdict = verdictOn(error, hasAnswered);
@@ -131,8 +151,8 @@ export function classify(error: TeacherError, hasAnswered = false): Classificati
   };
 }
 
-/** The type of a failure if its verdict names none: that of the error, unless it contradicts the
- * cause. It follows from the status, and a fault may come with 400, a rejection with 429 or 200. */
+/** The type of the error, unless it contradicts the cause. It follows from the status, and a fault
+ * may come with 400, a rejection with 429 or 200. */
 function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
   const isStated = type === "response" && status !== undefined;
   if (cause === "fault") return isStated || type === "request" ? "server" : type;
@@ -140,8 +160,7 @@ function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureTyp
   return isRejected && (isStated || type === "rate_limit") ? "request" : type;
 }
 
-/** The wait that the teacher requests, in milliseconds. A custom teacher may request anything:
- * invalid times are ignored. */
+/** A custom teacher may request anything: invalid times are ignored. */
 function requestedWaitMs(error: TeacherError, isLoad: boolean): number | undefined {
   const { retryAfterMs, limitResetMs } = error;
   const ms = retryAfterMs ?? (isLoad ? limitResetMs : undefined);
@@ -163,14 +182,12 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   return verdict === FAIL ? UNKNOWN_TEXT : verdict;
 }
 
-/** The verdict on a rejection: about this row, if the teacher says so; else it may be about
- * something that all rows share. */
+/** About this row, if the teacher says so; else perhaps about something that all rows share. */
 function verdictOnRejection({ message, code }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
   return neverFits(message) || isTooLong(message) ? ROW : FAIL;
 }
 
-/** The verdict by type, status, code and message, whether or not the teacher wants a retry. */
 function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.isUnreachable || hasAnswered && error.code === "certificate") return UNREACHABLE;
   if (error.type === "timeout") return TIMEOUT;
@@ -180,7 +197,6 @@ function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.type === "filtered") return FILTERED;
   if (error.type === "account") return halt();
   const { status } = error;
-  // From a custom teacher, or reported in a response of status 2xx.
   if (status === undefined || status < 300) return verdictWithoutStatus(error);
   if (status < 400) return ADDRESS;
   if (status === 407) return PROXY;
@@ -198,8 +214,7 @@ function verdictByCode(error: TeacherError): Verdict | undefined {
   return VERDICTS[meaning];
 }
 
-/** The verdict on an error without a status of its own: from a custom teacher, or reported in a
- * response of status 2xx. */
+/** From a custom teacher, or reported in a response of status 2xx. */
 function verdictWithoutStatus(error: TeacherError): Verdict {
   const verdict = verdictByCode(error) ?? loadVerdict(error);
   if (verdict !== undefined) return verdict;
@@ -208,19 +223,19 @@ function verdictWithoutStatus(error: TeacherError): Verdict {
     (error.status === undefined ? FAIL : verdictByMessage(error));
 }
 
-/** The verdict on an error in a response of status 2xx whose code does not say enough. */
+/** The code does not say enough. */
 function verdictByMessage(error: TeacherError): Verdict {
   const { message, code, isRelayed } = error;
   if (neverFits(message)) return ROW;
-  if (isAboutMoney(message) && !isRelayed) return BILLING;
+  if (isAbout("money", message) && !isRelayed) return BILLING;
   if (isFiltered(message, code)) return FILTERED;
-  if (isAboutModel(message)) return MODEL;
-  if (isAboutKey(message)) return KEY;
-  if (isAboutRegion(message)) return PERMISSION;
-  if (isAboutRateLimit(message)) return RATE_LIMIT;
-  if (isAboutLoad(message)) return OVERLOAD;
-  if (isRelayed || isAboutFault(message)) return FAULT;
-  if (isAboutPath(message)) return ADDRESS;
+  if (isAbout("model", message)) return MODEL;
+  if (isAbout("key", message)) return KEY;
+  if (isAbout("region", message)) return PERMISSION;
+  if (isAbout("rateLimit", message)) return RATE_LIMIT;
+  if (isAbout("load", message)) return OVERLOAD;
+  if (isRelayed || isAbout("fault", message)) return FAULT;
+  if (isAbout("path", message)) return ADDRESS;
   // A teacher that rejects a row sends an error status, or says what is wrong with the row.
   return isAboutRequest(message, code) ? FAIL : UNKNOWN_TEXT;
 }
@@ -236,7 +251,7 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   const { message, isRelayed } = error;
   if (status === 401 && !isRelayed) return KEY;
   if (status === 413 || neverFits(message)) return ROW;
-  if (isAboutMoney(message) && !isRelayed) return BILLING;
+  if (isAbout("money", message) && !isRelayed) return BILLING;
   if (status === 402 && error.retryAfterMs !== undefined) return RATE_LIMIT;
   if (status === 402 && !isRelayed) return BILLING;
   if (status === 429) {
@@ -244,36 +259,34 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   }
   // 498 is Groq's status for a flex tier without capacity. Others report limits with 400 and 403.
   const isUsedUp = error.isExhausted && error.retryAfterMs !== undefined;
-  if (status === 498 || isUsedUp || isRateLimit(error) || isAboutRateLimit(message)) {
+  if (status === 498 || isUsedUp || isRateLimit(error) || isAbout("rateLimit", message)) {
     return RATE_LIMIT;
   }
-  if (isAboutQuota(message)) return isRelayed ? RATE_LIMIT : BILLING;
+  if (isAbout("quota", message)) return isRelayed ? RATE_LIMIT : BILLING;
   if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) return OVERLOAD;
-  if (FAULT_STATUSES.has(status) || isAboutCrash(message)) return FAULT;
+  if (FAULT_STATUSES.has(status) || isAbout("crash", message)) return FAULT;
   if (isRelayed) return verdictOnRelayed(error);
   if (isFiltered(message, error.code)) return FILTERED;
   // Firewalls answer some prompts with a web page, which says nothing about the key.
   if (status === 403 && error.code === "web_page") return FAIL;
-  if (isAboutClientCertificate(message)) return CLIENT_CERTIFICATE;
-  if (isAboutPlainHttp(message)) return PLAIN_HTTP;
-  if (isAboutModel(message)) return MODEL;
-  if (isAboutKey(message)) return KEY;
-  if (status === 403 || isAboutRegion(message)) return PERMISSION;
-  return WRONG_ADDRESS_STATUSES.has(status) && !isAboutFile(message) ? ADDRESS : FAIL;
+  if (isAbout("clientCertificate", message)) return CLIENT_CERTIFICATE;
+  if (isAbout("plainHttp", message)) return PLAIN_HTTP;
+  if (isAbout("model", message)) return MODEL;
+  if (isAbout("key", message)) return KEY;
+  if (status === 403 || isAbout("region", message)) return PERMISSION;
+  return WRONG_ADDRESS_STATUSES.has(status) && !isAbout("file", message) ? ADDRESS : FAIL;
 }
 
-/** The verdict on a 4xx of a provider behind a router. The provider's key, bill, paths and faults
- * are not the user's: another attempt may reach another provider, or the same one in a better
- * state. */
+/** A 4xx of a provider behind a router. The provider's key, bill, paths and faults are not the
+ * user's: another attempt may reach another provider, or the same one in a better state. */
 function verdictOnRelayed({ message, code, status }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
-  if (isAboutModel(message)) return MODEL;
-  if (isAboutRegion(message)) return PERMISSION;
-  const blamesRequest = !isAboutFault(message) && isAboutRequest(message, code);
+  if (isAbout("model", message)) return MODEL;
+  if (isAbout("region", message)) return PERMISSION;
+  const blamesRequest = !isAbout("fault", message) && isAboutRequest(message, code);
   return blamesRequest && ![401, 402, 403].includes(status ?? 0) ? FAIL : FAULT;
 }
 
-/** The verdict on an error that is about load by its type or code; undefined if it is not. */
 function loadVerdict(error: TeacherError): Verdict | undefined {
   if (isRateLimit(error)) return RATE_LIMIT;
   return isLoadCode(error.code) ? OVERLOAD : undefined;

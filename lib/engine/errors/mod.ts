@@ -7,5 +7,5 @@
  * @module
  */
 
-export type { Classification } from "./classification.ts";
-export { classify, OTHER_SERVER } from "./classify.ts";
+export { type Classification, classify } from "./classify.ts";
+export { OTHER_SERVER } from "./provider_codes.ts";

@@ -1,17 +1,16 @@
 /**
- * The error codes of providers by meaning, where the status alone does not say enough.
- *
- * They come from the documentation of providers and from reports of their users; most have an
- * example in `tests/engine/errors/classify_cases.ts`.
+ * Error codes of providers, where the status alone does not say enough. They come from
+ * documentation and from reports of users; most have an example in
+ * `tests/engine/errors/classify_cases.ts`.
  *
  * @module
  */
 
 import { UNREADABLE_FILE } from "../../errors.ts";
-import type { Verdict } from "./classification.ts";
+import type { Verdict } from "./classify.ts";
 
-/** What a code means. The first four halt the teacher; `filter` and `row` fail only their row; the
- * others send it again. */
+/** The first four halt the teacher; `filter` and `row` fail only their row; the others send it
+ * again. */
 export type CodeMeaning =
   | "billing"
   | "key"
@@ -141,7 +140,19 @@ export const MODEL: Verdict = {
   isAboutModel: true,
 };
 
-/** What follows from a code, by its meaning. */
+export const OTHER_SERVER =
+  'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
+
+export const ADDRESS = halt(OTHER_SERVER);
+export const PROXY = halt("Check the user name and the password in the address of the proxy");
+export const CLIENT_CERTIFICATE = halt(
+  "Check the client certificate (--client-cert, --client-key): the teacher requires one that it " +
+    "trusts",
+);
+export const PLAIN_HTTP = halt(
+  "Check the address: the server there speaks TLS, so use https:// instead of http://",
+);
+
 export const VERDICTS: Readonly<Record<CodeMeaning, Verdict>> = {
   billing: BILLING,
   key: KEY,
@@ -154,7 +165,7 @@ export const VERDICTS: Readonly<Record<CodeMeaning, Verdict>> = {
   bad_output: { ...FAULT, type: "request" },
 };
 
-/** The verdict that nothing is sent to this teacher until the user has done something. */
+/** Nothing is sent to this teacher until the user has done something. */
 export function halt(advice?: string): Verdict {
   return { action: "halt", cause: "account", type: "account", ...advice && { advice } };
 }
@@ -165,12 +176,12 @@ const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
   ),
 );
 
-/** What a code means; undefined if that depends on the status. */
+/** Undefined if the meaning depends on the status. */
 export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
   return code === undefined ? undefined : MEANINGS.get(code.toLowerCase());
 }
 
-/** Whether an unlisted code is that of a rate limit. */
+/** For codes that are not listed. */
 export function isRateCode(code = ""): boolean {
   return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
     .test(code) ||
@@ -178,18 +189,18 @@ export function isRateCode(code = ""): boolean {
       .test(code);
 }
 
-/** Whether an unlisted code means overload. With a 4xx it counts only where the status and the
- * message do not decide earlier: see `verdictOnClientError()`. */
+/** For codes that are not listed. With a 4xx it counts only where the status and the message do not
+ * decide earlier: see `verdictOnClientError()`. */
 export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }
 
-/** Whether an unlisted code is about load, where the status does not blame the request. */
+/** For codes that are not listed, where the status does not blame the request. */
 export function isLoadCode(code = ""): boolean {
   return isRateCode(code) || isOverloadCode(code) || /too_?many|capacity|unavailable/i.test(code);
 }
 
-/** Whether an unlisted code means that something broke. */
+/** For codes that are not listed. */
 export function isFaultCode(code = ""): boolean {
   return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Classification } from "../../../lib/engine/errors/classification.ts";
+import type { Classification } from "../../../lib/engine/errors/classify.ts";
 import { errors } from "../../../lib/deps/undici.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import { networkError, type Stage, statusError } from "../../../lib/teacher/attempt_error.ts";
