@@ -48,11 +48,10 @@ export class PaidAnswers {
   /** Decides whether an answer is accepted. On the hot path: returns a promise only if a check
    * takes time. */
   decide(work: Work, completion: Completion, ending: Ending): DecisionOrPromise {
-    const { row, params, resamples } = work;
     work.ending = ending;
-    const decision = this.#options.policy.decide(completion, row, params, resamples, ending, work);
+    const decision = this.#options.policy.decide(completion, work, ending);
     if (!(decision instanceof Promise)) return decision;
-    return this.#checks.wait(decision, uncheckedRejection(completion, params));
+    return this.#checks.wait(decision, uncheckedRejection(completion, work.params));
   }
 
   /**

@@ -1,8 +1,8 @@
 /**
- * Counts what a run has spent and decides whether it may spend more.
+ * Counts what a run has spent, and whether it may spend more.
  *
- * Spending ends once a limit is reached, not before: attempts in flight at that moment are still
- * paid for, so a run costs at most its limit plus the answers in flight.
+ * Spending ends once a limit is reached: attempts in flight at that moment are still paid for, so a
+ * run costs at most its limit plus the answers in flight.
  *
  * @module
  */
@@ -12,19 +12,19 @@ import { formatCount } from "../../figures.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 
 export interface BudgetOptions {
-  /** US dollars for an answer; undefined if the answer has no token counts. @default none, because
-   * the price of a teacher is unknown */
+  /** In US dollars; undefined if the answer has no token counts. @default none: a price is unknown
+   */
   priceOf?: (completion: Completion, teacher: Teacher) => number | undefined;
-  /** Teachers without a known price, for error messages. @default [] */
+  /** For error messages. @default [] */
   unpriced?: readonly Teacher[];
-  /** The limit in US dollars, above 0. @default none */
+  /** Above 0. @default none */
   maxCostUsd?: number;
-  /** The limit in completion tokens, a whole number above 0. @default none */
+  /** A whole number above 0. @default none */
   maxCompletionTokens?: number;
 }
 
-/** The number of answers without token counts that halts the run if they are also the majority: no
- * limit can be enforced then. */
+/** If this many answers came without token counts, and these are the majority, no limit can be
+ * enforced. */
 const UNCOUNTED_ANSWERS = 10;
 
 /** @throws {RangeError} if a limit is out of range */
@@ -42,14 +42,13 @@ export function checkLimits(
   );
 }
 
-/** Sums the cost of all answers, whether or not they are accepted. */
 export class Budget {
   readonly #priceOf: BudgetOptions["priceOf"];
   readonly #unpriced: readonly Teacher[];
   readonly #maxCompletionTokens: number;
   #maxCostUsd: number | null = null;
   #costUsd = 0;
-  /** US dollars of earlier runs that share the limit. */
+  /** Of earlier runs that share the limit. */
   #earlierCostUsd = 0;
   #completionTokens = 0;
   #counted = 0;
@@ -67,18 +66,16 @@ export class Budget {
     this.setMaxCost(options.maxCostUsd ?? null);
   }
 
-  /** US dollars for the answers so far; null unless the price of every teacher is known. */
+  /** Null unless the price of every teacher is known. */
   get costUsd(): number | null {
     return this.#priceOf === undefined ? null : this.#costUsd;
   }
 
-  /** The limit in US dollars; null if there is none. */
   get maxCostUsd(): number | null {
     return this.#maxCostUsd;
   }
 
-  /** Why no more may be spent, for the user; undefined while more may be. On the hot path: cheap in
-   * that case. */
+  /** For the user; undefined while more may be spent. On the hot path: cheap in that case. */
   get exhaustedReason(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
@@ -104,11 +101,7 @@ export class Budget {
     return undefined;
   }
 
-  /**
-   * Counts an answer, whether or not it is accepted.
-   *
-   * @returns Its cost in US dollars; null if unknown.
-   */
+  /** Counts an answer, accepted or not. Returns its cost in US dollars; null if unknown. */
   add(completion: Completion, teacher: Teacher): number | null {
     const tokens = completion.usage?.completionTokens;
     // A custom teacher may return anything; one NaN would disable the limit.
@@ -124,14 +117,13 @@ export class Budget {
     return costUsd;
   }
 
-  /** Counts what earlier runs have cost, `usd` US dollars in total, against the limit. */
+  /** What earlier runs have cost, all together, counts against the limit. */
   countEarlierRuns(usd: number): void {
     this.#earlierCostUsd = usd;
   }
 
   /**
-   * Changes the cost limit; null removes it.
-   *
+   * @param usd Null removes the limit.
    * @throws {RangeError} if it is not above 0
    * @throws {UsageError} if a price is unknown
    */
@@ -164,7 +156,7 @@ function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
   );
 }
 
-/** `$1,234.50`. Below a cent, shows one more significant digit than `fractionDigits`. */
+/** `$1,234.50`. Below a cent, one more significant digit than `fractionDigits`. */
 function dollars(usd: number, fractionDigits = 2): string {
   const isTiny = usd > 0 && usd < 0.01;
   const digits = isTiny
@@ -173,7 +165,7 @@ function dollars(usd: number, fractionDigits = 2): string {
   return usd.toLocaleString("en-US", { style: "currency", currency: "USD", ...digits });
 }
 
-/** Maximum number of decimals to tell a cost from its limit. Smaller differences are not shown. */
+/** Smaller differences between a cost and its limit are not shown. */
 const MAX_DECIMALS = 6;
 
 /** A cost with enough decimals to differ from its limit: `$2.0031` beside `$2.00`. */

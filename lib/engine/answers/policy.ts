@@ -1,5 +1,5 @@
 /**
- * Decides whether a completion is worth training on, and what follows if not.
+ * Decides whether an answer is worth training on, and what follows if not.
  *
  * @module
  */
@@ -23,52 +23,50 @@ import type { Completion, Params } from "../../teacher/mod.ts";
  * one at the token limit is requested again with twice the limit; others fail. */
 export type OnTruncated = "error" | "keep" | "escalate";
 
-/** Why an answer is not accepted, and what follows. */
 export interface Rejection {
   readonly failure: Failure;
-  /** What follows: the row has failed, or is sent again for another answer (`resample`), a longer
-   * one (`escalate`), or because the run ended before the answer was checked (`repeat`). */
+  /** The row has failed, or is sent again for another answer (`resample`), a longer one
+   * (`escalate`), or because the run ended before the answer was checked (`repeat`). */
   readonly follow: "fail" | "resample" | "escalate" | "repeat";
-  /** The parameters of the next attempt; undefined if the row has failed. */
+  /** Of the next attempt; undefined if the row has failed. */
   readonly params: Params | undefined;
-  /** Why the run must stop; absent if it may continue. */
   readonly halt?: string;
 }
 
 export interface AnswerPolicyOptions {
-  /** What happens to truncated answers. */
   readonly onTruncated: OnTruncated;
-  /** The highest token limit that `escalate` sets. @default 8 times the row's first limit */
+  /** The highest limit that `escalate` sets. @default 8 times the row's first limit */
   readonly maxTokensCap?: number;
-  /** How often a row is sent again after an answer that was empty, a refusal, or rejected by a
-   * check. @default 0 */
+  /** How often a row is sent again after an empty or rejected answer or a refusal. @default 0 */
   readonly resample?: number;
-  /**
-   * Additional finish reasons of complete answers; `none` stands for a missing reason. @default []
-   */
+  /** Additional finish reasons of complete answers; `none` stands for a missing one. @default [] */
   readonly acceptEndings?: readonly string[];
-  /** Recognizes answers in which the model refuses, which are rejected. @default none are */
+  /** Whether the model refuses, which is rejected. @default no answer is searched */
   readonly isRefusal?: (response: string) => boolean;
   /** Run in this order; an answer is accepted if all accept it. */
   readonly checks: readonly Check[];
-  /** The parameters of the run. With those of a row merged over them, they hold its first token
-   * limit. */
+  /** With those of a row merged over them, they hold its first token limit. */
   readonly params: Params;
 }
 
-/** Whether a custom teacher returned a completion. Without types it may return anything, and may
- * omit the text. */
+export interface AnsweredRow extends AnswerCost {
+  readonly row: Row;
+  /** Of the attempt. */
+  readonly params: Params;
+  /** How often another answer was already requested because one was not accepted. */
+  readonly resamples: number;
+}
+
+/** Without types, a custom teacher may return anything, and may omit the text. */
 export function isCompletion(value: unknown): value is Completion {
   if (typeof value !== "object" || value === null) return false;
   const { response } = value as { response?: unknown };
   return response === undefined || response === null || typeof response === "string";
 }
 
-/**
- * Rejects an answer for the first of these reasons that applies: it is truncated or filtered, is
+/** Rejects an answer for the first of these reasons that applies: it is truncated or filtered, is
  * empty, is a refusal, or fails a check. A tool call counts as an answer. Truncated answers that
- * are kept (`keep`) must pass the checks too.
- */
+ * are kept (`keep`) must pass the checks too. */
 export class AnswerPolicy {
   readonly #options: AnswerPolicyOptions;
   readonly #endings: Endings;
@@ -78,46 +76,36 @@ export class AnswerPolicy {
     this.#endings = new Endings(options.acceptEndings);
   }
 
-  /** How an answer to a request with `params` ended. */
   ending(completion: Completion, params: Params): Ending {
     return this.#endings.of(completion, params);
   }
 
-  /**
-   * Returns why an answer is rejected, or undefined if it is accepted. Returns a promise only if a
-   * check takes time.
-   *
-   * @param params The parameters of the attempt.
-   * @param resamples How often another answer was already requested because one was not accepted.
-   * @param cost Attempts, latency and cost of the row, for the checks.
-   */
+  /** Why an answer is rejected; undefined if it is accepted. A promise only if a check takes
+   * time. */
   decide(
     completion: Completion,
-    row: Row,
-    params: Params,
-    resamples: number,
-    ending: Ending = this.ending(completion, params),
-    cost?: AnswerCost,
+    answered: AnsweredRow,
+    ending: Ending = this.ending(completion, answered.params),
   ): Rejection | undefined | Promise<Rejection | undefined> {
     const hasAnswer = hasContent(completion);
     if (ending === "limit" || ending === "context" || ending === "filter") {
-      const rejection = this.#rejectTruncated(ending, hasAnswer, completion, row, params);
+      const rejection = this.#rejectTruncated(ending, hasAnswer, completion, answered);
       if (rejection !== undefined) return rejection;
     }
     if (!hasAnswer) {
       const message = hasReasoning(completion) ? `${EMPTY}, only reasoning` : EMPTY;
-      return this.#reject("empty", message, params, resamples);
+      return this.#reject("empty", message, answered);
     }
     const { checks, isRefusal } = this.#options;
     if (isRefusal && (completion.isRefusal || isRefusal(completion.response ?? ""))) {
-      return this.#reject("refused", "The model refused to answer", params, resamples);
+      return this.#reject("refused", "The model refused to answer", answered);
     }
     for (let index = 0; index < checks.length; index++) {
-      const verdict = checks[index](completion, row, cost);
+      const verdict = checks[index](completion, answered.row, answered);
       if (verdict === undefined) continue;
-      if (!(verdict instanceof Promise)) return this.#rejection(verdict, params, resamples);
-      return this.#firstVerdict(verdict, index + 1, completion, row, cost)
-        .then((verdict) => this.#rejection(verdict, params, resamples));
+      if (!(verdict instanceof Promise)) return this.#rejection(verdict, answered);
+      return this.#firstVerdict(verdict, checks.slice(index + 1), completion, answered)
+        .then((verdict) => this.#rejection(verdict, answered));
     }
     return undefined;
   }
@@ -126,8 +114,7 @@ export class AnswerPolicy {
    * The parameters for a row that an earlier run left pending. Its raised token limit is kept only
    * if this run escalates too, and up to this run's cap.
    *
-   * @param params The parameters of the row's first attempt.
-   * @param next What the earlier run recorded.
+   * @param params Those of the row's first attempt.
    */
   resumedParams(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
     const seeded = resampled(params, resample);
@@ -135,47 +122,43 @@ export class AnswerPolicy {
     return withTokenLimit(seeded, Math.min(maxTokens, this.#capOf(row) ?? Infinity));
   }
 
-  /** Waits for the verdict of a check that takes time. If that check accepts the answer, returns
-   * the first verdict of the checks from index `next` on. */
   async #firstVerdict(
     pendingVerdict: Promise<Verdict>,
-    next: number,
+    others: readonly Check[],
     completion: Completion,
-    row: Row,
-    cost: AnswerCost | undefined,
+    answered: AnsweredRow,
   ): Promise<Verdict> {
     let verdict = await pendingVerdict;
-    for (const check of this.#options.checks.slice(next)) {
+    for (const check of others) {
       if (verdict !== undefined) break;
-      verdict = await check(completion, row, cost);
+      verdict = await check(completion, answered.row, answered);
     }
     return verdict;
   }
 
-  #rejection(verdict: Verdict, params: Params, resamples: number): Rejection | undefined {
+  #rejection(verdict: Verdict, answered: AnsweredRow): Rejection | undefined {
     if (verdict === undefined) return undefined;
-    if (typeof verdict === "string") return this.#reject("rejected", verdict, params, resamples);
+    if (typeof verdict === "string") return this.#reject("rejected", verdict, answered);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
     // Another answer may be as hard to check, so none is paid for.
     if (isFinal) return { ...failed(failure), halt };
-    return { failure, follow: "repeat", params, halt };
+    return { failure, follow: "repeat", params: answered.params, halt };
   }
 
-  /** Rejects an answer that is empty, a refusal or failed a check: another may be better. */
-  #reject(type: FailureType, message: string, params: Params, resamples: number): Rejection {
+  /** Another answer may be better. */
+  #reject(type: FailureType, message: string, { params, resamples }: AnsweredRow): Rejection {
     const failure = failureOf(type, message);
     if (resamples >= (this.#options.resample ?? 0)) return failed(failure);
     return { failure, follow: "resample", params: resampled(params) };
   }
 
-  /** Rejects a truncated or filtered answer; returns undefined if it is kept. */
+  /** Undefined if the answer is kept. */
   #rejectTruncated(
     ending: TruncatedEnding,
     hasAnswer: boolean,
     completion: Completion,
-    row: Row,
-    params: Params,
+    { row, params }: AnsweredRow,
   ): Rejection | undefined {
     const { onTruncated } = this.#options;
     const isOnlyReasoning = !hasAnswer && hasReasoning(completion);
@@ -207,7 +190,7 @@ export class AnswerPolicy {
     return { failure, follow: "escalate", params: longer };
   }
 
-  /** The highest token limit for a row; undefined if the row has none and there is no cap. */
+  /** Undefined if the row has no limit and there is no cap. */
   #capOf(row: Row): number | undefined {
     const firstLimit = tokenLimitOf({ ...this.#options.params, ...row.params });
     return this.#options.maxTokensCap ??
@@ -215,16 +198,15 @@ export class AnswerPolicy {
   }
 }
 
-/** The default of `maxTokensCap`, as a multiple of a row's first token limit. */
 const DEFAULT_CAP_FACTOR = 8;
 
 const EMPTY = "The answer holds neither text nor a tool call";
 
-/** The endings of answers that are incomplete for a known reason. */
+/** Incomplete for a known reason. */
 type TruncatedEnding = "limit" | "context" | "filter";
 
-/** The error of an attempt whose answer the teacher did not finish, did not mark as complete, or
- * did not begin, after which the row is sent again; undefined for other answers. */
+/** The error of an answer that the teacher did not finish, did not mark as complete, or did not
+ * begin: its row is sent again. Undefined for other answers. */
 export function unfinished(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isEmptyAndUncounted(completion)) {
     return new TeacherError(`${EMPTY}, and the teacher counted no tokens for it`, {
@@ -240,7 +222,6 @@ export function unfinished(completion: Completion, ending: Ending): TeacherError
   });
 }
 
-/** The message for an answer that was not finished or not marked as complete. */
 function describeUnfinished(ending: Ending, { finishReason, doubt }: Completion): string {
   if (ending === "none") {
     const what = "The answer ended without a finish reason";
@@ -257,15 +238,15 @@ function hasContent({ response, toolCalls }: Completion): boolean {
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Whether an answer is empty and has no tokens: gateways send such answers if their upstream has
- * failed (Ollama's cloud, LiteLLM), and Gemini sometimes. */
+/** Gateways send such answers if their upstream has failed (Ollama's cloud, LiteLLM), and Gemini
+ * sometimes. */
 function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&
     !hasReasoning(completion);
 }
 
-/** Whether the model reasoned. Some teachers report only the token count of the reasoning. */
+/** Some teachers report only the token count of the reasoning. */
 function hasReasoning({ reasoning, usage }: Completion): boolean {
   return /\S/.test(reasoning ?? "") || (usage?.reasoningTokens ?? 0) > 0;
 }
@@ -277,7 +258,7 @@ function describeLimit(params: Params, { usage }: Completion): string {
   return tokens > 0 ? `the teacher's own token limit (after ${tokens} tokens)` : "the token limit";
 }
 
-/** Advice about the token limit. Without a cap, `escalate` would change nothing. */
+/** Without a cap, `escalate` would change nothing. */
 function adviceFor(onTruncated: OnTruncated, cap: number | undefined): string {
   const flag = "--max-tokens-cap (maxTokensCap)";
   if (onTruncated === "escalate") return cap === undefined ? `add ${flag}` : `raise ${flag}`;

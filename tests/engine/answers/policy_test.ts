@@ -1,6 +1,7 @@
 import { assertEquals } from "../../../lib/deps/std_assert.ts";
 import type { Check } from "../../../lib/checks/check.ts";
 import {
+  type AnsweredRow,
   AnswerPolicy,
   type AnswerPolicyOptions,
   isCompletion,
@@ -14,17 +15,18 @@ function acceptanceOf(options: Partial<AnswerPolicyOptions> = {}): AnswerPolicy 
   return new AnswerPolicy({ onTruncated: "error", checks: [], params: {}, ...options });
 }
 
+function answeredOf(fields: Partial<AnsweredRow>): AnsweredRow {
+  const cost = { attempts: 1, latencyMs: 0, costUsd: null };
+  return { ...cost, row: rowOf(), params: {}, resamples: 0, ...fields };
+}
+
 function classify(
   policy: AnswerPolicy,
   fields: Partial<Completion>,
   { params = {}, own, resamples = 0 }: { params?: Params; own?: Params; resamples?: number } = {},
 ): Rejection | undefined {
-  const rejection = policy.decide(
-    completionOf(fields),
-    rowOf(undefined, own),
-    params,
-    resamples,
-  );
+  const row = rowOf(undefined, own);
+  const rejection = policy.decide(completionOf(fields), answeredOf({ row, params, resamples }));
   assertEquals(rejection instanceof Promise, false);
   return rejection as Rejection | undefined;
 }
@@ -242,7 +244,7 @@ for (
   ] as [string, Check[], string | undefined][]
 ) {
   Deno.test(`classify() waits for a check that takes its time and ${what}`, async () => {
-    const judged = acceptanceOf({ checks }).decide(completionOf(), rowOf(), {}, 0);
+    const judged = acceptanceOf({ checks }).decide(completionOf(), answeredOf({}));
     assertEquals(judged instanceof Promise, true);
     assertEquals((await judged)?.failure.message, message);
   });
@@ -254,7 +256,7 @@ Deno.test("classify() calls each check once", async () => {
     asked.push(name);
     return name === "b" ? Promise.resolve(undefined) : undefined;
   });
-  assertEquals(await acceptanceOf({ checks }).decide(completionOf(), rowOf(), {}, 0), undefined);
+  assertEquals(await acceptanceOf({ checks }).decide(completionOf(), answeredOf({})), undefined);
   assertEquals(asked, ["a", "b", "c"]);
 });
 
@@ -282,9 +284,12 @@ Deno.test("classify() resends a row with an empty or rejected answer as often as
 Deno.test("classify() also resends after a slow check", async () => {
   const policy = acceptanceOf({ checks: [rejectsLater("no")], resample: 1 });
   const params = { temperature: 1 };
-  const first = await policy.decide(completionOf(), rowOf(), params, 0);
+  const first = await policy.decide(completionOf(), answeredOf({ params }));
   assertEquals([first?.follow, first?.params === params], ["resample", true]);
-  assertEquals((await policy.decide(completionOf(), rowOf(), params, 1))?.follow, "fail");
+  assertEquals(
+    (await policy.decide(completionOf(), answeredOf({ params, resamples: 1 })))?.follow,
+    "fail",
+  );
 });
 
 Deno.test("isCompletion() distinguishes a completion from anything else that a teacher may return", () => {
