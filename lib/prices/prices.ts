@@ -1,12 +1,7 @@
-/**
- * The cost of an answer: by the user's prices, else as the answer states it, else by a list of
- * public prices.
- *
- * @module
- */
+/** What answers cost: as the user says, else as they state it, else by public prices. @module */
 
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
-import type { PublicPrice } from "./rates.ts";
+import type { PublicPrice, TokenPrices } from "./rates.ts";
 
 /** The prices of the user, which apply to all teachers. */
 export interface PriceOptions {
@@ -19,17 +14,12 @@ export interface PriceOptions {
   priceOut?: number;
 }
 
-/** What answers of a run's teachers cost. */
 export interface Prices {
-  /** Prices of a teacher for an estimate; undefined if unknown. */
+  /** For an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
-  /**
-   * US dollars for an answer of a teacher; undefined if the answer has no token counts. Is itself
-   * undefined unless the price of every teacher is known: an incomplete sum would be mistaken for
-   * the bill.
-   */
+  /** US dollars; undefined if the answer has no token counts. There is no function unless the price
+   * of every teacher is known: an incomplete sum would be mistaken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
-  /** Teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
   /** For each model, a sentence that says where its price comes from; empty if the user set the
    * prices. */
@@ -37,22 +27,13 @@ export interface Prices {
 }
 
 /** US dollars per million tokens. */
-export interface PlainRates {
-  readonly usdIn: number;
-  readonly usdOut: number;
-}
+export type PlainRates = Pick<TokenPrices, "prompt" | "completion">;
 
-/** What the cost of an answer depends on. */
 export type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
-/** US dollars for an answer of one teacher; undefined if unknown. */
 type CostOf = (answer: PricedAnswer) => number | undefined;
 
-/**
- * Checks the prices of the user.
- *
- * @throws {RangeError} if a price is not an amount of money, or another price must be given, too
- */
+/** @throws {RangeError} if a price is not an amount of money, or is missing beside another */
 export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
   for (
     const [name, flag, usd] of [
@@ -81,17 +62,16 @@ export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): v
   );
 }
 
-/** The prices of the user, and what the listed ones depend on. */
 export interface PricedRun extends PriceOptions {
-  /** The parameters of the run, read for `service_tier`. */
+  /** Read for `service_tier`. */
   readonly params?: Params;
-  /** Unix time in milliseconds, for prices that depend on the time of day. @default Date.now */
+  /** Unix time in milliseconds: some prices depend on the time of day. @default Date.now */
   readonly now?: () => number;
 }
 
 /**
- * Finds the prices of teachers; those of the user apply to all. Makes no call. Loads the lists only
- * if a teacher has an https address and the user gave no price.
+ * Finds the prices of teachers. Loads the lists only if a teacher has an https address and the user
+ * gave no price.
  *
  * @throws {RangeError} as `checkPrices` does
  */
@@ -104,7 +84,7 @@ export async function pricesOf(
   if (priceIn !== undefined && priceOut !== undefined) {
     return {
       priceOf: ({ usage }) => usage ? plainCost(usage, priceIn, priceCached!, priceOut) : undefined,
-      ratesOf: () => ({ usdIn: priceIn, usdOut: priceOut }),
+      ratesOf: () => ({ prompt: priceIn, completion: priceOut }),
       unpriced: [],
       notes: [],
     };
@@ -125,7 +105,6 @@ export async function pricesOf(
   };
 }
 
-/** The price of one teacher. */
 interface KnownPrice {
   readonly costOf: CostOf;
   readonly rates: PlainRates | undefined;
@@ -149,7 +128,7 @@ async function findPrice(
       isStated && completion.usage?.costUsd !== undefined
         ? completion.usage.costUsd
         : listed?.(completion),
-    rates: price && { usdIn: price.usdIn(tier), usdOut: price.usdOut(tier) },
+    rates: price?.ratesFor(tier),
     note: price === undefined
       ? `Cost of "${model}" at ${address} as stated in its answers`
       : noteOf(teacher, price, tier) +
@@ -177,13 +156,12 @@ function plainCost(usage: Usage, priceIn: number, priceCached: number, priceOut:
     1e6;
 }
 
-/** Whether the lists are worth loading: public APIs have https addresses. */
 function mayBePublic({ address, model }: Teacher): boolean {
   return Boolean(model) && address !== undefined && address.startsWith("https://");
 }
 
-/** Returns the cost of answers, also for rows that name another model. If that has no price, the
- * price of the teacher's own model counts: if it counted as free, budgets would not hold. */
+/** A row may name another model. If that has no price, the price of the teacher's own model counts:
+ * if the answer counted as free, budgets would not hold. */
 function costOfModels(
   ownPrice: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,
@@ -201,7 +179,6 @@ function costOfModels(
   };
 }
 
-/** Says where the price of a teacher comes from, and what it is. */
 function noteOf({ model, address }: Teacher, price: PublicPrice, tier: string | undefined): string {
   const isTier = tier !== undefined && price.knowsTier(tier);
   const tierNote = tier === undefined
@@ -209,9 +186,9 @@ function noteOf({ model, address }: Teacher, price: PublicPrice, tier: string | 
     : isTier
     ? `, service_tier ${tier}`
     : `, which has no separate price for service_tier ${tier}`;
-  const usdIn = price.usdIn(tier), usdCached = price.usdCached(tier);
-  const cached = usdCached === usdIn ? "" : ` ($${usdCached} from the cache)`;
-  return `Cost of "${model}" at ${address} by a list of public prices${tierNote}: $${usdIn} for a million ` +
-    `prompt tokens${cached}, $${price.usdOut(tier)} for a million completion tokens ` +
+  const { prompt, cached, completion } = price.ratesFor(tier);
+  const cachedNote = cached === prompt ? "" : ` ($${cached} from the cache)`;
+  return `Cost of "${model}" at ${address} by a list of public prices${tierNote}: $${prompt} for a million ` +
+    `prompt tokens${cachedNote}, $${completion} for a million completion tokens ` +
     `(--price-in and --price-out override it; ${price.source})`;
 }

@@ -24,17 +24,10 @@ import {
   parseRates,
   pricesFor,
   type PublicPrice,
-  type Rates,
   tierNamed,
   type TokenPrices,
 } from "./rates.ts";
 
-/**
- * The price of a model at an address; undefined if that is not a public API, or no list has the
- * model.
- *
- * @param now Unix time in milliseconds. @default Date.now
- */
 export function publicPrice(
   model: string,
   address: string,
@@ -45,13 +38,11 @@ export function publicPrice(
 
 const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.models;
 
-/** The name of our list, with its date. */
 const LIST_NAME = `${list.source} of ${list.date}`;
 
-/** By provider, the one under which to look for models that are not listed under its own id. */
+/** Where to look for models that are not listed under the provider's own id. */
 const FALLBACK_IDS: Readonly<Record<string, string>> = { azure_ai: "azure" };
 
-/** The price of a model in our list; undefined if that lacks the address or the model. */
 export function listedPrice(
   model: string,
   address: string,
@@ -65,24 +56,22 @@ export function listedPrice(
   const factor = rates.regions.get(provider.region ?? "") ?? 1;
   const pricesAt = (promptTokens: number, tier?: string) =>
     pricesFor(rates, promptTokens, tierNamed(tier), rates.offPeak === undefined ? 0 : now());
-  const basePrice = (name: keyof TokenPrices) => (tier?: string) =>
-    rounded(pricesAt(0, tier)[name] * factor);
   return {
     source: LIST_NAME,
     costOf: (usage, tier) =>
       costOf(pricesAt(usage.promptTokens, tier), usage) * factor + rates.request,
-    knowsTier: (tier) => hasTier(rates, tier),
-    usdIn: basePrice("prompt"),
-    usdCached: basePrice("cached"),
-    usdOut: basePrice("completion"),
+    knowsTier: (tier) => rates.tiers.has(tierNamed(tier)),
+    ratesFor(tier) {
+      const { prompt, cached, completion } = pricesAt(0, tier);
+      return {
+        prompt: rounded(prompt * factor),
+        cached: rounded(cached * factor),
+        completion: rounded(completion * factor),
+      };
+    },
   };
 }
 
-function hasTier({ tiers }: Rates, tier: string): boolean {
-  return tiers.has(tierNamed(tier));
-}
-
-/** The prices of a model as our list writes them. */
 function textOf(provider: string | undefined, model: string): string | undefined {
   const models = MODELS[provider ?? ""];
   if (models === undefined) return undefined;
@@ -91,36 +80,20 @@ function textOf(provider: string | undefined, model: string): string | undefined
   return Object.hasOwn(models, name) ? models[name] : undefined;
 }
 
-/** Removes the rounding errors of a multiplication. */
+/** 3 * 1.1 is 3.3000000000000003. */
 function rounded(usd: number): number {
   return Number(usd.toPrecision(10));
 }
 
-/** The prices of one model in Pydantic's list at one moment, in US dollars: per million tokens, and
- * per request. */
-interface GenaiRates {
-  readonly prompt: Rate;
-  /** Prompt tokens read from the cache. */
-  readonly cached: Rate;
-  /** Prompt tokens written to the cache. */
-  readonly written: Rate;
-  /** Completion tokens without reasoning. */
-  readonly completion: Rate;
-  readonly reasoning: Rate;
-  readonly request: number;
-}
+/** The prices of one model in Pydantic's list at one moment. `request` is in US dollars. */
+type GenaiRates = Readonly<Record<keyof TokenPrices, Rate>> & { readonly request: number };
 
-/** Fixed, or by the length of the prompt. */
+/** A number, or steps by the length of the prompt. */
 type Rate = number | TieredPrices;
 
-/** How often prices are read again: some change with the hour, or on a known date. */
+/** Prices are read again after this time: some change with the hour, or on a known date. */
 const REFRESH_MS = 60_000;
 
-/**
- * The price of a model in Pydantic's list; undefined if that lacks the address or the model.
- *
- * @param now Unix time in milliseconds.
- */
 export function genaiPrice(
   model: string,
   address: string,
@@ -135,9 +108,7 @@ export function genaiPrice(
   return {
     source: "genai-prices",
     knowsTier: (tier) => tierNamed(tier) === "",
-    usdIn: () => rateFor(0, rates.prompt),
-    usdCached: () => rateFor(0, rates.cached),
-    usdOut: () => rateFor(0, rates.completion),
+    ratesFor: () => pricesIn(rates, 0),
     costOf(usage) {
       const nowMs = now();
       if (nowMs >= refreshAt) {
@@ -149,16 +120,21 @@ export function genaiPrice(
   };
 }
 
-/** The result of the package's `calcPrice`, in less than 1 µs instead of 4 to 36. */
+/** Equals the package's `calcPrice`, which takes 4 to 36 µs instead of less than 1. */
 function costAt(rates: GenaiRates, usage: Usage): number {
-  const priceOf = (rate: Rate) => rateFor(usage.promptTokens, rate);
-  const prompt = priceOf(rates.prompt);
-  const cached = priceOf(rates.cached), written = priceOf(rates.written);
-  const completion = priceOf(rates.completion), reasoning = priceOf(rates.reasoning);
-  return costOf({ prompt, cached, written, completion, reasoning }, usage) + rates.request;
+  return costOf(pricesIn(rates, usage.promptTokens), usage) + rates.request;
 }
 
-/** A long prompt raises the price of all tokens of a request, completion tokens included. */
+function pricesIn(rates: GenaiRates, promptTokens: number): TokenPrices {
+  return {
+    prompt: rateFor(promptTokens, rates.prompt),
+    cached: rateFor(promptTokens, rates.cached),
+    written: rateFor(promptTokens, rates.written),
+    completion: rateFor(promptTokens, rates.completion),
+    reasoning: rateFor(promptTokens, rates.reasoning),
+  };
+}
+
 function rateFor(promptTokens: number, rate: Rate): number {
   if (typeof rate === "number") return rate;
   let price = rate.base;
@@ -207,11 +183,10 @@ function isDecidedByHost(pattern: string, host: string, path: string): boolean {
   return hostEnd === "" || (matched.endsWith(".") && !hostEnd.includes("."));
 }
 
-/** The public API at an address. */
 interface Provider {
-  /** The key of its models in the list. */
+  /** The provider's name in `public_prices.json`. */
   readonly id: string;
-  /** The region, if some models cost more there. @default none */
+  /** Set if some models cost more in the region. @default none */
   readonly region?: "eu" | "us";
 }
 
@@ -256,7 +231,6 @@ export const PROVIDER_IDS: readonly string[] = HOSTS.map(([id]) => id);
 
 const BY_HOST = new Map(HOSTS.flatMap(([id, ...hosts]) => hosts.map((host) => [host, id])));
 
-/** The public API at an address; undefined if our list has none there. */
 export function providerAt(address: string): Provider | undefined {
   const url = URL.parse(address);
   if (url === null || url.protocol !== "https:" || url.port !== "") return undefined;

@@ -21,11 +21,11 @@ import type { Usage } from "../teacher/mod.ts";
 /** US dollars for a million tokens. */
 export interface TokenPrices {
   readonly prompt: number;
-  /** Prompt tokens read from the cache. */
+  /** Read from the cache. */
   readonly cached: number;
-  /** Prompt tokens written to the cache. */
+  /** Written to the cache. */
   readonly written: number;
-  /** Completion tokens without reasoning. */
+  /** Without reasoning. */
   readonly completion: number;
   readonly reasoning: number;
 }
@@ -33,26 +33,33 @@ export interface TokenPrices {
 /** Prices by prompt length, ascending: the last step whose `above` is exceeded applies. */
 export type Steps = readonly { readonly above: number; readonly prices: TokenPrices }[];
 
-/** Spans of the week, in minutes since Monday 00:00 UTC. */
-export type Times = readonly (readonly [fromMinute: number, toMinute: number])[];
+interface Hours {
+  /** From Monday, 1, in the time zone of `Times`. */
+  readonly days: readonly [first: number, last: number];
+  /** Minutes since 00:00 UTC. */
+  readonly spans: readonly (readonly [fromMinute: number, toMinute: number])[];
+}
 
-/** All prices of a model in the list. */
+export interface Times {
+  /** How far the time zone of the days is ahead of UTC. */
+  readonly offsetMinutes: number;
+  readonly hours: readonly Hours[];
+}
+
 export interface Rates {
   /** By service tier; "" is the standard tier. */
   readonly tiers: ReadonlyMap<string, Steps>;
-  /** Prices of the standard tier during some times of the week; undefined if they never change. */
+  /** Prices of the standard tier at some times of the week; undefined if they never change. */
   readonly offPeak: { readonly times: Times; readonly steps: Steps } | undefined;
   /** US dollars per request, in addition to its tokens. */
   readonly request: number;
-  /** By region, the factor on all token prices. */
+  /** The factor on all token prices, by region. */
   readonly regions: ReadonlyMap<string, number>;
 }
 
 const MILLION = 1e6;
 const DAY_MINUTES = 24 * 60;
-const WEEK_MINUTES = 7 * DAY_MINUTES;
 
-/** Parses the prices of one model, in the format above. */
 export function parseRates(text: string): Rates {
   const tiers = new Map<string, { above: number; prices: TokenPrices }[]>();
   const regions = new Map<string, number>();
@@ -76,9 +83,6 @@ export function parseRates(text: string): Rates {
   return { tiers, offPeak, request, regions };
 }
 
-/**
- * The prices of a tier for a prompt of this length; those of the standard tier if it has none.
- */
 export function pricesFor(
   { tiers, offPeak }: Rates,
   promptTokens: number,
@@ -97,8 +101,8 @@ function standardSteps(tiers: Rates["tiers"], offPeak: Rates["offPeak"], atMs: n
   return tiers.get("")!;
 }
 
-/** US dollars for the tokens of an answer. Cached, written and reasoning tokens are capped at the
- * counts that include them. */
+/** In US dollars. Cached, written and reasoning tokens are capped at the counts that include them:
+ * some answers have counts that do not add up. */
 export function costOf(prices: TokenPrices, usage: Usage): number {
   const { promptTokens, completionTokens } = usage;
   const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
@@ -110,14 +114,15 @@ export function costOf(prices: TokenPrices, usage: Usage): number {
   return millionths / MILLION;
 }
 
-function isWithin(times: Times, atMs: number): boolean {
-  const minute = minuteOfWeek(atMs);
-  return times.some(([from, to]) => minute >= from && minute < to);
-}
-
-/** Minutes since Monday 00:00 UTC. 3 days are added because 1 January 1970 was a Thursday. */
-function minuteOfWeek(atMs: number): number {
-  return (Math.floor(atMs / 60_000) + 3 * DAY_MINUTES) % WEEK_MINUTES;
+function isWithin({ offsetMinutes, hours }: Times, atMs: number): boolean {
+  const minute = Math.floor(atMs / 60_000);
+  // 1 January 1970 was a Thursday.
+  const day = (Math.floor((minute + offsetMinutes) / DAY_MINUTES) + 3) % 7 + 1;
+  const minuteOfDay = minute % DAY_MINUTES;
+  return hours.some(({ days: [first, last], spans }) =>
+    day >= first && day <= last &&
+    spans.some(([from, to]) => minuteOfDay >= from && minuteOfDay < to)
+  );
 }
 
 function readPrices(words: readonly string[]): TokenPrices {
@@ -135,44 +140,18 @@ function readPrices(words: readonly string[]): TokenPrices {
   };
 }
 
-/**
- * Reads `+8 1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`. Returns the remaining words as `rest`.
- */
+/** Reads `+8 1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`; `rest` is the words after it. */
 function readTimes(words: readonly string[]): { times: Times; rest: readonly string[] } {
-  const times: [number, number][] = [];
+  const hours: Hours[] = [];
   let next = 0;
   const offsetMinutes = words[0].startsWith("+") ? Number(words[next++]) * 60 : 0;
   for (; /^\d-\d$/.test(words[next] ?? ""); next += 2) {
-    const [firstDay, lastDay] = words[next].split("-").map(Number);
-    const spans = words[next + 1].split(",").map((span) => span.split("-").map(minutesOf));
-    for (let day = firstDay; day <= lastDay; day++) {
-      for (const [from, to] of spans) addSpan(times, day, from, to, offsetMinutes);
-    }
+    const days = words[next].split("-").map(Number) as [number, number];
+    const spans = words[next + 1].split(",")
+      .map((span) => span.split("-").map(minutesOf) as [number, number]);
+    hours.push({ days, spans });
   }
-  return { times, rest: words.slice(next) };
-}
-
-/** Adds the part of a span that falls on `day`. The span is in minutes of a UTC day, `day` is a day
- * of the time zone `offsetMinutes` ahead of UTC. */
-function addSpan(
-  times: [number, number][],
-  day: number,
-  from: number,
-  to: number,
-  offsetMinutes: number,
-): void {
-  for (let utcDay = day - 1; utcDay <= day + 1; utcDay++) {
-    const dayStart = (day - 1) * DAY_MINUTES - offsetMinutes;
-    const utcStart = (utcDay - 1) * DAY_MINUTES;
-    const start = Math.max(utcStart + from, dayStart);
-    const end = Math.min(utcStart + to, dayStart + DAY_MINUTES);
-    if (start >= end) continue;
-    // The span may begin in the previous week or end in the next.
-    const shifted = (start + WEEK_MINUTES) % WEEK_MINUTES;
-    times.push([shifted, Math.min(shifted + end - start, WEEK_MINUTES)]);
-    const nextWeekMinutes = shifted + end - start - WEEK_MINUTES;
-    if (nextWeekMinutes > 0) times.push([0, nextWeekMinutes]);
-  }
+  return { times: { offsetMinutes, hours }, rest: words.slice(next) };
 }
 
 function minutesOf(clock: string): number {
@@ -180,26 +159,20 @@ function minutesOf(clock: string): number {
   return hours * 60 + minutes;
 }
 
-/** The list price of a model. */
 export interface PublicPrice {
   /** The name of the list, with its date if it has one. */
   readonly source: string;
-  /** US dollars for an answer. `tier` is the service tier as the API names it. */
+  /** US dollars. `tier` is the service tier as the API names it. */
   costOf(usage: Usage, tier?: string): number;
-  /** Whether the list has separate prices for this service tier. */
   knowsTier(tier: string): boolean;
-  /** US dollars per million prompt tokens now, for short prompts that are not cached. */
-  usdIn(tier?: string): number;
-  /** US dollars per million prompt tokens read from the cache. */
-  usdCached(tier?: string): number;
-  /** US dollars per million completion tokens after short prompts. */
-  usdOut(tier?: string): number;
+  /** The prices now for short prompts. */
+  ratesFor(tier?: string): Pick<TokenPrices, "prompt" | "cached" | "completion">;
 }
 
-/** What APIs call the standard tier, and tiers that cost as much. */
+/** Names of the standard tier, and of tiers that cost as much. */
 const STANDARD_TIERS = ["", "auto", "default", "standard", "standard_only", "on_demand", "scale"];
 
-/** The tier's name in the lists; "" is the standard tier. */
+/** The tier's name in our list; "" is the standard tier. */
 export function tierNamed(tier: string | undefined): string {
   const name = tier?.toLowerCase() ?? "";
   if (STANDARD_TIERS.includes(name)) return "";

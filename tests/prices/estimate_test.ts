@@ -12,7 +12,7 @@ import { serveLedger } from "../support/ledger_server.ts";
 import { runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
-const GPT_5_MINI = { usdIn: 0.25, usdOut: 2 };
+const GPT_5_MINI = { prompt: 0.25, completion: 2 };
 const KNOWN = { answers: 1_000, promptTokens: 1e6, maxTokens: 1_000, rates: [GPT_5_MINI] };
 
 Deno.test("estimate() gives a range that contains the final cost", () => {
@@ -44,7 +44,7 @@ Deno.test("estimate() takes rows by the limits that they set themselves", () => 
 });
 
 Deno.test("estimate() goes from the cheapest to the most expensive teacher, and guesses no price", () => {
-  const dear = { usdIn: 2.5, usdOut: 20 };
+  const dear = { prompt: 2.5, completion: 20 };
   const both = estimate({ ...KNOWN, rates: [GPT_5_MINI, dear] }).costUsd!;
   const [cheap, expensive] = [GPT_5_MINI, dear].map((rate) =>
     estimate({ ...KNOWN, rates: [rate] }).costUsd!

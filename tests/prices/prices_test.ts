@@ -112,7 +112,8 @@ Deno.test("pricesOf() prices the tier of service that an answer was given at", a
     "by a list of public prices, service_tier priority: $0.45 for a million prompt tokens " +
       "($0.045 from the cache), $3.6 for a million completion tokens",
   );
-  assertEquals(ratesOf(OPENAI), { usdIn: 0.45, usdOut: 3.6 });
+  const { prompt, completion } = ratesOf(OPENAI)!;
+  assertEquals([prompt, completion], [0.45, 3.6]);
   const unknown = await pricesOf([OPENAI], { params: { service_tier: "unheard-of" } });
   assertStringIncludes(unknown.notes[0], "no separate price for service_tier unheard-of: $0.25");
 });

@@ -37,8 +37,8 @@ Deno.test("publicPrice() knows the models of public APIs at their addresses", ()
   ) {
     const price = publicPrice(model, address, now);
     assert(price !== undefined, `${model} at ${address}`);
-    assertGreater(price.usdOut(), 0);
-    assertAlmostEquals(price.costOf(MILLION_OUT), price.usdOut(), 1e-9);
+    assertGreater(price.ratesFor().completion, 0);
+    assertAlmostEquals(price.costOf(MILLION_OUT), price.ratesFor().completion, 1e-9);
   }
 });
 
@@ -146,10 +146,10 @@ Deno.test("publicPrice() tolerates counts that do not add up", () => {
 Deno.test("listedPrice() follows off-peak hours, long prompts, regions and written cache tokens", () => {
   let nowMs = Date.UTC(2026, 10, 23, 2); // A Monday, within the expensive hours.
   const chat = listedPrice("deepseek-v4-flash", "https://api.deepseek.com/v1", () => nowMs)!;
-  const dear = chat.costOf(MILLION_OUT), dearIn = chat.usdIn();
+  const dear = chat.costOf(MILLION_OUT), dearIn = chat.ratesFor().prompt;
   nowMs = Date.UTC(2026, 10, 23, 12);
   assertAlmostEquals(chat.costOf(MILLION_OUT), dear / 2, 1e-9);
-  assertAlmostEquals(chat.usdIn(), dearIn / 2, 1e-9);
+  assertAlmostEquals(chat.ratesFor().prompt, dearIn / 2, 1e-9);
   nowMs = Date.UTC(2026, 10, 28, 2); // A Saturday.
   assertAlmostEquals(chat.costOf(MILLION_OUT), dear / 2, 1e-9);
 
@@ -170,7 +170,7 @@ Deno.test("listedPrice() follows off-peak hours, long prompts, regions and writt
 Deno.test("listedPrice() knows a fine-tuned model by its base", () => {
   const at = "https://api.openai.com/v1";
   const tuned = listedPrice("ft:gpt-4o-mini-2024-07-18:acme::abc123", at)!;
-  assertEquals([tuned.usdIn(), tuned.usdOut()], [0.3, 1.2]);
+  assertEquals([tuned.ratesFor().prompt, tuned.ratesFor().completion], [0.3, 1.2]);
 });
 
 Deno.test("every model of the list has prices, and every provider models", () => {
