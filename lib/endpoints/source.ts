@@ -1,41 +1,24 @@
-/**
- * Reads and parses a list of addresses: `@endpoints.txt`, or `dns+http://name:port/v1`.
- *
- * @module
- */
+/** Reads and parses a list of addresses: `@endpoints.txt`, or `dns+http://name:port/v1`. @module */
 
 import { readTextOf, systemReason } from "../files.ts";
 import { redactAddress } from "../teacher/mod.ts";
 import { delay } from "../timer.ts";
 
-/** A list of addresses that is read repeatedly. */
 export interface ListSource {
   /** The file in quotes or the `dns+` address, for messages. */
   readonly name: string;
-  /**
-   * Reads the current entries. `isWhole` is false if some may be missing, as in a file that is
-   * being written.
-   *
-   * @throws {Error} with the reason, if the list cannot be used
-   */
+  /** `isWhole` is false if entries may be missing, as in a file that is being written. */
   read(): Promise<{ entries: EndpointEntry[]; isWhole: boolean }>;
 }
 
-/** Looks up the addresses of a DNS name, as `Deno.resolveDns` does. */
 export type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
 
-/**
- * Whether an address names a list, as opposed to one teacher or an environment variable (`@env:`).
- */
+/** Other addresses are those of one teacher, or name an environment variable (`@env:`). */
 export function isList(text: string): boolean {
   return /^dns\+/.test(text) || (text.startsWith("@") && !text.startsWith("@env:"));
 }
 
-/**
- * Opens the list that an address names.
- *
- * @throws {SyntaxError} if the address does not name a list
- */
+/** @throws {SyntaxError} if the address does not name a list */
 export function sourceOf(
   text: string,
   { resolve = resolveDns, pause = delay }: SourceDependencies = {},
@@ -45,15 +28,15 @@ export function sourceOf(
 
 /** What tests replace. */
 export interface SourceDependencies {
-  /** Looks up a DNS name. @default Deno.resolveDns */
+  /** @default Deno.resolveDns */
   readonly resolve?: Resolve;
-  /** Resolves after `ms` milliseconds. @default delay */
+  /** @default delay */
   readonly pause?: (ms: number) => Promise<void>;
 }
 
 const resolveDns: Resolve = (name, type) => Deno.resolveDns(name, type);
 
-/** A list in a file. It is read periodically, not watched: network file systems send no events. */
+/** The file is read periodically, not watched: network file systems send no events. */
 function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSource {
   let lastText: string | undefined;
   let lastEntries: EndpointEntry[] = [];
@@ -77,7 +60,6 @@ function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSou
   };
 }
 
-/** How long to wait before a list that has lost lines is read again, in milliseconds. */
 const REREAD_DELAY_MS = 100;
 
 async function textOf(path: string): Promise<string> {
@@ -103,7 +85,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
     throw new SyntaxError(`${url.hostname} is an address, not a name: leave out "dns+"`);
   }
   const port = url.port === "" ? "" : `:${url.port}`;
-  /** The hosts of the last successful lookups, of A and AAAA records. */
+  /** The last addresses that were found, as A and AAAA records. */
   let lastHosts: readonly Hosts[] = [[], []];
   return {
     name: redactAddress(text),
@@ -131,10 +113,9 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
   };
 }
 
-/** IPv4 or IPv6 addresses in the form of URL hosts. */
+/** In the form of URL hosts: IPv6 addresses in brackets. */
 type Hosts = readonly string[];
 
-/** The addresses of a name from A or AAAA records, or the error of the lookup. */
 async function hostsOf(
   name: string,
   type: "A" | "AAAA",
@@ -149,9 +130,7 @@ async function hostsOf(
   }
 }
 
-/** One teacher of a list. */
 export interface EndpointEntry {
-  /** The base URL, up to `/v1`. */
   readonly url: string;
   /** The share of the load, relative to other entries. @default 1 */
   readonly weight?: number;
@@ -160,8 +139,8 @@ export interface EndpointEntry {
 }
 
 /**
- * Parses the text of a list: lines of `URL [weight=2] [max=64]`, with blank lines and `#` comments,
- * or YAML: a list of addresses or of blocks with `url`, `weight` and `max`.
+ * Parses lines of `URL [weight=2] [max=64]`, with blank lines and `#` comments, or YAML: a list of
+ * addresses or of blocks with `url`, `weight` and `max`.
  *
  * @throws {SyntaxError} naming the line or entry that is wrong
  */
@@ -179,7 +158,7 @@ export async function parseEndpoints(text: string, isYaml: boolean): Promise<End
   return [...byUrl.values()];
 }
 
-/** Whether the first line that is neither blank nor a comment begins a list of YAML. */
+/** The first line that is neither blank nor a comment decides. */
 function isYamlList(text: string): boolean {
   for (const line of text.split("\n")) {
     const start = /[^\s\ufeff]/.exec(line)?.[0];
@@ -222,7 +201,6 @@ async function yamlEntries(text: string): Promise<EndpointEntry[]> {
   );
 }
 
-/** The highest value of `max`, in attempts in flight. */
 const MAX_IN_FLIGHT = 100_000;
 
 function checkedEntry(entry: Record<string, unknown>, place: string): EndpointEntry {
@@ -257,8 +235,8 @@ function checkedEntry(entry: Record<string, unknown>, place: string): EndpointEn
   };
 }
 
-/** A URL without a final slash and a fragment, so that equal addresses are equal strings. `URL` has
- * already dropped the default port and capitals in the host. */
+/** Makes equal addresses equal strings. `URL` has already dropped the default port and capitals in
+ * the host. */
 function normalized(url: URL): string {
   url.hash = "";
   url.pathname = url.pathname.replace(/\/+$/, "");

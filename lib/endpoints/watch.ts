@@ -1,36 +1,27 @@
-/**
- * Follows a list of addresses and reports which join and leave. A list that is unreadable,
- * incomplete or empty changes nothing.
- *
- * @module
- */
+/** Follows a list of addresses and reports which join and leave. A list that is unreadable,
+ * incomplete or empty changes nothing. @module */
 
 import type { EndpointEntry, ListSource } from "./source.ts";
 import { formatCountOf } from "../figures.ts";
 import { redactAddress } from "../teacher/mod.ts";
 
-/** What changed in a list. */
 export interface ListChange {
   readonly joined: readonly EndpointEntry[];
   readonly left: readonly EndpointEntry[];
-  /** Entries whose weight or limit changed. */
+  /** Entries with another weight or limit. */
   readonly changed: readonly EndpointEntry[];
 }
 
 export interface WatchOptions {
-  /** Called with each change. Resolves to the entries that could not join: the next read reports
-   * them again. */
+  /** Resolves to the entries that could not join: the next read reports them again. */
   readonly onChange: (change: ListChange) => Promise<readonly EndpointEntry[]>;
   /** Called when teachers have joined, left or changed; when the list cannot be used, once for each
    * new reason; and when the list can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
-  /**
-   * Calls back every `ms` milliseconds until the returned function is called. @default setInterval
-   */
+  /** Calls back periodically until the returned function is called. @default setInterval */
   readonly every?: (ms: number, callback: () => Promise<void>) => () => void;
 }
 
-/** The time between two reads of the list, in milliseconds. */
 const READ_INTERVAL_MS = 5_000;
 
 export class EndpointWatch {
@@ -41,11 +32,6 @@ export class EndpointWatch {
   #isReading = false;
   #stop: (() => void) | undefined;
 
-  /**
-   * Starts to read the list every 5 s.
-   *
-   * @param entries The entries that the run started with.
-   */
   constructor(source: ListSource, entries: readonly EndpointEntry[], options: WatchOptions) {
     this.#source = source;
     this.#options = options;
@@ -53,7 +39,6 @@ export class EndpointWatch {
     this.#stop = (options.every ?? everyMs)(READ_INTERVAL_MS, () => this.readNow());
   }
 
-  /** Reads the list now, unless a read is in progress. */
   async readNow(): Promise<void> {
     if (this.#isReading) return;
     this.#isReading = true;
