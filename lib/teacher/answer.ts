@@ -1,92 +1,26 @@
-/**
- * Reads a chat completion that is not streamed: its texts, finish reason, usage and raw fields.
- *
- * @module
- */
+/** Reads a chat completion that is not streamed; and messages and finish reasons, of streams too.
+ * @module */
 
-import type { ApiFormat } from "./api_format.ts";
 import { changedError, type TeacherError } from "../errors.ts";
-import { answerBody, otherAnswer } from "./answer_body.ts";
-import { errorIn } from "./error_body.ts";
+import { asText, isTooDeep } from "../json.ts";
 import {
+  answerBody,
   brokenAnswerError,
   missingChoiceError,
   notAnObjectError,
+  otherAnswer,
   statedError,
-} from "./broken_answer.ts";
-import { asText } from "../json.ts";
+} from "./answer_body.ts";
+import { type AnswerContext, NO_PARTS, toCompletion } from "./completion.ts";
+import { errorIn } from "./error_response.ts";
 import { asObject, type JsonObject, type JsonPath } from "./json.ts";
-import { MessageReader, refusalOf } from "./message_text.ts";
-import type { Redact } from "./secrets.ts";
 import type { Completion } from "./teacher.ts";
-import { separateReasoning, type ThinkTags } from "./think_tags.ts";
 import { toolCallsOf } from "./tool_calls.ts";
-import { readUsage } from "./usage.ts";
 
-/** What reading an answer needs to know of its request and of the teacher's settings. */
-export interface AnswerContext {
-  readonly model: string;
-  /** The model that the row named; undefined if it named none. */
-  readonly modelAsked: string | undefined;
-  /** The service tier of the request; undefined if it set none. */
-  readonly tierAsked?: string;
-  /** The raw fields to copy from the answer (`--keep`). */
-  readonly keep: readonly string[];
-  /** The user's tags around reasoning, in addition to the known ones. */
-  readonly thinkTags?: ThinkTags;
-  readonly redact: Redact;
-  /** The API of the answer. @default chat completions */
-  readonly format?: ApiFormat;
-}
-
-/** Stands for the JSON text of an answer that was translated from another endpoint's format, and so
- * has none. */
+/** An answer that was translated from another endpoint's format has no JSON text. */
 export const NO_JSON_TEXT = "";
 
-/** The parts of an answer, streamed or not, as the server sent them. Missing texts are "". */
-export interface AnswerParts {
-  /** The answer, including reasoning between tags. */
-  content: string;
-  /** Reasoning from a separate field. */
-  reasoning: string;
-  /** The text with which the model refuses to answer. */
-  refusal: string;
-  /** Tool calls in OpenAI's form. */
-  toolCalls: readonly unknown[] | undefined;
-  finishReason: string;
-  /** The service tier that the answer names. */
-  serviceTier: string;
-  /** The raw `usage` object. */
-  usage: unknown;
-  /** The model that the answer names. */
-  model: string;
-  /** The server's id of the answer. */
-  id: string;
-  /** The raw fields named by `keep`. */
-  kept: Record<string, unknown> | undefined;
-  /** Milliseconds from the request to the first token; undefined without a stream. */
-  ttftMs: number | undefined;
-}
-
-export const NO_PARTS: AnswerParts = {
-  content: "",
-  reasoning: "",
-  refusal: "",
-  toolCalls: undefined,
-  finishReason: "",
-  serviceTier: "",
-  usage: undefined,
-  model: "",
-  id: "",
-  kept: undefined,
-  ttftMs: undefined,
-};
-
-/**
- * Reads the completion from the body of a 2xx response.
- *
- * @throws {TeacherError} If the body holds no completion, or reports an error.
- */
+/** @throws {TeacherError} If the body holds no completion, or reports an error. */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
   const { redact } = context;
   const unwrappedBody = answerBody(text);
@@ -134,8 +68,7 @@ function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
   return response !== "" || reasoning !== "" || toolCalls !== undefined;
 }
 
-/** The error for an object without a choice. If it is the answer of another API, which is paid for
- * too, the error carries its text as a partial answer. */
+/** The answer of another API is paid for, too: the error carries its text as a partial answer. */
 function errorWithoutChoice(
   body: JsonObject,
   text: string,
@@ -162,36 +95,8 @@ function messageIn(choice: JsonObject, finishReason: string): JsonObject | undef
   return finishReason === "" || /^stop$/i.test(finishReason) ? undefined : {};
 }
 
-/** Makes a completion from the parts of an answer. The text of a refusal becomes the response if
- * there is no other text. */
-export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
-  const { response, reasoning, toolCalls = [] } = separateReasoning(
-    parts.content,
-    parts.reasoning,
-    context.thinkTags,
-  );
-  return {
-    response: response === "" ? parts.refusal : response,
-    isRefusal: parts.refusal !== "",
-    reasoning,
-    finishReason: parts.finishReason,
-    usage: readUsage(parts.usage, parts.model || context.model),
-    model: parts.model || context.model,
-    modelAsked: context.modelAsked,
-    serviceTier: parts.serviceTier || context.tierAsked,
-    id: parts.id,
-    toolCalls: parts.toolCalls ?? (toolCalls.length > 0 ? toolCalls : undefined),
-    ttftMs: parts.ttftMs,
-    kept: parts.kept,
-  };
-}
-
-function keptOf(
-  choice: JsonObject,
-  answer: JsonObject,
-  names: readonly string[],
-): Record<string, unknown> {
-  const kept: Record<string, unknown> = {};
+function keptOf(choice: JsonObject, answer: JsonObject, names: readonly string[]): JsonObject {
+  const kept: JsonObject = {};
   for (const name of names) {
     if (Object.hasOwn(choice, name)) kept[name] = choice[name];
     else if (Object.hasOwn(answer, name)) kept[name] = answer[name];
@@ -199,47 +104,139 @@ function keptOf(
   return kept;
 }
 
-/** The finish reason as the server sent it, from the choice or else from the answer that holds the
- * choice; "" if neither has one. */
+/** Reads the choice, or else the answer around it; "" if neither has a finish reason. */
 export function finishReasonOf(choice: JsonObject, answer?: JsonObject): string {
   return reasonIn(choice) || (answer === undefined ? "" : reasonIn(answer));
 }
 
 /**
- * Chooses between the finish reasons of two chunks. The later one counts, because some servers put
- * a word of their own, or a number, into every chunk but the last. The exception is `stop` after a
- * reason that says more: gateways append it to the `length` of their upstream.
+ * The finish reason after another chunk. The later one counts, because some servers put a word of
+ * their own, or a number, into every chunk but the last. The exception is `stop` after a reason
+ * that says more: gateways append it to the `length` of their upstream.
  */
 export function lastReason(earlier: string, later: string): string {
   return later === "" || (/^stop$/i.test(later) && SPECIFIC.test(earlier)) ? earlier : later;
 }
 
-/** Finish reasons that say more than `stop`. */
 const SPECIFIC =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
 /**
- * The finish reason under the names of OpenAI, Gemini (whose OpenAI-compatible server has sent
- * `finish_reason: null` beside it), Anthropic, OpenRouter (for the provider's own reason) and
- * Ollama. Runs for each chunk of a stream, and is ten times as fast as with a list of names.
+ * The names are those of OpenAI, Gemini (whose OpenAI-compatible server has sent `finish_reason:
+ * null` beside its own), Anthropic, OpenRouter (for the provider's reason) and Ollama. Runs for
+ * each chunk of a stream: a list of names would take ten times as long.
  */
 function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
   return reasonOf(finish_reason) || reasonOf(finishReason) || reasonOf(stop_reason) ||
-    reasonOf(native_finish_reason) || reasonOf(done_reason) || numberOf(finish_reason);
+    reasonOf(native_finish_reason) || reasonOf(done_reason) ||
+    // Only the server knows what a number means, but `acceptEndings: none` must not accept it.
+    (typeof finish_reason === "number" ? String(finish_reason) : "");
 }
 
-/** A number as text. Only the server knows its meaning, but it is a reason: `acceptEndings: none`
- * must not accept such an answer. */
-function numberOf(value: unknown): string {
-  return typeof value === "number" ? String(value) : "";
-}
-
-/** A string, or the type of an object (SGLang's own form: `{"type": "stop", "matched": 2}`). "" for
- * null, and for the texts that some servers write instead of null. */
+/** SGLang's own form is an object: `{"type": "stop", "matched": 2}`. Some servers write a text
+ * instead of null. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;
   if (typeof reason !== "string") return "";
   return /^(?:\s*|null|none)$/i.test(reason) ? "" : reason;
+}
+
+export interface ContentTexts {
+  /** Includes reasoning between tags. */
+  readonly content: string;
+  /** From separate fields or parts. */
+  readonly reasoning: string;
+}
+
+/** `thinking` (Mistral, Anthropic), `reasoning`, `reasoning_text`, `reasoning.text`, `thought`, and
+ * `redacted_thinking`, which has no text. */
+const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
+
+const MAX_LEVELS = 4;
+
+/** Reads one message, or all deltas of one stream. Servers put reasoning into a separate field, into
+ * parts of the content, or into the text: only one of these is read. */
+export class MessageReader {
+  // Remembered, because a stream may end with a list that repeats the reasoning of earlier fields.
+  #hasField = false;
+
+  read(message: JsonObject): ContentTexts {
+    const { content } = message;
+    const field = this.#reasoningField(message);
+    if (typeof content === "string") return { content, reasoning: field };
+    if (content === null || content === undefined) {
+      // A spoken answer holds audio and its transcript.
+      return { content: asText(asObject(message.audio)?.transcript), reasoning: field };
+    }
+    const parts = Array.isArray(content) ? content : [content];
+    return {
+      content: Array.isArray(content) || isReasoningPart(content)
+        ? parts.map((part) => isReasoningPart(part) ? "" : textOf(part)).join("")
+        : textOf(content) || jsonOf(content),
+      reasoning: field !== "" || this.#hasField
+        ? field
+        : parts.map((part) => isReasoningPart(part) ? textOf(part) : "").join(""),
+    };
+  }
+
+  #reasoningField(message: JsonObject): string {
+    // `reasoning_content`: DeepSeek, Qwen, older vLLM. `reasoning`: OpenRouter, Ollama, newer vLLM.
+    // `thinking`: Ollama's own API. `reasoning_text`: GitHub. `thinking_content`, `thought`:
+    // CLIProxyAPI.
+    const { reasoning_content, reasoning, thinking, reasoning_text } = message;
+    const field = textOf(reasoning_content) || textOf(reasoning) || textOf(thinking) ||
+      textOf(reasoning_text) || textOf(message.thinking_content) || textOf(message.thought);
+    if (field !== "") this.#hasField = true;
+    if (this.#hasField) return field;
+    // These fields repeat one of those above, or replace it. `reasoning_details`: OpenRouter,
+    // MiniMax. `thinking_blocks`, `provider_specific_fields`: LiteLLM.
+    return textOf(message.reasoning_details) || textOf(message.thinking_blocks) ||
+      providerFieldOf(message.provider_specific_fields);
+  }
+}
+
+/** The words with which the model refuses to answer; "" if it does not refuse. */
+export function refusalOf({ refusal, content }: JsonObject): string {
+  const field = asText(refusal);
+  if (field !== "" || !Array.isArray(content)) return field;
+  return content.map((part) => asText(asObject(part)?.refusal)).join("");
+}
+
+/** A content may be a value, such as the object that a schema describes. */
+function jsonOf(content: unknown): string {
+  if (typeof content !== "object" || content === null) return String(content);
+  const isEmpty = Object.keys(content).length === 0;
+  return isEmpty || "type" in content || isTooDeep(content) ? "" : JSON.stringify(content);
+}
+
+/** LiteLLM puts fields that it does not know into `provider_specific_fields`. */
+function providerFieldOf(fields: unknown): string {
+  const { reasoning_content, reasoning } = asObject(fields) ?? {};
+  return textOf(reasoning_content) || textOf(reasoning);
+}
+
+function isReasoningPart(part: unknown): boolean {
+  return REASONING_PART.test(asText(asObject(part)?.type));
+}
+
+/** Reads a part or a list of parts under the names that servers use; "" for encrypted parts. */
+function textOf(part: unknown, levels = MAX_LEVELS): string {
+  if (typeof part === "string") return part;
+  if (typeof part !== "object" || part === null || levels === 0) return "";
+  if (Array.isArray(part)) return part.map((element) => textOf(element, levels - 1)).join("");
+  const { text, thinking, reasoning, summary, content } = part as JsonObject;
+  // `text.value`: Azure's agents. In other objects, `value` may belong to an answer that is an
+  // object.
+  return asText(asObject(text)?.value) || textOf(text, levels - 1) ||
+    textOf(thinking, levels - 1) ||
+    textOf(reasoning, levels - 1) || summaryOf(summary, part as JsonObject, levels) ||
+    textOf(content, levels - 1);
+}
+
+/** In an object with `effort`, `summary` is a setting instead:
+ * `{"effort":"high","summary":"auto"}`. */
+function summaryOf(summary: unknown, { effort }: JsonObject, levels: number): string {
+  return effort === undefined ? textOf(summary, levels - 1) : "";
 }

@@ -1,21 +1,29 @@
-/**
- * Finds the completion in the body of a response: the body itself, an object inside a gateway's
- * envelope, or the start of a body that continues after it. Recognizes answers of other APIs.
- *
- * @module
- */
+/** Finds the completion in the body of a 2xx response. If there is none, says what the body is
+ * instead: an error, a web page, an answer of another API. @module */
 
+import { TeacherError } from "../errors.ts";
+import {
+  codeOf,
+  errorJson,
+  errorMessage,
+  innermost,
+  isPage,
+  MAX_MESSAGE_CHARS,
+  MAX_QUOTED_CHARS,
+  relayedError,
+  statedDelayMs,
+  statedStatus,
+} from "./error_response.ts";
 import { asObject, type JsonObject, leadingObject, parseJson, textAt } from "./json.ts";
+import type { Redact } from "./secrets.ts";
 
-/** An object, and the JSON text that holds its `choices`. */
 export interface AnswerBody {
   /** The completion, or the object that the server sent instead. */
   readonly object: JsonObject;
-  /** The text that `choices` were parsed from; it lacks the fields of an envelope. */
+  /** The JSON text that `choices` were parsed from; it lacks the fields of an envelope. */
   readonly text: string;
 }
 
-/** The object in a body, unwrapped; undefined if the body holds none. */
 export function answerBody(text: string): AnswerBody | undefined {
   const value = parseJson(text);
   const object = asObject(value);
@@ -31,8 +39,7 @@ export function answerBody(text: string): AnswerBody | undefined {
  * Takes a completion, or a chunk of one, out of the object around it:
  * `{"code":0,"data":{"choices":[…]}}` (corporate gateways), `{"result":{…},"success":true}`
  * (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope), `{"statusCode":200,"body":"…"}` (AWS
- * Lambda behind API Gateway). Fields beside the completion fill in those it lacks. Returns `body`
- * unchanged if no completion is inside.
+ * Lambda behind API Gateway). Fields beside the completion fill in those it lacks.
  */
 export function unwrapped(body: AnswerBody): AnswerBody {
   const { object: envelope, text } = body;
@@ -58,8 +65,8 @@ function completionIn(
   return { object, text: textAt({ text, path: isList ? [name, 0] : [name] }) ?? "" };
 }
 
-/** Whether an object inside another one is a completion, perhaps with null or no choices. A JSON
- * answer or a quoted request may have `choices` of another kind. */
+/** A completion may have null or no choices; a JSON answer or a quoted request may have `choices`
+ * of another kind. */
 function holdsChoices({ choices }: JsonObject): boolean {
   if (choices === null) return true;
   if (!Array.isArray(choices)) return false;
@@ -68,8 +75,8 @@ function holdsChoices({ choices }: JsonObject): boolean {
     (first !== undefined && ("message" in first || "delta" in first || "finish_reason" in first));
 }
 
-/** A complete answer at the start of a body that continues: gateways that fail late append an
- * error, and others repeat the answer. */
+/** The body may continue after the answer: gateways that fail late append an error, and others
+ * repeat the answer. */
 function leadingAnswer(text: string): AnswerBody | undefined {
   const object = asObject(parseJson(text));
   const choice = Array.isArray(object?.choices) ? asObject(object.choices[0]) : undefined;
@@ -82,7 +89,7 @@ const LINE_END = 0x0a;
 const SPACE = 0x20;
 const decoder = new TextDecoder();
 
-/** Whether a body is a stream's chunks as JSON lines, without the framing of server-sent events,
+/** Whether a body is a stream's chunks, one per line, without the framing of server-sent events,
  * judged by the first line. Ollama's own API sends such lines too. */
 export function areChunkLines(bytes: Uint8Array): boolean {
   const end = bytes.indexOf(LINE_END);
@@ -94,16 +101,15 @@ export function areChunkLines(bytes: Uint8Array): boolean {
   return object.choices.length === 0 || asObject(object.choices[0])?.delta !== undefined;
 }
 
-/** An answer in the format of another API. */
 export interface OtherAnswer {
-  /** A message that names the API and says where that server has the OpenAI-compatible one. */
+  /** Names the API, and where that server has the OpenAI-compatible one. */
   readonly message: string;
-  /** The text of the answer; "" if it is not read, as for the responses API. */
+  /** "" if it is not read, as for the responses API. */
   readonly content: string;
 }
 
-/** An API, the path or address of its OpenAI-compatible version, and a function that returns the
- * text of an answer or chunk, or its parts; undefined if the object is not one of that API. */
+/** `place` is the path or address of the OpenAI-compatible API. `textOf` returns the text of an
+ * answer or chunk, or its parts; undefined if the object is not one of this API. */
 type OtherApi = readonly [name: string, place: string, textOf: (body: JsonObject) => unknown];
 
 const OTHER_APIS: readonly OtherApi[] = [
@@ -154,21 +160,12 @@ const OTHER_APIS: readonly OtherApi[] = [
     "https://api.cloudflare.com/client/v4/accounts/ID/ai/v1",
     ({ result }) => valueAt(result, "response"),
   ],
-  [
-    "TGI",
-    "/v1",
-    ({ generated_text: text, token }) => valueAt(token, "text") ?? text,
-  ],
+  ["TGI", "/v1", ({ generated_text: text, token }) => valueAt(token, "text") ?? text],
   ["Triton", "/v1 of its OpenAI frontend", ({ text_output: text }) => text],
-  [
-    "llama.cpp",
-    "/v1",
-    ({ stop, content }) => typeof stop === "boolean" ? content : undefined,
-  ],
+  ["llama.cpp", "/v1", ({ stop, content }) => typeof stop === "boolean" ? content : undefined],
   ["KoboldCpp", "/v1", ({ results }) => valueAt(results, 0, "text")],
 ];
 
-/** Recognizes an answer or chunk of another API; undefined if it is none of the known ones. */
 export function otherAnswer(body: JsonObject): OtherAnswer | undefined {
   for (const [name, place, textOf] of OTHER_APIS) {
     const value = textOf(body);
@@ -187,7 +184,6 @@ export function otherAnswer(body: JsonObject): OtherAnswer | undefined {
   };
 }
 
-/** The value at a path of names and indexes; undefined if there is none. */
 function valueAt(value: unknown, ...path: readonly (string | number)[]): unknown {
   let current = value;
   for (const step of path) {
@@ -196,4 +192,104 @@ function valueAt(value: unknown, ...path: readonly (string | number)[]): unknown
       : asObject(current)?.[step];
   }
   return current;
+}
+
+/** Known to `classify()`: a completion that arrived broken, a web page, and an answer of another
+ * kind of server. */
+export type BrokenCode = "broken_answer" | "web_page" | "other_api";
+
+/** @param envelope The object around `error`, whose fields count too (TGI: `"error_type":
+ * "overloaded"`). */
+export function statedError(
+  error: unknown,
+  status: number,
+  redact: Redact,
+  envelope: JsonObject = {},
+): TeacherError {
+  return errorFrom({ ...envelope, error }, statedStatus(error), status, redact);
+}
+
+export function notAnObjectError(text: string, status: number, redact: Redact): TeacherError {
+  const start = text.trimStart();
+  if (start === "") return brokenAnswerError("The answer has no body", "", status, redact);
+  if (isPage(start)) {
+    return brokenAnswerError("The answer is a web page", text, status, redact, "web_page");
+  }
+  const [firstLine] = start.split("\n", 1);
+  const first = firstLine.length < start.trimEnd().length
+    ? asObject(parseJson(firstLine))
+    : undefined;
+  if (first !== undefined && !("choices" in first)) {
+    // The body is one JSON object per line.
+    return missingChoiceError(first, "choice", text, status, redact);
+  }
+  const isJson = /^[[{"]/.test(start);
+  // Some gateways report errors in plain text.
+  if (!isJson && start.length <= MAX_MESSAGE_CHARS) {
+    return errorFrom({ error: start.trimEnd() }, undefined, status, redact, true);
+  }
+  const what = "The answer is not a JSON object";
+  return brokenAnswerError(what, text, status, redact, isJson ? "broken_answer" : "other_api");
+}
+
+/** By these messages, and by an empty one, gateways report success. */
+const SAYS_SUCCESS = /^\s*(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?\s*$/i;
+
+/**
+ * Many servers report errors as an object without a choice, or with one that lacks its message. An
+ * error without a status may be retried: it does not count as a rejection of the row.
+ *
+ * @param missing What the object lacks, in words that follow "no".
+ */
+export function missingChoiceError(
+  answer: JsonObject,
+  missing: string,
+  text: string,
+  status: number,
+  redact: Redact,
+): TeacherError {
+  if (!SAYS_SUCCESS.test(errorMessage(answer) ?? "")) {
+    return errorFrom(answer, statedStatus(answer), status, redact, true);
+  }
+  const isKnownApi = "choices" in answer || "output" in answer;
+  const code = isKnownApi ? "broken_answer" : "other_api";
+  return brokenAnswerError(`The answer has no ${missing}`, text, status, redact, code);
+}
+
+/** Quotes the beginning of the answer. */
+export function brokenAnswerError(
+  what: string,
+  text: string,
+  status: number,
+  redact: Redact,
+  code: BrokenCode = "broken_answer",
+): TeacherError {
+  // Redact before shortening: half a key would not be found.
+  const start = redact(text).trim().slice(0, MAX_QUOTED_CHARS);
+  const message = start === "" ? what : `${what}: it starts with ${start}`;
+  return new TeacherError(message, { type: "response", status, code });
+}
+
+/**
+ * @param reportedStatus The status that the body states, which counts instead of that of the
+ * response; undefined if it states none.
+ * @param isRetryable Whether an error without a reported status may be retried.
+ */
+function errorFrom(
+  body: JsonObject,
+  reportedStatus: number | undefined,
+  status: number,
+  redact: Redact,
+  isRetryable = false,
+): TeacherError {
+  const relayed = relayedError(body, reportedStatus);
+  const inner = innermost(relayed?.body ?? body);
+  const message = relayed?.message ?? errorMessage(inner) ?? errorJson(body.error ?? body);
+  return new TeacherError(redact(message).slice(0, MAX_MESSAGE_CHARS), {
+    isRelayed: relayed?.isWithRouterKey,
+    ...(reportedStatus === undefined
+      ? { type: "response", status, retryable: isRetryable || undefined }
+      : { status: reportedStatus, retryAfterMs: statedDelayMs(inner) }),
+    code: codeOf(inner, redact) ?? codeOf(body, redact),
+  });
 }

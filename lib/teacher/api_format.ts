@@ -1,5 +1,5 @@
 /**
- * The formats of requests and answers of each endpoint of the OpenAI API.
+ * Writes the bodies of requests in the format of an endpoint of the OpenAI API.
  *
  * The rest of this folder handles chat completions only. For another endpoint, prompt and
  * parameters are translated into its format, and its answers and stream events into those of chat
@@ -9,9 +9,8 @@
  */
 
 import { asObject, type JsonObject } from "./json.ts";
-import { RESPONSES } from "./responses_format.ts";
-import type { Message, Params } from "./teacher.ts";
-import { promptText } from "./message_text.ts";
+import { promptText, RESPONSES } from "./responses_format.ts";
+import type { AskedSchema, Message, Params, TeacherRequest } from "./teacher.ts";
 
 /** An endpoint by name: `/chat/completions`, `/completions` or `/responses`. */
 export type EndpointName = "chat" | "completions" | "responses";
@@ -21,39 +20,33 @@ export const ENDPOINTS: readonly EndpointName[] = ["chat", "completions", "respo
 /** A field that Retort adds to a request unless the parameters set it. */
 export type Addition = "stream_options" | "response_format" | "reasoning.summary" | "store";
 
-/** What Retort may add to the parameters of a request. */
 export interface Additions {
   readonly stream: boolean;
-  /** The run's `response_format`, as in chat completions; undefined if the parameters forbid it. */
+  /** As in chat completions; undefined if the parameters forbid it. */
   readonly responseFormat: JsonObject | undefined;
   /** Called right before a field is added. Returns false if the teacher has rejected the field,
-   * which must not be added then; otherwise records it as added. */
+   * which must not be added then. */
   readonly add: (field: Addition) => boolean;
 }
 
-/** An endpoint and the translation to and from chat completions. */
 export interface ApiFormat {
-  /** Appended to the path of the base URL. */
+  /** Appended to the base URL. */
   readonly path: string;
   /** The parameter that requests log probabilities, as in `-p`, for messages to users. */
   readonly logprobsExample: string;
-  /** The fields of a request that hold these messages. */
   prompt(messages: readonly Message[]): JsonObject;
   /** The other fields of a request: the parameters in the endpoint's format, and additions. */
   params(params: Params, additions: Additions): Params;
-  /** Why a request cannot be sent to this endpoint, in words that follow `file:line: `; undefined
-   * if it can. @default every request can */
+  /** As {@linkcode Teacher.problem}. @default every request can be sent */
   problem?(messages: readonly Message[], params: Params): string | undefined;
-  /** What the user should know before a run with these parameters, one sentence each. @default
-   * nothing */
+  /** As {@linkcode Teacher.notices}. @default nothing */
   notices?(params: Params): readonly string[];
-  /** Translates an answer into a chat completion. @default answers are chat completions */
+  /** Translates into a chat completion. @default answers are chat completions */
   answer?(body: JsonObject): JsonObject;
-  /** Creates the translator of a stream's events. @default events are chunks of chat completions */
+  /** Translates the events of one stream. @default events are chunks of chat completions */
   events?(): EventReader;
 }
 
-/** Translates the events of one stream into chunks of a chat completion. */
 export interface EventReader {
   /** Whether the last event was read; later ones are ignored. */
   readonly done: boolean;
@@ -61,12 +54,7 @@ export interface EventReader {
   read(event: JsonObject): JsonObject | undefined;
 }
 
-export function formatOf(endpoint: EndpointName): ApiFormat {
-  return FORMATS[endpoint];
-}
-
-/** Why a request cannot be sent to an endpoint, in words that follow `file:line: `; undefined if it
- * can. */
+/** As {@linkcode Teacher.problem}. */
 export function endpointProblem(
   endpoint: EndpointName,
   messages: readonly Message[],
@@ -75,7 +63,6 @@ export function endpointProblem(
   return FORMATS[endpoint].problem?.(messages, params);
 }
 
-/** Every server has this endpoint. */
 const CHAT: ApiFormat = {
   path: "/chat/completions",
   logprobsExample: "logprobs=true",
@@ -91,7 +78,7 @@ const CHAT: ApiFormat = {
   },
 };
 
-/** Requests the token counts of a stream. OpenAI rejects `stream_options` without `stream`. */
+/** Requests the token counts. OpenAI rejects `stream_options` without `stream`. */
 function withUsage(options: unknown, add: (field: "stream_options") => boolean): Params {
   if (options === undefined) {
     return add("stream_options") ? { stream_options: { include_usage: true } } : {};
@@ -101,7 +88,7 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** Continues one text, for base models, which do not know roles. */
+/** For base models, which continue one text and do not know roles. */
 export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",
@@ -140,7 +127,6 @@ function completionsProblem(messages: readonly Message[], params: Params): strin
   return `has content that is not text${shownType}: ${reason}`;
 }
 
-/** Renames the parameters of chat completions that `/completions` names differently. */
 function renamed(params: Params): Params {
   const { max_completion_tokens: limit, logprobs, top_logprobs: top, ...fields } = params;
   const result: Record<string, unknown> = { ...fields };
@@ -151,7 +137,6 @@ function renamed(params: Params): Params {
   return result;
 }
 
-/** Replaces the text of the first choice by fields of a chat completion's choice. */
 function withChoice(
   body: JsonObject,
   fieldsOf: (text: string) => JsonObject,
@@ -162,8 +147,120 @@ function withChoice(
   return { ...body, choices: [{ ...rest, ...fieldsOf(text as string) }] };
 }
 
-const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {
+export const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {
   chat: CHAT,
   completions: COMPLETIONS,
   responses: RESPONSES,
 };
+
+export interface BodyOptions {
+  readonly format: ApiFormat;
+  readonly model: string;
+  readonly stream: boolean;
+}
+
+export interface RequestBody {
+  readonly text: string;
+  readonly model: string;
+  /** Undefined if the row named no model, or the teacher's own. */
+  readonly modelAsked: string | undefined;
+  /** Undefined if the parameters set no tier. */
+  readonly tierAsked: string | undefined;
+  readonly added: readonly Addition[];
+}
+
+interface WrittenParams extends Omit<RequestBody, "text"> {
+  /** If another schema is requested, the text cannot be reused. */
+  readonly schema: AskedSchema | undefined;
+  /** `{"model":"…"` */
+  readonly head: string;
+  /** `,"temperature":1.0}` */
+  readonly tail: string;
+}
+
+export class BodyWriter {
+  readonly #options: BodyOptions;
+  readonly #refused = new Set<Addition>();
+  // Rows without parameters of their own share one object, so it is written once.
+  #written = new WeakMap<Params, WrittenParams>();
+
+  constructor(options: BodyOptions) {
+    this.#options = options;
+  }
+
+  /** Numbers in parameters keep their original text. */
+  write({ messages, params, jsonSchema }: TeacherRequest): RequestBody {
+    let written = this.#written.get(params);
+    if (written === undefined || written.schema !== jsonSchema) {
+      written = this.#writeParams(params, jsonSchema);
+      this.#written.set(params, written);
+    }
+    const { head, tail, model, modelAsked, tierAsked, added } = written;
+    const prompt = this.#options.format.prompt(messages);
+    let text = head;
+    // To stringify one object of all fields and strip its braces would copy every prompt again.
+    for (const name in prompt) text += `,"${name}":${JSON.stringify(prompt[name])}`;
+    return { text: text + tail, model, modelAsked, tierAsked, added };
+  }
+
+  /** For previews. */
+  fields({ messages, params, jsonSchema }: TeacherRequest): Record<string, unknown> {
+    return {
+      model: this.#modelAsked(params) ?? this.#options.model,
+      ...this.#options.format.prompt(messages),
+      ...this.#sentFields(params, jsonSchema).fields,
+    };
+  }
+
+  /** Returns false if the field was omitted already. */
+  omit(field: Addition): boolean {
+    if (this.#refused.has(field)) return false;
+    this.#refused.add(field);
+    this.#written = new WeakMap();
+    return true;
+  }
+
+  #modelAsked({ model }: Params): string | undefined {
+    return typeof model === "string" && model !== this.#options.model ? model : undefined;
+  }
+
+  #sentFields(
+    params: Params,
+    schema: AskedSchema | undefined,
+  ): { fields: Params; added: Addition[] } {
+    const { format, stream } = this.#options;
+    const { model: _, messages: __, stream: ___, ...rest } = params;
+    const added: Addition[] = [];
+    const fields = format.params(rest, {
+      stream,
+      responseFormat: schema && mayAddFormat(rest) ? responseFormatOf(schema) : undefined,
+      add: (field) => !this.#refused.has(field) && added.push(field) > 0,
+    });
+    return { fields, added };
+  }
+
+  #writeParams(params: Params, schema: AskedSchema | undefined): WrittenParams {
+    const modelAsked = this.#modelAsked(params);
+    const model = modelAsked ?? this.#options.model;
+    const { fields, added } = this.#sentFields(params, schema);
+    const tail = JSON.stringify(fields).slice(1);
+    return {
+      schema,
+      head: `{"model":${JSON.stringify(model)}`,
+      tail: tail === "}" ? tail : `,${tail}`,
+      model,
+      modelAsked,
+      tierAsked: typeof params.service_tier === "string" ? params.service_tier : undefined,
+      added,
+    };
+  }
+}
+
+/** Many servers reject a `response_format` together with tools. */
+function mayAddFormat(params: Params): boolean {
+  return !("response_format" in params) && !("tools" in params) && !("functions" in params);
+}
+
+function responseFormatOf({ name, schema, strict, description }: AskedSchema): JsonObject {
+  return { type: "json_schema", json_schema: { name, description, schema, strict } };
+}

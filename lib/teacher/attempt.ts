@@ -8,17 +8,40 @@
 
 import { type DispatchController, type DispatchHandler, errors } from "../deps/undici.ts";
 import { changedError, TeacherError } from "../errors.ts";
-import { type AnswerContext, readAnswer } from "./answer.ts";
-import type { AttemptShared, Deadline, TimedAttempt } from "./attempt_shared.ts";
+import { readAnswer } from "./answer.ts";
+import type { AnswerContext } from "./completion.ts";
 import type { Connection } from "./connection.ts";
-import { tooLongError } from "./broken_answer.ts";
-import { type BodyReader, IncomingBody } from "./incoming_body.ts";
-import { idleError, networkError, type Stage, statusError, timeoutError } from "./attempt_error.ts";
+import type { Connections } from "./connections.ts";
+import { statusError } from "./error_response.ts";
+import { type BodyReader, IncomingBody, tooLongError } from "./incoming_body.ts";
+import {
+  type Aborts,
+  type Deadline,
+  type Deadlines,
+  idleError,
+  networkError,
+  type Stage,
+  type TimedAttempt,
+  type TimeLimits,
+  timeoutError,
+} from "./interruptions.ts";
+import type { Address } from "./network.ts";
 import { type HeaderFields, rateLimitOf, statesRateLimit } from "./rate_headers.ts";
-import { StreamReader } from "./stream.ts";
+import { type StreamHabits, StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
 
-/** An attempt at a row. After `start()` it settles `promise` exactly once. */
+export interface AttemptShared extends TimeLimits {
+  readonly address: Address;
+  readonly proxyHost: string | undefined;
+  /** Alternating names and values. */
+  readonly headers: string[];
+  readonly connections: Connections;
+  readonly deadlines: Deadlines;
+  readonly aborts: Aborts;
+  readonly streamHabits: StreamHabits;
+}
+
+/** After `start()`, it settles `promise` exactly once. */
 export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;
@@ -26,19 +49,17 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   completeAt = -1;
 
   readonly #outcome = Promise.withResolvers<Completion>();
-  /** The answer; rejects with the reason if there is none. */
   readonly promise: Promise<Completion> = this.#outcome.promise;
   readonly #shared: AttemptShared;
   readonly #context: AnswerContext;
   readonly #signal: AbortSignal;
   #connection: Connection;
-  /** The body of the request until it is handed to the socket; then "", to free it. */
+  /** Set to "" once it is handed to the socket, to free it. */
   #requestBody = "";
   #controller: DispatchController | undefined;
   #isSettled = false;
   #isReleased = false;
   #status = 0;
-  /** Whether the status is 2xx. */
   #isAnswer = false;
   /** When a response with rate-limit headers began; -1 without such headers. */
   #headAt = -1;
@@ -68,7 +89,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     return this.#controller !== undefined;
   }
 
-  /** Sends the request, once its connection has been watched for a close by the server. */
+  /** The connection is first watched for a close by the server. */
   start(body: string): void {
     const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);
@@ -79,14 +100,13 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     else this.#dispatch();
   }
 
-  /** Ends the attempt with the reason of its aborted signal. */
   abort(reason: unknown): void {
     this.#fail(reason);
     this.#endRequest();
   }
 
-  /** Ends the attempt because a deadline has passed. Succeeds with a stream that has a finish
-   * reason, or a complete JSON object: only token counts or the end of the response are missing. */
+  /** Succeeds with a stream that has a finish reason, or a complete JSON object: only token counts
+   * or the end of the response are missing. */
   expire(deadline: Deadline): void {
     this.#body.flush();
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
@@ -96,7 +116,6 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#endRequest();
   }
 
-  /** undici: the request is about to be written. */
   onRequestStart(controller: DispatchController): void {
     this.#controller = controller;
     this.#requestBody = "";
@@ -104,12 +123,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (this.#isSettled) controller.abort(ENDED);
   }
 
-  /** undici: the head of the response has arrived. */
-  onResponseStart(
-    _controller: DispatchController,
-    status: number,
-    headers: HeaderFields,
-  ): void {
+  onResponseStart(_: DispatchController, status: number, headers: HeaderFields): void {
     // 1xx responses, such as 103, precede the response.
     if (status < 200) return;
     this.#connection.onHead(headers["keep-alive"]);
@@ -120,19 +134,17 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (this.#isAnswer && statesRateLimit(headers)) this.#headAt = this.#shared.now();
   }
 
-  /** undici: a part of the body has arrived. */
   onResponseData(_controller: DispatchController, chunk: Uint8Array): void {
     if (!this.#isSettled) this.#body.receive(chunk);
   }
 
-  /** undici: the response has ended, so the connection is free. */
   onResponseEnd(): void {
     this.#connection.onEnd();
     this.#release();
     if (!this.#isSettled) this.#body.finish();
   }
 
-  /** undici: the connection broke, or the attempt was aborted. */
+  /** undici calls it if the connection broke, and after `controller.abort()`. */
   onResponseError(_controller: DispatchController, error: Error): void {
     if (!this.#isSettled && !this.isConnected && this.#connection.wasFoundClosed) {
       return this.#dispatchElsewhere();
@@ -144,7 +156,6 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#body.finish();
   }
 
-  /** Called with each part of an event stream. */
   onEvents(chunk: Uint8Array): void {
     if (this.#isSettled) return;
     const { streamHabits } = this.#shared;
@@ -157,19 +168,17 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
       this.#fail(stream.error);
       this.#endRequest();
     } else if (stream.done) {
-      // The lane does not wait for the end of the response, which may take `DRAIN_MS`.
+      // The lane does not wait for the end of the response, which may take two seconds more.
       this.completeAt = this.#shared.now();
       this.#succeed(stream);
     }
   }
 
-  /** Called once the body exceeds its limit. */
   onTooLong(): void {
     this.#fail(this.#isAnswer ? tooLongError(this.#status) : this.#statusError());
     this.#endRequest();
   }
 
-  /** Called once the body is complete, or broken by `error`. */
   onBodyEnd(error: Error | undefined = this.#connectionError): void {
     if (this.#isSettled) return;
     try {
@@ -252,9 +261,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
       status: this.#status,
       headers: this.#headers,
       text: this.#body.text(),
-      address: address.shownBaseUrl,
-      isVersioned: address.isVersioned,
-      redact: this.#context.redact,
+      address,
       context: this.#context,
       now: now(),
     });
@@ -272,11 +279,10 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     return timeoutError(host, this.timeoutMs, this.timeoutMs < timeoutMs);
   }
 
-  /** Ends the request unless its response has ended. */
   #endRequest(): void {
     if (this.#isReleased) return;
     // Both call `onResponseError()`, which releases the connection.
-    if (this.#controller === undefined) this.#connection.drop();
+    if (this.#controller === undefined) void this.#connection.close();
     else this.#controller.abort(ENDED);
     this.#release();
   }

@@ -1,9 +1,4 @@
-/**
- * One connection to a teacher. It has one socket at a time; after that is closed, the next request
- * opens another.
- *
- * @module
- */
+/** One connection to a teacher: one socket at a time, and another after that is closed. @module */
 
 import {
   Client,
@@ -13,39 +8,16 @@ import {
   errors,
   ProxyAgent,
 } from "../deps/undici.ts";
-import type { TlsSettings } from "./network_options.ts";
+import type { Connections } from "./connections.ts";
 import {
   HeadFilter,
   MAX_REACTION_MS,
   OddHead,
   oddityOf,
   type ReadableSocket,
-  type ReusePolicy,
 } from "./server_habits.ts";
 
-export interface ConnectionShared {
-  readonly origin: string;
-  /** The URL of the proxy; undefined without one. */
-  readonly proxy: string | undefined;
-  /** How long connecting to a proxy may take, in milliseconds. */
-  readonly connectTimeoutMs: number;
-  /** Certificates, if the teacher uses TLS. */
-  readonly tls: TlsSettings;
-  /** Creates sockets. All connections use one connector, to share its cache of TLS sessions. */
-  readonly connect: Connect;
-  /** A monotonic clock, in milliseconds. */
-  readonly now: () => number;
-  /** Decides whether connections are reused, from how the teacher treats them. */
-  readonly reuse: ReusePolicy;
-  /** Whether the teacher has sent a head that undici rejects. */
-  readonly filtersHeads: boolean;
-  /** Called when the socket of a connection has closed. */
-  onClosed(connection: Connection): void;
-  /** Called when undici rejects a head: all connections filter heads from now on. */
-  filterHeads(): void;
-}
-
-/** undici's connector, with the return type that its own types omit: the socket, or nothing yet. */
+/** undici's own type omits what its connector returns: the socket, or nothing yet. */
 export type Connect = (...args: Parameters<Connector>) => Socket | Promise<void>;
 
 interface Socket extends ReadableSocket {
@@ -54,7 +26,6 @@ interface Socket extends ReadableSocket {
 
 // After an HTTP/2 GOAWAY, undici resends requests without an answer, which would be billed twice.
 export const NO_HTTP2 = { allowH2: false } as const;
-/** The maximum size of a response's head. */
 export const MAX_HEAD_BYTES = 256 * 1024;
 const CLIENT = {
   ...NO_HTTP2,
@@ -68,20 +39,19 @@ const CLIENT = {
   keepAliveTimeoutThreshold: 500,
 } as const;
 
-/** The error of requests on a closed connection. Shared, because Node's streams format the stack of
- * each new error, which takes 0.1 ms. */
+/** Shared, because Node's streams format the stack of each new error, which takes 0.1 ms. */
 let closedError: Error | undefined;
 
-/** A connection, lent by `Connections` to one attempt at a time. */
+/** Lent by `Connections` to one attempt at a time. */
 export class Connection {
-  /** Whether its socket is connected; stays true until a close by the server is noticed. */
+  /** True until a close by the server is noticed. */
   isOpen = false;
-  /** Whether Retort has closed it. It can no longer be used then. */
+  /** Whether Retort has closed it, so that it can no longer be used. */
   isDropped = false;
-  /** When the last response ended, by `ConnectionShared.now`. */
+  /** When the last response ended. */
   idleSince = 0;
 
-  readonly #shared: ConnectionShared;
+  readonly #shared: Connections;
   readonly #dispatcher: Client | ProxyAgent;
   #socket: Socket | undefined;
   #filter: HeadFilter | undefined;
@@ -89,17 +59,15 @@ export class Connection {
   #isFiltered = false;
   /** When an attempt took the connection; -1 while it is free. */
   #takenAt = -1;
-  /** Whether the head of the attempt's response has arrived. */
   #hasHead = false;
   /** Whether the last request was given to undici while a socket was open. False again once undici
    * requires a new socket. */
   #wasOpen = false;
-  /** The number of responses on this socket. */
   #responses = 0;
-  /** The number of responses that the server allows on this socket. */
+  /** How many responses the server allows on this socket. */
   #maxResponses = Infinity;
 
-  constructor(shared: ConnectionShared) {
+  constructor(shared: Connections) {
     this.#shared = shared;
     const { origin, proxy, connect } = shared;
     this.#dispatcher = proxy === undefined ? this.#client(origin, connect) : new ProxyAgent({
@@ -116,13 +84,11 @@ export class Connection {
     });
   }
 
-  /** Whether the server accepts no further request on this socket. */
   get isSpent(): boolean {
     return this.#responses >= this.#maxResponses;
   }
 
-  /** How long to watch the socket before a request is sent, in milliseconds: the server may have
-   * closed it. */
+  /** How long to watch the socket before a request is sent: the server may have closed it. */
   watchMs(): number {
     return this.isOpen ? this.#shared.reuse.watchMs(this.#takenAt - this.idleSince) : 0;
   }
@@ -136,18 +102,15 @@ export class Connection {
     return this.#wasOpen;
   }
 
-  /** Called when an attempt takes the connection. */
   onTaken(now: number): void {
     this.#takenAt = now;
     this.#hasHead = false;
   }
 
-  /** Called when the attempt gives the connection back. */
   onReturned(): void {
     this.#takenAt = -1;
   }
 
-  /** Sends a request; `handler` receives all that follows. */
   dispatch(options: DispatchOptions, handler: DispatchHandler): void {
     // While this socket was watched, other connections may have shown that the server closes
     // sockets after each response.
@@ -158,11 +121,6 @@ export class Connection {
     this.#dispatcher.dispatch(options, handler);
   }
 
-  /**
-   * Called when the head of a response has arrived.
-   *
-   * @param keepAlive The field `keep-alive`.
-   */
   onHead(keepAlive: string | string[] | undefined): void {
     this.#hasHead = true;
     if (keepAlive === undefined) return;
@@ -171,14 +129,13 @@ export class Connection {
     this.#maxResponses = Math.min(this.#maxResponses, this.#responses + allowed);
   }
 
-  /** Called when a response has ended and the socket is free. */
   onEnd(): void {
     this.idleSince = this.#shared.now();
     if (++this.#responses > 1) this.#shared.reuse.onReused();
   }
 
-  /** Returns the error of a response. If undici rejected a head that `HeadFilter` makes readable,
-   * heads are filtered from now on, and the error is an `OddHead`. */
+  /** If undici rejected a head that `HeadFilter` makes readable, heads are filtered from now on,
+   * and the error is an `OddHead`. */
   interpret(error: Error): Error {
     const oddity = this.#isFiltered ? undefined : oddityOf(error, this.#hasHead);
     if (oddity === undefined) return error;
@@ -186,25 +143,19 @@ export class Connection {
     return new OddHead(oddity);
   }
 
-  /** Filters the heads of the open socket from now on. */
   filterHeads(): void {
     if (this.isOpen && this.#socket !== undefined) {
       this.#filter ??= new HeadFilter(this.#socket, MAX_HEAD_BYTES);
     }
   }
 
-  /** Closes the socket; the next request opens another. */
+  /** The next request opens another socket. */
   closeSocket(): void {
     this.isOpen = false;
     this.#socket?.destroy();
   }
 
-  /** Closes the connection while its request waits to be sent. */
-  drop(): void {
-    void this.close();
-  }
-
-  /** Closes the connection permanently. */
+  /** Nothing can be sent after this. */
   async close(): Promise<void> {
     this.isDropped = true;
     this.#wasOpen = false;
@@ -252,7 +203,6 @@ export class Connection {
     this.#shared.onClosed(this);
   }
 
-  /** Reports that the server closed an idle socket on which it had answered. */
   #reportClose(): void {
     const now = this.#shared.now();
     const isFree = this.#takenAt < 0;

@@ -1,28 +1,27 @@
-/**
- * The connections to one teacher. undici's `Pool` searches all its connections for each request;
- * this takes a free one from a stack. The engine's concurrency limits their number. `WatchTimers`
- * delays requests until a close of their connection would have been noticed.
- *
- * @module
- */
+/** The connections to one teacher. undici's `Pool` searches all of its own for each request; this
+ * takes a free one from a stack. The engine's concurrency limits their number. @module */
 
 import { buildConnector } from "../deps/undici.ts";
-import { type Connect, Connection, type ConnectionShared, NO_HTTP2 } from "./connection.ts";
+import { type Connect, Connection, NO_HTTP2 } from "./connection.ts";
+import type { TlsSettings } from "./network.ts";
 import {
   IDLE_WATCH_MS,
   MAX_REACTION_MS,
   ReusePolicy,
   WATCH_AFTER_USE_MS,
 } from "./server_habits.ts";
-import type { TlsSettings } from "./network_options.ts";
 
-export interface ConnectionsOptions
-  extends Pick<ConnectionShared, "origin" | "proxy" | "connectTimeoutMs"> {
-  /** Certificates, if the teacher uses TLS. @default those that this machine trusts */
+export interface ConnectionsOptions {
+  readonly origin: string;
+  /** @default none */
+  readonly proxy?: string;
+  /** How long connecting to a proxy may take. */
+  readonly connectTimeoutMs: number;
+  /** @default those that this machine trusts */
   readonly tls?: TlsSettings;
-  /** Creates sockets. @default undici's connector */
+  /** @default undici's connector */
   readonly connect?: Connect;
-  /** A monotonic clock, in milliseconds. @default performance.now */
+  /** A monotonic clock. @default performance.now */
   readonly now?: () => number;
 }
 
@@ -30,20 +29,21 @@ export interface ConnectionsOptions
  * has the port in TIME_WAIT for a minute. */
 const MAX_USED_UP = 256;
 
-export class Connections implements ConnectionShared {
+export class Connections {
   readonly origin: string;
   readonly proxy: string | undefined;
   readonly connectTimeoutMs: number;
   readonly tls: TlsSettings;
+  // All connections use one connector, to share its cache of TLS sessions.
   readonly connect: Connect;
   readonly now: () => number;
   readonly watchTimers = new WatchTimers();
   readonly reuse = new ReusePolicy(() => this.watchTimers.end());
   filtersHeads = false;
   readonly #all = new Set<Connection>();
-  /** Free connections that were open when they were given back; the last is taken first. */
+  /** Free and open when they were given back; the last is taken first. */
   readonly #free: Connection[] = [];
-  /** Free connections without a socket. */
+  /** Free, but without a socket. */
   readonly #closed: Connection[] = [];
   /** Connections that must not be reused but are still open, oldest first. */
   readonly #usedUp = new Set<Connection>();
@@ -64,16 +64,11 @@ export class Connections implements ConnectionShared {
       buildConnector({ ...NO_HTTP2, ...tls, timeout: 0 }) as unknown as Connect;
   }
 
-  /** The number of connections, open or not. */
   get size(): number {
     return this.#all.size;
   }
 
-  /**
-   * A connection for an attempt: the open one given back last, else one that needs a new socket.
-   *
-   * @param now The current time, which the attempt has read already.
-   */
+  /** The open connection that was given back last, else one that needs a new socket. */
   take(now: number): Connection {
     this.reuse.onAttempt();
     const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
@@ -81,7 +76,6 @@ export class Connections implements ConnectionShared {
     return connection;
   }
 
-  /** Takes back a connection whose request has ended, successfully or not. */
   give(connection: Connection): void {
     connection.onReturned();
     if (connection.isDropped) this.#all.delete(connection);
@@ -90,7 +84,7 @@ export class Connections implements ConnectionShared {
     else this.#free.push(connection);
   }
 
-  /** Called when undici rejects a head: all connections filter heads from now on. */
+  /** Called when undici rejects a head. */
   filterHeads(): void {
     if (this.filtersHeads) return;
     this.filtersHeads = true;
@@ -161,28 +155,27 @@ export class Connections implements ConnectionShared {
   }
 }
 
-/** Requests that begin to watch within this time, in milliseconds, share a timer. After the event
- * loop was blocked, these are all requests of a turn. */
+/** Requests that begin to watch within this time share a timer. After the event loop was blocked,
+ * these are all requests of a turn. */
 const GROUP_MS = 1;
-/** If a timer fires this much late, in milliseconds, the event loop was blocked, and has not polled
- * the sockets since. */
+/** If a timer fires this much late, the event loop was blocked, and has not polled the sockets
+ * since. */
 const LATE_MS = 3;
 
-/** Requests that watch their connections for the same time. */
 interface WatchGroup {
   readonly watchMs: number;
-  /** When the first request began to watch, by `performance.now`. */
+  /** By `performance.now`. */
   readonly startedAt: number;
   timer: ReturnType<typeof setTimeout>;
   readonly sends: (() => void)[];
 }
 
-/** Delays requests that watch their connections before they are sent. */
+/** Delays requests until a close of their connections would have been noticed. */
 export class WatchTimers {
   readonly #groups = new Set<WatchGroup>();
   #newest: WatchGroup | undefined;
 
-  /** Calls `send` after `watchMs` milliseconds or shortly later, or at `end()`. */
+  /** `send` is called after `watchMs` or shortly later, or at `end()`. */
   add(watchMs: number, send: () => void): void {
     const newest = this.#newest, now = performance.now();
     const isSoon = newest !== undefined && now - newest.startedAt < GROUP_MS;
@@ -197,7 +190,6 @@ export class WatchTimers {
     this.#newest = group;
   }
 
-  /** Sends all waiting requests now. */
   end(): void {
     for (const group of this.#groups) {
       clearTimeout(group.timer);

@@ -18,13 +18,11 @@ import {
 
 export interface ByteSink {
   data(chunk: Uint8Array): void;
-  /** Called after the last bytes. */
   end(): void;
   /** Called if the rest cannot be decoded. Nothing follows. */
   broken(error: Error): void;
 }
 
-/** Passes the decoded bytes to its sink. */
 export interface ByteDecoder extends ByteSink {
   /** Stops decoding and frees native memory. */
   destroy(): void;
@@ -42,12 +40,10 @@ const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
 ]);
 
 /**
- * The decoder of a body; undefined if neither the label nor the first bytes name a coding. Some
- * gateways omit the label, others leave it on bodies that they have decoded.
+ * Undefined if neither the label nor the first bytes name a coding. Some gateways omit the label,
+ * others leave it on bodies that they have decoded.
  *
  * @param label The header `content-encoding`.
- * @param first The first bytes of the body.
- * @param sink Receives the decoded bytes.
  */
 export function decoderFor(
   label: string | readonly string[] | undefined,
@@ -75,7 +71,7 @@ function codingsOf(label: string): Coding[] {
   return names.map((name) => CODINGS.get(name)).filter((coding) => coding !== undefined);
 }
 
-/** The coding of unlabeled bytes. On the hot path: destructuring would create an iterator. */
+/** On the hot path: destructuring would create an iterator. */
 function codingsByMagic(start: Uint8Array): readonly Coding[] {
   if (start[0] === 0x1f && start[1] === 0x8b) return ["gzip"];
   const isZstd = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
@@ -91,7 +87,7 @@ class DecodingStep implements ByteSink {
   readonly #next: ByteSink;
   #hasBegun = false;
   #decompressor: Decompressor | undefined;
-  /** The gzip bytes so far, for {@linkcode firstMember}. */
+  /** Kept for {@linkcode firstMember}. */
   readonly #coded: Uint8Array[] = [];
   #decodedBytes = 0;
 
@@ -143,7 +139,7 @@ class DecodingStep implements ByteSink {
   }
 }
 
-/** Decodes the first gzip member, whatever follows it; undefined if it is incomplete. */
+/** Undefined if it is incomplete. */
 function firstMember(bytes: Uint8Array): Uint8Array | undefined {
   const flags = bytes[3];
   let start = 10;
@@ -174,8 +170,7 @@ function decompressor(coding: Coding, first: Uint8Array): Decompressor {
     : createInflateRaw({ finishFlush: Z_SYNC_FLUSH });
 }
 
-/** Whether bytes may be in this coding: gzip and Zstandard have magic numbers; the others must not
- * look like text. */
+/** Gzip and Zstandard have magic numbers; the others must not look like text. */
 function mayBeIn(coding: Coding, first: Uint8Array): boolean {
   const [a, b] = first;
   // The second byte may not have arrived yet.
@@ -185,24 +180,24 @@ function mayBeIn(coding: Coding, first: Uint8Array): boolean {
   return !startsAsText(first);
 }
 
-/** Whether the zlib header is there, which "deflate" should have and some servers omit. RFC 1950,
- * 2.2: the method is 8, and both bytes as one number are a multiple of 31. */
+/** "deflate" should have this header, which some servers omit. RFC 1950, 2.2: the method is 8, and
+ * both bytes as one number are a multiple of 31. */
 function hasZlibHeader([a, b]: Uint8Array): boolean {
   return (a & 0x0f) === 8 && (b === undefined || ((a << 8) | b) % 31 === 0);
 }
 
-/** Server-sent events, or a document that is read once complete. */
+/** A document is read once it is complete. */
 export type BodyKind = "events" | "document";
 
 /** Names of server-sent event fields, with those of gateways (`Data`) and llama.cpp (`error`). ""
  * begins a comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
-/** Length of the longest field name, with its colon. */
+/** Includes the colon. */
 const MAX_FIELD_LENGTH = 6;
 const BRACE = 0x7b;
 const SPACE = 0x20;
 
-/** The kind of a body by its first bytes; undefined if more are needed. */
+/** Undefined if more bytes are needed. */
 export function kindOf(start: Uint8Array): BodyKind | undefined {
   if (start[0] === BRACE) return "document";
   const text = beginning(withoutSpace(start));
@@ -214,7 +209,6 @@ export function kindOf(start: Uint8Array): BodyKind | undefined {
     : "document";
 }
 
-/** Whether these bytes are only the beginning of a UTF-8 byte order mark. */
 function isPartialBom([a, b, c]: Uint8Array): boolean {
   return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
@@ -226,7 +220,7 @@ export function startsAsText(start: Uint8Array): boolean {
   return /^(?:\{\s*(?:"|$)|\[\s*\{\s*"|(?:data|event|id|retry|error)?:)/i.test(text);
 }
 
-/** The bytes without leading white space and byte order mark. */
+/** Removes a byte order mark, too. */
 export function withoutSpace(start: Uint8Array): Uint8Array {
   let index = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 3 : 0;
   while (start[index] <= SPACE) index++;
@@ -237,7 +231,7 @@ function beginning(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, MAX_FIELD_LENGTH));
 }
 
-/** The chunks in one array. A single chunk is not copied. */
+/** A single chunk is not copied. */
 export function joined(chunks: readonly Uint8Array[]): Uint8Array {
   if (chunks.length <= 1) return chunks[0] ?? NOTHING;
   const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0));
@@ -251,8 +245,7 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array {
 
 const NOTHING = new Uint8Array(0);
 
-/** Decodes a body without a charset: as UTF-8, or as Latin-1 if `isLatin1`. Drops a byte order
- * mark. */
+/** For bodies without a charset. Drops a byte order mark. */
 export function textOf(bytes: Uint8Array): string {
   const text = utf8.decode(bytes);
   return text.includes(REPLACEMENT) && isLatin1(bytes, text) ? latin1.decode(bytes) : text;
@@ -283,6 +276,6 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
   return followedByAscii > 0 && followedByAnother * 10 < letters;
 }
 
-/** Latin-1's first character above its control characters, which are 0x80 to 0x9f. */
+/** The characters from 0x80 to 0x9f are control characters. */
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;

@@ -1,12 +1,7 @@
-/**
- * Receives the body of a response: decodes it, recognizes events or a document, and buffers a
- * document.
- *
- * @module
- */
+/** Receives the body of a response: decodes it, and buffers it unless it is a stream. @module */
 
+import { TeacherError } from "../errors.ts";
 import { areChunkLines } from "./answer_body.ts";
-import { MAX_ANSWER_BYTES } from "./broken_answer.ts";
 import {
   type BodyKind,
   type ByteDecoder,
@@ -21,20 +16,26 @@ import { asObject, parseJson } from "./json.ts";
 import type { HeaderFields } from "./rate_headers.ts";
 
 export interface BodyReader {
-  /** Called with each part of an event stream. */
   onEvents(chunk: Uint8Array): void;
-  /** Called when the body exceeds its limit. Of an error body, the start is buffered. */
+  /** The start of an error body is buffered even then. */
   onTooLong(): void;
-  /** Called after the last decoded byte; `error` if the rest cannot be decoded. */
+  /** `error` is set if the rest cannot be decoded. */
   onBodyEnd(error: Error | undefined): void;
 }
 
-/** The most bytes of an error body that are buffered. */
 const MAX_ERROR_BYTES = 64 * 1024;
+
+/** After decompression. */
+export const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+
+export function tooLongError(status: number): TeacherError {
+  const what = `The answer is longer than ${MAX_ANSWER_BYTES / 1024 / 1024} MiB`;
+  return new TeacherError(what, { type: "response", status });
+}
 
 export class IncomingBody implements ByteSink {
   readonly #reader: BodyReader;
-  readonly #buffer = new ChunkBuffer();
+  #chunks: Uint8Array[] = NO_CHUNKS;
   #headers: HeaderFields = {};
   #isAnswer = false;
   #bytes = 0;
@@ -49,13 +50,12 @@ export class IncomingBody implements ByteSink {
     this.#reader = reader;
   }
 
-  /** Called with the head. Only the body of a 2xx response may be events. */
+  /** Only the body of a 2xx response may be events. */
   start(isAnswer: boolean, headers: HeaderFields): void {
     this.#isAnswer = isAnswer;
     this.#headers = headers;
   }
 
-  /** Called with each chunk from the network. */
   receive(chunk: Uint8Array): void {
     if (!this.#hasBegun) {
       this.#hasBegun = true;
@@ -64,34 +64,32 @@ export class IncomingBody implements ByteSink {
     (this.#outer ?? this).data(chunk);
   }
 
-  /** Called after the last chunk. Decompression may deliver more. */
+  /** Decompression may deliver more after this. */
   finish(): void {
     (this.#outer ?? this).end();
   }
 
-  /** Processes the incomplete last line instead of waiting for its end. */
+  /** Reads the incomplete last line instead of waiting for its end. */
   flush(): void {
     this.#transcoder?.flush();
   }
 
   text(): string {
-    return this.#buffer.text();
+    return textOf(this.#buffered());
   }
 
-  /** Whether the buffered body is a complete JSON object. */
   get holdsObject(): boolean {
     return asObject(parseJson(this.text())) !== undefined;
   }
 
-  /** If the buffered document is a stream of bare JSON chunks, one per line, passes it on as
-   * events. Returns whether it did. */
+  /** If the document is a stream of bare JSON chunks, one per line, passes it on as events and
+   * returns true. */
   readAsLines(): boolean {
-    const areLines = this.#kind === "document" && areChunkLines(this.#buffer.all());
-    if (areLines) this.#reader.onEvents(this.#buffer.all());
+    const areLines = this.#kind === "document" && areChunkLines(this.#buffered());
+    if (areLines) this.#reader.onEvents(this.#buffered());
     return areLines;
   }
 
-  /** Stops decoding. */
   drop(): void {
     this.#decoder?.destroy();
   }
@@ -102,20 +100,18 @@ export class IncomingBody implements ByteSink {
     const maxBytes = this.#maxBytes;
     if (this.#bytes > maxBytes) {
       if (!this.#isAnswer) {
-        this.#buffer.add(chunk.subarray(0, chunk.length - (this.#bytes - maxBytes)));
+        this.#buffer(chunk.subarray(0, chunk.length - (this.#bytes - maxBytes)));
       }
       this.#reader.onTooLong();
     } else if (this.#kind === "events") this.#reader.onEvents(chunk);
-    else if (this.#kind === "document" || !this.#isAnswer) this.#buffer.add(chunk);
+    else if (this.#kind === "document" || !this.#isAnswer) this.#buffer(chunk);
     else this.#decideKind(chunk);
   }
 
-  /** Called after the last decoded chunk. */
   end(): void {
     this.#reader.onBodyEnd(undefined);
   }
 
-  /** Called if the rest cannot be decoded. */
   broken(error: Error): void {
     this.#reader.onBodyEnd(error);
   }
@@ -134,56 +130,33 @@ export class IncomingBody implements ByteSink {
   /** Buffers a chunk until the bytes so far show what the body is. */
   #decideKind(chunk: Uint8Array): void {
     // The first chunk is nearly always enough.
-    this.#buffer.add(chunk);
-    const start = this.#buffer.all();
+    this.#buffer(chunk);
+    const start = this.#buffered();
     this.#kind = kindOf(start);
     if (this.#kind === "document") return;
-    this.#buffer.clear();
+    this.#chunks = NO_CHUNKS;
     if (this.#kind === "events") this.#reader.onEvents(start);
     // Some servers keep connections alive by sending white space for minutes.
-    else this.#buffer.add(withoutSpace(start));
+    else this.#buffer(withoutSpace(start));
+  }
+
+  /** Nearly every answer is one chunk, which is not copied. */
+  #buffer(chunk: Uint8Array): void {
+    if (this.#chunks.length === 0) this.#chunks = [chunk];
+    else this.#chunks.push(chunk);
+  }
+
+  #buffered(): Uint8Array {
+    if (this.#chunks.length > 1) this.#chunks = [joined(this.#chunks)];
+    return joined(this.#chunks);
   }
 }
 
-/** The buffered chunks of a body. */
-class ChunkBuffer {
-  // Nearly every answer is one chunk; only others need a list.
-  #first: Uint8Array | undefined;
-  #more: Uint8Array[] | undefined;
+/** Shared by all bodies, so it is never pushed to. */
+const NO_CHUNKS: Uint8Array[] = [];
 
-  /** Keeps a chunk without copying it. */
-  add(chunk: Uint8Array): void {
-    if (this.#first === undefined) this.#first = chunk;
-    else (this.#more ??= []).push(chunk);
-  }
-
-  all(): Uint8Array {
-    const first = this.#first ??= NOTHING;
-    if (this.#more === undefined) return first;
-    const whole = joined([first, ...this.#more]);
-    this.#first = whole;
-    this.#more = undefined;
-    return whole;
-  }
-
-  text(): string {
-    return textOf(this.all());
-  }
-
-  clear(): void {
-    this.#first = this.#more = undefined;
-  }
-}
-
-const NOTHING = new Uint8Array(0);
-
-/**
- * The charset of a body by its UTF-16 byte order mark, else by its label; undefined if neither
- * names one.
- *
- * @param first The first bytes of the body.
- * @param label The field `content-type`.
- */
+/** By the UTF-16 byte order mark, else by the label in `content-type`; undefined if neither names a
+ * charset. */
 function charsetOf(
   first: Uint8Array,
   label: string | readonly string[] | undefined,
@@ -194,10 +167,8 @@ function charsetOf(
 }
 
 /**
- * A converter to UTF-8; undefined if the charset is UTF-8 or unknown.
+ * Undefined if the charset is UTF-8 or unknown.
  *
- * @param charset The charset as labeled.
- * @param sink Receives UTF-8.
  * @param maxBytes The maximum number of bytes held until a line ends.
  */
 function transcoderFor(
@@ -254,7 +225,6 @@ class Transcoder implements ByteSink {
     this.#sink.broken(error);
   }
 
-  /** Converts and passes on what is held. */
   flush(): void {
     const bytes = joined(this.#held);
     this.#held = [];

@@ -11,22 +11,21 @@
 
 import { endOfString, endOfValue, isObject, isTooDeep, skipSpace } from "../json.ts";
 
-/** A JSON object of unknown content. */
 export type JsonObject = Record<string, unknown>;
 
-/** The value if it is an object, excluding arrays; else undefined. */
+/** Undefined for arrays, too. */
 export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
 
-/** The value rounded to a whole number; undefined if it is negative, too large or not a number. */
+/** Rounded; undefined if it is negative, too large or not a number. */
 export function asCount(value: unknown): number | undefined {
   if (typeof value !== "number" || !(value >= 0)) return undefined;
   const count = Math.round(value);
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
-/** The parsed text, repaired if necessary; undefined if it is not JSON. */
+/** Repaired if necessary; undefined if it is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -35,7 +34,6 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Whether a text is a complete object or array of valid JSON. */
 export function isCompleteJson(text = ""): boolean {
   // Rules out most texts without parsing them.
   if (!/[}\]]\s*$/.test(text.slice(-8))) return false;
@@ -94,18 +92,16 @@ function escaped(control: string): string {
   return `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** A path to a value: names of members and indexes of elements. */
+/** Names of members and indexes of elements. */
 export type JsonPath = readonly (string | number)[];
 
-/** The place of a value in the JSON text that it was parsed from. */
+/** Where a value is in the JSON text that it was parsed from. */
 export interface JsonPlace {
   readonly text: string;
-  /** The path from the outermost value to the value. */
   readonly path: JsonPath;
 }
 
-/** The JSON text of the value at a place; undefined if there is none, or if the whole text is not
- * JSON. */
+/** Undefined if there is no value, or if the whole text is not JSON. */
 export function textAt({ text, path }: JsonPlace): string | undefined {
   let start = skipSpace(text, 0);
   for (const step of path) {
@@ -118,13 +114,11 @@ export function textAt({ text, path }: JsonPlace): string | undefined {
   return repairedJson(text.slice(start, endOfValue(text, start)));
 }
 
-/** The place of a value that is inside the value at `place`. */
 export function placeIn({ text, path }: JsonPlace, ...steps: JsonPath): JsonPlace {
   return { text, path: [...path, ...steps] };
 }
 
-/** The start of a member's value in the object at `objectStart`. Of members with the same name, the
- * last one counts, as with `JSON.parse`. */
+/** Of members with the same name, the last one counts, as with `JSON.parse`. */
 function memberStart(text: string, objectStart: number, name: string): number | undefined {
   if (text[objectStart] !== "{") return undefined;
   let lastStart: number | undefined;
@@ -139,7 +133,6 @@ function memberStart(text: string, objectStart: number, name: string): number | 
   return lastStart;
 }
 
-/** The start of an element in the array at `arrayStart`. */
 function elementStart(text: string, arrayStart: number, position: number): number | undefined {
   if (text[arrayStart] !== "[") return undefined;
   let index = skipSpace(text, arrayStart + 1);
@@ -151,7 +144,7 @@ function elementStart(text: string, arrayStart: number, position: number): numbe
   return index < text.length && text[index] !== "]" ? index : undefined;
 }
 
-/** The members of an object, with deeply nested ones as JSON text. */
+/** Members that are nested too deeply for `JSON.stringify` become JSON text. */
 export function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
   const members = { ...object };
   for (const [name, value] of Object.entries(object)) {
@@ -160,9 +153,7 @@ export function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject
   return members;
 }
 
-/**
- * Copies `more` into `fields`, except null and "": some servers send these in later deltas.
- */
+/** Omits null and "", which some servers send in later deltas. */
 export function assignStated(fields: JsonObject, more: JsonObject, place: JsonPlace): void {
   const names = Object.keys(more);
   if (names.length === 0) return;

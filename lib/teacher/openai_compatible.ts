@@ -1,29 +1,24 @@
-/**
- * A teacher with an OpenAI-compatible API: OpenAI, vLLM, Ollama, DeepSeek, OpenRouter, LiteLLM and
- * many more.
- *
- * @module
- */
+/** A teacher with an OpenAI-compatible API: OpenAI, vLLM, Ollama and many more. @module */
 
+import { TeacherError } from "../errors.ts";
 import { isSecretHeader } from "../secret_names.ts";
-import { VERSION } from "../version.ts";
-import { type Address, parseAddress } from "./address.ts";
-import type { AnswerContext } from "./answer.ts";
-import { type Addition, type ApiFormat, formatOf } from "./api_format.ts";
-import { Attempt } from "./attempt.ts";
-import { Aborts, type AttemptShared, Deadlines } from "./attempt_shared.ts";
-import { BodyWriter, withdrawRefused } from "./body.ts";
+import { type Addition, type ApiFormat, BodyWriter, FORMATS } from "./api_format.ts";
+import { Attempt, type AttemptShared } from "./attempt.ts";
+import type { AnswerContext } from "./completion.ts";
 import { Connections } from "./connections.ts";
-import { proxyUrl, tlsSettings } from "./network_options.ts";
+import { Aborts, Deadlines } from "./interruptions.ts";
+import { type Address, parseAddress, proxyUrl, tlsSettings } from "./network.ts";
 import { noticesOf } from "./params.ts";
 import { redactHeader, redactor } from "./secrets.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "./teacher.ts";
 import {
+  defaultHeaders,
   headerList,
   keyHeader,
   type OpenAICompatibleOptions,
   type ResolvedTeacherOptions,
   resolveTeacherOptions,
+  secretsOf,
 } from "./teacher_options.ts";
 
 /**
@@ -78,7 +73,8 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
 
   constructor(options: ResolvedTeacherOptions) {
     const { model, stream, timeoutMs, streamIdleTimeoutMs, connectTimeoutMs, now } = options;
-    const format = formatOf(options.endpoint);
+    const limits = { timeoutMs, streamIdleTimeoutMs, connectTimeoutMs, now };
+    const format = FORMATS[options.endpoint];
     const address = parseAddress(options.baseUrl, format.path);
     const key = keyHeader(options.apiKey, address);
     const proxy = address.isLoopback ? undefined : proxyUrl(options.proxy);
@@ -93,9 +89,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
       address,
       proxyHost: proxy?.host,
       headers: headerList({ ...defaultHeaders(stream), ...key }, options.headers),
-      timeoutMs,
-      streamIdleTimeoutMs,
-      now,
+      ...limits,
       connections: new Connections({
         origin: address.origin,
         connectTimeoutMs,
@@ -103,7 +97,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
         tls: tlsSettings(options),
         now,
       }),
-      deadlines: new Deadlines({ timeoutMs, connectTimeoutMs, streamIdleTimeoutMs, now }),
+      deadlines: new Deadlines(limits),
       aborts: new Aborts(),
       streamHabits: { endsByDoneOnly: false },
     };
@@ -170,10 +164,8 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     return this.close();
   }
 
-  /**
-   * Adds a notice to an answer if fields to keep are missing. If the teacher rejects a field that
-   * Retort added, later requests omit it.
-   */
+  /** Adds a notice if fields to keep are missing, and withdraws a field of Retort's that the
+   * teacher rejects. */
   #checked(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
     const { address } = this;
     const answer = this.#keptFields.isChecking
@@ -186,30 +178,9 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   }
 }
 
-/** All secrets that a server might quote. */
-function secretsOf(
-  { apiKey, headers, secrets: userSecrets }: ResolvedTeacherOptions,
-  address: Address,
-  keys: readonly string[],
-  proxy: URL | undefined,
-): string[] {
-  const secrets = [...address.secrets, ...userSecrets, ...keys.map(withoutScheme)];
-  if (apiKey !== undefined) secrets.push(apiKey);
-  for (const [name, value] of Object.entries(headers)) {
-    if (isSecretHeader(name)) secrets.push(value, withoutScheme(value));
-  }
-  if (proxy !== undefined) secrets.push(proxy.password, decodeURIComponent(proxy.password));
-  return secrets;
-}
-
-function withoutScheme(authorization: string): string {
-  return authorization.replace(/^\S+ /, "");
-}
-
-/** The number of answers that are checked for the fields to keep. */
 const CHECKED_ANSWERS = 10;
 
-/** Checks the first answers of a teacher for the fields to keep (`keep`). */
+/** Checks the first answers of a teacher for the fields to keep (`--keep`). */
 class KeptFieldsCheck {
   #missing: string[];
   #answers = 0;
@@ -218,13 +189,12 @@ class KeptFieldsCheck {
     this.#missing = [...names];
   }
 
-  /** Whether answers are still checked: some field has not appeared yet. */
+  /** False once every field has appeared. */
   get isChecking(): boolean {
     return this.#missing.length > 0;
   }
 
-  /** Checks an answer. Returns the answer; the last one that is checked gets a notice if fields are
-   * still missing. */
+  /** The last answer that is checked gets a notice if fields are still missing. */
   check(completion: Completion, address: string): Completion {
     if (!this.isChecking) return completion;
     const { kept } = completion;
@@ -241,13 +211,73 @@ class KeptFieldsCheck {
   }
 }
 
-/** The header fields of every request, without the key and the user's fields. */
-function defaultHeaders(stream: boolean): Record<string, string> {
-  return {
-    "content-type": "application/json",
-    accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Without it, some gateways compress, which only costs time, or buffer a stream to compress it.
-    "accept-encoding": "identity",
-    "user-agent": `retort/${VERSION}`,
-  };
+interface FieldWords {
+  /** Matches error messages that are about the field. */
+  readonly pattern: RegExp;
+  readonly what: string;
+  /** What the run loses without the field. */
+  readonly loss: string;
+}
+
+const FIELD_WORDS: Readonly<Record<Addition, FieldWords>> = {
+  response_format: {
+    // DeepSeek, Groq, OpenAI, vLLM (`xgrammar` to `guided`) and llama.cpp, in this order.
+    pattern:
+      /response[ _.]?format|json[ _]?schema|text\.format|xgrammar|structured[ _]?output|guided|\bgrammar\b/i,
+    what: "response_format",
+    loss: "answers are still checked against the schema",
+  },
+  stream_options: {
+    pattern: /stream[ _]?options|include[ _]?usage/i,
+    what: "stream_options",
+    loss: "tokens may not be counted",
+  },
+  "reasoning.summary": {
+    pattern: /\breasoning\b/i,
+    what: "reasoning.summary",
+    loss: "answers may come without their reasoning",
+  },
+  store: {
+    pattern: /\bstore\b/i,
+    what: "store",
+    loss: "the teacher may store requests",
+  },
+};
+
+/** Some servers respond to a schema with 500. */
+const STATUSES = new Set([400, 404, 415, 422, 500, 501]);
+
+/** Later characters of an error message may quote the request. */
+const SEARCHED_CHARS = 300;
+
+/** If an error is about a field that Retort added, later requests omit the field, and the error is
+ * marked as adjusted: the row is sent again. */
+export function withdrawRefused(
+  error: unknown,
+  added: readonly Addition[],
+  bodies: BodyWriter,
+  address: string,
+): unknown {
+  if (!(error instanceof TeacherError) || !mayBlameField(error)) return error;
+  const searched = error.message.slice(0, SEARCHED_CHARS);
+  const field = added.find((addition) => FIELD_WORDS[addition].pattern.test(searched));
+  if (field === undefined) return error;
+  // Several requests with the field may be in flight: only the first error notifies the user.
+  const isFirst = bodies.omit(field);
+  const { what, loss } = FIELD_WORDS[field];
+  return new TeacherError(error.message, {
+    type: error.type,
+    status: error.status,
+    code: error.code,
+    cause: error.cause,
+    isAdjusted: true,
+    notice: isFirst
+      ? `The teacher at ${address} refuses ${what} (${error.message}): ` +
+        `requests leave it out from now on; ${loss}`
+      : undefined,
+  });
+}
+
+function mayBlameField({ status, type }: TeacherError): boolean {
+  return status === undefined ? type === "response" : status < 300 || STATUSES.has(status);
 }

@@ -20,10 +20,8 @@ export interface CheckedParams {
 }
 
 /**
- * Checks the parameters of a run or of a row.
+ * Flattens `extra_body`, which belongs to the Python client and which servers ignore.
  *
- * @returns The parameters with `extra_body` flattened, which belongs to the Python client and which
- * servers ignore; and a notice of that.
  * @throws {RangeError} If `n` requests more than one answer.
  * @throws {TypeError} If Retort sets a parameter itself, one holds a credential (the message omits
  * it), or `extra_body` is not an object.
@@ -74,16 +72,14 @@ function flatten(params: Params, notices: string[]): Params {
   return { ...rest, ...fields };
 }
 
-/** The value of a number or of a `JSON.rawJSON` object; undefined for other values. */
+/** Rows hold numbers that JavaScript would change as `JSON.rawJSON` objects. */
 function numberOf(value: unknown): number | undefined {
   if (typeof value === "number") return value;
   const raw = asObject(value)?.rawJSON;
   return typeof raw === "string" ? Number(raw) : undefined;
 }
 
-/**
- * Known parameters by server. A name that several servers share is usually listed only once.
- */
+/** By server. A name that several servers share is usually listed only once. */
 const NAMES = {
   "OpenAI, chat completions": `audio frequency_penalty function_call functions logit_bias logprobs
     max_completion_tokens max_tokens metadata modalities model moderation n parallel_tool_calls
@@ -134,7 +130,6 @@ const KNOWN_NAMES: ReadonlySet<string> = new Set(
   Object.values(NAMES).flatMap((names) => names.split(/\s+/)),
 );
 
-/** A sentence for each parameter that no server is known to have. */
 export function unknownParamNotices(names: readonly string[]): string[] {
   return names.filter((name) => !KNOWN_NAMES.has(name)).map((name) => {
     const meant = nearestParam(name);
@@ -144,8 +139,7 @@ export function unknownParamNotices(names: readonly string[]): string[] {
   });
 }
 
-/** The known parameter that a misspelling such as `maxTokens`, `max-tokens` or `temprature`
- * probably means. */
+/** Finds what `maxTokens`, `max-tokens` or `temprature` probably mean. */
 function nearestParam(name: string): string | undefined {
   const words = [...KNOWN_NAMES];
   const plain = plainOf(name);
@@ -160,7 +154,6 @@ function plainOf(name: string): string {
   return name.toLowerCase().replace(/[-_.\s]/g, "");
 }
 
-/** What the user should know before a run with these options and parameters, one sentence each. */
 export function noticesOf(
   { ca, clientCert, insecureTls, keep }: ResolvedTeacherOptions,
   format: ApiFormat,

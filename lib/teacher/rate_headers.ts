@@ -1,27 +1,22 @@
-/**
- * Reads a teacher's rate limits in the header fields of its responses.
- *
- * @module
- */
+/** Reads rate limits and requested waits in the header fields of responses. @module */
 
 import { DAY_MS } from "../timer.ts";
 import type { RateLimit } from "./teacher.ts";
 
-/** The header fields of a response; names in lower case. */
+/** Names in lower case. */
 export type HeaderFields = Readonly<Record<string, HeaderField>>;
 
 type HeaderField = string | string[] | undefined;
 
-/** What a response says about one limit. */
 interface LimitState {
   left: number | undefined;
   limit: number | undefined;
   resetMs: number | undefined;
 }
 
-/** A number without a unit is a Unix time in seconds from this value on; below, a duration. */
+/** From this value on, a number without a unit is a Unix time in seconds; below, a duration. */
 const MIN_UNIX_S = 1e9;
-/** A number without a unit is a Unix time in milliseconds from this value on. */
+/** From this value on, a number without a unit is a Unix time in milliseconds. */
 const MIN_UNIX_MS = 1e12;
 
 /**
@@ -30,12 +25,10 @@ const MIN_UNIX_MS = 1e12;
  * Of several token limits, the one with the smallest remaining share counts. Absolute times are on
  * the teacher's clock.
  *
- * @param headers Names in lower case.
  * @param now Unix time in milliseconds.
- * @param ageMs The time since the header fields arrived, in milliseconds. What is left of limits
- * that were reset meanwhile is omitted.
- * @returns The limits without implausible values (negative, not a number, a reset more than a day
- * away); undefined if there are none.
+ * @param ageMs The time since the header fields arrived. What is left of limits that were reset
+ * meanwhile is omitted.
+ * @returns Without implausible values: negative, not a number, or a reset more than a day away.
  */
 export function rateLimitOf(
   headers: HeaderFields,
@@ -45,22 +38,20 @@ export function rateLimitOf(
   if (hasOpenAiFields(headers)) {
     const time = serverNow(headers, now, ageMs);
     return rateLimitFrom(
-      openAiLimit(headers, "requests", time, ageMs),
-      openAiLimit(headers, "tokens", time, ageMs),
+      limitState(headers, "x-ratelimit-", "-requests", time, ageMs),
+      limitState(headers, "x-ratelimit-", "-tokens", time, ageMs),
     );
   }
   if (hasAnthropicFields(headers)) {
     const time = serverNow(headers, now, ageMs);
-    const requests = anthropicLimit(headers, "requests", time, ageMs);
-    const tokens = ["tokens", "input-tokens", "output-tokens"]
-      .map((resource) => anthropicLimit(headers, resource, time, ageMs));
+    const [requests, ...tokens] = ["requests", "tokens", "input-tokens", "output-tokens"]
+      .map((resource) => limitState(headers, `anthropic-ratelimit-${resource}-`, "", time, ageMs));
     return rateLimitFrom(requests, tokens.reduce(tighter));
   }
   return undefined;
 }
 
-/** Whether header fields may state limits for `rateLimitOf`. Most do not, and then no clock has to
- * be read. */
+/** Most responses state no limits, and then no clock has to be read. */
 export function statesRateLimit(headers: HeaderFields): boolean {
   return hasOpenAiFields(headers) || hasAnthropicFields(headers);
 }
@@ -76,23 +67,18 @@ function hasAnthropicFields(headers: HeaderFields): boolean {
     headers["anthropic-ratelimit-output-tokens-remaining"] !== undefined;
 }
 
-/**
- * Matches the names of fields that say how much of a limit is left, from any server:
- * `x-ratelimit-remaining-requests`, `anthropic-ratelimit-tokens-remaining`, `ratelimit-remaining`,
- * `x-tokenlimit-remaining`.
- */
+/** Fields of any server that say how much of a limit is left: `x-ratelimit-remaining-requests`,
+ * `anthropic-ratelimit-tokens-remaining`, `ratelimit-remaining`, `x-tokenlimit-remaining`. */
 const REMAINING = /(?:rate|token)-?limit.*remaining/;
 /** Nothing left, in `RateLimit: "minute";r=0;t=12` (draft-ietf-httpapi-ratelimit-headers). */
 const NONE_LEFT = /;\s*r=0(?![\d.])/;
-/** The seconds until the reset, in the same field. */
 const RESET_SECONDS = /;\s*t=(\d+)/;
 
 /**
- * Whether an error response says that a limit is used up, and when it is reset.
+ * Whether an error response says that a limit is used up, and when it is reset; undefined if it
+ * does not. If several are used up, the latest reset counts.
  *
- * @param headers Names in lower case.
  * @param now Unix time in milliseconds.
- * @returns undefined if no limit is known to be used up. If several are, the latest reset counts.
  */
 export function exhaustion(
   headers: HeaderFields,
@@ -114,60 +100,56 @@ export function exhaustion(
   return { resetMs: knownResets.length === 0 ? undefined : Math.max(...knownResets) };
 }
 
-/** The current time on the teacher's clock. */
+/**
+ * The wait that a teacher requests: `retry-after-ms`, else `retry-after` in seconds, which may be
+ * fractional, or as an HTTP date on the teacher's clock. Ignores values that are negative, not a
+ * number or above one day, and LiteLLM's `llm_provider-retry-after`, in which its router always
+ * sends 60 instead of the rest of the minute.
+ */
+export function retryAfterMs(headers: HeaderFields, now: number): number | undefined {
+  const inMs = fieldText(headers["retry-after-ms"]);
+  const waitMs = plausibleMs(inMs === "" ? NaN : Number(inMs));
+  if (waitMs !== undefined) return waitMs;
+  const after = fieldText(headers["retry-after"]);
+  if (after === "") return undefined;
+  const seconds = Number(after);
+  return plausibleMs(
+    Number.isNaN(seconds) ? Date.parse(after) - serverTime(headers, now) : seconds * 1_000,
+  );
+}
+
+function plausibleMs(ms: number): number | undefined {
+  return ms >= 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
+}
+
+/** `x-should-retry` of OpenAI and Anthropic. */
+export function shouldRetry(headers: HeaderFields): boolean | undefined {
+  const value = fieldText(headers["x-should-retry"]).toLowerCase();
+  return value === "true" ? true : value === "false" ? false : undefined;
+}
+
 function serverNow(headers: HeaderFields, now: number, ageMs: number): number {
   return serverTime(headers, now - ageMs) + ageMs;
 }
 
-function openAiLimit(
-  headers: HeaderFields,
-  resource: string,
-  now: number,
-  ageMs: number,
-): LimitState {
-  return limitState(
-    headers[`x-ratelimit-remaining-${resource}`],
-    headers[`x-ratelimit-limit-${resource}`],
-    headers[`x-ratelimit-reset-${resource}`],
-    now,
-    ageMs,
-  );
-}
-
-function anthropicLimit(
-  headers: HeaderFields,
-  resource: string,
-  now: number,
-  ageMs: number,
-): LimitState {
-  const name = `anthropic-ratelimit-${resource}`;
-  return limitState(
-    headers[`${name}-remaining`],
-    headers[`${name}-limit`],
-    headers[`${name}-reset`],
-    now,
-    ageMs,
-  );
-}
-
+/** Reads the fields whose names are `prefix`, `limit`, `remaining` or `reset`, and `suffix`. */
 function limitState(
-  left: HeaderField,
-  limit: HeaderField,
-  reset: HeaderField,
+  headers: HeaderFields,
+  prefix: string,
+  suffix: string,
   now: number,
   ageMs: number,
 ): LimitState {
-  const resetMs = resetOf(fieldText(reset), now, ageMs);
+  const resetMs = resetOf(fieldText(headers[`${prefix}reset${suffix}`]), now, ageMs);
   const wasReset = resetMs !== undefined && resetMs < 0;
   return {
-    left: wasReset ? undefined : countOf(left),
-    limit: countOf(limit),
+    left: wasReset ? undefined : countOf(headers[`${prefix}remaining${suffix}`]),
+    limit: countOf(headers[`${prefix}limit${suffix}`]),
     resetMs: wasReset ? undefined : resetMs,
   };
 }
 
-/** Milliseconds until a reset; negative if the limit was reset since the header arrived; undefined
- * if implausible. */
+/** Negative if the limit was reset since the header arrived; undefined if implausible. */
 function resetOf(text: string, now: number, ageMs: number): number | undefined {
   if (text === "") return undefined;
   const number = Number(text);
@@ -182,7 +164,7 @@ function resetOf(text: string, now: number, ageMs: number): number | undefined {
 
 const DURATION = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d*)?)s)?(?:(\d+(?:\.\d*)?)ms)?$/;
 
-/** `6m0s`, `120ms` or `1h2m3.5s` in milliseconds; NaN for other text. */
+/** Reads `6m0s`, `120ms` or `1h2m3.5s`; NaN for other text. */
 function durationMs(text: string): number {
   const match = DURATION.exec(text);
   if (match === null) return NaN;
@@ -196,7 +178,7 @@ function countOf(field: HeaderField): number | undefined {
   return count >= 0 && count < Infinity ? count : undefined;
 }
 
-/** The value of a field, the first one if there are several; "" if there is none. */
+/** The first value if there are several; "" if there is none. */
 export function fieldText(field: HeaderField): string {
   return (Array.isArray(field) ? field[0] : field)?.trim() ?? "";
 }
@@ -223,8 +205,8 @@ function rateLimitFrom(requests: LimitState, tokens: LimitState): RateLimit | un
   };
 }
 
-/** The Unix time in milliseconds on the server's clock when it sent these header fields: their
- * `date`, or `now` if that is unreadable. */
+/** The server's clock, in Unix milliseconds, when it sent these header fields: their `date`, or
+ * `now` if that is unreadable. */
 export function serverTime(headers: HeaderFields, now: number): number {
   const ms = Date.parse(fieldText(headers.date));
   return Number.isNaN(ms) ? now : ms;

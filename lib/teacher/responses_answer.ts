@@ -7,31 +7,27 @@
  * @module
  */
 
-import type { EventReader } from "./api_format.ts";
 import { asText } from "../json.ts";
+import type { EventReader } from "./api_format.ts";
 import { asObject, type JsonObject } from "./json.ts";
 
-/** The output items of an answer, joined. */
 interface Output {
   readonly content: string;
-  /** The reasoning, if the server sends it (vLLM and other open ones); else its summary. */
+  /** The reasoning itself if the server sends it (vLLM and other open ones), else its summary. */
   readonly reasoning: string;
-  /** The model's words for why it does not answer; "" if it answers. */
   readonly refusal: string;
   readonly toolCalls: readonly ToolCall[];
-  /** Log probabilities of the text's tokens; undefined if the server sends none. */
   readonly logprobs: readonly unknown[] | undefined;
 }
 
-/** A function call in the form of chat completions. */
+/** In the form of chat completions. */
 interface ToolCall extends JsonObject {
   /** The id that the call's result refers to. */
   readonly id: string;
-  /** Name, and arguments as JSON text. */
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-/** Translates an answer into a chat completion. Fields without a counterpart stay. */
+/** Fields without a counterpart stay. */
 export function asChatCompletion(body: JsonObject): JsonObject {
   // An answer of another API, or a bare error.
   if (!Array.isArray(body.output)) return body;
@@ -79,8 +75,7 @@ function isCall({ type }: JsonObject): boolean {
   return type === "function_call" || type === "custom_tool_call";
 }
 
-/** A function call in the form of chat completions. The free text of a custom tool becomes its
- * arguments. */
+/** The free text of a custom tool becomes the arguments. */
 function toolCallOf(
   { call_id: callId, id, name, input, arguments: args = input }: JsonObject,
 ): ToolCall {
@@ -92,7 +87,6 @@ function toolCallOf(
   };
 }
 
-/** Token counts under the names of chat completions. */
 function usageOf(usage: unknown): unknown {
   const counts = asObject(usage);
   if (counts?.input_tokens === undefined && counts?.output_tokens === undefined) return usage;
@@ -105,7 +99,7 @@ function usageOf(usage: unknown): unknown {
   };
 }
 
-/** The finish reason, in the terms of chat completions if possible; "" if the server gives none. */
+/** In the terms of chat completions if possible; "" if the server gives none. */
 function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   const { status, incomplete_details: details } = body;
   if (status === "completed") return hasCalls ? "tool_calls" : "stop";
@@ -115,9 +109,7 @@ function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   return reason === "max_output_tokens" ? "length" : reason || "incomplete";
 }
 
-/**
- * The error of an answer; undefined if the answer failed but a part of it arrived, which is kept.
- */
+/** Undefined if the answer failed but a part of it arrived, which is kept. */
 function errorOf({ status, error }: JsonObject, hasContent: boolean): unknown {
   if (status !== "failed") return error;
   return hasContent ? undefined : error ?? "The teacher reports a failure without a reason";
@@ -131,7 +123,6 @@ function asList(value: unknown): JsonObject[] {
   return Array.isArray(value) ? value.map((element) => asObject(element) ?? {}) : [];
 }
 
-/** What a stream has sent of a call so far. */
 interface SentCall {
   readonly index: number;
   readonly id: string;
@@ -139,7 +130,6 @@ interface SentCall {
   args: string;
 }
 
-/** Translates the events of one stream of `/responses`. */
 export class ResponsesEvents implements EventReader {
   done = false;
   #hasText = false;
@@ -195,7 +185,6 @@ export class ResponsesEvents implements EventReader {
     return delta({ reasoning_content: gap + asText(text) });
   }
 
-  /** Handles a new or complete output item: calls become deltas. */
   #item(item: JsonObject): JsonObject | undefined {
     if (!isCall(item)) return undefined;
     const call = toolCallOf(item);
@@ -228,7 +217,7 @@ export class ResponsesEvents implements EventReader {
     return { index: sent.index, function: { arguments: rest } };
   }
 
-  /** Handles the last event, which holds the complete answer. */
+  /** The last event holds the complete answer. */
   #end(response: JsonObject, name: string): JsonObject {
     this.done = true;
     const body: JsonObject = { status: name, ...response };
@@ -253,7 +242,7 @@ export class ResponsesEvents implements EventReader {
     };
   }
 
-  /** Handles other events: the first has id and model. Events of another format pass unchanged. */
+  /** The first event has id and model. Events of another format pass unchanged. */
   #other(event: JsonObject): JsonObject | undefined {
     const response = asObject(event.response);
     if (response !== undefined) return { id: response.id, model: response.model };

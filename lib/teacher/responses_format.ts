@@ -1,13 +1,8 @@
-/**
- * Translates requests for `/responses`, OpenAI's newer endpoint, which can return summaries of the
- * reasoning. It takes instructions and items in place of messages.
- *
- * @module
- */
+/** Translates requests for `/responses`, OpenAI's newer endpoint, which can return summaries of the
+ * reasoning. It takes instructions and items in place of messages. @module */
 
-import type { Additions, ApiFormat } from "./api_format.ts";
-import { promptText } from "./message_text.ts";
 import { asText } from "../json.ts";
+import type { Additions, ApiFormat } from "./api_format.ts";
 import { asObject, type JsonObject } from "./json.ts";
 import { asChatCompletion, ResponsesEvents } from "./responses_answer.ts";
 import type { Message, Params } from "./teacher.ts";
@@ -31,10 +26,8 @@ export const RESPONSES: ApiFormat = {
   events: () => new ResponsesEvents(),
 };
 
-/**
- * Parameters of chat completions with another name or place in `/responses`, and its own ones into
- * which these are merged.
- */
+/** Parameters of chat completions with another name or place in `/responses`, and its own ones into
+ * which these are merged. */
 const TRANSLATIONS: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   max_tokens: (value) => ({ max_output_tokens: value }),
   max_completion_tokens: (value) => ({ max_output_tokens: value }),
@@ -68,7 +61,7 @@ function addFields(fields: Record<string, unknown>, additions: Additions): void 
   if (fields.store === undefined && add("store")) fields.store = false;
 }
 
-/** Copies `more` into `fields`. Merges objects and lists, and replaces other values. */
+/** Merges objects and lists, and replaces other values. */
 function merge(fields: Record<string, unknown>, more: JsonObject): void {
   for (const [name, value] of Object.entries(more)) {
     const before = fields[name];
@@ -85,8 +78,8 @@ function textFormatOf(format: unknown): unknown {
   return asObject(schema) === undefined ? format : { ...rest, ...asObject(schema) };
 }
 
-/** `{"type":"function","function":{…}}` without its inner level. `strict` is false by default, as
- * in chat completions: `/responses` would set it to true. */
+/** `{"type":"function","function":{…}}` without its inner level. `strict` is false by default in
+ * chat completions; `/responses` would set it to true. */
 function toolOf(tool: unknown): unknown {
   const { function: callee, ...rest } = asObject(tool) ?? {};
   if (asObject(callee) === undefined) return tool;
@@ -104,7 +97,7 @@ function toolChoiceOf(choice: unknown): unknown {
   return { type, ...rest, tools: Array.isArray(tools) ? tools.map(toolChoiceOf) : tools };
 }
 
-/** Translates messages: leading system messages become `instructions`, the others `input`. */
+/** Leading system messages become `instructions`, the others `input`. */
 function promptOf(messages: readonly Message[]): JsonObject {
   const inputStart = messages.findIndex((message) => !isInstruction(message));
   // The first message is not a system message, or all are: `input` must not be empty.
@@ -114,7 +107,6 @@ function promptOf(messages: readonly Message[]): JsonObject {
   return { instructions: instructions.join("\n\n"), input };
 }
 
-/** Why a request cannot be sent to `/responses`. */
 function promptProblem(messages: readonly Message[], params: Params): string | undefined {
   for (const name of ["input", "instructions"]) {
     if (name in params) return `sets "${name}": it comes from the messages`;
@@ -142,7 +134,7 @@ function isAllText(content: unknown): boolean {
   return Array.isArray(content) && content.every((part) => asObject(part)?.type === "text");
 }
 
-/** The input items of a message: the message and its calls, or the output of a call. */
+/** The message and its calls, or the output of a call. */
 function itemsOf(message: Message): JsonObject[] {
   const { role, content, tool_calls: calls, tool_call_id: id, ...rest } = message;
   if (role === "tool") {
@@ -164,6 +156,13 @@ function callOf(call: unknown): JsonObject {
   const { id, function: callee } = asObject(call) ?? {};
   const { name, arguments: args } = asObject(callee) ?? {};
   return { type: "function_call", call_id: id, name, arguments: args };
+}
+
+/** The text parts of a list are joined. */
+export function promptText(content: unknown): string {
+  if (!Array.isArray(content)) return asText(content);
+  return content.map((part) => typeof part === "string" ? part : asText(asObject(part)?.text))
+    .join("");
 }
 
 function contentOf(content: unknown, side: "input" | "output"): unknown {

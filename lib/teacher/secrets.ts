@@ -1,32 +1,21 @@
-/**
- * Keeps secrets out of everything that is shown, even if they are escaped as in JSON, URLs or HTML.
- *
- * @module
- */
+/** Keeps secrets out of everything that is shown, even if they are escaped. @module */
 
-/** Replaces every known secret in a text. */
 export type Redact = (text: string) => string;
 
-/** A header value for messages: its scheme, such as `Bearer`, and `[redacted]`. */
+/** Keeps the scheme, such as `Bearer`. */
 export function redactHeader(value: string): string {
   const scheme = /^(Bearer|Basic) /i.exec(value)?.[0] ?? "";
   return `${scheme}[redacted]`;
 }
 
-/**
- * The shortest secret, in characters, that is replaced: shorter ones would match parts of words.
- */
+/** Shorter secrets would match parts of words. */
 const MIN_SECRET_CHARS = 4;
 
-/** Maximum number of characters of a text that are searched. The rest is dropped, since no message
- * shows as many. */
+/** Longer texts are truncated before they are searched: no message shows as many characters. */
 const MAX_TEXT_CHARS = 65_536;
 
-/**
- * Creates the function that replaces `secrets` by `[redacted]`, even if they are escaped as in
- * JSON, a URL or HTML, in any combination: a teacher that rejects a key may quote it, and a gateway
- * may quote the teacher.
- */
+/** A teacher that rejects a key may quote it, and a gateway may quote the teacher: so secrets are
+ * also found if they are escaped as in JSON, a URL or HTML, in any combination. */
 export function redactor(secrets: Iterable<string>): Redact {
   const forms = new Set<string>();
   for (const secret of secrets) {
@@ -49,7 +38,7 @@ const REDACTED = "[redacted]";
 
 const MAY_BE_ESCAPED = /[\\%&]/;
 
-/** The ranges of a text that decode to a secret; `end` is exclusive. */
+/** The parts of a text that decode to a secret; `end` is exclusive. */
 function rangesOf(text: string, forms: readonly string[]): [start: number, end: number][] {
   const ranges: [number, number][] = [];
   for (const layer of layersOf(text)) {
@@ -82,11 +71,11 @@ const MAX_LAYERS = 8;
 /** A decoded text, and where each of its UTF-16 code units begins in the original text. */
 interface Layer {
   readonly text: string;
-  /** One index for each code unit, and then the end of the original text. */
+  /** Ends with the end of the original text. */
   readonly starts: readonly number[];
 }
 
-/** The text decoded once, twice, and so on, until no escapes are left. */
+/** Decoded once, twice, and so on, until no escapes are left. */
 function layersOf(text: string): Layer[] {
   const layers: Layer[] = [];
   let layer: Layer = { text, starts: Array.from({ length: text.length + 1 }, (_, i) => i) };
@@ -99,7 +88,7 @@ function layersOf(text: string): Layer[] {
   return layers;
 }
 
-/** Decodes one level of escapes; undefined if there are none. */
+/** Undefined if there are no escapes. */
 function decoded({ text, starts }: Layer): Layer | undefined {
   let result = "", copiedTo = 0;
   const resultStarts: number[] = [];
@@ -132,61 +121,26 @@ const ESCAPE = new RegExp(
   "gi",
 );
 
-/** HTML's names of printable ASCII characters. */
-const HTML_NAMES: Readonly<Record<string, string>> = {
-  excl: "!",
-  quot: '"',
-  num: "#",
-  dollar: "$",
-  percnt: "%",
-  amp: "&",
-  apos: "'",
-  lpar: "(",
-  rpar: ")",
-  ast: "*",
-  plus: "+",
-  comma: ",",
-  period: ".",
-  sol: "/",
-  colon: ":",
-  semi: ";",
-  lt: "<",
-  equals: "=",
-  gt: ">",
-  quest: "?",
-  commat: "@",
-  lsqb: "[",
-  lbrack: "[",
-  bsol: "\\",
-  rsqb: "]",
-  rbrack: "]",
-  hat: "^",
-  lowbar: "_",
-  grave: "`",
-  lcub: "{",
-  lbrace: "{",
-  verbar: "|",
-  vert: "|",
-  rcub: "}",
-  rbrace: "}",
-};
+/** HTML's names of printable ASCII characters, each followed by its character. */
+const HTML_NAMES: ReadonlyMap<string, string> = new Map(
+  `excl! quot" num# dollar$ percnt% amp& apos' lpar( rpar) ast* plus+ comma, period. sol/
+  colon: semi; lt< equals= gt> quest? commat@ lsqb[ lbrack[ bsol\\ rsqb] rbrack] hat^
+  lowbar_ grave\` lcub{ lbrace{ verbar| vert| rcub} rbrace}`
+    .split(/\s+/).map((pair) => [pair.slice(0, -1), pair.slice(-1)]),
+);
 
-/** The character of an escape; undefined if it is not a valid escape. */
 function characterOf({ groups = {} }: RegExpExecArray): string | undefined {
   const { point, unit, byte, self, url, hex, decimal, name } = groups;
   if (self !== undefined) return self;
   if (url !== undefined) return decodedUrl(url);
-  if (name !== undefined) {
-    const lower = name.toLowerCase();
-    return Object.hasOwn(HTML_NAMES, lower) ? HTML_NAMES[lower] : undefined;
-  }
+  if (name !== undefined) return HTML_NAMES.get(name.toLowerCase());
   const code = decimal === undefined ? parseInt(point ?? unit ?? byte ?? hex, 16) : Number(decimal);
   return code <= MAX_CODE_POINT ? String.fromCodePoint(code) : undefined;
 }
 
 const MAX_CODE_POINT = 0x10ffff;
 
-/** Decodes percent escapes; undefined if the bytes are not UTF-8. */
+/** Undefined if the bytes are not UTF-8. */
 function decodedUrl(bytes: string): string | undefined {
   try {
     return decodeURIComponent(bytes);

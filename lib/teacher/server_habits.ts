@@ -1,11 +1,9 @@
 /**
  * Learns how a teacher's server handles connections and heads, and adapts to it.
  *
- * `ReusePolicy` learns whether, and for how long, connections can be reused. Servers announce this
- * (`Keep-Alive: timeout=5, max=100`), but some close earlier: llama.cpp's server closes after each
- * streamed answer. A request that crosses such a close is lost, and the server may have read it. So
- * the actual closes count, too. `WatchTimers` delays requests until a close would have been
- * noticed.
+ * Servers announce how long connections can be reused (`Keep-Alive: timeout=5, max=100`), but some
+ * close earlier: llama.cpp's server closes after each streamed answer. A request that crosses such
+ * a close is lost, and the server may have read it. So `ReusePolicy` counts the actual closes, too.
  *
  * `HeadFilter` repairs heads that undici rejects although other clients read them: an unrequested
  * `100 Continue`, which RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice
@@ -17,52 +15,37 @@
 import { errors } from "../deps/undici.ts";
 import { Buffer } from "node:buffer";
 
-/** A close within this time after an answer, in milliseconds, is a reaction to the answer: no idle
- * timeout is as short. */
+/** A close this soon after an answer is a reaction to the answer: no idle timeout is as short. */
 export const MAX_REACTION_MS = 100;
 
-/** Reuse ends after this many closes as reactions to answers. */
 const CLOSES_TO_STOP = 3;
 /** How much each answer on a reused connection lowers the number of closes: reuse ends if more than
  * one in 32 answers is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
-/** While connections are not reused, the time for which a used one is watched, in milliseconds, to
- * see whether the server still closes it. */
+/** While connections are not reused, a used one is watched for this time, to see whether the server
+ * still closes it. */
 export const WATCH_AFTER_USE_MS = 500;
 /** Reuse begins again after the server has left this many connections open in a row: the closes
  * came from a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
-/** How long the first connection is watched before its reuse, in milliseconds: nearly every close
- * has arrived by then. The others wait for the result of this trial, or for `MAX_REACTION_MS`. */
+/** How long the first connection is watched before its reuse: nearly every close has arrived by
+ * then. The others wait for the result of this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
-/** After this many attempts of a run, no trial begins. */
 const TRIAL_ATTEMPTS = 10;
-/** How long an idle connection is watched before it is used, in milliseconds. undici waits for one
- * turn of the event loop, which is not enough: Deno polls sockets at every 61st turn or when
- * idle. */
+/** How long an idle connection is watched before it is used. undici waits for one turn of the event
+ * loop, which is not enough: Deno polls sockets at every 61st turn or when idle. */
 export const IDLE_WATCH_MS = 5;
-/** How long before its announced timeout a connection is last used, in milliseconds, since requests
- * need time to arrive. At most half the timeout. */
+/** Connections are last used this long before their announced timeout, since requests need time to
+ * arrive. At most half the timeout. */
 const MARGIN_MS = 1_000;
 
-/** A parsed `Keep-Alive` field. */
-interface KeepAlive {
-  readonly text: string;
-  /** The longest idle time; undefined if not stated. */
-  readonly timeoutSeconds: number | undefined;
-  /** How many requests are still allowed, the answered one included; undefined if not stated. */
-  readonly maxRequests: number | undefined;
-}
-
-/** Decides whether connections to a teacher are reused, from what it announces and does. */
 export class ReusePolicy {
   readonly #onDecided: () => void;
-  /** Recent closes as reactions to answers; each reuse lowers it by `REUSE_WEIGHT`. */
   #closes = 0;
   /** Connections that the server left open in a row while none was reused. */
   #leftOpen = 0;
-  #isSingleUse = false;
-  /** Whether a connection has been reused, so connections need not be watched after use. */
+  isSingleUse = false;
+  /** Whether a connection has been reused, so that they need not be watched after use. */
   #isProven = false;
   /** Whether the trial has begun, or can no longer begin. */
   #hadTrial = false;
@@ -71,8 +54,9 @@ export class ReusePolicy {
   #announcedMs = Infinity;
   /** The longest idle time by the server's closes. */
   #observedMs = Infinity;
-  // Cached: every response of a server has the same field.
-  #keepAlive: KeepAlive = { text: "", timeoutSeconds: undefined, maxRequests: undefined };
+  // The last `Keep-Alive` field, and how many requests it allows: every response has the same.
+  #keepAlive = "";
+  #maxRequests = Infinity;
 
   /** @param onDecided Called once it is known whether connections are reused: requests that still
    * watch one can be sent. */
@@ -80,18 +64,12 @@ export class ReusePolicy {
     this.#onDecided = onDecided;
   }
 
-  /** Whether each connection is used for one request only. */
-  get isSingleUse(): boolean {
-    return this.#isSingleUse;
-  }
-
-  /** The longest idle time after which a connection is reused, in milliseconds; -1 for never. */
+  /** The longest idle time after which a connection is reused; -1 for never. */
   get maxIdleMs(): number {
-    return this.#isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
+    return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** How long a connection must be watched before it is used, in milliseconds: a request on one
-   * that the server has closed would be lost. */
+  /** A request on a connection that the server has closed would be lost. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;
@@ -100,7 +78,6 @@ export class ReusePolicy {
     return Math.max(0, (isTrial ? TRIAL_WATCH_MS : MAX_REACTION_MS) - idleMs);
   }
 
-  /** Called before an attempt takes a connection. */
   onAttempt(): void {
     this.#attempts++;
   }
@@ -120,36 +97,36 @@ export class ReusePolicy {
     if (idleMs > MAX_REACTION_MS) {
       // An unannounced idle timeout, or a restart.
       this.#observedMs = Math.min(this.#observedMs, Math.max(MAX_REACTION_MS, idleMs / 2));
-    } else if (++this.#closes >= CLOSES_TO_STOP && !this.#isSingleUse) {
-      this.#isSingleUse = true;
+    } else if (++this.#closes >= CLOSES_TO_STOP && !this.isSingleUse) {
+      this.isSingleUse = true;
       this.#onDecided();
     }
   }
 
   /** Called when a connection was still open `WATCH_AFTER_USE_MS` after its only use. */
   onLeftOpen(): void {
-    if (!this.#isSingleUse || ++this.#leftOpen < LEFT_OPEN_TO_RESUME) return;
-    this.#isSingleUse = false;
+    if (!this.isSingleUse || ++this.#leftOpen < LEFT_OPEN_TO_RESUME) return;
+    this.isSingleUse = false;
     this.#isProven = true;
     this.#closes = this.#leftOpen = 0;
   }
 
-  /** Reads the `Keep-Alive` field of a response. Returns how many requests it allows on the
-   * connection, including the one that is answered. */
+  /** Returns how many requests the server allows on the connection, including the one that is
+   * answered. */
   readKeepAlive(text: string): number {
-    if (text !== this.#keepAlive.text) {
-      const timeoutSeconds = numberAfter("timeout", text), maxRequests = numberAfter("max", text);
-      this.#keepAlive = { text, timeoutSeconds, maxRequests };
-      const timeoutMs = (timeoutSeconds ?? Infinity) * 1_000;
+    if (text !== this.#keepAlive) {
+      this.#keepAlive = text;
+      this.#maxRequests = numberAfter("max", text);
+      const timeoutMs = numberAfter("timeout", text) * 1_000;
       this.#announcedMs = Math.max(timeoutMs - MARGIN_MS, timeoutMs / 2);
     }
-    return this.#keepAlive.maxRequests ?? Infinity;
+    return this.#maxRequests;
   }
 }
 
-function numberAfter(name: string, text: string): number | undefined {
+function numberAfter(name: string, text: string): number {
   const digits = new RegExp(`(?:^|[,;\\s])${name}\\s*=\\s*"?(\\d{1,9})`, "i").exec(text)?.[1];
-  return digits === undefined ? undefined : Number(digits);
+  return Number(digits ?? Infinity);
 }
 
 /** The part of a socket that `HeadFilter` replaces. */
@@ -157,13 +134,13 @@ export interface ReadableSocket {
   read(size?: number): Uint8Array | null;
 }
 
-/** The error of a head that undici rejected. {@linkcode HeadFilter} makes such heads readable from
- * now on. The message says what is odd, in words that follow "sent". */
+/** undici rejected a head, and {@linkcode HeadFilter} makes such heads readable from now on. The
+ * message says what is odd, in words that follow "sent". */
 export class OddHead extends Error {}
 
 /**
- * What is odd about a head that undici rejected, in words that follow "sent"; undefined if
- * {@linkcode HeadFilter} does not make such heads readable.
+ * In words that follow "sent"; undefined if {@linkcode HeadFilter} does not make such heads
+ * readable.
  *
  * @param hasHead Whether undici has read the head. If so, a line that it rejects belongs to the
  * chunked body.
@@ -180,14 +157,11 @@ export function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   return isLine ? "lines that end in LF alone" : undefined;
 }
 
-/** Rewrites the heads on one socket so that undici can read them: drops each `100 Continue`, and
- * normalizes line ends and lengths. */
+/** Drops each `100 Continue`, and normalizes line ends and lengths. */
 export class HeadFilter {
   readonly #read: ReadableSocket["read"];
   readonly #maxBytes: number;
-  /** Whether the next bytes belong to a head. */
   #isHeadDue = true;
-  /** The incomplete head so far. */
   #buffered: Buffer = Buffer.alloc(0);
 
   /** Replaces the socket's `read`. Heads longer than `maxBytes` are not changed. */
@@ -215,7 +189,6 @@ export class HeadFilter {
     }
   }
 
-  /** The rewritten head and the bytes after it; undefined if the head is incomplete. */
   #rewrite(): Buffer | undefined {
     while (true) {
       const text = this.#buffered.toString("latin1", 0, this.#maxBytes);
@@ -235,8 +208,8 @@ export class HeadFilter {
 const PROTOCOL = "HTTP/1.";
 const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
 
-/** A head with lines that end in CR LF, and with one length, or none if the body is chunked. Two
- * different lengths stay, so that undici rejects the head: the end of the body is ambiguous. */
+/** Lines end in CR LF, and there is one length, or none if the body is chunked. Two different
+ * lengths stay, so that undici rejects the head: the end of the body is ambiguous. */
 function normalized(head: string): string {
   const lines = head.split(/\r?\n/);
   const lengths = lines.filter((line) => LENGTH.test(line));

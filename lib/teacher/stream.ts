@@ -1,42 +1,32 @@
-/**
- * Assembles an answer from server-sent events.
- *
- * @module
- */
+/** Assembles an answer from server-sent events. @module */
 
 import type { TeacherError } from "../errors.ts";
-import {
-  type AnswerContext,
-  type AnswerParts,
-  finishReasonOf,
-  lastReason,
-  NO_JSON_TEXT,
-  NO_PARTS,
-  toCompletion,
-} from "./answer.ts";
-import { otherAnswer, unwrapped } from "./answer_body.ts";
-import type { EventReader } from "./api_format.ts";
-import { errorIn, errorMessage } from "./error_body.ts";
-import { brokenAnswerError, missingChoiceError, statedError } from "./broken_answer.ts";
-import { DeltaText, MessageReader, refusalOf } from "./message_text.ts";
 import { asText } from "../json.ts";
+import { finishReasonOf, lastReason, MessageReader, NO_JSON_TEXT, refusalOf } from "./answer.ts";
+import {
+  brokenAnswerError,
+  missingChoiceError,
+  otherAnswer,
+  statedError,
+  unwrapped,
+} from "./answer_body.ts";
+import type { EventReader } from "./api_format.ts";
+import { type AnswerContext, type AnswerParts, NO_PARTS, toCompletion } from "./completion.ts";
+import { errorIn, errorMessage } from "./error_response.ts";
 import { asObject, type JsonObject } from "./json.ts";
+import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
 import type { Completion } from "./teacher.ts";
-import { type EventSink, StreamEvents } from "./stream_events.ts";
 import { ToolCallDeltas } from "./tool_calls.ts";
 
-/** What the streams of a teacher have shown so far. */
 export interface StreamHabits {
   /** Whether any chunk may have a finish reason, so only `[DONE]` ends an answer: some
    * Gemini-compatible servers write `stop` into each chunk. */
   endsByDoneOnly: boolean;
 }
 
-/** Reads one streamed answer as its chunks arrive. */
 export class StreamReader implements EventSink {
   /** Whether the end marker has arrived. */
   done = false;
-  /** The error that the teacher reported, or that of an unreadable stream. */
   error: TeacherError | undefined;
 
   readonly #status: number;
@@ -51,11 +41,12 @@ export class StreamReader implements EventSink {
   readonly #parts: AnswerParts = { ...NO_PARTS };
   /** Whether the current chunk of bytes held a token. */
   #hasToken = false;
-  /** Whether a delta has held a token; false while all tokens came in messages. */
+  /** False while all tokens came in messages. */
   #hasDeltaToken = false;
   // Of several choices (`n`), only the one that appears first is read.
   #choiceIndex: number | undefined;
-  #hasOutput = false;
+  /** Whether text, reasoning or a part of a tool call has arrived. */
+  hasOutput = false;
   #otherApi: { readonly message: string; readonly content: DeltaText } | undefined;
 
   constructor(
@@ -69,29 +60,19 @@ export class StreamReader implements EventSink {
     this.#habits = habits;
   }
 
-  /** The finish reason as the server sent it; "" until it arrives, and until `[DONE]` if any chunk
-   * may have one. */
+  /** As the server sent it; "" until it arrives, and until `[DONE]` if any chunk may have one. */
   get finishReason(): string {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
   }
 
-  /** Whether text, reasoning or a part of a tool call has arrived. */
-  get hasOutput(): boolean {
-    return this.#hasOutput;
-  }
-
-  /**
-   * Reads a chunk of bytes.
-   *
-   * @returns Whether it held a token: text, reasoning or a part of a tool call.
-   */
+  /** @returns Whether the chunk held a token: text, reasoning or a part of a tool call. */
   feed(chunk: Uint8Array): boolean {
     this.#hasToken = false;
     this.#events.feed(chunk);
     return this.#hasToken;
   }
 
-  /** Reads the rest after the last chunk, including an event without its empty line. */
+  /** An event without its empty line may be left. */
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
@@ -103,14 +84,10 @@ export class StreamReader implements EventSink {
     }
     this.error = brokenAnswerError(other.message, "", this.#status, redact, "other_api");
     this.#content.add(other.content.text);
-    this.#hasOutput = other.content.text !== "";
+    this.hasOutput = other.content.text !== "";
   }
 
-  /**
-   * The answer so far.
-   *
-   * @param hasOthers Whether other requests to this teacher are in flight.
-   */
+  /** @param hasOthers Whether other requests to this teacher are in flight. */
   completion(ttftMs: number | undefined, hasOthers: boolean = false): Completion {
     this.#parts.content = this.#content.text;
     this.#parts.reasoning = this.#reasoning.text;
@@ -122,7 +99,6 @@ export class StreamReader implements EventSink {
     return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
   }
 
-  /** Called with each event that is an object: a chunk, in most APIs. */
   onObject(object: JsonObject, text: string): void {
     const events = this.#format;
     if (events === undefined) return this.#chunk(object, text);
@@ -144,7 +120,6 @@ export class StreamReader implements EventSink {
     this.done = true;
   }
 
-  /** Whether further events are ignored. */
   get isOver(): boolean {
     return this.done || this.error !== undefined;
   }
@@ -193,8 +168,7 @@ export class StreamReader implements EventSink {
     parts.finishReason = lastReason(parts.finishReason, finishReasonOf(choice, chunk));
   }
 
-  /** Collects what looks like the chunks of another API, for the error of a stream without a
-   * choice. */
+  /** For the error of a stream without a choice. */
   #collectOther(chunk: JsonObject): void {
     const other = otherAnswer(chunk);
     if (other === undefined) return;
@@ -202,7 +176,7 @@ export class StreamReader implements EventSink {
     this.#otherApi.content.add(other.content);
   }
 
-  /** The position in the list of the choice that is read; -1 if it is not there. */
+  /** -1 if the choice that is read is not in the list. */
   #positionIn(choices: unknown): number {
     if (!Array.isArray(choices)) return -1;
     for (let position = 0; position < choices.length; position++) {
@@ -224,7 +198,7 @@ export class StreamReader implements EventSink {
     const hasCall = hasToolCalls(delta) &&
       this.#toolCalls.add(delta, { text, path: ["choices", position, name] });
     if (hasCall || content !== "" || reasoning !== "" || refusal !== "") {
-      this.#hasToken = this.#hasDeltaToken = this.#hasOutput = true;
+      this.#hasToken = this.#hasDeltaToken = this.hasOutput = true;
       if (this.#parts.finishReason !== "") this.#habits.endsByDoneOnly = true;
     }
   }
@@ -243,8 +217,7 @@ export class StreamReader implements EventSink {
     this.#toolCalls.add(message, { text, path: ["choices", position, "message"] });
   }
 
-  /** Collects the raw fields to keep. Lists (as in `logprobs`) are joined and objects merged; of
-   * other values, the last one is kept. */
+  /** Joins lists, as in `logprobs`, and merges objects; of other values, the last one is kept. */
   #keep(choice: JsonObject | undefined, chunk: JsonObject): void {
     for (const name of this.#context.keep) {
       const value = choice?.[name] ?? chunk[name];
@@ -255,8 +228,7 @@ export class StreamReader implements EventSink {
   }
 }
 
-/** Whether a usage counts 0 tokens although another usage came before it, as at the end of some
- * gateways' streams. */
+/** Some gateways end a stream with another usage, of 0 tokens. */
 function isLateZero(usage: unknown, before: unknown): boolean {
   if (before === undefined) return false;
   const { prompt_tokens: prompt, completion_tokens: completion } = asObject(usage) ?? {};
@@ -271,11 +243,10 @@ function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject):
  * (`interrupt_requests`, on by default). */
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
-/** Values nested deeper than this replace earlier ones. Raw fields have about three levels. */
+/** Values nested deeper replace earlier ones. Raw fields have about three levels. */
 const MAX_LEVELS = 16;
 
-/** Merges a later value into a kept one. Lists grow in place: a copy per token would take quadratic
- * time. */
+/** Lists grow in place: a copy per token would take quadratic time. */
 function merge(kept: unknown, value: unknown, levels = MAX_LEVELS): unknown {
   if (Array.isArray(value)) {
     const list: unknown[] = Array.isArray(kept) ? kept : [];

@@ -1,8 +1,5 @@
-/**
- * Parses the events of a stream: server-sent events, and what gateways send in their place.
- *
- * @module
- */
+/** Parses server-sent events, and what gateways send in their place; joins the texts in them.
+ * @module */
 
 import {
   createParser,
@@ -12,15 +9,12 @@ import {
 import { asObject, type JsonObject, leadingObject, parseJson } from "./json.ts";
 
 export interface EventSink {
-  /** Whether further events are ignored. */
+  /** If true, further events are ignored. */
   readonly isOver: boolean;
-  /** Called with each event that is an object, and its JSON text. */
   onObject(object: JsonObject, text: string): void;
-  /** Called with each event that reports an error. */
   onError(error: unknown): void;
   /** Called with each event that is neither JSON nor a keep-alive. */
   onUnreadable(text: string): void;
-  /** Called at the end marker of the stream. */
   onDone(): void;
 }
 
@@ -33,7 +27,6 @@ export class StreamEvents {
   });
   /** An incomplete line that the parser has not been given yet. */
   #held = "";
-  /** Whether the next text begins a line. */
   #isAtLineStart = true;
 
   constructor(sink: EventSink) {
@@ -44,13 +37,12 @@ export class StreamEvents {
     this.#feed(this.#decoder.decode(chunk, { stream: true }));
   }
 
-  /** Reads the rest after the last chunk, including an event without its empty line. */
   end(): void {
     this.#feed(`${this.#decoder.decode()}\n\n`);
   }
 
-  /** Passes text to the parser, which would forget an incomplete line that cannot become a known
-   * field. So an incomplete last line is held back until it is complete, unless it is data. */
+  /** The parser would forget an incomplete line that cannot become a known field. So an incomplete
+   * last line is held back until it is complete, unless it is data. */
   #feed(text: string): void {
     const unread = this.#held + text;
     const lineStart = Math.max(unread.lastIndexOf("\n"), unread.lastIndexOf("\r")) + 1;
@@ -63,9 +55,9 @@ export class StreamEvents {
   }
 
   /**
-   * Reads lines that the parser does not know. llama.cpp reports errors in a line of their own
-   * (`error: {…}`), others as bare JSON. Some gateways send bare chunks, or put white space or a
-   * byte order mark before `data:`, or capitalize it.
+   * llama.cpp reports errors in a line of their own (`error: {…}`), others as bare JSON. Some
+   * gateways send bare chunks, or put white space or a byte order mark before `data:`, or
+   * capitalize it.
    */
   #unknownLine({ field, value = "", line = "" }: ParseError): void {
     if (field === "error") return this.#event({ event: "error", data: value });
@@ -97,8 +89,7 @@ export class StreamEvents {
     else if (!isKeepAlive(text, event)) this.#unparsed(text);
   }
 
-  /** Reads events that are not separated: some gateways omit the empty lines between them, or even
-   * the line ends. */
+  /** Some gateways omit the empty lines between events, or even the line ends. */
   #unparsed(text: string): void {
     if (text.includes("\n")) {
       for (const line of text.split("\n")) this.#event({ data: line });
@@ -116,7 +107,7 @@ export class StreamEvents {
   }
 }
 
-/** The end of the white space and escaped line ends that begin at `start`. */
+/** Skips white space and escaped line ends. */
 function endOfBreak(text: string, start: number): number {
   const pattern = /(?:\\[nr]|\s)*/y;
   pattern.lastIndex = start;
@@ -126,15 +117,68 @@ function endOfBreak(text: string, start: number): number {
 
 const DONE = "[DONE]";
 
-/** Variants of `[DONE]`, the end marker. */
 const DONE_VARIANT = /^"?\[?done\]?"?(?:\\[nr])*$/i;
 
-/** Whether an event is a keep-alive: a comment sent as data, or a ping of a proxy. */
+/** A comment sent as data, or a ping of a proxy. */
 function isKeepAlive(text: string, event: string | undefined): boolean {
   return KEEP_ALIVE.test(event ?? "") ||
     (text.length <= MAX_KEEP_ALIVE_CHARS && KEEP_ALIVE.test(text));
 }
 
 const KEEP_ALIVE = /^(?::|(?:ping|pong|heart-?beat|(?:keep)?-?alive)\b)/i;
-/** Longer texts, in characters, are no keep-alives: an answer may begin with such a word. */
+/** Longer texts are no keep-alives: an answer may begin with such a word. */
 const MAX_KEEP_ALIVE_CHARS = 60;
+
+/** Pieces count as snapshots once there are this many: in any stream, the second piece may begin
+ * with the first. */
+const MIN_SNAPSHOTS = 3;
+
+/** After this many snapshots, only the last one is kept in memory. */
+const CERTAIN_SNAPSHOTS = 16;
+
+/** Shorter pieces do not count as repetitions of the text: a model may write a word twice. */
+const MIN_REPEATED_CHARS = 16;
+
+/**
+ * Joins the pieces of a text. Some servers (DashScope, MiniMax) send snapshots, which are all text
+ * so far: each piece begins with the one before and is longer. Others (RAGFlow) repeat the complete
+ * text in a last piece, which is dropped.
+ */
+export class DeltaText {
+  #joined = "";
+  #pieces = 0;
+  // The last piece, as long as all pieces are snapshots; then undefined.
+  #snapshot: string | undefined = "";
+
+  add(piece: string): void {
+    if (piece === "" || this.#repeatsAll(piece)) return;
+    const snapshot = this.#snapshot;
+    if (snapshot !== undefined) {
+      const isNext = piece.length > snapshot.length
+        ? piece.startsWith(snapshot)
+        : this.#pieces >= MIN_SNAPSHOTS && piece === snapshot;
+      this.#snapshot = isNext ? piece : undefined;
+    }
+    this.#pieces++;
+    if (this.#snapshot !== undefined && this.#pieces > CERTAIN_SNAPSHOTS) this.#joined = piece;
+    else this.#joined += piece;
+  }
+
+  /** Does nothing if `whole` does not begin with the text so far. */
+  extendTo(whole: string): void {
+    if (!whole.startsWith(this.text)) return;
+    this.#joined = whole;
+    this.#snapshot = undefined;
+  }
+
+  #repeatsAll(piece: string): boolean {
+    return piece.length >= MIN_REPEATED_CHARS && piece.length === this.#joined.length &&
+      this.#pieces >= MIN_SNAPSHOTS && this.#snapshot === undefined && piece === this.#joined;
+  }
+
+  get text(): string {
+    return this.#snapshot !== undefined && this.#pieces >= MIN_SNAPSHOTS
+      ? this.#snapshot
+      : this.#joined;
+  }
+}

@@ -1,8 +1,5 @@
-/**
- * The interface between the engine and a teacher. Any object that implements it is a teacher.
- *
- * @module
- */
+/** The interface between the engine and a teacher. Any object that implements it is a teacher.
+ * @module */
 
 /** A chat message in OpenAI's form. */
 export interface Message {
@@ -10,9 +7,7 @@ export interface Message {
   role: string;
   /** Text, a list of content parts (text, images), or null beside tool calls. */
   content?: unknown;
-  /**
-   * Other fields of the row's message (`name`, `tool_calls`, `tool_call_id`, …), sent unchanged.
-   */
+  /** Other fields of the row's message (`name`, `tool_calls`, …), sent unchanged. */
   [key: string]: unknown;
 }
 
@@ -34,11 +29,7 @@ export interface TeacherRequest {
   /** The JSON Schema that answers should follow. A teacher that supports schemas sends it, unless
    * the parameters already determine the form of answers. @default none */
   readonly jsonSchema?: AskedSchema;
-  /**
-   * The rest of the row's time limit, which this attempt may use, in milliseconds.
-   *
-   * @default the teacher's own limit
-   */
+  /** Milliseconds that the row has left for this attempt. @default the teacher's own limit */
   readonly timeoutMs?: number;
 }
 
@@ -70,8 +61,7 @@ export interface Usage {
   readonly costUsd?: number;
 }
 
-/** What a response states about the teacher's rate limits. Fields that it does not state are
- * absent. */
+/** What a response states about the teacher's rate limits; other fields are absent. */
 export interface RateLimit {
   /** Requests left until the reset. */
   readonly requestsLeft?: number;
@@ -99,14 +89,10 @@ export interface Completion {
    * and those in `acceptEndings`.
    */
   readonly finishReason: string;
-  /**
-   * A sentence without a final period that says why the answer may be incomplete in spite of its
-   * finish reason.
-   * @default none
-   */
+  /** Why the answer may be incomplete in spite of its finish reason, without a final period.
+   * @default none */
   readonly doubt?: string;
-  /** Whether the model refused to answer (`message.refusal`); `response` holds its words.
-   * @default false */
+  /** Whether the model refused; `response` holds its words. @default false */
   readonly isRefusal?: boolean;
   /** Token counts; null if the teacher reports none. */
   readonly usage: Usage | null;
@@ -114,8 +100,7 @@ export interface Completion {
   readonly model: string;
   /** The model that was requested. @default the teacher's `model` */
   readonly modelAsked?: string;
-  /** The service tier of the answer (`flex`, `priority`, …): the one that the server names, else
-   * the requested one. @default the standard tier */
+  /** `flex`, …: as the server names it, else as requested. @default the standard tier */
   readonly serviceTier?: string;
   /** The server's id for the answer. @default "" */
   readonly id?: string;
@@ -133,25 +118,22 @@ export interface Completion {
   readonly notice?: string;
 }
 
-/**
- * A source of answers that takes any number of requests at once.
- *
- * `complete` makes one attempt (at most one POST) and never retries. It rejects with a
- * `TeacherError` if the attempt failed, and soon after `signal` is aborted. Any other error fails
- * the row at once with the type `teacher`.
- */
+/** A source of answers that takes any number of requests at once. */
 export interface Teacher {
   /** The requested model, which is part of a run's identity. @default "" */
   readonly model?: string;
   /** The address without credentials, which is written to each line. @default "" */
   readonly address?: string;
-  /** Makes one attempt. `signal` aborts it. */
+  /**
+   * Makes at most one POST and never retries. Rejects with a `TeacherError` if the attempt failed,
+   * and soon after `signal` is aborted. Any other error fails the row at once with the type
+   * `teacher`.
+   */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
-  /** Why a request can never be sent to this teacher, in words that follow `file:line: `; undefined
-   * if it can. Called for each row before a run. @default every request can */
+  /** Why a request can never be sent, in words that follow `file:line: `; undefined if it can.
+   * Called for each row before a run. @default every request can */
   problem?(request: Pick<TeacherRequest, "messages" | "params">): string | undefined;
-  /** What the user should know before a run with these parameters, one sentence each.
-   * @default nothing */
+  /** What the user should know before a run with these parameters. @default nothing */
   notices?(params: Params): readonly string[];
   /** The request that would be sent, for `--dry-run`. Makes no call. */
   preview?(request: TeacherRequest): unknown;
@@ -159,12 +141,7 @@ export interface Teacher {
   close?(): Promise<void>;
 }
 
-/**
- * Lets `await using` close a custom teacher.
- *
- * @param teacher Gets a method `[Symbol.asyncDispose]` that calls its `close()`, if it has one.
- * @returns `teacher` itself.
- */
+/** Adds a method `[Symbol.asyncDispose]` to a custom teacher, so that `await using` closes it. */
 export function disposable<T extends Teacher>(teacher: T): T & AsyncDisposable {
   return Object.assign(teacher, {
     async [Symbol.asyncDispose]() {

@@ -1,8 +1,4 @@
-/**
- * Checks the options of a teacher and fills in defaults; builds its header fields.
- *
- * @module
- */
+/** Checks the options of a teacher and fills in defaults; builds its header fields. @module */
 
 import {
   anything,
@@ -15,8 +11,10 @@ import {
   text,
   texts,
 } from "../options.ts";
-import type { Address } from "./address.ts";
+import { isSecretHeader } from "../secret_names.ts";
+import { VERSION } from "../version.ts";
 import { type EndpointName, ENDPOINTS } from "./api_format.ts";
+import type { Address } from "./network.ts";
 
 /** Options of {@linkcode openai}. */
 export interface OpenAICompatibleOptions {
@@ -25,24 +23,18 @@ export interface OpenAICompatibleOptions {
    * kept. `user:password@` in it is sent as basic authorization if there is no `apiKey`. For Azure:
    * `https://NAME.openai.azure.com/openai/v1`, or
    * `https://NAME.openai.azure.com/openai/deployments/DEPLOYMENT?api-version=2024-10-21`.
-   *
    * @default "https://api.openai.com/v1"
    */
   baseUrl?: string;
   /**
-   * The endpoint: `chat` is `/chat/completions`; `completions` is `/completions`, which is for base
-   * models and accepts only rows of one text; `responses` is `/responses`, which returns summaries
-   * of the reasoning.
-   *
-   * @default "chat"
+   * `chat` is `/chat/completions`; `completions` is `/completions`, which is for base models and
+   * accepts only rows of one text; `responses` is `/responses`, which returns summaries of the
+   * reasoning. @default "chat"
    */
   endpoint?: EndpointName;
   /** The model for rows whose parameters have no `model`. */
   model: string;
-  /**
-   * The API key, sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere.
-   * @default none
-   */
+  /** Sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere. @default none */
   apiKey?: string;
   /** Whether answers are streamed as server-sent events. @default false */
   stream?: boolean;
@@ -50,12 +42,8 @@ export interface OpenAICompatibleOptions {
   timeoutMs?: number;
   /** The longest that connecting may take, in milliseconds. @default 10_000 */
   connectTimeoutMs?: number;
-  /**
-   * The longest silence between two tokens of a stream, in milliseconds. Before the first token
-   * only `timeoutMs` applies: a model may reason for a long time.
-   *
-   * @default 120_000
-   */
+  /** The longest silence between two tokens of a stream, in milliseconds. Before the first token
+   * only `timeoutMs` applies: a model may reason for a long time. @default 120_000 */
   streamIdleTimeoutMs?: number;
   /** Additional header fields, which replace Retort's fields of the same name. @default {} */
   headers?: Readonly<Record<string, string>>;
@@ -65,29 +53,22 @@ export interface OpenAICompatibleOptions {
    * []
    */
   secrets?: readonly string[];
-  /**
-   * The trusted certificate authorities (PEM), instead of those of this machine.
-   * @default those of this machine
-   */
+  /** The trusted certificate authorities (PEM). @default those of this machine */
   ca?: string;
   /** The certificate (PEM, with its chain) for a teacher that requires one (mTLS). @default none */
   clientCert?: string;
   /** The private key (PEM, not encrypted) of `clientCert`. @default the one in `clientCert` */
   clientKey?: string;
-  /**
-   * Whether to accept any certificate. Anyone on the network path can then read prompts, answers
-   * and the key.
-   * @default false
-   */
+  /** Whether to accept any certificate. Anyone on the network path can then read prompts, answers
+   * and the key. @default false */
   insecureTls?: boolean;
   /** Raw fields of the answer to keep, looked up in the choice and then at the top level:
    * `logprobs`, `system_fingerprint`, … @default [] */
   keep?: readonly string[];
   /**
    * The tags around the model's reasoning in its answers, such as `["<reason>", "</reason>"]`.
-   * Known ones (`<think>`, `[THINK]`, `<seed:think>`, the channels of gpt-oss, …) are always
-   * recognized.
-   * @default none
+   * Known ones (`<think>`, `[THINK]`, the channels of gpt-oss, …) are always recognized. @default
+   * none
    */
   thinkTags?: readonly [open: string, close: string];
   /** The URL of an HTTP proxy, which is not used for a teacher on this machine. @default none */
@@ -148,12 +129,7 @@ export type ResolvedTeacherOptions =
     keep: readonly string[];
   };
 
-/**
- * Checks options and fills in defaults.
- *
- * @throws {TypeError} If an option is unknown or has the wrong type or form.
- * @throws {RangeError} If a time is not above 0.
- */
+/** @throws {TypeError | RangeError} If an option is unknown or cannot be used. */
 export function resolveTeacherOptions(options: OpenAICompatibleOptions): ResolvedTeacherOptions {
   checkOptions(options, RULES);
   const setOptions = Object.entries(options).filter(([, value]) => value !== undefined);
@@ -191,10 +167,9 @@ function checkThinkTags(tags: unknown): void {
   );
 }
 
-/** Header fields that undici sets itself, or that would break it. */
+/** undici sets these itself, or would break. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
 
-/** @throws {TypeError} If a name or a value cannot be sent, or undici decides on that field. */
 function checkHeaders(headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) {
     if (RESERVED.test(name.toLowerCase())) {
@@ -217,8 +192,8 @@ function checkHeaders(headers: Readonly<Record<string, string>>): void {
 }
 
 /**
- * The header field with the key, else with the credentials of the address; empty without either.
- * Azure takes keys in `api-key`, and tokens, which are JSON Web Tokens, in `Authorization`.
+ * The header field with the key, else with the credentials of the address. Azure takes keys in
+ * `api-key`, and tokens, which are JSON Web Tokens, in `Authorization`.
  *
  * @throws {TypeError} If the key cannot be sent in a header field. The key is not shown.
  */
@@ -238,8 +213,38 @@ export function keyHeader(
   return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
 }
 
-/** Header fields as alternating names and values, the form that undici reads fastest. The user's
- * fields replace defaults of the same name. */
+/** Texts that a server might quote. */
+export function secretsOf(
+  { apiKey, headers, secrets: userSecrets }: ResolvedTeacherOptions,
+  address: Address,
+  keys: readonly string[],
+  proxy: URL | undefined,
+): string[] {
+  const secrets = [...address.secrets, ...userSecrets, ...keys.map(withoutScheme)];
+  if (apiKey !== undefined) secrets.push(apiKey);
+  for (const [name, value] of Object.entries(headers)) {
+    if (isSecretHeader(name)) secrets.push(value, withoutScheme(value));
+  }
+  if (proxy !== undefined) secrets.push(proxy.password, decodeURIComponent(proxy.password));
+  return secrets;
+}
+
+function withoutScheme(authorization: string): string {
+  return authorization.replace(/^\S+ /, "");
+}
+
+export function defaultHeaders(stream: boolean): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    accept: stream ? "text/event-stream, application/json" : "application/json",
+    // Without it, some gateways compress, which only costs time, or buffer a stream to compress it.
+    "accept-encoding": "identity",
+    "user-agent": `retort/${VERSION}`,
+  };
+}
+
+/** Alternating names and values are the form that undici reads fastest. The user's fields replace
+ * defaults of the same name. */
 export function headerList(
   defaults: Readonly<Record<string, string>>,
   userFields: Readonly<Record<string, string>>,

@@ -8,16 +8,12 @@
  * @module
  */
 
-/** An answer, its reasoning, and tool calls that were found in the text. */
 export type SeparatedAnswer = SplitText & Partial<HarmonyAnswer>;
 
 /**
- * Separates the answer from its reasoning.
- *
  * If reasoning came in a field, the server has separated it: tags in the text then belong to the
  * answer, unless the text between them repeats the field.
  *
- * @param content The text as sent.
  * @param field The reasoning from a separate field, or "".
  * @param userTags The tags from the options, in addition to the known ones.
  */
@@ -38,8 +34,8 @@ export function separateReasoning(
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** The longer of two texts if one repeats the other; else undefined. Ignores white space. A text of
- * less than half the other's length is no repetition, but a quotation, unless it is empty. */
+/** The longer of two texts if one repeats the other, but for white space. A text of less than half
+ * the other's length is no repetition, but a quotation, unless it is empty. */
 function longerOfSame(left: string, right: string): string | undefined {
   const a = withSingleSpaces(left), b = withSingleSpaces(right);
   if (b === "") return left;
@@ -56,7 +52,6 @@ export type ThinkTags = readonly [open: string, close: string];
 
 interface SplitText {
   readonly response: string;
-  /** "" if there is none. */
   readonly reasoning: string;
 }
 
@@ -77,7 +72,7 @@ export const THINK_TAGS: readonly ThinkTags[] = [
   ["<|START_THINKING|>", "<|END_THINKING|>"], // Command A Reasoning
 ];
 
-/** The first characters of opening tags, to rule out most answers quickly. */
+/** Rules out most answers quickly. */
 const FIRST_CHARACTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
 /**
@@ -91,8 +86,6 @@ const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags
 ];
 
 /**
- * Separates the reasoning in a text; undefined if there is none.
- *
  * Only blocks at the start are reasoning: a later `<think>` is part of the answer. If the first
  * block is not closed, the answer has not begun. Removes line ends around the parts, but no other
  * white space.
@@ -117,7 +110,7 @@ export function withoutTags(reasoning: string, userTags?: ThinkTags): string {
   return [inner, response].filter((text) => text.trim() !== "").join("\n\n");
 }
 
-/** Adds the blocks that follow the first one: some models think in several before they answer. */
+/** Some models think in several blocks before they answer. */
 function withFurtherBlocks(firstBlock: SplitText, tags: ThinkTags): SplitText {
   let { reasoning, response } = firstBlock;
   for (let start = response.search(/\S/); response.startsWith(tags[0], start);) {
@@ -146,7 +139,7 @@ function blockAt(content: string, start: number, [open, close]: ThinkTags): Spli
   return trimmed(content.slice(innerStart, end), content.slice(end + close.length));
 }
 
-/** Splits a text at a closing tag whose opening tag may be in the prompt. */
+/** The opening tag may be in the prompt. */
 function splitUnopened(content: string, userTags?: ThinkTags): SplitText | undefined {
   if (userTags !== undefined) {
     const split = splitAtClose(content, userTags);
@@ -162,7 +155,7 @@ function splitUnopened(content: string, userTags?: ThinkTags): SplitText | undef
   return undefined;
 }
 
-/** Splits a text at a closing tag; undefined if the text has none, or has its opening tag, too. */
+/** Undefined if the text has no closing tag, or has its opening tag, too. */
 function splitAtClose(content: string, [open, close]: ThinkTags): SplitText | undefined {
   const end = content.indexOf(close);
   if (end < 0 || content.lastIndexOf(open, end) >= 0) return undefined;
@@ -173,13 +166,11 @@ function trimmed(reasoning: string, response: string): SplitText {
   return { response: response.replace(/^[\r\n]+/, ""), reasoning: trimLines(reasoning) };
 }
 
-/** The text without leading and trailing line ends. */
 function trimLines(text: string): string {
   return text.replace(/^[\r\n]+/, "").replace(/[\r\n]+$/, "");
 }
 
 interface HarmonyAnswer extends SplitText {
-  /** Tool calls in OpenAI's form. */
   readonly toolCalls: readonly unknown[];
 }
 
@@ -194,13 +185,11 @@ const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
  * channel, or with its name or text if the prompt opens the channel. */
 const HARMONY_START =
   /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
-/** The border between the messages of an answer that begins with the text of its channel. */
+/** The border between messages if the answer begins with the text of its channel. */
 const NEXT_MESSAGE = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
-/** The text that remains if a server drops the special tokens but keeps the names:
- * `analysis…assistantfinal…`. */
+/** If a server drops the special tokens, their names remain: `analysis…assistantfinal…`. */
 const WITHOUT_MARKS = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;
 
-/** Splits a text with channels; undefined if it has none. */
 function splitHarmony(content: string): HarmonyAnswer | undefined {
   if (content.startsWith("analysis") && !content.startsWith("analysis<|")) {
     const [, analysis, response] = WITHOUT_MARKS.exec(content) ?? [];

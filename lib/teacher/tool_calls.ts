@@ -1,8 +1,4 @@
-/**
- * Converts tool calls to OpenAI's form, from a complete answer or from the deltas of a stream.
- *
- * @module
- */
+/** Converts tool calls to OpenAI's form, in a complete answer or a stream. @module */
 
 import { asText, isTooDeep } from "../json.ts";
 import {
@@ -19,8 +15,6 @@ import {
 } from "./json.ts";
 
 /**
- * The tool calls of a message; undefined if it has none.
- *
  * @param text The JSON text of the answer that holds the message.
  * @param path The path to the message in `text`.
  */
@@ -48,14 +42,12 @@ export function toolCallsOf(
   return [legacyCall(openaiFunction(callee, placeIn(place, "function_call")))];
 }
 
-/** Converts the deprecated `function_call`. */
 function legacyCall(callee: unknown): unknown {
   return { id: "call_0", type: "function", function: callee };
 }
 
 /**
- * The arguments of a call as text, as OpenAI sends them: TGI, Ollama and others send an object.
- * `{}` if they are missing.
+ * OpenAI sends arguments as text; TGI, Ollama and others send an object.
  *
  * @param place The place of `value`, whose original text keeps all digits of numbers.
  */
@@ -65,7 +57,7 @@ function argumentsText(value: unknown, place: JsonPlace): string {
   return textAt(place) ?? JSON.stringify(value);
 }
 
-/** A call in OpenAI's form, if it has one of the known forms; else as it is. */
+/** A value that has none of the known forms stays as it is. */
 function toolCall(value: unknown, messagePlace: JsonPlace, path: JsonPath): unknown {
   const call = withTextId(asObject(value));
   const callee = asObject(call?.function);
@@ -103,12 +95,11 @@ function openaiFunction(callee: JsonObject, place: JsonPlace): JsonObject {
   };
 }
 
-/** The name of the arguments: Cohere and some versions of TGI call them `parameters`. */
+/** Cohere and some versions of TGI call the arguments `parameters`. */
 function argumentsName({ arguments: args, parameters }: JsonObject): "arguments" | "parameters" {
   return args === undefined && parameters !== undefined ? "parameters" : "arguments";
 }
 
-/** A call of which parts have arrived. */
 interface Call {
   id: string;
   name: string;
@@ -129,16 +120,14 @@ interface Part {
   readonly arguments: string | undefined;
 }
 
-/** Collects the tool calls of one streamed answer. */
 export class ToolCallDeltas {
   readonly #calls: Call[] = [];
   // The last call with each index: some servers give all calls the same index.
   readonly #byIndex = new Map<string, Call>();
-  /** The deprecated `function_call`. */
   #legacy: { name: string; arguments: string } | undefined;
 
   /**
-   * Reads the calls in a delta. Returns whether there were any.
+   * Returns whether there were any calls.
    *
    * @param place The place of `delta` in its event.
    */
@@ -163,7 +152,6 @@ export class ToolCallDeltas {
     return true;
   }
 
-  /** The calls in OpenAI's form; undefined if there are none. */
   list(): unknown[] | undefined {
     if (this.#calls.length === 0) {
       return this.#legacy === undefined ? undefined : [legacyCall(this.#legacy)];
@@ -199,8 +187,7 @@ export class ToolCallDeltas {
     assignStated(call.functionFields, functionFields, calleePlace);
   }
 
-  /** Adds a value that does not have the form of a call, as the arguments of a call without
-   * name. */
+  /** The value becomes the arguments of a call without name. */
   #addFormless(raw: unknown, place: JsonPlace): void {
     if (raw === null) return;
     const part = { index: undefined, id: "", name: "", arguments: undefined };
@@ -218,7 +205,6 @@ export class ToolCallDeltas {
     return position > 0 ? undefined : this.#calls.at(-1);
   }
 
-  /** The last call, if it has no id yet. */
   #lastWithoutId(): Call | undefined {
     const last = this.#calls.at(-1);
     return last?.id === "" ? last : undefined;
@@ -239,7 +225,7 @@ export class ToolCallDeltas {
   }
 }
 
-/** A part with its `function`, a level that some servers omit, and the place of that. */
+/** Some servers omit the level `function`. */
 function wrapped(part: JsonObject, place: JsonPlace) {
   const callee = asObject(part.function);
   const isBare = part.function === undefined &&
@@ -252,7 +238,6 @@ function wrapped(part: JsonObject, place: JsonPlace) {
   return { index, id, custom: undefined, function: members, calleePlace: place };
 }
 
-/** @param place The place of the arguments. */
 function partOf(index: unknown, id: unknown, name: unknown, args: unknown, place: JsonPlace): Part {
   const isIndex = typeof index === "number" || typeof index === "string";
   return {
@@ -280,7 +265,7 @@ function isRepetition(previous: Call, { id, name, arguments: args = "" }: Part):
   return (name === "" || name === previous.name) && isCompleteJson(args);
 }
 
-/** Adds a part of the call of a custom tool (OpenAI), whose `input` arrives in pieces. */
+/** OpenAI's calls of custom tools have an `input` that arrives in pieces. */
 function addCustom(fields: JsonObject, custom: unknown): void {
   const part = asObject(custom);
   if (part === undefined) return;

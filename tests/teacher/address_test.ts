@@ -4,7 +4,7 @@ import {
   isLoopback,
   parseAddress,
   redactAddress,
-} from "../../lib/teacher/address.ts";
+} from "../../lib/teacher/network.ts";
 
 Deno.test("parseAddress() adds the path of the completions and keeps the query", () => {
   assertEquals(

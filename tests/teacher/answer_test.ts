@@ -5,8 +5,8 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
-import { type AnswerContext, readAnswer } from "../../lib/teacher/answer.ts";
-import { readUsage } from "../../lib/teacher/usage.ts";
+import { readAnswer } from "../../lib/teacher/answer.ts";
+import { type AnswerContext, readUsage } from "../../lib/teacher/completion.ts";
 import { chatAnswer } from "../support/ledger_server.ts";
 
 const CONTEXT: AnswerContext = {

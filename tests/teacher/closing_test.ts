@@ -7,8 +7,8 @@
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { assert, assertEquals, assertGreater, assertLess } from "../../lib/deps/std_assert.ts";
-import { parseAddress } from "../../lib/teacher/address.ts";
-import { Aborts, Deadlines } from "../../lib/teacher/attempt_shared.ts";
+import { parseAddress } from "../../lib/teacher/network.ts";
+import { Aborts, Deadlines } from "../../lib/teacher/interruptions.ts";
 import { Attempt } from "../../lib/teacher/attempt.ts";
 import { Connections, WatchTimers } from "../../lib/teacher/connections.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
@@ -229,21 +229,19 @@ Deno.test("a connection that was reset before a byte was written costs no attemp
     },
     now: Date.now,
   });
+  const limits = {
+    timeoutMs: 60_000,
+    connectTimeoutMs: 60_000,
+    streamIdleTimeoutMs: 60_000,
+    now: Date.now,
+  };
   const shared = {
+    ...limits,
     address: teacher,
     proxyHost: undefined,
     headers: [],
-    stream: false,
-    timeoutMs: 60_000,
-    streamIdleTimeoutMs: 60_000,
-    now: Date.now,
     connections,
-    deadlines: new Deadlines({
-      timeoutMs: 60_000,
-      connectTimeoutMs: 60_000,
-      streamIdleTimeoutMs: 60_000,
-      now: Date.now,
-    }),
+    deadlines: new Deadlines(limits),
     aborts: new Aborts(),
     streamHabits: { endsByDoneOnly: false },
   };

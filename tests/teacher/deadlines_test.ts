@@ -1,6 +1,10 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { type Deadline, Deadlines, type TimedAttempt } from "../../lib/teacher/attempt_shared.ts";
-import { timeoutError } from "../../lib/teacher/attempt_error.ts";
+import {
+  type Deadline,
+  Deadlines,
+  type TimedAttempt,
+  timeoutError,
+} from "../../lib/teacher/interruptions.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 class Probe implements TimedAttempt {

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { DeltaText } from "../../lib/teacher/message_text.ts";
+import { DeltaText } from "../../lib/teacher/stream_events.ts";
 
 function textOf(pieces: Iterable<string>): string {
   const text = new DeltaText();

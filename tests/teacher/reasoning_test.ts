@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { MessageReader } from "../../lib/teacher/message_text.ts";
+import { MessageReader } from "../../lib/teacher/answer.ts";
 
 function reasoningOf(message: Record<string, unknown>): string {
   return new MessageReader().read(message).reasoning;

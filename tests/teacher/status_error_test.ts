@@ -1,15 +1,21 @@
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { classify } from "../../lib/engine/errors/classify.ts";
-import { retryAfterMs, statusError } from "../../lib/teacher/attempt_error.ts";
-import type { HeaderFields } from "../../lib/teacher/rate_headers.ts";
-import { statedError } from "../../lib/teacher/broken_answer.ts";
+import { statusError } from "../../lib/teacher/error_response.ts";
+import { type HeaderFields, retryAfterMs } from "../../lib/teacher/rate_headers.ts";
+import { statedError } from "../../lib/teacher/answer_body.ts";
 
 const NOW = Date.parse("2025-01-01T00:00:00Z");
 const same = (text: string) => text;
+const CONTEXT = {
+  model: "m",
+  modelAsked: undefined,
+  keep: [],
+  redact: same,
+};
 
 function refused(status: number, text: string, headers: HeaderFields = {}, isVersioned = true) {
-  const address = isVersioned ? "http://h/v1" : "http://h";
-  return statusError({ status, headers, text, address, isVersioned, redact: same, now: NOW });
+  const address = { shownBaseUrl: isVersioned ? "http://h/v1" : "http://h", isVersioned };
+  return statusError({ status, headers, text, address, context: CONTEXT, now: NOW });
 }
 
 Deno.test("statusError() quotes the teacher's message", () => {
@@ -77,10 +83,18 @@ Deno.test("statusError() includes the code, the most specific if there are sever
 });
 
 Deno.test("statusError() keeps secrets out of the code, too", () => {
-  const options = { status: 401, headers: {}, address: "http://h", isVersioned: true, now: NOW };
+  const address = { shownBaseUrl: "http://h/v1", isVersioned: true };
   const text = '{"error":{"message":"no sk-secret","code":"bad:sk-secret"}}';
   const redact = (words: string) => words.replaceAll("sk-secret", "[redacted]");
-  const { code, message } = statusError({ ...options, text, redact });
+  const context = { ...CONTEXT, redact };
+  const { code, message } = statusError({
+    status: 401,
+    headers: {},
+    text,
+    address,
+    context,
+    now: NOW,
+  });
   assertEquals([code, message], ["bad:[redacted]", "no [redacted]"]);
 });
 

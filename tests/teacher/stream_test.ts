@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import type { AnswerContext } from "../../lib/teacher/answer.ts";
+import type { AnswerContext } from "../../lib/teacher/completion.ts";
 import { StreamReader } from "../../lib/teacher/stream.ts";
 
 const CONTEXT: AnswerContext = {

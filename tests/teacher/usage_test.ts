@@ -1,7 +1,7 @@
 /** How an answer was billed. @module */
 
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
-import { readUsage } from "../../lib/teacher/usage.ts";
+import { readUsage } from "../../lib/teacher/completion.ts";
 import { chatAnswer } from "../support/ledger_server.ts";
 import { ask, pair, stream } from "./pair.ts";
 

@@ -9,12 +9,13 @@
 import type { Classification } from "../../../lib/engine/errors/classify.ts";
 import { errors } from "../../../lib/deps/undici.ts";
 import { TeacherError } from "../../../lib/errors.ts";
-import { networkError, type Stage, statusError } from "../../../lib/teacher/attempt_error.ts";
+import { statusError } from "../../../lib/teacher/error_response.ts";
+import { networkError, type Stage } from "../../../lib/teacher/interruptions.ts";
 import {
   missingChoiceError,
   notAnObjectError,
   statedError,
-} from "../../../lib/teacher/broken_answer.ts";
+} from "../../../lib/teacher/answer_body.ts";
 
 /** What the user can do: fixes for problems that halt a teacher. */
 export type Remedy =
@@ -107,8 +108,9 @@ function on(
   headers: Headers = {},
 ): Row {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  const address = { address: "https://api.example/v1", isVersioned: true };
-  const error = statusError({ status, headers, text, ...address, redact: same, now: NOW });
+  const address = { shownBaseUrl: "https://api.example/v1", isVersioned: true };
+  const context = { model: "m", modelAsked: undefined, keep: [], redact: same };
+  const error = statusError({ status, headers, text, address, context, now: NOW });
   return [what, error, expected, headers];
 }
 

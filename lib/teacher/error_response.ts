@@ -1,48 +1,107 @@
-/**
- * Reads the message, code, status and delay in the body of an error response, in the forms of known
- * servers and gateways.
- *
- * @module
- */
+/** The error of a response whose status is not 2xx. Reads the message, code, status and delay in
+ * the body of an error, in the forms of known servers and gateways. @module */
 
-import { DAY_MS } from "../timer.ts";
+import { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
+import { DAY_MS } from "../timer.ts";
+import { type AnswerContext, NO_PARTS, toCompletion } from "./completion.ts";
 import { asObject, type JsonObject, parseJson } from "./json.ts";
+import { type Address, redactAddress } from "./network.ts";
+import {
+  exhaustion,
+  fieldText,
+  type HeaderFields,
+  retryAfterMs,
+  shouldRetry,
+} from "./rate_headers.ts";
 import type { Redact } from "./secrets.ts";
+import type { Completion } from "./teacher.ts";
+
+export interface StatusErrorOptions {
+  status: number;
+  headers: HeaderFields;
+  /** The body, or its first 64 KiB. */
+  text: string;
+  address: Pick<Address, "shownBaseUrl" | "isVersioned">;
+  context: AnswerContext;
+  now: number;
+}
+
+/** A longer wait until a limit resets is reduced to this: the limit may be raised before. */
+const MAX_RESET_MS = 60_000;
+
+export function statusError(options: StatusErrorOptions): TeacherError {
+  const { status, headers, context, now } = options, { redact } = context;
+  const outer = parseJson(options.text);
+  const relayed = relayedError(outer, status);
+  const body = innermost(relayed?.body ?? outer);
+  const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(outer)), now);
+  const resetMs = limit?.resetMs;
+  // Redacted before it is shortened: half a key would not be found.
+  const message = relayed?.message ?? messageOf(options, body);
+  return new TeacherError(redact(message).slice(0, MAX_MESSAGE_CHARS), {
+    status,
+    isRelayed: relayed?.isWithRouterKey,
+    code: codeOf(body, redact) ?? codeOf(outer, redact) ??
+      (isPage(options.text) ? "web_page" : undefined),
+    retryable: shouldRetry(headers),
+    retryAfterMs: retryAfterMs(headers, now) ?? statedDelayMs(body),
+    isExhausted: limit !== undefined,
+    limitResetMs: resetMs === undefined ? undefined : Math.min(MAX_RESET_MS, resetMs),
+    partial: partialOf(body, context),
+  });
+}
+
+/** Groq returns the text if that is not the required tool call or JSON. */
+function partialOf(body: unknown, context: AnswerContext): Completion | undefined {
+  const content = asText(asObject(asObject(body)?.error)?.failed_generation);
+  if (content === "") return undefined;
+  return toCompletion({ ...NO_PARTS, content, finishReason: "error" }, context);
+}
+
+function messageOf(
+  { status, headers, text, address: { shownBaseUrl: address, isVersioned }, context }:
+    StatusErrorOptions,
+  body: unknown,
+): string {
+  if (status >= 300 && status < 400) {
+    const location = fieldText(headers.location);
+    const target = location === "" ? "another place" : JSON.stringify(redactAddress(location));
+    return `The teacher at ${address} redirects (${status}) to ${target}: ` +
+      "redirects are not followed. Give the final address as the base URL";
+  }
+  const stated = errorMessage(body) ?? context.redact(text).trim().slice(0, MAX_QUOTED_CHARS);
+  const message = stated === "" ? `The teacher answered ${status} without a message` : stated;
+  if (status !== 404 || isVersioned) return message;
+  const required = /\.azure\./.test(address)
+    ? "Azure requires /openai/v1, or /openai/deployments/NAME and ?api-version=2024-10-21"
+    : "most teachers require it";
+  return `${message} (${address} has no "/v1" in it: ${required})`;
+}
 
 /** A code is one word with a letter: numbers repeat the status, and sentences are messages. */
 const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
 /** What servers write if they have no code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** The codes of other servers for MiniMax's numbers. MiniMax reports all errors with status 200. */
-const MINIMAX_CODES: ReadonlyMap<number, string> = new Map([
-  [1000, "server_error"],
-  [1001, "timeout"],
-  [1002, "rate_limit"],
-  [1004, "invalid_api_key"],
-  [1008, "insufficient_balance"],
-  [1013, "server_error"],
-  [1024, "server_error"],
-  [1026, "content_filter"],
-  [1027, "content_filter"],
-  [1033, "server_error"],
-  [1039, "rate_limit"],
-  [1041, "rate_limit"],
-  [2049, "invalid_api_key"],
-]);
+/** The numbers of MiniMax, by the codes of other servers. MiniMax reports all errors with status
+ * 200. */
+const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
+  server_error: [1000, 1013, 1024, 1033],
+  timeout: [1001],
+  rate_limit: [1002, 1039, 1041],
+  invalid_api_key: [1004, 2049],
+  insufficient_balance: [1008],
+  content_filter: [1026, 1027],
+};
 
-/** The code for bodies that report that a filter blocked the prompt. */
-const BLOCKED = "content_filter";
-
-/** The error that an answer reports; undefined if it reports none. Some servers send the field
- * without an error, too: as null, false, "", `{}`, or an object of such values. */
+/** Some servers send the field without an error: as null, false, "", `{}`, or an object of such
+ * values. */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   if (isStated(choice?.error)) return choice?.error;
   return isStated(answer.error) ? answer.error : undefined;
 }
 
-/** Texts that mean that there is no error. */
 const NO_ERROR = /^\s*(?:none|null|nil|false|ok|success)?\s*$/i;
 
 function isStated(value: unknown, levels = 3): boolean {
@@ -53,8 +112,8 @@ function isStated(value: unknown, levels = 3): boolean {
   return levels === 0 || Object.values(value).some((member) => isStated(member, levels - 1));
 }
 
-/** The most specific code in an error body. Anthropic and OpenRouter name the limit that was
- * exceeded, besides a type that every 429 has; Google gives the reason in a list of details. */
+/** The most specific code. Anthropic and OpenRouter name the limit that was exceeded, besides a
+ * type that every 429 has; Google gives the reason in a list of details. */
 export function codeOf(body: unknown, redact: Redact): string | undefined {
   if (Array.isArray(body)) return codeOf(asObject(body[0]), redact);
   const top = asObject(body) ?? {};
@@ -67,8 +126,8 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
     metadata.limit_source,
     "flagged_input" in metadata ? "flagged_input" : undefined,
     ...[error.code, error.type, error.status],
-    MINIMAX_CODES.get(minimaxStatus(top)),
-    blockReason(top) === "" ? undefined : BLOCKED,
+    minimaxCode(top),
+    blockReason(top) === "" ? undefined : "content_filter",
     ...[top.code, top.error_code, top.error_type, top.type, top.__type],
   ];
   const code = candidates.map(asText).find((text) => CODE.test(text) && !NO_CODE.test(text));
@@ -93,25 +152,24 @@ export function innermost(body: unknown, levels = 3): unknown {
   return isErrorBody ? innermost(inner, levels - 1) : body;
 }
 
-/** Messages of routers whose provider has failed: OpenRouter, Cloudflare's AI gateway, OpenCode. */
+/** Messages of OpenRouter, Cloudflare's AI gateway and OpenCode when their provider has failed. */
 const RELAYED = /\bprovider returned error|response from (?:the )?provider|\berror from provider/i;
 
-/** How many characters of the message are searched: later ones may quote the request. */
+/** Later characters may quote the request. */
 const RELAYED_SEARCH_CHARS = 150;
 
-/** A provider's error, relayed by a router. */
 export interface Relayed {
   /** The provider's own body; undefined if the router does not send it. */
   readonly body: unknown;
-  /** The message, with the provider's name if the router gives that. */
+  /** With the provider's name if the router gives that. */
   readonly message: string;
   /** Whether the router called the provider with its own key instead of the user's. True unless the
    * body suggests otherwise. */
   readonly isWithRouterKey: boolean;
 }
 
-/** The provider's error in a router's body; undefined if the error is the server's own. OpenRouter
- * names the provider, and sends its body as text (`metadata.raw`). */
+/** Undefined if the error is the server's own. OpenRouter names the provider, and sends its body as
+ * text (`metadata.raw`). */
 export function relayedError(body: unknown, status: number | undefined): Relayed | undefined {
   const own = errorMessage(body) ?? "";
   if (!RELAYED.test(own.slice(0, RELAYED_SEARCH_CHARS))) return undefined;
@@ -131,8 +189,7 @@ export function relayedError(body: unknown, status: number | undefined): Relayed
   };
 }
 
-/** The message of an error body in the forms of OpenAI, FastAPI, Ollama and others; undefined if
- * there is none. */
+/** In the forms of OpenAI, FastAPI, Ollama and others; undefined if there is none. */
 export function errorMessage(body: unknown): string | undefined {
   if (Array.isArray(body)) return errorMessage(asObject(body[0]));
   const object = asObject(body);
@@ -147,10 +204,7 @@ export function errorMessage(body: unknown): string | undefined {
   return asObject(error) === undefined ? undefined : errorJson(error);
 }
 
-/**
- * The HTTP status, 400 to 599, in the fields of an error, as OpenRouter states it; undefined if
- * there is none.
- */
+/** From 400 to 599, as OpenRouter states it in the fields of an error. */
 export function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode } = asObject(error) ?? {};
   for (const value of [code, status, statusCode]) {
@@ -160,7 +214,7 @@ export function statedStatus(error: unknown): number | undefined {
   return undefined;
 }
 
-/** The wait in milliseconds that Google states in the body: `"retryDelay": "34.07s"`. */
+/** Google states the wait in the body: `"retryDelay": "34.07s"`. */
 export function statedDelayMs(body: unknown): number | undefined {
   if (Array.isArray(body)) return statedDelayMs(asObject(body[0]));
   const delay = detailOf(asObject(asObject(body)?.error) ?? {}, "RetryInfo")?.retryDelay;
@@ -169,7 +223,7 @@ export function statedDelayMs(body: unknown): number | undefined {
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** The provider's header fields that OpenRouter relays in the body; names in lower case. */
+/** Header fields of the provider that OpenRouter relays in the body; names in lower case. */
 export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
   const headers = asObject(asObject(asObject(asObject(body)?.error)?.metadata)?.headers) ?? {};
   return Object.fromEntries(
@@ -177,8 +231,6 @@ export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
   );
 }
 
-/** The message in the forms of MiniMax, Gemini, Baidu, Cloudflare, and gateways that write `msg`;
- * "" if there is none. */
 function gatewayMessage(body: JsonObject): string {
   const blocked = blockReason(body);
   if (blocked !== "") return `The prompt was blocked by a filter: ${blocked}`;
@@ -187,24 +239,29 @@ function gatewayMessage(body: JsonObject): string {
     asText(body.errorMessage) || asText(firstOf(body.errors)?.message);
 }
 
+function minimaxCode(body: JsonObject): string | undefined {
+  const number = minimaxStatus(body);
+  return Object.keys(MINIMAX_NUMBERS).find((code) => MINIMAX_NUMBERS[code].includes(number));
+}
+
 function minimaxStatus({ base_resp: base }: JsonObject): number {
   const status = asObject(base)?.status_code;
   return typeof status === "number" ? status : 0;
 }
 
-/** The reason why Gemini blocked a prompt; "" if it did not. */
+/** Gemini's reason why it blocked a prompt; "" if it did not. */
 function blockReason(body: JsonObject): string {
   const feedback = asObject(body.promptFeedback) ?? asObject(body.prompt_feedback);
   return asText(feedback?.blockReason) || asText(feedback?.block_reason);
 }
 
-/** The entry of Google's `details` whose `@type` ends with `type`. */
+/** Google's `details` have an `@type` each, which ends with `type`. */
 function detailOf({ details }: JsonObject, type: string): JsonObject | undefined {
   if (!Array.isArray(details)) return undefined;
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));
 }
 
-/** FastAPI's message: a text, or a list of errors with their places. */
+/** FastAPI sends a text, or a list of errors with their places. */
 function detailMessage(detail: unknown): string {
   if (!Array.isArray(detail)) return asText(detail);
   return detail.map((entry) => {
@@ -218,7 +275,6 @@ function firstOf(list: unknown): JsonObject | undefined {
   return Array.isArray(list) ? asObject(list[0]) : undefined;
 }
 
-/** The JSON text of an error without a message. */
 export function errorJson(error: unknown): string {
   try {
     return JSON.stringify(error);
@@ -227,13 +283,11 @@ export function errorJson(error: unknown): string {
   }
 }
 
-/** Maximum number of characters that are shown of a message. Longer plain text is not a message. */
+/** More characters of a message are not shown. Longer plain text is not a message. */
 export const MAX_MESSAGE_CHARS = 1_000;
 
-/** Maximum number of characters that messages quote of a body that they cannot explain. */
 export const MAX_QUOTED_CHARS = 300;
 
-/** Whether a body is a web page. */
 export function isPage(body: string): boolean {
   return /^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b/is.test(
     body,

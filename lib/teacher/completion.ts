@@ -1,0 +1,159 @@
+/** A completion of what a server sent: reasoning is separated, tokens and cost counted. @module */
+
+import type { ApiFormat } from "./api_format.ts";
+import { asCount, asObject, type JsonObject } from "./json.ts";
+import type { Redact } from "./secrets.ts";
+import type { Completion, Usage } from "./teacher.ts";
+import { separateReasoning, type ThinkTags } from "./think_tags.ts";
+
+export interface AnswerContext {
+  readonly model: string;
+  /** Undefined if the row named no model. */
+  readonly modelAsked: string | undefined;
+  /** Undefined if the request set no tier. */
+  readonly tierAsked?: string;
+  /** Raw fields to copy from the answer. */
+  readonly keep: readonly string[];
+  /** The user's, in addition to the known ones. */
+  readonly thinkTags?: ThinkTags;
+  readonly redact: Redact;
+  /** @default chat completions */
+  readonly format?: ApiFormat;
+}
+
+/** An answer as the server sent it, streamed or not. Missing texts are "". */
+export interface AnswerParts {
+  /** Includes reasoning between tags. */
+  content: string;
+  /** Reasoning from a field of its own. */
+  reasoning: string;
+  /** The words with which the model refuses to answer. */
+  refusal: string;
+  toolCalls: readonly unknown[] | undefined;
+  finishReason: string;
+  serviceTier: string;
+  usage: unknown;
+  model: string;
+  id: string;
+  kept: Record<string, unknown> | undefined;
+  /** Milliseconds from the request to the first token; undefined without a stream. */
+  ttftMs: number | undefined;
+}
+
+export const NO_PARTS: AnswerParts = {
+  content: "",
+  reasoning: "",
+  refusal: "",
+  toolCalls: undefined,
+  finishReason: "",
+  serviceTier: "",
+  usage: undefined,
+  model: "",
+  id: "",
+  kept: undefined,
+  ttftMs: undefined,
+};
+
+/** The words of a refusal become the response if there is no other text. */
+export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
+  const { thinkTags } = context;
+  const split = separateReasoning(parts.content, parts.reasoning, thinkTags);
+  const { response, reasoning, toolCalls = [] } = split;
+  return {
+    response: response === "" ? parts.refusal : response,
+    isRefusal: parts.refusal !== "",
+    reasoning,
+    finishReason: parts.finishReason,
+    usage: readUsage(parts.usage, parts.model || context.model),
+    model: parts.model || context.model,
+    modelAsked: context.modelAsked,
+    serviceTier: parts.serviceTier || context.tierAsked,
+    id: parts.id,
+    toolCalls: parts.toolCalls ?? (toolCalls.length > 0 ? toolCalls : undefined),
+    ttftMs: parts.ttftMs,
+    kept: parts.kept,
+  };
+}
+
+/** xAI states costs in ticks (`cost_in_usd_ticks`). */
+const TICKS_PER_USD = 1e10;
+
+/** @param model The model that answered, because Gemini counts differently. */
+export function readUsage(value: unknown, model = ""): Usage | null {
+  const usage = asObject(value);
+  if (usage === undefined) return null;
+  // `input_tokens`: mlx-vlm, and gateways to APIs with this name. `inputTokens`: Bedrock.
+  const input = countOf(usage.input_tokens) ?? countOf(usage.inputTokens);
+  const openAi = countOf(usage.prompt_tokens);
+  const prompt = openAi ?? input ?? countOf(usage.promptTokens);
+  const completion = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens) ??
+    countOf(usage.outputTokens) ?? countOf(usage.completionTokens);
+  if (prompt === undefined && completion === undefined) return null;
+  const completionDetails = asObject(usage.completion_tokens_details) ??
+    asObject(usage.output_tokens_details);
+  const promptDetails = asObject(usage.prompt_tokens_details) ??
+    asObject(usage.input_tokens_details);
+  const cacheReads = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
+  const cacheWrites = asCount(usage.cache_creation_input_tokens) ??
+    asCount(usage.cacheWriteInputTokens);
+  // Anthropic and Bedrock do not count these as input. Gateways that translate the counts to
+  // OpenAI's names do.
+  const excludesCache = openAi === undefined && input !== undefined;
+  const cached = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
+  const reasoning = asCount(completionDetails?.reasoning_tokens) ??
+    asCount(usage.reasoning_tokens);
+  const counted = (prompt ?? 0) + (completion ?? 0);
+  const uncounted = uncountedReasoning(asCount(usage.total_tokens), counted, reasoning, model);
+  const cacheWriteTokens = asCount(promptDetails?.cache_write_tokens) ??
+    asCount(promptDetails?.cache_creation_tokens) ?? cacheWrites;
+  const costUsd = statedCost(usage);
+  const counts = {
+    promptTokens: (prompt ?? 0) + cached,
+    completionTokens: (completion ?? 0) + uncounted,
+    reasoningTokens: reasoning ?? uncounted,
+    cachedTokens: asCount(promptDetails?.cached_tokens) ??
+      asCount(usage.prompt_cache_hit_tokens) ?? asCount(usage.cached_tokens) ?? cacheReads ?? 0,
+  };
+  if (!cacheWriteTokens && costUsd === undefined) return counts;
+  return { ...counts, cacheWriteTokens: cacheWriteTokens ?? 0, costUsd };
+}
+
+/**
+ * Tokens of reasoning that only the total counts: Gemini, also behind gateways, bills them as
+ * completion tokens.
+ *
+ * @param counted The tokens of the prompt and the completion.
+ */
+function uncountedReasoning(
+  total: number | undefined,
+  counted: number,
+  reasoning: number | undefined,
+  model: string,
+): number {
+  const difference = (total ?? 0) - counted;
+  const isReasoning = difference > 0 && (difference === reasoning || /gemini/i.test(model));
+  return isReasoning ? difference : 0;
+}
+
+/** Some gateways send counts as text. */
+function countOf(value: unknown): number | undefined {
+  const isText = typeof value === "string" && /^\d+$/.test(value);
+  return asCount(isText ? Number(value) : value);
+}
+
+/** In US dollars: stated by OpenRouter, Perplexity, DeepInfra and xAI. */
+function statedCost(usage: JsonObject): number | undefined {
+  const { cost, estimated_cost: estimated, cost_in_usd_ticks: ticks } = usage;
+  const stated = asAmount(cost) ?? asAmount(asObject(cost)?.total_cost) ?? asAmount(estimated);
+  if (stated === undefined) {
+    const amount = asAmount(ticks);
+    return amount === undefined ? undefined : amount / TICKS_PER_USD;
+  }
+  // With the user's own upstream key, `cost` is only OpenRouter's fee.
+  const upstream = asAmount(asObject(usage.cost_details)?.upstream_inference_cost);
+  return usage.is_byok === true ? stated + (upstream ?? 0) : stated;
+}
+
+function asAmount(value: unknown): number | undefined {
+  return typeof value === "number" && value >= 0 && value < Infinity ? value : undefined;
+}

@@ -1,0 +1,276 @@
+/** What ends an attempt early: broken connections, deadlines and aborted signals. @module */
+
+import { errors } from "../deps/undici.ts";
+import { TeacherError } from "../errors.ts";
+import { every } from "../timer.ts";
+import { MAX_HEAD_BYTES } from "./connection.ts";
+import { OddHead } from "./server_habits.ts";
+
+/** How far the attempt got: it was connecting, had begun to send the request, or was receiving the
+ * response. */
+export type Stage = "connecting" | "sent" | "answering";
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the name could not be looked up",
+  EHOSTUNREACH: "host unreachable",
+  ENETUNREACH: "network unreachable",
+  ETIMEDOUT: "timed out",
+  EPIPE: "the other side closed the connection",
+  EMFILE: "too many open files",
+  EADDRNOTAVAIL: "no free port on this machine",
+  UND_ERR_SOCKET: "the other side closed the connection",
+  UND_ERR_HEADERS_OVERFLOW: `its header fields are longer than ${MAX_HEAD_BYTES / 1024} KiB`,
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its header fields give the body two lengths",
+};
+
+/**
+ * @param host `host:port` of the teacher.
+ * @param proxy `host:port` of the proxy; undefined without one.
+ */
+export function networkError(
+  error: unknown,
+  host: string,
+  stage: Stage,
+  proxy: string | undefined,
+): TeacherError {
+  const { code = "", message } = rootOf(error);
+  if (error instanceof errors.InvalidArgumentError && !isProxyRefusal(message)) {
+    return new TeacherError(`Cannot send the request to ${host}: ${message}`, { type: "request" });
+  }
+  const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
+  if (isProxyRefusal(message)) {
+    return new TeacherError(`Cannot reach ${place}: it requires other credentials (407)`, {
+      type: "request",
+      status: 407,
+    });
+  }
+  if (error instanceof OddHead) {
+    const message = `${place} sent ${error.message}. From now on, Retort accepts this`;
+    return new TeacherError(message, { type: "network" });
+  }
+  if (/^Requires net access/.test(message)) {
+    const reason = "Retort was started without the permission (--allow-net)";
+    return new TeacherError(`${PROBLEMS[stage](place)}: ${reason}`, {
+      type: "network",
+      code: "no_permission",
+      cause: error,
+    });
+  }
+  const reason = code === "UND_ERR_CONNECT_TIMEOUT"
+    ? "no connection within the time limit"
+    : REASONS[code] ?? message;
+  const protocolCode = tlsCode(code, message, stage) ?? httpCode(error, stage);
+  return new TeacherError(`${PROBLEMS[stage](place)}: ${reason}`, {
+    type: "network",
+    code: protocolCode ?? code,
+    isUnreachable: stage === "connecting" && protocolCode === undefined,
+    cause: withoutData(error),
+  });
+}
+
+/** A retry does not fix these: a certificate, the client's or the teacher's, is not trusted, or the
+ * server does not speak TLS. */
+function tlsCode(
+  code: string,
+  message: string,
+  stage: Stage,
+): "certificate" | "client_certificate" | "no_tls" | undefined {
+  const words = `${code} ${message}`;
+  // The other side sends alerts, and the only certificate it has seen is the client's.
+  if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
+  if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
+  if (stage !== "connecting") return undefined;
+  return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
+}
+
+/** The server does not speak HTTP/1.1, or requires TLS. If no attempt has ever succeeded, a retry
+ * does not fix this. */
+function httpCode(error: unknown, stage: Stage): "no_http" | "wants_tls" | undefined {
+  if (stage !== "sent") return undefined;
+  if (error instanceof errors.HTTPParserError) {
+    const { data = "" } = error as { data?: string };
+    return TLS_ALERT.test(data) ? "wants_tls" : "no_http";
+  }
+  const isMalformed = error instanceof errors.HeadersOverflowError ||
+    error instanceof errors.ResponseContentLengthMismatchError;
+  return isMalformed ? "no_http" : undefined;
+}
+
+// deno-lint-ignore no-control-regex -- a TLS record: type alert, version 3.0 to 3.4
+const TLS_ALERT = /^\x15\x03[\0-\x04]/;
+
+const PROBLEMS: Readonly<Record<Stage, (place: string) => string>> = {
+  connecting: (place) => `Cannot connect to ${place}`,
+  sent: (place) => `The connection to ${place} broke before an answer came`,
+  answering: (place) => `The connection to ${place} broke in the middle of the answer`,
+};
+
+function rootOf(error: unknown): { code?: string; message: string } {
+  // An `AggregateError` has an error for each address of the host; the first is enough.
+  if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
+  if (!(error instanceof Error)) return { message: String(error) };
+  const code = (error as { code?: unknown }).code;
+  return { code: typeof code === "string" ? code : undefined, message: error.message };
+}
+
+/** undici's only sign that a proxy rejects the credentials. */
+function isProxyRefusal(message: string): boolean {
+  return /\(407\)/.test(message);
+}
+
+/** The parser's error holds the unreadable bytes, which may be anything. */
+function withoutData(error: unknown): unknown {
+  return error instanceof errors.HTTPParserError ? undefined : error;
+}
+
+/** @param isRowLimit Whether `timeoutMs` was the time that the row had left. */
+export function timeoutError(host: string, timeoutMs: number, isRowLimit: boolean): TeacherError {
+  const problem = `complete answer from ${host} within ${duration(timeoutMs)}`;
+  return timedOut(isRowLimit ? `The row's time is up: no ${problem}` : `No ${problem}`);
+}
+
+export function idleError(host: string, idleMs: number): TeacherError {
+  return timedOut(`No token from ${host} for ${duration(idleMs)}`);
+}
+
+function timedOut(message: string): TeacherError {
+  return new TeacherError(message, { type: "timeout" });
+}
+
+function duration(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
+}
+
+/** The part of an attempt that `Deadlines` uses. */
+export interface TimedAttempt {
+  readonly startedAt: number;
+  readonly timeoutMs: number;
+  /** Whether the request is being written to a connected socket. */
+  readonly isConnected: boolean;
+  /** When the last token of a stream arrived; -1 before the first. */
+  readonly lastTokenAt: number;
+  /** When the answer was complete while its response had not ended yet; else -1. */
+  readonly completeAt: number;
+  expire(deadline: Deadline): void;
+}
+
+/** For the whole attempt, for connecting, for the next token of a stream, or for the end of a
+ * response whose answer is complete. */
+export type Deadline = "attempt" | "connect" | "idle" | "drain";
+
+export interface TimeLimits {
+  /** For an attempt whose row has no less time left. */
+  timeoutMs: number;
+  connectTimeoutMs: number;
+  /** Counts from the first token on. */
+  streamIdleTimeoutMs: number;
+  /** Unix time in milliseconds that is never set back. */
+  now: () => number;
+}
+
+/** How long a response may continue after its answer is complete. */
+const DRAIN_MS = 2_000;
+
+/** The longest interval between two sweeps: attempts end at most this late. */
+const MAX_INTERVAL_MS = 500;
+
+/** If a sweep is this late, the process was paused: deadlines that passed meanwhile say nothing
+ * about the teacher. */
+const PAUSE_MS = 1_000;
+
+/** One timer for all attempts: an `AbortSignal.timeout` for each would cost 300 bytes and a runtime
+ * operation. */
+export class Deadlines {
+  readonly #limits: TimeLimits;
+  readonly #intervalMs: number;
+  readonly #attempts = new Set<TimedAttempt>();
+  #stopSweeps: (() => void) | undefined;
+  #sweptAt = 0;
+  #wasLate = false;
+
+  constructor(limits: TimeLimits) {
+    this.#limits = limits;
+    const { timeoutMs, connectTimeoutMs, streamIdleTimeoutMs } = limits;
+    const shortestMs = Math.min(timeoutMs, connectTimeoutMs, streamIdleTimeoutMs);
+    this.#intervalMs = Math.min(MAX_INTERVAL_MS, Math.max(20, shortestMs / 10));
+  }
+
+  get size(): number {
+    return this.#attempts.size;
+  }
+
+  add(attempt: TimedAttempt): void {
+    this.#attempts.add(attempt);
+    if (this.#stopSweeps !== undefined) return;
+    this.#sweptAt = this.#limits.now();
+    this.#stopSweeps = every(this.#intervalMs, () => this.#sweep(), { keepsAlive: true });
+  }
+
+  delete(attempt: TimedAttempt): void {
+    if (!this.#attempts.delete(attempt) || this.#attempts.size > 0) return;
+    this.#stopSweeps?.();
+    this.#stopSweeps = undefined;
+  }
+
+  #sweep(): void {
+    const { connectTimeoutMs, streamIdleTimeoutMs, now } = this.#limits;
+    const time = now();
+    if (this.#isLate(time)) return;
+    // Deleting from a set while iterating over it is safe.
+    for (const attempt of this.#attempts) {
+      const { startedAt, lastTokenAt, completeAt } = attempt;
+      const elapsedMs = time - startedAt;
+      if (completeAt >= 0) {
+        if (time - completeAt >= DRAIN_MS) attempt.expire("drain");
+      } else if (elapsedMs >= attempt.timeoutMs) {
+        attempt.expire("attempt");
+      } else if (elapsedMs >= connectTimeoutMs && !attempt.isConnected) {
+        attempt.expire("connect");
+      } else if (lastTokenAt >= 0 && time - lastTokenAt >= streamIdleTimeoutMs) {
+        attempt.expire("idle");
+      }
+    }
+  }
+
+  /** Whether the process was paused (SIGSTOP, a suspended machine). Timers fire before sockets are
+   * read, so one sweep is skipped, to read answers that arrived meanwhile. */
+  #isLate(time: number): boolean {
+    const isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
+    this.#sweptAt = time;
+    return this.#wasLate = isLate && !this.#wasLate;
+  }
+}
+
+export interface Abortable {
+  abort(reason: unknown): void;
+}
+
+/** Ends attempts when their signals are aborted, with one listener per signal. */
+export class Aborts {
+  // Weak, so that a signal that nothing else holds is freed, with its listener and its set.
+  readonly #groups = new WeakMap<AbortSignal, Set<Abortable>>();
+
+  add(signal: AbortSignal, target: Abortable): void {
+    let group = this.#groups.get(signal);
+    if (group === undefined) {
+      group = new Set();
+      this.#groups.set(signal, group);
+      listen(signal, group);
+    }
+    group.add(target);
+  }
+
+  delete(signal: AbortSignal, target: Abortable): void {
+    this.#groups.get(signal)?.delete(target);
+  }
+}
+
+function listen(signal: AbortSignal, group: Set<Abortable>): void {
+  signal.addEventListener("abort", () => {
+    for (const target of group) target.abort(signal.reason);
+    group.clear();
+  }, { once: true });
+}

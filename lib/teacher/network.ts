@@ -1,0 +1,240 @@
+/** Checks where requests go: addresses of teachers, the proxy and certificates. @module */
+
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { OpenAICompatibleOptions } from "./teacher_options.ts";
+
+export interface Address {
+  readonly origin: string;
+  /** `host:port`, also if the port is the default. */
+  readonly host: string;
+  /** With the endpoint's path and the query. */
+  readonly path: string;
+  /** Decoded `user:password`; undefined if the base URL has neither. */
+  readonly credentials: string | undefined;
+  readonly shownBaseUrl: string;
+  readonly shownRequestUrl: string;
+  /** Whether the base URL names an API version: `/v1`, or Azure's `api-version`. */
+  readonly isVersioned: boolean;
+  /** Azure takes keys in `api-key`. */
+  readonly isAzure: boolean;
+  /** Whether the host is this machine, which proxies cannot reach. */
+  readonly isLoopback: boolean;
+  /** Texts in the base URL that must never be shown. */
+  readonly secrets: readonly string[];
+}
+
+/** Users often copy base URLs together with one of these paths, which Retort appends itself. */
+const ENDPOINT_PATH = /\/(?:chat\/completions|completions|responses)$/;
+const AZURE = /\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$/;
+const REDACTED = "[redacted]";
+const SECRET_NAME = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
+
+/** @throws {TypeError} If it is not an http or https URL, or ends in the path of an endpoint. */
+export function checkBaseUrl(baseUrl: string): URL {
+  const shown = JSON.stringify(redactAddress(String(baseUrl)));
+  const url = URL.parse(baseUrl);
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw new TypeError(
+      `Cannot use ${shown} as the address of a teacher: ` +
+        'it must be a URL such as "https://api.openai.com/v1" or "http://localhost:8000/v1"',
+    );
+  }
+  const endpoint = ENDPOINT_PATH.exec(trimSlashes(url.pathname))?.[0];
+  if (endpoint !== undefined) {
+    const other = endpoint === "/chat/completions"
+      ? ""
+      : `, and add --endpoint ${endpoint.slice(1)}`;
+    throw new TypeError(
+      `Cannot use ${shown} as the address of a teacher: ` +
+        `leave out "${endpoint}", which is added to it${other}`,
+    );
+  }
+  return url;
+}
+
+/** @param endpoint The path that is appended. */
+export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): Address {
+  const url = checkBaseUrl(baseUrl);
+  const path = trimSlashes(url.pathname);
+  const query = redactQuery(url.search);
+  return {
+    origin: url.origin,
+    host: `${url.hostname}:${url.port || (url.protocol === "https:" ? "443" : "80")}`,
+    path: path + endpoint + url.search,
+    credentials: url.username || url.password
+      ? `${decode(url.username)}:${decode(url.password)}`
+      : undefined,
+    shownBaseUrl: url.origin + path + query,
+    shownRequestUrl: url.origin + path + endpoint + query,
+    isVersioned: /\/v\d/.test(path) || url.searchParams.has("api-version"),
+    isAzure: AZURE.test(url.hostname),
+    isLoopback: isLoopback(url.hostname),
+    secrets: secretsOf(url),
+  };
+}
+
+/** For messages: without `user:password@`, and without the values of query parameters whose names
+ * suggest a secret. Also for text that is not a URL. */
+export function redactAddress(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed !== null && /^https?:$/.test(parsed.protocol)) {
+    const path = parsed.pathname === "/" && !/\/\/[^/]*\//.test(url) ? "" : parsed.pathname;
+    return parsed.origin + path + redactQuery(parsed.search);
+  }
+  const bare = url.replace(/^([a-z][a-z0-9+.-]*:\/\/)?[^?#]*@/i, "$1");
+  const query = bare.indexOf("?");
+  return query < 0 ? bare : bare.slice(0, query) + redactQuery(bare.slice(query));
+}
+
+/** Whether {@linkcode redactAddress} would hide something. */
+export function holdsSecret(url: string): boolean {
+  const parsed = URL.parse(url);
+  return parsed !== null && secretsOf(parsed).length > 0;
+}
+
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost") ||
+    /^127(\.\d+){3}$/.test(hostname) || hostname === "0.0.0.0" || hostname === "[::1]" ||
+    hostname === "[::]" || /^\[::ffff:7f[0-9a-f]{2}:/.test(hostname);
+}
+
+function redactQuery(search: string): string {
+  return search.replace(
+    /([?&])([^=&]*)=([^&#]*)/g,
+    (whole, mark, name) => SECRET_NAME.test(name) ? `${mark}${name}=${REDACTED}` : whole,
+  );
+}
+
+function secretsOf(url: URL): string[] {
+  const secrets = [decode(url.password), url.password];
+  // Some servers take their key as a user name without a password.
+  if (!url.password) secrets.push(decode(url.username), url.username);
+  for (const [name, value] of url.searchParams) if (SECRET_NAME.test(name)) secrets.push(value);
+  return secrets.filter((secret) => secret !== "");
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function trimSlashes(path: string): string {
+  return path.replace(/\/+$/, "");
+}
+
+type TlsOptions = Pick<
+  OpenAICompatibleOptions,
+  "ca" | "clientCert" | "clientKey" | "insecureTls"
+>;
+
+/** In undici's form. */
+export interface TlsSettings {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly rejectUnauthorized?: false;
+}
+
+const CLIENT_CERT = "the client certificate (clientCert, --client-cert)";
+const CLIENT_KEY = "the private key (clientKey, --client-key)";
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^]+?-----END [A-Z ]*PRIVATE KEY-----/;
+const CERTIFICATE =
+  /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
+
+/** @throws {TypeError} If one of them cannot be used. The key is not shown. */
+export function tlsSettings(options: TlsOptions): TlsSettings {
+  const { ca, clientCert, insecureTls } = options;
+  // As with curl, the file of the certificate may hold the key.
+  const clientKey = options.clientKey ?? PRIVATE_KEY.exec(clientCert ?? "")?.[0];
+  if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca, --ca-file)");
+  if ((clientCert === undefined) !== (clientKey === undefined)) {
+    const [present, missing] = clientKey === undefined
+      ? [CLIENT_CERT, CLIENT_KEY]
+      : [CLIENT_KEY, CLIENT_CERT];
+    throw new TypeError(`Cannot use ${present} alone: add ${missing}`);
+  }
+  if (clientCert !== undefined && clientKey !== undefined) checkPair(clientCert, clientKey);
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(clientCert === undefined ? {} : { cert: clientCert, key: clientKey }),
+    ...(insecureTls === true ? { rejectUnauthorized: false } : {}),
+  };
+}
+
+function checkPair(clientCert: string, clientKey: string): void {
+  const [certificate] = certificatesOf(clientCert, CLIENT_CERT);
+  if (!certificate.checkPrivateKey(privateKeyOf(clientKey))) {
+    throw new TypeError(
+      `Cannot use ${CLIENT_KEY}: it must match the first certificate in ${CLIENT_CERT}`,
+    );
+  }
+}
+
+function certificatesOf(pem: string, description: string): X509Certificate[] {
+  const certificates = typeof pem === "string" ? pem.match(CERTIFICATE) ?? [] : [];
+  if (certificates.length === 0) {
+    throw new TypeError(
+      `Cannot use ${description}: it must be text with "-----BEGIN CERTIFICATE-----" (PEM)`,
+    );
+  }
+  return certificates.map((certificate) => {
+    try {
+      return new X509Certificate(certificate);
+    } catch (cause) {
+      throw new TypeError(`Cannot use ${description}: a certificate is damaged`, { cause });
+    }
+  });
+}
+
+function privateKeyOf(pem: string): KeyObject {
+  if (/ENCRYPTED/.test(pem)) {
+    throw new TypeError(
+      `Cannot use ${CLIENT_KEY}: it is encrypted. Decrypt it first: openssl pkey -in FILE -out NEW_FILE`,
+    );
+  }
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    // Without the cause, which may quote the key.
+    throw new TypeError(
+      `Cannot use ${CLIENT_KEY}: it must be text with "-----BEGIN PRIVATE KEY-----" (PEM)`,
+    );
+  }
+}
+
+/**
+ * The default scheme is `http://`, as with curl.
+ *
+ * @throws {TypeError} If it is not an http or https address, or its user name or password cannot be
+ * decoded.
+ */
+export function proxyUrl(proxy: string | undefined): URL | undefined {
+  if (proxy === undefined || proxy === "") return undefined;
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`);
+  if (url === null || !/^https?:$/.test(url.protocol)) {
+    throw new TypeError(
+      "Cannot use the given proxy: " +
+        'it must be an address such as "http://proxy.example:3128"' +
+        (url === null ? "" : `: its scheme is ${JSON.stringify(url.protocol)}`),
+    );
+  }
+  if (!isDecodable(url.username) || !isDecodable(url.password)) {
+    throw new TypeError(
+      "Cannot use the given proxy: its user name and password must be percent-encoded, " +
+        'with "%25" instead of each "%"',
+    );
+  }
+  return url;
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
