@@ -10,7 +10,7 @@ import { UsageError } from "../errors.ts";
 import { type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
 import { ParsedRow, requestHash, RowParser } from "../source/mod.ts";
-import type { ExactColumn } from "../tables/mod.ts";
+import type { ExactType } from "../formats/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import type { Unrepresentable } from "./training_row.ts";
 import type { Origin } from "./row_order.ts";
@@ -57,7 +57,7 @@ export interface ExampleSource {
   /**
    * Exact types of columns, as far as all files agree on them; known after the scan. @default none
    */
-  readonly exactTypes?: ReadonlyMap<string, ExactColumn>;
+  readonly exactTypes?: ReadonlyMap<string, ExactType>;
   /** How the examples were made, in sentences of Markdown, for the dataset card. */
   readonly origin: readonly string[];
   /**

@@ -8,6 +8,7 @@ import { basename, dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 import {
+  type ExactType,
   foreignFormatError,
   foreignText,
   type Input,
@@ -20,7 +21,6 @@ import { type BadInput, BadLines, listBadLines, stampOf } from "../run/mod.ts";
 import { LineSet } from "../sink/mod.ts";
 import { jsonOf } from "../json.ts";
 import { parseRowJson, RowProblem } from "../source/mod.ts";
-import type { ExactColumn } from "../tables/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
@@ -40,7 +40,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly sources: ReadonlyMap<string, string>;
   readonly origin: readonly string[];
   /** Exact types of columns on which all inputs agree. */
-  exactTypes: Map<string, ExactColumn> | undefined;
+  exactTypes: Map<string, ExactType> | undefined;
   readonly #options: ResolvedExport;
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
@@ -139,7 +139,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   }
 
   async #addExactTypes({ exactTypes }: Input): Promise<void> {
-    const types = await exactTypes?.() ?? new Map<string, ExactColumn>();
+    const types = await exactTypes?.() ?? new Map<string, ExactType>();
     this.exactTypes ??= new Map(types);
     for (const [name, type] of this.exactTypes) {
       if (jsonOf(types.get(name) ?? null) !== jsonOf(type)) this.exactTypes.delete(name);

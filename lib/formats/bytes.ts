@@ -115,13 +115,14 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
   const chunks = chunksOf(file, name);
   // Content first, then the name: the copy of standard input has no extension.
   const { value: first = new Uint8Array() } = await chunks.next();
-  const allChunks = startingWith(first, chunks);
   const compression = compressionOf(first, path);
   if (compression?.isStart(first) === false) refuseText(first, name);
-  const bytes = compression === undefined ? allChunks : decompressed(allChunks, name, compression);
+  const whole = startingWith(first, chunks);
+  const bytes = compression === undefined ? whole : decompressed(whole, name, compression);
   let isFirst = true;
   for await (const chunk of bytes) {
-    if (isFirst) refuseForeign(chunk, name);
+    const foreign = isFirst ? foreignBytes(chunk) : undefined;
+    if (foreign !== undefined) throw foreignFormatError(name, foreign);
     isFirst = false;
     yield chunk;
   }
@@ -135,19 +136,16 @@ function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[num
 /** Throws if a `.gz` file holds text: browsers decompress downloads and keep the name. */
 function refuseText(first: Uint8Array, name: string): void {
   if (first.length === 0 || !isText(first)) return;
-  const problem = 'its gzip data is damaged (it is not compressed: rename it without ".gz")';
-  throw new SourceError(`Cannot read "${name}": ${problem}`, { path: name });
+  throw cannotRead(
+    name,
+    'its gzip data is damaged (it is not compressed: rename it without ".gz")',
+  );
 }
 
 /** Whether the first bytes of a file are text. The last character may be incomplete. */
 function isText(start: Uint8Array): boolean {
   const lengths = [0, 1, 2, 3].map((missing) => Math.max(0, start.length - missing));
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
-}
-
-function refuseForeign(start: Uint8Array, name: string): void {
-  const format = foreignBytes(start);
-  if (format !== undefined) throw foreignFormatError(name, format);
 }
 
 /** Creates the error for a file whose format is not read, or only with `--input-format`. */
@@ -157,8 +155,7 @@ export function foreignFormatError(name: string, { what, advice }: ForeignFormat
   const formats = isReadable
     ? ""
     : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
-  const problem = `it is ${what}${formats}. ${whatToDo}`;
-  return new SourceError(`Cannot read "${name}": ${problem}`, { path: name });
+  return cannotRead(name, `it is ${what}${formats}. ${whatToDo}`);
 }
 
 /** Returns the first bytes of a file, decompressed: enough to recognize its format. */
@@ -172,7 +169,7 @@ export async function statInput(path: string, name = path): Promise<Deno.FileInf
   try {
     return await Deno.stat(path);
   } catch (cause) {
-    throw cannotRead(name, cause);
+    throw cannotRead(name, systemReason(cause), cause);
   }
 }
 
@@ -186,7 +183,7 @@ export async function openFile(path: string, name: string): Promise<Deno.FsFile>
   try {
     return await openToRead(path);
   } catch (cause) {
-    throw cannotRead(name, cause);
+    throw cannotRead(name, systemReason(cause), cause);
   }
 }
 
@@ -217,7 +214,7 @@ async function* chunksOf(
       const target = bytesLeft < buffer.length ? buffer.subarray(0, bytesLeft) : buffer;
       length = await file.read(target);
     } catch (cause) {
-      throw cannotRead(name, cause);
+      throw cannotRead(name, systemReason(cause), cause);
     }
     if (length === null) return;
     bytesLeft -= length;
@@ -244,8 +241,7 @@ async function* decompressed(
     if (cause instanceof SourceError) throw cause;
     const { message } = cause as Error;
     if (/dictionary/i.test(message)) throw foreignFormatError(name, NEEDS_DICTIONARY);
-    const reason = `its ${compression} data is damaged (${message})`;
-    throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name, cause });
+    throw cannotRead(name, `its ${compression} data is damaged (${message})`, cause);
   } finally {
     transform.destroy();
     await copied;
@@ -260,7 +256,6 @@ async function* copiesOf(
   frames?.end();
 }
 
-/** Creates the error for a file that the system cannot open or read. */
-export function cannotRead(name: string, cause: unknown): SourceError {
-  return new SourceError(`Cannot read "${name}": ${systemReason(cause)}`, { path: name, cause });
+export function cannotRead(name: string, problem: string, cause?: unknown): SourceError {
+  return new SourceError(`Cannot read "${name}": ${problem}`, { path: name, cause });
 }

@@ -7,9 +7,9 @@
 import { isUtf8 } from "node:buffer";
 import { Papa } from "../deps/papaparse.ts";
 import { SourceError } from "../errors.ts";
-import { firstBytes } from "./bytes.ts";
-import { type Line, NUL_BYTES, oneLine } from "./lines.ts";
 import { formatCountOf } from "../figures.ts";
+import { cannotRead, firstBytes } from "./bytes.ts";
+import { badLine, goodLine, type Line, NUL_BYTES, oneLine } from "./lines.ts";
 
 export interface CsvOptions {
   /** What errors call the file. */
@@ -84,26 +84,23 @@ class Header {
   lineOf(cells: readonly string[], number: number): Line {
     if (cells.length !== this.#names.length) {
       const count = formatCountOf(cells.length, "cell");
-      return badRow(number, cells, `has ${count} where the header has ${this.#names.length}`);
+      const problem = `has ${count} where the header has ${this.#names.length}`;
+      return badLine(number, problem, bytesOf(cells));
     }
     if (cells.some((cell) => cell.includes("\0"))) {
-      return badRow(number, cells, NUL_BYTES);
+      return badLine(number, NUL_BYTES, bytesOf(cells));
     }
     let text = "{";
     for (let i = 0; i < cells.length; i++) {
       const value = this.#isJson[i] ? jsonOf(cells[i]) : JSON.stringify(cells[i]);
       text += i === 0 ? this.#members[i] + value : `,${this.#members[i]}${value}`;
     }
-    return { number, text: `${text}}`, problem: undefined, bytes: undefined };
+    return goodLine(number, `${text}}`);
   }
 }
 
-function cannotRead(name: string, problem: string): SourceError {
-  return new SourceError(`Cannot read "${name}": ${problem}`, { path: name });
-}
-
-function badRow(number: number, cells: readonly string[], problem: string): Line {
-  return { number, text: undefined, problem, bytes: new TextEncoder().encode(cells.join(",")) };
+function bytesOf(cells: readonly string[]): Uint8Array {
+  return new TextEncoder().encode(cells.join(","));
 }
 
 /**
@@ -163,8 +160,11 @@ function misplacedQuote(name: string, row: number, code: string): SourceError {
   const problem = code === "MissingQuotes"
     ? "a quote is opened and never closed"
     : "a cell that is not quoted holds a quote";
-  const advice = "Quote the cell, and write each quote in it twice";
-  return new SourceError(`Cannot read "${name}" row ${row}: ${problem}. ${advice}`, { path: name });
+  return badRow(name, row, `${problem}. Quote the cell, and write each quote in it twice`);
+}
+
+function badRow(name: string, row: number, problem: string): SourceError {
+  return new SourceError(`Cannot read "${name}" row ${row}: ${problem}`, { path: name });
 }
 
 function isEmptyRow(cells: readonly string[]): boolean {
@@ -172,11 +172,11 @@ function isEmptyRow(cells: readonly string[]): boolean {
 }
 
 function rowTooLong(name: string, row: number): SourceError {
-  const size = `${MAX_ROW_CHARS / 2 ** 20} MiB`;
-  return new SourceError(
-    `Cannot read "${name}" row ${row}: it is longer than ${size}. Close the quote in it that is never ` +
-      "closed, or shorten the row",
-    { path: name },
+  const problem = `it is longer than ${MAX_ROW_CHARS / 2 ** 20} MiB`;
+  return badRow(
+    name,
+    row,
+    `${problem}. Close the quote in it that is never closed, or shorten the row`,
   );
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFully } from "../files.ts";
+import { readFully, systemReason } from "../files.ts";
 import { isJson } from "../json.ts";
 import {
   cannotRead,
@@ -16,7 +16,7 @@ import {
 } from "./bytes.ts";
 import type { Border, InputPart } from "./borders.ts";
 import type { ExactType } from "./parquet_values.ts";
-import { type Line, NUL_BYTES, readLines } from "./lines.ts";
+import { badLine, goodLine, type Line, NUL_BYTES, readLines } from "./lines.ts";
 
 /** Format of an input. `json` is one array of objects. */
 export type InputFormat = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "txt";
@@ -112,17 +112,9 @@ async function openTable(
   const delimiter = await detectDelimiter(path, name, format);
   const table = { name, delimiter, numberBefore: numberBefore > 0 ? numberBefore : undefined };
   const jsonColumns = options.jsonColumns === undefined
-    ? await jsonColumnsOf(bytes, table)
+    ? await (await import("./json_columns.ts")).findJsonColumns(bytes, table)
     : new Set(options.jsonColumns);
   return { format, rows: () => readCsv(bytes(), { ...table, jsonColumns }) };
-}
-
-async function jsonColumnsOf(
-  bytes: () => AsyncGenerator<Uint8Array>,
-  table: { name: string; delimiter: string },
-): Promise<Set<string>> {
-  const { findJsonColumns } = await import("./json_columns.ts");
-  return await findJsonColumns(bytes, table);
 }
 
 async function* noRows(): AsyncGenerator<Line[]> {}
@@ -189,7 +181,7 @@ async function isParquet(path: string, name: string): Promise<boolean> {
   try {
     await readFully(file, start);
   } catch (cause) {
-    throw cannotRead(name, cause);
+    throw cannotRead(name, systemReason(cause), cause);
   }
   return new TextDecoder().decode(start) === "PAR1";
 }
@@ -212,11 +204,10 @@ async function* asPrompts(lines: AsyncGenerator<Line[]>): AsyncGenerator<Line[]>
 }
 
 function asPrompt(line: Line): Line {
-  const { text } = line;
+  const { number, text } = line;
   if (text === undefined) return line;
-  if (!text.includes("\0")) return { ...line, text: JSON.stringify({ prompt: text }) };
-  const bytes = new TextEncoder().encode(text);
-  return { ...line, text: undefined, problem: NUL_BYTES, bytes };
+  if (!text.includes("\0")) return goodLine(number, JSON.stringify({ prompt: text }));
+  return badLine(number, NUL_BYTES, new TextEncoder().encode(text));
 }
 
 /** The start of any input. */

@@ -8,8 +8,18 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import { SourceError } from "../errors.ts";
-import { lengthProblem, type Line, MAX_LINE_BYTES, oneLine } from "./lines.ts";
+import type { SourceError } from "../errors.ts";
+import { cannotRead } from "./bytes.ts";
+import {
+  badLine,
+  goodLine,
+  INVALID_UTF8,
+  join,
+  lengthProblem,
+  type Line,
+  MAX_LINE_BYTES,
+  oneLine,
+} from "./lines.ts";
 
 export interface JsonArrayOptions {
   /** The file's name in errors. */
@@ -172,14 +182,18 @@ class ArrayScanner {
 
   #addRow(segment: Uint8Array, rows: Line[], isLast: boolean): void {
     if (!this.#endElement(isLast)) return;
-    const bytes = this.#length === 0 ? segment : this.#joined(segment);
-    const number = ++this.#number;
-    if (!isUtf8(bytes)) {
-      rows.push({ number, text: undefined, problem: "invalid UTF-8", bytes: bytes.slice() });
-      return;
+    let bytes = segment;
+    if (this.#length > 0) {
+      bytes = join([...this.#pieces, segment]);
+      this.#pieces = [];
+      this.#length = 0;
     }
-    const text = oneLine(this.#decoder.decode(bytes));
-    rows.push({ number, text, problem: undefined, bytes: undefined });
+    const number = ++this.#number;
+    rows.push(
+      isUtf8(bytes)
+        ? goodLine(number, oneLine(this.#decoder.decode(bytes)))
+        : badLine(number, INVALID_UTF8, bytes.slice()),
+    );
   }
 
   /** Keeps the bytes of an element that continues in the next chunk. */
@@ -192,19 +206,6 @@ class ArrayScanner {
     this.#pieces.push(piece.slice());
   }
 
-  #joined(segment: Uint8Array): Uint8Array {
-    const joined = new Uint8Array(this.#length + segment.length);
-    let offset = 0;
-    for (const piece of this.#pieces) {
-      joined.set(piece, offset);
-      offset += piece.length;
-    }
-    joined.set(segment, offset);
-    this.#pieces = [];
-    this.#length = 0;
-    return joined;
-  }
-
   #checkAfterEnd(chunk: Uint8Array, from: number): void {
     for (let i = from; i < chunk.length; i++) {
       if (chunk[i] > 32) {
@@ -213,7 +214,7 @@ class ArrayScanner {
     }
   }
 
-  #error(reason: string): SourceError {
-    return new SourceError(`Cannot read "${this.#name}": ${reason}`, { path: this.#name });
+  #error(problem: string): SourceError {
+    return cannotRead(this.#name, problem);
   }
 }

@@ -24,6 +24,14 @@ export interface Line {
   readonly bytes: Uint8Array | undefined;
 }
 
+export function goodLine(number: number, text: string): Line {
+  return { number, text, problem: undefined, bytes: undefined };
+}
+
+export function badLine(number: number, problem: string, bytes: Uint8Array): Line {
+  return { number, text: undefined, problem, bytes };
+}
+
 export interface LinesOptions {
   /** Longest line to read, in bytes; a longer line has a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
@@ -36,12 +44,12 @@ export interface LinesOptions {
 /** Problem of a row with NUL bytes, which written text never contains. */
 export const NUL_BYTES = "holds NUL bytes: the file was not written completely, or is not text";
 
+export const INVALID_UTF8 = "invalid UTF-8";
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
 
 /** Maximum number of bytes of a line, and of a JSON array's element. */
 export const MAX_LINE_BYTES = 64 * 2 ** 20;
 
-const DEFAULTS = { maxLineBytes: MAX_LINE_BYTES, linesBefore: 0 } satisfies LinesOptions;
 /**
  * Lines per batch. Small batches die in V8's young generation: the first pass over an input takes
  * 16 MB of heap with them, and 37 MB with batches of whole chunks.
@@ -68,11 +76,8 @@ export async function* readLines(
   stream: AsyncIterable<Uint8Array>,
   options: LinesOptions = {},
 ): AsyncGenerator<Line[]> {
-  const { maxLineBytes, linesBefore } = { ...DEFAULTS, ...options };
-  const splitter = new LineSplitter(maxLineBytes, linesBefore);
-  for await (const chunk of stream) {
-    yield* splitter.push(chunk);
-  }
+  const splitter = new LineSplitter(options);
+  for await (const chunk of stream) yield* splitter.push(chunk);
   const last = splitter.end();
   if (last.length > 0) yield last;
 }
@@ -93,8 +98,8 @@ class LineSplitter {
   #length = 0;
   #number: number;
 
-  constructor(maxBytes: number, linesBefore: number) {
-    this.#maxBytes = maxBytes;
+  constructor({ maxLineBytes = MAX_LINE_BYTES, linesBefore = 0 }: LinesOptions) {
+    this.#maxBytes = maxLineBytes;
     this.#number = linesBefore;
   }
 
@@ -148,9 +153,8 @@ class LineSplitter {
     const isTooLong = this.#length > this.#maxBytes;
     this.#pieces = [];
     this.#length = 0;
-    if (!isTooLong) return this.#read(number, join(pieces, Infinity), lines, false);
-    const problem = lengthProblem(this.#maxBytes);
-    lines.push({ number, text: undefined, problem, bytes: pieces[0] });
+    if (!isTooLong) return this.#read(number, join(pieces), lines, false);
+    lines.push(badLine(number, lengthProblem(this.#maxBytes), pieces[0]));
   }
 
   /** Adds a line unless it is blank. */
@@ -159,13 +163,11 @@ class LineSplitter {
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
     if (isBlank(bytes, end)) return;
     const line = end === bytes.length ? bytes : bytes.subarray(0, end);
-    if (isKnownUtf8 || isUtf8(line)) {
-      const text = this.#decoder.decode(line);
-      lines.push({ number, text, problem: undefined, bytes: undefined });
-    } else {
-      const problem = "invalid UTF-8";
-      lines.push({ number, text: undefined, problem, bytes: line.slice() });
-    }
+    lines.push(
+      isKnownUtf8 || isUtf8(line)
+        ? goodLine(number, this.#decoder.decode(line))
+        : badLine(number, INVALID_UTF8, line.slice()),
+    );
   }
 }
 
@@ -202,7 +204,7 @@ export function isBlank(bytes: Uint8Array, end: number, start = 0): boolean {
 }
 
 /** Joins pieces, up to `maxBytes`. */
-function join(pieces: readonly Uint8Array[], maxBytes: number): Uint8Array {
+export function join(pieces: readonly Uint8Array[], maxBytes = Infinity): Uint8Array {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const joined = new Uint8Array(Math.min(length, maxBytes));
   let filled = 0;

@@ -30,6 +30,7 @@ export {
   START,
   withoutFormat,
 } from "./input.ts";
+export type { ExactLeafType, ExactType, ValueType } from "./parquet_values.ts";
 export { lengthProblem, type Line, MAX_LINE_BYTES, openLines, UTF8_ADVICE } from "./lines.ts";
 
 /** Loads the module that finds the borders of shards: a run without shards does not need it. */

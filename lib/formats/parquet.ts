@@ -5,14 +5,12 @@
  */
 
 import type { AsyncBuffer } from "../deps/hyparquet.ts";
-import { SourceError } from "../errors.ts";
 import { readFully } from "../files.ts";
-import { openFile } from "./bytes.ts";
-import type { Line } from "./lines.ts";
+import { cannotRead, openFile } from "./bytes.ts";
+import { badLine, goodLine, type Line } from "./lines.ts";
 import { type ChunkBytes, type CurrentRow, LeafColumn } from "./parquet_leaf.ts";
-import { columnTextOf } from "./parquet_columns.ts";
-import type { FileSchema } from "./parquet_schema.ts";
-import { cannotRead, Footer, reasonOf, type RowGroup, withSourceErrors } from "./parquet_footer.ts";
+import { columnTextOf, type FileSchema } from "./parquet_columns.ts";
+import { Footer, reasonOf, type RowGroup, withSourceErrors } from "./parquet_footer.ts";
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 export interface ParquetOptions {
@@ -142,9 +140,9 @@ async function loadRows(
 
 function lineOf(number: number, text: string, row: CurrentRow): Line {
   const { problem } = row;
-  if (problem === undefined) return { number, text, problem, bytes: undefined };
+  if (problem === undefined) return goodLine(number, text);
   row.problem = undefined;
-  return { number, text: undefined, problem, bytes: new TextEncoder().encode(text) };
+  return badLine(number, problem, new TextEncoder().encode(text));
 }
 
 function refuseBinary(
@@ -156,10 +154,13 @@ function refuseBinary(
     !binaryColumns.some((column) => leaf.path === column || leaf.path.startsWith(`${column}.`))
   );
   if (refused === undefined) return;
-  throw new SourceError(
-    `Cannot read "${name}": column ${JSON.stringify(refused.path)} holds bytes, not text. Add ` +
-      `--binary-columns ${refused.elements[1].name} to read it as base64 text`,
-    { path: name },
+  const column = refused.elements[1].name;
+  throw cannotRead(
+    name,
+    `column ${
+      JSON.stringify(refused.path)
+    } holds bytes, not text. Add --binary-columns ${column} ` +
+      "to read it as base64 text",
   );
 }
 
@@ -201,21 +202,15 @@ async function chunksOf(
   const { read } = buffer;
   const share = Math.floor(WINDOWS_BYTES / columns.length);
   const windowBytes = Math.min(MAX_WINDOW_BYTES, Math.max(MIN_WINDOW_BYTES, share));
-  if (end - start > MAX_HELD_BYTES) {
-    return columns.map((column) => ({
-      start: column.start,
-      end: column.end,
-      windowBytes,
-      read,
-    }));
+  const all = end - start > MAX_HELD_BYTES ? undefined : new Uint8Array(end - start);
+  if (all !== undefined) {
+    await withSourceErrors(name, "its rows cannot be read", () => read(all, start));
   }
-  const bytes = new Uint8Array(end - start);
-  await withSourceErrors(name, "its rows cannot be read", () => read(bytes, start));
   return columns.map((column) => ({
     start: column.start,
     end: column.end,
     windowBytes,
     read,
-    held: bytes.subarray(column.start - start, column.end - start),
+    held: all?.subarray(column.start - start, column.end - start),
   }));
 }

@@ -9,7 +9,7 @@ import { isUtf8 } from "node:buffer";
 import { parseFloat16, type SchemaElement } from "../deps/hyparquet.ts";
 import { DAY_MS } from "../timer.ts";
 import { oneLine } from "./lines.ts";
-import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
+import type { LeafNode, SchemaNode } from "./parquet_columns.ts";
 
 /** Formats a value as JSON; undefined if it is a text that is not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;
@@ -19,12 +19,17 @@ export type ValueWriter = (value: unknown) => string | undefined;
  * text `1` may also be an integer. A list or struct has an exact type if something in it has one.
  */
 export type ExactType =
-  | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
-  | { readonly kind: "instant" | "time"; readonly unit: TimeUnit; readonly isUtc: boolean }
-  | { readonly kind: "date" | "double" | "uint64" }
+  | ExactLeafType
   | { readonly kind: "map"; readonly of: ValueType }
   | { readonly kind: "list"; readonly of: ExactType }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactType>> };
+
+export type ExactLeafType =
+  | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
+  | { readonly kind: "instant" | "time"; readonly unit: TimeUnit; readonly isUtc: boolean }
+  | { readonly kind: "date" }
+  | { readonly kind: "double" }
+  | { readonly kind: "uint64" };
 
 /**
  * Complete type of a map's values. A map's keys are data, so the type cannot be inferred from rows.
@@ -35,7 +40,7 @@ export type ValueType =
   | { readonly kind: "list"; readonly of: ValueType }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ValueType>> };
 
-export type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
+type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
 
 /** Returns the exact type of a column; undefined if JSON text shows its type. */
 export function exactTypeOf(node: SchemaNode): ExactType | undefined {
@@ -85,8 +90,6 @@ function plainTypeOf(
   if (type === "INT32" || type === "INT64") return { kind: "int64" };
   return converted === "JSON" || logical?.type === "JSON" ? JSON_VALUE : { kind: "string" };
 }
-
-type ExactLeafType = Exclude<ExactType, { readonly kind: "list" | "struct" | "map" }>;
 
 function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
   const { type, converted_type: converted, logical_type: logical } = element;

@@ -19,4 +19,4 @@ export {
   openTable,
   type TableWriter,
 } from "./file_types.ts";
-export { cellOf, type ColumnType, type ExactColumn, Schema } from "./schema.ts";
+export { cellOf, type ColumnType, Schema } from "./schema.ts";

@@ -12,7 +12,7 @@ import { isRawJson } from "../source/mod.ts";
 import { DAY_MS } from "../timer.ts";
 import { VERSION } from "../version.ts";
 import type { ByteSink, TableWriter } from "./file_types.ts";
-import { cellOf, type ColumnType, type ExactType, type Schema } from "./schema.ts";
+import { cellOf, type ColumnType, type Schema, type StoredType } from "./schema.ts";
 
 /** A row group ends at this size or number of rows: until then, it is in memory. */
 const MAX_GROUP_CHARS = 8 << 20;
@@ -191,7 +191,7 @@ const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
 function exactElementOf(
   element: SchemaElement,
-  type: Exclude<ExactType, { readonly kind: "uint64" }>,
+  type: Exclude<StoredType, { readonly kind: "uint64" }>,
 ): SchemaElement {
   switch (type.kind) {
     case "decimal": {

@@ -5,40 +5,18 @@
  * @module
  */
 
+import type { ExactLeafType, ExactType, ValueType } from "../formats/mod.ts";
 import { isRawJson } from "../source/mod.ts";
 
 /** The type of a column, a list element or a field. `json` is the text of any JSON value. */
 export type ColumnType =
   | { readonly kind: "null" | "boolean" | "int64" | "double" | "string" | "timestamp" | "json" }
-  | ExactType
+  | StoredType
   | { readonly kind: "list" | "map"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
 
-/** A type that JSON lacks: rows have its values as texts or numbers. */
-export type ExactType =
-  | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
-  | {
-    readonly kind: "instant" | "time";
-    readonly unit: "MILLIS" | "MICROS" | "NANOS";
-    readonly isUtc: boolean;
-  }
-  | { readonly kind: "date" }
-  | { readonly kind: "uint64" };
-
-/** What the schema of the input says about a column, a list element or a field. */
-export type ExactColumn =
-  | ExactType
-  | { readonly kind: "double" }
-  | { readonly kind: "map"; readonly of: ValueType }
-  | { readonly kind: "list"; readonly of: ExactColumn }
-  | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactColumn>> };
-
-/** The complete type of a map's values. It cannot be found from rows, where a map is an object. */
-type ValueType =
-  | ExactType
-  | { readonly kind: "string" | "boolean" | "int64" | "double" | "json" }
-  | { readonly kind: "list" | "map"; readonly of: ValueType }
-  | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ValueType>> };
+/** Types whose values rows hold as texts or digits. */
+export type StoredType = Exclude<ExactLeafType, { readonly kind: "double" }>;
 
 /** Values nested deeper than this become JSON text: readers limit the depth. */
 const MAX_DEPTH = 12;
@@ -53,7 +31,7 @@ export class Schema {
   readonly columns = new Map<string, ColumnType>();
 
   /** Gives columns the exact types that they had in the input. */
-  refine(types: ReadonlyMap<string, ExactColumn>): void {
+  refine(types: ReadonlyMap<string, ExactType>): void {
     for (const [name, exact] of types) {
       const type = this.columns.get(name);
       if (type !== undefined) this.columns.set(name, refined(type, exact));
@@ -77,7 +55,7 @@ export function cellOf(row: Readonly<Record<string, unknown>>, name: string): un
 }
 
 /** `exact` where it fits `type`, that of the values in the rows; otherwise `type`. */
-function refined(type: ColumnType, exact: ExactColumn): ColumnType {
+function refined(type: ColumnType, exact: ExactType): ColumnType {
   switch (exact.kind) {
     case "list":
       return type.kind === "list" ? { kind: "list", of: refined(type.of, exact.of) } : type;
