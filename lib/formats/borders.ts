@@ -14,67 +14,59 @@ import { isBlank } from "./lines.ts";
 
 /** A place between two rows, where an input may be divided. */
 export interface Border {
-  /**
-   * Where the row after the border begins, in bytes. In Parquet: bytes of the row groups before it.
-   */
+  /** Where the next row begins. In Parquet: bytes of the row groups before it. */
   readonly byte: number;
-  /** The number of the last row before the border, as `Line.number` counts. */
+  /** Number of the last row before the border, as `Line.number` counts. */
   readonly number: number;
   /** Rows before the border, without blank lines. */
   readonly rows: number;
 }
 
-/** The rows of an input between two borders. */
 export interface InputPart {
   readonly from: Border;
   readonly to: Border;
-  /** Size of the file's header in bytes, which readers of any part need. 0 without a header. */
+  /** Bytes of the file's header, which readers of any part need; 0 without one. */
   readonly header: number;
-  /**
-   * Size of the whole input, in the unit of `to.byte`. The part is the last one if both are equal.
+  /** Size of the whole input, in the unit of `to.byte`: the part is the last one if both are equal.
    */
   readonly size: number;
 }
 
-/** A file, or a part of one, with how to read it. */
+/** A file, or a part of one. */
 export interface InputPiece {
   /** Path for reading; of standard input, that of its copy. */
   readonly path: string;
-  /** Path for messages, as the user named it. */
+  /** For messages, as the user named the file. */
   readonly name: string;
   readonly options?: InputOptions;
   /** @default the whole file */
   readonly part?: InputPart;
 }
 
-/** How an input can be divided. */
 export interface Divisible {
   readonly format: InputFormat;
   /** `anywhere`: between any two rows. `row-groups`: at `pieces` only. `whole`: not at all. */
   readonly kind: "anywhere" | "row-groups" | "whole";
-  /** The border before each indivisible piece; empty if the kind is `anywhere`. */
+  /** The borders before indivisible pieces; empty if the kind is `anywhere`. */
   readonly pieces: readonly Border[];
-  /** Columns of CSV or TSV whose cells are JSON; undefined for other formats. */
+  /** Of CSV or TSV: those whose cells are JSON. */
   readonly jsonColumns: readonly string[] | undefined;
-  /** Size of the file in bytes; of a Parquet file, that of its row groups. */
+  /** In bytes; of a Parquet file, that of its row groups. */
   readonly size: number;
-  /** Number of rows; only for Parquet, whose footer holds it. */
+  /** Only for Parquet, whose footer holds it. */
   readonly rows?: number;
 }
 
-/** Borders that were found in an input. */
 export interface FoundBorders {
-  /** For each target, the first border at or after it, or the end of the input if there is none. */
+  /** For each target, the first border at or after it, or else the end. */
   readonly borders: readonly Border[];
   readonly end: Border;
-  /** Size of the header of CSV or TSV in bytes; 0 for other formats. */
+  /** Bytes of the header of CSV or TSV; 0 for other formats. */
   readonly header: number;
 }
 
-/**
- * Returns how an input can be divided. All of it is read only to find the columns of CSV or TSV
- * that hold JSON, and only if the options do not name them.
- */
+/** Reads all only to find the columns of CSV or TSV that hold JSON, and only if the options do not
+ * name them. */
 export async function divisibleOf(
   path: string,
   name: string,
@@ -113,10 +105,7 @@ async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") 
   return [...await findJsonColumns(() => openBytes(path, name), { name, delimiter })];
 }
 
-/**
- * Finds borders of an input that can be divided anywhere. `targets` are offsets in bytes, in
- * ascending order.
- */
+/** @param targets Bytes, in ascending order. */
 export async function findBorders(
   path: string,
   name: string,
@@ -137,21 +126,19 @@ export async function findBorders(
   return finder.finish(size);
 }
 
-/** Size of the chunks that are scanned. */
 const SCAN_BYTES = 2 ** 20;
 const SPACE = 32;
 
-/** Selects the first border at or after each target. */
 class BorderFinder {
   readonly #targets: readonly number[];
   readonly #borders: Border[] = [];
-  /** The next target: the first border at or after this byte is selected. */
+  /** The next one: the first border at or after this byte is selected. */
   target: number;
-  /** The number of the last row so far. */
+  /** Number of the last row so far. */
   number = 0;
   /** Rows so far, without blank lines. */
   rows = 0;
-  /** Size of the header of CSV or TSV in bytes; 0 for other formats. */
+  /** As in `FoundBorders`. */
   header = 0;
 
   constructor(targets: readonly number[]) {
@@ -159,7 +146,7 @@ class BorderFinder {
     this.target = targets[0] ?? Infinity;
   }
 
-  /** Called between two rows, of which the second begins at this byte. */
+  /** Called between two rows, with the first byte of the second. */
   passBorder(byte: number): void {
     const border = { byte, number: this.number, rows: this.rows };
     while (this.target <= byte) {
@@ -168,7 +155,7 @@ class BorderFinder {
     }
   }
 
-  /** Called for each record of a table, which ends before this byte. */
+  /** Called with the byte after each record of a table. */
   endRecord(byte: number, isRow: boolean): void {
     this.number++;
     if (isRow && this.header === 0) this.header = byte;
@@ -176,7 +163,6 @@ class BorderFinder {
     if (this.header > 0 && byte >= this.target) this.passBorder(byte);
   }
 
-  /** Called at the end of the input, which has `size` bytes. */
   finish(size: number): FoundBorders {
     const end = { byte: size, number: this.number, rows: this.rows };
     const missing = this.#targets.slice(this.#borders.length).map(() => end);
@@ -186,7 +172,8 @@ class BorderFinder {
 
 async function scanLines(chunks: AsyncIterable<Uint8Array>, finder: BorderFinder): Promise<void> {
   let offset = 0;
-  /** Whether a line that continues from an earlier chunk has text so far; undefined without one. */
+  /** Whether a line that began in an earlier chunk has text so far; undefined without such a line.
+   */
   let unfinishedHasText: boolean | undefined;
   for await (const chunk of chunks) {
     // One character per byte: typed arrays are searched at half the speed.

@@ -13,19 +13,18 @@ import { openToRead, systemReason } from "../files.ts";
 import type { ZstdFrames } from "./zstd_frames.ts";
 import { foreignBytes, type ForeignFormat, NEEDS_DICTIONARY } from "./foreign_format.ts";
 
-/** Size of the chunks that are read. */
 const CHUNK_BYTES = 64 * 2 ** 10;
 
-/** Compression of a whole file, unlike that of the pages inside a Parquet file. */
+/** Of a whole file, unlike that of the pages inside a Parquet file. */
 export type Compression = "gzip" | "zstd";
 
-/** Compressions, recognized by the first bytes of a file: no text begins like this. */
+/** No text begins like these. */
 const COMPRESSIONS: readonly {
   readonly name: Compression;
   readonly extensions: readonly string[];
   readonly isStart: (start: Uint8Array) => boolean;
   readonly decompress: () => Transform;
-  /** Creates the check for what decompression does not notice: missing or extra bytes. */
+  /** Finds what decompression does not notice: missing or extra bytes. */
   readonly check?: () => Promise<ZstdFrames>;
 }[] = [
   {
@@ -47,37 +46,36 @@ const COMPRESSIONS: readonly {
   },
 ];
 
-/** Returns the compression that the extension of a name stands for, or undefined. */
 export function compressionOfName(name: string): Compression | undefined {
   const extension = compressedExtension(name);
   return COMPRESSIONS.find(({ extensions }) => extensions.includes(extension))?.name;
 }
 
-/** Removes the extension of a compression from a path. */
+/** Other extensions stay. */
 export function withoutCompression(path: string): string {
   return path.slice(0, path.length - compressedExtension(path).length);
 }
 
-/** Returns the extension that names a compression, in lower case; "" if the name has none. */
+/** In lower case; "" if the name has none. */
 function compressedExtension(name: string): string {
   const lower = name.toLowerCase();
   const extensions = COMPRESSIONS.flatMap((compression) => compression.extensions);
   return extensions.find((extension) => lower.endsWith(extension)) ?? "";
 }
 
-/** A range of a file, in bytes. */
+/** In bytes. */
 export interface ByteRange {
   readonly start: number;
   /** The byte after the last one. */
   readonly end: number;
 }
 
-/** Whether a file is read as compressed: its first bytes say so, or it is named `.gz`. */
+/** A file counts as compressed by its first bytes, or because it is named `.gz`. */
 export async function isCompressed(path: string, name: string): Promise<boolean> {
   return compressionOf(await startOf(path, name), path) !== undefined;
 }
 
-/** Whether the first bytes of a file are those of compressed data. The name does not count. */
+/** Only the first bytes count, not the name. */
 export async function holdsCompressed(path: string): Promise<boolean> {
   const first = await startOf(path, path);
   return COMPRESSIONS.some(({ isStart }) => isStart(first));
@@ -89,10 +87,7 @@ async function startOf(path: string, name: string): Promise<Uint8Array> {
   return first;
 }
 
-/**
- * Reads ranges of an uncompressed file, one after the other. The memory of a chunk may be reused
- * once the next one is requested.
- */
+/** Reads ranges of an uncompressed file. The memory of a chunk may be reused for the next one. */
 export async function* openRanges(
   path: string,
   name: string,
@@ -104,8 +99,8 @@ export async function* openRanges(
 }
 
 /**
- * Reads a file from its start, decompressed. The memory of a chunk may be reused once the next one
- * is requested. The file is closed at the end, even if the reader stops early.
+ * Reads a file from its start, decompressed. The memory of a chunk may be reused for the next one.
+ * The file is closed even if the reader stops early.
  *
  * @param name What errors call the file.
  * @throws {SourceError} if the file cannot be read, is damaged, or has a foreign format
@@ -133,7 +128,7 @@ function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[num
     COMPRESSIONS.find(({ name }) => name === "gzip" && name === compressionOfName(path));
 }
 
-/** Throws if a `.gz` file holds text: browsers decompress downloads and keep the name. */
+/** Browsers decompress downloads and keep the name. */
 function refuseText(first: Uint8Array, name: string): void {
   if (first.length === 0 || !isText(first)) return;
   throw cannotRead(
@@ -142,13 +137,13 @@ function refuseText(first: Uint8Array, name: string): void {
   );
 }
 
-/** Whether the first bytes of a file are text. The last character may be incomplete. */
+/** The last character may be incomplete. */
 function isText(start: Uint8Array): boolean {
   const lengths = [0, 1, 2, 3].map((missing) => Math.max(0, start.length - missing));
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
 }
 
-/** Creates the error for a file whose format is not read, or only with `--input-format`. */
+/** The format is not read, or only with `--input-format`. */
 export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
   const whatToDo = advice(name);
   const isReadable = whatToDo.startsWith("Add --input-format");
@@ -158,13 +153,13 @@ export function foreignFormatError(name: string, { what, advice }: ForeignFormat
   return cannotRead(name, `it is ${what}${formats}. ${whatToDo}`);
 }
 
-/** Returns the first bytes of a file, decompressed: enough to recognize its format. */
+/** Decompressed; enough to recognize a format. */
 export async function firstBytes(path: string, name: string): Promise<Uint8Array> {
   for await (const chunk of openBytes(path, name)) return chunk.slice();
   return new Uint8Array();
 }
 
-/** @throws {SourceError} when the metadata of an input cannot be read */
+/** @throws {SourceError} when the metadata cannot be read */
 export async function statInput(path: string, name = path): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
@@ -174,8 +169,6 @@ export async function statInput(path: string, name = path): Promise<Deno.FileInf
 }
 
 /**
- * Opens a file for reading.
- *
  * @param name What errors call the file.
  * @throws {SourceError} if the file cannot be opened
  */
@@ -195,7 +188,7 @@ async function* startingWith(
   yield* rest;
 }
 
-/** Reads chunks, all into the same memory. */
+/** Reads all chunks into the same memory. */
 async function* chunksOf(
   file: Deno.FsFile,
   name: string,
@@ -222,10 +215,8 @@ async function* chunksOf(
   }
 }
 
-/**
- * Decompresses chunks. `DecompressionStream` would fail at the second member of a gzip file:
- * `cat a.gz b.gz` and bgzip write files of several.
- */
+/** `DecompressionStream` would fail at the second member of a gzip file: `cat a.gz b.gz` and bgzip
+ * write files of several. */
 async function* decompressed(
   chunks: AsyncIterable<Uint8Array>,
   name: string,

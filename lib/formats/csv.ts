@@ -22,15 +22,12 @@ export interface CsvOptions {
   readonly numberBefore?: number;
 }
 
-/** Maximum length of a row. A longer one most likely has a quote that is never closed. */
+/** A longer row most likely has a quote that is never closed. */
 export const MAX_ROW_CHARS = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
 const LINE_FEED = 10;
 
-/**
- * Reads the rows below the header in small batches. `Line.number` counts rows of the table from 1,
- * the header.
- */
+/** `Line.number` counts rows from 1, the header. */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   options: CsvOptions,
@@ -51,10 +48,9 @@ export async function* readCsv(
   if (batch.length > 0) yield batch;
 }
 
-/** The header row: writes the cells of each row as the JSON text of an object. */
 class Header {
   readonly #names: readonly string[];
-  /** Each name as JSON, followed by a colon. */
+  /** Names as JSON, each followed by a colon. */
   readonly #members: readonly string[];
   readonly #isJson: readonly boolean[];
 
@@ -103,15 +99,11 @@ function bytesOf(cells: readonly string[]): Uint8Array {
   return new TextEncoder().encode(cells.join(","));
 }
 
-/**
- * Returns a cell as JSON on one line, `null` if it is blank. Invalid JSON is left to the parser of
- * rows, which reports it.
- */
+/** `null` if the cell is blank. Invalid JSON is left to the parser of rows, which reports it. */
 function jsonOf(cell: string): string {
   return oneLine(cell) || "null";
 }
 
-/** A row of the table, as text. */
 interface CsvRecord {
   readonly cells: string[];
   readonly number: number;
@@ -122,9 +114,9 @@ export async function* readRecords(
   { name, delimiter, numberBefore }: CsvOptions,
 ): AsyncGenerator<CsvRecord> {
   let rest = "", number = 0, isHeader = true;
-  /** UTF-16 units of `rest` up to its last line feed, which may be within a quoted cell. */
+  /** Characters of `rest` up to its last line feed, which may be within a quoted cell. */
   let completeChars = 0;
-  /** Length of `rest` at which parsing is tried again. */
+  /** Parsing is tried again once `rest` has this length. */
   let retryChars = 0;
   let parser: InstanceType<typeof Papa.Parser> | undefined;
   for await (const { text, isLast } of decodeChunks(chunks, name)) {
@@ -180,32 +172,26 @@ function rowTooLong(name: string, row: number): SourceError {
   );
 }
 
-/**
- * Decodes chunks to text, without the byte order mark. `isLast` marks the end of the file, whose
- * text may be empty.
- */
+/** Drops the byte order mark. The last text may be empty. */
 export async function* decodeChunks(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
 ): AsyncGenerator<{ text: string; isLast: boolean }> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let line = 1;
-  try {
-    for await (const chunk of chunks) {
-      let text: string;
-      try {
-        text = decoder.decode(chunk, { stream: true });
-      } catch (cause) {
-        throw notUtf8(name, line + linesBeforeInvalid(chunk), cause);
-      }
-      line += lineFeedsIn(chunk);
-      yield { text, isLast: false };
+  const decode = (chunk?: Uint8Array) => {
+    try {
+      return decoder.decode(chunk, { stream: chunk !== undefined });
+    } catch (cause) {
+      throw notUtf8(name, line + (chunk === undefined ? 0 : linesBeforeInvalid(chunk)), cause);
     }
-    yield { text: decoder.decode(), isLast: true };
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
-    throw notUtf8(name, line, cause);
+  };
+  for await (const chunk of chunks) {
+    const text = decode(chunk);
+    line += lineFeedsIn(chunk);
+    yield { text, isLast: false };
   }
+  yield { text: decode(), isLast: true };
 }
 
 function lineFeedsIn(chunk: Uint8Array): number {
@@ -214,7 +200,7 @@ function lineFeedsIn(chunk: Uint8Array): number {
   return count;
 }
 
-/** Counts the lines of a chunk before the first one that is not UTF-8. */
+/** Lines before the first one that is not UTF-8. */
 function linesBeforeInvalid(chunk: Uint8Array): number {
   let lines = 0;
   for (let start = 0, end; (end = chunk.indexOf(LINE_FEED, start)) !== -1; start = end + 1) {
@@ -233,10 +219,9 @@ function notUtf8(name: string, line: number, cause: unknown): SourceError {
 }
 
 const DELIMITERS = [",", ";", "\t", "|"];
-/** Rows that are read to choose the delimiter. */
 const SAMPLE_ROWS = 20;
 
-/** Returns the delimiter of a file. Excel separates CSV by `;` in many countries. */
+/** Excel separates CSV by `;` in many countries. */
 export async function detectDelimiter(
   path: string,
   name: string,
@@ -247,10 +232,8 @@ export async function detectDelimiter(
     : likeliestDelimiter(new TextDecoder().decode(await firstBytes(path, name)));
 }
 
-/**
- * Chooses the delimiter that gives most rows as many cells as the header; of several, the one that
- * gives more cells. The last row may be incomplete.
- */
+/** Chooses the delimiter that gives most rows as many cells as the header; of several, the one that
+ * gives more cells. The last row may be incomplete. */
 function likeliestDelimiter(start: string): string {
   const candidates = DELIMITERS.map((delimiter) => {
     const parser = new Papa.Parser({ delimiter, newline: "\n", preview: SAMPLE_ROWS });

@@ -9,76 +9,62 @@ import { posixWord } from "../printable.ts";
 
 /** A format that is not read, or only with `--input-format`. */
 export interface ForeignFormat {
-  /** Name of the format; follows `it is `. */
+  /** Follows `it is `. */
   readonly what: string;
-  /** Returns what to do about the file: a sentence, often with a command. */
+  /** What to do about the file: a sentence, often with a command. */
   readonly advice: (path: string) => string;
 }
 
 const STANDARD_INPUT = "-";
 
-/**
- * Formats that begin with certain bytes. Prompts may begin with the letters of RAR and GGUF, but no
- * text has the bytes after them.
- */
-const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] = [
-  ["PAR1", { what: "a Parquet file", advice: () => "Add --input-format parquet" }],
-  ["\xfd7zXZ\0", { what: "compressed with xz", advice: unpackedWith("xz -dc") }],
-  ["PK\x03\x04", { what: "a zip archive", advice: fromZip }],
-  ["PK\x05\x06", { what: "an empty zip archive", advice: toAnotherFile }],
-  ["\x28\xb5\x2f\xfd", { what: "compressed with zstd", advice: unpackedWith("zstd -dc") }],
-  ["\x5d\0\0", { what: "compressed with lzma", advice: unpackedWith("xz -dc") }],
-  ["x\x01", { what: "compressed with zlib", advice: unpackedWith("pigz -dcz") }],
-  ["x\x9c", { what: "compressed with zlib", advice: unpackedWith("pigz -dcz") }],
-  ["x\xda", { what: "compressed with zlib", advice: unpackedWith("pigz -dcz") }],
-  ["BZh", { what: "compressed with bzip2", advice: unpackedWith("bzip2 -dc") }],
-  ["\x04\x22\x4d\x18", { what: "compressed with lz4", advice: unpackedWith("lz4 -dc") }],
-  ["7z\xbc\xaf\x27\x1c", { what: "a 7z archive", advice: unpackedWith("7z x -so") }],
-  ["Rar!\x1a", { what: "a rar archive", advice: unpackedWith("unrar p -inul") }],
-  ["\x1f\x8b", { what: "compressed with gzip twice", advice: unpackedWith("gzip -dc") }],
-  ["ARROW1\0", { what: "an Arrow file", advice: toJsonLines }],
-  ["\xff\xff\xff\xff", { what: "an Arrow stream", advice: toJsonLines }],
-  ["Obj\x01", { what: "an Avro file", advice: toJsonLines }],
-  ["SQLite format 3\0", { what: "an SQLite database", advice: toJsonLines }],
-  ["\x89HDF", { what: "an HDF5 file", advice: toJsonLines }],
-  ["\x93NUMPY", { what: "a NumPy array", advice: toJsonLines }],
-  ["\x80\x04\x95", { what: "a Python pickle", advice: toJsonLines }],
-  ["\x80\x05\x95", { what: "a Python pickle", advice: toJsonLines }],
-  ["\xd0\xcf\x11\xe0", { what: "an Excel or Word file", advice: toJsonLines }],
-  ["%PDF", { what: "a PDF", advice: toJsonLines }],
-  ["\x89PNG", { what: "an image", advice: toAnotherFile }],
-  ["\xff\xd8\xff", { what: "an image", advice: toAnotherFile }],
-  ["GGUF\x01\0", { what: "a model", advice: toAnotherFile }],
-  ["GGUF\x02\0", { what: "a model", advice: toAnotherFile }],
-  ["GGUF\x03\0", { what: "a model", advice: toAnotherFile }],
-  ["\xff\xfe\0\0", { what: "UTF-32 text", advice: fromUnicode("UTF-32") }],
-  ["\0\0\xfe\xff", { what: "UTF-32 text", advice: fromUnicode("UTF-32") }],
-  ["\xff\xfe", { what: "UTF-16 text", advice: fromUnicode("UTF-16") }],
-  ["\xfe\xff", { what: "UTF-16 text", advice: fromUnicode("UTF-16") }],
-  ["\x7fELF", { what: "a program", advice: toAnotherFile }],
+/** Prompts may begin with the letters of RAR and GGUF, but no text has the bytes after them. */
+const SIGNATURES: readonly (readonly [ForeignFormat, ...starts: string[]])[] = [
+  [{ what: "a Parquet file", advice: () => "Add --input-format parquet" }, "PAR1"],
+  [{ what: "compressed with xz", advice: unpackedWith("xz -dc") }, "\xfd7zXZ\0"],
+  [{ what: "a zip archive", advice: fromZip }, "PK\x03\x04"],
+  [{ what: "an empty zip archive", advice: toAnotherFile }, "PK\x05\x06"],
+  [{ what: "compressed with zstd", advice: unpackedWith("zstd -dc") }, "\x28\xb5\x2f\xfd"],
+  [{ what: "compressed with lzma", advice: unpackedWith("xz -dc") }, "\x5d\0\0"],
+  [{ what: "compressed with zlib", advice: unpackedWith("pigz -dcz") }, "x\x01", "x\x9c", "x\xda"],
+  [{ what: "compressed with bzip2", advice: unpackedWith("bzip2 -dc") }, "BZh"],
+  [{ what: "compressed with lz4", advice: unpackedWith("lz4 -dc") }, "\x04\x22\x4d\x18"],
+  [{ what: "a 7z archive", advice: unpackedWith("7z x -so") }, "7z\xbc\xaf\x27\x1c"],
+  [{ what: "a rar archive", advice: unpackedWith("unrar p -inul") }, "Rar!\x1a"],
+  [{ what: "compressed with gzip twice", advice: unpackedWith("gzip -dc") }, "\x1f\x8b"],
+  [{ what: "an Arrow file", advice: toJsonLines }, "ARROW1\0"],
+  [{ what: "an Arrow stream", advice: toJsonLines }, "\xff\xff\xff\xff"],
+  [{ what: "an Avro file", advice: toJsonLines }, "Obj\x01"],
+  [{ what: "an SQLite database", advice: toJsonLines }, "SQLite format 3\0"],
+  [{ what: "an HDF5 file", advice: toJsonLines }, "\x89HDF"],
+  [{ what: "a NumPy array", advice: toJsonLines }, "\x93NUMPY"],
+  [{ what: "a Python pickle", advice: toJsonLines }, "\x80\x04\x95", "\x80\x05\x95"],
+  [{ what: "an Excel or Word file", advice: toJsonLines }, "\xd0\xcf\x11\xe0"],
+  [{ what: "a PDF", advice: toJsonLines }, "%PDF"],
+  [{ what: "an image", advice: toAnotherFile }, "\x89PNG", "\xff\xd8\xff"],
+  [{ what: "a model", advice: toAnotherFile }, "GGUF\x01\0", "GGUF\x02\0", "GGUF\x03\0"],
+  [{ what: "UTF-32 text", advice: fromUnicode("UTF-32") }, "\xff\xfe\0\0", "\0\0\xfe\xff"],
+  [{ what: "UTF-16 text", advice: fromUnicode("UTF-16") }, "\xff\xfe", "\xfe\xff"],
+  [{ what: "a program", advice: toAnotherFile }, "\x7fELF"],
 ];
 
-/** A tar archive begins with the name of its first file; the magic bytes come later. */
+/** A tar archive begins with the name of its first file. */
 const TAR = { offset: 257, text: "ustar" };
 
-/** A zstd file that can only be decompressed with another file. */
 export const NEEDS_DICTIONARY: ForeignFormat = {
   what: "compressed with a zstd dictionary",
   advice: unpackedWith("zstd -dc -D DICTIONARY"),
 };
 
-/**
- * Matches the start of an ORC file, as Latin-1. A text may begin with these letters, but has no
- * control characters after them, except from 0x80 to 0x9f: UTF-8 has such bytes, as in `ORC’s`.
- */
+/** As Latin-1. A text may begin with these letters, but has no control characters after them,
+ * except from 0x80 to 0x9f: UTF-8 has such bytes, as in `ORC’s`. */
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 
-/** Returns the format of a file by its first bytes; undefined if they may be text. */
+/** Undefined if the first bytes may be text. */
 export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   const text = latin1(start.subarray(0, 512));
   if (ORC.test(text)) return { what: "an ORC file", advice: toJsonLines };
-  const signature = SIGNATURES.find(([bytes]) => text.startsWith(bytes));
-  if (signature !== undefined) return signature[1];
+  const known = SIGNATURES.find(([, ...starts]) => starts.some((start) => text.startsWith(start)));
+  if (known !== undefined) return known[0];
   if (text.startsWith(TAR.text, TAR.offset)) {
     return { what: "a tar archive", advice: unpackedWith("tar -xOf") };
   }
@@ -100,10 +86,8 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
 
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
 
-/**
- * Whether lines end with CR alone, as on a Mac before 2001: the file would be read as one line. A
- * JSON array is read correctly with such lines.
- */
+/** As on a Mac before 2001: the file would be read as one line. A JSON array is read correctly with
+ * such lines. */
 function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   const lineEnd = start.indexOf(CARRIAGE_RETURN);
   if (lineEnd === -1 || start.includes(LINE_FEED)) return false;
@@ -112,8 +96,7 @@ function hasOnlyCarriageReturns(start: Uint8Array): boolean {
 }
 
 /**
- * Returns the format of a text file whose first line is not a row; undefined if it is JSON Lines
- * with a bad line, or unknown.
+ * The format of a file whose first line is not a row; undefined for JSON Lines with a bad line.
  *
  * @param isOnlyLine Whether the file has no other line.
  */
@@ -154,16 +137,10 @@ export function foreignText(
   return line.startsWith("{") ? undefined : nonJsonText(line, path);
 }
 
-/**
- * Matches the start of a table stored by column. Columns are lists of values, or objects by index
- * as pandas writes them.
- */
+/** Columns are lists of values, or objects by index as pandas writes them. */
 const BY_COLUMNS = /^\{\s*"[^"]*"\s*:\s*(\{\s*"0"|\[\s*(["\d-]|true|false|null))/;
 
-/**
- * Whether a line is a table stored by column. A row may begin with a list, too, but then some other
- * field is neither a list nor an object.
- */
+/** A row may begin with a list, too, but then some other field is neither a list nor an object. */
 function isColumnar(line: string): boolean {
   if (!BY_COLUMNS.test(line)) return false;
   try {
@@ -174,7 +151,7 @@ function isColumnar(line: string): boolean {
   }
 }
 
-/** The jq filter that writes the rows of a table stored by column. */
+/** For jq: writes the rows of a table stored by column. */
 const ROWS_OF_COLUMNS =
   "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'";
 
@@ -185,7 +162,7 @@ function fromColumns(path: string): string {
 /** Pretty-printed JSON has a shorter first line than this. A longer one may be a truncated row. */
 const MAX_UNCLOSED_CHARS = 4_000;
 
-/** Returns the format of text that is not JSON: a table, YAML or plain text. */
+/** A table, YAML or plain text. */
 function nonJsonText(line: string, path: string): ForeignFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
   const delimiter = [",", ";", "\t"].find((candidate) => isHeader(line, candidate));
@@ -202,14 +179,14 @@ function nonJsonText(line: string, path: string): ForeignFormat | undefined {
   return { what: "plain text", advice: (path) => withJq(path, "-R '{prompt: .}'") };
 }
 
-/** Whether a line consists of column names: at least two, and none of them a sentence. */
+/** At least two names, and none of them a sentence. */
 function isHeader(line: string, delimiter: string): boolean {
   const names = line.split(delimiter);
   return names.length > 1 &&
     names.every((name) => /^"?[\p{L}_#][\p{L}\d _.\-/()]{0,40}"?$/u.test(name));
 }
 
-/** Whether a line is a row that is a bare list of messages. */
+/** A row may be a bare list of messages. */
 function isMessageArray(line: string): boolean {
   try {
     const [first] = JSON.parse(line) as unknown[];
@@ -252,22 +229,20 @@ function unpackedWith(command: string): (path: string) => string {
 
 const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
 
-/** Returns another name for the same format: `x.2.csv` for `x.csv`. */
+/** `x.2.csv` for `x.csv`. */
 function nameBeside(path: string): string {
   const isNamed = path !== STANDARD_INPUT && EXTENSION.test(path);
   return isNamed ? path.replace(EXTENSION, ".2$&") : nameInJsonLines(path);
 }
 
-/** Returns `x.csv` for `x.csv.xz`. */
+/** `x.csv` for `x.csv.xz`. */
 function unpackedName(path: string): string {
   const inner = path.replace(/\.\w{1,7}$/, "");
   if (EXTENSION.test(inner)) return inner;
   return EXTENSION.test(path) ? nameBeside(path) : nameInJsonLines(path);
 }
 
-/**
- * Returns `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` if the file itself has that name.
- */
+/** `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` if the file itself has that name. */
 function nameInJsonLines(path: string): string {
   if (path === STANDARD_INPUT) return "FILE.jsonl";
   const stem = path.replace(/(\.(jsonl|ndjson|json|csv|tsv|txt|tar))?\.(\w{1,7})$/i, "");

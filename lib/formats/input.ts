@@ -21,7 +21,7 @@ import { badLine, goodLine, type Line, NUL_BYTES, readLines } from "./lines.ts";
 /** Format of an input. `json` is one array of objects. */
 export type InputFormat = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "txt";
 
-/** Extensions of each format, without the dot. */
+/** Without the dot. */
 const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   jsonl: ["jsonl", "ndjson"],
   json: ["json"],
@@ -31,7 +31,7 @@ const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   txt: ["txt"],
 };
 
-/** Extensions of all formats, without the dot and without those of compressions. */
+/** Without the dot and without compressions. */
 export const INPUT_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
 
 export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
@@ -49,21 +49,21 @@ export interface InputOptions {
   binaryColumns?: readonly string[];
 }
 
-/** An opened input, which can be read several times. */
+/** Can be read several times. */
 export interface Input {
   readonly format: InputFormat;
-  /** Reads the rows from the start, in small batches. */
+  /** From the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
-  /** For Parquet only: returns the types that JSON lacks, by column. */
+  /** For Parquet only: the types that JSON lacks, by column. */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
 
 /**
- * Opens an input. Unless `jsonColumns` names them, the columns of a CSV or TSV file that hold JSON
- * are found by a pass over the file, once, here.
+ * Unless `jsonColumns` names them, the columns of a CSV or TSV file that hold JSON are found by a
+ * pass over the file, once, here.
  *
  * @param name What the user calls the file, with its extension.
- * @param part The part to read. Of the rest, only the header is read. @default all of the file
+ * @param part Of the rest, only the header is read. @default all of the file
  * @throws {SourceError} if the file cannot be read
  */
 export async function openInput(
@@ -119,7 +119,7 @@ async function openTable(
 
 async function* noRows(): AsyncGenerator<Line[]> {}
 
-/** Reads the bytes of a part as a whole file has them: after a header, or within brackets. */
+/** As a whole file has them: after a header, or within brackets. */
 async function* bytesOf(
   path: string,
   name: string,
@@ -141,13 +141,13 @@ async function* bytesOf(
 const ARRAY_START = new TextEncoder().encode("[");
 const ARRAY_END = new TextEncoder().encode("]");
 
-/** Returns the format of an extension; undefined if it is unknown. */
+/** Undefined for an unknown extension. */
 export function formatOfName(name: string): InputFormat | undefined {
   const extension = extensionOf(name);
   return INPUT_FORMATS.find((format) => EXTENSIONS[format].includes(extension));
 }
 
-/** Removes the extensions of a format and of a compression from a path. */
+/** Removes the extensions of a format and of a compression. */
 export function withoutFormat(path: string): string {
   const plain = withoutCompression(path);
   return formatOfName(path) === undefined ? plain : plain.slice(0, -1 - extensionOf(path).length);
@@ -157,15 +157,12 @@ function extensionOf(name: string): string {
   return /\.([a-z]+)$/i.exec(withoutCompression(name))?.[1].toLowerCase() ?? "";
 }
 
-/** Returns the place of a row as users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
+/** As users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
 export function placeOf(name: string, format: InputFormat, number: number): string {
   return format === "json" ? `${name}[${number - 1}]` : `${name}:${number}`;
 }
 
-/**
- * Returns the format of an input. Its first bytes decide if its name has no known extension, or
- * that of JSON or JSON Lines.
- */
+/** The first bytes decide if the name has no known extension, or that of JSON or JSON Lines. */
 export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
   // Users confuse `.json` and `.jsonl`, so the content decides.
@@ -186,10 +183,8 @@ async function isParquet(path: string, name: string): Promise<boolean> {
   return new TextDecoder().decode(start) === "PAR1";
 }
 
-/**
- * Whether a text is one array of rows. In JSON Lines whose rows are lists of messages, the first
- * line is complete JSON, and is followed by other lines or has elements with roles.
- */
+/** In JSON Lines whose rows are lists of messages, the first line is complete JSON, and is followed
+ * by other lines or has elements with roles. */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();
   if (!text.startsWith("[")) return false;
@@ -210,5 +205,4 @@ function asPrompt(line: Line): Line {
   return badLine(number, NUL_BYTES, new TextEncoder().encode(text));
 }
 
-/** The start of any input. */
 export const START: Border = { byte: 0, number: 0, rows: 0 };

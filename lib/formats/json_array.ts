@@ -24,12 +24,10 @@ import {
 export interface JsonArrayOptions {
   /** The file's name in errors. */
   readonly name: string;
-  /** Elements of the file before the first one that is read. @default 0 */
+  /** Elements of the file before the first one. @default 0 */
   readonly elementsBefore?: number;
-  /**
-   * Called for each element with the offset of the comma or bracket after it, its number, and
-   * whether it is the last one. Elements are then not yielded.
-   */
+  /** Called for each element with the offset of the comma or bracket after it. Elements are then
+   * not yielded. */
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
 }
 
@@ -38,7 +36,7 @@ const BATCH_ROWS = 32;
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
 const OPEN = 0x5b, CLOSE = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
 
-/** Reads an array's elements in small batches. `Line.number` counts from 1, messages from 0. */
+/** `Line.number` counts from 1, messages from 0. */
 export async function* readJsonArray(
   chunks: AsyncIterable<Uint8Array>,
   options: JsonArrayOptions,
@@ -49,30 +47,28 @@ export async function* readJsonArray(
   if (last.length > 0) yield last;
 }
 
-/** Position of the scanner relative to the brackets of the array. */
+/** Relative to the brackets of the array. */
 type State = "start" | "elements" | "end";
 
-/** Finds the elements of an array, chunk by chunk. */
 class ArrayScanner {
   readonly #name: string;
   readonly #decoder = new TextDecoder();
   #state: State = "start";
-  /** Number of open brackets inside the element. */
+  /** Open brackets inside the element. */
   #depth = 0;
   #isInString = false;
   #isEscaped = false;
-  /** Whether the current element has any text yet. */
+  /** Whether the element has any text yet. */
   #hasContent = false;
   /** Pieces of an element that began in earlier chunks. */
   #pieces: Uint8Array[] = [];
-  /** Number of bytes of these pieces. */
+  /** Bytes of these pieces. */
   #length = 0;
-  /** Elements finished so far, and so the index of the current one, which messages name. */
+  /** Elements finished so far: the index of the current one, which messages name. */
   #number: number;
-  /** Number of bytes of the earlier chunks. */
+  /** Bytes of the earlier chunks. */
   #offset = 0;
   readonly #onElement: JsonArrayOptions["onElement"];
-  /** Whether the last element was followed by a comma. */
   #isAfterComma = false;
 
   constructor(options: JsonArrayOptions) {
@@ -81,14 +77,13 @@ class ArrayScanner {
     this.#onElement = options.onElement;
   }
 
-  /** Returns the elements that end in a chunk, in small batches. */
   *push(chunk: Uint8Array): Generator<Line[]> {
     let rows: Line[] = [];
     let start = this.#state === "start" ? this.#begin(chunk) : 0;
     while (start < chunk.length && this.#state !== "end") {
       const end = this.#scan(chunk, start);
       if (end === chunk.length) break;
-      // This byte is a comma or the closing bracket of the array.
+      // A comma, or the closing bracket of the array.
       const isLast = chunk[end] === CLOSE;
       if (this.#onElement === undefined) this.#addRow(chunk.subarray(start, end), rows, isLast);
       else this.#reportEnd(end, isLast);
@@ -111,7 +106,7 @@ class ArrayScanner {
     throw this.#error(`it ends in the middle of element ${this.#number}, before the closing "]"`);
   }
 
-  /** Finds the opening bracket. Returns the index after it, or the length of the chunk. */
+  /** The index after the opening bracket; the length of the chunk if it has none. */
   #begin(chunk: Uint8Array): number {
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
@@ -127,7 +122,7 @@ class ArrayScanner {
     return chunk.length;
   }
 
-  /** Returns the index of the comma or bracket that ends an element, or the chunk's length. */
+  /** The index of the comma or bracket that ends an element, or the chunk's length. */
   #scan(chunk: Uint8Array, from: number): number {
     let isInString = this.#isInString, isEscaped = this.#isEscaped, depth = this.#depth;
     let i = from;
@@ -155,10 +150,7 @@ class ArrayScanner {
     return i;
   }
 
-  /**
-   * Ends the current element. Returns false if there is none: in an empty array. Throws if a comma
-   * is misplaced.
-   */
+  /** Returns false in an empty array, where no element ends. Throws if a comma is misplaced. */
   #endElement(isLast: boolean): boolean {
     if (!this.#hasContent) {
       if (isLast && !this.#isAfterComma) return false;
@@ -173,7 +165,6 @@ class ArrayScanner {
     return true;
   }
 
-  /** Reports where an element ends instead of returning it. */
   #reportEnd(end: number, isLast: boolean): void {
     this.#pieces = [];
     this.#length = 0;
@@ -196,7 +187,6 @@ class ArrayScanner {
     );
   }
 
-  /** Keeps the bytes of an element that continues in the next chunk. */
   #carry(piece: Uint8Array): void {
     this.#length += piece.length;
     if (this.#length > MAX_LINE_BYTES) {

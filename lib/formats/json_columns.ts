@@ -6,14 +6,14 @@
 
 import { type CsvOptions, decodeChunks, MAX_ROW_CHARS, readRecords } from "./csv.ts";
 
-/** The number of rows after which most columns have turned out to be text. */
+/** By then, most columns have turned out to be text. */
 const FIRST_ROWS = 1_000;
 
 /**
- * Finds the columns that hold JSON objects or arrays and, apart from empty cells, nothing else.
- * Numbers, `true` and quoted text are valid JSON too, but any table has them: they stay text.
+ * Numbers, `true` and quoted text are valid JSON too, but any table has them: they stay text. Empty
+ * cells do not count.
  *
- * @param open Opens the file; called once more if its first rows are not enough.
+ * @param open Called once more if the first rows are not enough.
  */
 export async function findJsonColumns(
   open: () => AsyncIterable<Uint8Array>,
@@ -28,7 +28,7 @@ export async function findJsonColumns(
 }
 
 /**
- * Parses all cells of at most `maxRows` rows. Returns whether that decides about all columns.
+ * Returns whether `maxRows` rows decide about all columns.
  *
  * @throws {SourceError} with the row, if a quote is misplaced or the row is too long
  */
@@ -48,11 +48,11 @@ async function parseCells(
   return true;
 }
 
-/** The columns that may hold JSON, by their numbers. */
+/** Columns that may hold JSON, by their numbers. */
 class Candidates {
-  /** The columns in which all cells so far are JSON or empty. */
+  /** Columns in which all cells so far are JSON or empty. */
   readonly columns = new Set<number>();
-  /** The columns in which a cell is JSON. */
+  /** Columns in which a cell is JSON. */
   readonly #withJson = new Set<number>();
   #names: readonly string[] | undefined;
 
@@ -65,7 +65,7 @@ class Candidates {
     return this.hasHeader && this.columns.size === 0;
   }
 
-  /** The names of the columns that hold JSON, after the last row. */
+  /** By their names, after the last row. */
   get jsonColumns(): Set<string> {
     const columns = [...this.#withJson].filter((column) => this.columns.has(column));
     return new Set(columns.map((column) => this.#names![column]));
@@ -94,17 +94,15 @@ function isObjectOrArray(cell: string): boolean {
   }
 }
 
-/**
- * Reads only the cells of the candidates, in a third of the time that it takes to parse all.
- * Returns false if a quote is misplaced or a row is too long.
- */
+/** Reads only the cells of the candidates, in a third of the time that it takes to parse all.
+ * Returns false if a quote is misplaced or a row is too long. */
 async function scanCells(
   chunks: AsyncIterable<Uint8Array>,
   { name, delimiter }: CsvOptions,
   candidates: Candidates,
 ): Promise<boolean> {
   let rest = "", isHeader = true;
-  /** Length of `rest` at which it is scanned again: a row may span many chunks. */
+  /** As in `readRecords`: a row may span many chunks. */
   let retryChars = 0;
   for await (const { text, isLast } of decodeChunks(chunks, name)) {
     rest += text;
@@ -123,18 +121,18 @@ async function scanCells(
 
 const QUOTE = 34, CARRIAGE_RETURN = 13, LINE_FEED = 10;
 
-/** Walks over the records of a text. */
+/** Walks over records. */
 class CellScan {
-  /** Whether a quoted cell does not end with its quote. */
+  /** Whether text follows the quote that ends a cell, or no quote does. */
   hasMisplacedQuote = false;
-  /** Whether the last record has one cell, which is blank. */
+  /** Whether the last record is one blank cell. */
   isBlank = false;
   readonly #text: string;
   readonly #delimiter: string;
   readonly #isLast: boolean;
   /** Where the next record begins. */
   #next = 0;
-  /** The next line feed from the current cell on; the length of the text if there is none. */
+  /** The next one from the current cell on; the length of the text if there is none. */
   #lineFeed = -1;
 
   constructor(text: string, delimiter: string, isLast: boolean) {
@@ -148,10 +146,7 @@ class CellScan {
     return this.#text.slice(this.#next);
   }
 
-  /**
-   * Reads the next record, and adds its cells in the columns of `candidates`. Returns false if no
-   * complete one is left.
-   */
+  /** Adds the cells of a record. Returns false if no complete one is left. */
   readRecord(candidates: Candidates | undefined): boolean {
     const text = this.#text;
     let start = this.#next;
@@ -182,7 +177,7 @@ class CellScan {
     }
   }
 
-  /** Whether a record ends here; at the end of the text, only if it is the last one. */
+  /** At the end of the text, only the last record ends. */
   #isRecordEnd(end: number): boolean {
     const text = this.#text, code = text.charCodeAt(end);
     if (code === LINE_FEED || (this.#isLast && end === text.length)) return true;
@@ -190,7 +185,7 @@ class CellScan {
     return text.charCodeAt(end + 1) === LINE_FEED || (this.#isLast && end + 1 === text.length);
   }
 
-  /** The end of a cell without quotes; -1 if it may continue in the next chunk. */
+  /** -1 if the cell may continue in the next chunk. */
   #endOfPlain(start: number): number {
     const text = this.#text;
     if (this.#lineFeed < start) {
@@ -206,7 +201,7 @@ class CellScan {
       : lineFeed;
   }
 
-  /** The quote that ends a cell; -1 if there is none yet. */
+  /** -1 if the closing quote is not there yet. */
   #closingQuote(from: number): number {
     const text = this.#text;
     let quote = text.indexOf('"', from);

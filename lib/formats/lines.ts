@@ -9,18 +9,15 @@ import { formatBytes } from "../deps/std_fmt.ts";
 import { isJson } from "../json.ts";
 import { openBytes } from "./bytes.ts";
 
-/** A non-blank line of a file, or a row of a format that is not read line by line. */
+/** A line that is not blank, or a row of a format that is not read line by line. */
 export interface Line {
-  /** Number of the line from 1, counting blank lines. In other formats: number of the row. */
+  /** Number of the line from 1, counting blank lines; in other formats, of the row. */
   readonly number: number;
-  /** Text without line ending and byte order mark; undefined if the line cannot be read. */
+  /** Without line ending and byte order mark; undefined if the line cannot be read. */
   readonly text: string | undefined;
-  /** Why the line cannot be read; undefined if it can. */
+  /** Why the line cannot be read. */
   readonly problem: string | undefined;
-  /**
-   * Bytes of a line that cannot be read: all of them, or the first 64 KiB of a line that is too
-   * long. Undefined for lines that can be read.
-   */
+  /** Set if the line cannot be read: its bytes, of a line that is too long the first 64 KiB. */
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -33,34 +30,31 @@ export function badLine(number: number, problem: string, bytes: Uint8Array): Lin
 }
 
 export interface LinesOptions {
-  /** Longest line to read, in bytes; a longer line has a problem. @default 67108864 (64 MiB) */
+  /** A longer line has a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
   /** What errors call the file. @default its path */
   name?: string;
-  /** For a part of a file: number of lines before it. @default 0 */
+  /** For a part of a file. @default 0 */
   linesBefore?: number;
 }
 
-/** Problem of a row with NUL bytes, which written text never contains. */
+/** Text never contains NUL bytes. */
 export const NUL_BYTES = "holds NUL bytes: the file was not written completely, or is not text";
 
 export const INVALID_UTF8 = "invalid UTF-8";
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
 
-/** Maximum number of bytes of a line, and of a JSON array's element. */
+/** Also of a JSON array's element. */
 export const MAX_LINE_BYTES = 64 * 2 ** 20;
 
-/**
- * Lines per batch. Small batches die in V8's young generation: the first pass over an input takes
- * 16 MB of heap with them, and 37 MB with batches of whole chunks.
- */
+/** Small batches die in V8's young generation: the first pass over an input takes 16 MB of heap
+ * with them, and 37 MB with batches of whole chunks. */
 const BATCH_LINES = 64;
 /** How many bytes of a line that is too long are kept. */
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
- * Opens a file and reads its lines, decompressed if it is gzip or zstd. The file is closed at the
- * end, even if the reader stops early.
+ * Decompresses gzip and zstd. The file is closed even if the reader stops early.
  *
  * @throws {SourceError} if the file cannot be read, or its compressed data is damaged
  */
@@ -68,10 +62,7 @@ export function openLines(path: string, options: LinesOptions = {}): AsyncGenera
   return readLines(openBytes(path, options.name ?? path), options);
 }
 
-/**
- * Reads lines in small batches. The stream may reuse the memory of a chunk once the next one is
- * requested.
- */
+/** The stream may reuse the memory of a chunk for the next one. */
 export async function* readLines(
   stream: AsyncIterable<Uint8Array>,
   options: LinesOptions = {},
@@ -157,7 +148,7 @@ class LineSplitter {
     lines.push(badLine(number, lengthProblem(this.#maxBytes), pieces[0]));
   }
 
-  /** Adds a line unless it is blank. */
+  /** Leaves out blank lines. */
   #read(number: number, segment: Uint8Array, lines: Line[], isKnownUtf8: boolean): void {
     const bytes = number === 1 && startsWithBom(segment) ? segment.subarray(3) : segment;
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
@@ -171,11 +162,9 @@ class LineSplitter {
   }
 }
 
-/**
- * Returns JSON on one line. Valid JSON has line breaks only between tokens, so they can be removed.
- * In any other text, tabs take their place: it stays invalid. Otherwise `1` and `2` without a comma
- * would become 12, and a text with a line break in it another text.
- */
+/** Valid JSON has line breaks only between tokens, so they can be removed. In any other text, tabs
+ * take their place: it stays invalid. Otherwise `1` and `2` without a comma would become 12, and a
+ * text with a line break in it another text. */
 export function oneLine(json: string): string {
   const trimmed = json.trim();
   if (!trimmed.includes("\n") && !trimmed.includes("\r")) return trimmed;
@@ -184,17 +173,16 @@ export function oneLine(json: string): string {
   return lines.join(isJson(trimmed) ? "" : "\t");
 }
 
-/** The problem of a line with more than `maxBytes`. */
 export function lengthProblem(maxBytes: number): string {
   return `longer than ${formatBytes(maxBytes, { binary: true })}`;
 }
 
-/** Whether bytes begin with a byte order mark, which takes three. */
+/** A byte order mark takes three bytes. */
 export function startsWithBom(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }
 
-/** Whether bytes are only spaces, tabs and carriage returns. */
+/** Spaces, tabs and carriage returns are blank. */
 export function isBlank(bytes: Uint8Array, end: number, start = 0): boolean {
   for (let i = start; i < end; i++) {
     const byte = bytes[i];
@@ -203,7 +191,7 @@ export function isBlank(bytes: Uint8Array, end: number, start = 0): boolean {
   return true;
 }
 
-/** Joins pieces, up to `maxBytes`. */
+/** Joins up to `maxBytes`. */
 export function join(pieces: readonly Uint8Array[], maxBytes = Infinity): Uint8Array {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const joined = new Uint8Array(Math.min(length, maxBytes));

@@ -33,7 +33,7 @@ export {
 export type { ExactLeafType, ExactType, ValueType } from "./parquet_values.ts";
 export { lengthProblem, type Line, MAX_LINE_BYTES, openLines, UTF8_ADVICE } from "./lines.ts";
 
-/** Loads the module that finds the borders of shards: a run without shards does not need it. */
+/** A run without shards does not need the module. */
 export function loadBorders(): Promise<typeof import("./borders.ts")> {
   return import("./borders.ts");
 }

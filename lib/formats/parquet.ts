@@ -18,24 +18,18 @@ export interface ParquetOptions {
   readonly name: string;
   /** Columns of bytes to read as base64 text. @default none: such a column is an error */
   readonly binaryColumns?: readonly string[];
-  /**
-   * Reads only the row groups whose first row is in this range; rows count from 0. @default all row
-   * groups
-   */
+  /** Reads only row groups whose first row is in this range; rows count from 0. @default all row
+   * groups */
   readonly rows?: { readonly start: number; readonly end: number };
 }
 
 const BATCH_ROWS = 32;
-/**
- * A row group of at most this size is read at once; in larger ones, each column is read in windows.
- */
+/** A row group of at most this size is read at once, the columns of a larger one in windows. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
-/** Memory that the windows of all columns share. */
+/** Shared by the windows of all columns. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
-/** Limits for the window of one column. */
 const MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
 
-/** Returns the size of each row group of a file, in order. */
 export async function rowGroupsOf(
   path: string,
   name: string,
@@ -45,7 +39,7 @@ export async function rowGroupsOf(
   return Array.from(footer.groups(), ({ rows, bytes }) => ({ rows, bytes }));
 }
 
-/** Returns the types that JSON lacks, by column. */
+/** Types that JSON lacks, by column. */
 export async function readExactTypes(
   path: string,
   name: string,
@@ -60,7 +54,7 @@ export async function readExactTypes(
   return types;
 }
 
-/** Reads the rows in small batches. `Line.number` counts from 1 over the whole file. */
+/** `Line.number` counts from 1 over the whole file. */
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
   const { name, rows: { start, end } = { start: 0, end: Infinity } } = options;
   using file = await openFile(path, name);
@@ -114,10 +108,8 @@ async function* readGroup(
   for (const leaf of leaves) leaf.close();
 }
 
-/**
- * Loads pages until each column has a row that can be read. Returns the number of rows that can be
- * read from all columns, at most `maxRows`.
- */
+/** Loads pages until each column has a row. Returns how many rows all columns have, at most
+ * `maxRows`. */
 async function loadRows(
   leaves: readonly LeafColumn[],
   maxRows: number,
@@ -165,7 +157,7 @@ function refuseBinary(
 }
 
 interface FileBuffer extends AsyncBuffer {
-  /** Fills `into` with the bytes of the file from `start`. */
+  /** Fills `into` with the bytes from `start`. */
   read(into: Uint8Array, start: number): Promise<void>;
 }
 
@@ -188,7 +180,6 @@ async function bufferOf(file: Deno.FsFile): Promise<FileBuffer> {
   };
 }
 
-/** Prepares to read the bytes of each column of a row group. */
 async function chunksOf(
   buffer: FileBuffer,
   { columns }: RowGroup,

@@ -36,16 +36,16 @@ interface MapNode {
   readonly value: SchemaNode | undefined;
 }
 
-/** A column or a nested field with values of its own. */
+/** Has values of its own. */
 export interface LeafNode {
   readonly kind: "leaf";
   readonly definition: number;
   readonly repetition: number;
   /** Place among the leaves, which is also that of its chunk in a row group. */
   readonly index: number;
-  /** Schema elements from the root to this one. */
+  /** From the root to this one. */
   readonly elements: readonly SchemaElement[];
-  /** Name for users: `price`, `items.price`. */
+  /** As users know it: `price`, `items.price`. */
   readonly path: string;
 }
 
@@ -54,20 +54,18 @@ interface Field {
   readonly node: SchemaNode;
 }
 
-/** Columns of a file, and all leaves below them. */
 export interface FileSchema {
   readonly columns: readonly Field[];
-  /** In the order of the file. */
   readonly leaves: readonly LeafNode[];
 }
 
-/** Builds the tree from the flat list of elements in the footer. */
+/** The footer lists the elements depth first. */
 export function fileSchemaOf(schema: readonly SchemaElement[]): FileSchema {
   const root = new SchemaReader(schema);
   return { columns: root.readColumns(), leaves: root.leaves };
 }
 
-/** An element's levels, path, and elements from the root to it. */
+/** Levels and path of an element, and the elements from the root to it. */
 interface Place {
   readonly definition: number;
   readonly repetition: number;
@@ -75,9 +73,7 @@ interface Place {
   readonly path: readonly string[];
 }
 
-/** Reads the elements in their order, which is depth first. */
 class SchemaReader {
-  /** The leaves so far. */
   readonly leaves: LeafNode[] = [];
   readonly #schema: readonly SchemaElement[];
   /** Index of the next element; the first one is the root. */
@@ -99,21 +95,19 @@ class SchemaReader {
     return { name, node: this.#node({ ...parent, path: [...parent.path, name] }) };
   }
 
-  /**
-   * Reads the next element. If it is repeated without a list around it, as older writers store
-   * lists, it becomes a list.
-   */
+  /** An element that is repeated without a list around it, as older writers store lists, becomes a
+   * list. */
   #node(parent: Place): SchemaNode {
     const element = this.#schema[this.#next++];
     const place = within(parent, element);
     if (element.repetition_type !== "REPEATED") return this.#content(element, place);
     const { definition, repetition } = place;
-    // Such a list cannot be null: at one level below that of its elements, it is empty.
+    // Such a list cannot be null: one level below its elements, it is empty.
     const list = { kind: "list", definition: definition - 1, repetition } as const;
     return { ...list, element: this.#content(element, place) };
   }
 
-  /** Reads what an element holds, apart from its repetition: a leaf, a struct, a list or a map. */
+  /** Without the element's own repetition. */
   #content(element: SchemaElement, place: Place): SchemaNode {
     const { definition, repetition, elements, path } = place;
     const count = element.num_children ?? 0;
@@ -138,10 +132,8 @@ class SchemaReader {
     return { kind: "struct", definition, fields };
   }
 
-  /**
-   * Applies the backward-compatibility rules of lists:
-   * https://github.com/apache/parquet-format/blob/master/LogicalTypes.md
-   */
+  /** Follows the backward-compatibility rules:
+   * https://github.com/apache/parquet-format/blob/master/LogicalTypes.md */
   #list({ name }: SchemaElement, place: Place): SchemaNode {
     const inner = this.#schema[this.#next];
     const isElement = inner.num_children !== 1 || inner.name === "array" ||
@@ -163,7 +155,7 @@ class SchemaReader {
   }
 }
 
-/** Returns the place of an element below `parent`, which already has the element's path. */
+/** `parent` already has the element's path. */
 function within(parent: Place, element: SchemaElement): Place {
   const { repetition_type: repetition } = element;
   return {
@@ -182,13 +174,11 @@ function isMap({ converted_type: converted, logical_type: logical }: SchemaEleme
   return converted === "MAP" || converted === "MAP_KEY_VALUE" || logical?.type === "MAP";
 }
 
-/** Writes the values of a column one after the other. */
 interface ColumnText {
-  /** Returns the JSON of the next value, and moves past it. */
+  /** The JSON of the next value, which it moves past. */
   next(): string;
 }
 
-/** Creates the writer of a column, or of a part of one. */
 export function columnTextOf(node: SchemaNode, leaves: readonly LeafColumn[]): ColumnText {
   switch (node.kind) {
     case "leaf":
@@ -268,7 +258,7 @@ function leavesUnder(node: SchemaNode, leaves: readonly LeafColumn[]): LeafColum
   }
 }
 
-/** Moves past a value that is null or empty, for which each leaf has an entry. Returns `text`. */
+/** For a value that is null or empty, each leaf has an entry. */
 function movePast(leaves: readonly LeafColumn[], text: string): string {
   for (const leaf of leaves) leaf.next();
   return text;

@@ -22,7 +22,6 @@ import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";
 import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
 
-/** Runs `read`, and turns its errors into source errors that name the file. */
 export async function withSourceErrors<T>(
   name: string,
   problem: string,
@@ -36,33 +35,28 @@ export async function withSourceErrors<T>(
   }
 }
 
-/**
- * Returns the end of a message about damaged bytes: the reason and what to do. A `TypeError` or
- * `RangeError` comes from the inside of hyparquet and explains nothing.
- */
+/** What follows the problem of damaged bytes. A `TypeError` or `RangeError` comes from the inside
+ * of hyparquet and explains nothing. */
 export function reasonOf(cause: unknown): string {
   const isInternal = cause instanceof TypeError || cause instanceof RangeError;
   return `${isInternal ? "" : ` (${(cause as Error).message})`}. Copy it again`;
 }
 
-/** Number of first bytes by which a file of another format is recognized. */
+/** Enough to recognize another format. */
 const HEAD_BYTES = 512;
-/** The last bytes of a file whose footer is encrypted. */
+/** At the end of a file whose footer is encrypted. */
 const ENCRYPTED_MARK = "PARE";
 
 export interface RowGroup {
-  /** Number of rows. */
   readonly rows: number;
-  /** Compressed size of all columns; decompressed if the footer lacks the compressed one. */
+  /** Compressed; decompressed if the footer lacks the compressed size. */
   readonly bytes: number;
-  /** Where each column is, in the order of the schema's leaves. */
+  /** In the order of the schema's leaves. */
   readonly columns: readonly ChunkLayout[];
 }
 
-/**
- * Footer of a file. Its row groups are decoded from the bytes for each pass: as objects, those of a
- * file with 10,000 row groups of three columns took 100 MB.
- */
+/** Row groups are decoded from the bytes for each pass: as objects, those of a file with 10,000 row
+ * groups of three columns took 100 MB. */
 export class Footer {
   readonly schema: FileSchema;
   readonly #bytes: Uint8Array;
@@ -74,11 +68,7 @@ export class Footer {
     this.schema = schema;
   }
 
-  /**
-   * Reads and checks the footer of a file.
-   *
-   * @throws {SourceError} if the file cannot be read, with the reason
-   */
+  /** @throws {SourceError} if the file cannot be read, with the reason */
   static async read(buffer: AsyncBuffer, name: string): Promise<Footer> {
     await checkMarks(buffer, name);
     return await withSourceErrors(name, "its footer is damaged", async () => {
@@ -90,7 +80,6 @@ export class Footer {
     });
   }
 
-  /** Decodes the row groups in order. */
   *groups(): Generator<RowGroup> {
     for (const group of groupsIn(this.#bytes, this.#groups)) {
       const columns = group.field_1.map(({ field_3: meta }) => layoutOf(meta!));
@@ -99,7 +88,6 @@ export class Footer {
     }
   }
 
-  /** Throws if two columns have the same name, or if a column cannot be read. */
   #check(name: string): void {
     const { columns, leaves } = this.schema;
     const names = columns.map((column) => column.name);
@@ -174,33 +162,29 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
 
 const ENCRYPTED = "it is encrypted. Write it again without encryption";
 
-/** Parquet's magic number: the first four and the last four bytes of a file. */
+/** The first four and the last four bytes of a file. */
 const MARK = "PAR1";
-/** The number of bytes after the footer: its length (4), and the magic number (4). */
+/** After the footer: its length (4), and the mark (4). */
 const TAIL_BYTES = 8;
 
-/**
- * A row group: columns, size in bytes, number of rows. `parquet.thrift` has the field numbers.
- */
+/** Columns, size in bytes, number of rows. `parquet.thrift` has the field numbers. */
 interface ThriftGroup {
   readonly field_1: readonly ThriftChunk[];
   readonly field_2: bigint;
   readonly field_3: bigint;
 }
 
-/** A column chunk: what a row group holds of a column. */
+/** A column in a row group. */
 interface ThriftChunk {
-  /** File that holds the chunk, if it is another one. */
+  /** The file of the chunk, if it is another one. */
   readonly field_1?: Uint8Array;
   readonly field_3?: ThriftChunkMeta;
   /** Present if the chunk is encrypted. */
   readonly field_8?: unknown;
 }
 
-/**
- * The metadata of a column chunk: codec, number of values, decompressed and compressed size, and
- * the offsets of the first data page and of the dictionary.
- */
+/** Codec, number of values, decompressed and compressed size, offsets of the first data page and of
+ * the dictionary. */
 interface ThriftChunkMeta {
   readonly field_4: number;
   readonly field_5: bigint;
@@ -210,9 +194,7 @@ interface ThriftChunkMeta {
   readonly field_11?: bigint;
 }
 
-/**
- * Byte offsets of the list of row groups in a footer: its header, its first group, its end.
- */
+/** Offsets of the list of row groups in a footer: its header, its first group, its end. */
 interface GroupList {
   readonly header: number;
   readonly start: number;
@@ -220,13 +202,12 @@ interface GroupList {
   readonly count: number;
 }
 
-/** The field `row_groups` of `FileMetaData`. */
+/** `row_groups` of `FileMetaData`. */
 const GROUPS_FIELD = 4;
-/** Type ids of the Thrift compact protocol. */
+/** Types in Thrift's compact protocol. */
 const BOOLEANS = [1, 2], BYTE = 3, INTEGERS = [4, 5, 6];
 const DOUBLE = 7, BINARY = 8, LIST = 9, STRUCT = 12;
 
-/** Finds the list of row groups in a footer. */
 function findGroups(bytes: Uint8Array): GroupList {
   const reader = readerOf(bytes);
   for (let field = 0;;) {
@@ -246,15 +227,12 @@ function findGroups(bytes: Uint8Array): GroupList {
   }
 }
 
-/**
- * Reads the schema's elements from a copy of the footer without row groups, which would take time
- * and memory.
- */
+/** Reads a copy of the footer without row groups, which would take time and memory. */
 function schemaIn(bytes: Uint8Array, { header, end }: GroupList): SchemaElement[] {
   const length = header + 1 + bytes.length - end;
   const footer = new Uint8Array(length + TAIL_BYTES);
   footer.set(bytes.subarray(0, header));
-  // The header of an empty list of structs.
+  // An empty list of structs.
   footer[header] = STRUCT;
   footer.set(bytes.subarray(end), header + 1);
   new DataView(footer.buffer).setUint32(length, length, true);
@@ -262,7 +240,6 @@ function schemaIn(bytes: Uint8Array, { header, end }: GroupList): SchemaElement[
   return parquetMetadata(footer, { geoparquet: false }).schema;
 }
 
-/** Decodes the row groups of a footer in order. */
 function* groupsIn(bytes: Uint8Array, { start, count }: GroupList): Generator<ThriftGroup> {
   const reader = { ...readerOf(bytes), offset: start };
   for (let i = 0; i < count; i++) {
@@ -275,16 +252,13 @@ function listHeaderOf(reader: Reader): { count: number; type: number } {
   return { count: byte >> 4 === 15 ? lengthOf(reader) : byte >> 4, type: byte & 15 };
 }
 
-/**
- * Reads a length or count. Throws if it exceeds the footer: every element takes at least one byte.
- */
+/** Throws if the length exceeds the footer: every element takes at least one byte. */
 function lengthOf(reader: Reader): number {
   const length = readVarInt(reader);
   if (length < 0 || length > reader.view.byteLength) throw new Error("a length is beyond its end");
   return length;
 }
 
-/** Moves past a value of a Thrift type. */
 function skip(reader: Reader, type: number): void {
   if (reader.offset > reader.view.byteLength) throw new Error("it ends too early");
   switch (type) {

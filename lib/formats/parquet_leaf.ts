@@ -20,34 +20,32 @@ import {
 import type { LeafNode } from "./parquet_columns.ts";
 import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
-/** Where a row group's values of a column are in the file. */
+/** A column in a row group. */
 export interface ChunkLayout {
   readonly codec: Codec;
-  /** Number of values, nulls included. */
+  /** With nulls. */
   readonly valueCount: number;
-  /** Size of all pages when decompressed, according to the footer. */
+  /** Of all pages, according to the footer. */
   readonly decompressedBytes: number;
-  /** Offset of the first byte in the file. */
   readonly start: number;
-  /** Offset after the last byte. */
+  /** After the last byte. */
   readonly end: number;
 }
 
-/** Access to the bytes of a chunk. */
 export interface ChunkBytes {
   readonly start: number;
   readonly end: number;
-  /** The whole chunk, if it is in memory. */
+  /** All bytes, if they are in memory. */
   readonly held?: Uint8Array<ArrayBuffer>;
   /** Fills `into` with the bytes of the file from `start`. */
   readonly read: (into: Uint8Array, start: number) => Promise<void>;
-  /** Number of bytes to read at a time. */
+  /** How much to read at a time. */
   readonly windowBytes: number;
 }
 
-/** The row that is being written, shared by all of its columns. */
+/** Shared by all columns. */
 export interface CurrentRow {
-  /** Why the row cannot be used; undefined if it can. */
+  /** Why the row that is being written cannot be used. */
   problem: string | undefined;
 }
 
@@ -56,10 +54,10 @@ export interface CurrentRow {
  * columns whose values occur once, it took 500 MB.
  */
 const MIN_USES = 3;
-/** Pages up to this size are decompressed even if the footer gives the column a smaller size. */
+/** Decompressed even if the footer gives the column a smaller size. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
 
-/** Reads the values of one chunk in order. */
+/** The values of one chunk in order. */
 export class LeafColumn {
   /** Rows that can be read before `load` is needed. */
   rowsReady = 0;
@@ -69,21 +67,21 @@ export class LeafColumn {
   readonly #write: ValueWriter;
   readonly #definition: number;
   readonly #decompressedBytes: number;
-  /** Number of values that are not loaded yet, nulls included. */
+  /** Values that are not loaded yet, with nulls. */
   #valuesLeft: number;
   #page = NO_PAGE;
-  /** Pages after `#page` that are loaded. */
+  /** Loaded pages after `#page`. */
   readonly #pages: Page[] = [];
-  /** Number of entries of `#page` that were read, nulls included. */
+  /** Entries of `#page` that were read, with nulls. */
   #position = 0;
-  /** Number of values of `#page` that were read. */
+  /** Values of `#page` that were read. */
   #valuePosition = 0;
-  /** Number of rows that begin in the loaded pages. */
+  /** Rows that begin in the loaded pages. */
   #rowsBegun = 0;
   #rowsRead = 0;
   readonly #row: CurrentRow;
   #dictionary = NO_VALUES;
-  /** JSON of the dictionary's values that have occurred; undefined if texts are not kept. */
+  /** JSON of those values of the dictionary that have occurred; undefined if it is not kept. */
   #texts: (string | undefined)[] | undefined;
   readonly #valueCount: number;
 
@@ -98,7 +96,7 @@ export class LeafColumn {
     this.#valuesLeft = this.#valueCount = layout.valueCount;
   }
 
-  /** Loads the next page of values. Throws if there is none. */
+  /** Throws if there is no further page of values. */
   async load(): Promise<void> {
     for (;;) {
       if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than the footer says");
@@ -116,10 +114,7 @@ export class LeafColumn {
     }
   }
 
-  /**
-   * Rejects impossible sizes. Most pages have no checksum, and decoding allocates as much memory as
-   * the header says.
-   */
+  /** Most pages have no checksum, and decoding allocates as much memory as the header says. */
   #checkSizes(header: PageHeader): void {
     const { uncompressed_page_size: size, dictionary_page_header: dictionary } = header;
     const maxSize = Math.max(this.#decompressedBytes, UNCHECKED_PAGE_BYTES);
@@ -144,7 +139,7 @@ export class LeafColumn {
     return this.#currentPage().repetitions[this.#position] ?? 0;
   }
 
-  /** Returns the JSON of the next value, and moves past it. */
+  /** The JSON of the next value, which it moves past. */
   next(): string {
     const page = this.#currentPage();
     const position = this.#position++;
@@ -167,19 +162,18 @@ export class LeafColumn {
     return "null";
   }
 
-  /** Subtracts the number of rows that have been read from `rowsReady`. */
   markRead(rows: number): void {
     this.#rowsRead += rows;
     this.rowsReady -= rows;
   }
 
-  /** Frees the memory of the last page and the dictionary. Called once all rows were read. */
+  /** Frees memory once all rows were read. */
   close(): void {
     release(this.#page);
     release(this.#dictionary);
   }
 
-  /** Returns the page of the next value; after the last loaded value, the page of that one. */
+  /** After the last loaded value, still the page of that one. */
   #currentPage(): Page {
     if (this.#position < this.#page.count || this.#pages.length === 0) return this.#page;
     release(this.#page);
@@ -202,18 +196,18 @@ export class LeafColumn {
   }
 }
 
-/** Number of bytes that are read first for the header of a page. */
+/** How much is read first for the header of a page. */
 const HEADER_BYTES = 1 << 10;
-/** A header is not tried again with more bytes than four times this number. */
+/** A header is not tried again with more bytes than four times this. */
 const MAX_HEADER_BYTES = 1 << 24;
 
-/** Reads the pages of a chunk in order, through a window. */
+/** Through a window that moves over the chunk. */
 class ChunkReader {
   readonly #bytes: ChunkBytes;
   #window: Uint8Array<ArrayBuffer>;
   /** Offset of the window in the file. */
   #start: number;
-  /** Number of bytes of the window that were used. */
+  /** Bytes of the window that were used. */
   #position = 0;
 
   constructor(bytes: ChunkBytes) {
@@ -222,7 +216,6 @@ class ChunkReader {
     this.#start = bytes.start;
   }
 
-  /** Returns the header of the next page, and moves past it. */
   async header(): Promise<PageHeader> {
     for (let size = HEADER_BYTES;; size *= 4) {
       await this.#fill(size);
@@ -240,7 +233,6 @@ class ChunkReader {
     }
   }
 
-  /** Returns the next `length` bytes, and moves past them. */
   async take(length: number): Promise<Uint8Array> {
     await this.#fill(length);
     const taken = this.#window.subarray(this.#position, this.#position + length);
@@ -249,7 +241,7 @@ class ChunkReader {
     return taken;
   }
 
-  /** Moves the window so that it holds the next `length` bytes, or the rest of the chunk. */
+  /** Then the window holds the next `length` bytes, or the rest of the chunk. */
   async #fill(length: number): Promise<void> {
     if (this.#window.length - this.#position >= length) return;
     const start = this.#start + this.#position;

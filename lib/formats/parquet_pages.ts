@@ -25,25 +25,22 @@ export type Codec = ColumnMetaData["codec"];
 export type PageHeader = ReturnType<typeof parquetHeader>;
 type Decoder = Parameters<typeof readDataPage>[2];
 
-/**
- * Values of a page or dictionary. An object for each of them would outlive V8's young generation.
- */
+/** Of a page or dictionary. An object for each value would outlive V8's young generation. */
 export interface Values {
   /** The values; or if there are `bytes`, where each text begins there, after its length. */
   readonly items: DecodedArray;
-  /** The bytes of texts in the encoding PLAIN; otherwise undefined. */
+  /** Texts in the encoding PLAIN. */
   readonly bytes: Uint8Array | undefined;
-  /** Memory that `release` frees; absent if other bytes share it. */
+  /** What `release` frees; absent if other bytes share it. */
   readonly memory?: ArrayBuffer;
 }
 
-/** A decoded page. */
 export interface Page extends Values {
-  /** Definition level of each value; empty if no value is null. */
+  /** Empty if no value is null. */
   readonly definitions: Uint8Array;
-  /** Repetition level of each value; empty if the column is not repeated. */
+  /** Empty if the column is not repeated. */
   readonly repetitions: Uint8Array;
-  /** Number of values, nulls included. */
+  /** With nulls. */
   readonly count: number;
   /** Whether `items` are indices into the dictionary. */
   readonly isIndex: boolean;
@@ -51,7 +48,6 @@ export interface Page extends Values {
 
 /** Stands for levels that are all the same. */
 const NO_LEVELS = new Uint8Array();
-/** Stands for a missing dictionary. */
 export const NO_VALUES: Values = { items: [], bytes: undefined };
 /** Stands for the page before the first one. */
 export const NO_PAGE: Page = {
@@ -62,7 +58,6 @@ export const NO_PAGE: Page = {
   isIndex: false,
 };
 
-/** Decodes the pages of a column chunk. */
 export class PageDecoder {
   readonly #decoder: Decoder;
   readonly #definition: number;
@@ -83,52 +78,40 @@ export class PageDecoder {
     } as unknown as Decoder;
   }
 
-  /** Decodes a dictionary page. */
   dictionary(header: PageHeader, bytes: Uint8Array): Values {
     const page = this.#decompressed(bytes, header.uncompressed_page_size);
     const values = this.#plain(page, header.dictionary_page_header!.num_values);
     return { ...values, memory: memoryOf(page, bytes) };
   }
 
-  /** Decodes a data page of version 1 or 2. */
+  /** A data page of version 1 or 2. */
   page(header: PageHeader, bytes: Uint8Array): Page {
     const { data_page_header: v1, data_page_header_v2: v2 } = header;
     const { num_values: count, encoding } = (v1 ?? v2)!;
-    const definition = this.#definition, repetition = this.#repetition;
-    if (v1 !== undefined) {
-      const page = this.#decompressed(bytes, header.uncompressed_page_size);
-      const memory = memoryOf(page, bytes);
-      const reader = readerOf(page);
-      const repetitions = levelsOf(reader, repetition, count);
-      const definitions = levelsOf(reader, definition, count);
-      const levels = { count, repetitions, definitions: this.#definitionsOf(definitions) };
-      return { ...this.#withValues(page.subarray(reader.offset), encoding, levels), memory };
-    }
-    const {
-      repetition_levels_byte_length: repetitionBytes,
-      definition_levels_byte_length: definitionBytes,
-    } = v2!;
-    const repetitions = levelsOf(readerOf(bytes), repetition, count, repetitionBytes);
-    const definitions = levelsOf(
-      readerOf(bytes.subarray(repetitionBytes)),
-      definition,
-      count,
-      definitionBytes,
-    );
+    // In version 2, the levels are not compressed, and the header holds their lengths.
+    const body = v2 ? bytes : this.#decompressed(bytes, header.uncompressed_page_size);
+    const reader = readerOf(body);
+    const repetitionBytes = v2?.repetition_levels_byte_length;
+    const repetitions = levelsOf(reader, this.#repetition, count, repetitionBytes);
+    if (repetitionBytes !== undefined) reader.offset = repetitionBytes;
+    const definitionBytes = v2?.definition_levels_byte_length;
+    const definitions = levelsOf(reader, this.#definition, count, definitionBytes);
+    if (v2) reader.offset = v2.repetition_levels_byte_length + v2.definition_levels_byte_length;
     const levels = { count, repetitions, definitions: this.#definitionsOf(definitions) };
-    const levelBytes = repetitionBytes + definitionBytes;
-    const values = bytes.subarray(levelBytes), size = header.uncompressed_page_size - levelBytes;
-    const isUncompressed = v2!.is_compressed === false || size === 0;
-    const page = isUncompressed ? values : this.#decompressed(values, size);
-    return { ...this.#withValues(page, encoding, levels), memory: memoryOf(page, bytes) };
+    const values = body.subarray(reader.offset),
+      size = header.uncompressed_page_size - reader.offset;
+    const isCompressed = v2 !== undefined && v2.is_compressed !== false && size !== 0;
+    const page = isCompressed ? this.#decompressed(values, size) : values;
+    const memory = memoryOf(v2 ? page : body, bytes);
+    return { ...this.#withValues(page, encoding, levels), memory };
   }
 
-  /** Drops the levels of a page without nulls. */
+  /** A page without nulls needs none. */
   #definitionsOf(definitions: Uint8Array): Uint8Array {
     return definitions.every((level) => level === this.#definition) ? NO_LEVELS : definitions;
   }
 
-  /** Adds the values, of which there is one for each entry that is not null. */
+  /** There is a value for each entry that is not null. */
   #withValues(
     bytes: Uint8Array,
     encoding: Encoding,
@@ -137,21 +120,15 @@ export class PageDecoder {
     const { count, definitions } = levels;
     let valueCount = definitions.length === 0 ? count : 0;
     for (const level of definitions) if (level === this.#definition) valueCount++;
-    if (encoding === "PLAIN") {
-      return { ...levels, ...this.#plain(bytes, valueCount), isIndex: false };
-    }
-    if (encoding.endsWith("_DICTIONARY")) {
-      return { ...levels, items: indicesOf(bytes, valueCount), bytes: undefined, isIndex: true };
-    }
-    return {
-      ...levels,
-      items: this.#rareItems(bytes, encoding, valueCount),
-      bytes: undefined,
-      isIndex: false,
-    };
+    const isIndex = encoding.endsWith("_DICTIONARY");
+    if (encoding === "PLAIN") return { ...levels, ...this.#plain(bytes, valueCount), isIndex };
+    const items = isIndex
+      ? indicesOf(bytes, valueCount)
+      : this.#rareItems(bytes, encoding, valueCount);
+    return { ...levels, items, bytes: undefined, isIndex };
   }
 
-  /** Decodes values in an encoding that few writers use. */
+  /** Few writers use these encodings. */
   #rareItems(bytes: Uint8Array, encoding: Encoding, count: number): DecodedArray {
     if (count === 0) return [];
     // Only booleans have this encoding: 0 or 1, after the length in bytes.
@@ -174,7 +151,7 @@ export class PageDecoder {
   }
 }
 
-/** Returns the memory of a decompressed page; undefined if it may be shared with other bytes. */
+/** Undefined if the memory of the page may be shared with other bytes. */
 function memoryOf(
   { buffer, byteLength }: Uint8Array,
   compressed: Uint8Array,
@@ -183,25 +160,21 @@ function memoryOf(
   return isOwn && buffer instanceof ArrayBuffer ? buffer : undefined;
 }
 
-/**
- * Frees the memory of values that were all written. The garbage collector would let 20 MB of pages
- * wait, because they are not part of its heap.
- */
+/** The garbage collector would let 20 MB of written pages wait, because they are not part of its
+ * heap. */
 export function release({ memory }: Values): void {
   memory?.transfer(0);
 }
 
 type Encoding = NonNullable<PageHeader["data_page_header"]>["encoding"];
 
-/** Returns a value of a page or dictionary; of a text, its bytes. */
+/** A text is returned as its bytes. */
 export function valueIn({ items, bytes }: Values, index: number): unknown {
   if (bytes === undefined) return items[index];
   return bytes.subarray(items[index] as number, items[index + 1] as number - LENGTH_BYTES);
 }
 
-/**
- * Codecs of Parquet: those of `node:zlib` where it has them. zstd in JavaScript took 40 % of the
- * time to read a file.
+/** Those of `node:zlib` where it has them: zstd in JavaScript took 40 % of the time to read a file.
  */
 export const CODECS: Compressors = Object.fromEntries(
   Object.entries({
@@ -219,10 +192,8 @@ function acceptEmpty(decompress: Decompress): Decompress {
   return (compressed, length) => length === 0 ? new Uint8Array() : decompress(compressed, length);
 }
 
-/**
- * Decompresses by `node:zlib`. If that fails or stops early, as it does after the first of several
- * frames, decompresses by JavaScript.
- */
+/** Decompresses by JavaScript if `node:zlib` fails or stops early, as after the first of several
+ * frames. */
 function withFallback(
   codec: "ZSTD" | "GZIP" | "BROTLI",
   decompress: (compressed: Uint8Array, options: { chunkSize: number }) => Uint8Array,
@@ -239,10 +210,10 @@ function withFallback(
   };
 }
 
-/** Size of the length that is stored before a text, or before levels. */
+/** The length before a text, or before levels, has this size. */
 const LENGTH_BYTES = 4;
 
-/** Returns where each text begins; the last entry is where a further text would begin. */
+/** Where each text begins; the last entry is where a further one would. */
 function startsOf(bytes: Uint8Array, count: number): Uint32Array {
   const { view } = readerOf(bytes);
   const starts = new Uint32Array(count + 1);
@@ -256,7 +227,7 @@ function startsOf(bytes: Uint8Array, count: number): Uint32Array {
   return starts;
 }
 
-/** Reads `count` indices into a dictionary. */
+/** Indices into a dictionary. */
 function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   const width = count === 0 ? 0 : bytes[0];
   if (width === 0) return new Uint8Array(count);
@@ -267,10 +238,7 @@ function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   return indices;
 }
 
-/**
- * Reads `count` levels from 0 to `maxLevel`. `length` is the number of their bytes, if it is not
- * stored before them.
- */
+/** @param length Bytes of the levels, if that is not stored before them. */
 function levelsOf(
   reader: Reader,
   maxLevel: number,
@@ -285,10 +253,7 @@ function levelsOf(
   return levels;
 }
 
-/**
- * Rejects a run that is longer than the page has values: hyparquet would repeat the value as often
- * as a damaged run says, up to 2^31 times.
- */
+/** hyparquet would repeat a value as often as a damaged run says, up to 2^31 times. */
 function checkRuns({ view, offset }: Reader, width: number, count: number): void {
   const reader = { view, offset };
   for (let valueCount = 0; valueCount < count;) {
@@ -303,10 +268,8 @@ function checkRuns({ view, offset }: Reader, width: number, count: number): void
   }
 }
 
-/**
- * Decodes DELTA_BYTE_ARRAY, which stores of each text the length of the prefix that it shares with
- * the text before, and the rest. hyparquet would allocate as much memory as a damaged length says.
- */
+/** DELTA_BYTE_ARRAY: the length of the prefix that a text shares with the one before, and the rest.
+ * hyparquet would allocate as much memory as a damaged length says. */
 function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
   const reader = readerOf(bytes);
   const prefixes = new Int32Array(count), suffixes = new Int32Array(count);
@@ -329,10 +292,9 @@ function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
   });
 }
 
-/** Bytes, and the offset at which hyparquet reads them next. */
+/** Where hyparquet reads next. */
 export type Reader = Parameters<typeof readRleBitPackedHybrid>[0];
 
-/** Returns a reader at the start of the bytes. */
 export function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {
   return { view: new DataView(buffer, byteOffset, byteLength), offset: 0 };
 }

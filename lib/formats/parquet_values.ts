@@ -11,7 +11,7 @@ import { DAY_MS } from "../timer.ts";
 import { oneLine } from "./lines.ts";
 import type { LeafNode, SchemaNode } from "./parquet_columns.ts";
 
-/** Formats a value as JSON; undefined if it is a text that is not UTF-8. */
+/** As JSON; undefined for a text that is not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;
 
 /**
@@ -31,9 +31,7 @@ export type ExactLeafType =
   | { readonly kind: "double" }
   | { readonly kind: "uint64" };
 
-/**
- * Complete type of a map's values. A map's keys are data, so the type cannot be inferred from rows.
- */
+/** A map's keys are data, so the type of its values cannot be inferred from rows. */
 export type ValueType =
   | { readonly kind: "string" | "boolean" | "int64" | "json" }
   | Exclude<ExactType, { readonly kind: "list" | "struct" }>
@@ -42,7 +40,7 @@ export type ValueType =
 
 type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
 
-/** Returns the exact type of a column; undefined if JSON text shows its type. */
+/** Undefined if JSON text shows the type. */
 export function exactTypeOf(node: SchemaNode): ExactType | undefined {
   switch (node.kind) {
     case "leaf":
@@ -108,7 +106,7 @@ function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
   return timeTypeOf(element);
 }
 
-/** Returns the type of a column of times. Older files have only a converted type. */
+/** Older files have only a converted type. */
 function timeTypeOf(
   { converted_type: converted, logical_type: logical }: SchemaElement,
 ): ExactLeafType | undefined {
@@ -132,7 +130,6 @@ export function isBytes({ elements }: LeafNode): boolean {
     !["STRING", "JSON", "ENUM", "DECIMAL", "UUID", "FLOAT16"].includes(kind);
 }
 
-/** Returns the formatter for the values of a leaf. */
 export function valueWriterOf(leaf: LeafNode): ValueWriter {
   const element = leaf.elements.at(-1)!;
   const exact = exactLeafTypeOf(element);
@@ -177,7 +174,7 @@ function isUnsigned(
   return bitWidth === bits && !isSigned;
 }
 
-/** Formats a number. JSON has no NaN or infinity; `String` drops the sign of -0. */
+/** JSON has no NaN or infinity; `String` drops the sign of -0. */
 function numberText(value: number): string {
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
   return Number.isFinite(value) ? String(value) : "null";
@@ -205,7 +202,6 @@ function uuidOf(bytes: Uint8Array): string {
   return `"${bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}"`;
 }
 
-/** Formats unscaled integers with a decimal point. */
 function decimalWriter(scale: number): ValueWriter {
   return (value) => {
     const unscaled = value instanceof Uint8Array ? bigEndian(value) : BigInt(value as number);
@@ -224,23 +220,18 @@ function bigEndian(bytes: Uint8Array): bigint {
 const UNIX_EPOCH_DAY = 2_440_588n;
 const NANOSECONDS_PER_DAY = 86_400_000_000_000n;
 
-/**
- * Converts INT96 (nanoseconds of the day in the low 64 bits, then the Julian day) to nanoseconds
- * since 1970.
- */
+/** Nanoseconds since 1970. INT96 has those of the day in the low 64 bits, then the Julian day. */
 function nanosecondsOf(value: bigint): bigint {
   const days = (value >> 64n) - UNIX_EPOCH_DAY;
   return days * NANOSECONDS_PER_DAY + BigInt.asUintN(64, value);
 }
 
-/**
- * What a column of times holds. "local": date and time without a time zone. "time": time of day.
- */
+/** "local": date and time without a time zone. "time": time of day. */
 type TimeKind = "instant" | "local" | "time";
 
 interface Unit {
   readonly perSecond: bigint;
-  /** Number of digits after the point of a second. */
+  /** Digits after the point of a second. */
   readonly digits: number;
 }
 

@@ -8,7 +8,6 @@ import { startsWithBom } from "./lines.ts";
 
 const LINE_FEED = 10, SPACE = 32, QUOTE = 34;
 
-/** Where a scan is within a cell. */
 enum Cell {
   Start,
   Plain,
@@ -17,11 +16,11 @@ enum Cell {
   Closed,
 }
 
-/** Scans chunk after chunk, and keeps its state between them. */
+/** Keeps its state from chunk to chunk. */
 export class TableScan {
   readonly #delimiter: number;
   readonly #onRecord: (end: number, isRow: boolean) => void;
-  /** Number of bytes of the earlier chunks. */
+  /** Bytes of the earlier chunks. */
   #offset = 0;
   #cell = Cell.Start;
   /** Whether a record is incomplete at the end of the chunk. */
@@ -29,10 +28,7 @@ export class TableScan {
   /** Whether the record has text or a delimiter, and so counts as a row. */
   #hasContent = false;
 
-  /**
-   * @param delimiter One character between two cells.
-   * @param onRecord Called with the byte after each record, and whether it is a row or blank.
-   */
+  /** @param onRecord Called with the byte after each record. A blank one is no row. */
   constructor(delimiter: string, onRecord: (end: number, isRow: boolean) => void) {
     this.#delimiter = delimiter.charCodeAt(0);
     this.#onRecord = onRecord;
@@ -68,7 +64,7 @@ export class TableScan {
     this.#offset += end;
   }
 
-  /** Ends the last record, which may have no line feed. */
+  /** The last record may have no line feed. */
   finish(): void {
     if (this.#isUnfinished) this.#onRecord(this.#offset, this.#hasContent);
   }
@@ -80,7 +76,7 @@ export class TableScan {
   }
 
   /**
-   * Whether a quote opens a cell: at the start of one, or after another quote that closed it.
+   * At the start of a cell, or after another quote that closed it.
    *
    * @param start Where the text before the quote begins, whose cell `#cell` describes.
    */
@@ -90,14 +86,14 @@ export class TableScan {
     return this.#cell === Cell.Closed && !chunk.subarray(start, quote).includes(this.#delimiter);
   }
 
-  /** The state after text without quotes, from `start` to the end of the chunk. */
+  /** After text without quotes, from `start` to the end. */
   #cellAtEnd(chunk: Uint8Array, start: number): Cell {
     const delimiter = chunk.lastIndexOf(this.#delimiter);
     if (delimiter === chunk.length - 1) return Cell.Start;
     return delimiter < start && this.#cell === Cell.Closed ? Cell.Closed : Cell.Plain;
   }
 
-  /** Sets `#hasContent` if a part of the record has content. Most records begin with it. */
+  /** Most records begin with content. */
   #findContent(chunk: Uint8Array, from: number, to: number): void {
     const delimiter = this.#cell === Cell.Quoted ? -1 : this.#delimiter;
     for (let i = from; i < to; i++) {
@@ -108,9 +104,7 @@ export class TableScan {
   }
 }
 
-/** Each byte 1, and the highest bit of each byte. */
 const ONES = 0x01010101, HIGH_BITS = 0x80808080;
-/** Four quotes, and four line feeds. */
 const QUOTES = QUOTE * ONES, LINE_FEEDS = LINE_FEED * ONES;
 
 /**
@@ -134,7 +128,7 @@ class ByteSearch {
       : new Int32Array(bytes.buffer, bytes.byteOffset + this.#start, words);
   }
 
-  /** The index of the next quote, or the length of the chunk. */
+  /** The length of the chunk if there is none. */
   quote(from: number): number {
     const bytes = this.#bytes, words = this.#words, start = this.#start, end = bytes.length;
     let i = from;
@@ -155,7 +149,6 @@ class ByteSearch {
     return end;
   }
 
-  /** The index of the next quote or line feed, or the length of the chunk. */
   quoteOrLineFeed(from: number): number {
     const bytes = this.#bytes, words = this.#words, start = this.#start, end = bytes.length;
     let i = from;

@@ -11,15 +11,14 @@
 import { Buffer } from "node:buffer";
 
 const FRAME = 0xfd2fb528;
-/** The low 4 bits of the magic number of a skippable frame are free. */
+/** Its low 4 bits are free. */
 const SKIPPABLE = 0x184d2a50, SKIPPABLE_BITS = 0xfffffff0;
 /** Maximum size of a frame's header, without its magic number. */
 const MAX_HEADER_BYTES = 14;
 
-/** Kind of the bytes that come next. */
+/** What comes next. */
 type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "content" | "checksum";
 
-/** Follows the frames of a file through its bytes. */
 export class ZstdFrames {
   #part: Part = "magic";
   /** The bytes of the current part, unless they are content to skip. */
@@ -31,11 +30,11 @@ export class ZstdFrames {
   /** Bytes of content that come next. */
   #toSkip = 0;
   #hasChecksum = false;
-  /** Whether the current block is the last one of its frame. */
+  /** Whether the block is the last one of its frame. */
   #isLast = false;
 
   /**
-   * Takes the next bytes. Returns a copy of those in frames with data, one array per frame.
+   * Returns a copy of the bytes in frames with data, one array per frame.
    *
    * @throws {Error} if the bytes are not zstd frames
    */
@@ -70,17 +69,12 @@ export class ZstdFrames {
     return frames;
   }
 
-  /**
-   * Checks that the file is complete. Called after its last bytes.
-   *
-   * @throws {Error} if a frame is incomplete
-   */
+  /** @throws {Error} if the last frame is incomplete */
   end(): void {
     const isWhole = this.#part === "magic" && this.#filled === 0 && this.#toSkip === 0;
     if (!isWhole) throw new Error("unexpected end of file");
   }
 
-  /** Reads the header that is now complete, and expects what follows. */
   #finishHeader(): void {
     switch (this.#part) {
       case "magic": {
@@ -103,7 +97,7 @@ export class ZstdFrames {
     }
   }
 
-  /** Reads which fields the header of a frame has (RFC 8878, 3.1.1.1.1). */
+  /** Which fields the header of a frame has: RFC 8878, 3.1.1.1.1. */
   #takeDescriptor(descriptor: number): void {
     const isSingleSegment = (descriptor & 0x20) !== 0;
     const windowBytes = isSingleSegment ? 0 : 1;
@@ -133,7 +127,7 @@ export class ZstdFrames {
     this.#needed = bytes;
   }
 
-  /** The number in the first bytes of the header, little-endian. */
+  /** Little-endian. */
   #number(bytes: number): number {
     let number = 0;
     for (let i = bytes - 1; i >= 0; i--) number = number * 256 + this.#header[i];
