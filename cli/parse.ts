@@ -4,7 +4,7 @@ import { parseArgs } from "../lib/deps/std_cli.ts";
 import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
 import { type Command, isCommand } from "./commands.ts";
 import { type Flag, FLAGS, flagsOf } from "./flags.ts";
-import { nearest } from "./words.ts";
+import { habitAdvice, nearest } from "./words.ts";
 
 /**
  * `true` for a switch, `false` for its `--no-…`, a list for a flag that may be repeated, `""` for
@@ -20,16 +20,6 @@ export interface ParsedArgs {
   /** By long name; only flags that were given. */
   readonly flags: ReadonlyMap<string, FlagValue>;
 }
-
-/** Flags of other programs, and what to do instead. */
-const FOREIGN_FLAGS: ReadonlyMap<string, string> = new Map([
-  ["--silent", "Did you mean --quiet?"],
-  ["-f", "Inputs are named without a flag"],
-  ["--input", "Inputs are named without a flag"],
-  ["--force", "Did you mean --overwrite (with --no-resume), or --replace of export?"],
-  ["-y", "No command asks for confirmation"],
-  ["--yes", "No command asks for confirmation"],
-]);
 
 /** In edits: see `nearest`. */
 const MAX_TYPOS = 3;
@@ -192,10 +182,6 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
         "Put it into OPENAI_API_KEY, or name a variable (--api-key-env) or a file (--api-key-file)",
     );
   }
-  const advice = FOREIGN_FLAGS.get(rawName);
-  if (advice !== undefined) {
-    return new UsageError(`Cannot use ${rawName}: there is no such flag. ${advice}`);
-  }
   const commandFlags = flagsOf(command);
   if (commandFlags.some((flag) => flag.isOnByDefault && flag.name === name)) {
     return new UsageError(`Cannot use ${rawName}: it is the default; --no-${name} turns it off`);
@@ -205,11 +191,11 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
     const commands = misplaced.commands.join(", ");
     return new UsageError(`Cannot use ${rawName} with "${command}": it belongs to ${commands}`);
   }
-  const similar = nearest(name, commandFlags.map(typedName), MAX_TYPOS);
-  const hint = similar === undefined
-    ? "See --help-all for every flag"
-    : `Did you mean --${similar}?`;
-  return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);
+  const names = commandFlags.map(typedName);
+  const similar = nearest(name, names, MAX_TYPOS);
+  const advice = habitAdvice(name, new Set(names)) ??
+    (similar === undefined ? "See --help-all for every flag" : `Did you mean --${similar}?`);
+  return new UsageError(`Cannot use ${rawName}: there is no such flag. ${advice}`);
 }
 
 function typedName(flag: Flag): string {

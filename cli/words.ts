@@ -31,6 +31,60 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["redo", 'Use "retry"'],
 ]);
 
+/** Flags, and the names that other programs have for them. */
+const FLAG_HABITS: readonly (readonly [flag: string, habits: string])[] = [
+  ["base-url", "url api-base api-url endpoint host server openai-base-url"],
+  [
+    "concurrency",
+    `batch-size concurrent-requests jobs max-concurrency max-concurrent-requests max-parallel
+    max-workers num-threads num-workers parallel threads workers`,
+  ],
+  ["max-attempts", "max-retries num-retries retries"],
+  ["max-cost", "budget max-budget"],
+  ["max-tokens", "max-new-tokens max-output-tokens"],
+  ["model", "model-id model-name"],
+  ["output", "out output-dir output-file output-folder output-path"],
+  ["progress", "no-progress progress-bar"],
+  ["prompt-field", "column input-column prompt-column text-column"],
+  ["quiet", "log-level silent"],
+  ["rpm", "max-requests-per-minute rate-limit requests-per-minute"],
+  ["samples", "best-of n num-generations num-return-sequences num-samples"],
+  ["system", "system-message system-prompt"],
+  ["template", "prompt prompt-template"],
+  ["tpm", "max-tokens-per-minute tokens-per-minute"],
+];
+
+/** Parameters of the request that other programs have a flag for. */
+const PARAM_HABITS = `enable-thinking frequency-penalty logprobs max-completion-tokens min-p
+  presence-penalty reasoning-effort repetition-penalty response-format seed service-tier stop
+  top-k top-logprobs top-p`.split(/\s+/);
+
+/** What to do instead of other flags. */
+const OTHER_HABITS: ReadonlyMap<string, string> = new Map([
+  ["cache", "Answers on disk are never paid for twice; no cache is needed"],
+  ["data", "Inputs are named without a flag"],
+  ["dataset", "Inputs are named without a flag"],
+  ["f", "Inputs are named without a flag"],
+  ["file", "Inputs are named without a flag"],
+  ["force", "Did you mean --overwrite (with --no-resume), or --replace of export?"],
+  ["input", "Inputs are named without a flag"],
+  ["input-file", "Inputs are named without a flag"],
+  ["proxy", "Set HTTPS_PROXY or HTTP_PROXY"],
+  ["y", "No command asks for confirmation"],
+  ["yes", "No command asks for confirmation"],
+]);
+
+/** Advice for a flag that users know from other programs; undefined for any other word. */
+export function habitAdvice(name: string, flags: ReadonlySet<string>): string | undefined {
+  const habit = name.replaceAll("_", "-");
+  if (flags.has("param") && PARAM_HABITS.includes(habit)) {
+    return `Parameters of the request follow -p: -p ${habit.replaceAll("-", "_")}=VALUE`;
+  }
+  const flag = FLAG_HABITS.find(([, habits]) => habits.split(/\s+/).includes(habit))?.[0];
+  if (flag !== undefined && flags.has(flag)) return `Did you mean --${flag}?`;
+  return OTHER_HABITS.get(habit);
+}
+
 /** In edits. */
 const MAX_TYPOS = 2;
 
@@ -44,7 +98,8 @@ export function withoutAliases(args: readonly string[]): string[] {
 }
 
 /**
- * Undefined if it takes more than `maxTypos` edits, or more edits than half of the word's letters.
+ * Undefined if it takes more than `maxTypos` edits, or as many as half of the word's letters: `seed`
+ * is not `keep`.
  */
 export function nearest(
   word: string,
@@ -52,11 +107,10 @@ export function nearest(
   maxTypos = MAX_TYPOS,
 ): string | undefined {
   if (words.length === 0) return undefined;
-  // A word with the same letters comes first: two swapped ones are one typo, but count as two
-  // edits.
-  const closest = words.find((other) => lettersOf(other) === lettersOf(word)) ??
-    closestString(word, words);
-  const maxEdits = Math.min(maxTypos, Math.ceil(word.length / 2));
+  // Two swapped letters are one typo, but count as two edits.
+  const swapped = words.find((other) => lettersOf(other) === lettersOf(word));
+  const closest = swapped ?? closestString(word, words);
+  const maxEdits = swapped ? 2 : Math.min(maxTypos, Math.floor((word.length - 1) / 2));
   return levenshteinDistance(word.toLowerCase(), closest) <= maxEdits ? closest : undefined;
 }
 

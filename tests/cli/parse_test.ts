@@ -149,6 +149,18 @@ for (
     [["--no-dry-run"], "Did you mean --dry-run?"],
     [["--rmp", "60"], "Did you mean --rpm?"],
     [["--max-costs", "5"], "Did you mean --max-cost?"],
+    [["--top-p", "0.9"], "-p top_p=VALUE"],
+    [["--seed", "3"], "-p seed=VALUE"],
+    [["--max_completion_tokens=5"], "-p max_completion_tokens=VALUE"],
+    [["--num-workers", "8"], "Did you mean --concurrency?"],
+    [["--max-retries=3"], "Did you mean --max-attempts?"],
+    [["--system-prompt", "x"], "Did you mean --system?"],
+    [["--budget", "5"], "Did you mean --max-cost?"],
+    [["--num_generations", "5"], "Did you mean --samples?"],
+    [["--no-progress"], "Did you mean --progress?"],
+    [["--cache"], "no cache is needed"],
+    [["--force"], "--overwrite"],
+    [["--split", "train"], "See --help-all"],
     [["--flux-capacitor"], "See --help-all"],
     [["-x"], "See --help-all"],
     [["--__proto__"], "See --help-all"],
@@ -157,7 +169,8 @@ for (
 ) {
   Deno.test(`parseCommandLine() refuses ${args[0]} and says: ${what}`, () => {
     const message = refusal("a.jsonl", ...args);
-    assertStringIncludes(message, `Cannot use ${args[0]}: there is no such flag`);
+    assertStringIncludes(message, `Cannot use ${args[0].split("=")[0]}`);
+    assertStringIncludes(message, `: there is no such flag. `);
     assertStringIncludes(message, what);
   });
 }
