@@ -98,7 +98,8 @@ function abortOnSignal(io: Io) {
 }
 
 function printProblems(report: MergeReport, options: MergeOptions, io: Io): void {
-  const { problems, results, runs, inputChanges } = report;
+  const { problems, results, runs, inputChanges, notices } = report;
+  for (const notice of notices) io.writeErr(printableLines(`Warning: ${notice}\n`));
   for (const change of inputChanges.slice(0, MAX_LISTED)) {
     io.writeErr(
       printableLines(

@@ -100,25 +100,42 @@ async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boo
   return false;
 }
 
-/** The merge of a division leaves runs over other inputs out. */
-async function refuseOtherRuns(output: string, { plan, stem }: PinnedDivision): Promise<void> {
+/** Throws if a folder holds runs over other inputs, too, which the merge of a division leaves out. */
+async function refuseOtherRuns(output: string, division: PinnedDivision): Promise<void> {
+  for await (const other of otherRuns(output, division)) {
+    const [shards, run] = [`${division.stem}.jsonl`, other].map((path) => shellWord(path));
+    throw new UsageError(
+      `Cannot merge all of "${output}": it holds shards and other runs. Name what to merge instead: ` +
+        `${shards}, or several as in ${run} ${shards}`,
+    );
+  }
+}
+
+/** Says which runs the merge of these shards leaves out of a folder; undefined if there are none. */
+export async function leftOutBy(output: string, shards: number): Promise<string | undefined> {
+  const [division, ...others] = await pinnedDivisions(output, shards);
+  if (division === undefined || others.length > 0) return undefined;
+  const left = await Array.fromAsync(otherRuns(output, division));
+  if (left.length === 0) return undefined;
+  const more = left.length === 1 ? "" : ` and ${left.length - 1} more`;
+  return `--shards ${shards} leaves out other runs in "${output}": "${left[0]}"${more}`;
+}
+
+/** The results of runs over inputs that are not those of a division, if all of a folder counts. */
+async function* otherRuns(output: string, { plan, stem }: PinnedDivision): AsyncGenerator<string> {
   const { folder, name } = await folderAndName(output);
   if (name !== undefined) return;
-  const ownName = basename(stem);
+  const ownName = basename(stem), found = new Set<string>();
   const ownInputs = new Set(plan.inputs.map(({ path }) => basename(path)));
   for (const file of await namesIn(folder)) {
-    const [, other] = /^(.*)\.run\.json$/.exec(file) ?? [];
-    if (other === undefined || other.replace(/-\d{5,}-of-\d{5,}$/, "") === ownName) continue;
+    const [, other] = /^(.*?)(?:-\d{5,}-of-\d{5,})?\.run\.json$/.exec(file) ?? [];
+    if (other === undefined || other === ownName || found.has(other)) continue;
     const run = await readRunFile(`${folder}/${file}`);
     // The merge of these shards may be in their folder, and a run may have continued it.
     if (run === undefined || run.merged !== undefined) continue;
     if ((await inputFilesOf(run)).every((input) => ownInputs.has(basename(input)))) continue;
-    const [shards, otherPath] = [stem, `${dirname(stem)}/${other}`.replace(/^\.\//, "")]
-      .map((path) => shellWord(`${path}.jsonl`));
-    throw new UsageError(
-      `Cannot merge all of "${output}": it holds shards and other runs. Name what to merge instead: ` +
-        `${shards}, or several as in ${otherPath} ${shards}`,
-    );
+    found.add(other);
+    yield `${dirname(stem)}/${other}.jsonl`.replace(/^\.\//, "");
   }
 }
 

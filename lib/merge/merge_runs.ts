@@ -38,23 +38,20 @@ import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
 import { duplicatesPathOf, emptyReport, openOutput, refuseLeftOut, tidyUp } from "./output.ts";
-import { readyRuns } from "./ready_runs.ts";
+import { noticesOf, readyRuns } from "./ready_runs.ts";
 
 /** The code behind `mergeRuns` in `mod.ts`. */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   checkOptions(options, MERGE_RULES);
   requireOptions("merge", options, ["outputs", "output"], MERGE_RULES);
   const { partial = false, tidy = false, proof = true } = options;
-  if (partial && tidy) {
+  if (tidy && (partial || !proof)) {
+    const [flag, end] = partial
+      ? ["--partial", "all rows are there"]
+      : ["--no-proof", "the merge is proven"];
     throw new UsageError(
-      "Cannot use --tidy with --partial: shards are moved only once all rows are there. Leave " +
-        "--tidy out, and name a file in another folder",
-    );
-  }
-  if (tidy && !proof) {
-    throw new UsageError(
-      "Cannot use --tidy with --no-proof: shards are moved only once the merge is proven. Leave " +
-        "--tidy out, and name a file in another folder",
+      `Cannot use --tidy with ${flag}: shards are moved only once ${end}. Leave --tidy out, and name ` +
+        "a file in another folder",
     );
   }
   const outputs = pathsOf(options.outputs);
@@ -63,6 +60,16 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   }
   const files = await outputFiles(pathOf(options.output));
   const runs = await readyRuns(outputs, files, options);
+  const notices = await noticesOf(runs, outputs, options);
+  return { ...await mergeReady(runs, files, options), notices };
+}
+
+async function mergeReady(
+  runs: readonly MergeRun[],
+  files: OutputFiles,
+  options: MergeOptions,
+): Promise<MergeReport> {
+  const { partial = false, proof = true } = options;
   if (proof) checkComparable(runs);
   const knownProblems = proof ? problemsOf(runs, options.limit) : [];
   if (knownProblems.length > 0 && !partial) {

@@ -127,6 +127,8 @@ export interface MergeReport {
    * they are now.
    */
   readonly inputChanges: readonly string[];
+  /** For users: that `shards` leaves other runs out, or that the input has a copy near the outputs. */
+  readonly notices: readonly string[];
   /** Path of the results file; null if nothing was written. */
   readonly results: string | null;
   /** Path of the failures file; null if nothing was written. */

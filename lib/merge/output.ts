@@ -121,6 +121,7 @@ export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
     clashCount: 0,
     problems: [],
     inputChanges: [],
+    notices: [],
     results: null,
     failures: null,
     duplicates: null,

@@ -1,13 +1,16 @@
 /**
  * Finds the runs of a merge, and waits until all are done, or until one has failed and its scheduler
- * will not start it again. Refuses to merge into the folder of the runs.
+ * will not start it again. Refuses to merge into the folder of the runs, and says what users should
+ * know about these.
  *
  * @module
  */
 
-import { dirname } from "../deps/std_path.ts";
+import { basename, dirname, isAbsolute, join, resolve } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { OWN_FOLDER, splitPath } from "../paths.ts";
+import { statOf } from "../files.ts";
+import { holdsOwnLines } from "../line_blocks.ts";
+import { fileKeyOf, OWN_FOLDER, splitPath } from "../paths.ts";
 import {
   type OutputFiles,
   readStatus,
@@ -17,7 +20,7 @@ import {
 } from "../run/mod.ts";
 import { shellWord } from "../printable.ts";
 import { delay } from "../timer.ts";
-import { folderAndName, NoRunsError } from "./find_division.ts";
+import { folderAndName, leftOutBy, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
 import type { MergeOptions } from "./mod.ts";
 
@@ -139,4 +142,46 @@ async function refuseSameFolder(
 
 async function realFolderOf(path: string): Promise<string> {
   return await Deno.realPath(dirname(path)).catch(() => dirname(path));
+}
+
+/** What users should know about the runs of a merge. */
+export async function noticesOf(
+  runs: readonly MergeRun[],
+  outputs: readonly string[],
+  { shards, proof = true }: MergeOptions,
+): Promise<string[]> {
+  const notices = shards === undefined
+    ? []
+    : await Promise.all(outputs.map((output) => leftOutBy(output, shards)));
+  if (proof) notices.push(await otherInput(runs));
+  return notices.filter((notice) => notice !== undefined);
+}
+
+/**
+ * Says that a run has read its input from an absolute path, and that another file of this name is
+ * near its output, as after the project was copied; undefined otherwise.
+ */
+async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined> {
+  const folders = new Map<string, string>();
+  for (const { pieces, originalFiles: { results } } of runs) {
+    for (const { path } of pieces) if (isAbsolute(path)) folders.set(path, dirname(results));
+  }
+  for (const [path, folder] of folders) {
+    const copy = await namesakeNear(folder, path);
+    if (copy === undefined) continue;
+    return `rows are compared with the input "${path}", which the runs have read, not with "${copy}"`;
+  }
+}
+
+/** Another file with the name of this one in the folder, beside the folder or in a folder there. */
+async function namesakeNear(folder: string, path: string): Promise<string | undefined> {
+  const info = await statOf(path);
+  if (info === undefined) return undefined;
+  const near = await Deno.realPath(folder).catch(() => resolve(folder));
+  const name = basename(path), inner = join(basename(dirname(path)), name);
+  for (const candidate of [join(near, name), join(near, "..", inner), join(near, "..", name)]) {
+    const other = await statOf(candidate);
+    if (!other?.isFile || await holdsOwnLines(candidate, "results")) continue;
+    return fileKeyOf(candidate, other) === fileKeyOf(path, info) ? undefined : candidate;
+  }
 }

@@ -8,7 +8,7 @@ import * as system from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
 import { targetOf, temporaryPathOf } from "../sink/mod.ts";
-import { hasContent, isFolder, makeFolder, statOf } from "../files.ts";
+import { hasContent, isFolder, makeFolder, namesIn, statOf } from "../files.ts";
 import {
   inFolder,
   type PathRules,
@@ -17,7 +17,7 @@ import {
   stemOf,
   withoutSeparator,
 } from "../paths.ts";
-import type { OwnOutput } from "../shards/mod.ts";
+import type { MergedResults, OwnOutput } from "../shards/mod.ts";
 import { checkOutputs, siblingOf } from "./output_checks.ts";
 import { findInputs, PATTERN } from "./inputs.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
@@ -193,7 +193,21 @@ export async function sharedOutput(
     isNamed: isFile && splitPath(stem).name !== name,
     wholeResults: results.flatMap((path) => [path, siblingOf(path)])
       .filter((path) => !inputs.has(system.resolve(path))),
+    findMerges: isFile ? undefined : () => mergesIn(output),
   };
+}
+
+/** Merges of several inputs. Shards, of which there may be thousands, are none. */
+async function mergesIn(folder: string): Promise<MergedResults[]> {
+  const merges: MergedResults[] = [];
+  for (const file of await namesIn(folder)) {
+    const name = /^(.*)(?<!-\d{5,}-of-\d{5,})\.run\.json$/.exec(file)?.[1];
+    if (name === undefined) continue;
+    // A file that is not a run file is reported by the run whose output it is.
+    const { inputs = [] } = await readRunFile(inFolder(folder, file)).catch(() => undefined) ?? {};
+    if (inputs.length > 1) merges.push({ path: inFolder(folder, `${name}.jsonl`), inputs });
+  }
+  return merges;
 }
 
 /**

@@ -184,7 +184,7 @@ export class DividedAnswers {
     if (info === undefined || info.size === 0) return undefined;
     const answers = this.#byKey.get(fileKeyOf(file, info));
     if (answers !== undefined) return answers;
-    for (const name of new Set([basename(file), basename(await Deno.realPath(file))])) {
+    for (const name of await namesOf(file)) {
       for (const { answers, planned, info: plannedInfo } of this.#byName.get(name) ?? []) {
         if (planned.size !== info.size) continue;
         // Parts of two datasets may have the same name and size.
@@ -195,6 +195,49 @@ export class DividedAnswers {
     }
     return undefined;
   }
+}
+
+/** Results into which runs over several inputs were merged. */
+export interface MergedResults {
+  readonly path: string;
+  /** The inputs, as those runs named them. */
+  readonly inputs: readonly string[];
+}
+
+/** The first of these merges, except that at `own`, with answers to one of the files. */
+export async function mergedAnswers(
+  merges: readonly MergedResults[],
+  files: readonly string[],
+  own?: string,
+): Promise<string | undefined> {
+  for (const { path, inputs } of merges) {
+    if (path === own) continue;
+    const byName = Map.groupBy(inputs, (input) => basename(input));
+    for (const file of files) {
+      const namesakes = (await namesOf(file)).flatMap((name) => byName.get(name) ?? []);
+      for (const input of namesakes) {
+        if (!(await isCopyOf(file, input))) continue;
+        const answers = await ownResultsIn([path]) ?? await rescuedIn([path]);
+        if (answers !== undefined) return path;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Whether a file is the one at the path, or a copy: its folder may have had another path. */
+async function isCopyOf(file: string, path: string): Promise<boolean> {
+  const [info, other] = await Promise.all([statOf(file), statOf(path)]);
+  // All empty files of a name are alike, and hold no rows.
+  if (info === undefined || info.size === 0) return false;
+  if (other === undefined || fileKeyOf(file, info) === fileKeyOf(path, other)) return true;
+  return info.size === other.size && await haveSameEnds(file, path, info.size);
+}
+
+/** The names of a file, and of the one that it links to. */
+async function namesOf(file: string): Promise<string[]> {
+  const realPath = await Deno.realPath(file).catch(() => file);
+  return [...new Set([basename(file), basename(realPath)])];
 }
 
 interface DividedInput {

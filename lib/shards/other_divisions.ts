@@ -15,6 +15,8 @@ import {
   type Division,
   divisionsBeside,
   firstAnswers,
+  mergedAnswers,
+  type MergedResults,
   MOVED_FOLDER,
   movedResultsOf,
   ownResultsIn,
@@ -36,11 +38,13 @@ export interface OwnOutput {
   readonly isNamed: boolean;
   /** Paths of the results that runs over whole files would write, whether or not they exist. */
   readonly wholeResults: readonly string[];
+  /** Finds merges of several inputs in the folder of the output. @default there are none */
+  readonly findMerges?: () => Promise<readonly MergedResults[]>;
 }
 
 /** Throws if shards would send rows again that other shards or a run over whole files have sent. */
 export async function refuseOtherDivisions(
-  { stem, isNamed, wholeResults }: OwnOutput,
+  { stem, isNamed, wholeResults, findMerges }: OwnOutput,
   files: readonly string[],
   count: number,
 ): Promise<void> {
@@ -49,7 +53,10 @@ export async function refuseOtherDivisions(
   // If its borders are lost, they are made again, and are the same as long as the input is.
   const own = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== own);
-  const whole = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults);
+  // Only before the borders are made: thousands of shards would read the same folder.
+  const merges = own === undefined ? await findMerges?.() ?? [] : [];
+  const merge = await mergedAnswers(merges, files);
+  const whole = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ?? merge;
   const moved = whole === undefined ? await movedResultsOf(wholeResults) : undefined;
   if (whole === undefined && moved === undefined && others.length === 0) return;
   if (own !== undefined && await firstAnswers(own) !== undefined) return;
@@ -58,7 +65,7 @@ export async function refuseOtherDivisions(
   if (answers !== undefined) throw await refused(what, answers);
   if (moved !== undefined) throw refusedMoved(what, moved);
   if (whole === undefined) return;
-  const needsName = whole === `${stem}.jsonl` || whole.endsWith(".ndjson");
+  const needsName = whole === `${stem}.jsonl` || whole === merge || whole.endsWith(".ndjson");
   const place = needsName ? ` and with -o ${shellWord(whole)}` : "";
   throw new OtherDivisionError(
     `Cannot run ${what}: "${whole}" holds answers of a run without --shard or of a merge, which ` +
@@ -71,17 +78,19 @@ export async function refuseOtherDivisions(
  * are in a merge of several files. Files whose results have answers may be continued.
  */
 export async function refuseShards(
-  { stem, isNamed, wholeResults }: OwnOutput,
+  { stem, isNamed, wholeResults, findMerges }: OwnOutput,
   runs: readonly { readonly files: readonly string[]; readonly results: string }[],
 ): Promise<void> {
   const own = new Set(runs.map(({ results }) => results));
-  const merged = await ownResultsIn(wholeResults.filter((path) => !own.has(path)));
+  const whole = await ownResultsIn(wholeResults.filter((path) => !own.has(path)));
+  const merges = await findMerges?.() ?? [];
   const divisions = await divisionsBeside(stem);
   const hasMoved = (await namesIn(`${splitPath(stem).start}${MOVED_FOLDER}`)).length > 0;
-  if (merged === undefined && divisions.length === 0 && !hasMoved) return;
+  if (whole === undefined && merges.length === 0 && divisions.length === 0 && !hasMoved) return;
   const divided = await DividedAnswers.read(divisions, isNamed);
   for (const { files, results } of runs) {
-    if (await hasContent(results)) continue;
+    if (await hasContent(results) || await rescuedIn([results]) !== undefined) continue;
+    const merged = whole ?? await mergedAnswers(merges, files, results);
     if (merged !== undefined) {
       throw new OtherDivisionError(
         `Cannot run into "${results}": "${merged}" holds answers to these inputs, which would be ` +

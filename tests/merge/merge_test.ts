@@ -135,6 +135,50 @@ Deno.test("a folder of shards and of a run over another input is not merged with
   assertEquals((await mergeRuns({ outputs, output: all, replace: true })).total, 7);
 });
 
+Deno.test("a merge says which other runs --shards leaves out", async () => {
+  await using dir = await tempDir();
+  const [a, b, c] = [
+    await dir.write("a.jsonl", prompts(0, 3)),
+    await dir.write("b.jsonl", prompts(3, 7)),
+    await dir.write("c.jsonl", prompts(7, 8)),
+  ];
+  const out = dir.path("out/"), output = dir.path("all.jsonl");
+  await runShards(b, out, 2);
+  await runShard(a, out, {});
+  await runShards(c, out, 1);
+  const merge = (outputs: string) => mergeRuns({ outputs, output, shards: 2, replace: true });
+  const { succeeded, notices } = await merge(out);
+  assertEquals([succeeded, notices.length], [4, 1]);
+  assertStringIncludes(notices[0], "--shards 2 leaves out other runs");
+  assertStringIncludes(notices[0], "and 1 more");
+  assertEquals((await merge(dir.path("out/b.jsonl"))).notices, []);
+});
+
+Deno.test("a merge says which input it reads if the project was copied with an absolute path", async () => {
+  await using dir = await tempDir();
+  for (const folder of ["data/", ""]) {
+    const input = await dir.write(`p/${folder}in.jsonl`, prompts(0, 5));
+    await runShards(input, dir.path("p/out/"), 2);
+    const merge = (project: string) =>
+      mergeRuns({
+        outputs: dir.path(`${project}/out/`),
+        output: dir.path("all/in.jsonl"),
+        replace: true,
+      });
+    assertEquals((await merge("p")).notices, []);
+    await Deno.mkdir(dir.path("copy"));
+    await Deno.rename(dir.path("p/out"), dir.path("copy/out"));
+    assertEquals((await merge("copy")).notices, []);
+    const copy = await dir.write(`copy/${folder}in.jsonl`, prompts(0, 5));
+    const { notices, succeeded } = await merge("copy");
+    assertEquals([notices.length, succeeded], [1, 5]);
+    assertStringIncludes(notices[0], `"${input}"`);
+    assertStringIncludes(notices[0], `not with "${await Deno.realPath(copy)}"`);
+    await Deno.remove(dir.path("copy"), { recursive: true });
+    await Deno.remove(dir.path("p"), { recursive: true });
+  }
+});
+
 Deno.test("several inputs are not added to the results of a run over another one", async () => {
   await using dir = await tempDir();
   const [a, b, c] = await Promise.all(

@@ -384,6 +384,37 @@ Deno.test("the merged answers to a folder are not paid for again by its files or
   assertEquals((await runShard(input, output, {})).asked, []);
 });
 
+Deno.test("a run over one input of a merge does not pay again for its rows, also where they are only rescued", async () => {
+  await using dir = await tempDir();
+  const [a, b, c] = [
+    await dir.write("a.jsonl", prompts(0, 5)),
+    await dir.write("b.jsonl", prompts(5, 10)),
+    await dir.write("c.jsonl", prompts(10, 12)),
+  ];
+  const all = dir.path("all/"), output = dir.path("all/both.jsonl");
+  await runShard([a, b], dir.path("out/"), {});
+  await mergeRuns({ outputs: dir.path("out/"), output });
+  const copy = await dir.write("copy/b.jsonl", prompts(5, 10));
+  const refusedAll = async () => {
+    for (const input of [a, b, [c, b], copy]) {
+      for (const shard of [undefined, { index: 0, count: 2 }]) {
+        const again = () => runShard(input, all, { shard });
+        const { message } = await assertRejects(again, UsageError, "would be paid for again");
+        assertStringIncludes(message, `-o ${output}`);
+      }
+    }
+  };
+  await refusedAll();
+  await Deno.rename(output, dir.path("all/both.rescued-1.jsonl"));
+  await refusedAll();
+  await Deno.rename(dir.path("all/both.rescued-1.jsonl"), output);
+  // Other rows are not refused, not even those of a file of the same name.
+  const namesake = await dir.write("other/a.jsonl", prompts(20, 23));
+  assertEquals((await runShard([c, namesake], all, {})).asked.length, 5);
+  assertEquals((await runShard([c, namesake], all, {})).asked, []);
+  assertEquals((await runShard([a, b], output, {})).asked, []);
+});
+
 Deno.test("answers that a merge has moved away are not paid for again, nor those of a run that continued it", async () => {
   await using dir = await tempDir();
   const inputs = [
@@ -393,12 +424,17 @@ Deno.test("answers that a merge has moved away are not paid for again, nor those
   const output = dir.path("out/"), shard = { index: 0, count: 3 };
   await runShard(inputs, output, {});
   await mergeRuns({ outputs: output, output: dir.path("out/all.jsonl"), tidy: true });
-  for (const input of [inputs, inputs[0]]) {
-    for (const options of [{}, { shard }]) {
-      const again = () => runShard(input, output, options);
-      await assertRejects(again, UsageError, "a merge has moved its answers");
+  const refusedAll = async (words: string) => {
+    for (const input of [inputs, inputs[0]]) {
+      for (const options of [{}, { shard }]) {
+        await assertRejects(() => runShard(input, output, options), UsageError, words);
+      }
     }
-  }
+  };
+  await refusedAll(`-o ${dir.path("out/all.jsonl")}`);
+  await Deno.rename(dir.path("out/all.run.json"), dir.path("elsewhere"));
+  await refusedAll("a merge has moved its answers");
+  await Deno.rename(dir.path("elsewhere"), dir.path("out/all.run.json"));
   const more = await dir.write("c.jsonl", prompts(10, 12));
   assertEquals((await runShard(more, output, {})).asked.length, 2);
   // The merge of the first rows is continued. The shards lack the answers of the others.
