@@ -143,10 +143,7 @@ const TABLE = {
     load: async () => (await import("./merge_command.ts")).mergeCommand,
   },
   submit: {
-    usage: [
-      "submit slurm|kubernetes INPUT… -o OUT --shards N [flags]",
-      "submit status|cancel OUT",
-    ],
+    usage: ["submit slurm|kubernetes INPUT… -o OUT --shards N [flags]", "submit status|cancel OUT"],
     summary: "Print a job that runs INPUT in shards and merges them",
     about: ["Takes most flags of a run, too. Pipe it into sbatch or kubectl, or add --send."],
     examples: [

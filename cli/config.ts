@@ -64,13 +64,7 @@ export async function readConfig(path: string): Promise<Config> {
   return config;
 }
 
-function readFlag(
-  name: string,
-  key: string,
-  value: unknown,
-  config: Config,
-  fail: Fail,
-): void {
+function readFlag(name: string, key: string, value: unknown, config: Config, fail: Fail): void {
   if (isKeyName(name.replaceAll("-", "_"))) return refuseKey(key, fail);
   const negatedName = name.startsWith("no-") ? name.slice(3) : undefined;
   const flag = SETTABLE_FLAGS.find((flag) =>
@@ -174,10 +168,7 @@ const THINK_TAGS: Rule = {
   accepts: (value) => typeof value === "string" && parseThinkTags(value) !== undefined,
 };
 const BOOLEAN: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
-const HEADERS: Rule = {
-  expected: "a block of names and values",
-  accepts: isHeaders,
-};
+const HEADERS: Rule = { expected: "a block of names and values", accepts: isHeaders };
 
 /** For each key, the property of `TeacherSpec` that it sets, and its rule. */
 const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map([

@@ -54,9 +54,7 @@ async function readText(path: string, fail: Fail): Promise<string> {
   } catch (error) {
     return fail(error instanceof TypeError ? "it is not UTF-8" : systemReason(error));
   }
-  return fail(
-    `it has more than ${formatCount(MAX_BYTES)} bytes, too many for a configuration`,
-  );
+  return fail(`it has more than ${formatCount(MAX_BYTES)} bytes, too many for a configuration`);
 }
 
 /** The number of aliases times the length of the text if it merges keys (`<<`), else 0. */
@@ -92,9 +90,7 @@ export type Fail = (problem: string) => never;
 /** `key` names the value in the error. */
 export function blockOf(value: unknown, key: string, fail: Fail): Block {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Block;
-  return fail(
-    `${key} must be a block of names and values: current value is ${shownValue(value)}`,
-  );
+  return fail(`${key} must be a block of names and values: current value is ${shownValue(value)}`);
 }
 
 /** How errors may show a wrong value: a text may be a key, or hold a password. */

@@ -62,11 +62,7 @@ export function shownHeader(text: string): string {
   return `${name}=@env:${name.toUpperCase().replaceAll(/\W/g, "_")}`;
 }
 
-export async function readConnection(
-  spec: TeacherSpec,
-  settings: Settings,
-  io: Io,
-) {
+export async function readConnection(spec: TeacherSpec, settings: Settings, io: Io) {
   const hasOwnPair = spec.clientCert !== undefined || spec.clientKey !== undefined;
   const ownFields = Object.entries(spec.headers ?? {}).map(([name, value]) => `${name}=${value}`);
   return {

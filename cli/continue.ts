@@ -22,10 +22,7 @@ const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
  */
 const SHOWN_VALUES: Partial<
   Record<string, (value: string, index: number, io: Pick<Io, "env">) => string>
-> = {
-  "base-url": shownAddress,
-  header: shownHeader,
-};
+> = { "base-url": shownAddress, header: shownHeader };
 
 /**
  * Continues an interrupted or halted run or retry, sends pending rows, or retries failed ones.

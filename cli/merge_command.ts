@@ -174,10 +174,7 @@ function reportText(report: MergeReport): string {
     [report.badRows, "bad rows in the input"],
     [report.mergedDuplicates, "identical rows within a run, merged"],
     [report.duplicatesOfRuns, "identical rows in several runs: the first answer was kept"],
-    [
-      report.surplus,
-      "results of surplus samples, written after the other results of their run",
-    ],
+    [report.surplus, "results of surplus samples, written after the other results of their run"],
     [report.changed, "edited since they were answered or failed"],
     [report.beyondLimit, "results left out by --limit"],
   ];

@@ -111,9 +111,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
     if (!(error instanceof UsageError) || error.message.startsWith("Cannot")) throw error;
     throw new UsageError(
       `Cannot use ${settings.flagText(name, settings.text(name)!)}: ${error.message}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 }

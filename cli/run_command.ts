@@ -149,9 +149,7 @@ async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io)
   const requests = preview.requests.length === 0
     ? [null]
     : preview.requests.map(({ request }) => request);
-  io.writeOut(
-    requests.map((body) => `${printableJson(JSON.stringify(body, null, 2))}\n`).join(""),
-  );
+  io.writeOut(requests.map((body) => `${printableJson(JSON.stringify(body, null, 2))}\n`).join(""));
   return 0;
 }
 

@@ -179,9 +179,7 @@ async function readFileOf(name: string, path: string): Promise<string> {
     return await readTextOf(path);
   } catch (cause) {
     if (name === "client-key" && !await looksLikePath(path)) {
-      throw new UsageError(
-        `Cannot read --client-key: it must name an existing file. ${NOT_SHOWN}`,
-      );
+      throw new UsageError(`Cannot read --client-key: it must name an existing file. ${NOT_SHOWN}`);
     }
     throw new UsageError(`Cannot read "${path}" for --${name}: ${systemReason(cause)}`, { cause });
   }

@@ -79,10 +79,7 @@ async function openListsOf(
       text: list.baseUrl,
       make: ({ url }) => make({ ...list, baseUrl: url }),
     })),
-    {
-      waitMs: wait ?? DEFAULT_WAIT_MS,
-      onWait: (message) => io.writeErr(`${message}\n`),
-    },
+    { waitMs: wait ?? DEFAULT_WAIT_MS, onWait: (message) => io.writeErr(`${message}\n`) },
   );
 }
 
@@ -106,11 +103,7 @@ const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...fields: (keyof Teac
   ["client-key", "clientCert", "clientKey"],
 ];
 
-function namedTeachers(
-  settings: Settings,
-  specs: readonly TeacherSpec[],
-  io: Io,
-): NamedTeacher[] {
+function namedTeachers(settings: Settings, specs: readonly TeacherSpec[], io: Io): NamedTeacher[] {
   const urls = settings.list("base-url").map((url) => addressOf(url, io));
   const defaultUrl = io.env("OPENAI_BASE_URL") || OPENAI_URL;
   if (specs.length === 0) {
@@ -124,9 +117,7 @@ function namedTeachers(
   for (const [flag, ...fields] of OVERRIDDEN_FLAGS) {
     const hasOwn = (spec: TeacherSpec) => fields.some((field) => spec[field] !== undefined);
     if (settings.isTyped(flag) && specs.every(hasOwn)) {
-      throw new UsageError(
-        `Cannot use --${flag}: every teacher of the configuration has its own`,
-      );
+      throw new UsageError(`Cannot use --${flag}: every teacher of the configuration has its own`);
     }
   }
   return specs.map((spec) => ({

@@ -1,11 +1,105 @@
 /**
- * Access checks of one request, which `guard.ts` applies. A server on a loopback port can be
- * reached by every page that the user has open, whatever its site; each check closes one way in.
+ * The app that each page of this folder extends, and its port. Every request must first pass checks of
+ * its access: a server on a loopback port can be reached by every page that the user has open, whatever
+ * its site. Each check closes one way in.
  *
  * @module
  */
 
+import { type Context, getCookie, Hono, setCookie } from "../lib/deps/hono.ts";
+import { UsageError } from "../lib/errors.ts";
+import { systemReason } from "../lib/files.ts";
 import { timingSafeEqual } from "node:crypto";
+import { TRUSTED_TYPES } from "./report.ts";
+
+interface GuardOptions {
+  readonly token: string;
+  readonly cookieName: string;
+  readonly hostname: string;
+  /** Matches the app's own path at the end of a path that may begin with a proxy's prefix. */
+  readonly ownPath: RegExp;
+  readonly page: (c: Context) => Response;
+  /** Also accepts the token in `Authorization`. @default none */
+  readonly scrapePath?: string;
+}
+
+/** `style-src 'self'` still allows scripts to set `element.style`, which charts need. */
+const HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+    TRUSTED_TYPES,
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cache-control": "no-store",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+} as const;
+
+export const HTML_TYPE = "text/html; charset=utf-8";
+
+const NO_TOKEN = "Open the address that Retort printed: it contains the token";
+
+/** Reloads the page without the token: unlike a redirect, as a same-site request. */
+const CONTINUE_PAGE = `<!DOCTYPE html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta http-equiv="refresh" content="0; url=./">
+    <title>Retort</title>
+  </head>
+  <body><a href="./">Continue</a></body>
+</html>
+`;
+
+export function guardedApp(options: GuardOptions): Hono {
+  const { token, cookieName, ownPath, page, scrapePath } = options;
+  const hasCookie = (c: Context) => isSameSecret(getCookie(c, cookieName), token);
+  const app = new Hono({ getPath: ({ url }) => pathIn(url, ownPath) });
+
+  app.use(async (c, next) => {
+    if (!isOwnHost(c.req.raw.headers.get("host"), options.hostname)) {
+      c.res = c.text(
+        "Cannot answer: the host must be localhost or the address that Retort listens on",
+        403,
+      );
+    } else {
+      await next();
+    }
+    for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
+  });
+
+  app.get("/", (c) => {
+    const candidate = c.req.query("token");
+    if (candidate === undefined) return hasCookie(c) ? page(c) : c.text(NO_TOKEN, 401);
+    if (!isSameSecret(candidate, token)) return c.text(NO_TOKEN, 401);
+    setCookie(c, cookieName, token, { httpOnly: true, sameSite: "Strict", path: "/" });
+    return isFromOtherSite(c.req.raw.headers)
+      ? c.body(CONTINUE_PAGE, 200, { "content-type": HTML_TYPE })
+      : c.redirect("./", 303);
+  });
+
+  app.use("/*", async (c, next) => {
+    if (c.req.method !== "POST" && !isReadAllowed(c.req.raw.headers)) {
+      return c.text("Cannot answer: the request is from another page", 403);
+    }
+    const isScraper = c.req.path === scrapePath && c.req.method === "GET" &&
+      isSameSecret(bearerToken(c.req.raw.headers), token);
+    return isScraper || hasCookie(c) ? await next() : c.text(NO_TOKEN, 401);
+  });
+
+  app.notFound((c) => c.text("Cannot answer: there is no such address", 404));
+  app.onError((_error, c) => c.text("Cannot answer: the page has failed", 500));
+  return app;
+}
+
+/**
+ * Without the prefix of a proxy. `URL` would throw if a forged `Host` makes the address invalid.
+ */
+function pathIn(url: string, ownPath: RegExp): string {
+  const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? "";
+  return ownPath.exec(path)?.[0] ?? path;
+}
 
 const TOKEN_BYTES = 24;
 
@@ -34,7 +128,7 @@ export function createCookieName(): string {
 }
 
 /** Compares in constant time. The length is not secret. */
-export function isSameSecret(candidate: string | undefined, secret: string): boolean {
+function isSameSecret(candidate: string | undefined, secret: string): boolean {
   if (candidate === undefined) return false;
   const encoder = new TextEncoder();
   const candidateBytes = encoder.encode(candidate), secretBytes = encoder.encode(secret);
@@ -48,7 +142,7 @@ export function isSameSecret(candidate: string | undefined, secret: string): boo
  * owner of any other name could let it point to this machine (DNS rebinding). An address cannot be
  * rebound, so a server that listens on a wildcard address accepts any address.
  */
-export function isOwnHost(hostField: string | null, hostname: string): boolean {
+function isOwnHost(hostField: string | null, hostname: string): boolean {
   const requested = HOST.exec(hostField?.toLowerCase() ?? "")?.groups?.name;
   if (requested === undefined) return false;
   if (LOOPBACK_HOSTS.includes(requested)) return true;
@@ -74,7 +168,7 @@ export function isFromOwnPage(headers: Headers): boolean {
  * Whether the server's own page sent the GET, or the user typed the address. Tools do not send
  * `Sec-Fetch-Site` and are accepted.
  */
-export function isReadAllowed(headers: Headers): boolean {
+function isReadAllowed(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   return site === null || site === "same-origin" || site === "none";
 }
@@ -85,16 +179,82 @@ export function isReadAllowed(headers: Headers): boolean {
  * send no `Sec-Fetch-Site` to a network address without TLS: then every browser counts as coming
  * from another site.
  */
-export function isFromOtherSite(headers: Headers): boolean {
+function isFromOtherSite(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   const isBrowser = headers.get("accept")?.includes("text/html") ?? false;
   return site === null ? isBrowser : site === "cross-site";
 }
 
-export function bearerToken(headers: Headers): string | undefined {
+function bearerToken(headers: Headers): string | undefined {
   return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
 }
 
-export function urlHost(hostname: string): string {
+function urlHost(hostname: string): string {
   return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
+}
+
+export const DEFAULT_HOSTNAME = "127.0.0.1";
+
+interface ListenOptions {
+  /** @default "127.0.0.1" */
+  readonly hostname?: string;
+  /** @default any free port */
+  readonly port?: number;
+  readonly signal: AbortSignal;
+  /** For messages: "the monitor". */
+  readonly served: string;
+}
+
+export function listen(
+  app: { fetch(request: Request): Response | Promise<Response> },
+  { hostname = DEFAULT_HOSTNAME, port = 0, signal, served }: ListenOptions,
+): Deno.HttpServer<Deno.NetAddr> {
+  const onError = () => new Response(`Cannot answer: ${served} has failed`, { status: 500 });
+  try {
+    return Deno.serve(
+      { hostname, port, signal, onError, onListen: () => {} },
+      (request) => app.fetch(request),
+    );
+  } catch (error) {
+    throw new UsageError(
+      `Cannot serve ${served} on ${urlHost(hostname)}:${port}: ${problemOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Returns the address to open in a browser, with the token. Disposing ends the server. */
+export function servePage(
+  app: Hono,
+  { hostname, port, token }: { hostname?: string; port?: number; token: string },
+): AsyncDisposable & { readonly url: string } {
+  const abort = new AbortController();
+  const server = listen(app, { hostname, port, signal: abort.signal, served: "the page" });
+  return {
+    url: pageUrl(hostname, server.addr.port, token),
+    async [Symbol.asyncDispose]() {
+      abort.abort();
+      await server.finished;
+    },
+  };
+}
+
+export function pageUrl(hostname = DEFAULT_HOSTNAME, port: number, token: string): string {
+  return `http://${openableHost(hostname)}:${port}/?token=${token}`;
+}
+
+/** Browsers cannot open a wildcard address. */
+function openableHost(hostname: string): string {
+  if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
+  return hostname === "::" ? "[::1]" : urlHost(hostname);
+}
+
+function problemOf(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) {
+    return "the port is taken: choose another port, or leave it out for any free one";
+  }
+  const reason = systemReason(error);
+  const isOtherHost = error instanceof Deno.errors.AddrNotAvailable ||
+    reason.startsWith("failed to lookup address");
+  return isOtherHost ? `${reason}: the host must be an address of this machine` : reason;
 }

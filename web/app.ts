@@ -1,25 +1,22 @@
 /**
  * Routes of the monitor. All links are relative to the page, so that it works through a tunnel and
- * behind a path prefix. Every request passes the checks of `guard.ts` first.
+ * behind a path prefix. Every request passes the checks of `access.ts` first.
  *
  * @module
  */
 
 import { bodyLimit, type Context, type Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
-import { isFromOwnPage } from "./access.ts";
+import { guardedApp, HTML_TYPE, isFromOwnPage } from "./access.ts";
 import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
-import { isControl, useControl } from "./controls.ts";
-import { guardedApp, HTML_TYPE } from "./guard.ts";
+import { isControl, type MonitoredRun, useControl } from "./controls.ts";
 import type { Hub } from "./hub.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
-import type { MonitoredRun } from "./monitored_run.ts";
 import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
 import { MAX_WHOLE_SAMPLES_BYTES, reportOf, reportShell } from "./report.ts";
 import { shortenedToFit } from "./samples.ts";
-import { addDataRoutes, DATA_PATH } from "./view/routes.ts";
-import type { RunData } from "./view/run_data.ts";
+import { addDataRoutes, DATA_PATH, type RunData } from "./view/routes.ts";
 
 export interface AppOptions {
   readonly run: MonitoredRun;

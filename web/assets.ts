@@ -12,13 +12,9 @@ import HTML from "./page.html" with { type: "text" };
 import dialogs from "./page/dialogs.html" with { type: "text" };
 import head from "./page/head.html" with { type: "text" };
 import icons from "./page/icons.html" with { type: "text" };
-import about from "./page/about.js" with { type: "text" };
-import announcer from "./page/announcer.js" with { type: "text" };
-import answerTiles from "./page/answer_tiles.js" with { type: "text" };
 import base from "./page/base.css" with { type: "text" };
 import chartStyle from "./page/charts.css" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
-import chartMarks from "./page/chart_marks.js" with { type: "text" };
 import chartList from "./page/chart_list.js" with { type: "text" };
 import charts from "./page/charts.js" with { type: "text" };
 import code from "./page/code.js" with { type: "text" };
@@ -27,7 +23,6 @@ import controls from "./page/controls.js" with { type: "text" };
 import dom from "./page/dom.js" with { type: "text" };
 import figures from "./page/figures.js" with { type: "text" };
 import frame from "./page/frame.css" with { type: "text" };
-import frames from "./page/frames.js" with { type: "text" };
 import latency from "./page/latency.js" with { type: "text" };
 import latencyStyle from "./page/latency.css" with { type: "text" };
 import link from "./page/link.js" with { type: "text" };
@@ -38,7 +33,6 @@ import overview from "./page/overview.js" with { type: "text" };
 import overviewStyle from "./page/overview.css" with { type: "text" };
 import problems from "./page/problems.js" with { type: "text" };
 import printStyle from "./page/print.css" with { type: "text" };
-import report from "./page/report.js" with { type: "text" };
 import runState from "./page/run_state.js" with { type: "text" };
 import sampleStyle from "./page/samples.css" with { type: "text" };
 import samples from "./page/samples.js" with { type: "text" };
@@ -46,7 +40,6 @@ import scale from "./page/scale.js" with { type: "text" };
 import store from "./page/store.js" with { type: "text" };
 import tableStyle from "./page/tables.css" with { type: "text" };
 import tables from "./page/tables.js" with { type: "text" };
-import teacherTable from "./page/teacher_table.js" with { type: "text" };
 import errorTable from "./page/error_table.js" with { type: "text" };
 import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
@@ -67,25 +60,18 @@ const MODULES = [
   problems,
   runState,
   link,
-  about,
-  announcer,
-  answerTiles,
   tiles,
   overview,
-  frames,
   scale,
-  chartMarks,
   chart,
   chartList,
   charts,
   latency,
   tables,
-  teacherTable,
   errorTable,
   samples,
   controls,
   notices,
-  report,
   main,
 ];
 
@@ -100,7 +86,9 @@ const STYLES = [
   printStyle,
 ];
 
-export const PAGE_HTML: string = withHeadAndIcons(HTML.replace("<!-- dialogs -->", dialogs.trim()));
+export const PAGE_HTML: string = withHeadAndIcons(
+  HTML.replace("<!-- page/dialogs.html goes here -->", dialogs.trim()),
+);
 
 /** The modules of `page/` in one file, because a report has no address to import from. */
 export const PAGE_JS: string = joinModules(MODULES);
@@ -121,9 +109,12 @@ export const MARKDOWN_JS: string = `var marked=function(){${
   asFunctionBody(MARKED_JS)
 }}();\n${HIGHLIGHT_JS}`;
 
-/** Inserts the head and icons that all pages have, in place of two comments. */
+/** All pages have this head and these icons, in place of two comments. */
 export function withHeadAndIcons(html: string): string {
-  return html.replace("<!-- head -->", head.trim()).replace("<!-- icons -->", icons.trim());
+  return html.replace("<!-- page/head.html goes here -->", head.trim()).replace(
+    "<!-- page/icons.html goes here -->",
+    icons.trim(),
+  );
 }
 
 /** Joins the modules of a page into one script. Their top-level names must differ. */

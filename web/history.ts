@@ -181,18 +181,13 @@ function pointOf(reading: Reading, base: Point | undefined): Point {
 }
 
 function merge(into: Point, later: Point): void {
-  into.elapsedS = later.elapsedS;
-  into.succeeded = later.succeeded;
-  into.failed = later.failed;
-  into.completionTokens = later.completionTokens;
-  into.throttled = later.throttled;
-  into.concurrency = later.concurrency;
-  into.lagMs = Math.max(into.lagMs, later.lagMs);
-  into.rssBytes = Math.max(into.rssBytes, later.rssBytes);
-  for (let i = 0; i < MEANS.length; i++) {
-    into.sums[i] += later.sums[i];
-    into.counts[i] += later.counts[i];
-  }
+  Object.assign(into, {
+    ...later,
+    lagMs: Math.max(into.lagMs, later.lagMs),
+    rssBytes: Math.max(into.rssBytes, later.rssBytes),
+    sums: into.sums.map((sum, i) => sum + later.sums[i]),
+    counts: into.counts.map((count, i) => count + later.counts[i]),
+  });
 }
 
 /** Four digits are more than a chart can show. */

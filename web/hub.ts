@@ -6,7 +6,7 @@
  */
 
 import { eventOf, type Notice, type RunEvent } from "../lib/progress/mod.ts";
-import type { MonitoredRun } from "./monitored_run.ts";
+import type { MonitoredRun } from "./controls.ts";
 import { CLOSE, PageLink, type PageSocket } from "./page_link.ts";
 import type { ServerMessage } from "./protocol.ts";
 import { RunRecord, type RunRecordOptions } from "./run_record.ts";
@@ -51,8 +51,8 @@ export interface HubOptions extends RunRecordOptions {
 }
 
 export class Hub {
+  readonly record: RunRecord;
   readonly #run: MonitoredRun;
-  readonly #record: RunRecord;
   readonly #options: HubOptions;
   readonly #pages = new Set<PageLink>();
   readonly #unsubscribe: readonly (() => void)[];
@@ -70,19 +70,15 @@ export class Hub {
   constructor(run: MonitoredRun, options: HubOptions) {
     this.#run = run;
     this.#options = options;
-    this.#record = new RunRecord(options);
+    this.record = new RunRecord(options);
     this.#lastBeatMs = options.now();
     const snapshot = run.snapshot();
     if (snapshot !== undefined) this.#handle(eventOf(snapshot));
     this.#unsubscribe = [
       run.on((event) => this.#countErrors(() => this.#handle(event))),
-      run.onOutcomes((outcomes) => this.#countErrors(() => this.#record.addOutcomes(outcomes))),
+      run.onOutcomes((outcomes) => this.#countErrors(() => this.record.addOutcomes(outcomes))),
       options.every(BEAT_MS, () => this.#countErrors(() => this.#beat())),
     ];
-  }
-
-  get record(): RunRecord {
-    return this.#record;
   }
 
   get pageCount(): number {
@@ -128,9 +124,9 @@ export class Hub {
   finish(): void {
     this.#countErrors(() => {
       this.#sendEverything();
-      if (this.#record.ended) return;
-      this.#record.end(null);
-      this.#notify({ type: "end", summary: null, about: this.#record.about });
+      if (this.record.ended) return;
+      this.record.end(null);
+      this.#notify({ type: "end", summary: null, about: this.record.about });
     });
   }
 
@@ -152,18 +148,18 @@ export class Hub {
   }
 
   #handle(event: RunEvent): void {
-    const marks = this.#record.add(event);
+    const marks = this.record.add(event);
     if (marks.length > 0) this.#notify({ type: "marks", marks });
     if (event.type === "snapshot") {
       this.#hasNewSnapshot = true;
     } else if (event.type === "notice") {
-      this.#notify({ type: "notice", notice: this.#record.notices.at(-1) as Notice });
+      this.#notify({ type: "notice", notice: this.record.notices.at(-1) as Notice });
     } else if (event.type === "run-start") {
       for (const page of this.#pages) page.needsHello = true;
     } else {
       // Sent at once: the process may end before the next beat.
       this.#sendEverything();
-      this.#notify({ type: "end", summary: event, about: this.#record.about });
+      this.#notify({ type: "end", summary: event, about: this.record.about });
     }
   }
 
@@ -185,9 +181,9 @@ export class Hub {
    * instead.
    */
   #pollRun(): void {
-    if (this.#hasNewSnapshot || this.#record.ended) return;
+    if (this.#hasNewSnapshot || this.record.ended) return;
     this.#publishedBeat = this.#beats;
-    const snapshot = this.#run.snapshot() ?? this.#record.snapshot;
+    const snapshot = this.#run.snapshot() ?? this.record.snapshot;
     if (snapshot !== undefined) this.#handle(eventOf(snapshot));
     else for (const page of this.#pages) page.needsHello = true;
   }
@@ -201,24 +197,24 @@ export class Hub {
 
   #sendHello(pages: readonly PageLink[]): void {
     if (pages.length === 0) return;
-    const state = this.#record.state(this.#retryWhenDone);
+    const state = this.record.state(this.#retryWhenDone);
     const samples = shortenedToFit(state.samples);
     const text = JSON.stringify({ type: "hello", ...state, samples });
     for (const page of pages) {
       page.needsHello = false;
       page.snapshotBeat = this.#beats;
-      page.samplesVersion = this.#record.samples.version;
+      page.samplesVersion = this.record.samples.version;
       this.#send(page, text);
     }
   }
 
   /** Encodes a new snapshot once for all pages. */
   #publish(lagMs: number): void {
-    const { snapshot, history, latency } = this.#record;
+    const { snapshot, history, latency } = this.record;
     if (!this.#hasNewSnapshot || snapshot === undefined) return;
     this.#hasNewSnapshot = false;
     this.#publishedBeat = this.#beats;
-    this.#record.addPoint(lagMs);
+    this.record.addPoint(lagMs);
     if (history.mergeCount !== this.#publishedMerges) {
       this.#publishedMerges = history.mergeCount;
       for (const page of this.#pages) page.needsHello = true;
@@ -232,8 +228,8 @@ export class Hub {
       point_index: index,
       point: history.point(index),
       latency: latency.histogram(),
-      answers: this.#record.answers,
-      teacher_figures: this.#record.teacherFigures,
+      answers: this.record.answers,
+      teacher_figures: this.record.teacherFigures,
       retry_when_done: this.#retryWhenDone,
     }, snapshot);
     for (const page of due) {
@@ -249,7 +245,7 @@ export class Hub {
 
   /** Encoded once for all pages that lack the same samples. */
   #publishSamples(): void {
-    const { samples } = this.#record;
+    const { samples } = this.record;
     const texts = new Map<number, string>();
     for (const page of this.#pages) {
       const { samplesVersion, needsHello, isVisible, isSlow } = page;

@@ -113,10 +113,7 @@ function teacherStates(snapshot: Snapshot): Metric {
     values: snapshot.teachers.filter(({ state }) => state !== "left").map((
       { address, model, state },
       index,
-    ) => ({
-      labels: { index: String(index), address, model },
-      value: state === "up" ? 1 : 0,
-    })),
+    ) => ({ labels: { index: String(index), address, model }, value: state === "up" ? 1 : 0 })),
   };
 }
 

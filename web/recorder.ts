@@ -7,7 +7,7 @@
 
 import { after, every } from "../lib/timer.ts";
 import { Hub } from "./hub.ts";
-import type { MonitoredRun } from "./monitored_run.ts";
+import type { MonitoredRun } from "./controls.ts";
 import type { MonitorState } from "./monitor_state.ts";
 import type { RunRecordOptions } from "./run_record.ts";
 
@@ -35,10 +35,7 @@ export function createRecorder(
   const loadReportModule = () => import("./report.ts");
   // Not at once, which would delay the start of the run, and not at its end: when a run of days
   // ends, another version may have replaced the program's files. An error does not stop the run.
-  const cancelLoading = after(
-    REPORT_LOAD_DELAY_MS,
-    () => void loadReportModule().catch(() => {}),
-  );
+  const cancelLoading = after(REPORT_LOAD_DELAY_MS, () => void loadReportModule().catch(() => {}));
   return {
     state: () => hub.record.state(false),
     report: async () => (await loadReportModule()).reportOf(hub),

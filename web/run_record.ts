@@ -31,10 +31,10 @@ export interface RunRecordOptions {
 
 /** Of one generator, in bounded memory. */
 export class RunRecord {
+  readonly history = new History();
+  readonly samples: Samples;
   readonly #wallClock: () => number;
   readonly #about: RunRecordOptions["about"];
-  readonly #history = new History();
-  readonly #samples: Samples;
   readonly #now: () => number;
   #latency: Latency;
   #figures: RunFigures;
@@ -49,7 +49,7 @@ export class RunRecord {
     this.#wallClock = options.wallClock;
     this.#about = options.about;
     this.#now = options.now;
-    this.#samples = new Samples(options.random);
+    this.samples = new Samples(options.random);
     this.#latency = new Latency(this.#now);
     this.#figures = new RunFigures(this.#now);
   }
@@ -71,16 +71,8 @@ export class RunRecord {
     return this.#notices;
   }
 
-  get history(): History {
-    return this.#history;
-  }
-
   get latency(): Latency {
     return this.#latency;
-  }
-
-  get samples(): Samples {
-    return this.#samples;
   }
 
   get answers(): AnswerFigures {
@@ -104,7 +96,7 @@ export class RunRecord {
   }
 
   addOutcomes(outcomes: readonly Outcome[]): void {
-    this.#samples.add(outcomes);
+    this.samples.add(outcomes);
     this.#figures.add(outcomes);
     const answered = outcomes.filter(({ failure }) => failure === undefined);
     this.#latency.record(answered.map(({ latencyMs }) => latencyMs));
@@ -120,7 +112,7 @@ export class RunRecord {
   addPoint(lagMs: number): void {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return;
-    this.#history.add({
+    this.history.add({
       elapsedS: snapshot.elapsed_ms / 1000,
       succeeded: snapshot.succeeded,
       failed: snapshot.failed,
@@ -143,12 +135,12 @@ export class RunRecord {
       time: this.#wallClock(),
       run: this.#run,
       snapshot: snapshot === undefined ? null : wireSnapshot(snapshot),
-      history: this.#history.columns(),
+      history: this.history.columns(),
       latency: this.#latency.histogram(),
       answers: this.answers,
       teacher_figures: snapshot === undefined ? [] : wireFigures(this.teacherFigures, snapshot),
       marks: this.#marks.all,
-      samples: this.#samples.since(),
+      samples: this.samples.since(),
       notices: this.#notices,
       retry_when_done: retryWhenDone,
       summary: this.#summary,
@@ -161,13 +153,13 @@ export class RunRecord {
   wholeState(retryWhenDone: boolean, maxBytes: number): MonitorState {
     return {
       ...this.state(retryWhenDone),
-      samples: shortenedToFit(this.#samples.wholeSamples(), maxBytes),
+      samples: shortenedToFit(this.samples.wholeSamples(), maxBytes),
     };
   }
 
   /** On the time axis of the charts. */
   get #axisS(): number {
-    return this.#history.axisS((this.#snapshot?.elapsed_ms ?? 0) / 1000);
+    return this.history.axisS((this.#snapshot?.elapsed_ms ?? 0) / 1000);
   }
 
   #addNotice(notice: Notice): ChartMark[] {
@@ -181,9 +173,9 @@ export class RunRecord {
    * retries failed rows. Charts, notices and sample answers of both runs stay.
    */
   #begin(event: RunStart): void {
-    if (this.#run !== null) this.#history.beginNextRun();
+    if (this.#run !== null) this.history.beginNextRun();
     this.#marks.restart();
-    this.#samples.forgetFailures();
+    this.samples.forgetFailures();
     this.#latency = new Latency(this.#now);
     this.#figures = new RunFigures(this.#now);
     this.#run = event;

@@ -1,8 +1,13 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import type { Outcome } from "../../lib/row.ts";
 import { Buffer } from "node:buffer";
-import { MAX_TEXT, sampleOf } from "../../web/sample.ts";
-import { MAX_SAMPLES_BYTES, Samples, shortenedToFit } from "../../web/samples.ts";
+import {
+  MAX_SAMPLES_BYTES,
+  MAX_TEXT,
+  sampleOf,
+  Samples,
+  shortenedToFit,
+} from "../../web/samples.ts";
 import { makeAnswer } from "./fake_run.ts";
 
 const FAILURE = { type: "truncated", message: "too long", status: null } as const;

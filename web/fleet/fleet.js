@@ -22,8 +22,7 @@ import { startTheme } from "../page/theme.js";
 const FLEET_POLL_MS = 5_000;
 
 /**
- * Words and tones of states. The tone sets the color, which only repeats what the word says.
- *
+ * The tone sets the color, which only repeats what the word says.
  * @type {Record<string, { word: string, tone: string }>}
  */
 const FLEET_STATES = {
@@ -41,7 +40,6 @@ const FLEET_STATES = {
 /** @typedef {{ element: HTMLElement, cells: HTMLElement[] }} FleetTableRow */
 
 class FleetPage {
-  /** Whether the user asked for all runs, not only the most urgent. */
   #wantsAll = false;
   /** @type {FleetTableRow[]} */
   #runs = [];
@@ -68,44 +66,38 @@ class FleetPage {
       const response = await fetch(this.#wantsAll ? "state?all" : "state");
       if (!response.ok) throw new Error(String(response.status));
       this.#show(await response.json());
-      setShown(byId("fleet-lost", HTMLElement), false);
+      setShown("fleet-lost", false);
     } catch {
-      setShown(byId("fleet-lost", HTMLElement), true);
+      setShown("fleet-lost", true);
     }
   }
 
   /** @param {FleetView} view */
   #show(view) {
     document.title = `${shareOf(view)} · ${view.name}`;
-    setText(byId("fleet-name", HTMLElement), view.name);
-    setText(byId("fleet-model", HTMLElement), view.model);
+    setText("fleet-name", view.name);
+    setText("fleet-model", view.model);
     const states = Object.entries(view.states).map(([state, count]) =>
       `${formatCount(count ?? 0)} ${FLEET_STATES[state].word}`
     );
     const runs = `${formatCount(view.runs)} ${view.runs === 1 ? "run" : "runs"}`;
     setText(
-      byId("fleet-states", HTMLElement),
+      "fleet-states",
       states.length === 0 ? "No run has started" : `${runs}: ${states.join(", ")}`,
     );
     const bar = byId("fleet-bar", HTMLProgressElement);
     bar.value = view.total ? view.done / view.total : 0;
     const total = view.total === null ? UNKNOWN : formatCount(view.total);
-    setText(
-      byId("fleet-rows", HTMLElement),
-      `${formatCount(view.done)} of ${total} (${shareOf(view)})`,
-    );
-    setText(byId("fleet-failed", HTMLElement), formatCount(view.failed));
-    setText(byId("fleet-rate", HTMLElement), formatRate(view.rate_per_s));
-    setText(byId("fleet-flight", HTMLElement), formatCount(view.in_flight));
-    setText(byId("fleet-eta", HTMLElement), etaText(view.eta_s));
-    setText(byId("fleet-cost", HTMLElement), costText(view.cost_usd));
+    setText("fleet-rows", `${formatCount(view.done)} of ${total} (${shareOf(view)})`);
+    setText("fleet-failed", formatCount(view.failed));
+    setText("fleet-rate", formatRate(view.rate_per_s));
+    setText("fleet-flight", formatCount(view.in_flight));
+    setText("fleet-eta", etaText(view.eta_s));
+    setText("fleet-cost", costText(view.cost_usd));
     const teachers = Object.entries(view.teachers).map(([state, count]) =>
       `${formatCount(count)} ${state.replace("_", " ")}`
     );
-    setText(
-      byId("fleet-teachers", HTMLElement),
-      teachers.length === 0 ? UNKNOWN : teachers.join(", "),
-    );
+    setText("fleet-teachers", teachers.length === 0 ? UNKNOWN : teachers.join(", "));
     this.#showErrors(view);
     this.#showRuns(view);
   }
@@ -114,7 +106,7 @@ class FleetPage {
   #showErrors({ errors }) {
     const table = byId("fleet-errors", HTMLTableElement);
     setShown(table, errors.length > 0);
-    setShown(byId("fleet-no-errors", HTMLElement), errors.length === 0);
+    setShown("fleet-no-errors", errors.length === 0);
     fillRows(table.tBodies[0], this.#errors, errors, () => tableRow(3), ({ cells }, error) => {
       setText(cells[0], error.type);
       setText(cells[1], error.status === null ? UNKNOWN : String(error.status));

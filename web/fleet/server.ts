@@ -6,10 +6,15 @@
 
 import type { Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { createCookieName, createToken } from "../access.ts";
+import {
+  createCookieName,
+  createToken,
+  DEFAULT_HOSTNAME,
+  guardedApp,
+  HTML_TYPE,
+  servePage,
+} from "../access.ts";
 import { COMMON_MODULES, COMMON_STYLES, joinModules, withHeadAndIcons } from "../assets.ts";
-import { guardedApp, HTML_TYPE } from "../guard.ts";
-import { DEFAULT_HOSTNAME, listen, pageUrl } from "../listen.ts";
 import FLEET_HTML from "./fleet.html" with { type: "text" };
 import fleet from "./fleet.js" with { type: "text" };
 import fleetStyle from "./fleet.css" with { type: "text" };
@@ -124,15 +129,7 @@ export async function serveFolderMonitor(
 }
 
 export function serveFleet(watch: FleetWatch, options: FleetOptions = {}): ServedFleet {
-  const { hostname = DEFAULT_HOSTNAME, port = 0, token = createToken() } = options;
+  const { hostname = DEFAULT_HOSTNAME, token = createToken() } = options;
   const app = createFleetApp(watch, { token, hostname, cookieName: createCookieName() });
-  const abort = new AbortController();
-  const server = listen(app, { hostname, port, signal: abort.signal, served: "the page" });
-  return {
-    url: pageUrl(hostname, server.addr.port, token),
-    async [Symbol.asyncDispose]() {
-      abort.abort();
-      await server.finished;
-    },
-  };
+  return servePage(app, { ...options, token });
 }

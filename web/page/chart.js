@@ -2,16 +2,22 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * One chart over time: title, legend with the values under the cursor, the plot, and a table of its
- * values.
+ * One chart over time: title, legend with the values under the cursor, the plot, and a table.
  *
  * @module
  */
 
-import { drawMarks, drawTriangles, themeColor } from "./chart_marks.js";
+import {
+  drawMarks,
+  drawTriangles,
+  evenIndexes,
+  roundScale,
+  themeColor,
+  TIME_AXIS_SPACE,
+  TIME_AXIS_STEPS,
+} from "./scale.js";
 import { make, setAttribute, setText } from "./dom.js";
 import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
-import { evenIndexes, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { HistoryColumn } from "../monitor_state.ts" */
@@ -19,7 +25,6 @@ import { evenIndexes, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./sca
 
 /**
  * A line. `line` says how it is drawn, so that lines can be distinguished without colors.
- *
  * @typedef {object} Series
  * @property {HistoryColumn} column
  * @property {string} label
@@ -42,19 +47,18 @@ import { evenIndexes, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./sca
  * @property {number} minTop least value at the top of the scale
  */
 
-/** Most rows in the table of a chart. */
 const MAX_TABLE_ROWS = 20;
 
-/** Dashes of lines, in CSS pixels. @type {Record<string, number[]>} */
+/** In CSS pixels. @type {Record<string, number[]>} */
 const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
 
-/** Half the width of a label of the time axis, which may be centered at the end of the axis. */
+/** Half of a label of the time axis, which may be centered at the end of the axis. */
 const RIGHT_PADDING_PX = 28;
 
-/** Width of a character in the labels of the y axis. */
+/** In the labels of the y axis. */
 const CHARACTER_PX = 6.5;
 
-/** Gap between the labels of the y axis and the plot. */
+/** Between the labels of the y axis and the plot. */
 const AXIS_GAP_PX = 14;
 
 /** Narrower plots are not drawn. */
@@ -65,7 +69,6 @@ const MIN_DRAG_PX = 8;
 
 /**
  * Undefined if the script could not be loaded: then charts show only their tables.
- *
  * @type {typeof UPlot | undefined}
  */
 const Plot = Reflect.get(globalThis, "uPlot");
@@ -78,7 +81,7 @@ export class Chart {
   #table = make("details", { class: "chart-table" });
   /** @type {HTMLElement[]} */
   #values = [];
-  /** Whether each line is shown. @type {boolean[]} */
+  /** @type {boolean[]} */
   #isShown;
   /** @type {UPlot | undefined} */
   #plot;
@@ -106,12 +109,11 @@ export class Chart {
     );
   }
 
-  /** Section of the page that holds the chart. */
   get section() {
     return this.#definition.section;
   }
 
-  /** Sets the width of the plot. @param {number} width in CSS pixels */
+  /** @param {number} width in CSS pixels */
   setWidth(width) {
     this.#width = Math.floor(width);
     this.#plot?.setSize({ width: this.#width, height: this.#height });
@@ -126,16 +128,12 @@ export class Chart {
     this.showValues(this.#group.cursorIndex);
   }
 
-  /** Draws the same points again, after a change of colors. */
+  /** After a change of colors. */
   redraw() {
     this.#plot?.redraw(false, true);
   }
 
-  /**
-   * Writes the values of a point into the legend.
-   *
-   * @param {number | null} index null for the last point
-   */
+  /** @param {number | null} index null for the last point */
   showValues(index) {
     this.#definition.series.forEach(({ column }, i) => {
       const value = this.#group.values(column).at(index ?? -1) ?? null;
@@ -147,7 +145,6 @@ export class Chart {
     return this.#definition.size === "large" ? 168 : 120;
   }
 
-  /** Makes the legend. Each line has a button that hides it. */
   #legend() {
     const list = make("ul", { class: "legend" });
     this.#definition.series.forEach(({ label, color, line }, i) => {
@@ -249,14 +246,14 @@ export class Chart {
     this.#group.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
   }
 
-  /** Draws the series of the kind `marks`, which uPlot cannot draw. @param {UPlot} plot */
+  /** uPlot cannot draw the series of the kind `marks`. @param {UPlot} plot */
   #drawTriangles(plot) {
     const { series } = this.#definition;
     const index = series.findIndex(({ line }) => line === "marks");
     if (index >= 0 && this.#isShown[index]) drawTriangles(plot, index + 1, series[index].color);
   }
 
-  /** Fills the table with evenly spaced points when it is opened, and empties it when closed. */
+  /** With evenly spaced points, while it is open. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;

@@ -1,9 +1,5 @@
 // @ts-check
-/**
- * Definitions of the charts.
- *
- * @module
- */
+/** Definitions of the charts. @module */
 
 import {
   formatBytes,

@@ -9,34 +9,28 @@
 
 import { Chart } from "./chart.js";
 import { CHARTS } from "./chart_list.js";
-import { byId, setShown, setText } from "./dom.js";
+import { byId, inOwnFrame, setShown, setText } from "./dom.js";
 import { formatClock, formatDuration, formatLatencyMark } from "./figures.js";
-import { inOwnFrame } from "./frames.js";
 import { trailingMeans } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { ChartMark, HistoryColumn } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/**
- * Shortest interval between drawings while no new point arrives. In a long run, a point covers
- * several snapshots and changes with each of them.
- */
+/** While no new point arrives: in a long run, a point changes with several snapshots. */
 const LAST_POINT_REDRAW_MS = 2_000;
 
-/** Windows for averaging rates. Charts use the first one that is long enough for the run. */
+/** For averaging rates. Charts use the first window that is long enough for the run. */
 const WINDOWS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 
-/** Least length of the window, as a share of the run. */
+/** As a share of the run. */
 const MIN_WINDOW_SHARE = 1 / 120;
 
-/** Shortest time axis. */
 const MIN_RANGE_S = 10;
 
 /** @type {readonly HistoryColumn[]} */
 const RATES = ["succeeded_per_s", "failed_per_s", "tokens_per_s"];
 
-/** All charts, with the times, the cursor and the zoom that they share. */
 export class ChartGroup {
   /** @type {number | null} */
   cursorIndex = null;
@@ -54,21 +48,21 @@ export class ChartGroup {
   #timesS = [];
   /** Events and their times in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
   marks = [];
-  /** Seconds at the end of the run that are shown; 0 for the whole run. */
+  /** At the end of the run; 0 for the whole run. */
   #rangeS = 0;
-  /** Range that the user zoomed into, in Unix seconds. @type {[number, number] | undefined} */
+  /** In Unix seconds. @type {[number, number] | undefined} */
   #zoomed;
-  /** Start of the time axis, in Unix seconds. */
+  /** In Unix seconds. */
   #startS = 0;
   #drawnMs = 0;
   #isDrawing = false;
-  #cursorTime = byId("cursor-time", HTMLElement);
-  #windowNote = byId("mean", HTMLElement);
+  #cursorTime = byId("cursor-time");
+  #windowNote = byId("mean");
   #zoomOut = byId("zoom-out", HTMLButtonElement);
 
   constructor() {
     for (const { element, section } of this.#charts) {
-      byId(`charts-${section}`, HTMLElement).append(element);
+      byId(`charts-${section}`).append(element);
     }
     this.#watch();
     this.#zoomOut.addEventListener("click", () => this.#setZoom(undefined));
@@ -79,12 +73,7 @@ export class ChartGroup {
     });
   }
 
-  /**
-   * Updates the data and draws the visible charts.
-   *
-   * @param {RunStore} store
-   * @param {number} nowMs
-   */
+  /** @param {RunStore} store @param {number} nowMs */
   update({ history, startMs, marks }, nowMs) {
     if (history === null) return;
     this.marks = marks.map((mark) => ({ ...mark, timeS: startMs / 1000 + mark.at_s }));
@@ -110,20 +99,18 @@ export class ChartGroup {
     }
   }
 
-  /** Redraws the visible charts now, and others when they become visible. */
+  /** Visible charts now, and others when they become visible. */
   drawAll() {
     for (const chart of this.#charts) this.#stale.add(chart);
     this.#drawNextStale();
   }
 
-  /** Redraws after a change of the theme. */
   redrawColors() {
     for (const chart of this.#charts) chart.redraw();
   }
 
   /**
-   * Returns the data of a chart: times in Unix seconds, then the values of the columns.
-   *
+   * Times in Unix seconds, then the values of the columns.
    * @param {readonly HistoryColumn[]} names
    * @returns {UPlot.AlignedData}
    */
@@ -131,11 +118,7 @@ export class ChartGroup {
     return [this.#timesS, ...names.map((name) => this.values(name))];
   }
 
-  /**
-   * Returns the values of a column as charts show them: rates as means.
-   *
-   * @param {HistoryColumn} name
-   */
+  /** As charts show them: rates as means. @param {HistoryColumn} name */
   values(name) {
     const { columns } = this;
     if (columns === undefined) return [];
@@ -146,7 +129,7 @@ export class ChartGroup {
     return means;
   }
 
-  /** Returns the range of the time axes, in Unix seconds. @returns {[number, number]} */
+  /** In Unix seconds. @returns {[number, number]} */
   range() {
     if (this.#zoomed !== undefined) return this.#zoomed;
     const startS = this.#timesS[0] ?? 0;
@@ -155,11 +138,7 @@ export class ChartGroup {
     return [fromS, Math.max(endS, fromS + MIN_RANGE_S)];
   }
 
-  /**
-   * Shows the values of a point in all charts.
-   *
-   * @param {number | null} index null for the last point
-   */
+  /** @param {number | null} index null for the last point */
   showCursor(index) {
     if (index === this.cursorIndex) return;
     this.cursorIndex = index;
@@ -175,18 +154,14 @@ export class ChartGroup {
     for (const chart of this.#visible) chart.showValues(index);
   }
 
-  /**
-   * Returns the texts of the last two events within a hundredth of the chart's width of a time.
-   *
-   * @param {number} timeS
-   */
+  /** The last two within a hundredth of the chart's width. @param {number} timeS */
   #eventsNear(timeS) {
     const [from, to] = this.range();
     return this.marks.filter((mark) => Math.abs(mark.timeS - timeS) <= (to - from) / 100)
       .map(({ text }) => text).slice(-2);
   }
 
-  /** Shows a part of the run. @param {number} fromS @param {number} toS Unix seconds */
+  /** @param {number} fromS @param {number} toS Unix seconds */
   zoom(fromS, toS) {
     this.#setZoom([fromS, toS]);
   }
@@ -223,7 +198,7 @@ export class ChartGroup {
     }
   }
 
-  /** Draws all charts in one go, as a printer needs them. */
+  /** In one go, as a printer needs them. */
   drawForPrint() {
     for (const chart of this.#charts) {
       // Charts in folded sections have no width yet.
@@ -232,7 +207,7 @@ export class ChartGroup {
     }
   }
 
-  /** Draws one stale chart per frame, so that the page does not stutter. */
+  /** One chart per frame, so that the page does not stutter. */
   #drawNextStale() {
     if (this.#isDrawing) return;
     const chart = [...this.#stale].find((stale) => this.#visible.has(stale));

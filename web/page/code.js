@@ -10,21 +10,14 @@
 import { make } from "./dom.js";
 
 /**
- * A text, or a scope of the highlighter with the pieces in it.
- *
+ * A text, or a scope of the highlighter.
  * @typedef {string | { scope: string, children: Piece[] }} Piece
  */
 
-/**
- * Longer code is shown without colors: the highlighter runs on the page's main thread. In UTF-16
- * units.
- */
+/** In UTF-16 units: the highlighter runs on the page's main thread. */
 const MAX_HIGHLIGHTED_LENGTH = 50_000;
 
-/**
- * Class of the color for a scope, by the first word of the scope's name. Other scopes look like
- * plain text.
- */
+/** By the first word of a scope's name. Other scopes look like plain text. */
 const COLORED = new Map(Object.entries({
   comment: "comment",
   quote: "comment",
@@ -51,8 +44,8 @@ const COLORED = new Map(Object.entries({
 }));
 
 /**
- * Collects the tree of the highlighter, which calls `startScope` for a scope around one text, such
- * as a keyword, and `openNode` for all others.
+ * The highlighter calls `startScope` for a scope around one text, such as a keyword, and `openNode`
+ * for all others.
  */
 class TreeEmitter {
   /** @type {Piece[]} */
@@ -97,7 +90,7 @@ class TreeEmitter {
   }
 }
 
-/** Undefined if its script could not be loaded: code is then shown without colors. */
+/** Undefined if its script could not be loaded: code then has no colors. */
 const Highlighter = Reflect.get(globalThis, "hljs");
 // The highlighter gives no other access to its tree. The package lowlight uses this one, too.
 Highlighter?.configure({ __emitter: TreeEmitter });
@@ -105,8 +98,7 @@ Highlighter?.configure({ __emitter: TreeEmitter });
 Highlighter?.debugMode();
 
 /**
- * Makes a block of code. Long lines scroll in it, so it can get the keyboard focus.
- *
+ * Long lines scroll in the block, so it can get the keyboard focus.
  * @param {string} text
  * @param {string} language name or alias of a language; code in an unknown one gets no colors
  * @param {string} label for screen readers

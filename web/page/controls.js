@@ -13,10 +13,10 @@ import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 /** @import { ControlAnswer, ControlBodies, ControlName } from "../protocol.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** Users must type this word before they can abort the run. */
+/** Users type this word before they can abort the run. */
 const ABORT_WORD = "abort";
 
-/** For each control, the one next to which its result is shown. */
+/** The control next to which a result is shown. */
 const RESULT_PLACES = {
   pause: "pause",
   resume: "pause",
@@ -27,7 +27,6 @@ const RESULT_PLACES = {
   abort: "stop",
 };
 
-/** Sends controls and shows their results. */
 export class Controls {
   #announce;
   #pause = byId("pause", HTMLButtonElement);
@@ -71,16 +70,13 @@ export class Controls {
     });
   }
 
-  /**
-   * Prepares the form of the budget. A budget that is spent already would end the run, so the user
-   * must confirm it.
-   */
+  /** A budget that is spent already would end the run, so the user must confirm it. */
   #prepareBudget() {
     onSubmit("budget-form", () => {
       const { value } = this.#budget;
       if (value === "" || Number(value) > this.#minBudgetUsd) return this.#setBudget();
       setText(
-        byId("budget-words", HTMLElement),
+        "budget-words",
         `The run has spent ${formatUsd(this.#spentUsd)}. With a budget of ${
           formatCapUsd(Number(value))
         }, nothing more is sent, and the run stops.`,
@@ -97,8 +93,6 @@ export class Controls {
   }
 
   /**
-   * Shows the values of the run, and enables the controls that can be used now.
-   *
    * @param {RunStore} store
    * @param {boolean} isReachable whether the page is connected to the server
    */
@@ -106,10 +100,10 @@ export class Controls {
     const { snapshot, ended, retryWhenDone } = store;
     const state = snapshot?.state;
     this.#isPaused = state === "paused";
-    setText(byId("pause-word", HTMLElement), this.#isPaused ? "Resume" : "Pause");
+    setText("pause-word", this.#isPaused ? "Resume" : "Pause");
     setIcon(byId("pause-icon", SVGElement), this.#isPaused ? "play" : "pause");
-    setShown(byId("steer", HTMLElement), !ended);
-    setShown(byId("over", HTMLElement), ended);
+    setShown("steer", !ended);
+    setShown("over", ended);
     const isClosing = state === "draining" || state === "done" || state === "halted";
     const form = byId("steer", HTMLFieldSetElement);
     if (form.disabled === isReachable) form.disabled = !isReachable;
@@ -122,12 +116,9 @@ export class Controls {
     this.#minBudgetUsd = snapshot.min_budget_usd ?? this.#spentUsd;
     this.#concurrency.show(String(concurrency));
     this.#budget.show(budget === null ? "" : String(budget));
+    setText("concurrency-note", `${formatCount(limit)} at once now, ${limitWords(store)}`);
     setText(
-      byId("concurrency-note", HTMLElement),
-      `${formatCount(limit)} at once now, ${limitWords(store)}`,
-    );
-    setText(
-      byId("budget-note", HTMLElement),
+      "budget-note",
       cost_usd === null
         ? "No price is known"
         : `${formatUsd(cost_usd)} spent, ${capWords(max_cost_usd, budget)}`,
@@ -143,17 +134,11 @@ export class Controls {
     this.#send("budget", { max_cost_usd: usd }, words, () => this.#budget.markApplied(value));
   }
 
-  /** Whether the user has typed the word that confirms an abort. */
   get #isConfirmed() {
     return this.#abortWord.value.trim().toLowerCase() === ABORT_WORD;
   }
 
-  /**
-   * Makes the button of this name open its dialog, whose own buttons close it.
-   *
-   * @param {"stop" | "abort"} name
-   * @param {() => void} act called when the user confirms
-   */
+  /** @param {"stop" | "abort"} name @param {() => void} act called when the user confirms */
   #prepareDialog(name, act) {
     const dialog = byId(`${name}-dialog`, HTMLDialogElement);
     byId(name, HTMLButtonElement).addEventListener("click", () => {
@@ -170,8 +155,6 @@ export class Controls {
   }
 
   /**
-   * Sends a control, and shows and announces its result.
-   *
    * @template {ControlName} N
    * @param {N} name
    * @param {ControlBodies[N]} body
@@ -181,7 +164,7 @@ export class Controls {
   async #send(name, body, words, onSuccess) {
     const error = await post(name, body);
     if (error !== undefined && name === "retry") this.#retryWanted = undefined;
-    const result = byId(`${RESULT_PLACES[name]}-answer`, HTMLElement);
+    const result = byId(`${RESULT_PLACES[name]}-answer`);
     setAttribute(result, "data-tone", error === undefined ? "good" : "bad");
     setText(result, error ?? words);
     this.#announce(error ?? words);
@@ -190,8 +173,7 @@ export class Controls {
 }
 
 /**
- * Sends a control. Returns why it was rejected or could not be sent; undefined if it was accepted.
- *
+ * Returns why the control was rejected or could not be sent; undefined if it was accepted.
  * @template {ControlName} N
  * @param {N} name
  * @param {ControlBodies[N]} body
@@ -213,20 +195,20 @@ async function post(name, body) {
 }
 
 /**
- * A field that shows the run's value until the user types another, which is marked as not applied
- * until the run accepts it.
+ * Shows the run's value until the user types another, which is marked as not applied until the run
+ * accepts it.
  */
 class Field {
   #input;
   #mark;
-  /** Last value that the run has reported. */
+  /** By the run. */
   #reported = "";
   #isTyped = false;
 
   /** @param {string} name */
   constructor(name) {
     this.#input = byId(name, HTMLInputElement);
-    this.#mark = byId(`${name}-mark`, HTMLElement);
+    this.#mark = byId(`${name}-mark`);
     this.#input.addEventListener("input", () => this.#setTyped(this.value !== this.#reported));
   }
 
@@ -234,7 +216,7 @@ class Field {
     return this.#input.value;
   }
 
-  /** Shows the run's value unless the user has typed another. @param {string} value */
+  /** @param {string} value */
   show(value) {
     if (value === this.#reported) return;
     this.#reported = value;
@@ -242,9 +224,7 @@ class Field {
   }
 
   /**
-   * Removes the mark once the run has accepted a value. The field keeps this value until the run
-   * reports it.
-   *
+   * The field keeps a value that the run has accepted until the run reports it.
    * @param {string} value
    */
   markApplied(value) {
@@ -260,7 +240,6 @@ class Field {
 
 /**
  * Handles Enter and the button of a form, without leaving the page.
- *
  * @param {string} id
  * @param {() => void} act
  */
@@ -272,8 +251,7 @@ function onSubmit(id, act) {
 }
 
 /**
- * Says what the run may cost. For a shard, that is its share of the budget.
- *
+ * For a shard, the cap is its share of the budget.
  * @param {number | null} cap what this process may spend
  * @param {number | null} budget of all shards
  */

@@ -1,30 +1,23 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/**
- * DOM functions of the page. They insert text as text only; nothing in the page parses a string as
- * markup.
- *
- * @module
- */
+/** DOM functions of the pages. They insert text as text only; nothing parses a string as markup. @module */
 
 /**
- * Returns the element with this id. Throws if there is none of this type.
- *
- * @template {Element} T
+ * Throws if there is no element of this type.
+ * @template {Element} [T=HTMLElement]
  * @param {string} id
- * @param {{ new (): T, prototype: T }} type
+ * @param {{ new (): T, prototype: T }} [type]
  * @returns {T}
  */
-export function byId(id, type) {
+export function byId(id, type = /** @type {any} */ (HTMLElement)) {
   const element = document.getElementById(id);
   if (element instanceof type) return element;
   throw new TypeError(`Cannot find "${id}" in the page: it must be a ${type.name}`);
 }
 
 /**
- * Makes an element. Children that are strings become text.
- *
+ * Children that are strings become text.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {Record<string, string | boolean>} [attributes] `true` sets an empty attribute, `false`
@@ -40,8 +33,7 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * Makes an icon. Icons are always next to words, so screen readers skip them.
- *
+ * Icons are always next to words, so screen readers skip them.
  * @param {string} name of a symbol in the page: `icon-<name>`
  */
 export function icon(name) {
@@ -61,12 +53,12 @@ export function setIcon(svg, name) {
 }
 
 /**
- * Sets a text if it differs: an unchanged text needs no layout.
- *
- * @param {Element} element
+ * An unchanged text needs no layout.
+ * @param {Element | string} place an element, or its id
  * @param {string} text
  */
-export function setText(element, text) {
+export function setText(place, text) {
+  const element = typeof place === "string" ? byId(place) : place;
   const { firstChild } = element;
   if (firstChild instanceof Text && firstChild.nextSibling === null) {
     if (firstChild.data !== text) firstChild.data = text;
@@ -76,9 +68,7 @@ export function setText(element, text) {
 }
 
 /**
- * Sets a text with commands or flags, and keeps words with hyphens on one line: browsers break
- * lines after any hyphen, even that of `-o`.
- *
+ * For commands and flags: browsers break lines after any hyphen, even that of `-o`.
  * @param {Element} element
  * @param {string} text
  */
@@ -93,13 +83,7 @@ export function setWords(element, text) {
   );
 }
 
-/**
- * Sets or removes an attribute if that changes something.
- *
- * @param {Element} element
- * @param {string} name
- * @param {string | boolean} value
- */
+/** @param {Element} element @param {string} name @param {string | boolean} value */
 export function setAttribute(element, name, value) {
   if (value === false) {
     if (element.hasAttribute(name)) element.removeAttribute(name);
@@ -109,14 +93,14 @@ export function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== text) element.setAttribute(name, text);
 }
 
-/** @param {HTMLElement} element @param {boolean} isShown */
-export function setShown(element, isShown) {
+/** @param {HTMLElement | string} place an element, or its id @param {boolean} isShown */
+export function setShown(place, isShown) {
+  const element = typeof place === "string" ? byId(place) : place;
   if (element.hidden === isShown) element.hidden = !isShown;
 }
 
 /**
- * Copies a text. Pages that are not secure cannot use the clipboard: there the text is selected.
- *
+ * Pages that are not secure cannot use the clipboard: there the text is selected.
  * @param {string} text
  * @param {HTMLElement} button says what happened, in place of its label
  * @param {HTMLElement} box shows the text
@@ -133,9 +117,8 @@ export async function copyText(text, button, box) {
 }
 
 /**
- * Makes these the children of an element, in this order. Those in the right place are not moved,
- * and so keep their focus, selection and open `<details>`. All other children are removed.
- *
+ * Children in the right place are not moved, and so keep their focus, selection and open
+ * `<details>`.
  * @param {Element} parent
  * @param {readonly Element[]} children
  */
@@ -152,8 +135,7 @@ export function setChildren(parent, children) {
 }
 
 /**
- * Fills one row for each item. Reuses existing rows, and creates or removes rows at the end.
- *
+ * Reuses existing rows, and creates or removes rows at the end.
  * @template T, R
  * @param {Element} parent
  * @param {(R & { element: Element })[]} rows existing rows; this array is changed
@@ -169,4 +151,23 @@ export function fillRows(parent, rows, items, create, fill) {
     rows.push(row);
   }
   items.forEach((item, index) => fill(rows[index], item));
+}
+
+/** @type {(() => void)[]} */
+const frameJobs = [];
+
+/** Each `work` has an animation frame of its own. @param {() => void} work */
+export function inOwnFrame(work) {
+  frameJobs.push(work);
+  if (frameJobs.length === 1) requestAnimationFrame(runFrameJob);
+}
+
+function runFrameJob() {
+  const [work] = frameJobs;
+  try {
+    work();
+  } finally {
+    frameJobs.shift();
+    if (frameJobs.length > 0) requestAnimationFrame(runFrameJob);
+  }
 }

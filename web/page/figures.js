@@ -1,16 +1,15 @@
 // @ts-check
 /**
- * Formats figures, durations and times for the page: by `Intl` in the page's own language, so that
- * they look like the terminal's, and in the user's time zone.
+ * Figures, durations and times for the pages: by `Intl` in the page's own language, so that they
+ * look like the terminal's, and in the user's time zone.
  *
  * @module
  */
 
 const LOCALE = "en-US";
-/** For dates with the day before the month, and hours from 0 to 23. */
+/** The day before the month, and hours from 0 to 23. */
 const DATE_LOCALE = "en-GB";
 
-/** Stands for an unknown value. */
 export const UNKNOWN = "–";
 
 const WHOLE = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
@@ -18,10 +17,7 @@ const ONE_DIGIT = new Intl.NumberFormat(LOCALE, {
   minimumFractionDigits: 1,
   maximumFractionDigits: 1,
 });
-const COMPACT = new Intl.NumberFormat(LOCALE, {
-  notation: "compact",
-  maximumSignificantDigits: 3,
-});
+const COMPACT = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumSignificantDigits: 3 });
 const SHARE = new Intl.NumberFormat(LOCALE, {
   style: "percent",
   minimumFractionDigits: 1,
@@ -64,30 +60,24 @@ const WHOLE_DATE = new Intl.DateTimeFormat(DATE_LOCALE, {
   timeStyle: "short",
 });
 
-/** A whole number: `1,319`. @param {number} value */
+/** `1,319`. @param {number} value */
 export function formatCount(value) {
   return WHOLE.format(value);
 }
 
-/** A number in three digits from 10,000 on: `1.24M`. @param {number} value */
+/** Three digits from 10,000 on: `1.24M`. @param {number} value */
 export function formatCompact(value) {
   return Math.abs(value) < 10_000 ? WHOLE.format(value) : COMPACT.format(value);
 }
 
-/**
- * A rate per second without the unit (`31.4`, `1,240`), or per minute if it is below 1
- * (`30.0/min`).
- *
- * @param {number} value
- */
+/** `31.4`, `1,240`; per minute if it is below 1: `30.0/min`. @param {number} value */
 export function formatRate(value) {
   if (value > 0 && value < 1) return `${ONE_DIGIT.format(value * 60)}/min`;
   return value < 99.95 ? ONE_DIGIT.format(value) : formatCompact(value);
 }
 
 /**
- * A share: `62.4%`. Rounds to `100.0%` only if nothing is missing.
- *
+ * `62.4%`. Rounds to `100.0%` only if nothing is missing.
  * @param {number} part
  * @param {number} whole
  */
@@ -95,17 +85,17 @@ export function formatShare(part, whole) {
   return SHARE.format(part < whole ? Math.min(999, Math.round(part / whole * 1000)) / 1000 : 1);
 }
 
-/** Percent of one core: `42%`. @param {number} value */
+/** `42%`. @param {number} value */
 export function formatPercent(value) {
   return `${(value < 9.95 ? ONE_DIGIT : WHOLE).format(value)}%`;
 }
 
-/** A label on an axis of percentages, a round number: `50%`. @param {number} value */
+/** `50%`, on an axis. @param {number} value */
 export function formatPercentMark(value) {
   return `${WHOLE.format(value)}%`;
 }
 
-/** A duration: `0.4 s`, `41 s`, `3m 05s`, `2h 05m`, `3d 04h`. @param {number} durationMs */
+/** `0.4 s`, `41 s`, `3m 05s`, `2h 05m`, `3d 04h`. @param {number} durationMs */
 export function formatDuration(durationMs) {
   const seconds = Math.max(0, durationMs) / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -117,19 +107,14 @@ export function formatDuration(durationMs) {
   return pairOf(Math.round(seconds / 3600), 24, "d", "h");
 }
 
-/**
- * A range of durations: `11 – 16 s`, `50 s – 2m 05s`.
- *
- * @param {number} leastMs
- * @param {number} mostMs
- */
+/** `11 – 16 s`, `50 s – 2m 05s`. @param {number} leastMs @param {number} mostMs */
 export function formatDurationRange(leastMs, mostMs) {
   const [least, most] = [formatDuration(leastMs), formatDuration(mostMs)];
   if (least === most) return most;
   return `${least.endsWith(" s") && most.endsWith(" s") ? least.slice(0, -2) : least} – ${most}`;
 }
 
-/** An age, without fractions of a second: `0 s`, `12 s`, `3m 05s`. @param {number} ageMs */
+/** Without fractions of a second: `0 s`, `12 s`, `3m 05s`. @param {number} ageMs */
 export function formatAge(ageMs) {
   const seconds = Math.floor(Math.max(0, ageMs) / 1000);
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
@@ -140,7 +125,7 @@ function pairOf(value, base, big, small) {
   return `${Math.floor(value / base)}${big} ${String(value % base).padStart(2, "0")}${small}`;
 }
 
-/** A latency: `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. @param {number} latencyMs */
+/** `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. @param {number} latencyMs */
 export function formatLatency(latencyMs) {
   if (latencyMs < 9.95) return `${latencyMs.toFixed(1)} ms`;
   if (latencyMs < 999.5) return `${Math.round(latencyMs)} ms`;
@@ -148,11 +133,7 @@ export function formatLatency(latencyMs) {
   return formatDuration(latencyMs);
 }
 
-/**
- * A label on an axis of latencies, a round number: `0`, `500 ms`, `2.5 s`, `30 s`, `1m 30s`.
- *
- * @param {number} latencyMs
- */
+/** On an axis: `0`, `500 ms`, `2.5 s`, `30 s`, `1m 30s`. @param {number} latencyMs */
 export function formatLatencyMark(latencyMs) {
   if (latencyMs === 0) return "0";
   if (latencyMs < 1_000) return `${rounded(latencyMs)} ms`;
@@ -167,46 +148,41 @@ function rounded(value) {
   return Number.isInteger(value) ? String(value) : value.toFixed(1);
 }
 
-/**
- * A label on an axis of rates or counts, a round number: `0.5`, `2K`, `20K`.
- *
- * @param {number} value
- */
+/** On an axis: `0.5`, `2K`, `20K`. @param {number} value */
 export function formatMark(value) {
   return COMPACT.format(value);
 }
 
-/** Bytes: `85 MB`, `1.2 GB`. @param {number} bytes */
+/** `85 MB`, `1.2 GB`. @param {number} bytes */
 export function formatBytes(bytes) {
   if (bytes < 999.5e3) return `${WHOLE.format(bytes / 1e3)} kB`;
   if (bytes < 999.5e6) return `${WHOLE.format(bytes / 1e6)} MB`;
   return `${ONE_DIGIT.format(bytes / 1e9)} GB`;
 }
 
-/** US dollars: `$1,204.50`, `$1.20`, `$0.0042`. @param {number} usd */
+/** `$1,204.50`, `$1.20`, `$0.0042`. @param {number} usd */
 export function formatUsd(usd) {
   if (usd > 0 && usd < 0.00005) return "< $0.0001";
   return usd > 0 && usd < 0.0995 ? SMALL_CHANGE.format(usd) : CENTS.format(usd);
 }
 
-/** Estimated US dollars: `$14`, `$1.20`. @param {number} usd */
+/** `$14`, `$1.20`. @param {number} usd */
 export function formatRoughUsd(usd) {
   return usd < 9.995 ? formatUsd(usd) : DOLLARS.format(usd);
 }
 
-/** US dollars of a budget: `$40`, `$25.50`. @param {number} usd */
+/** `$40`, `$25.50`. @param {number} usd */
 export function formatCapUsd(usd) {
   return Number.isInteger(usd) ? DOLLARS.format(usd) : formatUsd(usd);
 }
 
-/** A label on an axis of bytes, a round number: `50 MB`, `1 GB`. @param {number} bytes */
+/** On an axis: `50 MB`, `1 GB`. @param {number} bytes */
 export function formatBytesMark(bytes) {
   return bytes === 0 ? WHOLE.format(0) : formatBytes(bytes).replace(/[.,]0(?=\D)/, "");
 }
 
 /**
- * Formats a time; "–" if it is invalid, for which `Intl` would throw and stop the page.
- *
+ * "–" for an invalid time, for which `Intl` would throw and stop the page.
  * @param {Intl.DateTimeFormat} format
  * @param {number} timeMs
  */
@@ -214,14 +190,13 @@ function formatTime(format, timeMs) {
   return Number.isNaN(new Date(timeMs).getTime()) ? UNKNOWN : format.format(timeMs);
 }
 
-/** The time of day: `12:03:07`. @param {number} timeMs Unix milliseconds */
+/** `12:03:07`. @param {number} timeMs Unix milliseconds */
 export function formatClock(timeMs) {
   return formatTime(CLOCK, timeMs);
 }
 
 /**
- * A time near now: `12:03` on the day of `nowMs`, otherwise `14 Mar, 12:03`.
- *
+ * `12:03` on the day of `nowMs`, otherwise `14 Mar, 12:03`.
  * @param {number} timeMs Unix milliseconds
  * @param {number} nowMs Unix milliseconds
  */
@@ -230,14 +205,13 @@ export function formatMoment(timeMs, nowMs) {
   return formatTime(isSameDay ? SHORT_CLOCK : DAY_AND_CLOCK, timeMs);
 }
 
-/** A date and time: `14 Mar 2026, 12:03`. @param {number} timeMs Unix milliseconds */
+/** `14 Mar 2026, 12:03`. @param {number} timeMs Unix milliseconds */
 export function formatDate(timeMs) {
   return formatTime(WHOLE_DATE, timeMs);
 }
 
 /**
- * A label on a time axis, as precise as the distance between two labels requires.
- *
+ * As precise as the distance between two labels requires.
  * @param {number} timeMs Unix milliseconds
  * @param {number} stepMs between two labels
  */

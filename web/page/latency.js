@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Latency of rows over the whole run: three percentiles, the maximum and a histogram. Its bars are
- * SVG, so that they need no inline style.
+ * Latency of rows over the whole run: percentiles and a histogram. Its bars are SVG, so that they
+ * need no inline style.
  *
  * @module
  */
@@ -14,15 +14,14 @@ import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js
 /** @import { LatencyHistogram } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** Most labels under the bars. */
 const MAX_LABELS = 7;
 
 export class LatencyView {
   #bars = byId("histogram", SVGElement);
-  #labels = byId("histogram-marks", HTMLElement);
-  #lines = byId("histogram-lines", HTMLElement);
+  #labels = byId("histogram-marks");
+  #lines = byId("histogram-lines");
   #table = byId("histogram-table", HTMLDetailsElement);
-  /** Identifies the histogram that is drawn. */
+  /** Of the histogram that is drawn. */
   #drawnKey = "";
   /** @type {{ element: HTMLElement, word: HTMLElement }[]} */
   #lineRows = [];
@@ -38,7 +37,7 @@ export class LatencyView {
     const percentiles = snapshot?.latency_ms;
     for (const name of /** @type {const} */ (["p50", "p90", "p99", "max"])) {
       const value = percentiles?.[name] ?? 0;
-      setText(byId(`latency-${name}`, HTMLElement), value > 0 ? formatLatency(value) : UNKNOWN);
+      setText(`latency-${name}`, value > 0 ? formatLatency(value) : UNKNOWN);
     }
     this.#latency = latency;
     this.#drawLines(latency, percentiles);
@@ -52,7 +51,7 @@ export class LatencyView {
   /** @param {LatencyHistogram} latency */
   #draw({ bounds_ms, counts }) {
     const maxCount = Math.max(1, ...counts);
-    setShown(byId("histogram-none", HTMLElement), counts.length === 0);
+    setShown("histogram-none", counts.length === 0);
     setAttribute(this.#bars, "viewBox", `0 0 ${Math.max(1, counts.length)} 100`);
     while (this.#bars.childElementCount > counts.length) this.#bars.lastElementChild?.remove();
     while (this.#bars.childElementCount < counts.length) {
@@ -80,12 +79,7 @@ export class LatencyView {
     }));
   }
 
-  /**
-   * Draws a line across the bars for each percentile.
-   *
-   * @param {LatencyHistogram} latency
-   * @param {Percentiles | undefined} percentiles
-   */
+  /** @param {LatencyHistogram} latency @param {Percentiles | undefined} percentiles */
   #drawLines({ bounds_ms }, percentiles) {
     const names = /** @type {const} */ (["p50", "p90", "p99"]);
     const lines = names.flatMap((name) => {
@@ -107,7 +101,7 @@ export class LatencyView {
   }
 
   #fillTable() {
-    const body = byId("histogram-body", HTMLElement);
+    const body = byId("histogram-body");
     body.replaceChildren();
     if (!this.#table.open) return;
     const { bounds_ms, counts } = this.#latency;
@@ -136,9 +130,7 @@ export class LatencyView {
 }
 
 /**
- * Returns the position of a value among bars of equal width, from 0 to 1; undefined if there are no
- * bars or the value is below them.
- *
+ * From 0 to 1; undefined if there are no bars or the value is below them.
  * @param {readonly number[]} bounds
  * @param {number} value
  */

@@ -1,35 +1,26 @@
 // @ts-check
-/**
- * The page's end of the WebSocket: connects and reconnects.
- *
- * @module
- */
+/** The page's end of the WebSocket: connects and reconnects. @module */
 
 /** @import { PageMessage, ServerMessage } from "../protocol.ts" */
 /** @import { Sample, Samples } from "../monitor_state.ts" */
 
-/** The longest wait before the first retry. It doubles with each failure. */
+/** It doubles with each failure. */
 const FIRST_DELAY_MS = 500;
 
 const LONGEST_DELAY_MS = 15_000;
 
 /**
- * Interval between two messages to the server, which counts a page that was silent for 3 minutes as
- * lost. Browsers run the timers of background tabs only once a minute.
+ * The server counts a page that was silent for 3 minutes as lost. Browsers run the timers of
+ * background tabs only once a minute.
  */
 const HEARTBEAT_MS = 20_000;
 
-/**
- * Attempts to reach the server of an ended run. Together they take less than the 10 s that it
- * waits.
- */
+/** Together they take less than the 10 s that the server of an ended run waits. */
 const TRIES_AFTER_END = 4;
-/** Close code of a server that stops (RFC 6455). */
+/** The server stops (RFC 6455). */
 const GOING_AWAY = 1001;
 
 /**
- * State of the connection.
- *
  * @typedef {object} LinkStatus
  * @property {boolean} isOpen
  * @property {number} tries attempts to connect since it was last open
@@ -48,9 +39,7 @@ const GOING_AWAY = 1001;
  */
 
 /**
- * Returns the address of the socket, relative to that of the page: so it is right behind any port,
- * path prefix or TLS.
- *
+ * Relative to the address of the page: so it is right behind any port, path prefix or TLS.
  * @param {string} base address of the page
  * @returns {string}
  */
@@ -63,9 +52,7 @@ export function socketAddress(base) {
 }
 
 /**
- * Returns the wait before an attempt. Half of it is random, so that not all pages reconnect to a
- * restarted server at once.
- *
+ * Half of the wait is random, so that not all pages reconnect to a restarted server at once.
  * @param {number} attempt counted from 1
  * @param {number} chance in [0, 1)
  * @returns {number} milliseconds
@@ -75,7 +62,7 @@ export function reconnectDelayMs(attempt, chance) {
   return wholeMs / 2 + wholeMs / 2 * chance;
 }
 
-/** Receives the server's messages; reconnects until the run has ended and the server is gone. */
+/** Reconnects until the run has ended and the server is gone. */
 export class Link {
   #options;
   /** @type {WebSocket | undefined} */
@@ -90,11 +77,7 @@ export class Link {
 
   /** @param {LinkOptions} options */
   constructor(options) {
-    this.#options = {
-      now: Date.now,
-      random: Math.random,
-      ...options,
-    };
+    this.#options = { now: Date.now, random: Math.random, ...options };
   }
 
   get status() {
@@ -119,9 +102,7 @@ export class Link {
   }
 
   /**
-   * Informs the server whether the page is visible. Without a connection, a page that becomes
-   * visible connects at once.
-   *
+   * Without a connection, a page that becomes visible connects at once.
    * @param {boolean} isVisible
    */
   setVisible(isVisible) {
@@ -131,7 +112,7 @@ export class Link {
     else if (isVisible) this.retry();
   }
 
-  /** Connects at once if an attempt is due later. */
+  /** If an attempt is due later. */
   retry() {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
@@ -162,19 +143,14 @@ export class Link {
 }
 
 /**
- * Returns a sample with its whole texts: the same one if none is cut, or if the request fails.
- *
+ * With whole texts: the same sample if none is cut, or if the request fails.
  * @param {Sample} sample
  */
 export async function fetchWhole(sample) {
   return sample.is_cut ? await fetchJson(`samples/${sample.id}`) ?? sample : sample;
 }
 
-/**
- * Returns all samples with their whole texts; undefined if the request fails.
- *
- * @returns {Promise<Samples | undefined>}
- */
+/** With whole texts; undefined if the request fails. @returns {Promise<Samples | undefined>} */
 export async function fetchSamples() {
   return await fetchJson("samples");
 }

@@ -1,42 +1,33 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * Starts the page: live with its server, or as a report that holds its run.
- *
- * @module
- */
+/** Starts the page: live with its server, or as a report that holds its run. Makes reports. @module */
 
-import { AboutView, enableNextCopy } from "./about.js";
-import { Announcer, Notifier } from "./announcer.js";
+import { AboutView, enableNextCopy, Overview } from "./overview.js";
+import { Announcer, NoticesView, Notifier } from "./notices.js";
 import { ChartGroup } from "./charts.js";
 import { ErrorTable } from "./error_table.js";
+import { TeacherTable } from "./tables.js";
 import { Controls } from "./controls.js";
-import { byId, setAttribute, setShown, setText } from "./dom.js";
+import { byId, inOwnFrame, setAttribute, setShown, setText } from "./dom.js";
 import { formatAge, formatClock, formatDate } from "./figures.js";
-import { inOwnFrame } from "./frames.js";
 import { LatencyView } from "./latency.js";
 import { fetchSamples, fetchWhole, Link, socketAddress } from "./link.js";
-import { NoticesView } from "./notices.js";
-import { Overview } from "./overview.js";
-import { startReports } from "./report.js";
 import { SamplesView } from "./samples.js";
 import { ALL_PARTS, RunStore } from "./store.js";
-import { TeacherTable } from "./teacher_table.js";
 import { startTheme } from "./theme.js";
 
 /** @import { MonitorState } from "../monitor_state.ts" */
 /** @import { Part } from "./store.js" */
 
-/** Time without a message after which the figures count as stale. */
+/** Without a message. The figures then count as stale. */
 const STALE_MS = 5_000;
 
-/** Shorter interruptions of the connection are not shown. */
+/** Shorter interruptions are not shown. */
 const LOST_MS = 2_000;
 
-/** Added to a wait that is shown in whole seconds, rounded down: it never shows 0 s. */
+/** Waits are shown in whole seconds, rounded down: with this they never show 0 s. */
 const ROUND_UP_MS = 999;
 
-/** The page: its store, its views, and the link to the server. */
 class Page {
   #store = new RunStore();
   #overview = new Overview();
@@ -54,20 +45,19 @@ class Page {
   #controls = new Controls((text) => this.#announcer.say(text));
   /** @type {Set<Part>} */
   #changed = new Set();
-  /** Link to the server; undefined in a report. @type {Link | undefined} */
+  /** Undefined in a report. @type {Link | undefined} */
   #link;
-  /** When the last message arrived, in Unix milliseconds. */
+  /** In Unix milliseconds. */
   #heardMs = Date.now();
 
-  /** Shows the run that the report holds. @param {MonitorState} state */
+  /** @param {MonitorState} state */
   showReport(state) {
     this.#store.replace(state, state.time);
     setAttribute(document.documentElement, "data-mode", "report");
-    setText(byId("report-date", HTMLElement), `Report of ${formatDate(state.time)}`);
+    setText("report-date", `Report of ${formatDate(state.time)}`);
     this.#draw(ALL_PARTS);
   }
 
-  /** Shows the run of the server, live. */
   follow() {
     const link = new Link({
       connect: () => new WebSocket(socketAddress(document.baseURI)),
@@ -89,25 +79,22 @@ class Page {
     setInterval(() => this.#tick(link), 500);
   }
 
-  /** Loads the whole texts of all samples while the process can still be asked for them. */
+  /** While the process can still be asked for them. */
   async #loadWholeTexts() {
     const samples = await fetchSamples();
     if (samples !== undefined) this.#store.takeWhole(samples.added);
   }
 
-  /** Draws all charts, even those that are not visible. */
   prepareForPrint() {
     this.#charts.drawForPrint();
   }
 
-  /** Redraws after a change of the theme. */
   redrawColors() {
     this.#charts.redrawColors();
   }
 
   /**
-   * Draws parts in the next frame, together with those that change until then.
-   *
+   * In the next frame, together with the parts that change until then.
    * @param {readonly Part[]} parts
    */
   #scheduleDrawing(parts) {
@@ -130,8 +117,7 @@ class Page {
   }
 
   /**
-   * Returns one drawing function for each section that these parts change.
-   *
+   * One drawing function for each section that these parts change.
    * @param {readonly Part[]} parts
    * @returns {(() => void)[]}
    */
@@ -169,7 +155,7 @@ class Page {
     return [...drawings, () => setAttribute(document.documentElement, "data-loading", false)];
   }
 
-  /** Updates ages and waits, which change even without messages. @param {Link} link */
+  /** Ages and waits change even without messages. @param {Link} link */
   #tick(link) {
     const nowMs = Date.now();
     const { isOpen, nextMs } = link.status;
@@ -178,7 +164,7 @@ class Page {
     const isStale = !ended && ageMs > (isOpen ? STALE_MS : LOST_MS);
     this.#store.lostSinceMs = isStale ? this.#heardMs : null;
     setAttribute(document.documentElement, "data-stale", isStale);
-    setShown(byId("stale", HTMLElement), isStale);
+    setShown("stale", isStale);
     if (isStale) {
       const next = isOpen
         ? "Connected, waiting for data."
@@ -186,24 +172,20 @@ class Page {
         ? "Connecting …"
         : `Trying again in ${formatAge(nextMs - nowMs + ROUND_UP_MS)}.`;
       setText(
-        byId("stale-age", HTMLElement),
+        "stale-age",
         `Connection lost. The figures are from ${formatClock(this.#heardMs)}, ${
           formatAge(ageMs)
         } ago.`,
       );
-      setText(byId("stale-next", HTMLElement), next);
-      setShown(byId("reconnect", HTMLElement), !isOpen);
+      setText("stale-next", next);
+      setShown("reconnect", !isOpen);
     }
     guarded(() => this.#overview.updateState(this.#store, nowMs));
     guarded(() => this.#controls.update(this.#store, isOpen));
   }
 }
 
-/**
- * Calls `update` and logs its error to the console, so that it does not stop other views.
- *
- * @param {() => void} update
- */
+/** An error in one view is logged, and does not stop the others. @param {() => void} update */
 function guarded(update) {
   try {
     update();
@@ -212,14 +194,72 @@ function guarded(update) {
   }
 }
 
-/**
- * Returns the run that a report holds as JSON; undefined in a live page.
- *
- * @returns {MonitorState | undefined}
- */
+/** The run that a report holds; undefined in a live page. @returns {MonitorState | undefined} */
 function embeddedState() {
   const text = document.getElementById("report-state")?.textContent;
   return text ? JSON.parse(text) : undefined;
+}
+
+/** The JSON of the run is inserted after the last occurrence. */
+const STATE_TAG_END = 'id="report-state">';
+
+/** They would end the element that holds the JSON, or a line of script. */
+const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
+
+/**
+ * Makes the report in the browser, while the run is active or after its process has ended. The server
+ * sends an empty report once, with the hashes of its scripts: browsers compute none on pages that are
+ * not secure, such as those at a network address.
+ * @param {() => MonitorState} getState returns the state of the run as the page knows it */
+function startReports(getState) {
+  const button = byId("report", HTMLButtonElement);
+  const answer = byId("report-answer");
+  /** The empty report, once it is loaded. @type {string | undefined} */
+  let shell;
+  const load = async () => {
+    try {
+      const response = await fetch("report-shell");
+      if (response.ok) shell = await response.text();
+    } catch {
+      // It will be requested again when the button is used.
+    }
+  };
+  setTimeout(load, 0);
+  button.addEventListener("click", async () => {
+    if (shell === undefined) await load();
+    const isMade = shell !== undefined;
+    if (shell !== undefined) download(reportOf(shell, getState()), nameOf(getState()));
+    setAttribute(answer, "data-tone", isMade ? "good" : "bad");
+    setText(
+      answer,
+      isMade ? "Report downloaded" : "Cannot make the report: the run cannot be reached",
+    );
+  });
+}
+
+/** @param {string} shell @param {MonitorState} state */
+function reportOf(shell, state) {
+  const json = JSON.stringify(state).replaceAll(
+    UNSAFE_IN_JSON,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  const place = shell.lastIndexOf(STATE_TAG_END) + STATE_TAG_END.length;
+  return shell.slice(0, place) + json + shell.slice(place);
+}
+
+/** @param {MonitorState} state */
+function nameOf({ run, time }) {
+  const started = new Date(Date.parse(run?.time ?? "") || time).toISOString().slice(0, 19);
+  return `retort-report-${started.replaceAll(":", "-")}.html`;
+}
+
+/** @param {string} html @param {string} name */
+function download(html, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([html], { type: "text/html" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 const page = new Page();

@@ -16,27 +16,20 @@ import { make } from "./dom.js";
 /** @typedef {Extract<MarkedToken, { type: "table" }>} Table */
 /** @typedef {Extract<MarkedToken, { type: "link" }>} Link */
 
-/**
- * Longer paragraphs are shown as plain text: parsing takes quadratic time. In UTF-16 code units.
- */
+/** Longer paragraphs are shown as plain text: parsing takes quadratic time. In UTF-16 units. */
 const MAX_INLINE = 10_000;
 
-/** Longer texts are not parsed. In UTF-16 code units. */
+/** Longer texts are not parsed. In UTF-16 units. */
 const MAX_MARKDOWN = 500_000;
 
 /** Elements below this depth are shown as text. */
 const MAX_DEPTH = 40;
 
-/**
- * Named entities that models write; others are shown as they are.
- *
- * @type {Record<string, string>}
- */
+/** Entities that models write; others are shown as they are. @type {Record<string, string>} */
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
 
 /**
  * Tokens that become one element with their children in it.
- *
  * @type {Record<string, keyof HTMLElementTagNameMap>}
  */
 const TAGS = { strong: "strong", em: "em", del: "del", blockquote: "blockquote", paragraph: "p" };
@@ -86,8 +79,7 @@ function mathToken(type, match) {
 }
 
 /**
- * Returns the elements of a Markdown text; undefined if it should be shown as plain text.
- *
+ * Undefined if the text should be shown as plain text.
  * @param {string} text
  * @returns {(HTMLElement | string)[] | undefined}
  */
@@ -102,8 +94,7 @@ export function markdownElements(text) {
 }
 
 /**
- * Parses like `lexer.lex()`, but does not parse the Markdown in long paragraphs.
- *
+ * Like `lexer.lex()`, but does not parse the Markdown in long paragraphs.
  * @param {string} text
  * @returns {Token[]}
  */
@@ -131,8 +122,7 @@ function elementsOfToken(token, depth) {
 }
 
 /**
- * Returns the elements of a block; undefined if the token is inline.
- *
+ * Undefined for an inline token.
  * @param {Token} token
  * @param {number} depth
  * @param {() => (HTMLElement | string)[]} children
@@ -199,8 +189,7 @@ function listOf({ ordered, start, items }, depth) {
 }
 
 /**
- * Makes a table in a box. The box scrolls a wide table, so it must be focusable with the keyboard.
- *
+ * The box scrolls a wide table, so it must be focusable with the keyboard.
  * @param {Table} table
  * @param {number} depth
  */
@@ -227,8 +216,7 @@ function tableOf({ header, rows }, depth) {
 }
 
 /**
- * Makes a link. One that does not go to a valid http or https URL is shown as its Markdown text.
- *
+ * A link that does not go to a valid http or https URL is shown as its Markdown text.
  * @param {Link} link
  * @param {(HTMLElement | string)[]} children
  */
@@ -238,7 +226,7 @@ function linkOf({ href, raw }, children) {
   return make("a", attributes, ...children);
 }
 
-/** Replaces entities by their characters. @param {string} text */
+/** @param {string} text */
 function decoded(text) {
   return text.replaceAll(
     /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,4}));/gi,

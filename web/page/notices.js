@@ -1,13 +1,15 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Notices of the run, newest first.
+ * Tells users what has changed: notices on the page, announcements for screen readers, and a
+ * notification at the end of the run.
  *
  * @module
  */
 
 import { byId, fillRows, icon, make, setAttribute, setIcon, setShown, setText } from "./dom.js";
 import { formatMoment } from "./figures.js";
+import { finishedRows, stateWords } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
@@ -17,8 +19,8 @@ import { formatMoment } from "./figures.js";
  */
 
 export class NoticesView {
-  #list = byId("notices-list", HTMLElement);
-  #none = byId("notices-none", HTMLElement);
+  #list = byId("notices-list");
+  #none = byId("notices-none");
   /** @type {NoticeRow[]} */
   #rows = [];
 
@@ -42,4 +44,64 @@ function makeNotice() {
   const time = make("time");
   const words = make("span", { class: "words" });
   return { element: make("li", {}, mark, words, time), mark, time, words };
+}
+
+/**
+ * Announces changes of state, each tenth of the rows, and results of controls in the only live
+ * region of the page, for screen readers.
+ */
+export class Announcer {
+  #region = byId("live");
+  #word = "";
+  #tenth = -1;
+
+  /**
+   * The first call announces nothing: screen readers read the page itself.
+   * @param {RunStore} store
+   * @param {number} nowMs
+   */
+  update(store, nowMs) {
+    const { word, detail } = stateWords(store, nowMs);
+    const total = store.snapshot?.total ?? 0;
+    const tenth = total > 0 ? Math.floor(finishedRows(store) / total * 10) : 0;
+    const isFirst = this.#tenth < 0;
+    const isNewState = word !== this.#word;
+    const isNewTenth = tenth > this.#tenth;
+    this.#word = word;
+    this.#tenth = tenth;
+    if (isFirst) return;
+    if (isNewState) this.say(`${word}${detail === "" ? "" : `, ${detail}`}`);
+    else if (isNewTenth) this.say(`${tenth * 10} % of the rows are finished`);
+  }
+
+  /** @param {string} text */
+  say(text) {
+    setText(this.#region, text);
+  }
+}
+
+/** A notification when the run ends while the page is open, if user and browser allow it. */
+export class Notifier {
+  #checkbox = byId("notify", HTMLInputElement);
+  /** True at first: the run may have ended before. */
+  #hadEnded = true;
+
+  constructor() {
+    const canNotify = isSecureContext && "Notification" in globalThis;
+    setShown("notify-row", canNotify);
+    this.#checkbox.addEventListener("change", async () => {
+      if (!this.#checkbox.checked) return;
+      this.#checkbox.checked = await Notification.requestPermission() === "granted";
+    });
+  }
+
+  /** @param {RunStore} store @param {number} nowMs */
+  update(store, nowMs) {
+    const isEnd = store.ended && !this.#hadEnded;
+    this.#hadEnded = store.ended;
+    if (store.ended) setShown("notify-row", false);
+    if (!isEnd || !this.#checkbox.checked) return;
+    const { word, detail } = stateWords(store, nowMs);
+    new Notification(`${store.run?.model || "Retort"}: ${word}`, { body: detail });
+  }
 }

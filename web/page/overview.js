@@ -1,34 +1,35 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The top of the page: the state line and the progress. Also updates the tiles in the sections
- * below.
+ * The top of the page: the state line, the progress and the next step. Also what was run, with its
+ * commands.
  *
  * @module
  */
 
-import { byId, setAttribute, setIcon, setShown, setText } from "./dom.js";
+import { byId, copyText, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
 import { formatCount, formatDate, formatShare, UNKNOWN } from "./figures.js";
+import { nextStep } from "./problems.js";
 import { durableWords, finishedRows, stateWords } from "./run_state.js";
 import { Tiles } from "./tiles.js";
 
 /** @import { RunStore } from "./store.js" */
 
 export class Overview {
-  #state = byId("run-state", HTMLElement);
+  #state = byId("run-state");
   #stateIcon = byId("state-icon", SVGElement);
-  #stateWord = byId("state-word", HTMLElement);
-  #stateDetail = byId("state-detail", HTMLElement);
-  #diskTime = byId("disk-time", HTMLElement);
-  #diskAge = byId("disk-age", HTMLElement);
+  #stateWord = byId("state-word");
+  #stateDetail = byId("state-detail");
+  #diskTime = byId("disk-time");
+  #diskAge = byId("disk-age");
   #tiles = new Tiles();
 
-  /** Shows the model, the teacher and the start of the run. @param {RunStore} store */
+  /** @param {RunStore} store */
   updateRun({ run }) {
-    setText(byId("model", HTMLElement), run?.model || "Retort");
-    setText(byId("teacher", HTMLElement), run?.teacher ?? "");
+    setText("model", run?.model || "Retort");
+    setText("teacher", run?.teacher ?? "");
     const started = run === null ? "" : `Started ${formatDate(Date.parse(run.time))}`;
-    setText(byId("started", HTMLElement), started);
+    setText("started", started);
   }
 
   /** @param {RunStore} store @param {number} nowMs */
@@ -39,9 +40,8 @@ export class Overview {
   }
 
   /**
-   * Shows the state line, the title and the age of the last result. They change with time, so this
-   * is also called between messages.
-   *
+   * The state line, the title and the age of the last result change with time, so this is also
+   * called between messages.
    * @param {RunStore} store
    * @param {number} nowMs
    */
@@ -70,24 +70,77 @@ function updateProgress(store) {
   const { total, skipped, succeeded, failed } = snapshot;
   const finished = finishedRows(store);
   const isKnown = total !== null && total > 0;
-  setText(byId("share", HTMLElement), isKnown ? formatShare(finished, total) : UNKNOWN);
+  setText("share", isKnown ? formatShare(finished, total) : UNKNOWN);
   setText(
-    byId("rows", HTMLElement),
+    "rows",
     total === null
       ? `${formatCount(finished)} rows finished`
       : `${formatCount(finished)} of ${formatCount(total)} rows finished`,
   );
-  const bar = byId("progress", HTMLElement);
+  const bar = byId("progress");
   setAttribute(bar, "aria-valuenow", isKnown ? String(Math.floor(finished / total * 100)) : false);
   setAttribute(bar, "aria-valuetext", isKnown ? formatShare(finished, total) : "not known yet");
   const counts = { skipped, succeeded, failed };
   for (const [name, count] of Object.entries(counts)) {
-    const segment = byId(`${name}-segment`, HTMLElement);
+    const segment = byId(`${name}-segment`);
     segment.style.flexGrow = String(isKnown ? count / total : 0);
     setShown(segment, count > 0);
   }
   // The legend names skipped rows only if there are any, since most runs have none.
-  setShown(byId("skipped-key", HTMLElement), skipped > 0);
+  setShown("skipped-key", skipped > 0);
   const left = isKnown ? Math.max(0, total - finished) / total : 1;
-  byId("left-segment", HTMLElement).style.flexGrow = String(left);
+  byId("left-segment").style.flexGrow = String(left);
+}
+
+export class AboutView {
+  #section = byId("about");
+  #facts = byId("about-facts");
+  #banner = byId("next");
+  /** As JSON. */
+  #shown = "";
+
+  /** @param {RunStore} store */
+  update(store) {
+    const { about } = store;
+    setShown(this.#section, about !== null);
+    setShown("over-commands", about !== null);
+    const json = JSON.stringify(about);
+    if (about === null || json === this.#shown) return;
+    this.#shown = json;
+    this.#facts.replaceChildren(
+      ...about.commands.map(({ name, command }) => {
+        const line = make("pre");
+        setWords(line, command);
+        return factOf(name, line);
+      }),
+      ...about.facts.map(({ name, text }) => factOf(name, make("pre", {}, text))),
+    );
+  }
+
+  /** @param {RunStore} store */
+  updateNext(store) {
+    const step = nextStep(store);
+    setShown(this.#banner, step !== null);
+    if (step === null) return;
+    const { tone, icon, words, command } = step;
+    setAttribute(this.#banner, "data-tone", tone);
+    setIcon(byId("next-icon", SVGElement), icon);
+    setWords(byId("next-words"), command === "" ? words : `${words}:`);
+    setShown("next-command", command !== "");
+    const code = byId("next-code");
+    if (code.textContent === command) return;
+    setWords(code, command);
+    setText("next-copy", "Copy command");
+  }
+}
+
+/** @param {string} name @param {HTMLElement} text */
+function factOf(name, text) {
+  return make("div", {}, make("dt", {}, name), make("dd", {}, text));
+}
+
+export function enableNextCopy() {
+  const button = byId("next-copy", HTMLButtonElement);
+  const code = byId("next-code");
+  button.addEventListener("click", () => copyText(code.textContent ?? "", button, code));
 }

@@ -1,16 +1,12 @@
 // @ts-check
-/**
- * What went wrong, and what users can do about it.
- *
- * @module
- */
+/** What went wrong, and what users can do about it. @module */
 
 import { formatCount } from "./figures.js";
 
 /** @import { ErrorGroup } from "../../lib/progress/events.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** Advice for each type of error. @type {Record<string, string>} */
+/** By type of error. @type {Record<string, string>} */
 const ADVICE = {
   bad_row: "Fix these lines of the input",
   network: "The rows are retried. Check that the teacher is up, and its address",
@@ -32,25 +28,17 @@ const ADVICE = {
   teacher: "The teacher has failed: see the message",
 };
 
-/** Returns what to do about a type of error; "" if nothing is known. @param {string} type */
+/** "" if nothing is known. @param {string} type */
 export function adviceFor(type) {
   return ADVICE[type] ?? "";
 }
 
-/**
- * Sorts groups of errors by the number of rows that failed with them, most first.
- *
- * @param {readonly ErrorGroup[]} errors
- */
+/** By the number of rows that failed, most first. @param {readonly ErrorGroup[]} errors */
 export function worstFirst(errors) {
   return errors.toSorted((a, b) => (b.actions?.failed ?? 0) - (a.actions?.failed ?? 0));
 }
 
-/**
- * Returns the most common reason why rows failed; "" if none did.
- *
- * @param {readonly ErrorGroup[]} errors
- */
+/** The most common reason why rows failed; "" if none did. @param {readonly ErrorGroup[]} errors */
 export function mainReason(errors) {
   const [worst] = worstFirst(errors);
   if (worst === undefined || !worst.actions?.failed) return "";
@@ -59,8 +47,6 @@ export function mainReason(errors) {
 }
 
 /**
- * The next step, which the banner shows.
- *
  * @typedef {object} NextStep
  * @property {"good" | "wait" | "bad"} tone
  * @property {string} icon
@@ -69,9 +55,7 @@ export function mainReason(errors) {
  */
 
 /**
- * Returns the next step: to stop a run in which many rows fail, or to continue, retry or export one
- * that has ended. Null if there is none.
- *
+ * To stop a run in which many rows fail, or to continue, retry or export one that has ended.
  * @param {Pick<RunStore, "about" | "ended" | "summary" | "snapshot">} store
  * @returns {NextStep | null}
  */
@@ -101,12 +85,10 @@ export function nextStep({ about, ended, summary, snapshot }) {
   return { tone: failed >= summary.total ? "bad" : "wait", icon: "alert", words, command };
 }
 
-/** Minimum number of failed rows for a warning. */
 const MIN_FAILED_ROWS = 20;
-/** Minimum share of failed rows among finished rows for a warning. */
 const MIN_FAILED_SHARE = 0.1;
 
-/** Whether enough rows have failed to warn the user. @param {RunStore["snapshot"]} snapshot */
+/** @param {RunStore["snapshot"]} snapshot */
 export function isFailing(snapshot) {
   const { failed = 0, succeeded = 0 } = snapshot ?? {};
   return failed >= MIN_FAILED_ROWS && failed >= MIN_FAILED_SHARE * (failed + succeeded);
@@ -124,8 +106,7 @@ function stopStep(snapshot) {
 }
 
 /**
- * Says how many rows failed, and what to do about the most common error.
- *
+ * With advice for the most common error.
  * @param {number} failed
  * @param {readonly ErrorGroup[]} errors
  */
@@ -138,9 +119,7 @@ function failureWords(failed, errors) {
 }
 
 /**
- * Returns the type of error with which most rows failed, and the number of these rows, over all
- * groups of the type; an empty array if there are no errors.
- *
+ * Over all groups of the type; an empty array if there are no errors.
  * @param {readonly ErrorGroup[]} errors
  * @returns {[type: string, count: number] | []}
  */

@@ -1,9 +1,5 @@
 // @ts-check
-/**
- * The state of the run in words.
- *
- * @module
- */
+/** The state of the run in words. @module */
 
 import {
   formatAge,
@@ -19,8 +15,7 @@ import { isFailing, mainReason } from "./problems.js";
 /** @import { RunStore, SampleList } from "./store.js" */
 
 /**
- * The state line. `icon` and `word` say the same as the color of `tone`.
- *
+ * `icon` and `word` say the same as the color of `tone`.
  * @typedef {object} StateWords
  * @property {"good" | "calm" | "wait" | "bad"} tone
  * @property {string} icon
@@ -29,13 +24,7 @@ import { isFailing, mainReason } from "./problems.js";
  * @property {string} [short] the detail without the reason, if a banner shows the reason
  */
 
-/**
- * Returns the state line.
- *
- * @param {RunStore} store
- * @param {number} nowMs
- * @returns {StateWords}
- */
+/** @param {RunStore} store @param {number} nowMs @returns {StateWords} */
 export function stateWords(store, nowMs) {
   const { snapshot } = store;
   if (store.ended) return endWords(store);
@@ -102,9 +91,7 @@ function endWords(store) {
 }
 
 /**
- * Describes a run that is done. Its tone is red if no row has an answer, and amber if some have
- * none.
- *
+ * Red if no row has an answer, and amber if some have none.
  * @param {Summary} summary
  * @param {string} duration
  * @returns {StateWords}
@@ -123,8 +110,7 @@ function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, durat
 }
 
 /**
- * Counts the teachers of the list that take no requests now, including those that are not shown.
- *
+ * Those that take no requests now, including those that are not shown.
  * @param {RunStore["snapshot"]} snapshot
  */
 function countTroubled(snapshot) {
@@ -133,9 +119,7 @@ function countTroubled(snapshot) {
 }
 
 /**
- * Describes a run in the state "running". It continues without teachers that are down, but the user
- * should know about them.
- *
+ * The run continues without teachers that are down, but the user should know about them.
  * @param {RunStore} store
  * @returns {StateWords}
  */
@@ -173,11 +157,7 @@ function runningWords({ snapshot }) {
   };
 }
 
-/**
- * Returns the detail of the state if many rows fail; "" otherwise.
- *
- * @param {RunStore["snapshot"]} snapshot
- */
+/** "" unless many rows fail. @param {RunStore["snapshot"]} snapshot */
 function failingDetail(snapshot) {
   if (snapshot === null || !isFailing(snapshot)) return "";
   const { failed, succeeded, errors } = snapshot;
@@ -193,8 +173,7 @@ function hostOf(address) {
 }
 
 /**
- * Returns the detail of a wait: `until 12:03:07, in 12 s (429: tokens per min)`.
- *
+ * `until 12:03:07, in 12 s (429: tokens per min)`.
  * @param {RunStore} store
  * @param {number} nowMs
  */
@@ -221,8 +200,7 @@ function drainingDetail({ snapshot }) {
 }
 
 /**
- * Returns when the last result was written to disk: the time and, while the run is active, its age.
- *
+ * When the last result was written to disk, and its age while the run is active.
  * @param {RunStore} store
  * @param {number} nowMs
  */
@@ -235,9 +213,8 @@ export function durableWords(store, nowMs) {
 }
 
 /**
- * Names the concurrency, and says why the limit of attempts in flight is below it. The teacher is
- * the cause only if attempts were throttled.
- *
+ * Says why the limit is below the concurrency. The teacher is the cause only if attempts were
+ * throttled.
  * @param {RunStore} store
  */
 export function limitWords({ snapshot, run }) {
@@ -251,14 +228,13 @@ export function limitWords({ snapshot, run }) {
   return `ramping up to ${wanted}`;
 }
 
-/** Counts the rows that this run and earlier ones have finished. @param {RunStore} store */
+/** Including those of earlier runs. @param {RunStore} store */
 export function finishedRows({ snapshot }) {
   return snapshot === null ? 0 : snapshot.skipped + snapshot.succeeded + snapshot.failed;
 }
 
 /**
- * Returns the number of samples in a list, and the total if the list holds only a part.
- *
+ * With the total if the list holds only a part.
  * @param {RunStore} store
  * @param {SampleList} name
  */
@@ -269,9 +245,8 @@ export function countWords({ lists, snapshot }, name) {
 }
 
 /**
- * Returns what is shown instead of an estimate of the time left. A throttled run is not ramping up,
- * so its lower bound is shown; "" if there is none.
- *
+ * Instead of an estimate of the time left. A throttled run is not ramping up, so its lower bound is
+ * shown.
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */
 export function missingEtaWords({ eta_s, refused_for_load }) {

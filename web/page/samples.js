@@ -16,17 +16,17 @@ import { makeFacts, makeFoldedText, makeText } from "./text.js";
 /** @import { Sample } from "../monitor_state.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
 
-/** Most UTF-16 units of a text that a closed card shows. */
+/** In UTF-16 units, of a closed card. */
 const PREVIEW_LENGTH = 240;
 
-/** Shown in place of an empty list. @type {Record<SampleList, string>} */
+/** In place of an empty list. @type {Record<SampleList, string>} */
 const EMPTY_WORDS = {
   latest: "No answer yet",
   reservoir: "No answer yet",
   failures: "No row has failed",
 };
 
-/** Shown where no failure is of the kind that the user chose. */
+/** Where no failure is of the kind that the user chose. */
 const EMPTY_KIND_WORDS =
   "None of the latest failures is of this kind; the failures file has all of them";
 
@@ -36,16 +36,12 @@ const LISTS = ["latest", "reservoir", "failures"];
 /** Three lists of cards, of which one is shown. */
 export class SamplesView {
   #fetchWhole;
-  #panel = byId("samples-panel", HTMLElement);
-  #list = byId("samples-list", HTMLElement);
-  #none = byId("samples-none", HTMLElement);
-  #waiting = byId("samples-waiting", HTMLElement);
+  #panel = byId("samples-panel");
+  #list = byId("samples-list");
+  #none = byId("samples-none");
+  #waiting = byId("samples-waiting");
   #newest = byId("samples-newest", HTMLButtonElement);
-  /**
-   * Kind of failures that is shown; undefined for all.
-   *
-   * @type {{ type: string, status: number | null } | undefined}
-   */
+  /** Of failures; undefined for all. @type {{ type: string, status: number | null } | undefined} */
   #kind;
   #tabs = LISTS.map((name) => byId(`tab-${name}`, HTMLButtonElement));
   /** @type {SampleList} */
@@ -86,12 +82,7 @@ export class SamplesView {
     this.#fill(true);
   }
 
-  /**
-   * Shows the failed rows of one kind, and scrolls to them.
-   *
-   * @param {string} type
-   * @param {number | null} status
-   */
+  /** Those of one kind; scrolls to them. @param {string} type @param {number | null} status */
   showFailures(type, status) {
     this.#show("failures", { type, status });
     this.#tabs[LISTS.indexOf("failures")].focus();
@@ -103,11 +94,8 @@ export class SamplesView {
     this.#shown = name;
     this.#kind = kind;
     const words = kind === undefined ? "" : `${kind.type} ${kind.status ?? ""}`.trimEnd();
-    setShown(byId("samples-filter", HTMLElement), kind !== undefined);
-    setText(
-      byId("samples-filter-word", HTMLElement),
-      `Of the latest failures, those with ${words}`,
-    );
+    setShown("samples-filter", kind !== undefined);
+    setText("samples-filter-word", `Of the latest failures, those with ${words}`);
     LISTS.forEach((other, i) => {
       setAttribute(this.#tabs[i], "aria-selected", String(other === name));
       setAttribute(this.#tabs[i], "tabindex", other === name ? "0" : "-1");
@@ -117,8 +105,7 @@ export class SamplesView {
   }
 
   /**
-   * Lets arrow keys move between tabs, as in the tabs pattern of ARIA.
-   *
+   * Arrow keys move between tabs, as in the tabs pattern of ARIA.
    * @param {KeyboardEvent} event
    * @param {number} i
    */
@@ -133,9 +120,8 @@ export class SamplesView {
   }
 
   /**
-   * Shows the cards of the current list. With `mayHold`, new cards wait while the user reads: while
-   * a card is open, or the list is under the pointer or has the focus.
-   *
+   * With `mayHold`, new cards wait while the user reads: while a card is open, or the list is under
+   * the pointer or has the focus.
    * @param {boolean} mayHold
    */
   #fill(mayHold) {
@@ -182,8 +168,7 @@ export class SamplesView {
 }
 
 /**
- * Makes a card. While it is closed it has only a summary; the rest is made when it is opened.
- *
+ * A closed card has only a summary; the rest is made when it is opened.
  * @param {Sample} sample
  * @param {RunStore} store
  * @param {(sample: Sample) => Promise<Sample>} fetchWhole

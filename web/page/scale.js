@@ -1,38 +1,32 @@
 // @ts-check
-/**
- * Scales of charts.
- *
- * @module
- */
+/// <reference lib="dom" />
+/** What charts draw with: scales, means, marks and colors. @module */
 
-/** Round distances between two labels, per power of ten. */
+/** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
+/** @import { ChartMark } from "../monitor_state.ts" */
+
+/** Between two labels, per power of ten. */
 const ROUND_STEPS = [1, 2, 5, 10];
 
-/**
- * Round distances between two labels in milliseconds, used above 5 s: powers of ten are not round
- * there.
- */
+/** In milliseconds, above 5 s: powers of ten are not round there. */
 const TIME_STEPS = [10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 18_000, 36_000]
   .map((seconds) => seconds * 1_000);
 
 const DAY_S = 86_400;
 
 /**
- * Distances between two labels of a time axis, in seconds. Each is at most twice the one before, so
- * that a narrow chart has at least two labels.
+ * In seconds. Each is at most twice the one before, so that a narrow chart has at least two labels.
  */
 export const TIME_AXIS_STEPS = [
   ...[1, 2, 3, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600],
   ...[43_200, DAY_S, 2 * DAY_S, 4 * DAY_S, 8 * DAY_S, 16 * DAY_S, 30 * DAY_S],
 ];
 
-/** Shortest distance between two labels of a time axis, in CSS pixels: `12:03:07` and a space. */
+/** In CSS pixels: `12:03:07` and a space. */
 export const TIME_AXIS_SPACE = 64;
 
 /**
- * Chooses a scale from 0 with round labels. Returns the distance between two labels and the top of
- * the scale, which has a label, too.
- *
+ * A scale from 0 with round labels, of which one is at the top.
  * @param {number} max largest value
  * @param {number} maxLabels most labels above 0
  * @param {boolean} [isTime] whether values are milliseconds
@@ -46,21 +40,15 @@ export function roundScale(max, maxLabels, isTime = false) {
   return { step, top: Math.ceil(max / step - 1e-9) * step };
 }
 
-/**
- * Returns the indexes of at most `maxCount` of `length` points, evenly spaced up to the last one.
- *
- * @param {number} length
- * @param {number} maxCount
- */
+/** Evenly spaced up to the last one. @param {number} length @param {number} maxCount */
 export function evenIndexes(length, maxCount) {
   const count = Math.min(length, maxCount);
   return Array.from({ length: count }, (_, i) => Math.round((i + 1) * length / count) - 1);
 }
 
 /**
- * Averages rates over the last `windowS` seconds: a few rows in half a second are not a reliable
- * rate. Each value covers the time since the one before.
- *
+ * Means over the last `windowS` seconds: a few rows in half a second are not a reliable rate. Each
+ * value covers the time since the one before.
  * @param {readonly (number | null)[]} endsS end of the time that each value covers, in seconds
  * @param {readonly (number | null)[]} rates
  * @param {number} windowS
@@ -86,4 +74,86 @@ export function trailingMeans(endsS, rates, windowS, inFlight = []) {
     // Additions and subtractions leave rounding errors instead of 0.
     return mean < 1e-6 ? 0 : mean;
   });
+}
+
+/** Between the starts of two texts. */
+const MARK_SPACE_PX = 90;
+
+/** CSS custom properties, without `--`. @type {Record<ChartMark["kind"], string>} */
+const MARK_COLORS = {
+  hold: "wait",
+  throttled: "wait",
+  down: "bad",
+  up: "good",
+  control: "accent",
+};
+
+/**
+ * By theme and name: getting a color from the computed style takes as long as drawing the line.
+ * @type {Map<string, string>}
+ */
+const COLORS = new Map();
+
+/** A CSS custom property in the current theme. @param {string} name */
+export function themeColor(name) {
+  const root = document.documentElement;
+  const key = `${root.dataset.theme} ${name}`;
+  const color = COLORS.get(key) ?? getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  COLORS.set(key, color);
+  return color;
+}
+
+/**
+ * A vertical line for each event, with its text if there is room.
+ * @param {UPlot} plot
+ * @param {readonly (ChartMark & { timeS: number })[]} marks
+ * @param {boolean} hasTexts whether to draw texts at all
+ */
+export function drawMarks(plot, marks, hasTexts) {
+  const { ctx, bbox } = plot;
+  const right = bbox.left + bbox.width;
+  let freeFrom = bbox.left;
+  ctx.save();
+  ctx.font = `${10 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
+  ctx.textBaseline = "top";
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+  for (const { timeS, kind, text } of marks) {
+    const x = plot.valToPos(timeS, "x", true);
+    if (x < bbox.left || x > right) continue;
+    ctx.strokeStyle = ctx.fillStyle = themeColor(MARK_COLORS[kind]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const width = ctx.measureText(text).width + 6 * devicePixelRatio;
+    if (!hasTexts || x < freeFrom || x + width > right) continue;
+    ctx.fillText(text, x + 3 * devicePixelRatio, bbox.top);
+    freeFrom = x + Math.max(width, MARK_SPACE_PX * devicePixelRatio);
+  }
+  ctx.restore();
+}
+
+/**
+ * A triangle at the bottom wherever a series is above 0.
+ * @param {UPlot} plot
+ * @param {number} series index in the data of the plot
+ * @param {string} color a CSS custom property, without `--`
+ */
+export function drawTriangles(plot, series, color) {
+  const { ctx, bbox } = plot;
+  const size = 4 * devicePixelRatio;
+  const bottom = bbox.top + bbox.height;
+  ctx.save();
+  ctx.fillStyle = themeColor(color);
+  ctx.beginPath();
+  plot.data[series].forEach((value, index) => {
+    const x = plot.valToPos(plot.data[0][index], "x", true);
+    if (!value || x < bbox.left || x > bbox.left + bbox.width) return;
+    ctx.moveTo(x - size, bottom);
+    ctx.lineTo(x + size, bottom);
+    ctx.lineTo(x, bottom - size * 1.7);
+  });
+  ctx.fill();
+  ctx.restore();
 }

@@ -1,9 +1,5 @@
 // @ts-check
-/**
- * The page's state of the run, in bounded memory, built from the server's messages.
- *
- * @module
- */
+/** The page's state of the run, in bounded memory, built from the server's messages. @module */
 
 /** @import { Notice, RunStart, Summary } from "../../lib/progress/events.ts" */
 /** @import { ServerMessage, SnapshotMessage } from "../protocol.ts" */
@@ -12,32 +8,27 @@
  * Samples, TeacherFigures, WireSnapshot } from "../monitor_state.ts"
  */
 
-/** The server keeps the same number. */
+/** As in the server. */
 const MAX_NOTICES = 100;
 
-/** The server keeps the same number. */
+/** As in the server. */
 const MAX_CHART_MARKS = 60;
 
 /** Shorter waits are not shown: the state would change all the time while rows back off briefly. */
 const MIN_SHOWN_WAIT_MS = 2_000;
 
-/** The server never sends as many points: it keeps 1,000. */
+/** The server keeps 1,000. */
 const MAX_HISTORY = 2_000;
 
 /**
- * Parts of the state that change together and are redrawn together.
- *
+ * Parts of the state that are redrawn together.
  * @typedef {"run" | "snapshot" | "history" | "samples" | "notices"} Part
  */
 
 /** @type {readonly Part[]} */
 export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
 
-/**
- * Lists of ids of samples; the samples are in `samplesById`.
- *
- * @typedef {"latest" | "reservoir" | "failures"} SampleList
- */
+/** The samples are in `samplesById`. @typedef {"latest" | "reservoir" | "failures"} SampleList */
 
 /** @type {History} */
 const EMPTY_HISTORY = {
@@ -45,7 +36,7 @@ const EMPTY_HISTORY = {
   columns: /** @type {History["columns"]} */ ({ elapsed_s: /** @type {number[]} */ ([]) }),
 };
 
-/** The figures before any answer. @type {AnswerFigures} */
+/** Before any answer. @type {AnswerFigures} */
 export const NO_ANSWERS = {
   endings: {},
   finish_reasons: [],
@@ -84,30 +75,27 @@ export class RunStore {
   /** @type {RunAbout | null} */
   about = null;
   /**
-   * If the connection is lost: Unix milliseconds of the last message; null otherwise.
-   *
+   * Unix milliseconds of the last message; null unless the connection is lost.
    * @type {number | null}
    */
   lostSinceMs = null;
   /** Unix milliseconds of the server's clock at the last message. */
   time = 0;
-  /** The server's clock minus the page's, in milliseconds: they may be on different machines. */
+  /** The server's clock minus the page's: they may be on different machines. */
   clockOffsetMs = 0;
   /** Zero of the run's time axis, in Unix milliseconds of the page's clock. */
   startMs = 0;
   /**
-   * When the current wait began, in Unix milliseconds of the page's clock; undefined while requests
-   * are sent, -Infinity if the wait is older than the page.
-   *
+   * In Unix milliseconds of the page's clock; undefined while requests are sent, -Infinity if the
+   * wait is older than the page.
    * @type {number | undefined}
    */
   #waitsSinceMs;
-  /** Whether points are missing. If so, none are added until the next `hello`. */
+  /** Whether points are missing. None are added then until the next `hello`. */
   #isBehind = false;
 
   /**
-   * Applies a message. Returns the parts that have changed.
-   *
+   * Returns the parts that have changed.
    * @param {ServerMessage} message
    * @param {number} nowMs when it arrived: Unix milliseconds
    * @returns {readonly Part[]}
@@ -138,12 +126,7 @@ export class RunStore {
     }
   }
 
-  /**
-   * Replaces the whole state.
-   *
-   * @param {MonitorState} state
-   * @param {number} nowMs when it arrived: Unix milliseconds
-   */
+  /** @param {MonitorState} state @param {number} nowMs when it arrived: Unix milliseconds */
   replace(state, nowMs) {
     this.run = state.run;
     this.snapshot = state.snapshot;
@@ -170,19 +153,14 @@ export class RunStore {
     this.#isBehind = false;
   }
 
-  /** Returns the state of the run, with short waits counted as running. @param {number} nowMs */
+  /** Short waits count as running. @param {number} nowMs */
   shownState(nowMs) {
     const { state } = this.snapshot ?? {};
     const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < MIN_SHOWN_WAIT_MS;
     return state === "backing_off" && isShort ? "running" : state;
   }
 
-  /**
-   * Returns the whole state, as the server would send it.
-   *
-   * @param {number} nowMs
-   * @returns {MonitorState}
-   */
+  /** As the server would send it. @param {number} nowMs @returns {MonitorState} */
   state(nowMs) {
     return {
       time: nowMs + this.clockOffsetMs,
@@ -210,8 +188,7 @@ export class RunStore {
   }
 
   /**
-   * Converts a time of the server to the page's clock.
-   *
+   * On the page's clock; NaN for an invalid time.
    * @param {string} iso
    * @returns {number} Unix milliseconds; NaN for an invalid time
    */
@@ -236,9 +213,8 @@ export class RunStore {
   }
 
   /**
-   * Adds or updates a point. Returns false if points before it are missing: a hidden page does not
-   * get all of them, and gets a `hello` when it is shown again.
-   *
+   * Returns false if points before it are missing: a hidden page does not get all of them, and gets
+   * a `hello` when it is shown again.
    * @param {number} index
    * @param {readonly (number | null)[]} point
    */

@@ -1,23 +1,130 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the tables of teachers and errors share. On narrow screens the style turns rows into cards;
- * the explicit roles keep them tables for screen readers.
+ * The table of teachers, and what it shares with that of failed attempts. On narrow screens the style
+ * turns rows into cards; the explicit roles keep them tables for screen readers.
  *
  * @module
  */
 
-import { byId, icon, make } from "./dom.js";
+import { byId, fillRows, icon, make, setAttribute, setIcon, setText } from "./dom.js";
+import {
+  formatClock,
+  formatCompact,
+  formatCount,
+  formatLatency,
+  formatRate,
+  formatUsd,
+  UNKNOWN,
+} from "./figures.js";
+
+/** @import { TeacherStatus } from "../../lib/progress/events.ts" */
+/** @import { TeacherFigures } from "../monitor_state.ts" */
+/** @import { RunStore } from "./store.js" */
 
 /**
- * A row, its cells by column name, and an icon for the caller to place.
- *
+ * `until` is shown before the time of the next change.
+ * @type {Record<TeacherStatus["state"], { word: string, until: string, icon: string, tone: string
+ * }>}
+ */
+const TEACHER_STATES = {
+  up: { word: "up", until: "", icon: "check", tone: "good" },
+  cooling_down: { word: "cooling down", until: "until", icon: "clock", tone: "wait" },
+  down: { word: "down", until: "next check at", icon: "alert", tone: "bad" },
+  leaving: { word: "leaving", until: "", icon: "clock", tone: "calm" },
+  left: { word: "left", until: "", icon: "stop", tone: "calm" },
+  halted: { word: "halted", until: "", icon: "stop", tone: "bad" },
+};
+
+const TEACHER_COLUMNS = [
+  ["state", "State"],
+  ["teacher", "Teacher"],
+  ["weight", "Weight"],
+  ["flight", "In flight / limit"],
+  ["rate", "Rows/s"],
+  ["p50", "p50"],
+  ["answered", "Answers"],
+  ["failed", "No answer"],
+  ["tokens", "Output tokens"],
+  ["cost", "Cost"],
+];
+
+/** Always shown, so that the page does not jump when a teacher is in trouble. */
+export class TeacherTable {
+  #body = makeTable("teacher-table", TEACHER_COLUMNS);
+  /** @type {Row[]} */
+  #rows = [];
+
+  /** @param {RunStore} store */
+  update(store) {
+    const teachers = store.snapshot?.teachers ?? [];
+    const total = store.snapshot?.teachers_total ?? 0;
+    const items = teachers.map((teacher, i) => ({ teacher, figures: store.teacherFigures[i] }));
+    fillRows(this.#body, this.#rows, items, makeTeacherRow, (row, { teacher, figures }) => {
+      fillTeacher(row, teacher, store);
+      fillSpeed(row, teacher, figures);
+    });
+    // Equal weights tell users nothing, and would take room from addresses.
+    const isWeighted = teachers.some(({ weight }) => weight !== teachers[0].weight);
+    setAttribute(byId("teacher-table"), "data-weighted", isWeighted);
+    const missing = total - teachers.length;
+    setText("teachers-more", missing > 0 ? `and ${formatCount(missing)} more` : "");
+  }
+}
+
+function makeTeacherRow() {
+  const row = makeRow(TEACHER_COLUMNS);
+  row.cells.state.before(row.mark);
+  addNote(row, "until", "state");
+  addNote(row, "reason", "teacher");
+  return row;
+}
+
+/** @param {Row} row @param {TeacherStatus} teacher @param {RunStore} store */
+function fillTeacher({ element, cells, mark }, teacher, store) {
+  const { word, until, icon: name, tone } = TEACHER_STATES[teacher.state];
+  const time = formatClock(store.localTime(teacher.until ?? ""));
+  const details = [teacher.model, teacher.reason ?? ""].filter((text) => text !== "");
+  // Reports of earlier versions have no cost per teacher.
+  const cost = teacher.cost_usd ?? 0;
+  setAttribute(element, "data-tone", tone);
+  setIcon(mark, name);
+  setTexts(cells, {
+    state: word,
+    until: teacher.until === null || until === "" ? "" : `${until} ${time}`,
+    teacher: teacher.address,
+    reason: details.join(" · "),
+    weight: formatCount(teacher.weight),
+    answered: formatCount(teacher.answered),
+    failed: formatCount(teacher.failed),
+    tokens: formatCompact(teacher.completion_tokens),
+    cost: cost > 0 ? formatUsd(cost) : UNKNOWN,
+  });
+}
+
+/**
+ * What a teacher does now. For one that left, "–".
+ * @param {Row} row
+ * @param {TeacherStatus} teacher
+ * @param {TeacherFigures | undefined} figures
+ */
+function fillSpeed({ cells }, { state, in_flight, limit }, figures) {
+  const isGone = state === "left", p50 = figures?.p50_ms ?? null;
+  const isRated = figures !== undefined && !isGone;
+  setTexts(cells, {
+    flight: isGone ? UNKNOWN : `${formatCount(in_flight)} / ${formatCount(limit)}`,
+    rate: isRated ? formatRate(figures.rows_per_s) : UNKNOWN,
+    p50: isGone || p50 === null ? UNKNOWN : formatLatency(p50),
+  });
+}
+
+/**
+ * `cells` by column name; `mark` is an icon for the caller to place.
  * @typedef {{ element: HTMLElement, cells: Record<string, HTMLElement>, mark: Element }} Row
  */
 
 /**
- * Puts a table into an element. Returns its body.
- *
+ * Returns the body of the table.
  * @param {string} id of the element
  * @param {string[][]} columns the name (a CSS class) and the title of each; screen readers read
  * "Rows" for the title ""
@@ -32,8 +139,8 @@ export function makeTable(id, columns) {
     ));
   }
   const body = make("tbody", { role: "rowgroup" });
-  const label = byId(id, HTMLElement).dataset.label ?? "";
-  byId(id, HTMLElement).replaceChildren(
+  const label = byId(id).dataset.label ?? "";
+  byId(id).replaceChildren(
     make(
       "table",
       { role: "table", class: "rows", "aria-label": label },
@@ -54,4 +161,15 @@ export function makeRow(columns) {
     element.append(make("td", { role: "cell", class: name, "data-title": title }, cells[name]));
   }
   return { element, cells, mark: icon("dots") };
+}
+
+/** @param {Row} row @param {string} name of the new cell @param {string} before the cell before it */
+export function addNote({ cells }, name, before) {
+  cells[name] = make("span", { class: "note" });
+  cells[before].after(cells[name]);
+}
+
+/** @param {Row["cells"]} cells @param {Record<string, string>} texts by the names of the cells */
+export function setTexts(cells, texts) {
+  for (const [name, text] of Object.entries(texts)) setText(cells[name], text);
 }

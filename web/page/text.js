@@ -12,27 +12,23 @@ import { copyText, make, setAttribute } from "./dom.js";
 import { formatCount } from "./figures.js";
 import { markdownElements } from "./markdown.js";
 
-/** JSON of more UTF-16 units is not indented. */
+/** In UTF-16 units. Longer JSON is not indented. */
 const MAX_JSON_LENGTH = 200_000;
 
 /**
- * Of longer texts, only this many UTF-16 units are shown at first: two million in one paragraph
- * block a page for half a minute.
+ * Of longer texts, in UTF-16 units, at first: two million in one paragraph block a page for half a
+ * minute.
  */
 const MAX_SHOWN_LENGTH = 100_000;
 
-/**
- * Length of the pieces in which the whole of such a text is shown, in UTF-16 units. The browser
- * lays out only the visible ones.
- */
+/** Of the pieces of the whole text, in UTF-16 units. The browser lays out only the visible ones. */
 const PIECE_LENGTH = 10_000;
 
-/** Whether texts are shown raw. The choice applies to all texts that are opened later. */
+/** The choice applies to all texts that are opened later. */
 let isRaw = false;
 
 /**
- * Makes a text with its title, and buttons that show it raw and copy it.
- *
+ * With buttons that show the text raw and copy it.
  * @param {string} title also the name of the text for screen readers
  * @param {string} text
  */
@@ -57,8 +53,7 @@ export function makeText(title, text) {
 }
 
 /**
- * Makes a folded text. It is rendered when it is opened.
- *
+ * Rendered when it is opened.
  * @param {string} title
  * @param {string} note shown after the title
  * @param {string} text
@@ -97,13 +92,9 @@ function rawText(title, text) {
   return [shown, more];
 }
 
-/**
- * A named value; "" or null if it is unknown.
- *
- * @typedef {[name: string, value: string | number | null]} Fact
- */
+/** "" or null is unknown. @typedef {[name: string, value: string | number | null]} Fact */
 
-/** Makes a list of facts, without unknown ones. @param {readonly Fact[]} facts */
+/** Without unknown facts. @param {readonly Fact[]} facts */
 export function makeFacts(facts) {
   const list = make("dl", { class: "facts" });
   for (const [name, value] of facts) {
@@ -114,7 +105,7 @@ export function makeFacts(facts) {
   return list;
 }
 
-/** Splits a text, if possible after a line feed, or else after a space. @param {string} text */
+/** If possible after a line feed, or else after a space. @param {string} text */
 function textPieces(text) {
   const pieces = [];
   for (let from = 0; from < text.length;) {
@@ -146,12 +137,7 @@ function formattedText(title, text) {
   return [make("div", attributes, ...elements)];
 }
 
-/**
- * Returns JSON with indentation; undefined for a text that is no object or array, or that would
- * change.
- *
- * @param {string} text
- */
+/** Undefined for a text that is no object or array, or that would change. @param {string} text */
 function indentedJson(text) {
   if (!/^\s*[[{]/.test(text) || text.length > MAX_JSON_LENGTH) return undefined;
   try {

@@ -1,19 +1,13 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * Light or dark theme: as the system says until the user chooses. The choice is stored.
- *
- * @module
- */
+/** Light or dark theme: as the system says until the user chooses. The choice is stored. @module */
 
 import { byId, setAttribute, setIcon, setText } from "./dom.js";
 
 const THEME_KEY = "retort-theme";
 
 /**
- * Follows the button and the system's setting. The page is printed in the light theme, with all
- * sections unfolded.
- *
+ * The page is printed in the light theme, with all sections unfolded.
  * @param {() => void} onChange called once at the start, then after each change and for printing
  * @param {() => void} onPrint called before the page is printed
  */
@@ -24,7 +18,7 @@ export function startTheme(onChange, onPrint) {
     const isDark = (rememberedTheme() ?? (system.matches ? "dark" : "light")) === "dark";
     setAttribute(document.documentElement, "data-theme", isDark ? "dark" : "light");
     setIcon(button, isDark ? "sun" : "moon");
-    setText(byId("theme-word", HTMLElement), isDark ? "Light theme" : "Dark theme");
+    setText("theme-word", isDark ? "Light theme" : "Dark theme");
     onChange();
   };
   button.addEventListener("click", () => {

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { answersFigure, lengthFigure } from "./answer_tiles.js";
 import { byId, make, setAttribute, setText } from "./dom.js";
 import {
   formatCapUsd,
@@ -25,7 +24,7 @@ import {
 } from "./figures.js";
 import { limitWords, missingEtaWords } from "./run_state.js";
 
-/** @import { WireSnapshot } from "../monitor_state.ts" */
+/** @import { Ending, WireSnapshot } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /**
@@ -36,11 +35,7 @@ import { limitWords, missingEtaWords } from "./run_state.js";
  * Figure
  */
 
-/**
- * What a tile is computed from.
- *
- * @typedef {{ store: RunStore, snapshot: WireSnapshot, nowMs: number }} TileInput
- */
+/** @typedef {{ store: RunStore, snapshot: WireSnapshot, nowMs: number }} TileInput */
 
 /**
  * A tile. `isLine`: its value is a sentence over the whole width instead of a figure. `isLong`: its
@@ -54,12 +49,7 @@ import { limitWords, missingEtaWords } from "./run_state.js";
  * }} Tile
  */
 
-/**
- * Keys are the ids of the lists in the page: below the progress bar (`row-tiles`), beside the charts
- * of rows and latency (`speed-tiles`), and beside those of tokens and concurrency (`load-tiles`).
- *
- * @type {Readonly<Record<string, readonly Tile[]>>}
- */
+/** By the ids of the lists in the page. @type {Readonly<Record<string, readonly Tile[]>>} */
 export const TILES = {
   "row-tiles": [
     { title: "Answered", figure: answeredFigure },
@@ -114,7 +104,7 @@ function makeTile(id, tile) {
     make("dd", {}, value, " ", rest),
     note,
   );
-  byId(id, HTMLElement).append(element);
+  byId(id).append(element);
   return { tile, element, title, value, rest, note };
 }
 
@@ -236,4 +226,74 @@ function rangeWords(range) {
   if (range === null) return "";
   const [low, high] = range.map(formatRoughUsd);
   return low === high ? "" : `${low} – ${high}, `;
+}
+
+/** In tokens: users choose `--max-tokens` by it. @param {TileInput} input @returns {Figure} */
+export function lengthFigure({ store: { answers } }) {
+  const { answered = 0, length_tokens } = answers ?? {};
+  if (length_tokens === undefined || length_tokens.max === 0) {
+    return { value: UNKNOWN, note: answered > 0 ? "no tokens reported" : "no answer yet" };
+  }
+  return {
+    value: formatCompact(length_tokens.p50),
+    rest: `/ ${formatCompact(length_tokens.p99)}`,
+    note: `longest ${formatCompact(length_tokens.max)} tokens`,
+  };
+}
+
+/** Truncated answers above which the tile is amber. */
+const TRUNCATED_WARNING_SHARE = 0.05;
+
+/** @type {Readonly<Record<Ending, string>>} */
+const ENDING_WORDS = {
+  whole: "complete",
+  limit: "cut off at the token limit",
+  context: "cut off at the end of the context",
+  filter: "stopped by a filter",
+  broken: "broken off by the teacher",
+  unknown: "with an unknown finish reason",
+  none: "without a finish reason",
+};
+
+/** @param {TileInput} input @returns {Figure} */
+export function answersFigure({ store: { answers, ended }, snapshot }) {
+  const counts = countsOf(answers);
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
+  if (answers === null || total === 0) {
+    return { value: UNKNOWN, note: ended ? "no answer" : "no answer yet" };
+  }
+  const reasons = answers.finish_reasons.map(([reason, count]) =>
+    `${reason} ${formatCount(count)}`
+  );
+  const notes = answerNotes(answers, total, snapshot.wasted_completion_tokens);
+  return {
+    value: counts.map(([ending, count]) => `${formatShare(count, total)} ${ENDING_WORDS[ending]}`)
+      .join(" · "),
+    hint: `Finish reasons: ${reasons.join(", ")}`,
+    note: notes.join(" · ") || "all kept, no tokens wasted",
+    tone: answers.truncated > total * TRUNCATED_WARNING_SHARE ? "wait" : undefined,
+  };
+}
+
+/** Most frequent first. @param {RunStore["answers"]} answers */
+function countsOf(answers) {
+  const counts = /** @type {[Ending, number][]} */ (Object.entries(answers?.endings ?? {}));
+  return counts.toSorted(([, a], [, b]) => b - a);
+}
+
+/**
+ * @param {NonNullable<RunStore["answers"]>} answers
+ * @param {number} total answers, kept or not
+ * @param {number} wastedTokens completion tokens of answers that were not kept
+ */
+function answerNotes({ answered, reasoning_tokens, completion_tokens }, total, wastedTokens) {
+  const notes = [];
+  if (answered < total) notes.push(`${formatCount(total - answered)} not kept`);
+  if (reasoning_tokens > 0) {
+    notes.push(`${formatShare(reasoning_tokens, completion_tokens)} of tokens are reasoning`);
+  }
+  if (wastedTokens > 0) {
+    notes.push(`${formatCompact(wastedTokens)} tokens paid for but not used`);
+  }
+  return notes;
 }

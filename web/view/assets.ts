@@ -4,23 +4,15 @@ import { COMMON_MODULES, COMMON_STYLES, joinModules, withHeadAndIcons } from "..
 import actions from "./page/actions.js" with { type: "text" };
 import ask from "./page/ask.js" with { type: "text" };
 import columns from "./page/columns.js" with { type: "text" };
-import comparison from "./page/comparison.js" with { type: "text" };
 import detail from "./page/detail.js" with { type: "text" };
-import difference from "./page/difference.js" with { type: "text" };
 import facets from "./page/facets.js" with { type: "text" };
-import filesBar from "./page/files_bar.js" with { type: "text" };
 import filter from "./page/filter.js" with { type: "text" };
 import grid from "./page/grid.js" with { type: "text" };
 import histograms from "./page/histograms.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
-import nearPanel from "./page/near_panel.js" with { type: "text" };
-import openRow from "./page/open_row.js" with { type: "text" };
-import poll from "./page/poll.js" with { type: "text" };
-import rowPages from "./page/row_pages.js" with { type: "text" };
-import rowWindow from "./page/row_window.js" with { type: "text" };
+import rows from "./page/rows.js" with { type: "text" };
 import samplePair from "./page/sample_pair.js" with { type: "text" };
-import searchBar from "./page/search_bar.js" with { type: "text" };
-import words from "./page/words.js" with { type: "text" };
+import status from "./page/status.js" with { type: "text" };
 import HTML from "./page/view.html" with { type: "text" };
 import detailStyle from "./page/detail.css" with { type: "text" };
 import gridStyle from "./page/grid.css" with { type: "text" };
@@ -30,23 +22,15 @@ import viewStyle from "./page/view.css" with { type: "text" };
 const MODULES = [
   ...COMMON_MODULES,
   ask,
-  words,
   filter,
-  searchBar,
-  filesBar,
-  nearPanel,
-  comparison,
+  status,
   columns,
-  difference,
-  rowPages,
-  rowWindow,
+  rows,
   grid,
   facets,
   histograms,
   samplePair,
   detail,
-  openRow,
-  poll,
   actions,
   main,
 ];

@@ -1,9 +1,13 @@
 /** Serves the data page for `retort view`. @module */
 
 import type { Hono } from "../../lib/deps/hono.ts";
-import { createCookieName, createToken } from "../access.ts";
-import { guardedApp } from "../guard.ts";
-import { DEFAULT_HOSTNAME, listen, pageUrl } from "../listen.ts";
+import {
+  createCookieName,
+  createToken,
+  DEFAULT_HOSTNAME,
+  guardedApp,
+  servePage,
+} from "../access.ts";
 import { addDataRoutes, DATA_PATH, type DataSource } from "./routes.ts";
 
 export interface ServeViewOptions {
@@ -15,13 +19,6 @@ export interface ServeViewOptions {
   readonly token?: string;
   /** For commands on the page. */
   readonly program: string;
-}
-
-export interface ServedView extends AsyncDisposable {
-  /** With the token. */
-  readonly url: string;
-  /** `app.request()` needs no socket. */
-  readonly app: Hono;
 }
 
 /** After the prefix of a proxy. */
@@ -39,27 +36,12 @@ export function createViewApp(
     ownPath: OWN_PATH,
     page: (c) => c.redirect("data/", 303),
   });
-  addDataRoutes(app, () => Promise.resolve(service), {
-    program,
-    hasRun: false,
-  });
+  addDataRoutes(app, () => Promise.resolve(service), { program, hasRun: false });
   return { app, token, cookieName };
 }
 
-export function serveView(
-  service: DataSource,
-  options: ServeViewOptions,
-): ServedView {
-  const { hostname = DEFAULT_HOSTNAME, port = 0 } = options;
+/** Returns the address to open in a browser, with the token. */
+export function serveView(service: DataSource, options: ServeViewOptions) {
   const { app, token } = createViewApp(service, options);
-  const abort = new AbortController();
-  const server = listen(app, { hostname, port, signal: abort.signal, served: "the page" });
-  return {
-    app,
-    url: pageUrl(hostname, server.addr.port, token),
-    async [Symbol.asyncDispose]() {
-      abort.abort();
-      await server.finished;
-    },
-  };
+  return servePage(app, { ...options, token });
 }

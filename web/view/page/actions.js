@@ -1,11 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/**
- * Shows commands for rows, which users copy and run. The page itself runs none.
- *
- * @module
- */
+/** Shows commands for rows, which users copy and run. The page itself runs none. @module */
 
 import { formatCount } from "../../page/figures.js";
 import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
@@ -20,11 +16,10 @@ import { shellWord } from "./filter.js";
  */
 /** @typedef {{ title: string, command: string, note?: string }} Command */
 
-/** The dialog with the commands for some rows. */
 export class Actions {
   #dialog = byId("actions", HTMLDialogElement);
-  #list = byId("actions-list", HTMLElement);
-  #note = byId("actions-note", HTMLElement);
+  #list = byId("actions-list");
+  #note = byId("actions-note");
   #save = byId("actions-save", HTMLButtonElement);
   /** @type {() => Promise<{ path: string, count: number }>} */
   #saveIds = () => Promise.reject(new Error("nothing to save"));
@@ -32,16 +27,11 @@ export class Actions {
   #context = { program: "retort", paths: [], results: [], runs: [] };
 
   constructor() {
-    byId("actions-close", HTMLButtonElement).addEventListener(
-      "click",
-      () => this.#dialog.close(),
-    );
+    byId("actions-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
     this.#save.addEventListener("click", () => this.#onSave());
   }
 
   /**
-   * Shows commands for all rows that meet a condition.
-   *
    * @param {CommandContext} context
    * @param {string} condition
    * @param {number} count number of these rows
@@ -51,10 +41,7 @@ export class Actions {
   showFilter(context, condition, count, isKnownToCommands, save) {
     this.#context = context;
     this.#saveIds = save;
-    setText(
-      byId("actions-title", HTMLElement),
-      `Use ${formatCount(count)} ${count === 1 ? "row" : "rows"}`,
-    );
+    setText("actions-title", `Use ${formatCount(count)} ${count === 1 ? "row" : "rows"}`);
     const isAll = condition === "";
     setText(
       this.#note,
@@ -62,17 +49,13 @@ export class Actions {
         ? "Each command contains the condition. Save the ids to send these rows again, or to keep the list as it is now."
         : "Commands do not know this condition. Save the ids of the rows to use them in commands.",
     );
-    this.#showCommands(
-      isKnownToCommands ? filterCommands(context, condition) : [],
-    );
+    this.#showCommands(isKnownToCommands ? filterCommands(context, condition) : []);
     setText(this.#save, `Save ${formatCount(count)} ids`);
     setShown(this.#save, !isAll && count > 0);
     this.#dialog.showModal();
   }
 
   /**
-   * Shows commands for selected rows.
-   *
    * @param {CommandContext} context
    * @param {number} count number of these rows
    * @param {() => Promise<{ path: string, count: number }>} save saves the ids of these rows
@@ -80,10 +63,7 @@ export class Actions {
   showSelection(context, count, save) {
     this.#context = context;
     this.#saveIds = save;
-    setText(
-      byId("actions-title", HTMLElement),
-      `Use ${formatCount(count)} selected ${count === 1 ? "row" : "rows"}`,
-    );
+    setText("actions-title", `Use ${formatCount(count)} selected ${count === 1 ? "row" : "rows"}`);
     setText(
       this.#note,
       "Their ids are saved in a file next to the results, and commands name that file.",
@@ -102,10 +82,7 @@ export class Actions {
       setShown(this.#save, false);
       this.#showCommands(selectionCommands(this.#context, path));
     } catch (error) {
-      setText(
-        this.#note,
-        error instanceof Error ? error.message : String(error),
-      );
+      setText(this.#note, error instanceof Error ? error.message : String(error));
     } finally {
       this.#save.disabled = false;
     }
@@ -114,11 +91,7 @@ export class Actions {
   /** @param {readonly Command[]} commands */
   #showCommands(commands) {
     this.#list.replaceChildren(...commands.map(({ title, command, note }) => {
-      const code = make("pre", {
-        tabindex: "0",
-        role: "group",
-        "aria-label": title,
-      }, command);
+      const code = make("pre", { tabindex: "0", role: "group", "aria-label": title }, command);
       const copy = make("button", { type: "button", class: "small" }, "Copy");
       copy.append(make("span", { class: "visually-hidden" }, ` the command: ${title}`));
       copy.addEventListener("click", () => copyText(command, copy, code));
@@ -190,11 +163,7 @@ function selectionCommands(context, path) {
   ];
 }
 
-/**
- * Returns the results files as arguments of `export`, which does not take a folder.
- *
- * @param {CommandContext} context
- */
+/** As arguments of `export`, which does not take a folder. @param {CommandContext} context */
 function resultsOf({ paths, results }) {
   return (results.length > 0 ? results : paths).map(shellWord).join(" ");
 }

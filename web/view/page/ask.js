@@ -1,14 +1,9 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * Requests to the page's server.
- *
- * @module
- */
+/** Requests to the page's server: single ones, and its state periodically. @module */
 
 /**
- * Sends a GET request. Throws an `AskError` if the server rejects it.
- *
+ * Throws an `AskError` if the server rejects the request.
  * @param {string} path
  * @param {Record<string, string | readonly string[]>} params
  * @returns {Promise<any>}
@@ -35,10 +30,10 @@ async function answerOf(response) {
   return answer;
 }
 
-/** A request that the server rejected; the message is the reason. */
+/** The message is the reason why the server rejected the request. */
 export class AskError extends Error {}
 
-/** Saves the ids of rows: the only request that writes. @param {object} body `ids` or `where` */
+/** The only request that writes. @param {object} body `ids` or `where` */
 export async function save(body) {
   return await answerOf(
     await fetch("selection", {
@@ -47,4 +42,54 @@ export async function save(body) {
       body: JSON.stringify(body),
     }),
   );
+}
+
+/** While the server is busy. */
+const BUSY_MS = 250;
+
+const IDLE_MS = 2_000;
+
+export class Poll {
+  #refresh;
+  #listener;
+  #isWaiting = false;
+  /** `pollNow()` was called during a request, whose answer may then be outdated. */
+  #isOutdated = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /**
+   * @param {() => Promise<boolean>} refresh updates the page; returns whether the server is busy
+   * @param {{ done: (isBusy: boolean) => void, failed: (error: unknown) => void }} listener
+   */
+  constructor(refresh, listener) {
+    this.#refresh = refresh;
+    this.#listener = listener;
+  }
+
+  /** At once, or as soon as the current request has been answered. */
+  pollNow() {
+    this.#isOutdated = true;
+    if (!this.#isWaiting) this.#pollIn(0);
+  }
+
+  /** @param {number} delayMs */
+  #pollIn(delayMs) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#poll(), delayMs);
+  }
+
+  async #poll() {
+    this.#isWaiting = true;
+    this.#isOutdated = false;
+    let isBusy = false;
+    try {
+      isBusy = await this.#refresh();
+      this.#listener.done(isBusy);
+    } catch (error) {
+      this.#listener.failed(error);
+    }
+    this.#isWaiting = false;
+    this.#pollIn(this.#isOutdated ? 0 : isBusy ? BUSY_MS : IDLE_MS);
+  }
 }

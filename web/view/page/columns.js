@@ -1,11 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/**
- * Columns of the table, and the list for choosing them.
- *
- * @module
- */
+/** Columns of the table, and the list for choosing them. @module */
 
 import { formatCount, formatLatency, formatUsd } from "../../page/figures.js";
 import { byId, make } from "../../page/dom.js";
@@ -19,7 +15,6 @@ import { byId, make } from "../../page/dom.js";
  * ShownRow) => (Node | string)[] }} Column
  */
 
-/** Columns that are shown by default. */
 export const DEFAULT_COLUMNS = [
   "uid",
   "prompt",
@@ -31,8 +26,7 @@ export const DEFAULT_COLUMNS = [
 ];
 
 /**
- * Returns the columns that any results have, by name.
- *
+ * The columns that any results have, by name.
  * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
  * flag
  * @returns {Record<string, Column>}
@@ -79,8 +73,7 @@ function textColumn(title, field, width) {
 }
 
 /**
- * Makes a column that rows can be sorted by.
- *
+ * Rows can be sorted by the column.
  * @param {string} title
  * @param {"completion_tokens" | "prompt_tokens" | "reasoning_tokens" | "latency_ms" | "attempts" |
  * "cost_usd"} field
@@ -93,7 +86,7 @@ function numberColumn(title, field, width, textOf = (row) => formatCount(row[fie
   return { title, sort: `distill.${field}`, width, isNumber: true, cell: (row) => [textOf(row)] };
 }
 
-/** Shows why the answer ended, or why the row has none. @param {ShownRow} row */
+/** Why the answer ended, or why the row has none. @param {ShownRow} row */
 function endingBadge({ status, failure, finish_reason: reason }) {
   if (status !== "answered") {
     return make("span", { class: status === "failed" ? "badge bad" : "badge wait" }, failure);
@@ -102,8 +95,7 @@ function endingBadge({ status, failure, finish_reason: reason }) {
 }
 
 /**
- * Makes a flag with its explanation on hover.
- *
+ * Explained on hover.
  * @param {string} flag
  * @param {Record<string, { title: string, help: string }>} flagWords
  */
@@ -113,8 +105,7 @@ export function makeFlag(flag, flagWords) {
 }
 
 /**
- * Formats the cost of a row; "–" if it is unknown, which is a negative number.
- *
+ * "–" for an unknown cost, which is a negative number.
  * @param {Pick<ShownRow, "cost_usd" | "is_estimated">} row
  */
 export function costText({ cost_usd: usd, is_estimated: isEstimated }) {
@@ -128,8 +119,7 @@ function latencyText({ latency_ms: latencyMs }) {
 }
 
 /**
- * Returns the column of a key: one of the built-in columns, or a field of the user's rows.
- *
+ * A built-in column, or a field of the user's rows.
  * @param {Record<string, Column>} builtIn
  * @param {string} key
  * @param {ReadonlySet<string>} sortable names of the fields by which rows can be sorted
@@ -149,9 +139,8 @@ export function columnOf(builtIn, key, sortable) {
 }
 
 /**
- * Returns the key of a field of the user's rows: its name, in backquotes where a built-in column
- * has that name. Conditions know both forms.
- *
+ * The name of a field, in backquotes where a built-in column has that name. Conditions know both
+ * forms.
  * @param {Record<string, Column>} builtIn
  * @param {string} name
  */
@@ -165,9 +154,8 @@ function nameOfKey(builtIn, key) {
   return keyOfOwn(builtIn, name) === key ? name : key;
 }
 
-/** The list of all columns, in which users choose those that are shown. */
 export class ColumnChoices {
-  #list = byId("columns-list", HTMLElement);
+  #list = byId("columns-list");
   #builtIn;
   #onChange;
   /** The names in the list and those that are shown, as JSON. */

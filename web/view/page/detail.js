@@ -1,21 +1,141 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/**
- * One row in full: its request, its answer, and other answers to it side by side.
- *
- * @module
- */
+/** The row that is open next to the table: its request, its answer, and other answers to it. @module */
 
-import { formatCount, formatLatency } from "../../page/figures.js";
 import { byId, make, setShown, setText } from "../../page/dom.js";
+import { formatCount, formatLatency } from "../../page/figures.js";
 import { makeFacts, makeFoldedText, makeText } from "../../page/text.js";
+import { ask } from "./ask.js";
 import { costText, makeFlag } from "./columns.js";
 import { makeSamples } from "./sample_pair.js";
 
 /** @import { RowDetail } from "../../../lib/data/protocol.ts" */
+/** @import { Filter } from "./filter.js" */
+/** @import { Grid } from "./grid.js" */
 
-/** Titles of turns by role. @type {Record<string, string>} */
+/**
+ * @typedef {object} OpenRowPage
+ * @property {() => Filter} filter returns the filter, whose `row` is the uid of the open row
+ * @property {() => Record<string, string>} query returns the filter as parameters of a request
+ * @property {(error: unknown) => void} fail shows an error
+ */
+
+/** Keeps the uid of the row in the address. */
+export class OpenRow {
+  #grid;
+  #page;
+  #detail;
+
+  /**
+   * @param {Grid} grid
+   * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
+   * flag
+   * @param {OpenRowPage} page
+   */
+  constructor(grid, flagWords, page) {
+    this.#grid = grid;
+    this.#page = page;
+    this.#detail = new Detail(
+      flagWords,
+      (uid) => this.openUid(uid),
+      async (id, from) => {
+        try {
+          return await ask("row", { id, samples: String(from) });
+        } catch (error) {
+          page.fail(error);
+          return null;
+        }
+      },
+    );
+    const onClick = (/** @type {string} */ id, /** @type {() => void} */ act) =>
+      byId(id, HTMLButtonElement).addEventListener("click", act);
+    onClick("detail-close", () => this.close());
+    onClick("detail-next", () => this.#step(1));
+    onClick("detail-previous", () => this.#step(-1));
+    byId("detail").addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.close();
+    });
+  }
+
+  get isOpen() {
+    return this.#detail.isOpen;
+  }
+
+  /**
+   * @param {{ id: string, uid: string }} row
+   * @param {number} place among the shown rows; -1 if it is not one of them
+   */
+  async open({ id, uid }, place) {
+    this.#setOpened(id, uid);
+    setText(
+      "detail-place",
+      place >= 0
+        ? `Row ${formatCount(place + 1)} of ${formatCount(this.#grid.total)}`
+        : "Not among the rows that are shown",
+    );
+    try {
+      const row = await ask("row", { id });
+      if (this.#grid.openId === id) this.#detail.show(row);
+    } catch (error) {
+      this.#page.fail(error);
+    }
+  }
+
+  /** The first row with this uid, whether or not the filter shows it. @param {string} uid */
+  async openUid(uid) {
+    try {
+      const place = await ask("locate", { ...this.#page.query(), uid });
+      if (place >= 0) {
+        this.#grid.goTo(place, true);
+        await this.#openAt(place);
+        return;
+      }
+      const { rows } = await ask("rows", {
+        where: `uid == ${JSON.stringify(uid)}`,
+        from: "0",
+        count: "1",
+      });
+      if (rows.length > 0) await this.open(rows[0], -1);
+    } catch (error) {
+      this.#page.fail(error);
+    }
+  }
+
+  /** Moves the focus to the table. */
+  close() {
+    if (!this.#detail.isOpen) return;
+    this.#detail.hide();
+    this.#setOpened("", "");
+    this.#grid.draw();
+    this.#grid.focus();
+  }
+
+  /** @param {1 | -1} direction */
+  async #step(direction) {
+    const place = this.#grid.active + direction;
+    if (place < 0 || place >= this.#grid.total) return;
+    this.#grid.goTo(place);
+    await this.#openAt(place);
+    this.#grid.draw();
+  }
+
+  /** @param {number} place */
+  async #openAt(place) {
+    const row = await this.#grid.fetchRow(place);
+    if (row !== undefined) await this.open(row, place);
+  }
+
+  /** @param {string} id @param {string} uid */
+  #setOpened(id, uid) {
+    const filter = this.#page.filter();
+    filter.row = uid;
+    this.#grid.openId = id;
+    history.replaceState(null, "", `#${filter.toHash()}`);
+  }
+}
+
+/** By role. @type {Record<string, string>} */
 const ROLE_TITLES = {
   system: "System",
   developer: "Developer",
@@ -24,11 +144,10 @@ const ROLE_TITLES = {
   tool: "Tool result",
 };
 
-/** The panel next to the table. */
 export class Detail {
-  #panel = byId("detail", HTMLElement);
-  #title = byId("detail-title", HTMLElement);
-  #body = byId("detail-body", HTMLElement);
+  #panel = byId("detail");
+  #title = byId("detail-title");
+  #body = byId("detail-body");
   #flagWords;
   #openUid;
   #load;
@@ -51,9 +170,7 @@ export class Detail {
     setShown(this.#panel, true);
     if (row === null) {
       setText(this.#title, "This row can no longer be read");
-      this.#body.replaceChildren(
-        make("p", { class: "none" }, "Its file was changed or removed."),
-      );
+      this.#body.replaceChildren(make("p", { class: "none" }, "Its file was changed or removed."));
       return;
     }
     setText(this.#title, row.uid);
@@ -98,11 +215,7 @@ export class Detail {
       );
       if (flag === "duplicate" && row.duplicate_of !== null) {
         const uid = row.duplicate_of;
-        const button = make(
-          "button",
-          { type: "button", class: "small" },
-          `Open ${uid}`,
-        );
+        const button = make("button", { type: "button", class: "small" }, `Open ${uid}`);
         button.addEventListener("click", () => this.#openUid(uid));
         item.append(button);
       }
@@ -141,7 +254,7 @@ function turnParts({ role, text, toolCalls }) {
   return [makeText(ROLE_TITLES[role] ?? role, text), ...calls];
 }
 
-/** Makes the blocks for reasoning, answer and tool calls. @param {RowDetail} row */
+/** @param {RowDetail} row */
 function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls, turns }) {
   const parts = [];
   const answerTitle = turns.at(-1)?.role === "assistant"

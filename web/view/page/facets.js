@@ -1,11 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/**
- * Counts of rows by fields with few values. Users can select or exclude each value.
- *
- * @module
- */
+/** Counts of rows by fields with few values. Users can select or exclude each value. @module */
 
 import { formatCount } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
@@ -14,14 +10,10 @@ import { isFlagField } from "./filter.js";
 /** @import { Facet } from "../../../lib/data/protocol.ts" */
 /** @import { Filter, FilterValue } from "./filter.js" */
 
-/** Number of values that a facet shows before it is expanded. */
+/** Before a facet is expanded. */
 const FEW_VALUES = 8;
 
-/**
- * Words for how the answers of two runs compare.
- *
- * @type {Record<string, { title: string, help: string }>}
- */
+/** How the answers of two runs compare. @type {Record<string, { title: string, help: string }>} */
 const AGREEMENT_WORDS = {
   none: { title: "Not in both", help: "At most one of the runs has answered the row" },
   same_text: { title: "Same text", help: "Both answers are the same, character by character" },
@@ -33,21 +25,17 @@ const AGREEMENT_WORDS = {
 };
 
 /**
- * One value of a facet: its count, and the controls that select and exclude it.
- *
  * @typedef {{ element: HTMLElement, count: HTMLElement, only: HTMLInputElement, not:
  * HTMLButtonElement }} ValueRow
  */
 /**
- * One facet: `rows` by the JSON of their values, and the elements of those that can be `shown`.
- *
+ * `rows` by the JSON of their values, and the elements of those that can be `shown`.
  * @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, rows: Map<string,
  * ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox
  */
 
-/** The facets next to the table. */
 export class FacetList {
-  #list = byId("facets", HTMLElement);
+  #list = byId("facets");
   /** @type {Map<string, FacetBox>} */
   #boxes = new Map();
   #flagWords;
@@ -65,8 +53,7 @@ export class FacetList {
   }
 
   /**
-   * Updates the counts. Values that occur in no shown row are kept, with a count of 0.
-   *
+   * Values that occur in no shown row are kept, with a count of 0.
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
    * @param {Filter} filter
@@ -116,13 +103,7 @@ export class FacetList {
     const more = make("button", { type: "button", class: "small more" }, "");
     const legend = make("legend", {}, title);
     if (isOwn) legend.append(make("span", { class: "note" }, " your field"));
-    const element = make(
-      "fieldset",
-      { class: "facet", "data-field": field },
-      legend,
-      list,
-      more,
-    );
+    const element = make("fieldset", { class: "facet", "data-field": field }, legend, list, more);
     /** @type {FacetBox} */
     const box = { element, list, more, rows: new Map(), shown: [], isOpen: false };
     more.addEventListener("click", () => {
@@ -133,12 +114,7 @@ export class FacetList {
     return box;
   }
 
-  /**
-   * @param {FacetBox} box
-   * @param {string} field
-   * @param {FilterValue} value
-   * @returns {ValueRow}
-   */
+  /** @param {FacetBox} box @param {string} field @param {FilterValue} value @returns {ValueRow} */
   #makeRow(box, field, value) {
     const { name, help } = this.#wordsOf(field, value);
     const only = make("input", { type: "checkbox" });
@@ -165,7 +141,7 @@ export class FacetList {
     return row;
   }
 
-  /** Returns the name and help text of a value. @param {string} field @param {FilterValue} value */
+  /** @param {string} field @param {FilterValue} value */
   #wordsOf(field, value) {
     const wordsByValue = isFlagField(field)
       ? this.#flagWords
@@ -178,7 +154,7 @@ export class FacetList {
   }
 }
 
-/** Shows the first values of a facet, or all. @param {FacetBox} box */
+/** @param {FacetBox} box */
 function showValues({ list, more, shown, isOpen }) {
   setChildren(list, isOpen ? shown : shown.slice(0, FEW_VALUES));
   setShown(more, shown.length > FEW_VALUES);

@@ -1,35 +1,37 @@
 // @ts-check
+/// <reference lib="dom" />
 /**
- * Filter, order and columns of the table, and the open row, kept in the address. The filter is also
- * written as one condition.
+ * Filter, order and columns of the table, and the open row, kept in the address; and the fields for
+ * search and condition. The filter is also written as one condition.
  *
  * @module
  */
+
+import { byId } from "../../page/dom.js";
 
 /** @typedef {string | number | boolean | null} FilterValue */
 /** @typedef {{ field: string, only: FilterValue[], not: FilterValue[] }} FacetChoice */
 /** @typedef {{ field: string, min: number | null, max: number | null }} RangeChoice */
 
-/** Filter, order and columns of the table, and the open row. */
 export class Filter {
   /** @type {FacetChoice[]} */
   facets = [];
   /** @type {RangeChoice[]} */
   ranges = [];
   search = "";
-  /** Field that is searched: `response`, `prompt` or `reasoning`. */
+  /** `response`, `prompt` or `reasoning`. */
   searchIn = "response";
   isPattern = false;
-  /** The condition that the user typed. */
+  /** As the user typed it. */
   where = "";
   sort = "";
   isDescending = false;
-  /** Names of the shown columns; empty for the default ones. @type {string[]} */
+  /** Empty for the default columns. @type {string[]} */
   columns = [];
-  /** Uid of the open row; "" if none is open. */
+  /** "" if no row is open. */
   row = "";
 
-  /** Returns the filter as one condition, in the form that `--where` takes. @returns {string} */
+  /** In the form that `--where` takes. @returns {string} */
   condition() {
     const parts = this.facets.flatMap(facetParts);
     for (const { field, min, max } of this.ranges) {
@@ -37,42 +39,25 @@ export class Filter {
       if (max !== null) parts.push(`${field} <= ${max}`);
     }
     if (this.search !== "") {
-      const text = JSON.stringify(
-        this.isPattern ? `(?i)${this.search}` : this.search,
-      );
+      const text = JSON.stringify(this.isPattern ? `(?i)${this.search}` : this.search);
       // The rows may have a field "prompt" of their own, which need not be all that was asked.
       const field = this.searchIn === "prompt" ? "distill.prompt" : this.searchIn;
-      parts.push(
-        `${field} ${this.isPattern ? "matches" : "icontains"} ${text}`,
-      );
+      parts.push(`${field} ${this.isPattern ? "matches" : "icontains"} ${text}`);
     }
     const typed = this.where.trim();
     if (typed !== "") {
-      parts.push(
-        parts.length > 0 && /\bor\b|\|\|/i.test(typed) ? `(${typed})` : typed,
-      );
+      parts.push(parts.length > 0 && /\bor\b|\|\|/i.test(typed) ? `(${typed})` : typed);
     }
     return parts.join(" and ");
   }
 
-  /**
-   * Returns the selected and excluded values of a field.
-   *
-   * @param {string} field
-   * @returns {FacetChoice}
-   */
+  /** @param {string} field @returns {FacetChoice} */
   choiceOf(field) {
     return this.facets.find((choice) => choice.field === field) ??
       { field, only: [], not: [] };
   }
 
-  /**
-   * Selects a value, excludes it, or undoes both.
-   *
-   * @param {string} field
-   * @param {FilterValue} value
-   * @param {"only" | "not" | undefined} how
-   */
+  /** @param {string} field @param {FilterValue} value @param {"only" | "not" | undefined} how */
   choose(field, value, how) {
     const { only, not } = this.choiceOf(field);
     const without = (/** @type {FilterValue[]} */ values) =>
@@ -89,7 +74,7 @@ export class Filter {
     if (min !== null || max !== null) this.ranges.push({ field, min, max });
   }
 
-  /** Removes the whole condition; keeps order, columns and open row. */
+  /** Keeps order, columns and open row. */
   clear() {
     this.facets = [];
     this.ranges = [];
@@ -97,7 +82,7 @@ export class Filter {
     this.where = "";
   }
 
-  /** Returns the part after the `#` of the address. */
+  /** The part after the `#` of the address. */
   toHash() {
     const params = new URLSearchParams();
     const set = (/** @type {string} */ name, /** @type {string} */ value) => {
@@ -116,7 +101,7 @@ export class Filter {
     return params.toString();
   }
 
-  /** Reads the part after the `#` of an address, which may be invalid. @param {string} hash */
+  /** The part after the `#` of an address may be invalid. @param {string} hash */
   static fromHash(hash) {
     const params = new URLSearchParams(hash.replace(/^#/, ""));
     const filter = new Filter();
@@ -124,11 +109,7 @@ export class Filter {
     filter.facets = listIn(text("facets")).flatMap(({ field, only, not }) => {
       return typeof field === "string" && Array.isArray(only) &&
           Array.isArray(not)
-        ? [{
-          field,
-          only: only.filter(isFilterValue),
-          not: not.filter(isFilterValue),
-        }]
+        ? [{ field, only: only.filter(isFilterValue), not: not.filter(isFilterValue) }]
         : [];
     });
     filter.ranges = listIn(text("ranges")).flatMap(({ field, min, max }) =>
@@ -149,20 +130,14 @@ export class Filter {
 }
 
 /**
- * Whether a facet counts Retort's flags, named `distill.flags` if rows have `flags` of their own.
- *
+ * Retort's flags are named `distill.flags` if rows have `flags` of their own.
  * @param {string} field
  */
 export function isFlagField(field) {
   return field === "flags" || field === "distill.flags";
 }
 
-/**
- * Returns the conditions for the chosen values of a field.
- *
- * @param {FacetChoice} choice
- * @returns {string[]}
- */
+/** @param {FacetChoice} choice @returns {string[]} */
 function facetParts({ field, only, not }) {
   if (isFlagField(field)) {
     const has = (/** @type {FilterValue} */ value) => `${field} contains ${JSON.stringify(value)}`;
@@ -191,8 +166,7 @@ function listPart(field, values, isNot) {
 }
 
 /**
- * Returns the items of a JSON array, without nulls; none for any other text.
- *
+ * Without nulls; none for a text that is not a JSON array.
  * @param {string} text
  * @returns {any[]}
  */
@@ -216,7 +190,66 @@ function isFilterValue(value) {
     ["string", "number", "boolean"].includes(typeof value);
 }
 
-/** Quotes a word for a POSIX shell. @param {string} word */
+/** For a POSIX shell. @param {string} word */
 export function shellWord(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** After it, the text is applied. */
+const TYPING_PAUSE_MS = 300;
+
+export class SearchBar {
+  #search = byId("search", HTMLInputElement);
+  #searchIn = byId("search-in", HTMLSelectElement);
+  #isPattern = byId("search-pattern", HTMLInputElement);
+  #where = byId("where", HTMLInputElement);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #typing;
+
+  /**
+   * @param {() => void} onChange called when the user has typed or chosen something
+   * @param {() => void} onEnter called after that when the user pressed Enter
+   */
+  constructor(onChange, onEnter) {
+    for (const input of [this.#search, this.#where]) {
+      input.addEventListener("input", () => {
+        clearTimeout(this.#typing);
+        this.#typing = setTimeout(onChange, TYPING_PAUSE_MS);
+      });
+    }
+    for (const choice of [this.#searchIn, this.#isPattern]) {
+      choice.addEventListener("change", () => {
+        if (this.#search.value !== "") onChange();
+      });
+    }
+    for (const id of ["search-form", "where-form"]) {
+      byId(id, HTMLFormElement).addEventListener("submit", (event) => {
+        event.preventDefault();
+        clearTimeout(this.#typing);
+        onChange();
+        onEnter();
+      });
+    }
+  }
+
+  /** @param {Filter} filter */
+  read(filter) {
+    filter.search = this.#search.value;
+    filter.searchIn = this.#searchIn.value;
+    filter.isPattern = this.#isPattern.checked;
+    filter.where = this.#where.value;
+  }
+
+  /** Except in a field that has the focus. @param {Filter} filter */
+  show({ search, searchIn, isPattern, where }) {
+    setValue(this.#search, search);
+    setValue(this.#where, where);
+    this.#searchIn.value = searchIn;
+    this.#isPattern.checked = isPattern;
+  }
+}
+
+/** @param {HTMLInputElement} input @param {string} value */
+function setValue(input, value) {
+  if (input.value !== value && document.activeElement !== input) input.value = value;
 }

@@ -10,33 +10,31 @@
  */
 
 import { byId, make, setAttribute } from "../../page/dom.js";
-import { RowPages } from "./row_pages.js";
-import { ROW_PX, RowWindow } from "./row_window.js";
+import { ROW_PX, RowPages, RowWindow } from "./rows.js";
 
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
 /** @import { Column } from "./columns.js" */
 
-/** Number of rows rendered beyond each edge of the viewport. */
+/** Beyond each edge of the viewport. */
 const OVERSCAN_ROWS = 4;
 
-/** Horizontal padding of a row, on both sides together. */
+/** On both sides of a row together. */
 const PADDING_PX = 24;
 
-/** The table: its columns, and its rows that are loaded when they become visible. */
 export class Grid {
-  #scroller = byId("grid", HTMLElement);
-  #head = byId("grid-head", HTMLElement);
-  #space = byId("grid-space", HTMLElement);
-  #layer = byId("grid-rows", HTMLElement);
+  #scroller = byId("grid");
+  #head = byId("grid-head");
+  #space = byId("grid-space");
+  #layer = byId("grid-rows");
   /** @type {Column[]} */
   #columns = [];
   /** Place of the current row, which the keyboard acts on. */
   #active = 0;
   #window = new RowWindow(this.#scroller);
   #pages;
-  /** Uids of the selected rows by their ids. @type {Map<string, string>} */
+  /** Uids by the ids of rows. @type {Map<string, string>} */
   selected = new Map();
-  /** Id of the open row; "" if none is open. */
+  /** "" if no row is open. */
   openId = "";
   #listener;
 
@@ -63,7 +61,6 @@ export class Grid {
     return this.#window.total;
   }
 
-  /** Place of the current row, which the keyboard acts on. */
   get active() {
     return this.#active;
   }
@@ -87,11 +84,7 @@ export class Grid {
       } else if (column.sort === undefined) cell.append(column.title);
       else {
         const arrow = isSorted ? isDescending ? " ↓" : " ↑" : "";
-        const button = make(
-          "button",
-          { type: "button", class: "sort" },
-          column.title + arrow,
-        );
+        const button = make("button", { type: "button", class: "sort" }, column.title + arrow);
         const { sort: field } = column;
         button.addEventListener("click", () => this.#listener.sort(field));
         cell.append(button);
@@ -109,8 +102,7 @@ export class Grid {
   }
 
   /**
-   * Loads the rows again, because they have changed.
-   *
+   * If the rows `isOther`, the old ones are dropped and the table scrolls to its top.
    * @param {boolean} isOther whether these are other rows: then the old ones are dropped and the
    * table scrolls to its top
    */
@@ -133,24 +125,14 @@ export class Grid {
     this.draw();
   }
 
-  /**
-   * Makes a row the current one and scrolls to it.
-   *
-   * @param {number} place
-   * @param {boolean} [isCentered]
-   */
+  /** @param {number} place @param {boolean} [isCentered] */
   goTo(place, isCentered = false) {
     this.#active = Math.max(0, Math.min(place, this.total - 1));
     this.#window.show(this.#active, isCentered);
     this.draw();
   }
 
-  /**
-   * Returns the row at a place, and loads it if necessary.
-   *
-   * @param {number} place
-   * @returns {Promise<ShownRow | undefined>}
-   */
+  /** @param {number} place @returns {Promise<ShownRow | undefined>} */
   async fetchRow(place) {
     return await this.#pages.fetchRow(place);
   }
@@ -159,7 +141,6 @@ export class Grid {
     this.#scroller.focus({ preventScroll: true });
   }
 
-  /** Draws the visible rows again, and loads missing ones. */
   draw() {
     const { top, rows, shiftPx } = this.#window;
     const first = Math.max(0, Math.floor(top) - OVERSCAN_ROWS);

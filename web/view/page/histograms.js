@@ -15,13 +15,12 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
-/** Height of the drawing, in units of its `viewBox`. */
+/** In units of the `viewBox`, as below. */
 const HEIGHT = 48;
 
-/** Width of a bar in the same units. */
 const BAR_WIDTH = 3;
 
-/** Distance from the start of a bar to that of the next, in the same units. */
+/** From the start of a bar to that of the next. */
 const BAR_STEP = 4;
 
 /**
@@ -36,9 +35,8 @@ const BAR_STEP = 4;
 /** @typedef {Histogram["bins"][number]} Bin */
 /** @typedef {{ min: number | null, max: number | null }} Range */
 
-/** The histograms next to the table. */
 export class HistogramList {
-  #list = byId("histograms", HTMLElement);
+  #list = byId("histograms");
   /** @type {Map<string, Plot>} */
   #plots = new Map();
   #onChange;
@@ -126,7 +124,7 @@ export class HistogramList {
     return plot;
   }
 
-  /** Makes dragging over the bars select a range. @param {Plot} plot @param {string} field */
+  /** @param {Plot} plot @param {string} field */
   #enableDragging(plot, field) {
     const { bars } = plot;
     const binAt = (/** @type {PointerEvent} */ event) => {
@@ -145,16 +143,12 @@ export class HistogramList {
       const [from, to] = [firstBin, binAt(event)].toSorted((a, b) => a - b);
       firstBin = undefined;
       const isAll = from === 0 && to === plot.bins.length - 1;
-      this.#onChange(
-        field,
-        isAll ? null : plot.bins[from].from,
-        isAll ? null : plot.bins[to].to,
-      );
+      this.#onChange(field, isAll ? null : plot.bins[from].from, isAll ? null : plot.bins[to].to);
     });
   }
 }
 
-/** Returns the typed number, rounded down, or null. @param {HTMLInputElement} input */
+/** Rounded down. @param {HTMLInputElement} input */
 function numberOf(input) {
   return input.value.trim() === "" || !Number.isFinite(input.valueAsNumber)
     ? null
@@ -162,8 +156,7 @@ function numberOf(input) {
 }
 
 /**
- * Draws the bars of all rows, and in front of them those of the shown rows.
- *
+ * The bars of all rows, and in front of them those of the shown rows.
  * @param {Plot} plot
  * @param {readonly number[]} shown counts of the shown rows
  */
@@ -177,7 +170,6 @@ function drawBars({ bins, bars, allBars, shownBars }, shown) {
 
 /**
  * Changes only the bars whose count has changed.
- *
  * @param {SVGElement} group
  * @param {string} name
  * @param {readonly number[]} counts
@@ -196,7 +188,7 @@ function fillBars(group, name, counts, maxCount) {
   });
 }
 
-/** Draws a line for each token limit. @param {Plot} plot @param {readonly number[]} limits */
+/** @param {Plot} plot @param {readonly number[]} limits */
 function showLimits({ bins, lines, limit }, limits) {
   lines.replaceChildren(...limits.map((tokens) => {
     // A limit above all answers is drawn at the edge.

@@ -1,29 +1,20 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/**
- * Starts the data page, and connects its parts.
- *
- * @module
- */
+/** Starts the data page, and connects its parts. @module */
 
 import { formatCount } from "../../page/figures.js";
 import { byId, setAttribute, setShown, setText } from "../../page/dom.js";
 import { startTheme } from "../../page/theme.js";
 import { Actions } from "./actions.js";
-import { ask, AskError, save } from "./ask.js";
+import { ask, AskError, Poll, save } from "./ask.js";
 import { builtInColumns, ColumnChoices, columnOf, DEFAULT_COLUMNS } from "./columns.js";
-import { Comparison } from "./comparison.js";
+import { Comparison, countWords, FilesBar, NearPanel, nothingWords, scanWords } from "./status.js";
 import { FacetList } from "./facets.js";
-import { FilesBar } from "./files_bar.js";
-import { Filter } from "./filter.js";
+import { Filter, SearchBar } from "./filter.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
-import { NearPanel } from "./near_panel.js";
-import { OpenRow } from "./open_row.js";
-import { Poll } from "./poll.js";
-import { SearchBar } from "./search_bar.js";
-import { countWords, nothingWords, scanWords } from "./words.js";
+import { OpenRow } from "./detail.js";
 
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/protocol.ts" */
 /**
@@ -31,27 +22,22 @@ import { countWords, nothingWords, scanWords } from "./words.js";
  * help: string }[] }} PageState
  */
 
-/** The page: its filter, its parts, and the requests that update them. */
 class ViewPage {
   #filter = Filter.fromHash(location.hash);
-  /**
-   * Titles and help texts of flags, filled from the server's state.
-   *
-   * @type {Record<string, { title: string, help: string }>}
-   */
+  /** Filled from the server's state. @type {Record<string, { title: string, help: string }>} */
   #flagWords = {};
   #columns = builtInColumns(this.#flagWords);
   /** @type {PageState | undefined} */
   #state;
-  /** Overview of all rows. @type {Overview | undefined} */
+  /** Of all rows. @type {Overview | undefined} */
   #all;
-  /** Version of the shown rows; -1 if they are of another filter. */
+  /** -1 if the shown rows are of another filter. */
   #shownVersion = -1;
   #allVersion = -1;
   #condition = "";
   #poll = new Poll(() => this.#refresh(), {
     done: (isBusy) => {
-      setShown(byId("lost", HTMLElement), false);
+      setShown("lost", false);
       setAttribute(document.documentElement, "data-ready", !isBusy);
     },
     failed: (error) => this.#showProblem(error),
@@ -113,27 +99,22 @@ class ViewPage {
     this.#applyFilter();
   }
 
-  /** Applies a changed filter, order or list of columns. */
   #applyFilter() {
     const hash = this.#filter.toHash();
     if (location.hash.slice(1) !== hash) {
-      history.replaceState(
-        null,
-        "",
-        hash === "" ? location.pathname : `#${hash}`,
-      );
+      history.replaceState(null, "", hash === "" ? location.pathname : `#${hash}`);
     }
     this.#searchBar.show(this.#filter);
     const condition = this.#filter.condition();
     const isOther = condition !== this.#condition;
     this.#condition = condition;
-    setText(byId("condition", HTMLElement), condition);
-    setAttribute(byId("condition", HTMLElement), "title", condition);
-    setShown(byId("condition-line", HTMLElement), condition !== "");
+    setText("condition", condition);
+    setAttribute(byId("condition"), "title", condition);
+    setShown("condition-line", condition !== "");
     this.#setColumns();
     this.#shownVersion = -1;
     this.#grid.reset(true);
-    if (isOther) setText(byId("problem", HTMLElement), "");
+    if (isOther) setText("problem", "");
     this.#poll.pollNow();
   }
 
@@ -175,7 +156,7 @@ class ViewPage {
     });
   }
 
-  /** Updates the page. Returns whether the server has work left. */
+  /** Returns whether the server has work left. */
   async #refresh() {
     // The user may change the filter during each of the requests.
     const condition = this.#condition, query = this.#query;
@@ -192,7 +173,7 @@ class ViewPage {
       // The version is that of the counts: the server may return cached, older ones.
       this.#allVersion = this.#all?.version ?? -1;
     }
-    setText(byId("problem", HTMLElement), shown.scan?.problem ?? "");
+    setText("problem", shown.scan?.problem ?? "");
     if (condition === this.#condition) this.#showRows(shown, state);
     return !isCurrent || shown.scan?.isDone === false || near?.state === "running";
   }
@@ -200,10 +181,10 @@ class ViewPage {
   /** @param {unknown} error */
   #showProblem(error) {
     const isRejected = error instanceof AskError;
-    setShown(byId("lost", HTMLElement), !isRejected);
+    setShown("lost", !isRejected);
     if (!isRejected) return;
-    setText(byId("problem", HTMLElement), error.message);
-    setText(byId("count", HTMLElement), "No rows");
+    setText("problem", error.message);
+    setText("count", "No rows");
     this.#grid.setTotal(0);
   }
 
@@ -217,18 +198,13 @@ class ViewPage {
       this.#shownVersion = version;
     }
     this.#grid.setTotal(shown.total);
-    setText(byId("count", HTMLElement), countWords(shown.total, state.index.rows));
-    setText(byId("scan", HTMLElement), scanWords(shown.scan));
-    setShown(byId("nothing", HTMLElement), shown.total === 0);
-    setText(byId("nothing", HTMLElement), nothingWords(shown, state));
+    setText("count", countWords(shown.total, state.index.rows));
+    setText("scan", scanWords(shown.scan));
+    setShown("nothing", shown.total === 0);
+    setText("nothing", nothingWords(shown, state));
     const all = this.#all ?? shown;
     this.#facets.update(all.facets, shown.facets, this.#filter);
-    this.#histograms.update(
-      all.histograms,
-      shown.histograms,
-      this.#filter,
-      state.max_tokens,
-    );
+    this.#histograms.update(all.histograms, shown.histograms, this.#filter, state.max_tokens);
     if (
       this.#filter.row !== "" && !this.#openRow.isOpen &&
       shown.scan?.isDone !== false
@@ -247,15 +223,15 @@ class ViewPage {
     this.#files.update(state);
     this.#near.update(state);
     this.#comparison.update(state.comparison);
-    setShown(byId("run-link", HTMLElement), state.hasRun);
+    setShown("run-link", state.hasRun);
     this.#columnChoices.update(state.own, this.#shownColumns);
     if (isFirst) this.#setColumns();
   }
 
   #updateSelection() {
     const { size } = this.#grid.selected;
-    setShown(byId("selection", HTMLElement), size > 0);
-    setText(byId("selected", HTMLElement), `${formatCount(size)} selected`);
+    setShown("selection", size > 0);
+    setText("selected", `${formatCount(size)} selected`);
   }
 
   /** @returns {import("./actions.js").CommandContext} */

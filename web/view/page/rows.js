@@ -1,0 +1,201 @@
+// @ts-check
+/// <reference lib="dom" />
+/** Which rows of the table are visible, and those in memory, in pages. @module */
+
+/** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
+
+const PAGE_ROWS = 100;
+
+const MAX_PAGES = 30;
+
+export class RowPages {
+  /** @type {Map<number, readonly ShownRow[] | "requested">} */
+  #pages = new Map();
+  /** Their rows may have changed. @type {Set<number>} */
+  #stale = new Set();
+  /** Grows when rows may have changed: answers to earlier requests are dropped. */
+  #generation = 0;
+  #fetchRows;
+  #onChange;
+
+  /**
+   * @param {(from: number, count: number) => Promise<RowPage>} fetchRows
+   * @param {() => void} onChange called when rows have arrived
+   */
+  constructor(fetchRows, onChange) {
+    this.#fetchRows = fetchRows;
+    this.#onChange = onChange;
+  }
+
+  clear() {
+    this.#generation++;
+    this.#pages.clear();
+  }
+
+  /**
+   * Stale rows are requested again when they are drawn, and are shown until the new ones arrive.
+   */
+  markStale() {
+    this.#generation++;
+    this.#stale = new Set(this.#pages.keys());
+  }
+
+  /** If it is loaded. @param {number} place @returns {ShownRow | undefined} */
+  rowAt(place) {
+    const page = this.#pages.get(Math.floor(place / PAGE_ROWS));
+    return Array.isArray(page) ? page[place % PAGE_ROWS] : undefined;
+  }
+
+  /** @param {number} place @returns {Promise<ShownRow | undefined>} */
+  async fetchRow(place) {
+    const row = this.rowAt(place);
+    if (row !== undefined) return row;
+    const { rows } = await this.#fetchRows(place, 1);
+    return rows[0];
+  }
+
+  /** @param {number} first @param {number} last */
+  request(first, last) {
+    for (let page = Math.floor(first / PAGE_ROWS); page <= Math.floor(last / PAGE_ROWS); page++) {
+      this.#requestPage(page);
+    }
+  }
+
+  /** Unless the page is loaded or requested, and is not stale. @param {number} page */
+  async #requestPage(page) {
+    const oldRows = this.#pages.get(page);
+    if (oldRows !== undefined && !this.#stale.has(page)) return;
+    this.#stale.delete(page);
+    if (oldRows === undefined) this.#pages.set(page, "requested");
+    const generation = this.#generation;
+    try {
+      const { rows } = await this.#fetchRows(page * PAGE_ROWS, PAGE_ROWS);
+      if (generation !== this.#generation) {
+        if (this.#pages.get(page) === "requested") this.#pages.delete(page);
+        return;
+      }
+      this.#pages.delete(page);
+      this.#pages.set(page, rows);
+      for (const oldest of this.#pages.keys()) {
+        if (this.#pages.size <= MAX_PAGES) break;
+        this.#pages.delete(oldest);
+      }
+      this.#onChange();
+    } catch {
+      // The page shows that its server does not respond; the next drawing requests the rows again.
+      this.#pages.delete(page);
+    }
+  }
+}
+
+/** Of a row, and of the head of the table. */
+export const ROW_PX = 36;
+
+/** Higher tables are scaled. Browsers limit an element to 33,554,428 px. */
+const MAX_PX = 30_000_000;
+
+export class RowWindow {
+  total = 0;
+  #scroller;
+  #top = 0;
+  /** This class has scrolled, and its scroll event is still to come. */
+  #isScrolling = false;
+
+  /**
+   * The first row is the head of the table.
+   * @param {HTMLElement} scroller element that scrolls; its first row is the head of the table
+   */
+  constructor(scroller) {
+    this.#scroller = scroller;
+  }
+
+  /** Place of the row at the upper edge, with a fraction if the row is cut. */
+  get top() {
+    return this.#top;
+  }
+
+  get rows() {
+    return Math.max(1, (this.#scroller.clientHeight - ROW_PX) / ROW_PX);
+  }
+
+  /** Of all rows and the head, limited by the browser. */
+  get heightPx() {
+    return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
+  }
+
+  /** Added to the position of each row because of scaling. */
+  get shiftPx() {
+    return this.#scroller.scrollTop - this.#top * ROW_PX;
+  }
+
+  goTop() {
+    this.#top = 0;
+    this.#scroll();
+  }
+
+  /**
+   * Scrolls just far enough, or centers the row.
+   * @param {number} place
+   * @param {boolean} isCentered
+   */
+  show(place, isCentered) {
+    const { rows } = this;
+    if (isCentered) this.#top = place - rows / 2;
+    else if (place < this.#top) this.#top = place;
+    else if (place > this.#top + rows - 1) this.#top = place - rows + 1;
+    this.#top = Math.max(0, Math.min(this.#top, this.total - rows));
+    this.#scroll();
+  }
+
+  /** Returns false if this class caused the event, not the user. */
+  handleScroll() {
+    if (this.#isScrolling) {
+      this.#isScrolling = false;
+      return false;
+    }
+    const { scrollTop } = this.#scroller;
+    const { px, rows } = this.#range;
+    this.#top = this.#isScaled ? Math.min(1, scrollTop / px) * rows : scrollTop / ROW_PX;
+    return true;
+  }
+
+  /**
+   * Scrolls by rows if the table is scaled, where a turn of the wheel would skip many rows. Returns
+   * whether the event was handled.
+   * @param {WheelEvent} event
+   * @returns {boolean} whether the event was handled
+   */
+  handleWheel(event) {
+    if (!this.#isScaled || event.ctrlKey || event.deltaY === 0) return false;
+    event.preventDefault();
+    const rows = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL
+      ? event.deltaY / ROW_PX
+      : event.deltaY;
+    this.#top = Math.max(0, Math.min(this.#top + rows, this.#range.rows));
+    this.#scroll();
+    return true;
+  }
+
+  get #isScaled() {
+    return this.total * ROW_PX > MAX_PX;
+  }
+
+  /** How far the table can be scrolled: in pixels, and the rows that they stand for. */
+  get #range() {
+    return {
+      px: Math.max(1, this.heightPx - this.#scroller.clientHeight),
+      rows: Math.max(0, this.total - this.rows),
+    };
+  }
+
+  #scroll() {
+    const { px, rows } = this.#range;
+    const oldScrollTop = this.#scroller.scrollTop;
+    this.#scroller.scrollTop = !this.#isScaled
+      ? this.#top * ROW_PX
+      : rows === 0
+      ? 0
+      : this.#top / rows * px;
+    this.#isScrolling = this.#scroller.scrollTop !== oldScrollTop;
+  }
+}

@@ -1,0 +1,187 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * What the page shows about rows and files above the table: files and their problems, the search for
+ * near duplicates, and the comparison of two runs.
+ *
+ * @module
+ */
+
+import { byId, make, setShown, setText } from "../../page/dom.js";
+import {
+  formatBytes,
+  formatCount,
+  formatLatency,
+  formatShare,
+  formatUsd,
+} from "../../page/figures.js";
+
+/** @import { RunComparison } from "../../../lib/data/comparison.ts" */
+/** @import { DataState, Overview, ScanStatus } from "../../../lib/data/protocol.ts" */
+
+const MAX_NOTES = 20;
+
+export class FilesBar {
+  #files = byId("files");
+  #reading = byId("reading");
+  #notes = byId("notes");
+  /** As one text. */
+  #shown = "";
+
+  /** @param {DataState} state */
+  update({ index, paths }) {
+    setText(this.#files, filesWords({ index, paths }));
+    let size = 0, read = 0;
+    for (const file of index.files) {
+      size += file.size;
+      read += Math.min(file.read, file.size);
+    }
+    const words = `Reading: ${formatShare(read, size)} of ${formatBytes(size)}`;
+    setText(this.#reading, index.isCurrent ? "" : words);
+    const notes = noteWords(index);
+    // An unchanged list is not replaced, so that the user's selection of text stays.
+    const text = notes.join("\n");
+    if (text === this.#shown) return;
+    this.#shown = text;
+    this.#notes.replaceChildren(...notes.slice(0, MAX_NOTES).map((note) => make("li", {}, note)));
+    setShown(this.#notes, notes.length > 0);
+  }
+}
+
+export class NearPanel {
+  #startButtons = ["near-prompt", "near-response"].map((id) => byId(id, HTMLButtonElement));
+  #cancel = byId("near-cancel", HTMLButtonElement);
+
+  /** @param {(of: "prompt" | "response" | "cancel") => void} onClick */
+  constructor(onClick) {
+    const [prompt, response] = this.#startButtons;
+    prompt.addEventListener("click", () => onClick("prompt"));
+    response.addEventListener("click", () => onClick("response"));
+    this.#cancel.addEventListener("click", () => onClick("cancel"));
+  }
+
+  /** @param {DataState} state */
+  update({ index, near }) {
+    const isRunning = near?.state === "running";
+    for (const button of this.#startButtons) button.disabled = !index.isCurrent || isRunning;
+    setShown(this.#cancel, isRunning);
+    setText("near-words", nearWords(near));
+    setShown("near-choices", near?.state === "done" && near.copies > 0);
+  }
+}
+
+/** @typedef {RunComparison["runs"][number]} ComparedRun */
+
+export class Comparison {
+  /** As JSON. */
+  #shown = "";
+
+  /** @param {RunComparison | null} comparison */
+  update(comparison) {
+    const key = JSON.stringify(comparison);
+    if (key === this.#shown) return;
+    this.#shown = key;
+    setShown("comparison", comparison !== null);
+    if (comparison === null) return;
+    const { both, agreement, runs } = comparison;
+    byId("comparison-head").replaceChildren(make(
+      "tr",
+      {},
+      make("th", { scope: "col" }, make("span", { class: "visually-hidden" }, "Figure")),
+      ...runs.map(({ path }) =>
+        make(
+          "th",
+          { scope: "col", title: path, class: "number" },
+          make("span", { class: "line" }, path),
+        )
+      ),
+    ));
+    byId("comparison-rows").replaceChildren(
+      ...FIGURES.map(({ name, textOf }) =>
+        make(
+          "tr",
+          {},
+          make("th", { scope: "row" }, name),
+          ...runs.map((run) => make("td", { class: "number" }, textOf(run))),
+        )
+      ),
+    );
+    const agreed = agreement.same_text + agreement.same_final_answer;
+    setText(
+      "comparison-note",
+      both === 0
+        ? "No row was answered by both. Rows are matched by uid"
+        : `${formatCount(both)} rows answered by both; ${
+          formatShare(agreed, both)
+        } agree in the final answer`,
+    );
+  }
+}
+
+/** @type {readonly { name: string, textOf: (run: ComparedRun) => string }[]} */
+const FIGURES = [
+  { name: "Tokens p50", textOf: ({ completion_tokens: { p50 } }) => formatCount(p50) },
+  { name: "Tokens p95", textOf: ({ completion_tokens: { p95 } }) => formatCount(p95) },
+  { name: "Latency p50", textOf: ({ latency_ms: { p50 } }) => formatLatency(p50) },
+  { name: "Cost", textOf: ({ cost_usd: usd }) => usd === null ? "–" : formatUsd(usd) },
+  { name: "Only here", textOf: ({ only }) => formatCount(only) },
+];
+
+/** @param {number} shown @param {number} all */
+export function countWords(shown, all) {
+  const rows = all === 1 ? "row" : "rows";
+  return shown === all
+    ? `${formatCount(all)} ${rows}`
+    : `${formatCount(shown)} of ${formatCount(all)} ${rows}`;
+}
+
+/** @param {DataState["index"]} index @returns {string[]} */
+export function noteWords({ files }) {
+  return files.flatMap(({ path, problem, damageCount, damage, state }) => {
+    if (problem !== null) return [`${path}: ${problem}`];
+    if (damageCount === 0 || state === "foreign") return [];
+    const [first] = damage;
+    const lines = damageCount === 1 ? "line" : "lines";
+    return [
+      `${path}: ${
+        formatCount(damageCount)
+      } damaged ${lines} left out (line ${first.line}: ${first.problem})`,
+    ];
+  });
+}
+
+/** @param {ScanStatus | null} scan */
+export function scanWords(scan) {
+  if (scan === null || scan.isDone) return "";
+  return `Searching: ${formatShare(scan.done, scan.total)}`;
+}
+
+/** @param {Pick<Overview, "scan">} shown @param {Pick<DataState, "index">} state */
+export function nothingWords({ scan }, { index }) {
+  if (scan?.isDone === false) return "Nothing found yet";
+  if (index.rows > 0) return "No row meets this condition";
+  return index.isCurrent
+    ? "There are no rows yet. They appear here as they are written"
+    : "Reading the first rows …";
+}
+
+/** @param {Pick<DataState, "index" | "paths">} state */
+export function filesWords({ index, paths }) {
+  const files = index.files.length === 1 ? "1 file" : `${formatCount(index.files.length)} files`;
+  return `${paths.join(", ")} · ${files}`;
+}
+
+/** @param {DataState["near"]} near */
+export function nearWords(near) {
+  if (near === null) return "";
+  const texts = near.of === "prompt" ? "prompts" : "answers";
+  if (near.state === "running") {
+    return `Comparing ${texts}: ${formatShare(near.done, near.total)}`;
+  }
+  if (near.state === "cancelled") return "Canceled";
+  if (near.state === "failed") return near.problem ?? "Failed";
+  if (near.copies === 0) return `No near duplicates among the ${texts}`;
+  return `${formatCount(near.copies)} ${texts} are near duplicates of earlier ones, in ${
+    formatCount(near.groups)
+  } groups`;
+}
