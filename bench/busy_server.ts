@@ -1,6 +1,6 @@
 /**
- * Teachers that can be overloaded: with a rate limit, with failures, or with slots and a queue. They
- * run in a separate process, which counts the requests.
+ * Teachers that can be overloaded: with a rate limit, with failures, or with slots and a queue.
+ * They run in a separate process, which counts the requests.
  *
  * @module
  */
@@ -10,20 +10,18 @@ import { errorResponse } from "../lib/simulate/chat.ts";
 import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 import { COMPLETION, COMPLETION_BODY } from "./rows.ts";
 
-/** Behavior of all teachers of one server. */
 export interface BusyOptions {
-  /** Mean latency of an answer, in milliseconds. */
+  /** Mean. */
   readonly latencyMs: number;
   /**
-   * Largest difference of a latency from the mean, as a fraction of the mean. A prompt has the same
-   * latency each time; the number of tokens is proportional to the latency. @default 0
+   * Largest difference from the mean latency, as a fraction of it. A prompt has the same latency
+   * each time; the number of tokens is proportional to it.
+   * @default 0
    */
   readonly spread?: number;
-  /**
-   * Accepted requests per second. Others get 429 at once, without `Retry-After`. @default no limit
-   */
+  /** Other requests get 429 at once, without `Retry-After`. @default no limit */
   readonly perSecond?: number;
-  /** With `perSecond`: requests that are accepted at once after a pause. @default 1 */
+  /** Accepted at once after a pause. @default 1 */
   readonly burst?: number;
   /** Fraction of the prompts that get 500 on their first request, after the latency. @default 0 */
   readonly failing?: number;
@@ -31,31 +29,22 @@ export interface BusyOptions {
   readonly slots?: number;
 }
 
-/** Counts of the requests to one teacher. */
 export interface Ledger {
   readonly posts: number;
-  /** Requests that got 429. */
   readonly rateLimited: number;
-  /** Requests that got 500. */
   readonly failed: number;
-  /** Largest number of requests that waited or were processed at the same time. */
+  /** Of requests that waited or were processed at the same time. */
   readonly peak: number;
 }
 
-/** A server with any number of teachers, one per name. Dispose of it, or end it. */
 export interface BusyServer extends AsyncDisposable {
-  /** Base URL of a teacher. The first request creates the teacher. */
+  /** The first request creates the teacher. */
   baseUrl(name: string): string;
-  /** Ends the server and returns the ledgers by the names of the teachers. */
   end(): Promise<Record<string, Ledger>>;
 }
 
-/** Starts a server in a new process. */
 export async function startBusyServer(options: BusyOptions): Promise<BusyServer> {
-  const helper: Helper<Record<string, Ledger>> = await startHelper(
-    import.meta.filename!,
-    options,
-  );
+  const helper: Helper<Record<string, Ledger>> = await startHelper(import.meta.filename!, options);
   return {
     baseUrl: (name) => `${helper.greeting}/${name}/v1`,
     end: helper.end,
@@ -65,10 +54,10 @@ export async function startBusyServer(options: BusyOptions): Promise<BusyServer>
 
 export class BusyTeacher {
   readonly #options: BusyOptions;
-  /** Prompts that got 500 once. */
+  /** They got 500 once. */
   readonly #failedPrompts = new Set<string>();
   readonly #queue: (() => void)[] = [];
-  /** Tokens in the bucket: requests that are accepted at once. */
+  /** Requests that are accepted at once. */
   #tokens: number;
   #refilledMs = performance.now();
   #processing = 0;
@@ -83,7 +72,6 @@ export class BusyTeacher {
     this.#tokens = options.burst ?? 1;
   }
 
-  /** Counts of the requests so far. */
   get ledger(): Ledger {
     return {
       posts: this.#posts,
@@ -144,15 +132,14 @@ export class BusyTeacher {
 const TOKENS = COMPLETION.usage!.completionTokens;
 const BODY = JSON.parse(COMPLETION_BODY);
 
-/** @param length Length of the answer as a multiple of the mean. */
 function answerOf(length: number): Response {
   const completion_tokens = Math.round(TOKENS * length);
   return Response.json({ ...BODY, usage: { ...BODY.usage, completion_tokens } });
 }
 
 /**
- * Hashes a text to a number in [0, 1): FNV-1a, 32 bits, with the finalizer of MurmurHash3, without
- * which texts with a common prefix would get similar numbers.
+ * FNV-1a, 32 bits, with the finalizer of MurmurHash3, without which texts with a common prefix
+ * would get similar numbers.
  */
 function hashFraction(text: string, salt: string): number {
   let hash = 0x811c9dc5;

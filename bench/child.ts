@@ -15,7 +15,6 @@ type Scenarios = {
 // deno-lint-ignore no-explicit-any -- the options of any scenario
 type Scenario = (options: any) => Promise<unknown>;
 
-/** Runs a scenario in a new process and returns its result. */
 export async function inChild<Name extends keyof Scenarios>(
   name: Name,
   options: Parameters<Scenarios[Name]>[0],
@@ -38,7 +37,7 @@ export async function inChild<Name extends keyof Scenarios>(
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** Returns the V8 flags of `deno task distill`, so that the bench measures what users run. */
+/** Those of `deno task distill`, so that the bench measures what users run. */
 async function v8Flags(): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
   return tasks.distill.command.match(/--v8-flags=\S+/g) ?? [];

@@ -1,10 +1,9 @@
 /**
  * A job on many nodes, simulated: shards, failures of nodes, preemption, time limits and servers of
  * uneven speed. Prints how much longer it takes than if nothing ever failed and all work were
- * spread perfectly: `deno run bench/fleet.ts`.
- *
- * The cost of a restart was measured on one machine: the scheduler's wait, the start of a shard,
- * and the calls in flight that are repeated after a kill.
+ * spread perfectly: `deno run bench/fleet.ts`. The cost of a restart was measured on one machine:
+ * the scheduler's wait, the start of a shard, and the calls in flight that are repeated after a
+ * kill.
  *
  * @module
  */
@@ -15,35 +14,32 @@ export interface FleetJob {
   readonly shards: number;
   /** All shards together. */
   readonly rows: number;
-  /** Rows per second of a node of mean speed. */
+  /** Of a node of mean speed. */
   readonly rowsPerSecond: number;
   /** Standard deviation of a node's speed, as a fraction of the mean. */
   readonly unevenness: number;
-  /** Mean hours between two kills of a node: faults, or preemptions without a warning. */
+  /** Mean, of a node: faults, or preemptions without a warning. */
   readonly hoursToKill: number;
-  /**
-   * Mean hours between two preemptions of a node with a warning, after which its calls can finish.
-   */
+  /** Mean, of a node, with a warning, after which its calls can finish. */
   readonly hoursToPreempt: number;
-  /** Time limit of a shard, after which it is queued again. */
+  /** Of a shard, which is queued again. */
   readonly limitHours: number;
-  /** Calls in flight on a node. */
+  /** On a node. */
   readonly inFlight: number;
 }
 
-/** Time that a requeued task waits: Slurm's two minutes, and then for a free node. */
+/** Slurm's two minutes, and then a wait for a free node. */
 const REQUEUE_S = 150;
-/** Time from the start of a process to its first call. It reads its part of the input twice. */
+/** Until the first call: a process reads its part of the input twice. */
 const START_S = 3;
 
 export interface FleetOutcome {
-  /** Hours until the last shard ended. */
+  /** Until the last shard ended. */
   readonly hours: number;
-  /** Hours if nothing failed and all nodes worked to the end. */
+  /** If nothing failed and all nodes worked to the end. */
   readonly idealHours: number;
-  /** Rows that were sent twice, because they were in flight at a kill. */
+  /** Sent twice, because they were in flight at a kill. */
   readonly repeated: number;
-  /** Number of times that a shard was started again. */
   readonly restarts: number;
 }
 
@@ -94,7 +90,7 @@ function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** Returns a generator of numbers in [0, 1): mulberry32. */
+/** mulberry32. */
 function seededRandom(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;

@@ -1,12 +1,14 @@
 /**
- * Cost of other input formats compared with JSON Lines: CPU time of reading and parsing.
+ * Other file formats: CPU of reading and parsing, and of whole runs, compared with JSON Lines; and
+ * `convert` and `export` compared with pyarrow and polars scripts for the same work, each as a whole
+ * process.
  *
  * @module
  */
 
-import process from "node:process";
 import { openInput } from "../lib/formats/mod.ts";
-import { convertFiles } from "../mod.ts";
+import { convertFiles, distillFiles } from "../mod.ts";
+import { inChild } from "./child.ts";
 import {
   alternate,
   atMost,
@@ -16,11 +18,11 @@ import {
   median,
   ratiosOf,
 } from "./measure.ts";
-import { writeRows } from "./rows.ts";
+import { instantTeacher, writeRows } from "./rows.ts";
+import process from "node:process";
 
 const MICROSECONDS_PER_MS = 1_000;
 
-/** Measures each format against JSON Lines of the same rows. */
 export async function readFormats(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(20_000, 500_000);
   const jsonLines = `${bench.dir}/rows.jsonl`;
@@ -51,7 +53,6 @@ export async function readFormats(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-/** Returns the CPU time of this process for reading and parsing a file. */
 async function cpuMsOf(path: string): Promise<number> {
   const before = process.cpuUsage();
   const input = await openInput(path, path);
@@ -60,4 +61,139 @@ async function cpuMsOf(path: string): Promise<number> {
   }
   const { user, system } = process.cpuUsage(before);
   return (user + system) / MICROSECONDS_PER_MS;
+}
+
+const LIBRARIES = ["pyarrow", "polars"] as const;
+const MAIN = new URL("../cli.ts", import.meta.url).pathname;
+const SCRIPT = new URL("tables.py", import.meta.url).pathname;
+
+interface Conversion {
+  /** In `tables.py`. */
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly args: readonly string[];
+}
+
+/** Without Python there is no baseline. */
+export async function tableThroughput(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(200_000, 1_000_000);
+  const file = (name: string) => `${bench.dir}/${name}`;
+  await writeRows(file("rows.jsonl"), rows);
+  const teacher = instantTeacher();
+  await distillFiles(file("rows.jsonl"), file("results.jsonl"), { teacher, concurrency: 64 });
+  await convertFiles({ input: file("rows.jsonl"), output: file("rows.parquet") });
+  const conversions: Conversion[] = [
+    {
+      name: "jsonl to parquet",
+      ...{ input: file("rows.jsonl"), output: file("out.parquet"), args: ["convert"] },
+    },
+    {
+      name: "parquet to jsonl",
+      ...{ input: file("rows.parquet"), output: file("out.jsonl"), args: ["convert"] },
+    },
+    {
+      name: "results to messages",
+      input: file("results.jsonl"),
+      output: file("messages.parquet"),
+      args: ["export", "--format", "messages"],
+    },
+  ];
+  const python = await findPython();
+  const figures: Figure[] = [];
+  for (const conversion of conversions) {
+    figures.push(...await figuresOf(bench, conversion, rows, python));
+  }
+  return figures;
+}
+
+async function figuresOf(
+  bench: Bench,
+  { name, input, output, args }: Conversion,
+  rows: number,
+  python: string | undefined,
+): Promise<Figure[]> {
+  const ours = () =>
+    secondsOf(Deno.execPath(), [
+      ...["run", "--quiet", "-A", MAIN, ...args, input, "-o", output, "--replace", "--quiet"],
+    ]);
+  const perSecond = (seconds: readonly number[]) =>
+    `${formatNumber(rows / median(seconds))} rows/s`;
+  if (python === undefined) {
+    return [{
+      ...{ name, retort: perSecond([await ours()]), ratios: [] },
+      baseline: "none: set RETORT_BENCH_PYTHON to a Python with pyarrow and polars",
+    }];
+  }
+  const figures: Figure[] = [];
+  for (const library of LIBRARIES) {
+    const taken = await alternate(
+      bench.rounds(3),
+      ours,
+      () => secondsOf(python, [SCRIPT, library, name, input, output]),
+    );
+    figures.push({
+      name: `${name}, whole process`,
+      retort: perSecond(taken.ours),
+      baseline: `${perSecond(taken.theirs)}, ${library}`,
+      ratios: ratiosOf(taken.theirs, taken.ours),
+    });
+  }
+  return figures;
+}
+
+async function secondsOf(command: string, args: readonly string[]): Promise<number> {
+  const started = performance.now();
+  const { success, stderr } = await new Deno.Command(command, { args: [...args] }).output();
+  if (!success) throw new Error(`Cannot measure ${command}: ${new TextDecoder().decode(stderr)}`);
+  return (performance.now() - started) / 1_000;
+}
+
+async function findPython(): Promise<string | undefined> {
+  const trainers = new URL("../tests/trainers/.venv/trl/bin/python", import.meta.url).pathname;
+  for (const python of [Deno.env.get("RETORT_BENCH_PYTHON"), trainers, "python3"]) {
+    if (python === undefined) continue;
+    const args = ["-c", "import pyarrow, polars"];
+    const found = await new Deno.Command(python, { args }).output().catch(() => undefined);
+    if (found?.success) return python;
+  }
+}
+
+const MAX_CPU_RATIO = 1.2;
+const MAX_MB = 200;
+
+export async function runFormats(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(50_000, 1_000_000);
+  const lines = `${bench.dir}/run.jsonl`;
+  const output = `${bench.dir}/run_out.jsonl`;
+  await writeRows(lines, rows);
+  const figures: Figure[] = [];
+  for (const extension of ["json", "csv", "parquet", "jsonl.zst"]) {
+    const input = `${bench.dir}/run.${extension}`;
+    await convertFiles({ input: lines, output: input });
+    const { ours, theirs } = await alternate(
+      bench.rounds(3),
+      () => inChild("job", { input, output, concurrency: 64, watch: true }),
+      () => inChild("job", { input: lines, output, concurrency: 64, watch: true }),
+    );
+    const cpu = (reports: typeof ours) =>
+      reports.map(({ wholeCpuSeconds }) => wholeCpuSeconds * 1e6 / rows);
+    const ratios = ratiosOf(cpu(ours), cpu(theirs));
+    const megabytes = Math.max(...ours.map(({ peakRssBytes }) => peakRssBytes)) / 1e6;
+    figures.push({
+      name: `whole run over .${extension}, CPU per row`,
+      retort: `${formatNumber(median(cpu(ours)))} µs`,
+      baseline: `${formatNumber(median(cpu(theirs)))} µs, JSON Lines`,
+      ratios,
+      target: atMost(median(ratios), MAX_CPU_RATIO),
+    }, {
+      name: `whole run over .${extension}, memory`,
+      retort: `${formatNumber(megabytes)} MB`,
+      baseline: `${rows.toLocaleString("en")} rows`,
+      ratios: [],
+      target: atMost(megabytes, MAX_MB),
+    });
+    await Deno.remove(input);
+  }
+  return figures;
 }

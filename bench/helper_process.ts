@@ -6,15 +6,12 @@
  * @module
  */
 
-/** A running helper. Dispose of it, or end it. */
 export interface Helper<Report> extends AsyncDisposable {
-  /** The line that the helper printed when it was ready. */
   readonly greeting: string;
-  /** Ends the helper and returns its result. */
   end(): Promise<Report>;
 }
 
-/** Starts a script of this folder. Rejects if it ends before it is ready. */
+/** A script of this folder. Rejects if it ends before it is ready. */
 export async function startHelper<Report>(
   script: string,
   options: object,
@@ -63,7 +60,6 @@ function spawn(script: string, options: object): Deno.ChildProcess {
   }).spawn();
 }
 
-/** Resolves when the parent process closes stdin, which tells the helper to end. */
 export async function untilEnd(): Promise<void> {
   for await (const _ of Deno.stdin.readable);
 }

@@ -1,53 +1,48 @@
 /**
- * Measures Retort and a baseline alternately, and formats the figures as a table with their targets.
+ * Measures Retort and a baseline alternately, and formats the figures as a table with their
+ * targets.
  *
  * @module
  */
 
-/** One row of the table. */
 export interface Figure {
   readonly name: string;
-  /** Formatted, with a unit. */
+  /** With a unit. */
   readonly retort: string;
-  /** Formatted, with a unit and the name of the baseline. */
+  /** With a unit and the name of the baseline. */
   readonly baseline: string;
   /**
    * For each round, Retort's figure divided by the baseline's. For the peers and the merge, whose
-   * figures are times, it is the inverse: how many times as fast Retort is. The table shows the
-   * median.
+   * figures are times, the inverse: how many times as fast Retort is.
    */
   readonly ratios: readonly number[];
   /** @default none */
   readonly target?: Target;
-  /** Explanation, printed below the table. @default none */
+  /** Printed below the table. @default none */
   readonly note?: string;
 }
 
 interface Target {
-  /** For example `≤ 1.3`. */
   readonly text: string;
   readonly isMet: boolean;
 }
 
-/** One entry of the list from which `--only` chooses. */
 export interface Measure {
-  /** `--only` matches any part of it. */
+  /** `--only` matches any part of the name. */
   readonly name: string;
   run(bench: Bench): Promise<Figure[]>;
 }
 
 export interface Bench {
-  /** Temporary folder, removed at the end. */
+  /** Removed at the end. */
   readonly dir: string;
-  /** Whether `--full` was given. */
   readonly full: boolean;
-  /** Returns `quickRows`, or `fullRows` with `--full`, multiplied by `--scale`. */
+  /** `quickRows`, or `fullRows` with `--full`, multiplied by `--scale`. */
   rows(quickRows: number, fullRows: number): number;
-  /** Returns the number of `--rounds`, or else `defaultRounds`. */
+  /** The number of `--rounds`, or else `defaultRounds`. */
   rounds(defaultRounds: number): number;
 }
 
-/** Returns the middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   if (values.length === 0) throw new RangeError("Cannot take the median of nothing");
   const sorted = values.toSorted((a, b) => a - b);
@@ -55,13 +50,12 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** One value per round for each side. */
 export interface Rounds<A, B> {
   readonly ours: readonly A[];
   readonly theirs: readonly B[];
 }
 
-/** Measures two sides alternately (A B B A), so that a machine that slows down affects both. */
+/** A B B A, so that a machine that slows down affects both. */
 export async function alternate<A, B>(
   rounds: number,
   ours: (round: number) => Promise<A> | A,
@@ -76,7 +70,6 @@ export async function alternate<A, B>(
   return results;
 }
 
-/** Divides our value by theirs, round by round. */
 export function ratiosOf(ours: readonly number[], theirs: readonly number[]): number[] {
   return ours.map((value, round) => value / theirs[round]);
 }
@@ -89,7 +82,7 @@ export function atLeast(value: number, limit: number, unit = ""): Target {
   return { text: `≥ ${limit}${unit}`, isMet: value >= limit };
 }
 
-/** Formats a number for users: `12,345`, `3.14`, `0.013`. */
+/** `12,345`, `3.14`, `0.013`. */
 export function formatNumber(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en", {
@@ -100,7 +93,6 @@ export function formatNumber(value: number): string {
 
 const HEAD = ["measure", "Retort", "baseline", "ratio", "target", ""];
 
-/** Formats figures as a table, with their notes below it. */
 export function renderTable(figures: readonly Figure[]): string {
   const rows = [HEAD, ...figures.map(cellsOf)];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
@@ -117,7 +109,7 @@ function cellsOf({ name, retort, baseline, ratios, target }: Figure): string[] {
   return [name, retort, baseline, formatRatios(ratios), target?.text ?? "", verdict];
 }
 
-/** Formats the median, and the range of the rounds. */
+/** The median, and the range of the rounds. */
 function formatRatios(ratios: readonly number[]): string {
   if (ratios.length === 0) return "";
   const text = formatRatio(median(ratios));
@@ -125,7 +117,7 @@ function formatRatios(ratios: readonly number[]): string {
   return `${text} (${formatRatio(Math.min(...ratios))}–${formatRatio(Math.max(...ratios))})`;
 }
 
-/** Formats a ratio. Near 1, the third decimal matters. */
+/** Near 1, the third decimal matters. */
 function formatRatio(value: number): string {
   return value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
 }

@@ -6,21 +6,15 @@
  */
 
 import { parseArgs } from "node:util";
-import { engineAlone } from "./engine_alone.ts";
-import { readFormats } from "./formats.ts";
-import { httpRows } from "./http.ts";
+import { engineAlone, schedulerTurns } from "./engine.ts";
+import { readFormats, runFormats, tableThroughput } from "./formats.ts";
+import { httpRows, peers } from "./http.ts";
 import { type Bench, type Figure, type Measure, renderTable } from "./measure.ts";
-import { teachersThatJoin } from "./joining.ts";
-import { modelcallScenario } from "./modelcall.ts";
+import { failingOnce, queueing, rateLimited, teachersThatJoin, weighted } from "./overload.ts";
+import { modelcallScenario, progressOnOff, progressPerRow } from "./modelcall.ts";
 import { monitorCosts, monitorFrames, monitorSpeed } from "./monitor.ts";
-import { failingOnce, queueing, rateLimited, weighted } from "./overload.ts";
-import { peers } from "./peers.ts";
-import { progressOnOff, progressPerRow } from "./progress.ts";
-import { resumeIndex } from "./resume_index.ts";
-import { cpuAndMemoryByRow, cpuByConcurrency } from "./scale.ts";
+import { cpuAndMemoryByRow, cpuByConcurrency, resumeIndex } from "./scale.ts";
 import { shardCosts } from "./shards.ts";
-import { runFormats, tableThroughput } from "./tables.ts";
-import { schedulerTurns } from "./turns.ts";
 import { viewRows } from "./view.ts";
 
 const MEASURES: readonly Measure[] = [

@@ -1,6 +1,6 @@
 /**
- * Cost of the monitor: what 50 open pages, ten of which never read, cost a run; and what frames cost
- * a page, traced in a real Chromium.
+ * Cost of the monitor: what 50 open pages, ten of which never read, cost a run; and what frames
+ * cost a page, traced in a real Chromium.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const NONE = { reading: 0, stalled: 0 };
 const NAME = `monitor, ${READING + STALLED} pages, ${STALLED} of them stalled`;
 const MEGABYTE = 1e6, KIBIBYTE = 1024;
 
-/** Measures the throughput of a run at full load, with pages and without. */
+/** At full load, with pages and without. */
 export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   const { ours, theirs } = await inChild("watchedAlternately", {
     rounds: bench.rounds(9),
@@ -54,10 +54,7 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/**
- * Measures memory and CPU of a run that sleeps most of the time, and the traffic of a page. The run
- * without pages runs at the same time on the same machine.
- */
+/** A run that sleeps most of the time. The run without pages runs at the same time. */
 export async function monitorCosts(bench: Bench): Promise<Figure[]> {
   const windowS = bench.full ? 60 : 6;
   const ours: WatchedWindow[] = [], theirs: WatchedWindow[] = [];
@@ -122,13 +119,13 @@ function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Fig
   };
 }
 
-/** Maximum CPU of a frame. At 60 Hz, frames are 16.7 ms apart. */
+/** Of CPU. At 60 Hz, frames are 16.7 ms apart. */
 const MAX_FRAME_MS = 8;
 
-/** Percentage of frames that may be slower, for garbage collection and layout of new samples. */
+/** For garbage collection and layout of new samples. */
 const MAX_SLOW_PERCENT = 2;
 
-/** Returns no figures except on Linux: npm has no Chromium for other systems. */
+/** No figures except on Linux: npm has no Chromium for other systems. */
 export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   if (Deno.build.os !== "linux") return [];
   const frames = await traceFrames(bench.full ? 200 : 40);
@@ -148,10 +145,7 @@ export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/**
- * Runs the trace in a process with the packages of the page's tests. Returns milliseconds per
- * frame.
- */
+/** In a process with the packages of the page's tests. */
 async function traceFrames(snapshots: number): Promise<number[]> {
   const folder = fileURLToPath(new URL("../tests/browser/", import.meta.url));
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {

@@ -1,8 +1,4 @@
-/**
- * Processes that `monitor.ts` measures: Retort with open pages and without.
- *
- * @module
- */
+/** Processes that `monitor.ts` measures: Retort with open pages and without. @module */
 
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import process from "node:process";
@@ -14,21 +10,17 @@ import { openPages, type PagesReport } from "./monitor_pages.ts";
 import { COMPLETION, questionOf } from "./rows.ts";
 
 export interface Watchers {
-  /** Number of pages that read what they are sent. */
   readonly reading: number;
-  /** Number of pages that never read. */
   readonly stalled: number;
 }
 
-/** Figures of a run during a window of time. */
 export interface RunWindow {
-  /** Rows that became finished per second. */
   readonly rowsPerS: number;
-  /** CPU of all threads of the process, in microseconds per row. */
+  /** Of all threads. */
   readonly cpuMicrosPerRow: number;
-  /** CPU of all threads in seconds per second, which is a number of cores. */
+  /** CPU of all threads in seconds per second. */
   readonly cores: number;
-  /** Peak memory of the process, sampled every 50 ms. */
+  /** Sampled every 50 ms. */
   readonly peakRssBytes: number;
 }
 
@@ -36,19 +28,15 @@ export interface WatchedWindow extends RunWindow {
   readonly pages: PagesReport;
 }
 
-/** Rows in flight in each run. */
 const CONCURRENCY = 64;
 
-/** In this time the code is compiled and the heap grows. */
+/** For compiling and for the growth of the heap. */
 const WARM_UP_MS = 2_000;
 
-/** In this time new pages get the whole state, which must not be measured. */
+/** New pages get the whole state, which must not be measured. */
 const OPENING_MS = 300;
 
-/**
- * Measures a run at full speed, alternately with pages and without: two separate runs differ by
- * more than pages may cost.
- */
+/** Two separate runs would differ by more than pages may cost. */
 export async function watchedAlternately(
   { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
 ): Promise<Rounds<WatchedWindow, RunWindow>> {
@@ -61,8 +49,8 @@ export async function watchedAlternately(
 }
 
 /**
- * Measures a run with pages whose teacher takes 50 ms for an answer. Also returns the size of the
- * last snapshot as `--progress json` prints it, in bytes.
+ * With a teacher that takes 50 ms. `snapshotBytes` is the size of the last snapshot as `--progress
+ * json` prints it.
  */
 export async function watched(
   { windowS, watchers }: { windowS: number; watchers: Watchers },
@@ -88,17 +76,17 @@ async function watchedWindow(
 export interface MonitoredRun extends AsyncDisposable {
   readonly generator: ResponseGenerator;
   readonly served: ServedMonitor;
-  /** Measures the run for a number of seconds. */
   window(seconds: number): Promise<RunWindow>;
 }
 
 /**
- * Starts a run over endless rows whose results are not written. Dispose of it.
+ * Over endless rows whose results are not written.
  *
- * @param waitForAnswer Resolves after the latency of the teacher.
+ * @param waitForAnswer Resolves after the
+ * latency of the teacher.
  */
 export async function startRun(waitForAnswer: () => Promise<unknown>): Promise<MonitoredRun> {
-  // Imported only when called: no other scenario should have the monitor in its memory.
+  // Imported on demand: no other scenario should have the monitor in its memory.
   const { serveMonitor } = await import("../web/server.ts");
   const teacher = sometimesFailingTeacher(waitForAnswer);
   const generator = new ResponseGenerator({ teacher, concurrency: CONCURRENCY });
@@ -146,14 +134,13 @@ function cpuMicros(): number {
   return user + system;
 }
 
-/** One row in this number fails. */
 const FAILING_EVERY = 100;
-/** Number of different messages of failures, and so of error groups in a snapshot. */
+/** Different messages of failures, and so error groups in a snapshot. */
 const MESSAGES = 50;
 
 /**
- * Answers with long reasoning, or fails with one of many messages, so that messages to pages are as
- * large as possible. `waitForAnswer` must let timers and sockets run.
+ * Messages to pages are as large as possible: long reasoning, and many messages of failures.
+ * `waitForAnswer` must let timers and sockets run.
  */
 function sometimesFailingTeacher(waitForAnswer: () => Promise<unknown>): Teacher {
   const completion: Completion = { ...COMPLETION, reasoning: COMPLETION.response.repeat(8) };

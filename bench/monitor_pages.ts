@@ -10,30 +10,25 @@ import type { ServerMessage } from "../web/protocol.ts";
 import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 
 export interface PagesOptions {
-  /** Port of the monitor on 127.0.0.1. */
   readonly port: number;
-  /** Cookie with the token: `name=value`. */
+  /** With the token: `name=value`. */
   readonly cookie: string;
-  /** Number of pages that read what they are sent. */
   readonly reading: number;
-  /** Number of pages that never read. */
   readonly stalled: number;
 }
 
-/** Traffic of all pages that read, together. */
+/** Of all pages that read, together. */
 export interface PagesReport {
-  /** Time since all pages were open. */
+  /** Since all pages were open. */
   readonly seconds: number;
-  /** Bytes of all messages, without the frame headers. */
+  /** Of all messages, without the frame headers. */
   readonly bytes: number;
-  /** Number of messages with a snapshot. */
   readonly snapshots: number;
   readonly largestSnapshotBytes: number;
-  /** Pages whose connection was lost. */
+  /** Their connection was lost. */
   readonly lost: number;
 }
 
-/** Opens pages from a new process. Resolves when all are open. */
 export async function openPages(options: PagesOptions): Promise<Helper<PagesReport>> {
   return await startHelper(import.meta.filename!, options);
 }
@@ -93,7 +88,7 @@ function openPage({ port, cookie }: PagesOptions, listener: PageListener): WebSo
 
 const SWITCHED = "HTTP/1.1 101";
 
-/** Opens a WebSocket and reads nothing after the upgrade. */
+/** Reads nothing after the upgrade. */
 async function openStalled({ port, cookie }: PagesOptions): Promise<Deno.TcpConn> {
   const host = `127.0.0.1:${port}`;
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });

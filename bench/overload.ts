@@ -1,11 +1,12 @@
 /**
  * Teachers at their limit: one with a rate limit, one that fails, one that queues requests, and two
  * that share the rows. All of them sleep nearly all the time, so Retort and its baseline run at the
- * same time on the same machine.
+ * same time on the same machine. Then teachers that join and leave, in simulated time.
  *
  * @module
  */
 
+import type { JoiningScene } from "../tests/engine/joining_scene.ts";
 import { type BusyServer, type Ledger, startBusyServer } from "./busy_server.ts";
 import { inChild } from "./child.ts";
 import {
@@ -22,7 +23,6 @@ import { writeRows } from "./rows.ts";
 const LATENCY_MS = 50;
 const LOOPS = "loops that sleep as the OpenAI SDK does";
 
-/** What one side took in a round. */
 interface Taken {
   /** Elapsed time as a multiple of the ideal. */
   readonly byIdeal: number;
@@ -30,10 +30,7 @@ interface Taken {
   readonly ledger: Ledger;
 }
 
-/**
- * Measures a teacher that accepts 100 requests per second and rejects the others, at concurrency
- * 200.
- */
+/** 100 requests per second are accepted, and others rejected, at concurrency 200. */
 export async function rateLimited(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(800, 1_500);
   const perSecond = 100, burst = 10, concurrency = 200;
@@ -59,10 +56,7 @@ export async function rateLimited(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/**
- * Measures a teacher with which 40 % of the rows fail once, with 500 after the latency of an
- * answer.
- */
+/** 40 % of the rows fail once, with 500 after the latency of an answer. */
 export async function failingOnce(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_600, 10_000);
   const failing = 0.4, concurrency = 20;
@@ -77,7 +71,7 @@ export async function failingOnce(bench: Bench): Promise<Figure[]> {
   return [timeFigure(`${100 * failing} % fail once, ${concurrency} at once`, ours, theirs, 1.25)];
 }
 
-/** Measures a teacher that processes 128 requests at a time and queues the others. */
+/** 128 requests are processed at a time, and others queued. */
 export async function queueing(bench: Bench): Promise<Figure[]> {
   const slots = 128, latencyMs = 200;
   const fixed = bench.full ? [32, 64, 128, 256, 512, 1_024] : [32, 64, 128, 256];
@@ -120,7 +114,7 @@ export async function queueing(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Measures the shares of two teachers, one with three times the weight of the other. */
+/** One teacher has three times the weight of the other. */
 export async function weighted(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_200, 20_000);
   const wanted = 3, concurrency = 40, tolerance = 0.1;
@@ -144,10 +138,7 @@ export async function weighted(bench: Bench): Promise<Figure[]> {
     retort: `${formatNumber(median(shares))} : 1 of the posts`,
     baseline: `${wanted} : 1`,
     ratios,
-    target: {
-      text: `1 ± ${tolerance}`,
-      isMet: Math.abs(median(ratios) - 1) <= tolerance,
-    },
+    target: { text: `1 ± ${tolerance}`, isMet: Math.abs(median(ratios) - 1) <= tolerance },
   }];
 }
 
@@ -213,4 +204,48 @@ function rateLimitedShare({ ledger }: Taken): number {
 
 function posts(takens: readonly Taken[]): string {
   return median(takens.map(({ ledger }) => ledger.posts)).toLocaleString("en");
+}
+
+const SCENE: JoiningScene = {
+  teachers: 64,
+  change: 16,
+  concurrency: 16_000,
+  latencyMs: 20_000,
+  halfMs: 60_000,
+};
+
+/** Which share of lanes is busy, and that of the new teachers a minute after they joined. */
+export async function teachersThatJoin(_bench: Bench): Promise<Figure[]> {
+  const { result, cpuSeconds, rssBytes } = await inChild("joining", SCENE);
+  const { busy, shares, failed, repeated, late, answered } = result;
+  if (failed + repeated + late > 0) {
+    throw new Error(
+      `${failed} rows failed, ${repeated} were sent twice, ${late} to teachers that left`,
+    );
+  }
+  const off = Math.max(...shares.map((share) => Math.abs(share - 1)));
+  const name = `${SCENE.teachers} teachers, ${SCENE.change} leave and join`;
+  const simulatedSeconds = 3 * SCENE.halfMs / 1_000;
+  return [{
+    name: `${name}: lanes busy`,
+    retort: `${formatNumber(100 * busy)} %`,
+    baseline: "100 %, all lanes",
+    ratios: [busy],
+    target: atLeast(100 * busy, 98, " %"),
+    note: `${answered.toLocaleString("en")} answers in ${simulatedSeconds} s of simulated time: ` +
+      `${formatNumber(cpuSeconds)} s of CPU (${
+        formatNumber(100 * cpuSeconds / simulatedSeconds)
+      } % ` +
+      `of a core, the simulation included), ${
+        formatNumber(rssBytes / 1e6)
+      } MB; 0 rows failed, and ` +
+      "0 were sent twice",
+  }, {
+    name: `${name}: least share`,
+    retort: `${formatNumber(100 * (1 - off))} %`,
+    baseline: "100 %, their fair share",
+    ratios: [1 - off],
+    target: atLeast(100 * (1 - off), 90, " %"),
+    note: "in flight at the new teacher that is farthest from its fair share, a minute later",
+  }];
 }

@@ -14,21 +14,22 @@ const WORDS = (
   "friends share what remains after two hours if the price rises by one tenth"
 ).split(" ");
 
-/** Number of different sentences in questions, and in the answers of the rows. */
+/** Different sentences in questions, and in the answers of the rows. */
 const VARIANTS = 1_000;
 
 const OPENINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i, 45));
 const ENDINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i + VARIANTS, 25));
 
-/** Returns the question of a row: about 230 characters. */
+/** About 230 characters. */
 export function questionOf(index: number): string {
   return `${index}: ${OPENINGS[index % VARIANTS]}?`;
 }
 
 /**
- * Returns a line of an input file, about 450 bytes of text as in GSM8K.
+ * About 450 bytes of text as in GSM8K.
  *
- * @param moreFields JSON text of further fields, which come first: `"level":3,`.
+ * @param moreFields JSON text of further fields, which come
+ * first: `"level":3,`.
  */
 export function rowText(index: number, moreFields = ""): string {
   const answer = `${ENDINGS[(index * 7) % VARIANTS]} #### ${index % 997}`;
@@ -58,13 +59,13 @@ export async function writeLines(
 
 const ENCODER = new TextEncoder();
 
-/** Writes a whole text: a single `write` may write only a part of it. */
+/** A single `write` may write only a part of the text. */
 export async function writeAll(file: Deno.FsFile, text: string): Promise<void> {
   let bytes = ENCODER.encode(text);
   while (bytes.length > 0) bytes = bytes.subarray(await file.write(bytes));
 }
 
-/** The answer to every row: about 1,100 characters, like short reasoning. */
+/** About 1,100 characters, like short reasoning. */
 export const COMPLETION: Completion = {
   response: sentence(11, 220),
   reasoning: "",
@@ -74,7 +75,7 @@ export const COMPLETION: Completion = {
   id: "chatcmpl-A1b2C3d4E5f6G7h8I9j0K1l2M3n4O",
 };
 
-/** The same answer as the body of an HTTP response. */
+/** As the body of an HTTP response. */
 export const COMPLETION_BODY: string = JSON.stringify({
   id: COMPLETION.id,
   object: "chat.completion",
@@ -97,7 +98,7 @@ export const COMPLETION_BODY: string = JSON.stringify({
   system_fingerprint: "fp_0a1b2c3d4e",
 });
 
-/** Draws words with a linear congruential generator (constants of Numerical Recipes). */
+/** A linear congruential generator (constants of Numerical Recipes) draws the words. */
 function sentence(seed: number, words: number): string {
   let state = seed * 2654435761 >>> 0;
   const drawn = Array.from({ length: words }, () => {
@@ -107,7 +108,6 @@ function sentence(seed: number, words: number): string {
   return drawn.join(" ");
 }
 
-/** Returns a row as the engine takes it. */
 export function rowOf(index: number): Row {
   return {
     uid: `row-${index}`,
@@ -122,7 +122,6 @@ export function rowOf(index: number): Row {
   };
 }
 
-/** Returns the outcome of a row that was answered at the first attempt. */
 export function answeredOutcome(index: number): Outcome {
   return {
     row: rowOf(index),
@@ -145,7 +144,7 @@ export function instantTeacher(): Teacher {
   return { model: "zero", complete: () => ANSWERED };
 }
 
-/** Answers after `latencyMs`, with one timer per call. */
+/** One timer per call. */
 export function slowTeacher(latencyMs: number): Teacher {
   return {
     model: "zero",

@@ -1,13 +1,16 @@
 /**
  * Costs that must not grow with the size of a run: memory, and CPU per row by concurrency and by
- * number of rows.
+ * number of rows. And how fast a resumed run reads its results.
  *
  * @module
  */
 
+import { sha256Hex } from "../lib/hash.ts";
+import { resultLine } from "../lib/sink/line.ts";
 import { inChild } from "./child.ts";
 import {
   alternate,
+  atLeast,
   atMost,
   type Bench,
   type Figure,
@@ -15,15 +18,15 @@ import {
   median,
   ratiosOf,
 } from "./measure.ts";
+import { answeredOutcome, rowText, writeLines, writeRows } from "./rows.ts";
 import type { CpuPerRow, JobReport } from "./scenarios.ts";
-import { writeRows } from "./rows.ts";
 
 const LATENCY_MS = 50;
-/** Windows of 10,000 rows at each end of a run whose median counts: single windows vary in CPU. */
+/** Of 10,000 rows each, at each end of a run. Their median counts: single windows vary in CPU. */
 const WINDOWS = 5;
 const MEGABYTE = 1e6;
 
-/** Measures CPU per row at concurrency 2,000 and at 20, with a teacher that takes 50 ms. */
+/** The teacher takes 50 ms. */
 export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   const many = bench.rows(40_000, 40_000);
   const few = bench.rows(4_000, 40_000);
@@ -55,7 +58,7 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Measures a long run, and the memory of a short one for comparison. */
+/** The memory of a short run is the baseline. */
 export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const few = Math.min(rows, 10_000);
@@ -69,16 +72,10 @@ export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
     () => watched(files.long),
     () => watched(files.short),
   );
-  return [
-    ...cpuByRow(ours, rows),
-    memoryFigure(ours, theirs, rows, few),
-  ];
+  return [...cpuByRow(ours, rows), memoryFigure(ours, theirs, rows, few)];
 }
 
-/**
- * Compares the last rows with the first. The first 10,000 rows are left out: the code is compiled
- * then.
- */
+/** The first 10,000 rows are left out: the code is compiled then. */
 function cpuByRow(reports: readonly JobReport[], rows: number): Figure[] {
   const runs = reports.map(({ windows }) => windows.slice(1))
     .filter((windows) => windows.length >= WINDOWS);
@@ -129,3 +126,45 @@ function memoryFigure(
     note: "the peak of the whole process, sampled every 50 ms; the check of the input included",
   };
 }
+
+/** Against parsing every line. */
+export async function resumeIndex(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(200_000, 1_000_000);
+  const path = `${bench.dir}/results.jsonl`;
+  const figures: Figure[] = [];
+  for (const isGiven of [false, true]) {
+    await writeLines(path, rows, (index) => lineOf(index, isGiven));
+    const { ours, theirs } = await alternate(
+      bench.rounds(3),
+      () => inChild("readResumeIndex", { path, rows }),
+      () => inChild("parseEveryLine", { path, rows }),
+    );
+    const ratios = ours.map((elapsedMs, round) => theirs[round] / elapsedMs);
+    const perSecond = (ms: readonly number[]) =>
+      `${formatNumber(rows / median(ms) * 1000)} lines/s`;
+    figures.push({
+      name: `resume index, ${isGiven ? "given" : "derived"} ids`,
+      retort: perSecond(ours),
+      baseline: `${perSecond(theirs)}, every line parsed`,
+      ratios,
+      target: atLeast(median(ratios), 3),
+    });
+  }
+  await Deno.remove(path);
+  return figures;
+}
+
+function lineOf(index: number, isGiven: boolean): string {
+  const outcome = answeredOutcome(index);
+  const uid = isGiven ? `train-${index}` : sha256Hex(String(index)).slice(0, 32);
+  const text = rowText(index, isGiven ? `"id":"train-${index}",` : "");
+  return resultLine({ ...outcome, row: { ...outcome.row, uid, text } }, FORMAT);
+}
+
+const FORMAT = {
+  paramsId: "44136fa355b3678a",
+  model: "zero",
+  address: "http://127.0.0.1:8000/v1",
+  finalMessages: false,
+  think: "wrap",
+} as const;

@@ -17,55 +17,54 @@ import {
   type JoiningScene,
   playJoining,
 } from "../tests/engine/joining_scene.ts";
-import { type HttpLoops, httpLoops } from "./http_loops.ts";
+import { type HttpLoops, httpLoops } from "./http_jobs.ts";
 import { COMPLETION, instantTeacher, slowTeacher, writeAll } from "./rows.ts";
 
 export { watched, watchedAlternately } from "./monitor_job.ts";
-export { goodputs, runToEnd, sleepingLoops } from "./overload_jobs.ts";
+export { goodputs, runToEnd, sleepingLoops } from "./http_jobs.ts";
 export { flagCosts, viewDuringRun, viewFile } from "./view_scenario.ts";
 
 export interface JobOptions {
   readonly input: string;
-  /** Results file. It is removed at the end, together with the files beside it. */
+  /** Results file. Removed at the end, together with the files beside it. */
   readonly output: string;
   readonly concurrency: number;
   /** The latency of a teacher in this process, or the address of another. @default no latency */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
-  /** Whether the run starts with one row at a time. @default true */
+  /** @default true */
   readonly carefulStart?: boolean;
-  /** Whether a terminal bar is drawn; its output is discarded. @default false */
+  /** Its output is discarded. @default false */
   readonly bar?: boolean;
-  /** A file to run first without latency, so that the code is compiled. @default none */
+  /** Runs first without latency, so that the code is compiled. @default none */
   readonly warmUp?: string;
-  /** Whether memory and CPU are sampled during the run. @default false */
+  /** Memory and CPU during the run. @default false */
   readonly watch?: boolean;
 }
 
 export interface JobReport {
   /** From the first row that could be sent until all rows are durable and the files are closed. */
   readonly elapsedMs: number;
-  /** The whole call, including locks, index and the check of the input. */
+  /** Including locks, index and the check of the input. */
   readonly wholeMs: number;
-  /** CPU of all threads of the process, for the time of `elapsedMs`. */
+  /** Of all threads, for the time of `elapsedMs`. */
   readonly cpuSeconds: number;
-  /** CPU of all threads of the process, for the time of `wholeMs`. */
+  /** For the time of `wholeMs`. */
   readonly wholeCpuSeconds: number;
-  /** Peak memory of the process, sampled every 50 ms; 0 without `watch`. */
+  /** Sampled every 50 ms; 0 without `watch`. */
   readonly peakRssBytes: number;
   /** For each 10,000 rows that became durable; empty without `watch`. */
   readonly windows: readonly CpuPerRow[];
 }
 
-/** CPU of all threads, in microseconds per row. */
+/** Of all threads, in microseconds. */
 export interface CpuPerRow {
   readonly user: number;
   readonly system: number;
 }
 
-/** Number of rows for each figure of CPU. */
 export const WINDOW_ROWS = 10_000;
 
-/** Runs Retort over a file as `deno task distill` would. */
+/** As `deno task distill` would. */
 export async function job(options: JobOptions): Promise<JobReport> {
   if (options.warmUp !== undefined) {
     const { output, concurrency } = options;
@@ -103,7 +102,7 @@ function teacherOf(kind: JobOptions["teacher"]): Teacher {
   return openai({ baseUrl: kind.baseUrl, model: "zero" });
 }
 
-/** Throws if rows have no result: a failed run must not yield a figure. */
+/** A failed run must not yield a figure. */
 async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   if (summary.succeeded !== summary.total) {
     throw new Error(`Only ${summary.succeeded} of ${summary.total} rows have a result`);
@@ -114,7 +113,6 @@ async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   }
 }
 
-/** Plays a scene in simulated time. */
 export async function joining(
   scene: JoiningScene,
 ): Promise<{ result: JoiningResult; cpuSeconds: number; rssBytes: number }> {
@@ -137,7 +135,7 @@ function watchRun(generator: ResponseGenerator): Watch {
   let peakRssBytes = 0;
   let rows = 0;
   let cpu = process.cpuUsage();
-  /** CPU at each multiple of 10,000 durable rows, in microseconds. */
+  /** CPU at each multiple of 10,000 durable rows. */
   const marks: NodeJS.CpuUsage[] = [];
   function sample(): void {
     peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
@@ -166,7 +164,7 @@ function watchRun(generator: ResponseGenerator): Watch {
   };
 }
 
-/** Runs lanes that only wait: measures the delay of the timers alone. */
+/** Lanes that only wait: the delay of the timers alone. */
 export async function bareLanes(
   { rows, concurrency, latencyMs }: { rows: number; concurrency: number; latencyMs: number },
 ): Promise<number> {
@@ -179,15 +177,12 @@ export async function bareLanes(
   return performance.now() - startedMs;
 }
 
-/** Runs the simplest HTTP client: undici in loops, which parse the answers and discard them. */
+/** undici in loops, which parse the answers and discard them. */
 export function undiciLoop(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "zero", async (post) => void await post());
 }
 
-/**
- * Runs the simplest code that writes the same lines: read, parse, insert the answer, stringify,
- * write. No fsync.
- */
+/** The simplest code that writes the same lines, without fsync. */
 export async function plainLoop(
   { input, output }: { input: string; output: string },
 ): Promise<number> {
@@ -205,7 +200,7 @@ export async function plainLoop(
   return elapsedMs;
 }
 
-/** Formats a results line. The two hashes are constants of the right length. */
+/** The two hashes are constants of the right length. */
 function plainLine(row: object): string {
   return JSON.stringify({
     uid: "0123456789abcdef0123456789abcdef",
@@ -233,7 +228,7 @@ function plainLine(row: object): string {
   });
 }
 
-/** Reads a results file as a resumed run does. Returns milliseconds. */
+/** As a resumed run does. */
 export async function readResumeIndex(
   { path, rows }: { path: string; rows: number },
 ): Promise<number> {
@@ -244,7 +239,6 @@ export async function readResumeIndex(
   return performance.now() - startedMs;
 }
 
-/** Reads a results file by parsing every line. Returns milliseconds. */
 export async function parseEveryLine(
   { path, rows }: { path: string; rows: number },
 ): Promise<number> {

@@ -13,7 +13,7 @@ import { rowText, writeAll, writeLines } from "./rows.ts";
 const PADDING = `"context":"${"The quick brown fox jumps over the lazy dog. ".repeat(14)}",`;
 const ANSWER = "The answer of a teacher, long enough to be one. ".repeat(30);
 
-/** Measures how 64 shards are divided and read, and how 128 are merged. */
+/** How 64 shards are divided and read, and how 128 are merged. */
 export async function shardCosts(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 2_000_000);
   const input = `${bench.dir}/shards.jsonl`;
@@ -60,7 +60,7 @@ async function scanSeconds(input: string): Promise<number> {
   return (performance.now() - started) / 1_000;
 }
 
-/** Reads one shard. Returns milliseconds to its first rows. */
+/** Returns milliseconds to the first rows. */
 async function readShard(stem: string, input: string, index: number): Promise<number> {
   const started = performance.now();
   const plan = await pinnedPlan({ stem, isNamed: true, wholeResults: [] }, [input], 64);
@@ -71,7 +71,7 @@ async function readShard(stem: string, input: string, index: number): Promise<nu
   return firstMs;
 }
 
-/** Returns the number of bytes that this process has read so far, as counted by Linux. */
+/** As counted by Linux. */
 function bytesRead(): number {
   return Number(/^rchar: (\d+)$/m.exec(Deno.readTextFileSync("/proc/self/io"))?.[1]);
 }
@@ -111,7 +111,7 @@ async function measureMerge(bench: Bench, input: string, rows: number): Promise<
   }];
 }
 
-/** Writes results as a run does: roughly in the order of the input. */
+/** As a run does: roughly in the order of the input. */
 async function writeShard(stem: string, plan: ShardPlan, index: number): Promise<void> {
   const own = filesOf("", shardStem(stem, { index, count: plan.shards }));
   using file = await Deno.open(own.results, { write: true, create: true });

@@ -1,8 +1,4 @@
-/**
- * Speed of the data page: 1,000,000 rows of 2 KB with `--full`.
- *
- * @module
- */
+/** Speed of the data page: 1,000,000 rows of 2 KB with `--full`. @module */
 
 import { inChild } from "./child.ts";
 import {

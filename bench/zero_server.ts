@@ -17,10 +17,7 @@ export interface ZeroServer extends AsyncDisposable {
 /** Starts a server in a new process. */
 export async function startZeroServer(): Promise<ZeroServer> {
   const helper = await startHelper(import.meta.filename!, {});
-  return {
-    baseUrl: helper.greeting,
-    [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose](),
-  };
+  return { baseUrl: helper.greeting, [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose]() };
 }
 
 async function serve(): Promise<void> {

@@ -1,9 +1,8 @@
 /**
- * Builds the standalone executable: `deno task compile`.
- *
- * Permissions and V8 flags are those of the `distill` task of `deno.json`. Workers are embedded
- * with `--include`, because `deno compile` does not find them. Extra arguments are passed on to
- * `deno compile`, such as `--target x86_64-pc-windows-msvc --output dist/retort.exe`.
+ * Builds the standalone executable: `deno task compile`. Permissions and V8 flags are those of the
+ * `distill` task of `deno.json`. Workers are embedded with `--include`, because `deno compile` does
+ * not find them. Extra arguments are passed on to `deno compile`, such as `--target
+ * x86_64-pc-windows-msvc --output dist/retort.exe`.
  *
  * @module
  */
@@ -11,7 +10,6 @@
 const ROOT = new URL("../", import.meta.url);
 const SEARCHED_FOLDERS = ["cli", "lib", "web"];
 
-/** Returns the arguments of `deno compile`. */
 export async function compileArgs(extra: readonly string[] = []): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
   const words: string[] = tasks.distill.command.split(" ");
@@ -21,7 +19,7 @@ export async function compileArgs(extra: readonly string[] = []): Promise<string
   return ["compile", "--quiet", ...flags, ...includes, ...output, ...extra, "cli.ts"];
 }
 
-/** Returns the paths, from the root, of modules that are started as workers. */
+/** From the root: modules that are started as workers. */
 export async function findWorkers(): Promise<string[]> {
   const workers = new Set<string>();
   for (const folder of SEARCHED_FOLDERS) await collectWorkersBelow(`${folder}/`, workers);

@@ -24,7 +24,5 @@ if (import.meta.main) {
     }).spawn();
     Deno.exit((await child.status).code);
   }
-  console.log(
-    "The tests of the pages are skipped: their Chromium from npm runs on Linux only",
-  );
+  console.log("The tests of the pages are skipped: their Chromium from npm runs on Linux only");
 }

@@ -56,7 +56,7 @@ async function run(command: string, args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** Converts LiteLLM's table to ours: one line of text per model. */
+/** One line of text per model. */
 export function convertTable(table: Record<string, LiteLlmEntry>, source: string, date: string) {
   const models = new Map(PROVIDER_IDS.map((id) => [id, {} as Record<string, string>]));
   for (const [key, entry] of Object.entries(table)) {
@@ -72,14 +72,13 @@ export function convertTable(table: Record<string, LiteLlmEntry>, source: string
   return { source, date, models: Object.fromEntries(sorted) };
 }
 
-/** Returns the provider's own name of the model. */
 function nameOf(key: string, provider: string): string {
   return key.startsWith(`${provider}/`) ? key.slice(provider.length + 1) : key;
 }
 
 /**
- * Returns the prices as text, such as `0.25 2 cached 0.025; flex 0.125 1 cached 0.0125; >272000 0.5
- * 3`, which `lib/prices/rates.ts` reads.
+ * Prices as text, which `lib/prices/rates.ts` reads: `0.25 2 cached 0.025; flex 0.125 1 cached
+ * 0.0125; >272000 0.5 3`.
  */
 function ratesOf(entry: LiteLlmEntry): string | undefined {
   const base = entry.tiered_pricing === undefined ? clauseOf(entry, "", "") : rangeClauses(entry);
@@ -117,8 +116,8 @@ function ratesOf(entry: LiteLlmEntry): string | undefined {
 }
 
 /**
- * Formats the prices of the fields with this suffix, in US dollars per million tokens, after a
- * label: `flex 0.125 1 cached 0.0125`. Undefined if input or output has no price.
+ * In US dollars per million tokens, after a label: `flex 0.125 1 cached 0.0125`. Undefined if input
+ * or output has no price.
  */
 function clauseOf(entry: LiteLlmEntry, suffix: string, label: string): string | undefined {
   const price = (name: string) => {
@@ -150,7 +149,6 @@ function defaultOf(name: string, input: number, output: number): number {
   return name === "reasoning" ? output : input;
 }
 
-/** Formats prices that are given for ranges of prompt lengths. */
 function rangeClauses(entry: LiteLlmEntry): string | undefined {
   const tiers = entry.tiered_pricing as (LiteLlmEntry & { range: [number, number] })[];
   const clauses = tiers.map((tier) =>
@@ -159,7 +157,7 @@ function rangeClauses(entry: LiteLlmEntry): string | undefined {
   return clauses.includes(undefined) ? undefined : clauses.join("; ");
 }
 
-/** Returns `[272000, "_above_272k_tokens"]` for each bound in the names of fields. */
+/** `[272000, "_above_272k_tokens"]` for each bound in the names of fields. */
 function thresholdsOf(entry: LiteLlmEntry): [bound: number, suffix: string][] {
   const matches = Object.keys(entry).flatMap((key) =>
     /^input_cost_per_token(_above_(\d+)k_tokens)$/.exec(key) ?? []
@@ -172,8 +170,8 @@ function thresholdsOf(entry: LiteLlmEntry): [bound: number, suffix: string][] {
 }
 
 /**
- * Returns `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: weekdays (Monday is 1), and hours in UTC.
- * A leading `+8` means that the weekdays are those in Shanghai.
+ * `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: weekdays (Monday is 1), and hours in UTC. A
+ * leading `+8` means that the weekdays are those in Shanghai.
  */
 function windowsOf(offPeak: LiteLlmEntry): string {
   const windows = offPeak.windows as { hours_utc: string | string[]; weekdays: number[] }[];
@@ -184,7 +182,6 @@ function windowsOf(offPeak: LiteLlmEntry): string {
   ).join(" ");
 }
 
-/** Removes rounding errors such as 0.30000000000000004. */
 function rounded(value: number): number {
   return Number(value.toPrecision(10));
 }

@@ -1,16 +1,16 @@
 /**
- * Processes that `overload.ts` measures: Retort, and loops that retry as most programs do.
+ * Processes that `overload.ts` and `http.ts` measure: Retort, and loops that send requests with undici
+ * and nothing else, or retry as most programs do.
  *
  * @module
  */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { openai, ResponseGenerator, type Teacher } from "../mod.ts";
-import { type HttpLoops, httpLoops } from "./http_loops.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messagesOf } from "./rows.ts";
 
 export interface WeightedTeacher {
   readonly baseUrl: string;
-  /** Share of the load, relative to the other teachers. @default 1 */
   readonly weight?: number;
 }
 
@@ -21,10 +21,7 @@ export interface RunToEndOptions {
   readonly teachers: readonly WeightedTeacher[];
 }
 
-/**
- * Runs Retort to its end. Returns milliseconds from the first row that could be sent until all are
- * durable. Throws unless every row has a result.
- */
+/** Returns milliseconds from the first row that could be sent until all are durable. */
 export async function runToEnd(
   { input, output, concurrency, teachers }: RunToEndOptions,
 ): Promise<number> {
@@ -36,32 +33,28 @@ export async function runToEnd(
   return elapsed_ms;
 }
 
-/** Runs of Retort, each measured during a window of time. */
+/** Each run is measured during a window of time. */
 export interface GoodputOptions {
-  /** A file with more rows than can be answered in time. */
+  /** With more rows than can be answered in time. */
   readonly input: string;
-  /** Start of the paths of results, to which the concurrency and `.jsonl` are added. */
+  /** The concurrency and `.jsonl` are added. */
   readonly output: string;
   /** Each has a run of its own. */
   readonly concurrencies: readonly (number | "auto")[];
-  /** Whether a run starts with one row at a time. */
   readonly carefulStart: boolean;
   readonly baseUrl: string;
-  /** Time before the measured window, in seconds. */
   readonly warmUpS: number;
-  /** Measured window, in seconds. */
   readonly measureS: number;
 }
 
 export interface Goodput {
   readonly concurrency: number | "auto";
-  /** Completion tokens per second. */
+  /** Completion tokens. */
   readonly tokensPerS: number;
-  /** Limit of attempts in flight at the end of the window. */
+  /** Of attempts in flight, at the end of the window. */
   readonly limit: number;
 }
 
-/** Measures completion tokens per second at each concurrency, one after the other. */
 export async function goodputs(options: GoodputOptions): Promise<Goodput[]> {
   const found: Goodput[] = [];
   for (const concurrency of options.concurrencies) found.push(await goodput(concurrency, options));
@@ -95,16 +88,12 @@ function teacherAt(baseUrl: string): Teacher {
   return openai({ baseUrl, model: "busy" });
 }
 
-/**
- * Waits of the OpenAI SDKs: from 0.5 s, doubled each time up to 8 s, minus a random part of up to a
- * quarter.
- */
+/** Waits of the OpenAI SDKs: doubled each time, minus a random part. */
 const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000, BACKOFF_JITTER = 0.25;
 
 /**
- * Sends rows as most programs do: each of a fixed number of loops sends one row until it is
- * answered, and sleeps between attempts as the OpenAI SDKs do (which would give up after two
- * retries). Returns milliseconds.
+ * As most programs do: each loop sends one row until it is answered, and sleeps between attempts as
+ * the OpenAI SDKs do (which would give up after two retries).
  */
 export function sleepingLoops(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "busy", async (post) => {
@@ -113,4 +102,44 @@ export function sleepingLoops(loops: HttpLoops): Promise<number> {
       await sleep(waitMs * (1 - BACKOFF_JITTER * Math.random()));
     }
   });
+}
+
+export interface HttpLoops {
+  readonly rows: number;
+  readonly concurrency: number;
+  readonly baseUrl: string;
+}
+
+/**
+ * Each loop sends one row after the other.
+ *
+ * @param ask Decides how often a row is posted. `post`
+ * returns the status of the parsed response.
+ */
+export async function httpLoops(
+  { rows, concurrency, baseUrl }: HttpLoops,
+  model: string,
+  ask: (post: () => Promise<number>) => Promise<void>,
+): Promise<number> {
+  const { origin, pathname: path } = new URL(`${baseUrl}/chat/completions`);
+  const headers = { "content-type": "application/json" };
+  // Imported on demand: Retort's side of a measurement must not load all of undici.
+  const { Agent } = await import("../lib/deps/undici_agent.ts");
+  const agent = new Agent();
+  let next = 0;
+  async function loop(): Promise<void> {
+    while (next < rows) {
+      const body = JSON.stringify({ model, messages: messagesOf(next++) });
+      await ask(async () => {
+        const answer = await agent.request({ origin, path, method: "POST", headers, body });
+        await answer.body.json();
+        return answer.statusCode;
+      });
+    }
+  }
+  const startedMs = performance.now();
+  await Promise.all(Array.from({ length: concurrency }, loop));
+  const elapsedMs = performance.now() - startedMs;
+  await agent.close();
+  return elapsedMs;
 }
