@@ -39,8 +39,11 @@ export interface MonitoredRun {
   notice(level: "info" | "warning", message: string): void;
 }
 
+/** What controls act upon. */
 export interface ControlTarget {
+  /** The run. */
   readonly run: MonitoredRun;
+  /** Whether failed rows are retried at the end of the run. */
   readonly atEnd: { retryWhenDone: boolean };
 }
 
@@ -93,6 +96,7 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
   },
 };
 
+/** Whether there is a control of this name. */
 export function isControl(name: string): name is ControlName {
   return Object.hasOwn(CONTROLS, name);
 }
