@@ -185,10 +185,9 @@ function noteOf({ model, address }: Teacher, price: PublicPrice, tier: string | 
     ? ""
     : isTier
     ? `, service_tier ${tier}`
-    : `, which has no separate price for service_tier ${tier}`;
+    : `, no separate price for service_tier ${tier}`;
   const { prompt, cached, completion } = price.ratesFor(tier);
-  const cachedNote = cached === prompt ? "" : ` ($${cached} from the cache)`;
-  return `Cost of "${model}" at ${address} by a list of public prices${tierNote}: $${prompt} for a million ` +
-    `prompt tokens${cachedNote}, $${completion} for a million completion tokens ` +
-    `(--price-in and --price-out override it; ${price.source})`;
+  const cachedNote = cached === prompt ? "" : ` $${cached} cached,`;
+  return `Public price of "${model}" at ${address}${tierNote}: $${prompt} in,${cachedNote} ` +
+    `$${completion} out per million tokens (${price.source}; --price-in and --price-out override it)`;
 }

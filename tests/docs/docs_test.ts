@@ -28,6 +28,14 @@ Deno.test("every flag is on a page of docs/", () => {
   assertEquals([...NAMES].filter((name) => !named.has(name)), []);
 });
 
+Deno.test("README.md and docs/outputs.md name every file that a run writes", () => {
+  const names = ["prompts_error.jsonl", "prompts.run.json", "prompts.lock", ".retort/"];
+  for (const [path, folder] of [["README.md", ""], ["docs/outputs.md", "out/"]]) {
+    const page = PAGES.find((page) => page.path === path)!.text;
+    assertEquals(names.filter((name) => !page.includes(`| \`${folder}${name}\``)), [], path);
+  }
+});
+
 Deno.test("docs/failures.md says what each failure type means", () => {
   const page = PAGES.find(({ path }) => path === "docs/failures.md")!.text;
   const rows = [...page.matchAll(/^\| `(\w+)` +\|.*\|.*\|$/gm)].map(([, type]) => type);

@@ -119,7 +119,7 @@ Deno.test("--dry-run and the start of a run estimate its cost, by the tier of se
     assertStringIncludes(await dryRun([...limit, ...args]), `, by their length: ${range}`);
   }
   const priority = await dryRun([...limit, "-p", "service_tier=priority", "--max-cost", "0.5"]);
-  assertStringIncludes(priority, "service_tier priority: $0.45 for a million prompt tokens");
+  assertStringIncludes(priority, "service_tier priority: $0.45 in, ");
   assertStringIncludes(priority, "--max-cost $0.50 is below the estimated cost ($0.70 at least)");
 });
 

@@ -1,4 +1,5 @@
 import {
+  assert,
   assertAlmostEquals,
   assertEquals,
   assertRejects,
@@ -55,9 +56,10 @@ Deno.test("pricesOf() takes public prices where none are given, and says so", as
   assertEquals(notes.length, 1);
   assertStringIncludes(
     notes[0],
-    '"gpt-5-mini" at https://api.openai.com/v1 by a list of public prices: $0.25 for a million ' +
-      "prompt tokens ($0.025 from the cache), $2 for a million completion tokens (--price-in",
+    'Public price of "gpt-5-mini" at https://api.openai.com/v1: $0.25 in, $0.025 cached, $2 out per ' +
+      "million tokens (",
   );
+  assert(notes[0].length < 200, `too long to read at a glance: ${notes[0]}`);
 });
 
 Deno.test("pricesOf() knows no cost unless it knows the price of every teacher", async () => {
@@ -109,8 +111,7 @@ Deno.test("pricesOf() prices the tier of service that an answer was given at", a
   assertAlmostEquals(priceOf!(cached, OPENAI)!, 0.045 + 3.6, 1e-9);
   assertStringIncludes(
     notes[0],
-    "by a list of public prices, service_tier priority: $0.45 for a million prompt tokens " +
-      "($0.045 from the cache), $3.6 for a million completion tokens",
+    ", service_tier priority: $0.45 in, $0.045 cached, $3.6 out per million tokens (",
   );
   const { prompt, completion } = ratesOf(OPENAI)!;
   assertEquals([prompt, completion], [0.45, 3.6]);
