@@ -1,7 +1,5 @@
 /**
- * Teachers that can be overloaded: with a rate limit, with failures, or with slots and a queue.
- * They run in a separate process, which counts the requests.
- *
+ * Teachers in a separate process that can be overloaded: by a rate limit, failures, or a queue.
  * @module
  */
 
@@ -57,7 +55,6 @@ export class BusyTeacher {
   /** They got 500 once. */
   readonly #failedPrompts = new Set<string>();
   readonly #queue: (() => void)[] = [];
-  /** Requests that are accepted at once. */
   #tokens: number;
   #refilledMs = performance.now();
   #processing = 0;

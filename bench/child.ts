@@ -1,7 +1,6 @@
 /**
- * Runs one scenario in a separate process, so that neither the heap nor the compiled code of
- * another affects its figures: `deno run bench/child.ts SCENARIO OPTIONS` prints its result as
- * JSON.
+ * Runs a scenario in a separate process, so that no other affects its heap and compiled code: `deno
+ * run bench/child.ts SCENARIO OPTIONS` prints its result as JSON.
  *
  * @module
  */

@@ -1,7 +1,5 @@
 /**
- * The engine without the network: reading, hashing, scheduling, serializing, writing, syncing; and the
- * turns of its scheduler per row, counted as promise reactions.
- *
+ * The engine without the network, and the turns of its scheduler (promise reactions) per row.
  * @module
  */
 
@@ -75,10 +73,7 @@ async function measure(
  */
 type SetPromiseHooks = (...hooks: ((() => void) | undefined)[]) => void;
 
-/**
- * Compares the engine's lanes with `pooledMap` over rows; neither writes anything. Returns no
- * figures if Deno has no hooks.
- */
+/** Neither writes anything. Returns no figures if Deno has no hooks. */
 export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   const setPromiseHooks = promiseHooks();
   if (setPromiseHooks === undefined) return [];

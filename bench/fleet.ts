@@ -12,7 +12,6 @@ export interface FleetJob {
   /** Each node runs one shard at a time. */
   readonly nodes: number;
   readonly shards: number;
-  /** All shards together. */
   readonly rows: number;
   /** Of a node of mean speed. */
   readonly rowsPerSecond: number;
@@ -24,7 +23,7 @@ export interface FleetJob {
   readonly hoursToPreempt: number;
   /** Of a shard, which is queued again. */
   readonly limitHours: number;
-  /** On a node. */
+  /** On each node. */
   readonly inFlight: number;
 }
 
@@ -34,7 +33,6 @@ const REQUEUE_S = 150;
 const START_S = 3;
 
 export interface FleetOutcome {
-  /** Until the last shard ended. */
   readonly hours: number;
   /** If nothing failed and all nodes worked to the end. */
   readonly idealHours: number;

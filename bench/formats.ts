@@ -1,7 +1,6 @@
 /**
- * Other file formats: CPU of reading and parsing, and of whole runs, compared with JSON Lines; and
- * `convert` and `export` compared with pyarrow and polars scripts for the same work, each as a whole
- * process.
+ * Other file formats: reading and whole runs compared with JSON Lines, and `convert` and `export`
+ * with scripts of pyarrow and polars as whole processes.
  *
  * @module
  */

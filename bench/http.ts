@@ -81,7 +81,6 @@ export async function peers(bench: Bench): Promise<Figure[]> {
     const input = `${bench.dir}/peers.jsonl`, output = `${bench.dir}/peers_out.jsonl`;
     await writeRows(input, rows);
     const job = { input, output, concurrency, baseUrl: server.baseUrl };
-    // First runs compile and cache code.
     for (const [, script] of PEERS) await peerMs(script, job);
     await retortMs(job);
     const ours: number[] = [], theirs = PEERS.map((): number[] => []);

@@ -1,7 +1,5 @@
 /**
- * Processes that `overload.ts` and `http.ts` measure: Retort, and loops that send requests with undici
- * and nothing else, or retry as most programs do.
- *
+ * Jobs over HTTP: Retort, and loops over undici that do nothing else or retry as most programs do.
  * @module
  */
 
@@ -39,7 +37,6 @@ export interface GoodputOptions {
   readonly input: string;
   /** The concurrency and `.jsonl` are added. */
   readonly output: string;
-  /** Each has a run of its own. */
   readonly concurrencies: readonly (number | "auto")[];
   readonly carefulStart: boolean;
   readonly baseUrl: string;
@@ -49,7 +46,6 @@ export interface GoodputOptions {
 
 export interface Goodput {
   readonly concurrency: number | "auto";
-  /** Completion tokens. */
   readonly tokensPerS: number;
   /** Of attempts in flight, at the end of the window. */
   readonly limit: number;
@@ -91,10 +87,7 @@ function teacherAt(baseUrl: string): Teacher {
 /** Waits of the OpenAI SDKs: doubled each time, minus a random part. */
 const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000, BACKOFF_JITTER = 0.25;
 
-/**
- * As most programs do: each loop sends one row until it is answered, and sleeps between attempts as
- * the OpenAI SDKs do (which would give up after two retries).
- */
+/** As the OpenAI SDKs sleep (which would give up after two retries). */
 export function sleepingLoops(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "busy", async (post) => {
     for (let retries = 0; await post() !== 200; retries++) {
@@ -110,12 +103,7 @@ export interface HttpLoops {
   readonly baseUrl: string;
 }
 
-/**
- * Each loop sends one row after the other.
- *
- * @param ask Decides how often a row is posted. `post`
- * returns the status of the parsed response.
- */
+/** @param ask Decides how often a row is posted. `post` returns the status of the response. */
 export async function httpLoops(
   { rows, concurrency, baseUrl }: HttpLoops,
   model: string,

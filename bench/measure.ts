@@ -1,9 +1,4 @@
-/**
- * Measures Retort and a baseline alternately, and formats the figures as a table with their
- * targets.
- *
- * @module
- */
+/** Measures Retort and a baseline alternately, and formats the figures as a table. @module */
 
 export interface Figure {
   readonly name: string;
@@ -16,7 +11,6 @@ export interface Figure {
    * figures are times, the inverse: how many times as fast Retort is.
    */
   readonly ratios: readonly number[];
-  /** @default none */
   readonly target?: Target;
   /** Printed below the table. @default none */
   readonly note?: string;
@@ -34,7 +28,6 @@ export interface Measure {
 }
 
 export interface Bench {
-  /** Removed at the end. */
   readonly dir: string;
   readonly full: boolean;
   /** `quickRows`, or `fullRows` with `--full`, multiplied by `--scale`. */
@@ -109,7 +102,6 @@ function cellsOf({ name, retort, baseline, ratios, target }: Figure): string[] {
   return [name, retort, baseline, formatRatios(ratios), target?.text ?? "", verdict];
 }
 
-/** The median, and the range of the rounds. */
 function formatRatios(ratios: readonly number[]): string {
   if (ratios.length === 0) return "";
   const text = formatRatio(median(ratios));

@@ -1,8 +1,5 @@
 /**
- * `deno task bench`: the cost of Retort, compared with the simplest code that does the same, on the
- * same machine in the same run.
- *
- * @module
+ * `deno task bench`: what Retort costs, compared with the simplest code that does the same. @module
  */
 
 import { parseArgs } from "node:util";

@@ -1,7 +1,6 @@
 /**
- * ModelCall's own scenario: rows of half a second, 20 at a time, with a progress bar. And the cost of
- * progress: batched updates compared with redrawing for each row, as a plain progress bar does; and a
- * run with a bar compared with one without.
+ * ModelCall's scenario (rows of half a second, 20 at a time, with a progress bar), and the cost of
+ * progress: batched or drawn for each row, with a bar or without.
  *
  * @module
  */
@@ -109,7 +108,6 @@ function seconds(ms: number): string {
 const ROWS_PER_S = 40;
 const SNAPSHOT_MS = 100;
 
-/** With a simulated clock. */
 export async function progressPerRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(5_000, 20_000);
   const { ours, theirs } = await alternate(
@@ -152,7 +150,6 @@ function reportInBatches(rows: number): void {
   progress.stop();
 }
 
-/** With a snapshot and a drawing for each row. */
 function redrawForEachRow(rows: number): void {
   let nowMs = 0;
   let drawingMs = 0;
@@ -206,7 +203,6 @@ function outcomeOf(sequence: number): Outcome {
 
 const OUTCOME = answeredOutcome(0);
 
-/** Of the engine alone. */
 export async function progressOnOff(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(60_000, 200_000);
   const input = `${bench.dir}/on_off.jsonl`;

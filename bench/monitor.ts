@@ -1,9 +1,4 @@
-/**
- * Cost of the monitor: what 50 open pages, ten of which never read, cost a run; and what frames
- * cost a page, traced in a real Chromium.
- *
- * @module
- */
+/** What 50 open pages, ten of which never read, cost a run; and what frames cost a page. @module */
 
 import { inChild } from "./child.ts";
 import {
@@ -24,7 +19,6 @@ const NONE = { reading: 0, stalled: 0 };
 const NAME = `monitor, ${READING + STALLED} pages, ${STALLED} of them stalled`;
 const MEGABYTE = 1e6, KIBIBYTE = 1024;
 
-/** At full load, with pages and without. */
 export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   const { ours, theirs } = await inChild("watchedAlternately", {
     rounds: bench.rounds(9),

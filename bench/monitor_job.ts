@@ -16,7 +16,6 @@ export interface Watchers {
 
 export interface RunWindow {
   readonly rowsPerS: number;
-  /** Of all threads. */
   readonly cpuMicrosPerRow: number;
   /** CPU of all threads in seconds per second. */
   readonly cores: number;
@@ -79,12 +78,7 @@ export interface MonitoredRun extends AsyncDisposable {
   window(seconds: number): Promise<RunWindow>;
 }
 
-/**
- * Over endless rows whose results are not written.
- *
- * @param waitForAnswer Resolves after the
- * latency of the teacher.
- */
+/** @param waitForAnswer Resolves after the latency of the teacher. */
 export async function startRun(waitForAnswer: () => Promise<unknown>): Promise<MonitoredRun> {
   // Imported on demand: no other scenario should have the monitor in its memory.
   const { serveMonitor } = await import("../web/server.ts");

@@ -1,9 +1,4 @@
-/**
- * Pages of the web monitor without a browser, in a separate process: some read what they are sent,
- * some never read.
- *
- * @module
- */
+/** Pages of the monitor without a browser, in a separate process: some never read. @module */
 
 import { openWebSocket } from "../tests/support/web_socket.ts";
 import type { ServerMessage } from "../web/protocol.ts";
@@ -17,7 +12,6 @@ export interface PagesOptions {
   readonly stalled: number;
 }
 
-/** Of all pages that read, together. */
 export interface PagesReport {
   /** Since all pages were open. */
   readonly seconds: number;
@@ -25,7 +19,6 @@ export interface PagesReport {
   readonly bytes: number;
   readonly snapshots: number;
   readonly largestSnapshotBytes: number;
-  /** Their connection was lost. */
   readonly lost: number;
 }
 

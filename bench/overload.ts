@@ -30,7 +30,6 @@ interface Taken {
   readonly ledger: Ledger;
 }
 
-/** 100 requests per second are accepted, and others rejected, at concurrency 200. */
 export async function rateLimited(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(800, 1_500);
   const perSecond = 100, burst = 10, concurrency = 200;
@@ -71,7 +70,6 @@ export async function failingOnce(bench: Bench): Promise<Figure[]> {
   return [timeFigure(`${100 * failing} % fail once, ${concurrency} at once`, ours, theirs, 1.25)];
 }
 
-/** 128 requests are processed at a time, and others queued. */
 export async function queueing(bench: Bench): Promise<Figure[]> {
   const slots = 128, latencyMs = 200;
   const fixed = bench.full ? [32, 64, 128, 256, 512, 1_024] : [32, 64, 128, 256];
@@ -114,7 +112,6 @@ export async function queueing(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** One teacher has three times the weight of the other. */
 export async function weighted(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_200, 20_000);
   const wanted = 3, concurrency = 40, tolerance = 0.1;

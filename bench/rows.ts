@@ -1,9 +1,4 @@
-/**
- * Rows, answers and in-process teachers for the measurements: the same each time, and of realistic
- * size.
- *
- * @module
- */
+/** Rows, answers and in-process teachers: the same each time, and of realistic size. @module */
 
 import type { Outcome, Row } from "../lib/row.ts";
 import type { Completion, Message, Teacher } from "../lib/teacher/teacher.ts";
@@ -75,7 +70,6 @@ export const COMPLETION: Completion = {
   id: "chatcmpl-A1b2C3d4E5f6G7h8I9j0K1l2M3n4O",
 };
 
-/** As the body of an HTTP response. */
 export const COMPLETION_BODY: string = JSON.stringify({
   id: COMPLETION.id,
   object: "chat.completion",

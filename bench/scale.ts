@@ -1,7 +1,5 @@
 /**
- * Costs that must not grow with the size of a run: memory, and CPU per row by concurrency and by
- * number of rows. And how fast a resumed run reads its results.
- *
+ * Costs that must not grow with a run (memory, CPU per row), and reading the results of a long one.
  * @module
  */
 
@@ -26,7 +24,6 @@ const LATENCY_MS = 50;
 const WINDOWS = 5;
 const MEGABYTE = 1e6;
 
-/** The teacher takes 50 ms. */
 export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   const many = bench.rows(40_000, 40_000);
   const few = bench.rows(4_000, 40_000);
@@ -127,7 +124,6 @@ function memoryFigure(
   };
 }
 
-/** Against parsing every line. */
 export async function resumeIndex(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const path = `${bench.dir}/results.jsonl`;

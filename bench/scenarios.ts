@@ -1,7 +1,5 @@
 /**
- * Scenarios that run in a separate process: Retort's side of a measurement, and the baselines.
- * Options and figures are passed as JSON.
- *
+ * Scenarios for a separate process, Retort's and the baselines'. Options and figures are JSON.
  * @module
  */
 
@@ -31,7 +29,6 @@ export interface JobOptions {
   readonly concurrency: number;
   /** The latency of a teacher in this process, or the address of another. @default no latency */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
-  /** @default true */
   readonly carefulStart?: boolean;
   /** Its output is discarded. @default false */
   readonly bar?: boolean;
@@ -48,7 +45,6 @@ export interface JobReport {
   readonly wholeMs: number;
   /** Of all threads, for the time of `elapsedMs`. */
   readonly cpuSeconds: number;
-  /** For the time of `wholeMs`. */
   readonly wholeCpuSeconds: number;
   /** Sampled every 50 ms; 0 without `watch`. */
   readonly peakRssBytes: number;
@@ -64,7 +60,6 @@ export interface CpuPerRow {
 
 export const WINDOW_ROWS = 10_000;
 
-/** As `deno task distill` would. */
 export async function job(options: JobOptions): Promise<JobReport> {
   if (options.warmUp !== undefined) {
     const { output, concurrency } = options;
@@ -228,7 +223,6 @@ function plainLine(row: object): string {
   });
 }
 
-/** As a resumed run does. */
 export async function readResumeIndex(
   { path, rows }: { path: string; rows: number },
 ): Promise<number> {

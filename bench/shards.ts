@@ -1,9 +1,4 @@
-/**
- * Cost of shards: finding their borders, reading a part, and merging 128 of them with proof,
- * compared with `cat`.
- *
- * @module
- */
+/** Cost of shards: finding borders, reading a part, and merging 128 compared with `cat`. @module */
 
 import { filesOf, InputSequence, writeRunFile } from "../lib/run/mod.ts";
 import { divide, piecesOf, pinnedPlan, type ShardPlan, shardStem } from "../lib/shards/mod.ts";
@@ -13,7 +8,6 @@ import { rowText, writeAll, writeLines } from "./rows.ts";
 const PADDING = `"context":"${"The quick brown fox jumps over the lazy dog. ".repeat(14)}",`;
 const ANSWER = "The answer of a teacher, long enough to be one. ".repeat(30);
 
-/** How 64 shards are divided and read, and how 128 are merged. */
 export async function shardCosts(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 2_000_000);
   const input = `${bench.dir}/shards.jsonl`;

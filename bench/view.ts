@@ -29,7 +29,6 @@ const LIMITS: readonly [
   ["indexMs", "index", 60, "s", 1_000],
 ];
 
-/** Measures the data page of a results file. */
 export async function viewRows(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(20_000, 1_000_000);
   const path = `${bench.dir}/view.jsonl`;

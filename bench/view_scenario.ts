@@ -1,8 +1,5 @@
 /**
- * Scenarios of the data page: opening, filtering and searching a file, the cost of flags, and
- * indexing beside a run.
- *
- * @module
+ * Opening, filtering and searching a file, the cost of flags, and indexing beside a run. @module
  */
 
 import process from "node:process";
@@ -61,7 +58,7 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
   return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
 }
 
-/** Returns the mean CPU, in microseconds, for the flags of each of a file's first answers. */
+/** In microseconds, of each of a file's first answers. */
 export async function flagCosts({ path, rows }: { path: string; rows: number }): Promise<number> {
   const { flagsOf } = await import("../lib/data/flags.ts");
   const answers: Parameters<typeof flagsOf>[] = [];
@@ -81,10 +78,7 @@ export async function flagCosts({ path, rows }: { path: string; rows: number }):
   return (user + system) / answers.length;
 }
 
-/**
- * Measures the speed of a run, alternately with and without a data page that indexes a growing
- * file.
- */
+/** Alternately with and without a data page that indexes a growing file. */
 export async function viewDuringRun(
   { path, rounds, windowS }: { path: string; rounds: number; windowS: number },
 ): Promise<Rounds<number, number>> {

@@ -1,20 +1,13 @@
-/**
- * A teacher without latency in a separate process: one fixed answer to every request. Prints its
- * base URL, and ends when its stdin ends.
- *
- * @module
- */
+/** A teacher without latency in a separate process: one fixed answer to every request. @module */
 
 import { startHelper, untilEnd } from "./helper_process.ts";
 import { COMPLETION_BODY } from "./rows.ts";
 
-/** A running server. Dispose of it. */
 export interface ZeroServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT/v1`. */
   readonly baseUrl: string;
 }
 
-/** Starts a server in a new process. */
 export async function startZeroServer(): Promise<ZeroServer> {
   const helper = await startHelper(import.meta.filename!, {});
   return { baseUrl: helper.greeting, [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose]() };
