@@ -34,30 +34,25 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly now: () => number;
   /** The same clock without the time in which nothing could be sent. */
   readonly rowNow: () => number;
-  /** Aborts the calls in flight. */
   readonly signal: AbortSignal;
-  /** Called before each attempt, on the hot path. */
   readonly onAttempt?: () => void;
-  /** Called when an attempt has ended: its teacher may have capacity. */
+  /** Called when an attempt has ended. */
   readonly onEnd: () => void;
   readonly silence: Silence;
   readonly onHalt: (reason: string) => void;
-  /** Called when a teacher was halted: it receives nothing more. */
+  /** Called when a teacher was halted. */
   readonly onEndpointHalt: (reason: string) => void;
-  /** Called when a row that was held back must be sent again. */
   readonly onSendAgain: (work: Work) => void;
-  /** Whether no further attempt will be made. */
   readonly isOver: () => boolean;
-  /** Milliseconds until some teacher accepts the row; 0 if one does now. */
+  /** Until some teacher accepts the row; 0 if one does now. */
   readonly soonestMs: (work: Work) => number;
-  /** Whether more than one teacher may receive attempts. */
   readonly hasSeveralTeachers: () => boolean;
 }
 
-/** A failed attempt, with the partial answer to write. */
+/** A failed attempt. */
 interface AttemptFailure extends FailedCall {
-  /** The outcome with the attempt's partial answer, to be written before the row is sent again;
-   * undefined if there is none, or a longer answer is kept. */
+  /** With the attempt's partial answer, to be written before the row is sent again; undefined if
+   * there is none, or a longer answer is kept. */
   readonly paidAnswer: Outcome | undefined;
 }
 
@@ -84,17 +79,16 @@ export class Attempts {
     this.#waits = new RowWaits(options);
   }
 
-  /** Attempts in flight, and answers that are being checked. */
   get inFlight(): number {
     return this.#inFlight + this.#answers.pendingChecks;
   }
 
-  /** Attempts that were aborted before they were answered; they may have been billed. */
+  /** Attempts that were aborted; they may have been billed. */
   get abandoned(): number {
     return this.#abandoned;
   }
 
-  /** Makes one attempt at a row that holds a slot of a teacher. Never rejects. */
+  /** For a row that holds a slot of a teacher. Never rejects. */
   async make(work: Work): Promise<AttemptResult> {
     const { endpoint } = sentOf(work);
     const timeoutMs = this.#waits.begin(work);
@@ -135,8 +129,8 @@ export class Attempts {
     return result;
   }
 
-  /** The result for a row that needs no call, because its time is up or because the answer that an
-   * earlier run left undecided is decided now; undefined if it needs one. */
+  /** The result of a row that needs no call, because its time is up or because the answer that an
+   * earlier run left undecided is decided now. */
   #withoutCall(
     work: Work,
     timeoutMs: number | undefined,
@@ -161,8 +155,7 @@ export class Attempts {
     work.busyMs += work.latencyMs;
   }
 
-  /** Handles an answer that was finished or truncated. On the hot path: returns a promise only if a
-   * check takes time. */
+  /** Finished or truncated. On the hot path: returns a promise only if a check takes time. */
   #answered(work: Work, completion: Completion, ending: Ending): ResultOrPromise {
     const sent = sentOf(work);
     this.#options.silence.answered();
@@ -186,13 +179,11 @@ export class Attempts {
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OUTCOMES : failed };
   }
 
-  /** Called at the end of the run. Returns the outcomes of rows that were held back and have
-   * failed; rows whose rejections halted their teacher stay pending. */
+  /** Called at the end of the run. Rows whose rejections halted their teacher stay pending. */
   failHeldBack(): readonly Outcome[] {
     return this.#blame.failHeldBack();
   }
 
-  /** Handles an answer that is not accepted: the row has failed, or is sent again. */
   #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
     const { failure, follow, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
@@ -210,7 +201,6 @@ export class Attempts {
     return { kind: "retry", delayMs: 0, paidAnswer: pendingOutcome(work, work.latencyMs) };
   }
 
-  /** Handles an attempt without a finished answer: its row waits, fails or stays pending. */
   #attemptFailed(work: Work, error: TeacherError): AttemptResult {
     const sent = sentOf(work);
     const { endpoint } = sent;
@@ -238,7 +228,7 @@ export class Attempts {
     return this.#retried(work, attempt, this.#waits.failed(work, classification, effect));
   }
 
-  /** Sends the row again, unless its time or its attempts are used up. */
+  /** Unless the row's time or its attempts are used up. */
   #retried(work: Work, attempt: AttemptFailure, wait: RowWait): AttemptResult {
     if (wait.kind === "spent") return this.#failed(work, attempt);
     const { error, paidAnswer } = attempt;
@@ -254,12 +244,12 @@ export class Attempts {
       : { kind: "retry", delayMs: wait.delayMs, excludedWait: wait.excludedWait, paidAnswer };
   }
 
-  /** Fails the row, unless its teacher may be the cause. */
+  /** The row has failed, unless its teacher may be the cause. */
   #failed(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
     this.#reportFailure(work, attempt, "failed");
     const outcome = { ...outcomeOf(work, work.latencyMs, undefined, failure), failure };
-    // The cause may be something that all rows share.
+    // All rows may share the cause.
     if (classification.cause === "request") {
       return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
     }
@@ -268,7 +258,7 @@ export class Attempts {
     return { kind: "failed", outcomes, paidAnswer };
   }
 
-  /** Halts a teacher that will answer no row. This row goes to another one, or stays pending. */
+  /** The teacher will answer no row. This one goes to another teacher, or stays pending. */
   #halted(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
     this.#blame.haltForAllRows(sentOf(work).endpoint, failure, classification.advice);
@@ -276,7 +266,7 @@ export class Attempts {
     return { kind: "retry", delayMs: 0, paidAnswer };
   }
 
-  /** What happens to a row that has neither succeeded nor failed. */
+  /** Of a row that has neither succeeded nor failed. */
   get #unfinishedAction(): FailureAction {
     return this.#options.isOver() ? "halted" : "retried";
   }
@@ -292,7 +282,7 @@ export class Attempts {
   }
 }
 
-/** Classifies a failure. A row that names its own model fails alone if that model is unknown. */
+/** A row that names its own model fails alone if that model is unknown. */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, sentOf(work).endpoint.hasAnswered);
   if (!classification.isAboutModel || work.row.params?.model === undefined) return classification;

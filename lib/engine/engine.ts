@@ -1,6 +1,6 @@
 /**
- * Keeps the teachers busy: gives each lane a row and a teacher, makes the attempt, and hands the
- * outcome to the sink. A row that must wait holds no lane.
+ * Keeps the teachers of a run busy: gives each lane a row and a teacher, makes the attempt, and
+ * hands the outcome to the sink. A row that must wait holds no lane.
  *
  * @module
  */
@@ -14,10 +14,8 @@ import type { EngineOptions } from "./engine_options.ts";
 import { EngineState } from "./engine_state.ts";
 import { Delivery, type ExcludedWait, wait, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
-import { WorkQueue } from "./work_queue.ts";
-import { Dispatch } from "./dispatch.ts";
+import { Dispatch, WorkQueue } from "./work_queue.ts";
 
-/** Runs rows through teachers, for one run. */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #queue: WorkQueue;
@@ -29,7 +27,7 @@ export class Engine {
   readonly #delivery: Delivery;
   readonly #state: EngineState;
   readonly #calls = new AbortController();
-  /** Resolved by `leave()`: aborted calls are no longer waited for. */
+  /** Resolved by `leave()`. */
   readonly #left = Promise.withResolvers<void>();
   /** Rows that lanes hold, from taking them until the sink has their outcome. */
   #inLanes = 0;
@@ -108,38 +106,35 @@ export class Engine {
     return this.#state.value;
   }
 
-  /** Attempts sent and not answered yet, and answers that are being checked. */
   get inFlight(): number {
     return this.#attempts.inFlight;
   }
 
-  /** Rows whose attempt is in flight, or whose answer the sink has not taken. */
+  /** In flight, or with an answer that the sink has not taken. */
   get unwritten(): number {
     return this.#inLanes;
   }
 
-  /** How many calls were aborted because the run could not continue; they may have been billed. */
+  /** Calls that were aborted because the run could not continue; they may have been billed. */
   get lostCalls(): number {
     return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
 
-  /** Rows in the retry queue, between two attempts. */
   get waiting(): number {
     return this.#queue.waiting;
   }
 
-  /** Attempts that may be in flight now, and attempts per second that the user allows. */
+  /** `perSecond` is what the user allows. */
   get limits(): { readonly inFlight: number; readonly perSecond: number } {
     const { limit, maxPerSecond } = this.#pool;
     return { inFlight: Math.min(this.#lanes.target, limit), perSecond: maxPerSecond };
   }
 
-  /** Why nothing is sent, and until when; undefined while attempts are made. */
   get backoff(): Backoff | undefined {
     return this.#state.backoff;
   }
 
-  /** Why the run was halted; undefined if it was not, or if all rows were finished anyway. */
+  /** Undefined also if all rows were finished anyway. */
   get haltReason(): string | undefined {
     return this.#state.haltReason;
   }
@@ -148,13 +143,12 @@ export class Engine {
     return this.#pool.statuses();
   }
 
-  /** Aborted together with the calls in flight. */
   get callsSignal(): AbortSignal {
     return this.#calls.signal;
   }
 
-  /** Runs until all rows are finished, or until it is stopped, halted or aborted. Once all lanes
-   * have ended, rejects with what the source or the sink threw. */
+  /** Ends when all rows are finished, or when it is stopped, halted or aborted. Once all lanes have
+   * ended, rejects with what the source or the sink threw. */
   async run(): Promise<void> {
     this.#pool.open();
     await Promise.race([this.#lanes.run(), this.#left.promise]);
@@ -169,7 +163,6 @@ export class Engine {
     if (this.#crash !== undefined) throw this.#crash.error;
   }
 
-  /** Changes the number of lanes. @throws {RangeError} outside 1 to 100,000 */
   setConcurrency(concurrency: number): void {
     this.#lanes.setTarget(concurrency);
     this.#pool.setConcurrency(concurrency);
@@ -180,41 +173,38 @@ export class Engine {
     this.#pool.setConcurrency(this.#lanes.target);
   }
 
-  /** Changes the weight and the maximum number of attempts in flight of a teacher. */
   changeTeacher(teacher: EngineOptions["teachers"][number]): void {
     this.#pool.change(teacher);
   }
 
-  /** Sends nothing new to a teacher; its calls in flight are finished. */
+  /** Its calls in flight are finished. */
   removeTeacher(teacher: EngineOptions["teachers"][number]["teacher"]): void {
     this.#pool.remove(teacher);
   }
 
-  /** Limits this process to a share of `rpm` and `tpm`, from 0 to 1; others use the rest. */
+  /** Uses a share of `rpm` and `tpm`, from 0 to 1; other processes use the rest. */
   setRateShare(share: number): void {
     this.#pool.setRateShare(share);
   }
 
-  /** Closes a gate. No attempt is started while a gate is closed. */
+  /** No attempt is started while a gate is closed. */
   closeGate(name: string): void {
     this.#tickRows();
     this.#state.gates.add(name);
     this.#state.note();
   }
 
-  /** Opens a gate that `closeGate` closed. */
   openGate(name: string): void {
     this.#tickRows();
     if (this.#state.gates.delete(name)) this.#wake();
   }
 
-  /** Finishes what is in flight and starts nothing more; rows that wait stay pending. */
+  /** Finishes what is in flight; rows that wait stay pending. */
   stop(): void {
     this.#lanes.close();
     this.#state.note();
   }
 
-  /** Stops before all rows are finished; the user is told the reason. */
   halt(reason: string): void {
     this.#state.halt(reason);
     this.stop();
@@ -226,12 +216,11 @@ export class Engine {
     this.#calls.abort(reason);
   }
 
-  /** Ends `run()` while aborted calls are still open, because their teacher ignores the signal. */
+  /** Ends `run()` while aborted calls are open, because their teacher ignores the signal. */
   leave(): void {
     this.#left.resolve();
   }
 
-  /** The next row for a lane, assigned to a teacher; undefined if there is none now. */
   #next(): Work | undefined {
     if (this.#state.gates.size > 0) return undefined;
     const work = this.#dispatch.next(this.#queue.isFull(this.#inLanes, this.#lanes.target));
@@ -239,7 +228,7 @@ export class Engine {
     return work;
   }
 
-  /** Reads more rows, even while a gate is closed: a run must notice the end of its input. */
+  /** Even while a gate is closed: a run must notice the end of its input. */
   #onIdle(): void {
     this.#state.note();
     if (!this.#queue.isFull(this.#inLanes, this.#lanes.target)) this.#queue.pull();
@@ -250,12 +239,11 @@ export class Engine {
     this.#state.note();
   }
 
-  /** Wakes idle lanes: a teacher or the retry queue may have capacity, or the run may be over. */
+  /** A teacher or the retry queue may have capacity, or the run may be over. */
   #wakeParked(): void {
     if (this.#lanes.hasParked) this.#wake();
   }
 
-  /** Makes one attempt at a row, in a lane. */
   async #attempt(work: Work): Promise<void> {
     const result = await this.#attempts.make(work);
     try {
@@ -272,26 +260,25 @@ export class Engine {
     this.#wakeParked();
   }
 
-  /** Puts a row into the retry queue, or leaves it pending if nothing more will be sent. */
+  /** Leaves the row pending if nothing more will be sent. */
   #retryLater(work: Work, delayMs: number, excludedWait?: ExcludedWait): void {
     if (this.#lanes.isClosed) return this.#delivery.leavePending(work);
     wait(work, excludedWait);
     this.#queue.add(work, delayMs);
   }
 
-  /** Advances the clock of rows, which stands still while nothing can be sent. */
+  /** The clock of rows stands still while nothing can be sent. */
   #tickRows(): void {
     this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.backoff !== undefined);
   }
 
-  /** Halts the run if no teacher is left; otherwise only reports that one was halted. */
   #onEndpointHalt(reason: string): void {
     if (this.#pool.isHalted) this.halt(reason);
     else this.#options.onNotice?.(reason);
   }
 
-  /** Ends the run because of an error; only the first is reported. If the input failed, the calls
-   * in flight are finished, because they are paid for; otherwise they are aborted. */
+  /** Only the first error is reported. If the input failed, the calls in flight are finished,
+   * because they are paid for; otherwise they are aborted. */
   #fail(error: unknown, isInputError = error instanceof SourceError): void {
     this.#crash ??= { error };
     if (isInputError) this.stop();

@@ -1,6 +1,6 @@
 /**
- * Derives the state of an engine as users see it, and words the notices about outages and about
- * long times without an answer.
+ * The state of an engine as users see it, and the notices about outages and about long times
+ * without an answer.
  *
  * @module
  */
@@ -22,19 +22,17 @@ export interface EngineParts {
   readonly delivery: Delivery;
   readonly now: () => number;
   readonly wallClock: () => number;
-  /** Rows that lanes hold, from taking them until the sink has their outcome. */
   readonly inLanes: () => number;
 }
 
 export class EngineState {
-  /** Reasons to start no attempt at the moment: `pause`, or a full disk. */
+  /** Reasons to start no attempt: `pause`, or a full disk. */
   readonly gates = new Set<string>();
   readonly #parts: EngineParts;
   #end: "done" | "halted" | undefined;
   #haltReason: string | undefined;
   #last: RunState = "running";
 
-  /** The time without an answer. */
   readonly silence: Silence;
 
   constructor(parts: EngineParts) {
@@ -48,7 +46,6 @@ export class EngineState {
     return this.backoff === undefined ? "running" : "backing_off";
   }
 
-  /** Why nothing is sent, and until when; undefined while attempts are made. */
   get backoff(): Backoff | undefined {
     const { lanes, pool } = this.#parts;
     if (lanes.isClosed) return undefined;
@@ -73,28 +70,20 @@ export class EngineState {
     return { until: wallClock() + inMs, inMs, reason: `${subject} waiting to be retried` };
   }
 
-  /**
-   * Why the run was halted; undefined if it was not, or if all rows were finished anyway.
-   */
   get haltReason(): string | undefined {
     return this.#end === "done" ? undefined : this.#haltReason;
   }
 
-  /** Records why the run is halted; later reasons are ignored. */
+  /** Later reasons are ignored. */
   halt(reason: string): void {
     if (!this.#parts.lanes.isClosed) this.#haltReason ??= reason;
   }
 
-  /**
-   * Called once all work has ended.
-   *
-   * @param hasCrashed Whether outcomes could not be written, or the input could not be read.
-   */
+  /** @param hasCrashed Whether outcomes could not be written, or the input could not be read. */
   end(hasCrashed: boolean): void {
     this.#end = this.isDone() && !hasCrashed ? "done" : "halted";
   }
 
-  /** Whether no row is pending. */
   isDone(): boolean {
     const { options: { rowCount }, queue, delivery: { finished }, inLanes } = this.#parts;
     if (inLanes() > 0) return false;
@@ -113,13 +102,12 @@ export class EngineState {
     }
   }
 
-  /** Tells the user that a teacher went down or is back. */
   noteOutage(endpoint: Endpoint): void {
     const notice = outageNotice(endpoint, this.#parts.pool.hasSeveral);
     if (notice !== undefined) this.#parts.options.onNotice?.(notice);
   }
 
-  /** Notifies the listener if the state has changed since the last call. */
+  /** Notifies the listener of a new state. */
   note(): void {
     const state = this.value;
     if (state === this.#last) return;
@@ -128,23 +116,21 @@ export class EngineState {
   }
 }
 
-/** The shortest time without an answer that is shown as part of the state. */
+/** A shorter time without an answer is not shown. */
 const MIN_SHOWN_MS = 60_000;
 
-/** The time without an answer until the first notice about it; each further notice is due after
- * twice the time. */
+/** Until the first notice; each further one is due after twice the time. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
-/** Measures the time without an answer, over all teachers. The run waits for the end of any outage
- * and of a daily quota, but must not do so in silence. */
+/** The time without an answer, over all teachers. A run waits for the end of any outage and of a
+ * daily quota, but must not do so in silence. */
 export class Silence {
   readonly #now: () => number;
-  /** When the first attempt since the last answer failed; undefined if none has. */
+  /** When the first attempt since the last answer failed. */
   #since: number | undefined;
   #isQuota = false;
   #noticeMs = FIRST_NOTICE_MS;
 
-  /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -159,7 +145,7 @@ export class Silence {
     return this.#ms >= this.#noticeMs;
   }
 
-  /** Called for every answer, and while a gate is closed, when no answers are expected. */
+  /** Called also while a gate is closed, when no answers are expected. */
   answered(): void {
     this.#since = undefined;
   }
@@ -170,7 +156,7 @@ export class Silence {
     this.#isQuota = type === "rate_limit";
   }
 
-  /** A notice for the user; the next one is due after twice the time. */
+  /** The next notice is due after twice the time. */
   notice(reason: string): string {
     while (this.isNoticeDue) this.#noticeMs *= 2;
     const why = this.#isQuota
@@ -191,8 +177,7 @@ export class Silence {
   }
 }
 
-/** The notice that one of several teachers is down or back, or that there may be no server at an
- * address; undefined if the state of the run says enough. */
+/** Undefined if the state of the run says enough. */
 function outageNotice(
   { isDown, hasAnswered, reason, teacher, now, latestProbeAt }: Endpoint,
   isOneOfSeveral: boolean,

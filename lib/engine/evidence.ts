@@ -1,6 +1,6 @@
 /**
- * Collects evidence against one teacher: rejections and answers that repeat, and addresses where no
- * server answers.
+ * Evidence against one teacher: rejections and answers that repeat, and addresses where no server
+ * answers.
  *
  * @module
  */
@@ -12,11 +12,44 @@ import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
-/** Rows with rejections or bad answers that halt a teacher that has not proven itself. */
+/** Rows that halt a teacher that has not proven itself. */
 export const FIRST_LIMIT = 3;
 
-/** Rows with rejections or bad answers that halt a proven teacher. */
+/** Rows that halt a proven teacher. */
 export const LATER_LIMIT = 20;
+
+export type FailedOutcome = Outcome & { readonly failure: Failure };
+
+export interface HeldRow {
+  /** Reported if the row is the cause. */
+  readonly outcome: FailedOutcome;
+  /** Sent again if its teacher is the cause. */
+  readonly work: Work;
+}
+
+/** Rows that have failed unless their teacher is the cause, which is not known yet. */
+class SuspectedTeacher {
+  /** Never becomes false again. */
+  isConclusive = false;
+  #held: HeldRow[] = [];
+
+  hold(row: HeldRow): void {
+    this.#held.push(row);
+  }
+
+  /** The outcomes of the held rows, which have failed; none if the teacher is the cause. */
+  failHeld(): readonly Outcome[] {
+    if (this.isConclusive || this.#held.length === 0) return NO_OUTCOMES;
+    return this.releaseHeld().map(({ outcome }) => outcome);
+  }
+
+  /** The held rows, to be sent again because the teacher is the cause. */
+  releaseHeld(): HeldRow[] {
+    const held = this.#held;
+    this.#held = [];
+    return held;
+  }
+}
 
 export interface RepeatedRejectionsOptions {
   /** Whether key, model and parameters are taken to be right, so a few rejections prove nothing. */
@@ -26,58 +59,38 @@ export interface RepeatedRejectionsOptions {
   readonly holdsRows: boolean;
 }
 
-/** The outcome of a row that gets no further attempt. */
-export type FailedOutcome = Outcome & { readonly failure: Failure };
-
-/** A row that has failed, unless its teacher is the cause. */
-export interface HeldRow {
-  /** The failed outcome, reported if the row is the cause. */
-  readonly outcome: FailedOutcome;
-  /** The row, to be sent again if its teacher is the cause. */
-  readonly work: Work;
-}
-
-/** Holds back rows that one teacher rejected alike until it is known whether they or the teacher
- * are the cause. If it is the teacher, none has failed: they go to another one or stay pending. */
-export class RepeatedRejections {
-  readonly #options: RepeatedRejectionsOptions;
-  #held: HeldRow[] = [];
+/** Rows that one teacher rejected with the same message, and no other since. */
+export class RepeatedRejections extends SuspectedTeacher {
+  readonly #holdsRows: boolean;
   /** The `source` of each rejected row, so that the samples of one row count once. */
   readonly #sources = new Set<string>();
-  /** Status and message of the held rows, without ids. */
+  /** Of the rejected rows, without ids. */
   #statusAndMessage = "";
-  /** The number of rows that proves that the teacher is the cause. */
   #limit: number;
-  #isConclusive = false;
 
-  constructor(options: RepeatedRejectionsOptions) {
-    this.#options = options;
-    this.#limit = options.isProven ? LATER_LIMIT : FIRST_LIMIT;
+  constructor({ isProven, holdsRows }: RepeatedRejectionsOptions) {
+    super();
+    this.#holdsRows = holdsRows;
+    this.#limit = isProven ? LATER_LIMIT : FIRST_LIMIT;
   }
 
-  /** How many rows were rejected alike. */
   get count(): number {
     return this.#sources.size;
   }
 
-  /** Whether the teacher is the cause. Never becomes false again. */
-  get isConclusive(): boolean {
-    return this.#isConclusive;
-  }
-
-  /** Adds a rejected row. Returns the outcomes of rows that have failed: of earlier ones if their
-   * status or message differs, or of this one if it is not held back. */
+  /** Returns the outcomes of rows that have failed: of earlier ones if their status or message
+   * differs, or of this one if it is not held back. */
   add(row: HeldRow): readonly Outcome[] {
     const { outcome } = row, { status, message } = outcome.failure;
     const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
     const isSame = statusAndMessage === this.#statusAndMessage;
-    if (this.#isConclusive && !isSame) return [outcome];
+    if (this.isConclusive && !isSame) return [outcome];
     const failed = isSame ? NO_OUTCOMES : this.failHeld();
     this.#statusAndMessage = statusAndMessage;
     this.#sources.add(outcome.row.source);
-    this.#isConclusive ||= this.count >= this.#limit;
-    if (!this.#options.holdsRows && !this.#isConclusive) return [...failed, outcome];
-    this.#held.push(row);
+    this.isConclusive ||= this.count >= this.#limit;
+    if (!this.#holdsRows && !this.isConclusive) return [...failed, outcome];
+    this.hold(row);
     return failed;
   }
 
@@ -88,115 +101,76 @@ export class RepeatedRejections {
     return this.#sources.size === 0 ? NO_OUTCOMES : this.failHeld();
   }
 
-  /** Returns the outcomes of the held rows, which have failed; none if the teacher is the cause. */
-  failHeld(): readonly Outcome[] {
-    if (this.#isConclusive) return NO_OUTCOMES;
-    this.#sources.clear();
-    return this.releaseHeld().map(({ outcome }) => outcome);
-  }
-
-  /** Returns the held rows, to be sent again because the teacher is the cause. */
-  releaseHeld(): HeldRow[] {
-    const held = this.#held;
-    this.#held = [];
-    return held;
+  override failHeld(): readonly Outcome[] {
+    if (!this.isConclusive) this.#sources.clear();
+    return super.failHeld();
   }
 }
 
 /** Bad answers to one row after which it counts against its teacher. */
 const BAD_ANSWERS_PER_ROW = 2;
 
-export interface RepeatedAnswersOptions {
-  /** Whether an earlier run got good answers with the same key, model and parameters. */
-  readonly isProven: boolean;
+interface RepeatedAnswersOptions extends RepeatedRejectionsOptions {
   /** The number of rows that proves that a teacher is the cause once it has given a good answer;
    * Infinity if none does. */
   readonly laterLimit: number;
-  /** Whether rows without attempts left are held back until the cause is known. */
-  readonly holdsRows: boolean;
 }
 
-/** Counts the rows of one teacher with bad answers of one kind since its last good answer, and
- * holds back those without attempts left. */
-export class RepeatedAnswers {
+/** Rows to which one teacher gave bad answers of one kind since its last good answer. Those without
+ * attempts left are held back. */
+export class RepeatedAnswers extends SuspectedTeacher {
   readonly #options: RepeatedAnswersOptions;
   /** Bad answers by the `source` of their row, so that the samples of one row count together. */
   readonly #badAnswers = new Map<string, number>();
-  #held: HeldRow[] = [];
   #count = 0;
-  /** The number of rows that proves that the teacher is the cause. */
   #limit: number;
-  #isConclusive = false;
 
   constructor(options: RepeatedAnswersOptions) {
+    super();
     this.#options = options;
     this.#limit = options.isProven ? options.laterLimit : FIRST_LIMIT;
   }
 
-  /** How many rows count against the teacher. */
   get count(): number {
     return this.#count;
   }
 
-  /** Whether the teacher is the cause. Never becomes false again. */
-  get isConclusive(): boolean {
-    return this.#isConclusive;
-  }
-
-  /**
-   * Counts a bad answer to a row.
-   *
-   * @param isCertain Whether this answer alone is enough for the row to count.
-   */
+  /** @param isCertain Whether this answer alone is enough for the row to count. */
   add({ row }: Work, isCertain: boolean): void {
     const before = this.#badAnswers.get(row.source) ?? 0;
     const after = isCertain ? BAD_ANSWERS_PER_ROW : before + 1;
     this.#badAnswers.set(row.source, after);
     if (before < BAD_ANSWERS_PER_ROW && after >= BAD_ANSWERS_PER_ROW) this.#count++;
-    this.#isConclusive ||= this.#count >= this.#limit;
+    this.isConclusive ||= this.#count >= this.#limit;
   }
 
   /** Counts a bad answer to a row that has no attempt left. Returns the outcome of the row, unless
    * it is held back. */
   addLast(row: HeldRow): readonly Outcome[] {
     this.add(row.work, true);
-    if (!this.#options.holdsRows && !this.#isConclusive) return [row.outcome];
-    this.#held.push(row);
+    if (!this.#options.holdsRows && !this.isConclusive) return [row.outcome];
+    this.hold(row);
     return NO_OUTCOMES;
   }
 
   /** Called when the teacher has given a good answer: earlier bad ones prove nothing. */
   answeredWell(): void {
     this.#limit = this.#options.laterLimit;
-    if (this.#badAnswers.size === 0 || this.#isConclusive) return;
+    if (this.#badAnswers.size === 0 || this.isConclusive) return;
     this.#badAnswers.clear();
     this.#count = 0;
   }
-
-  /** Returns the outcomes of the held rows, which have failed; none if the teacher is the cause. */
-  failHeld(): readonly Outcome[] {
-    if (this.#isConclusive || this.#held.length === 0) return NO_OUTCOMES;
-    return this.releaseHeld().map(({ outcome }) => outcome);
-  }
-
-  /** Returns the held rows, to be sent again because the teacher is the cause. */
-  releaseHeld(): HeldRow[] {
-    const held = this.#held;
-    this.#held = [];
-    return held;
-  }
 }
 
-export type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "hasAnsweredBefore">;
+type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "hasAnsweredBefore">;
 
-/** How long a run waits for a teacher that cannot be reached before any has answered, if
- * `waitForTeacherMs` is not set and the host exists. */
+/** In place of `waitForTeacherMs`, if the host exists. */
 const PATIENCE_MS = 60_000;
 
-/** Codes for a host that does not exist. EAI_AGAIN, a temporary DNS failure, is not one. */
+/** The host does not exist. EAI_AGAIN, a temporary DNS failure, is not in this set. */
 const NO_HOST = new Set(["ENOTFOUND"]);
-/** Codes for an address where no server listens. ENETUNREACH, an unreachable network, is not one:
- * that is on our side. */
+/** No server listens. ENETUNREACH, an unreachable network, is not in this set: that is on our side.
+ */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",
@@ -204,13 +178,12 @@ const NOTHING_LISTENS = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** Finds teachers that do not exist or never start. */
+/** Teachers that do not exist or never start. */
 export class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
-  /** Since when each teacher is unreachable. Weak, because teachers that have left are never
-   * removed. */
+  /** Weak, because teachers that have left are never removed. */
   readonly #unreachableSince = new WeakMap<Endpoint, number>();
-  /** Whether any teacher has answered, in this run or before. */
+  /** In this run or before. */
   #hasAnswered: boolean;
 
   constructor(options: AbsentTeachersOptions) {
@@ -218,13 +191,12 @@ export class AbsentTeachers {
     this.#hasAnswered = options.hasAnsweredBefore ?? false;
   }
 
-  /** Called when a teacher has answered: from now on every teacher is waited for. */
+  /** From now on every teacher is waited for. */
   answered(): void {
     this.#hasAnswered = true;
   }
 
-  /** Called when an attempt has failed. Returns advice once its teacher is no longer waited for,
-   * else undefined. */
+  /** Returns advice once the teacher is no longer waited for. */
   failed(endpoint: Endpoint, { code = "", isUnreachable }: TeacherError): string | undefined {
     const isUnknownHost = NO_HOST.has(code);
     if (!isUnreachable) this.#unreachableSince.delete(endpoint);

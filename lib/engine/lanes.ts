@@ -10,30 +10,25 @@
 
 import { pooledMap } from "../deps/std_async.ts";
 
-/** Maximum number of lanes; `pooledMap` gets the same limit. */
 export const MAX_CONCURRENCY = 100_000;
 
-/** The work of lanes, as their owner defines it. */
+/** What lanes do. */
 export interface LaneWork<T> {
-  /** The next item for a lane; undefined if there is none at the moment. */
   next(): T | undefined;
-  /** Works on an item. A rejection ends the lane. */
+  /** A rejection ends the lane. */
   work(item: T): Promise<void>;
-  /** Whether there will never be another item. */
   isFinished(): boolean;
-  /** Called when a lane finds no item: more may be fetched. */
+  /** Called when a lane finds no item. */
   onIdle(): void;
-  /** Called with what another of these functions threw in a lane. */
+  /** Called with what another of these functions threw. */
   onError(error: unknown): void;
 }
 
-/** Runs a number of lanes until nothing is left to do. */
 export class Lanes<T> {
   readonly #work: LaneWork<T>;
-  /** Idle lanes; the last to park is the first to be woken. */
   readonly #parked: ((item: T | undefined) => void)[] = [];
   #target: number;
-  /** Lanes that have not ended, idle ones included. */
+  /** Idle ones included. */
   #count = 0;
   #isClosed = false;
   #change = Promise.withResolvers<void>();
@@ -44,41 +39,34 @@ export class Lanes<T> {
     this.#work = work;
   }
 
-  /** How many lanes should run. */
   get target(): number {
     return this.#target;
   }
 
-  /** Whether lanes only finish their items. */
+  /** Lanes only finish their items. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** Whether at least one lane is idle. */
   get hasParked(): boolean {
     return this.#parked.length > 0;
   }
 
-  /** Runs the lanes; resolves when all have ended. */
+  /** Resolves when all lanes have ended. */
   async run(): Promise<void> {
-    // This only waits: the pool starts lanes by itself. As no other code has the iterator, none can
+    // This only waits: the pool starts lanes by itself. No other code has the iterator, so none can
     // leave it early.
     const ended = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#runLane());
     while (!(await ended.next()).done);
   }
 
-  /**
-   * Changes the number of lanes.
-   *
-   * @throws {RangeError} outside 1 to 100,000
-   */
+  /** @throws {RangeError} outside 1 to 100,000 */
   setTarget(target: number): void {
     this.#target = checkConcurrency(target);
     this.#change.resolve();
     this.wake();
   }
 
-  /** Lets lanes finish their items and end. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -101,7 +89,7 @@ export class Lanes<T> {
     }
   }
 
-  /** Yields a number for each lane to start, and more when the target rises. */
+  /** A number for each lane to start; more when the target rises. */
   async *#numbers(): AsyncGenerator<number> {
     while (!this.#isClosed) {
       while (!this.#isClosed && this.#count < this.#target) yield ++this.#count;
@@ -110,7 +98,7 @@ export class Lanes<T> {
     }
   }
 
-  /** Runs one lane until it is not needed. Never rejects, because that would hang the pool. */
+  /** Never rejects, because that would hang the pool. */
   async #runLane(): Promise<void> {
     try {
       while (true) {
@@ -134,7 +122,7 @@ export class Lanes<T> {
     return undefined;
   }
 
-  /** Parks the lane until there is an item, unless there will be none. */
+  /** Undefined if there will be no item. */
   #park(): undefined | Promise<T | undefined> {
     if (this.#work.isFinished()) {
       this.close();
@@ -146,11 +134,7 @@ export class Lanes<T> {
   }
 }
 
-/**
- * Returns `concurrency` if it is valid.
- *
- * @throws {RangeError} outside 1 to 100,000
- */
+/** @throws {RangeError} outside 1 to 100,000 */
 export function checkConcurrency(concurrency: number): number {
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
     throw new RangeError(

@@ -1,6 +1,6 @@
 /**
- * Handles answers that were paid for: counts their cost, decides whether they are accepted, and
- * chooses which answer of a row is kept with its failure.
+ * Answers that were paid for: their cost, whether they are accepted, and which one of a row is kept
+ * with its failure.
  *
  * @module
  */
@@ -8,33 +8,29 @@
 import type { Ending } from "../endings.ts";
 import type { EarlierAnswer, Failure } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
-import { type AnswerPolicy, type Budget, type Rejection, unfinished } from "./answers/mod.ts";
+import { type Rejection, unfinished } from "./answers/mod.ts";
+import type { AttemptsOptions } from "./attempts.ts";
 import { sentOf, type Work } from "./work.ts";
 
-export interface PaidAnswersOptions {
-  readonly policy: AnswerPolicy;
-  readonly budget: Budget;
-  /** Aborted when the run must end at once. */
-  readonly signal: AbortSignal;
-  /** Called with the reason when the run must be halted. */
-  readonly onHalt: (reason: string) => void;
-}
+type PaidAnswersOptions = Pick<AttemptsOptions, "policy" | "budget" | "signal" | "onHalt">;
 
 export class PaidAnswers {
   readonly #options: PaidAnswersOptions;
-  readonly #checks: PendingChecks;
+  /** Ends the wait for each check that is in progress. */
+  readonly #pending = new Set<() => void>();
 
   constructor(options: PaidAnswersOptions) {
     this.#options = options;
-    this.#checks = new PendingChecks(options.signal);
+    options.signal.addEventListener("abort", () => {
+      for (const leaveUnchecked of this.#pending) leaveUnchecked();
+    }, { once: true });
   }
 
-  /** Answers that are being checked. */
   get pendingChecks(): number {
-    return this.#checks.size;
+    return this.#pending.size;
   }
 
-  /** Counts the cost of an answer; halts the run once the budget is used up. */
+  /** Halts the run once the budget is used up. */
   countCost(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
     const { endpoint } = sentOf(work);
@@ -45,20 +41,31 @@ export class PaidAnswers {
     if (reason !== undefined) onHalt(reason);
   }
 
-  /** Decides whether an answer is accepted. On the hot path: returns a promise only if a check
-   * takes time. */
+  /** On the hot path: returns a promise only if a check takes time. */
   decide(work: Work, completion: Completion, ending: Ending): DecisionOrPromise {
     work.ending = ending;
     const decision = this.#options.policy.decide(completion, work, ending);
     if (!(decision instanceof Promise)) return decision;
-    return this.#checks.wait(decision, uncheckedRejection(completion, work.params));
+    return this.#wait(decision, uncheckedRejection(completion, work.params));
   }
 
-  /**
-   * Decides on an answer that an earlier run paid for but left undecided: that run ended before the
+  /** If the run is aborted first, resolves to `unchecked`: the row stays pending with its answer. */
+  #wait(decision: Promise<Decision>, unchecked: Rejection): Promise<Decision> {
+    if (this.#options.signal.aborted) return Promise.resolve(unchecked);
+    return new Promise((resolve) => {
+      const settle = (result: Decision) => {
+        this.#pending.delete(leaveUnchecked);
+        resolve(result);
+      };
+      const leaveUnchecked = () => settle(unchecked);
+      this.#pending.add(leaveUnchecked);
+      void decision.then(settle);
+    });
+  }
+
+  /** For an answer that an earlier run paid for but left undecided: that run ended before the
    * check, or this one accepts its ending (`acceptEndings`). Undefined if the answer must be
-   * requested again.
-   */
+   * requested again. */
   async decideEarlier(
     work: Work,
     { rejected, next, isSame }: EarlierAnswer,
@@ -78,9 +85,8 @@ export class PaidAnswers {
     return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
   }
 
-  /** Counts the cost of the part of an answer that arrived before the attempt failed. Keeps it with
-   * the row unless a longer answer is kept already, partial or rejected. Returns whether it keeps
-   * it. */
+  /** Counts the cost of what arrived before the attempt failed. Keeps that with the row unless a
+   * longer answer is kept, partial or rejected. Returns whether it keeps it. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
     this.countCost(work, partial);
     const previous = work.rejected?.completion;
@@ -96,50 +102,16 @@ function lengthOf({ response, reasoning }: Completion): number {
   return (response?.length ?? 0) + (reasoning?.length ?? 0);
 }
 
-/** The decision on an answer of an earlier run. */
+/** On an answer of an earlier run. */
 interface EarlierDecision {
   readonly completion: Completion;
-  /** Why the answer is not accepted; undefined if it is. */
   readonly rejection: Rejection | undefined;
 }
 
 type Decision = Rejection | undefined;
 type DecisionOrPromise = Decision | Promise<Decision>;
 
-/** Checks that take time. An abort of the run ends the wait for them. */
-class PendingChecks {
-  readonly #signal: AbortSignal;
-  readonly #pending = new Set<() => void>();
-
-  /** @param signal Aborted when the run must end at once. */
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-    signal.addEventListener("abort", () => {
-      for (const leaveUnchecked of this.#pending) leaveUnchecked();
-    }, { once: true });
-  }
-
-  get size(): number {
-    return this.#pending.size;
-  }
-
-  /** Waits for a decision. If the run is aborted first, resolves to `unchecked`: the row stays
-   * pending with its answer. */
-  wait(decision: Promise<Decision>, unchecked: Rejection): Promise<Decision> {
-    if (this.#signal.aborted) return Promise.resolve(unchecked);
-    return new Promise((resolve) => {
-      const settle = (result: Decision) => {
-        this.#pending.delete(leaveUnchecked);
-        resolve(result);
-      };
-      const leaveUnchecked = () => settle(unchecked);
-      this.#pending.add(leaveUnchecked);
-      void decision.then(settle);
-    });
-  }
-}
-
-/** The rejection of an answer whose check the end of the run prevented. */
+/** For an answer whose check the end of the run prevented. */
 function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
   // Earlier versions had only the first message to tell the next run to check the answer, so it
   // must stay as it is. No file holds raw fields (`keep`): an answer with them is requested again.

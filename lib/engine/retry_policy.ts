@@ -1,66 +1,53 @@
 /**
- * Decides when a row is sent again, how long it waits between two attempts, and how long it may
- * take in total.
+ * Whether a row is sent again, how long it waits between two attempts, and how long it may take in
+ * total.
  *
  * @module
  */
 
 import type { Failure } from "../row.ts";
-import type { EngineOptions } from "./engine_options.ts";
+import type { AttemptsOptions } from "./attempts.ts";
 import type { Classification } from "./errors/mod.ts";
 import type { FailureEffect } from "./flow/mod.ts";
 import { type ExcludedWait, sentOf, type Work } from "./work.ts";
 
 export interface RetryPolicyOptions {
-  /** Attempts of a row that count, the first included. @default 5 */
+  /** Attempts that count, the first included. @default 5 */
   maxAttempts?: number;
   /** Random numbers in [0, 1). @default Math.random */
   random?: () => number;
 }
 
-/** The upper bound of the first wait, in milliseconds; doubles with every wait. */
+/** The first wait is shorter; doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** In place of `BACKOFF_BASE_MS`, after a rate limit whose response names no time to retry at, if
- * the teacher throttles more than usual. */
+/** In place of `BACKOFF_BASE_MS` after a rate limit without a time to retry at, if the teacher
+ * throttles more than usual. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
-/** The upper bound of any wait that the teacher did not request, in milliseconds. */
+/** Of waits that the teacher did not request. */
 export const BACKOFF_CAP_MS = 60_000;
 
-/** The shortest wait after an answer without proof of completeness, unless it is the row's first
- * fault, in milliseconds: meanwhile, the endings of other rows may show that a further answer is
- * not needed. */
+/** After an answer without proof of completeness, except the row's first fault: meanwhile, the
+ * endings of other rows may show that no further answer is needed. */
 const UNPROVEN_WAIT_MS = 1_000;
 
-/** If a teacher throttles no more than usual, the backoff of a row stays the same for this number
- * of waits. Then it doubles with every second wait. */
+/** If a teacher throttles no more than usual, the backoff of a row starts to double after this many
+ * waits, with every second wait. */
 const TOLERATED_WAITS = 5;
 
-/** The jitter after a requested wait, as a fraction of that wait, if the teacher throttles no more
- * than usual. */
+/** The jitter is this fraction of a requested wait, if the teacher throttles no more than usual. */
 const JITTER = 0.1;
 
-/** A timeout after sending may have been billed, so the row is sent again only once. */
+/** A timeout may have been billed: the row is sent again only once. */
 const MAX_TIMEOUTS = 2;
 
-/** Throttling says nothing about the row, so its limit is higher than that of faults. */
+/** Throttling says nothing about the row. */
 const MAX_THROTTLED = 20;
 
-/** What has happened to a row so far, the last failed attempt included. */
-export interface AttemptHistory {
-  /** Failed attempts that count against `maxAttempts`: not throttled ones, refused connections, or
-   * those that failed because of an outage or a field that Retort added. */
-  readonly faults: number;
-  /** Timeouts, which `faults` includes. */
-  readonly timeouts: number;
-  /** Throttled attempts that count against `MAX_THROTTLED`. */
-  readonly throttled: number;
-  /** Waits after attempts that count: the exponent of the backoff. */
-  readonly waits: number;
-}
+/** The last failed attempt included. */
+export type AttemptHistory = Pick<Work, "faults" | "timeouts" | "throttled" | "waits">;
 
-/** Decides what follows a failed attempt. */
 export class RetryPolicy {
   readonly #maxAttempts: number;
   readonly #random: () => number;
@@ -77,12 +64,11 @@ export class RetryPolicy {
   }
 
   /**
-   * The wait before the next attempt, in milliseconds; undefined if the row has failed permanently.
-   * Full jitter: uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And
-   * Jitter", AWS Architecture Blog, 2015), on top of what the teacher requested, so that rows with
-   * the same requested time do not return in one burst.
+   * The wait before the next attempt; undefined if the row has failed permanently. Full jitter:
+   * uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And Jitter", AWS
+   * Architecture Blog, 2015), on top of what the teacher requested, so that rows with the same
+   * requested time do not return in one burst.
    *
-   * @param history What counts against the row.
    * @param isTolerated Whether the teacher throttles no more than usual. The wait then ends shortly
    * after the requested time, and its doubling begins later and is slower.
    */
@@ -94,7 +80,6 @@ export class RetryPolicy {
     if (classification.action !== "retry" || this.#isSpent(classification, history)) {
       return undefined;
     }
-    // The next attempt is another request.
     if (classification.cause === "adjusted") return 0;
     const { retryAfterMs: requestedMs } = classification;
     const doublings = isTolerated
@@ -114,22 +99,20 @@ export class RetryPolicy {
   }
 
   #isSpent({ cause }: Classification, { faults, timeouts, throttled }: AttemptHistory): boolean {
-    // A row does not fail because no server listens, or because of a field that Retort added.
+    // No server listens, or Retort had added a field: not the row's fault.
     if (cause === "unreachable" || cause === "adjusted") return false;
     if (cause === "load") return throttled >= Math.max(MAX_THROTTLED, this.#maxAttempts);
     return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
   }
 }
 
-export interface RowWaitsOptions extends Pick<EngineOptions, "retryPolicy" | "rowTimeoutMs"> {
-  /** A monotonic clock without the time in which nothing could be sent, in milliseconds. */
-  readonly rowNow: () => number;
-  /** Milliseconds until some teacher accepts the row; 0 if one does now. */
-  readonly soonestMs: (work: Work) => number;
-}
+type RowWaitsOptions = Pick<
+  AttemptsOptions,
+  "retryPolicy" | "rowTimeoutMs" | "rowNow" | "soonestMs"
+>;
 
-/** What follows for a row whose attempt has failed: another attempt (`again`), or none because its
- * time (`late`) or its attempts (`spent`) are used up. */
+/** Another attempt (`again`), or none because the row's time (`late`) or its attempts (`spent`) are
+ * used up. */
 export type RowWait =
   | { readonly kind: "again"; readonly delayMs: number; readonly excludedWait?: ExcludedWait }
   | { readonly kind: "late" }
@@ -138,7 +121,6 @@ export type RowWait =
 const LATE: RowWait = { kind: "late" };
 const SPENT: RowWait = { kind: "spent" };
 
-/** Decides how long rows wait. */
 export class RowWaits {
   readonly #options: RowWaitsOptions;
 
@@ -146,8 +128,8 @@ export class RowWaits {
     this.#options = options;
   }
 
-  /** Called before an attempt. Moves the row's deadline by its excluded wait. Returns the
-   * milliseconds left to the row; undefined without a limit. */
+  /** Called before an attempt. Excludes a wait from the row's time. Returns the milliseconds left;
+   * undefined without a limit. */
   begin(work: Work): number | undefined {
     const { deadlineAt } = work;
     const { excludedWait } = sentOf(work);
@@ -158,10 +140,7 @@ export class RowWaits {
     return this.#timeLeftMs(work);
   }
 
-  /**
-   * Counts a failed attempt and decides what follows: `late` if the row's time would be up before
-   * the next attempt.
-   */
+  /** Counts a failed attempt. The row is `late` if its time would be up before the next one. */
   failed(
     work: Work,
     classification: Classification,
@@ -176,21 +155,17 @@ export class RowWaits {
     const delayMs = this.#options.retryPolicy.delayMs(classification, work, isTolerated);
     if (counts) work.waits++;
     if (delayMs === undefined) return SPENT;
-    // The row's time starts over after a failure that does not count against it.
+    // The row's time starts over.
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
     const requestedMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
-    // The wait that a throttling teacher requests does not count as the row's time.
+    // What a throttling teacher requests does not count as the row's time.
     const ownMs = delayMs - requestedMs;
     const leftMs = this.#timeLeftMs(work);
     if (leftMs !== undefined && ownMs >= leftMs) return LATE;
     return requestedMs > 0 ? this.#putOff(work, requestedMs, ownMs) : { kind: "again", delayMs };
   }
 
-  /**
-   * The failure of a row whose time is up.
-   *
-   * @param lastMessage The message of its last attempt; undefined without one.
-   */
+  /** @param lastMessage Of the row's last attempt. */
   timeoutFailure(work: Work, lastMessage?: string): Failure {
     const seconds = this.#options.rowTimeoutMs! / 1_000;
     const attempts = work.attempts === 1 ? "1 attempt" : `${work.attempts} attempts`;
@@ -207,7 +182,7 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Puts a row off for the time that its teacher requested, or until another one accepts it. */
+  /** For the time that its teacher requested, or until another one accepts it. */
   #putOff(work: Work, requestedMs: number, jitterMs: number): RowWait {
     const by = sentOf(work).endpoint;
     const others = work.holds?.filter((hold) => hold.by !== by) ?? [];

@@ -10,7 +10,7 @@ import type { TeacherError } from "../errors.ts";
 import { posixWord } from "../printable.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Teacher } from "../teacher/mod.ts";
-import type { EngineOptions } from "./engine_options.ts";
+import type { AttemptsOptions } from "./attempts.ts";
 import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import {
   AbsentTeachers,
@@ -26,27 +26,27 @@ import { NO_OUTCOMES, sentOf, type Work } from "./work.ts";
 
 export interface TeacherBlameOptions extends
   Pick<
-    EngineOptions,
-    "isCareful" | "isProven" | "holdsRejections" | "waitForTeacherMs" | "hasAnsweredBefore"
+    AttemptsOptions,
+    | "isCareful"
+    | "isProven"
+    | "holdsRejections"
+    | "waitForTeacherMs"
+    | "hasAnsweredBefore"
+    | "hasSeveralTeachers"
+    | "onEndpointHalt"
   > {
-  /** Whether more than one teacher may receive attempts. */
-  readonly hasSeveralTeachers: () => boolean;
-  /** Called when a teacher was halted: it receives nothing more. */
-  readonly onEndpointHalt: (reason: string) => void;
-  /** Called when a row that was held back because of a failure must be sent again. */
+  /** Called for a row that was held back because of a failure. */
   readonly onSendAgain: (work: Work, failure: Failure) => void;
 }
 
-/** A failed attempt and its classification. */
 export interface FailedCall {
   readonly error: TeacherError;
   readonly classification: Classification;
   readonly failure: Failure;
 }
 
-/** The evidence against one teacher. */
 interface Evidence {
-  /** Rows that were rejected with the same message. */
+  /** Rows that were rejected alike. */
   readonly rejections: RepeatedRejections;
   /** Rows whose answers were not marked as complete. */
   readonly endings: RepeatedAnswers;
@@ -54,12 +54,11 @@ interface Evidence {
   readonly otherServer: RepeatedAnswers;
 }
 
-/** Keeps the evidence against each teacher of a run. */
 export class TeacherBlame {
   readonly #options: TeacherBlameOptions;
   readonly #evidence = new Map<Endpoint, Evidence>();
   readonly #absent: AbsentTeachers;
-  /** Outcomes of rows that were held back because of teachers that have left since. */
+  /** Of rows that were held back because of teachers that have left since. */
   #orphaned: Outcome[] = [];
 
   constructor(options: TeacherBlameOptions) {
@@ -67,12 +66,11 @@ export class TeacherBlame {
     this.#absent = new AbsentTeachers(options);
   }
 
-  /** Halts a teacher that rejects all rows. */
   haltForAllRows(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
 
-  /** Called when an attempt has failed. Halts the teacher if no server answers at its address. */
+  /** Halts the teacher if no server answers at its address. */
   failed(endpoint: Endpoint, { error, failure }: FailedCall): void {
     const advice = this.#absent.failed(endpoint, error);
     if (advice !== undefined) this.#halt(endpoint, "cannot be reached", failure, advice);
@@ -106,7 +104,7 @@ export class TeacherBlame {
     return endpoint.isHalted;
   }
 
-  /** Called when a row has no attempt left. Returns the outcomes of rows that have failed. */
+  /** Called when a row has no attempt left. Returns as `rejected()`. */
   spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
     const badAnswers = this.#badAnswersLike(work, call.classification);
     if (badAnswers === undefined) return [outcome];
@@ -115,38 +113,34 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** Called when a teacher has answered, at least in part. */
+  /** At least in part. */
   answered(): void {
     this.#absent.answered();
   }
 
-  /** Called when a teacher has given a complete answer, which may still be rejected. */
+  /** The answer may still be rejected. */
   answeredCompletely(endpoint: Endpoint): void {
     const { endings, otherServer } = this.#evidenceAgainst(endpoint);
     endings.answeredWell();
     otherServer.answeredWell();
   }
 
-  /** Called when an answer of a teacher is accepted. Returns the outcomes of rows that were held
-   * back and have failed. */
+  /** Called when an answer is accepted. Returns the outcomes of rows that were held back and have
+   * failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, otherServer } = this.#evidenceAgainst(endpoint);
-    const rejected = rejections.succeeded(),
-      unproven = endings.failHeld(),
-      foreign = otherServer.failHeld();
-    const orphaned = this.#takeOrphaned();
+    const rejected = rejections.succeeded(), unproven = endings.failHeld();
+    const foreign = otherServer.failHeld(), orphaned = this.#takeOrphaned();
     if (unproven.length === 0 && foreign.length === 0 && orphaned.length === 0) return rejected;
     return [...rejected, ...unproven, ...foreign, ...orphaned];
   }
 
-  /** Called at the end of the run. Returns the outcomes of rows that were held back and have
-   * failed. */
+  /** Called at the end of the run. Returns as `succeeded()`. */
   failHeldBack(): readonly Outcome[] {
     return [...this.#takeOrphaned(), ...[...this.#evidence.values()].flatMap(failAllHeld)];
   }
 
-  /** The count of bad answers that a failed attempt adds to; undefined if the attempt says nothing
-   * against the teacher. */
+  /** Undefined if the attempt says nothing against the teacher. */
   #badAnswersLike(work: Work, { cause, otherServer }: Classification): RepeatedAnswers | undefined {
     const endpoint = sentOf(work).endpoint;
     if (cause === "ending") return this.#evidenceAgainst(endpoint).endings;
@@ -199,7 +193,7 @@ export class TeacherBlame {
   }
 
   /** A run of days sees any number of teachers: the evidence against those that have left is
-   * complete, as at the end of the run. */
+   * complete. */
   #forgetDeparted(): void {
     for (const [endpoint, evidence] of this.#evidence) {
       if (!endpoint.hasLeft) continue;
@@ -221,40 +215,31 @@ function failAllHeld({ rejections, endings, otherServer }: Evidence): Outcome[] 
   return [...rejections.failHeld(), ...endings.failHeld(), ...otherServer.failHeld()];
 }
 
-/** Advice if a server answers every row with an unknown error. */
+/** For a server that answers every row with an unknown error. */
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
-/** Whether the response comes from another kind of server. */
 function isOtherServer({ code }: TeacherError): boolean {
   return code === "web_page" || code === "other_api" || code === "no_http";
 }
 
-/** Advice to accept answers with this finish reason. */
 function adviceForEnding(finishReason = ""): string {
   const word = posixWord(finishReason === "" ? NO_REASON : finishReason);
   return `If they are complete anyway, add --accept-ending ${word}`;
 }
 
-/** Why a teacher was halted, in two lengths. */
-export interface HaltReason {
-  /** Shown beside the teacher's name, with the cause first: `401: Incorrect API key provided`. */
-  readonly cause: string;
-  /** Shown alone: what the teacher does, why, and the advice. */
-  readonly sentence: string;
-}
-
 /**
- * Says why a teacher was halted.
+ * Why a teacher was halted: the cause, shown beside the teacher's name (`401: Incorrect API key
+ * provided`), and a sentence that stands alone.
  *
  * @param what What the teacher does: `rejects all rows`.
- * @param advice What the user can do, a sentence without a final period; undefined for none.
+ * @param advice What the user can do, without a final period.
  */
 export function haltReason(
   teacher: Teacher,
   what: string,
   { status, message }: Failure,
   advice: string | undefined,
-): HaltReason {
+): { readonly cause: string; readonly sentence: string } {
   const place = teacher.address ? ` at ${teacher.address}` : "";
   const [cause, suffix] = status === null
     ? [message, ""]
@@ -263,13 +248,11 @@ export function haltReason(
   return { cause, sentence: advice === undefined ? words : joinSentences(words, advice) };
 }
 
-/** Advice if `count` rows were rejected with the same message. */
 export function adviceForRejections(count: number): string {
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
   return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;
 }
 
-/** Joins two sentences, whatever the first ends with. */
 function joinSentences(first: string, second: string): string {
   const words = first.trimEnd();
   return /[!?。]$/.test(words) ? `${words} ${second}` : `${words.replace(/\.+$/, "")}. ${second}`;

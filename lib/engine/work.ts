@@ -10,81 +10,76 @@ import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../ro
 import type { Completion, Params } from "../teacher/mod.ts";
 import type { AnswerPolicy } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
-import type { Endpoint, Hold } from "./flow/mod.ts";
-import type { AttemptHistory } from "./retry_policy.ts";
+import type { Endpoint, Hold, Sent } from "./flow/mod.ts";
 
-/** A wait that throttling teachers requested. It does not count towards the row's time limit. */
+/** What throttling teachers requested does not count towards the row's time limit. */
 export interface ExcludedWait {
-  /** When it began, on the clock of rows. */
+  /** On the clock of rows. */
   readonly since: number;
-  /** The most that is excluded, in milliseconds. */
+  /** At most this long. */
   readonly maxMs: number;
 }
 
-/** An attempt at a row, from when it takes a slot of a teacher. */
-export interface SentRow {
+/** From when the row takes a slot of a teacher. */
+interface SentRow extends Sent {
   readonly kind: "sent";
   readonly endpoint: Endpoint;
-  /** Its number among the attempts at the teacher, from 1. */
-  readonly ticket: number;
-  /** When it took its slot, on the engine's clock. */
-  readonly startedAt: number;
-  /** Attempts in flight at the teacher when it took its slot, this one included. */
-  readonly inFlightAtStart: number;
-  /** The wait before the attempt that does not count; undefined if all of it counts. */
+  /** The part of the wait before it that does not count. */
   readonly excludedWait: ExcludedWait | undefined;
 }
 
-export type WorkState =
+type WorkState =
   | { readonly kind: "new" }
   | SentRow
   | {
     readonly kind: "waiting";
-    /** Where the last attempt was made. */
     readonly endpoint: Endpoint;
-    /** The part of the wait that does not count; undefined if all of it counts. */
     readonly excludedWait: ExcludedWait | undefined;
   };
 
 const NEW: WorkState = { kind: "new" };
 
-/** A row and its history, which only the engine changes. */
-export interface Work extends AttemptHistory {
+/** Only the engine changes it. */
+export interface Work {
   readonly row: Row;
-  /** Its position in the order in which rows were first sent, from 0. */
+  /** In the order of first attempts, from 0. */
   readonly sequence: number;
-  /** The parameters of the next attempt. A retry may have a higher token limit or another seed. */
+  /** Of the next attempt. A retry may have a higher token limit or another seed. */
   params: Params;
   state: WorkState;
-  /** The teacher that did not mark its last answer as complete. Another teacher is preferred for
-   * the next attempt. */
+  /** Another teacher is preferred for the next attempt: this one did not mark its last answer as
+   * complete. */
   avoided: Endpoint | undefined;
   attempts: number;
+  /** Failed attempts that count against `maxAttempts`: not throttled ones, refused connections, or
+   * those that failed because of an outage or a field that Retort added. */
   faults: number;
+  /** Included in `faults`. */
   timeouts: number;
+  /** Throttled attempts, which have a limit of their own. */
   throttled: number;
+  /** Waits after attempts that count: the exponent of the backoff. */
   waits: number;
-  /** How often another answer was requested because one was empty or rejected. */
+  /** Answers that were requested because one was empty or rejected. */
   resamples: number;
-  /** The time in flight over all attempts, in milliseconds. */
+  /** In flight, over all attempts. */
   busyMs: number;
-  /** The time in flight of the last attempt, in milliseconds. */
+  /** Of the last attempt. */
   latencyMs: number;
-  /** US dollars for all attempts; null once the cost of one is unknown. */
+  /** Of all attempts; null once the cost of one is unknown. */
   costUsd: number | null;
-  /** The last answer that was not accepted. It was paid for, so it is written with the failure
-   * unless a better one follows. */
+  /** The last answer that was not accepted. It is written with the failure unless a better one
+   * follows. */
   rejected: RejectedAnswer | undefined;
-  /** How the last answer ended; undefined if that follows from its finish reason and failure. */
+  /** Undefined if it follows from finish reason and failure. */
   ending: Ending | undefined;
   /** Whether `rejected` has yet to be checked. */
   isUnchecked: boolean;
-  /** The waits that throttling teachers requested for this row; undefined if none did. */
+  /** What throttling teachers requested for this row. */
   holds: Hold[] | undefined;
-  /** When the row's time is up, on the clock of rows; undefined before its first attempt, and
-   * without a limit. */
+  /** On the clock of rows; undefined before its first attempt, and without a limit. */
   deadlineAt: number | undefined;
-  /** When the first attempt failed, in Unix milliseconds. */
+  /** In Unix milliseconds. */
   firstFailedAt: number | undefined;
 }
 
@@ -113,7 +108,6 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
   };
 }
 
-/** Takes a slot of a teacher for a row, which is sent next. */
 export function send(work: Work, endpoint: Endpoint): void {
   const excludedWait = work.state.kind === "waiting" ? work.state.excludedWait : undefined;
   const ticket = endpoint.take();
@@ -121,19 +115,16 @@ export function send(work: Work, endpoint: Endpoint): void {
   work.state = { kind: "sent", endpoint, ticket, startedAt, inFlightAtStart, excludedWait };
 }
 
-/** The attempt at a row that is in flight or has just ended. */
 export function sentOf({ state, row }: Work): SentRow {
   if (state.kind !== "sent") throw new Error(`The row ${row.uid} was not sent`);
   return state;
 }
 
-/** Marks a row as waiting for its next attempt. */
 export function wait(work: Work, excludedWait?: ExcludedWait): void {
   if (work.state.kind === "new") return;
   work.state = { kind: "waiting", endpoint: work.state.endpoint, excludedWait };
 }
 
-/** Continues a row where an earlier run left it. */
 export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: AnswerPolicy): void {
   work.rejected = rejected;
   if (next === undefined) return;
@@ -142,8 +133,8 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
   work.params = policy.resumedParams(work.row, work.params, next);
 }
 
-/** The outcome of a row that is sent again because its last answer was not accepted. It is written
- * first, so that the answer survives a crash. */
+/** Of a row that is sent again because its last answer was not accepted. Written first, so that the
+ * answer survives a crash. */
 export function pendingOutcome(work: Work, latencyMs: number): Outcome {
   const { completion, failure } = work.rejected!;
   const { resamples: resample, isUnchecked } = work;
@@ -174,7 +165,6 @@ export function outcomeOf(
   };
 }
 
-/** What a teacher threw, as a `TeacherError`. */
 export function asTeacherError(thrown: unknown): TeacherError {
   if (thrown instanceof TeacherError) return thrown;
   if (thrown === undefined) {
@@ -186,30 +176,26 @@ export function asTeacherError(thrown: unknown): TeacherError {
   return new TeacherError(message, { type: "teacher", cause: thrown });
 }
 
-/** What follows from an attempt. */
 export type AttemptResult =
   | {
     readonly kind: "answered";
     readonly outcome: Outcome;
-    /** Failures of other rows that were held back because their teacher might be the cause. */
+    /** Failures of rows that were held back because their teacher might be the cause. */
     readonly others: readonly Outcome[];
   }
   | {
     readonly kind: "failed";
-    /** Failures to write: of this row, unless it is held back because its teacher may be the cause,
-     * and of others that were held back. */
+    /** Of this row, unless it is held back because its teacher may be the cause, and of others that
+     * were held back. */
     readonly outcomes: readonly Outcome[];
-    /** The outcome with the partial answer of a row that is held back; it is written now. */
+    /** With the partial answer of a row that is held back; written now. */
     readonly paidAnswer?: Outcome;
   }
   | {
     readonly kind: "retry";
-    /** Milliseconds until the row is sent again. */
     readonly delayMs: number;
-    /** The part of this wait that does not count; absent if all of it counts. */
     readonly excludedWait?: ExcludedWait;
-    /** The outcome with an answer that was not accepted; it is written before the row is sent
-     * again. */
+    /** With an answer that was not accepted; written before the row is sent again. */
     readonly paidAnswer?: Outcome;
   }
   | { readonly kind: "pending" };
@@ -220,10 +206,9 @@ export function failedWith(outcome: Outcome): AttemptResult {
   return { kind: "failed", outcomes: [outcome] };
 }
 
-/** Hands outcomes to the sink. */
 export class Delivery {
   readonly #sink: OutcomeSink;
-  /** Pending rows with an answer that the sink does not have. */
+  /** With an answer that the sink does not have. */
   readonly #undelivered: Work[] = [];
   #finished = 0;
 
@@ -231,32 +216,29 @@ export class Delivery {
     this.#sink = sink;
   }
 
-  /** How many finished rows were handed over. */
   get finished(): number {
     return this.#finished;
   }
 
-  /** Hands over the outcome of a finished row. Not `async`: a second promise for every row would
-   * cost time. */
+  /** For a finished row. Not `async`: a second promise for every row would cost time. */
   put(outcome: Outcome): Promise<void> {
     this.#finished++;
     return this.#sink.put(outcome);
   }
 
-  /** Hands over outcomes in turn: those of finished rows, and answers of rows that may be sent
-   * again. */
+  /** Outcomes of finished rows, and answers of rows that may be sent again. */
   async putAll(outcomes: readonly Outcome[]): Promise<void> {
     for (const outcome of outcomes) {
       await (outcome.next === undefined ? this.put(outcome) : this.keep(outcome));
     }
   }
 
-  /** Hands over an answer that was not accepted. Its row may be sent again once this resolves. */
+  /** An answer that was not accepted. Its row may be sent again once this resolves. */
   async keep(outcome: Outcome): Promise<void> {
     await this.#sink.keep?.(outcome);
   }
 
-  /** Hands over all outcomes of an attempt. Its row may be sent again once this resolves. */
+  /** The row may be sent again once this resolves. */
   async deliver(work: Work, result: AttemptResult): Promise<void> {
     switch (result.kind) {
       case "answered":
@@ -271,15 +253,12 @@ export class Delivery {
     if (result.paidAnswer !== undefined) await this.keep(result.paidAnswer);
   }
 
-  /** Called for a row that stays pending at the end of the run. */
   leavePending(work: Work): void {
     const isDelivered = work.rejected === undefined || this.#sink.keep !== undefined;
     if (!isDelivered) this.#undelivered.push(work);
   }
 
-  /**
-   * Called at the end of the run: a sink without `keep` gets the last answer of each pending row.
-   */
+  /** A sink without `keep` gets the last answer of each pending row. */
   async end(): Promise<void> {
     for (const work of this.#undelivered) await this.#sink.put(pendingOutcome(work, 0));
   }

@@ -1,42 +1,92 @@
 /**
- * Chooses the next row: one whose retry is due, or a new one. Pulls batches from the source only
- * while a lane waits, so the source never runs ahead.
+ * Chooses the next row, one whose retry is due or a new one, and its teacher. Pulls batches from
+ * the source only while a lane waits, so the source never runs ahead.
  *
  * @module
  */
 
 import { BinaryHeap } from "../deps/std_data_structures.ts";
+import { hash32 } from "../hash.ts";
 import type { Row } from "../row.ts";
-import type { Params } from "../teacher/mod.ts";
 import { type Clock, MAX_TIMER_MS } from "../timer.ts";
-import type { AnswerPolicy } from "./answers/mod.ts";
-import { newWork, resume, type Work } from "./work.ts";
+import type { EngineOptions } from "./engine_options.ts";
+import type { Endpoint, TeacherPool } from "./flow/mod.ts";
+import { newWork, resume, send, type Work } from "./work.ts";
 
-export interface WorkQueueOptions {
-  /** Rows in batches, in input order. */
-  readonly source: AsyncIterable<readonly Row[]>;
-  /** The parameters of the run, which rows may override. */
-  readonly params: Params;
-  /** Continues rows that an earlier run left between two attempts. */
-  readonly policy: AnswerPolicy;
+/** A row that no teacher accepts yet is offered again after this time, at most. */
+const MAX_OFFER_WAIT_MS = 1_000;
+
+export class Dispatch {
+  readonly #pool: TeacherPool;
+  readonly #queue: WorkQueue;
+  readonly #affinity: "prefix" | undefined;
+  /** It gets the other samples of the same input row too. */
+  #lastEndpoint: Endpoint | undefined;
+
+  constructor(pool: TeacherPool, queue: WorkQueue, affinity?: "prefix") {
+    this.#pool = pool;
+    this.#queue = queue;
+    this.#affinity = affinity;
+  }
+
+  /** @param isFull Whether the retry queue is full: then no new row may be taken. */
+  next(isFull: boolean): Work | undefined {
+    // Checked first: lanes often ask when there is no row, and picking a teacher reads the clock.
+    while (!this.#queue.isEmpty) {
+      const picked = this.#pool.pick();
+      if (picked === undefined) return undefined;
+      const work = this.#queue.take(isFull, picked.isDown);
+      if (work === undefined) return undefined;
+      const endpoint = this.#endpointFor(work, picked);
+      if (endpoint === undefined) continue;
+      send(work, endpoint);
+      return work;
+    }
+    return undefined;
+  }
+
+  #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
+    const { avoided, holds, row } = work;
+    if (work.attempts === 0) {
+      if (this.#affinity !== undefined) picked = this.#pool.pickForKey(prefixHashOf(row)) ?? picked;
+      else if (row.sample > 0) picked = this.#pool.pick(this.#lastEndpoint) ?? picked;
+      return this.#lastEndpoint = picked;
+    }
+    if (holds === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
+    const endpoint = this.#pool.pickFor(holds);
+    if (endpoint !== undefined) return endpoint;
+    this.#queue.add(work, Math.min(Math.max(1, this.#pool.soonestMs(holds)), MAX_OFFER_WAIT_MS));
+    return undefined;
+  }
+}
+
+/** Rows that share the system messages and the turn after them go to one teacher, which finds them
+ * in its prefix cache. */
+function prefixHashOf({ messages }: Row): number {
+  let text = "";
+  for (const { role, content } of messages) {
+    text += `${role}\n${typeof content === "string" ? content : JSON.stringify(content)}\n`;
+    if (role !== "system" && role !== "developer") break;
+  }
+  return hash32(text);
+}
+
+interface WorkQueueOptions extends Pick<EngineOptions, "source" | "params" | "policy"> {
   readonly clock: Clock;
-  /** Called when a row may have become available, or when the source has ended. */
+  /** Called when a row may have become available, or at the end of the source. */
   readonly onReady: () => void;
-  /** Called when the source has failed. */
   readonly onError: (error: unknown) => void;
 }
 
-/** The least capacity of the retry queue, in rows. */
+/** The capacity of the retry queue, in rows: `CAPACITY_PER_LANE` for each lane, at least this. */
 const MIN_CAPACITY = 1_000;
-/** The capacity of the retry queue for each lane, in rows. */
 const CAPACITY_PER_LANE = 4;
 
-/** New rows and retries on their way to the lanes. */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #buffer: RowBuffer<Row>;
   readonly #retries: RetryQueue<Work>;
-  /** Whether the last row that was taken while others waited for a retry was itself a retry. */
+  /** Whether the last row that was taken while others waited was a retry. */
   #wasLastRetry = false;
   #taken = 0;
 
@@ -46,47 +96,36 @@ export class WorkQueue {
     this.#retries = new RetryQueue<Work>(options.clock.read, options.onReady);
   }
 
-  /** Whether there will be no new rows. */
   get isExhausted(): boolean {
     return this.#buffer.isExhausted;
   }
 
-  /** Whether neither the buffer nor the retry queue has a row, due or not. The source may have
-   * more. */
+  /** The source may have more rows. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
 
-  /** How many new rows were taken. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** Rows in the retry queue, between two attempts. */
   get waiting(): number {
     return this.#retries.size;
   }
 
-  /**
-   * Whether the retry queue is full: then no new rows may be taken.
-   *
-   * @param inLanes The rows in lanes, each of which may return to the retry queue.
-   * @param lanes The number of lanes, which sets the capacity.
-   */
+  /** @param inLanes Rows in lanes, each of which may return to the retry queue. */
   isFull(inLanes: number, lanes: number): boolean {
     return this.waiting + inLanes >= Math.max(MIN_CAPACITY, CAPACITY_PER_LANE * lanes);
   }
 
-  /** When the first retry is due, on the engine's clock; Infinity if none waits. */
+  /** On the engine's clock; Infinity if no row waits. */
   get dueAt(): number {
     return this.#retries.dueAt;
   }
 
   /**
-   * Takes a row that may be sent now; undefined if there is none. Due retries and new rows take
-   * turns, so that neither waits for the other to end.
+   * Due retries and new rows take turns, so that neither waits for the other to end.
    *
-   * @param isFull Whether the retry queue is full: then no new row may be taken.
    * @param isProbe Whether the row is for a teacher that is down: a new row proves more than one
    * that has failed there.
    */
@@ -109,12 +148,10 @@ export class WorkQueue {
     return work;
   }
 
-  /** Puts a row into the retry queue for `delayMs` milliseconds. */
   add(work: Work, delayMs: number): void {
     this.#retries.add(work, delayMs);
   }
 
-  /** Pulls more rows, unless the buffer has some. */
   pull(): void {
     this.#buffer.pull((error) => {
       if (error === undefined) this.#options.onReady();
@@ -122,18 +159,16 @@ export class WorkQueue {
     });
   }
 
-  /** Removes and returns all waiting rows. */
   clear(): Work[] {
     return this.#retries.clear();
   }
 
-  /** Lets the source free its resources. */
   async close(): Promise<void> {
     await this.#buffer.close();
   }
 }
 
-/** The current batch of the source, handed out row by row without a promise for each. */
+/** The current batch of the source, row by row without a promise for each. */
 export class RowBuffer<T> {
   readonly #iterator: AsyncIterator<readonly T[]>;
   #batch: readonly T[] = [];
@@ -141,31 +176,26 @@ export class RowBuffer<T> {
   #isPulling = false;
   #isExhausted = false;
 
-  /** Pulls nothing before the first `pull()`. */
   constructor(source: AsyncIterable<readonly T[]>) {
     this.#iterator = source[Symbol.asyncIterator]();
   }
 
-  /** Whether no row is left and none will come. */
   get isExhausted(): boolean {
     return this.#isExhausted && this.#position >= this.#batch.length;
   }
 
-  /** Whether the current batch has no row left. */
   get isEmpty(): boolean {
     return this.#position >= this.#batch.length;
   }
 
-  /** The next row of the current batch; undefined if none is left. */
   take(): T | undefined {
     return this.#position < this.#batch.length ? this.#batch[this.#position++] : undefined;
   }
 
   /**
-   * Pulls one batch, unless the current one has rows or a pull is in progress.
+   * Unless the current batch has rows or a pull is in progress.
    *
-   * @param onSettled Called when the batch has arrived or the source has ended, or with the error
-   * of the source.
+   * @param onSettled Called with the error of the source, if it failed.
    */
   pull(onSettled: (error?: unknown) => void): void {
     if (this.#isPulling || this.#isExhausted || !this.isEmpty) return;
@@ -189,7 +219,6 @@ export class RowBuffer<T> {
     );
   }
 
-  /** Lets the source free its resources. */
   async close(): Promise<void> {
     this.#isExhausted = true;
     this.#batch = [];
@@ -206,20 +235,17 @@ interface Waiting<T> {
   readonly dueAt: number;
 }
 
-/** Items ordered by the time at which they are due, with one timer for all. */
+/** By the time at which items are due, with one timer for all. */
 export class RetryQueue<T> {
   readonly #heap = new BinaryHeap<Waiting<T>>((a, b) => a.dueAt - b.dueAt);
   readonly #now: () => number;
   readonly #onDue: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The due time for which the timer is set or has fired. The timer fires once for each due time:
-   * if it fired again while every lane is busy, it would spin. */
+  /** The timer fires once for each due time: if it fired again while every lane is busy, it would
+   * spin. */
   #timerAt = Infinity;
 
-  /**
-   * @param now A monotonic clock, in milliseconds.
-   * @param onDue Called when at least one item has become due.
-   */
+  /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number, onDue: () => void) {
     this.#now = now;
     this.#onDue = onDue;
@@ -229,7 +255,7 @@ export class RetryQueue<T> {
     return this.#heap.length;
   }
 
-  /** When the first item is due, on the clock of `now`; Infinity if none waits. */
+  /** On the clock of `now`; Infinity if none waits. */
   get dueAt(): number {
     return this.#heap.peek()?.dueAt ?? Infinity;
   }
@@ -239,7 +265,7 @@ export class RetryQueue<T> {
     this.#arm();
   }
 
-  /** Takes the item that has been due the longest; undefined if none is due. */
+  /** The item that has been due the longest. */
   takeDue(): T | undefined {
     const first = this.#heap.peek();
     if (first === undefined || first.dueAt > this.#now()) return undefined;
@@ -248,7 +274,7 @@ export class RetryQueue<T> {
     return first.item;
   }
 
-  /** Removes all items and returns them by due time; frees the timer. */
+  /** Returns the items by due time; frees the timer. */
   clear(): T[] {
     const items = [...this.#heap.drain()].map(({ item }) => item);
     this.#arm();

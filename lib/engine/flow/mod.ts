@@ -11,4 +11,5 @@
 
 export type { Hold } from "./choice.ts";
 export type { Endpoint, EndpointOptions, FailureEffect } from "./endpoint.ts";
+export type { Sent } from "./load_control.ts";
 export { type Backoff, TeacherPool } from "./teacher_pool.ts";
