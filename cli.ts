@@ -13,8 +13,7 @@ import { FOLDER_VARIABLE, type ProcessStart, programOf } from "./cli/program.ts"
 import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
 import { RetortError, UsageError } from "./lib/errors.ts";
 import { systemReason } from "./lib/files.ts";
-import { printableLines } from "./lib/printable.ts";
-import { PROGRAM_NAME, withProgram } from "./lib/shell.ts";
+import { printableLines, PROGRAM_NAME, withProgram } from "./lib/printable.ts";
 
 export type { Io, StopSignal } from "./cli/io.ts";
 

@@ -69,7 +69,7 @@ export {
   verify,
   type VerifyOptions,
 } from "./lib/run/mod.ts";
-export type { Ending } from "./lib/endings.ts";
+export type { Ending } from "./lib/answer.ts";
 export type {
   EarlierAnswer,
   Failure,

@@ -7,7 +7,7 @@
 
 import { closestString } from "../lib/deps/std_text.ts";
 import { UsageError } from "../lib/errors.ts";
-import { secretParam } from "../lib/secret_names.ts";
+import { secretParam } from "../lib/params.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
 import {

@@ -8,7 +8,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { readTextOf, systemReason } from "../lib/files.ts";
-import { isSecretHeader } from "../lib/secret_names.ts";
+import { isSecretHeader } from "../lib/params.ts";
 import { ENDPOINTS } from "../lib/teacher/mod.ts";
 import type { TeacherSpec } from "./config.ts";
 import type { Io } from "./io.ts";

@@ -12,7 +12,7 @@ import { type Flag, flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 // Help and version use this name, however the program was started.
-import { PROGRAM_NAME as NAME } from "../lib/shell.ts";
+import { PROGRAM_NAME as NAME } from "../lib/printable.ts";
 import { helpTopic } from "./words.ts";
 
 /**

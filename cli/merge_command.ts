@@ -8,8 +8,13 @@ import {
   type WaitProgress,
 } from "../lib/merge/mod.ts";
 import { pathOf, pathsOf, splitPath } from "../lib/paths.ts";
-import { printable, printableLines, shellWord } from "../lib/printable.ts";
-import { commandText, withProgram } from "../lib/shell.ts";
+import {
+  commandText,
+  printable,
+  printableLines,
+  shellWord,
+  withProgram,
+} from "../lib/printable.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, exitCodeOfSignal } from "./exit_codes.ts";
 import { type Io, onStopSignal, type StopSignal } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";

@@ -1,8 +1,7 @@
 /** How the user started this program: for printed commands that can be pasted. @module */
 
 import { basename, dirname, isAbsolute, join, relative, resolve } from "../lib/deps/std_path.ts";
-import { shellWord } from "../lib/printable.ts";
-import { PROGRAM_NAME } from "../lib/shell.ts";
+import { PROGRAM_NAME, shellWord } from "../lib/printable.ts";
 
 /** Variable with the user's working directory, set by the tasks of `deno.json`. */
 export const FOLDER_VARIABLE = "RETORT_CWD";

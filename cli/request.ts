@@ -4,7 +4,7 @@ import { FAILURE_TYPES, type FailureType, UsageError } from "../lib/errors.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import type { ResolvedRunOptions, ResponseGeneratorOptions } from "../lib/run/mod.ts";
-import { MAX_SAMPLES } from "../lib/seed.ts";
+import { MAX_SAMPLES } from "../lib/params.ts";
 import { parseLossless, setField } from "../lib/source/mod.ts";
 import type { Params } from "../lib/teacher/mod.ts";
 import type { TeacherSpec } from "./config.ts";

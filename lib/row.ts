@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ending } from "./endings.ts";
+import type { Ending } from "./answer.ts";
 import type { FailureType } from "./errors.ts";
 import type { Completion, Message, Params, Teacher } from "./teacher/mod.ts";
 

@@ -1,7 +1,7 @@
-/** Tests of lib/answer_uid.ts. @module */
+/** Tests of `originOf`. @module */
 
 import { assertEquals } from "../lib/deps/std_assert.ts";
-import { originOf } from "../lib/answer_uid.ts";
+import { originOf } from "../lib/answer.ts";
 
 Deno.test("originOf() strips only what a run appended to the uid", () => {
   const hash = "0123456789abcdef".repeat(2);

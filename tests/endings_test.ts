@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "../lib/deps/std_assert.ts";
-import { checkEndings, endingOf, Endings } from "../lib/endings.ts";
+import { checkEndings, endingOf, Endings } from "../lib/answer.ts";
 import type { Completion } from "../lib/teacher/mod.ts";
 
 function completion(finishReason: unknown, completionTokens = 11): Completion {

@@ -1,6 +1,6 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
 import { parseLossless } from "../lib/source/json_values.ts";
-import { resampled, reseeded } from "../lib/seed.ts";
+import { resampled, reseeded } from "../lib/params.ts";
 import type { Params } from "../lib/teacher/teacher.ts";
 
 for (

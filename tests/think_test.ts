@@ -1,5 +1,5 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
-import { assistantMessage, wrapThink } from "../lib/think.ts";
+import { assistantMessage, wrapThink } from "../lib/answer.ts";
 
 Deno.test("wrapThink() puts the reasoning before the answer", () => {
   assertEquals(wrapThink("42", "6 × 7"), "<think>\n6 × 7\n</think>\n\n42");

@@ -1,5 +1,5 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
-import { escalated, tokenLimitOf, withTokenLimit } from "../lib/endings.ts";
+import { escalated, tokenLimitOf, withTokenLimit } from "../lib/params.ts";
 import { parseLossless } from "../lib/source/json_values.ts";
 import type { Params } from "../lib/teacher/teacher.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Ending } from "../lib/endings.ts";
+import type { Ending } from "../lib/answer.ts";
 import type {
   ErrorGroup,
   Notice,
@@ -16,7 +16,7 @@ import type {
   TeacherStates,
 } from "../lib/progress/mod.ts";
 
-export type { Ending } from "../lib/endings.ts";
+export type { Ending } from "../lib/answer.ts";
 export type { TeacherStates } from "../lib/progress/mod.ts";
 
 /** The whole state of a run, for pages and reports. */

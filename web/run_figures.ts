@@ -6,7 +6,7 @@
  */
 
 import { createHistogram } from "node:perf_hooks";
-import { type Ending, endingOf } from "../lib/endings.ts";
+import { type Ending, endingOf } from "../lib/answer.ts";
 import type { Percentiles, TeacherStatus } from "../lib/progress/mod.ts";
 import type { FailureType } from "../lib/errors.ts";
 import type { Outcome } from "../lib/row.ts";

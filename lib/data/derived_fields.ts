@@ -4,7 +4,7 @@
  * @module
  */
 
-import { originOf } from "../answer_uid.ts";
+import { originOf } from "../answer.ts";
 import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { derivedFrom, isOfRetort, VIEW_ONLY_FIELDS } from "./fields.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { endingOf } from "../endings.ts";
+import { endingOf } from "../answer.ts";
 import { isJson } from "../json.ts";
 import { resemblesRefusal } from "../refusals.ts";
 import { hasOpenBox } from "./comparison.ts";

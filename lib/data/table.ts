@@ -4,7 +4,7 @@
  * @module
  */
 
-import { originOf } from "../answer_uid.ts";
+import { originOf } from "../answer.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
 import { type ComparedRows, finalAnswerOf } from "./comparison.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Ending } from "../endings.ts";
+import type { Ending } from "../answer.ts";
 import type { TeacherError } from "../errors.ts";
 import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";

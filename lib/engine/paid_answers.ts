@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Ending } from "../endings.ts";
+import type { Ending } from "../answer.ts";
 import type { EarlierAnswer, Failure } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
 import { type Rejection, unfinished } from "./answers/mod.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { NO_REASON } from "../endings.ts";
+import { NO_REASON } from "../answer.ts";
 import type { TeacherError } from "../errors.ts";
 import { posixWord } from "../printable.ts";
 import type { Failure, Outcome } from "../row.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Ending, tokenLimitOf } from "../endings.ts";
+import type { Ending } from "../answer.ts";
+import { tokenLimitOf } from "../params.ts";
 import { TeacherError } from "../errors.ts";
 import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";

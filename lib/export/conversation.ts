@@ -5,7 +5,7 @@
  * @module
  */
 
-import { originOf } from "../answer_uid.ts";
+import { originOf } from "../answer.ts";
 import { isObject } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { ParsedRow, parseLossless, RowParser } from "../source/mod.ts";

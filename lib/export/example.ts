@@ -5,7 +5,7 @@
  * @module
  */
 
-import { originOf } from "../answer_uid.ts";
+import { originOf } from "../answer.ts";
 import { UsageError } from "../errors.ts";
 import { type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";

@@ -20,7 +20,7 @@ import {
 import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import { ROW_RULES, type RowOptions } from "../run/mod.ts";
 import { type FileType, fileTypeOf, isTyped } from "../tables/mod.ts";
-import type { ThinkStyle } from "../think.ts";
+import type { ThinkStyle } from "../answer.ts";
 import { FORMATS } from "./formats.ts";
 import {
   CONVERT_FORMATS,

@@ -5,7 +5,7 @@
  */
 
 import { xxHash64Hex } from "../hash.ts";
-import { MAX_SAMPLES } from "../seed.ts";
+import { MAX_SAMPLES } from "../params.ts";
 
 /** Numbers for which the first block has room at the beginning. */
 const START_CAPACITY = 1_024;

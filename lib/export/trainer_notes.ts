@@ -7,7 +7,7 @@
 
 import { formatCountOf } from "../figures.ts";
 import { isRawJson } from "../source/mod.ts";
-import type { ThinkStyle } from "../think.ts";
+import type { ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { type FormatDefinition, FORMATS } from "./formats.ts";

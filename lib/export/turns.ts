@@ -5,7 +5,7 @@
  */
 
 import type { Message } from "../teacher/mod.ts";
-import { assistantMessage, type ThinkStyle } from "../think.ts";
+import { assistantMessage, type ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 import { type ToolArguments, withArguments } from "./training_row.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { originOf } from "../answer_uid.ts";
+import { originOf } from "../answer.ts";
 import { cannotRead, ifThere, openToRead, readFullySync } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, type OnLine, readIndex, SEEN } from "../index/mod.ts";
 import type { LineKind } from "../line_blocks.ts";

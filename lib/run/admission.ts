@@ -8,7 +8,7 @@
 import { UsageError } from "../errors.ts";
 import { type IdTable, SEEN } from "../index/mod.ts";
 import type { Row } from "../row.ts";
-import { MAX_SAMPLES, reseeded } from "../seed.ts";
+import { MAX_SAMPLES, reseeded } from "../params.ts";
 import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { formatCountOf } from "../figures.ts";

@@ -5,7 +5,7 @@
  */
 
 import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
-import { originOf } from "../answer_uid.ts";
+import { originOf } from "../answer.ts";
 import { exists } from "../files.ts";
 import { openLines } from "../formats/mod.ts";
 import { isBadRowLine, isPendingLine } from "../sink/mod.ts";

@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { tokenLimitOf } from "../endings.ts";
+import { tokenLimitOf } from "../params.ts";
 import { addOwnLimit, type OwnLimits } from "../prices/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
 import type { RowFigures } from "../row.ts";

@@ -10,7 +10,7 @@ import type { InputOptions } from "../formats/mod.ts";
 import type { PathLike } from "../paths.ts";
 import type { Shard } from "../shards/mod.ts";
 import type { Params, Teacher } from "../teacher/mod.ts";
-import type { ThinkStyle } from "../think.ts";
+import type { ThinkStyle } from "../answer.ts";
 
 /** How the rows of the input are read and turned into prompts. */
 export interface RowOptions extends InputOptions {
@@ -220,7 +220,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
 }
 
 export type { AnsweredRow, Validate } from "../checks/mod.ts";
-export type { ThinkStyle } from "../think.ts";
+export type { ThinkStyle } from "../answer.ts";
 
 /** Options of `run()`. */
 export interface RunOptions {

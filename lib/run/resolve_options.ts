@@ -7,7 +7,7 @@
 import { askedSchemaOf, type Check, compilePattern } from "../checks/mod.ts";
 import type { EndpointOptions } from "../engine/flow/mod.ts";
 import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
-import { checkEndings } from "../endings.ts";
+import { checkEndings } from "../answer.ts";
 import { checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
 import { checkPrices } from "../prices/mod.ts";
 import { RowParser, type RowParserOptions } from "../source/mod.ts";

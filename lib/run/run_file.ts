@@ -14,7 +14,7 @@ import type { Summary } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { isRawJson, parseLossless } from "../source/mod.ts";
 import { cannotRead, ifThere } from "../files.ts";
-import { MAX_SAMPLES } from "../seed.ts";
+import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { tokenLimitOf } from "../endings.ts";
+import { tokenLimitOf } from "../params.ts";
 import { formatCount, formatCountOf, formatRoughUsd, sumOf } from "../figures.ts";
 import { describeEstimate, type Estimate, estimate } from "../prices/mod.ts";
 import type { RunContext } from "./context.ts";

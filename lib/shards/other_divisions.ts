@@ -8,8 +8,7 @@
 import { UsageError } from "../errors.ts";
 import { hasContent, namesIn } from "../files.ts";
 import { splitPath, stemOf } from "../paths.ts";
-import { shellWord } from "../printable.ts";
-import { commandText } from "../shell.ts";
+import { commandText, shellWord } from "../printable.ts";
 import {
   DividedAnswers,
   type Division,

@@ -20,7 +20,7 @@ import {
   withoutFormat,
 } from "../formats/mod.ts";
 import { OWN_FOLDER, splitPath } from "../paths.ts";
-import { commandText } from "../shell.ts";
+import { commandText } from "../printable.ts";
 import { cannotWrite } from "../sink/mod.ts";
 import { VERSION } from "../version.ts";
 

@@ -7,7 +7,7 @@
 
 import type { Outcome, Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { assistantMessage, type ThinkStyle } from "../think.ts";
+import { assistantMessage, type ThinkStyle } from "../answer.ts";
 import { jsonOf, withDeepAsText, withoutMembers } from "../json.ts";
 
 /** For all lines of a run. */

@@ -6,7 +6,7 @@
  */
 
 import { isObject } from "../json.ts";
-import { secretParam } from "../secret_names.ts";
+import { secretParam } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { isSet, setField, toolsWithoutNulls } from "./json_values.ts";
 import { currentValue, mustBe, RowProblem } from "./parsed_row.ts";

@@ -1,7 +1,7 @@
 /** A teacher with an OpenAI-compatible API: OpenAI, vLLM, Ollama and many more. @module */
 
 import { TeacherError } from "../errors.ts";
-import { isSecretHeader } from "../secret_names.ts";
+import { isSecretHeader } from "../params.ts";
 import { type Addition, type ApiFormat, BodyWriter, FORMATS } from "./api_format.ts";
 import { Attempt, type AttemptShared } from "./attempt.ts";
 import type { AnswerContext } from "./completion.ts";

@@ -7,7 +7,7 @@
  */
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
-import { secretParam } from "../secret_names.ts";
+import { secretParam } from "../params.ts";
 import type { ApiFormat } from "./api_format.ts";
 import { asObject } from "./json.ts";
 import type { Params } from "./teacher.ts";

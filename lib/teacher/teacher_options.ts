@@ -11,7 +11,7 @@ import {
   text,
   texts,
 } from "../options.ts";
-import { isSecretHeader } from "../secret_names.ts";
+import { isSecretHeader } from "../params.ts";
 import { VERSION } from "../version.ts";
 import { type EndpointName, ENDPOINTS } from "./api_format.ts";
 import type { Address } from "./network.ts";

@@ -1,8 +1,7 @@
 /** Quoting for shells. POSIX shells are covered in `continue_test.ts`. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { shellWord } from "../../lib/printable.ts";
-import { commandText, withProgram } from "../../lib/shell.ts";
+import { commandText, shellWord, withProgram } from "../../lib/printable.ts";
 
 Deno.test("shellWord() quotes for the shells of Windows", () => {
   const cases = [

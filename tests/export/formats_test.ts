@@ -5,7 +5,7 @@ import type { Example } from "../../lib/export/example.ts";
 import { FORMATS, type MadeFormat, toTrainingRow } from "../../lib/export/formats.ts";
 import type { ExportFormat } from "../../lib/export/format_names.ts";
 import { Unrepresentable } from "../../lib/export/training_row.ts";
-import type { ThinkStyle } from "../../lib/think.ts";
+import type { ThinkStyle } from "../../lib/answer.ts";
 
 const TOOLS = [{ type: "function", function: { name: "add" } }];
 const CUSTOM_CALL = { id: "1", type: "custom", custom: { name: "f", input: "x" } };

@@ -5,17 +5,10 @@
  */
 
 import type { AnswerCost, Check, Verdict } from "../../checks/mod.ts";
-import {
-  type Ending,
-  endingOf,
-  Endings,
-  escalated,
-  tokenLimitOf,
-  withTokenLimit,
-} from "../../endings.ts";
+import { type Ending, endingOf, Endings } from "../../answer.ts";
+import { escalated, resampled, tokenLimitOf, withTokenLimit } from "../../params.ts";
 import { type FailureType, TeacherError } from "../../errors.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
-import { resampled } from "../../seed.ts";
 import type { Completion, Params } from "../../teacher/mod.ts";
 
 /** What happens to an answer that a token limit, the end of the model's context or a filter

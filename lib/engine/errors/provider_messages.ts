@@ -6,7 +6,7 @@
  * @module
  */
 
-import { isFilterWord } from "../../endings.ts";
+import { isFilterWord } from "../../answer.ts";
 
 /** Servers that quote the request do so after their own words, and a prompt may mention money and
  * models: only this many characters are searched. */

@@ -1,11 +1,13 @@
 /**
- * Decides how an answer ended (complete, at a limit, filtered) from the finish reasons of known
- * servers, its length and what the user accepts; reads and raises token limits.
+ * An answer: how it ended (complete, at a limit, filtered), the message that it makes, and the row
+ * that a line of it belongs to.
  *
  * @module
  */
 
-import type { Completion, Params } from "./teacher/mod.ts";
+import { isObject } from "./json.ts";
+import { tokenLimitOf } from "./params.ts";
+import type { Completion, Message, Params } from "./teacher/mod.ts";
 
 /**
  * How an answer ended.
@@ -149,82 +151,95 @@ function normalized(word: string): string {
   return word.toLowerCase().replace(/^\s*finish_?reason[._]/, "").replace(/[^\p{L}\p{N}]/gu, "");
 }
 
-const LIMIT_NAMES = [
-  // OpenAI's older models, and nearly all other servers
-  "max_tokens",
-  // OpenAI's newer models
-  "max_completion_tokens",
-  // OpenAI's Responses API
-  "max_output_tokens",
-  // llama.cpp and SGLang, in addition to the names above
-  "n_predict",
-  "max_new_tokens",
-] as const;
+/** Where reasoning goes: before the answer in `<think>` tags (`wrap`), into `reasoning_content`
+ * (`field`), or nowhere (`drop`). */
+export type ThinkStyle = "wrap" | "field" | "drop";
 
-interface TokenLimit {
-  readonly name: typeof LIMIT_NAMES[number];
-  readonly tokens: number;
-}
-
-/** The lowest limit that the parameters set; undefined if they set none. */
-export function tokenLimitOf(params: Params): TokenLimit | undefined {
-  let lowest: TokenLimit | undefined;
-  for (const name of LIMIT_NAMES) {
-    const tokens = tokensOf(params, name);
-    if (tokens === undefined || (lowest !== undefined && lowest.tokens <= tokens)) continue;
-    lowest = { name, tokens };
-  }
-  return lowest;
+/** The answer after its reasoning in `<think>` tags; without reasoning, only the answer. */
+export function wrapThink(response: string, reasoning: string): string {
+  return reasoning === "" ? response : `<think>\n${reasoning}\n</think>\n\n${response}`;
 }
 
 /**
- * Parameters for an answer of up to twice the length. Doubles each limit among them, up to `cap`.
- * If they set none, the teacher's own limit truncated the answer: if there is a cap, `max_tokens`
- * is then set to twice the length of that answer, up to `cap`.
- *
- * @param params The parameters of the truncated attempt; not changed.
- * @param cap The highest limit, in tokens; undefined for none.
- * @param completionTokens The length of the truncated answer; 0 if unknown.
- * @returns New parameters, or undefined if no limit can be raised.
+ * The assistant's turn. With the style `field`, reasoning goes to `reasoning_content`, the name
+ * that chat templates read. `content` is a string even beside tool calls: templates print null as
+ * text.
  */
-export function escalated(
-  params: Params,
-  cap: number | undefined,
-  completionTokens: number = 0,
-): Params | undefined {
-  let changed: Record<string, unknown> | undefined;
-  let isLimited = false;
-  for (const name of LIMIT_NAMES) {
-    const tokens = tokensOf(params, name);
-    if (tokens === undefined) continue;
-    isLimited = true;
-    const raised = Math.min(Math.floor(2 * tokens), cap ?? Infinity);
-    if (raised > tokens) (changed ??= { ...params })[name] = raised;
-  }
-  if (isLimited || cap === undefined || completionTokens <= 0) return changed;
-  const raised = Math.min(2 * completionTokens, cap);
-  return raised > completionTokens ? { ...params, max_tokens: raised } : undefined;
+export function assistantMessage(
+  response: string,
+  reasoning: string,
+  toolCalls: readonly unknown[] | undefined,
+  style: ThinkStyle,
+): Message {
+  const content = style === "wrap" ? wrapThink(response, reasoning) : response;
+  const message: Message = { role: "assistant", content };
+  if (style === "field" && reasoning !== "") message.reasoning_content = reasoning;
+  if (toolCalls !== undefined && toolCalls.length > 0) message.tool_calls = toolCalls;
+  return message;
 }
 
-/** Parameters whose token limit is at least `tokens`: raises lower limits, and sets `max_tokens` if
- * there is none. Returns `params` itself if nothing changes. */
-export function withTokenLimit(params: Params, tokens: number): Params {
-  const changed: Record<string, unknown> = {};
-  for (const name of LIMIT_NAMES) {
-    const limit = tokensOf(params, name);
-    if (limit !== undefined && limit < tokens) changed[name] = tokens;
-  }
-  if (tokenLimitOf(params) === undefined) changed.max_tokens = tokens;
-  return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
+/** What a line of a results or failures file answers. */
+export interface UidOrigin {
+  /** The row's own id in the input, which equal rows share. */
+  readonly inputUid: string;
+  /** The id of the row in its run: `inputUid`, with `~2`, `~3` … for later rows with the same. */
+  readonly rowUid: string;
+  /** Which answer to the row it is, from 0. */
+  readonly sample: number;
 }
 
-/** A limit given as a number, as `JSON.rawJSON` or as text, which vLLM accepts too; undefined if it
- * is not a valid limit. */
-function tokensOf(params: Params, name: string): number | undefined {
-  const value = Object.hasOwn(params, name) ? params[name] : undefined;
-  const raw = (value as { readonly rawJSON?: unknown } | null | undefined)?.rawJSON;
-  const tokens = typeof raw === "string" || typeof value === "string"
-    ? Number(raw ?? value)
-    : value;
-  return typeof tokens === "number" && tokens > 0 && Number.isFinite(tokens) ? tokens : undefined;
+/** What a run may have appended to an id: first the number of a copy, then that of a sample. */
+const SUFFIX = /^(~[1-9]\d*)?(?:#([1-9]\d{0,2}))?$/;
+/** An id that is the hash of a row without one, and what may be appended to it. */
+const DERIVED = /^([\da-f]{32})(?:[~#]|$)/;
+
+/**
+ * Finds out what a run appended to the id of a line. Users' own ids may end in the same way, but a
+ * line always holds the row's own id if it differs from the line's.
+ *
+ * @param line The parsed line, which has a `uid`.
+ * @param uidFields The fields named by `--uid-field`. @default none
+ */
+export function originOf(
+  line: Readonly<Record<string, unknown>>,
+  uidFields: readonly string[] = [],
+): UidOrigin {
+  const uid = String(line.uid);
+  if (!/[~#]\d+$/.test(uid)) return { inputUid: uid, rowUid: uid, sample: 0 };
+  const distill = isObject(line.distill) ? line.distill : {};
+  // Early versions did not write the replaced fields, so the id alone must decide.
+  if (distill.replaced === undefined) {
+    return originIn(uid, uid.replace(/(?:~\d+)?(?:#\d{1,3})?$/, ""));
+  }
+  const candidates = [
+    ...uidFields.map((field) => line[field]),
+    replacedUid(distill.replaced),
+    line.custom_id,
+    line.id,
+    DERIVED.exec(uid)?.[1],
+  ];
+  const inputUid = candidates.find((candidate) => isOwnUid(candidate, uid));
+  return originIn(uid, inputUid === undefined ? uid : uid.slice(0, String(inputUid).length));
+}
+
+function originIn(uid: string, inputUid: string): UidOrigin {
+  const [, copy = "", sample = "0"] = SUFFIX.exec(uid.slice(inputUid.length)) ?? [];
+  return { inputUid, rowUid: inputUid + copy, sample: Number(sample) };
+}
+
+function isOwnUid(candidate: unknown, uid: string): boolean {
+  if (typeof candidate !== "string" && typeof candidate !== "number") return false;
+  const ownUid = String(candidate);
+  return ownUid !== "" && uid.startsWith(ownUid) && SUFFIX.test(uid.slice(ownUid.length));
+}
+
+/** The row's own `uid`, if the line has another one. Early versions wrote an object, not JSON. */
+function replacedUid(replaced: unknown): unknown {
+  if (typeof replaced !== "string") return isObject(replaced) ? replaced.uid : undefined;
+  if (!replaced.includes('"uid"')) return undefined;
+  try {
+    return JSON.parse(replaced).uid;
+  } catch {
+    return undefined;
+  }
 }

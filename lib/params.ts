@@ -1,0 +1,192 @@
+/**
+ * Parameters of requests: token limits and how they are raised, seeds for further answers, and those
+ * that hold secrets.
+ *
+ * @module
+ */
+
+import { exactJson } from "./json.ts";
+import type { Params } from "./teacher/mod.ts";
+
+const LIMIT_NAMES = [
+  // OpenAI's older models, and nearly all other servers
+  "max_tokens",
+  // OpenAI's newer models
+  "max_completion_tokens",
+  // OpenAI's Responses API
+  "max_output_tokens",
+  // llama.cpp and SGLang, in addition to the names above
+  "n_predict",
+  "max_new_tokens",
+] as const;
+
+interface TokenLimit {
+  readonly name: typeof LIMIT_NAMES[number];
+  readonly tokens: number;
+}
+
+/** The lowest limit that the parameters set; undefined if they set none. */
+export function tokenLimitOf(params: Params): TokenLimit | undefined {
+  let lowest: TokenLimit | undefined;
+  for (const name of LIMIT_NAMES) {
+    const tokens = tokensOf(params, name);
+    if (tokens === undefined || (lowest !== undefined && lowest.tokens <= tokens)) continue;
+    lowest = { name, tokens };
+  }
+  return lowest;
+}
+
+/**
+ * Parameters for an answer of up to twice the length. Doubles each limit among them, up to `cap`.
+ * If they set none, the teacher's own limit truncated the answer: if there is a cap, `max_tokens`
+ * is then set to twice the length of that answer, up to `cap`.
+ *
+ * @param params The parameters of the truncated attempt; not changed.
+ * @param cap The highest limit, in tokens; undefined for none.
+ * @param completionTokens The length of the truncated answer; 0 if unknown.
+ * @returns New parameters, or undefined if no limit can be raised.
+ */
+export function escalated(
+  params: Params,
+  cap: number | undefined,
+  completionTokens: number = 0,
+): Params | undefined {
+  let changed: Record<string, unknown> | undefined;
+  let isLimited = false;
+  for (const name of LIMIT_NAMES) {
+    const tokens = tokensOf(params, name);
+    if (tokens === undefined) continue;
+    isLimited = true;
+    const raised = Math.min(Math.floor(2 * tokens), cap ?? Infinity);
+    if (raised > tokens) (changed ??= { ...params })[name] = raised;
+  }
+  if (isLimited || cap === undefined || completionTokens <= 0) return changed;
+  const raised = Math.min(2 * completionTokens, cap);
+  return raised > completionTokens ? { ...params, max_tokens: raised } : undefined;
+}
+
+/** Parameters whose token limit is at least `tokens`: raises lower limits, and sets `max_tokens` if
+ * there is none. Returns `params` itself if nothing changes. */
+export function withTokenLimit(params: Params, tokens: number): Params {
+  const changed: Record<string, unknown> = {};
+  for (const name of LIMIT_NAMES) {
+    const limit = tokensOf(params, name);
+    if (limit !== undefined && limit < tokens) changed[name] = tokens;
+  }
+  if (tokenLimitOf(params) === undefined) changed.max_tokens = tokens;
+  return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
+}
+
+/** A limit given as a number, as `JSON.rawJSON` or as text, which vLLM accepts too; undefined if it
+ * is not a valid limit. */
+function tokensOf(params: Params, name: string): number | undefined {
+  const value = Object.hasOwn(params, name) ? params[name] : undefined;
+  const raw = (value as { readonly rawJSON?: unknown } | null | undefined)?.rawJSON;
+  const tokens = typeof raw === "string" || typeof value === "string"
+    ? Number(raw ?? value)
+    : value;
+  return typeof tokens === "number" && tokens > 0 && Number.isFinite(tokens) ? tokens : undefined;
+}
+
+/** OpenAI's name, which nearly all servers use, and Mistral's. */
+const SEED_NAMES: readonly string[] = ["seed", "random_seed"];
+/** The highest value of the option `samples`. */
+export const MAX_SAMPLES = 1_000;
+const MAX_INT64 = 2n ** 63n - 1n;
+
+/**
+ * Parameters for a further answer to the same prompt.
+ *
+ * An integer seed is raised by exactly `by`, even one of 19 digits that is held as `JSON.rawJSON`.
+ * Servers read the seed as a signed 64-bit integer. If the result would overflow it, the seed is
+ * lowered instead, so that different values of `by` always give different seeds.
+ *
+ * @param params The parameters of the first answer; not changed.
+ * @param by How much to raise the seed, a whole number: 1 for the second answer.
+ * @returns New parameters, or `params` itself if they hold no integer seed or `by` is 0.
+ */
+export function reseeded(params: Params, by: number): Params {
+  if (by === 0) return params;
+  let changed: Record<string, unknown> | undefined;
+  for (const name of SEED_NAMES) {
+    // Rows may hold any name: inherited properties must not count.
+    if (!Object.hasOwn(params, name)) continue;
+    const seed = integerOf(params[name]);
+    if (seed === undefined) continue;
+    changed ??= { ...params };
+    changed[name] = exactNumber(raised(seed, BigInt(by)));
+  }
+  return changed ?? params;
+}
+
+/** Parameters for a new answer after `times` rejected ones: the seed is raised by 1,000 for each. A
+ * row has at most 1,000 samples with consecutive seeds, so all its seeds differ. */
+export function resampled(params: Params, times = 1): Params {
+  return reseeded(params, times * MAX_SAMPLES);
+}
+
+function raised(seed: bigint, by: bigint): bigint {
+  const sum = seed + by;
+  return sum > MAX_INT64 && seed <= MAX_INT64 ? seed - by : sum;
+}
+
+function integerOf(value: unknown): bigint | undefined {
+  if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  const text = (value as { readonly rawJSON?: unknown }).rawJSON;
+  if (typeof text !== "string") return undefined;
+  // `1.0` and `1e3` are integers too.
+  return /^-?\d+$/.test(text) ? BigInt(text) : integerOf(Number(text));
+}
+
+function exactNumber(value: bigint): unknown {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
+}
+
+/** Whether the value of this header must not be shown. Errs on the side of hiding. */
+export function isSecretHeader(name: string): boolean {
+  return /auth|key|token|secret|cookie|pass|cred/i.test(name);
+}
+
+/** Names of parameters that hold a credential: `api_key`, `OPENAI_API_KEY`, `access-token`.
+ * Excludes `max_tokens` and `prompt_cache_key`. */
+const SECRET_PARAM = new RegExp(
+  "^(?:(?:\\w+[_-])?api[_-]?key|key|(?:proxy[_-])?authorization|bearer|" +
+    "(?:(?:access|api|auth|bearer|id|refresh|secret|session)[_-]?)?token|" +
+    "(?:(?:api|client)[_-]?)?secret(?:[_-](?:access[_-])?key)?|" +
+    "password|passwd|credentials?|cookie)$",
+  "i",
+);
+
+/**
+ * `extra_headers`, `extra_query`, … of OpenAI's Python client, which no server reads from a body.
+ */
+const HEADER_BLOCK = /^(?:(?:extra|default)[_-])?(?:headers|query)$/i;
+
+/**
+ * The path of a parameter that holds a credential, which must not be written to files; undefined if
+ * there is none. Searches `extra_body` and blocks of headers, but not schemas of tools, where any
+ * property may be called `password`.
+ */
+export function secretParam(params: Readonly<Record<string, unknown>>): string | undefined {
+  for (const name in params) {
+    if (SECRET_PARAM.test(name)) return name;
+    if (HEADER_BLOCK.test(name)) {
+      const field = Object.keys(blockAt(params, name)).find(isSecretHeader);
+      if (field !== undefined) return `${name}.${field}`;
+    } else if (name === "extra_body") {
+      const inner = secretParam(blockAt(params, name));
+      if (inner !== undefined) return `${name}.${inner}`;
+    }
+  }
+  return undefined;
+}
+
+function blockAt(
+  params: Readonly<Record<string, unknown>>,
+  name: string,
+): Readonly<Record<string, unknown>> {
+  const value = params[name];
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+}
