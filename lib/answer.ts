@@ -26,9 +26,9 @@ export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unkn
 export const NO_REASON = "none";
 
 /**
- * Finish reasons by meaning. Most servers use OpenAI's. The others are those of Anthropic, Gemini,
- * Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu,
- * AI21 and OpenAI's Responses API, which gateways pass on.
+ * Most servers use OpenAI's finish reasons. The others are those of Anthropic, Gemini, Cohere,
+ * Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu, AI21 and
+ * OpenAI's Responses API, which gateways pass on.
  */
 const FINISH_REASONS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
   whole: `stop stopped tool_calls tool_call tool_use function_call function_calls end_turn end
@@ -59,28 +59,29 @@ const ENDINGS: ReadonlyMap<string, Ending> = new Map(
 );
 
 /**
- * Parts of normalized finish reasons and error codes of filters: `content_filter: RECITATION` and
+ * Parts of normalized finish reasons and error codes: `content_filter: RECITATION` and
  * `IMAGE_SAFETY` of Gemini, `guardrail_intervened` of Bedrock, `DataInspectionFailed` of DashScope.
  */
 const FILTER_WORDS =
   /content(?:filter|policy|blocked|violation)|policyviolation|moderation|sensitive|safety|recitation|blocklist|prohibitedcontent|spii|modelarmor|guardrail|toxic|inspectionfailed|flagged/;
 
-/** Whether a finish reason or an error code is that of a filter. */
+/** Also for error codes. */
 export function isFilterWord(word: string): boolean {
   return FILTER_WORDS.test(normalized(word));
 }
 
-/** Tells how answers ended, given the finish reasons that the user accepts. */
+/** Knows the finish reasons that the user accepts. */
 export class Endings {
   readonly #accepted: ReadonlySet<string>;
 
-  /** @param accepted Additional finish reasons of complete answers; `none` stands for a missing
-   * reason. */
+  /**
+   * @param accepted Further finish reasons of complete answers; `none` stands for a missing reason.
+   */
   constructor(accepted: readonly string[] = []) {
     this.#accepted = new Set(accepted.map(normalized));
   }
 
-  /** How an answer to a request with `params` ended. */
+  /** `params` are those of the request. */
   of(completion: Completion, params: Params): Ending {
     const ending = this.#ofReason(completion.finishReason);
     const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
@@ -99,7 +100,7 @@ export class Endings {
   }
 }
 
-/** How an answer ended, by its finish reason alone. */
+/** By the finish reason alone. */
 export function endingOf(finishReason: string | null): Ending {
   if (finishReason === "stop") return "whole";
   if (typeof finishReason !== "string") return "none";
@@ -109,7 +110,7 @@ export function endingOf(finishReason: string | null): Ending {
 }
 
 /**
- * Checks the finish reasons of `acceptEndings`.
+ * For `acceptEndings`.
  *
  * @throws {TypeError} if they are not a list
  * @throws {RangeError} if one is not a finish reason, or marks a truncated or filtered answer
@@ -138,15 +139,13 @@ export function checkEndings(words: readonly string[]): void {
   }
 }
 
-/** Whether an answer has as many tokens as its limit allows, and so was truncated, whatever its
- * finish reason. */
+/** An answer with as many tokens as its limit allows was truncated, whatever its finish reason. */
 function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
 }
 
-/** Normalizes a finish reason or an error code for comparison: `MAX_TOKENS`, `max-tokens` and
- * `FinishReason.MAX_TOKENS` become equal. */
+/** Makes `MAX_TOKENS`, `max-tokens` and `FinishReason.MAX_TOKENS` equal. */
 function normalized(word: string): string {
   return word.toLowerCase().replace(/^\s*finish_?reason[._]/, "").replace(/[^\p{L}\p{N}]/gu, "");
 }
@@ -155,15 +154,13 @@ function normalized(word: string): string {
  * (`field`), or nowhere (`drop`). */
 export type ThinkStyle = "wrap" | "field" | "drop";
 
-/** The answer after its reasoning in `<think>` tags; without reasoning, only the answer. */
 export function wrapThink(response: string, reasoning: string): string {
   return reasoning === "" ? response : `<think>\n${reasoning}\n</think>\n\n${response}`;
 }
 
 /**
- * The assistant's turn. With the style `field`, reasoning goes to `reasoning_content`, the name
- * that chat templates read. `content` is a string even beside tool calls: templates print null as
- * text.
+ * `reasoning_content` is the name that chat templates read. `content` is a string even beside tool
+ * calls: templates print null as text.
  */
 export function assistantMessage(
   response: string,
@@ -178,26 +175,25 @@ export function assistantMessage(
   return message;
 }
 
-/** What a line of a results or failures file answers. */
 export interface UidOrigin {
-  /** The row's own id in the input, which equal rows share. */
+  /** In the input; equal rows share it. */
   readonly inputUid: string;
-  /** The id of the row in its run: `inputUid`, with `~2`, `~3` … for later rows with the same. */
+  /** In the run: `inputUid`, with `~2`, `~3` … for later rows with the same. */
   readonly rowUid: string;
-  /** Which answer to the row it is, from 0. */
+  /** Which answer to the row, from 0. */
   readonly sample: number;
 }
 
-/** What a run may have appended to an id: first the number of a copy, then that of a sample. */
+/** First the number of a copy, then that of a sample. */
 const SUFFIX = /^(~[1-9]\d*)?(?:#([1-9]\d{0,2}))?$/;
-/** An id that is the hash of a row without one, and what may be appended to it. */
+/** The id of a row without one is its hash. */
 const DERIVED = /^([\da-f]{32})(?:[~#]|$)/;
 
 /**
  * Finds out what a run appended to the id of a line. Users' own ids may end in the same way, but a
  * line always holds the row's own id if it differs from the line's.
  *
- * @param line The parsed line, which has a `uid`.
+ * @param line Has a `uid`.
  * @param uidFields The fields named by `--uid-field`. @default none
  */
 export function originOf(

@@ -71,14 +71,16 @@ export function distill<Row>(
 
 /** What differs between Deno and other runtimes. */
 export interface RuntimeAdapter {
-  /** Returns the reader of the images that rows name: of files below `root`, or of none if `root`
-   * is undefined. Throws if the runtime cannot read files and `root` is set. */
+  /**
+   * The reader of the images that rows name: files below `root`, or none. Throws if the runtime
+   * cannot read files and `root` is set.
+   */
   readonly imagesIn: (root: string | undefined) => RowImages;
-  /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
+  /** For patterns and schemas. @default false: in a worker */
   readonly checksOnThisThread?: boolean;
 }
 
-/** `distill()` for any runtime. Invalid options throw here, not at the first iteration. */
+/** For any runtime. Invalid options throw here, not at the first iteration. */
 export function distillWith<Row>(
   rows: Iterable<Row> | AsyncIterable<Row>,
   options: DistillOptions<Row>,

@@ -13,7 +13,7 @@ export class RetortError extends Error {
   override name = "RetortError";
 }
 
-/** The file and line of a {@linkcode SourceError}. */
+/** Details of a {@linkcode SourceError}. */
 export interface SourceErrorOptions extends ErrorOptions {
   /** The input file. @default none: the error is not about one file */
   path?: string;
@@ -46,25 +46,24 @@ export type FailureType =
   | "network"
   /** The deadline of the attempt or of the row passed. */
   | "timeout"
-  /** A rate limit or a quota was reached: 429, or another status whose code or message says so. */
+  /** A rate limit or a quota was reached, by status 429, code or message. */
   | "rate_limit"
-  /** Something broke at the teacher, or it is overloaded: 408, 409, 5xx, or another status whose
-   * code or message says so. */
+  /** The teacher failed or is overloaded, by status (408, 409, 5xx), code or message. */
   | "server"
-  /** The teacher rejects all rows because of the key, the bill, the model or the address. Halts the
-   * teacher and fails no row. */
+  /** The key, the bill, the model or the address is wrong. Halts the teacher and fails no row. */
   | "account"
   /** The teacher rejected the request because of the row, or of parameters that all rows share. */
   | "request"
   /** The teacher answered 2xx with something other than a completion. */
   | "response"
-  /** The answer ended in a way that does not prove it complete: `finish_reason` `abort`, `error`
-   * and the like, an unknown one, or none. */
+  /**
+   * The ending does not prove the answer complete: `finish_reason` `abort`, an unknown one, or
+   * none.
+   */
   | "unfinished"
   /** The answer stopped at the token limit (`finish_reason` `length`). */
   | "truncated"
-  /** A filter rejected the prompt (an error whose code or message says so), or it withheld or cut
-   * off the answer (`finish_reason` `content_filter` and the like). */
+  /** A filter rejected the prompt, or withheld or cut off the answer. */
   | "filtered"
   /** The answer holds neither text nor a tool call. */
   | "empty"
@@ -103,78 +102,75 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /** The HTTP status. @default none: no response arrived */
   status?: number;
   /**
-   * The teacher's own code or type of the error, such as `insufficient_quota`. For connections it
-   * is the system's code (`ECONNREFUSED`), `certificate`, `client_certificate`, `no_tls`,
-   * `wants_tls` or `no_http`.
-   * @default none
+   * The teacher's own code or type of the error (`insufficient_quota`). For connections, the
+   * system's (`ECONNREFUSED`), or `certificate`, `client_certificate`, `no_tls`, `wants_tls` or
+   * `no_http`. @default none
    */
   code?: string;
-  /** Whether another attempt may succeed, if the server (`x-should-retry`) or a custom teacher says
-   * so explicitly. @default undefined: type, status and code decide */
+  /**
+   * Whether another attempt may succeed, if `x-should-retry` or a custom teacher says so. @default
+   * undefined: type, status and code decide
+   */
   retryable?: boolean;
-  /** The shortest time to wait before the next attempt, in milliseconds. @default none */
+  /** Least time before the next attempt, in milliseconds. @default none */
   retryAfterMs?: number;
   /**
-   * Whether a limit of the teacher is used up: other rows would be throttled, too, until
-   * `retryAfterMs`, or else `limitResetMs`, is over. Ignored unless the attempt was throttled.
-   * @default false
+   * A used-up limit: other rows would be throttled, too, until `retryAfterMs`, or else
+   * `limitResetMs`, is over. Ignored unless the attempt was throttled. @default false
    */
   isExhausted?: boolean;
-  /** How long until the exhausted limit resets, in milliseconds. @default unknown */
+  /** Until the exhausted limit resets, in milliseconds. @default unknown */
   limitResetMs?: number;
   /**
-   * Whether a router with its own key relays the error of a provider (OpenRouter's "Provider
-   * returned error"). Another attempt may reach another provider, so the row is blamed only if the
-   * message does.
-   * @default false
+   * A router with its own key relays the error of a provider (OpenRouter's "Provider returned
+   * error"). Another attempt may reach another provider, so the row is blamed only if the message
+   * does. @default false
    */
   isRelayed?: boolean;
-  /** Whether no connection could be made: nothing was sent. @default false */
+  /** No connection could be made: nothing was sent. @default false */
   isUnreachable?: boolean;
-  /** Whether the teacher omits a field from now on: the row is sent again at once, and this attempt
-   * does not count. @default false */
+  /**
+   * The teacher omits a field from now on: the row is sent again at once, and this attempt does not
+   * count. @default false
+   */
   isAdjusted?: boolean;
-  /** A message for the user; the run shows it once. @default none */
+  /** For the user; the run shows it once. @default none */
   notice?: string;
   /**
-   * The part of the answer that arrived before the failure; it may have been billed.
-   * @default none
+   * The part of the answer that arrived before the failure; it may have been billed. @default none
    */
   partial?: Completion;
 }
 
-/** A failed attempt at a row. A `Teacher` throws it; the engine decides whether to try again
- * (`lib/engine/errors/classify.ts`). */
+/** A failed attempt at a row. A `Teacher` throws it; the engine decides whether to try again. */
 export class TeacherError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "TeacherError";
-  /** The kind of failure that the thrower or the status names. The engine may refine it by status,
-   * code and message. */
+  /**
+   * As the thrower or the status names it. The engine may refine it by status, code and message.
+   */
   readonly type: FailureType;
-  /** The HTTP status; undefined if no response arrived. */
+  /** HTTP status; undefined if no response arrived. */
   readonly status: number | undefined;
-  /** The teacher's own code or type of the error, or the system's code for a connection; undefined
-   * if there is none. */
+  /** See {@linkcode TeacherErrorOptions.code}; undefined if there is none. */
   readonly code: string | undefined;
-  /** Whether another attempt may succeed, if the server or a custom teacher said so; else
-   * undefined. */
+  /** See {@linkcode TeacherErrorOptions.retryable}. */
   readonly retryable: boolean | undefined;
-  /** The shortest time to wait before the next attempt, in milliseconds; undefined if none was
-   * given. */
+  /** In milliseconds; undefined if none was given. */
   readonly retryAfterMs: number | undefined;
-  /** Whether a limit of the teacher is used up: other rows would be throttled, too. */
+  /** See {@linkcode TeacherErrorOptions.isExhausted}. */
   readonly isExhausted: boolean;
-  /** How long until the exhausted limit resets, in milliseconds; undefined if unknown. */
+  /** In milliseconds; undefined if unknown. */
   readonly limitResetMs: number | undefined;
-  /** Whether a router with its own key relays the error of a provider. */
+  /** See {@linkcode TeacherErrorOptions.isRelayed}. */
   readonly isRelayed: boolean;
-  /** Whether no connection could be made: nothing was sent. */
+  /** No connection could be made: nothing was sent. */
   readonly isUnreachable: boolean;
-  /** Whether the teacher omits a field from now on: this attempt does not count. */
+  /** See {@linkcode TeacherErrorOptions.isAdjusted}. */
   readonly isAdjusted: boolean;
-  /** A message for the user, shown once; undefined if there is none. */
+  /** For the user, shown once; undefined if there is none. */
   readonly notice: string | undefined;
-  /** The part of the answer that arrived before the failure; undefined if there is none. */
+  /** Undefined if nothing arrived before the failure. */
   readonly partial: Completion | undefined;
 
   /** Creates the error. Without `type`, the status decides it. */
@@ -195,10 +191,9 @@ export class TeacherError extends RetortError {
   }
 }
 
-/** The code of an error that arose before anything was sent: a file of the row cannot be read. */
+/** Arises before anything is sent. */
 export const UNREADABLE_FILE = "unreadable_file";
 
-/** A copy of the error with other details. */
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {
   const { cause } = error;
   return new TeacherError(error.message, { ...error, cause, ...changes });

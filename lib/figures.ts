@@ -6,17 +6,17 @@
 
 import { formatBytes as formatStdBytes } from "./deps/std_fmt.ts";
 
-/** A rounded number with separators: `1,319`. */
+/** Rounded, with separators: `1,319`. */
 export function formatCount(count: number): string {
   return String(Math.round(count)).replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
-/** A count with its noun: `1 row`, `1,319 rows`. */
+/** `1 row`, `1,319 rows`. */
 export function formatCountOf(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** A duration: `0.4 s`, `41 s`, `3m 05s`, `2h 05m`, `3d 04h`. */
+/** `0.4 s`, `41 s`, `3m 05s`, `2h 05m`, `3d 04h`. */
 export function formatDuration(durationMs: number): string {
   const seconds = durationMs / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -28,14 +28,14 @@ export function formatDuration(durationMs: number): string {
   return inTwoUnits(Math.round(seconds / 3600), 24, "d", "h");
 }
 
-/** A range of durations: `3.0 – 9.5 s`, `41 s – 2m 05s`. One duration if both look the same. */
+/** `3.0 – 9.5 s`, `41 s – 2m 05s`; one duration if both look the same. */
 export function formatDurationRange(minMs: number, maxMs: number): string {
   const [min, max] = [formatDuration(minMs), formatDuration(maxMs)];
   if (min === max) return max;
   return `${min.endsWith(" s") && max.endsWith(" s") ? min.slice(0, -2) : min} – ${max}`;
 }
 
-/** A latency: `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. */
+/** `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. */
 export function formatLatency(latencyMs: number): string {
   if (latencyMs < 9.95) return `${latencyMs.toFixed(1)} ms`;
   if (latencyMs < 999.5) return `${Math.round(latencyMs)} ms`;
@@ -43,38 +43,36 @@ export function formatLatency(latencyMs: number): string {
   return formatDuration(latencyMs);
 }
 
-/** A rate per second, or per minute if below one per second: `1,240 rows/s`, `3.5 rows/min`. */
+/** Per minute if below one per second: `1,240 rows/s`, `3.5 rows/min`. */
 export function formatRate(perSecond: number, unit: string): string {
   if (perSecond > 0 && perSecond < 1) return `${(perSecond * 60).toFixed(1)} ${unit}/min`;
   return `${perSecond < 99.95 ? perSecond.toFixed(1) : formatCount(perSecond)} ${unit}/s`;
 }
 
-/** A share: `62.4%`. Never rounded up to 100.0%. */
+/** `62.4%`; never rounded up to 100.0%. */
 export function formatPercent(part: number, whole: number): string {
   const permille = part < whole ? Math.min(999, Math.round(part / whole * 1000)) : 1000;
   return `${(permille / 10).toFixed(1)}%`;
 }
 
-/** A size in decimal units: `85 MB`, `1.2 GB`. */
+/** Decimal: `85 MB`, `1.2 GB`. */
 export function formatBytes(bytes: number): string {
   return formatStdBytes(bytes, { maximumFractionDigits: bytes < 1e9 ? 0 : 1 });
 }
 
-/**
- * An amount in US dollars with two decimals, four below 10 cents: `$1,204.50`, `$1.20`, `$0.0042`.
- */
+/** Two decimals, four below 10 cents: `$1,204.50`, `$1.20`, `$0.0042`. */
 export function formatUsd(usd: number): string {
   if (usd > 0 && usd < 0.0995) return usd < 0.00005 ? "< $0.0001" : `$${usd.toFixed(4)}`;
   const [dollars, cents] = usd.toFixed(2).split(".");
   return `$${formatCount(Number(dollars))}.${cents}`;
 }
 
-/** An estimate in US dollars, without cents from $10 up: `$14`, `$1.20`. */
+/** Without cents from $10 up: `$14`, `$1.20`. */
 export function formatRoughUsd(usd: number): string {
   return usd < 9.995 ? formatUsd(usd) : `$${formatCount(usd)}`;
 }
 
-/** The local time of day of an ISO 8601 time: `12:03:07`. */
+/** The local time of day: `12:03:07`. */
 export function formatTime(iso: string): string {
   return new Date(iso).toTimeString().slice(0, 8);
 }

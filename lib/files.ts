@@ -7,8 +7,7 @@
 
 import { SinkError, UsageError } from "./errors.ts";
 
-/** Why an operation failed, in words for users, by the name of Deno's error class: the bundle for
- * Node has no `Deno`. */
+/** By the name of Deno's error class: the bundle for Node has no `Deno`. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -25,7 +24,7 @@ const TOO_MANY_FILES =
   "too many open files: each call in flight needs a connection, and outputs up to 300 files. Raise " +
   "the limit with ulimit -n 65536, or lower --concurrency";
 
-/** Why a file or folder cannot be read or written; follows `Cannot read "…": `. */
+/** Follows `Cannot read "…": `. */
 export function systemReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   if (cause.name === "NotCapable") return permissionReason(cause.message);
@@ -40,19 +39,21 @@ export function systemReason(cause: unknown): string {
   return message.startsWith("Is a directory") ? "it is a folder" : message;
 }
 
-/** The error for one of Retort's own files that cannot be read; a FIFO, socket or device in its
- * place is a mistake of the user. */
+/**
+ * For one of Retort's own files; a FIFO, socket or device in its place is a mistake of the user.
+ */
 export function cannotRead(path: string, cause: unknown): SinkError | UsageError {
   const message = `Cannot read "${path}": ${systemReason(cause)}`;
   if (cause instanceof SpecialFileError) return new UsageError(message, { cause });
   return new SinkError(message, { path, cause });
 }
 
-/** A path leads to a FIFO, socket or device instead of a file. */
 class SpecialFileError extends Error {}
 
-/** Deno's own text tells the user to disable the sandbox: `Requires all access to "/proc/x", run
- * again with the --allow-all flag`. */
+/**
+ * Deno's own text tells the user to disable the sandbox: `Requires all access to "/proc/x", run
+ * again with the --allow-all flag`.
+ */
 function permissionReason(message: string): string {
   const kind = /^Requires (\w+) access/.exec(message)?.[1];
   if (kind === "all") return `programs have no access to ${SYSTEM_FOLDERS}: name another place`;
@@ -60,8 +61,7 @@ function permissionReason(message: string): string {
 }
 
 /**
- * The result of a file operation; undefined if the file does not exist, also because a file has the
- * name of its folder.
+ * Undefined if the file does not exist, also because a file has the name of its folder.
  *
  * @param errorOf Creates the error for any other failure. @default the failure itself
  */
@@ -81,19 +81,19 @@ function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
-/** Paths of files that shells and systems have already opened: `/dev/fd/63` has a writer. */
+/** Shells and systems have opened these already: `/dev/fd/63` has a writer. */
 const ALREADY_OPEN = /^\/(?:dev|proc)\//;
 
 /**
- * Opens a file for reading. Rejects for a FIFO, socket or device outside `/dev` and `/proc`:
- * opening it may wait for another process, and reading it may never end.
+ * Rejects for a FIFO, socket or device outside `/dev` and `/proc`: opening it may wait for another
+ * process, and reading it may never end.
  */
 export async function openToRead(path: string): Promise<Deno.FsFile> {
   await checkHasEnd(path);
   return await Deno.open(path);
 }
 
-/** Reads a whole text file; rejects as `openToRead` does. */
+/** Rejects as `openToRead` does. */
 export async function readTextOf(path: string): Promise<string> {
   await checkHasEnd(path);
   return await Deno.readTextFile(path);
@@ -104,14 +104,12 @@ async function checkHasEnd(path: string): Promise<void> {
   if (problem !== undefined) throw new SpecialFileError(problem);
 }
 
-/** Why a path must not be opened like a file, for a message; undefined for files and folders, and
- * for everything in `/dev` and `/proc`. */
+/** For a message; undefined for files and folders, and for everything in `/dev` and `/proc`. */
 export function specialProblem(path: string, info: Deno.FileInfo): string | undefined {
   if (info.isFile || info.isDirectory || ALREADY_OPEN.test(path)) return undefined;
   return `it is ${kindOf(info)}. Name a file with its content`;
 }
 
-/** The kind of a file, for a message: `a folder`. */
 export function kindOf(info: Deno.FileInfo): string {
   if (info.isFile) return "a file";
   if (info.isSymlink) return "a link";
@@ -120,17 +118,16 @@ export function kindOf(info: Deno.FileInfo): string {
   return info.isSocket ? "a socket" : "a device";
 }
 
-/** The metadata of the file or folder at a path; undefined if it cannot be read. */
+/** Undefined if the metadata cannot be read. */
 export async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   return await Deno.stat(path).catch(() => undefined);
 }
 
-/** Whether a path leads to a folder that can be read. */
 export async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory ?? false;
 }
 
-/** The names of the files and folders in a folder; none if there is no such folder. */
+/** None if there is no such folder. */
 export async function namesIn(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
@@ -141,19 +138,17 @@ export async function namesIn(folder: string): Promise<string[]> {
   return names;
 }
 
-/** Whether a file or folder exists at this path. */
 export async function exists(path: string): Promise<boolean> {
   return await ifThere(Deno.stat(path), (cause) => cannotRead(path, cause)) !== undefined;
 }
 
-/** Whether the file exists and is not empty. */
 export async function hasContent(path: string): Promise<boolean> {
   const info = await ifThere(Deno.stat(path), (cause) => cannotRead(path, cause));
   return info !== undefined && info.size > 0;
 }
 
 /**
- * The compressed copy of a file that is itself missing or empty; undefined if there is none.
+ * Of a file that is itself missing or empty; undefined if there is none.
  *
  * @param inputs The inputs of the run, which are not copies: `x.jsonl.gz` may be next to its
  * results `x.jsonl`.
@@ -182,8 +177,6 @@ export async function removeIfThere(path: string): Promise<void> {
 }
 
 /**
- * Creates a folder and its parents.
- *
  * @throws {UsageError} if a file has the name of the folder or of a parent
  * @throws {SinkError} if it cannot be created for another reason
  */
@@ -199,7 +192,7 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Reads until `bytes` is full or the file ends; returns the number of bytes read. */
+/** Until `bytes` is full or the file ends; returns the number of bytes read. */
 export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {
   let filled = 0;
   while (filled < bytes.length) {
@@ -211,10 +204,9 @@ export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<n
 }
 
 /**
- * `readFully` without promises: one for each small read from the page cache would cost more than
- * the read.
+ * Without promises: one for each small read from the page cache would cost more than the read.
  *
- * @param offset The position in the file. @default the current one
+ * @param offset @default the current position
  */
 export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: number): number {
   if (offset !== undefined) file.seekSync(offset, Deno.SeekMode.Start);
@@ -227,26 +219,21 @@ export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: num
   return filled;
 }
 
-/** Writes all of `bytes`, although one write may take fewer. */
+/** One write may take fewer bytes. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));
 }
 
-/** Identifies a file on this machine as long as it exists; later, another file may get the same
- * numbers. */
+/** Of a file on this machine as long as it exists; later, another file may get the same numbers. */
 export interface FileIdentity {
-  /** The id of the filesystem. */
+  /** Of the filesystem. */
   readonly device: number;
-  /** The number of the file on it; 0 if unknown, or if the filesystem reports inconsistent ones. */
+  /** 0 if unknown, or if the filesystem reports inconsistent ones. */
   readonly inode: number;
 }
 
-/**
- * Returns the identity of an open file.
- *
- * @param info The `stat()` of the file that was opened at `path`.
- */
+/** @param info The `stat()` of the file that was opened at `path`. */
 export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
   const infoByPath = await Deno.stat(path).catch(() => undefined);
   // Some network and overlay filesystems report different numbers for a path and for its handle.
@@ -255,7 +242,7 @@ export async function identityOf(path: string, info: Deno.FileInfo): Promise<Fil
   return { device: info.dev, inode: isInconsistent ? 0 : info.ino ?? 0 };
 }
 
-/** Whether `path` leads to the file of `info`, although `stat(path)` reports another number. */
+/** Although `stat(path)` reports another number. */
 async function isOpenedAs(
   path: string,
   infoByPath: Deno.FileInfo,
@@ -271,9 +258,9 @@ function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
 }
 
 /**
- * What happened to the file at a path, for a message; undefined if it is still the same file.
+ * What happened to the file, for a message; undefined if it is still the same file.
  *
- * @param minBytes The size that the file must have at least: a smaller one was truncated.
+ * @param minBytes A smaller file was truncated.
  */
 export async function pathProblem(
   path: string,

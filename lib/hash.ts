@@ -17,20 +17,19 @@ let buffer = new Uint8Array(1 << 16);
 // A `Buffer`, because `Uint8Array` has no `toHex` on Node 24.
 const digestBytes = Buffer.alloc(32);
 
-/** SHA-256 of the text's UTF-8 bytes as 64 lower-case hex digits: for names that must never
- * collide. */
+/** Of the UTF-8 bytes, as 64 lower-case hex digits: for names that must never collide. */
 export function sha256Hex(text: string): string {
   digest(text);
   return digestBytes.toString("hex");
 }
 
-/** The first 32 hex digits of the text's SHA-256. Takes 2.5 µs for 400 characters. */
+/** The first 32 hex digits. Takes 2.5 µs for 400 characters. */
 export function sha256Start(text: string): string {
   digest(text);
   return digestBytes.toString("hex", 0, 16);
 }
 
-/** Puts the SHA-256 into `digestBytes`, from which callers make only the hex digits they need. */
+/** Callers make only the hex digits that they need of `digestBytes`. */
 function digest(text: string): void {
   // One UTF-16 unit takes three bytes at most.
   if (text.length * 3 > buffer.length) buffer = new Uint8Array(text.length * 3);
@@ -38,13 +37,15 @@ function digest(text: string): void {
   digestBytes.set(sha256.init().update(buffer.subarray(0, written)).digest("binary"));
 }
 
-/** xxHash64 of the text's UTF-8 bytes as 16 lower-case hex digits, to detect changes. Takes 0.25 µs
- * for 400 characters. */
+/**
+ * Of the UTF-8 bytes, as 16 lower-case hex digits, to detect changes. Takes 0.25 µs for 400
+ * characters.
+ */
 export function xxHash64Hex(text: string): string {
   return h64ToString(text);
 }
 
-/** A 32-bit hash of a text (FNV-1a), for uses where collisions do no harm. */
+/** FNV-1a, where collisions do no harm. */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

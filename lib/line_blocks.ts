@@ -11,28 +11,23 @@ const BLOCK_BYTES = 1 << 20;
 const MIN_BLOCK_BYTES = 4_096;
 const NEWLINE = 10;
 
-/** Consecutive lines of a file. The next block reuses the memory of `bytes`. */
+/** Consecutive lines. The next block reuses the memory of `bytes`. */
 export interface LineBlock {
-  /** Complete lines with their line feeds; an incomplete one only if `isTail` is set. */
+  /** With line feeds; an incomplete line only if `isTail` is set. */
   readonly bytes: Uint8Array;
-  /** The position of `bytes` in the file. */
+  /** In the file. */
   readonly offset: number;
-  /** Whether this is the rest of the file after its last line feed. */
+  /** The rest of the file after its last line feed. */
   readonly isTail: boolean;
 }
 
-/** Reads a file from its start, without its byte order mark. Yields nothing if the file does not
- * exist. */
+/** Without the byte order mark. Yields nothing if the file does not exist. */
 export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   using file = await ifThere(openToRead(path), (cause) => cannotRead(path, cause));
   if (file !== undefined) yield* readOpenBlocks(file, path);
 }
 
-/**
- * As `readLineBlocks`, for a file that was opened and not read yet, and stays open.
- *
- * @param path For messages.
- */
+/** For a file that was opened and not read yet, and stays open. `path` is for messages. */
 export async function* readOpenBlocks(
   file: Deno.FsFile,
   path: string,
@@ -63,7 +58,7 @@ export async function* readOpenBlocks(
   }
 }
 
-/** The length of a UTF-8 byte order mark at the start of a file: 3 or 0. */
+/** UTF-8; 3 or 0. */
 function bomLength(bytes: Uint8Array): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
@@ -74,7 +69,7 @@ export function isBlankLine(line: Uint8Array): boolean {
   return true;
 }
 
-/** The lines of a block without their line feeds. */
+/** Without line feeds. */
 export function* linesOf(block: LineBlock): Generator<Uint8Array> {
   const { bytes } = block;
   let start = 0;
@@ -105,13 +100,12 @@ function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
-/** Which output file a line belongs to. */
 export type LineKind = "results" | "failures";
 
-/** The beginning of every line that Retort writes. */
+/** Every line of Retort begins with it. */
 const LINE_START = '{"uid":"';
 
-/** Why a parsed line is not one of a results or failures file; undefined if it is one. */
+/** Undefined if Retort wrote the line. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (typeof value !== "object" || value === null || !("uid" in value)) return 'it has no "uid"';
   if (typeof value.uid !== "string") return 'its "uid" is not a string';
@@ -124,8 +118,8 @@ export function foreignLineProblem(value: unknown, kind: LineKind): string | und
 }
 
 /**
- * Throws unless a file that is about to be changed was written by Retort. Missing and empty files
- * pass, and so do files that hold only the beginning of a line, or zeros after a power cut.
+ * For a file that is about to be changed. Missing and empty files pass, and so do files that hold
+ * only the beginning of a line, or zeros after a power cut.
  *
  * @throws {UsageError} if Retort did not write the first line
  */
@@ -138,7 +132,7 @@ export async function checkOwnFile(path: string, kind: LineKind): Promise<void> 
   );
 }
 
-/** Whether Retort wrote a file, judged by its first line that is not blank. */
+/** Judged by the first line that is not blank. */
 export async function holdsOwnLines(path: string, kind: LineKind): Promise<boolean> {
   for await (const block of readLineBlocks(path)) {
     for (const line of linesOf(block)) {
@@ -169,7 +163,6 @@ function lineProblem(line: Uint8Array, kind: LineKind): string | undefined {
   return foreignLineProblem(value, kind);
 }
 
-/** Whether a truncated line may be the beginning of a line that Retort wrote. */
 function isBeginning(line: Uint8Array): boolean {
   const start = new TextDecoder().decode(line.subarray(0, LINE_START.length));
   return LINE_START.startsWith(start.replaceAll("\0", ""));

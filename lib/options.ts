@@ -8,20 +8,19 @@
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 import { isObject } from "./json.ts";
 
-/** What an option may be. */
 export interface OptionRule {
-  /** The valid values, in words that follow `it must be`. */
+  /** In words that follow `it must be`. */
   readonly expected: string;
   readonly isType: (value: unknown) => boolean;
-  /** Whether messages must not quote the value. @default false */
+  /** Messages must not quote the value. @default false */
   readonly isSecret?: boolean;
-  /** Whether a value of the right type is in range. @default all are */
+  /** For a value of the right type. @default all are */
   readonly isInRange?: (value: never) => boolean;
 }
 
 export type OptionRules<T> = { readonly [Name in keyof Required<T>]: OptionRule };
 
-/** For values that are checked elsewhere. */
+/** Checked elsewhere. */
 export const anything: OptionRule = { expected: "any value", isType: () => true };
 export const text: OptionRule = {
   expected: "a string",
@@ -40,8 +39,7 @@ export const texts: OptionRule = {
   expected: "an array of strings",
   isType: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
 };
-/** A JSON Schema, which may be a boolean. The run compiles it, and so validates it, before the
- * first call. */
+/** May be a boolean. The run compiles the schema, and so validates it, before the first call. */
 export const schema: OptionRule = {
   expected: "a JSON Schema: an object, true or false",
   isType: (value) => typeof value === "boolean" || isObject(value),
@@ -56,7 +54,7 @@ export const paths: OptionRule = {
   expected: "a path or a file: URL, or an array of them",
   isType: (value) => isPath(value) || (Array.isArray(value) && value.every(isPath)),
 };
-/** Any object with the members of an `AbortSignal`, because polyfills are not instances of it. */
+/** Anything with the members of an `AbortSignal`: polyfills are not instances of it. */
 export const signal: OptionRule = {
   expected: "an AbortSignal",
   isType: (value) =>
@@ -81,9 +79,9 @@ export function oneOf(values: readonly string[]): OptionRule {
 const TOP_LEVEL = "options";
 
 /**
- * Checks options against their rules. `undefined` stands for the default.
+ * `undefined` stands for the default.
  *
- * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
+ * @param place For messages: `teachers[0]`. @default at the top level
  * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong
  * type.
  * @throws {RangeError} If a number is out of range.
@@ -114,10 +112,8 @@ export function checkOptions(
 }
 
 /**
- * Checks that required options are given.
- *
- * @param operation What requires them, in words that follow `Cannot`.
- * @throws {TypeError} If one is missing.
+ * @param operation Follows `Cannot`.
+ * @throws {TypeError} If a required option is missing.
  */
 export function requireOptions<Name extends string>(
   operation: string,
@@ -155,8 +151,7 @@ function hintFor(
 
 const MAX_SHOWN_CHARS = 60;
 
-/** A value as messages show it. Objects and long strings may hold secrets, so only their type is
- * shown. */
+/** Objects and long strings may hold secrets, so only their type is shown. */
 function shown(value: unknown): string {
   if (value === null) return "null";
   if (typeof value === "string") {

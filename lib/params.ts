@@ -25,7 +25,7 @@ interface TokenLimit {
   readonly tokens: number;
 }
 
-/** The lowest limit that the parameters set; undefined if they set none. */
+/** Undefined if the parameters set no limit. */
 export function tokenLimitOf(params: Params): TokenLimit | undefined {
   let lowest: TokenLimit | undefined;
   for (const name of LIMIT_NAMES) {
@@ -37,13 +37,12 @@ export function tokenLimitOf(params: Params): TokenLimit | undefined {
 }
 
 /**
- * Parameters for an answer of up to twice the length. Doubles each limit among them, up to `cap`.
- * If they set none, the teacher's own limit truncated the answer: if there is a cap, `max_tokens`
- * is then set to twice the length of that answer, up to `cap`.
+ * For an answer of up to twice the length: doubles each limit, up to `cap`. If there is none, the
+ * teacher's own limit truncated the answer: with a cap, `max_tokens` is then twice the length of
+ * that answer, up to `cap`.
  *
- * @param params The parameters of the truncated attempt; not changed.
- * @param cap The highest limit, in tokens; undefined for none.
- * @param completionTokens The length of the truncated answer; 0 if unknown.
+ * @param cap In tokens; undefined for none.
+ * @param completionTokens Of the truncated answer; 0 if unknown.
  * @returns New parameters, or undefined if no limit can be raised.
  */
 export function escalated(
@@ -65,8 +64,10 @@ export function escalated(
   return raised > completionTokens ? { ...params, max_tokens: raised } : undefined;
 }
 
-/** Parameters whose token limit is at least `tokens`: raises lower limits, and sets `max_tokens` if
- * there is none. Returns `params` itself if nothing changes. */
+/**
+ * Raises limits below `tokens`, and sets `max_tokens` if there is none. Returns `params` itself if
+ * nothing changes.
+ */
 export function withTokenLimit(params: Params, tokens: number): Params {
   const changed: Record<string, unknown> = {};
   for (const name of LIMIT_NAMES) {
@@ -77,8 +78,7 @@ export function withTokenLimit(params: Params, tokens: number): Params {
   return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
 }
 
-/** A limit given as a number, as `JSON.rawJSON` or as text, which vLLM accepts too; undefined if it
- * is not a valid limit. */
+/** A number, `JSON.rawJSON`, or text, which vLLM accepts too; undefined if it is no valid limit. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   const raw = (value as { readonly rawJSON?: unknown } | null | undefined)?.rawJSON;
@@ -90,19 +90,17 @@ function tokensOf(params: Params, name: string): number | undefined {
 
 /** OpenAI's name, which nearly all servers use, and Mistral's. */
 const SEED_NAMES: readonly string[] = ["seed", "random_seed"];
-/** The highest value of the option `samples`. */
+/** Of the option `samples`. */
 export const MAX_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
- * Parameters for a further answer to the same prompt.
- *
+ * For a further answer to the same prompt: with the same seed, a teacher would repeat its answer.
  * An integer seed is raised by exactly `by`, even one of 19 digits that is held as `JSON.rawJSON`.
- * Servers read the seed as a signed 64-bit integer. If the result would overflow it, the seed is
- * lowered instead, so that different values of `by` always give different seeds.
+ * Servers read it as a signed 64-bit integer: if it would overflow, it is lowered instead, so that
+ * different values of `by` always give different seeds.
  *
- * @param params The parameters of the first answer; not changed.
- * @param by How much to raise the seed, a whole number: 1 for the second answer.
+ * @param by 1 for the second answer.
  * @returns New parameters, or `params` itself if they hold no integer seed or `by` is 0.
  */
 export function reseeded(params: Params, by: number): Params {
@@ -119,8 +117,10 @@ export function reseeded(params: Params, by: number): Params {
   return changed ?? params;
 }
 
-/** Parameters for a new answer after `times` rejected ones: the seed is raised by 1,000 for each. A
- * row has at most 1,000 samples with consecutive seeds, so all its seeds differ. */
+/**
+ * After `times` rejected answers. A row has at most 1,000 samples with consecutive seeds, so all
+ * its seeds differ.
+ */
 export function resampled(params: Params, times = 1): Params {
   return reseeded(params, times * MAX_SAMPLES);
 }
@@ -144,13 +144,12 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** Whether the value of this header must not be shown. Errs on the side of hiding. */
+/** Errs on the side of hiding. */
 export function isSecretHeader(name: string): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(name);
 }
 
-/** Names of parameters that hold a credential: `api_key`, `OPENAI_API_KEY`, `access-token`.
- * Excludes `max_tokens` and `prompt_cache_key`. */
+/** `api_key`, `OPENAI_API_KEY`, `access-token`, but not `max_tokens` or `prompt_cache_key`. */
 const SECRET_PARAM = new RegExp(
   "^(?:(?:\\w+[_-])?api[_-]?key|key|(?:proxy[_-])?authorization|bearer|" +
     "(?:(?:access|api|auth|bearer|id|refresh|secret|session)[_-]?)?token|" +
@@ -159,15 +158,13 @@ const SECRET_PARAM = new RegExp(
   "i",
 );
 
-/**
- * `extra_headers`, `extra_query`, … of OpenAI's Python client, which no server reads from a body.
- */
+/** Blocks of OpenAI's Python client, which no server reads from a body. */
 const HEADER_BLOCK = /^(?:(?:extra|default)[_-])?(?:headers|query)$/i;
 
 /**
- * The path of a parameter that holds a credential, which must not be written to files; undefined if
- * there is none. Searches `extra_body` and blocks of headers, but not schemas of tools, where any
- * property may be called `password`.
+ * The path of a parameter that holds a credential, which must not be written to files. Searches
+ * `extra_body` and blocks of headers, but not schemas of tools, where any property may be called
+ * `password`.
  */
 export function secretParam(params: Readonly<Record<string, unknown>>): string | undefined {
   for (const name in params) {

@@ -11,7 +11,7 @@ import * as system from "./deps/std_path.ts";
 export type PathLike = string | URL;
 
 /**
- * The path as a string. For a folder's URL it keeps the trailing `/`.
+ * A folder's URL keeps the trailing `/`.
  *
  * @throws {TypeError} If the URL is not a `file:` URL.
  */
@@ -26,10 +26,10 @@ export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
   return typeof paths === "string" || paths instanceof URL ? [pathOf(paths)] : paths.map(pathOf);
 }
 
-/** The path functions of one system; tests pass those of Windows. */
+/** Of one system; tests pass those of Windows. */
 export type PathRules = typeof system;
 
-/** Whether a path ends in a separator, and so names a folder. */
+/** Such a path names a folder. */
 export function endsWithSeparator(
   path: string,
   { SEPARATOR_PATTERN }: PathRules = system,
@@ -37,44 +37,39 @@ export function endsWithSeparator(
   return new RegExp(`${SEPARATOR_PATTERN.source}$`).test(path);
 }
 
-/** The path without a separator at its end. */
 export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: PathRules = system): string {
   return path.replace(new RegExp(`${SEPARATOR_PATTERN.source}$`), "");
 }
 
-/** The path of a file in a folder. Joined by `/`, which Windows accepts too, so that paths are
- * printed as the user typed them. */
+/** Joined by `/`, which Windows accepts too, so that paths are printed as the user typed them. */
 export function inFolder(folder: string, name: string, rules: PathRules = system): string {
   return `${withoutSeparator(folder, rules)}/${name}`;
 }
 
-/** Splits a file's path after its last separator. `start` keeps the separator. */
+/** After the last separator, which `start` keeps. */
 export function splitPath(path: string, { basename }: Pick<PathRules, "basename"> = system) {
   const name = basename(path);
   return { start: path.slice(0, path.length - name.length), name };
 }
 
-/** Whether a path is strictly below a folder. Pass real paths: symbolic links are not
- * resolved. */
+/** Strictly below. Pass real paths: symbolic links are not resolved. */
 export function isInside(path: string, folder: string, rules: PathRules = system): boolean {
   const relative = rules.relative(folder, path);
   return relative !== "" && !rules.isAbsolute(relative) &&
     relative.split(rules.SEPARATOR_PATTERN)[0] !== "..";
 }
 
-/** Matches the end of the name of a results file. */
 export const RESULTS_EXTENSION = /\.(jsonl|ndjson)$/;
 
-/** The common start of the paths of an output's files: `out/x` for the results `out/x.jsonl`. */
+/** Of an output's files: `out/x` for the results `out/x.jsonl`. */
 export function stemOf(results: string): string {
   return results.replace(RESULTS_EXTENSION, "");
 }
 
-/** The folder beside an output for Retort's own files. Dataset loaders skip names with a leading
- * dot. */
+/** For Retort's own files beside an output. Dataset loaders skip names with a leading dot. */
 export const OWN_FOLDER = ".retort";
 
-/** A key that all paths to a file share. On filesystems without inodes it is the absolute path. */
+/** All paths to a file share it. On filesystems without inodes it is the absolute path. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
   return ino ? `${dev}:${ino}` : system.resolve(path);
 }

@@ -6,24 +6,22 @@
  */
 
 /**
- * Escape sequences as terminals read them: strings (OSC, DCS, SOS, PM, APC) up to their end,
- * control sequences (CSI), and short ones. An unterminated string extends to the end of the text,
- * as it does in a terminal.
+ * As terminals read them: strings (OSC, DCS, SOS, PM, APC) up to their end, control sequences
+ * (CSI), and short ones. An unterminated string extends to the end of the text, as it does in a
+ * terminal.
  */
 const ESCAPE_SEQUENCES =
   // deno-lint-ignore no-control-regex
   /(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?/g;
 
-/**
- * Ids in messages: words of 12 characters and more with a digit in them, such as `req_011CabcXYZ`.
- */
+/** Words of 12 characters and more with a digit in them, such as `req_011CabcXYZ`. */
 export const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
 
-/** Spaces, line breaks and control characters, which become one space. */
+/** These become one space. */
 // deno-lint-ignore no-control-regex
 const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;
 
-/** Characters without width. Some change the direction of the text after them. */
+/** Without width. Some change the direction of the text after them. */
 const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /**
@@ -45,17 +43,16 @@ export function printable(text: string): string {
     .trim();
 }
 
-/** Characters that a terminal may act on or hide, except line feeds and tabs. */
+/** A terminal may act on these or hide them. Line feeds and tabs are left out. */
 const UNPRINTABLE =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
-/** Control characters, tabs included, which become one space. */
+/** These become one space. */
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x1f\x7f-\x9f]+/g;
 
-/** `printable` for text of several lines. Line feeds and spaces stay, except spaces at the end of a
- * line; tabs and control characters become one space. */
+/** For several lines: line feeds and spaces stay, except spaces at the end of a line. */
 export function printableLines(text: string): string {
   return text.split("\n").map((line) =>
     line.replace(ESCAPE_SEQUENCES, "").replace(CONTROLS, " ").replace(INVISIBLE, "").toWellFormed()
@@ -63,7 +60,6 @@ export function printableLines(text: string): string {
   ).join("\n");
 }
 
-/** Escapes each character that a terminal may act on or hide. Line feeds and tabs stay. */
 function withEscapes(text: string, escape: (character: string) => string): string {
   return text.replace(UNPRINTABLE, escape);
 }
@@ -79,16 +75,15 @@ export function printableJson(json: string): string {
 const ELLIPSIS = "…";
 
 /**
- * Encoding and decoding a slice copies it. The slice itself would keep in memory the whole text
- * that it was cut from.
+ * The slice itself would keep in memory the whole text that it was cut from; encoding and decoding
+ * copies it.
  */
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Cuts `text` to at most `maxLength` UTF-16 units, including an ellipsis, and never within a
- * surrogate pair. A text that fits is returned unchanged; a cut one does not keep the long text in
- * memory.
+ * To at most `maxLength` UTF-16 units, ellipsis included, and never within a surrogate pair. A cut
+ * text does not keep the long one in memory.
  */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
@@ -102,18 +97,17 @@ function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff;
 }
 
-/** An operating system, as Deno names it. */
 type System = typeof Deno.build.os;
 
 /**
- * Quotes a word for a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters
- * that a terminal would interpret are escaped.
+ * For a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters that a terminal
+ * would interpret are escaped.
  */
 export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
 }
 
-/** Quotes a word for a POSIX shell. Needs no `Deno`, unlike `shellWord`. */
+/** Needs no `Deno`, unlike `shellWord`. */
 export function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   // Control characters are written as bytes, in octal.
@@ -129,8 +123,8 @@ function octal(character: string): string {
 }
 
 /**
- * Quotes a word with double quotes, which both shells take, or with single ones if PowerShell would
- * expand something in it.
+ * With double quotes, which both shells take, or with single ones if PowerShell would expand
+ * something.
  */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");
@@ -138,16 +132,15 @@ function windowsWord(word: string): string {
   return /["$`%]/.test(shown) ? `'${shown.replaceAll("'", "''")}'` : `"${shown}"`;
 }
 
-/** The name of this program in the texts of the library. */
+/** In the texts of the library. */
 export const PROGRAM_NAME = "retort";
 
-/** A command of this program, quoted for the shell: `retort merge out/ -o all.jsonl`. */
+/** Quoted for the shell: `retort merge out/ -o all.jsonl`. */
 export function commandText(...words: readonly string[]): string {
   return [PROGRAM_NAME, ...words.map((word) => shellWord(word))].join(" ");
 }
 
-/** Replaces the program's name in each `merge`, `convert` or `run` command of `commandText` by the
- * words that start it here. */
+/** Replaces the program's name in commands of `commandText` by the words that start it here. */
 export function withProgram(text: string, program: string): string {
   return text.replaceAll(/(?<=^ *|\(|: )retort(?= (?:merge|convert|run) )/gm, () => program);
 }

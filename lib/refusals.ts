@@ -5,34 +5,33 @@
  * @module
  */
 
-/** How many characters of an answer are searched for marks: a refusal comes first, and a long
- * answer may mention one. */
+/** Searched for marks: a refusal comes first, and a long answer may mention one. */
 const START_CHARS = 200;
 
-/** An answer with more characters isn't discarded: it may hold more than a refusal. */
+/** A longer answer isn't discarded: it may hold more than a refusal. */
 const MAX_DISCARDED_CHARS = 400;
 
 interface Phrases {
-  /** How a refusal begins; compared in lower case. */
+  /** In lower case. */
   readonly openings: readonly RegExp[];
-  /** How a sentence begins that may follow a refusal: offers other help, or gives the reason. After
-   * any other sentence, the answer isn't discarded. */
+  /**
+   * A sentence that may follow a refusal offers other help, or gives the reason. After any other,
+   * the answer isn't discarded.
+   */
   readonly closings: RegExp;
-  /** What a refusal holds near its start, as the source of an expression. Loose: an answer that
-   * matches is only marked. */
+  /**
+   * The source of an expression for what a refusal holds near its start. Loose: an answer that
+   * matches is only marked.
+   */
   readonly marks: string;
 }
 
 const LANGUAGES: Readonly<Record<string, Phrases>> = {
   english: {
     openings: [
-      // "I'm sorry, but I can't help with that", "I cannot assist with this request"
       /^(?:(?:i['’]?m|i am) (?:really |very |so )?(?:sorry|afraid)|sorry|(?:my )?apologies|i apologi[sz]e|unfortunately|as an ai[^,.]*)?[,.]?\s*(?:but )?(?:that )?i\s*(?:can['’]?t|can ?not|won['’]?t|will not|(?:['’]?m|am) (?:not able|unable|not allowed|not permitted|not comfortable)|must decline|have to decline)\b(?! help (?:but|thinking|noticing|feeling|wondering)\b)(?! not\b)[^.!?:;\n]{0,60}?\b(?:help|assist|provide|answer|comply|fulfil+|respond|engage|discuss|continue with|create|generate|write|share|support|do (?:that|this)|with (?:that|this))/,
-      // "I must decline this request"
       /^(?:(?:i['’]?m|i am) sorry|sorry|unfortunately)?[,.]?\s*(?:but )?i (?:must|have to|need to) (?:respectfully )?(?:decline|refuse)\b/,
-      // "As an AI language model, I do not have"
       /^(?:(?:i['’]?m|i am) sorry|sorry)?[,.]?\s*(?:but )?as an ai(?: language)?(?: model| assistant)?,? i (?:can['’]?t|can ?not|do not|don['’]?t|am (?:not able|unable))/,
-      // "This request violates …"
       /^(?:this|that|your) (?:request|prompt|content) (?:violates|goes against|is against)\b/,
     ],
     closings:
@@ -113,21 +112,23 @@ const LANGUAGES: Readonly<Record<string, Phrases>> = {
 const OPENINGS = Object.values(LANGUAGES).flatMap(({ openings }) => openings);
 const MARKS = new RegExp(Object.values(LANGUAGES).map(({ marks }) => marks).join("|"), "i");
 
-/** How marks in Latin letters begin. Looking for these first halves the time. */
+/** Of marks in Latin letters. Looking for these first halves the time. */
 const FIRST_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
-/** Letters of the other marks. */
+/** Of the other marks. */
 const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 
 const SENTENCE_END = /[.!?]+(?:\s+|$)|[。！？]\s*|\n+/;
-/** Signs of content in an answer: a list, figures, code, or what follows a colon or dash. */
+/** Content in an answer: a list, figures, code, or what follows a colon or dash. */
 const HOLDS_MORE = /[:;：；=`|0-9]|\s[-—–*•]\s|[^ ]—|\bhere(?: is| are|['’]s)\b|以下|如下/;
-/** How a sentence continues that gives something after all. */
+/** A sentence that gives something after all. */
 const CONTINUES =
   /\b(?:but|though|although|instead of|yet|except|without|until|unless|before|(?:he|she|they) said)\b|,\s*(?:(?:and|or) )?(?:the|a|an|it|its|this|you|we|he|she|they|my|there|so|try|use)\b|(?:但|不过|然而|可是|却|ただし|しかし|ですが|지만)|(?:^|[\s,])(?:aber|sondern|doch|jedoch|mais|cependant|pero|sino|mas|porém|но|однако|зато)\s/;
 
-/** Whether an answer is a refusal and nothing else. Strict, because the answer is discarded: one
- * that only begins like a refusal, or also gives what was asked for, is not. */
+/**
+ * Strict, because the answer is discarded: one that only begins like a refusal, or also gives what
+ * was asked for, is not.
+ */
 export function isRefusal(response: string): boolean {
   const text = response.trim().toLowerCase();
   if (text.length > MAX_DISCARDED_CHARS || HOLDS_MORE.test(text)) return false;
@@ -147,8 +148,7 @@ function beginsLikeRefusal(response: string): boolean {
   return OPENINGS.some((opening) => opening.test(start));
 }
 
-/** Whether an answer should be marked for the user: it is a refusal, or holds a phrase of one near
- * its start. */
+/** A refusal, or an answer with a phrase of one near its start, is marked for the user. */
 export function resemblesRefusal(response: string): boolean {
   const start = response.slice(0, START_CHARS);
   const mayMatch = FIRST_WORD.test(start) || OTHER_LETTER.test(start);

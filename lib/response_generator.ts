@@ -59,7 +59,7 @@ export class ResponseGenerator {
   #activeRun: ActiveRun | undefined;
 
   /**
-   * Checks the options and sends nothing.
+   * Sends nothing.
    *
    * @throws {TypeError | RangeError} if an option is unknown, of a wrong type or out of range
    */
@@ -80,8 +80,10 @@ export class ResponseGenerator {
     return this.#concurrency;
   }
 
-  /** Calls `listener` with every event of this generator's runs until the returned function is
-   * called. */
+  /**
+   * Calls `listener` with every event of this generator's runs until the returned function is
+   * called.
+   */
   on(listener: RunListener): () => void {
     checkListener(listener);
     this.#listeners.add(listener);
@@ -94,8 +96,7 @@ export class ResponseGenerator {
 
   /**
    * Calls `listener` with batches of outcomes once they are on disk or taken by the consumer, until
-   * the returned function is called. Listeners run on the path of every row: they should return at
-   * once.
+   * the returned function is called. Listeners should return at once: every row waits for them.
    */
   onOutcomes(listener: OutcomeListener): () => void {
     checkListener(listener);
@@ -129,8 +130,10 @@ export class ResponseGenerator {
     this.#activeRun?.setConcurrency(concurrency);
   }
 
-  /** Changes the cost limit of a run in US dollars, for later runs, too; null removes it. Halts the
-   * active run if it has already cost this much. */
+  /**
+   * Changes the cost limit in US dollars, for later runs, too; null removes it. Halts the active
+   * run if it has already cost this much.
+   */
   setMaxCost(usd: number | null): void {
     checkLimits({ maxCostUsd: usd ?? undefined });
     this.#activeRun?.setMaxCost(usd);
@@ -148,9 +151,9 @@ export class ResponseGenerator {
   }
 
   /**
-   * Turns files of rows into files of results: resumes an earlier run, sends pending rows, and
-   * resolves when everything is on disk. A run that was stopped or aborted resolves too, with
-   * `state: "interrupted"`; one that a teacher, a budget or a deadline ended, with `"halted"`.
+   * Resumes an earlier run, sends pending rows, and resolves when everything is on disk. A run that
+   * was stopped or aborted resolves too, with `state: "interrupted"`; one that a teacher, a budget
+   * or a deadline ended, with `"halted"`.
    *
    * @throws {UsageError | SourceError} if the run cannot start with these options; nothing was sent
    * @throws {LockedError} if another run is writing to the same output

@@ -26,10 +26,9 @@ export interface Row {
   readonly messages: Message[];
   /** The row's own parameters; they override those of the run. */
   readonly params: Params | undefined;
-  /** The JSON object of the row as it is in the input, without the line ending. A bare array of
-   * messages becomes `{"messages":[…]}`. */
+  /** As it is in the input, without the line ending. A bare array becomes `{"messages":[…]}`. */
   readonly text: string;
-  /** Fields of `text` whose names Retort uses itself (`RESERVED_FIELDS`); nearly always none. */
+  /** Fields whose names Retort uses itself (`RESERVED_FIELDS`); nearly always none. */
   readonly clashes: readonly string[];
   /** The index of its input file among those of the run, from 0. */
   readonly input: number;
@@ -42,23 +41,22 @@ export interface Row {
   /** What an earlier run left, if it got an answer that was not accepted. */
   readonly earlier?: EarlierAnswer;
   /**
-   * Returns the messages with the content of the files that they name. Files are read for each
-   * attempt and not kept in memory. Rejects with a `TeacherError` if one can no longer be read.
-   *
-   * @default none: the messages name no files
+   * Adds the content of the files that the messages name. Files are read for each attempt and not
+   * kept in memory. Rejects with a `TeacherError` if one can no longer be read. @default none: the
+   * messages name no files
    */
   readonly readFiles?: () => Promise<readonly Message[]>;
 }
 
 /** How a row continues after an answer that was not accepted. */
 export interface NextAttempt {
-  /** Answers requested so far in place of an empty one or one that failed a check, the next one
-   * included. */
+  /** Answers requested so far in place of empty or rejected ones, the next one included. */
   readonly resample: number;
   /** The token limit of the next attempt; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
-  /** Whether the last answer has yet to be checked; if it passes, the row is not sent again.
-   * @default false */
+  /**
+   * The last answer has yet to be checked; if it passes, the row is not sent again. @default false
+   */
   readonly isUnchecked?: boolean;
 }
 
@@ -74,10 +72,11 @@ export interface RejectedAnswer {
 export interface EarlierAnswer {
   /** Whether that run used the same parameters. */
   readonly isSame: boolean;
-  /** How the row continues; undefined if it starts over, because the parameters changed or the
-   * failures line does not say. */
+  /**
+   * Undefined if the row starts over: the parameters changed, or the failures line does not say.
+   */
   readonly next: NextAttempt | undefined;
-  /** The last answer; undefined if the failures line does not hold one. */
+  /** Undefined if the failures line does not hold an answer. */
   readonly rejected: RejectedAnswer | undefined;
 }
 
@@ -91,56 +90,55 @@ export interface Failure {
   readonly status: number | null;
 }
 
-/** The outcome of a row, answered, failed or pending. A failed row is data, never an exception. */
+/** Answered, failed or pending. A failed row is data, never an exception. */
 export interface Outcome {
   /** What was sent. */
   readonly row: Row;
-  /** The position of the row in the order in which rows were first sent, from 0. */
+  /** In the order in which rows were first sent, from 0. */
   readonly sequence: number;
   /** Attempts so far; each is one POST at most. */
   readonly attempts: number;
-  /** The time in flight over all attempts, in milliseconds. */
+  /** In flight over all attempts, in milliseconds. */
   readonly busyMs: number;
-  /** The time in flight of the last attempt, in milliseconds. */
+  /** In flight in the last attempt, in milliseconds. */
   readonly latencyMs: number;
-  /** When the first attempt failed, in Unix milliseconds; undefined if none did. */
+  /** Of the first attempt, in Unix milliseconds; undefined if none failed. */
   readonly firstFailedAt: number | undefined;
-  /** When the outcome was decided, in Unix milliseconds. */
+  /** When this was decided, in Unix milliseconds. */
   readonly settledAt: number;
-  /** The answer. With a `failure`, one that was paid for but not accepted; undefined if there is
-   * none. */
+  /** With a `failure`, an answer that was paid for but not accepted; undefined if there is none. */
   readonly completion: Completion | undefined;
-  /** How the answer ended, if that is known better than by its finish reason: one that is as long
-   * as its token limit was truncated. */
+  /**
+   * If known better than by the finish reason: an answer as long as its token limit was truncated.
+   */
   readonly ending?: Ending;
-  /** Why the row failed, or why its answer was not accepted; undefined if it succeeded. */
+  /** Why the row failed, or its answer was not accepted; undefined if it succeeded. */
   readonly failure: Failure | undefined;
-  /** For a pending row: how it is sent again. Undefined once the row is answered or failed. */
+  /** How a pending row is sent again; undefined once it is answered or failed. */
   readonly next?: NextAttempt;
-  /** The teacher of the last attempt; undefined if there was no attempt. */
+  /** Of the last attempt; undefined if there was none. */
   readonly teacher: Teacher | undefined;
   /** US dollars for all attempts; null if the cost of one is unknown. */
   readonly costUsd: number | null;
 }
 
-/** The fields of an outcome that the counters of a run need. */
+/** Needed by the counters of a run. */
 export type RowFigures = Pick<
   Outcome,
   "sequence" | "attempts" | "busyMs" | "latencyMs" | "failure" | "costUsd"
 >;
 
 /**
- * A finished row whose line is written but may not be on disk yet. It holds no texts: V8 copies
- * what outlives its young generation, and rows that waited for the disk with their texts and
- * answers took a fifth of the engine's time.
+ * The line is written but may not be on disk yet. Holds no texts: V8 copies what outlives its young
+ * generation, and rows that waited for the disk with their texts and answers took a fifth of the
+ * engine's time.
  */
 export interface FinishedRow extends RowFigures {
   readonly uid: string;
-  /** The full outcome, if a listener takes outcomes. */
+  /** If a listener takes outcomes. */
   readonly outcome: Outcome | undefined;
 }
 
-/** Reduces an outcome to its figures; keeps the outcome itself only if `keepsOutcome`. */
 export function finishedRow(outcome: Outcome, keepsOutcome: boolean): FinishedRow {
   const { row: { uid }, sequence, attempts, busyMs, latencyMs, failure, costUsd } = outcome;
   return {
@@ -155,8 +153,7 @@ export function finishedRow(outcome: Outcome, keepsOutcome: boolean): FinishedRo
   };
 }
 
-/** Names of the fields that Retort adds to a row. The row's own fields with these names move to
- * `distill.replaced`. */
+/** Retort adds these fields. A row's own ones with these names move to `distill.replaced`. */
 export const RESERVED_FIELDS = [
   "uid",
   "prompt_hash",

@@ -6,15 +6,15 @@
 
 export const DAY_MS = 86_400_000;
 
-/** `setTimeout` takes a signed 32-bit number of milliseconds and fires at once above that. */
+/** A signed 32-bit number: above it, `setTimeout` fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The longest turn of the event loop that code may cause, in milliseconds: timers and sockets wait
- * until it ends. */
+/**
+ * The longest turn of the event loop that code may cause: timers and sockets wait until it ends.
+ */
 export const MAX_TURN_MS = 20;
 
-/** Calls back once after `ms` milliseconds, which may exceed `MAX_TIMER_MS`, unless the returned
- * function is called first. */
+/** `ms` may exceed `MAX_TIMER_MS`. The returned function cancels the timer. */
 export function after(ms: number, callback: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const arm = (leftMs: number) => {
@@ -26,21 +26,19 @@ export function after(ms: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Resolves after `ms` milliseconds. Keeps the process alive until then. */
+/** Keeps the process alive until then. */
 export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 export interface EveryOptions {
-  /** Whether the timer keeps the process alive. @default false: a run has sockets that do */
+  /** @default false: a run has sockets that do */
   readonly keepsAlive?: boolean;
 }
 
 /**
- * Calls back every `intervalMs` milliseconds until the returned function is called.
- *
- * All intervals share one timer. A callback may come early, together with another one: each wake-up
- * of the process costs 0.3 ms of CPU, whatever it does.
+ * Until the returned function is called. All intervals share one timer. A callback may come early,
+ * together with another one: each wake-up of the process costs 0.3 ms of CPU, whatever it does.
  */
 export function every(
   intervalMs: number,
@@ -64,7 +62,7 @@ interface Interval {
 
 const intervals = new Set<Interval>();
 let sharedTimer: ReturnType<typeof setTimeout> | undefined;
-/** When the shared timer fires, by `performance.now`. */
+/** By `performance.now`. */
 let firesAt = Infinity;
 let isCalling = false;
 /**
@@ -72,7 +70,6 @@ let isCalling = false;
  */
 const TOLERANCE_MS = 1;
 
-/** Sets the shared timer to the time at which the first interval is due. */
 function setSharedTimer(): void {
   if (isCalling) return;
   let firstDueAt = Infinity, keepsAlive = false;
@@ -93,8 +90,8 @@ function setSharedTimer(): void {
 }
 
 /**
- * Calls back all intervals that are due, or will be within half of their own length and half of the
- * shortest one's.
+ * Intervals that are due, or will be within half of their own length and half of the shortest
+ * one's.
  */
 function callDue(): void {
   const now = performance.now();
@@ -114,7 +111,7 @@ function callDue(): void {
   }
 }
 
-/** The methods of timers in Deno, Node and Bun, which are numbers according to the web's types. */
+/** Of timers in Deno, Node and Bun, which are numbers according to the web's types. */
 interface RefTimer {
   ref?(): void;
   unref?(): void;
@@ -124,44 +121,45 @@ function unref(timer: unknown): void {
   (timer as RefTimer | undefined)?.unref?.();
 }
 
-/** A clock that remembers its last reading. Reading the clock costs 0.15 µs, more than most code
- * that needs the time; once per turn of the event loop is enough. */
+/**
+ * Remembers its last reading. Reading the clock costs 0.15 µs, more than most code that needs the
+ * time; once per turn of the event loop is enough.
+ */
 export class Clock {
   readonly #now: () => number;
   #lastMs: number;
 
-  /** @param now A monotonic clock, in milliseconds. */
+  /** Monotonic, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
     this.#lastMs = now();
   }
 
-  /** Reads the clock. */
   readonly read = (): number => this.#lastMs = this.#now();
 
-  /** The last reading. */
   readonly last = (): number => this.#lastMs;
 }
 
-/** A clock that stops while nothing can be sent, so that an outage or a pause does not use up the
- * time of waiting rows. */
+/**
+ * Stops while nothing can be sent, so that an outage or a pause does not use up the time of waiting
+ * rows.
+ */
 export class RowClock {
   readonly #now: () => number;
   #stoppedMs = 0;
   #tickedAt: number;
 
-  /** @param now A monotonic clock, in milliseconds. */
+  /** Monotonic, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
     this.#tickedAt = now();
   }
 
-  /** The time in milliseconds, without the periods in which the clock was stopped. */
+  /** In milliseconds, without the periods in which the clock was stopped. */
   readonly now = (): number => this.#now() - this.#stoppedMs;
 
   /**
-   * Stops or continues the clock for the time since the last call. Called two to ten times a
-   * second, and before `isStopped` changes.
+   * Called two to ten times a second, and before `isStopped` changes.
    *
    * @param isStopped Whether nothing could be sent since the last call.
    */
