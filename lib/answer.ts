@@ -65,12 +65,10 @@ const ENDINGS: ReadonlyMap<string, Ending> = new Map(
 const FILTER_WORDS =
   /content(?:filter|policy|blocked|violation)|policyviolation|moderation|sensitive|safety|recitation|blocklist|prohibitedcontent|spii|modelarmor|guardrail|toxic|inspectionfailed|flagged/;
 
-/** Also for error codes. */
 export function isFilterWord(word: string): boolean {
   return FILTER_WORDS.test(normalized(word));
 }
 
-/** Knows the finish reasons that the user accepts. */
 export class Endings {
   readonly #accepted: ReadonlySet<string>;
 
@@ -81,7 +79,7 @@ export class Endings {
     this.#accepted = new Set(accepted.map(normalized));
   }
 
-  /** `params` are those of the request. */
+  /** `params` are those that were sent. */
   of(completion: Completion, params: Params): Ending {
     const ending = this.#ofReason(completion.finishReason);
     const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
@@ -100,7 +98,6 @@ export class Endings {
   }
 }
 
-/** By the finish reason alone. */
 export function endingOf(finishReason: string | null): Ending {
   if (finishReason === "stop") return "whole";
   if (typeof finishReason !== "string") return "none";
@@ -158,10 +155,8 @@ export function wrapThink(response: string, reasoning: string): string {
   return reasoning === "" ? response : `<think>\n${reasoning}\n</think>\n\n${response}`;
 }
 
-/**
- * `reasoning_content` is the name that chat templates read. `content` is a string even beside tool
- * calls: templates print null as text.
- */
+/** `reasoning_content` is the name that chat templates read. `content` is a string even beside tool
+ * calls: templates print null as text. */
 export function assistantMessage(
   response: string,
   reasoning: string,
@@ -176,15 +171,15 @@ export function assistantMessage(
 }
 
 export interface UidOrigin {
-  /** In the input; equal rows share it. */
+  /** The row's id in the input, which equal rows share. */
   readonly inputUid: string;
-  /** In the run: `inputUid`, with `~2`, `~3` … for later rows with the same. */
+  /** The row's id in the run: `inputUid`, with `~2`, `~3` … for later rows with the same. */
   readonly rowUid: string;
-  /** Which answer to the row, from 0. */
+  /** Counts the answers to the row from 0. */
   readonly sample: number;
 }
 
-/** First the number of a copy, then that of a sample. */
+/** A run appends the number of a copy, then that of a sample. */
 const SUFFIX = /^(~[1-9]\d*)?(?:#([1-9]\d{0,2}))?$/;
 /** The id of a row without one is its hash. */
 const DERIVED = /^([\da-f]{32})(?:[~#]|$)/;

@@ -56,10 +56,8 @@ export type FailureType =
   | "request"
   /** The teacher answered 2xx with something other than a completion. */
   | "response"
-  /**
-   * The ending does not prove the answer complete: `finish_reason` `abort`, an unknown one, or
-   * none.
-   */
+  /** The ending does not prove the answer complete: `finish_reason` `abort`, an unknown one, or
+   * none. */
   | "unfinished"
   /** The answer stopped at the token limit (`finish_reason` `length`). */
   | "truncated"

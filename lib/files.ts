@@ -50,10 +50,8 @@ export function cannotRead(path: string, cause: unknown): SinkError | UsageError
 
 class SpecialFileError extends Error {}
 
-/**
- * Deno's own text tells the user to disable the sandbox: `Requires all access to "/proc/x", run
- * again with the --allow-all flag`.
- */
+/** Deno's own text tells the user to disable the sandbox: `Requires all access to "/proc/x", run
+ * again with the --allow-all flag`. */
 function permissionReason(message: string): string {
   const kind = /^Requires (\w+) access/.exec(message)?.[1];
   if (kind === "all") return `programs have no access to ${SYSTEM_FOLDERS}: name another place`;
@@ -85,15 +83,14 @@ function isMissing(error: unknown): boolean {
 const ALREADY_OPEN = /^\/(?:dev|proc)\//;
 
 /**
- * Rejects for a FIFO, socket or device outside `/dev` and `/proc`: opening it may wait for another
- * process, and reading it may never end.
+ * Opening a FIFO, socket or device may wait for another process, and reading it may never end:
+ * rejects for these outside `/dev` and `/proc`.
  */
 export async function openToRead(path: string): Promise<Deno.FsFile> {
   await checkHasEnd(path);
   return await Deno.open(path);
 }
 
-/** Rejects as `openToRead` does. */
 export async function readTextOf(path: string): Promise<string> {
   await checkHasEnd(path);
   return await Deno.readTextFile(path);
@@ -118,7 +115,6 @@ export function kindOf(info: Deno.FileInfo): string {
   return info.isSocket ? "a socket" : "a device";
 }
 
-/** Undefined if the metadata cannot be read. */
 export async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   return await Deno.stat(path).catch(() => undefined);
 }
@@ -127,7 +123,6 @@ export async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory ?? false;
 }
 
-/** None if there is no such folder. */
 export async function namesIn(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {
@@ -192,7 +187,7 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Until `bytes` is full or the file ends; returns the number of bytes read. */
+/** Returns the number of bytes: fewer than `bytes` holds only at the end of the file. */
 export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {
   let filled = 0;
   while (filled < bytes.length) {
@@ -227,7 +222,6 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
 
 /** Of a file on this machine as long as it exists; later, another file may get the same numbers. */
 export interface FileIdentity {
-  /** Of the filesystem. */
   readonly device: number;
   /** 0 if unknown, or if the filesystem reports inconsistent ones. */
   readonly inode: number;

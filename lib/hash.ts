@@ -37,15 +37,13 @@ function digest(text: string): void {
   digestBytes.set(sha256.init().update(buffer.subarray(0, written)).digest("binary"));
 }
 
-/**
- * Of the UTF-8 bytes, as 16 lower-case hex digits, to detect changes. Takes 0.25 µs for 400
- * characters.
- */
+/** Of the UTF-8 bytes, as 16 lower-case hex digits, to detect changes. Takes 0.25 µs for 400
+ * characters. */
 export function xxHash64Hex(text: string): string {
   return h64ToString(text);
 }
 
-/** FNV-1a, where collisions do no harm. */
+/** FNV-1a, for uses where collisions do no harm. */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

@@ -39,10 +39,8 @@ export interface RawJson {
   readonly rawJSON: string;
 }
 
-/**
- * Deeper values of a teacher are written as JSON text. Far below the limits above, and above what
- * teachers send.
- */
+/** Deeper values of a teacher are written as JSON text. Far below the limits above, and above what
+ * teachers send. */
 export const MAX_LEVELS = 64;
 
 /** For a value from `JSON.parse`. */

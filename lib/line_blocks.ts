@@ -15,7 +15,7 @@ const NEWLINE = 10;
 export interface LineBlock {
   /** With line feeds; an incomplete line only if `isTail` is set. */
   readonly bytes: Uint8Array;
-  /** In the file. */
+  /** Where `bytes` begins in the file. */
   readonly offset: number;
   /** The rest of the file after its last line feed. */
   readonly isTail: boolean;
@@ -58,7 +58,7 @@ export async function* readOpenBlocks(
   }
 }
 
-/** UTF-8; 3 or 0. */
+/** The UTF-8 mark has 3 bytes; 0 if there is none. */
 function bomLength(bytes: Uint8Array): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
@@ -69,7 +69,6 @@ export function isBlankLine(line: Uint8Array): boolean {
   return true;
 }
 
-/** Without line feeds. */
 export function* linesOf(block: LineBlock): Generator<Uint8Array> {
   const { bytes } = block;
   let start = 0;

@@ -20,7 +20,7 @@ export interface OptionRule {
 
 export type OptionRules<T> = { readonly [Name in keyof Required<T>]: OptionRule };
 
-/** Checked elsewhere. */
+/** For values that are checked elsewhere. */
 export const anything: OptionRule = { expected: "any value", isType: () => true };
 export const text: OptionRule = {
   expected: "a string",

@@ -25,7 +25,6 @@ interface TokenLimit {
   readonly tokens: number;
 }
 
-/** Undefined if the parameters set no limit. */
 export function tokenLimitOf(params: Params): TokenLimit | undefined {
   let lowest: TokenLimit | undefined;
   for (const name of LIMIT_NAMES) {
@@ -64,10 +63,8 @@ export function escalated(
   return raised > completionTokens ? { ...params, max_tokens: raised } : undefined;
 }
 
-/**
- * Raises limits below `tokens`, and sets `max_tokens` if there is none. Returns `params` itself if
- * nothing changes.
- */
+/** Raises limits below `tokens`, and sets `max_tokens` if there is none. Returns `params` itself if
+ * nothing changes. */
 export function withTokenLimit(params: Params, tokens: number): Params {
   const changed: Record<string, unknown> = {};
   for (const name of LIMIT_NAMES) {
@@ -90,7 +87,7 @@ function tokensOf(params: Params, name: string): number | undefined {
 
 /** OpenAI's name, which nearly all servers use, and Mistral's. */
 const SEED_NAMES: readonly string[] = ["seed", "random_seed"];
-/** Of the option `samples`. */
+/** The highest value of the option `samples`. */
 export const MAX_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
 
@@ -117,10 +114,8 @@ export function reseeded(params: Params, by: number): Params {
   return changed ?? params;
 }
 
-/**
- * After `times` rejected answers. A row has at most 1,000 samples with consecutive seeds, so all
- * its seeds differ.
- */
+/** After `times` rejected answers. A row has at most 1,000 samples with consecutive seeds, so all
+ * its seeds differ. */
 export function resampled(params: Params, times = 1): Params {
   return reseeded(params, times * MAX_SAMPLES);
 }
@@ -144,7 +139,7 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** Errs on the side of hiding. */
+/** Errs on the side of hiding values. */
 export function isSecretHeader(name: string): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(name);
 }

@@ -26,10 +26,9 @@ export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
   return typeof paths === "string" || paths instanceof URL ? [pathOf(paths)] : paths.map(pathOf);
 }
 
-/** Of one system; tests pass those of Windows. */
+/** Tests pass the functions for Windows. */
 export type PathRules = typeof system;
 
-/** Such a path names a folder. */
 export function endsWithSeparator(
   path: string,
   { SEPARATOR_PATTERN }: PathRules = system,
@@ -61,7 +60,7 @@ export function isInside(path: string, folder: string, rules: PathRules = system
 
 export const RESULTS_EXTENSION = /\.(jsonl|ndjson)$/;
 
-/** Of an output's files: `out/x` for the results `out/x.jsonl`. */
+/** `out/x` for the results `out/x.jsonl`. */
 export function stemOf(results: string): string {
   return results.replace(RESULTS_EXTENSION, "");
 }

@@ -17,11 +17,11 @@ const ESCAPE_SEQUENCES =
 /** Words of 12 characters and more with a digit in them, such as `req_011CabcXYZ`. */
 export const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
 
-/** These become one space. */
+/** Spaces, line breaks and control characters become one space. */
 // deno-lint-ignore no-control-regex
 const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;
 
-/** Without width. Some change the direction of the text after them. */
+/** Characters without width. Some change the direction of the text after them. */
 const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /**
@@ -48,7 +48,7 @@ const UNPRINTABLE =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
-/** These become one space. */
+/** Control characters, tabs included, become one space. */
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x1f\x7f-\x9f]+/g;
 
@@ -74,17 +74,13 @@ export function printableJson(json: string): string {
 
 const ELLIPSIS = "…";
 
-/**
- * The slice itself would keep in memory the whole text that it was cut from; encoding and decoding
- * copies it.
- */
+/** The slice itself would keep in memory the whole text that it was cut from; encoding and decoding
+ * copies it. */
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/**
- * To at most `maxLength` UTF-16 units, ellipsis included, and never within a surrogate pair. A cut
- * text does not keep the long one in memory.
- */
+/** To at most `maxLength` UTF-16 units, ellipsis included, and never within a surrogate pair. A cut
+ * text does not keep the long one in memory. */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   if (maxLength < ELLIPSIS.length) return "";
@@ -99,15 +95,12 @@ function isHighSurrogate(unit: number): boolean {
 
 type System = typeof Deno.build.os;
 
-/**
- * For a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters that a terminal
- * would interpret are escaped.
- */
+/** For a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters that a terminal
+ * would interpret are escaped. */
 export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
 }
 
-/** Needs no `Deno`, unlike `shellWord`. */
 export function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   // Control characters are written as bytes, in octal.
@@ -122,17 +115,15 @@ function octal(character: string): string {
   return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-/**
- * With double quotes, which both shells take, or with single ones if PowerShell would expand
- * something.
- */
+/** With double quotes, which both shells take, or with single ones if PowerShell would expand
+ * something. */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");
   if (/^[\w+=:./\\-]+$/.test(shown)) return shown;
   return /["$`%]/.test(shown) ? `'${shown.replaceAll("'", "''")}'` : `"${shown}"`;
 }
 
-/** In the texts of the library. */
+/** In texts of the library; the program may be started by other words. */
 export const PROGRAM_NAME = "retort";
 
 /** Quoted for the shell: `retort merge out/ -o all.jsonl`. */

@@ -14,15 +14,11 @@ const MAX_DISCARDED_CHARS = 400;
 interface Phrases {
   /** In lower case. */
   readonly openings: readonly RegExp[];
-  /**
-   * A sentence that may follow a refusal offers other help, or gives the reason. After any other,
-   * the answer isn't discarded.
-   */
+  /** A sentence that may follow a refusal offers other help, or gives the reason. After any other,
+   * the answer isn't discarded. */
   readonly closings: RegExp;
-  /**
-   * The source of an expression for what a refusal holds near its start. Loose: an answer that
-   * matches is only marked.
-   */
+  /** The source of an expression for what a refusal holds near its start. Loose: an answer that
+   * matches is only marked. */
   readonly marks: string;
 }
 
@@ -125,10 +121,8 @@ const HOLDS_MORE = /[:;：；=`|0-9]|\s[-—–*•]\s|[^ ]—|\bhere(?: is| are
 const CONTINUES =
   /\b(?:but|though|although|instead of|yet|except|without|until|unless|before|(?:he|she|they) said)\b|,\s*(?:(?:and|or) )?(?:the|a|an|it|its|this|you|we|he|she|they|my|there|so|try|use)\b|(?:但|不过|然而|可是|却|ただし|しかし|ですが|지만)|(?:^|[\s,])(?:aber|sondern|doch|jedoch|mais|cependant|pero|sino|mas|porém|но|однако|зато)\s/;
 
-/**
- * Strict, because the answer is discarded: one that only begins like a refusal, or also gives what
- * was asked for, is not.
- */
+/** Strict, because the answer is discarded: one that only begins like a refusal, or also gives what
+ * was asked for, is not. */
 export function isRefusal(response: string): boolean {
   const text = response.trim().toLowerCase();
   if (text.length > MAX_DISCARDED_CHARS || HOLDS_MORE.test(text)) return false;

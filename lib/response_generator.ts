@@ -80,10 +80,8 @@ export class ResponseGenerator {
     return this.#concurrency;
   }
 
-  /**
-   * Calls `listener` with every event of this generator's runs until the returned function is
-   * called.
-   */
+  /** Calls `listener` with every event of this generator's runs until the returned function is
+   * called. */
   on(listener: RunListener): () => void {
     checkListener(listener);
     this.#listeners.add(listener);
@@ -130,10 +128,8 @@ export class ResponseGenerator {
     this.#activeRun?.setConcurrency(concurrency);
   }
 
-  /**
-   * Changes the cost limit in US dollars, for later runs, too; null removes it. Halts the active
-   * run if it has already cost this much.
-   */
+  /** Changes the cost limit in US dollars, for later runs, too; null removes it. Halts the active
+   * run if it has already cost this much. */
   setMaxCost(usd: number | null): void {
     checkLimits({ maxCostUsd: usd ?? undefined });
     this.#activeRun?.setMaxCost(usd);

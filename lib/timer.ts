@@ -36,10 +36,8 @@ export interface EveryOptions {
   readonly keepsAlive?: boolean;
 }
 
-/**
- * Until the returned function is called. All intervals share one timer. A callback may come early,
- * together with another one: each wake-up of the process costs 0.3 ms of CPU, whatever it does.
- */
+/** Until the returned function is called. All intervals share one timer. A callback may come early,
+ * together with another one: each wake-up of the process costs 0.3 ms of CPU, whatever it does. */
 export function every(
   intervalMs: number,
   callback: () => void,
@@ -62,7 +60,6 @@ interface Interval {
 
 const intervals = new Set<Interval>();
 let sharedTimer: ReturnType<typeof setTimeout> | undefined;
-/** By `performance.now`. */
 let firesAt = Infinity;
 let isCalling = false;
 /**
@@ -89,10 +86,8 @@ function setSharedTimer(): void {
   else unref(sharedTimer);
 }
 
-/**
- * Intervals that are due, or will be within half of their own length and half of the shortest
- * one's.
- */
+/** Intervals that are due, or will be within half of their own length and half of the shortest
+ * one's. */
 function callDue(): void {
   const now = performance.now();
   let shortestMs = Infinity;
@@ -111,7 +106,7 @@ function callDue(): void {
   }
 }
 
-/** Of timers in Deno, Node and Bun, which are numbers according to the web's types. */
+/** Timers are numbers according to the web's types. */
 interface RefTimer {
   ref?(): void;
   unref?(): void;
@@ -121,15 +116,12 @@ function unref(timer: unknown): void {
   (timer as RefTimer | undefined)?.unref?.();
 }
 
-/**
- * Remembers its last reading. Reading the clock costs 0.15 µs, more than most code that needs the
- * time; once per turn of the event loop is enough.
- */
+/** Remembers its last reading. Reading the clock costs 0.15 µs, more than most code that needs the
+ * time; once per turn of the event loop is enough. */
 export class Clock {
   readonly #now: () => number;
   #lastMs: number;
 
-  /** Monotonic, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
     this.#lastMs = now();
@@ -140,22 +132,18 @@ export class Clock {
   readonly last = (): number => this.#lastMs;
 }
 
-/**
- * Stops while nothing can be sent, so that an outage or a pause does not use up the time of waiting
- * rows.
- */
+/** Stops while nothing can be sent, so that an outage or a pause does not use up the time of
+ * waiting rows. */
 export class RowClock {
   readonly #now: () => number;
   #stoppedMs = 0;
   #tickedAt: number;
 
-  /** Monotonic, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
     this.#tickedAt = now();
   }
 
-  /** In milliseconds, without the periods in which the clock was stopped. */
   readonly now = (): number => this.#now() - this.#stoppedMs;
 
   /**

@@ -12,13 +12,10 @@ import { inputFilesOf, readRunFile } from "../run/mod.ts";
 import { parsePlanName, readPlan, type ShardPlan } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
-/**
- * No runs, other numbers of shards, or borders that were not fully written. A merge may wait for
- * that to change.
- */
+/** No runs, other numbers of shards, or borders that were not fully written. A merge may wait for
+ * that to change. */
 export class NoRunsError extends UsageError {}
 
-/** The borders of shards that are pinned for an output. */
 interface PinnedDivision {
   readonly plan: ShardPlan;
   readonly stem: string;
@@ -52,7 +49,6 @@ export async function findDivision(
   throw ambiguous(output, pinned);
 }
 
-/** For an output that was divided, but never into this number of shards. */
 async function refuseOtherCount(output: string, shards: number): Promise<void> {
   const counts = (await pinnedDivisions(output, undefined)).map(({ plan }) => plan.shards);
   if (counts.length === 0) return;
@@ -145,7 +141,6 @@ async function holdsRuns(folder: string, name: string | undefined): Promise<bool
   );
 }
 
-/** Gives the arguments that choose each of the divisions. */
 function ambiguous(output: string, pinned: readonly PinnedDivision[]): UsageError {
   const choices = pinned.map(({ plan, stem }) => {
     const isOnlyOfName = pinned.filter((division) => division.stem === stem).length === 1;
@@ -168,7 +163,7 @@ export async function folderAndName(
   return { folder: dirname(path), name: stemOf(basename(path)) };
 }
 
-/** Takes the path of a run's file; merges move files of runs here. */
+/** A merge moves the files of runs here; takes the path of one. */
 export function movedFolderOf(path: string): string {
   return `${dirname(path)}/${OWN_FOLDER}/shards`;
 }

@@ -24,11 +24,11 @@ export interface MergeRun {
   readonly originalFiles: OutputFiles;
   /** What the run reads of the input; empty if unknown, or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
-  /** Undefined if the run has not run. */
+  /** Undefined if there is none: it has not run. */
   readonly runFile: RunFile | undefined;
   /** Rows that earlier shards read; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
-  /** Of the input since it was divided into shards, for messages. */
+  /** How the input has changed since it was divided into shards, for messages. */
   readonly changes: readonly string[];
 }
 
@@ -103,7 +103,6 @@ async function locate(
   };
 }
 
-/** Runs that are not shards: all in a folder, or the one of a results path. */
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {
   const { folder, name } = await folderAndName(output);
   const names = new Set(await namesIn(folder));
@@ -132,10 +131,8 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   }));
 }
 
-/**
- * `x.ndjson` if that holds results and `x.jsonl` does not, as after a run whose output was named
- * so. The other one may be an input.
- */
+/** `x.ndjson` if that holds results and `x.jsonl` does not, as after a run whose output was named
+ * so. The other one may be an input. */
 async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<string> {
   const jsonl = `${stem}.jsonl`, ndjson = `${stem}.ndjson`;
   if (!names.has(basename(ndjson))) return jsonl;
@@ -252,7 +249,6 @@ export function pendingRows(count: number): string {
   return `${count === 1 ? "1 row is" : `${formatCount(count)} rows are`} pending`;
 }
 
-/** Why rows are pending, after a merge has found their number. */
 export function pendingText({ runFile }: MergeRun, count: number): string {
   return pendingRows(count) + endOf(runFile);
 }

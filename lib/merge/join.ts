@@ -73,7 +73,6 @@ interface OwnLine {
   readonly error?: { readonly final?: unknown };
 }
 
-/** All results, then all failures. */
 class JoinPass {
   readonly report: GrowingReport;
   readonly #output: MergedOutput;

@@ -23,10 +23,9 @@ import { emptyReport, type GrowingReport, type MergedOutput } from "./output.ts"
 import { RunLines } from "./run_lines.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 
-/** Reported in detail. */
+/** More clashes are only counted. */
 export const MAX_CLASHES_SHOWN = 20;
 
-/** The input of a run. */
 interface ReadInput {
   /** The number of the last row of the run before, 0 for the first run. */
   readonly base: number;
@@ -35,9 +34,8 @@ interface ReadInput {
   contents?: BigUint64Array;
 }
 
-/** The run whose input is being read. */
 interface Reading extends ReadInput {
-  /** Of the current row, from 1 over the inputs of all runs. */
+  /** The number of the current row, from 1 over the inputs of all runs. */
   number: number;
   /** Answers for each row. */
   readonly samples: number;
@@ -47,7 +45,6 @@ interface Reading extends ReadInput {
   readonly lines: RunLines;
 }
 
-/** Merges runs one after another. */
 export class MergePass {
   readonly report: GrowingReport;
   failuresBeyondLimit = 0;
@@ -73,7 +70,6 @@ export class MergePass {
     this.#signal = options.signal;
   }
 
-  /** Merges the first `limit` rows of a run. */
   async add(run: MergeRun, limit: number): Promise<void> {
     const input = new InputSequence(run.pieces);
     await input.open();
@@ -212,7 +208,7 @@ export class MergePass {
     }
   }
 
-  /** A row with the uid of an earlier one, but other content: writes it to the duplicates. */
+  /** The later row has other content: its answers go to the duplicates. */
   #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
@@ -257,10 +253,8 @@ function samplesOf({ runFile }: MergeRun): number {
 
 const NOWHERE = { add: () => {} };
 
-/**
- * Equal only for rows of the same content, but may differ for such rows, too: hashing the canonical
- * content takes four times as long.
- */
+/** Equal only for rows of the same content, but may differ for such rows, too: hashing the
+ * canonical content takes four times as long. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }
@@ -270,10 +264,8 @@ function quoted(uids: readonly string[]): string {
   return uids.length > 3 ? `${shown} and others` : shown;
 }
 
-/**
- * Content hashes of rows by number, from 1; 0 for what is not a row. Needed only for rows that
- * share a uid but differ in their text: the input is read again for these.
- */
+/** Content hashes of rows by number, from 1; 0 for what is not a row. Needed only for rows that
+ * share a uid but differ in their text: the input is read again for these. */
 async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
   let hashes = new BigUint64Array(1_024);
   const input = new InputSequence(pieces);

@@ -40,7 +40,6 @@ import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
 import { duplicatesPathOf, emptyReport, openOutput, refuseLeftOut, tidyUp } from "./output.ts";
 import { noticesOf, readyRuns } from "./ready_runs.ts";
 
-/** The code behind `mergeRuns` in `mod.ts`. */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   checkOptions(options, MERGE_RULES);
   requireOptions("merge", options, ["outputs", "output"], MERGE_RULES);
@@ -206,7 +205,6 @@ async function mergeProven(
   return { ...written, movedTo: await tidyUp(runs) };
 }
 
-/** Removes the failures of answers that have a result in a later run. */
 async function dropRecovered(path: string, recovered: ReadonlySet<string>): Promise<void> {
   if (recovered.size === 0) return;
   const dropped = new LineSet();

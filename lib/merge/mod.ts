@@ -67,10 +67,8 @@ export interface WaitProgress {
 export interface MergeProblem {
   /** `shard 3 of 8`, or the results path of the run. */
   readonly run: string;
-  /**
-   * "missing": it has not run; "unfinished": rows are pending; "damaged": its files are, or lack
-   * answers.
-   */
+  /** "missing": it has not run; "unfinished": rows are pending; "damaged": its files are, or lack
+   * answers. */
   readonly kind: "missing" | "unfinished" | "damaged";
   /** For users. */
   readonly message: string;
@@ -86,10 +84,8 @@ export interface Clash {
   readonly second: string;
 }
 
-/**
- * What a merge found and wrote. Each sample of a row counts as an answer. If run files show that
- * runs are not complete, nothing is read without `partial`, and all counts but `runs` are 0.
- */
+/** What a merge found and wrote. Each sample of a row counts as an answer. If run files show that
+ * runs are not complete, nothing is read without `partial`, and all counts but `runs` are 0. */
 export interface MergeReport {
   /** Shards or other runs. */
   readonly runs: number;
@@ -107,10 +103,8 @@ export interface MergeReport {
   readonly mergedDuplicates: number;
   /** Rows that repeat one of an earlier run, whose result is kept. */
   readonly duplicatesOfRuns: number;
-  /**
-   * Answers beyond the samples of their row, as after a run with fewer samples. They are kept,
-   * after the other results of their run.
-   */
+  /** Answers beyond the samples of their row, as after a run with fewer samples. They are kept,
+   * after the other results of their run. */
   readonly surplus: number;
   /** Rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
@@ -122,10 +116,8 @@ export interface MergeReport {
   readonly clashCount: number;
   /** Why runs are not complete; empty if all are. */
   readonly problems: readonly MergeProblem[];
-  /**
-   * Changes of the input since it was divided into shards. The merge compares with the files as
-   * they are now.
-   */
+  /** Changes of the input since it was divided into shards. The merge compares with the files as
+   * they are now. */
   readonly inputChanges: readonly string[];
   /** For users: that `shards` leaves other runs out, or that the input has a copy near the outputs. */
   readonly notices: readonly string[];

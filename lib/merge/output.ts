@@ -29,7 +29,6 @@ export function duplicatesPathOf(results: string): string {
   return results.replace(/\.jsonl$/, ".duplicates.jsonl");
 }
 
-/** Buffered. */
 class MergedFile implements LineSink, AsyncDisposable {
   readonly #replacement: Replacement;
   #buffer = new Uint8Array(BUFFER_BYTES);
@@ -97,7 +96,6 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
   };
 }
 
-/** A report whose counts a merge raises. */
 export type GrowingReport = { -readonly [Name in keyof MergeReport]: MergeReport[Name] } & {
   clashes: Clash[];
   problems: MergeProblem[];

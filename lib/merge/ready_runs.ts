@@ -27,10 +27,8 @@ import type { MergeOptions } from "./mod.ts";
 /** Each further pause between two checks is twice as long. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
-/**
- * The least pause, as a multiple of the time of the check before it: one of 16,000 shards reads as
- * many files, and a file server has other work.
- */
+/** The least pause, as a multiple of the time of the check before it: one of 16,000 shards reads as
+ * many files, and a file server has other work. */
 const PAUSE_FACTOR = 9;
 
 /**
@@ -144,7 +142,6 @@ async function realFolderOf(path: string): Promise<string> {
   return await Deno.realPath(dirname(path)).catch(() => dirname(path));
 }
 
-/** What users should know about the runs of a merge. */
 export async function noticesOf(
   runs: readonly MergeRun[],
   outputs: readonly string[],
@@ -157,10 +154,8 @@ export async function noticesOf(
   return notices.filter((notice) => notice !== undefined);
 }
 
-/**
- * Says that a run has read its input from an absolute path, and that another file of this name is
- * near its output, as after the project was copied; undefined otherwise.
- */
+/** Says that a run has read its input from an absolute path, and that another file of this name is
+ * near its output, as after the project was copied; undefined otherwise. */
 async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined> {
   const folders = new Map<string, string>();
   for (const { pieces, originalFiles: { results } } of runs) {

@@ -16,7 +16,6 @@ import type { MergeRun } from "./find_runs.ts";
 /** "pending": a failures line that is not final. */
 export type AnswerState = "result" | "failure" | "pending" | "none";
 
-/** Of the results and failures lines of a run. */
 export class RunLines implements Disposable {
   readonly #table: IdTable;
   readonly #results: LineFile;
@@ -150,12 +149,12 @@ export class RunLines implements Disposable {
     return slot !== -1 && this.#table.has(slot, SEEN);
   }
 
-  /** Results that were not taken. */
+  /** Results that no row of the input has taken. */
   get orphans(): number {
     return this.#table.count(HAS_RESULT, SEEN);
   }
 
-  /** Final failures that were not taken. */
+  /** Final failures that no row of the input has taken. */
   get failuresLeft(): number {
     return this.#table.count(HAS_FAILURE, SEEN);
   }
@@ -172,17 +171,13 @@ export interface LineSink {
 }
 
 const BLOCK_BYTES = 1 << 18;
-/**
- * Maximum number of blocks in memory. Lines are in roughly the order of the input, but those of
- * rows that were in flight together may be far apart.
- */
+/** Maximum number of blocks in memory. Lines are in roughly the order of the input, but those of
+ * rows that were in flight together may be far apart. */
 const MAX_BLOCKS = 64;
 const LINE_FEED = new Uint8Array([10]);
 
-/**
- * Reads lines of a file in any order, in blocks. The file stays open, because a run may replace it
- * by one in which lines have other offsets.
- */
+/** Reads lines of a file in any order, in blocks. The file stays open, because a run may replace it
+ * by one in which lines have other offsets. */
 class LineFile implements Disposable {
   readonly #path: string;
   #offsets = new Float64Array(1_024);

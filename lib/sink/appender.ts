@@ -23,12 +23,9 @@ export interface JournalFile {
   close(): void;
 }
 
-/** For the `Appender` of a file. */
 export type WritableFile = Omit<JournalFile, "syncData">;
-/** For its `Syncer`. */
 export type SyncableFile = Pick<JournalFile, "syncData" | "close">;
 
-/** Options of a `Journal` and of its `Appender`. */
 export interface JournalOptions<T> {
   /** A write has failed and is retried. Not called again before `onRecover`. */
   readonly onStall?: (error: SinkError) => void;
@@ -41,10 +38,8 @@ export interface JournalOptions<T> {
   readonly onDurable?: (records: readonly T[]) => void;
   /** Called once, when nothing more can be made durable, but not after `abandon`. */
   readonly onBroken?: (error: SinkError) => void;
-  /**
-   * Once fdatasync has failed, lines go to other files. `isTemporary`: the file is in the folder
-   * for temporary files.
-   */
+  /** Once fdatasync has failed, lines go to other files. `isTemporary`: the file is in the folder
+   * for temporary files. */
   readonly onRescue?: (path: string, isTemporary: boolean) => void;
   /** The file was opened but cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
@@ -62,7 +57,6 @@ export interface JournalOptions<T> {
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
-/** How failed writes are retried. */
 type AppenderOptions = Pick<JournalOptions<never>, "onStall" | "onRecover" | "now" | "delay">;
 
 const RETRY_DELAY_MS = 1_000;
@@ -80,7 +74,7 @@ export class Appender {
   readonly #file: WritableFile;
   readonly #options: AppenderOptions;
   readonly #giveUp = new AbortController();
-  /** Of all whole lines, in bytes. */
+  /** The size of all whole lines. */
   #size: number;
   /** By `#now`: until then the disk counts as slow. */
   #slowUntil = -Infinity;
@@ -121,10 +115,8 @@ export class Appender {
     this.#giveUp.abort(reason);
   }
 
-  /**
-   * Tries once. Returns the bytes of the lines that are in the file now, and why the others are
-   * not.
-   */
+  /** Tries once. Returns the bytes of the lines that are in the file now, and why the others are
+   * not. */
   async #writeLines(lines: Uint8Array): Promise<{ byteCount: number; problem?: SinkError }> {
     let written = 0;
     try {
@@ -140,7 +132,6 @@ export class Appender {
       const byteCount = written === 0 ? 0 : lines.lastIndexOf(NEWLINE, written - 1) + 1;
       this.#size += byteCount;
       this.#isTorn = true;
-      // If truncating fails too, the next attempt begins with it.
       await this.#trim().catch(() => {});
       return { byteCount, problem: this.#problemOf(cause) };
     }

@@ -51,10 +51,8 @@ export function temporaryPathOf(path: string, token: string): string {
   return `${path}.${token}.tmp`;
 }
 
-/**
- * A new version of a file, written next to it and removed unless committed. It has the permissions
- * of the file that it replaces, and its owner if the process may set that.
- */
+/** A new version of a file, written next to it and removed unless committed. It has the permissions
+ * of the file that it replaces, and its owner if the process may set that. */
 export class Replacement implements AsyncDisposable {
   readonly #path: string;
   readonly #temporaryPath: string;
@@ -121,12 +119,10 @@ export class Replacement implements AsyncDisposable {
   }
 }
 
-/** Captures the token. */
 function leftoverPattern(target: string): RegExp {
   return new RegExp(`^${RegExp.escape(basename(target))}\\.([0-9a-f]{16})\\.tmp$`);
 }
 
-/** Replaced by tests. */
 interface RenameOptions {
   readonly os?: typeof Deno.build.os;
   readonly rename?: (from: string, to: string) => Promise<void>;
@@ -136,10 +132,8 @@ interface RenameOptions {
 /** With pauses that double from 10 ms and add up to 2.55 s. */
 const MAX_RENAME_ATTEMPTS = 9;
 
-/**
- * Windows refuses to rename over a file while another program, such as a virus scanner or an
- * indexer, has either of them open without sharing it.
- */
+/** Windows refuses to rename over a file while another program, such as a virus scanner or an
+ * indexer, has either of them open without sharing it. */
 export async function replaceFile(
   from: string,
   to: string,
@@ -155,7 +149,6 @@ export async function replaceFile(
   }
 }
 
-/** Judged by Windows' error codes for files that another program has open. */
 function isInUse(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.Busy ||
     /\(os error (5|32|33)\)/.test(String(error));
@@ -185,10 +178,8 @@ export async function targetOf(path: string): Promise<string> {
   }
 }
 
-/**
- * Permissions for a file made from those at `paths`: only users who may read all of these may read
- * it. Undefined, for the default, if none exists or the system has no permissions.
- */
+/** Permissions for a file made from those at `paths`: only users who may read all of these may read
+ * it. Undefined, for the default, if none exists or the system has no permissions. */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let sharedMode: number | undefined;
   for (const path of paths) {
@@ -201,7 +192,6 @@ export async function modeMadeFrom(paths: readonly string[]): Promise<number | u
 
 const READ_AND_WRITE = 0o666;
 const PRIVATE_MODE = 0o600;
-/** For owner, group and others. */
 const ACCESS_BITS = 0o777;
 
 async function copyAccess(path: string, { mode, uid, gid }: Deno.FileInfo): Promise<void> {
@@ -224,7 +214,6 @@ export function randomToken(): string {
 interface TemporaryOptions {
   /** Unique part of the first name that is tried, 16 hex digits. @default 64 random bits */
   readonly token?: string;
-  /** Before umask. @default 0o666 */
   readonly mode?: number;
 }
 
@@ -234,10 +223,8 @@ export interface TemporaryFile {
   readonly file: Deno.FsFile;
 }
 
-/**
- * Creates and locks a file. Tries again with another token if `removeLeftovers` removes it before
- * it is locked.
- */
+/** Creates and locks a file. Tries again with another token if `removeLeftovers` removes it before
+ * it is locked. */
 export async function createTemporary(
   pathOf: (token: string) => string,
   { token = randomToken(), mode }: TemporaryOptions = {},

@@ -19,7 +19,6 @@ import { cannotRead, readFullySync } from "../files.ts";
 import { SinkError } from "../errors.ts";
 import { insideOf } from "./line.ts";
 
-/** In bytes. */
 export interface LinePlace {
   readonly offset: number;
   /** Without the line feed. */
@@ -170,7 +169,6 @@ function idsOf(lineText: string): { uid: string; promptHash: string } {
   return { uid, promptHash: asText(hash) };
 }
 
-/** As JSON text. */
 function valueOf(objectText: string, name: string): string | undefined {
   const member = topLevelMembers(objectText).findLast((member) => member.name === name);
   return member && objectText.slice(member.valueStart, member.end);

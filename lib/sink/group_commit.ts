@@ -10,16 +10,13 @@ import { MAX_TURN_MS } from "../timer.ts";
 import type { SyncableFile } from "./appender.ts";
 
 export interface SyncerOptions<T> {
-  /** In the order in which they were written. */
   readonly onDurable?: (records: readonly T[]) => void;
-  /** fdatasync has failed: nothing more becomes durable. */
   readonly onError: (cause: unknown) => void;
   readonly fsync: "always" | "never";
   readonly maxUnsyncedRows: number;
 }
 
 interface Flush extends PromiseWithResolvers<void> {
-  /** Durable rows that it waits for. */
   readonly rowCount: number;
 }
 
@@ -44,7 +41,6 @@ export class Syncer<T> {
   #durableRows = 0;
   #flushes: Flush[] = [];
   #roomMade: PromiseWithResolvers<void> | undefined;
-  /** Ends the pause before a sync. */
   #endPause: (() => void) | undefined;
   #running: Promise<void> | undefined;
   #end: Error | undefined;
@@ -127,7 +123,6 @@ export class Syncer<T> {
     }
   }
 
-  /** For more lines, unless a caller waits for a sync. */
   async #pause(): Promise<void> {
     if (this.#isHalfFull || this.#isAwaited) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -174,17 +169,15 @@ const ENCODER = new TextEncoder();
 
 /** In UTF-16 code units. Longer texts are encoded into memory of their own, which is freed. */
 const MAX_REUSED_LENGTH = 1024 * 1024;
-/** In UTF-8, for a UTF-16 code unit. */
+/** UTF-8 takes three bytes for a UTF-16 code unit at most. */
 const MAX_BYTES_PER_UNIT = 3;
 
 export class Batch<T> {
-  /** One for each line. */
   readonly records: T[] = [];
   /** In UTF-16 code units, which is close enough to bytes for limits. */
   length = 0;
   /** 0 before `encode`. */
   byteLength = 0;
-  /** Rejects if the batch never will be written. */
   readonly written = Promise.withResolvers<void>();
   readonly #lines: string[] = [];
 
@@ -200,7 +193,6 @@ export class Batch<T> {
     this.length += line.length + 1;
   }
 
-  /** With line feeds; "" after `encode`. */
   get text(): string {
     return this.#lines.map((line) => `${line}\n`).join("");
   }
@@ -216,10 +208,8 @@ export class Batch<T> {
   }
 }
 
-/**
- * Reused for one text after another. New memory for each write would be 130 MB a second at full
- * speed, which the garbage collector frees late.
- */
+/** Reused for one text after another. New memory for each write would be 130 MB a second at full
+ * speed, which the garbage collector frees late. */
 export class ReusedBytes {
   #bytes = new Uint8Array(0);
 
@@ -244,7 +234,6 @@ export class BatchDelay {
   /** By `#now`: then the turn of the event loop must end, for timers and sockets. */
   #turnDueAt = 0;
 
-  /** Monotonic, in milliseconds. */
   constructor(now: () => number) {
     this.#now = now;
   }

@@ -117,7 +117,6 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.maxUnsyncedRows = rows;
   }
 
-  /** What another program has done to the file; see `WatchedFile`. */
   async check(): Promise<string | undefined> {
     const problem = await this.#watched?.check();
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
@@ -133,7 +132,6 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** For `JournalOptions.closedFile`, once this is closed. */
   get closedFile(): ClosedFile | undefined {
     return this.#watched?.closedFile;
   }
@@ -181,10 +179,8 @@ export class Journal<T> implements AsyncDisposable {
     return this.#syncer.untilDurable(this.#appendedRows);
   }
 
-  /**
-   * For a user who does not want to wait for disk space: drops lines that are not written yet, and
-   * nothing more becomes durable.
-   */
+  /** For a user who does not want to wait for disk space: drops lines that are not written yet, and
+   * nothing more becomes durable. */
   abandon(): void {
     this.#isAbandoned = true;
     const path = this.#path, lost = sumOf(this.#waiting, ({ records }) => records.length);
@@ -213,7 +209,6 @@ export class Journal<T> implements AsyncDisposable {
     try {
       await this.flush();
     } catch (error) {
-      // The caller of `abandon` knows that lines are lost.
       if (!this.#isAbandoned) throw error;
     } finally {
       await this.#writer;
@@ -228,10 +223,8 @@ export class Journal<T> implements AsyncDisposable {
     return batch.records.length >= this.maxUnsyncedRows || batch.length >= MAX_UNSYNCED_BYTES;
   }
 
-  /**
-   * Must not await after it found `#waiting` empty and before it clears `#writer`: a batch added in
-   * between would never be written.
-   */
+  /** Must not await after it found `#waiting` empty and before it clears `#writer`: a batch added
+   * in between would never be written. */
   async #runWriter(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
@@ -251,7 +244,6 @@ export class Journal<T> implements AsyncDisposable {
     const batch = this.#waiting.shift()!;
     const bytes = batch.encode(this.#bytes);
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
-    // Syncs have ended: writes the lines again, to the last resort.
     if (this.#lastResort !== undefined) {
       batch.written.resolve(this.#rescue(new TextDecoder().decode(bytes), batch.records.length));
     }

@@ -10,30 +10,23 @@ import type { Completion } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../answer.ts";
 import { jsonOf, withDeepAsText, withoutMembers } from "../json.ts";
 
-/** For all lines of a run. */
 export interface LineFormat {
   /** `run.json` lists the run's parameters under this id. */
   readonly paramsId: string;
   readonly finalMessages: boolean;
-  /** For `final_messages`. */
   readonly think: ThinkStyle;
   /** Whether the price of every teacher is known; else `cost_usd` is -1. @default false */
   readonly isPriced?: boolean;
 }
 
-/** An input line that cannot be sent. */
 export interface BadRow {
-  /** As the user named it. */
   readonly file: string;
-  /** From 1. */
   readonly line: number;
   /** In the units of the format. @default `file:line` */
   readonly source?: string;
-  /** For `error.message`. */
   readonly problem: string;
   /** Absent if it is not valid UTF-8. */
   readonly text?: string;
-  /** Only of a line that is not valid UTF-8. */
   readonly bytes?: Uint8Array;
 }
 
@@ -81,10 +74,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   }`;
 }
 
-/**
- * An answer that was paid for is kept in `partial`. If the row is pending, `error.final` is false
- * and `error.next` says how it is sent next. No line feed.
- */
+/** An answer that was paid for is kept in `partial`. If the row is pending, `error.final` is false
+ * and `error.next` says how it is sent next. No line feed. */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
   const { type, message, status } = outcome.failure!;
@@ -136,7 +127,6 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
   });
 }
 
-/** Divided by whether their names clash with ours. */
 interface OwnMembers {
   /** The members without our names, as JSON text without braces; "" if there are none. */
   readonly inside: string;
@@ -165,7 +155,6 @@ function headOf(row: Row, inside: string): string {
   return inside === "" ? head : `${head},${inside}`;
 }
 
-/** Without the last members, `kept` and `replaced`, and the closing brace. */
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
   const { usage } = completion;
   const { teacher } = outcome;
@@ -186,7 +175,6 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
     paramsMembers(format.paramsId, String(completion.isRefusal === true));
 }
 
-/** Ends the line. */
 function restOf({ kept }: Completion, own: OwnMembers): string {
   if (kept === undefined && own.replaced === NOTHING_REPLACED) return NO_REST;
   const keptText = kept === undefined ? "{}" : jsonOf(withDeepAsText(kept));
@@ -205,10 +193,8 @@ const paramsMembers = remembered((paramsId, isRefusal) =>
   `,"params":"${paramsId}","refusal":${isRefusal}`
 );
 
-/**
- * Caches the last result: most lines have the same names as the line before, and concatenating
- * fewer pieces takes less time and memory.
- */
+/** Caches the last result: most lines have the same names as the line before, and concatenating
+ * fewer pieces takes less time and memory. */
 function remembered(make: (first: string, second: string) => string): typeof make {
   let lastFirst: string | undefined, lastSecond: string | undefined;
   let text = "";

@@ -51,13 +51,11 @@ export interface LockOptions {
   onLeftovers?: (token: string) => Promise<void>;
   /** For a new lock file, before umask. @default 0o666 */
   mode?: number;
-  /** @default `openLockFile` */
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /** Held instead: the lock file then only names it and is closed. @default none */
+  /** The lock file then only names this lock and is closed. @default none */
   shared?: SharedLock;
 }
 
-/** On its own file or by a shared lock. */
 export class Lock implements Disposable {
   /** The last note of the previous holder; undefined if there is none. */
   readonly previous: RunNote | undefined;
@@ -118,17 +116,14 @@ export class Lock implements Disposable {
     return new Lock(this.#path, this.previous, token);
   }
 
-  /**
-   * How the lock was lost (its file was removed or replaced). Undefined if it was not, or if a
-   * shared lock is held instead, which has its own check.
-   */
+  /** How the lock was lost (its file was removed or replaced). Undefined if it was not, or if a
+   * shared lock is held instead, which has its own check. */
   async check(): Promise<string | undefined> {
     const problem = this.#file && await pathProblem(this.#path, this.#identity!);
     return problem &&
       `Cannot keep the lock "${this.#path}": ${problem}. Another run may write to the same output`;
   }
 
-  /** Can be called again. */
   release(): void {
     this.#file?.close();
     this.#file = undefined;
@@ -162,10 +157,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 /** Others may keep removing or replacing the file. */
 const MAX_ATTEMPTS = 10;
 
-/**
- * A lock may be held for a moment only: by a run that reads its note, or by a child of the process
- * that has just released it, which shares its open files until it executes its program.
- */
+/** A lock may be held for a moment only: by a run that reads its note, or by a child of the process
+ * that has just released it, which shares its open files until it executes its program. */
 async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
   for (let attempt = 1;; attempt++) {
     try {

@@ -8,7 +8,6 @@ import { LockedError, SinkError, UsageError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
 
-/** Left in the lock file for the next run. */
 export interface RunNote {
   readonly pid: number;
   /** When the run began to send, ISO 8601; "" before that. Tells runs apart. */
@@ -29,7 +28,6 @@ export type RunState = Omit<RunNote, "token" | "shared">;
 export const NOTE_BYTES = 128;
 /** No lock file of Retort is larger, even if several versions have written to it. */
 const MAX_FILE_BYTES = 256;
-/** For a note that names a shared lock. */
 const SHARED_NOTE_BYTES = 192;
 
 /** To take a lock that is held, the first attempt included. */
@@ -67,10 +65,8 @@ export function foreignFile(path: string): UsageError {
   );
 }
 
-/**
- * Does not wait; false if another process has the lock. If the filesystem has no locks, throws if
- * `required`, otherwise returns true.
- */
+/** Does not wait; false if another process has the lock. If the filesystem has no locks, throws if
+ * `required`, otherwise returns true. */
 export async function tryLock(
   file: Deno.FsFile,
   path: string,
@@ -91,10 +87,8 @@ export async function tryLock(
   }
 }
 
-/**
- * A note that names a shared lock begins differently and is longer: earlier versions, which do not
- * know shared locks, then report a foreign file instead of locking it.
- */
+/** A note that names a shared lock begins differently and is longer: earlier versions, which do not
+ * know shared locks, then report a foreign file instead of locking it. */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
@@ -104,10 +98,8 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/**
- * Without white space and NULs at the end; of a file that is too large for a lock file, only the
- * beginning.
- */
+/** Without white space and NULs at the end; of a file that is too large for a lock file, only the
+ * beginning. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
@@ -171,10 +163,8 @@ export async function lockOutput(
   return "its lock would keep others from reading it, as on SMB shares";
 }
 
-/**
- * `requireUnlocked` of other processes may hold the lock for a moment each: of hundreds of shards
- * that start at once, on a file server that takes milliseconds for a lock.
- */
+/** `requireUnlocked` of other processes may hold the lock for a moment each: of hundreds of shards
+ * that start at once, on a file server that takes milliseconds for a lock. */
 async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   for (let attempt = 1; !(await file.tryLock(true)); attempt++) {
     if (attempt === CHECKED_ATTEMPTS) return false;

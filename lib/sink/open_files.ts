@@ -12,7 +12,6 @@ const MAX_CONCURRENT_CHECKS = 64;
 export class OpenFiles {
   readonly #maxOpen: number;
   readonly #open = new Set<Parkable>();
-  /** Were open before. */
   readonly #closed = new Set<Parkable>();
   /** Closed journals that still hold recent lines in memory: `check` includes them. */
   readonly #justClosed = new Set<Parkable>();
@@ -22,24 +21,18 @@ export class OpenFiles {
   readonly #waiting: (() => void)[] = [];
   /** Journals that are open, opening or closing. */
   #usedSlots = 0;
-  /**
-   * Outputs were lost before: `park` redirects lines as soon as it finds a problem, without a
-   * second check to confirm it.
-   */
+  /** Outputs were lost before: `park` redirects lines as soon as it finds a problem, without a
+   * second check to confirm it. */
   hasMovedAway = false;
-  /** For recent lines of all journals. */
   readonly recentMemory: RecentMemory;
 
-  /** With `maxOpen` journals open at once. */
   constructor(maxOpen: number, recentMemory: RecentMemory = new RecentMemory()) {
     this.#maxOpen = maxOpen;
     this.recentMemory = recentMemory;
   }
 
-  /**
-   * Resolves when one more journal may be opened. The caller then calls `onOpened`, or
-   * `releaseSlot` if opening failed.
-   */
+  /** Resolves when one more journal may be opened. The caller then calls `onOpened`, or
+   * `releaseSlot` if opening failed. */
   async acquireSlot(): Promise<void> {
     while (this.#usedSlots >= this.#maxOpen) {
       const idle = this.#firstIdle();
@@ -66,7 +59,6 @@ export class OpenFiles {
     this.#waiting.shift()?.();
   }
 
-  /** Leaves the journal open if it is in use or has a problem. */
   async park(journal: Parkable): Promise<void> {
     if (!(await journal.park())) return;
     this.#closed.add(journal);
@@ -79,10 +71,8 @@ export class OpenFiles {
     if (this.#open.delete(journal)) this.releaseSlot();
   }
 
-  /**
-   * Checks the journals that are open or were just closed, and all closed ones if `isLast`; returns
-   * the first problem. To be called about once a second.
-   */
+  /** Checks the journals that are open or were just closed, and all closed ones if `isLast`;
+   * returns the first problem. To be called about once a second. */
   async check(isLast = false): Promise<string | undefined> {
     const journals = [...this.#open, ...(isLast ? this.#closed : this.#justClosed)];
     let reported: string | undefined;
@@ -100,14 +90,12 @@ export class OpenFiles {
     return problem;
   }
 
-  /** For all journals, even if it fails for some. */
   async moveAway(paths: string[]): Promise<void> {
     this.hasMovedAway = true;
     paths.push(...this.unreportedPaths.splice(0));
     await moveAllAway([...this.#open, ...this.#closed], paths);
   }
 
-  /** The journal was closed, or could not be opened. */
   releaseSlot(): void {
     this.#usedSlots--;
     this.onIdle();
@@ -139,13 +127,10 @@ export async function moveAllAway(journals: Iterable<Movable>, paths: string[]):
 /** A journal whose file can be closed ("parked") and is opened again for the next line. */
 export interface Parkable extends Movable {
   readonly isIdle: boolean;
-  /** False if it cannot be closed now. */
   park(): Promise<boolean>;
   check(): Promise<string | undefined>;
-  /**
-   * After a check without a problem: forgets lines from before the previous check. Returns whether
-   * the journal, if closed, needs another check.
-   */
+  /** After a check without a problem: forgets lines from before the previous check. Returns whether
+   * the journal, if closed, needs another check. */
   age(): boolean;
 }
 
@@ -155,12 +140,10 @@ const MAX_RECENT_UNITS = 32 * 1024 * 1024;
 export class RecentMemory {
   #free: number;
 
-  /** In UTF-16 code units. */
   constructor(units: number = MAX_RECENT_UNITS) {
     this.#free = units;
   }
 
-  /** False if there is no room for the line. */
   take(line: string): boolean {
     if (line.length > this.#free) return false;
     this.#free -= line.length;
@@ -179,9 +162,9 @@ export class RecentMemory {
  */
 export class RecentLines {
   readonly #memory: RecentMemory;
-  /** From between the last two calls of `age`. */
+  /** Between the last two calls of `age`. */
   #older: string[] = [];
-  /** From after the last one. */
+  /** After the last call of `age`. */
   #newer: string[] = [];
 
   constructor(memory: RecentMemory) {
@@ -215,7 +198,7 @@ export class RecentLines {
     return lines;
   }
 
-  /** Undoes `take`, but all lines count as new. */
+  /** All lines count as new then. */
   putBack(lines: readonly string[]): void {
     const newer = this.#newer;
     this.#newer = [];

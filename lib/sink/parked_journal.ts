@@ -49,11 +49,9 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #failure: SinkError | undefined;
   /** That of the journal that was closed with `#failure`. */
   #lastResort: LastResort | undefined;
-  /** Found by the last check. */
   #hasProblem = false;
   /** Lines go to a new file, which then stays open until the end. */
   #isMoved = false;
-  /** `park` checks the file before it closes it. */
   #isParking = false;
 
   constructor(path: string, options: JournalOptions<T>, files: OpenFiles) {
@@ -114,21 +112,19 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return problem;
   }
 
-  /** See `Parkable`. */
   age(): boolean {
     this.#recentLines.age();
     this.#closedLines.age();
     return !this.#closedLines.isEmpty;
   }
 
-  /** Also copies recent lines from before the file was closed. */
+  /** Recent lines from before the file was closed move, too. */
   async moveAway(paths: string[]): Promise<void> {
     if (this.#hasProblem && !this.#closedLines.isEmpty) {
       const lines = this.#closedLines.take();
       try {
         paths.push(await rescueLines(this.#path, this.#options.mode, lines));
       } catch (error) {
-        // The disk may be full; the next call tries again.
         this.#closedLines.putBack(lines);
         throw error;
       }
@@ -172,17 +168,14 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Without the `SinkError`, which `onBroken` has reported. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;
     });
   }
 
-  /**
-   * Closes the file until the next line comes. Leaves it open and returns false if a line has come
-   * meanwhile, or if a check finds a problem: lines can be rescued only from an open file.
-   */
+  /** Closes the file until the next line comes. Leaves it open and returns false if a line has come
+   * meanwhile, or if a check finds a problem: lines can be rescued only from an open file. */
   async park(): Promise<boolean> {
     this.#isParking = true;
     await this.check();
@@ -252,7 +245,6 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
       journal.append(line, record).then(resolve, reject);
     }
-    // `abandon` may have rejected all lines meanwhile.
     if (this.isIdle) this.#files.onIdle();
   }
 

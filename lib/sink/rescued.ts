@@ -21,7 +21,6 @@ import { createNumbered, repairTail } from "./tail.ts";
 import { inFolder, stemOf } from "../paths.ts";
 
 export interface MergedLines {
-  /** It is removed now. */
   readonly from: string;
   /** Lines that the output file did not hold. */
   readonly count: number;
@@ -30,10 +29,8 @@ export interface MergedLines {
 /** Missing numbers in a row that end the search: users may remove some files. */
 const MAX_MISSING = 3;
 
-/**
- * By number, without files of the same name that Retort did not write. Found by counting up, not by
- * listing the folder, which may hold very many files.
- */
+/** By number, without files of the same name that Retort did not write. Found by counting up, not
+ * by listing the folder, which may hold very many files. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];
   for await (const { path: rescued, size } of numberedFiles(path)) {
@@ -52,7 +49,6 @@ async function* numberedFiles(path: string): AsyncGenerator<{ path: string; size
   }
 }
 
-/** Also creates the folder if that was removed, too. */
 export async function createRescuedFile(path: string, mode: number | undefined): Promise<string> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const created = await createNumbered((number) => rescuedPath(path, number), mode);
@@ -166,11 +162,9 @@ function rescuedPath(path: string, number: number): string {
 }
 
 export interface LastResortOptions {
-  /** Before umask. @default 0o666 */
   readonly mode?: number;
   /** `isTemporary`: the file is in the temporary folder. */
   readonly onFile?: (path: string, isTemporary: boolean) => void;
-  /** Creates a folder on another disk. @default in the folder for temporary files */
   readonly makeFolder?: () => Promise<string>;
 }
 
@@ -183,7 +177,6 @@ export class LastResort {
   readonly #output: string;
   readonly #options: LastResortOptions;
   #path: string | undefined;
-  /** A write next to the output has failed. */
   #isTemporary = false;
   /** A failed write may have left a part of a line. */
   #isTorn = false;

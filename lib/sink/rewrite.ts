@@ -131,7 +131,6 @@ export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<vo
   await dropLines(path, joined, lineNumber);
 }
 
-/** The whole line that `text` ends with, after part of another. */
 function wholeLineIn(text: string): string | undefined {
   let start = text.indexOf(LINE_START, 1);
   if (start === -1 || isJson(text)) return undefined;

@@ -97,33 +97,25 @@ export class Sink implements AsyncDisposable {
     );
   }
 
-  /**
-   * Resolves once the line is written, before `onDurable`; rejects with a `SinkError` if it never
-   * will be.
-   */
+  /** Resolves once the line is written, before `onDurable`; rejects with a `SinkError` if it never
+   * will be. */
   put(outcome: Outcome): Promise<void> {
     const written = outcomeLine(outcome, this.#format);
     const journal = written.outcome.failure === undefined ? this.#results : this.#failures;
     return journal.append(written.line, finishedRow(written.outcome, this.#keepsOutcomes()));
   }
 
-  /**
-   * For the rejected answer of a pending row. Resolves once it is written, which is enough to
-   * survive this process; `onDurable` is not called for it.
-   */
+  /** For the rejected answer of a pending row. Resolves once it is written, which is enough to
+   * survive this process; `onDurable` is not called for it. */
   putPending(outcome: Outcome): Promise<void> {
     return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
   }
 
-  /** Lines that this sink has appended. */
   get failureLines(): number {
     return this.#failures.appendedRows;
   }
 
-  /**
-   * Lines that may not be in the files once the sink is closed: 0 unless it was broken or
-   * abandoned.
-   */
+  /** 0 unless the sink was broken or abandoned. */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
@@ -139,18 +131,15 @@ export class Sink implements AsyncDisposable {
     this.#failures.maxUnsyncedRows = rows;
   }
 
-  /** Resolves once everything put so far is durable. */
   async flush(): Promise<void> {
     await Promise.all([this.#results.flush(), this.#failures.flush()]);
   }
 
-  /** What another program did to one of the files, for a message. */
   async check(): Promise<string | undefined> {
     const problems = await Promise.all([this.#results.check(), this.#failures.check()]);
     return problems.find((problem) => problem !== undefined);
   }
 
-  /** For both files, even if it fails for one. */
   async moveAway(paths: string[]): Promise<void> {
     await moveAllAway([this.#results, this.#failures], paths);
   }
@@ -167,7 +156,6 @@ export class Sink implements AsyncDisposable {
     for (const closing of closings) if (closing.status === "rejected") throw closing.reason;
   }
 
-  /** Without the `SinkError`, which `onBroken` has reported. */
   async [Symbol.asyncDispose](): Promise<void> {
     await using _results = this.#results;
     await using _failures = this.#failures;
@@ -191,10 +179,8 @@ function journalOptions(options: SinkOptions) {
   };
 }
 
-/**
- * Of each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at once was
- * idle half of the time.
- */
+/** Of each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at once was
+ * idle half of the time. */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }
@@ -218,16 +204,13 @@ function sharedCallbacks(options: SinkOptions) {
 }
 
 export interface WrittenOutcome {
-  /** A failure if the answer cannot be written. */
   readonly outcome: Outcome;
   /** Without the line feed. */
   readonly line: string;
 }
 
-/**
- * If the answer of a custom teacher holds what JSON cannot (a `BigInt` or a cycle), the row fails,
- * and `partial` holds what JSON can of the answer.
- */
+/** If the answer of a custom teacher holds what JSON cannot (a `BigInt` or a cycle), the row fails,
+ * and `partial` holds what JSON can of the answer. */
 export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcome {
   try {
     return written(outcome, format);

@@ -57,11 +57,11 @@ export async function repairTail(path: string): Promise<TailRepair> {
 }
 
 interface Tail {
-  /** Of the first damaged line. */
+  /** Where the first damaged line starts. */
   readonly start: number;
-  /** After the text of that line, before any NUL bytes. */
+  /** Where the text of that line ends, before any NUL bytes. */
   readonly textEnd: number;
-  /** Lines after the first hold text, not only NUL bytes. */
+  /** Whether lines after it hold text, not only NUL bytes. */
   readonly hasFurtherText: boolean;
 }
 
@@ -82,7 +82,7 @@ async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | unde
 
 interface LastLine {
   readonly start: number;
-  /** After its text, before any NUL bytes at its end. */
+  /** Where its text ends, before any NUL bytes. */
   readonly textEnd: number;
   readonly isTerminated: boolean;
   /** Anywhere in the line. */
@@ -140,7 +140,6 @@ async function complete(file: Deno.FsFile, end: number): Promise<void> {
   await file.sync();
 }
 
-/** Returns the path of the copy, which is synced. */
 async function copyTail(path: string, file: Deno.FsFile, start: number): Promise<string> {
   const stem = path.replace(/\.jsonl$/, "");
   const mode = (await file.stat()).mode ?? undefined;
@@ -151,7 +150,6 @@ async function copyTail(path: string, file: Deno.FsFile, start: number): Promise
   return tail.path;
 }
 
-/** Appends the bytes from `start` on to another file. */
 export async function copyRest(from: Deno.FsFile, start: number, to: Deno.FsFile): Promise<void> {
   await from.seek(start, Deno.SeekMode.Start);
   const block = new Uint8Array(BLOCK_BYTES);

@@ -28,7 +28,6 @@ import { copyRest } from "./tail.ts";
 /** Operations on the same handle wait for each other. */
 interface Handles {
   readonly write: Deno.FsFile;
-  /** For fdatasync and for reading. */
   readonly sync: Deno.FsFile;
 }
 
@@ -63,9 +62,7 @@ export class WatchedFile {
   #rescuedPath: string | undefined;
   /** `#end` minus the size of the file that is written to: 0 until lines go to a new file. */
   #shift = 0;
-  /** Found by the last check. */
   #problem: string | undefined;
-  /** Resolves when the last `write` has ended. */
   #writing: Promise<unknown> = Promise.resolve();
   /** Undefined if `moveAway` is not running. */
   #moving: Promise<unknown> | undefined;
@@ -106,7 +103,6 @@ export class WatchedFile {
     }
   }
 
-  /** `truncate` counts bytes like `#end`. */
   readonly writer: WritableFile = WatchedFile.#writerOf(this);
 
   static #writerOf(file: WatchedFile): WritableFile {
@@ -116,7 +112,7 @@ export class WatchedFile {
       return count;
     };
     return {
-      // It could not wait for `moveAway`.
+      // A synchronous write could not wait while `moveAway` runs.
       get writeSync() {
         return file.#moving === undefined ? writeSync : undefined;
       },
@@ -151,15 +147,12 @@ export class WatchedFile {
     },
   };
 
-  /** For `open`, when this file is opened again. */
   get closedFile(): ClosedFile {
     return { identity: this.#identity, size: this.#durableEnd };
   }
 
-  /**
-   * What happened to the file at the path, for a message. Undefined if it is still the open file,
-   * or if lines already go to a new one.
-   */
+  /** What happened to the file at the path, for a message. Undefined if it is still the open file,
+   * or if lines already go to a new one. */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
     const end = this.#wholeEnd;
@@ -186,7 +179,6 @@ export class WatchedFile {
     return await moved;
   }
 
-  /** `writer` and `syncer` must be closed. */
   async removeEmpty(): Promise<void> {
     if (this.#rescuedPath === undefined || (await statOf(this.#rescuedPath))?.size !== 0) return;
     await removeIfThere(this.#rescuedPath).catch(() => {});
@@ -208,10 +200,8 @@ export class WatchedFile {
     this.#durableEnd = Math.min(this.#durableEnd, length);
   }
 
-  /**
-   * On Windows a handle for appending cannot truncate; the path can, because it still leads to the
-   * open file, which cannot be replaced there.
-   */
+  /** On Windows a handle for appending cannot truncate; the path can, because it still leads to the
+   * open file, which cannot be replaced there. */
   async #truncate(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);

@@ -26,10 +26,8 @@ export interface KubernetesOptions {
 
 /** Restarts after a failure, of each shard and of the merge. */
 const RESTARTS = 20;
-/**
- * A restart would only repeat these: 2 for wrong usage or bad input, 5 for a run that a teacher or
- * a budget halted.
- */
+/** A restart would only repeat these: 2 for wrong usage or bad input, 5 for a run that a teacher or
+ * a budget halted. */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
 /** A run uses one core at most. A full node first evicts pods without requests. */
@@ -101,10 +99,8 @@ function failurePolicy(action: "FailIndex" | "FailJob", values: readonly number[
   };
 }
 
-/**
- * Names the submission: else the merge would take the status that an earlier one left for that of
- * this one.
- */
+/** Names the submission: else the merge would take the status that an earlier one left for that of
+ * this one. */
 function submissionEnv({ submission }: ShardJob): { name: string; value: string }[] {
   return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
 }

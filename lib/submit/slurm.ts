@@ -9,10 +9,8 @@
 import type { ShardJob } from "./mod.ts";
 
 export interface SlurmOptions {
-  /**
-   * Starts Retort on a node: the executable, or Deno with its arguments. Never npx, which the
-   * signal kills while requests are in flight.
-   */
+  /** Starts Retort on a node: the executable, or Deno with its arguments. Never npx, which the
+   * signal kills while requests are in flight. */
   readonly program: readonly string[];
   readonly folder: string;
   /** Must exist. */
@@ -104,10 +102,8 @@ ${
   }`;
 }
 
-/**
- * Runs after all arrays, however they ended (`afterany`): with `afterok`, one failed shard would
- * make it wait forever.
- */
+/** Runs after all arrays, however they ended (`afterany`): with `afterok`, one failed shard would
+ * make it wait forever. */
 export function slurmMerge(job: ShardJob, options: SlurmOptions): string {
   const command = [...options.program, ...job.merge].map(options.quote).join(" ");
   return `${header({ ...job, name: `${job.name}-merge` }, options)}

@@ -6,7 +6,7 @@
 
 import { eastAsianWidth } from "../deps/east_asian_width.ts";
 
-/** Only repeats what a word or a shape says, too. */
+/** A color only repeats what a word or a shape says, too. */
 export type Color = "red" | "green" | "yellow" | "dim" | "bold";
 
 const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
@@ -20,7 +20,6 @@ export function createPaint(isColored: boolean): Paint {
     color === undefined || text === "" ? text : `\x1b[${CODES[color]}m${text}\x1b[0m`;
 }
 
-/** A part of a line that is shown completely or not at all. */
 export interface Segment {
   /** Must be printable: control characters would act on the terminal. */
   readonly text: string;
@@ -69,13 +68,10 @@ export function clip(text: string, width: number): string {
   return clipped + "…";
 }
 
-/**
- * Matches text whose characters take one cell each: ASCII, Latin-1, and the signs that Retort draws
- * lines with.
- */
+/** Matches text whose characters take one cell each: ASCII, Latin-1, and the signs that Retort
+ * draws lines with. */
 const ONE_CELL_EACH = /^[ -~¡-¬®-ÿ‐-‧─-▟]*$/;
 
-/** The width of printable text in a terminal, in cells. */
 export function stringWidth(text: string): number {
   return ONE_CELL_EACH.test(text) ? text.length : cellsOf(text);
 }

@@ -48,7 +48,6 @@ export interface BarOptions {
   columns: () => number;
   /** The caller checks `NO_COLOR`. */
   isColored: boolean;
-  /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
   /** Shows lag, CPU and memory of the process. @default false */
   isVerbose?: boolean;
@@ -57,7 +56,6 @@ export interface BarOptions {
 export type Bar = RunListener & {
   /** Erases the bar; the next snapshot draws it again. */
   clear(): void;
-  /** Draws the bar one last time and leaves the cursor below it. */
   done(): void;
 };
 
@@ -136,7 +134,6 @@ const MIN_BAR_CELLS = 4;
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 
 interface BarView {
-  /** Maximum number of cells in a line. */
   readonly width: number;
   readonly paint: Paint;
   readonly isVerbose: boolean;
@@ -205,19 +202,15 @@ export interface PlainOptions {
   now?: () => number;
 }
 
-/**
- * The state may change to and from `backing_off` several times a second: such a change gets a line
- * only if the last line is this old.
- */
+/** The state may change to and from `backing_off` several times a second: such a change gets a line
+ * only if the last line is this old. */
 const MIN_BACKOFF_LINE_MS = 10_000;
 
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
-/**
- * If fewer cells are left for the problem, the estimates lose their ranges. If that does not free
- * enough cells, the problem is dropped.
- */
+/** If fewer cells are left for the problem, the estimates lose their ranges. If that does not free
+ * enough cells, the problem is dropped. */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
@@ -246,10 +239,8 @@ export function createPlain(options: PlainOptions): RunListener {
   };
 }
 
-/**
- * One line of at most 120 columns: the most important segments first, and the problem where there
- * is room for it.
- */
+/** One line of at most 120 columns: the most important segments first, and the problem where there
+ * is room for it. */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
   const beginning = `[${time}] ${stateText(snapshot, MAX_REASON_CELLS)}`;

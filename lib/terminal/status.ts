@@ -46,10 +46,8 @@ export const MAX_COLUMNS = 120;
 /** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
-/**
- * Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429: tokens
- * per min)`. The reason has at most `maxReasonCells` cells.
- */
+/** Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429:
+ * tokens per min)`. The reason has at most `maxReasonCells` cells. */
 export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
   const { state, backing_off_until } = snapshot;
   const reason = shortReason(reasonOf(snapshot), maxReasonCells);
@@ -61,10 +59,8 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
   return STATE_WORDS[state] + why;
 }
 
-/**
- * If the only teacher halted, its own reason: the run's begins with the address, which is
- * superfluous here.
- */
+/** If the only teacher halted, its own reason: the run's begins with the address, which is
+ * superfluous here. */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const present = teachers.filter(({ state }) => state !== "left");
   const isAlone = present.length === 1;
@@ -186,10 +182,8 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
   return `${formatCount(count)} × ${type}${status === null ? "" : ` ${status}`}: ${text}`;
 }
 
-/**
- * Problems that need action: teachers that are not up, and the error that most rows failed with.
- * Errors of attempts that were retried need none.
- */
+/** Problems that need action: teachers that are not up, and the error that most rows failed with.
+ * Errors of attempts that were retried need none. */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const losing = errors.filter(({ actions }) => actions.failed > 0)
     .toSorted((a, b) => b.actions.failed - a.actions.failed);
@@ -239,10 +233,8 @@ const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; un
 export const MAX_NAME_CELLS = 40;
 const MAX_REASON_CELLS = 40;
 
-/**
- * `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Undefined if all teachers are up, or
- * if there is only one, whose state the run shows. Teachers that have left do not count.
- */
+/** `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Undefined if all teachers are up, or
+ * if there is only one, whose state the run shows. Teachers that have left do not count. */
 export function troubleText(statuses: readonly TeacherStatus[]): string | undefined {
   const present = statuses.filter(({ state }) => state !== "left");
   const notUp = present.filter(({ state }) => state !== "up");
@@ -269,10 +261,8 @@ function hostOf({ address }: TeacherStatus): string {
 /** Matches what was tried, and the cause after the last colon. */
 const CAUSE_LAST = /^(Cannot .+): ([^:]+)$/;
 
-/**
- * Shortens a reason to `cells` cells; "" if there is none. Moves the cause of a long reason to its
- * start: the end of `Cannot connect to gpu1.example:8000: connection refused` says most.
- */
+/** Shortens a reason to `cells` cells; "" if there is none. Moves the cause of a long reason to its
+ * start: the end of `Cannot connect to gpu1.example:8000: connection refused` says most. */
 export function shortReason(reason: string | null, cells: number): string {
   const text = printable(reason ?? "");
   if (stringWidth(text) <= cells) return text;

@@ -197,10 +197,8 @@ function teachersLines({ teachers }: Summary): Line[] {
   return teacherLines(teachers).map((text, index) => [index === 0 ? "Teachers" : "", text]);
 }
 
-/**
- * A line for each teacher, in columns: `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`.
- * Teachers that left share a line if there are several.
- */
+/** A line for each teacher, in columns: `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`.
+ * Teachers that left share a line if there are several. */
 export function teacherLines(statuses: readonly TeacherStatus[]): string[] {
   const left = statuses.filter(({ state }) => state === "left");
   if (left.length < 2) return presentLines(statuses, MAX_TEACHER_LINES);
@@ -247,10 +245,8 @@ function column(texts: readonly string[]): string[] {
   return cells.map((text) => text + " ".repeat(width - stringWidth(text) + 2));
 }
 
-/**
- * `408 × rate_limit 429: Slow down · 407 retried, 1 failed`; errors with the most failed rows
- * first.
- */
+/** `408 × rate_limit 429: Slow down · 407 retried, 1 failed`; errors with the most failed rows
+ * first. */
 function errorLines({ errors }: Summary): Line[] {
   const shown = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
     .slice(0, MAX_ERRORS);
