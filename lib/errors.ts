@@ -132,7 +132,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
    * count. @default false
    */
   isAdjusted?: boolean;
-  /** For the user; the run shows it once. @default none */
+  /** A message for the user; the run shows it once. @default none */
   notice?: string;
   /**
    * The part of the answer that arrived before the failure; it may have been billed. @default none
@@ -166,7 +166,7 @@ export class TeacherError extends RetortError {
   readonly isUnreachable: boolean;
   /** See {@linkcode TeacherErrorOptions.isAdjusted}. */
   readonly isAdjusted: boolean;
-  /** For the user, shown once; undefined if there is none. */
+  /** A message for the user, shown once; undefined if there is none. */
   readonly notice: string | undefined;
   /** Undefined if nothing arrived before the failure. */
   readonly partial: Completion | undefined;

@@ -7,7 +7,7 @@
 
 import { SinkError, UsageError } from "./errors.ts";
 
-/** By the name of Deno's error class: the bundle for Node has no `Deno`. */
+/** Reasons by the name of Deno's error class: the bundle for Node has no `Deno`. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -101,7 +101,8 @@ async function checkHasEnd(path: string): Promise<void> {
   if (problem !== undefined) throw new SpecialFileError(problem);
 }
 
-/** For a message; undefined for files and folders, and for everything in `/dev` and `/proc`. */
+/** Why a path must not be opened like a file; undefined for files and folders, and for everything in
+ * `/dev` and `/proc`. */
 export function specialProblem(path: string, info: Deno.FileInfo): string | undefined {
   if (info.isFile || info.isDirectory || ALREADY_OPEN.test(path)) return undefined;
   return `it is ${kindOf(info)}. Name a file with its content`;
@@ -220,7 +221,7 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
   while (written < bytes.length) written += await file.write(bytes.subarray(written));
 }
 
-/** Of a file on this machine as long as it exists; later, another file may get the same numbers. */
+/** Identifies a file while it exists; later, another file may get the same numbers. */
 export interface FileIdentity {
   readonly device: number;
   /** 0 if unknown, or if the filesystem reports inconsistent ones. */

@@ -17,7 +17,7 @@ let buffer = new Uint8Array(1 << 16);
 // A `Buffer`, because `Uint8Array` has no `toHex` on Node 24.
 const digestBytes = Buffer.alloc(32);
 
-/** Of the UTF-8 bytes, as 64 lower-case hex digits: for names that must never collide. */
+/** 64 lower-case hex digits of the text in UTF-8: for names that must never collide. */
 export function sha256Hex(text: string): string {
   digest(text);
   return digestBytes.toString("hex");
@@ -37,7 +37,7 @@ function digest(text: string): void {
   digestBytes.set(sha256.init().update(buffer.subarray(0, written)).digest("binary"));
 }
 
-/** Of the UTF-8 bytes, as 16 lower-case hex digits, to detect changes. Takes 0.25 µs for 400
+/** 16 lower-case hex digits of the text in UTF-8, to detect changes. Takes 0.25 µs for 400
  * characters. */
 export function xxHash64Hex(text: string): string {
   return h64ToString(text);

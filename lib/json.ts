@@ -144,7 +144,7 @@ const OPENING_BRACE = 123;
 const CLOSING_BRACE = 125;
 const SPACE = 32;
 
-/** Of the first character, at `position` or after it, that is not white space. */
+/** The position of the first character, at `position` or after it, that is not white space. */
 export function skipSpace(text: string, position: number): number {
   while (text.charCodeAt(position) <= SPACE) position++;
   return position;
@@ -198,10 +198,10 @@ export function endOfString(text: string, start: number): number {
 export interface Member {
   /** Unescaped. */
   readonly name: string;
-  /** Of the name's opening quote. */
+  /** The index of the name's opening quote. */
   readonly start: number;
   readonly valueStart: number;
-  /** After the value. */
+  /** The index after the value. */
   readonly end: number;
 }
 
@@ -211,7 +211,7 @@ export interface Remainder {
   readonly removed: Record<string, string>;
 }
 
-/** In order. The text must be valid JSON. */
+/** The members of an object in their order. The text must be valid JSON. */
 export function topLevelMembers(text: string): Member[] {
   const members: Member[] = [];
   let start = skipSpace(text, text.indexOf("{") + 1);

@@ -114,7 +114,7 @@ export function reseeded(params: Params, by: number): Params {
   return changed ?? params;
 }
 
-/** After `times` rejected answers. A row has at most 1,000 samples with consecutive seeds, so all
+/** Parameters after `times` rejected answers. A row has at most 1,000 samples with consecutive seeds, so all
  * its seeds differ. */
 export function resampled(params: Params, times = 1): Params {
   return reseeded(params, times * MAX_SAMPLES);

@@ -45,7 +45,7 @@ export function inFolder(folder: string, name: string, rules: PathRules = system
   return `${withoutSeparator(folder, rules)}/${name}`;
 }
 
-/** After the last separator, which `start` keeps. */
+/** Splits after the last separator, which `start` keeps. */
 export function splitPath(path: string, { basename }: Pick<PathRules, "basename"> = system) {
   const name = basename(path);
   return { start: path.slice(0, path.length - name.length), name };
@@ -65,7 +65,7 @@ export function stemOf(results: string): string {
   return results.replace(RESULTS_EXTENSION, "");
 }
 
-/** For Retort's own files beside an output. Dataset loaders skip names with a leading dot. */
+/** The folder for Retort's own files beside an output. Dataset loaders skip names with a leading dot. */
 export const OWN_FOLDER = ".retort";
 
 /** All paths to a file share it. On filesystems without inodes it is the absolute path. */

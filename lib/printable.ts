@@ -79,8 +79,8 @@ const ELLIPSIS = "…";
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** To at most `maxLength` UTF-16 units, ellipsis included, and never within a surrogate pair. A cut
- * text does not keep the long one in memory. */
+/** Cuts to at most `maxLength` UTF-16 units, ellipsis included, and never within a surrogate pair.
+ * A cut text does not keep the long one in memory. */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   if (maxLength < ELLIPSIS.length) return "";
@@ -95,7 +95,7 @@ function isHighSurrogate(unit: number): boolean {
 
 type System = typeof Deno.build.os;
 
-/** For a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters that a terminal
+/** Quotes for a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters that a terminal
  * would interpret are escaped. */
 export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
@@ -115,7 +115,7 @@ function octal(character: string): string {
   return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-/** With double quotes, which both shells take, or with single ones if PowerShell would expand
+/** Takes double quotes, which both shells take, or with single ones if PowerShell would expand
  * something. */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");

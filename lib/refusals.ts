@@ -108,10 +108,10 @@ const LANGUAGES: Readonly<Record<string, Phrases>> = {
 const OPENINGS = Object.values(LANGUAGES).flatMap(({ openings }) => openings);
 const MARKS = new RegExp(Object.values(LANGUAGES).map(({ marks }) => marks).join("|"), "i");
 
-/** Of marks in Latin letters. Looking for these first halves the time. */
+/** How marks in Latin letters begin. Looking for these first halves the time. */
 const FIRST_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
-/** Of the other marks. */
+/** Letters of the other marks. */
 const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 
 const SENTENCE_END = /[.!?]+(?:\s+|$)|[。！？]\s*|\n+/;

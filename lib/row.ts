@@ -26,7 +26,7 @@ export interface Row {
   readonly messages: Message[];
   /** The row's own parameters; they override those of the run. */
   readonly params: Params | undefined;
-  /** As it is in the input, without the line ending. A bare array becomes `{"messages":[…]}`. */
+  /** The JSON as it is in the input, without the line ending. A bare array becomes `{"messages":[…]}`. */
   readonly text: string;
   /** Fields whose names Retort uses itself (`RESERVED_FIELDS`); nearly always none. */
   readonly clashes: readonly string[];
@@ -94,15 +94,15 @@ export interface Failure {
 export interface Outcome {
   /** What was sent. */
   readonly row: Row;
-  /** In the order in which rows were first sent, from 0. */
+  /** The position in the order in which rows were first sent, from 0. */
   readonly sequence: number;
   /** Attempts so far; each is one POST at most. */
   readonly attempts: number;
-  /** In flight over all attempts, in milliseconds. */
+  /** The time in flight over all attempts, in milliseconds. */
   readonly busyMs: number;
-  /** In flight in the last attempt, in milliseconds. */
+  /** The time in flight of the last attempt, in milliseconds. */
   readonly latencyMs: number;
-  /** Of the first attempt, in Unix milliseconds; undefined if none failed. */
+  /** When the first attempt failed, in Unix milliseconds; undefined if none did. */
   readonly firstFailedAt: number | undefined;
   /** When this was decided, in Unix milliseconds. */
   readonly settledAt: number;
@@ -116,13 +116,13 @@ export interface Outcome {
   readonly failure: Failure | undefined;
   /** How a pending row is sent again; undefined once it is answered or failed. */
   readonly next?: NextAttempt;
-  /** Of the last attempt; undefined if there was none. */
+  /** The teacher of the last attempt; undefined if there was none. */
   readonly teacher: Teacher | undefined;
   /** US dollars for all attempts; null if the cost of one is unknown. */
   readonly costUsd: number | null;
 }
 
-/** Needed by the counters of a run. */
+/** What the counters of a run need of an outcome. */
 export type RowFigures = Pick<
   Outcome,
   "sequence" | "attempts" | "busyMs" | "latencyMs" | "failure" | "costUsd"

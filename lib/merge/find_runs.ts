@@ -218,7 +218,7 @@ function refuseOnlyCompressed(
   }
 }
 
-/** Undefined unless the results of a run exist only as a compressed copy. */
+/** Says that the results of a run exist only as a compressed copy; else undefined. */
 export async function compressedProblem(
   { files: { results }, pieces }: MergeRun,
 ): Promise<string | undefined> {

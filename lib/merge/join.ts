@@ -62,7 +62,7 @@ export async function joinRuns(
   };
 }
 
-/** With the files whose lines the next run would add to this one. */
+/** A file, and those whose lines its next run would add to it. */
 async function withRescued(path: string, kind: LineKind): Promise<string[]> {
   return [path, ...await rescuedFilesOf(path, kind)];
 }

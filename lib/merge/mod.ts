@@ -70,13 +70,13 @@ export interface MergeProblem {
   /** "missing": it has not run; "unfinished": rows are pending; "damaged": its files are, or lack
    * answers. */
   readonly kind: "missing" | "unfinished" | "damaged";
-  /** For users. */
+  /** The details, for users. */
   readonly message: string;
 }
 
 /** Two rows with the same uid and different contents. */
 export interface Clash {
-  /** Of both rows. */
+  /** The uid of both rows. */
   readonly uid: string;
   /** The place of the row that keeps the uid: `file:line` of the input. Unknown without `proof`. */
   readonly first: string;

@@ -110,7 +110,7 @@ export class RunLines implements Disposable {
     return false;
   }
 
-  /** Also if the line has no prompt hash, or does not exist. */
+  /** Also true if the line has no prompt hash, or does not exist. */
   #isAnswerTo(uid: string, promptHash: string): boolean {
     const table = this.#table, slot = table.find(uid);
     if (slot === -1 || !(table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE))) return true;
@@ -184,7 +184,7 @@ class LineFile implements Disposable {
   #lengths = new Uint32Array(1_024);
   #count = 0;
   readonly #file: Deno.FsFile | undefined;
-  /** By number, oldest first. */
+  /** The blocks that were read last, by number, oldest first. */
   readonly #blocks = new Map<number, Uint8Array<ArrayBuffer>>();
 
   private constructor(path: string, file: Deno.FsFile | undefined) {

@@ -76,7 +76,7 @@ export class Appender {
   readonly #giveUp = new AbortController();
   /** The size of all whole lines. */
   #size: number;
-  /** By `#now`: until then the disk counts as slow. */
+  /** The time, by `#now`, until which the disk counts as slow. */
   #slowUntil = -Infinity;
   readonly #now: () => number;
   /** Whether part of a line may follow the first `#size` bytes. */

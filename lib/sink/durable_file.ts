@@ -129,7 +129,7 @@ interface RenameOptions {
   readonly wait?: (ms: number) => Promise<void>;
 }
 
-/** With pauses that double from 10 ms and add up to 2.55 s. */
+/** The pauses between these attempts double from 10 ms and add up to 2.55 s. */
 const MAX_RENAME_ATTEMPTS = 9;
 
 /** Windows refuses to rename over a file while another program, such as a virus scanner or an

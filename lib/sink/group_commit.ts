@@ -34,7 +34,7 @@ export class Syncer<T> {
   readonly #file: SyncableFile;
   readonly #options: SyncerOptions<T>;
   #maxUnsyncedRows: number;
-  /** For the next fdatasync, oldest first. */
+  /** Batches for the next fdatasync, oldest first. */
   #written: Batch<T>[] = [];
   #unsyncedRows = 0;
   #unsyncedBytes = 0;
@@ -231,7 +231,7 @@ export class BatchDelay {
   readonly #now: () => number;
   /** Undefined if `wait` must last until the turn ends. */
   #endWait: (() => void) | undefined;
-  /** By `#now`: then the turn of the event loop must end, for timers and sockets. */
+  /** When the turn of the event loop must end, by `#now`: timers and sockets wait for that. */
   #turnDueAt = 0;
 
   constructor(now: () => number) {

@@ -30,10 +30,10 @@ export const NOTE_BYTES = 128;
 const MAX_FILE_BYTES = 256;
 const SHARED_NOTE_BYTES = 192;
 
-/** To take a lock that is held, the first attempt included. */
+/** Attempts to take a lock that is held, the first one included. */
 export const HELD_ATTEMPTS = 3;
 export const HELD_PAUSE_MS = 30;
-/** To lock results, which many processes may be checking. */
+/** Attempts to lock results, which many processes may be checking. */
 const CHECKED_ATTEMPTS = 12;
 
 /** An existing file may be the user's, and is not changed. */
@@ -98,7 +98,7 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** Without white space and NULs at the end; of a file that is too large for a lock file, only the
+/** The text without white space and NULs at its end; of a file that is too large for a lock file, only the
  * beginning. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);

@@ -15,14 +15,14 @@ export class OpenFiles {
   readonly #closed = new Set<Parkable>();
   /** Closed journals that still hold recent lines in memory: `check` includes them. */
   readonly #justClosed = new Set<Parkable>();
-  /** To these `park` has redirected lines; the next `moveAway` reports them. */
+  /** New files to which `park` has redirected lines; the next `moveAway` reports them. */
   readonly unreportedPaths: string[] = [];
-  /** They wait for an idle journal or a free slot. */
+  /** Callers of `acquireSlot` that wait for an idle journal or a free slot. */
   readonly #waiting: (() => void)[] = [];
   /** Journals that are open, opening or closing. */
   #usedSlots = 0;
-  /** Outputs were lost before: `park` redirects lines as soon as it finds a problem, without a
-   * second check to confirm it. */
+  /** Whether `moveAway` was called. Outputs were lost then, so `park` redirects lines at the first
+   * sign of a problem, without a second check. */
   hasMovedAway = false;
   readonly recentMemory: RecentMemory;
 

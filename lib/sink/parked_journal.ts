@@ -35,9 +35,9 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #opening: Promise<void> | undefined;
   #parking: Promise<void> | undefined;
   #closedFile: ClosedFile | undefined;
-  /** Since the file was last closed. */
+  /** Lines since the file was last closed. */
   readonly #recentLines: RecentLines;
-  /** From before that: if the file was replaced since, no open handle has them. */
+  /** Lines from before the file was closed: if it was replaced since, no open handle has them. */
   readonly #closedLines: RecentLines;
   #appendedRows = 0;
   /** Dropped, or perhaps not written by a journal that is closed. */
@@ -47,7 +47,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #rejection: SinkError | undefined;
   /** The first error with which a `Journal` of this file could not make its lines durable. */
   #failure: SinkError | undefined;
-  /** That of the journal that was closed with `#failure`. */
+  /** The last resort of the journal that was closed with `#failure`. */
   #lastResort: LastResort | undefined;
   #hasProblem = false;
   /** Lines go to a new file, which then stays open until the end. */

@@ -29,7 +29,7 @@ export interface MergedLines {
 /** Missing numbers in a row that end the search: users may remove some files. */
 const MAX_MISSING = 3;
 
-/** By number, without files of the same name that Retort did not write. Found by counting up, not
+/** The files by number, without those of the same name that Retort did not write. Found by counting up, not
  * by listing the folder, which may hold very many files. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];

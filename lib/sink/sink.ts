@@ -179,7 +179,7 @@ function journalOptions(options: SinkOptions) {
   };
 }
 
-/** Of each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at once was
+/** The limit for each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at once was
  * idle half of the time. */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);

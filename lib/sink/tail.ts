@@ -85,11 +85,11 @@ interface LastLine {
   /** Where its text ends, before any NUL bytes. */
   readonly textEnd: number;
   readonly isTerminated: boolean;
-  /** Anywhere in the line. */
+  /** Whether NUL bytes are anywhere in the line. */
   readonly hasNul: boolean;
 }
 
-/** Of the first `end` bytes; reads backwards in blocks. */
+/** Finds the last line of the first `end` bytes; reads backwards in blocks. */
 async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
   const isTerminated = (await readAt(file, end - 1, end))[0] === NEWLINE;
   let start = isTerminated ? end - 1 : end;
@@ -158,7 +158,7 @@ export async function copyRest(from: Deno.FsFile, start: number, to: Deno.FsFile
   }
 }
 
-/** With the first free number in its name, so that nothing is overwritten. */
+/** Creates a file with the first free number in its name, so that nothing is overwritten. */
 export async function createNumbered(
   pathOf: (number: number) => string,
   mode: number | undefined,

@@ -50,12 +50,12 @@ export class WatchedFile {
   readonly #identity: FileIdentity;
   readonly #mode: number | undefined;
   #handles: Handles;
-  /** Those of the original file, once lines go to a new one. */
+  /** The handles of the original file, once lines go to a new one. */
   #oldHandles: Handles | undefined;
   /** This and all offsets below are those of the original file, if all lines had gone there. */
   #end: number;
   #durableEnd: number;
-  /** After the last whole line. */
+  /** The offset after the last whole line. */
   #wholeEnd: number;
   /** `#wholeEnd` at each of the last checks without a problem, oldest first. */
   readonly #checkedEnds: number[];

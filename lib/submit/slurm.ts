@@ -27,7 +27,7 @@ export interface SlurmOptions {
   readonly memory?: string;
   /** Shell lines before the command: `module load …`. */
   readonly setupLines: readonly string[];
-  /** For the shell. */
+  /** Quotes a word for the shell. */
   readonly quote: (word: string) => string;
 }
 

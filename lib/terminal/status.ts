@@ -40,7 +40,7 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   halted: "ended early",
 };
 
-/** In cells, however wide the terminal is. */
+/** The longest line in cells, however wide the terminal is. */
 export const MAX_COLUMNS = 120;
 
 /** A shorter time would be shown as `0.0 s`. */
