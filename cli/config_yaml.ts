@@ -37,7 +37,16 @@ export async function readYaml(path: string, fail: Fail): Promise<unknown> {
         `${MAX_LEVELS} levels: an alias (*name) inside its own anchor (&name) never ends`,
     );
   }
+  if (holdsLongInteger(value)) {
+    return fail("it has an integer beyond ±2^53, which YAML does not keep: use -p NAME=VALUE");
+  }
   return value;
+}
+
+function holdsLongInteger(value: unknown): boolean {
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value);
+  if (typeof value !== "object" || value === null) return false;
+  return Object.values(value).some(holdsLongInteger);
 }
 
 async function readText(path: string, fail: Fail): Promise<string> {

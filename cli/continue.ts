@@ -9,8 +9,11 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { shellWord } from "../lib/printable.ts";
 
-/** Flags (`--no-resume --overwrite`) that would delete this run's answers if they were repeated. */
-const DELETING_FLAGS = ["resume", "overwrite"];
+/**
+ * Flags (`--no-resume --overwrite`, `--reask-answered`) that would pay for the answers of this run
+ * again if they were repeated.
+ */
+const REPAYING_FLAGS = ["resume", "overwrite", "reask-answered"];
 
 /**
  * A simulated teacher ignores these flags. Their values are unchecked: one may be the key itself.
@@ -38,9 +41,9 @@ export function nextCommand(
     commandLineOf(args, { program, env }, command, dropped);
   const isUnfinished = summary.state !== "done";
   const isRetry = args.command === "retry" || args.flags.has("retry");
-  // The old answers are deleted just before the first row is sent. From then on, `--overwrite`
-  // would delete the answers of this run.
-  const dropped = summary.elapsed_ms > 0 ? [...DELETING_FLAGS] : [];
+  // The old answers are deleted or set aside just before the first row is sent. From then on, it
+  // would be those of this run.
+  const dropped = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
   if (args.flags.has("simulate")) dropped.push(...UNREAD_BY_SIMULATION);
   if (isUnfinished && isRetry) {
     // What is left of a retry is among the failed rows of the requested types. Rows that were never

@@ -97,9 +97,18 @@ function checkStart(
 
 export async function readUids(settings: Settings) {
   return {
-    uids: await uidsOf(settings, "uids"),
+    uids: await chosenUids(settings),
     excludeUids: await uidsOf(settings, "exclude-uids"),
   };
+}
+
+async function chosenUids(settings: Settings): Promise<string[] | undefined> {
+  if (settings.isOn("reask-answered") && settings.text("uids") === undefined) {
+    throw new UsageError(
+      "Cannot use --reask-answered without --uids: name the rows to pay for again (--uids @FILE)",
+    );
+  }
+  return await uidsOf(settings, "uids");
 }
 
 async function uidsOf(settings: Settings, name: string): Promise<string[] | undefined> {

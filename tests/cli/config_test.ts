@@ -180,6 +180,7 @@ for (
     ["no-resume: 1", "no-resume must be true or false: current value is 1"],
     ["params: 3", "params must be a block of names and values: current value is 3"],
     ["params: [a=1]", "params must be a block"],
+    ["params: {seed: 12345678901234567890}", "use -p NAME=VALUE"],
     ["- a\n- b\n", "the file must be a block"],
     ["just text", "the file must be a block"],
     ["a: b: c", "it is not YAML"],

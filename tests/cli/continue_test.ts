@@ -42,6 +42,16 @@ Deno.test("nextCommand() does not start over again, and retries nothing by itsel
   assertEquals(next(["retry", ...types], ended), "retort a.jsonl -o out/");
 });
 
+Deno.test("nextCommand() does not pay for the answers of --reask-answered again", () => {
+  const args = ["retry", "a.jsonl", "--uids", "1,2", "--reask-answered"];
+  const failed = summaryOf({ failures_on_disk: 2 });
+  assertEquals(next(args, failed), "retort retry a.jsonl --uids 1,2");
+  const interrupted = summaryOf({ state: "interrupted", pending: 5 });
+  assertEquals(next(args, interrupted), "retort retry a.jsonl --uids 1,2");
+  const unsent = summaryOf({ state: "interrupted", pending: 5, elapsed_ms: 0 });
+  assertEquals(next(args, unsent), "retort retry a.jsonl --uids 1,2 --reask-answered");
+});
+
 Deno.test("nextCommand() repeats the command when the input was not read to its end", () => {
   const unread = summaryOf({ state: "interrupted", total: 0, elapsed_ms: 0 });
   const args = ["a.jsonl", "-o", "out/", "--changed", "reask"];
