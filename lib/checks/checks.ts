@@ -6,8 +6,14 @@
 
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { type AnswerCost, type Check, compilePattern, patternCheck } from "./check.ts";
-import { jsonCheck, schemaCheck } from "./json_schema.ts";
+import {
+  type AnswerCost,
+  type Check,
+  compilePattern,
+  jsonCheck,
+  patternCheck,
+  schemaCheck,
+} from "./built_in_checks.ts";
 import { WorkerCheck } from "./worker_check.ts";
 import { inspect } from "node:util";
 

@@ -9,7 +9,13 @@
  * @module
  */
 
-export { type AnswerCost, type Check, compilePattern, type Verdict } from "./check.ts";
+export {
+  type AnswerCost,
+  askedSchemaOf,
+  type Check,
+  compilePattern,
+  type Verdict,
+} from "./built_in_checks.ts";
 export {
   type AnsweredRow,
   type Checks,
@@ -17,4 +23,3 @@ export {
   type Validate,
   verdictCheck,
 } from "./checks.ts";
-export { askedSchemaOf } from "./json_schema.ts";

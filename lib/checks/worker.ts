@@ -15,9 +15,9 @@ import {
   patternCheck,
   Phase,
   type Reasons,
+  schemaCheck,
   type Setup,
-} from "./check.ts";
-import { schemaCheck } from "./json_schema.ts";
+} from "./built_in_checks.ts";
 
 const scope = globalThis as unknown as {
   onmessage: ((event: { data: unknown }) => void) | null;

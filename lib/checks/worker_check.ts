@@ -13,7 +13,7 @@ import {
   type Setup,
   type Unchecked,
   type Verdict,
-} from "./check.ts";
+} from "./built_in_checks.ts";
 
 export interface WorkerCheckOptions {
   readonly pattern: RegExp | undefined;

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { jsonCheck } from "../../lib/checks/json_schema.ts";
+import { jsonCheck } from "../../lib/checks/built_in_checks.ts";
 import { completionOf, rowOf, TOOL_CALLS } from "./answers.ts";
 
 for (

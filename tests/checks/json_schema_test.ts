@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { schemaCheck } from "../../lib/checks/json_schema.ts";
+import { schemaCheck } from "../../lib/checks/built_in_checks.ts";
 import { completionOf, rowOf } from "./answers.ts";
 
 async function judge(schema: unknown, response: string) {

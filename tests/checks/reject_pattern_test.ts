@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
-import { compilePattern, patternCheck } from "../../lib/checks/check.ts";
+import { compilePattern, patternCheck } from "../../lib/checks/built_in_checks.ts";
 import { completionOf, rowOf } from "./answers.ts";
 
 function judge(pattern: string | RegExp, response: string) {

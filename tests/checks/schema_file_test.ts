@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { askedSchemaOf, schemaCheck } from "../../lib/checks/json_schema.ts";
+import { askedSchemaOf, schemaCheck } from "../../lib/checks/built_in_checks.ts";
 import { completionOf, rowOf } from "./answers.ts";
 
 const SCHEMA = { type: "object", properties: { a: { type: "integer" } }, required: ["a"] };

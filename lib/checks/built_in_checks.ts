@@ -1,6 +1,7 @@
 /**
- * Checks for answers that must be JSON, with or without a JSON Schema, and the schema that teachers
- * are asked for. Users pass a schema alone or inside the `response_format` of a request.
+ * What a check is, the checks for answers that must not match a pattern, or that must be JSON, with
+ * or without a JSON Schema, and the messages to the worker that may run them. Users pass a schema
+ * alone or inside the `response_format` of a request.
  *
  * Ajv compiles the schema to a function, which checks a small answer in 0.1 µs; a validator that
  * interprets the schema takes 4.5 µs. Ajv also checks the schema itself: a typo such as
@@ -12,8 +13,70 @@
 import type { ErrorObject, Options, ValidateFunction } from "../deps/ajv.ts";
 import { isObject } from "../json.ts";
 import { cut } from "../printable.ts";
-import type { AskedSchema } from "../teacher/mod.ts";
-import type { Check } from "./check.ts";
+import type { Row } from "../row.ts";
+import type { AskedSchema, Completion } from "../teacher/mod.ts";
+
+/** The verdict on an answer that could not be checked. */
+export interface Unchecked {
+  readonly unchecked: string;
+  /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
+  readonly isFinal: boolean;
+  /** Why the run is halted; undefined if it continues. */
+  readonly halt?: string;
+}
+
+/** Why an answer is rejected, or could not be checked; undefined if it passes. */
+export type Verdict = string | Unchecked | undefined;
+
+/** What a row has cost so far, this answer included. */
+export interface AnswerCost {
+  readonly attempts: number;
+  /** Of the last attempt. */
+  readonly latencyMs: number;
+  /** Of all attempts; null if the cost of one is unknown. */
+  readonly costUsd: number | null;
+}
+
+/**
+ * Checks an answer before it is kept. Returns a promise only if it must wait. Neither throws nor
+ * rejects.
+ */
+export type Check = (
+  completion: Completion,
+  row: Row,
+  cost?: AnswerCost,
+) => Verdict | Promise<Verdict>;
+
+/** Rejects answers that match a regular expression; reasoning and tool calls are not searched. */
+export function patternCheck(regExp: RegExp): Check {
+  const reason = `Matches the reject pattern ${regExp}`;
+  return ({ response }) => {
+    regExp.lastIndex = 0;
+    return regExp.test(response ?? "") ? reason : undefined;
+  };
+}
+
+/**
+ * @param pattern A string is compiled with the flag `u`; it can set others itself: `(?i:as an ai)`.
+ * @throws {RangeError} when the string is empty or not a regular expression
+ */
+export function compilePattern(pattern: string | RegExp): RegExp {
+  // A copy, because with the flags `g` and `y` a RegExp remembers its last position.
+  if (pattern instanceof RegExp) return new RegExp(pattern);
+  if (pattern === "") {
+    throw new RangeError("Cannot use the reject pattern: it is empty and would match every answer");
+  }
+  try {
+    return new RegExp(pattern, "u");
+  } catch (cause) {
+    const reason = (cause as SyntaxError).message.replace(/^Invalid regular expression: /, "");
+    throw new RangeError(
+      `Cannot use the reject pattern ${JSON.stringify(pattern)}: it must be a JavaScript regular ` +
+        `expression: ${reason}`,
+      { cause },
+    );
+  }
+}
 
 /**
  * Rejects answers that are not JSON, apart from white space around it. JSON in a code fence is
@@ -188,3 +251,29 @@ export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const name = [unwrapped.name, title].find((text) => SCHEMA_NAME.test(text ?? "")) ?? "answer";
   return { ...unwrapped, name };
 }
+
+/** The first message to the worker, which replies with the reason why it cannot check answers, or
+ * with "" once it can. */
+export interface Setup {
+  /** `source` and `flags` of the reject pattern. */
+  readonly pattern: readonly [source: string, flags: string] | undefined;
+  /** As JSON. */
+  readonly jsonSchema: string | undefined;
+  /** Shared memory with one 32-bit integer: what the worker is doing. It is `IDLE` or, for the
+   * answer at `index` in its batch, `2 * index` plus a `Phase`. */
+  readonly progress: SharedArrayBuffer;
+}
+
+/** A later message to the worker, which replies with `Reasons`. */
+export interface Batch {
+  readonly texts: readonly string[];
+  /** Indexes in `texts` of answers with tool calls. */
+  readonly withToolCalls: readonly number[];
+}
+
+/** Why answers of a batch are rejected, by index; answers without an entry pass. */
+export type Reasons = ReadonlyMap<number, string>;
+
+export const Phase = { Schema: 0, Pattern: 1 } as const;
+
+export const IDLE = -1;
