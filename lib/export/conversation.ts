@@ -8,7 +8,7 @@
 import { originOf } from "../answer.ts";
 import { isObject } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
-import { ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
+import { isEmptyCell, ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { readReasoning } from "./turns.ts";
@@ -198,5 +198,6 @@ function isFilledText(value: unknown): boolean {
 
 /** Whether the value of `tool_calls`, a list or its JSON text, holds a call. */
 function hasCalls(value: unknown): boolean {
-  return Array.isArray(value) ? value.length > 0 : isFilledText(value) && value !== "[]";
+  if (typeof value === "string") return !isEmptyCell(value) && value !== "[]";
+  return Array.isArray(value) && value.length > 0;
 }

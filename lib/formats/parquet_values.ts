@@ -50,12 +50,14 @@ export function exactTypeOf(node: SchemaNode): ExactType | undefined {
       return of && { kind: "list", of };
     }
     case "struct": {
-      const fields: Record<string, ExactType> = {};
-      for (const { name, node: field } of node.fields) {
+      // Not by assignment: a field may be called `__proto__`.
+      const fields = node.fields.flatMap(({ name, node: field }) => {
         const type = exactTypeOf(field);
-        if (type !== undefined) fields[name] = type;
-      }
-      return Object.keys(fields).length === 0 ? undefined : { kind: "struct", fields };
+        return type === undefined ? [] : [[name, type] as const];
+      });
+      return fields.length === 0
+        ? undefined
+        : { kind: "struct", fields: Object.fromEntries(fields) };
     }
     case "map":
       return { kind: "map", of: node.value === undefined ? JSON_VALUE : valueTypeOf(node.value) };

@@ -10,7 +10,14 @@ import { MESSAGE_FIELDS } from "./chat_fields.ts";
 import { isBlank, isSet, setField } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import { turnsOfTranscript } from "./prompt_texts.ts";
-import { addCalls, callMessage, linkToolCalls, parsed, withCallsInText } from "./tool_calls.ts";
+import {
+  addCalls,
+  callMessage,
+  isEmptyCell,
+  linkToolCalls,
+  parsed,
+  withCallsInText,
+} from "./tool_calls.ts";
 
 type Turn = Readonly<Record<string, unknown>>;
 
@@ -276,9 +283,8 @@ export function partsProblem(list: readonly unknown[], place: string): RowProble
 
 function hasCalls({ tool_calls: calls, function_call: call }: Message): boolean {
   if (isObject(call)) return true;
-  return Array.isArray(calls)
-    ? calls.length > 0
-    : typeof calls === "string" && /[^\s[\]]/.test(calls);
+  if (typeof calls === "string") return !isEmptyCell(calls) && /[^\s[\]]/.test(calls);
+  return Array.isArray(calls) && calls.length > 0;
 }
 
 function isEmptyContent(content: unknown): boolean {

@@ -6,14 +6,7 @@
 
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
-import {
-  holdsNumber,
-  isBlank,
-  isRawJson,
-  isSet,
-  parseLossless,
-  withoutNulls,
-} from "./json_values.ts";
+import { holdsNumber, isRawJson, isSet, parseLossless, withoutNulls } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
 const CALL = '{"name":"f","arguments":{}}';
@@ -150,10 +143,16 @@ function resultsOf(
   }));
 }
 
-/** May be JSON text. None if it is empty, also as the empty lists of fields that Hugging Face's
- * sequences become. */
+/** Whether a text is that of an empty cell, also as pandas writes one. */
+export function isEmptyCell(text: string): boolean {
+  return /^\s*(?:None|nan|NaN|<NA>)?\s*$/.test(text);
+}
+
+/** @param value Calls, perhaps as JSON text. It holds none if it is empty, also as the empty lists of
+ * fields that Hugging Face's sequences become. */
 function callsOf(value: unknown, place: string, reading: Reading) {
-  const list = typeof value === "string" ? parsed(value.trim() || "null") : value || null;
+  const text = typeof value === "string" && !isEmptyCell(value) ? value.trim() : "null";
+  const list = typeof value === "string" ? parsed(text) : value || null;
   if (list === null || isObject(list) && Object.values(list).flat().length === 0) return [];
   // Without its calls, the row would be another prompt.
   if (!Array.isArray(list)) return mustBe(place, `a list of calls such as ${CALL}`, value);
@@ -200,7 +199,7 @@ function withCalls(message: Message, calls: readonly Record<string, unknown>[]):
 /** A list or its JSON text, perhaps of bare functions (LLaMA-Factory). Undefined for an empty one:
  * the API rejects an empty list. */
 export function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
-  if (typeof value === "string" && isBlank(value)) return undefined;
+  if (typeof value === "string" && isEmptyCell(value)) return undefined;
   const tools = typeof value === "string" ? parsed(value) : value;
   if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or that as JSON text", value);
   if (tools.length === 0) return undefined;

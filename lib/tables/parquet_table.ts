@@ -8,7 +8,7 @@
 import { zstdCompressSync } from "node:zlib";
 import { ByteWriter, ParquetWriter, type SchemaElement } from "../deps/hyparquet_writer.ts";
 import { jsonOf } from "../json.ts";
-import { isRawJson } from "../source/mod.ts";
+import { isRawJson, setField } from "../source/mod.ts";
 import { DAY_MS } from "../timer.ts";
 import { VERSION } from "../version.ts";
 import type { ByteSink, TableWriter } from "./file_types.ts";
@@ -103,7 +103,9 @@ export class ParquetTable implements TableWriter {
         if (type.fields.size === 0) return this.#encoder.encode(jsonOf(value));
         const fields: Record<string, unknown> = {};
         for (const [name, field] of type.fields) {
-          fields[name] = this.#convert(cellOf(value as Fields, name), field);
+          const converted = this.#convert(cellOf(value as Fields, name), field);
+          if (name === "__proto__") setField(fields, name, converted);
+          else fields[name] = converted;
         }
         return fields;
       }

@@ -8,6 +8,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { convertFiles, type ConvertOptions } from "../../lib/export/mod.ts";
+import { openInput } from "../../lib/formats/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { resultLineOf } from "./results.ts";
 
@@ -52,6 +53,35 @@ Deno.test("a row without a column that every object inherits has no value in it"
     (await dir.read("c.jsonl")).split("\n")[1],
     '{"id":2,"toString":null,"m":{"valueOf":null}}',
   );
+});
+
+/** Makes an assignment to `__proto__` set the prototype, as JavaScript does, but not Deno. */
+function withPrototypes(): Disposable {
+  const own = Object.getOwnPropertyDescriptor(Object.prototype, "__proto__")!;
+  Object.defineProperty(Object.prototype, "__proto__", {
+    configurable: true,
+    get() {
+      return Object.getPrototypeOf(this);
+    },
+    set(value) {
+      if (typeof value === "object") Object.setPrototypeOf(this, value);
+    },
+  });
+  return { [Symbol.dispose]: () => Object.defineProperty(Object.prototype, "__proto__", own) };
+}
+
+Deno.test("a field named __proto__ is kept in Parquet, with its exact type", async () => {
+  await using dir = await tempDir();
+  using _ = withPrototypes();
+  await dir.write("a.jsonl", '{"__proto__":"p","m":{"__proto__":2.0,"n":{"__proto__":"q"}}}');
+  await convert(dir, "a.jsonl", "b.parquet");
+  await convert(dir, "b.parquet", "c.parquet");
+  await convert(dir, "c.parquet", "d.jsonl");
+  const rows = await dir.read("d.jsonl");
+  assertEquals(rows, '{"__proto__":"p","m":{"__proto__":2,"n":{"__proto__":"q"}}}\n');
+  const { exactTypes } = await openInput(dir.path("c.parquet"), "c.parquet");
+  const types = JSON.stringify(Object.fromEntries(await exactTypes!()));
+  assertEquals(types, '{"m":{"kind":"struct","fields":{"__proto__":{"kind":"double"}}}}');
 });
 
 Deno.test("JSON Lines stay byte for byte, also where rows are excluded", async () => {

@@ -113,7 +113,9 @@ Deno.test("parse() sends the trailing turn with continue_final_message", () => {
 });
 
 Deno.test("parse() reads messages that may have tool calls, but have none", () => {
-  for (const calls of [null, [], "", "  ", "[]", "null", {}, { name: [], arguments: [] }]) {
+  const ofPandas = ["None", "nan", " NaN ", "<NA>"];
+  const empty = [null, [], "", "  ", "[]", "null", {}, { name: [], arguments: [] }, ...ofPandas];
+  for (const calls of empty) {
     const messages = [user("q"), { ...assistant("a"), tool_calls: calls }, user("r")];
     assertEquals(read({ messages }), ["messages", [user("q"), assistant("a"), user("r")]]);
   }
