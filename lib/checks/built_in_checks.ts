@@ -16,7 +16,6 @@ import { cut } from "../printable.ts";
 import type { Row } from "../row.ts";
 import type { AskedSchema, Completion } from "../teacher/mod.ts";
 
-/** The verdict on an answer that could not be checked. */
 export interface Unchecked {
   readonly unchecked: string;
   /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
@@ -37,10 +36,8 @@ export interface AnswerCost {
   readonly costUsd: number | null;
 }
 
-/**
- * Checks an answer before it is kept. Returns a promise only if it must wait. Neither throws nor
- * rejects.
- */
+/** Checks an answer before it is kept. Returns a promise only if it must wait. Neither throws nor
+ * rejects. */
 export type Check = (
   completion: Completion,
   row: Row,
@@ -213,11 +210,9 @@ function shortJson(value: unknown): string {
   return cut(JSON.stringify(value) ?? String(value), MAX_SHOWN_CHARS);
 }
 
-/** What `response_format` accepts. */
 const SCHEMA_NAME = /^[\w-]{1,64}$/;
 
-/**
- * Unwraps a schema from `{"type":"json_schema","json_schema":{…}}`,
+/** Unwraps a schema from `{"type":"json_schema","json_schema":{…}}`,
  * `{"type":"json_schema","schema":…}` or `{"name":…,"schema":…}`. Anything else is a schema itself.
  */
 function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema: unknown } {
@@ -239,10 +234,8 @@ function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema:
   };
 }
 
-/**
- * The schema to send to teachers. Its name is that in the `response_format`, its title, or `answer`.
- * Undefined for the schemas `true` and `false`.
- */
+/** The schema to send to teachers. Its name is that in the `response_format`, its title, or
+ * `answer`. Undefined for the schemas `true` and `false`. */
 export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const unwrapped = unwrapSchema(value);
   const { schema } = unwrapped;
@@ -255,9 +248,7 @@ export function askedSchemaOf(value: unknown): AskedSchema | undefined {
 /** The first message to the worker, which replies with the reason why it cannot check answers, or
  * with "" once it can. */
 export interface Setup {
-  /** `source` and `flags` of the reject pattern. */
   readonly pattern: readonly [source: string, flags: string] | undefined;
-  /** As JSON. */
   readonly jsonSchema: string | undefined;
   /** Shared memory with one 32-bit integer: what the worker is doing. It is `IDLE` or, for the
    * answer at `index` in its batch, `2 * index` plus a `Phase`. */

@@ -17,7 +17,7 @@ import {
 import { WorkerCheck } from "./worker_check.ts";
 import { inspect } from "node:util";
 
-/** The options of a run that are about checks: see `RunOptions`. */
+/** As in `RunOptions`. */
 export interface CheckOptions {
   readonly requireJson?: boolean;
   /** An object or a boolean, alone or in a `response_format`. */
@@ -35,7 +35,6 @@ export interface CheckOptions {
 
 /** Disposing of them terminates their worker, even in the middle of an answer. */
 export interface Checks extends Disposable {
-  /** In the order in which they run. */
   readonly list: readonly Check[];
 }
 
@@ -55,7 +54,7 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   // The pattern comes first, because a schema takes time to compile.
   const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
   const callbacks = [validate && validateCheck(validate), check].filter((it) => it !== undefined);
-  // Compiled in this thread too, so that an invalid schema is reported before the first call.
+  // Compiled in this thread too: an invalid schema is reported before the first call.
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
   const slow = [schema, pattern && patternCheck(pattern)].filter((it) => it !== undefined);
@@ -66,10 +65,8 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   return { list: [...json, worker.check, ...callbacks], [Symbol.dispose]: () => worker.close() };
 }
 
-/**
- * A row with its answer, as `validate` gets it: the row's own fields, with numbers as `JSON.parse`
- * reads them, and the following fields, which replace own ones of the same name.
- */
+/** A row with its answer, as `validate` gets it: the row's own fields, with numbers as `JSON.parse`
+ * reads them, and the following fields, which replace own ones of the same name. */
 export interface AnsweredRow {
   /** The id of the answer. */
   uid: string;
@@ -85,10 +82,8 @@ export interface AnsweredRow {
   [field: string]: unknown;
 }
 
-/**
- * Called with each answer that passed the built-in checks. `true` or nothing keeps it; `false`, a
- * text (the reason) or an exception rejects it.
- */
+/** Called with each answer that passed the built-in checks. `true` or nothing keeps it; `false`, a
+ * text (the reason) or an exception rejects it. */
 export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;

@@ -24,12 +24,9 @@ export interface WorkerCheckOptions {
 const MAX_CHECK_MS = 1_000;
 /** The run is halted when this many answers in a row take longer or crash the worker. */
 const MAX_FAILURES_IN_A_ROW = 3;
-/** How often the main thread looks at what the worker is doing. */
 const POLL_MS = 50;
-/**
- * The longest time that counts between two polls: what delayed this thread may have delayed the
- * worker, too.
- */
+/** The longest time that counts between two polls: what delayed this thread may have delayed the
+ * worker, too. */
 const MAX_POLL_MS = 2 * POLL_MS;
 const MAX_BATCH_ANSWERS = 256;
 /** A batch takes no more answers once it holds this many characters. */
@@ -41,10 +38,8 @@ interface QueuedAnswer {
   readonly resolve: (verdict: Verdict) => void;
 }
 
-/** What the worker was doing at the last poll. */
 interface Watch {
   readonly timer: ReturnType<typeof setInterval>;
-  /** By `performance.now()`. */
   polledMs: number;
   /** As in `Setup.progress`. */
   doing: number;
@@ -52,10 +47,8 @@ interface Watch {
   elapsedMs: number;
 }
 
-/**
- * Not called: with this import, Deno downloads the worker together with the program. Nodes of a
- * cluster may have no network.
- */
+/** Not called: with this import, Deno downloads the worker together with the program. Nodes of a
+ * cluster may have no network. */
 export const importWorker = (): Promise<unknown> => import("./worker.ts");
 
 export class WorkerCheck {

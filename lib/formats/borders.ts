@@ -18,7 +18,6 @@ export interface Border {
   readonly byte: number;
   /** Number of the last row before the border, as `Line.number` counts. */
   readonly number: number;
-  /** Rows before the border, without blank lines. */
   readonly rows: number;
 }
 
@@ -39,7 +38,6 @@ export interface InputPiece {
   /** For messages, as the user named the file. */
   readonly name: string;
   readonly options?: InputOptions;
-  /** @default the whole file */
   readonly part?: InputPart;
 }
 
@@ -47,13 +45,12 @@ export interface Divisible {
   readonly format: InputFormat;
   /** `anywhere`: between any two rows. `row-groups`: at `pieces` only. `whole`: not at all. */
   readonly kind: "anywhere" | "row-groups" | "whole";
-  /** The borders before indivisible pieces; empty if the kind is `anywhere`. */
+  /** Empty if the kind is `anywhere`. */
   readonly pieces: readonly Border[];
-  /** Of CSV or TSV: those whose cells are JSON. */
+  /** Columns of CSV or TSV whose cells are JSON. */
   readonly jsonColumns: readonly string[] | undefined;
   /** In bytes; of a Parquet file, that of its row groups. */
   readonly size: number;
-  /** Only for Parquet, whose footer holds it. */
   readonly rows?: number;
 }
 
@@ -132,13 +129,12 @@ const SPACE = 32;
 class BorderFinder {
   readonly #targets: readonly number[];
   readonly #borders: Border[] = [];
-  /** The next one: the first border at or after this byte is selected. */
+  /** The first border at or after this byte is selected. */
   target: number;
-  /** Number of the last row so far. */
+  /** That of the last row so far. */
   number = 0;
   /** Rows so far, without blank lines. */
   rows = 0;
-  /** As in `FoundBorders`. */
   header = 0;
 
   constructor(targets: readonly number[]) {

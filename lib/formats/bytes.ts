@@ -51,7 +51,6 @@ export function compressionOfName(name: string): Compression | undefined {
   return COMPRESSIONS.find(({ extensions }) => extensions.includes(extension))?.name;
 }
 
-/** Other extensions stay. */
 export function withoutCompression(path: string): string {
   return path.slice(0, path.length - compressedExtension(path).length);
 }
@@ -63,7 +62,6 @@ function compressedExtension(name: string): string {
   return extensions.find((extension) => lower.endsWith(extension)) ?? "";
 }
 
-/** In bytes. */
 export interface ByteRange {
   readonly start: number;
   /** The byte after the last one. */
@@ -143,7 +141,7 @@ function isText(start: Uint8Array): boolean {
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
 }
 
-/** The format is not read, or only with `--input-format`. */
+/** For a format that is not read, or only with `--input-format`. */
 export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
   const whatToDo = advice(name);
   const isReadable = whatToDo.startsWith("Add --input-format");
@@ -153,13 +151,12 @@ export function foreignFormatError(name: string, { what, advice }: ForeignFormat
   return cannotRead(name, `it is ${what}${formats}. ${whatToDo}`);
 }
 
-/** Decompressed; enough to recognize a format. */
+/** Decompressed bytes, enough to recognize a format. */
 export async function firstBytes(path: string, name: string): Promise<Uint8Array> {
   for await (const chunk of openBytes(path, name)) return chunk.slice();
   return new Uint8Array();
 }
 
-/** @throws {SourceError} when the metadata cannot be read */
 export async function statInput(path: string, name = path): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
@@ -168,10 +165,7 @@ export async function statInput(path: string, name = path): Promise<Deno.FileInf
   }
 }
 
-/**
- * @param name What errors call the file.
- * @throws {SourceError} if the file cannot be opened
- */
+/** @throws {SourceError} if the file cannot be opened */
 export async function openFile(path: string, name: string): Promise<Deno.FsFile> {
   try {
     return await openToRead(path);
@@ -188,7 +182,6 @@ async function* startingWith(
   yield* rest;
 }
 
-/** Reads all chunks into the same memory. */
 async function* chunksOf(
   file: Deno.FsFile,
   name: string,

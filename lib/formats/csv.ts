@@ -12,9 +12,7 @@ import { cannotRead, firstBytes } from "./bytes.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, oneLine } from "./lines.ts";
 
 export interface CsvOptions {
-  /** What errors call the file. */
   readonly name: string;
-  /** One character between two cells. */
   readonly delimiter: string;
   /** Columns whose cells are JSON instead of text. @default none */
   readonly jsonColumns?: ReadonlySet<string>;
@@ -200,7 +198,6 @@ function lineFeedsIn(chunk: Uint8Array): number {
   return count;
 }
 
-/** Lines before the first one that is not UTF-8. */
 function linesBeforeInvalid(chunk: Uint8Array): number {
   let lines = 0;
   for (let start = 0, end; (end = chunk.indexOf(LINE_FEED, start)) !== -1; start = end + 1) {

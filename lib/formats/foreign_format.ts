@@ -137,7 +137,7 @@ export function foreignText(
   return line.startsWith("{") ? undefined : nonJsonText(line, path);
 }
 
-/** Columns are lists of values, or objects by index as pandas writes them. */
+/** Columns stored one by one are lists of values, or objects by index as pandas writes them. */
 const BY_COLUMNS = /^\{\s*"[^"]*"\s*:\s*(\{\s*"0"|\[\s*(["\d-]|true|false|null))/;
 
 /** A row may begin with a list, too, but then some other field is neither a list nor an object. */
@@ -151,7 +151,6 @@ function isColumnar(line: string): boolean {
   }
 }
 
-/** For jq: writes the rows of a table stored by column. */
 const ROWS_OF_COLUMNS =
   "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'";
 
@@ -179,7 +178,7 @@ function nonJsonText(line: string, path: string): ForeignFormat | undefined {
   return { what: "plain text", advice: (path) => withJq(path, "-R '{prompt: .}'") };
 }
 
-/** At least two names, and none of them a sentence. */
+/** A header has at least two names, and none of them is a sentence. */
 function isHeader(line: string, delimiter: string): boolean {
   const names = line.split(delimiter);
   return names.length > 1 &&

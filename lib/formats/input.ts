@@ -21,7 +21,6 @@ import { badLine, goodLine, type Line, NUL_BYTES, readLines } from "./lines.ts";
 /** Format of an input. `json` is one array of objects. */
 export type InputFormat = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "txt";
 
-/** Without the dot. */
 const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   jsonl: ["jsonl", "ndjson"],
   json: ["json"],
@@ -31,7 +30,7 @@ const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   txt: ["txt"],
 };
 
-/** Without the dot and without compressions. */
+/** Without the dot and without those of compressions. */
 export const INPUT_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
 
 export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
@@ -40,16 +39,13 @@ export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
 export interface InputOptions {
   /** Format of the rows. @default by the name and the first bytes of the file */
   inputFormat?: InputFormat;
-  /**
-   * Columns of CSV and TSV whose cells are JSON. @default those whose cells are all objects or
-   * arrays
-   */
+  /** Columns of CSV and TSV whose cells are JSON. @default those whose cells are all objects or
+   * arrays */
   jsonColumns?: readonly string[];
   /** Parquet columns of bytes to read as base64 text. @default none: such a column is an error */
   binaryColumns?: readonly string[];
 }
 
-/** Can be read several times. */
 export interface Input {
   readonly format: InputFormat;
   /** From the start, in small batches. */
@@ -141,13 +137,11 @@ async function* bytesOf(
 const ARRAY_START = new TextEncoder().encode("[");
 const ARRAY_END = new TextEncoder().encode("]");
 
-/** Undefined for an unknown extension. */
 export function formatOfName(name: string): InputFormat | undefined {
   const extension = extensionOf(name);
   return INPUT_FORMATS.find((format) => EXTENSIONS[format].includes(extension));
 }
 
-/** Removes the extensions of a format and of a compression. */
 export function withoutFormat(path: string): string {
   const plain = withoutCompression(path);
   return formatOfName(path) === undefined ? plain : plain.slice(0, -1 - extensionOf(path).length);

@@ -22,7 +22,6 @@ import {
 } from "./lines.ts";
 
 export interface JsonArrayOptions {
-  /** The file's name in errors. */
   readonly name: string;
   /** Elements of the file before the first one. @default 0 */
   readonly elementsBefore?: number;
@@ -47,26 +46,22 @@ export async function* readJsonArray(
   if (last.length > 0) yield last;
 }
 
-/** Relative to the brackets of the array. */
 type State = "start" | "elements" | "end";
 
 class ArrayScanner {
   readonly #name: string;
   readonly #decoder = new TextDecoder();
   #state: State = "start";
-  /** Open brackets inside the element. */
   #depth = 0;
   #isInString = false;
   #isEscaped = false;
-  /** Whether the element has any text yet. */
+  /** Whether the current element has any text yet. */
   #hasContent = false;
   /** Pieces of an element that began in earlier chunks. */
   #pieces: Uint8Array[] = [];
-  /** Bytes of these pieces. */
   #length = 0;
   /** Elements finished so far: the index of the current one, which messages name. */
   #number: number;
-  /** Bytes of the earlier chunks. */
   #offset = 0;
   readonly #onElement: JsonArrayOptions["onElement"];
   #isAfterComma = false;

@@ -60,12 +60,11 @@ class Candidates {
     return this.#names !== undefined;
   }
 
-  /** Whether further rows change nothing. */
   get isDecided(): boolean {
     return this.hasHeader && this.columns.size === 0;
   }
 
-  /** By their names, after the last row. */
+  /** After the last row. */
   get jsonColumns(): Set<string> {
     const columns = [...this.#withJson].filter((column) => this.columns.has(column));
     return new Set(columns.map((column) => this.#names![column]));
@@ -121,7 +120,6 @@ async function scanCells(
 
 const QUOTE = 34, CARRIAGE_RETURN = 13, LINE_FEED = 10;
 
-/** Walks over records. */
 class CellScan {
   /** Whether text follows the quote that ends a cell, or no quote does. */
   hasMisplacedQuote = false;
@@ -130,7 +128,6 @@ class CellScan {
   readonly #text: string;
   readonly #delimiter: string;
   readonly #isLast: boolean;
-  /** Where the next record begins. */
   #next = 0;
   /** The next one from the current cell on; the length of the text if there is none. */
   #lineFeed = -1;
@@ -141,7 +138,6 @@ class CellScan {
     this.#isLast = isLast;
   }
 
-  /** The text after the last complete record. */
   get rest(): string {
     return this.#text.slice(this.#next);
   }

@@ -15,7 +15,6 @@ export interface Line {
   readonly number: number;
   /** Without line ending and byte order mark; undefined if the line cannot be read. */
   readonly text: string | undefined;
-  /** Why the line cannot be read. */
   readonly problem: string | undefined;
   /** Set if the line cannot be read: its bytes, of a line that is too long the first 64 KiB. */
   readonly bytes: Uint8Array | undefined;
@@ -32,7 +31,6 @@ export function badLine(number: number, problem: string, bytes: Uint8Array): Lin
 export interface LinesOptions {
   /** A longer line has a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
-  /** What errors call the file. @default its path */
   name?: string;
   /** For a part of a file. @default 0 */
   linesBefore?: number;
@@ -148,7 +146,6 @@ class LineSplitter {
     lines.push(badLine(number, lengthProblem(this.#maxBytes), pieces[0]));
   }
 
-  /** Leaves out blank lines. */
   #read(number: number, segment: Uint8Array, lines: Line[], isKnownUtf8: boolean): void {
     const bytes = number === 1 && startsWithBom(segment) ? segment.subarray(3) : segment;
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
@@ -177,12 +174,10 @@ export function lengthProblem(maxBytes: number): string {
   return `longer than ${formatBytes(maxBytes, { binary: true })}`;
 }
 
-/** A byte order mark takes three bytes. */
 export function startsWithBom(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 }
 
-/** Spaces, tabs and carriage returns are blank. */
 export function isBlank(bytes: Uint8Array, end: number, start = 0): boolean {
   for (let i = start; i < end; i++) {
     const byte = bytes[i];
@@ -191,7 +186,6 @@ export function isBlank(bytes: Uint8Array, end: number, start = 0): boolean {
   return true;
 }
 
-/** Joins up to `maxBytes`. */
 export function join(pieces: readonly Uint8Array[], maxBytes = Infinity): Uint8Array {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const joined = new Uint8Array(Math.min(length, maxBytes));

@@ -14,7 +14,6 @@ import { Footer, reasonOf, type RowGroup, withSourceErrors } from "./parquet_foo
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 export interface ParquetOptions {
-  /** What errors call the file. */
   readonly name: string;
   /** Columns of bytes to read as base64 text. @default none: such a column is an error */
   readonly binaryColumns?: readonly string[];
@@ -26,7 +25,6 @@ export interface ParquetOptions {
 const BATCH_ROWS = 32;
 /** A row group of at most this size is read at once, the columns of a larger one in windows. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
-/** Shared by the windows of all columns. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
 const MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
 
@@ -157,7 +155,6 @@ function refuseBinary(
 }
 
 interface FileBuffer extends AsyncBuffer {
-  /** Fills `into` with the bytes from `start`. */
   read(into: Uint8Array, start: number): Promise<void>;
 }
 

@@ -8,11 +8,9 @@
 import type { SchemaElement } from "../deps/hyparquet.ts";
 import type { LeafColumn } from "./parquet_leaf.ts";
 
-/**
- * A column, an element or a field. A value is null if its definition level is below `definition`. A
- * list or map is empty if the level is exactly `definition`, and has a further element as long as
- * the repetition level is `repetition`.
- */
+/** A column, an element or a field. A value is null if its definition level is below `definition`.
+ * A list or map is empty if the level is exactly `definition`, and has a further element as long as
+ * the repetition level is `repetition`. */
 export type SchemaNode = LeafNode | StructNode | ListNode | MapNode;
 
 interface StructNode {
@@ -36,14 +34,12 @@ interface MapNode {
   readonly value: SchemaNode | undefined;
 }
 
-/** Has values of its own. */
 export interface LeafNode {
   readonly kind: "leaf";
   readonly definition: number;
   readonly repetition: number;
   /** Place among the leaves, which is also that of its chunk in a row group. */
   readonly index: number;
-  /** From the root to this one. */
   readonly elements: readonly SchemaElement[];
   /** As users know it: `price`, `items.price`. */
   readonly path: string;
@@ -65,7 +61,6 @@ export function fileSchemaOf(schema: readonly SchemaElement[]): FileSchema {
   return { columns: root.readColumns(), leaves: root.leaves };
 }
 
-/** Levels and path of an element, and the elements from the root to it. */
 interface Place {
   readonly definition: number;
   readonly repetition: number;
@@ -175,7 +170,6 @@ function isMap({ converted_type: converted, logical_type: logical }: SchemaEleme
 }
 
 interface ColumnText {
-  /** The JSON of the next value, which it moves past. */
   next(): string;
 }
 

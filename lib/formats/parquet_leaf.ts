@@ -20,10 +20,9 @@ import {
 import type { LeafNode } from "./parquet_columns.ts";
 import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
-/** A column in a row group. */
 export interface ChunkLayout {
   readonly codec: Codec;
-  /** With nulls. */
+  /** Counts nulls. */
   readonly valueCount: number;
   /** Of all pages, according to the footer. */
   readonly decompressedBytes: number;
@@ -39,25 +38,20 @@ export interface ChunkBytes {
   readonly held?: Uint8Array<ArrayBuffer>;
   /** Fills `into` with the bytes of the file from `start`. */
   readonly read: (into: Uint8Array, start: number) => Promise<void>;
-  /** How much to read at a time. */
   readonly windowBytes: number;
 }
 
-/** Shared by all columns. */
 export interface CurrentRow {
   /** Why the row that is being written cannot be used. */
   problem: string | undefined;
 }
 
-/**
- * The JSON of a dictionary's values is kept only if they are used this often on average: with 200
- * columns whose values occur once, it took 500 MB.
- */
+/** The JSON of a dictionary's values is kept only if they are used this often on average: with 200
+ * columns whose values occur once, it took 500 MB. */
 const MIN_USES = 3;
 /** Decompressed even if the footer gives the column a smaller size. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
 
-/** The values of one chunk in order. */
 export class LeafColumn {
   /** Rows that can be read before `load` is needed. */
   rowsReady = 0;
@@ -67,16 +61,15 @@ export class LeafColumn {
   readonly #write: ValueWriter;
   readonly #definition: number;
   readonly #decompressedBytes: number;
-  /** Values that are not loaded yet, with nulls. */
+  /** Not loaded yet, counting nulls. */
   #valuesLeft: number;
   #page = NO_PAGE;
   /** Loaded pages after `#page`. */
   readonly #pages: Page[] = [];
-  /** Entries of `#page` that were read, with nulls. */
+  /** Entries of `#page` that were read, counting nulls. */
   #position = 0;
   /** Values of `#page` that were read. */
   #valuePosition = 0;
-  /** Rows that begin in the loaded pages. */
   #rowsBegun = 0;
   #rowsRead = 0;
   readonly #row: CurrentRow;
@@ -96,7 +89,6 @@ export class LeafColumn {
     this.#valuesLeft = this.#valueCount = layout.valueCount;
   }
 
-  /** Throws if there is no further page of values. */
   async load(): Promise<void> {
     for (;;) {
       if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than the footer says");
@@ -167,7 +159,7 @@ export class LeafColumn {
     this.rowsReady -= rows;
   }
 
-  /** Frees memory once all rows were read. */
+  /** Called once all rows were read. */
   close(): void {
     release(this.#page);
     release(this.#dictionary);
@@ -205,7 +197,6 @@ const MAX_HEADER_BYTES = 1 << 24;
 class ChunkReader {
   readonly #bytes: ChunkBytes;
   #window: Uint8Array<ArrayBuffer>;
-  /** Offset of the window in the file. */
   #start: number;
   /** Bytes of the window that were used. */
   #position = 0;

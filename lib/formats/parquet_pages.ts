@@ -25,7 +25,7 @@ export type Codec = ColumnMetaData["codec"];
 export type PageHeader = ReturnType<typeof parquetHeader>;
 type Decoder = Parameters<typeof readDataPage>[2];
 
-/** Of a page or dictionary. An object for each value would outlive V8's young generation. */
+/** Values of a page or dictionary. An object for each would outlive V8's young generation. */
 export interface Values {
   /** The values; or if there are `bytes`, where each text begins there, after its length. */
   readonly items: DecodedArray;
@@ -40,13 +40,12 @@ export interface Page extends Values {
   readonly definitions: Uint8Array;
   /** Empty if the column is not repeated. */
   readonly repetitions: Uint8Array;
-  /** With nulls. */
+  /** Counts nulls. */
   readonly count: number;
   /** Whether `items` are indices into the dictionary. */
   readonly isIndex: boolean;
 }
 
-/** Stands for levels that are all the same. */
 const NO_LEVELS = new Uint8Array();
 export const NO_VALUES: Values = { items: [], bytes: undefined };
 /** Stands for the page before the first one. */
@@ -111,7 +110,6 @@ export class PageDecoder {
     return definitions.every((level) => level === this.#definition) ? NO_LEVELS : definitions;
   }
 
-  /** There is a value for each entry that is not null. */
   #withValues(
     bytes: Uint8Array,
     encoding: Encoding,
@@ -128,7 +126,6 @@ export class PageDecoder {
     return { ...levels, items, bytes: undefined, isIndex };
   }
 
-  /** Few writers use these encodings. */
   #rareItems(bytes: Uint8Array, encoding: Encoding, count: number): DecodedArray {
     if (count === 0) return [];
     // Only booleans have this encoding: 0 or 1, after the length in bytes.
@@ -227,7 +224,6 @@ function startsOf(bytes: Uint8Array, count: number): Uint32Array {
   return starts;
 }
 
-/** Indices into a dictionary. */
 function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   const width = count === 0 ? 0 : bytes[0];
   if (width === 0) return new Uint8Array(count);
@@ -292,7 +288,6 @@ function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
   });
 }
 
-/** Where hyparquet reads next. */
 export type Reader = Parameters<typeof readRleBitPackedHybrid>[0];
 
 export function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {

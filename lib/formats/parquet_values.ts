@@ -11,11 +11,10 @@ import { DAY_MS } from "../timer.ts";
 import { oneLine } from "./lines.ts";
 import type { LeafNode, SchemaNode } from "./parquet_columns.ts";
 
-/** As JSON; undefined for a text that is not UTF-8. */
+/** Undefined for a text that is not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;
 
-/**
- * A type that JSON lacks: rows hold text or digits instead. A double is such a type, because the
+/** A type that JSON lacks: rows hold text or digits instead. A double is such a type, because the
  * text `1` may also be an integer. A list or struct has an exact type if something in it has one.
  */
 export type ExactType =
@@ -233,7 +232,6 @@ type TimeKind = "instant" | "local" | "time";
 
 interface Unit {
   readonly perSecond: bigint;
-  /** Digits after the point of a second. */
   readonly digits: number;
 }
 

@@ -16,14 +16,11 @@ enum Cell {
   Closed,
 }
 
-/** Keeps its state from chunk to chunk. */
 export class TableScan {
   readonly #delimiter: number;
   readonly #onRecord: (end: number, isRow: boolean) => void;
-  /** Bytes of the earlier chunks. */
   #offset = 0;
   #cell = Cell.Start;
-  /** Whether a record is incomplete at the end of the chunk. */
   #isUnfinished = false;
   /** Whether the record has text or a delimiter, and so counts as a row. */
   #hasContent = false;
@@ -107,16 +104,13 @@ export class TableScan {
 const ONES = 0x01010101, HIGH_BITS = 0x80808080;
 const QUOTES = QUOTE * ONES, LINE_FEEDS = LINE_FEED * ONES;
 
-/**
- * Finds bytes of a chunk, four at a time. Four bytes are a word, and exclusive or with `QUOTES`
+/** Finds bytes of a chunk, four at a time. Four bytes are a word, and exclusive or with `QUOTES`
  * makes each quote in it 0. A word holds a byte 0 if and only if `(word - ONES) & ~word &
  * HIGH_BITS` is not 0. Calls of `indexOf` take longer, because the next quote is often near. There
- * are two searches, because one for both scans long quoted cells at 2.2 GB/s instead of 3.1.
- */
+ * are two searches, because one for both scans long quoted cells at 2.2 GB/s instead of 3.1. */
 class ByteSearch {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
-  /** Where the first word begins in the chunk. */
   readonly #start: number;
 
   constructor(bytes: Uint8Array) {

@@ -27,10 +27,8 @@ export class ZstdFrames {
   #filled = 0;
   /** Number of these bytes when the part is complete. */
   #needed = 4;
-  /** Bytes of content that come next. */
   #toSkip = 0;
   #hasChecksum = false;
-  /** Whether the block is the last one of its frame. */
   #isLast = false;
 
   /**
@@ -69,7 +67,6 @@ export class ZstdFrames {
     return frames;
   }
 
-  /** @throws {Error} if the last frame is incomplete */
   end(): void {
     const isWhole = this.#part === "magic" && this.#filled === 0 && this.#toSkip === 0;
     if (!isWhole) throw new Error("unexpected end of file");

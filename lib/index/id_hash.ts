@@ -13,7 +13,6 @@
 
 import { isUtf8 } from "node:buffer";
 
-/** In a key, which is the hash of an id. */
 export const KEY_WORDS = 4;
 /** The lower bits of a slot, which are its position in a block; the upper bits number the block. */
 export const BLOCK_BITS = 12;
@@ -55,10 +54,8 @@ function word(bytes: Uint8Array, offset: number): number {
   return bytes[offset] | bytes[offset + 1] << 8 | bytes[offset + 2] << 16 | bytes[offset + 3] << 24;
 }
 
-/**
- * The bytes from `offset` to `end`, at most four, as a little-endian number. Missing bytes count as
- * 0, and a word of 0 leaves the hash as it is.
- */
+/** The bytes from `offset` to `end`, at most four, as a little-endian number. Missing bytes count
+ * as 0, and a word of 0 leaves the hash as it is. */
 function lastWord(bytes: Uint8Array, offset: number, end: number): number {
   let value = 0;
   for (let i = Math.min(end, offset + 4) - 1; i >= offset; i--) value = value << 8 | bytes[i];
@@ -79,10 +76,8 @@ function finish(value: number): number {
   return value ^ value >>> 16;
 }
 
-/**
- * Mixes a hash into 32 bits. All four words count, because ids of 32 hex digits may differ in only
- * a few digits of any one. The constants are the golden ratio's, after Knuth, and MurmurHash3's.
- */
+/** Mixes a hash into 32 bits. All four words count, because ids of 32 hex digits may differ in only
+ * a few digits of any one. The constants are the golden ratio's, after Knuth, and MurmurHash3's. */
 export function mix(a: number, b: number, c: number, d: number): number {
   let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
@@ -173,7 +168,6 @@ export function uidIn(keys: readonly Uint32Array[], slot: number): string {
   return UID_BYTES.toHex();
 }
 
-/** Where the key of a slot is in the same blocks. */
 export function blockOf(slot: number): number {
   return slot >>> BLOCK_BITS;
 }

@@ -35,17 +35,14 @@ export const SEEN = 8;
 export const ASK_AGAIN = 16;
 
 const FINGERPRINT_WORDS = 2;
-/** The capacity of the first block at the beginning. */
 const FIRST_ENTRIES = 16;
 /** The share of places that may be filled, and the factor by which the index grows beyond it. */
 const MAX_LOAD = 0.8, GROWTH = 1.5;
 const MIN_PLACES = 16;
 const ENCODER = new TextEncoder();
 
-/**
- * The fingerprint of an id is that of its row, such as the prompt hash. A `slot` is the number of an
- * entry, from 0; it stays valid while the table grows.
- */
+/** The fingerprint of an id is that of its row, such as the prompt hash. A `slot` is the number of
+ * an entry, from 0; it stays valid while the table grows. */
 export class IdTable implements Disposable {
   #keys: Uint32Array[] = [];
   #fingerprints: Uint32Array[] = [];
@@ -54,12 +51,10 @@ export class IdTable implements Disposable {
   #index = new Uint32Array(0);
   /** The capacity of the blocks, in entries. The first block grows to the size of the others. */
   #entryCapacity = 0;
-  /** The number of entries above which the index grows. */
+  /** Beyond this number of entries, the index grows. */
   #maxSize = 0;
-  /**
-   * How many lower bits of a place hold the number of its entry plus 1; 0 marks a free place. The
-   * upper bits hold bits of the hash.
-   */
+  /** How many lower bits of a place hold the number of its entry plus 1; 0 marks a free place. The
+   * upper bits hold bits of the hash. */
   #entryBits = 0;
   #size = 0;
   /** Set by `#probe` if it does not find the key: a free place for it in the index, and the bits of
@@ -78,7 +73,6 @@ export class IdTable implements Disposable {
     return this.#size;
   }
 
-  /** Allocated memory in bytes. */
   get byteLength(): number {
     const blocks = [...this.#keys, ...this.#fingerprints, ...this.#flags, ...this.#lines ?? []];
     return blocks.reduce((sum, block) => sum + block.byteLength, this.#index.byteLength);
@@ -102,13 +96,13 @@ export class IdTable implements Disposable {
     return keys;
   }
 
-  /** The slot of an id, or -1 if it is not in the table. */
+  /** -1 if the id is not in the table. */
   find(uid: string): number {
     this.#setKey(uid);
     return this.#probe();
   }
 
-  /** The slot of an id, which is inserted if it is missing. */
+  /** A missing id is inserted. */
   insert(uid: string): number {
     this.#setKey(uid);
     return this.#insertKey();
@@ -176,7 +170,7 @@ export class IdTable implements Disposable {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
 
-  /** Counts ids that have all flags of `set` and none of `unset`. */
+  /** Those with all flags of `set` and none of `unset`. */
   count(set: number, unset = 0): number {
     let count = 0;
     for (let slot = 0; slot < this.#size; slot++) {
@@ -211,7 +205,6 @@ export class IdTable implements Disposable {
     return slot;
   }
 
-  /** The slot of the key; -1 if there is none. */
   #probe(): number {
     const { 0: a, 1: b, 2: c, 3: d } = this.#key;
     const index = this.#index, entryMask = 2 ** this.#entryBits - 1;

@@ -27,11 +27,10 @@ import { HAS_RESULT, type IdTable } from "./id_table.ts";
 export interface IndexedLine {
   /** From 1. */
   readonly number: number;
-  /** Its byte in the file. */
+  /** Where the line begins in the file. */
   readonly offset: number;
   /** Without the line feed, as in `text`. */
   readonly byteLength: number;
-  /** Whether the line has a valid prompt hash. */
   readonly hasHash: boolean;
   uid(): string;
   text(): string;
@@ -46,7 +45,6 @@ export interface IndexedLine {
  * be stored. */
 export type OnLine = (slot: number, line: IndexedLine) => void | false;
 
-/** The parts of a line that are checked. */
 const HEAD = '{"uid":"';
 const HASH = '","prompt_hash":"';
 const HASH_DIGITS = 16;
@@ -179,11 +177,10 @@ class CurrentLine implements IndexedLine {
   #block: Uint8Array = new Uint8Array(0);
   /** The block with one character for each byte. */
   #characters = "";
-  /** In `#block`. */
   #end = 0;
   /** For each text of `includes`: its next position in the block, or `Infinity`. */
   readonly #nextPositions = new Map<string, number>();
-  /** In `#block`, unless `#uid` holds the id. */
+  /** Where the id is in `#block`, unless `#uid` holds it. */
   #uidStart = 0;
   #uidEnd = 0;
   #uid: string | undefined;
@@ -198,7 +195,6 @@ class CurrentLine implements IndexedLine {
     this.#nextPositions.clear();
   }
 
-  /** To a line that was scanned without parsing it. */
   moveTo(block: Uint8Array, start: number, end: number, uidStart: number, uidEnd: number): void {
     this.#block = block;
     this.#end = end;

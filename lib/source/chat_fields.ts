@@ -107,7 +107,7 @@ export function isSentInRequest(name: string, row: RowObject): boolean {
 /** Ignored in rows: the run decides whether answers are streamed. */
 const STREAM_PARAMS = ["stream", "stream_options"];
 
-/** `false` is the API's default, and harmless. */
+/** `false` is the default, and harmless. */
 function isIgnored(name: string, value: unknown): boolean {
   return STREAM_PARAMS.includes(name) && isSet(value) && value !== false;
 }
@@ -148,9 +148,9 @@ function isOfType(value: unknown, type: FieldType): boolean {
   return typeof value === type && !Array.isArray(value);
 }
 
-/** In an OpenAI Batch row, everything in `body` except the messages; in a raw request body,
- * everything except the messages and ids; in any other row, its `params` and `tools`. The members
- * of `extra_body` become parameters. */
+/** In an OpenAI Batch row, `body` without the messages; in a raw request body, all fields but
+ * messages and ids; in any other row, `params` and `tools`. The members of `extra_body` become
+ * parameters. */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
   if (shape === "message-array") return undefined;
   const object = row as RowObject;

@@ -46,7 +46,6 @@ export function unreadableImage(path: string, reason: string, cause?: unknown): 
 
 /** 20 MiB: the limit of many providers. */
 const MAX_BYTES = 20 * 2 ** 20;
-/** Enough for the signatures in `imageTypeOf`. */
 const HEAD_BYTES = 16;
 
 /** Undefined if teachers do not accept the type. */
@@ -58,7 +57,7 @@ export function imageTypeOf(bytes: Uint8Array): string | undefined {
   return head.startsWith("RIFF") && head.startsWith("WEBP", 8) ? "image/webp" : undefined;
 }
 
-/** @param root Of all images. Without it, every image is rejected. */
+/** @param root The folder of all images. Without it, every image is rejected. */
 export function imagesIn(root: string | undefined): RowImages {
   return root === undefined ? NO_IMAGES : new ImageFolder(root);
 }
@@ -110,7 +109,6 @@ class ImageFolder implements RowImages {
     return isAbsolute(path) ? path : join(this.#folder, path);
   }
 
-  /** Takes a path whose links are resolved. */
   #requireInside(realPath: string): string {
     if (isInside(realPath, this.#folder)) return realPath;
     throw new ImageProblem(

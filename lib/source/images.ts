@@ -61,7 +61,6 @@ export function withImages(
   return new ImagePlacer(field, reading).placeIn(messages, name !== undefined);
 }
 
-/** For the messages of one row. Remembers the first problem. */
 class ImagePlacer {
   readonly #field: ImageField;
   readonly #reading: Reading;
@@ -190,7 +189,7 @@ function addressOfText(text: string, place: string, reading: Reading): string | 
 
 /** `PATH_MAX` of Linux: a longer text is not a path. */
 const MAX_PATH_CHARS = 4_096;
-/** PNG, JPEG, GIF and WebP. */
+/** The beginnings of PNG, JPEG, GIF and WebP. */
 const BASE64_IMAGE = /^(?:iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
 
 /** Undefined if the `file:` URL names another machine. */
@@ -212,12 +211,10 @@ function dataUrlOf(value: unknown, place: string): string | RowProblem {
     const type = imageTypeOf(bytes);
     if (type !== undefined) return `data:${type};base64,${bytes.toBase64()}`;
   } catch {
-    // Neither base64 nor a list of numbers: the message below covers both.
   }
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }
 
-/** True for an empty list. */
 function mayHoldImages(value: unknown): boolean {
   return isSet(value) && (typeof value !== "string" || value.trim() !== "");
 }

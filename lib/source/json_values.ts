@@ -93,11 +93,9 @@ export function parseLossless(text: string): unknown {
   return MAY_DIFFER.test(text) ? exactJson.parse(text, keepNumber) : JSON.parse(text);
 }
 
-/**
- * Numbers that JavaScript may write differently: 16 or more digits, an exponent, zeros at the end
+/** Numbers that JavaScript may write differently: 16 or more digits, an exponent, zeros at the end
  * of a fraction, a negative zero, less than a millionth. Also matches inside strings, which only
- * costs time.
- */
+ * costs time. */
 const MAY_DIFFER = /[\d.]{16}|\d[eE][+-]?\d|\.\d*0(?!\d)|-0(?![\d.])|\.0{6}/;
 
 function keepNumber(_key: string, value: unknown, context: { source?: string }): unknown {
@@ -110,7 +108,7 @@ export function isRawJson(value: unknown): value is RawJson {
   return exactJson.isRawJSON(value);
 }
 
-/** Otherwise `parseLossless` makes no difference. */
+/** Without a number, `parseLossless` makes no difference. */
 export function holdsNumber(value: unknown): boolean {
   if (typeof value === "number") return true;
   if (typeof value !== "object" || value === null) return false;
@@ -167,9 +165,9 @@ export function canonicalJson(text: string, parsed: unknown): string {
   return `{${members}}`;
 }
 
-/** Those of the last row, in its order. The next row usually has the same. */
+/** The keys of the last row, in its order. The next row usually has the same. */
 let lastKeys: readonly string[] = [];
-/** Sorted, each with its JSON text and a colon. */
+/** The same keys sorted, each with its JSON text and a colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
 
 function isSameList(left: readonly string[], right: readonly string[]): boolean {

@@ -128,7 +128,6 @@ function isPair(turn: unknown): turn is Turn {
     textIn(turn, QUESTIONS) !== undefined;
 }
 
-/** Anything else stays, for `roleOf` to check. */
 function turnsOfPair(pair: unknown): unknown[] {
   if (!isPair(pair)) return [pair];
   const system = textIn(pair, ["system"]), answer = textIn(pair, ANSWERS);
@@ -216,7 +215,7 @@ function messageFromTurn(
   return message;
 }
 
-/** Puts `system` in front, unless it is undefined or the messages have one. */
+/** Nothing changes if `system` is undefined or the messages have a system message. */
 export function withSystem(messages: Message[], system: unknown): Message[] {
   if (system === undefined || messages.some(isSystem)) return messages;
   return [{ role: "system", content: system }, ...messages];
@@ -256,7 +255,7 @@ function isAnswer(turn: unknown): boolean {
   return role === "assistant" || role === CALLS;
 }
 
-/** The field that holds the text of a turn; `text` is OpenAssistant's. */
+/** `text` is OpenAssistant's name. */
 function contentName(turn: Turn): "content" | "value" | "text" {
   if (isSet(turn.content)) return "content";
   if (isSet(turn.value)) return "value";

@@ -183,7 +183,6 @@ function likelyPromptField(row: Fields): string | undefined {
   return others.length === 0 ? candidate : undefined;
 }
 
-/** Conversations that hold answers to the prompt. */
 const ANSWER_NAMES = /output|completion|response|answer|repl(?:y|ies)|chosen|rejected|prefer/i;
 
 function mayBePrompt(value: unknown): boolean {
@@ -195,7 +194,6 @@ function isSentence(value: unknown): boolean {
   return typeof value !== "string" || /\S\s+\S/.test(value);
 }
 
-/** True for messages, and for pairs of question and answer. */
 function isConversation(value: unknown): boolean {
   if (!isListOfObjects(value)) return false;
   const [first] = value;

@@ -40,7 +40,6 @@ import {
   textFields,
 } from "./shape.ts";
 
-/** The options of a run that concern a single row. */
 export interface RowParserOptions {
   readonly system?: string;
   readonly template?: string;
@@ -51,7 +50,7 @@ export interface RowParserOptions {
   readonly uidFieldLast?: boolean;
   /** Only `continue_final_message` matters. */
   readonly runParams?: Params;
-  /** Why the teachers of the run cannot be sent a valid row. `params` are the row's own. */
+  /** Why the teachers of the run cannot take a valid row. `params` are the row's own. */
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
@@ -69,7 +68,6 @@ export class RowParser {
   readonly #problemOf: RowParserOptions["problemOf"];
   readonly #sentFields = new Map<Shape, ReadonlySet<string>>();
 
-  /** @throws {RangeError} If the template is malformed. */
   constructor(options: RowParserOptions = {}) {
     const { system, promptField, runParams, uidFieldLast, problemOf } = options;
     const template = options.template === undefined ? undefined : compileTemplate(options.template);
@@ -117,7 +115,7 @@ export class RowParser {
     return [this.#callsOnlyRequest(source), oldest].filter((request) => request !== undefined);
   }
 
-  /** The version that sent only the calls of turns with tool calls. */
+  /** As the version that sent only the calls of turns with tool calls. */
   #callsOnlyRequest(text: string): RowRequest | undefined {
     const json = parseRowJson(text);
     if (json instanceof RowProblem) return undefined;
@@ -146,7 +144,7 @@ export class RowParser {
     }
   }
 
-  /** The fields whose whole texts are in the messages. */
+  /** Those whose whole texts are in the messages. */
   textFieldsOf({ shape, unsent }: ParsedRow): string[] {
     const names = textFields(shape, this.#prompts);
     // A template that names `a.b` has `a` among its fields, but shows only a part of it.
@@ -219,7 +217,6 @@ export function parseRowJson(text: string): ParsedJson | RowProblem {
   return value as ParsedJson;
 }
 
-/** For common mistakes in files that are meant to be JSON. */
 function notJsonHint(text: string): string {
   if (text.includes("\0")) return "NUL bytes: the file was not written completely";
   if (/^\s*[{[]\s*[{['].*'\s*:/s.test(text)) {

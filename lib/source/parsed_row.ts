@@ -14,7 +14,6 @@ import type { ParsedJson, Shape } from "./shape.ts";
 
 const NO_HINT = () => "";
 
-/** Why a row cannot be sent. */
 export class RowProblem {
   /** What is wrong, worded so that it can follow `file:line: `. */
   readonly problem: string;
@@ -68,7 +67,6 @@ export class Reading {
   /** Fields that this row does not send, although others of its shape do; also fields of turns,
    * such as `messages[].id`. */
   unsent: Set<string> | undefined;
-  /** Paths in the messages. */
   files: string[] | undefined;
 
   constructor(
@@ -95,9 +93,8 @@ export class Reading {
 
 /** Without the parameters of the run. */
 export interface RowRequest {
-  /** Oldest first. */
   readonly messages: Message[];
-  /** Those that the row sets for itself. */
+  /** Set by the row itself. */
   readonly params: Params | undefined;
 }
 
@@ -116,7 +113,6 @@ export interface ReadRequest extends RowRequest {
   readonly reading: Reading;
 }
 
-/** A row that can be sent. */
 export class ParsedRow {
   readonly uid: string;
   readonly shape: Shape;

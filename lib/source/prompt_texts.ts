@@ -17,12 +17,11 @@ export interface Template {
   render(row: Readonly<Record<string, unknown>>, text: string): string | RowProblem;
 }
 
-/** A field in a template. */
 interface Slot {
   /** As between the braces. */
   readonly name: string;
   readonly path: readonly string[];
-  /** The text between this slot and the next one. */
+  /** Up to the next slot. */
   readonly after: string;
 }
 
@@ -95,13 +94,7 @@ function valueAt(row: unknown, slot: Slot): unknown {
 
 const SPEAKER = /(?:^|\n\n)(Human|Assistant):[ \n]?/;
 
-/**
- * The turns of a text such as `
- *
- * Human: …
- *
- * Assistant: …` (HH-RLHF).
- */
+/** The turns of a text such as `\n\nHuman: …\n\nAssistant: …` (HH-RLHF). */
 export function turnsOfTranscript(text: string): unknown[] | undefined {
   const [start, ...parts] = text.trimStart().split(SPEAKER);
   if (start !== "" || parts[0] !== "Human") return undefined;
@@ -113,7 +106,6 @@ export function turnsOfTranscript(text: string): unknown[] | undefined {
   return turns;
 }
 
-/** HelpSteer's. */
 const TURN_MARK = "<extra_id_1>";
 const TURN_LABEL = /\n?<extra_id_1>(User|Assistant)\n/;
 
@@ -168,7 +160,6 @@ const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sente
 const NO_ANSWER =
   /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?\s*$/;
 
-/** The problem of a text in one of `FORMATS` that ends with an answer. */
 export function oldAnswerIn(text: string, field: string): RowProblem | undefined {
   if (!MAY_HAVE_FORMAT.test(text)) return undefined;
   const body = text.replace(FIRST_TOKEN, "");

@@ -13,7 +13,6 @@ import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import { missingPrompt, nestedFieldHint } from "./missing_prompt.ts";
 import { oldAnswerIn, type Template, turnsOfHelpSteer, turnsOfTranscript } from "./prompt_texts.ts";
 
-/** Which fields hold the prompt of a row. */
 export type Shape =
   /** The prompt comes from the run's template. */
   | "template"
@@ -42,15 +41,13 @@ export type Shape =
 
 export type ParsedJson = unknown[] | RowObject;
 
-/** A row that is not a bare array of messages. */
+/** Any row but a bare array of messages. */
 export type RowObject = Readonly<Record<string, unknown>>;
 
 export interface PromptOptions {
   /** For every row that is an object; overrides `promptField`. */
   readonly template?: Template;
-  /** Rows without the field are read by their shape. */
   readonly promptField?: string;
-  /** For rows that have none. */
   readonly system?: string;
 }
 
@@ -91,13 +88,11 @@ function hasSystem({ system, system_prompt: prompt, system_message: message }: R
 
 const SYSTEM_AND_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
 
-/** Besides parameters and tools. */
 export function fieldsSent(shape: Shape, options: PromptOptions): string[] {
   const batchFields = shape === "openai-batch" ? ["method", "url"] : [];
   return [...textFields(shape, options), ...batchFields, "images", "image"];
 }
 
-/** Those whose texts become messages. */
 export function textFields(shape: Shape, { promptField, template }: PromptOptions): string[] {
   switch (shape) {
     case "template":
@@ -208,11 +203,9 @@ function batchMessages(row: RowObject, reading: Reading): Message[] | RowProblem
   return conversationOf(body.messages, "body.messages", reading);
 }
 
-/**
- * Instruction and input with an empty line between them, as in the template of Stanford Alpaca
+/** Instruction and input with an empty line between them, as in the template of Stanford Alpaca
  * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. Dolly calls the
- * input `context`.
- */
+ * input `context`. */
 function alpacaMessages(row: RowObject, reading: Reading): Message[] | RowProblem {
   const { instruction } = row;
   if (typeof instruction !== "string") return mustBe("instruction", "a string", instruction);

@@ -11,7 +11,7 @@ import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
 const CALL = '{"name":"f","arguments":{}}';
 const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
-/** As `retort export` writes it before the calls of a turn. */
+/** `retort export` writes reasoning like this before the calls of a turn. */
 const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 
 /** @param text A JSON call or array of calls, perhaps after reasoning. */
@@ -225,11 +225,9 @@ const JSON_TYPES: ReadonlyMap<string, string> = new Map([
   ["dict", "object"],
 ]);
 
-/**
- * Makes `parameters` a JSON schema: from Anthropic's `input_schema`, BFCL's schemas with Python
- * types, and the parameters in xLAM and APIGen, such as
- * `{"x":{"type":"int, optional","description":…}}`.
- */
+/** Makes `parameters` a JSON schema: from Anthropic's `input_schema`, BFCL's schemas with Python
+ * types, and the parameters in xLAM and APIGen, such as `{"x":{"type":"int,
+ * optional","description":…}}`. */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   if (isObject(tool.input_schema) && !isSet(tool.parameters)) {
     const { input_schema: parameters, ...rest } = tool;
@@ -280,7 +278,6 @@ function hasText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
 }
 
-/** Undefined if the text is not JSON. */
 // deno-lint-ignore no-explicit-any -- each caller checks the type
 export function parsed(text: string): any {
   try {

@@ -16,10 +16,8 @@ import {
 import type { Schema } from "./schema.ts";
 import { csv, jsonArray, jsonLines } from "./text_table.ts";
 
-/**
- * A kind of file that can be written. Each is also an input format with the same extensions, so
- * that outputs can be read again. The excluded formats can only be read.
- */
+/** A kind of file that can be written. Each is also an input format with the same extensions, so
+ * that outputs can be read again. The excluded formats can only be read. */
 export type FileKind = Exclude<InputFormat, "tsv" | "txt">;
 
 export interface FileType {
@@ -28,7 +26,6 @@ export interface FileType {
   readonly compression?: Compression;
 }
 
-/** Takes the bytes of a file. */
 export interface ByteSink {
   /** Adds bytes. Their memory may be reused once the promise resolves. */
   write(bytes: Uint8Array): Promise<void>;
@@ -38,14 +35,12 @@ export interface TableWriter {
   /** Returns a promise only if the caller has to wait. Only kinds with `acceptsText` accept the JSON
    * text of a row. */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
-  /** Writes the rows that are still buffered, then the end of the file. */
   finish(): Promise<void>;
 }
 
 interface KindDefinition {
   /** Whether all values of a column have one type, which must be known before the first row. */
   readonly isTyped?: true;
-  /** Whether rows may be given as JSON text. */
   readonly acceptsText?: true;
   /** Whether the format compresses its data itself: the file must not be compressed again. */
   readonly compressesItself?: true;
@@ -119,10 +114,8 @@ function compressorTo(target: ByteSink, compression: Compression) {
   };
 }
 
-/**
- * Extensions of formats that are neither read nor written. Names with these are rejected, because
- * they would otherwise be taken for JSON Lines.
- */
+/** Extensions of formats that are neither read nor written. Names with these are rejected, because
+ * they would otherwise be taken for JSON Lines. */
 const FOREIGN_EXTENSION =
   /\.(xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)(\.(gz|zst|zstd))?$/;
 

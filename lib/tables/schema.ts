@@ -26,11 +26,10 @@ const INT64_LIMIT = 2n ** 63n;
 
 const JSON_TEXT: ColumnType = { kind: "json" };
 
-/** The columns of a table, in the order in which they first appeared. */
 export class Schema {
   readonly columns = new Map<string, ColumnType>();
 
-  /** Gives columns the exact types that they had in the input. */
+  /** The types that the columns had in the input. */
   refine(types: ReadonlyMap<string, ExactType>): void {
     for (const [name, exact] of types) {
       const type = this.columns.get(name);

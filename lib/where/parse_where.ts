@@ -20,7 +20,7 @@
 
 import { type Pattern, patternOf, type Token, tokensOf, valueAt, whereError } from "./tokens.ts";
 
-/** Returns the value at a path of a row; null if there is none. */
+/** Null if there is no value at the path. */
 export type Lookup = (path: readonly string[]) => unknown;
 
 /** A member of a conjunction, or a whole condition that is not a conjunction. */
@@ -38,7 +38,6 @@ export interface Part {
   readonly alternatives?: readonly (readonly Part[])[];
 }
 
-/** A comparison of a field with a number, the field on the left. */
 export interface Comparison {
   readonly path: readonly string[];
   /** `==`, `!=`, `<`, `<=`, `>` or `>=`. */
@@ -46,7 +45,6 @@ export interface Comparison {
   readonly value: number;
 }
 
-/** A text that the value of a field must contain. */
 export interface Needle {
   readonly path: readonly string[];
   readonly text: string;
@@ -111,11 +109,9 @@ interface Operand {
 }
 
 type Condition = Omit<Part, "text" | "paths"> & {
-  /** For a conjunction: its members, all of which must hold. */
   readonly parts?: readonly Part[];
 };
 
-/** Parses a condition by recursive descent. */
 class Parser {
   readonly paths: (readonly string[])[] = [];
   readonly #text: string;
@@ -206,10 +202,8 @@ class Parser {
     return { test: (lookup) => Boolean(left.read(lookup)) };
   }
 
-  /**
-   * Returns the operator after an operand. `icontains` and `matches` are operators only here;
-   * elsewhere they are names of fields.
-   */
+  /** Returns the operator after an operand. `icontains` and `matches` are operators only here;
+   * elsewhere they are names of fields. */
   #operator(): string {
     const { kind, path } = this.#tokens[this.#next];
     const name = path?.length === 1 ? path[0].toLowerCase() : "";
