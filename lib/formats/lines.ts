@@ -31,7 +31,6 @@ export function badLine(number: number, problem: string, bytes: Uint8Array): Lin
 export interface LinesOptions {
   /** A longer line has a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
-  name?: string;
   /** For a part of a file. @default 0 */
   linesBefore?: number;
 }
@@ -56,8 +55,8 @@ const KEPT_BYTES = 64 * 2 ** 10;
  *
  * @throws {SourceError} if the file cannot be read, or its compressed data is damaged
  */
-export function openLines(path: string, options: LinesOptions = {}): AsyncGenerator<Line[]> {
-  return readLines(openBytes(path, options.name ?? path), options);
+export function openLines(path: string): AsyncGenerator<Line[]> {
+  return readLines(openBytes(path, path));
 }
 
 /** The stream may reuse the memory of a chunk for the next one. */

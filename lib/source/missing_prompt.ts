@@ -129,25 +129,25 @@ const MOSS_HINT = "it is a dialogue of MOSS: send its first turn with " +
 
 /** For APIs other than chat completions. */
 function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
+  const hint = (what: string, filter: string) => `it is ${what}: extract it with jq -c '${filter}'`;
   if (isConversation(ownField(params, "messages"))) {
-    return "it is a line of an Anthropic batch: extract it with " +
-      "jq -c '{custom_id, system: .params.system, messages: .params.messages}'";
+    const filter = "{custom_id, system: .params.system, messages: .params.messages}";
+    return hint("a line of an Anthropic batch", filter);
   }
   if (Array.isArray(ownField(request, "contents"))) {
-    return "it is a line of a Gemini batch: extract it with " +
-      "jq -c '{id: .key, prompt: .request.contents[-1].parts[0].text}'";
+    const filter = "{id: .key, prompt: .request.contents[-1].parts[0].text}";
+    return hint("a line of a Gemini batch", filter);
   }
   if (Array.isArray(contents) && ownField(contents[0], "parts") !== undefined) {
-    return "it is a request of Gemini's API: extract it with " +
-      "jq -c '{prompt: .contents[-1].parts[0].text}'";
+    return hint("a request of Gemini's API", "{prompt: .contents[-1].parts[0].text}");
   }
   if (typeof instructions === "string" && input !== undefined) {
-    return "it is a request of OpenAI's responses API: extract it with " +
-      "jq -c '{system: .instructions, prompt: .input}'";
+    const filter = "{system: .instructions, prompt: .input}";
+    return hint("a request of OpenAI's responses API", filter);
   }
   if (isConversation(ownField(modelInput, "messages"))) {
-    return "it is a line of a Bedrock batch: extract it with " +
-      "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'";
+    const filter = "{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}";
+    return hint("a line of a Bedrock batch", filter);
   }
   return "";
 }

@@ -36,33 +36,25 @@ interface Slot {
 export function compileTemplate(source: string): Template {
   const [start, ...pieces] = source.split("{{");
   if (pieces.length === 0) {
-    throw new RangeError(
-      `Cannot read the template: it must name a field, as in "Solve: {{question}}", or all rows ` +
-        `would be the same prompt: current value is ${JSON.stringify(source)}`,
-    );
+    const problem = 'it must name a field, as in "Solve: {{question}}", or all rows would be the ' +
+      "same prompt";
+    throw templateError(problem, source);
   }
   const slots = pieces.map((piece) => slotOf(piece, source));
   const fields = new Set(slots.flatMap(({ name, path }) => [name, path[0]]));
   return { fields, render: (row, text) => fill(start, slots, row, text) };
 }
 
+function templateError(problem: string, source: string): RangeError {
+  const value = JSON.stringify(source);
+  return new RangeError(`Cannot read the template: ${problem}: current value is ${value}`);
+}
+
 function slotOf(piece: string, source: string): Slot {
   const end = piece.indexOf("}}");
-  if (end === -1) {
-    throw new RangeError(
-      `Cannot read the template: "{{" must be closed by "}}": current value is ${
-        JSON.stringify(source)
-      }`,
-    );
-  }
+  if (end === -1) throw templateError('"{{" must be closed by "}}"', source);
   const name = piece.slice(0, end).trim();
-  if (name === "") {
-    throw new RangeError(
-      `Cannot read the template: "{{" must be followed by a field: current value is ${
-        JSON.stringify(source)
-      }`,
-    );
-  }
+  if (name === "") throw templateError('"{{" must be followed by a field', source);
   return { name, path: name.split("."), after: piece.slice(end + 2) };
 }
 

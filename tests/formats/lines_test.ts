@@ -14,6 +14,7 @@ import {
   openLines,
   readLines,
 } from "../../lib/formats/lines.ts";
+import { openBytes } from "../../lib/formats/mod.ts";
 import { tempDir } from "../support/temp.ts";
 
 type Short = [number, string | undefined];
@@ -156,13 +157,13 @@ Deno.test("openLines() decompresses a file that begins like gzip, whatever its n
   assertEquals(await collect(openLines(await dir.write("empty.input", ""))), []);
 });
 
-Deno.test("openLines() uses the given name of a file in its errors", async () => {
+Deno.test("openBytes() uses the given name of a file in its errors", async () => {
   await using dir = await tempDir();
   const cut = await dir.write("in.input", gzipSync("text\n".repeat(1_000)).subarray(0, 25));
-  const damaged = await assertRejects(() => collect(openLines(cut, { name: "-" })), SourceError);
+  const damaged = await assertRejects(() => collect(readLines(openBytes(cut, "-"))), SourceError);
   assertStringIncludes(damaged.message, 'Cannot read "-": its gzip data is damaged (');
   assertEquals(damaged.path, "-");
-  const missing = openLines(dir.path("none.input"), { name: "-" });
+  const missing = readLines(openBytes(dir.path("none.input"), "-"));
   const { message } = await assertRejects(() => collect(missing), SourceError);
   assertEquals(message, 'Cannot read "-": no such file');
 });
