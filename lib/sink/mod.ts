@@ -23,15 +23,16 @@ export {
 export {
   isPendingLine,
   type LinePlace,
+  moveOutdatedLines,
+  outdatedPathOf,
   PENDING_MARKS,
   readEarlierAnswer,
   restoreRow,
 } from "./earlier_answer.ts";
-export { dropLines, LineSet, moveOutdatedLines, outdatedPathOf } from "./rewrite.ts";
 export { type BadRow, badRowLine, badRowUid, isBadRowLine, type LineFormat } from "./line.ts";
 export { acquireLock, type Lock, type RunNote, SharedLock } from "./lock.ts";
 export { requireUnlocked } from "./lock_file.ts";
 export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
-export { repairTail } from "./tail.ts";
+export { dropLines, LineSet, repairTail } from "./repair.ts";

@@ -11,7 +11,7 @@ import type { JournalOptions } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type OpenFiles, type Parkable, RecentLines } from "./open_files.ts";
 import { type LastResort, rescueLines } from "./rescued.ts";
-import { repairTail } from "./tail.ts";
+import { repairTail } from "./repair.ts";
 import type { ClosedFile } from "./watched_file.ts";
 import { delay } from "../timer.ts";
 

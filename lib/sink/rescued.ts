@@ -16,8 +16,8 @@ import {
 import { removeIfThere, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
-import { uidOfLine } from "./rewrite.ts";
-import { createNumbered, repairTail } from "./tail.ts";
+import { uidOfLine } from "./earlier_answer.ts";
+import { createNumbered, repairTail } from "./repair.ts";
 import { inFolder, stemOf } from "../paths.ts";
 
 export interface MergedLines {

@@ -21,9 +21,8 @@ import {
   TRUNCATED,
 } from "../files.ts";
 import { lockOutput } from "./lock_file.ts";
-import { moveJoinedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";
-import { copyRest } from "./tail.ts";
+import { copyRest, moveJoinedLines } from "./repair.ts";
 
 /** Operations on the same handle wait for each other. */
 interface Handles {

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { dropLines, LineSet } from "../../lib/sink/rewrite.ts";
+import { dropLines, LineSet } from "../../lib/sink/repair.ts";
 import { tempDir } from "../support/temp.ts";
 
 function setOf(...lines: number[]): LineSet {

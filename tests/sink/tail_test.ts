@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { repairTail } from "../../lib/sink/tail.ts";
+import { repairTail } from "../../lib/sink/repair.ts";
 import { tempDir } from "../support/temp.ts";
 
 const LONG = `{"uid":"${"x".repeat(200_000)}"}`;

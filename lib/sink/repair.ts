@@ -1,13 +1,16 @@
 /**
- * Repairs the end of an output file after a crash: a killed process may leave half a line there,
- * and a power cut NUL bytes.
+ * Repairs output files: the end of one after a crash, where a killed process may leave half a line
+ * and a power cut NUL bytes, and lines that another program has damaged. Lines are removed by
+ * replacing the file as a whole, so a crash leaves either the old version or the new one.
  *
  * @module
  */
 
 import { SinkError } from "../errors.ts";
 import { ifThere, readFully, writeAll } from "../files.ts";
-import { cannotWrite, syncFolderOf } from "./durable_file.ts";
+import { isJson } from "../json.ts";
+import { linesOf, readLineBlocks } from "../line_blocks.ts";
+import { cannotWrite, Replacement, syncFolderOf } from "./durable_file.ts";
 
 export type TailRepair =
   | { readonly kind: "clean" }
@@ -22,6 +25,7 @@ const BLOCK_BYTES = 64 * 1024;
  */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
+const LINE_START = '{"uid":"';
 const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
@@ -170,5 +174,99 @@ export async function createNumbered(
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     }
+  }
+}
+
+/**
+ * Repairs a file that was truncated within a line and then appended to, so that the rest of the old
+ * line and a whole new one are joined. Copies the whole lines to the file `to`, then removes the
+ * joined ones from the file at `path`. The rests are lost.
+ */
+export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const joined = new LineSet();
+  let lineNumber = 0;
+  for await (const block of readLineBlocks(path)) {
+    for (const line of linesOf(block)) {
+      lineNumber++;
+      const whole = wholeLineIn(decoder.decode(line));
+      if (whole === undefined) continue;
+      joined.add(lineNumber);
+      await writeAll(to, new TextEncoder().encode(`${whole}\n`));
+    }
+  }
+  await dropLines(path, joined, lineNumber);
+}
+
+function wholeLineIn(text: string): string | undefined {
+  let start = text.indexOf(LINE_START, 1);
+  if (start === -1 || isJson(text)) return undefined;
+  for (; start !== -1; start = text.indexOf(LINE_START, start + 1)) {
+    const rest = text.slice(start);
+    if (isJson(rest)) return rest;
+  }
+}
+
+/**
+ * No process may have the file open for writing. Reads it block by block and does not parse it, so
+ * the memory needed does not depend on its size.
+ *
+ * @param dropped From 1.
+ * @param lineCount The lines that the file had when they were numbered.
+ * @param token Part of the temporary name of the new version.
+ * @returns False if the file has another number of lines now; then nothing is removed.
+ * @throws {SinkError} If the new version cannot be written.
+ */
+export async function dropLines(
+  path: string,
+  dropped: LineSet,
+  lineCount: number,
+  token?: string,
+): Promise<boolean> {
+  if (dropped.size === 0) return true;
+  await using replacement = await Replacement.open(path, { token });
+  let lineNumber = 0;
+  for await (const { bytes } of readLineBlocks(path)) {
+    let keptBytes = 0, start = 0;
+    while (start < bytes.length) {
+      const newline = bytes.indexOf(NEWLINE, start);
+      const end = newline === -1 ? bytes.length : newline + 1;
+      if (!dropped.has(++lineNumber)) {
+        // The block may be changed: the reader does not use it again.
+        if (keptBytes < start) bytes.copyWithin(keptBytes, start, end);
+        keptBytes += end - start;
+      }
+      start = end;
+    }
+    await replacement.write(bytes.subarray(0, keptBytes));
+  }
+  if (lineNumber !== lineCount) return false;
+  await replacement.commit();
+  return true;
+}
+
+/** Line numbers, with one bit for each up to the largest. */
+export class LineSet {
+  #bits = new Uint8Array(64);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(line: number): void {
+    if (this.has(line)) return;
+    const index = Math.floor(line / 8);
+    if (index >= this.#bits.length) {
+      const larger = new Uint8Array(Math.max(index + 1, this.#bits.length * 2));
+      larger.set(this.#bits);
+      this.#bits = larger;
+    }
+    this.#bits[index] |= 1 << line % 8;
+    this.#size++;
+  }
+
+  has(line: number): boolean {
+    return (this.#bits[Math.floor(line / 8)] & (1 << line % 8)) !== 0;
   }
 }
