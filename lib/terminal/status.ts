@@ -46,6 +46,9 @@ export const MAX_COLUMNS = 120;
 /** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
+/** After this time, the lower bound of an estimate is shown. The page has the same. */
+const MIN_BOUND_AGE_MS = 10_000;
+
 /** Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429:
  * tokens per min)`. The reason has at most `maxReasonCells` cells. */
 export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
@@ -100,17 +103,18 @@ export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
 
 /**
  * `ETA 13 s (11 – 16 s)`; no segment while the run backs off, once it has ended, or if no time is
- * left. If the estimate is only a lower bound, a throttled run shows the bound (`ETA over 13 s`),
- * and another one says `ETA: ramping up` while it is running.
+ * left. A lower bound (`ETA over 13 s`) is shown in the first seconds only if the run is throttled:
+ * until rows have been in flight for a while, it is far too low.
  */
 function etaSegments(snapshot: Snapshot): Segment[] {
-  const { state, eta_is_lower_bound, eta_range_s, refused_for_load } = snapshot;
+  const { state, eta_is_lower_bound, eta_range_s, refused_for_load, elapsed_ms } = snapshot;
   const etaMs = (snapshot.eta_s ?? 0) * 1000;
   if (hasEnded(snapshot) || state === "backing_off") return [];
   if (eta_is_lower_bound && snapshot.total !== null) {
     const isThrottled = refused_for_load > 0 && etaMs >= MIN_ETA_MS;
     if (state !== "running" && !isThrottled) return [];
-    return [{ text: isThrottled ? `ETA over ${formatDuration(etaMs)}` : "ETA: ramping up" }];
+    const hasBound = isThrottled || etaMs >= MIN_ETA_MS && elapsed_ms >= MIN_BOUND_AGE_MS;
+    return [{ text: hasBound ? `ETA over ${formatDuration(etaMs)}` : "ETA: too few answers yet" }];
   }
   if (etaMs < MIN_ETA_MS) return [];
   const eta = formatDuration(etaMs);

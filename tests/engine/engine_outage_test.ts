@@ -212,20 +212,22 @@ Deno.test("Engine probes with new rows as long as there are some", async () => {
   await bench.end();
 });
 
-Deno.test("Engine takes out a teacher that goes down, probes it, and uses it again", async () => {
+Deno.test("Engine takes out a teacher that goes down, probes it, uses it again, and says both", async () => {
   using clock = new FakeClock();
   let isDown = false;
   const steady = new TimedTeacher(clock, { latencyMs: () => 1_000 });
-  const shaky = new TimedTeacher(clock, {
-    latencyMs: () => 1_000,
-    refuse: () => isDown ? gone() : undefined,
+  const refuse = () => isDown ? gone() : undefined;
+  const shaky = Object.assign(new TimedTeacher(clock, { latencyMs: () => 1_000, refuse }), {
+    address: "http://shaky/v1",
   });
+  const notices: string[] = [];
   const fixture = new Fixture({
     source: endlessRows(),
     teachers: [endpointOf(steady), endpointOf(shaky)],
     concurrency: 20,
     now: clock.now,
     random: seededRandom(),
+    onNotice: (message) => notices.push(message),
   });
   await fixture.start();
   await clock.advance(10_000);
@@ -237,8 +239,12 @@ Deno.test("Engine takes out a teacher that goes down, probes it, and uses it aga
   assertEquals(fixture.engine.state, "running");
   assertGreaterOrEqual(steady.askedBetween(from, Infinity), 0.95 * 20 * 60);
   assertLessOrEqual(shaky.askedBetween(from, Infinity), 10);
+  const lost = "Lost the teacher at http://shaky/v1 (Cannot connect to teacher.example); " +
+    "the others continue";
+  assertEquals(notices, [lost]);
   isDown = false;
   await clock.advance(MINUTE_MS);
+  assertEquals(notices, [lost, "The teacher at http://shaky/v1 is back"]);
   const back = clock.now();
   await clock.advance(MINUTE_MS);
   const [toSteady, toShaky] = [steady, shaky].map((one) => one.askedBetween(back, Infinity));

@@ -69,14 +69,19 @@ Deno.test("workSegments() names the limit only where it is below the concurrency
   assertEquals(inFlight({ ...flight, limit: 200 }), "37/200 in flight");
 });
 
-Deno.test("mainSegments() estimates the end with a range, or says that the run is ramping up", () => {
+Deno.test("mainSegments() estimates the end with a range, or gives a lower bound after ten seconds", () => {
   const eta = (changes: Partial<Snapshot>) =>
     mainSegments(makeSnapshot(changes)).find(({ text }) => text.includes("ETA"))?.text;
   assertEquals(eta({ eta_s: 60, eta_range_s: [50, 125] }), "ETA 1m 00s (50 s – 2m 05s)");
   assertEquals(eta({}), "ETA 13 s (11 – 16 s)");
   const unsure = { eta_is_lower_bound: true, eta_range_s: null };
-  assertEquals(eta(unsure), "ETA: ramping up");
-  assertEquals(eta({ ...unsure, eta_s: 130, refused_for_load: 3 }), "ETA over 2m 10s");
+  assertEquals(eta({ ...unsure, elapsed_ms: 9_000 }), "ETA: too few answers yet");
+  assertEquals(eta({ ...unsure, eta_s: null }), "ETA: too few answers yet");
+  assertEquals(eta({ ...unsure, eta_s: 130, elapsed_ms: 60_000 }), "ETA over 2m 10s");
+  assertEquals(
+    eta({ ...unsure, eta_s: 130, refused_for_load: 3, elapsed_ms: 1_000 }),
+    "ETA over 2m 10s",
+  );
   assertEquals(eta({ ...unsure, state: "paused" }), undefined);
   assertEquals(eta({ state: "backing_off" }), undefined);
   assertEquals(eta({ eta_s: 0.04 }), undefined);
@@ -88,7 +93,7 @@ const COSTS: readonly [name: string, changes: Partial<Snapshot>, expected: strin
   ["what is allowed", { cost_usd: 0, max_cost_usd: 20 }, "$0.00 (max $20)"],
   ["cents of what is allowed", { cost_usd: 1.2, max_cost_usd: 2.5 }, "$1.20 (max $2.50)"],
   [
-    "no estimate while the run is ramping up",
+    "no estimate while few rows have been answered",
     { cost_usd: 1.2, projected_cost_usd: 14.2, max_cost_usd: 20 },
     "$1.20 (max $20)",
   ],

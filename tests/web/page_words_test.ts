@@ -263,8 +263,11 @@ Deno.test("a wait is shown once it lasts, and so is the reason for fewer attempt
   assertEquals(limit({}), "ramping up to 64");
   assertEquals(limit({ refused_for_load: 3 }), "limited by the teacher, 64 requested");
   const unsure = (changes: Partial<WireSnapshot>) => missingEtaWords(makeWireSnapshot(changes));
-  assertEquals(unsure({ refused_for_load: 0, eta_s: 130 }), "ramping up, ");
-  assertEquals(unsure({ refused_for_load: 3, eta_s: 130 }), "over 2m 10s left, ");
+  const early = { elapsed_ms: 9_000 };
+  assertEquals(unsure({ refused_for_load: 0, eta_s: 130, ...early }), "too few answers yet, ");
+  assertEquals(unsure({ refused_for_load: 0, eta_s: null }), "too few answers yet, ");
+  assertEquals(unsure({ refused_for_load: 0, eta_s: 130 }), "over 2m 10s left, ");
+  assertEquals(unsure({ refused_for_load: 3, eta_s: 130, ...early }), "over 2m 10s left, ");
   assertEquals(unsure({ refused_for_load: 3, eta_s: null }), "");
   const teachers = [makeTeacher({ state: "down" })];
   assertEquals(limit({ teachers, refused_for_load: 3 }), "of 64: not all teachers are up");

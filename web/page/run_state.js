@@ -244,12 +244,17 @@ export function countWords({ lists, snapshot }, name) {
   return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);
 }
 
+/** After this time, the lower bound of an estimate is shown. The terminal has the same. */
+const MIN_BOUND_AGE_MS = 10_000;
+
 /**
- * Instead of an estimate of the time left. A throttled run is not ramping up, so its lower bound is
- * shown.
+ * Instead of an estimate of the time left: its lower bound, in the first seconds only if the run is
+ * throttled. Until rows have been in flight for a while, it is far too low.
+ *
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */
-export function missingEtaWords({ eta_s, refused_for_load }) {
-  if (refused_for_load === 0) return "ramping up, ";
-  return eta_s ? `over ${formatDuration(eta_s * 1000)} left, ` : "";
+export function missingEtaWords({ eta_s, refused_for_load, elapsed_ms }) {
+  const hasBound = refused_for_load > 0 || elapsed_ms >= MIN_BOUND_AGE_MS;
+  if (hasBound && eta_s) return `over ${formatDuration(eta_s * 1000)} left, `;
+  return refused_for_load > 0 ? "" : "too few answers yet, ";
 }

@@ -211,7 +211,7 @@ function costFigure({ snapshot, store: { ended } }) {
   const expected = ended ? cost_usd : Math.max(cost_usd, projected_cost_usd ?? 0);
   const isTooMuch = max_cost_usd !== null && expected > max_cost_usd;
   const spread = !isKnown
-    ? ended || snapshot.refused_for_load > 0 ? "" : "ramping up, "
+    ? ended || snapshot.refused_for_load > 0 ? "" : "too few answers yet, "
     : rangeWords(range);
   return {
     value: formatUsd(cost_usd),
