@@ -44,15 +44,14 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly onEndpointHalt: (reason: string) => void;
   readonly onSendAgain: (work: Work) => void;
   readonly isOver: () => boolean;
-  /** Until some teacher accepts the row; 0 if one does now. */
+  /** Milliseconds until some teacher accepts the row; 0 if one does now. */
   readonly soonestMs: (work: Work) => number;
   readonly hasSeveralTeachers: () => boolean;
 }
 
-/** A failed attempt. */
 interface AttemptFailure extends FailedCall {
-  /** With the attempt's partial answer, to be written before the row is sent again; undefined if
-   * there is none, or a longer answer is kept. */
+  /** The outcome with the attempt's partial answer, to be written before the row is sent again;
+   * undefined if there is none, or a longer answer is kept. */
   readonly paidAnswer: Outcome | undefined;
 }
 
@@ -88,7 +87,7 @@ export class Attempts {
     return this.#abandoned;
   }
 
-  /** For a row that holds a slot of a teacher. Never rejects. */
+  /** Makes one attempt at a row that holds a slot of a teacher. Never rejects. */
   async make(work: Work): Promise<AttemptResult> {
     const { endpoint } = sentOf(work);
     const timeoutMs = this.#waits.begin(work);
@@ -129,8 +128,8 @@ export class Attempts {
     return result;
   }
 
-  /** The result of a row that needs no call, because its time is up or because the answer that an
-   * earlier run left undecided is decided now. */
+  /** The result of a row that needs no call: its time is up, or the answer that an earlier run left
+   * undecided is decided now. */
   #withoutCall(
     work: Work,
     timeoutMs: number | undefined,
@@ -155,7 +154,8 @@ export class Attempts {
     work.busyMs += work.latencyMs;
   }
 
-  /** Finished or truncated. On the hot path: returns a promise only if a check takes time. */
+  /** Handles a finished or truncated answer. On the hot path: returns a promise only if a check
+   * takes time. */
   #answered(work: Work, completion: Completion, ending: Ending): ResultOrPromise {
     const sent = sentOf(work);
     this.#options.silence.answered();
@@ -228,7 +228,7 @@ export class Attempts {
     return this.#retried(work, attempt, this.#waits.failed(work, classification, effect));
   }
 
-  /** Unless the row's time or its attempts are used up. */
+  /** Sends the row again, unless its time or its attempts are used up. */
   #retried(work: Work, attempt: AttemptFailure, wait: RowWait): AttemptResult {
     if (wait.kind === "spent") return this.#failed(work, attempt);
     const { error, paidAnswer } = attempt;
@@ -244,12 +244,12 @@ export class Attempts {
       : { kind: "retry", delayMs: wait.delayMs, excludedWait: wait.excludedWait, paidAnswer };
   }
 
-  /** The row has failed, unless its teacher may be the cause. */
+  /** Fails the row, unless its teacher may be the cause. */
   #failed(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
     this.#reportFailure(work, attempt, "failed");
     const outcome = { ...outcomeOf(work, work.latencyMs, undefined, failure), failure };
-    // All rows may share the cause.
+    // The cause may be something that all rows share.
     if (classification.cause === "request") {
       return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
     }
@@ -258,7 +258,7 @@ export class Attempts {
     return { kind: "failed", outcomes, paidAnswer };
   }
 
-  /** The teacher will answer no row. This one goes to another teacher, or stays pending. */
+  /** Halts a teacher that will answer no row. This row goes to another one, or stays pending. */
   #halted(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
     this.#blame.haltForAllRows(sentOf(work).endpoint, failure, classification.advice);
@@ -266,7 +266,7 @@ export class Attempts {
     return { kind: "retry", delayMs: 0, paidAnswer };
   }
 
-  /** Of a row that has neither succeeded nor failed. */
+  /** What follows for a row that has neither succeeded nor failed. */
   get #unfinishedAction(): FailureAction {
     return this.#options.isOver() ? "halted" : "retried";
   }

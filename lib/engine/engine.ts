@@ -27,7 +27,7 @@ export class Engine {
   readonly #delivery: Delivery;
   readonly #state: EngineState;
   readonly #calls = new AbortController();
-  /** Resolved by `leave()`. */
+  /** Resolved when aborted calls are no longer waited for. */
   readonly #left = Promise.withResolvers<void>();
   /** Rows that lanes hold, from taking them until the sink has their outcome. */
   #inLanes = 0;
@@ -110,7 +110,7 @@ export class Engine {
     return this.#attempts.inFlight;
   }
 
-  /** In flight, or with an answer that the sink has not taken. */
+  /** Rows in flight, or with an answer that the sink has not taken. */
   get unwritten(): number {
     return this.#inLanes;
   }
@@ -124,7 +124,7 @@ export class Engine {
     return this.#queue.waiting;
   }
 
-  /** `perSecond` is what the user allows. */
+  /** `perSecond` is what the user allows, not the adaptive rate. */
   get limits(): { readonly inFlight: number; readonly perSecond: number } {
     const { limit, maxPerSecond } = this.#pool;
     return { inFlight: Math.min(this.#lanes.target, limit), perSecond: maxPerSecond };
@@ -134,7 +134,7 @@ export class Engine {
     return this.#state.backoff;
   }
 
-  /** Undefined also if all rows were finished anyway. */
+  /** Why the run was halted; undefined also if all rows were finished anyway. */
   get haltReason(): string | undefined {
     return this.#state.haltReason;
   }
@@ -177,7 +177,7 @@ export class Engine {
     this.#pool.change(teacher);
   }
 
-  /** Its calls in flight are finished. */
+  /** Sends nothing more to a teacher; its calls in flight are finished. */
   removeTeacher(teacher: EngineOptions["teachers"][number]["teacher"]): void {
     this.#pool.remove(teacher);
   }
@@ -228,7 +228,7 @@ export class Engine {
     return work;
   }
 
-  /** Even while a gate is closed: a run must notice the end of its input. */
+  /** Pulls more rows even while a gate is closed: a run must notice the end of its input. */
   #onIdle(): void {
     this.#state.note();
     if (!this.#queue.isFull(this.#inLanes, this.#lanes.target)) this.#queue.pull();
@@ -239,7 +239,7 @@ export class Engine {
     this.#state.note();
   }
 
-  /** A teacher or the retry queue may have capacity, or the run may be over. */
+  /** Called when a teacher or the retry queue may have capacity, or the run may be over. */
   #wakeParked(): void {
     if (this.#lanes.hasParked) this.#wake();
   }

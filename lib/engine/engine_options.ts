@@ -11,18 +11,18 @@ import type { AnswerPolicy, Budget } from "./answers/mod.ts";
 import type { EndpointOptions } from "./flow/mod.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
 
-/** The lane of a row is free again once the promise resolves. */
+/** Takes outcomes. The lane of a row is free again once the promise resolves. */
 export interface OutcomeSink {
-  /** The outcome of a finished row or, without `keep`, of a pending one. A rejection means that
-   * outcomes can no longer be written, and ends the run. */
+  /** Takes the outcome of a finished row or, without `keep`, of a pending one. A rejection means
+   * that outcomes can no longer be written, and ends the run. */
   put(outcome: Outcome): Promise<void>;
-  /** An answer that was not accepted, before its row is sent again: the outcome has a `next`, and
-   * another one of the row will follow. Resolves once the answer would survive this process.
+  /** Takes an answer that was not accepted, before its row is sent again: the outcome has a `next`,
+   * and another one of the row will follow. Resolves once the answer would survive this process.
    * @default `put` gets the last such answer if the run ends before its row is finished */
   keep?(outcome: Outcome): Promise<void>;
 }
 
-/** Called on the hot path. */
+/** Observes the engine. Called on the hot path. */
 export interface EngineListener {
   attempt(): void;
   /** Called when an answer is accepted, except one to an earlier run. */
@@ -62,18 +62,19 @@ export interface EngineOptions {
   retryPolicy: RetryPolicy;
   policy: AnswerPolicy;
   budget: Budget;
-  /** For all attempts and waits of a row together. @default no limit */
+  /** The limit for all attempts and waits of a row together. @default none */
   rowTimeoutMs?: number;
   /** `prefix` sends rows with the same system message and first turn to the same teacher, while it
    * has room. @default any teacher */
   affinity?: "prefix";
-  /** A run that ends with fewer finished rows ends as `halted`, even if its source has ended. */
+  /** The number of rows. A run that ends with fewer finished rows ends as `halted`, even if its
+   * source has ended. */
   rowCount?: number;
   /** Called before each attempt with the number of rows whose answers would be lost with this
    * process: those in flight, this one included, and those whose answer the sink has not taken. */
   onAttempt?: (unwritten: number) => void;
-  /** With messages for the user: that one of several teachers is halted, or that a field is no
-   * longer sent. */
+  /** Called with messages for the user: that one of several teachers is halted, or that a field is
+   * no longer sent. */
   onNotice?: (message: string) => void;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;

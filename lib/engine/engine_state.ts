@@ -119,7 +119,8 @@ export class EngineState {
 /** A shorter time without an answer is not shown. */
 const MIN_SHOWN_MS = 60_000;
 
-/** Until the first notice; each further one is due after twice the time. */
+/** The time without an answer until the first notice; each further one is due after twice the time.
+ */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
 /** The time without an answer, over all teachers. A run waits for the end of any outage and of a

@@ -12,10 +12,10 @@ import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
-/** Rows that halt a teacher that has not proven itself. */
+/** Rejected or badly answered rows that halt a teacher that has not proven itself. */
 export const FIRST_LIMIT = 3;
 
-/** Rows that halt a proven teacher. */
+/** Rejected or badly answered rows that halt a proven teacher. */
 export const LATER_LIMIT = 20;
 
 export type FailedOutcome = Outcome & { readonly failure: Failure };
@@ -27,7 +27,7 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** Rows that have failed unless their teacher is the cause, which is not known yet. */
+/** Holds back rows that have failed unless their teacher is the cause, which is not known yet. */
 class SuspectedTeacher {
   /** Never becomes false again. */
   isConclusive = false;
@@ -64,7 +64,7 @@ export class RepeatedRejections extends SuspectedTeacher {
   readonly #holdsRows: boolean;
   /** The `source` of each rejected row, so that the samples of one row count once. */
   readonly #sources = new Set<string>();
-  /** Of the rejected rows, without ids. */
+  /** Status and message of the rejected rows, without ids. */
   #statusAndMessage = "";
   #limit: number;
 
@@ -164,13 +164,13 @@ export class RepeatedAnswers extends SuspectedTeacher {
 
 type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "hasAnsweredBefore">;
 
-/** In place of `waitForTeacherMs`, if the host exists. */
+/** How long an unreachable teacher is waited for, if `waitForTeacherMs` is not set and the host
+ * exists. */
 const PATIENCE_MS = 60_000;
 
 /** The host does not exist. EAI_AGAIN, a temporary DNS failure, is not in this set. */
 const NO_HOST = new Set(["ENOTFOUND"]);
-/** No server listens. ENETUNREACH, an unreachable network, is not in this set: that is on our side.
- */
+/** No server listens. ENETUNREACH, an unreachable network, is on our side and not in this set. */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",
@@ -183,7 +183,7 @@ export class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
   /** Weak, because teachers that have left are never removed. */
   readonly #unreachableSince = new WeakMap<Endpoint, number>();
-  /** In this run or before. */
+  /** Whether any teacher has answered, in this run or before. */
   #hasAnswered: boolean;
 
   constructor(options: AbsentTeachersOptions) {

@@ -12,7 +12,6 @@ import { pooledMap } from "../deps/std_async.ts";
 
 export const MAX_CONCURRENCY = 100_000;
 
-/** What lanes do. */
 export interface LaneWork<T> {
   next(): T | undefined;
   /** A rejection ends the lane. */
@@ -28,7 +27,7 @@ export class Lanes<T> {
   readonly #work: LaneWork<T>;
   readonly #parked: ((item: T | undefined) => void)[] = [];
   #target: number;
-  /** Idle ones included. */
+  /** Lanes that have not ended, idle ones included. */
   #count = 0;
   #isClosed = false;
   #change = Promise.withResolvers<void>();
@@ -43,7 +42,7 @@ export class Lanes<T> {
     return this.#target;
   }
 
-  /** Lanes only finish their items. */
+  /** Whether lanes only finish their items. */
   get isClosed(): boolean {
     return this.#isClosed;
   }

@@ -49,7 +49,8 @@ export class PaidAnswers {
     return this.#wait(decision, uncheckedRejection(completion, work.params));
   }
 
-  /** If the run is aborted first, resolves to `unchecked`: the row stays pending with its answer. */
+  /** Waits for a decision. If the run is aborted first, resolves to `unchecked`: the row stays
+   * pending with its answer. */
   #wait(decision: Promise<Decision>, unchecked: Rejection): Promise<Decision> {
     if (this.#options.signal.aborted) return Promise.resolve(unchecked);
     return new Promise((resolve) => {
@@ -63,8 +64,8 @@ export class PaidAnswers {
     });
   }
 
-  /** For an answer that an earlier run paid for but left undecided: that run ended before the
-   * check, or this one accepts its ending (`acceptEndings`). Undefined if the answer must be
+  /** Decides on an answer that an earlier run paid for but left undecided: that run ended before
+   * the check, or this one accepts its ending (`acceptEndings`). Undefined if the answer must be
    * requested again. */
   async decideEarlier(
     work: Work,
@@ -102,7 +103,6 @@ function lengthOf({ response, reasoning }: Completion): number {
   return (response?.length ?? 0) + (reasoning?.length ?? 0);
 }
 
-/** On an answer of an earlier run. */
 interface EarlierDecision {
   readonly completion: Completion;
   readonly rejection: Rejection | undefined;
@@ -111,7 +111,7 @@ interface EarlierDecision {
 type Decision = Rejection | undefined;
 type DecisionOrPromise = Decision | Promise<Decision>;
 
-/** For an answer whose check the end of the run prevented. */
+/** The rejection of an answer whose check the end of the run prevented. */
 function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
   // Earlier versions had only the first message to tell the next run to check the answer, so it
   // must stay as it is. No file holds raw fields (`keep`): an answer with them is requested again.

@@ -18,18 +18,18 @@ export interface RetryPolicyOptions {
   random?: () => number;
 }
 
-/** The first wait is shorter; doubles with every wait. */
+/** The upper bound of the first wait, in milliseconds; doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
 /** In place of `BACKOFF_BASE_MS` after a rate limit without a time to retry at, if the teacher
  * throttles more than usual. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
-/** Of waits that the teacher did not request. */
+/** The upper bound of waits that the teacher did not request, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
 
-/** After an answer without proof of completeness, except the row's first fault: meanwhile, the
- * endings of other rows may show that no further answer is needed. */
+/** The shortest wait after an answer without proof of completeness, except after the row's first
+ * fault: meanwhile, the endings of other rows may show that no further answer is needed. */
 const UNPROVEN_WAIT_MS = 1_000;
 
 /** If a teacher throttles no more than usual, the backoff of a row starts to double after this many
@@ -111,8 +111,8 @@ type RowWaitsOptions = Pick<
   "retryPolicy" | "rowTimeoutMs" | "rowNow" | "soonestMs"
 >;
 
-/** Another attempt (`again`), or none because the row's time (`late`) or its attempts (`spent`) are
- * used up. */
+/** What follows for a row: another attempt (`again`), or none because its time (`late`) or its
+ * attempts (`spent`) are used up. */
 export type RowWait =
   | { readonly kind: "again"; readonly delayMs: number; readonly excludedWait?: ExcludedWait }
   | { readonly kind: "late" }
@@ -128,8 +128,8 @@ export class RowWaits {
     this.#options = options;
   }
 
-  /** Called before an attempt. Excludes a wait from the row's time. Returns the milliseconds left;
-   * undefined without a limit. */
+  /** Called before an attempt: adds the excluded wait to the row's time. Returns the milliseconds
+   * left; undefined without a limit. */
   begin(work: Work): number | undefined {
     const { deadlineAt } = work;
     const { excludedWait } = sentOf(work);
@@ -165,7 +165,7 @@ export class RowWaits {
     return requestedMs > 0 ? this.#putOff(work, requestedMs, ownMs) : { kind: "again", delayMs };
   }
 
-  /** @param lastMessage Of the row's last attempt. */
+  /** @param lastMessage The message of the row's last attempt. */
   timeoutFailure(work: Work, lastMessage?: string): Failure {
     const seconds = this.#options.rowTimeoutMs! / 1_000;
     const attempts = work.attempts === 1 ? "1 attempt" : `${work.attempts} attempts`;
@@ -182,7 +182,7 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** For the time that its teacher requested, or until another one accepts it. */
+  /** Puts a row off for the time that its teacher requested, or until another one accepts it. */
   #putOff(work: Work, requestedMs: number, jitterMs: number): RowWait {
     const by = sentOf(work).endpoint;
     const others = work.holds?.filter((hold) => hold.by !== by) ?? [];

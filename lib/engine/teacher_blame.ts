@@ -58,7 +58,7 @@ export class TeacherBlame {
   readonly #options: TeacherBlameOptions;
   readonly #evidence = new Map<Endpoint, Evidence>();
   readonly #absent: AbsentTeachers;
-  /** Of rows that were held back because of teachers that have left since. */
+  /** Outcomes of rows that were held back because of teachers that have left since. */
   #orphaned: Outcome[] = [];
 
   constructor(options: TeacherBlameOptions) {
@@ -70,7 +70,7 @@ export class TeacherBlame {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
 
-  /** Halts the teacher if no server answers at its address. */
+  /** Called for each failed attempt. Halts the teacher if no server answers at its address. */
   failed(endpoint: Endpoint, { error, failure }: FailedCall): void {
     const advice = this.#absent.failed(endpoint, error);
     if (advice !== undefined) this.#halt(endpoint, "cannot be reached", failure, advice);
@@ -104,7 +104,7 @@ export class TeacherBlame {
     return endpoint.isHalted;
   }
 
-  /** Called when a row has no attempt left. Returns as `rejected()`. */
+  /** Called when a row has no attempt left. Returns the outcomes of rows that have failed. */
   spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
     const badAnswers = this.#badAnswersLike(work, call.classification);
     if (badAnswers === undefined) return [outcome];
@@ -113,7 +113,7 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** At least in part. */
+  /** Called when a teacher has answered, at least in part. */
   answered(): void {
     this.#absent.answered();
   }
@@ -135,12 +135,13 @@ export class TeacherBlame {
     return [...rejected, ...unproven, ...foreign, ...orphaned];
   }
 
-  /** Called at the end of the run. Returns as `succeeded()`. */
+  /** Called at the end of the run. Returns the outcomes of rows that were held back and have
+   * failed. */
   failHeldBack(): readonly Outcome[] {
     return [...this.#takeOrphaned(), ...[...this.#evidence.values()].flatMap(failAllHeld)];
   }
 
-  /** Undefined if the attempt says nothing against the teacher. */
+  /** What a failed attempt is counted in; undefined if it says nothing against the teacher. */
   #badAnswersLike(work: Work, { cause, otherServer }: Classification): RepeatedAnswers | undefined {
     const endpoint = sentOf(work).endpoint;
     if (cause === "ending") return this.#evidenceAgainst(endpoint).endings;
@@ -210,12 +211,11 @@ export class TeacherBlame {
   }
 }
 
-/** Returns the outcomes of rows that were held back and have failed. */
 function failAllHeld({ rejections, endings, otherServer }: Evidence): Outcome[] {
   return [...rejections.failHeld(), ...endings.failHeld(), ...otherServer.failHeld()];
 }
 
-/** For a server that answers every row with an unknown error. */
+/** Advice for a server that answers every row with an unknown error. */
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
 function isOtherServer({ code }: TeacherError): boolean {

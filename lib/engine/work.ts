@@ -13,19 +13,19 @@ import type { AnswerPolicy } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint, Hold, Sent } from "./flow/mod.ts";
 
-/** What throttling teachers requested does not count towards the row's time limit. */
+/** A wait that throttling teachers requested. It does not count towards the row's time limit. */
 export interface ExcludedWait {
   /** On the clock of rows. */
   readonly since: number;
-  /** At most this long. */
+  /** The most that is excluded. */
   readonly maxMs: number;
 }
 
-/** From when the row takes a slot of a teacher. */
+/** An attempt at a row, from when it takes a slot of a teacher. */
 interface SentRow extends Sent {
   readonly kind: "sent";
   readonly endpoint: Endpoint;
-  /** The part of the wait before it that does not count. */
+  /** The part of the wait before the attempt that does not count. */
   readonly excludedWait: ExcludedWait | undefined;
 }
 
@@ -40,12 +40,12 @@ type WorkState =
 
 const NEW: WorkState = { kind: "new" };
 
-/** Only the engine changes it. */
+/** A row and its history, which only the engine changes. */
 export interface Work {
   readonly row: Row;
-  /** In the order of first attempts, from 0. */
+  /** Its position in the order of first attempts, from 0. */
   readonly sequence: number;
-  /** Of the next attempt. A retry may have a higher token limit or another seed. */
+  /** The parameters of the next attempt. A retry may have a higher token limit or another seed. */
   params: Params;
   state: WorkState;
   /** Another teacher is preferred for the next attempt: this one did not mark its last answer as
@@ -55,7 +55,7 @@ export interface Work {
   /** Failed attempts that count against `maxAttempts`: not throttled ones, refused connections, or
    * those that failed because of an outage or a field that Retort added. */
   faults: number;
-  /** Included in `faults`. */
+  /** Timeouts, which `faults` includes. */
   timeouts: number;
   /** Throttled attempts, which have a limit of their own. */
   throttled: number;
@@ -63,22 +63,23 @@ export interface Work {
   waits: number;
   /** Answers that were requested because one was empty or rejected. */
   resamples: number;
-  /** In flight, over all attempts. */
+  /** Time in flight over all attempts. */
   busyMs: number;
-  /** Of the last attempt. */
+  /** Time in flight of the last attempt. */
   latencyMs: number;
-  /** Of all attempts; null once the cost of one is unknown. */
+  /** US dollars for all attempts; null once the cost of one is unknown. */
   costUsd: number | null;
   /** The last answer that was not accepted. It is written with the failure unless a better one
    * follows. */
   rejected: RejectedAnswer | undefined;
-  /** Undefined if it follows from finish reason and failure. */
+  /** How the last answer ended; undefined if that follows from its finish reason and failure. */
   ending: Ending | undefined;
   /** Whether `rejected` has yet to be checked. */
   isUnchecked: boolean;
-  /** What throttling teachers requested for this row. */
+  /** The waits that throttling teachers requested for this row. */
   holds: Hold[] | undefined;
-  /** On the clock of rows; undefined before its first attempt, and without a limit. */
+  /** When the row's time is up, on the clock of rows; undefined before its first attempt, and
+   * without a limit. */
   deadlineAt: number | undefined;
   /** In Unix milliseconds. */
   firstFailedAt: number | undefined;
@@ -134,8 +135,8 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
   work.params = policy.resumedParams(work.row, work.params, next);
 }
 
-/** Of a row that is sent again because its last answer was not accepted. Written first, so that the
- * answer survives a crash. */
+/** The outcome of a row that is sent again because its last answer was not accepted. Written first,
+ * so that the answer survives a crash. */
 export function pendingOutcome(work: Work, latencyMs: number): Outcome {
   const { completion, failure } = work.rejected!;
   const { resamples: resample, isUnchecked } = work;
@@ -186,17 +187,17 @@ export type AttemptResult =
   }
   | {
     readonly kind: "failed";
-    /** Of this row, unless it is held back because its teacher may be the cause, and of others that
-     * were held back. */
+    /** Failures of this row, unless it is held back because its teacher may be the cause, and of
+     * others that were held back. */
     readonly outcomes: readonly Outcome[];
-    /** With the partial answer of a row that is held back; written now. */
+    /** The outcome with the partial answer of a row that is held back; written now. */
     readonly paidAnswer?: Outcome;
   }
   | {
     readonly kind: "retry";
     readonly delayMs: number;
     readonly excludedWait?: ExcludedWait;
-    /** With an answer that was not accepted; written before the row is sent again. */
+    /** The outcome with an answer that was not accepted; written before the row is sent again. */
     readonly paidAnswer?: Outcome;
   }
   | { readonly kind: "pending" };
@@ -209,7 +210,7 @@ export function failedWith(outcome: Outcome): AttemptResult {
 
 export class Delivery {
   readonly #sink: OutcomeSink;
-  /** With an answer that the sink does not have. */
+  /** Pending rows with an answer that the sink does not have. */
   readonly #undelivered: Work[] = [];
   #finished = 0;
 
@@ -221,20 +222,20 @@ export class Delivery {
     return this.#finished;
   }
 
-  /** For a finished row. Not `async`: a second promise for every row would cost time. */
+  /** Not `async`: a second promise for every row would cost time. */
   put(outcome: Outcome): Promise<void> {
     this.#finished++;
     return this.#sink.put(outcome);
   }
 
-  /** Outcomes of finished rows, and answers of rows that may be sent again. */
+  /** Takes outcomes of finished rows, and answers of rows that may be sent again. */
   async putAll(outcomes: readonly Outcome[]): Promise<void> {
     for (const outcome of outcomes) {
       await (outcome.next === undefined ? this.put(outcome) : this.keep(outcome));
     }
   }
 
-  /** An answer that was not accepted. Its row may be sent again once this resolves. */
+  /** Takes an answer that was not accepted. Its row may be sent again once this resolves. */
   async keep(outcome: Outcome): Promise<void> {
     await this.#sink.keep?.(outcome);
   }

@@ -20,7 +20,7 @@ export class Dispatch {
   readonly #pool: TeacherPool;
   readonly #queue: WorkQueue;
   readonly #affinity: "prefix" | undefined;
-  /** It gets the other samples of the same input row too. */
+  /** The teacher of the last new row: it gets the other samples of the same input row too. */
   #lastEndpoint: Endpoint | undefined;
 
   constructor(pool: TeacherPool, queue: WorkQueue, affinity?: "prefix") {
@@ -100,7 +100,7 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** The source may have more rows. */
+  /** The source may still have rows. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
@@ -118,7 +118,7 @@ export class WorkQueue {
     return this.waiting + inLanes >= Math.max(MIN_CAPACITY, CAPACITY_PER_LANE * lanes);
   }
 
-  /** On the engine's clock; Infinity if no row waits. */
+  /** When the first retry is due, on the engine's clock; Infinity if no row waits. */
   get dueAt(): number {
     return this.#retries.dueAt;
   }
@@ -193,7 +193,7 @@ export class RowBuffer<T> {
   }
 
   /**
-   * Unless the current batch has rows or a pull is in progress.
+   * Pulls one batch, unless the current one has rows or a pull is in progress.
    *
    * @param onSettled Called with the error of the source, if it failed.
    */
@@ -235,7 +235,7 @@ interface Waiting<T> {
   readonly dueAt: number;
 }
 
-/** By the time at which items are due, with one timer for all. */
+/** Items in the order in which they are due, with one timer for all. */
 export class RetryQueue<T> {
   readonly #heap = new BinaryHeap<Waiting<T>>((a, b) => a.dueAt - b.dueAt);
   readonly #now: () => number;

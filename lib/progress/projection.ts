@@ -52,9 +52,8 @@ const MAX_COHORT_ROWS = 2000;
 /** Rows in 30 s below which the rate of the whole run is used. */
 const MIN_RATE_ROWS = 20;
 
-/** A run has a rate only after this time, in milliseconds, */
+/** A run has a rate only after this time, and after `MIN_RATE_WAVES` mean rows in each lane. */
 const MIN_RATE_MS = 30_000;
-/** … and after this many mean rows in each lane. */
 const MIN_RATE_WAVES = 10;
 /** The Euler–Mascheroni constant, by which the harmonic series exceeds the logarithm. */
 const EULER_GAMMA = 0.5772;

@@ -15,7 +15,7 @@ export interface BudgetOptions {
   /** In US dollars; undefined if the answer has no token counts. @default none: a price is unknown
    */
   priceOf?: (completion: Completion, teacher: Teacher) => number | undefined;
-  /** For error messages. @default [] */
+  /** Teachers without a known price, for error messages. @default [] */
   unpriced?: readonly Teacher[];
   /** Above 0. @default none */
   maxCostUsd?: number;
@@ -48,7 +48,7 @@ export class Budget {
   readonly #maxCompletionTokens: number;
   #maxCostUsd: number | null = null;
   #costUsd = 0;
-  /** Of earlier runs that share the limit. */
+  /** What earlier runs that share the limit have cost. */
   #earlierCostUsd = 0;
   #completionTokens = 0;
   #counted = 0;
@@ -75,7 +75,7 @@ export class Budget {
     return this.#maxCostUsd;
   }
 
-  /** For the user; undefined while more may be spent. On the hot path: cheap in that case. */
+  /** Why no more may be spent; undefined while more may be. On the hot path: cheap in that case. */
   get exhaustedReason(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;

@@ -21,7 +21,7 @@ export interface Rejection {
   /** The row has failed, or is sent again for another answer (`resample`), a longer one
    * (`escalate`), or because the run ended before the answer was checked (`repeat`). */
   readonly follow: "fail" | "resample" | "escalate" | "repeat";
-  /** Of the next attempt; undefined if the row has failed. */
+  /** The parameters of the next attempt; undefined if the row has failed. */
   readonly params: Params | undefined;
   readonly halt?: string;
 }
@@ -34,17 +34,18 @@ export interface AnswerPolicyOptions {
   readonly resample?: number;
   /** Additional finish reasons of complete answers; `none` stands for a missing one. @default [] */
   readonly acceptEndings?: readonly string[];
-  /** Whether the model refuses, which is rejected. @default no answer is searched */
+  /** Whether the model refuses: such an answer is rejected. @default no answer is searched */
   readonly isRefusal?: (response: string) => boolean;
   /** Run in this order; an answer is accepted if all accept it. */
   readonly checks: readonly Check[];
-  /** With those of a row merged over them, they hold its first token limit. */
+  /** The parameters of the run. With those of a row merged over them, they hold its first token
+   * limit. */
   readonly params: Params;
 }
 
 export interface AnsweredRow extends AnswerCost {
   readonly row: Row;
-  /** Of the attempt. */
+  /** Those of the attempt. */
   readonly params: Params;
   /** How often another answer was already requested because one was not accepted. */
   readonly resamples: number;
@@ -139,14 +140,14 @@ export class AnswerPolicy {
     return { failure, follow: "repeat", params: answered.params, halt };
   }
 
-  /** Another answer may be better. */
+  /** Rejects an answer for a reason that another answer may not have. */
   #reject(type: FailureType, message: string, { params, resamples }: AnsweredRow): Rejection {
     const failure = failureOf(type, message);
     if (resamples >= (this.#options.resample ?? 0)) return failed(failure);
     return { failure, follow: "resample", params: resampled(params) };
   }
 
-  /** Undefined if the answer is kept. */
+  /** Rejects a truncated or filtered answer; undefined if it is kept. */
   #rejectTruncated(
     ending: TruncatedEnding,
     hasAnswer: boolean,
@@ -183,7 +184,7 @@ export class AnswerPolicy {
     return { failure, follow: "escalate", params: longer };
   }
 
-  /** Undefined if the row has no limit and there is no cap. */
+  /** The highest token limit of a row; undefined if it has no limit and there is no cap. */
   #capOf(row: Row): number | undefined {
     const firstLimit = tokenLimitOf({ ...this.#options.params, ...row.params });
     return this.#options.maxTokensCap ??

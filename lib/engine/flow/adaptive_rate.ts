@@ -14,7 +14,7 @@
 
 import { TokenBucket } from "./rate.ts";
 
-/** Of the accepted rate, after throttling. */
+/** The new rate after throttling, as a fraction of the accepted one. */
 const DECREASE_FACTOR = 0.85;
 
 /** The least that one decrease leaves: brief throttling must not stop the run. */
@@ -67,7 +67,7 @@ export class AdaptiveRate {
   #suspected = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
-  /** Since the last decrease, while the rate was used. */
+  /** How long the rate has grown since the last decrease. */
   #grownMs = 0;
   #idleMs = 0;
   #refreshedAt = 0;
@@ -77,7 +77,7 @@ export class AdaptiveRate {
     this.#throttled = new RateMeter(now);
   }
 
-  /** Not before the first throttling, nor after `removeLimit()`. */
+  /** False before the first throttling, and after `removeLimit()`. */
   get isLimited(): boolean {
     return this.#bucket !== undefined;
   }
@@ -158,21 +158,22 @@ export class AdaptiveRate {
     this.#bucket.drain(now);
   }
 
-  /** At the start, while a guess is still throttled at once, and if nothing was accepted since the
-   * last decrease. */
+  /** Whether the accepted rate is unknown: at the start, while a guess is still throttled at once,
+   * and if nothing was accepted since the last decrease. */
   #isRateUnknown(now: number): boolean {
     if (!this.isLimited) return !this.#sent.isSteady(now);
     return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;
   }
 
-  /** The limit if it was used, else what was sent. */
+  /** The rate that was throttled: the limit if it was used, else what was sent. */
   #throttledRate(now: number): number {
     const sent = this.#sentRecently(now);
     if (!this.isLimited) return Math.max(MIN_FIRST_PER_S, sent);
     return sent >= USED_FRACTION * this.#perSecond ? this.#perSecond : sent;
   }
 
-  /** Of the attempts since the last decrease, over at least one second and at most five. */
+  /** The accepted share of the attempts since the last decrease, over at least one second and at
+   * most five. */
   #acceptedShare(now: number): number {
     const sinceDecreaseMs = now - this.#decreasedAt;
     const throttled = this.#throttled.perSecond(now, sinceDecreaseMs);

@@ -17,13 +17,13 @@ export interface Hold {
 /** A teacher gets the rows of its keys up to this multiple of its share of attempts in flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
-/** -Infinity if the teacher requested no wait for the row. */
+/** The end of the wait that an endpoint requested for a row; -Infinity if it requested none. */
 export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
   return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }
 
-/** The one that was used least for its weight, of the first `count` with less than their share in
- * flight. Not the least busy one: with few attempts in flight, weights would not matter. */
+/** The endpoint that was used least for its weight, of the first `count` with less than their share
+ * in flight. Not the least busy one: with few attempts in flight, weights would not matter. */
 export function leastUsed(
   endpoints: readonly Endpoint[],
   count: number,
@@ -42,8 +42,8 @@ export function leastUsed(
   return best;
 }
 
-/** The one with the least in flight for its weight, of those that have room now and whose requested
- * wait for the row is over. */
+/** The endpoint with the least in flight for its weight, of those that have room now and whose
+ * requested wait for the row is over. */
 export function leastBusy(
   endpoints: readonly Endpoint[],
   holds: readonly Hold[],

@@ -19,16 +19,16 @@ const MIN_FAULTS_MS = 300;
 
 const NEARLY_ALL = 0.9;
 
-/** Throttled rows in succession that are an outage, … */
+/** Throttled rows in succession that are an outage if they last `MIN_THROTTLING_MS`: a burst does
+ * not. */
 const THROTTLED_FOR_OUTAGE = 10;
 
-/** … if they last this long, in milliseconds: a burst does not. */
 const MIN_THROTTLING_MS = 5_000;
 
 /** Refused connections in succession that are an outage at once. */
 const REFUSALS_FOR_OUTAGE = 3;
 
-/** Between the first probes, in milliseconds. */
+/** The time between the first two probes, in milliseconds. */
 export const PROBE_BASE_MS = 1_000;
 
 export const PROBE_CAP_MS = 15_000;

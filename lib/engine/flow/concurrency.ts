@@ -22,7 +22,7 @@ interface LimitAnswer extends Pick<Pressure, "startedAt" | "inFlight"> {
 }
 
 interface LimitPressure extends Pick<Pressure, "startedAt" | "inFlight"> {
-  /** @default false */
+  /** Whether it is part of a run of throttled attempts that is not chance. @default false */
   readonly isInRun?: boolean;
 }
 
@@ -54,10 +54,9 @@ const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
 /** After this time without throttling or another step up, a careful start doubles: answers may take
  * an hour. */
 const QUIET_MS = 10_000;
-/** The limit counts as used from this fraction on, … */
+/** The limit counts as used from this fraction on, and for `USED_FOR_MS` afterwards: answers that
+ * arrive together see ever fewer in flight. */
 const USED_SHARE = 0.8;
-/** … and for this time afterwards, in milliseconds: answers that arrive together see ever fewer in
- * flight. */
 const USED_FOR_MS = 1_000;
 /** Longer gaps between two calls, in milliseconds, do not count as time: nothing was in flight. */
 const MAX_CALL_GAP_MS = 3_000;

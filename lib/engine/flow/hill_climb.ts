@@ -16,7 +16,7 @@ import type { LoadControlOptions } from "./load_control.ts";
  * is no faster. */
 const EXPLORING_FROM = 32;
 
-/** While each step pays, as a factor of the limit. */
+/** The step while each one pays, as a factor of the limit. */
 const CLIMB = 2;
 /** Tried in turn with `DOWN` from a good limit. If it pays, the climb continues. */
 const UP = Math.SQRT2;
@@ -191,7 +191,6 @@ class Window {
   }
 }
 
-/** Answers of similar lengths. */
 function areComparable(a: Goodput, b: Goodput): boolean {
   const longer = Math.max(a.tokensPerAnswer, b.tokensPerAnswer);
   return longer <= REGIME_FACTOR * Math.min(a.tokensPerAnswer, b.tokensPerAnswer);

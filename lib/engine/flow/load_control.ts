@@ -22,30 +22,29 @@ export interface LoadControlOptions
   readonly ceiling: number;
 }
 
-/** A sent attempt. */
 export interface Sent {
   /** Its number among the attempts at its teacher, from 1. */
   readonly ticket: number;
   readonly startedAt: number;
-  /** When it was made, this one included. */
+  /** Attempts in flight at its teacher when it was made, this one included. */
   readonly inFlightAtStart: number;
 }
 
 /** An attempt that was throttled, timed out or not connected. */
 export interface Pressure extends Sent {
-  /** When it ended, this one included. */
+  /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
   readonly isRate: boolean;
   readonly isExhausted: boolean;
   readonly hasRetryTime: boolean;
 }
 
-/** A cool-down is longer than requested by up to this fraction, … */
+/** A cool-down is longer than requested by up to this fraction, or `COOL_DOWN_JITTER_CAP_MS`. */
 const COOL_DOWN_JITTER = 0.1;
-/** … and by this many milliseconds at most. */
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** A careful start is over after this many attempts for each of the ceiling. */
+/** A careful start is over after this multiple of the ceiling in attempts, even below the ceiling.
+ */
 const START_TURNS = 4;
 
 /** Each attempt is a `sent()`, then exactly one of `answered()`, `failed()` and `notSent()`. In

@@ -12,9 +12,8 @@
 import { PROBE_BASE_MS, PROBE_CAP_MS, PROBE_GROWTH, PROBE_JITTER } from "./circuit_breaker.ts";
 import type { LoadControlOptions, Pressure } from "./load_control.ts";
 
-/** Throttled attempts that show that a window is closed, … */
+/** Throttled attempts that show that a window is closed if they took `MIN_RUN_MS`. */
 const MIN_THROTTLED = 3;
-/** … if they took at least this time, in milliseconds. */
 const MIN_RUN_MS = 500;
 /** If no more of the attempts in flight remain when a window closes, the teacher is not at its
  * capacity. */
@@ -46,7 +45,7 @@ const NEAR_END = 0.9;
 type QuotaWindowOptions = Pick<LoadControlOptions, "wallClock" | "random">;
 
 interface ThrottledAttempt extends Omit<Pressure, "inFlightAtStart" | "isRate" | "hasRetryTime"> {
-  /** The concurrency limit. */
+  /** The concurrency limit at that time. */
   readonly size: number;
   /** Whether it is part of a run of throttled attempts that is not chance. */
   readonly isInRun: boolean;
@@ -75,7 +74,7 @@ export class QuotaWindow {
   #firstTicket = 1;
   #throttled = 0;
   #lastTicket = 0;
-  /** Until one of the last attempts was throttled, at most. */
+  /** The longest time in which one of the last attempts was throttled. */
   #throttledInMs = 0;
   /** Attempts that a window accepts; undefined if unknown. */
   #quota: number | undefined;
@@ -133,7 +132,7 @@ export class QuotaWindow {
     return isProbe ? this.#open(ticket, startedAt, ticket >= this.#openingTicket) : undefined;
   }
 
-  /** Accepts a probe that was not throttled in time, and returns as `answered()`. */
+  /** Accepts a probe that was not throttled in time. Returns what `answered()` returns. */
   tick(now: number): number | undefined {
     if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
     const graceMs = Math.max(GRACE_MS, 3 * this.#throttledInMs);
@@ -159,8 +158,8 @@ export class QuotaWindow {
     return this.#closed !== undefined;
   }
 
-  /** Nearly the whole quota was sent, or the window has just opened, so it may not have been open
-   * at all. */
+  /** Whether nearly the whole quota was sent, or the window has just opened, so it may not have
+   * been open at all. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MAX_STEP || this.#lastTicket >= this.#firstTicket + NEAR_END * this.#quota;
@@ -217,7 +216,7 @@ export class QuotaWindow {
     if (this.#minPeriodMs >= this.#periodMs) this.#minPeriodMs = 0;
   }
 
-  /** Up to the quota, and beyond it in steps of 1, 2, 4, … */
+  /** Allows attempts up to the quota, and beyond it in steps of 1, 2, 4, … */
   #allowMore(now: number): void {
     const end = this.#firstTicket + this.#quota! - 1;
     const isBeyondQuota = this.#lastTicket >= end;
@@ -246,7 +245,7 @@ export class QuotaWindow {
     this.#allowedTicket = this.#lastTicket + this.#quota!;
   }
 
-  /** When a window may open, or after the wait. */
+  /** The next probe is made when a window may open, or after the wait. */
   #waitForProbe(now: number): void {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + PROBE_JITTER * random());

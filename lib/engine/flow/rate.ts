@@ -19,7 +19,7 @@ const MEAN_CALLS = 200;
 /** Below this fraction of a limit, the rest is spread over the time until the reset. */
 const LOW_SHARE = 0.2;
 
-/** If the limit is unknown, in calls. */
+/** In place of `LOW_SHARE` if the limit is unknown, in calls. */
 const LOW_CALLS = 20;
 
 const MAX_SPACING_MS = 5_000;
@@ -189,7 +189,7 @@ export class TokenBucket {
 /** Attempts are sent at most this many times as fast as they end. TCP's pacing in Linux has 1.2;
  * with that, the limit follows a falling capacity too slowly. */
 const PACING = 1.3;
-/** During a careful start, which triples the attempts in flight. */
+/** In place of `PACING` during a careful start, which triples the attempts in flight. */
 const START_PACING = 3;
 const MEAN_ANSWERS = 20;
 /** At shorter latencies, in milliseconds, attempts are not paced: few in flight reach any rate,
@@ -215,7 +215,7 @@ class LimitComparison {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** Of the answered attempts, those sent beside as many as a throttled one. */
+  /** The mean share of answered attempts that were sent beside as many as a throttled one. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {
@@ -291,8 +291,8 @@ export class Pacer {
   }
 }
 
-/** Leaves `MAX_IDLE_SHARE` of the limit idle. In a queue with random arrivals and constant service
- * (M/D/1), a factor of f leaves 1 / (2 f (f - 1) limit) idle. */
+/** The factor that leaves `MAX_IDLE_SHARE` of the limit idle. In a queue with random arrivals and
+ * constant service (M/D/1), a factor of f leaves 1 / (2 f (f - 1) limit) idle. */
 function pacingFor(limit: number): number {
   return Math.max(PACING, (1 + Math.sqrt(1 + 2 / (MAX_IDLE_SHARE * limit))) / 2);
 }

@@ -16,10 +16,9 @@ import type { Pressure } from "./load_control.ts";
  * What a throttled attempt means:
  *
  * - `tolerated`: throttling is no more than usual
- * - `suspicious`: it is, and a trial has begun to find out why
+ * - `suspicious`: throttling is more than usual, and a trial has begun to find out why
  * - `excess`: too much is sent
- * - `ineffective`: a trial has shown that sending less does not help; this share is tolerated from
- * now on
+ * - `ineffective`: sending less does not help, as a trial has shown; this share is tolerated
  */
 export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffective";
 
@@ -30,7 +29,7 @@ interface Throttled extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> 
 
 export interface RecentResults {
   readonly attempts: number;
-  /** Since the first of these attempts was sent. */
+  /** The time since the first of these attempts was sent. */
   readonly seconds: number;
   /** The share that was throttled, from 0 to 1. */
   readonly share: number;
@@ -47,7 +46,7 @@ const RECENT = 128;
 /** Attempts that are remembered individually; most may still be in flight. */
 const REMEMBERED = 1_024;
 const NONE = -1;
-/** In milliseconds: timeouts take longer. */
+/** The upper bound of `#throttledInMs`: timeouts take longer. */
 const MAX_THROTTLED_MS = 2_000;
 /** `#throttledInMs` shrinks by this factor with each throttled attempt. */
 const FADING = 0.95;
@@ -60,11 +59,12 @@ const CHANCE_PROBABILITY = 2.1e-4;
 const MIN_RUN = 3;
 /** The lowest share of throttled attempts that chance is assumed to have. */
 const MIN_SHARE = 0.01;
-/** Below this share of throttled attempts, no trial delays a careful start, … */
+/** Below this share of throttled attempts, or below `START_ATTEMPTS`, no trial delays a careful
+ * start: little is known about what is accepted. */
 const START_SHARE = 0.5;
-/** … nor below this number of attempts, which say little about what is accepted, … */
 const START_ATTEMPTS = 120;
-/** … nor below this many throttled ones per second: the trial would be slow. */
+/** Below this many throttled attempts per second, no trial delays a careful start: it would be
+ * slow. */
 const START_PER_S = 5;
 /** Fewer give no share to compare with. */
 const MIN_ATTEMPTS = 20;
@@ -88,10 +88,9 @@ export class ThrottleTolerance {
   #allSent = 0;
   /** Those of `#allSent` that were throttled: the share by chance. */
   #allThrottled = 0;
-  /** As `usualShare`. */
   #usualShare = 0;
   #trial: DecreaseTrial | undefined;
-  /** Until one of the last attempts was throttled, at most, in milliseconds. */
+  /** The longest time in which one of the last attempts was throttled, in milliseconds. */
   #throttledInMs = 0;
   readonly #sentAt = new Float64Array(REMEMBERED);
   #lastTicket = 0;
@@ -191,7 +190,8 @@ export class ThrottleTolerance {
     return this.#throttled <= ALWAYS_TOLERATED + tolerated + DEVIATIONS * Math.sqrt(tolerated);
   }
 
-  /** In the order of sending. Attempts in flight end a run, because they may be accepted. */
+  /** The length of the run around an attempt, in the order of sending. Attempts in flight end a
+   * run, because they may be accepted. */
   #runLengthAt(ticket: number): number {
     this.#throttledTickets[ticket % REMEMBERED] = ticket;
     let length = 1;
@@ -206,7 +206,7 @@ export class ThrottleTolerance {
 
   /** The shortest run that is not chance, given the share that was throttled before it. */
   #minRunLength(length: number): number {
-    // Those that were counted before the run was long enough to be one.
+    // The run's own attempts that were counted before it was long enough to be one.
     const ownAttempts = Math.min(length, MIN_RUN - 1);
     const sent = Math.max(1, this.#allSent - ownAttempts);
     const throttled = Math.max(0, this.#allThrottled - ownAttempts);
