@@ -9,105 +9,56 @@
 import { UNREADABLE_FILE } from "../../errors.ts";
 import type { Verdict } from "./classify.ts";
 
-/** The first four halt the teacher; `filter` and `row` fail only their row; the others send it
- * again. */
-export type CodeMeaning =
-  | "billing"
-  | "key"
-  | "permission"
-  | "model"
-  | "filter"
-  | "row"
-  | "rate_limit"
-  | "overload"
-  | "bad_output";
-
-const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
+/** By meaning, separated by spaces. The first four halt the teacher; `filter` and `row` fail only
+ * their row; the others send it again. */
+const CODES = {
   billing: [
     // OpenAI
-    "insufficient_quota",
-    "billing_hard_limit_reached",
-    "billing_not_active",
-    "credit_balance_exhausted",
-    "organization_spend_limit_exceeded",
-    "project_spend_limit_exceeded",
+    "insufficient_quota billing_hard_limit_reached billing_not_active",
+    "credit_balance_exhausted organization_spend_limit_exceeded project_spend_limit_exceeded",
     "organization_usage_limit_exceeded",
     // Anthropic
-    "billing_error",
-    "enforced_spend_limit_reached",
+    "billing_error enforced_spend_limit_reached",
     // OpenRouter
-    "openrouter_credits",
-    "openrouter_key_limit",
-    "openrouter_workspace_budget",
+    "openrouter_credits openrouter_key_limit openrouter_workspace_budget",
     "openrouter_guardrail_budget",
     // Moonshot, DashScope, New API, LiteLLM, Together
-    "exceeded_current_quota_error",
-    "arrearage",
-    "insufficient_user_quota",
-    "budget_exceeded",
-    "credit_limit",
-    "pre_consume_token_quota_failed",
+    "exceeded_current_quota_error arrearage insufficient_user_quota budget_exceeded",
+    "credit_limit pre_consume_token_quota_failed",
     // Volcengine: overdue, and the limit that the user has set for a model
-    "accountoverdueerror",
-    "setlimitexceeded",
+    "accountoverdueerror setlimitexceeded",
     // Groq: the spend limit
     "blocked_api_access",
     // Several providers
-    "insufficient_balance",
-    "insufficient_credits",
+    "insufficient_balance insufficient_credits",
   ],
   key: [
-    "invalid_api_key",
-    "api_key_invalid",
-    "api_key_required",
-    "account_deactivated",
-    "authentication_error",
-    "invalid_authentication_error",
+    "invalid_api_key api_key_invalid api_key_required account_deactivated",
+    "authentication_error invalid_authentication_error",
     // LiteLLM: without a database, only its master key is valid.
-    "no_db_connection",
-    "token_not_found_in_db",
-    "expired_key",
-    "auth_error",
+    "no_db_connection token_not_found_in_db expired_key auth_error",
   ],
   permission: ["unsupported_country_region_territory"],
   model: [
-    "model_not_found",
-    "model_not_available",
-    "model_not_supported",
-    "model_decommissioned",
-    "invalid_model",
-    "deploymentnotfound",
-    "dedicated_endpoint_not_running",
-    "key_model_access_denied",
+    "model_not_found model_not_available model_not_supported model_decommissioned",
+    "invalid_model deploymentnotfound dedicated_endpoint_not_running key_model_access_denied",
   ],
   // `isFilterWord()` recognizes most others, where the status does not blame the server.
   filter: [
-    "content_filter",
-    "content_policy_violation",
-    "data_inspection_failed",
-    "flagged_input",
+    "content_filter content_policy_violation data_inspection_failed flagged_input",
     // Proxies that use New API
     "prompt_blocked",
   ],
   row: [
     "weight_exceeds_budget",
     // Too long: OpenAI, llama.cpp, Anthropic, GitHub
-    "context_length_exceeded",
-    "string_above_max_length",
-    "exceed_context_size_error",
-    "request_too_large",
-    "tokens_limit_reached",
+    "context_length_exceeded string_above_max_length exceed_context_size_error",
+    "request_too_large tokens_limit_reached",
     // Baidu, UCloud
-    "tokens_too_long",
-    "characters_too_long",
+    "tokens_too_long characters_too_long",
     // The images of the row: OpenAI
-    "invalid_image",
-    "invalid_image_format",
-    "invalid_image_url",
-    "invalid_base64_image",
-    "image_parse_error",
-    "image_too_large",
-    "failed_to_download_image",
+    "invalid_image invalid_image_format invalid_image_url invalid_base64_image",
+    "image_parse_error image_too_large failed_to_download_image",
     // Our own.
     UNREADABLE_FILE,
   ],
@@ -116,8 +67,10 @@ const CODES: Readonly<Record<CodeMeaning, readonly string[]>> = {
   // Anthropic. `isOverloadCode()` recognizes most others.
   overload: ["overloaded_error"],
   // Groq: the model wrote no valid tool call or JSON. Another answer may be valid.
-  bad_output: ["tool_use_failed", "json_validate_failed", "output_parse_failed"],
-};
+  bad_output: ["tool_use_failed json_validate_failed output_parse_failed"],
+} satisfies Record<string, readonly string[]>;
+
+type CodeMeaning = keyof typeof CODES;
 
 export const ROW: Verdict = { action: "fail", cause: "row" };
 export const FILTERED: Verdict = { action: "fail", cause: "filter", type: "filtered" };
@@ -172,7 +125,7 @@ export function halt(advice?: string): Verdict {
 
 const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
   Object.entries(CODES).flatMap(([meaning, codes]) =>
-    codes.map((code) => [code, meaning as CodeMeaning] as const)
+    codes.flatMap((line) => line.split(" ")).map((code) => [code, meaning as CodeMeaning] as const)
   ),
 );
 
