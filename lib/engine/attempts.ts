@@ -30,17 +30,14 @@ import { type FailedCall, TeacherBlame } from "./teacher_blame.ts";
 type UsedElsewhere = "source" | "teachers" | "sink" | "params" | "concurrency" | "isExploring";
 
 export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
-  /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** The same clock without the time in which nothing could be sent. */
   readonly rowNow: () => number;
   readonly signal: AbortSignal;
   readonly onAttempt?: () => void;
-  /** Called when an attempt has ended. */
   readonly onEnd: () => void;
   readonly silence: Silence;
   readonly onHalt: (reason: string) => void;
-  /** Called when a teacher was halted. */
   readonly onEndpointHalt: (reason: string) => void;
   readonly onSendAgain: (work: Work) => void;
   readonly isOver: () => boolean;

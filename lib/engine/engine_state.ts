@@ -91,7 +91,6 @@ export class EngineState {
     return queue.isExhausted && finished === queue.taken;
   }
 
-  /** Called two to ten times a second. */
   tick(): void {
     this.note();
     const { lanes, pool, options } = this.#parts;
@@ -107,7 +106,6 @@ export class EngineState {
     if (notice !== undefined) this.#parts.options.onNotice?.(notice);
   }
 
-  /** Notifies the listener of a new state. */
   note(): void {
     const state = this.value;
     if (state === this.#last) return;
@@ -178,7 +176,6 @@ export class Silence {
   }
 }
 
-/** Undefined if the state of the run says enough. */
 function outageNotice(
   { isDown, hasAnswered, reason, teacher, now, latestProbeAt }: Endpoint,
   isOneOfSeveral: boolean,

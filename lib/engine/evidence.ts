@@ -21,15 +21,12 @@ export const LATER_LIMIT = 20;
 export type FailedOutcome = Outcome & { readonly failure: Failure };
 
 export interface HeldRow {
-  /** Reported if the row is the cause. */
   readonly outcome: FailedOutcome;
-  /** Sent again if its teacher is the cause. */
   readonly work: Work;
 }
 
 /** Holds back rows that have failed unless their teacher is the cause, which is not known yet. */
 class SuspectedTeacher {
-  /** Never becomes false again. */
   isConclusive = false;
   #held: HeldRow[] = [];
 

@@ -14,7 +14,6 @@ import { type ExcludedWait, sentOf, type Work } from "./work.ts";
 export interface RetryPolicyOptions {
   /** Attempts that count, the first included. @default 5 */
   maxAttempts?: number;
-  /** Random numbers in [0, 1). @default Math.random */
   random?: () => number;
 }
 

@@ -15,7 +15,6 @@ import type { Endpoint, Hold, Sent } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested. It does not count towards the row's time limit. */
 export interface ExcludedWait {
-  /** On the clock of rows. */
   readonly since: number;
   /** The most that is excluded. */
   readonly maxMs: number;
@@ -240,7 +239,6 @@ export class Delivery {
     await this.#sink.keep?.(outcome);
   }
 
-  /** The row may be sent again once this resolves. */
   async deliver(work: Work, result: AttemptResult): Promise<void> {
     switch (result.kind) {
       case "answered":

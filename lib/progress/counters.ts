@@ -16,7 +16,6 @@ export interface FailedAttempt {
   readonly uid: string;
   readonly failure: Failure;
   readonly action: FailureAction;
-  /** By a rate limit or overload. */
   readonly isThrottled: boolean;
   /** The answer, if it was paid for but not kept. */
   readonly completion?: Completion;
@@ -195,7 +194,6 @@ export class ErrorGroups {
     this.#list = undefined;
   }
 
-  /** Counts `action` instead of one `failed`. */
   release({ failure, action }: ReleasedRow, nowMs: number): void {
     const group = this.#find(failure, nowMs);
     if (group.actions.failed > 0) group.actions.failed--;

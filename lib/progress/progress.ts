@@ -47,7 +47,6 @@ export class Progress {
   #forecast: Forecast;
   #total: number | null = null;
   #skipped = 0;
-  /** Null while unknown. */
   #toSend: number | null = null;
   #startMs: number | undefined;
   #endMs: number | undefined;
@@ -62,7 +61,6 @@ export class Progress {
   #hasNewState = false;
   #lastDurable: number | null = null;
 
-  /** Starts no timer. */
   constructor(options: ProgressOptions) {
     this.#options = resolveProgressOptions(options);
     this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
@@ -185,7 +183,6 @@ export class Progress {
     if (this.#listeners.count > 0 && this.#startMs !== undefined) this.emit(this.snapshot());
   }
 
-  /** The last event of the run; the caller emits it. */
   summary({ files, ...parts }: SummaryParts): Summary {
     const nowMs = this.#options.now();
     const counters = this.#counters;

@@ -31,12 +31,10 @@ export interface Gauges {
   readonly budgetUsd: number | null;
   /** A budget must be above this, or the run ends; null if no price is known. */
   readonly minBudgetUsd: number | null;
-  /** Called for snapshots and the summary only. */
   readonly teachers: () => readonly TeacherStatus[];
 }
 
 export interface ProgressOptions {
-  /** Lanes at the start. */
   concurrency: number;
   /** Whether Retort searches for the best concurrency. @default false */
   isExploring?: boolean;
@@ -99,7 +97,6 @@ export class Listeners<T> {
     return this.#listeners.length;
   }
 
-  /** Returns the function that removes the listener. */
   add(listener: (value: T) => void): () => void {
     // Wrapped, so that a listener that was added twice can be removed once.
     const entry = (value: T) => listener(value);

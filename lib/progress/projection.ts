@@ -147,7 +147,6 @@ export class Projection {
     if (cohort.settled === this.#cohortRows) this.#closeCohorts();
   }
 
-  /** Called several times a second. */
   observe(nowMs: number, inFlight: number, waiting: number): void {
     const lanes = (inFlight + this.#observedInFlight) / 2;
     this.#laneMs += lanes * (nowMs - this.#observedMs);
@@ -162,7 +161,6 @@ export class Projection {
     this.#observedSettled = this.#settled;
   }
 
-  /** The time left at the last sample. */
   project(position: RunPosition): ProjectedTime {
     const rowsLeft = position.rows - this.#settled;
     if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false, minSeconds: 0 };

@@ -13,7 +13,6 @@ import type { ResolvedSimulateOptions } from "./options.ts";
 
 /** The fields of a request that its answer depends on. */
 interface ChatRequest {
-  /** The answer repeats it. */
   readonly model: string;
   /** All messages with their roles, as from `promptKey`. */
   readonly prompt: string;
@@ -187,7 +186,6 @@ export interface Plan {
   readonly isRejected: boolean;
   readonly latencyMs: number;
   readonly reasoningTokens: number;
-  /** Without reasoning. */
   readonly answerTokens: number;
   /** `abort` if the answer ends half-way. */
   readonly finishReason: "stop" | "length" | "abort";

@@ -27,7 +27,6 @@ export interface BudgetOptions {
  * enforced. */
 const UNCOUNTED_ANSWERS = 10;
 
-/** @throws {RangeError} if a limit is out of range */
 export function checkLimits(
   { maxCostUsd, maxCompletionTokens }: Pick<BudgetOptions, "maxCostUsd" | "maxCompletionTokens">,
 ): void {
@@ -165,7 +164,6 @@ function dollars(usd: number, fractionDigits = 2): string {
   return usd.toLocaleString("en-US", { style: "currency", currency: "USD", ...digits });
 }
 
-/** Smaller differences between a cost and its limit are not shown. */
 const MAX_DECIMALS = 6;
 
 /** A cost with enough decimals to differ from its limit: `$2.0031` beside `$2.00`. */

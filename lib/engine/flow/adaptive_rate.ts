@@ -143,7 +143,6 @@ export class AdaptiveRate {
     this.#isGuess = false;
   }
 
-  /** @param plateau Where growth levels off. */
   #decreaseTo(rate: number, plateau: number, now: number): void {
     const from = Math.max(plateau, rate / DECREASE_FACTOR);
     const beyond = from < BEYOND_FROM_PER_S ? 0 : BEYOND_DECREASE * from;

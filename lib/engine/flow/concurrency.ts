@@ -17,7 +17,6 @@ export type ConcurrencyLimitOptions =
   & Partial<Pick<LoadControlOptions, "random">>;
 
 interface LimitAnswer extends Pick<Pressure, "startedAt" | "inFlight"> {
-  /** 0 if the teacher reports none. */
   readonly tokens: number;
 }
 
@@ -101,12 +100,10 @@ export class ConcurrencyLimit {
     return this.#start !== undefined;
   }
 
-  /** At the ceiling, or at what the exploration allows. */
   get isAtMaximum(): boolean {
     return this.#start === undefined && this.#growth.sizeAt(this.#usedMs) >= this.#maximum;
   }
 
-  /** A whole number, 1 or more. */
   get value(): number {
     return Math.floor(this.#exact);
   }
@@ -168,7 +165,6 @@ export class ConcurrencyLimit {
     this.#setStart(size);
   }
 
-  /** Called two to ten times a second while attempts are in flight. */
   tick(): void {
     this.#passTime();
     if (this.#start === undefined || this.#now() - this.#quietSince < QUIET_MS) return;
@@ -211,7 +207,6 @@ export class ConcurrencyLimit {
     return Math.max(1, Math.min(this.#start ?? Infinity, this.#startEnd));
   }
 
-  /** Where a careful start ends. */
   get #startEnd(): number {
     return Math.min(this.#maximum, this.#growth.sizeAt(this.#usedMs));
   }

@@ -50,7 +50,6 @@ const SETTLING_MS = 1_000;
 const MIN_SECONDS = 1;
 
 interface TrialOptions extends Omit<RecentResults, "throttledPerSecond"> {
-  /** Attempts in flight. */
   readonly size: number;
   /** The trial that this one confirms. */
   readonly first?: Pick<DecreaseTrial, "cap" | "isQuick">;
@@ -59,7 +58,6 @@ interface TrialOptions extends Omit<RecentResults, "throttledPerSecond"> {
 /** Times are in milliseconds of any clock. */
 export class DecreaseTrial {
   readonly size: number;
-  /** Attempts in flight during the trial, at most. */
   readonly cap: number;
   readonly perSecond: number;
   /** Few attempts are in flight and return quickly, so only the rate is tried. */
@@ -140,7 +138,6 @@ export class DecreaseTrial {
     this.#throttled++;
   }
 
-  /** Undefined while the trial continues. */
   result(now: number): "effective" | "ineffective" | undefined {
     const knownUntil = now - this.#throttledInMs;
     while (this.#decided < this.#attempts && this.#sentAt[this.#decided] <= knownUntil) {

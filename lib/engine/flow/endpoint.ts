@@ -13,7 +13,6 @@ import type { Classification } from "../errors/mod.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import { LoadControl, type Sent } from "./load_control.ts";
 
-/** A teacher with its settings in this run. */
 export interface EndpointOptions {
   readonly teacher: Teacher;
   readonly weight: number;
@@ -34,7 +33,6 @@ export interface EndpointContext {
   readonly onFailure?: () => void;
 }
 
-/** What a failed attempt means for its row. */
 export interface FailureEffect {
   readonly counts: boolean;
   /** The teacher throttles no more than usual: the row waits less. */
@@ -205,7 +203,6 @@ export class Endpoint {
     this.#load.failed(undefined);
   }
 
-  /** Frees the slot of an attempt that is not made after all. */
   notSent(): void {
     this.inFlight--;
     this.attempts--;
@@ -255,7 +252,6 @@ export class Endpoint {
     return this.#load.userRate;
   }
 
-  /** Called every 100 ms, or 500 ms while all teachers are steady. */
   tick(): void {
     this.#load.tick(this.inFlight > 0 && !this.isProbed);
   }

@@ -49,9 +49,7 @@ export class HillClimb {
   readonly #options: HillClimbOptions;
   #ceiling: number;
   #best: number;
-  /** Measured last at the best limit. */
   #reference: Goodput | undefined;
-  /** The best limit, or one that is being tried. */
   #limit: number;
   /** The next step from the best limit, as a factor. */
   #step = CLIMB;
@@ -156,7 +154,6 @@ export class HillClimb {
 
 /** Counts until there are enough answers to measure the goodput. */
 class Window {
-  /** Answers in one turnover. */
   readonly #inFlight: number;
   /** Undefined while answers of the previous limit arrive. */
   #startedAt: number | undefined;

@@ -132,7 +132,6 @@ export class LoadControl {
     this.#pacer.answered(now - startedAt, inFlightAtStart, attempts, isStarting, now);
   }
 
-  /** Called also when the row was rejected. */
   responded({ ticket, startedAt }: Sent): void {
     this.#reopen(this.#window.answered(ticket, startedAt));
   }
@@ -213,7 +212,6 @@ export class LoadControl {
     return verdict;
   }
 
-  /** Called after an outage. */
   restart(): void {
     this.#limit.restart();
   }
@@ -223,12 +221,8 @@ export class LoadControl {
     this.#limit.setCeiling(ceiling);
   }
 
-  /**
-   * Called two to ten times a second.
-   *
-   * @param isInUse Whether attempts other than probes are in flight: an unused limit has nothing to
-   * learn.
-   */
+  /** @param isInUse Whether attempts other than probes are in flight: an unused limit has nothing
+   * to learn. */
   tick(isInUse: boolean): void {
     const now = this.#now();
     const trial = this.#tolerance.effectiveTrial(now);

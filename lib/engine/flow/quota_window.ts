@@ -69,24 +69,20 @@ export class QuotaWindow {
   #openingTicket = Infinity;
   /** Undefined if the opening was not seen. */
   #openedAt: number | undefined;
-  /** When the first attempt in the window was made. */
   #firstAt: number | undefined;
   #firstTicket = 1;
   #throttled = 0;
   #lastTicket = 0;
   /** The longest time in which one of the last attempts was throttled. */
   #throttledInMs = 0;
-  /** Attempts that a window accepts; undefined if unknown. */
   #quota: number | undefined;
   /** A window is at least this long: a probe was throttled after this time. */
   #minPeriodMs = 0;
   /** A window is at most this long: a probe was accepted after this time. */
   #periodMs: number | undefined;
-  /** The last attempt that is allowed now. */
   #allowedTicket = Infinity;
   #step = MAX_STEP;
   #stepAt = 0;
-  /** Whether more attempts than the quota are being tried. */
   #isBeyondQuota = false;
 
   constructor(options: QuotaWindowOptions) {
@@ -97,7 +93,6 @@ export class QuotaWindow {
     return this.#closed === undefined ? undefined : this.#probeAt;
   }
 
-  /** 0 if an attempt may be made now. */
   delayMs(now: number): number {
     if (this.#closed !== undefined) return Math.max(0, this.#probeAt - now);
     if (this.#quota === undefined) return 0;

@@ -252,7 +252,6 @@ export class TeacherPool {
 const MAX_NAMED = 100;
 
 export class Departed {
-  /** By address and model, in the order of leaving. */
   readonly #named = new Map<string, TeacherStatus>();
   #earlier: TeacherStatus | undefined;
 
@@ -287,7 +286,6 @@ function keyOf({ address, model }: TeacherStatus): string {
   return `${address} ${model}`;
 }
 
-/** Adds the counts of `previous`. */
 function withCountsOf(status: TeacherStatus, previous: TeacherStatus | undefined): TeacherStatus {
   if (previous === undefined) return status;
   return {

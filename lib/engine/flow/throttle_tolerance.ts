@@ -23,7 +23,6 @@ import type { Pressure } from "./load_control.ts";
 export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffective";
 
 interface Throttled extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> {
-  /** Whether the concurrency limit is in its careful start. */
   readonly isStarting: boolean;
 }
 
@@ -31,7 +30,6 @@ export interface RecentResults {
   readonly attempts: number;
   /** The time since the first of these attempts was sent. */
   readonly seconds: number;
-  /** The share that was throttled, from 0 to 1. */
   readonly share: number;
   readonly acceptedPerSecond: number;
   readonly throttledPerSecond: number;
@@ -55,7 +53,6 @@ const ALWAYS_TOLERATED = 4;
 const DEVIATIONS = 3;
 /** Below this probability, a run of throttled attempts is not chance. */
 const CHANCE_PROBABILITY = 2.1e-4;
-/** The shortest run that is not chance. */
 const MIN_RUN = 3;
 /** The lowest share of throttled attempts that chance is assumed to have. */
 const MIN_SHARE = 0.01;
@@ -80,7 +77,6 @@ const GONE_ATTEMPTS = 0.8 * MEMORY;
 export class ThrottleTolerance {
   /** Attempts since too much was last sent; older ones fade. */
   #sent = 0;
-  /** Those of `#sent` that were throttled. */
   #throttled = 0;
   /** Attempts after this number count in `#throttled`. */
   #countedFrom = 0;
