@@ -43,8 +43,9 @@ export class Counters {
   failed = 0;
   /** Attempts beyond the first, of finished rows. */
   retries = 0;
+  /** Paid for, those of failed attempts included. */
   promptTokens = 0;
-  /** Paid for, those of failed attempts included, like `promptTokens`. */
+  /** Paid for, those of failed attempts included. */
   completionTokens = 0;
   readonly latency = new DurationHistogram();
   /** Completion tokens of answers that were not kept, by failure type. */
