@@ -9,7 +9,7 @@ import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 import { COMPLETION, COMPLETION_BODY } from "./rows.ts";
 
 export interface BusyOptions {
-  /** Mean. */
+  /** Mean latency; `spread` says how far prompts differ from it. */
   readonly latencyMs: number;
   /**
    * Largest difference from the mean latency, as a fraction of it. A prompt has the same latency
@@ -19,7 +19,7 @@ export interface BusyOptions {
   readonly spread?: number;
   /** Other requests get 429 at once, without `Retry-After`. @default no limit */
   readonly perSecond?: number;
-  /** Accepted at once after a pause. @default 1 */
+  /** How many requests are accepted at once after a pause. @default 1 */
   readonly burst?: number;
   /** Fraction of the prompts that get 500 on their first request, after the latency. @default 0 */
   readonly failing?: number;
@@ -52,7 +52,7 @@ export async function startBusyServer(options: BusyOptions): Promise<BusyServer>
 
 export class BusyTeacher {
   readonly #options: BusyOptions;
-  /** They got 500 once. */
+  /** Prompts that have got their one 500. */
   readonly #failedPrompts = new Set<string>();
   readonly #queue: (() => void)[] = [];
   #tokens: number;

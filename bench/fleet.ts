@@ -13,7 +13,7 @@ export interface FleetJob {
   readonly nodes: number;
   readonly shards: number;
   readonly rows: number;
-  /** Of a node of mean speed. */
+  /** Of a node of mean speed; nodes differ by `unevenness`. */
   readonly rowsPerSecond: number;
   /** Standard deviation of a node's speed, as a fraction of the mean. */
   readonly unevenness: number;
@@ -21,7 +21,7 @@ export interface FleetJob {
   readonly hoursToKill: number;
   /** Mean, of a node, with a warning, after which its calls can finish. */
   readonly hoursToPreempt: number;
-  /** Of a shard, which is queued again. */
+  /** Time limit of a shard, which is then queued again. */
   readonly limitHours: number;
   /** On each node. */
   readonly inFlight: number;
@@ -88,7 +88,7 @@ function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** mulberry32. */
+/** The algorithm mulberry32. */
 function seededRandom(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;

@@ -67,7 +67,7 @@ const MAIN = new URL("../cli.ts", import.meta.url).pathname;
 const SCRIPT = new URL("tables.py", import.meta.url).pathname;
 
 interface Conversion {
-  /** In `tables.py`. */
+  /** The name of the same work in `tables.py`. */
   readonly name: string;
   readonly input: string;
   readonly output: string;

@@ -33,9 +33,9 @@ export async function runToEnd(
 
 /** Each run is measured during a window of time. */
 export interface GoodputOptions {
-  /** With more rows than can be answered in time. */
+  /** A file with more rows than can be answered in time. */
   readonly input: string;
-  /** The concurrency and `.jsonl` are added. */
+  /** Start of the path of results, to which the concurrency and `.jsonl` are added. */
   readonly output: string;
   readonly concurrencies: readonly (number | "auto")[];
   readonly carefulStart: boolean;

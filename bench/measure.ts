@@ -2,9 +2,9 @@
 
 export interface Figure {
   readonly name: string;
-  /** With a unit. */
+  /** Text with a unit. */
   readonly retort: string;
-  /** With a unit and the name of the baseline. */
+  /** Text with a unit and the name of the baseline. */
   readonly baseline: string;
   /**
    * For each round, Retort's figure divided by the baseline's. For the peers and the merge, whose
@@ -75,7 +75,7 @@ export function atLeast(value: number, limit: number, unit = ""): Target {
   return { text: `≥ ${limit}${unit}`, isMet: value >= limit };
 }
 
-/** `12,345`, `3.14`, `0.013`. */
+/** For example `12,345`, `3.14` or `0.013`. */
 export function formatNumber(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en", {

@@ -113,7 +113,7 @@ function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Fig
   };
 }
 
-/** Of CPU. At 60 Hz, frames are 16.7 ms apart. */
+/** CPU of one frame. At 60 Hz, frames are 16.7 ms apart. */
 const MAX_FRAME_MS = 8;
 
 /** For garbage collection and layout of new samples. */

@@ -17,7 +17,7 @@ export interface Watchers {
 export interface RunWindow {
   readonly rowsPerS: number;
   readonly cpuMicrosPerRow: number;
-  /** CPU of all threads in seconds per second. */
+  /** How many cores the run keeps busy. */
   readonly cores: number;
   /** Sampled every 50 ms. */
   readonly peakRssBytes: number;
@@ -29,7 +29,7 @@ export interface WatchedWindow extends RunWindow {
 
 const CONCURRENCY = 64;
 
-/** For compiling and for the growth of the heap. */
+/** In this time code is compiled and the heap grows. */
 const WARM_UP_MS = 2_000;
 
 /** New pages get the whole state, which must not be measured. */

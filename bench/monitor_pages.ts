@@ -6,16 +6,16 @@ import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 
 export interface PagesOptions {
   readonly port: number;
-  /** With the token: `name=value`. */
+  /** The cookie with the token: `name=value`. */
   readonly cookie: string;
   readonly reading: number;
   readonly stalled: number;
 }
 
 export interface PagesReport {
-  /** Since all pages were open. */
+  /** Time since all pages were open. */
   readonly seconds: number;
-  /** Of all messages, without the frame headers. */
+  /** Size of all messages, without the frame headers. */
   readonly bytes: number;
   readonly snapshots: number;
   readonly largestSnapshotBytes: number;
@@ -81,7 +81,7 @@ function openPage({ port, cookie }: PagesOptions, listener: PageListener): WebSo
 
 const SWITCHED = "HTTP/1.1 101";
 
-/** Reads nothing after the upgrade. */
+/** A page that reads nothing after the upgrade. */
 async function openStalled({ port, cookie }: PagesOptions): Promise<Deno.TcpConn> {
   const host = `127.0.0.1:${port}`;
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });

@@ -138,7 +138,7 @@ export function instantTeacher(): Teacher {
   return { model: "zero", complete: () => ANSWERED };
 }
 
-/** One timer per call. */
+/** Has one timer per call. */
 export function slowTeacher(latencyMs: number): Teacher {
   return {
     model: "zero",

@@ -30,11 +30,11 @@ export interface JobOptions {
   /** The latency of a teacher in this process, or the address of another. @default no latency */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
   readonly carefulStart?: boolean;
-  /** Its output is discarded. @default false */
+  /** Draws a terminal bar, whose output is discarded. @default false */
   readonly bar?: boolean;
   /** Runs first without latency, so that the code is compiled. @default none */
   readonly warmUp?: string;
-  /** Memory and CPU during the run. @default false */
+  /** Samples memory and CPU during the run. @default false */
   readonly watch?: boolean;
 }
 
@@ -43,7 +43,7 @@ export interface JobReport {
   readonly elapsedMs: number;
   /** Including locks, index and the check of the input. */
   readonly wholeMs: number;
-  /** Of all threads, for the time of `elapsedMs`. */
+  /** CPU of all threads, for the time of `elapsedMs`. */
   readonly cpuSeconds: number;
   readonly wholeCpuSeconds: number;
   /** Sampled every 50 ms; 0 without `watch`. */
@@ -52,7 +52,7 @@ export interface JobReport {
   readonly windows: readonly CpuPerRow[];
 }
 
-/** Of all threads, in microseconds. */
+/** CPU of all threads, in microseconds. */
 export interface CpuPerRow {
   readonly user: number;
   readonly system: number;

@@ -139,7 +139,7 @@ function readParamBlock(block: Block, key: string, config: Config, fail: Fail): 
 
 interface Rule {
   readonly expected: string;
-  /** Given if the valid values are a fixed list. */
+  /** The valid values, if they are a fixed list. */
   readonly words?: readonly string[];
   readonly accepts: (value: unknown) => boolean;
 }
@@ -232,7 +232,7 @@ export function isHeaders(value: unknown): value is Readonly<Record<string, Head
 }
 
 export interface TeacherSpec {
-  /** Address up to `/v1`, or `@env:NAME`. @default `--base-url` */
+  /** Up to `/v1`, or `@env:NAME`. @default `--base-url` */
   readonly baseUrl?: string;
   readonly model?: string;
   readonly apiKeyEnv?: string;
@@ -248,7 +248,7 @@ export interface TeacherSpec {
   /** PEM file of certificate authorities. No others are trusted. */
   readonly caFile?: string;
   readonly clientCert?: string;
-  /** PEM file. */
+  /** PEM file of the certificate's private key. */
   readonly clientKey?: string;
   readonly insecureTls?: boolean;
   /** Tags around the reasoning: `OPEN,CLOSE`. */

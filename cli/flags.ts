@@ -22,7 +22,7 @@ export interface Flag {
   /** Whether the value may hold a secret, or users may type the secret where a name is expected. */
   readonly mayBeSecret?: boolean;
   readonly help: string;
-  /** For commands where the help differs. */
+  /** Texts for commands where the help differs. */
   readonly helpFor?: Partial<Record<Command, string>>;
   readonly commands: readonly Command[];
   /** Whether the help without `--help-all` shows the flag. */

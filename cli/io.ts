@@ -50,7 +50,7 @@ export interface Io {
   env(name: string): string | undefined;
   /** Standard input. */
   readonly stdin: ReadableStream<Uint8Array>;
-  /** About standard error. */
+  /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
   /** Prompts for a line that is not shown while it is typed. @default there is no terminal */
   readonly askSecret?: (question: string) => Promise<string | null>;

@@ -99,7 +99,7 @@ export function showPage(
   );
 }
 
-/** Other systems have `xdg-open`. */
+/** For systems that are not listed, `xdg-open`. */
 const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[]]>> = {
   darwin: ["open"],
   windows: ["rundll32", "url.dll,FileProtocolHandler"],

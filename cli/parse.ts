@@ -15,13 +15,13 @@ export type FlagValue = string | boolean | string[];
 export interface ParsedArgs {
   /** The first argument if it names a command, otherwise `run`. */
   readonly command: Command;
-  /** Without the command. */
+  /** Without the word that names the command. */
   readonly inputs: string[];
   /** By long name; only flags that were given. */
   readonly flags: ReadonlyMap<string, FlagValue>;
 }
 
-/** In edits: see `nearest`. */
+/** Maximum number of edits for a suggestion: see `nearest`. */
 const MAX_TYPOS = 3;
 
 /**
@@ -168,7 +168,7 @@ function canOnlyBeValue(name: string, text: string): boolean {
   const isPart = name === "retry"
     ? (part: string) =>
       (FAILURE_TYPES as readonly string[]).includes(part) || /^[1-5]\d\d$/.test(part)
-    // Of --simulate.
+    // Options of --simulate.
     : (part: string) => /^[a-z]+=[\d.]+$/.test(part);
   return text.split(",").every(isPart);
 }

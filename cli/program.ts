@@ -16,9 +16,9 @@ export interface ProcessStart {
   /** URL of `cli.ts`. */
   readonly mainModule: string;
   readonly denoVersion: string;
-  /** The user's. */
+  /** The user's working directory. */
   readonly folder: string;
-  /** Of the process: under `deno task` the folder of `deno.json`. */
+  /** The process's working directory: under `deno task` the folder of `deno.json`. */
   readonly startFolder: string;
   env(name: string): string | undefined;
   isGranted(permission: typeof PERMISSIONS[number] | "sys" | "ffi"): boolean;

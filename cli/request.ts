@@ -29,9 +29,9 @@ export interface RunRequest {
   readonly progress: ProgressStyle;
   readonly isQuiet: boolean;
   readonly monitor: MonitorRequest;
-  /** Of failed rows. */
+  /** How many failed rows still count as success. */
   readonly allowance: Allowance | undefined;
-  /** For calls in flight after SIGTERM or SIGHUP. */
+  /** How long calls in flight may take after SIGTERM or SIGHUP. */
   readonly graceMs: number;
 }
 

@@ -166,7 +166,7 @@ function headingOf({ toAsk, promptTokens, requests }: Preview, samples = 1): str
 }
 
 export interface RunToEndOptions {
-  /** The user may request a retry on its page. */
+  /** Its page may request a retry when the run is done. */
   readonly monitor: Monitor | undefined;
   readonly isInterrupted: () => boolean;
   readonly say: (message: string) => void;

@@ -12,9 +12,9 @@ export type ProgressStyle = typeof PROGRESS_STYLES[number];
 
 export interface Screen {
   readonly listener: RunListener;
-  /** Does not break the display. */
+  /** Prints a message without breaking the display. */
   readonly say: (message: string) => void;
-  /** The last state stays visible. */
+  /** Ends the display; its last state stays visible. */
   readonly close: () => void;
 }
 

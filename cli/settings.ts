@@ -92,7 +92,7 @@ export class Settings {
     return this.#value(name) === true;
   }
 
-  /** Turned off with `--no-…`. */
+  /** Whether the switch was turned off with `--no-…`. */
   isOff(name: string): boolean {
     return this.#value(name) === false;
   }
@@ -102,7 +102,7 @@ export class Settings {
     return Array.isArray(value) ? value : [];
   }
 
-  /** Parts of a comma-separated setting. */
+  /** Splits a comma-separated setting. */
   parts(name: string): string[] | undefined {
     return this.text(name)?.split(",").map((part) => part.trim()).filter((part) => part !== "");
   }
@@ -141,7 +141,7 @@ export class Settings {
     return this.text(name) === word ? word : this.integer(name, min, max, `, or ${word}`);
   }
 
-  /** 0 is any free port. */
+  /** 0 stands for any free port. */
   port(name: string): number | undefined {
     return this.integer(name, 0, 65_535);
   }

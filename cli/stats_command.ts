@@ -134,7 +134,7 @@ function isCountedApart({ field, isOwn }: Facet): boolean {
   return !isOwn && /^(?:distill\.)?(?:flags|status)$/.test(field);
 }
 
-/** In cells. */
+/** Width of the left column, in cells of the terminal. */
 const NAME_WIDTH = 20;
 /** Longer names are not aligned. */
 const MAX_NAME_WIDTH = 60;
@@ -205,7 +205,7 @@ function costText(
   }`;
 }
 
-/** By height, from 0 to 8. */
+/** The index is the height, from 0 to 8. */
 const BARS = " ▁▂▃▄▅▆▇█";
 
 function sparkline({ title, bins, most }: Histogram): string[] {
@@ -242,9 +242,9 @@ function facetRows({ title, values, more }: Facet, total: number): Row[] {
   ];
 }
 
-/** In characters. */
+/** Width of the left column of a comparison, in characters. */
 const MEASURE_WIDTH = 24;
-/** For the figures of each run. */
+/** Width of the figures of one run. */
 const RUN_WIDTH = 16;
 
 /** Counts are of rows that both runs have answered, except "Answered here only". */

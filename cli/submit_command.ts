@@ -50,7 +50,7 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
 }
 
 export interface PreparedJob extends ShardJob {
-  /** Of the output, without `.jsonl`: `out/x`. */
+  /** Path of the output without `.jsonl`: `out/x`. */
   readonly stem: string;
 }
 

@@ -127,7 +127,7 @@ async function programOf(settings: Settings): Promise<string[] | undefined> {
   return text !== undefined && await exists(text) ? [text] : text?.split(/\s+/);
 }
 
-/** For an `#SBATCH` line of the script. */
+/** The value stands in an `#SBATCH` line of the script. */
 function directive(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;

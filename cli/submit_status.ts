@@ -20,7 +20,7 @@ import type { Settings } from "./settings.ts";
 import { formatCount } from "../lib/figures.ts";
 
 const MAX_LISTED = 20;
-/** Of the output's name in the name of its job. */
+/** How much of the output's name is in the name of its job. */
 const MAX_NAME_LENGTH = 30;
 
 /** The same on every machine that has the output at this path. */
@@ -119,7 +119,7 @@ async function describeQueue(name: string, namespace: string | undefined): Promi
   return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
 }
 
-/** The files of the job stay. */
+/** Removes the job from the queue; its files stay. */
 export async function cancelCommand(
   outputs: readonly string[],
   settings: Settings,
@@ -193,7 +193,7 @@ async function deleteJobs(name: string, namespace: string | undefined) {
 }
 
 interface JobOutput {
-  /** Without `.jsonl`: `out/x`. */
+  /** Path of the output without `.jsonl`: `out/x`. */
   readonly stem: string;
   /** Undefined if the output is on the cluster only, as on a volume of Kubernetes. */
   readonly runs?: readonly MergeRun[];

@@ -43,7 +43,7 @@ export interface OpenListsOptions {
   readonly dependencies?: SourceDependencies;
 }
 
-/** For a DNS name without addresses. */
+/** Interval for looking up a DNS name that has no address yet. */
 const RETRY_MS = 2_000;
 
 /**
@@ -135,7 +135,7 @@ class ListedTeachers implements AsyncDisposable {
   readonly #byUrl = new Map<string, Listed>();
   /** By address, why it could not join. Later readings try again; only a new reason is reported. */
   readonly #problems = new Map<string, string>();
-  /** In the order of leaving. */
+  /** Addresses that no list names any more, in the order of leaving. */
   readonly #left = new Set<string>();
   #changing: Promise<unknown> = Promise.resolve();
 

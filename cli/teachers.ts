@@ -19,7 +19,7 @@ import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./setti
 
 /** Disposing of them closes their connections. */
 export interface OpenTeachers extends AsyncDisposable {
-  /** Including those of lists. */
+  /** At the start, including those of lists. */
   readonly teachers: readonly TeacherPlace[];
   readonly teacherList?: TeacherList;
 }
@@ -228,7 +228,7 @@ async function openSimulated(
   return { teacher };
 }
 
-/** Those that are not about the connection. */
+/** The options of a teacher that are not about its connection. */
 function clientOptions(settings: Settings, { thinkTags }: Pick<TeacherSpec, "thinkTags"> = {}) {
   return {
     stream: settings.isOn("stream"),

@@ -85,7 +85,7 @@ export function habitAdvice(name: string, flags: ReadonlySet<string>): string | 
   return OTHER_HABITS.get(habit);
 }
 
-/** In edits. */
+/** Maximum number of edits between a typed word and a suggestion. */
 const MAX_TYPOS = 2;
 
 /** Replaces other ways to ask for help and version: `-help`, `-v` alone, `export help`. */

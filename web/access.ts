@@ -19,7 +19,7 @@ interface GuardOptions {
   /** Matches the app's own path at the end of a path that may begin with a proxy's prefix. */
   readonly ownPath: RegExp;
   readonly page: (c: Context) => Response;
-  /** Also accepts the token in `Authorization`. @default none */
+  /** A path that also accepts the token in `Authorization`. @default none */
   readonly scrapePath?: string;
 }
 
@@ -201,7 +201,7 @@ interface ListenOptions {
   /** @default any free port */
   readonly port?: number;
   readonly signal: AbortSignal;
-  /** For messages: "the monitor". */
+  /** What is served, for messages: "the monitor". */
   readonly served: string;
 }
 

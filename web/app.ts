@@ -28,7 +28,7 @@ export interface AppOptions {
   readonly data?: RunData;
 }
 
-/** Of the link to the data page in `page.html`. */
+/** Attributes of the link to the data page, in `page.html`. */
 const HIDDEN_LINK = 'id="data-link" hidden';
 const SHOWN_LINK = 'id="data-link"';
 

@@ -13,18 +13,18 @@ import {
 
 export const MAX_POINTS = 1_000;
 
-/** The interval at which pages get snapshots. */
+/** Pages get snapshots at this interval. */
 const INITIAL_POINT_S = 0.5;
 
 /** `succeeded` to `throttled` are counters, which only grow; the others are gauges. */
 export interface Reading {
-  /** Since the run could send its first row. */
+  /** Time since the run could send its first row. */
   readonly elapsedS: number;
   readonly succeeded: number;
   readonly failed: number;
   readonly completionTokens: number;
   readonly throttled: number;
-  /** Of the last 30 s, in milliseconds. */
+  /** Latencies of the last 30 s, in milliseconds. */
   readonly p50: number | null;
   readonly p90: number | null;
   readonly p99: number | null;
@@ -109,7 +109,7 @@ export class History {
     while (this.#points.length > this.#maxPoints) this.#mergeNeighbors();
   }
 
-  /** In the order of `HISTORY_COLUMNS`. */
+  /** The values are in the order of `HISTORY_COLUMNS`. */
   point(index: number): (number | null)[] {
     const point = this.#points[index];
     const before = this.#points[index - 1];

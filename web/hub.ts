@@ -25,10 +25,10 @@ const SILENT_BEATS = 4;
 /** 4 s, so that a hidden page is not gray when it is shown. */
 const HIDDEN_BEATS = 8;
 
-/** Every 2 s. */
+/** Pages get samples every 2 s. */
 const SAMPLE_BEATS = 4;
 
-/** It bounds the memory of unread messages. */
+/** The limit bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
 /** Without a message: browsers run the timers of background tabs only once a minute. */
@@ -37,16 +37,16 @@ const LOST_AFTER_MS = 180_000;
 /** A page that is being reloaded is back within this time. */
 const RELOAD_MS = 10_000;
 
-/** None of them throws. */
+/** None of these handlers throws. */
 export interface PageEvents {
   opened(): void;
   received(data: unknown): void;
-  /** The socket is closed or broken. */
+  /** Call when the socket is closed or broken. */
   left(): void;
 }
 
 export interface HubOptions extends RunRecordOptions {
-  /** Returns a function that stops the calls. */
+  /** The returned function stops the calls. */
   every: (intervalMs: number, callback: () => void) => () => void;
 }
 
@@ -100,7 +100,7 @@ export class Hub {
     this.#hasNewSnapshot = true;
   }
 
-  /** Adds the page once its socket is open. */
+  /** The page counts once its socket is open. */
   join(socket: PageSocket): PageEvents {
     const page = new PageLink(socket);
     return {

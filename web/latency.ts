@@ -16,7 +16,7 @@ const BUCKETS = 27 * PER_OCTAVE;
 
 const SLOT_MS = 5_000;
 
-/** The current slot and 25 s before it. */
+/** The window is the current slot and 25 s before it. */
 const SLOTS = 6;
 
 /** In milliseconds; null if nothing was measured. */
@@ -32,11 +32,11 @@ export interface WindowPercentiles {
  */
 export class Latency {
   readonly #now: () => number;
-  /** Of the whole run. */
+  /** Counts of the whole run. */
   readonly #all = new Float64Array(BUCKETS);
-  /** Of the window, as a ring. */
+  /** Counts of the window, as a ring of slots. */
   readonly #slots = Array.from({ length: SLOTS }, () => new Uint32Array(BUCKETS));
-  /** On the time axis. */
+  /** Number of the current slot on the time axis. */
   #slot = 0;
   #sumMs = 0;
   #count = 0;

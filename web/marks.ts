@@ -11,7 +11,7 @@ import type { ChartMark } from "./monitor_state.ts";
 
 const MAX_MARKS = 60;
 
-/** In UTF-16 units. */
+/** Longest text of a mark, in UTF-16 units. */
 const MAX_TEXT = 80;
 
 /** Throttled attempts between two snapshots that count as a burst. */
@@ -77,7 +77,7 @@ export class Marks {
     return this.#record(marks);
   }
 
-  /** A control adds a notice, too. */
+  /** Every control that is used adds a notice, which becomes a mark. */
   observeNotice({ message }: Notice, atS: number): ChartMark[] {
     if (!FROM_MONITOR.test(message)) return [];
     return this.#record([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);

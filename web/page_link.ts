@@ -6,7 +6,7 @@ export const MAX_BACKLOG_BYTES = 1_000_000;
 /** A page with more gets no large messages until it has read them. */
 const SLOW_BACKLOG_BYTES = 64 * 1024;
 
-/** In UTF-16 units. */
+/** Longest message of a page, in UTF-16 units. */
 export const MAX_PAGE_MESSAGE = 256;
 
 /** Close codes of RFC 6455, and 1013 of its registry. */
@@ -32,9 +32,9 @@ const OPEN = 1;
 export class PageLink {
   readonly #socket: PageSocket;
   isVisible = true;
-  /** In milliseconds of the hub's clock. */
+  /** The time is that of the hub's clock. */
   lastHeardMs = 0;
-  /** Before anything else. */
+  /** The page must get the whole state before anything else. */
   needsHello = true;
   snapshotBeat = 0;
   samplesVersion = 0;

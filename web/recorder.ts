@@ -14,7 +14,7 @@ import type { RunRecordOptions } from "./run_record.ts";
 export interface Recorder {
   state(): MonitorState;
   report(): Promise<string>;
-  /** Even if the run has not reported its end. */
+  /** Records the end of the run, even if the run has not reported it. */
   finish(): void;
   close(): void;
 }

@@ -40,7 +40,7 @@ export function renderReport(state: MonitorState): string {
   return render(embeddable(state), markersOf(state));
 }
 
-/** Without a run: the page fills it in. */
+/** A report without a run, which the page fills in. */
 export function reportShell(): string {
   return render("", REPORT_MARKER);
 }

@@ -18,10 +18,10 @@ import type { AnswerFigures, TeacherFigures } from "./monitor_state.ts";
 /** More than any provider has. Further reasons count as "other". */
 const MAX_REASONS = 8;
 
-/** In UTF-16 units. */
+/** Longest finish reason that is shown, in UTF-16 units. */
 const MAX_REASON = 40;
 
-/** Whatever the finish reason. */
+/** These failures decide how an answer ended, whatever its finish reason. */
 const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
   truncated: "limit",
   filtered: "filter",
@@ -30,10 +30,10 @@ const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
 /** Longer answers count as this long. */
 const MAX_LENGTH_TOKENS = 10_000_000;
 
-/** For the rate of a teacher. */
+/** The rate of a teacher is measured over this time. */
 const RATE_MS = 30_000;
 
-/** A row costs a few increments. */
+/** Counting a row takes a few increments. */
 export class RunFigures {
   readonly #now: () => number;
   readonly #reasons = new Map<string, number>();
@@ -166,7 +166,7 @@ class TeacherCount {
   readonly latency: Latency;
   lastRowMs = 0;
   #rows = 0;
-  /** Over the last 30 s, at least 1 s apart. */
+  /** Values of `#rows` over the last 30 s, at least 1 s apart. */
   readonly #readings: { ms: number; rows: number }[] = [];
 
   constructor(now: () => number) {

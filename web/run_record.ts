@@ -19,7 +19,7 @@ import { wireFigures, wireSnapshot } from "./wire_snapshot.ts";
 
 const MAX_NOTICES = 100;
 
-/** In UTF-16 units. */
+/** Longest text of a notice, in UTF-16 units. */
 const MAX_NOTICE = 1_000;
 
 export interface RunRecordOptions {
@@ -29,7 +29,7 @@ export interface RunRecordOptions {
   about?: (summary: Summary | null) => RunAbout;
 }
 
-/** Of one generator, in bounded memory. */
+/** The record of one generator's runs, in bounded memory. */
 export class RunRecord {
   readonly history = new History();
   readonly samples: Samples;
@@ -54,7 +54,7 @@ export class RunRecord {
     this.#figures = new RunFigures(this.#now);
   }
 
-  /** Not shortened. */
+  /** The latest snapshot, not shortened. */
   get snapshot(): Snapshot | undefined {
     return this.#snapshot;
   }
@@ -157,7 +157,7 @@ export class RunRecord {
     };
   }
 
-  /** On the time axis of the charts. */
+  /** Position of the latest snapshot on the time axis of the charts. */
   get #axisS(): number {
     return this.history.axisS((this.#snapshot?.elapsed_ms ?? 0) / 1000);
   }

@@ -10,7 +10,7 @@ export const SAMPLES_PER_LIST = 20;
 /** Heavier rows are reduced to the texts that are shown, so that 60 of them stay below 32 MB. */
 const MAX_WEIGHT = 128 * 1024;
 
-/** Of a reduced row, in UTF-16 units. */
+/** Longest text of a reduced row, in UTF-16 units. */
 const MAX_WHOLE_TEXT = 64 * 1024;
 
 /** Longest text in a list, in UTF-16 units. */
@@ -18,7 +18,7 @@ export const MAX_TEXT = 4_000;
 /** Tried in this order until all samples fit. */
 const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250];
 
-/** So that a page on a slow connection keeps up. */
+/** Limit of a message, so that a page on a slow connection keeps up. */
 export const MAX_SAMPLES_BYTES = 400_000;
 
 /** `shown` is made when the row is first sent to a page. */
@@ -66,7 +66,7 @@ export class Samples {
     }
   }
 
-  /** Their rows are sent again. */
+  /** Rows that failed are sent again in the next run. */
   forgetFailures(): void {
     this.#failures.length = 0;
   }
@@ -137,7 +137,7 @@ function push(list: Entry[], entry: Entry): void {
   if (list.length > SAMPLES_PER_LIST) list.shift();
 }
 
-/** Of a uid, an address or a name. */
+/** Longest uid, address or name, in UTF-16 units. */
 const MAX_NAME = 200;
 
 const MAX_MESSAGE = 1_000;
@@ -183,7 +183,7 @@ function shortened(sample: Sample, maxText: number): Sample {
   };
 }
 
-/** In UTF-16 units. */
+/** Size of the row, the reasoning and the answer together, in UTF-16 units. */
 function weightOf({ row, completion }: Outcome): number {
   return row.text.length + (completion?.response.length ?? 0) +
     (completion?.reasoning?.length ?? 0);

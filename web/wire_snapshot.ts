@@ -21,7 +21,7 @@ const MAX_UID = 80;
 interface Limits {
   readonly errors: number;
   readonly teachers: number;
-  /** In UTF-16 units. */
+  /** Longest text, in UTF-16 units. */
   readonly text: number;
 }
 

@@ -48,7 +48,7 @@ export interface ServedFleet extends AsyncDisposable {
 /** A page gets all rows only if it requests them. */
 const MAX_ROWS = 200;
 
-/** After the prefix of a proxy. */
+/** Matches a path of the app behind the prefix of a proxy. */
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
 const SCRIPT = joinModules([...COMMON_MODULES, fleet]);

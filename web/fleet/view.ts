@@ -25,29 +25,28 @@ export interface FleetRow {
   readonly state: FleetState;
   readonly reason: string | null;
   readonly total: number | null;
-  /** Answered or failed, in this run or before. */
+  /** Rows that are answered or have failed, in this run or before. */
   readonly done: number;
-  /** In this run. */
+  /** Rows that have failed in this run. */
   readonly failed: number;
   /** 0 unless the run is running or paused, like `rate_per_s`. An `eta_s` is then null. */
   readonly in_flight: number;
   readonly rate_per_s: number;
   readonly eta_s: number | null;
-  /** US dollars. */
   readonly cost_usd: number | null;
 }
 
 /** Sums of all runs, and rows for some of them. */
 export interface FleetView {
   readonly name: string;
-  /** Up to three. */
+  /** Names of up to three models. */
   readonly model: string;
   readonly states: Readonly<Partial<Record<FleetState, number>>>;
-  /** Including shards that have not started. */
+  /** Number of runs, with the shards that have not started. */
   readonly runs: number;
-  /** Null while those of any run are unknown. */
+  /** Rows of all runs; null while those of any run are unknown. */
   readonly total: number | null;
-  /** Answered or failed, in these runs or before. */
+  /** Rows that are answered or have failed, in these runs or before. */
   readonly done: number;
   readonly failed: number;
   readonly in_flight: number;
@@ -66,11 +65,11 @@ export interface FleetView {
    */
   readonly teachers: Readonly<Record<string, number>>;
   readonly rows: readonly FleetRow[];
-  /** Runs that are not among `rows`. */
+  /** Number of runs that are not among `rows`. */
   readonly more: number;
 }
 
-/** Checks without a new beat. */
+/** After this number of checks without a new beat, a run counts as silent. */
 const SILENT_LOOKS = 3;
 export const DEAD_LOOKS = 12;
 const MAX_ERRORS = 12;
@@ -150,7 +149,7 @@ function stateOf({ ended, state }: RunStatus, silentLooks: number): FleetState {
     : "running";
 }
 
-/** In the order of the page. */
+/** The page lists runs in this order. */
 const URGENCY: Readonly<Record<FleetState, number>> = {
   dead: 0,
   silent: 1,
@@ -163,7 +162,7 @@ const URGENCY: Readonly<Record<FleetState, number>> = {
   done: 8,
 };
 
-/** Before all other running runs. */
+/** Stragglers come before all other running runs. */
 const STRAGGLER_URGENCY = 4;
 
 function urgency({ state, rate_per_s }: FleetRow, stragglerRate: number): number {

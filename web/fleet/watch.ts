@@ -21,7 +21,7 @@ import {
   rowCountOf,
 } from "./view.ts";
 
-/** Before other work gets a turn. */
+/** After this number of files, other work gets a turn. */
 const READS_PER_TURN = 100;
 
 const STATUS_SUFFIX = ".status.json";
@@ -36,9 +36,9 @@ export class FleetWatch {
   readonly #folder: string;
   readonly #name: string;
   readonly #stem: string | undefined;
-  /** By the names of their status files. */
+  /** The keys are the names of the status files. */
   readonly #runs = new Map<string, FoundRun>();
-  /** By the names of their files. */
+  /** The keys are the names of the plans' files. */
   readonly #plans = new Map<string, { plan: ShardPlan; stem: string }>();
   #isLooking = false;
 
@@ -162,7 +162,7 @@ export class FleetWatch {
   }
 }
 
-/** Without the number of its shard. */
+/** The run that a status file belongs to, without the number of its shard. */
 function stemOf(name: string): string {
   return name.replace(/(-\d{5,}-of-\d{5,})?\.status\.json$/, "");
 }

@@ -49,13 +49,13 @@ import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 
 const MAX_TABLE_ROWS = 20;
 
-/** In CSS pixels. @type {Record<string, number[]>} */
+/** Lengths in CSS pixels. @type {Record<string, number[]>} */
 const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
 
 /** Half of a label of the time axis, which may be centered at the end of the axis. */
 const RIGHT_PADDING_PX = 28;
 
-/** In the labels of the y axis. */
+/** Width of a character in the labels of the y axis. */
 const CHARACTER_PX = 6.5;
 
 /** Between the labels of the y axis and the plot. */
@@ -128,7 +128,7 @@ export class Chart {
     this.showValues(this.#group.cursorIndex);
   }
 
-  /** After a change of colors. */
+  /** Call after a change of colors. */
   redraw() {
     this.#plot?.redraw(false, true);
   }
@@ -253,7 +253,7 @@ export class Chart {
     if (index >= 0 && this.#isShown[index]) drawTriangles(plot, index + 1, series[index].color);
   }
 
-  /** With evenly spaced points, while it is open. */
+  /** The open table has evenly spaced points. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;

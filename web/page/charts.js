@@ -23,7 +23,7 @@ const LAST_POINT_REDRAW_MS = 2_000;
 /** For averaging rates. Charts use the first window that is long enough for the run. */
 const WINDOWS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 
-/** As a share of the run. */
+/** Least length of that window, as a share of the run. */
 const MIN_WINDOW_SHARE = 1 / 120;
 
 const MIN_RANGE_S = 10;
@@ -48,11 +48,11 @@ export class ChartGroup {
   #timesS = [];
   /** Events and their times in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
   marks = [];
-  /** At the end of the run; 0 for the whole run. */
+  /** How much of the end of the run is shown; 0 for the whole run. */
   #rangeS = 0;
-  /** In Unix seconds. @type {[number, number] | undefined} */
+  /** The range that the user zoomed into, in Unix seconds. @type {[number, number] | undefined} */
   #zoomed;
-  /** In Unix seconds. */
+  /** Start of the time axis, in Unix seconds. */
   #startS = 0;
   #drawnMs = 0;
   #isDrawing = false;
@@ -118,7 +118,7 @@ export class ChartGroup {
     return [this.#timesS, ...names.map((name) => this.values(name))];
   }
 
-  /** As charts show them: rates as means. @param {HistoryColumn} name */
+  /** Rates are means, as charts show them. @param {HistoryColumn} name */
   values(name) {
     const { columns } = this;
     if (columns === undefined) return [];
@@ -129,7 +129,7 @@ export class ChartGroup {
     return means;
   }
 
-  /** In Unix seconds. @returns {[number, number]} */
+  /** Range of the time axes, in Unix seconds. @returns {[number, number]} */
   range() {
     if (this.#zoomed !== undefined) return this.#zoomed;
     const startS = this.#timesS[0] ?? 0;
@@ -198,7 +198,7 @@ export class ChartGroup {
     }
   }
 
-  /** In one go, as a printer needs them. */
+  /** Draws all charts in one go, as a printer needs them. */
   drawForPrint() {
     for (const chart of this.#charts) {
       // Charts in folded sections have no width yet.

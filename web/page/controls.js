@@ -201,7 +201,7 @@ async function post(name, body) {
 class Field {
   #input;
   #mark;
-  /** By the run. */
+  /** Last value that the run has reported. */
   #reported = "";
   #isTyped = false;
 

@@ -11,7 +11,7 @@ import { addNote, makeRow, makeTable, setTexts } from "./tables.js";
 /** @import { RunStore } from "./store.js" */
 /** @import { Row } from "./tables.js" */
 
-/** Before "Show all" is used. */
+/** Number of kinds that are shown before "Show all" is used. */
 const FIRST_ERRORS = 5;
 
 /**
@@ -39,7 +39,7 @@ export class ErrorTable {
   #showRows;
   #allButton = byId("errors-all", HTMLButtonElement);
   #showsAll = false;
-  /** Of the shown rows, in order. @type {ErrorGroup[]} */
+  /** Groups of the shown rows, in order. @type {ErrorGroup[]} */
   #groups = [];
   #nowMs = 0;
   /** @type {RunStore | undefined} */

@@ -21,7 +21,7 @@ export class LatencyView {
   #labels = byId("histogram-marks");
   #lines = byId("histogram-lines");
   #table = byId("histogram-table", HTMLDetailsElement);
-  /** Of the histogram that is drawn. */
+  /** Identifies the histogram that is drawn. */
   #drawnKey = "";
   /** @type {{ element: HTMLElement, word: HTMLElement }[]} */
   #lineRows = [];

@@ -4,7 +4,7 @@
 /** @import { PageMessage, ServerMessage } from "../protocol.ts" */
 /** @import { Sample, Samples } from "../monitor_state.ts" */
 
-/** It doubles with each failure. */
+/** The wait doubles with each failure. */
 const FIRST_DELAY_MS = 500;
 
 const LONGEST_DELAY_MS = 15_000;
@@ -17,7 +17,7 @@ const HEARTBEAT_MS = 20_000;
 
 /** Together they take less than the 10 s that the server of an ended run waits. */
 const TRIES_AFTER_END = 4;
-/** The server stops (RFC 6455). */
+/** Close code of a server that stops (RFC 6455). */
 const GOING_AWAY = 1001;
 
 /**
@@ -112,7 +112,7 @@ export class Link {
     else if (isVisible) this.retry();
   }
 
-  /** If an attempt is due later. */
+  /** Connects at once if an attempt is due later. */
   retry() {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);

@@ -1,6 +1,10 @@
 // @ts-check
 /// <reference lib="dom" />
-/** Starts the page: live with its server, or as a report that holds its run. Makes reports. @module */
+/**
+ * Starts the page: live with its server, or as a report that holds its run. Makes reports.
+ *
+ * @module
+ */
 
 import { AboutView, enableNextCopy, Overview } from "./overview.js";
 import { Announcer, NoticesView, Notifier } from "./notices.js";
@@ -45,9 +49,9 @@ class Page {
   #controls = new Controls((text) => this.#announcer.say(text));
   /** @type {Set<Part>} */
   #changed = new Set();
-  /** Undefined in a report. @type {Link | undefined} */
+  /** A report has no link. @type {Link | undefined} */
   #link;
-  /** In Unix milliseconds. */
+  /** When the last message arrived, in Unix milliseconds. */
   #heardMs = Date.now();
 
   /** @param {MonitorState} state */
@@ -207,10 +211,11 @@ const STATE_TAG_END = 'id="report-state">';
 const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
 
 /**
- * Makes the report in the browser, while the run is active or after its process has ended. The server
- * sends an empty report once, with the hashes of its scripts: browsers compute none on pages that are
- * not secure, such as those at a network address.
- * @param {() => MonitorState} getState returns the state of the run as the page knows it */
+ * Makes the report in the browser, while the run is active or after its process has ended. The
+ * server sends an empty report once, with the hashes of its scripts: browsers compute none on pages
+ * that are not secure, such as those at a network address.
+ * @param {() => MonitorState} getState returns the state of the run as the page knows it
+ */
 function startReports(getState) {
   const button = byId("report", HTMLButtonElement);
   const answer = byId("report-answer");

@@ -122,7 +122,7 @@ function elementsOfToken(token, depth) {
 }
 
 /**
- * Undefined for an inline token.
+ * Returns undefined for an inline token.
  * @param {Token} token
  * @param {number} depth
  * @param {() => (HTMLElement | string)[]} children

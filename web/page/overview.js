@@ -96,7 +96,7 @@ export class AboutView {
   #section = byId("about");
   #facts = byId("about-facts");
   #banner = byId("next");
-  /** As JSON. */
+  /** The description that is shown, as JSON. */
   #shown = "";
 
   /** @param {RunStore} store */

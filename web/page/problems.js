@@ -6,7 +6,7 @@ import { formatCount } from "./figures.js";
 /** @import { ErrorGroup } from "../../lib/progress/events.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** By type of error. @type {Record<string, string>} */
+/** What users can do about each type of error. @type {Record<string, string>} */
 const ADVICE = {
   bad_row: "Fix these lines of the input",
   network: "The rows are retried. Check that the teacher is up, and its address",
@@ -28,7 +28,7 @@ const ADVICE = {
   teacher: "The teacher has failed: see the message",
 };
 
-/** "" if nothing is known. @param {string} type */
+/** Returns "" if nothing is known about the type. @param {string} type */
 export function adviceFor(type) {
   return ADVICE[type] ?? "";
 }
@@ -106,7 +106,7 @@ function stopStep(snapshot) {
 }
 
 /**
- * With advice for the most common error.
+ * Includes the advice for the most common error.
  * @param {number} failed
  * @param {readonly ErrorGroup[]} errors
  */

@@ -157,7 +157,7 @@ function runningWords({ snapshot }) {
   };
 }
 
-/** "" unless many rows fail. @param {RunStore["snapshot"]} snapshot */
+/** Returns "" unless many rows fail. @param {RunStore["snapshot"]} snapshot */
 function failingDetail(snapshot) {
   if (snapshot === null || !isFailing(snapshot)) return "";
   const { failed, succeeded, errors } = snapshot;
@@ -228,13 +228,13 @@ export function limitWords({ snapshot, run }) {
   return `ramping up to ${wanted}`;
 }
 
-/** Including those of earlier runs. @param {RunStore} store */
+/** Counts rows that earlier runs have finished, too. @param {RunStore} store */
 export function finishedRows({ snapshot }) {
   return snapshot === null ? 0 : snapshot.skipped + snapshot.succeeded + snapshot.failed;
 }
 
 /**
- * With the total if the list holds only a part.
+ * Adds the total if the list holds only a part.
  * @param {RunStore} store
  * @param {SampleList} name
  */

@@ -16,10 +16,10 @@ import { makeFacts, makeFoldedText, makeText } from "./text.js";
 /** @import { Sample } from "../monitor_state.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
 
-/** In UTF-16 units, of a closed card. */
+/** How much of a text a closed card shows, in UTF-16 units. */
 const PREVIEW_LENGTH = 240;
 
-/** In place of an empty list. @type {Record<SampleList, string>} */
+/** Words in place of an empty list. @type {Record<SampleList, string>} */
 const EMPTY_WORDS = {
   latest: "No answer yet",
   reservoir: "No answer yet",
@@ -41,7 +41,10 @@ export class SamplesView {
   #none = byId("samples-none");
   #waiting = byId("samples-waiting");
   #newest = byId("samples-newest", HTMLButtonElement);
-  /** Of failures; undefined for all. @type {{ type: string, status: number | null } | undefined} */
+  /**
+   * The kind of failures that is shown; undefined for all.
+   * @type {{ type: string, status: number | null } | undefined}
+   */
   #kind;
   #tabs = LISTS.map((name) => byId(`tab-${name}`, HTMLButtonElement));
   /** @type {SampleList} */
@@ -82,7 +85,11 @@ export class SamplesView {
     this.#fill(true);
   }
 
-  /** Those of one kind; scrolls to them. @param {string} type @param {number | null} status */
+  /**
+   * Shows the failed rows of one kind, and scrolls to them.
+   * @param {string} type
+   * @param {number | null} status
+   */
   showFailures(type, status) {
     this.#show("failures", { type, status });
     this.#tabs[LISTS.indexOf("failures")].focus();

@@ -5,7 +5,7 @@
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { ChartMark } from "../monitor_state.ts" */
 
-/** Between two labels, per power of ten. */
+/** Round distances between two labels, per power of ten. */
 const ROUND_STEPS = [1, 2, 5, 10];
 
 /** In milliseconds, above 5 s: powers of ten are not round there. */
@@ -22,7 +22,7 @@ export const TIME_AXIS_STEPS = [
   ...[43_200, DAY_S, 2 * DAY_S, 4 * DAY_S, 8 * DAY_S, 16 * DAY_S, 30 * DAY_S],
 ];
 
-/** In CSS pixels: `12:03:07` and a space. */
+/** Least distance between two labels of a time axis, in CSS pixels: `12:03:07` and a space. */
 export const TIME_AXIS_SPACE = 64;
 
 /**
@@ -40,7 +40,11 @@ export function roundScale(max, maxLabels, isTime = false) {
   return { step, top: Math.ceil(max / step - 1e-9) * step };
 }
 
-/** Evenly spaced up to the last one. @param {number} length @param {number} maxCount */
+/**
+ * Indexes of evenly spaced points, up to the last one.
+ * @param {number} length
+ * @param {number} maxCount
+ */
 export function evenIndexes(length, maxCount) {
   const count = Math.min(length, maxCount);
   return Array.from({ length: count }, (_, i) => Math.round((i + 1) * length / count) - 1);
@@ -76,10 +80,10 @@ export function trailingMeans(endsS, rates, windowS, inFlight = []) {
   });
 }
 
-/** Between the starts of two texts. */
+/** Least distance between the starts of two texts. */
 const MARK_SPACE_PX = 90;
 
-/** CSS custom properties, without `--`. @type {Record<ChartMark["kind"], string>} */
+/** Names of CSS custom properties, without `--`. @type {Record<ChartMark["kind"], string>} */
 const MARK_COLORS = {
   hold: "wait",
   throttled: "wait",

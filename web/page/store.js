@@ -8,16 +8,16 @@
  * Samples, TeacherFigures, WireSnapshot } from "../monitor_state.ts"
  */
 
-/** As in the server. */
+/** The server keeps as many. */
 const MAX_NOTICES = 100;
 
-/** As in the server. */
+/** The server keeps as many. */
 const MAX_CHART_MARKS = 60;
 
 /** Shorter waits are not shown: the state would change all the time while rows back off briefly. */
 const MIN_SHOWN_WAIT_MS = 2_000;
 
-/** The server keeps 1,000. */
+/** More than the server keeps, which is 1,000. */
 const MAX_HISTORY = 2_000;
 
 /**
@@ -28,7 +28,10 @@ const MAX_HISTORY = 2_000;
 /** @type {readonly Part[]} */
 export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
 
-/** The samples are in `samplesById`. @typedef {"latest" | "reservoir" | "failures"} SampleList */
+/**
+ * Lists of ids; the samples are in `samplesById`.
+ * @typedef {"latest" | "reservoir" | "failures"} SampleList
+ */
 
 /** @type {History} */
 const EMPTY_HISTORY = {
@@ -36,7 +39,7 @@ const EMPTY_HISTORY = {
   columns: /** @type {History["columns"]} */ ({ elapsed_s: /** @type {number[]} */ ([]) }),
 };
 
-/** Before any answer. @type {AnswerFigures} */
+/** The figures before any answer. @type {AnswerFigures} */
 export const NO_ANSWERS = {
   endings: {},
   finish_reasons: [],
@@ -160,7 +163,7 @@ export class RunStore {
     return state === "backing_off" && isShort ? "running" : state;
   }
 
-  /** As the server would send it. @param {number} nowMs @returns {MonitorState} */
+  /** The whole state, as the server would send it. @param {number} nowMs @returns {MonitorState} */
   state(nowMs) {
     return {
       time: nowMs + this.clockOffsetMs,
@@ -188,7 +191,7 @@ export class RunStore {
   }
 
   /**
-   * On the page's clock; NaN for an invalid time.
+   * A time of the server on the page's clock; NaN for an invalid time.
    * @param {string} iso
    * @returns {number} Unix milliseconds; NaN for an invalid time
    */

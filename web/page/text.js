@@ -53,7 +53,7 @@ export function makeText(title, text) {
 }
 
 /**
- * Rendered when it is opened.
+ * The text is rendered when the fold is opened.
  * @param {string} title
  * @param {string} note shown after the title
  * @param {string} text
@@ -92,9 +92,12 @@ function rawText(title, text) {
   return [shown, more];
 }
 
-/** "" or null is unknown. @typedef {[name: string, value: string | number | null]} Fact */
+/**
+ * A value of "" or null is unknown.
+ * @typedef {[name: string, value: string | number | null]} Fact
+ */
 
-/** Without unknown facts. @param {readonly Fact[]} facts */
+/** Leaves out unknown facts. @param {readonly Fact[]} facts */
 export function makeFacts(facts) {
   const list = make("dl", { class: "facts" });
   for (const [name, value] of facts) {

@@ -49,7 +49,10 @@ import { limitWords, missingEtaWords } from "./run_state.js";
  * }} Tile
  */
 
-/** By the ids of the lists in the page. @type {Readonly<Record<string, readonly Tile[]>>} */
+/**
+ * The keys are the ids of the lists in the page.
+ * @type {Readonly<Record<string, readonly Tile[]>>}
+ */
 export const TILES = {
   "row-tiles": [
     { title: "Answered", figure: answeredFigure },
@@ -228,7 +231,11 @@ function rangeWords(range) {
   return low === high ? "" : `${low} – ${high}, `;
 }
 
-/** In tokens: users choose `--max-tokens` by it. @param {TileInput} input @returns {Figure} */
+/**
+ * Users choose `--max-tokens` by the lengths of answers, in tokens.
+ * @param {TileInput} input
+ * @returns {Figure}
+ */
 export function lengthFigure({ store: { answers } }) {
   const { answered = 0, length_tokens } = answers ?? {};
   if (length_tokens === undefined || length_tokens.max === 0) {
@@ -275,7 +282,7 @@ export function answersFigure({ store: { answers, ended }, snapshot }) {
   };
 }
 
-/** Most frequent first. @param {RunStore["answers"]} answers */
+/** The most frequent endings come first. @param {RunStore["answers"]} answers */
 function countsOf(answers) {
   const counts = /** @type {[Ending, number][]} */ (Object.entries(answers?.endings ?? {}));
   return counts.toSorted(([, a], [, b]) => b - a);

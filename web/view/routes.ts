@@ -15,16 +15,16 @@ import { MARKDOWN_JS } from "../assets.ts";
 import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
 
 export interface ViewPageOptions {
-  /** For commands on the page. */
+  /** The words that start the program, for commands on the page. */
   readonly program: string;
   /** Whether the page of a run is served at `../`. */
   readonly hasRun: boolean;
 }
 
-/** After a path prefix. */
+/** Matches the routes of this file, behind a path prefix. */
 export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 
-/** For the ids of a million rows. */
+/** Enough for the ids of a million rows. */
 const MAX_BODY_BYTES = 64 * 2 ** 20;
 
 const MAX_ROWS = 200;
@@ -37,7 +37,7 @@ const ASSETS = {
 
 export type DataSource = Pick<DataService, "ask" | "files">;
 
-/** At the first request. */
+/** Opens the data at the first request. */
 export type OpenData = () => Promise<DataSource>;
 
 const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> = {

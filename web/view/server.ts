@@ -13,15 +13,15 @@ import { addDataRoutes, DATA_PATH, type DataSource } from "./routes.ts";
 export interface ServeViewOptions {
   /** @default "127.0.0.1" */
   readonly hostname?: string;
-  /** 0 is any free port. @default 0 */
+  /** 0 stands for any free port. @default 0 */
   readonly port?: number;
   /** @default 192 random bits */
   readonly token?: string;
-  /** For commands on the page. */
+  /** The words that start the program, for commands on the page. */
   readonly program: string;
 }
 
-/** After the prefix of a proxy. */
+/** Matches a path of the app behind the prefix of a proxy. */
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|\\/$`);
 
 export function createViewApp(

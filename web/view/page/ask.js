@@ -44,7 +44,7 @@ export async function save(body) {
   );
 }
 
-/** While the server is busy. */
+/** Pause between requests while the server is busy. */
 const BUSY_MS = 250;
 
 const IDLE_MS = 2_000;

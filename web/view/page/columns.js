@@ -73,7 +73,7 @@ function textColumn(title, field, width) {
 }
 
 /**
- * Rows can be sorted by the column.
+ * Makes a column that rows can be sorted by.
  * @param {string} title
  * @param {"completion_tokens" | "prompt_tokens" | "reasoning_tokens" | "latency_ms" | "attempts" |
  * "cost_usd"} field
@@ -95,7 +95,7 @@ function endingBadge({ status, failure, finish_reason: reason }) {
 }
 
 /**
- * Explained on hover.
+ * The flag is explained on hover.
  * @param {string} flag
  * @param {Record<string, { title: string, help: string }>} flagWords
  */

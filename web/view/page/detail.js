@@ -1,7 +1,11 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The row that is open next to the table: its request, its answer, and other answers to it. @module */
+/**
+ * The row that is open next to the table: its request, its answer, and other answers to it.
+ *
+ * @module
+ */
 
 import { byId, make, setShown, setText } from "../../page/dom.js";
 import { formatCount, formatLatency } from "../../page/figures.js";
@@ -135,7 +139,7 @@ export class OpenRow {
   }
 }
 
-/** By role. @type {Record<string, string>} */
+/** Titles of turns by role. @type {Record<string, string>} */
 const ROLE_TITLES = {
   system: "System",
   developer: "Developer",

@@ -10,10 +10,13 @@ import { isFlagField } from "./filter.js";
 /** @import { Facet } from "../../../lib/data/protocol.ts" */
 /** @import { Filter, FilterValue } from "./filter.js" */
 
-/** Before a facet is expanded. */
+/** Number of values that a facet shows before it is expanded. */
 const FEW_VALUES = 8;
 
-/** How the answers of two runs compare. @type {Record<string, { title: string, help: string }>} */
+/**
+ * Words for how the answers of two runs compare.
+ * @type {Record<string, { title: string, help: string }>}
+ */
 const AGREEMENT_WORDS = {
   none: { title: "Not in both", help: "At most one of the runs has answered the row" },
   same_text: { title: "Same text", help: "Both answers are the same, character by character" },

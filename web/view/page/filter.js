@@ -19,19 +19,19 @@ export class Filter {
   /** @type {RangeChoice[]} */
   ranges = [];
   search = "";
-  /** `response`, `prompt` or `reasoning`. */
+  /** The field that is searched: `response`, `prompt` or `reasoning`. */
   searchIn = "response";
   isPattern = false;
-  /** As the user typed it. */
+  /** The condition that the user typed. */
   where = "";
   sort = "";
   isDescending = false;
-  /** Empty for the default columns. @type {string[]} */
+  /** Names of the shown columns; empty for the default ones. @type {string[]} */
   columns = [];
-  /** "" if no row is open. */
+  /** Uid of the open row; "" if none is open. */
   row = "";
 
-  /** In the form that `--where` takes. @returns {string} */
+  /** The whole filter in the form that `--where` takes. @returns {string} */
   condition() {
     const parts = this.facets.flatMap(facetParts);
     for (const { field, min, max } of this.ranges) {
@@ -74,7 +74,7 @@ export class Filter {
     if (min !== null || max !== null) this.ranges.push({ field, min, max });
   }
 
-  /** Keeps order, columns and open row. */
+  /** Removes the condition; keeps order, columns and open row. */
   clear() {
     this.facets = [];
     this.ranges = [];
@@ -190,12 +190,12 @@ function isFilterValue(value) {
     ["string", "number", "boolean"].includes(typeof value);
 }
 
-/** For a POSIX shell. @param {string} word */
+/** Quotes a word for a POSIX shell. @param {string} word */
 export function shellWord(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** After it, the text is applied. */
+/** After this pause in typing, the text is applied. */
 const TYPING_PAUSE_MS = 300;
 
 export class SearchBar {
@@ -240,7 +240,7 @@ export class SearchBar {
     filter.where = this.#where.value;
   }
 
-  /** Except in a field that has the focus. @param {Filter} filter */
+  /** A field that has the focus is left as it is. @param {Filter} filter */
   show({ search, searchIn, isPattern, where }) {
     setValue(this.#search, search);
     setValue(this.#where, where);

@@ -15,10 +15,10 @@ import { ROW_PX, RowPages, RowWindow } from "./rows.js";
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
 /** @import { Column } from "./columns.js" */
 
-/** Beyond each edge of the viewport. */
+/** Number of rows that are rendered beyond each edge of the viewport. */
 const OVERSCAN_ROWS = 4;
 
-/** On both sides of a row together. */
+/** Horizontal padding of a row, on both sides together. */
 const PADDING_PX = 24;
 
 export class Grid {
@@ -32,9 +32,9 @@ export class Grid {
   #active = 0;
   #window = new RowWindow(this.#scroller);
   #pages;
-  /** Uids by the ids of rows. @type {Map<string, string>} */
+  /** Uids of the selected rows by their ids. @type {Map<string, string>} */
   selected = new Map();
-  /** "" if no row is open. */
+  /** Id of the open row; "" if none is open. */
   openId = "";
   #listener;
 

@@ -15,12 +15,12 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
-/** In units of the `viewBox`, as below. */
+/** Height of the drawing, in units of its `viewBox`, as below. */
 const HEIGHT = 48;
 
 const BAR_WIDTH = 3;
 
-/** From the start of a bar to that of the next. */
+/** Distance from the start of a bar to that of the next. */
 const BAR_STEP = 4;
 
 /**
@@ -148,7 +148,7 @@ export class HistogramList {
   }
 }
 
-/** Rounded down. @param {HTMLInputElement} input */
+/** The typed number, rounded down, or null. @param {HTMLInputElement} input */
 function numberOf(input) {
   return input.value.trim() === "" || !Number.isFinite(input.valueAsNumber)
     ? null

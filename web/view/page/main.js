@@ -24,14 +24,17 @@ import { OpenRow } from "./detail.js";
 
 class ViewPage {
   #filter = Filter.fromHash(location.hash);
-  /** Filled from the server's state. @type {Record<string, { title: string, help: string }>} */
+  /**
+   * Titles and help texts of flags, filled from the server's state.
+   * @type {Record<string, { title: string, help: string }>}
+   */
   #flagWords = {};
   #columns = builtInColumns(this.#flagWords);
   /** @type {PageState | undefined} */
   #state;
-  /** Of all rows. @type {Overview | undefined} */
+  /** Overview of all rows, whatever the filter. @type {Overview | undefined} */
   #all;
-  /** -1 if the shown rows are of another filter. */
+  /** Version of the shown rows; -1 if they are of another filter. */
   #shownVersion = -1;
   #allVersion = -1;
   #condition = "";

@@ -11,7 +11,7 @@ const MAX_PAGES = 30;
 export class RowPages {
   /** @type {Map<number, readonly ShownRow[] | "requested">} */
   #pages = new Map();
-  /** Their rows may have changed. @type {Set<number>} */
+  /** Pages whose rows may have changed. @type {Set<number>} */
   #stale = new Set();
   /** Grows when rows may have changed: answers to earlier requests are dropped. */
   #generation = 0;
@@ -40,7 +40,11 @@ export class RowPages {
     this.#stale = new Set(this.#pages.keys());
   }
 
-  /** If it is loaded. @param {number} place @returns {ShownRow | undefined} */
+  /**
+   * Returns undefined if the row is not loaded.
+   * @param {number} place
+   * @returns {ShownRow | undefined}
+   */
   rowAt(place) {
     const page = this.#pages.get(Math.floor(place / PAGE_ROWS));
     return Array.isArray(page) ? page[place % PAGE_ROWS] : undefined;
@@ -88,7 +92,7 @@ export class RowPages {
   }
 }
 
-/** Of a row, and of the head of the table. */
+/** Height of a row, and of the head of the table. */
 export const ROW_PX = 36;
 
 /** Higher tables are scaled. Browsers limit an element to 33,554,428 px. */
@@ -134,7 +138,7 @@ export class RowWindow {
   }
 
   /**
-   * Scrolls just far enough, or centers the row.
+   * Scrolls just far enough to show a row, or centers it.
    * @param {number} place
    * @param {boolean} isCentered
    */

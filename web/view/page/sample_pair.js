@@ -9,7 +9,7 @@ import { costText } from "./columns.js";
 /** @import { RowDetail } from "../../../lib/data/protocol.ts" */
 
 /**
- * With the differences marked.
+ * Marks the differences of two answers to the row.
  * @param {RowDetail} row
  * @param {(from: number) => Promise<RowDetail | null>} load reads the row again, with the answers
  * from this index on
@@ -187,7 +187,7 @@ function commonIndexes(a, b) {
   return indexes;
 }
 
-/** Of the same kind. @param {Piece[]} pieces */
+/** Merges pieces of the same kind. @param {Piece[]} pieces */
 function mergeAdjacent(pieces) {
   /** @type {Piece[]} */
   const result = [];

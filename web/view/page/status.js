@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the page shows about rows and files above the table: files and their problems, the search for
- * near duplicates, and the comparison of two runs.
+ * What the page shows about rows and files above the table: files and their problems, the search
+ * for near duplicates, and the comparison of two runs.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export class FilesBar {
   #files = byId("files");
   #reading = byId("reading");
   #notes = byId("notes");
-  /** As one text. */
+  /** The notes that are shown, as one text. */
   #shown = "";
 
   /** @param {DataState} state */
@@ -73,7 +73,7 @@ export class NearPanel {
 /** @typedef {RunComparison["runs"][number]} ComparedRun */
 
 export class Comparison {
-  /** As JSON. */
+  /** The comparison that is shown, as JSON. */
   #shown = "";
 
   /** @param {RunComparison | null} comparison */
