@@ -205,16 +205,10 @@ export function rowCountOf({ inputs, starts }: ShardPlan, index: number): number
 }
 
 function errorsOf(statuses: readonly RunStatus[]): StatusError[] {
-  const sums = new Map<string, { type: string; status: number | null; count: number }>();
-  for (const { errors } of statuses) {
-    for (const { type, status, count } of errors) {
-      const key = `${type} ${status}`;
-      const sum = sums.get(key);
-      if (sum === undefined) sums.set(key, { type, status, count });
-      else sum.count += count;
-    }
-  }
-  return [...sums.values()].sort((a, b) => b.count - a.count).slice(0, MAX_ERRORS);
+  const all = statuses.flatMap(({ errors }) => errors);
+  const groups = Map.groupBy(all, ({ type, status }) => `${type} ${status}`).values();
+  return [...groups.map((group) => ({ ...group[0], count: sumOf(group, ({ count }) => count) }))]
+    .sort((a, b) => b.count - a.count).slice(0, MAX_ERRORS);
 }
 
 /**

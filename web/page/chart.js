@@ -16,7 +16,7 @@ import {
   TIME_AXIS_SPACE,
   TIME_AXIS_STEPS,
 } from "./scale.js";
-import { make, setAttribute, setText } from "./dom.js";
+import { make, makeFigures, setAttribute, setText } from "./dom.js";
 import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
@@ -259,24 +259,16 @@ export class Chart {
     if (!this.#table.open) return;
     const { title, series, format } = this.#definition;
     const [times] = this.#group.data([]);
-    const head = make("tr", {}, make("th", { scope: "col" }, "Time"));
-    for (const { label } of series) head.append(make("th", { scope: "col" }, label));
-    const rows = make("tbody");
     const indexes = evenIndexes(times.length, MAX_TABLE_ROWS);
-    for (const index of indexes) {
-      const row = make("tr", {}, make("th", { scope: "row" }, formatClock(times[index] * 1000)));
-      for (const { column } of series) {
+    const rows = indexes.map((index) => [
+      formatClock(times[index] * 1000),
+      ...series.map(({ column }) => {
         const value = this.#group.values(column)[index];
-        row.append(make("td", {}, value === null ? UNKNOWN : format(value)));
-      }
-      rows.append(row);
-    }
-    const caption = make(
-      "caption",
-      { class: "visually-hidden" },
-      `${title}: ${indexes.length} points of the run`,
-    );
-    this.#body.append(make("table", { class: "figures" }, caption, make("thead", {}, head), rows));
+        return value === null ? UNKNOWN : format(value);
+      }),
+    ]);
+    const titles = ["Time", ...series.map(({ label }) => label)];
+    this.#body.append(makeFigures(`${title}: ${indexes.length} points of the run`, titles, rows));
   }
 }
 

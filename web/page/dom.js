@@ -171,3 +171,34 @@ function runFrameJob() {
     if (frameJobs.length > 0) requestAnimationFrame(runFrameJob);
   }
 }
+
+/**
+ * Makes the table of a chart's values. The first cell of each row is its heading.
+ * @param {string} caption for screen readers
+ * @param {readonly string[]} titles of the columns
+ * @param {readonly (readonly string[])[]} rows
+ */
+export function makeFigures(caption, titles, rows) {
+  return make(
+    "table",
+    { class: "figures" },
+    make("caption", { class: "visually-hidden" }, caption),
+    make(
+      "thead",
+      {},
+      make("tr", {}, ...titles.map((title) => make("th", { scope: "col" }, title))),
+    ),
+    make(
+      "tbody",
+      {},
+      ...rows.map(([first, ...others]) =>
+        make(
+          "tr",
+          {},
+          make("th", { scope: "row" }, first),
+          ...others.map((text) => make("td", {}, text)),
+        )
+      ),
+    ),
+  );
+}

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { byId, fillRows, make, setAttribute, setShown, setText } from "./dom.js";
+import { byId, fillRows, make, makeFigures, setAttribute, setShown, setText } from "./dom.js";
 import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
 
 /** @import { Percentiles } from "../../lib/progress/events.ts" */
@@ -105,27 +105,11 @@ export class LatencyView {
     body.replaceChildren();
     if (!this.#table.open) return;
     const { bounds_ms, counts } = this.#latency;
-    const rows = make("tbody");
-    counts.forEach((count, i) => {
-      if (count === 0) return;
-      const range = `${formatLatency(bounds_ms[i])} – ${formatLatency(bounds_ms[i + 1])}`;
-      rows.append(
-        make(
-          "tr",
-          {},
-          make("th", { scope: "row" }, range),
-          make("td", {}, count < 1e6 ? formatCount(count) : formatCompact(count)),
-        ),
-      );
-    });
-    const head = make(
-      "tr",
-      {},
-      make("th", { scope: "col" }, "Latency"),
-      make("th", { scope: "col" }, "Rows"),
-    );
-    const caption = make("caption", { class: "visually-hidden" }, "Rows by latency");
-    body.append(make("table", { class: "figures" }, caption, make("thead", {}, head), rows));
+    const rows = counts.map((count, i) => [
+      `${formatLatency(bounds_ms[i])} – ${formatLatency(bounds_ms[i + 1])}`,
+      count < 1e6 ? formatCount(count) : formatCompact(count),
+    ]).filter((_, i) => counts[i] > 0);
+    body.append(makeFigures("Rows by latency", ["Latency", "Rows"], rows));
   }
 }
 

@@ -49,10 +49,7 @@ import { limitWords, missingEtaWords } from "./run_state.js";
  * }} Tile
  */
 
-/**
- * The keys are the ids of the lists in the page.
- * @type {Readonly<Record<string, readonly Tile[]>>}
- */
+/** @type {Readonly<Record<string, readonly Tile[]>>} */
 export const TILES = {
   "row-tiles": [
     { title: "Answered", figure: answeredFigure },
@@ -231,11 +228,7 @@ function rangeWords(range) {
   return low === high ? "" : `${low} – ${high}, `;
 }
 
-/**
- * Users choose `--max-tokens` by the lengths of answers, in tokens.
- * @param {TileInput} input
- * @returns {Figure}
- */
+/** @param {TileInput} input @returns {Figure} */
 export function lengthFigure({ store: { answers } }) {
   const { answered = 0, length_tokens } = answers ?? {};
   if (length_tokens === undefined || length_tokens.max === 0) {
