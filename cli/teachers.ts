@@ -14,6 +14,7 @@ import {
   readConnection,
 } from "./connection.ts";
 import type { Io } from "./io.ts";
+import { proxyOf } from "./proxy.ts";
 import type { ListedPlace } from "./teacher_lists.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
@@ -247,21 +248,4 @@ function readThinkTags(settings: Settings): readonly [string, string] | undefine
   throw new UsageError(
     `Cannot use ${settings.flagText("think-tags", text)}: it must be ${THINK_TAGS_RULE}`,
   );
-}
-
-/**
- * Returns the proxy from `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case;
- * `NO_PROXY` names exceptions.
- */
-function proxyOf(baseUrl: string, io: Io): string | undefined {
-  const read = (name: string) => io.env(name.toLowerCase()) || io.env(name) || undefined;
-  const { protocol, hostname } = URL.parse(baseUrl) ?? { protocol: "", hostname: "" };
-  const exceptions = (read("NO_PROXY") ?? "").split(",").map((host) =>
-    host.trim().replace(/^\*?\./, "")
-  );
-  const isException = exceptions.some((host) =>
-    host === "*" || (host !== "" && (hostname === host || hostname.endsWith(`.${host}`)))
-  );
-  if (isException) return undefined;
-  return (protocol === "https:" ? read("HTTPS_PROXY") : read("HTTP_PROXY")) ?? read("ALL_PROXY");
 }

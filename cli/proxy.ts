@@ -1,0 +1,58 @@
+/** The proxy for an address, from the environment. @module */
+
+import { BlockList, isIP } from "node:net";
+import type { Io } from "./io.ts";
+
+/**
+ * From `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case; undefined if `NO_PROXY`
+ * names the host.
+ */
+export function proxyOf(baseUrl: string, io: Pick<Io, "env">): string | undefined {
+  const read = (name: string) => io.env(name.toLowerCase()) || io.env(name) || undefined;
+  const url = URL.parse(baseUrl);
+  if (url !== null && isException(url, read("NO_PROXY") ?? "")) return undefined;
+  const proxy = url?.protocol === "https:" ? read("HTTPS_PROXY") : read("HTTP_PROXY");
+  return proxy ?? read("ALL_PROXY");
+}
+
+/** Whether `NO_PROXY` names a host, in any form that curl, Go or undici reads: `*`, a domain with or
+ * without a leading `.` or `*.`, an address, or a range of addresses; each with a port or without.
+ * A domain includes its subdomains. */
+function isException({ protocol, hostname, port }: URL, list: string): boolean {
+  const targetPort = port || (protocol === "https:" ? "443" : "80");
+  const target = withoutBrackets(hostname).replace(/\.$/, "");
+  return list.split(/[\s,]+/).some((entry) => {
+    const [, host, entryPort] = WITH_PORT.exec(entry) ?? [entry, entry];
+    if (entryPort !== undefined && entryPort !== targetPort) return false;
+    if (host === "*") return true;
+    if (isIP(target) !== 0) return holdsAddress(withoutBrackets(host), target);
+    const domain = domainOf(host);
+    return domain !== "" && (target === domain || target.endsWith(`.${domain}`));
+  });
+}
+
+/** The colons of an IPv6 address without brackets do not begin a port. */
+const WITH_PORT = /^(\[[^\]]+\]|[^:]+):(\d+)$/;
+
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[|\]$/g, "");
+}
+
+/** @param range An address, or a range such as `10.0.0.0/8`. */
+function holdsAddress(range: string, address: string): boolean {
+  const version = isIP(address);
+  const [network, prefix] = range.split("/");
+  const maxBits = version === 6 ? 128 : 32;
+  const bits = prefix === undefined ? maxBits : /^\d+$/.test(prefix) ? Number(prefix) : NaN;
+  if (isIP(network) !== version || !(bits <= maxBits)) return false;
+  const family = version === 6 ? "ipv6" : "ipv4";
+  const addresses = new BlockList();
+  addresses.addSubnet(network, bits, family);
+  return addresses.check(address, family);
+}
+
+/** In the form of `URL.hostname`: in lower case, and in Punycode. */
+function domainOf(host: string): string {
+  const name = host.replace(/^\*?\./, "").replace(/\.$/, "");
+  return URL.parse(`http://${name}`)?.hostname ?? "";
+}
