@@ -204,35 +204,39 @@ async function yamlEntries(text: string): Promise<EndpointEntry[]> {
 const MAX_IN_FLIGHT = 100_000;
 
 function checkedEntry(entry: Record<string, unknown>, place: string): EndpointEntry {
-  const { url, weight, max, ...others } = entry;
-  const [other] = Object.keys(others);
-  if (other !== undefined) {
-    throw new SyntaxError(`${place}: there is no setting "${other}": use url, weight or max`);
-  }
+  const { url, weight, max } = entry;
   const address = typeof url === "string" ? URL.parse(url) : null;
-  if (address === null || !/^https?:$/.test(address.protocol)) {
-    throw new SyntaxError(`${place}: the address must be an http or https URL`);
-  }
-  if (/,(https?:|$)/i.test(address.href) || address.hostname.includes(",")) {
-    throw new SyntaxError(`${place}: a line must name one address, without commas`);
-  }
-  if (address.username !== "" || address.password !== "") {
-    throw new SyntaxError(`${place}: the address must not contain a user name or password`);
-  }
-  if (weight !== undefined && !(typeof weight === "number" && weight > 0 && weight < Infinity)) {
-    throw new SyntaxError(`${place}: weight must be a number above 0`);
-  }
-  if (
-    max !== undefined &&
-    !(Number.isInteger(max) && Number(max) >= 1 && Number(max) <= MAX_IN_FLIGHT)
-  ) {
-    throw new SyntaxError(`${place}: max must be a whole number, 1 to ${MAX_IN_FLIGHT}`);
-  }
+  const problem = problemOf(address, entry);
+  if (address === null || problem !== undefined) throw new SyntaxError(`${place}: ${problem}`);
   return {
     url: normalized(address),
     ...weight === undefined ? {} : { weight: weight as number },
     ...max === undefined ? {} : { max: max as number },
   };
+}
+
+function problemOf(
+  address: URL | null,
+  { url: _, weight, max, ...others }: Record<string, unknown>,
+): string | undefined {
+  const [other] = Object.keys(others);
+  if (other !== undefined) return `there is no setting "${other}": use url, weight or max`;
+  if (address === null || !/^https?:$/.test(address.protocol)) {
+    return "the address must be an http or https URL";
+  }
+  if (/,(https?:|$)/i.test(address.href) || address.hostname.includes(",")) {
+    return "a line must name one address, without commas";
+  }
+  if (address.username !== "" || address.password !== "") {
+    return "the address must not contain a user name or password";
+  }
+  if (weight !== undefined && !(typeof weight === "number" && weight > 0 && weight < Infinity)) {
+    return "weight must be a number above 0";
+  }
+  const isMax = Number.isInteger(max) && Number(max) >= 1 && Number(max) <= MAX_IN_FLIGHT;
+  return max === undefined || isMax
+    ? undefined
+    : `max must be a whole number, 1 to ${MAX_IN_FLIGHT}`;
 }
 
 /** Makes equal addresses equal strings. `URL` has already dropped the default port and capitals in

@@ -135,6 +135,7 @@ function pricesIn(rates: GenaiRates, promptTokens: number): TokenPrices {
   };
 }
 
+/** A long prompt raises the price of all tokens of a request, completion tokens included. */
 function rateFor(promptTokens: number, rate: Rate): number {
   if (typeof rate === "number") return rate;
   let price = rate.base;
@@ -161,9 +162,14 @@ function ratesIn(listed: ModelPrice): GenaiRates | undefined {
   };
 }
 
-function genaiProviderAt(address: string): string | undefined {
+function publicUrl(address: string): URL | undefined {
   const url = URL.parse(address);
-  if (url === null || url.protocol !== "https:" || url.port !== "") return undefined;
+  return url?.protocol === "https:" && url.port === "" ? url : undefined;
+}
+
+function genaiProviderAt(address: string): string | undefined {
+  const url = publicUrl(address);
+  if (url === undefined) return undefined;
   const host = `https://${url.hostname}`;
   const provider = findProvider({ providerApiUrl: host + url.pathname });
   if (provider === undefined) return undefined;
@@ -232,9 +238,7 @@ export const PROVIDER_IDS: readonly string[] = HOSTS.map(([id]) => id);
 const BY_HOST = new Map(HOSTS.flatMap(([id, ...hosts]) => hosts.map((host) => [host, id])));
 
 export function providerAt(address: string): Provider | undefined {
-  const url = URL.parse(address);
-  if (url === null || url.protocol !== "https:" || url.port !== "") return undefined;
-  const host = url.hostname;
+  const host = publicUrl(address)?.hostname ?? "";
   const parentDomain = host.slice(host.indexOf("."));
   const id = BY_HOST.get(host) ?? BY_HOST.get(parentDomain);
   if (id === undefined) return undefined;

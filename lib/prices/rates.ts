@@ -50,7 +50,7 @@ export interface Rates {
   /** By service tier; "" is the standard tier. */
   readonly tiers: ReadonlyMap<string, Steps>;
   /** Prices of the standard tier at some times of the week; undefined if they never change. */
-  readonly offPeak: { readonly times: Times; readonly steps: Steps } | undefined;
+  readonly offPeak: { readonly times: Times; readonly prices: TokenPrices } | undefined;
   /** US dollars per request, in addition to its tokens. */
   readonly request: number;
   /** The factor on all token prices, by region. */
@@ -71,7 +71,7 @@ export function parseRates(text: string): Rates {
     else if (words[0] === "region") regions.set(words[1], Number(words[2]));
     else if (words[0] === "at") {
       const { times, rest } = readTimes(words.slice(1));
-      offPeak = { times, steps: [{ above: 0, prices: readPrices(rest) }] };
+      offPeak = { times, prices: readPrices(rest) };
     } else {
       const [, tier, bound] = /^([a-z]*)(?:>(\d+))?/.exec(words[0])!;
       const hasLabel = tier !== "" || bound !== undefined;
@@ -90,15 +90,13 @@ export function pricesFor(
   atMs: number,
 ): TokenPrices {
   const tierSteps = tier === "" ? undefined : tiers.get(tier);
-  const steps = tierSteps ?? standardSteps(tiers, offPeak, atMs);
+  const isOffPeak = tierSteps === undefined && offPeak !== undefined &&
+    isWithin(offPeak.times, atMs);
+  if (isOffPeak) return offPeak.prices;
+  const steps = tierSteps ?? tiers.get("")!;
   let { prices } = steps[0];
   for (const step of steps) if (promptTokens > step.above) prices = step.prices;
   return prices;
-}
-
-function standardSteps(tiers: Rates["tiers"], offPeak: Rates["offPeak"], atMs: number): Steps {
-  if (offPeak !== undefined && isWithin(offPeak.times, atMs)) return offPeak.steps;
-  return tiers.get("")!;
 }
 
 /** In US dollars. Cached, written and reasoning tokens are capped at the counts that include them:

@@ -11,6 +11,7 @@
 import { asObject, type JsonObject } from "./json.ts";
 import { promptText, RESPONSES } from "./responses_format.ts";
 import type { AskedSchema, Message, Params, TeacherRequest } from "./teacher.ts";
+import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
 /** An endpoint by name: `/chat/completions`, `/completions` or `/responses`. */
 export type EndpointName = "chat" | "completions" | "responses";
@@ -137,10 +138,7 @@ function renamed(params: Params): Params {
   return result;
 }
 
-function withChoice(
-  body: JsonObject,
-  fieldsOf: (text: string) => JsonObject,
-): JsonObject {
+function withChoice(body: JsonObject, fieldsOf: (text: string) => JsonObject): JsonObject {
   const choice = Array.isArray(body.choices) ? asObject(body.choices[0]) : undefined;
   if (choice === undefined || typeof choice.text !== "string") return body;
   const { text, ...rest } = choice;
@@ -153,15 +151,8 @@ export const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {
   responses: RESPONSES,
 };
 
-export interface BodyOptions {
-  readonly format: ApiFormat;
-  readonly model: string;
-  readonly stream: boolean;
-}
-
 export interface RequestBody {
   readonly text: string;
-  readonly model: string;
   /** Undefined if the row named no model, or the teacher's own. */
   readonly modelAsked: string | undefined;
   /** Undefined if the parameters set no tier. */
@@ -179,13 +170,15 @@ interface WrittenParams extends Omit<RequestBody, "text"> {
 }
 
 export class BodyWriter {
-  readonly #options: BodyOptions;
+  readonly #options: Pick<ResolvedTeacherOptions, "model" | "stream">;
+  readonly #format: ApiFormat;
   readonly #refused = new Set<Addition>();
   // Rows without parameters of their own share one object, so it is written once.
   #written = new WeakMap<Params, WrittenParams>();
 
-  constructor(options: BodyOptions) {
+  constructor(options: ResolvedTeacherOptions) {
     this.#options = options;
+    this.#format = FORMATS[options.endpoint];
   }
 
   /** Numbers in parameters keep their original text. */
@@ -195,19 +188,19 @@ export class BodyWriter {
       written = this.#writeParams(params, jsonSchema);
       this.#written.set(params, written);
     }
-    const { head, tail, model, modelAsked, tierAsked, added } = written;
-    const prompt = this.#options.format.prompt(messages);
+    const { head, tail, modelAsked, tierAsked, added } = written;
+    const prompt = this.#format.prompt(messages);
     let text = head;
     // To stringify one object of all fields and strip its braces would copy every prompt again.
     for (const name in prompt) text += `,"${name}":${JSON.stringify(prompt[name])}`;
-    return { text: text + tail, model, modelAsked, tierAsked, added };
+    return { text: text + tail, modelAsked, tierAsked, added };
   }
 
   /** For previews. */
   fields({ messages, params, jsonSchema }: TeacherRequest): Record<string, unknown> {
     return {
       model: this.#modelAsked(params) ?? this.#options.model,
-      ...this.#options.format.prompt(messages),
+      ...this.#format.prompt(messages),
       ...this.#sentFields(params, jsonSchema).fields,
     };
   }
@@ -228,11 +221,10 @@ export class BodyWriter {
     params: Params,
     schema: AskedSchema | undefined,
   ): { fields: Params; added: Addition[] } {
-    const { format, stream } = this.#options;
     const { model: _, messages: __, stream: ___, ...rest } = params;
     const added: Addition[] = [];
-    const fields = format.params(rest, {
-      stream,
+    const fields = this.#format.params(rest, {
+      stream: this.#options.stream,
       responseFormat: schema && mayAddFormat(rest) ? responseFormatOf(schema) : undefined,
       add: (field) => !this.#refused.has(field) && added.push(field) > 0,
     });
@@ -241,14 +233,12 @@ export class BodyWriter {
 
   #writeParams(params: Params, schema: AskedSchema | undefined): WrittenParams {
     const modelAsked = this.#modelAsked(params);
-    const model = modelAsked ?? this.#options.model;
     const { fields, added } = this.#sentFields(params, schema);
     const tail = JSON.stringify(fields).slice(1);
     return {
       schema,
-      head: `{"model":${JSON.stringify(model)}`,
+      head: `{"model":${JSON.stringify(modelAsked ?? this.#options.model)}`,
       tail: tail === "}" ? tail : `,${tail}`,
-      model,
       modelAsked,
       tierAsked: typeof params.service_tier === "string" ? params.service_tier : undefined,
       added,

@@ -44,7 +44,7 @@ let closedError: Error | undefined;
 
 /** Lent by `Connections` to one attempt at a time. */
 export class Connection {
-  /** True until a close by the server is noticed. */
+  /** Whether the socket is connected; stays true until a close by the server is noticed. */
   isOpen = false;
   /** Whether Retort has closed it, so that it can no longer be used. */
   isDropped = false;
@@ -63,8 +63,9 @@ export class Connection {
   /** Whether the last request was given to undici while a socket was open. False again once undici
    * requires a new socket. */
   #wasOpen = false;
+  /** On this socket. */
   #responses = 0;
-  /** How many responses the server allows on this socket. */
+  /** On this socket, as its server has announced. */
   #maxResponses = Infinity;
 
   constructor(shared: Connections) {

@@ -31,13 +31,7 @@ export interface ByteDecoder extends ByteSink {
 type Coding = "gzip" | "deflate" | "br" | "zstd";
 type Decompressor = ReturnType<typeof createGunzip>;
 
-const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
-  ["gzip", "gzip"],
-  ["x-gzip", "gzip"],
-  ["deflate", "deflate"],
-  ["br", "br"],
-  ["zstd", "zstd"],
-]);
+const CODINGS: readonly Coding[] = ["gzip", "deflate", "br", "zstd"];
 
 /**
  * Undefined if neither the label nor the first bytes name a coding. Some gateways omit the label,
@@ -66,9 +60,11 @@ export function decoderFor(
 }
 
 function codingsOf(label: string): Coding[] {
+  const names = label.toLowerCase().split(",").map((name) =>
+    name.trim().replace(/^x-gzip$/, "gzip")
+  );
   // Ignores other labels (`identity`, `utf-8`).
-  const names = label.toLowerCase().split(",").map((name) => name.trim());
-  return names.map((name) => CODINGS.get(name)).filter((coding) => coding !== undefined);
+  return names.flatMap((name) => CODINGS.filter((coding) => coding === name));
 }
 
 /** On the hot path: destructuring would create an iterator. */

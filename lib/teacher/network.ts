@@ -27,7 +27,7 @@ export interface Address {
 const ENDPOINT_PATH = /\/(?:chat\/completions|completions|responses)$/;
 const AZURE = /\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$/;
 const REDACTED = "[redacted]";
-const SECRET_NAME = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
+const SECRET_PARAMETER = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
 
 /** @throws {TypeError} If it is not an http or https URL, or ends in the path of an endpoint. */
 export function checkBaseUrl(baseUrl: string): URL {
@@ -101,7 +101,7 @@ export function isLoopback(hostname: string): boolean {
 function redactQuery(search: string): string {
   return search.replace(
     /([?&])([^=&]*)=([^&#]*)/g,
-    (whole, mark, name) => SECRET_NAME.test(name) ? `${mark}${name}=${REDACTED}` : whole,
+    (whole, mark, name) => SECRET_PARAMETER.test(name) ? `${mark}${name}=${REDACTED}` : whole,
   );
 }
 
@@ -109,7 +109,9 @@ function secretsOf(url: URL): string[] {
   const secrets = [decode(url.password), url.password];
   // Some servers take their key as a user name without a password.
   if (!url.password) secrets.push(decode(url.username), url.username);
-  for (const [name, value] of url.searchParams) if (SECRET_NAME.test(name)) secrets.push(value);
+  for (const [name, value] of url.searchParams) {
+    if (SECRET_PARAMETER.test(name)) secrets.push(value);
+  }
   return secrets.filter((secret) => secret !== "");
 }
 

@@ -2,12 +2,12 @@
 
 import { TeacherError } from "../errors.ts";
 import { isSecretHeader } from "../params.ts";
-import { type Addition, type ApiFormat, BodyWriter, FORMATS } from "./api_format.ts";
+import { type Addition, BodyWriter, FORMATS } from "./api_format.ts";
 import { Attempt, type AttemptShared } from "./attempt.ts";
 import type { AnswerContext } from "./completion.ts";
 import { Connections } from "./connections.ts";
 import { Aborts, Deadlines } from "./interruptions.ts";
-import { type Address, parseAddress, proxyUrl, tlsSettings } from "./network.ts";
+import { parseAddress, proxyUrl, tlsSettings } from "./network.ts";
 import { noticesOf } from "./params.ts";
 import { redactHeader, redactor } from "./secrets.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "./teacher.ts";
@@ -62,8 +62,6 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   readonly address: string;
 
   readonly #options: ResolvedTeacherOptions;
-  readonly #format: ApiFormat;
-  readonly #address: Address;
   readonly #bodies: BodyWriter;
   readonly #shared: AttemptShared;
   readonly #keptFields: KeptFieldsCheck;
@@ -81,9 +79,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     this.model = model;
     this.address = address.shownBaseUrl;
     this.#options = options;
-    this.#format = format;
-    this.#address = address;
-    this.#bodies = new BodyWriter({ format, model, stream });
+    this.#bodies = new BodyWriter(options);
     this.#keptFields = new KeptFieldsCheck(options.keep);
     this.#shared = {
       address,
@@ -117,10 +113,10 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
       if (this.#isClosed) {
         throw new Error(`Cannot ask the teacher at ${this.address}: it was closed`);
       }
-      const { text, model, modelAsked, tierAsked, added } = this.#bodies.write(request);
+      const { text, modelAsked, tierAsked, added } = this.#bodies.write(request);
       const context = modelAsked === undefined && tierAsked === undefined
         ? this.#context
-        : { ...this.#context, model, modelAsked, tierAsked };
+        : { ...this.#context, model: modelAsked ?? this.model, modelAsked, tierAsked };
       const attempt = new Attempt(this.#shared, context, signal, request.timeoutMs);
       attempt.start(text);
       return this.#checked(attempt.promise, added);
@@ -130,11 +126,11 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   }
 
   problem({ messages, params }: Pick<TeacherRequest, "messages" | "params">): string | undefined {
-    return this.#format.problem?.(messages, params);
+    return FORMATS[this.#options.endpoint].problem?.(messages, params);
   }
 
   notices(params: Params): readonly string[] {
-    return noticesOf(this.#options, this.#format, this.address, params);
+    return noticesOf(this.#options, this.address, params);
   }
 
   preview(request: TeacherRequest): unknown {
@@ -149,7 +145,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     }
     return {
       method: "POST",
-      url: this.#address.shownRequestUrl,
+      url: this.#shared.address.shownRequestUrl,
       headers,
       body: this.#bodies.fields(request),
     };

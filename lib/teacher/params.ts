@@ -8,7 +8,7 @@
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { secretParam } from "../params.ts";
-import type { ApiFormat } from "./api_format.ts";
+import { FORMATS } from "./api_format.ts";
 import { asObject } from "./json.ts";
 import type { Params } from "./teacher.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
@@ -155,11 +155,11 @@ function plainOf(name: string): string {
 }
 
 export function noticesOf(
-  { ca, clientCert, insecureTls, keep }: ResolvedTeacherOptions,
-  format: ApiFormat,
+  { endpoint, ca, clientCert, insecureTls, keep }: ResolvedTeacherOptions,
   address: string,
   params: Params,
 ): string[] {
+  const format = FORMATS[endpoint];
   const notices = [
     ...format.notices?.(params) ?? [],
     ...unknownParamNotices(Object.keys(params)),

@@ -35,20 +35,18 @@ export function rateLimitOf(
   now: number,
   ageMs: number = 0,
 ): RateLimit | undefined {
-  if (hasOpenAiFields(headers)) {
-    const time = serverNow(headers, now, ageMs);
+  const isOpenAi = hasOpenAiFields(headers);
+  if (!isOpenAi && !hasAnthropicFields(headers)) return undefined;
+  const time = serverTime(headers, now - ageMs) + ageMs;
+  if (isOpenAi) {
     return rateLimitFrom(
       limitState(headers, "x-ratelimit-", "-requests", time, ageMs),
       limitState(headers, "x-ratelimit-", "-tokens", time, ageMs),
     );
   }
-  if (hasAnthropicFields(headers)) {
-    const time = serverNow(headers, now, ageMs);
-    const [requests, ...tokens] = ["requests", "tokens", "input-tokens", "output-tokens"]
-      .map((resource) => limitState(headers, `anthropic-ratelimit-${resource}-`, "", time, ageMs));
-    return rateLimitFrom(requests, tokens.reduce(tighter));
-  }
-  return undefined;
+  const [requests, ...tokens] = ["requests", "tokens", "input-tokens", "output-tokens"]
+    .map((resource) => limitState(headers, `anthropic-ratelimit-${resource}-`, "", time, ageMs));
+  return rateLimitFrom(requests, tokens.reduce(tighter));
 }
 
 /** Most responses state no limits, and then no clock has to be read. */
@@ -126,10 +124,6 @@ function plausibleMs(ms: number): number | undefined {
 export function shouldRetry(headers: HeaderFields): boolean | undefined {
   const value = fieldText(headers["x-should-retry"]).toLowerCase();
   return value === "true" ? true : value === "false" ? false : undefined;
-}
-
-function serverNow(headers: HeaderFields, now: number, ageMs: number): number {
-  return serverTime(headers, now - ageMs) + ageMs;
 }
 
 /** Reads the fields whose names are `prefix`, `limit`, `remaining` or `reset`, and `suffix`. */

@@ -32,14 +32,25 @@ export function asChatCompletion(body: JsonObject): JsonObject {
   // An answer of another API, or a bare error.
   if (!Array.isArray(body.output)) return body;
   const { content, reasoning, refusal, toolCalls, logprobs } = outputOf(body.output);
-  const finishReason = finishReasonOf(body, toolCalls.length > 0);
+  const hasCalls = toolCalls.length > 0;
+  const message = { content, reasoning_content: reasoning, refusal, tool_calls: toolCalls };
+  return withChoice(body, { message }, logprobs, hasCalls, content !== "" || hasCalls);
+}
+
+function withChoice(
+  body: JsonObject,
+  choice: JsonObject,
+  logprobs: readonly unknown[] | undefined,
+  hasCalls: boolean,
+  hasContent: boolean,
+): JsonObject {
   return {
     ...body,
-    error: errorOf(body, content !== "" || toolCalls.length > 0),
+    error: errorOf(body, hasContent),
     usage: usageOf(body.usage),
     choices: [{
-      message: { content, reasoning_content: reasoning, refusal, tool_calls: toolCalls },
-      finish_reason: finishReason,
+      ...choice,
+      finish_reason: finishReasonOf(body, hasCalls),
       ...(logprobs === undefined ? {} : { logprobs: { content: logprobs } }),
     }],
   };
@@ -229,17 +240,10 @@ export class ResponsesEvents implements EventReader {
       // Matched by position: some servers change the ids in the last event.
       tool_calls: toolCalls.map((call, index) => this.#restOf(call, this.#calls[index])),
     };
-    const hasContent = this.#hasText || content !== "" || this.#calls.length > 0;
-    return {
-      ...body,
-      error: errorOf(body, hasContent),
-      usage: usageOf(body.usage),
-      choices: [{
-        delta: message,
-        finish_reason: finishReasonOf(body, this.#calls.length > 0),
-        ...(this.#hasText || logprobs === undefined ? {} : { logprobs: { content: logprobs } }),
-      }],
-    };
+    const hasCalls = this.#calls.length > 0;
+    const hasContent = this.#hasText || content !== "" || hasCalls;
+    const rest = this.#hasText ? undefined : logprobs;
+    return withChoice(body, { delta: message }, rest, hasCalls, hasContent);
   }
 
   /** The first event has id and model. Events of another format pass unchanged. */

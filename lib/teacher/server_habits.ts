@@ -18,6 +18,7 @@ import { Buffer } from "node:buffer";
 /** A close this soon after an answer is a reaction to the answer: no idle timeout is as short. */
 export const MAX_REACTION_MS = 100;
 
+/** Reuse ends after this many closes as reactions to answers. */
 const CLOSES_TO_STOP = 3;
 /** How much each answer on a reused connection lowers the number of closes: reuse ends if more than
  * one in 32 answers is followed by a close. */
@@ -31,6 +32,7 @@ const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse: nearly every close has arrived by
  * then. The others wait for the result of this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
+/** The trial begins among this many first attempts of a run, or never. */
 const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used. undici waits for one turn of the event
  * loop, which is not enough: Deno polls sockets at every 61st turn or when idle. */
@@ -41,6 +43,7 @@ const MARGIN_MS = 1_000;
 
 export class ReusePolicy {
   readonly #onDecided: () => void;
+  /** Closes as reactions to answers; each reuse lowers the number by `REUSE_WEIGHT`. */
   #closes = 0;
   /** Connections that the server left open in a row while none was reused. */
   #leftOpen = 0;
@@ -69,7 +72,8 @@ export class ReusePolicy {
     return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** A request on a connection that the server has closed would be lost. */
+  /** How long to watch a connection before a request is sent on it: if the server has closed it, the
+   * request would be lost. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;

@@ -72,7 +72,7 @@ export class StreamReader implements EventSink {
     return this.#hasToken;
   }
 
-  /** An event without its empty line may be left. */
+  /** Reads what is left, such as an event without its empty line. */
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;

@@ -172,21 +172,16 @@ const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgra
 
 function checkHeaders(headers: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(headers)) {
-    if (RESERVED.test(name.toLowerCase())) {
-      throw new TypeError(`Cannot send the header ${JSON.stringify(name)}: Retort sets it`);
-    }
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) {
-      throw new TypeError(
-        `Cannot send the header ${JSON.stringify(name)}: ` +
-          'its name must be letters, digits and marks such as "-"',
-      );
-    }
     // The value may be a secret, so it is not shown.
-    if (typeof value !== "string" || !isSendable(value)) {
-      throw new TypeError(
-        `Cannot send the header ${JSON.stringify(name)}: ` +
-          "its value must be one line of ASCII characters",
-      );
+    const problem = RESERVED.test(name.toLowerCase())
+      ? "Retort sets it"
+      : !/^[\w!#$%&'*+.^`|~-]+$/.test(name)
+      ? 'its name must be letters, digits and marks such as "-"'
+      : typeof value !== "string" || !isSendable(value)
+      ? "its value must be one line of ASCII characters"
+      : undefined;
+    if (problem !== undefined) {
+      throw new TypeError(`Cannot send the header ${JSON.stringify(name)}: ${problem}`);
     }
   }
 }
