@@ -13,17 +13,15 @@ import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { readReasoning } from "./turns.ts";
 
-/** Where a row is. */
 export interface Place {
   readonly file: string;
-  /** The number of the row in the file, from 1. */
+  /** From 1. */
   readonly line: number;
 }
 
-/** Why a row cannot be read as a conversation. */
 export class NoConversation {
   readonly problem: string;
-  /** Advice for the user; "" if there is none. */
+  /** "" if there is none. */
   readonly hint: string;
 
   constructor(problem: string, hint = "") {
@@ -44,19 +42,18 @@ export type AnswerField = typeof ANSWER_FIELDS[number];
 const RESULT_FIELDS: readonly AnswerField[] = ["response"];
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 
-/** Reads rows as conversations, with the prompts that a run would make from them. */
 export class ConversationReader {
   /** Reads rows with the assistant turns at their end. */
   readonly #parser: RowParser;
   /** Reads rows as a run sends them, without assistant turns at their end. */
   readonly #asSent: RowParser;
-  /** Reads conversations without the options of a run. */
+  /** Reads conversations without the options of a run, such as its template. */
   readonly #plain: RowParser;
   /** Fields that make the prompt, and so cannot hold the answer. */
   readonly #promptFields: ReadonlySet<string>;
   readonly #uidField: readonly string[] | undefined;
 
-  /** @param rows How prompts are made from rows, as for a run. */
+  /** @param rows How a run makes prompts from rows. */
   constructor(rows: RowOptions) {
     // Keeps assistant turns at the end: here, the last one is the answer.
     const runParams = { continue_final_message: true };
@@ -69,7 +66,6 @@ export class ConversationReader {
     this.#promptFields = new Set([...templateFields, rows.promptField ?? ""]);
   }
 
-  /** Reads the text of a row as an example. */
   read(text: string, { file, line }: Place): Example | NoConversation {
     const row = this.#parser.parse(text);
     if (!(row instanceof ParsedRow)) return new NoConversation(row.problem, row.hint());
@@ -95,7 +91,7 @@ export class ConversationReader {
     return { ...origin, ...prompt, ...(answer === undefined ? NO_ANSWER : answerOf(answer)) };
   }
 
-  /** Whether a row is a results line whose response is not the prompt of the new rows. */
+  /** A response that the options name as the prompt of new rows is no answer. */
   #hasResponse(json: Record<string, unknown>): boolean {
     return isResultsLine(json) && typeof json.response === "string" &&
       !this.#promptFields.has("response");
@@ -119,7 +115,6 @@ export class ConversationReader {
     return { messages: messages.slice(0, -1), ...answerOf({ ...answer, content }) };
   }
 
-  /** Finds the answers in fields that are not part of the prompt. */
   #answersOf(
     row: ParsedRow,
     text: string,
@@ -139,7 +134,6 @@ export class ConversationReader {
     return rejected instanceof NoConversation ? rejected : { answer, rejected };
   }
 
-  /** Reads a field as the message of an answer. */
   #messageOf(row: ParsedRow, text: string, field: string): Message | NoConversation {
     const json = row.json as Record<string, unknown>;
     const value = json[field];
@@ -196,7 +190,7 @@ function isFilledText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
 }
 
-/** Whether the value of `tool_calls`, a list or its JSON text, holds a call. */
+/** Whether `tool_calls`, a list or its JSON text, holds a call. */
 function hasCalls(value: unknown): boolean {
   if (typeof value === "string") return !isEmptyCell(value) && value !== "[]";
   return Array.isArray(value) && value.length > 0;

@@ -12,20 +12,17 @@ import type { ColumnType } from "../tables/mod.ts";
 import { VERSION } from "../version.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import { uploadCommand } from "./trainer_config.ts";
+import { uploadCommand } from "./trainers.ts";
 
 /** Marks a card that may be replaced. Cards without it were written by users. */
 export const CARD_MARK = "<!-- Written by Retort. `--replace` writes it and data/ again";
 
-/** Figures of a dataset, counted row by row for its card. */
 export class DatasetFacts {
-  /** The number of rows that each model answered. */
+  /** By model, the number of rows that it answered. */
   readonly models = new Map<string, number>();
-  /** Tokens, as counted by the teachers. */
   readonly tokens = { prompt: 0, completion: 0, reasoning: 0 };
-  /** The time of the first answer, in ISO 8601; "" if unknown. */
+  /** In ISO 8601, as `lastAnswered`; "" if unknown. */
   firstAnswered = "";
-  /** The time of the last answer, in ISO 8601; "" if unknown. */
   lastAnswered = "";
 
   add({ result: { distill } }: Example): void {
@@ -45,30 +42,26 @@ function countIn(distill: Record<string, unknown>, name: string): number {
   return typeof distill[name] === "number" ? distill[name] : 0;
 }
 
-/** Returns the license in the metadata of a card; undefined if none was filled in. */
+/** Undefined if no license was filled in. */
 export function licenseOf(card: string): string | undefined {
   const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];
 }
 
-/** What a card is made from. */
 export interface CardContent {
   readonly facts: DatasetFacts;
-  /** Number of rows, including validation rows. */
   readonly rows: number;
-  /** Number of validation rows. */
   readonly validationRows: number;
   readonly columns: ReadonlyMap<string, ColumnType>;
-  /** Path of the dataset, as the user gave it. */
+  /** As the user gave it. */
   readonly folder: string;
-  /** License in the card that is replaced. */
+  /** From the card that is replaced. */
   readonly license: string | undefined;
   readonly options: ResolvedExport;
   /** How the rows were made, in sentences of Markdown. */
   readonly origin: readonly string[];
 }
 
-/** Returns the text of a card, for the file `README.md`. */
 export function cardOf(content: CardContent): string {
   const { folder, origin } = content;
   const name = basename(folder).replaceAll(/[\r\n]+/g, " ");
@@ -143,7 +136,6 @@ function yamlOf({ license, rows, validationRows }: CardContent, name: string): s
   return `---\n${lines.join("\n")}\n---`;
 }
 
-/** Returns the size category of the Hub for a number of rows. */
 function sizeOf(rows: number): string {
   const limits = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
   const names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"];

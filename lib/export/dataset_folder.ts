@@ -7,6 +7,7 @@
 
 import { SinkError, UsageError } from "../errors.ts";
 import { ifThere, removeIfThere, writeAll } from "../files.ts";
+import { formatOfName } from "../formats/mod.ts";
 import {
   cannotWrite,
   createTemporary,
@@ -14,20 +15,19 @@ import {
   type TemporaryFile,
   writeFileDurably,
 } from "../sink/mod.ts";
-import { formatOfName } from "../formats/mod.ts";
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
 import { CARD_MARK, cardOf, DatasetFacts, licenseOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
-import type { TargetContext, Targets } from "./targets.ts";
+import type { TargetContext, Targets } from "./write_set.ts";
 
 /** The size from which the next Parquet file begins: half of what `push_to_hub` aims at, 500 MB. */
 const TARGET_FILE_BYTES = 256 * 2 ** 20;
 
 /**
- * Checks that a folder may be written: it is new, holds only hidden files, or holds a dataset of
- * Retort's that is to be replaced.
+ * A folder may be written if it is new, holds only hidden files, or holds a dataset of Retort's
+ * that is to be replaced.
  *
  * @throws {UsageError} for any other folder
  */
@@ -60,11 +60,11 @@ export class DatasetFolder implements Targets {
   validationRows = 0;
   readonly #path: string;
   readonly #staging: string;
-  /** A file next to the staging folder. It is locked while the staging folder is in use. */
+  /** A file next to the staging folder, locked while that one is in use. */
   readonly #lock: TemporaryFile;
   readonly #options: ResolvedExport;
   readonly #context: TargetContext;
-  /** Whether the folder did not exist before. */
+  /** Whether this export has created the folder. */
   readonly #isNew: boolean;
   readonly #facts = new DatasetFacts();
   readonly #train: SplitFiles;
@@ -88,7 +88,6 @@ export class DatasetFolder implements Targets {
     this.#validation = new SplitFiles("validation", this.#staging, context);
   }
 
-  /** Creates the folder and its staging folder. */
   static async open(options: ResolvedExport, context: TargetContext): Promise<DatasetFolder> {
     const path = (options.output as string).replace(/(?<=.)\/+$/, "");
     const isNew = await infoOf(path) === undefined;
@@ -168,7 +167,7 @@ function stagingPath(folder: string, token: string): string {
   return `${folder}/.data-${token}`;
 }
 
-/** Returns the path to which the previous data is moved until the export is complete. */
+/** Where the previous data is until the export is complete. */
 function oldDataPath(staging: string): string {
   return `${staging}.old`;
 }
@@ -196,11 +195,9 @@ class SplitFiles {
   readonly #folder: string;
   readonly #schema: Schema;
   readonly #mode: number | undefined;
-  /** Number of files so far. */
   #count = 0;
   #file: Deno.FsFile | undefined;
   #table: TableWriter | undefined;
-  /** Size of the current file so far. */
   #bytes = 0;
 
   constructor(split: string, folder: string, { schema, mode }: TargetContext) {
@@ -217,7 +214,6 @@ class SplitFiles {
     return this.#table.write(row);
   }
 
-  /** Opens the next file. */
   async open(): Promise<void> {
     const path = this.#pathOf(this.#count++);
     try {
@@ -239,7 +235,6 @@ class SplitFiles {
     });
   }
 
-  /** Completes the last file, and gives all files their names. */
   async finish(): Promise<void> {
     await this.#completeFile();
     const digits = (number: number) => String(number).padStart(5, "0");
@@ -249,7 +244,7 @@ class SplitFiles {
     }
   }
 
-  /** Closes the current file without completing it. */
+  /** Closes the current file without its footer: it is to be removed. */
   abandonFile(): void {
     this.#file?.close();
     this.#file = undefined;

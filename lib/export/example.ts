@@ -1,6 +1,6 @@
 /**
- * Training examples, the sources that yield them, and the reader that turns a results line into
- * one: the conversation as it was sent, and the answer.
+ * Training examples, the sources that yield them, and the reader that makes one from a results
+ * line: the conversation as it was sent, and the answer.
  *
  * @module
  */
@@ -12,35 +12,26 @@ import { restoreRow } from "../sink/mod.ts";
 import { ParsedRow, requestHash, RowParser } from "../source/mod.ts";
 import type { ExactType } from "../formats/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import type { Unrepresentable } from "./training_row.ts";
 import type { Origin } from "./row_order.ts";
+import type { Unrepresentable } from "./turns.ts";
 
 /** One row of a training set, before it is put into a format. */
 export interface Example extends Origin {
-  /** Source text: a results line, or a row of an input. */
   readonly text: string;
-  /** The parsed `text`. */
   readonly result: Readonly<Record<string, unknown>>;
-  /** Uid of the input row, which all answers to it share. */
+  /** The uid of the input row, which all answers to it share. */
   readonly rowUid: string;
-  /** Conversation before the answer, oldest first. */
   readonly messages: readonly Message[];
-  /** Tools that the teacher was offered; undefined for none. */
+  /** What the teacher was offered; undefined for none. */
   readonly tools: readonly unknown[] | undefined;
-  /** Path of the input file, as it was given to the run. */
+  /** The path of the input file, as it was given to the run. */
   readonly input: string;
-  /** Text of the answer, without the reasoning. */
+  /** Without the reasoning. */
   readonly response: string;
-  /** Reasoning of the answer; "" if there is none. */
   readonly reasoning: string;
-  /** Tool calls of the answer; undefined for none. */
   readonly toolCalls: readonly unknown[] | undefined;
-  /**
-   * The answer as a message, if the row holds one; null if the row has no answer. @default made
-   * from `response`, `reasoning` and `toolCalls`
-   */
+  /** Null if the row has no answer. @default made from `response`, `reasoning` and `toolCalls` */
   readonly answer?: Message | null;
-  /** The rejected answer, if the row is a pair. */
   readonly rejected?: Message;
 }
 
@@ -48,17 +39,14 @@ export interface Example extends Origin {
  * A source of examples. Call `scan` first, to select and check them; then `batches`, to write them.
  */
 export interface ExampleSource {
-  /** The number of selected examples, known after the scan. */
+  /** The number of selected examples. It is known after the scan, as are the next three fields. */
   readonly rowCount: number;
-  /** The number of rows in the files, known after the scan. */
   readonly lineCount: number;
-  /** Files that must not be replaced: descriptions for the error, by path; known after the scan. */
+  /** Files that must not be replaced: descriptions for the error, by path. */
   readonly sources: ReadonlyMap<string, string>;
-  /**
-   * Exact types of columns, as far as all files agree on them; known after the scan. @default none
-   */
+  /** Exact types of the columns on which all files agree. @default none */
   readonly exactTypes?: ReadonlyMap<string, ExactType>;
-  /** How the examples were made, in sentences of Markdown, for the dataset card. */
+  /** How the examples were made, in sentences of Markdown for the dataset card. */
   readonly origin: readonly string[];
   /**
    * Reads every row, and records which are selected.
@@ -67,20 +55,10 @@ export interface ExampleSource {
    * @throws {UsageError | SourceError} with the rows that cannot be written
    */
   scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void>;
-  /** Returns the selected examples, in input order or shuffled by a seed. */
+  /** In input order, or shuffled by a seed. */
   batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
 }
 
-/** A line that is not as Retort writes it. */
-export class DamagedLine {
-  readonly problem: string;
-
-  constructor(problem: string) {
-    this.problem = problem;
-  }
-}
-
-/** The fields of a results line that this file reads. */
 interface ResultFields {
   uid: string;
   response: string;
@@ -90,31 +68,30 @@ interface ResultFields {
   distill: { source: string; params?: string };
 }
 
-/** Reads the lines of one results file. */
 export class ExampleReader {
   readonly #rows: RowOptions;
   readonly #paramSets: Readonly<Record<string, Params>>;
   /** Parsers by parameter set. Files have one or two sets. */
   readonly #parsers = new Map<string, RowParser>();
 
-  /** Options that the caller omits are taken from the run file, if there is one. */
+  /** @param run The run file, which has the options that the caller omits. */
   constructor(rows: RowOptions, run: RunFile | undefined) {
     this.#rows = rowOptionsOf(run, rows);
     this.#paramSets = run?.params ?? {};
   }
 
   /**
-   * Reads a results line.
+   * Returns the example of a results line, or what is wrong with the line.
    *
    * @throws {UsageError} if the messages that were sent cannot be restored, because the run's
    * options are unknown
    */
-  read(text: string): Example | DamagedLine {
+  read(text: string): Example | string {
     const fields = parseFields(text);
-    if (fields instanceof DamagedLine) return fields;
+    if (typeof fields === "string") return fields;
     const source = SOURCE.exec(fields.distill.source);
     if (source === null) {
-      return new DamagedLine('"distill.source" must be file:line or file[element]');
+      return '"distill.source" must be file:line or file[element]';
     }
     const [, input, file, line, element] = source;
     const paramsId = fields.distill.params ?? "";
@@ -138,9 +115,7 @@ export class ExampleReader {
     };
   }
 
-  /**
-   * Restores the messages that the run sent; `prompt_hash` proves that they are the same.
-   */
+  /** Restores what the run sent; `prompt_hash` proves that it is the same. */
   #sent(
     lineText: string,
     fields: ResultFields,
@@ -184,41 +159,41 @@ export class ExampleReader {
 /** Matches the path of an input, with its name, and the line or element in it. */
 const SOURCE = /^((?:.*[/\\])?(.*?))(?::([1-9]\d{0,9})|\[(\d{1,10})\])$/s;
 
-function parseFields(text: string): ResultFields | DamagedLine {
+function parseFields(text: string): ResultFields | string {
   let value: Record<string, unknown> | null;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return new DamagedLine(`not JSON: ${(error as Error).message}`);
+    return `not JSON: ${(error as Error).message}`;
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return new DamagedLine("must be an object");
+    return "must be an object";
   }
-  if (value.error !== undefined) return new DamagedLine("it is a failure, not a result");
+  if (value.error !== undefined) return "it is a failure, not a result";
   if (value.uid === undefined && value.response === undefined) {
-    return new DamagedLine('it is not a result: it has neither "uid" nor "response"');
+    return 'it is not a result: it has neither "uid" nor "response"';
   }
   for (const name of ["uid", "prompt_hash", "response"]) {
-    if (typeof value[name] !== "string") return new DamagedLine(`"${name}" must be a string`);
+    if (typeof value[name] !== "string") return `"${name}" must be a string`;
   }
   // Earlier versions wrote the list itself, and omitted an empty one.
   if (typeof value.tool_calls === "string") value.tool_calls = listIn(value.tool_calls);
   for (const name of ["tool_calls", "final_messages"]) {
     if (value[name] !== undefined && !Array.isArray(value[name])) {
-      return new DamagedLine(`"${name}" must be an array`);
+      return `"${name}" must be an array`;
     }
   }
   if (typeof (value.reasoning ?? "") !== "string") {
-    return new DamagedLine('"reasoning" must be a string');
+    return '"reasoning" must be a string';
   }
   const distill = value.distill as { source?: unknown; params?: unknown } | undefined;
   if (typeof distill?.source !== "string" || typeof (distill.params ?? "") !== "string") {
-    return new DamagedLine('"distill" must hold the "source" of the row');
+    return '"distill" must hold the "source" of the row';
   }
   return value as unknown as ResultFields;
 }
 
-/** Returns the list in a text, or the text if it holds none. */
+/** The text itself if it is not JSON. */
 function listIn(text: string): unknown {
   if (text === "[]") return [];
   try {

@@ -1,28 +1,14 @@
 /**
- * A training set from results or from other files: only the columns for training, in input order,
- * with all answers to a row together.
+ * Exports and conversions, as the library offers them: functions, options, formats.
  *
  * @module
  */
 
-import type { ConvertOptions, ExportOptions } from "./export_options.ts";
-import type { LoaderHint } from "./trainer_config.ts";
-
-/** Result of an export or a conversion. */
-export interface ExportReport {
-  /** Rows in the training set, including validation rows. */
-  readonly rows: number;
-  /** Validation rows among them. */
-  readonly validationRows: number;
-  /** The file of the validation rows. @default none: there is no split, or the output is a folder */
-  readonly validationPath?: string;
-  /** Columns of every row. */
-  readonly columns: readonly string[];
-  /** Warnings about what trainers may misread, and about what was left out. */
-  readonly notes: readonly string[];
-  /** Configuration that trainers need to read the file. */
-  readonly hints: readonly LoaderHint[];
-}
+import type { PathLike } from "../paths.ts";
+import type { RowOptions } from "../run/mod.ts";
+import type { ThinkStyle } from "../answer.ts";
+import type { LoaderHint } from "./trainers.ts";
+import type { ToolArguments } from "./turns.ts";
 
 /**
  * Writes the training set of one or more results files.
@@ -61,3 +47,133 @@ export async function convertFiles(options: ConvertOptions): Promise<ExportRepor
   const { convertFiles } = await import("./write_set.ts");
   return await convertFiles(options);
 }
+
+/** Result of an export or a conversion. */
+export interface ExportReport {
+  /** Rows in the training set, including validation rows. */
+  readonly rows: number;
+  /** Validation rows among them. */
+  readonly validationRows: number;
+  /** The file of the validation rows. @default none: there is no split, or the output is a folder */
+  readonly validationPath?: string;
+  /** Columns of every row. */
+  readonly columns: readonly string[];
+  /** Warnings about what trainers may misread, and about what was left out. */
+  readonly notes: readonly string[];
+  /** Configuration that trainers need to read the file. */
+  readonly hints: readonly LoaderHint[];
+}
+
+/** Which rows are written, and how; for `exportResults` and `convertFiles`. */
+export interface WriteOptions extends RowOptions {
+  /**
+   * File to write, or a stream, which is closed at the end. The extension sets the type of a file,
+   * as in `train.jsonl`, `train.csv.gz` or `train.parquet`; a stream, or a name without a known
+   * extension, gets JSON Lines. The format `dataset` writes a folder.
+   */
+  output: PathLike | WritableStream<Uint8Array>;
+  /**
+   * Name of the field for reasoning, with think `field`. gpt-oss reads `thinking`.
+   * @default "reasoning_content"
+   */
+  reasoningField?: string;
+  /** How the arguments of tool calls are written in messages: as an object, which chat templates
+   * read, or as JSON text, which a column of one type needs.
+   * @default "object", in Parquet "string" */
+  toolArguments?: ToolArguments;
+  /** Selects rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`.
+   * Names are fields of the row and, for a results line, of its `distill`. @default all rows */
+  where?: string;
+  /** Selects rows by the uids of their results lines. @default all rows */
+  uids?: readonly string[];
+  /** Uids of rows to leave out. @default none */
+  excludeUids?: readonly string[];
+  /** Columns to write, in this order. @default all columns */
+  columns?: readonly string[];
+  /** Leaves out rows whose prompt and answers are those of an earlier row. @default false */
+  dedupe?: boolean;
+  /** Shuffles the rows; the same number gives the same order. @default input order */
+  shuffle?: number;
+  /** Maximum number of rows to write. @default no limit */
+  maxRows?: number;
+  /**
+   * Share of rows, at least 0 and below 1, that goes into a second file: `train.validation.jsonl`
+   * for `train.jsonl`; into a second split in the folder of a `dataset`. The uid of a row decides,
+   * so the split is the same each time, and all answers to a row stay together. @default 0
+   */
+  validation?: number;
+  /**
+   * Replaces an output file that is not empty, but never one that a run reads or has written.
+   * @default false
+   */
+  replace?: boolean;
+  /** Accepts inputs without rows. @default false */
+  allowEmpty?: boolean;
+}
+
+/** Options of `exportResults`. Row options that are omitted come from `run.json`. */
+export interface ExportOptions extends WriteOptions {
+  /** One or more results files, whose rows are concatenated. */
+  results: PathLike | readonly PathLike[];
+  /** Format of the training set. */
+  format: ExportFormat;
+  /** How reasoning is written in the answer. Formats that hold the answer as text, such as
+   * `alpaca`, have no place for `field`. @default "wrap" */
+  think?: ThinkStyle;
+  /** For formats of pairs, such as `preference`: which answer is chosen. `shortest`, `longest`, or
+   * a field, whose larger number wins. Required for these formats. */
+  prefer?: string;
+}
+
+/** Options of `convertFiles`. */
+export interface ConvertOptions extends WriteOptions {
+  /**
+   * One or more files, whose rows are concatenated. Folders and patterns are replaced by the files
+   * in them.
+   */
+  input: PathLike | readonly PathLike[];
+  /**
+   * Format of the rows. Conversations are read in every shape that a run reads, with their answers.
+   * @default "raw": rows stay as they are
+   */
+  format?: ConvertFormat;
+  /** How reasoning is written in the answers. @default as in the row; "wrap" in formats that hold
+   * the answer as text, such as `alpaca` */
+  think?: ThinkStyle;
+}
+
+/** Format of a training set. `retort help export` says what a row of each holds. */
+export type ExportFormat =
+  | "messages"
+  | "prompt-completion"
+  | "sharegpt"
+  | "alpaca"
+  | "preference"
+  | "preference-sharegpt"
+  | "logprobs"
+  | "raw"
+  | "dataset";
+
+/** Format in which rows of any file can be written. Only results have log probabilities. */
+export type ConvertFormat = Exclude<ExportFormat, "logprobs">;
+
+/** For the help: what a row of each format holds, and what reads it. At most 57 characters. */
+export const FORMAT_SUMMARIES: Readonly<Record<ExportFormat, string>> = {
+  "messages": '{"messages"}: TRL, Axolotl, OpenAI',
+  "prompt-completion": '{"prompt","completion"}: TRL, loss on the answer only',
+  "sharegpt": '{"conversations"}: LLaMA-Factory, Axolotl',
+  "alpaca": '{"instruction","input","output"}: LLaMA-Factory, Axolotl',
+  "preference": '{"prompt","chosen","rejected"}, with --prefer: TRL (DPO)',
+  "preference-sharegpt": "the same with ShareGPT turns: LLaMA-Factory (DPO)",
+  "logprobs": "messages and tokens of the answer: logit distillation",
+  "raw": "the row as it is: datasets, pyarrow, polars",
+  "dataset": "folder of Parquet with a card: datasets, the Hub",
+};
+
+/** Names of all formats of exports. */
+export const EXPORT_FORMATS = Object.keys(FORMAT_SUMMARIES) as readonly ExportFormat[];
+
+/** Names of all formats of conversions. */
+export const CONVERT_FORMATS: readonly ConvertFormat[] = EXPORT_FORMATS.filter((format) =>
+  format !== "logprobs"
+);

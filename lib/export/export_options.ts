@@ -1,5 +1,5 @@
 /**
- * Options of an export or a conversion.
+ * Validates the options of an export or a conversion, and sets their defaults.
  *
  * @module
  */
@@ -17,150 +17,61 @@ import {
   texts,
   wholeNumberFrom,
 } from "../options.ts";
-import { type PathLike, pathOf, pathsOf } from "../paths.ts";
-import { ROW_RULES, type RowOptions } from "../run/mod.ts";
+import { pathOf, pathsOf } from "../paths.ts";
+import { ROW_RULES } from "../run/mod.ts";
 import { type FileType, fileTypeOf, isTyped } from "../tables/mod.ts";
 import type { ThinkStyle } from "../answer.ts";
+import type { ConvertOptions, ExportFormat, ExportOptions, WriteOptions } from "./export.ts";
 import { FORMATS } from "./formats.ts";
-import {
-  CONVERT_FORMATS,
-  type ConvertFormat,
-  EXPORT_FORMATS,
-  type ExportFormat,
-} from "./format_names.ts";
 import { standardStreamOf } from "./output.ts";
-import type { ToolArguments } from "./training_row.ts";
-import { REASONING } from "./turns.ts";
+import { REASONING, type ToolArguments } from "./turns.ts";
 
-/** Which rows are written, and how; for `exportResults` and `convertFiles`. */
-export interface WriteOptions extends RowOptions {
-  /**
-   * File to write, or a stream, which is closed at the end. The extension sets the type of a file,
-   * as in `train.jsonl`, `train.csv.gz` or `train.parquet`; a stream, or a name without a known
-   * extension, gets JSON Lines. The format `dataset` writes a folder.
-   */
-  output: PathLike | WritableStream<Uint8Array>;
-  /**
-   * Name of the field for reasoning, with think `field`. gpt-oss reads `thinking`.
-   * @default "reasoning_content"
-   */
-  reasoningField?: string;
-  /** How the arguments of tool calls are written in messages: as an object, which chat templates
-   * read, or as JSON text, which a column of one type needs.
-   * @default "object", in Parquet "string" */
-  toolArguments?: ToolArguments;
-  /** Selects rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`.
-   * Names are fields of the row and, for a results line, of its `distill`. @default all rows */
-  where?: string;
-  /** Selects rows by the uids of their results lines. @default all rows */
-  uids?: readonly string[];
-  /** Uids of rows to leave out. @default none */
-  excludeUids?: readonly string[];
-  /** Columns to write, in this order. @default all columns */
-  columns?: readonly string[];
-  /** Leaves out rows whose prompt and answers are those of an earlier row. @default false */
-  dedupe?: boolean;
-  /** Shuffles the rows; the same number gives the same order. @default input order */
-  shuffle?: number;
-  /** Maximum number of rows to write. @default no limit */
-  maxRows?: number;
-  /**
-   * Share of rows, at least 0 and below 1, that goes into a second file: `train.validation.jsonl`
-   * for `train.jsonl`; into a second split in the folder of a `dataset`. The uid of a row decides,
-   * so the split is the same each time, and all answers to a row stay together. @default 0
-   */
-  validation?: number;
-  /**
-   * Replaces an output file that is not empty, but never one that a run reads or has written.
-   * @default false
-   */
-  replace?: boolean;
-  /** Accepts inputs without rows. @default false */
-  allowEmpty?: boolean;
-}
-
-/** Options of `exportResults`. Row options that are omitted come from `run.json`. */
-export interface ExportOptions extends WriteOptions {
-  /** One or more results files, whose rows are concatenated. */
-  results: PathLike | readonly PathLike[];
-  /** Format of the training set. */
-  format: ExportFormat;
-  /** How reasoning is written in the answer. Formats that hold the answer as text, such as
-   * `alpaca`, have no place for `field`. @default "wrap" */
-  think?: ThinkStyle;
-  /** For formats of pairs, such as `preference`: which answer is chosen. `shortest`, `longest`, or
-   * a field, whose larger number wins. Required for these formats. */
-  prefer?: string;
-}
-
-/** Options of `convertFiles`. */
-export interface ConvertOptions extends WriteOptions {
-  /**
-   * One or more files, whose rows are concatenated. Folders and patterns are replaced by the files
-   * in them.
-   */
-  input: PathLike | readonly PathLike[];
-  /**
-   * Format of the rows. Conversations are read in every shape that a run reads, with their answers.
-   * @default "raw": rows stay as they are
-   */
-  format?: ConvertFormat;
-  /** How reasoning is written in the answers. @default as in the row; "wrap" in formats that hold
-   * the answer as text, such as `alpaca` */
-  think?: ThinkStyle;
-}
-
-/** Validated options, with defaults. */
 export interface ResolvedExport extends WriteOptions {
   readonly format: ExportFormat;
   readonly prefer?: string;
-  /** The results or inputs that are read. */
   readonly paths: readonly string[];
   readonly output: string | WritableStream<Uint8Array>;
   readonly fileType: FileType;
-  /** How reasoning is written in the answers; undefined if it stays as it is. */
+  /** Undefined if reasoning stays as it is. */
   readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
   readonly toolArguments: ToolArguments;
   readonly validation: number;
   readonly maxRows: number;
-  /** Whether the rows are results of runs, which are exported, or inputs, which are converted. */
+  /** Results of runs are exported, inputs are converted. */
   readonly isFromResults: boolean;
 }
 
 /**
- * Validates the options of an export.
+ * @throws {TypeError | RangeError} if an option is unknown, missing, of a wrong type or out of
+ * range
  *
- * @throws {TypeError | RangeError} if one is unknown, missing, of a wrong type or out of range
  * @throws {UsageError} with the option that cannot be used
  */
 export function resolveExport(options: ExportOptions): ResolvedExport {
   checkOptions(options, EXPORT_RULES);
   requireOptions("export", options, ["results", "output", "format"], EXPORT_RULES);
   const { format, think = "wrap", results } = options;
-  checkChoice("Cannot export as", format, EXPORT_FORMATS);
+  checkChoice("Cannot export as", format, FORMAT_NAMES);
   checkChoice("Cannot export with think", think, THINK_STYLES);
   const paths = pathsOf(results);
   if (paths.length === 0) throw new UsageError("Cannot export without a results file: name one");
   if (FORMATS[format].rows === "pairs") checkPreference(options);
   else if (options.prefer !== undefined) {
-    const pairs = EXPORT_FORMATS.filter((name) => FORMATS[name].rows === "pairs");
+    const pairs = FORMAT_NAMES.filter((name) => FORMATS[name].rows === "pairs");
     throw new UsageError(`Cannot use prefer without the format ${pairs.join(" or ")}`);
   }
   return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: true }) };
 }
 
-/**
- * Validates the options of a conversion.
- *
- * @throws {TypeError | RangeError} if one is unknown, missing, of a wrong type or out of range
- * @throws {UsageError} with the option that cannot be used
- */
+/** Throws as `resolveExport` does. */
 export function resolveConvert(options: ConvertOptions): ResolvedExport {
   checkOptions(options, CONVERT_RULES);
   requireOptions("convert", options, ["input", "output"], CONVERT_RULES);
   const { format = "raw", input } = options;
-  checkChoice("Cannot convert to", format, CONVERT_FORMATS);
+  // Only results have log probabilities.
+  const names = FORMAT_NAMES.filter((name) => name !== "logprobs");
+  checkChoice("Cannot convert to", format, names);
   const { think = FORMATS[format].reasoning === "text" ? "wrap" : undefined } = options;
   if (think !== undefined) checkChoice("Cannot convert with think", think, THINK_STYLES);
   const paths = pathsOf(input);
@@ -168,6 +79,8 @@ export function resolveConvert(options: ConvertOptions): ResolvedExport {
   return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: false }) };
 }
 
+/** `EXPORT_FORMATS`, whose module loads this one. */
+const FORMAT_NAMES = Object.keys(FORMATS) as readonly ExportFormat[];
 const THINK_STYLES: readonly ThinkStyle[] = ["wrap", "field", "drop"];
 
 function resolveWrite(
@@ -197,7 +110,7 @@ function resolveWrite(
         "each. Use --tool-arguments string, or .jsonl",
     );
   }
-  checkNumbers(validation, maxRows, shuffle);
+  checkNumbers(validation, shuffle);
   if (validation > 0 && !isFolder && !(isPath && /\.\w+$/.test(output))) {
     throw new UsageError(
       "Cannot write validation rows: the name of their file is derived from that of the output. Name a " +
@@ -227,15 +140,10 @@ function checkReasoning(
   }
 }
 
-function checkNumbers(validation: number, maxRows: number, shuffle: number | undefined): void {
+function checkNumbers(validation: number, shuffle: number | undefined): void {
   if (!(validation >= 0 && validation < 1)) {
     throw new UsageError(
       `Cannot write with validation ${validation}: it must be at least 0 and below 1`,
-    );
-  }
-  if (maxRows !== Infinity && !(Number.isSafeInteger(maxRows) && maxRows > 0)) {
-    throw new UsageError(
-      `Cannot write with maxRows ${maxRows}: it must be a whole number above 0`,
     );
   }
   if (shuffle !== undefined && !Number.isSafeInteger(shuffle)) {

@@ -8,43 +8,39 @@
 import type { Message } from "../teacher/mod.ts";
 import type { AnswerField } from "./conversation.ts";
 import type { Example } from "./example.ts";
-import type { ExportFormat } from "./format_names.ts";
+import type { ExportFormat } from "./export.ts";
 import { toAlpaca, toShareGpt, toShareGptPair } from "./llama_factory.ts";
 import { withLogprobs } from "./logprobs.ts";
-import { axolotl, hub, llamaFactory, type LoaderHint, type WrittenSet } from "./trainer_config.ts";
-import { provenanceOf, type TrainingRow, Unrepresentable, withTools } from "./training_row.ts";
-import { inStyle, type RowStyle, type Turns, turnsOf } from "./turns.ts";
+import { axolotl, hub, llamaFactory, type LoaderHint, type WrittenSet } from "./trainers.ts";
+import {
+  inStyle,
+  provenanceOf,
+  type RowStyle,
+  type TrainingRow,
+  type Turns,
+  turnsOf,
+  Unrepresentable,
+  withTools,
+} from "./turns.ts";
 
 interface FormatFacts {
   /**
-   * Optional columns with their fillers. All rows of a file need the same columns, so if one row
-   * has an optional column, rows without it get the filler.
+   * Optional columns. All rows of a file need the same columns, so if one row has such a column,
+   * rows without it get this value.
    */
   readonly fillers: TrainingRow;
-  /**
-   * Columns of messages in the form of the API, in which some messages may have more keys than
-   * others.
-   */
+  /** Columns of messages in which some may have more keys than others, such as tool calls. */
   readonly messageColumns: readonly string[];
-  /**
-   * `field`: reasoning may have a field of its own. `text`: the answer is a text, so reasoning can
-   * only be part of it.
-   */
+  /** `text`: the answer is a text, so reasoning can only be part of it. */
   readonly reasoning: "text" | "field";
-  /** How turns are written, which decides what trainers may misread: see `trainer_notes.ts`. */
+  /** Decides what trainers may misread: see `TrainerNotes`. */
   readonly turns: "messages" | "ShareGPT" | "other";
-  /**
-   * Where `conversation.ts` finds the answer when an export is read again: in a field, or as the
-   * last turn.
-   */
+  /** Where `conversation.ts` finds the answer when an export is read again. */
   readonly answerIn: AnswerField | "the last turn";
-  /** A file, or a folder of Parquet with a card. */
   readonly target: "file" | "folder";
-  /** Returns the configuration that trainers need to read the set. */
   readonly config: (written: WrittenSet) => readonly LoaderHint[];
 }
 
-/** A format that makes its rows from conversations. */
 export interface MadeFormat extends FormatFacts {
   /** `pairs`: rows with two answers. */
   readonly rows: "conversations" | "pairs";
@@ -57,21 +53,16 @@ export interface MadeFormat extends FormatFacts {
   ) => TrainingRow | Unrepresentable;
 }
 
-/** A format whose rows are those of the files that are read. */
 interface SourceFormat extends FormatFacts {
   readonly rows: "as they are";
 }
 
 export type FormatDefinition = MadeFormat | SourceFormat;
 
-/** What a row is made of, in addition to its turns. */
 export interface RowContext {
   readonly example: Example;
-  /** Tools that the teacher was offered; undefined for none. */
   readonly tools: readonly unknown[] | undefined;
-  /** Name of the field for reasoning. */
   readonly reasoningField: string;
-  /** Returns messages in the style of this export. */
   readonly styled: (messages: readonly Message[]) => Message[];
 }
 
@@ -81,43 +72,37 @@ export interface RowContext {
  */
 const NO_TOOLS = { tools: "[]" };
 
-/** Definitions by name. */
+const CONVERSATIONS = {
+  rows: "conversations",
+  takesPrompts: false,
+  fillers: NO_TOOLS,
+  messageColumns: ["messages"],
+  reasoning: "field",
+  turns: "messages",
+  answerIn: "the last turn",
+  target: "file",
+  config: () => [],
+} as const satisfies Omit<MadeFormat, "toRow">;
+
 export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   "messages": {
-    rows: "conversations",
+    ...CONVERSATIONS,
     takesPrompts: true,
-    fillers: NO_TOOLS,
-    messageColumns: ["messages"],
-    reasoning: "field",
-    turns: "messages",
-    answerIn: "the last turn",
-    target: "file",
-    toRow: (turns, { tools, styled }) =>
-      withTools({ messages: styled(conversationOf(turns)) }, tools),
+    toRow: withMessages,
     config: (written) => [axolotl(written)],
   },
   "prompt-completion": {
-    rows: "conversations",
-    takesPrompts: false,
-    fillers: NO_TOOLS,
+    ...CONVERSATIONS,
     messageColumns: ["prompt", "completion"],
-    reasoning: "field",
-    turns: "messages",
     answerIn: "completion",
-    target: "file",
     toRow: ({ prompt, answer }, { tools, styled }) =>
       withTools({ prompt: styled(prompt), completion: styled([answer]) }, tools),
-    config: () => [],
   },
   "sharegpt": {
-    rows: "conversations",
+    ...CONVERSATIONS,
     takesPrompts: true,
-    fillers: NO_TOOLS,
     messageColumns: [],
-    reasoning: "field",
     turns: "ShareGPT",
-    answerIn: "the last turn",
-    target: "file",
     toRow: (turns, context) => toShareGpt(conversationOf(turns), context),
     config: (written) => [
       llamaFactory(written, { messages: "conversations", tools: "tools" }, {
@@ -130,14 +115,12 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     ],
   },
   "alpaca": {
-    rows: "conversations",
-    takesPrompts: false,
+    ...CONVERSATIONS,
     fillers: { system: "", history: [], ...NO_TOOLS },
     messageColumns: [],
     reasoning: "text",
     turns: "other",
     answerIn: "output",
-    target: "file",
     toRow: ({ prompt, answer }, { tools }) => toAlpaca(prompt, answer, tools),
     config: (written) => [
       llamaFactory(written, {
@@ -151,32 +134,24 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     ],
   },
   "preference": {
+    ...CONVERSATIONS,
     rows: "pairs",
-    takesPrompts: false,
-    fillers: NO_TOOLS,
     // An answer alone is a completion, which later becomes one answer of a pair.
     messageColumns: ["prompt", "completion", "chosen", "rejected"],
-    reasoning: "field",
-    turns: "messages",
     answerIn: "chosen",
-    target: "file",
     toRow: ({ prompt, answer, rejected }, { tools, styled }) => {
       const answers = rejected === undefined
         ? { completion: styled([answer]) }
         : { chosen: styled([answer]), rejected: styled([rejected]) };
       return withTools({ prompt: styled(prompt), ...answers }, tools);
     },
-    config: () => [],
   },
   "preference-sharegpt": {
+    ...CONVERSATIONS,
     rows: "pairs",
-    takesPrompts: false,
-    fillers: NO_TOOLS,
     messageColumns: [],
-    reasoning: "field",
     turns: "ShareGPT",
     answerIn: "chosen",
-    target: "file",
     toRow: toShareGptPair,
     config: (written) => [
       llamaFactory(written, {
@@ -188,17 +163,8 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     ],
   },
   "logprobs": {
-    rows: "conversations",
-    takesPrompts: false,
-    fillers: NO_TOOLS,
-    messageColumns: ["messages"],
-    reasoning: "field",
-    turns: "messages",
-    answerIn: "the last turn",
-    target: "file",
-    toRow: (turns, { example, tools, styled }) =>
-      withLogprobs(withTools({ messages: styled(conversationOf(turns)) }, tools), example),
-    config: () => [],
+    ...CONVERSATIONS,
+    toRow: (turns, context) => withLogprobs(withMessages(turns, context), context.example),
   },
   "raw": {
     rows: "as they are",
@@ -211,23 +177,18 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     config: () => [],
   },
   "dataset": {
-    rows: "conversations",
+    ...CONVERSATIONS,
     takesPrompts: true,
-    fillers: NO_TOOLS,
-    messageColumns: ["messages"],
-    reasoning: "field",
-    turns: "messages",
-    answerIn: "the last turn",
     target: "folder",
-    toRow: (turns, { example, tools, styled }) => ({
-      ...withTools({ messages: styled(conversationOf(turns)) }, tools),
-      ...provenanceOf(example),
+    toRow: (turns, context) => ({
+      ...withMessages(turns, context),
+      ...provenanceOf(context.example),
     }),
     config: (written) => [hub(written)],
   },
 };
 
-/** Puts an example into a format. Returns what the format has no place for, if anything. */
+/** Returns the row of an example, or what the format has no place for. */
 export function toTrainingRow(
   example: Example,
   format: MadeFormat,
@@ -250,7 +211,10 @@ export function toTrainingRow(
   });
 }
 
-/** Returns the whole conversation, with the answer if there is one. */
-function conversationOf({ prompt, answer }: { prompt: readonly Message[]; answer?: Message }) {
+function conversationOf({ prompt, answer }: Turns): readonly Message[] {
   return answer === undefined ? prompt : [...prompt, answer];
+}
+
+function withMessages(turns: Turns, { tools, styled }: RowContext): TrainingRow {
+  return withTools({ messages: styled(conversationOf(turns)) }, tools);
 }

@@ -17,39 +17,34 @@ import {
   UTF8_ADVICE,
 } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
+import { jsonOf } from "../json.ts";
 import { type BadInput, BadLines, listBadLines, stampOf } from "../run/mod.ts";
 import { LineSet } from "../sink/mod.ts";
-import { jsonOf } from "../json.ts";
 import { parseRowJson, RowProblem } from "../source/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { FORMATS } from "./formats.ts";
-import { Unrepresentable } from "./training_row.ts";
-import { RowSpool } from "./row_spool.ts";
+import { RowSpool } from "./row_order.ts";
+import { Unrepresentable } from "./turns.ts";
 
-/** Maximum number of files that the dataset card names. */
+/** In the dataset card. */
 const MAX_NAMED = 10;
 
-/**
- * Reads one or more inputs in order. With a shuffle, their selected rows go to a temporary file.
- */
+/** With a shuffle, the selected rows go to a temporary file. */
 export class InputSource implements ExampleSource, AsyncDisposable {
   rowCount = 0;
   lineCount = 0;
   readonly sources: ReadonlyMap<string, string>;
   readonly origin: readonly string[];
-  /** Exact types of columns on which all inputs agree. */
   exactTypes: Map<string, ExactType> | undefined;
   readonly #options: ResolvedExport;
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
-  /** Indexes of the selected rows among all rows. */
+  /** By the index of a row among the rows of all files. */
   readonly #selected = new LineSet();
-  /** Whether rows are written as they are. */
   readonly #isRaw: boolean;
-  /** Whether the second pass needs only the text of a row. */
   readonly #needsOnlyText: boolean;
   #spool: RowSpool | undefined;
 
@@ -77,7 +72,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     throwIfBad(badInputs);
   }
 
-  /** Reads the rows of a file. Returns those that cannot be converted. */
+  /** Returns the rows that cannot be converted. */
   async #scanFile(
     file: string,
     takes: (example: Example) => boolean | Unrepresentable,
@@ -146,7 +141,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     }
   }
 
-  /** Counts a selected row, or the problem of a bad one. Returns whether the row is selected. */
+  /** Returns whether the row is selected. */
   #admit(
     example: Example | NoConversation,
     line: number,
@@ -195,7 +190,6 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   }
 }
 
-/** A row that is written as it stands in its file. */
 class TextExample implements Example {
   readonly text: string;
   readonly rowUid = "";
@@ -211,7 +205,7 @@ class TextExample implements Example {
   readonly sample = 0;
   #value: unknown;
 
-  /** Wraps a list of messages in an object. `value` is the parsed text, if it is known. */
+  /** @param value The parsed text, if it is known. */
   constructor(text: string, file: string, line: number, value?: unknown) {
     const isList = /^\s*\[/.test(text);
     this.text = isList ? `{"messages":${text}}` : text;

@@ -11,12 +11,11 @@ import {
   argumentsOf,
   textOf,
   type TrainingRow,
+  type Turns,
   Unrepresentable,
   withTools,
-} from "./training_row.ts";
-import type { Turns } from "./turns.ts";
+} from "./turns.ts";
 
-/** Names of the roles in ShareGPT. */
 const SPEAKERS: Readonly<Record<string, string>> = {
   system: "system",
   developer: "system",
@@ -25,11 +24,8 @@ const SPEAKERS: Readonly<Record<string, string>> = {
   tool: "observation",
 };
 
-/** What a ShareGPT row has in addition to its turns. */
 interface ShareGptContext {
-  /** Tools that the teacher was offered; undefined for none. */
   readonly tools: readonly unknown[] | undefined;
-  /** Name of the field for reasoning. */
   readonly reasoningField: string;
 }
 
@@ -69,8 +65,8 @@ export function toShareGpt(
 }
 
 /**
- * Makes a row with the conversation before two answers, and each answer as one turn. An answer
- * alone becomes `completion`.
+ * The conversation before two answers, and each answer as one turn. An answer alone becomes
+ * `completion`.
  */
 export function toShareGptPair(
   { prompt, answer, rejected }: Turns & { readonly answer: Message },
@@ -89,15 +85,14 @@ export function toShareGptPair(
   return { conversations, ...answers, ...rest };
 }
 
-/** Returns a message as one turn, or what the format has no place for. */
 function shareGptTurn(message: Message, context: ShareGptContext): unknown {
   const row = toShareGpt([message], context);
   return row instanceof Unrepresentable ? row : (row.conversations as unknown[])[0];
 }
 
 /**
- * Formats tool calls as LLaMA-Factory reads them: a JSON array, after the reasoning in its tags, if
- * there is any.
+ * As LLaMA-Factory reads tool calls: a JSON array, after the reasoning in its tags, if there is
+ * any.
  */
 function functionCall(text: string, calls: readonly unknown[]): string {
   const functions = calls.map((call) => {
@@ -109,25 +104,21 @@ function functionCall(text: string, calls: readonly unknown[]): string {
   return thought + JSON.stringify(functions);
 }
 
-/** Whether a call is that of a function: calls of custom tools (OpenAI) have text as input. */
+/** Calls of custom tools (OpenAI) have a text as input, and no function. */
 function hasFunction(call: unknown): boolean {
   return isObject(call) && isObject(call.function);
 }
 
-/** Matches reasoning in its tags, before the text of an answer. */
 const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
-/** Whether a message has text in addition to its tool calls: ShareGPT has no place for it. */
+/** ShareGPT has no place for text in addition to tool calls. */
 export function hasTextWithCalls(message: Message): boolean {
   const { tool_calls: calls } = message;
   if (!Array.isArray(calls) || calls.length === 0) return false;
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
 }
 
-/**
- * Whether the turns of a ShareGPT row alternate. LLaMA-Factory drops conversations in which they do
- * not.
- */
+/** LLaMA-Factory drops conversations whose turns do not alternate. */
 export function isAlternating(row: TrainingRow): boolean {
   const turns = row.conversations as readonly { from: string }[];
   const dialogue = turns[0]?.from === "system" ? turns.slice(1) : turns;

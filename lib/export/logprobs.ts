@@ -14,7 +14,6 @@
 import { isObject } from "../json.ts";
 import type { Example } from "./example.ts";
 
-/** A token, or an alternative to it. */
 interface Token {
   readonly text: string;
   readonly bytes: Uint8Array | undefined;
@@ -22,17 +21,13 @@ interface Token {
   readonly logprob: number | null;
 }
 
-/** A position of the answer: its token, and alternatives. */
 interface TokenPosition extends Token {
   readonly top: readonly Token[];
 }
 
-/**
- * Why the tokens of an answer are left out: there are none, or they are not the text of the answer.
- */
+/** Why an answer is left out: it has no tokens, or these are not its text. */
 export type LogprobsProblem = "missing" | "different";
 
-/** Returns the tokens of an answer, or why they cannot be trained on. */
 export function readLogprobs(example: Example): readonly TokenPosition[] | LogprobsProblem {
   const { logprobs, token_ids: ids } = keptFields(example);
   const positions = isObject(logprobs) ? positionsOf(logprobs, ids) : undefined;
@@ -40,7 +35,6 @@ export function readLogprobs(example: Example): readonly TokenPosition[] | Logpr
   return isTextOf(positions, example) ? positions : "different";
 }
 
-/** Adds the columns of an answer's tokens to a row, if they can be trained on. */
 export function withLogprobs(
   row: Record<string, unknown>,
   example: Example,
@@ -66,7 +60,7 @@ export function withLogprobs(
   };
 }
 
-/** Parses the JSON text of the fields that `--keep` kept. Earlier versions wrote an object. */
+/** The fields that `--keep` kept: JSON text, and in earlier versions an object. */
 function keptFields({ result }: Example): Record<string, unknown> {
   const { kept } = result.distill as { kept?: unknown };
   if (typeof kept !== "string") return isObject(kept) ? kept : {};
@@ -129,8 +123,8 @@ function idOf(value: unknown): number | null {
 }
 
 /**
- * Matches what templates put around reasoning and answers: special tokens, the names of gpt-oss's
- * channels, and white space.
+ * What templates put around reasoning and answers: special tokens, the names of gpt-oss's channels,
+ * and white space.
  */
 const TEMPLATE_MARKS =
   /<\|[^|>]*\|>|<\/?(?:s|think|thinking|bos|eos|end_of_turn|start_of_turn)>|\[\/?(?:THINK|INST)\]|\b(?:assistant|analysis|commentary|final)\b|<｜[^｜]*｜>|\s+/g;
@@ -152,7 +146,7 @@ function isTextOf(
   return plain(text) === plain(reasoning) + plain(response) || plain(text) === plain(response);
 }
 
-/** Joins the tokens to a text. A character may span several tokens, so bytes are joined. */
+/** A character may span several tokens, so their bytes are joined. */
 function textOf(positions: readonly TokenPosition[]): string {
   const encoder = new TextEncoder(), decoder = new TextDecoder();
   let text = "";

@@ -7,14 +7,18 @@
  * @module
  */
 
-export type { ConvertOptions, ExportOptions, WriteOptions } from "./export_options.ts";
-export { convertFiles, type ExportReport, exportResults } from "./export.ts";
 export {
   CONVERT_FORMATS,
+  convertFiles,
   type ConvertFormat,
+  type ConvertOptions,
   EXPORT_FORMATS,
   type ExportFormat,
+  type ExportOptions,
+  type ExportReport,
+  exportResults,
   FORMAT_SUMMARIES,
-} from "./format_names.ts";
-export type { LoaderHint } from "./trainer_config.ts";
-export type { ToolArguments } from "./training_row.ts";
+  type WriteOptions,
+} from "./export.ts";
+export type { LoaderHint } from "./trainers.ts";
+export type { ToolArguments } from "./turns.ts";

@@ -11,44 +11,39 @@ import { ifThere, statOf, systemReason } from "../files.ts";
 import { endsWithSeparator, fileKeyOf } from "../paths.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
 
-/** An output that takes bytes, in large pieces. */
-export class Output implements AsyncDisposable {
-  readonly #write: (bytes: Uint8Array) => Promise<void>;
-  readonly #commit: () => Promise<void>;
-  readonly #abandon: () => Promise<void>;
-  #isFinished = false;
+/** An output that takes bytes, in large pieces. Disposing discards it unless it is finished. */
+export interface Output extends AsyncDisposable {
+  write(bytes: Uint8Array): Promise<void>;
+  /** Renames a new file into place, or closes the stream. */
+  finish(): Promise<void>;
+}
 
-  constructor(
-    write: (bytes: Uint8Array) => Promise<void>,
-    commit: () => Promise<void>,
-    abandon: () => Promise<void>,
-  ) {
-    this.#write = write;
-    this.#commit = commit;
-    this.#abandon = abandon;
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#write(bytes);
-  }
-
-  /** Completes the output: renames a new file into place, or closes the stream. */
-  async finish(): Promise<void> {
-    await this.#commit();
-    this.#isFinished = true;
-  }
-
-  /** Discards an output that is not finished. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#isFinished) await this.#abandon();
-  }
+function outputOf(
+  write: (bytes: Uint8Array) => Promise<void>,
+  commit: () => Promise<void>,
+  abandon: () => Promise<void>,
+): Output {
+  let isFinished = false;
+  return {
+    write,
+    async finish() {
+      await commit();
+      isFinished = true;
+    },
+    async [Symbol.asyncDispose]() {
+      if (!isFinished) await abandon();
+    },
+  };
 }
 
 /**
- * Opens an output: a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output.
- * Creates the folder of a file if necessary. A new file has the permissions `mode`.
+ * Opens a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. Creates
+ * the folder of a file if necessary.
+ *
+ * @param mode Permissions of a new file.
  *
  * @throws {UsageError} if the file must not be written
+ *
  * @throws {SinkError} if it cannot be written
  */
 export async function openOutput(
@@ -73,7 +68,7 @@ export async function openOutput(
   } catch (cause) {
     throw cause instanceof SinkError ? cause : cannotWrite(output, cause);
   }
-  return new Output(
+  return outputOf(
     (bytes) => replacement.write(bytes),
     async () => {
       // Writing takes a while: a file may have appeared in the meantime.
@@ -85,10 +80,7 @@ export async function openOutput(
   );
 }
 
-/**
- * Writes to a pipe. At the end, a pipe that we opened is closed, and a stream of the process is
- * only released.
- */
+/** At the end, a pipe that we opened is closed, and a stream of the process only released. */
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,
@@ -100,7 +92,7 @@ function toPipe(
       throw cannotWrite(name, cause);
     });
   const end = async () => isOurs ? await writer.close() : writer.releaseLock();
-  return new Output(
+  return outputOf(
     (bytes) => withPath(writer.write(bytes)),
     () => withPath(end()),
     () => end().catch(() => {}),
@@ -109,18 +101,17 @@ function toPipe(
 
 function toStream(stream: WritableStream<Uint8Array>): Output {
   const writer = stream.getWriter();
-  return new Output(
+  return outputOf(
     (bytes) => writer.write(bytes),
     () => writer.close(),
     () => writer.abort().catch(() => {}),
   );
 }
 
-/** Which files an output must not replace. */
 export interface OutputGuard {
   /** Whether a file that is not empty may be replaced. @default false */
   readonly replace?: boolean;
-  /** Files that are never replaced: descriptions for the error, by path. */
+  /** Descriptions for the error, by path, of files that are never replaced. */
   readonly sources: ReadonlyMap<string, string>;
 }
 
@@ -135,15 +126,13 @@ const STANDARD_STREAMS: ReadonlyMap<string, "stdout" | "stderr"> = new Map([
   ["/proc/self/fd/2", "stderr"],
 ]);
 
-/** Returns the stream of the process that a path names; undefined for a file. */
 export function standardStreamOf(path: string): "stdout" | "stderr" | undefined {
   return STANDARD_STREAMS.get(path);
 }
 
 /**
- * Checks that writing an output would destroy no file of the user.
+ * @returns The path to write to: if the output is a link, the file that it points to.
  *
- * @returns The path to write to. If the output is a link, that is the file that it points to.
  * @throws {UsageError} if the output is a folder, a source, a file of a run, or a file that is not
  * to be replaced
  */
@@ -169,7 +158,6 @@ export async function checkOutput(output: string, guard: OutputGuard): Promise<s
   return await Deno.realPath(output);
 }
 
-/** Describes which of a run's files this is; undefined for any other file. */
 async function runFileDescription(path: string): Promise<string | undefined> {
   const hasRunFile = async (ending: RegExp) =>
     ending.test(path) && await infoOf(path.replace(ending, ".run.json")) !== undefined;
@@ -179,9 +167,8 @@ async function runFileDescription(path: string): Promise<string | undefined> {
   return await holdsResults(path) ? "a results file of Retort" : undefined;
 }
 
-/** Matches the beginning of a results or failures file: `{"uid":"…","prompt_hash":"…"`. */
+/** The beginning of a results or failures file. */
 const RESULTS_START = /^\{"uid":"(?:[^"\\]|\\.)*","prompt_hash":"/;
-/** Number of bytes that are read to look for this beginning. */
 const START_BYTES = 4_096;
 
 async function holdsResults(path: string): Promise<boolean> {
@@ -201,7 +188,6 @@ async function isSameFile(path: string, output: string, info: Deno.FileInfo): Pr
   return other !== undefined && fileKeyOf(path, other) === fileKeyOf(output, info);
 }
 
-/** Returns the file or folder at a path that is to be written; undefined if there is none. */
 export async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
   const errorOf = (cause: unknown) =>
     new UsageError(`Cannot write "${path}": ${systemReason(cause)}`, { cause });

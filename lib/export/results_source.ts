@@ -10,14 +10,14 @@ import { formatCount, sumOf } from "../figures.ts";
 import { readFullySync } from "../files.ts";
 import { isJson } from "../json.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
+import { stemOf } from "../paths.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
-import { DamagedLine, type Example, ExampleReader, type ExampleSource } from "./example.ts";
+import { type Example, ExampleReader, type ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { randomOf, RowOrder, shuffleIn } from "./row_order.ts";
-import { Unrepresentable } from "./training_row.ts";
-import { stemOf } from "../paths.ts";
+import { Unrepresentable } from "./turns.ts";
 
-/** Reads one or more results files; within each, rows are in input order. */
+/** Within each file, rows are in input order. */
 export class ResultsSource implements ExampleSource, Disposable {
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
@@ -31,7 +31,10 @@ export class ResultsSource implements ExampleSource, Disposable {
 
   static async open(options: ResolvedExport): Promise<ResultsSource> {
     const { paths, format } = options;
-    const files = await Promise.all(paths.map((path) => ResultsFile.open(path, options)));
+    const files = await Promise.all(paths.map(async (path) => {
+      const run = await readRunFile(`${stemOf(path)}.run.json`);
+      return new ResultsFile(path, run, options);
+    }));
     const source = new ResultsSource(files, format);
     for (const { path, run } of files) {
       source.sources.set(path, "a results file that is exported");
@@ -79,13 +82,13 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 
   /**
-   * Yields the examples of all files in random order. All files together have fewer than 2^32
-   * lines, so an index of 32 bits identifies a line and its file.
+   * All files together have fewer than 2^32 lines, so an index of 32 bits identifies a line and its
+   * file.
    */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
     const indexes = new Uint32Array(this.rowCount);
-    /** Index of the first line of each file. */
+    /** The index of the first line of each file. */
     const starts: number[] = [];
     let next = 0;
     for (const file of files) {
@@ -101,10 +104,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 }
 
-/**
- * Describes how a run made its results. The address of the teacher and the path of the input stay
- * private.
- */
+/** For the dataset card. The address of the teacher and the path of the input stay private. */
 function originOf({ input, params, retort, summary }: RunFile): string[] {
   const sets = Object.values(params).map((set) => `\`${JSON.stringify(set)}\``);
   const cost = summary?.cost_usd;
@@ -136,48 +136,31 @@ function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** Returns the path of the run file that belongs to a results file. */
-function runFileOf(results: string): string {
-  return `${stemOf(results)}.run.json`;
-}
-
-/**
- * A results file. It is read twice: first to select, order and check its examples, then to return
- * them.
- */
+/** Read twice: first to select, order and check the examples, then to return them. */
 class ResultsFile implements Disposable {
   readonly path: string;
-  /** The run file next to it; undefined if there is none. */
   readonly run: RunFile | undefined;
   readonly #reader: ExampleReader;
   readonly #order = new RowOrder();
   // `ignoreBOM`: a byte order mark within the file is damage, and must not be dropped silently.
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #file: Deno.FsFile | undefined;
-  /** Holds the bytes of a line; grows with the longest one. */
   #buffer = new Uint8Array(64 * 1024);
-  /** Paths of the inputs of its rows, known after `index`. */
   readonly inputs = new Set<string>();
-  /** The number of results in the file, known after `index`. */
   lineCount = 0;
 
-  private constructor(path: string, run: RunFile | undefined, options: RowOptions) {
+  constructor(path: string, run: RunFile | undefined, options: RowOptions) {
     this.path = path;
     this.run = run;
     this.#reader = new ExampleReader(options, run);
   }
 
-  /** The number of selected lines, known after `index`. */
   get rowCount(): number {
     return this.#order.length;
   }
 
-  static async open(path: string, options: RowOptions): Promise<ResultsFile> {
-    return new ResultsFile(path, await readRunFile(runFileOf(path)), options);
-  }
-
   /**
-   * Reads every line, and records the positions of selected ones.
+   * Records the positions of selected lines.
    *
    * @param takes Returns whether an example is selected. May throw an error about it.
    */
@@ -201,12 +184,10 @@ class ResultsFile implements Disposable {
     }
   }
 
-  /** Returns indexes for `exampleAt`, in input order of the examples. */
   inInputOrder(): Uint32Array {
     return this.#order.inInputOrder();
   }
 
-  /** Reads a selected example again. */
   exampleAt(index: number): Example {
     const { offset, byteLength } = this.#order.position(index);
     if (this.#buffer.length < byteLength) this.#buffer = new Uint8Array(byteLength * 2);
@@ -229,18 +210,18 @@ class ResultsFile implements Disposable {
     } catch {
       throw this.#damage(place, "invalid UTF-8");
     }
-    let example: Example | DamagedLine;
+    let example: Example | string;
     try {
       example = this.#reader.read(text);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       throw new UsageError(`Cannot export ${place}: ${error.message}`);
     }
-    if (!(example instanceof DamagedLine)) return example;
+    if (typeof example !== "string") return example;
     const hint = isTail && !isJson(text)
       ? ". It is truncated: run the command that wrote it again, to repair it"
       : "";
-    throw this.#damage(place, example.problem + hint);
+    throw this.#damage(place, example + hint);
   }
 
   #damage(place: string, problem: string): DamagedFileError {

@@ -1,31 +1,21 @@
 /**
- * Selects examples, makes the rows of a format from them, and collects what depends on all rows:
- * columns, notes, fillers.
+ * Makes the rows of a format from examples, and collects what depends on all rows: columns, notes,
+ * fillers.
  *
  * @module
  */
 
 import { UsageError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
-import { xxHash64Hex } from "../hash.ts";
 import { isObject, jsonOf } from "../json.ts";
-import { acceptsText, cellOf, type ColumnType, isTyped, Schema } from "../tables/mod.ts";
 import { parseLossless } from "../source/mod.ts";
-import { checkComputable, DerivedFields, distillOf, needsDerived } from "../data/mod.ts";
-import { missingUidsMessage, UidSelection } from "../run/mod.ts";
-import { parseWhere, type Where } from "../where/mod.ts";
+import { acceptsText, cellOf, type ColumnType, isTyped, Schema } from "../tables/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { type FormatDefinition, FORMATS, toTrainingRow } from "./formats.ts";
-import { rawRow, type TrainingRow, Unrepresentable } from "./training_row.ts";
-import { HashSet } from "./hash_set.ts";
-import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
-import { type LeftOut, pairOf, preferenceRow, type Score, scoreOf } from "./preference.ts";
-import { TrainerNotes } from "./trainer_notes.ts";
-import { hasParts } from "./turns.ts";
-import { isUneven, UnevenStart } from "./uneven_start.ts";
+import { type Pair, Pairs } from "./selection.ts";
+import { TrainerNotes } from "./trainers.ts";
+import { hasParts, rawRow, type TrainingRow, Unrepresentable } from "./turns.ts";
 
-/** A row of the output. */
 export interface MadeRow {
   /** The example that the row is made from; of a pair, the chosen one. */
   readonly example: Example;
@@ -39,73 +29,31 @@ export class RowMaker {
   readonly schema = new Schema();
   readonly #options: ResolvedExport;
   readonly #format: FormatDefinition;
-  readonly #where: Where | undefined;
-  /** Hashes of the rows so far, for `dedupe`. */
-  readonly #seen: HashSet | undefined;
-  readonly #uids: UidSelection;
-  readonly #derivedFields: DerivedFields | undefined;
-  /** Names in the condition that no row has had so far. */
-  readonly #unknownNames: Set<string>;
-  /** Optional columns that some row has. */
-  readonly #optional = new Set<string>();
   readonly #trainerNotes: TrainerNotes;
-  readonly #score: Score | undefined;
-  readonly #leftOut: LeftOut = { single: 0, tied: 0, unscored: 0 };
-  readonly #withoutTokens: Record<LogprobsProblem, number> = { missing: 0, different: 0 };
-  /** Whether rows are written as they are in their files. */
+  readonly #pairs: Pairs | undefined;
   readonly #isVerbatim: boolean;
-  /** Values for rows without an optional column, by name; known after the first pass. */
+  readonly #optional = new Set<string>();
+  /** Values for rows without an optional column, known after the first pass. */
   #fillers: [string, unknown][] = [];
   #hasParts = false;
-  /** Columns in which a message has more than a role and content. */
+  /** Columns in which a message of some row is uneven: see `UnevenStart`. */
   readonly #uneven = new Set<string>();
   #unevenStart: UnevenStart | undefined;
-  /** For pairs: answers to one input row, collected until the next row begins. */
-  #answers: Example[] = [];
 
   constructor(options: ResolvedExport) {
-    const { where, dedupe, prefer, format, isFromResults, columns, fileType } = options;
+    const { prefer, format, isFromResults, columns, fileType } = options;
     this.#options = options;
     this.#format = FORMATS[format];
     this.#isVerbatim = this.#format.rows === "as they are" && !isFromResults &&
       columns === undefined && acceptsText(fileType);
-    this.#score = prefer === undefined ? undefined : scoreOf(prefer);
-    this.#trainerNotes = new TrainerNotes(options);
-    this.#where = where === undefined ? undefined : parseWhere(where);
-    this.#seen = dedupe ? new HashSet() : undefined;
-    this.#uids = new UidSelection(options.uids, options.excludeUids);
-    const paths = this.#where?.paths ?? [];
-    checkComputable(paths, () => true);
-    this.#unknownNames = new Set(paths.map(([name]) => name));
-    if (needsDerived(paths)) this.#derivedFields = new DerivedFields(options.paths);
-  }
-
-  /** Whether a row is selected. Call it once for each row, because it counts duplicates. */
-  takes(example: Example): boolean {
-    const { result } = example;
-    // Every row, selected or not, because duplicates are derived from earlier rows.
-    const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
-    if (!this.#uids.has(String(result.uid))) return false;
-    if (this.#where) {
-      for (const name of this.#unknownNames) {
-        if (Object.hasOwn(result, name)) this.#unknownNames.delete(name);
-      }
-      const distill = isObject(result.distill) ? distillOf(result) : undefined;
-      // Derived fields may also be named in `distill`, where rows have fields of the same names.
-      const row = derived && { ...result, distill: { ...derived, ...distill } };
-      if (!this.#where.matches(row ?? result, distill, derived)) return false;
-    }
-    if (this.#options.format === "logprobs" && !this.#hasLogprobs(example)) return false;
-    if (this.#seen === undefined) return true;
-    const { messages, response, reasoning, toolCalls = [], tools = [], rejected } = example;
-    const content = [messages, response, reasoning, toolCalls, tools, rejected];
-    return this.#seen.add(xxHash64Hex(jsonOf(content)));
+    this.#pairs = prefer === undefined ? undefined : new Pairs(prefer);
+    this.#trainerNotes = new TrainerNotes(options, this.#format.turns);
   }
 
   /** Records the columns of a row. Returns what the format has no place for, if anything. */
   add(example: Example): Unrepresentable | undefined {
-    // Rows that stay as they are keep text as text, even if other rows have lists of parts.
     const { rows, messageColumns, fillers } = this.#format;
+    // Rows that stay as they are keep text as text, even if other rows have lists of parts.
     if (rows !== "as they are" && !this.#hasParts && hasParts(example)) {
       this.#hasParts = true;
       for (const name of messageColumns) withPartsIn(this.schema.columns.get(name));
@@ -123,47 +71,30 @@ export class RowMaker {
   }
 
   /**
-   * Checks the condition after the first pass.
-   *
-   * @throws {UsageError} if it names a field that only the page of `retort view` can compute, and
-   * that no row has
-   */
-  checkCondition(): void {
-    checkComputable(this.#where?.paths ?? [], (name) => !this.#unknownNames.has(name));
-  }
-
-  /**
    * Ends the first pass. Returns the columns of the rows.
    *
    * @throws {UsageError} if no row has a requested column
    */
   complete(): string[] {
+    const { columns: chosen, fileType } = this.#options;
+    const { columns } = this.schema;
     this.#fillers = Object.entries(this.#format.fillers)
       .filter(([name]) => this.#optional.has(name));
-    const { columns } = this.schema;
-    const completion = columns.get("completion");
-    if (this.#score !== undefined && completion !== undefined) {
-      columns.delete("completion");
-      columns.set("chosen", completion).set("rejected", completion);
-    }
-    const chosenColumns = this.#options.columns;
-    if (acceptsText(this.#options.fileType) && this.#uneven.size > 0) {
-      // Each answer of a pair will have the column of a single answer.
-      if (this.#score !== undefined && this.#uneven.delete("completion")) {
-        this.#uneven.add("chosen").add("rejected");
-      }
+    if (this.#pairs !== undefined) this.#makeColumnsOfPairs();
+    if (acceptsText(fileType) && this.#uneven.size > 0) {
       this.#unevenStart = new UnevenStart(this.#uneven);
     }
-    if (chosenColumns === undefined) return [...columns.keys()];
-    const missing = chosenColumns.find((name) => !columns.has(name));
+    if (chosen === undefined) return [...columns.keys()];
+    const missing = chosen.find((name) => !columns.has(name));
     if (missing !== undefined && columns.size > 0) {
       throw new UsageError(
         `Cannot export the column "${missing}": the columns are ${[...columns.keys()].join(", ")}`,
       );
     }
-    const types = chosenColumns.flatMap((name) =>
-      columns.has(name) ? [[name, columns.get(name)!]] as const : []
-    );
+    const types = chosen.flatMap((name) => {
+      const type = columns.get(name);
+      return type === undefined ? [] : [[name, type] as const];
+    });
     columns.clear();
     for (const [name, type] of types) columns.set(name, type);
     return [...columns.keys()];
@@ -172,82 +103,50 @@ export class RowMaker {
   /** Makes the rows of the next examples, each with all columns that any row has. */
   *rowsOf(examples: Iterable<Example>): Generator<MadeRow> {
     for (const example of examples) {
-      if (this.#score !== undefined) yield* this.#addAnswer(example, this.#score);
-      else yield* this.#rowsOfExample(example);
+      if (this.#pairs !== undefined) yield* this.#rowOfPair(this.#pairs.add(example));
+      else if (this.#isVerbatim) yield { example, row: example.text };
+      else yield* this.#toWrite({ example, row: this.#withAllColumns(this.#rowOf(example)) });
     }
   }
 
   /** Makes the rows that waited for later examples. Call it at the end. */
   *lastRows(): Generator<MadeRow> {
-    if (this.#score !== undefined) yield* this.#pairOfAnswers(this.#score);
+    yield* this.#rowOfPair(this.#pairs?.end());
     if (this.#unevenStart !== undefined) yield* this.#unevenStart.end();
   }
 
-  /**
-   * Says why no row was made from the results; undefined if their log probabilities are not why.
-   */
-  emptyReason(): string | undefined {
-    const { missing, different } = this.#withoutTokens;
-    if (different > 0) return "no answer has the text of its tokens";
-    if (missing === 0) return undefined;
-    return "no result holds log probabilities. Run with --keep logprobs -p logprobs=true -p top_logprobs=20";
-  }
-
-  /** Returns notes for the user. */
   notes(): string[] {
-    const { single, tied, unscored } = this.#leftOut;
-    const count = (number: number, noun: string, what: string) =>
-      number === 0 ? [] : [`Left out ${formatCountOf(number, noun)} ${what}`];
-    const { missing, different } = this.#withoutTokens;
     return [
       ...this.#trainerNotes.notes(),
-      ...this.#uids.missing.length > 0 ? [missingUidsMessage(this.#uids.missing)] : [],
       ...this.#unevenStart?.isMarked ? [MARK_NOTE] : [],
-      ...count(missing, "row", "without log probabilities: run with --keep logprobs"),
-      ...count(different, "row", "whose tokens are not the text of the answer"),
-      ...count(single, "row", "with one answer: a pair needs two"),
-      ...count(tied, "row", "whose answers --prefer ranks as equal"),
-      ...count(unscored, "answer", "without a number in the field of --prefer"),
+      ...this.#pairs?.notes() ?? [],
     ];
   }
 
-  *#rowsOfExample(example: Example): Generator<MadeRow> {
-    if (this.#isVerbatim) return yield { example, row: example.text };
-    yield* this.#toWrite({ example, row: this.#withAllColumns(this.#rowOf(example)) });
+  /** In the first pass, each answer of a pair was a row of its own, with a `completion`. */
+  #makeColumnsOfPairs(): void {
+    const { columns } = this.schema;
+    const completion = columns.get("completion");
+    if (completion === undefined) return;
+    columns.delete("completion");
+    columns.set("chosen", completion).set("rejected", completion);
+    if (this.#uneven.delete("completion")) this.#uneven.add("chosen").add("rejected");
+  }
+
+  *#rowOfPair(pair: Pair | undefined): Generator<MadeRow> {
+    if (pair === undefined) return;
+    const [chosen, rejected] = pair.map((example) => this.#rowOf(example) as TrainingRow);
+    const { completion, tools, ...rest } = chosen;
+    const row: TrainingRow = { ...rest, chosen: completion, rejected: rejected.completion };
+    if (tools !== undefined) row.tools = tools;
+    yield* this.#toWrite({ example: pair[0], row: this.#withAllColumns(row) });
   }
 
   #toWrite(madeRow: MadeRow): Iterable<MadeRow> {
     return this.#unevenStart === undefined ? [madeRow] : this.#unevenStart.push(madeRow);
   }
 
-  /** Collects an answer. If it is the first one to its row, makes the pair of the row before. */
-  *#addAnswer(example: Example, score: Score): Generator<MadeRow> {
-    const [first] = this.#answers;
-    const isSameRow = first !== undefined && first.line === example.line &&
-      first.input === example.input;
-    if (!isSameRow) yield* this.#pairOfAnswers(score);
-    this.#answers.push(example);
-  }
-
-  /** Makes the pair of the collected answers, if there is one. */
-  *#pairOfAnswers(score: Score): Generator<MadeRow> {
-    const pair = pairOf(this.#answers, score, this.#leftOut);
-    this.#answers = [];
-    if (pair === undefined) return;
-    const [chosen, rejected] = pair.map((example) => this.#rowOf(example) as TrainingRow);
-    yield* this.#toWrite({
-      example: pair[0],
-      row: this.#withAllColumns(preferenceRow(chosen, rejected)),
-    });
-  }
-
-  #hasLogprobs(example: Example): boolean {
-    const tokens = readLogprobs(example);
-    if (typeof tokens === "string") this.#withoutTokens[tokens]++;
-    return typeof tokens !== "string";
-  }
-
-  /** Adds fillers and selects the columns. `add` has rejected rows that cannot be represented. */
+  /** `add` has rejected rows that cannot be represented. */
   #withAllColumns(rowOrProblem: TrainingRow | Unrepresentable): TrainingRow {
     const row = rowOrProblem as TrainingRow;
     for (const [name, value] of this.#fillers) row[name] ??= value;
@@ -264,18 +163,10 @@ export class RowMaker {
         ? rawRow(example.text, isTyped(fileType))
         : parseLossless(example.text) as TrainingRow;
     }
-    return toTrainingRow(example, this.#format, {
-      think,
-      reasoningField,
-      toolArguments,
-      hasParts: this.#hasParts,
-    });
+    const style = { think, reasoningField, toolArguments, hasParts: this.#hasParts };
+    return toTrainingRow(example, this.#format, style);
   }
 }
-
-const MARK_NOTE =
-  'Added "weight": 1 to the last message of the first row, which no template reads: otherwise ' +
-  "datasets would fail at later messages with other keys, such as tool calls";
 
 /** Changes the type of content from text to a list of parts: so far, all messages had text. */
 function withPartsIn(type: ColumnType | undefined): void {
@@ -287,9 +178,73 @@ function withPartsIn(type: ColumnType | undefined): void {
   fields.set("content", { kind: "list", of: part });
 }
 
-/** Returns what the user and the tools said, as one text. */
-function promptTextOf({ messages }: Example): string {
-  return messages.filter(({ role }) => role === "user" || role === "tool").map(({ content }) =>
-    typeof content === "string" ? content : JSON.stringify(content ?? "")
-  ).join("\n");
+const MARK_NOTE =
+  'Added "weight": 1 to the last message of the first row, which no template reads: otherwise ' +
+  "datasets would fail at later messages with other keys, such as tool calls";
+
+/** This many characters are within the 10 MiB that datasets reads first: each has 3 bytes at most. */
+const START_CHARS = 3 << 20;
+const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
+
+function isUneven(messages: unknown): boolean {
+  return Array.isArray(messages) &&
+    messages.some((message) =>
+      isObject(message) && Object.keys(message).some((key) => !COMMON_KEYS.has(key))
+    );
+}
+
+/**
+ * Makes the start of a text file of messages loadable by the library datasets. If all messages of
+ * the first 10 MiB have the same keys, datasets 4.8 reads messages as structs, and fails with a
+ * TypeError at the first later tool call. If one of them differs, it reads all messages as they
+ * are. A message that has more than role and content is called uneven here.
+ *
+ * Holds back the first rows until each column with an uneven message in some row has had one.
+ * Columns that have had none after `START_CHARS` are marked in the first row.
+ */
+class UnevenStart {
+  isMarked = false;
+  /** Columns that have had no uneven message yet. */
+  readonly #pending: Set<string>;
+  #held: MadeRow[] | undefined = [];
+  #chars = 0;
+
+  constructor(columns: Iterable<string>) {
+    this.#pending = new Set(columns);
+  }
+
+  /** Returns the rows that can be written. */
+  push(madeRow: MadeRow): readonly MadeRow[] {
+    const held = this.#held;
+    if (held === undefined) return [madeRow];
+    held.push(madeRow);
+    const row = madeRow.row as TrainingRow;
+    for (const name of this.#pending) if (isUneven(row[name])) this.#pending.delete(name);
+    if (this.#pending.size > 0) {
+      this.#chars += jsonOf(row).length;
+      if (this.#chars < START_CHARS) return [];
+      this.isMarked = true;
+      held[0] = { ...held[0], row: withMark(held[0].row as TrainingRow, this.#pending) };
+    }
+    this.#held = undefined;
+    return held;
+  }
+
+  end(): readonly MadeRow[] {
+    return this.#held ?? [];
+  }
+}
+
+/**
+ * `weight` is OpenAI's key, 1 is its default, and no template reads it. Llama 3.1's template would
+ * fail at an empty `tool_calls`.
+ */
+function withMark(row: TrainingRow, columns: Iterable<string>): TrainingRow {
+  const marked = { ...row };
+  for (const name of columns) {
+    const messages = row[name];
+    if (!Array.isArray(messages) || messages.length === 0) continue;
+    marked[name] = [...messages.slice(0, -1), { ...messages.at(-1), weight: 1 }];
+  }
+  return marked;
 }

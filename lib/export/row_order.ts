@@ -1,38 +1,30 @@
 /**
- * Orders exported rows (input order or shuffled), and chooses the validation rows.
+ * Orders exported rows (input order or shuffled) in a few bytes of memory for each row, and chooses
+ * the validation rows.
  *
  * @module
  */
 
+import { Buffer } from "node:buffer";
+import { SinkError } from "../errors.ts";
+import { readFullySync, systemReason, writeAll } from "../files.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { MAX_SAMPLES } from "../params.ts";
 
-/** Numbers for which the first block has room at the beginning. */
-const START_CAPACITY = 1_024;
-/** Numbers in a full block. */
-const BLOCK_CAPACITY = 1 << 16;
-/** Maximum number of answers per row, for the sort key. */
-const SAMPLES_PER_LINE = MAX_SAMPLES;
-/**
- * The highest line number, for the sort key: with 900 inputs and their answers, the key is still a
- * safe integer.
- */
+const START_CAPACITY = 1_024, BLOCK_CAPACITY = 1 << 16;
+/** With 900 inputs and their answers, the sort key is still a safe integer. */
 const LINES_PER_FILE = 1e10;
 
-/** Which input row and which answer to it a results line holds. */
+/** Which answer to which input row a results line holds. */
 export interface Origin {
-  /** Name of the input file. */
   readonly file: string;
-  /** Line of the file from 1, at most ten digits. */
+  /** From 1, at most ten digits. */
   readonly line: number;
-  /** Number of the answer to the row, from 0. */
+  /** From 0. */
   readonly sample: number;
 }
 
-/**
- * A growing list of numbers, in blocks: a single array would take up to three times its memory
- * while it is copied.
- */
+/** A list in blocks: a single array would take up to three times its memory while it is copied. */
 export class Numbers {
   length = 0;
   readonly #blocks: (Float64Array | Uint32Array)[] = [];
@@ -49,12 +41,11 @@ export class Numbers {
     this.length++;
   }
 
-  /** Returns the number at an index below `length`. */
   at(index: number): number {
     return this.#blocks[Math.floor(index / BLOCK_CAPACITY)][index % BLOCK_CAPACITY];
   }
 
-  /** Grows a block. The first one begins small: an export may have thousands of files. */
+  /** The first block begins small: an export may have thousands of files. */
   #grow(index: number): void {
     const old = this.#blocks[index];
     const capacity = index > 0 ? BLOCK_CAPACITY : (old?.length ?? START_CAPACITY / 2) * 2;
@@ -74,28 +65,25 @@ export class RowOrder {
   readonly #lengths = new Numbers(Uint32Array);
   readonly #files = new Map<string, number>();
 
-  /** Number of lines that were added. */
   get length(): number {
     return this.#keys.length;
   }
 
-  /** Adds a line of the results file with its position and origin. */
+  /** @param offset Where the line begins in the results file, in bytes. */
   add(offset: number, byteLength: number, { file, line, sample }: Origin): void {
     let fileNumber = this.#files.get(file);
     if (fileNumber === undefined) this.#files.set(file, fileNumber = this.#files.size);
-    this.#keys.push((fileNumber * LINES_PER_FILE + line) * SAMPLES_PER_LINE + sample);
+    this.#keys.push((fileNumber * LINES_PER_FILE + line) * MAX_SAMPLES + sample);
     this.#offsets.push(offset);
     this.#lengths.push(byteLength);
   }
 
-  /** Returns where a line is in the results file, in bytes. */
   position(index: number): { offset: number; byteLength: number } {
     return { offset: this.#offsets.at(index), byteLength: this.#lengths.at(index) };
   }
 
   /**
-   * Returns the indexes of the lines in input order. Of two lines with the same origin, the one
-   * that was added earlier comes first.
+   * The indexes of the lines. Of two lines with the same origin, the one added earlier comes first.
    */
   inInputOrder(): Uint32Array {
     const order = new Uint32Array(this.length);
@@ -105,21 +93,20 @@ export class RowOrder {
 }
 
 /**
- * Sorts indexes by their keys, stably, by merging. The sort of typed arrays would hold every
- * element as a JavaScript value meanwhile.
+ * Sorts stably, by merging. The sort of typed arrays would hold every element as a JavaScript
+ * value.
  */
 function sorted(indexes: Uint32Array, keys: Numbers): Uint32Array {
+  if (isInOrder(indexes, keys)) return indexes;
   const { length } = indexes;
   let from = indexes, to: Uint32Array = new Uint32Array(length);
   for (let width = 1; width < length; width *= 2) {
-    let isSorted = true;
     for (let start = 0; start < length; start += 2 * width) {
       const middle = Math.min(start + width, length), end = Math.min(middle + width, length);
       if (middle === end || keys.at(from[middle - 1]) <= keys.at(from[middle])) {
         to.set(from.subarray(start, end), start);
         continue;
       }
-      isSorted = false;
       for (let left = start, right = middle, next = start; next < end; next++) {
         const takesLeft = right === end ||
           (left < middle && keys.at(from[left]) <= keys.at(from[right]));
@@ -127,7 +114,6 @@ function sorted(indexes: Uint32Array, keys: Numbers): Uint32Array {
       }
     }
     [from, to] = [to, from];
-    if (isSorted && isInOrder(from, keys)) break;
   }
   return from;
 }
@@ -140,14 +126,14 @@ function isInOrder(indexes: Uint32Array, keys: Numbers): boolean {
 }
 
 /**
- * Whether the rows of a uid are for validation. The hash of the uid decides, so the split is the
- * same in each export, no matter what else it contains.
+ * Whether a row is for validation. The hash of its uid decides, so the split is the same in each
+ * export, no matter what else it contains.
  */
 export function isForValidation(rowUid: string, share: number): boolean {
   return share > 0 && Number.parseInt(xxHash64Hex(rowUid).slice(0, 8), 16) < share * 2 ** 32;
 }
 
-/** Shuffles in place (Fisher and Yates). */
+/** Fisher and Yates. */
 export function shuffleIn(numbers: Uint32Array, random: () => number): void {
   for (let i = numbers.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
@@ -155,10 +141,7 @@ export function shuffleIn(numbers: Uint32Array, random: () => number): void {
   }
 }
 
-/**
- * Returns a generator of numbers in [0, 1): mulberry32, with 32 bits of state, the same on every
- * machine.
- */
+/** Numbers in [0, 1), the same on every machine: mulberry32, with 32 bits of state. */
 export function randomOf(seed: number): () => number {
   let state = (seed ^ Math.floor(seed / 2 ** 32)) >>> 0;
   return () => {
@@ -167,4 +150,100 @@ export function randomOf(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** One offset is stored for this number of rows; those in between are found by adding lengths. */
+const ROWS_PER_BASE = 64;
+
+/** Returns rows shuffled. Their texts are in a temporary file: a row takes 8 bytes of memory. */
+export class RowSpool implements AsyncDisposable {
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+  readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder();
+  readonly #files: string[] = [];
+  /** In bytes: the line number, a space and the text of each row. */
+  readonly #lengths = new Numbers(Uint32Array);
+  readonly #bases = new Numbers(Float64Array);
+  #end = 0;
+  #unwritten: string[] = [];
+  #buffer = new Uint8Array(1 << 16);
+  readonly #starts: number[] = [];
+
+  private constructor(path: string, file: Deno.FsFile) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  /** @param folder @default the folder for temporary files */
+  static async open(folder?: string): Promise<RowSpool> {
+    try {
+      const path = await Deno.makeTempFile({ dir: folder, prefix: ".retort-shuffle-" });
+      return new RowSpool(path, await Deno.open(path, { read: true, write: true }));
+    } catch (cause) {
+      throw new SinkError(`Cannot write a temporary file: ${systemReason(cause)}`, { cause });
+    }
+  }
+
+  /** All rows of a file must be added together, and `flush` called after the last one. */
+  add(text: string, file: string, line: number): void {
+    if (this.#files.at(-1) !== file) {
+      this.#files.push(file);
+      this.#starts.push(this.#lengths.length + this.#unwritten.length);
+    }
+    this.#unwritten.push(`${line} ${text}`);
+  }
+
+  async flush(): Promise<void> {
+    if (this.#unwritten.length === 0) return;
+    for (const text of this.#unwritten) {
+      if (this.#lengths.length % ROWS_PER_BASE === 0) this.#bases.push(this.#end);
+      const length = Buffer.byteLength(text);
+      this.#lengths.push(length);
+      this.#end += length;
+    }
+    const bytes = this.#encoder.encode(this.#unwritten.join(""));
+    this.#unwritten = [];
+    try {
+      await writeAll(this.#file, bytes);
+    } catch (cause) {
+      throw new SinkError(`Cannot write "${this.#path}": ${systemReason(cause)}`, {
+        path: this.#path,
+        cause,
+      });
+    }
+  }
+
+  /** In the order that the seed gives. */
+  *shuffled<T>(
+    seed: number,
+    read: (text: string, file: string, line: number) => T,
+  ): Generator<T> {
+    const indexes = new Uint32Array(this.#lengths.length);
+    for (let i = 0; i < indexes.length; i++) indexes[i] = i;
+    shuffleIn(indexes, randomOf(seed));
+    for (const index of indexes) {
+      const file = this.#starts.findLastIndex((start) => start <= index);
+      const row = this.#rowAt(index), space = row.indexOf(" ");
+      yield read(row.slice(space + 1), this.#files[file], Number(row.slice(0, space)));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#file.close();
+    await Deno.remove(this.#path).catch(() => {});
+  }
+
+  #rowAt(index: number): string {
+    const base = Math.floor(index / ROWS_PER_BASE);
+    let start = this.#bases.at(base);
+    for (let i = base * ROWS_PER_BASE; i < index; i++) start += this.#lengths.at(i);
+    const length = this.#lengths.at(index);
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length * 2);
+    const bytes = this.#buffer.subarray(0, length);
+    if (readFullySync(this.#file, bytes, start) < length) {
+      throw new SinkError(`Cannot read "${this.#path}": it was truncated`);
+    }
+    return this.#decoder.decode(bytes);
+  }
 }

@@ -1,29 +1,30 @@
 /**
- * Turns of an example in the style of an export: where reasoning is, and how messages are written.
+ * Turns, tools and tool calls in the style of an export, and the rows made from them.
+ *
+ * OpenAI sends the arguments of tool calls as JSON text. Chat templates expect an object: given
+ * text, they encode it twice (Qwen2.5, Llama 3.1, gpt-oss) or fail (Qwen3.5, Nemotron 3). Parquet
+ * needs the text, because each of its columns has one type.
  *
  * @module
  */
 
+import { isObject } from "../json.ts";
+import { parseLossless } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
-import { type ToolArguments, withArguments } from "./training_row.ts";
 
-/** How rows are written, as the options choose. */
 export interface RowStyle {
-  /** How reasoning is written in the answer; undefined leaves answers as they are in their rows. */
+  /** Undefined leaves reasoning as it is in the rows. */
   readonly think: ThinkStyle | undefined;
-  /** Name of the field for reasoning. */
   readonly reasoningField: string;
   /** How the arguments of tool calls are written in messages. */
   readonly toolArguments: ToolArguments;
-  /** Whether the content of every message is a list of parts, because that of one message is. */
+  /** Set if a message has a list of parts: then the content of every message is one. */
   readonly hasParts: boolean;
 }
 
-/** An example as messages. */
 export interface Turns {
-  /** Messages before the answer. */
   readonly prompt: readonly Message[];
   /** Undefined if the row has no answer. */
   readonly answer: Message | undefined;
@@ -31,7 +32,6 @@ export interface Turns {
   readonly rejected: Message | undefined;
 }
 
-/** Returns the turns of an example, with its reasoning in one style. */
 export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns {
   const { messages: prompt, response, reasoning, toolCalls } = example;
   const rejected = example.rejected && withThinkStyle(example.rejected, think);
@@ -49,10 +49,6 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
   return { prompt: prompt.slice(0, -1), answer, rejected };
 }
 
-/**
- * Returns messages whose tool arguments, content parts and field for reasoning are as the style
- * requires.
- */
 export function inStyle(messages: readonly Message[], style: RowStyle): Message[] {
   const converted = withArguments(messages, style.toolArguments);
   const styled = style.hasParts ? converted.map(withParts) : converted;
@@ -61,12 +57,10 @@ export function inStyle(messages: readonly Message[], style: RowStyle): Message[
     : styled.map((message) => withReasoningAs(style.reasoningField, message));
 }
 
-/** Whether a message of the row has a list of parts as content. */
 export function hasParts({ messages, answer }: Example): boolean {
   return messages.some(({ content }) => Array.isArray(content)) || Array.isArray(answer?.content);
 }
 
-/** Returns an answer with its reasoning in another style. */
 function withThinkStyle(message: Message, think: ThinkStyle | undefined): Message {
   if (think === undefined) return message;
   const { response, reasoning } = readReasoning(message);
@@ -84,9 +78,7 @@ function withThinkStyle(message: Message, think: ThinkStyle | undefined): Messag
   return { ...rest, ...styled };
 }
 
-/**
- * Finds the reasoning of a message: in a separate field, or in `<think>` tags before its content.
- */
+/** Reasoning may be in a field of its own, or in `<think>` tags before the content. */
 export function readReasoning(
   { content, reasoning_content: field, reasoning: short, thinking }: Message,
 ): { response: string; reasoning: string } {
@@ -101,7 +93,6 @@ export function readReasoning(
 /** The field that most templates read. */
 export const REASONING = "reasoning_content";
 
-/** Renames the field for reasoning; the order of the fields stays. */
 function withReasoningAs(name: string, message: Message): Message {
   if (message[REASONING] === undefined) return message;
   const renamed = Object.entries(message).map((
@@ -110,9 +101,122 @@ function withReasoningAs(name: string, message: Message): Message {
   return Object.fromEntries(renamed) as Message;
 }
 
-/** Turns text content into a list of parts: no loader reads a file that mixes both. */
+/** No loader reads a file in which some contents are texts and others lists of parts. */
 function withParts(message: Message): Message {
   return typeof message.content === "string"
     ? { ...message, content: [{ type: "text", text: message.content }] }
     : message;
+}
+
+export type TrainingRow = Record<string, unknown>;
+
+export class Unrepresentable {
+  /** A noun phrase, to follow "has no place for" in the message. */
+  readonly problem: string;
+
+  constructor(problem: string) {
+    this.problem = problem;
+  }
+}
+
+/** As JSON text: schemas of tools differ, and a dataset's column has one type. */
+export function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
+  return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
+}
+
+/** Undefined if the message holds anything else than text, such as an image. */
+export function textOf({ content }: Message): string | undefined {
+  if (typeof content === "string") return content;
+  if (content === null || content === undefined) return "";
+  if (!Array.isArray(content)) return undefined;
+  if (!content.every((part) => part?.type === "text" && typeof part.text === "string")) {
+    return undefined;
+  }
+  return content.map((part) => part.text).join("");
+}
+
+const PROVENANCE_FIELDS = [
+  "model",
+  "finish_reason",
+  "prompt_tokens",
+  "completion_tokens",
+  "reasoning_tokens",
+];
+
+/** Columns that say where an answer comes from; `{}` for a row that is not a result of Retort. */
+export function provenanceOf({ result }: Example): Record<string, unknown> {
+  const { uid, distill } = result;
+  if (typeof uid !== "string" || !isObject(distill)) return {};
+  const names = PROVENANCE_FIELDS.filter((name) => Object.hasOwn(distill, name));
+  return { uid, ...Object.fromEntries(names.map((name) => [name, distill[name]])) };
+}
+
+/** How the arguments of tool calls are written in messages. */
+export type ToolArguments = "object" | "string";
+
+export function withArguments(messages: readonly Message[], style: ToolArguments): Message[] {
+  return messages.map((message) => {
+    const { tool_calls: calls } = message;
+    if (!Array.isArray(calls) || calls.length === 0) return message;
+    // Templates would print null as text.
+    const content = message.content ?? "";
+    return { ...message, content, tool_calls: calls.map((call) => callWith(call, style)) };
+  });
+}
+
+/** With numbers as they were written; undefined if the arguments are not an object. */
+export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
+  const { function: called } = call as { function?: { arguments?: unknown } };
+  const value = typeof called?.arguments === "string"
+    ? parsedArguments(called.arguments)
+    : called?.arguments;
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Record<string, unknown>
+    : undefined;
+}
+
+function callWith(call: unknown, style: ToolArguments): unknown {
+  const { function: called } = call as { function?: { arguments?: unknown } };
+  const value = called?.arguments;
+  if (called === undefined || value === undefined) return call;
+  if (style === "string") {
+    if (typeof value === "string") return call;
+    return { ...call as object, function: { ...called, arguments: JSON.stringify(value) } };
+  }
+  const object = argumentsOf(call);
+  // The arguments may be invalid JSON: then only their text can be trained on.
+  return object === undefined
+    ? call
+    : { ...call as object, function: { ...called, arguments: object } };
+}
+
+function parsedArguments(text: string): unknown {
+  try {
+    // Some models write an empty text for a call without arguments.
+    return text.trim() === "" ? {} : parseLossless(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The row of a results line, with every digit of its numbers. Lines of earlier versions get the
+ * fields and types that lines have now, such as -1 for an unknown cost.
+ *
+ * @param isTyped Whether times become timestamps instead of text.
+ */
+export function rawRow(line: string, isTyped: boolean): TrainingRow {
+  const row = parseLossless(line) as TrainingRow;
+  row.tool_calls = asJsonText(row.tool_calls ?? []);
+  const distill = row.distill as TrainingRow;
+  distill.cost_usd ??= -1;
+  distill.refusal ??= false;
+  distill.kept = asJsonText(distill.kept ?? {});
+  distill.replaced = asJsonText(distill.replaced ?? {});
+  if (isTyped && typeof distill.created === "string") distill.created = new Date(distill.created);
+  return row;
+}
+
+function asJsonText(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -1,123 +1,28 @@
 /**
- * Writes a training set, from the results of runs or from input files. Loaded only when an export
- * begins.
+ * Writes a training set, from the results of runs or from input files, to a file, to a training and
+ * a validation file, or to the folder of a dataset. Loaded only when an export begins.
  *
  * @module
  */
 
 import { UsageError } from "../errors.ts";
 import { ifThere, specialProblem, systemReason } from "../files.ts";
+import { withoutFormat } from "../formats/mod.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
+import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
+import { checkFolder, DatasetFolder } from "./dataset_folder.ts";
 import type { ExampleSource } from "./example.ts";
-import type { ExportReport } from "./export.ts";
-import {
-  type ConvertOptions,
-  type ExportOptions,
-  resolveConvert,
-  type ResolvedExport,
-  resolveExport,
-} from "./export_options.ts";
+import type { ConvertOptions, ExportOptions, ExportReport } from "./export.ts";
+import { resolveConvert, type ResolvedExport, resolveExport } from "./export_options.ts";
 import { FORMATS } from "./formats.ts";
 import { InputSource } from "./input_source.ts";
+import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
 import { ResultsSource } from "./results_source.ts";
 import { type MadeRow, RowMaker } from "./row_maker.ts";
+import { Selection } from "./selection.ts";
 import { isForValidation } from "./row_order.ts";
-import { checkTargets, openTargets, type Targets } from "./targets.ts";
 
-/** Writes the selected examples of a source, once all of them have been read and checked. */
-async function writeSet(
-  source: ExampleSource,
-  options: ResolvedExport,
-): Promise<ExportReport> {
-  const { shuffle, maxRows, paths } = options;
-  const format = FORMATS[options.format];
-  const maker = new RowMaker(options);
-  const guard = { replace: options.replace, sources: source.sources };
-  await checkTargets(options, guard);
-  await source.scan((example) => {
-    if (!maker.takes(example)) return false;
-    return maker.add(example) ?? true;
-  });
-  maker.checkCondition();
-  refuseEmpty(options, source, maker);
-  // Other formats define their own columns.
-  if (format.rows === "as they are" && source.exactTypes !== undefined) {
-    maker.schema.refine(source.exactTypes);
-  }
-  const columns = maker.complete();
-  await using targets = await openTargets(options, {
-    guard,
-    schema: maker.schema,
-    mode: await modeMadeFrom(paths),
-    origin: source.origin,
-  });
-  for await (const examples of source.batches(shuffle)) {
-    await writeRows(targets, maker.rowsOf(examples), options);
-    if (targets.rows >= maxRows) break;
-  }
-  await writeRows(targets, maker.lastRows(), options);
-  if (targets.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
-  await targets.finish();
-  const { rows, validationRows, validationPath } = targets;
-  const hints = hintsFor(options, columns);
-  return { rows, validationRows, validationPath, columns, notes: maker.notes(), hints };
-}
-
-async function writeRows(
-  targets: Targets,
-  rows: Iterable<MadeRow>,
-  { maxRows, validation }: ResolvedExport,
-): Promise<void> {
-  for (const madeRow of rows) {
-    if (targets.rows >= maxRows) return;
-    const written = targets.write(madeRow, isForValidation(madeRow.example.rowUid, validation));
-    if (written !== undefined) await written;
-  }
-}
-
-/** Returns what trainers need to read the output: nothing if it has no path or no extension. */
-function hintsFor({ output, ...options }: ResolvedExport, columns: readonly string[]) {
-  const format = FORMATS[options.format];
-  const isPath = typeof output === "string" &&
-    (format.target === "folder" || /\.\w+$/.test(output));
-  return isPath ? format.config({ path: output, columns }) : [];
-}
-
-/** @throws {UsageError} if no row is selected, unless that is allowed */
-function refuseEmpty(
-  { paths, where, uids, excludeUids, allowEmpty, isFromResults }: ResolvedExport,
-  { rowCount, lineCount }: ExampleSource,
-  maker: RowMaker,
-): void {
-  if (allowEmpty || rowCount > 0) return;
-  const [verb, what] = isFromResults ? ["export", "result"] : ["convert", "row"];
-  const conditions = [
-    where === undefined ? [] : "meets --where",
-    uids === undefined ? [] : "is named by --uids",
-    excludeUids === undefined ? [] : "is left by --exclude-uids",
-  ].flat();
-  const hasUnselected = lineCount > 0 && conditions.length > 0;
-  const problem = maker.emptyReason() ??
-    (hasUnselected ? `no ${what} ${conditions.join(" and ")}` : `there is no ${what}`);
-  throw new UsageError(
-    `Cannot ${verb} "${paths.join('", "')}": ${problem}. Add --allow-empty if that is meant`,
-  );
-}
-
-/**
- * Creates the error for an export without pairs. Only pairs are made of several rows, so there may
- * be none although rows were selected.
- */
-function noPairs({ paths, prefer }: ResolvedExport): UsageError {
-  const names = paths.join('", "');
-  return new UsageError(
-    `Cannot export "${names}": no row has two answers that --prefer ${prefer} ranks differently. ` +
-      "A pair needs a run with --samples 2 or more. Add --allow-empty if that is meant",
-  );
-}
-
-/** Implements `exportResults` of the public API. */
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
   const resolved = resolveExport(options);
   await checkResultsFiles(resolved.paths);
@@ -140,7 +45,6 @@ async function checkResultsFiles(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** Implements `convertFiles` of the public API. */
 export async function convertFiles(options: ConvertOptions): Promise<ExportReport> {
   const resolved = resolveConvert(options);
   if (resolved.paths.includes("-")) {
@@ -153,4 +57,191 @@ export async function convertFiles(options: ConvertOptions): Promise<ExportRepor
   await using source = new InputSource(files, resolved);
   const report = await writeSet(source, { ...resolved, paths: files });
   return { ...report, notes: [...notes, ...report.notes] };
+}
+
+async function writeSet(
+  source: ExampleSource,
+  options: ResolvedExport,
+): Promise<ExportReport> {
+  const { shuffle, maxRows, paths } = options;
+  const format = FORMATS[options.format];
+  const selection = new Selection(options);
+  const maker = new RowMaker(options);
+  const guard = { replace: options.replace, sources: source.sources };
+  await checkTargets(options, guard);
+  await source.scan((example) => selection.takes(example) && (maker.add(example) ?? true));
+  selection.checkCondition();
+  refuseEmpty(options, source, selection);
+  // Other formats define their own columns.
+  if (format.rows === "as they are" && source.exactTypes !== undefined) {
+    maker.schema.refine(source.exactTypes);
+  }
+  const columns = maker.complete();
+  await using targets = await openTargets(options, {
+    guard,
+    schema: maker.schema,
+    mode: await modeMadeFrom(paths),
+    origin: source.origin,
+  });
+  for await (const examples of source.batches(shuffle)) {
+    await writeRows(targets, maker.rowsOf(examples), options);
+    if (targets.rows >= maxRows) break;
+  }
+  await writeRows(targets, maker.lastRows(), options);
+  if (targets.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
+  await targets.finish();
+  const { rows, validationRows, validationPath } = targets;
+  const hints = hintsFor(options, columns);
+  const notes = [...maker.notes(), ...selection.notes()];
+  return { rows, validationRows, validationPath, columns, notes, hints };
+}
+
+async function writeRows(
+  targets: Targets,
+  rows: Iterable<MadeRow>,
+  { maxRows, validation }: ResolvedExport,
+): Promise<void> {
+  for (const madeRow of rows) {
+    if (targets.rows >= maxRows) return;
+    const written = targets.write(madeRow, isForValidation(madeRow.example.rowUid, validation));
+    if (written !== undefined) await written;
+  }
+}
+
+function hintsFor({ output, ...options }: ResolvedExport, columns: readonly string[]) {
+  const format = FORMATS[options.format];
+  const isPath = typeof output === "string" &&
+    (format.target === "folder" || /\.\w+$/.test(output));
+  return isPath ? format.config({ path: output, columns }) : [];
+}
+
+/** @throws {UsageError} if no row is selected, unless that is allowed */
+function refuseEmpty(
+  { paths, where, uids, excludeUids, allowEmpty, isFromResults }: ResolvedExport,
+  { rowCount, lineCount }: ExampleSource,
+  selection: Selection,
+): void {
+  if (allowEmpty || rowCount > 0) return;
+  const [verb, what] = isFromResults ? ["export", "result"] : ["convert", "row"];
+  const conditions = [
+    where === undefined ? [] : "meets --where",
+    uids === undefined ? [] : "is named by --uids",
+    excludeUids === undefined ? [] : "is left by --exclude-uids",
+  ].flat();
+  const hasUnselected = lineCount > 0 && conditions.length > 0;
+  const problem = selection.emptyReason() ??
+    (hasUnselected ? `no ${what} ${conditions.join(" and ")}` : `there is no ${what}`);
+  throw new UsageError(
+    `Cannot ${verb} "${paths.join('", "')}": ${problem}. Add --allow-empty if that is meant`,
+  );
+}
+
+/** Only pairs are made of several rows, so there may be none although rows were selected. */
+function noPairs({ paths, prefer }: ResolvedExport): UsageError {
+  const names = paths.join('", "');
+  return new UsageError(
+    `Cannot export "${names}": no row has two answers that --prefer ${prefer} ranks differently. ` +
+      "A pair needs a run with --samples 2 or more. Add --allow-empty if that is meant",
+  );
+}
+
+export interface Targets extends AsyncDisposable {
+  readonly rows: number;
+  readonly validationRows: number;
+  /** If validation rows have a file of their own. */
+  readonly validationPath?: string;
+  /** Returns a promise only if there is something to wait for. */
+  write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined;
+  /** Commits. Without this call, disposing discards the output. */
+  finish(): Promise<void>;
+}
+
+/** @throws {UsageError} if the output must not be written */
+export async function checkTargets(options: ResolvedExport, guard: OutputGuard): Promise<void> {
+  const { output, format } = options;
+  if (FORMATS[format].target === "folder") return await checkFolder(output as string, guard);
+  for (const path of pathsOf(options)) await checkOutput(path, guard);
+}
+
+export interface TargetContext {
+  readonly guard: OutputGuard;
+  readonly schema: Schema;
+  /** Permissions of new files. */
+  readonly mode: number | undefined;
+  /** How the rows were made, in sentences of Markdown. */
+  readonly origin: readonly string[];
+}
+
+export async function openTargets(
+  options: ResolvedExport,
+  context: TargetContext,
+): Promise<Targets> {
+  return FORMATS[options.format].target === "folder"
+    ? await DatasetFolder.open(options, context)
+    : await FileTargets.open(options, context);
+}
+
+function pathsOf({ output, validation }: ResolvedExport): string[] {
+  if (typeof output !== "string") return [];
+  return validation > 0 ? [output, validationPathOf(output)] : [output];
+}
+
+/** `train.validation.jsonl.gz` for `train.jsonl.gz`. The extension may be unknown. */
+function validationPathOf(path: string): string {
+  const withoutExtension = withoutFormat(path);
+  const stem = withoutExtension === path ? path.replace(/\.\w+$/, "") : withoutExtension;
+  return `${stem}.validation${path.slice(stem.length)}`;
+}
+
+class FileTargets implements Targets {
+  rows = 0;
+  validationRows = 0;
+  readonly validationPath: string | undefined;
+  readonly #outputs: readonly Output[];
+  readonly #tables: readonly TableWriter[];
+
+  private constructor(
+    outputs: readonly Output[],
+    tables: readonly TableWriter[],
+    validationPath: string | undefined,
+  ) {
+    this.validationPath = validationPath;
+    this.#outputs = outputs;
+    this.#tables = tables;
+  }
+
+  static async open(
+    options: ResolvedExport,
+    { guard, schema, mode }: TargetContext,
+  ): Promise<FileTargets> {
+    const { output, fileType } = options;
+    const paths = pathsOf(options);
+    const names = typeof output === "string" ? paths : [output];
+    const outputs: Output[] = [];
+    try {
+      for (const name of names) outputs.push(await openOutput(name, guard, mode));
+      const tables = await Promise.all(
+        outputs.map((output) => openTable(fileType, schema, output)),
+      );
+      return new FileTargets(outputs, tables, paths[1]);
+    } catch (error) {
+      for (const output of outputs) await output[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  write({ row }: MadeRow, isValidation: boolean): Promise<void> | undefined {
+    this.rows++;
+    if (isValidation) this.validationRows++;
+    return this.#tables[isValidation ? 1 : 0].write(row);
+  }
+
+  async finish(): Promise<void> {
+    for (const table of this.#tables) await table.finish();
+    for (const output of this.#outputs) await output.finish();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const output of this.#outputs) await output[Symbol.asyncDispose]();
+  }
 }

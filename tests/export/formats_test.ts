@@ -2,9 +2,9 @@
 
 import { assertEquals, assertInstanceOf } from "../../lib/deps/std_assert.ts";
 import type { Example } from "../../lib/export/example.ts";
+import type { ExportFormat } from "../../lib/export/export.ts";
 import { FORMATS, type MadeFormat, toTrainingRow } from "../../lib/export/formats.ts";
-import type { ExportFormat } from "../../lib/export/format_names.ts";
-import { Unrepresentable } from "../../lib/export/training_row.ts";
+import { Unrepresentable } from "../../lib/export/turns.ts";
 import type { ThinkStyle } from "../../lib/answer.ts";
 
 const TOOLS = [{ type: "function", function: { name: "add" } }];

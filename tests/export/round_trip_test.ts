@@ -11,12 +11,11 @@ import {
   type ExportFormat,
   exportResults,
 } from "../../lib/export/mod.ts";
-import { Unrepresentable } from "../../lib/export/training_row.ts";
+import { Unrepresentable } from "../../lib/export/turns.ts";
 import { FILE_KINDS } from "../../lib/tables/mod.ts";
-import type { Message } from "../../lib/teacher/mod.ts";
+import type { Message, Params } from "../../lib/teacher/mod.ts";
 import { seededRandom } from "../e2e/fixture.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import type { Params } from "../../lib/teacher/mod.ts";
 import { resultLineOf } from "./results.ts";
 
 const ROWS = 24;
@@ -143,7 +142,7 @@ async function writeResultsFor(dir: TempDir, format: ExportFormat): Promise<void
   const reader = new ExampleReader({}, undefined);
   const hasPlace = (line: string) => {
     const example = reader.read(line);
-    if (!("messages" in example) || definition.rows === "as they are") return true;
+    if (typeof example === "string" || definition.rows === "as they are") return true;
     const style = { think: "wrap", reasoningField: "reasoning_content", hasParts: false } as const;
     const row = toTrainingRow(example, definition, { ...style, toolArguments: "string" });
     return !(row instanceof Unrepresentable);

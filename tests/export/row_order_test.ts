@@ -1,8 +1,8 @@
-/** Tests of lib/export/row_order.ts and lib/export/hash_set.ts. @module */
+/** Tests of lib/export/row_order.ts, and of the set of hashes in lib/export/selection.ts. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { HashSet } from "../../lib/export/hash_set.ts";
 import { RowOrder } from "../../lib/export/row_order.ts";
+import { HashSet } from "../../lib/export/selection.ts";
 import { xxHash64Hex } from "../../lib/hash.ts";
 
 function offsets(order: RowOrder): number[] {

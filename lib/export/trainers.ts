@@ -1,20 +1,24 @@
 /**
- * Cases in which a trainer would misread an export: found while the rows are read, and reported
- * once at the end. Each was seen in training with the loader that it names.
+ * What trainers need to know of an export: the configuration with which they read it, the command
+ * that uploads it, and notes on what they would misread. Each such case was seen in training with the
+ * loader that the note names.
  *
  * @module
  */
 
+import { basename } from "../deps/std_path.ts";
 import { formatCountOf } from "../figures.ts";
+import { withoutSeparator } from "../paths.ts";
+import { shellWord } from "../printable.ts";
 import { isRawJson } from "../source/mod.ts";
+import { FILE_KINDS, type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
 import type { ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import { type FormatDefinition, FORMATS } from "./formats.ts";
+import type { FormatDefinition } from "./formats.ts";
 import { hasTextWithCalls, isAlternating } from "./llama_factory.ts";
-import { argumentsOf, type ToolArguments, type TrainingRow } from "./training_row.ts";
+import { argumentsOf, type ToolArguments, type TrainingRow } from "./turns.ts";
 
-/** Counts such cases row by row. */
 export class TrainerNotes {
   readonly #turns: FormatDefinition["turns"];
   readonly #think: ThinkStyle | undefined;
@@ -26,13 +30,16 @@ export class TrainerNotes {
   #textsWithCalls = 0;
   /** The first type of each argument of tool calls. */
   readonly #argumentTypes = new Map<string, string>();
-  /** The names of the first tool call's arguments, one a line. */
+  /** The sorted names of the first call's arguments, one a line. */
   #firstKeys: string | undefined;
-  /** How an argument differs between tool calls, for a note; undefined if none does. */
+  /** As in `not every call has "unit"`; undefined if all calls have the same arguments. */
   #difference: string | undefined;
 
-  constructor({ format, think, toolArguments }: ResolvedExport) {
-    this.#turns = FORMATS[format].turns;
+  constructor(
+    { think, toolArguments }: ResolvedExport,
+    turns: FormatDefinition["turns"],
+  ) {
+    this.#turns = turns;
     this.#think = think;
     this.#toolArguments = toolArguments;
   }
@@ -56,7 +63,6 @@ export class TrainerNotes {
     if (hasCalls) this.#rowsWithCalls++;
   }
 
-  /** Returns notes for the user, of a sentence or two each. */
   notes(): string[] {
     switch (this.#turns) {
       case "messages":
@@ -166,7 +172,6 @@ export class TrainerNotes {
   }
 }
 
-/** Describes the type of a value, for a note. */
 function typeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) {
@@ -177,4 +182,95 @@ function typeOf(value: unknown): string {
   if (typeof value !== "object") return `a ${typeof value}`;
   const members = Object.entries(value).map(([key, member]) => `${key}: ${typeOf(member)}`).sort();
   return `an object {${members.join(", ")}}`;
+}
+
+export interface LoaderHint {
+  /** In words. */
+  readonly place: string;
+  /** What to paste. */
+  readonly text: string;
+}
+
+export interface WrittenSet {
+  readonly path: string;
+  readonly columns: readonly string[];
+}
+
+export function hub({ path }: WrittenSet): LoaderHint {
+  return { place: "the Hugging Face Hub", text: uploadCommand(path) };
+}
+
+export function uploadCommand(folder: string): string {
+  const path = withoutSeparator(folder);
+  const name = basename(path).replaceAll(/[^\w.-]+/g, "-") || "dataset";
+  return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
+}
+
+/** Which columns LLaMA-Factory reads from each kind of file. In CSV every cell is text. */
+const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts">> = {
+  jsonl: "everything",
+  json: "everything",
+  csv: "texts",
+  parquet: "everything",
+};
+
+/**
+ * The entry for LLaMA-Factory's `dataset_info.json`.
+ *
+ * @param names Our column names, keyed by LLaMA-Factory's.
+ *
+ * @param settings Further fields of the entry.
+ */
+export function llamaFactory(
+  { path, columns }: WrittenSet,
+  names: Readonly<Record<string, string>>,
+  settings: Readonly<Record<string, unknown>> = {},
+): LoaderHint {
+  const name = basename(path).replace(/\..*$/, "").replaceAll(/\W+/g, "_");
+  const isFlat = !columns.some((column) => LISTS.has(column));
+  if (!isReadByLlamaFactory(path, isFlat)) {
+    const extensions = readableKinds(isFlat).map((kind) => `.${kind}`);
+    const list = `${extensions.slice(0, -1).join(", ")} and ${extensions.at(-1)}`;
+    return {
+      place: "LLaMA-Factory",
+      text: `It reads ${isFlat ? "this format" : "lists"} only from uncompressed ${list}: ` +
+        "use one of these names",
+    };
+  }
+  const present = Object.entries(names).filter(([, ours]) => columns.includes(ours));
+  const entry = { file_name: basename(path), ...settings, columns: Object.fromEntries(present) };
+  return {
+    place: "data/dataset_info.json of LLaMA-Factory",
+    text: JSON.stringify({ [name]: entry }, null, 2),
+  };
+}
+
+/** Columns that hold lists, which LLaMA-Factory cannot read from CSV. */
+const LISTS: ReadonlySet<string> = new Set(["conversations", "history"]);
+
+/** LLaMA-Factory takes the type from the last extension. */
+function isReadByLlamaFactory(path: string, isFlat: boolean): boolean {
+  const { kind, compression }: FileType = fileTypeOf(path);
+  return compression === undefined && path.endsWith(`.${kind}`) &&
+    readableKinds(isFlat).includes(kind);
+}
+
+/** @param isFlat Whether no column holds lists. */
+function readableKinds(isFlat: boolean): FileKind[] {
+  return FILE_KINDS.filter((kind) => isFlat || LLAMA_FACTORY[kind] === "everything");
+}
+
+/** The `ds_type` for each kind of file. */
+const AXOLOTL: Readonly<Record<FileKind, string>> = {
+  jsonl: "json",
+  json: "json",
+  csv: "csv",
+  parquet: "parquet",
+};
+
+/** @param fields Further YAML lines of the entry. */
+export function axolotl({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
+  const lines = [`ds_type: ${AXOLOTL[fileTypeOf(path).kind]}`, "type: chat_template", ...fields];
+  const text = `datasets:\n  - path: ${JSON.stringify(path)}\n    ${lines.join("\n    ")}`;
+  return { place: "the configuration of Axolotl", text };
 }

@@ -1,0 +1,235 @@
+/**
+ * Selects examples: by a condition, by uids, without duplicates; and for formats of pairs, the best
+ * and the worst answer to each row.
+ *
+ * @module
+ */
+
+import { checkComputable, DerivedFields, distillOf, needsDerived } from "../data/mod.ts";
+import { UsageError } from "../errors.ts";
+import { formatCountOf } from "../figures.ts";
+import { xxHash64Hex } from "../hash.ts";
+import { isObject, jsonOf } from "../json.ts";
+import { missingUidsMessage, UidSelection } from "../run/mod.ts";
+import { parseField, parseWhere, type Where } from "../where/mod.ts";
+import type { Example } from "./example.ts";
+import type { ResolvedExport } from "./export_options.ts";
+import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
+
+export class Selection {
+  readonly #where: Where | undefined;
+  readonly #derivedFields: DerivedFields | undefined;
+  /** Names in the condition that no row has had so far. */
+  readonly #unknownNames: Set<string>;
+  readonly #uids: UidSelection;
+  readonly #seen: HashSet | undefined;
+  readonly #needsLogprobs: boolean;
+  readonly #withoutTokens: Record<LogprobsProblem, number> = { missing: 0, different: 0 };
+
+  constructor({ where, dedupe, uids, excludeUids, format, paths }: ResolvedExport) {
+    this.#where = where === undefined ? undefined : parseWhere(where);
+    this.#seen = dedupe ? new HashSet() : undefined;
+    this.#uids = new UidSelection(uids, excludeUids);
+    this.#needsLogprobs = format === "logprobs";
+    const fields = this.#where?.paths ?? [];
+    checkComputable(fields, () => true);
+    this.#unknownNames = new Set(fields.map(([name]) => name));
+    if (needsDerived(fields)) this.#derivedFields = new DerivedFields(paths);
+  }
+
+  /** Whether a row is selected. Call it once for each row, because it counts duplicates. */
+  takes(example: Example): boolean {
+    const { result } = example;
+    // Every row, selected or not, because duplicates are derived from earlier rows.
+    const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
+    if (!this.#uids.has(String(result.uid))) return false;
+    if (this.#where) {
+      for (const name of this.#unknownNames) {
+        if (Object.hasOwn(result, name)) this.#unknownNames.delete(name);
+      }
+      const distill = isObject(result.distill) ? distillOf(result) : undefined;
+      // Derived fields may also be named in `distill`, where rows have fields of the same names.
+      const row = derived && { ...result, distill: { ...derived, ...distill } };
+      if (!this.#where.matches(row ?? result, distill, derived)) return false;
+    }
+    if (this.#needsLogprobs && !this.#hasLogprobs(example)) return false;
+    if (this.#seen === undefined) return true;
+    const { messages, response, reasoning, toolCalls = [], tools = [], rejected } = example;
+    const content = [messages, response, reasoning, toolCalls, tools, rejected];
+    return this.#seen.add(xxHash64Hex(jsonOf(content)));
+  }
+
+  /**
+   * Checks the condition once all rows were seen.
+   *
+   * @throws {UsageError} if it names a field that only the page of `retort view` can compute, and
+   * that no row has
+   */
+  checkCondition(): void {
+    checkComputable(this.#where?.paths ?? [], (name) => !this.#unknownNames.has(name));
+  }
+
+  /** Why no row was selected, as far as log probabilities are the reason. */
+  emptyReason(): string | undefined {
+    const { missing, different } = this.#withoutTokens;
+    if (different > 0) return "no answer has the text of its tokens";
+    if (missing === 0) return undefined;
+    return "no result holds log probabilities. Run with --keep logprobs -p logprobs=true -p top_logprobs=20";
+  }
+
+  notes(): string[] {
+    const { missing, different } = this.#withoutTokens;
+    return [
+      ...this.#uids.missing.length > 0 ? [missingUidsMessage(this.#uids.missing)] : [],
+      ...leftOut(missing, "row", "without log probabilities: run with --keep logprobs"),
+      ...leftOut(different, "row", "whose tokens are not the text of the answer"),
+    ];
+  }
+
+  #hasLogprobs(example: Example): boolean {
+    const tokens = readLogprobs(example);
+    if (typeof tokens === "string") this.#withoutTokens[tokens]++;
+    return typeof tokens !== "string";
+  }
+}
+
+/** A chosen and a rejected answer to one row, for DPO. */
+export type Pair = readonly [chosen: Example, rejected: Example];
+
+/** Makes pairs of examples, of which all answers to a row come together. */
+export class Pairs {
+  readonly #scoreOf: (example: Example) => number;
+  /** The answers to one row, until the next row begins. */
+  #answers: Example[] = [];
+  #single = 0;
+  #tied = 0;
+  #unscored = 0;
+
+  /** @throws {UsageError} if the value of `--prefer` is not a field */
+  constructor(prefer: string) {
+    this.#scoreOf = scoreOf(prefer);
+  }
+
+  /** Takes the next answer. If it begins a row, returns the pair of the row before. */
+  add(example: Example): Pair | undefined {
+    const [first] = this.#answers;
+    const isSameRow = first !== undefined && first.line === example.line &&
+      first.input === example.input;
+    const pair = isSameRow ? undefined : this.end();
+    this.#answers.push(example);
+    return pair;
+  }
+
+  /** The pair of the last row, if its answers make one. */
+  end(): Pair | undefined {
+    const answers = this.#answers;
+    this.#answers = [];
+    const scored = answers.map((example) => ({ example, score: this.#scoreOf(example) }))
+      .filter(({ score }) => !Number.isNaN(score));
+    this.#unscored += answers.length - scored.length;
+    if (scored.length < 2) {
+      this.#single += scored.length;
+      return undefined;
+    }
+    scored.sort((a, b) => b.score - a.score);
+    const [best, worst] = [scored[0], scored.at(-1)!];
+    if (best.score !== worst.score) return [best.example, worst.example];
+    this.#tied++;
+    return undefined;
+  }
+
+  /** For the user: what was left out, and why. */
+  notes(): string[] {
+    return [
+      ...leftOut(this.#single, "row", "with one answer: a pair needs two"),
+      ...leftOut(this.#tied, "row", "whose answers --prefer ranks as equal"),
+      ...leftOut(this.#unscored, "answer", "without a number in the field of --prefer"),
+    ];
+  }
+}
+
+/** The larger the score, the better the answer; NaN if the answer has none. */
+function scoreOf(prefer: string): (example: Example) => number {
+  if (prefer === "shortest") return ({ response }) => -response.length;
+  if (prefer === "longest") return ({ response }) => response.length;
+  let field;
+  try {
+    field = parseField(prefer);
+  } catch (cause) {
+    throw new UsageError(
+      `Cannot use --prefer "${prefer}": it must be shortest, longest, or a numeric field`,
+      { cause },
+    );
+  }
+  return ({ result }) => {
+    const value = field(result, result.distill as object);
+    return typeof value === "number" ? value : NaN;
+  };
+}
+
+function leftOut(count: number, noun: string, what: string): string[] {
+  return count === 0 ? [] : [`Left out ${formatCountOf(count, noun)} ${what}`];
+}
+
+/** What the user and the tools said, as one text. */
+function promptTextOf({ messages }: Example): string {
+  return messages.filter(({ role }) => role === "user" || role === "tool").map(({ content }) =>
+    typeof content === "string" ? content : JSON.stringify(content ?? "")
+  ).join("\n");
+}
+
+const SEGMENTS = 256;
+const START_SLOTS = 8;
+/** The share of used slots above which a segment grows. */
+const MAX_FULL = 0.85;
+/** The factor by which a segment grows. With it, a hash takes 9.4 to 11.8 bytes. */
+const GROWTH = 1.25;
+
+/**
+ * A set of 64-bit hashes. Ten million of them take at most 120 MB; a `Set` takes over a gigabyte,
+ * and its limit is 16 million. Each of 256 segments grows by itself, so little is copied at a time.
+ * The chance that any two of ten million different rows share a hash is 3 in a million.
+ */
+export class HashSet {
+  readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
+
+  /** Takes 16 hex digits. Returns whether the hash was new. */
+  add(hex: string): boolean {
+    const high = Number.parseInt(hex.slice(0, 8), 16), low = Number.parseInt(hex.slice(8), 16);
+    // Two zeros would be an empty slot, so the hash 0 gets another low half.
+    return this.#segments[low % SEGMENTS].add(high, high === 0 && low === 0 ? SEGMENTS : low);
+  }
+}
+
+class Segment {
+  /** High and low half of each hash, alternating. Two zeros are an empty slot. */
+  #slots = new Uint32Array(2 * START_SLOTS);
+  #size = 0;
+
+  add(high: number, low: number): boolean {
+    if (!this.#insert(high, low)) return false;
+    if (++this.#size > this.#slots.length / 2 * MAX_FULL) this.#grow();
+    return true;
+  }
+
+  #insert(high: number, low: number): boolean {
+    const slots = this.#slots, { length } = slots;
+    let slot = 2 * Math.floor(high / 2 ** 32 * (length / 2));
+    while (slots[slot] !== 0 || slots[slot + 1] !== 0) {
+      if (slots[slot] === high && slots[slot + 1] === low) return false;
+      slot = slot + 2 === length ? 0 : slot + 2;
+    }
+    slots[slot] = high;
+    slots[slot + 1] = low;
+    return true;
+  }
+
+  #grow(): void {
+    const oldSlots = this.#slots;
+    this.#slots = new Uint32Array(2 * Math.ceil(oldSlots.length / 2 * GROWTH));
+    for (let slot = 0; slot < oldSlots.length; slot += 2) {
+      const high = oldSlots[slot], low = oldSlots[slot + 1];
+      if (high !== 0 || low !== 0) this.#insert(high, low);
+    }
+  }
+}
