@@ -55,7 +55,6 @@ function conditionName({ fieldNames }: Table, name: string): string {
 
 /**
  * @param values The value of each code.
- *
  * @param skipsMissing Leaves out code 0 if it stands for no value.
  */
 function facet(

@@ -8,13 +8,11 @@
 
 export { FLAGS } from "./flags.ts";
 export { type ComparedRun, compareRuns, type RunComparison, type Spread } from "./comparison.ts";
-export { checkComputable, DerivedFields, needsDerived } from "./derived_fields.ts";
 export { type DataStatistics, statisticsOf } from "./facets.ts";
 export { distillOf } from "./fields.ts";
 export { DataIndex, type IndexStatus, openIndex } from "./data_index.ts";
-export { openFiles } from "./open_data.ts";
-export { selectRows } from "./query.ts";
-export { DataService } from "./service.ts";
+export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
+export { DataService, openFiles } from "./open_data.ts";
 export type {
   DataRequests,
   DataState,

@@ -1,5 +1,5 @@
 /**
- * The worker that holds the index. Started by `service.ts`; not to be imported.
+ * The worker that holds the index. Started by `open_data.ts`; not to be imported.
  *
  * @module
  */

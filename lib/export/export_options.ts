@@ -45,7 +45,6 @@ export interface ResolvedExport extends WriteOptions {
 /**
  * @throws {TypeError | RangeError} if an option is unknown, missing, of a wrong type or out of
  * range
- *
  * @throws {UsageError} with the option that cannot be used
  */
 export function resolveExport(options: ExportOptions): ResolvedExport {

@@ -41,9 +41,7 @@ function outputOf(
  * the folder of a file if necessary.
  *
  * @param mode Permissions of a new file.
- *
  * @throws {UsageError} if the file must not be written
- *
  * @throws {SinkError} if it cannot be written
  */
 export async function openOutput(
@@ -132,7 +130,6 @@ export function standardStreamOf(path: string): "stdout" | "stderr" | undefined 
 
 /**
  * @returns The path to write to: if the output is a link, the file that it points to.
- *
  * @throws {UsageError} if the output is a folder, a source, a file of a run, or a file that is not
  * to be replaced
  */

@@ -184,8 +184,9 @@ function typeOf(value: unknown): string {
   return `an object {${members.join(", ")}}`;
 }
 
+/** A piece of configuration, ready to paste. */
 export interface LoaderHint {
-  /** In words. */
+  /** Where the configuration belongs, in words. */
   readonly place: string;
   /** What to paste. */
   readonly text: string;
@@ -218,7 +219,6 @@ const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts">> = {
  * The entry for LLaMA-Factory's `dataset_info.json`.
  *
  * @param names Our column names, keyed by LLaMA-Factory's.
- *
  * @param settings Further fields of the entry.
  */
 export function llamaFactory(
