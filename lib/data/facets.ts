@@ -129,14 +129,20 @@ const HISTOGRAMS = [
   ["reasoning_tokens", "Reasoning tokens"],
 ] as const;
 
-/** Histograms with four bins for each power of two. Fields that are 0 in all rows have none. */
+/**
+ * Histograms of answered rows, with four bins for each power of two: a failed row without an answer
+ * has no tokens, which is not a count of 0. Fields that are 0 in all rows have none.
+ */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
+  const { status } = table.columns;
   return HISTOGRAMS.map(([field, title]) => {
     const values = table.columns[NUMBER_FIELDS[field]];
     const counts = new Uint32Array(binOf(0xffff_ffff) + 1);
     let most = 0;
     for (let i = 0; i < rows.length; i++) {
-      const value = values[rows[i]];
+      const row = rows[i];
+      if (status[row] !== 0) continue;
+      const value = values[row];
       counts[binOf(value)]++;
       if (value > most) most = value;
     }
@@ -212,6 +218,6 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
     cost_unknown_rows: unknownRows,
     flags: Object.fromEntries(FLAGS.map(({ name }, index) => [name, counts[index]])),
     facets: facetsOf(table, rows),
-    histograms: histogramsOf(table, answered),
+    histograms: histogramsOf(table, rows),
   };
 }

@@ -12,7 +12,7 @@ export { type DataStatistics, statisticsOf } from "./facets.ts";
 export { distillOf } from "./fields.ts";
 export { DataIndex, type IndexStatus, openIndex } from "./data_index.ts";
 export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
-export { DataService, openFiles } from "./open_data.ts";
+export { DataService, failuresOf, openFiles } from "./open_data.ts";
 export type {
   DataRequests,
   DataState,

@@ -255,7 +255,8 @@ export async function findDataFiles(paths: readonly string[]): Promise<Map<strin
   return runs;
 }
 
-function failuresOf(path: string): string | undefined {
+/** The failures file of a results file, whether or not it exists; undefined for other files. */
+export function failuresOf(path: string): string | undefined {
   const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?)$/s.exec(path) ?? [];
   return stem === undefined || stem.endsWith("_error") ? undefined : `${stem}_error${ending}`;
 }

@@ -6,7 +6,7 @@
  */
 
 import { originOf } from "../answer.ts";
-import { isObject } from "../json.ts";
+import { isObject, jsonOf } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { isEmptyCell, ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
@@ -52,15 +52,17 @@ export class ConversationReader {
   /** Fields that make the prompt, and so cannot hold the answer. */
   readonly #promptFields: ReadonlySet<string>;
   readonly #uidField: readonly string[] | undefined;
+  readonly #needsRowUid: boolean;
 
-  /** @param rows How a run makes prompts from rows. */
-  constructor(rows: RowOptions) {
+  /** @param rows How a run makes prompts from rows, and whether validation rows are chosen. */
+  constructor(rows: RowOptions & { readonly validation: number }) {
     // Keeps assistant turns at the end: here, the last one is the answer.
     const runParams = { continue_final_message: true };
     this.#parser = new RowParser({ ...rows, runParams });
     this.#asSent = new RowParser(rows);
     this.#plain = new RowParser({ runParams });
     this.#uidField = rows.uidField;
+    this.#needsRowUid = rows.validation > 0;
     const placeholders = [...(rows.template ?? "").matchAll(/\{\{\s*([^{}\s]+)\s*\}\}/g)];
     const templateFields = placeholders.map(([, name]) => name);
     this.#promptFields = new Set([...templateFields, rows.promptField ?? ""]);
@@ -81,14 +83,25 @@ export class ConversationReader {
       return result instanceof NoConversation ? result : { ...origin, rowUid, tools, ...result };
     }
     if (last?.role === "assistant") {
-      const prompt = { rowUid: row.uid, messages: row.messages.slice(0, -1), tools };
-      return { ...origin, ...prompt, ...answerOf(last) };
+      const messages = row.messages.slice(0, -1);
+      const rowUid = this.#rowUidOf(row, messages);
+      return { ...origin, rowUid, messages, tools, ...answerOf(last) };
     }
     const answers = this.#answersOf(row, text);
     if (answers instanceof NoConversation) return answers;
     const { answer, rejected } = answers;
-    const prompt = { rowUid: row.uid, messages: row.messages, tools, rejected };
+    const rowUid = this.#rowUidOf(row, row.messages);
+    const prompt = { rowUid, messages: row.messages, tools, rejected };
     return { ...origin, ...prompt, ...(answer === undefined ? NO_ANSWER : answerOf(answer)) };
+  }
+
+  /**
+   * What all answers to one prompt share: an export may have written several of them as rows without
+   * a uid, or with the uids `x`, `x#1` and `x#2`.
+   */
+  #rowUidOf({ uid, isUidDerived }: ParsedRow, prompt: readonly Message[]): string {
+    if (!this.#needsRowUid) return "";
+    return isUidDerived ? jsonOf(prompt) : uid.replace(/#[1-9]\d{0,2}$/, "");
   }
 
   /** A response that the options name as the prompt of new rows is no answer. */

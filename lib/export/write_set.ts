@@ -6,6 +6,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { formatCountOf } from "../figures.ts";
 import { ifThere, specialProblem, systemReason } from "../files.ts";
 import { withoutFormat } from "../formats/mod.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
@@ -18,7 +19,7 @@ import { resolveConvert, type ResolvedExport, resolveExport } from "./export_opt
 import { FORMATS } from "./formats.ts";
 import { InputSource } from "./input_source.ts";
 import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
-import { ResultsSource } from "./results_source.ts";
+import { countFailures, ResultsSource } from "./results_source.ts";
 import { type MadeRow, RowMaker } from "./row_maker.ts";
 import { Selection } from "./selection.ts";
 import { isForValidation } from "./row_order.ts";
@@ -27,7 +28,18 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
   const resolved = resolveExport(options);
   await checkResultsFiles(resolved.paths);
   using source = await ResultsSource.open(resolved);
-  return await writeSet(source, resolved);
+  const report = await writeSet(source, resolved);
+  return { ...report, notes: [...report.notes, ...await failureNotes(resolved.paths)] };
+}
+
+/** Says that rows have failed, which the results do not show. */
+async function failureNotes(results: readonly string[]): Promise<string[]> {
+  let count = 0;
+  // A failures file that cannot be read must not fail an export that is complete.
+  for (const path of results) count += await countFailures(path).catch(() => 0);
+  if (count === 0) return [];
+  const [rows, are] = count === 1 ? ["1 row", "is"] : [formatCountOf(count, "row"), "are"];
+  return [`${rows} failed and ${are} not in the file: the command retry sends failed rows again`];
 }
 
 async function checkResultsFiles(paths: readonly string[]): Promise<void> {

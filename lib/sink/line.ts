@@ -57,8 +57,12 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { response, reasoning = "" } = completion;
   const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
   const own = ownMembers(row);
-  // The row's own `uid` is not kept twice if it equals ours.
-  if (own.replaced.uid !== undefined && JSON.parse(own.replaced.uid) === row.uid) {
+  // The row's own `uid` is not kept twice if it equals ours. One like `doc#3` is: without it, the
+  // line would look like the third sample of a row with the id `doc`.
+  if (
+    own.replaced.uid !== undefined && !/[~#]\d+$/.test(row.uid) &&
+    JSON.parse(own.replaced.uid) === row.uid
+  ) {
     delete own.replaced.uid;
   }
   let line = `${headOf(row, own.inside)},"response":${quoted(response)}`;

@@ -172,6 +172,19 @@ Deno.test("index: a value of any field can be selected and excluded on the page"
   index.close();
 });
 
+Deno.test("index: histograms are of answers, as statistics are", async () => {
+  await using dir = await tempDir();
+  const lines = [resultLine({ uid: "a" }), failureLine("b"), resultLine({ uid: "c" })];
+  const index = new DataIndex([{ path: await dir.write("x.jsonl", lines.join("")) }]);
+  index.refresh();
+  await index.readAll();
+  const rows = selectRows(index, "");
+  const [prompts] = histogramsOf(index.table, rows);
+  assertEquals(prompts.bins.filter(({ count }) => count > 0), [{ from: 10, to: 11, count: 2 }]);
+  assertEquals(statisticsOf(index.table, rows).histograms[0], prompts);
+  index.close();
+});
+
 Deno.test("index: a name with a NUL is not the path of a nested field", async () => {
   await using dir = await tempDir();
   const own = { a: { b: "in" }, "a\0b": "top" };

@@ -110,6 +110,37 @@ Deno.test("--validation takes the same rows each time, with all answers to a row
   );
 });
 
+Deno.test("convert --validation keeps answers to one prompt together, with and without uids", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 100, 3);
+  const promptsIn = async (path: string) => new Set(await promptsOf(dir, path));
+  for (const columns of [["messages"], ["messages", "uid"]]) {
+    await exportFrom(dir, { format: "dataset", output: dir.path("set"), columns });
+    const input = dir.path("set/data/*.parquet"), output = dir.path("split.jsonl");
+    await convertFiles({ input, output, format: "messages", validation: 0.3, replace: true });
+    const validation = await promptsIn("split.validation.jsonl");
+    const training = await promptsIn("split.jsonl");
+    assertEquals(validation.size + training.size, 100, columns.join());
+    assert(validation.size > 10 && validation.size < 50, `${validation.size} of 100`);
+  }
+});
+
+Deno.test("an export says how many rows have failed", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 2);
+  const failure = (final?: boolean) => `${JSON.stringify({ uid: "x", error: { final } })}\n`;
+  const noted = async () => (await exportFrom(dir)).notes.filter((note) => note.includes("failed"));
+  assertEquals(await noted(), []);
+  await dir.write("out_error.jsonl", failure(false));
+  assertEquals(await noted(), []);
+  await dir.write("out_error.jsonl", `${failure(true)}${failure(false)}${failure()}{"uid":"y","er`);
+  assertEquals(await noted(), [
+    "2 rows failed and are not in the file: the command retry sends failed rows again",
+  ]);
+  await dir.write("out_error.jsonl", failure(true));
+  assertEquals((await noted())[0].slice(0, 36), "1 row failed and is not in the file:");
+});
+
 Deno.test("--columns takes some columns, in their order", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 2);

@@ -4,6 +4,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
+import { originOf } from "../../lib/answer_uid.ts";
 import { SinkError } from "../../lib/errors.ts";
 import type { Outcome } from "../../lib/row.ts";
 import { badRowLine, failureLine, resultLine } from "../../lib/sink/line.ts";
@@ -63,6 +64,16 @@ Deno.test("resultLine() handles a row without fields and with white space", () =
   }
   const line = resultLine(successOf(rowOf(' { "a" : 1 } ')), FORMAT);
   assertEquals(JSON.parse(line).a, 1);
+});
+
+Deno.test("resultLine() tells a row's own uid from that of a sample", () => {
+  const parsed = (text: string, uid: string) =>
+    JSON.parse(resultLine(successOf(rowOf(text, { uid })), FORMAT));
+  const own = parsed('{"id":"doc","uid":"doc#3"}', "doc#3");
+  assertEquals(originOf(own), { inputUid: "doc#3", rowUid: "doc#3", sample: 0 });
+  assertEquals(restoreRow(JSON.stringify(own)).text, '{"id":"doc","uid":"doc#3"}');
+  const sample = parsed('{"id":"doc"}', "doc#3");
+  assertEquals(originOf(sample), { inputUid: "doc", rowUid: "doc", sample: 3 });
 });
 
 Deno.test("resultLine() moves the row's fields with reserved names to distill.replaced, as written", () => {
