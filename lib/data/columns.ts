@@ -45,7 +45,6 @@ const COLUMNS = {
   finishReason: Uint16Array,
   failure: Uint16Array,
   source: Uint16Array,
-  /** An index into `STATUSES`. */
   status: Uint8Array,
   marks: Uint8Array,
 } as const;
@@ -88,16 +87,15 @@ function enlarged<T extends NumberArray>(array: T, capacity: number): T {
   return copy;
 }
 
-type ArrayConstructorOf<T> =
-  & (new (length: number) => T)
-  & (new (buffer: SharedArrayBuffer) => T)
-  & { readonly BYTES_PER_ELEMENT: number };
+interface ArrayType<T> {
+  new (buffer: ArrayBufferLike): T;
+  readonly BYTES_PER_ELEMENT: number;
+}
 
 function allocate<T>(constructor: object, capacity: number, isShared: boolean): T {
-  const TypedArray = constructor as ArrayConstructorOf<T>;
-  return isShared
-    ? new TypedArray(new SharedArrayBuffer(capacity * TypedArray.BYTES_PER_ELEMENT))
-    : new TypedArray(capacity);
+  const TypedArray = constructor as ArrayType<T>;
+  const bytes = capacity * TypedArray.BYTES_PER_ELEMENT;
+  return new TypedArray(isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
 }
 
 /** A field with more values has no codes, and so no facet. */

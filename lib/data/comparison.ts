@@ -36,7 +36,6 @@ export interface ComparedRun {
 /** The comparison of two runs, whose rows are matched by uid. */
 export interface RunComparison {
   readonly both: number;
-  /** Of the rows that both have answered. */
   readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
   /** Different rows in which at least one of the two answers has no final answer. */
   readonly without_final_answer: number;

@@ -24,7 +24,6 @@ export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => 
 export interface DataFileOptions {
   /** A decompressed copy, which is read instead. @default path */
   readonly readPath?: string;
-  /** What was read already. @default nothing */
   readonly mark?: FileMark;
   /** Maximum size of a line; longer ones count as damaged. @default 134217728 (128 MiB) */
   readonly maxLineBytes?: number;
@@ -113,7 +112,6 @@ export class DataFile {
     return line.subarray(0, readFullySync(file, line, offset));
   }
 
-  /** Closes the file, which is opened again when it is read. */
   close(): void {
     this.#file?.close();
     this.#file = undefined;

@@ -18,7 +18,6 @@ import { Table } from "./table.ts";
 export interface DataFileStatus {
   readonly path: string;
   readonly state: FileState;
-  /** Why the file cannot be read, for a message; else null. */
   readonly problem: string | null;
   readonly size: number;
   readonly read: number;
@@ -32,7 +31,6 @@ export interface IndexStatus {
   readonly files: readonly DataFileStatus[];
   readonly rows: number;
   readonly isCurrent: boolean;
-  /** See `DataIndex.version`. */
   readonly version: number;
 }
 
@@ -67,7 +65,6 @@ export class DataIndex {
   /** Pairs of model and teacher of new rows without a cost: their two codes in one number. */
   #unpricedPairs = new Set<number>();
 
-  /** @param indexPath Where the index is saved. @default in memory only */
   constructor(paths: readonly IndexedPath[], indexPath?: string) {
     this.#indexPath = indexPath;
     this.addFiles(paths);
@@ -270,7 +267,6 @@ export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIn
 
 const ANSWERED = STATUSES.indexOf("answered");
 
-/** US dollars for the tokens of an answer; undefined if unknown. */
 type CostOf = (usage: Usage) => number | undefined;
 
 async function publicCostOf(model: string, address: string): Promise<CostOf | undefined> {

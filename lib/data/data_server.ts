@@ -62,7 +62,6 @@ export class DataServer {
   readonly #near: NearSearch;
   readonly #paths: readonly string[];
   #comparison: RunComparison | null = null;
-  /** The version of the index that `#comparison` is of. */
   #comparedVersion = -1;
 
   constructor(index: DataIndex, paths: readonly string[]) {

@@ -110,7 +110,6 @@ function flagFacet(table: Table, rows: Uint32Array): Facet {
   };
 }
 
-/** How many rows have each of `FLAGS`. */
 function flagCounts({ columns }: Table, rows: Uint32Array): number[] {
   const combinations = new Uint32Array(0x1_0000);
   countUint16(rows, columns.flags, combinations);

@@ -73,7 +73,6 @@ export const FLAGS = [
 
 type FlagName = typeof FLAGS[number]["name"];
 
-/** For each flag, the number in which only its bit is set. */
 export const FLAG_BIT = Object.fromEntries(
   FLAGS.map(({ name }, bit) => [name, 1 << bit]),
 ) as Readonly<Record<FlagName, number>>;
@@ -82,7 +81,6 @@ export function flagNames(bits: number): FlagName[] {
   return FLAGS.flatMap(({ name }, bit) => (bits & (1 << bit)) === 0 ? [] : [name]);
 }
 
-/** What of a line decides its flags. */
 type Answer = Pick<
   LineFacts,
   "response" | "finishReason" | "hasToolCalls" | "isRefusal" | "params"
@@ -123,7 +121,6 @@ const MAX_ROUND_CHARS = 400;
 /** The length of a probe: a piece of the text that is searched for in the characters before it. */
 const PROBE_CHARS = 24;
 const MIN_PROBES = 5;
-/** In UTF-16 units, between the starts of two probes. */
 const MAX_PROBE_DISTANCE = 300;
 
 /**
@@ -170,7 +167,6 @@ function repeatsAround(text: string, index: number, round: number): boolean {
   return false;
 }
 
-/** Whether the `length` characters from an index equal those `distance` characters earlier. */
 function equalsBefore(text: string, from: number, length: number, distance: number): boolean {
   const to = from + length;
   return from >= distance && to <= text.length &&

@@ -65,7 +65,6 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
     const marks = header.files.map((mark, index) => ({ ...mark, path: files[index] }));
     return { table: readTable(file, header), files: marks };
   } catch {
-    // The index is missing, truncated or damaged: it is built again.
     return undefined;
   }
 }
@@ -172,13 +171,11 @@ function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
   }
 }
 
-/** A line that cannot be shown as a row. */
 export interface LineDamage {
   readonly line: number;
   readonly problem: string;
 }
 
-/** How far a file was read, and how to recognize it. */
 export interface FileMark {
   readonly path: string;
   /** 0 before the first check, or if the system has none. */

@@ -62,7 +62,6 @@ export function runFileOf(path: string): string {
 
 /** The content of a line. Missing counts are 0, missing texts "". */
 export interface LineFacts {
-  /** All fields as parsed. */
   readonly line: JsonObject;
   readonly status: Status;
   /** Including the number of the sample, as in `x#2`. */
@@ -83,12 +82,10 @@ export interface LineFacts {
   readonly costUsd: number;
   readonly model: string;
   readonly teacher: string;
-  /** The type of the failure; "" if the row was answered. */
   readonly failure: string;
   readonly httpStatus: number;
   /** The path of the input file, without the number of the line. */
   readonly source: string;
-  /** Whether the teacher marked the answer as a refusal. */
   readonly isRefusal: boolean;
   /** The parameters of the run, and the row's own `response_format`. */
   readonly params: JsonObject;

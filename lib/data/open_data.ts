@@ -113,7 +113,6 @@ export class DataService implements AsyncDisposable {
     else pending?.reject(isUsage ? new UsageError(error) : new Error(error));
   }
 
-  /** Rejects all questions, and those that follow. */
   #fail(problem: string): void {
     this.#problem = problem;
     for (const { reject } of this.#pending.values()) reject(new Error(problem));

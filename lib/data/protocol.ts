@@ -58,7 +58,7 @@ export interface ShownRow {
   readonly attempts: number;
   /** -1 if unknown. */
   readonly cost_usd: number;
-  /** From public prices. */
+  /** Whether `cost_usd` is estimated from public prices. */
   readonly is_estimated: boolean;
   readonly teacher: string;
   readonly model: string;
@@ -69,7 +69,6 @@ export interface ShownRow {
 
 /** One row with full texts. `own` has all fields of the user's row that `turns` do not show. */
 export interface RowDetail extends ShownRow {
-  /** The path of the results or failures file. */
   readonly file: string;
   readonly source: string;
   readonly turns: readonly {
@@ -125,7 +124,6 @@ export interface RowPage {
   /** The index of the first row among all that meet the condition. */
   readonly from: number;
   readonly rows: readonly ShownRow[];
-  /** The version of the index when the condition was evaluated. */
   readonly version: number;
 }
 
@@ -143,9 +141,9 @@ export interface NearStatus {
   readonly done: number;
   readonly total: number;
   readonly state: "running" | "done" | "cancelled" | "failed";
-  /** In groups of near duplicates; 0 until the search is done. */
+  /** Groups of near duplicates; 0 until the search is done. */
   readonly groups: number;
-  /** Rows in groups, without the first of each. */
+  /** Rows in these groups, without the first of each. */
   readonly copies: number;
   readonly problem: string | null;
 }
@@ -192,9 +190,7 @@ export interface DataRequests {
   locate: { in: Query & { readonly uid: string }; out: number };
   /** The uids of rows given by `ShownRow.id`, or of all rows of a query. */
   uids: { in: Query | { readonly ids: readonly string[] }; out: readonly string[] };
-  /** Starts or cancels the search for near duplicates. */
   near: { in: { readonly of: "prompt" | "response" | "cancel" }; out: NearStatus | null };
-  /** Adds files that were found later. */
   files: { in: { readonly files: readonly { path: string; readPath?: string }[] }; out: undefined };
 }
 
@@ -206,14 +202,12 @@ export const READY = -1;
 /** In place of a chunk's number: the worker failed, and `problem` says why. */
 export const FAILED = -2;
 
-/** The first message to the worker of an index, once it is ready. */
 export interface WorkerSetup {
   readonly files: readonly IndexedPath[];
   readonly paths: readonly string[];
   readonly isSaved: boolean;
 }
 
-/** Every later message to the worker of an index. */
 export interface WorkerQuestion {
   readonly id: number;
   readonly name: DataRequestName;
@@ -225,7 +219,6 @@ export interface WorkerAnswer {
   readonly id: number;
   readonly result?: unknown;
   readonly error?: string;
-  /** Whether the error is a `UsageError`. */
   readonly isUsage?: boolean;
 }
 

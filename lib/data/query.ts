@@ -244,7 +244,6 @@ export class DerivedFields {
    */
   readonly #firstRows = new Map<string, string>();
 
-  /** @param results Paths of results files, next to which the run files are. */
   constructor(results: readonly string[]) {
     const hints = results.map(readHints);
     this.#hints = {

@@ -64,7 +64,6 @@ export class Scan implements Disposable {
   readonly #files: (Deno.FsFile | undefined)[] = [];
   #buffer = new Uint8Array(MAX_BLOCK_BYTES);
 
-  /** @throws {UsageError} If a condition is invalid. */
   constructor(job: ScanJob) {
     this.#job = job;
     this.#parts = job.where.flatMap((where) => parseWhere(where).parts);
@@ -164,7 +163,6 @@ class ScannedLine {
   /** Whether `#members` could read the line. If not, the whole line is parsed. */
   #hasMembers = false;
   #distill: JsonObject | undefined;
-  /** The result of `lookupObjects`, once the line is parsed. */
   #objects: readonly object[] | undefined;
 
   constructor(job: ScanJob, paths: readonly (readonly string[])[]) {

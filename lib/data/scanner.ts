@@ -36,7 +36,6 @@ export class Scanner {
   readonly total: number;
   isDone = false;
   problem: string | undefined;
-  /** The next chunk to search, shared with the workers. */
   readonly #nextChunk = new Int32Array(new SharedArrayBuffer(4));
   /** The row, from 1, at which the block of each worker begins; 0 between chunks. */
   readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
@@ -44,7 +43,7 @@ export class Scanner {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Hits of finished chunks, kept until all chunks before them are finished. */
   readonly #earlyHits = new Map<number, readonly number[]>();
-  /** From the first chunk on. */
+  /** Chunks from the first on that are all finished. */
   #doneChunks = 0;
 
   constructor(job: ScanJob, startMs = START_MS) {

@@ -15,7 +15,6 @@ import { readReasoning } from "./turns.ts";
 
 export interface Place {
   readonly file: string;
-  /** From 1. */
   readonly line: number;
 }
 

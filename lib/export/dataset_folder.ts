@@ -20,7 +20,7 @@ import { CARD_MARK, cardOf, DatasetFacts, licenseOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
-import type { TargetContext, Targets } from "./write_set.ts";
+import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 
 /** The size from which the next Parquet file begins: half of what `push_to_hub` aims at, 500 MB. */
 const TARGET_FILE_BYTES = 256 * 2 ** 20;
@@ -56,8 +56,6 @@ export async function checkFolder(path: string, { replace }: OutputGuard): Promi
 
 /** Writes the files of a dataset to a staging folder, and moves them into place at the end. */
 export class DatasetFolder implements Targets {
-  rows = 0;
-  validationRows = 0;
   readonly #path: string;
   readonly #staging: string;
   /** A file next to the staging folder, locked while that one is in use. */
@@ -107,17 +105,15 @@ export class DatasetFolder implements Targets {
   }
 
   write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined {
-    this.rows++;
-    if (isValidation) this.validationRows++;
     this.#facts.add(madeRow.example);
     return (isValidation ? this.#validation : this.#train).write(
       madeRow.row as Record<string, unknown>,
     );
   }
 
-  async finish(): Promise<void> {
+  async finish(written: WrittenRows): Promise<void> {
     // A dataset without training rows gets a file with only the columns.
-    if (this.rows === this.validationRows) await this.#train.open();
+    if (written.rows === written.validationRows) await this.#train.open();
     await this.#train.finish();
     await this.#validation.finish();
     // Writing takes a while: files may have appeared in the meantime.
@@ -126,8 +122,7 @@ export class DatasetFolder implements Targets {
     const previousCard = await Deno.readTextFile(`${this.#path}/README.md`).catch(() => "");
     const card = cardOf({
       facts: this.#facts,
-      rows: this.rows,
-      validationRows: this.validationRows,
+      ...written,
       columns: this.#context.schema.columns,
       folder: this.#path,
       license: licenseOf(previousCard),

@@ -15,7 +15,6 @@ import type { Message, Params } from "../teacher/mod.ts";
 import type { Origin } from "./row_order.ts";
 import type { Unrepresentable } from "./turns.ts";
 
-/** One row of a training set, before it is put into a format. */
 export interface Example extends Origin {
   readonly text: string;
   readonly result: Readonly<Record<string, unknown>>;

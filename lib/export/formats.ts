@@ -42,7 +42,6 @@ interface FormatFacts {
 }
 
 export interface MadeFormat extends FormatFacts {
-  /** `pairs`: rows with two answers. */
   readonly rows: "conversations" | "pairs";
   /** Whether rows may be conversations without an answer, which end with the user. */
   readonly takesPrompts: boolean;

@@ -28,7 +28,7 @@ import { FORMATS } from "./formats.ts";
 import { RowSpool } from "./row_order.ts";
 import { Unrepresentable } from "./turns.ts";
 
-/** In the dataset card. */
+/** The dataset card names this many files at most. */
 const MAX_NAMED = 10;
 
 /** With a shuffle, the selected rows go to a temporary file. */
@@ -42,7 +42,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
-  /** By the index of a row among the rows of all files. */
+  /** Indexes among the rows of all files. */
   readonly #selected = new LineSet();
   readonly #isRaw: boolean;
   readonly #needsOnlyText: boolean;

@@ -35,7 +35,6 @@ export function toShareGpt(
   { tools, reasoningField }: ShareGptContext,
 ): TrainingRow | Unrepresentable {
   const conversations: Record<string, unknown>[] = [];
-  /** The texts of the tool results since the last other turn. */
   let observed: string[] = [];
   for (const message of messages) {
     const text = textOf(message);

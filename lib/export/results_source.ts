@@ -89,7 +89,6 @@ export class ResultsSource implements ExampleSource, Disposable {
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
     const indexes = new Uint32Array(this.rowCount);
-    /** The index of the first line of each file. */
     const starts: number[] = [];
     let next = 0;
     for (const file of files) {

@@ -19,7 +19,6 @@ import { hasParts, rawRow, type TrainingRow, Unrepresentable } from "./turns.ts"
 export interface MadeRow {
   /** The example that the row is made from; of a pair, the chosen one. */
   readonly example: Example;
-  /** A row, or its JSON text. */
   readonly row: TrainingRow | string;
 }
 
@@ -100,7 +99,6 @@ export class RowMaker {
     return [...columns.keys()];
   }
 
-  /** Makes the rows of the next examples, each with all columns that any row has. */
   *rowsOf(examples: Iterable<Example>): Generator<MadeRow> {
     for (const example of examples) {
       if (this.#pairs !== undefined) yield* this.#rowOfPair(this.#pairs.add(example));

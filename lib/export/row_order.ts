@@ -20,7 +20,6 @@ export interface Origin {
   readonly file: string;
   /** From 1, at most ten digits. */
   readonly line: number;
-  /** From 0. */
   readonly sample: number;
 }
 

@@ -11,7 +11,7 @@ import { ifThere, specialProblem, systemReason } from "../files.ts";
 import { withoutFormat } from "../formats/mod.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
-import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
+import { openTable, type Schema } from "../tables/mod.ts";
 import { checkFolder, DatasetFolder } from "./dataset_folder.ts";
 import type { ExampleSource } from "./example.ts";
 import type { ConvertOptions, ExportOptions, ExportReport } from "./export.ts";
@@ -39,7 +39,7 @@ async function failureNotes(results: readonly string[]): Promise<string[]> {
   for (const path of results) count += await countFailures(path).catch(() => 0);
   if (count === 0) return [];
   const [rows, are] = count === 1 ? ["1 row", "is"] : [formatCountOf(count, "row"), "are"];
-  return [`${rows} failed and ${are} not in the file: the command retry sends failed rows again`];
+  return [`${rows} failed and ${are} not in the output: the command retry sends failed rows again`];
 }
 
 async function checkResultsFiles(paths: readonly string[]): Promise<void> {
@@ -95,28 +95,33 @@ async function writeSet(
     mode: await modeMadeFrom(paths),
     origin: source.origin,
   });
+  const written = { rows: 0, validationRows: 0 };
   for await (const examples of source.batches(shuffle)) {
-    await writeRows(targets, maker.rowsOf(examples), options);
-    if (targets.rows >= maxRows) break;
+    await writeRows(targets, maker.rowsOf(examples), written, options);
+    if (written.rows >= maxRows) break;
   }
-  await writeRows(targets, maker.lastRows(), options);
-  if (targets.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
-  await targets.finish();
-  const { rows, validationRows, validationPath } = targets;
+  await writeRows(targets, maker.lastRows(), written, options);
+  if (written.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
+  await targets.finish(written);
+  const { validationPath } = targets;
   const hints = hintsFor(options, columns);
   const notes = [...maker.notes(), ...selection.notes()];
-  return { rows, validationRows, validationPath, columns, notes, hints };
+  return { ...written, validationPath, columns, notes, hints };
 }
 
 async function writeRows(
   targets: Targets,
   rows: Iterable<MadeRow>,
+  written: { -readonly [Name in keyof WrittenRows]: number },
   { maxRows, validation }: ResolvedExport,
 ): Promise<void> {
   for (const madeRow of rows) {
-    if (targets.rows >= maxRows) return;
-    const written = targets.write(madeRow, isForValidation(madeRow.example.rowUid, validation));
-    if (written !== undefined) await written;
+    if (written.rows >= maxRows) return;
+    const isValidation = isForValidation(madeRow.example.rowUid, validation);
+    written.rows++;
+    if (isValidation) written.validationRows++;
+    const writing = targets.write(madeRow, isValidation);
+    if (writing !== undefined) await writing;
   }
 }
 
@@ -157,15 +162,16 @@ function noPairs({ paths, prefer }: ResolvedExport): UsageError {
   );
 }
 
+/** How many rows were written. */
+export type WrittenRows = Pick<ExportReport, "rows" | "validationRows">;
+
 export interface Targets extends AsyncDisposable {
-  readonly rows: number;
-  readonly validationRows: number;
   /** If validation rows have a file of their own. */
   readonly validationPath?: string;
   /** Returns a promise only if there is something to wait for. */
   write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined;
   /** Commits. Without this call, disposing discards the output. */
-  finish(): Promise<void>;
+  finish(written: WrittenRows): Promise<void>;
 }
 
 /** @throws {UsageError} if the output must not be written */
@@ -190,7 +196,7 @@ export async function openTargets(
 ): Promise<Targets> {
   return FORMATS[options.format].target === "folder"
     ? await DatasetFolder.open(options, context)
-    : await FileTargets.open(options, context);
+    : await openFiles(options, context);
 }
 
 function pathsOf({ output, validation }: ResolvedExport): string[] {
@@ -205,55 +211,26 @@ function validationPathOf(path: string): string {
   return `${stem}.validation${path.slice(stem.length)}`;
 }
 
-class FileTargets implements Targets {
-  rows = 0;
-  validationRows = 0;
-  readonly validationPath: string | undefined;
-  readonly #outputs: readonly Output[];
-  readonly #tables: readonly TableWriter[];
-
-  private constructor(
-    outputs: readonly Output[],
-    tables: readonly TableWriter[],
-    validationPath: string | undefined,
-  ) {
-    this.validationPath = validationPath;
-    this.#outputs = outputs;
-    this.#tables = tables;
+async function openFiles(
+  options: ResolvedExport,
+  { guard, schema, mode }: TargetContext,
+): Promise<Targets> {
+  const { output, fileType } = options;
+  const paths = pathsOf(options);
+  await using cleanup = new AsyncDisposableStack();
+  const outputs: Output[] = [];
+  for (const name of typeof output === "string" ? paths : [output]) {
+    outputs.push(cleanup.use(await openOutput(name, guard, mode)));
   }
-
-  static async open(
-    options: ResolvedExport,
-    { guard, schema, mode }: TargetContext,
-  ): Promise<FileTargets> {
-    const { output, fileType } = options;
-    const paths = pathsOf(options);
-    const names = typeof output === "string" ? paths : [output];
-    const outputs: Output[] = [];
-    try {
-      for (const name of names) outputs.push(await openOutput(name, guard, mode));
-      const tables = await Promise.all(
-        outputs.map((output) => openTable(fileType, schema, output)),
-      );
-      return new FileTargets(outputs, tables, paths[1]);
-    } catch (error) {
-      for (const output of outputs) await output[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  write({ row }: MadeRow, isValidation: boolean): Promise<void> | undefined {
-    this.rows++;
-    if (isValidation) this.validationRows++;
-    return this.#tables[isValidation ? 1 : 0].write(row);
-  }
-
-  async finish(): Promise<void> {
-    for (const table of this.#tables) await table.finish();
-    for (const output of this.#outputs) await output.finish();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const output of this.#outputs) await output[Symbol.asyncDispose]();
-  }
+  const tables = await Promise.all(outputs.map((output) => openTable(fileType, schema, output)));
+  const opened = cleanup.move();
+  return {
+    validationPath: paths[1],
+    write: ({ row }, isValidation) => tables[isValidation ? 1 : 0].write(row),
+    async finish() {
+      for (const table of tables) await table.finish();
+      for (const output of outputs) await output.finish();
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }

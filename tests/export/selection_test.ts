@@ -135,10 +135,10 @@ Deno.test("an export says how many rows have failed", async () => {
   assertEquals(await noted(), []);
   await dir.write("out_error.jsonl", `${failure(true)}${failure(false)}${failure()}{"uid":"y","er`);
   assertEquals(await noted(), [
-    "2 rows failed and are not in the file: the command retry sends failed rows again",
+    "2 rows failed and are not in the output: the command retry sends failed rows again",
   ]);
   await dir.write("out_error.jsonl", failure(true));
-  assertEquals((await noted())[0].slice(0, 36), "1 row failed and is not in the file:");
+  assertEquals((await noted())[0].slice(0, 38), "1 row failed and is not in the output:");
 });
 
 Deno.test("--columns takes some columns, in their order", async () => {
