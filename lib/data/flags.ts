@@ -179,8 +179,7 @@ const MIN_PROSE_LENGTH = 200;
 const MIN_LAST_LINE_LENGTH = 60;
 
 function looksCutOff(text: string): boolean {
-  // With an odd number of code fences, the last one is not closed.
-  if (text.split("```").length % 2 === 0 || hasOpenBox(text)) return true;
+  if (hasOpenFence(text) || hasOpenBox(text)) return true;
   if (text.length < MIN_PROSE_LENGTH) return false;
   if (!isLetter(text.charCodeAt(text.length - 1)) && !",;:([{-–—、，（".includes(text.at(-1)!)) {
     return false;
@@ -190,6 +189,14 @@ function looksCutOff(text: string): boolean {
   // sentences do.
   return line.length >= MIN_LAST_LINE_LENGTH && !/^\s*(?:[-*+•|#]|\d+[.)])/.test(line) &&
     /[.!?…。！？](?:\s|["'”’)])/.test(text);
+}
+
+/** With an odd number of code fences, the last one is not closed. */
+function hasOpenFence(text: string): boolean {
+  let count = 0;
+  // `split` would take a fifth of the time of all flags.
+  for (let i = text.indexOf("```"); i !== -1; i = text.indexOf("```", i + 3)) count++;
+  return count % 2 === 1;
 }
 
 /** Whether a character is a letter, except those of Chinese, Japanese and Korean. */
