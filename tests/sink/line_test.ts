@@ -4,7 +4,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
-import { originOf } from "../../lib/answer_uid.ts";
+import { originOf } from "../../lib/answer.ts";
 import { SinkError } from "../../lib/errors.ts";
 import type { Outcome } from "../../lib/row.ts";
 import { badRowLine, failureLine, resultLine } from "../../lib/sink/line.ts";
