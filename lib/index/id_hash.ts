@@ -13,6 +13,7 @@
 
 import { isUtf8 } from "node:buffer";
 
+/** A key is the hash of an id: four 32-bit words. */
 export const KEY_WORDS = 4;
 /** The lower bits of a slot, which are its position in a block; the upper bits number the block. */
 export const BLOCK_BITS = 12;

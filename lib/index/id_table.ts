@@ -96,13 +96,13 @@ export class IdTable implements Disposable {
     return keys;
   }
 
-  /** -1 if the id is not in the table. */
+  /** The slot of an id; -1 if it is not in the table. */
   find(uid: string): number {
     this.#setKey(uid);
     return this.#probe();
   }
 
-  /** A missing id is inserted. */
+  /** The slot of an id, which is inserted if it is missing. */
   insert(uid: string): number {
     this.#setKey(uid);
     return this.#insertKey();
@@ -170,7 +170,7 @@ export class IdTable implements Disposable {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
 
-  /** Those with all flags of `set` and none of `unset`. */
+  /** Counts ids that have all flags of `set` and none of `unset`. */
   count(set: number, unset = 0): number {
     let count = 0;
     for (let slot = 0; slot < this.#size; slot++) {
