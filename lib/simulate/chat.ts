@@ -251,9 +251,7 @@ export function digestOf(hash: number): string {
 export function answerText(plan: Plan, lastUserText: string): string {
   const quoted = lastUserText.slice(0, QUOTED_CHARS).toWellFormed();
   const start = `[${digestOf(plan.hash)}] You asked: "${quoted}". `;
-  const text = fitTo(start, plan.answerTokens, plan.hash);
-  const isWhole = plan.finishReason === "stop" && text.length > start.length;
-  return isWhole ? `${text.slice(0, -1)}.` : text;
+  return fitTo(start, plan.answerTokens, plan.hash, plan.finishReason === "stop" ? "." : "");
 }
 
 function reasoningText({ hash, reasoningTokens }: Plan): string {
@@ -274,14 +272,14 @@ const starts: number[] = [];
 let filler = "", sentences = 0;
 
 /** `start`, truncated or padded to exactly `tokenCount` tokens with sentences that depend on
- * `hash`. */
-function fitTo(start: string, tokenCount: number, hash: number): string {
+ * `hash`. Padding ends with `end`. */
+function fitTo(start: string, tokenCount: number, hash: number, end = ""): string {
   const chars = tokenCount * CHARS_PER_TOKEN - start.length;
   if (chars <= 0) return start.slice(0, start.length + chars).toWellFormed();
   while (starts.length < STARTS) addSentence();
   const from = starts[hash % STARTS];
   while (filler.length < from + chars) addSentence();
-  return start + filler.slice(from, from + chars);
+  return start + filler.slice(from, from + chars - end.length) + end;
 }
 
 function addSentence(): void {
