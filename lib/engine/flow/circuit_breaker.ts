@@ -6,7 +6,7 @@
  */
 
 import type { Classification } from "../errors/mod.ts";
-import type { EndpointContext } from "./endpoint.ts";
+import type { LoadControlOptions } from "./load_control.ts";
 
 /** Failed rows that are an outage if hardly any attempt since the first of them was answered. A row
  * that failed before does not count, because it may itself be the cause: else the last rows of a
@@ -43,7 +43,7 @@ export const PROBE_JITTER = 0.2;
  * attempt: the run would never end. */
 const PATIENCE_MS = 15 * 60_000;
 
-type CircuitBreakerOptions = Pick<EndpointContext, "now" | "random">;
+type CircuitBreakerOptions = Pick<LoadControlOptions, "now" | "random">;
 
 /** Times are in milliseconds of a monotonic clock. */
 export class CircuitBreaker {
@@ -53,6 +53,7 @@ export class CircuitBreaker {
   /** Failures since the last answer to an attempt that was made after the first of them: answers to
    * older attempts say little about a teacher that has begun to fail. */
   readonly #trouble = new Streak();
+  /** Since `#trouble` began. */
   #attempts = 0;
   #failedAttempts = 0;
   #downSince: number | undefined;

@@ -11,29 +11,26 @@ import { hash32 } from "../../hash.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 import type { Classification } from "../errors/mod.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
-import { LoadControl, type Sent } from "./load_control.ts";
+import { LoadControl, type LoadControlOptions, type Sent } from "./load_control.ts";
 
-export interface EndpointOptions {
+export interface EndpointOptions extends Pick<LoadControlOptions, "rpm" | "tpm"> {
   readonly teacher: Teacher;
   readonly weight: number;
   readonly maxConcurrency: number;
-  readonly rpm?: number;
-  readonly tpm?: number;
 }
 
 /** What all endpoints of a run share. */
-export interface EndpointContext {
+export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "rpm" | "tpm"> {
+  /** Attempts in flight over all endpoints, at most. */
   readonly concurrency: number;
-  readonly isExploring: boolean;
-  readonly isCareful: boolean;
-  readonly now: () => number;
-  readonly wallClock: () => number;
-  readonly random: () => number;
+  /** Called when a teacher goes down, and when it is up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
+  /** Called when an attempt has failed, before its effects. */
   readonly onFailure?: () => void;
 }
 
 export interface FailureEffect {
+  /** The failure counts against the row. */
   readonly counts: boolean;
   /** The teacher throttles no more than usual: the row waits less. */
   readonly isTolerated: boolean;

@@ -10,16 +10,25 @@ import type { Completion } from "../../teacher/mod.ts";
 import { AdaptiveRate } from "./adaptive_rate.ts";
 import { ConcurrencyLimit } from "./concurrency.ts";
 import { FEW_IN_FLIGHT } from "./decrease_trial.ts";
-import type { EndpointContext, EndpointOptions } from "./endpoint.ts";
 import { QuotaWindow } from "./quota_window.ts";
 import { Pacer, RateLimiter } from "./rate.ts";
 import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
 
-export interface LoadControlOptions
-  extends
-    Pick<EndpointOptions, "rpm" | "tpm">,
-    Pick<EndpointContext, "isExploring" | "isCareful" | "now" | "wallClock" | "random"> {
+export interface LoadControlOptions {
+  /** Attempts in flight, at most. */
   readonly ceiling: number;
+  readonly rpm?: number;
+  readonly tpm?: number;
+  /** Whether the limit searches for the number with the highest throughput. */
+  readonly isExploring: boolean;
+  /** Whether the limit starts at 1. */
+  readonly isCareful: boolean;
+  /** A monotonic clock, in milliseconds. */
+  readonly now: () => number;
+  /** Unix time in milliseconds. */
+  readonly wallClock: () => number;
+  /** Random numbers in [0, 1). */
+  readonly random: () => number;
 }
 
 export interface Sent {

@@ -7,6 +7,7 @@
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { every, MAX_TIMER_MS } from "../../timer.ts";
 import { heldUntil, type Hold, leastBusy, leastUsed, ownerOf } from "./choice.ts";
+import { Departed } from "./departed.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
 
 const TICK_MS = 100;
@@ -18,12 +19,14 @@ export interface TeacherPoolOptions extends EndpointContext {
   readonly teachers: readonly EndpointOptions[];
   /** Reads the clock; `now` returns the last reading. */
   readonly readClock: () => number;
+  /** Called when an attempt may be possible that was not before. */
   readonly onReady: () => void;
   readonly onTick: () => void;
 }
 
 /** A time in which nothing is sent. */
 export interface Backoff {
+  /** In Unix milliseconds, for users. */
   readonly until: number;
   readonly inMs: number;
   readonly reason: string;
@@ -208,6 +211,7 @@ export class TeacherPool {
     if (this.#hasLeaving) this.#removeDeparted();
     if (this.limit > before) this.#options.onReady();
     this.#options.onTick();
+    // `onReady` may have ended the run and closed the pool.
     if (this.#tickMs === 0) return;
     this.#tickEvery(this.#endpoints.every(({ isSteady }) => isSteady) ? STEADY_TICK_MS : TICK_MS);
   }
@@ -246,53 +250,4 @@ export class TeacherPool {
       this.#options.onReady();
     }, Math.min(MAX_TIMER_MS, leftMs));
   }
-}
-
-/** In a run of days, restarted pods have new addresses each time. */
-const MAX_NAMED = 100;
-
-export class Departed {
-  readonly #named = new Map<string, TeacherStatus>();
-  #earlier: TeacherStatus | undefined;
-
-  add(status: TeacherStatus): void {
-    const key = keyOf(status);
-    const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
-    const finalStatus = { ...status, state: "left" as const, ...idle };
-    const total = withCountsOf(finalStatus, this.#named.get(key));
-    this.#named.delete(key);
-    this.#named.set(key, total);
-    if (this.#named.size <= MAX_NAMED) return;
-    const [[oldestKey, oldest]] = this.#named;
-    this.#named.delete(oldestKey);
-    const teachers = (this.#earlier?.teachers ?? 0) + 1;
-    const unnamed = { ...oldest, address: "(earlier teachers)", model: "", teachers };
-    this.#earlier = withCountsOf(unnamed, this.#earlier);
-  }
-
-  /** Present teachers, then those that left. A teacher that came back has one status. */
-  allStatuses(present: TeacherStatus[]): TeacherStatus[] {
-    const left = new Map(this.#named);
-    const all = present.map((status) => {
-      const previous = left.get(keyOf(status));
-      left.delete(keyOf(status));
-      return withCountsOf(status, previous);
-    });
-    return [...all, ...[...left.values()].reverse(), ...this.#earlier ? [this.#earlier] : []];
-  }
-}
-
-function keyOf({ address, model }: TeacherStatus): string {
-  return `${address} ${model}`;
-}
-
-function withCountsOf(status: TeacherStatus, previous: TeacherStatus | undefined): TeacherStatus {
-  if (previous === undefined) return status;
-  return {
-    ...status,
-    answered: status.answered + previous.answered,
-    failed: status.failed + previous.failed,
-    completion_tokens: status.completion_tokens + previous.completion_tokens,
-    cost_usd: status.cost_usd + previous.cost_usd,
-  };
 }
