@@ -7,7 +7,9 @@ import { delay } from "../timer.ts";
 export interface ListSource {
   /** The file in quotes or the `dns+` address, for messages. */
   readonly name: string;
-  /** `isWhole` is false if entries may be missing, as in a file that is being written. */
+  /** `isWhole` is false if entries may be missing, as in a file that is being written.
+   *
+   * @throws {Error} with the reason, if the list cannot be used */
   read(): Promise<{ entries: EndpointEntry[]; isWhole: boolean }>;
 }
 

@@ -27,6 +27,7 @@ export interface HeldRow {
 
 /** Holds back rows that have failed unless their teacher is the cause, which is not known yet. */
 class SuspectedTeacher {
+  /** Whether the teacher is the cause. Never becomes false again. */
   isConclusive = false;
   #held: HeldRow[] = [];
 

@@ -41,7 +41,7 @@ const JITTER = 0.1;
 /** A timeout may have been billed: the row is sent again only once. */
 const MAX_TIMEOUTS = 2;
 
-/** Throttling says nothing about the row. */
+/** Throttling says nothing about the row, so its limit is higher than that of faults. */
 const MAX_THROTTLED = 20;
 
 /** The last failed attempt included. */

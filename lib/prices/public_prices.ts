@@ -136,6 +136,7 @@ function pricesIn(rates: GenaiRates, promptTokens: number): TokenPrices {
 }
 
 /** A long prompt raises the price of all tokens of a request, completion tokens included. */
+/** A long prompt raises the price of all tokens of a request, completion tokens included. */
 function rateFor(promptTokens: number, rate: Rate): number {
   if (typeof rate === "number") return rate;
   let price = rate.base;

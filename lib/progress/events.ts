@@ -182,8 +182,7 @@ export interface ErrorGroup {
   last_seen: string;
 }
 
-/** Another attempt (`retried`), the permanent failure of the row, or the end of the run (`halted`).
- */
+/** Another attempt (`retried`), the row's permanent failure, or the end of the run (`halted`). */
 export type FailureAction = "retried" | "failed" | "halted";
 
 /** A teacher at one moment of a run. */
@@ -193,8 +192,7 @@ export interface TeacherStatus {
   /** The model requested from it. */
   model: string;
   /** `cooling_down`: it asked for a wait. `down`: only probes are sent. `leaving`: it left the list
-   * of teachers, and finishes its calls. `left`: it has finished them. `halted`: nothing is sent.
-   */
+   * of teachers, and finishes its calls. `left`: it has done so. `halted`: nothing is sent. */
   state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
   /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
   until: string | null;
@@ -280,9 +278,11 @@ export interface Snapshot {
   projected_cost_is_lower_bound: boolean;
   /** From how much the cost of rows varies; null while it is a lower bound. */
   projected_cost_range_usd: [number, number] | null;
-  /** What this run may cost in US dollars; for a shard, what is left of its share. */
+  /** What this run may cost in US dollars; for a shard, what is left of its share. Null without a
+   * budget. */
   max_cost_usd: number | null;
-  /** The budget in US dollars as it was set; for a shard, that of all shards together. */
+  /** The budget in US dollars as it was set; for a shard, that of all shards together. Null without
+   * one. */
   budget_usd: number | null;
   /** A budget must be above this (for a shard, that of all shards), or the run ends. Null if no
    * price is known. */

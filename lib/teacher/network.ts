@@ -146,7 +146,9 @@ const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^]+?-----END [A-Z ]*PRIV
 const CERTIFICATE =
   /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
-/** @throws {TypeError} If one of them cannot be used. The key is not shown. */
+/** Checked before a run: during it, a key of another certificate causes `unsupported protocol`.
+ *
+ * @throws {TypeError} If one of them cannot be used. The key is not shown. */
 export function tlsSettings(options: TlsOptions): TlsSettings {
   const { ca, clientCert, insecureTls } = options;
   // As with curl, the file of the certificate may hold the key.
@@ -208,7 +210,8 @@ function privateKeyOf(pem: string): KeyObject {
 }
 
 /**
- * The default scheme is `http://`, as with curl.
+ * The default scheme is `http://`, as with curl. Messages do not show the address, which may hold a
+ * password.
  *
  * @throws {TypeError} If it is not an http or https address, or its user name or password cannot be
  * decoded.

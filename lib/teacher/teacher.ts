@@ -133,7 +133,8 @@ export interface Teacher {
   /** Why a request can never be sent, in words that follow `file:line: `; undefined if it can.
    * Called for each row before a run. @default every request can */
   problem?(request: Pick<TeacherRequest, "messages" | "params">): string | undefined;
-  /** What the user should know before a run with these parameters. @default nothing */
+  /** What the user should know before a run with these parameters, one sentence each.
+   * @default nothing */
   notices?(params: Params): readonly string[];
   /** The request that would be sent, for `--dry-run`. Makes no call. */
   preview?(request: TeacherRequest): unknown;

@@ -90,6 +90,7 @@ function interruptionText(summary: Summary, time: string, todo: string): string 
   const { elapsed_ms, pending, failures_on_disk } = summary;
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
   if (pending > 0) return `Interrupted after ${time}: ${todo}`;
+  // Rows that a retry did not reach are not pending but failures.
   const failures = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
   return `Interrupted after ${time}${failures}`;
 }

@@ -57,7 +57,8 @@ const QUIET_MS = 10_000;
  * arrive together see ever fewer in flight. */
 const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
-/** Longer gaps between two calls, in milliseconds, do not count as time: nothing was in flight. */
+/** Longer gaps between two calls, in milliseconds, do not count as time: nothing was in flight, as
+ * `tick()` is called twice a second otherwise. */
 const MAX_CALL_GAP_MS = 3_000;
 
 export class ConcurrencyLimit {

@@ -12,6 +12,7 @@ type RateLimiterOptions = Pick<LoadControlOptions, "rpm" | "tpm" | "now">;
 
 /** Before any call has finished, each is expected to take this many tokens. */
 const GUESS_TOKENS = 500;
+/** Finished calls that the guess counts as. */
 const GUESS_WEIGHT = 5;
 
 const MEAN_CALLS = 200;
@@ -35,6 +36,7 @@ export class RateLimiter {
   #inFlight = 0;
   #meanTokens = GUESS_TOKENS;
   #meanCalls = GUESS_WEIGHT;
+  /** For the attempts in flight, at the mean. */
   #charged = 0;
   #spacingMs = 0;
   #spacedUntil = 0;
@@ -246,7 +248,7 @@ export class Pacer {
   #meanLatencyMs = 0;
 
   /**
-   * @param inFlightAtStart Attempts in flight when it was sent, this one included.
+   * @param inFlightAtStart Attempts in flight when this one was sent, itself included.
    * @param limit How many attempts may be in flight, and more if some are always throttled.
    */
   answered(

@@ -56,12 +56,11 @@ const CHANCE_PROBABILITY = 2.1e-4;
 const MIN_RUN = 3;
 /** The lowest share of throttled attempts that chance is assumed to have. */
 const MIN_SHARE = 0.01;
-/** Below this share of throttled attempts, or below `START_ATTEMPTS`, no trial delays a careful
- * start: little is known about what is accepted. */
+/** Below this share of throttled attempts, a trial delays a careful start only from
+ * `START_ATTEMPTS` and `START_PER_S` on: fewer attempts say little about what is accepted. */
 const START_SHARE = 0.5;
 const START_ATTEMPTS = 120;
-/** Below this many throttled attempts per second, no trial delays a careful start: it would be
- * slow. */
+/** With fewer throttled attempts per second, the trial would be slow. */
 const START_PER_S = 5;
 /** Fewer give no share to compare with. */
 const MIN_ATTEMPTS = 20;
