@@ -234,3 +234,20 @@ function replacedUid(replaced: unknown): unknown {
     return undefined;
   }
 }
+
+/** The id of a sample: the row's own for the first (0), then `<uid>#1`, `<uid>#2`, … */
+export function sampleUid(uid: string, sample: number): string {
+  return sample === 0 ? uid : `${uid}#${sample}`;
+}
+
+/**
+ * Splits an id such as `<uid>#1`; undefined for other ids. A row may also have such an id of its
+ * own: where there is a line, `originOf` tells.
+ */
+export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
+  const mark = uid.lastIndexOf("#"), number = uid.slice(mark + 1);
+  if (mark < 1 || !SAMPLE_NUMBER.test(number)) return undefined;
+  return { uid: uid.slice(0, mark), sample: Number(number) };
+}
+
+const SAMPLE_NUMBER = /^[1-9]\d{0,2}$/;

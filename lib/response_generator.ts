@@ -17,7 +17,6 @@ import {
   resolveOptions,
   type ResponseGeneratorOptions,
   Run,
-  type RunContext,
   type RunOptions,
   streamOutcomes,
 } from "./run/mod.ts";
@@ -208,21 +207,9 @@ export class ResponseGenerator {
   }
 
   async #createRun(activeRun: ActiveRun, options: RunOptions): Promise<Run> {
-    return new Run(await this.#contextOf(activeRun), options);
-  }
-
-  async #contextOf(activeRun: ActiveRun): Promise<RunContext> {
     const prepared = await activeRun.prepare();
-    return {
-      generator: { ...this.#options, concurrency: this.#concurrency },
-      prepared,
-      progress: activeRun.progress,
-      signal: activeRun.preparing.signal,
-      onSettled: (rows) => activeRun.settled(rows),
-      keepsOutcomes: () => activeRun.keepsOutcomes,
-      shareMaxCost: (share, spentBefore) => activeRun.shareMaxCost(share, spentBefore),
-      onEngine: (engine) => activeRun.attach(engine),
-    };
+    const generator = { ...this.#options, concurrency: this.#concurrency };
+    return new Run({ generator, prepared, activeRun }, options);
   }
 
   async #during<T>(work: (activeRun: ActiveRun) => Promise<T>): Promise<T> {

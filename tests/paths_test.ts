@@ -4,8 +4,7 @@ import { assertEquals } from "../lib/deps/std_assert.ts";
 import * as posix from "../lib/deps/std_path.ts";
 import * as windows from "../lib/deps/std_path_windows.ts";
 import { endsWithSeparator, inFolder, isInside, withoutSeparator } from "../lib/paths.ts";
-import { globOf } from "../lib/run/inputs.ts";
-import { nameOf } from "../lib/run/outputs.ts";
+import { globOf, nameOf } from "../lib/run/inputs.ts";
 
 Deno.test("nameOf() names an input by its file, whatever separates folders", () => {
   const cases: [input: string, name: string][] = [

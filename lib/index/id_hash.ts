@@ -162,14 +162,64 @@ export function hexWordIn(bytes: Uint8Array, start: number): number {
   return value;
 }
 
+/** Ids in the first block of `KeptUids`; each further one has twice as many, up to the maximum. */
+const FIRST_BLOCK_UIDS = 16;
+const MAX_BLOCK_UIDS = 4_096;
+
+/**
+ * A queue of ids of 32 hex digits, kept as slots of the table of ids. Memory is freed as the ids
+ * are taken.
+ */
+export class KeptUids {
+  readonly #blocks: Uint32Array[] = [];
+  #filled = 0;
+  #capacity = 0;
+  /** Slots that were taken out of the first block. */
+  #taken = 0;
+  #keys: Uint32Array[] = [];
+  /** The number of ids in each block of keys that are not taken yet. */
+  readonly #remaining: number[] = [];
+
+  keep(slot: number): void {
+    if (this.#filled === this.#capacity) {
+      this.#capacity = Math.min(MAX_BLOCK_UIDS, Math.max(FIRST_BLOCK_UIDS, this.#capacity * 2));
+      this.#blocks.push(new Uint32Array(this.#capacity));
+      this.#filled = 0;
+    }
+    this.#blocks.at(-1)![this.#filled++] = slot;
+    const block = blockOf(slot);
+    while (this.#remaining.length <= block) this.#remaining.push(0);
+    this.#remaining[block]++;
+  }
+
+  /** Takes over the keys of the table, and frees blocks without a kept id. */
+  takeKeys(keys: Uint32Array[]): void {
+    this.#keys = keys.map((block, i) => this.#remaining[i] ? block : NO_KEYS);
+  }
+
+  /** Must be called after `takeKeys`, while an id is left. */
+  take(): string {
+    if (this.#taken === this.#blocks[0].length) {
+      this.#blocks.shift();
+      this.#taken = 0;
+    }
+    const slot = this.#blocks[0][this.#taken++], uid = uidIn(this.#keys, slot);
+    const block = blockOf(slot);
+    if (--this.#remaining[block] === 0) this.#keys[block] = NO_KEYS;
+    return uid;
+  }
+}
+
+const NO_KEYS = new Uint32Array(0);
+
 /** The key of a slot, from the blocks of `IdTable.releaseKeys()`, as 32 hex digits. */
-export function uidIn(keys: readonly Uint32Array[], slot: number): string {
+function uidIn(keys: readonly Uint32Array[], slot: number): string {
   const block = keys[slot >>> BLOCK_BITS], offset = (slot & BLOCK_MASK) * KEY_WORDS;
   for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[offset + word]);
   return UID_BYTES.toHex();
 }
 
-export function blockOf(slot: number): number {
+function blockOf(slot: number): number {
   return slot >>> BLOCK_BITS;
 }
 

@@ -8,7 +8,8 @@ import { DamagedFileError } from "../errors.ts";
 import type { Line } from "../formats/mod.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { HAS_FAILURE, IdTable, SEEN } from "../index/mod.ts";
-import { InputSequence, rowOptionsOf, sampleUid } from "../run/mod.ts";
+import { sampleUid } from "../answer.ts";
+import { InputSequence, rowOptionsOf } from "../run/mod.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
 import { type ParsedRow, RowParser } from "../source/mod.ts";
 import {
@@ -37,7 +38,6 @@ interface ReadInput {
 interface Reading extends ReadInput {
   /** The number of the current row, from 1 over the inputs of all runs. */
   number: number;
-  /** Answers for each row. */
   readonly samples: number;
   /** False for shards of an unchanged input: to look for edited rows, all prompts are hashed. */
   readonly mayBeEdited: boolean;

@@ -37,7 +37,14 @@ import { limitOf, type MergeRun, pendingRows } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
-import { duplicatesPathOf, emptyReport, openOutput, refuseLeftOut, tidyUp } from "./output.ts";
+import {
+  duplicatesPathOf,
+  emptyReport,
+  openOutput,
+  refuseLeftOut,
+  refuseOverwrite,
+  tidyUp,
+} from "./output.ts";
 import { noticesOf, readyRuns } from "./ready_runs.ts";
 
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
@@ -189,7 +196,10 @@ async function mergeProven(
   const report = { ...pass.report, problems, inputChanges: changesOf(runs) };
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
-  if (tidy) refuseLeftOut(report.beyondLimit, pass.failuresBeyondLimit);
+  if (tidy) {
+    refuseLeftOut(report.beyondLimit, pass.failuresBeyondLimit);
+    await refuseOverwrite(runs);
+  }
   if (!output.duplicates.isEmpty) await output.duplicates.commit();
   await output.failures.commit();
   await dropRecovered(files.failures, pass.recovered);

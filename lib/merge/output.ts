@@ -8,7 +8,7 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
-import { exists, ifThere } from "../files.ts";
+import { exists, hasContent, ifThere } from "../files.ts";
 import type { OutputFiles } from "../run/mod.ts";
 import {
   acquireLock,
@@ -148,6 +148,20 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     await move(lock, target);
   }
   return `${target}/`;
+}
+
+/** Runs over another input of the same name may have been moved before. */
+export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> {
+  for (const { originalFiles: { results, failures } } of runs) {
+    for (const path of [results, failures]) {
+      const moved = `${movedFolderOf(path)}/${basename(path)}`;
+      if (!(await exists(path)) || !(await hasContent(moved))) continue;
+      throw new UsageError(
+        `Cannot use --tidy: "${moved}" is of an earlier merge, and would be replaced. Move it away, or ` +
+          "leave --tidy out and name a file in another folder",
+      );
+    }
+  }
 }
 
 /** The next run would pay again for what `--limit` leaves out of the merge. */

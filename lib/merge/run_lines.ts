@@ -8,7 +8,7 @@ import { originOf } from "../answer.ts";
 import { cannotRead, ifThere, openToRead, readFullySync } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, type OnLine, readIndex, SEEN } from "../index/mod.ts";
 import type { LineKind } from "../line_blocks.ts";
-import { parseSampleUid, sampleUid } from "../run/mod.ts";
+import { parseSampleUid, sampleUid } from "../answer.ts";
 import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
 import { type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";

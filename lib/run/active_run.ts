@@ -1,11 +1,15 @@
 /**
- * One run of a generator, or one `generate()`, from its preparation to its end.
+ * One run of a generator, or one `generate()`, from its preparation to its end: checks of answers,
+ * prices and the budget are made for it, and its engine is controlled.
  *
  * @module
  */
 
-import type { Engine } from "../engine/mod.ts";
-import type { Budget } from "../engine/answers/mod.ts";
+import { type Checks, createChecks } from "../checks/mod.ts";
+import { AnswerPolicy, Budget } from "../engine/answers/mod.ts";
+import type { Engine, EngineOptions } from "../engine/mod.ts";
+import { UsageError } from "../errors.ts";
+import { type Prices, pricesOf } from "../prices/mod.ts";
 import {
   type Gauges,
   type Listeners,
@@ -14,7 +18,6 @@ import {
   type RunState,
 } from "../progress/mod.ts";
 import type { FinishedRow, Outcome } from "../row.ts";
-import { prepare, type Prepared } from "./context.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import type { Run } from "./run.ts";
 import { after } from "../timer.ts";
@@ -24,7 +27,6 @@ export type OutcomeListener = (outcomes: readonly Outcome[]) => void;
 
 /** Controls the engine of one run or `generate()`, and passes on its progress and outcomes. */
 export class ActiveRun {
-  /** Counts rows and attempts, and informs the listeners. */
   readonly progress: Progress;
   /** Aborting it ends the preparation. */
   readonly preparing = new AbortController();
@@ -33,9 +35,9 @@ export class ActiveRun {
   readonly #options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
   #concurrency: number;
-  /** As the user set it: for a shard, the limit of all shards together. */
+  /** For a shard, that of all shards together. */
   #maxCostUsd: number | null;
-  /** The part of the limit that this run may use, from 0 to 1. */
+  /** The part of that limit that this run may use, from 0 to 1. */
   #costShare = 1;
   /** US dollars that earlier runs have spent of that part. */
   #spentBefore = 0;
@@ -72,16 +74,10 @@ export class ActiveRun {
     return this.#engine?.state ?? "preparing";
   }
 
-  /** Whether the price of every teacher is known. */
   get isPriced(): boolean {
     return (this.#budget?.costUsd ?? null) !== null;
   }
 
-  /**
-   * Prepares checks, prices and budget.
-   *
-   * @throws {UsageError} when an option cannot be used
-   */
   async prepare(): Promise<Prepared> {
     const prepared = await prepare(this.#options, this.#maxCostUsd);
     // The cost limit may have been changed meanwhile.
@@ -91,10 +87,7 @@ export class ActiveRun {
     return prepared;
   }
 
-  /**
-   * Takes the engine, and applies to it what was requested before it existed. Starts the deadline,
-   * and follows the list of teachers.
-   */
+  /** Takes the engine, and applies to it what was requested before it existed. */
   attach(engine: Engine): void {
     this.#engine = engine;
     if (this.#isPaused) engine.closeGate("pause");
@@ -120,14 +113,11 @@ export class ActiveRun {
     }, notice);
   }
 
-  /** Whether a listener wants the outcomes of rows. */
   get keepsOutcomes(): boolean {
     return this.#outcomeListeners.count > 0;
   }
 
-  /**
-   * Called with rows that are finished: their lines are on disk, or the consumer has taken them.
-   */
+  /** Called with rows whose lines are on disk, or whose outcomes the consumer has taken. */
   settled(rows: readonly FinishedRow[]): void {
     this.progress.settled(rows);
     if (!this.keepsOutcomes) return;
@@ -153,7 +143,7 @@ export class ActiveRun {
   }
 
   /**
-   * Sets the cost limit in US dollars, for a shard that of all shards together; null removes it. A
+   * Sets the cost limit in US dollars (null removes it), for a shard that of all shards together. A
    * run that has already cost this much is halted.
    */
   setMaxCost(usd: number | null): void {
@@ -165,8 +155,8 @@ export class ActiveRun {
   }
 
   /**
-   * For a shard: limits the run to a share of the cost limit, from 0 to 1. `spentBefore` is what
-   * the shard's earlier runs have already spent of that share, in US dollars.
+   * For a shard: its share of the cost limit, from 0 to 1, and the US dollars that its earlier runs
+   * have already spent of that.
    */
   shareMaxCost(share: number, spentBefore: number): void {
     this.#budget?.countEarlierRuns(spentBefore);
@@ -186,8 +176,7 @@ export class ActiveRun {
   }
 
   /**
-   * The cost limit at or below which this run ends: its share of that limit is spent then. For a
-   * shard without a share, what it has cost.
+   * The cost limit that ends the run: its share is spent. For shards without one, what was spent.
    */
   get #minBudgetUsd(): number | null {
     const costUsd = this.#budget?.costUsd ?? null;
@@ -208,7 +197,6 @@ export class ActiveRun {
     this.run?.giveUp();
   }
 
-  /** Called when the run has ended: stops timers, the teacher list's watcher and the checks. */
   end(): void {
     this.#cancelDeadline?.();
     this.#stopFollowing?.();
@@ -234,5 +222,59 @@ export class ActiveRun {
       minBudgetUsd: this.#minBudgetUsd,
       teachers: () => engine?.teacherStatuses() ?? [],
     };
+  }
+}
+
+/** What a generator gives to a run over files. */
+export interface RunContext {
+  readonly generator: ResolvedOptions;
+  readonly prepared: Prepared;
+  readonly activeRun: ActiveRun;
+}
+
+/** The options of an engine that come from the generator: all but the source and the sink. */
+export function engineOptions(
+  { generator, prepared, activeRun: { progress } }: RunContext,
+): Omit<EngineOptions, "source" | "sink"> {
+  return {
+    ...generator,
+    ...prepared,
+    listener: progress,
+    onNotice: (message) => progress.notice("warning", message),
+  };
+}
+
+export interface Prepared {
+  /** To be disposed of when the run has ended. */
+  readonly checks: Checks;
+  readonly policy: AnswerPolicy;
+  readonly budget: Budget;
+  readonly ratesOf: Prices["ratesOf"];
+  /** Notices about prices. */
+  readonly notes: readonly string[];
+}
+
+export async function prepare(
+  options: ResolvedOptions,
+  maxCostUsd: number | null,
+): Promise<Prepared> {
+  try {
+    const teachers = options.teachers.map(({ teacher }) => teacher);
+    const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, options);
+    const budget = new Budget({
+      priceOf,
+      unpriced,
+      maxCostUsd: maxCostUsd ?? undefined,
+      maxCompletionTokens: options.maxCompletionTokens,
+    });
+    // Last, because checks may hold a worker.
+    const checks = await createChecks(options);
+    // Loaded only where it is needed, which is rare.
+    const { isRefusal } = options.rejectRefusals ? await import("../refusals.ts") : {};
+    const policy = new AnswerPolicy({ ...options, isRefusal, checks: checks.list });
+    return { checks, policy, budget, ratesOf, notes };
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new UsageError(error.message, { cause: error });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Which rows enter a run, and under which ids: no two answers share an id, and each sample of a row
- * has its own. Also the selection of ids that a retry may send.
+ * Which rows enter a run, and under which ids: no two answers share an id. Also the selection of
+ * ids that a retry may send.
  *
  * @module
  */
@@ -8,7 +8,8 @@
 import { UsageError } from "../errors.ts";
 import { type IdTable, SEEN } from "../index/mod.ts";
 import type { Row } from "../row.ts";
-import { MAX_SAMPLES, reseeded } from "../params.ts";
+import { parseSampleUid, sampleUid } from "../answer.ts";
+import { reseeded } from "../params.ts";
 import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { formatCountOf } from "../figures.ts";
@@ -17,56 +18,46 @@ export interface AdmissionOptions {
   /** The ids of the outputs and of the rows so far. Those with the flag `SEEN` are taken. */
   readonly table: IdTable;
   /**
-   * Rows with the same id. `merge`: identical ones are one row, others bad rows. `keep`: the second
-   * is `<uid>~2`.
+   * Rows with the same id. `merge`: one, or bad if they differ. `keep`: the second is `<uid>~2`.
    */
   readonly duplicates: "merge" | "keep";
-  /** Answers for each row. */
   readonly samples: number;
 }
 
-/** Why a row cannot enter a run: an id that it needs is taken. */
+/** An id that a row needs is taken. */
 export interface Clash {
   /** The id that the row would have had. */
   readonly uid: string;
-  /** The sample whose id is taken, from 0. */
+  /** The sample whose id is taken. */
   readonly sample: number;
   /** The message, to follow `file:line: `. */
   readonly problem: string;
 }
 
-/**
- * Called with each sample of an admitted row, before its id is taken. The slot is valid until the
- * table is written to.
- */
+/** Called before the id of a sample is taken. The slot is valid until the table is written to. */
 export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
 
 /** Gives each row its id. */
 export class Admission {
-  readonly #table: IdTable;
-  readonly #duplicates: "merge" | "keep";
-  readonly #samples: number;
+  readonly #options: AdmissionOptions;
 
   constructor(options: AdmissionOptions) {
-    this.#table = options.table;
-    this.#duplicates = options.duplicates;
-    this.#samples = options.samples;
+    this.#options = options;
   }
 
   /**
-   * Takes the ids of all samples of the next row and returns the first one, which becomes the id of
-   * the row. Returns undefined for a duplicate, and a `Clash` without taking any id if one of them
-   * is taken.
+   * Takes the ids of all samples of a row, and returns that of the row. Returns undefined for a
+   * duplicate. Takes none if one of them is taken.
    */
   admit(row: ParsedRow, onAnswer?: OnAnswer): string | undefined | Clash {
-    const table = this.#table;
+    const { table, duplicates, samples } = this.#options;
     let uid = row.uid;
     let slot = table.insert(uid);
     let sampleInUse = table.has(slot, SEEN) ? 0 : this.#laterSampleInUse(uid);
-    if (sampleInUse !== undefined && this.#duplicates === "merge") {
+    if (sampleInUse !== undefined && duplicates === "merge") {
       return sampleInUse === 0 && table.fingerprintEquals(slot, row.contentHash)
         ? undefined
-        : this.#clash(uid, sampleInUse);
+        : { uid, sample: sampleInUse, problem: clashProblem(uid, sampleInUse, samples) };
     }
     while (sampleInUse !== undefined) {
       uid = this.#nextCopyOf(row.uid);
@@ -74,7 +65,7 @@ export class Admission {
       sampleInUse = table.has(slot, SEEN) ? 0 : this.#laterSampleInUse(uid);
     }
     const { contentHash } = row;
-    for (let sample = 0; sample < this.#samples; sample++) {
+    for (let sample = 0; sample < samples; sample++) {
       const answerUid = sampleUid(uid, sample);
       if (sample > 0) slot = table.insert(answerUid);
       onAnswer?.(slot, answerUid, sample, row);
@@ -84,30 +75,23 @@ export class Admission {
     return uid;
   }
 
-  /**
-   * The next id for a further row with the same id. The table counts these rows under an id that no
-   * row has: a map of all repeated ids would take 100 bytes for each.
-   */
+  /** Counted under an id that no row has: a map of repeated ids would take 100 bytes for each. */
   #nextCopyOf(uid: string): string {
-    const table = this.#table;
+    const { table } = this.#options;
     return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;
   }
 
   /** The first sample after the row's own (0) whose id is taken; undefined if none is. */
   #laterSampleInUse(uid: string): number | undefined {
-    for (let sample = 1; sample < this.#samples; sample++) {
-      const slot = this.#table.find(sampleUid(uid, sample));
-      if (slot !== -1 && this.#table.has(slot, SEEN)) return sample;
+    const { table, samples } = this.#options;
+    for (let sample = 1; sample < samples; sample++) {
+      const slot = table.find(sampleUid(uid, sample));
+      if (slot !== -1 && table.has(slot, SEEN)) return sample;
     }
     return undefined;
   }
-
-  #clash(uid: string, sample: number): Clash {
-    return { uid, sample, problem: clashProblem(uid, sample, this.#samples) };
-  }
 }
 
-/** The message for a row whose id, or the id of one of its samples, is taken. */
 export function clashProblem(uid: string, sample: number, samples: number): string {
   const taken = JSON.stringify(sampleUid(uid, sample));
   if (sample > 0) {
@@ -123,43 +107,9 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
 }
 
 /**
- * Checks the number of answers for each row, and returns it.
- *
- * @throws {RangeError} when it is not a whole number from 1 to 1,000
- */
-export function checkSamples(samples: number): number {
-  if (Number.isInteger(samples) && samples >= 1 && samples <= MAX_SAMPLES) return samples;
-  throw new RangeError(
-    `Cannot use samples ${samples}: it must be a whole number from 1 to ${MAX_SAMPLES}`,
-  );
-}
-
-/** The id of a sample: the row's own for the first (0), then `<uid>#1`, `<uid>#2`, … */
-export function sampleUid(uid: string, sample: number): string {
-  return sample === 0 ? uid : `${uid}#${sample}`;
-}
-
-/**
- * Splits an id such as `<uid>#1` into the row's id and the sample; undefined for other ids. A row
- * may also have such an id of its own: where there is a line, `originOf` tells.
- */
-export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
-  const mark = uid.lastIndexOf("#"), number = uid.slice(mark + 1);
-  if (mark < 1 || !SAMPLE_NUMBER.test(number)) return undefined;
-  return { uid: uid.slice(0, mark), sample: Number(number) };
-}
-
-const SAMPLE_NUMBER = /^[1-9]\d{0,2}$/;
-
-/**
- * The row to send for one of its samples.
- *
- * A seed, the row's own or that of `runParams`, is raised by `sample`: the same seed would give the
- * same answer. The prompt hash stays that of the row, so that a later sample does not look like an
- * edit.
- *
- * @param first The row of the first sample.
- * @param sample From 0.
+ * The row to send for one of its samples. A seed, the row's own or that of `runParams`, is raised
+ * by `sample`: the same seed would give the same answer. The prompt hash stays that of the row, so
+ * that a later sample does not look like an edit.
  */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   if (sample === 0) return first;
@@ -169,7 +119,7 @@ export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   return { ...first, uid: sampleUid(first.uid, sample), sample, params };
 }
 
-/** Why a row's first unusable file cannot be sent; undefined if all its files can. */
+/** The problem of the first file that cannot be sent; undefined if all can. */
 export function fileProblem(
   { files }: ParsedRow,
   images: RowImages = NO_IMAGES,
@@ -183,23 +133,20 @@ export function fileProblem(
 
 /** Which answers a retry may request: all, those of a list, or all but those of a list. */
 export class UidSelection {
-  /** Whether all ids are chosen, without any list. */
+  /** Without any list. */
   readonly isAll: boolean;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #except: ReadonlySet<string>;
   readonly #found = new Set<string>();
 
-  /**
-   * @param only The chosen ids. @default all
-   * @param except Ids that are not chosen, even if `only` has them.
-   */
+  /** `except` are not chosen, even if `only` has them. */
   constructor(only?: readonly string[], except: readonly string[] = []) {
     this.#only = only === undefined ? undefined : new Set(only);
     this.#except = new Set(except);
     this.isAll = only === undefined && except.length === 0;
   }
 
-  /** Whether an answer is chosen. Its id is no longer `missing` then. */
+  /** Once an id was asked for, it is no longer `missing`. */
   has(uid: string): boolean {
     if (this.isAll) return true;
     if (this.#except.has(uid)) return false;
@@ -216,8 +163,8 @@ export class UidSelection {
 }
 
 /**
- * Parses a list of ids: one a line, as it is or as a JSON string. A line of a results or failures
- * file stands for its `uid`, so a file of selected lines works, too.
+ * Parses a list of ids: one a line, as text or JSON. A results or failures line stands for its
+ * `uid`.
  *
  * @throws {UsageError} with the line that is not an id; the message lacks the name of the list
  */

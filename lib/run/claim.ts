@@ -18,22 +18,21 @@ import {
   rescuedFilesOf,
   type SharedLock,
   targetOf,
+  temporaryPathOf,
 } from "../sink/mod.ts";
-import { compressedCopyOf, hasContent, removeIfThere, statOf } from "../files.ts";
-import type { JobContext } from "./context.ts";
+import { dirname } from "../deps/std_path.ts";
+import { compressedCopyOf, hasContent, makeFolder, removeIfThere, statOf } from "../files.ts";
 import { type Identity, readRunFile, type RunFile, sortedJson } from "./run_file.ts";
+import type { RunNotices } from "./notices.ts";
 import type { RunOptions } from "./options.ts";
-import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
+import { type OutputFiles, sharedOutput } from "./outputs.ts";
 import { formatCountOf } from "../figures.ts";
 
-/** How an output is claimed. */
 export interface ClaimOptions {
-  /** The options of the run. */
   readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
   /** The one lock of a run with many outputs. @default each output has its own */
   readonly shared?: SharedLock;
-  /** Shows the user a message. */
-  readonly notice: (level: "info" | "warning", message: string) => void;
+  readonly notices: Pick<RunNotices, "add">;
 }
 
 /** An output that this run may write to, until it releases the lock. */
@@ -77,8 +76,25 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
 }
 
 /**
- * Throws if the results exist only as a compressed copy: all of them would be paid for again.
+ * Throws if shards or a merge hold answers to the rows. `named`: the inputs as the user named them.
  */
+export async function refuseDivided(
+  named: readonly string[],
+  output: string,
+  files: readonly OutputFiles[],
+  { isClaimed = false } = {},
+): Promise<void> {
+  if (!isClaimed && files.length === 1 && await hasContent(files[0].results)) return;
+  const runs = files.map(({ input, pieces = [{ path: input }], results }) => ({
+    files: pieces.map(({ path }) => path),
+    results,
+  }));
+  const { refuseShards } = await import("../shards/mod.ts");
+  const shared = await sharedOutput(named, runs.flatMap(({ files }) => files), output);
+  await refuseShards(shared, runs, { isClaimed });
+}
+
+/** The answers of results that exist only as a compressed copy would be paid for again. */
 async function refuseCompressed(results: string, inputs: readonly string[]): Promise<void> {
   const copy = await compressedCopyOf(results, inputs);
   if (copy === undefined) return;
@@ -87,7 +103,6 @@ async function refuseCompressed(results: string, inputs: readonly string[]): Pro
   );
 }
 
-/** The files that rows are read from, and the input itself if it is a path. */
 async function inputPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   if (pieces === undefined) return [input];
   // With pieces, `input` may also be several names, joined by commas.
@@ -95,20 +110,17 @@ async function inputPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   return [...named, ...pieces.map(({ path }) => path)];
 }
 
-/**
- * Makes room for what the run writes: deletes the whole output if the run starts over, else moves
- * outdated results to another file.
- */
+/** Deletes the output if the run starts over, else moves outdated results to another file. */
 export async function makeRoom(
   files: OutputFiles,
   outdated: ReadonlySet<string>,
-  { options, notice }: ClaimOptions,
+  { options, notices }: ClaimOptions,
   token: string | undefined,
 ): Promise<void> {
   if (options.resume === false) await dropOutput(files);
   else if (outdated.size > 0) {
     const path = await moveOutdatedLines(files.results, outdated, token);
-    notice("info", `Moved ${formatCountOf(outdated.size, "old answer")} to "${path}"`);
+    notices.add("info", `Moved ${formatCountOf(outdated.size, "old answer")} to "${path}"`);
   }
 }
 
@@ -118,7 +130,6 @@ async function dropOutput(files: OutputFiles): Promise<void> {
   for (const path of [runJson, ...await rescuedOf(files)]) await removeIfThere(path);
 }
 
-/** The files with rescued lines of the results and of the failures. */
 async function rescuedOf({ results, failures }: OutputFiles): Promise<string[]> {
   return [
     ...await rescuedFilesOf(results, "results"),
@@ -128,9 +139,24 @@ async function rescuedOf({ results, failures }: OutputFiles): Promise<string[]> 
 
 /** Removes temporary files that a crashed holder of the lock has left. */
 async function removeLeftovers(files: OutputFiles, token: string): Promise<void> {
-  for (const path of await temporaryFilesOf(files, token)) {
+  const { results, failures, runJson } = files;
+  const replaced = await Promise.all([results, failures, runJson].map(targetOf));
+  const temporary = replaced.map((path) => temporaryPathOf(path, token));
+  for (const path of [spoolPathOf(files, token), ...temporary]) {
     await removeIfThere(path).catch(() => {});
   }
+}
+
+/** @throws {UsageError | SinkError} as `makeFolder` does */
+export async function makeFolders(files: readonly OutputFiles[]): Promise<void> {
+  for (const folder of new Set(files.map(({ results }) => dirname(results)))) {
+    await makeFolder(folder);
+  }
+}
+
+/** The copy of standard input, which exists while a run needs it. */
+export function spoolPathOf({ lock }: OutputFiles, token: string): string {
+  return `${lock.replace(/\.lock$/, "")}.input.${token}`;
 }
 
 async function checkOverwrite(files: OutputFiles, { options }: ClaimOptions): Promise<void> {
@@ -144,43 +170,44 @@ async function checkOverwrite(files: OutputFiles, { options }: ClaimOptions): Pr
   }
 }
 
-async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptions): Promise<void> {
+async function repair(
+  { results, failures }: OutputFiles,
+  { notices }: ClaimOptions,
+): Promise<void> {
   for (const path of [results, failures]) {
     const tail = await repairTail(path);
     if (tail.kind === "completed") {
-      notice("info", `Completed the last line of "${path}"`);
+      notices.add("info", `Completed the last line of "${path}"`);
     } else if (tail.kind === "cut") {
-      notice(
+      notices.add(
         "warning",
         `Cut off half a line at the end of "${path}" (kept in "${tail.keptAt}"); ` +
           "its row will be sent again",
       );
     }
   }
-  // Lines that an earlier run kept next to the output, because another program had changed the
-  // files or the disk had failed.
+  // Another program had changed the files, or the disk had failed.
   const merged = [
     ...await mergeRescued(results, "results"),
     ...await mergeRescued(failures, "failures"),
   ];
   for (const { from, count } of merged) {
-    notice(
-      "info",
-      `Added ${formatCountOf(count, "line")} from "${from}" to the output`,
-    );
+    notices.add("info", `Added ${formatCountOf(count, "line")} from "${from}" to the output`);
   }
 }
 
 /**
- * Reads `run.json`, and checks that a run with other settings does not add to its results.
- * `uidFieldLast`: the fields of `uidField` come after `id`, as in the version that began the
- * output.
+ * Reads `run.json`. `uidFieldLast`: `uidField` comes after `id`, as where an older version began.
  *
- * @throws {UsageError} with a line for each difference
+ * @throws {UsageError} with a line for each setting that differs
  */
 export async function earlierRunOf(
   { input, results, failures, runJson }: OutputFiles,
-  { options, identity, notice }: Pick<JobContext, "options" | "identity" | "notice">,
+  { options, identity, notices }: {
+    options: RunOptions;
+    identity: Identity;
+    notices: ClaimOptions["notices"];
+  },
 ): Promise<{ earlierRun?: RunFile; uidFieldLast?: boolean }> {
   const earlierRun = options.resume === false ? undefined : await readRunFile(runJson);
   if (earlierRun === undefined) return {};
@@ -191,16 +218,12 @@ export async function earlierRunOf(
     mayChangeParams: Boolean(options.retry),
   });
   if (earlierRun.input !== input) {
-    notice("info", `The answers in "${results}" came from "${earlierRun.input}" until now`);
+    notices.add("info", `The answers in "${results}" came from "${earlierRun.input}" until now`);
   }
   return { earlierRun, uidFieldLast };
 }
 
-/**
- * Checks that the settings of a run are those that its results were created with.
- *
- * @throws {UsageError} with a line for each difference
- */
+/** @throws {UsageError} with a line for each setting that differs */
 export function checkSameIdentity(
   path: string,
   before: Identity,
@@ -211,9 +234,8 @@ export function checkSameIdentity(
     .filter((difference) => !(mayChangeParams && difference.startsWith("  params: ")));
   if (differences.length === 0) return;
   throw new UsageError(
-    `Cannot continue "${path}": its answers were created with different settings\n${
-      differences.join("\n")
-    }\n` +
+    `Cannot continue "${path}": its answers were created with different settings\n` +
+      `${differences.join("\n")}\n` +
       "Use the earlier settings, name another output, or add --allow-mixed to have both in one file",
   );
 }
@@ -221,16 +243,14 @@ export function checkSameIdentity(
 /** A line for each difference between two identities. */
 export function identityDifferences(before: Identity, now: Identity): string[] {
   const names = Object.keys(now) as (keyof Identity)[];
-  return names
-    .filter((name) => normalized(before[name] ?? null) !== normalized(now[name]))
-    .map((name) =>
-      `  ${name}: ${normalized(before[name] ?? null)} before, ${normalized(now[name])} now`
-    );
+  return names.flatMap((name) => {
+    const was = normalized(before[name] ?? null), is = normalized(now[name]);
+    return was === is ? [] : [`  ${name}: ${was} before, ${is} now`];
+  });
 }
 
 /**
- * The JSON text by which two values are compared. Numbers are compared by value: `1.0` and `1` are
- * the same temperature. Integers of 19 digits are compared exactly: they may be different seeds.
+ * For comparison: `1.0` is the temperature `1`, but seeds of 19 digits may be different numbers.
  */
 function normalized(value: unknown): string {
   return sortedJson(value, (raw) => {

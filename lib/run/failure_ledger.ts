@@ -31,11 +31,11 @@ import {
   readEarlierAnswer,
 } from "../sink/mod.ts";
 
-/**
- * Which failed rows are retried: all, none, or those with one of these failure types or HTTP
- * statuses.
- */
+/** All failed rows are retried, none, or those with one of these types or statuses. */
 export type RetryFilter = boolean | readonly (FailureType | number)[];
+
+/** Numbers of lines, by uid. */
+type LineNumbers = Map<string, number>;
 
 /** The last line of a pending row. */
 interface PendingLine {
@@ -45,36 +45,21 @@ interface PendingLine {
   readonly place?: LinePlace;
 }
 
-/** What the run knows of the lines in the failures file of one input. */
 export class FailureLedger {
   readonly #path: string;
-  /** Lines of the file before this run. */
   #lines = 0;
-  /**
-   * The numbers of outdated lines: the row has a newer one or a result, or the input line is a
-   * valid row now.
-   */
+  /** Outdated lines: the row has a newer one or a result, or the input line is a valid row. */
   readonly #dropped = new LineSet();
-  /**
-   * Bad rows of earlier runs that the first pass has not found again yet, with the numbers of their
-   * lines.
-   */
-  readonly #badRows = new Map<string, number>();
-  /** Rows that are retried now, with the numbers of their failures lines. */
-  readonly #askedAgain = new Map<string, number>();
+  /** Bad rows of earlier runs that the first pass has not found again yet. */
+  readonly #badRows: LineNumbers = new Map();
+  /** Rows that are retried now. */
+  readonly #askedAgain: LineNumbers = new Map();
   /** Rows whose last outcome is an answer that was not accepted. */
   readonly #pending = new Map<string, PendingLine>();
-  /**
-   * Rows that failed as `unfinished` and are retried, with the places of their lines: their answers
-   * may be accepted now.
-   */
+  /** Rows that failed as `unfinished` and are retried: their answers may be accepted now. */
   readonly #unfinished = new Map<string, LinePlace>();
   readonly #keepsUnfinished: boolean;
 
-  /**
-   * @param path The failures file.
-   * @param keepsUnfinished Whether answers that failed as `unfinished` may be accepted now.
-   */
   constructor(path: string, keepsUnfinished = false) {
     this.#path = path;
     this.#keepsUnfinished = keepsUnfinished;
@@ -95,40 +80,28 @@ export class FailureLedger {
     });
   }
 
-  /** Whether the file has a line for this bad row. Also keeps that line from being dropped. */
+  /** Whether the file has a line for this bad row, which is not dropped then. */
   hasBadRow({ file, line }: { file: string; line: number }): boolean {
     return this.#badRows.delete(badRowUid(file, line));
   }
 
-  /**
-   * Called after the whole input was read: drops the lines of bad rows that were not found again,
-   * as they have been fixed.
-   */
+  /** Called after the whole input was read: bad rows that were not found again have been fixed. */
   dropRepairedRows(): void {
     for (const number of this.#badRows.values()) this.#dropped.add(number);
   }
 
-  /**
-   * Called before a failed row is sent again.
-   *
-   * @param number The number of its line in the file.
-   */
   askAgain(uid: string, number: number): void {
     this.#askedAgain.set(uid, number);
   }
 
-  /** What an earlier run left of a row that it did not finish; undefined if nothing. */
+  /** What an earlier run left of a row that it did not finish. */
   earlierOf(row: Row, paramsId: string): EarlierAnswer | undefined {
     if (this.#pending.size === 0 && this.#unfinished.size === 0) return undefined;
     const place = this.#pending.get(row.uid)?.place ?? this.#unfinished.get(row.uid);
     return place && readEarlierAnswer(this.#path, place, row, paramsId);
   }
 
-  /**
-   * Called for each row whose answer was not accepted, and which is still pending.
-   *
-   * @param addedLines The number of lines that this run has added, with the row's own as the last.
-   */
+  /** The row stays pending. `addedLines` are those of this run; the row's own is the last. */
   keep(uid: string, addedLines: number): void {
     this.#setPending(uid, { number: this.#lines + addedLines });
   }
@@ -146,11 +119,8 @@ export class FailureLedger {
   }
 
   /**
-   * Rewrites the file without outdated lines. No process may have it open for writing. Returns why
-   * that was not possible; nothing is lost then, because readers ignore outdated lines.
-   *
-   * @param addedLines The number of lines that this run has added.
-   * @param token Part of the temporary name of the new version.
+   * No process may have the file open for writing. Returns why it was not rewritten: nothing is
+   * lost then, because readers ignore outdated lines.
    */
   async tidy(addedLines: number, token?: string): Promise<string | undefined> {
     try {

@@ -1,49 +1,43 @@
 /**
- * What the first pass over an input found, and what the run has finished since.
+ * What the first pass over an input found, its bad lines, and what the run has finished since.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
+import { UTF8_ADVICE } from "../formats/mod.ts";
 import { tokenLimitOf } from "../params.ts";
 import { addOwnLimit, type OwnLimits } from "../prices/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
 import type { RowFigures } from "../row.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import { BadLines } from "./input_problems.ts";
 import type { InputSequence } from "./input_sequence.ts";
 import { Plan } from "./plan.ts";
 
-/** Maximum number of models that a notice names. */
 export const MODELS_SHOWN = 3;
-/** Maximum number of parameter names that are kept: each row may set others. */
+/** Each row may set other parameters. */
 const MAX_PARAM_NAMES = 100;
-/** Maximum number of differences that are counted separately. */
 const MAX_DIFFERENCES = 20;
 
-/** What the first pass found. Where rows and answers differ, the comments say which are counted. */
+/** Where rows and their answers (samples) may differ, the comments say which are counted. */
 export class Findings {
-  /** Answers for each row. */
   readonly samples: number;
-  /** What the second pass must do for each answer. */
   readonly plan: Plan;
-  /** The number of rows of each shape. */
   readonly shapes = new Map<string, number>();
-  /** For each shape: the line of its first row. */
+  /** The line of the first row of each shape. */
   readonly shapeStarts = new Map<string, number>();
   readonly bad = new BadLines();
-  /** Why the input cannot be read; undefined if it can. */
+  /** Why the input cannot be read. */
   unreadable: string | undefined;
   /** Rows, duplicates merged. */
   rows = 0;
-  /** Answers that are results. */
   succeeded = 0;
   /** Answers that have failed permanently. */
   failed = 0;
-  /** Rows that were merged into an identical one. */
+  /** Rows that are identical to an earlier one. */
   merged = 0;
-  /** Rows without an id, which are named by a hash of the row. */
+  /** Rows without an id: a hash of the row names them. */
   hashed = 0;
   /** `uidField` of the run, until a row has one of these fields. */
   missingUidFields: readonly string[] = [];
@@ -53,10 +47,7 @@ export class Findings {
   fromRuns = 0;
   /** Rows that were edited after an answer to them was finished. */
   changed = 0;
-  /**
-   * Rows that an earlier version has answered and that are sent differently now, counted by
-   * difference.
-   */
+  /** Rows that this version sends differently from the one that answered them, by difference. */
   readonly resent = new Map<string, number>();
   /** Ids of results that are replaced, because the row was edited or the user has chosen them. */
   readonly outdated = new Set<string>();
@@ -64,23 +55,19 @@ export class Findings {
   reasked = 0;
   /** Results that the user has chosen and that stay as they are. */
   leftAnswered = 0;
-  /** Rows that set a model of their own. */
   ownModels = 0;
-  /** The models that rows set, at most `MODELS_SHOWN` + 1. */
+  /** At most `MODELS_SHOWN` + 1. */
   readonly models = new Set<string>();
-  /** Names of parameters that rows set, at most `MAX_PARAM_NAMES`. */
+  /** At most `MAX_PARAM_NAMES`. */
   readonly paramNames = new Set<string>();
-  /** Fields of rows that are not sent, at most 100. */
+  /** Fields of rows that are not sent: at most 100. */
   readonly unsent = new Set<string>();
   /** Estimated tokens of the prompts of all answers to request. */
   promptTokens = 0;
   /** Answers to request to rows with a token limit of their own. */
   readonly ownLimits: OwnLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
-  /** The first row of each shape. */
   readonly firstRows = new Map<string, ParsedRow>();
-  /** The first row of each shape that has an answer to request. */
   readonly firstToAsk = new Map<string, ParsedRow>();
-  /** The input as it was opened for the first pass; undefined before. */
   input: InputSequence | undefined;
 
   constructor(samples = 1) {
@@ -88,22 +75,14 @@ export class Findings {
     this.plan = new Plan(samples);
   }
 
-  /** The number of answers to all rows. */
   get total(): number {
     return this.rows * this.samples;
   }
 
-  /** The number of answers that are results or have failed, and are not requested again. */
   get finished(): number {
     return this.succeeded + this.failed - this.plan.toAskAgain;
   }
 
-  /**
-   * Counts a row.
-   *
-   * @param line The number of its line.
-   * @param requests The number of its answers to request.
-   */
   addRow(row: ParsedRow, line: number, requests: number): void {
     this.rows++;
     if (row.params !== undefined) this.#addParams(row.params);
@@ -124,7 +103,6 @@ export class Findings {
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
-  /** Counts a row for `resent`. */
   addResent(difference: string): void {
     const isListed = this.resent.has(difference) || this.resent.size < MAX_DIFFERENCES;
     const key = isListed ? difference : "and more";
@@ -146,23 +124,20 @@ export class Findings {
     if (this.models.size <= MODELS_SHOWN) this.models.add(params.model);
   }
 
-  /** The place of a row, for messages. */
+  /** For messages. */
   placeOf(number: number): string {
     return this.input?.placeOf(number).source ?? String(number);
   }
 }
 
-/**
- * Bytes of UTF-8 for one token. English has 4 to 5, code 3 to 4. Chinese has 3 bytes a character
- * and somewhat more than one character a token.
- */
+/** Bytes of UTF-8: English has 4 to 5 for a token, code 3 to 4, Chinese 3 or somewhat less. */
 const BYTES_PER_TOKEN = 4;
-/** For the role of a message, and the marks around it. */
+/** The role of a message and the marks around it. */
 const TOKENS_PER_MESSAGE = 4;
 /** An image of a megapixel has 765 tokens at OpenAI, and about 1,300 at Qwen and Anthropic. */
 const TOKENS_PER_IMAGE = 1_000;
 
-/** Estimates the prompt tokens of a row, its own tools included; within about a quarter. */
+/** Within about a quarter; the row's own tools count, too. */
 function promptTokensOf(
   { messages, params }: Pick<ParsedRow, "messages" | "params">,
 ): number {
@@ -189,38 +164,112 @@ function textTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
 }
 
-/** Counts what the run has finished of one input since its first pass. */
 export class JobCounts {
-  /** Bad lines of the input that are in the failures file. */
   badWritten = 0;
   #settled = 0;
   #succeeded = 0;
   #failed = 0;
   #recovered = 0;
 
-  /**
-   * Called with each answered or failed row whose line is on disk.
-   *
-   * @param hadFailed Whether it had failed before this run.
-   */
-  add({ failure }: RowFigures, hadFailed: boolean): void {
+  add({ failure }: RowFigures, hadFailedBefore: boolean): void {
     this.#settled++;
     if (failure === undefined) {
       this.#succeeded++;
-      if (hadFailed) this.#recovered++;
-    } else if (!hadFailed) this.#failed++;
+      if (hadFailedBefore) this.#recovered++;
+    } else if (!hadFailedBefore) this.#failed++;
   }
 
-  /** Planned answers and bad lines that are not on disk yet. */
+  /** Planned answers and bad lines of the input that are not on disk yet. */
   remainingOf({ plan }: Findings): number {
     return plan.toAsk - this.#settled + plan.bad - this.badWritten;
   }
 
-  /** The current counts of the input. */
   countsOf(findings: Findings): Pick<SummaryFile, "total" | "succeeded" | "failed" | "pending"> {
     const { total } = findings;
     const succeeded = findings.succeeded + this.#succeeded;
     const failed = findings.failed + this.#failed - this.#recovered;
     return { total, succeeded, failed, pending: total - succeeded - failed };
   }
+}
+
+interface BadLine {
+  /** From 1. */
+  readonly line: number;
+  readonly problem: string;
+}
+
+export interface BadLineGroup {
+  /** The problem that all these lines have. */
+  readonly kind: string;
+  /** What fixes it, often a flag; "" if unknown. */
+  readonly hint: string;
+  readonly count: number;
+  /** The first lines, at most `MAX_EXAMPLES`. */
+  readonly examples: readonly BadLine[];
+}
+
+const MAX_EXAMPLES = 5;
+/** All further problems share one group. */
+const MAX_GROUPS = 20;
+const OTHER_PROBLEMS = "other problems";
+/** Later lines get the hint of their group: computing one takes 10 µs. */
+const MAX_HINTED_LINES = 1_000;
+
+/** Hints that are the same for every line. */
+const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
+  [/^uid belongs to an earlier row/, "add --duplicates keep to keep each, as <uid>~2 and so on"],
+  [/^invalid UTF-8/, UTF8_ADVICE],
+];
+
+interface CountedGroup extends BadLineGroup {
+  count: number;
+  readonly examples: BadLine[];
+}
+
+export class BadLines {
+  readonly #groups = new Map<string, CountedGroup>();
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get groups(): readonly BadLineGroup[] {
+    return [...this.#groups.values()];
+  }
+
+  /** `hint` is called for the first 1,000 lines only. */
+  add(line: number, problem: string, hint: () => string): void {
+    const kind = kindOf(problem);
+    const isHinted = ++this.#count <= MAX_HINTED_LINES;
+    const group = this.#groupOf(kind, isHinted ? hint() || hintFor(kind) : this.#hintOf(kind));
+    if (++group.count <= MAX_EXAMPLES) group.examples.push({ line, problem });
+  }
+
+  #groupOf(kind: string, hint: string): CountedGroup {
+    const groups = this.#groups;
+    const isFull = groups.size >= MAX_GROUPS;
+    const key = `${kind}\n${hint}`;
+    const existing = groups.get(key) ?? (isFull ? groups.get(OTHER_PROBLEMS) : undefined);
+    if (existing !== undefined) return existing;
+    const group = isFull ? { kind: OTHER_PROBLEMS, hint: "" } : { kind, hint };
+    const counted: CountedGroup = { ...group, count: 0, examples: [] };
+    groups.set(isFull ? OTHER_PROBLEMS : key, counted);
+    return counted;
+  }
+
+  #hintOf(kind: string): string {
+    for (const group of this.#groups.values()) if (group.kind === kind) return group.hint;
+    return hintFor(kind);
+  }
+}
+
+/** The problem without values, places and ids, which differ between lines. */
+function kindOf(problem: string): string {
+  return problem.replace(/: .*$/s, "").replace(/\[\d+\]/g, "[…]")
+    .replace(/^uid ".*" (belongs|needs) .*$/s, "uid belongs to an earlier row already");
+}
+
+function hintFor(kind: string): string {
+  return HINTS.find(([pattern]) => pattern.test(kind))?.[1] ?? "";
 }

@@ -10,12 +10,11 @@ import { HaltedError } from "../errors.ts";
 import { IdTable } from "../index/mod.ts";
 import { type FinishedRow, finishedRow, type GivenRow, type Outcome, type Row } from "../row.ts";
 import type { RowImages, RowParser } from "../source/mod.ts";
-import type { Params } from "../teacher/mod.ts";
+import type { ResponseGeneratorOptions } from "./options.ts";
 import { MAX_TURN_MS } from "../timer.ts";
-import type { ActiveRun } from "./active_run.ts";
+import { type ActiveRun, engineOptions } from "./active_run.ts";
 import { Admission, fileProblem, sampleRow } from "./admission.ts";
-import { engineOptions } from "./context.ts";
-import { teacherNotices } from "./start_notices.ts";
+import { teacherNotices } from "./notices.ts";
 import { type ResolvedOptions, rowParserOf } from "./resolve_options.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { GIVEN_SOURCE, Handoff, type Publisher } from "./outcomes.ts";
@@ -31,11 +30,7 @@ export interface StreamOptions<T> {
   readonly images: RowImages;
 }
 
-/**
- * Checks that rows can be read from a value, before anything is sent. A string is not iterated.
- *
- * @throws {TypeError} If it is a string, or not iterable.
- */
+/** @throws {TypeError} If rows cannot be read from a value, or if it is a string. */
 export function checkRows(rows: unknown): void {
   if (typeof rows === "string" || rows instanceof String) {
     throw new TypeError(
@@ -51,8 +46,6 @@ export function checkRows(rows: unknown): void {
 }
 
 /**
- * Sends the rows and yields each outcome as it comes.
- *
  * @throws {unknown} The reason of the generator's signal, when that is aborted.
  * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.
  */
@@ -64,17 +57,14 @@ export async function* streamOutcomes<T>(
   generator.signal?.throwIfAborted();
   const { progress } = activeRun;
   const generation = new Generation({
+    ...generator,
     parser: rowParserOf(generator),
-    promptField: generator.promptField,
     images,
-    duplicates: generator.duplicates,
-    samples: generator.samples,
-    params: generator.params,
     publisher,
     onSettled: (rows) => activeRun.settled(rows),
   });
   const engine = new Engine({
-    ...engineOptions({ generator, prepared, progress }),
+    ...engineOptions({ generator, prepared, activeRun }),
     concurrency,
     source: generation.rows(rows),
     // The caller may wait for each outcome before it provides the next row.
@@ -90,8 +80,8 @@ export async function* streamOutcomes<T>(
 }
 
 /**
- * Makes `return()` and `throw()`, and so `await using`, call `abort` at once. A plain generator
- * notices them only after the outcome that it is waiting for, which may take an hour.
+ * `return()`, `throw()` and `await using` call `abort` at once. A plain generator notices them only
+ * after the outcome that it is waiting for, which may take an hour.
  */
 export function abortedByReturn<T>(
   generator: AsyncGenerator<T, void, undefined>,
@@ -111,24 +101,14 @@ export function abortedByReturn<T>(
   });
 }
 
-export interface GenerationOptions<T> {
+export interface GenerationOptions<T>
+  extends Pick<ResponseGeneratorOptions, "promptField" | "samples" | "params"> {
   readonly parser: RowParser;
-  /** The field that holds the text of a row that is only a string. @default "prompt" */
-  readonly promptField?: string;
   /** Reads the images that rows name. @default none: paths are refused */
   readonly images?: RowImages;
-  /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
-  /** Answers for each row. @default 1 */
-  readonly samples?: number;
-  /**
-   * The parameters of the run; a seed among them is raised for the second answer to a row and later
-   * ones.
-   */
-  readonly params?: Params;
   /** Makes the objects that the consumer is given. */
   readonly publisher: Publisher<T>;
-  /** Called with rows once the consumer has taken their outcomes. */
   readonly onSettled: (rows: readonly FinishedRow[]) => void;
 }
 
@@ -146,7 +126,7 @@ export class Generation<T> {
     this.#admission = new Admission({ table: new IdTable(), duplicates, samples });
   }
 
-  /** Called by the engine with each outcome; resolves once the consumer has taken it. */
+  /** Resolves once the consumer has taken the outcome. */
   async put(outcome: Outcome): Promise<void> {
     await this.#handoff.put(this.#options.publisher.outcome(outcome));
     // A pending row does not count as finished.
@@ -154,8 +134,7 @@ export class Generation<T> {
   }
 
   /**
-   * Reads rows one by one, only when a lane needs one, and yields all samples of a row in sequence.
-   * For a value that is not a row, the consumer gets an outcome at once.
+   * Reads a row only when a lane needs one. For other values, the consumer gets an outcome at once.
    */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
@@ -181,18 +160,14 @@ export class Generation<T> {
     }
   }
 
-  /**
-   * Runs the engine and yields the outcomes. When the consumer leaves early, aborts the calls and
-   * waits for them.
-   */
+  /** When the consumer leaves early, aborts the calls and waits for them. */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
     const abortTimeout = new AbortTimeout(engine);
     const finished = engine.run().finally(() => {
       abortTimeout.end();
       this.#handoff.end();
     });
-    // The error is thrown at the end. Without this, it would be unhandled while the consumer is
-    // slow.
+    // Thrown at the end. Without this, it would be unhandled while the consumer is slow.
     finished.catch(() => {});
     try {
       while (true) {
@@ -208,7 +183,7 @@ export class Generation<T> {
     await finished;
   }
 
-  /** The row of a value, or why it cannot be sent; undefined for a duplicate. */
+  /** Returns why a value cannot be sent, or undefined for a duplicate. */
   #rowOf(given: GivenRow): Row | { problem: string } | undefined {
     const { images, promptField = "prompt" } = this.#options;
     const { value, index } = given;
@@ -238,7 +213,6 @@ export class Generation<T> {
   }
 }
 
-/** How long to wait for calls that were aborted. */
 const ABORT_TIMEOUT_MS = 1_000;
 
 /** Limits the wait for aborted calls: a teacher may ignore its signal. */
@@ -251,7 +225,6 @@ class AbortTimeout {
     engine.callsSignal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  /** Called when the engine has ended. */
   end(): void {
     this.#engine.callsSignal.removeEventListener("abort", this.#onAbort);
     clearTimeout(this.#timer);

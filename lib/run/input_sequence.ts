@@ -1,6 +1,6 @@
 /**
- * The input of one output: one file, several files, or the parts of files that belong to a shard.
- * They are read as one sequence of numbered rows, the same in both passes.
+ * The input of one output: one file, several files, or the parts of files that belong to a shard,
+ * read as one sequence of numbered rows, the same in both passes.
  *
  * @module
  */
@@ -9,22 +9,17 @@ import { type Input, type InputPiece, type Line, openInput, placeOf } from "../f
 import { imagesIn, NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 import { folderOf, infoOf, isUnchanged, stamp, stampOf } from "./inputs.ts";
 
-/** A piece of input that was opened for reading. */
 interface OpenPiece extends InputPiece {
   readonly input: Input;
   /** Modification time and size when it was opened. */
   readonly stamp: string;
   readonly images: RowImages;
-  /**
-   * Added to the numbers of its rows, so that each row of the sequence has its own number;
-   * `NOT_READ` until its first row is read.
-   */
+  /** Added to the numbers of its rows; `NOT_READ` until its first row is read. */
   offset: number;
 }
 
 const NOT_READ = Infinity;
 
-/** Where a row is in the input. */
 export interface RowPlace {
   /** As the user named it. */
   readonly file: string;
@@ -38,13 +33,13 @@ export interface InputSequenceOptions {
   /** The folder of the images that rows name. @default that of the file that names them */
   readonly imagesRoot?: string;
   /**
-   * Whether the rows of one small piece stay in memory for a second pass. Not for one of many
-   * inputs, because all are read once before the first one is read again. @default false
+   * Whether the rows of one small piece stay in memory for a second pass: not for one of many
+   * inputs, which are all read once before the first one is read again. @default false
    */
   readonly keepsRows?: boolean;
 }
 
-/** Pieces of input, read in order. The numbers of the first piece's rows are those of its file. */
+/** The numbers of the first piece's rows are those of its file. */
 export class InputSequence {
   readonly pieces: readonly InputPiece[];
   readonly #options: InputSequenceOptions;
@@ -57,11 +52,6 @@ export class InputSequence {
     this.#options = options;
   }
 
-  /**
-   * Opens the pieces that are not open yet.
-   *
-   * @throws {SourceError} when one cannot be read
-   */
   async open(): Promise<void> {
     const { imagesRoot, keepsRows = false } = this.#options;
     for (const piece of this.pieces.slice(this.#open.length)) {
@@ -75,17 +65,16 @@ export class InputSequence {
     this.#current = this.#open[0];
   }
 
-  /** The piece whose rows were read last; before any are read, the first one. */
+  /** The piece whose rows were read last; before that, the first one. */
   get current(): { readonly name: string; readonly format: Input["format"] } | undefined {
     return this.#current && { name: this.#current.name, format: this.#current.input.format };
   }
 
-  /** Reads the images that the rows of the current piece name. */
+  /** Those that the rows of the current piece name. */
   get images(): RowImages {
     return this.#current?.images ?? NO_IMAGES;
   }
 
-  /** Reads all rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]> {
     const [first, ...others] = this.#open;
     // One piece needs no offsets: a batch takes three fewer promises than in `#allRows`.
@@ -95,10 +84,7 @@ export class InputSequence {
     return first.input.rows();
   }
 
-  /**
-   * The rows of a small input, which the second pass takes from the first instead of reading them
-   * again; undefined for other inputs.
-   */
+  /** The second pass takes the rows of a small input from the first; undefined for other inputs. */
   get keptRows(): KeptRows | undefined {
     if (this.#keptRows?.isTooLarge) this.#keptRows = undefined;
     return this.#keptRows;
@@ -120,18 +106,16 @@ export class InputSequence {
     }
   }
 
-  /** Whether the file of the current piece is unchanged since it was opened. */
   get isUnchanged(): boolean {
     return this.#current === undefined || isUnchanged(this.#current.path, this.#current.stamp);
   }
 
-  /** Whether the files of all pieces are unchanged since they were opened. */
   async areAllUnchanged(): Promise<boolean> {
     for (const { path, stamp } of this.#open) if (await stampOf(path) !== stamp) return false;
     return true;
   }
 
-  /** The place of a row of the current piece, for messages. On the hot path. */
+  /** For messages. On the hot path. */
   sourceOf(number: number): string {
     const { name, input, offset } = this.#current!;
     return placeOf(name, input.format, number - offset);
@@ -145,41 +129,32 @@ export class InputSequence {
   }
 }
 
-/**
- * Maximum number of characters of an input whose rows are kept between the passes, and of bytes of
- * its file. For 5,000 short rows, a run takes 25 ms less.
- */
+/** Characters of the rows, and bytes of the file. For 5,000 short rows, a run takes 25 ms less. */
 const MAX_KEPT_CHARS = 4 * 2 ** 20;
 
-/** Maximum number of lines that are kept: a parsed row takes 600 bytes in addition to its text. */
+/** A parsed row takes 600 bytes in addition to its text. */
 const MAX_KEPT_LINES = 20_000;
 
-/** The lines of a small input and their parsed rows, kept from the first pass for the second. */
 export class KeptRows {
   readonly #batches: Line[][] = [];
   readonly #parsed: (ParsedRow | undefined)[] = [];
   #chars = 0;
 
-  /**
-   * Whether more was added than should be kept: the text of a compressed file is longer than the
-   * file.
-   */
+  /** The text of a compressed file is longer than the file. */
   get isTooLarge(): boolean {
     return this.#chars > MAX_KEPT_CHARS || this.#parsed.length > MAX_KEPT_LINES;
   }
 
-  /** Adds lines; `addRow` must follow for each. */
   addLines(lines: Line[]): void {
     this.#batches.push(lines);
   }
 
-  /** Adds the row of the next line; undefined if that is not a row. */
   addRow({ text, bytes }: Line, row: ParsedRow | undefined): void {
     this.#parsed.push(row);
     this.#chars += text?.length ?? bytes?.length ?? 0;
   }
 
-  /** Yields the lines, once: nothing is kept afterwards. */
+  /** Can be called once: nothing is kept afterwards. */
   async *lines(): AsyncGenerator<Line[]> {
     try {
       for (const batch of this.#batches.splice(0)) yield batch;
@@ -188,11 +163,7 @@ export class KeptRows {
     }
   }
 
-  /**
-   * Removes and returns the row of a line.
-   *
-   * @param index The number of lines before it.
-   */
+  /** Removes a row. `index` is the number of lines before it. */
   takeRow(index: number): ParsedRow | undefined {
     const row = this.#parsed[index];
     this.#parsed[index] = undefined;
@@ -201,19 +172,16 @@ export class KeptRows {
 }
 
 const LINE_FEED = 10;
-/** Bytes at the beginning of a file from which the length of its lines is estimated. */
+/** From these, the length of lines is estimated. */
 const SAMPLE_BYTES = 1 << 16;
-/** The estimate for a file that cannot be read, and the least for a large one. */
+/** For a file that cannot be read, and the least for a large one. */
 const DEFAULT_ROWS = 1_000;
-/**
- * Lines differ in length, and a table that is a tenth too large costs less than one that must
- * grow.
- */
+/** A table that is a tenth too large costs less than one that must grow. */
 const MARGIN = 1.1;
 /** No row is shorter than `{"prompt":"x"}`, but blank lines are. */
 const SHORTEST_ROW_BYTES = 14;
 
-/** Estimates the rows of all pieces, so that the table of ids need not grow. */
+/** So that the table of ids need not grow. */
 export async function estimateRows(pieces: readonly InputPiece[]): Promise<number> {
   let rows = 0;
   for (const { path, part } of pieces) {
@@ -222,7 +190,6 @@ export async function estimateRows(pieces: readonly InputPiece[]): Promise<numbe
   return rows;
 }
 
-/** Estimates the rows of a file from the length of its first lines. */
 async function estimateFileRows(path: string): Promise<number> {
   try {
     using file = await Deno.open(path);

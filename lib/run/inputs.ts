@@ -7,7 +7,7 @@
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { SinkError, SourceError } from "../errors.ts";
-import { formatOfName, INPUT_FORMATS } from "../formats/mod.ts";
+import { formatOfName, INPUT_EXTENSIONS, INPUT_FORMATS } from "../formats/mod.ts";
 import { isFolder, kindOf, statOf, systemReason } from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as system from "../deps/std_path.ts";
@@ -15,11 +15,9 @@ import type { PathRules } from "../paths.ts";
 
 const { basename, dirname, join } = system;
 
-/** The files that the inputs of a run stand for. */
 export interface FoundInputs {
-  /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
+  /** Those of a folder or pattern are in natural order: `part-2` before `part-10`. */
   readonly files: string[];
-  /** Notices about files in folders and patterns that were left out. */
   readonly notes: string[];
 }
 
@@ -30,9 +28,9 @@ const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run
 
 /**
  * Expands folders and patterns to their files. Of a folder, these are the files of a known format
- * directly in it; hidden files, files that are not inputs and those that Retort has written are
- * left out and counted. `**` includes subfolders. A folder or pattern without such files stays as
- * it is.
+ * directly in it (`**` includes subfolders); hidden files, files that are not inputs and those that
+ * Retort has written are left out and counted. A folder or pattern without such files stays as it
+ * is.
  *
  * @throws {SourceError} when a folder cannot be read
  */
@@ -59,23 +57,17 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
   return { files: [...new Set(files)], notes };
 }
 
-/** Sorts names so that `part-2` comes before `part-10`, in the same way on every machine. */
 function sortNaturally(names: readonly string[]): string[] {
-  // Created when needed: the first collator of a process takes 20 ms.
+  // The first collator of a process takes 20 ms. In the same order on every machine.
   return names.toSorted(new Intl.Collator("en", { numeric: true }).compare);
 }
 
-/** The inputs among the files of folders. */
 interface FilteredFiles {
   readonly paths: string[];
-  /** The number of files that are not inputs. */
   readonly skipped: number;
 }
 
-/**
- * The files in a folder. A Hugging Face dataset, as `export --format dataset` writes it, has them
- * in its subfolder `data`.
- */
+/** A Hugging Face dataset, as `export` writes it, has its files in the subfolder `data`. */
 async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
   const direct = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
@@ -106,7 +98,7 @@ async function fileNamesIn(folder: string): Promise<string[]> {
   return names;
 }
 
-/** Whether a file of a folder is an input. Results are recognized by the run file next to them. */
+/** Results are recognized by the run file next to them. */
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   if (name.startsWith(".") || name.startsWith("_") || COMPANION.test(name)) return false;
   const stem = /^(.*)\.(jsonl|ndjson)$/.exec(name)?.[1];
@@ -118,7 +110,7 @@ async function inputsMatching(pattern: string): Promise<FilteredFiles> {
   const { start, glob, depth } = globOf(pattern);
   const paths: string[] = [];
   let skipped = 0;
-  // Matches in one folder follow each other, so its names are kept until the next folder.
+  // Matches in one folder follow each other: its names are kept until the next folder.
   let current = { folder: "", names: new Set<string>() };
   for await (const path of walk(start, depth)) {
     const named = start === "." ? path.replace(/^\.\//, "") : path;
@@ -131,10 +123,7 @@ async function inputsMatching(pattern: string): Promise<FilteredFiles> {
   return { paths, skipped };
 }
 
-/**
- * Splits a pattern into the folder to search, how many levels below it, and the pattern with `/`
- * between names.
- */
+/** The folder to search, how many levels below it, and the pattern with `/` between names. */
 export function globOf(pattern: string, rules: PathRules = system) {
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
   const parts = pattern.split(rules.SEPARATOR_PATTERN);
@@ -156,23 +145,38 @@ async function* walk(folder: string, depth: number): AsyncGenerator<string> {
   }
 }
 
+/** The input files that a run file names. */
+export async function inputFilesOf(
+  { input, inputs }: { readonly input: string; readonly inputs?: readonly string[] },
+): Promise<readonly string[]> {
+  if (inputs !== undefined) return inputs;
+  if (input === "-" || (await statOf(input))?.isFile) return [input];
+  // An earlier version wrote the names of several files as one text.
+  return (await findInputs(input.split(", "))).files;
+}
+
+/** Matches the extensions of an input, which the name of its output lacks. */
+const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
+
+/** The name of an input without folder and extensions: `x` for `in/x.jsonl.gz`, `stdin` for `-`. */
+export function nameOf(input: string, rules: Pick<PathRules, "basename"> = system): string {
+  return input === "-" ? "stdin" : rules.basename(input).replace(INPUT_ENDING, "");
+}
+
 /** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
 const DEVICE = /^\/(dev|proc)\//;
 const READ_STDIN = "Name - to read standard input";
 
 /**
- * The size and modification time of a file as one text, to notice that it has changed.
+ * To notice that a file has changed.
  *
- * @throws {SourceError} when there is no such file, or when it cannot be read
+ * @throws {SourceError} as `infoOf` does
  */
 export async function stampOf(path: string): Promise<string> {
   return stamp(await infoOf(path));
 }
 
-/**
- * Whether a file still has its earlier stamp. Synchronous, because it is called for each batch of
- * rows: it takes 3 µs.
- */
+/** Synchronous, because it is called for each batch of rows: it takes 3 µs. */
 export function isUnchanged(path: string, earlierStamp: string): boolean {
   try {
     return stamp(Deno.statSync(path)) === earlierStamp;
@@ -185,30 +189,19 @@ export function stamp({ size, mtime }: Deno.FileInfo): string {
   return `${size}:${mtime?.getTime()}`;
 }
 
-/**
- * Checks that both passes can read a file.
- *
- * @throws {SourceError} when there is no such file, when it is a folder, or when it can be read
- * only once, like a pipe
- */
+/** @throws {SourceError} for missing files, folders, and what can be read only once, like a pipe */
 export async function checkReadableTwice(path: string): Promise<void> {
   const info = await infoOf(path);
   if (info.isFile) return;
   const problem = info.isDirectory
-    ? `Cannot read "${path}": it is a folder without a .${
-      INPUT_FORMATS.slice(0, -1).join(", .")
-    } ` +
-      `or .${INPUT_FORMATS.at(-1)} file`
+    ? `Cannot read "${path}": it is a folder without a .` +
+      `${INPUT_FORMATS.slice(0, -1).join(", .")} or .${INPUT_FORMATS.at(-1)} file`
     : `Cannot read "${path}": a run reads its input twice, and this is ${kindOf(info)}. ` +
       `${READ_STDIN}, which is copied for the second time`;
   throw new SourceError(problem, { path });
 }
 
-/**
- * The metadata of an input.
- *
- * @throws {SourceError} with advice, when there is no such file or it cannot be read
- */
+/** @throws {SourceError} with advice, when there is no such file or it cannot be read */
 export async function infoOf(path: string): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
@@ -227,10 +220,7 @@ export async function infoOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-/**
- * What to add to the message on a missing file: the target of a broken link, that its name is not
- * UTF-8, the most similar name in its folder, or else the folder that a relative path starts from.
- */
+/** For the message on a missing file: the most similar name, for example. */
 async function adviceForMissing(path: string): Promise<string> {
   const target = await Deno.readLink(path).catch(() => undefined);
   if (target !== undefined) return `: it is a link to "${target}"`;
@@ -249,13 +239,10 @@ async function adviceForMissing(path: string): Promise<string> {
   }
 }
 
-/** The most characters by which a suggested name differs from the missing one. */
+/** By this many characters at most, a suggested name differs from the missing one. */
 const MAX_TYPOS = 3;
 
-/**
- * Writes standard input to a new file that only its owner can read. Rejects when the signal is
- * aborted: a user at a terminal may never end the stream.
- */
+/** Only the owner can read the new file. A user at a terminal may never end the stream. */
 export async function spool(
   stream: ReadableStream<Uint8Array>,
   path: string,
@@ -273,7 +260,6 @@ export async function spool(
   }
 }
 
-/** The folder of an input; undefined for standard input. */
 export function folderOf(input: string): string | undefined {
   return input === "-" ? undefined : dirname(input);
 }

@@ -13,21 +13,24 @@ import type { SummaryParts } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
 import { type Lock, OpenFiles, SharedLock, type SinkOptions, syncFolderOf } from "../sink/mod.ts";
 import type { Shard } from "../shards/mod.ts";
-import type { UidSelection } from "./admission.ts";
-import type { JobContext, RunContext, RunNotices } from "./context.ts";
 import type { Findings } from "./findings.ts";
-import { crashedInFlight } from "./heartbeat.ts";
+import { crashedInFlight } from "./live_status.ts";
 import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
-import type { WatchedOutput } from "./unwritable_outputs.ts";
-import { makeFolders, type OutputFiles, outputFilesOf, refuseDivided } from "./outputs.ts";
-import { rowParserOf } from "./resolve_options.ts";
+import type { RunContext } from "./active_run.ts";
+import type { UidSelection } from "./admission.ts";
+import type { RunNotices } from "./notices.ts";
+import type { RowParser } from "../source/mod.ts";
 import type { Identity } from "./run_file.ts";
-import type { ShardFiles } from "./own_shard.ts";
+import type { WatchedOutput } from "./unwritable_outputs.ts";
+import { makeFolders, refuseDivided } from "./claim.ts";
+import { outputFilesOf } from "./outputs.ts";
+import { rowParserOf } from "./resolve_options.ts";
+import type { ShardFiles } from "./shard_run.ts";
 import { sumOf } from "../figures.ts";
 
-/** What `makeJobs` needs of a run. */
+/** What all jobs of a run share. */
 export interface JobsOptions {
   readonly context: RunContext;
   readonly options: ResolvedRunOptions;
@@ -38,8 +41,17 @@ export interface JobsOptions {
   readonly writes: boolean;
 }
 
-/** Maximum number of outputs that all stay open: each takes a lock, and two handles on each of its
- * two files. */
+/** What is different for each job of a run. */
+export interface OwnOptions {
+  /** By `uidFieldLast`: whether the fields of `uidField` come after `id`, as in an earlier version. */
+  readonly parserOf: (uidFieldLast: boolean) => RowParser;
+  /** Whether the rows of a small input stay in memory for the second pass. */
+  readonly keepsRows: boolean;
+  /** At most this many rows; `Infinity` without a limit. */
+  readonly limit: number;
+}
+
+/** Outputs that all stay open: each takes a lock, and two handles on each of its two files. */
 const MAX_KEPT_OPEN = 64;
 /** With more outputs: the most files that are open at once, with two handles each. */
 const MAX_OPEN_FILES = 96;
@@ -49,7 +61,6 @@ const MAX_CONCURRENT_JOBS = 16;
 /** The jobs of one run, in the order of its inputs. Call `close` after use. */
 export class Jobs {
   readonly list: readonly Job[];
-  /** Set if the run is a shard. */
   readonly shard: ShardFiles | undefined;
   #sharedLock: SharedLock | undefined;
   #openFiles: OpenFiles | undefined;
@@ -59,17 +70,14 @@ export class Jobs {
     this.shard = shard;
   }
 
-  /** As the user named them. */
   get inputs(): string[] {
     return this.list.map(({ files }) => files.input);
   }
 
-  /** What the first pass found in each input. */
   get findings(): Findings[] {
     return this.list.map(({ findings }) => findings);
   }
 
-  /** Whether there are more outputs than stay open. */
   get areMany(): boolean {
     return this.list.length > MAX_KEPT_OPEN;
   }
@@ -90,10 +98,7 @@ export class Jobs {
     }];
   }
 
-  /**
-   * Calls `work` for each job: one after the other, or several at once if there are many. After an
-   * error, calls it for no further job, and throws once all calls have ended.
-   */
+  /** One job after the other, or several at once if there are many. An error lets others finish. */
   async each(work: (job: Job, index: number) => Promise<void>): Promise<void> {
     let next = 0;
     const lane = async () => {
@@ -113,7 +118,6 @@ export class Jobs {
     }
   }
 
-  /** Takes the locks and repairs what a crash left. */
   async claim({ lock: required }: Pick<ResolvedRunOptions, "lock">): Promise<void> {
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
@@ -123,28 +127,34 @@ export class Jobs {
     await this.each((job) => job.claim(this.#sharedLock));
   }
 
-  /** Opens all outputs for writing; many are created here and opened when lines come for them. */
+  /** Throws if shards and a run over whole files have started at the same time. */
+  async refuseOthers({ input, output, shard }: ResolvedRunOptions): Promise<void> {
+    if (this.shard === undefined) {
+      await refuseDivided(input, output, this.list.map(({ files }) => files), { isClaimed: true });
+    } else {
+      const { refuseWholeRun } = await import("../shards/mod.ts");
+      await refuseWholeRun(this.shard.shared, shard!.count);
+    }
+  }
+
+  /** Many outputs are created here, and opened when lines come for them. */
   async open(optionsOf: (job: Job, index: number) => SinkOptions): Promise<void> {
     if (this.areMany) this.#openFiles = new OpenFiles(MAX_OPEN_FILES);
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
     if (this.areMany) await syncFolderOf(this.list[0].files.results);
   }
 
-  /**
-   * Closes all files, also after an error. An output that waits for disk space (`isStalled`) gives
-   * up its lines.
-   */
+  /** Closes all files, also after an error. An output whose disk is full gives up its lines. */
   async close(isStalled: (index: number) => boolean): Promise<void> {
     using _shared = this.#sharedLock;
     await this.each((job, index) => job.close({ abandon: isStalled(index) }));
   }
 
-  /** Sums a count of the first pass over all inputs. */
   sum(countOf: (findings: Findings) => number): number {
     return sumOf(this.findings, countOf);
   }
 
-  /** Runs the first pass over all inputs; returns false if the signal ended it early. */
+  /** Makes the first pass over all inputs; returns false if the signal ended it early. */
   async preflight(signal: AbortSignal, stdin?: ReadableStream<Uint8Array>): Promise<boolean> {
     try {
       await this.#readStandardInput(stdin);
@@ -162,12 +172,10 @@ export class Jobs {
     await job.spool(stdin);
   }
 
-  /** Planned answers and bad lines that are not on disk yet. */
   get remaining(): number {
     return sumOf(this.list, (job) => job.remaining);
   }
 
-  /** The number of lines that may not be in the output files. */
   get missingLines(): number {
     return sumOf(this.list, (job) => job.missingLines);
   }
@@ -177,7 +185,6 @@ export class Jobs {
     for (const [index, job] of this.list.entries()) yield* job.rows(index);
   }
 
-  /** The counts of rows and files for the summary. */
   counts(): Omit<SummaryParts, "state" | "reason" | "started"> {
     const files = this.list.map((job) => job.summary());
     return {
@@ -193,72 +200,59 @@ export class Jobs {
   }
 }
 
-/**
- * Finds the inputs and creates their jobs. Reads only the names of files, unless a shard must
- * find its borders.
- */
-export async function makeJobs(options: JobsOptions): Promise<Jobs> {
-  const inputs = await findInputs(options.options.input);
-  for (const note of inputs.notes) options.notices.add("info", note);
-  const { shard, output } = options.options;
+/** Reads only the names of files, unless a shard must find its borders. */
+export async function makeJobs(shared: JobsOptions): Promise<Jobs> {
+  const { options: { input, output, shard, limit = Infinity }, notices, writes } = shared;
+  const { generator } = shared.context;
+  const inputs = await findInputs(input);
+  for (const note of inputs.notes) notices.add("info", note);
+  const parsers = [false, true].map((uidFieldLast) => rowParserOf(generator, { uidFieldLast }));
+  const parserOf = (uidFieldLast: boolean) => parsers[Number(uidFieldLast)];
   if (shard === undefined) {
     const files = await outputFilesOf(inputs.files, output);
-    await refuseDivided(options.options.input, output, files);
-    const parserOf = parsersOf(options);
-    const keepsRows = options.writes && files.length === 1;
-    const jobs = files.map((ofInput) => jobOf(options, ofInput, parserOf, { keepsRows }));
-    return new Jobs(jobs);
+    await refuseDivided(input, output, files);
+    const own = { parserOf, limit, keepsRows: writes && files.length === 1 };
+    return new Jobs(files.map((ofInput) => new Job(ofInput, shared, own)));
   }
-  const own = await shardFiles(inputs.files, shard, options);
-  const ownContext = { limit: own.limit, keepsRows: options.writes };
-  return new Jobs([jobOf(options, own.files, parsersOf(options), ownContext)], own);
-}
-
-/** The row parsers that all inputs share: one for each value of `uidFieldLast`. */
-function parsersOf({ context: { generator } }: JobsOptions): JobContext["parserOf"] {
-  const parsers = [false, true].map((uidFieldLast) => rowParserOf(generator, { uidFieldLast }));
-  return ({ uidFieldLast }) => parsers[Number(uidFieldLast)];
-}
-
-function jobOf(
-  { context: { generator, signal }, options, selection, identity, notices }: JobsOptions,
-  files: OutputFiles,
-  parserOf: JobContext["parserOf"],
-  own: Pick<JobContext, "limit" | "keepsRows">,
-): Job {
-  return new Job(files, {
-    ...own,
-    options,
-    selection,
-    parserOf,
-    imagesRoot: generator.imagesRoot,
-    acceptsEndings: (generator.acceptEndings?.length ?? 0) > 0,
-    format: generator,
-    duplicates: generator.duplicates,
-    samples: generator.samples,
-    identity,
-    notice: (level, message) => notices.add(level, message),
-    signal,
-  });
+  const ofShard = await shardFiles(inputs.files, shard, shared);
+  const own = { parserOf, limit: ofShard.limit, keepsRows: writes };
+  return new Jobs([new Job(ofShard.files, shared, own)], ofShard);
 }
 
 async function shardFiles(
   files: readonly string[],
   shard: Shard,
-  { context: { generator, signal }, options, writes }: JobsOptions,
+  { context: { generator, activeRun }, options, writes }: JobsOptions,
 ): Promise<ShardFiles> {
-  const { shardFilesOf } = await import("./own_shard.ts");
+  const { shardFilesOf } = await import("./shard_run.ts");
   const { input: named, output, limit, lock } = options;
-  const { inputFormat, jsonColumns, binaryColumns } = generator;
   return await shardFilesOf({
     named,
     files,
     output,
     shard,
     limit,
-    input: { inputFormat, jsonColumns, binaryColumns },
+    input: generator,
     writes,
     needsLock: lock,
-    signal,
+    signal: activeRun.preparing.signal,
   });
+}
+
+/** Yields what a source yields, and requests the next batch before that is needed. */
+export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    let next = iterator.next();
+    while (true) {
+      const { done, value } = await next;
+      if (done) return;
+      next = iterator.next();
+      // Thrown when its batch is needed. Without this, it would be unhandled until then.
+      next.catch(() => {});
+      yield value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
 }

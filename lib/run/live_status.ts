@@ -1,24 +1,25 @@
 /**
- * Writes the status of a run to a file for other processes. A shard also adjusts its share of the
- * rate limits to what the other shards use.
+ * What a run tells other processes while it goes on: the number of its calls in flight, in its lock
+ * file, in case it crashes; and its status, which `monitor OUT`, merges and other shards read.
  *
  * @module
  */
 
 import { basename } from "../deps/std_path.ts";
+import { sumOf } from "../figures.ts";
+import { stemOf } from "../paths.ts";
 import {
   countTeacherStates,
   mostUrgentTeachers,
   type Snapshot,
   type Summary,
 } from "../progress/mod.ts";
-import type { Shard } from "../shards/mod.ts";
+import type { Lock, RunNote } from "../sink/mod.ts";
+import { every as everyMs } from "../timer.ts";
 import { VERSION } from "../version.ts";
-import type { RunContext } from "./context.ts";
+import type { RunContext } from "./active_run.ts";
 import type { Jobs } from "./jobs.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
-import type { OtherShards } from "./other_shards.ts";
-import type { ShardFiles } from "./own_shard.ts";
 import {
   readStatus,
   type RunStatus,
@@ -26,73 +27,163 @@ import {
   statusPathOf,
   writeStatus,
 } from "./run_status.ts";
-import { stemOf } from "../paths.ts";
+import type { OtherShards } from "./shard_run.ts";
+
+export interface HeartbeatOptions {
+  /** Rows with an attempt in flight, or with an answer that is not written yet. */
+  readonly unwritten: () => number;
+  /** The number of attempts that may be in flight: a note is not doubled beyond it. */
+  readonly ceiling: () => number;
+  /** Called once a second. @default nothing */
+  readonly onTick?: () => void;
+  /** Returns what ends the calls. @default the timer that all intervals share */
+  readonly every?: (intervalMs: number, callback: () => void) => () => void;
+  /** Unix time in milliseconds. @default Date.now */
+  readonly now?: () => number;
+}
+
+const INTERVAL_MS = 1_000;
+
+/**
+ * Notes the calls in flight of a run in its lock files, which must be held until `stop`.
+ *
+ * If the run crashes, these calls may have been billed, and their rows are sent again. A call counts
+ * from its start until its answer is written, so answers that wait in memory for disk space count
+ * too. The note is an upper bound at any moment, `kill -9` included: it is doubled before an attempt
+ * would exceed it, so that a run that speeds up writes few notes, and once a second it is lowered to
+ * the peak of that second.
+ */
+export class Heartbeat {
+  readonly #locks: readonly Pick<Lock, "note">[];
+  readonly #options: HeartbeatOptions;
+  readonly #started: string;
+  /** The number of calls in the last note. */
+  #noted = 0;
+  /** The highest value of `unwritten` since the last tick. */
+  #peak = 0;
+  #cancel: (() => void) | undefined;
+
+  /** Writes the first note: from now on, a run that ends without `stop` has crashed. */
+  constructor(locks: readonly Pick<Lock, "note">[], options: HeartbeatOptions) {
+    this.#locks = locks;
+    this.#options = options;
+    const { every = everyMs, now = Date.now } = options;
+    this.#started = new Date(now()).toISOString();
+    this.#note(0, true);
+    this.#cancel = every(INTERVAL_MS, () => this.#tick());
+  }
+
+  /** Called before each attempt; `unwritten` counts its row too. On the hot path. */
+  beforeAttempt(unwritten: number): void {
+    if (unwritten > this.#peak) this.#peak = unwritten;
+    if (unwritten <= this.#noted) return;
+    this.#note(Math.max(unwritten, Math.min(2 * unwritten, this.#options.ceiling())), true);
+  }
+
+  /** Further calls do nothing. `lost` calls, without their answers, count as after a crash. */
+  stop(lost = 0): void {
+    if (this.#cancel === undefined) return;
+    this.#cancel();
+    this.#cancel = undefined;
+    this.#note(lost, lost > 0);
+  }
+
+  #tick(): void {
+    this.#options.onTick?.();
+    const unwritten = this.#options.unwritten();
+    const peak = Math.max(this.#peak, unwritten);
+    this.#peak = unwritten;
+    if (peak !== this.#noted) this.#note(peak, true);
+  }
+
+  #note(inFlight: number, running: boolean): void {
+    this.#noted = inFlight;
+    const note = { pid: Deno.pid, started: this.#started, running, in_flight: inFlight };
+    for (const lock of this.#locks) lock.note(note);
+  }
+}
+
+/** Calls that may have been in flight at crashes. Notes of a run with several inputs count once. */
+export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
+  const runs = new Map<string, number>();
+  for (const note of notes) {
+    // By start, not by process id: the next lock holder rewrites a crash's note with its own id.
+    if (note?.running) {
+      runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
+    }
+  }
+  return sumOf(runs.values(), (inFlight) => inFlight);
+}
+
+/** Of about a second each. */
+const BEAT_TICKS = 5;
 
 /** The part of an engine whose rate limits are shared. */
 interface RateLimited {
   setRateShare(share: number): void;
 }
 
-/** The status of one run, and the share of the rate limits of a shard. */
+interface StatusParts {
+  readonly context: RunContext;
+  readonly shard: ResolvedRunOptions["shard"];
+  readonly path: string;
+  /** The requested models, joined by commas. */
+  readonly model: string;
+  readonly otherShards: OtherShards | undefined;
+  readonly spentBefore: number;
+  /** The permissions of the file: only users who may read the input may read it. */
+  readonly mode: number | undefined;
+}
+
+/** Writes the status of a run to its file, and sets the share of a shard in the rate limits. */
 export class LiveStatus {
-  readonly #file: StatusFile;
-  readonly #otherShards: OtherShards | undefined;
   /** US dollars that earlier runs of the shard have spent; 0 for other runs. */
   readonly spentBefore: number;
+  readonly #parts: StatusParts;
+  readonly #started = new Date().toISOString();
+  #beat = 0;
+  #ticks = 0;
+  #writing: Promise<void> | undefined;
 
-  private constructor(file: StatusFile, otherShards: OtherShards | undefined, spentBefore: number) {
-    this.#file = file;
-    this.#otherShards = otherShards;
-    this.spentBefore = spentBefore;
+  private constructor(parts: StatusParts) {
+    this.spentBefore = parts.spentBefore;
+    this.#parts = parts;
   }
 
-  /**
-   * Writes the first status. A shard waits until it is written, because the others must know of it
-   * before it sends. The first request of any other run does not wait for the disk.
-   */
+  /** The other shards must know of a shard before it sends. Other runs do not wait for the disk. */
   static async open(
-    { progress, generator, prepared }: Pick<RunContext, "progress" | "generator" | "prepared">,
+    context: RunContext,
     { shard }: ResolvedRunOptions,
     jobs: Jobs,
     model: string,
   ): Promise<LiveStatus> {
-    const [job] = jobs.list;
-    const path = job.files.results;
-    const isShared = generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);
-    const otherShards = jobs.shard && isShared
-      ? await otherShardsOf(jobs.shard, shard!)
+    const [{ files: { results: path }, replacementOptions: { mode } }] = jobs.list;
+    const isLimited = context.generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);
+    const otherShards = jobs.shard && isLimited
+      ? await otherShardsOf(jobs.shard.shared.stem, shard!)
       : undefined;
-    const earlierStatus = shard && await readStatus(statusPathOf(path));
-    const spentBefore = earlierStatus?.spent_usd ?? 0;
-    const file = new StatusFile(path, {
-      snapshot: () => progress.snapshot(),
-      model,
-      shard,
-      spentBefore,
-      share: otherShards && (() => otherShards.share),
-      mode: job.replacementOptions.mode,
-      isLedger: () => shard !== undefined && prepared.budget.maxCostUsd !== null,
-    });
-    const written = file.write();
-    if (shard !== undefined) await written;
-    return new LiveStatus(file, otherShards, spentBefore);
+    const earlier = shard && await readStatus(statusPathOf(path));
+    const spentBefore = earlier?.spent_usd ?? 0;
+    const status = new LiveStatus({ context, shard, path, model, otherShards, spentBefore, mode });
+    status.#write();
+    if (shard !== undefined) await status.#writing;
+    return status;
   }
 
-  /**
-   * To be called about once a second: writes the status when it is due, and gives up the share of
-   * the rate limits if the process was stopped. Every fifth call updates the share.
-   */
+  /** Called about once a second. A process that was stopped gives up its share of the limits. */
   tick(engine: RateLimited | undefined): void {
-    const otherShards = this.#otherShards;
+    const { otherShards, shard, context: { prepared } } = this.#parts;
     otherShards?.tick();
     // Also outside of beats: a share that was given up must not be used.
     if (otherShards?.share === 0) engine?.setRateShare(0);
-    if (this.#file.tick()) this.takeShare(engine);
+    const isBeat = this.#ticks++ % BEAT_TICKS === 0;
+    // The cost of a shard in the file must survive a crash.
+    if (isBeat || (shard !== undefined && prepared.budget.maxCostUsd !== null)) this.#write();
+    if (isBeat) this.takeShare(engine);
   }
 
-  /** Reads the status of the other shards and sets this shard's share of the rate limits. */
   takeShare(engine: RateLimited | undefined): void {
-    const otherShards = this.#otherShards;
+    const { otherShards } = this.#parts;
     if (otherShards === undefined) return;
     const set = () => engine?.setRateShare(otherShards.rateShare);
     set();
@@ -101,103 +192,31 @@ export class LiveStatus {
 
   /** Writes the last status; `summary` is undefined if the run failed. */
   async end(summary: Summary | undefined): Promise<void> {
-    await this.#file.end(summary);
-  }
-}
-
-async function otherShardsOf(
-  { stem }: ShardFiles,
-  shard: NonNullable<ResolvedRunOptions["shard"]>,
-): Promise<OtherShards> {
-  const { OtherShards } = await import("./other_shards.ts");
-  const otherShards = new OtherShards(stem, shard, shard.parallel ?? shard.count);
-  await otherShards.poll();
-  return otherShards;
-}
-
-/** Ticks, of about a second each, from one write of the status to the next. */
-const BEAT_TICKS = 5;
-
-/** What a status is made of, and how it is written. */
-export interface StatusSource {
-  readonly snapshot: () => Snapshot;
-  /** The requested models, joined by commas. */
-  readonly model: string;
-  /** @default the whole input */
-  readonly shard?: Shard;
-  /** US dollars that earlier runs of the shard have spent. @default 0 */
-  readonly spentBefore?: number;
-  /** The share of the rate limits that the run uses. @default no limits are shared */
-  readonly share?: () => number;
-  /**
-   * The permissions of the file: only users who may read the input may read it.
-   * @default the umask's
-   */
-  readonly mode?: number;
-  /**
-   * Whether the cost in the file must survive a crash: then the file is written at every tick.
-   * @default false
-   */
-  readonly isLedger?: () => boolean;
-}
-
-/** Writes the status of a run to its file. */
-export class StatusFile {
-  readonly #path: string;
-  readonly #name: string;
-  readonly #source: StatusSource;
-  readonly #started = new Date().toISOString();
-  #beat = 0;
-  #ticks = 0;
-  #writing: Promise<void> | undefined;
-
-  constructor(results: string, source: StatusSource) {
-    this.#path = statusPathOf(results);
-    this.#name = stemOf(basename(results));
-    this.#source = source;
-  }
-
-  /**
-   * To be called about once a second: writes the file when it is due. Returns true at the first
-   * and every fifth tick after it, when the status of other shards is to be read.
-   */
-  tick(): boolean {
-    const isBeat = this.#ticks++ % BEAT_TICKS === 0;
-    if (isBeat || this.#source.isLedger?.()) this.#write();
-    return isBeat;
-  }
-
-  /** Writes the file now, unless a write is in progress. */
-  write(): Promise<void> {
-    this.#write();
-    return this.#writing ?? Promise.resolve();
-  }
-
-  /** Writes the last status; `summary` is undefined if the run failed. */
-  async end(summary: Summary | undefined): Promise<void> {
     await this.#writing;
-    const status = { ...this.#status(), ended: true, ...endOf(summary) };
-    await writeStatus(this.#path, status, { mode: this.#source.mode });
+    const { path, mode } = this.#parts;
+    const status = { ...this.#status(), ended: true, in_flight: 0, ...endOf(summary) };
+    await writeStatus(statusPathOf(path), status, { mode });
   }
 
   #write(): void {
-    this.#writing ??= writeStatus(this.#path, this.#status(), { mode: this.#source.mode })
+    const { path, mode } = this.#parts;
+    this.#writing ??= writeStatus(statusPathOf(path), this.#status(), { mode })
       .finally(() => this.#writing = undefined);
   }
 
   #status(): RunStatus {
-    const { snapshot, model, shard, spentBefore = 0, share } = this.#source;
-    const current = snapshot();
-    const { cost_usd } = current;
+    const { context, path, model, shard, spentBefore, otherShards } = this.#parts;
+    const { errors, teachers, ...current } = context.activeRun.progress.snapshot();
+    const { state, reason, cost_usd } = current;
     return {
       retort: VERSION,
-      name: this.#name,
+      name: stemOf(basename(path)),
       beat: ++this.#beat,
       started: this.#started,
       ended: false,
-      state: current.state,
+      state,
       job: shard?.job,
-      reason: current.reason === null ? null : current.reason.slice(0, STATUS_LIMITS.chars),
+      reason: shortened(reason),
       shard: shard === undefined ? null : [shard.index, shard.count],
       model: model.slice(0, STATUS_LIMITS.chars),
       total: current.total,
@@ -214,23 +233,30 @@ export class StatusFile {
       cost_usd,
       // If the price is not known now, what earlier runs have spent still counts.
       spent_usd: cost_usd === null && spentBefore === 0 ? null : spentBefore + (cost_usd ?? 0),
-      share: share?.() ?? null,
-      errors: errorsOf(current),
-      teachers: teachersOf(current),
-      teacher_states: countTeacherStates(current.teachers),
+      share: otherShards?.share ?? null,
+      errors: errors.slice(0, STATUS_LIMITS.errors)
+        .map(({ type, status, count }) => ({ type: String(type), status: status ?? null, count })),
+      teachers: teachersOf(teachers),
+      teacher_states: countTeacherStates(teachers),
     };
   }
 }
 
-function errorsOf({ errors }: Snapshot): RunStatus["errors"] {
-  return errors.slice(0, STATUS_LIMITS.errors).map(({ type, status, count }) => ({
-    type: String(type),
-    status: status ?? null,
-    count,
-  }));
+async function otherShardsOf(
+  stem: string,
+  shard: NonNullable<ResolvedRunOptions["shard"]>,
+): Promise<OtherShards> {
+  const { OtherShards } = await import("./shard_run.ts");
+  const otherShards = new OtherShards(stem, shard, shard.parallel ?? shard.count);
+  await otherShards.poll();
+  return otherShards;
 }
 
-function teachersOf({ teachers }: Snapshot): RunStatus["teachers"] {
+function shortened(reason: string | null): string | null {
+  return reason === null ? null : reason.slice(0, STATUS_LIMITS.chars);
+}
+
+function teachersOf(teachers: Snapshot["teachers"]): RunStatus["teachers"] {
   return mostUrgentTeachers(teachers, STATUS_LIMITS.teachers).map((i) => {
     const { address, state, in_flight, answered } = teachers[i];
     return { address: address.slice(0, STATUS_LIMITS.chars), state, in_flight, answered };
@@ -238,13 +264,7 @@ function teachersOf({ teachers }: Snapshot): RunStatus["teachers"] {
 }
 
 function endOf(summary: Summary | undefined): Partial<RunStatus> {
-  if (summary === undefined) return { state: "failed", in_flight: 0, rate_per_s: 0, eta_s: null };
-  const { state, reason, pending } = summary;
-  return {
-    state,
-    reason: reason === null ? null : reason.slice(0, STATUS_LIMITS.chars),
-    in_flight: 0,
-    rate_per_s: summary.rate_per_s,
-    eta_s: pending === 0 ? 0 : null,
-  };
+  if (summary === undefined) return { state: "failed", rate_per_s: 0, eta_s: null };
+  const { state, reason, pending, rate_per_s } = summary;
+  return { state, reason: shortened(reason), rate_per_s, eta_s: pending === 0 ? 0 : null };
 }

@@ -8,7 +8,6 @@
  */
 
 export { ActiveRun, type OutcomeListener } from "./active_run.ts";
-export { lineFormat, type RunContext } from "./context.ts";
 export {
   type Answer,
   type DistillOutcome,
@@ -19,11 +18,12 @@ export {
   type OutputRow,
   RowOutcomes,
 } from "./outcomes.ts";
-export { identityDifferences } from "./claim.ts";
-export { readRunFile, type RunFile, writeRunFile } from "./run_file.ts";
+export { identityDifferences, makeFolders } from "./claim.ts";
+export { readRunFile, rowOptionsOf, type RunFile, writeRunFile } from "./run_file.ts";
 export { InputSequence } from "./input_sequence.ts";
-export { type BadInput, BadLines, emptyMessage, listBadLines } from "./input_problems.ts";
-export { checkReadableTwice, findInputs, stampOf } from "./inputs.ts";
+export { BadLines } from "./findings.ts";
+export { type BadInput, emptyMessage, listBadLines } from "./input_report.ts";
+export { checkReadableTwice, findInputs, inputFilesOf, stampOf } from "./inputs.ts";
 export type {
   AnsweredRow,
   OneOrMany,
@@ -37,29 +37,14 @@ export type {
   ThinkStyle,
   Validate,
 } from "./options.ts";
-export {
-  filesOf,
-  inputFilesOf,
-  makeFolders,
-  type OutputFiles,
-  outputFilesOf,
-  sharedOutput,
-} from "./outputs.ts";
-export { checkOutputs } from "./output_checks.ts";
-export type { Preview, PreviewedRequest } from "./preview.ts";
-export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
+export { checkOutputs, filesOf, type OutputFiles, outputFilesOf, sharedOutput } from "./outputs.ts";
+export type { Preview, PreviewedRequest } from "./notices.ts";
+export { lineFormat, type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
 export { GENERATOR_RULES, type ResolvedRunOptions, ROW_RULES, RUN_RULES } from "./option_rules.ts";
-export {
-  missingUidsMessage,
-  parseSampleUid,
-  parseUids,
-  sampleUid,
-  UidSelection,
-} from "./admission.ts";
+export { missingUidsMessage, parseUids, UidSelection } from "./admission.ts";
 export { Run } from "./run.ts";
 export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
-export { rowOptionsOf, type Verification, verify, type VerifyOptions } from "./verify.ts";
-export type { Damage } from "./audit.ts";
+export { type Damage, type Verification, verify, type VerifyOptions } from "./verify.ts";
 export {
   parseStatus,
   readStatus,

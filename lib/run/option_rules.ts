@@ -1,6 +1,6 @@
 /**
- * Validation rules for each option, for callers without types. A range that only one part of Retort
- * knows is checked by that part. Also resolves the options of a run.
+ * Rules for each option, for callers without types. A range that only one part of Retort knows is
+ * checked by that part.
  *
  * @module
  */
@@ -46,7 +46,6 @@ export const ROW_RULES: OptionRules<RowOptions> = {
   binaryColumns: texts,
 };
 
-/** Whether a value is a failure type or an HTTP status. */
 function isTypeOrStatus(value: unknown): boolean {
   return Number.isInteger(value) || (FAILURE_TYPES as readonly unknown[]).includes(value);
 }
@@ -150,7 +149,7 @@ export interface ResolvedRunOptions extends RunOptions {
   output: string;
 }
 
-/** Throws if rows are chosen by their ids where the run would not send them again. */
+/** Rows can be chosen by their ids only where the run would send them again. */
 function checkSelection({ retry, uids, excludeUids, reaskAnswered }: RunOptions): void {
   const isRetry = retry === true || (Array.isArray(retry) && retry.length > 0);
   if (!isRetry && (uids !== undefined || excludeUids !== undefined)) {

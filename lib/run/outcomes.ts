@@ -10,21 +10,18 @@ import type { FailureType } from "../errors.ts";
 import type { Failure, GivenRow, Outcome, Row } from "../row.ts";
 import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/mod.ts";
 import type { Completion, Usage } from "../teacher/mod.ts";
-import { sampleUid } from "./admission.ts";
+import { sampleUid } from "../answer.ts";
 
-/** Creates the objects that the consumer of an iterable gets. */
 export interface Publisher<T> {
-  /** Called with an answered or failed row, and with a pending one that has an answer at the end. */
+  /** The row was answered, has failed, or is pending at the end with an answer. */
   outcome(outcome: Outcome): T;
-  /**
-   * Called for a value that is not a row: once, or with each `sample` from 0 if `repeatsBadRows`.
-   */
+  /** Called once for a value that is not a row, or with each `sample` if `repeatsBadRows`. */
   badRow(given: GivenRow, problem: string, sample: number): T;
   /** Whether a bad row has as many outcomes as a row has samples. */
   readonly repeatsBadRows: boolean;
 }
 
-/** Stands for the file name in the places of an iterable's rows, as in `rows:7`. */
+/** In the places of an iterable's rows, as in `rows:7`. */
 export const GIVEN_SOURCE = "rows";
 
 /** The fields that all outcomes of {@linkcode distill} have. */
@@ -87,7 +84,6 @@ export interface FailedRow<Row = unknown> extends OutcomeCommon<Row> {
 /** The outcome of a row, or of one of its samples: `ok` distinguishes the two. */
 export type DistillOutcome<Row = unknown> = Answer<Row> | FailedRow<Row>;
 
-/** Creates the outcomes of `distill()`. */
 export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
   readonly repeatsBadRows = true;
   readonly #isPriced: () => boolean;
@@ -97,10 +93,6 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     this.#isPriced = isPriced;
   }
 
-  /**
-   * Turns the engine's outcome into the library's. The row was answered, has failed, or is pending
-   * at the end with an answer that was paid for.
-   */
   outcome(outcome: Outcome): DistillOutcome<Given> {
     const { row, completion, failure } = outcome;
     if (failure === undefined) return this.answer(completion!, row, outcome);
@@ -111,7 +103,7 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
       : { ok: false, ...base, partial: completion };
   }
 
-  /** Turns an answer into the outcome that it is or, in `validate`, would be. */
+  /** The outcome that an answer is or, in `validate`, would be. */
   answer(completion: Completion, row: Row, cost: AnswerCost): Answer<Given> {
     return {
       ok: true,
@@ -125,7 +117,6 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     };
   }
 
-  /** Turns a value that cannot be sent into an outcome. */
   badRow({ value, index }: GivenRow, problem: string, sample: number): FailedRow<Given> {
     return {
       ok: false,
@@ -192,7 +183,6 @@ export type GeneratedOutcome =
     readonly error: Failure & { readonly attempts: number };
   };
 
-/** Creates the outcomes of `generate()`. */
 export class LineOutcomes implements Publisher<GeneratedOutcome> {
   readonly repeatsBadRows = false;
   readonly #format: LineFormat;
@@ -226,7 +216,7 @@ function textOf(value: unknown): string {
   }
 }
 
-/** Hands items from several producers to consumers, in the order of their arrival. */
+/** A queue from several producers to consumers. */
 export class Handoff<T> {
   readonly #offered: { readonly item: T; readonly onTaken: () => void }[] = [];
   readonly #takers: ((item: T | undefined) => void)[] = [];
@@ -248,7 +238,6 @@ export class Handoff<T> {
     return new Promise((onTaken) => this.#offered.push({ item, onTaken }));
   }
 
-  /** Takes the next item; undefined if none will come. */
   take(): Promise<T | undefined> {
     const offer = this.#offered.shift();
     if (offer !== undefined) {
@@ -259,13 +248,13 @@ export class Handoff<T> {
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
-  /** Called when nothing more will come. What was offered can still be taken. */
+  /** What was offered can still be taken. */
   end(): void {
     this.#closed = true;
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
-  /** Called when nothing more will be taken: every `put` that waits resolves. */
+  /** Every `put` that waits resolves. */
   abandon(): void {
     for (const { onTaken } of this.#offered.splice(0)) onTaken();
     this.end();

@@ -1,26 +1,26 @@
 /**
- * The files that a run writes.
+ * The files that a run writes: their names, and checks of them before anything is created.
  *
  * @module
  */
 
 import * as system from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
+import { isFolder, kindOf, namesIn, statOf } from "../files.ts";
 import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
-import { targetOf, temporaryPathOf } from "../sink/mod.ts";
-import { hasContent, isFolder, makeFolder, namesIn, statOf } from "../files.ts";
+import { holdsOwnLines } from "../line_blocks.ts";
 import {
+  fileKeyOf,
   inFolder,
-  type PathRules,
   RESULTS_EXTENSION,
   splitPath,
   stemOf,
   withoutSeparator,
 } from "../paths.ts";
 import type { MergedResults, OwnOutput } from "../shards/mod.ts";
-import { checkOutputs, siblingOf } from "./output_checks.ts";
-import { findInputs, PATTERN } from "./inputs.ts";
-import { readRunFile, type RunFile } from "./run_file.ts";
+import { outdatedPathOf } from "../sink/mod.ts";
+import { inputFilesOf, nameOf, PATTERN } from "./inputs.ts";
+import { readRunFile } from "./run_file.ts";
 
 /** One input, and the files of its output. */
 export interface OutputFiles {
@@ -39,33 +39,18 @@ export interface OutputFiles {
   readonly runJson: string;
   /** Locked by the run that writes to these files. */
   readonly lock: string;
-  /** The inputs of the merge that the run continues, if its own input is only one of them. */
+  /** The inputs of the merge that the run continues, if its own are only some of them. */
   readonly mergedInputs?: readonly string[];
-}
-
-/** The path of the copy of standard input, which exists while a run needs it. */
-export function spoolPathOf({ lock }: OutputFiles, token: string): string {
-  return `${lock.replace(/\.lock$/, "")}.input.${token}`;
-}
-
-/** Temporary files that a crashed run may have left next to its output. */
-export async function temporaryFilesOf(files: OutputFiles, token: string): Promise<string[]> {
-  const { results, failures, runJson } = files;
-  const replaced = await Promise.all([results, failures, runJson].map(targetOf));
-  return [spoolPathOf(files, token), ...replaced.map((path) => temporaryPathOf(path, token))];
 }
 
 /** An output with such a name is meant as a file. A run can write only `.jsonl` and `.ndjson`. */
 const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
-/** Matches the extensions of an input, which the name of its output lacks. */
-const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
-
 /**
  * Returns the output files of each input: `out/<input name>.jsonl` and its companions, or those of
  * the one results file that `output` names.
  *
- * @throws {UsageError} when two are the same file, when one is an input, when one exists and is not
- * a regular file, or when several inputs would be written to one file that no merge created
+ * @throws {UsageError} as `checkOutputs` does, or when several inputs would be written to one file
+ * that no merge created
  */
 export async function outputFilesOf(
   inputs: readonly string[],
@@ -79,47 +64,38 @@ export async function outputFilesOf(
   return files;
 }
 
-/**
- * The files whose results file is `output`. Several inputs share one only if a merge created it:
- * then it holds the rows of all of them, in their order, and a run may answer those that are
- * missing.
- */
+/** Only a merge writes several inputs into one file: a run may answer rows that are missing. */
 async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
   const files = { ...filesOf(inputs[0], stemOf(output)), results: output };
-  if (inputs.length === 1) return { ...files, mergedInputs: await mergedInputsOf(files) };
+  if (inputs.length === 1) {
+    return { ...files, mergedInputs: await mergedInputsOf(files.runJson, inputs) };
+  }
   const merged = await readRunFile(files.runJson);
   if (merged === undefined || inputs.includes("-") || (await inputFilesOf(merged)).length < 2) {
     throw new UsageError(
       `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
     );
   }
-  return { ...files, input: merged.input, pieces: inputs.map((path) => ({ path, name: path })) };
+  // The run file keeps the inputs that are left out: a later run over all of them continues it.
+  const namesOf = (paths: readonly string[]) => new Set(paths.map((path) => system.basename(path)));
+  const known = namesOf(merged.inputs ?? []);
+  const mergedInputs = known.isSubsetOf(namesOf(inputs))
+    ? undefined
+    : [...merged.inputs!, ...inputs.filter((path) => !known.has(system.basename(path)))];
+  const pieces = inputs.map((path) => ({ path, name: path }));
+  return { ...files, input: merged.input, pieces, mergedInputs };
 }
 
-/**
- * The input files that a run file names, in their order.
- *
- * @throws {SourceError} when a folder cannot be read
- */
-export async function inputFilesOf(
-  { input, inputs }: Pick<RunFile, "input" | "inputs">,
-): Promise<readonly string[]> {
-  if (inputs !== undefined) return inputs;
-  if (input === "-" || (await statOf(input))?.isFile) return [input];
-  // An earlier version wrote the names of several files as one text.
-  return (await findInputs(input.split(", "))).files;
-}
-
-/** The inputs of a merge that a run over one of them continues. */
+/** The inputs of a merge, if one has the name of one of these files: folders may have moved. */
 async function mergedInputsOf(
-  { input, runJson }: OutputFiles,
+  runJson: string,
+  files: readonly string[],
 ): Promise<readonly string[] | undefined> {
-  const merged = await readRunFile(runJson).catch(() => undefined);
-  const isOneOf = merged?.inputs?.some((one) => system.basename(one) === system.basename(input));
-  return isOneOf ? merged?.inputs : undefined;
+  const { inputs } = await readRunFile(runJson).catch(() => undefined) ?? {};
+  const names = new Set(files.map((file) => system.basename(file)));
+  return inputs?.some((input) => names.has(system.basename(input))) ? inputs : undefined;
 }
 
-/** The output files with a stem such as `out/x`. */
 export function filesOf(input: string, stem: string): OutputFiles {
   return {
     input,
@@ -130,11 +106,7 @@ export function filesOf(input: string, stem: string): OutputFiles {
   };
 }
 
-/**
- * Whether an output is one results file rather than a folder.
- *
- * @throws {UsageError} when it can be neither
- */
+/** Throws if it can be neither one results file nor a folder. */
 async function isResultsFile(output: string): Promise<boolean> {
   if (output === "") {
     throw new UsageError("Cannot write results to an empty path: name a file or folder");
@@ -146,35 +118,13 @@ async function isResultsFile(output: string): Promise<boolean> {
     );
   }
   if (!FILE_NAME.test(output) || await isFolder(output)) return false;
-  if (!RESULTS_EXTENSION.test(output)) {
-    throw new UsageError(
-      `Cannot write to "${output}": it must be a file that ends in .jsonl, or a folder, as in "out/"`,
-    );
-  }
-  return true;
+  if (RESULTS_EXTENSION.test(output)) return true;
+  throw new UsageError(
+    `Cannot write to "${output}": it must be a file that ends in .jsonl, or a folder, as in "out/"`,
+  );
 }
 
-/**
- * Creates the folders that the files will be in.
- *
- * @throws {UsageError} when there is a file of that name
- * @throws {SinkError} when one cannot be created
- */
-export async function makeFolders(files: readonly OutputFiles[]): Promise<void> {
-  for (const folder of new Set(files.map(({ results }) => system.dirname(results)))) {
-    await makeFolder(folder);
-  }
-}
-
-/** The name of an input without folder and extensions: `x` for `in/x.jsonl.gz`, `stdin` for `-`. */
-export function nameOf(input: string, { basename }: Pick<PathRules, "basename"> = system): string {
-  return input === "-" ? "stdin" : basename(input).replace(INPUT_ENDING, "");
-}
-
-/**
- * The output that shards of these inputs have in common, and the results that runs over whole files
- * would write there, without those that are inputs themselves.
- */
+/** What shards of these inputs have in common. Results that are inputs themselves do not count. */
 export async function sharedOutput(
   named: readonly string[],
   files: readonly string[],
@@ -186,7 +136,10 @@ export async function sharedOutput(
   const results = isFile
     ? [output]
     : files.map((file) => `${inFolder(output, nameOf(file))}.jsonl`);
-  if (!isFile && files.length > 1 && await isMergeOf(files, stem)) results.push(`${stem}.jsonl`);
+  if (!isFile && files.length > 1) {
+    const merged = await mergedInputsOf(`${stem}.run.json`, files) ?? [];
+    if (merged.length > 1) results.push(`${stem}.jsonl`);
+  }
   const inputs = new Set(files.map((file) => system.resolve(file)));
   return {
     stem,
@@ -210,42 +163,7 @@ async function mergesIn(folder: string): Promise<MergedResults[]> {
   return merges;
 }
 
-/**
- * Throws if shards, or a merge of several inputs, hold answers to the rows of an output that has
- * none.
- *
- * @param named The inputs as the user named them.
- */
-export async function refuseDivided(
-  named: readonly string[],
-  output: string,
-  files: readonly OutputFiles[],
-): Promise<void> {
-  if (files.length === 1 && await hasContent(files[0].results)) return;
-  const runs = files.map(({ input, pieces = [{ path: input }], results }) => ({
-    files: pieces.map(({ path }) => path),
-    results,
-  }));
-  const { refuseShards } = await import("../shards/mod.ts");
-  await refuseShards(await sharedOutput(named, runs.flatMap(({ files }) => files), output), runs);
-}
-
-/**
- * Whether the results with this stem are a merge of several inputs, of which one has the name of one
- * of these files: their folders may have other paths now.
- */
-async function isMergeOf(files: readonly string[], stem: string): Promise<boolean> {
-  // A file that is not a run file is reported by the run whose output it is.
-  const run = await readRunFile(`${stem}.run.json`).catch(() => undefined);
-  if (run?.inputs === undefined || run.inputs.length < 2) return false;
-  const names = new Set(files.map((file) => system.basename(file)));
-  return run.inputs.some((input) => names.has(system.basename(input)));
-}
-
-/**
- * Names the output of an input: after its file or folder, or after the first of several and how
- * many follow.
- */
+/** After the one file or folder, or after the first of several inputs and how many follow. */
 function outputNameOf(named: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
@@ -253,4 +171,115 @@ function outputNameOf(named: readonly string[], files: readonly string[]): strin
   const firstPattern = parts.findIndex((part) => PATTERN.test(part));
   const fixed = firstPattern === -1 ? parts : parts.slice(0, firstPattern);
   return system.basename(fixed.join("/")) || "input";
+}
+
+/**
+ * Checks that each output has files of its own, which are regular ones or new, and are no inputs.
+ *
+ * @throws {UsageError} also for results that differ only in their ending (`.jsonl`, `.ndjson`)
+ */
+export async function checkOutputs(
+  inputs: readonly string[],
+  files: readonly OutputFiles[],
+): Promise<void> {
+  checkOwners(files, (path) => path);
+  const [inputStats, stats] = await Promise.all([statsOf(inputs), statsOf(files.flatMap(pathsOf))]);
+  const inputsByKey = new Map([...inputStats].map(([path, info]) => [fileKeyOf(path, info), path]));
+  for (const [path, info] of stats) {
+    const input = inputsByKey.get(fileKeyOf(path, info));
+    if (input === undefined) continue;
+    throw new UsageError(`Cannot write "${path}": it is the input "${input}". Name another output`);
+  }
+  await checkRegular(files, stats);
+  // Two paths may lead to the same file.
+  checkOwners(files, (path) => stats.has(path) ? fileKeyOf(path, stats.get(path)!) : undefined);
+  await checkSiblings(inputsByKey, files, stats);
+}
+
+type Stats = ReadonlyMap<string, Deno.FileInfo>;
+
+const MAX_CONCURRENT_STATS = 64;
+
+async function statsOf(paths: readonly string[], stat = statOf): Promise<Stats> {
+  const stats = new Map<string, Deno.FileInfo>();
+  for (let start = 0; start < paths.length; start += MAX_CONCURRENT_STATS) {
+    const some = paths.slice(start, start + MAX_CONCURRENT_STATS);
+    const infos = await Promise.all(some.map((path) => path === "-" ? undefined : stat(path)));
+    for (const [i, info] of infos.entries()) if (info !== undefined) stats.set(some[i], info);
+  }
+  return stats;
+}
+
+/** Those with a fixed name. Files of rescued lines, for example, get a number that is free. */
+function pathsOf(files: OutputFiles): string[] {
+  return [files.results, files.failures, ...sideFilesOf(files)];
+}
+
+/** The files that may not be links, as Retort names them and not the user. */
+function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
+  return [runJson, lock, outdatedPathOf(results)];
+}
+
+/** Checks that no two paths have the same key. A path with the key undefined cannot clash. */
+function checkOwners(
+  files: readonly OutputFiles[],
+  keyOf: (path: string) => string | undefined,
+): void {
+  const owners = new Map<string, string>();
+  for (const output of files) {
+    for (const path of pathsOf(output)) {
+      const key = keyOf(path);
+      if (key === undefined) continue;
+      const owner = owners.get(key);
+      if (owner !== undefined) {
+        throw new UsageError(
+          `Cannot write "${path}" for both "${owner}" and "${output.input}": run them into two folders`,
+        );
+      }
+      owners.set(key, output.input);
+    }
+  }
+}
+
+/** A FIFO blocks the process or cannot be read back. Results and failures may be links to files. */
+async function checkRegular(files: readonly OutputFiles[], stats: Stats): Promise<void> {
+  const lstat = (path: string) => Deno.lstat(path).catch(() => undefined);
+  const linkStats = await statsOf(files.flatMap(sideFilesOf), lstat);
+  for (const path of files.flatMap(pathsOf)) {
+    const target = stats.get(path);
+    // The message says what a link leads to, such as a device, rather than that it is a link.
+    const isSpecial = target !== undefined && !target.isFile;
+    const info = isSpecial ? target : linkStats.get(path) ?? target;
+    if (info === undefined || info.isFile) continue;
+    throw new UsageError(
+      `Cannot write "${path}": it must be a regular file, and it is ${kindOf(info)}. ` +
+        "Name another output",
+    );
+  }
+}
+
+/** `x.ndjson` and `x.jsonl` would share the failures file, the lock and all other files. */
+async function checkSiblings(
+  inputsByKey: ReadonlyMap<string, string>,
+  files: readonly OutputFiles[],
+  stats: Stats,
+): Promise<void> {
+  const siblings = await statsOf(files.map(({ results }) => siblingOf(results)));
+  for (const { results, runJson } of files) {
+    const sibling = siblingOf(results), info = siblings.get(sibling);
+    if (!info?.isFile || inputsByKey.has(fileKeyOf(sibling, info))) continue;
+    const isResults = info.size === 0
+      ? stats.has(runJson) && !stats.has(results)
+      : await holdsOwnLines(sibling, "results");
+    if (!isResults) continue;
+    throw new UsageError(
+      `Cannot write "${results}": the results in "${sibling}" have the same "${runJson}", lock and ` +
+        "failures file. Name another output",
+    );
+  }
+}
+
+function siblingOf(results: string): string {
+  const stem = stemOf(results);
+  return results.endsWith(".jsonl") ? `${stem}.ndjson` : `${stem}.jsonl`;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/mod.ts";
+import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT } from "../index/mod.ts";
 import { foreignFormatError, foreignText, type Line } from "../formats/mod.ts";
 import {
   differenceOf,
@@ -14,51 +14,40 @@ import {
   type RowParser,
   type RowRequest,
 } from "../source/mod.ts";
-import { Admission, fileProblem, type OnAnswer } from "./admission.ts";
+import {
+  Admission,
+  type AdmissionOptions,
+  fileProblem,
+  type OnAnswer,
+  type UidSelection,
+} from "./admission.ts";
 import { Findings } from "./findings.ts";
 import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import { Todo } from "./plan.ts";
-import type { UidSelection } from "./admission.ts";
+import type { RunOptions } from "./options.ts";
 
-export interface PreflightOptions {
+export interface PreflightOptions
+  extends AdmissionOptions, Pick<RunOptions, "changed" | "reaskAnswered"> {
   readonly parser: RowParser;
-  /** The ids of the output files. The pass adds those of the input. */
-  readonly table: IdTable;
-  /** Reads at most this many lines, from the start of the file; blank ones do not count. */
+  /** Reads at most this many lines; blank ones do not count. */
   readonly limit: number;
-  /** Rows with the same id: see `RowOptions`. */
-  readonly duplicates: "merge" | "keep";
-  /** Answers for each row. */
-  readonly samples: number;
-  /**
-   * What to do with rows that were edited after they were answered or failed; undefined only counts
-   * them.
-   */
-  readonly changed: "reask" | "keep" | undefined;
   /** Whether rows without an outcome are skipped, as in a retry. */
   readonly onlyFailures: boolean;
-  /** The answers that may be requested again in a retry. @default all */
+  /** Limits a retry. @default all */
   readonly selection?: UidSelection;
-  /** Whether answers of `selection` that have a result are requested again. @default false */
-  readonly reaskAnswered?: boolean;
   /** Whether the failures file already has a line for the bad row at this place. */
   readonly isOnDisk: (place: RowPlace) => boolean;
-  /** The fields of `uidField`. @default [] */
+  /** `uidField` of the run. @default [] */
   readonly uidFields?: readonly string[];
-  /** The field of `promptField`. @default none */
+  /** @default none */
   readonly promptField?: string;
-  /** Makes the pass throw its reason. */
   readonly signal?: AbortSignal;
 }
 
-/** Maximum number of names of unsent fields that are kept: each row of a file may have others. */
+/** Each row of a file may have other fields. */
 const MAX_UNSENT = 100;
 
-/**
- * Makes the first pass.
- *
- * @throws {SourceError} if the input cannot be read, or has another format
- */
+/** @throws {SourceError} if the input cannot be read, or has another format */
 export async function preflight(
   input: InputSequence,
   options: PreflightOptions,
@@ -85,15 +74,13 @@ export async function preflight(
 /** Bad lines without a row after which a file is suspected to have another format. */
 const FOREIGN_CHECK_LINES = 1_000;
 
-/** Why a line is not a row. */
 interface Problem {
   readonly problem: string;
-  /** Returns what fixes it; "" if unknown. */
   readonly hint?: () => string;
 }
 
 const NO_HINT = () => "";
-/** Characters of a line that are enough to recognize another format. */
+/** Enough to recognize another format. */
 const START_CHARS = 4_096;
 
 function startOf({ text, bytes }: Line): string {
@@ -101,30 +88,20 @@ function startOf({ text, bytes }: Line): string {
     new TextDecoder().decode(bytes?.subarray(0, START_CHARS) ?? new Uint8Array());
 }
 
-/** Decides on lines in order, and counts what it finds. */
 class FirstPass {
   readonly #findings: Findings;
   readonly #options: PreflightOptions;
   readonly #admission: Admission;
   readonly #input: InputSequence;
-  /**
-   * Whether an answer to the current row was finished for another prompt than would be sent now.
-   */
+  /** Whether the current row was answered with another prompt than would be sent now. */
   #isChanged = false;
-  /** Number of answers to the current row to request. */
   #requests = 0;
-  /** The slot in the table of the current row's first answer. */
   #slot = -1;
-  /**
-   * For a current row that an earlier version has answered: what this version sends differently.
-   */
+  /** If an earlier version has answered the current row: what this version sends differently. */
   #difference: string | undefined;
-  /**
-   * The prompt hash of the current row, which its answers share; computed when the first one needs
-   * it.
-   */
+  /** The prompt hash of the current row, computed when its first answer needs it. */
   #promptHash: string | undefined;
-  /** The beginning of the first line; set if that is not a row. */
+  /** The beginning of the first line if that is not a row. */
   #firstLine: string | undefined;
 
   constructor(findings: Findings, options: PreflightOptions, input: InputSequence) {
@@ -158,10 +135,7 @@ class FirstPass {
     else if (this.#requests > 0 && parsed.isUidDerived) findings.plan.keepUid(this.#slot);
   }
 
-  /**
-   * Returns the problem with the files that a row names. Those of a finished row need not exist any
-   * more.
-   */
+  /** Files of a finished row need not exist any more. */
   #fileProblem(row: ParsedRow): string | undefined {
     const { table } = this.#options;
     const slot = table.find(row.uid);
@@ -171,8 +145,8 @@ class FirstPass {
   }
 
   /**
-   * Rejects a file of another format: its first line looks like that, and more lines are bad than
-   * are rows. Single lines of such a file may be rows, such as the last element of an array.
+   * The first line looks like another format, and more lines are bad than are rows. Single lines
+   * may be rows, such as the last element of an array.
    *
    * @throws {SourceError} with the format and the command that converts it
    */
@@ -193,7 +167,6 @@ class FirstPass {
     findings.plan.push(isOnDisk ? Todo.Skip : Todo.Bad, sample);
   }
 
-  /** Counts a row that is sent or finished. */
   #count(row: ParsedRow, line: number): void {
     const findings = this.#findings;
     findings.addRow(row, line, this.#requests);
@@ -203,7 +176,7 @@ class FirstPass {
     else findings.addResent(this.#difference);
   }
 
-  /** Decides what to do for one answer, from the flags and the fingerprint of its id in the table. */
+  /** From the flags and the fingerprint of the id in the table. */
   readonly #decide: OnAnswer = (slot, uid, sample, row) => {
     const { table, changed } = this.#options;
     const { plan } = this.#findings;
@@ -218,10 +191,7 @@ class FirstPass {
     } else plan.decide(sample, todo);
   };
 
-  /**
-   * Whether what would be sent for a row is what was answered. If only null values are left out
-   * now, it is the same request.
-   */
+  /** If only null values are left out now, it is the same request. */
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
     if (table.fingerprintEquals(slot, this.#promptHash ??= row.promptHash)) return true;

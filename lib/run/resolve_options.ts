@@ -1,5 +1,5 @@
 /**
- * A generator's options, checked once and with all defaults.
+ * A generator's options, checked once and with all defaults, and what follows from them.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts
 import { checkEndings } from "../answer.ts";
 import { checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
 import { checkPrices } from "../prices/mod.ts";
+import type { LineFormat } from "../sink/mod.ts";
 import { RowParser, type RowParserOptions } from "../source/mod.ts";
 import {
   type AskedSchema,
@@ -20,16 +21,15 @@ import {
 } from "../teacher/mod.ts";
 import { checkOptions } from "../options.ts";
 import { GENERATOR_RULES, PLACE_RULES } from "./option_rules.ts";
-import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
-import { checkSamples } from "./admission.ts";
+import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
+import { MAX_SAMPLES } from "../params.ts";
+import { paramsId } from "./run_file.ts";
 
 /** The most attempts in flight, for each teacher, that `concurrency: "auto"` tries. */
 const MAX_EXPLORED_PER_TEACHER = 1_024;
 
-/** The names of options that `resolveOptions` fills in. */
 type FilledInName = "teachers" | "params" | "concurrency" | "onTruncated" | "duplicates";
 
-/** The names of options that `resolveOptions` turns into others. */
 type ReplacedName =
   | "teacher"
   | "rpm"
@@ -38,14 +38,10 @@ type ReplacedName =
   | "maxAttempts"
   | "responseFormat";
 
-/** The options of a generator, with all defaults. */
 export interface ResolvedOptions
   extends RowOptions, Omit<ResponseGeneratorOptions, ReplacedName | FilledInName> {
   readonly teachers: readonly EndpointOptions[];
-  /**
-   * Creates the options of a teacher that joins later. Limits that its place leaves out are the
-   * generator's.
-   */
+  /** For a teacher that joins later. Limits that its place leaves out are the generator's. */
   readonly endpointOf: (place: TeacherPlace) => EndpointOptions;
   /** The models to request from the teachers, joined by commas. */
   readonly model: string;
@@ -56,36 +52,29 @@ export interface ResolvedOptions
   readonly check?: Check;
   /** Whether patterns and schemas are checked on this thread. @default false, in a worker */
   readonly checksOnThisThread?: boolean;
-  /**
-   * The JSON Schema to send to teachers; undefined if `jsonSchema` is not set or not to be sent.
-   */
+  /** Undefined if `jsonSchema` is not set or not to be sent to teachers. */
   readonly askedSchema: AskedSchema | undefined;
-  /** Notices about `params`, for the start of a run. */
+  /** On `params`, for the start of a run. */
   readonly notices: readonly string[];
   /** The number of lanes; if `isExploring`, the most that the search may use. */
   readonly concurrency: number;
-  /** Whether to search for the best number of attempts in flight (`concurrency: "auto"`). */
   readonly isExploring: boolean;
-  /** Whether a run starts with one attempt at a time (`carefulStart`). */
   readonly isCareful: boolean;
   readonly retryPolicy: RetryPolicy;
   readonly onTruncated: OnTruncated;
   readonly duplicates: "merge" | "keep";
 }
 
-/**
- * Checks the options and fills in the defaults.
- *
- * @throws {TypeError | RangeError} when one cannot be used
- */
+/** @throws {TypeError | RangeError} when an option cannot be used */
 export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptions {
   checkOptions(options, GENERATOR_RULES);
   const places = placesOf(options);
   const { params, notices } = checkParams(options.params ?? {});
+  const { jsonSchema, responseFormat = true } = options;
   const isExploring = options.concurrency === "auto";
   const maxExplored = Math.min(MAX_CONCURRENCY, MAX_EXPLORED_PER_TEACHER * places.length);
-  const concurrency = options.concurrency === "auto" ? maxExplored : options.concurrency ?? 20;
-  checkConcurrency(concurrency);
+  const { concurrency: asked = 20 } = options;
+  const concurrency = checkConcurrency(asked === "auto" ? maxExplored : asked);
   checkAbove(options, ["rowTimeoutMs", "deadlineMs", "maxTokensCap"]);
   if (options.maxTokensCap !== undefined && options.onTruncated !== "escalate") {
     throw new TypeError('Cannot use maxTokensCap alone: set onTruncated to "escalate", too');
@@ -103,7 +92,9 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     model: unique(places.map(({ teacher }) => teacher.model ?? "")),
     address: unique(places.map(({ teacher }) => teacher.address ?? "")),
     params,
-    askedSchema: askedSchema(options),
+    askedSchema: jsonSchema === undefined || !responseFormat
+      ? undefined
+      : askedSchemaOf(jsonSchema),
     notices,
     concurrency,
     isExploring,
@@ -112,24 +103,13 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     onTruncated: options.onTruncated ?? "error",
     duplicates: options.duplicates ?? "merge",
   };
-  // Only to check the row options: its constructor throws if the template or a field is wrong.
+  // Throws if the template or a field is wrong.
   rowParserOf(resolved);
   checkSendable(resolved);
   return resolved;
 }
 
-function askedSchema(
-  { jsonSchema, responseFormat = true }: ResponseGeneratorOptions,
-): AskedSchema | undefined {
-  return jsonSchema === undefined || !responseFormat ? undefined : askedSchemaOf(jsonSchema);
-}
-
-/**
- * The parser of a run's rows.
- *
- * @param order With `uidFieldLast`, `uidField` is tried after `id`, as in the version of Retort that
- * began these outputs.
- */
+/** `uidFieldLast`: `uidField` comes after `id`, as in the version that began these outputs. */
 export function rowParserOf(
   options: ResolvedOptions,
   order: Pick<RowParserOptions, "uidFieldLast"> = {},
@@ -142,16 +122,22 @@ export function rowParserOf(
   });
 }
 
-/** Checks that all teachers accept the system message and the parameters of the run. */
+export function lineFormat(
+  generator: ResolvedOptions,
+  options: Pick<RunOptions, "finalMessages" | "think">,
+): LineFormat {
+  return {
+    paramsId: paramsId(generator.params),
+    finalMessages: options.finalMessages ?? false,
+    think: options.think ?? "wrap",
+  };
+}
+
 function checkSendable(options: ResolvedOptions): void {
   const { system, params } = options;
   const user = { role: "user", content: "…" };
-  for (
-    const messages of [
-      [user],
-      ...(system === undefined ? [] : [[{ role: "system", content: system }, user]]),
-    ]
-  ) {
+  const withSystem = system === undefined ? [] : [[{ role: "system", content: system }, user]];
+  for (const messages of [[user], ...withSystem]) {
     const problem = problemOf(options.teachers, messages, params);
     if (problem !== undefined) throw new TypeError(`Cannot send any row: it ${problem}`);
   }
@@ -202,21 +188,27 @@ function endpointOf(place: TeacherPlace, options: ResponseGeneratorOptions): End
 function checkAbove<T extends object>(options: T, names: readonly (keyof T & string)[]): void {
   for (const name of names) {
     const value: unknown = options[name];
-    if (value === undefined || (typeof value === "number" && value > 0 && value < Infinity)) {
-      continue;
-    }
+    const isAbove = typeof value === "number" && value > 0 && value < Infinity;
+    if (value === undefined || isAbove) continue;
     throw new RangeError(`Cannot use ${name} ${String(value)}: it must be a number above 0`);
   }
 }
 
 /** An option whose value is undefined means its default. */
 function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as T;
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as T;
 }
 
 /** Each name once: several teachers may serve the same model. */
 function unique(names: readonly string[]): string {
   return [...new Set(names)].join(", ");
+}
+
+/** @throws {RangeError} when it is not a whole number from 1 to 1,000 */
+export function checkSamples(samples: number): number {
+  if (Number.isInteger(samples) && samples >= 1 && samples <= MAX_SAMPLES) return samples;
+  throw new RangeError(
+    `Cannot use samples ${samples}: it must be a whole number from 1 to ${MAX_SAMPLES}`,
+  );
 }

@@ -7,20 +7,16 @@
 import { Engine } from "../engine/mod.ts";
 import { type SinkError, UsageError } from "../errors.ts";
 import type { Summary } from "../progress/mod.ts";
-import { engineOptions, lineFormat, type RunContext, RunNotices } from "./context.ts";
-import { Heartbeat } from "./heartbeat.ts";
-import { type Identity, identityOf, runFileOf, writeRunFile } from "./run_file.ts";
-import type { Job } from "./job.ts";
-import { Jobs, makeJobs } from "./jobs.ts";
+import { engineOptions, type RunContext } from "./active_run.ts";
+import { type Preview, previewOf, RunNotices, startNotices } from "./notices.ts";
+import { lineFormat } from "./resolve_options.ts";
+import { type Identity, identityOf } from "./run_file.ts";
+import { Jobs, makeJobs, readAhead } from "./jobs.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./option_rules.ts";
 import type { RunOptions } from "./options.ts";
-import type { Preview } from "./preview.ts";
 import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
-import { startNotices } from "./start_notices.ts";
-import { readAhead } from "./planned_rows.ts";
-import { refuseProblems } from "./input_problems.ts";
-import { LiveStatus } from "./live_status.ts";
-import { writeFailedStatus } from "./run_status.ts";
+import { refuseProblems } from "./input_report.ts";
+import { Heartbeat, LiveStatus } from "./live_status.ts";
 import { missingUidsMessage, UidSelection } from "./admission.ts";
 
 /** Executes or previews one run; each instance only once. */
@@ -37,12 +33,14 @@ export class Run {
   #outputWatch: OutputWatch | undefined;
   #status: LiveStatus | undefined;
   #summary: Summary | undefined;
+  /** Whether there was nothing to do. */
+  #isIdle = false;
   #concurrency: number;
   readonly #stalled: StalledOutputs;
 
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
-    this.#notices = new RunNotices(context.progress);
+    this.#notices = new RunNotices(context.activeRun.progress);
     this.#stalled = new StalledOutputs(this.#notices, () => this.#engine);
     this.#options = resolveRunOptions(options, context.generator);
     this.#selection = new UidSelection(options.uids, options.excludeUids);
@@ -62,7 +60,8 @@ export class Run {
       await this.#jobs.each((job) => job.checkReadable());
       await this.#reportUnreadable();
       await this.#jobs.claim(this.#options);
-      const isReady = await this.#jobs.preflight(this.#context.signal, this.#options.stdin);
+      await this.#jobs.refuseOthers(this.#options);
+      const isReady = await this.#jobs.preflight(this.#signal, this.#options.stdin);
       if (!isReady) return this.#emitSummary(this.#summarize({ isReady }));
       this.#refuseProblems();
       await this.#runEngine();
@@ -79,16 +78,16 @@ export class Run {
     }
   }
 
-  /** Records that a shard could not start, so that a merge does not wait for it forever. */
   async #recordFailedStart(error: unknown): Promise<void> {
     const { shard } = this.#options;
     const [job] = this.#jobs.list;
-    const isFailedStart = this.#status === undefined && !this.#context.signal.aborted;
+    const isFailedStart = this.#status === undefined && !this.#signal.aborted;
     if (shard === undefined || job === undefined || !isFailedStart) return;
-    await writeFailedStatus(job.files.results, shard, error);
+    const { recordFailedStart } = await import("./shard_run.ts");
+    await recordFailedStart(job.files.results, shard, error);
   }
 
-  /** Describes what the run would do, without a call or a change on disk. */
+  /** Makes no call and changes nothing on disk. */
   async preview(): Promise<Preview> {
     this.#jobs = await this.#makeJobs({ writes: false });
     if (this.#options.input.includes("-")) {
@@ -100,11 +99,13 @@ export class Run {
       await job.preflight();
     });
     this.#refuseProblems();
-    const { previewOf } = await import("./preview.ts");
     return previewOf(this.#context, this.#jobs.inputs, this.#jobs.findings, this.#options);
   }
 
-  /** If an input cannot be read, throws the problems of all. */
+  get #signal(): AbortSignal {
+    return this.#context.activeRun.preparing.signal;
+  }
+
   async #reportUnreadable(): Promise<void> {
     if (this.#jobs.list.every(({ findings }) => findings.unreadable === undefined)) return;
     await this.#jobs.each(async (job) => {
@@ -146,23 +147,23 @@ export class Run {
     });
   }
 
-  /** Removes what the run replaces, writes the run files and opens the outputs. */
   async #openJobs(): Promise<void> {
-    const { generator, onSettled, keepsOutcomes } = this.#context;
+    const { generator, activeRun } = this.#context;
     const isPriced = this.#context.prepared.budget.costUsd !== null;
     const format = { ...lineFormat(generator, this.#options), isPriced };
+    const isIdle = this.#isIdle = this.#jobs.remaining === 0;
     await this.#jobs.each(async (job) => {
       await job.makeRoom();
-      await this.#writeRunFile(job, null);
+      await job.writeRunFile(null, { isIdle });
     });
     await this.#jobs.open((job, index) => ({
       format,
       concurrency: this.#concurrency,
       fsync: this.#options.fsync ?? "always",
-      keepsOutcomes,
+      keepsOutcomes: () => activeRun.keepsOutcomes,
       onDurable: (rows) => {
         job.settled(rows);
-        onSettled(rows);
+        activeRun.settled(rows);
       },
       onStall: (error) => this.#stalled.add(index, job, error),
       onRecover: () => this.#stalled.remove(index),
@@ -175,7 +176,7 @@ export class Run {
   }
 
   async #runEngine(): Promise<void> {
-    const { onEngine, shareMaxCost } = this.#context;
+    const { activeRun } = this.#context;
     await this.#openJobs();
     this.#announce();
     const status = this.#status = await LiveStatus.open(
@@ -197,8 +198,9 @@ export class Run {
       },
     });
     const engine = this.#engine = this.#makeEngine(heartbeat);
-    onEngine(engine);
-    if (this.#jobs.shard !== undefined) shareMaxCost(this.#jobs.shard.share, status.spentBefore);
+    activeRun.attach(engine);
+    const { shard } = this.#jobs;
+    if (shard !== undefined) activeRun.shareMaxCost(shard.share, status.spentBefore);
     status.takeShare(engine);
     await engine.run();
     await outputWatch.end();
@@ -228,7 +230,7 @@ export class Run {
   }
 
   #announce(): void {
-    const { generator, progress } = this.#context;
+    const { generator, activeRun: { progress } } = this.#context;
     const { inputs, findings } = this.#jobs;
     const { info, warnings } = startNotices(this.#context, inputs, findings, this.#options);
     const { missing } = this.#selection;
@@ -259,14 +261,14 @@ export class Run {
     await this.#jobs.each((job, index) => {
       // With all files in each of them, the run files of 10,000 inputs would take 20 GB.
       const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
-      return this.#writeRunFile(job, { ...summary, files });
+      return job.writeRunFile({ ...summary, files }, { isIdle: this.#isIdle });
     });
     return this.#emitSummary(summary);
   }
 
   /** Emits the last snapshot, and then the summary as the last event. */
   #emitSummary(summary: Summary): Summary {
-    const { progress } = this.#context;
+    const { progress } = this.#context.activeRun;
     this.#notices.start();
     progress.stop();
     progress.emit(summary);
@@ -277,23 +279,12 @@ export class Run {
   #summarize({ isReady }: { isReady: boolean }): Summary {
     const { remaining } = this.#jobs;
     const haltReason = remaining > 0 ? this.#engine?.haltReason : undefined;
-    const isInterrupted = this.#context.signal.aborted && (!isReady || remaining > 0);
-    return this.#context.progress.summary({
+    const isInterrupted = this.#signal.aborted && (!isReady || remaining > 0);
+    return this.#context.activeRun.progress.summary({
       state: haltReason !== undefined ? "halted" : isInterrupted ? "interrupted" : "done",
       reason: haltReason ?? null,
       started: this.#started.toISOString(),
       ...this.#jobs.counts(),
     });
-  }
-
-  async #writeRunFile(job: Job, summary: Summary | null): Promise<void> {
-    const { earlierRun, files: { input, runJson }, inputs, samples } = job;
-    // A retry may have other parameters, but the original command must be able to continue.
-    const keepsIdentity = Boolean(this.#options.retry) && !this.#options.allowMixed;
-    const identity = keepsIdentity ? earlierRun?.identity ?? this.#identity : this.#identity;
-    const uidFieldFirst = !job.uidFieldLast;
-    const parts = { input, inputs, identity, earlierRun, samples, uidFieldFirst, summary };
-    const content = runFileOf(this.#context.generator, parts);
-    await writeRunFile(runJson, content, job.replacementOptions);
   }
 }

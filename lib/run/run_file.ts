@@ -1,28 +1,26 @@
 /**
  * `<name>.run.json`: the settings that a results file was created with, so that answers of two
- * models or two sets of parameters are not mixed by accident. It also determines how rows are read.
- * Users may edit or replace the file, so its content is checked.
+ * models or sets of parameters are not mixed by accident, and how its rows are read. Users may edit
+ * or replace the file, so its content is checked.
  *
  * @module
  */
 
+import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { INPUT_FORMATS } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
 import { isObject, isTooDeep, type RawJson } from "../json.ts";
-import type { Summary } from "../progress/mod.ts";
+import type { Summary, SummaryFile } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
-import { isRawJson, parseLossless } from "../source/mod.ts";
+import { isRawJson, parseLossless, type RowParserOptions } from "../source/mod.ts";
 import { cannotRead, ifThere } from "../files.ts";
 import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
 
-/**
- * The settings that make answers comparable and rows identifiable. Address, key, concurrency,
- * timeouts and number of samples are not among them.
- */
+/** Makes answers comparable and rows identifiable. Address, key and concurrency do not matter. */
 export interface Identity {
   /** The requested models, joined by commas. */
   readonly model: string;
@@ -71,7 +69,7 @@ export interface RunFile {
   readonly params: Readonly<Record<string, Params>>;
   /** Null while the run continues, or if it crashed. */
   readonly summary: Summary | null;
-  /** Set in the output of a merge, until a run continues it. */
+  /** Absent once a run continues the output of a merge. */
   readonly merged?: {
     /** Answers that are neither results nor failures. */
     readonly pending: number;
@@ -99,25 +97,17 @@ export function identityOf(
   };
 }
 
-/** The name of a parameter set: 8 hex digits of the SHA-256 of its JSON, with sorted keys. */
+/** 8 hex digits of the SHA-256 of its JSON, with sorted keys. */
 export function paramsId(params: Params): string {
   return sha256Hex(sortedJson(params)).slice(0, 8);
 }
 
-/** The parts of a run file that differ between the inputs of a run. */
-export interface RunFileParts {
-  /** The input, as the user named it. */
-  readonly input: string;
-  /** The files of the input, if there are several. */
+/** What differs between the inputs of a run. */
+export interface RunFileParts extends Pick<RunFile, "input" | "identity" | "summary"> {
   readonly inputs: readonly string[] | undefined;
-  /** The settings that the results were created with. */
-  readonly identity: Identity;
-  /** The content of the file before this run; undefined if there was none. */
   readonly earlierRun: RunFile | undefined;
   readonly samples: number;
   readonly uidFieldFirst: boolean;
-  /** Null while the run continues. */
-  readonly summary: Summary | null;
 }
 
 export function runFileOf(
@@ -141,12 +131,7 @@ export function runFileOf(
   };
 }
 
-/**
- * Reads a run file; undefined if there is none.
- *
- * @throws {SinkError} when it cannot be read
- * @throws {UsageError} when it is not a run file
- */
+/** @throws {SinkError | UsageError} when it cannot be read, or is not a run file */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
   const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;
@@ -161,7 +146,43 @@ export async function readRunFile(path: string): Promise<RunFile | undefined> {
   }
 }
 
-/** Replaces the file as a whole: a crash leaves the old one or the new one. */
+/** Those that the caller sets override those of the earlier run. */
+export function rowOptionsOf(
+  run: RunFile | undefined,
+  options: RowOptions,
+): RowOptions & Pick<RowParserOptions, "uidFieldLast"> {
+  const { identity, rows } = run ?? {};
+  return {
+    system: options.system ?? identity?.system ?? undefined,
+    template: options.template ?? identity?.template ?? undefined,
+    promptField: options.promptField ?? identity?.prompt_field ?? undefined,
+    uidField: options.uidField ?? identity?.uid_field as string[] | undefined,
+    duplicates: options.duplicates ?? rows?.duplicates,
+    mixedShapes: true,
+    inputFormat: options.inputFormat ?? rows?.inputFormat,
+    jsonColumns: options.jsonColumns ?? rows?.jsonColumns,
+    binaryColumns: options.binaryColumns ?? rows?.binaryColumns,
+    uidFieldLast: run !== undefined && !rows?.uidFieldFirst,
+  };
+}
+
+/**
+ * The summary that a run without anything to do leaves in the file: its own would hide what earlier
+ * runs have sent and cost. Undefined if the counts have changed.
+ */
+export function unchangedSummary(
+  summary: Summary | null | undefined,
+  now: SummaryFile,
+): Summary | undefined {
+  if (summary?.state !== "done" || !Array.isArray(summary.files)) return undefined;
+  const before = summary.files.find((file) =>
+    isObject(file) && basename(String(file.results)) === basename(now.results)
+  );
+  const counts = ["total", "succeeded", "failed", "pending"] as const;
+  return counts.every((name) => before?.[name] === now[name]) ? summary : undefined;
+}
+
+/** A crash leaves the old file or the new one. */
 export async function writeRunFile(
   path: string,
   file: RunFile,
@@ -171,7 +192,7 @@ export async function writeRunFile(
   await writeFileDurably(path, text, { ...options, followsLinks: false });
 }
 
-/** The JSON text of a value, with its keys sorted. `onRaw` may replace numbers kept as raw JSON. */
+/** With sorted keys. `onRaw` may replace numbers kept as raw JSON. */
 export function sortedJson(
   value: unknown,
   onRaw: (raw: RawJson) => unknown = (raw) => raw,
@@ -183,17 +204,13 @@ export function sortedJson(
   });
 }
 
-/** What a field must be. */
 interface Rule {
   /** In words, to follow "must be". */
   readonly what: string;
   readonly takes: (value: unknown) => boolean;
 }
 
-/**
- * The deepest nesting of values. Schemas in parameters need some of it; comparing values with some
- * 10,000 levels overflows the stack.
- */
+/** Comparing values with some 10,000 levels overflows the stack. */
 const MAX_LEVELS = 500;
 
 const OBJECT: Rule = { what: "an object", takes: isObject };
@@ -203,13 +220,13 @@ const NAMES: Rule = {
   what: "a list of names",
   takes: (value) => Array.isArray(value) && value.every(TEXT.takes),
 };
-const SAMPLES: Rule = {
-  what: `a whole number, between 1 and ${MAX_SAMPLES}`,
-  takes: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_SAMPLES,
-};
 const SHARDS: Rule = {
   what: "a whole number, 1 or more",
   takes: (value) => Number.isInteger(value) && Number(value) >= 1,
+};
+const SAMPLES: Rule = {
+  what: `a whole number, between 1 and ${MAX_SAMPLES}`,
+  takes: (value) => SHARDS.takes(value) && Number(value) <= MAX_SAMPLES,
 };
 const PARAM_SETS: Rule = {
   what: "an object of objects",
@@ -222,7 +239,7 @@ const REQUIRED: readonly (readonly [path: string, rule: Rule])[] = [
   ["rows", OBJECT],
 ];
 
-/** Fields that earlier versions may have left out or written as null. */
+/** Earlier versions may have left these out or written null. */
 const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["input", TEXT],
   ["inputs", NAMES],
@@ -244,11 +261,7 @@ const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["merged", OBJECT],
 ];
 
-/**
- * Checks the content of a `run.json`, and returns it.
- *
- * @throws {SyntaxError} with the field that is wrong
- */
+/** @throws {SyntaxError} with the field that is wrong */
 function checkRunFile(value: unknown): RunFile {
   if (!isObject(value)) throw new SyntaxError("it must hold an object");
   if (isTooDeep(value, MAX_LEVELS)) throw new SyntaxError("it is nested too deeply");
@@ -258,7 +271,7 @@ function checkRunFile(value: unknown): RunFile {
     if (field !== undefined && field !== null) check(path, field, rule);
   }
   const { summary = null } = value;
-  if (summary !== null) check("summary", summary, { what: "an object", takes: isObject });
+  if (summary !== null) check("summary", summary, OBJECT);
   return { ...value, summary } as unknown as RunFile;
 }
 

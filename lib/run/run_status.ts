@@ -106,22 +106,19 @@ export interface RunStatus {
   readonly teacher_states?: Readonly<Record<string, number>>;
 }
 
-/**
- * These keep the file below 8 KB: the most entries of `errors`, `teachers` and `teacher_states`
- * (`states`), and the most characters of a text.
- */
+/** These keep the file below 8 KB: the most entries, and the most characters of a text. */
 export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300 };
 
-/** The path of the status of an output: `out/.retort/x.status.json` for `out/x.jsonl`. */
+/** `out/.retort/x.status.json` for `out/x.jsonl`. */
 export function statusPathOf(results: string): string {
   const name = stemOf(basename(results));
   return `${dirname(results)}/${OWN_FOLDER}/${name}.status.json`;
 }
 
-/** Larger files are ignored: a status file has at most 8 KB. */
+/** A status file has at most 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
-/** Reads a status; undefined if there is no file, or if it cannot be read or is not a status. */
+/** Undefined if there is no file, or if it cannot be read or is not a status. */
 export async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
     const { isFile, size } = await Deno.stat(path);
@@ -134,11 +131,9 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 }
 
 /**
- * Parses a status; undefined if the JSON value lacks `retort`, `beat` or `started`. Other versions
- * and programs may have written the file, so each other field is checked, too: one that cannot be
- * used counts as 0, empty or unknown.
+ * Undefined if the JSON value lacks `retort`, `beat` or `started`. Other versions and programs may
+ * have written the file: other fields that cannot be used count as 0, empty or unknown.
  *
- * @param file The name of the file, which gives the name of the run.
  * @throws {SyntaxError} when the text is not JSON, such as half a file
  */
 export function parseStatus(text: string, file: string): RunStatus | undefined {
@@ -199,7 +194,7 @@ function countsOf(value: Fields): Record<string, number> {
   return Object.fromEntries(counts.map(([name, count]) => [textOf(name), numberOf(count) ?? 0]));
 }
 
-/** A number from 0 to 2^53 - 1, not only integers; null for anything else. */
+/** From 0 to 2^53 - 1, not only integers; null for anything else. */
 function numberOf(value: unknown): number | null {
   return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : null;
 }
@@ -236,8 +231,8 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
 }
 
 /**
- * Tells a waiting merge that a shard cannot start. Writes nothing if another start may succeed, as
- * after a disk error, or if an earlier run is done. Keeps the counts and costs of earlier runs.
+ * For merges that wait. Writes nothing if another start may succeed, as after a disk error, or if
+ * an earlier run is done. Keeps the counts and costs of earlier runs.
  */
 export async function writeFailedStatus(
   results: string,
@@ -267,7 +262,7 @@ export async function writeFailedStatus(
   await writeStatus(path, status, { makesFolder: shard.job !== undefined });
 }
 
-/** Whether another start would fail in the same way. These errors have exit code 2. */
+/** These errors have exit code 2: another start would fail in the same way. */
 function isPermanent(error: unknown): boolean {
   return [UsageError, SourceError, DamagedFileError, Deno.errors.NotCapable].some((kind) =>
     error instanceof kind
@@ -276,10 +271,7 @@ function isPermanent(error: unknown): boolean {
 
 const NO_STATUS = JSON.stringify({ retort: VERSION, beat: 0, started: "" });
 
-/**
- * Replaces the status file. Errors are ignored: a run does not end because its status cannot be
- * written.
- */
+/** Errors are ignored: a run does not end because its status cannot be written. */
 export async function writeStatus(
   path: string,
   status: RunStatus,

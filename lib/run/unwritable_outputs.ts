@@ -9,29 +9,18 @@ import type { Engine } from "../engine/mod.ts";
 import { SinkError } from "../errors.ts";
 import { hasContent as holdsBytes } from "../files.ts";
 import { delay as wait } from "../timer.ts";
-import type { RunNotices } from "./context.ts";
+import type { RunNotices } from "./notices.ts";
 import type { Job } from "./job.ts";
 
-/** Output files that are checked for changes by other programs. */
 export interface WatchedOutput {
-  /**
-   * Returns what another program has changed; undefined if nothing.
-   *
-   * @param isLast Checks closed files as well.
-   */
+  /** What another program has changed. `isLast` checks closed files as well. */
   check(isLast: boolean): Promise<string | undefined>;
-  /**
-   * If another program has changed the files, directs lines to new files and adds their paths to
-   * `paths`. Rejects if some lines could not be saved.
-   */
+  /** Directs lines of changed files to new `paths`. Rejects if some lines could not be saved. */
   moveAway(paths: string[]): Promise<void>;
 }
 
 const RECHECK_MS = 1_000;
-/**
- * A problem counts once two checks at least this far apart have found it. Slightly less than
- * `RECHECK_MS`, because timers may fire early.
- */
+/** Between two checks that find a problem. Less than `RECHECK_MS`: timers may fire early. */
 const MIN_APART_MS = 900;
 
 export interface OutputWatchOptions {
@@ -43,10 +32,7 @@ export interface OutputWatchOptions {
   readonly hasContent?: (path: string) => Promise<boolean>;
 }
 
-/**
- * Checks that the output files and locks of a run are still those that it opened. Outputs are lost
- * once two checks, a second apart, have found a problem.
- */
+/** Checks that the output files and locks of a run are still those that it opened. */
 export class OutputWatch {
   readonly #outputs: readonly WatchedOutput[];
   readonly #onLost: (error: SinkError) => void;
@@ -54,12 +40,12 @@ export class OutputWatch {
   readonly #delay: (ms: number) => Promise<unknown>;
   readonly #hasContent: (path: string) => Promise<boolean>;
   #checking: Promise<void> | undefined;
-  /** When a check found an unconfirmed problem; undefined if the last check found none. */
+  /** Undefined if the last check found no problem. */
   #firstSeenAt: number | undefined;
   #isClosed = false;
   #lost: LostOutputs | undefined;
 
-  /** @param onLost Called once, when an output is lost: nothing more may be sent. */
+  /** `onLost` is called once: nothing more may be sent. */
   constructor(
     outputs: readonly WatchedOutput[],
     onLost: (error: SinkError) => void,
@@ -73,15 +59,14 @@ export class OutputWatch {
     this.#hasContent = hasContent;
   }
 
-  /** Starts a check, unless one is in progress. Called about once a second. */
+  /** Called about once a second. */
   tick(): void {
     if (this.#isClosed) return;
     this.#checking ??= this.#check().finally(() => this.#checking = undefined);
   }
 
   /**
-   * Checks the files one last time. If this finds a problem, repeats the check until the problem is
-   * confirmed or gone.
+   * Checks until a problem is confirmed or gone.
    *
    * @throws {SinkError} when a file or the lock was lost, now or before
    */
@@ -93,8 +78,7 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lost === undefined) return;
-    // Collects the new files of outputs that were found changed as their files were closed: the
-    // error names these, too.
+    // For the error to name outputs that were found changed as their files were closed, too.
     await this.#moveAway(this.#lost);
     throw await this.#errorOf(this.#lost);
   }
@@ -103,7 +87,6 @@ export class OutputWatch {
     return this.#checking !== undefined;
   }
 
-  /** Starts no more checks; resolves once none is in progress. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#checking;
@@ -113,28 +96,21 @@ export class OutputWatch {
     const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
     const problem = problems.find((message) => message !== undefined);
     if (this.#lost !== undefined) {
-      // Outputs are already lost: moves further ones at once, without waiting to see the problem
-      // twice.
+      // Further ones need not be seen twice.
       if (problem !== undefined) await this.#moveAway(this.#lost);
     } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
     else if (this.#now() - this.#firstSeenAt >= MIN_APART_MS) await this.#lose(problem);
   }
 
-  /**
-   * Writes all lines since the last check without a problem to new files. Does so at once, because
-   * calls in flight may take minutes.
-   */
+  /** At once, because calls in flight may take minutes. */
   async #lose(problem: string): Promise<void> {
     this.#lost = { problem, rescued: [], cause: undefined };
     await this.#moveAway(this.#lost);
     this.#onLost(await this.#errorOf(this.#lost));
   }
 
-  /**
-   * Directs lines of changed outputs to new files. What fails is tried again at the next check, as
-   * the disk may be full.
-   */
+  /** What fails is tried again at the next check, as the disk may be full. */
   async #moveAway(lost: LostOutputs): Promise<void> {
     lost.cause = undefined;
     for (const output of this.#outputs) {
@@ -148,7 +124,7 @@ export class OutputWatch {
 
   async #errorOf({ problem, rescued, cause }: LostOutputs): Promise<SinkError> {
     const withLines: string[] = [];
-    // The message does not name files without a line, which will be removed.
+    // Files without a line will be removed.
     for (const path of rescued) {
       if (await this.#hasContent(path).catch(() => true)) withLines.push(path);
     }
@@ -161,17 +137,13 @@ export class OutputWatch {
   }
 }
 
-/** Outputs that another program has changed. */
 interface LostOutputs {
-  /** The first change that was found. */
   readonly problem: string;
-  /** Paths of the new files that lines were directed to. */
   readonly rescued: string[];
   /** Why some lines could not be saved; undefined if all were. */
   cause: unknown;
 }
 
-/** Maximum number of files that a message names. */
 const MAX_NAMED = 5;
 
 function adviceFor(rescued: readonly string[]): string {
@@ -189,10 +161,7 @@ function listOf(paths: readonly string[]): string {
   return `"${paths.slice(0, MAX_NAMED).join('", "')}"${more}`;
 }
 
-/**
- * The outputs of a run whose disk is full. Until it has space again, nothing is sent, and answers
- * of calls in flight stay in memory.
- */
+/** While a disk is full, nothing is sent, and answers of calls in flight stay in memory. */
 export class StalledOutputs {
   readonly #notices: RunNotices;
   readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
@@ -207,15 +176,11 @@ export class StalledOutputs {
     this.#engine = engine;
   }
 
-  /** Whether the disk of this output is full. */
   has(index: number): boolean {
     return this.#stalled.has(index);
   }
 
-  /**
-   * Called when the disk of an output is full. One full disk may stop many outputs: reports it
-   * once.
-   */
+  /** One full disk may stop many outputs: it is reported once. */
   add(index: number, job: Pick<Job, "abandon">, error: SinkError): void {
     if (this.#stalled.size === 0) {
       this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
@@ -225,7 +190,6 @@ export class StalledOutputs {
     if (this.#hasGivenUp) this.giveUp();
   }
 
-  /** Called when the disk of an output accepts writes again. */
   remove(index: number): void {
     this.#stalled.delete(index);
     if (this.#stalled.size === 0) {
@@ -234,7 +198,6 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
-  /** Makes the run end instead of waiting for disk space. */
   giveUp(): void {
     this.#hasGivenUp = true;
     for (const job of this.#stalled.values()) job.abandon();

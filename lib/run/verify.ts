@@ -1,26 +1,32 @@
 /**
  * Checks the output of a run against its input: counts the answers that are results, have failed
- * permanently, or are pending, and finds damaged lines.
+ * permanently, or are pending, and finds damaged lines. A run indexes its output; here, every line
+ * is parsed.
  *
  * @module
  */
 
 import { UsageError } from "../errors.ts";
-import { readRunFile, type RunFile } from "./run_file.ts";
+import { originOf } from "../answer.ts";
+import { exists } from "../files.ts";
+import { openLines } from "../formats/mod.ts";
+import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
+import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
+import { readRunFile, rowOptionsOf } from "./run_file.ts";
 import { checkOptions, requireOptions } from "../options.ts";
 import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import { VERIFY_RULES } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
 import { findInputs } from "./inputs.ts";
-import { type OutputFiles, outputFilesOf, refuseDivided } from "./outputs.ts";
+import { refuseDivided } from "./claim.ts";
+import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { InputSequence } from "./input_sequence.ts";
 import type { Shard } from "../shards/mod.ts";
 import { preflight } from "./preflight.ts";
-import { checkSamples } from "./admission.ts";
-import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
-import { RowParser, type RowParserOptions } from "../source/mod.ts";
+import { checkSamples } from "./resolve_options.ts";
+import { badRowUid, isBadRowLine, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
+import { RowParser } from "../source/mod.ts";
 import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
-import type { Audit, Damage } from "./audit.ts";
 import { sumOf } from "../figures.ts";
 
 /**
@@ -92,45 +98,28 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   if (inputs.includes("-")) {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');
   }
-  const verifications: Verification[] = [];
   const { files } = await findInputs(inputs);
-  if (options.shard !== undefined) return [await verifyShard(inputs, files, options)];
-  const outputs = await outputFilesOf(files, pathOf(options.output));
-  await refuseDivided(inputs, pathOf(options.output), outputs).catch((error) => {
-    throw error instanceof UsageError ? answeredElsewhere(outputs, error) : error;
-  });
-  for (const output of outputs) {
-    verifications.push(await verifyOne(output, options));
+  const output = pathOf(options.output), { shard, limit } = options;
+  if (shard !== undefined) {
+    const { shardFilesOf } = await import("./shard_run.ts");
+    const asked = { named: inputs, files, output, shard, limit, input: options };
+    const ofShard = await shardFilesOf({ ...asked, writes: false });
+    return [await verifyOne(ofShard.files, { ...options, limit: limit && ofShard.limit })];
   }
-  return verifications;
-}
-
-/** For results without answers, where shards or a merge hold those: its rows are not pending. */
-function answeredElsewhere([{ results }]: readonly OutputFiles[], cause: UsageError): UsageError {
-  return new UsageError(
-    `Cannot verify "${results}": shards of this input, or a merge, hold the answers. Verify each shard ` +
-      "with --shard, or the merged results; a merge proves the same",
-    { cause },
-  );
-}
-
-async function verifyShard(
-  named: readonly string[],
-  files: readonly string[],
-  options: VerifyOptions,
-): Promise<Verification> {
-  const { shardFilesOf } = await import("./own_shard.ts");
-  const { limit, inputFormat, jsonColumns, binaryColumns } = options;
-  const shard = await shardFilesOf({
-    named,
-    files,
-    output: pathOf(options.output),
-    shard: options.shard!,
-    limit,
-    input: { inputFormat, jsonColumns, binaryColumns },
-    writes: false,
+  const outputs = await outputFilesOf(files, output);
+  await refuseDivided(inputs, output, outputs).catch((cause) => {
+    if (!(cause instanceof UsageError)) throw cause;
+    // The rows of results without answers are not pending if they are answered elsewhere.
+    const attempt = `Cannot verify "${outputs[0].results}"`;
+    throw new UsageError(
+      `${attempt}: shards of this input, or a merge, hold the answers. Verify each shard with ` +
+        "--shard, or the merged results; a merge proves the same",
+      { cause },
+    );
   });
-  return await verifyOne(shard.files, { ...options, limit: limit && shard.limit });
+  const verifications: Verification[] = [];
+  for (const one of outputs) verifications.push(await verifyOne(one, options));
+  return verifications;
 }
 
 async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Verification> {
@@ -138,7 +127,9 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const rows = rowOptionsOf(run, options);
   const samples = options.samples ?? run?.rows.samples ?? 1;
   const audit = await auditOf(files);
-  const findings = await preflight(inputOf(files, rows, options), {
+  const { input: name, pieces = [{ path: name, name }] } = files, { imagesRoot } = options;
+  const read = pieces.map((piece) => ({ options: rows, ...piece }));
+  const findings = await preflight(new InputSequence(read, { imagesRoot }), {
     parser: new RowParser({
       ...rows,
       runParams: run?.identity.params,
@@ -170,45 +161,134 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   };
 }
 
-function inputOf(
-  { input: name, pieces = [{ path: name, name }] }: OutputFiles,
-  rows: RowOptions,
-  { imagesRoot }: VerifyOptions,
-): InputSequence {
-  return new InputSequence(pieces.map((piece) => ({ options: rows, ...piece })), { imagesRoot });
-}
-
-/** Reads all output, including rescued lines. */
 async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
-  // Loaded only here: a run indexes its output without parsing it.
-  const { Audit } = await import("./audit.ts");
   const audit = new Audit();
   await audit.readResults(results);
-  for (const path of await rescuedFilesOf(results, "results")) await audit.readRescued(path);
+  for (const path of await rescuedFilesOf(results, "results")) {
+    await audit.readResults(path, { areRescued: true });
+  }
   const rescued = await rescuedFilesOf(failures, "failures");
   for (const path of [failures, ...rescued]) await audit.readFailures(path);
   return audit;
 }
 
-/**
- * The row options of an earlier run; those that the caller sets override them. `mixedShapes` is
- * always true.
- */
-export function rowOptionsOf(
-  run: RunFile | undefined,
-  options: RowOptions,
-): RowOptions & Pick<RowParserOptions, "uidFieldLast"> {
-  const { identity, rows } = run ?? {};
-  return {
-    system: options.system ?? identity?.system ?? undefined,
-    template: options.template ?? identity?.template ?? undefined,
-    promptField: options.promptField ?? identity?.prompt_field ?? undefined,
-    uidField: options.uidField ?? identity?.uid_field as string[] | undefined,
-    duplicates: options.duplicates ?? rows?.duplicates,
-    mixedShapes: true,
-    inputFormat: options.inputFormat ?? rows?.inputFormat,
-    jsonColumns: options.jsonColumns ?? rows?.jsonColumns,
-    binaryColumns: options.binaryColumns ?? rows?.binaryColumns,
-    uidFieldLast: run !== undefined && !rows?.uidFieldFirst,
-  };
+/** A damaged line of an output file. */
+export interface Damage {
+  /** The path of the file. */
+  readonly path: string;
+  /** Line number, from 1. */
+  readonly line: number;
+  /** What is wrong with it. */
+  readonly problem: string;
+}
+
+const MAX_DAMAGE_SHOWN = 20;
+
+/** The fields of a results or failures line that are checked. */
+interface AuditedRow {
+  uid: string;
+  prompt_hash?: unknown;
+  response?: unknown;
+  error?: unknown;
+}
+
+/** The ids of all output lines, and the damage. */
+class Audit {
+  readonly table = new IdTable();
+  readonly badRows = new Set<string>();
+  readonly damage: Damage[] = [];
+  damageCount = 0;
+
+  /** Rescued results are to be added to the output. Some may be in it already. */
+  async readResults(path: string, { areRescued = false } = {}): Promise<void> {
+    for await (const { line, row } of this.#audited(path, "results")) {
+      const slot = this.#insert(row);
+      const problem = this.table.has(slot, HAS_RESULT)
+        ? `uid ${JSON.stringify(row.uid)} has a result already`
+        : typeof row.response === "string"
+        ? undefined
+        : 'its "response" is not a string';
+      if (problem !== undefined && !areRescued) this.#report(path, line, problem);
+      this.table.set(slot, HAS_RESULT);
+    }
+  }
+
+  async readFailures(path: string): Promise<void> {
+    for await (const { row } of this.#audited(path, "failures")) {
+      if (isBadRowLine(Boolean(row.prompt_hash), () => row.uid)) this.badRows.add(row.uid);
+      // The row is pending, unless it had failed before.
+      else if (isPendingLine(row)) this.table.insert(row.uid);
+      else this.table.set(this.#insert(row), HAS_FAILURE);
+    }
+  }
+
+  /** The number of results whose row is not in the input. */
+  get orphans(): number {
+    return this.table.count(HAS_RESULT, SEEN);
+  }
+
+  /**
+   * Counts results beyond `samples` of rows in the input, which then are no orphans. The table does
+   * not keep the lines, which alone show that: the file is read again.
+   */
+  async countSurplus(path: string, uidFields: readonly string[] | undefined): Promise<number> {
+    if (this.orphans === 0) return 0;
+    let surplus = 0;
+    for await (const { row } of linesOf(path, "results")) {
+      if (typeof row === "string") continue;
+      const { rowUid, sample } = originOf({ ...row }, uidFields);
+      if (sample === 0 || !this.#isSeen(this.table.find(rowUid))) continue;
+      const slot = this.table.find(row.uid);
+      if (this.#isSeen(slot)) continue;
+      this.table.set(slot, SEEN);
+      surplus++;
+    }
+    return surplus;
+  }
+
+  #isSeen(slot: number): boolean {
+    return slot !== -1 && this.table.has(slot, SEEN);
+  }
+
+  #insert({ uid, prompt_hash: hash }: AuditedRow): number {
+    const slot = this.table.insert(uid);
+    const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
+    // The last failure of a row counts, but a result outranks it.
+    if (isHash && !this.table.has(slot, HAS_RESULT)) this.table.setFingerprint(slot, hash);
+    return slot;
+  }
+
+  async *#audited(path: string, kind: LineKind): AsyncGenerator<{ line: number; row: AuditedRow }> {
+    for await (const { line, row } of linesOf(path, kind)) {
+      if (typeof row === "string") this.#report(path, line, row);
+      else yield { line, row };
+    }
+  }
+
+  #report(path: string, line: number, problem: string): void {
+    if (++this.damageCount <= MAX_DAMAGE_SHOWN) this.damage.push({ path, line, problem });
+  }
+}
+
+/** Yields the number and the row of each line, or what is wrong with it; none without a file. */
+async function* linesOf(
+  path: string,
+  kind: LineKind,
+): AsyncGenerator<{ line: number; row: AuditedRow | string }> {
+  if (!(await exists(path))) return;
+  for await (const batch of openLines(path)) {
+    for (const { number, text, problem = "unreadable" } of batch) {
+      yield { line: number, row: text === undefined ? problem : rowOf(text, kind) };
+    }
+  }
+}
+
+function rowOf(text: string, kind: LineKind): AuditedRow | string {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return `it is not JSON: ${(error as Error).message}`;
+  }
+  return foreignLineProblem(value, kind) ?? value as AuditedRow;
 }

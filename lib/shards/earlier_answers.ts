@@ -5,12 +5,12 @@
  * @module
  */
 
-import { basename, dirname } from "../deps/std_path.ts";
+import { basename, dirname, isAbsolute, resolve } from "../deps/std_path.ts";
 import { LockedError } from "../errors.ts";
 import { exists, hasContent, namesIn, readFully, statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { fileKeyOf, OWN_FOLDER, splitPath, stemOf } from "../paths.ts";
-import { requireUnlocked, rescuedFilesOf } from "../sink/mod.ts";
+import { isLockHeld, requireUnlocked, rescuedFilesOf } from "../sink/mod.ts";
 import { parsePlanName, type PlannedInput, readPlan } from "./plan.ts";
 
 /** Where a merge with `tidy` moves files to, in the folder of the outputs. */
@@ -19,17 +19,14 @@ export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
 /** Matches results of shards, and their rescued lines; captures output name and number of shards. */
 const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})(?:\.rescued-\d+)?\.jsonl$/;
 
-/** A division of inputs into shards. */
 export interface Division {
   /** The path of the file with the borders; "" if it is gone. */
   readonly path: string;
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
-  /** The number of shards. */
   readonly count: number;
 }
 
-/** Results of a shard with answers, or that a run is writing to. */
 export interface ShardAnswers {
   readonly division: Division;
   readonly path: string;
@@ -51,7 +48,6 @@ export async function divisionsBeside(
   return needsLost(pinned) ? [...pinned, ...await lostDivisions(stem, pinned)] : pinned;
 }
 
-/** The divisions of an output whose borders are gone, by the run files of its shards. */
 async function lostDivisions(stem: string, pinned: readonly Division[]): Promise<Division[]> {
   const { start, name } = splitPath(stem);
   const lost = new Map<number, Division>();
@@ -90,6 +86,20 @@ export async function firstAnswers(division: Division): Promise<ShardAnswers | u
   return undefined;
 }
 
+/** A shard of a division that has started, although it may not have opened its results yet. */
+async function runningShard(division: Division): Promise<ShardAnswers | undefined> {
+  const { start, name } = splitPath(division.stem);
+  for (const file of await namesIn(start || ".")) {
+    if (!file.endsWith(".lock")) continue;
+    const results = `${file.slice(0, -".lock".length)}.jsonl`;
+    const [, outputName, digits] = SHARD_RESULTS_NAME.exec(results) ?? [];
+    if (outputName !== name || Number(digits) !== division.count) continue;
+    if (!(await isLockHeld(`${start}${file}`))) continue;
+    return { division, path: `${start}${results}`, isRunning: true };
+  }
+  return undefined;
+}
+
 /** The first of these files that Retort has written results to, or is writing to. */
 export async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
   const areThere = await Promise.all(paths.map(exists));
@@ -115,35 +125,61 @@ export async function rescuedIn(paths: readonly string[]): Promise<string | unde
   return undefined;
 }
 
-/** The first results with answers that a merge has moved away from one of these paths. */
-export async function movedResultsOf(paths: readonly string[]): Promise<string | undefined> {
+/** The first results with answers to these files that a merge has moved away from one of these paths. */
+export async function movedResultsOf(
+  paths: readonly string[],
+  files: readonly string[],
+): Promise<string | undefined> {
   for (const path of paths) {
     const { start, name } = splitPath(path);
     // `x.jsonl` and `x.ndjson` are the same output, of which one is there at most.
     for (const extension of ["jsonl", "ndjson"]) {
       const moved = `${start}${MOVED_FOLDER}${stemOf(name)}.${extension}`;
-      if (await hasContent(moved)) return moved;
+      if (await hasContent(moved) && !(await areOfOtherInputs(moved, path, files))) return moved;
     }
   }
   return undefined;
 }
 
+/** By the run file that was moved with them. False if uncertain: they would be paid for again. */
+async function areOfOtherInputs(
+  moved: string,
+  path: string,
+  files: readonly string[],
+): Promise<boolean> {
+  const run = await Deno.readTextFile(`${stemOf(moved)}.run.json`).then(JSON.parse).catch(() => {});
+  const inputs: unknown[] = [run?.inputs ?? run?.input].flat();
+  const results: string[] = [run?.summary?.files].flat().map((file) => String(file?.results));
+  // A relative input is found where a relative output is: in the folder that the run was started in.
+  const isThere = results.some((one) => !isAbsolute(one) && resolve(one) === resolve(path));
+  const writtenAt = (await statOf(moved))?.mtime ?? new Date(0);
+  for (const input of inputs) {
+    if (typeof input !== "string" || !(isThere || isAbsolute(input))) return false;
+    const info = await statOf(input);
+    // If it was edited since, one of the files may be a copy of what it was.
+    if (!info?.isFile || info.mtime === null || info.mtime > writtenAt) return false;
+    for (const file of files) if (await isCopyOf(file, input)) return false;
+  }
+  return true;
+}
+
 /** The answers of divisions, by their outputs and their inputs. */
 export class DividedAnswers {
   readonly #byStem = new Map<string, ShardAnswers>();
-  /** By `fileKeyOf` of the input at its recorded path. */
+  /** By `fileKeyOf` and by the names of inputs. */
   readonly #byKey = new Map<string, ShardAnswers>();
-  /** By the name of the input's file. */
   readonly #byName = new Map<string, DividedInput[]>();
 
-  /** @param ignoresInputs Whether a division counts only for the output that it belongs to. */
+  /** `findsRuns`: also finds shards that have no results yet, by all their locks. */
   static async read(
     divisions: readonly Division[],
     ignoresInputs: boolean,
+    findsRuns = false,
   ): Promise<DividedAnswers> {
     const divided = new DividedAnswers();
     for (const division of divisions) {
-      const answers = await firstAnswers(division);
+      const running = findsRuns ? await runningShard(division) : undefined;
+      const answers = running ?? await firstAnswers(division);
       if (answers === undefined) continue;
       divided.#byStem.set(division.stem, answers);
       const plan = ignoresInputs || division.path === ""
@@ -174,10 +210,7 @@ export class DividedAnswers {
     return undefined;
   }
 
-  /**
-   * Finds a file at its path, through a link, or as a copy of the same name: its folder may have had
-   * another path, as on another machine.
-   */
+  /** At its path, through a link, or as a copy of the same name, as on another machine. */
   async #findInput(file: string): Promise<ShardAnswers | undefined> {
     const info = await statOf(file);
     // All empty files of a name are alike, and hold no rows.
@@ -250,7 +283,6 @@ interface DividedInput {
 /** The bytes of files that are compared, both at the beginning and at the end. */
 const COMPARED_BYTES = 1 << 16;
 
-/** Whether two files of the same size begin and end with the same bytes. */
 async function haveSameEnds(first: string, second: string, size: number): Promise<boolean> {
   for (const offset of [0, Math.max(0, size - COMPARED_BYTES)]) {
     const [a, b] = await Promise.all([first, second].map((path) => bytesAt(path, offset)));

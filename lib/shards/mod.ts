@@ -9,7 +9,12 @@
  */
 
 export type { MergedResults } from "./earlier_answers.ts";
-export { OtherDivisionError, type OwnOutput, refuseShards } from "./other_divisions.ts";
+export {
+  OtherDivisionError,
+  type OwnOutput,
+  refuseShards,
+  refuseWholeRun,
+} from "./other_divisions.ts";
 export {
   divide,
   parsePlanName,

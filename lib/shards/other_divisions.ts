@@ -6,9 +6,11 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { hasContent, namesIn } from "../files.ts";
+import { exists, hasContent, namesIn } from "../files.ts";
 import { splitPath, stemOf } from "../paths.ts";
 import { commandText, shellWord } from "../printable.ts";
+import { isLockHeld } from "../sink/mod.ts";
+import { delay } from "../timer.ts";
 import {
   DividedAnswers,
   type Division,
@@ -56,17 +58,25 @@ export async function refuseOtherDivisions(
   const merges = own === undefined ? await findMerges?.() ?? [] : [];
   const merge = await mergedAnswers(merges, files);
   const whole = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ?? merge;
-  const moved = whole === undefined ? await movedResultsOf(wholeResults) : undefined;
+  const moved = whole === undefined ? await movedResultsOf(wholeResults, files) : undefined;
   if (whole === undefined && moved === undefined && others.length === 0) return;
   if (own !== undefined && await firstAnswers(own) !== undefined) return;
   const what = `"${stem}.jsonl" in ${count} shards`;
   const answers = await (await DividedAnswers.read(others, isNamed)).find(stem, files);
   if (answers !== undefined) throw await refused(what, answers);
   if (moved !== undefined) throw refusedMoved(what, moved);
-  if (whole === undefined) return;
-  const needsName = whole === `${stem}.jsonl` || whole === merge || whole.endsWith(".ndjson");
+  if (whole !== undefined) throw refusedWhole(what, stem, whole, whole === merge);
+}
+
+function refusedWhole(
+  what: string,
+  stem: string,
+  whole: string,
+  isMerge: boolean,
+): OtherDivisionError {
+  const needsName = whole === `${stem}.jsonl` || isMerge || whole.endsWith(".ndjson");
   const place = needsName ? ` and with -o ${shellWord(whole)}` : "";
-  throw new OtherDivisionError(
+  return new OtherDivisionError(
     `Cannot run ${what}: "${whole}" holds answers of a run without --shard or of a merge, which ` +
       `would be paid for again. Continue without --shard${place}, or name another output`,
   );
@@ -75,31 +85,39 @@ export async function refuseOtherDivisions(
 /**
  * Throws if a run over whole files would send rows again that shards have sent, or whose answers
  * are in a merge of several files. Files whose results have answers may be continued.
+ *
+ * A run that has claimed its output checks again (`isClaimed`): the two kinds of runs may start at
+ * the same time. Each claims first and then looks for the other, so that at least one of them sees
+ * the other.
  */
 export async function refuseShards(
   { stem, isNamed, wholeResults, findMerges }: OwnOutput,
   runs: readonly { readonly files: readonly string[]; readonly results: string }[],
+  { isClaimed = false } = {},
 ): Promise<void> {
   const own = new Set(runs.map(({ results }) => results));
   const whole = await ownResultsIn(wholeResults.filter((path) => !own.has(path)));
-  const merges = await findMerges?.() ?? [];
+  const merges = isClaimed ? [] : await findMerges?.() ?? [];
   const divisions = await divisionsBeside(stem);
   const hasMoved = (await namesIn(`${splitPath(stem).start}${MOVED_FOLDER}`)).length > 0;
   if (whole === undefined && merges.length === 0 && divisions.length === 0 && !hasMoved) return;
-  const divided = await DividedAnswers.read(divisions, isNamed);
+  const divided = await DividedAnswers.read(divisions, isNamed, isClaimed);
   for (const { files, results } of runs) {
-    if (await hasContent(results) || await rescuedIn([results]) !== undefined) continue;
+    const isContinued = await hasContent(results) || await rescuedIn([results]) !== undefined;
+    if (isContinued && !isClaimed) continue;
     const merged = whole ?? await mergedAnswers(merges, files, results);
-    if (merged !== undefined) {
+    if (merged !== undefined && !isContinued) {
       throw new OtherDivisionError(
         `Cannot run into "${results}": "${merged}" holds answers to these inputs, which would be ` +
           `paid for again. Continue it with -o ${shellWord(merged)}, or name another output`,
       );
     }
     const answers = await divided.find(stemOf(results), files);
-    if (answers !== undefined) throw await refused(`"${results}" without --shard`, answers);
-    const moved = await movedResultsOf([results]);
-    if (moved !== undefined) throw refusedMoved(`"${results}"`, moved);
+    if (answers !== undefined && (answers.isRunning || !isContinued)) {
+      throw await refused(`"${results}" without --shard`, answers);
+    }
+    const moved = await movedResultsOf([results], files);
+    if (moved !== undefined && !isContinued) throw refusedMoved(`"${results}"`, moved);
   }
 }
 
@@ -152,4 +170,45 @@ export function mergeAdvice({ stem, count }: Division, flag: "--partial" | "--no
   return `merge what is there:\n  ${merge}\nand run the inputs of those shards with -o ${
     shellWord(merged)
   }`;
+}
+
+/** A run over whole files that finds a shard ends at once: the shard waits for that. */
+const WAIT_FOR_END_MS = 2_000;
+const POLL_MS = 100;
+
+/**
+ * Throws if a run over whole files has started since the shard was checked. Called once the shard
+ * has claimed its output. Shards do not wait for each other.
+ */
+export async function refuseWholeRun(
+  { stem, wholeResults }: OwnOutput,
+  count: number,
+): Promise<void> {
+  const what = `"${stem}.jsonl" in ${count} shards`;
+  const endsAt = performance.now() + WAIT_FOR_END_MS;
+  let running = await runningOutput(wholeResults);
+  while (running !== undefined && performance.now() < endsAt) {
+    await delay(POLL_MS);
+    running = await runningOutput(wholeResults);
+  }
+  if (running !== undefined) {
+    throw new OtherDivisionError(
+      `Cannot run ${what}: a run without --shard, or a merge, is writing to "${running}.jsonl", and ` +
+        "rows would be paid for twice. Wait until it ends, or name another output",
+    );
+  }
+  const whole = await ownResultsIn(wholeResults);
+  if (whole === undefined || await firstAnswers({ path: "", stem, count }) !== undefined) return;
+  throw refusedWhole(what, stem, whole, false);
+}
+
+/** The stem of the first of these results that a run is writing to, even if it has not begun to. */
+async function runningOutput(results: readonly string[]): Promise<string | undefined> {
+  // `x.jsonl` and `x.ndjson` have the same lock.
+  const stems = [...new Set(results.map(stemOf))];
+  const areThere = await Promise.all(stems.map((stem) => exists(`${stem}.lock`)));
+  for (const stem of stems.filter((_, i) => areThere[i])) {
+    if (await isLockHeld(`${stem}.lock`)) return stem;
+  }
+  return undefined;
 }

@@ -28,7 +28,6 @@ import { VERSION } from "../version.ts";
 export interface PlannedInput {
   /** As the user named it, or as found in a folder or by a pattern. */
   readonly path: string;
-  /** In bytes. */
   readonly size: number;
   /** Modification time: Unix time in milliseconds; null if the filesystem has none. */
   readonly mtime: number | null;
@@ -43,7 +42,6 @@ export interface PlannedInput {
   readonly end: Border | null;
 }
 
-/** Where a shard begins in the sequence of all inputs. */
 export interface ShardStart extends Border {
   /** Index of the input; the number of inputs if the shard is empty because none is left. */
   readonly input: number;
@@ -59,7 +57,6 @@ export interface ShardPlan {
   readonly starts: readonly ShardStart[];
 }
 
-/** An input whose borders are still to be found. */
 interface Candidate {
   readonly path: string;
   readonly size: number;
@@ -188,10 +185,7 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/**
- * The fraction of the whole input that a shard reads: of rows, or of bytes if there is a compressed
- * file, whose rows are not counted.
- */
+/** Of all rows, or of bytes if there is a compressed file, whose rows are not counted. */
 export function shareOfInput(plan: ShardPlan, index: number): number {
   const pieces = piecesOf(plan, index);
   const areCounted = plan.inputs.every(({ end }) => end !== null);
@@ -204,10 +198,7 @@ export function shareOfInput(plan: ShardPlan, index: number): number {
   return all === 0 ? 0 : own / all;
 }
 
-/**
- * The number of rows before a shard, without blank lines; undefined if a compressed file comes
- * before it, whose rows are not counted.
- */
+/** Without blank lines; undefined if a compressed file comes before, whose rows are not counted. */
 export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
   const start = plan.starts[index];
   const before = plan.inputs.slice(0, start.input);

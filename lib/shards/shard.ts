@@ -8,7 +8,7 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
-import { makeFolder } from "../files.ts";
+import { hasContent, makeFolder } from "../files.ts";
 import { type InputOptions, statInput } from "../formats/mod.ts";
 import { OWN_FOLDER, splitPath } from "../paths.ts";
 import { shellWord } from "../printable.ts";
@@ -65,11 +65,11 @@ export interface PinOptions {
   readonly needsLock?: boolean;
   /** Aborts the wait for another process that scans the input. */
   readonly signal?: AbortSignal;
+  readonly shard?: Shard;
 }
 
 /**
- * Returns the pinned borders of an output. If there are none, divides the input and pins the
- * result: one process does that, and the others wait for it.
+ * If none are pinned, one process divides the input and pins the borders; the others wait for it.
  *
  * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when rows
  * would be sent again that another division or a run over whole files has sent
@@ -81,18 +81,29 @@ export async function pinnedPlan(
   options: PinOptions = {},
 ): Promise<ShardPlan> {
   const { stem } = output, path = planPathOf(stem, count), division = { path, stem, count };
-  await refuseOtherDivisions(output, files, count);
   const pinned = await readPlan(path);
+  const hasBegun = pinned !== undefined && await areAnswersNear(stem, options.shard);
+  if (!hasBegun) await refuseOtherDivisions(output, files, count);
   if (pinned !== undefined) return await checkPlan(pinned, division, files, options.input);
   if (options.writes === false) return await divide(files, count, options.input);
   await makeFolder(dirname(path));
   using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);
-  // Another process may have written it while this one waited.
   const written = await readPlan(path);
   if (written !== undefined) return await checkPlan(written, division, files, options.input);
   const plan = await divide(files, count, options.input);
   await writePlan(path, plan);
   return plan;
+}
+
+/**
+ * By the results of a few shards: if each of a thousand listed the folder, that would be a million
+ * names. A division with answers may be continued, whatever else is in the folder.
+ */
+async function areAnswersNear(stem: string, shard: Shard | undefined): Promise<boolean> {
+  if (shard === undefined) return false;
+  const near = new Set([shard.index, 0, shard.index - 1, shard.index + 1]);
+  const results = [...near].map((index) => `${shardStem(stem, { ...shard, index })}.jsonl`);
+  return (await Promise.all(results.map(hasContent))).includes(true);
 }
 
 const LOCK_RETRY_MS = 200;

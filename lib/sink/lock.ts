@@ -251,6 +251,21 @@ async function lastNote(
   return later !== undefined && later.started > note.started ? later : note;
 }
 
+/** Whether a run holds a lock, itself or by a shared one. Many processes may check at once. */
+export async function isLockHeld(path: string): Promise<boolean> {
+  using file = await Deno.open(path, { read: true, write: true }).catch(() => null);
+  if (file === null) return false;
+  if (!(await tryLock(file, path, false, false))) return true;
+  const { shared } = noteOf(await readText(file)) ?? {};
+  try {
+    if (shared !== undefined) await noteOfShared(path, shared, false);
+    return false;
+  } catch (error) {
+    if (error instanceof LockedError) return true;
+    throw error;
+  }
+}
+
 async function noteOfShared(
   path: string,
   name: string,

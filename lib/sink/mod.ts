@@ -30,7 +30,7 @@ export {
   restoreRow,
 } from "./earlier_answer.ts";
 export { type BadRow, badRowLine, badRowUid, isBadRowLine, type LineFormat } from "./line.ts";
-export { acquireLock, type Lock, type RunNote, SharedLock } from "./lock.ts";
+export { acquireLock, isLockHeld, type Lock, type RunNote, SharedLock } from "./lock.ts";
 export { requireUnlocked } from "./lock_file.ts";
 export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";

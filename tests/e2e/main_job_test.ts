@@ -178,5 +178,7 @@ Deno.test("retry with types sends only the failures of these types, and no pendi
   const last = server.requests.slice(-2).map(({ prompt }) => prompt);
   assertEquals(last.toSorted(), ["prompt 8", "prompt 9"]);
   assert(/no failed row to retry$/m.test((await distill(server, ["retry", ...args])).stderr));
+  const limited = await distill(server, ["retry", ...args, "--limit", "2"]);
+  assertStringIncludes(limited.stderr, "There is no failed row to retry among those chosen");
   await assertVerified(dir, "in.jsonl", "out/");
 });

@@ -21,7 +21,7 @@ for (
     await using dir = await tempDir();
     const path = await dir.write(name, [line]);
     const files = filesOf(dir.path("in.jsonl"), dir.path("x"));
-    const options = { options: { resume: false }, notice: () => {} };
+    const options = { options: { resume: false }, notices: { add() {} } };
     const message = `Cannot start over: "${path}" holds answers`;
     await assertRejects(() => claimOutput(files, options), UsageError, message);
   });

@@ -1,5 +1,5 @@
 import { assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
-import { crashedInFlight, Heartbeat } from "../../lib/run/heartbeat.ts";
+import { crashedInFlight, Heartbeat } from "../../lib/run/live_status.ts";
 import { acquireLock, type RunState } from "../../lib/sink/lock.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -97,7 +97,7 @@ Deno.test("what a killed process had in flight is in its lock", async () => {
   const script = await dir.write(
     "run.ts",
     `import { acquireLock } from ${lib("sink/lock.ts")};
-     import { Heartbeat } from ${lib("run/heartbeat.ts")};
+     import { Heartbeat } from ${lib("run/live_status.ts")};
      const lock = await acquireLock(Deno.args[0]);
      let inFlight = 0;
      const heartbeat = new Heartbeat([lock], { unwritten: () => inFlight, ceiling: () => 20 });

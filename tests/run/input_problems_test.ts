@@ -1,7 +1,8 @@
-/** Tests of lib/run/input_problems.ts. @module */
+/** Tests of lib/run/input_report.ts. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { BadLines, listBadLines } from "../../lib/run/input_problems.ts";
+import { BadLines } from "../../lib/run/findings.ts";
+import { listBadLines } from "../../lib/run/input_report.ts";
 
 Deno.test("listBadLines() lists 20 problems and counts the others", () => {
   const bad = new BadLines();

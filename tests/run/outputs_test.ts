@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
-import { makeFolders, outputFilesOf } from "../../lib/run/outputs.ts";
+import { makeFolders, outputFilesOf } from "../../lib/run/mod.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { prompts, runShard } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";

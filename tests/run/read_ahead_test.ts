@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { readAhead } from "../../lib/run/planned_rows.ts";
+import { readAhead } from "../../lib/run/jobs.ts";
 import { settled } from "../support/fake_clock.ts";
 
 /** Counts batches and records whether the source was closed. */

@@ -1,8 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
 import { Findings } from "../../lib/run/findings.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { refuseProblems } from "../../lib/run/input_problems.ts";
-import { describeInput } from "../../lib/run/start_notices.ts";
+import { describeInput, refuseProblems } from "../../lib/run/input_report.ts";
 
 function findingsOf(
   fields: { rows: number; shape: string; models?: string[]; samples?: number; ownModels?: number },

@@ -359,3 +359,21 @@ Deno.test("the rows of several inputs are read again, not kept in memory", async
   await assertRejects(() => run, SourceError, "was changed while the run read it");
   assertEquals(teacher.asked, ["a", "b"]);
 });
+
+Deno.test("a run without anything to do keeps the summary of the run before, and says so of itself", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", [{ prompt: "a" }, { prompt: "b" }]);
+  const run = () =>
+    new ResponseGenerator({ teacher: new TestTeacher(), priceIn: 1, priceOut: 1 })
+      .run({ input, output: dir.path("out/") });
+  const kept = async () => JSON.parse(await dir.read("out/in.run.json")).summary;
+  await run();
+  const first = await kept();
+  assertEquals([first.succeeded, first.attempts], [2, 2]);
+  assertEquals((await run()).attempts, 0);
+  assertEquals(await kept(), first);
+  // Once there is something to do, the summary is that of the last run.
+  await dir.write("in.jsonl", [{ prompt: "a" }, { prompt: "b" }, { prompt: "c" }]);
+  await run();
+  assertEquals((await kept()).attempts, 1);
+});

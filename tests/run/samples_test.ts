@@ -2,7 +2,9 @@
 
 import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import type { Row } from "../../lib/row.ts";
-import { checkSamples, parseSampleUid, sampleRow, sampleUid } from "../../lib/run/admission.ts";
+import { parseSampleUid, sampleUid } from "../../lib/answer.ts";
+import { sampleRow } from "../../lib/run/admission.ts";
+import { checkSamples } from "../../lib/run/resolve_options.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";
 import type { Params } from "../../lib/teacher/teacher.ts";
 

@@ -5,6 +5,8 @@ import { SourceError, UsageError } from "../../lib/errors.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { mergeRuns } from "../../lib/merge/mod.ts";
 import { changeOf, divide, type OwnOutput, pinnedPlan, readPlan } from "../../lib/shards/mod.ts";
+import type { ResponseGenerator } from "../../lib/response_generator.ts";
+import { delay } from "../../lib/timer.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { prompts, runShard, runShards, type ShardRun } from "./fixture.ts";
 
@@ -415,6 +417,23 @@ Deno.test("a run over one input of a merge does not pay again for its rows, also
   assertEquals((await runShard([a, b], output, {})).asked, []);
 });
 
+Deno.test("a run over some inputs of a merge leaves the others in its run file, and adds new ones", async () => {
+  await using dir = await tempDir();
+  const [x, y, c, d] = await Promise.all(
+    ["x", "y", "c", "d"].map((name, i) => dir.write(`in/${name}.jsonl`, prompts(3 * i, 3 * i + 3))),
+  );
+  const output = dir.path("all/all.jsonl");
+  await runShards([x, y, c], dir.path("out/"), 2);
+  await mergeRuns({ outputs: dir.path("out/"), output });
+  const inputsNow = async () => JSON.parse(await dir.read("all/all.run.json")).inputs;
+  await runShard([x, y], output, {});
+  assertEquals(await inputsNow(), [x, y, c]);
+  assertEquals((await runShard([x, d], output, {})).asked.length, 3);
+  assertEquals(await inputsNow(), [x, y, c, d]);
+  assertEquals((await runShard([x, y, c, d], output, {})).asked, []);
+  assertEquals(await inputsNow(), [x, y, c, d]);
+});
+
 Deno.test("answers that a merge has moved away are not paid for again, nor those of a run that continued it", async () => {
   await using dir = await tempDir();
   const inputs = [
@@ -585,4 +604,69 @@ Deno.test("the ways out of a changed input work", async () => {
   assertStringIncludes(refused.message, `-o ${dir.path("out/x.jsonl")}`);
   const named = dir.path("out/x.jsonl");
   assertEquals((await runShard(files, named, { shard: { index: 1, count: 2 } })).asked.length, 5);
+});
+
+for (const delays of [[0, 0, 0], [0, 20, 20], [20, 0, 0], [0, 5, 100]]) {
+  Deno.test(`of a run without --shard and shards that start ${delays.join(", ")} ms after each other, one kind runs`, async () => {
+    await using dir = await tempDir();
+    const input = await dir.write("in.jsonl", prompts(0, 40)), output = dir.path("out/");
+    const asked: string[] = [];
+    const prepare = (generator: ResponseGenerator) =>
+      generator.onOutcomes((rows) => void asked.push(...rows.map(({ row }) => row.uid)));
+    const shards = [undefined, { index: 0, count: 2 }, { index: 1, count: 2 }];
+    const runs = await Promise.allSettled(shards.map(async (shard, i) => {
+      await delay(delays[i]);
+      return await runShard(input, output, { shard, prepare });
+    }));
+    assertEquals(asked.length, new Set(asked).size, "a row was paid for twice");
+    const [whole, ...parts] = runs.map(({ status }) => status === "fulfilled");
+    assertEquals([parts[0], parts[1]], [!whole, !whole]);
+    for (const run of runs) {
+      if (run.status === "rejected") assertStringIncludes(run.reason.message, "paid for");
+    }
+  });
+}
+
+Deno.test("a shard whose neighbor has answers does not list the folders of its output", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 9)), output = dir.path("out/");
+  await runShard(input, output, { shard: { index: 0, count: 3 } });
+  const { readDir } = Deno, listed: string[] = [];
+  Deno.readDir = (path) => {
+    listed.push(String(path));
+    return readDir(path);
+  };
+  try {
+    await runShard(input, output, { shard: { index: 2, count: 3 } });
+  } finally {
+    Deno.readDir = readDir;
+  }
+  assertEquals(listed.filter((path) => path.startsWith(dir.path("out"))), []);
+});
+
+Deno.test("another input with the name of one whose answers a merge has moved away is answered", async () => {
+  await using dir = await tempDir();
+  const output = dir.path("out/"), shard = { index: 0, count: 2 };
+  const first = await dir.write("1/a.jsonl", prompts(0, 5));
+  const other = await dir.write("2/a.jsonl", prompts(10, 14));
+  await runShard(first, output, {});
+  await mergeRuns({ outputs: output, output: dir.path("all/1.jsonl"), tidy: true });
+  const copy = await dir.write("3/a.jsonl", prompts(0, 5));
+  for (const input of [first, copy]) {
+    for (const options of [{}, { shard }]) {
+      const again = () => runShard(input, output, options);
+      await assertRejects(again, UsageError, "a merge has moved its answers");
+    }
+  }
+  assertEquals((await runShard(other, output, {})).asked.length, 4);
+  // The answers that were moved first are not replaced.
+  const tidy = { outputs: output, output: dir.path("all/2.jsonl"), tidy: true };
+  await assertRejects(() => mergeRuns(tidy), UsageError, "is of an earlier merge");
+  assertEquals((await mergeRuns({ ...tidy, tidy: false })).succeeded, 4);
+  // An input that was edited since may be copied elsewhere as it was.
+  await dir.write("1/a.jsonl", prompts(20, 23));
+  const later = new Date(Date.now() + 10_000);
+  await Deno.utime(first, later, later);
+  await Deno.remove(dir.path("out/a.jsonl"));
+  await assertRejects(() => runShard(copy, output, {}), UsageError, "a merge has moved");
 });

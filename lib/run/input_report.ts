@@ -1,0 +1,299 @@
+/**
+ * What a run says about its inputs before the first call: what was found in them, and all problems
+ * in one message, each with the flag or command that helps.
+ *
+ * @module
+ */
+
+import { SourceError, UsageError } from "../errors.ts";
+import { formatCount, formatCountOf, sumOf } from "../figures.ts";
+import type { ResolvedRunOptions } from "./option_rules.ts";
+import type { RowOptions } from "./options.ts";
+import { type BadLineGroup, type BadLines, type Findings, MODELS_SHOWN } from "./findings.ts";
+
+type Options =
+  & Pick<ResolvedRunOptions, "input" | "skipBadRows" | "changed" | "allowEmpty">
+  & Pick<RowOptions, "mixedShapes">;
+
+const MAX_LISTED = 20;
+
+/**
+ * Throws one error with all problems of the inputs.
+ *
+ * @throws {SourceError} for inputs that cannot be read, bad rows, and inputs without any row
+ * @throws {UsageError} for mixed shapes, edited rows, and rows that this version sends differently
+ */
+export function refuseProblems(findings: readonly Findings[], options: Options): void {
+  const source = [
+    ...findings.flatMap(({ unreadable }) => unreadable ?? []),
+    ...options.skipBadRows ? [] : badRowProblem(options.input, findings),
+  ];
+  const usage = [
+    ...options.mixedShapes ? [] : shapeProblem(findings),
+    ...options.changed === undefined ? changedProblem(findings) : [],
+  ];
+  if (source.length + usage.length === 0 && !options.allowEmpty) {
+    source.push(...emptyProblem(options.input, findings));
+  }
+  if (source.length + usage.length === 0) return;
+  const message = [...source, ...usage].join("\n");
+  throw source.length > 0 ? new SourceError(message) : new UsageError(message);
+}
+
+function badRowProblem(inputs: readonly string[], findings: readonly Findings[]): string[] {
+  const count = sumOf(findings, ({ bad }) => bad.count);
+  if (count === 0) return [];
+  const badInputs = findings.map((ofInput, index) => ({
+    input: inputs[index],
+    bad: ofInput.bad,
+    placeOf: (line: number) => ofInput.placeOf(line),
+  }));
+  return [
+    `Cannot send ${formatCountOf(count, "line")} of the input; nothing was sent`,
+    ...listBadLines(badInputs, "line"),
+    "Fix them, or add --skip-bad-rows to write them to the failures file and send the rest",
+  ];
+}
+
+export interface BadInput {
+  /** As the user named it. */
+  readonly input: string;
+  readonly bad: BadLines;
+  /** Returns `file:line`, `file[element]` or `file:row`. */
+  readonly placeOf: (line: number) => string;
+}
+
+/** Describes the bad lines of inputs, by problem. `noun` is what the messages call a line. */
+export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"): string[] {
+  const blocks = inputs.flatMap((input) => input.bad.groups.map((group) => ({ group, input })));
+  const lines = blocks.slice(0, MAX_LISTED).flatMap(({ group, input }) =>
+    groupLines(group, input, { noun, where: inputs.length > 1 ? ` of ${input.input}` : "" })
+  );
+  if (blocks.length > MAX_LISTED) {
+    lines.push(`  … and ${formatCountOf(blocks.length - MAX_LISTED, "more problem")}`);
+  }
+  return lines;
+}
+
+/** One line for a single example; else a heading with the examples below it. */
+function groupLines(
+  { kind, hint, count, examples }: BadLineGroup,
+  { placeOf }: BadInput,
+  { noun, where }: { noun: string; where: string },
+): string[] {
+  const advice = hint === "" ? "" : `: ${hint}`;
+  if (count === 1) return [`  ${placeOf(examples[0].line)}: ${examples[0].problem}${advice}`];
+  const lines = [`  ${formatCountOf(count, noun)}${where}: ${kind}${advice}`];
+  for (const { line, problem } of examples) {
+    lines.push(`    ${placeOf(line)}${problem === kind ? "" : `: ${problem}`}`);
+  }
+  const more = count - examples.length;
+  if (more > 0) lines.push(`    … and ${formatCount(more)} more`);
+  return lines;
+}
+
+function shapeProblem(findings: readonly Findings[]): string[] {
+  const counts = sumsOf(findings.map(({ shapes }) => shapes));
+  if (counts.size < 2) return [];
+  const places = [...counts.keys()].map((shape) => {
+    const first = findings.find(({ shapes }) => shapes.has(shape))!;
+    return `  ${first.placeOf(first.shapeStarts.get(shape)!)}: the first ${shape}`;
+  });
+  return [
+    [
+      `Cannot send rows of ${counts.size} shapes in one run: ${shapeCounts(counts)}. ` +
+      "Add --mixed-shapes if that is meant",
+      ...places,
+    ].join("\n"),
+  ];
+}
+
+function changedProblem(findings: readonly Findings[]): string[] {
+  const count = sumOf(findings, ({ changed }) => changed);
+  const edited = count === 0 ? [] : [
+    `${formatCountOf(count, "row")} ${count === 1 ? "was" : "were"} edited after being answered`,
+  ];
+  const lines = [...sumsOf(findings.map(({ resent }) => resent))]
+    .map(([what, rows]) => `  ${formatCountOf(rows, "row")}: now ${what}`);
+  const resent = lines.length === 0
+    ? []
+    : ["what this version sends for rows differs from what an earlier version sent"];
+  if (count === 0 && lines.length === 0) return [];
+  return [
+    [
+      `Cannot continue: ${[...edited, ...resent].join(", and ")}. ` +
+      "Add --changed reask to send these rows again, or --changed keep to keep the old answers",
+      ...lines,
+    ].join("\n"),
+  ];
+}
+
+function sumsOf(counts: readonly ReadonlyMap<string, number>[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const [name, count] of counts.flatMap((one) => [...one])) {
+    sums.set(name, (sums.get(name) ?? 0) + count);
+  }
+  return sums;
+}
+
+function emptyProblem(inputs: readonly string[], findings: readonly Findings[]): string[] {
+  if (findings.some(({ rows }) => rows > 0)) return [];
+  const bad = sumOf(findings, ({ bad }) => bad.count);
+  const what = bad === 0
+    ? undefined
+    : `no row that can be sent (${formatCountOf(bad, "bad line")})`;
+  return [emptyMessage("start", inputs, what)];
+}
+
+/** `Cannot <verb>: "in.jsonl" holds no rows. …` */
+export function emptyMessage(verb: string, inputs: readonly string[], what = "no rows"): string {
+  return `Cannot ${verb}: ${inputs.map(nameOf).join(", ")} ` +
+    `${inputs.length === 1 ? "holds" : "hold"} ${what}. Add --allow-empty if that is meant`;
+}
+
+/** A line for each input, then lines on probable mistakes. */
+export function describeInput(
+  inputs: readonly string[],
+  findings: readonly Findings[],
+): string[] {
+  return [
+    ...shortened(countLines(inputs, findings), findings.slice(MAX_INPUTS_SHOWN)),
+    ...shortened(uidFieldLines(inputs, findings)),
+    ...shortened(promptFieldLines(inputs, findings)),
+    ...shortened(fromRunLines(inputs, findings)),
+    ...unsentLines(findings),
+  ];
+}
+
+/** Inputs that a notice lists, one a line. */
+const MAX_INPUTS_SHOWN = 20;
+
+/**
+ * The first lines, and the number of inputs whose lines are left out. `rest` is what was found in
+ * those inputs, to count their rows.
+ */
+function shortened(lines: readonly string[], rest?: readonly Findings[]): string[] {
+  const more = lines.length - MAX_INPUTS_SHOWN;
+  if (more <= 0) return [...lines];
+  const rows = rest && sumOf(rest, (input) => input.rows);
+  const bad = sumOf(rest ?? [], (input) => input.bad.count);
+  const counts = [
+    ...(rows === undefined ? [] : [`: ${formatCountOf(rows, "row")}`]),
+    ...(bad === 0 ? [] : [`, ${formatCount(bad)} bad`]),
+  ];
+  return [
+    ...lines.slice(0, MAX_INPUTS_SHOWN),
+    `… and ${formatCount(more)} more inputs${counts.join("")}`,
+  ];
+}
+
+/** Fields that questions refer to, as in SQuAD, BoolQ, RACE, MMLU and ARC. */
+const CONTEXT_FIELDS: ReadonlySet<string> = new Set([
+  "context",
+  "passage",
+  "article",
+  "story",
+  "documents",
+  "choices",
+  "options",
+]);
+
+const MAX_UNSENT_SHOWN = 20;
+
+function unsentLines(findings: readonly Findings[]): string[] {
+  const names = [...new Set(findings.flatMap(({ unsent }) => [...unsent]))];
+  if (names.length === 0) return [];
+  const shown = names.slice(0, MAX_UNSENT_SHOWN).map((name) =>
+    /^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name)
+  );
+  const context = names.filter((name) => CONTEXT_FIELDS.has(name));
+  return [
+    `not sent: ${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`,
+    ...context.length === 0 ? [] : [
+      `Is the prompt about ${context.map((name) => `"${name}"`).join(", ")}? ` +
+      "--template makes prompts of several fields",
+    ],
+  ];
+}
+
+/** Such prompts come from the usual field of each row's shape. */
+function promptFieldLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
+  return findings.flatMap(({ rows, missingPromptField: field }, index) =>
+    rows === 0 || field === undefined
+      ? []
+      : [`No row of ${nameOf(inputs[index])} has the field "${field}" of --prompt-field`]
+  );
+}
+
+/** Results of an earlier run would be paid for a second time. */
+function fromRunLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
+  return findings.flatMap(({ fromRuns }, index) => {
+    if (fromRuns === 0) return [];
+    const [lines, prompts] = fromRuns === 1
+      ? ["is a line", "its prompt is"]
+      : ["are lines", "their prompts are"];
+    return [
+      `${formatCountOf(fromRuns, "row")} of ${nameOf(inputs[index])} ${lines} ` +
+      `that an earlier run has written: ${prompts} sent again. ` +
+      '"export" makes a training set of results, and "retry" retries failed rows',
+    ];
+  });
+}
+
+function nameOf(input: string): string {
+  return input === "-" ? "standard input" : `"${input}"`;
+}
+
+function countLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
+  return findings.map((preflight, index) => {
+    const name = inputs[index] === "-" ? "standard input" : inputs[index];
+    const parts = [`${name}: ${formatCountOf(preflight.rows, "row")}`];
+    if (preflight.shapes.size > 0) parts.push(`(${shapeCounts(preflight.shapes)})`);
+    if (preflight.samples > 1) parts.push(`with ${formatCount(preflight.samples)} samples each`);
+    const extras = [
+      [preflight.succeeded, preflight.succeeded === 1 ? "has a result" : "have a result"],
+      [preflight.failed, "failed before"],
+      [preflight.merged, "merged as identical"],
+      [preflight.changed, "edited since"],
+      [sumOf(preflight.resent.values(), (count) => count), "sent differently now"],
+      [preflight.bad.count, "bad"],
+    ] as const;
+    const details = extras.filter(([count]) => count > 0).map(([count, what]) =>
+      `${formatCount(count)} ${what}`
+    );
+    // These models are paid for, whatever `--model` says.
+    if (preflight.ownModels > 0) {
+      const set = preflight.ownModels === 1
+        ? "sets a model of its own"
+        : "set a model of their own";
+      details.push(`${formatCount(preflight.ownModels)} ${set}: ${modelList(preflight.models)}`);
+    }
+    return details.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${details.join(", ")}`;
+  });
+}
+
+/** Otherwise, a mistyped name would show only when results are joined by their uids. */
+function uidFieldLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
+  return findings.flatMap(({ rows, hashed, missingUidFields }, index) => {
+    if (rows === 0 || missingUidFields.length === 0) return [];
+    const name = nameOf(inputs[index]);
+    const fields = missingUidFields.map((field) => `"${field}"`).join(" or ");
+    const names = [
+      ...(hashed < rows ? ["by their uid, custom_id or id"] : []),
+      ...(hashed > 0 ? ["by a hash of themselves"] : []),
+    ];
+    return [
+      `No row of ${name} has a value for the field ${fields} of --uid-field: ` +
+      `rows are named ${names.join(", or ")}`,
+    ];
+  });
+}
+
+function shapeCounts(shapes: ReadonlyMap<string, number>): string {
+  return [...shapes].map(([shape, count]) => `${formatCount(count)} ${shape}`).join(", ");
+}
+
+function modelList(names: ReadonlySet<string>): string {
+  const shown = [...names].slice(0, MODELS_SHOWN);
+  return names.size > shown.length ? `${shown.join(", ")}, …` : shown.join(", ");
+}

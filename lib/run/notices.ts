@@ -1,0 +1,270 @@
+/**
+ * What a run tells the user before its first call: notices, estimates, and the preview of
+ * `--dry-run`.
+ *
+ * @module
+ */
+
+import { tokenLimitOf } from "../params.ts";
+import { formatCount, formatCountOf, formatRoughUsd, sumOf } from "../figures.ts";
+import { describeEstimate, type Estimate, estimate } from "../prices/mod.ts";
+import type { Progress } from "../progress/mod.ts";
+import type { ParsedRow } from "../source/mod.ts";
+import type { Message } from "../teacher/mod.ts";
+import type { RunContext } from "./active_run.ts";
+import type { Findings } from "./findings.ts";
+import { describeInput } from "./input_report.ts";
+import type { RunOptions } from "./options.ts";
+import type { ResolvedOptions } from "./resolve_options.ts";
+
+type Prepared = Pick<RunContext, "generator" | "prepared">;
+
+export interface StartNotices {
+  readonly info: readonly string[];
+  /** Probable mistakes. */
+  readonly warnings: readonly string[];
+}
+
+export function estimateOf(
+  { generator: { teachers, params }, prepared }: Prepared,
+  findings: readonly Findings[],
+): Estimate {
+  return estimate({
+    answers: sumOf(findings, ({ plan }) => plan.toAsk),
+    promptTokens: sumOf(findings, ({ promptTokens }) => promptTokens),
+    maxTokens: tokenLimitOf(params)?.tokens,
+    ownLimits: {
+      answers: sumOf(findings, ({ ownLimits }) => ownLimits.answers),
+      minTokens: sumOf(findings, ({ ownLimits }) => ownLimits.minTokens),
+      maxTokens: sumOf(findings, ({ ownLimits }) => ownLimits.maxTokens),
+    },
+    rates: teachers.map(({ teacher }) => prepared.ratesOf(teacher)),
+  });
+}
+
+export function startNotices(
+  context: Prepared,
+  inputs: readonly string[],
+  findings: readonly Findings[],
+  options: Choice,
+): StartNotices {
+  const { generator, prepared } = context;
+  const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
+  return {
+    info: [
+      ...describeInput(inputs, findings),
+      ...generator.notices,
+      ...prepared.notes,
+      ...retryNotes(findings, options),
+      ...reaskedNotes(context, findings),
+      ...cost.info,
+    ],
+    warnings: [...teacherNotices(generator, findings), ...cost.warnings],
+  };
+}
+
+/** The options that choose rows. */
+type Choice = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit">;
+
+/** That a retry has no row to send, and how many pending rows it leaves out. */
+function retryNotes(
+  findings: readonly Findings[],
+  { retry, uids, excludeUids, limit }: Choice,
+): string[] {
+  const isEmpty = Boolean(retry) && findings.every(({ plan }) => plan.toAsk === 0);
+  const areChosen = Array.isArray(retry) || (uids ?? excludeUids ?? limit) !== undefined;
+  const among = areChosen ? " among those chosen" : "";
+  const notes = isEmpty ? [`There is no failed row to retry${among}`] : [];
+  const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
+  if (count <= 0) return notes;
+  const are = count === 1 ? "is" : "are";
+  return [
+    ...notes,
+    `${
+      formatCountOf(count, "pending row")
+    } ${are} left out: a retry sends failed rows only, a run ` +
+    "without it the others",
+  ];
+}
+
+/** On answered rows that the user has chosen: sent again, or left as they are. */
+function reaskedNotes(
+  context: Prepared,
+  findings: readonly Findings[],
+): string[] {
+  const count = sumOf(findings, ({ reasked }) => reasked);
+  const left = sumOf(findings, ({ leftAnswered }) => leftAnswered);
+  const have = left === 1 ? "row has a result and is" : "rows have results and are";
+  const leftNotes = left === 0 ? [] : [
+    `${formatCount(left)} chosen ${have} left alone: --reask-answered with --uids sends them again`,
+  ];
+  if (count === 0) return leftNotes;
+  const { costUsd } = estimateOf(context, findings);
+  const cost = costUsd === null
+    ? "their price is not known (--price-in and --price-out set it)"
+    : `this run costs about ${formatRoughUsd(costUsd[0])} to ${formatRoughUsd(costUsd[1])}`;
+  const are = count === 1 ? "row is" : "rows are";
+  return [
+    `${formatCount(count)} answered ${are} sent and paid for again; old answers are moved to ` +
+    `.outdated.jsonl; ${cost}`,
+  ];
+}
+
+/** Of rows, the values of the first one with parameters count, and the names of all others'. */
+export function teacherNotices(
+  { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
+  findings: readonly Pick<Findings, "firstRows" | "paramNames">[] = [],
+): string[] {
+  const rows = findings.flatMap(({ firstRows }) => [...firstRows.values()]);
+  const names = findings.flatMap(({ paramNames }) =>
+    [...paramNames].map((name) => [name, undefined])
+  );
+  const sent = {
+    ...Object.fromEntries(names),
+    ...params,
+    ...rows.find((row) => row.params !== undefined)?.params,
+  };
+  return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(sent) ?? []))];
+}
+
+/** The first request of one shape of rows. */
+export interface PreviewedRequest {
+  /** The shape of its row: `prompt`, `messages`, … */
+  shape: string;
+  /** As the teacher would send it. */
+  request: unknown;
+}
+
+/** What a run would send and cost. */
+export interface Preview {
+  /** Answers to all rows of the inputs, duplicates merged. */
+  total: number;
+  /** Answers that would be requested. */
+  toAsk: number;
+  /** Estimated prompt tokens of all requests, accurate to about 25 %. */
+  promptTokens: number;
+  /**
+   * Completion tokens of one answer, as a range; the mean if rows have their own limits. The lower
+   * end is an assumption. The upper end is the token limit, or an assumption without one.
+   */
+  completionTokens: readonly [least: number, most: number];
+  /**
+   * The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
+   * teacher is not known.
+   */
+  costUsd: readonly [least: number, most: number] | null;
+  /**
+   * The notices at the start of a run: on the inputs, the prices, the estimate, and probable
+   * mistakes.
+   */
+  notes: string[];
+  /** The first request, as the teacher would send it; an example if nothing is to be sent, null
+   * without rows. */
+  request: unknown;
+  /** For each shape of the rows to send, its first request; the first of them is `request`. */
+  requests: PreviewedRequest[];
+}
+
+/** Makes no call and changes nothing on disk. */
+export function previewOf(
+  context: Prepared,
+  inputs: readonly string[],
+  findings: readonly Findings[],
+  options: Choice,
+): Preview {
+  const { info, warnings } = startNotices(context, inputs, findings, options);
+  const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);
+  return {
+    total: sumOf(findings, ({ total }) => total),
+    toAsk: sumOf(findings, ({ plan }) => plan.toAsk),
+    notes: [...info, ...warnings],
+    promptTokens,
+    completionTokens,
+    costUsd,
+    ...requestsOf(findings, context.generator),
+  };
+}
+
+type UsedOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
+
+/** If nothing is to be sent, those of the first rows. */
+function requestsOf(
+  findings: readonly Findings[],
+  options: UsedOptions,
+): Pick<Preview, "request" | "requests"> {
+  const isDone = findings.every(({ firstToAsk }) => firstToAsk.size === 0);
+  const rows = new Map<string, ParsedRow>();
+  for (const { firstRows, firstToAsk } of findings) {
+    for (const [shape, row] of isDone ? firstRows : firstToAsk) {
+      if (!rows.has(shape)) rows.set(shape, row);
+    }
+  }
+  const requests = [...rows].map(([shape, row]) => ({ shape, request: requestOf(row, options) }));
+  return { request: requests[0]?.request ?? null, requests };
+}
+
+function requestOf(
+  { uid, messages, params: own, files }: ParsedRow,
+  { teachers: [{ teacher }], params, askedSchema: jsonSchema }: UsedOptions,
+): unknown {
+  const request = {
+    uid,
+    messages: messages.map((message) => withPlaceholders(message, files)),
+    params: own === undefined ? params : { ...params, ...own },
+    jsonSchema,
+  };
+  return teacher.preview?.(request) ?? request;
+}
+
+/** Image files are read only when they are sent. */
+function withPlaceholders(message: Message, files: readonly string[]): Message {
+  if (!Array.isArray(message.content)) return message;
+  const content = message.content.map((part) => {
+    const url = part.image_url?.url;
+    if (!files.includes(url)) return part;
+    const placeholder = `data:image/…;base64,… (the file ${url})`;
+    return { ...part, image_url: { ...part.image_url, url: placeholder } };
+  });
+  return { ...message, content };
+}
+
+/** The notices of one run, held back until `start`: "run-start" must be its first event. */
+export class RunNotices {
+  readonly #progress: Progress;
+  /** Undefined once `start` was called. */
+  #early: [level: "info" | "warning", message: string][] | undefined = [];
+  #hasWarnedUnlocked = false;
+
+  constructor(progress: Progress) {
+    this.#progress = progress;
+  }
+
+  add(level: "info" | "warning", message: string): void {
+    if (this.#early === undefined) this.#progress.notice(level, message);
+    else this.#early.push([level, message]);
+  }
+
+  /** Warns once that a file cannot be locked, and says what keeps other runs away from it. */
+  warnUnlocked(path: string, reason: string, lock: string): void {
+    if (this.#hasWarnedUnlocked) return;
+    this.#hasWarnedUnlocked = true;
+    this.add(
+      "warning",
+      `Cannot lock "${path}": ${reason}. Do not remove "${lock}", which keeps other runs away`,
+    );
+  }
+
+  /** Warns that answers go to another file, because their output file can no longer be synced. */
+  warnRescued(path: string, isTemporary: boolean): void {
+    const next = isTemporary
+      ? "Move this file next to the output before the next run, which adds them"
+      : "The next run adds them to the output";
+    this.add("warning", `The answers that are still in flight go to "${path}". ${next}`);
+  }
+
+  start(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const [level, message] of early) this.add(level, message);
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * A run over one shard: its files, its part of the input, what `--limit` leaves for it, and its
+ * share of the rate limits.
+ *
+ * @module
+ */
+
+import { basename, dirname } from "../deps/std_path.ts";
+import { UsageError } from "../errors.ts";
+import { exists } from "../files.ts";
+import type { InputOptions } from "../formats/mod.ts";
+import { OWN_FOLDER } from "../paths.ts";
+import {
+  OtherDivisionError,
+  type OwnOutput,
+  piecesOf,
+  pinnedPlan,
+  type PinOptions,
+  rowsBefore,
+  type Shard,
+  type ShardPlan,
+  shardStem,
+  shareOfInput,
+} from "../shards/mod.ts";
+import { checkOutputs, filesOf, type OutputFiles, sharedOutput } from "./outputs.ts";
+import { checkReadableTwice } from "./inputs.ts";
+import { readStatus, type RunStatus, writeFailedStatus } from "./run_status.ts";
+
+export interface ShardFilesOptions extends PinOptions {
+  readonly named: readonly string[];
+  /** The files that `named` stands for, in their order. */
+  readonly files: readonly string[];
+  readonly output: string;
+  readonly shard: Shard;
+  readonly limit?: number;
+  readonly input: InputOptions;
+}
+
+export interface ShardFiles {
+  readonly files: OutputFiles;
+  /** Its first rows that `--limit` leaves it; `Infinity` without a limit. */
+  readonly limit: number;
+  readonly shared: OwnOutput;
+  /** See `shareOfInput`. */
+  readonly share: number;
+}
+
+/** @throws {UsageError | SourceError} when the input cannot be divided, or was changed */
+export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFiles> {
+  const { named, files, output, shard, limit } = options;
+  if (files.includes("-")) {
+    throw new UsageError(
+      'Cannot divide "-" into shards: name the file that standard input came from',
+    );
+  }
+  const shared = await sharedOutput(named, files, output);
+  const own = filesOf(named.join(", "), shardStem(shared.stem, shard));
+  try {
+    await checkOutputs(files, [own]);
+    await refuseMerged(own);
+    await Promise.all(files.map(checkReadableTwice));
+    const plan = await pinnedPlan(shared, files, shard.count, options);
+    return {
+      files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
+      limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),
+      shared,
+      share: shareOfInput(plan, shard.index),
+    };
+  } catch (error) {
+    if (options.writes !== false) await recordFailedStart(own.results, shard, error);
+    throw error;
+  }
+}
+
+/** Records that a shard could not start, so that a merge does not wait for it forever. */
+export async function recordFailedStart(
+  results: string,
+  shard: Shard,
+  error: unknown,
+): Promise<void> {
+  // Its status would be in the way of the output's runs, unless a merge waits for its job.
+  const isOther = error instanceof OtherDivisionError && shard.job === undefined;
+  if (!isOther) await writeFailedStatus(results, shard, error);
+}
+
+function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
+  const before = rowsBefore(plan, index);
+  if (before !== undefined) return Math.max(0, limit - before);
+  throw new UsageError(
+    "Cannot use --limit with shards of compressed files, whose rows are not counted: decompress them, or name fewer files",
+  );
+}
+
+/** The rows of a shard whose files a merge has moved away would be paid for again. */
+async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
+  const moved = `${dirname(runJson)}/${OWN_FOLDER}/shards/${basename(runJson)}`;
+  if (!(await exists(moved)) || await exists(runJson)) return;
+  throw new UsageError(
+    `Cannot run this shard: it was merged, and its files were moved to "${dirname(moved)}/". ` +
+      "Move them back, or name another output",
+  );
+}
+
+/** Polls without a heartbeat. */
+const SILENT_POLLS = 3;
+/** On average: a thousand shards must not read a million files every 5 s. */
+const FILES_PER_POLL = 100;
+
+/** The others count it as silent after 15 s; its last status may have been 5 s old. */
+const STOPPED_MS = 10_000;
+
+/** Captures the stem, the index and the number of shards. */
+const STATUS_NAME = /^(.*)-(\d{5,})-of-(\d{5,})\.status\.json$/;
+
+/** Shards do not send in step: with a limit of 600 a minute, eight processes sent up to 604. */
+const SAFETY_FACTOR = 0.98;
+
+interface OtherShard {
+  status: RunStatus;
+  silence: number;
+}
+
+/**
+ * The other shards of a run, and the share of the rate limits that they leave for this one.
+ *
+ * There is no coordinator: each shard reads the status files of the others and takes no more of
+ * `--rpm` and `--tpm` than they leave. It starts with the limit divided by the number of shards that
+ * run at once. It takes more only if others are done, or have been silent for three polls. A shard
+ * is silent if the heartbeat counter in its status does not change: times are not compared, because
+ * the clocks of nodes differ. A shard that was silent itself, because its process was stopped, starts
+ * again with what the others leave.
+ */
+export class OtherShards {
+  readonly #folder: string;
+  readonly #stem: string;
+  readonly #shard: Shard;
+  readonly #parallel: number;
+  readonly #others = new Map<number, OtherShard>();
+  readonly #now: () => number;
+  #share = 0;
+  #tickedAt: number;
+  #stops = 0;
+  #isPolling = false;
+  #skippedPolls = 0;
+  /** Polls since the last one that also read the shards that are done. */
+  #partialPolls = 0;
+  #unfinishedCount = 0;
+
+  /**
+   * The first poll determines the share. `stem` is `out/x`, `now` a monotonic clock in
+   * milliseconds.
+   */
+  constructor(stem: string, shard: Shard, parallel: number, now = () => performance.now()) {
+    this.#folder = `${dirname(stem)}/${OWN_FOLDER}`;
+    this.#stem = basename(stem);
+    this.#shard = shard;
+    this.#parallel = Math.min(parallel, shard.count);
+    this.#now = now;
+    this.#tickedAt = now();
+  }
+
+  /** What this shard claims of `rpm` and `tpm`, from 0 to 1. */
+  get share(): number {
+    return this.#share;
+  }
+
+  /** What this shard really uses: slightly less. */
+  get rateShare(): number {
+    return SAFETY_FACTOR * this.#share;
+  }
+
+  /** Called about once a second. The others take what a stopped process has. */
+  tick(): void {
+    const now = this.#now();
+    if (now - this.#tickedAt > STOPPED_MS) {
+      this.#stops++;
+      this.#share = 0;
+      this.#skippedPolls = this.#partialPolls = Infinity;
+    }
+    this.#tickedAt = now;
+  }
+
+  /** Called about every 5 s. */
+  async poll(): Promise<number> {
+    if (this.#isPolling || ++this.#skippedPolls < this.#unfinishedCount / FILES_PER_POLL) {
+      return this.#share;
+    }
+    this.#isPolling = true;
+    this.#skippedPolls = 0;
+    const stops = this.#stops;
+    // A shard that is done may be started again, to retry its failed rows.
+    const readsAll = ++this.#partialPolls >= this.#others.size / FILES_PER_POLL;
+    if (readsAll) this.#partialPolls = 0;
+    try {
+      for (const index of await this.#startedShards()) {
+        const other = this.#others.get(index);
+        if (readsAll || other === undefined || !isDone(other)) await this.#pollShard(index);
+      }
+      // What was read before the process was stopped is not true any more.
+      if (stops === this.#stops) this.#share = this.#fairShare();
+    } finally {
+      this.#isPolling = false;
+    }
+    return this.#share;
+  }
+
+  /** Those that have a status file. */
+  async #startedShards(): Promise<number[]> {
+    const indexes: number[] = [];
+    try {
+      for await (const { name } of Deno.readDir(this.#folder)) {
+        const match = STATUS_NAME.exec(name);
+        if (match === null || match[1] !== this.#stem) continue;
+        if (Number(match[3]) !== this.#shard.count) continue;
+        const index = Number(match[2]);
+        if (index !== this.#shard.index) indexes.push(index);
+      }
+    } catch {
+      // A folder that cannot be read now may be readable at the next poll.
+    }
+    return indexes;
+  }
+
+  async #pollShard(index: number): Promise<void> {
+    const earlier = this.#others.get(index);
+    const stem = shardStem(this.#stem, { index, count: this.#shard.count });
+    const status = await readStatus(`${this.#folder}/${stem}.status.json`);
+    if (status === undefined) return;
+    const isSame = earlier?.status.beat === status.beat &&
+      earlier.status.started === status.started;
+    this.#others.set(index, { status, silence: isSame ? earlier.silence + 1 : 0 });
+  }
+
+  #fairShare(): number {
+    let active = 0, taken = 0, unfinished = this.#shard.count, done = 0;
+    for (const other of this.#others.values()) {
+      const { status, silence } = other, isSilent = silence >= SILENT_POLLS;
+      if (isDone(other)) done++;
+      // An interrupted shard may be started again at once.
+      if (isDone(other) || isSilent) unfinished--;
+      if (status.ended || isSilent) continue;
+      active++;
+      taken += status.share ?? 0;
+    }
+    this.#unfinishedCount = this.#others.size - done;
+    const running = Math.max(active + 1, Math.min(this.#parallel, unfinished));
+    // The others do the same: to give back more than exceeds the fair share would leave it unused.
+    return Math.min(1 / running, Math.max(this.#share, 1 - taken));
+  }
+}
+
+function isDone({ status }: OtherShard): boolean {
+  return status.ended && status.state === "done";
+}
