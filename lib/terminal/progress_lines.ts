@@ -10,7 +10,7 @@
  * @module
  */
 
-import { formatDuration, formatPercent } from "../figures.ts";
+import { formatDuration } from "../figures.ts";
 import { printableJson } from "../printable.ts";
 import type { RunEvent, RunListener, RunState, Snapshot } from "../progress/mod.ts";
 import {
@@ -28,6 +28,7 @@ import {
   mainSegments,
   MAX_COLUMNS,
   noticeSegment,
+  percentDone,
   processSegments,
   rowsSegment,
   shareSegments,
@@ -169,7 +170,7 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
 function barLine(snapshot: Snapshot, paint: Paint, width: number): string {
   const { total } = snapshot;
   if (total === null) return "";
-  const percent = formatPercent(doneRows(snapshot), total);
+  const percent = percentDone(snapshot, total);
   // 7: a space and the widest percentage, so that the bar keeps its length.
   const cells = Math.min(MAX_BAR_CELLS, width - 7);
   if (cells < MIN_BAR_CELLS) return clip(percent, width);

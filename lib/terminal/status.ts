@@ -84,7 +84,12 @@ export function rowsSegment(snapshot: Snapshot): Segment {
 
 export function shareSegments(snapshot: Snapshot): Segment[] {
   const { total } = snapshot;
-  return total === null ? [] : [{ text: formatPercent(doneRows(snapshot), total) }];
+  return total === null ? [] : [{ text: percentDone(snapshot, total) }];
+}
+
+/** A run without rows is done. */
+export function percentDone(snapshot: Snapshot, total: number): string {
+  return total === 0 ? "100.0%" : formatPercent(doneRows(snapshot), total);
 }
 
 /** Speed, time left, cost, and failed rows. `isBrief` omits the ranges of estimates. */
