@@ -4,6 +4,7 @@ import { FAILURE_TYPES, type FailureType, UsageError } from "../lib/errors.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import type { ResolvedRunOptions, ResponseGeneratorOptions } from "../lib/run/mod.ts";
+import type { Shard } from "../lib/shards/mod.ts";
 import { MAX_SAMPLES } from "../lib/params.ts";
 import { parseLossless, setField } from "../lib/source/mod.ts";
 import type { Params } from "../lib/teacher/mod.ts";
@@ -14,7 +15,6 @@ import { type MonitorRequest, readMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
 import { Settings } from "./settings.ts";
-import { readShard } from "./shard.ts";
 import { suggestion } from "./words.ts";
 
 /** Shorter than the 30 s that Kubernetes gives a pod. */
@@ -62,7 +62,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     run: {
       ...readRunOptions(settings),
       ...await readUids(settings),
-      shard: readShard(settings, io),
+      shard: await shardOf(settings, io),
       retry,
       input: inputs,
       output: settings.required("output", "an output: add -o out/"),
@@ -74,6 +74,13 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     allowance: allowance === undefined ? undefined : parseAllowance(allowance),
     graceMs: settings.milliseconds("grace") ?? DEFAULT_GRACE_MS,
   };
+}
+
+/** Loaded on demand: `export` and `convert` read their rows with this file, and run none. */
+async function shardOf(settings: Settings, io: Io): Promise<Shard | undefined> {
+  if (settings.text("shard") === undefined) return undefined;
+  const { readShard } = await import("./shard.ts");
+  return readShard(settings, io);
 }
 
 function checkStart(

@@ -2,7 +2,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { readTextOf, systemReason } from "../lib/files.ts";
-import { looksLikePath, NOT_SHOWN } from "./connection.ts";
+import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "./words.ts";
 

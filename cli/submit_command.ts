@@ -15,7 +15,8 @@ import { Settings } from "./settings.ts";
 import { suggestion } from "./words.ts";
 import { jobNameOf } from "./submit_status.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
-import { DEFAULT_KEY_VARIABLE, shownHeader } from "./connection.ts";
+import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
+import { shownHeader } from "./connection.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
 /** A shard still writes after its grace period, before the scheduler kills it. */

@@ -4,15 +4,9 @@ import { UsageError } from "../lib/errors.ts";
 import { isList } from "../lib/endpoints/mod.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import { openai } from "../lib/teacher/mod.ts";
+import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
 import type { TeacherSpec } from "./config.ts";
-import {
-  addressOf,
-  DEFAULT_KEY_VARIABLE,
-  holdsKey,
-  Keys,
-  type OnMissingKey,
-  readConnection,
-} from "./connection.ts";
+import { holdsKey, readConnection } from "./connection.ts";
 import type { Io } from "./io.ts";
 import { proxyOf } from "./proxy.ts";
 import type { ListedPlace } from "./teacher_lists.ts";

@@ -391,6 +391,14 @@ Deno.test("starting cli.ts loads no command, so that --help is quick", async () 
   assert(files.length >= 10 && files.length <= 30, `${files.length} modules`);
 });
 
+Deno.test("commands that run nothing load neither a teacher nor the code for runs", async () => {
+  for (const command of ["merge_command", "stats_command", "serve_commands", "export_command"]) {
+    const { files } = await loadedBy(`cli/${command}.ts`);
+    assert(files.length > 15, command);
+    assertEquals(files.filter((file) => /\/lib\/(?:teacher|run)\//.test(file)), [], command);
+  }
+});
+
 Deno.test("nothing from lib/deps has the type any", async () => {
   await using dir = await tempDir();
   const deps = LIB.filter(({ path }) => /^lib\/deps\/\w+\.ts$/.test(path));

@@ -1,0 +1,153 @@
+/**
+ * API keys, and addresses that may hold one. Users name a variable or a file that holds a secret,
+ * and never write it into a command. Not in `connection.ts`: all commands read settings with this
+ * file, and those without a teacher would load its code.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import { readTextOf, systemReason } from "../lib/files.ts";
+import type { Io } from "./io.ts";
+
+/** If both are given, the file is read. */
+export interface KeyPlace {
+  readonly file?: string;
+  /** @default OPENAI_API_KEY */
+  readonly variable?: string;
+}
+
+export const DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY";
+
+/**
+ * What to do if a key is missing: throw, prompt the user for it, or, if nothing is sent, `warn`.
+ */
+export type OnMissingKey = "refuse" | "ask" | "warn";
+
+export class Keys {
+  readonly #io: Io;
+  readonly #onMissing: OnMissingKey;
+  /**
+   * By the file or variable that was empty: teachers that name the same one share the typed key.
+   */
+  readonly #typedKeys = new Map<string, string>();
+
+  /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
+  constructor(io: Io, onMissing: OnMissingKey) {
+    this.#io = io;
+    this.#onMissing = onMissing;
+  }
+
+  /**
+   * Returns undefined if an optional key is missing, or after a warning.
+   *
+   * @param missing The error if the user named no place and there is no key. @default the key is
+   * optional
+   */
+  async read(place: KeyPlace, host: string, missing?: string): Promise<string | undefined> {
+    const { file, variable = DEFAULT_KEY_VARIABLE } = place;
+    const key = file === undefined
+      ? variableOf(variable, this.#io)?.trim() ?? ""
+      : await readKeyFile(file);
+    if (key !== "") {
+      return checkKey(key, file === undefined ? `in the variable ${variable}` : `in "${file}"`);
+    }
+    const problem = file !== undefined
+      ? `Cannot read the key from "${file}": it is empty`
+      : place.variable === undefined
+      ? missing
+      : `Cannot find the key: ${notSet(variable, "api-key-env")}`;
+    if (problem === undefined) return undefined;
+    if (this.#onMissing === "warn") {
+      this.#io.writeErr(`Warning: ${problem}\n`);
+      return undefined;
+    }
+    const typedKey = await this.#ask(file ?? variable, host);
+    if (typedKey === undefined) throw new UsageError(problem);
+    return typedKey;
+  }
+
+  async #ask(place: string, host: string): Promise<string | undefined> {
+    if (this.#onMissing !== "ask") return undefined;
+    const question = `Key for ${host} (not shown, kept for this run only):`;
+    const key = this.#typedKeys.get(place) ?? (await this.#io.askSecret?.(question))?.trim();
+    if (key === undefined || key === "") return undefined;
+    this.#typedKeys.set(place, key);
+    return checkKey(key, "that was typed");
+  }
+}
+
+async function readKeyFile(path: string): Promise<string> {
+  try {
+    return (await readTextOf(path)).trim();
+  } catch (cause) {
+    // The cause is left out: it quotes the path.
+    throw new UsageError(await unreadableMessage(path, "api-key-file", systemReason(cause)));
+  }
+}
+
+/** A key goes into a header, which holds no line breaks; the message does not show the key. */
+function checkKey(key: string, where: string): string {
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  throw new UsageError(
+    `Cannot use the key ${where}: it must be one word of printable ASCII characters`,
+  );
+}
+
+export const NOT_SHOWN = "The given value is not shown, because it may be the secret itself";
+
+/** Words that occur in names of variables, but not in keys. */
+const NAME_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
+
+/** Length up to which messages show a name without such a word: a longer one may be a key. */
+const MAX_PLAIN_NAME_LENGTH = 15;
+
+/** Returns undefined also for text that cannot be a name. */
+export function variableOf(name: string, io: Pick<Io, "env">): string | undefined {
+  // For such a text the runtime would throw an error that quotes it. Keys often end in "=".
+  return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
+}
+
+/** `the variable NAME, which …, is not set`, without the name if that may be the secret. */
+export function notSet(name: string, namedBy: string): string {
+  return looksLikeName(name)
+    ? `the variable ${name}, which ${namedBy} names, is not set`
+    : `${namedBy} must name a variable that is set. ${NOT_SHOWN}`;
+}
+
+/** `Cannot read the key from "path": …`, without the path if that may be the secret. */
+async function unreadableMessage(path: string, namedBy: string, reason: string): Promise<string> {
+  return await looksLikePath(path)
+    ? `Cannot read the key from "${path}": ${reason}`
+    : `Cannot read the key: ${namedBy} must name an existing file. ${NOT_SHOWN}`;
+}
+
+function looksLikeName(name: string): boolean {
+  if (!/^[A-Z][A-Z\d_]*$/.test(name)) return false;
+  return NAME_WORD.test(name) || (name.length <= MAX_PLAIN_NAME_LENGTH && !/\d/.test(name));
+}
+
+export function addressOf(text: string, io: Pick<Io, "env">): string {
+  const variable = /^@env:(.*)$/s.exec(text)?.[1];
+  if (variable === undefined) return text;
+  const address = variableOf(variable, io)?.trim() ?? "";
+  if (address !== "") return address;
+  throw new UsageError(`Cannot find the address of the teacher: ${notSet(variable, "base-url")}`);
+}
+
+/** Whether a path exists or looks like one: by its extension, or because its folder exists. */
+export async function looksLikePath(path: string): Promise<boolean> {
+  if (/^[\w./~ -]+\.(?:env|json|key|pem|secret|token|txt|ya?ml)$/i.test(path)) return true;
+  // A slash alone is not enough: a key may hold one.
+  const folder = /^(.+)[\\/]/.exec(path)?.[1];
+  return await exists(path) || (folder !== undefined && await exists(folder));
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
