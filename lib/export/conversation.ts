@@ -8,14 +8,18 @@
 import { originOf } from "../answer.ts";
 import { isObject, jsonOf } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
-import { isEmptyCell, ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
+import { restoreRow } from "../sink/mod.ts";
+import { isEmptyCell, ParsedRow, parseLossless, requestHash, RowParser } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { readReasoning } from "./turns.ts";
+import { NotRestored } from "./unrestored.ts";
 
 export interface Place {
   readonly file: string;
   readonly line: number;
+  /** Whether the row is the text that was written: tables add nulls and types, so no hash fits. */
+  readonly isVerbatim: boolean;
 }
 
 export class NoConversation {
@@ -67,7 +71,7 @@ export class ConversationReader {
     this.#promptFields = new Set([...templateFields, rows.promptField ?? ""]);
   }
 
-  read(text: string, { file, line }: Place): Example | NoConversation {
+  read(text: string, { file, line, isVerbatim }: Place): Example | NoConversation {
     const row = this.#parser.parse(text);
     if (!(row instanceof ParsedRow)) return new NoConversation(row.problem, row.hint());
     const json = isObject(row.json) ? row.json : {};
@@ -78,8 +82,10 @@ export class ConversationReader {
     const last = row.messages.at(-1);
     if (this.#hasResponse(json)) {
       const result = this.#resultOf(row, text, json);
+      if (result instanceof NoConversation) return result;
       const { inputUid: rowUid } = originOf(json, this.#uidField);
-      return result instanceof NoConversation ? result : { ...origin, rowUid, tools, ...result };
+      const example = { ...origin, rowUid, tools, ...result };
+      return !isVerbatim || this.#isAsSent(row, text, json) ? example : notRestored(example);
     }
     if (last?.role === "assistant") {
       const messages = row.messages.slice(0, -1);
@@ -125,6 +131,20 @@ export class ConversationReader {
     const isText = typeof last.content === "string" && typeof answer.content === "string";
     const content = isText ? `${last.content}${answer.content}` : answer.content;
     return { messages: messages.slice(0, -1), ...answerOf({ ...answer, content }) };
+  }
+
+  /** Whether the options make what `prompt_hash` says was sent, as without a template of the run. */
+  #isAsSent(row: ParsedRow, text: string, { uid, prompt_hash: hash }: Record<string, unknown>) {
+    if (hash === "" || row.promptHash === hash) return true;
+    const restored = restoreRow(text).text;
+    const withUid = restored === "{}"
+      ? restored
+      : `{"uid":${JSON.stringify(uid)},${restored.slice(1)}`;
+    return [text, restored, withUid].some((rowText) => {
+      const sent = this.#asSent.parse(rowText);
+      return (sent instanceof ParsedRow && sent.promptHash === hash) ||
+        this.#asSent.earlierRequests(rowText).some((request) => requestHash(request) === hash);
+    });
   }
 
   #answersOf(
@@ -177,6 +197,18 @@ export class ConversationReader {
     }
     return new NoConversation(`"${field}" must be a single assistant message`);
   }
+}
+
+/** The row may not be selected, so the error is thrown when its messages are read. */
+function notRestored(example: Example): Example {
+  return {
+    ...example,
+    get messages(): never {
+      throw new NotRestored(
+        "the messages that it was sent with cannot be restored: the prompt_hash differs",
+      );
+    },
+  };
 }
 
 const NO_ANSWER = { answer: null, response: "", reasoning: "", toolCalls: undefined } as const;

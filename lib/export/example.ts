@@ -6,14 +6,14 @@
  */
 
 import { originOf } from "../answer.ts";
-import { UsageError } from "../errors.ts";
 import { type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
-import { ParsedRow, requestHash, RowParser } from "../source/mod.ts";
+import { ParsedRow, requestHash, RowParser, type RowRequest } from "../source/mod.ts";
 import type { ExactType } from "../formats/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import type { Origin } from "./row_order.ts";
 import type { Unrepresentable } from "./turns.ts";
+import { NotRestored } from "./unrestored.ts";
 
 export interface Example extends Origin {
   readonly text: string;
@@ -80,10 +80,9 @@ export class ExampleReader {
   }
 
   /**
-   * Returns the example of a results line, or what is wrong with the line.
-   *
-   * @throws {UsageError} if the messages that were sent cannot be restored, because the run's
-   * options are unknown
+   * Returns the example of a results line, or what is wrong with the line. Its messages and tools
+   * are restored when they are first read, which rows that are not selected never are. Reading them
+   * throws a `NotRestored` if the options that the row was sent with are unknown.
    */
   read(text: string): Example | string {
     const fields = parseFields(text);
@@ -94,15 +93,21 @@ export class ExampleReader {
     }
     const [, input, file, line, element] = source;
     const paramsId = fields.distill.params ?? "";
-    const sent = this.#sent(text, fields, paramsId);
-    const tools = sent.params?.tools ?? this.#paramSets[paramsId]?.tools;
+    let known: RowRequest | undefined;
+    const sent = () => known ??= this.#sent(text, fields, paramsId);
+    const runTools = this.#paramSets[paramsId]?.tools;
     const { inputUid, sample } = originOf({ ...fields }, this.#rows.uidField);
     return {
       text,
       result: fields as unknown as Record<string, unknown>,
       rowUid: inputUid,
-      messages: sent.messages,
-      tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
+      get messages() {
+        return sent().messages;
+      },
+      get tools() {
+        const tools = sent().params?.tools ?? runTools;
+        return Array.isArray(tools) && tools.length > 0 ? tools : undefined;
+      },
       response: fields.response,
       reasoning: fields.reasoning ?? "",
       toolCalls: fields.tool_calls?.length ? fields.tool_calls as unknown[] : undefined,
@@ -115,11 +120,7 @@ export class ExampleReader {
   }
 
   /** Restores what the run sent; `prompt_hash` proves that it is the same. */
-  #sent(
-    lineText: string,
-    fields: ResultFields,
-    paramsId: string,
-  ): { messages: readonly Message[]; params?: Params } {
+  #sent(lineText: string, fields: ResultFields, paramsId: string): RowRequest {
     const { promptHash, text } = restoreRow(lineText);
     const parser = this.#parserOf(paramsId);
     const row = parser.parse(text);
@@ -137,7 +138,7 @@ export class ExampleReader {
       const { params } = row instanceof ParsedRow ? row : {};
       return { messages: fields.final_messages.slice(0, -1), params };
     }
-    throw new UsageError(
+    throw new NotRestored(
       `the messages that uid "${fields.uid}" was sent with cannot be restored from its row: ` +
         (row instanceof ParsedRow
           ? "the prompt_hash differs. Use the system, template and prompt field of its run"

@@ -27,6 +27,7 @@ import type { ResolvedExport } from "./export_options.ts";
 import { FORMATS } from "./formats.ts";
 import { RowSpool } from "./row_order.ts";
 import { Unrepresentable } from "./turns.ts";
+import { NotRestored } from "./unrestored.ts";
 
 /** The dataset card names this many files at most. */
 const MAX_NAMED = 10;
@@ -44,6 +45,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #inputs: { input: Input; stamp: string }[] = [];
   /** Indexes among the rows of all files. */
   readonly #selected = new LineSet();
+  /** JSON Lines and JSON arrays, whose rows are texts as they were written. */
+  readonly #verbatim = new Set<string>();
   readonly #isRaw: boolean;
   readonly #needsOnlyText: boolean;
   #spool: RowSpool | undefined;
@@ -80,6 +83,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     const stamp = await stampOf(file);
     const input = await openInput(file, file, this.#options);
     this.#inputs.push({ input, stamp });
+    if (input.format === "jsonl" || input.format === "json") this.#verbatim.add(file);
     await this.#addExactTypes(input);
     const bad = new BadLines();
     let rowsInFile = 0, firstText: string | undefined;
@@ -148,7 +152,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     bad: BadLines,
     takes: (example: Example) => boolean | Unrepresentable,
   ): boolean {
-    const verdict = example instanceof NoConversation ? example : takes(example);
+    const verdict = example instanceof NoConversation ? example : verdictOf(example, takes);
     if (typeof verdict === "boolean") {
       if (verdict) this.rowCount++;
       return verdict;
@@ -161,13 +165,12 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   }
 
   #read(text: string, file: string, line: number): Example | NoConversation {
-    if (!this.#isRaw) return this.#reader.read(text, { file, line });
+    const place = { file, line, isVerbatim: this.#verbatim.has(file) };
+    if (!this.#isRaw) return this.#reader.read(text, place);
     const value = parseRowJson(text);
     if (value instanceof RowProblem) return new NoConversation(value.problem, value.hint());
     const { validation, dedupe } = this.#options;
-    const conversation = validation > 0 || dedupe
-      ? this.#reader.read(text, { file, line })
-      : undefined;
+    const conversation = validation > 0 || dedupe ? this.#reader.read(text, place) : undefined;
     if (conversation !== undefined && !(conversation instanceof NoConversation)) {
       return conversation;
     }
@@ -187,6 +190,21 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   async #checkUnchanged(file: string, stamp: string): Promise<void> {
     if (await stampOf(file) !== stamp) throw changedError(file);
+  }
+}
+
+const RESTORE_HINT =
+  "use the --system, --template and --prompt-field of its run, or the command export";
+
+function verdictOf(
+  example: Example,
+  takes: (example: Example) => boolean | Unrepresentable,
+): boolean | Unrepresentable | NoConversation {
+  try {
+    return takes(example);
+  } catch (error) {
+    if (!(error instanceof NotRestored)) throw error;
+    return new NoConversation(error.message, RESTORE_HINT);
   }
 }
 

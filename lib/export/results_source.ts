@@ -16,7 +16,8 @@ import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
 import { type Example, ExampleReader, type ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { randomOf, RowOrder, shuffleIn } from "./row_order.ts";
-import { Unrepresentable } from "./turns.ts";
+import type { Unrepresentable } from "./turns.ts";
+import { NotRestored, UnrestoredRows } from "./unrestored.ts";
 
 /** Within each file, rows are in input order. */
 export class ResultsSource implements ExampleSource, Disposable {
@@ -24,19 +25,21 @@ export class ResultsSource implements ExampleSource, Disposable {
   readonly origin: string[] = [];
   readonly #files: readonly ResultsFile[];
   readonly #format: string;
+  readonly #unrestored: UnrestoredRows;
 
-  private constructor(files: readonly ResultsFile[], format: string) {
+  private constructor(files: readonly ResultsFile[], { format, where }: ResolvedExport) {
     this.#files = files;
     this.#format = format;
+    this.#unrestored = new UnrestoredRows(where);
   }
 
   static async open(options: ResolvedExport): Promise<ResultsSource> {
-    const { paths, format } = options;
+    const { paths } = options;
     const files = await Promise.all(paths.map(async (path) => {
       const run = await readRunFile(`${stemOf(path)}.run.json`);
       return new ResultsFile(path, run, options);
     }));
-    const source = new ResultsSource(files, format);
+    const source = new ResultsSource(files, options);
     for (const { path, run } of files) {
       source.sources.set(path, "a results file that is exported");
       if (run === undefined) continue;
@@ -56,14 +59,26 @@ export class ResultsSource implements ExampleSource, Disposable {
 
   async scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void> {
     for (const file of this.#files) {
-      await file.index((example, place) => {
-        const verdict = takes(example);
-        if (verdict instanceof Unrepresentable) {
-          throw unrepresentableError(this.#format, place, verdict);
-        }
-        return verdict;
-      });
+      await file.index((example, place) => this.#admit(example, place, takes));
       for (const input of file.inputs) this.sources.set(input, inputDescription(file.path));
+    }
+    this.#unrestored.throwIfAny();
+  }
+
+  #admit(
+    example: Example,
+    place: string,
+    takes: (example: Example) => boolean | Unrepresentable,
+  ): boolean {
+    try {
+      const verdict = takes(example);
+      if (verdict === true) this.#unrestored.addRestored(example);
+      if (typeof verdict === "boolean") return verdict;
+      throw unrepresentableError(this.#format, place, verdict);
+    } catch (error) {
+      if (!(error instanceof NotRestored)) throw error;
+      this.#unrestored.add(example, place, error.message);
+      return false;
     }
   }
 
@@ -229,13 +244,7 @@ class ResultsFile implements Disposable {
     } catch {
       throw this.#damage(place, "invalid UTF-8");
     }
-    let example: Example | string;
-    try {
-      example = this.#reader.read(text);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      throw new UsageError(`Cannot export ${place}: ${error.message}`);
-    }
+    const example = this.#reader.read(text);
     if (typeof example !== "string") return example;
     const hint = isTail && !isJson(text)
       ? ". It is truncated: run the command that wrote it again, to repair it"

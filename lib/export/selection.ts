@@ -24,6 +24,7 @@ export class Selection {
   readonly #uids: UidSelection;
   readonly #seen: HashSet | undefined;
   readonly #needsLogprobs: boolean;
+  readonly #isRaw: boolean;
   readonly #withoutTokens: Record<LogprobsProblem, number> = { missing: 0, different: 0 };
 
   constructor({ where, dedupe, uids, excludeUids, format, paths }: ResolvedExport) {
@@ -31,6 +32,7 @@ export class Selection {
     this.#seen = dedupe ? new HashSet() : undefined;
     this.#uids = new UidSelection(uids, excludeUids);
     this.#needsLogprobs = format === "logprobs";
+    this.#isRaw = format === "raw";
     const fields = this.#where?.paths ?? [];
     checkComputable(fields, () => true);
     this.#unknownNames = new Set(fields.map(([name]) => name));
@@ -54,8 +56,12 @@ export class Selection {
     }
     if (this.#needsLogprobs && !this.#hasLogprobs(example)) return false;
     if (this.#seen === undefined) return true;
-    const { messages, response, reasoning, toolCalls = [], tools = [], rejected } = example;
-    const content = [messages, response, reasoning, toolCalls, tools, rejected];
+    const { response, reasoning, toolCalls = [], rejected } = example;
+    // The hash stands for messages and tools: those of a raw row need not be restorable.
+    const prompt = this.#isRaw && typeof result.prompt_hash === "string"
+      ? [result.prompt_hash]
+      : [example.messages, example.tools ?? []];
+    const content = [...prompt, response, reasoning, toolCalls, rejected];
     return this.#seen.add(xxHash64Hex(jsonOf(content)));
   }
 

@@ -45,6 +45,8 @@ export class TrainerNotes {
   }
 
   add(example: Example, row: TrainingRow): void {
+    // Rows that stay as they are need no messages, which may not be restorable.
+    if (this.#turns === "other") return;
     if (example.reasoning !== "") this.#rowsWithReasoning++;
     if (this.#turns === "ShareGPT") {
       if (!isAlternating(row)) this.#rowsOutOfTurn++;

@@ -1,7 +1,7 @@
 /** The rows of an export, their order, and their files. @module */
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { SourceError, UsageError } from "../../lib/errors.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
 import { exportFrom, resultLineOf } from "./results.ts";
@@ -235,4 +235,61 @@ Deno.test("the extension determines the format, and impossible formats are refus
     UsageError,
     "Use --tool-arguments string",
   );
+});
+
+/** Three rows of one template, then three of another, as `--allow-mixed --changed keep` leaves. */
+async function writeMixed(dir: TempDir) {
+  const lines = [1, 2, 3, 4, 5, 6].map((i) => {
+    const template = i <= 3 ? "OLD {{prompt}}" : "NEW {{prompt}}";
+    const row = { id: `r${i}`, prompt: `p${i}` };
+    const line = resultLineOf(row, { source: `prompts.jsonl:${i}` }, { template });
+    return line.replace(/"created":"[^"]*"/, `"created":"2026-01-0${i}T00:00:00.000Z"`);
+  });
+  await dir.write("out.jsonl", lines.map((line) => `${line}\n`).join(""));
+}
+
+Deno.test("rows sent with two templates are exported apart, with the conditions that the error names", async () => {
+  await using dir = await tempDir();
+  await writeMixed(dir);
+  const { message } = await assertRejects(
+    () => exportFrom(dir, { template: "NEW {{prompt}}", where: "uid != 'r6'" }),
+    UsageError,
+    "Cannot export 3 of 5 rows",
+  );
+  assert(message.includes('out.jsonl" line 1: the messages that uid "r1"'), message);
+  const [, others, these] =
+    /the 2 other rows: add --where '(.*)'\n.*these rows: add --where '(.*)' and/
+      .exec(message.replaceAll("'\\''", '"')) ?? [];
+  await exportFrom(dir, { template: "NEW {{prompt}}", where: others });
+  assertEquals(await promptsOf(dir), ["NEW p4", "NEW p5"]);
+  await exportFrom(dir, { template: "OLD {{prompt}}", where: these });
+  assertEquals(await promptsOf(dir), ["OLD p1", "OLD p2", "OLD p3"]);
+});
+
+Deno.test("rows are selected before their messages are restored, and raw rows need none", async () => {
+  await using dir = await tempDir();
+  await writeMixed(dir);
+  await exportFrom(dir, { template: "OLD {{prompt}}", uids: ["r1", "r2"] });
+  assertEquals(await promptsOf(dir), ["OLD p1", "OLD p2"]);
+  await exportFrom(dir, { template: "NEW {{prompt}}", excludeUids: ["r1", "r2", "r3"] });
+  assertEquals(await promptsOf(dir), ["NEW p4", "NEW p5", "NEW p6"]);
+  assertEquals((await exportFrom(dir, { format: "raw", dedupe: true })).rows, 6);
+});
+
+Deno.test("convert refuses results lines whose prompt was made by a template, unless it is given", async () => {
+  await using dir = await tempDir();
+  await writeMixed(dir);
+  const convert = (options: object) =>
+    convertFiles({
+      input: dir.path("out.jsonl"),
+      output: dir.path("train.jsonl"),
+      format: "messages",
+      replace: true,
+      ...options,
+    });
+  await assertRejects(() => convert({}), SourceError, "Cannot convert 6 rows");
+  const template = "OLD {{prompt}}";
+  await assertRejects(() => convert({ template }), SourceError, "Cannot convert 3 rows");
+  await convert({ template, uids: ["r1", "r3"] });
+  assertEquals(await promptsOf(dir), ["OLD p1", "OLD p3"]);
 });
