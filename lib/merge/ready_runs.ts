@@ -10,7 +10,7 @@ import { basename, dirname, isAbsolute, join, resolve } from "../deps/std_path.t
 import { UsageError } from "../errors.ts";
 import { statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import { fileKeyOf, OWN_FOLDER, splitPath } from "../paths.ts";
+import { fileKeyOf, OWN_FOLDER, RESULTS_EXTENSION, splitPath } from "../paths.ts";
 import {
   type OutputFiles,
   readStatus,
@@ -176,7 +176,13 @@ async function namesakeNear(folder: string, path: string): Promise<string | unde
   const name = basename(path), inner = join(basename(dirname(path)), name);
   for (const candidate of [join(near, name), join(near, "..", inner), join(near, "..", name)]) {
     const other = await statOf(candidate);
-    if (!other?.isFile || await holdsOwnLines(candidate, "results")) continue;
+    if (!other?.isFile || await mayBeResults(candidate)) continue;
     return fileKeyOf(candidate, other) === fileKeyOf(path, info) ? undefined : candidate;
   }
+}
+
+/** Other types are not read: a JSON array may be one line of gigabytes. A notice must not fail the
+ * merge, so a file that cannot be read may be anything. */
+async function mayBeResults(path: string): Promise<boolean> {
+  return RESULTS_EXTENSION.test(path) && await holdsOwnLines(path, "results").catch(() => true);
 }

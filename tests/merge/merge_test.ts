@@ -179,6 +179,26 @@ Deno.test("a merge says which input it reads if the project was copied with an a
   }
 });
 
+Deno.test({
+  name: "a copy of the input that cannot be read does not end a merge, and JSON is not read at all",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using dir = await tempDir();
+    for (const name of ["in.json", "in.jsonl"]) {
+      const rows = prompts(0, 5);
+      const input = await dir.write(`p/${name}`, name === "in.json" ? JSON.stringify(rows) : rows);
+      await runShards(input, dir.path("copy/out/"), 2);
+      const copy = dir.path(`copy/${name}`);
+      // A regular file that cannot be read.
+      await Deno.symlink("/proc/self/mem", copy);
+      const options = { outputs: dir.path("copy/out/"), output: dir.path("all/in.jsonl") };
+      const { notices, succeeded } = await mergeRuns({ ...options, replace: true });
+      assertEquals([succeeded, notices.length], [5, name === "in.json" ? 1 : 0]);
+      await Deno.remove(dir.path("copy"), { recursive: true });
+    }
+  },
+});
+
 Deno.test("several inputs are not added to the results of a run over another one", async () => {
   await using dir = await tempDir();
   const [a, b, c] = await Promise.all(
