@@ -86,6 +86,8 @@ Deno.test("the manifests run: each index its shard, one that is terminated again
   assertExit(printed, 0);
   const [shards, merge] = manifestsOf(printed.stdout).map((one) => one.spec.template.spec);
   const [{ args, env }] = shards.containers;
+  const graceSeconds = parseInt(args[args.indexOf("--grace") + 1]);
+  assertEquals(graceSeconds, shards.terminationGracePeriodSeconds - 10);
   const variables = Object.fromEntries(
     env.map(({ name, value }: { name: string; value: string }) => [name, value]),
   );
