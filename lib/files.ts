@@ -237,7 +237,7 @@ export async function identityOf(path: string, info: Deno.FileInfo): Promise<Fil
   return { device: info.dev, inode: isInconsistent ? 0 : info.ino ?? 0 };
 }
 
-/** Although `stat(path)` reports another number. */
+/** Whether opening `path` leads to the file of `info`, although `stat(path)` reports another number. */
 async function isOpenedAs(
   path: string,
   infoByPath: Deno.FileInfo,

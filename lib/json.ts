@@ -228,7 +228,7 @@ export function topLevelMembers(text: string): Member[] {
   return members;
 }
 
-/** The others stay byte for byte. */
+/** The other members stay byte for byte. */
 export function withoutMembers(text: string, names: readonly string[]): Remainder {
   const members = topLevelMembers(text);
   const removed: Record<string, string> = Object.create(null);

@@ -101,6 +101,7 @@ export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
 }
 
+/** Needs no `Deno`, unlike `shellWord`: the bundle for Node has none. */
 export function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   // Control characters are written as bytes, in octal.
@@ -115,8 +116,7 @@ function octal(character: string): string {
   return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-/** Takes double quotes, which both shells take, or with single ones if PowerShell would expand
- * something. */
+/** Double quotes, which both shells take; single ones if PowerShell would expand something. */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");
   if (/^[\w+=:./\\-]+$/.test(shown)) return shown;

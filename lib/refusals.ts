@@ -25,9 +25,13 @@ interface Phrases {
 const LANGUAGES: Readonly<Record<string, Phrases>> = {
   english: {
     openings: [
+      // "I'm sorry, but I can't help with that", "I cannot assist with this request"
       /^(?:(?:i['’]?m|i am) (?:really |very |so )?(?:sorry|afraid)|sorry|(?:my )?apologies|i apologi[sz]e|unfortunately|as an ai[^,.]*)?[,.]?\s*(?:but )?(?:that )?i\s*(?:can['’]?t|can ?not|won['’]?t|will not|(?:['’]?m|am) (?:not able|unable|not allowed|not permitted|not comfortable)|must decline|have to decline)\b(?! help (?:but|thinking|noticing|feeling|wondering)\b)(?! not\b)[^.!?:;\n]{0,60}?\b(?:help|assist|provide|answer|comply|fulfil+|respond|engage|discuss|continue with|create|generate|write|share|support|do (?:that|this)|with (?:that|this))/,
+      // "I must decline this request"
       /^(?:(?:i['’]?m|i am) sorry|sorry|unfortunately)?[,.]?\s*(?:but )?i (?:must|have to|need to) (?:respectfully )?(?:decline|refuse)\b/,
+      // "As an AI language model, I do not have"
       /^(?:(?:i['’]?m|i am) sorry|sorry)?[,.]?\s*(?:but )?as an ai(?: language)?(?: model| assistant)?,? i (?:can['’]?t|can ?not|do not|don['’]?t|am (?:not able|unable))/,
+      // "This request violates …"
       /^(?:this|that|your) (?:request|prompt|content) (?:violates|goes against|is against)\b/,
     ],
     closings:

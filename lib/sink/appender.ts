@@ -132,6 +132,7 @@ export class Appender {
       const byteCount = written === 0 ? 0 : lines.lastIndexOf(NEWLINE, written - 1) + 1;
       this.#size += byteCount;
       this.#isTorn = true;
+      // If truncating fails, too, the next attempt begins with it.
       await this.#trim().catch(() => {});
       return { byteCount, problem: this.#problemOf(cause) };
     }

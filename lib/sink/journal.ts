@@ -209,6 +209,7 @@ export class Journal<T> implements AsyncDisposable {
     try {
       await this.flush();
     } catch (error) {
+      // The caller of `abandon` knows that lines are lost.
       if (!this.#isAbandoned) throw error;
     } finally {
       await this.#writer;
@@ -244,6 +245,7 @@ export class Journal<T> implements AsyncDisposable {
     const batch = this.#waiting.shift()!;
     const bytes = batch.encode(this.#bytes);
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
+    // fdatasync has failed during the write: the disk may lose these lines.
     if (this.#lastResort !== undefined) {
       batch.written.resolve(this.#rescue(new TextDecoder().decode(bytes), batch.records.length));
     }

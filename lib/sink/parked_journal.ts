@@ -125,6 +125,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
       try {
         paths.push(await rescueLines(this.#path, this.#options.mode, lines));
       } catch (error) {
+        // The disk may be full; the next call tries again.
         this.#closedLines.putBack(lines);
         throw error;
       }
@@ -245,6 +246,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
       journal.append(line, record).then(resolve, reject);
     }
+    // `abandon` may have rejected all lines meanwhile.
     if (this.isIdle) this.#files.onIdle();
   }
 
