@@ -49,7 +49,7 @@ export interface ShownRow {
   /** If the row failed, the message of the failure. */
   readonly answer: string;
   readonly finish_reason: string;
-  /** Its type; "" if the row was answered. */
+  /** The type of the failure; "" if the row was answered. */
   readonly failure: string;
   readonly prompt_tokens: number;
   readonly completion_tokens: number;

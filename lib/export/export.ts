@@ -98,8 +98,9 @@ export interface WriteOptions extends RowOptions {
   maxRows?: number;
   /**
    * Share of rows, at least 0 and below 1, that goes into a second file: `train.validation.jsonl`
-   * for `train.jsonl`; into a second split in the folder of a `dataset`. The uid of a row decides, or its prompt if it has none,
-   * so the split is the same each time, and all answers to a row stay together. @default 0
+   * for `train.jsonl`; into a second split in the folder of a `dataset`. The uid of a row decides,
+   * or its prompt if it has none, so the split is the same each time, and all answers to a row stay
+   * together. @default 0
    */
   validation?: number;
   /**

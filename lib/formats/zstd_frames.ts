@@ -11,7 +11,7 @@
 import { Buffer } from "node:buffer";
 
 const FRAME = 0xfd2fb528;
-/** Its low 4 bits are free. */
+/** The low 4 bits of this magic number are free. */
 const SKIPPABLE = 0x184d2a50, SKIPPABLE_BITS = 0xfffffff0;
 /** Maximum size of a frame's header, without its magic number. */
 const MAX_HEADER_BYTES = 14;

@@ -88,8 +88,8 @@ function promptHint(row: Fields): string {
   return flag === "" ? header : `${flag}; ${header}`;
 }
 
-/** Whether a name looks like a value, as in a table without a header: a sentence, or six words or more. The split is limited because
- * such a name may be as long as a document. */
+/** Whether a name looks like a value, as in a table without a header: a sentence, or six words or
+ * more. The split is limited because such a name may be as long as a document. */
 function looksLikeValue(name: string): boolean {
   const words = name.trim().split(/\s+/, 6);
   return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));

@@ -180,7 +180,7 @@ function lastLabel(text: string, label: string): number {
   return start;
 }
 
-/** Others are marks of a template. */
+/** Labels that begin with a letter; others are marks of a template. */
 const MAY_BE_MENTIONED = /^[A-Z]/;
 /** An opening quote, or a word that does not end a turn. */
 const BEFORE_MENTION =

@@ -143,9 +143,10 @@ function resultsOf(
   }));
 }
 
-/** Whether a text is that of an empty cell, also as pandas writes one. */
+/** Whether a text is that of an empty cell, also as pandas writes one. Trimmed first: with white
+ * space in the pattern, a text that begins with 80,000 spaces took 4 s. */
 export function isEmptyCell(text: string): boolean {
-  return /^\s*(?:None|nan|NaN|<NA>)?\s*$/.test(text);
+  return /^(?:None|nan|NaN|<NA>)?$/.test(text.trim());
 }
 
 /** @param value Calls, perhaps as JSON text. It holds none if it is empty, also as the empty lists of

@@ -121,6 +121,14 @@ Deno.test("parse() reads messages that may have tool calls, but have none", () =
   }
 });
 
+Deno.test("parse() reads text with much white space in linear time", () => {
+  const empty = `${" ".repeat(100_000)}[]`;
+  const messages = [user("q"), { ...assistant("a"), tool_calls: empty }, user("r")];
+  const startMs = performance.now();
+  assertEquals(read({ messages, tools: empty })[0], "messages");
+  assertLess(performance.now() - startMs, 1_000);
+});
+
 Deno.test("parse() names the problem of a message", () => {
   const problems: [unknown, string][] = [
     [3, '"messages" must be an array of messages: current value is 3'],
