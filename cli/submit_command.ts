@@ -90,7 +90,7 @@ async function prepare(
     submission: Date.now().toString(36),
     shards,
     parallel: Math.min(parallel, shards),
-    run: [...["run", ...inputs, ...runFlags(args)], ...shardFlags(leadSeconds)],
+    run: ["run", ...inputs, ...runFlags(args), ...shardFlags(leadSeconds)],
     merge: mergeArguments(stem, shards, settings),
     leadSeconds,
   };

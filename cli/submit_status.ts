@@ -235,6 +235,7 @@ function inNamespace(namespace: string | undefined): string[] {
   return namespace === undefined ? [] : [`--namespace=${namespace}`];
 }
 
+/** Programs that the task `submit` of `deno.json` may run. */
 type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
 
 /** Returns undefined if the program is missing, may not be called, or fails. */

@@ -31,7 +31,10 @@ const SAMPLE_BEATS = 4;
 /** The limit bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
-/** Without a message: browsers run the timers of background tabs only once a minute. */
+/**
+ * A page without a message for this time is lost: browsers run the timers of background tabs only
+ * once a minute.
+ */
 const LOST_AFTER_MS = 180_000;
 
 /** A page that is being reloaded is back within this time. */

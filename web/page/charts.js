@@ -17,7 +17,7 @@ import { trailingMeans } from "./scale.js";
 /** @import { ChartMark, HistoryColumn } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** While no new point arrives: in a long run, a point changes with several snapshots. */
+/** Least time between two drawings of a point that grows with each snapshot, as in a long run. */
 const LAST_POINT_REDRAW_MS = 2_000;
 
 /** For averaging rates. Charts use the first window that is long enough for the run. */

@@ -1,7 +1,11 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** DOM functions of the pages. They insert text as text only; nothing parses a string as markup. @module */
+/**
+ * DOM functions of the pages. They insert text as text only; nothing parses a string as markup.
+ *
+ * @module
+ */
 
 /**
  * Throws if there is no element of this type.

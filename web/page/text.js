@@ -16,12 +16,12 @@ import { markdownElements } from "./markdown.js";
 const MAX_JSON_LENGTH = 200_000;
 
 /**
- * Of longer texts, in UTF-16 units, at first: two million in one paragraph block a page for half a
- * minute.
+ * Only this much of a longer text is shown at first, in UTF-16 units: two million in one paragraph
+ * block a page for half a minute.
  */
 const MAX_SHOWN_LENGTH = 100_000;
 
-/** Of the pieces of the whole text, in UTF-16 units. The browser lays out only the visible ones. */
+/** The whole text is shown in such pieces: the browser lays out only the visible ones. */
 const PIECE_LENGTH = 10_000;
 
 /** The choice applies to all texts that are opened later. */

@@ -49,7 +49,7 @@ import { limitWords, missingEtaWords } from "./run_state.js";
  * }} Tile
  */
 
-/** @type {Readonly<Record<string, readonly Tile[]>>} */
+/** By the ids of their lists in `page.html`. @type {Readonly<Record<string, readonly Tile[]>>} */
 export const TILES = {
   "row-tiles": [
     { title: "Answered", figure: answeredFigure },

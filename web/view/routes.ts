@@ -1,6 +1,6 @@
 /**
- * Routes of the data page, and the results of an active run behind them. Only `POST /data/selection`
- * writes: the ids of selected rows, next to the results.
+ * Routes of the data page, and the results of an active run behind them. Only
+ * `POST /data/selection` writes: the ids of selected rows, next to the results.
  *
  * @module
  */
@@ -161,7 +161,7 @@ export interface RunDataOptions {
   readonly program: string;
 }
 
-/** After the last request of a page, which sends one about every 2 s. */
+/** The page counts as open for this time after a request. It sends one about every 2 s. */
 const OPEN_MS = 10_000;
 
 export class RunData implements AsyncDisposable {

@@ -49,6 +49,7 @@ const BUSY_MS = 250;
 
 const IDLE_MS = 2_000;
 
+/** One request at a time. The first `pollNow()` starts it. */
 export class Poll {
   #refresh;
   #listener;

@@ -95,7 +95,10 @@ export class RowPages {
 /** Height of a row, and of the head of the table. */
 export const ROW_PX = 36;
 
-/** Higher tables are scaled. Browsers limit an element to 33,554,428 px. */
+/**
+ * Browsers limit an element to 33,554,428 px. Higher tables are scaled: each pixel of the scroll
+ * position then stands for more of the table.
+ */
 const MAX_PX = 30_000_000;
 
 export class RowWindow {
@@ -105,10 +108,7 @@ export class RowWindow {
   /** This class has scrolled, and its scroll event is still to come. */
   #isScrolling = false;
 
-  /**
-   * The first row is the head of the table.
-   * @param {HTMLElement} scroller element that scrolls; its first row is the head of the table
-   */
+  /** @param {HTMLElement} scroller its first row is the head of the table */
   constructor(scroller) {
     this.#scroller = scroller;
   }

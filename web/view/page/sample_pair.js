@@ -161,7 +161,7 @@ function wordsOf(text) {
 }
 
 /**
- * Of the words of a longest common subsequence, in each text.
+ * The indexes of the words of a longest common subsequence, in each text.
  * @param {string[]} a
  * @param {string[]} b
  */
