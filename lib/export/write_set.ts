@@ -100,7 +100,8 @@ async function writeSet(
     await writeRows(targets, maker.rowsOf(examples), written, options);
     if (written.rows >= maxRows) break;
   }
-  await writeRows(targets, maker.lastRows(), written, options);
+  // After `maxRows`, `Pairs` holds the first answer to a row whose other answers were not read.
+  if (written.rows < maxRows) await writeRows(targets, maker.lastRows(), written, options);
   if (written.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
   await targets.finish(written);
   const { validationPath } = targets;

@@ -121,7 +121,7 @@ async function scanCells(
 const QUOTE = 34, CARRIAGE_RETURN = 13, LINE_FEED = 10;
 
 class CellScan {
-  /** Whether text follows the quote that ends a cell, or no quote does. */
+  /** Whether text follows the closing quote of a cell, or that quote is missing. */
   hasMisplacedQuote = false;
   /** Whether the last record is one blank cell. */
   isBlank = false;

@@ -141,6 +141,17 @@ Deno.test("an export says how many rows have failed", async () => {
   assertEquals((await noted())[0].slice(0, 38), "1 row failed and is not in the output:");
 });
 
+Deno.test("pairs: with --max-rows, only rows that were read to their end are counted as single", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 5, 2);
+  const { rows, notes } = await exportFrom(dir, {
+    format: "preference",
+    prefer: "longest",
+    maxRows: 1,
+  });
+  assertEquals([rows, notes], [1, []]);
+});
+
 Deno.test("--columns takes some columns, in their order", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 2);
