@@ -269,6 +269,7 @@ Deno.test("a wait is shown once it lasts, and so is the reason for fewer attempt
   assertEquals(unsure({ refused_for_load: 0, eta_s: 130 }), "over 2m 10s left, ");
   assertEquals(unsure({ refused_for_load: 3, eta_s: 130, ...early }), "over 2m 10s left, ");
   assertEquals(unsure({ refused_for_load: 3, eta_s: null }), "");
+  assertEquals(unsure({ total: null, refused_for_load: 0, eta_s: null }), "");
   const teachers = [makeTeacher({ state: "down" })];
   assertEquals(limit({ teachers, refused_for_load: 3 }), "of 64: not all teachers are up");
 });

@@ -249,12 +249,13 @@ const MIN_BOUND_AGE_MS = 10_000;
 
 /**
  * Instead of an estimate of the time left: its lower bound, in the first seconds only if the run is
- * throttled. Until rows have been in flight for a while, it is far too low.
+ * throttled. Until rows have been in flight for a while, it is far too low. Nothing if the number of
+ * rows is unknown.
  *
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */
-export function missingEtaWords({ eta_s, refused_for_load, elapsed_ms }) {
+export function missingEtaWords({ total, eta_s, refused_for_load, elapsed_ms }) {
   const hasBound = refused_for_load > 0 || elapsed_ms >= MIN_BOUND_AGE_MS;
   if (hasBound && eta_s) return `over ${formatDuration(eta_s * 1000)} left, `;
-  return refused_for_load > 0 ? "" : "too few answers yet, ";
+  return total === null || refused_for_load > 0 ? "" : "too few answers yet, ";
 }

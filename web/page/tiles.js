@@ -210,9 +210,8 @@ function costFigure({ snapshot, store: { ended } }) {
   const isKnown = !ended && projected_cost_usd !== null && !snapshot.projected_cost_is_lower_bound;
   const expected = ended ? cost_usd : Math.max(cost_usd, projected_cost_usd ?? 0);
   const isTooMuch = max_cost_usd !== null && expected > max_cost_usd;
-  const spread = !isKnown
-    ? ended || snapshot.refused_for_load > 0 ? "" : "too few answers yet, "
-    : rangeWords(range);
+  const isEarly = !ended && snapshot.total !== null && snapshot.refused_for_load === 0;
+  const spread = isKnown ? rangeWords(range) : isEarly ? "too few answers yet, " : "";
   return {
     value: formatUsd(cost_usd),
     rest: isKnown ? `/ ${formatRoughUsd(projected_cost_usd)}` : "",
