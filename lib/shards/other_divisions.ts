@@ -112,7 +112,8 @@ export async function refuseShards(
           `paid for again. Continue it with -o ${shellWord(merged)}, or name another output`,
       );
     }
-    const answers = await divided.find(stemOf(results), files);
+    // Shards of another output, as of another model, may run beside results that are continued.
+    const answers = await divided.find(stemOf(results), isContinued ? [] : files);
     if (answers !== undefined && (answers.isRunning || !isContinued)) {
       throw await refused(`"${results}" without --shard`, answers);
     }

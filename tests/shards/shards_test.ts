@@ -627,6 +627,26 @@ for (const delays of [[0, 0, 0], [0, 20, 20], [20, 0, 0], [0, 5, 100]]) {
   });
 }
 
+Deno.test("a run without --shard is continued while shards of another output in its folder run", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 8)), output = dir.path("out/");
+  await runShard(input, output, { limit: 3 });
+  const started = Promise.withResolvers<void>(), mayEnd = Promise.withResolvers<void>();
+  const validate = async () => {
+    started.resolve();
+    await mayEnd.promise;
+  };
+  const named = dir.path("out/other-model.jsonl"), shard = { index: 0, count: 2 };
+  const other = runShard(input, named, { shard, generator: { validate } });
+  await Promise.race([started.promise, other]);
+  try {
+    assertEquals((await runShard(input, output, {})).asked.length, 5);
+  } finally {
+    mayEnd.resolve();
+    await other;
+  }
+});
+
 Deno.test("a shard whose neighbor has answers does not list the folders of its output", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 9)), output = dir.path("out/");
