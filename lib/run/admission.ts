@@ -135,6 +135,8 @@ export function fileProblem(
 export class UidSelection {
   /** Without any list. */
   readonly isAll: boolean;
+  /** Whether a list says which rows are chosen, not only which are not. */
+  readonly namesRows: boolean;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #except: ReadonlySet<string>;
   readonly #found = new Set<string>();
@@ -144,6 +146,7 @@ export class UidSelection {
     this.#only = only === undefined ? undefined : new Set(only);
     this.#except = new Set(except);
     this.isAll = only === undefined && except.length === 0;
+    this.namesRows = only !== undefined;
   }
 
   /** Once an id was asked for, it is no longer `missing`. */

@@ -183,10 +183,11 @@ export class Job {
       : await Sink.park(this.files, options, openFiles);
   }
 
-  /** Valid once `run.json` was read: a retry defaults to the number of the run before. */
+  /** Valid once `run.json` was read. */
   get #samples(): number {
     const { options, context: { generator } } = this.#shared;
-    return generator.samples ?? (options.retry ? this.#earlierRun?.rows.samples : undefined) ?? 1;
+    const earlier = options.resume === false ? undefined : this.#earlierRun?.rows.samples;
+    return generator.samples ?? earlier ?? 1;
   }
 
   get lock(): Lock | undefined {

@@ -193,7 +193,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * @default 0 */
   resample?: number;
   /** Answers for each row: 1 to 1,000. The uid of the second is `<uid>#1`.
-   * @default 1; for a retry, the number of the run before */
+   * @default the number of the earlier run over this output, else 1 */
   samples?: number;
   /** The cost limit in US dollars: nothing more is sent once it is reached. @default no limit */
   maxCostUsd?: number;

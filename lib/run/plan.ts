@@ -232,7 +232,7 @@ class SecondPass {
   changedError(): SourceError {
     const name = this.#input.current?.name ?? "";
     return new SourceError(
-      `Cannot continue with "${name}": it was changed while the run read it. Run the same command again`,
+      `Cannot continue with "${name}": it was changed while the run read it. Run the same command again once nothing writes to it`,
       { path: name },
     );
   }

@@ -225,6 +225,9 @@ class FirstPass {
       findings.plan.keepFailureLine(table.lineOf(slot));
       return Todo.AskAgain;
     }
-    return onlyFailures ? Todo.Skip : Todo.Ask;
+    // A row that is named is sent even if it has not failed: an interrupted `--reask-answered` has
+    // moved its answer away.
+    const isNamed = isChosen && selection?.namesRows === true;
+    return onlyFailures && !isNamed ? Todo.Skip : Todo.Ask;
   }
 }

@@ -152,7 +152,7 @@ Deno.test("a sample that fails is kept and retried under its own uid", async () 
   assertEquals(await uidsIn(dir, "out_error.jsonl"), []);
 });
 
-Deno.test("a retry without --samples uses the number of the run before", async () => {
+Deno.test("without --samples, a retry and a run use the number of the earlier run", async () => {
   await using dir = await tempDir();
   let isBroken = true;
   await using server = serveLedger(({ body }) =>
@@ -166,9 +166,15 @@ Deno.test("a retry without --samples uses the number of the run before", async (
   const retried = await runOn(server, dir, { params: { seed: 1 } }, { retry: true });
   assertEquals([retried.total, retried.succeeded, server.posts], [12, 8, 20]);
   assertEquals(await uidsIn(dir, "out.jsonl"), uidsOf(rows, 3));
-  // It is remembered as it was, and a run that is no retry still uses the given value.
   assertEquals((await verifyIn(dir)).samples, 3);
-  assertEquals((await runOn(server, dir, { params: { seed: 1 } })).total, 4);
+  await dir.write("in.jsonl", numberedRows(5));
+  const run = await runOn(server, dir, { params: { seed: 1 } });
+  assertEquals([run.total, run.succeeded, server.posts], [15, 3, 23]);
+  const anew = await runOn(server, dir, { params: { seed: 1 } }, {
+    resume: false,
+    overwrite: true,
+  });
+  assertEquals([anew.total, server.posts], [5, 28]);
 });
 
 Deno.test("an edited row is sent again for all of its samples", async () => {

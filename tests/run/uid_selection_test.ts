@@ -76,6 +76,10 @@ Deno.test("a retry sends the chosen rows only, and answered ones on request", as
   const results = await dir.rows("out/in.jsonl");
   assertEquals(results.map(({ uid }) => uid).toSorted(), ["r1", "r2", "r3", "r4", "r5"]);
   assertEquals((await dir.rows("out/in.outdated.jsonl")).map(({ uid }) => uid), ["r1"]);
+  // As after an interruption: the old answer was moved away, and there is no new one yet.
+  await dir.write("out/in.jsonl", results.filter(({ uid }) => uid !== "r1" && uid !== "r2"));
+  assertEquals((await run({ retry: true })).asked, []);
+  assertEquals((await run({ retry: true, uids: ["r1", "r3"] })).asked, ["p1"]);
   await assertRejects(() => run({ uids: ["r1"] }), TypeError, "without a retry");
   await assertRejects(
     () => run({ retry: true, reaskAnswered: true }),
