@@ -85,17 +85,22 @@ export class PageDecoder {
 
   /** A data page of version 1 or 2. */
   page(header: PageHeader, bytes: Uint8Array): Page {
-    const { data_page_header: v1, data_page_header_v2: v2 } = header;
+    const v1 = header.data_page_header, v2 = v1 ? undefined : header.data_page_header_v2;
     const { num_values: count, encoding } = (v1 ?? v2)!;
     // In version 2, the levels are not compressed, and the header holds their lengths.
     const body = v2 ? bytes : this.#decompressed(bytes, header.uncompressed_page_size);
     const reader = readerOf(body);
     const repetitionBytes = v2?.repetition_levels_byte_length;
+    const levelBytes = v2 ? v2.repetition_levels_byte_length + v2.definition_levels_byte_length : 0;
+    // A damaged header may hold bytes instead: `checkRuns` never ends at what is not a number.
+    if (!(Number.isInteger(levelBytes) && levelBytes <= body.length)) {
+      throw new Error("its levels are longer than a page");
+    }
     const repetitions = levelsOf(reader, this.#repetition, count, repetitionBytes);
     if (repetitionBytes !== undefined) reader.offset = repetitionBytes;
     const definitionBytes = v2?.definition_levels_byte_length;
     const definitions = levelsOf(reader, this.#definition, count, definitionBytes);
-    if (v2) reader.offset = v2.repetition_levels_byte_length + v2.definition_levels_byte_length;
+    if (v2) reader.offset = levelBytes;
     const levels = { count, repetitions, definitions: this.#definitionsOf(definitions) };
     const values = body.subarray(reader.offset),
       size = header.uncompressed_page_size - reader.offset;

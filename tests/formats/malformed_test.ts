@@ -67,9 +67,9 @@ function withEndlessRun(bytes: Uint8Array): Uint8Array {
   return changed;
 }
 
-function withByte(bytes: Uint8Array, at: number): Uint8Array {
+function withByte(bytes: Uint8Array, at: number, byte = bytes[at] ^ 0xff): Uint8Array {
   const changed = bytes.slice();
-  changed[at] ^= 0xff;
+  changed[at] = byte;
   return changed;
 }
 
@@ -85,6 +85,12 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["cut.parquet", cut(PARQUET), /it is not a complete Parquet file: its end is missing/],
   ["pages.parquet", withoutPages(PARQUET), /column "id" is damaged in row 1 or after it/],
   ["run.parquet", withEndlessRun(PARQUET), /is damaged.*repeated beyond the end of its page/],
+  // The header of the page then has both versions, with bytes where the second has lengths.
+  [
+    "versions.parquet",
+    withByte(here("times.parquet"), 490, 0xe1),
+    /column "time" is damaged in row 1/,
+  ],
   ["footer.parquet", withByte(PARQUET, PARQUET.length - 7), /its footer is damaged/],
   [
     "lzo.parquet",
