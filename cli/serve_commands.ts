@@ -7,7 +7,7 @@
 
 import type { DataService } from "../lib/data/mod.ts";
 import { UsageError } from "../lib/errors.ts";
-import { printable } from "../lib/printable.ts";
+import { printable, printableLines } from "../lib/printable.ts";
 import { delay } from "../lib/timer.ts";
 import { exitCodeOfSignal } from "./exit_codes.ts";
 import { firstStopSignal, type Io, onStopSignal, SignalCount, type StopSignal } from "./io.ts";
@@ -31,6 +31,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     await using service = await DataService.open({ paths: args.inputs, signal });
     await waitForFirstRow(service, args.inputs, signal);
     await using page = serveView(service, { ...place, program: io.program });
+    for (const note of service.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
     io.writeErr(`View: ${page.url}\nCtrl-C ends it\n`);
     show(page, settings, "read the prompts and answers", io);
     await interruption.ended;

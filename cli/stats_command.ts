@@ -47,13 +47,16 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
     requireReadableFile(args.inputs, status);
     if (settings.isOn("compare")) {
       printComparison(index, args.inputs as [string, string], settings.isOn("json"), io);
+      for (const note of open.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
       return 0;
     }
     const statistics = statisticsOf(index.table, selectRows(index, settings.text("where") ?? ""));
     if (settings.isOn("json")) {
       io.writeOut(`${JSON.stringify(jsonOf(status, statistics), null, 2)}\n`);
     } else io.writeOut(printableLines(textOf(status, statistics)));
-    for (const note of notesOf(status)) io.writeErr(`Note: ${printableLines(note)}\n`);
+    for (const note of [...open.notes, ...notesOf(status)]) {
+      io.writeErr(`Note: ${printableLines(note)}\n`);
+    }
   } finally {
     index.close();
   }

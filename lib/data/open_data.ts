@@ -10,6 +10,7 @@ import { kindOf, statOf, systemReason } from "../files.ts";
 import { holdsCompressed, openBytes } from "../formats/mod.ts";
 import { inFolder } from "../paths.ts";
 import type { IndexedPath } from "./data_index.ts";
+import { leaveOutMerged } from "./merged_parts.ts";
 import {
   type DataRequestName,
   type DataRequests,
@@ -32,6 +33,8 @@ export interface DataServiceOptions {
 const COMPRESSED_NAME = /\.(?:gz|zstd?)$/;
 
 export class DataService implements AsyncDisposable {
+  /** Which files were left out at the start, in sentences. */
+  readonly notes: readonly string[];
   readonly #paths: readonly string[];
   readonly #open = new AsyncDisposableStack();
   readonly #indexed: Set<string>;
@@ -54,6 +57,7 @@ export class DataService implements AsyncDisposable {
     this.#paths = paths;
     this.#open.use(files);
     this.#indexed = new Set(files.files.map(({ path }) => path));
+    this.notes = files.notes;
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     this.#worker.onerror = (event) => {
       event.preventDefault();
@@ -122,7 +126,8 @@ export class DataService implements AsyncDisposable {
   /** Finds new files: failures files that a run has created since, and files in folders. */
   async #findMore(): Promise<void> {
     // If a path was removed, the index reports its files as missing.
-    const runs = await findDataFiles(this.#paths).catch(() => new Map<string, number>());
+    const { runs } = await findDataFiles(this.#paths, (path) => this.#indexed.has(path))
+      .catch(() => ({ runs: new Map<string, number>() }));
     const files: IndexedPath[] = [];
     for (const [path, run] of runs) {
       if (!this.#indexed.has(path)) files.push(...await this.#openNew(path, run));
@@ -153,6 +158,8 @@ export class DataService implements AsyncDisposable {
 /** Files to be indexed. Disposing removes the decompressed copies. */
 export interface OpenFiles extends AsyncDisposable {
   readonly files: readonly IndexedPath[];
+  /** Which files are left out, in sentences. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -163,7 +170,8 @@ export async function openFiles(
   paths: readonly string[],
   signal?: AbortSignal,
 ): Promise<OpenFiles> {
-  return await unpackFiles(await findDataFiles(paths), signal);
+  const { runs, notes } = await findDataFiles(paths);
+  return { ...await unpackFiles(runs, signal), notes };
 }
 
 /**
@@ -174,7 +182,7 @@ export async function openFiles(
 export async function unpackFiles(
   runs: ReadonlyMap<string, number>,
   signal?: AbortSignal,
-): Promise<OpenFiles> {
+): Promise<Omit<OpenFiles, "notes">> {
   await using cleanup = new AsyncDisposableStack();
   const files: IndexedPath[] = [];
   let folder: string | undefined;
@@ -225,12 +233,18 @@ const MAX_DEPTH = 4;
 
 /**
  * Returns the files of paths, each with the index of its path. A path is a file, to which its
- * failures file is added, or a folder, in which files are found by name.
+ * failures file is added, or a folder, in which files are found by name, without shards whose merge
+ * is there too.
  *
+ * @param isIndexed Whether a file is read already, and must therefore stay. @default none is
  * @throws {UsageError} If a path does not exist, or is a pipe.
  */
-export async function findDataFiles(paths: readonly string[]): Promise<Map<string, number>> {
+export async function findDataFiles(
+  paths: readonly string[],
+  isIndexed: (path: string) => boolean = () => false,
+): Promise<{ runs: Map<string, number>; notes: string[] }> {
   const runs = new Map<string, number>();
+  const notes: string[] = [];
   for (const [index, path] of paths.entries()) {
     const files = new Set<string>();
     const info = await infoOf(path);
@@ -243,15 +257,17 @@ export async function findDataFiles(paths: readonly string[]): Promise<Map<strin
           "Write its content to a file first",
       );
     }
-    if (info.isDirectory) await addFolder(path, files, 0);
-    else {
+    if (info.isDirectory) {
+      await addFolder(path, files, 0);
+      notes.push(...await leaveOutMerged(files, isIndexed));
+    } else {
       files.add(path);
       const failures = failuresOf(path);
       if (failures !== undefined && (await infoOf(failures))?.isFile) files.add(failures);
     }
     for (const file of files) if (!runs.has(file)) runs.set(file, index);
   }
-  return runs;
+  return { runs, notes };
 }
 
 /** The failures file of a results file, whether or not it exists; undefined for other files. */

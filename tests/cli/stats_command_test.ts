@@ -114,3 +114,38 @@ Deno.test("stats: compares two runs", async () => {
   const { both, agreement } = JSON.parse((await stats(...args, "--json")).out);
   assertEquals([both, agreement.same_final_answer], [1, 1]);
 });
+
+Deno.test("stats: counts the rows of shards once if their merge is there too, and says so", async () => {
+  await using dir = await tempDir();
+  const [a, b] = ["a", "b"].map((uid) => resultLine({ uid }));
+  const old = new Date("2026-01-01"), later = new Date("2026-01-02");
+  const writeAt = async (name: string, text: string, time: Date) =>
+    await Deno.utime(await dir.write(name, text), time, time);
+  for (const folder of ["out", "out/sub"]) {
+    await writeAt(`${folder}/x-00000-of-00002.jsonl`, a, old);
+    await writeAt(`${folder}/x-00000-of-00002_error.jsonl`, failureLine("c"), old);
+    await writeAt(`${folder}/x-00001-of-00002.jsonl`, b, old);
+    await writeAt(`${folder.replace("out", "out/merged")}/x.jsonl`, a + b, later);
+    await dir.write(`${folder.replace("out", "out/merged")}/x_error.jsonl`, failureLine("c"));
+  }
+  const rowsIn = async () => {
+    const { out, err } = await stats(dir.path("out"), "--json");
+    return { total: JSON.parse(out).rows.total, notes: err.match(/left out/g)?.length ?? 0, err };
+  };
+  // Without its run file, a file of that name may hold anything.
+  assertEquals((await rowsIn()).total, 12);
+  await dir.write("out/merged/x.run.json", JSON.stringify({ merged: { pending: 0 } }));
+  await dir.write("out/merged/sub/x.run.json", JSON.stringify({ merged: { pending: 0 } }));
+  const merged = await rowsIn();
+  assertEquals([merged.total, merged.notes], [6, 2], merged.err);
+  assert(/x-00000-of-00002.jsonl" and 2 other files of its shards are left out/.test(merged.err));
+  // The shards were continued: their merge is out of date.
+  await writeAt("out/x-00001-of-00002.jsonl", b + resultLine({ uid: "d" }), new Date("2026-01-03"));
+  const continued = await rowsIn();
+  assertEquals([continued.total, continued.notes], [7, 2], continued.err);
+  assert(/merged\/x.jsonl" is left out: it is an older merge/.test(continued.err), continued.err);
+  // Half of the shards are elsewhere: only the merge has their rows.
+  await Deno.remove(dir.path("out/x-00000-of-00002.jsonl"));
+  await Deno.remove(dir.path("out/x-00000-of-00002_error.jsonl"));
+  assertEquals((await rowsIn()).total, 6);
+});
