@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import { posixWord } from "../printable.ts";
 
 /** A format that is not read, or only with `--input-format`. */
@@ -109,8 +110,9 @@ export function foreignText(
   if (/^(\/\/|\/\*)/.test(line)) {
     return { what: "JSON with comments", advice: () => "Remove the comments" };
   }
-  if (isOnlyLine && isColumnar(line)) {
-    return { what: "a table stored by column", advice: fromColumns };
+  const filter = isOnlyLine ? tableFilter(line) : undefined;
+  if (filter !== undefined) {
+    return { what: "a table in one JSON object", advice: (path) => withJq(path, filter) };
   }
   if (/^<(!doctype|html|\?xml|head|body)\b/i.test(line)) {
     return {
@@ -137,25 +139,49 @@ export function foreignText(
   return line.startsWith("{") ? undefined : nonJsonText(line, path);
 }
 
-/** Columns stored one by one are lists of values, or objects by index as pandas writes them. */
-const BY_COLUMNS = /^\{\s*"[^"]*"\s*:\s*(\{\s*"0"|\[\s*(["\d-]|true|false|null))/;
-
-/** A row may begin with a list, too, but then some other field is neither a list nor an object. */
-function isColumnar(line: string): boolean {
-  if (!BY_COLUMNS.test(line)) return false;
-  try {
-    return Object.values(JSON.parse(line)).every((column) => typeof column === "object");
-  } catch {
-    // The line may be truncated, so its beginning decides.
-    return true;
-  }
+/** A table in one JSON object, and the filter of jq that makes rows of it. */
+interface TableLayout {
+  /** Decides where the line is truncated. */
+  readonly start: RegExp;
+  readonly fits: (table: Record<string, unknown>) => boolean;
+  readonly filter: string;
 }
 
-const ROWS_OF_COLUMNS =
-  "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'";
+const TABLE_LAYOUTS: readonly TableLayout[] = [
+  // As pandas writes with orient="split".
+  {
+    start:
+      /^\{\s*"columns"\s*:\s*\[(?:\s*(?:"(?:[^"\\]|\\.)*"|-?\d+)\s*,?)*\]\s*,\s*"(index|data)"/,
+    fits: ({ columns, data }) =>
+      Array.isArray(columns) && Array.isArray(data) && data.every(Array.isArray),
+    filter:
+      "'.columns as $c | .data[] | [$c, .] | transpose | map({(.[0] | tostring): .[1]}) | add'",
+  },
+  // Columns as lists or, from pandas, as objects by index.
+  {
+    start: /^\{\s*"[^"]*"\s*:\s*(\{\s*"\d+"|\[\s*(["\d-]|true|false|null))/,
+    fits: (table) => Object.values(table).every((column) => typeof column === "object"),
+    filter: "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'",
+  },
+  // With orient="index".
+  {
+    start: /^\{\s*"\d+"\s*:\s*\{/,
+    fits: (table) => Object.values(table).every(isObject),
+    filter: "'.[]'",
+  },
+];
 
-function fromColumns(path: string): string {
-  return withJq(path, ROWS_OF_COLUMNS);
+/** A row may begin like a table, too, but then some other field is neither a list nor an object. */
+function tableFilter(line: string): string | undefined {
+  let table: unknown;
+  try {
+    table = JSON.parse(line);
+  } catch {
+    // The line may be truncated.
+  }
+  return TABLE_LAYOUTS.find(({ start, fits }) =>
+    start.test(line) && (!isObject(table) || fits(table))
+  )?.filter;
 }
 
 /** Pretty-printed JSON has a shorter first line than this. A longer one may be a truncated row. */

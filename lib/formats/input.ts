@@ -9,6 +9,7 @@ import { isJson } from "../json.ts";
 import {
   cannotRead,
   firstBytes,
+  foreignFormatError,
   openBytes,
   openFile,
   openRanges,
@@ -156,14 +157,30 @@ export function placeOf(name: string, format: InputFormat, number: number): stri
   return format === "json" ? `${name}[${number - 1}]` : `${name}:${number}`;
 }
 
-/** The first bytes decide if the name has no known extension, or that of JSON or JSON Lines. */
+/**
+ * The first bytes decide if the name has no known extension, or that of JSON or JSON Lines.
+ *
+ * @throws {SourceError} If a file named as plain text holds rows: each line would be sent as text.
+ */
 export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
+  if (byName === "txt") await refuseRows(path, name);
   // Users confuse `.json` and `.jsonl`, so the content decides.
   if (byName !== undefined && byName !== "json" && byName !== "jsonl") return byName;
   if (await isParquet(path, name)) return "parquet";
   const start = new TextDecoder().decode(await firstBytes(path, name)).replace(/^\uFEFF/, "");
   return isArray(start, byName) ? "json" : "jsonl";
+}
+
+async function refuseRows(path: string, name: string): Promise<void> {
+  const { rowsInText } = await import("./rows_in_text.ts");
+  const rows = rowsInText(new TextDecoder().decode(await firstBytes(path, name)));
+  if (rows === undefined) return;
+  const [what, format] = rows;
+  throw foreignFormatError(name, {
+    what,
+    advice: () => `Add --input-format ${format}, or --input-format txt if each line is a prompt`,
+  });
 }
 
 async function isParquet(path: string, name: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertLess, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { readCsv } from "../../lib/formats/csv.ts";
-import { openInput } from "../../lib/formats/mod.ts";
+import { foreignText, openInput } from "../../lib/formats/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
 import { distillFiles, type Teacher } from "../../mod.ts";
 import { tempDir } from "../support/temp.ts";
@@ -80,6 +80,8 @@ const ZSTD_OF_DICTIONARY = Uint8Array.fromBase64(
   "KLUv/SMljkgkMpUAAEggMCJ9CjEifQoCzDwDuPhTRQ==",
 );
 const TAIL = encoder.encode("tail");
+
+const ROW_TEXT = '{"prompt":"a"}';
 
 const CASES: readonly [name: string, content: string | Uint8Array, message: RegExp][] = [
   ["cut.parquet", cut(PARQUET), /it is not a complete Parquet file: its end is missing/],
@@ -173,9 +175,31 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ],
   ["remark.jsonc", '// a\n[{"prompt":"a"}]', /it is JSON with comments/],
   ["remarks.json", '/* a */ [{"prompt":"a"}]', /it is JSON with comments/],
-  ["columns.json", '{"prompt":["a","b"],"id":[1,2]}', /it is a table stored by column.*jq -c/],
+  ["columns.json", '{"prompt":["a","b"],"id":[1,2]}', /it is a table in one JSON object.*jq -c/],
   ["list.jsonl", '{"id":[1],"prompt":"hi"}', /"id" must be a string or a number/],
-  ["pandas.json", '{"prompt":{"0":"a","1":"b"}}', /it is a table stored by column.*jq -c/],
+  ["pandas.json", '{"prompt":{"0":"a","1":"b"}}', /it is a table in one JSON object.*jq -c/],
+  [
+    "split.json",
+    '{"columns":["prompt"],"index":[0],"data":[["a"]]}',
+    /a table.*jq -c '\.columns as/,
+  ],
+  ["index.json", '{"0":{"prompt":"a"},"1":{"prompt":"b"}}', /a table.*jq -c '\.\[\]'/],
+  ["lines.txt", LINES, /lines\.txt": it is JSON Lines\. Add --input-format jsonl, or .* txt/],
+  ["one.txt", '{"id":1,"prompt":"a"}', /one\.txt": it is JSON Lines/],
+  ["long.txt", `{"prompt":"${"a".repeat(200_000)}"}\n`, /long\.txt": it is JSON Lines/],
+  ["turns.txt", '[{"role":"user","content":"a"}]\n'.repeat(3), /turns\.txt": it is JSON Lines/],
+  [
+    "array.txt",
+    `[${ROW_TEXT},\n${ROW_TEXT}]`,
+    /array\.txt": it is a JSON array\. Add --input-format json,/,
+  ],
+  ["array.txt", `[\n  {\n    "prompt": "a"\n  }\n]\n`, /array\.txt": it is a JSON array/],
+  [
+    "table.txt",
+    'id,prompt\n1,"a, or\nb"\n2,c\n',
+    /table\.txt": it is a CSV file\. Add --input-format csv,/,
+  ],
+  ["table.txt", "id\tprompt\n1\ta\n", /table\.txt": it is a TSV file\. Add --input-format tsv,/],
   ["data.json", '{"data":[{"prompt":"a"}]}', /the rows are in "data".*jq -c|"data"/],
   ["pretty.json", '{\n  "prompt": "a"\n}\n', /JSON over several lines.*jq -c \./],
   ["arrays.json", '[{"prompt":"a"}][{"prompt":"b"}]', /text after the closing "\]"/],
@@ -265,6 +289,12 @@ const ODD: readonly [name: string, content: string | Uint8Array, prompts: number
   ["semicolons.csv", '\n\n"prompt";one, two, or three\na;1,5\n"b\nc";2\n', 2],
   ["index.csv", ",prompt\n0,a\n1,b\n", 2],
   ["ORC.txt", "ORC’s readers\nORCи\n", 2],
+  ["code.txt", "{\n  return 1\n}\n{ x }\nWhat does {} do?\n", 5],
+  ["some.txt", '{"a": 1} is what?\n{"a":1}\nexplain\nwhy\n', 4],
+  ["list.txt", '[{"a":1},{"b":2}]: sort these\n[{"a":1}] and this\n', 2],
+  ["lists.txt", "[1, 2, 3]: sort\n[INST] hi [/INST]\n", 2],
+  ["commas.txt", "Hello, world\nred, green\nprompt,engineering\n", 3],
+  ["header.txt", "prompt,id\nWhat is it?\nWho, when, and why?\n", 3],
   ["GGUF.txt", "GGUF or GPTQ?\n", 1],
   ["Rar.txt", "Rar! Who says so?\n", 1],
   ["lines.json", LINES, 200],
@@ -300,4 +330,43 @@ Deno.test("a CSV row without an end is not read further", async () => {
     'Cannot read "in.csv" row 2: it is longer than 64 MiB',
   );
   assertLess(read, 80);
+});
+
+const HAS_JQ = await new Deno.Command("jq", { args: ["--version"] }).output()
+  .then(({ success }) => success, () => false);
+
+/** As pandas 3 writes a table of the columns `prompt` and `id`, by the orientation. */
+const TABLES: Readonly<Record<string, string>> = {
+  split: '{"columns":["prompt","id"],"index":[0,1],"data":[["a",1],["b",false]]}',
+  columns: '{"prompt":{"0":"a","1":"b"},"id":{"0":1,"1":false}}',
+  "columns by id": '{"prompt":{"7":"a","9":"b"},"id":{"7":1,"9":false}}',
+  index: '{"0":{"prompt":"a","id":1},"1":{"prompt":"b","id":false}}',
+  list: '{"prompt":["a","b"],"id":[1,false]}',
+};
+
+for (const [orientation, table] of Object.entries(TABLES)) {
+  Deno.test(`the jq command for a table by ${orientation} makes its rows`, {
+    ignore: !HAS_JQ,
+  }, async () => {
+    const advice = foreignText(table, "t.json", true)?.advice("t.json") ?? "";
+    const filter = /jq -c '(.*)' t\.json > t\.jsonl/.exec(advice)?.[1] ?? "";
+    const jq = new Deno.Command("jq", { args: ["-c", filter], stdin: "piped", stdout: "piped" })
+      .spawn();
+    await ReadableStream.from([encoder.encode(table)]).pipeTo(jq.stdin);
+    const { stdout } = await jq.output();
+    assertEquals(
+      new TextDecoder().decode(stdout),
+      '{"prompt":"a","id":1}\n{"prompt":"b","id":false}\n',
+    );
+  });
+}
+
+Deno.test("a text file of rows is read as text with --input-format txt", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("lines.txt", LINES);
+  const input = await openInput(path, path, { inputFormat: "txt" });
+  for await (const [first] of input.rows()) {
+    assertEquals(JSON.parse(first.text!), { prompt: LINES.split("\n")[0] });
+    break;
+  }
 });
