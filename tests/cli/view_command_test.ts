@@ -46,6 +46,6 @@ Deno.test({
     await assertRejects(view, UsageError, "it is a FIFO, which cannot be read again");
     // A file that cannot be looked at is shown with the reason.
     await Deno.symlink("loop.jsonl", dir.path("loop.jsonl"));
-    assertEquals([...(await findDataFiles([dir.root])).keys()], [dir.path("loop.jsonl")]);
+    assertEquals([...(await findDataFiles([dir.root])).runs.keys()], [dir.path("loop.jsonl")]);
   },
 });
