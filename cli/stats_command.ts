@@ -3,6 +3,7 @@
 import {
   type ComparedRun,
   compareRuns,
+  conditionNotes,
   type DataIndex,
   type DataStatistics,
   type Facet,
@@ -50,13 +51,13 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
       for (const note of open.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
       return 0;
     }
-    const statistics = statisticsOf(index.table, selectRows(index, settings.text("where") ?? ""));
+    const where = settings.text("where") ?? "";
+    const statistics = statisticsOf(index.table, selectRows(index, where));
     if (settings.isOn("json")) {
       io.writeOut(`${JSON.stringify(jsonOf(status, statistics), null, 2)}\n`);
     } else io.writeOut(printableLines(textOf(status, statistics)));
-    for (const note of [...open.notes, ...notesOf(status)]) {
-      io.writeErr(`Note: ${printableLines(note)}\n`);
-    }
+    const notes = [...open.notes, ...notesOf(status), ...conditionNotes(index.table, where)];
+    for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
   } finally {
     index.close();
   }

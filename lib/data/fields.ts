@@ -140,6 +140,14 @@ function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]
   return { valueAt: (row) => values[codes[row]] ?? null, codes };
 }
 
+/** Whether no row has the field of a path, and Retort has no such field. */
+export function isUnknownField(table: Table, path: readonly string[]): boolean {
+  if (table.fieldNames.has(path[0]) || path.some((name) => VIEW_ONLY_FIELDS.has(name))) {
+    return false;
+  }
+  return builtInGetter(table, path) === ABSENT;
+}
+
 /** Fields that Retort writes, but that have no column. */
 const FIELDS_IN_LINES: ReadonlySet<string> = new Set([
   ...RESERVED_FIELDS,
@@ -163,7 +171,7 @@ export const VIEW_ONLY_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Fields of Retort that `distill` of a line may lack, or never holds. */
-const DERIVED_NAMES: ReadonlySet<string> = new Set([
+export const DERIVED_NAMES: ReadonlySet<string> = new Set([
   ...Object.keys(DERIVED_FIELDS),
   ...Object.keys(NUMBER_FIELDS),
   ...Object.keys(NAME_FIELDS),

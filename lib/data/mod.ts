@@ -6,6 +6,7 @@
  * @module
  */
 
+export { conditionNotes } from "./condition_notes.ts";
 export { FLAGS } from "./flags.ts";
 export { type ComparedRun, compareRuns, type RunComparison, type Spread } from "./comparison.ts";
 export { type DataStatistics, statisticsOf } from "./facets.ts";

@@ -11,17 +11,20 @@ import { formatCountOf } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { isObject, jsonOf } from "../json.ts";
 import { missingUidsMessage, UidSelection } from "../run/mod.ts";
-import { parseField, parseWhere, type Where } from "../where/mod.ts";
+import { FieldNotes, parseField, parseWhere, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
 
 export class Selection {
   readonly #where: Where | undefined;
+  readonly #fieldNotes: FieldNotes | undefined;
   readonly #derivedFields: DerivedFields | undefined;
   /** Names in the condition that no row has had so far. */
   readonly #unknownNames: Set<string>;
   readonly #uids: UidSelection;
+  /** Those that the condition was evaluated for. */
+  #rowsSeen = 0;
   readonly #seen: HashSet | undefined;
   readonly #needsLogprobs: boolean;
   readonly #isRaw: boolean;
@@ -29,6 +32,7 @@ export class Selection {
 
   constructor({ where, dedupe, uids, excludeUids, format, paths }: ResolvedExport) {
     this.#where = where === undefined ? undefined : parseWhere(where);
+    this.#fieldNotes = this.#where && new FieldNotes(this.#where);
     this.#seen = dedupe ? new HashSet() : undefined;
     this.#uids = new UidSelection(uids, excludeUids);
     this.#needsLogprobs = format === "logprobs";
@@ -52,6 +56,8 @@ export class Selection {
       const distill = isObject(result.distill) ? distillOf(result) : undefined;
       // Derived fields may also be named in `distill`, where rows have fields of the same names.
       const row = derived && { ...result, distill: { ...derived, ...distill } };
+      this.#rowsSeen++;
+      this.#fieldNotes?.add([row ?? result, distill, derived]);
       if (!this.#where.matches(row ?? result, distill, derived)) return false;
     }
     if (this.#needsLogprobs && !this.#hasLogprobs(example)) return false;
@@ -83,9 +89,15 @@ export class Selection {
     return "no result holds log probabilities. Run with --keep logprobs -p logprobs=true -p top_logprobs=20";
   }
 
+  /** What may be wrong with the condition, now that all rows were seen. */
+  conditionNotes(): string[] {
+    return this.#rowsSeen === 0 ? [] : this.#fieldNotes?.notes() ?? [];
+  }
+
   notes(): string[] {
     const { missing, different } = this.#withoutTokens;
     return [
+      ...this.conditionNotes(),
       ...this.#uids.missing.length > 0 ? [missingUidsMessage(this.#uids.missing)] : [],
       ...leftOut(missing, "row", "without log probabilities: run with --keep logprobs"),
       ...leftOut(different, "row", "whose tokens are not the text of the answer"),

@@ -147,8 +147,9 @@ function refuseEmpty(
     excludeUids === undefined ? [] : "is left by --exclude-uids",
   ].flat();
   const hasUnselected = lineCount > 0 && conditions.length > 0;
+  const reasons = [`no ${what} ${conditions.join(" and ")}`, ...selection.conditionNotes()];
   const problem = selection.emptyReason() ??
-    (hasUnselected ? `no ${what} ${conditions.join(" and ")}` : `there is no ${what}`);
+    (hasUnselected ? reasons.join(". ") : `there is no ${what}`);
   throw new UsageError(
     `Cannot ${verb} "${paths.join('", "')}": ${problem}. Add --allow-empty if that is meant`,
   );

@@ -149,3 +149,24 @@ Deno.test("stats: counts the rows of shards once if their merge is there too, an
   await Deno.remove(dir.path("out/x-00000-of-00002_error.jsonl"));
   assertEquals((await rowsIn()).total, 6);
 });
+
+Deno.test("stats: says that no row has a field of --where, or that it holds texts", async () => {
+  await using dir = await tempDir();
+  await dir.write(
+    "x.jsonl",
+    resultLine({ uid: "a", own: { score: "3" } }) + resultLine({ uid: "b", own: { score: "8" } }),
+  );
+  const noteOf = async (where: string) => (await stats(dir.path("x.jsonl"), "--where", where)).err;
+  const misspelt = await noteOf('finish_reasn != "length" and modl == "m"');
+  assert(
+    misspelt.includes('No row has the field "finish_reasn" (did you mean "finish_reason"?)'),
+    misspelt,
+  );
+  assert(misspelt.includes('the field "modl" (did you mean "model"?)'), misspelt);
+  const texts = await noteOf("score < 5 or score == 8");
+  assert(/"score" holds texts only.*score < 5: no text is less/.test(texts), texts);
+  assert(texts.includes('compare it with a text: score == "8"'), texts);
+  const fine =
+    'status == "answered" and distill.cost_usd < 1 and error.type == null and score == "3"';
+  assertEquals(await noteOf(fine), "");
+});

@@ -41,6 +41,24 @@ Deno.test("--where takes the rows that meet it, by fields of the row and of dist
   );
 });
 
+Deno.test("--where says that no row has a field, or that it holds texts", async () => {
+  await using dir = await tempDir();
+  const rows = [{ prompt: "a", score: "3" }, { prompt: "b", score: "8", lang: "en" }];
+  await dir.write("out.jsonl", rows.map((row) => `${resultLineOf(row)}\n`).join(""));
+  const misspelt = await exportFrom(dir, { where: 'finish_reasn != "length"' });
+  assertEquals(
+    misspelt.notes[0],
+    'No row has the field "finish_reasn" (did you mean "finish_reason"?)',
+  );
+  await assertRejects(
+    () => exportFrom(dir, { where: "score < 5" }),
+    UsageError,
+    'no result meets --where. The field "score" holds texts only',
+  );
+  const where = 'score != "1" and (lang == "en" or distill.model == "m" or status == "answered")';
+  assertEquals((await exportFrom(dir, { where })).notes, []);
+});
+
 Deno.test("--where refuses a field of the page of view, unless rows have such a field", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 2);

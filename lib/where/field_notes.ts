@@ -1,0 +1,91 @@
+/**
+ * Notices about fields of a condition: a misspelt name is null in every row, and a number is never
+ * less or greater than a text.
+ *
+ * @module
+ */
+
+import { closestString, levenshteinDistance } from "../deps/std_text.ts";
+import type { Comparison, Part, Where } from "./parse_where.ts";
+import { fieldName, valueAt } from "./tokens.ts";
+
+/** Follows what the rows of an export hold, one row after the other. */
+export class FieldNotes {
+  /** Names of fields that no row has had so far, with `distill.` if the condition says so. */
+  readonly #absent: Map<string, readonly string[]>;
+  /** Comparisons with numbers whose field has held no number so far. */
+  readonly #comparisons: Set<Comparison>;
+  readonly #texts = new Set<Comparison>();
+  readonly #known = new Set<string>();
+
+  constructor(where: Where) {
+    this.#absent = new Map(where.paths.map((path) => [checkedName(path), path]));
+    this.#comparisons = new Set(comparisonsIn(where.parts));
+  }
+
+  /** @param objects Where the condition looks for a field, in this order. */
+  add(objects: readonly (object | undefined)[]): void {
+    for (const [name, path] of this.#absent) {
+      if (objects.some((object) => object !== undefined && hasField(object, path))) {
+        this.#absent.delete(name);
+      } else for (const object of objects) this.#addKnown(object);
+    }
+    for (const comparison of this.#comparisons) {
+      const value = valueAt(objects, comparison.path);
+      if (typeof value === "string") this.#texts.add(comparison);
+      else if (typeof value === "number") this.#comparisons.delete(comparison);
+    }
+  }
+
+  notes(): string[] {
+    return [
+      ...[...this.#absent.keys()].map((name) => absentNote(name, this.#known)),
+      ...[...this.#comparisons].filter((comparison) => this.#texts.has(comparison)).map(textNote),
+    ];
+  }
+
+  #addKnown(object: object | undefined): void {
+    if (this.#known.size > MAX_KNOWN) return;
+    for (const name in object) this.#known.add(name);
+  }
+}
+
+const MAX_KNOWN = 1_000;
+
+export function absentNote(name: string, known: Iterable<string>): string {
+  const bare = name.replace(/^distill\./, "");
+  const names = [...known].filter((other) => other !== bare);
+  const nearest = names.length === 0 ? undefined : closestString(bare, names);
+  const isTypo = nearest !== undefined &&
+    levenshteinDistance(bare, nearest) <= Math.max(2, nearest.length / 3);
+  const hint = isTypo ? ` (did you mean ${JSON.stringify(nearest)}?)` : "";
+  return `No row has the field ${JSON.stringify(name)}${hint}`;
+}
+
+export function textNote({ path, operator, value }: Comparison): string {
+  const name = fieldName(path);
+  const advice = /[<>]/.test(operator)
+    ? "no text is less or greater than a number"
+    : `compare it with a text: ${name} ${operator} "${value}"`;
+  return `The field "${path.join(".")}" holds texts only, as columns of CSV do, in ` +
+    `${name} ${operator} ${value}: ${advice}`;
+}
+
+/** Those with numbers, within alternatives, too. */
+export function comparisonsIn(parts: readonly Part[]): Comparison[] {
+  return parts.flatMap(({ comparison, alternatives = [] }) => [
+    ...comparison === undefined ? [] : [comparison],
+    ...alternatives.flatMap(comparisonsIn),
+  ]);
+}
+
+/** The first name of a path: `distill.x` for a field of `distill`. */
+export function checkedName(path: readonly string[]): string {
+  return path[0] === "distill" && path.length > 1 ? `distill.${path[1]}` : path[0];
+}
+
+function hasField(object: object, path: readonly string[]): boolean {
+  if (path[0] !== "distill" || path.length === 1) return Object.hasOwn(object, path[0]);
+  const { distill } = object as { distill?: unknown };
+  return typeof distill === "object" && distill !== null && Object.hasOwn(distill, path[1]);
+}
