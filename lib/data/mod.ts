@@ -13,7 +13,8 @@ export { type DataStatistics, statisticsOf } from "./facets.ts";
 export { distillOf } from "./fields.ts";
 export { DataIndex, type IndexStatus, openIndex } from "./data_index.ts";
 export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
-export { DataService, failuresOf, openFiles } from "./open_data.ts";
+export { failuresOf } from "./find_data_files.ts";
+export { DataService, openFiles } from "./open_data.ts";
 export type {
   DataRequests,
   DataState,
