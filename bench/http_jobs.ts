@@ -1,5 +1,5 @@
 /**
- * Jobs over HTTP: Retort, and loops over undici that do nothing else or retry as most programs do.
+ * Jobs over HTTP: Retort, and bare undici loops, with the retries of the OpenAI SDKs or the caller's.
  * @module
  */
 
@@ -23,10 +23,10 @@ export interface RunToEndOptions {
 export async function runToEnd(
   { input, output, concurrency, teachers }: RunToEndOptions,
 ): Promise<number> {
-  const places = teachers.map(({ baseUrl, weight }) => ({ teacher: teacherAt(baseUrl), weight }));
-  const generator = new ResponseGenerator({ teachers: places, concurrency });
+  const weighted = teachers.map(({ baseUrl, weight }) => ({ teacher: teacherAt(baseUrl), weight }));
+  const generator = new ResponseGenerator({ teachers: weighted, concurrency });
   const { total, succeeded, elapsed_ms } = await generator.run({ input: [input], output });
-  for (const { teacher } of places) await teacher.close?.();
+  for (const { teacher } of weighted) await teacher.close?.();
   if (succeeded !== total) throw new Error(`Only ${succeeded} of ${total} rows have a result`);
   return elapsed_ms;
 }
@@ -84,10 +84,12 @@ function teacherAt(baseUrl: string): Teacher {
   return openai({ baseUrl, model: "busy" });
 }
 
-/** Waits of the OpenAI SDKs: doubled each time, minus a random part. */
-const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000, BACKOFF_JITTER = 0.25;
+// The backoff of the OpenAI SDKs.
+const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000;
+/** Maximum share of a wait that is randomly subtracted. */
+const BACKOFF_JITTER = 0.25;
 
-/** As the OpenAI SDKs sleep (which would give up after two retries). */
+/** Waits like the OpenAI SDKs, but retries without end; they would give up after two retries. */
 export function sleepingLoops(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "busy", async (post) => {
     for (let retries = 0; await post() !== 200; retries++) {

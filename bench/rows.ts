@@ -9,8 +9,10 @@ const WORDS = (
   "friends share what remains after two hours if the price rises by one tenth"
 ).split(" ");
 
-/** Different sentences in questions, and in the answers of the rows. */
+/** Different questions, and different answers. */
 const VARIANTS = 1_000;
+
+const LINES_PER_WRITE = 1_000;
 
 const OPENINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i, 45));
 const ENDINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i + VARIANTS, 25));
@@ -21,10 +23,9 @@ export function questionOf(index: number): string {
 }
 
 /**
- * About 450 bytes of text as in GSM8K.
+ * About 450 bytes, with the fields of GSM8K.
  *
- * @param moreFields JSON text of further fields, which come
- * first: `"level":3,`.
+ * @param moreFields JSON text of further fields, which come first: `"level":3,`.
  */
 export function rowText(index: number, moreFields = ""): string {
   const answer = `${ENDINGS[(index * 7) % VARIANTS]} #### ${index % 997}`;
@@ -45,9 +46,9 @@ export async function writeLines(
   lineAt: (index: number) => string,
 ): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
-  for (let from = 0; from < count; from += VARIANTS) {
+  for (let from = 0; from < count; from += LINES_PER_WRITE) {
     let text = "";
-    for (let i = from; i < Math.min(count, from + VARIANTS); i++) text += lineAt(i) + "\n";
+    for (let i = from; i < Math.min(count, from + LINES_PER_WRITE); i++) text += lineAt(i) + "\n";
     await writeAll(file, text);
   }
 }
@@ -138,7 +139,7 @@ export function instantTeacher(): Teacher {
   return { model: "zero", complete: () => ANSWERED };
 }
 
-/** Has one timer per call. */
+/** Answers each call after `latencyMs`. */
 export function slowTeacher(latencyMs: number): Teacher {
   return {
     model: "zero",

@@ -7,7 +7,7 @@
 import { basename, dirname, join } from "../lib/deps/std_path.ts";
 import { UsageError } from "../lib/errors.ts";
 import { statOf } from "../lib/files.ts";
-import { fileKeyOf, stemOf, withoutSeparator } from "../lib/paths.ts";
+import { fileKeyOf, OWN_FOLDER, stemOf, withoutSeparator } from "../lib/paths.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
@@ -24,8 +24,8 @@ export interface MonitorRequest {
 }
 
 /**
- * The default is next to the results, if any request was sent; `isPathShown` is whether to print
- * that path.
+ * `"default"` writes the report to {@linkcode besideResults} if any request was sent, and prints
+ * the path if `isPathShown`.
  */
 export type ReportRequest =
   | { readonly kind: "file"; readonly path: string }
@@ -51,8 +51,8 @@ export interface RunMonitor {
   /** Undefined without a page. */
   readonly monitor: Monitor | undefined;
   /**
-   * The page stays. Resolves to false if a report that the user requested could not be written; the
-   * reason is printed. Never throws.
+   * Writes the report; the page stays. Resolves to false if a report that the user requested could
+   * not be written; the reason is printed. Never throws.
    */
   end(): Promise<boolean>;
   keep(io: Io): Promise<void>;
@@ -229,10 +229,10 @@ export async function writeReportFile(
   }
 }
 
-/** In a folder that loaders of datasets skip: `out/.retort/<name>.report.html`. */
+/** In a folder that dataset loaders skip: `out/.retort/<name>.report.html`. */
 export function besideResults(results: string): string {
   const name = stemOf(basename(results));
-  return join(dirname(results), ".retort", `${name}${REPORT_ENDING}`);
+  return join(dirname(results), OWN_FOLDER, `${name}${REPORT_ENDING}`);
 }
 
 /**
@@ -260,7 +260,7 @@ export async function keepEarlierReport(
   }
 }
 
-/** Other files than reports are never replaced. */
+/** Files other than reports are never replaced. */
 async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
   if (info === undefined) return;
   // Opening a FIFO would wait for a writer.

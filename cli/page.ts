@@ -7,9 +7,7 @@ import { type Io, onStopSignal } from "./io.ts";
 import type { Settings } from "./settings.ts";
 import { watchParent } from "./signals.ts";
 
-/**
- * While a browser shows the page, or for a number of milliseconds. `Infinity`: until interrupted.
- */
+/** How long the page stays after its run: while a browser shows it, or in milliseconds. */
 export type PageKeep = "watched" | number;
 
 /** Limit for `"watched"` without a terminal: a script may be waiting for the process. */
@@ -78,6 +76,7 @@ export interface ServedPage {
   readonly url: string;
   /** @default 127.0.0.1 */
   readonly hostname: string | undefined;
+  /** Whether to open the page in a browser. */
   readonly isOpened: boolean;
   /** What anyone who has the URL can do, for the warning. */
   readonly exposure: string;
@@ -89,8 +88,8 @@ export function showPage(
 ): void {
   if (hostname !== undefined && !LOOPBACK.test(hostname)) {
     say(
-      `Warning: anyone who has this address can ${exposure}, and it is sent over the network ` +
-        "unencrypted",
+      `Warning: anyone who has this address can ${exposure}, and the connection is ` +
+        "not encrypted",
     );
   }
   if (!isOpened) return;
@@ -105,9 +104,7 @@ const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[
   windows: ["rundll32", "url.dll,FileProtocolHandler"],
 };
 
-/**
- * Resolves when the command has ended, which may be when the browser is closed: do not wait for it.
- */
+/** Resolves when the command has ended, perhaps only when the user closes the browser. */
 async function openBrowser(url: string): Promise<void> {
   const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
   const child = spawn(command, [...args, url]);

@@ -68,7 +68,7 @@ export function stemOf(results: string): string {
 /** The folder for Retort's own files beside an output. Dataset loaders skip names with a leading dot. */
 export const OWN_FOLDER = ".retort";
 
-/** All paths to a file share it. On filesystems without inodes it is the absolute path. */
+/** The same for all paths to a file. On filesystems without inodes, the absolute path. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
   return ino ? `${dev}:${ino}` : system.resolve(path);
 }

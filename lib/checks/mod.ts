@@ -3,8 +3,8 @@
  * caller's own.
  *
  * In: a completion and its row. Out: the reason for its rejection, or nothing. A check never
- * changes an answer and never calls the teacher. Patterns and schemas are checked in a worker,
- * which is terminated when one answer takes more than a second.
+ * changes an answer and never calls the teacher. A worker matches answers against patterns and
+ * schemas; it is terminated when one answer takes more than a second.
  *
  * @module
  */

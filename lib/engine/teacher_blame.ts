@@ -1,6 +1,6 @@
 /**
  * Decides whether failures are the teacher's fault, not the rows'. Such a teacher is halted, and
- * none of its rows has failed: they go to another teacher, or stay pending.
+ * the rows held back as evidence against it go to another teacher, or stay pending.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export interface TeacherBlameOptions extends
     | "hasSeveralTeachers"
     | "onEndpointHalt"
   > {
-  /** Called for a row that was held back because of a failure. */
+  /** Called for each row that was held back, when its teacher is halted. */
   readonly onSendAgain: (work: Work, failure: Failure) => void;
 }
 
@@ -46,7 +46,7 @@ export interface FailedCall {
 }
 
 interface Evidence {
-  /** Rows that were rejected alike. */
+  /** Rows that were rejected with the same message. */
   readonly rejections: RepeatedRejections;
   /** Rows whose answers were not marked as complete. */
   readonly endings: RepeatedAnswers;
@@ -118,7 +118,7 @@ export class TeacherBlame {
     this.#absent.answered();
   }
 
-  /** The answer may still be rejected. */
+  /** Called before an answer is checked, so it may still be rejected. */
   answeredCompletely(endpoint: Endpoint): void {
     const { endings, otherServer } = this.#evidenceAgainst(endpoint);
     endings.answeredWell();
@@ -141,7 +141,7 @@ export class TeacherBlame {
     return [...this.#takeOrphaned(), ...[...this.#evidence.values()].flatMap(failAllHeld)];
   }
 
-  /** What a failed attempt is counted in; undefined if it says nothing against the teacher. */
+  /** The evidence that a failed attempt adds to; undefined if the teacher is not suspected. */
   #badAnswersLike(work: Work, { cause, otherServer }: Classification): RepeatedAnswers | undefined {
     const endpoint = sentOf(work).endpoint;
     if (cause === "ending") return this.#evidenceAgainst(endpoint).endings;
@@ -193,8 +193,7 @@ export class TeacherBlame {
     return evidence;
   }
 
-  /** A run of days sees any number of teachers: the evidence against those that have left is
-   * complete. */
+  /** Bounds the memory of long runs, in which many teachers join and leave. */
   #forgetDeparted(): void {
     for (const [endpoint, evidence] of this.#evidence) {
       if (!endpoint.hasLeft) continue;
@@ -249,6 +248,7 @@ export function haltReason(
 }
 
 export function adviceForRejections(count: number): string {
+  // Above this limit, the teacher was already trusted: without careful start it would halt, too.
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
   return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;
 }

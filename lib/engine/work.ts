@@ -77,7 +77,7 @@ export interface Work {
   isUnchecked: boolean;
   /** The waits that throttling teachers requested for this row. */
   holds: Hold[] | undefined;
-  /** When the row's time is up, on the clock of rows; undefined before its first attempt, and
+  /** When the row's time is up, by the clock `rowNow`; undefined before its first attempt, and
    * without a limit. */
   deadlineAt: number | undefined;
   /** In Unix milliseconds. */

@@ -35,8 +35,8 @@ export async function withSourceErrors<T>(
   }
 }
 
-/** What follows the problem of damaged bytes. A `TypeError` or `RangeError` comes from the inside
- * of hyparquet and explains nothing. */
+/** The end of a message about damaged bytes. Leaves out a `TypeError` or `RangeError`: these come
+ * from inside hyparquet and explain nothing. */
 export function reasonOf(cause: unknown): string {
   const isInternal = cause instanceof TypeError || cause instanceof RangeError;
   return `${isInternal ? "" : ` (${(cause as Error).message})`}. Copy it again`;
@@ -44,8 +44,8 @@ export function reasonOf(cause: unknown): string {
 
 /** Enough to recognize another format. */
 const HEAD_BYTES = 512;
-/** At the end of a file whose footer is encrypted. */
-const ENCRYPTED_MARK = "PARE";
+/** Ends a file whose footer is encrypted. */
+const ENCRYPTED_MAGIC = "PARE";
 
 export interface RowGroup {
   readonly rows: number;
@@ -55,8 +55,7 @@ export interface RowGroup {
   readonly columns: readonly ChunkLayout[];
 }
 
-/** Row groups are decoded from the bytes for each pass: as objects, those of a file with 10,000 row
- * groups of three columns took 100 MB. */
+/** Decodes the row groups anew for each pass: kept as objects, 10,000 of three columns took 100 MB. */
 export class Footer {
   readonly schema: FileSchema;
   readonly #bytes: Uint8Array;
@@ -70,7 +69,7 @@ export class Footer {
 
   /** @throws {SourceError} if the file cannot be read, with the reason */
   static async read(buffer: AsyncBuffer, name: string): Promise<Footer> {
-    await checkMarks(buffer, name);
+    await checkMagic(buffer, name);
     return await withSourceErrors(name, "its footer is damaged", async () => {
       const bytes = await footerBytesOf(buffer);
       const groups = findGroups(bytes);
@@ -97,7 +96,10 @@ export class Footer {
     }
     for (const { field_1: chunks } of groupsIn(this.#bytes, this.#groups)) {
       if (chunks?.length !== leaves.length) {
-        throw cannotRead(name, "its footer is damaged (a row group lacks columns)");
+        throw cannotRead(
+          name,
+          "its footer is damaged (the columns of a row group differ from its schema)",
+        );
       }
       chunks.forEach((chunk, index) => checkChunk(chunk, leaves[index].path, name));
     }
@@ -130,15 +132,15 @@ function checkChunk(chunk: ThriftChunk, column: string, name: string): void {
   throw cannotRead(name, `column ${JSON.stringify(column)} ${problem}`);
 }
 
-async function checkMarks(buffer: AsyncBuffer, name: string): Promise<void> {
+async function checkMagic(buffer: AsyncBuffer, name: string): Promise<void> {
   const { byteLength: size } = buffer;
   if (size === 0) throw cannotRead(name, "it is empty, so it is not a Parquet file");
   const head = new Uint8Array(await buffer.slice(0, Math.min(size, HEAD_BYTES)));
   const textOf = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
   const start = textOf(head.subarray(0, 4));
   const end = textOf(new Uint8Array(await buffer.slice(Math.max(0, size - 4), size)));
-  if (end === ENCRYPTED_MARK) throw cannotRead(name, ENCRYPTED);
-  if (start !== MARK && end !== MARK) {
+  if (end === ENCRYPTED_MAGIC) throw cannotRead(name, ENCRYPTED);
+  if (start !== MAGIC && end !== MAGIC) {
     const foreign = foreignBytes(head);
     if (foreign !== undefined) {
       // Other formats are recognized after decompression, where gzip is the second compression.
@@ -147,7 +149,7 @@ async function checkMarks(buffer: AsyncBuffer, name: string): Promise<void> {
     }
     throw cannotRead(name, "it is not a Parquet file. Name its format with --input-format");
   }
-  if (end !== MARK || size < MARK.length + TAIL_BYTES) {
+  if (end !== MAGIC || size < MAGIC.length + TAIL_BYTES) {
     throw cannotRead(name, "it is not a complete Parquet file: its end is missing. Copy it again");
   }
 }
@@ -162,9 +164,9 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
 
 const ENCRYPTED = "it is encrypted. Write it again without encryption";
 
-/** The first four and the last four bytes of a file. */
-const MARK = "PAR1";
-/** After the footer: its length (4), and the mark (4). */
+/** Begins and ends a file. */
+const MAGIC = "PAR1";
+/** After the footer: its length (4 bytes) and the magic (4 bytes). */
 const TAIL_BYTES = 8;
 
 /** Columns, size in bytes, number of rows. `parquet.thrift` has the field numbers. */
@@ -227,7 +229,7 @@ function findGroups(bytes: Uint8Array): GroupList {
   }
 }
 
-/** Reads a copy of the footer without row groups, which would take time and memory. */
+/** Reads a copy of the footer without row groups: decoding them takes time and memory. */
 function schemaIn(bytes: Uint8Array, { header, end }: GroupList): SchemaElement[] {
   const length = header + 1 + bytes.length - end;
   const footer = new Uint8Array(length + TAIL_BYTES);
@@ -236,7 +238,7 @@ function schemaIn(bytes: Uint8Array, { header, end }: GroupList): SchemaElement[
   footer[header] = STRUCT;
   footer.set(bytes.subarray(end), header + 1);
   new DataView(footer.buffer).setUint32(length, length, true);
-  footer.set(new TextEncoder().encode(MARK), length + 4);
+  footer.set(new TextEncoder().encode(MAGIC), length + 4);
   return parquetMetadata(footer, { geoparquet: false }).schema;
 }
 

@@ -103,7 +103,7 @@ export interface MergeReport {
   readonly mergedDuplicates: number;
   /** Rows that repeat one of an earlier run, whose result is kept. */
   readonly duplicatesOfRuns: number;
-  /** Answers beyond the samples of their row, as after a run with fewer samples. They are kept,
+  /** Answers beyond the number of samples, such as `x#3` if row `x` has two samples. They are kept,
    * after the other results of their run. */
   readonly surplus: number;
   /** Rows whose prompt was edited since an answer was finished. */

@@ -1,6 +1,6 @@
 /**
- * Turns events into return values of functions, with names in camelCase. Events are a wire format,
- * in files, on standard output and in the page, and keep their names.
+ * Turns events into what `run()` and `snapshot()` return, with names in camelCase. In files, on
+ * standard output and in the page, events keep their snake_case names.
  *
  * @module
  */
@@ -36,7 +36,7 @@ const RECORDS: ReadonlySet<string> = new Set(["wasted_by_reason", "actions"]);
 /** The event of each result. */
 const events = new WeakMap<object, unknown>();
 
-/** The snake_case names stay as properties that are not enumerable. */
+/** The event with camelCase names; {@linkcode eventOf} gives the event back. */
 export function resultOf(event: Summary): RunSummary;
 export function resultOf(event: Snapshot): RunSnapshot;
 export function resultOf(event: Summary | Snapshot): RunSummary | RunSnapshot {

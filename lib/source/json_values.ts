@@ -13,7 +13,7 @@ export function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-/** Null is no value: files made from Arrow tables have such keys. */
+/** In files made from Arrow tables, null stands for a missing value. */
 export function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
@@ -67,7 +67,7 @@ export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) 
   return isUnchanged ? value : Object.fromEntries(entries) as T;
 }
 
-/** Messages with tool calls keep `content`, which the API requires. */
+/** Messages with tool calls keep `content: null`: the API requires the key. */
 export function messagesWithoutNulls<T extends readonly object[]>(messages: T): T {
   return withoutNulls(messages, keepsContent);
 }

@@ -135,7 +135,7 @@ class DecodingStep implements ByteSink {
   }
 }
 
-/** Undefined if it is incomplete. */
+/** The first gzip member, decoded; undefined if it is incomplete. */
 function firstMember(bytes: Uint8Array): Uint8Array | undefined {
   const flags = bytes[3];
   let start = 10;
@@ -253,9 +253,9 @@ const REPLACEMENT = "\ufffd";
 
 /**
  * Whether bytes that are not valid UTF-8 are Latin-1, which servers in front of older systems send
- * without a label: no character beyond ASCII is valid UTF-8, and fewer than a tenth of the letters
- * beyond ASCII are followed by another one. Those before a quote prove nothing: a model may leave
- * half a character at the end of its answer.
+ * without a label. True if no character beyond ASCII is valid UTF-8, and fewer than a tenth of the
+ * bytes beyond ASCII precede another one. One before a quote is no evidence: an answer may end with
+ * half a character.
  */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;

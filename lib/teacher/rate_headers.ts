@@ -26,8 +26,8 @@ const MIN_UNIX_MS = 1e12;
  * the teacher's clock.
  *
  * @param now Unix time in milliseconds.
- * @param ageMs The time since the header fields arrived. What is left of limits that were reset
- * meanwhile is omitted.
+ * @param ageMs The time since the header fields arrived. If a limit was reset since, what remained
+ * of it is omitted.
  * @returns Without implausible values: negative, not a number, or a reset more than a day away.
  */
 export function rateLimitOf(
@@ -49,7 +49,7 @@ export function rateLimitOf(
   return rateLimitFrom(requests, tokens.reduce(tighter));
 }
 
-/** Most responses state no limits, and then no clock has to be read. */
+/** Cheaper than {@linkcode rateLimitOf}: needs no clock. Most responses state no limits. */
 export function statesRateLimit(headers: HeaderFields): boolean {
   return hasOpenAiFields(headers) || hasAnthropicFields(headers);
 }
@@ -89,6 +89,7 @@ export function exhaustion(
       if (countOf(field) !== 0) return [];
       return [resetOf(fieldText(headers[name.replace("remaining", "reset")]), time, 0)];
     }
+    // Sent by Fireworks.
     if (name === "x-ratelimit-over-limit") return text === "yes" ? [undefined] : [];
     if (name !== "ratelimit" || !NONE_LEFT.test(text)) return [];
     return [resetOf(RESET_SECONDS.exec(text)?.[1] ?? "", time, 0)];

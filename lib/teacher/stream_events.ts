@@ -1,4 +1,4 @@
-/** Parses server-sent events, and what gateways send in their place; joins the texts in them.
+/** Parses server-sent events, and what gateways send in their place; joins the pieces of a text.
  * @module */
 
 import {
@@ -95,7 +95,7 @@ export class StreamEvents {
       for (const line of text.split("\n")) this.#event({ data: line });
       return;
     }
-    // Object after object in one pass: an event for the rest each time would take quadratic time.
+    // Recursion on the rest after each object would take quadratic time.
     let start = 0, object = leadingObject(text);
     while (object !== undefined && start + object.length < text.length) {
       this.#event({ data: object });
@@ -147,7 +147,7 @@ const MIN_REPEATED_CHARS = 16;
 export class DeltaText {
   #joined = "";
   #pieces = 0;
-  // The last piece, as long as all pieces are snapshots; then undefined.
+  /** The last piece; undefined once a piece is not a snapshot. */
   #snapshot: string | undefined = "";
 
   add(piece: string): void {

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the page shows about rows and files above the table: files and their problems, the search
- * for near duplicates, and the comparison of two runs.
+ * What the data page shows above the table of rows: files and their problems, the search for near
+ * duplicates, and the comparison of two runs.
  *
  * @module
  */
