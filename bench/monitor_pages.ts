@@ -1,4 +1,4 @@
-/** Pages of the monitor without a browser, in a separate process: some never read. @module */
+/** Opens pages of the monitor without a browser, in a separate process. @module */
 
 import { openWebSocket } from "../tests/support/web_socket.ts";
 import type { ServerMessage } from "../web/protocol.ts";
@@ -8,7 +8,9 @@ export interface PagesOptions {
   readonly port: number;
   /** The cookie with the token: `name=value`. */
   readonly cookie: string;
+  /** Number of pages that read their messages. */
   readonly reading: number;
+  /** Number of pages that read nothing. */
   readonly stalled: number;
 }
 
@@ -52,7 +54,7 @@ async function watch(options: PagesOptions): Promise<void> {
   const stalled = Array.from({ length: options.stalled }, () => openStalled(options));
   opening.push(...stalled);
   await Promise.all(opening);
-  // Messages of the opening do not count.
+  // Messages sent at opening do not count, except for the largest snapshot.
   report.bytes = report.snapshots = 0;
   const openedMs = performance.now();
   console.log("open");

@@ -109,7 +109,7 @@ function exampleLines({ examples }: CommandEntry): string[] {
   return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
 }
 
-/** The examples use the installed name. This line says what to type if it was started otherwise. */
+/** What to type instead of the installed name, which the examples use. */
 function startedAs(program: string): string[] {
   return program === NAME ? [] : [`Here "${NAME}" is: ${program}`];
 }

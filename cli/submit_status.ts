@@ -69,8 +69,8 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   const counts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
   io.writeOut(`${formatCount(runs.length)} shards: ${counts.join(", ")}\n`);
   io.writeOut(
-    `${formatCount(done)} of ${formatCount(rows)} rows of the shards that have ended ` +
-      `are finished${failed === 0 ? "" : `, ${formatCount(failed)} of them failed`}\n`,
+    `Rows of the shards that have ended: ${formatCount(done)} of ${formatCount(rows)} finished` +
+      `${failed === 0 ? "" : `, ${formatCount(failed)} of them failed`}\n`,
   );
   for (const line of lines.slice(0, MAX_LISTED)) io.writeOut(`${printable(line)}\n`);
   if (lines.length > MAX_LISTED) io.writeOut("…\n");
@@ -96,7 +96,7 @@ async function stateOf(
   return { state: state === "done" ? "unfinished" : state, detail };
 }
 
-/** The query is by the job's name, which needs no Slurm accounting. */
+/** Queries by the job's name: `squeue`, unlike `sacct`, works without Slurm accounting. */
 async function describeQueue(name: string, namespace: string | undefined): Promise<string> {
   const squeueText = await tryTool("squeue", [
     "--noheader",
@@ -158,7 +158,8 @@ export async function cancelCommand(
 }
 
 /**
- * The output is on the cluster of Kubernetes only. Slurm jobs are submitted where their output is.
+ * Cancels a job whose output is not on this machine. Only Kubernetes has such jobs: Slurm jobs are
+ * submitted where their output is.
  */
 async function cancelElsewhere(
   stem: string,
@@ -184,7 +185,7 @@ async function cancelElsewhere(
   return EXIT_DONE;
 }
 
-/** Returns "" if there are no such jobs, undefined if `kubectl` cannot be run. */
+/** Returns "" if there are no such jobs, undefined if `kubectl` cannot be run or fails. */
 async function deleteJobs(name: string, namespace: string | undefined) {
   return await tryTool("kubectl", [
     ...["delete", "job", `${name}-merge`, name, "--ignore-not-found"],
@@ -221,7 +222,8 @@ async function findOutput(
   );
 }
 
-/** By the file with the borders of shards; of a folder, any such file counts. */
+/** Looks for the file with the shards' borders, `.retort/NAME.shards-16.json`; for a folder, with
+ * any name. */
 async function hasShards(output: string): Promise<boolean> {
   const isWholeFolder = await isFolder(output);
   const { start, name } = splitPath(isWholeFolder ? inFolder(output, "x") : stemOf(output));

@@ -15,7 +15,7 @@ import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 import { readFullySync } from "../files.ts";
 
 export interface ScanJob {
-  /** In order, and in shared memory, as are the columns. */
+  /** Row numbers in ascending order. In shared memory, as are the columns. */
   readonly rows: Uint32Array;
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
@@ -51,8 +51,8 @@ const MAX_BLOCK_BYTES = 1 << 18;
 const MAX_GAP_BYTES = 1 << 16;
 
 /**
- * Must call `search`, perhaps with a time limit. `index` is that of the block's first row in the
- * job.
+ * Searches a block by calling `search`, for example with a time limit. `ScanJob.rows[index]` is the
+ * first row of the block.
  */
 export type BlockRunner = (index: number, search: () => void) => void;
 

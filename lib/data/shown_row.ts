@@ -63,7 +63,7 @@ const MAX_TEXT_LENGTH = 2_000_000;
 /**
  * Undefined if the line can no longer be read.
  *
- * @param samplesFrom The index of the first answer in `samples`. @default with this row's own
+ * @param samplesFrom The index of the first answer in `samples`. @default this row is included
  */
 export function rowDetail(
   index: DataIndex,
@@ -105,7 +105,7 @@ export function rowDetail(
 
 const SAMPLES_AT_ONCE = 50;
 
-/** From the index `from` on; by default, those around `row`. */
+/** The answers from the index `from` on; by default, the group of 50 that contains `row`. */
 function samplesOf(
   index: DataIndex,
   row: number,
@@ -117,7 +117,7 @@ function samplesOf(
     if (table.isSameRow(row, other) && !table.isGone(other)) rows.push(other);
   }
   const ownIndex = rows.indexOf(row);
-  // The last part is as long as the others, so it always has a second answer.
+  // The last group is full, too: the page compares two answers, so it needs more than one.
   const lastStart = Math.max(0, rows.length - SAMPLES_AT_ONCE);
   const start = Math.min(lastStart, from ?? ownIndex - ownIndex % SAMPLES_AT_ONCE);
   const shown = rows.length < 2 ? [] : rows.slice(start, start + SAMPLES_AT_ONCE);

@@ -11,7 +11,7 @@ import { ifThere, statOf, systemReason } from "../files.ts";
 import { endsWithSeparator, fileKeyOf } from "../paths.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
 
-/** An output that takes bytes, in large pieces. Disposing discards it unless it is finished. */
+/** Writes are not buffered: pass large pieces. Disposing discards an unfinished file. */
 export interface Output extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
   /** Renames a new file into place, or closes the stream. */
@@ -130,8 +130,8 @@ export function standardStreamOf(path: string): "stdout" | "stderr" | undefined 
 
 /**
  * @returns The path to write to: if the output is a link, the file that it points to.
- * @throws {UsageError} if the output is a folder, a source, a file of a run, or a file that is not
- * to be replaced
+ * @throws {UsageError} if the output is a folder, a socket, a source, a file of a run, or a file
+ * that is not to be replaced
  */
 export async function checkOutput(output: string, guard: OutputGuard): Promise<string> {
   if (output === "") throw new UsageError("Cannot write to an empty path: name a file");
@@ -175,7 +175,7 @@ async function holdsResults(path: string): Promise<boolean> {
     const length = await file.read(start) ?? 0;
     return RESULTS_START.test(new TextDecoder().decode(start.subarray(0, length)));
   } catch (cause) {
-    const problem = `${systemReason(cause)}, so it cannot be seen whether it holds results`;
+    const problem = `${systemReason(cause)}, so Retort cannot tell whether it holds results`;
     throw new UsageError(`Cannot replace "${path}": ${problem}`, { cause });
   }
 }

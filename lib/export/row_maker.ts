@@ -1,6 +1,6 @@
 /**
  * Makes the rows of a format from examples, and collects what depends on all rows: columns, notes,
- * fillers.
+ * and values for columns that a row lacks.
  *
  * @module
  */
@@ -144,8 +144,8 @@ export class RowMaker {
     return this.#unevenStart === undefined ? [madeRow] : this.#unevenStart.push(madeRow);
   }
 
-  /** `add` has rejected rows that cannot be represented. */
   #withAllColumns(rowOrProblem: TrainingRow | Unrepresentable): TrainingRow {
+    // `add` has rejected rows that cannot be represented.
     const row = rowOrProblem as TrainingRow;
     for (const [name, value] of this.#fillers) row[name] ??= value;
     const { columns } = this.#options;
@@ -177,8 +177,8 @@ function withPartsIn(type: ColumnType | undefined): void {
 }
 
 const MARK_NOTE =
-  'Added "weight": 1 to the last message of the first row, which no template reads: otherwise ' +
-  "datasets would fail at later messages with other keys, such as tool calls";
+  'Added "weight": 1, a key that no template reads, to the last message of the first row: ' +
+  "otherwise datasets would fail at later messages with other keys, such as tool calls";
 
 /** This many characters are within the 10 MiB that datasets reads first: each has 3 bytes at most. */
 const START_CHARS = 3 << 20;
@@ -234,8 +234,8 @@ class UnevenStart {
 }
 
 /**
- * `weight` is OpenAI's key, 1 is its default, and no template reads it. Llama 3.1's template would
- * fail at an empty `tool_calls`.
+ * Makes the last message in each column uneven. OpenAI's key `weight` is safe: 1 is its default,
+ * and no template reads it. An empty `tool_calls` would fail in Llama 3.1's template.
  */
 function withMark(row: TrainingRow, columns: Iterable<string>): TrainingRow {
   const marked = { ...row };

@@ -18,7 +18,8 @@ export interface ForeignFormat {
 
 const STANDARD_INPUT = "-";
 
-/** Prompts may begin with the letters of RAR and GGUF, but no text has the bytes after them. */
+/** Recognized after decompression, so what is still gzip was compressed twice. Prompts may begin
+ * with the letters of RAR and GGUF, but no text has the bytes after them. */
 const SIGNATURES: readonly (readonly [ForeignFormat, ...starts: string[]])[] = [
   [{ what: "a Parquet file", advice: () => "Add --input-format parquet" }, "PAR1"],
   [{ what: "compressed with xz", advice: unpackedWith("xz -dc") }, "\xfd7zXZ\0"],

@@ -6,14 +6,14 @@
 
 import { type CsvOptions, decodeChunks, MAX_ROW_CHARS, readRecords } from "./csv.ts";
 
-/** By then, most columns have turned out to be text. */
+/** Most columns of text are recognized within these rows. */
 const FIRST_ROWS = 1_000;
 
 /**
  * Numbers, `true` and quoted text are valid JSON too, but any table has them: they stay text. Empty
  * cells do not count.
  *
- * @param open Called once more if the first rows are not enough.
+ * @param open Opens the file again for each pass, up to three times.
  */
 export async function findJsonColumns(
   open: () => AsyncIterable<Uint8Array>,
@@ -28,7 +28,7 @@ export async function findJsonColumns(
 }
 
 /**
- * Returns whether `maxRows` rows decide about all columns.
+ * Reads up to `maxRows` rows. Returns whether the result is final.
  *
  * @throws {SourceError} with the row, if a quote is misplaced or the row is too long
  */
@@ -64,7 +64,7 @@ class Candidates {
     return this.hasHeader && this.columns.size === 0;
   }
 
-  /** After the last row. */
+  /** Final only after the last row. */
   get jsonColumns(): Set<string> {
     const columns = [...this.#withJson].filter((column) => this.columns.has(column));
     return new Set(columns.map((column) => this.#names![column]));
@@ -101,7 +101,7 @@ async function scanCells(
   candidates: Candidates,
 ): Promise<boolean> {
   let rest = "", isHeader = true;
-  /** As in `readRecords`: a row may span many chunks. */
+  /** Scanning is tried again once `rest` has this length: a row may span many chunks. */
   let retryChars = 0;
   for await (const { text, isLast } of decodeChunks(chunks, name)) {
     rest += text;
@@ -129,7 +129,7 @@ class CellScan {
   readonly #delimiter: string;
   readonly #isLast: boolean;
   #next = 0;
-  /** The next one from the current cell on; the length of the text if there is none. */
+  /** Offset of the first one at or after the cell's start; the length of the text if none. */
   #lineFeed = -1;
 
   constructor(text: string, delimiter: string, isLast: boolean) {
@@ -173,7 +173,7 @@ class CellScan {
     }
   }
 
-  /** At the end of the text, only the last record ends. */
+  /** The end of the text ends a record only in the last chunk. */
   #isRecordEnd(end: number): boolean {
     const text = this.#text, code = text.charCodeAt(end);
     if (code === LINE_FEED || (this.#isLast && end === text.length)) return true;
@@ -205,7 +205,7 @@ class CellScan {
       quote = text.indexOf('"', quote + 2);
     }
     if (quote === -1) this.hasMisplacedQuote ||= this.#isLast;
-    // The next character decides, and is in the next chunk.
+    // The quote may be the first of `""`, or CRLF may follow: the next chunk shows it.
     return quote + 2 >= text.length && !this.#isLast ? -1 : quote;
   }
 }

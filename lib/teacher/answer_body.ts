@@ -194,8 +194,8 @@ function valueAt(value: unknown, ...path: readonly (string | number)[]): unknown
   return current;
 }
 
-/** Known to `classify()`: a completion that arrived broken, a web page, and an answer of another
- * kind of server. */
+/** What a response without a usable completion is: a damaged one, a web page, or an answer from
+ * another kind of server. */
 export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 
 /** @param envelope The object around `error`, whose fields count too (TGI: `"error_type":

@@ -353,7 +353,7 @@ Deno.test("the status counts failed rows, and names the logs until all is done",
   const whole = await statusOf(output);
   assertStringIncludes(
     whole,
-    "10 of 10 rows of the shards that have ended are finished, 3 of them failed",
+    "Rows of the shards that have ended: 10 of 10 finished, 3 of them failed",
   );
   assertEquals(whole.includes("Logs:"), false);
 });

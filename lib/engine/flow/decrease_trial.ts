@@ -4,9 +4,9 @@
  * Some teachers throttle a share of all requests, however few; others throttle what exceeds their
  * capacity. For a while, a trial allows neither more attempts in flight nor more per second than
  * were accepted before. A teacher at its capacity then throttles hardly anything; the others
- * throttle the same share. Both bounds are needed: if throttled attempts return at once, a few
- * lanes send more than many teachers accept; and attempts that are in flight for minutes follow a
- * rate too slowly.
+ * throttle the same share. Both bounds are needed. If throttled attempts return at once, even a
+ * few lanes can exceed the accepted rate. Attempts that are in flight for minutes follow a rate too
+ * slowly.
  *
  * The decision is a sequential probability ratio test (Wald, 1945) between the two shares: it needs
  * as few attempts as their difference allows.
@@ -23,8 +23,8 @@ const ACCEPTED_FRACTION = 0.9;
 const MIN_CAP_FRACTION = 0.4;
 const MAX_CAP_FRACTION = 0.85;
 const MIN_PER_S = 0.2;
-/** As milliseconds of the rate: enough for late timers. A teacher that allows no bursts throttles
- * larger ones at any rate. */
+/** Burst size, as milliseconds of the rate: enough for late timers. A teacher that allows no bursts
+ * would throttle larger ones even at a low rate. */
 const BURST_MS = 5;
 /** With fewer attempts in flight, one more or less is a large step, so a rate is needed too. */
 export const FEW_IN_FLIGHT = 8;
@@ -39,7 +39,7 @@ const REMAINING_FRACTION = 0.35;
 const INEFFECTIVE_AT = Math.log(100);
 /** Odds of 20 to 1. */
 const EFFECTIVE_AT = -Math.log(20);
-/** Fewer do not show the share to tolerate. */
+/** Fewer attempts are not enough to measure the share to tolerate. */
 const MIN_ATTEMPTS = 24;
 /** After this many, the more likely result counts. */
 const MAX_ATTEMPTS = 240;
@@ -57,7 +57,9 @@ interface TrialOptions extends Omit<RecentResults, "throttledPerSecond"> {
 
 /** Times are in milliseconds of any clock. */
 export class DecreaseTrial {
+  /** Attempts in flight before the trial. */
   readonly size: number;
+  /** Maximum number of attempts in flight during the trial. */
   readonly cap: number;
   readonly perSecond: number;
   /** Few attempts are in flight and return quickly, so only the rate is tried. */
@@ -107,9 +109,9 @@ export class DecreaseTrial {
     return this.#throttled / Math.max(1, this.#decided);
   }
 
-  /** The trial that must confirm "ineffective"; undefined if this one does. Its rate may be too
-   * high: what was accepted before may have been a burst, or counted towards a limit that has just
-   * fallen. */
+  /** The trial that must confirm "ineffective"; undefined if no confirmation is needed. This trial's
+   * rate may be too high: what was accepted before may have been a burst, or counted towards a limit
+   * that has just fallen. */
   confirmation(now: number): DecreaseTrial | undefined {
     if (this.#isFinal) return undefined;
     const { size, cap, share, isQuick } = this, attempts = this.#decided;

@@ -3,8 +3,8 @@
  * teachers.
  *
  * In: the outcome of every attempt, as a signal. Out: which teacher has room, or when one will.
- * This layer does not know rows or files. `docs/flow.md` gives the reasons: each signal, the
- * reaction, the constants, and the simulated scene that proves it.
+ * This layer does not know rows or files. `docs/flow.md` lists each signal with the reaction to it,
+ * the constants, and the simulation that tests it.
  *
  * @module
  */
