@@ -8,5 +8,5 @@
 import { promptSecret } from "../lib/deps/std_prompt_secret.ts";
 
 const scope = globalThis as unknown as { postMessage(key: string | null): void };
-// With an empty mask no key is echoed: only a space and a line break go to standard output.
+// With an empty mask, no typed character is echoed: stdout gets only a space and a line break.
 scope.postMessage(promptSecret("", { mask: "" }));

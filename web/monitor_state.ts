@@ -37,7 +37,7 @@ export interface MonitorState {
   teacher_figures: TeacherFigures[];
   /** Marks of the charts, oldest first, 60 at most. */
   marks: readonly ChartMark[];
-  /** Lists of samples; `added` holds every sample in them. */
+  /** Lists of samples. In this full state, `added` has all of them. */
   samples: Samples;
   /** Latest notices, oldest first, 100 at most. Using a control adds one, too. */
   notices: Notice[];
@@ -57,13 +57,15 @@ export interface RunAbout {
    * Command, version, inputs, output, parameters and so on, in the order in which pages show them.
    */
   facts: readonly { readonly name: string; readonly text: string }[];
-  /** Commands to continue, retry or export, the next one first; empty before the end. */
+  /**
+   * Commands to continue, retry or export, the suggested next one first; empty before the end.
+   */
   commands: readonly { readonly name: string; readonly command: string }[];
 }
 
 /**
- * How the answers of finished rows ended, and their tokens. Only the last answer of a row counts,
- * not those that were sent again.
+ * How the answers of finished rows ended, and their tokens. If a row was sent several times, only
+ * its last answer counts.
  */
 export interface AnswerFigures {
   /**
@@ -76,7 +78,7 @@ export interface AnswerFigures {
    * and `other`.
    */
   finish_reasons: (readonly [reason: string, count: number])[];
-  /** Number of answers that were kept, to which the tokens below belong. */
+  /** Number of kept answers. The token figures below cover only these. */
   answered: number;
   /**
    * Number of answers that reached their limit of tokens or the end of the context, kept or not.
@@ -112,21 +114,21 @@ export interface ChartMark {
 }
 
 /**
- * A snapshot with only the most frequent errors, as many teachers as fit (those in trouble first),
- * and long texts cut (`…`).
+ * A snapshot shortened for pages and reports: the most frequent errors, a limited number of
+ * teachers (those in trouble first), and long texts cut (`…`).
  */
 export interface WireSnapshot extends Omit<Snapshot, "type"> {
   /** Always "snapshot". */
   type: "snapshot";
   /** The most frequent kinds of failed attempts. */
   errors: ErrorGroup[];
-  /** Number of error groups, including those that do not fit. */
+  /** Number of error groups, including omitted ones. */
   errors_total: number;
-  /** Number of entries for teachers, including those that do not fit. */
+  /** Number of entries for teachers, including omitted ones. */
   teachers_total: number;
-  /** Number of entries for teachers that have left: 1 for all of them, or 0 if none has. */
+  /** 1 if teachers have left, which share a single entry; otherwise 0. */
   teachers_left: number;
-  /** Number of teachers in each state, including those that do not fit, without those that left. */
+  /** Number of teachers in each state, including omitted ones, without those that left. */
   teacher_states: TeacherStates;
 }
 
@@ -206,7 +208,7 @@ export interface Sample {
   response: string;
   /** Tool calls as JSON, cut; "" if there are none. */
   tool_calls: string;
-  /** Why the answer ended, in the teacher's word; "" if there is no answer. */
+  /** Finish reason as the teacher sent it; "" if there is no answer. */
   finish_reason: string;
   /** Tokens of the prompt; null if the teacher does not report them. */
   prompt_tokens: number | null;

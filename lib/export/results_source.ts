@@ -19,7 +19,7 @@ import { randomOf, RowOrder, shuffleIn } from "./row_order.ts";
 import type { Unrepresentable } from "./turns.ts";
 import { NotRestored, UnrestoredRows } from "./unrestored.ts";
 
-/** Within each file, rows are in input order. */
+/** Unless shuffled, the rows of each file are in input order. */
 export class ResultsSource implements ExampleSource, Disposable {
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
@@ -151,7 +151,7 @@ function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** How many rows have failed, by the failures file next to a results file. */
+/** Counts the failed rows in the failures file next to a results file. */
 export async function countFailures(results: string): Promise<number> {
   const path = failuresOf(results);
   if (path === undefined) return 0;
@@ -163,14 +163,14 @@ export async function countFailures(results: string): Promise<number> {
   return count;
 }
 
-/** Pending rows have lines with `final: false`; the last line may still be being written. */
+/** False for pending rows (`final: false`), and for a last line that is still incomplete. */
 function isFailure(line: string): boolean {
   if (!isJson(line)) return false;
   const { error } = JSON.parse(line) ?? {};
   return isObject(error) && error.final !== false;
 }
 
-/** Read twice: first to select, order and check the examples, then to return them. */
+/** Reads its file twice: first to select, order and check the examples, then to return them. */
 class ResultsFile implements Disposable {
   readonly path: string;
   readonly run: RunFile | undefined;
@@ -247,7 +247,7 @@ class ResultsFile implements Disposable {
     const example = this.#reader.read(text);
     if (typeof example !== "string") return example;
     const hint = isTail && !isJson(text)
-      ? ". It is truncated: run the command that wrote it again, to repair it"
+      ? ". The line is truncated: rerun the command that wrote the file to repair it"
       : "";
     throw this.#damage(place, example + hint);
   }

@@ -1,6 +1,6 @@
 /**
- * Rows whose messages cannot be restored, as after a change of the template: how many they are, and
- * which condition tells them from the others.
+ * Counts rows whose messages cannot be restored, for example because the template has changed, and
+ * suggests conditions to export them separately.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Example } from "./example.ts";
 /** The message says which row, and why. */
 export class NotRestored extends UsageError {}
 
-/** The first and the last `created` of rows: ISO 8601 in UTC, so the order is that of texts. */
+/** The first and the last `created` of rows: ISO 8601 in UTC, so they sort as text. */
 class Times {
   count = 0;
   first = "";
@@ -61,7 +61,7 @@ export class UnrestoredRows {
     );
   }
 
-  /** A change in the middle of a run is a point in time, unless rows were retried since. */
+  /** One change during a run separates rows by time, unless older rows were retried after it. */
   #wayOut(): string {
     const restored = this.#restored, unrestored = this.#unrestored;
     const raw = "--format raw writes all rows as they are";
@@ -71,8 +71,8 @@ export class UnrestoredRows {
     if (restored.last < unrestored.first) {
       return this.#commands(`< "${unrestored.first}"`, `>= "${unrestored.first}"`, raw);
     }
-    return "Export them apart: select the others with --uids or --where, then these with the " +
-      `--system, --template or --prompt-field that they were sent with. ${raw}`;
+    return "Export them separately: select the others with --uids or --where, then these with " +
+      `the --system, --template or --prompt-field that they were sent with. ${raw}`;
   }
 
   #commands(forRestored: string, forUnrestored: string, raw: string): string {
@@ -83,7 +83,7 @@ export class UnrestoredRows {
       }`;
     };
     return [
-      "Export them apart, by the time of their answers:",
+      "Export them separately, by the time of their answers:",
       `  the ${formatCountOf(this.#restored.count, "other row")}: add ${flagOf(forRestored)}`,
       `  ${this.#unrestored.count === 1 ? "this row" : "these rows"}: add ${
         flagOf(forUnrestored)

@@ -1,5 +1,5 @@
 /**
- * Runs a merge: checks its options and runs, writes the output, and reports.
+ * Merges runs: checks the options and the runs, writes the output, and returns the report.
  *
  * @module
  */
@@ -114,7 +114,7 @@ async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   }
 }
 
-/** The answers of another program or of a run are nowhere else. */
+/** Only the output of a merge can be made again: the answers of a run are nowhere else. */
 async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");
@@ -137,7 +137,6 @@ async function checkInputs(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** Several runs may have given rows ids such as `<uid>~2`, each by its own count. */
 function checkComparable(runs: readonly MergeRun[]): void {
   const [first, ...others] = runs.filter(({ runFile }) => runFile !== undefined);
   if (first === undefined) return;
@@ -148,9 +147,10 @@ function checkComparable(runs: readonly MergeRun[]): void {
     throw new UsageError(
       `Cannot merge "${first.files.results}" (before) and "${other.files.results}" (now): their answers ` +
         `were made with different settings\n${differences.join("\n")}\n` +
-        "Merge those of the same settings, or add --no-proof to have both in one file",
+        "Merge runs with the same settings, or add --no-proof to have both in one file",
     );
   }
+  // A copy has an id such as `<uid>~2`, which other runs give to other rows.
   if (runs.some(({ runFile }) => runFile?.rows.duplicates === "keep") && runs.length > 1) {
     throw new UsageError(
       "Cannot merge runs with --duplicates keep: each numbers its copies separately. Keep their " +
@@ -226,7 +226,7 @@ async function dropRecovered(path: string, recovered: ReadonlySet<string>): Prom
   await dropLines(path, dropped, count);
 }
 
-/** So that a run can continue the output. */
+/** Lets a run continue the output. */
 async function writeMergedRunFile(
   files: OutputFiles,
   runs: readonly MergeRun[],

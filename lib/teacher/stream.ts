@@ -18,6 +18,7 @@ import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
 import type { Completion } from "./teacher.ts";
 import { ToolCallDeltas } from "./tool_calls.ts";
 
+/** Learned from streams, and shared by all attempts of a teacher. */
 export interface StreamHabits {
   /** Whether any chunk may have a finish reason, so only `[DONE]` ends an answer: some
    * Gemini-compatible servers write `stop` into each chunk. */
@@ -41,7 +42,7 @@ export class StreamReader implements EventSink {
   readonly #parts: AnswerParts = { ...NO_PARTS };
   /** Whether the current chunk of bytes held a token. */
   #hasToken = false;
-  /** False while all tokens came in messages. */
+  /** Whether a token came in a delta: some servers send messages instead. */
   #hasDeltaToken = false;
   // Of several choices (`n`), only the one that appears first is read.
   #choiceIndex: number | undefined;
@@ -168,7 +169,7 @@ export class StreamReader implements EventSink {
     parts.finishReason = lastReason(parts.finishReason, finishReasonOf(choice, chunk));
   }
 
-  /** For the error of a stream without a choice. */
+  /** Collects an answer of another API, for the error if the stream has no choice. */
   #collectOther(chunk: JsonObject): void {
     const other = otherAnswer(chunk);
     if (other === undefined) return;
@@ -203,7 +204,7 @@ export class StreamReader implements EventSink {
     }
   }
 
-  /** Some servers send messages instead of deltas; others send the complete message after them. */
+  /** Some servers send messages instead of deltas, others the complete message after the deltas. */
   #message(message: JsonObject, text: string, position: number): void {
     if (!this.#hasDeltaToken) {
       this.#delta(message, "message", text, position);
@@ -243,7 +244,7 @@ function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject):
  * (`interrupt_requests`, on by default). */
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
-/** Values nested deeper replace earlier ones. Raw fields have about three levels. */
+/** Deeper values are replaced, not merged. Fields such as `logprobs` have about three levels. */
 const MAX_LEVELS = 16;
 
 /** Lists grow in place: a copy per token would take quadratic time. */

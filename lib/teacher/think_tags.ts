@@ -1,9 +1,12 @@
 /**
  * Separates reasoning that a server leaves in the text of an answer because it does not know the
- * model's format: between tags (`<think>`), or in the channels of gpt-oss ("harmony"),
- * `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…<|return|>`,
- * where `analysis` is reasoning, `final` the answer, and `commentary` a tool call or the text
- * before one.
+ * model's format. The reasoning is between tags (`<think>`), or in the channels of gpt-oss
+ * ("harmony"):
+ *
+ * `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…<|return|>`
+ *
+ * There, `analysis` is reasoning, `final` is the answer, and `commentary` is a tool call or the
+ * text before one.
  *
  * @module
  */
@@ -34,8 +37,8 @@ export function separateReasoning(
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** The longer of two texts if one repeats the other, but for white space. A text of less than half
- * the other's length is no repetition, but a quotation, unless it is empty. */
+/** The longer of two texts if one contains the other, apart from white space. A text of less than
+ * half the other's length counts as a quotation, not as a repetition, unless `right` is empty. */
 function longerOfSame(left: string, right: string): string | undefined {
   const a = withSingleSpaces(left), b = withSingleSpaces(right);
   if (b === "") return left;
@@ -77,8 +80,8 @@ const FIRST_CHARACTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) =>
 
 /**
  * Tags whose opening tag the chat template may have written at the end of the prompt. Each group
- * has a mark to search first, which rules out several closing tags at once. A mark begins with a
- * rare letter, at which the search stops: `think>` takes five times as long in English.
+ * has a mark to search first, which rules out several closing tags at once. Marks begin with a rare
+ * letter: searching English text for `think>` takes five times as long as for `k>`.
  */
 const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags[]])[] = [
   ["k>", THINK_TAGS.filter(([, close]) => close.endsWith("think>"))],
@@ -155,7 +158,7 @@ function splitUnopened(content: string, userTags?: ThinkTags): SplitText | undef
   return undefined;
 }
 
-/** Undefined if the text has no closing tag, or has its opening tag, too. */
+/** Undefined if the text has no closing tag, or an opening tag before it. */
 function splitAtClose(content: string, [open, close]: ThinkTags): SplitText | undefined {
   const end = content.indexOf(close);
   if (end < 0 || content.lastIndexOf(open, end) >= 0) return undefined;
@@ -182,10 +185,10 @@ interface HarmonyMessage {
 
 const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
 /** The start of an answer. The prompt ends with `<|start|>assistant`, so answers begin with a
- * channel, or with its name or text if the prompt opens the channel. */
+ * channel, or with the channel's name if the prompt ends with `<|channel|>`. */
 const HARMONY_START =
   /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
-/** The border between messages if the answer begins with the text of its channel. */
+/** The boundary between messages, if the answer begins with the text of its channel. */
 const NEXT_MESSAGE = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
 /** If a server drops the special tokens, their names remain: `analysis…assistantfinal…`. */
 const WITHOUT_MARKS = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;

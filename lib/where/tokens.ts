@@ -1,5 +1,5 @@
 /**
- * Tokens of a condition, names of fields, and regular expressions.
+ * Parses the parts of a condition: tokens, field names and regular expressions.
  *
  * @module
  */
@@ -132,7 +132,7 @@ export function parsePath(text: string): readonly string[] {
   return token.path!;
 }
 
-/** Reads the first object that has the path's first name; null if there is no such value. */
+/** Reads the value from the first object that has the path's first name; null if there is none. */
 export function valueAt(rows: readonly (object | undefined)[], path: readonly string[]): unknown {
   const row = rows.find((candidate) =>
     candidate !== undefined && Object.hasOwn(candidate, path[0])
@@ -154,8 +154,8 @@ export interface Pattern {
 }
 
 /**
- * Parses the regular expression of `matches`, in which dots match line feeds. It may begin with
- * flags: `(?i)` ignores case, and `(?m)` lets `^` and `$` match at each line.
+ * Parses the regular expression after the operator `matches`. Dots match line feeds. The text may
+ * begin with flags: `(?i)` ignores case, and `(?m)` lets `^` and `$` match at each line.
  *
  * @throws {SyntaxError} If the text is not a regular expression.
  */

@@ -193,7 +193,7 @@ Deno.test("exportResults() keeps an older training set until the new one is comp
   await using dir = await tempDir();
   await dir.write("train.jsonl", "old\n");
   await dir.write("out.jsonl", `${resultLineOf({ prompt: "hi" })}\n{"uid":"2","resp`);
-  await assertRejects(() => exportFrom(dir), DamagedFileError, "It is truncated");
+  await assertRejects(() => exportFrom(dir), DamagedFileError, "The line is truncated");
   assertEquals(await dir.read("train.jsonl"), "old\n");
 });
 

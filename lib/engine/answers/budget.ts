@@ -1,8 +1,8 @@
 /**
- * Counts what a run has spent, and whether it may spend more.
+ * Counts what a run has spent, and decides whether it may spend more.
  *
- * Spending ends once a limit is reached: attempts in flight at that moment are still paid for, so a
- * run costs at most its limit plus the answers in flight.
+ * No attempt starts once a limit is reached. Those in flight are still paid for, so a run costs at
+ * most its limit plus the answers in flight.
  *
  * @module
  */
@@ -12,7 +12,9 @@ import { formatCount } from "../../figures.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 
 export interface BudgetOptions {
-  /** In US dollars; undefined if the answer has no token counts. @default none: a price is unknown
+  /**
+   * Cost of an answer in US dollars; undefined if it has no token counts. Omitted if the price of
+   * any teacher is unknown. @default none
    */
   priceOf?: (completion: Completion, teacher: Teacher) => number | undefined;
   /** Teachers without a known price, for error messages. @default [] */
@@ -74,7 +76,7 @@ export class Budget {
     return this.#maxCostUsd;
   }
 
-  /** Why no more may be spent; undefined while more may be. On the hot path: cheap in that case. */
+  /** Why no more may be spent; undefined while more may be. Read after every answer. */
   get exhaustedReason(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
@@ -116,7 +118,7 @@ export class Budget {
     return costUsd;
   }
 
-  /** What earlier runs have cost, all together, counts against the limit. */
+  /** Counts the total cost of earlier runs against the limit. */
   countEarlierRuns(usd: number): void {
     this.#earlierCostUsd = usd;
   }

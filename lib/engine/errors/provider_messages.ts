@@ -1,6 +1,6 @@
 /**
- * What error messages are about, where neither the status nor the code says it. They come from
- * documentation and from reports of users; most have an example in
+ * Recognizes what an error message is about if neither the status nor the code says it. The
+ * patterns come from documentation and from reports of users; most have an example in
  * `tests/engine/errors/classify_cases.ts`.
  *
  * @module
@@ -24,12 +24,12 @@ const TOPICS = {
     /account \S+ is suspended|account is not active|account is in good standing/i,
     /requires more credits/i,
   ],
-  /** Used up, where neither the status nor the code is that of a rate limit. */
+  /** The quota is used up; neither the status nor the code is that of a rate limit. */
   quota: [
     /exceeded (?:your|the) (?:current )?quota|quota (?:is |has been )?(?:not enough|insufficient|exhausted|exceeded|used up)/i,
     /额度(?:不足|已用尽)/,
   ],
-  /** Invalid, in a response that is not 401. */
+  /** The API key is invalid or missing, but the status is not 401. */
   key: [
     // xAI percent-encodes its message.
     /(?:invalid|incorrect|missing|expired)(?:[ _]|%20)api(?:[ _-]|%20)?key/i,
@@ -37,7 +37,7 @@ const TOPICS = {
     /\bauthentication (?:error|failed)|invalid (?:authentication|authorization)|无效的(?:令牌|密钥)/i,
     /token (?:is |has )?(?:invalid|expired)|^login fail|^unauthori[sz]ed\b|\bnot authenticated/i,
   ],
-  /** Reached, whatever the status. */
+  /** A rate limit was reached, whatever the status. */
   rateLimit: [
     /\brate[ -]?limits?\b[^.]{0,40}\b(?:exceeded|reached|hit)|\b(?:exceeded|reached|hit)\b[^.]{0,40}\brate[ -]?limit/i,
     /too many (?:concurrent )?requests|too many tokens(?:,| per )|request limit reached|\b(?:requests|tokens|queries) per (?:second|minute|hour|day)\b/i,
@@ -45,35 +45,35 @@ const TOPICS = {
     /\b(?:exceeded|exhausted|reached|used up) (?:\S+ ){0,3}(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)/i,
     /限流|过于频繁|并发超限/,
   ],
-  /** In a response without a status of its own. */
+  /** The server is overloaded. Only for errors in a response with a 2xx status. */
   load: [
     /rate ?limit|overloaded|over capacity|at capacity/i,
     /\b(?:server|service|system|engine|model)s? (?:is |are )?(?:currently )?(?:too )?busy\b/i,
     /繁忙/,
   ],
-  /** Something broke, and the status blames the request, as from LM Studio and from gateways that
-   * relay their upstream. Patterns are narrow: messages about the request may name parameters such
-   * as `timeout`. */
+  /** The server failed, but the status blames the request: LM Studio, and gateways that relay their
+   * upstream. Patterns are narrow: messages about the request may name parameters such as
+   * `timeout`. */
   crash: [
     /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|^channel error|out of memory/i,
     /(?:temporarily|service|currently) unavailable|internal server error|\bno models provided/i,
     /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
   ],
-  /** In a response without a status of its own. */
+  /** The server failed. Only for errors whose status says nothing: 2xx, or relayed by a router. */
   fault: [
     /internal (?:server )?error|server error|unexpected (?:error|eof|end)\b|try again|temporar/i,
     /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,
     /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed (?:to generate|during generation)/i,
     /内部错误|服务异常|系统异常|超时|稍后/,
   ],
-  /** It does not exist, which LM Studio says with status 200. */
+  /** The path does not exist. LM Studio says so with status 200. */
   path: [/unexpected endpoint/i],
-  /** nginx requires one, or another one. */
+  /** nginx requires a client certificate, or rejects the one that was sent. */
   clientCertificate: [/no required SSL certificate|the SSL certificate error/i],
   /** A TLS server received plain HTTP: nginx, Go. */
   plainHttp: [/plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i],
   region: [/location is not supported|country, region,? or territory not supported/i],
-  /** It does not exist, or not for this account. */
+  /** The model does not exist, or this account may not use it. */
   model: [
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:is )?(?:does ?n[o']t exist|not exist|not found|not supported by)/i,
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:has been (?:deprecated|decommissioned)|is no longer)/i,
@@ -82,7 +82,7 @@ const TOPICS = {
     /no endpoints (?:found|available) (?:for|matching)|no allowed providers/i,
     /deployment for this resource does not exist|\bno models? (?:is |are )?(?:currently )?loaded/i,
   ],
-  /** A 404 about something in the row, or what the model cannot do with it. */
+  /** A 404 about a file in the row, or about a kind of input that the model does not support. */
   file: [/\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i],
 };
 
@@ -90,7 +90,7 @@ export function isAbout(topic: keyof typeof TOPICS, message: string): boolean {
   return matchesAny(message, TOPICS[topic]);
 }
 
-/** In a response without a status of its own. */
+/** Whether a message blames the request. Only for errors whose status says nothing. */
 export function isAboutRequest(message: string, code = ""): boolean {
   if (/invalid|validation|bad_?request|unsupported|badrequest/i.test(code)) return true;
   return matchesAny(message, [
@@ -99,7 +99,7 @@ export function isAboutRequest(message: string, code = ""): boolean {
   ]);
 }
 
-/** The filter withheld this prompt, which says nothing about others. */
+/** Whether a content filter blocked this prompt. Other prompts may pass. */
 export function isFiltered(message: string, code = ""): boolean {
   // Suspended for breaking the rules: no other row will be answered either.
   if (BLOCKED_ACCOUNT.test(message)) return false;
@@ -135,7 +135,7 @@ export function isTooLong(message: string): boolean {
   ]);
 }
 
-/** Gemini's free tier for a paid model. */
+/** Gemini reports `limit: 0` if its free tier does not include the model. */
 export function isLimitZero(message: string): boolean {
   return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }

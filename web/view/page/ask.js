@@ -1,6 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/** Requests to the page's server: single ones, and its state periodically. @module */
+/** Sends requests to the page's server, and polls its state. @module */
 
 /**
  * Throws an `AskError` if the server rejects the request.
@@ -30,7 +30,7 @@ async function answerOf(response) {
   return answer;
 }
 
-/** The message is the reason why the server rejected the request. */
+/** The server rejected the request or sent no JSON; the message is for the user. */
 export class AskError extends Error {}
 
 /** The only request that writes. @param {object} body `ids` or `where` */
@@ -44,17 +44,17 @@ export async function save(body) {
   );
 }
 
-/** Pause between requests while the server is busy. */
+/** Pause between refreshes while the server is busy. */
 const BUSY_MS = 250;
 
 const IDLE_MS = 2_000;
 
-/** One request at a time. The first `pollNow()` starts it. */
+/** Refreshes the page periodically, from the first `pollNow()` on. Refreshes never overlap. */
 export class Poll {
   #refresh;
   #listener;
   #isWaiting = false;
-  /** `pollNow()` was called during a request, whose answer may then be outdated. */
+  /** `pollNow()` was called during a refresh, whose result may then be outdated. */
   #isOutdated = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -68,7 +68,7 @@ export class Poll {
     this.#listener = listener;
   }
 
-  /** At once, or as soon as the current request has been answered. */
+  /** Refreshes at once, or as soon as the current refresh is done. */
   pollNow() {
     this.#isOutdated = true;
     if (!this.#isWaiting) this.#pollIn(0);

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Counts of rows by fields with few values. Users can select or exclude each value. @module */
+/** Lists the values of some fields with their row counts, to select or exclude. @module */
 
 import { formatCount } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
@@ -32,7 +32,7 @@ const AGREEMENT_WORDS = {
  * HTMLButtonElement }} ValueRow
  */
 /**
- * `rows` by the JSON of their values, and the elements of those that can be `shown`.
+ * `rows` has the JSON of each value as its key; `shown` holds the elements of the current values.
  * @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, rows: Map<string,
  * ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox
  */
@@ -48,7 +48,7 @@ export class FacetList {
    * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
    * flag
    * @param {(field: string, value: FilterValue, how: "only" | "not" | undefined) => void} onChange
-   * called when a value is selected, excluded, or neither any more
+   * called when a choice changes; `how` is undefined if the value is no longer chosen
    */
   constructor(flagWords, onChange) {
     this.#flagWords = flagWords;
@@ -66,7 +66,7 @@ export class FacetList {
     for (const facet of all) {
       const choice = filter.choiceOf(facet.field);
       const chosen = [...choice.only, ...choice.not];
-      // A flag that no row has is hidden, unless it is selected or excluded.
+      // A value that no row has is hidden, unless it is selected or excluded.
       const values = facet.values.filter(({ value, count }) =>
         count > 0 || chosen.includes(value ?? null)
       );

@@ -34,7 +34,7 @@ class ViewPage {
   #state;
   /** Overview of all rows, whatever the filter. @type {Overview | undefined} */
   #all;
-  /** Version of the shown rows; -1 if they are of another filter. */
+  /** Version of the shown rows; -1 after a reset of the grid, until rows arrive. */
   #shownVersion = -1;
   #allVersion = -1;
   #condition = "";
@@ -169,11 +169,11 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", query);
-    // While files are read, counts of all rows would be outdated at once.
+    // While the server reads files, each request for all rows would return another version.
     const isOld = this.#allVersion !== version && (isCurrent || condition === "");
     if (this.#all === undefined || isOld) {
       this.#all = condition === "" ? shown : await ask("overview");
-      // The version is that of the counts: the server may return cached, older ones.
+      // Not `version`: the server may return cached counts of an older version.
       this.#allVersion = this.#all?.version ?? -1;
     }
     setText("problem", shown.scan?.problem ?? "");
@@ -193,7 +193,7 @@ class ViewPage {
 
   /** @param {Overview} shown @param {PageState} state */
   #showRows(shown, state) {
-    // The progress of a search changes the rows, too: it is the fraction of the version.
+    // The rows also change with the progress of a search, so add it as a fraction below 1.
     const version = shown.version +
       (shown.scan === null ? 0 : shown.scan.done / (shown.scan.total + 1));
     if (version !== this.#shownVersion) {
