@@ -17,7 +17,7 @@ export type SeparatedAnswer = SplitText & Partial<HarmonyAnswer>;
  * If reasoning came in a field, the server has separated it: tags in the text then belong to the
  * answer, unless the text between them repeats the field.
  *
- * @param field The reasoning from a separate field, or "".
+ * @param field The reasoning from a separate field. White space alone counts as no reasoning.
  * @param userTags The tags from the options, in addition to the known ones.
  */
 export function separateReasoning(
@@ -27,8 +27,8 @@ export function separateReasoning(
 ): SeparatedAnswer {
   const channels = splitHarmony(content);
   const split = channels ?? splitThinkTags(content, userTags);
-  if (field === "") return split ?? { response: content, reasoning: "" };
   const reasoning = withoutTags(field, userTags);
+  if (reasoning.trim() === "") return split ?? { response: content, reasoning: "" };
   if (split === undefined) return { response: content, reasoning };
   const repeated = longerOfSame(reasoning, split.reasoning);
   if (repeated !== undefined) return { ...split, reasoning: repeated };

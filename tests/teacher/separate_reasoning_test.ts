@@ -61,6 +61,8 @@ Deno.test("separateReasoning() returns reasoning once if it came as a field and 
     ["<think></think>42", "why, oh why"],
     ["<think>why, oh</think>42", "why, oh why"],
     ["42", "<think>why, oh why</think>"],
+    ["<think>why, oh why</think>42", "\n"],
+    ["<think>why, oh why</think>42", "<think>\n</think>"],
     [WHOLE.replace("why", "why, oh why"), "why, oh why"],
   ];
   for (const [content, field] of pairs) {
