@@ -18,7 +18,15 @@
  * @module
  */
 
-import { type Pattern, patternOf, type Token, tokensOf, valueAt, whereError } from "./tokens.ts";
+import {
+  isNamed,
+  type Pattern,
+  patternOf,
+  type Token,
+  tokensOf,
+  valueAt,
+  whereError,
+} from "./tokens.ts";
 
 /** Null if there is no value at the path. */
 export type Lookup = (path: readonly string[]) => unknown;
@@ -65,7 +73,8 @@ export interface Where {
  * A missing field is null. Numbers are compared with numbers and texts with texts; any other
  * comparison by size is false. A lone operand is true unless it is null, false, 0 or "".
  * `contains` searches a text for a text, or a list for an item; `icontains` ignores case. `matches`
- * takes a JavaScript regular expression, `"(?i)…"` to ignore case.
+ * takes a JavaScript regular expression, `"(?i)…"` to ignore case. Its backslashes may be single or
+ * doubled: `"\d"` and `"\\d"` both match a digit, and `"\\\\"` matches a backslash.
  *
  * @throws {UsageError} If the text is not a condition. The message says at which character.
  */
@@ -205,9 +214,8 @@ class Parser {
   /** Returns the operator after an operand. `icontains` and `matches` are operators only here;
    * elsewhere they are names of fields. */
   #operator(): string {
-    const { kind, path } = this.#tokens[this.#next];
-    const name = path?.length === 1 ? path[0].toLowerCase() : "";
-    return name === "icontains" || name === "matches" ? name : kind;
+    const token = this.#tokens[this.#next];
+    return ["icontains", "matches"].find((name) => isNamed(token, name)) ?? token.kind;
   }
 
   #pattern({ read, path }: Operand): Condition {

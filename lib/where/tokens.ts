@@ -46,7 +46,10 @@ export function tokensOf(text: string): Token[] {
     const [matched, quoted, number, word, operator, other] = TOKEN.exec(text)!;
     const start = TOKEN.lastIndex - matched.trimStart().length;
     if (quoted !== undefined) {
-      tokens.push({ kind: "value", start, value: unquoted(quoted, text, start) });
+      const value = isNamed(tokens.at(-1), "matches")
+        ? patternIn(quoted)
+        : unquoted(quoted, text, start);
+      tokens.push({ kind: "value", start, value });
     } else if (number !== undefined) {
       tokens.push({ kind: "value", start, value: Number(number.replaceAll("_", "")) });
     } else if (word !== undefined) {
@@ -94,6 +97,20 @@ function unquoted(quoted: string, text: string, start: number): string {
   } catch {
     throw whereError(text, start, `${quoted} is not a JSON string`);
   }
+}
+
+/**
+ * Keeps the backslashes of a regular expression, so that `"\b"` is no backspace. A doubled backslash
+ * still means one, as in JSON: the page of `view` writes `"\\b"` for `\b`.
+ */
+function patternIn(quoted: string): string {
+  const escapes = quoted[0] === "'" ? /\\(\\|')/g : /\\(\\|")/g;
+  return quoted.slice(1, -1).replaceAll(escapes, "$1");
+}
+
+/** Whether the token is that name alone, in any case: operators such as `matches` are names. */
+export function isNamed(token: Token | undefined, name: string): boolean {
+  return token?.path?.length === 1 && token.path[0].toLowerCase() === name;
 }
 
 const PLAIN_NAME = /^[\p{L}_$][\p{L}\p{N}_$-]*$/u;
@@ -177,9 +194,10 @@ export function patternOf(text: string): Pattern {
 const MIN_REQUIRED_LENGTH = 3;
 /** A character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/u;
-/** A class, or any other atom or token. The brackets of groups are counted, to skip the groups. */
+/** A class, or any other atom or token. The brackets of groups are counted, to skip the groups.
+ * All digits after a backslash are skipped: `\12` is a back reference or an octal number. */
 const OTHER =
-  /\[(?:\\.|[^\]\\])*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|c?.)|./su;
+  /\[(?:\\.|[^\]\\])*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|\d+|c?.)|./su;
 const QUANTIFIER = /(?:[*+?]|\{\d+(?:,\d*)?\})\??/;
 const ATOM = new RegExp(
   `(?:(${LITERAL.source})|(${OTHER.source}))(${QUANTIFIER.source})?`,

@@ -38,6 +38,9 @@ const WAYS: ((line: string) => string)[] = [
 const CONDITIONS = [
   'response matches "(?i)total of \\\\d+ [a-z]+s\\\\b"',
   'response matches "total of \\\\d+"',
+  'response matches "(?i)\\bsorry\\b"',
+  "response matches 'to(t)al of \\d+'",
+  'response matches "\\11total of"',
   'response matches "(?i)sorry"',
   'response matches "k?elvin"',
   'response matches "(?i)kelvin"',

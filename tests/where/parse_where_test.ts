@@ -98,6 +98,51 @@ Deno.test("parseWhere() gives the position of a syntax error", () => {
   }
 });
 
+Deno.test("parseWhere() takes a regular expression as written, or with doubled backslashes", () => {
+  const row = { text: 'I am sorry: 12.5 "it\'s" \\boxed\n\u4e2d' };
+  const cases: [pattern: string, expected: boolean][] = [
+    [String.raw`(?i)\bSorry\b`, true],
+    [String.raw`(?i)\\bSorry\\b`, true],
+    [String.raw`\bsorr\b`, false],
+    [String.raw`\d+\.\d`, true],
+    [String.raw`sorry\.`, false],
+    [String.raw`\\d+\\.\\d`, true],
+    [String.raw`\\\\boxed`, true],
+    [String.raw`\\boxed`, false],
+    [String.raw`\\\\sorry`, false],
+    [String.raw`boxed\n\u4e2d$`, true],
+    [String.raw`\"it\'s\"`, true],
+  ];
+  for (const [pattern, expected] of cases) {
+    for (const quoted of [`"${pattern}"`, `'${pattern}'`]) {
+      for (const condition of [`text matches ${quoted}`, `not (text Matches ${quoted})`]) {
+        const found = parseWhere(condition).matches(row);
+        assertEquals(found, expected !== condition.startsWith("not"), condition);
+      }
+    }
+  }
+  // As the page writes what was typed.
+  for (
+    const typed of [
+      String.raw`\bsorry\b`,
+      String.raw`\\boxed`,
+      String.raw`\"it`,
+      "boxed\n",
+      "\u4e2d",
+    ]
+  ) {
+    assertEquals(parseWhere(`text matches ${JSON.stringify(typed)}`).matches(row), true, typed);
+  }
+});
+
+Deno.test("parseWhere() reads texts after other operators, and names of fields, as before", () => {
+  const row = { text: "a\tb", matches: "d+" };
+  assertEquals(parseWhere('text == "a\\tb" and text contains "\\t"').matches(row), true);
+  assertEquals(parseWhere("matches == '\\d\\+' and matches matches '\\+$'").matches(row), true);
+  assertThrows(() => parseWhere('matches == "\\d+"'), UsageError, "is not a JSON string");
+  assertThrows(() => parseWhere('text matches "\\"'), UsageError, '" is never closed');
+});
+
 Deno.test("parseWhere() names the paths that it reads", () => {
   assertEquals(parseWhere("a.b == 1 or c in (1, d)").paths, [["a", "b"], ["c"], ["d"]]);
 });
@@ -130,6 +175,9 @@ Deno.test("patternOf() finds a text that is in every match", () => {
     ["x😀中y?", "x😀中"],
     ["\\u0061bc\\x41\\p{L}d", ""],
     ["a\\-bc", "a-bc"],
+    ["\\12abc", "abc"],
+    ["(a)\\1bcd", "bcd"],
+    ["\\0123", ""],
   ];
   for (const [pattern, required] of cases) {
     assertEquals(patternOf(pattern).required, required, pattern);
