@@ -17,7 +17,7 @@ export interface BusyOptions {
    * @default 0
    */
   readonly spread?: number;
-  /** Other requests get 429 at once, without `Retry-After`. @default no limit */
+  /** Requests above this rate get 429 at once, without `Retry-After`. @default no limit */
   readonly perSecond?: number;
   /** How many requests are accepted at once after a pause. @default 1 */
   readonly burst?: number;
@@ -31,7 +31,7 @@ export interface Ledger {
   readonly posts: number;
   readonly rateLimited: number;
   readonly failed: number;
-  /** Of requests that waited or were processed at the same time. */
+  /** Largest number of requests that waited or were processed at the same time. */
   readonly peak: number;
 }
 

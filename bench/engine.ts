@@ -22,7 +22,9 @@ import {
 } from "./measure.ts";
 import { rowOf, slowTeacher, writeRows } from "./rows.ts";
 
-/** Against a plain loop that writes the same lines. The in-process teacher answers at once. */
+/**
+ * Compares with a plain loop that writes the same lines. The in-process teacher answers at once.
+ */
 export async function engineAlone(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(100_000, 500_000);
   const name = "engine alone, durable";
@@ -73,7 +75,7 @@ async function measure(
  */
 type SetPromiseHooks = (...hooks: ((() => void) | undefined)[]) => void;
 
-/** Neither writes anything. Returns no figures if Deno has no hooks. */
+/** Neither side writes anything. Returns no figures if Deno has no hooks. */
 export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   const setPromiseHooks = promiseHooks();
   if (setPromiseHooks === undefined) return [];

@@ -13,30 +13,30 @@ export interface FleetJob {
   readonly nodes: number;
   readonly shards: number;
   readonly rows: number;
-  /** Of a node of mean speed; nodes differ by `unevenness`. */
+  /** Speed of a mean node; nodes differ by `unevenness`. */
   readonly rowsPerSecond: number;
   /** Standard deviation of a node's speed, as a fraction of the mean. */
   readonly unevenness: number;
-  /** Mean, of a node: faults, or preemptions without a warning. */
+  /** Mean time until a node fails, or is preempted without a warning. */
   readonly hoursToKill: number;
-  /** Mean, of a node, with a warning, after which its calls can finish. */
+  /** Mean time until a node is preempted with a warning, after which its calls can finish. */
   readonly hoursToPreempt: number;
   /** Time limit of a shard, which is then queued again. */
   readonly limitHours: number;
-  /** On each node. */
+  /** Calls in flight on each node. */
   readonly inFlight: number;
 }
 
-/** Slurm's two minutes, and then a wait for a free node. */
+/** Slurm requeues after two minutes, and the shard then waits for a free node. */
 const REQUEUE_S = 150;
-/** Until the first call: a process reads its part of the input twice. */
+/** Time until the first call: a process reads its part of the input twice. */
 const START_S = 3;
 
 export interface FleetOutcome {
   readonly hours: number;
-  /** If nothing failed and all nodes worked to the end. */
+  /** The time if nothing failed and all nodes worked to the end. */
   readonly idealHours: number;
-  /** Sent twice, because they were in flight at a kill. */
+  /** Rows sent twice, because they were in flight at a kill. */
   readonly repeated: number;
   readonly restarts: number;
 }

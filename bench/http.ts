@@ -1,7 +1,8 @@
 /**
- * Rows per second over HTTP, with a teacher in another process that answers without latency: against a
- * bare loop, and against the alternatives of a TypeScript user as whole processes. Their packages have
- * a separate `deno.json` and lock file (`bench/peers/`), so that users of Retort do not download them.
+ * Rows per second over HTTP, with a teacher in another process that answers without latency:
+ * against a bare loop, and against the alternatives of a TypeScript user as whole processes. Their
+ * packages have a separate `deno.json` and lock file (`bench/peers/`), so that users of Retort do
+ * not download them.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { alternate, atLeast, type Bench, type Figure, formatNumber, median } fro
 import { writeRows } from "./rows.ts";
 import { startZeroServer } from "./zero_server.ts";
 
-/** Results are durable; the bare `undici` loop writes nothing. */
+/** Retort's results are durable; the bare `undici` loop writes nothing. */
 export async function httpRows(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(30_000, 200_000);
   const input = `${bench.dir}/http.jsonl`;

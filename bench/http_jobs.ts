@@ -1,5 +1,6 @@
 /**
- * Jobs over HTTP: Retort, and bare undici loops, with the retries of the OpenAI SDKs or the caller's.
+ * Jobs over HTTP: Retort, and bare undici loops, with the retries of the OpenAI SDKs or the
+ * caller's.
  * @module
  */
 
@@ -47,7 +48,7 @@ export interface GoodputOptions {
 export interface Goodput {
   readonly concurrency: number | "auto";
   readonly tokensPerS: number;
-  /** Of attempts in flight, at the end of the window. */
+  /** Limit of attempts in flight, at the end of the window. */
   readonly limit: number;
 }
 

@@ -48,7 +48,7 @@ export interface Rounds<A, B> {
   readonly theirs: readonly B[];
 }
 
-/** A B B A, so that a machine that slows down affects both. */
+/** Measures in the order A B B A, so that a machine that slows down affects both. */
 export async function alternate<A, B>(
   rounds: number,
   ours: (round: number) => Promise<A> | A,

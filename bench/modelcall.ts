@@ -130,7 +130,7 @@ function microsPerRow(rows: number, scenario: (rows: number) => void): number {
   return (performance.now() - startedMs) * 1000 / rows;
 }
 
-/** As a run does: snapshots at fixed intervals, at most four drawings per second. */
+/** Reports as a run does: snapshots at fixed intervals, at most four drawings per second. */
 function reportInBatches(rows: number): void {
   let nowMs = 0;
   let emitSnapshot = () => {};

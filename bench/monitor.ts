@@ -113,13 +113,13 @@ function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Fig
   };
 }
 
-/** CPU of one frame. At 60 Hz, frames are 16.7 ms apart. */
+/** Limit for the CPU of one frame. At 60 Hz, frames are 16.7 ms apart. */
 const MAX_FRAME_MS = 8;
 
-/** For garbage collection and layout of new samples. */
+/** Garbage collection and the layout of new samples may make some frames slow. */
 const MAX_SLOW_PERCENT = 2;
 
-/** No figures except on Linux: npm has no Chromium for other systems. */
+/** Returns no figures except on Linux: npm has no Chromium for other systems. */
 export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   if (Deno.build.os !== "linux") return [];
   const frames = await traceFrames(bench.full ? 200 : 40);
@@ -139,7 +139,7 @@ export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** In a process with the packages of the page's tests. */
+/** Runs in a process with the packages of the page's tests. */
 async function traceFrames(snapshots: number): Promise<number[]> {
   const folder = fileURLToPath(new URL("../tests/browser/", import.meta.url));
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {

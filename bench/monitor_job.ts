@@ -48,8 +48,8 @@ export async function watchedAlternately(
 }
 
 /**
- * With a teacher that takes 50 ms. `snapshotBytes` is the size of the last snapshot as `--progress
- * json` prints it.
+ * Measures with a teacher that takes 50 ms. `snapshotBytes` is the size of the last snapshot as
+ * `--progress json` prints it.
  */
 export async function watched(
   { windowS, watchers }: { windowS: number; watchers: Watchers },

@@ -41,7 +41,7 @@ export interface JobOptions {
 export interface JobReport {
   /** From the first row that could be sent until all rows are durable and the files are closed. */
   readonly elapsedMs: number;
-  /** Including locks, index and the check of the input. */
+  /** Time of the whole run, including locks, index and the check of the input. */
   readonly wholeMs: number;
   /** CPU of all threads, for the time of `elapsedMs`. */
   readonly cpuSeconds: number;

@@ -65,7 +65,7 @@ async function readShard(stem: string, input: string, index: number): Promise<nu
   return firstMs;
 }
 
-/** By this process so far, as Linux counts. */
+/** Bytes that this process has read so far, as Linux counts. */
 function bytesRead(): number {
   return Number(/^rchar: (\d+)$/m.exec(Deno.readTextFileSync("/proc/self/io"))?.[1]);
 }
@@ -105,7 +105,7 @@ async function measureMerge(bench: Bench, input: string, rows: number): Promise<
   }];
 }
 
-/** As a run does: roughly in the order of the input. */
+/** Writes as a run does: roughly in the order of the input. */
 async function writeShard(stem: string, plan: ShardPlan, index: number): Promise<void> {
   const own = filesOf("", shardStem(stem, { index, count: plan.shards }));
   using file = await Deno.open(own.results, { write: true, create: true });

@@ -58,7 +58,7 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
   return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
 }
 
-/** In microseconds, of each of a file's first answers. */
+/** Returns microseconds for each of a file's first answers. */
 export async function flagCosts({ path, rows }: { path: string; rows: number }): Promise<number> {
   const { flagsOf } = await import("../lib/data/flags.ts");
   const answers: Parameters<typeof flagsOf>[] = [];

@@ -28,7 +28,7 @@ export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
   /**
-   * By the file or variable that was empty: teachers that name the same one share the typed key.
+   * Keys by the file or variable that was empty: teachers that name the same one share the key.
    */
   readonly #typedKeys = new Map<string, string>();
 

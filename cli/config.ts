@@ -232,7 +232,7 @@ export function isHeaders(value: unknown): value is Readonly<Record<string, Head
 }
 
 export interface TeacherSpec {
-  /** Up to `/v1`, or `@env:NAME`. @default `--base-url` */
+  /** Address up to `/v1`, or `@env:NAME`. @default `--base-url` */
   readonly baseUrl?: string;
   readonly model?: string;
   readonly apiKeyEnv?: string;

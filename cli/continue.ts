@@ -41,8 +41,8 @@ export function nextCommand(
     commandLineOf(args, { program, env }, command, dropped);
   const isUnfinished = summary.state !== "done";
   const isRetry = args.command === "retry" || args.flags.has("retry");
-  // The old answers are deleted or set aside just before the first row is sent. From then on, it
-  // would be those of this run.
+  // The old answers are deleted or set aside just before the first row is sent. From then on, these
+  // flags would apply to the answers of this run.
   const dropped = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
   if (args.flags.has("simulate")) dropped.push(...UNREAD_BY_SIMULATION);
   if (isUnfinished && isRetry) {

@@ -30,7 +30,7 @@ export interface Flag {
   readonly group: string;
 }
 
-/** Its group is the key of the table; by default it belongs to `run` and `retry`. */
+/** A flag's group is the key of the table; its commands are `run` and `retry` by default. */
 export type FlagEntry = Omit<Flag, "group" | "commands"> & Partial<Pick<Flag, "commands">>;
 
 const DEFAULT_COMMANDS = ["run", "retry"] as const;

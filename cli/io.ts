@@ -32,7 +32,7 @@ export function onStopSignal(
   };
 }
 
-/** The next signal then has its usual effect. */
+/** Resolves at the first stop signal. The next one then has its usual effect. */
 export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
   const stopped = Promise.withResolvers<void>();
   const stopListening = onStopSignal(io, () => stopped.resolve());
@@ -106,12 +106,12 @@ export interface OutputStream {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** In UTF-16 units. Beyond it, the oldest text is dropped. */
+/** Limit of queued text, in UTF-16 units. Beyond it, the oldest text is dropped. */
 const MAX_QUEUED_CHARS = 1 << 20;
 
 /**
- * Writes to a full pipe fail instead of waiting only if another program that shares the pipe made
- * it non-blocking.
+ * Wait between tries to write to a full pipe. Writes to it fail instead of waiting only if another
+ * program that shares the pipe made it non-blocking.
  */
 const RETRY_MS = 20;
 

@@ -229,7 +229,7 @@ export async function writeReportFile(
   }
 }
 
-/** In a folder that dataset loaders skip: `out/.retort/<name>.report.html`. */
+/** Path of the report, in a folder that loaders skip: `out/.retort/<name>.report.html`. */
 export function besideResults(results: string): string {
   const name = stemOf(basename(results));
   return join(dirname(results), OWN_FOLDER, `${name}${REPORT_ENDING}`);

@@ -98,7 +98,7 @@ export function showPage(
   );
 }
 
-/** For systems that are not listed, `xdg-open`. */
+/** Commands that open a URL. Systems that are not listed use `xdg-open`. */
 const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[]]>> = {
   darwin: ["open"],
   windows: ["rundll32", "url.dll,FileProtocolHandler"],

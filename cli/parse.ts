@@ -15,7 +15,7 @@ export type FlagValue = string | boolean | string[];
 export interface ParsedArgs {
   /** The first argument if it names a command, otherwise `run`. */
   readonly command: Command;
-  /** Without the word that names the command. */
+  /** The inputs, without the word that names the command. */
   readonly inputs: string[];
   /** By long name; only flags that were given. */
   readonly flags: ReadonlyMap<string, FlagValue>;

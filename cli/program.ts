@@ -40,7 +40,7 @@ function executableOf(start: ProcessStart): string {
   return shellWord(fromHere(execPath, folder));
 }
 
-/** With `--config` if the user's folder needs it. */
+/** Returns the task's command, with `--config` if the user's folder needs it. */
 function taskOf(start: ProcessStart): string {
   const { folder, startFolder } = start;
   const config = configAbove(folder) === startFolder
@@ -88,8 +88,8 @@ function runnerOf({ env, execPath }: ProcessStart): string | undefined {
 }
 
 /**
- * Only permissions without restriction: partial ones cannot be queried, and Deno asks for them
- * again.
+ * Lists only permissions without restriction: partial ones cannot be queried, and Deno asks for
+ * them again.
  */
 function permissionsOf({ isGranted }: ProcessStart): string {
   if (([...PERMISSIONS, "sys", "ffi"] as const).every(isGranted)) return " -A";
@@ -112,7 +112,7 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-/** In the order of PATH; none without read permission. */
+/** Paths in the order of PATH; none without read permission. */
 function findInPath({ env, isGranted }: ProcessStart, names: readonly string[]): string[] {
   if (!isGranted("read")) return [];
   const separator = Deno.build.os === "windows" ? ";" : ":";

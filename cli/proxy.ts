@@ -4,8 +4,8 @@ import { BlockList, isIP } from "node:net";
 import type { Io } from "./io.ts";
 
 /**
- * From `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case; undefined if `NO_PROXY`
- * names the host.
+ * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case. Undefined if
+ * `NO_PROXY` names the host.
  */
 export function proxyOf(baseUrl: string, io: Pick<Io, "env">): string | undefined {
   const read = (name: string) => io.env(name.toLowerCase()) || io.env(name) || undefined;
@@ -15,9 +15,11 @@ export function proxyOf(baseUrl: string, io: Pick<Io, "env">): string | undefine
   return proxy ?? read("ALL_PROXY");
 }
 
-/** Whether `NO_PROXY` names a host, in any form that curl, Go or undici reads: `*`, a domain with or
+/**
+ * Whether `NO_PROXY` names a host, in any form that curl, Go or undici reads: `*`, a domain with or
  * without a leading `.` or `*.`, an address, or a range of addresses; each with a port or without.
- * A domain includes its subdomains. */
+ * A domain includes its subdomains.
+ */
 function isException({ protocol, hostname, port }: URL, list: string): boolean {
   const targetPort = port || (protocol === "https:" ? "443" : "80");
   const target = withoutBrackets(hostname).replace(/\.$/, "");
@@ -51,7 +53,7 @@ function holdsAddress(range: string, address: string): boolean {
   return addresses.check(address, family);
 }
 
-/** In the form of `URL.hostname`: in lower case, and in Punycode. */
+/** Returns the host in the form of `URL.hostname`: in lower case, and in Punycode. */
 function domainOf(host: string): string {
   const name = host.replace(/^\*?\./, "").replace(/\.$/, "");
   return URL.parse(`http://${name}`)?.hostname ?? "";

@@ -132,7 +132,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
   }
 }
 
-/** `verify` and `export` use them, too. */
+/** Reads how rows are read. `verify` and `export` use these options, too. */
 export async function readRowOptions(settings: Settings) {
   return {
     system: await settings.textOrFile("system"),
@@ -232,7 +232,8 @@ function readRetry(settings: Settings, args: ParsedArgs): boolean | (FailureType
 }
 
 /**
- * Later ones take precedence: configuration, `--params`, `--temperature` and `--max-tokens`, `-p`.
+ * Merges parameters; later ones win: configuration, `--params`, `--temperature` and `--max-tokens`,
+ * `-p`.
  */
 export async function readParams(settings: Settings, config: Params): Promise<Params> {
   const params: Record<string, unknown> = { ...config };

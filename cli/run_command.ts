@@ -166,7 +166,7 @@ function headingOf({ toAsk, promptTokens, requests }: Preview, samples = 1): str
 }
 
 export interface RunToEndOptions {
-  /** Its page may request a retry when the run is done. */
+  /** The monitor's page may request a retry when the run is done. */
   readonly monitor: Monitor | undefined;
   readonly isInterrupted: () => boolean;
   readonly say: (message: string) => void;
@@ -210,7 +210,7 @@ export async function runToEnd(
   return { summary, isRetry };
 }
 
-/** Not after a stopped or halted run: its pending rows come first. */
+/** False after a stopped or halted run: its pending rows come first. */
 function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
   return state === "done" && failures_on_disk > 0;
 }
@@ -224,7 +224,7 @@ function failedRowsText(rows: number): string {
   return rows === 1 ? "the failed row" : `${formatCount(rows)} failed rows`;
 }
 
-/** In UTF-16 units. */
+/** Longest text of a setting on the page, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 20_000;
 
 /**

@@ -58,10 +58,10 @@ export function usesColor(io: Io): boolean {
   return io.isTerminal && !io.env("NO_COLOR") && io.env("TERM") !== "dumb";
 }
 
-/** Other runs are over before the hint helps. */
+/** The hint is not shown below this time: the run would be over before the hint helps. */
 const MIN_SECONDS_LEFT = 300;
 
-/** Such errors show that the teacher, not the concurrency, limits the run. */
+/** Errors that show that the teacher, not the concurrency, limits the run. */
 const TEACHER_LIMITS = ["rate_limit", "server", "timeout", "network"];
 
 /** Suggests a higher concurrency, once, when the time left is known. */

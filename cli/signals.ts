@@ -6,7 +6,7 @@ import { every, MAX_TIMER_MS } from "../lib/timer.ts";
 import { exitCodeOfSignal } from "./exit_codes.ts";
 import { type Io, onStopSignal, SignalCount, type StopSignal } from "./io.ts";
 
-/** From the second signal, even if the run has not ended. */
+/** Time from the second signal to the exit, even if the run has not ended. */
 const FORCED_EXIT_MS = 1_500;
 
 export interface Signals extends Disposable {

@@ -60,7 +60,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   );
 }
 
-/** Runs after other jobs, however they end. Returns the job ID. */
+/** Submits a script that runs after other jobs, however they end. Returns the job ID. */
 async function sbatch(script: string, afterIds: readonly string[]): Promise<string> {
   const dependency = afterIds.length === 0 ? [] : [`--dependency=afterany:${afterIds.join(":")}`];
   const stdout = await callTool("sbatch", ["--parsable", ...dependency], script);
@@ -121,7 +121,7 @@ async function slurmOptions(
   };
 }
 
-/** At spaces, unless the text is the path of a file. */
+/** Splits `--program` at spaces, unless the text is the path of a file. */
 async function programOf(settings: Settings): Promise<string[] | undefined> {
   const text = settings.text("program")?.trim();
   return text !== undefined && await exists(text) ? [text] : text?.split(/\s+/);
@@ -163,7 +163,7 @@ function timeLimit(settings: Settings, leadSeconds: number): string | undefined 
   return isSlurmTime || ms === undefined ? text : slurmTime(seconds);
 }
 
-/** Of Slurm's notation: days-hours:minutes:seconds, or minutes:seconds. */
+/** Seconds of a time in Slurm's notation: days-hours:minutes:seconds, or minutes:seconds. */
 function secondsOf(time: string): number {
   const [days, clock] = time.includes("-") ? time.split("-") : ["0", time];
   const parts = clock.split(":").map(Number);

@@ -23,7 +23,7 @@ const MAX_LISTED = 20;
 /** How much of the output's name is in the name of its job. */
 const MAX_NAME_LENGTH = 30;
 
-/** The same on every machine that has the output at this path. */
+/** The name is the same on every machine that has the output at this path. */
 export async function jobNameOf(stem: string): Promise<string> {
   const { start, name } = splitPath(stem);
   const label = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")

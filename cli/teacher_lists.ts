@@ -29,7 +29,7 @@ export interface NamedList {
   readonly make: MakeTeacher;
 }
 
-/** Closing it closes the teachers of the lists. */
+/** Disposing closes the teachers of the lists. */
 export interface OpenLists extends AsyncDisposable {
   readonly places: readonly TeacherPlace[];
   readonly list: TeacherList;
@@ -120,8 +120,8 @@ interface Listed {
 }
 
 /**
- * Of teachers that have left, the latest ones. In a run of days, restarted pods have new addresses
- * each time.
+ * How many of the teachers that have left are kept, the latest ones. In a run of days, restarted
+ * pods have new addresses each time.
  */
 const MAX_LEFT = 1_000;
 
@@ -133,7 +133,9 @@ const MAX_LEFT = 1_000;
  */
 class ListedTeachers implements AsyncDisposable {
   readonly #byUrl = new Map<string, Listed>();
-  /** By address, why it could not join. Later readings try again; only a new reason is reported. */
+  /**
+   * For each address, why it could not join. Later readings try again and report only a new reason.
+   */
   readonly #problems = new Map<string, string>();
   /** Addresses that no list names any more, in the order of leaving. */
   readonly #left = new Set<string>();

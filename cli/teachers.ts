@@ -12,9 +12,9 @@ import { proxyOf } from "./proxy.ts";
 import type { ListedPlace } from "./teacher_lists.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
-/** Disposing of them closes their connections. */
+/** Disposing of the teachers closes their connections. */
 export interface OpenTeachers extends AsyncDisposable {
-  /** At the start, including those of lists. */
+  /** The teachers at the start, including those of lists. */
   readonly teachers: readonly TeacherPlace[];
   readonly teacherList?: TeacherList;
 }
@@ -78,7 +78,7 @@ async function openListsOf(
   );
 }
 
-/** For a DNS name that has no address at the start, without `--wait`. */
+/** How long a run without `--wait` waits for a DNS name that has no address at the start. */
 const DEFAULT_WAIT_MS = 60_000;
 
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
@@ -191,7 +191,7 @@ function isOpenAI(baseUrl: string): boolean {
   return URL.parse(baseUrl)?.hostname === new URL(OPENAI_URL).hostname;
 }
 
-/** It must never get a key, so none is read. */
+/** A simulated teacher must never get a key, so none is read. */
 async function openSimulated(
   simulation: string,
   settings: Settings,

@@ -98,8 +98,8 @@ export function withoutAliases(args: readonly string[]): string[] {
 }
 
 /**
- * Undefined if it takes more than `maxTypos` edits, or as many as half of the word's letters: `seed`
- * is not `keep`.
+ * Returns the nearest word; undefined if it takes more than `maxTypos` edits, or as many as half of
+ * the letters: `seed` is not `keep`.
  */
 export function nearest(
   word: string,

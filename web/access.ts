@@ -94,7 +94,8 @@ export function guardedApp(options: GuardOptions): Hono {
 }
 
 /**
- * Without the prefix of a proxy. `URL` would throw if a forged `Host` makes the address invalid.
+ * The path without the prefix of a proxy. `URL` would throw if a forged `Host` makes the address
+ * invalid.
  */
 function pathIn(url: string, ownPath: RegExp): string {
   const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? "";

@@ -150,7 +150,9 @@ async function answerControl(
   }
 }
 
-/** The body is invalid, or the run rejects the value, as a budget when no price is known. */
+/**
+ * Whether the body is invalid, or the run rejects the value, as a budget when no price is known.
+ */
 function isRefusal(error: unknown): error is Error {
   return error instanceof TypeError || error instanceof RangeError || error instanceof UsageError;
 }

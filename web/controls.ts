@@ -1,6 +1,6 @@
 /**
- * What the monitor uses of a run, a part of `ResponseGenerator`; and the controls of the page: the body
- * that each of them takes, and its effect.
+ * What the monitor uses of a run, a part of `ResponseGenerator`; and the controls of the page: the
+ * body that each of them takes, and its effect.
  *
  * @module
  */

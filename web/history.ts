@@ -13,7 +13,7 @@ import {
 
 export const MAX_POINTS = 1_000;
 
-/** Pages get snapshots at this interval. */
+/** Length of a point at first: pages get snapshots at this interval. */
 const INITIAL_POINT_S = 0.5;
 
 /** `succeeded` to `throttled` are counters, which only grow; the others are gauges. */
@@ -52,7 +52,7 @@ interface Point {
   concurrency: number;
   lagMs: number;
   rssBytes: number;
-  /** Of the readings of each gauge in `MEANS`, like `counts`. */
+  /** Sums of the readings of each gauge in `MEANS`; `counts` has their number. */
   sums: number[];
   counts: number[];
 }
@@ -86,7 +86,7 @@ export class History {
     return this.#mergeCount;
   }
 
-  /** From the time of the current run to the time axis of all runs. */
+  /** Converts a time of the current run to the time axis of all runs. */
   axisS(elapsedS: number): number {
     return elapsedS + (this.#base?.elapsedS ?? 0);
   }

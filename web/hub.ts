@@ -13,7 +13,7 @@ import { RunRecord, type RunRecordOptions } from "./run_record.ts";
 import { shortenedToFit } from "./samples.ts";
 import { encodeSnapshot } from "./wire_snapshot.ts";
 
-/** Between two beats, and at least between two snapshots to a page. */
+/** Time between two beats, and least time between two snapshots to a page. */
 export const BEAT_MS = 500;
 
 /**
@@ -67,7 +67,7 @@ export class Hub {
   #hasNewSnapshot = false;
   #publishedMerges = 0;
   #isClosed = false;
-  /** Pages that were already lost do not count. */
+  /** When a page left last. Pages that were already lost do not count. */
   #lastLeftMs = -Infinity;
 
   constructor(run: MonitoredRun, options: HubOptions) {

@@ -5,10 +5,10 @@ import type { LatencyHistogram } from "./monitor_state.ts";
 /** Each bucket is 2.2 % wider than the one before. */
 const PER_OCTAVE = 32;
 
-/** On the page. Buckets are merged until the measured range fits. */
+/** Most bars on the page. Buckets are merged until the measured range fits. */
 const MAX_BARS = 48;
 
-/** Empty bars are added at both ends. */
+/** Least number of bars: empty ones are added at both ends. */
 const MIN_BARS = 12;
 
 /** From 1 ms to 2^27 ms (37 hours). The first and last bucket also hold the values beyond. */

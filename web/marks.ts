@@ -17,7 +17,7 @@ const MAX_TEXT = 80;
 /** Throttled attempts between two snapshots that count as a burst. */
 const BURST = 5;
 
-/** After an event of the same kind: a teacher may go up and down every few seconds. */
+/** An event this soon after one of its kind adds no mark: a teacher may go up and down often. */
 const QUIET_S = 30;
 
 /** A pause this soon after a control was probably its effect, and adds no mark. */
@@ -28,7 +28,7 @@ const FROM_MONITOR = / \(from the monitor\)$/;
 export class Marks {
   #marks: ChartMark[] = [];
   #previous: Snapshot | undefined;
-  /** By kind of event, in seconds on the time axis. */
+  /** When each kind of event happened last, in seconds on the time axis. */
   readonly #lastS = new Map<string, number>();
 
   get all(): readonly ChartMark[] {

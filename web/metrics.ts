@@ -176,7 +176,7 @@ function latencyHistogram(hub: Hub): Metric {
   };
 }
 
-/** By type and status, because messages are not labels. */
+/** Counts errors by type and status, because messages are not labels. */
 function errorValues({ errors }: Snapshot): Value[] {
   const counts = Map.groupBy(errors, ({ type, status }) => `${type} ${status ?? ""}`);
   return [...counts.values()].map((groups) => ({

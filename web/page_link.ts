@@ -1,6 +1,6 @@
 /** The server's end of one page's WebSocket, with what the page was last sent. @module */
 
-/** Of unread messages. A page with more is dropped. */
+/** Limit of unread messages. A page with more is dropped. */
 export const MAX_BACKLOG_BYTES = 1_000_000;
 
 /** A page with more gets no large messages until it has read them. */

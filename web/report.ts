@@ -22,10 +22,12 @@ const SCRIPTS = [
 /** A string that would become markup or script is an error. */
 export const TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'";
 
-/** With whole texts. Browsers open a report of this size at once, and it can be sent by mail. */
+/**
+ * Limit of whole texts. Browsers open a report of this size at once, and it can be sent by mail.
+ */
 export const MAX_WHOLE_SAMPLES_BYTES = 4_000_000;
 
-/** They would end the element that holds the JSON, or a line of script. */
+/** These characters would end the element that holds the JSON, or a line of script. */
 const UNSAFE = /[<>&\u2028\u2029]/g;
 
 export function reportOf({ record, retryWhenDone }: Hub): string {
@@ -82,7 +84,9 @@ function embeddable(state: MonitorState): string {
   );
 }
 
-/** In the order of the page. Unlike in `String.replace`, `$` has no special meaning. */
+/**
+ * Replaces tags in the order of the page. Unlike in `String.replace`, `$` has no special meaning.
+ */
 function withReplacements(
   html: string,
   replacements: readonly (readonly [tag: string, replacement: string])[],

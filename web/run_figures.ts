@@ -39,7 +39,7 @@ export class RunFigures {
   readonly #reasons = new Map<string, number>();
   /** By address and model: a teacher that was listed again may be another object. */
   readonly #teachers = new Map<string, TeacherCount>();
-  /** So that the keys of `#teachers` are not made again for each row. */
+  /** Caches the keys of `#teachers`, which need not be made again for each row. */
   readonly #keys = new WeakMap<object, string>();
   readonly #endings: Partial<Record<Ending, number>> = {};
   /** Exact up to 2,000 tokens, then to three digits. */

@@ -15,7 +15,7 @@ const MAX_WHOLE_TEXT = 64 * 1024;
 
 /** Longest text in a list, in UTF-16 units. */
 export const MAX_TEXT = 4_000;
-/** Tried in this order until all samples fit. */
+/** Lengths of texts, tried in this order until all samples fit. */
 const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250];
 
 /** Limit of a message, so that a page on a slow connection keeps up. */

@@ -15,7 +15,7 @@ import type { TeacherFigures, WireSnapshot } from "./monitor_state.ts";
 
 export const MAX_SNAPSHOT_BYTES = 8 * 1024;
 
-/** In UTF-16 units. Users search for uids, so most must be complete. */
+/** Longest uid, in UTF-16 units. Users search for uids, so most must be complete. */
 const MAX_UID = 80;
 
 interface Limits {
@@ -89,7 +89,7 @@ function sumOfLeft(left: readonly TeacherStatus[]): TeacherStatus[] {
   }];
 }
 
-/** In at most 8 KB: with fewer errors and shorter texts where necessary. */
+/** Encodes a message in at most 8 KB: with fewer errors and shorter texts where necessary. */
 export function encodeSnapshot(
   message: Omit<SnapshotMessage, "snapshot">,
   snapshot: Snapshot,

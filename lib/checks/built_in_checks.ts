@@ -30,9 +30,9 @@ export type Verdict = string | Unchecked | undefined;
 /** What a row has cost so far, this answer included. */
 export interface AnswerCost {
   readonly attempts: number;
-  /** Of the last attempt. */
+  /** Latency of the last attempt. */
   readonly latencyMs: number;
-  /** Of all attempts; null if the cost of one is unknown. */
+  /** Cost of all attempts; null if the cost of one is unknown. */
   readonly costUsd: number | null;
 }
 

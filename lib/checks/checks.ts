@@ -33,7 +33,7 @@ export interface CheckOptions {
   readonly checksOnThisThread?: boolean;
 }
 
-/** Disposing of them terminates their worker, even in the middle of an answer. */
+/** Disposing of the checks terminates their worker, even in the middle of an answer. */
 export interface Checks extends Disposable {
   readonly list: readonly Check[];
 }

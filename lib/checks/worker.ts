@@ -23,7 +23,7 @@ const scope = globalThis as unknown as {
   onmessage: ((event: { data: unknown }) => void) | null;
   postMessage(message: string | Reasons): void;
 };
-/** The worker stops a check itself if the main thread, which terminates it after 1 s, is delayed. */
+/** The worker stops a check itself if the main thread, which ends it after 1 s, is delayed. */
 const WATCHDOG_MS = 2_000;
 const NO_ROW = {} as Row;
 

@@ -41,7 +41,7 @@ interface QueuedAnswer {
 interface Watch {
   readonly timer: ReturnType<typeof setInterval>;
   polledMs: number;
-  /** As in `Setup.progress`. */
+  /** What the worker is doing, as in `Setup.progress`. */
   doing: number;
   /** How long the worker has been doing it. */
   elapsedMs: number;

@@ -11,7 +11,7 @@ type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64
 
 /** A row of the table is one line of a file: an answer or a failure. */
 const COLUMNS = {
-  /** In bytes, as the next column, which does not count the line feed. */
+  /** The offset and length of the line in bytes. The length does not count the line feed. */
   offset: Float64Array,
   bytes: Uint32Array,
   uidLow: Uint32Array,

@@ -15,7 +15,7 @@ export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"
 export type Agreement = typeof AGREEMENTS[number];
 
 export interface ComparedRows {
-  /** Of run 0 and run 1, as the user named them. */
+  /** The paths of run 0 and run 1, as the user named them. */
   readonly paths: readonly string[];
   readonly run: Uint8Array<ArrayBuffer>;
   /** By row, an index into `AGREEMENTS`. */

@@ -233,7 +233,7 @@ export class DataFile {
     return new DamagedLine(`it is ${lengthProblem(this.#maxLineBytes)}`);
   }
 
-  /** If this is the first line, the file may be of another program. */
+  /** If the first line is damaged, the file may be of another program. */
   #addDamage({ problem, mayBeTruncated }: DamagedLine, bytes: Uint8Array, offset: number): void {
     const { mark } = this;
     const isFirst = mark.rows === 0 && mark.damageCount === 0 && offset <= 3;

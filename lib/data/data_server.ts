@@ -49,11 +49,11 @@ interface Selection {
 const NO_ROWS = new Uint32Array(0);
 /** Maximum number of selections that are cached: several pages may be open. */
 const MAX_SELECTIONS = 3;
-/** While a run goes on, the index changes several times a second. */
+/** A cached selection may be this old: during a run, the index changes several times a second. */
 const STALE_MS = 2_000;
 /** A scan that no page has requested for this time is canceled; open pages request more often. */
 const UNWATCHED_MS = 1_500;
-/** Requests wait meanwhile. */
+/** Rows are read for this time at once, while requests wait. */
 const WORK_MS = 25;
 
 export class DataServer {

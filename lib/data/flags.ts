@@ -86,7 +86,7 @@ type Answer = Pick<
   "response" | "finishReason" | "hasToolCalls" | "isRefusal" | "params"
 >;
 
-/** As bits, without `duplicate`, which depends on the other answers. */
+/** Returns the flags as bits, without `duplicate`, which depends on the other answers. */
 export function flagsOf(answer: Answer, prompt: string): number {
   const { response, finishReason, hasToolCalls } = answer;
   const ending = endingOf(finishReason);
@@ -114,7 +114,7 @@ export const LONG_ANSWER_CHARS = 64;
 
 const SHORT_CHARS = 10;
 
-/** In UTF-16 units, all rounds of a loop together. */
+/** Least length of all rounds of a loop together, in UTF-16 units. */
 const MIN_LOOP_CHARS = 120;
 const MIN_ROUNDS = 4;
 const MAX_ROUND_CHARS = 400;

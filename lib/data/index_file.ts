@@ -178,10 +178,10 @@ export interface LineDamage {
 
 export interface FileMark {
   readonly path: string;
-  /** 0 before the first check, or if the system has none. */
+  /** Inode of the file; 0 before the first check, or if the system has none. */
   inode: number;
   end: number;
-  /** Damaged and blank ones included. */
+  /** Number of lines, damaged and blank ones included. */
   lines: number;
   rows: number;
   damageCount: number;
@@ -200,7 +200,7 @@ export interface HashedBytes {
   readonly hash: string;
 }
 
-/** Of the start and of the end of what was read, this many bytes are hashed at most. */
+/** At most this many bytes are hashed at the start and at the end of what was read. */
 const MARK_BYTES = 4096;
 const NO_BYTES: HashedBytes = { count: 0, hash: "" };
 

@@ -1,6 +1,7 @@
 /**
  * Leaves out the shards of a run whose merge is there too, as `submit` lays them out: `out/x.jsonl`
- * or `out/merged/x.jsonl` beside `out/x-00000-of-00002.jsonl`. Otherwise each row would count twice.
+ * or `out/merged/x.jsonl` beside `out/x-00000-of-00002.jsonl`. Otherwise each row would count
+ * twice.
  *
  * @module
  */

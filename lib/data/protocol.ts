@@ -117,7 +117,7 @@ export interface ScanStatus {
 }
 
 export interface RowPage {
-  /** Those found so far if a scan is running. */
+  /** Rows that meet the condition; those found so far if a scan is running. */
   readonly total: number;
   /** Null if the condition needs no scan of lines. */
   readonly scan: ScanStatus | null;
@@ -152,10 +152,10 @@ export interface DataState {
   readonly index: IndexStatus;
   readonly sortable: readonly string[];
   readonly own: readonly string[];
-  /** Of all runs, without duplicates. */
+  /** The values of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
   readonly near: NearStatus | null;
-  /** For commands that the page suggests. */
+  /** The runs, for commands that the page suggests. */
   readonly runs: readonly {
     readonly input: string;
     readonly output: string;

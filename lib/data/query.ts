@@ -39,7 +39,7 @@ export function planOf(table: Table, where: string): QueryPlan {
   };
 }
 
-/** In ascending order, without gone rows. The columns must suffice for all parts. */
+/** Returns rows in ascending order, without gone ones. The columns must suffice for all parts. */
 export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<ArrayBuffer> {
   const rows = new Uint32Array(table.length);
   let count = 0;
@@ -181,7 +181,7 @@ export function sortableFields(table: Table): string[] {
 }
 
 /**
- * For commands: reads lines in this thread if the columns do not suffice.
+ * Selects rows for commands: reads lines in this thread if the columns do not suffice.
  *
  * @throws {UsageError} If the condition is invalid.
  */
@@ -239,8 +239,8 @@ export function checkComputable(
 export class DerivedFields {
   readonly #hints: RunHints;
   /**
-   * The uid, without the number of the sample, of the first row with an answer. By the hash of the
-   * answer; for a short answer, of the answer and its prompt.
+   * For each answer, the uid of the first row that has it, without the number of the sample. The
+   * key is the hash of the answer or, if it is short, of the answer and its prompt.
    */
   readonly #firstRows = new Map<string, string>();
 

@@ -21,7 +21,7 @@ import {
 import { jsonText, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
 import type { RowDetail, ShownRow } from "./protocol.ts";
 
-/** In UTF-16 units, for a text in the table. */
+/** Longest text in the table, in UTF-16 units. */
 const MAX_GLIMPSE_LENGTH = 240;
 
 export function shownRow(index: DataIndex, row: number, columns: readonly string[]): ShownRow {
@@ -57,7 +57,7 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
   };
 }
 
-/** In UTF-16 units, for a text in the detail view. */
+/** Longest text in the detail view, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 2_000_000;
 
 /**
@@ -148,7 +148,7 @@ function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samp
   });
 }
 
-/** Stays the same as long as the file is not replaced. */
+/** The id stays the same as long as the file is not replaced. */
 function rowId({ table: { columns } }: DataIndex, row: number): string {
   return `${columns.file[row]}:${columns.offset[row]}`;
 }

@@ -161,7 +161,7 @@ export class Table {
     return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
   }
 
-  /** After the columns were loaded from disk. */
+  /** Call this after the columns were loaded from disk. */
   reindex(): void {
     this.gone = 0;
     this.#capacity = this.columns.offset.length;

@@ -101,8 +101,8 @@ export class ConversationReader {
   }
 
   /**
-   * What all answers to one prompt share: an export may have written several of them as rows without
-   * a uid, or with the uids `x`, `x#1` and `x#2`.
+   * What all answers to one prompt share: an export may have written several of them as rows
+   * without a uid, or with the uids `x`, `x#1` and `x#2`.
    */
   #rowUidOf({ uid, isUidDerived }: ParsedRow, prompt: readonly Message[]): string {
     if (!this.#needsRowUid) return "";
@@ -133,7 +133,7 @@ export class ConversationReader {
     return { messages: messages.slice(0, -1), ...answerOf({ ...answer, content }) };
   }
 
-  /** Whether the options make what `prompt_hash` says was sent, as without a template of the run. */
+  /** Whether the options make the prompt that was sent, according to `prompt_hash`. */
   #isAsSent(row: ParsedRow, text: string, { uid, prompt_hash: hash }: Record<string, unknown>) {
     if (hash === "" || row.promptHash === hash) return true;
     const restored = restoreRow(text).text;

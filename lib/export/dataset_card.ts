@@ -53,9 +53,9 @@ export interface CardContent {
   readonly rows: number;
   readonly validationRows: number;
   readonly columns: ReadonlyMap<string, ColumnType>;
-  /** As the user gave it. */
+  /** The folder as the user named it. */
   readonly folder: string;
-  /** From the card that is replaced. */
+  /** The license in the card that is replaced. */
   readonly license: string | undefined;
   readonly options: ResolvedExport;
   /** How the rows were made, in sentences of Markdown. */

@@ -21,11 +21,11 @@ export interface Example extends Origin {
   /** The uid of the input row, which all answers to it share. */
   readonly rowUid: string;
   readonly messages: readonly Message[];
-  /** What the teacher was offered; undefined for none. */
+  /** The tools that the teacher was offered; undefined for none. */
   readonly tools: readonly unknown[] | undefined;
   /** The path of the input file, as it was given to the run. */
   readonly input: string;
-  /** Without the reasoning. */
+  /** The answer without the reasoning. */
   readonly response: string;
   readonly reasoning: string;
   readonly toolCalls: readonly unknown[] | undefined;

@@ -54,7 +54,7 @@ export interface ExportReport {
   readonly rows: number;
   /** Validation rows among them. */
   readonly validationRows: number;
-  /** The file of the validation rows. @default none: there is no split, or the output is a folder */
+  /** File of the validation rows. @default none: there is no split, or the output is a folder */
   readonly validationPath?: string;
   /** Columns of every row. */
   readonly columns: readonly string[];

@@ -43,7 +43,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
-  /** Indexes among the rows of all files. */
+  /** Indexes of selected rows, among the rows of all files. */
   readonly #selected = new LineSet();
   /** JSON Lines and JSON arrays, whose rows are texts as they were written. */
   readonly #verbatim = new Set<string>();

@@ -90,8 +90,8 @@ function shareGptTurn(message: Message, context: ShareGptContext): unknown {
 }
 
 /**
- * As LLaMA-Factory reads tool calls: a JSON array, after the reasoning in its tags, if there is
- * any.
+ * Writes tool calls as LLaMA-Factory reads them: a JSON array, after the reasoning in its tags, if
+ * there is any.
  */
 function functionCall(text: string, calls: readonly unknown[]): string {
   const functions = calls.map((call) => {

@@ -180,7 +180,7 @@ const MARK_NOTE =
   'Added "weight": 1, a key that no template reads, to the last message of the first row: ' +
   "otherwise datasets would fail at later messages with other keys, such as tool calls";
 
-/** This many characters are within the 10 MiB that datasets reads first: each has 3 bytes at most. */
+/** The 10 MiB that datasets reads first hold these characters: each has 3 bytes at most. */
 const START_CHARS = 3 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 

@@ -132,7 +132,7 @@ export function isForValidation(rowUid: string, share: number): boolean {
   return share > 0 && Number.parseInt(xxHash64Hex(rowUid).slice(0, 8), 16) < share * 2 ** 32;
 }
 
-/** Fisher and Yates. */
+/** The shuffle of Fisher and Yates. */
 export function shuffleIn(numbers: Uint32Array, random: () => number): void {
   for (let i = numbers.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
@@ -213,7 +213,7 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  /** In the order that the seed gives. */
+  /** Yields the rows in the order that the seed gives. */
   *shuffled<T>(
     seed: number,
     read: (text: string, file: string, line: number) => T,

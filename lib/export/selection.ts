@@ -23,7 +23,7 @@ export class Selection {
   /** Names in the condition that no row has had so far. */
   readonly #unknownNames: Set<string>;
   readonly #uids: UidSelection;
-  /** Those that the condition was evaluated for. */
+  /** Rows that the condition was evaluated for. */
   #rowsSeen = 0;
   readonly #seen: HashSet | undefined;
   readonly #needsLogprobs: boolean;

@@ -1,7 +1,7 @@
 /**
  * What trainers need to know of an export: the configuration with which they read it, the command
- * that uploads it, and notes on what they would misread. Each such case was seen in training with the
- * loader that the note names.
+ * that uploads it, and notes on what they would misread. Each such case was seen in training with
+ * the loader that the note names.
  *
  * @module
  */

@@ -119,7 +119,7 @@ export class Unrepresentable {
   }
 }
 
-/** As JSON text: schemas of tools differ, and a dataset's column has one type. */
+/** Adds tools as JSON text: schemas of tools differ, and a dataset's column has one type. */
 export function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
   return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
 }
@@ -164,7 +164,7 @@ export function withArguments(messages: readonly Message[], style: ToolArguments
   });
 }
 
-/** With numbers as they were written; undefined if the arguments are not an object. */
+/** Keeps numbers as they were written. Undefined if the arguments are not an object. */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
   const { function: called } = call as { function?: { arguments?: unknown } };
   const value = typeof called?.arguments === "string"

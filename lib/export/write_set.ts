@@ -168,7 +168,7 @@ function noPairs({ paths, prefer }: ResolvedExport): UsageError {
 export type WrittenRows = Pick<ExportReport, "rows" | "validationRows">;
 
 export interface Targets extends AsyncDisposable {
-  /** If validation rows have a file of their own. */
+  /** Set if validation rows have a file of their own. */
   readonly validationPath?: string;
   /** Returns a promise only if there is something to wait for. */
   write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined;

@@ -49,7 +49,7 @@ export interface Divisible {
   readonly pieces: readonly Border[];
   /** Columns of CSV or TSV whose cells are JSON. */
   readonly jsonColumns: readonly string[] | undefined;
-  /** In bytes; of a Parquet file, that of its row groups. */
+  /** Size in bytes; of a Parquet file, that of its row groups. */
   readonly size: number;
   readonly rows?: number;
 }
@@ -62,8 +62,10 @@ export interface FoundBorders {
   readonly header: number;
 }
 
-/** Reads all only to find the columns of CSV or TSV that hold JSON, and only if the options do not
- * name them. */
+/**
+ * Reads the whole file only to find the columns of CSV or TSV that hold JSON, and only if the
+ * options do not name them.
+ */
 export async function divisibleOf(
   path: string,
   name: string,
@@ -131,7 +133,7 @@ class BorderFinder {
   readonly #borders: Border[] = [];
   /** The first border at or after this byte is selected. */
   target: number;
-  /** That of the last row so far. */
+  /** Number of the last row so far. */
   number = 0;
   /** Rows so far, without blank lines. */
   rows = 0;

@@ -15,7 +15,7 @@ import { foreignBytes, type ForeignFormat, NEEDS_DICTIONARY } from "./foreign_fo
 
 const CHUNK_BYTES = 64 * 2 ** 10;
 
-/** Of a whole file, unlike that of the pages inside a Parquet file. */
+/** Compression of a whole file, unlike that of the pages inside a Parquet file. */
 export type Compression = "gzip" | "zstd";
 
 /** No text begins like these. */
@@ -55,7 +55,7 @@ export function withoutCompression(path: string): string {
   return path.slice(0, path.length - compressedExtension(path).length);
 }
 
-/** In lower case; "" if the name has none. */
+/** Returns the extension in lower case; "" if the name has none. */
 function compressedExtension(name: string): string {
   const lower = name.toLowerCase();
   const extensions = COMPRESSIONS.flatMap((compression) => compression.extensions);
@@ -141,7 +141,7 @@ function isText(start: Uint8Array): boolean {
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
 }
 
-/** For a format that is not read, or only with `--input-format`. */
+/** The error for a format that is not read, or only with `--input-format`. */
 export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
   const whatToDo = advice(name);
   const isReadable = whatToDo.startsWith("Add --input-format");

@@ -57,8 +57,10 @@ export const NEEDS_DICTIONARY: ForeignFormat = {
   advice: unpackedWith("zstd -dc -D DICTIONARY"),
 };
 
-/** As Latin-1. A text may begin with these letters, but has no control characters after them,
- * except from 0x80 to 0x9f: UTF-8 has such bytes, as in `ORC’s`. */
+/**
+ * Matches bytes as Latin-1. A text may begin with these letters, but has no control characters
+ * after them, except from 0x80 to 0x9f: UTF-8 has such bytes, as in `ORC’s`.
+ */
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 
 /** Undefined if the first bytes may be text. */
@@ -88,8 +90,10 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
 
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
 
-/** As on a Mac before 2001: the file would be read as one line. A JSON array is read correctly with
- * such lines. */
+/**
+ * Whether lines end as on a Mac before 2001: the file would be read as one line. A JSON array is
+ * read correctly with such lines.
+ */
 function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   const lineEnd = start.indexOf(CARRIAGE_RETURN);
   if (lineEnd === -1 || start.includes(LINE_FEED)) return false;

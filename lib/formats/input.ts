@@ -31,7 +31,7 @@ const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   txt: ["txt"],
 };
 
-/** Without the dot and without those of compressions. */
+/** Extensions without the dot, and without those of compressions. */
 export const INPUT_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
 
 export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
@@ -49,7 +49,7 @@ export interface InputOptions {
 
 export interface Input {
   readonly format: InputFormat;
-  /** From the start, in small batches. */
+  /** Yields rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
   /** For Parquet only: the types that JSON lacks, by column. */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
@@ -116,7 +116,7 @@ async function openTable(
 
 async function* noRows(): AsyncGenerator<Line[]> {}
 
-/** As a whole file has them: after a header, or within brackets. */
+/** Yields the bytes of a part as a whole file has them: after a header, or within brackets. */
 async function* bytesOf(
   path: string,
   name: string,
@@ -152,7 +152,7 @@ function extensionOf(name: string): string {
   return /\.([a-z]+)$/i.exec(withoutCompression(name))?.[1].toLowerCase() ?? "";
 }
 
-/** As users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
+/** Names a row as users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
 export function placeOf(name: string, format: InputFormat, number: number): string {
   return format === "json" ? `${name}[${number - 1}]` : `${name}:${number}`;
 }

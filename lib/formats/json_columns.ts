@@ -129,7 +129,7 @@ class CellScan {
   readonly #delimiter: string;
   readonly #isLast: boolean;
   #next = 0;
-  /** Offset of the first one at or after the cell's start; the length of the text if none. */
+  /** Offset of the first line feed at or after the cell's start; the text's length if none. */
   #lineFeed = -1;
 
   constructor(text: string, delimiter: string, isLast: boolean) {

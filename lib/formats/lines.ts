@@ -13,7 +13,7 @@ import { openBytes } from "./bytes.ts";
 export interface Line {
   /** Number of the line from 1, counting blank lines; in other formats, of the row. */
   readonly number: number;
-  /** Without line ending and byte order mark; undefined if the line cannot be read. */
+  /** Text without line ending and byte order mark; undefined if the line cannot be read. */
   readonly text: string | undefined;
   readonly problem: string | undefined;
   /** Set if the line cannot be read: its bytes, of a line that is too long the first 64 KiB. */
@@ -31,7 +31,7 @@ export function badLine(number: number, problem: string, bytes: Uint8Array): Lin
 export interface LinesOptions {
   /** A longer line has a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
-  /** For a part of a file. @default 0 */
+  /** Number of lines before this part of a file. @default 0 */
   linesBefore?: number;
 }
 
@@ -41,7 +41,7 @@ export const NUL_BYTES = "holds NUL bytes: the file was not written completely, 
 export const INVALID_UTF8 = "invalid UTF-8";
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
 
-/** Also of a JSON array's element. */
+/** Limit for lines, and for elements of a JSON array. */
 export const MAX_LINE_BYTES = 64 * 2 ** 20;
 
 /** Small batches die in V8's young generation: the first pass over an input takes 16 MB of heap

@@ -41,7 +41,7 @@ export interface LeafNode {
   /** Place among the leaves, which is also that of its chunk in a row group. */
   readonly index: number;
   readonly elements: readonly SchemaElement[];
-  /** As users know it: `price`, `items.price`. */
+  /** Path as users know it: `price`, `items.price`. */
   readonly path: string;
 }
 
@@ -102,7 +102,7 @@ class SchemaReader {
     return { ...list, element: this.#content(element, place) };
   }
 
-  /** Without the element's own repetition. */
+  /** Reads an element without its own repetition. */
   #content(element: SchemaElement, place: Place): SchemaNode {
     const { definition, repetition, elements, path } = place;
     const count = element.num_children ?? 0;

@@ -44,18 +44,18 @@ export function reasonOf(cause: unknown): string {
 
 /** Enough to recognize another format. */
 const HEAD_BYTES = 512;
-/** Ends a file whose footer is encrypted. */
+/** This magic ends a file whose footer is encrypted. */
 const ENCRYPTED_MAGIC = "PARE";
 
 export interface RowGroup {
   readonly rows: number;
-  /** Compressed; decompressed if the footer lacks the compressed size. */
+  /** Compressed size; the decompressed one if the footer lacks it. */
   readonly bytes: number;
   /** In the order of the schema's leaves. */
   readonly columns: readonly ChunkLayout[];
 }
 
-/** Decodes the row groups anew for each pass: kept as objects, 10,000 of three columns took 100 MB. */
+/** Decodes the row groups again in each pass: as objects, 10,000 of three columns took 100 MB. */
 export class Footer {
   readonly schema: FileSchema;
   readonly #bytes: Uint8Array;
@@ -164,7 +164,7 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
 
 const ENCRYPTED = "it is encrypted. Write it again without encryption";
 
-/** Begins and ends a file. */
+/** This magic begins and ends a file. */
 const MAGIC = "PAR1";
 /** After the footer: its length (4 bytes) and the magic (4 bytes). */
 const TAIL_BYTES = 8;

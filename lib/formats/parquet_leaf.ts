@@ -22,12 +22,12 @@ import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
 export interface ChunkLayout {
   readonly codec: Codec;
-  /** Counts nulls. */
+  /** Number of values, counting nulls. */
   readonly valueCount: number;
-  /** Of all pages, according to the footer. */
+  /** Size of all pages, according to the footer. */
   readonly decompressedBytes: number;
   readonly start: number;
-  /** After the last byte. */
+  /** Offset after the last byte. */
   readonly end: number;
 }
 
@@ -49,7 +49,7 @@ export interface CurrentRow {
 /** The JSON of a dictionary's values is kept only if they are used this often on average: with 200
  * columns whose values occur once, it took 500 MB. */
 const MIN_USES = 3;
-/** Decompressed even if the footer gives the column a smaller size. */
+/** Pages up to this size are read even if the footer gives the column a smaller size. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
 
 export class LeafColumn {
@@ -61,7 +61,7 @@ export class LeafColumn {
   readonly #write: ValueWriter;
   readonly #definition: number;
   readonly #decompressedBytes: number;
-  /** Not loaded yet, counting nulls. */
+  /** Values that are not loaded yet, counting nulls. */
   #valuesLeft: number;
   #page = NO_PAGE;
   /** Loaded pages after `#page`. */
@@ -165,7 +165,7 @@ export class LeafColumn {
     release(this.#dictionary);
   }
 
-  /** After the last loaded value, still the page of that one. */
+  /** The page of the next value; after the last loaded value, still the page of that one. */
   #currentPage(): Page {
     if (this.#position < this.#page.count || this.#pages.length === 0) return this.#page;
     release(this.#page);
@@ -193,7 +193,7 @@ const HEADER_BYTES = 1 << 10;
 /** A header is not tried again with more bytes than four times this. */
 const MAX_HEADER_BYTES = 1 << 24;
 
-/** Through a window that moves over the chunk. */
+/** Reads a chunk through a window that moves over it. */
 class ChunkReader {
   readonly #bytes: ChunkBytes;
   #window: Uint8Array<ArrayBuffer>;
@@ -232,7 +232,7 @@ class ChunkReader {
     return taken;
   }
 
-  /** Then the window holds the next `length` bytes, or the rest of the chunk. */
+  /** Makes the window hold the next `length` bytes, or the rest of the chunk. */
   async #fill(length: number): Promise<void> {
     if (this.#window.length - this.#position >= length) return;
     const start = this.#start + this.#position;

@@ -36,11 +36,11 @@ export interface Values {
 }
 
 export interface Page extends Values {
-  /** Empty if no value is null. */
+  /** Definition levels; empty if no value is null. */
   readonly definitions: Uint8Array;
-  /** Empty if the column is not repeated. */
+  /** Repetition levels; empty if the column is not repeated. */
   readonly repetitions: Uint8Array;
-  /** Counts nulls. */
+  /** Number of entries, counting nulls. */
   readonly count: number;
   /** Whether `items` are indices into the dictionary. */
   readonly isIndex: boolean;

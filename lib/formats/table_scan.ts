@@ -73,7 +73,7 @@ export class TableScan {
   }
 
   /**
-   * At the start of a cell, or after another quote that closed it.
+   * Whether a quote opens a cell: it is at the start of one, or after another quote that closed it.
    *
    * @param start Where the text before the quote begins, whose cell `#cell` describes.
    */
@@ -83,7 +83,7 @@ export class TableScan {
     return this.#cell === Cell.Closed && !chunk.subarray(start, quote).includes(this.#delimiter);
   }
 
-  /** After text without quotes, from `start` to the end. */
+  /** The cell after text without quotes, from `start` to the end. */
   #cellAtEnd(chunk: Uint8Array, start: number): Cell {
     const delimiter = chunk.lastIndexOf(this.#delimiter);
     if (delimiter === chunk.length - 1) return Cell.Start;
@@ -122,7 +122,7 @@ class ByteSearch {
       : new Int32Array(bytes.buffer, bytes.byteOffset + this.#start, words);
   }
 
-  /** The length of the chunk if there is none. */
+  /** Offset of the next quote; the length of the chunk if there is none. */
   quote(from: number): number {
     const bytes = this.#bytes, words = this.#words, start = this.#start, end = bytes.length;
     let i = from;

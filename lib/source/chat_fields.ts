@@ -112,7 +112,7 @@ function isIgnored(name: string, value: unknown): boolean {
   return STREAM_PARAMS.includes(name) && isSet(value) && value !== false;
 }
 
-/** Paths such as `body.stream`. */
+/** Paths of streaming parameters in the row, such as `body.stream`. */
 export function unsentParams(shape: Shape, row: RowObject): readonly string[] {
   const holder = shape === "openai-batch" ? "body" : "params";
   const params = row[holder];

@@ -11,7 +11,7 @@ import { isSet } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
 const PLACEHOLDER = "<image>";
-/** These cannot be sent, and without them a prompt would mean something else. */
+/** Fields that cannot be sent, and without which a prompt would mean something else. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
 const IMAGE_FIELDS = ["images", "image"] as const;

@@ -44,7 +44,7 @@ const COMMON_NAMES = [
   "title",
 ];
 
-/** These count only if they hold a sentence. */
+/** Fields with these names count only if they hold a sentence. */
 const OFTEN_METADATA: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
 /** Answers, ids, labels and other metadata. */
@@ -127,7 +127,7 @@ const MOSS_HINT = "it is a dialogue of MOSS: send its first turn with " +
   'jq -c \'{system: .meta_instruction, prompt: (.chat.turn_1.Human | ltrimstr("<|Human|>: ") | ' +
   'rtrimstr("\\n") | rtrimstr("<eoh>"))}\'';
 
-/** For APIs other than chat completions. */
+/** The hint for a request of an API other than chat completions. */
 function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
   const hint = (what: string, filter: string) => `it is ${what}: extract it with jq -c '${filter}'`;
   if (isConversation(ownField(params, "messages"))) {

@@ -44,11 +44,11 @@ export interface RowParserOptions {
   readonly system?: string;
   readonly template?: string;
   readonly promptField?: string;
-  /** Tried before `uid`, `custom_id` and `id`. */
+  /** Fields that are tried before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
   /** Tries `uidField` after `id`, as an earlier version did. @default false */
   readonly uidFieldLast?: boolean;
-  /** Only `continue_final_message` matters. */
+  /** Parameters of the run, of which only `continue_final_message` matters. */
   readonly runParams?: Params;
   /** Why the teachers of the run cannot take a valid row. `params` are the row's own. */
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
@@ -115,7 +115,7 @@ export class RowParser {
     return [this.#callsOnlyRequest(source), oldest].filter((request) => request !== undefined);
   }
 
-  /** As the version that sent only the calls of turns with tool calls. */
+  /** The request of the version that sent only the calls of turns with tool calls. */
   #callsOnlyRequest(text: string): RowRequest | undefined {
     const json = parseRowJson(text);
     if (json instanceof RowProblem) return undefined;
@@ -144,7 +144,7 @@ export class RowParser {
     }
   }
 
-  /** Those whose whole texts are in the messages. */
+  /** The fields whose whole texts are in the messages. */
   textFieldsOf({ shape, unsent }: ParsedRow): string[] {
     const names = textFields(shape, this.#prompts);
     // A template that names `a.b` has `a` among its fields, but shows only a part of it.

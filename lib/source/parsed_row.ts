@@ -91,10 +91,10 @@ export class Reading {
   }
 }
 
-/** Without the parameters of the run. */
+/** What a row sends, without the parameters of the run. */
 export interface RowRequest {
   readonly messages: Message[];
-  /** Set by the row itself. */
+  /** Parameters that the row itself sets. */
   readonly params: Params | undefined;
 }
 
@@ -132,7 +132,7 @@ export class ParsedRow {
 
   /**
    * @param source The JSON text as in the input.
-   * @param uid That of a field; undefined if none holds one.
+   * @param uid The uid in a field; undefined if none holds one.
    */
   constructor(
     json: ParsedJson,
@@ -171,7 +171,7 @@ export class ParsedRow {
     };
   }
 
-  /** With a value other than null. */
+  /** Whether the row has the field, with a value other than null. */
   has(field: string): boolean {
     const { json } = this;
     return !Array.isArray(json) && Object.hasOwn(json, field) && (json[field] ?? null) !== null;

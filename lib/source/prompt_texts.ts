@@ -1,6 +1,6 @@
 /**
- * Prompts that are one text: made from a row's fields by a template such as `Translate {{text}}`, or
- * the transcript of a conversation. An old answer at its end must never be sent as part of the
+ * Prompts that are one text: made from a row's fields by a template such as `Translate {{text}}`,
+ * or the transcript of a conversation. An old answer at its end must never be sent as part of the
  * prompt.
  *
  * @module
@@ -11,17 +11,17 @@ import { holdsNumber, isBlank, ownField, parseLossless } from "./json_values.ts"
 import { RowProblem } from "./parsed_row.ts";
 
 export interface Template {
-  /** For `a.b` both `a` and `a.b`. */
+  /** Fields that the template names: for `a.b` both `a` and `a.b`. */
   readonly fields: ReadonlySet<string>;
   /** @param text The JSON text of `row`, for numbers as they were written. */
   render(row: Readonly<Record<string, unknown>>, text: string): string | RowProblem;
 }
 
 interface Slot {
-  /** As between the braces. */
+  /** The name as it is between the braces. */
   readonly name: string;
   readonly path: readonly string[];
-  /** Up to the next slot. */
+  /** The text up to the next slot. */
   readonly after: string;
 }
 

@@ -45,7 +45,7 @@ export type ParsedJson = unknown[] | RowObject;
 export type RowObject = Readonly<Record<string, unknown>>;
 
 export interface PromptOptions {
-  /** For every row that is an object; overrides `promptField`. */
+  /** Template for every row that is an object; overrides `promptField`. */
   readonly template?: Template;
   readonly promptField?: string;
   readonly system?: string;
@@ -118,7 +118,7 @@ export function textFields(shape: Shape, { promptField, template }: PromptOption
   }
 }
 
-/** Oldest first, with the row's system message and images. */
+/** The messages, oldest first, with the row's system message and images. */
 export function messagesOf(
   row: ParsedJson,
   options: PromptOptions,
@@ -224,8 +224,10 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
   return hasInput ? input : "";
 }
 
-/** In front: pairs of question and answer (LLaMA-Factory), or messages. A history that is not a
- * list is something else, and is not sent. */
+/**
+ * Puts the history in front: pairs of question and answer (LLaMA-Factory), or messages. A history
+ * that is not a list is something else, and is not sent.
+ */
 function withHistory(
   prompt: Message[] | RowProblem,
   { history }: RowObject,

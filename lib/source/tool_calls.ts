@@ -149,8 +149,8 @@ export function isEmptyCell(text: string): boolean {
   return /^(?:None|nan|NaN|<NA>)?$/.test(text.trim());
 }
 
-/** @param value Calls, perhaps as JSON text. It holds none if it is empty, also as the empty lists of
- * fields that Hugging Face's sequences become. */
+/** @param value Calls, perhaps as JSON text. There are none in an empty value or
+ * in an object of empty lists, which Hugging Face makes of an empty sequence. */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const text = typeof value === "string" && !isEmptyCell(value) ? value.trim() : "null";
   const list = typeof value === "string" ? parsed(text) : value || null;
@@ -197,8 +197,10 @@ function withCalls(message: Message, calls: readonly Record<string, unknown>[]):
   return rest as Message;
 }
 
-/** A list or its JSON text, perhaps of bare functions (LLaMA-Factory). Undefined for an empty one:
- * the API rejects an empty list. */
+/**
+ * Reads a list or its JSON text, perhaps of bare functions (LLaMA-Factory). Undefined for an empty
+ * one: the API rejects an empty list.
+ */
 export function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isEmptyCell(value)) return undefined;
   const tools = typeof value === "string" ? parsed(value) : value;

@@ -1,7 +1,7 @@
 /**
- * Types of output files: what the kinds differ in, how a table of each is opened, compressed or not,
- * which type the name of a file stands for, and the tables that are text (JSON Lines, a JSON array,
- * CSV).
+ * Types of output files: what the kinds differ in, how a table of each is opened, compressed or
+ * not, which type the name of a file stands for, and the tables that are text (JSON Lines, a JSON
+ * array, CSV).
  *
  * @module
  */
@@ -33,8 +33,10 @@ export interface ByteSink {
 }
 
 export interface TableWriter {
-  /** Returns a promise only if the caller has to wait. Only kinds with `acceptsText` accept the JSON
-   * text of a row. */
+  /**
+   * Returns a promise only if the caller has to wait. Only kinds with `acceptsText` accept the JSON
+   * text of a row.
+   */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
   finish(): Promise<void>;
 }
@@ -164,7 +166,7 @@ function jsonLines(sink: ByteSink): TableWriter {
   return textTable(sink, { row: (row) => `${textOf(row)}\n` });
 }
 
-/** With an object on each line. */
+/** Writes a JSON array with an object on each line. */
 function jsonArray(sink: ByteSink): TableWriter {
   return textTable(sink, {
     start: "[",

@@ -71,7 +71,7 @@ export function textNote({ path, operator, value }: Comparison): string {
     `${name} ${operator} ${value}: ${advice}`;
 }
 
-/** Those with numbers, within alternatives, too. */
+/** The comparisons with numbers, also those within alternatives. */
 export function comparisonsIn(parts: readonly Part[]): Comparison[] {
   return parts.flatMap(({ comparison, alternatives = [] }) => [
     ...comparison === undefined ? [] : [comparison],

@@ -35,7 +35,7 @@ export type Lookup = (path: readonly string[]) => unknown;
 export interface Part {
   /** As the user wrote it. */
   readonly text: string;
-  /** Those of all fields that it reads. */
+  /** The paths of all fields that this part reads. */
   readonly paths: readonly (readonly string[])[];
   readonly test: (lookup: Lookup) => boolean;
   /** A text without which the condition cannot hold; undefined if none is known. */

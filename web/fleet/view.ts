@@ -29,7 +29,9 @@ export interface FleetRow {
   readonly done: number;
   /** Rows that have failed in this run. */
   readonly failed: number;
-  /** 0 unless the run is running or paused, like `rate_per_s`. An `eta_s` is then null. */
+  /**
+   * 0 in all states but running and paused, as is `rate_per_s`; `eta_s` is null in these states.
+   */
   readonly in_flight: number;
   readonly rate_per_s: number;
   readonly eta_s: number | null;
@@ -52,12 +54,12 @@ export interface FleetView {
   readonly in_flight: number;
   readonly rate_per_s: number;
   /**
-   * Until the last run ends; null if no run is running or paused, or if the time is unknown for
-   * one.
+   * Time until the last run ends; null if no run is running or paused, or if the time is unknown
+   * for one.
    */
   readonly eta_s: number | null;
   readonly cost_usd: number | null;
-  /** Most frequent first. */
+  /** The most frequent errors come first. */
   readonly errors: readonly StatusError[];
   /**
    * A teacher of several runs counts once. A lower bound if several runs have more than 16
@@ -176,7 +178,7 @@ function medianRate(rows: readonly FleetRow[]): number {
 }
 
 /**
- * Until the slowest run ends, or until all rows are finished at the current rate of all runs,
+ * Time until the slowest run ends, or until all rows are finished at the current rate of all runs,
  * whichever is longer: shards that have not started have no estimate of their own. Null if no run
  * is alive, or one that is has no estimate.
  */

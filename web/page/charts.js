@@ -20,7 +20,7 @@ import { trailingMeans } from "./scale.js";
 /** Least time between two drawings of a point that grows with each snapshot, as in a long run. */
 const LAST_POINT_REDRAW_MS = 2_000;
 
-/** For averaging rates. Charts use the first window that is long enough for the run. */
+/** Windows for averaging rates. Charts use the first one that is long enough for the run. */
 const WINDOWS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 
 /** Least length of that window, as a share of the run. */
@@ -99,7 +99,7 @@ export class ChartGroup {
     }
   }
 
-  /** Visible charts now, and others when they become visible. */
+  /** Draws visible charts now, and others when they become visible. */
   drawAll() {
     for (const chart of this.#charts) this.#stale.add(chart);
     this.#drawNextStale();
@@ -154,7 +154,7 @@ export class ChartGroup {
     for (const chart of this.#visible) chart.showValues(index);
   }
 
-  /** The last two within a hundredth of the chart's width. @param {number} timeS */
+  /** The last two events within a hundredth of the chart's width. @param {number} timeS */
   #eventsNear(timeS) {
     const [from, to] = this.range();
     return this.marks.filter((mark) => Math.abs(mark.timeS - timeS) <= (to - from) / 100)

@@ -17,7 +17,7 @@ import { make } from "./dom.js";
 /** In UTF-16 units: the highlighter runs on the page's main thread. */
 const MAX_HIGHLIGHTED_LENGTH = 50_000;
 
-/** By the first word of a scope's name. Other scopes look like plain text. */
+/** Colors by the first word of a scope's name. Other scopes look like plain text. */
 const COLORED = new Map(Object.entries({
   comment: "comment",
   quote: "comment",

@@ -15,7 +15,7 @@ const LONGEST_DELAY_MS = 15_000;
  */
 const HEARTBEAT_MS = 20_000;
 
-/** Together they take less than the 10 s that the server of an ended run waits. */
+/** All tries together take less than the 10 s that the server of an ended run waits. */
 const TRIES_AFTER_END = 4;
 /** Close code of a server that stops (RFC 6455). */
 const GOING_AWAY = 1001;

@@ -23,7 +23,7 @@ import { startTheme } from "./theme.js";
 /** @import { MonitorState } from "../monitor_state.ts" */
 /** @import { Part } from "./store.js" */
 
-/** Without a message. The figures then count as stale. */
+/** After this time without a message, the figures count as stale. */
 const STALE_MS = 5_000;
 
 /** Shorter interruptions are not shown. */
@@ -83,7 +83,7 @@ class Page {
     setInterval(() => this.#tick(link), 500);
   }
 
-  /** While the process can still be asked for them. */
+  /** Loads the whole texts while the process can still be asked for them. */
   async #loadWholeTexts() {
     const samples = await fetchSamples();
     if (samples !== undefined) this.#store.takeWhole(samples.added);
@@ -98,7 +98,7 @@ class Page {
   }
 
   /**
-   * In the next frame, together with the parts that change until then.
+   * Draws in the next frame, together with the parts that change until then.
    * @param {readonly Part[]} parts
    */
   #scheduleDrawing(parts) {
@@ -207,7 +207,7 @@ function embeddedState() {
 /** The JSON of the run is inserted after the last occurrence. */
 const STATE_TAG_END = 'id="report-state">';
 
-/** They would end the element that holds the JSON, or a line of script. */
+/** These characters would end the element that holds the JSON, or a line of script. */
 const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
 
 /**
@@ -226,7 +226,7 @@ function startReports(getState) {
       const response = await fetch("report-shell");
       if (response.ok) shell = await response.text();
     } catch {
-      // It will be requested again when the button is used.
+      // The empty report will be requested again when the button is used.
     }
   };
   setTimeout(load, 0);

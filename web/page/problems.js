@@ -55,7 +55,8 @@ export function mainReason(errors) {
  */
 
 /**
- * To stop a run in which many rows fail, or to continue, retry or export one that has ended.
+ * Suggests to stop a run in which many rows fail, or to continue, retry or export one that has
+ * ended.
  * @param {Pick<RunStore, "about" | "ended" | "summary" | "snapshot">} store
  * @returns {NextStep | null}
  */
@@ -119,7 +120,7 @@ function failureWords(failed, errors) {
 }
 
 /**
- * Over all groups of the type; an empty array if there are no errors.
+ * The most common type, over all its groups; an empty array if there are no errors.
  * @param {readonly ErrorGroup[]} errors
  * @returns {[type: string, count: number] | []}
  */

@@ -91,7 +91,7 @@ function endWords(store) {
 }
 
 /**
- * Red if no row has an answer, and amber if some have none.
+ * Red if rows have failed and none has an answer; amber if any other rows are missing.
  * @param {Summary} summary
  * @param {string} duration
  * @returns {StateWords}
@@ -110,7 +110,7 @@ function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, durat
 }
 
 /**
- * Those that take no requests now, including those that are not shown.
+ * Counts teachers that take no requests now, including those that are not shown.
  * @param {RunStore["snapshot"]} snapshot
  */
 function countTroubled(snapshot) {
@@ -248,9 +248,8 @@ export function countWords({ lists, snapshot }, name) {
 const MIN_BOUND_AGE_MS = 10_000;
 
 /**
- * Instead of an estimate of the time left: its lower bound, in the first seconds only if the run is
- * throttled. Until rows have been in flight for a while, it is far too low. Nothing if the number of
- * rows is unknown.
+ * The words in place of an estimate of the time left: its lower bound, in the first seconds only if
+ * the run is throttled. Until rows have been in flight for a while, the bound is far too low.
  *
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */

@@ -26,7 +26,7 @@ const EMPTY_WORDS = {
   failures: "No row has failed",
 };
 
-/** Where no failure is of the kind that the user chose. */
+/** Words for a list without a failure of the kind that the user chose. */
 const EMPTY_KIND_WORDS =
   "None of the latest failures is of this kind; the failures file has all of them";
 

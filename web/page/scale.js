@@ -8,7 +8,7 @@
 /** Round distances between two labels, per power of ten. */
 const ROUND_STEPS = [1, 2, 5, 10];
 
-/** In milliseconds, above 5 s: powers of ten are not round there. */
+/** Steps in milliseconds above 5 s, where powers of ten are not round. */
 const TIME_STEPS = [10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 18_000, 36_000]
   .map((seconds) => seconds * 1_000);
 

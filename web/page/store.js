@@ -89,8 +89,8 @@ export class RunStore {
   /** Zero of the run's time axis, in Unix milliseconds of the page's clock. */
   startMs = 0;
   /**
-   * In Unix milliseconds of the page's clock; undefined while requests are sent, -Infinity if the
-   * wait is older than the page.
+   * When the current wait began, in Unix milliseconds of the page's clock; undefined while requests
+   * are sent, -Infinity if the wait is older than the page.
    * @type {number | undefined}
    */
   #waitsSinceMs;
@@ -191,7 +191,7 @@ export class RunStore {
   }
 
   /**
-   * A time of the server on the page's clock; NaN for an invalid time.
+   * A time of the server on the page's clock.
    * @param {string} iso
    * @returns {number} Unix milliseconds; NaN for an invalid time
    */

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The table of teachers, and what it shares with that of failed attempts. On narrow screens the style
- * turns rows into cards; the explicit roles keep them tables for screen readers.
+ * The table of teachers, and what it shares with that of failed attempts. On narrow screens the
+ * style turns rows into cards; the explicit roles keep them tables for screen readers.
  *
  * @module
  */
@@ -163,7 +163,11 @@ export function makeRow(columns) {
   return { element, cells, mark: icon("dots") };
 }
 
-/** @param {Row} row @param {string} name of the new cell @param {string} before the cell before it */
+/**
+ * @param {Row} row
+ * @param {string} name of the new cell
+ * @param {string} before name of the cell before it
+ */
 export function addNote({ cells }, name, before) {
   cells[name] = make("span", { class: "note" });
   cells[before].after(cells[name]);

@@ -28,7 +28,7 @@ const PIECE_LENGTH = 10_000;
 let isRaw = false;
 
 /**
- * With buttons that show the text raw and copy it.
+ * Makes a text with buttons that show it raw and copy it.
  * @param {string} title also the name of the text for screen readers
  * @param {string} text
  */
@@ -108,7 +108,7 @@ export function makeFacts(facts) {
   return list;
 }
 
-/** If possible after a line feed, or else after a space. @param {string} text */
+/** Splits a text, if possible after a line feed or else a space. @param {string} text */
 function textPieces(text) {
   const pieces = [];
   for (let from = 0; from < text.length;) {

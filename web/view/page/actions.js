@@ -163,7 +163,7 @@ function selectionCommands(context, path) {
   ];
 }
 
-/** As arguments of `export`, which does not take a folder. @param {CommandContext} context */
+/** The results as arguments of `export`, which takes no folder. @param {CommandContext} context */
 function resultsOf({ paths, results }) {
   return (results.length > 0 ? results : paths).map(shellWord).join(" ");
 }

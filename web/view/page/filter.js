@@ -166,7 +166,7 @@ function listPart(field, values, isNot) {
 }
 
 /**
- * Without nulls; none for a text that is not a JSON array.
+ * The items without nulls; none for a text that is not a JSON array.
  * @param {string} text
  * @returns {any[]}
  */

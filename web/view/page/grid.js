@@ -102,7 +102,7 @@ export class Grid {
   }
 
   /**
-   * If the rows `isOther`, the old ones are dropped and the table scrolls to its top.
+   * Draws the rows again.
    * @param {boolean} isOther whether these are other rows: then the old ones are dropped and the
    * table scrolls to its top
    */

@@ -65,7 +65,7 @@ export class RowPages {
     }
   }
 
-  /** Unless the page is loaded or requested, and is not stale. @param {number} page */
+  /** Requests a page that is not loaded or requested, or is stale. @param {number} page */
   async #requestPage(page) {
     const oldRows = this.#pages.get(page);
     if (oldRows !== undefined && !this.#stale.has(page)) return;
@@ -122,7 +122,7 @@ export class RowWindow {
     return Math.max(1, (this.#scroller.clientHeight - ROW_PX) / ROW_PX);
   }
 
-  /** Of all rows and the head, limited by the browser. */
+  /** Height of all rows and the head, limited by the browser. */
   get heightPx() {
     return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
   }
@@ -164,8 +164,7 @@ export class RowWindow {
   }
 
   /**
-   * Scrolls by rows if the table is scaled, where a turn of the wheel would skip many rows. Returns
-   * whether the event was handled.
+   * Scrolls by rows if the table is scaled, where a turn of the wheel would skip many rows.
    * @param {WheelEvent} event
    * @returns {boolean} whether the event was handled
    */
