@@ -15,7 +15,7 @@ export interface ListSource {
 
 export type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
 
-/** Other addresses are those of one teacher, or name an environment variable (`@env:`). */
+/** An address that names no list is that of one teacher, or names a variable (`@env:`). */
 export function isList(text: string): boolean {
   return /^dns\+/.test(text) || (text.startsWith("@") && !text.startsWith("@env:"));
 }
@@ -87,7 +87,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
     throw new SyntaxError(`${url.hostname} is an address, not a name: leave out "dns+"`);
   }
   const port = url.port === "" ? "" : `:${url.port}`;
-  /** The last addresses that were found, as A and AAAA records. */
+  /** The hosts of the last successful look-up, from A and AAAA records. */
   let lastHosts: readonly Hosts[] = [[], []];
   return {
     name: redactAddress(text),
@@ -115,7 +115,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
   };
 }
 
-/** In the form of URL hosts: IPv6 addresses in brackets. */
+/** Hosts as a URL has them: IPv6 addresses are in brackets. */
 type Hosts = readonly string[];
 
 async function hostsOf(
@@ -160,7 +160,7 @@ export async function parseEndpoints(text: string, isYaml: boolean): Promise<End
   return [...byUrl.values()];
 }
 
-/** The first line that is neither blank nor a comment decides. */
+/** The first line that is neither blank nor a comment decides whether a file is YAML. */
 function isYamlList(text: string): boolean {
   for (const line of text.split("\n")) {
     const start = /[^\s\ufeff]/.exec(line)?.[0];

@@ -8,7 +8,7 @@ import { redactAddress } from "../teacher/mod.ts";
 export interface ListChange {
   readonly joined: readonly EndpointEntry[];
   readonly left: readonly EndpointEntry[];
-  /** Entries with another weight or limit. */
+  /** Entries whose weight or limit differs from the last read. */
   readonly changed: readonly EndpointEntry[];
 }
 

@@ -79,7 +79,7 @@ export class Attempts {
     return this.#inFlight + this.#answers.pendingChecks;
   }
 
-  /** Attempts that were aborted; they may have been billed. */
+  /** The number of aborted attempts, which may have been billed. */
   get abandoned(): number {
     return this.#abandoned;
   }

@@ -110,12 +110,12 @@ export class Engine {
     return this.#attempts.inFlight;
   }
 
-  /** Rows in flight, or with an answer that the sink has not taken. */
+  /** The number of rows that are in flight, or whose answer the sink has not taken. */
   get unwritten(): number {
     return this.#inLanes;
   }
 
-  /** Calls that were aborted because the run could not continue; they may have been billed. */
+  /** The number of calls aborted because the run could not continue; they may have been billed. */
   get lostCalls(): number {
     return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
@@ -147,8 +147,8 @@ export class Engine {
     return this.#calls.signal;
   }
 
-  /** Ends when all rows are finished, or when it is stopped, halted or aborted. Once all lanes have
-   * ended, rejects with what the source or the sink threw. */
+  /** Ends when all rows are finished, or when the engine is stopped, halted or aborted. Once all
+   * lanes have ended, rejects with what the source or the sink threw. */
   async run(): Promise<void> {
     this.#pool.open();
     await Promise.race([this.#lanes.run(), this.#left.promise]);
@@ -177,7 +177,7 @@ export class Engine {
     this.#pool.change(teacher);
   }
 
-  /** Sends nothing more to a teacher; its calls in flight are finished. */
+  /** Sends nothing more to a teacher, but finishes its calls in flight. */
   removeTeacher(teacher: EngineOptions["teachers"][number]["teacher"]): void {
     this.#pool.remove(teacher);
   }
@@ -199,7 +199,7 @@ export class Engine {
     if (this.#state.gates.delete(name)) this.#wake();
   }
 
-  /** Finishes what is in flight; rows that wait stay pending. */
+  /** Finishes the calls in flight; rows that wait stay pending. */
   stop(): void {
     this.#lanes.close();
     this.#state.note();
@@ -228,7 +228,7 @@ export class Engine {
     return work;
   }
 
-  /** Pulls more rows even while a gate is closed: a run must notice the end of its input. */
+  /** Pulls more rows even while a gate is closed, so that the run notices the end of its input. */
   #onIdle(): void {
     this.#state.note();
     if (!this.#queue.isFull(this.#inLanes, this.#lanes.target)) this.#queue.pull();
@@ -239,7 +239,7 @@ export class Engine {
     this.#state.note();
   }
 
-  /** Called when a teacher or the retry queue may have capacity, or the run may be over. */
+  /** Called when a teacher or the retry queue may have capacity, or when the run may be over. */
   #wakeParked(): void {
     if (this.#lanes.hasParked) this.#wake();
   }
@@ -267,7 +267,7 @@ export class Engine {
     this.#queue.add(work, delayMs);
   }
 
-  /** The clock of rows stands still while nothing can be sent. */
+  /** Advances the clock of rows, which stands still while nothing can be sent. */
   #tickRows(): void {
     this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.backoff !== undefined);
   }

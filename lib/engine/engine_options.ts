@@ -25,9 +25,9 @@ export interface OutcomeSink {
 /** Observes the engine. Called on the hot path. */
 export interface EngineListener {
   attempt(): void;
-  /** Called when an answer is accepted, except one to an earlier run. */
+  /** Called when an answer is accepted, unless an earlier run paid for it. */
   attemptAnswered(completion: Completion): void;
-  /** Called also when an answer was not accepted. */
+  /** Called when an attempt has failed, or its answer was not accepted. */
   attemptFailed(failed: FailedAttempt): void;
   /** An attempt was reported as `failed`, but its teacher turned out to be the cause: its row has
    * not failed. */
@@ -48,10 +48,10 @@ export interface EngineOptions {
   isExploring: boolean;
   /** Whether each teacher is sent one attempt at first, and more as its answers arrive. */
   isCareful: boolean;
-  /** Rows were answered before with the same key, model and parameters. @default false */
+  /** Whether rows were answered before with the same key, model and parameters. @default false */
   isProven?: boolean;
-  /** Earlier runs have finished rows of the same outputs, so a teacher has answered before.
-   * @default false */
+  /** Whether earlier runs with the same outputs have finished rows, so that a teacher has answered
+   * before. @default false */
   hasAnsweredBefore?: boolean;
   /** How long to wait for an unreachable teacher while none has answered, in milliseconds. @default
    * 60,000; 0 if the host does not exist */

@@ -26,7 +26,7 @@ export interface EngineParts {
 }
 
 export class EngineState {
-  /** Reasons to start no attempt: `pause`, or a full disk. */
+  /** The reasons why no attempt may start: `pause`, or a full disk. */
   readonly gates = new Set<string>();
   readonly #parts: EngineParts;
   #end: "done" | "halted" | undefined;
@@ -74,7 +74,7 @@ export class EngineState {
     return this.#end === "done" ? undefined : this.#haltReason;
   }
 
-  /** Later reasons are ignored. */
+  /** The first reason is kept. */
   halt(reason: string): void {
     if (!this.#parts.lanes.isClosed) this.#haltReason ??= reason;
   }
@@ -114,7 +114,7 @@ export class EngineState {
   }
 }
 
-/** A shorter time without an answer is not shown. */
+/** Times without an answer are shown from this length on. */
 const MIN_SHOWN_MS = 60_000;
 
 /** The time without an answer until the first notice; each further one is due after twice the time.
@@ -144,7 +144,7 @@ export class Silence {
     return this.#ms >= this.#noticeMs;
   }
 
-  /** Called also while a gate is closed, when no answers are expected. */
+  /** Called when an answer arrives, and while a gate is closed, because none is expected then. */
   answered(): void {
     this.#since = undefined;
   }

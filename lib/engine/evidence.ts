@@ -27,7 +27,7 @@ export interface HeldRow {
 
 /** Holds back rows that have failed unless their teacher is the cause, which is not known yet. */
 class SuspectedTeacher {
-  /** Whether the teacher is the cause. Never becomes false again. */
+  /** Whether the teacher is known to be the cause. Never becomes false again. */
   isConclusive = false;
   #held: HeldRow[] = [];
 
@@ -57,7 +57,7 @@ export interface RepeatedRejectionsOptions {
   readonly holdsRows: boolean;
 }
 
-/** Rows that one teacher rejected with the same message, and no other since. */
+/** Rows that one teacher rejected in succession with the same message. */
 export class RepeatedRejections extends SuspectedTeacher {
   readonly #holdsRows: boolean;
   /** The `source` of each rejected row, so that the samples of one row count once. */

@@ -14,7 +14,7 @@ export const MAX_CONCURRENCY = 100_000;
 
 export interface LaneWork<T> {
   next(): T | undefined;
-  /** A rejection ends the lane. */
+  /** Handles one item. A rejection ends the lane. */
   work(item: T): Promise<void>;
   isFinished(): boolean;
   /** Called when a lane finds no item. */
@@ -88,7 +88,7 @@ export class Lanes<T> {
     }
   }
 
-  /** A number for each lane to start; more when the target rises. */
+  /** Yields a number for each lane to start, and further ones when the target rises. */
   async *#numbers(): AsyncGenerator<number> {
     while (!this.#isClosed) {
       while (!this.#isClosed && this.#count < this.#target) yield ++this.#count;
@@ -121,7 +121,7 @@ export class Lanes<T> {
     return undefined;
   }
 
-  /** Undefined if there will be no item. */
+  /** Waits for an item; undefined if there will be none. */
   #park(): undefined | Promise<T | undefined> {
     if (this.#work.isFinished()) {
       this.close();

@@ -30,7 +30,7 @@ export class PaidAnswers {
     return this.#pending.size;
   }
 
-  /** Halts the run once the budget is used up. */
+  /** Counts the cost of an answer. Halts the run once the budget is used up. */
   countCost(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
     const { endpoint } = sentOf(work);
@@ -86,8 +86,8 @@ export class PaidAnswers {
     return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
   }
 
-  /** Counts the cost of what arrived before the attempt failed. Keeps that with the row unless a
-   * longer answer is kept, partial or rejected. Returns whether it keeps it. */
+  /** Counts the cost of a partial answer. Keeps that answer with the row unless a longer one,
+   * partial or rejected, is kept already. Returns whether it was kept. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
     this.countCost(work, partial);
     const previous = work.rejected?.completion;

@@ -12,7 +12,7 @@ import type { FailureEffect } from "./flow/mod.ts";
 import { type ExcludedWait, sentOf, type Work } from "./work.ts";
 
 export interface RetryPolicyOptions {
-  /** Attempts that count, the first included. @default 5 */
+  /** The maximum number of attempts that count, the first included. @default 5 */
   maxAttempts?: number;
   random?: () => number;
 }
@@ -35,16 +35,16 @@ const UNPROVEN_WAIT_MS = 1_000;
  * waits, with every second wait. */
 const TOLERATED_WAITS = 5;
 
-/** The jitter is this fraction of a requested wait, if the teacher throttles no more than usual. */
+/** The jitter is at most this fraction of a requested wait if the teacher throttles as usual. */
 const JITTER = 0.1;
 
-/** A timeout may have been billed: the row is sent again only once. */
+/** A timeout may have been billed, so the row is sent again only once. */
 const MAX_TIMEOUTS = 2;
 
 /** Throttling says nothing about the row, so its limit is higher than that of faults. */
 const MAX_THROTTLED = 20;
 
-/** The last failed attempt included. */
+/** The counts of a row's attempts, the last failed one included. */
 export type AttemptHistory = Pick<Work, "faults" | "timeouts" | "throttled" | "waits">;
 
 export class RetryPolicy {
@@ -63,10 +63,10 @@ export class RetryPolicy {
   }
 
   /**
-   * The wait before the next attempt; undefined if the row has failed permanently. Full jitter:
-   * uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And Jitter", AWS
-   * Architecture Blog, 2015), on top of what the teacher requested, so that rows with the same
-   * requested time do not return in one burst.
+   * The wait before the next attempt; undefined if there is none. Full jitter: uniform between 0
+   * and the exponential bound (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
+   * 2015), on top of what the teacher requested, so that rows with the same requested time do not
+   * return in one burst.
    *
    * @param isTolerated Whether the teacher throttles no more than usual. The wait then ends shortly
    * after the requested time, and its doubling begins later and is slower.
@@ -98,7 +98,7 @@ export class RetryPolicy {
   }
 
   #isSpent({ cause }: Classification, { faults, timeouts, throttled }: AttemptHistory): boolean {
-    // No server listens, or Retort had added a field: not the row's fault.
+    // No server listens, or the teacher rejected a field that Retort added: not the row's fault.
     if (cause === "unreachable" || cause === "adjusted") return false;
     if (cause === "load") return throttled >= Math.max(MAX_THROTTLED, this.#maxAttempts);
     return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
@@ -154,7 +154,7 @@ export class RowWaits {
     const delayMs = this.#options.retryPolicy.delayMs(classification, work, isTolerated);
     if (counts) work.waits++;
     if (delayMs === undefined) return SPENT;
-    // The row's time starts over.
+    // The failure is not the row's fault, so the row's time starts over.
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
     const requestedMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
     // What a throttling teacher requests does not count as the row's time.

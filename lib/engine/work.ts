@@ -16,7 +16,7 @@ import type { Endpoint, Hold, Sent } from "./flow/mod.ts";
 /** A wait that throttling teachers requested. It does not count towards the row's time limit. */
 export interface ExcludedWait {
   readonly since: number;
-  /** The most that is excluded. */
+  /** The maximum that is excluded. */
   readonly maxMs: number;
 }
 
@@ -42,23 +42,22 @@ const NEW: WorkState = { kind: "new" };
 /** A row and its history, which only the engine changes. */
 export interface Work {
   readonly row: Row;
-  /** Its position in the order of first attempts, from 0. */
+  /** The position of the row in the order of first attempts, from 0. */
   readonly sequence: number;
   /** The parameters of the next attempt. A retry may have a higher token limit or another seed. */
   params: Params;
   state: WorkState;
-  /** Another teacher is preferred for the next attempt: this one did not mark its last answer as
-   * complete. */
+  /** The teacher that did not mark its last answer as complete: another one is preferred next. */
   avoided: Endpoint | undefined;
   attempts: number;
   /** Failed attempts that count against `maxAttempts`: not throttled ones, refused connections, or
    * those that failed because of an outage or a field that Retort added. */
   faults: number;
-  /** Timeouts, which `faults` includes. */
+  /** Timeouts; `faults` includes them. */
   timeouts: number;
-  /** Throttled attempts, which have a limit of their own. */
+  /** Throttled attempts; they have a limit of their own. */
   throttled: number;
-  /** Waits after attempts that count: the exponent of the backoff. */
+  /** Waits after attempts that count. Their number is the exponent of the backoff. */
   waits: number;
   /** Answers that were requested because one was empty or rejected. */
   resamples: number;
@@ -80,7 +79,7 @@ export interface Work {
   /** When the row's time is up, by the clock `rowNow`; undefined before its first attempt, and
    * without a limit. */
   deadlineAt: number | undefined;
-  /** In Unix milliseconds. */
+  /** When an attempt of the row first failed, as a Unix time in milliseconds. */
   firstFailedAt: number | undefined;
 }
 

@@ -20,7 +20,7 @@ export class Dispatch {
   readonly #pool: TeacherPool;
   readonly #queue: WorkQueue;
   readonly #affinity: "prefix" | undefined;
-  /** The teacher of the last new row: it gets the other samples of the same input row too. */
+  /** The teacher of the last new row. It also gets the other samples of the same input row. */
   #lastEndpoint: Endpoint | undefined;
 
   constructor(pool: TeacherPool, queue: WorkQueue, affinity?: "prefix") {
@@ -31,7 +31,7 @@ export class Dispatch {
 
   /** @param isFull Whether the retry queue is full: then no new row may be taken. */
   next(isFull: boolean): Work | undefined {
-    // Checked first: lanes often ask when there is no row, and picking a teacher reads the clock.
+    // Lanes often ask when the queue is empty, and picking a teacher reads the clock.
     while (!this.#queue.isEmpty) {
       const picked = this.#pool.pick();
       if (picked === undefined) return undefined;
@@ -100,7 +100,7 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** The source may still have rows. */
+  /** Whether no row is at hand. The source may still have some. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
@@ -255,7 +255,7 @@ export class RetryQueue<T> {
     return this.#heap.length;
   }
 
-  /** On the clock of `now`; Infinity if none waits. */
+  /** When the first item is due, on the clock of `now`; Infinity if there is none. */
   get dueAt(): number {
     return this.#heap.peek()?.dueAt ?? Infinity;
   }

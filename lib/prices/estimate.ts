@@ -33,25 +33,25 @@ export type Range = readonly [low: number, high: number];
 export interface Estimate {
   readonly answers: number;
   readonly promptTokens: number;
-  /** Of one answer; an average if rows have limits of their own (`isMean`). */
+  /** The tokens of one answer; an average if rows have limits of their own (`isMean`). */
   readonly completionTokens: Range;
   readonly isMean: boolean;
   /** Whether some answers have no token limit, so that the upper bound is an assumption. */
   readonly isAssumed: boolean;
-  /** For all answers; null if the price of a teacher is unknown. */
+  /** The cost of all answers; null if the price of a teacher is unknown. */
   readonly costUsd: Range | null;
 }
 
-/** A choice with its reason. */
+/** The length of a short answer, such as a choice with its reason. */
 const SHORT_ANSWER_TOKENS = 100;
-/** The solution of a problem with its reasoning. */
+/** The length of a long answer, such as the solution of a problem with its reasoning. */
 const LONG_ANSWER_TOKENS = 4_000;
 /** Prompt tokens are estimated from the length of the text, with this relative error. */
 const PROMPT_UNCERTAINTY = 0.25;
 const MILLION = 1e6;
 const NO_LIMIT = "an assumption: no max_tokens is set";
 
-/** The cost of failed attempts and rejected answers comes on top. */
+/** Estimates the cost of all answers. Failed attempts and rejected answers cost extra. */
 export function estimate(options: EstimateOptions): Estimate {
   const { answers, promptTokens, maxTokens, rates } = options;
   const totals = { answers: 0, minTokens: 0, maxTokens: 0, ...options.ownLimits };
@@ -98,7 +98,7 @@ export function describeEstimate(
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
 }
 
-/** To the cent if the upper end of the range is a dollar or more. */
+/** Shows cents if the upper end of the range is a dollar or more. */
 function formatLowUsd(low: number, high: number): string {
   if (high < 1 || low >= 0.0995) return formatRoughUsd(low);
   return low < 0.01 ? "under $0.01" : `$${low.toFixed(2)}`;

@@ -1,4 +1,5 @@
-/** What answers cost: as the user says, else as they state it, else by public prices. @module */
+/** What answers cost: by the user's prices, else as answers state it, else by public prices.
+ * @module */
 
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
 import type { PublicPrice, TokenPrices } from "./rates.ts";
@@ -15,10 +16,11 @@ export interface PriceOptions {
 }
 
 export interface Prices {
-  /** For an estimate; undefined if unknown. */
+  /** The prices for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
-  /** US dollars; undefined if the answer has no token counts. There is no function unless the price
-   * of every teacher is known: an incomplete sum would be mistaken for the bill. */
+  /** The cost of an answer in US dollars; undefined if the answer has no token counts. The function
+   * is absent unless the price of every teacher is known: an incomplete sum would be mistaken for
+   * the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   readonly unpriced: readonly Teacher[];
   /** For each model, a sentence that says where its price comes from; empty if the user set the
@@ -63,7 +65,7 @@ export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): v
 }
 
 export interface PricedRun extends PriceOptions {
-  /** Read for `service_tier`. */
+  /** The parameters of the run, of which `service_tier` is read. */
   readonly params?: Params;
   /** Unix time in milliseconds: some prices depend on the time of day. @default Date.now */
   readonly now?: () => number;

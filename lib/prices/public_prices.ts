@@ -80,7 +80,7 @@ function textOf(provider: string | undefined, model: string): string | undefined
   return Object.hasOwn(models, name) ? models[name] : undefined;
 }
 
-/** 3 * 1.1 is 3.3000000000000003. */
+/** Removes rounding errors: 3 * 1.1 is 3.3000000000000003. */
 function rounded(usd: number): number {
   return Number(usd.toPrecision(10));
 }
@@ -88,7 +88,7 @@ function rounded(usd: number): number {
 /** The prices of one model in Pydantic's list at one moment. `request` is in US dollars. */
 type GenaiRates = Readonly<Record<keyof TokenPrices, Rate>> & { readonly request: number };
 
-/** A number, or steps by the length of the prompt. */
+/** A rate is a number, or steps by the length of the prompt. */
 type Rate = number | TieredPrices;
 
 /** Prices are read again after this time: some change with the hour, or on a known date. */
@@ -120,7 +120,7 @@ export function genaiPrice(
   };
 }
 
-/** Equals the package's `calcPrice`, which takes 4 to 36 µs instead of less than 1. */
+/** Returns what the package's `calcPrice` does, which takes 4 to 36 µs; this takes less than 1. */
 function costAt(rates: GenaiRates, usage: Usage): number {
   return costOf(pricesIn(rates, usage.promptTokens), usage) + rates.request;
 }
@@ -135,7 +135,6 @@ function pricesIn(rates: GenaiRates, promptTokens: number): TokenPrices {
   };
 }
 
-/** A long prompt raises the price of all tokens of a request, completion tokens included. */
 /** A long prompt raises the price of all tokens of a request, completion tokens included. */
 function rateFor(promptTokens: number, rate: Rate): number {
   if (typeof rate === "number") return rate;

@@ -21,11 +21,11 @@ import type { Usage } from "../teacher/mod.ts";
 /** US dollars for a million tokens. */
 export interface TokenPrices {
   readonly prompt: number;
-  /** Read from the cache. */
+  /** Prompt tokens read from the cache. */
   readonly cached: number;
-  /** Written to the cache. */
+  /** Prompt tokens written to the cache. */
   readonly written: number;
-  /** Without reasoning. */
+  /** Completion tokens without reasoning. */
   readonly completion: number;
   readonly reasoning: number;
 }
@@ -34,7 +34,7 @@ export interface TokenPrices {
 export type Steps = readonly { readonly above: number; readonly prices: TokenPrices }[];
 
 interface Hours {
-  /** From Monday, 1, in the time zone of `Times`. */
+  /** Weekdays, from Monday, 1, in the time zone of `Times`. */
   readonly days: readonly [first: number, last: number];
   /** Minutes since 00:00 UTC. */
   readonly spans: readonly (readonly [fromMinute: number, toMinute: number])[];
@@ -160,10 +160,10 @@ function minutesOf(clock: string): number {
 export interface PublicPrice {
   /** The name of the list, with its date if it has one. */
   readonly source: string;
-  /** US dollars. `tier` is the service tier as the API names it. */
+  /** The cost in US dollars. `tier` is the service tier as the API names it. */
   costOf(usage: Usage, tier?: string): number;
   knowsTier(tier: string): boolean;
-  /** The prices now for short prompts. */
+  /** The current prices of short prompts. */
   ratesFor(tier?: string): Pick<TokenPrices, "prompt" | "cached" | "completion">;
 }
 

@@ -43,9 +43,9 @@ export class Counters {
   failed = 0;
   /** Attempts beyond the first, of finished rows. */
   retries = 0;
-  /** Paid for, those of failed attempts included. */
+  /** Prompt tokens paid for, those of failed attempts included. */
   promptTokens = 0;
-  /** Paid for, those of failed attempts included. */
+  /** Completion tokens paid for, those of failed attempts included. */
   completionTokens = 0;
   readonly latency = new DurationHistogram();
   /** Completion tokens of answers that were not kept, by failure type. */
@@ -125,7 +125,7 @@ export class DurationHistogram {
 /** The number of teachers in each state except `left`. */
 export type TeacherStates = Partial<Record<TeacherStatus["state"], number>>;
 
-/** 0 is the most urgent. */
+/** How urgent each state is; 0 is the most urgent. */
 const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
   halted: 0,
   down: 0,
@@ -163,7 +163,7 @@ const MAX_UIDS = 3;
 
 const MAX_UID_CHARS = 100;
 
-/** In UTF-16 units: some teachers answer with whole HTML pages. */
+/** Texts are truncated to this many UTF-16 units: some teachers answer with whole HTML pages. */
 const MAX_RAW_CHARS = 1000;
 
 /** Times are Unix times in milliseconds. */
@@ -175,7 +175,7 @@ interface Group extends Omit<ErrorGroup, "first_seen" | "last_seen"> {
 export class ErrorGroups {
   readonly #groups = new Map<string, Group>();
   #other: Group | undefined;
-  /** Most failures repeat the one before. */
+  /** The last failure is remembered, because most failures repeat it. */
   #lastFailure: Failure | undefined;
   #lastGroup: Group | undefined;
   #list: readonly ErrorGroup[] | undefined = Object.freeze([]);
@@ -203,7 +203,7 @@ export class ErrorGroups {
     this.#list = undefined;
   }
 
-  /** Most frequent first, "other" last. The same frozen list until a count changes. */
+  /** The groups, most frequent first, "other" last. The list is the same until a count changes. */
   list(): readonly ErrorGroup[] {
     return this.#list ??= this.#build();
   }

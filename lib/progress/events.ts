@@ -8,9 +8,9 @@
 export interface RunStart {
   /** Always "run-start". */
   type: "run-start";
-  /** In ISO 8601. */
+  /** When the event happened, in ISO 8601. */
   time: string;
-  /** As in the run file. */
+  /** The model's name, as in the run file. */
   model: string;
   /** The teacher's address without credentials. */
   teacher: string;
@@ -30,7 +30,7 @@ export interface RunStart {
 export interface Notice {
   /** Always "notice". */
   type: "notice";
-  /** In ISO 8601. */
+  /** When the event happened, in ISO 8601. */
   time: string;
   /** A `warning` requires attention. */
   level: "info" | "warning";
@@ -64,9 +64,9 @@ export interface Summary {
   state: "done" | "interrupted" | "halted";
   /** Why the run was halted; null if it was not. */
   reason: string | null;
-  /** In ISO 8601. */
+  /** When the run started, in ISO 8601. */
   started: string;
-  /** In ISO 8601. */
+  /** When the run ended, in ISO 8601. */
   ended: string;
   /** Rows of all inputs, each sample counted, without bad rows and merged duplicates. */
   total: number;
@@ -166,7 +166,7 @@ export interface ErrorGroup {
   type: string;
   /** The HTTP status; null without a response. */
   status: number | null;
-  /** Of the first attempt, at most 200 characters. Others may differ in numbers and ids. */
+  /** The first attempt's message, at most 200 characters. Others may differ in numbers and ids. */
   message: string;
   /** The number of failed attempts. */
   count: number;
@@ -196,7 +196,7 @@ export interface TeacherStatus {
   state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
   /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
   until: string | null;
-  /** Why it is not `up`; null if it is. */
+  /** Why the teacher is not `up`; null if it is. */
   reason: string | null;
   /** Its share of the load, relative to other teachers. */
   weight: number;
@@ -250,7 +250,7 @@ export interface Snapshot {
   reason: string | null;
   /** When a row last became durable on disk, in ISO 8601; null before the first. */
   last_durable: string | null;
-  /** Those that have left come last: at most 100 on their own, all earlier ones in one entry. */
+  /** All teachers, at the end those that left: up to 100, and one entry for all earlier ones. */
   teachers: TeacherStatus[];
   /** Rows finished per second over the last 30 s, failed ones included. */
   rate_per_s: number;
@@ -260,7 +260,7 @@ export interface Snapshot {
   eta_s: number | null;
   /** Whether `eta_s` can only grow: too few of the first rows have finished. */
   eta_is_lower_bound: boolean;
-  /** From the rates of the last five minutes; null while `eta_s` is a lower bound. */
+  /** The range of `eta_s`, by the rates of the last five minutes; null for a lower bound. */
   eta_range_s: [number, number] | null;
   /** Milliseconds since the first row could be sent. */
   elapsed_ms: number;
@@ -276,13 +276,13 @@ export interface Snapshot {
   projected_cost_usd: number | null;
   /** Whether `projected_cost_usd` can only grow. */
   projected_cost_is_lower_bound: boolean;
-  /** From how much the cost of rows varies; null while it is a lower bound. */
+  /** The range of the cost, by how much that of rows varies; null for a lower bound. */
   projected_cost_range_usd: [number, number] | null;
   /** What this run may cost in US dollars; for a shard, what is left of its share. Null without a
    * budget. */
   max_cost_usd: number | null;
-  /** The budget in US dollars as it was set; for a shard, that of all shards together. Null without
-   * one. */
+  /** The budget in US dollars as it was set; for a shard, the budget of all shards together. Null
+   * without a budget. */
   budget_usd: number | null;
   /** A budget must be above this (for a shard, that of all shards), or the run ends. Null if no
    * price is known. */

@@ -38,7 +38,7 @@ export class Forecast {
   #settled = 0;
   #completionTokens = 0;
   #observedMs: number;
-  /** The time in which the run was paused or a disk was full. */
+  /** How long the run was paused or a disk was full. */
   #heldMs = 0;
   #isHeld = false;
   #time: Estimate = NO_ESTIMATE;
@@ -119,7 +119,7 @@ export class Forecast {
     this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
   }
 
-  /** A rate over a hold and the time before it would describe neither. */
+  /** Starts new rates, because a rate over a hold and the time before it would describe neither. */
   #restartRates(nowMs: number): void {
     this.#rowRate = new RateWindow(nowMs);
     this.#tokenRate = new RateWindow(nowMs);
@@ -130,7 +130,7 @@ function copyOf(range: readonly [number, number] | null): [number, number] | nul
   return range === null ? null : [...range];
 }
 
-/** The run sends nothing. */
+/** Whether the run sends nothing. */
 function isHeld({ state }: Gauges): boolean {
   return state === "paused" || state === "disk_full";
 }
@@ -149,7 +149,7 @@ export class RateWindow {
     this.#startMs = startMs;
   }
 
-  /** Counts of the last 30 s before the last call. */
+  /** The sum of the counts in the last 30 s before the last call. */
   get sum(): number {
     return this.#sum;
   }
@@ -194,13 +194,12 @@ const MIN_SPREAD = 0.05;
 /** A range wider than this factor would tell nothing. */
 const MAX_SPREAD = 4;
 
-/** The upper end of the range of an estimate that is kept although nothing finishes, as a multiple
- * of it. */
+/** If nothing finishes, an estimate is kept. Its range then ends at this multiple of it. */
 const KEPT_RANGE_FACTOR = 2;
 
 interface Estimate {
   readonly value: number | null;
-  /** The value can only grow: there was no estimate yet. */
+  /** Whether the value can only grow, because there was no estimate yet. */
   readonly isLowerBound: boolean;
   readonly range: readonly [number, number] | null;
 }

@@ -29,7 +29,7 @@ import { printable } from "../printable.ts";
 /** The beat is a timer that emits snapshots, so that no row reads a clock. */
 const BEAT_MS = 100;
 
-/** While nothing changes: waking up costs more CPU than the beat. */
+/** The interval while nothing changes: waking up costs more CPU than the beat. */
 const IDLE_BEAT_MS = 500;
 
 /** Listeners get a snapshot at least this often, in milliseconds. */
@@ -53,7 +53,7 @@ export class Progress {
   #stopBeat: (() => void) | undefined;
   #isStopped = false;
 
-  /** 0 before the first beat. */
+  /** The interval between two beats; 0 before the first. */
   #beatMs = 0;
   #dueMs = 0;
   #snapshotMs = 0;
@@ -132,7 +132,7 @@ export class Progress {
     this.#listeners.emit(event);
   }
 
-  /** Also samples the counters for the forecast. */
+  /** Returns a snapshot, and samples the counters for the forecast. */
   snapshot(): Snapshot {
     const nowMs = this.#options.now();
     const gauges = this.#options.gauges();
@@ -249,7 +249,7 @@ export class Progress {
     this.#beatEvery(this.#idleBeatMs(nowMs));
   }
 
-  /** The next snapshot must not be late. */
+  /** The interval while nothing changes, or less, so that the next snapshot is not late. */
   #idleBeatMs(nowMs: number): number {
     if (this.#listeners.count === 0) return IDLE_BEAT_MS;
     // A listener may have changed the state.
@@ -271,7 +271,7 @@ export class Progress {
   }
 }
 
-/** Copies, because events are frozen. */
+/** Copies the teachers, because events are frozen. */
 function teachersOf({ teachers }: Gauges): TeacherStatus[] {
   return teachers().map((teacher) => ({ ...teacher, reason: printableOrNull(teacher.reason) }));
 }
@@ -280,7 +280,7 @@ function printableOrNull(text: string | null): string | null {
   return text === null ? null : printable(text);
 }
 
-/** Also null for times that `Date` cannot represent. */
+/** Returns null also for times that `Date` cannot represent. */
 function isoOf(unixMs: number | null): string | null {
   const date = new Date(unixMs ?? NaN);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();

@@ -13,13 +13,14 @@ export interface Gauges {
   readonly state: RunState;
   readonly inFlight: number;
   readonly waiting: number;
-  /** Lanes: rows in flight at once, at most. */
+  /** Lanes: the maximum number of rows in flight at once. */
   readonly concurrency: number;
   /** Attempts that may be in flight now, over all teachers. */
   readonly limit: number;
   /** Attempts per second that `rpm` and `tpm` allow; Infinity without limits. */
   readonly maxPerSecond: number;
-  /** In Unix milliseconds; null unless the run waits for the next attempt. */
+  /** When the next attempt is due, as a Unix time in milliseconds; null unless the run waits for
+   * it. */
   readonly backingOffUntil: number | null;
   /** Why nothing is sent, or why the run was halted; null otherwise. */
   readonly reason: string | null;
@@ -131,7 +132,7 @@ const THIS_PROCESS = {
 /** The least time between two readings: over a shorter one, the CPU share fluctuates too much. */
 const MIN_INTERVAL_MS = 1000;
 
-/** A reading takes about 11 µs (1.3 for the CPU, 9.7 for the memory). */
+/** Measures the process. A reading takes about 11 µs (1.3 for the CPU, 9.7 for the memory). */
 export function createProcessMeter(source = THIS_PROCESS) {
   let startMicros = source.cpuMicros();
   let lastMicros = startMicros;
@@ -144,8 +145,8 @@ export function createProcessMeter(source = THIS_PROCESS) {
       lastMs = nowMs;
       reading = undefined;
     },
-    /** The last reading; a new one if that is a second old. `cpuPercent` is CPU time since the
-     * previous reading, in percent of one core. */
+    /** Returns the last reading, or a new one once that is a second old. `cpuPercent` is CPU time
+     * since the previous reading, in percent of one core. */
     read(nowMs: number): { readonly cpuPercent: number; readonly rssBytes: number } {
       const elapsedMs = nowMs - lastMs;
       if (reading !== undefined && elapsedMs < MIN_INTERVAL_MS) return reading;

@@ -44,9 +44,9 @@
 
 /** Rows of a cohort per lane: few enough to finish soon after the first rows. */
 const ROWS_PER_LANE = 4;
-/** Below this, the mean of a cohort is too uncertain. */
+/** With fewer rows, the mean of a cohort is too uncertain. */
 const MIN_COHORT_ROWS = 50;
-/** Above this, the first cohort finishes too late if there are many lanes. */
+/** With more rows, the first cohort finishes too late if there are many lanes. */
 const MAX_COHORT_ROWS = 2000;
 
 /** Rows in 30 s below which the rate of the whole run is used. */
@@ -61,7 +61,7 @@ const EULER_GAMMA = 0.5772;
 interface Cohort {
   settled: number;
   busyMs: number;
-  /** Sum of squares, for the mean time left of a row in flight. */
+  /** Sum of the squares of `busyMs`, for the mean time left of a row in flight. */
   squaredMs: number;
   costUsd: number;
   squaredUsd: number;
@@ -74,20 +74,20 @@ export interface RunPosition {
   readonly maxPerSecond?: number;
   readonly recentRows: number;
   readonly recentRate: number;
-  /** Since the first row could be sent, without holds. */
+  /** The time since the first row could be sent, without holds. */
   readonly elapsedMs: number;
 }
 
 export interface ProjectedTime {
-  /** Until the end; null while unknown. */
+  /** The time until the end; null while unknown. */
   readonly seconds: number | null;
   readonly isLowerBound: boolean;
-  /** What `--rpm` and `--tpm` require; 0 without them. */
+  /** The time that `--rpm` and `--tpm` require at least; 0 without them. */
   readonly minSeconds: number;
 }
 
 export interface ProjectedCost {
-  /** For the complete run; null while unknown. */
+  /** The cost of the complete run; null while unknown. */
   readonly usd: number | null;
   readonly isLowerBound: boolean;
   /** Two standard errors of the mean, times the rows left, or 2 % of their cost if that is more. */
@@ -103,11 +103,11 @@ const MIN_COST_ERROR = 0.02;
 
 export class Projection {
   readonly #cohortRows: number;
-  /** By index. They are few: each unfinished cohort has a row in flight or waiting. */
+  /** Unfinished cohorts by index. They are few: each has a row in flight or waiting. */
   readonly #open = new Map<number, Cohort>();
   #lastIndex = -1;
   #lastCohort: Cohort = newCohort();
-  /** The unbroken sequence of finished cohorts. */
+  /** The number of finished cohorts from the first on, without a gap. */
   #finishedCohorts = 0;
   #finishedBusyMs = 0;
   #finishedSquaredMs = 0;

@@ -7,7 +7,7 @@
 
 import type { Snapshot, Summary } from "./events.ts";
 
-/** `costUsd` for `cost_usd`. */
+/** Turns a name such as `cost_usd` into `costUsd`. */
 export type CamelCase<Name> = Name extends `${infer Head}_${infer Next}${infer Rest}`
   ? `${Head}${Uppercase<Next>}${CamelCase<Rest>}`
   : Name;
@@ -33,7 +33,7 @@ export type RunSnapshot = ResultOf<Snapshot>;
 /** Fields whose keys are data, not names: failure types and actions. */
 const RECORDS: ReadonlySet<string> = new Set(["wasted_by_reason", "actions"]);
 
-/** The event of each result. */
+/** The event from which each result was made. */
 const events = new WeakMap<object, unknown>();
 
 /** The event with camelCase names; {@linkcode eventOf} gives the event back. */

@@ -83,7 +83,7 @@ const EVENTS_INIT = {
   headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
 };
 
-/** Tokens in an event of a stream; more if the text needs over `MAX_PIECES` events. */
+/** Tokens in an event of a stream. A long text has `MAX_PIECES` larger events. */
 const TOKENS_PER_PIECE = 20;
 const MAX_PIECES = 32;
 
@@ -101,7 +101,7 @@ export function jsonResponse(request: ChatRequest, plan: Plan): Response {
   return new Response(JSON.stringify(body), JSON_INIT);
 }
 
-/** Each event has the blank line that ends it. */
+/** Returns the events of a stream, each with the blank line that ends it. */
 export function eventsOf(request: ChatRequest, plan: Plan): string[] {
   const start = head(request, plan, "chat.completion.chunk");
   const event = (fields: object) => `data: ${JSON.stringify({ ...start, ...fields })}\n\n`;
@@ -180,19 +180,19 @@ function splitText(text: string, tokenCount: number): string[] {
 
 /** What a prompt gets each time it is sent, unless the request hits a fault or limit. */
 export interface Plan {
-  /** Of the prompt and the seed, 53 bits. */
+  /** A hash of the prompt and the seed, 53 bits. */
   readonly hash: number;
   /** Whether this prompt always gets status 400. */
   readonly isRejected: boolean;
   readonly latencyMs: number;
   readonly reasoningTokens: number;
   readonly answerTokens: number;
-  /** `abort` if the answer ends half-way. */
+  /** How the answer ends; `abort` if it ends half-way. */
   readonly finishReason: "stop" | "length" | "abort";
   readonly promptTokens: number;
 }
 
-/** An estimate for English text. */
+/** Characters per token, as an estimate for English text. */
 const CHARS_PER_TOKEN = 4;
 
 const QUOTED_CHARS = 60;
@@ -247,7 +247,7 @@ export function digestOf(hash: number): string {
   return hash.toString(16).padStart(14, "0");
 }
 
-/** The text of an answer, exactly `answerTokens` tokens. */
+/** Returns the text of an answer, exactly `answerTokens` tokens. */
 export function answerText(plan: Plan, lastUserText: string): string {
   const quoted = lastUserText.slice(0, QUOTED_CHARS).toWellFormed();
   const start = `[${digestOf(plan.hash)}] You asked: "${quoted}". `;
@@ -258,7 +258,7 @@ function reasoningText({ hash, reasoningTokens }: Plan): string {
   return fitTo(`Thinking about [${digestOf(hash)}]. `, reasoningTokens, hash + 1);
 }
 
-/** Each sentence of an answer has one of each of these. */
+/** Each sentence of an answer has one word group of each of these lines. */
 const SENTENCE_PARTS = [
   "This answer/A simulated teacher/The next line/A made-up text/Each paragraph/Every measured run",
   "describes/repeats/adds/mentions/explains/compares/invents/collects",
@@ -268,11 +268,11 @@ const SENTENCE_PARTS = [
 /** The sentences that an answer may continue with after its own beginning. */
 const STARTS = 512;
 const starts: number[] = [];
-/** Made longer whenever an answer needs it. */
+/** Sentences to pad answers with. The text grows whenever an answer needs more. */
 let filler = "", sentences = 0;
 
-/** `start`, truncated or padded to exactly `tokenCount` tokens with sentences that depend on
- * `hash`. Padding ends with `end`. */
+/** Truncates `start`, or pads it with sentences that depend on `hash`, to exactly `tokenCount`
+ * tokens. The padding ends with `end`. */
 function fitTo(start: string, tokenCount: number, hash: number, end = ""): string {
   const chars = tokenCount * CHARS_PER_TOKEN - start.length;
   if (chars <= 0) return start.slice(0, start.length + chars).toWellFormed();

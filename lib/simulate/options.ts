@@ -58,7 +58,7 @@ export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
 type Key = keyof SimulateOptions;
 
 interface Rule {
-  /** For messages. */
+  /** What the value must be, for messages. */
   readonly expected: string;
   readonly max: number;
   readonly isWhole: boolean;
@@ -87,7 +87,7 @@ const RULES: Readonly<Record<Key, Rule>> = {
   seed: { expected: "a whole number from 0 to 4294967295", max: 4294967295, isWhole: true },
 };
 
-/** Names in `--simulate=…`, and flags of `simulate`. */
+/** The names in `--simulate=…`, which are also flags of `simulate`. */
 export const SIMULATE_KEYS: readonly Key[] = Object.keys(RULES) as Key[];
 
 /**

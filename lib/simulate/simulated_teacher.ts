@@ -165,7 +165,7 @@ class RequestHandler {
     }
   }
 
-  /** Undefined if the request is admitted. */
+  /** Returns the response to a request that is not admitted; undefined if it is. */
   #rejection(plan: Plan): Response | undefined {
     const { capacity } = this.#options;
     if (capacity > 0 && this.#inFlight >= capacity) {
@@ -233,7 +233,7 @@ export class RateGate {
     this.#refilledAtMs = nowMs;
   }
 
-  /** 0 if the request is admitted, else the seconds until a retry. */
+  /** Returns 0 if the request is admitted, else the seconds until a retry. */
   admit(nowMs: number): number {
     const refill = (nowMs - this.#refilledAtMs) * this.#requestsPerMs;
     this.#available = Math.min(this.#capacity, this.#available + refill);
@@ -255,7 +255,7 @@ export class AttemptCounter {
   #young = new Map<number, number>();
   #old = new Map<number, number>();
 
-  /** @param size Prompts in a generation. */
+  /** @param size The number of prompts in a generation. */
   constructor(size: number = GENERATION_SIZE) {
     this.#size = size;
   }

@@ -122,7 +122,7 @@ const SPECIFIC =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
 /**
- * The names are those of OpenAI, Gemini (whose OpenAI-compatible server has sent `finish_reason:
+ * These are the names of OpenAI, Gemini (whose OpenAI-compatible server has sent `finish_reason:
  * null` beside its own), Anthropic, OpenRouter (for the provider's reason) and Ollama. Runs for
  * each chunk of a stream: a list of names would take ten times as long.
  */
@@ -134,8 +134,8 @@ function reasonIn(object: JsonObject): string {
     (typeof finish_reason === "number" ? String(finish_reason) : "");
 }
 
-/** SGLang's own form is an object: `{"type": "stop", "matched": 2}`. Some servers write a text
- * instead of null. */
+/** Reads a reason. SGLang's own form is an object: `{"type": "stop", "matched": 2}`. Some servers
+ * write a text instead of null. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;
@@ -144,22 +144,22 @@ function reasonOf(value: unknown): string {
 }
 
 export interface ContentTexts {
-  /** Includes reasoning between tags. */
+  /** The text, with any reasoning between tags. */
   readonly content: string;
-  /** From separate fields or parts. */
+  /** Reasoning from separate fields or parts. */
   readonly reasoning: string;
 }
 
-/** `thinking` (Mistral, Anthropic), `reasoning`, `reasoning_text`, `reasoning.text`, `thought`, and
- * `redacted_thinking`, which has no text. */
+/** Types of parts that hold reasoning: `thinking` (Mistral, Anthropic), `reasoning`,
+ * `reasoning_text`, `reasoning.text`, `thought`, and `redacted_thinking`, which has no text. */
 const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
 const MAX_LEVELS = 4;
 
-/** Reads one message, or all deltas of one stream. Servers put reasoning into a separate field, into
- * parts of the content, or into the text: only one of these is read. */
+/** Reads one message, or all deltas of one stream. Servers put reasoning into a separate field,
+ * into parts of the content, or into the text: only one of these is read. */
 export class MessageReader {
-  // Remembered, because a stream may end with a list that repeats the reasoning of earlier fields.
+  // A stream may end with a list that repeats the reasoning of earlier fields.
   #hasField = false;
 
   read(message: JsonObject): ContentTexts {
@@ -204,7 +204,7 @@ export function refusalOf({ refusal, content }: JsonObject): string {
   return content.map((part) => asText(asObject(part)?.refusal)).join("");
 }
 
-/** A content may be a value, such as the object that a schema describes. */
+/** Returns JSON text: a content may be a value, such as the object that a schema describes. */
 function jsonOf(content: unknown): string {
   if (typeof content !== "object" || content === null) return String(content);
   const isEmpty = Object.keys(content).length === 0;

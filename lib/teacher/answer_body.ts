@@ -104,7 +104,7 @@ export function areChunkLines(bytes: Uint8Array): boolean {
 export interface OtherAnswer {
   /** Names the API, and where that server has the OpenAI-compatible one. */
   readonly message: string;
-  /** "" if it is not read, as for the responses API. */
+  /** The text of the answer; "" if it is not read, as for the responses API. */
   readonly content: string;
 }
 
@@ -232,7 +232,7 @@ export function notAnObjectError(text: string, status: number, redact: Redact): 
   return brokenAnswerError(what, text, status, redact, isJson ? "broken_answer" : "other_api");
 }
 
-/** By these messages, and by an empty one, gateways report success. */
+/** Messages with which gateways report success. An empty message is one of them. */
 const SAYS_SUCCESS = /^\s*(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?\s*$/i;
 
 /**

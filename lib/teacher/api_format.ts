@@ -31,7 +31,7 @@ export interface Additions {
 }
 
 export interface ApiFormat {
-  /** Appended to the base URL. */
+  /** The path that is appended to the base URL. */
   readonly path: string;
   /** The parameter that requests log probabilities, as in `-p`, for messages to users. */
   readonly logprobsExample: string;
@@ -42,7 +42,7 @@ export interface ApiFormat {
   problem?(messages: readonly Message[], params: Params): string | undefined;
   /** As {@linkcode Teacher.notices}. @default nothing */
   notices?(params: Params): readonly string[];
-  /** Translates into a chat completion. @default answers are chat completions */
+  /** Translates an answer into a chat completion. @default answers are chat completions */
   answer?(body: JsonObject): JsonObject;
   /** Translates the events of one stream. @default events are chunks of chat completions */
   events?(): EventReader;
@@ -79,7 +79,7 @@ const CHAT: ApiFormat = {
   },
 };
 
-/** Requests the token counts. OpenAI rejects `stream_options` without `stream`. */
+/** Adds a request for token counts. OpenAI rejects `stream_options` without `stream`. */
 function withUsage(options: unknown, add: (field: "stream_options") => boolean): Params {
   if (options === undefined) {
     return add("stream_options") ? { stream_options: { include_usage: true } } : {};
@@ -89,7 +89,7 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** For base models, which continue one text and do not know roles. */
+/** The endpoint for base models, which continue one text and do not know roles. */
 export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",
@@ -153,19 +153,19 @@ export const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {
 
 export interface RequestBody {
   readonly text: string;
-  /** Undefined if the row named no model, or the teacher's own. */
+  /** The model that the row named; undefined if it named none, or the teacher's own. */
   readonly modelAsked: string | undefined;
-  /** Undefined if the parameters set no tier. */
+  /** The service tier in the parameters; undefined if they set none. */
   readonly tierAsked: string | undefined;
   readonly added: readonly Addition[];
 }
 
 interface WrittenParams extends Omit<RequestBody, "text"> {
-  /** If another schema is requested, the text cannot be reused. */
+  /** The requested schema. The text cannot be reused for another one. */
   readonly schema: AskedSchema | undefined;
-  /** `{"model":"…"` */
+  /** The text before the prompt: `{"model":"…"` */
   readonly head: string;
-  /** `,"temperature":1.0}` */
+  /** The text after the prompt: `,"temperature":1.0}` */
   readonly tail: string;
 }
 
@@ -173,7 +173,7 @@ export class BodyWriter {
   readonly #options: Pick<ResolvedTeacherOptions, "model" | "stream">;
   readonly #format: ApiFormat;
   readonly #refused = new Set<Addition>();
-  // Rows without parameters of their own share one object, so it is written once.
+  // Rows without parameters of their own share one object, so its text is written once.
   #written = new WeakMap<Params, WrittenParams>();
 
   constructor(options: ResolvedTeacherOptions) {
@@ -181,7 +181,7 @@ export class BodyWriter {
     this.#format = FORMATS[options.endpoint];
   }
 
-  /** Numbers in parameters keep their original text. */
+  /** Returns the body of a request. Numbers in parameters keep their original text. */
   write({ messages, params, jsonSchema }: TeacherRequest): RequestBody {
     let written = this.#written.get(params);
     if (written === undefined || written.schema !== jsonSchema) {
@@ -196,7 +196,7 @@ export class BodyWriter {
     return { text: text + tail, modelAsked, tierAsked, added };
   }
 
-  /** For previews. */
+  /** The fields of a request's body, for previews. */
   fields({ messages, params, jsonSchema }: TeacherRequest): Record<string, unknown> {
     return {
       model: this.#modelAsked(params) ?? this.#options.model,
@@ -246,7 +246,7 @@ export class BodyWriter {
   }
 }
 
-/** Many servers reject a `response_format` together with tools. */
+/** Whether `response_format` may be added: many servers reject it together with tools. */
 function mayAddFormat(params: Params): boolean {
   return !("response_format" in params) && !("tools" in params) && !("functions" in params);
 }

@@ -33,7 +33,7 @@ import type { Completion } from "./teacher.ts";
 export interface AttemptShared extends TimeLimits {
   readonly address: Address;
   readonly proxyHost: string | undefined;
-  /** Alternating names and values. */
+  /** The header fields as alternating names and values. */
   readonly headers: string[];
   readonly connections: Connections;
   readonly deadlines: Deadlines;
@@ -54,7 +54,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly #context: AnswerContext;
   readonly #signal: AbortSignal;
   #connection: Connection;
-  /** Set to "" once it is handed to the socket, to free it. */
+  /** The body of the request; "" once it is handed to the socket, to free it. */
   #requestBody = "";
   #controller: DispatchController | undefined;
   #isSettled = false;
@@ -89,7 +89,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     return this.#controller !== undefined;
   }
 
-  /** The connection is first watched for a close by the server. */
+  /** Sends the request, once the connection was watched for a close by the server. */
   start(body: string): void {
     const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);
@@ -105,8 +105,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#endRequest();
   }
 
-  /** Succeeds with a stream that has a finish reason, or a complete JSON object: only token counts
-   * or the end of the response are missing. */
+  /** Succeeds at a deadline if a stream has a finish reason, or a JSON object is complete: only
+   * token counts or the end of the response are missing then. */
   expire(deadline: Deadline): void {
     this.#body.flush();
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
@@ -144,7 +144,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (!this.#isSettled) this.#body.finish();
   }
 
-  /** undici calls it if the connection broke, and after `controller.abort()`. */
+  /** undici calls this if the connection broke, and after `controller.abort()`. */
   onResponseError(_controller: DispatchController, error: Error): void {
     if (!this.#isSettled && !this.isConnected && this.#connection.wasFoundClosed) {
       return this.#dispatchElsewhere();

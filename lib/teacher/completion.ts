@@ -1,4 +1,5 @@
-/** A completion of what a server sent: reasoning is separated, tokens and cost counted. @module */
+/** Makes a completion of what a server sent: separates reasoning, counts tokens and cost.
+ * @module */
 
 import type { ApiFormat } from "./api_format.ts";
 import { asCount, asObject, type JsonObject } from "./json.ts";
@@ -8,22 +9,22 @@ import { separateReasoning, type ThinkTags } from "./think_tags.ts";
 
 export interface AnswerContext {
   readonly model: string;
-  /** Undefined if the row named no model. */
+  /** The model that the row named; undefined if it named none. */
   readonly modelAsked: string | undefined;
-  /** Undefined if the request set no tier. */
+  /** The service tier that the request set; undefined if it set none. */
   readonly tierAsked?: string;
   /** Raw fields to copy from the answer. */
   readonly keep: readonly string[];
-  /** The user's, in addition to the known ones. */
+  /** The tags that the user named, in addition to the known ones. */
   readonly thinkTags?: ThinkTags;
   readonly redact: Redact;
-  /** @default chat completions */
+  /** The format of the endpoint. @default chat completions */
   readonly format?: ApiFormat;
 }
 
 /** An answer as the server sent it, streamed or not. Missing texts are "". */
 export interface AnswerParts {
-  /** Includes reasoning between tags. */
+  /** The text, with any reasoning between tags. */
   content: string;
   /** Reasoning from a field of its own. */
   reasoning: string;
@@ -54,7 +55,7 @@ export const NO_PARTS: AnswerParts = {
   ttftMs: undefined,
 };
 
-/** The words of a refusal become the response if there is no other text. */
+/** Makes a completion. The words of a refusal become the response if there is no other text. */
 export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
   const { thinkTags } = context;
   const split = separateReasoning(parts.content, parts.reasoning, thinkTags);
@@ -96,8 +97,8 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const cacheReads = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
   const cacheWrites = asCount(usage.cache_creation_input_tokens) ??
     asCount(usage.cacheWriteInputTokens);
-  // Anthropic and Bedrock do not count these as input. Gateways that translate the counts to
-  // OpenAI's names do.
+  // Anthropic and Bedrock do not count cached tokens as input. Gateways that translate the counts
+  // to OpenAI's names do.
   const excludesCache = openAi === undefined && input !== undefined;
   const cached = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
   const reasoning = asCount(completionDetails?.reasoning_tokens) ??
@@ -141,7 +142,7 @@ function countOf(value: unknown): number | undefined {
   return asCount(isText ? Number(value) : value);
 }
 
-/** In US dollars: stated by OpenRouter, Perplexity, DeepInfra and xAI. */
+/** The cost in US dollars that OpenRouter, Perplexity, DeepInfra and xAI state. */
 function statedCost(usage: JsonObject): number | undefined {
   const { cost, estimated_cost: estimated, cost_in_usd_ticks: ticks } = usage;
   const stated = asAmount(cost) ?? asAmount(asObject(cost)?.total_cost) ?? asAmount(estimated);

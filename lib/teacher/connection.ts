@@ -42,7 +42,7 @@ const CLIENT = {
 /** Shared, because Node's streams format the stack of each new error, which takes 0.1 ms. */
 let closedError: Error | undefined;
 
-/** Lent by `Connections` to one attempt at a time. */
+/** A connection that `Connections` lends to one attempt at a time. */
 export class Connection {
   /** Whether the socket is connected; stays true until a close by the server is noticed. */
   isOpen = false;
@@ -63,9 +63,9 @@ export class Connection {
   /** Whether the last request was given to undici while a socket was open. False again once undici
    * requires a new socket. */
   #wasOpen = false;
-  /** On this socket. */
+  /** The number of responses on the current socket. */
   #responses = 0;
-  /** On this socket, as its server has announced. */
+  /** The number of responses that the server allows on the current socket. */
   #maxResponses = Infinity;
 
   constructor(shared: Connections) {
@@ -150,13 +150,13 @@ export class Connection {
     }
   }
 
-  /** The next request opens another socket. */
+  /** Closes the socket: the next request opens another one. */
   closeSocket(): void {
     this.isOpen = false;
     this.#socket?.destroy();
   }
 
-  /** Nothing can be sent after this. */
+  /** Closes the connection: nothing can be sent after this. */
   async close(): Promise<void> {
     this.isDropped = true;
     this.#wasOpen = false;

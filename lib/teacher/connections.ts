@@ -13,11 +13,11 @@ import {
 
 export interface ConnectionsOptions {
   readonly origin: string;
-  /** @default none */
+  /** The address of a proxy. @default none */
   readonly proxy?: string;
   /** How long connecting to a proxy may take. */
   readonly connectTimeoutMs: number;
-  /** @default those that this machine trusts */
+  /** Certificates. @default those that this machine trusts */
   readonly tls?: TlsSettings;
   /** @default undici's connector */
   readonly connect?: Connect;
@@ -41,9 +41,9 @@ export class Connections {
   readonly reuse = new ReusePolicy(() => this.watchTimers.end());
   filtersHeads = false;
   readonly #all = new Set<Connection>();
-  /** Free and open when they were given back; the last is taken first. */
+  /** Free connections that were open when they were given back. The last is taken first. */
   readonly #free: Connection[] = [];
-  /** Free, but without a socket. */
+  /** Free connections without a socket. */
   readonly #closed: Connection[] = [];
   /** Connections that must not be reused but are still open, oldest first. */
   readonly #usedUp = new Set<Connection>();
@@ -164,7 +164,7 @@ const LATE_MS = 3;
 
 interface WatchGroup {
   readonly watchMs: number;
-  /** By `performance.now`. */
+  /** When the group was made, by `performance.now`. */
   readonly startedAt: number;
   timer: ReturnType<typeof setTimeout>;
   readonly sends: (() => void)[];

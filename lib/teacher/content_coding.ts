@@ -34,8 +34,8 @@ type Decompressor = ReturnType<typeof createGunzip>;
 const CODINGS: readonly Coding[] = ["gzip", "deflate", "br", "zstd"];
 
 /**
- * Undefined if neither the label nor the first bytes name a coding. Some gateways omit the label,
- * others leave it on bodies that they have decoded.
+ * The decoder of a body; undefined if neither the label nor the first bytes name a coding. Some
+ * gateways omit the label, others leave it on bodies that they have decoded.
  *
  * @param label The header `content-encoding`.
  */
@@ -67,7 +67,7 @@ function codingsOf(label: string): Coding[] {
   return names.flatMap((name) => CODINGS.filter((coding) => coding === name));
 }
 
-/** On the hot path: destructuring would create an iterator. */
+/** On the hot path: destructuring `start` would create an iterator. */
 function codingsByMagic(start: Uint8Array): readonly Coding[] {
   if (start[0] === 0x1f && start[1] === 0x8b) return ["gzip"];
   const isZstd = start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd;
@@ -83,7 +83,7 @@ class DecodingStep implements ByteSink {
   readonly #next: ByteSink;
   #hasBegun = false;
   #decompressor: Decompressor | undefined;
-  /** Kept for {@linkcode firstMember}. */
+  /** The gzip data so far, for {@linkcode firstMember}. */
   readonly #coded: Uint8Array[] = [];
   #decodedBytes = 0;
 
@@ -188,12 +188,12 @@ export type BodyKind = "events" | "document";
 /** Names of server-sent event fields, with those of gateways (`Data`) and llama.cpp (`error`). ""
  * begins a comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
-/** Includes the colon. */
+/** The length of the longest field name with its colon. */
 const MAX_FIELD_LENGTH = 6;
 const BRACE = 0x7b;
 const SPACE = 0x20;
 
-/** Undefined if more bytes are needed. */
+/** The kind of a body; undefined if more bytes are needed. */
 export function kindOf(start: Uint8Array): BodyKind | undefined {
   if (start[0] === BRACE) return "document";
   const text = beginning(withoutSpace(start));
@@ -216,7 +216,7 @@ export function startsAsText(start: Uint8Array): boolean {
   return /^(?:\{\s*(?:"|$)|\[\s*\{\s*"|(?:data|event|id|retry|error)?:)/i.test(text);
 }
 
-/** Removes a byte order mark, too. */
+/** Removes white space from the start, and a byte order mark. */
 export function withoutSpace(start: Uint8Array): Uint8Array {
   let index = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 3 : 0;
   while (start[index] <= SPACE) index++;
@@ -227,7 +227,7 @@ function beginning(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, MAX_FIELD_LENGTH));
 }
 
-/** A single chunk is not copied. */
+/** Joins chunks. A single chunk is not copied. */
 export function joined(chunks: readonly Uint8Array[]): Uint8Array {
   if (chunks.length <= 1) return chunks[0] ?? NOTHING;
   const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0));
@@ -241,7 +241,7 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array {
 
 const NOTHING = new Uint8Array(0);
 
-/** For bodies without a charset. Drops a byte order mark. */
+/** Decodes a body without a charset. Drops a byte order mark. */
 export function textOf(bytes: Uint8Array): string {
   const text = utf8.decode(bytes);
   return text.includes(REPLACEMENT) && isLatin1(bytes, text) ? latin1.decode(bytes) : text;
@@ -272,6 +272,6 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
   return followedByAscii > 0 && followedByAnother * 10 < letters;
 }
 
-/** The characters from 0x80 to 0x9f are control characters. */
+/** The first letter of Latin-1 beyond ASCII: from 0x80 to 0x9f there are control characters. */
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;

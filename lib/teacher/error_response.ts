@@ -37,7 +37,7 @@ export function statusError(options: StatusErrorOptions): TeacherError {
   const body = innermost(relayed?.body ?? outer);
   const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(outer)), now);
   const resetMs = limit?.resetMs;
-  // Redacted before it is shortened: half a key would not be found.
+  // The message is redacted before it is shortened: half a key would not be found.
   const message = relayed?.message ?? messageOf(options, body);
   return new TeacherError(redact(message).slice(0, MAX_MESSAGE_CHARS), {
     status,
@@ -52,7 +52,7 @@ export function statusError(options: StatusErrorOptions): TeacherError {
   });
 }
 
-/** Groq returns the text if that is not the required tool call or JSON. */
+/** If the model's text is not the required tool call or JSON, Groq returns it with the error. */
 function partialOf(body: unknown, context: AnswerContext): Completion | undefined {
   const content = asText(asObject(asObject(body)?.error)?.failed_generation);
   if (content === "") return undefined;
@@ -161,15 +161,15 @@ const RELAYED_SEARCH_CHARS = 150;
 export interface Relayed {
   /** The provider's own body; undefined if the router does not send it. */
   readonly body: unknown;
-  /** With the provider's name if the router gives that. */
+  /** The message, with the provider's name if the router gives that. */
   readonly message: string;
   /** Whether the router called the provider with its own key instead of the user's. True unless the
    * body suggests otherwise. */
   readonly isWithRouterKey: boolean;
 }
 
-/** Undefined if the error is the server's own. OpenRouter names the provider, and sends its body as
- * text (`metadata.raw`). */
+/** The error of a provider; undefined if the error is the server's own. OpenRouter names the
+ * provider, and sends its body as text (`metadata.raw`). */
 export function relayedError(body: unknown, status: number | undefined): Relayed | undefined {
   const own = errorMessage(body) ?? "";
   if (!RELAYED.test(own.slice(0, RELAYED_SEARCH_CHARS))) return undefined;
@@ -189,7 +189,7 @@ export function relayedError(body: unknown, status: number | undefined): Relayed
   };
 }
 
-/** In the forms of OpenAI, FastAPI, Ollama and others; undefined if there is none. */
+/** The message in the forms of OpenAI, FastAPI, Ollama and others; undefined if there is none. */
 export function errorMessage(body: unknown): string | undefined {
   if (Array.isArray(body)) return errorMessage(asObject(body[0]));
   const object = asObject(body);
@@ -204,7 +204,7 @@ export function errorMessage(body: unknown): string | undefined {
   return asObject(error) === undefined ? undefined : errorJson(error);
 }
 
-/** From 400 to 599, as OpenRouter states it in the fields of an error. */
+/** The status, from 400 to 599, that OpenRouter states in the fields of an error. */
 export function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode } = asObject(error) ?? {};
   for (const value of [code, status, statusCode]) {
@@ -283,7 +283,7 @@ export function errorJson(error: unknown): string {
   }
 }
 
-/** More characters of a message are not shown. Longer plain text is not a message. */
+/** Messages are shown up to this length. Longer plain text is not a message. */
 export const MAX_MESSAGE_CHARS = 1_000;
 
 export const MAX_QUOTED_CHARS = 300;

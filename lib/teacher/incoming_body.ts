@@ -17,7 +17,7 @@ import type { HeaderFields } from "./rate_headers.ts";
 
 export interface BodyReader {
   onEvents(chunk: Uint8Array): void;
-  /** The start of an error body is buffered even then. */
+  /** Called when a body exceeds its limit. The start of an error body is buffered even then. */
   onTooLong(): void;
   /** `error` is set if the rest cannot be decoded. */
   onBodyEnd(error: Error | undefined): void;
@@ -25,7 +25,7 @@ export interface BodyReader {
 
 const MAX_ERROR_BYTES = 64 * 1024;
 
-/** After decompression. */
+/** The maximum size of an answer after decompression. */
 export const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 export function tooLongError(status: number): TeacherError {
@@ -50,7 +50,7 @@ export class IncomingBody implements ByteSink {
     this.#reader = reader;
   }
 
-  /** Only the body of a 2xx response may be events. */
+  /** Begins a body. Only the body of a 2xx response may be events. */
   start(isAnswer: boolean, headers: HeaderFields): void {
     this.#isAnswer = isAnswer;
     this.#headers = headers;
@@ -64,7 +64,7 @@ export class IncomingBody implements ByteSink {
     (this.#outer ?? this).data(chunk);
   }
 
-  /** Decompression may deliver more after this. */
+  /** Called at the end of the response. Decompression may deliver more after this. */
   finish(): void {
     (this.#outer ?? this).end();
   }
@@ -140,7 +140,7 @@ export class IncomingBody implements ByteSink {
     else this.#buffer(withoutSpace(start));
   }
 
-  /** Nearly every answer is one chunk, which is not copied. */
+  /** Keeps a chunk. Nearly every answer is one chunk, which is not copied. */
   #buffer(chunk: Uint8Array): void {
     if (this.#chunks.length === 0) this.#chunks = [chunk];
     else this.#chunks.push(chunk);
@@ -152,11 +152,11 @@ export class IncomingBody implements ByteSink {
   }
 }
 
-/** Shared by all bodies, so it is never pushed to. */
+/** This list is shared by all bodies, so nothing is ever pushed to it. */
 const NO_CHUNKS: Uint8Array[] = [];
 
-/** By the UTF-16 byte order mark, else by the label in `content-type`; undefined if neither names a
- * charset. */
+/** The charset by the UTF-16 byte order mark, else by the label in `content-type`; undefined if
+ * neither names one. */
 function charsetOf(
   first: Uint8Array,
   label: string | readonly string[] | undefined,
@@ -167,7 +167,7 @@ function charsetOf(
 }
 
 /**
- * Undefined if the charset is UTF-8 or unknown.
+ * The transcoder to UTF-8; undefined if the charset is UTF-8 or unknown.
  *
  * @param maxBytes The maximum number of bytes held until a line ends.
  */

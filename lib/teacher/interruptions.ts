@@ -71,8 +71,8 @@ export function networkError(
   });
 }
 
-/** A retry does not fix these: a certificate, the client's or the teacher's, is not trusted, or the
- * server does not speak TLS. */
+/** The code of a TLS error that a retry does not fix: a certificate, the client's or the teacher's,
+ * is not trusted, or the server does not speak TLS. */
 function tlsCode(
   code: string,
   message: string,
@@ -121,7 +121,7 @@ function isProxyRefusal(message: string): boolean {
   return /\(407\)/.test(message);
 }
 
-/** The parser's error holds the unreadable bytes, which may be anything. */
+/** Drops the parser's error from causes: it holds the unreadable bytes, which may be anything. */
 function withoutData(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? undefined : error;
 }
@@ -157,15 +157,15 @@ export interface TimedAttempt {
   expire(deadline: Deadline): void;
 }
 
-/** For the whole attempt, for connecting, for the next token of a stream, or for the end of a
- * response whose answer is complete. */
+/** The deadline of the whole attempt, of connecting, of the next token of a stream, or of the end
+ * of a response whose answer is complete. */
 export type Deadline = "attempt" | "connect" | "idle" | "drain";
 
 export interface TimeLimits {
-  /** For an attempt whose row has no less time left. */
+  /** The limit of an attempt, unless its row has less time left. */
   timeoutMs: number;
   connectTimeoutMs: number;
-  /** Counts from the first token on. */
+  /** The longest silence between two tokens. Counts from the first token on. */
   streamIdleTimeoutMs: number;
   /** Unix time in milliseconds that is never set back. */
   now: () => number;

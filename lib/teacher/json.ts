@@ -13,19 +13,19 @@ import { endOfString, endOfValue, isObject, isTooDeep, skipSpace } from "../json
 
 export type JsonObject = Record<string, unknown>;
 
-/** Undefined for arrays, too. */
+/** The value if it is an object; undefined also for arrays. */
 export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
 
-/** Rounded; undefined if it is negative, too large or not a number. */
+/** Returns a rounded count; undefined if the value is negative, too large or not a number. */
 export function asCount(value: unknown): number | undefined {
   if (typeof value !== "number" || !(value >= 0)) return undefined;
   const count = Math.round(value);
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
-/** Repaired if necessary; undefined if it is not JSON. */
+/** Parses JSON, repaired if necessary; undefined if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -101,7 +101,7 @@ export interface JsonPlace {
   readonly path: JsonPath;
 }
 
-/** Undefined if there is no value, or if the whole text is not JSON. */
+/** The text of a value; undefined if there is no value, or if the whole text is not JSON. */
 export function textAt({ text, path }: JsonPlace): string | undefined {
   let start = skipSpace(text, 0);
   for (const step of path) {
@@ -144,7 +144,7 @@ function elementStart(text: string, arrayStart: number, position: number): numbe
   return index < text.length && text[index] !== "]" ? index : undefined;
 }
 
-/** Members that are nested too deeply for `JSON.stringify` become JSON text. */
+/** Turns members that are nested too deeply for `JSON.stringify` into JSON text. */
 export function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
   const members = { ...object };
   for (const [name, value] of Object.entries(object)) {
@@ -153,7 +153,7 @@ export function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject
   return members;
 }
 
-/** Omits null and "", which some servers send in later deltas. */
+/** Assigns members, but not null and "", which some servers send in later deltas. */
 export function assignStated(fields: JsonObject, more: JsonObject, place: JsonPlace): void {
   const names = Object.keys(more);
   if (names.length === 0) return;

@@ -7,7 +7,7 @@ export interface Address {
   readonly origin: string;
   /** `host:port`, also if the port is the default. */
   readonly host: string;
-  /** With the endpoint's path and the query. */
+  /** The path of requests, with that of the endpoint and with the query. */
   readonly path: string;
   /** Decoded `user:password`; undefined if the base URL has neither. */
   readonly credentials: string | undefined;
@@ -73,8 +73,8 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
   };
 }
 
-/** For messages: without `user:password@`, and without the values of query parameters whose names
- * suggest a secret. Also for text that is not a URL. */
+/** Makes an address safe to show: without `user:password@`, and without the values of query
+ * parameters whose names suggest a secret. Also takes text that is not a URL. */
 export function redactAddress(url: string): string {
   const parsed = URL.parse(url);
   if (parsed !== null && /^https?:$/.test(parsed.protocol)) {
@@ -132,7 +132,7 @@ type TlsOptions = Pick<
   "ca" | "clientCert" | "clientKey" | "insecureTls"
 >;
 
-/** In undici's form. */
+/** The certificates in undici's form. */
 export interface TlsSettings {
   readonly ca?: string;
   readonly cert?: string;
@@ -202,7 +202,7 @@ function privateKeyOf(pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch {
-    // Without the cause, which may quote the key.
+    // The cause is left out, because it may quote the key.
     throw new TypeError(
       `Cannot use ${CLIENT_KEY}: it must be text with "-----BEGIN PRIVATE KEY-----" (PEM)`,
     );

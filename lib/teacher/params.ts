@@ -79,7 +79,7 @@ function numberOf(value: unknown): number | undefined {
   return typeof raw === "string" ? Number(raw) : undefined;
 }
 
-/** By server. A name that several servers share is usually listed only once. */
+/** Known parameters by server. A name that several servers share is usually listed only once. */
 const NAMES = {
   "OpenAI, chat completions": `audio frequency_penalty function_call functions logit_bias logprobs
     max_completion_tokens max_tokens metadata modalities model moderation n parallel_tool_calls

@@ -3,7 +3,7 @@
 import { DAY_MS } from "../timer.ts";
 import type { RateLimit } from "./teacher.ts";
 
-/** Names in lower case. */
+/** Header fields by their names in lower case. */
 export type HeaderFields = Readonly<Record<string, HeaderField>>;
 
 type HeaderField = string | string[] | undefined;
@@ -49,7 +49,7 @@ export function rateLimitOf(
   return rateLimitFrom(requests, tokens.reduce(tighter));
 }
 
-/** Cheaper than {@linkcode rateLimitOf}: needs no clock. Most responses state no limits. */
+/** Whether a response states limits: most do not. Cheaper than {@linkcode rateLimitOf}. */
 export function statesRateLimit(headers: HeaderFields): boolean {
   return hasOpenAiFields(headers) || hasAnthropicFields(headers);
 }
@@ -89,7 +89,7 @@ export function exhaustion(
       if (countOf(field) !== 0) return [];
       return [resetOf(fieldText(headers[name.replace("remaining", "reset")]), time, 0)];
     }
-    // Sent by Fireworks.
+    // Fireworks sends this field.
     if (name === "x-ratelimit-over-limit") return text === "yes" ? [undefined] : [];
     if (name !== "ratelimit" || !NONE_LEFT.test(text)) return [];
     return [resetOf(RESET_SECONDS.exec(text)?.[1] ?? "", time, 0)];
@@ -121,7 +121,7 @@ function plausibleMs(ms: number): number | undefined {
   return ms >= 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** `x-should-retry` of OpenAI and Anthropic. */
+/** What OpenAI and Anthropic say in `x-should-retry`. */
 export function shouldRetry(headers: HeaderFields): boolean | undefined {
   const value = fieldText(headers["x-should-retry"]).toLowerCase();
   return value === "true" ? true : value === "false" ? false : undefined;
@@ -144,7 +144,8 @@ function limitState(
   };
 }
 
-/** Negative if the limit was reset since the header arrived; undefined if implausible. */
+/** The time until the reset; negative if that has happened since the header arrived; undefined if
+ * implausible. */
 function resetOf(text: string, now: number, ageMs: number): number | undefined {
   if (text === "") return undefined;
   const number = Number(text);

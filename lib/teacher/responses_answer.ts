@@ -20,14 +20,14 @@ interface Output {
   readonly logprobs: readonly unknown[] | undefined;
 }
 
-/** In the form of chat completions. */
+/** A tool call in the form of chat completions. */
 interface ToolCall extends JsonObject {
   /** The id that the call's result refers to. */
   readonly id: string;
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-/** Fields without a counterpart stay. */
+/** Translates an answer. Fields without a counterpart stay. */
 export function asChatCompletion(body: JsonObject): JsonObject {
   // An answer of another API, or a bare error.
   if (!Array.isArray(body.output)) return body;
@@ -86,7 +86,7 @@ function isCall({ type }: JsonObject): boolean {
   return type === "function_call" || type === "custom_tool_call";
 }
 
-/** The free text of a custom tool becomes the arguments. */
+/** Translates a tool call. The free text of a custom tool becomes the arguments. */
 function toolCallOf(
   { call_id: callId, id, name, input, arguments: args = input }: JsonObject,
 ): ToolCall {
@@ -110,7 +110,7 @@ function usageOf(usage: unknown): unknown {
   };
 }
 
-/** In the terms of chat completions if possible; "" if the server gives none. */
+/** The finish reason, in the terms of chat completions if possible; "" if the server gives none. */
 function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   const { status, incomplete_details: details } = body;
   if (status === "completed") return hasCalls ? "tool_calls" : "stop";
@@ -120,7 +120,8 @@ function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   return reason === "max_output_tokens" ? "length" : reason || "incomplete";
 }
 
-/** Undefined if the answer failed but a part of it arrived, which is kept. */
+/** The error of an answer; undefined if the answer failed but a part of it arrived, which is
+ * kept. */
 function errorOf({ status, error }: JsonObject, hasContent: boolean): unknown {
   if (status !== "failed") return error;
   return hasContent ? undefined : error ?? "The teacher reports a failure without a reason";
@@ -228,7 +229,7 @@ export class ResponsesEvents implements EventReader {
     return { index: sent.index, function: { arguments: rest } };
   }
 
-  /** The last event holds the complete answer. */
+  /** Reads the last event, which holds the complete answer. */
   #end(response: JsonObject, name: string): JsonObject {
     this.done = true;
     const body: JsonObject = { status: name, ...response };
@@ -246,7 +247,7 @@ export class ResponsesEvents implements EventReader {
     return withChoice(body, { delta: message }, rest, hasCalls, hasContent);
   }
 
-  /** The first event has id and model. Events of another format pass unchanged. */
+  /** Reads id and model from the first event. Events of another format pass unchanged. */
   #other(event: JsonObject): JsonObject | undefined {
     const response = asObject(event.response);
     if (response !== undefined) return { id: response.id, model: response.model };

@@ -134,7 +134,7 @@ function isAllText(content: unknown): boolean {
   return Array.isArray(content) && content.every((part) => asObject(part)?.type === "text");
 }
 
-/** The message and its calls, or the output of a call. */
+/** The items of a message: the message and its tool calls, or the output of a call. */
 function itemsOf(message: Message): JsonObject[] {
   const { role, content, tool_calls: calls, tool_call_id: id, ...rest } = message;
   if (role === "tool") {
@@ -158,7 +158,7 @@ function callOf(call: unknown): JsonObject {
   return { type: "function_call", call_id: id, name, arguments: args };
 }
 
-/** The text parts of a list are joined. */
+/** The text of a content. The text parts of a list are joined. */
 export function promptText(content: unknown): string {
   if (!Array.isArray(content)) return asText(content);
   return content.map((part) => typeof part === "string" ? part : asText(asObject(part)?.text))

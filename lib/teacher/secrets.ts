@@ -2,7 +2,7 @@
 
 export type Redact = (text: string) => string;
 
-/** Keeps the scheme, such as `Bearer`. */
+/** Redacts the value of a header, but keeps its scheme, such as `Bearer`. */
 export function redactHeader(value: string): string {
   const scheme = /^(Bearer|Basic) /i.exec(value)?.[0] ?? "";
   return `${scheme}[redacted]`;
@@ -71,11 +71,11 @@ const MAX_LAYERS = 8;
 /** A decoded text, and where each of its UTF-16 code units begins in the original text. */
 interface Layer {
   readonly text: string;
-  /** Ends with the end of the original text. */
+  /** The start of each code unit, then the end of the original text. */
   readonly starts: readonly number[];
 }
 
-/** Decoded once, twice, and so on, until no escapes are left. */
+/** Decodes a text once, twice, and so on, until no escapes are left, at most `MAX_LAYERS` times. */
 function layersOf(text: string): Layer[] {
   const layers: Layer[] = [];
   let layer: Layer = { text, starts: Array.from({ length: text.length + 1 }, (_, i) => i) };
@@ -88,7 +88,7 @@ function layersOf(text: string): Layer[] {
   return layers;
 }
 
-/** Undefined if there are no escapes. */
+/** Decodes all escapes of a text once; undefined if there are none. */
 function decoded({ text, starts }: Layer): Layer | undefined {
   let result = "", copiedTo = 0;
   const resultStarts: number[] = [];
@@ -140,7 +140,7 @@ function characterOf({ groups = {} }: RegExpExecArray): string | undefined {
 
 const MAX_CODE_POINT = 0x10ffff;
 
-/** Undefined if the bytes are not UTF-8. */
+/** Decodes bytes such as `%C3%A4`; undefined if they are not UTF-8. */
 function decodedUrl(bytes: string): string | undefined {
   try {
     return decodeURIComponent(bytes);

@@ -37,8 +37,8 @@ const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used. undici waits for one turn of the event
  * loop, which is not enough: Deno polls sockets at every 61st turn or when idle. */
 export const IDLE_WATCH_MS = 5;
-/** Connections are last used this long before their announced timeout, since requests need time to
- * arrive. At most half the timeout. */
+/** Connections are last used this long before their announced timeout, or half that timeout if it
+ * is short, since requests need time to arrive. */
 const MARGIN_MS = 1_000;
 
 export class ReusePolicy {
@@ -57,7 +57,7 @@ export class ReusePolicy {
   #announcedMs = Infinity;
   /** The longest idle time by the server's closes. */
   #observedMs = Infinity;
-  // The last `Keep-Alive` field, and how many requests it allows: every response has the same.
+  // The last `Keep-Alive` field and the requests that it allows. Every response repeats the field.
   #keepAlive = "";
   #maxRequests = Infinity;
 
@@ -72,8 +72,8 @@ export class ReusePolicy {
     return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** How long to watch a connection before a request is sent on it: if the server has closed it, the
-   * request would be lost. */
+  /** How long to watch a connection before it is used: a request would be lost if the server has
+   * closed it. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;
@@ -143,8 +143,8 @@ export interface ReadableSocket {
 export class OddHead extends Error {}
 
 /**
- * In words that follow "sent"; undefined if {@linkcode HeadFilter} does not make such heads
- * readable.
+ * What is odd about a head, in words that follow "sent"; undefined if {@linkcode HeadFilter} does
+ * not make such heads readable.
  *
  * @param hasHead Whether undici has read the head. If so, a line that it rejects belongs to the
  * chunked body.

@@ -18,7 +18,7 @@ import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
 import type { Completion } from "./teacher.ts";
 import { ToolCallDeltas } from "./tool_calls.ts";
 
-/** Learned from streams, and shared by all attempts of a teacher. */
+/** What was learned from streams; shared by all attempts of a teacher. */
 export interface StreamHabits {
   /** Whether any chunk may have a finish reason, so only `[DONE]` ends an answer: some
    * Gemini-compatible servers write `stop` into each chunk. */
@@ -61,7 +61,8 @@ export class StreamReader implements EventSink {
     this.#habits = habits;
   }
 
-  /** As the server sent it; "" until it arrives, and until `[DONE]` if any chunk may have one. */
+  /** The server's finish reason; "" until it arrives, and until `[DONE]` if any chunk may have
+   * one. */
   get finishReason(): string {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
   }
@@ -177,7 +178,7 @@ export class StreamReader implements EventSink {
     this.#otherApi.content.add(other.content);
   }
 
-  /** -1 if the choice that is read is not in the list. */
+  /** The position of the choice that is read; -1 if it is not in the list. */
   #positionIn(choices: unknown): number {
     if (!Array.isArray(choices)) return -1;
     for (let position = 0; position < choices.length; position++) {

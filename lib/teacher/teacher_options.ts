@@ -167,7 +167,7 @@ function checkThinkTags(tags: unknown): void {
   );
 }
 
-/** undici sets these itself, or would break. */
+/** undici sets these header fields itself, or would break. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
 
 function checkHeaders(headers: Readonly<Record<string, string>>): void {
@@ -208,7 +208,7 @@ export function keyHeader(
   return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
 }
 
-/** Texts that a server might quote. */
+/** Secrets that a server might quote. */
 export function secretsOf(
   { apiKey, headers, secrets: userSecrets }: ResolvedTeacherOptions,
   address: Address,
@@ -232,7 +232,7 @@ export function defaultHeaders(stream: boolean): Record<string, string> {
   return {
     "content-type": "application/json",
     accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Without it, some gateways compress, which only costs time, or buffer a stream to compress it.
+    // Without this field, some gateways compress, which only costs time, or buffer a stream for it.
     "accept-encoding": "identity",
     "user-agent": `retort/${VERSION}`,
   };

@@ -75,7 +75,7 @@ export const THINK_TAGS: readonly ThinkTags[] = [
   ["<|START_THINKING|>", "<|END_THINKING|>"], // Command A Reasoning
 ];
 
-/** Rules out most answers quickly. */
+/** The first characters of opening tags. They rule out most answers quickly. */
 const FIRST_CHARACTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
 /**
@@ -142,7 +142,7 @@ function blockAt(content: string, start: number, [open, close]: ThinkTags): Spli
   return trimmed(content.slice(innerStart, end), content.slice(end + close.length));
 }
 
-/** The opening tag may be in the prompt. */
+/** Splits a text whose opening tag may be in the prompt. */
 function splitUnopened(content: string, userTags?: ThinkTags): SplitText | undefined {
   if (userTags !== undefined) {
     const split = splitAtClose(content, userTags);
@@ -158,7 +158,7 @@ function splitUnopened(content: string, userTags?: ThinkTags): SplitText | undef
   return undefined;
 }
 
-/** Undefined if the text has no closing tag, or an opening tag before it. */
+/** Splits at the closing tag; undefined if there is none, or an opening tag before it. */
 function splitAtClose(content: string, [open, close]: ThinkTags): SplitText | undefined {
   const end = content.indexOf(close);
   if (end < 0 || content.lastIndexOf(open, end) >= 0) return undefined;

@@ -13,7 +13,7 @@ const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green
 
 export type Paint = (text: string, color: Color | undefined) => string;
 
-/** With `isColored` false, texts stay as they are. */
+/** Returns texts unchanged if `isColored` is false. */
 export function createPaint(isColored: boolean): Paint {
   if (!isColored) return (text) => text;
   return (text, color) =>

@@ -45,9 +45,9 @@ const ERASE_BELOW = "\x1b[J";
 
 export interface BarOptions {
   write: (text: string) => void;
-  /** In cells; called for each drawing. */
+  /** Returns the width of the terminal in cells; called for each drawing. */
   columns: () => number;
-  /** The caller checks `NO_COLOR`. */
+  /** Whether to use colors. The caller checks `NO_COLOR`. */
   isColored: boolean;
   now?: () => number;
   /** Shows lag, CPU and memory of the process. @default false */
@@ -125,10 +125,10 @@ class Drawing {
   }
 }
 
-/** Each cell of the longest bar is 1 %. */
+/** The longest bar has this many cells: each is 1 %. */
 const MAX_BAR_CELLS = 100;
 
-/** With less room, only the percentage is shown. */
+/** A bar needs this many cells. With less room, only the percentage is shown. */
 const MIN_BAR_CELLS = 4;
 
 /** Different shapes, so that users can distinguish the parts without colors. */

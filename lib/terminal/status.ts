@@ -62,8 +62,8 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
   return STATE_WORDS[state] + why;
 }
 
-/** If the only teacher halted, its own reason: the run's begins with the address, which is
- * superfluous here. */
+/** The run's reason. If the only teacher halted, its own: the run's begins with the address, which
+ * is superfluous here. */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const present = teachers.filter(({ state }) => state !== "left");
   const isAlone = present.length === 1;

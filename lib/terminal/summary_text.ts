@@ -26,11 +26,12 @@ const MAX_ERROR_CELLS = 100;
 const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
 
 export interface SummaryTextOptions {
-  /** Continues the run or retries its failures. @default none is shown */
+  /** The command that continues the run or retries its failures. @default none is shown */
   continueCommand?: string;
-  /** Exports the results; shown once no row is left to do. @default none is shown */
+  /** The command that exports the results; shown once no row is left to do. @default none is
+   * shown */
   exportCommand?: string;
-  /** The caller checks `NO_COLOR`. */
+  /** Whether to use colors. The caller checks `NO_COLOR`. */
   isColored: boolean;
 }
 
@@ -59,7 +60,7 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
   return paint(...headline(summary)) + "\n\n" + align(lines, paint);
 }
 
-/** Rows that were truncated would be truncated again if they were sent unchanged. */
+/** Whether rows were truncated: sent again unchanged, they would be truncated again. */
 function hasTruncated({ errors }: Summary): boolean {
   return errors.some(({ type, action }) => type === "truncated" && action === "failed");
 }

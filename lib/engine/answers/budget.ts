@@ -13,8 +13,8 @@ import type { Completion, Teacher } from "../../teacher/mod.ts";
 
 export interface BudgetOptions {
   /**
-   * Cost of an answer in US dollars; undefined if it has no token counts. Omitted if the price of
-   * any teacher is unknown. @default none
+   * Cost of an answer in US dollars; undefined if the answer has no token counts. Omitted if the
+   * price of any teacher is unknown. @default none
    */
   priceOf?: (completion: Completion, teacher: Teacher) => number | undefined;
   /** Teachers without a known price, for error messages. @default [] */
@@ -49,7 +49,7 @@ export class Budget {
   readonly #maxCompletionTokens: number;
   #maxCostUsd: number | null = null;
   #costUsd = 0;
-  /** What earlier runs that share the limit have cost. */
+  /** The cost of earlier runs that share the limit. */
   #earlierCostUsd = 0;
   #completionTokens = 0;
   #counted = 0;
@@ -76,7 +76,7 @@ export class Budget {
     return this.#maxCostUsd;
   }
 
-  /** Why no more may be spent; undefined while more may be. Read after every answer. */
+  /** Why no more may be spent; undefined while the budget lasts. Read after every answer. */
   get exhaustedReason(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;

@@ -18,8 +18,8 @@ export type OnTruncated = "error" | "keep" | "escalate";
 
 export interface Rejection {
   readonly failure: Failure;
-  /** The row has failed, or is sent again for another answer (`resample`), a longer one
-   * (`escalate`), or because the run ended before the answer was checked (`repeat`). */
+  /** What follows for the row: it has failed, or is sent again for another answer (`resample`), a
+   * longer one (`escalate`), or because the run ended before its answer was checked (`repeat`). */
   readonly follow: "fail" | "resample" | "escalate" | "repeat";
   /** The parameters of the next attempt; undefined if the row has failed. */
   readonly params: Params | undefined;
@@ -34,7 +34,7 @@ export interface AnswerPolicyOptions {
   readonly resample?: number;
   /** Additional finish reasons of complete answers; `none` stands for a missing one. @default [] */
   readonly acceptEndings?: readonly string[];
-  /** Whether the model refuses: such an answer is rejected. @default no answer is searched */
+  /** Returns whether an answer is a refusal, which is rejected. @default none is detected */
   readonly isRefusal?: (response: string) => boolean;
   /** Run in this order; an answer is accepted if all accept it. */
   readonly checks: readonly Check[];
@@ -45,9 +45,9 @@ export interface AnswerPolicyOptions {
 
 export interface AnsweredRow extends AnswerCost {
   readonly row: Row;
-  /** Those of the attempt. */
+  /** The parameters of the attempt. */
   readonly params: Params;
-  /** How often another answer was already requested because one was not accepted. */
+  /** How many further answers were requested for the row because one was not accepted. */
   readonly resamples: number;
 }
 
@@ -74,8 +74,8 @@ export class AnswerPolicy {
     return this.#endings.of(completion, params);
   }
 
-  /** Why an answer is rejected; undefined if it is accepted. A promise only if a check takes
-   * time. */
+  /** Why an answer is rejected; undefined if it is accepted. Returns a promise only if a check
+   * takes time. */
   decide(
     completion: Completion,
     answered: AnsweredRow,
@@ -108,7 +108,7 @@ export class AnswerPolicy {
    * The parameters for a row that an earlier run left pending. Its raised token limit is kept only
    * if this run escalates too, and up to this run's cap.
    *
-   * @param params Those of the row's first attempt.
+   * @param params The parameters of the row's first attempt.
    */
   resumedParams(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
     const seeded = resampled(params, resample);
@@ -196,7 +196,7 @@ const DEFAULT_CAP_FACTOR = 8;
 
 const EMPTY = "The answer holds neither text nor a tool call";
 
-/** Incomplete for a known reason. */
+/** An answer is incomplete for one of these known reasons. */
 type TruncatedEnding = "limit" | "context" | "filter";
 
 /** The error of an answer that the teacher did not finish, did not mark as complete, or did not
@@ -232,15 +232,15 @@ function hasContent({ response, toolCalls }: Completion): boolean {
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Gateways send such answers if their upstream has failed (Ollama's cloud, LiteLLM), and Gemini
- * sometimes. */
+/** Gateways send an empty answer without tokens if their upstream has failed (Ollama's cloud,
+ * LiteLLM). Gemini sends one sometimes. */
 function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&
     !hasReasoning(completion);
 }
 
-/** Some teachers report only the token count of the reasoning. */
+/** Reasoning may be present without its text: some teachers report only its token count. */
 function hasReasoning({ reasoning, usage }: Completion): boolean {
   return /\S/.test(reasoning ?? "") || (usage?.reasoningTokens ?? 0) > 0;
 }

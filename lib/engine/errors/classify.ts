@@ -40,9 +40,9 @@ import {
 
 /** Why an attempt failed. */
 export type FailureCause =
-  /** The key, the bill, the model or the address: this teacher will answer no row. */
+  /** The key, the bill, the model or the address is wrong: this teacher will answer no row. */
   | "account"
-  /** Rejected, because of this row or of something that all rows share. */
+  /** The request is rejected, because of this row or of something that all rows share. */
   | "request"
   /** The content of this row is rejected (its length, its files). */
   | "row"
@@ -50,10 +50,10 @@ export type FailureCause =
   | "filter"
   /** The teacher throttles, whatever the status: a rate limit (`type`) or overload. */
   | "load"
-  /** No connection could be made: nothing was sent. */
+  /** No connection could be made, so nothing was sent. */
   | "unreachable"
   | "timeout"
-  /** Something broke: 500, 502, 504, 408, broken connections, partial answers. */
+  /** Something broke: status 500, 502, 504 or 408, a broken connection, a partial answer. */
   | "fault"
   /** There is an answer, but no proof that the teacher finished it. */
   | "ending"
@@ -61,10 +61,11 @@ export type FailureCause =
   | "adjusted";
 
 export interface Classification {
-  /** Another attempt, the failure of the row, or nothing more for this teacher. */
+  /** `retry`: another attempt. `fail`: the row has failed. `halt`: the teacher gets no more
+   * rows. */
   readonly action: "retry" | "fail" | "halt";
   readonly cause: FailureCause;
-  /** In the `error.type` of a failures line. */
+  /** The `error.type` of a line in the failures file. */
   readonly type: FailureType;
   /** The wait that the teacher requests, in milliseconds. @default none */
   readonly retryAfterMs?: number;
@@ -74,11 +75,11 @@ export interface Classification {
   readonly advice?: string;
   /** The model is the cause: a row that names its own then fails alone. @default false */
   readonly isAboutModel?: boolean;
-  /** Something other than a teacher responds. Ignored if the teacher has ever answered. */
+  /** Whether something other than a teacher responds. Ignored if the teacher has ever answered. */
   readonly otherServer?: "certain" | "probable";
 }
 
-/** What the error adds is missing. Without `type`, it follows from error and cause. */
+/** A classification without what is read from the error. If `type` is absent, it is derived. */
 export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
   readonly type?: FailureType;
 };
@@ -89,7 +90,7 @@ const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
 const UNPROVEN: Verdict = { action: "retry", cause: "ending" };
 const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", type: "network" };
 
-/** Connections that another attempt does not fix, by error code. */
+/** Connection errors that another attempt does not fix, by error code. */
 const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   [
     "certificate",
@@ -109,7 +110,7 @@ const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["no_http", { ...FAULT, otherServer: "certain" }],
 ]);
 
-/** These mean a wrong address for every row. */
+/** Statuses that mean a wrong address, whatever the row. */
 const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
 /** 529 is Anthropic's status for overload. */
 const OVERLOAD_STATUSES = new Set([503, 529]);
@@ -117,11 +118,11 @@ const OVERLOAD_STATUSES = new Set([503, 529]);
  * connection that it closed. */
 const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
-/** Status 200 with neither a completion nor an error. */
+/** A 2xx response with neither a completion nor an error. */
 const BROKEN: Verdict = { ...FAULT, type: "response" };
 /** LM Studio responds to unknown paths with status 200 and its own text. */
 const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
-/** Responses of status 200 without a completion, by error code. */
+/** 2xx responses without a completion, by error code. */
 const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
   // From another server, or from a portal in between.
@@ -151,8 +152,8 @@ export function classify(error: TeacherError, hasAnswered = false): Classificati
   };
 }
 
-/** The type of the error, unless it contradicts the cause. It follows from the status, and a fault
- * may come with 400, a rejection with 429 or 200. */
+/** The type of the error, unless it contradicts the cause: a fault may come with status 400, a
+ * rejection with 429 or 200. */
 function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
   const isStated = type === "response" && status !== undefined;
   if (cause === "fault") return isStated || type === "request" ? "server" : type;
@@ -182,7 +183,7 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   return verdict === FAIL ? UNKNOWN_TEXT : verdict;
 }
 
-/** About this row, if the teacher says so; else perhaps about something that all rows share. */
+/** Blames this row if the teacher says so; else perhaps something that all rows share. */
 function verdictOnRejection({ message, code }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
   return neverFits(message) || isTooLong(message) ? ROW : FAIL;
@@ -214,7 +215,7 @@ function verdictByCode(error: TeacherError): Verdict | undefined {
   return VERDICTS[meaning];
 }
 
-/** From a custom teacher, or reported in a response of status 2xx. */
+/** Handles errors of custom teachers, and errors reported in a response of status 2xx. */
 function verdictWithoutStatus(error: TeacherError): Verdict {
   const verdict = verdictByCode(error) ?? loadVerdict(error);
   if (verdict !== undefined) return verdict;
@@ -223,7 +224,7 @@ function verdictWithoutStatus(error: TeacherError): Verdict {
     (error.status === undefined ? FAIL : verdictByMessage(error));
 }
 
-/** The code does not say enough. */
+/** Decides by the message, because the code does not say enough. */
 function verdictByMessage(error: TeacherError): Verdict {
   const { message, code, isRelayed } = error;
   if (neverFits(message)) return ROW;
@@ -277,8 +278,8 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   return WRONG_ADDRESS_STATUSES.has(status) && !isAbout("file", message) ? ADDRESS : FAIL;
 }
 
-/** A 4xx of a provider behind a router. The provider's key, bill, paths and faults are not the
- * user's: another attempt may reach another provider, or the same one in a better state. */
+/** Decides on a 4xx of a provider behind a router. The provider's key, bill, paths and faults are
+ * not the user's: another attempt may reach another provider, or this one in a better state. */
 function verdictOnRelayed({ message, code, status }: TeacherError): Verdict {
   if (isFiltered(message, code)) return FILTERED;
   if (isAbout("model", message)) return MODEL;

@@ -9,8 +9,8 @@
 import { UNREADABLE_FILE } from "../../errors.ts";
 import type { Verdict } from "./classify.ts";
 
-/** By meaning, separated by spaces. The first four halt the teacher; `filter` and `row` fail only
- * their row; the others send it again. */
+/** Codes by meaning, separated by spaces. The first four meanings halt the teacher; `filter` and
+ * `row` fail only their row; the others send it again. */
 const CODES = {
   billing: [
     // OpenAI
@@ -129,7 +129,7 @@ const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
   ),
 );
 
-/** Undefined if the meaning depends on the status. */
+/** The meaning of a listed code; undefined if it depends on the status. */
 export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
   return code === undefined ? undefined : MEANINGS.get(code.toLowerCase());
 }

@@ -45,21 +45,21 @@ const TOPICS = {
     /\b(?:exceeded|exhausted|reached|used up) (?:\S+ ){0,3}(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)/i,
     /限流|过于频繁|并发超限/,
   ],
-  /** The server is overloaded. Only for errors in a response with a 2xx status. */
+  /** The server is overloaded. These patterns are only for errors in a 2xx response. */
   load: [
     /rate ?limit|overloaded|over capacity|at capacity/i,
     /\b(?:server|service|system|engine|model)s? (?:is |are )?(?:currently )?(?:too )?busy\b/i,
     /繁忙/,
   ],
   /** The server failed, but the status blames the request: LM Studio, and gateways that relay their
-   * upstream. Patterns are narrow: messages about the request may name parameters such as
+   * upstream. The patterns are narrow: messages about the request may name parameters such as
    * `timeout`. */
   crash: [
     /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|^channel error|out of memory/i,
     /(?:temporarily|service|currently) unavailable|internal server error|\bno models provided/i,
     /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
   ],
-  /** The server failed. Only for errors whose status says nothing: 2xx, or relayed by a router. */
+  /** The server failed. These patterns are only for a status that says nothing: 2xx, or relayed. */
   fault: [
     /internal (?:server )?error|server error|unexpected (?:error|eof|end)\b|try again|temporar/i,
     /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,
@@ -101,7 +101,7 @@ export function isAboutRequest(message: string, code = ""): boolean {
 
 /** Whether a content filter blocked this prompt. Other prompts may pass. */
 export function isFiltered(message: string, code = ""): boolean {
-  // Suspended for breaking the rules: no other row will be answered either.
+  // The account is suspended for breaking the rules: no other row will be answered either.
   if (BLOCKED_ACCOUNT.test(message)) return false;
   if (isFilterWord(code)) return true;
   return matchesAny(message, [

@@ -46,7 +46,7 @@ const REFRESH_MS = 100;
 
 const USED_FRACTION = 1 / 3;
 
-/** From this fraction of use on, the rate is the bottleneck. */
+/** From this fraction of use on, the rate counts as the bottleneck. */
 const LIMITING_FRACTION = 0.9;
 
 /** A rate of which less is used for `IDLE_MS` limits nothing, and is removed. */
@@ -77,7 +77,7 @@ export class AdaptiveRate {
     this.#throttled = new RateMeter(now);
   }
 
-  /** False before the first throttling, and after `removeLimit()`. */
+  /** Whether a rate is set: not before the first throttling, nor after `removeLimit()`. */
   get isLimited(): boolean {
     return this.#bucket !== undefined;
   }
@@ -180,7 +180,7 @@ export class AdaptiveRate {
     return throttled >= sent ? 0 : 1 - throttled / sent;
   }
 
-  /** Over the last second or the last five, whichever is more. */
+  /** The rate of sending over the last second or the last five, whichever is higher. */
   #sentRecently(now: number): number {
     return Math.max(this.#sent.perSecond(now, SHORTEST_WINDOW_MS), this.#sent.perSecond(now));
   }
@@ -214,15 +214,15 @@ const SLOT_MS = 100;
 
 const LONGEST_WINDOW_MS = 5_000;
 
-/** In milliseconds: events in the first moments are no rate yet. */
+/** The shortest time, in milliseconds, over which events count as a rate. */
 const SHORTEST_WINDOW_MS = 1_000;
 
 /** A steady rate over the last second exceeds that over five seconds by less than this factor. */
 const MAX_STEADY_FACTOR = 1.5;
 
-/** Events of the last 5 s, in slots of 100 ms. */
+/** Counts the events of the last 5 s, in slots of 100 ms. */
 class RateMeter {
-  // One more than the window has: the current slot is incomplete.
+  // There is one slot more than the window has, because the current one is incomplete.
   readonly #counts = new Float64Array(LONGEST_WINDOW_MS / SLOT_MS + 1);
   readonly #startedAt: number;
   #slot = 0;

@@ -10,7 +10,7 @@ import type { Endpoint } from "./endpoint.ts";
 /** The wait that a throttling teacher requested for a row. */
 export interface Hold {
   readonly by: Endpoint;
-  /** On the engine's clock. */
+  /** When the wait ends, on the engine's clock. */
   readonly until: number;
 }
 

@@ -19,8 +19,8 @@ const MIN_FAULTS_MS = 300;
 
 const NEARLY_ALL = 0.9;
 
-/** Throttled rows in succession that are an outage if they last `MIN_THROTTLING_MS`: a burst does
- * not. */
+/** Throttled rows in succession that are an outage if they last `MIN_THROTTLING_MS`. A burst is
+ * shorter. */
 const THROTTLED_FOR_OUTAGE = 10;
 
 const MIN_THROTTLING_MS = 5_000;
@@ -53,7 +53,7 @@ export class CircuitBreaker {
   /** Failures since the last answer to an attempt that was made after the first of them: answers to
    * older attempts say little about a teacher that has begun to fail. */
   readonly #trouble = new Streak();
-  /** Since `#trouble` began. */
+  /** Attempts since `#trouble` began. */
   #attempts = 0;
   #failedAttempts = 0;
   #downSince: number | undefined;
@@ -83,7 +83,7 @@ export class CircuitBreaker {
     if (this.isDown) this.#waitForProbe();
   }
 
-  /** A probe is then still due. */
+  /** Called if the attempt was not made: a probe is then still due. */
   notSent(): void {
     this.#attempts--;
     if (this.isDown) this.#probeAt = this.#options.now();
@@ -150,13 +150,13 @@ export class CircuitBreaker {
 
 /** Consecutive failures. */
 class Streak {
-  /** Infinity without a failure. */
+  /** When the first failure happened; Infinity without one. */
   since = Infinity;
   length = 0;
   refusedConnections = 0;
-  /** First failures of rows, if they were throttled. */
+  /** Rows whose first failure was throttling. */
   throttledRows = 0;
-  /** First failures of rows in another way. */
+  /** Rows whose first failure was not throttling. */
   faultyRows = 0;
 
   add(cause: Classification["cause"], isFirstFailure: boolean, now: number): void {

@@ -21,13 +21,14 @@ interface LimitAnswer extends Pick<Pressure, "startedAt" | "inFlight"> {
 }
 
 interface LimitPressure extends Pick<Pressure, "startedAt" | "inFlight"> {
-  /** Whether it is part of a run of throttled attempts that is not chance. @default false */
+  /** Whether the attempt is in a run of throttled ones that is not chance. @default false */
   readonly isInRun?: boolean;
 }
 
 /** CUBIC's 0.7 would leave too much idle at a teacher whose throttling costs next to nothing. */
 const DECREASE_FACTOR = 0.85;
-/** If less of the limit is still in flight, that number says nothing about what is accepted. */
+/** If less than this fraction of the limit is in flight, that number does not show what is
+ * accepted. */
 const MIN_REMAINING = 0.1;
 /** Attempts made this soon after a decrease, in milliseconds, still compete with the throttled
  * burst. */
@@ -48,7 +49,7 @@ interface StartGrowth {
  * as many throttled attempts.
  */
 const START: StartGrowth = { factor: 3, below: 128 };
-/** After an outage, and if the limit explores, whose first measurement is at 32. */
+/** The start after an outage, and of a limit that explores, whose first measurement is at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
 /** After this time without throttling or another step up, a careful start doubles: answers may take
  * an hour. */
@@ -57,8 +58,8 @@ const QUIET_MS = 10_000;
  * arrive together see ever fewer in flight. */
 const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
-/** Longer gaps between two calls, in milliseconds, do not count as time: nothing was in flight, as
- * `tick()` is called twice a second otherwise. */
+/** Longer gaps between two calls, in milliseconds, do not count as time. `tick()` is called at
+ * least twice a second while something is in flight. */
 const MAX_CALL_GAP_MS = 3_000;
 
 export class ConcurrencyLimit {
@@ -66,7 +67,7 @@ export class ConcurrencyLimit {
   readonly #explorer: HillClimb | undefined;
   #ceiling: number;
 
-  /** Undefined once the careful start is over. */
+  /** The limit of the careful start; undefined once that is over. */
   #start: number | undefined;
   #startGrowth: StartGrowth;
   /** The limit at which the start was throttled; 0 if it was not. */
@@ -139,7 +140,7 @@ export class ConcurrencyLimit {
     this.decrease(from, DECREASE_FACTOR * from);
   }
 
-  /** Called when `from` attempts in flight were too many: reduces the limit to `towards`, at least
+  /** Reduces the limit after `from` attempts in flight were too many: to `towards`, but at least
    * one below `from`. */
   decrease(from: number, towards: number): void {
     const size = this.#exact;
@@ -172,7 +173,7 @@ export class ConcurrencyLimit {
     if (this.#isUsed) this.#setStart(2 * this.#start);
   }
 
-  /** After an outage: starts at 1, up to the last proven limit. */
+  /** Starts at 1 after an outage, and grows up to the last proven limit. */
   restart(): void {
     this.#forgetThrottling();
     if (this.#provenLimit < Infinity) {
@@ -188,8 +189,8 @@ export class ConcurrencyLimit {
     this.#setStart(1);
   }
 
-  /** While all others are throttled, the attempts in flight are what was accepted. If hardly any
-   * are left, their number says nothing about the right limit. */
+  /** Reduces the limit to the attempts in flight: they were accepted while the others were
+   * throttled. If hardly any are left, their number says nothing about the right limit. */
   #shrink(inFlight: number): void {
     const to = Math.max(1, inFlight), size = this.#decreasedFrom;
     if (to < MIN_REMAINING * size) {
@@ -216,7 +217,7 @@ export class ConcurrencyLimit {
     return this.#explorer?.limit ?? this.#ceiling;
   }
 
-  /** Returns whether the limit is the bottleneck. */
+  /** Records how much of the limit is used. Returns whether the limit is the bottleneck. */
   #observe(inFlight: number): boolean {
     if (inFlight >= USED_SHARE * this.value) this.#lastUsedAt = this.#now();
     else this.#lastUnusedAt = this.#now();

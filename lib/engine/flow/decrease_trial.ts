@@ -35,13 +35,13 @@ const QUICK_MS = 50;
 /** At a teacher at its capacity, this fraction of the share may remain, because attempts come
  * together by chance. */
 const REMAINING_FRACTION = 0.35;
-/** Log likelihood ratio: odds of 100 to 1. */
+/** The log likelihood ratio at which less load counts as ineffective: odds of 100 to 1. */
 const INEFFECTIVE_AT = Math.log(100);
-/** Odds of 20 to 1. */
+/** The log likelihood ratio at which less load counts as effective: odds of 20 to 1. */
 const EFFECTIVE_AT = -Math.log(20);
-/** Fewer attempts are not enough to measure the share to tolerate. */
+/** With fewer attempts, the share to tolerate cannot be measured. */
 const MIN_ATTEMPTS = 24;
-/** After this many, the more likely result counts. */
+/** After this many attempts, the more likely result counts. */
 const MAX_ATTEMPTS = 240;
 /** The evidence for "effective" must last this long: the last attempts may still be throttled. */
 const SETTLING_MS = 1_000;
@@ -109,9 +109,9 @@ export class DecreaseTrial {
     return this.#throttled / Math.max(1, this.#decided);
   }
 
-  /** The trial that must confirm "ineffective"; undefined if no confirmation is needed. This trial's
-   * rate may be too high: what was accepted before may have been a burst, or counted towards a limit
-   * that has just fallen. */
+  /** The trial that must confirm "ineffective"; undefined if none is needed. This trial's rate may
+   * be too high: what was accepted before may have been a burst, or counted towards a limit that
+   * has just fallen. */
   confirmation(now: number): DecreaseTrial | undefined {
     if (this.#isFinal) return undefined;
     const { size, cap, share, isQuick } = this, attempts = this.#decided;

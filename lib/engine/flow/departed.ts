@@ -6,7 +6,7 @@
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 
-/** In a run of days, restarted pods have new addresses each time. */
+/** Teachers that are named. In a run of days, restarted pods have new addresses each time. */
 const MAX_NAMED = 100;
 
 export class Departed {
@@ -29,7 +29,7 @@ export class Departed {
     this.#earlier = withCountsOf(unnamed, this.#earlier);
   }
 
-  /** Present teachers, then those that left. A teacher that came back has one status. */
+  /** Returns present teachers, then those that left. A teacher that came back has one status. */
   allStatuses(present: TeacherStatus[]): TeacherStatus[] {
     const left = new Map(this.#named);
     const all = present.map((status) => {

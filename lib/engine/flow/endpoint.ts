@@ -21,7 +21,7 @@ export interface EndpointOptions extends Pick<LoadControlOptions, "rpm" | "tpm">
 
 /** What all endpoints of a run share. */
 export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "rpm" | "tpm"> {
-  /** Attempts in flight over all endpoints, at most. */
+  /** The maximum number of attempts in flight over all endpoints. */
   readonly concurrency: number;
   /** Called when a teacher goes down, and when it is up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
@@ -30,9 +30,9 @@ export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "r
 }
 
 export interface FailureEffect {
-  /** The failure counts against the row. */
+  /** Whether the failure counts against the row. */
   readonly counts: boolean;
-  /** The teacher throttles no more than usual: the row waits less. */
+  /** Whether the teacher throttles no more than usual: the row then waits less. */
   readonly isTolerated: boolean;
 }
 
@@ -48,11 +48,11 @@ export class Endpoint {
   inFlight = 0;
   /** An attempt's number is its ticket. */
   attempts = 0;
-  /** Attempts and, for a teacher that joined later, those that it missed. The pool takes turns by
-   * this number. */
+  /** The number of attempts and, for a teacher that joined later, of those that it missed. The pool
+   * takes turns by this number. */
   turns = 0;
   weight: number;
-  /** It has left the list of teachers, and only finishes its calls. */
+  /** Whether the teacher has left the list of teachers, and only finishes its calls. */
   isLeaving = false;
   readonly #context: EndpointContext;
   #maxConcurrency: number;
@@ -106,7 +106,7 @@ export class Endpoint {
     return this.#breaker.isDown;
   }
 
-  /** It is down, or its quota is used up. */
+  /** Whether the teacher is down, or its quota is used up. */
   get isProbed(): boolean {
     return this.isDown || this.#load.closedUntil !== undefined;
   }
@@ -116,7 +116,8 @@ export class Endpoint {
     return this.#haltReason ?? this.#reason;
   }
 
-  /** Nothing depends on time until an attempt fails, so `tick()` may be called rarely. */
+  /** Whether nothing depends on time until an attempt fails, so that `tick()` may be called
+   * rarely. */
   get isSteady(): boolean {
     if (this.isHalted) return true;
     return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
@@ -130,8 +131,8 @@ export class Endpoint {
     return coolUntil > now ? coolUntil : undefined;
   }
 
-  /** 0 if an attempt may be made now; Infinity if one in flight must end first, or nothing more is
-   * sent. */
+  /** Milliseconds until the next attempt: 0 if it may be made now; Infinity if one in flight must
+   * end first, or nothing more is sent. */
   delayMs(now: number): number {
     if (!this.isActive) return Infinity;
     const unavailableUntil = this.unavailableUntil(now);
@@ -217,12 +218,12 @@ export class Endpoint {
     this.#breaker.latestProbeAt = latestProbeAt;
   }
 
-  /** The first reason is kept. */
+  /** Sends nothing more to the teacher. The first reason is kept. */
   halt(reason: string): void {
     this.#haltReason ??= reason;
   }
 
-  /** Everything learned about the teacher stays. */
+  /** Changes the weight and the maximum; everything learned about the teacher stays. */
   setShare({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     // Its turns so far count as if it had always had this weight.
     this.turns *= weight / this.weight;
@@ -283,7 +284,7 @@ export class Endpoint {
     };
   }
 
-  /** After an outage, the teacher starts with one attempt again. */
+  /** Called when the teacher has responded. After an outage, it starts with one attempt again. */
   #responded(sent: Sent): void {
     this.#load.responded(sent);
     if (!this.#breaker.answered(sent.startedAt)) return;

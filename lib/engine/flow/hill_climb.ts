@@ -12,13 +12,13 @@
 
 import type { LoadControlOptions } from "./load_control.ts";
 
-/** The search begins here, and goes no lower: with fewer in flight, a server that queues requests
- * is no faster. */
+/** The search begins at this limit, and goes no lower: with fewer attempts in flight, a server that
+ * queues requests is no faster. */
 const EXPLORING_FROM = 32;
 
 /** The step while each one pays, as a factor of the limit. */
 const CLIMB = 2;
-/** Tried in turn with `DOWN` from a good limit. If it pays, the climb continues. */
+/** Steps from a good limit, tried in turn. If one pays, the climb continues. */
 const UP = Math.SQRT2;
 const DOWN = Math.SQRT1_2;
 /** A higher limit is better if goodput grows at least with this power of it: by 7 % for twice the
@@ -98,7 +98,7 @@ export class HillClimb {
     this.discard();
   }
 
-  /** A window at the best limit has ended. The next step is compared with it. */
+  /** Called when a window at the best limit has ended. The next step is compared with it. */
   #hold(goodput: Goodput, now: number): void {
     this.#reference = goodput;
     this.#windowsToHold--;
@@ -124,7 +124,7 @@ export class HillClimb {
     }
   }
 
-  /** If the step does not change the limit, another one is tried later. */
+  /** Tries the next step. If that does not change the limit, another step is tried later. */
   #try(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
     const next = Math.round(this.#best * this.#step);
@@ -155,7 +155,7 @@ export class HillClimb {
 /** Counts until there are enough answers to measure the goodput. */
 class Window {
   readonly #inFlight: number;
-  /** Undefined while answers of the previous limit arrive. */
+  /** When the window began; undefined while answers of the previous limit arrive. */
   #startedAt: number | undefined;
   #answers = 0;
   #tokens = 0;

@@ -15,7 +15,7 @@ import { Pacer, RateLimiter } from "./rate.ts";
 import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
 
 export interface LoadControlOptions {
-  /** Attempts in flight, at most. */
+  /** The maximum number of attempts in flight. */
   readonly ceiling: number;
   readonly rpm?: number;
   readonly tpm?: number;
@@ -48,7 +48,8 @@ export interface Pressure extends Sent {
   readonly hasRetryTime: boolean;
 }
 
-/** A cool-down is longer than requested by up to this fraction, or `COOL_DOWN_JITTER_CAP_MS`. */
+/** A cool-down is longer than requested by up to this fraction, at most
+ * `COOL_DOWN_JITTER_CAP_MS`. */
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
@@ -102,12 +103,12 @@ export class LoadControl {
     return this.#window.closedUntil;
   }
 
-  /** The end of the pause that the teacher requested; in the past if there is none. */
+  /** The end of the pause that the teacher last requested; may be in the past. */
   get coolUntil(): number {
     return this.#coolUntil;
   }
 
-  /** 0 if rate, quota and trial allow an attempt now. */
+  /** Milliseconds until rate, quota and trial allow an attempt; 0 if they allow one now. */
   delayMs(now: number): number {
     if (this.closedUntil !== undefined) return this.#window.delayMs(now);
     const { trial } = this.#tolerance;
@@ -129,7 +130,7 @@ export class LoadControl {
     this.#adaptiveRate.take(now);
   }
 
-  /** @param inFlight Attempts in flight at that time, this one included. */
+  /** @param inFlight Attempts in flight when the answer arrived, this one included. */
   answered({ startedAt, inFlightAtStart }: Sent, inFlight: number, completion: Completion): void {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
@@ -145,7 +146,7 @@ export class LoadControl {
     this.#reopen(this.#window.answered(ticket, startedAt));
   }
 
-  /** @param partial Its partial answer, whose tokens count. */
+  /** @param partial The partial answer of the attempt, whose tokens count. */
   failed(partial: Completion | undefined): void {
     if (partial === undefined) this.#rate.failed();
     else this.#rate.answered(partial);

@@ -15,13 +15,13 @@ import type { LoadControlOptions, Pressure } from "./load_control.ts";
 /** Throttled attempts that show that a window is closed if they took `MIN_RUN_MS`. */
 const MIN_THROTTLED = 3;
 const MIN_RUN_MS = 500;
-/** If no more of the attempts in flight remain when a window closes, the teacher is not at its
- * capacity. */
+/** If at most this fraction of the attempts in flight remains when a window closes, the teacher is
+ * not at its capacity. */
 const REMAINING_FRACTION = 0.1;
 /** A teacher that was closed for a shorter time, in milliseconds, has a slow rate instead of a
  * window. The time that a refusal takes to arrive does not count: nothing is known until then. */
 const MIN_CLOSED_MS = 3_000;
-/** One that accepted fewer attempts has a slow rate too. */
+/** A teacher that accepted fewer attempts than this has a slow rate, too. */
 const MIN_QUOTA = 8;
 /** `#throttledInMs` shrinks by this factor with each throttled attempt. */
 const FADING = 0.9;
@@ -35,8 +35,7 @@ const GRACE_MS = 500;
 /** A window that opens unexpectedly gets 1, 2, 4, … attempts up to this number, then the rest of
  * its quota. One that opens as expected is filled at once. */
 const MAX_STEP = 256;
-/** Two steps are twice the time apart that an attempt takes to be throttled, within these bounds.
- */
+/** Steps are twice as far apart as the time in which attempts are throttled, in these bounds. */
 const MIN_STEP_MS = 100;
 const MAX_STEP_MS = 1_000;
 /** From this fraction of its quota on, a window is near its end. */
@@ -51,7 +50,7 @@ interface ThrottledAttempt extends Omit<Pressure, "inFlightAtStart" | "isRate" |
   readonly isInRun: boolean;
 }
 
-/** The first throttled attempt after an answer, and how many there were since. */
+/** A run of throttled attempts since the last answer: the first of them, and their number. */
 type Run = Omit<ThrottledAttempt, "isInRun" | "isExhausted"> & { count: number };
 
 /** Times are in milliseconds of one monotonic clock. */
@@ -67,7 +66,7 @@ export class QuotaWindow {
   #isNextAtOpening = false;
   /** The first attempt made at the expected opening or later, unless it was throttled. */
   #openingTicket = Infinity;
-  /** Undefined if the opening was not seen. */
+  /** When the current window opened; undefined if that was not seen. */
   #openedAt: number | undefined;
   #firstAt: number | undefined;
   #firstTicket = 1;
@@ -112,7 +111,7 @@ export class QuotaWindow {
     this.#waitForProbe(now);
   }
 
-  /** A probe is then still due. */
+  /** Called if the attempt was not made: a probe is then still due. */
   notSent(now: number): void {
     this.#lastTicket--;
     if (this.#closed === undefined) return;
@@ -135,7 +134,7 @@ export class QuotaWindow {
     return this.#open(this.#lastTicket, this.#probeSentAt, false);
   }
 
-  /** Returns whether the window is closed. */
+  /** Counts a throttled attempt. Returns whether the window is closed. */
   throttled(now: number, attempt: ThrottledAttempt): boolean {
     const { ticket, startedAt, inFlight, size, isInRun, isExhausted } = attempt;
     this.#throttledInMs = Math.max(FADING * this.#throttledInMs, now - startedAt);
@@ -240,7 +239,7 @@ export class QuotaWindow {
     this.#allowedTicket = this.#lastTicket + this.#quota!;
   }
 
-  /** The next probe is made when a window may open, or after the wait. */
+  /** Plans the next probe: when a window may open, or after the wait. */
   #waitForProbe(now: number): void {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + PROBE_JITTER * random());

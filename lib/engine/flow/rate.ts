@@ -36,7 +36,7 @@ export class RateLimiter {
   #inFlight = 0;
   #meanTokens = GUESS_TOKENS;
   #meanCalls = GUESS_WEIGHT;
-  /** For the attempts in flight, at the mean. */
+  /** Tokens charged in advance for the attempts in flight, each at the mean. */
   #charged = 0;
   #spacingMs = 0;
   #spacedUntil = 0;
@@ -66,8 +66,8 @@ export class RateLimiter {
       Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
   }
 
-  /** Milliseconds until an attempt may be sent; 0 if it may be now. Shortened by an answer that
-   * used fewer tokens than expected. */
+  /** Milliseconds until an attempt may be sent; 0 if now. An answer that used fewer tokens than
+   * expected shortens the wait. */
   delayMs(): number {
     if (!this.#requests && !this.#tokens && this.#spacedUntil === 0) return 0;
     const now = this.#now();
@@ -178,7 +178,7 @@ export class TokenBucket {
     this.#level -= amount;
   }
 
-  /** What was given back beyond the burst stays. */
+  /** Fills up to the burst. A level above that, from tokens given back, stays. */
   #fill(now: number): void {
     const maxLevel = this.#perMs * this.#burstMs;
     if (this.#level < maxLevel) {
@@ -191,7 +191,7 @@ export class TokenBucket {
 /** Attempts are sent at most this many times as fast as they end. TCP's pacing in Linux has 1.2;
  * with that, the limit follows a falling capacity too slowly. */
 const PACING = 1.3;
-/** In place of `PACING` during a careful start, which triples the attempts in flight. */
+/** Replaces `PACING` during a careful start, which triples the attempts in flight. */
 const START_PACING = 3;
 const MEAN_ANSWERS = 20;
 /** At shorter latencies, in milliseconds, attempts are not paced: few in flight reach any rate,

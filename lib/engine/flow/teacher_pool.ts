@@ -12,7 +12,7 @@ import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint
 
 const TICK_MS = 100;
 
-/** While nothing depends on time: waking up costs more CPU than the update. */
+/** The interval while nothing depends on time: waking up costs more CPU than the update. */
 const STEADY_TICK_MS = 500;
 
 export interface TeacherPoolOptions extends EndpointContext {
@@ -26,7 +26,7 @@ export interface TeacherPoolOptions extends EndpointContext {
 
 /** A time in which nothing is sent. */
 export interface Backoff {
-  /** In Unix milliseconds, for users. */
+  /** When sending continues, as a Unix time in milliseconds, for users. */
   readonly until: number;
   readonly inMs: number;
   readonly reason: string;
@@ -70,7 +70,7 @@ export class TeacherPool {
     return this.#endpoints.filter(({ isActive }) => isActive).length > 1;
   }
 
-  /** Undefined while a teacher is available, and if all are halted. */
+  /** Why and until when nothing is sent; undefined if a teacher is available, or all are halted. */
   get backoff(): Backoff | undefined {
     const now = this.#options.now();
     let earliest = Infinity, reason = "";
@@ -111,8 +111,8 @@ export class TeacherPool {
     this.#timer = undefined;
   }
 
-  /** A teacher with room and less in flight than its share, or `preferred` if that has room. If
-   * there is none, `onReady` is called when the backoff or rate limit in the way is over. */
+  /** Picks a teacher with room and less in flight than its share, or `preferred` if that has room.
+   * If there is none, `onReady` is called when the backoff or rate limit in the way is over. */
   pick(preferred?: Endpoint): Endpoint | undefined {
     const now = this.#options.readClock();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;

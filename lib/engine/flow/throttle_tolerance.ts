@@ -36,12 +36,12 @@ export interface RecentResults {
 }
 
 const TOLERATED_SHARE = 0.03;
-/** About this many attempts count: each new one reduces the weight of older ones. */
+/** The memory covers about this many attempts: each new one reduces the weight of older ones. */
 const MEMORY = 200;
 const KEPT_WEIGHT = 1 - 1 / MEMORY;
 /** Attempts with a known result that show what the teacher accepts. */
 const RECENT = 128;
-/** Attempts that are remembered individually; most may still be in flight. */
+/** Attempts that are remembered individually. Most of them may still be in flight. */
 const REMEMBERED = 1_024;
 const NONE = -1;
 /** The upper bound of `#throttledInMs`: timeouts take longer. */
@@ -62,7 +62,7 @@ const START_SHARE = 0.5;
 const START_ATTEMPTS = 120;
 /** With fewer throttled attempts per second, the trial would be slow. */
 const START_PER_S = 5;
-/** Fewer give no share to compare with. */
+/** Fewer attempts give no share to compare with. */
 const MIN_ATTEMPTS = 20;
 /** A teacher that throttles more than this share is full or closed: no trial is needed. */
 const MAX_SHARE = 0.75;
@@ -81,7 +81,7 @@ export class ThrottleTolerance {
   #countedFrom = 0;
   /** All attempts outside of runs; older ones fade. */
   #allSent = 0;
-  /** Those of `#allSent` that were throttled: the share by chance. */
+  /** Attempts of `#allSent` that were throttled. They give the share that chance has. */
   #allThrottled = 0;
   #usualShare = 0;
   #trial: DecreaseTrial | undefined;
@@ -201,7 +201,7 @@ export class ThrottleTolerance {
 
   /** The shortest run that is not chance, given the share that was throttled before it. */
   #minRunLength(length: number): number {
-    // The run's own attempts that were counted before it was long enough to be one.
+    // The run's own attempts that were counted before the run was recognized.
     const ownAttempts = Math.min(length, MIN_RUN - 1);
     const sent = Math.max(1, this.#allSent - ownAttempts);
     const throttled = Math.max(0, this.#allThrottled - ownAttempts);
@@ -210,8 +210,8 @@ export class ThrottleTolerance {
     return Math.ceil(Math.log(CHANCE_PROBABILITY / sent) / Math.log(share));
   }
 
-  /** Leaves out attempts that may still be throttled. If nearly all may be, their share is that of
-   * all attempts. */
+  /** Recent attempts without those that may still be throttled. If nearly all may be, their share
+   * is that of all attempts. */
   #recent(now: number): RecentResults {
     const oldest = Math.max(this.#recentFrom, this.#lastTicket - REMEMBERED + 2);
     const unknownFrom = now - this.#throttledInMs;
