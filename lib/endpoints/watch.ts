@@ -45,9 +45,12 @@ export class EndpointWatch {
     try {
       const { entries, isWhole } = await this.#source.read();
       if (this.#stop === undefined || !isWhole) return;
+      const news = await this.#apply(entries);
+      if (this.#stop === undefined) return;
+      // Not before: a change that fails at every read would be reported at every read.
       if (this.#problem !== undefined) this.#notify("info", " can be used again");
       this.#problem = undefined;
-      await this.#apply(entries);
+      if (news !== undefined) this.#notify("info", news);
     } catch (error) {
       const reason = (error as Error).message;
       if (this.#stop !== undefined && reason !== this.#problem) {
@@ -64,7 +67,8 @@ export class EndpointWatch {
     this.#stop = undefined;
   }
 
-  async #apply(entries: readonly EndpointEntry[]): Promise<void> {
+  /** Returns what has changed, for the notice; undefined if nothing has. */
+  async #apply(entries: readonly EndpointEntry[]): Promise<string | undefined> {
     const current = byUrl(entries), before = this.#entries;
     const added = entries.filter(({ url }) => !before.has(url));
     const left = [...before.values()].filter(({ url }) => !current.has(url));
@@ -81,7 +85,7 @@ export class EndpointWatch {
       ...changed.length > 0 ? [`the weight or max of ${formatUrls(changed)} changed`] : [],
     ];
     if (parts.length === 0) return;
-    this.#notify("info", `: ${parts.join(", ")}; ${formatCountOf(current.size, "teacher")} now`);
+    return `: ${parts.join(", ")}; ${formatCountOf(current.size, "teacher")} now`;
   }
 
   #notify(level: "info" | "warning", what: string): void {

@@ -187,3 +187,24 @@ Deno.test("a name means all of its addresses; one that cannot be resolved change
     false,
   ]);
 });
+
+Deno.test("a change that fails again and again is reported once, and so is its success", async () => {
+  const notices: string[] = [];
+  let isBroken = true;
+  const read = () => Promise.resolve({ entries: [{ url: "http://a/v1" }], isWhole: true });
+  const watch = new EndpointWatch({ name: "x", read } as ListSource, [], {
+    onChange: () => isBroken ? Promise.reject(new Error("no room")) : Promise.resolve([]),
+    onNotice: (_level, message) => notices.push(message),
+    every: () => () => {},
+  });
+  for (let reads = 0; reads < 3; reads++) await watch.readNow();
+  const failure = "The list x cannot be used: no room. The teachers stay the same";
+  assertEquals(notices, [failure]);
+  isBroken = false;
+  for (let reads = 0; reads < 2; reads++) await watch.readNow();
+  assertEquals(notices, [
+    failure,
+    "The list x can be used again",
+    "The list x: http://a/v1 joined; 1 teacher now",
+  ]);
+});
