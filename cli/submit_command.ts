@@ -28,10 +28,13 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   const [action, ...inputs] = args.inputs;
   const settings = new Settings(args);
   switch (action) {
-    case "status":
+    case "status": {
+      const { statusCommand } = await import("./submit_status.ts");
+      return await statusCommand(inputs, settings, io);
+    }
     case "cancel": {
-      const { cancelCommand, statusCommand } = await import("./submit_status.ts");
-      return await (action === "status" ? statusCommand : cancelCommand)(inputs, settings, io);
+      const { cancelCommand } = await import("./submit_cancel.ts");
+      return await cancelCommand(inputs, settings, io);
     }
     case "slurm":
     case "kubernetes": {

@@ -21,7 +21,8 @@ import {
 } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
-import { callTool, logsOf, tryTool } from "./submit_status.ts";
+import { callTool, tryTool } from "./scheduler_tools.ts";
+import { logsOf } from "./submit_status.ts";
 import { shellWord } from "../lib/printable.ts";
 import type { PreparedJob } from "./submit_command.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
@@ -32,7 +33,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   await Deno.mkdir(logs, { recursive: true });
   const options = await slurmOptions(job, logs, settings);
   if (!settings.isOn("send")) return printScript(job, options, io);
-  const arrays = slurmArrays(job, await maxArraySize());
+  const arrays = slurmArrays(job, await maxArraySize(io));
   const ids: string[] = [];
   let merge: string;
   try {
@@ -96,9 +97,10 @@ function printScript(job: PreparedJob, options: SlurmOptions, io: Io): void {
   );
 }
 
-async function maxArraySize(): Promise<number | undefined> {
-  const config = await tryTool("scontrol", ["show", "config"]);
-  const size = Number(/^MaxArraySize\s*=\s*(\d+)/m.exec(config ?? "")?.[1]);
+async function maxArraySize(io: Io): Promise<number | undefined> {
+  const config = await tryTool("scontrol", ["show", "config"], io);
+  const text = config.kind === "done" ? config.text : "";
+  const size = Number(/^MaxArraySize\s*=\s*(\d+)/m.exec(text)?.[1]);
   return Number.isInteger(size) && size > 0 ? size : undefined;
 }
 

@@ -1,21 +1,22 @@
 /**
- * `retort submit status` and `retort submit cancel`. They use the files of the shards, and the
- * scheduler if its commands can be run.
+ * `retort submit status`: the states of the shards by their files, and what the schedulers have of
+ * the job. `submit cancel` finds its job here, too.
  *
  * @module
  */
 
 import { resolve } from "../lib/deps/std_path.ts";
-import { SinkError, UsageError } from "../lib/errors.ts";
-import { exists, isFolder, namesIn, systemReason } from "../lib/files.ts";
+import { UsageError } from "../lib/errors.ts";
+import { exists, isFolder, namesIn } from "../lib/files.ts";
 import { sha256Hex } from "../lib/hash.ts";
 import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
 import { readStatus, statusPathOf } from "../lib/run/mod.ts";
 import { inFolder, OWN_FOLDER, splitPath, stemOf } from "../lib/paths.ts";
 import { printable } from "../lib/printable.ts";
-import { canceledPathOf, parsePlanName } from "../lib/shards/mod.ts";
+import { parsePlanName } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
+import { inNamespace, type ToolResult, tryTool, whyNot } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { formatCount } from "../lib/figures.ts";
 
@@ -45,7 +46,7 @@ export async function statusCommand(
   const { runs, stem } = await findOutput(outputs, settings, "show the status of a job");
   const isDone = runs !== undefined && await printShards(runs, io);
   if (runs === undefined) io.writeOut(`"${printable(stem)}.jsonl" is not on this machine\n`);
-  io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace")));
+  io.writeOut(await describeQueue(await jobNameOf(stem), settings.text("namespace"), io));
   const logs = logsOf(stem);
   if (!isDone && await exists(logs)) io.writeOut(`Logs: ${printable(logs)}/\n`);
   return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
@@ -97,103 +98,57 @@ async function stateOf(
 }
 
 /** Queries by the job's name: `squeue`, unlike `sacct`, works without Slurm accounting. */
-async function describeQueue(name: string, namespace: string | undefined): Promise<string> {
-  const squeueText = await tryTool("squeue", [
+async function describeQueue(
+  name: string,
+  namespace: string | undefined,
+  io: Io,
+): Promise<string> {
+  const slurm = await tryTool("squeue", [
     "--noheader",
     "--array",
     `--name=${name},${name}-merge`,
     "--format=%T",
-  ]);
-  const states = (squeueText ?? "").split("\n").filter((state) => state !== "");
+  ], io);
+  const states = textOf(slurm).split("\n").filter((state) => state !== "");
   const queue = Map.groupBy(states, (state) => state);
   if (queue.size > 0) {
     return `Slurm: ${[...queue].map(([state, { length }]) => `${length} ${state}`).join(", ")}\n`;
   }
   const selector = `--selector=app.kubernetes.io/instance in (${name},${name}-merge)`;
-  const kubectlText = await tryTool("kubectl", [
+  const kubernetes = await tryTool("kubectl", [
     ...["get", "jobs", selector, "--no-headers"],
     ...inNamespace(namespace),
-  ]);
-  if (kubectlText !== undefined && kubectlText.trim() !== "") return `Kubernetes:\n${kubectlText}`;
-  if (squeueText !== undefined) return "Slurm: nothing in the queue\n";
-  return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
+  ], io);
+  const jobs = textOf(kubernetes);
+  if (jobs.trim() !== "") {
+    const isFailure = slurm.kind === "failed";
+    return `${isFailure ? `Slurm: ${whyNot("squeue", slurm)}\n` : ""}Kubernetes:\n${jobs}`;
+  }
+  return describeEmptyQueues(slurm, kubernetes);
 }
 
-/** Removes the job from the queue; its files stay. */
-export async function cancelCommand(
-  outputs: readonly string[],
-  settings: Settings,
-  io: Io,
-): Promise<number> {
-  const { stem, runs } = await findOutput(outputs, settings, "cancel a job");
-  const name = await jobNameOf(stem);
-  const namespace = settings.text("namespace");
-  if (runs === undefined) return await cancelElsewhere(stem, name, namespace, io);
-  const marker = canceledPathOf(stem);
-  try {
-    // Shards that end because of the signal must not be queued again.
-    await Deno.writeTextFile(marker, "");
-  } catch (cause) {
-    throw new SinkError(`Cannot write "${marker}": ${systemReason(cause)}`, {
-      path: marker,
-      cause,
-    });
+function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult): string {
+  if (slurm.kind === "refused" && kubernetes.kind === "refused") {
+    return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
   }
-  // The merge first: it runs as soon as the last shard has ended. `scancel` takes one name, and no
-  // list of names.
-  const scancelTexts = [
-    await tryTool("scancel", [`--name=${name}-merge`]),
-    await tryTool("scancel", [`--name=${name}`]),
-  ];
-  const kubectlText = await deleteJobs(name, namespace);
-  if ([...scancelTexts, kubectlText].every((text) => text === undefined)) {
-    io.writeErr(
-      "No scheduler could be called: running shards are not queued again when they end, waiting ones " +
-        `start anyway. deno task submit cancel calls Slurm and Kubernetes; the job is ${name}\n`,
-    );
-    return EXIT_FAILED_ROWS;
+  if (slurm.kind === "missing" && kubernetes.kind === "missing") {
+    return "The scheduler was not queried: neither squeue nor kubectl is installed here\n";
   }
-  io.writeErr(`Canceled ${name}. The same submit command continues it\n`);
-  return EXIT_DONE;
+  const lines: string[] = [];
+  if (slurm.kind === "done") lines.push("Slurm: nothing in the queue\n");
+  else if (slurm.kind !== "missing") lines.push(`Slurm: ${whyNot("squeue", slurm)}\n`);
+  if (kubernetes.kind === "done") lines.push("Kubernetes: no job of this output\n");
+  else if (kubernetes.kind !== "missing") {
+    lines.push(`Kubernetes: ${whyNot("kubectl", kubernetes)}\n`);
+  }
+  return lines.join("");
 }
 
-/**
- * Cancels a job whose output is not on this machine. Only Kubernetes has such jobs: Slurm jobs are
- * submitted where their output is.
- */
-async function cancelElsewhere(
-  stem: string,
-  name: string,
-  namespace: string | undefined,
-  io: Io,
-): Promise<number> {
-  const deleted = await deleteJobs(name, namespace);
-  const problem = `"${stem}.jsonl" is not on this machine`;
-  if (deleted === undefined) {
-    throw new UsageError(
-      `Cannot cancel the job ${name}: ${problem}, and Kubernetes could not be called. Use deno task ` +
-        "submit cancel",
-    );
-  }
-  if (deleted.trim() === "") {
-    throw new UsageError(
-      `Cannot cancel the job ${name}: ${problem}, and Kubernetes has no such job. Run this in the ` +
-        "folder of the submit command, with the same output and --namespace",
-    );
-  }
-  io.writeErr(`Canceled ${name}. The same submit command continues it\n`);
-  return EXIT_DONE;
+function textOf(result: ToolResult): string {
+  return result.kind === "done" ? result.text : "";
 }
 
-/** Returns "" if there are no such jobs, undefined if `kubectl` cannot be run or fails. */
-async function deleteJobs(name: string, namespace: string | undefined) {
-  return await tryTool("kubectl", [
-    ...["delete", "job", `${name}-merge`, name, "--ignore-not-found"],
-    ...inNamespace(namespace),
-  ]);
-}
-
-interface JobOutput {
+export interface JobOutput {
   /** Path of the output without `.jsonl`: `out/x`. */
   readonly stem: string;
   /** Undefined if the output is on the cluster only, as on a volume of Kubernetes. */
@@ -201,13 +156,17 @@ interface JobOutput {
 }
 
 /** @param operation What needs the output, for errors: `cancel a job`. */
-async function findOutput(
+export async function findOutput(
   outputs: readonly string[],
   settings: Settings,
   operation: string,
 ): Promise<JobOutput> {
-  if (outputs.length !== 1) {
+  if (outputs.length === 0) {
     throw new UsageError(`Cannot ${operation} without its output: name one, as in out/`);
+  }
+  if (outputs.length > 1) {
+    const count = outputs.length;
+    throw new UsageError(`Cannot ${operation}: it takes one output, and ${count} were named`);
   }
   const [output] = outputs;
   if (await hasShards(output)) {
@@ -231,62 +190,4 @@ async function hasShards(output: string): Promise<boolean> {
     const plan = parsePlanName(file);
     return plan !== undefined && (isWholeFolder || plan.name === name);
   });
-}
-
-function inNamespace(namespace: string | undefined): string[] {
-  return namespace === undefined ? [] : [`--namespace=${namespace}`];
-}
-
-/** Programs that the task `submit` of `deno.json` may run. */
-type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
-
-/** Returns undefined if the program is missing, may not be called, or fails. */
-export async function tryTool(tool: Tool, args: readonly string[]): Promise<string | undefined> {
-  if (!mayRun(tool)) return undefined;
-  try {
-    const { success, stdout } = await runTool(tool, args, "");
-    return success ? stdout : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-export async function callTool(
-  tool: Tool,
-  args: readonly string[],
-  input: string,
-): Promise<string> {
-  if (!mayRun(tool)) {
-    throw new UsageError(
-      `Cannot call ${tool}: Retort was started without the permission for it. Start it with ` +
-        "deno task submit, or pipe what submit prints",
-    );
-  }
-  let result: Awaited<ReturnType<typeof runTool>>;
-  try {
-    result = await runTool(tool, args, input);
-  } catch (cause) {
-    throw new UsageError(`Cannot call ${tool}: ${(cause as Error).message}`, { cause });
-  }
-  if (result.success) return result.stdout;
-  throw new SinkError(`Cannot submit: ${tool} says: ${result.stderr.trim()}`);
-}
-
-function mayRun(command: Tool): boolean {
-  return Deno.permissions.querySync({ name: "run", command }).state === "granted";
-}
-
-async function runTool(tool: Tool, args: readonly string[], input: string) {
-  const child = new Deno.Command(tool, {
-    args: [...args],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(input)).catch(() => {});
-  await writer.close().catch(() => {});
-  const { success, stdout, stderr } = await child.output();
-  const decoder = new TextDecoder();
-  return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }

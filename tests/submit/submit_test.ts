@@ -241,6 +241,139 @@ Deno.test({
   },
 });
 
+type Tools = Partial<Record<"squeue" | "scancel" | "kubectl", string>>;
+
+const EVERY_TOOL: Required<Tools> = { squeue: "", scancel: "", kubectl: "" };
+const NO_CLUSTER = "echo 'E0131 10:00:00.000000 7 memcache.go:265] x' >&2\n" +
+  "echo 'Unable to connect to the server' >&2; echo more >&2; exit 1";
+const NO_SLURM = "echo 'squeue: error: slurm_load_jobs' >&2; exit 1";
+
+/** Runs `submit cancel` or `status` of a job of two shards with these tools only. */
+async function runWith(
+  action: "cancel" | "status",
+  tools: Tools,
+  permissions?: string[],
+): Promise<{ code: number; text: string }> {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  await pinnedPlan({ stem: dir.path("out/in"), isNamed: false, wholeResults: [] }, [input], 2);
+  await Deno.mkdir(dir.path("bin"));
+  for (const [name, text] of Object.entries(tools)) {
+    await Deno.chmod(await dir.write(`bin/${name}`, `#!/bin/bash\n${text}\n`), 0o755);
+  }
+  const options = { env: { PATH: dir.path("bin") }, permissions, ownProcess: true };
+  const { code, stdout, stderr } = await runCli(["submit", action, dir.path("out/")], options);
+  return { code, text: stdout + stderr };
+}
+
+/** The permissions of the task `submit`. */
+const OF_TASK = ["--no-prompt", "--allow-read", "--allow-write", "--allow-env", "--allow-net"]
+  .concat("--allow-run=sbatch,squeue,scancel,scontrol,kubectl");
+const WITHOUT_RUN = OF_TASK.slice(0, -1);
+
+const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
+  ["a job of Slurm", { squeue: "echo 7", scancel: "" }, OF_TASK, 0, [
+    "Slurm: canceled retort-in",
+    "Kubernetes: not asked, kubectl is not installed here",
+    "\nCanceled retort-in",
+  ]],
+  ["a job of Kubernetes", { ...EVERY_TOOL, kubectl: "echo deleted" }, undefined, 0, [
+    "Slurm: no job of this output",
+    "Kubernetes: canceled retort-in",
+    "\nCanceled retort-in",
+  ]],
+  ["no job at all", EVERY_TOOL, undefined, 0, [
+    "Slurm: no job of this output\nKubernetes: no job of this output\nNothing to cancel",
+  ]],
+  ["a job, perhaps, that Kubernetes may hold", { ...EVERY_TOOL, kubectl: NO_CLUSTER }, OF_TASK, 3, [
+    "Slurm: no job of this output\nKubernetes: kubectl failed: Unable to connect to the server\n",
+    "may still be there",
+  ]],
+  ["a job, perhaps, that Slurm may hold", { ...EVERY_TOOL, squeue: NO_SLURM }, undefined, 3, [
+    "squeue failed: squeue: error: slurm_load_jobs\nKubernetes: no job",
+    "may still be there",
+  ]],
+  [
+    "no job of Slurm that scancel refuses",
+    {
+      squeue: "echo 7",
+      scancel: "echo 'Access denied' >&2; exit 1",
+      kubectl: "echo deleted",
+    },
+    undefined,
+    3,
+    ["Slurm: scancel failed: Access denied\n", "may still be there"],
+  ],
+  [
+    "a job of Slurm next to a kubectl without a cluster",
+    {
+      squeue: "echo 7",
+      scancel: "",
+      kubectl: NO_CLUSTER,
+    },
+    undefined,
+    0,
+    ["Kubernetes: kubectl failed: Unable to connect", "\nCanceled retort-in"],
+  ],
+  ["nothing without the programs", {}, OF_TASK, 3, [
+    "Slurm: not asked, scancel is not installed here\nKubernetes: not asked, kubectl is not",
+    "may still be there",
+  ]],
+  ["nothing without the permission", EVERY_TOOL, WITHOUT_RUN, 3, [
+    "Slurm: not asked, Retort may not run scancel: start it with deno task submit\n",
+    "Kubernetes: not asked, Retort may not run kubectl",
+  ]],
+];
+for (const [name, tools, permissions, expectedCode, texts] of CANCELS) {
+  Deno.test({
+    name: `submit cancel says what it did: it cancels ${name}`,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      const { code, text } = await runWith("cancel", tools, permissions);
+      for (const expected of texts) assertStringIncludes(text, expected);
+      assertEquals(code, expectedCode, text);
+      assertEquals(text.includes("\nCanceled "), texts.includes("\nCanceled retort-in"));
+    },
+  });
+}
+
+const STATUSES: [string, Tools, string[] | undefined, string][] = [
+  ["empty queues", EVERY_TOOL, undefined, "Slurm: nothing in the queue\nKubernetes: no job of"],
+  [
+    "a kubectl that fails",
+    { kubectl: NO_CLUSTER },
+    OF_TASK,
+    "Kubernetes: kubectl failed: Unable to connect to the server\n",
+  ],
+  [
+    "a squeue that fails next to jobs of Kubernetes",
+    { squeue: NO_SLURM, kubectl: "echo job" },
+    undefined,
+    "Slurm: squeue failed: squeue: error: slurm_load_jobs\nKubernetes:\njob\n",
+  ],
+  ["no programs", {}, OF_TASK, "neither squeue nor kubectl is installed here\n"],
+  ["no permission", EVERY_TOOL, WITHOUT_RUN, "deno task submit status queries Slurm and"],
+];
+for (const [name, tools, permissions, expected] of STATUSES) {
+  Deno.test({
+    name: `submit status tells ${name}`,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      assertStringIncludes((await runWith("status", tools, permissions)).text, expected);
+    },
+  });
+}
+
+Deno.test("submit cancel and status take one output", async () => {
+  for (const [action, what] of [["cancel", "cancel a job"], ["status", "show the status of"]]) {
+    const { code, stderr } = await runCli(["submit", action, "a/", "b/"]);
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, what);
+    assertStringIncludes(stderr, "it takes one output, and 2 were named");
+    assertStringIncludes((await runCli(["submit", action])).stderr, "without its output");
+  }
+});
+
 function optionsOf(flags: Record<string, string>) {
   const all = new Map(Object.entries({ volume: "claim:/data", ...flags }));
   return kubernetesOptions(new Settings({ command: "submit", inputs: [], flags: all }));

@@ -1,0 +1,138 @@
+/** `retort submit cancel`: removes a job from the queue of its scheduler. @module */
+
+import { SinkError, UsageError } from "../lib/errors.ts";
+import { systemReason } from "../lib/files.ts";
+import { canceledPathOf } from "../lib/shards/mod.ts";
+import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
+import type { Io } from "./io.ts";
+import { inNamespace, tryTool, whyNot } from "./scheduler_tools.ts";
+import type { Settings } from "./settings.ts";
+import { findOutput, jobNameOf } from "./submit_status.ts";
+
+/** What a scheduler did about the job. */
+type Outcome =
+  | { readonly kind: "canceled" }
+  /** The scheduler has no job of this output. */
+  | { readonly kind: "none" }
+  /** Its tool is not installed. */
+  | { readonly kind: "missing"; readonly reason: string }
+  /** The scheduler may hold the job. */
+  | { readonly kind: "unknown"; readonly reason: string }
+  /** The scheduler holds the job. */
+  | { readonly kind: "kept"; readonly reason: string };
+
+/** Removes the job from the queue; its files stay. */
+export async function cancelCommand(
+  outputs: readonly string[],
+  settings: Settings,
+  io: Io,
+): Promise<number> {
+  const { stem, runs } = await findOutput(outputs, settings, "cancel a job");
+  const name = await jobNameOf(stem);
+  const namespace = settings.text("namespace");
+  if (runs === undefined) return await cancelElsewhere(stem, name, namespace, io);
+  const marker = canceledPathOf(stem);
+  try {
+    // Shards that end because of the signal must not be queued again.
+    await Deno.writeTextFile(marker, "");
+  } catch (cause) {
+    throw new SinkError(`Cannot write "${marker}": ${systemReason(cause)}`, {
+      path: marker,
+      cause,
+    });
+  }
+  const outcomes = [await cancelSlurm(name, io), await cancelKubernetes(name, namespace, io)];
+  io.writeErr(
+    `Slurm: ${describe(outcomes[0], name)}\nKubernetes: ${describe(outcomes[1], name)}\n`,
+  );
+  return conclude(outcomes.map(({ kind }) => kind), name, io);
+}
+
+function describe(outcome: Outcome, name: string): string {
+  if (outcome.kind === "canceled") return `canceled ${name}`;
+  return outcome.kind === "none" ? "no job of this output" : outcome.reason;
+}
+
+/** Says whether the job is canceled. Returns the exit code. */
+function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): number {
+  const isCanceled = kinds.includes("canceled");
+  // A job is submitted to one scheduler. Once it is canceled there, no other can hold it: a login node
+  // of Slurm may well have a kubectl without a cluster.
+  if (isCanceled && !kinds.includes("kept")) {
+    io.writeErr(`Canceled ${name}. The same submit command continues it\n`);
+    return EXIT_DONE;
+  }
+  // A scheduler whose tool is missing counts as one without the job, unless no other was asked.
+  if (kinds.includes("none") && kinds.every((kind) => kind === "none" || kind === "missing")) {
+    io.writeErr(`Nothing to cancel: there is no job of this output (${name})\n`);
+    return EXIT_DONE;
+  }
+  io.writeErr(
+    `The job ${name} may still be there: running shards are not queued again by Slurm when they ` +
+      "end, waiting ones start anyway. Call deno task submit cancel where the scheduler can be reached\n",
+  );
+  return EXIT_FAILED_ROWS;
+}
+
+async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
+  // `scancel` exits with 0 if no job has the name. `--all` shows jobs in hidden partitions, too.
+  const queue = await tryTool("squeue", [
+    ...["--noheader", "--all", `--name=${name},${name}-merge`, "--format=%i"],
+  ], io);
+  // Whatever `squeue` says, as a call too many does no harm. The merge first: it runs as soon as the
+  // last shard has ended. `scancel` takes one name, and no list of names.
+  const calls = [
+    await tryTool("scancel", [`--name=${name}-merge`], io),
+    await tryTool("scancel", [`--name=${name}`], io),
+  ];
+  const isQueued = queue.kind === "done" && queue.text.trim() !== "";
+  for (const call of calls) {
+    if (call.kind === "done") continue;
+    if (isQueued) return { kind: "kept", reason: whyNot("scancel", call) };
+    const isMissing = call.kind === "missing" && queue.kind === "missing";
+    const kind = isMissing ? "missing" : "unknown";
+    if (queue.kind !== "done") return { kind, reason: whyNot("scancel", call) };
+  }
+  if (queue.kind === "done") return { kind: isQueued ? "canceled" : "none" };
+  const reason = `scancel does not say whether there was a job, and ${whyNot("squeue", queue)}`;
+  return { kind: "unknown", reason };
+}
+
+async function cancelKubernetes(
+  name: string,
+  namespace: string | undefined,
+  io: Io,
+): Promise<Outcome> {
+  const deleted = await tryTool("kubectl", [
+    ...["delete", "job", `${name}-merge`, name, "--ignore-not-found"],
+    ...inNamespace(namespace),
+  ], io);
+  if (deleted.kind === "done") return { kind: deleted.text.trim() === "" ? "none" : "canceled" };
+  const kind = deleted.kind === "missing" ? "missing" : "unknown";
+  return { kind, reason: whyNot("kubectl", deleted) };
+}
+
+/**
+ * Cancels a job whose output is not on this machine. Only Kubernetes has such jobs: Slurm jobs are
+ * submitted where their output is.
+ */
+async function cancelElsewhere(
+  stem: string,
+  name: string,
+  namespace: string | undefined,
+  io: Io,
+): Promise<number> {
+  const outcome = await cancelKubernetes(name, namespace, io);
+  if (outcome.kind === "canceled") {
+    io.writeErr(`Canceled ${name}. The same submit command continues it\n`);
+    return EXIT_DONE;
+  }
+  const problem = `Cannot cancel the job ${name}: "${stem}.jsonl" is not on this machine, and`;
+  if (outcome.kind === "none") {
+    throw new UsageError(
+      `${problem} Kubernetes has no such job. Run this in the folder of the submit command, with ` +
+        "the same output and --namespace",
+    );
+  }
+  throw new UsageError(`${problem} Kubernetes could not be called: ${outcome.reason}`);
+}
