@@ -16,7 +16,6 @@ import {
   AbsentTeachers,
   type FailedOutcome,
   FIRST_LIMIT,
-  type HeldRow,
   LATER_LIMIT,
   RepeatedAnswers,
   RepeatedRejections,
@@ -82,11 +81,12 @@ export class TeacherBlame {
     const endpoint = sentOf(work).endpoint;
     const { rejections } = this.#evidenceAgainst(endpoint);
     const failed = rejections.add({ outcome, work });
-    if (!rejections.isConclusive) return failed;
-    const { count } = rejections;
-    const what = `rejected ${count} consecutive rows with the same message`;
-    this.#halt(endpoint, what, outcome.failure, adviceForRejections(count));
-    this.#sendAgain(rejections.releaseHeld());
+    if (rejections.isConclusive) {
+      const { count } = rejections;
+      const what = `rejected ${count} consecutive rows with the same message`;
+      this.#halt(endpoint, what, outcome.failure, adviceForRejections(count));
+    }
+    this.#releaseIfHalted(endpoint);
     return failed;
   }
 
@@ -110,6 +110,7 @@ export class TeacherBlame {
     if (badAnswers === undefined) return [outcome];
     const failed = badAnswers.addLast({ outcome, work });
     this.#haltIfConclusive(work, call, badAnswers);
+    this.#releaseIfHalted(sentOf(work).endpoint);
     return failed;
   }
 
@@ -164,11 +165,19 @@ export class TeacherBlame {
       ? ["is not an OpenAI-compatible endpoint", OTHER_SERVER]
       : ["has answered no row, only this", NO_ANSWERS];
     this.#halt(sentOf(work).endpoint, what, failure, advice);
-    this.#sendAgain(badAnswers.releaseHeld());
   }
 
-  #sendAgain(rows: readonly HeldRow[]): void {
-    for (const { work, outcome } of rows) this.#options.onSendAgain(work, outcome.failure);
+  /** Whatever halted the teacher, its held rows are not proven to be at fault: two that were
+   * rejected alike before a 401, for example. Calls in flight may add rows after the halt. */
+  #releaseIfHalted(endpoint: Endpoint): void {
+    const evidence = this.#evidence.get(endpoint);
+    if (!endpoint.isHalted || evidence === undefined) return;
+    const { rejections, endings, otherServer } = evidence;
+    for (const suspected of [rejections, endings, otherServer]) {
+      for (const { work, outcome } of suspected.releaseHeld()) {
+        this.#options.onSendAgain(work, outcome.failure);
+      }
+    }
   }
 
   #halt(endpoint: Endpoint, what: string, failure: Failure, advice: string | undefined): void {
@@ -176,6 +185,7 @@ export class TeacherBlame {
     const { cause, sentence } = haltReason(endpoint.teacher, what, failure, advice);
     endpoint.halt(cause);
     this.#options.onEndpointHalt(sentence);
+    this.#releaseIfHalted(endpoint);
   }
 
   #evidenceAgainst(endpoint: Endpoint): Evidence {

@@ -233,6 +233,66 @@ Deno.test("Engine fails refused rows at the end of a run, and when it is stopped
   assertEquals(stopped.settledUids.toSorted(), ["0", "1", "2"]);
 });
 
+for (
+  const [what, error, verb] of [
+    ["refuses the key", badKey(), "rejects all rows"],
+    [
+      "cannot be reached any more",
+      new TeacherError("Connection refused", { code: "ECONNREFUSED", isUnreachable: true }),
+      "cannot be reached",
+    ],
+  ] as const
+) {
+  Deno.test(`Engine leaves refused rows pending when their teacher then ${what}`, async () => {
+    const fixture = new Fixture({ rows: rowsOf(20), concurrency: 4, waitForTeacherMs: 0 });
+    await fixture.start();
+    for (const uid of ["0", "1"]) await fixture.teacher.call(uid).refuse(badRequest());
+    await fixture.teacher.call("2").refuse(error);
+    assertStringIncludes(fixture.engine.haltReason!, verb);
+    assertEquals(fixture.released.map(({ action }) => action), ["halted", "halted"]);
+    while (!fixture.hasEnded) await fixture.teacher.open[0].refuse(badRequest());
+    await fixture.ended;
+    assertEquals([fixture.outcomes, fixture.toldFailed], [[], 0]);
+  });
+}
+
+Deno.test("Engine leaves rows pending whose answers were not complete when their teacher then refuses the key", async () => {
+  const fixture = new Fixture({ rows: rowsOf(3), concurrency: 3, maxAttempts: 1 });
+  await fixture.start();
+  for (const uid of ["0", "1"]) await fixture.teacher.call(uid).answer({ finishReason: "" });
+  await fixture.teacher.call("2").refuse(badKey());
+  await fixture.ended;
+  assertEquals(fixture.outcomes.filter(({ next }) => next === undefined), []);
+  assertEquals(fixture.toldFailed, 0);
+});
+
+Deno.test("Engine leaves rows pending that another server answered when their teacher then refuses the key", async () => {
+  const page = new TeacherError("A web page", { type: "response", status: 200, code: "web_page" });
+  const fixture = new Fixture({ rows: rowsOf(3), concurrency: 3, maxAttempts: 1 });
+  await fixture.start();
+  for (const uid of ["0", "1"]) await fixture.teacher.call(uid).refuse(page);
+  await fixture.teacher.call("2").refuse(badKey());
+  await fixture.ended;
+  assertEquals([fixture.outcomes, fixture.toldFailed], [[], 0]);
+});
+
+Deno.test("Engine sends refused rows to another teacher when theirs then refuses the key", async () => {
+  const good = new FakeTeacher(), bad = new FakeTeacher();
+  const fixture = new Fixture({
+    rows: rowsOf(12),
+    concurrency: 2,
+    teachers: [endpointOf(good), endpointOf(bad)],
+  });
+  await fixture.start();
+  for (const error of [badRequest(), badRequest(), badKey()]) {
+    while (bad.open.length === 0) await good.open[0].answer();
+    await bad.open[0].refuse(error);
+  }
+  while (!fixture.hasEnded) await good.open[0].answer();
+  await fixture.ended;
+  assertEquals(fixture.outcomes.map(({ failure }) => failure), Array(12).fill(undefined));
+});
+
 Deno.test("Engine leaves refused rows pending when the sink breaks", async () => {
   const settledUids: string[] = [];
   const fixture = new Fixture({
