@@ -6,7 +6,7 @@
 
 import { SourceError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
-import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
+import { HAS_RESULT, IdTable, readIndex, SEEN } from "../index/mod.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
 import type { FinishedRow, Outcome, Row } from "../row.ts";
 import {
@@ -145,6 +145,7 @@ export class Job {
       signal,
     }));
     if (findings === undefined) return;
+    if (this.#isWhole) findings.strangers = table.count(HAS_RESULT, SEEN);
     // Of the table, the second pass needs only the ids that the plan keeps.
     findings.plan.takeKeys(table.releaseKeys());
     this.findings = findings;
@@ -181,6 +182,15 @@ export class Job {
     this.#sink = openFiles === undefined
       ? await Sink.open(this.files, options)
       : await Sink.park(this.files, options, openFiles);
+  }
+
+  /** Whether the first pass reads all rows that the results may belong to. Standard input may bring
+   * other rows each time. */
+  get #isWhole(): boolean {
+    const { limit, shard, retry, uids, excludeUids } = this.#shared.options;
+    const isPart = retry || [limit, shard, uids, excludeUids].some((part) => part !== undefined);
+    const earlierSamples = this.#earlierRun?.rows.samples ?? 1;
+    return !isPart && this.files.input !== "-" && this.#samples >= earlierSamples;
   }
 
   /** Valid once `run.json` was read. */

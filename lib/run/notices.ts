@@ -262,6 +262,17 @@ export class RunNotices {
     this.add("warning", `The answers that are still in flight go to "${path}". ${next}`);
   }
 
+  /** Warns of results of rows that the input no longer has. */
+  warnStrangers(count: number): void {
+    if (count === 0) return;
+    const [belong, them] = count === 1 ? ["belongs", "it"] : ["belong", "them"];
+    this.add(
+      "warning",
+      `${formatCountOf(count, "result")} ${belong} to no row of the input any more (edited or ` +
+        `removed rows); "export" writes ${them}, "verify" counts ${them}`,
+    );
+  }
+
   start(): void {
     const early = this.#early ?? [];
     this.#early = undefined;

@@ -257,6 +257,7 @@ export class Run {
 
   async #finish(): Promise<Summary> {
     await this.#jobs.each((job) => job.tidy());
+    this.#notices.warnStrangers(this.#jobs.sum(({ strangers }) => strangers));
     const summary = this.#summarize({ isReady: true });
     await this.#jobs.each((job, index) => {
       // With all files in each of them, the run files of 10,000 inputs would take 20 GB.

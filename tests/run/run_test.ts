@@ -377,3 +377,29 @@ Deno.test("a run without anything to do keeps the summary of the run before, and
   await run();
   assertEquals((await kept()).attempts, 1);
 });
+
+Deno.test("a whole run says at its end that results belong to no row of the input any more", async () => {
+  await using dir = await tempDir();
+  const input = dir.path("in.jsonl"), output = dir.path("out.jsonl");
+  const noticesOf = async (
+    rows: object[],
+    options: { limit?: number; uids?: string[]; retry?: boolean } = {},
+  ) => {
+    await dir.write("in.jsonl", rows);
+    const found: string[] = [];
+    const generator = generatorOf(new TestTeacher());
+    generator.on((event) => {
+      if (event.type === "notice") found.push(event.message);
+    });
+    await generator.run({ input, output, ...options });
+    return found.filter((message) => message.includes("to no row of the input"));
+  };
+  assertEquals(await noticesOf(rowsOf("a", "b", "c")), []);
+  assertEquals(await noticesOf(rowsOf("a", "d"), { limit: 2 }), []);
+  assertEquals(await noticesOf(rowsOf("a", "d"), { retry: true, uids: ["a"] }), []);
+  assertEquals(await noticesOf(rowsOf("a", "d"), { retry: true }), []);
+  const [notice, ...others] = await noticesOf(rowsOf("a", "d"));
+  assertEquals(others, []);
+  assertMatch(notice, /^2 results belong to no row of the input any more/);
+  assertEquals(await noticesOf(rowsOf("a", "b", "c", "d")), []);
+});
