@@ -13,8 +13,8 @@ import type { Completion, Message, Params } from "./teacher/mod.ts";
  * How an answer ended.
  *
  * - `whole`: the teacher finished it
- * - `limit`: at the token limit
- * - `context`: at the end of the model's context, where a higher token limit does not help
+ * - `limit`: it stopped at the token limit
+ * - `context`: it stopped at the end of the model's context: a higher token limit does not help
  * - `filter`: a filter withheld or truncated it
  * - `broken`: the teacher broke it off
  * - `unknown`: the finish reason is unknown
@@ -79,7 +79,7 @@ export class Endings {
     this.#accepted = new Set(accepted.map(normalized));
   }
 
-  /** `params` are those that were sent. */
+  /** @param params The parameters that were sent. */
   of(completion: Completion, params: Params): Ending {
     const ending = this.#ofReason(completion.finishReason);
     const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
@@ -107,10 +107,10 @@ export function endingOf(finishReason: string | null): Ending {
 }
 
 /**
- * For `acceptEndings`.
+ * Checks the option `acceptEndings`.
  *
- * @throws {TypeError} if they are not a list
- * @throws {RangeError} if one is not a finish reason, or marks a truncated or filtered answer
+ * @throws {TypeError} if `words` is not a list
+ * @throws {RangeError} if a word is not a finish reason, or marks a truncated or filtered answer
  */
 export function checkEndings(words: readonly string[]): void {
   if (!Array.isArray(words)) {
@@ -142,7 +142,7 @@ function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
 }
 
-/** Makes `MAX_TOKENS`, `max-tokens` and `FinishReason.MAX_TOKENS` equal. */
+/** Gives `MAX_TOKENS`, `max-tokens` and `FinishReason.MAX_TOKENS` the same form. */
 function normalized(word: string): string {
   return word.toLowerCase().replace(/^\s*finish_?reason[._]/, "").replace(/[^\p{L}\p{N}]/gu, "");
 }
@@ -173,9 +173,9 @@ export function assistantMessage(
 export interface UidOrigin {
   /** The row's id in the input, which equal rows share. */
   readonly inputUid: string;
-  /** The row's id in the run: `inputUid`, with `~2`, `~3` … for later rows with the same. */
+  /** The row's id in the run: `inputUid`, with `~2`, `~3` … for later rows with the same id. */
   readonly rowUid: string;
-  /** Counts the answers to the row from 0. */
+  /** The number of the answer among those to the row, from 0. */
   readonly sample: number;
 }
 

@@ -74,11 +74,11 @@ export interface RuntimeAdapter {
   /** The reader of the images that rows name: files below `root`, or none. Throws if the runtime
    * cannot read files and `root` is set. */
   readonly imagesIn: (root: string | undefined) => RowImages;
-  /** For patterns and schemas. @default false: in a worker */
+  /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
   readonly checksOnThisThread?: boolean;
 }
 
-/** For any runtime. Invalid options throw here, not at the first iteration. */
+/** `distill` for any runtime. Invalid options throw here, not at the first iteration. */
 export function distillWith<Row>(
   rows: Iterable<Row> | AsyncIterable<Row>,
   options: DistillOptions<Row>,

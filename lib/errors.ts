@@ -113,23 +113,23 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /** Least time before the next attempt, in milliseconds. @default none */
   retryAfterMs?: number;
   /**
-   * A used-up limit: other rows would be throttled, too, until `retryAfterMs`, or else
+   * Whether a limit is used up: other rows would be throttled, too, until `retryAfterMs`, or else
    * `limitResetMs`, is over. Ignored unless the attempt was throttled. @default false
    */
   isExhausted?: boolean;
-  /** Until the exhausted limit resets, in milliseconds. @default unknown */
+  /** Time until the exhausted limit resets, in milliseconds. @default unknown */
   limitResetMs?: number;
   /**
-   * A router with its own key relays the error of a provider (OpenRouter's "Provider returned
-   * error"). Another attempt may reach another provider, so the row is blamed only if the message
-   * does. @default false
+   * Whether a router with its own key relays the error of a provider (OpenRouter's "Provider
+   * returned error"). Another attempt may reach another provider, so the row is blamed only if the
+   * message does. @default false
    */
   isRelayed?: boolean;
-  /** No connection could be made: nothing was sent. @default false */
+  /** Whether no connection could be made, so nothing was sent. @default false */
   isUnreachable?: boolean;
   /**
-   * The teacher omits a field from now on: the row is sent again at once, and this attempt does not
-   * count. @default false
+   * Whether requests omit a field from now on: the row is sent again at once, and this attempt does
+   * not count. @default false
    */
   isAdjusted?: boolean;
   /** A message for the user; the run shows it once. @default none */
@@ -145,7 +145,8 @@ export class TeacherError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "TeacherError";
   /**
-   * As the thrower or the status names it. The engine may refine it by status, code and message.
+   * Set by the thrower, or else by the status. The engine may refine it by status, code and
+   * message.
    */
   readonly type: FailureType;
   /** HTTP status; undefined if no response arrived. */
@@ -154,21 +155,21 @@ export class TeacherError extends RetortError {
   readonly code: string | undefined;
   /** See {@linkcode TeacherErrorOptions.retryable}. */
   readonly retryable: boolean | undefined;
-  /** In milliseconds; undefined if none was given. */
+  /** Least time before the next attempt, in milliseconds; undefined if none was given. */
   readonly retryAfterMs: number | undefined;
   /** See {@linkcode TeacherErrorOptions.isExhausted}. */
   readonly isExhausted: boolean;
-  /** In milliseconds; undefined if unknown. */
+  /** Time until the exhausted limit resets, in milliseconds; undefined if unknown. */
   readonly limitResetMs: number | undefined;
   /** See {@linkcode TeacherErrorOptions.isRelayed}. */
   readonly isRelayed: boolean;
-  /** No connection could be made: nothing was sent. */
+  /** Whether no connection could be made, so nothing was sent. */
   readonly isUnreachable: boolean;
   /** See {@linkcode TeacherErrorOptions.isAdjusted}. */
   readonly isAdjusted: boolean;
   /** A message for the user, shown once; undefined if there is none. */
   readonly notice: string | undefined;
-  /** Undefined if nothing arrived before the failure. */
+  /** The part of the answer that arrived before the failure; undefined if nothing did. */
   readonly partial: Completion | undefined;
 
   /** Creates the error. Without `type`, the status decides it. */
@@ -189,7 +190,7 @@ export class TeacherError extends RetortError {
   }
 }
 
-/** Arises before anything is sent. */
+/** The code of errors that arise before anything is sent: a file that a row names is unreadable. */
 export const UNREADABLE_FILE = "unreadable_file";
 
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {

@@ -56,7 +56,7 @@ export function formatPercent(part: number, whole: number): string {
   return `${(permille / 10).toFixed(1)}%`;
 }
 
-/** Decimal: `85 MB`, `1.2 GB`. */
+/** Units are decimal: `85 MB`, `1.2 GB`. */
 export function formatBytes(bytes: number): string {
   return formatStdBytes(bytes, { maximumFractionDigits: bytes < 1e9 ? 0 : 1 });
 }

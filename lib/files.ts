@@ -24,7 +24,7 @@ const TOO_MANY_FILES =
   "too many open files: each call in flight needs a connection, and outputs up to 300 files. Raise " +
   "the limit with ulimit -n 65536, or lower --concurrency";
 
-/** Follows `Cannot read "…": `. */
+/** The reason that follows `Cannot read "…": ` in a message. */
 export function systemReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   if (cause.name === "NotCapable") return permissionReason(cause.message);
@@ -40,7 +40,8 @@ export function systemReason(cause: unknown): string {
 }
 
 /**
- * For one of Retort's own files; a FIFO, socket or device in its place is a mistake of the user.
+ * The error for one of Retort's own files. A FIFO, socket or device in its place is the user's
+ * mistake.
  */
 export function cannotRead(path: string, cause: unknown): SinkError | UsageError {
   const message = `Cannot read "${path}": ${systemReason(cause)}`;
@@ -59,7 +60,7 @@ function permissionReason(message: string): string {
 }
 
 /**
- * Undefined if the file does not exist, also because a file has the name of its folder.
+ * Resolves with undefined if the file does not exist, or if its folder is not a folder but a file.
  *
  * @param errorOf Creates the error for any other failure. @default the failure itself
  */
@@ -79,12 +80,12 @@ function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
 }
 
-/** Shells and systems have opened these already: `/dev/fd/63` has a writer. */
+/** Files that shells and systems have opened already: `/dev/fd/63` has a writer. */
 const ALREADY_OPEN = /^\/(?:dev|proc)\//;
 
 /**
- * Opening a FIFO, socket or device may wait for another process, and reading it may never end:
- * rejects for these outside `/dev` and `/proc`.
+ * Rejects for a FIFO, socket or device outside `/dev` and `/proc`: opening it may wait for another
+ * process, and reading it may never end.
  */
 export async function openToRead(path: string): Promise<Deno.FsFile> {
   await checkHasEnd(path);
@@ -101,7 +102,7 @@ async function checkHasEnd(path: string): Promise<void> {
   if (problem !== undefined) throw new SpecialFileError(problem);
 }
 
-/** Why a path must not be opened like a file; undefined for files and folders, and for everything in
+/** Why a path must not be opened like a file; undefined for files, folders, and everything in
  * `/dev` and `/proc`. */
 export function specialProblem(path: string, info: Deno.FileInfo): string | undefined {
   if (info.isFile || info.isDirectory || ALREADY_OPEN.test(path)) return undefined;
@@ -144,7 +145,7 @@ export async function hasContent(path: string): Promise<boolean> {
 }
 
 /**
- * Of a file that is itself missing or empty; undefined if there is none.
+ * The compressed copy of a file that is missing or empty; undefined if there is none.
  *
  * @param inputs The inputs of the run, which are not copies: `x.jsonl.gz` may be next to its
  * results `x.jsonl`.
@@ -200,7 +201,8 @@ export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<n
 }
 
 /**
- * Without promises: one for each small read from the page cache would cost more than the read.
+ * `readFully` without promises: one for each small read from the page cache would cost more than
+ * the read.
  *
  * @param offset @default the current position
  */
@@ -215,7 +217,7 @@ export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: num
   return filled;
 }
 
-/** One write may take fewer bytes. */
+/** Writes again until all bytes are written: one write may take fewer. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));
@@ -224,7 +226,7 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
 /** Identifies a file while it exists; later, another file may get the same numbers. */
 export interface FileIdentity {
   readonly device: number;
-  /** 0 if unknown, or if the filesystem reports inconsistent ones. */
+  /** 0 if unknown, or if the filesystem reports inconsistent numbers. */
   readonly inode: number;
 }
 
@@ -237,7 +239,7 @@ export async function identityOf(path: string, info: Deno.FileInfo): Promise<Fil
   return { device: info.dev, inode: isInconsistent ? 0 : info.ino ?? 0 };
 }
 
-/** Whether opening `path` leads to the file of `info`, although `stat(path)` reports another number. */
+/** Whether opening `path` leads to the file of `info`, although `stat(path)` has another number. */
 async function isOpenedAs(
   path: string,
   infoByPath: Deno.FileInfo,

@@ -17,19 +17,19 @@ let buffer = new Uint8Array(1 << 16);
 // A `Buffer`, because `Uint8Array` has no `toHex` on Node 24.
 const digestBytes = Buffer.alloc(32);
 
-/** 64 lower-case hex digits of the text in UTF-8: for names that must never collide. */
+/** The SHA-256 of the text in UTF-8, in lower-case hex: for names that must never collide. */
 export function sha256Hex(text: string): string {
   digest(text);
   return digestBytes.toString("hex");
 }
 
-/** The first 32 hex digits. Takes 2.5 µs for 400 characters. */
+/** The first 32 hex digits of the SHA-256. Takes 2.5 µs for 400 characters. */
 export function sha256Start(text: string): string {
   digest(text);
   return digestBytes.toString("hex", 0, 16);
 }
 
-/** Callers make only the hex digits that they need of `digestBytes`. */
+/** Writes the SHA-256 to `digestBytes`: callers encode only the hex digits that they need. */
 function digest(text: string): void {
   // One UTF-16 unit takes three bytes at most.
   if (text.length * 3 > buffer.length) buffer = new Uint8Array(text.length * 3);

@@ -14,8 +14,8 @@ const HOOK = "retortInterruptibleWork";
 /** Compiled once, because a search runs it for each of thousands of blocks. */
 const SCRIPT = new Script(`${HOOK}()`);
 
-/** Whether `work` ended by itself within `maxMs`; else it is stopped wherever it is. Costs 12 µs a
- * call. Only for workers: `work` is kept in a global variable, one at a time. */
+/** Runs `work`, and stops it after `maxMs`. Returns whether it ended by itself. Costs 12 µs a call.
+ * Only for workers: `work` is kept in a global variable, one at a time. */
 export function endsWithin(maxMs: number, work: () => void): boolean {
   Object.assign(globalThis, { [HOOK]: work });
   try {

@@ -6,7 +6,7 @@
  * @module
  */
 
-/** Not an array or null. */
+/** Arrays and null do not count as objects. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -24,7 +24,7 @@ export function isJson(text: string): boolean {
   }
 }
 
-/** With source text access (ECMA-262, 2026), which TypeScript's library lacks. */
+/** `JSON` with source text access (ECMA-262, 2026), which TypeScript's library lacks. */
 export const exactJson = JSON as unknown as {
   parse(
     text: string,
@@ -34,16 +34,16 @@ export const exactJson = JSON as unknown as {
   isRawJSON(value: unknown): value is RawJson;
 };
 
-/** `JSON.stringify` writes it as this text, for numbers that JavaScript would change. */
+/** A number that JavaScript would change: `JSON.stringify` writes the text as it is. */
 export interface RawJson {
   readonly rawJSON: string;
 }
 
-/** Deeper values of a teacher are written as JSON text. Far below the limits above, and above what
- * teachers send. */
+/** Deeper values of a teacher are written as JSON text. 64 is far below the limits of parsers, and
+ * above what teachers send. */
 export const MAX_LEVELS = 64;
 
-/** For a value from `JSON.parse`. */
+/** @param value From `JSON.parse`. */
 export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
@@ -62,7 +62,7 @@ export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean 
 }
 
 /**
- * With U+FFFD for each lone surrogate, which readers would reject.
+ * `JSON.stringify` with U+FFFD for each lone surrogate, which readers would reject.
  *
  * @throws {TypeError} If the value holds a `BigInt` or a cycle.
  */
@@ -104,7 +104,7 @@ function textOf(value: unknown): string {
   }
 }
 
-/** Has no depth limit, unlike `JSON.stringify`; for values from `JSON.parse`. */
+/** `JSON.stringify` without its depth limit, for values from `JSON.parse`. */
 function deepJson(value: unknown): string {
   const parts: string[] = [];
   /** Values and finished JSON text; `textIndexes` says which entries are text. */
@@ -150,7 +150,7 @@ export function skipSpace(text: string, position: number): number {
   return position;
 }
 
-/** Exclusive. The text must be valid JSON. */
+/** The index after the value at `start`. The text must be valid JSON. */
 export function endOfValue(text: string, start: number): number {
   const first = text.charCodeAt(start);
   if (first === QUOTE) return endOfString(text, start);
@@ -181,7 +181,7 @@ function endOfNested(text: string, start: number): number {
   return position;
 }
 
-/** Exclusive; `start` is that of the opening quote. */
+/** The index after the closing quote; `start` is the index of the opening one. */
 export function endOfString(text: string, start: number): number {
   let quote = start;
   while (true) {
@@ -196,7 +196,7 @@ export function endOfString(text: string, start: number): number {
 
 /** The place of one `"name":value` in the text of an object. */
 export interface Member {
-  /** Unescaped. */
+  /** The name without quotes and escapes. */
   readonly name: string;
   /** The index of the name's opening quote. */
   readonly start: number;
@@ -207,7 +207,7 @@ export interface Member {
 
 export interface Remainder {
   readonly text: string;
-  /** JSON text of each value; of repeated names, the last. No prototype. */
+  /** The JSON text of each value, by name; the last one of a repeated name. Has no prototype. */
   readonly removed: Record<string, string>;
 }
 
@@ -228,7 +228,7 @@ export function topLevelMembers(text: string): Member[] {
   return members;
 }
 
-/** The other members stay byte for byte. */
+/** Removes members; the others stay byte for byte. */
 export function withoutMembers(text: string, names: readonly string[]): Remainder {
   const members = topLevelMembers(text);
   const removed: Record<string, string> = Object.create(null);

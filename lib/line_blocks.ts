@@ -13,21 +13,21 @@ const NEWLINE = 10;
 
 /** Consecutive lines. The next block reuses the memory of `bytes`. */
 export interface LineBlock {
-  /** With line feeds; an incomplete line only if `isTail` is set. */
+  /** Lines with line feeds; an incomplete line only if `isTail` is set. */
   readonly bytes: Uint8Array;
   /** Where `bytes` begins in the file. */
   readonly offset: number;
-  /** The rest of the file after its last line feed. */
+  /** Whether this is the rest of the file after its last line feed. */
   readonly isTail: boolean;
 }
 
-/** Without the byte order mark. Yields nothing if the file does not exist. */
+/** Skips the byte order mark. Yields nothing if the file does not exist. */
 export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   using file = await ifThere(openToRead(path), (cause) => cannotRead(path, cause));
   if (file !== undefined) yield* readOpenBlocks(file, path);
 }
 
-/** For a file that was opened and not read yet, and stays open. `path` is for messages. */
+/** Reads a file that was opened and not read yet; it stays open. `path` is for messages. */
 export async function* readOpenBlocks(
   file: Deno.FsFile,
   path: string,
@@ -58,7 +58,7 @@ export async function* readOpenBlocks(
   }
 }
 
-/** The UTF-8 mark has 3 bytes; 0 if there is none. */
+/** The UTF-8 byte order mark has 3 bytes; 0 if there is none. */
 function bomLength(bytes: Uint8Array): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
@@ -101,10 +101,10 @@ function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
 
 export type LineKind = "results" | "failures";
 
-/** Every line of Retort begins with it. */
+/** Every line of Retort begins like this. */
 const LINE_START = '{"uid":"';
 
-/** Undefined if Retort wrote the line. */
+/** What shows that Retort did not write the line; undefined if it did. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (typeof value !== "object" || value === null || !("uid" in value)) return 'it has no "uid"';
   if (typeof value.uid !== "string") return 'its "uid" is not a string';
@@ -117,8 +117,8 @@ export function foreignLineProblem(value: unknown, kind: LineKind): string | und
 }
 
 /**
- * For a file that is about to be changed. Missing and empty files pass, and so do files that hold
- * only the beginning of a line, or zeros after a power cut.
+ * Checks a file that is about to be changed. Missing and empty files pass, and so do files that
+ * hold only the beginning of a line, or zeros after a power cut.
  *
  * @throws {UsageError} if Retort did not write the first line
  */
@@ -131,7 +131,7 @@ export async function checkOwnFile(path: string, kind: LineKind): Promise<void> 
   );
 }
 
-/** Judged by the first line that is not blank. */
+/** Whether Retort wrote the first line that is not blank. */
 export async function holdsOwnLines(path: string, kind: LineKind): Promise<boolean> {
   for await (const block of readLineBlocks(path)) {
     for (const line of linesOf(block)) {

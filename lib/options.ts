@@ -9,10 +9,10 @@ import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 import { isObject } from "./json.ts";
 
 export interface OptionRule {
-  /** In words that follow `it must be`. */
+  /** What follows `it must be` in messages. */
   readonly expected: string;
   readonly isType: (value: unknown) => boolean;
-  /** Messages must not quote the value. @default false */
+  /** Whether messages must not quote the value. @default false */
   readonly isSecret?: boolean;
   /** For a value of the right type. @default all are */
   readonly isInRange?: (value: never) => boolean;
@@ -39,7 +39,7 @@ export const texts: OptionRule = {
   expected: "an array of strings",
   isType: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
 };
-/** May be a boolean. The run compiles the schema, and so validates it, before the first call. */
+/** Booleans are schemas, too. The run compiles the schema, and so validates it, before any call. */
 export const schema: OptionRule = {
   expected: "a JSON Schema: an object, true or false",
   isType: (value) => typeof value === "boolean" || isObject(value),
@@ -79,9 +79,9 @@ export function oneOf(values: readonly string[]): OptionRule {
 const TOP_LEVEL = "options";
 
 /**
- * `undefined` stands for the default.
+ * Checks options; `undefined` stands for the default of one.
  *
- * @param place For messages: `teachers[0]`. @default at the top level
+ * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
  * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong
  * type.
  * @throws {RangeError} If a number is out of range.

@@ -1,6 +1,6 @@
 /**
- * Parameters of requests: token limits and how they are raised, seeds for further answers, and those
- * that hold secrets.
+ * Parameters of requests: token limits and how they are raised, seeds for further answers, and
+ * those that hold secrets.
  *
  * @module
  */
@@ -36,12 +36,11 @@ export function tokenLimitOf(params: Params): TokenLimit | undefined {
 }
 
 /**
- * For an answer of up to twice the length: doubles each limit, up to `cap`. If there is none, the
- * teacher's own limit truncated the answer: with a cap, `max_tokens` is then twice the length of
- * that answer, up to `cap`.
+ * Doubles each token limit, up to `cap`. If `params` set none, the teacher's own limit truncated
+ * the answer: with a cap, `max_tokens` is then twice the length of that answer, up to `cap`.
  *
  * @param cap In tokens; undefined for none.
- * @param completionTokens Of the truncated answer; 0 if unknown.
+ * @param completionTokens The length of the truncated answer; 0 if unknown.
  * @returns New parameters, or undefined if no limit can be raised.
  */
 export function escalated(
@@ -92,9 +91,9 @@ export const MAX_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
- * For a further answer to the same prompt: with the same seed, a teacher would repeat its answer.
- * An integer seed is raised by exactly `by`, even one of 19 digits that is held as `JSON.rawJSON`.
- * Servers read it as a signed 64-bit integer: if it would overflow, it is lowered instead, so that
+ * Changes the seed for a further answer: with the same seed, a teacher would repeat its answer. An
+ * integer seed is raised by exactly `by`, even one of 19 digits that is held as `JSON.rawJSON`.
+ * Servers read seeds as signed 64-bit integers: one that would overflow is lowered instead, so that
  * different values of `by` always give different seeds.
  *
  * @param by 1 for the second answer.
@@ -114,8 +113,8 @@ export function reseeded(params: Params, by: number): Params {
   return changed ?? params;
 }
 
-/** Parameters after `times` rejected answers. A row has at most 1,000 samples with consecutive seeds, so all
- * its seeds differ. */
+/** Parameters after `times` rejected answers. A row has at most 1,000 samples with consecutive
+ * seeds, so all its seeds differ. */
 export function resampled(params: Params, times = 1): Params {
   return reseeded(params, times * MAX_SAMPLES);
 }
@@ -139,12 +138,12 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** Errs on the side of hiding values. */
+/** Whether a header's value is hidden; also true for some that hold no secret. */
 export function isSecretHeader(name: string): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(name);
 }
 
-/** `api_key`, `OPENAI_API_KEY`, `access-token`, but not `max_tokens` or `prompt_cache_key`. */
+/** Matches `api_key`, `OPENAI_API_KEY`, `access-token`, not `max_tokens` or `prompt_cache_key`. */
 const SECRET_PARAM = new RegExp(
   "^(?:(?:\\w+[_-])?api[_-]?key|key|(?:proxy[_-])?authorization|bearer|" +
     "(?:(?:access|api|auth|bearer|id|refresh|secret|session)[_-]?)?token|" +

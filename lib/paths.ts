@@ -11,7 +11,7 @@ import * as system from "./deps/std_path.ts";
 export type PathLike = string | URL;
 
 /**
- * A folder's URL keeps the trailing `/`.
+ * The path of a folder's URL keeps the trailing `/`.
  *
  * @throws {TypeError} If the URL is not a `file:` URL.
  */
@@ -26,7 +26,7 @@ export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
   return typeof paths === "string" || paths instanceof URL ? [pathOf(paths)] : paths.map(pathOf);
 }
 
-/** Tests pass the functions for Windows. */
+/** Functions for the paths of this system. Tests pass those for Windows. */
 export type PathRules = typeof system;
 
 export function endsWithSeparator(
@@ -51,7 +51,7 @@ export function splitPath(path: string, { basename }: Pick<PathRules, "basename"
   return { start: path.slice(0, path.length - name.length), name };
 }
 
-/** Strictly below. Pass real paths: symbolic links are not resolved. */
+/** Whether `path` is strictly below `folder`. Pass real paths: links are not resolved. */
 export function isInside(path: string, folder: string, rules: PathRules = system): boolean {
   const relative = rules.relative(folder, path);
   return relative !== "" && !rules.isAbsolute(relative) &&
@@ -65,10 +65,10 @@ export function stemOf(results: string): string {
   return results.replace(RESULTS_EXTENSION, "");
 }
 
-/** The folder for Retort's own files beside an output. Dataset loaders skip names with a leading dot. */
+/** The folder for Retort's own files beside an output. Dataset loaders skip hidden folders. */
 export const OWN_FOLDER = ".retort";
 
-/** The same for all paths to a file. On filesystems without inodes, the absolute path. */
+/** A key that all paths to a file share. On filesystems without inodes, it is the absolute path. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
   return ino ? `${dev}:${ino}` : system.resolve(path);
 }

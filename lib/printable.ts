@@ -6,9 +6,9 @@
  */
 
 /**
- * As terminals read them: strings (OSC, DCS, SOS, PM, APC) up to their end, control sequences
- * (CSI), and short ones. An unterminated string extends to the end of the text, as it does in a
- * terminal.
+ * Matches escape sequences as terminals read them: strings (OSC, DCS, SOS, PM, APC) up to their
+ * end, control sequences (CSI), and short ones. An unterminated string extends to the end of the
+ * text, as it does in a terminal.
  */
 const ESCAPE_SEQUENCES =
   // deno-lint-ignore no-control-regex
@@ -43,7 +43,7 @@ export function printable(text: string): string {
     .trim();
 }
 
-/** A terminal may act on these or hide them. Line feeds and tabs are left out. */
+/** Characters that a terminal may act on or hide, except line feeds and tabs. */
 const UNPRINTABLE =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
@@ -52,7 +52,7 @@ const UNPRINTABLE =
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x1f\x7f-\x9f]+/g;
 
-/** For several lines: line feeds and spaces stay, except spaces at the end of a line. */
+/** Text of several lines: line feeds and spaces stay, except spaces at the end of a line. */
 export function printableLines(text: string): string {
   return text.split("\n").map((line) =>
     line.replace(ESCAPE_SEQUENCES, "").replace(CONTROLS, " ").replace(INVISIBLE, "").toWellFormed()
@@ -74,8 +74,7 @@ export function printableJson(json: string): string {
 
 const ELLIPSIS = "…";
 
-/** The slice itself would keep in memory the whole text that it was cut from; encoding and decoding
- * copies it. */
+/** Encoding and decoding copies a slice, which would otherwise keep the whole text in memory. */
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -95,13 +94,13 @@ function isHighSurrogate(unit: number): boolean {
 
 type System = typeof Deno.build.os;
 
-/** Quotes for a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters that a terminal
- * would interpret are escaped. */
+/** Quotes a word for a POSIX shell or, on Windows, for PowerShell and, in most cases, cmd.exe.
+ * Characters that a terminal would interpret are escaped or replaced. */
 export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
 }
 
-/** Needs no `Deno`, unlike `shellWord`: the bundle for Node has none. */
+/** Unlike `shellWord`, works without `Deno`, which the bundle for Node lacks. */
 export function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   // Control characters are written as bytes, in octal.
@@ -116,17 +115,17 @@ function octal(character: string): string {
   return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-/** Double quotes, which both shells take; single ones if PowerShell would expand something. */
+/** Uses double quotes, which both shells take; single ones if PowerShell would expand something. */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");
   if (/^[\w+=:./\\-]+$/.test(shown)) return shown;
   return /["$`%]/.test(shown) ? `'${shown.replaceAll("'", "''")}'` : `"${shown}"`;
 }
 
-/** In texts of the library; the program may be started by other words. */
+/** The name in texts of the library. `withProgram` replaces it by what starts the program here. */
 export const PROGRAM_NAME = "retort";
 
-/** Quoted for the shell: `retort merge out/ -o all.jsonl`. */
+/** A command, quoted for the shell: `retort merge out/ -o all.jsonl`. */
 export function commandText(...words: readonly string[]): string {
   return [PROGRAM_NAME, ...words.map((word) => shellWord(word))].join(" ");
 }

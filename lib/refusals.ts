@@ -5,20 +5,20 @@
  * @module
  */
 
-/** Searched for marks: a refusal comes first, and a long answer may mention one. */
+/** The part of an answer that is searched: a long answer may mention a refusal later. */
 const START_CHARS = 200;
 
 /** A longer answer isn't discarded: it may hold more than a refusal. */
 const MAX_DISCARDED_CHARS = 400;
 
 interface Phrases {
-  /** In lower case. */
+  /** How refusals begin, in lower case. */
   readonly openings: readonly RegExp[];
-  /** A sentence that may follow a refusal offers other help, or gives the reason. After any other,
-   * the answer isn't discarded. */
+  /** Sentences that may follow a refusal: they offer other help, or give the reason. With any other
+   * sentence, the answer isn't discarded. */
   readonly closings: RegExp;
-  /** The source of an expression for what a refusal holds near its start. Loose: an answer that
-   * matches is only marked. */
+  /** The source of an expression for phrases near the start of a refusal. It may match other
+   * answers, too: these are only marked. */
   readonly marks: string;
 }
 
@@ -121,12 +121,12 @@ const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 const SENTENCE_END = /[.!?]+(?:\s+|$)|[。！？]\s*|\n+/;
 /** Content in an answer: a list, figures, code, or what follows a colon or dash. */
 const HOLDS_MORE = /[:;：；=`|0-9]|\s[-—–*•]\s|[^ ]—|\bhere(?: is| are|['’]s)\b|以下|如下/;
-/** A sentence that gives something after all. */
+/** Words with which a sentence gives something after all. */
 const CONTINUES =
   /\b(?:but|though|although|instead of|yet|except|without|until|unless|before|(?:he|she|they) said)\b|,\s*(?:(?:and|or) )?(?:the|a|an|it|its|this|you|we|he|she|they|my|there|so|try|use)\b|(?:但|不过|然而|可是|却|ただし|しかし|ですが|지만)|(?:^|[\s,])(?:aber|sondern|doch|jedoch|mais|cependant|pero|sino|mas|porém|но|однако|зато)\s/;
 
-/** Strict, because the answer is discarded: one that only begins like a refusal, or also gives what
- * was asked for, is not. */
+/** Strict, because a refusal is discarded: an answer that only begins like one, or also gives what
+ * was asked for, doesn't count. */
 export function isRefusal(response: string): boolean {
   const text = response.trim().toLowerCase();
   if (text.length > MAX_DISCARDED_CHARS || HOLDS_MORE.test(text)) return false;
@@ -146,7 +146,8 @@ function beginsLikeRefusal(response: string): boolean {
   return OPENINGS.some((opening) => opening.test(start));
 }
 
-/** A refusal, or an answer with a phrase of one near its start, is marked for the user. */
+/** Whether an answer begins like a refusal or has a phrase of one near its start: it is marked for
+ * the user. */
 export function resemblesRefusal(response: string): boolean {
   const start = response.slice(0, START_CHARS);
   const mayMatch = FIRST_WORD.test(start) || OTHER_LETTER.test(start);

@@ -58,7 +58,7 @@ export class ResponseGenerator {
   #activeRun: ActiveRun | undefined;
 
   /**
-   * Sends nothing.
+   * Checks the options and sends nothing.
    *
    * @throws {TypeError | RangeError} if an option is unknown, of a wrong type or out of range
    */
@@ -93,7 +93,7 @@ export class ResponseGenerator {
 
   /**
    * Calls `listener` with batches of outcomes once they are on disk or taken by the consumer, until
-   * the returned function is called. Listeners should return at once: every row waits for them.
+   * the returned function is called. Listeners should return at once: all rows wait for them.
    */
   onOutcomes(listener: OutcomeListener): () => void {
     checkListener(listener);

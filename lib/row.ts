@@ -26,7 +26,7 @@ export interface Row {
   readonly messages: Message[];
   /** The row's own parameters; they override those of the run. */
   readonly params: Params | undefined;
-  /** The JSON as it is in the input, without the line ending. A bare array becomes `{"messages":[…]}`. */
+  /** The JSON as in the input, without the line ending. A bare array becomes `{"messages":[…]}`. */
   readonly text: string;
   /** Fields whose names Retort uses itself (`RESERVED_FIELDS`); nearly always none. */
   readonly clashes: readonly string[];
@@ -55,7 +55,8 @@ export interface NextAttempt {
   /** The token limit of the next attempt; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
   /**
-   * The last answer has yet to be checked; if it passes, the row is not sent again. @default false
+   * Whether the last answer has yet to be checked; if it passes, the row is not sent again.
+   * @default false
    */
   readonly isUnchecked?: boolean;
 }
@@ -73,10 +74,11 @@ export interface EarlierAnswer {
   /** Whether that run used the same parameters. */
   readonly isSame: boolean;
   /**
-   * Undefined if the row starts over: the parameters changed, or the failures line does not say.
+   * How the row is sent next; undefined if it starts over, because the parameters changed or the
+   * failures line does not say.
    */
   readonly next: NextAttempt | undefined;
-  /** Undefined if the failures line does not hold an answer. */
+  /** The answer that was not accepted; undefined if the failures line holds none. */
   readonly rejected: RejectedAnswer | undefined;
 }
 
@@ -90,9 +92,9 @@ export interface Failure {
   readonly status: number | null;
 }
 
-/** Answered, failed or pending. A failed row is data, never an exception. */
+/** How a row was answered, has failed, or is pending. A failed row is data, never an exception. */
 export interface Outcome {
-  /** What was sent. */
+  /** The row that was sent. */
   readonly row: Row;
   /** The position in the order in which rows were first sent, from 0. */
   readonly sequence: number;
@@ -104,12 +106,12 @@ export interface Outcome {
   readonly latencyMs: number;
   /** When the first attempt failed, in Unix milliseconds; undefined if none did. */
   readonly firstFailedAt: number | undefined;
-  /** When this was decided, in Unix milliseconds. */
+  /** When the outcome was decided, in Unix milliseconds. */
   readonly settledAt: number;
   /** With a `failure`, an answer that was paid for but not accepted; undefined if there is none. */
   readonly completion: Completion | undefined;
   /**
-   * If known better than by the finish reason: an answer as long as its token limit was truncated.
+   * Set if it differs from the finish reason: an answer as long as its token limit was truncated.
    */
   readonly ending?: Ending;
   /** Why the row failed, or its answer was not accepted; undefined if it succeeded. */
@@ -129,13 +131,13 @@ export type RowFigures = Pick<
 >;
 
 /**
- * The line is written but may not be on disk yet. Holds no texts: V8 copies what outlives its young
- * generation, and rows that waited for the disk with their texts and answers took a fifth of the
- * engine's time.
+ * A row whose line is written but may not be on disk yet. Holds no texts: V8 copies what outlives
+ * its young generation, and rows that waited for the disk with their texts and answers took a fifth
+ * of the engine's time.
  */
 export interface FinishedRow extends RowFigures {
   readonly uid: string;
-  /** If a listener takes outcomes. */
+  /** Set if a listener takes outcomes. */
   readonly outcome: Outcome | undefined;
 }
 
@@ -153,7 +155,7 @@ export function finishedRow(outcome: Outcome, keepsOutcome: boolean): FinishedRo
   };
 }
 
-/** Retort adds these fields. A row's own ones with these names move to `distill.replaced`. */
+/** Fields that Retort adds. A row's own fields with these names move to `distill.replaced`. */
 export const RESERVED_FIELDS = [
   "uid",
   "prompt_hash",

@@ -6,7 +6,7 @@
 
 export const DAY_MS = 86_400_000;
 
-/** A signed 32-bit number: above it, `setTimeout` fires at once. */
+/** The largest signed 32-bit number: above it, `setTimeout` fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
@@ -14,7 +14,7 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export const MAX_TURN_MS = 20;
 
-/** `ms` may exceed `MAX_TIMER_MS`. The returned function cancels the timer. */
+/** `setTimeout` for times above `MAX_TIMER_MS`, too. The returned function cancels the timer. */
 export function after(ms: number, callback: () => void): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const arm = (leftMs: number) => {
@@ -26,18 +26,19 @@ export function after(ms: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Keeps the process alive until then. */
+/** Resolves after `ms`, and keeps the process alive until then. */
 export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 export interface EveryOptions {
-  /** @default false: a run has sockets that do */
+  /** Whether the interval keeps the process alive. @default false: a run's sockets do */
   readonly keepsAlive?: boolean;
 }
 
-/** Until the returned function is called. All intervals share one timer. A callback may come early,
- * together with another one: each wake-up of the process costs 0.3 ms of CPU, whatever it does. */
+/** `setInterval` until the returned function is called. All intervals share one timer. A callback
+ * may come early, together with another one: each wake-up of the process costs 0.3 ms of CPU,
+ * whatever it does. */
 export function every(
   intervalMs: number,
   callback: () => void,
@@ -86,8 +87,7 @@ function setSharedTimer(): void {
   else unref(sharedTimer);
 }
 
-/** Intervals that are due, or will be within half of their own length and half of the shortest
- * one's. */
+/** Calls intervals that are due, or will be within half the length of the shortest interval. */
 function callDue(): void {
   const now = performance.now();
   let shortestMs = Infinity;
@@ -132,8 +132,8 @@ export class Clock {
   readonly last = (): number => this.#lastMs;
 }
 
-/** Stops while nothing can be sent, so that an outage or a pause does not use up the time of
- * waiting rows. */
+/** A clock that stops while nothing can be sent, so that an outage or a pause does not use up the
+ * time of waiting rows. */
 export class RowClock {
   readonly #now: () => number;
   #stoppedMs = 0;

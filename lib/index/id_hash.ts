@@ -23,7 +23,7 @@ export const BLOCK_MASK = BLOCK_ENTRIES - 1;
 
 const C1 = 0x239b961b, C2 = 0xab0e9789, C3 = 0x38b34ae5, C4 = 0xa1e38b93;
 
-/** With the seed 0. */
+/** MurmurHash3 (128 bits) with the seed 0. */
 export function murmur3(bytes: Uint8Array, start: number, end: number, into: Uint32Array): void {
   let a = 0, b = 0, c = 0, d = 0;
   let offset = start;
@@ -133,7 +133,7 @@ function readHex(bytes: Uint8Array, start: number, into: Uint32Array): boolean {
   return combined <= 15;
 }
 
-/** Whether an id is its own hash. A regular expression and `parseInt` take 1.3 µs, this loop 0.1. */
+/** Whether an id is a hash. A regular expression and `parseInt` take 1.3 µs, this loop 0.1. */
 export function isKey(text: string): boolean {
   if (text.length !== UID_DIGITS) return false;
   for (let i = 0; i < text.length; i++) {
@@ -162,7 +162,7 @@ export function hexWordIn(bytes: Uint8Array, start: number): number {
   return value;
 }
 
-/** Ids in the first block of `KeptUids`; each further one has twice as many, up to the maximum. */
+/** Ids in the first block of `KeptUids`; each next block has twice as many, up to the maximum. */
 const FIRST_BLOCK_UIDS = 16;
 const MAX_BLOCK_UIDS = 4_096;
 
@@ -197,7 +197,7 @@ export class KeptUids {
     this.#keys = keys.map((block, i) => this.#remaining[i] ? block : NO_KEYS);
   }
 
-  /** Must be called after `takeKeys`, while an id is left. */
+  /** Call it after `takeKeys`, and only while an id is left. */
   take(): string {
     if (this.#taken === this.#blocks[0].length) {
       this.#blocks.shift();

@@ -41,8 +41,8 @@ const MAX_LOAD = 0.8, GROWTH = 1.5;
 const MIN_PLACES = 16;
 const ENCODER = new TextEncoder();
 
-/** The fingerprint of an id is that of its row, such as the prompt hash. A `slot` is the number of
- * an entry, from 0; it stays valid while the table grows. */
+/** A table of ids, each with a fingerprint of its row, such as the prompt hash. A `slot` is the
+ * number of an entry, from 0; it stays valid while the table grows. */
 export class IdTable implements Disposable {
   #keys: Uint32Array[] = [];
   #fingerprints: Uint32Array[] = [];
@@ -165,7 +165,7 @@ export class IdTable implements Disposable {
     (lines[slot >>> BLOCK_BITS] ??= new Uint32Array(BLOCK_ENTRIES))[slot & BLOCK_MASK] = line;
   }
 
-  /** 0 if none is set. */
+  /** The line of an id, from 1; 0 if none is set. */
   lineOf(slot: number): number {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }

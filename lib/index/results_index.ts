@@ -22,8 +22,8 @@ import {
 import { areHexDigits } from "./id_hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
-/** Strings are created only when they are needed. The object is reused for the next line, so it may
- * be used only during the call of `OnLine`. */
+/** A line whose strings are created when they are needed. The object is reused for the next line,
+ * so it may be used only during the call of `OnLine`. */
 export interface IndexedLine {
   /** From 1. */
   readonly number: number;
@@ -34,8 +34,8 @@ export interface IndexedLine {
   readonly hasHash: boolean;
   uid(): string;
   text(): string;
-  /** @throws {DamagedFileError} when the line is not an object: one that begins and ends like one of
-   * Retort's was not parsed before */
+  /** @throws {DamagedFileError} when the line is not a JSON object. Until then, a line that begins
+   * and ends like Retort's was not parsed. */
   value(): Readonly<Record<string, unknown>>;
   /** @param text ASCII without a line feed. */
   includes(text: string): boolean;

@@ -12,8 +12,8 @@ import { inputFilesOf, readRunFile } from "../run/mod.ts";
 import { parsePlanName, readPlan, type ShardPlan } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
-/** No runs, other numbers of shards, or borders that were not fully written. A merge may wait for
- * that to change. */
+/** An output holds no runs, other numbers of shards, or borders that were not fully written. A
+ * merge may wait for that to change. */
 export class NoRunsError extends UsageError {}
 
 interface PinnedDivision {
@@ -21,7 +21,7 @@ interface PinnedDivision {
   readonly stem: string;
 }
 
-/** Undefined if the runs are not shards. */
+/** Finds the division that the runs are shards of; undefined if they are not shards. */
 export async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
@@ -96,7 +96,7 @@ async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boo
   return false;
 }
 
-/** Throws if a folder holds runs over other inputs, too, which the merge of a division leaves out. */
+/** Throws if a folder also holds runs over other inputs, which a division's merge leaves out. */
 async function refuseOtherRuns(output: string, division: PinnedDivision): Promise<void> {
   for await (const other of otherRuns(output, division)) {
     const [shards, run] = [`${division.stem}.jsonl`, other].map((path) => shellWord(path));
@@ -107,7 +107,7 @@ async function refuseOtherRuns(output: string, division: PinnedDivision): Promis
   }
 }
 
-/** Says which runs the merge of these shards leaves out of a folder; undefined if there are none. */
+/** Says which runs of a folder the merge of these shards leaves out; undefined if none. */
 export async function leftOutBy(output: string, shards: number): Promise<string | undefined> {
   const [division, ...others] = await pinnedDivisions(output, shards);
   if (division === undefined || others.length > 0) return undefined;
@@ -117,7 +117,7 @@ export async function leftOutBy(output: string, shards: number): Promise<string 
   return `--shards ${shards} leaves out other runs in "${output}": "${left[0]}"${more}`;
 }
 
-/** The results of runs over inputs that are not those of a division, if all of a folder counts. */
+/** The results of runs over other inputs than the division's, if `output` is a whole folder. */
 async function* otherRuns(output: string, { plan, stem }: PinnedDivision): AsyncGenerator<string> {
   const { folder, name } = await folderAndName(output);
   if (name !== undefined) return;

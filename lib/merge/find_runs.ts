@@ -24,7 +24,7 @@ export interface MergeRun {
   readonly originalFiles: OutputFiles;
   /** What the run reads of the input; empty if unknown, or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
-  /** Undefined if there is none: it has not run. */
+  /** Undefined if there is no run file: the run has not started. */
   readonly runFile: RunFile | undefined;
   /** Rows that earlier shards read; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
@@ -33,7 +33,7 @@ export interface MergeRun {
 }
 
 /**
- * In the order of the outputs and of the shards.
+ * Finds the runs of the outputs, in the order of the outputs and of the shards.
  *
  * @param options `shards` chooses one of several divisions. With `needsRunFile`, results count as a
  * run only with their run file. With `awaitsRuns`, borders count although no shard has started.
@@ -131,8 +131,8 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   }));
 }
 
-/** `x.ndjson` if that holds results and `x.jsonl` does not, as after a run whose output was named
- * so. The other one may be an input. */
+/** `x.ndjson` if it holds results and `x.jsonl` does not, as after a run with `-o x.ndjson`. Then
+ * `x.jsonl` may be an input. */
 async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<string> {
   const jsonl = `${stem}.jsonl`, ndjson = `${stem}.ndjson`;
   if (!names.has(basename(ndjson))) return jsonl;
@@ -181,7 +181,7 @@ async function resultsStems(folder: string, names: ReadonlySet<string>): Promise
   return [...stems];
 }
 
-/** Results would be left out because their run file is gone. */
+/** Throws if a merge would leave out results because their run file is gone. */
 async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>): Promise<void> {
   for (const stem of await resultsStems(folder, names)) {
     if (names.has(`${stem}.run.json`)) continue;
@@ -202,7 +202,7 @@ function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   return ["jsonl", "ndjson", "run.json"].some((extension) => names.has(`${parent}.${extension}`));
 }
 
-/** A join would leave out unnoticed what exists only as a compressed copy. */
+/** Throws if results exist only as a compressed copy, which a join would silently leave out. */
 function refuseOnlyCompressed(
   folder: string,
   name: string | undefined,
@@ -227,9 +227,9 @@ export async function compressedProblem(
 }
 
 /**
- * The rows of a run, from its start, that the limit of a merge leaves it.
+ * How many rows of a run, from its start, the limit of a merge includes.
  *
- * @throws {UsageError} If the rows before it are not counted.
+ * @throws {UsageError} If the rows of earlier shards are not counted.
  */
 export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   if (limit === Infinity) return limit;

@@ -62,7 +62,7 @@ export async function joinRuns(
   };
 }
 
-/** A file, and those whose lines its next run would add to it. */
+/** An output file, and the files of rescued lines that its next run would add to it. */
 async function withRescued(path: string, kind: LineKind): Promise<string[]> {
   return [path, ...await rescuedFilesOf(path, kind)];
 }
@@ -87,7 +87,7 @@ class JoinPass {
     this.#signal = signal;
   }
 
-  /** Results may settle failures, so they come first. */
+  /** Results come first, because a failure does not count if its row has a result. */
   async addRuns(runs: readonly MergeRun[]): Promise<void> {
     for (const { files: { results } } of runs) {
       for (const path of await withRescued(results, "results")) await this.#addResults(path);
@@ -181,7 +181,7 @@ function ownLine(
   throw new UsageError(`Cannot join ${place}: ${problem}. Repair or remove the line`);
 }
 
-/** The same for all lines without a hash, so that only uids count then. */
+/** Zeros for all lines without a hash, so that only their uids are compared. */
 function hashOf({ prompt_hash: hash }: OwnLine): string {
   return typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash) ? hash : "0".repeat(16);
 }

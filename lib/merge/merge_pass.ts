@@ -24,14 +24,14 @@ import { emptyReport, type GrowingReport, type MergedOutput } from "./output.ts"
 import { RunLines } from "./run_lines.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 
-/** More clashes are only counted. */
+/** Further clashes are only counted. */
 export const MAX_CLASHES_SHOWN = 20;
 
 interface ReadInput {
   /** The number of the last row of the run before, 0 for the first run. */
   readonly base: number;
   readonly input: InputSequence;
-  /** From `contentsOf`, once they are needed. */
+  /** Content hashes from `contentsOf`, once they are needed. */
   contents?: BigUint64Array;
 }
 
@@ -52,7 +52,7 @@ export class MergePass {
   readonly recovered = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid; their line is `Reading.number`. */
+  /** All rows by uid; the line of a row is its `Reading.number`. */
   readonly #rows: IdTable;
   readonly #inputs: ReadInput[] = [];
   readonly #isPartial: boolean;
@@ -253,8 +253,8 @@ function samplesOf({ runFile }: MergeRun): number {
 
 const NOWHERE = { add: () => {} };
 
-/** Equal only for rows of the same content, but may differ for such rows, too: hashing the
- * canonical content takes four times as long. */
+/** Rows with equal fingerprints have the same content. Those with different ones may have it, too:
+ * hashing the canonical content takes four times as long. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }
@@ -264,8 +264,8 @@ function quoted(uids: readonly string[]): string {
   return uids.length > 3 ? `${shown} and others` : shown;
 }
 
-/** Content hashes of rows by number, from 1; 0 for what is not a row. Needed only for rows that
- * share a uid but differ in their text: the input is read again for these. */
+/** Content hashes of rows by number, from 1; 0 for bad lines. Reads the input again, only if rows
+ * share a uid but differ in their text. */
 async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
   let hashes = new BigUint64Array(1_024);
   const input = new InputSequence(pieces);

@@ -104,7 +104,7 @@ async function outputFiles(output: string): Promise<OutputFiles> {
   );
 }
 
-/** Failures count, too: a run whose rows all failed leaves no results. */
+/** Checks failures, too: a run whose rows all failed leaves no results. */
 async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   for (const path of [results, failures, duplicatesPathOf(results)]) {
     if (!(await hasContent(path))) continue;
@@ -159,7 +159,7 @@ function checkComparable(runs: readonly MergeRun[]): void {
   }
 }
 
-/** What run files alone show: runs that have not run, or have pending rows. */
+/** The problems that run files alone show: shards that have not run, or runs with pending rows. */
 function problemsOf(runs: readonly MergeRun[], limit = Infinity): MergeProblem[] {
   return runs.flatMap((run): MergeProblem[] => {
     const { name, runFile, pieces, files } = run;
@@ -226,7 +226,7 @@ async function dropRecovered(path: string, recovered: ReadonlySet<string>): Prom
   await dropLines(path, dropped, count);
 }
 
-/** Lets a run continue the output. */
+/** Writes the run file with which a run can continue the output. */
 async function writeMergedRunFile(
   files: OutputFiles,
   runs: readonly MergeRun[],

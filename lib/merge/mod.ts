@@ -67,8 +67,8 @@ export interface WaitProgress {
 export interface MergeProblem {
   /** `shard 3 of 8`, or the results path of the run. */
   readonly run: string;
-  /** "missing": it has not run; "unfinished": rows are pending; "damaged": its files are, or lack
-   * answers. */
+  /** "missing": the shard has not run; "unfinished": rows are pending; "damaged": files of the run
+   * are damaged, or lack answers. */
   readonly kind: "missing" | "unfinished" | "damaged";
   /** The details, for users. */
   readonly message: string;
@@ -112,14 +112,14 @@ export interface MergeReport {
   readonly beyondLimit: number;
   /** The first 20 rows that share a uid with an earlier row of other content. */
   readonly clashes: readonly Clash[];
-  /** All such rows. */
+  /** The number of all rows that share a uid with an earlier row of other content. */
   readonly clashCount: number;
   /** Why runs are not complete; empty if all are. */
   readonly problems: readonly MergeProblem[];
   /** Changes of the input since it was divided into shards. The merge compares with the files as
    * they are now. */
   readonly inputChanges: readonly string[];
-  /** For users: that `shards` leaves other runs out, or that the input has a copy near the outputs. */
+  /** For users: `shards` leaves other runs out, or the input has a copy near the outputs. */
   readonly notices: readonly string[];
   /** Path of the results file; null if nothing was written. */
   readonly results: string | null;

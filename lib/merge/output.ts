@@ -24,7 +24,7 @@ import type { LineSink } from "./run_lines.ts";
 
 const BUFFER_BYTES = 1 << 20;
 
-/** For answers to rows that share a uid: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
+/** The file for later answers of clashing rows: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
 export function duplicatesPathOf(results: string): string {
   return results.replace(/\.jsonl$/, ".duplicates.jsonl");
 }
@@ -140,7 +140,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     await Deno.mkdir(target, { recursive: true }).catch((cause) => {
       throw cannotWrite(target, cause);
     });
-    // The run file first: once it is moved, the shard refuses to run again, even after a crash
+    // The run file is moved first: without it, the shard refuses to run again, even after a crash
     // here.
     const paths = [runJson, results, failures, outdatedPathOf(results)];
     if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
@@ -150,7 +150,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   return `${target}/`;
 }
 
-/** Runs over another input of the same name may have been moved before. */
+/** Throws if files of an earlier merge would be replaced: inputs may have the same name. */
 export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> {
   for (const { originalFiles: { results, failures } } of runs) {
     for (const path of [results, failures]) {
@@ -164,7 +164,7 @@ export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> 
   }
 }
 
-/** The next run would pay again for what `--limit` leaves out of the merge. */
+/** Throws if `--limit` leaves answers out of the merge: the next run would pay for them again. */
 export function refuseLeftOut(results: number, failures: number): void {
   const counts = [[results, "result"], [failures, "failure"]] as const;
   const leftOut = counts.filter(([count]) => count > 0)

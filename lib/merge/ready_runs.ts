@@ -1,7 +1,7 @@
 /**
- * Finds the runs of a merge, and waits until all are done, or until one has failed and its scheduler
- * will not start it again. Refuses to merge into the folder of the runs, and says what users should
- * know about these.
+ * Finds the runs of a merge, and waits until all are done, or until one has failed and its
+ * scheduler will not start it again. Refuses to merge into the folder of the runs, and says what
+ * users should know about these.
  *
  * @module
  */
@@ -24,17 +24,17 @@ import { folderAndName, leftOutBy, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
 import type { MergeOptions } from "./mod.ts";
 
-/** Each further pause between two checks is twice as long. */
+/** The first pause between two checks; each further one is twice as long, up to the maximum. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
-/** The least pause, as a multiple of the time of the check before it: one of 16,000 shards reads as
- * many files, and a file server has other work. */
+/** The least pause, as a multiple of the time that the last check took: a check of 16,000 shards
+ * reads as many files, and a file server has other work. */
 const PAUSE_FACTOR = 9;
 
 /**
  * Returns the runs even if they are not ready after `waitMs`.
  *
- * @throws {UsageError} If there are no runs by then, or the output is in their folder.
+ * @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder.
  */
 export async function readyRuns(
   outputs: readonly string[],
@@ -65,7 +65,7 @@ export async function readyRuns(
   }
 }
 
-/** An abort ends it after 2 s at most. */
+/** An abort ends the pause within 2 s. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   for (let leftMs = ms;; leftMs -= MAX_PAUSE_MS) {
     signal?.throwIfAborted();
@@ -90,7 +90,7 @@ async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Pr
   return false;
 }
 
-/** For outputs that have no run files yet. */
+/** `hasFailed` for outputs that have no run files yet. */
 async function hasFailedStatus(
   outputs: readonly string[],
   job: string | undefined,
@@ -104,7 +104,7 @@ async function hasFailedStatus(
   return false;
 }
 
-/** Also for a shard of the run with this name; undefined stands for any name. */
+/** Whether a run has this name or is a shard of one; undefined stands for any name. */
 function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || run.replace(/-\d{5,}-of-\d{5,}$/, "") === name;
 }
@@ -114,7 +114,7 @@ function isFinal({ ended, state, job }: RunStatus, onlyJob: string | undefined):
   return ended && (state === "halted" || state === "failed");
 }
 
-/** The output must not be beside its runs: loading that folder would load rows twice. */
+/** Throws if the output is in the folder of its runs: loading that folder would load rows twice. */
 async function refuseSameFolder(
   runs: readonly MergeRun[],
   files: OutputFiles,
@@ -181,8 +181,8 @@ async function namesakeNear(folder: string, path: string): Promise<string | unde
   }
 }
 
-/** Other types are not read: a JSON array may be one line of gigabytes. A notice must not fail the
- * merge, so a file that cannot be read may be anything. */
+/** Reads JSONL only: a JSON array may be one line of gigabytes. A notice must not fail the merge,
+ * so a file that cannot be read may be results. */
 async function mayBeResults(path: string): Promise<boolean> {
   return RESULTS_EXTENSION.test(path) && await holdsOwnLines(path, "results").catch(() => true);
 }

@@ -13,7 +13,7 @@ import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
 import { type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 
-/** "pending": a failures line that is not final. */
+/** "pending": the row has a failures line that is not final. */
 export type AnswerState = "result" | "failure" | "pending" | "none";
 
 export class RunLines implements Disposable {
@@ -88,7 +88,7 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** Does not mark the line as taken. */
+  /** Unlike `take`, does not mark the line as taken. */
   stateOf(uid: string): AnswerState {
     const slot = this.#table.find(uid);
     if (slot === -1) return "none";
@@ -98,7 +98,7 @@ export class RunLines implements Disposable {
 
   /** Whether an answer was finished for another prompt than the row has now. */
   isEdited(row: ParsedRow, samples: number, parser: RowParser): boolean {
-    // A derived uid is a hash of the prompt: after an edit, it is that of another row.
+    // A derived uid is a hash of the row: after an edit, the row has another uid.
     if (row.isUidDerived) return false;
     const { promptHash } = row;
     for (let sample = 0; sample < samples; sample++) {
@@ -218,7 +218,8 @@ class LineFile implements Disposable {
     return ++this.#count;
   }
 
-  /** With a line feed. Synchronous: a promise for each line costs more than the read. */
+  /** Copies a line with its line feed. Synchronous: a promise for each line costs more than the
+   * read. */
   copy(line: number, sink: LineSink): void {
     let offset = this.#offsets[line - 1];
     const end = offset + this.#lengths[line - 1];

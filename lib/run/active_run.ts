@@ -35,11 +35,11 @@ export class ActiveRun {
   readonly #options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
   #concurrency: number;
-  /** For a shard, that of all shards together. */
+  /** The cost limit; for a shard, that of all shards together. */
   #maxCostUsd: number | null;
-  /** The part of that limit that this run may use, from 0 to 1. */
+  /** The part of the cost limit that this run may use, from 0 to 1. */
   #costShare = 1;
-  /** US dollars that earlier runs have spent of that part. */
+  /** US dollars that earlier runs have spent of this part. */
   #spentBefore = 0;
   #budget: Budget | undefined;
   #checks: Disposable | undefined;
@@ -155,8 +155,8 @@ export class ActiveRun {
   }
 
   /**
-   * For a shard: its share of the cost limit, from 0 to 1, and the US dollars that its earlier runs
-   * have already spent of that.
+   * Sets a shard's share of the cost limit, from 0 to 1, and the US dollars that its earlier runs
+   * have already spent of this share.
    */
   shareMaxCost(share: number, spentBefore: number): void {
     this.#budget?.countEarlierRuns(spentBefore);
@@ -176,7 +176,8 @@ export class ActiveRun {
   }
 
   /**
-   * The cost limit that ends the run: its share is spent. For shards without one, what was spent.
+   * The cost limit at which the run ends, because its share is spent. If the share is 0, what was
+   * spent.
    */
   get #minBudgetUsd(): number | null {
     const costUsd = this.#budget?.costUsd ?? null;

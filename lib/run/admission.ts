@@ -18,7 +18,8 @@ export interface AdmissionOptions {
   /** The ids of the outputs and of the rows so far. Those with the flag `SEEN` are taken. */
   readonly table: IdTable;
   /**
-   * Rows with the same id. `merge`: one, or bad if they differ. `keep`: the second is `<uid>~2`.
+   * How rows with the same id are handled. `merge`: they are one row, or the later one is bad if it
+   * differs. `keep`: the second row is `<uid>~2`.
    */
   readonly duplicates: "merge" | "keep";
   readonly samples: number;
@@ -46,8 +47,8 @@ export class Admission {
   }
 
   /**
-   * Takes the ids of all samples of a row, and returns that of the row. Returns undefined for a
-   * duplicate. Takes none if one of them is taken.
+   * Takes the ids of all samples of a row, and returns the row's id; undefined for a duplicate. If
+   * an id is taken already, takes none of them.
    */
   admit(row: ParsedRow, onAnswer?: OnAnswer): string | undefined | Clash {
     const { table, duplicates, samples } = this.#options;
@@ -75,7 +76,7 @@ export class Admission {
     return uid;
   }
 
-  /** Counted under an id that no row has: a map of repeated ids would take 100 bytes for each. */
+  /** Copies are counted under an id that no row has: a map would take 100 bytes for each id. */
   #nextCopyOf(uid: string): string {
     const { table } = this.#options;
     return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;
@@ -133,7 +134,7 @@ export function fileProblem(
 
 /** Which answers a retry may request: all, those of a list, or all but those of a list. */
 export class UidSelection {
-  /** Without any list. */
+  /** Whether there is no list, so that all rows are chosen. */
   readonly isAll: boolean;
   /** Whether a list says which rows are chosen, not only which are not. */
   readonly namesRows: boolean;

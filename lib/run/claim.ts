@@ -94,7 +94,7 @@ export async function refuseDivided(
   await refuseShards(shared, runs, { isClaimed });
 }
 
-/** The answers of results that exist only as a compressed copy would be paid for again. */
+/** Throws if results exist only as a compressed copy: their answers would be paid for again. */
 async function refuseCompressed(results: string, inputs: readonly string[]): Promise<void> {
   const copy = await compressedCopyOf(results, inputs);
   if (copy === undefined) return;
@@ -197,7 +197,8 @@ async function repair(
 }
 
 /**
- * Reads `run.json`. `uidFieldLast`: `uidField` comes after `id`, as where an older version began.
+ * Reads `run.json`. `uidFieldLast`: an older version, which read `id` before the fields of
+ * `uidField`, began the output.
  *
  * @throws {UsageError} with a line for each setting that differs
  */
@@ -250,7 +251,8 @@ export function identityDifferences(before: Identity, now: Identity): string[] {
 }
 
 /**
- * For comparison: `1.0` is the temperature `1`, but seeds of 19 digits may be different numbers.
+ * Text to compare values by: `1.0` is the temperature `1`, but different seeds of 19 digits must
+ * not become equal.
  */
 function normalized(value: unknown): string {
   return sortedJson(value, (raw) => {

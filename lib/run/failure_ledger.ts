@@ -31,7 +31,7 @@ import {
   readEarlierAnswer,
 } from "../sink/mod.ts";
 
-/** All failed rows are retried, none, or those with one of these types or statuses. */
+/** Which failed rows are retried: all, none, or those with one of these types or statuses. */
 export type RetryFilter = boolean | readonly (FailureType | number)[];
 
 /** Numbers of lines, by uid. */
@@ -48,7 +48,7 @@ interface PendingLine {
 export class FailureLedger {
   readonly #path: string;
   #lines = 0;
-  /** Outdated lines: the row has a newer one or a result, or the input line is a valid row. */
+  /** Outdated lines: their row has a newer line or a result, or their bad row was fixed. */
   readonly #dropped = new LineSet();
   /** Bad rows of earlier runs that the first pass has not found again yet. */
   readonly #badRows: LineNumbers = new Map();
@@ -80,7 +80,7 @@ export class FailureLedger {
     });
   }
 
-  /** Whether the file has a line for this bad row, which is not dropped then. */
+  /** Whether the file has a line for this bad row; if so, the line is kept. */
   hasBadRow({ file, line }: { file: string; line: number }): boolean {
     return this.#badRows.delete(badRowUid(file, line));
   }
@@ -101,7 +101,7 @@ export class FailureLedger {
     return place && readEarlierAnswer(this.#path, place, row, paramsId);
   }
 
-  /** The row stays pending. `addedLines` are those of this run; the row's own is the last. */
+  /** Keeps a row pending. `addedLines` is the number of this run's lines; the last is the row's. */
   keep(uid: string, addedLines: number): void {
     this.#setPending(uid, { number: this.#lines + addedLines });
   }
@@ -119,8 +119,8 @@ export class FailureLedger {
   }
 
   /**
-   * No process may have the file open for writing. Returns why it was not rewritten: nothing is
-   * lost then, because readers ignore outdated lines.
+   * Removes outdated lines. No process may have the file open for writing. Returns why the file was
+   * not rewritten; nothing is lost then, because readers ignore outdated lines.
    */
   async tidy(addedLines: number, token?: string): Promise<string | undefined> {
     try {

@@ -20,7 +20,7 @@ export const MODELS_SHOWN = 3;
 const MAX_PARAM_NAMES = 100;
 const MAX_DIFFERENCES = 20;
 
-/** Where rows and their answers (samples) may differ, the comments say which are counted. */
+/** A row may have several answers (samples): comments say which of the two a counter counts. */
 export class Findings {
   readonly samples: number;
   readonly plan: Plan;
@@ -214,7 +214,7 @@ const MAX_EXAMPLES = 5;
 /** All further problems share one group. */
 const MAX_GROUPS = 20;
 const OTHER_PROBLEMS = "other problems";
-/** Later lines get the hint of their group: computing one takes 10 µs. */
+/** Further lines get the hint of their group: computing one takes 10 µs. */
 const MAX_HINTED_LINES = 1_000;
 
 /** Hints that are the same for every line. */

@@ -134,7 +134,8 @@ export class Generation<T> {
   }
 
   /**
-   * Reads a row only when a lane needs one. For other values, the consumer gets an outcome at once.
+   * Reads a row only when a lane needs one. For a value that is not a row, the consumer gets an
+   * outcome at once.
    */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
@@ -167,7 +168,7 @@ export class Generation<T> {
       abortTimeout.end();
       this.#handoff.end();
     });
-    // Thrown at the end. Without this, it would be unhandled while the consumer is slow.
+    // An error is thrown at the end; until then, it would be unhandled without this `catch`.
     finished.catch(() => {});
     try {
       while (true) {

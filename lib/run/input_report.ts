@@ -170,7 +170,7 @@ const MAX_INPUTS_SHOWN = 20;
 
 /**
  * The first lines, and the number of inputs whose lines are left out. `rest` is what was found in
- * those inputs, to count their rows.
+ * the inputs left out, to count their rows.
  */
 function shortened(lines: readonly string[], rest?: readonly Findings[]): string[] {
   const more = lines.length - MAX_INPUTS_SHOWN;
@@ -216,7 +216,7 @@ function unsentLines(findings: readonly Findings[]): string[] {
   ];
 }
 
-/** Such prompts come from the usual field of each row's shape. */
+/** Says that no row has the prompt field: prompts come from the usual field of their shape. */
 function promptFieldLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
   return findings.flatMap(({ rows, missingPromptField: field }, index) =>
     rows === 0 || field === undefined
@@ -225,7 +225,7 @@ function promptFieldLines(inputs: readonly string[], findings: readonly Findings
   );
 }
 
-/** Results of an earlier run would be paid for a second time. */
+/** Warns of inputs that are results of an earlier run: they would be paid for a second time. */
 function fromRunLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
   return findings.flatMap(({ fromRuns }, index) => {
     if (fromRuns === 0) return [];
@@ -272,7 +272,7 @@ function countLines(inputs: readonly string[], findings: readonly Findings[]): s
   });
 }
 
-/** Otherwise, a mistyped name would show only when results are joined by their uids. */
+/** Without this, a mistyped name would show only when results are joined by their uids. */
 function uidFieldLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
   return findings.flatMap(({ rows, hashed, missingUidFields }, index) => {
     if (rows === 0 || missingUidFields.length === 0) return [];

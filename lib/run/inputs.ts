@@ -16,7 +16,7 @@ import type { PathRules } from "../paths.ts";
 const { basename, dirname, join } = system;
 
 export interface FoundInputs {
-  /** Those of a folder or pattern are in natural order: `part-2` before `part-10`. */
+  /** Files of a folder or pattern are in natural order: `part-2` before `part-10`. */
   readonly files: string[];
   readonly notes: string[];
 }
@@ -168,7 +168,7 @@ const DEVICE = /^\/(dev|proc)\//;
 const READ_STDIN = "Name - to read standard input";
 
 /**
- * To notice that a file has changed.
+ * The size and modification time of a file, to notice that it has changed.
  *
  * @throws {SourceError} as `infoOf` does
  */
@@ -220,7 +220,7 @@ export async function infoOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-/** For the message on a missing file: the most similar name, for example. */
+/** Advice for the message on a missing file, such as the most similar name. */
 async function adviceForMissing(path: string): Promise<string> {
   const target = await Deno.readLink(path).catch(() => undefined);
   if (target !== undefined) return `: it is a link to "${target}"`;
@@ -239,10 +239,10 @@ async function adviceForMissing(path: string): Promise<string> {
   }
 }
 
-/** By this many characters at most, a suggested name differs from the missing one. */
+/** The most characters by which a suggested name may differ from the missing one. */
 const MAX_TYPOS = 3;
 
-/** Only the owner can read the new file. A user at a terminal may never end the stream. */
+/** Copies a stream, which may never end, to a new file that only its owner can read. */
 export async function spool(
   stream: ReadableStream<Uint8Array>,
   path: string,

@@ -38,7 +38,7 @@ export class Job {
   findings = new Findings();
   /** The content of `run.json` before this run. */
   #earlierRun: RunFile | undefined;
-  /** Whether the fields of `uidField` come after `id`: an earlier version began this output. */
+  /** Whether an earlier version, which read `id` before `uidField`, began the output. */
   #uidFieldLast = false;
   #parser: RowParser | undefined;
   readonly #shared: JobsOptions;
@@ -100,7 +100,7 @@ export class Job {
     await spool(stream, this.#path, this.#signal);
   }
 
-  /** For files that the run creates or replaces. */
+  /** The options for files that the run creates or replaces. */
   get replacementOptions(): ReplacementOptions {
     return { token: this.#lock?.token, mode: this.#mode };
   }

@@ -43,7 +43,7 @@ export interface JobsOptions {
 
 /** What is different for each job of a run. */
 export interface OwnOptions {
-  /** By `uidFieldLast`: whether the fields of `uidField` come after `id`, as in an earlier version. */
+  /** `uidFieldLast`: `id` is read before the fields of `uidField`, as in earlier versions. */
   readonly parserOf: (uidFieldLast: boolean) => RowParser;
   /** Whether the rows of a small input stay in memory for the second pass. */
   readonly keepsRows: boolean;
@@ -51,11 +51,11 @@ export interface OwnOptions {
   readonly limit: number;
 }
 
-/** Outputs that all stay open: each takes a lock, and two handles on each of its two files. */
+/** The most outputs that all stay open: each takes a lock, and two handles on each of two files. */
 const MAX_KEPT_OPEN = 64;
 /** With more outputs: the most files that are open at once, with two handles each. */
 const MAX_OPEN_FILES = 96;
-/** With more outputs: for how many `each` works at once. Each waits for the disk most of the time. */
+/** With more outputs: how many jobs work at once. A job waits for the disk most of the time. */
 const MAX_CONCURRENT_JOBS = 16;
 
 /** The jobs of one run, in the order of its inputs. Call `close` after use. */
@@ -137,7 +137,7 @@ export class Jobs {
     }
   }
 
-  /** Many outputs are created here, and opened when lines come for them. */
+  /** Opens the outputs. If there are many, only creates them, and opens each for its first line. */
   async open(optionsOf: (job: Job, index: number) => SinkOptions): Promise<void> {
     if (this.areMany) this.#openFiles = new OpenFiles(MAX_OPEN_FILES);
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
@@ -248,7 +248,7 @@ export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T>
       const { done, value } = await next;
       if (done) return;
       next = iterator.next();
-      // Thrown when its batch is needed. Without this, it would be unhandled until then.
+      // An error is thrown when its batch is needed. Without `catch`, it would be unhandled.
       next.catch(() => {});
       yield value;
     }

@@ -47,11 +47,11 @@ const INTERVAL_MS = 1_000;
 /**
  * Notes the calls in flight of a run in its lock files, which must be held until `stop`.
  *
- * If the run crashes, these calls may have been billed, and their rows are sent again. A call counts
- * from its start until its answer is written, so answers that wait in memory for disk space count
- * too. The note is an upper bound at any moment, `kill -9` included: it is doubled before an attempt
- * would exceed it, so that a run that speeds up writes few notes, and once a second it is lowered to
- * the peak of that second.
+ * If the run crashes, these calls may have been billed, and their rows are sent again. A call
+ * counts from its start until its answer is written, so answers that wait in memory for disk space
+ * count too. The note is an upper bound at any moment, `kill -9` included: it is doubled before an
+ * attempt would exceed it, so that a run that speeds up writes few notes, and once a second it is
+ * lowered to the peak of that second.
  */
 export class Heartbeat {
   readonly #locks: readonly Pick<Lock, "note">[];
@@ -115,7 +115,7 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
   return sumOf(runs.values(), (inFlight) => inFlight);
 }
 
-/** Of about a second each. */
+/** The status is written every 5 ticks, which are about a second apart. */
 const BEAT_TICKS = 5;
 
 /** The part of an engine whose rate limits are shared. */
@@ -150,7 +150,7 @@ export class LiveStatus {
     this.#parts = parts;
   }
 
-  /** The other shards must know of a shard before it sends. Other runs do not wait for the disk. */
+  /** A shard waits until its status is written: other shards must know of it before it sends. */
   static async open(
     context: RunContext,
     { shard }: ResolvedRunOptions,
@@ -170,11 +170,11 @@ export class LiveStatus {
     return status;
   }
 
-  /** Called about once a second. A process that was stopped gives up its share of the limits. */
+  /** Called about once a second. A shard whose process was stopped gives up its share. */
   tick(engine: RateLimited | undefined): void {
     const { otherShards, shard, context: { prepared } } = this.#parts;
     otherShards?.tick();
-    // Also outside of beats: a share that was given up must not be used.
+    // A share that was given up must not be used, so this does not wait for the next beat.
     if (otherShards?.share === 0) engine?.setRateShare(0);
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     // The cost of a shard in the file must survive a crash.

@@ -66,7 +66,7 @@ export function startNotices(
 /** The options that choose rows. */
 type Choice = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit">;
 
-/** That a retry has no row to send, and how many pending rows it leaves out. */
+/** Says that a retry has no row to send, and how many pending rows it leaves out. */
 function retryNotes(
   findings: readonly Findings[],
   { retry, uids, excludeUids, limit }: Choice,
@@ -87,7 +87,7 @@ function retryNotes(
   ];
 }
 
-/** On answered rows that the user has chosen: sent again, or left as they are. */
+/** Says which answered rows that the user has chosen are sent again, or left as they are. */
 function reaskedNotes(
   context: Prepared,
   findings: readonly Findings[],
@@ -110,7 +110,7 @@ function reaskedNotes(
   ];
 }
 
-/** Of rows, the values of the first one with parameters count, and the names of all others'. */
+/** Of rows, the values of the first one with parameters count, and the names of all. */
 export function teacherNotices(
   { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
   findings: readonly Pick<Findings, "firstRows" | "paramNames">[] = [],
@@ -165,7 +165,7 @@ export interface Preview {
   requests: PreviewedRequest[];
 }
 
-/** Makes no call and changes nothing on disk. */
+/** What the run would send. Makes no call and changes nothing on disk. */
 export function previewOf(
   context: Prepared,
   inputs: readonly string[],
@@ -187,7 +187,7 @@ export function previewOf(
 
 type UsedOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
-/** If nothing is to be sent, those of the first rows. */
+/** The first request of each shape. If nothing is to be sent, uses the first rows of the inputs. */
 function requestsOf(
   findings: readonly Findings[],
   options: UsedOptions,
@@ -216,7 +216,7 @@ function requestOf(
   return teacher.preview?.(request) ?? request;
 }
 
-/** Image files are read only when they are sent. */
+/** Names image files instead of including them: they are read only when they are sent. */
 function withPlaceholders(message: Message, files: readonly string[]): Message {
   if (!Array.isArray(message.content)) return message;
   const content = message.content.map((part) => {

@@ -21,7 +21,7 @@ export interface Publisher<T> {
   readonly repeatsBadRows: boolean;
 }
 
-/** In the places of an iterable's rows, as in `rows:7`. */
+/** The name of an iterable in the places of its rows, as in `rows:7`. */
 export const GIVEN_SOURCE = "rows";
 
 /** The fields that all outcomes of {@linkcode distill} have. */
@@ -103,7 +103,7 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
       : { ok: false, ...base, partial: completion };
   }
 
-  /** The outcome that an answer is or, in `validate`, would be. */
+  /** The outcome of an answer; for `validate`, the one that it would have if accepted. */
   answer(completion: Completion, row: Row, cost: AnswerCost): Answer<Given> {
     return {
       ok: true,

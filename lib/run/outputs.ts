@@ -64,7 +64,7 @@ export async function outputFilesOf(
   return files;
 }
 
-/** Only a merge writes several inputs into one file: a run may answer rows that are missing. */
+/** Several inputs have one results file only if a merge wrote it: a run may add missing answers. */
 async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
   const files = { ...filesOf(inputs[0], stemOf(output)), results: output };
   if (inputs.length === 1) {
@@ -124,7 +124,7 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/** What shards of these inputs have in common. Results that are inputs themselves do not count. */
+/** The output that shards of the inputs share. Results that are inputs themselves do not count. */
 export async function sharedOutput(
   named: readonly string[],
   files: readonly string[],
@@ -163,7 +163,7 @@ async function mergesIn(folder: string): Promise<MergedResults[]> {
   return merges;
 }
 
-/** After the one file or folder, or after the first of several inputs and how many follow. */
+/** The name of the one file or folder, or of the first of several inputs and how many follow. */
 function outputNameOf(named: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
@@ -210,12 +210,12 @@ async function statsOf(paths: readonly string[], stat = statOf): Promise<Stats> 
   return stats;
 }
 
-/** Those with a fixed name. Files of rescued lines, for example, get a number that is free. */
+/** The files with a fixed name. Files of rescued lines, for example, get a number that is free. */
 function pathsOf(files: OutputFiles): string[] {
   return [files.results, files.failures, ...sideFilesOf(files)];
 }
 
-/** The files that may not be links, as Retort names them and not the user. */
+/** Files that may not be links, because Retort names them, not the user. */
 function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
   return [runJson, lock, outdatedPathOf(results)];
 }

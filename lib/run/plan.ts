@@ -66,7 +66,7 @@ export class Plan {
   }
 
   /**
-   * Adds a line with the decision on one answer; the others are skipped unless `decide` follows.
+   * Adds a line with the decision on one answer; other answers are skipped unless `decide` follows.
    */
   push(todo: Todo, sample = 0): void {
     this.#length++;
@@ -98,7 +98,7 @@ export class Plan {
     this.#uids.takeKeys(keys);
   }
 
-  /** If it was kept. Called once for each row to send, in order, after `takeKeys`. */
+  /** A row's id, if it was kept. Called once for each row to send, in order, after `takeKeys`. */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & KEPT_UID_FLAG) !== 0;
     return isKept ? this.#uids.take() : undefined;
@@ -118,7 +118,7 @@ export class Plan {
     return this.#failureLines[this.#failuresTaken++];
   }
 
-  /** The row of the last line is `<uid>~<number>`. */
+  /** Records that the row of the last line is `<uid>~<number>`. */
   markCopy(number: number): void {
     const index = this.#length - 1;
     if (index >= this.#copies.length) {
@@ -257,7 +257,7 @@ class SecondPass {
     return parsed;
   }
 
-  /** With the problem that the first pass found in it. */
+  /** The bad row of a line, with the problem that the first pass found. */
   #badRowOf(line: Line, index: number, sample: number): BadRow {
     const { parser, findings } = this.#options;
     const { text, bytes } = line;

@@ -33,13 +33,13 @@ export interface PreflightOptions
   readonly limit: number;
   /** Whether rows without an outcome are skipped, as in a retry. */
   readonly onlyFailures: boolean;
-  /** Limits a retry. @default all */
+  /** The rows that a retry may send. @default all */
   readonly selection?: UidSelection;
   /** Whether the failures file already has a line for the bad row at this place. */
   readonly isOnDisk: (place: RowPlace) => boolean;
   /** `uidField` of the run. @default [] */
   readonly uidFields?: readonly string[];
-  /** @default none */
+  /** `promptField` of the run. @default none */
   readonly promptField?: string;
   readonly signal?: AbortSignal;
 }
@@ -80,7 +80,7 @@ interface Problem {
 }
 
 const NO_HINT = () => "";
-/** Enough to recognize another format. */
+/** Enough characters to recognize another format. */
 const START_CHARS = 4_096;
 
 function startOf({ text, bytes }: Line): string {
@@ -145,8 +145,8 @@ class FirstPass {
   }
 
   /**
-   * The first line looks like another format, and more lines are bad than are rows. Single lines
-   * may be rows, such as the last element of an array.
+   * Throws if the first line looks like another format, and more lines are bad than are rows.
+   * Single lines may be rows, such as the last element of an array.
    *
    * @throws {SourceError} with the format and the command that converts it
    */
@@ -176,7 +176,7 @@ class FirstPass {
     else findings.addResent(this.#difference);
   }
 
-  /** From the flags and the fingerprint of the id in the table. */
+  /** Decides on an answer by the flags and the fingerprint of its id in the table. */
   readonly #decide: OnAnswer = (slot, uid, sample, row) => {
     const { table, changed } = this.#options;
     const { plan } = this.#findings;
@@ -191,7 +191,7 @@ class FirstPass {
     } else plan.decide(sample, todo);
   };
 
-  /** If only null values are left out now, it is the same request. */
+  /** Whether the row was sent like this before. Omitted null values make no difference. */
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
     if (table.fingerprintEquals(slot, this.#promptHash ??= row.promptHash)) return true;

@@ -54,7 +54,7 @@ export interface ResolvedOptions
   readonly checksOnThisThread?: boolean;
   /** Undefined if `jsonSchema` is not set or not to be sent to teachers. */
   readonly askedSchema: AskedSchema | undefined;
-  /** On `params`, for the start of a run. */
+  /** Notices on `params`, for the start of a run. */
   readonly notices: readonly string[];
   /** The number of lanes; if `isExploring`, the most that the search may use. */
   readonly concurrency: number;
@@ -109,7 +109,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   return resolved;
 }
 
-/** `uidFieldLast`: `uidField` comes after `id`, as in the version that began these outputs. */
+/** `uidFieldLast`: `id` is read before `uidField`, as in the version that began the output. */
 export function rowParserOf(
   options: ResolvedOptions,
   order: Pick<RowParserOptions, "uidFieldLast"> = {},
@@ -205,7 +205,7 @@ function unique(names: readonly string[]): string {
   return [...new Set(names)].join(", ");
 }
 
-/** @throws {RangeError} when it is not a whole number from 1 to 1,000 */
+/** @throws {RangeError} when `samples` is not a whole number from 1 to 1,000 */
 export function checkSamples(samples: number): number {
   if (Number.isInteger(samples) && samples >= 1 && samples <= MAX_SAMPLES) return samples;
   throw new RangeError(

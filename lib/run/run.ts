@@ -33,7 +33,7 @@ export class Run {
   #outputWatch: OutputWatch | undefined;
   #status: LiveStatus | undefined;
   #summary: Summary | undefined;
-  /** Whether there was nothing to do. */
+  /** Whether the run had nothing to do. */
   #isIdle = false;
   #concurrency: number;
   readonly #stalled: StalledOutputs;

@@ -20,7 +20,7 @@ import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
 
-/** Makes answers comparable and rows identifiable. Address, key and concurrency do not matter. */
+/** Settings that make answers comparable and rows identifiable: no address, key or concurrency. */
 export interface Identity {
   /** The requested models, joined by commas. */
   readonly model: string;
@@ -97,7 +97,7 @@ export function identityOf(
   };
 }
 
-/** 8 hex digits of the SHA-256 of its JSON, with sorted keys. */
+/** 8 hex digits of the SHA-256 of the parameters' JSON with sorted keys. */
 export function paramsId(params: Params): string {
   return sha256Hex(sortedJson(params)).slice(0, 8);
 }
@@ -146,7 +146,7 @@ export async function readRunFile(path: string): Promise<RunFile | undefined> {
   }
 }
 
-/** Those that the caller sets override those of the earlier run. */
+/** The row options of an earlier run, except where the caller sets others. */
 export function rowOptionsOf(
   run: RunFile | undefined,
   options: RowOptions,
@@ -192,7 +192,7 @@ export async function writeRunFile(
   await writeFileDurably(path, text, { ...options, followsLinks: false });
 }
 
-/** With sorted keys. `onRaw` may replace numbers kept as raw JSON. */
+/** JSON with sorted keys. `onRaw` may replace numbers kept as raw JSON. */
 export function sortedJson(
   value: unknown,
   onRaw: (raw: RawJson) => unknown = (raw) => raw,
@@ -239,7 +239,7 @@ const REQUIRED: readonly (readonly [path: string, rule: Rule])[] = [
   ["rows", OBJECT],
 ];
 
-/** Earlier versions may have left these out or written null. */
+/** Fields that earlier versions may have left out or written as null. */
 const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["input", TEXT],
   ["inputs", NAMES],

@@ -106,7 +106,7 @@ export interface RunStatus {
   readonly teacher_states?: Readonly<Record<string, number>>;
 }
 
-/** These keep the file below 8 KB: the most entries, and the most characters of a text. */
+/** The most entries, and the most characters of a text: they keep the file below 8 KB. */
 export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300 };
 
 /** `out/.retort/x.status.json` for `out/x.jsonl`. */
@@ -115,7 +115,7 @@ export function statusPathOf(results: string): string {
   return `${dirname(results)}/${OWN_FOLDER}/${name}.status.json`;
 }
 
-/** A status file has at most 8 KB. */
+/** A larger file is not read: Retort's own have at most 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
 /** Undefined if there is no file, or if it cannot be read or is not a status. */
@@ -208,8 +208,9 @@ function objectsOf(value: unknown, maxCount: number): Fields[] {
 }
 
 /**
- * The statuses of all runs in an output folder, sorted by name: shards and others, running or ended.
- * A run writes its status every 5 s; a run whose `beat` does not change without `ended` is dead.
+ * The statuses of all runs in an output folder, sorted by name: shards and others, running or
+ * ended. A run writes its status every 5 s; a run whose `beat` does not change without `ended` is
+ * dead.
  *
  * @param output The folder of the runs.
  * @throws {SinkError} The folder cannot be read.
@@ -231,8 +232,8 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
 }
 
 /**
- * For merges that wait. Writes nothing if another start may succeed, as after a disk error, or if
- * an earlier run is done. Keeps the counts and costs of earlier runs.
+ * Tells merges that wait that a shard could not start. Writes nothing if another start may succeed,
+ * as after a disk error, or if an earlier run is done. Keeps the counts and costs of earlier runs.
  */
 export async function writeFailedStatus(
   results: string,

@@ -38,10 +38,10 @@ export interface ShardFilesOptions extends PinOptions {
 
 export interface ShardFiles {
   readonly files: OutputFiles;
-  /** Its first rows that `--limit` leaves it; `Infinity` without a limit. */
+  /** How many of its first rows `--limit` includes; `Infinity` without a limit. */
   readonly limit: number;
   readonly shared: OwnOutput;
-  /** See `shareOfInput`. */
+  /** The shard's share of the input, from 0 to 1. */
   readonly share: number;
 }
 
@@ -91,7 +91,7 @@ function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
   );
 }
 
-/** The rows of a shard whose files a merge has moved away would be paid for again. */
+/** Throws if a merge has moved away the shard's files: its rows would be paid for again. */
 async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   const moved = `${dirname(runJson)}/${OWN_FOLDER}/shards/${basename(runJson)}`;
   if (!(await exists(moved)) || await exists(runJson)) return;
@@ -101,12 +101,12 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   );
 }
 
-/** Polls without a heartbeat. */
+/** Polls without a new heartbeat after which a shard counts as silent. */
 const SILENT_POLLS = 3;
-/** On average: a thousand shards must not read a million files every 5 s. */
+/** The average for one shard: a thousand shards must not read a million files every 5 s. */
 const FILES_PER_POLL = 100;
 
-/** The others count it as silent after 15 s; its last status may have been 5 s old. */
+/** Others count a stopped shard as silent after 15 s; its last status may have been 5 s old. */
 const STOPPED_MS = 10_000;
 
 /** Captures the stem, the index and the number of shards. */
@@ -124,11 +124,11 @@ interface OtherShard {
  * The other shards of a run, and the share of the rate limits that they leave for this one.
  *
  * There is no coordinator: each shard reads the status files of the others and takes no more of
- * `--rpm` and `--tpm` than they leave. It starts with the limit divided by the number of shards that
- * run at once. It takes more only if others are done, or have been silent for three polls. A shard
- * is silent if the heartbeat counter in its status does not change: times are not compared, because
- * the clocks of nodes differ. A shard that was silent itself, because its process was stopped, starts
- * again with what the others leave.
+ * `--rpm` and `--tpm` than they leave. It starts with the limit divided by the number of shards
+ * that run at once. It takes more only if others are done, or have been silent for three polls. A
+ * shard is silent if the heartbeat counter in its status does not change: times are not compared,
+ * because the clocks of nodes differ. A shard that was silent itself, because its process was
+ * stopped, starts again with what the others leave.
  */
 export class OtherShards {
   readonly #folder: string;
@@ -169,7 +169,7 @@ export class OtherShards {
     return SAFETY_FACTOR * this.#share;
   }
 
-  /** Called about once a second. The others take what a stopped process has. */
+  /** Called about once a second. After a stop, drops the share, which others have taken. */
   tick(): void {
     const now = this.#now();
     if (now - this.#tickedAt > STOPPED_MS) {
@@ -204,7 +204,7 @@ export class OtherShards {
     return this.#share;
   }
 
-  /** Those that have a status file. */
+  /** The other shards that have a status file. */
   async #startedShards(): Promise<number[]> {
     const indexes: number[] = [];
     try {
@@ -244,7 +244,7 @@ export class OtherShards {
     }
     this.#unfinishedCount = this.#others.size - done;
     const running = Math.max(active + 1, Math.min(this.#parallel, unfinished));
-    // The others do the same: to give back more than exceeds the fair share would leave it unused.
+    // All shards give back only what exceeds their fair share: more would be left unused.
     return Math.min(1 / running, Math.max(this.#share, 1 - taken));
   }
 }

@@ -20,7 +20,7 @@ export interface WatchedOutput {
 }
 
 const RECHECK_MS = 1_000;
-/** Between two checks that find a problem. Less than `RECHECK_MS`: timers may fire early. */
+/** Least time between two checks that confirm a problem. Timers may fire before `RECHECK_MS`. */
 const MIN_APART_MS = 900;
 
 export interface OutputWatchOptions {
@@ -45,7 +45,7 @@ export class OutputWatch {
   #isClosed = false;
   #lost: LostOutputs | undefined;
 
-  /** `onLost` is called once: nothing more may be sent. */
+  /** `onLost` is called once, when nothing more may be sent. */
   constructor(
     outputs: readonly WatchedOutput[],
     onLost: (error: SinkError) => void,
@@ -78,7 +78,7 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lost === undefined) return;
-    // For the error to name outputs that were found changed as their files were closed, too.
+    // The error also names outputs that were found changed when their files were closed.
     await this.#moveAway(this.#lost);
     throw await this.#errorOf(this.#lost);
   }
@@ -96,21 +96,21 @@ export class OutputWatch {
     const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
     const problem = problems.find((message) => message !== undefined);
     if (this.#lost !== undefined) {
-      // Further ones need not be seen twice.
+      // Further problems need not be seen twice.
       if (problem !== undefined) await this.#moveAway(this.#lost);
     } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
     else if (this.#now() - this.#firstSeenAt >= MIN_APART_MS) await this.#lose(problem);
   }
 
-  /** At once, because calls in flight may take minutes. */
+  /** Moves lines away at once, because calls in flight may take minutes. */
   async #lose(problem: string): Promise<void> {
     this.#lost = { problem, rescued: [], cause: undefined };
     await this.#moveAway(this.#lost);
     this.#onLost(await this.#errorOf(this.#lost));
   }
 
-  /** What fails is tried again at the next check, as the disk may be full. */
+  /** An output that fails is tried again at the next check: the disk may be full. */
   async #moveAway(lost: LostOutputs): Promise<void> {
     lost.cause = undefined;
     for (const output of this.#outputs) {

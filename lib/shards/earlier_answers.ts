@@ -16,7 +16,7 @@ import { parsePlanName, type PlannedInput, readPlan } from "./plan.ts";
 /** Where a merge with `tidy` moves files to, in the folder of the outputs. */
 export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
 
-/** Matches results of shards, and their rescued lines; captures output name and number of shards. */
+/** Matches results of shards, and their rescued lines; captures the output and the shard count. */
 const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})(?:\.rescued-\d+)?\.jsonl$/;
 
 export interface Division {
@@ -125,7 +125,7 @@ export async function rescuedIn(paths: readonly string[]): Promise<string | unde
   return undefined;
 }
 
-/** The first results with answers to these files that a merge has moved away from one of these paths. */
+/** The first results with answers to `files` that a merge has moved away from one of `paths`. */
 export async function movedResultsOf(
   paths: readonly string[],
   files: readonly string[],
@@ -141,7 +141,7 @@ export async function movedResultsOf(
   return undefined;
 }
 
-/** By the run file that was moved with them. False if uncertain: they would be paid for again. */
+/** Decides by the moved run file. False if uncertain: rows must not be paid for twice. */
 async function areOfOtherInputs(
   moved: string,
   path: string,
@@ -150,7 +150,7 @@ async function areOfOtherInputs(
   const run = await Deno.readTextFile(`${stemOf(moved)}.run.json`).then(JSON.parse).catch(() => {});
   const inputs: unknown[] = [run?.inputs ?? run?.input].flat();
   const results: string[] = [run?.summary?.files].flat().map((file) => String(file?.results));
-  // A relative input is found where a relative output is: in the folder that the run was started in.
+  // A relative input is found only in the folder that the run was started in, like its output.
   const isThere = results.some((one) => !isAbsolute(one) && resolve(one) === resolve(path));
   const writtenAt = (await statOf(moved))?.mtime ?? new Date(0);
   for (const input of inputs) {
@@ -210,7 +210,7 @@ export class DividedAnswers {
     return undefined;
   }
 
-  /** At its path, through a link, or as a copy of the same name, as on another machine. */
+  /** Finds a file at its path, through a link, or as a copy of the same name (another machine). */
   async #findInput(file: string): Promise<ShardAnswers | undefined> {
     const info = await statOf(file);
     // All empty files of a name are alike, and hold no rows.

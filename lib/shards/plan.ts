@@ -185,7 +185,7 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/** Of all rows, or of bytes if there is a compressed file, whose rows are not counted. */
+/** A shard's share of all rows, or of all bytes if a compressed file's rows are not counted. */
 export function shareOfInput(plan: ShardPlan, index: number): number {
   const pieces = piecesOf(plan, index);
   const areCounted = plan.inputs.every(({ end }) => end !== null);
@@ -198,7 +198,7 @@ export function shareOfInput(plan: ShardPlan, index: number): number {
   return all === 0 ? 0 : own / all;
 }
 
-/** Without blank lines; undefined if a compressed file comes before, whose rows are not counted. */
+/** Rows of earlier shards; undefined if a compressed file precedes, whose rows are not counted. */
 export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
   const start = plan.starts[index];
   const before = plan.inputs.slice(0, start.input);
@@ -212,7 +212,7 @@ export function planPathOf(stem: string, count: number): string {
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }
 
-/** Parses the name of such a file; undefined for other names. */
+/** Parses the name of a file with pinned borders; undefined for other names. */
 export function parsePlanName(file: string): { name: string; shards: number } | undefined {
   const [, name, shards] = /^(.*)\.shards-(\d+)\.json$/.exec(file) ?? [];
   return name === undefined ? undefined : { name, shards: Number(shards) };

@@ -96,8 +96,8 @@ export async function pinnedPlan(
 }
 
 /**
- * By the results of a few shards: if each of a thousand listed the folder, that would be a million
- * names. A division with answers may be continued, whatever else is in the folder.
+ * Whether one of a few shards has results: if each of a thousand listed the folder, that would be a
+ * million names. A division with answers may be continued, whatever else is in the folder.
  */
 async function areAnswersNear(stem: string, shard: Shard | undefined): Promise<boolean> {
   if (shard === undefined) return false;
@@ -211,7 +211,7 @@ export async function changeOf(
   return `its modification time is ${is} instead of ${was}`;
 }
 
-/** A file server may round a time to seconds once it has stored the file, for other nodes to see. */
+/** For other nodes, a file server may round a time to seconds once it has stored the file. */
 function isSameTime(one: number | null, other: number | null): boolean {
   if (one === null || other === null) return one === other;
   const isRounded = one % 1_000 === 0 || other % 1_000 === 0;

@@ -27,33 +27,33 @@ export type WritableFile = Omit<JournalFile, "syncData">;
 export type SyncableFile = Pick<JournalFile, "syncData" | "close">;
 
 export interface JournalOptions<T> {
-  /** A write has failed and is retried. Not called again before `onRecover`. */
+  /** Called when a write has failed and is retried; not called again before `onRecover`. */
   readonly onStall?: (error: SinkError) => void;
   readonly onRecover?: () => void;
-  /** Monotonic, in milliseconds. @default performance.now */
+  /** A monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
   /** Ends early when the signal is aborted. @default a timer */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Records that have become durable, in the order of the appends. */
+  /** Called with records that have become durable, in the order of the appends. */
   readonly onDurable?: (records: readonly T[]) => void;
   /** Called once, when nothing more can be made durable, but not after `abandon`. */
   readonly onBroken?: (error: SinkError) => void;
-  /** Once fdatasync has failed, lines go to other files. `isTemporary`: the file is in the folder
-   * for temporary files. */
+  /** Called when lines go to another file, because fdatasync has failed. `isTemporary`: the file is
+   * in the folder for temporary files. */
   readonly onRescue?: (path: string, isTemporary: boolean) => void;
-  /** The file was opened but cannot be locked; `reason` is for a message. */
+  /** Called if the file was opened but cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
   /** Rows that may be written and not synced; at least 1. @default 1024 */
   readonly maxUnsyncedRows?: number;
   /** With "never", rows count as durable once they are written. @default "always" */
   readonly fsync?: "always" | "never";
-  /** For a new file, before umask. @default 0o666 */
+  /** Permissions of a new file, before umask. @default 0o666 */
   readonly mode?: number;
   /** `open` need not sync the folder if this is set. @default false */
   readonly isNameDurable?: boolean;
   /** The file as it was when last closed, to notice changes since. @default it is first opened */
   readonly closedFile?: ClosedFile;
-  /** Called twice. The file is then neither locked nor watched. @default by `WatchedFile` */
+  /** Called for two handles, which are neither locked nor watched. @default by `WatchedFile` */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 

@@ -19,16 +19,16 @@ export interface ReplacementOptions {
    * @default 64 random bits
    */
   token?: string;
-  /** For a new file, before umask. @default 0o666 */
+  /** Permissions of a new file, before umask. @default 0o666 */
   mode?: number;
   /**
-   * Replaces the target of a link. False for files that Retort names: a link there may lead to a
-   * file of the user. @default true
+   * Whether the target of a link is replaced. False for files that Retort names: a link there may
+   * lead to a file of the user. @default true
    */
   followsLinks?: boolean;
   /**
-   * First removes temporary files of killed processes. For commands without a lock file that would
-   * hold their tokens. @default false
+   * Whether temporary files of killed processes are removed first. True for commands without a lock
+   * file, which would hold the tokens of these files. @default false
    */
   removesLeftovers?: boolean;
 }
@@ -206,7 +206,7 @@ export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
 }
 
-/** 16 hex digits. */
+/** 64 random bits as 16 hex digits. */
 export function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(8)).toHex();
 }
@@ -217,7 +217,7 @@ interface TemporaryOptions {
   readonly mode?: number;
 }
 
-/** Locked, so that `removeLeftovers` of other processes spares it. */
+/** A file that is locked, so that `removeLeftovers` of other processes spares it. */
 export interface TemporaryFile {
   readonly path: string;
   readonly file: Deno.FsFile;

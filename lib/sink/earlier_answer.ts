@@ -1,6 +1,6 @@
 /**
- * What an earlier run wrote about a row: reads the row as it was in the input, and the answer in the
- * failures line of a pending row; moves answers to edited prompts away.
+ * What an earlier run wrote about a row: reads the row as it was in the input, and the answer in
+ * the failures line of a pending row; moves answers to edited prompts away.
  *
  * @module
  */
@@ -234,7 +234,7 @@ async function openToAppend(path: string, mode: number | undefined): Promise<Den
 }
 
 /**
- * In most cases without parsing the line.
+ * The uid of an output line. Most lines need not be parsed for it.
  *
  * @param lineNumber In the file at `path`, from 1, for errors.
  * @throws {DamagedFileError} If the line has no uid.

@@ -1,6 +1,6 @@
 /**
- * The two stages of group commit, for `Journal`: lines are collected in batches, each of which takes
- * one write, and one fdatasync makes many batches durable.
+ * The two stages of group commit, for `Journal`: lines are collected in batches, each of which
+ * takes one write, and one fdatasync makes many batches durable.
  *
  * @module
  */
@@ -20,13 +20,13 @@ interface Flush extends PromiseWithResolvers<void> {
   readonly rowCount: number;
 }
 
-/** Written and not synced, even if these are few rows. */
+/** The most bytes that are written and not synced, even if these are few rows. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
 /**
- * Before each fdatasync, so that it covers more lines. Rows do not wait for it, but each call takes
- * time from them: with 5 ms, a run over HTTP is 6 % slower than with 20; with 50 ms, it is no
- * faster.
+ * The pause before each fdatasync, so that a call covers more lines. Rows do not wait for the call,
+ * but it takes time from them: with 5 ms, a run over HTTP is 6 % slower than with 20; with 50 ms,
+ * it is no faster.
  */
 const MAX_PAUSE_MS = 20;
 
@@ -81,7 +81,7 @@ export class Syncer<T> {
         this.#unsyncedBytes + batch.length <= MAX_UNSYNCED_BYTES;
   }
 
-  /** When there may be room for a batch for which there was none. */
+  /** Resolves when there may be room again for a batch. */
   async untilRoom(): Promise<void> {
     this.#roomMade = Promise.withResolvers<void>();
     this.#endPause?.();
@@ -186,7 +186,7 @@ export class Batch<T> {
     this.written.promise.catch(ignore);
   }
 
-  /** A line without line feed. */
+  /** @param line Without line feed. */
   add(line: string, record: T): void {
     this.#lines.push(line);
     this.records.push(record);
@@ -197,7 +197,7 @@ export class Batch<T> {
     return this.#lines.map((line) => `${line}\n`).join("");
   }
 
-  /** UTF-8, valid until `bytes` is used again. Releases the texts. */
+  /** The lines in UTF-8, valid until `bytes` is used again. Releases the texts. */
   encode(bytes: ReusedBytes): Uint8Array {
     // Makes `join` end the text with a line feed; appending one would copy the text again.
     this.#lines.push("");
@@ -208,12 +208,12 @@ export class Batch<T> {
   }
 }
 
-/** Reused for one text after another. New memory for each write would be 130 MB a second at full
- * speed, which the garbage collector frees late. */
+/** Memory that is reused for one text after another. New memory for each write would be 130 MB a
+ * second at full speed, which the garbage collector frees late. */
 export class ReusedBytes {
   #bytes = new Uint8Array(0);
 
-  /** UTF-8, valid until the next call. */
+  /** The text in UTF-8, valid until the next call. */
   encode(text: string): Uint8Array {
     if (text.length > MAX_REUSED_LENGTH) return ENCODER.encode(text);
     const maxBytes = text.length * MAX_BYTES_PER_UNIT;

@@ -59,7 +59,7 @@ export class Journal<T> implements AsyncDisposable {
   /** Why nothing more becomes durable: the journal is broken or abandoned. */
   #end: SinkError | undefined;
   #isAbandoned = false;
-  /** After fdatasync has failed, the disk may lack what was written. */
+  /** Whether fdatasync has failed: the disk may lack what was written. */
   #isSyncBroken = false;
   #lastResort: LastResort | undefined;
   #closing: Promise<void> | undefined;

@@ -22,10 +22,10 @@ export interface LineFormat {
 export interface BadRow {
   readonly file: string;
   readonly line: number;
-  /** In the units of the format. @default `file:line` */
+  /** The place in the units of the format, such as `file[element]`. @default `file:line` */
   readonly source?: string;
   readonly problem: string;
-  /** Absent if it is not valid UTF-8. */
+  /** The line; absent if it is not valid UTF-8. */
   readonly text?: string;
   readonly bytes?: Uint8Array;
 }
@@ -146,7 +146,7 @@ function ownMembers(row: Row): OwnMembers {
   return { inside: insideOf(text), replaced: removed };
 }
 
-/** Without the braces; "" if only white space is left. */
+/** The text of an object without its braces; "" if only white space is left. */
 export function insideOf(text: string): string {
   const inside = text.trim().slice(1, -1);
   return inside.trim() === "" ? "" : inside;
@@ -209,7 +209,7 @@ function remembered(make: (first: string, second: string) => string): typeof mak
   };
 }
 
-/** -1 if unknown. Never written as an integer, so that Arrow gives the column one type. */
+/** The cost, or -1 if unknown. Never an integer, so that Arrow gives the column one type. */
 function costOf({ costUsd }: Outcome, { isPriced = false }: LineFormat): string {
   if (!isPriced || costUsd === null) return "-1.0";
   return Number.isInteger(costUsd) ? costUsd.toFixed(1) : String(costUsd);
@@ -247,7 +247,7 @@ function quoted(text: string | undefined): string {
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");
 }
 
-/** 0 if it is no count. */
+/** The value as an integer; 0 for undefined, NaN and what exceeds 2^53 - 1. */
 function wholeNumber(value: number | undefined): number {
   const number = Math.round(value!);
   return Number.isSafeInteger(number) ? number : 0;

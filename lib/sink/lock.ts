@@ -45,11 +45,11 @@ import { delay } from "../timer.ts";
 export type { RunNote, RunState } from "./lock_file.ts";
 
 export interface LockOptions {
-  /** Fails if the filesystem has no locks, instead of working without. @default true */
+  /** Whether to fail if the filesystem has no locks, instead of working without. @default true */
   required?: boolean;
   /** Removes the temporary files of the previous holder, which have this token. */
   onLeftovers?: (token: string) => Promise<void>;
-  /** For a new lock file, before umask. @default 0o666 */
+  /** Permissions of a new lock file, before umask. @default 0o666 */
   mode?: number;
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
   /** The lock file then only names this lock and is closed. @default none */
@@ -80,7 +80,7 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Does nothing if the lock is released or shared. Never synced.
+   * Writes a note, which is never synced. Does nothing if the lock is released or shared.
    *
    * Synchronous, so that notes cannot overtake each other: copying 128 bytes into the page cache
    * takes a microsecond.
@@ -96,8 +96,8 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Closes the file, which names the shared lock from now on, and returns a lock that stands for
-   * that.
+   * Writes the name of the shared lock to the file, closes it, and returns a lock that stands for
+   * the shared one.
    *
    * @throws {SinkError} If the disk does not take the name: other runs could use the output.
    */
@@ -154,7 +154,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
 }
 
-/** Others may keep removing or replacing the file. */
+/** Other processes may keep removing or replacing the file. */
 const MAX_ATTEMPTS = 10;
 
 /** A lock may be held for a moment only: by a run that reads its note, or by a child of the process
@@ -234,8 +234,8 @@ function sharedPathOf(path: string, name: string): string {
 }
 
 /**
- * The later note of the one in the output's lock file and the one in the shared lock that this
- * names.
+ * The later of two notes: that of the output's lock file, and that of the shared lock which the
+ * file names.
  *
  * @throws {LockedError} If the shared lock is held.
  */

@@ -98,8 +98,8 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** The text without white space and NULs at its end; of a file that is too large for a lock file, only the
- * beginning. */
+/** The text without white space and NULs at its end. Of a file that is too large for a lock file,
+ * only the beginning. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
@@ -108,7 +108,7 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MAX_FILE_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
-/** Undefined if the text is not a whole note. */
+/** Parses a note; undefined if the text is not a whole one. */
 export function noteOf(text = ""): RunNote | undefined {
   try {
     const note: unknown = JSON.parse(text);

@@ -1,7 +1,7 @@
 /**
  * Limits the number of open journals: to open one more, the least recently used one that is idle is
- * closed. Also keeps the lines of the last one to two seconds in memory: if a file is replaced after
- * it was closed, no open handle has them any more.
+ * closed. Also keeps the lines of the last one to two seconds in memory: if a file is replaced
+ * after it was closed, no open handle has them any more.
  *
  * @module
  */
@@ -129,12 +129,12 @@ export interface Parkable extends Movable {
   readonly isIdle: boolean;
   park(): Promise<boolean>;
   check(): Promise<string | undefined>;
-  /** After a check without a problem: forgets lines from before the previous check. Returns whether
-   * the journal, if closed, needs another check. */
+  /** Called after a check without a problem: forgets lines from before the previous check. Returns
+   * whether the journal, if closed, needs another check. */
   age(): boolean;
 }
 
-/** In UTF-16 code units, over all outputs of a run. */
+/** The most UTF-16 code units of recent lines, over all outputs of a run. */
 const MAX_RECENT_UNITS = 32 * 1024 * 1024;
 
 export class RecentMemory {
@@ -162,9 +162,9 @@ export class RecentMemory {
  */
 export class RecentLines {
   readonly #memory: RecentMemory;
-  /** Between the last two calls of `age`. */
+  /** Lines added between the last two calls of `age`. */
   #older: string[] = [];
-  /** After the last call of `age`. */
+  /** Lines added after the last call of `age`. */
   #newer: string[] = [];
 
   constructor(memory: RecentMemory) {
@@ -183,7 +183,7 @@ export class RecentLines {
     this.#newer.push(line);
   }
 
-  /** A check found the file unchanged: lines from before the previous one are dropped. */
+  /** Called after a check without a problem: drops lines from before the previous check. */
   age(): void {
     this.#dropOlder();
     this.#older = this.#newer;
@@ -198,7 +198,7 @@ export class RecentLines {
     return lines;
   }
 
-  /** All lines count as new then. */
+  /** Puts back what `take` returned. The lines count as new. */
   putBack(lines: readonly string[]): void {
     const newer = this.#newer;
     this.#newer = [];

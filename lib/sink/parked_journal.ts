@@ -24,7 +24,7 @@ interface WaitingLine<T> extends PromiseWithResolvers<void> {
 
 const RETRY_DELAY_MS = 1_000;
 
-/** The file must exist. */
+/** A journal whose file is closed between lines if too many are open. The file must exist. */
 export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
@@ -40,7 +40,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   /** Lines from before the file was closed: if it was replaced since, no open handle has them. */
   readonly #closedLines: RecentLines;
   #appendedRows = 0;
-  /** Dropped, or perhaps not written by a journal that is closed. */
+  /** Rows that were dropped, or that a closed journal may not have written. */
   #missingRows = 0;
   #unwrittenRows = 0;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
@@ -67,7 +67,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return this.#appendedRows;
   }
 
-  /** Including those that wait for the file to be opened. */
+  /** Rows that wait for the file to be opened count, too. */
   get missingRows(): number {
     return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
   }
@@ -78,7 +78,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;
   }
 
-  /** Open, all lines written, and no problem at the last check. */
+  /** Whether the file is open, all lines are written, and the last check found no problem. */
   get isIdle(): boolean {
     return this.#journal !== undefined && this.#unwrittenRows === 0 && !this.#hasProblem &&
       !this.#isMoved && !this.#isParking;

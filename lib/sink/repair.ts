@@ -208,10 +208,10 @@ function wholeLineIn(text: string): string | undefined {
 }
 
 /**
- * No process may have the file open for writing. Reads it block by block and does not parse it, so
- * the memory needed does not depend on its size.
+ * Removes lines from a file that no process has open for writing. Reads the file block by block and
+ * does not parse it, so the memory needed does not depend on its size.
  *
- * @param dropped From 1.
+ * @param dropped The numbers of the lines, from 1.
  * @param lineCount The lines that the file had when they were numbered.
  * @param token Part of the temporary name of the new version.
  * @returns False if the file has another number of lines now; then nothing is removed.

@@ -29,8 +29,8 @@ export interface MergedLines {
 /** Missing numbers in a row that end the search: users may remove some files. */
 const MAX_MISSING = 3;
 
-/** The files by number, without those of the same name that Retort did not write. Found by counting up, not
- * by listing the folder, which may hold very many files. */
+/** The files of rescued lines, by number, without files that Retort did not write. Finds them by
+ * counting up: the folder may hold too many files to list. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];
   for await (const { path: rescued, size } of numberedFiles(path)) {
@@ -99,7 +99,7 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
   return merged;
 }
 
-/** Of lines with the same name, only one is added. */
+/** Returns the name of a line. Of lines with the same name, only one is added. */
 type NameOf = (text: string, path: string, number: number) => string;
 
 /** A row has one line in the results, but may have several in the failures. */
@@ -187,7 +187,7 @@ export class LastResort {
     this.#options = options;
   }
 
-  /** Whole lines, with their line feeds. Rejects if they cannot be kept anywhere. */
+  /** @param lines Whole ones, with their line feeds. Rejects if they cannot be kept anywhere. */
   append(lines: string): Promise<void> {
     const appended = this.#last.then(() => this.#append(new TextEncoder().encode(lines)));
     this.#last = appended.catch(() => {});

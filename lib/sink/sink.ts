@@ -20,7 +20,7 @@ export interface SinkFiles {
   readonly failures: string;
 }
 
-/** The callbacks are those of both journals; a problem of both, such as a full disk, is reported once. */
+/** Callbacks serve both journals; a problem of both, such as a full disk, is reported once. */
 export interface SinkOptions extends
   Omit<
     JournalOptions<FinishedRow>,
@@ -33,7 +33,7 @@ export interface SinkOptions extends
   readonly keepsOutcomes?: () => boolean;
 }
 
-/** Must be closed. */
+/** The results and failures files of one output. Must be closed. */
 export class Sink implements AsyncDisposable {
   readonly #format: LineFormat;
   readonly #keepsOutcomes: () => boolean;
@@ -53,7 +53,8 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * In an existing folder. Existing files must end with whole lines (see `repairTail`).
+   * Opens the files in an existing folder. Existing files must end with whole lines (see
+   * `repairTail`).
    *
    * @throws {SinkError} If one cannot be opened.
    */
@@ -115,12 +116,12 @@ export class Sink implements AsyncDisposable {
     return this.#failures.appendedRows;
   }
 
-  /** 0 unless the sink was broken or abandoned. */
+  /** Lines that were not written; 0 unless the sink was broken or abandoned. */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
 
-  /** `onDurable` is not called for it. */
+  /** Unlike for `put`, `onDurable` is not called. */
   putBadRow(badRow: BadRow): Promise<void> {
     return this.#failures.append(badRowLine(badRow), undefined);
   }
@@ -179,8 +180,8 @@ function journalOptions(options: SinkOptions) {
   };
 }
 
-/** The limit for each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers at once was
- * idle half of the time. */
+/** The limit for each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers
+ * at once was idle half of the time. */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }

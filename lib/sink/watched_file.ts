@@ -40,9 +40,9 @@ export interface ClosedFile {
 /** `moveAway` rescues lines since this many checks ago: a minute, at one check a second. */
 const RESCUED_CHECKS = 60;
 
-/** To close it, close both `writer` and `syncer`. */
+/** A file that is checked for changes by others. To close it, close both `writer` and `syncer`. */
 export class WatchedFile {
-  /** For a message; undefined if the file is locked. */
+  /** Why the file is not locked, for a message; undefined if it is locked. */
   readonly unlockedReason: string | undefined;
   readonly #path: string;
   readonly #startSize: number;
@@ -63,7 +63,7 @@ export class WatchedFile {
   #shift = 0;
   #problem: string | undefined;
   #writing: Promise<unknown> = Promise.resolve();
-  /** Undefined if `moveAway` is not running. */
+  /** The running `moveAway`; undefined if there is none. */
   #moving: Promise<unknown> | undefined;
 
   private constructor(

@@ -10,11 +10,11 @@ import { stringify } from "../deps/std_yaml_stringify.ts";
 import type { ShardJob } from "./mod.ts";
 
 export interface KubernetesOptions {
-  /** Its entry point must be Retort. */
+  /** The image; its entry point must be Retort. */
   readonly image: string;
   /** A PersistentVolumeClaim that several nodes can write to. */
   readonly claim: string;
-  /** Also the working folder. */
+  /** Where the claim is mounted; also the working folder. */
   readonly mountPath: string;
   /** Where the API key is: a Kubernetes secret, and the key's name in it. @default none */
   readonly secret?: { readonly name: string; readonly key: string };
@@ -26,8 +26,8 @@ export interface KubernetesOptions {
 
 /** Restarts after a failure, of each shard and of the merge. */
 const RESTARTS = 20;
-/** A restart would only repeat these: 2 for wrong usage or bad input, 5 for a run that a teacher or
- * a budget halted. */
+/** Exit codes that a restart would only repeat: 2 for wrong usage or bad input, 5 for a run that a
+ * teacher or a budget halted. */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
 /** A run uses one core at most. A full node first evicts pods without requests. */
@@ -35,7 +35,7 @@ const CPU_REQUEST = "500m";
 /** A run takes 0.15 GB. */
 const MEMORY_REQUEST = "512Mi";
 
-/** The first in which `backoffLimitPerIndex` and `FailIndex` are on by default. */
+/** The first version in which `backoffLimitPerIndex` and `FailIndex` are on by default. */
 const LEAST_VERSION = "1.29";
 
 export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): string {
@@ -99,8 +99,7 @@ function failurePolicy(action: "FailIndex" | "FailJob", values: readonly number[
   };
 }
 
-/** Names the submission: else the merge would take the status that an earlier one left for that of
- * this one. */
+/** Names the submission, so that the merge ignores the status that an earlier submission left. */
 function submissionEnv({ submission }: ShardJob): { name: string; value: string }[] {
   return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
 }

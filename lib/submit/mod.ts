@@ -21,13 +21,13 @@ export interface ShardJob {
   readonly name: string;
   /** Distinguishes this submission from earlier ones of the same job. @default none */
   readonly submission?: string;
-  /** Over all arrays. */
+  /** The number of shards, over all arrays. */
   readonly shards: number;
-  /** How many run at once. */
+  /** How many shards run at once. */
   readonly parallel: number;
-  /** Runs a shard, with `--shard auto` and `--grace`. */
+  /** The command that runs a shard, with `--shard auto` and `--grace`. */
   readonly run: readonly string[];
-  /** Merges the shards. */
+  /** The command that merges the shards. */
   readonly merge: readonly string[];
   /** How long before its time limit a shard is signaled, in seconds. */
   readonly leadSeconds: number;

@@ -13,7 +13,7 @@ export interface SlurmOptions {
    * signal kills while requests are in flight. */
   readonly program: readonly string[];
   readonly folder: string;
-  /** Must exist. */
+  /** The folder for log files; must exist. */
   readonly logs: string;
   /** While this file exists, tasks are not requeued. */
   readonly canceledFile: string;
@@ -52,7 +52,7 @@ const EXPORTED = [
   "no_proxy",
 ];
 
-/** Consecutive shards. */
+/** A job array of consecutive shards. */
 export interface SlurmArray {
   /** The shard of task 0. */
   readonly base: number;
@@ -65,7 +65,7 @@ export interface SlurmArray {
   readonly after?: number;
 }
 
-/** As few arrays as the cluster allows. */
+/** Divides the shards into as few arrays as the cluster allows. */
 export function slurmArrays(
   { shards, parallel }: Pick<ShardJob, "shards" | "parallel">,
   maxArraySize = MAX_ARRAY_SIZE,
@@ -102,8 +102,8 @@ ${
   }`;
 }
 
-/** Runs after all arrays, however they ended (`afterany`): with `afterok`, one failed shard would
- * make it wait forever. */
+/** The merge runs after all arrays, however they ended (`afterany`): with `afterok`, one failed
+ * shard would make it wait forever. */
 export function slurmMerge(job: ShardJob, options: SlurmOptions): string {
   const command = [...options.program, ...job.merge].map(options.quote).join(" ");
   return `${header({ ...job, name: `${job.name}-merge` }, options)}
