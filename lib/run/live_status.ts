@@ -1,5 +1,5 @@
 /**
- * What a run tells other processes while it goes on: the number of its calls in flight, in its lock
+ * What a run tells other processes while it runs: the number of its calls in flight, in its lock
  * file, in case it crashes; and its status, which `monitor OUT`, merges and other shards read.
  *
  * @module

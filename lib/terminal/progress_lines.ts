@@ -1,5 +1,5 @@
 /**
- * Progress of a run as it goes on: a bar in a terminal, lines for logs, or each event as a line of
+ * Progress during a run: a bar in a terminal, lines for logs, or each event as a line of
  * JSON for programs.
  *
  * The bar has at most five lines, drawn in place. After each drawing the cursor goes back to the
