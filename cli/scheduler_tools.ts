@@ -33,7 +33,7 @@ export async function tryTool(
   }
 }
 
-/** Deno grants `--allow-run=squeue` only if there is a squeue. */
+/** Deno grants the permission to run `squeue` only where it is installed. */
 async function isMissing(tool: Tool, env: Io["env"]): Promise<boolean> {
   // Deno would ask the user for the permission.
   if (Deno.permissions.querySync({ name: "read" }).state !== "granted") return false;
