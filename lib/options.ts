@@ -132,11 +132,16 @@ function unknownOption(name: string, prefix: string, options: readonly string[])
   const lower = name.toLowerCase();
   const nearestLower = closestString(lower, options.map((option) => option.toLowerCase()));
   const nearest = options.find((option) => option.toLowerCase() === nearestLower)!;
-  const isTypo = levenshteinDistance(lower, nearestLower) <= Math.max(2, nearest.length / 3);
+  const isTypo = isTypoOf(lower, nearestLower);
   // Parameters of servers have underscores; no option has one.
   const isParam = options.includes("params") && (name.includes("_") || !isTypo);
   return `Cannot use option "${prefix}${name}": there is no such option` +
     hintFor(name, nearest, { isTypo, isParam });
+}
+
+/** Whether `word` is probably a misspelling of `name`: two edits, or a third of its letters. */
+export function isTypoOf(word: string, name: string): boolean {
+  return levenshteinDistance(word, name) <= Math.max(2, name.length / 3);
 }
 
 function hintFor(

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { closestString, levenshteinDistance } from "../deps/std_text.ts";
+import { closestString } from "../deps/std_text.ts";
+import { isTypoOf } from "../options.ts";
 
 /** How a simulated teacher behaves. Fractions are 0 to 1. */
 export interface SimulateOptions {
@@ -152,8 +153,7 @@ function mustBe(key: Key): string {
 
 function unknownKey(key: string): string {
   const nearest = closestString(key, SIMULATE_KEYS);
-  const isNear = levenshteinDistance(key, nearest) <= Math.max(2, nearest.length / 3);
-  const hint = isNear
+  const hint = isTypoOf(key, nearest)
     ? `Did you mean "${nearest}"?`
     : `The options are ${SIMULATE_KEYS.join(", ")}`;
   return `Cannot simulate with "${key}": there is no such option. ${hint}`;

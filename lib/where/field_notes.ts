@@ -5,7 +5,8 @@
  * @module
  */
 
-import { closestString, levenshteinDistance } from "../deps/std_text.ts";
+import { closestString } from "../deps/std_text.ts";
+import { isTypoOf } from "../options.ts";
 import type { Comparison, Part, Where } from "./parse_where.ts";
 import { fieldName, valueAt } from "./tokens.ts";
 
@@ -28,8 +29,9 @@ export class FieldNotes {
     for (const [name, path] of this.#absent) {
       if (objects.some((object) => object !== undefined && hasField(object, path))) {
         this.#absent.delete(name);
-      } else for (const object of objects) this.#addKnown(object);
+      }
     }
+    if (this.#absent.size > 0) { for (const object of objects) this.#addKnown(object); }
     for (const comparison of this.#comparisons) {
       const value = valueAt(objects, comparison.path);
       if (typeof value === "string") this.#texts.add(comparison);
@@ -56,8 +58,7 @@ export function absentNote(name: string, known: Iterable<string>): string {
   const bare = name.replace(/^distill\./, "");
   const names = [...known].filter((other) => other !== bare);
   const nearest = names.length === 0 ? undefined : closestString(bare, names);
-  const isTypo = nearest !== undefined &&
-    levenshteinDistance(bare, nearest) <= Math.max(2, nearest.length / 3);
+  const isTypo = nearest !== undefined && isTypoOf(bare, nearest);
   const hint = isTypo ? ` (did you mean ${JSON.stringify(nearest)}?)` : "";
   return `No row has the field ${JSON.stringify(name)}${hint}`;
 }
