@@ -53,7 +53,7 @@ export class Findings {
   readonly outdated = new Set<string>();
   /** Results that are requested again because the user has chosen them. */
   reasked = 0;
-  /** Results that belong to no row of the input; 0 if only a part of it was read. */
+  /** Results that belong to no row or sample of the run; 0 if only a part of the input was read. */
   strangers = 0;
   /** Results that the user has chosen and that stay as they are. */
   leftAnswered = 0;

@@ -189,8 +189,7 @@ export class Job {
   get #isWhole(): boolean {
     const { limit, shard, retry, uids, excludeUids } = this.#shared.options;
     const isPart = retry || [limit, shard, uids, excludeUids].some((part) => part !== undefined);
-    const earlierSamples = this.#earlierRun?.rows.samples ?? 1;
-    return !isPart && this.files.input !== "-" && this.#samples >= earlierSamples;
+    return !isPart && this.files.input !== "-";
   }
 
   /** Valid once `run.json` was read. */

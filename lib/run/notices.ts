@@ -268,8 +268,8 @@ export class RunNotices {
     const [belong, them] = count === 1 ? ["belongs", "it"] : ["belong", "them"];
     this.add(
       "warning",
-      `${formatCountOf(count, "result")} ${belong} to no row of the input any more (edited or ` +
-        `removed rows); "export" writes ${them}, "verify" counts ${them}`,
+      `${formatCountOf(count, "result")} ${belong} to no row or sample of this run (edited or ` +
+        `removed rows, or fewer --samples); "export" writes ${them}, "verify" counts ${them}`,
     );
   }
 

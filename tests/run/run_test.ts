@@ -378,21 +378,22 @@ Deno.test("a run without anything to do keeps the summary of the run before, and
   assertEquals((await kept()).attempts, 1);
 });
 
-Deno.test("a whole run says at its end that results belong to no row of the input any more", async () => {
+Deno.test("a whole run says at its end that results belong to none of its rows", async () => {
   await using dir = await tempDir();
   const input = dir.path("in.jsonl"), output = dir.path("out.jsonl");
   const noticesOf = async (
     rows: object[],
     options: { limit?: number; uids?: string[]; retry?: boolean } = {},
+    samples?: number,
   ) => {
     await dir.write("in.jsonl", rows);
     const found: string[] = [];
-    const generator = generatorOf(new TestTeacher());
+    const generator = generatorOf(new TestTeacher(), { samples });
     generator.on((event) => {
       if (event.type === "notice") found.push(event.message);
     });
     await generator.run({ input, output, ...options });
-    return found.filter((message) => message.includes("to no row of the input"));
+    return found.filter((message) => message.includes("belong to no row"));
   };
   assertEquals(await noticesOf(rowsOf("a", "b", "c")), []);
   assertEquals(await noticesOf(rowsOf("a", "d"), { limit: 2 }), []);
@@ -400,6 +401,12 @@ Deno.test("a whole run says at its end that results belong to no row of the inpu
   assertEquals(await noticesOf(rowsOf("a", "d"), { retry: true }), []);
   const [notice, ...others] = await noticesOf(rowsOf("a", "d"));
   assertEquals(others, []);
-  assertMatch(notice, /^2 results belong to no row of the input any more/);
+  assertMatch(notice, /^2 results belong to no row or sample of this run/);
   assertEquals(await noticesOf(rowsOf("a", "b", "c", "d")), []);
+  assertEquals(await noticesOf(rowsOf("a", "b", "c", "d"), {}, 2), []);
+  // Samples beyond those of the run count as well, also once the run file has the lower number.
+  for (let run = 0; run < 2; run++) {
+    const [surplus] = await noticesOf(rowsOf("a", "b", "c", "d"), {}, 1);
+    assertMatch(surplus, /^4 results belong to no row or sample of this run/);
+  }
 });
