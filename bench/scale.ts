@@ -87,7 +87,7 @@ function cpuByRow(reports: readonly JobReport[], rows: number): Figure[] {
       ...system,
       name: `${name}: in the kernel`,
       note:
-        "the file system's own cost, as data is synced as fast as it is produced: on ext4, a loop " +
+        "mostly the file system, because data is synced as fast as it is produced: on ext4, a loop " +
         "that only writes and syncs the same amount goes from 1 to 7 µs per row after 1.3 GB",
     },
   ];
@@ -128,8 +128,8 @@ export async function resumeIndex(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const path = `${bench.dir}/results.jsonl`;
   const figures: Figure[] = [];
-  for (const isGiven of [false, true]) {
-    await writeLines(path, rows, (index) => lineOf(index, isGiven));
+  for (const hasOwnIds of [false, true]) {
+    await writeLines(path, rows, (index) => lineOf(index, hasOwnIds));
     const { ours, theirs } = await alternate(
       bench.rounds(3),
       () => inChild("readResumeIndex", { path, rows }),
@@ -139,7 +139,7 @@ export async function resumeIndex(bench: Bench): Promise<Figure[]> {
     const perSecond = (ms: readonly number[]) =>
       `${formatNumber(rows / median(ms) * 1000)} lines/s`;
     figures.push({
-      name: `resume index, ${isGiven ? "given" : "derived"} ids`,
+      name: `resume index, ${hasOwnIds ? "given" : "derived"} ids`,
       retort: perSecond(ours),
       baseline: `${perSecond(theirs)}, every line parsed`,
       ratios,
@@ -150,10 +150,10 @@ export async function resumeIndex(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-function lineOf(index: number, isGiven: boolean): string {
+function lineOf(index: number, hasOwnIds: boolean): string {
   const outcome = answeredOutcome(index);
-  const uid = isGiven ? `train-${index}` : sha256Hex(String(index)).slice(0, 32);
-  const text = rowText(index, isGiven ? `"id":"train-${index}",` : "");
+  const uid = hasOwnIds ? `train-${index}` : sha256Hex(String(index)).slice(0, 32);
+  const text = rowText(index, hasOwnIds ? `"id":"train-${index}",` : "");
   return resultLine({ ...outcome, row: { ...outcome.row, uid, text } }, FORMAT);
 }
 

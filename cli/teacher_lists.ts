@@ -115,21 +115,20 @@ function teacherListOf(
 /** A teacher, and the entries of lists that name its address now. */
 interface Listed {
   readonly created: ListedPlace;
-  /** The list that comes first decides the weight and the limit. */
+  /** In the order in which lists named the address: the first decides the weight and the limit. */
   readonly entries: Map<OpenList, EndpointEntry>;
 }
 
 /**
- * How many of the teachers that have left are kept, the latest ones. In a run of days, restarted
- * pods have new addresses each time.
+ * Teachers that are kept after they have left. In a run of days, restarted pods have new addresses
+ * each time, so the oldest are forgotten.
  */
 const MAX_LEFT = 1_000;
 
 /**
- * The teachers of all lists. An address of several lists is one teacher with the settings of the
- * list that named it first, until the last of them drops it. A teacher that has left is kept for a
- * while: if its address comes back, the same teacher joins again, even while calls are still in
- * flight there.
+ * The teachers of all lists. An address in several lists is one teacher, which leaves when the last
+ * of these lists drops the address. A teacher that has left is kept for a while: if its address
+ * comes back, the same teacher joins again, even while its calls are still in flight.
  */
 class ListedTeachers implements AsyncDisposable {
   readonly #byUrl = new Map<string, Listed>();
@@ -211,8 +210,8 @@ class ListedTeachers implements AsyncDisposable {
 }
 
 /**
- * With the weight and the limit of the first list that names the teacher. If that list sets none,
- * those from the teacher's creation apply.
+ * The weight and the limit are those of the first list that names the teacher. If that list sets
+ * none, those from the teacher's creation apply.
  */
 function placeOf({ created, entries }: Listed): TeacherPlace {
   const [{ weight = created.weight, max = created.maxConcurrency }] = entries.values();

@@ -74,7 +74,7 @@ export interface SnapshotMessage {
 export interface MarksMessage {
   /** Always "marks". */
   type: "marks";
-  /** Only the new ones. */
+  /** Marks to add to those that the page has. */
   marks: ChartMark[];
 }
 
@@ -93,8 +93,8 @@ export interface NoticeMessage {
 }
 
 /**
- * The run has ended. The server stops at once, or when no page shows the run any more, and closes
- * the socket with code 1001. Pages that connect before then get a `hello`.
+ * The run has ended. The server may stay up while a page shows the run (`--monitor-keep`). It closes
+ * the socket with code 1001 when it stops; pages that connect before then get a `hello`.
  */
 export interface EndMessage {
   /** Always "end". */

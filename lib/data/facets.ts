@@ -129,8 +129,8 @@ const HISTOGRAMS = [
 ] as const;
 
 /**
- * Histograms of answered rows, with four bins for each power of two: a failed row without an answer
- * has no tokens, which is not a count of 0. Fields that are 0 in all rows have none.
+ * Histograms of answered rows, with four bins for each power of two. A failed row may have no
+ * answer, which is not a count of 0. Fields that are 0 in all rows have no histogram.
  */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   const { status } = table.columns;

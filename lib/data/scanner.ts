@@ -143,7 +143,7 @@ export class Scanner {
     this.isDone = true;
     this.problem = problem;
     clearInterval(this.#timer);
-    // A terminated worker may still take chunks, so none are left.
+    // A worker may run on for a moment after `terminate()`: leave it no chunks.
     Atomics.store(this.#nextChunk, 0, Math.ceil(this.total / SCAN_ROWS));
     for (const worker of this.#workers) worker.terminate();
     runningWorkers -= this.#workers.length;

@@ -1,9 +1,10 @@
 /**
  * Lanes: each works on one item at a time, and their number can change at any moment.
  *
- * Concurrency is `pooledMap` over lanes, not over rows. Over rows it would race all running
- * promises at every step, which made 100,000 rows of 50 ms at concurrency 2,000 take 112.8 s and
- * 989 MB instead of 2.7 s and 145 MB; and it continues after an early `break` (denoland/std#2197).
+ * Concurrency is `pooledMap` over lanes, not over rows. Over rows, `pooledMap` would race all
+ * running promises at every step, which made 100,000 rows of 50 ms at concurrency 2,000 take
+ * 112.8 s and 989 MB instead of 2.7 s and 145 MB, and an early `break` would not stop it
+ * (denoland/std#2197).
  *
  * @module
  */
@@ -42,7 +43,7 @@ export class Lanes<T> {
     return this.#target;
   }
 
-  /** Whether lanes only finish their items. */
+  /** Whether lanes finish their items and take no others. */
   get isClosed(): boolean {
     return this.#isClosed;
   }

@@ -38,8 +38,9 @@ export interface Example extends Origin {
  * A source of examples. Call `scan` first, to select and check them; then `batches`, to write them.
  */
 export interface ExampleSource {
-  /** The number of selected examples. It is known after the scan, as are the next three fields. */
+  /** The number of selected examples. All fields but `origin` are known after the scan only. */
   readonly rowCount: number;
+  /** The number of rows that were read, selected or not. */
   readonly lineCount: number;
   /** Files that must not be replaced: descriptions for the error, by path. */
   readonly sources: ReadonlyMap<string, string>;
@@ -54,7 +55,7 @@ export interface ExampleSource {
    * @throws {UsageError | SourceError} with the rows that cannot be written
    */
   scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void>;
-  /** In input order, or shuffled by a seed. */
+  /** Yields the selected examples in input order, or shuffled by the seed `shuffle`. */
   batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
 }
 
@@ -81,7 +82,7 @@ export class ExampleReader {
 
   /**
    * Returns the example of a results line, or what is wrong with the line. Its messages and tools
-   * are restored when they are first read, which rows that are not selected never are. Reading them
+   * are restored when they are first read, so rows that are not selected cost nothing. Reading them
    * throws a `NotRestored` if the options that the row was sent with are unknown.
    */
   read(text: string): Example | string {
@@ -119,7 +120,8 @@ export class ExampleReader {
     };
   }
 
-  /** Restores what the run sent; `prompt_hash` proves that it is the same. */
+  /** Restores what the run sent. `prompt_hash` proves that it is the same; if it differs, messages
+   * come from `final_messages`. */
   #sent(lineText: string, fields: ResultFields, paramsId: string): RowRequest {
     const { promptHash, text } = restoreRow(lineText);
     const parser = this.#parserOf(paramsId);

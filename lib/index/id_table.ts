@@ -36,8 +36,9 @@ export const ASK_AGAIN = 16;
 
 const FINGERPRINT_WORDS = 2;
 const FIRST_ENTRIES = 16;
-/** The share of places that may be filled, and the factor by which the index grows beyond it. */
-const MAX_LOAD = 0.8, GROWTH = 1.5;
+/** The share of places that may be filled. Beyond it, the index grows by `GROWTH`. */
+const MAX_LOAD = 0.8;
+const GROWTH = 1.5;
 const MIN_PLACES = 16;
 const ENCODER = new TextEncoder();
 
@@ -83,7 +84,7 @@ export class IdTable implements Disposable {
     for (const block of this.releaseKeys()) free(block);
   }
 
-  /** Empties the table, and returns its blocks of keys for `uidIn`. */
+  /** Empties the table, and returns its blocks of keys, which hold the ids in insertion order. */
   releaseKeys(): Uint32Array[] {
     const keys = this.#keys;
     for (const block of [...this.#fingerprints, ...this.#flags, ...this.#lines ?? []]) free(block);
@@ -108,8 +109,8 @@ export class IdTable implements Disposable {
     return this.#insertKey();
   }
 
-  /** `insert` for an id in a JSON string in a buffer, without creating a string. Returns -1 if it
-   * must be parsed first. */
+  /** `insert` for an id in a JSON string in a buffer, without creating a string. Returns -1 if the
+   * JSON string must be parsed first, because it has escapes or is not UTF-8. */
   insertBytes(bytes: Uint8Array, start: number, end: number): number {
     return readKey(bytes, start, end, this.#key) ? this.#insertKey() : -1;
   }
@@ -134,7 +135,8 @@ export class IdTable implements Disposable {
     fingerprints[offset + 1] = hexWordAt(hex, 8);
   }
 
-  setFingerprintHex(slot: number, bytes: Uint8Array, start: number): void {
+  /** `setFingerprint` with the hex digits that begin at `start` in a buffer. */
+  setFingerprintBytes(slot: number, bytes: Uint8Array, start: number): void {
     const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
       offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
     fingerprints[offset] = hexWordIn(bytes, start);

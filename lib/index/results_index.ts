@@ -148,7 +148,7 @@ class LineScanner {
     const hadResult = this.#table.has(slot, HAS_RESULT);
     this.#line.moveTo(block, start, end, uidStart, uidEnd);
     const storesHash = this.#onLine(slot, this.#line) !== false;
-    if (!hadResult && storesHash) this.#table.setFingerprintHex(slot, block, hashStart);
+    if (!hadResult && storesHash) this.#table.setFingerprintBytes(slot, block, hashStart);
     return true;
   }
 

@@ -28,8 +28,8 @@ export interface MergeOptions {
    */
   onWait?: (progress: WaitProgress) => void;
   /**
-   * The submission to wait for. It runs halted shards of earlier ones again, so they are awaited,
-   * too. @default any submission
+   * The submission to wait for. Shards that an earlier submission left halted are awaited, too: this
+   * one runs them again. @default any submission
    */
   job?: string;
   /**
@@ -45,11 +45,12 @@ export interface MergeOptions {
   /** Replaces a results file that an earlier merge has written. @default false */
   replace?: boolean;
   /**
-   * The `limit` of the runs: only the first rows count, of the whole input of shards, or of the
-   * input of each other run. @default all
+   * The `limit` of the runs: only the first rows of the input count. Shards share one input; other
+   * runs have one each. @default all
    */
   limit?: number;
-  /** Which division to merge, if a folder holds several. @default the only division */
+  /** The number of shards of the division to merge, if a folder holds several divisions. @default
+   * the only division */
   shards?: number;
   /** Aborts the merge; nothing is written then. */
   signal?: AbortSignal;
@@ -78,7 +79,8 @@ export interface MergeProblem {
 export interface Clash {
   /** The uid of both rows. */
   readonly uid: string;
-  /** The place of the row that keeps the uid: `file:line` of the input. Unknown without `proof`. */
+  /** The place of the row that keeps the uid: `file:line` of the input; without `proof`, "an earlier
+   * line". */
   readonly first: string;
   /** The other row; without `proof`, its line in the results of its run. */
   readonly second: string;

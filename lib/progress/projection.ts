@@ -238,7 +238,7 @@ export class Projection {
     const countedRows = isRecent ? recentRows : this.#settled;
     const msPerRow = isRecent ? 1000 / recentRate : elapsedMs / this.#settled;
     const byRateMs = (rows - this.#settled) * msPerRow;
-    // One standard deviation of the count above the rate.
+    // A count of n rows varies by √n: only a rate that is slower beyond that delays the end.
     const deviation = 1 + 1 / Math.sqrt(countedRows);
     return Math.max(byLanesMs, byRateMs / deviation);
   }

@@ -1,9 +1,9 @@
 /**
  * Writes the bodies of requests in the format of an endpoint of the OpenAI API.
  *
- * The rest of this folder handles chat completions only. For another endpoint, prompt and
- * parameters are translated into its format, and its answers and stream events into those of chat
- * completions. So all rules for endings, reasoning and errors apply to every endpoint.
+ * For `/completions` and `/responses`, prompt and parameters are translated into the endpoint's
+ * format, and its answers and stream events into those of chat completions. So all rules for
+ * endings, reasoning and errors are written once, for chat completions.
  *
  * @module
  */
@@ -25,8 +25,8 @@ export interface Additions {
   readonly stream: boolean;
   /** As in chat completions; undefined if the parameters forbid it. */
   readonly responseFormat: JsonObject | undefined;
-  /** Called right before a field is added. Returns false if the teacher has rejected the field,
-   * which must not be added then. */
+  /** Returns whether a field may be added, and records it as added: false if the teacher has
+   * rejected it. */
   readonly add: (field: Addition) => boolean;
 }
 
@@ -110,7 +110,7 @@ const SHORT_ANSWERS = "Most servers end a completion after 16 tokens by default:
   "add --max-tokens N";
 
 function completionsProblem(messages: readonly Message[], params: Params): string | undefined {
-  const reason = "the endpoint completions sends one text";
+  const reason = "the endpoint completions takes one text";
   if ("prompt" in params) return 'sets "prompt": it comes from the rows';
   if ("tools" in params || "functions" in params) return `holds tools: ${reason}`;
   if (messages.length !== 1) return `has ${messages.length} messages: ${reason}`;
@@ -153,7 +153,7 @@ export const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {
 
 export interface RequestBody {
   readonly text: string;
-  /** The model that the row named; undefined if it named none, or the teacher's own. */
+  /** The model that the row names, if it is not the teacher's own. */
   readonly modelAsked: string | undefined;
   /** The service tier in the parameters; undefined if they set none. */
   readonly tierAsked: string | undefined;
@@ -205,7 +205,7 @@ export class BodyWriter {
     };
   }
 
-  /** Returns false if the field was omitted already. */
+  /** Omits a field from later requests. Returns false if it was omitted already. */
   omit(field: Addition): boolean {
     if (this.#refused.has(field)) return false;
     this.#refused.add(field);

@@ -49,7 +49,7 @@ Deno.test("IdTable keeps the check with the id, from text and from bytes", () =>
     assertEquals(table.fingerprintEquals(slot, hex), false);
   }
   const other = table.insert("b");
-  table.setFingerprintHex(other, encoder.encode(`xx${"fedcba9876543210"}yy`), 2);
+  table.setFingerprintBytes(other, encoder.encode(`xx${"fedcba9876543210"}yy`), 2);
   assertEquals(table.fingerprintEquals(other, "fedcba9876543210"), true);
   assertEquals(table.fingerprintEquals(slot, HASH), true);
 });

@@ -15,11 +15,9 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
-/** Height of the drawing, in units of its `viewBox`, as below. */
+// Sizes are in units of the drawing's `viewBox`.
 const HEIGHT = 48;
-
 const BAR_WIDTH = 3;
-
 /** Distance from the start of a bar to that of the next. */
 const BAR_STEP = 4;
 
@@ -47,8 +45,8 @@ export class HistogramList {
   }
 
   /**
-   * @param {readonly Histogram[]} all of all rows, which set the axis
-   * @param {readonly Histogram[]} shown of the rows that meet the condition
+   * @param {readonly Histogram[]} all histograms of all rows, which set the axis
+   * @param {readonly Histogram[]} shown histograms of the rows that meet the condition
    * @param {Filter} filter
    * @param {readonly number[]} limits token limits of the runs
    */
