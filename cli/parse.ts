@@ -187,13 +187,17 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
     return new UsageError(`Cannot use ${rawName}: it is the default; --no-${name} turns it off`);
   }
   const misplaced = FLAGS.find((flag) => typedName(flag) === name || `-${flag.short}` === rawName);
+  const names = commandFlags.map(typedName);
+  const habit = habitAdvice(name, new Set(names));
   if (misplaced !== undefined) {
     const commands = misplaced.commands.join(", ");
-    return new UsageError(`Cannot use ${rawName} with "${command}": it belongs to ${commands}`);
+    return new UsageError(
+      `Cannot use ${rawName} with "${command}": it belongs to ${commands}` +
+        (habit === undefined ? "" : `. ${habit}`),
+    );
   }
-  const names = commandFlags.map(typedName);
   const similar = nearest(name, names, MAX_TYPOS);
-  const advice = habitAdvice(name, new Set(names)) ??
+  const advice = habit ??
     (similar === undefined ? "See --help-all for every flag" : `Did you mean --${similar}?`);
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${advice}`);
 }

@@ -36,8 +36,8 @@ const FLAG_HABITS: readonly (readonly [flag: string, habits: string])[] = [
   ["base-url", "url api-base api-url endpoint host server openai-base-url"],
   [
     "concurrency",
-    `batch-size concurrent-requests jobs max-concurrency max-concurrent-requests max-parallel
-    max-workers num-threads num-workers parallel threads workers`,
+    `batch-size concurrent-requests j jobs max-concurrency max-concurrent-requests max-parallel
+    max-procs max-workers num-threads num-workers P parallel threads workers`,
   ],
   ["max-attempts", "max-retries num-retries retries"],
   ["max-cost", "budget max-budget"],

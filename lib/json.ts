@@ -15,6 +15,13 @@ export function asText(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
+/** Returns a rounded count; undefined if the value is negative, too large or not a number. */
+export function asCount(value: unknown): number | undefined {
+  if (typeof value !== "number" || !(value >= 0)) return undefined;
+  const count = Math.round(value);
+  return Number.isSafeInteger(count) ? count : undefined;
+}
+
 export function isJson(text: string): boolean {
   try {
     JSON.parse(text);

@@ -9,7 +9,7 @@ import type { TeacherError } from "../errors.ts";
 import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
+import { asCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify } from "./errors/mod.ts";
 import {
@@ -101,20 +101,20 @@ export class Attempts {
     let completion: Completion | undefined, thrown: unknown;
     try {
       const { uid, messages, readFiles } = work.row;
-      completion = await endpoint.teacher.complete({
-        uid,
-        messages: readFiles === undefined ? messages : await readFiles(),
-        params: work.params,
-        jsonSchema: this.#options.askedSchema,
-        timeoutMs,
-      }, this.#options.signal);
+      completion = asCompletion(
+        await endpoint.teacher.complete({
+          uid,
+          messages: readFiles === undefined ? messages : await readFiles(),
+          params: work.params,
+          jsonSchema: this.#options.askedSchema,
+          timeoutMs,
+        }, this.#options.signal),
+      );
     } catch (error) {
       thrown = error ?? new Error("The teacher threw nothing");
     }
     this.#end(work);
-    const ending = isCompletion(completion)
-      ? this.#options.policy.ending(completion, work.params)
-      : undefined;
+    const ending = completion && this.#options.policy.ending(completion, work.params);
     if (ending !== undefined) thrown = unfinished(completion!, ending);
     if (ending !== undefined && thrown === undefined) {
       return this.#answered(work, completion!, ending);

@@ -6,10 +6,10 @@
 
 import type { Ending } from "../answer.ts";
 import { tokenLimitOf } from "../params.ts";
-import { TeacherError } from "../errors.ts";
+import { changedError, TeacherError } from "../errors.ts";
 import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
-import type { AnswerPolicy } from "./answers/mod.ts";
+import { type AnswerPolicy, asCompletion } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint, Hold, Sent } from "./flow/mod.ts";
 
@@ -166,7 +166,10 @@ export function outcomeOf(
 }
 
 export function asTeacherError(thrown: unknown): TeacherError {
-  if (thrown instanceof TeacherError) return thrown;
+  if (thrown instanceof TeacherError) {
+    const partial = asCompletion(thrown.partial);
+    return partial === thrown.partial ? thrown : changedError(thrown, { partial });
+  }
   if (thrown === undefined) {
     return new TeacherError("The teacher returned something that is not a completion", {
       type: "response",

@@ -8,7 +8,7 @@
 import type { Outcome, Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../answer.ts";
-import { jsonOf, withDeepAsText, withoutMembers } from "../json.ts";
+import { asCount, jsonOf, withDeepAsText, withoutMembers } from "../json.ts";
 
 export interface LineFormat {
   /** `run.json` lists the run's parameters under this id. */
@@ -166,13 +166,13 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
   return modelMembers(completion.modelAsked ?? teacher?.model ?? "", completion.model ?? "") +
     quoted(completion.id ?? "") +
     endMembers(completion.teacher ?? teacher?.address ?? "", completion.finishReason ?? "") +
-    wholeNumber(usage?.promptTokens) +
-    `,"completion_tokens":${wholeNumber(usage?.completionTokens)}` +
-    `,"reasoning_tokens":${wholeNumber(usage?.reasoningTokens)}` +
-    `,"cached_tokens":${wholeNumber(usage?.cachedTokens)}` +
+    countOrZero(usage?.promptTokens) +
+    `,"completion_tokens":${countOrZero(usage?.completionTokens)}` +
+    `,"reasoning_tokens":${countOrZero(usage?.reasoningTokens)}` +
+    `,"cached_tokens":${countOrZero(usage?.cachedTokens)}` +
     `,"attempts":${outcome.attempts}` +
-    `,"latency_ms":${wholeNumber(outcome.latencyMs)}` +
-    `,"ttft_ms":${wholeNumber(completion.ttftMs ?? outcome.latencyMs)}` +
+    `,"latency_ms":${countOrZero(outcome.latencyMs)}` +
+    `,"ttft_ms":${countOrZero(completion.ttftMs ?? outcome.latencyMs)}` +
     `,"cost_usd":${costOf(outcome, format)}` +
     `,"created":"${isoOf(outcome.settledAt)}","source":` +
     quoted(outcome.row.source) +
@@ -221,10 +221,10 @@ function partialOf(completion: Completion): string {
     response: completion.response ?? "",
     reasoning: completion.reasoning ?? "",
     finish_reason: completion.finishReason ?? "",
-    prompt_tokens: wholeNumber(usage?.promptTokens),
-    completion_tokens: wholeNumber(usage?.completionTokens),
-    reasoning_tokens: wholeNumber(usage?.reasoningTokens),
-    cached_tokens: wholeNumber(usage?.cachedTokens),
+    prompt_tokens: countOrZero(usage?.promptTokens),
+    completion_tokens: countOrZero(usage?.completionTokens),
+    reasoning_tokens: countOrZero(usage?.reasoningTokens),
+    cached_tokens: countOrZero(usage?.cachedTokens),
     model_returned: completion.model ?? "",
     tool_calls: toolCalls !== undefined && toolCalls.length > 0
       ? withDeepAsText(toolCalls)
@@ -247,10 +247,8 @@ function quoted(text: string | undefined): string {
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");
 }
 
-/** The value as an integer; 0 for undefined, NaN and what exceeds 2^53 - 1. */
-function wholeNumber(value: number | undefined): number {
-  const number = Math.round(value!);
-  return Number.isSafeInteger(number) ? number : 0;
+function countOrZero(value: number | undefined): number {
+  return asCount(value) ?? 0;
 }
 
 function quotedName(name: string): string {

@@ -1,8 +1,9 @@
 /** Makes a completion of what a server sent: separates reasoning, counts tokens and cost.
  * @module */
 
+import { asCount } from "../json.ts";
 import type { ApiFormat } from "./api_format.ts";
-import { asCount, asObject, type JsonObject } from "./json.ts";
+import { asObject, type JsonObject } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion, Usage } from "./teacher.ts";
 import { separateReasoning, type ThinkTags } from "./think_tags.ts";

@@ -18,13 +18,6 @@ export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
 
-/** Returns a rounded count; undefined if the value is negative, too large or not a number. */
-export function asCount(value: unknown): number | undefined {
-  if (typeof value !== "number" || !(value >= 0)) return undefined;
-  const count = Math.round(value);
-  return Number.isSafeInteger(count) ? count : undefined;
-}
-
 /** Parses JSON, repaired if necessary; undefined if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {

@@ -8,6 +8,11 @@ export type HeaderFields = Readonly<Record<string, HeaderField>>;
 
 type HeaderField = string | string[] | undefined;
 
+const ANTHROPIC_RESOURCES = ["requests", "tokens", "input-tokens", "output-tokens"];
+const ANTHROPIC_REMAINING = ANTHROPIC_RESOURCES.map((name) =>
+  `anthropic-ratelimit-${name}-remaining`
+);
+
 interface LimitState {
   left: number | undefined;
   limit: number | undefined;
@@ -44,7 +49,7 @@ export function rateLimitOf(
       limitState(headers, "x-ratelimit-", "-tokens", time, ageMs),
     );
   }
-  const [requests, ...tokens] = ["requests", "tokens", "input-tokens", "output-tokens"]
+  const [requests, ...tokens] = ANTHROPIC_RESOURCES
     .map((resource) => limitState(headers, `anthropic-ratelimit-${resource}-`, "", time, ageMs));
   return rateLimitFrom(requests, tokens.reduce(tighter));
 }
@@ -60,9 +65,7 @@ function hasOpenAiFields(headers: HeaderFields): boolean {
 }
 
 function hasAnthropicFields(headers: HeaderFields): boolean {
-  return headers["anthropic-ratelimit-requests-remaining"] !== undefined ||
-    headers["anthropic-ratelimit-tokens-remaining"] !== undefined ||
-    headers["anthropic-ratelimit-output-tokens-remaining"] !== undefined;
+  return ANTHROPIC_REMAINING.some((name) => headers[name] !== undefined);
 }
 
 /** Fields of any server that say how much of a limit is left: `x-ratelimit-remaining-requests`,

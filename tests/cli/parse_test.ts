@@ -153,6 +153,8 @@ for (
     [["--seed", "3"], "-p seed=VALUE"],
     [["--max_completion_tokens=5"], "-p max_completion_tokens=VALUE"],
     [["--num-workers", "8"], "Did you mean --concurrency?"],
+    [["-P", "8"], "Did you mean --concurrency?"],
+    [["-j", "8"], "Did you mean --concurrency?"],
     [["--max-retries=3"], "Did you mean --max-attempts?"],
     [["--system-prompt", "x"], "Did you mean --system?"],
     [["--budget", "5"], "Did you mean --max-cost?"],
@@ -193,6 +195,13 @@ for (
     );
   });
 }
+
+Deno.test("parseCommandLine() says which flag a user of xargs means by that of another command", () => {
+  assertEquals(
+    refusal("a.jsonl", "--parallel", "8"),
+    'Cannot use --parallel with "run": it belongs to submit. Did you mean --concurrency?',
+  );
+});
 
 for (const name of ["resume", "lock"]) {
   Deno.test(`parseCommandLine() says that --${name} is the default`, () => {

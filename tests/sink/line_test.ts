@@ -294,7 +294,7 @@ Deno.test("resultLine() writes counts as whole numbers", () => {
   const usage = {
     promptTokens: 1e30,
     completionTokens: 6.5,
-    reasoningTokens: -0,
+    reasoningTokens: -3,
     cachedTokens: NaN,
   };
   const line = resultLine(successOf(rowOf("{}"), { completion: completionOf({ usage }) }), FORMAT);

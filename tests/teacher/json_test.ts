@@ -1,5 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { asCount, parseJson, textAt } from "../../lib/teacher/json.ts";
+import { asCount } from "../../lib/json.ts";
+import { parseJson, textAt } from "../../lib/teacher/json.ts";
 
 Deno.test("parseJson() reads numbers that JSON does not have as null", () => {
   const words = ["NaN", "-NaN", "Infinity", "-Infinity", "nan", "-nan(ind)", "inf", "-inf", "+inf"];

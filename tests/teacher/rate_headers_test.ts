@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { rateLimitOf } from "../../lib/teacher/rate_headers.ts";
+import { rateLimitOf, statesRateLimit } from "../../lib/teacher/rate_headers.ts";
 import { ask, pair, stream, token } from "./pair.ts";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
@@ -52,6 +52,15 @@ Deno.test("rateLimitOf() reads the header fields of Anthropic, and uses the tigh
     tokensLimit: 10_000,
     tokensResetMs: 54_000,
   });
+});
+
+Deno.test("rateLimitOf() reads any one limit of Anthropic", () => {
+  for (const resource of ["requests", "tokens", "input-tokens", "output-tokens"]) {
+    const headers = { [`anthropic-ratelimit-${resource}-remaining`]: "0" };
+    const name = resource === "requests" ? "requestsLeft" : "tokensLeft";
+    assertEquals(rateLimitOf(headers, NOW)?.[name], 0, resource);
+    assertEquals(statesRateLimit(headers), true, resource);
+  }
 });
 
 Deno.test("rateLimitOf() understands durations, seconds and dates", () => {

@@ -8,10 +8,5 @@
  */
 
 export { Budget, checkLimits } from "./budget.ts";
-export {
-  AnswerPolicy,
-  isCompletion,
-  type OnTruncated,
-  type Rejection,
-  unfinished,
-} from "./policy.ts";
+export { asCompletion } from "./completion.ts";
+export { AnswerPolicy, type OnTruncated, type Rejection, unfinished } from "./policy.ts";

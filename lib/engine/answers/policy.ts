@@ -51,13 +51,6 @@ export interface AnsweredRow extends AnswerCost {
   readonly resamples: number;
 }
 
-/** Without types, a custom teacher may return anything, and may omit the text. */
-export function isCompletion(value: unknown): value is Completion {
-  if (typeof value !== "object" || value === null) return false;
-  const { response } = value as { response?: unknown };
-  return response === undefined || response === null || typeof response === "string";
-}
-
 /** Rejects an answer for the first of these reasons that applies: it is truncated or filtered, is
  * empty, is a refusal, or fails a check. A tool call counts as an answer. Truncated answers that
  * are kept (`keep`) must pass the checks too. */

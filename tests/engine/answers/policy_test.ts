@@ -4,7 +4,6 @@ import {
   type AnsweredRow,
   AnswerPolicy,
   type AnswerPolicyOptions,
-  isCompletion,
   type OnTruncated,
   type Rejection,
 } from "../../../lib/engine/answers/policy.ts";
@@ -290,13 +289,4 @@ Deno.test("classify() also resends after a slow check", async () => {
     (await policy.decide(completionOf(), answeredOf({ params, resamples: 1 })))?.follow,
     "fail",
   );
-});
-
-Deno.test("isCompletion() distinguishes a completion from anything else that a teacher may return", () => {
-  for (const value of [completionOf(), { toolCalls: TOOL_CALLS }, { response: null }, {}]) {
-    assertEquals(isCompletion(value), true);
-  }
-  for (const value of [undefined, null, "text", 7, true, { response: 7 }, { response: [] }]) {
-    assertEquals(isCompletion(value), false);
-  }
 });
