@@ -108,7 +108,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
   submit: {},
   merge: { all: ["formats", "index", "run", "shards", "sink", "source"] },
   export: {
-    all: ["data", "formats", "run", "sink", "source", "tables", "where"],
+    all: ["data", "formats", "index", "run", "sink", "source", "tables", "where"],
     types: ["teacher"],
   },
 };

@@ -56,7 +56,9 @@ export async function findDataFiles(
 /** The failures file of a results file, whether or not it exists; undefined for other files. */
 export function failuresOf(path: string): string | undefined {
   const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?)$/s.exec(path) ?? [];
-  return stem === undefined || stem.endsWith("_error") ? undefined : `${stem}_error${ending}`;
+  if (stem === undefined || stem.endsWith("_error")) return undefined;
+  // A run into `x.ndjson` names its other files as one into `x.jsonl` does.
+  return `${stem}_error${ending.replace("ndjson", "jsonl")}`;
 }
 
 async function addFolder(folder: string, files: Set<string>, depth: number): Promise<void> {

@@ -5,11 +5,10 @@
  */
 
 import { basename } from "../deps/std_path.ts";
-import { failuresOf } from "../data/mod.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { formatCount, sumOf } from "../figures.ts";
 import { readFullySync } from "../files.ts";
-import { isJson, isObject } from "../json.ts";
+import { isJson } from "../json.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { stemOf } from "../paths.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
@@ -149,25 +148,6 @@ function unrepresentableError(
 
 function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
-}
-
-/** Counts the failed rows in the failures file next to a results file. */
-export async function countFailures(results: string): Promise<number> {
-  const path = failuresOf(results);
-  if (path === undefined) return 0;
-  const decoder = new TextDecoder();
-  let count = 0;
-  for await (const block of readLineBlocks(path)) {
-    for (const bytes of linesOf(block)) if (isFailure(decoder.decode(bytes))) count++;
-  }
-  return count;
-}
-
-/** False for pending rows (`final: false`), and for a last line that is still incomplete. */
-function isFailure(line: string): boolean {
-  if (!isJson(line)) return false;
-  const { error } = JSON.parse(line) ?? {};
-  return isObject(error) && error.final !== false;
 }
 
 /** Reads its file twice: first to select, order and check the examples, then to return them. */

@@ -19,7 +19,8 @@ import { resolveConvert, type ResolvedExport, resolveExport } from "./export_opt
 import { FORMATS } from "./formats.ts";
 import { InputSource } from "./input_source.ts";
 import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
-import { countFailures, ResultsSource } from "./results_source.ts";
+import { countFailedRows } from "./failed_rows.ts";
+import { ResultsSource } from "./results_source.ts";
 import { type MadeRow, RowMaker } from "./row_maker.ts";
 import { Selection } from "./selection.ts";
 import { isForValidation } from "./row_order.ts";
@@ -36,7 +37,7 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
 async function failureNotes(results: readonly string[]): Promise<string[]> {
   let count = 0;
   // A failures file that cannot be read must not fail an export that is complete.
-  for (const path of results) count += await countFailures(path).catch(() => 0);
+  for (const path of results) count += await countFailedRows(path).catch(() => 0);
   if (count === 0) return [];
   const [rows, are] = count === 1 ? ["1 row", "is"] : [formatCountOf(count, "row"), "are"];
   return [`${rows} failed and ${are} not in the output: the command retry sends failed rows again`];

@@ -146,12 +146,15 @@ Deno.test("convert --validation keeps answers to one prompt together, with and w
 Deno.test("an export says how many rows have failed", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 2);
-  const failure = (final?: boolean) => `${JSON.stringify({ uid: "x", error: { final } })}\n`;
+  const failure = (final?: boolean, uid = "x") => `${JSON.stringify({ uid, error: { final } })}\n`;
   const noted = async () => (await exportFrom(dir)).notes.filter((note) => note.includes("failed"));
   assertEquals(await noted(), []);
   await dir.write("out_error.jsonl", failure(false));
   assertEquals(await noted(), []);
-  await dir.write("out_error.jsonl", `${failure(true)}${failure(false)}${failure()}{"uid":"y","er`);
+  // A crash leaves lines of rows that have been retried since.
+  const answered = String((await dir.rows("out.jsonl"))[0].uid);
+  const lines = [failure(true), failure(false), failure(true), failure(true, answered)];
+  await dir.write("out_error.jsonl", `${lines.join("")}${failure(undefined, "y")}{"uid":"z","er`);
   assertEquals(await noted(), [
     "2 rows failed and are not in the output: the command retry sends failed rows again",
   ]);
