@@ -59,8 +59,8 @@ export interface Io {
   /** Returns a function that stops listening. `onStopSignal` listens for all signals. */
   onSignal(signal: StopSignal, handler: () => void): () => void;
   /**
-   * Ends the process after the second signal even if the main thread is frozen, until disposed of.
-   * @default no such thread
+   * Starts a thread that ends the process after the second signal, even if the main thread is
+   * blocked. Disposing ends the thread. @default no such thread
    */
   readonly guardSignals?: () => Disposable;
   /** Ends the process at once. @default it ends when `main` has returned */
@@ -79,7 +79,7 @@ export interface Io {
 /** `deno task` forwards one Ctrl-C twice, 0.3 ms apart. Users need more than half a second. */
 const SAME_SIGNAL_MS = 500;
 
-/** The main thread takes at most 1.5 s to end the process, unless it is blocked. */
+/** Wait after the second signal: unless it is blocked, the main thread ends the process in 1.5 s. */
 const PATIENCE_MS = 1_900;
 
 export class SignalCount {

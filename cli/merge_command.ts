@@ -49,7 +49,7 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
 
 const NOTICE_MS = 60_000;
 
-/** Says what a merge waits for: at once, and then every minute in which that has changed. */
+/** Prints what a merge waits for: at once, then at most once a minute and only if it has changed. */
 function waitNotices(io: Io): (progress: WaitProgress) => void {
   let last = "", lastAt = -Infinity;
   return ({ done, runs }) => {
@@ -71,7 +71,7 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
     outputs: args.inputs,
     output: settings.required("output", "an output: add -o all.jsonl", "merge"),
     partial: settings.isOn("partial"),
-    waitMs: settings.text("wait") === "" ? Infinity : settings.milliseconds("wait"),
+    waitMs: settings.waitMs(),
     tidy: settings.isOn("tidy"),
     proof: !settings.isOff("proof"),
     replace: settings.isOn("replace"),
@@ -103,7 +103,7 @@ function abortOnSignal(io: Io) {
 }
 
 function printProblems(report: MergeReport, options: MergeOptions, io: Io): void {
-  const { problems, results, runs, inputChanges, notices } = report;
+  const { problems, inputChanges, notices } = report;
   for (const notice of notices) io.writeErr(printableLines(`Warning: ${notice}\n`));
   for (const change of inputChanges.slice(0, MAX_LISTED)) {
     io.writeErr(
@@ -112,29 +112,31 @@ function printProblems(report: MergeReport, options: MergeOptions, io: Io): void
       ),
     );
   }
-  if (problems.length > 0) {
-    const lines = problems.slice(0, MAX_LISTED).map(({ run, kind, message }) =>
-      `  ${run}: ${kind}: ${message}`
-    );
-    if (problems.length > MAX_LISTED) {
-      lines.push(`  … and ${formatCount(problems.length - MAX_LISTED)} more`);
-    }
-    const isDamaged = problems.some(({ kind }) => kind === "damaged");
-    const advice = isDamaged
-      ? "Nothing was written. Repair the damaged files, or run those runs again"
-      : partialAdvice(options);
-    const count = new Set(problems.map(({ run }) => run)).size;
-    const outcome = results === null ? "Cannot merge" : "Merged in part";
-    io.writeErr(
-      printableLines(
-        `${outcome}: ${formatCount(count)} of ${formatCountOf(runs, "run")} ${
-          count === 1 ? "is" : "are"
-        } not complete\n${lines.join("\n")}\n` +
-          (results === null ? `${withProgram(advice, io.program)}\n` : ""),
-      ),
-    );
-  }
+  if (problems.length > 0) printIncomplete(report, options, io);
   printClashes(report, io);
+}
+
+function printIncomplete({ problems, results, runs }: MergeReport, options: MergeOptions, io: Io) {
+  const lines = problems.slice(0, MAX_LISTED).map(({ run, kind, message }) =>
+    `  ${run}: ${kind}: ${message}`
+  );
+  if (problems.length > MAX_LISTED) {
+    lines.push(`  … and ${formatCount(problems.length - MAX_LISTED)} more`);
+  }
+  const isDamaged = problems.some(({ kind }) => kind === "damaged");
+  const advice = isDamaged
+    ? "Nothing was written. Repair the damaged files, or run those runs again"
+    : partialAdvice(options);
+  const count = new Set(problems.map(({ run }) => run)).size;
+  const outcome = results === null ? "Cannot merge" : "Merged in part";
+  io.writeErr(
+    printableLines(
+      `${outcome}: ${formatCount(count)} of ${formatCountOf(runs, "run")} ${
+        count === 1 ? "is" : "are"
+      } not complete\n${lines.join("\n")}\n` +
+        (results === null ? `${withProgram(advice, io.program)}\n` : ""),
+    ),
+  );
 }
 
 /** How to write what is there. With `tidy`, the output may be in the folder of the shards. */

@@ -62,9 +62,9 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
 }
 
 /**
- * Each flag with its value in one word, as in `--name=value`, and inputs after `--`. `parseArgs`
- * alone takes the value of `-pb=2` for `2`, `-1` for a flag, and the input `true` for the value of
- * a switch.
+ * Joins each flag with its value in one word (`--name=value`), and puts inputs after `--`.
+ * `parseArgs` alone takes the value of `-pb=2` for `2`, `-1` for a flag, and the input `true` for
+ * the value of a switch.
  */
 class ArgumentNormalizer {
   readonly words: string[] = [];

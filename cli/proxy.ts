@@ -4,7 +4,7 @@ import { BlockList, isIP } from "node:net";
 import type { Io } from "./io.ts";
 
 /**
- * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case. Undefined if
+ * Reads `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, in lower or upper case. Returns undefined if
  * `NO_PROXY` names the host.
  */
 export function proxyOf(baseUrl: string, io: Pick<Io, "env">): string | undefined {

@@ -76,7 +76,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
   };
 }
 
-/** Loaded on demand: `export` and `convert` read their rows with this file, and run none. */
+/** `shard.ts` is loaded on demand: `export` and `convert` use this file, but have no shards. */
 async function shardOf(settings: Settings, io: Io): Promise<Shard | undefined> {
   if (settings.text("shard") === undefined) return undefined;
   const { readShard } = await import("./shard.ts");
@@ -103,19 +103,15 @@ function checkStart(
 }
 
 export async function readUids(settings: Settings) {
-  return {
-    uids: await chosenUids(settings),
-    excludeUids: await uidsOf(settings, "exclude-uids"),
-  };
-}
-
-async function chosenUids(settings: Settings): Promise<string[] | undefined> {
   if (settings.isOn("reask-answered") && settings.text("uids") === undefined) {
     throw new UsageError(
       "Cannot use --reask-answered without --uids: name the rows to pay for again (--uids @FILE)",
     );
   }
-  return await uidsOf(settings, "uids");
+  return {
+    uids: await uidsOf(settings, "uids"),
+    excludeUids: await uidsOf(settings, "exclude-uids"),
+  };
 }
 
 async function uidsOf(settings: Settings, name: string): Promise<string[] | undefined> {
@@ -132,7 +128,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
   }
 }
 
-/** Reads how rows are read. `verify` and `export` use these options, too. */
+/** The options for reading rows. `verify`, `export` and `convert` use them, too. */
 export async function readRowOptions(settings: Settings) {
   return {
     system: await settings.textOrFile("system"),
@@ -161,7 +157,7 @@ function readSpeed(settings: Settings) {
     tpm: settings.number("tpm"),
     maxAttempts: settings.integer("max-attempts", 1),
     rowTimeoutMs: settings.milliseconds("row-timeout"),
-    waitForTeacherMs: settings.text("wait") === "" ? Infinity : settings.milliseconds("wait"),
+    waitForTeacherMs: settings.waitMs(),
     updateInterval: settings.integer("update-interval", 1),
   };
 }

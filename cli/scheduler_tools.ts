@@ -44,7 +44,7 @@ async function isMissing(tool: Tool, env: Io["env"]): Promise<boolean> {
   return true;
 }
 
-/** Completes "Kubernetes: …" for a tool that gave no answer. */
+/** Why a tool gave no answer, to follow "Kubernetes: " or "Slurm: ". */
 export function whyNot(tool: Tool, result: Exclude<ToolResult, { kind: "done" }>): string {
   if (result.kind === "missing") return `not asked, ${tool} is not installed here`;
   if (result.kind === "refused") {

@@ -6,7 +6,7 @@ import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "./words.ts";
 
-/** Flags have set these options of the library, so an error about one is the user's. */
+/** Turns errors about options of the library into usage errors, for options that flags have set. */
 export function asUsage<T>(make: () => T): T {
   try {
     return make();
@@ -50,9 +50,8 @@ export class Settings {
   }
 
   /**
-   * Reads the file at `ownPath`, a teacher's own, or else the file that the setting names. If
-   * `ignoresSetting`, not the latter: a teacher's own certificate is not combined with the common
-   * key.
+   * Reads a teacher's own file, or else the file that the setting names. With `ignoresSetting` only
+   * the own one: a teacher's own certificate is not combined with the common key.
    */
   async fileOr(
     name: string,
@@ -167,6 +166,11 @@ export class Settings {
     throw new UsageError(
       `Cannot use ${this.flagText(name, value)}: it must be a time, as in 90, 90s, 20m or 1h`,
     );
+  }
+
+  /** `--wait` without a time waits without limit. */
+  waitMs(): number | undefined {
+    return this.text("wait") === "" ? Infinity : this.milliseconds("wait");
   }
 
   #value(name: string): FlagValue | undefined {

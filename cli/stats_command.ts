@@ -231,7 +231,7 @@ const MAX_VALUES = 10;
 function facetRows({ title, values, more }: Facet, total: number): Row[] {
   const shown = values.slice(0, MAX_VALUES);
   const hiddenCount = values.length - shown.length + more;
-  // As of ids: a part of them, each with the same count, would tell nothing.
+  // Each value occurs once, as in a field of ids: to list ten of them would tell nothing.
   if (hiddenCount > 0 && values.every(({ count }) => count === 1)) {
     return [["", ""], [title, ""], [`  ${formatCount(values.length + more)} different values`, ""]];
   }

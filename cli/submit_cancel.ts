@@ -68,19 +68,20 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
     return EXIT_DONE;
   }
   io.writeErr(
-    `The job ${name} may still be there: running shards are not queued again by Slurm when they ` +
-      "end, waiting ones start anyway. Call deno task submit cancel where the scheduler can be reached\n",
+    `The job ${name} may still be there. Slurm does not queue its running shards again, but starts ` +
+      "waiting ones. Call deno task submit cancel where the scheduler can be reached\n",
   );
   return EXIT_FAILED_ROWS;
 }
 
 async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
-  // `scancel` exits with 0 if no job has the name. `--all` shows jobs in hidden partitions, too.
+  // `scancel` exits with 0 even if no job has the name, so `squeue` tells whether there is one.
+  // `--all` shows jobs in hidden partitions, too.
   const queue = await tryTool("squeue", [
     ...["--noheader", "--all", `--name=${name},${name}-merge`, "--format=%i"],
   ], io);
-  // Whatever `squeue` says, as a call too many does no harm. The merge first: it runs as soon as the
-  // last shard has ended. `scancel` takes one name, and no list of names.
+  // `scancel` is called whatever `squeue` says: one call too many does no harm. The merge comes
+  // first, because it starts as soon as the last shard has ended. `scancel` takes one name only.
   const calls = [
     await tryTool("scancel", [`--name=${name}-merge`], io),
     await tryTool("scancel", [`--name=${name}`], io),

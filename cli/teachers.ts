@@ -68,13 +68,15 @@ async function openListsOf(
   io: Io,
 ) {
   const { openLists } = await import("./teacher_lists.ts");
-  const wait = settings.text("wait") === "" ? Infinity : settings.milliseconds("wait");
   return await openLists(
     lists.map((list) => ({
       text: list.baseUrl,
       make: ({ url }) => make({ ...list, baseUrl: url }),
     })),
-    { waitMs: wait ?? DEFAULT_WAIT_MS, onWait: (message) => io.writeErr(`${message}\n`) },
+    {
+      waitMs: settings.waitMs() ?? DEFAULT_WAIT_MS,
+      onWait: (message) => io.writeErr(`${message}\n`),
+    },
   );
 }
 

@@ -53,7 +53,7 @@ export const TEACHER: readonly FlagEntry[] = [
     name: "wait",
     value: "TIME",
     isValueOptional: true,
-    help: "wait for a teacher (1m)",
+    help: "wait for a teacher to start (default 1m)",
     helpFor: { merge: "wait until the shards are done" },
     commands: ["run", "retry", "merge"],
   },
