@@ -8,6 +8,7 @@
 import { xxHash64Hex } from "../hash.ts";
 import { fieldName, parsePath } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
+import { conditionNotes } from "./condition_notes.ts";
 import type { DataIndex } from "./data_index.ts";
 import { facetsOf, histogramsOf } from "./facets.ts";
 import { NearSearch } from "./near_duplicates.ts";
@@ -177,6 +178,7 @@ export class DataServer {
     }
     return {
       ...selection.overview,
+      notes: conditionNotes(table, where),
       scan: scanStatus(selection),
       version: selection.version,
     };

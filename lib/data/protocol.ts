@@ -132,6 +132,8 @@ export interface Overview {
   readonly total: number;
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
+  /** About fields of the condition that no row has, as misspelt ones. */
+  readonly notes: readonly string[];
   readonly scan: ScanStatus | null;
   readonly version: number;
 }

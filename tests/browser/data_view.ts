@@ -175,7 +175,7 @@ Deno.test("data page: counts of all rows stay those of all, even if a condition 
     if (name === "state") await state.promise;
     return await service.ask(name, given);
   };
-  const source = { files: service.files, ask: ask as DataService["ask"] };
+  const source = { ...service, files: service.files, ask: ask as DataService["ask"] };
   await using served = serveView(source, { program: "retort" });
   await using visited = await visit(served.url);
   const { page } = visited;
@@ -511,8 +511,56 @@ Deno.test("data page: compares two runs, and lays out a very long answer only on
   ).waitFor();
 });
 
+Deno.test("data page: a misspelt field of a condition is named with the one that is probably meant", async () => {
+  await using scene = await openView({
+    "x.jsonl": resultLine({ uid: "a", own: { score: 4 } }),
+  });
+  const { page } = scene;
+  await shows(page, "1 row");
+  const condition = page.getByRole("textbox", { name: "Condition" });
+  await condition.fill("scores > 3");
+  await page.getByText('No row has the field "scores" (did you mean "score"?)').waitFor();
+  await condition.fill("score > 3");
+  await page.locator("#condition-notes").waitFor({ state: "hidden" });
+});
+
+Deno.test("data page: values of an address that no row has can be unchecked", async () => {
+  await using scene = await openView(someFiles());
+  const { page, url } = scene;
+  const choices = [
+    { field: "lang", only: ["fr"], not: [] },
+    { field: "dialect", only: [], not: ["b"] },
+  ];
+  await page.goto(`${url}#facets=${encodeURIComponent(JSON.stringify(choices))}`);
+  await page.reload();
+  await shows(page, "0 of 304 rows");
+  await page.getByRole("group", { name: "lang" }).getByRole("checkbox", { name: /^fr/ }).uncheck();
+  await shows(page, "304 rows");
+  const dialect = page.getByRole("group", { name: "dialect" });
+  await dialect.getByRole("button", { name: "Exclude b", pressed: true }).click();
+  await dialect.waitFor({ state: "detached" });
+});
+
+Deno.test("data page: says how many notes and values of a facet are left out", async () => {
+  const files = Array.from({ length: 60 }, (_, i) => [
+    `x${i}.jsonl`,
+    resultLine({ uid: `${i}a`, distill: { model: `m${i}` } }).repeat(i < 30 ? 1 : 2) +
+    (i < 23 ? "{broken\n" : ""),
+  ]);
+  await using scene = await openView(Object.fromEntries(files));
+  const { page } = scene;
+  await page.locator("#notes").getByText("and 3 more notes", { exact: true }).waitFor();
+  const models = page.getByRole("group", { name: "Model" });
+  await models.getByText("and 10 less frequent values").waitFor();
+  // The counts of a search are of its 50 most frequent values.
+  await page.getByRole("textbox", { name: "Condition" }).fill('model != "m30"');
+  await page.getByText("88 of 90 rows").waitFor();
+  await models.locator("li", { has: page.getByText("m30", { exact: true }) }).getByText("≤ 1")
+    .waitFor();
+});
+
 /** Data whose rows are made when they are requested. */
-function syntheticData(total: number): Pick<DataService, "ask" | "files"> {
+function syntheticData(total: number): Pick<DataService, "ask" | "files" | "notes"> {
   const rowAt = (place: number): ShownRow => ({
     id: `0:${place}`,
     uid: `row-${place}`,
@@ -549,6 +597,7 @@ function syntheticData(total: number): Pick<DataService, "ask" | "files"> {
       total,
       facets: [],
       histograms: [],
+      notes: [],
       scan: null,
       version: 1,
     }),
@@ -582,6 +631,7 @@ function syntheticData(total: number): Pick<DataService, "ask" | "files"> {
   };
   return {
     files: ["big.jsonl"],
+    notes: ["8 parts are left out"],
     ask: ((
       name: keyof typeof answers,
       given: DataRequests["rows"]["in"] & { id: string; uid: string },
@@ -597,6 +647,7 @@ Deno.test("data page: every row of a million can be reached, including the last"
   await using visited = await visit(served.url);
   const { page } = visited;
   await shows(page, "1,000,000 rows");
+  await page.getByText("8 parts are left out").waitFor();
   assertEquals(await grid(page).getAttribute("aria-rowcount"), "1000001");
   await grid(page).focus();
   await page.keyboard.press("End");

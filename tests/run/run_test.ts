@@ -10,6 +10,7 @@ import {
   type Completion,
   ResponseGenerator,
   type ResponseGeneratorOptions,
+  type RunOptions,
   type RunState,
   type Snapshot,
   SourceError,
@@ -380,13 +381,13 @@ Deno.test("a run without anything to do keeps the summary of the run before, and
 
 Deno.test("a whole run says at its end that results belong to none of its rows", async () => {
   await using dir = await tempDir();
-  const input = dir.path("in.jsonl"), output = dir.path("out.jsonl");
+  const input = dir.path("in.jsonl");
   const noticesOf = async (
-    rows: object[],
-    options: { limit?: number; uids?: string[]; retry?: boolean } = {},
+    rows: object[] | "unchanged",
+    { output = dir.path("out.jsonl"), ...options }: Partial<RunOptions> = {},
     samples?: number,
   ) => {
-    await dir.write("in.jsonl", rows);
+    if (rows !== "unchanged") await dir.write("in.jsonl", rows);
     const found: string[] = [];
     const generator = generatorOf(new TestTeacher(), { samples });
     generator.on((event) => {
@@ -409,4 +410,8 @@ Deno.test("a whole run says at its end that results belong to none of its rows",
     const [surplus] = await noticesOf(rowsOf("a", "b", "c", "d"), {}, 1);
     assertMatch(surplus, /^4 results belong to no row or sample of this run/);
   }
+  // A shard reads a part of the input only.
+  const sharded = { output: dir.path("shards/"), shard: { index: 0, count: 1 } };
+  assertEquals(await noticesOf(rowsOf("a", "b"), sharded, 2), []);
+  assertEquals(await noticesOf("unchanged", sharded, 1), []);
 });

@@ -17,7 +17,9 @@ function figureOf(
 ): Figure {
   const store = new RunStore();
   store.replace(makeState(0, { snapshot: makeWireSnapshot(snapshot), ...changes }), NOW_MS);
-  const tile = Object.values(TILES).flat().find((one) => one.title === title)!;
+  const tile = Object.values(TILES).flat().find((tile) =>
+    (typeof tile.title === "string" ? tile.title : tile.title(store)) === title
+  )!;
   return tile.figure({ store, snapshot: store.snapshot!, nowMs: NOW_MS });
 }
 
@@ -42,6 +44,18 @@ Deno.test("the tile of answers has their endings in words, the most frequent fir
   assertEquals(figureOf("Answers", {}, { answers: kept }).note, "all kept, no tokens wasted");
 });
 
+Deno.test("the cost tile says what is missing for an estimate, and nothing where none can come", () => {
+  const noteOf = (snapshot: Partial<WireSnapshot>) =>
+    figureOf("Cost now / estimated", { cost_usd: 1.2, ...snapshot }).note;
+  assertEquals(noteOf({}), "too few answers yet, no cap");
+  assertEquals(noteOf({ max_cost_usd: 5 }), "too few answers yet, cap $5");
+  // Without a number of rows there will be no estimate, however many answers there are.
+  assertEquals(noteOf({ total: null }), "no cap");
+  assertEquals(noteOf({ total: null, max_cost_usd: 5 }), "cap $5");
+  assertEquals(noteOf({ total: null, max_cost_usd: 1 }), "over the cap $1");
+  assertEquals(noteOf({ refused_for_load: 3 }), "no cap");
+});
+
 Deno.test("the length of answers is that of the kept ones, and unknown while no tokens are reported", () => {
   const lengthOf = (answered: number, length_tokens: Percentiles) => {
     const answers = { ...NO_ANSWERS, answered, length_tokens };
@@ -54,6 +68,7 @@ Deno.test("the length of answers is that of the kept ones, and unknown while no 
     "/ 2,048",
     "longest 12.3K tokens",
   ]);
+  assertEquals(lengthOf(1, { p50: 1, p90: 1, p99: 1, max: 1 })[2], "longest 1 token");
   assertEquals(lengthOf(4, none), ["–", undefined, "no tokens reported"]);
   assertEquals(lengthOf(0, none), ["–", undefined, "no answer yet"]);
 });

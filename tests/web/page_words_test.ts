@@ -8,7 +8,9 @@ import {
   formatBytesMark,
   formatCapUsd,
   formatClock,
+  formatCompactOf,
   formatCount,
+  formatCountOf,
   formatDate,
   formatDuration,
   formatDurationRange,
@@ -28,6 +30,7 @@ import {
   stateWords,
 } from "../../web/page/run_state.js";
 import { nextStep } from "../../web/page/problems.js";
+import { filesWords, nearWords, noteWords } from "../../web/view/page/status.js";
 import { RunStore } from "../../web/page/store.js";
 import * as terminal from "../../lib/figures.ts";
 import type { Summary } from "../../lib/progress/mod.ts";
@@ -352,4 +355,32 @@ Deno.test("a run in which many rows fail says why, and how to stop it without lo
   const mixed = nextStep(storeOf({ state: "running", failed: 65, succeeded: 170, errors }));
   assertMatch(String(mixed?.words), /^65 rows failed, 40 of them truncated\. Raise/);
   assertMatch(String(step?.words), /^30 rows failed\. Raise --max-tokens.*press Ctrl-C.*is kept/);
+});
+
+Deno.test("one of something is no plural", () => {
+  assertEquals([0, 1, 2, 1_319].map((count) => formatCountOf(count, "row")), [
+    "0 rows",
+    "1 row",
+    "2 rows",
+    "1,319 rows",
+  ]);
+  assertEquals(formatCompactOf(1, "token"), "1 token");
+  assertEquals(formatCompactOf(12_345, "token"), "12.3K tokens");
+  const near = { of: "prompt", state: "done", done: 9, total: 9, problem: null } as const;
+  assertEquals(
+    nearWords({ ...near, copies: 1, groups: 1 }),
+    "1 prompt is a near duplicate of earlier ones, in 1 group",
+  );
+  assertEquals(
+    nearWords({ ...near, copies: 3, groups: 2 }),
+    "3 prompts are near duplicates of earlier ones, in 2 groups",
+  );
+  const file = {
+    ...{ path: "x.jsonl", state: "current", problem: null, size: 9, read: 9, rows: 1 } as const,
+    damage: [{ line: 3, problem: "not JSON" }],
+    damageCount: 1,
+  };
+  const index = { files: [file], rows: 1, isCurrent: true, version: 1 };
+  assertEquals(filesWords({ index, paths: ["out/"] }), "out/ · 1 file");
+  assertEquals(noteWords(index), ["x.jsonl: 1 damaged line left out (line 3: not JSON)"]);
 });

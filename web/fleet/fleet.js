@@ -9,6 +9,7 @@
 import { byId, fillRows, make, setAttribute, setShown, setText } from "../page/dom.js";
 import {
   formatCount,
+  formatCountOf,
   formatDuration,
   formatRate,
   formatShare,
@@ -80,7 +81,7 @@ class FleetPage {
     const states = Object.entries(view.states).map(([state, count]) =>
       `${formatCount(count ?? 0)} ${FLEET_STATES[state].word}`
     );
-    const runs = `${formatCount(view.runs)} ${view.runs === 1 ? "run" : "runs"}`;
+    const runs = formatCountOf(view.runs, "run");
     setText(
       "fleet-states",
       states.length === 0 ? "No run has started" : `${runs}: ${states.join(", ")}`,

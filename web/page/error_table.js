@@ -3,7 +3,7 @@
 /** The table of failed attempts, by kind. @module */
 
 import { byId, fillRows, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
-import { formatCount, formatMoment, UNKNOWN } from "./figures.js";
+import { formatCount, formatCountOf, formatMoment, UNKNOWN } from "./figures.js";
 import { adviceFor, worstFirst } from "./problems.js";
 import { addNote, makeRow, makeTable, setTexts } from "./tables.js";
 
@@ -75,7 +75,7 @@ export class ErrorTable {
       "errors-sum",
       failed_attempts === 0
         ? ""
-        : `${formatCount(failed_attempts)} of ${formatCount(attempts)} attempts failed`,
+        : `${formatCount(failed_attempts)} of ${formatCountOf(attempts, "attempt")} failed`,
     );
     fillRows(this.#body, this.#rows, errors, () => this.#makeRow(), (row, group) => {
       fillError(row, group, store, nowMs);
@@ -83,7 +83,7 @@ export class ErrorTable {
     const missing = (store.snapshot?.errors_total ?? 0) - all.length;
     setText(
       "errors-more",
-      missing > 0 ? `and ${formatCount(missing)} more kinds, less frequent` : "",
+      missing > 0 ? `and ${formatCountOf(missing, "more kind")}, less frequent` : "",
     );
   }
 

@@ -65,6 +65,21 @@ export function formatCount(value) {
   return WHOLE.format(value);
 }
 
+/** `1 row`, `1,319 rows`. @param {number} count @param {string} noun whose plural ends in "s" */
+export function formatCountOf(count, noun) {
+  return `${WHOLE.format(count)} ${pluralOf(count, noun)}`;
+}
+
+/** `1 row`, `1.24M rows`. @param {number} count @param {string} noun whose plural ends in "s" */
+export function formatCompactOf(count, noun) {
+  return `${formatCompact(count)} ${pluralOf(count, noun)}`;
+}
+
+/** @param {number} count @param {string} noun */
+function pluralOf(count, noun) {
+  return count === 1 ? noun : `${noun}s`;
+}
+
 /** Three digits from 10,000 on: `1.24M`. @param {number} value */
 export function formatCompact(value) {
   return Math.abs(value) < 10_000 ? WHOLE.format(value) : COMPACT.format(value);

@@ -8,7 +8,7 @@
  */
 
 import { byId, copyText, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
-import { formatCount, formatDate, formatShare, UNKNOWN } from "./figures.js";
+import { formatCount, formatCountOf, formatDate, formatShare, UNKNOWN } from "./figures.js";
 import { nextStep } from "./problems.js";
 import { durableWords, finishedRows, stateWords } from "./run_state.js";
 import { Tiles } from "./tiles.js";
@@ -74,8 +74,8 @@ function updateProgress(store) {
   setText(
     "rows",
     total === null
-      ? `${formatCount(finished)} rows finished`
-      : `${formatCount(finished)} of ${formatCount(total)} rows finished`,
+      ? `${formatCountOf(finished, "row")} finished`
+      : `${formatCount(finished)} of ${formatCountOf(total, "row")} finished`,
   );
   const bar = byId("progress");
   setAttribute(bar, "aria-valuenow", isKnown ? String(Math.floor(finished / total * 100)) : false);

@@ -1,7 +1,7 @@
 // @ts-check
 /** What went wrong, and what users can do about it. @module */
 
-import { formatCount } from "./figures.js";
+import { formatCount, formatCountOf } from "./figures.js";
 
 /** @import { ErrorGroup } from "../../lib/progress/events.ts" */
 /** @import { RunStore } from "./store.js" */
@@ -73,9 +73,9 @@ export function nextStep({ about, ended, summary, snapshot }) {
   if (summary.state === "interrupted" || pending > 0) {
     // Rows that a stopped retry did not reach are not pending but failures.
     const left = pending > 0
-      ? `${rowWords(pending)} left`
+      ? `${formatCountOf(pending, "row")} left`
       : failed > 0
-      ? `${rowWords(failed)} failed`
+      ? `${formatCountOf(failed, "row")} failed`
       : "The run was stopped";
     return { tone: "wait", icon: "info", words: `${left}. To continue`, command };
   }
@@ -114,9 +114,9 @@ function stopStep(snapshot) {
 function failureWords(failed, errors) {
   const [type = "", count = 0] = mainType(errors);
   const advice = adviceFor(type);
-  if (advice === "") return `${rowWords(failed)} failed`;
-  if (count >= failed) return `${rowWords(failed)} failed. ${advice}`;
-  return `${rowWords(failed)} failed, ${formatCount(count)} of them ${type}. ${advice}`;
+  if (advice === "") return `${formatCountOf(failed, "row")} failed`;
+  if (count >= failed) return `${formatCountOf(failed, "row")} failed. ${advice}`;
+  return `${formatCountOf(failed, "row")} failed, ${formatCount(count)} of them ${type}. ${advice}`;
 }
 
 /**
@@ -131,9 +131,4 @@ function mainType(errors) {
     counts.set(type, (counts.get(type) ?? 0) + (actions?.failed ?? 0));
   }
   return [...counts].toSorted(([, a], [, b]) => b - a)[0] ?? [];
-}
-
-/** @param {number} count */
-function rowWords(count) {
-  return `${formatCount(count)} ${count === 1 ? "row" : "rows"}`;
 }

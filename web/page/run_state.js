@@ -5,6 +5,7 @@ import {
   formatAge,
   formatClock,
   formatCount,
+  formatCountOf,
   formatDuration,
   formatMoment,
   formatShare,
@@ -78,7 +79,7 @@ function endWords(store) {
     };
   }
   const duration = `after ${formatDuration(summary.elapsed_ms)}`;
-  const left = summary.pending > 0 ? `, ${formatCount(summary.pending)} rows left` : "";
+  const left = summary.pending > 0 ? `, ${formatCountOf(summary.pending, "row")} left` : "";
   const why = summary.reason === null ? "" : `: ${summary.reason}`;
   if (summary.state === "halted") {
     const short = `${duration}${left}`;
@@ -140,7 +141,7 @@ function runningWords({ snapshot }) {
     return { tone: "good", icon: "play", word, detail };
   }
   const listed = snapshot.teachers_total - snapshot.teachers_left;
-  const counts = `${formatCount(troubled)} of ${formatCount(listed)} teachers not up`;
+  const counts = `${formatCount(troubled)} of ${formatCountOf(listed, "teacher")} not up`;
   if (lost === undefined) return { tone: "good", icon: "play", word, detail: counts };
   // The detail already names the host, so it is removed from the reason.
   const cause = lost.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";

@@ -10,7 +10,7 @@
 
 import { byId, icon, make, setAttribute, setChildren, setShown, setText } from "./dom.js";
 import { countWords } from "./run_state.js";
-import { formatCount, formatLatency, formatMoment, formatUsd } from "./figures.js";
+import { formatCount, formatCountOf, formatLatency, formatMoment, formatUsd } from "./figures.js";
 import { makeFacts, makeFoldedText, makeText } from "./text.js";
 
 /** @import { Sample } from "../monitor_state.ts" */
@@ -229,8 +229,8 @@ function makeBadge({ failure, finish_reason }) {
 /** @param {Sample} sample */
 function figuresOf({ completion_tokens, latency_ms, attempts }) {
   const figures = [formatLatency(latency_ms)];
-  if (completion_tokens !== null) figures.unshift(`${formatCount(completion_tokens)} tokens`);
-  if (attempts > 1) figures.push(`${formatCount(attempts)} attempts`);
+  if (completion_tokens !== null) figures.unshift(formatCountOf(completion_tokens, "token"));
+  if (attempts > 1) figures.push(formatCountOf(attempts, "attempt"));
   return figures.join(" · ");
 }
 
@@ -241,7 +241,9 @@ function makeWhole(sample) {
   if (failure !== null) whole.append(makeText("Failure", failure.message));
   whole.append(makeText("Prompt", prompt));
   if (reasoning !== "") {
-    const tokens = reasoning_tokens === null ? "" : ` (${formatCount(reasoning_tokens)} tokens)`;
+    const tokens = reasoning_tokens === null
+      ? ""
+      : ` (${formatCountOf(reasoning_tokens, "token")})`;
     whole.append(makeFoldedText("Reasoning", tokens, reasoning));
   }
   if (response !== "" || failure === null) whole.append(makeText("Answer", response));

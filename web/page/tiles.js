@@ -11,6 +11,7 @@ import { byId, make, setAttribute, setText } from "./dom.js";
 import {
   formatCapUsd,
   formatCompact,
+  formatCompactOf,
   formatCount,
   formatDuration,
   formatDurationRange,
@@ -123,7 +124,7 @@ function failedFigure({ snapshot: { succeeded, failed } }) {
     value: formatCount(failed),
     note: finished === 0
       ? "of 0 rows"
-      : `${formatShare(failed, finished)} of ${formatCompact(finished)} rows`,
+      : `${formatShare(failed, finished)} of ${formatCompactOf(finished, "row")}`,
     tone: failed > 0 ? "bad" : undefined,
   };
 }
@@ -148,10 +149,10 @@ function latencyFigure({ snapshot: { latency_ms } }) {
 
 /** @param {TileInput} input @returns {Figure} */
 function tokensFigure(input) {
-  const all = formatCompact(input.snapshot.completion_tokens);
+  const all = formatCompactOf(input.snapshot.completion_tokens, "token");
   return {
     value: formatRate(tokenRate(input)),
-    note: `${all} tokens ${input.store.ended ? "in all" : "so far"}`,
+    note: `${all} ${input.store.ended ? "in all" : "so far"}`,
   };
 }
 
@@ -236,7 +237,7 @@ export function lengthFigure({ store: { answers } }) {
   return {
     value: formatCompact(length_tokens.p50),
     rest: `/ ${formatCompact(length_tokens.p99)}`,
-    note: `longest ${formatCompact(length_tokens.max)} tokens`,
+    note: `longest ${formatCompactOf(length_tokens.max, "token")}`,
   };
 }
 
@@ -292,7 +293,7 @@ function answerNotes({ answered, reasoning_tokens, completion_tokens }, total, w
     notes.push(`${formatShare(reasoning_tokens, completion_tokens)} of tokens are reasoning`);
   }
   if (wastedTokens > 0) {
-    notes.push(`${formatCompact(wastedTokens)} tokens paid for but not used`);
+    notes.push(`${formatCompactOf(wastedTokens, "token")} paid for but not used`);
   }
   return notes;
 }

@@ -35,7 +35,7 @@ const ASSETS = {
   "/data/markdown.js": ["text/javascript; charset=utf-8", MARKDOWN_JS],
 } as const;
 
-export type DataSource = Pick<DataService, "ask" | "files">;
+export type DataSource = Pick<DataService, "ask" | "files" | "notes">;
 
 /** Opens the data at the first request. */
 export type OpenData = () => Promise<DataSource>;
@@ -58,7 +58,12 @@ export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOption
     app.get(path, (c) => c.body(text, 200, { "content-type": type }));
   }
   const reads: typeof READS = {
-    state: async (data) => ({ ...await data.ask("state", {}), ...options, flags: FLAGS }),
+    state: async (data) => ({
+      ...await data.ask("state", {}),
+      ...options,
+      notes: data.notes,
+      flags: FLAGS,
+    }),
     ...READS,
   };
   for (const [name, read] of Object.entries(reads)) {

@@ -3,7 +3,7 @@
 /// <reference lib="dom.iterable" />
 /** Shows commands for rows, which users copy and run. The page itself runs none. @module */
 
-import { formatCount } from "../../page/figures.js";
+import { formatCountOf } from "../../page/figures.js";
 import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
 import { shellWord } from "./filter.js";
 
@@ -41,7 +41,7 @@ export class Actions {
   showFilter(context, condition, count, isKnownToCommands, save) {
     this.#context = context;
     this.#saveIds = save;
-    setText("actions-title", `Use ${formatCount(count)} ${count === 1 ? "row" : "rows"}`);
+    setText("actions-title", `Use ${formatCountOf(count, "row")}`);
     const isAll = condition === "";
     setText(
       this.#note,
@@ -50,7 +50,7 @@ export class Actions {
         : "Commands do not know this condition. Save the ids of the rows to use them in commands.",
     );
     this.#showCommands(isKnownToCommands ? filterCommands(context, condition) : []);
-    setText(this.#save, `Save ${formatCount(count)} ids`);
+    setText(this.#save, `Save ${formatCountOf(count, "id")}`);
     setShown(this.#save, !isAll && count > 0);
     this.#dialog.showModal();
   }
@@ -63,13 +63,13 @@ export class Actions {
   showSelection(context, count, save) {
     this.#context = context;
     this.#saveIds = save;
-    setText("actions-title", `Use ${formatCount(count)} selected ${count === 1 ? "row" : "rows"}`);
+    setText("actions-title", `Use ${formatCountOf(count, "selected row")}`);
     setText(
       this.#note,
       "Their ids are saved in a file next to the results, and commands name that file.",
     );
     this.#showCommands([]);
-    setText(this.#save, `Save ${formatCount(count)} ids`);
+    setText(this.#save, `Save ${formatCountOf(count, "id")}`);
     setShown(this.#save, true);
     this.#dialog.showModal();
   }
@@ -78,7 +78,7 @@ export class Actions {
     this.#save.disabled = true;
     try {
       const { path, count } = await this.#saveIds();
-      setText(this.#note, `Saved ${formatCount(count)} ids in ${path}`);
+      setText(this.#note, `Saved ${formatCountOf(count, "id")} in ${path}`);
       setShown(this.#save, false);
       this.#showCommands(selectionCommands(this.#context, path));
     } catch (error) {

@@ -8,7 +8,7 @@
  */
 
 import { byId, make, setShown, setText } from "../../page/dom.js";
-import { formatCount, formatLatency } from "../../page/figures.js";
+import { formatCount, formatCountOf, formatLatency } from "../../page/figures.js";
 import { makeFacts, makeFoldedText, makeText } from "../../page/text.js";
 import { ask } from "./ask.js";
 import { costText, makeFlag } from "./columns.js";
@@ -265,7 +265,7 @@ function answerParts({ reasoning, reasoning_tokens, response, status, tool_calls
     ? "Answer, continuing the turn above"
     : "Answer";
   if (reasoning !== "") {
-    const tokens = reasoning_tokens > 0 ? ` (${formatCount(reasoning_tokens)} tokens)` : "";
+    const tokens = reasoning_tokens > 0 ? ` (${formatCountOf(reasoning_tokens, "token")})` : "";
     parts.push(makeFoldedText("Reasoning", tokens, reasoning));
   }
   const isAnswered = status === "answered";

@@ -3,7 +3,7 @@
 /// <reference lib="dom.iterable" />
 /** Lists the values of some fields with their row counts, to select or exclude. @module */
 
-import { formatCount } from "../../page/figures.js";
+import { formatCount, formatCountOf } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
 import { isFlagField } from "./filter.js";
 
@@ -33,8 +33,8 @@ const AGREEMENT_WORDS = {
  */
 /**
  * `rows` has the JSON of each value as its key; `shown` holds the elements of the current values.
- * @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, rows: Map<string,
- * ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox
+ * @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, unlisted:
+ * HTMLElement, rows: Map<string, ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox
  */
 
 export class FacetList {
@@ -56,48 +56,48 @@ export class FacetList {
   }
 
   /**
-   * Values that occur in no shown row are kept, with a count of 0.
+   * Values that occur in no shown row are kept, with a count of 0. So are chosen values that no row
+   * has, as the address of a page over other files may name: else they could not be unchecked.
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
    * @param {Filter} filter
    */
   update(all, shown, filter) {
     const boxes = [];
-    for (const facet of all) {
+    for (const facet of [...all, ...absentFacets(all, filter)]) {
       const choice = filter.choiceOf(facet.field);
       const chosen = [...choice.only, ...choice.not];
-      // A value that no row has is hidden, unless it is selected or excluded.
-      const values = facet.values.filter(({ value, count }) =>
-        count > 0 || chosen.includes(value ?? null)
-      );
-      // A field with the same value in all rows is hidden, too.
+      // A field with the same value in all rows is hidden.
       const minValues = isFlagField(facet.field) ? 1 : 2;
-      if (values.length < minValues && chosen.length === 0) continue;
+      if (facet.values.length < minValues && chosen.length === 0) continue;
       const box = this.#boxes.get(facet.field) ?? this.#makeBox(facet);
       boxes.push(box.element);
-      const counts = shown.find(({ field }) => field === facet.field)?.values ?? [];
-      this.#fillBox(box, { ...facet, values }, counts, choice);
+      const listed = new Set(facet.values.map(({ value }) => value ?? null));
+      const absent = chosen.filter((value) => !listed.has(value));
+      const values = [...absent, ...listed];
+      this.#fillBox(box, values, facet.more, countsIn(shown, facet.field), choice);
     }
     setChildren(this.#list, boxes);
   }
 
   /**
    * @param {FacetBox} box
-   * @param {Facet} facet with its values in all rows
-   * @param {Facet["values"]} shown its values in the rows that meet the condition
+   * @param {readonly FilterValue[]} values
+   * @param {number} unlisted how many further values there are
+   * @param {(value: FilterValue) => string} countOf in the rows that meet the condition
    * @param {ReturnType<Filter["choiceOf"]>} choice
    */
-  #fillBox(box, { field, values }, shown, choice) {
-    const counts = new Map(shown.map(({ value, count }) => [value ?? null, count]));
-    box.shown = values.map(({ value: valueOrNone }) => {
-      const value = valueOrNone ?? null;
-      const row = box.rows.get(JSON.stringify(value)) ?? this.#makeRow(box, field, value);
-      setText(row.count, formatCount(counts.get(value) ?? 0));
+  #fillBox(box, values, unlisted, countOf, choice) {
+    box.shown = values.map((value) => {
+      const row = box.rows.get(JSON.stringify(value)) ?? this.#makeRow(box, choice.field, value);
+      setText(row.count, countOf(value));
       row.only.checked = choice.only.includes(value);
       setAttribute(row.not, "aria-pressed", String(choice.not.includes(value)));
       return row.element;
     });
     showValues(box);
+    setShown(box.unlisted, unlisted > 0);
+    setText(box.unlisted, `and ${formatCountOf(unlisted, "less frequent value")}`);
   }
 
   /** @param {Facet} facet @returns {FacetBox} */
@@ -106,9 +106,17 @@ export class FacetList {
     const more = make("button", { type: "button", class: "small more" }, "");
     const legend = make("legend", {}, title);
     if (isOwn) legend.append(make("span", { class: "note" }, " your field"));
-    const element = make("fieldset", { class: "facet", "data-field": field }, legend, list, more);
+    const unlisted = make("p", { class: "note", hidden: true });
+    const element = make(
+      "fieldset",
+      { class: "facet", "data-field": field },
+      legend,
+      list,
+      more,
+      unlisted,
+    );
     /** @type {FacetBox} */
-    const box = { element, list, more, rows: new Map(), shown: [], isOpen: false };
+    const box = { element, list, more, unlisted, rows: new Map(), shown: [], isOpen: false };
     more.addEventListener("click", () => {
       box.isOpen = !box.isOpen;
       showValues(box);
@@ -155,6 +163,34 @@ export class FacetList {
     const name = words?.title ?? (value === "" || value === null ? "(none)" : String(value));
     return { name, help: words?.help ?? name };
   }
+}
+
+/**
+ * Facets with a chosen value whose field no row has.
+ * @param {readonly Facet[]} all
+ * @param {Filter} filter
+ * @returns {Facet[]}
+ */
+function absentFacets(all, { facets }) {
+  return facets.filter(({ field }) => all.every((facet) => facet.field !== field))
+    .map(({ field }) => ({ field, title: field, isOwn: false, values: [], more: 0 }));
+}
+
+/**
+ * The counts of values in the rows that meet the condition. Only the most frequent are listed, so
+ * that of another value is `≤ 3`.
+ * @param {readonly Facet[]} shown
+ * @param {string} field
+ * @returns {(value: FilterValue) => string}
+ */
+function countsIn(shown, field) {
+  const { values = [], more = 0 } = shown.find((facet) => facet.field === field) ?? {};
+  const counts = new Map(values.map(({ value, count }) => [value ?? null, count]));
+  const most = more > 0 ? `≤ ${formatCount(Math.min(...counts.values()))}` : formatCount(0);
+  return (value) => {
+    const count = counts.get(value);
+    return count === undefined ? most : formatCount(count);
+  };
 }
 
 /** @param {FacetBox} box */

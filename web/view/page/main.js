@@ -9,7 +9,15 @@ import { startTheme } from "../../page/theme.js";
 import { Actions } from "./actions.js";
 import { ask, AskError, Poll, save } from "./ask.js";
 import { builtInColumns, ColumnChoices, columnOf, DEFAULT_COLUMNS } from "./columns.js";
-import { Comparison, countWords, FilesBar, NearPanel, nothingWords, scanWords } from "./status.js";
+import {
+  Comparison,
+  countWords,
+  FilesBar,
+  NearPanel,
+  NoteList,
+  nothingWords,
+  scanWords,
+} from "./status.js";
 import { FacetList } from "./facets.js";
 import { Filter, SearchBar } from "./filter.js";
 import { Grid } from "./grid.js";
@@ -18,8 +26,8 @@ import { OpenRow } from "./detail.js";
 
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/protocol.ts" */
 /**
- * @typedef {DataState & { program: string, hasRun: boolean, flags: { name: string, title: string,
- * help: string }[] }} PageState
+ * @typedef {DataState & { program: string, hasRun: boolean, notes: string[], flags: { name: string,
+ * title: string, help: string }[] }} PageState
  */
 
 class ViewPage {
@@ -66,6 +74,7 @@ class ViewPage {
   });
   #actions = new Actions();
   #files = new FilesBar();
+  #conditionNotes = new NoteList("condition-notes");
   #comparison = new Comparison();
   #near = new NearPanel((of) => this.#searchNear(of));
   #columnChoices = new ColumnChoices(this.#columns, (names) => {
@@ -117,7 +126,10 @@ class ViewPage {
     this.#setColumns();
     this.#shownVersion = -1;
     this.#grid.reset(true);
-    if (isOther) setText("problem", "");
+    if (isOther) {
+      setText("problem", "");
+      this.#conditionNotes.update([]);
+    }
     this.#poll.pollNow();
   }
 
@@ -205,6 +217,7 @@ class ViewPage {
     setText("scan", scanWords(shown.scan));
     setShown("nothing", shown.total === 0);
     setText("nothing", nothingWords(shown, state));
+    this.#conditionNotes.update(shown.notes);
     const all = this.#all ?? shown;
     this.#facets.update(all.facets, shown.facets, this.#filter);
     this.#histograms.update(all.histograms, shown.histograms, this.#filter, state.max_tokens);

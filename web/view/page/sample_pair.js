@@ -3,7 +3,7 @@
 /** Two answers to one row side by side, compared word by word. @module */
 
 import { make, setShown, setText } from "../../page/dom.js";
-import { formatCount, formatLatency } from "../../page/figures.js";
+import { formatCount, formatCountOf, formatLatency } from "../../page/figures.js";
 import { costText } from "./columns.js";
 
 /** @import { RowDetail } from "../../../lib/data/protocol.ts" */
@@ -95,7 +95,7 @@ function pairParts(samples, id) {
 function sampleFacts(sample) {
   const { completion_tokens: tokens, latency_ms: latencyMs, final_answer: final } = sample;
   return [
-    `${formatCount(tokens)} tokens`,
+    formatCountOf(tokens, "token"),
     latencyMs > 0 ? formatLatency(latencyMs) : "",
     sample.cost_usd < 0 ? "" : costText(sample),
     final === "" ? "no final answer" : `final answer ${final}`,

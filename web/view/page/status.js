@@ -11,6 +11,7 @@ import { byId, make, setShown, setText } from "../../page/dom.js";
 import {
   formatBytes,
   formatCount,
+  formatCountOf,
   formatLatency,
   formatShare,
   formatUsd,
@@ -21,15 +22,39 @@ import {
 
 const MAX_NOTES = 20;
 
-export class FilesBar {
-  #files = byId("files");
-  #reading = byId("reading");
-  #notes = byId("notes");
+/** A list of notes, hidden if there are none. */
+export class NoteList {
+  #list;
   /** The notes that are shown, as one text. */
   #shown = "";
 
-  /** @param {DataState} state */
-  update({ index, paths }) {
+  /** @param {string} id of a list in the page */
+  constructor(id) {
+    this.#list = byId(id);
+  }
+
+  /** @param {readonly string[]} notes */
+  update(notes) {
+    // An unchanged list is not replaced, so that the user's selection of text stays.
+    const text = notes.join("\n");
+    if (text === this.#shown) return;
+    this.#shown = text;
+    const missing = notes.length - MAX_NOTES;
+    const shown = missing > 0
+      ? [...notes.slice(0, MAX_NOTES), `and ${formatCountOf(missing, "more note")}`]
+      : notes;
+    this.#list.replaceChildren(...shown.map((note) => make("li", {}, note)));
+    setShown(this.#list, notes.length > 0);
+  }
+}
+
+export class FilesBar {
+  #files = byId("files");
+  #reading = byId("reading");
+  #notes = new NoteList("notes");
+
+  /** @param {DataState & { notes: readonly string[] }} state */
+  update({ index, paths, notes }) {
     setText(this.#files, filesWords({ index, paths }));
     let size = 0, read = 0;
     for (const file of index.files) {
@@ -38,13 +63,7 @@ export class FilesBar {
     }
     const words = `Reading: ${formatShare(read, size)} of ${formatBytes(size)}`;
     setText(this.#reading, index.isCurrent ? "" : words);
-    const notes = noteWords(index);
-    // An unchanged list is not replaced, so that the user's selection of text stays.
-    const text = notes.join("\n");
-    if (text === this.#shown) return;
-    this.#shown = text;
-    this.#notes.replaceChildren(...notes.slice(0, MAX_NOTES).map((note) => make("li", {}, note)));
-    setShown(this.#notes, notes.length > 0);
+    this.#notes.update([...notes, ...noteWords(index)]);
   }
 }
 
@@ -111,7 +130,7 @@ export class Comparison {
       "comparison-note",
       both === 0
         ? "No row was answered by both. Rows are matched by uid"
-        : `${formatCount(both)} rows answered by both; ${
+        : `${formatCountOf(both, "row")} answered by both; ${
           formatShare(agreed, both)
         } agree in the final answer`,
     );
@@ -129,10 +148,8 @@ const FIGURES = [
 
 /** @param {number} shown @param {number} all */
 export function countWords(shown, all) {
-  const rows = all === 1 ? "row" : "rows";
-  return shown === all
-    ? `${formatCount(all)} ${rows}`
-    : `${formatCount(shown)} of ${formatCount(all)} ${rows}`;
+  const rows = formatCountOf(all, "row");
+  return shown === all ? rows : `${formatCount(shown)} of ${rows}`;
 }
 
 /** @param {DataState["index"]} index @returns {string[]} */
@@ -141,12 +158,8 @@ export function noteWords({ files }) {
     if (problem !== null) return [`${path}: ${problem}`];
     if (damageCount === 0 || state === "foreign") return [];
     const [first] = damage;
-    const lines = damageCount === 1 ? "line" : "lines";
-    return [
-      `${path}: ${
-        formatCount(damageCount)
-      } damaged ${lines} left out (line ${first.line}: ${first.problem})`,
-    ];
+    const lines = formatCountOf(damageCount, "damaged line");
+    return [`${path}: ${lines} left out (line ${first.line}: ${first.problem})`];
   });
 }
 
@@ -167,21 +180,21 @@ export function nothingWords({ scan }, { index }) {
 
 /** @param {Pick<DataState, "index" | "paths">} state */
 export function filesWords({ index, paths }) {
-  const files = index.files.length === 1 ? "1 file" : `${formatCount(index.files.length)} files`;
-  return `${paths.join(", ")} · ${files}`;
+  return `${paths.join(", ")} · ${formatCountOf(index.files.length, "file")}`;
 }
 
 /** @param {DataState["near"]} near */
 export function nearWords(near) {
   if (near === null) return "";
-  const texts = near.of === "prompt" ? "prompts" : "answers";
+  const noun = near.of === "prompt" ? "prompt" : "answer";
+  const texts = `${noun}s`;
   if (near.state === "running") {
     return `Comparing ${texts}: ${formatShare(near.done, near.total)}`;
   }
   if (near.state === "cancelled") return "Canceled";
   if (near.state === "failed") return near.problem ?? "Failed";
   if (near.copies === 0) return `No near duplicates among the ${texts}`;
-  return `${formatCount(near.copies)} ${texts} are near duplicates of earlier ones, in ${
-    formatCount(near.groups)
-  } groups`;
+  const copies = formatCountOf(near.copies, noun);
+  const like = near.copies === 1 ? "is a near duplicate" : "are near duplicates";
+  return `${copies} ${like} of earlier ones, in ${formatCountOf(near.groups, "group")}`;
 }
