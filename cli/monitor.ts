@@ -1,20 +1,17 @@
 /**
- * The web monitor and the report of a run. `web/` is not loaded for a run with neither.
+ * The web monitor of a run, and the recorder of its report. `web/` is not loaded for a run with
+ * neither.
  *
  * @module
  */
 
-import { basename, dirname, join } from "../lib/deps/std_path.ts";
 import { UsageError } from "../lib/errors.ts";
-import { statOf } from "../lib/files.ts";
-import { fileKeyOf, OWN_FOLDER, stemOf, withoutSeparator } from "../lib/paths.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
-import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
 import type { Monitor, MonitorOptions } from "../web/server.ts";
-import type { Recorder } from "../web/recorder.ts";
 import { keepPage, type PageKeep, readPageKeep, showPage } from "./page.ts";
 import type { Io } from "./io.ts";
+import { prepareReportFile, readReport, type ReportRequest, writeReport } from "./report.ts";
 import type { Settings } from "./settings.ts";
 
 export interface MonitorRequest {
@@ -22,15 +19,6 @@ export interface MonitorRequest {
   readonly page: PageRequest | undefined;
   readonly report: ReportRequest;
 }
-
-/**
- * `"default"` writes the report to {@linkcode besideResults} if any request was sent, and prints
- * the path if `isPathShown`.
- */
-export type ReportRequest =
-  | { readonly kind: "file"; readonly path: string }
-  | { readonly kind: "default"; readonly isPathShown: boolean }
-  | { readonly kind: "none" };
 
 export interface PageRequest {
   /** 0 for any free port. */
@@ -61,28 +49,9 @@ export interface RunMonitor {
 
 /** Host names by which a server listens on all addresses of its machine. */
 const ANY_ADDRESS = /^(0\.0\.0\.0|\[?::\]?)$/;
-const REPORT_NAME = /\.html?$/i;
 
 export function readMonitor(settings: Settings): MonitorRequest {
   return { page: readPage(settings), report: readReport(settings) };
-}
-
-function readReport(settings: Settings): ReportRequest {
-  const path = settings.text("report");
-  const isOff = settings.isOn("no-report");
-  if (path === undefined) {
-    return isOff ? { kind: "none" } : { kind: "default", isPathShown: !settings.isOn("quiet") };
-  }
-  if (isOff && settings.isTyped("no-report") === settings.isTyped("report")) {
-    throw new UsageError("Cannot use --report with --no-report: name one of them");
-  }
-  if (isOff && settings.isTyped("no-report")) return { kind: "none" };
-  if (!REPORT_NAME.test(path)) {
-    throw new UsageError(
-      `Cannot write the report to "${path}": it must be a file that ends in .html`,
-    );
-  }
-  return { kind: "file", path };
 }
 
 function readPage(settings: Settings): PageRequest | undefined {
@@ -145,140 +114,8 @@ export async function openMonitor(
   };
 }
 
-async function writeReport(
-  record: Pick<Recorder, "state"> & { report(): string | Promise<string> },
-  request: ReportRequest,
-  input: readonly string[],
-  say: (message: string) => void,
-): Promise<boolean> {
-  const { run, snapshot, summary } = record.state();
-  // Before a run has begun there is nothing to report, and an older report is worth keeping.
-  if (request.kind === "none" || run === null) return true;
-  if (request.kind === "file") {
-    return await writeReportFile(request.path, await record.report(), input, say);
-  }
-  const results = summary?.files[0]?.results;
-  const attempts = summary?.attempts ?? snapshot?.attempts ?? 0;
-  if (results === undefined || attempts === 0) return true;
-  const path = besideResults(results);
-  const sayPath = request.isPathShown ? say : () => {};
-  if (await keepEarlierReport(path, say)) {
-    await writeReportFile(path, await record.report(), input, sayPath);
-  }
-  // The user did not request this report, so a failure to write it does not count.
-  return true;
-}
-
 /** Replaces the host 0.0.0.0 or ::, which a browser elsewhere could not open. */
 function addressElsewhere(url: string): string {
   const { port, pathname, search } = new URL(url);
   return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;
-}
-
-const REPORT_ENDING = ".report.html";
-
-/**
- * Checks that a report can be written: the end of a run, which may take days, is too late to find
- * out. Creates the folder.
- */
-export async function prepareReportFile(
-  path: string,
-  { input, output }: Pick<ResolvedRunOptions, "input" | "output">,
-): Promise<void> {
-  const info = await statOf(path);
-  if (info?.isDirectory || withoutSeparator(output) === path) {
-    throw new UsageError(`Cannot write the report to "${path}": it is a folder`);
-  }
-  if (info !== undefined && !info.isFile) {
-    throw new UsageError(`Cannot write the report to "${path}": it is not a regular file`);
-  }
-  for (const inputPath of input) {
-    const inputInfo = inputPath === "-" ? undefined : await statOf(inputPath);
-    if (info && inputInfo && fileKeyOf(inputPath, inputInfo) === fileKeyOf(path, info)) {
-      throw new UsageError(
-        `Cannot write the report to "${path}": it is the input "${inputPath}". Name another file`,
-      );
-    }
-  }
-  await checkIsReport(path, info);
-  const folder = dirname(path);
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-    await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".retort_" }));
-  } catch (cause) {
-    throw cannotWrite(path, cause);
-  }
-}
-
-/** Writes atomically. Prints where the report is, or why it could not be written. */
-export async function writeReportFile(
-  path: string,
-  html: string,
-  input: readonly string[],
-  say: (message: string) => void,
-): Promise<boolean> {
-  try {
-    await checkIsReport(path, await statOf(path));
-    const mode = await modeMadeFrom(input.filter((inputPath) => inputPath !== "-"));
-    await writeFileDurably(path, html, { mode });
-    say(`Wrote the report to ${path}`);
-    return true;
-  } catch (error) {
-    say(error instanceof Error ? error.message : String(error));
-    return false;
-  }
-}
-
-/** Path of the report, in a folder that loaders skip: `out/.retort/<name>.report.html`. */
-export function besideResults(results: string): string {
-  const name = stemOf(basename(results));
-  return join(dirname(results), OWN_FOLDER, `${name}${REPORT_ENDING}`);
-}
-
-/**
- * Adds the start time of its run to the name of an earlier report. Returns whether a new one can be
- * written; if not, prints the reason.
- */
-export async function keepEarlierReport(
-  path: string,
-  say: (message: string) => void,
-): Promise<boolean> {
-  try {
-    await Deno.mkdir(dirname(path), { recursive: true });
-    const info = await statOf(path);
-    if (info === undefined) return true;
-    await checkIsReport(path, info);
-    const { runStartOf } = await import("../web/report_marker.ts");
-    const started = await runStartOf(path) ?? (info.mtime ?? new Date()).toISOString();
-    const time = started.replaceAll(":", "-");
-    await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
-    return true;
-  } catch (error) {
-    const { message } = error instanceof UsageError ? error : cannotWrite(path, error);
-    say(message);
-    return false;
-  }
-}
-
-/** Files other than reports are never replaced. */
-async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
-  if (info === undefined) return;
-  // Opening a FIFO would wait for a writer.
-  if (!info.isFile) {
-    throw new UsageError(
-      `Cannot write the report to "${path}": it must be a regular file. Name another file`,
-    );
-  }
-  let isOurs: boolean;
-  const { isReport } = await import("../web/report_marker.ts");
-  try {
-    isOurs = await isReport(path);
-  } catch (cause) {
-    throw cannotWrite(path, cause);
-  }
-  if (isOurs) return;
-  throw new UsageError(
-    `Cannot write the report to "${path}": the existing file is not a report of Retort. ` +
-      "Name another file, or move it away",
-  );
 }

@@ -8,8 +8,10 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { type MonitorRequest, openMonitor, readMonitor } from "../../cli/monitor.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
+import { writeReport } from "../../cli/report.ts";
 import { Settings } from "../../cli/settings.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
+import { createRecorder } from "../../web/recorder.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { answering } from "./generator_fixture.ts";
 
@@ -197,4 +199,24 @@ Deno.test("end() says that the report cannot be written, and throws nothing", as
   await Deno.mkdir(dir.path("r.html"));
   assertEquals([await end(), said.length], [false, 1]);
   assertStringIncludes(said[0], `Cannot write the report to "${dir.path("r.html")}"`);
+});
+
+Deno.test("a report that cannot be made, as after its code was replaced, does not end the run with an error", async () => {
+  await using dir = await tempDir();
+  const { state, close } = createRecorder(answering(() => "because"), {});
+  close();
+  const run = { ...state().run!, time: new Date().toISOString() };
+  const record = {
+    state: () => ({ ...state(), run }),
+    report: () => Promise.reject(new TypeError("Module not found")),
+  };
+  const path = dir.path("r.html");
+  const said: string[] = [];
+  const isWritten = await writeReport(
+    record,
+    { kind: "file", path },
+    [],
+    (text) => said.push(text),
+  );
+  assertEquals([isWritten, said], [false, [`Cannot write "${path}": Module not found`]]);
 });
