@@ -1,13 +1,16 @@
 /** The commands that continue a run, retry its failures or export its results. @module */
 
 import type { Summary } from "../lib/progress/mod.ts";
-import { holdsSecret } from "../lib/teacher/mod.ts";
+import { holdsSecret, type Params } from "../lib/teacher/mod.ts";
 import { isCommand } from "./commands.ts";
 import { type Flag, flagsOf } from "./flags.ts";
 import { shownHeader } from "./connection.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { shellWord } from "../lib/printable.ts";
+import { otherPendingParams } from "../lib/run/mod.ts";
+import type { Config } from "./config.ts";
+import type { RunRequest } from "./request.ts";
 
 /**
  * Flags (`--no-resume --overwrite`, `--reask-answered`) that would pay for the answers of this run
@@ -27,33 +30,82 @@ const SHOWN_VALUES: Partial<
   Record<string, (value: string, index: number, io: Pick<Io, "env">) => string>
 > = { "base-url": shownAddress, header: shownHeader };
 
+/** The sources of parameters, which `--params` alone can replace. */
+const PARAM_FLAGS = ["params", "temperature", "max-tokens", "param"];
+
+/** The arguments of the commands that follow a run; undefined where none say it. */
+export interface NextArgs {
+  /** To continue the run or retry, or to retry its failed rows. */
+  readonly same: ParsedArgs | undefined;
+  /** To send rows that a retry has left pending. */
+  readonly pending: ParsedArgs | undefined;
+}
+
+/**
+ * The arguments of the next commands, which must work as printed. Where they would not, because the
+ * retry had other parameters than the run before it, or because the file of `--config` retries or
+ * starts over each time, its settings are written as flags: nothing turns off a flag of the file.
+ */
+export async function nextArgsOf(
+  args: ParsedArgs,
+  { config, run, generator }: Pick<RunRequest, "config" | "run" | "generator">,
+): Promise<NextArgs> {
+  const { params = {} } = generator;
+  const other = run.retry === false || run.allowMixed
+    ? undefined
+    // What is wrong with the inputs or the output is reported by the run.
+    : await otherPendingParams(run, params).catch(() => undefined);
+  const same = config?.flags.get("resume") === false ? withoutConfig(args, config, params) : args;
+  if (other !== undefined || (run.retry !== false && config?.flags.has("retry"))) {
+    return { same, pending: withoutConfig(args, config, other ?? params) };
+  }
+  return { same, pending: same };
+}
+
+/** The arguments with the settings of the file as flags; undefined if no flags can say them. */
+function withoutConfig(
+  args: ParsedArgs,
+  config: Config | undefined,
+  params: Params,
+): ParsedArgs | undefined {
+  if (config !== undefined && config.teachers.length > 0) return undefined;
+  const flags = new Map([...config?.flags ?? [], ...args.flags]);
+  for (const name of ["config", ...PARAM_FLAGS]) flags.delete(name);
+  if (Object.keys(params).length > 0) flags.set("params", JSON.stringify(params));
+  return { ...args, inputs: args.inputs.length > 0 ? args.inputs : config?.inputs ?? [], flags };
+}
+
+/** The arguments after a retry that the user requested on the page. */
+export function asRetry({ same, pending }: NextArgs): NextArgs {
+  return { same: same && { ...same, command: "retry" }, pending };
+}
+
 /**
  * Continues an interrupted or halted run or retry, sends pending rows, or retries failed ones.
  * Returns undefined if nothing is left to do.
  */
 export function nextCommand(
-  args: ParsedArgs,
+  { same, pending }: NextArgs,
   summary: Summary,
   program: string,
   env: Io["env"] = () => undefined,
 ): string | undefined {
-  const commandLine = (command: string[], dropped: readonly string[]) =>
-    commandLineOf(args, { program, env }, command, dropped);
-  const isUnfinished = summary.state !== "done";
-  const isRetry = args.command === "retry" || args.flags.has("retry");
+  const commandLine = (args: ParsedArgs | undefined, command: string[], dropped: string[]) => {
+    const unread = args?.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
+    return args && commandLineOf(args, { program, env }, command, [...dropped, ...unread]);
+  };
   // The old answers are deleted or set aside just before the first row is sent. From then on, these
   // flags would apply to the answers of this run.
   const dropped = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
-  if (args.flags.has("simulate")) dropped.push(...UNREAD_BY_SIMULATION);
-  if (isUnfinished && isRetry) {
-    // What is left of a retry is among the failed rows of the requested types. Rows that were never
-    // sent wait until it is complete: a retry may have other parameters, which must not be used for
-    // them.
-    return commandLine(args.command === "retry" ? ["retry"] : [], dropped);
+  // What is left of a retry is among the failed rows of the requested types. Rows that were never
+  // sent wait until it is complete: a retry may have other parameters, which must not be used for
+  // them.
+  if (summary.state !== "done") {
+    return commandLine(same, same?.command === "retry" ? ["retry"] : [], dropped);
   }
   dropped.push("retry");
-  if (isUnfinished || summary.pending > 0) return commandLine([], dropped);
-  if (summary.failures_on_disk > 0) return commandLine(["retry"], dropped);
+  if (summary.pending > 0) return commandLine(pending, [], dropped);
+  if (summary.failures_on_disk > 0) return commandLine(same, ["retry"], dropped);
   return undefined;
 }
 
@@ -85,6 +137,8 @@ function commandLineOf(
     const flag = commandFlags.find((flag) => flag.name === name);
     // A retry that was started from the page comes with the flags of the run before it.
     if (flag === undefined || dropped.includes(name)) continue;
+    // A file may set a switch to its default.
+    if (flag.value === undefined && value === Boolean(flag.isOnByDefault)) continue;
     const flagWord = flag.isOnByDefault
       ? `--no-${name}`
       : flag.short

@@ -9,7 +9,14 @@ import { summaryText } from "../lib/terminal/mod.ts";
 import { VERSION } from "../lib/version.ts";
 import type { RunAbout } from "../web/monitor_state.ts";
 import type { Monitor } from "../web/server.ts";
-import { exportCommand, nextCommand, sameCommand } from "./continue.ts";
+import {
+  asRetry,
+  exportCommand,
+  type NextArgs,
+  nextArgsOf,
+  nextCommand,
+  sameCommand,
+} from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf } from "./exit_codes.ts";
 import { refuseFormerFolder } from "./former_folder.ts";
 import type { Io } from "./io.ts";
@@ -44,6 +51,7 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
     new ResponseGenerator({ ...request.generator, teachers, teacherList })
   );
   if (settings.isOn("dry-run")) return await dryRun(generator, request, io);
+  const nextArgs = await nextArgsOf(args, request);
   const screen = openScreen(progress, io, settings.isOn("verbose"));
   const { say } = screen;
   generator.on(screen.listener);
@@ -53,12 +61,12 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
   const page = await openMonitor(
     generator,
     request.monitor,
-    { ...request.run, about: aboutRun(args, request, io), program: io.program },
+    { ...request.run, about: aboutRun(args, nextArgs, request, io), program: io.program },
     say,
   );
   try {
     const { code, isInterrupted } = await runAndReport(generator, request, {
-      args,
+      nextArgs,
       io,
       screen,
       page,
@@ -72,7 +80,7 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
 }
 
 interface RunContext {
-  readonly args: ParsedArgs;
+  readonly nextArgs: NextArgs;
   readonly io: Io;
   readonly screen: Screen;
   readonly page: RunMonitor;
@@ -82,7 +90,7 @@ interface RunContext {
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,
-  { args, io, screen, page: { monitor, end } }: RunContext,
+  { nextArgs, io, screen, page: { monitor, end } }: RunContext,
 ): Promise<{ code: number; isInterrupted: boolean }> {
   const { say } = screen;
   using signals = listenForSignals(generator, io, say, request.graceMs);
@@ -91,8 +99,8 @@ async function runAndReport(
   try {
     const last = await runToEnd(generator, request.run, { monitor, isInterrupted, say });
     screen.close();
-    const lastArgs = last.isRetry ? { ...args, command: "retry" as const } : args;
-    printEnd(last.summary, nextCommand(lastArgs, last.summary, io.program, io.env), request, io);
+    const next = last.isRetry ? asRetry(nextArgs) : nextArgs;
+    printEnd(last.summary, nextCommand(next, last.summary, io.program, io.env), request, io);
     const { allowance } = request;
     code = exitCodeOf(last.summary, { signal: signals.received, allowance });
   } finally {
@@ -233,6 +241,7 @@ const MAX_TEXT_LENGTH = 20_000;
  */
 export function aboutRun(
   args: ParsedArgs,
+  nextArgs: NextArgs,
   { run, generator }: Pick<RunRequest, "run" | "generator">,
   io: Pick<Io, "program" | "env">,
 ): (summary: Summary | null) => RunAbout {
@@ -252,7 +261,7 @@ export function aboutRun(
   return (summary) => ({ facts, commands: summary === null ? [] : commandsOf(summary) });
 
   function commandsOf(summary: Summary): RunAbout["commands"] {
-    const next = nextCommand(args, summary, io.program, io.env);
+    const next = nextCommand(nextArgs, summary, io.program, io.env);
     const isDone = summary.state === "done" && summary.pending === 0;
     const toExport = exportCommand(summary, io.program);
     return [

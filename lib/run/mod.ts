@@ -23,6 +23,7 @@ export { readRunFile, rowOptionsOf, type RunFile, writeRunFile } from "./run_fil
 export { InputSequence } from "./input_sequence.ts";
 export { BadLines } from "./findings.ts";
 export { type BadInput, emptyMessage, listBadLines } from "./input_report.ts";
+export { otherPendingParams } from "./pending_params.ts";
 export { checkReadableTwice, findInputs, inputFilesOf, stampOf } from "./inputs.ts";
 export type {
   AnsweredRow,

@@ -23,7 +23,9 @@ function about(parts: Parameters<typeof makeSummary>[0] | undefined, system?: st
     run: { input: ["in.jsonl"], output: "out/" },
     generator: { params: { temperature: 0.7 }, system },
   };
-  return aboutRun(args, request, io)(parts === undefined ? null : makeSummary(parts));
+  return aboutRun(args, { same: args, pending: args }, request, io)(
+    parts === undefined ? null : makeSummary(parts),
+  );
 }
 
 Deno.test("aboutRun() names command, inputs, output, parameters and texts, and no command yet", () => {

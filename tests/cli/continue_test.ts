@@ -1,7 +1,8 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { nextCommand } from "../../cli/continue.ts";
+import type { Config } from "../../cli/config.ts";
+import { asRetry, type NextArgs, nextArgsOf, nextCommand } from "../../cli/continue.ts";
 import { type Flag, flagsOf } from "../../cli/flags.ts";
-import { parseCommandLine } from "../../cli/parse.ts";
+import { type FlagValue, parseCommandLine, type ParsedArgs } from "../../cli/parse.ts";
 import { summaryOf } from "./summary_fixture.ts";
 import { withNamedShard } from "../../cli/shard.ts";
 import { POSIX } from "../support/process.ts";
@@ -9,8 +10,13 @@ import { POSIX } from "../support/process.ts";
 const INTERRUPTED = summaryOf({ state: "interrupted", pending: 5, failures_on_disk: 2 });
 const FAILED = summaryOf({ failures_on_disk: 2 });
 
+/** The arguments of a run that can be repeated as it is. */
+function argsOf(args: ParsedArgs): NextArgs {
+  return { same: args, pending: args };
+}
+
 function next(args: string[], summary = INTERRUPTED): string | undefined {
-  return nextCommand(parseCommandLine(args), summary, "retort");
+  return nextCommand(argsOf(parseCommandLine(args)), summary, "retort");
 }
 
 Deno.test("nextCommand() returns nothing when all is done", () => {
@@ -103,7 +109,7 @@ Deno.test("nextCommand() leaves out flags that a retry does not take", () => {
   // A retry from the page was interrupted while it read the input.
   const unread = summaryOf({ state: "interrupted", total: 0, elapsed_ms: 0 });
   const args = ["a.jsonl", "-o", "out/", "--no-resume", "--overwrite", "-c", "5"];
-  const asked = { ...parseCommandLine(args), command: "retry" as const };
+  const asked = asRetry(argsOf(parseCommandLine(args)));
   assertEquals(nextCommand(asked, unread, "retort"), "retort retry a.jsonl -o out/ -c 5");
 });
 
@@ -186,7 +192,7 @@ Deno.test("nextCommand() names the variable that holds the address, and none tha
   ) {
     const shown = (env: string | undefined) =>
       nextCommand(
-        parseCommandLine(["a.jsonl", "--base-url", url]),
+        argsOf(parseCommandLine(["a.jsonl", "--base-url", url])),
         INTERRUPTED,
         "retort",
         () => env,
@@ -218,7 +224,7 @@ Deno.test("nextCommand() is read back by a shell as what was typed", POSIX, asyn
     "--simulate=seed=1,tokens=$5",
   ];
   const before = parseCommandLine(args);
-  const [program, ...again] = await words(nextCommand(before, INTERRUPTED, "retort")!);
+  const [program, ...again] = await words(nextCommand(argsOf(before), INTERRUPTED, "retort")!);
   assertEquals(program, "retort");
   assertEquals(parseCommandLine(again), before);
 });
@@ -237,7 +243,7 @@ Deno.test(
       "m\x1b[2J",
     ];
     const before = parseCommandLine(args);
-    const line = nextCommand(before, INTERRUPTED, "retort")!;
+    const line = nextCommand(argsOf(before), INTERRUPTED, "retort")!;
     // deno-lint-ignore no-control-regex
     assertEquals(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.test(line), false);
     const [, ...again] = await words(line, "bash");
@@ -248,7 +254,28 @@ Deno.test(
 Deno.test("nextCommand() names the shard of a job, whose variables are not set elsewhere", () => {
   const args = parseCommandLine(["a.jsonl", "-o", "out/", "--shard", "auto"]);
   const named = withNamedShard(args, { index: 3, count: 16 });
-  const command = nextCommand(named, INTERRUPTED, "retort");
+  const command = nextCommand(argsOf(named), INTERRUPTED, "retort");
   assertEquals(command, "retort a.jsonl -o out/ --shard 3/16");
   assertEquals(withNamedShard(args, undefined), args);
+});
+
+Deno.test("nextArgsOf() writes the settings of a file as flags where it would retry or start over", async () => {
+  const typed = parseCommandLine(["a.jsonl", "--config", "c.yaml", "-c", "5", "-o", "none/"]);
+  const printed = async (parts: Partial<Config>, retry = false) => {
+    const config = { inputs: [], flags: new Map(), params: {}, teachers: [], ...parts };
+    const run = { input: ["a.jsonl"], output: "none/", retry };
+    const args = await nextArgsOf(typed, { config, run, generator: { params: { top_p: 1 } } });
+    return [INTERRUPTED, summaryOf({ pending: 5 })].map((summary) =>
+      nextCommand(args, summary, "retort")
+    );
+  };
+  const same = "retort a.jsonl --config c.yaml -c 5 -o none/";
+  const flags = "-c 5 -o none/ --params '{\"top_p\":1}'";
+  const retrying = new Map<string, FlagValue>([["retry", ""], ["quiet", false], ["lock", true]]);
+  assertEquals(await printed({}), [same, same]);
+  assertEquals(await printed({ flags: retrying }, true), [same, `retort a.jsonl ${flags}`]);
+  const over = new Map<string, FlagValue>([["resume", false], ["temperature", "1"]]);
+  assertEquals(await printed({ flags: over }), Array(2).fill(`retort a.jsonl ${flags}`));
+  // Flags cannot say the teachers of a file.
+  assertEquals(await printed({ flags: retrying, teachers: [{}] }, true), [same, undefined]);
 });
