@@ -1,7 +1,6 @@
 /**
- * What a check is, the checks for answers that must not match a pattern, or that must be JSON, with
- * or without a JSON Schema, and the messages to the worker that may run them. Users pass a schema
- * alone or inside the `response_format` of a request.
+ * The checks for answers that must not match a pattern, or that must be JSON, with or without a
+ * JSON Schema. Users pass a schema alone or inside the `response_format` of a request.
  *
  * Ajv compiles the schema to a function, which checks a small answer in 0.1 µs; a validator that
  * interprets the schema takes 4.5 µs. Ajv also checks the schema itself: a typo such as
@@ -13,36 +12,8 @@
 import type { ErrorObject, Options, ValidateFunction } from "../deps/ajv.ts";
 import { isObject } from "../json.ts";
 import { cut } from "../printable.ts";
-import type { Row } from "../row.ts";
-import type { AskedSchema, Completion } from "../teacher/mod.ts";
-
-export interface Unchecked {
-  readonly unchecked: string;
-  /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
-  readonly isFinal: boolean;
-  /** Why the run is halted; undefined if it continues. */
-  readonly halt?: string;
-}
-
-/** Why an answer is rejected, or could not be checked; undefined if it passes. */
-export type Verdict = string | Unchecked | undefined;
-
-/** What a row has cost so far, this answer included. */
-export interface AnswerCost {
-  readonly attempts: number;
-  /** Latency of the last attempt. */
-  readonly latencyMs: number;
-  /** Cost of all attempts; null if the cost of one is unknown. */
-  readonly costUsd: number | null;
-}
-
-/** Checks an answer before it is kept. Returns a promise only if it must wait. Neither throws nor
- * rejects. */
-export type Check = (
-  completion: Completion,
-  row: Row,
-  cost?: AnswerCost,
-) => Verdict | Promise<Verdict>;
+import type { AskedSchema } from "../teacher/mod.ts";
+import type { Check } from "./checks.ts";
 
 /** Rejects answers that match a regular expression; reasoning and tool calls are not searched. */
 export function patternCheck(regExp: RegExp): Check {
@@ -244,27 +215,3 @@ export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const name = [unwrapped.name, title].find((text) => SCHEMA_NAME.test(text ?? "")) ?? "answer";
   return { ...unwrapped, name };
 }
-
-/** The first message to the worker, which replies with the reason why it cannot check answers, or
- * with "" once it can. */
-export interface Setup {
-  readonly pattern: readonly [source: string, flags: string] | undefined;
-  readonly jsonSchema: string | undefined;
-  /** Shared memory with one 32-bit integer: what the worker is doing. It is `IDLE` or, for the
-   * answer at `index` in its batch, `2 * index` plus a `Phase`. */
-  readonly progress: SharedArrayBuffer;
-}
-
-/** A later message to the worker, which replies with `Reasons`. */
-export interface Batch {
-  readonly texts: readonly string[];
-  /** Indexes in `texts` of answers with tool calls. */
-  readonly withToolCalls: readonly number[];
-}
-
-/** Why answers of a batch are rejected, by index; answers without an entry pass. */
-export type Reasons = ReadonlyMap<number, string>;
-
-export const Phase = { Schema: 0, Pattern: 1 } as const;
-
-export const IDLE = -1;

@@ -1,21 +1,42 @@
 /**
- * The checks of a run, as its options say, with the caller's own `validate`.
+ * What a check is, and the checks of a run, as its options say, with the caller's own `validate`.
  *
  * @module
  */
 
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import {
-  type AnswerCost,
-  type Check,
-  compilePattern,
-  jsonCheck,
-  patternCheck,
-  schemaCheck,
-} from "./built_in_checks.ts";
+import { compilePattern, jsonCheck, patternCheck, schemaCheck } from "./built_in_checks.ts";
 import { WorkerCheck } from "./worker_check.ts";
 import { inspect } from "node:util";
+
+export interface Unchecked {
+  readonly unchecked: string;
+  /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
+  readonly isFinal: boolean;
+  /** Why the run is halted; undefined if it continues. */
+  readonly halt?: string;
+}
+
+/** Why an answer is rejected, or could not be checked; undefined if it passes. */
+export type Verdict = string | Unchecked | undefined;
+
+/** What a row has cost so far, this answer included. */
+export interface AnswerCost {
+  readonly attempts: number;
+  /** Latency of the last attempt. */
+  readonly latencyMs: number;
+  /** Cost of all attempts; null if the cost of one is unknown. */
+  readonly costUsd: number | null;
+}
+
+/** Checks an answer before it is kept. Returns a promise only if it must wait. Neither throws nor
+ * rejects. */
+export type Check = (
+  completion: Completion,
+  row: Row,
+  cost?: AnswerCost,
+) => Verdict | Promise<Verdict>;
 
 /** As in `RunOptions`. */
 export interface CheckOptions {
@@ -64,6 +85,10 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   const worker = await WorkerCheck.start({ pattern, jsonSchema });
   return { list: [...json, worker.check, ...callbacks], [Symbol.dispose]: () => worker.close() };
 }
+
+/** Not called: with this import, Deno downloads the worker together with the program. Nodes of a
+ * cluster may have no network. */
+export const importWorker = (): Promise<unknown> => import("./worker.ts");
 
 /** A row with its answer, as `validate` gets it: the row's own fields, with numbers as `JSON.parse`
  * reads them, and the following fields, which replace own ones of the same name. */

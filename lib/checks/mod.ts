@@ -9,17 +9,14 @@
  * @module
  */
 
+export { askedSchemaOf, compilePattern } from "./built_in_checks.ts";
 export {
   type AnswerCost,
-  askedSchemaOf,
-  type Check,
-  compilePattern,
-  type Verdict,
-} from "./built_in_checks.ts";
-export {
   type AnsweredRow,
+  type Check,
   type Checks,
   createChecks,
   type Validate,
+  type Verdict,
   verdictCheck,
 } from "./checks.ts";

@@ -8,16 +8,9 @@
 import { endsWithin } from "../interruptible.ts";
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import {
-  type Batch,
-  type Check,
-  IDLE,
-  patternCheck,
-  Phase,
-  type Reasons,
-  schemaCheck,
-  type Setup,
-} from "./built_in_checks.ts";
+import { patternCheck, schemaCheck } from "./built_in_checks.ts";
+import type { Check } from "./checks.ts";
+import { type Batch, IDLE, Phase, type Reasons, type Setup } from "./worker_check.ts";
 
 const scope = globalThis as unknown as {
   onmessage: ((event: { data: unknown }) => void) | null;

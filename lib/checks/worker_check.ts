@@ -5,20 +5,36 @@
  */
 
 import type { Completion } from "../teacher/mod.ts";
-import {
-  type Batch,
-  IDLE,
-  Phase,
-  type Reasons,
-  type Setup,
-  type Unchecked,
-  type Verdict,
-} from "./built_in_checks.ts";
+import type { Unchecked, Verdict } from "./checks.ts";
 
 export interface WorkerCheckOptions {
   readonly pattern: RegExp | undefined;
   readonly jsonSchema: unknown;
 }
+
+/** The first message to the worker, which replies with the reason why it cannot check answers, or
+ * with "" once it can. */
+export interface Setup {
+  readonly pattern: readonly [source: string, flags: string] | undefined;
+  readonly jsonSchema: string | undefined;
+  /** Shared memory with one 32-bit integer: what the worker is doing. It is `IDLE` or, for the
+   * answer at `index` in its batch, `2 * index` plus a `Phase`. */
+  readonly progress: SharedArrayBuffer;
+}
+
+/** A later message to the worker, which replies with `Reasons`. */
+export interface Batch {
+  readonly texts: readonly string[];
+  /** Indexes in `texts` of answers with tool calls. */
+  readonly withToolCalls: readonly number[];
+}
+
+/** Why answers of a batch are rejected, by index; answers without an entry pass. */
+export type Reasons = ReadonlyMap<number, string>;
+
+export const Phase = { Schema: 0, Pattern: 1 } as const;
+
+export const IDLE = -1;
 
 /** How long each check of an answer may take: the schema, then the pattern. */
 const MAX_CHECK_MS = 1_000;
@@ -46,10 +62,6 @@ interface Watch {
   /** How long the worker has been doing it. */
   elapsedMs: number;
 }
-
-/** Not called: with this import, Deno downloads the worker together with the program. Nodes of a
- * cluster may have no network. */
-export const importWorker = (): Promise<unknown> => import("./worker.ts");
 
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;

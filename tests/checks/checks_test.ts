@@ -1,6 +1,5 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import type { Verdict } from "../../lib/checks/built_in_checks.ts";
-import { type CheckOptions, createChecks } from "../../lib/checks/checks.ts";
+import { type CheckOptions, createChecks, type Verdict } from "../../lib/checks/checks.ts";
 import { completionOf, rowOf } from "./answers.ts";
 
 /** Each check's verdict on an answer. */

@@ -1,7 +1,5 @@
 /** Tests of the worker that checks answers, seen from the other thread. @module */
-
-import type { Batch, Setup } from "../../lib/checks/built_in_checks.ts";
-import { WorkerCheck } from "../../lib/checks/worker_check.ts";
+import { type Batch, type Setup, WorkerCheck } from "../../lib/checks/worker_check.ts";
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Completion } from "../../lib/teacher/mod.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../../lib/deps/std_assert.ts";
-import type { Check } from "../../../lib/checks/built_in_checks.ts";
+import type { Check } from "../../../lib/checks/checks.ts";
 import {
   type AnsweredRow,
   AnswerPolicy,
