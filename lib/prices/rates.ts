@@ -1,6 +1,6 @@
 /**
  * The prices of one model, as `public_prices.json` writes them: clauses separated by semicolons,
- * all prices in US dollars for a million tokens.
+ * all prices in US dollars per million tokens.
  *
  * ```text
  * 1.25 10 cached 0.125; >200000 2.5 15 cached 0.25; flex 0.625 5;
@@ -18,7 +18,7 @@
 
 import type { Usage } from "../teacher/mod.ts";
 
-/** US dollars for a million tokens. */
+/** US dollars per million tokens. */
 export interface TokenPrices {
   readonly prompt: number;
   /** Prompt tokens read from the cache. */
