@@ -10,8 +10,6 @@ import { fieldName, parsePath } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
 import { conditionNotes } from "./condition_notes.ts";
 import type { DataIndex } from "./data_index.ts";
-import { facetsOf, histogramsOf } from "./facets.ts";
-import { NearSearch } from "./near_duplicates.ts";
 import type {
   DataRequestName,
   DataRequests,
@@ -20,7 +18,9 @@ import type {
   Query,
   RowPage,
   ScanStatus,
-} from "./protocol.ts";
+} from "./data_service.ts";
+import { facetsOf, histogramsOf } from "./facets.ts";
+import { NearSearch } from "./near_duplicates.ts";
 import { planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
 import { scanJobOf } from "./scan.ts";
 import { Scanner } from "./scanner.ts";

@@ -8,9 +8,28 @@ import { Mark } from "./columns.ts";
 import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
 import { NUMBER_FIELDS } from "./fields.ts";
-import type { Facet, FacetValue, Histogram } from "./protocol.ts";
 import { AGREEMENTS, type Spread, spreadOf } from "./comparison.ts";
 import type { Table } from "./table.ts";
+
+export type FacetValue = string | number | boolean | null | undefined;
+
+export interface Facet {
+  readonly field: string;
+  readonly title: string;
+  readonly isOwn: boolean;
+  /** The most frequent values first; numbers in ascending order. */
+  readonly values: readonly { readonly value: FacetValue; readonly count: number }[];
+  /** How many further values there are. */
+  readonly more: number;
+}
+
+export interface Histogram {
+  readonly field: string;
+  readonly title: string;
+  readonly most: number;
+  /** Both `from` and `to` are included. */
+  readonly bins: readonly { readonly from: number; readonly to: number; readonly count: number }[];
+}
 
 const MAX_FACET_VALUES = 50;
 

@@ -6,6 +6,7 @@
  */
 
 import { RESERVED_FIELDS } from "../row.ts";
+import { absentNote, checkedName, comparisonsIn, parseWhere, textNote } from "../where/mod.ts";
 import type { ColumnName, OwnField } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import {
@@ -140,8 +141,29 @@ function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]
   return { valueAt: (row) => values[codes[row]] ?? null, codes };
 }
 
+/**
+ * Notes about misspelt names in a condition, and about texts that it compares with numbers.
+ *
+ * @param where A valid condition, or "".
+ */
+export function conditionNotes(table: Table, where: string): string[] {
+  if (where.trim() === "" || table.length === 0) return [];
+  const { paths, parts } = parseWhere(where);
+  const known = [...table.fieldNames, ...DERIVED_NAMES];
+  const absent = paths.filter((path) => isUnknownField(table, path)).map(checkedName);
+  const texts = comparisonsIn(parts).filter(({ path }) => {
+    const values = table.fields.get(path.join("\0"))?.values ?? [];
+    return values.some((value) => typeof value === "string") &&
+      !values.some((value) => typeof value === "number");
+  });
+  return [
+    ...[...new Set(absent)].map((name) => absentNote(name, known)),
+    ...texts.map(textNote),
+  ];
+}
+
 /** Whether no row has the field of a path, and Retort has no such field. */
-export function isUnknownField(table: Table, path: readonly string[]): boolean {
+function isUnknownField(table: Table, path: readonly string[]): boolean {
   if (table.fieldNames.has(path[0]) || path.some((name) => VIEW_ONLY_FIELDS.has(name))) {
     return false;
   }
@@ -171,7 +193,7 @@ export const VIEW_ONLY_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Fields of Retort that `distill` of a line may lack, or never holds. */
-export const DERIVED_NAMES: ReadonlySet<string> = new Set([
+const DERIVED_NAMES: ReadonlySet<string> = new Set([
   ...Object.keys(DERIVED_FIELDS),
   ...Object.keys(NUMBER_FIELDS),
   ...Object.keys(NAME_FIELDS),

@@ -8,8 +8,7 @@
 import { endingOf } from "../answer.ts";
 import { isJson } from "../json.ts";
 import { resemblesRefusal } from "../refusals.ts";
-import { hasOpenBox } from "./comparison.ts";
-import { type LineFacts, requestsJson } from "./line_facts.ts";
+import { hasOpenBox, type LineFacts, requestsJson } from "./line_facts.ts";
 
 /**
  * A flag's index is the position of its bit. `name` is for conditions, as in

@@ -6,21 +6,12 @@
  * @module
  */
 
-export { conditionNotes } from "./condition_notes.ts";
 export { FLAGS } from "./flags.ts";
 export { type ComparedRun, compareRuns, type RunComparison, type Spread } from "./comparison.ts";
-export { type DataStatistics, statisticsOf } from "./facets.ts";
-export { distillOf } from "./fields.ts";
+export { type DataStatistics, type Facet, type Histogram, statisticsOf } from "./facets.ts";
+export { conditionNotes, distillOf } from "./fields.ts";
 export { DataIndex, type IndexStatus, openIndex } from "./data_index.ts";
 export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
-export { failuresOf } from "./find_data_files.ts";
-export { DataService, openFiles } from "./open_data.ts";
-export type {
-  DataRequests,
-  DataState,
-  Facet,
-  Histogram,
-  RowDetail,
-  RowPage,
-  ShownRow,
-} from "./protocol.ts";
+export { failuresOf, openFiles } from "./open_files.ts";
+export { type DataRequests, DataService, type DataState, type RowPage } from "./data_service.ts";
+export type { RowDetail, ShownRow } from "./shown_row.ts";

@@ -7,10 +7,21 @@
  */
 
 import type { DataIndex } from "./data_index.ts";
-import type { NearStatus } from "./protocol.ts";
 import { planOf, rowsThatMeet } from "./query.ts";
 import { readFacts } from "./shown_row.ts";
 import { promptOf } from "./turns.ts";
+
+export interface NearStatus {
+  readonly of: "prompt" | "response";
+  readonly done: number;
+  readonly total: number;
+  readonly state: "running" | "done" | "cancelled" | "failed";
+  /** Groups of near duplicates; 0 until the search is done. */
+  readonly groups: number;
+  /** Rows in these groups, without the first of each. */
+  readonly copies: number;
+  readonly problem: string | null;
+}
 
 const STEP_ROWS = 64;
 /** The share of the work that reading takes; comparing takes the rest. */
@@ -18,16 +29,13 @@ const READING_SHARE = 0.8;
 
 /** One search can run at a time. */
 export class NearSearch {
+  /** Null until a search is started. */
+  status: NearStatus | null = null;
   readonly #index: DataIndex;
-  #status: NearStatus | null = null;
   #steps: Generator<void> | undefined;
 
   constructor(index: DataIndex) {
     this.#index = index;
-  }
-
-  get status(): NearStatus | null {
-    return this.#status;
   }
 
   /** Starts a search over answered rows, which replaces a running one. */
@@ -36,7 +44,7 @@ export class NearSearch {
     const rows = rowsThatMeet(table, planOf(table, 'status == "answered"').indexed);
     table.nearOf = undefined;
     this.#steps = this.#search(of, rows);
-    return this.#status = {
+    return this.status = {
       of,
       done: 0,
       total: rows.length,
@@ -48,18 +56,18 @@ export class NearSearch {
   }
 
   cancel(): NearStatus | null {
-    if (this.#status?.state === "running") this.#setStatus({ state: "cancelled" });
-    return this.#status;
+    if (this.status?.state === "running") this.#setStatus({ state: "cancelled" });
+    return this.status;
   }
 
   /** Returns whether a search is running. */
   work(endMs: number): boolean {
-    while (this.#status?.state === "running" && performance.now() < endMs) this.#steps?.next();
-    return this.#status?.state === "running";
+    while (this.status?.state === "running" && performance.now() < endMs) this.#steps?.next();
+    return this.status?.state === "running";
   }
 
   #setStatus(changes: Partial<NearStatus>): void {
-    if (this.#status !== null) this.#status = { ...this.#status, ...changes };
+    if (this.status !== null) this.status = { ...this.status, ...changes };
   }
 
   *#search(of: "prompt" | "response", rows: Uint32Array<ArrayBuffer>): Generator<void> {

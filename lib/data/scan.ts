@@ -252,3 +252,26 @@ class ScannedLine {
 }
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** In place of a chunk's number: the worker is ready to receive a message. */
+export const READY = -1;
+
+/** In place of a chunk's number: the worker failed, and `problem` says why. */
+export const FAILED = -2;
+
+/** The only message to a worker of a scan, once it is ready. */
+export interface ScanStart {
+  readonly job: ScanJob;
+  /** The number of the next chunk to take, as one Int32 for all workers of the scan. */
+  readonly next: SharedArrayBuffer;
+  /** An Int32 for each worker: the index of its block's first row plus 1, or 0 between chunks. */
+  readonly progress: SharedArrayBuffer;
+  readonly worker: number;
+}
+
+/** A message from a worker of a scan: that it is ready, then the hits of each chunk. */
+export interface ScanReport {
+  readonly chunk: number;
+  readonly hits: readonly number[];
+  readonly problem?: string;
+}

@@ -6,8 +6,7 @@
  */
 
 import { endsWithin } from "../interruptible.ts";
-import { Scan, SCAN_ROWS } from "./scan.ts";
-import { FAILED, READY, type ScanReport, type ScanStart } from "./protocol.ts";
+import { FAILED, READY, Scan, SCAN_ROWS, type ScanReport, type ScanStart } from "./scan.ts";
 
 interface Scope {
   onmessage: ((event: { data: ScanStart }) => void) | null;

@@ -6,8 +6,7 @@
  */
 
 import { endsWithin } from "../interruptible.ts";
-import { Scan, SCAN_ROWS, type ScanJob } from "./scan.ts";
-import { READY, type ScanReport, type ScanStart } from "./protocol.ts";
+import { READY, Scan, SCAN_ROWS, type ScanJob, type ScanReport, type ScanStart } from "./scan.ts";
 import { formatCount } from "../figures.ts";
 
 /**

@@ -8,18 +8,85 @@ import { cut } from "../printable.ts";
 import { parseField } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
-import { finalAnswerOf } from "./comparison.ts";
 import { flagNames } from "./flags.ts";
 import {
   DamagedLine,
   factsOf,
+  finalAnswerOf,
   type LineFacts,
   objectOf,
   ownFields,
   STATUSES,
 } from "./line_facts.ts";
 import { jsonText, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
-import type { RowDetail, ShownRow } from "./protocol.ts";
+
+export interface ShownRow {
+  /** The number of the file and the offset of the line, `0:4711`, for addresses of the page. */
+  readonly id: string;
+  readonly uid: string;
+  readonly status: string;
+  readonly prompt: string;
+  /** If the row failed, the message of the failure. */
+  readonly answer: string;
+  readonly finish_reason: string;
+  /** The type of the failure; "" if the row was answered. */
+  readonly failure: string;
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly reasoning_tokens: number;
+  readonly latency_ms: number;
+  readonly attempts: number;
+  /** -1 if unknown. */
+  readonly cost_usd: number;
+  /** Whether `cost_usd` is estimated from public prices. */
+  readonly is_estimated: boolean;
+  readonly teacher: string;
+  readonly model: string;
+  readonly flags: readonly string[];
+  /** As text, the fields of the user's row that the question named as columns. */
+  readonly own: Readonly<Record<string, string>>;
+}
+
+/** One row with full texts. `own` has all fields of the user's row that `turns` do not show. */
+export interface RowDetail extends ShownRow {
+  readonly file: string;
+  readonly source: string;
+  readonly turns: readonly {
+    readonly role: string;
+    readonly text: string;
+    readonly toolCalls?: string;
+  }[];
+  readonly response: string;
+  readonly reasoning: string;
+  /** Tool calls of the answer as indented JSON; "" if none. */
+  readonly tool_calls: string;
+  readonly error: {
+    readonly type: string;
+    readonly message: string;
+    readonly status: number | null;
+  } | null;
+  readonly raw: string;
+  /** Whether `raw`, and perhaps other texts, were too long and are shortened. */
+  readonly is_cut: boolean;
+  readonly duplicate_of: string | null;
+  /** Up to 50 answers to the same input row; none if this is the only one. */
+  readonly samples: readonly {
+    readonly id: string;
+    readonly uid: string;
+    readonly status: string;
+    readonly file: string;
+    readonly response: string;
+    readonly final_answer: string;
+    readonly completion_tokens: number;
+    readonly latency_ms: number;
+    readonly cost_usd: number;
+    readonly is_estimated: boolean;
+    readonly finish_reason: string;
+  }[];
+  /** The index of the first of these samples among all. */
+  readonly samples_from: number;
+  readonly sample_count: number;
+}
 
 /** Longest text in the table, in UTF-16 units. */
 const MAX_GLIMPSE_LENGTH = 240;

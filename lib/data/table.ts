@@ -7,9 +7,10 @@
 import { originOf } from "../answer.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
-import { type ComparedRows, finalAnswerOf } from "./comparison.ts";
+import type { ComparedRows } from "./comparison.ts";
 import { FLAG_BIT, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
 import {
+  finalAnswerOf,
   type JsonObject,
   type LineFacts,
   objectOf,

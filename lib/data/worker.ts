@@ -1,5 +1,5 @@
 /**
- * The worker that holds the index. Started by `open_data.ts`; not to be imported.
+ * The worker that holds the index. Started by `data_service.ts`; not to be imported.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { UsageError } from "../errors.ts";
 import { type DataIndex, openIndex } from "./data_index.ts";
 import { DataServer } from "./data_server.ts";
-import { READY, type WorkerAnswer, type WorkerQuestion, type WorkerSetup } from "./protocol.ts";
+import { READY, type WorkerAnswer, type WorkerQuestion, type WorkerSetup } from "./data_service.ts";
 import { delay } from "../timer.ts";
 
 interface Scope {

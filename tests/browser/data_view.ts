@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { DataService } from "../../lib/data/mod.ts";
-import type { DataRequests, ShownRow } from "../../lib/data/protocol.ts";
+import type { DataRequests, ShownRow } from "../../lib/data/mod.ts";
 import { delay } from "../../lib/timer.ts";
 import { serveView } from "../../web/view/server.ts";
 import { failureLine, resultLine } from "../data/lines.ts";

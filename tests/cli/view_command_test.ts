@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { Interruption, viewCommand } from "../../cli/serve_commands.ts";
-import { findDataFiles } from "../../lib/data/find_data_files.ts";
+import { findDataFiles } from "../../lib/data/open_files.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { tempDir } from "../support/temp.ts";

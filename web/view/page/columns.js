@@ -6,7 +6,7 @@
 import { formatCount, formatLatency, formatUsd } from "../../page/figures.js";
 import { byId, make } from "../../page/dom.js";
 
-/** @import { ShownRow } from "../../../lib/data/protocol.ts" */
+/** @import { ShownRow } from "../../../lib/data/mod.ts" */
 /**
  * A column. `sort` is the name of the field by which a click on the title sorts the rows; undefined
  * if it cannot. `width` is a CSS track size that begins with its least width.

@@ -14,7 +14,7 @@ import { ask } from "./ask.js";
 import { costText, makeFlag } from "./columns.js";
 import { makeSamples } from "./sample_pair.js";
 
-/** @import { RowDetail } from "../../../lib/data/protocol.ts" */
+/** @import { RowDetail } from "../../../lib/data/mod.ts" */
 /** @import { Filter } from "./filter.js" */
 /** @import { Grid } from "./grid.js" */
 

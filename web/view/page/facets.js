@@ -7,7 +7,7 @@ import { formatCount, formatCountOf } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
 import { isFlagField } from "./filter.js";
 
-/** @import { Facet } from "../../../lib/data/protocol.ts" */
+/** @import { Facet } from "../../../lib/data/mod.ts" */
 /** @import { Filter, FilterValue } from "./filter.js" */
 
 /** Number of values that a facet shows before it is expanded. */

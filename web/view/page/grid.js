@@ -12,7 +12,7 @@
 import { byId, make, setAttribute } from "../../page/dom.js";
 import { ROW_PX, RowPages, RowWindow } from "./rows.js";
 
-/** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
+/** @import { RowPage, ShownRow } from "../../../lib/data/mod.ts" */
 /** @import { Column } from "./columns.js" */
 
 /** Number of rows that are rendered beyond each edge of the viewport. */

@@ -10,7 +10,7 @@
 import { formatCount } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
 
-/** @import { Histogram } from "../../../lib/data/protocol.ts" */
+/** @import { Histogram } from "../../../lib/data/mod.ts" */
 /** @import { Filter } from "./filter.js" */
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";

@@ -24,7 +24,7 @@ import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
 import { OpenRow } from "./detail.js";
 
-/** @import { DataState, Overview, RowPage } from "../../../lib/data/protocol.ts" */
+/** @import { DataState, Overview, RowPage } from "../../../lib/data/mod.ts" */
 /**
  * @typedef {DataState & { program: string, hasRun: boolean, notes: string[], flags: { name: string,
  * title: string, help: string }[] }} PageState

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** Which rows of the table are visible, and those in memory, in pages. @module */
 
-/** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
+/** @import { RowPage, ShownRow } from "../../../lib/data/mod.ts" */
 
 const PAGE_ROWS = 100;
 

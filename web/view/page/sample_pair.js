@@ -6,7 +6,7 @@ import { make, setShown, setText } from "../../page/dom.js";
 import { formatCount, formatCountOf, formatLatency } from "../../page/figures.js";
 import { costText } from "./columns.js";
 
-/** @import { RowDetail } from "../../../lib/data/protocol.ts" */
+/** @import { RowDetail } from "../../../lib/data/mod.ts" */
 
 /**
  * Marks the differences of two answers to the row.

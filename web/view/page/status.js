@@ -18,7 +18,7 @@ import {
 } from "../../page/figures.js";
 
 /** @import { RunComparison } from "../../../lib/data/comparison.ts" */
-/** @import { DataState, Overview, ScanStatus } from "../../../lib/data/protocol.ts" */
+/** @import { DataState, Overview, ScanStatus } from "../../../lib/data/mod.ts" */
 
 const MAX_NOTES = 20;
 

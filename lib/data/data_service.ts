@@ -1,23 +1,130 @@
 /**
- * Opens the data of the paths that the user names: decompresses compressed files into temporary
- * copies, and starts the worker that indexes them and answers questions.
+ * Questions to an index and their answers, which the page sends and receives as JSON; and the
+ * service that puts them to the worker that holds the index.
  *
  * @module
  */
 
-import { SinkError, SourceError, UsageError } from "../errors.ts";
-import { statOf, systemReason } from "../files.ts";
-import { holdsCompressed, openBytes } from "../formats/mod.ts";
-import type { IndexedPath } from "./data_index.ts";
-import { findDataFiles } from "./find_data_files.ts";
-import {
-  type DataRequestName,
-  type DataRequests,
-  READY,
-  type WorkerAnswer,
-  type WorkerQuestion,
-  type WorkerSetup,
-} from "./protocol.ts";
+import { UsageError } from "../errors.ts";
+import { statOf } from "../files.ts";
+import type { RunComparison } from "./comparison.ts";
+import type { IndexedPath, IndexStatus } from "./data_index.ts";
+import type { Facet, Histogram } from "./facets.ts";
+import type { NearStatus } from "./near_duplicates.ts";
+import { findDataFiles, type OpenFiles, openFiles, unpackFiles } from "./open_files.ts";
+import type { RowDetail, ShownRow } from "./shown_row.ts";
+
+export interface Query {
+  /** A condition; "" for all rows. */
+  readonly where: string;
+  /**
+   * One of `DataState.sortable`, or a field of Retort's as in `distill.latency_ms`. @default the
+   * order in the files
+   */
+  readonly sort?: string;
+  readonly descending?: boolean;
+}
+
+export interface ScanStatus {
+  readonly done: number;
+  readonly total: number;
+  readonly isDone: boolean;
+  /** Why it ended early, for a message; null if it did not. */
+  readonly problem: string | null;
+}
+
+export interface RowPage {
+  /** Rows that meet the condition; those found so far if a scan is running. */
+  readonly total: number;
+  /** Null if the condition needs no scan of lines. */
+  readonly scan: ScanStatus | null;
+  /** The index of the first row among all that meet the condition. */
+  readonly from: number;
+  readonly rows: readonly ShownRow[];
+  readonly version: number;
+}
+
+/** Facets and histograms of the rows that meet a condition; the other fields as in `RowPage`. */
+export interface Overview {
+  readonly total: number;
+  readonly facets: readonly Facet[];
+  readonly histograms: readonly Histogram[];
+  /** About fields of the condition that no row has, as misspelt ones. */
+  readonly notes: readonly string[];
+  readonly scan: ScanStatus | null;
+  readonly version: number;
+}
+
+export interface DataState {
+  readonly index: IndexStatus;
+  readonly sortable: readonly string[];
+  readonly own: readonly string[];
+  /** The values of all runs, without duplicates. */
+  readonly max_tokens: readonly number[];
+  readonly near: NearStatus | null;
+  /** The runs, for commands that the page suggests. */
+  readonly runs: readonly {
+    readonly input: string;
+    readonly output: string;
+    readonly model: string;
+  }[];
+  readonly results: readonly string[];
+  /** Null unless the user named two paths, and all files were read. */
+  readonly comparison: RunComparison | null;
+  readonly paths: readonly string[];
+}
+
+/** Questions to the worker by name: `in` is the question, `out` the answer. */
+export interface DataRequests {
+  state: { in: Record<never, never>; out: DataState };
+  rows: {
+    in: Query & {
+      readonly from: number;
+      readonly count: number;
+      readonly columns: readonly string[];
+    };
+    out: RowPage;
+  };
+  overview: { in: Query; out: Overview };
+  row: {
+    /**
+     * @param samplesFrom The index of the first answer in `samples`. @default with the row's own
+     */
+    in: { readonly id: string; readonly samplesFrom?: number };
+    out: RowDetail | undefined;
+  };
+  /** The index of a row among those of a query; -1 if it is not one of them. */
+  locate: { in: Query & { readonly uid: string }; out: number };
+  /** The uids of rows given by `ShownRow.id`, or of all rows of a query. */
+  uids: { in: Query | { readonly ids: readonly string[] }; out: readonly string[] };
+  near: { in: { readonly of: "prompt" | "response" | "cancel" }; out: NearStatus | null };
+  files: { in: { readonly files: readonly { path: string; readPath?: string }[] }; out: undefined };
+}
+
+export type DataRequestName = keyof DataRequests;
+
+/** In place of an id: the worker is ready to receive messages. */
+export const READY = -1;
+
+export interface WorkerSetup {
+  readonly files: readonly IndexedPath[];
+  readonly paths: readonly string[];
+  readonly isSaved: boolean;
+}
+
+export interface WorkerQuestion {
+  readonly id: number;
+  readonly name: DataRequestName;
+  readonly request: unknown;
+}
+
+export interface WorkerAnswer {
+  /** The id of the question; `READY` in the first message. */
+  readonly id: number;
+  readonly result?: unknown;
+  readonly error?: string;
+  readonly isUsage?: boolean;
+}
 
 export interface DataServiceOptions {
   readonly paths: readonly string[];
@@ -151,76 +258,5 @@ export class DataService implements AsyncDisposable {
       this.#unreadable.set(path, version);
       return [];
     }
-  }
-}
-
-/** Files to be indexed. Disposing removes the decompressed copies. */
-export interface OpenFiles extends AsyncDisposable {
-  readonly files: readonly IndexedPath[];
-  /** Which files are left out, in sentences. */
-  readonly notes: readonly string[];
-}
-
-/**
- * @throws {UsageError} If a path does not exist, or a compressed file is damaged.
- * @throws {SinkError} If a copy cannot be written, as without space.
- */
-export async function openFiles(
-  paths: readonly string[],
-  signal?: AbortSignal,
-): Promise<OpenFiles> {
-  const { runs, notes } = await findDataFiles(paths);
-  return { ...await unpackFiles(runs, signal), notes };
-}
-
-/**
- * Decompresses compressed files into temporary copies. Throws as `openFiles` does.
- *
- * @param runs The `IndexedPath.run` of each file, by its path.
- */
-export async function unpackFiles(
-  runs: ReadonlyMap<string, number>,
-  signal?: AbortSignal,
-): Promise<Omit<OpenFiles, "notes">> {
-  await using cleanup = new AsyncDisposableStack();
-  const files: IndexedPath[] = [];
-  let folder: string | undefined;
-  for (const [path, run] of runs) {
-    // The index reports files that cannot be read. A file that a run has just created is empty.
-    if (!await holdsCompressed(path).catch(() => false)) {
-      files.push({ path, run });
-      continue;
-    }
-    if (folder === undefined) {
-      const created = folder = await Deno.makeTempDir({ prefix: "retort-view-" });
-      cleanup.defer(() => Deno.remove(created, { recursive: true }));
-    }
-    const readPath = `${folder}/${files.length}.jsonl`;
-    try {
-      const chunks = copyChunks(openBytes(path, path), signal);
-      await Deno.writeFile(readPath, ReadableStream.from(chunks));
-    } catch (cause) {
-      signal?.throwIfAborted();
-      if (cause instanceof SourceError) throw new UsageError(cause.message, { cause });
-      const reason = `${systemReason(cause)}. To use a folder with more space, set TMPDIR`;
-      throw new SinkError(`Cannot decompress "${path}" to "${readPath}": ${reason}`, {
-        path,
-        cause,
-      });
-    }
-    files.push({ path, readPath, run });
-  }
-  const copies = cleanup.move();
-  return { files, [Symbol.asyncDispose]: () => copies.disposeAsync() };
-}
-
-/** Copies chunks, because their memory is reused while they are still being written. */
-async function* copyChunks(
-  chunks: AsyncIterable<Uint8Array>,
-  signal?: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    signal?.throwIfAborted();
-    yield chunk.slice();
   }
 }

@@ -1,0 +1,281 @@
+/**
+ * Finds the results and failures files of the paths that the user names, and decompresses
+ * compressed ones into temporary copies.
+ *
+ * @module
+ */
+
+import { SinkError, SourceError, UsageError } from "../errors.ts";
+import { formatCountOf } from "../figures.ts";
+import { kindOf, systemReason } from "../files.ts";
+import { holdsCompressed, openBytes } from "../formats/mod.ts";
+import { isObject } from "../json.ts";
+import { inFolder, RESULTS_EXTENSION, stemOf } from "../paths.ts";
+import type { IndexedPath } from "./data_index.ts";
+
+/** Files to be indexed. Disposing removes the decompressed copies. */
+export interface OpenFiles extends AsyncDisposable {
+  readonly files: readonly IndexedPath[];
+  /** Which files are left out, in sentences. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * @throws {UsageError} If a path does not exist, or a compressed file is damaged.
+ * @throws {SinkError} If a copy cannot be written, as without space.
+ */
+export async function openFiles(
+  paths: readonly string[],
+  signal?: AbortSignal,
+): Promise<OpenFiles> {
+  const { runs, notes } = await findDataFiles(paths);
+  return { ...await unpackFiles(runs, signal), notes };
+}
+
+/**
+ * Decompresses compressed files into temporary copies. Throws as `openFiles` does.
+ *
+ * @param runs The `IndexedPath.run` of each file, by its path.
+ */
+export async function unpackFiles(
+  runs: ReadonlyMap<string, number>,
+  signal?: AbortSignal,
+): Promise<Omit<OpenFiles, "notes">> {
+  await using cleanup = new AsyncDisposableStack();
+  const files: IndexedPath[] = [];
+  let folder: string | undefined;
+  for (const [path, run] of runs) {
+    // The index reports files that cannot be read. A file that a run has just created is empty.
+    if (!await holdsCompressed(path).catch(() => false)) {
+      files.push({ path, run });
+      continue;
+    }
+    if (folder === undefined) {
+      const created = folder = await Deno.makeTempDir({ prefix: "retort-view-" });
+      cleanup.defer(() => Deno.remove(created, { recursive: true }));
+    }
+    const readPath = `${folder}/${files.length}.jsonl`;
+    try {
+      const chunks = copyChunks(openBytes(path, path), signal);
+      await Deno.writeFile(readPath, ReadableStream.from(chunks));
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (cause instanceof SourceError) throw new UsageError(cause.message, { cause });
+      const reason = `${systemReason(cause)}. To use a folder with more space, set TMPDIR`;
+      throw new SinkError(`Cannot decompress "${path}" to "${readPath}": ${reason}`, {
+        path,
+        cause,
+      });
+    }
+    files.push({ path, readPath, run });
+  }
+  const copies = cleanup.move();
+  return { files, [Symbol.asyncDispose]: () => copies.disposeAsync() };
+}
+
+/** Copies chunks, because their memory is reused while they are still being written. */
+async function* copyChunks(
+  chunks: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    signal?.throwIfAborted();
+    yield chunk.slice();
+  }
+}
+
+const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?$/;
+/** Files that runs and merges write beside results and failures, with lines that do not count. */
+const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
+const MAX_DEPTH = 4;
+
+/**
+ * Returns the files of paths, each with the index of its path. A path is a file, to which its
+ * failures file is added, or a folder, in which files are found by name, without shards whose merge
+ * is there too.
+ *
+ * @param isIndexed Whether a file is read already, and must therefore stay. @default none is
+ * @throws {UsageError} If a path does not exist, or is a pipe.
+ */
+export async function findDataFiles(
+  paths: readonly string[],
+  isIndexed: (path: string) => boolean = () => false,
+): Promise<{ runs: Map<string, number>; notes: string[] }> {
+  const runs = new Map<string, number>();
+  const notes: string[] = [];
+  for (const [index, path] of paths.entries()) {
+    const files = new Set<string>();
+    const info = await infoOf(path);
+    if (info === undefined) {
+      throw new UsageError(`Cannot open "${path}": there is no such file or folder`);
+    }
+    if (isPipe(info)) {
+      throw new UsageError(
+        `Cannot open "${path}": it is ${kindOf(info)}, which cannot be read again. ` +
+          "Write its content to a file first",
+      );
+    }
+    if (info.isDirectory) {
+      await addFolder(path, files, 0);
+      notes.push(...await leaveOutMerged(files, isIndexed));
+    } else {
+      files.add(path);
+      const failures = failuresOf(path);
+      if (failures !== undefined && (await infoOf(failures))?.isFile) files.add(failures);
+    }
+    for (const file of files) if (!runs.has(file)) runs.set(file, index);
+  }
+  return { runs, notes };
+}
+
+/** The failures file of a results file, whether or not it exists; undefined for other files. */
+export function failuresOf(path: string): string | undefined {
+  const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?)$/s.exec(path) ?? [];
+  if (stem === undefined || stem.endsWith("_error")) return undefined;
+  // A run into `x.ndjson` names its other files as one into `x.jsonl` does.
+  return `${stem}_error${ending.replace("ndjson", "jsonl")}`;
+}
+
+async function addFolder(folder: string, files: Set<string>, depth: number): Promise<void> {
+  const entries: Deno.DirEntry[] = [];
+  try {
+    for await (const entry of Deno.readDir(folder)) entries.push(entry);
+  } catch (cause) {
+    throw new UsageError(`Cannot open "${folder}": ${systemReason(cause)}`, { cause });
+  }
+  // Sorts each failures file after its results file.
+  const stem = ({ name }: Deno.DirEntry) => name.replace(/(_error)?\..*$/s, "");
+  entries.sort((a, b) =>
+    stem(a).localeCompare(stem(b), "en", { numeric: true }) || a.name.length - b.name.length
+  );
+  for (const { name, isDirectory } of entries) {
+    if (name.startsWith(".")) continue;
+    if (isDirectory) {
+      if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), files, depth + 1);
+    } else if (DATA_NAME.test(name) && !COMPANION.test(name)) {
+      const path = inFolder(folder, name);
+      // A file whose type cannot be read is added: the index reports why it is unreadable.
+      if (!isPipe(await infoOf(path).catch(() => undefined))) files.add(path);
+    }
+  }
+}
+
+/** A pipe or device may block until another process opens it. */
+function isPipe(info: Deno.FileInfo | undefined): boolean {
+  return info !== undefined && !info.isFile && !info.isDirectory;
+}
+
+async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return undefined;
+    throw new UsageError(`Cannot open "${path}": ${systemReason(cause)}`, { cause });
+  }
+}
+
+const SHARD_STEM = /^(.*)-\d{5,}-of-(\d{5,})(_error)?$/s;
+
+/** The files of one division into shards. */
+interface Parts {
+  readonly files: string[];
+  /** How many shards have results here, and how many there are. */
+  results: number;
+  readonly count: number;
+}
+
+/**
+ * Removes the shards of a run whose merge is there too, as `submit` lays them out: `out/x.jsonl` or
+ * `out/merged/x.jsonl` beside `out/x-00000-of-00002.jsonl`. Otherwise each row would count twice.
+ *
+ * @param isIndexed Whether a file is read already, and must therefore stay.
+ * @returns what was left out, in sentences
+ */
+async function leaveOutMerged(
+  files: Set<string>,
+  isIndexed: (path: string) => boolean,
+): Promise<string[]> {
+  const notes: string[] = [];
+  const divisions = partsIn(files);
+  if (divisions.size === 0) return notes;
+  for (const merge of [...files]) {
+    if (!RESULTS_EXTENSION.test(merge) || SHARD_STEM.test(stemOf(merge))) continue;
+    const parts = partsPlaces(withSlashes(stemOf(merge))).flatMap((stem) =>
+      divisions.get(stem) ?? []
+    )
+      .filter(({ files: names }) => names.every((path) => files.has(path)));
+    if (parts.length === 0 || !await isMerge(merge)) continue;
+    for (const division of parts) {
+      const isStale = await hasNewerResults(division, merge);
+      const mergeFiles = [merge, merge.replace(RESULTS_EXTENSION, "_error.$1")];
+      const leaveMerge = division.files.some(isIndexed) || (isStale && !isIndexed(merge));
+      for (const path of leaveMerge ? mergeFiles : division.files) files.delete(path);
+      notes.push(noteOf(merge, division, leaveMerge));
+      if (leaveMerge) break;
+    }
+  }
+  return notes;
+}
+
+function noteOf(merge: string, { files }: Parts, leavesMerge: boolean): string {
+  const shards = files.length === 1
+    ? `"${files[0]}"`
+    : `"${files[0]}" and ${formatCountOf(files.length - 1, "other file")} of its shards`;
+  return leavesMerge
+    ? `"${merge}" is left out: it is an older merge of ${shards}`
+    : `${shards} ${files.length === 1 ? "is" : "are"} left out: "${merge}" is their merge`;
+}
+
+/** Shards by the folder and name of their run, and by their number. */
+function partsIn(files: Iterable<string>): Map<string, Parts[]> {
+  const divisions = new Map<string, Parts[]>();
+  for (const path of files) {
+    if (!RESULTS_EXTENSION.test(path)) continue;
+    const [, stem, count, isFailures] = SHARD_STEM.exec(withSlashes(stemOf(path))) ?? [];
+    if (stem === undefined) continue;
+    const ofRun = divisions.get(stem) ?? [];
+    divisions.set(stem, ofRun);
+    let parts = ofRun.find((other) => other.count === Number(count));
+    if (parts === undefined) ofRun.push(parts = { files: [], results: 0, count: Number(count) });
+    parts.files.push(path);
+    if (isFailures === undefined) parts.results++;
+  }
+  return divisions;
+}
+
+/** Stems beside a merge, and one folder above it: `out/sub/x` for `out/merged/sub/x`. */
+function partsPlaces(stem: string): string[] {
+  const folders = stem.split("/");
+  const name = folders.pop()!;
+  const above = folders.map((_, index) =>
+    [...folders.slice(0, index), ...folders.slice(index + 1), name].join("/")
+  );
+  return [stem, ...above];
+}
+
+/** Paths are compared as on POSIX. */
+function withSlashes(path: string): string {
+  return path.replaceAll("\\", "/");
+}
+
+async function isMerge(results: string): Promise<boolean> {
+  try {
+    const run = JSON.parse(await Deno.readTextFile(`${stemOf(results)}.run.json`));
+    return isObject(run) && run.merged !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether shards, all of them here, were continued after the merge. */
+async function hasNewerResults({ files, results, count }: Parts, merge: string): Promise<boolean> {
+  if (results < count) return false;
+  const mergedAt = await modifiedAt(merge);
+  for (const path of files) if (await modifiedAt(path) > mergedAt) return true;
+  return false;
+}
+
+async function modifiedAt(path: string): Promise<number> {
+  const info = await Deno.stat(path).catch(() => undefined);
+  return info?.mtime?.getTime() ?? 0;
+}
