@@ -13,5 +13,12 @@ export { conditionNotes, distillOf } from "./fields.ts";
 export { DataIndex, type IndexStatus, openIndex } from "./data_index.ts";
 export { checkComputable, DerivedFields, needsDerived, selectRows } from "./query.ts";
 export { failuresOf, openFiles } from "./open_files.ts";
-export { type DataRequests, DataService, type DataState, type RowPage } from "./data_service.ts";
+export {
+  type DataRequests,
+  DataService,
+  type DataState,
+  type Overview,
+  type RowPage,
+  type ScanStatus,
+} from "./data_service.ts";
 export type { RowDetail, ShownRow } from "./shown_row.ts";
