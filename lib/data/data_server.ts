@@ -8,7 +8,6 @@
 import { xxHash64Hex } from "../hash.ts";
 import { fieldName, parsePath } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
-import { conditionNotes } from "./condition_notes.ts";
 import type { DataIndex } from "./data_index.ts";
 import type {
   DataRequestName,
@@ -20,6 +19,7 @@ import type {
   ScanStatus,
 } from "./data_service.ts";
 import { facetsOf, histogramsOf } from "./facets.ts";
+import { conditionNotes } from "./fields.ts";
 import { NearSearch } from "./near_duplicates.ts";
 import { planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
 import { scanJobOf } from "./scan.ts";
