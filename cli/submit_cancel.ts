@@ -7,7 +7,7 @@ import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import { inNamespace, tryTool, whyNot } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
-import { findOutput, jobNameOf } from "./submit_status.ts";
+import { findOutput, jobNameOf } from "./submit_job.ts";
 
 /** What a scheduler did about the job. */
 type Outcome =

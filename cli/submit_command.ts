@@ -6,14 +6,13 @@ import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { splitPath } from "../lib/paths.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
-import type { ShardJob } from "../lib/submit/mod.ts";
 import { EXIT_DONE } from "./exit_codes.ts";
 import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 import { suggestion } from "./words.ts";
-import { jobNameOf } from "./submit_status.ts";
+import { jobNameOf, type PreparedJob } from "./submit_job.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
 import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
 import { shownHeader } from "./connection.ts";
@@ -36,11 +35,16 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
       const { cancelCommand } = await import("./submit_cancel.ts");
       return await cancelCommand(inputs, settings, io);
     }
-    case "slurm":
+    case "slurm": {
+      const job = await prepare(action, inputs, args, settings, io);
+      const { submitToSlurm } = await import("./submit_slurm.ts");
+      await submitToSlurm(job, settings, io);
+      return EXIT_DONE;
+    }
     case "kubernetes": {
       const job = await prepare(action, inputs, args, settings, io);
-      const { submitToKubernetes, submitToSlurm } = await import("./submit_schedulers.ts");
-      await (action === "slurm" ? submitToSlurm : submitToKubernetes)(job, settings, io);
+      const { submitToKubernetes } = await import("./submit_kubernetes.ts");
+      await submitToKubernetes(job, settings, io);
       return EXIT_DONE;
     }
     default: {
@@ -51,11 +55,6 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
       );
     }
   }
-}
-
-export interface PreparedJob extends ShardJob {
-  /** Path of the output without `.jsonl`: `out/x`. */
-  readonly stem: string;
 }
 
 /** Pins the shard boundaries, unless a Kubernetes job's input is not found here. */

@@ -1,43 +1,22 @@
 /**
  * `retort submit status`: the states of the shards by their files, and what the schedulers have of
- * the job. `submit cancel` finds its job here, too.
+ * the job.
  *
  * @module
  */
 
-import { resolve } from "../lib/deps/std_path.ts";
-import { UsageError } from "../lib/errors.ts";
-import { exists, isFolder, namesIn } from "../lib/files.ts";
-import { sha256Hex } from "../lib/hash.ts";
-import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
+import { exists } from "../lib/files.ts";
+import type { MergeRun } from "../lib/merge/mod.ts";
 import { readStatus, statusPathOf } from "../lib/run/mod.ts";
-import { inFolder, OWN_FOLDER, splitPath, stemOf } from "../lib/paths.ts";
 import { printable } from "../lib/printable.ts";
-import { parsePlanName } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import { inNamespace, type ToolResult, tryTool, whyNot } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
+import { findOutput, jobNameOf, logsOf } from "./submit_job.ts";
 import { formatCount } from "../lib/figures.ts";
 
 const MAX_LISTED = 20;
-/** How much of the output's name is in the name of its job. */
-const MAX_NAME_LENGTH = 30;
-
-/** The name is the same on every machine that has the output at this path. */
-export async function jobNameOf(stem: string): Promise<string> {
-  const { start, name } = splitPath(stem);
-  const label = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
-    .slice(0, MAX_NAME_LENGTH).replaceAll(/^-+|-+$/g, "");
-  const folder = resolve(start || ".");
-  const realFolder = await Deno.realPath(folder).catch(() => folder);
-  return `retort-${label || "job"}-${sha256Hex(`${realFolder}/${name}`).slice(0, 8)}`;
-}
-
-export function logsOf(stem: string): string {
-  return `${splitPath(stem).start}${OWN_FOLDER}/logs`;
-}
-
 export async function statusCommand(
   outputs: readonly string[],
   settings: Settings,
@@ -146,48 +125,4 @@ function describeEmptyQueues(slurm: ToolResult, kubernetes: ToolResult): string 
 
 function textOf(result: ToolResult): string {
   return result.kind === "done" ? result.text : "";
-}
-
-export interface JobOutput {
-  /** Path of the output without `.jsonl`: `out/x`. */
-  readonly stem: string;
-  /** Undefined if the output is on the cluster only, as on a volume of Kubernetes. */
-  readonly runs?: readonly MergeRun[];
-}
-
-/** @param operation What needs the output, for errors: `cancel a job`. */
-export async function findOutput(
-  outputs: readonly string[],
-  settings: Settings,
-  operation: string,
-): Promise<JobOutput> {
-  if (outputs.length === 0) {
-    throw new UsageError(`Cannot ${operation} without its output: name one, as in out/`);
-  }
-  if (outputs.length > 1) {
-    const count = outputs.length;
-    throw new UsageError(`Cannot ${operation}: it takes one output, and ${count} were named`);
-  }
-  const [output] = outputs;
-  if (await hasShards(output)) {
-    const shards = settings.integer("shards", 1);
-    const runs = await findRuns(outputs, { shards, needsRunFile: true });
-    return { runs, stem: runs[0].originalFiles.results.replace(/-\d{5,}-of-\d{5,}\.jsonl$/, "") };
-  }
-  if (output.endsWith(".jsonl") && !(await exists(output))) return { stem: stemOf(output) };
-  throw new UsageError(
-    `Cannot ${operation}: "${output}" holds no shards. Name the -o of the job or, if only the cluster ` +
-      "has it, the results of the job, as in out/prompts.jsonl",
-  );
-}
-
-/** Looks for the file with the shards' borders, `.retort/NAME.shards-16.json`; for a folder, with
- * any name. */
-async function hasShards(output: string): Promise<boolean> {
-  const isWholeFolder = await isFolder(output);
-  const { start, name } = splitPath(isWholeFolder ? inFolder(output, "x") : stemOf(output));
-  return (await namesIn(`${start}${OWN_FOLDER}`)).some((file) => {
-    const plan = parsePlanName(file);
-    return plan !== undefined && (isWholeFolder || plan.name === name);
-  });
 }

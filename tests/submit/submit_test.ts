@@ -11,9 +11,10 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { parse } from "../../lib/deps/std_yaml.ts";
 import { Settings } from "../../cli/settings.ts";
-import { kubernetesOptions } from "../../cli/submit_schedulers.ts";
+import { jobNameOf } from "../../cli/submit_job.ts";
+import { kubernetesOptions } from "../../cli/submit_kubernetes.ts";
 import type { Io } from "../../cli/io.ts";
-import { jobNameOf, statusCommand } from "../../cli/submit_status.ts";
+import { statusCommand } from "../../cli/submit_status.ts";
 import { pinnedPlan } from "../../lib/shards/mod.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { kubernetesManifests } from "../../lib/submit/mod.ts";

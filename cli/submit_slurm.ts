@@ -1,18 +1,16 @@
 /**
- * `retort submit slurm` and `retort submit kubernetes`: print a job, or submit it with the
- * command-line tools of the scheduler.
+ * `retort submit slurm`: prints the script of a job, or submits it with `sbatch`.
  *
  * @module
  */
 
 import { resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
+import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { exists } from "../lib/files.ts";
-import { VERSION } from "../lib/version.ts";
+import { shellWord } from "../lib/printable.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import {
-  kubernetesManifests,
-  type KubernetesOptions,
   MAX_ARRAY_SIZE,
   slurmArrays,
   slurmMerge,
@@ -20,12 +18,9 @@ import {
   slurmScript,
 } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
-import type { Settings } from "./settings.ts";
 import { callTool, tryTool } from "./scheduler_tools.ts";
-import { logsOf } from "./submit_status.ts";
-import { shellWord } from "../lib/printable.ts";
-import type { PreparedJob } from "./submit_command.ts";
-import { formatCount, formatCountOf } from "../lib/figures.ts";
+import type { Settings } from "./settings.ts";
+import { followUpCommand, logsOf, type PreparedJob } from "./submit_job.ts";
 
 /** Prints the script of the array, or submits all arrays and the merge that depends on them. */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
@@ -48,7 +43,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
       `${error.message}. Of ${formatCountOf(arrays.length, "array")} and the merge, ${
         ids.join(", ")
       } ${ids.length === 1 ? "is" : "are"} in the queue. To cancel: ${
-        submitCommand(job, "cancel", io)
+        followUpCommand(job, "cancel", io)
       }`,
       { path: error.path, cause: error },
     );
@@ -57,7 +52,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
     `Submitted ${formatCountOf(job.shards, "shard")} as ${
       arrays.length === 1 ? "array" : "arrays"
     } ${ids.join(", ")}, merge as job ${merge}\n` +
-      `To check on it: ${submitCommand(job, "status", io)}\n`,
+      `To check on it: ${followUpCommand(job, "status", io)}\n`,
   );
 }
 
@@ -67,17 +62,6 @@ async function sbatch(script: string, afterIds: readonly string[]): Promise<stri
   const stdout = await callTool("sbatch", ["--parsable", ...dependency], script);
   // If Slurm has several clusters, the name of the cluster follows.
   return stdout.trim().split(";")[0];
-}
-
-/** `deno task distill` becomes `deno task submit`: only that task may call the scheduler. */
-function submitCommand(
-  { stem }: PreparedJob,
-  action: "status" | "cancel",
-  { program }: Io,
-): string {
-  const task = program.replace(/(\btask\b.*) distill$/, "$1 submit");
-  const command = task === program ? `${program} submit` : task;
-  return `${command} ${action} ${shellWord(`${stem}.jsonl`)}`;
 }
 
 function printScript(job: PreparedJob, options: SlurmOptions, io: Io): void {
@@ -206,83 +190,4 @@ function programOnNodes(): string[] {
     "--allow-env",
     main.protocol === "file:" ? decodeURIComponent(main.pathname) : main.href,
   ];
-}
-
-export async function submitToKubernetes(
-  job: PreparedJob,
-  settings: Settings,
-  io: Io,
-): Promise<void> {
-  const manifests = kubernetesManifests(job, kubernetesOptions(settings));
-  if (!settings.isOn("send")) return io.writeOut(manifests);
-  let stdout: string;
-  try {
-    stdout = await callTool("kubectl", ["apply", "-f", "-"], manifests);
-  } catch (error) {
-    // The Job of an earlier submit exists until it is deleted, even if it has ended.
-    if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
-    throw new UsageError(
-      `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
-        submitCommand(job, "cancel", io)
-      }`,
-      { cause: error },
-    );
-  }
-  io.writeErr(`${stdout}To check on it: ${submitCommand(job, "status", io)}\n`);
-}
-
-export function kubernetesOptions(settings: Settings): KubernetesOptions {
-  const [, claim, mountPath] = /^([^:]+):(\/.*)$/.exec(settings.text("volume") ?? "") ?? [];
-  if (claim === undefined) {
-    throw new UsageError(
-      "Cannot submit without a volume that all shards write to: add --volume CLAIM:/data, a " +
-        "PersistentVolumeClaim with ReadWriteMany and where it is mounted",
-    );
-  }
-  checkValue(settings, "volume", claim, SUBDOMAIN);
-  checkValue(settings, "volume", mountPath, MOUNT_PATH);
-  const secret = settings.text("secret");
-  const [name, key = "api-key", ...rest] = (secret ?? "").split("/");
-  if (secret !== undefined) {
-    checkValue(settings, "secret", name, SUBDOMAIN);
-    checkValue(settings, "secret", [key, ...rest].join("/"), SECRET_KEY);
-  }
-  const namespace = settings.text("namespace"), memory = settings.text("memory");
-  if (namespace !== undefined) checkValue(settings, "namespace", namespace, LABEL);
-  if (memory !== undefined) checkValue(settings, "memory", memory, QUANTITY);
-  return {
-    image: settings.text("image") ?? `retort:${VERSION}`,
-    claim,
-    mountPath,
-    secret: secret === undefined ? undefined : { name, key },
-    namespace,
-    memory,
-  };
-}
-
-/** The values that Kubernetes accepts, and that rule in words. */
-type ValueRule = readonly [pattern: RegExp, rule: string];
-
-const SUBDOMAIN: ValueRule = [
-  /^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
-  "a name in Kubernetes has lower-case letters, digits, - and .",
-];
-const LABEL: ValueRule = [
-  /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
-  "a namespace has up to 63 lower-case letters, digits and -",
-];
-const SECRET_KEY: ValueRule = [
-  /^[\w.-]{1,253}$/,
-  "it must be NAME or NAME/KEY, with a key of letters, digits, -, _ and .",
-];
-const MOUNT_PATH: ValueRule = [/^\/[^:]+$/, "the folder must be a path below / without colons"];
-/** Without a unit Kubernetes would take bytes, and Slurm megabytes. */
-const QUANTITY: ValueRule = [
-  /^\d+(\.\d+)?([KMGTP]i|[kMGTP])$/,
-  "it must be a number with the unit of Kubernetes, as in 512Mi or 2G",
-];
-
-function checkValue(settings: Settings, flag: string, part: string, [pattern, rule]: ValueRule) {
-  if (pattern.test(part)) return;
-  throw new UsageError(`Cannot use ${settings.flagText(flag, settings.text(flag)!)}: ${rule}`);
 }

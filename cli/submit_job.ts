@@ -1,0 +1,95 @@
+/**
+ * The job of an output: its name at the schedulers, its folder of logs, the commands that follow
+ * it, and its shards.
+ *
+ * @module
+ */
+
+import { resolve } from "../lib/deps/std_path.ts";
+import { UsageError } from "../lib/errors.ts";
+import { exists, isFolder, namesIn } from "../lib/files.ts";
+import { sha256Hex } from "../lib/hash.ts";
+import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
+import { inFolder, OWN_FOLDER, splitPath, stemOf } from "../lib/paths.ts";
+import { shellWord } from "../lib/printable.ts";
+import { parsePlanName } from "../lib/shards/mod.ts";
+import type { ShardJob } from "../lib/submit/mod.ts";
+import type { Io } from "./io.ts";
+import type { Settings } from "./settings.ts";
+
+export interface PreparedJob extends ShardJob {
+  /** Path of the output without `.jsonl`: `out/x`. */
+  readonly stem: string;
+}
+
+/** Longest part of a job's name that comes from its output, in characters. */
+const MAX_NAME_LENGTH = 30;
+
+/** The name is the same on every machine that has the output at this path. */
+export async function jobNameOf(stem: string): Promise<string> {
+  const { start, name } = splitPath(stem);
+  const label = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
+    .slice(0, MAX_NAME_LENGTH).replaceAll(/^-+|-+$/g, "");
+  const folder = resolve(start || ".");
+  const realFolder = await Deno.realPath(folder).catch(() => folder);
+  return `retort-${label || "job"}-${sha256Hex(`${realFolder}/${name}`).slice(0, 8)}`;
+}
+
+export function logsOf(stem: string): string {
+  return `${splitPath(stem).start}${OWN_FOLDER}/logs`;
+}
+
+/** `deno task distill` becomes `deno task submit`: only that task may call the scheduler. */
+export function followUpCommand(
+  { stem }: PreparedJob,
+  action: "status" | "cancel",
+  { program }: Io,
+): string {
+  const task = program.replace(/(\btask\b.*) distill$/, "$1 submit");
+  const command = task === program ? `${program} submit` : task;
+  return `${command} ${action} ${shellWord(`${stem}.jsonl`)}`;
+}
+
+export interface JobOutput {
+  /** Path of the output without `.jsonl`: `out/x`. */
+  readonly stem: string;
+  /** Undefined if the output is on the cluster only, as on a volume of Kubernetes. */
+  readonly runs?: readonly MergeRun[];
+}
+
+/** @param operation What needs the output, for errors: `cancel a job`. */
+export async function findOutput(
+  outputs: readonly string[],
+  settings: Settings,
+  operation: string,
+): Promise<JobOutput> {
+  if (outputs.length === 0) {
+    throw new UsageError(`Cannot ${operation} without its output: name one, as in out/`);
+  }
+  if (outputs.length > 1) {
+    const count = outputs.length;
+    throw new UsageError(`Cannot ${operation}: it takes one output, and ${count} were named`);
+  }
+  const [output] = outputs;
+  if (await hasShards(output)) {
+    const shards = settings.integer("shards", 1);
+    const runs = await findRuns(outputs, { shards, needsRunFile: true });
+    return { runs, stem: runs[0].originalFiles.results.replace(/-\d{5,}-of-\d{5,}\.jsonl$/, "") };
+  }
+  if (output.endsWith(".jsonl") && !(await exists(output))) return { stem: stemOf(output) };
+  throw new UsageError(
+    `Cannot ${operation}: "${output}" holds no shards. Name the -o of the job or, if only the cluster ` +
+      "has it, the results of the job, as in out/prompts.jsonl",
+  );
+}
+
+/** Looks for the file with the shards' borders, `.retort/NAME.shards-16.json`; for a folder, with
+ * any name. */
+async function hasShards(output: string): Promise<boolean> {
+  const isWholeFolder = await isFolder(output);
+  const { start, name } = splitPath(isWholeFolder ? inFolder(output, "x") : stemOf(output));
+  return (await namesIn(`${start}${OWN_FOLDER}`)).some((file) => {
+    const plan = parsePlanName(file);
+    return plan !== undefined && (isWholeFolder || plan.name === name);
+  });
+}

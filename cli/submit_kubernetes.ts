@@ -1,0 +1,92 @@
+/**
+ * `retort submit kubernetes`: prints the manifests of a job, or applies them with `kubectl`.
+ *
+ * @module
+ */
+
+import { SinkError, UsageError } from "../lib/errors.ts";
+import { kubernetesManifests, type KubernetesOptions } from "../lib/submit/mod.ts";
+import { VERSION } from "../lib/version.ts";
+import type { Io } from "./io.ts";
+import { callTool } from "./scheduler_tools.ts";
+import type { Settings } from "./settings.ts";
+import { followUpCommand, type PreparedJob } from "./submit_job.ts";
+
+export async function submitToKubernetes(
+  job: PreparedJob,
+  settings: Settings,
+  io: Io,
+): Promise<void> {
+  const manifests = kubernetesManifests(job, kubernetesOptions(settings));
+  if (!settings.isOn("send")) return io.writeOut(manifests);
+  let stdout: string;
+  try {
+    stdout = await callTool("kubectl", ["apply", "-f", "-"], manifests);
+  } catch (error) {
+    // The Job of an earlier submit exists until it is deleted, even if it has ended.
+    if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;
+    throw new UsageError(
+      `Cannot submit: this output already has a job. Cancel it first (all answers are kept): ${
+        followUpCommand(job, "cancel", io)
+      }`,
+      { cause: error },
+    );
+  }
+  io.writeErr(`${stdout}To check on it: ${followUpCommand(job, "status", io)}\n`);
+}
+
+export function kubernetesOptions(settings: Settings): KubernetesOptions {
+  const [, claim, mountPath] = /^([^:]+):(\/.*)$/.exec(settings.text("volume") ?? "") ?? [];
+  if (claim === undefined) {
+    throw new UsageError(
+      "Cannot submit without a volume that all shards write to: add --volume CLAIM:/data, a " +
+        "PersistentVolumeClaim with ReadWriteMany and where it is mounted",
+    );
+  }
+  checkValue(settings, "volume", claim, SUBDOMAIN);
+  checkValue(settings, "volume", mountPath, MOUNT_PATH);
+  const secret = settings.text("secret");
+  const [name, key = "api-key", ...rest] = (secret ?? "").split("/");
+  if (secret !== undefined) {
+    checkValue(settings, "secret", name, SUBDOMAIN);
+    checkValue(settings, "secret", [key, ...rest].join("/"), SECRET_KEY);
+  }
+  const namespace = settings.text("namespace"), memory = settings.text("memory");
+  if (namespace !== undefined) checkValue(settings, "namespace", namespace, LABEL);
+  if (memory !== undefined) checkValue(settings, "memory", memory, QUANTITY);
+  return {
+    image: settings.text("image") ?? `retort:${VERSION}`,
+    claim,
+    mountPath,
+    secret: secret === undefined ? undefined : { name, key },
+    namespace,
+    memory,
+  };
+}
+
+/** The values that Kubernetes accepts, and that rule in words. */
+type ValueRule = readonly [pattern: RegExp, rule: string];
+
+const SUBDOMAIN: ValueRule = [
+  /^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+  "a name in Kubernetes has lower-case letters, digits, - and .",
+];
+const LABEL: ValueRule = [
+  /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
+  "a namespace has up to 63 lower-case letters, digits and -",
+];
+const SECRET_KEY: ValueRule = [
+  /^[\w.-]{1,253}$/,
+  "it must be NAME or NAME/KEY, with a key of letters, digits, -, _ and .",
+];
+const MOUNT_PATH: ValueRule = [/^\/[^:]+$/, "the folder must be a path below / without colons"];
+/** Without a unit Kubernetes would take bytes, and Slurm megabytes. */
+const QUANTITY: ValueRule = [
+  /^\d+(\.\d+)?([KMGTP]i|[kMGTP])$/,
+  "it must be a number with the unit of Kubernetes, as in 512Mi or 2G",
+];
+
+function checkValue(settings: Settings, flag: string, part: string, [pattern, rule]: ValueRule) {
+  if (pattern.test(part)) return;
+  throw new UsageError(`Cannot use ${settings.flagText(flag, settings.text(flag)!)}: ${rule}`);
+}
