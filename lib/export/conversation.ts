@@ -18,7 +18,7 @@ import { NotRestored } from "./unrestored.ts";
 export interface Place {
   readonly file: string;
   readonly line: number;
-  /** Whether the row is the text that was written: tables add nulls and types, so no hash fits. */
+  /** Whether the row is the text that was written, not that of a table. */
   readonly isVerbatim: boolean;
 }
 
@@ -85,7 +85,8 @@ export class ConversationReader {
       if (result instanceof NoConversation) return result;
       const { inputUid: rowUid } = originOf(json, this.#uidField);
       const example = { ...origin, rowUid, tools, ...result };
-      return !isVerbatim || this.#isAsSent(row, text, json) ? example : notRestored(example);
+      const hasOtherHash = !isVerbatim && !isTextOnly(row);
+      return hasOtherHash || this.#isAsSent(row, text, json) ? example : notRestored(example);
     }
     if (last?.role === "assistant") {
       const messages = row.messages.slice(0, -1);
@@ -197,6 +198,17 @@ export class ConversationReader {
     }
     return new NoConversation(`"${field}" must be a single assistant message`);
   }
+}
+
+/**
+ * Whether a table holds the request as it was sent. All structs of a column have the same keys in
+ * the same order, so the `prompt_hash` of tool calls, parts and parameters need not fit.
+ */
+function isTextOnly({ messages, params }: ParsedRow): boolean {
+  return params === undefined &&
+    messages.every((message) =>
+      typeof message.content === "string" && Object.keys(message).join() === "role,content"
+    );
 }
 
 /** The row may not be selected, so the error is thrown when its messages are read. */

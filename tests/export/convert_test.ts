@@ -9,6 +9,7 @@ import {
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { convertFiles, type ConvertOptions } from "../../lib/export/mod.ts";
 import { openInput } from "../../lib/formats/mod.ts";
+import { FILE_KINDS } from "../../lib/tables/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { resultLineOf } from "./results.ts";
 
@@ -152,6 +153,28 @@ Deno.test("a template, a system message and reasoning in another style", async (
     "<think>\nwhy\n</think>\n\nIt falls",
     "It is cold",
   ]);
+});
+
+Deno.test("results in any type of file are converted only with the template that they were sent with", async () => {
+  await using dir = await tempDir();
+  const template = "On {{question}}";
+  const lines = ["rain", "snow"].map((question) =>
+    resultLineOf({ question, note: "" }, { response: "a" }, { template })
+  );
+  await dir.write("a.jsonl", `${lines.join("\n")}\n`);
+  for (const kind of FILE_KINDS) {
+    const results = kind === "jsonl" ? "a.jsonl" : `a.${kind}`;
+    if (kind !== "jsonl") await convert(dir, "a.jsonl", results);
+    const { message } = await assertRejects(
+      () => convert(dir, results, "b.jsonl", { format: "messages" }),
+      SourceError,
+    );
+    assertStringIncludes(message, "2 rows: the messages that it was sent with", kind);
+    await convert(dir, results, "b.jsonl", { format: "messages", template, replace: true });
+    const prompts = (await dir.rows("b.jsonl")).map(({ messages }) => messages[0]);
+    assertEquals(prompts, [user("On rain"), user("On snow")], kind);
+    await Deno.remove(dir.path("b.jsonl"));
+  }
 });
 
 Deno.test("prompts without an answer are conversations; formats that need one refuse them", async () => {
