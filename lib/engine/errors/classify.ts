@@ -8,35 +8,20 @@
 import type { FailureType, TeacherError } from "../../errors.ts";
 import { DAY_MS } from "../../timer.ts";
 import {
-  ADDRESS,
-  BILLING,
-  CLIENT_CERTIFICATE,
   codeMeaning,
-  FAULT,
-  FILTERED,
   halt,
+  isAbout,
+  isAboutRequest,
   isFaultCode,
+  isFiltered,
+  isLimitZero,
   isLoadCode,
   isOverloadCode,
   isRateCode,
-  KEY,
-  MODEL,
-  OVERLOAD,
-  PERMISSION,
-  PLAIN_HTTP,
-  PROXY,
-  RATE_LIMIT,
-  ROW,
-  VERDICTS,
-} from "./provider_codes.ts";
-import {
-  isAbout,
-  isAboutRequest,
-  isFiltered,
-  isLimitZero,
   isTooLong,
   neverFits,
-} from "./provider_messages.ts";
+  VERDICTS,
+} from "./provider_errors.ts";
 
 /** Why an attempt failed. */
 export type FailureCause =
@@ -96,10 +81,10 @@ const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
     "certificate",
     halt("Check the address, and name the authority that signed the certificate (--ca-file)"),
   ],
-  ["client_certificate", CLIENT_CERTIFICATE],
+  ["client_certificate", VERDICTS.client_certificate],
   // Deno's permission, not the teacher's.
   ["no_permission", halt("Start it with --allow-net")],
-  ["wants_tls", PLAIN_HTTP],
+  ["wants_tls", VERDICTS.plain_http],
   [
     "no_tls",
     halt(
@@ -107,7 +92,7 @@ const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
     ),
   ],
   // A port of another protocol (gRPC, a database).
-  ["no_http", { ...FAULT, otherServer: "certain" }],
+  ["no_http", { ...VERDICTS.fault, otherServer: "certain" }],
 ]);
 
 /** Statuses that mean a wrong address, whatever the row. */
@@ -119,7 +104,7 @@ const OVERLOAD_STATUSES = new Set([503, 529]);
 const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
 /** A 2xx response with neither a completion nor an error. */
-const BROKEN: Verdict = { ...FAULT, type: "response" };
+const BROKEN: Verdict = { ...VERDICTS.fault, type: "response" };
 /** LM Studio responds to unknown paths with status 200 and its own text. */
 const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
 /** 2xx responses without a completion, by error code. */
@@ -174,33 +159,35 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   const verdict = byContent === FAIL ? verdictOnRejection(error) : byContent;
   const { retryable, status, partial } = error;
   // A teacher that rejects a row sends no partial answer: something broke.
-  if (retryable === undefined) return verdict === FAIL && partial !== undefined ? FAULT : verdict;
-  if (verdict.action === "halt") return retryable && status === 429 ? RATE_LIMIT : verdict;
+  if (retryable === undefined) {
+    return verdict === FAIL && partial !== undefined ? VERDICTS.fault : verdict;
+  }
+  if (verdict.action === "halt") return retryable && status === 429 ? VERDICTS.rate_limit : verdict;
   if (!retryable) return verdict.action === "fail" ? verdict : verdictOnRejection(error);
   if (verdict.action !== "fail") return verdict;
   // A response of status 2xx is marked retryable only because it may not say what is wrong.
-  if (status === undefined || status >= 300) return FAULT;
+  if (status === undefined || status >= 300) return VERDICTS.fault;
   return verdict === FAIL ? UNKNOWN_TEXT : verdict;
 }
 
 /** Blames this row if the teacher says so; else perhaps something that all rows share. */
 function verdictOnRejection({ message, code }: TeacherError): Verdict {
-  if (isFiltered(message, code)) return FILTERED;
-  return neverFits(message) || isTooLong(message) ? ROW : FAIL;
+  if (isFiltered(message, code)) return VERDICTS.filter;
+  return neverFits(message) || isTooLong(message) ? VERDICTS.row : FAIL;
 }
 
 function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.isUnreachable || hasAnswered && error.code === "certificate") return UNREACHABLE;
   if (error.type === "timeout") return TIMEOUT;
-  if (error.type === "network") return CONNECTION_VERDICTS.get(error.code ?? "") ?? FAULT;
-  if (error.type === "unfinished") return error.code === "broken_off" ? FAULT : UNPROVEN;
-  if (error.type === "empty") return FAULT;
-  if (error.type === "filtered") return FILTERED;
+  if (error.type === "network") return CONNECTION_VERDICTS.get(error.code ?? "") ?? VERDICTS.fault;
+  if (error.type === "unfinished") return error.code === "broken_off" ? VERDICTS.fault : UNPROVEN;
+  if (error.type === "empty") return VERDICTS.fault;
+  if (error.type === "filtered") return VERDICTS.filter;
   if (error.type === "account") return halt();
   const { status } = error;
   if (status === undefined || status < 300) return verdictWithoutStatus(error);
-  if (status < 400) return ADDRESS;
-  if (status === 407) return PROXY;
+  if (status < 400) return VERDICTS.address;
+  if (status === 407) return VERDICTS.proxy;
   const byCode = verdictByCode(error);
   if (byCode !== undefined) return byCode;
   return status < 500 ? verdictOnClientError(error, status) : verdictOnServerError(error, status);
@@ -219,7 +206,7 @@ function verdictByCode(error: TeacherError): Verdict | undefined {
 function verdictWithoutStatus(error: TeacherError): Verdict {
   const verdict = verdictByCode(error) ?? loadVerdict(error);
   if (verdict !== undefined) return verdict;
-  if (error.type === "server" || isFaultCode(error.code)) return FAULT;
+  if (error.type === "server" || isFaultCode(error.code)) return VERDICTS.fault;
   return BROKEN_ANSWER_VERDICTS.get(error.code ?? "") ??
     (error.status === undefined ? FAIL : verdictByMessage(error));
 }
@@ -227,70 +214,72 @@ function verdictWithoutStatus(error: TeacherError): Verdict {
 /** Decides by the message, because the code does not say enough. */
 function verdictByMessage(error: TeacherError): Verdict {
   const { message, code, isRelayed } = error;
-  if (neverFits(message)) return ROW;
-  if (isAbout("money", message) && !isRelayed) return BILLING;
-  if (isFiltered(message, code)) return FILTERED;
-  if (isAbout("model", message)) return MODEL;
-  if (isAbout("key", message)) return KEY;
-  if (isAbout("region", message)) return PERMISSION;
-  if (isAbout("rateLimit", message)) return RATE_LIMIT;
-  if (isAbout("load", message)) return OVERLOAD;
-  if (isRelayed || isAbout("fault", message)) return FAULT;
-  if (isAbout("path", message)) return ADDRESS;
+  if (neverFits(message)) return VERDICTS.row;
+  if (isAbout("money", message) && !isRelayed) return VERDICTS.billing;
+  if (isFiltered(message, code)) return VERDICTS.filter;
+  if (isAbout("model", message)) return VERDICTS.model;
+  if (isAbout("key", message)) return VERDICTS.key;
+  if (isAbout("region", message)) return VERDICTS.permission;
+  if (isAbout("rateLimit", message)) return VERDICTS.rate_limit;
+  if (isAbout("load", message)) return VERDICTS.overload;
+  if (isRelayed || isAbout("fault", message)) return VERDICTS.fault;
+  if (isAbout("path", message)) return VERDICTS.address;
   // A teacher that rejects a row sends an error status, or says what is wrong with the row.
   return isAboutRequest(message, code) ? FAIL : UNKNOWN_TEXT;
 }
 
 function verdictOnServerError(error: TeacherError, status: number): Verdict {
-  if (status === 511) return ADDRESS;
+  if (status === 511) return VERDICTS.address;
   // Not implemented, or another version of HTTP: another attempt cannot help.
   if (status === 501 || status === 505) return FAIL;
-  return loadVerdict(error) ?? (OVERLOAD_STATUSES.has(status) ? OVERLOAD : FAULT);
+  return loadVerdict(error) ?? (OVERLOAD_STATUSES.has(status) ? VERDICTS.overload : VERDICTS.fault);
 }
 
 function verdictOnClientError(error: TeacherError, status: number): Verdict {
   const { message, isRelayed } = error;
-  if (status === 401 && !isRelayed) return KEY;
-  if (status === 413 || neverFits(message)) return ROW;
-  if (isAbout("money", message) && !isRelayed) return BILLING;
-  if (status === 402 && error.retryAfterMs !== undefined) return RATE_LIMIT;
-  if (status === 402 && !isRelayed) return BILLING;
+  if (status === 401 && !isRelayed) return VERDICTS.key;
+  if (status === 413 || neverFits(message)) return VERDICTS.row;
+  if (isAbout("money", message) && !isRelayed) return VERDICTS.billing;
+  if (status === 402 && error.retryAfterMs !== undefined) return VERDICTS.rate_limit;
+  if (status === 402 && !isRelayed) return VERDICTS.billing;
   if (status === 429) {
-    return isLimitZero(message) ? { ...BILLING, isAboutModel: true } : RATE_LIMIT;
+    return isLimitZero(message) ? { ...VERDICTS.billing, isAboutModel: true } : VERDICTS.rate_limit;
   }
   // 498 is Groq's status for a flex tier without capacity. Others report limits with 400 and 403.
   const isUsedUp = error.isExhausted && error.retryAfterMs !== undefined;
   if (status === 498 || isUsedUp || isRateLimit(error) || isAbout("rateLimit", message)) {
-    return RATE_LIMIT;
+    return VERDICTS.rate_limit;
   }
-  if (isAbout("quota", message)) return isRelayed ? RATE_LIMIT : BILLING;
-  if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) return OVERLOAD;
-  if (FAULT_STATUSES.has(status) || isAbout("crash", message)) return FAULT;
+  if (isAbout("quota", message)) return isRelayed ? VERDICTS.rate_limit : VERDICTS.billing;
+  if (isOverloadCode(error.code) || status === 403 && isLoadCode(error.code)) {
+    return VERDICTS.overload;
+  }
+  if (FAULT_STATUSES.has(status) || isAbout("crash", message)) return VERDICTS.fault;
   if (isRelayed) return verdictOnRelayed(error);
-  if (isFiltered(message, error.code)) return FILTERED;
+  if (isFiltered(message, error.code)) return VERDICTS.filter;
   // Firewalls answer some prompts with a web page, which says nothing about the key.
   if (status === 403 && error.code === "web_page") return FAIL;
-  if (isAbout("clientCertificate", message)) return CLIENT_CERTIFICATE;
-  if (isAbout("plainHttp", message)) return PLAIN_HTTP;
-  if (isAbout("model", message)) return MODEL;
-  if (isAbout("key", message)) return KEY;
-  if (status === 403 || isAbout("region", message)) return PERMISSION;
-  return WRONG_ADDRESS_STATUSES.has(status) && !isAbout("file", message) ? ADDRESS : FAIL;
+  if (isAbout("clientCertificate", message)) return VERDICTS.client_certificate;
+  if (isAbout("plainHttp", message)) return VERDICTS.plain_http;
+  if (isAbout("model", message)) return VERDICTS.model;
+  if (isAbout("key", message)) return VERDICTS.key;
+  if (status === 403 || isAbout("region", message)) return VERDICTS.permission;
+  return WRONG_ADDRESS_STATUSES.has(status) && !isAbout("file", message) ? VERDICTS.address : FAIL;
 }
 
 /** Decides on a 4xx of a provider behind a router. The provider's key, bill, paths and faults are
  * not the user's: another attempt may reach another provider, or this one in a better state. */
 function verdictOnRelayed({ message, code, status }: TeacherError): Verdict {
-  if (isFiltered(message, code)) return FILTERED;
-  if (isAbout("model", message)) return MODEL;
-  if (isAbout("region", message)) return PERMISSION;
+  if (isFiltered(message, code)) return VERDICTS.filter;
+  if (isAbout("model", message)) return VERDICTS.model;
+  if (isAbout("region", message)) return VERDICTS.permission;
   const blamesRequest = !isAbout("fault", message) && isAboutRequest(message, code);
-  return blamesRequest && ![401, 402, 403].includes(status ?? 0) ? FAIL : FAULT;
+  return blamesRequest && ![401, 402, 403].includes(status ?? 0) ? FAIL : VERDICTS.fault;
 }
 
 function loadVerdict(error: TeacherError): Verdict | undefined {
-  if (isRateLimit(error)) return RATE_LIMIT;
-  return isLoadCode(error.code) ? OVERLOAD : undefined;
+  if (isRateLimit(error)) return VERDICTS.rate_limit;
+  return isLoadCode(error.code) ? VERDICTS.overload : undefined;
 }
 
 function isRateLimit({ type, code }: TeacherError): boolean {

@@ -8,4 +8,4 @@
  */
 
 export { type Classification, classify } from "./classify.ts";
-export { OTHER_SERVER } from "./provider_codes.ts";
+export { OTHER_SERVER } from "./provider_errors.ts";

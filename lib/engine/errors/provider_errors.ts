@@ -1,0 +1,289 @@
+/**
+ * Error codes and messages of providers, where the status alone does not say enough. They come from
+ * documentation and from reports of users; most have an example in
+ * `tests/engine/errors/classify_cases.ts`.
+ *
+ * @module
+ */
+
+import { isFilterWord } from "../../answer.ts";
+import { UNREADABLE_FILE } from "../../errors.ts";
+import type { Verdict } from "./classify.ts";
+
+/** Codes by meaning, separated by spaces. The first four meanings halt the teacher; `filter` and
+ * `row` fail only their row; the others send it again. */
+const CODES = {
+  billing: [
+    // OpenAI
+    "insufficient_quota billing_hard_limit_reached billing_not_active",
+    "credit_balance_exhausted organization_spend_limit_exceeded project_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    // Anthropic
+    "billing_error enforced_spend_limit_reached",
+    // OpenRouter
+    "openrouter_credits openrouter_key_limit openrouter_workspace_budget",
+    "openrouter_guardrail_budget",
+    // Moonshot, DashScope, New API, LiteLLM, Together
+    "exceeded_current_quota_error arrearage insufficient_user_quota budget_exceeded",
+    "credit_limit pre_consume_token_quota_failed",
+    // Volcengine: overdue, and the limit that the user has set for a model
+    "accountoverdueerror setlimitexceeded",
+    // Groq: the spend limit
+    "blocked_api_access",
+    // Several providers
+    "insufficient_balance insufficient_credits",
+  ],
+  key: [
+    "invalid_api_key api_key_invalid api_key_required account_deactivated",
+    "authentication_error invalid_authentication_error",
+    // LiteLLM: without a database, only its master key is valid.
+    "no_db_connection token_not_found_in_db expired_key auth_error",
+  ],
+  permission: ["unsupported_country_region_territory"],
+  model: [
+    "model_not_found model_not_available model_not_supported model_decommissioned",
+    "invalid_model deploymentnotfound dedicated_endpoint_not_running key_model_access_denied",
+  ],
+  // `isFilterWord()` recognizes most others, where the status does not blame the server.
+  filter: [
+    "content_filter content_policy_violation data_inspection_failed flagged_input",
+    // Proxies that use New API
+    "prompt_blocked",
+  ],
+  row: [
+    "weight_exceeds_budget",
+    // Too long: OpenAI, llama.cpp, Anthropic, GitHub
+    "context_length_exceeded string_above_max_length exceed_context_size_error",
+    "request_too_large tokens_limit_reached",
+    // Baidu, UCloud
+    "tokens_too_long characters_too_long",
+    // The images of the row: OpenAI
+    "invalid_image invalid_image_format invalid_image_url invalid_base64_image",
+    "image_parse_error image_too_large failed_to_download_image",
+    // Our own.
+    UNREADABLE_FILE,
+  ],
+  // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
+  rate_limit: ["openrouter_in_flight_budget"],
+  // Anthropic. `isOverloadCode()` recognizes most others.
+  overload: ["overloaded_error"],
+  // Groq: the model wrote no valid tool call or JSON. Another answer may be valid.
+  bad_output: ["tool_use_failed json_validate_failed output_parse_failed"],
+} satisfies Record<string, readonly string[]>;
+
+type CodeMeaning = keyof typeof CODES;
+
+export const OTHER_SERVER =
+  'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
+
+/** What follows for each meaning of a code, and for meanings that have no code. */
+export const VERDICTS = {
+  row: { action: "fail", cause: "row" },
+  filter: { action: "fail", cause: "filter", type: "filtered" },
+  rate_limit: { action: "retry", cause: "load", type: "rate_limit" },
+  overload: { action: "retry", cause: "load", type: "server" },
+  fault: { action: "retry", cause: "fault" },
+  bad_output: { action: "retry", cause: "fault", type: "request" },
+  key: halt(
+    "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
+  ),
+  permission: halt(
+    "Check what the API key may do (its project, its limits, the country and the address it is " +
+      "used from) in the teacher's settings",
+  ),
+  billing: halt("Add credit, or raise the spending limit, in the teacher's billing settings"),
+  model: {
+    ...halt("Check the name of the model (--model), and that the account may use it"),
+    isAboutModel: true,
+  },
+  address: halt(OTHER_SERVER),
+  proxy: halt("Check the user name and the password in the address of the proxy"),
+  client_certificate: halt(
+    "Check the client certificate (--client-cert, --client-key): the teacher requires one that it " +
+      "trusts",
+  ),
+  plain_http: halt(
+    "Check the address: the server there speaks TLS, so use https:// instead of http://",
+  ),
+} satisfies Record<CodeMeaning | UncodedMeaning, Verdict>;
+
+type UncodedMeaning = "fault" | "address" | "proxy" | "client_certificate" | "plain_http";
+
+/** Nothing is sent to this teacher until the user has done something. */
+export function halt(advice?: string): Verdict {
+  return { action: "halt", cause: "account", type: "account", ...advice && { advice } };
+}
+
+const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
+  Object.entries(CODES).flatMap(([meaning, codes]) =>
+    codes.flatMap((line) => line.split(" ")).map((code) => [code, meaning as CodeMeaning] as const)
+  ),
+);
+
+/** The meaning of a listed code; undefined if it depends on the status. */
+export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
+  return code === undefined ? undefined : MEANINGS.get(code.toLowerCase());
+}
+
+/** For codes that are not listed. */
+export function isRateCode(code = ""): boolean {
+  return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
+    .test(code) ||
+    /quota\w*(?:exceed|exhaust|reached)|(?:exceed|exhaust)\w*quota|(?:daily|hourly|minute)[_-]?limit/i
+      .test(code);
+}
+
+/** For codes that are not listed. With a 4xx it counts only where the status and the message do not
+ * decide earlier: see `verdictOnClientError()`. */
+export function isOverloadCode(code = ""): boolean {
+  return /overload|busy|slow_down/i.test(code);
+}
+
+/** For codes that are not listed, where the status does not blame the request. */
+export function isLoadCode(code = ""): boolean {
+  return isRateCode(code) || isOverloadCode(code) || /too_?many|capacity|unavailable/i.test(code);
+}
+
+/** For codes that are not listed. */
+export function isFaultCode(code = ""): boolean {
+  return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
+}
+
+/** Servers that quote the request do so after their own words, and a prompt may mention money and
+ * models: only this many characters are searched. */
+const SEARCHED_CHARS = 250;
+/** Where vLLM and others begin to quote the request. */
+const QUOTED = /input_value|['"]input['"]/;
+
+const TOPICS = {
+  /** The account has no money left, or has reached its spending limit. */
+  money: [
+    /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足|欠费/i,
+    /(?:used all|run out of|have any|exceeded your) (?:available |your )?(?:monthly )?(?:included )?credits/i,
+    /(?:reached|exceeded) (?:your|its|the) (?:\S+ ){0,3}(?:usage|spend|spending|credit) limit/i,
+    /budget has been exceeded|exceeded ?budget|crossed budget|over budget|\bin arrears\b|\boverdue\b/i,
+    /account \S+ is suspended|account is not active|account is in good standing/i,
+    /requires more credits/i,
+  ],
+  /** The quota is used up; neither the status nor the code is that of a rate limit. */
+  quota: [
+    /exceeded (?:your|the) (?:current )?quota|quota (?:is |has been )?(?:not enough|insufficient|exhausted|exceeded|used up)/i,
+    /额度(?:不足|已用尽)/,
+  ],
+  /** The API key is invalid or missing, but the status is not 401. */
+  key: [
+    // xAI percent-encodes its message.
+    /(?:invalid|incorrect|missing|expired)(?:[ _]|%20)api(?:[ _-]|%20)?key/i,
+    /\bapi[ _-]?key (?:is |has )?(?:not valid|invalid|incorrect|expired|missing|required|not found|disabled)/i,
+    /\bauthentication (?:error|failed)|invalid (?:authentication|authorization)|无效的(?:令牌|密钥)/i,
+    /token (?:is |has )?(?:invalid|expired)|^login fail|^unauthori[sz]ed\b|\bnot authenticated/i,
+  ],
+  /** A rate limit was reached, whatever the status. */
+  rateLimit: [
+    /\brate[ -]?limits?\b[^.]{0,40}\b(?:exceeded|reached|hit)|\b(?:exceeded|reached|hit)\b[^.]{0,40}\brate[ -]?limit/i,
+    /too many (?:concurrent )?requests|too many tokens(?:,| per )|request limit reached|\b(?:requests|tokens|queries) per (?:second|minute|hour|day)\b/i,
+    /\b(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)s?\b[^.]{0,30}\b(?:exceeded|exhausted|reached|used up)/i,
+    /\b(?:exceeded|exhausted|reached|used up) (?:\S+ ){0,3}(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)/i,
+    /限流|过于频繁|并发超限/,
+  ],
+  /** The server is overloaded. These patterns are only for errors in a 2xx response. */
+  load: [
+    /rate ?limit|overloaded|over capacity|at capacity/i,
+    /\b(?:server|service|system|engine|model)s? (?:is |are )?(?:currently )?(?:too )?busy\b/i,
+    /繁忙/,
+  ],
+  /** The server failed, but the status blames the request: LM Studio, and gateways that relay their
+   * upstream. The patterns are narrow: messages about the request may name parameters such as
+   * `timeout`. */
+  crash: [
+    /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|^channel error|out of memory/i,
+    /(?:temporarily|service|currently) unavailable|internal server error|\bno models provided/i,
+    /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
+  ],
+  /** The server failed. These patterns are only for a status that says nothing: 2xx, or relayed. */
+  fault: [
+    /internal (?:server )?error|server error|unexpected (?:error|eof|end)\b|try again|temporar/i,
+    /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,
+    /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed (?:to generate|during generation)/i,
+    /内部错误|服务异常|系统异常|超时|稍后/,
+  ],
+  /** The path does not exist. LM Studio says so with status 200. */
+  path: [/unexpected endpoint/i],
+  /** nginx requires a client certificate, or rejects the one that was sent. */
+  clientCertificate: [/no required SSL certificate|the SSL certificate error/i],
+  /** A TLS server received plain HTTP: nginx, Go. */
+  plainHttp: [/plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i],
+  region: [/location is not supported|country, region,? or territory not supported/i],
+  /** The model does not exist, or this account may not use it. */
+  model: [
+    /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:is )?(?:does ?n[o']t exist|not exist|not found|not supported by)/i,
+    /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:has been (?:deprecated|decommissioned)|is no longer)/i,
+    /(?:not have )?access to (?:the )?model\b|not found the model|unable to access (?:\S+ )?model/i,
+    /\b(?:invalid|unknown) model\b|not a valid model|model identifier is invalid|^model: /i,
+    /no endpoints (?:found|available) (?:for|matching)|no allowed providers/i,
+    /deployment for this resource does not exist|\bno models? (?:is |are )?(?:currently )?loaded/i,
+  ],
+  /** A 404 about a file in the row, or about a kind of input that the model does not support. */
+  file: [/\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i],
+  /** The request is at fault. These patterns are only for errors whose status says nothing. */
+  request: [
+    /\b(?:in|not )valid|validation|\bmust (?:be|have|not|contain)\b|(?:not |un)supported|supports (?:at most|only)|too (?:long|large|many)/i,
+    /maximum|exceeds?\b|incorrect|unknown (?:field|parameter)|unrecognized|missing|required|context (?:length|size)/i,
+  ],
+  /** A content filter blocked this prompt. Other prompts may pass. */
+  filter: [
+    /(?:input|output|prompt|content|request|response|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,
+    /(?:output|prompt|content) blocked|requires moderation|content (?:management|filtering) policy/i,
+    /contentpolicyviolation|usage (?:polic(?:y|ies)|guidelines)|content exists risk|considered high risk/i,
+    /guardrail \S{0,12}(?:polic|violat|intervened|triggered|blocked)|(?:blocked by|violated|triggered) (?:\S+ ){0,2}guardrail/i,
+    /(?:sensitive|unsafe|inappropriate|violation) (?:content|information|chat messages)|敏感|违规内容|不合规/i,
+  ],
+  /** The prompt is longer than the model's context. */
+  length: [
+    /maximum context length|model['’]?s context length|available context size|model token limit|range of input length/i,
+    /(?:prompt|input|request|messages?)\b[^.:]{0,30}\b(?:too long|exceeds? the (?:maximum|limit|context))/i,
+    /(?:prompt|input) (?:tokens?|length) [^.]{0,20}(?:too long|exceeds)/i,
+  ],
+  /** The limit on the tokens of the answer, which all rows share. */
+  tokenLimit: [/max_(?:completion_|output_|new_)?tokens/i],
+  /** The request is larger than what the account may send in a minute. */
+  size: [/request too large/i],
+};
+
+export function isAbout(topic: keyof typeof TOPICS, message: string): boolean {
+  const words = message.slice(0, SEARCHED_CHARS).split(QUOTED, 1)[0];
+  return TOPICS[topic].some((pattern) => pattern.test(words));
+}
+
+/** Whether an error blames the request. Only for errors whose status says nothing. */
+export function isAboutRequest(message: string, code = ""): boolean {
+  return /invalid|validation|bad_?request|unsupported|badrequest/i.test(code) ||
+    isAbout("request", message);
+}
+
+export function isFiltered(message: string, code = ""): boolean {
+  // The account is suspended for breaking the rules: no other row will be answered either.
+  if (BLOCKED_ACCOUNT.test(message)) return false;
+  return isFilterWord(code) || isAbout("filter", message);
+}
+
+const BLOCKED_ACCOUNT =
+  /\b(?:account|organi[sz]ation|team|key|access)\b[^.]{0,40}\b(?:is|was|been) (?:suspended|disabled|banned|blocked|deactivated|terminated|revoked)/i;
+
+/** Whether waiting does not help, because the request alone exceeds a limit. */
+export function neverFits(message: string): boolean {
+  if (isAbout("size", message)) return true;
+  const [, limit = 0, requested = 0] =
+    /\blimit:? ([\d,]+),(?: used:? [\d,]+,)? requested:? ([\d,]+)/i.exec(message)
+      ?.map((digits) => Number(digits.replaceAll(",", ""))) ?? [];
+  return limit > 0 && requested > limit;
+}
+
+export function isTooLong(message: string): boolean {
+  return !isAbout("tokenLimit", message) && isAbout("length", message);
+}
+
+/** Gemini reports `limit: 0` if its free tier does not include the model. */
+export function isLimitZero(message: string): boolean {
+  return /\blimit:? 0(?![\d.,]\d)/i.test(message);
+}
