@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { Departed } from "../../lib/engine/flow/departed.ts";
+import { Departed } from "../../lib/engine/flow/teacher_pool.ts";
 import { sumOf } from "../../lib/figures.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { makeTeacher } from "../progress/fixtures.ts";

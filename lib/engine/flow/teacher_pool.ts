@@ -7,7 +7,6 @@
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { every, MAX_TIMER_MS } from "../../timer.ts";
 import { heldUntil, type Hold, leastBusy, leastUsed, ownerOf } from "./choice.ts";
-import { Departed } from "./departed.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
 
 const TICK_MS = 100;
@@ -35,8 +34,6 @@ export interface Backoff {
 export class TeacherPool {
   #endpoints: readonly Endpoint[];
   #rateShare = 1;
-  /** Whether `#endpoints` may contain teachers that have left. */
-  #hasLeaving = false;
   readonly #departed = new Departed();
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
@@ -176,7 +173,6 @@ export class TeacherPool {
     for (const endpoint of this.#endpoints) {
       if (endpoint.teacher === teacher) endpoint.isLeaving = true;
     }
-    this.#hasLeaving = true;
     this.#tickOften();
     this.#options.onReady();
   }
@@ -194,7 +190,7 @@ export class TeacherPool {
   }
 
   statuses(): TeacherStatus[] {
-    if (this.#hasLeaving) this.#removeDeparted();
+    this.#removeDeparted();
     return this.#departed.allStatuses(this.#endpoints.map((endpoint) => endpoint.status()));
   }
 
@@ -208,7 +204,7 @@ export class TeacherPool {
     this.#options.readClock();
     const before = this.limit;
     for (const endpoint of this.#endpoints) endpoint.tick();
-    if (this.#hasLeaving) this.#removeDeparted();
+    this.#removeDeparted();
     if (this.limit > before) this.#options.onReady();
     this.#options.onTick();
     // `onReady` may have ended the run and closed the pool.
@@ -232,11 +228,10 @@ export class TeacherPool {
   }
 
   #removeDeparted(): void {
-    for (const endpoint of this.#endpoints) {
-      if (endpoint.hasLeft) this.#departed.add(endpoint.status());
-    }
+    const departed = this.#endpoints.filter(({ hasLeft }) => hasLeft);
+    if (departed.length === 0) return;
+    for (const endpoint of departed) this.#departed.add(endpoint.status());
     this.#endpoints = this.#endpoints.filter(({ hasLeft }) => !hasLeft);
-    this.#hasLeaving = this.#endpoints.some(({ isLeaving }) => isLeaving);
   }
 
   #wakeAt(wakeAt: number): void {
@@ -250,4 +245,55 @@ export class TeacherPool {
       this.#options.onReady();
     }, Math.min(MAX_TIMER_MS, leftMs));
   }
+}
+
+/** Teachers that are named. In a run of days, restarted pods have new addresses each time. */
+const MAX_NAMED = 100;
+
+/** Counts and costs of teachers that have left the list of a run, so that totals still add up. */
+export class Departed {
+  /** By address and model, in the order of leaving. */
+  readonly #named = new Map<string, TeacherStatus>();
+  #earlier: TeacherStatus | undefined;
+
+  add(status: TeacherStatus): void {
+    const key = keyOf(status);
+    const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
+    const finalStatus = { ...status, state: "left" as const, ...idle };
+    const total = withCountsOf(finalStatus, this.#named.get(key));
+    this.#named.delete(key);
+    this.#named.set(key, total);
+    if (this.#named.size <= MAX_NAMED) return;
+    const [[oldestKey, oldest]] = this.#named;
+    this.#named.delete(oldestKey);
+    const teachers = (this.#earlier?.teachers ?? 0) + 1;
+    const unnamed = { ...oldest, address: "(earlier teachers)", model: "", teachers };
+    this.#earlier = withCountsOf(unnamed, this.#earlier);
+  }
+
+  /** Returns present teachers, then those that left. A teacher that came back has one status. */
+  allStatuses(present: TeacherStatus[]): TeacherStatus[] {
+    const left = new Map(this.#named);
+    const all = present.map((status) => {
+      const previous = left.get(keyOf(status));
+      left.delete(keyOf(status));
+      return withCountsOf(status, previous);
+    });
+    return [...all, ...[...left.values()].reverse(), ...this.#earlier ? [this.#earlier] : []];
+  }
+}
+
+function keyOf({ address, model }: TeacherStatus): string {
+  return `${address} ${model}`;
+}
+
+function withCountsOf(status: TeacherStatus, previous: TeacherStatus | undefined): TeacherStatus {
+  if (previous === undefined) return status;
+  return {
+    ...status,
+    answered: status.answered + previous.answered,
+    failed: status.failed + previous.failed,
+    completion_tokens: status.completion_tokens + previous.completion_tokens,
+    cost_usd: status.cost_usd + previous.cost_usd,
+  };
 }
