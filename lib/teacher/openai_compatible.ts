@@ -1,24 +1,19 @@
 /** A teacher with an OpenAI-compatible API: OpenAI, vLLM, Ollama and many more. @module */
 
 import { TeacherError } from "../errors.ts";
-import { isSecretHeader } from "../params.ts";
 import { type Addition, BodyWriter, FORMATS } from "./api_format.ts";
 import { Attempt, type AttemptShared } from "./attempt.ts";
 import type { AnswerContext } from "./completion.ts";
 import { Connections } from "./connections.ts";
 import { Aborts, Deadlines } from "./interruptions.ts";
 import { parseAddress, proxyUrl, tlsSettings } from "./network.ts";
-import { noticesOf } from "./params.ts";
-import { redactHeader, redactor } from "./secrets.ts";
+import { headerList, keyHeader, redactor, secretsOf, shownHeaders } from "./secrets.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "./teacher.ts";
 import {
-  defaultHeaders,
-  headerList,
-  keyHeader,
+  noticesOf,
   type OpenAICompatibleOptions,
   type ResolvedTeacherOptions,
   resolveTeacherOptions,
-  secretsOf,
 } from "./teacher_options.ts";
 
 /**
@@ -84,7 +79,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     this.#shared = {
       address,
       proxyHost: proxy?.host,
-      headers: headerList({ ...defaultHeaders(stream), ...key }, options.headers),
+      headers: headerList(stream, key, options.headers),
       ...limits,
       connections: new Connections({
         origin: address.origin,
@@ -134,19 +129,10 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   }
 
   preview(request: TeacherRequest): unknown {
-    const { redact } = this.#context;
-    const { secrets } = this.#options;
-    const headers: Record<string, string> = {};
-    const list = this.#shared.headers;
-    for (let i = 0; i < list.length; i += 2) {
-      const value = list[i + 1];
-      const isSecret = isSecretHeader(list[i]) || secrets.includes(value);
-      headers[list[i]] = isSecret ? redactHeader(value) : redact(value);
-    }
     return {
       method: "POST",
       url: this.#shared.address.shownRequestUrl,
-      headers,
+      headers: shownHeaders(this.#shared.headers, this.#options.secrets, this.#context.redact),
       body: this.#bodies.fields(request),
     };
   }

@@ -1,11 +1,119 @@
-/** Keeps secrets out of everything that is shown, even if they are escaped. @module */
+/**
+ * The secrets of a teacher: sends them in header fields, and keeps them out of everything that is
+ * shown, even if they are escaped.
+ *
+ * @module
+ */
+
+import { isSecretHeader } from "../params.ts";
+import { VERSION } from "../version.ts";
+import type { Address } from "./network.ts";
+import type { ResolvedTeacherOptions } from "./teacher_options.ts";
+
+/** undici sets these header fields itself, or would break. */
+const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
+
+export function checkHeaders(headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) {
+    // The value may be a secret, so it is not shown.
+    const problem = RESERVED.test(name.toLowerCase())
+      ? "Retort sets it"
+      : !/^[\w!#$%&'*+.^`|~-]+$/.test(name)
+      ? 'its name must be letters, digits and marks such as "-"'
+      : typeof value !== "string" || !isSendable(value)
+      ? "its value must be one line of ASCII characters"
+      : undefined;
+    if (problem !== undefined) {
+      throw new TypeError(`Cannot send the header ${JSON.stringify(name)}: ${problem}`);
+    }
+  }
+}
+
+/**
+ * The header field with the key, else with the credentials of the address. Azure takes keys in
+ * `api-key`, and tokens, which are JSON Web Tokens, in `Authorization`.
+ *
+ * @throws {TypeError} If the key cannot be sent in a header field. The key is not shown.
+ */
+export function keyHeader(
+  apiKey: string | undefined,
+  { credentials, isAzure }: Pick<Address, "credentials" | "isAzure">,
+): Record<string, string> {
+  if (apiKey !== undefined && apiKey !== "") {
+    if (!isSendable(apiKey) || apiKey.trim() !== apiKey) {
+      throw new TypeError(
+        "Cannot use the API key: it must be one line of ASCII characters without spaces around it",
+      );
+    }
+    if (isAzure && !/^eyJ[\w-]+\.[\w-]+\./.test(apiKey)) return { "api-key": apiKey };
+    return { authorization: `Bearer ${apiKey}` };
+  }
+  return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
+}
+
+/** Secrets that a server might quote. */
+export function secretsOf(
+  { apiKey, headers, secrets: userSecrets }: ResolvedTeacherOptions,
+  address: Address,
+  keys: readonly string[],
+  proxy: URL | undefined,
+): string[] {
+  const secrets = [...address.secrets, ...userSecrets, ...keys.map(withoutScheme)];
+  if (apiKey !== undefined) secrets.push(apiKey);
+  for (const [name, value] of Object.entries(headers)) {
+    if (isSecretHeader(name)) secrets.push(value, withoutScheme(value));
+  }
+  if (proxy !== undefined) secrets.push(proxy.password, decodeURIComponent(proxy.password));
+  return secrets;
+}
+
+function withoutScheme(authorization: string): string {
+  return authorization.replace(/^\S+ /, "");
+}
+
+/** Alternating names and values are the form that undici reads fastest. The user's fields replace
+ * others of the same name. */
+export function headerList(
+  stream: boolean,
+  key: Readonly<Record<string, string>>,
+  userFields: Readonly<Record<string, string>>,
+): string[] {
+  const fields = new Map(Object.entries({
+    "content-type": "application/json",
+    accept: stream ? "text/event-stream, application/json" : "application/json",
+    // Without this field, some gateways compress, which only costs time, or buffer a stream for it.
+    "accept-encoding": "identity",
+    "user-agent": `retort/${VERSION}`,
+    ...key,
+  }));
+  for (const [name, value] of Object.entries(userFields)) fields.set(name.toLowerCase(), value);
+  return [...fields].flat();
+}
+
+function isSendable(value: string): boolean {
+  return /^[\t\x20-\x7e]*$/.test(value);
+}
+
+function base64(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
 
 export type Redact = (text: string) => string;
 
-/** Redacts the value of a header, but keeps its scheme, such as `Bearer`. */
-export function redactHeader(value: string): string {
-  const scheme = /^(Bearer|Basic) /i.exec(value)?.[0] ?? "";
-  return `${scheme}[redacted]`;
+/** The header fields by name, safe to show. Of a secret value, only the scheme stays. */
+export function shownHeaders(
+  list: readonly string[],
+  secrets: readonly string[],
+  redact: Redact,
+): Record<string, string> {
+  const shown: Record<string, string> = {};
+  for (let i = 0; i < list.length; i += 2) {
+    const name = list[i], value = list[i + 1];
+    const isSecret = isSecretHeader(name) || secrets.includes(value);
+    const scheme = /^(Bearer|Basic) /i.exec(value)?.[0] ?? "";
+    shown[name] = isSecret ? `${scheme}${REDACTED}` : redact(value);
+  }
+  return shown;
 }
 
 /** Shorter secrets would match parts of words. */

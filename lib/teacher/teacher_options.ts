@@ -1,4 +1,9 @@
-/** Checks the options of a teacher and fills in defaults; builds its header fields. @module */
+/**
+ * Checks the options and parameters of a teacher before a run. Rejects what cannot be sent, and
+ * reports what probably will not have the desired effect.
+ *
+ * @module
+ */
 
 import {
   anything,
@@ -11,10 +16,11 @@ import {
   text,
   texts,
 } from "../options.ts";
-import { isSecretHeader } from "../params.ts";
-import { VERSION } from "../version.ts";
-import { type EndpointName, ENDPOINTS } from "./api_format.ts";
-import type { Address } from "./network.ts";
+import { secretParam, unknownParamNotices } from "../params.ts";
+import { type EndpointName, ENDPOINTS, FORMATS } from "./api_format.ts";
+import { asObject } from "./json.ts";
+import { checkHeaders } from "./secrets.ts";
+import type { Params } from "./teacher.ts";
 
 /** Options of {@linkcode openai}. */
 export interface OpenAICompatibleOptions {
@@ -167,93 +173,101 @@ function checkThinkTags(tags: unknown): void {
   );
 }
 
-/** undici sets these header fields itself, or would break. */
-const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
-
-function checkHeaders(headers: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(headers)) {
-    // The value may be a secret, so it is not shown.
-    const problem = RESERVED.test(name.toLowerCase())
-      ? "Retort sets it"
-      : !/^[\w!#$%&'*+.^`|~-]+$/.test(name)
-      ? 'its name must be letters, digits and marks such as "-"'
-      : typeof value !== "string" || !isSendable(value)
-      ? "its value must be one line of ASCII characters"
-      : undefined;
-    if (problem !== undefined) {
-      throw new TypeError(`Cannot send the header ${JSON.stringify(name)}: ${problem}`);
-    }
-  }
+export interface CheckedParams {
+  readonly params: Params;
+  /** The changes, one sentence each. */
+  readonly notices: string[];
 }
 
 /**
- * The header field with the key, else with the credentials of the address. Azure takes keys in
- * `api-key`, and tokens, which are JSON Web Tokens, in `Authorization`.
+ * Flattens `extra_body`, which belongs to the Python client and which servers ignore.
  *
- * @throws {TypeError} If the key cannot be sent in a header field. The key is not shown.
+ * @throws {RangeError} If `n` requests more than one answer.
+ * @throws {TypeError} If Retort sets a parameter itself, one holds a credential (the message omits
+ * it), or `extra_body` is not an object.
  */
-export function keyHeader(
-  apiKey: string | undefined,
-  { credentials, isAzure }: Pick<Address, "credentials" | "isAzure">,
-): Record<string, string> {
-  if (apiKey !== undefined && apiKey !== "") {
-    if (!isSendable(apiKey) || apiKey.trim() !== apiKey) {
-      throw new TypeError(
-        "Cannot use the API key: it must be one line of ASCII characters without spaces around it",
-      );
-    }
-    if (isAzure && !/^eyJ[\w-]+\.[\w-]+\./.test(apiKey)) return { "api-key": apiKey };
-    return { authorization: `Bearer ${apiKey}` };
+export function checkParams(params: Params): CheckedParams {
+  const notices: string[] = [];
+  const secret = secretParam(params);
+  if (secret !== undefined) {
+    throw new TypeError(
+      `Cannot send the parameter "${secret}": parameters are written to files, and it holds a ` +
+        "credential. Put a key into OPENAI_API_KEY, --api-key-file or --header NAME=@env:VARIABLE",
+    );
   }
-  return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
-}
-
-/** Secrets that a server might quote. */
-export function secretsOf(
-  { apiKey, headers, secrets: userSecrets }: ResolvedTeacherOptions,
-  address: Address,
-  keys: readonly string[],
-  proxy: URL | undefined,
-): string[] {
-  const secrets = [...address.secrets, ...userSecrets, ...keys.map(withoutScheme)];
-  if (apiKey !== undefined) secrets.push(apiKey);
-  for (const [name, value] of Object.entries(headers)) {
-    if (isSecretHeader(name)) secrets.push(value, withoutScheme(value));
+  const flat = "extra_body" in params ? flatten(params, notices) : params;
+  const n = numberOf(flat.n);
+  if (n !== undefined && n > 1) {
+    throw new RangeError(
+      "Cannot ask for more than one answer a row: samples are rows of their own, " +
+        `each with a uid of its own: current value of "n" is ${n}`,
+    );
   }
-  if (proxy !== undefined) secrets.push(proxy.password, decodeURIComponent(proxy.password));
-  return secrets;
+  if ("stream" in flat) {
+    throw new TypeError(
+      'Cannot send the parameter "stream": use --stream, or the option "stream" of the teacher',
+    );
+  }
+  if ("messages" in flat) {
+    throw new TypeError('Cannot send the parameter "messages": they come from the rows');
+  }
+  return { params: flat, notices };
 }
 
-function withoutScheme(authorization: string): string {
-  return authorization.replace(/^\S+ /, "");
+function flatten(params: Params, notices: string[]): Params {
+  const { extra_body: extra, ...rest } = params;
+  if (extra === null || extra === undefined) return rest;
+  const fields = asObject(extra);
+  if (fields === undefined) {
+    throw new TypeError(
+      `Cannot send the parameter "extra_body": it must be an object: current value is ${
+        JSON.stringify(extra)
+      }`,
+    );
+  }
+  const names = Object.keys(fields).map((name) => `"${name}"`).join(", ");
+  notices.push(
+    `"extra_body" belongs to the Python client: its fields are sent as parameters (${names})`,
+  );
+  return { ...rest, ...fields };
 }
 
-export function defaultHeaders(stream: boolean): Record<string, string> {
-  return {
-    "content-type": "application/json",
-    accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Without this field, some gateways compress, which only costs time, or buffer a stream for it.
-    "accept-encoding": "identity",
-    "user-agent": `retort/${VERSION}`,
-  };
+/** Rows hold numbers that JavaScript would change as `JSON.rawJSON` objects. */
+function numberOf(value: unknown): number | undefined {
+  if (typeof value === "number") return value;
+  const raw = asObject(value)?.rawJSON;
+  return typeof raw === "string" ? Number(raw) : undefined;
 }
 
-/** Alternating names and values are the form that undici reads fastest. The user's fields replace
- * defaults of the same name. */
-export function headerList(
-  defaults: Readonly<Record<string, string>>,
-  userFields: Readonly<Record<string, string>>,
+export function noticesOf(
+  { endpoint, ca, clientCert, insecureTls, keep }: ResolvedTeacherOptions,
+  address: string,
+  params: Params,
 ): string[] {
-  const fields = new Map<string, string>();
-  for (const [name, value] of Object.entries(defaults)) fields.set(name, value);
-  for (const [name, value] of Object.entries(userFields)) fields.set(name.toLowerCase(), value);
-  return [...fields].flat();
+  const format = FORMATS[endpoint];
+  const notices = [
+    ...format.notices?.(params) ?? [],
+    ...unknownParamNotices(Object.keys(params)),
+  ];
+  const isPlain = address.startsWith("http:");
+  if (isPlain && (ca !== undefined || clientCert !== undefined || insecureTls === true)) {
+    notices.push(`${address} is called without TLS (http://): certificates have no effect there`);
+  } else if (insecureTls === true) {
+    notices.push(
+      `The certificate of ${address} is not checked (--insecure-tls): ` +
+        "anyone in between can read the prompts, the answers and the key",
+    );
+  }
+  if (keep.includes("logprobs") && !asksForLogprobs(params)) {
+    notices.push(
+      "--keep logprobs keeps what the teacher sends, and no parameter asks it for logprobs: " +
+        `add -p ${format.logprobsExample}`,
+    );
+  }
+  return notices;
 }
 
-function isSendable(value: string): boolean {
-  return /^[\t\x20-\x7e]*$/.test(value);
-}
-
-function base64(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+function asksForLogprobs({ logprobs, include }: Params): boolean {
+  if (Array.isArray(include) && include.some((item) => /logprobs/.test(String(item)))) return true;
+  return logprobs !== undefined && logprobs !== null && logprobs !== false;
 }

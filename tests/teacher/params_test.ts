@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
-import { checkParams } from "../../lib/teacher/params.ts";
+import { checkParams } from "../../lib/teacher/teacher_options.ts";
 
 const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
