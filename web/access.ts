@@ -1,7 +1,7 @@
 /**
- * The app that each page of this folder extends, and its port. Every request must first pass checks
- * of its access: a server on a loopback port can be reached by every page that the user has open,
- * whatever its site. Each check closes one way in.
+ * The app that each page of this folder extends, and the server that listens for it. Every request
+ * must first pass checks: a server on a loopback port can be reached by every page that the user
+ * has open, whatever its site. Each check closes one way in.
  *
  * @module
  */

@@ -9,14 +9,16 @@ import { bodyLimit, type Context, type Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
 import { guardedApp, HTML_TYPE, isFromOwnPage } from "./access.ts";
 import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
-import { isControl, type MonitoredRun, useControl } from "./controls.ts";
+import { isControl, useControl } from "./controls.ts";
+import type { MonitoredRun } from "./monitored_run.ts";
 import type { Hub } from "./hub.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
 import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
 import { MAX_WHOLE_SAMPLES_BYTES, reportOf, reportShell } from "./report.ts";
 import { shortenedToFit } from "./samples.ts";
-import { addDataRoutes, DATA_PATH, type RunData } from "./view/routes.ts";
+import { addDataRoutes, DATA_PATH } from "./view/routes.ts";
+import type { RunData } from "./view/run_data.ts";
 
 export interface AppOptions {
   readonly run: MonitoredRun;

@@ -6,7 +6,7 @@
  */
 
 import { eventOf, type Notice, type RunEvent } from "../lib/progress/mod.ts";
-import type { MonitoredRun } from "./controls.ts";
+import type { MonitoredRun } from "./monitored_run.ts";
 import { CLOSE, PageLink, type PageSocket } from "./page_link.ts";
 import type { ServerMessage } from "./protocol.ts";
 import { RunRecord, type RunRecordOptions } from "./run_record.ts";
@@ -246,7 +246,7 @@ export class Hub {
     return isVisible ? !needsHello : this.#beats - snapshotBeat >= HIDDEN_BEATS;
   }
 
-  /** Encoded once for all pages that lack the same samples. */
+  /** Encodes the samples once for all pages that lack the same ones. */
   #publishSamples(): void {
     const { samples } = this.record;
     const texts = new Map<number, string>();

@@ -7,7 +7,7 @@
 
 import { after, every } from "../lib/timer.ts";
 import { Hub } from "./hub.ts";
-import type { MonitoredRun } from "./controls.ts";
+import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState } from "./monitor_state.ts";
 import type { RunRecordOptions } from "./run_record.ts";
 

@@ -24,14 +24,14 @@ import { delay, every } from "../lib/timer.ts";
 import { createCookieName, createToken, DEFAULT_HOSTNAME, listen, pageUrl } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
-import type { MonitoredRun } from "./controls.ts";
+import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState, RunAbout } from "./monitor_state.ts";
-import { RunData, type RunDataOptions } from "./view/routes.ts";
+import { RunData, type RunDataOptions } from "./view/run_data.ts";
 import { reportOf } from "./report.ts";
 
 export { type FleetOptions, type ServedFleet, serveFolderMonitor } from "./fleet/server.ts";
-export type { RunDataOptions } from "./view/routes.ts";
-export type { MonitoredRun, OutcomesListener } from "./controls.ts";
+export type { RunDataOptions } from "./view/run_data.ts";
+export type { MonitoredRun, OutcomesListener } from "./monitored_run.ts";
 export type * from "./protocol.ts";
 
 /** Options of `createMonitor`. */

@@ -1,18 +1,17 @@
 /**
- * Routes of the data page, and the results of an active run behind them. Only
- * `POST /data/selection` writes: the ids of selected rows, next to the results.
+ * Routes of the data page. Only `POST /data/selection` writes: the ids of selected rows, next to the
+ * results.
  *
  * @module
  */
 
 import { type DataRequests, type DataService, FLAGS } from "../../lib/data/mod.ts";
 import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
-import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { systemReason } from "../../lib/files.ts";
 import { HTML_TYPE, isFromOwnPage } from "../access.ts";
 import { MARKDOWN_JS } from "../assets.ts";
 import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
+import { saveSelection, selectionParams } from "./selection.ts";
 
 export interface ViewPageOptions {
   /** The words that start the program, for commands on the page. */
@@ -92,27 +91,6 @@ async function postSelection(c: Context, open: OpenData): Promise<Response> {
   }, 400);
 }
 
-function selectionParams(body: string): DataRequests["uids"]["in"] {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    throw new UsageError("Cannot save: the body must be JSON");
-  }
-  if (typeof value === "object" && value !== null) {
-    if (
-      "ids" in value && Array.isArray(value.ids) &&
-      value.ids.every((id) => typeof id === "string")
-    ) {
-      return { ids: value.ids };
-    }
-    if ("where" in value && typeof value.where === "string") {
-      return { where: value.where };
-    }
-  }
-  throw new UsageError('Cannot save: the body must hold "ids" or "where"');
-}
-
 /**
  * By default a `UsageError`, such as an invalid condition, gets status 200: browsers log other
  * statuses to their console while the user types.
@@ -156,93 +134,4 @@ function nearParam(c: Context): DataRequests["near"]["in"]["of"] {
   throw new UsageError(
     `Cannot search for near duplicates of "${of}": it must be prompt or response`,
   );
-}
-
-/** Options of a run's data page. */
-export interface RunDataOptions {
-  /** Output of the run: folders or results files. */
-  readonly paths: readonly string[];
-  /** The words that start the program, for commands on the page. */
-  readonly program: string;
-}
-
-/** The page counts as open for this time after a request. It sends one about every 2 s. */
-const OPEN_MS = 10_000;
-
-export class RunData implements AsyncDisposable {
-  readonly options: RunDataOptions;
-  readonly #now: () => number;
-  #service: Promise<DataService> | undefined;
-  #lastRequestMs = -Infinity;
-
-  constructor(options: RunDataOptions, now: () => number) {
-    this.options = options;
-    this.#now = now;
-  }
-
-  get isWatched(): boolean {
-    return this.#now() - this.#lastRequestMs < OPEN_MS;
-  }
-
-  /**
-   * Returns the same data at each call. Throws a `UsageError` if the run has not created its output
-   * yet; then it can be called again.
-   */
-  readonly open = async (): Promise<DataService> => {
-    this.#lastRequestMs = this.#now();
-    const { DataService } = await import("../../lib/data/mod.ts");
-    this.#service ??= DataService.open({ paths: this.options.paths });
-    try {
-      return await this.#service;
-    } catch (error) {
-      this.#service = undefined;
-      throw error instanceof UsageError
-        ? new UsageError("The run has not written anything yet", { cause: error })
-        : error;
-    }
-  };
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const service = await this.#service?.catch(() => undefined);
-    await service?.[Symbol.asyncDispose]();
-  }
-}
-
-export interface SavedSelection {
-  /** One id per line. Ids with special characters are JSON strings. */
-  readonly path: string;
-  readonly count: number;
-}
-
-/** Writes ids to a new file in `.retort/`, next to the first of `files`. */
-export async function saveSelection(
-  files: readonly string[],
-  uids: readonly string[],
-): Promise<SavedSelection> {
-  if (uids.length === 0) {
-    throw new UsageError("Cannot save the selection: it has no rows");
-  }
-  const folder = join(dirname(files[0]), ".retort");
-  const text = uids.map((uid) => `${lineOf(uid)}\n`).join("");
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-    for (let number = 1;; number++) {
-      const path = join(folder, `selection-${number}.uids`);
-      try {
-        await Deno.writeTextFile(path, text, { createNew: true });
-        return { path, count: uids.length };
-      } catch (error) {
-        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      }
-    }
-  } catch (cause) {
-    throw new UsageError(`Cannot save the selection in "${folder}": ${systemReason(cause)}`, {
-      cause,
-    });
-  }
-}
-
-/** Ids that could be taken for JSON, or whose spaces and line breaks would be lost, are JSON. */
-function lineOf(uid: string): string {
-  return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
 }

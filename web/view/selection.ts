@@ -1,0 +1,72 @@
+/**
+ * The rows that the user selected, or that meet a condition: their ids are saved in a file, which
+ * commands name.
+ *
+ * @module
+ */
+
+import type { DataRequests } from "../../lib/data/mod.ts";
+import { dirname, join } from "../../lib/deps/std_path.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { systemReason } from "../../lib/files.ts";
+
+/** Reads the body of `POST /data/selection`. */
+export function selectionParams(body: string): DataRequests["uids"]["in"] {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw new UsageError("Cannot save: the body must be JSON");
+  }
+  if (typeof value === "object" && value !== null) {
+    if (
+      "ids" in value && Array.isArray(value.ids) &&
+      value.ids.every((id) => typeof id === "string")
+    ) {
+      return { ids: value.ids };
+    }
+    if ("where" in value && typeof value.where === "string") {
+      return { where: value.where };
+    }
+  }
+  throw new UsageError('Cannot save: the body must hold "ids" or "where"');
+}
+
+export interface SavedSelection {
+  /** One id per line. Ids with special characters are JSON strings. */
+  readonly path: string;
+  readonly count: number;
+}
+
+/** Writes ids to a new file in `.retort/`, next to the first of `files`. */
+export async function saveSelection(
+  files: readonly string[],
+  uids: readonly string[],
+): Promise<SavedSelection> {
+  if (uids.length === 0) {
+    throw new UsageError("Cannot save the selection: it has no rows");
+  }
+  const folder = join(dirname(files[0]), ".retort");
+  const text = uids.map((uid) => `${lineOf(uid)}\n`).join("");
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    for (let number = 1;; number++) {
+      const path = join(folder, `selection-${number}.uids`);
+      try {
+        await Deno.writeTextFile(path, text, { createNew: true });
+        return { path, count: uids.length };
+      } catch (error) {
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      }
+    }
+  } catch (cause) {
+    throw new UsageError(`Cannot save the selection in "${folder}": ${systemReason(cause)}`, {
+      cause,
+    });
+  }
+}
+
+/** Ids that could be taken for JSON, or whose spaces and line breaks would be lost, are JSON. */
+function lineOf(uid: string): string {
+  return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
+}
