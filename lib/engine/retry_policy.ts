@@ -48,16 +48,16 @@ const MAX_THROTTLED = 20;
 export type AttemptHistory = Pick<Work, "faults" | "timeouts" | "throttled" | "waits">;
 
 export class RetryPolicy {
-  readonly #maxAttempts: number;
+  readonly maxAttempts: number;
   readonly #random: () => number;
 
   /** @throws {RangeError} if `maxAttempts` is not a whole number of 1 or more */
   constructor(options: RetryPolicyOptions = {}) {
-    this.#maxAttempts = options.maxAttempts ?? 5;
+    this.maxAttempts = options.maxAttempts ?? 5;
     this.#random = options.random ?? Math.random;
-    if (!Number.isInteger(this.#maxAttempts) || this.#maxAttempts < 1) {
+    if (!Number.isInteger(this.maxAttempts) || this.maxAttempts < 1) {
       throw new RangeError(
-        `Cannot use maxAttempts ${this.#maxAttempts}: it must be a whole number, 1 or more`,
+        `Cannot use maxAttempts ${this.maxAttempts}: it must be a whole number, 1 or more`,
       );
     }
   }
@@ -100,8 +100,8 @@ export class RetryPolicy {
   #isSpent({ cause }: Classification, { faults, timeouts, throttled }: AttemptHistory): boolean {
     // No server listens, or the teacher rejected a field that Retort added: not the row's fault.
     if (cause === "unreachable" || cause === "adjusted") return false;
-    if (cause === "load") return throttled >= Math.max(MAX_THROTTLED, this.#maxAttempts);
-    return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
+    if (cause === "load") return throttled >= Math.max(MAX_THROTTLED, this.maxAttempts);
+    return faults >= this.maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
   }
 }
 

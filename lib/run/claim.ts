@@ -22,7 +22,8 @@ import {
 } from "../sink/mod.ts";
 import { dirname } from "../deps/std_path.ts";
 import { compressedCopyOf, hasContent, makeFolder, removeIfThere, statOf } from "../files.ts";
-import { type Identity, readRunFile, type RunFile, sortedJson } from "./run_file.ts";
+import { sortedJson } from "./params_id.ts";
+import { type Identity, readRunFile, type RunFile } from "./run_file.ts";
 import type { RunNotices } from "./notices.ts";
 import type { RunOptions } from "./options.ts";
 import { type OutputFiles, sharedOutput } from "./outputs.ts";

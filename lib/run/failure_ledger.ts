@@ -19,6 +19,7 @@ import {
   type IndexedLine,
   readIndex,
 } from "../index/mod.ts";
+import { asText } from "../json.ts";
 import type { EarlierAnswer, Row } from "../row.ts";
 import {
   badRowUid,
@@ -59,14 +60,20 @@ export class FailureLedger {
   /** Rows that failed as `unfinished` and are retried: their answers may be accepted now. */
   readonly #unfinished = new Map<string, LinePlace>();
   readonly #keepsUnfinished: boolean;
+  /** Rows that have failed since the retry began that is continued. */
+  failedAgain = 0;
 
   constructor(path: string, keepsUnfinished = false) {
     this.#path = path;
     this.#keepsUnfinished = keepsUnfinished;
   }
 
-  /** Reads the file and flags its ids in the table, which must hold the results already. */
-  async read(table: IdTable, retry: RetryFilter): Promise<void> {
+  /**
+   * Reads the file and flags its ids in the table, which must hold the results already.
+   *
+   * @param before Only rows that failed before this time (ISO 8601) are retried. @default all
+   */
+  async read(table: IdTable, retry: RetryFilter, before?: string): Promise<void> {
     this.#lines = await readIndex({ path: this.#path, kind: "failures" }, table, (slot, line) => {
       if (isBadRowLine(line.hasHash, () => line.uid())) return this.#readBadRow(line);
       if (table.has(slot, HAS_RESULT)) {
@@ -76,7 +83,7 @@ export class FailureLedger {
         this.#setPending(line.uid(), { number, place: { offset, byteLength } });
         // An edit of the prompt matters only for finished rows.
         return false;
-      } else this.#readFailure(table, slot, line, retry);
+      } else this.#readFailure(table, slot, line, this.#isAskedAgain(line, retry, before));
     });
   }
 
@@ -139,14 +146,20 @@ export class FailureLedger {
     this.#badRows.set(uid, line.number);
   }
 
-  #readFailure(table: IdTable, slot: number, line: IndexedLine, retry: RetryFilter): void {
+  #isAskedAgain(line: IndexedLine, retry: RetryFilter, before: string | undefined): boolean {
+    if (retry === false || !isAskedFor(retry, line)) return false;
+    const hasFailedAgain = before !== undefined && failedAt(line) >= before;
+    if (hasFailedAgain) this.failedAgain++;
+    return !hasFailedAgain;
+  }
+
+  #readFailure(table: IdTable, slot: number, line: IndexedLine, isAsked: boolean): void {
     const earlierLine = table.lineOf(slot);
     if (earlierLine > 0) this.#dropped.add(earlierLine);
     if (this.#pending.size > 0) this.#dropPending(line.uid());
     if (this.#unfinished.size > 0) this.#unfinished.delete(line.uid());
     table.setLine(slot, line.number);
     table.set(slot, HAS_FAILURE);
-    const isAsked = retry !== false && isAskedFor(retry, line);
     if (isAsked) table.set(slot, ASK_AGAIN);
     else table.clear(slot, ASK_AGAIN);
     if (this.#keepsUnfinished && isAsked && isUnfinished(line)) {
@@ -175,6 +188,12 @@ function isPending(line: IndexedLine): boolean {
 function isUnfinished(line: IndexedLine): boolean {
   if (!line.includes('"unfinished"')) return false;
   return (line.value() as { error?: { type?: string } }).error?.type === "unfinished";
+}
+
+/** ISO 8601; "" if the line does not say. */
+function failedAt(line: IndexedLine): string {
+  const { error } = line.value() as { error?: { created?: unknown } };
+  return asText(error?.created);
 }
 
 function isAskedFor(retry: Exclude<RetryFilter, false>, line: IndexedLine): boolean {

@@ -35,6 +35,8 @@ export class Findings {
   succeeded = 0;
   /** Answers that have failed permanently. */
   failed = 0;
+  /** Of them, those that the retry had sent before it was interrupted. */
+  failedAgain = 0;
   /** Rows that are identical to an earlier one. */
   merged = 0;
   /** Rows without an id: a hash of the row names them. */

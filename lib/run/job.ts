@@ -20,7 +20,9 @@ import {
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
 import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
-import { paramsId, type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
+import { type Retry, retryOf } from "./unfinished_retry.ts";
+import { paramsId } from "./params_id.ts";
+import { type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobsOptions, OwnOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
@@ -40,6 +42,7 @@ export class Job {
   #earlierRun: RunFile | undefined;
   /** Whether an earlier version, which read `id` before `uidField`, began the output. */
   #uidFieldLast = false;
+  #retry: Retry | undefined;
   #parser: RowParser | undefined;
   readonly #shared: JobsOptions;
   readonly #own: OwnOptions;
@@ -110,6 +113,7 @@ export class Job {
     const { earlierRun, uidFieldLast = false } = await earlierRunOf(this.files, this.#shared);
     this.#earlierRun = earlierRun;
     this.#uidFieldLast = uidFieldLast;
+    this.#retry = retryOf(earlierRun?.retry, this.#shared.options, this.#shared.context.generator);
   }
 
   /** Makes the first pass: reads the output files and then the input. Writes nothing. */
@@ -126,7 +130,7 @@ export class Job {
       for (const path of [results, ...await rescuedFilesOf(results, "results")]) {
         await readIndex({ path, kind: "results" }, table, mark, signal);
       }
-      await this.#ledger.read(table, options.retry ?? false);
+      await this.#ledger.read(table, options.retry ?? false, this.#retry?.before);
     }
     const input = new InputSequence(this.#pieces, { imagesRoot, keepsRows });
     const findings = await this.#orUnreadable(preflight(input, {
@@ -145,6 +149,7 @@ export class Job {
       signal,
     }));
     if (findings === undefined) return;
+    findings.failedAgain = this.#ledger.failedAgain;
     if (this.#isWhole) findings.strangers = table.count(HAS_RESULT, SEEN);
     // Of the table, the second pass needs only the ids that the plan keeps.
     findings.plan.takeKeys(table.releaseKeys());
@@ -169,10 +174,9 @@ export class Job {
     const identity = keepsIdentity ? earlierRun?.identity ?? own : own;
     const unchanged = isIdle ? unchangedSummary(earlierRun?.summary, this.summary()) : undefined;
     const summary = unchanged ?? ofRun;
-    const parts = {
-      ...{ input, inputs, identity, earlierRun, summary },
-      ...{ samples: this.#samples, uidFieldFirst: !this.#uidFieldLast },
-    };
+    const retry = isIdle || ofRun?.state === "done" ? undefined : this.#retry?.unfinished;
+    const rows = { samples: this.#samples, uidFieldFirst: !this.#uidFieldLast };
+    const parts = { input, inputs, identity, earlierRun, summary, retry, ...rows };
     await writeRunFile(runJson, runFileOf(generator, parts), this.replacementOptions);
   }
 
@@ -184,8 +188,7 @@ export class Job {
       : await Sink.park(this.files, options, openFiles);
   }
 
-  /** Whether the first pass reads all rows that the results may belong to. Standard input may bring
-   * other rows each time. */
+  /** Whether all rows that results may belong to are read. Standard input may bring other rows. */
   get #isWhole(): boolean {
     const { limit, shard, retry, uids, excludeUids } = this.#shared.options;
     const isPart = retry || [limit, shard, uids, excludeUids].some((part) => part !== undefined);
@@ -241,16 +244,15 @@ export class Job {
 
   /** Yields the planned rows. Bad lines are written to the failures file on the way. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
-    const { identity } = this.#shared;
+    const { params } = this.#shared.identity, id = paramsId(params);
     if (this.#parser === undefined) throw new Error("The job was not prepared");
-    const params = paramsId(identity.params);
     return plannedRows({
       findings: this.findings,
       parser: this.#parser,
-      params: identity.params,
+      params,
       input: inputIndex,
       onRetry: (uid, failureLine) => this.#ledger.askAgain(uid, failureLine),
-      earlierOf: (row) => this.#ledger.earlierOf(row, params),
+      earlierOf: (row) => this.#ledger.earlierOf(row, id),
       onBadRow: async (bad) => {
         await this.sink.putBadRow(bad);
         this.#counts.badWritten++;

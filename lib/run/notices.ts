@@ -74,7 +74,12 @@ function retryNotes(
   const isEmpty = Boolean(retry) && findings.every(({ plan }) => plan.toAsk === 0);
   const areChosen = Array.isArray(retry) || (uids ?? excludeUids ?? limit) !== undefined;
   const among = areChosen ? " among those chosen" : "";
-  const notes = isEmpty ? [`There is no failed row to retry${among}`] : [];
+  const again = sumOf(findings, ({ failedAgain }) => failedAgain);
+  const notes = again > 0
+    ? [failedAgainNote(again)]
+    : isEmpty
+    ? [`There is no failed row to retry${among}`]
+    : [];
   const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
   if (count <= 0) return notes;
   const are = count === 1 ? "is" : "are";
@@ -85,6 +90,13 @@ function retryNotes(
     } ${are} left out: a retry sends failed rows only, a run ` +
     "without it the others",
   ];
+}
+
+function failedAgainNote(count: number): string {
+  const [have, they] = count === 1 ? ["has", "it"] : ["have", "them"];
+  return `${formatCountOf(count, "row")} ${have} failed again since this retry began and ${
+    count === 1 ? "is" : "are"
+  } left out: once it is done, the same command retries ${they}`;
 }
 
 /** Says which answered rows that the user has chosen are sent again, or left as they are. */

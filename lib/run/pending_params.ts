@@ -5,7 +5,8 @@ import type { Params } from "../teacher/mod.ts";
 import { findInputs } from "./inputs.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
 import { outputFilesOf, sharedOutput } from "./outputs.ts";
-import { paramsId, readRunFile } from "./run_file.ts";
+import { paramsId } from "./params_id.ts";
+import { readRunFile } from "./run_file.ts";
 
 /**
  * The parameters that a run over the pending rows of this output must have, if they are not

@@ -23,7 +23,7 @@ import { checkOptions } from "../options.ts";
 import { GENERATOR_RULES, PLACE_RULES } from "./option_rules.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
 import { MAX_SAMPLES } from "../params.ts";
-import { paramsId } from "./run_file.ts";
+import { paramsId } from "./params_id.ts";
 
 /** The most attempts in flight, for each teacher, that `concurrency: "auto"` tries. */
 const MAX_EXPLORED_PER_TEACHER = 1_024;

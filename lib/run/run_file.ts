@@ -9,16 +9,17 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { INPUT_FORMATS } from "../formats/mod.ts";
-import { sha256Hex } from "../hash.ts";
-import { isObject, isTooDeep, type RawJson } from "../json.ts";
+import { isObject, isTooDeep } from "../json.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
-import { isRawJson, parseLossless, type RowParserOptions } from "../source/mod.ts";
+import { parseLossless, type RowParserOptions } from "../source/mod.ts";
 import { cannotRead, ifThere } from "../files.ts";
 import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
+import { paramsId } from "./params_id.ts";
+import type { UnfinishedRetry } from "./unfinished_retry.ts";
 
 /** Settings that make answers comparable and rows identifiable: no address, key or concurrency. */
 export interface Identity {
@@ -69,6 +70,8 @@ export interface RunFile {
   readonly params: Readonly<Record<string, Params>>;
   /** Null while the run continues, or if it crashed. */
   readonly summary: Summary | null;
+  /** The retry that has sent rows and is not done. @default none */
+  readonly retry?: UnfinishedRetry;
   /** Absent once a run continues the output of a merge. */
   readonly merged?: {
     /** Answers that are neither results nor failures. */
@@ -97,13 +100,8 @@ export function identityOf(
   };
 }
 
-/** 8 hex digits of the SHA-256 of the parameters' JSON with sorted keys. */
-export function paramsId(params: Params): string {
-  return sha256Hex(sortedJson(params)).slice(0, 8);
-}
-
 /** What differs between the inputs of a run. */
-export interface RunFileParts extends Pick<RunFile, "input" | "identity" | "summary"> {
+export interface RunFileParts extends Pick<RunFile, "input" | "identity" | "summary" | "retry"> {
   readonly inputs: readonly string[] | undefined;
   readonly earlierRun: RunFile | undefined;
   readonly samples: number;
@@ -112,7 +110,7 @@ export interface RunFileParts extends Pick<RunFile, "input" | "identity" | "summ
 
 export function runFileOf(
   options: RowOptions & { readonly address: string; readonly params: Params },
-  { input, inputs, identity, earlierRun, samples, uidFieldFirst, summary }: RunFileParts,
+  { input, inputs, identity, earlierRun, samples, uidFieldFirst, summary, retry }: RunFileParts,
 ): RunFile {
   const { duplicates, mixedShapes = false, inputFormat, jsonColumns, binaryColumns } = options;
   const { address, params } = options;
@@ -128,6 +126,7 @@ export function runFileOf(
     teacher: address,
     params: { ...earlierRun?.params, [paramsId(params)]: params },
     summary,
+    retry,
   };
 }
 
@@ -192,18 +191,6 @@ export async function writeRunFile(
   await writeFileDurably(path, text, { ...options, followsLinks: false });
 }
 
-/** JSON with sorted keys. `onRaw` may replace numbers kept as raw JSON. */
-export function sortedJson(
-  value: unknown,
-  onRaw: (raw: RawJson) => unknown = (raw) => raw,
-): string {
-  return JSON.stringify(value, (_key, inner) => {
-    if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
-    if (isRawJson(inner)) return onRaw(inner);
-    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => a < b ? -1 : 1));
-  });
-}
-
 interface Rule {
   /** In words, to follow "must be". */
   readonly what: string;
@@ -258,6 +245,9 @@ const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["rows.jsonColumns", NAMES],
   ["rows.binaryColumns", NAMES],
   ["params", PARAM_SETS],
+  ["retry", OBJECT],
+  ["retry.since", TEXT],
+  ["retry.id", TEXT],
   ["merged", OBJECT],
 ];
 

@@ -1,0 +1,91 @@
+/** A retry that is interrupted and started again sends no row twice. @module */
+
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import {
+  type Completion,
+  ResponseGenerator,
+  type RunOptions,
+  type Summary,
+  TeacherError,
+  type TeacherRequest,
+} from "../../mod.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+
+const IDS = ["ok", "a", "b", "c", "d"];
+
+interface RetryRun extends Partial<RunOptions> {
+  /** Rows that fail. */
+  readonly failing: readonly string[];
+  /** The row at which the user stops the run. */
+  readonly stopAt?: string;
+  readonly temperature?: number;
+}
+
+/** Runs, and returns the rows that were sent, one after the other, and the notices. */
+async function run(
+  dir: TempDir,
+  { failing, stopAt, temperature = 1, ...options }: RetryRun,
+): Promise<{ asked: string; summary: Summary; notices: string[] }> {
+  const asked: string[] = [];
+  const teacher = {
+    model: "test",
+    complete({ uid }: TeacherRequest): Promise<Completion> {
+      asked.push(uid);
+      if (uid === stopAt) generator.stop();
+      if (failing.includes(uid)) {
+        return Promise.reject(new TeacherError(`not ${uid}`, { status: 400 }));
+      }
+      return Promise.resolve({ response: uid, finishReason: "stop", usage: null, model: "test" });
+    },
+  };
+  const params = { temperature };
+  const generator: ResponseGenerator = new ResponseGenerator({ teacher, concurrency: 1, params });
+  const notices: string[] = [];
+  generator.on((event) => {
+    if (event.type === "notice") notices.push(event.message);
+  });
+  const files = { input: dir.path("in.jsonl"), output: dir.path("out/") };
+  const summary = await generator.run({ ...files, ...options });
+  return { asked: asked.join(""), summary, notices };
+}
+
+/** Rows of which four have failed, two of them again in a retry that was then stopped. */
+async function interruptedRetry(): Promise<TempDir> {
+  const dir = await tempDir();
+  await dir.write("in.jsonl", IDS.map((id) => ({ id, prompt: id })));
+  const failing = ["a", "b", "c", "d"];
+  assertEquals((await run(dir, { failing })).asked, "okabcd");
+  const stopped = await run(dir, { failing, stopAt: "b", retry: true });
+  assertEquals([stopped.asked, stopped.summary.state], ["ab", "interrupted"]);
+  return dir;
+}
+
+Deno.test("an interrupted retry continues with the rows that it has not sent", async () => {
+  await using dir = await interruptedRetry();
+  const again = await run(dir, { failing: ["c", "d"], stopAt: "c", retry: true });
+  assertEquals([again.asked, again.summary.state], ["c", "interrupted"]);
+  const last = await run(dir, { failing: [], retry: true });
+  assertEquals([last.asked, last.summary.state], ["d", "done"]);
+  assertEquals(last.summary.failuresOnDisk, 3);
+  assertEquals(
+    last.notices.filter((text) => text.includes("left out")),
+    [
+      "3 rows have failed again since this retry began and are left out: once it is done, the same " +
+      "command retries them",
+    ],
+  );
+  const next = await run(dir, { failing: ["a"], retry: true });
+  assertEquals([next.asked, next.summary.failuresOnDisk], ["abc", 1]);
+});
+
+Deno.test("a retry with other choices, or after a run, sends all failed rows", async () => {
+  for (const options of [{ temperature: 0 }, { retry: [400] }, { uids: ["a", "c"] }]) {
+    await using dir = await interruptedRetry();
+    const { asked } = await run(dir, { failing: [], retry: true, ...options });
+    assertEquals(asked, "uids" in options ? "ac" : "abcd", Object.keys(options)[0]);
+  }
+  await using dir = await interruptedRetry();
+  await dir.write("in.jsonl", [...IDS, "e"].map((id) => ({ id, prompt: id })));
+  assertEquals((await run(dir, { failing: ["e"] })).asked, "e");
+  assertEquals((await run(dir, { failing: [], retry: true })).asked, "abcde");
+});
