@@ -177,15 +177,17 @@ export class Silence {
 }
 
 function outageNotice(
-  { isDown, hasAnswered, reason, teacher, now, latestProbeAt }: Endpoint,
+  { isDown, hasAnswered, isUnreachable, reason, teacher, now, latestProbeAt }: Endpoint,
   isOneOfSeveral: boolean,
 ): string | undefined {
   const name = `teacher${teacher.address ? ` at ${teacher.address}` : ""}`;
   if (isDown && !hasAnswered) {
     const seconds = Math.round((latestProbeAt - now) / 1_000);
     const howLong = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
-    return `No response from the ${name} (${reason}). Is it running there? Retrying${howLong}; ` +
-      "Ctrl-C stops";
+    const trouble = isUnreachable
+      ? `No response from the ${name} (${reason}). Is it running there?`
+      : `No answer from the ${name} yet (${reason}).`;
+    return `${trouble} Retrying${howLong}; Ctrl-C stops`;
   }
   if (!isOneOfSeveral) return undefined;
   return isDown ? `Lost the ${name} (${reason}); the others continue` : `The ${name} is back`;

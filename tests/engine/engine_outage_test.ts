@@ -299,6 +299,25 @@ Deno.test("Engine reports an address that does not respond, once, also if it is 
   await bench.end();
 });
 
+Deno.test("Engine does not ask whether a teacher is running that sends errors", async () => {
+  using clock = new FakeClock();
+  const notices: string[] = [];
+  const address = "http://broken/v1";
+  const complete = () => Promise.reject(new TeacherError("Upstream failed", { status: 502 }));
+  const bench = new Bench(clock, {
+    rows: rowsOf(20),
+    teacher: { ...new TimedTeacher(clock, { latencyMs: () => 0 }), address, complete },
+    onNotice: (message) => notices.push(message),
+  });
+  await bench.fixture.start();
+  await clock.advance(10_000);
+  assertEquals(notices, [
+    `No answer from the teacher at ${address} yet (502: Upstream failed). ` +
+    "Retrying; Ctrl-C stops",
+  ]);
+  await bench.end();
+});
+
 Deno.test("Engine says of a quota that is used up how long nothing was answered, and tells it again and again", async () => {
   using clock = new FakeClock();
   const notices: string[] = [];

@@ -18,10 +18,9 @@ import {
   isLoadCode,
   isOverloadCode,
   isRateCode,
-  isTooLong,
-  neverFits,
   VERDICTS,
 } from "./provider_errors.ts";
+import { isTooLong, neverFits } from "./request_size.ts";
 
 /** Why an attempt failed. */
 export type FailureCause =

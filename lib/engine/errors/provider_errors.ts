@@ -238,21 +238,16 @@ const TOPICS = {
     /guardrail \S{0,12}(?:polic|violat|intervened|triggered|blocked)|(?:blocked by|violated|triggered) (?:\S+ ){0,2}guardrail/i,
     /(?:sensitive|unsafe|inappropriate|violation) (?:content|information|chat messages)|敏感|违规内容|不合规/i,
   ],
-  /** The prompt is longer than the model's context. */
-  length: [
-    /maximum context length|model['’]?s context length|available context size|model token limit|range of input length/i,
-    /(?:prompt|input|request|messages?)\b[^.:]{0,30}\b(?:too long|exceeds? the (?:maximum|limit|context))/i,
-    /(?:prompt|input) (?:tokens?|length) [^.]{0,20}(?:too long|exceeds)/i,
-  ],
-  /** The limit on the tokens of the answer, which all rows share. */
-  tokenLimit: [/max_(?:completion_|output_|new_)?tokens/i],
-  /** The request is larger than what the account may send in a minute. */
-  size: [/request too large/i],
 };
 
 export function isAbout(topic: keyof typeof TOPICS, message: string): boolean {
-  const words = message.slice(0, SEARCHED_CHARS).split(QUOTED, 1)[0];
+  const words = searchedPart(message);
   return TOPICS[topic].some((pattern) => pattern.test(words));
+}
+
+/** The server's own words. */
+export function searchedPart(message: string): string {
+  return message.slice(0, SEARCHED_CHARS).split(QUOTED, 1)[0];
 }
 
 /** Whether an error blames the request. Only for errors whose status says nothing. */
@@ -269,19 +264,6 @@ export function isFiltered(message: string, code = ""): boolean {
 
 const BLOCKED_ACCOUNT =
   /\b(?:account|organi[sz]ation|team|key|access)\b[^.]{0,40}\b(?:is|was|been) (?:suspended|disabled|banned|blocked|deactivated|terminated|revoked)/i;
-
-/** Whether waiting does not help, because the request alone exceeds a limit. */
-export function neverFits(message: string): boolean {
-  if (isAbout("size", message)) return true;
-  const [, limit = 0, requested = 0] =
-    /\blimit:? ([\d,]+),(?: used:? [\d,]+,)? requested:? ([\d,]+)/i.exec(message)
-      ?.map((digits) => Number(digits.replaceAll(",", ""))) ?? [];
-  return limit > 0 && requested > limit;
-}
-
-export function isTooLong(message: string): boolean {
-  return !isAbout("tokenLimit", message) && isAbout("length", message);
-}
 
 /** Gemini reports `limit: 0` if its free tier does not include the model. */
 export function isLimitZero(message: string): boolean {

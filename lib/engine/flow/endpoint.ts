@@ -64,6 +64,8 @@ export class Endpoint {
   #completionTokens = 0;
   #costUsd = 0;
   #reason = "";
+  /** Whether nothing was sent at the last failure, because no connection could be made. */
+  isUnreachable = false;
   #haltReason: string | undefined;
 
   constructor(options: EndpointOptions, context: EndpointContext) {
@@ -184,6 +186,7 @@ export class Endpoint {
       if (error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
     }
+    this.isUnreachable = cause === "unreachable";
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
     const verdict = PRESSURE_CAUSES.has(cause)
       ? this.#load.pressed(sent, inFlight, classification)

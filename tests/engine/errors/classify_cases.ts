@@ -1203,6 +1203,117 @@ export const GROUPS: readonly CaseGroup[] = [
       FAIL,
     ),
     on(
+      "vLLM: a prompt that leaves too little room for the answer",
+      400,
+      vllm(
+        400,
+        "BadRequestError",
+        "'max_tokens' or 'max_completion_tokens' is too large: 4000. This model's maximum context length is 8192 tokens and your request has 5000 input tokens (4000 > 8192 - 5000)",
+      ),
+      ROW,
+    ),
+    on(
+      "TGI: a prompt that leaves too little room for the answer",
+      422,
+      {
+        error:
+          "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8193. Given: 9000 `inputs` tokens and 512 `max_new_tokens`",
+        error_type: "validation",
+      },
+      ROW,
+    ),
+    on(
+      "TGI: a token limit that is too high for any prompt",
+      422,
+      {
+        error:
+          "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8193. Given: 20 `inputs` tokens and 9000 `max_new_tokens`",
+        error_type: "validation",
+      },
+      FAIL,
+    ),
+    on(
+      "Anthropic: a prompt that leaves too little room for the answer",
+      400,
+      anthropic(
+        "invalid_request_error",
+        "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000, decrease input length or `max_tokens` and try again",
+      ),
+      ROW,
+    ),
+    on(
+      "xAI: prompt too long",
+      400,
+      {
+        code: "Client specified an invalid argument",
+        error:
+          "This model's maximum prompt length is 131072 but the request contains 150000 tokens.",
+      },
+      ROW,
+    ),
+    on(
+      "TensorRT-LLM: prompt too long",
+      400,
+      { message: "The sum of prompt length (9000.0) should not exceed max_num_tokens (8192)" },
+      ROW,
+    ),
+    on(
+      "vLLM: longer than the model takes",
+      400,
+      vllm(
+        400,
+        "BadRequestError",
+        "The decoder prompt (length 9000) is longer than the maximum model length of 8192. Make sure that `max_model_len` is no smaller than the number of text tokens.",
+      ),
+      ROW,
+    ),
+    on(
+      "Cloudflare: prompt too long",
+      400,
+      openai(
+        "The estimated number of input and maximum output tokens (9000) exceeded this model context window limit (8192).",
+        "invalid_request_error",
+      ),
+      ROW,
+    ),
+    on(
+      "Azure: prompt too long",
+      400,
+      openai(
+        "Input tokens exceed the configured limit of 272000 tokens. Your messages resulted in 300000 tokens.",
+        "invalid_request_error",
+      ),
+      ROW,
+    ),
+    on(
+      "Vertex AI: prompt too long",
+      400,
+      openai(
+        "Unable to submit request because the input token count is 40000 but the model only supports up to 32768.",
+        "INVALID_ARGUMENT",
+      ),
+      ROW,
+    ),
+    on(
+      "LM Studio: prompt too long",
+      400,
+      {
+        error:
+          "Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens, which is not enough.",
+      },
+      ROW,
+    ),
+    on(
+      "Cerebras: prompt too long",
+      400,
+      openai(
+        "Please reduce the length of the messages or completion. Current length is 9000 while limit is 8192",
+        "invalid_request_error",
+      ),
+      ROW,
+    ),
+    on("Zhipu: prompt too long", 400, { error: { code: "1261", message: "Prompt 超长" } }, ROW),
+    on(
       "OpenAI: prompt too long",
       400,
       openai(
@@ -1425,7 +1536,7 @@ export const GROUPS: readonly CaseGroup[] = [
     stated(
       "TGI: validation in a stream",
       "Input validation error: `inputs` must have less than 4095 tokens. Given: 64001",
-      FAIL,
+      ROW,
     ),
     on(
       "a parameter whose name is that of a fault",
