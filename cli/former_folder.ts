@@ -10,7 +10,7 @@ import { UsageError } from "../lib/errors.ts";
 import { findInputs, outputFilesOf } from "../lib/run/mod.ts";
 import type { Io } from "./io.ts";
 import { shellWord } from "../lib/printable.ts";
-import { RESULTS_EXTENSION, stemOf } from "../lib/paths.ts";
+import { RESULTS_EXTENSION, stemOf } from "../lib/files.ts";
 
 export interface RunPaths {
   readonly input: readonly string[];

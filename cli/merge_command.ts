@@ -7,7 +7,7 @@ import {
   mergeRuns,
   type WaitProgress,
 } from "../lib/merge/mod.ts";
-import { pathOf, pathsOf, splitPath } from "../lib/paths.ts";
+import { pathOf, pathsOf, splitPath } from "../lib/files.ts";
 import {
   commandText,
   printable,

@@ -6,8 +6,7 @@
 
 import { basename, dirname, join } from "../lib/deps/std_path.ts";
 import { RetortError, UsageError } from "../lib/errors.ts";
-import { statOf } from "../lib/files.ts";
-import { fileKeyOf, OWN_FOLDER, stemOf, withoutSeparator } from "../lib/paths.ts";
+import { fileKeyOf, OWN_FOLDER, statOf, stemOf, withoutSeparator } from "../lib/files.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
 import type { Recorder } from "../web/recorder.ts";

@@ -1,9 +1,8 @@
 /** `retort submit`: prints or submits a job, shows its state, or cancels it. @module */
 
 import { UsageError } from "../lib/errors.ts";
-import { exists } from "../lib/files.ts";
+import { exists, splitPath } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
-import { splitPath } from "../lib/paths.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
 import { EXIT_DONE } from "./exit_codes.ts";

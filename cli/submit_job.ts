@@ -7,10 +7,17 @@
 
 import { resolve } from "../lib/deps/std_path.ts";
 import { UsageError } from "../lib/errors.ts";
-import { exists, isFolder, namesIn } from "../lib/files.ts";
+import {
+  exists,
+  inFolder,
+  isFolder,
+  namesIn,
+  OWN_FOLDER,
+  splitPath,
+  stemOf,
+} from "../lib/files.ts";
 import { sha256Hex } from "../lib/hash.ts";
 import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
-import { inFolder, OWN_FOLDER, splitPath, stemOf } from "../lib/paths.ts";
 import { shellWord } from "../lib/printable.ts";
 import { parsePlanName } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";

@@ -6,7 +6,7 @@
 
 import { HaltedError } from "./errors.ts";
 import { checkOptions } from "./options.ts";
-import type { PathLike } from "./paths.ts";
+import type { PathLike } from "./files.ts";
 import type { RunSummary } from "./progress/mod.ts";
 import { ResponseGenerator } from "./response_generator.ts";
 import {

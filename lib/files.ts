@@ -1,11 +1,79 @@
 /**
- * File operations that the standard library lacks: on files that may be missing or replaced, and on
+ * Paths, and file operations that the standard library lacks: on files that may be missing, and on
  * all of a file's bytes. Also the reasons of system errors in words for users.
  *
  * @module
  */
 
+import { fileURLToPath } from "node:url";
+import * as system from "./deps/std_path.ts";
 import { SinkError, UsageError } from "./errors.ts";
+
+/** A file or folder as a path, or as a `file:` URL. */
+export type PathLike = string | URL;
+
+/**
+ * The path of a folder's URL keeps the trailing `/`.
+ *
+ * @throws {TypeError} If the URL is not a `file:` URL.
+ */
+export function pathOf(path: PathLike): string {
+  if (typeof path === "string") return path;
+  if (path.protocol === "file:") return fileURLToPath(path);
+  const address = `${path.protocol}//${path.host}${path.pathname}`;
+  throw new TypeError(`Cannot use "${address}": it must be a path or a file: URL`);
+}
+
+export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
+  return typeof paths === "string" || paths instanceof URL ? [pathOf(paths)] : paths.map(pathOf);
+}
+
+/** Functions for the paths of this system. Tests pass those for Windows. */
+export type PathRules = typeof system;
+
+export function endsWithSeparator(
+  path: string,
+  { SEPARATOR_PATTERN }: PathRules = system,
+): boolean {
+  return new RegExp(`${SEPARATOR_PATTERN.source}$`).test(path);
+}
+
+export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: PathRules = system): string {
+  return path.replace(new RegExp(`${SEPARATOR_PATTERN.source}$`), "");
+}
+
+/** Joined by `/`, which Windows accepts too, so that paths are printed as the user typed them. */
+export function inFolder(folder: string, name: string, rules: PathRules = system): string {
+  return `${withoutSeparator(folder, rules)}/${name}`;
+}
+
+/** Splits after the last separator, which `start` keeps. */
+export function splitPath(path: string, { basename }: Pick<PathRules, "basename"> = system) {
+  const name = basename(path);
+  return { start: path.slice(0, path.length - name.length), name };
+}
+
+/** Whether `path` is strictly below `folder`. Pass real paths: links are not resolved. */
+export function isInside(path: string, folder: string, rules: PathRules = system): boolean {
+  const relative = rules.relative(folder, path);
+  return relative !== "" && !rules.isAbsolute(relative) &&
+    relative.split(rules.SEPARATOR_PATTERN)[0] !== "..";
+}
+
+export const RESULTS_EXTENSION = /\.(jsonl|ndjson)$/;
+
+/** `out/x` for the results `out/x.jsonl`. */
+export function stemOf(results: string): string {
+  return results.replace(RESULTS_EXTENSION, "");
+}
+
+/** The folder for Retort's own files beside an output. Dataset loaders skip hidden folders. */
+export const OWN_FOLDER = ".retort";
+
+/** A key that all paths to a file share. On filesystems without inodes, it is the absolute path. */
+export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
+  return ino ? `${dev}:${ino}` : system.resolve(path);
+}
 
 /** Reasons by the name of Deno's error class: the bundle for Node has no `Deno`. */
 const REASONS: ReadonlyMap<string, string> = new Map([
@@ -222,59 +290,3 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));
 }
-
-/** Identifies a file while it exists; later, another file may get the same numbers. */
-export interface FileIdentity {
-  readonly device: number;
-  /** 0 if unknown, or if the filesystem reports inconsistent numbers. */
-  readonly inode: number;
-}
-
-/** @param info The `stat()` of the file that was opened at `path`. */
-export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
-  const infoByPath = await Deno.stat(path).catch(() => undefined);
-  // Some network and overlay filesystems report different numbers for a path and for its handle.
-  const isInconsistent = infoByPath !== undefined && !isSameFile(infoByPath, info) &&
-    await isOpenedAs(path, infoByPath, info);
-  return { device: info.dev, inode: isInconsistent ? 0 : info.ino ?? 0 };
-}
-
-/** Whether opening `path` leads to the file of `info`, although `stat(path)` has another number. */
-async function isOpenedAs(
-  path: string,
-  infoByPath: Deno.FileInfo,
-  info: Deno.FileInfo,
-): Promise<boolean> {
-  if (!infoByPath.isFile) return false;
-  using file = await Deno.open(path, { read: true }).catch(() => null);
-  return file === null || isSameFile(await file.stat(), info);
-}
-
-function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
-  return a.ino === b.ino && a.dev === b.dev;
-}
-
-/**
- * What happened to the file, for a message; undefined if it is still the same file.
- *
- * @param minBytes A smaller file was truncated.
- */
-export async function pathProblem(
-  path: string,
-  { device, inode }: FileIdentity,
-  minBytes = 0,
-): Promise<string | undefined> {
-  let info: Deno.FileInfo;
-  try {
-    info = await Deno.stat(path);
-  } catch (error) {
-    // Other errors do not show that the file changed.
-    return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
-  }
-  if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {
-    return "another file has taken its place";
-  }
-  return info.size < minBytes ? TRUNCATED : undefined;
-}
-
-export const TRUNCATED = "it was truncated";

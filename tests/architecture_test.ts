@@ -45,7 +45,6 @@ const SHARED = [
   "printable",
   "figures",
   "options",
-  "paths",
   "interruptible",
 ]
   .map((name) => `lib/${name}.ts`);
@@ -317,7 +316,7 @@ Deno.test("paths are taken apart by the standard library, which knows those of W
     .filter(({ path }) => /^(lib|cli)\/|^web\/(?!page\/)|^(cli|mod)\.ts$/.test(path))
     .filter(({ path }) => !allowed.includes(path))
     .filter(({ code }) => cut.test(code))
-    .map(({ path, code }) => `${path}: ${cut.exec(code)![0]}: see lib/paths.ts`);
+    .map(({ path, code }) => `${path}: ${cut.exec(code)![0]}: see lib/files.ts`);
   assertEquals(cutting, []);
 });
 

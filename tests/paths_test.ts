@@ -3,7 +3,7 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
 import * as posix from "../lib/deps/std_path.ts";
 import * as windows from "../lib/deps/std_path_windows.ts";
-import { endsWithSeparator, inFolder, isInside, withoutSeparator } from "../lib/paths.ts";
+import { endsWithSeparator, inFolder, isInside, withoutSeparator } from "../lib/files.ts";
 import { globOf, nameOf } from "../lib/run/inputs.ts";
 
 Deno.test("nameOf() names an input by its file, whatever separates folders", () => {

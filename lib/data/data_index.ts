@@ -6,7 +6,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { inFolder } from "../paths.ts";
+import { inFolder } from "../files.ts";
 import { pricesOf } from "../prices/mod.ts";
 import type { Teacher, Usage } from "../teacher/mod.ts";
 import { Mark } from "./columns.ts";

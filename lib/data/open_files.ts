@@ -7,10 +7,9 @@
 
 import { SinkError, SourceError, UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
-import { kindOf, systemReason } from "../files.ts";
+import { inFolder, kindOf, RESULTS_EXTENSION, stemOf, systemReason } from "../files.ts";
 import { holdsCompressed, openBytes } from "../formats/mod.ts";
 import { isObject } from "../json.ts";
-import { inFolder, RESULTS_EXTENSION, stemOf } from "../paths.ts";
 import type { IndexedPath } from "./data_index.ts";
 
 /** Files to be indexed. Disposing removes the decompressed copies. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PathLike } from "../paths.ts";
+import type { PathLike } from "../files.ts";
 import type { RowOptions } from "../run/mod.ts";
 import type { ThinkStyle } from "../answer.ts";
 import type { LoaderHint } from "./trainers.ts";

@@ -17,7 +17,7 @@ import {
   texts,
   wholeNumberFrom,
 } from "../options.ts";
-import { pathOf, pathsOf } from "../paths.ts";
+import { pathOf, pathsOf } from "../files.ts";
 import { ROW_RULES } from "../run/mod.ts";
 import { type FileType, fileTypeOf, isTyped } from "../tables/mod.ts";
 import type { ThinkStyle } from "../answer.ts";

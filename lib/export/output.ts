@@ -7,8 +7,7 @@
 
 import { dirname } from "../deps/std_path.ts";
 import { SinkError, UsageError } from "../errors.ts";
-import { ifThere, statOf, systemReason } from "../files.ts";
-import { endsWithSeparator, fileKeyOf } from "../paths.ts";
+import { endsWithSeparator, fileKeyOf, ifThere, statOf, systemReason } from "../files.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
 
 /** Writes are not buffered: pass large pieces. Disposing discards an unfinished file. */

@@ -7,10 +7,9 @@
 import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { formatCount, sumOf } from "../figures.ts";
-import { readFullySync } from "../files.ts";
+import { readFullySync, stemOf } from "../files.ts";
 import { isJson } from "../json.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
-import { stemOf } from "../paths.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
 import { type Example, ExampleReader, type ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";

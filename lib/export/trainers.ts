@@ -8,7 +8,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import { formatCountOf } from "../figures.ts";
-import { withoutSeparator } from "../paths.ts";
+import { withoutSeparator } from "../files.ts";
 import { shellWord } from "../printable.ts";
 import { isRawJson } from "../source/mod.ts";
 import { FILE_KINDS, type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";

@@ -6,8 +6,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { isFolder, namesIn } from "../files.ts";
-import { OWN_FOLDER, stemOf, withoutSeparator } from "../paths.ts";
+import { isFolder, namesIn, OWN_FOLDER, stemOf, withoutSeparator } from "../files.ts";
 import { inputFilesOf, readRunFile } from "../run/mod.ts";
 import { parsePlanName, readPlan, type ShardPlan } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";

@@ -5,7 +5,15 @@
  */
 
 import { SourceError, UsageError } from "../errors.ts";
-import { exists, hasContent, isFolder } from "../files.ts";
+import {
+  endsWithSeparator,
+  exists,
+  hasContent,
+  inFolder,
+  isFolder,
+  pathOf,
+  pathsOf,
+} from "../files.ts";
 import {
   amount,
   callback,
@@ -19,7 +27,6 @@ import {
   text,
   wholeNumberFrom,
 } from "../options.ts";
-import { endsWithSeparator, inFolder, pathOf, pathsOf } from "../paths.ts";
 import {
   checkOutputs,
   filesOf,

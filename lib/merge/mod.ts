@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { PathLike } from "../paths.ts";
+import type { PathLike } from "../files.ts";
 import type { MergeRun } from "./find_runs.ts";
 
 export type { MergeRun };

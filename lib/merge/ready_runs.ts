@@ -8,9 +8,8 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { statOf } from "../files.ts";
+import { fileKeyOf, OWN_FOLDER, RESULTS_EXTENSION, splitPath, statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import { fileKeyOf, OWN_FOLDER, RESULTS_EXTENSION, splitPath } from "../paths.ts";
 import {
   type OutputFiles,
   readStatus,

@@ -8,10 +8,9 @@
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { SinkError, SourceError } from "../errors.ts";
 import { formatOfName, INPUT_EXTENSIONS, INPUT_FORMATS } from "../formats/mod.ts";
-import { isFolder, kindOf, statOf, systemReason } from "../files.ts";
+import { isFolder, kindOf, type PathRules, statOf, systemReason } from "../files.ts";
 import { matchesGlob } from "node:path";
 import * as system from "../deps/std_path.ts";
-import type { PathRules } from "../paths.ts";
 
 const { basename, dirname, join } = system;
 

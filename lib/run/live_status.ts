@@ -7,7 +7,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import { sumOf } from "../figures.ts";
-import { stemOf } from "../paths.ts";
+import { stemOf } from "../files.ts";
 import {
   countTeacherStates,
   mostUrgentTeachers,

@@ -25,7 +25,7 @@ import {
   texts,
   wholeNumberFrom,
 } from "../options.ts";
-import { pathOf, pathsOf } from "../paths.ts";
+import { pathOf, pathsOf } from "../files.ts";
 import { ENDPOINTS } from "../teacher/mod.ts";
 import type { Shard } from "../shards/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";

@@ -7,7 +7,7 @@
 import type { Validate } from "../checks/mod.ts";
 import type { FailureType } from "../errors.ts";
 import type { InputOptions } from "../formats/mod.ts";
-import type { PathLike } from "../paths.ts";
+import type { PathLike } from "../files.ts";
 import type { Shard } from "../shards/mod.ts";
 import type { Params, Teacher } from "../teacher/mod.ts";
 import type { ThinkStyle } from "../answer.ts";

@@ -6,17 +6,20 @@
 
 import * as system from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { isFolder, kindOf, namesIn, statOf } from "../files.ts";
-import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
-import { holdsOwnLines } from "../line_blocks.ts";
 import {
   fileKeyOf,
   inFolder,
+  isFolder,
+  kindOf,
+  namesIn,
   RESULTS_EXTENSION,
   splitPath,
+  statOf,
   stemOf,
   withoutSeparator,
-} from "../paths.ts";
+} from "../files.ts";
+import { INPUT_EXTENSIONS, type InputPiece } from "../formats/mod.ts";
+import { holdsOwnLines } from "../line_blocks.ts";
 import type { MergedResults, OwnOutput } from "../shards/mod.ts";
 import { outdatedPathOf } from "../sink/mod.ts";
 import { inputFilesOf, nameOf, PATTERN } from "./inputs.ts";

@@ -6,9 +6,8 @@
  */
 
 import { DamagedFileError, SourceError, UsageError } from "../errors.ts";
-import { cannotRead } from "../files.ts";
+import { cannotRead, inFolder, OWN_FOLDER, type PathLike, pathOf, stemOf } from "../files.ts";
 import { isObject } from "../json.ts";
-import { inFolder, OWN_FOLDER, type PathLike, pathOf, stemOf } from "../paths.ts";
 import { basename, dirname } from "../deps/std_path.ts";
 import type { Shard } from "../shards/mod.ts";
 import { writeFileDurably } from "../sink/mod.ts";

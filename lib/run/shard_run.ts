@@ -7,9 +7,8 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { exists } from "../files.ts";
+import { exists, OWN_FOLDER } from "../files.ts";
 import type { InputOptions } from "../formats/mod.ts";
-import { OWN_FOLDER } from "../paths.ts";
 import {
   OtherDivisionError,
   type OwnOutput,

@@ -8,13 +8,12 @@
 
 import { UsageError } from "../errors.ts";
 import { originOf } from "../answer.ts";
-import { exists } from "../files.ts";
+import { exists, type PathLike, pathOf, pathsOf } from "../files.ts";
 import { openLines } from "../formats/mod.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
 import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 import { readRunFile, rowOptionsOf } from "./run_file.ts";
 import { checkOptions, requireOptions } from "../options.ts";
-import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import { VERIFY_RULES } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
 import { findInputs } from "./inputs.ts";

@@ -7,9 +7,18 @@
 
 import { basename, dirname, isAbsolute, resolve } from "../deps/std_path.ts";
 import { LockedError } from "../errors.ts";
-import { exists, hasContent, namesIn, readFully, statOf } from "../files.ts";
+import {
+  exists,
+  fileKeyOf,
+  hasContent,
+  namesIn,
+  OWN_FOLDER,
+  readFully,
+  splitPath,
+  statOf,
+  stemOf,
+} from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
-import { fileKeyOf, OWN_FOLDER, splitPath, stemOf } from "../paths.ts";
 import { isLockHeld, requireUnlocked, rescuedFilesOf } from "../sink/mod.ts";
 import { parsePlanName, type PlannedInput, readPlan } from "./plan.ts";
 
@@ -71,33 +80,34 @@ async function isShardOf(runJson: string, count: number): Promise<boolean> {
   }
 }
 
+/** Whether the division has a shard whose results, or rescued lines, have this file name. */
+function isResultsName(file: string, { stem, count }: Division): boolean {
+  const [, name, digits] = SHARD_RESULTS_NAME.exec(file) ?? [];
+  return name === splitPath(stem).name && Number(digits) === count;
+}
+
 /** The first results of a division with answers, or that a run is writing to. */
 export async function firstAnswers(division: Division): Promise<ShardAnswers | undefined> {
-  const { start, name } = splitPath(division.stem);
+  const { start } = splitPath(division.stem);
   for (const place of [start, `${start}${MOVED_FOLDER}`]) {
     for (const file of await namesIn(place || ".")) {
-      const [, outputName, digits] = SHARD_RESULTS_NAME.exec(file) ?? [];
-      if (outputName !== name || Number(digits) !== division.count) continue;
+      if (!isResultsName(file, division)) continue;
       const path = `${place}${file}`;
       const isRunning = await isLocked(path);
       if (isRunning || await hasContent(path)) return { division, path, isRunning };
     }
   }
-  return undefined;
 }
 
 /** A shard of a division that has started, although it may not have opened its results yet. */
 async function runningShard(division: Division): Promise<ShardAnswers | undefined> {
-  const { start, name } = splitPath(division.stem);
+  const { start } = splitPath(division.stem);
   for (const file of await namesIn(start || ".")) {
-    if (!file.endsWith(".lock")) continue;
-    const results = `${file.slice(0, -".lock".length)}.jsonl`;
-    const [, outputName, digits] = SHARD_RESULTS_NAME.exec(results) ?? [];
-    if (outputName !== name || Number(digits) !== division.count) continue;
+    const results = file.replace(/\.lock$/, ".jsonl");
+    if (results === file || !isResultsName(results, division)) continue;
     if (!(await isLockHeld(`${start}${file}`))) continue;
     return { division, path: `${start}${results}`, isRunning: true };
   }
-  return undefined;
 }
 
 /** The first of these files that Retort has written results to, or is writing to. */
@@ -106,7 +116,6 @@ export async function ownResultsIn(paths: readonly string[]): Promise<string | u
   for (const path of paths.filter((_, i) => areThere[i])) {
     if (await isLocked(path) || await holdsOwnLines(path, "results")) return path;
   }
-  return undefined;
 }
 
 async function isLocked(results: string): Promise<boolean> {
@@ -122,7 +131,6 @@ async function isLocked(results: string): Promise<boolean> {
 /** The first of these results that has rescued lines, which only its next run would add to it. */
 export async function rescuedIn(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if ((await rescuedFilesOf(path, "results")).length > 0) return path;
-  return undefined;
 }
 
 /** The first results with answers to `files` that a merge has moved away from one of `paths`. */
@@ -138,7 +146,6 @@ export async function movedResultsOf(
       if (await hasContent(moved) && !(await areOfOtherInputs(moved, path, files))) return moved;
     }
   }
-  return undefined;
 }
 
 /** Decides by the moved run file. False if uncertain: rows must not be paid for twice. */
@@ -201,13 +208,9 @@ export class DividedAnswers {
 
   /** The answers of a division of the output with this stem, or of one of the files. */
   async find(stem: string, files: readonly string[]): Promise<ShardAnswers | undefined> {
-    const ofOutput = this.#byStem.get(stem);
-    if (ofOutput !== undefined) return ofOutput;
-    for (const file of files) {
-      const ofFile = await this.#findInput(file);
-      if (ofFile !== undefined) return ofFile;
-    }
-    return undefined;
+    let answers = this.#byStem.get(stem);
+    for (const file of files) answers ??= await this.#findInput(file);
+    return answers;
   }
 
   /** Finds a file at its path, through a link, or as a copy of the same name (another machine). */
@@ -226,7 +229,6 @@ export class DividedAnswers {
         if (isSame) return answers;
       }
     }
-    return undefined;
   }
 }
 
@@ -255,7 +257,6 @@ export async function mergedAnswers(
       }
     }
   }
-  return undefined;
 }
 
 /** Whether a file is the one at the path, or a copy: its folder may have had another path. */

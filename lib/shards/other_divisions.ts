@@ -6,8 +6,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { exists, hasContent, namesIn } from "../files.ts";
-import { splitPath, stemOf } from "../paths.ts";
+import { exists, hasContent, namesIn, splitPath, stemOf } from "../files.ts";
 import { commandText, shellWord } from "../printable.ts";
 import { isLockHeld } from "../sink/mod.ts";
 import { delay } from "../timer.ts";

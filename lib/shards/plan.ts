@@ -7,7 +7,7 @@
 
 import { SourceError } from "../errors.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
-import { cannotRead, ifThere, writeAll } from "../files.ts";
+import { cannotRead, ifThere, OWN_FOLDER, splitPath, writeAll } from "../files.ts";
 import {
   type Border,
   type Divisible,
@@ -19,7 +19,6 @@ import {
   statInput,
   withoutFormat,
 } from "../formats/mod.ts";
-import { OWN_FOLDER, splitPath } from "../paths.ts";
 import { commandText } from "../printable.ts";
 import { cannotWrite } from "../sink/mod.ts";
 import { VERSION } from "../version.ts";

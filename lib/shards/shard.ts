@@ -8,9 +8,8 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
-import { hasContent, makeFolder } from "../files.ts";
+import { hasContent, makeFolder, OWN_FOLDER, splitPath } from "../files.ts";
 import { type InputOptions, statInput } from "../formats/mod.ts";
-import { OWN_FOLDER, splitPath } from "../paths.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";

@@ -8,8 +8,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
-import { ifThere, systemReason, writeAll } from "../files.ts";
-import { inFolder } from "../paths.ts";
+import { ifThere, inFolder, systemReason, writeAll } from "../files.ts";
 import { delay } from "../timer.ts";
 import { tryLock } from "./lock_file.ts";
 

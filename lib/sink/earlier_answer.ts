@@ -15,10 +15,9 @@ import {
 } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { asText, topLevelMembers, withoutMembers } from "../json.ts";
-import { cannotRead, readFullySync, writeAll } from "../files.ts";
+import { cannotRead, readFullySync, stemOf, writeAll } from "../files.ts";
 import { DamagedFileError, SinkError } from "../errors.ts";
 import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
-import { stemOf } from "../paths.ts";
 import { cannotWrite, Replacement, syncFolderOf } from "./durable_file.ts";
 import { insideOf } from "./line.ts";
 import { repairTail } from "./repair.ts";

@@ -21,10 +21,9 @@
 
 import { basename, dirname, join } from "../deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { type FileIdentity, identityOf, ifThere, makeFolder, pathProblem } from "../files.ts";
+import { ifThere, makeFolder, OWN_FOLDER } from "../files.ts";
 import { cannotWrite, randomToken } from "./durable_file.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { OWN_FOLDER } from "../paths.ts";
 import {
   foreignFile,
   HELD_ATTEMPTS,
@@ -41,6 +40,7 @@ import {
   tryLock,
 } from "./lock_file.ts";
 import { delay } from "../timer.ts";
+import { type FileIdentity, identityOf, pathProblem } from "./watched_file.ts";
 
 export type { RunNote, RunState } from "./lock_file.ts";
 

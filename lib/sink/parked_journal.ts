@@ -6,13 +6,13 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { pathProblem, statOf } from "../files.ts";
+import { statOf } from "../files.ts";
 import type { JournalOptions } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type OpenFiles, type Parkable, RecentLines } from "./open_files.ts";
 import { type LastResort, rescueLines } from "./rescued.ts";
 import { repairTail } from "./repair.ts";
-import type { ClosedFile } from "./watched_file.ts";
+import { type ClosedFile, pathProblem } from "./watched_file.ts";
 import { delay } from "../timer.ts";
 
 export type JournalLike<T> = Omit<Journal<T>, "closedFile" | "lastResort">;

@@ -13,12 +13,11 @@ import {
   linesOf,
   readLineBlocks,
 } from "../line_blocks.ts";
-import { removeIfThere, writeAll } from "../files.ts";
+import { inFolder, removeIfThere, stemOf, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { uidOfLine } from "./earlier_answer.ts";
 import { createNumbered, repairTail } from "./repair.ts";
-import { inFolder, stemOf } from "../paths.ts";
 
 export interface MergedLines {
   readonly from: string;

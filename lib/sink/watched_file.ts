@@ -12,14 +12,7 @@
  */
 
 import type { SyncableFile, WritableFile } from "./appender.ts";
-import {
-  type FileIdentity,
-  identityOf,
-  pathProblem,
-  removeIfThere,
-  statOf,
-  TRUNCATED,
-} from "../files.ts";
+import { removeIfThere, statOf } from "../files.ts";
 import { lockOutput } from "./lock_file.ts";
 import { createRescuedFile } from "./rescued.ts";
 import { copyRest, moveJoinedLines } from "./repair.ts";
@@ -245,3 +238,54 @@ function closeHandles({ write, sync }: Handles): void {
   write.close();
   sync.close();
 }
+
+/** Identifies a file while it exists; later, another file may get the same numbers. */
+export interface FileIdentity {
+  readonly device: number;
+  /** 0 if unknown, or if the filesystem reports inconsistent numbers. */
+  readonly inode: number;
+}
+
+/** @param info The `stat()` of the file that was opened at `path`. */
+export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
+  const infoByPath = await statOf(path);
+  // Some network and overlay filesystems report different numbers for a path and for its handle.
+  const isInconsistent = infoByPath?.isFile && !isSameFile(infoByPath, info) &&
+    await isOpenedAs(path, info);
+  return { device: info.dev, inode: isInconsistent ? 0 : info.ino ?? 0 };
+}
+
+/** Whether opening `path` leads to the file of `info`. */
+async function isOpenedAs(path: string, info: Deno.FileInfo): Promise<boolean> {
+  using file = await Deno.open(path, { read: true }).catch(() => null);
+  return file === null || isSameFile(await file.stat(), info);
+}
+
+function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
+  return a.ino === b.ino && a.dev === b.dev;
+}
+
+/**
+ * What happened to the file, for a message; undefined if it is still the same file.
+ *
+ * @param minBytes A smaller file was truncated.
+ */
+export async function pathProblem(
+  path: string,
+  { device, inode }: FileIdentity,
+  minBytes = 0,
+): Promise<string | undefined> {
+  let info: Deno.FileInfo;
+  try {
+    info = await Deno.stat(path);
+  } catch (error) {
+    // Other errors do not show that the file changed.
+    return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
+  }
+  if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {
+    return "another file has taken its place";
+  }
+  return info.size < minBytes ? TRUNCATED : undefined;
+}
+
+const TRUNCATED = "it was truncated";

@@ -8,8 +8,7 @@ import { formatBytes } from "../deps/std_fmt.ts";
 import { isAbsolute, join } from "../deps/std_path.ts";
 import { TeacherError, UNREADABLE_FILE } from "../errors.ts";
 import { formatCount } from "../figures.ts";
-import { systemReason } from "../files.ts";
-import { isInside } from "../paths.ts";
+import { isInside, systemReason } from "../files.ts";
 import type { Message } from "../teacher/mod.ts";
 
 export interface RowImages {

@@ -21,8 +21,7 @@ import fleetStyle from "./fleet.css" with { type: "text" };
 import frame from "../page/frame.css" with { type: "text" };
 import overview from "../page/overview.css" with { type: "text" };
 import tables from "../page/tables.css" with { type: "text" };
-import { isFolder } from "../../lib/files.ts";
-import { type PathLike, pathOf, splitPath, stemOf } from "../../lib/paths.ts";
+import { isFolder, type PathLike, pathOf, splitPath, stemOf } from "../../lib/files.ts";
 import { every } from "../../lib/timer.ts";
 import { FleetWatch } from "./watch.ts";
 

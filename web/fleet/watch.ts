@@ -8,8 +8,7 @@
  * @module
  */
 
-import { cannotRead } from "../../lib/files.ts";
-import { inFolder, OWN_FOLDER } from "../../lib/paths.ts";
+import { cannotRead, inFolder, OWN_FOLDER } from "../../lib/files.ts";
 import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
 import {
