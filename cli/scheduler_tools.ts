@@ -15,22 +15,50 @@ export type ToolResult =
   | { readonly kind: "missing" }
   /** Retort was started without the permission to run the program. */
   | { readonly kind: "refused" }
-  | { readonly kind: "failed"; readonly reason: string };
+  /** `error` is what the program wrote to stderr. */
+  | { readonly kind: "failed"; readonly error: string };
 
+/** A tool that gave no answer. */
+export type ToolProblem = Exclude<ToolResult, { kind: "done" }>;
+
+/** @param input What the tool reads from stdin. */
 export async function tryTool(
   tool: Tool,
   args: readonly string[],
   { env }: Io,
+  input = "",
 ): Promise<ToolResult> {
   if (!mayRun(tool)) return { kind: await isMissing(tool, env) ? "missing" : "refused" };
   try {
-    const { success, code, stdout, stderr } = await runTool(tool, args, "");
+    const { success, code, stdout, stderr } = await runTool(tool, args, input);
     if (success) return { kind: "done", text: stdout };
-    return { kind: "failed", reason: firstErrorOf(stderr) ?? `exit code ${code}` };
+    return { kind: "failed", error: stderr.trim() || `exit code ${code}` };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return { kind: "missing" };
-    return { kind: "failed", reason: printable((error as Error).message) };
+    return { kind: "failed", error: (error as Error).message };
   }
+}
+
+/**
+ * Calls a tool that submits a job, and returns what it prints.
+ *
+ * @throws {UsageError} If the tool cannot be run.
+ * @throws {SinkError} If the tool fails, with all that it says.
+ */
+export async function callTool(
+  tool: Tool,
+  args: readonly string[],
+  io: Io,
+  input: string,
+): Promise<string> {
+  const result = await tryTool(tool, args, io, input);
+  if (result.kind === "done") return result.text;
+  if (result.kind === "failed") {
+    throw new SinkError(`Cannot submit: ${tool} failed: ${result.error}`);
+  }
+  throw new UsageError(
+    `Cannot submit: ${whyNot(tool, result)}. Without --send, submit prints what ${tool} reads`,
+  );
 }
 
 /** Deno grants the permission to run `squeue` only where it is installed. */
@@ -45,42 +73,20 @@ async function isMissing(tool: Tool, env: Io["env"]): Promise<boolean> {
 }
 
 /** Why a tool gave no answer, to follow "Kubernetes: " or "Slurm: ". */
-export function whyNot(tool: Tool, result: Exclude<ToolResult, { kind: "done" }>): string {
-  if (result.kind === "missing") return `not asked, ${tool} is not installed here`;
-  if (result.kind === "refused") {
-    return `not asked, Retort may not run ${tool}: start it with deno task submit`;
+export function whyNot(tool: Tool, problem: ToolProblem): string {
+  if (problem.kind === "missing") return `${tool} is not installed here`;
+  if (problem.kind === "refused") {
+    return `Retort has no permission to run ${tool}: start it with deno task submit`;
   }
-  return `${tool} failed: ${result.reason}`;
+  return `${tool} failed: ${firstErrorOf(problem.error)}`;
 }
 
 /** `kubectl` logs its attempts before the error: `E0131 10:00:00.000000  7 memcache.go:265] …`. */
 const LOG_LINE = /^[IWEF]\d{4} /;
 
-function firstErrorOf(stderr: string): string | undefined {
-  const lines = stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  const line = lines.find((line) => !LOG_LINE.test(line)) ?? lines.at(0);
-  return line === undefined ? undefined : printable(line);
-}
-
-export async function callTool(
-  tool: Tool,
-  args: readonly string[],
-  input: string,
-): Promise<string> {
-  if (!mayRun(tool)) {
-    throw new UsageError(
-      `Cannot call ${tool}: Retort was started without the permission for it. Start it with ` +
-        "deno task submit, or pipe what submit prints",
-    );
-  }
-  let result: Awaited<ReturnType<typeof runTool>>;
-  try {
-    result = await runTool(tool, args, input);
-  } catch (cause) {
-    throw new UsageError(`Cannot call ${tool}: ${(cause as Error).message}`, { cause });
-  }
-  if (result.success) return result.stdout;
-  throw new SinkError(`Cannot submit: ${tool} says: ${result.stderr.trim()}`);
+function firstErrorOf(error: string): string {
+  const lines = error.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  return printable(lines.find((line) => !LOG_LINE.test(line)) ?? lines[0]);
 }
 
 export function inNamespace(namespace: string | undefined): string[] {

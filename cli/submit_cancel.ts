@@ -5,7 +5,7 @@ import { systemReason } from "../lib/files.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { inNamespace, tryTool, whyNot } from "./scheduler_tools.ts";
+import { inNamespace, type ToolProblem, tryTool, whyNot } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf } from "./submit_job.ts";
 
@@ -75,28 +75,33 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
 }
 
 async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
-  // `scancel` exits with 0 even if no job has the name, so `squeue` tells whether there is one.
-  // `--all` shows jobs in hidden partitions, too.
   const queue = await tryTool("squeue", [
     ...["--noheader", "--all", `--name=${name},${name}-merge`, "--format=%i"],
   ], io);
-  // `scancel` is called whatever `squeue` says: one call too many does no harm. The merge comes
-  // first, because it starts as soon as the last shard has ended. `scancel` takes one name only.
-  const calls = [
+  // Whatever `squeue` says: a call too many does no harm.
+  const problem = await cancelInSlurm(name, io);
+  if (queue.kind === "done") {
+    if (queue.text.trim() === "") return { kind: "none" };
+    if (problem === undefined) return { kind: "canceled" };
+    return { kind: "kept", reason: whyNot("scancel", problem) };
+  }
+  if (problem === undefined) {
+    const reason = `scancel does not say whether there was a job, and ${whyNot("squeue", queue)}`;
+    return { kind: "unknown", reason };
+  }
+  const isSlurmMissing = queue.kind === "missing" && problem.kind === "missing";
+  return { kind: isSlurmMissing ? "missing" : "unknown", reason: whyNot("scancel", problem) };
+}
+
+/** Returns what went wrong, if anything. `scancel` also succeeds if no job has the name. */
+async function cancelInSlurm(name: string, io: Io): Promise<ToolProblem | undefined> {
+  // The merge first: it runs as soon as the last shard has ended. `scancel` takes one name, and no
+  // list of names.
+  const results = [
     await tryTool("scancel", [`--name=${name}-merge`], io),
     await tryTool("scancel", [`--name=${name}`], io),
   ];
-  const isQueued = queue.kind === "done" && queue.text.trim() !== "";
-  for (const call of calls) {
-    if (call.kind === "done") continue;
-    if (isQueued) return { kind: "kept", reason: whyNot("scancel", call) };
-    const isMissing = call.kind === "missing" && queue.kind === "missing";
-    const kind = isMissing ? "missing" : "unknown";
-    if (queue.kind !== "done") return { kind, reason: whyNot("scancel", call) };
-  }
-  if (queue.kind === "done") return { kind: isQueued ? "canceled" : "none" };
-  const reason = `scancel does not say whether there was a job, and ${whyNot("squeue", queue)}`;
-  return { kind: "unknown", reason };
+  return results.find((result) => result.kind !== "done");
 }
 
 async function cancelKubernetes(

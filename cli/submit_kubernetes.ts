@@ -21,7 +21,7 @@ export async function submitToKubernetes(
   if (!settings.isOn("send")) return io.writeOut(manifests);
   let stdout: string;
   try {
-    stdout = await callTool("kubectl", ["apply", "-f", "-"], manifests);
+    stdout = await callTool("kubectl", ["apply", "-f", "-"], io, manifests);
   } catch (error) {
     // The Job of an earlier submit exists until it is deleted, even if it has ended.
     if (!(error instanceof SinkError && /immutable/.test(error.message))) throw error;

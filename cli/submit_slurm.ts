@@ -34,9 +34,9 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   try {
     for (const array of arrays) {
       const afterIds = array.after === undefined ? [] : [ids[array.after]];
-      ids.push(await sbatch(slurmScript(job, array, options), afterIds));
+      ids.push(await sbatch(slurmScript(job, array, options), afterIds, io));
     }
-    merge = await sbatch(slurmMerge(job, options), ids);
+    merge = await sbatch(slurmMerge(job, options), ids, io);
   } catch (error) {
     if (ids.length === 0 || !(error instanceof SinkError)) throw error;
     throw new SinkError(
@@ -57,9 +57,9 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
 }
 
 /** Submits a script that runs after other jobs, however they end. Returns the job ID. */
-async function sbatch(script: string, afterIds: readonly string[]): Promise<string> {
+async function sbatch(script: string, afterIds: readonly string[], io: Io): Promise<string> {
   const dependency = afterIds.length === 0 ? [] : [`--dependency=afterany:${afterIds.join(":")}`];
-  const stdout = await callTool("sbatch", ["--parsable", ...dependency], script);
+  const stdout = await callTool("sbatch", ["--parsable", ...dependency], io, script);
   // If Slurm has several clusters, the name of the cluster follows.
   return stdout.trim().split(";")[0];
 }

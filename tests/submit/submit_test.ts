@@ -242,16 +242,16 @@ Deno.test({
   },
 });
 
-type Tools = Partial<Record<"squeue" | "scancel" | "kubectl", string>>;
+type Tools = Partial<Record<"sbatch" | "squeue" | "scancel" | "kubectl", string>>;
 
-const EVERY_TOOL: Required<Tools> = { squeue: "", scancel: "", kubectl: "" };
+const EVERY_TOOL: Tools = { squeue: "", scancel: "", kubectl: "" };
 const NO_CLUSTER = "echo 'E0131 10:00:00.000000 7 memcache.go:265] x' >&2\n" +
   "echo 'Unable to connect to the server' >&2; echo more >&2; exit 1";
 const NO_SLURM = "echo 'squeue: error: slurm_load_jobs' >&2; exit 1";
 
-/** Runs `submit cancel` or `status` of a job of two shards with these tools only. */
+/** Runs a command for a job of two shards with these tools only. */
 async function runWith(
-  action: "cancel" | "status",
+  action: "cancel" | "status" | "slurm" | "kubernetes",
   tools: Tools,
   permissions?: string[],
 ): Promise<{ code: number; text: string }> {
@@ -263,7 +263,13 @@ async function runWith(
     await Deno.chmod(await dir.write(`bin/${name}`, `#!/bin/bash\n${text}\n`), 0o755);
   }
   const options = { env: { PATH: dir.path("bin") }, permissions, ownProcess: true };
-  const { code, stdout, stderr } = await runCli(["submit", action, dir.path("out/")], options);
+  const job = [input, "-o", dir.path("out/"), "-m", "m", "--shards=2", "--send"];
+  const args = action === "slurm"
+    ? job
+    : action === "kubernetes"
+    ? [...job, ...KUBERNETES]
+    : [dir.path("out/")];
+  const { code, stdout, stderr } = await runCli(["submit", action, ...args], options);
   return { code, text: stdout + stderr };
 }
 
@@ -275,7 +281,7 @@ const WITHOUT_RUN = OF_TASK.slice(0, -1);
 const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
   ["a job of Slurm", { squeue: "echo 7", scancel: "" }, OF_TASK, 0, [
     "Slurm: canceled retort-in",
-    "Kubernetes: not asked, kubectl is not installed here",
+    "Kubernetes: kubectl is not installed here",
     "\nCanceled retort-in",
   ]],
   ["a job of Kubernetes", { ...EVERY_TOOL, kubectl: "echo deleted" }, undefined, 0, [
@@ -316,13 +322,21 @@ const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
     0,
     ["Kubernetes: kubectl failed: Unable to connect", "\nCanceled retort-in"],
   ],
+  ["no job of Slurm without scancel", { squeue: "echo 7", kubectl: "" }, OF_TASK, 3, [
+    "Slurm: scancel is not installed here\nKubernetes: no job of this output\n",
+    "may still be there",
+  ]],
+  ["a job, perhaps, without squeue", { scancel: "", kubectl: "" }, OF_TASK, 3, [
+    "Slurm: scancel does not say whether there was a job, and squeue is not installed here\n",
+    "may still be there",
+  ]],
   ["nothing without the programs", {}, OF_TASK, 3, [
-    "Slurm: not asked, scancel is not installed here\nKubernetes: not asked, kubectl is not",
+    "Slurm: scancel is not installed here\nKubernetes: kubectl is not installed here\n",
     "may still be there",
   ]],
   ["nothing without the permission", EVERY_TOOL, WITHOUT_RUN, 3, [
-    "Slurm: not asked, Retort may not run scancel: start it with deno task submit\n",
-    "Kubernetes: not asked, Retort may not run kubectl",
+    "Slurm: Retort has no permission to run scancel: start it with deno task submit\n",
+    "Kubernetes: Retort has no permission to run kubectl",
   ]],
 ];
 for (const [name, tools, permissions, expectedCode, texts] of CANCELS) {
@@ -352,6 +366,8 @@ const STATUSES: [string, Tools, string[] | undefined, string][] = [
     undefined,
     "Slurm: squeue failed: squeue: error: slurm_load_jobs\nKubernetes:\njob\n",
   ],
+  ["a missing squeue", { scancel: "", kubectl: "" }, OF_TASK, "finished\nKubernetes: no job of"],
+  ["a missing kubectl", { squeue: "" }, OF_TASK, "finished\nSlurm: nothing in the queue\n"],
   ["no programs", {}, OF_TASK, "neither squeue nor kubectl is installed here\n"],
   ["no permission", EVERY_TOOL, WITHOUT_RUN, "deno task submit status queries Slurm and"],
 ];
@@ -364,6 +380,39 @@ for (const [name, tools, permissions, expected] of STATUSES) {
     },
   });
 }
+
+const FAILED_SUBMITS: ["slurm" | "kubernetes", Tools, string[] | undefined, number, string][] = [
+  ["slurm", {}, OF_TASK, 2, "Cannot submit: sbatch is not installed here. Without --send, submit"],
+  [
+    "slurm",
+    {},
+    undefined,
+    2,
+    "Cannot submit: sbatch is not installed here. Without --send, submit",
+  ],
+  [
+    "slurm",
+    { sbatch: "" },
+    WITHOUT_RUN,
+    2,
+    "Retort has no permission to run sbatch: start it with",
+  ],
+  ["slurm", { sbatch: "echo a >&2; echo b >&2; exit 1" }, OF_TASK, 6, "sbatch failed: a\nb"],
+  ["slurm", { sbatch: "exit 7" }, OF_TASK, 6, "Cannot submit: sbatch failed: exit code 7"],
+  ["kubernetes", {}, OF_TASK, 2, "Cannot submit: kubectl is not installed here"],
+];
+
+Deno.test({
+  name: "a tool that is missing, forbidden or fails is named as such, and nothing is submitted",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    for (const [action, tools, permissions, expectedCode, expected] of FAILED_SUBMITS) {
+      const { code, text } = await runWith(action, tools, permissions);
+      assertStringIncludes(text, expected);
+      assertEquals(code, expectedCode, text);
+    }
+  },
+});
 
 Deno.test("submit cancel and status take one output", async () => {
   for (const [action, what] of [["cancel", "cancel a job"], ["status", "show the status of"]]) {
