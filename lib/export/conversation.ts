@@ -9,11 +9,10 @@ import { originOf } from "../answer.ts";
 import { isObject, jsonOf } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
-import { isEmptyCell, ParsedRow, parseLossless, requestHash, RowParser } from "../source/mod.ts";
+import { isEmptyCell, ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
-import type { Example } from "./example.ts";
+import { type Example, NotRestored, withAndWithoutUid } from "./example.ts";
 import { readReasoning } from "./turns.ts";
-import { NotRestored } from "./unrestored.ts";
 
 export interface Place {
   readonly file: string;
@@ -137,15 +136,8 @@ export class ConversationReader {
   /** Whether the options make the prompt that was sent, according to `prompt_hash`. */
   #isAsSent(row: ParsedRow, text: string, { uid, prompt_hash: hash }: Record<string, unknown>) {
     if (hash === "" || row.promptHash === hash) return true;
-    const restored = restoreRow(text).text;
-    const withUid = restored === "{}"
-      ? restored
-      : `{"uid":${JSON.stringify(uid)},${restored.slice(1)}`;
-    return [text, restored, withUid].some((rowText) => {
-      const sent = this.#asSent.parse(rowText);
-      return (sent instanceof ParsedRow && sent.promptHash === hash) ||
-        this.#asSent.earlierRequests(rowText).some((request) => requestHash(request) === hash);
-    });
+    const texts = [text, ...withAndWithoutUid(restoreRow(text).text, uid)];
+    return this.#asSent.requestWithHash(texts, hash) !== undefined;
   }
 
   #answersOf(

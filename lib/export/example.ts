@@ -1,19 +1,23 @@
 /**
  * Training examples, the sources that yield them, and the reader that makes one from a results
- * line: the conversation as it was sent, and the answer.
+ * line: the conversation as it was sent, and the answer. Rows whose messages cannot be restored,
+ * for example because the template has changed, are counted.
  *
  * @module
  */
 
 import { originOf } from "../answer.ts";
+import { UsageError } from "../errors.ts";
+import { formatCount, formatCountOf } from "../figures.ts";
+import { isObject } from "../json.ts";
+import { posixWord } from "../printable.ts";
 import { type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
-import { ParsedRow, requestHash, RowParser, type RowRequest } from "../source/mod.ts";
+import { ParsedRow, RowParser, type RowRequest } from "../source/mod.ts";
 import type { ExactType } from "../formats/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import type { Origin } from "./row_order.ts";
 import type { Unrepresentable } from "./turns.ts";
-import { NotRestored } from "./unrestored.ts";
 
 export interface Example extends Origin {
   readonly text: string;
@@ -89,9 +93,7 @@ export class ExampleReader {
     const fields = parseFields(text);
     if (typeof fields === "string") return fields;
     const source = SOURCE.exec(fields.distill.source);
-    if (source === null) {
-      return '"distill.source" must be file:line or file[element]';
-    }
+    if (source === null) return '"distill.source" must be file:line or file[element]';
     const [, input, file, line, element] = source;
     const paramsId = fields.distill.params ?? "";
     let known: RowRequest | undefined;
@@ -125,17 +127,9 @@ export class ExampleReader {
   #sent(lineText: string, fields: ResultFields, paramsId: string): RowRequest {
     const { promptHash, text } = restoreRow(lineText);
     const parser = this.#parserOf(paramsId);
+    const sent = parser.requestWithHash(withAndWithoutUid(text, fields.uid), promptHash);
+    if (sent !== undefined) return sent;
     const row = parser.parse(text);
-    // Retort replaces the uid of a row, so the restored text lacks it; but a template may use it.
-    const withUid = JSON.stringify({ uid: fields.uid }).slice(0, -1) +
-      (text === "{}" ? "}" : `,${text.slice(1)}`);
-    for (const rowText of [text, withUid]) {
-      const sent = rowText === text ? row : parser.parse(rowText);
-      if (sent instanceof ParsedRow && sent.promptHash === promptHash) return sent;
-      const earlier = parser.earlierRequests(rowText)
-        .find((request) => requestHash(request) === promptHash);
-      if (earlier !== undefined) return earlier;
-    }
     if (fields.final_messages !== undefined) {
       const { params } = row instanceof ParsedRow ? row : {};
       return { messages: fields.final_messages.slice(0, -1), params };
@@ -158,19 +152,23 @@ export class ExampleReader {
   }
 }
 
+/** Retort replaces the uid of a row, so the restored text lacks it; but a template may use it. */
+export function withAndWithoutUid(rowText: string, uid: unknown): readonly string[] {
+  const start = JSON.stringify({ uid }).slice(0, -1);
+  return [rowText, start + (rowText === "{}" ? "}" : `,${rowText.slice(1)}`)];
+}
+
 /** Matches the path of an input, with its name, and the line or element in it. */
 const SOURCE = /^((?:.*[/\\])?(.*?))(?::([1-9]\d{0,9})|\[(\d{1,10})\])$/s;
 
 function parseFields(text: string): ResultFields | string {
-  let value: Record<string, unknown> | null;
+  let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     return `not JSON: ${(error as Error).message}`;
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return "must be an object";
-  }
+  if (!isObject(value)) return "must be an object";
   if (value.error !== undefined) return "it is a failure, not a result";
   if (value.uid === undefined && value.response === undefined) {
     return 'it is not a result: it has neither "uid" nor "response"';
@@ -185,9 +183,7 @@ function parseFields(text: string): ResultFields | string {
       return `"${name}" must be an array`;
     }
   }
-  if (typeof (value.reasoning ?? "") !== "string") {
-    return '"reasoning" must be a string';
-  }
+  if (typeof (value.reasoning ?? "") !== "string") return '"reasoning" must be a string';
   const distill = value.distill as { source?: unknown; params?: unknown } | undefined;
   if (typeof distill?.source !== "string" || typeof (distill.params ?? "") !== "string") {
     return '"distill" must hold the "source" of the row';
@@ -203,4 +199,87 @@ function listIn(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+/** The message says which row, and why. */
+export class NotRestored extends UsageError {}
+
+/** The first and the last `created` of rows: ISO 8601 in UTC, so they sort as text. */
+class Times {
+  count = 0;
+  first = "";
+  last = "";
+
+  add(time: string): void {
+    if (this.count === 0 || time < this.first) this.first = time;
+    if (time > this.last) this.last = time;
+    this.count++;
+  }
+}
+
+export class UnrestoredRows {
+  readonly #where: string | undefined;
+  readonly #restored = new Times();
+  readonly #unrestored = new Times();
+  #first = "";
+
+  /** @param where The condition of the user, which the suggested ones extend. */
+  constructor(where: string | undefined) {
+    this.#where = where;
+  }
+
+  addRestored(example: Example): void {
+    this.#restored.add(createdOf(example));
+  }
+
+  add(example: Example, place: string, problem: string): void {
+    if (this.#unrestored.count === 0) this.#first = `${place}: ${problem}`;
+    this.#unrestored.add(createdOf(example));
+  }
+
+  /** @throws {NotRestored} If there are such rows. */
+  throwIfAny(): void {
+    const { count } = this.#unrestored;
+    if (count === 0) return;
+    if (this.#restored.count === 0) {
+      const others = count === 1 ? "" : ` (and ${formatCountOf(count - 1, "other row")})`;
+      throw new NotRestored(`Cannot export ${this.#first}${others}`);
+    }
+    const all = formatCount(count + this.#restored.count);
+    throw new NotRestored(
+      `Cannot export ${formatCount(count)} of ${all} rows, which were sent with another system, ` +
+        `template or prompt field than the others.\n  ${this.#first}\n${this.#wayOut()}`,
+    );
+  }
+
+  /** One change during a run separates rows by time, unless older rows were retried after it. */
+  #wayOut(): string {
+    const where = this.#where, restored = this.#restored, unrestored = this.#unrestored;
+    const areOlder = unrestored.last < restored.first;
+    if (!areOlder && restored.last >= unrestored.first) {
+      return "Export them separately: select the others with --uids or --where, then these with " +
+        `the --system, --template or --prompt-field that they were sent with. ${RAW_ADVICE}`;
+    }
+    const change = areOlder ? restored.first : unrestored.first;
+    const flagFor = (older: boolean) => {
+      const condition = `distill.created ${older ? "<" : ">="} "${change}"`;
+      return `--where ${
+        posixWord(where === undefined ? condition : `(${where}) and ${condition}`)
+      }`;
+    };
+    return [
+      "Export them separately, by the time of their answers:",
+      `  the ${formatCountOf(restored.count, "other row")}: add ${flagFor(!areOlder)}`,
+      `  ${unrestored.count === 1 ? "this row" : "these rows"}: add ${flagFor(areOlder)} ` +
+      "and the --system, --template or --prompt-field that they were sent with",
+      RAW_ADVICE,
+    ].join("\n");
+  }
+}
+
+const RAW_ADVICE = "--format raw writes all rows as they are";
+
+function createdOf({ result }: Example): string {
+  const { created } = result.distill as { created?: unknown };
+  return typeof created === "string" ? created : "";
 }

@@ -22,12 +22,11 @@ import { type BadInput, BadLines, listBadLines, stampOf } from "../run/mod.ts";
 import { LineSet } from "../sink/mod.ts";
 import { parseRowJson, RowProblem } from "../source/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
-import type { Example, ExampleSource } from "./example.ts";
+import { type Example, type ExampleSource, NotRestored } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { FORMATS } from "./formats.ts";
 import { RowSpool } from "./row_order.ts";
 import { Unrepresentable } from "./turns.ts";
-import { NotRestored } from "./unrestored.ts";
 
 /** The dataset card names this many files at most. */
 const MAX_NAMED = 10;

@@ -11,11 +11,16 @@ import { readFullySync, stemOf } from "../files.ts";
 import { isJson } from "../json.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
-import { type Example, ExampleReader, type ExampleSource } from "./example.ts";
+import {
+  type Example,
+  ExampleReader,
+  type ExampleSource,
+  NotRestored,
+  UnrestoredRows,
+} from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { randomOf, RowOrder, shuffleIn } from "./row_order.ts";
 import type { Unrepresentable } from "./turns.ts";
-import { NotRestored, UnrestoredRows } from "./unrestored.ts";
 
 /** Unless shuffled, the rows of each file are in input order. */
 export class ResultsSource implements ExampleSource, Disposable {

@@ -5,10 +5,14 @@
  * @module
  */
 
+import { failuresOf } from "../data/mod.ts";
 import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { ifThere, specialProblem, systemReason } from "../files.ts";
 import { withoutFormat } from "../formats/mod.ts";
+import { HAS_FAILURE, HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
+import { isObject } from "../json.ts";
+import { linesOf, readLineBlocks } from "../line_blocks.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
 import { openTable, type Schema } from "../tables/mod.ts";
@@ -19,7 +23,6 @@ import { resolveConvert, type ResolvedExport, resolveExport } from "./export_opt
 import { FORMATS } from "./formats.ts";
 import { InputSource } from "./input_source.ts";
 import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
-import { countFailedRows } from "./failed_rows.ts";
 import { ResultsSource } from "./results_source.ts";
 import { type MadeRow, RowMaker } from "./row_maker.ts";
 import { Selection } from "./selection.ts";
@@ -41,6 +44,40 @@ async function failureNotes(results: readonly string[]): Promise<string[]> {
   if (count === 0) return [];
   const [rows, are] = count === 1 ? ["1 row", "is"] : [formatCountOf(count, "row"), "are"];
   return [`${rows} failed and ${are} not in the output: the command retry sends failed rows again`];
+}
+
+/**
+ * Counts the failed rows of a results file, by the failures file next to it. After a crash, that
+ * also has lines of rows that were retried since: each row counts once, and none with a result.
+ */
+async function countFailedRows(results: string): Promise<number> {
+  const path = failuresOf(results);
+  if (path === undefined) return 0;
+  using table = new IdTable();
+  const decoder = new TextDecoder();
+  for await (const block of readLineBlocks(path)) {
+    for (const bytes of linesOf(block)) {
+      const uid = failedUidOf(decoder.decode(bytes));
+      if (uid !== undefined) table.set(table.insert(uid), HAS_FAILURE);
+    }
+  }
+  if (table.size === 0) return 0;
+  await readIndex({ path: results, kind: "results" }, table, (slot) => {
+    table.set(slot, HAS_RESULT);
+  });
+  return table.count(HAS_FAILURE, HAS_RESULT);
+}
+
+/** Undefined for pending rows (`final: false`), and for a last line that is still incomplete. */
+function failedUidOf(line: string): string | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(value) || !isObject(value.error) || value.error.final === false) return undefined;
+  return typeof value.uid === "string" ? value.uid : undefined;
 }
 
 async function checkResultsFiles(paths: readonly string[]): Promise<void> {

@@ -24,6 +24,7 @@ import {
   ParsedRow,
   Reading,
   type ReadRequest,
+  requestHash,
   RowProblem,
   type RowRequest,
   uidFieldsOf,
@@ -113,6 +114,19 @@ export class RowParser {
     });
     const source = isArray ? text.slice('{"messages":'.length, -1) : text;
     return [this.#callsOnlyRequest(source), oldest].filter((request) => request !== undefined);
+  }
+
+  /** What was sent for a row, according to its `prompt_hash`, by this version or an earlier one;
+   * undefined if none of the texts that the row may have had gives that hash. */
+  requestWithHash(texts: readonly string[], promptHash: unknown): RowRequest | undefined {
+    for (const text of texts) {
+      const row = this.parse(text);
+      if (row instanceof ParsedRow && row.promptHash === promptHash) return row;
+      const earlier = this.earlierRequests(text)
+        .find((request) => requestHash(request) === promptHash);
+      if (earlier !== undefined) return earlier;
+    }
+    return undefined;
   }
 
   /** The request of the version that sent only the calls of turns with tool calls. */
