@@ -22,13 +22,17 @@ export function asCount(value: unknown): number | undefined {
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
-export function isJson(text: string): boolean {
+/** Undefined if the text is not JSON. */
+export function parsedJson(text: string): unknown {
   try {
-    JSON.parse(text);
-    return true;
+    return JSON.parse(text);
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+export function isJson(text: string): boolean {
+  return parsedJson(text) !== undefined;
 }
 
 /** `JSON` with source text access (ECMA-262, 2026), which TypeScript's library lacks. */

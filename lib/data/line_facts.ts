@@ -5,7 +5,7 @@
  * @module
  */
 
-import { asText } from "../json.ts";
+import { asText, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
 
@@ -104,12 +104,8 @@ export class DamagedLine {
 }
 
 export function factsOf(text: string, hints: RunHints): LineFacts | DamagedLine {
-  let line: JsonObject;
-  try {
-    line = JSON.parse(text);
-  } catch {
-    return new DamagedLine("it is not JSON", true);
-  }
+  const line = parsedJson(text) as JsonObject | undefined;
+  if (line === undefined) return new DamagedLine("it is not JSON", true);
   const isFailure = typeof line === "object" && line !== null && line.error !== undefined &&
     line.response === undefined;
   const problem = foreignLineProblem(line, isFailure ? "failures" : "results");

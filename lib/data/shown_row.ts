@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parsedJson } from "../json.ts";
 import { cut } from "../printable.ts";
 import { parseField } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
@@ -248,11 +249,8 @@ function callsOf({ line }: LineFacts): string {
   const calls = line.tool_calls ?? objectOf(line.partial).tool_calls;
   if (calls === undefined || calls === "[]" || calls === "") return "";
   if (typeof calls !== "string") return jsonText(calls, 2);
-  try {
-    return jsonText(JSON.parse(calls), 2);
-  } catch {
-    return calls;
-  }
+  const parsed = parsedJson(calls);
+  return parsed === undefined ? calls : jsonText(parsed, 2);
 }
 
 function valueText(value: unknown): string {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { asText } from "../json.ts";
+import { asText, parsedJson } from "../json.ts";
 import { ParsedRow, RowParser } from "../source/mod.ts";
 import {
   isNonEmptyArray,
@@ -165,14 +165,6 @@ function rowOf(line: JsonObject, { template }: RunHints): JsonObject {
     ...Object.fromEntries(ownFields(line).map((name) => [name, line[name]])),
     ...objectOf(replacedFields),
   };
-}
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
 }
 
 function messageTurns(messages: readonly unknown[]): Turn[] {

@@ -9,7 +9,7 @@
 import { originOf } from "../answer.ts";
 import { UsageError } from "../errors.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
-import { isObject } from "../json.ts";
+import { isObject, parsedJson } from "../json.ts";
 import { posixWord } from "../printable.ts";
 import { type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
@@ -177,7 +177,9 @@ function parseFields(text: string): ResultFields | string {
     if (typeof value[name] !== "string") return `"${name}" must be a string`;
   }
   // Earlier versions wrote the list itself, and omitted an empty one.
-  if (typeof value.tool_calls === "string") value.tool_calls = listIn(value.tool_calls);
+  if (typeof value.tool_calls === "string") {
+    value.tool_calls = parsedJson(value.tool_calls) ?? value.tool_calls;
+  }
   for (const name of ["tool_calls", "final_messages"]) {
     if (value[name] !== undefined && !Array.isArray(value[name])) {
       return `"${name}" must be an array`;
@@ -189,16 +191,6 @@ function parseFields(text: string): ResultFields | string {
     return '"distill" must hold the "source" of the row';
   }
   return value as unknown as ResultFields;
-}
-
-/** The text itself if it is not JSON. */
-function listIn(text: string): unknown {
-  if (text === "[]") return [];
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The message says which row, and why. */

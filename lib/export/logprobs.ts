@@ -11,7 +11,7 @@
  * @module
  */
 
-import { isObject } from "../json.ts";
+import { isObject, parsedJson } from "../json.ts";
 import type { Example } from "./example.ts";
 
 interface Token {
@@ -63,13 +63,8 @@ export function withLogprobs(
 /** The fields that `--keep` kept: JSON text, and in earlier versions an object. */
 function keptFields({ result }: Example): Record<string, unknown> {
   const { kept } = result.distill as { kept?: unknown };
-  if (typeof kept !== "string") return isObject(kept) ? kept : {};
-  try {
-    const value: unknown = JSON.parse(kept);
-    return isObject(value) ? value : {};
-  } catch {
-    return {};
-  }
+  const fields = typeof kept === "string" ? parsedJson(kept) : kept;
+  return isObject(fields) ? fields : {};
 }
 
 /** @param ids Ids that stand next to `logprobs`, for tokens without an id of their own. */

@@ -11,7 +11,7 @@ import { formatCountOf } from "../figures.ts";
 import { ifThere, specialProblem, systemReason } from "../files.ts";
 import { withoutFormat } from "../formats/mod.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
-import { isObject } from "../json.ts";
+import { isObject, parsedJson } from "../json.ts";
 import { linesOf, readLineBlocks } from "../line_blocks.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
@@ -70,12 +70,7 @@ async function countFailedRows(results: string): Promise<number> {
 
 /** Undefined for pending rows (`final: false`), and for a last line that is still incomplete. */
 function failedUidOf(line: string): string | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+  const value = parsedJson(line);
   if (!isObject(value) || !isObject(value.error) || value.error.final === false) return undefined;
   return typeof value.uid === "string" ? value.uid : undefined;
 }

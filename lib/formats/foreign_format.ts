@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isObject } from "../json.ts";
+import { isObject, parsedJson } from "../json.ts";
 import { posixWord } from "../printable.ts";
 
 /** A format that is not read, or only with `--input-format`. */
@@ -178,12 +178,8 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
 
 /** A row may begin like a table, too, but then some other field is neither a list nor an object. */
 function tableFilter(line: string): string | undefined {
-  let table: unknown;
-  try {
-    table = JSON.parse(line);
-  } catch {
-    // The line may be truncated.
-  }
+  const table = parsedJson(line);
+  // If the table is undefined, the line may be truncated.
   return TABLE_LAYOUTS.find(({ start, fits }) =>
     start.test(line) && (!isObject(table) || fits(table))
   )?.filter;
@@ -218,12 +214,10 @@ function isHeader(line: string, delimiter: string): boolean {
 
 /** A row may be a bare list of messages. */
 function isMessageArray(line: string): boolean {
-  try {
-    const [first] = JSON.parse(line) as unknown[];
-    return typeof first === "object" && first !== null && ("role" in first || "from" in first);
-  } catch {
-    return /^\[\s*\{\s*"(role|from)"/.test(line);
-  }
+  const messages = parsedJson(line) as unknown[] | undefined;
+  if (messages === undefined) return /^\[\s*\{\s*"(role|from)"/.test(line);
+  const [first] = messages;
+  return typeof first === "object" && first !== null && ("role" in first || "from" in first);
 }
 
 /** Many formats are zip archives with another extension. */

@@ -5,7 +5,7 @@
  */
 
 import { readFully, systemReason } from "../files.ts";
-import { isJson, isObject } from "../json.ts";
+import { isJson, isObject, parsedJson } from "../json.ts";
 import {
   cannotRead,
   firstBytes,
@@ -260,12 +260,11 @@ function firstLines(text: string): string[] {
 /** An object, or a list of messages. A line that is longer than the first bytes is incomplete. */
 function isRow(line: string, _index: number, { length }: readonly string[]): boolean {
   if (!OBJECT_START.test(line) && !OBJECTS_START.test(line)) return false;
-  try {
-    const value = JSON.parse(line);
-    return isObject(value) || (Array.isArray(value) && isObject(value[0]) && "role" in value[0]);
-  } catch {
+  const value = parsedJson(line);
+  if (value === undefined) {
     return length === 1 && OBJECT_START.test(line) && line.length > MIN_CUT_CHARS;
   }
+  return isObject(value) || (Array.isArray(value) && isObject(value[0]) && "role" in value[0]);
 }
 
 const TABLES = [

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isJson } from "../json.ts";
 import { type CsvOptions, decodeChunks, MAX_ROW_CHARS, readRecords } from "./csv.ts";
 
 /** Most columns of text are recognized within these rows. */
@@ -84,13 +85,7 @@ class Candidates {
 }
 
 function isObjectOrArray(cell: string): boolean {
-  if (cell[0] !== "{" && cell[0] !== "[") return false;
-  try {
-    JSON.parse(cell);
-    return true;
-  } catch {
-    return false;
-  }
+  return (cell[0] === "{" || cell[0] === "[") && isJson(cell);
 }
 
 /** Reads only the cells of the candidates, in a third of the time that it takes to parse all.
