@@ -33,13 +33,15 @@ import overview from "./page/overview.js" with { type: "text" };
 import overviewStyle from "./page/overview.css" with { type: "text" };
 import problems from "./page/problems.js" with { type: "text" };
 import printStyle from "./page/print.css" with { type: "text" };
+import report from "./page/report.js" with { type: "text" };
 import runState from "./page/run_state.js" with { type: "text" };
 import sampleStyle from "./page/samples.css" with { type: "text" };
 import samples from "./page/samples.js" with { type: "text" };
 import scale from "./page/scale.js" with { type: "text" };
 import store from "./page/store.js" with { type: "text" };
 import tableStyle from "./page/tables.css" with { type: "text" };
-import tables from "./page/tables.js" with { type: "text" };
+import table from "./page/table.js" with { type: "text" };
+import teacherTable from "./page/teacher_table.js" with { type: "text" };
 import errorTable from "./page/error_table.js" with { type: "text" };
 import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
@@ -67,11 +69,13 @@ const MODULES = [
   chartList,
   charts,
   latency,
-  tables,
+  table,
+  teacherTable,
   errorTable,
   samples,
   controls,
   notices,
+  report,
   main,
 ];
 

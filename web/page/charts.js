@@ -17,7 +17,7 @@ import { trailingMeans } from "./scale.js";
 /** @import { ChartMark, HistoryColumn } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** Least time between two drawings of a point that grows with each snapshot, as in a long run. */
+/** In a long run, most snapshots change only the last point: this is the time between redraws. */
 const LAST_POINT_REDRAW_MS = 2_000;
 
 /** Windows for averaging rates. Charts use the first one that is long enough for the run. */

@@ -5,11 +5,11 @@
 import { byId, fillRows, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
 import { formatCount, formatCountOf, formatMoment, UNKNOWN } from "./figures.js";
 import { adviceFor, worstFirst } from "./problems.js";
-import { addNote, makeRow, makeTable, setTexts } from "./tables.js";
+import { addNote, makeRow, makeTable, setTexts } from "./table.js";
 
 /** @import { ErrorGroup, FailureAction } from "../../lib/progress/events.ts" */
 /** @import { RunStore } from "./store.js" */
-/** @import { Row } from "./tables.js" */
+/** @import { Row } from "./table.js" */
 
 /** Number of kinds that are shown before "Show all" is used. */
 const FIRST_ERRORS = 5;

@@ -1,5 +1,5 @@
 // @ts-check
-/** The page's end of the WebSocket: connects and reconnects. @module */
+/** The page's connection to its server: the WebSocket, and requests for whole texts. @module */
 
 /** @import { PageMessage, ServerMessage } from "../protocol.ts" */
 /** @import { Sample, Samples } from "../monitor_state.ts" */
@@ -39,7 +39,8 @@ const GOING_AWAY = 1001;
  */
 
 /**
- * Relative to the address of the page: so it is right behind any port, path prefix or TLS.
+ * The address of the WebSocket, relative to that of the page: so it is right behind any port, path
+ * prefix or TLS.
  * @param {string} base address of the page
  * @returns {string}
  */
@@ -143,14 +144,14 @@ export class Link {
 }
 
 /**
- * With whole texts: the same sample if none is cut, or if the request fails.
+ * Returns a sample with whole texts: the same one if none is cut, or if the request fails.
  * @param {Sample} sample
  */
 export async function fetchWhole(sample) {
   return sample.is_cut ? await fetchJson(`samples/${sample.id}`) ?? sample : sample;
 }
 
-/** With whole texts; undefined if the request fails. @returns {Promise<Samples | undefined>} */
+/** Returns all samples with whole texts; undefined if the request fails. @returns {Promise<Samples | undefined>} */
 export async function fetchSamples() {
   return await fetchJson("samples");
 }

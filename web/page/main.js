@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Starts the page: live with its server, or as a report that holds its run. Makes reports.
+ * Starts the page: live with its server, or as a report that holds its run.
  *
  * @module
  */
@@ -10,12 +10,13 @@ import { AboutView, enableNextCopy, Overview } from "./overview.js";
 import { Announcer, NoticesView, Notifier } from "./notices.js";
 import { ChartGroup } from "./charts.js";
 import { ErrorTable } from "./error_table.js";
-import { TeacherTable } from "./tables.js";
+import { TeacherTable } from "./teacher_table.js";
 import { Controls } from "./controls.js";
 import { byId, inOwnFrame, setAttribute, setShown, setText } from "./dom.js";
 import { formatAge, formatClock, formatDate } from "./figures.js";
 import { LatencyView } from "./latency.js";
 import { fetchSamples, fetchWhole, Link, socketAddress } from "./link.js";
+import { embeddedState, startReports } from "./report.js";
 import { SamplesView } from "./samples.js";
 import { ALL_PARTS, RunStore } from "./store.js";
 import { startTheme } from "./theme.js";
@@ -196,75 +197,6 @@ function guarded(update) {
   } catch (error) {
     reportError(error);
   }
-}
-
-/** The run that a report holds; undefined in a live page. @returns {MonitorState | undefined} */
-function embeddedState() {
-  const text = document.getElementById("report-state")?.textContent;
-  return text ? JSON.parse(text) : undefined;
-}
-
-/** The JSON of the run is inserted after the last occurrence. */
-const STATE_TAG_END = 'id="report-state">';
-
-/** These characters would end the element that holds the JSON, or a line of script. */
-const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
-
-/**
- * Makes the report in the browser, while the run is active or after its process has ended. The
- * server sends an empty report once, with the hashes of its scripts: browsers compute none on pages
- * that are not secure, such as those at a network address.
- * @param {() => MonitorState} getState returns the state of the run as the page knows it
- */
-function startReports(getState) {
-  const button = byId("report", HTMLButtonElement);
-  const answer = byId("report-answer");
-  /** The empty report, once it is loaded. @type {string | undefined} */
-  let shell;
-  const load = async () => {
-    try {
-      const response = await fetch("report-shell");
-      if (response.ok) shell = await response.text();
-    } catch {
-      // The empty report will be requested again when the button is used.
-    }
-  };
-  setTimeout(load, 0);
-  button.addEventListener("click", async () => {
-    if (shell === undefined) await load();
-    const isMade = shell !== undefined;
-    if (shell !== undefined) download(reportOf(shell, getState()), nameOf(getState()));
-    setAttribute(answer, "data-tone", isMade ? "good" : "bad");
-    setText(
-      answer,
-      isMade ? "Report downloaded" : "Cannot make the report: the run cannot be reached",
-    );
-  });
-}
-
-/** @param {string} shell @param {MonitorState} state */
-function reportOf(shell, state) {
-  const json = JSON.stringify(state).replaceAll(
-    UNSAFE_IN_JSON,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  const place = shell.lastIndexOf(STATE_TAG_END) + STATE_TAG_END.length;
-  return shell.slice(0, place) + json + shell.slice(place);
-}
-
-/** @param {MonitorState} state */
-function nameOf({ run, time }) {
-  const started = new Date(Date.parse(run?.time ?? "") || time).toISOString().slice(0, 19);
-  return `retort-report-${started.replaceAll(":", "-")}.html`;
-}
-
-/** @param {string} html @param {string} name */
-function download(html, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([html], { type: "text/html" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 const page = new Page();

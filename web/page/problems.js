@@ -33,7 +33,7 @@ export function adviceFor(type) {
   return ADVICE[type] ?? "";
 }
 
-/** By the number of rows that failed, most first. @param {readonly ErrorGroup[]} errors */
+/** Sorts by the number of rows that failed, most first. @param {readonly ErrorGroup[]} errors */
 export function worstFirst(errors) {
   return errors.toSorted((a, b) => (b.actions?.failed ?? 0) - (a.actions?.failed ?? 0));
 }

@@ -12,6 +12,7 @@ import histograms from "./page/histograms.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import rows from "./page/rows.js" with { type: "text" };
 import samplePair from "./page/sample_pair.js" with { type: "text" };
+import searchBar from "./page/search_bar.js" with { type: "text" };
 import status from "./page/status.js" with { type: "text" };
 import HTML from "./page/view.html" with { type: "text" };
 import detailStyle from "./page/detail.css" with { type: "text" };
@@ -23,6 +24,7 @@ const MODULES = [
   ...COMMON_MODULES,
   ask,
   filter,
+  searchBar,
   status,
   columns,
   rows,

@@ -5,7 +5,6 @@
 
 import { formatCountOf } from "../../page/figures.js";
 import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
-import { shellWord } from "./filter.js";
 
 /**
  * What commands name: the words that start the program, the paths of the page, its results files,
@@ -166,4 +165,9 @@ function selectionCommands(context, path) {
 /** The results as arguments of `export`, which takes no folder. @param {CommandContext} context */
 function resultsOf({ paths, results }) {
   return (results.length > 0 ? results : paths).map(shellWord).join(" ");
+}
+
+/** Quotes a word for a POSIX shell. @param {string} word */
+function shellWord(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -53,7 +53,7 @@ const IDLE_MS = 2_000;
 export class Poll {
   #refresh;
   #listener;
-  #isWaiting = false;
+  #isRefreshing = false;
   /** `pollNow()` was called during a refresh, whose result may then be outdated. */
   #isOutdated = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -71,7 +71,7 @@ export class Poll {
   /** Refreshes at once, or as soon as the current refresh is done. */
   pollNow() {
     this.#isOutdated = true;
-    if (!this.#isWaiting) this.#pollIn(0);
+    if (!this.#isRefreshing) this.#pollIn(0);
   }
 
   /** @param {number} delayMs */
@@ -81,7 +81,7 @@ export class Poll {
   }
 
   async #poll() {
-    this.#isWaiting = true;
+    this.#isRefreshing = true;
     this.#isOutdated = false;
     let isBusy = false;
     try {
@@ -90,7 +90,7 @@ export class Poll {
     } catch (error) {
       this.#listener.failed(error);
     }
-    this.#isWaiting = false;
+    this.#isRefreshing = false;
     this.#pollIn(this.#isOutdated ? 0 : isBusy ? BUSY_MS : IDLE_MS);
   }
 }

@@ -25,7 +25,7 @@ import { makeSamples } from "./sample_pair.js";
  * @property {(error: unknown) => void} fail shows an error
  */
 
-/** Keeps the uid of the row in the address. */
+/** Opens rows next to the table, and keeps the uid of the open one in the address. */
 export class OpenRow {
   #grid;
   #page;
@@ -86,7 +86,7 @@ export class OpenRow {
     }
   }
 
-  /** The first row with this uid, whether or not the filter shows it. @param {string} uid */
+  /** Opens the first row with this uid, whether or not the filter shows it. @param {string} uid */
   async openUid(uid) {
     try {
       const place = await ask("locate", { ...this.#page.query(), uid });

@@ -1,13 +1,11 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Filter, order and columns of the table, and the open row, kept in the address; and the fields for
- * search and condition. The filter is also written as one condition.
+ * Filter, order and columns of the table, and the open row, kept in the address. The filter is also
+ * written as one condition.
  *
  * @module
  */
-
-import { byId } from "../../page/dom.js";
 
 /** @typedef {string | number | boolean | null} FilterValue */
 /** @typedef {{ field: string, only: FilterValue[], not: FilterValue[] }} FacetChoice */
@@ -188,68 +186,4 @@ function numberIn(value) {
 function isFilterValue(value) {
   return value === null ||
     ["string", "number", "boolean"].includes(typeof value);
-}
-
-/** Quotes a word for a POSIX shell. @param {string} word */
-export function shellWord(word) {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-
-/** After this pause in typing, the text is applied. */
-const TYPING_PAUSE_MS = 300;
-
-export class SearchBar {
-  #search = byId("search", HTMLInputElement);
-  #searchIn = byId("search-in", HTMLSelectElement);
-  #isPattern = byId("search-pattern", HTMLInputElement);
-  #where = byId("where", HTMLInputElement);
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #typing;
-
-  /**
-   * @param {() => void} onChange called when the user has typed or chosen something
-   * @param {() => void} onEnter called after that when the user pressed Enter
-   */
-  constructor(onChange, onEnter) {
-    for (const input of [this.#search, this.#where]) {
-      input.addEventListener("input", () => {
-        clearTimeout(this.#typing);
-        this.#typing = setTimeout(onChange, TYPING_PAUSE_MS);
-      });
-    }
-    for (const choice of [this.#searchIn, this.#isPattern]) {
-      choice.addEventListener("change", () => {
-        if (this.#search.value !== "") onChange();
-      });
-    }
-    for (const id of ["search-form", "where-form"]) {
-      byId(id, HTMLFormElement).addEventListener("submit", (event) => {
-        event.preventDefault();
-        clearTimeout(this.#typing);
-        onChange();
-        onEnter();
-      });
-    }
-  }
-
-  /** @param {Filter} filter */
-  read(filter) {
-    filter.search = this.#search.value;
-    filter.searchIn = this.#searchIn.value;
-    filter.isPattern = this.#isPattern.checked;
-    filter.where = this.#where.value;
-  }
-
-  /** A field that has the focus is left as it is. @param {Filter} filter */
-  show({ search, searchIn, isPattern, where }) {
-    setValue(this.#search, search);
-    setValue(this.#where, where);
-    this.#searchIn.value = searchIn;
-    this.#isPattern.checked = isPattern;
-  }
-}
-
-/** @param {HTMLInputElement} input @param {string} value */
-function setValue(input, value) {
-  if (input.value !== value && document.activeElement !== input) input.value = value;
 }

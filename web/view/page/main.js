@@ -19,10 +19,11 @@ import {
   scanWords,
 } from "./status.js";
 import { FacetList } from "./facets.js";
-import { Filter, SearchBar } from "./filter.js";
+import { Filter } from "./filter.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
 import { OpenRow } from "./detail.js";
+import { SearchBar } from "./search_bar.js";
 
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/mod.ts" */
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/** Which rows of the table are visible, and those in memory, in pages. @module */
+/** The rows of the table: those in memory, in pages, and those in the viewport. @module */
 
 /** @import { RowPage, ShownRow } from "../../../lib/data/mod.ts" */
 

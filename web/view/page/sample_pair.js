@@ -115,16 +115,16 @@ function makeChoice(side, samples) {
 }
 
 /**
- * Texts whose differing middles have more words on (geometric) average count as entirely different:
- * comparing them would take seconds.
+ * Differing middles with more words than this (geometric mean of both texts) count as entirely
+ * different: comparing them would take seconds.
  */
 const MAX_WORDS = 3_000;
 
 /** @typedef {{ text: string, isSame: boolean }} Piece */
 
 /**
- * The words of a longest common subsequence are the same in both: words at the start, words at the
- * end, and some of the middle.
+ * Compares two texts by a longest common subsequence of their words. Only their middles take time:
+ * equal words at the start and at the end are found first.
  * @param {string} left
  * @param {string} right
  * @returns {[Piece[], Piece[]]}

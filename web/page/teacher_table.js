@@ -1,13 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * The table of teachers, and what it shares with that of failed attempts. On narrow screens the
- * style turns rows into cards; the explicit roles keep them tables for screen readers.
- *
- * @module
- */
+/** The table of teachers. @module */
 
-import { byId, fillRows, icon, make, setAttribute, setIcon, setText } from "./dom.js";
+import { byId, fillRows, setAttribute, setIcon, setText } from "./dom.js";
 import {
   formatClock,
   formatCompact,
@@ -17,10 +12,12 @@ import {
   formatUsd,
   UNKNOWN,
 } from "./figures.js";
+import { addNote, makeRow, makeTable, setTexts } from "./table.js";
 
 /** @import { TeacherStatus } from "../../lib/progress/events.ts" */
 /** @import { TeacherFigures } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
+/** @import { Row } from "./table.js" */
 
 /**
  * `until` is shown before the time of the next change.
@@ -116,64 +113,4 @@ function fillSpeed({ cells }, { state, in_flight, limit }, figures) {
     rate: isRated ? formatRate(figures.rows_per_s) : UNKNOWN,
     p50: isGone || p50 === null ? UNKNOWN : formatLatency(p50),
   });
-}
-
-/**
- * `cells` by column name; `mark` is an icon for the caller to place.
- * @typedef {{ element: HTMLElement, cells: Record<string, HTMLElement>, mark: Element }} Row
- */
-
-/**
- * Returns the body of the table.
- * @param {string} id of the element
- * @param {string[][]} columns the name (a CSS class) and the title of each; screen readers read
- * "Rows" for the title ""
- */
-export function makeTable(id, columns) {
-  const head = make("tr", { role: "row" });
-  for (const [name, title] of columns) {
-    head.append(make(
-      "th",
-      { role: "columnheader", scope: "col", class: name },
-      title === "" ? make("span", { class: "visually-hidden" }, "Rows") : title,
-    ));
-  }
-  const body = make("tbody", { role: "rowgroup" });
-  const label = byId(id).dataset.label ?? "";
-  byId(id).replaceChildren(
-    make(
-      "table",
-      { role: "table", class: "rows", "aria-label": label },
-      make("thead", { role: "rowgroup" }, head),
-      body,
-    ),
-  );
-  return body;
-}
-
-/** @param {string[][]} columns @returns {Row} */
-export function makeRow(columns) {
-  const element = make("tr", { role: "row" });
-  /** @type {Record<string, HTMLElement>} */
-  const cells = {};
-  for (const [name, title] of columns) {
-    cells[name] = make("span", { class: "text" });
-    element.append(make("td", { role: "cell", class: name, "data-title": title }, cells[name]));
-  }
-  return { element, cells, mark: icon("dots") };
-}
-
-/**
- * @param {Row} row
- * @param {string} name of the new cell
- * @param {string} before name of the cell before it
- */
-export function addNote({ cells }, name, before) {
-  cells[name] = make("span", { class: "note" });
-  cells[before].after(cells[name]);
-}
-
-/** @param {Row["cells"]} cells @param {Record<string, string>} texts by the names of the cells */
-export function setTexts(cells, texts) {
-  for (const [name, text] of Object.entries(texts)) setText(cells[name], text);
 }
