@@ -211,33 +211,51 @@ export async function earlierRunOf(
     notices: ClaimOptions["notices"];
   },
 ): Promise<{ earlierRun?: RunFile; uidFieldLast?: boolean }> {
-  const earlierRun = options.resume === false ? undefined : await readRunFile(runJson);
+  if (options.resume === false) return {};
+  const earlierRun = await readRunFile(runJson);
+  const hasAnswers = await hasContent(results) || await hasContent(failures);
+  if (!options.allowMixed && !hasAnswers) await checkOtherShards(runJson, options, identity);
   if (earlierRun === undefined) return {};
-  if (!(await hasContent(results)) && !(await hasContent(failures))) return { earlierRun };
+  if (!hasAnswers) return { earlierRun };
   const uidFieldLast = !earlierRun.rows.uidFieldFirst;
   if (options.allowMixed) return { earlierRun, uidFieldLast };
-  checkSameIdentity(results, earlierRun.identity, identity, {
-    mayChangeParams: Boolean(options.retry),
-  });
+  const problem = `Cannot continue "${results}": its answers were`;
+  checkSameIdentity(problem, earlierRun.identity, identity, options);
   if (earlierRun.input !== input) {
     notices.add("info", `The answers in "${results}" came from "${earlierRun.input}" until now`);
   }
   return { earlierRun, uidFieldLast };
 }
 
-/** @throws {UsageError} with a line for each setting that differs */
-export function checkSameIdentity(
-  path: string,
+/** Checks a shard without answers: a merge refuses shards with different settings. */
+async function checkOtherShards(
+  runJson: string,
+  { shard, retry }: RunOptions,
+  identity: Identity,
+): Promise<void> {
+  if (shard === undefined) return;
+  const { answeredNear } = await import("./shard_run.ts");
+  for (const { results, run } of await answeredNear(runJson, shard)) {
+    const problem = `Cannot run shard ${shard.index}/${shard.count}: answers in "${results}" were`;
+    checkSameIdentity(problem, run.identity, identity, { retry });
+  }
+}
+
+/**
+ * @param problem What the error begins with, as in `Cannot continue "x.jsonl": its answers were`.
+ * @throws {UsageError} with a line for each setting that differs
+ */
+function checkSameIdentity(
+  problem: string,
   before: Identity,
   now: Identity,
-  { mayChangeParams = false }: { mayChangeParams?: boolean } = {},
+  { retry }: Pick<RunOptions, "retry">,
 ): void {
   const differences = identityDifferences(before, now)
-    .filter((difference) => !(mayChangeParams && difference.startsWith("  params: ")));
+    .filter((difference) => !(retry && difference.startsWith("  params: ")));
   if (differences.length === 0) return;
   throw new UsageError(
-    `Cannot continue "${path}": its answers were created with different settings\n` +
-      `${differences.join("\n")}\n` +
+    `${problem} created with different settings\n${differences.join("\n")}\n` +
       "Use the earlier settings, name another output, or add --allow-mixed to have both in one file",
   );
 }

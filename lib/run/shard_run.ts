@@ -7,7 +7,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { exists, OWN_FOLDER } from "../files.ts";
+import { exists, hasContent, OWN_FOLDER } from "../files.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import {
   OtherDivisionError,
@@ -23,6 +23,7 @@ import {
 } from "../shards/mod.ts";
 import { checkOutputs, filesOf, type OutputFiles, sharedOutput } from "./outputs.ts";
 import { checkReadableTwice } from "./inputs.ts";
+import { readRunFile, type RunFile } from "./run_file.ts";
 import { readStatus, type RunStatus, writeFailedStatus } from "./run_status.ts";
 
 export interface ShardFilesOptions extends PinOptions {
@@ -98,6 +99,29 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
     `Cannot run this shard: it was merged, and its files were moved to "${dirname(moved)}/". ` +
       "Move them back, or name another output",
   );
+}
+
+/**
+ * The runs of a few other shards that have results: if each of a thousand shards read all run files,
+ * that would be a million.
+ *
+ * @param runJson The run file of the shard.
+ */
+export async function answeredNear(
+  runJson: string,
+  shard: Shard,
+): Promise<{ results: string; run: RunFile }[]> {
+  const stem = runJson.slice(0, -`${shardStem("", shard)}.run.json`.length);
+  const near = new Set([0, shard.index - 1, shard.index + 1]);
+  near.delete(shard.index);
+  const found: { results: string; run: RunFile }[] = [];
+  for (const index of near) {
+    const { runJson, results } = filesOf("", shardStem(stem, { ...shard, index }));
+    // A run file that cannot be read must not stop other shards.
+    const run = await readRunFile(runJson).catch(() => undefined);
+    if (run !== undefined && await hasContent(results)) found.push({ results, run });
+  }
+  return found;
 }
 
 /** Polls without a new heartbeat after which a shard counts as silent. */

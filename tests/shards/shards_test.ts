@@ -78,6 +78,29 @@ Deno.test("several files are one sequence, and their bad rows keep their places"
   assertEquals(again, rows[0]);
 });
 
+Deno.test("a shard does not start with other settings than a shard that has answers", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 40)), output = dir.path("out/");
+  const run = (index: number, options: ShardRun) =>
+    runShard(input, output, { shard: { index, count: 4 }, ...options });
+  const hot: ShardRun = { generator: { params: { temperature: 1 } } };
+  await run(0, {});
+  for (const index of [1, 3]) {
+    const error = await assertRejects(() => run(index, hot), UsageError, "different settings");
+    assertStringIncludes(
+      error.message,
+      `shard ${index}/4: answers in "${output}in-00000-of-00004.jsonl"`,
+    );
+    assertStringIncludes(error.message, '  params: {} before, {"temperature":1} now');
+  }
+  // An unreadable run file is the business of its own shard.
+  await Deno.writeTextFile(dir.path("out/in-00000-of-00004.run.json"), "{");
+  await run(1, {});
+  await run(2, { ...hot, allowMixed: true });
+  const restarted = await run(3, { ...hot, resume: false });
+  assertEquals(restarted.summary.pending, 0);
+});
+
 Deno.test("--limit counts over the whole input, and a shard without rows is done", async () => {
   await using dir = await tempDir();
   const input = await dir.write(
