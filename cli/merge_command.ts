@@ -41,7 +41,12 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
     return exitCodeOfSignal(received);
   }
   printProblems(report, options, io);
-  if (!settings.isOn("quiet") && report.results !== null) io.writeErr(reportText(report));
+  if (!settings.isOn("quiet") && report.results !== null) {
+    io.writeErr(reportText(report));
+    if (report.pending > 0 && report.problems.length > 0) {
+      io.writeErr(printableLines(`${restAdvice(report.results)}\n`));
+    }
+  }
   const isWhole = report.results !== null && report.clashCount === 0 &&
     report.problems.length === 0;
   return isWhole && report.failed + report.badRows === 0 ? EXIT_DONE : EXIT_FAILED_ROWS;
@@ -149,8 +154,15 @@ function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): 
     ...numbers.flatMap(([flag, value]) => value === undefined ? [] : [flag, String(value)]),
     ...["--partial", "-o", file],
   );
-  return `Nothing was written. Complete these runs, or write what is there:\n  ${command}\n` +
-    `A run of the same inputs without --shard and with -o ${shellWord(file)} then sends the rest`;
+  return "Nothing was written. Complete these runs with the command that started them, or write what " +
+    `is there:\n  ${command}\n${restAdvice(file)}`;
+}
+
+function restAdvice(file: string): string {
+  return `Then a run of the same inputs without --shard and with -o ${
+    shellWord(file)
+  } sends the rest. ` +
+    "Before it, cancel the job of these runs if any is running or queued: both would send the same rows";
 }
 
 function printClashes({ clashes, clashCount, duplicates }: MergeReport, io: Io): void {

@@ -34,6 +34,7 @@ import {
   makeFolders,
   type OutputFiles,
   readRunFile,
+  type RunFile,
   writeRunFile,
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
@@ -84,9 +85,13 @@ async function mergeReady(
 ): Promise<MergeReport> {
   const { partial = false, proof = true } = options;
   if (proof) checkComparable(runs);
-  const knownProblems = proof ? problemsOf(runs, options.limit) : [];
+  const expected = runs.filter((run) =>
+    run.pieces.length > 0 && limitOf(run, options.limit ?? Infinity) > 0
+  );
+  const knownProblems = proof ? await problemsOf(expected) : [];
   if (knownProblems.length > 0 && !partial) {
-    return { ...emptyReport(runs), problems: knownProblems, inputChanges: changesOf(runs) };
+    const problems = [...knownProblems, ...expected.flatMap(notEnded)];
+    return { ...emptyReport(runs), problems, inputChanges: changesOf(runs) };
   }
   const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)))];
   if (proof) await checkInputs(inputs);
@@ -167,21 +172,35 @@ function checkComparable(runs: readonly MergeRun[]): void {
 }
 
 /** The problems that run files alone show: shards that have not run, or runs with pending rows. */
-function problemsOf(runs: readonly MergeRun[], limit = Infinity): MergeProblem[] {
-  return runs.flatMap((run): MergeProblem[] => {
-    const { name, runFile, pieces, files } = run;
-    if (pieces.length === 0 || limitOf(run, limit) === 0) return [];
+async function problemsOf(runs: readonly MergeRun[]): Promise<MergeProblem[]> {
+  const problems: MergeProblem[] = [];
+  for (const run of runs) {
+    const { name, runFile } = run;
     if (runFile === undefined) {
-      const message = `there is no "${files.runJson}": it has not run`;
-      return [{ run: name, kind: "missing", message }];
+      problems.push({ run: name, kind: "missing", message: await whyMissing(run) });
+    } else if (runFile.summary !== null && runFile.summary.pending > 0) {
+      problems.push({ run: name, kind: "unfinished", message: pendingReason(runFile.summary) });
     }
-    const { summary } = runFile;
-    if (summary === null || summary.pending === 0) return [];
-    const { pending } = summary;
-    const why = summary.state === "done" ? "" : `: it was ${summary.state}`;
-    const reason = summary.reason === null ? "" : ` (${summary.reason})`;
-    return [{ run: name, kind: "unfinished", message: `${pendingRows(pending)}${why}${reason}` }];
-  });
+  }
+  return problems;
+}
+
+async function whyMissing({ files: { runJson, results } }: MergeRun): Promise<string> {
+  return await hasContent(results)
+    ? `there is no "${runJson}", but "${results}" holds answers: run it again, which keeps them`
+    : `there is no "${runJson}": it has not run`;
+}
+
+function pendingReason({ state, pending, reason }: NonNullable<RunFile["summary"]>): string {
+  const why = state === "done" ? "" : `: it was ${state}`;
+  return `${pendingRows(pending)}${why}${reason === null ? "" : ` (${reason})`}`;
+}
+
+/** Without a pass over the rows, a run that has not ended counts as unfinished. */
+function notEnded({ name, runFile }: MergeRun): MergeProblem[] {
+  // The output of a merge has no summary, either.
+  if (runFile?.summary !== null || runFile.merged !== undefined) return [];
+  return [{ run: name, kind: "unfinished", message: "it is running or was killed" }];
 }
 
 function changesOf(runs: readonly MergeRun[]): string[] {

@@ -245,11 +245,11 @@ async function checkOtherShards(
  * @param problem What the error begins with, as in `Cannot continue "x.jsonl": its answers were`.
  * @throws {UsageError} with a line for each setting that differs
  */
-function checkSameIdentity(
+export function checkSameIdentity(
   problem: string,
   before: Identity,
   now: Identity,
-  { retry }: Pick<RunOptions, "retry">,
+  { retry }: Pick<RunOptions, "retry"> = {},
 ): void {
   const differences = identityDifferences(before, now)
     .filter((difference) => !(retry && difference.startsWith("  params: ")));

@@ -77,6 +77,31 @@ Deno.test("a merge names missing and unfinished shards and writes nothing; --par
   assertEquals(asked.toSorted(), prompts(80, 100).map(({ prompt }) => prompt).toSorted());
 });
 
+Deno.test("a merge names runs without an end beside missing ones, and does not call a run without its run file one that has not run", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 30));
+  for (const index of [0, 1]) {
+    await runShard(input, dir.path("out/"), { shard: { index, count: 4 } });
+  }
+  const runFileOf = (index: number) => dir.path(`out/in-0000${index}-of-00004.run.json`);
+  const killed = { ...JSON.parse(await Deno.readTextFile(runFileOf(0))), summary: null };
+  await Deno.writeTextFile(runFileOf(0), JSON.stringify(killed));
+  await Deno.remove(runFileOf(1));
+  const output = dir.path("all.jsonl");
+  const { problems } = await mergeRuns({ outputs: dir.path("out"), output });
+  assertEquals(problems.map(({ run, kind }) => `${run} ${kind}`).toSorted(), [
+    "shard 0 of 4 unfinished",
+    "shard 1 of 4 missing",
+    "shard 2 of 4 missing",
+    "shard 3 of 4 missing",
+  ]);
+  const messages = problems.map(({ message }) => message.replaceAll(dir.root, ""));
+  assertStringIncludes(messages[0], '"/out/in-00001-of-00004.jsonl" holds answers: run it again');
+  assertStringIncludes(messages[1], "it has not run");
+  const again = await runShard(input, dir.path("out/"), { shard: { index: 1, count: 4 } });
+  assertEquals(again.asked, []);
+});
+
 for (const names of [["in/a.jsonl", "in/b.json"], ["in"], ["in/*"]]) {
   Deno.test(`a run continues the partial merge of ${names.join(" and ")}, and verify reads it`, async () => {
     await using dir = await tempDir();
@@ -869,7 +894,10 @@ Deno.test("each way out of a refused merge works when it is pasted", async () =>
   const [, command] = (await merge(out, "-o", own, "--tidy")).split("\n  ").slice(1);
   const words = wordsOf(command.split("\n")[0]);
   assertEquals(words, ["distill", "merge", out, "--partial", "-o", elsewhere]);
-  assertStringIncludes(await merge(...words.slice(2)), "Merged 2 runs");
+  const merged = await merge(...words.slice(2));
+  assertStringIncludes(merged, "Merged 2 runs");
+  assertStringIncludes(merged, `with -o ${shellWord(elsewhere)} sends the rest`);
+  assertStringIncludes(merged, "cancel the job of these runs");
   const { asked } = await runShard(input, elsewhere, {});
   assertEquals(asked.length + (await runShard(input, elsewhere, {})).asked.length, 5);
 });

@@ -161,7 +161,7 @@ for (
     const error = assertThrows(
       () =>
         checkSameIdentity(
-          "out/a.jsonl",
+          'Cannot continue "out/a.jsonl": its answers were',
           { ...identity, [name]: before },
           { ...identity, [name]: now },
         ),
@@ -192,7 +192,7 @@ Deno.test("checkSameIdentity() compares numbers by value and objects by content"
 
 Deno.test("checkSameIdentity() lets a retry change parameters, and nothing else", () => {
   const before = identityOf(PLAIN);
-  const retry = { mayChangeParams: true };
+  const retry = { retry: true };
   checkSameIdentity("x", before, identityOf({ ...PLAIN, params: { max_tokens: 9 } }), retry);
   const other = identityOf({ ...PLAIN, model: "n", params: { max_tokens: 9 } });
   const error = assertThrows(() => checkSameIdentity("x", before, other, retry), UsageError);
