@@ -9,7 +9,7 @@ import type { TeacherError } from "../errors.ts";
 import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { asCompletion, type Rejection, unfinished } from "./answers/mod.ts";
+import { AnsweringModels, asCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify } from "./errors/mod.ts";
 import {
@@ -59,6 +59,7 @@ export class Attempts {
   readonly #blame: TeacherBlame;
   readonly #answers: PaidAnswers;
   readonly #waits: RowWaits;
+  readonly #models = new AnsweringModels();
   #inFlight = 0;
   #abandoned = 0;
 
@@ -158,7 +159,7 @@ export class Attempts {
     this.#options.silence.answered();
     sent.endpoint.answered(sent, completion);
     this.#blame.answered();
-    if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
+    this.#note(work, completion);
     this.#answers.countCost(work, completion);
     this.#options.onEnd();
     if (ending === "whole") this.#blame.answeredCompletely(sent.endpoint);
@@ -166,6 +167,14 @@ export class Attempts {
     return decision instanceof Promise
       ? decision.then((rejection) => this.#decided(work, completion, rejection))
       : this.#decided(work, completion, decision);
+  }
+
+  #note(work: Work, completion: Completion): void {
+    const { onNotice } = this.#options;
+    if (completion.notice !== undefined) onNotice?.(completion.notice);
+    if (work.row.params?.model !== undefined) return;
+    const change = this.#models.noticeOf(sentOf(work).endpoint.teacher, completion);
+    if (change !== undefined) onNotice?.(change);
   }
 
   #decided(work: Work, completion: Completion, rejection: Rejection | undefined): AttemptResult {

@@ -1,4 +1,4 @@
-import { assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertGreater, assertMatch } from "../../lib/deps/std_assert.ts";
 import { Silence } from "../../lib/engine/engine_state.ts";
 import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
 import { Attempts, type AttemptsOptions } from "../../lib/engine/attempts.ts";
@@ -219,3 +219,23 @@ const ENDINGS: readonly Ending[] = [
   refuse({ type: "network", isUnreachable: true }),
   (call) => call.refuse(new TypeError(`x of ${call.request.uid} is not a function`)),
 ];
+
+Deno.test("Attempts say once that a teacher answers as another model, but not of rows that name theirs", async () => {
+  const notices: string[] = [];
+  const { attempts, teacher, workOf } = attemptsOf({ onNotice: (text) => notices.push(text) });
+  const answer = async (uid: string, model: string, asked?: string) => {
+    const work = workOf(uid);
+    const row = { ...work.row, ...asked !== undefined && { params: { model: asked } } };
+    const made = attempts.make(Object.assign(work, { row }));
+    await teacher.open[0].answer({ model });
+    await made;
+  };
+  await answer("a", "large");
+  await answer("b", "other", "other");
+  await answer("c", "");
+  assertEquals(notices, []);
+  for (const uid of ["d", "e"]) await answer(uid, "small");
+  await answer("f", "large");
+  assertEquals(notices.length, 1);
+  assertMatch(notices[0], /now name the model "small", earlier ones "large"/);
+});

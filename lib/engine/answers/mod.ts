@@ -7,6 +7,7 @@
  * @module
  */
 
+export { AnsweringModels } from "./answering_models.ts";
 export { Budget, checkLimits } from "./budget.ts";
 export { asCompletion } from "./completion.ts";
 export { AnswerPolicy, type OnTruncated, type Rejection, unfinished } from "./policy.ts";
