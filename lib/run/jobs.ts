@@ -127,14 +127,18 @@ export class Jobs {
     await this.each((job) => job.claim(this.#sharedLock));
   }
 
-  /** Throws if shards and a run over whole files have started at the same time. */
-  async refuseOthers({ input, output, shard }: ResolvedRunOptions): Promise<void> {
+  /** Throws if shards and a run over whole files, or over other shards, have started at once. */
+  async refuseOthers(
+    { input, output, shard }: ResolvedRunOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const outputs = this.list.map(({ files }) => files);
     if (this.shard === undefined) {
-      await refuseDivided(input, output, this.list.map(({ files }) => files), { isClaimed: true });
-    } else {
-      const { refuseWholeRun } = await import("../shards/mod.ts");
-      await refuseWholeRun(this.shard.shared, shard!.count);
+      return await refuseDivided(input, output, outputs, { isClaimed: true });
     }
+    const { refuseStarted } = await import("../shards/mod.ts");
+    const { shared, inputs: files } = this.shard, [{ results }] = outputs;
+    await refuseStarted(shared, { shard: shard!, files, results, signal });
   }
 
   /** Opens the outputs. If there are many, only creates them, and opens each for its first line. */

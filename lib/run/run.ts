@@ -60,7 +60,7 @@ export class Run {
       await this.#jobs.each((job) => job.checkReadable());
       await this.#reportUnreadable();
       await this.#jobs.claim(this.#options);
-      await this.#jobs.refuseOthers(this.#options);
+      await this.#jobs.refuseOthers(this.#options, this.#signal);
       const isReady = await this.#jobs.preflight(this.#signal, this.#options.stdin);
       if (!isReady) return this.#emitSummary(this.#summarize({ isReady }));
       this.#refuseProblems();

@@ -38,6 +38,8 @@ export interface ShardFilesOptions extends PinOptions {
 
 export interface ShardFiles {
   readonly files: OutputFiles;
+  /** All files of the input. */
+  readonly inputs: readonly string[];
   /** How many of its first rows `--limit` includes; `Infinity` without a limit. */
   readonly limit: number;
   readonly shared: OwnOutput;
@@ -62,6 +64,7 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
     const plan = await pinnedPlan(shared, files, shard.count, options);
     return {
       files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
+      inputs: files,
       limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),
       shared,
       share: shareOfInput(plan, shard.index),

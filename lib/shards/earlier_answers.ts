@@ -5,7 +5,7 @@
  * @module
  */
 
-import { basename, dirname, isAbsolute, resolve } from "../deps/std_path.ts";
+import { basename, isAbsolute, resolve } from "../deps/std_path.ts";
 import { LockedError } from "../errors.ts";
 import {
   exists,
@@ -20,21 +20,11 @@ import {
 } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { isLockHeld, requireUnlocked, rescuedFilesOf } from "../sink/mod.ts";
-import { parsePlanName, type PlannedInput, readPlan } from "./plan.ts";
+import { type Division, isResultsName } from "./divisions.ts";
+import { type PlannedInput, readPlan } from "./plan.ts";
 
 /** Where a merge with `tidy` moves files to, in the folder of the outputs. */
 export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
-
-/** Matches results of shards, and their rescued lines; captures the output and the shard count. */
-const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})(?:\.rescued-\d+)?\.jsonl$/;
-
-export interface Division {
-  /** The path of the file with the borders; "" if it is gone. */
-  readonly path: string;
-  /** The stem that all its shards share: `out/x`. */
-  readonly stem: string;
-  readonly count: number;
-}
 
 export interface ShardAnswers {
   readonly division: Division;
@@ -42,58 +32,17 @@ export interface ShardAnswers {
   readonly isRunning: boolean;
 }
 
-/** All divisions in the folder of an output, and those of the output whose borders are gone. */
-export async function divisionsBeside(
-  stem: string,
-  needsLost: (pinned: readonly Division[]) => boolean = () => true,
-): Promise<Division[]> {
-  const { start } = splitPath(stem);
-  const folder = `${start}${OWN_FOLDER}`;
-  const pinned = (await namesIn(folder)).flatMap((file) => {
-    const plan = parsePlanName(file);
-    if (plan === undefined) return [];
-    return [{ path: `${folder}/${file}`, stem: `${start}${plan.name}`, count: plan.shards }];
-  });
-  return needsLost(pinned) ? [...pinned, ...await lostDivisions(stem, pinned)] : pinned;
-}
-
-async function lostDivisions(stem: string, pinned: readonly Division[]): Promise<Division[]> {
-  const { start, name } = splitPath(stem);
-  const lost = new Map<number, Division>();
-  for (const file of await namesIn(dirname(stem))) {
-    const [, outputName, digits] = SHARD_RESULTS_NAME.exec(file) ?? [], count = Number(digits);
-    if (outputName !== name || lost.has(count)) continue;
-    if (pinned.some((division) => division.stem === stem && division.count === count)) continue;
-    // Files of datasets, which may be inputs of other runs, have such names, too.
-    const shard = stemOf(file).replace(/\.rescued-\d+$/, "");
-    const isShard = await isShardOf(`${start}${shard}.run.json`, count);
-    if (isShard) lost.set(count, { path: "", stem, count });
-  }
-  return [...lost.values()];
-}
-
-async function isShardOf(runJson: string, count: number): Promise<boolean> {
-  try {
-    return JSON.parse(await Deno.readTextFile(runJson)).identity.shards === count;
-  } catch {
-    return false;
-  }
-}
-
-/** Whether the division has a shard whose results, or rescued lines, have this file name. */
-function isResultsName(file: string, { stem, count }: Division): boolean {
-  const [, name, digits] = SHARD_RESULTS_NAME.exec(file) ?? [];
-  return name === splitPath(stem).name && Number(digits) === count;
-}
-
-/** The first results of a division with answers, or that a run is writing to. */
-export async function firstAnswers(division: Division): Promise<ShardAnswers | undefined> {
+/** The first results of a division with answers, or that a run other than `own` is writing to. */
+export async function firstAnswers(
+  division: Division,
+  own?: string,
+): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
   for (const place of [start, `${start}${MOVED_FOLDER}`]) {
     for (const file of await namesIn(place || ".")) {
       if (!isResultsName(file, division)) continue;
       const path = `${place}${file}`;
-      const isRunning = await isLocked(path);
+      const isRunning = path !== own && await isLocked(path);
       if (isRunning || await hasContent(path)) return { division, path, isRunning };
     }
   }

@@ -9,12 +9,7 @@
  */
 
 export type { MergedResults } from "./earlier_answers.ts";
-export {
-  OtherDivisionError,
-  type OwnOutput,
-  refuseShards,
-  refuseWholeRun,
-} from "./other_divisions.ts";
+export { OtherDivisionError, type OwnOutput, refuseShards } from "./other_divisions.ts";
 export {
   divide,
   parsePlanName,
@@ -33,3 +28,4 @@ export {
   type Shard,
   shardStem,
 } from "./shard.ts";
+export { refuseStarted } from "./started_runs.ts";

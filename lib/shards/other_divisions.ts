@@ -6,14 +6,11 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { exists, hasContent, namesIn, splitPath, stemOf } from "../files.ts";
+import { hasContent, namesIn, splitPath, stemOf } from "../files.ts";
 import { commandText, shellWord } from "../printable.ts";
-import { isLockHeld } from "../sink/mod.ts";
-import { delay } from "../timer.ts";
+import { type Division, divisionsBeside } from "./divisions.ts";
 import {
   DividedAnswers,
-  type Division,
-  divisionsBeside,
   firstAnswers,
   mergedAnswers,
   type MergedResults,
@@ -67,7 +64,7 @@ export async function refuseOtherDivisions(
   if (whole !== undefined) throw refusedWhole(what, stem, whole, whole === merge);
 }
 
-function refusedWhole(
+export function refusedWhole(
   what: string,
   stem: string,
   whole: string,
@@ -94,23 +91,24 @@ export async function refuseShards(
   runs: readonly { readonly files: readonly string[]; readonly results: string }[],
   { isClaimed = false } = {},
 ): Promise<void> {
+  const begun = new Set<string>();
+  for (const { results } of runs) if (await hasContent(results)) begun.add(results);
+  const areAllBegun = begun.size === runs.length;
+  // For these, only shards that are running matter: the run files of a thousand are not read.
+  if (areAllBegun && !isClaimed) return;
+  const divisions = await divisionsBeside(stem);
+  if (areAllBegun && divisions.length === 0) return;
   const own = new Set(runs.map(({ results }) => results));
   const whole = await ownResultsIn(wholeResults.filter((path) => !own.has(path)));
   const merges = isClaimed ? [] : await findMerges?.() ?? [];
-  const divisions = await divisionsBeside(stem);
   const hasMoved = (await namesIn(`${splitPath(stem).start}${MOVED_FOLDER}`)).length > 0;
   if (whole === undefined && merges.length === 0 && divisions.length === 0 && !hasMoved) return;
-  const divided = await DividedAnswers.read(divisions, isNamed, isClaimed);
+  const divided = await DividedAnswers.read(divisions, isNamed || areAllBegun, isClaimed);
   for (const { files, results } of runs) {
-    const isContinued = await hasContent(results) || await rescuedIn([results]) !== undefined;
+    const isContinued = begun.has(results) || await rescuedIn([results]) !== undefined;
     if (isContinued && !isClaimed) continue;
     const merged = whole ?? await mergedAnswers(merges, files, results);
-    if (merged !== undefined && !isContinued) {
-      throw new OtherDivisionError(
-        `Cannot run into "${results}": "${merged}" holds answers to these inputs, which would be ` +
-          `paid for again. Continue it with -o ${shellWord(merged)}, or name another output`,
-      );
-    }
+    if (merged !== undefined && !isContinued) throw refusedMerged(results, merged);
     // Shards of another output, as of another model, may run beside results that are continued.
     const answers = await divided.find(stemOf(results), isContinued ? [] : files);
     if (answers !== undefined && (answers.isRunning || !isContinued)) {
@@ -121,6 +119,13 @@ export async function refuseShards(
   }
 }
 
+function refusedMerged(results: string, merged: string): OtherDivisionError {
+  return new OtherDivisionError(
+    `Cannot run into "${results}": "${merged}" holds answers to these inputs, which would be ` +
+      `paid for again. Continue it with -o ${shellWord(merged)}, or name another output`,
+  );
+}
+
 function refusedMoved(what: string, moved: string): OtherDivisionError {
   return new OtherDivisionError(
     `Cannot run ${what}: a merge has moved its answers to "${moved}", and they would be paid for ` +
@@ -129,7 +134,7 @@ function refusedMoved(what: string, moved: string): OtherDivisionError {
   );
 }
 
-async function refused(
+export async function refused(
   what: string,
   { division, path, isRunning }: ShardAnswers,
 ): Promise<OtherDivisionError> {
@@ -170,45 +175,4 @@ export function mergeAdvice({ stem, count }: Division, flag: "--partial" | "--no
   return `merge what is there:\n  ${merge}\nand run the inputs of those shards with -o ${
     shellWord(merged)
   }`;
-}
-
-/** A run over whole files that finds a shard ends at once: the shard waits for that. */
-const WAIT_FOR_END_MS = 2_000;
-const POLL_MS = 100;
-
-/**
- * Throws if a run over whole files has started since the shard was checked. Called once the shard
- * has claimed its output. Shards do not wait for each other.
- */
-export async function refuseWholeRun(
-  { stem, wholeResults }: OwnOutput,
-  count: number,
-): Promise<void> {
-  const what = `"${stem}.jsonl" in ${count} shards`;
-  const endsAt = performance.now() + WAIT_FOR_END_MS;
-  let running = await runningOutput(wholeResults);
-  while (running !== undefined && performance.now() < endsAt) {
-    await delay(POLL_MS);
-    running = await runningOutput(wholeResults);
-  }
-  if (running !== undefined) {
-    throw new OtherDivisionError(
-      `Cannot run ${what}: a run without --shard, or a merge, is writing to "${running}.jsonl", and ` +
-        "rows would be paid for twice. Wait until it ends, or name another output",
-    );
-  }
-  const whole = await ownResultsIn(wholeResults);
-  if (whole === undefined || await firstAnswers({ path: "", stem, count }) !== undefined) return;
-  throw refusedWhole(what, stem, whole, false);
-}
-
-/** The stem of the first of these results that a run is writing to, even if it has not begun to. */
-async function runningOutput(results: readonly string[]): Promise<string | undefined> {
-  // `x.jsonl` and `x.ndjson` have the same lock.
-  const stems = [...new Set(results.map(stemOf))];
-  const areThere = await Promise.all(stems.map((stem) => exists(`${stem}.lock`)));
-  for (const stem of stems.filter((_, i) => areThere[i])) {
-    if (await isLockHeld(`${stem}.lock`)) return stem;
-  }
-  return undefined;
 }

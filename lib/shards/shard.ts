@@ -13,7 +13,8 @@ import { type InputOptions, statInput } from "../formats/mod.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, type Lock } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
-import { type Division, firstAnswers } from "./earlier_answers.ts";
+import type { Division } from "./divisions.ts";
+import { firstAnswers } from "./earlier_answers.ts";
 import { mergeAdvice, type OwnOutput, refuseOtherDivisions } from "./other_divisions.ts";
 import {
   divide,
@@ -81,7 +82,8 @@ export async function pinnedPlan(
 ): Promise<ShardPlan> {
   const { stem } = output, path = planPathOf(stem, count), division = { path, stem, count };
   const pinned = await readPlan(path);
-  const hasBegun = pinned !== undefined && await areAnswersNear(stem, options.shard);
+  const hasBegun = pinned !== undefined && options.shard !== undefined &&
+    await areAnswersNear(stem, options.shard);
   if (!hasBegun) await refuseOtherDivisions(output, files, count);
   if (pinned !== undefined) return await checkPlan(pinned, division, files, options.input);
   if (options.writes === false) return await divide(files, count, options.input);
@@ -98,8 +100,7 @@ export async function pinnedPlan(
  * Whether one of a few shards has results: if each of a thousand listed the folder, that would be a
  * million names. A division with answers may be continued, whatever else is in the folder.
  */
-async function areAnswersNear(stem: string, shard: Shard | undefined): Promise<boolean> {
-  if (shard === undefined) return false;
+export async function areAnswersNear(stem: string, shard: Shard): Promise<boolean> {
   const near = new Set([shard.index, 0, shard.index - 1, shard.index + 1]);
   const results = [...near].map((index) => `${shardStem(stem, { ...shard, index })}.jsonl`);
   return (await Promise.all(results.map(hasContent))).includes(true);

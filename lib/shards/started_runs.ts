@@ -1,0 +1,114 @@
+/**
+ * Refuses a shard if a run over whole files or over another division has started since the shard
+ * was checked. Each kind of run claims its output first and then looks for the other, so that at
+ * least one of them sees the other.
+ *
+ * @module
+ */
+
+import { exists, stemOf } from "../files.ts";
+import { isLockHeld } from "../sink/mod.ts";
+import { delay } from "../timer.ts";
+import { divisionsBeside } from "./divisions.ts";
+import { DividedAnswers, firstAnswers, ownResultsIn } from "./earlier_answers.ts";
+import { OtherDivisionError, type OwnOutput, refused, refusedWhole } from "./other_divisions.ts";
+import { areAnswersNear, type Shard } from "./shard.ts";
+
+export interface StartedShard {
+  readonly shard: Shard;
+  /** All files of the input. */
+  readonly files: readonly string[];
+  /** The path of the shard's own results. */
+  readonly results: string;
+  /** Ends the wait for others without an error. */
+  readonly signal: AbortSignal;
+}
+
+/** A run that finds another one ends at once: this shard waits for that. */
+const WAIT_FOR_END_MS = 2_000;
+const POLL_MS = 100;
+
+/**
+ * Throws if another run would send the rows, too. Called once the shard has claimed its output.
+ * Shards of the same division do not wait for each other.
+ */
+export async function refuseStarted(output: OwnOutput, own: StartedShard): Promise<void> {
+  const { stem, wholeResults } = output, { shard, results, signal } = own;
+  const hasBegun = await areAnswersNear(stem, shard);
+  const isContinued = async () =>
+    hasBegun || await firstAnswers({ path: "", stem, count: shard.count }, results) !== undefined;
+  const find = async () =>
+    await runningWhole(output, own) ?? (hasBegun ? undefined : await otherDivision(output, own));
+  const endsAt = performance.now() + WAIT_FOR_END_MS;
+  let other = await find();
+  if (other !== undefined && !other.isSameOutput && await isContinued()) return;
+  while (other?.mayYield && performance.now() < endsAt && !signal.aborted) {
+    await delay(POLL_MS);
+    other = await find();
+  }
+  if (signal.aborted) return;
+  if (other !== undefined) throw other.error;
+  const whole = await ownResultsIn(wholeResults);
+  if (whole === undefined || await isContinued()) return;
+  throw refusedWhole(nameOf(output, shard), stem, whole, false);
+}
+
+interface OtherRun {
+  /** Why the shard is refused as long as the other run continues. */
+  readonly error: OtherDivisionError;
+  /** Whether the other run ends if it has found this shard. */
+  readonly mayYield: boolean;
+  /** Whether it writes where the merged shards will be. If not, it may be over another input that
+   * has the name of one of the shards' inputs. */
+  readonly isSameOutput: boolean;
+}
+
+async function runningWhole(
+  output: OwnOutput,
+  { shard }: StartedShard,
+): Promise<OtherRun | undefined> {
+  const { stem, wholeResults } = output;
+  const isSame = (path: string) => stemOf(path) === stem;
+  const running = await runningOutput(wholeResults.filter(isSame)) ??
+    await runningOutput(wholeResults);
+  if (running === undefined) return undefined;
+  const error = new OtherDivisionError(
+    `Cannot run ${nameOf(output, shard)}: a run without --shard, or a merge, is writing to ` +
+      `"${running}.jsonl", and rows would be paid for twice. Wait until it ends, or name another ` +
+      "output",
+  );
+  return { error, mayYield: true, isSameOutput: isSame(`${running}.jsonl`) };
+}
+
+async function otherDivision(
+  output: OwnOutput,
+  { shard, files }: StartedShard,
+): Promise<OtherRun | undefined> {
+  const { stem, isNamed } = output;
+  const divisions = await divisionsBeside(stem, () => false);
+  const others = divisions.filter((one) => one.stem !== stem || one.count !== shard.count);
+  if (others.length === 0) return undefined;
+  const answers = await (await DividedAnswers.read(others, isNamed, true)).find(stem, files);
+  if (answers === undefined) return undefined;
+  const { division, isRunning } = answers;
+  // Of two divisions that find each other, the one with fewer shards continues.
+  const isFirst = division.count < shard.count ||
+    (division.count === shard.count && division.stem < stem);
+  const error = await refused(nameOf(output, shard), answers);
+  return { error, mayYield: isRunning && !isFirst, isSameOutput: false };
+}
+
+function nameOf({ stem }: OwnOutput, { count }: Shard): string {
+  return `"${stem}.jsonl" in ${count} shards`;
+}
+
+/** The stem of the first of these results that a run is writing to, even if it has not begun to. */
+async function runningOutput(results: readonly string[]): Promise<string | undefined> {
+  // `x.jsonl` and `x.ndjson` have the same lock.
+  const stems = [...new Set(results.map(stemOf))];
+  const areThere = await Promise.all(stems.map((stem) => exists(`${stem}.lock`)));
+  for (const stem of stems.filter((_, i) => areThere[i])) {
+    if (await isLockHeld(`${stem}.lock`)) return stem;
+  }
+  return undefined;
+}
