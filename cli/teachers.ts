@@ -9,7 +9,6 @@ import type { TeacherSpec } from "./config.ts";
 import { holdsKey, readConnection } from "./connection.ts";
 import type { Io } from "./io.ts";
 import { proxyOf } from "./proxy.ts";
-import type { ListedPlace } from "./teacher_lists.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
 /** Disposing of the teachers closes their connections. */
@@ -35,22 +34,19 @@ export async function openTeachers(
 ): Promise<OpenTeachers> {
   await using stack = new AsyncDisposableStack();
   const simulation = settings.text("simulate");
-  const keys = new Keys(io, onMissingKey);
-  const named = simulation === undefined ? namedTeachers(settings, specs, io) : [];
-  // Not on the stack: in a run of days, any number of teachers join and leave.
-  const openListed = async (teacher: NamedTeacher) => {
-    const teacherStack = new AsyncDisposableStack();
-    const [place] = await openReal([teacher], settings, io, keys, teacherStack, named);
-    return { ...place, [Symbol.asyncDispose]: () => teacherStack.disposeAsync() };
-  };
-  const lists = named.filter(({ baseUrl }) => isList(baseUrl));
-  const single = named.filter(({ baseUrl }) => !isList(baseUrl));
-  const teachers = simulation === undefined
-    ? await openReal(single, settings, io, keys, stack, named)
-    : [await openSimulated(simulation, settings, specs, stack)];
+  const all = simulation === undefined ? namedTeachers(settings, specs, io) : [];
+  const setup: Setup = { settings, io, keys: new Keys(io, onMissingKey), all };
+  const teachers: TeacherPlace[] = [];
+  if (simulation !== undefined) {
+    teachers.push(await openSimulated(simulation, settings, specs, stack));
+  }
+  for (const named of all) {
+    if (!isList(named.baseUrl)) teachers.push(stack.use(await openTeacher(named, setup)));
+  }
+  const lists = all.filter(({ baseUrl }) => isList(baseUrl));
   const { places = [], list } = lists.length === 0
     ? {}
-    : stack.use(await openListsOf(lists, openListed, settings, io));
+    : stack.use(await openListsOf(lists, setup));
   // Nothing has failed: from now on the caller closes the teachers.
   const open = stack.move();
   return {
@@ -60,18 +56,23 @@ export async function openTeachers(
   };
 }
 
+/** What opening each teacher takes. */
+interface Setup {
+  readonly settings: Settings;
+  readonly io: Io;
+  readonly keys: Keys;
+  /** Every teacher and list of the run, which decide who gets which key. */
+  readonly all: readonly NamedTeacher[];
+}
+
 /** Loaded on demand: few runs have lists of teachers. */
-async function openListsOf(
-  lists: readonly NamedTeacher[],
-  make: (teacher: NamedTeacher) => Promise<ListedPlace>,
-  settings: Settings,
-  io: Io,
-) {
+async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
+  const { settings, io } = setup;
   const { openLists } = await import("./teacher_lists.ts");
   return await openLists(
     lists.map((list) => ({
       text: list.baseUrl,
-      make: ({ url }) => make({ ...list, baseUrl: url }),
+      make: ({ url }) => openTeacher({ ...list, baseUrl: url }, setup),
     })),
     {
       waitMs: settings.waitMs() ?? DEFAULT_WAIT_MS,
@@ -123,41 +124,31 @@ function namedTeachers(settings: Settings, specs: readonly TeacherSpec[], io: Io
   }));
 }
 
-/**
- * @param stack Closes the teachers.
- * @param all Every teacher and list of the run, which decide who gets which key.
- */
-async function openReal(
-  named: readonly NamedTeacher[],
-  settings: Settings,
-  io: Io,
-  keys: Keys,
-  stack: AsyncDisposableStack,
-  all: readonly NamedTeacher[],
-): Promise<TeacherPlace[]> {
-  const places: TeacherPlace[] = [];
-  for (const namedTeacher of named) {
-    const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } = namedTeacher;
-    const model = own.model ?? settings.required(
-      "model",
-      "a model: add -m NAME, or --simulate to try Retort without a teacher",
-    );
-    const connection = await readConnection(own, settings, io);
-    const apiKey = await keyFor(namedTeacher, all, holdsKey(connection.headers), settings, keys);
-    const teacher = asUsage(() =>
-      openai({
-        baseUrl,
-        model,
-        apiKey,
-        proxy: proxyOf(baseUrl, io),
-        ...connection,
-        ...clientOptions(settings, own),
-      })
-    );
-    stack.defer(() => teacher.close());
-    places.push({ teacher, weight, maxConcurrency, rpm, tpm });
-  }
-  return places;
+/** Disposing of the teacher closes its connections. */
+async function openTeacher(
+  named: NamedTeacher,
+  setup: Setup,
+): Promise<TeacherPlace & AsyncDisposable> {
+  const { settings, io } = setup;
+  const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } = named;
+  const model = own.model ?? settings.required(
+    "model",
+    "a model: add -m NAME, or --simulate to try Retort without a teacher",
+  );
+  const connection = await readConnection(own, settings, io);
+  const apiKey = await keyFor(named, holdsKey(connection.headers), setup);
+  const teacher = asUsage(() =>
+    openai({
+      baseUrl,
+      model,
+      apiKey,
+      proxy: proxyOf(baseUrl, io),
+      ...connection,
+      ...clientOptions(settings, own),
+    })
+  );
+  const close = () => teacher.close();
+  return { teacher, weight, maxConcurrency, rpm, tpm, [Symbol.asyncDispose]: close };
 }
 
 /**
@@ -166,10 +157,8 @@ async function openReal(
  */
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
-  all: readonly NamedTeacher[],
   isInHeaders: boolean,
-  settings: Settings,
-  keys: Keys,
+  { settings, keys, all }: Setup,
 ): Promise<string | undefined> {
   const hasOwn = apiKeyFile !== undefined || apiKeyEnv !== undefined;
   const place = hasOwn
