@@ -9,5 +9,10 @@
 
 export { AnsweringModels } from "./answering_models.ts";
 export { Budget, checkLimits } from "./budget.ts";
-export { asCompletion } from "./completion.ts";
-export { AnswerPolicy, type OnTruncated, type Rejection, unfinished } from "./policy.ts";
+export {
+  AnswerPolicy,
+  asCompletion,
+  type OnTruncated,
+  type Rejection,
+  unfinished,
+} from "./policy.ts";

@@ -1,5 +1,6 @@
 /**
- * Decides whether an answer is worth training on, and what follows if not.
+ * Decides whether what a teacher returns is an answer, whether that is worth training on, and what
+ * follows if not.
  *
  * @module
  */
@@ -8,8 +9,9 @@ import type { AnswerCost, Check, Verdict } from "../../checks/mod.ts";
 import { type Ending, endingOf, Endings } from "../../answer.ts";
 import { escalated, resampled, tokenLimitOf, withTokenLimit } from "../../params.ts";
 import { type FailureType, TeacherError } from "../../errors.ts";
+import { asCount, isObject } from "../../json.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
-import type { Completion, Params } from "../../teacher/mod.ts";
+import type { Completion, Params, Usage } from "../../teacher/mod.ts";
 
 /** What happens to an answer that a token limit, the end of the model's context or a filter
  * truncated: it fails (`error`), or is kept (`keep`), unless it is only reasoning. With `escalate`,
@@ -91,36 +93,28 @@ export class AnswerPolicy {
       const verdict = checks[index](completion, answered.row, answered);
       if (verdict === undefined) continue;
       if (!(verdict instanceof Promise)) return this.#rejection(verdict, answered);
-      return this.#firstVerdict(verdict, checks.slice(index + 1), completion, answered)
-        .then((verdict) => this.#rejection(verdict, answered));
+      return this.#decideLater(verdict, checks.slice(index + 1), completion, answered);
     }
     return undefined;
   }
 
-  /**
-   * The parameters for a row that an earlier run left pending. Its raised token limit is kept only
-   * if this run escalates too, and up to this run's cap.
-   *
-   * @param params The parameters of the row's first attempt.
-   */
+  /** The parameters for a row that an earlier run left pending, from those of its first attempt.
+   * Its raised token limit is kept only if this run escalates too, and up to this run's cap. */
   resumedParams(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
     const seeded = resampled(params, resample);
     if (this.#options.onTruncated !== "escalate" || maxTokens === undefined) return seeded;
     return withTokenLimit(seeded, Math.min(maxTokens, this.#capOf(row) ?? Infinity));
   }
 
-  async #firstVerdict(
-    pendingVerdict: Promise<Verdict>,
+  async #decideLater(
+    firstVerdict: Promise<Verdict>,
     others: readonly Check[],
     completion: Completion,
     answered: AnsweredRow,
-  ): Promise<Verdict> {
-    let verdict = await pendingVerdict;
-    for (const check of others) {
-      if (verdict !== undefined) break;
-      verdict = await check(completion, answered.row, answered);
-    }
-    return verdict;
+  ): Promise<Rejection | undefined> {
+    let verdict = await firstVerdict;
+    for (const check of others) verdict ??= await check(completion, answered.row, answered);
+    return this.#rejection(verdict, answered);
   }
 
   #rejection(verdict: Verdict, answered: AnsweredRow): Rejection | undefined {
@@ -154,24 +148,20 @@ export class AnswerPolicy {
     if (ending === "filter") {
       return failed(failureOf("filtered", "The answer was stopped by a content filter"));
     }
-    if (ending === "context") {
-      return failed(failureOf(
-        "truncated",
-        isOnlyReasoning
-          ? "The reasoning used up the model's context before the answer began"
-          : "The answer stopped at the end of the model's context",
-      ));
-    }
-    const limit = describeLimit(params, completion), cap = this.#capOf(row);
+    const isContext = ending === "context", cap = this.#capOf(row);
+    const limit = isContext ? "the model's context" : describeLimit(params, completion);
+    const advice = isContext ? "" : `: ${adviceFor(onTruncated, cap)}`;
     const failure = failureOf(
       "truncated",
       isOnlyReasoning
-        ? `The reasoning used up ${limit} before the answer began: ${adviceFor(onTruncated, cap)}`
+        ? `The reasoning used up ${limit} before the answer began${advice}`
+        : isContext
+        ? `The answer stopped at the end of ${limit}`
         : endingOf(completion.finishReason) === "limit"
         ? `The answer stopped at ${limit}`
         : `The answer has as many tokens as ${limit} allows, whatever its finish reason says`,
     );
-    if (onTruncated !== "escalate") return failed(failure);
+    if (isContext || onTruncated !== "escalate") return failed(failure);
     const longer = escalated(params, cap, completion.usage?.completionTokens);
     if (longer === undefined) return failed(failure);
     return { failure, follow: "escalate", params: longer };
@@ -186,7 +176,6 @@ export class AnswerPolicy {
 }
 
 const DEFAULT_CAP_FACTOR = 8;
-
 const EMPTY = "The answer holds neither text nor a tool call";
 
 /** An answer is incomplete for one of these known reasons. */
@@ -260,4 +249,52 @@ function failed(failure: Failure): Rejection {
 
 function failureOf(type: FailureType, message: string): Failure {
   return { type, message, status: null };
+}
+
+/** The value as a completion, which may lack the text; undefined if it is none: without types, a
+ * custom teacher may return anything. */
+export function asCompletion(value: unknown): Completion | undefined {
+  if (!isObject(value)) return undefined;
+  const { response } = value;
+  const isText = response === undefined || response === null || typeof response === "string";
+  return isText ? withSoundUsage(value as unknown as Completion) : undefined;
+}
+
+/**
+ * Corrects counts that cannot be summed: one NaN would make the tokens of the whole run NaN, and a
+ * negative count would raise its budget. As with servers, a missing count is 0, and usage without
+ * any is null.
+ */
+function withSoundUsage(completion: Completion): Completion {
+  const { usage } = completion;
+  if (!usage || isSound(usage)) return completion;
+  const promptTokens = asCount(usage.promptTokens);
+  const completionTokens = asCount(usage.completionTokens);
+  if (promptTokens === undefined && completionTokens === undefined) {
+    return { ...completion, usage: null };
+  }
+  return {
+    ...completion,
+    usage: {
+      promptTokens: promptTokens ?? 0,
+      completionTokens: completionTokens ?? 0,
+      reasoningTokens: asCount(usage.reasoningTokens),
+      cachedTokens: asCount(usage.cachedTokens),
+      cacheWriteTokens: asCount(usage.cacheWriteTokens),
+      costUsd: isAmount(usage.costUsd) ? usage.costUsd : undefined,
+    },
+  };
+}
+
+/** On the hot path: most usage is sound, and is not copied. */
+function isSound(usage: Usage): boolean {
+  const { promptTokens, completionTokens, costUsd } = usage;
+  const { reasoningTokens = 0, cachedTokens = 0, cacheWriteTokens = 0 } = usage;
+  return asCount(promptTokens) === promptTokens && asCount(completionTokens) === completionTokens &&
+    asCount(reasoningTokens) === reasoningTokens && asCount(cachedTokens) === cachedTokens &&
+    asCount(cacheWriteTokens) === cacheWriteTokens && (costUsd === undefined || isAmount(costUsd));
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value < Infinity;
 }
