@@ -25,108 +25,37 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** Holds back rows that have failed unless their teacher is the cause, which is not known yet. */
-class SuspectedTeacher {
-  /** Whether the teacher is known to be the cause. Never becomes false again. */
-  isConclusive = false;
-  #held: HeldRow[] = [];
-
-  hold(row: HeldRow): void {
-    this.#held.push(row);
-  }
-
-  /** The outcomes of the held rows, which have failed; none if the teacher is the cause. */
-  failHeld(): readonly Outcome[] {
-    if (this.isConclusive || this.#held.length === 0) return NO_OUTCOMES;
-    return this.releaseHeld().map(({ outcome }) => outcome);
-  }
-
-  /** The held rows, to be sent again because the teacher is the cause. */
-  releaseHeld(): HeldRow[] {
-    const held = this.#held;
-    this.#held = [];
-    return held;
-  }
-}
-
-export interface RepeatedRejectionsOptions {
-  /** Whether key, model and parameters are taken to be right, so a few rejections prove nothing. */
-  readonly isProven: boolean;
-  /** Whether rows are held back until the cause is known. False if a consumer waits for each row;
-   * their rejections still count. */
-  readonly holdsRows: boolean;
-}
-
-/** Rows that one teacher rejected in succession with the same message. */
-export class RepeatedRejections extends SuspectedTeacher {
-  readonly #holdsRows: boolean;
-  /** The `source` of each rejected row, so that the samples of one row count once. */
-  readonly #sources = new Set<string>();
-  /** Status and message of the rejected rows, without ids. */
-  #statusAndMessage = "";
-  #limit: number;
-
-  constructor({ isProven, holdsRows }: RepeatedRejectionsOptions) {
-    super();
-    this.#holdsRows = holdsRows;
-    this.#limit = isProven ? LATER_LIMIT : FIRST_LIMIT;
-  }
-
-  get count(): number {
-    return this.#sources.size;
-  }
-
-  /** Returns the outcomes of rows that have failed: of earlier ones if their status or message
-   * differs, or of this one if it is not held back. */
-  add(row: HeldRow): readonly Outcome[] {
-    const { outcome } = row, { status, message } = outcome.failure;
-    const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
-    const isSame = statusAndMessage === this.#statusAndMessage;
-    if (this.isConclusive && !isSame) return [outcome];
-    const failed = isSame ? NO_OUTCOMES : this.failHeld();
-    this.#statusAndMessage = statusAndMessage;
-    this.#sources.add(outcome.row.source);
-    this.isConclusive ||= this.count >= this.#limit;
-    if (!this.#holdsRows && !this.isConclusive) return [...failed, outcome];
-    this.hold(row);
-    return failed;
-  }
-
-  /** Called when a row has succeeded, which proves that the held rows are the cause. Returns their
-   * outcomes. */
-  succeeded(): readonly Outcome[] {
-    this.#limit = LATER_LIMIT;
-    return this.#sources.size === 0 ? NO_OUTCOMES : this.failHeld();
-  }
-
-  override failHeld(): readonly Outcome[] {
-    if (!this.isConclusive) this.#sources.clear();
-    return super.failHeld();
-  }
-}
-
 /** Bad answers to one row after which it counts against its teacher. */
 const BAD_ANSWERS_PER_ROW = 2;
 
-interface RepeatedAnswersOptions extends RepeatedRejectionsOptions {
-  /** The number of rows that proves that a teacher is the cause once it has given a good answer;
-   * Infinity if none does. */
-  readonly laterLimit: number;
+export interface SuspicionOptions {
+  /** Whether key, model and parameters are taken to be right, so a few rows prove nothing. */
+  readonly isProven: boolean;
+  /** The number of rows that proves that a teacher is the cause once it has proven itself; Infinity
+   * if none does. @default LATER_LIMIT */
+  readonly laterLimit?: number;
+  /** Whether rows are held back until the cause is known. False if a consumer waits for each row;
+   * they still count. */
+  readonly holdsRows: boolean;
 }
 
 /** Rows to which one teacher gave bad answers of one kind since its last good answer. Those without
- * attempts left are held back. */
-export class RepeatedAnswers extends SuspectedTeacher {
-  readonly #options: RepeatedAnswersOptions;
+ * attempts left are held back: they have failed unless the teacher is the cause. */
+export class RepeatedAnswers {
+  /** Whether the teacher is known to be the cause. Never becomes false again. */
+  isConclusive = false;
+  readonly #holdsRows: boolean;
+  readonly #laterLimit: number;
   /** Bad answers by the `source` of their row, so that the samples of one row count together. */
   readonly #badAnswers = new Map<string, number>();
+  #held: HeldRow[] = [];
   #count = 0;
   #limit: number;
 
-  constructor(options: RepeatedAnswersOptions) {
-    super();
-    this.#options = options;
-    this.#limit = options.isProven ? options.laterLimit : FIRST_LIMIT;
+  constructor({ isProven, laterLimit = LATER_LIMIT, holdsRows }: SuspicionOptions) {
+    this.#holdsRows = holdsRows;
+    this.#laterLimit = laterLimit;
+    this.#limit = isProven ? laterLimit : FIRST_LIMIT;
   }
 
   get count(): number {
@@ -146,17 +75,67 @@ export class RepeatedAnswers extends SuspectedTeacher {
    * it is held back. */
   addLast(row: HeldRow): readonly Outcome[] {
     this.add(row.work, true);
-    if (!this.#options.holdsRows && !this.isConclusive) return [row.outcome];
-    this.hold(row);
+    if (!this.#holdsRows && !this.isConclusive) return [row.outcome];
+    this.#held.push(row);
     return NO_OUTCOMES;
   }
 
   /** Called when the teacher has given a good answer: earlier bad ones prove nothing. */
   answeredWell(): void {
-    this.#limit = this.#options.laterLimit;
-    if (this.#badAnswers.size === 0 || this.isConclusive) return;
+    this.#limit = this.#laterLimit;
+    this.forget();
+  }
+
+  /** Forgets which rows counted, unless they have proven that the teacher is the cause. */
+  protected forget(): void {
+    if (this.isConclusive || this.#badAnswers.size === 0) return;
     this.#badAnswers.clear();
     this.#count = 0;
+  }
+
+  /** The outcomes of the held rows, which have failed; none if the teacher is the cause. */
+  failHeld(): readonly Outcome[] {
+    if (this.isConclusive || this.#held.length === 0) return NO_OUTCOMES;
+    return this.releaseHeld().map(({ outcome }) => outcome);
+  }
+
+  /** The held rows, to be sent again because the teacher is the cause. */
+  releaseHeld(): HeldRow[] {
+    const held = this.#held;
+    this.#held = [];
+    return held;
+  }
+}
+
+/** Rows that one teacher rejected in succession with the same message. One rejection of a row is
+ * enough for it to count, and all are its last. */
+export class RepeatedRejections extends RepeatedAnswers {
+  /** Status and message of the rejected rows, without ids. */
+  #statusAndMessage = "";
+
+  /** Returns the outcomes of rows that have failed: of earlier ones if their status or message
+   * differs, or of this one if it is not held back. */
+  override addLast(row: HeldRow): readonly Outcome[] {
+    const { status, message } = row.outcome.failure;
+    const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
+    const isSame = statusAndMessage === this.#statusAndMessage;
+    if (this.isConclusive && !isSame) return [row.outcome];
+    const failed = isSame ? NO_OUTCOMES : this.failHeld();
+    this.#statusAndMessage = statusAndMessage;
+    return [...failed, ...super.addLast(row)];
+  }
+
+  /** Called when a row has succeeded, which proves that the held rows are the cause. Returns their
+   * outcomes. */
+  succeeded(): readonly Outcome[] {
+    const failed = this.failHeld();
+    this.answeredWell();
+    return failed;
+  }
+
+  override failHeld(): readonly Outcome[] {
+    this.forget();
+    return super.failHeld();
   }
 }
 

@@ -16,7 +16,6 @@ import {
   AbsentTeachers,
   type FailedOutcome,
   FIRST_LIMIT,
-  LATER_LIMIT,
   RepeatedAnswers,
   RepeatedRejections,
 } from "./evidence.ts";
@@ -80,7 +79,7 @@ export class TeacherBlame {
   rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
     const endpoint = sentOf(work).endpoint;
     const { rejections } = this.#evidenceAgainst(endpoint);
-    const failed = rejections.add({ outcome, work });
+    const failed = rejections.addLast({ outcome, work });
     if (rejections.isConclusive) {
       const { count } = rejections;
       const what = `rejected ${count} consecutive rows with the same message`;
@@ -195,7 +194,7 @@ export class TeacherBlame {
       const { isCareful, isProven = false, holdsRejections: holdsRows = true } = this.#options;
       evidence = {
         rejections: new RepeatedRejections({ isProven: isProven || !isCareful, holdsRows }),
-        endings: new RepeatedAnswers({ isProven, laterLimit: LATER_LIMIT, holdsRows }),
+        endings: new RepeatedAnswers({ isProven, holdsRows }),
         otherServer: new RepeatedAnswers({ isProven, laterLimit: Infinity, holdsRows }),
       };
       this.#evidence.set(endpoint, evidence);

@@ -2,7 +2,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import {
   type HeldRow,
   RepeatedRejections,
-  type RepeatedRejectionsOptions,
+  type SuspicionOptions,
 } from "../../lib/engine/evidence.ts";
 import { newWork, outcomeOf } from "../../lib/engine/work.ts";
 import type { Failure, Outcome } from "../../lib/row.ts";
@@ -14,7 +14,7 @@ function refused(uid: string, message = "No such field", status = 400): HeldRow 
   return { work, outcome: { ...outcomeOf(work, 0, undefined, failure), failure } };
 }
 
-function newRejections(options: Partial<RepeatedRejectionsOptions> = {}): RepeatedRejections {
+function newRejections(options: Partial<SuspicionOptions> = {}): RepeatedRejections {
   return new RepeatedRejections({ isProven: false, holdsRows: true, ...options });
 }
 
@@ -24,7 +24,8 @@ function uids(outcomes: readonly Outcome[]): string[] {
 
 /** Adds `count` rejections with the same message; returns the outcomes decided by then. */
 function addAll(rejections: RepeatedRejections, count: number, from = 0): Outcome[] {
-  return Array.from({ length: count }, (_, i) => rejections.add(refused(String(from + i)))).flat();
+  return Array.from({ length: count }, (_, i) => rejections.addLast(refused(String(from + i))))
+    .flat();
 }
 
 Deno.test("RepeatedRejections holds rows back, and finds after three that they are not at fault", () => {
@@ -40,11 +41,11 @@ Deno.test("RepeatedRejections holds rows back, and finds after three that they a
 Deno.test("RepeatedRejections fails rows once another was rejected with another message or status", () => {
   const rejections = newRejections();
   for (let round = 0; round < 10; round++) {
-    rejections.add(refused("a", "Too long"));
-    rejections.add(refused("b", "Too long"));
-    assertEquals(uids(rejections.add(refused("c", "Too short"))), ["a", "b"]);
-    assertEquals(uids(rejections.add(refused("d", "Too short", 422))), ["c"]);
-    assertEquals(uids(rejections.add(refused("e"))), ["d"]);
+    rejections.addLast(refused("a", "Too long"));
+    rejections.addLast(refused("b", "Too long"));
+    assertEquals(uids(rejections.addLast(refused("c", "Too short"))), ["a", "b"]);
+    assertEquals(uids(rejections.addLast(refused("d", "Too short", 422))), ["c"]);
+    assertEquals(uids(rejections.addLast(refused("e"))), ["d"]);
     assertEquals(uids(rejections.failHeld()), ["e"]);
   }
   assertEquals(rejections.isConclusive, false);
@@ -53,7 +54,9 @@ Deno.test("RepeatedRejections fails rows once another was rejected with another 
 Deno.test("RepeatedRejections treats messages that differ only in ids as the same", () => {
   const rejections = newRejections();
   const ids = ["req_011CSHoEeqs5C35K2UUqR7Fy", "chatcmpl-8f3a2b1c9d0e", "0123456789abcdef"];
-  for (const id of ids) rejections.add(refused(id, `max_tokens is not supported (request ${id})`));
+  for (const id of ids) {
+    rejections.addLast(refused(id, `max_tokens is not supported (request ${id})`));
+  }
   assertEquals(rejections.isConclusive, true);
 });
 
@@ -73,9 +76,9 @@ Deno.test("RepeatedRejections keeps its decision", () => {
   const rejections = newRejections();
   addAll(rejections, 3);
   assertEquals(rejections.succeeded(), []);
-  assertEquals(rejections.add(refused("3")), []);
+  assertEquals(rejections.addLast(refused("3")), []);
   // This row has another reason, so it is the cause itself.
-  assertEquals(uids(rejections.add(refused("4", "Too long"))), ["4"]);
+  assertEquals(uids(rejections.addLast(refused("4", "Too long"))), ["4"]);
   assertEquals(rejections.isConclusive, true);
   assertEquals(rejections.count, 4);
 });
@@ -85,7 +88,7 @@ Deno.test("RepeatedRejections counts the samples of one row as one row", () => {
   const { work, outcome } = refused("a");
   for (let sample = 0; sample < 50; sample++) {
     const row = { ...outcome.row, uid: `a#${sample}`, sample };
-    assertEquals(rejections.add({ work, outcome: { ...outcome, row } }), []);
+    assertEquals(rejections.addLast({ work, outcome: { ...outcome, row } }), []);
   }
   assertEquals([rejections.count, rejections.isConclusive], [1, false]);
   assertEquals(rejections.succeeded().length, 50);

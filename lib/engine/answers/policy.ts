@@ -286,9 +286,9 @@ function withSoundUsage(completion: Completion): Completion {
   };
 }
 
-/** On the hot path: most usage is sound, and is not copied. */
+/** On the hot path: most usage is sound, and not copied. Only the first two counts are required. */
 function isSound(usage: Usage): boolean {
-  const { promptTokens, completionTokens, costUsd } = usage;
+  const { promptTokens = -1, completionTokens = -1, costUsd } = usage;
   const { reasoningTokens = 0, cachedTokens = 0, cacheWriteTokens = 0 } = usage;
   return asCount(promptTokens) === promptTokens && asCount(completionTokens) === completionTokens &&
     asCount(reasoningTokens) === reasoningTokens && asCount(cachedTokens) === cachedTokens &&
