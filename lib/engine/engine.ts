@@ -8,7 +8,7 @@
 import { SourceError } from "../errors.ts";
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
 import { Attempts } from "./attempts.ts";
-import { type Backoff, TeacherPool } from "./flow/mod.ts";
+import { type Backoff, type EndpointOptions, TeacherPool } from "./flow/mod.ts";
 import { Clock, RowClock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { EngineState } from "./engine_state.ts";
@@ -168,17 +168,17 @@ export class Engine {
     this.#pool.setConcurrency(concurrency);
   }
 
-  addTeacher(teacher: EngineOptions["teachers"][number]): void {
+  addTeacher(teacher: EndpointOptions): void {
     this.#pool.add(teacher);
     this.#pool.setConcurrency(this.#lanes.target);
   }
 
-  changeTeacher(teacher: EngineOptions["teachers"][number]): void {
+  changeTeacher(teacher: EndpointOptions): void {
     this.#pool.change(teacher);
   }
 
   /** Sends nothing more to a teacher, but finishes its calls in flight. */
-  removeTeacher(teacher: EngineOptions["teachers"][number]["teacher"]): void {
+  removeTeacher(teacher: EndpointOptions["teacher"]): void {
     this.#pool.remove(teacher);
   }
 

@@ -16,7 +16,7 @@ import { NO_OUTCOMES, type Work } from "./work.ts";
 export const FIRST_LIMIT = 3;
 
 /** Rejected or badly answered rows that halt a proven teacher. */
-export const LATER_LIMIT = 20;
+const LATER_LIMIT = 20;
 
 export type FailedOutcome = Outcome & { readonly failure: Failure };
 

@@ -70,15 +70,15 @@ export class Connection {
 
   constructor(shared: Connections) {
     this.#shared = shared;
-    const { origin, proxy, connect } = shared;
+    const { options: { origin, proxy, connectTimeoutMs, tls }, connect } = shared;
     this.#dispatcher = proxy === undefined ? this.#client(origin, connect) : new ProxyAgent({
       ...NO_HTTP2,
       uri: proxy,
-      connectTimeout: shared.connectTimeoutMs,
+      connectTimeout: connectTimeoutMs,
       // A proxy of the same company has its certificate from the same authority. The client
       // certificate is for the teacher only.
-      proxyTls: { ...NO_HTTP2, ...(shared.tls.ca === undefined ? {} : { ca: shared.tls.ca }) },
-      requestTls: { ...NO_HTTP2, ...shared.tls },
+      proxyTls: { ...NO_HTTP2, ...(tls?.ca === undefined ? {} : { ca: tls.ca }) },
+      requestTls: { ...NO_HTTP2, ...tls },
       // The client that carries the teacher's requests, to the proxy or through its tunnel.
       factory: (target: string | URL, options: { connect?: Connect }) =>
         this.#client(target, options.connect!),

@@ -30,10 +30,7 @@ export interface ConnectionsOptions {
 const MAX_USED_UP = 256;
 
 export class Connections {
-  readonly origin: string;
-  readonly proxy: string | undefined;
-  readonly connectTimeoutMs: number;
-  readonly tls: TlsSettings;
+  readonly options: ConnectionsOptions;
   // All connections use one connector, to share its cache of TLS sessions.
   readonly connect: Connect;
   readonly now: () => number;
@@ -53,11 +50,8 @@ export class Connections {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ConnectionsOptions) {
-    const { origin, proxy, connectTimeoutMs, tls = {}, connect, now } = options;
-    this.origin = origin;
-    this.proxy = proxy;
-    this.connectTimeoutMs = connectTimeoutMs;
-    this.tls = tls;
+    const { tls, connect, now } = options;
+    this.options = options;
     this.now = now ?? (() => performance.now());
     // `Deadlines` enforces the timeout: undici's timer would outlive the last connection.
     this.connect = connect ??

@@ -95,7 +95,7 @@ export class AdaptiveRate {
   }
 
   notSent(now: number): void {
-    this.#sent.remove(now);
+    this.#sent.add(now, -1);
     this.#sentSinceDecrease--;
     this.#bucket?.take(-1, now);
   }
@@ -231,14 +231,10 @@ class RateMeter {
     this.#startedAt = now;
   }
 
-  add(now: number): void {
+  /** @param count -1 takes an event back. */
+  add(now: number, count = 1): void {
     this.#advance(now);
-    this.#counts[this.#slot % this.#counts.length]++;
-  }
-
-  remove(now: number): void {
-    this.#advance(now);
-    this.#counts[this.#slot % this.#counts.length]--;
+    this.#counts[this.#slot % this.#counts.length] += count;
   }
 
   perSecond(now: number, windowMs: number = LONGEST_WINDOW_MS): number {
