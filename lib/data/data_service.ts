@@ -98,7 +98,7 @@ export interface DataRequests {
   /** The uids of rows given by `ShownRow.id`, or of all rows of a query. */
   uids: { in: Query | { readonly ids: readonly string[] }; out: readonly string[] };
   near: { in: { readonly of: "prompt" | "response" | "cancel" }; out: NearStatus | null };
-  files: { in: { readonly files: readonly { path: string; readPath?: string }[] }; out: undefined };
+  files: { in: { readonly files: readonly IndexedPath[] }; out: undefined };
 }
 
 export type DataRequestName = keyof DataRequests;

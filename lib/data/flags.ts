@@ -239,7 +239,7 @@ const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
  * script that has under 20 % of the prompt's, or over 5 % of one that the prompt has none of.
  * Compares samples; false if they hold few letters.
  */
-export function isOtherScript(text: string, prompt: string): boolean {
+function isOtherScript(text: string, prompt: string): boolean {
   // A quick check: in most pairs, both texts are Latin.
   if (!OTHER_LETTER.test(text) && !OTHER_LETTER.test(prompt)) return false;
   const answerLetters = countScripts(text, answerCounts);

@@ -9,7 +9,13 @@ import { originOf } from "../answer.ts";
 import { isObject, jsonOf } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
-import { isEmptyCell, ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
+import {
+  isEmptyCell,
+  type ParsedRow,
+  parseLossless,
+  RowParser,
+  RowProblem,
+} from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import { type Example, NotRestored, withAndWithoutUid } from "./example.ts";
 import { readReasoning } from "./turns.ts";
@@ -19,17 +25,6 @@ export interface Place {
   readonly line: number;
   /** Whether the row is the text that was written, not that of a table. */
   readonly isVerbatim: boolean;
-}
-
-export class NoConversation {
-  readonly problem: string;
-  /** "" if there is none. */
-  readonly hint: string;
-
-  constructor(problem: string, hint = "") {
-    this.problem = problem;
-    this.hint = hint;
-  }
 }
 
 /**
@@ -70,9 +65,9 @@ export class ConversationReader {
     this.#promptFields = new Set([...templateFields, rows.promptField ?? ""]);
   }
 
-  read(text: string, { file, line, isVerbatim }: Place): Example | NoConversation {
+  read(text: string, { file, line, isVerbatim }: Place): Example | RowProblem {
     const row = this.#parser.parse(text);
-    if (!(row instanceof ParsedRow)) return new NoConversation(row.problem, row.hint());
+    if (row instanceof RowProblem) return row;
     const json = isObject(row.json) ? row.json : {};
     const origin = { file, input: file, line, sample: 0, text: row.text, result: json };
     const tools = Array.isArray(row.params?.tools) && row.params.tools.length > 0
@@ -81,7 +76,7 @@ export class ConversationReader {
     const last = row.messages.at(-1);
     if (this.#hasResponse(json)) {
       const result = this.#resultOf(row, text, json);
-      if (result instanceof NoConversation) return result;
+      if (result instanceof RowProblem) return result;
       const { inputUid: rowUid } = originOf(json, this.#uidField);
       const example = { ...origin, rowUid, tools, ...result };
       const hasOtherHash = !isVerbatim && !isTextOnly(row);
@@ -93,7 +88,7 @@ export class ConversationReader {
       return { ...origin, rowUid, messages, tools, ...answerOf(last) };
     }
     const answers = this.#answersOf(row, text);
-    if (answers instanceof NoConversation) return answers;
+    if (answers instanceof RowProblem) return answers;
     const { answer, rejected } = answers;
     const rowUid = this.#rowUidOf(row, row.messages);
     const prompt = { rowUid, messages: row.messages, tools, rejected };
@@ -123,9 +118,9 @@ export class ConversationReader {
   #resultOf(row: ParsedRow, text: string, { prompt_hash: hash }: Record<string, unknown>) {
     const wasSentWhole = row.messages.at(-1)?.role !== "assistant" || row.promptHash === hash;
     const sent = wasSentWhole ? row : this.#asSent.parse(text);
-    if (!(sent instanceof ParsedRow)) return new NoConversation(sent.problem, sent.hint());
+    if (sent instanceof RowProblem) return sent;
     const answer = this.#messageOf(sent, text, "response");
-    if (answer instanceof NoConversation) return answer;
+    if (answer instanceof RowProblem) return answer;
     const { messages } = sent, last = messages.at(-1);
     if (last?.role !== "assistant") return { messages, ...answerOf(answer) };
     const isText = typeof last.content === "string" && typeof answer.content === "string";
@@ -143,7 +138,7 @@ export class ConversationReader {
   #answersOf(
     row: ParsedRow,
     text: string,
-  ): { answer?: Message; rejected?: Message } | NoConversation {
+  ): { answer?: Message; rejected?: Message } | RowProblem {
     if (!isObject(row.json)) return {};
     const { json } = row;
     const isAnswerField = (name: string) => !this.#promptFields.has(name) && isAnswer(json[name]);
@@ -153,13 +148,13 @@ export class ConversationReader {
       (json.response === "" && hasCalls(json.tool_calls) ? "response" : undefined);
     if (field === undefined) return {};
     const answer = this.#messageOf(row, text, field);
-    if (answer instanceof NoConversation) return answer;
+    if (answer instanceof RowProblem) return answer;
     const isPair = field === "chosen" && isAnswer(json.rejected);
     const rejected = isPair ? this.#messageOf(row, text, "rejected") : undefined;
-    return rejected instanceof NoConversation ? rejected : { answer, rejected };
+    return rejected instanceof RowProblem ? rejected : { answer, rejected };
   }
 
-  #messageOf(row: ParsedRow, text: string, field: string): Message | NoConversation {
+  #messageOf(row: ParsedRow, text: string, field: string): Message | RowProblem {
     const json = row.json as Record<string, unknown>;
     const value = json[field];
     const isText = typeof value === "string";
@@ -176,19 +171,19 @@ export class ConversationReader {
     const conversation = this.#plain.parse(
       JSON.stringify({ messages: [...row.messages, ...messages] }),
     );
-    if (!(conversation instanceof ParsedRow)) {
+    if (conversation instanceof RowProblem) {
       // The problem names a message of the whole conversation: name the field instead.
       const problem = conversation.problem.replace(/^"messages(?:\[(\d+)\])?/, (_, index) => {
         const isInList = Array.isArray(value) && index !== undefined;
         return `"${field}${isInList ? `[${index - row.messages.length}]` : ""}`;
       });
-      return new NoConversation(problem, conversation.hint());
+      return new RowProblem(problem, conversation.hint);
     }
     const last = conversation.messages.at(-1)!;
     if (last.role === "assistant" && conversation.messages.length === row.messages.length + 1) {
       return last;
     }
-    return new NoConversation(`"${field}" must be a single assistant message`);
+    return new RowProblem(`"${field}" must be a single assistant message`);
   }
 }
 

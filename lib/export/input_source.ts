@@ -14,14 +14,13 @@ import {
   type Input,
   openInput,
   placeOf,
-  UTF8_ADVICE,
 } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
 import { jsonOf } from "../json.ts";
 import { type BadInput, BadLines, listBadLines, stampOf } from "../run/mod.ts";
 import { LineSet } from "../sink/mod.ts";
 import { parseRowJson, RowProblem } from "../source/mod.ts";
-import { ConversationReader, NoConversation } from "./conversation.ts";
+import { ConversationReader } from "./conversation.ts";
 import { type Example, type ExampleSource, NotRestored } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { FORMATS } from "./formats.ts";
@@ -89,7 +88,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     for await (const lines of input.rows()) {
       for (const { text, problem, number } of lines) {
         const example = text === undefined
-          ? new NoConversation(problem ?? "unreadable", isUtf8Problem(problem) ? UTF8_ADVICE : "")
+          ? new RowProblem(problem ?? "unreadable")
           : this.#read(text, file, number);
         if (++rowsInFile === 1) firstText = text;
         if (this.#admit(example, number, bad, takes)) {
@@ -146,12 +145,12 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   /** Returns whether the row is selected. */
   #admit(
-    example: Example | NoConversation,
+    example: Example | RowProblem,
     line: number,
     bad: BadLines,
     takes: (example: Example) => boolean | Unrepresentable,
   ): boolean {
-    const verdict = example instanceof NoConversation ? example : verdictOf(example, takes);
+    const verdict = example instanceof RowProblem ? example : verdictOf(example, takes);
     if (typeof verdict === "boolean") {
       if (verdict) this.rowCount++;
       return verdict;
@@ -159,18 +158,18 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     const { format } = this.#options;
     if (verdict instanceof Unrepresentable) {
       bad.add(line, `${format} has no place for ${verdict.problem}`, () => "");
-    } else bad.add(line, verdict.problem, () => verdict.hint);
+    } else bad.add(line, verdict.problem, verdict.hint);
     return false;
   }
 
-  #read(text: string, file: string, line: number): Example | NoConversation {
+  #read(text: string, file: string, line: number): Example | RowProblem {
     const place = { file, line, isVerbatim: this.#verbatim.has(file) };
     if (!this.#isRaw) return this.#reader.read(text, place);
     const value = parseRowJson(text);
-    if (value instanceof RowProblem) return new NoConversation(value.problem, value.hint());
+    if (value instanceof RowProblem) return value;
     const { validation, dedupe } = this.#options;
     const conversation = validation > 0 || dedupe ? this.#reader.read(text, place) : undefined;
-    if (conversation !== undefined && !(conversation instanceof NoConversation)) {
+    if (conversation !== undefined && !(conversation instanceof RowProblem)) {
       return conversation;
     }
     const example = new TextExample(text, file, line, value);
@@ -183,7 +182,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   #readAgain(text: string | undefined, file: string, line: number): Example {
     const example = text === undefined ? undefined : this.#read(text, file, line);
-    if (example === undefined || example instanceof NoConversation) throw changedError(file);
+    if (example === undefined || example instanceof RowProblem) throw changedError(file);
     return example;
   }
 
@@ -198,12 +197,12 @@ const RESTORE_HINT =
 function verdictOf(
   example: Example,
   takes: (example: Example) => boolean | Unrepresentable,
-): boolean | Unrepresentable | NoConversation {
+): boolean | Unrepresentable | RowProblem {
   try {
     return takes(example);
   } catch (error) {
     if (!(error instanceof NotRestored)) throw error;
-    return new NoConversation(error.message, RESTORE_HINT);
+    return new RowProblem(error.message, () => RESTORE_HINT);
   }
 }
 
@@ -235,10 +234,6 @@ class TextExample implements Example {
     this.#value ??= JSON.parse(this.text);
     return this.#value as Record<string, unknown>;
   }
-}
-
-function isUtf8Problem(problem: string | undefined): boolean {
-  return problem?.startsWith("invalid UTF-8") ?? false;
 }
 
 function changedError(file: string): SourceError {

@@ -210,7 +210,7 @@ export interface Targets extends AsyncDisposable {
 }
 
 /** @throws {UsageError} if the output must not be written */
-export async function checkTargets(options: ResolvedExport, guard: OutputGuard): Promise<void> {
+async function checkTargets(options: ResolvedExport, guard: OutputGuard): Promise<void> {
   const { output, format } = options;
   if (FORMATS[format].target === "folder") return await checkFolder(output as string, guard);
   for (const path of pathsOf(options)) await checkOutput(path, guard);
@@ -225,7 +225,7 @@ export interface TargetContext {
   readonly origin: readonly string[];
 }
 
-export async function openTargets(
+async function openTargets(
   options: ResolvedExport,
   context: TargetContext,
 ): Promise<Targets> {

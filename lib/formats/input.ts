@@ -76,12 +76,12 @@ export async function openInput(
   if (part !== undefined && part.from.byte >= part.to.byte) return { format, rows: noRows };
   switch (format) {
     case "jsonl":
-      return { format, rows: () => readLines(bytes(), { linesBefore: numberBefore }) };
+      return { format, rows: () => readLines(bytes(), { numberBefore }) };
     case "txt":
-      return { format, rows: () => asPrompts(readLines(bytes(), { linesBefore: numberBefore })) };
+      return { format, rows: () => asPrompts(readLines(bytes(), { numberBefore })) };
     case "json": {
       const { readJsonArray } = await import("./json_array.ts");
-      return { format, rows: () => readJsonArray(bytes(), { name, elementsBefore: numberBefore }) };
+      return { format, rows: () => readJsonArray(bytes(), { name, numberBefore }) };
     }
     case "csv":
     case "tsv":

@@ -24,7 +24,7 @@ import {
 export interface JsonArrayOptions {
   readonly name: string;
   /** Elements of the file before the first one. @default 0 */
-  readonly elementsBefore?: number;
+  readonly numberBefore?: number;
   /** Called for each element with the offset of the comma or bracket after it. Elements are then
    * not yielded. */
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
@@ -68,7 +68,7 @@ class ArrayScanner {
 
   constructor(options: JsonArrayOptions) {
     this.#name = options.name;
-    this.#number = options.elementsBefore ?? 0;
+    this.#number = options.numberBefore ?? 0;
     this.#onElement = options.onElement;
   }
 

@@ -32,7 +32,7 @@ export interface LinesOptions {
   /** A longer line has a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
   /** Number of lines before this part of a file. @default 0 */
-  linesBefore?: number;
+  numberBefore?: number;
 }
 
 /** Text never contains NUL bytes. */
@@ -86,9 +86,9 @@ class LineSplitter {
   #length = 0;
   #number: number;
 
-  constructor({ maxLineBytes = MAX_LINE_BYTES, linesBefore = 0 }: LinesOptions) {
+  constructor({ maxLineBytes = MAX_LINE_BYTES, numberBefore = 0 }: LinesOptions) {
     this.#maxBytes = maxLineBytes;
-    this.#number = linesBefore;
+    this.#number = numberBefore;
   }
 
   *push(chunk: Uint8Array): Generator<Line[]> {

@@ -35,7 +35,7 @@ export const NO_IMAGES: RowImages = withoutImages(
 );
 
 /** The row fails without a retry. */
-export function unreadableImage(path: string, reason: string, cause?: unknown): TeacherError {
+function unreadableImage(path: string, reason: string, cause?: unknown): TeacherError {
   return new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reason}`, {
     type: "bad_row",
     code: UNREADABLE_FILE,
