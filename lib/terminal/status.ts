@@ -168,6 +168,7 @@ export function processSegments(
 function costSegments(snapshot: Snapshot): Segment[] {
   const { cost_usd, projected_cost_usd: projected, max_cost_usd: maxUsd } = snapshot;
   if (cost_usd === null) return [];
+  if (isUncounted(snapshot)) return [{ text: "cost unknown", color: "yellow" }];
   const { projected_cost_range_usd: range } = snapshot;
   const isKnown = projected !== null && !snapshot.projected_cost_is_lower_bound;
   const isShown = isKnown && !hasEnded(snapshot);
@@ -180,6 +181,18 @@ function costSegments(snapshot: Snapshot): Segment[] {
     (asides === "" ? "" : ` (${asides})`);
   return [isTooMuch ? { text, color: "yellow" } : { text }];
 }
+
+/** Whether all answers came without token counts: a cost of 0 is then wrong. The page has the same
+ * rule. */
+export function isUncounted(figures: Figures): boolean {
+  const { cost_usd, succeeded, prompt_tokens, completion_tokens } = figures;
+  return cost_usd === 0 && succeeded > 0 && prompt_tokens + completion_tokens === 0;
+}
+
+type Figures = Pick<
+  Snapshot,
+  "cost_usd" | "succeeded" | "prompt_tokens" | "completion_tokens"
+>;
 
 function hasEnded({ state }: Snapshot): boolean {
   return state === "done" || state === "halted";

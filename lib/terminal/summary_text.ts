@@ -16,13 +16,14 @@ import {
   sumOf,
 } from "../figures.ts";
 import { printable } from "../printable.ts";
-import { errorText, MAX_NAME_CELLS, teacherStateText } from "./status.ts";
+import { errorText, isUncounted, MAX_NAME_CELLS, teacherStateText } from "./status.ts";
 import { clip, type Color, createPaint, type Paint, stringWidth } from "./columns.ts";
 
 const MAX_ERRORS = 3;
 const MAX_FILES = 2;
 const MAX_TEACHER_LINES = 4;
 const MAX_ERROR_CELLS = 100;
+const UNCOUNTED = "unknown: no answer came with token counts (usage)";
 const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
 
 export interface SummaryTextOptions {
@@ -144,7 +145,7 @@ function costLines(summary: Summary): Line[] {
     ["Latency", max === 0 ? "" : latency],
     ["Tokens", tokensText(summary)],
     ["Wasted", wasteText(summary)],
-    ["Cost", cost_usd === null ? "" : formatUsd(cost_usd)],
+    ["Cost", cost_usd === null ? "" : isUncounted(summary) ? UNCOUNTED : formatUsd(cost_usd)],
     [
       "Attempts",
       unlessZero(attempts) +

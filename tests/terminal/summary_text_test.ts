@@ -41,6 +41,15 @@ Deno.test("summaryText() names the command that exports once no row is pending",
   assertEquals(lines({ state: "interrupted", pending: 5 }), [`To continue  ${COMMAND}`]);
 });
 
+Deno.test("summaryText() does not show $0.00 for answers without token counts", () => {
+  const costOf = (prompt_tokens: number) => {
+    const summary = makeSummary({ cost_usd: 0, succeeded: 3, prompt_tokens });
+    return /Cost +(.*)/.exec(summaryText(summary, { isColored: false }))?.[1];
+  };
+  assertEquals(costOf(0), "unknown: no answer came with token counts (usage)");
+  assertEquals(costOf(30), "$0.00");
+});
+
 Deno.test("summaryText() has all parts in at most 33 lines", () => {
   const files = Array.from({ length: 9 }, (_, i) => ({
     input: `${i}.jsonl`,

@@ -56,6 +56,20 @@ Deno.test("the cost tile says what is missing for an estimate, and nothing where
   assertEquals(noteOf({ refused_for_load: 3 }), "no cap");
 });
 
+Deno.test("the cost is unknown while no answer has token counts", () => {
+  const costOf = (snapshot: Partial<WireSnapshot>) =>
+    figureOf("Cost now / estimated", {
+      cost_usd: 0,
+      succeeded: 3,
+      prompt_tokens: 0,
+      completion_tokens: 0,
+      ...snapshot,
+    });
+  assertEquals([costOf({}).value, costOf({}).note], ["–", "no answer has token counts"]);
+  assertEquals(costOf({ prompt_tokens: 9 }).value, "$0.00");
+  assertEquals(costOf({ succeeded: 0 }).value, "$0.00");
+});
+
 Deno.test("the length of answers is that of the kept ones, and unknown while no tokens are reported", () => {
   const lengthOf = (answered: number, length_tokens: Percentiles) => {
     const answers = { ...NO_ANSWERS, answered, length_tokens };

@@ -14,6 +14,7 @@ import { isFailing, mainReason } from "./problems.js";
 
 /** @import { Summary } from "../../lib/progress/events.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
+/** @import { WireSnapshot } from "../monitor_state.ts" */
 
 /**
  * `icon` and `word` say the same as the color of `tone`.
@@ -258,4 +259,10 @@ export function missingEtaWords({ total, eta_s, refused_for_load, elapsed_ms }) 
   const hasBound = refused_for_load > 0 || elapsed_ms >= MIN_BOUND_AGE_MS;
   if (hasBound && eta_s) return `over ${formatDuration(eta_s * 1000)} left, `;
   return total === null || refused_for_load > 0 ? "" : "too few answers yet, ";
+}
+
+/** Whether all answers came without token counts: a cost of 0 is then wrong. The terminal has the
+ * same rule. @param {WireSnapshot} snapshot */
+export function isUncounted({ cost_usd, succeeded, prompt_tokens, completion_tokens }) {
+  return cost_usd === 0 && succeeded > 0 && prompt_tokens + completion_tokens === 0;
 }

@@ -23,7 +23,7 @@ import {
   formatUsd,
   UNKNOWN,
 } from "./figures.js";
-import { limitWords, missingEtaWords } from "./run_state.js";
+import { isUncounted, limitWords, missingEtaWords } from "./run_state.js";
 
 /** @import { Ending, WireSnapshot } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
@@ -208,6 +208,7 @@ function costFigure({ snapshot, store: { ended } }) {
   if (cost_usd === null) {
     return { value: UNKNOWN, note: max_cost_usd === null ? "no price is known" : cap };
   }
+  if (isUncounted(snapshot)) return { value: UNKNOWN, note: "no answer has token counts" };
   const isKnown = !ended && projected_cost_usd !== null && !snapshot.projected_cost_is_lower_bound;
   const expected = ended ? cost_usd : Math.max(cost_usd, projected_cost_usd ?? 0);
   const isTooMuch = max_cost_usd !== null && expected > max_cost_usd;

@@ -97,7 +97,8 @@ export class Budget {
     if (this.#uncounted >= UNCOUNTED_ANSWERS && this.#uncounted > this.#counted) {
       const limit = maxCostUsd === null ? "--max-completion-tokens-total" : "--max-cost";
       return `The limit ${limit} cannot be enforced: ${this.#uncounted} of ` +
-        `${this.#uncounted + this.#counted} answers came without token counts (usage)`;
+        `${this.#uncounted + this.#counted} answers came without token counts (usage). Leave it ` +
+        "out; --limit and --deadline limit a run as well";
     }
     return undefined;
   }

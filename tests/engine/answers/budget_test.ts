@@ -134,7 +134,7 @@ Deno.test("a limit cannot be enforced if most answers come without token counts"
   assertEquals(
     limited.exhaustedReason,
     "The limit --max-cost cannot be enforced: 20 of 20 answers came without token counts " +
-      "(usage)",
+      "(usage). Leave it out; --limit and --deadline limit a run as well",
   );
   assertEquals(unlimited.exhaustedReason, undefined);
   for (let i = 0; i < 20; i++) limited.add(answer({ completionTokens: 1 }), TEACHER);
