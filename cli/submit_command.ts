@@ -47,9 +47,9 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
       return EXIT_DONE;
     }
     default: {
-      const word = action === undefined ? "nothing" : JSON.stringify(action);
+      const what = action === undefined ? "without a scheduler" : JSON.stringify(action);
       throw new UsageError(
-        `Cannot submit ${word}: the first word must be slurm, kubernetes, status or cancel` +
+        `Cannot submit ${what}: the first word must be slurm, kubernetes, status or cancel` +
           suggestion(action ?? "", ["slurm", "kubernetes", "status", "cancel"]),
       );
     }

@@ -67,7 +67,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "format",
     value: "NAME",
-    help: "format of the rows: one of those above",
+    help: "format of the rows: messages, alpaca, …",
     commands: DATASET_COMMANDS,
     isCommon: true,
   },
@@ -138,7 +138,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
     name: "shards",
     value: "N",
     help: "number of shards",
-    helpFor: { merge: "division to merge, if OUT has several" },
+    helpFor: { merge: "number of shards, if OUT was divided several times" },
     commands: ["submit", "merge"],
     isCommon: true,
   },
@@ -189,7 +189,7 @@ export const ROWS: readonly FlagEntry[] = [
   {
     name: "uid-field",
     value: "A,B",
-    help: "fields of the row id, before uid, custom_id and id",
+    help: "fields tried for the id, before uid, custom_id, id",
     commands: ROW_COMMANDS,
   },
   {
