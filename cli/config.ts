@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closestString } from "../lib/deps/std_text.ts";
+import { suggestion } from "../lib/similar_name.ts";
 import { UsageError } from "../lib/errors.ts";
 import { secretParam } from "../lib/params.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
@@ -22,7 +22,6 @@ import {
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
 import { parseThinkTags, THINK_TAGS_RULE } from "./settings.ts";
-import { suggestion } from "./words.ts";
 
 export interface Config {
   readonly inputs: string[];
@@ -72,7 +71,8 @@ function readFlag(name: string, key: string, value: unknown, config: Config, fai
   );
   if (flag === undefined) {
     const names = [...SETTABLE_FLAGS.map((flag) => flag.name), ...OTHER_KEYS];
-    return fail(`there is no "${key}". Did you mean "${closestString(name, names)}"?`);
+    const hint = suggestion(name, names) || ". Keys are the flags of --help-all";
+    return fail(`there is no "${key}"${hint}`);
   }
   if (flag.name === "overwrite" && value === true) {
     // The command printed at the end of a run, to continue it, names the file again.
@@ -209,9 +209,9 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
     if (isKeyName(name)) refuseKey(key, fail);
     const field = FIELDS.get(name);
     if (field === undefined) {
-      return fail(
-        `there is no "${key}". Did you mean "${closestString(name, [...FIELDS.keys()])}"?`,
-      );
+      const names = [...FIELDS.keys()];
+      const hint = suggestion(name, names) || `: its keys are ${names.join(", ")}`;
+      return fail(`there is no "${key}"${hint}`);
     }
     if (value === null) continue;
     const [property, { expected, words = [], accepts }] = field;

@@ -4,7 +4,8 @@ import { parseArgs } from "../lib/deps/std_cli.ts";
 import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
 import { type Command, isCommand } from "./commands.ts";
 import { type Flag, FLAGS, flagsOf } from "./flags.ts";
-import { habitAdvice, nearest } from "./words.ts";
+import { similarName } from "../lib/similar_name.ts";
+import { habitAdvice } from "./words.ts";
 
 /**
  * `true` for a switch, `false` for its `--no-…`, a list for a flag that may be repeated, `""` for
@@ -20,9 +21,6 @@ export interface ParsedArgs {
   /** By long name; only flags that were given. */
   readonly flags: ReadonlyMap<string, FlagValue>;
 }
-
-/** Maximum number of edits for a suggestion: see `nearest`. */
-const MAX_TYPOS = 3;
 
 /**
  * @throws {UsageError} for flags that the command does not take, and for values that are missing
@@ -196,7 +194,7 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
         (habit === undefined ? "" : `. ${habit}`),
     );
   }
-  const similar = nearest(name, names, MAX_TYPOS);
+  const similar = similarName(name, names) ?? similarName(name.replace(/^no-/, ""), names);
   const advice = habit ??
     (similar === undefined ? "See --help-all for every flag" : `Did you mean --${similar}?`);
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${advice}`);

@@ -15,7 +15,7 @@ import { type MonitorRequest, readMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
 import { Settings } from "./settings.ts";
-import { suggestion } from "./words.ts";
+import { suggestion } from "../lib/similar_name.ts";
 
 /** Shorter than the 30 s that Kubernetes gives a pod. */
 const DEFAULT_GRACE_MS = 20_000;

@@ -4,7 +4,7 @@ import { UsageError } from "../lib/errors.ts";
 import { readTextOf, systemReason } from "../lib/files.ts";
 import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
-import { suggestion } from "./words.ts";
+import { suggestion } from "../lib/similar_name.ts";
 
 /** Turns errors about options of the library into usage errors, for options that flags have set. */
 export function asUsage<T>(make: () => T): T {

@@ -10,7 +10,7 @@ import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
-import { suggestion } from "./words.ts";
+import { suggestion } from "../lib/similar_name.ts";
 import { jobNameOf, type PreparedJob } from "./submit_job.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
 import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closestString, levenshteinDistance } from "../lib/deps/std_text.ts";
+import { similarName, suggestion } from "../lib/similar_name.ts";
 import { UsageError } from "../lib/errors.ts";
 import { type Command, COMMANDS, isCommand } from "./commands.ts";
 
@@ -85,9 +85,6 @@ export function habitAdvice(name: string, flags: ReadonlySet<string>): string | 
   return OTHER_HABITS.get(habit);
 }
 
-/** Maximum number of edits between a typed word and a suggestion. */
-const MAX_TYPOS = 2;
-
 /** Replaces other ways to ask for help and version: `-help`, `-v` alone, `export help`. */
 export function withoutAliases(args: readonly string[]): string[] {
   // With other arguments, `-v` is `--verbose`.
@@ -95,33 +92,6 @@ export function withoutAliases(args: readonly string[]): string[] {
   if (args.length === 2 && isCommand(args[0]) && args[1] === "help") return [args[0], "--help"];
   const end = args.indexOf("--");
   return args.map((arg, i) => end === -1 || i < end ? ALIASES.get(arg) ?? arg : arg);
-}
-
-/**
- * Returns the nearest word; undefined if it takes more than `maxTypos` edits, or as many as half of
- * the letters: `seed` is not `keep`.
- */
-export function nearest(
-  word: string,
-  words: readonly string[],
-  maxTypos = MAX_TYPOS,
-): string | undefined {
-  if (words.length === 0) return undefined;
-  // Two swapped letters are one typo, but count as two edits.
-  const swapped = words.find((other) => lettersOf(other) === lettersOf(word));
-  const closest = swapped ?? closestString(word, words);
-  const maxEdits = swapped ? 2 : Math.min(maxTypos, Math.floor((word.length - 1) / 2));
-  return levenshteinDistance(word.toLowerCase(), closest) <= maxEdits ? closest : undefined;
-}
-
-/** The end of an error about a word; "" if no valid one is near. */
-export function suggestion(word: string, words: readonly string[]): string {
-  const similar = nearest(word, words);
-  return similar === undefined ? "" : `. Did you mean "${similar}"?`;
-}
-
-function lettersOf(word: string): string {
-  return [...word.toLowerCase()].sort().join("");
 }
 
 /**
@@ -133,7 +103,7 @@ export function refuseMistypedCommand(args: readonly string[]): void {
   // Words with a dot, a slash or a digit are paths.
   if (word === undefined || !/^[a-z]{3,}$/i.test(word)) return;
   if (isCommand(word) || exists(word)) return;
-  const similar = nearest(word, COMMANDS);
+  const similar = similarName(word, COMMANDS);
   const advice = similar === undefined ? SYNONYMS.get(word) : `Did you mean "${similar}"?`;
   if (advice === undefined) return;
   throw new UsageError(`Cannot run "${word}": it is neither a command nor a file. ${advice}`);

@@ -5,8 +5,9 @@
  * @module
  */
 
-import { closestString, levenshteinDistance } from "./deps/std_text.ts";
+import { closestString } from "./deps/std_text.ts";
 import { isObject } from "./json.ts";
+import { suggestion } from "./similar_name.ts";
 
 export interface OptionRule {
   /** What follows `it must be` in messages. */
@@ -129,29 +130,15 @@ export function requireOptions<Name extends string>(
 }
 
 function unknownOption(name: string, prefix: string, options: readonly string[]): string {
-  const lower = name.toLowerCase();
-  const nearestLower = closestString(lower, options.map((option) => option.toLowerCase()));
-  const nearest = options.find((option) => option.toLowerCase() === nearestLower)!;
-  const isTypo = isTypoOf(lower, nearestLower);
+  const problem = `Cannot use option "${prefix}${name}": there is no such option`;
+  const hint = suggestion(name, options);
   // Parameters of servers have underscores; no option has one.
-  const isParam = options.includes("params") && (name.includes("_") || !isTypo);
-  return `Cannot use option "${prefix}${name}": there is no such option` +
-    hintFor(name, nearest, { isTypo, isParam });
-}
-
-/** Whether `word` is probably a misspelling of `name`: two edits, or a third of its letters. */
-export function isTypoOf(word: string, name: string): boolean {
-  return levenshteinDistance(word, name) <= Math.max(2, name.length / 3);
-}
-
-function hintFor(
-  name: string,
-  nearest: string,
-  { isTypo, isParam }: { isTypo: boolean; isParam: boolean },
-): string {
-  if (!isParam) return isTypo ? `. Did you mean "${nearest}"?` : `. The nearest is "${nearest}"`;
-  return `. The nearest is "${nearest}"; parameters of the request belong in "params", as in ` +
-    `{ params: { ${name}: … } }`;
+  const isParam = options.includes("params") && (name.includes("_") || hint === "");
+  if (!isParam && hint !== "") return problem + hint;
+  const nearest = `${problem}. The nearest is "${closestString(name, options)}"`;
+  return isParam
+    ? `${nearest}; parameters of the request belong in "params", as in { params: { ${name}: … } }`
+    : nearest;
 }
 
 const MAX_SHOWN_CHARS = 60;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closestString, levenshteinDistance } from "./deps/std_text.ts";
+import { suggestion } from "./similar_name.ts";
 import { exactJson } from "./json.ts";
 import type { Params } from "./teacher/mod.ts";
 
@@ -236,24 +236,7 @@ const KNOWN_NAMES: ReadonlySet<string> = new Set(
 
 export function unknownParamNotices(names: readonly string[]): string[] {
   return names.filter((name) => !KNOWN_NAMES.has(name)).map((name) => {
-    const meant = nearestParam(name);
-    const hint = meant === undefined ? "" : `. Did you mean "${meant}"?`;
     return `The parameter "${name}" is not one that servers are known to have, ` +
-      `and is sent as it is${hint}`;
+      `and is sent as it is${suggestion(name, KNOWN_NAMES)}`;
   });
-}
-
-/** Finds what `maxTokens`, `max-tokens` or `temprature` probably mean. */
-function nearestParam(name: string): string | undefined {
-  const words = [...KNOWN_NAMES];
-  const plain = plainOf(name);
-  const same = words.find((word) => plainOf(word) === plain);
-  if (same !== undefined) return same;
-  const nearest = closestString(name.toLowerCase(), words);
-  const maxDistance = Math.min(3, Math.floor(name.length / 3));
-  return levenshteinDistance(name.toLowerCase(), nearest) <= maxDistance ? nearest : undefined;
-}
-
-function plainOf(name: string): string {
-  return name.toLowerCase().replace(/[-_.\s]/g, "");
 }

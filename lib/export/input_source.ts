@@ -9,8 +9,7 @@ import { SourceError } from "../errors.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 import {
   type ExactType,
-  foreignFormatError,
-  foreignText,
+  foreignTextError,
   type Input,
   openInput,
   placeOf,
@@ -84,13 +83,13 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     if (input.format === "jsonl" || input.format === "json") this.#verbatim.add(file);
     await this.#addExactTypes(input);
     const bad = new BadLines();
-    let rowsInFile = 0, firstText: string | undefined;
+    let rowsInFile = 0;
     for await (const lines of input.rows()) {
       for (const { text, problem, number } of lines) {
         const example = text === undefined
           ? new RowProblem(problem ?? "unreadable")
           : this.#read(text, file, number);
-        if (++rowsInFile === 1) firstText = text;
+        rowsInFile++;
         if (this.#admit(example, number, bad, takes)) {
           this.#selected.add(this.lineCount);
           this.#spool?.add(text!, file, number);
@@ -101,8 +100,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     }
     // If no row can be read, the file may be of another format.
     const foreign = rowsInFile > 0 && bad.count === rowsInFile && input.format === "jsonl" &&
-      foreignText(firstText ?? "", file, rowsInFile === 1);
-    if (foreign) throw foreignFormatError(file, foreign);
+      await foreignTextError(file, file, rowsInFile === 1);
+    if (foreign) throw foreign;
     return { input: file, bad, placeOf: (line) => placeOf(file, input.format, line) };
   }
 

@@ -11,7 +11,12 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 import { SourceError } from "../errors.ts";
 import { openToRead, systemReason } from "../files.ts";
 import type { ZstdFrames } from "./zstd_frames.ts";
-import { foreignBytes, type ForeignFormat, NEEDS_DICTIONARY } from "./foreign_format.ts";
+import {
+  foreignBytes,
+  type ForeignFormat,
+  foreignText,
+  NEEDS_DICTIONARY,
+} from "./foreign_format.ts";
 
 /** With chunks of 64 KiB, the first pass over a file waited for a tenth of its time, because each
  * read goes through a thread. */
@@ -152,6 +157,21 @@ export function foreignFormatError(name: string, { what, advice }: ForeignFormat
     ? ""
     : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
   return cannotRead(name, `it is ${what}${formats}. ${whatToDo}`);
+}
+
+/**
+ * The error for a file whose first line is not a row; undefined for JSON Lines with a bad line.
+ *
+ * @param isOnlyLine Whether the file has no other line.
+ */
+export async function foreignTextError(
+  path: string,
+  name: string,
+  isOnlyLine: boolean,
+): Promise<SourceError | undefined> {
+  const start = new TextDecoder().decode(await firstBytes(path, name));
+  const foreign = foreignText(start, name, isOnlyLine);
+  return foreign && foreignFormatError(name, foreign);
 }
 
 /** Decompressed bytes, enough to recognize a format. */

@@ -5,8 +5,9 @@
  * @module
  */
 
-import { isObject, parsedJson } from "../json.ts";
+import { parsedJson } from "../json.ts";
 import { posixWord } from "../printable.ts";
+import { filterOf, tableFilter } from "./jq_filters.ts";
 
 /** A format that is not read, or only with `--input-format`. */
 export interface ForeignFormat {
@@ -104,14 +105,16 @@ function hasOnlyCarriageReturns(start: Uint8Array): boolean {
 /**
  * The format of a file whose first line is not a row; undefined for JSON Lines with a bad line.
  *
+ * @param start The beginning of the file.
  * @param isOnlyLine Whether the file has no other line.
  */
 export function foreignText(
-  firstLine: string,
+  start: string,
   path: string,
-  isOnlyLine = false,
+  isOnlyLine: boolean,
 ): ForeignFormat | undefined {
-  const line = firstLine.trim();
+  const text = start.replace(/^\uFEFF/, "").trimStart();
+  const line = text.split("\n", 1)[0].trim();
   if (/^(\/\/|\/\*)/.test(line)) {
     return { what: "JSON with comments", advice: () => "Remove the comments" };
   }
@@ -137,52 +140,9 @@ export function foreignText(
   // A complete row followed by a comma is an element of a list, not the start of an object.
   const isUnclosed = line.length < MAX_UNCLOSED_CHARS && /^\{(.*[[{,])?$/.test(line);
   if (isUnclosed && !/^\{.*\},$/.test(line)) {
-    const list = /^\{\s*"([^"]*)"\s*:\s*\[/.exec(line)?.[1];
-    const filter = list === undefined ? "." : `'.["${list}"][]'`;
-    return { what: "JSON over several lines", advice: (path) => withJq(path, filter) };
+    return { what: "JSON over several lines", advice: (path) => withJq(path, filterOf(text)) };
   }
   return line.startsWith("{") ? undefined : nonJsonText(line, path);
-}
-
-/** A table in one JSON object, and the filter of jq that makes rows of it. */
-interface TableLayout {
-  /** Decides where the line is truncated. */
-  readonly start: RegExp;
-  readonly fits: (table: Record<string, unknown>) => boolean;
-  readonly filter: string;
-}
-
-const TABLE_LAYOUTS: readonly TableLayout[] = [
-  // As pandas writes with orient="split".
-  {
-    start:
-      /^\{\s*"columns"\s*:\s*\[(?:\s*(?:"(?:[^"\\]|\\.)*"|-?\d+)\s*,?)*\]\s*,\s*"(index|data)"/,
-    fits: ({ columns, data }) =>
-      Array.isArray(columns) && Array.isArray(data) && data.every(Array.isArray),
-    filter:
-      "'.columns as $c | .data[] | [$c, .] | transpose | map({(.[0] | tostring): .[1]}) | add'",
-  },
-  // Columns as lists or, from pandas, as objects by index.
-  {
-    start: /^\{\s*"[^"]*"\s*:\s*(\{\s*"\d+"|\[\s*(["\d-]|true|false|null))/,
-    fits: (table) => Object.values(table).every((column) => typeof column === "object"),
-    filter: "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'",
-  },
-  // With orient="index".
-  {
-    start: /^\{\s*"\d+"\s*:\s*\{/,
-    fits: (table) => Object.values(table).every(isObject),
-    filter: "'.[]'",
-  },
-];
-
-/** A row may begin like a table, too, but then some other field is neither a list nor an object. */
-function tableFilter(line: string): string | undefined {
-  const table = parsedJson(line);
-  // If the table is undefined, the line may be truncated.
-  return TABLE_LAYOUTS.find(({ start, fits }) =>
-    start.test(line) && (!isObject(table) || fits(table))
-  )?.filter;
 }
 
 /** Pretty-printed JSON has a shorter first line than this. A longer one may be a truncated row. */

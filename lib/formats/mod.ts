@@ -12,12 +12,11 @@ export type { Border, Divisible, FoundBorders, InputPart, InputPiece } from "./b
 export {
   type Compression,
   compressionOfName,
-  foreignFormatError,
+  foreignTextError,
   holdsCompressed,
   openBytes,
   statInput,
 } from "./bytes.ts";
-export { foreignText } from "./foreign_format.ts";
 export {
   formatOfName,
   type Input,

@@ -66,8 +66,10 @@ export class InputSequence {
   }
 
   /** The piece whose rows were read last; before that, the first one. */
-  get current(): { readonly name: string; readonly format: Input["format"] } | undefined {
-    return this.#current && { name: this.#current.name, format: this.#current.input.format };
+  get current(): Pick<InputPiece, "path" | "name"> & Pick<Input, "format"> | undefined {
+    if (this.#current === undefined) return undefined;
+    const { path, name, input: { format } } = this.#current;
+    return { path, name, format };
   }
 
   /** The reader of the images that rows of the current piece name. */

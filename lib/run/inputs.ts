@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closestString, levenshteinDistance } from "../deps/std_text.ts";
+import { similarName } from "../similar_name.ts";
 import { SinkError, SourceError } from "../errors.ts";
 import { formatOfName, INPUT_EXTENSIONS, INPUT_FORMATS } from "../formats/mod.ts";
 import { isFolder, kindOf, type PathRules, statOf, systemReason } from "../files.ts";
@@ -230,16 +230,14 @@ async function adviceForMissing(path: string): Promise<string> {
     for await (const entry of Deno.readDir(dirname(path))) names.push(entry.name);
     if (names.length === 0) return where;
     if (names.includes(name)) return ": its name is not UTF-8. Rename it";
-    const nearest = closestString(name, names);
-    const isNear = levenshteinDistance(name, nearest) <= Math.min(MAX_TYPOS, name.length / 3);
-    return isNear ? `. Did you mean "${path.slice(0, -name.length)}${nearest}"?` : where;
+    const similar = similarName(name, names);
+    return similar === undefined
+      ? where
+      : `. Did you mean "${path.slice(0, -name.length)}${similar}"?`;
   } catch {
     return where;
   }
 }
-
-/** The most characters by which a suggested name may differ from the missing one. */
-const MAX_TYPOS = 3;
 
 /** Copies a stream, which may never end, to a new file that only its owner can read. */
 export async function spool(

@@ -6,7 +6,7 @@
  */
 
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT } from "../index/mod.ts";
-import { foreignFormatError, foreignText, type Line } from "../formats/mod.ts";
+import { foreignTextError, type Line } from "../formats/mod.ts";
 import {
   differenceOf,
   type ParsedRow,
@@ -64,10 +64,10 @@ export async function preflight(
       if (findings.plan.length >= options.limit) return findings;
       pass.take(line);
     }
-    if (findings.rows === 0) pass.refuseForeign(FOREIGN_CHECK_LINES);
+    if (findings.rows === 0) await pass.refuseForeign(FOREIGN_CHECK_LINES);
     options.signal?.throwIfAborted();
   }
-  pass.refuseForeign(1);
+  await pass.refuseForeign(1);
   return findings;
 }
 
@@ -80,13 +80,6 @@ interface Problem {
 }
 
 const NO_HINT = () => "";
-/** Enough characters to recognize another format. */
-const START_CHARS = 4_096;
-
-function startOf({ text, bytes }: Line): string {
-  return text?.slice(0, START_CHARS) ??
-    new TextDecoder().decode(bytes?.subarray(0, START_CHARS) ?? new Uint8Array());
-}
 
 class FirstPass {
   readonly #findings: Findings;
@@ -101,8 +94,8 @@ class FirstPass {
   #difference: string | undefined;
   /** The prompt hash of the current row, computed when its first answer needs it. */
   #promptHash: string | undefined;
-  /** The beginning of the first line if that is not a row. */
-  #firstLine: string | undefined;
+  /** The file whose first line is not a row. */
+  #suspect: InputSequence["current"];
 
   constructor(findings: Findings, options: PreflightOptions, input: InputSequence) {
     this.#input = input;
@@ -150,18 +143,18 @@ class FirstPass {
    *
    * @throws {SourceError} with the format and the command that converts it
    */
-  refuseForeign(minBadLines: number): void {
+  async refuseForeign(minBadLines: number): Promise<void> {
     const { bad, rows } = this.#findings;
-    if (this.#firstLine === undefined || bad.count < minBadLines || bad.count <= rows) return;
-    const { name, format } = this.#input.current!;
+    if (this.#suspect === undefined || bad.count < minBadLines || bad.count <= rows) return;
+    const { path, name, format } = this.#suspect;
     if (format !== "jsonl") return;
-    const foreign = foreignText(this.#firstLine, name, bad.count === 1);
-    if (foreign !== undefined) throw foreignFormatError(name, foreign);
+    const foreign = await foreignTextError(path, name, bad.count === 1);
+    if (foreign !== undefined) throw foreign;
   }
 
   #bad(line: Line, { problem, hint = NO_HINT }: Problem, sample = 0): void {
     const findings = this.#findings;
-    if (findings.bad.count === 0 && findings.rows === 0) this.#firstLine = startOf(line);
+    if (findings.bad.count === 0 && findings.rows === 0) this.#suspect = this.#input.current;
     findings.bad.add(line.number, problem, hint);
     const isOnDisk = this.#options.isOnDisk(this.#input.placeOf(line.number));
     findings.plan.push(isOnDisk ? Todo.Skip : Todo.Bad, sample);

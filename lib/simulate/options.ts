@@ -4,8 +4,7 @@
  * @module
  */
 
-import { closestString } from "../deps/std_text.ts";
-import { isTypoOf } from "../options.ts";
+import { suggestion } from "../similar_name.ts";
 
 /** How a simulated teacher behaves. Fractions are 0 to 1. */
 export interface SimulateOptions {
@@ -152,9 +151,6 @@ function mustBe(key: Key): string {
 }
 
 function unknownKey(key: string): string {
-  const nearest = closestString(key, SIMULATE_KEYS);
-  const hint = isTypoOf(key, nearest)
-    ? `Did you mean "${nearest}"?`
-    : `The options are ${SIMULATE_KEYS.join(", ")}`;
-  return `Cannot simulate with "${key}": there is no such option. ${hint}`;
+  const hint = suggestion(key, SIMULATE_KEYS) || `. The options are ${SIMULATE_KEYS.join(", ")}`;
+  return `Cannot simulate with "${key}": there is no such option${hint}`;
 }

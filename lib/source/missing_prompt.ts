@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closestString, levenshteinDistance } from "../deps/std_text.ts";
+import { similarName } from "../similar_name.ts";
 import { posixWord } from "../printable.ts";
 import { ownField } from "./json_values.ts";
 import { TEXTS_IN_TURN } from "./messages.ts";
@@ -169,7 +169,7 @@ export function nestedFieldHint(name: string, value: unknown): string {
 
 function likelyPromptField(row: Fields): string | undefined {
   const names = Object.keys(row).filter((name) => mayBePrompt(row[name]));
-  const mistyped = names.find((name) => isNearly(name, DEFAULT_NAMES));
+  const mistyped = names.find((name) => similarName(name, DEFAULT_NAMES) !== undefined);
   if (mistyped !== undefined) return mistyped;
   const chats = names.filter((name) => isConversation(row[name]) && !ANSWER_NAMES.test(name));
   if (chats.length === 1) return chats[0];
@@ -207,11 +207,6 @@ function isListOfTexts(value: unknown): boolean {
 
 function isListOfObjects(value: unknown): value is [object, ...object[]] {
   return Array.isArray(value) && typeof value[0] === "object" && value[0] !== null;
-}
-
-function isNearly(name: string, words: readonly string[]): boolean {
-  const lower = name.toLowerCase();
-  return levenshteinDistance(lower, closestString(lower, words)) <= 2;
 }
 
 function jqPath(name: string): string {

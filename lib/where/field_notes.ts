@@ -5,8 +5,7 @@
  * @module
  */
 
-import { closestString } from "../deps/std_text.ts";
-import { isTypoOf } from "../options.ts";
+import { similarName } from "../similar_name.ts";
 import type { Comparison, Part, Where } from "./parse_where.ts";
 import { fieldName, valueAt } from "./tokens.ts";
 
@@ -56,10 +55,8 @@ const MAX_KNOWN = 1_000;
 
 export function absentNote(name: string, known: Iterable<string>): string {
   const bare = name.replace(/^distill\./, "");
-  const names = [...known].filter((other) => other !== bare);
-  const nearest = names.length === 0 ? undefined : closestString(bare, names);
-  const isTypo = nearest !== undefined && isTypoOf(bare, nearest);
-  const hint = isTypo ? ` (did you mean ${JSON.stringify(nearest)}?)` : "";
+  const similar = similarName(bare, [...known].filter((other) => other !== bare));
+  const hint = similar === undefined ? "" : ` (did you mean ${JSON.stringify(similar)}?)`;
   return `No row has the field ${JSON.stringify(name)}${hint}`;
 }
 

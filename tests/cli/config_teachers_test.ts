@@ -50,6 +50,7 @@ for (
       "teachers: [{model: a}, {wieght: 2}]",
       'teacher 2: there is no "wieght". Did you mean "weight"',
     ],
+    ["teachers: [{learning_rate: 1}]", 'there is no "learning_rate": its keys are '],
     ["teachers: [{baseurl: x}]", 'teacher 1: there is no "baseurl". Did you mean "base_url"?'],
     ["teachers: [{temperature: 1}]", 'teacher 1: there is no "temperature"'],
     ["teachers: [{__proto__: 1}]", 'teacher 1: there is no "__proto__"'],

@@ -169,6 +169,7 @@ for (
 for (
   const [yaml, what] of [
     ["modle: x", 'there is no "modle". Did you mean "model"?'],
+    ["learning_rate: 1", 'there is no "learning_rate". Keys are the flags of --help-all'],
     ["inputs: x", 'there is no "inputs". Did you mean "input"?'],
     ["client_confg: {}", 'Did you mean "client-config"?'],
     ["format: messages", 'there is no "format"'],

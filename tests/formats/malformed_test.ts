@@ -4,7 +4,8 @@ import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertLess, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { readCsv } from "../../lib/formats/csv.ts";
-import { foreignText, openInput } from "../../lib/formats/mod.ts";
+import { foreignText } from "../../lib/formats/foreign_format.ts";
+import { openInput } from "../../lib/formats/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
 import { distillFiles, type Teacher } from "../../mod.ts";
 import { tempDir } from "../support/temp.ts";
@@ -344,20 +345,42 @@ const TABLES: Readonly<Record<string, string>> = {
   list: '{"prompt":["a","b"],"id":[1,false]}',
 };
 
-for (const [orientation, table] of Object.entries(TABLES)) {
-  Deno.test(`the jq command for a table by ${orientation} makes its rows`, {
-    ignore: !HAS_JQ,
+const JQ_ROWS = [{ prompt: "a", id: 1 }, { prompt: "b", id: false }];
+const JQ_TOOLS = [{ type: "function", function: { name: "f" } }];
+
+function indented(value: unknown): string {
+  return JSON.stringify(value, null, 2);
+}
+
+/** Files of the rows `JQ_ROWS`, or of those that are given. */
+const FOR_JQ: [name: string, text: string, rows?: object[]][] = [
+  ...Object.entries(TABLES).map(([name, text]) => [`a table by ${name}`, text] as [string, string]),
+  ...Object.entries(TABLES).map(([name, text]) =>
+    [`an indented table by ${name}`, indented(JSON.parse(text))] as [string, string]
+  ),
+  ["objects one after the other", JQ_ROWS.map(indented).join("\n")],
+  ["a list in an object", indented({ data: JQ_ROWS })],
+  ["a list behind other fields", indented({ version: 1, "the rows' list": JQ_ROWS })],
+  ["a list with CR LF", indented({ version: 1, data: JQ_ROWS }).replaceAll("\n", "\r\n")],
+  ["one row", indented({ prompt: "a", tools: JQ_TOOLS }), [{ prompt: "a", tools: JQ_TOOLS }]],
+  [
+    "rows with lists",
+    `${indented({ x: 1, list: JQ_ROWS })}\n${indented({ x: 2, list: [] })}\n`,
+    [{ x: 1, list: JQ_ROWS }, { x: 2, list: [] }],
+  ],
+];
+
+for (const [name, text, rows = JQ_ROWS] of FOR_JQ) {
+  Deno.test(`the jq command for ${name} makes rows in one step`, {
+    ignore: !HAS_JQ || Deno.build.os === "windows",
   }, async () => {
-    const advice = foreignText(table, "t.json", true)?.advice("t.json") ?? "";
-    const filter = /jq -c '(.*)' t\.json > t\.jsonl/.exec(advice)?.[1] ?? "";
-    const jq = new Deno.Command("jq", { args: ["-c", filter], stdin: "piped", stdout: "piped" })
-      .spawn();
-    await ReadableStream.from([encoder.encode(table)]).pipeTo(jq.stdin);
-    const { stdout } = await jq.output();
-    assertEquals(
-      new TextDecoder().decode(stdout),
-      '{"prompt":"a","id":1}\n{"prompt":"b","id":false}\n',
-    );
+    await using dir = await tempDir();
+    const path = await dir.write("t.json", text);
+    const advice = foreignText(text, path, !text.includes("\n"))?.advice(path) ?? "";
+    const command = advice.replace("Convert it: ", "");
+    const { success } = await new Deno.Command("sh", { args: ["-c", command] }).output();
+    assert(success, command);
+    assertEquals(await dir.rows("t.jsonl"), rows);
   });
 }
 

@@ -1,0 +1,64 @@
+/** Filters of jq that make rows of JSON in other layouts, for the commands in messages. @module */
+
+import { isObject, parsedJson } from "../json.ts";
+import { posixWord } from "../printable.ts";
+
+/** A table in one JSON object, and the filter of jq that makes rows of it. */
+interface TableLayout {
+  /** Decides where the line is truncated. */
+  readonly start: RegExp;
+  readonly fits: (table: Record<string, unknown>) => boolean;
+  readonly filter: string;
+}
+
+const TABLE_LAYOUTS: readonly TableLayout[] = [
+  // As pandas writes with orient="split".
+  {
+    start:
+      /^\{\s*"columns"\s*:\s*\[(?:\s*(?:"(?:[^"\\]|\\.)*"|-?\d+)\s*,?)*\]\s*,\s*"(index|data)"/,
+    fits: ({ columns, data }) =>
+      Array.isArray(columns) && Array.isArray(data) && data.every(Array.isArray),
+    filter:
+      "'.columns as $c | .data[] | [$c, .] | transpose | map({(.[0] | tostring): .[1]}) | add'",
+  },
+  // Columns as lists or, from pandas, as objects by index.
+  {
+    start: /^\{\s*"[^"]*"\s*:\s*(\{\s*"\d+"|\[\s*(["\d-]|true|false|null))/,
+    fits: (table) => Object.values(table).every((column) => typeof column === "object"),
+    filter: "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'",
+  },
+  // With orient="index".
+  {
+    start: /^\{\s*"\d+"\s*:\s*\{/,
+    fits: (table) => Object.values(table).every(isObject),
+    filter: "'.[]'",
+  },
+];
+
+/** A row may begin like a table, too, but then some other field is neither a list nor an object. */
+export function tableFilter(line: string): string | undefined {
+  const table = parsedJson(line);
+  // If the table is undefined, the line may be truncated.
+  return TABLE_LAYOUTS.find(({ start, fits }) =>
+    start.test(line) && (!isObject(table) || fits(table))
+  )?.filter;
+}
+
+/**
+ * The filter for JSON over several lines: objects one after the other, as jq writes them, or one
+ * object that is a table or holds the list of rows.
+ */
+export function filterOf(text: string): string {
+  const [object, ...others] = text.split(/^\}/m, 2);
+  if (others.some((other) => other.trim() !== "")) return ".";
+  const list = listField(object);
+  return list === undefined ? tableFilter(text) ?? "." : posixWord(`.["${list}"][]`);
+}
+
+/** The first field with a list of objects that are no messages or tools of a row. */
+function listField(object: string): string | undefined {
+  const indentation = /^\{\r?\n([ \t]+)/.exec(object)?.[1];
+  const start = indentation === undefined ? "^\\{\\s*" : `^${indentation}`;
+  const list = `"([^"\\\\]*)"\\s*:\\s*\\[\\s*\\{(?!\\s*"(?:role|from|type|name)")`;
+  return new RegExp(start + list, "m").exec(object)?.[1];
+}
