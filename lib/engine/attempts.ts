@@ -9,7 +9,7 @@ import type { TeacherError } from "../errors.ts";
 import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { AnsweringModels, asCompletion, type Rejection, unfinished } from "./answers/mod.ts";
+import { asCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify } from "./errors/mod.ts";
 import {
@@ -22,7 +22,7 @@ import {
   sentOf,
   type Work,
 } from "./work.ts";
-import type { Silence } from "./engine_state.ts";
+import { AnsweringModels, type Silence } from "./engine_state.ts";
 import { PaidAnswers } from "./paid_answers.ts";
 import { type RowWait, RowWaits } from "./retry_policy.ts";
 import { type FailedCall, TeacherBlame } from "./teacher_blame.ts";

@@ -1,6 +1,6 @@
 /**
- * The state of an engine as users see it, and the notices about outages and about long times
- * without an answer.
+ * The state of an engine as users see it, and the notices about outages, long times without an
+ * answer, and answers of another model than before.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 import { formatCountOf, formatDuration } from "../figures.ts";
 import type { RunState } from "../progress/mod.ts";
 import type { Failure } from "../row.ts";
+import type { Completion, Teacher } from "../teacher/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Backoff, Endpoint, TeacherPool } from "./flow/mod.ts";
 import type { Lanes } from "./lanes.ts";
@@ -180,7 +181,7 @@ function outageNotice(
   { isDown, hasAnswered, isUnreachable, reason, teacher, now, latestProbeAt }: Endpoint,
   isOneOfSeveral: boolean,
 ): string | undefined {
-  const name = `teacher${teacher.address ? ` at ${teacher.address}` : ""}`;
+  const name = nameOf(teacher);
   if (isDown && !hasAnswered) {
     const seconds = Math.round((latestProbeAt - now) / 1_000);
     const howLong = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
@@ -191,4 +192,42 @@ function outageNotice(
   }
   if (!isOneOfSeveral) return undefined;
   return isDown ? `Lost the ${name} (${reason}); the others continue` : `The ${name} is back`;
+}
+
+/** Limits the notices about a router that chooses among many models. */
+const MAX_NOTICES = 3;
+
+interface Answering {
+  /** The model of the latest answer. */
+  latest: string;
+  readonly earlier: Set<string>;
+}
+
+/** Notices that a teacher answers as another model than before. Routers and gateways replace a model
+ * in the middle of a run, and name the new one only in the answer. */
+export class AnsweringModels {
+  readonly #byTeacher = new Map<Teacher, Answering>();
+
+  /** Called for each answer to a row that names no model itself. Returns a notice for each model
+   * that answers later than another. */
+  noticeOf(teacher: Teacher, { model }: Completion): string | undefined {
+    const answering = this.#byTeacher.get(teacher);
+    if (answering === undefined) {
+      if (model) this.#byTeacher.set(teacher, { latest: model, earlier: new Set([model]) });
+      return undefined;
+    }
+    const { latest, earlier } = answering;
+    if (model === latest || !model) return undefined;
+    answering.latest = model;
+    if (earlier.has(model) || earlier.size > MAX_NOTICES) return undefined;
+    earlier.add(model);
+    return `Answers of the ${nameOf(teacher)} now name the model "${model}", earlier ones ` +
+      `"${latest}": the results hold both (model_returned, as in export --where ` +
+      `'model_returned == ${JSON.stringify(latest)}')`;
+  }
+}
+
+/** `teacher at http://…`, for the middle of a sentence. */
+export function nameOf({ address }: Teacher): string {
+  return address ? `teacher at ${address}` : "teacher";
 }

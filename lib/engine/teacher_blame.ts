@@ -11,6 +11,7 @@ import { posixWord } from "../printable.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Teacher } from "../teacher/mod.ts";
 import type { AttemptsOptions } from "./attempts.ts";
+import { nameOf } from "./engine_state.ts";
 import { type Classification, OTHER_SERVER } from "./errors/mod.ts";
 import {
   AbsentTeachers,
@@ -248,11 +249,10 @@ export function haltReason(
   { status, message }: Failure,
   advice: string | undefined,
 ): { readonly cause: string; readonly sentence: string } {
-  const place = teacher.address ? ` at ${teacher.address}` : "";
   const [cause, suffix] = status === null
     ? [message, ""]
     : [`${status}: ${message}`, ` (${status})`];
-  const words = `The teacher${place} ${what}${suffix}: ${message}`;
+  const words = `The ${nameOf(teacher)} ${what}${suffix}: ${message}`;
   return { cause, sentence: advice === undefined ? words : joinSentences(words, advice) };
 }
 

@@ -7,7 +7,6 @@
  * @module
  */
 
-export { AnsweringModels } from "./answering_models.ts";
 export { Budget, checkLimits } from "./budget.ts";
 export {
   AnswerPolicy,
