@@ -67,6 +67,10 @@ export class Run {
       await this.#runEngine();
       return await this.#finish();
     } catch (error) {
+      // The user has stopped a shard that was looking for its borders.
+      if (this.#signal.aborted && error === this.#signal.reason) {
+        return this.#emitSummary(this.#summarize({ isReady: false }));
+      }
       await this.#recordFailedStart(error);
       throw error;
     } finally {

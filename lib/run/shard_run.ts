@@ -70,7 +70,8 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
       share: shareOfInput(plan, shard.index),
     };
   } catch (error) {
-    if (options.writes !== false) await recordFailedStart(own.results, shard, error);
+    const isFailure = options.writes !== false && !options.signal?.aborted;
+    if (isFailure) await recordFailedStart(own.results, shard, error);
     throw error;
   }
 }

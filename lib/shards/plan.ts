@@ -73,6 +73,7 @@ export async function divide(
   files: readonly string[],
   count: number,
   options: InputOptions = {},
+  signal?: AbortSignal,
 ): Promise<ShardPlan> {
   const candidates: Candidate[] = [];
   for (const path of files) {
@@ -91,7 +92,7 @@ export async function divide(
     const { size: length, format, jsonColumns } = divisible;
     const targetsInFile = targets.filter((target) => target > base && target <= base + length)
       .map((target) => target - base);
-    const { borders, header, end } = await bordersOf(path, divisible, targetsInFile);
+    const { borders, header, end } = await bordersOf(path, divisible, targetsInFile, signal);
     for (const border of borders) {
       const isEnd = border === undefined || border.byte >= length;
       starts.push(isEnd ? { input: input + 1, ...START } : { input, ...border });
@@ -111,9 +112,10 @@ async function bordersOf(
   path: string,
   { format, kind, pieces, size, rows }: Divisible,
   targets: readonly number[],
+  signal?: AbortSignal,
 ): Promise<Pick<PlannedInput, "header" | "end"> & { borders: readonly (Border | undefined)[] }> {
   if (kind === "anywhere" && format !== "parquet") {
-    return await (await loadBorders()).findBorders(path, path, format, targets);
+    return await (await loadBorders()).findBorders(path, path, format, targets, signal);
   }
   return {
     borders: targets.map((target) => pieces.find(({ byte }) => byte >= target)),

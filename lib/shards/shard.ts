@@ -63,7 +63,7 @@ export interface PinOptions {
   readonly writes?: boolean;
   /** Whether to fail on a filesystem without locks. @default true */
   readonly needsLock?: boolean;
-  /** Aborts the wait for another process that scans the input. */
+  /** Rejects the scan of the input, and the wait for another process that scans it. */
   readonly signal?: AbortSignal;
   readonly shard?: Shard;
 }
@@ -86,12 +86,12 @@ export async function pinnedPlan(
     await areAnswersNear(stem, options.shard);
   if (!hasBegun) await refuseOtherDivisions(output, files, count);
   if (pinned !== undefined) return await checkPlan(pinned, division, files, options.input);
-  if (options.writes === false) return await divide(files, count, options.input);
+  if (options.writes === false) return await divide(files, count, options.input, options.signal);
   await makeFolder(dirname(path));
   using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);
   const written = await readPlan(path);
   if (written !== undefined) return await checkPlan(written, division, files, options.input);
-  const plan = await divide(files, count, options.input);
+  const plan = await divide(files, count, options.input, options.signal);
   await writePlan(path, plan);
   return plan;
 }

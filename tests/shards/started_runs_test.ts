@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
+import { divide } from "../../lib/shards/mod.ts";
 import { acquireLock } from "../../lib/sink/mod.ts";
 import { delay } from "../../lib/timer.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -67,20 +68,37 @@ Deno.test("shards with answers are refused while a run writes to their own outpu
   await assertRejects(next, UsageError, "a run without --shard, or a merge, is writing to");
 });
 
-Deno.test("a signal ends the wait of a shard for another run", async () => {
-  await using dir = await tempDir();
-  const input = await dir.write("in.jsonl", prompts(0, 4)), output = dir.path("out/");
-  await Deno.mkdir(output);
-  using _lock = await acquireLock(dir.path("out/in.lock"), {});
-  const prepare = (generator: ResponseGenerator) => void setTimeout(() => generator.stop(), 300);
-  const begun = performance.now();
-  const { summary, asked } = await runShard(input, output, {
-    shard: { index: 0, count: 2 },
-    prepare,
+for (
+  const [what, lock] of [
+    ["another run", "out/in.lock"],
+    ["another shard that scans the input", "out/.retort/in.shards-2.lock"],
+  ]
+) {
+  Deno.test(`a signal ends the wait of a shard for ${what}`, async () => {
+    await using dir = await tempDir();
+    const input = await dir.write("in.jsonl", prompts(0, 4)), output = dir.path("out/");
+    await Deno.mkdir(dir.path("out/.retort"), { recursive: true });
+    using _lock = await acquireLock(dir.path(lock), {});
+    const prepare = (generator: ResponseGenerator) => void setTimeout(() => generator.stop(), 300);
+    const begun = performance.now();
+    const shard = { index: 0, count: 2 };
+    const { summary, asked } = await runShard(input, output, { shard, prepare });
+    assertEquals([summary.state, asked], ["interrupted", []]);
+    const waitedMs = performance.now() - begun;
+    assert(waitedMs < 1_500, `it waited ${waitedMs} ms`);
+    const status = dir.path("out/.retort/in-00000-of-00002.status.json");
+    await assertRejects(() => Deno.stat(status), Deno.errors.NotFound);
   });
-  assertEquals([summary.state, asked], ["interrupted", []]);
-  const waitedMs = performance.now() - begun;
-  assert(waitedMs < 1_500, `it waited ${waitedMs} ms`);
+}
+
+Deno.test("a signal ends the scan for borders", async () => {
+  await using dir = await tempDir();
+  for (
+    const [name, text] of [["a.jsonl", "{}\n{}\n"], ["a.json", "[{}, {}]"], ["a.csv", "x\n1\n"]]
+  ) {
+    const input = await dir.write(name, text);
+    await assertRejects(() => divide([input], 2, {}, AbortSignal.abort()), DOMException);
+  }
 });
 
 /** The paths of run files that `work` reads. */
