@@ -9,9 +9,11 @@
 
 export {
   addOwnLimit,
+  checkPrices,
   describeEstimate,
   type Estimate,
   estimate,
   type OwnLimits,
-} from "./estimate.ts";
-export { checkPrices, type Prices, pricesOf } from "./prices.ts";
+  type Prices,
+  pricesOf,
+} from "./prices.ts";

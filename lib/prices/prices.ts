@@ -1,8 +1,13 @@
-/** What answers cost: by the user's prices, else as answers state it, else by public prices.
- * @module */
+/**
+ * What answers cost: by the user's prices, else as answers state it, else by public prices. What a
+ * run will cost: a range, because the lengths of answers are not known beforehand.
+ *
+ * @module
+ */
 
+import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
-import type { PublicPrice, TokenPrices } from "./rates.ts";
+import type { TokenPrices } from "./rates.ts";
 
 /** The prices of the user, which apply to all teachers. */
 export interface PriceOptions {
@@ -33,7 +38,9 @@ export type PlainRates = Pick<TokenPrices, "prompt" | "completion">;
 
 export type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
-type CostOf = (answer: PricedAnswer) => number | undefined;
+export type CostOf = (answer: PricedAnswer) => number | undefined;
+
+const MILLION = 1e6;
 
 /** @throws {RangeError} if a price is not an amount of money, or is missing beside another */
 export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
@@ -118,7 +125,7 @@ async function findPrice(
   tier: string | undefined,
   now?: () => number,
 ): Promise<KnownPrice | undefined> {
-  const { publicPrice } = await import("./public_prices.ts");
+  const { costOfModels, noteOf, publicPrice, statesItsCost } = await import("./public_prices.ts");
   const { model = "", address = "" } = teacher;
   const priceAt = (name: string) => publicPrice(name, address, now);
   const price = priceAt(model);
@@ -138,14 +145,6 @@ async function findPrice(
   };
 }
 
-/** APIs whose answers state what they cost, including discounts and tools. */
-const STATE_COST = ["openrouter.ai", "api.x.ai", "api.deepinfra.com", "api.perplexity.ai"];
-
-function statesItsCost(address: string): boolean {
-  const url = URL.parse(address);
-  return url?.protocol === "https:" && url.port === "" && STATE_COST.includes(url.hostname);
-}
-
 function tierOf(params: Params | undefined): string | undefined {
   const tier = params?.service_tier;
   return typeof tier === "string" ? tier : undefined;
@@ -155,41 +154,121 @@ function plainCost(usage: Usage, priceIn: number, priceCached: number, priceOut:
   const { promptTokens, completionTokens } = usage;
   const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
   return ((promptTokens - cached) * priceIn + cached * priceCached + completionTokens * priceOut) /
-    1e6;
+    MILLION;
 }
 
 function mayBePublic({ address, model }: Teacher): boolean {
   return Boolean(model) && address !== undefined && address.startsWith("https://");
 }
 
-/** A row may name another model. If that has no price, the price of the teacher's own model counts:
- * if the answer counted as free, budgets would not hold. */
-function costOfModels(
-  ownPrice: PublicPrice,
-  priceAt: (model: string) => PublicPrice | undefined,
-): CostOf {
-  const otherPrices = new Map<string, PublicPrice>();
-  return ({ usage, modelAsked, serviceTier }) => {
-    if (!usage) return undefined;
-    if (modelAsked === undefined) return ownPrice.costOf(usage, serviceTier);
-    let price = otherPrices.get(modelAsked);
-    if (price === undefined) {
-      price = priceAt(modelAsked) ?? ownPrice;
-      otherPrices.set(modelAsked, price);
-    }
-    return price.costOf(usage, serviceTier);
+export interface EstimateOptions {
+  readonly answers: number;
+  readonly promptTokens: number;
+  /** Tokens to which the parameters limit each answer; undefined if they set no limit. */
+  readonly maxTokens: number | undefined;
+  readonly ownLimits?: OwnLimits;
+  readonly rates: readonly (PlainRates | undefined)[];
+}
+
+/** The answers to rows that set a token limit of their own, added up. */
+export interface OwnLimits {
+  answers: number;
+  /** Completion tokens of these answers if all are short. */
+  minTokens: number;
+  /** Completion tokens of these answers if all reach their limits. */
+  maxTokens: number;
+}
+
+/** Adds the answers to one row, each limited to `maxTokens` tokens. */
+export function addOwnLimit(limits: OwnLimits, answers: number, maxTokens: number): void {
+  limits.answers += answers;
+  limits.minTokens += answers * Math.min(SHORT_ANSWER_TOKENS, maxTokens);
+  limits.maxTokens += answers * maxTokens;
+}
+
+export type Range = readonly [low: number, high: number];
+
+export interface Estimate {
+  readonly answers: number;
+  readonly promptTokens: number;
+  /** The tokens of one answer; an average if rows have limits of their own (`isMean`). */
+  readonly completionTokens: Range;
+  readonly isMean: boolean;
+  /** Whether some answers have no token limit, so that the upper bound is an assumption. */
+  readonly isAssumed: boolean;
+  /** The cost of all answers; null if the price of a teacher is unknown. */
+  readonly costUsd: Range | null;
+}
+
+/** The length of a short answer, such as a choice with its reason. */
+const SHORT_ANSWER_TOKENS = 100;
+/** The length of a long answer, such as the solution of a problem with its reasoning. */
+const LONG_ANSWER_TOKENS = 4_000;
+/** Prompt tokens are estimated from the length of the text, with this relative error. */
+const PROMPT_UNCERTAINTY = 0.25;
+const NO_LIMIT = "an assumption: no max_tokens is set";
+
+/** Estimates the cost of all answers. Failed attempts and rejected answers cost extra. */
+export function estimate(options: EstimateOptions): Estimate {
+  const { answers, promptTokens, maxTokens, rates } = options;
+  const totals = { answers: 0, minTokens: 0, maxTokens: 0, ...options.ownLimits };
+  const isMean = totals.answers > 0, otherAnswers = answers - totals.answers;
+  addOwnLimit(totals, otherAnswers, maxTokens ?? LONG_ANSWER_TOKENS);
+  const perAnswer = (tokens: number) => Math.round(tokens / Math.max(1, answers));
+  const knownRates = rates.filter((rate) => rate !== undefined);
+  const costs = knownRates.map(({ prompt, completion }): Range => {
+    const prompts = promptTokens * prompt;
+    return [
+      (prompts * (1 - PROMPT_UNCERTAINTY) + totals.minTokens * completion) / MILLION,
+      (prompts * (1 + PROMPT_UNCERTAINTY) + totals.maxTokens * completion) / MILLION,
+    ];
+  });
+  const isKnown = knownRates.length === rates.length && knownRates.length > 0;
+  return {
+    answers,
+    promptTokens,
+    completionTokens: [perAnswer(totals.minTokens), perAnswer(totals.maxTokens)],
+    isMean,
+    isAssumed: maxTokens === undefined && otherAnswers > 0,
+    costUsd: isKnown
+      ? [Math.min(...costs.map(([low]) => low)), Math.max(...costs.map(([, high]) => high))]
+      : null,
   };
 }
 
-function noteOf({ model, address }: Teacher, price: PublicPrice, tier: string | undefined): string {
-  const isTier = tier !== undefined && price.knowsTier(tier);
-  const tierNote = tier === undefined
-    ? ""
-    : isTier
-    ? `, service_tier ${tier}`
-    : `, no separate price for service_tier ${tier}`;
-  const { prompt, cached, completion } = price.ratesFor(tier);
-  const cachedNote = cached === prompt ? "" : ` $${cached} cached,`;
-  return `Public price of "${model}" at ${address}${tierNote}: $${prompt} in,${cachedNote} ` +
-    `$${completion} out per million tokens (${price.source}; --price-in and --price-out override it)`;
+/** A sentence for the start of a run, and a warning if the budget may not suffice; nothing if no
+ * rows are to be sent, or the cost is unknown. */
+export function describeEstimate(
+  { answers, promptTokens, completionTokens: [short, long], isMean, isAssumed, costUsd }: Estimate,
+  maxCostUsd: number | null,
+): { readonly info: readonly string[]; readonly warnings: readonly string[] } {
+  if (answers === 0 || costUsd === null) return { info: [], warnings: [] };
+  const [low, high] = costUsd;
+  const assumed = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
+  const source = isAssumed ? assumed : "the limit by max_tokens";
+  const info = `Estimated cost of ${formatCountOf(answers, "answer")}, by their length: ` +
+    `${formatLowUsd(low, high)} (${formatCount(short)} completion tokens each${
+      isMean ? " on average" : ""
+    }) to ${formatRoughUsd(high)} (${formatCount(long)}, ${source}), ` +
+    `with about ${formatCount(promptTokens)} prompt tokens in all. ` +
+    "The estimate narrows as answers arrive";
+  return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
+}
+
+/** Shows cents if the upper end of the range is a dollar or more. */
+function formatLowUsd(low: number, high: number): string {
+  if (high < 1 || low >= 0.0995) return formatRoughUsd(low);
+  return low < 0.01 ? "under $0.01" : `$${low.toFixed(2)}`;
+}
+
+function budgetWarnings([low, high]: Range, maxCostUsd: number | null): string[] {
+  if (maxCostUsd === null || maxCostUsd >= high) return [];
+  const budget = formatRoughUsd(maxCostUsd);
+  return [
+    maxCostUsd < low
+      ? `--max-cost ${budget} is below the estimated cost (${formatRoughUsd(low)} at least): ` +
+        "the run will end before all rows are answered"
+      : `--max-cost ${budget} is below the highest estimate (${formatRoughUsd(high)}): ` +
+        "the run may end before all rows are answered",
+  ];
 }

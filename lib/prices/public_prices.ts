@@ -18,7 +18,8 @@ import {
   type ModelPrice,
   type TieredPrices,
 } from "../deps/genai_prices.ts";
-import type { Usage } from "../teacher/mod.ts";
+import type { Teacher, Usage } from "../teacher/mod.ts";
+import type { CostOf } from "./prices.ts";
 import {
   costOf,
   parseRates,
@@ -34,6 +35,49 @@ export function publicPrice(
   now?: () => number,
 ): PublicPrice | undefined {
   return listedPrice(model, address, now) ?? genaiPrice(model, address, now);
+}
+
+/** APIs whose answers state what they cost, including discounts and tools. */
+const STATE_COST = ["openrouter.ai", "api.x.ai", "api.deepinfra.com", "api.perplexity.ai"];
+
+export function statesItsCost(address: string): boolean {
+  return STATE_COST.includes(publicUrl(address)?.hostname ?? "");
+}
+
+/** A row may name another model. If that has no price, the price of the teacher's own model counts:
+ * if the answer counted as free, budgets would not hold. */
+export function costOfModels(
+  ownPrice: PublicPrice,
+  priceAt: (model: string) => PublicPrice | undefined,
+): CostOf {
+  const otherPrices = new Map<string, PublicPrice>();
+  return ({ usage, modelAsked, serviceTier }) => {
+    if (!usage) return undefined;
+    if (modelAsked === undefined) return ownPrice.costOf(usage, serviceTier);
+    let price = otherPrices.get(modelAsked);
+    if (price === undefined) {
+      price = priceAt(modelAsked) ?? ownPrice;
+      otherPrices.set(modelAsked, price);
+    }
+    return price.costOf(usage, serviceTier);
+  };
+}
+
+export function noteOf(
+  { model, address }: Teacher,
+  price: PublicPrice,
+  tier: string | undefined,
+): string {
+  const isTier = tier !== undefined && price.knowsTier(tier);
+  const tierNote = tier === undefined
+    ? ""
+    : isTier
+    ? `, service_tier ${tier}`
+    : `, no separate price for service_tier ${tier}`;
+  const { prompt, cached, completion } = price.ratesFor(tier);
+  const cachedNote = cached === prompt ? "" : ` $${cached} cached,`;
+  return `Public price of "${model}" at ${address}${tierNote}: $${prompt} in,${cachedNote} ` +
+    `$${completion} out per million tokens (${price.source}; --price-in and --price-out override it)`;
 }
 
 const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.models;
