@@ -116,7 +116,6 @@ const MAX_COMPARED = 16;
 const EMPTY = 0xffff_ffff;
 
 export interface NearTexts {
-  /** Reads the text of a row from its file. */
   readonly textAt: (row: number) => string;
   /** Whether two answers are samples of one row, which do not count as duplicates. */
   readonly isSameRow: (a: number, b: number) => boolean;

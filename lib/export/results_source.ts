@@ -19,7 +19,7 @@ import {
   UnrestoredRows,
 } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import { randomOf, RowOrder, shuffleIn } from "./row_order.ts";
+import { RowOrder, shuffleIn } from "./row_order.ts";
 import type { Unrepresentable } from "./turns.ts";
 
 /** Unless shuffled, the rows of each file are in input order. */
@@ -114,7 +114,7 @@ export class ResultsSource implements ExampleSource, Disposable {
       starts.push(start);
       for (const index of file.inInputOrder()) indexes[next++] = start + index;
     }
-    shuffleIn(indexes, randomOf(seed));
+    shuffleIn(indexes, seed);
     for (const index of indexes) {
       const file = starts.findLastIndex((start) => start <= index);
       yield files[file].exampleAt(index - starts[file]);

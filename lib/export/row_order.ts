@@ -133,7 +133,8 @@ export function isForValidation(rowUid: string, share: number): boolean {
 }
 
 /** The shuffle of Fisher and Yates. */
-export function shuffleIn(numbers: Uint32Array, random: () => number): void {
+export function shuffleIn(numbers: Uint32Array, seed: number): void {
+  const random = randomOf(seed);
   for (let i = numbers.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
     [numbers[i], numbers[j]] = [numbers[j], numbers[i]];
@@ -141,7 +142,7 @@ export function shuffleIn(numbers: Uint32Array, random: () => number): void {
 }
 
 /** Numbers in [0, 1), the same on every machine: mulberry32, with 32 bits of state. */
-export function randomOf(seed: number): () => number {
+function randomOf(seed: number): () => number {
   let state = (seed ^ Math.floor(seed / 2 ** 32)) >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -220,7 +221,7 @@ export class RowSpool implements AsyncDisposable {
   ): Generator<T> {
     const indexes = new Uint32Array(this.#lengths.length);
     for (let i = 0; i < indexes.length; i++) indexes[i] = i;
-    shuffleIn(indexes, randomOf(seed));
+    shuffleIn(indexes, seed);
     for (const index of indexes) {
       const file = this.#starts.findLastIndex((start) => start <= index);
       const row = this.#rowAt(index), space = row.indexOf(" ");
