@@ -47,22 +47,19 @@ export function listenForSignals(
     if (received === undefined) drain(signal);
     else endNow(received);
   };
-  const stopListening = onStopSignal(io, handle);
-  const parent = watchParent(io, () => {
+  const listening = new DisposableStack();
+  listening.defer(() => clearTimeout(timer));
+  listening.defer(onStopSignal(io, handle));
+  listening.use(io.guardSignals?.());
+  listening.use(watchParent(io, () => {
     say("The process that started this run has ended, so the run stops");
     handle("SIGTERM");
-  });
-  const guard = io.guardSignals?.();
+  }));
   return {
     get received() {
       return received;
     },
-    [Symbol.dispose]() {
-      clearTimeout(timer);
-      parent[Symbol.dispose]();
-      guard?.[Symbol.dispose]();
-      stopListening();
-    },
+    [Symbol.dispose]: () => listening.dispose(),
   };
 }
 
