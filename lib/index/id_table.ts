@@ -12,18 +12,7 @@
  * @module
  */
 
-import {
-  BLOCK_BITS,
-  BLOCK_ENTRIES,
-  BLOCK_MASK,
-  hexWordAt,
-  hexWordIn,
-  isKey,
-  KEY_WORDS,
-  mix,
-  murmur3,
-  readKey,
-} from "./id_hash.ts";
+import { hexWordAt, hexWordIn, isKey, KEY_WORDS, mix, murmur3, readKey } from "../hash.ts";
 
 /** The id is in the results file. */
 export const HAS_RESULT = 2;
@@ -34,6 +23,11 @@ export const SEEN = 8;
 /** The failed row with the id is sent again. */
 export const ASK_AGAIN = 16;
 
+/** The lower bits of a slot, which are its position in a block; the upper bits number the block. */
+const BLOCK_BITS = 12;
+/** Entries per block: a growing table adds blocks of 4,096 and copies no full one. */
+const BLOCK_ENTRIES = 1 << BLOCK_BITS;
+const BLOCK_MASK = BLOCK_ENTRIES - 1;
 const FINGERPRINT_WORDS = 2;
 const FIRST_ENTRIES = 16;
 /** The share of places that may be filled. Beyond it, the index grows by `GROWTH`. */
@@ -269,3 +263,19 @@ export class IdTable implements Disposable {
 function free({ buffer }: { buffer: ArrayBufferLike }): void {
   (buffer as ArrayBuffer).transfer(0);
 }
+
+/** The number of the block that holds a slot. */
+export function blockOf(slot: number): number {
+  return slot >>> BLOCK_BITS;
+}
+
+/** The key of a slot, from the blocks of `IdTable.releaseKeys()`, as 32 hex digits. */
+export function uidIn(keys: readonly Uint32Array[], slot: number): string {
+  const block = keys[blockOf(slot)], offset = (slot & BLOCK_MASK) * KEY_WORDS;
+  for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[offset + word]);
+  return UID_BYTES.toHex();
+}
+
+/** One key, big-endian, reused by each call of `uidIn`. */
+const UID_BYTES = new Uint8Array(16);
+const UID_VIEW = new DataView(UID_BYTES.buffer);

@@ -7,6 +7,5 @@
  * @module
  */
 
-export { KeptUids } from "./id_hash.ts";
-export { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "./id_table.ts";
+export { ASK_AGAIN, blockOf, HAS_FAILURE, HAS_RESULT, IdTable, SEEN, uidIn } from "./id_table.ts";
 export { type IndexedLine, type OnLine, readIndex } from "./results_index.ts";

@@ -19,7 +19,7 @@ import {
   readLineBlocks,
   readOpenBlocks,
 } from "../line_blocks.ts";
-import { areHexDigits } from "./id_hash.ts";
+import { areHexDigits } from "../hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
 /** A line whose strings are created when they are needed. The object is reused for the next line,

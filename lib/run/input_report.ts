@@ -7,7 +7,7 @@
 
 import { SourceError, UsageError } from "../errors.ts";
 import { formatCount, formatCountOf, sumOf } from "../figures.ts";
-import type { ResolvedRunOptions } from "./option_rules.ts";
+import type { ResolvedRunOptions } from "./run_options.ts";
 import type { RowOptions } from "./options.ts";
 import { type BadLineGroup, type BadLines, type Findings, MODELS_SHOWN } from "./findings.ts";
 

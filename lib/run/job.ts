@@ -31,7 +31,7 @@ import { Findings, JobCounts } from "./findings.ts";
 import { preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
 import { estimateRows, InputSequence } from "./input_sequence.ts";
-import { plannedRows } from "./plan.ts";
+import { plannedRows } from "./planned_rows.ts";
 
 /** One input and its files. Must be closed. */
 export class Job {

@@ -19,7 +19,7 @@ import { every as everyMs } from "../timer.ts";
 import { VERSION } from "../version.ts";
 import type { RunContext } from "./active_run.ts";
 import type { Jobs } from "./jobs.ts";
-import type { ResolvedRunOptions } from "./option_rules.ts";
+import type { ResolvedRunOptions } from "./run_options.ts";
 import {
   readStatus,
   type RunStatus,

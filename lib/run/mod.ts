@@ -40,9 +40,20 @@ export type {
 } from "./options.ts";
 export { checkOutputs, filesOf, type OutputFiles, outputFilesOf, sharedOutput } from "./outputs.ts";
 export type { Preview, PreviewedRequest } from "./notices.ts";
-export { lineFormat, type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
-export { GENERATOR_RULES, type ResolvedRunOptions, ROW_RULES, RUN_RULES } from "./option_rules.ts";
-export { missingUidsMessage, parseUids, UidSelection } from "./admission.ts";
+export {
+  GENERATOR_RULES,
+  lineFormat,
+  type ResolvedOptions,
+  resolveOptions,
+  ROW_RULES,
+} from "./resolve_options.ts";
+export {
+  missingUidsMessage,
+  parseUids,
+  type ResolvedRunOptions,
+  RUN_RULES,
+  UidSelection,
+} from "./run_options.ts";
 export { Run } from "./run.ts";
 export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
 export { type Damage, type Verification, verify, type VerifyOptions } from "./verify.ts";

@@ -1,22 +1,121 @@
 /**
- * What the first pass over an input has decided, one byte for each answer, and the second pass,
- * which reads the planned rows: it needs neither the table of ids nor another look at finished
- * rows. Ids that are hashes of rows are kept, too: 20 bytes a row instead of hashing again, which
- * would take a fifth of the engine's time for a row.
+ * What the first pass over an input decides: under which id each answer enters the run, so that no
+ * two share one, and what is done for it. The decisions take one byte for each answer: the second
+ * pass needs neither the table of ids nor another look at finished rows. Ids that are hashes of
+ * rows are kept, too: 20 bytes a row instead of hashing again, which would take a fifth of the
+ * engine's time for a row.
  *
  * @module
  */
 
-import { SourceError } from "../errors.ts";
-import type { Line } from "../formats/mod.ts";
-import { KeptUids } from "../index/mod.ts";
-import type { EarlierAnswer, Row } from "../row.ts";
-import type { BadRow } from "../sink/mod.ts";
-import type { ParsedRow, RowParser } from "../source/mod.ts";
-import type { Params } from "../teacher/mod.ts";
-import { clashProblem, fileProblem, sampleRow } from "./admission.ts";
-import type { Findings } from "./findings.ts";
-import type { InputSequence } from "./input_sequence.ts";
+import { parseSampleUid, sampleUid } from "../answer.ts";
+import { blockOf, type IdTable, SEEN, uidIn } from "../index/mod.ts";
+import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
+
+export interface AdmissionOptions {
+  /** The ids of the outputs and of the rows so far. Those with the flag `SEEN` are taken. */
+  readonly table: IdTable;
+  /**
+   * How rows with the same id are handled. `merge`: they are one row, or the later one is bad if it
+   * differs. `keep`: the second row is `<uid>~2`.
+   */
+  readonly duplicates: "merge" | "keep";
+  readonly samples: number;
+}
+
+/** An id that a row needs is taken. */
+export interface Clash {
+  /** The id that the row would have had. */
+  readonly uid: string;
+  /** The sample whose id is taken. */
+  readonly sample: number;
+  /** The message, to follow `file:line: `. */
+  readonly problem: string;
+}
+
+/** Called before the id of a sample is taken. The slot is valid until the table is written to. */
+export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
+
+/** Gives each row its id. */
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes the ids of all samples of a row, and returns the row's id; undefined for a duplicate. If
+   * an id is taken already, takes none of them.
+   */
+  admit(row: ParsedRow, onAnswer?: OnAnswer): string | undefined | Clash {
+    const { table, duplicates, samples } = this.#options;
+    let uid = row.uid;
+    let slot = table.insert(uid);
+    let sampleInUse = table.has(slot, SEEN) ? 0 : this.#laterSampleInUse(uid);
+    if (sampleInUse !== undefined && duplicates === "merge") {
+      return sampleInUse === 0 && table.fingerprintEquals(slot, row.contentHash)
+        ? undefined
+        : { uid, sample: sampleInUse, problem: clashProblem(uid, sampleInUse, samples) };
+    }
+    while (sampleInUse !== undefined) {
+      uid = this.#nextCopyOf(row.uid);
+      slot = table.insert(uid);
+      sampleInUse = table.has(slot, SEEN) ? 0 : this.#laterSampleInUse(uid);
+    }
+    const { contentHash } = row;
+    for (let sample = 0; sample < samples; sample++) {
+      const answerUid = sampleUid(uid, sample);
+      if (sample > 0) slot = table.insert(answerUid);
+      onAnswer?.(slot, answerUid, sample, row);
+      table.set(slot, SEEN);
+      table.setFingerprint(slot, contentHash);
+    }
+    return uid;
+  }
+
+  /** Copies are counted under an id that no row has: a map would take 100 bytes for each id. */
+  #nextCopyOf(uid: string): string {
+    const { table } = this.#options;
+    return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;
+  }
+
+  /** The first sample after the row's own (0) whose id is taken; undefined if none is. */
+  #laterSampleInUse(uid: string): number | undefined {
+    const { table, samples } = this.#options;
+    for (let sample = 1; sample < samples; sample++) {
+      const slot = table.find(sampleUid(uid, sample));
+      if (slot !== -1 && table.has(slot, SEEN)) return sample;
+    }
+    return undefined;
+  }
+}
+
+export function clashProblem(uid: string, sample: number, samples: number): string {
+  const taken = JSON.stringify(sampleUid(uid, sample));
+  if (sample > 0) {
+    return `uid ${JSON.stringify(uid)} needs ${taken} for one of its ${samples} samples, ` +
+      "which belongs to an earlier row already";
+  }
+  const problem = `uid ${taken} belongs to an earlier row already, with other content`;
+  const parent = parseSampleUid(uid);
+  if (parent === undefined || parent.sample >= samples) return problem;
+  return `uid ${taken} belongs to an earlier row already, or to one of the ${samples} samples of ${
+    JSON.stringify(parent.uid)
+  }`;
+}
+
+/** The problem of the first file that cannot be sent; undefined if all can. */
+export function fileProblem(
+  { files }: ParsedRow,
+  images: RowImages = NO_IMAGES,
+): string | undefined {
+  for (const path of files) {
+    const problem = images.problemOf(path);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
 
 export enum Todo {
   /** Nothing: it is finished or not chosen, or the row is a duplicate. */
@@ -135,139 +234,52 @@ export class Plan {
   }
 }
 
-export interface PlannedRowsOptions {
-  readonly findings: Findings;
-  readonly parser: RowParser;
-  readonly params: Params;
-  /** Index of the input in the run, from 0. */
-  readonly input: number;
-  /** Called before an answer is requested again, with its line in the failures file. */
-  readonly onRetry: (uid: string, failureLine: number) => void;
-  /** Returns what an earlier run left of a row that it did not finish. @default nothing */
-  readonly earlierOf?: (row: Row) => EarlierAnswer | undefined;
-  readonly onBadRow: (bad: BadRow) => Promise<void>;
-  readonly signal: AbortSignal;
-}
-
-/** About this many rows are yielded at once: a batch of lines may have far more samples. */
-const BATCH_ROWS = 1_000;
+/** Ids in the first block of `KeptUids`; each next block has twice as many, up to the maximum. */
+const FIRST_BLOCK_UIDS = 16;
+const MAX_BLOCK_UIDS = 4_096;
 
 /**
- * Yields the planned rows in input order, all samples of a row in sequence.
- *
- * @throws {SourceError} when the file was changed since the first pass
+ * A queue of ids of 32 hex digits, kept as slots of the table of ids. Memory is freed as the ids
+ * are taken.
  */
-export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<Row[]> {
-  const { findings, signal } = options;
-  let remaining = findings.plan.toAsk + findings.plan.bad;
-  if (remaining === 0) return;
-  const input = findings.input!;
-  const pass = new SecondPass(options, input);
-  if (!(await input.areAllUnchanged())) throw pass.changedError();
-  const { keptRows } = input;
-  for await (const lines of keptRows?.lines() ?? input.rows()) {
-    // The next row may be far away in the file, and the user has stopped the run.
-    if (signal.aborted) return;
-    // In a changed file, rows have other line numbers.
-    if (!input.isUnchanged) throw pass.changedError();
-    if (keptRows === undefined) pass.checkUids();
-    let rows: Row[] = [];
-    for (const line of lines) {
-      const bad = pass.take(line, rows);
-      if (bad !== undefined) {
-        await options.onBadRow(bad);
-        remaining--;
-      }
-      if (rows.length < BATCH_ROWS) continue;
-      remaining -= rows.length;
-      yield rows;
-      rows = [];
+export class KeptUids {
+  readonly #blocks: Uint32Array[] = [];
+  #filled = 0;
+  #capacity = 0;
+  /** Slots that were taken out of the first block. */
+  #taken = 0;
+  #keys: Uint32Array[] = [];
+  /** The number of ids in each block of keys that are not taken yet. */
+  readonly #remaining: number[] = [];
+
+  keep(slot: number): void {
+    if (this.#filled === this.#capacity) {
+      this.#capacity = Math.min(MAX_BLOCK_UIDS, Math.max(FIRST_BLOCK_UIDS, this.#capacity * 2));
+      this.#blocks.push(new Uint32Array(this.#capacity));
+      this.#filled = 0;
     }
-    remaining -= rows.length;
-    if (rows.length > 0) yield rows;
-    if (remaining === 0) return;
+    this.#blocks.at(-1)![this.#filled++] = slot;
+    const block = blockOf(slot);
+    while (this.#remaining.length <= block) this.#remaining.push(0);
+    this.#remaining[block]++;
   }
-  throw pass.changedError();
+
+  /** Takes over the keys of the table, and frees blocks without a kept id. */
+  takeKeys(keys: Uint32Array[]): void {
+    this.#keys = keys.map((block, i) => this.#remaining[i] ? block : NO_KEYS);
+  }
+
+  /** Call it after `takeKeys`, and only while an id is left. */
+  take(): string {
+    if (this.#taken === this.#blocks[0].length) {
+      this.#blocks.shift();
+      this.#taken = 0;
+    }
+    const slot = this.#blocks[0][this.#taken++], uid = uidIn(this.#keys, slot);
+    const block = blockOf(slot);
+    if (--this.#remaining[block] === 0) this.#keys[block] = NO_KEYS;
+    return uid;
+  }
 }
 
-class SecondPass {
-  readonly #options: PlannedRowsOptions;
-  readonly #input: InputSequence;
-  #index = 0;
-  /** Kept ids that are still to be compared with a new hash of their rows. */
-  #uidsToCheck = 0;
-
-  constructor(options: PlannedRowsOptions, input: InputSequence) {
-    this.#options = options;
-    this.#input = input;
-  }
-
-  /**
-   * Hashes the next two rows again and compares them with their kept ids: a file may have been
-   * changed although its modification time was set back. Two, because the first of them may have
-   * been read in part before the change.
-   */
-  checkUids(): void {
-    this.#uidsToCheck = 2;
-  }
-
-  /** Adds the rows to send for the next line to `rows`, or returns the line if it is bad. */
-  take(line: Line, rows: Row[]): BadRow | undefined {
-    const { params, onRetry, earlierOf } = this.#options;
-    const { plan, samples } = this.#options.findings;
-    const index = this.#index++;
-    let first: Row | undefined;
-    for (let sample = 0; sample < samples; sample++) {
-      const todo = plan.decisionOn(index, sample);
-      if (todo === Todo.Skip) continue;
-      if (todo === Todo.Bad) return this.#badRowOf(line, index, sample);
-      first ??= this.#rowOf(line, index);
-      const row = sampleRow(first, sample, params);
-      if (todo === Todo.AskAgain) onRetry(row.uid, plan.takeFailureLine());
-      const earlier = earlierOf?.(row);
-      rows.push(earlier === undefined ? row : { ...row, earlier });
-    }
-  }
-
-  changedError(): SourceError {
-    const name = this.#input.current?.name ?? "";
-    return new SourceError(
-      `Cannot continue with "${name}": it was changed while the run read it. Run the same command again once nothing writes to it`,
-      { path: name },
-    );
-  }
-
-  #rowOf({ text, number }: Line, index: number): Row {
-    const { input, findings: { plan } } = this.#options;
-    const keptUid = plan.takeUid(index);
-    const parsed = this.#input.keptRows?.takeRow(index) ??
-      this.#parse(text, this.#uidsToCheck > 0 ? undefined : keptUid);
-    if (keptUid !== undefined && this.#uidsToCheck > 0) {
-      this.#uidsToCheck--;
-      if (parsed.uid !== keptUid) throw this.changedError();
-    }
-    const source = this.#input.sourceOf(number);
-    return parsed.toRow({ uid: plan.idOf(index, parsed.uid), input, source }, this.#input.images);
-  }
-
-  /** @param uid The row's id, if it need not be hashed again. */
-  #parse(text: string | undefined, uid: string | undefined): ParsedRow {
-    const parsed = text === undefined ? undefined : this.#options.parser.parse(text, uid);
-    if (parsed === undefined || "problem" in parsed) throw this.changedError();
-    return parsed;
-  }
-
-  /** The bad row of a line, with the problem that the first pass found. */
-  #badRowOf(line: Line, index: number, sample: number): BadRow {
-    const { parser, findings } = this.#options;
-    const { text, bytes } = line;
-    const parsed = text === undefined
-      ? { problem: line.problem ?? "unreadable" }
-      : parser.parse(text);
-    const problem = "problem" in parsed
-      ? parsed.problem
-      : fileProblem(parsed, this.#input.images) ??
-        clashProblem(findings.plan.idOf(index, parsed.uid), sample, findings.samples);
-    return { ...this.#input.placeOf(line.number), problem, text, bytes };
-  }
-}
+const NO_KEYS = new Uint32Array(0);

@@ -14,17 +14,11 @@ import {
   type RowParser,
   type RowRequest,
 } from "../source/mod.ts";
-import {
-  Admission,
-  type AdmissionOptions,
-  fileProblem,
-  type OnAnswer,
-  type UidSelection,
-} from "./admission.ts";
+import { Admission, type AdmissionOptions, fileProblem, type OnAnswer, Todo } from "./plan.ts";
 import { Findings } from "./findings.ts";
 import type { InputSequence, RowPlace } from "./input_sequence.ts";
-import { Todo } from "./plan.ts";
 import type { RunOptions } from "./options.ts";
+import type { UidSelection } from "./run_options.ts";
 
 export interface PreflightOptions
   extends AdmissionOptions, Pick<RunOptions, "changed" | "reaskAnswered"> {

@@ -19,11 +19,93 @@ import {
   type Params,
   type Teacher,
 } from "../teacher/mod.ts";
-import { checkOptions } from "../options.ts";
-import { GENERATOR_RULES, PLACE_RULES } from "./option_rules.ts";
+import {
+  anything,
+  callback,
+  checkOptions,
+  flag,
+  oneOf,
+  type OptionRule,
+  type OptionRules,
+  record,
+  schema,
+  signal,
+  text,
+  texts,
+  wholeNumberFrom,
+} from "../options.ts";
+import { INPUT_FORMATS } from "../formats/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
 import { MAX_SAMPLES } from "../params.ts";
 import { paramsId } from "./params_id.ts";
+
+export const number: OptionRule = {
+  expected: "a number",
+  isType: (value) => typeof value === "number",
+};
+
+export const ROW_RULES: OptionRules<RowOptions> = {
+  system: text,
+  template: text,
+  promptField: text,
+  uidField: texts,
+  duplicates: oneOf(["merge", "keep"]),
+  imagesRoot: text,
+  mixedShapes: flag,
+  inputFormat: oneOf(INPUT_FORMATS),
+  jsonColumns: texts,
+  binaryColumns: texts,
+};
+
+const PLACE_RULES: OptionRules<TeacherPlace> = {
+  teacher: anything,
+  weight: number,
+  maxConcurrency: number,
+  rpm: number,
+  tpm: number,
+};
+
+export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
+  ...ROW_RULES,
+  teacher: anything,
+  teachers: { expected: "an array of { teacher }", isType: Array.isArray },
+  teacherList: anything,
+  affinity: oneOf(["prefix"]),
+  params: record,
+  concurrency: {
+    expected: 'a whole number from 1 to 100000, or "auto"',
+    isType: (value) => typeof value === "number" || value === "auto",
+  },
+  carefulStart: flag,
+  rpm: number,
+  tpm: number,
+  maxAttempts: number,
+  rowTimeoutMs: number,
+  waitForTeacherMs: number,
+  onTruncated: oneOf(["error", "keep", "escalate"]),
+  maxTokensCap: number,
+  acceptEndings: texts,
+  rejectRefusals: flag,
+  requireJson: flag,
+  jsonSchema: schema,
+  responseFormat: flag,
+  rejectPattern: {
+    expected: "a string or a RegExp",
+    isType: (value) => typeof value === "string" || value instanceof RegExp,
+  },
+  validate: callback,
+  resample: wholeNumberFrom(0),
+  samples: number,
+  maxCostUsd: number,
+  priceIn: number,
+  priceCached: number,
+  priceOut: number,
+  maxCompletionTokens: number,
+  deadlineMs: number,
+  updateInterval: wholeNumberFrom(1),
+  signal,
+  random: callback,
+};
 
 /** The most attempts in flight, for each teacher, that `concurrency: "auto"` tries. */
 const MAX_EXPLORED_PER_TEACHER = 1_024;

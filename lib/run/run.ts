@@ -12,12 +12,16 @@ import { type Preview, previewOf, RunNotices, startNotices } from "./notices.ts"
 import { lineFormat } from "./resolve_options.ts";
 import { type Identity, identityOf } from "./run_file.ts";
 import { Jobs, makeJobs, readAhead } from "./jobs.ts";
-import { type ResolvedRunOptions, resolveRunOptions } from "./option_rules.ts";
 import type { RunOptions } from "./options.ts";
 import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { refuseProblems } from "./input_report.ts";
 import { Heartbeat, LiveStatus } from "./live_status.ts";
-import { missingUidsMessage, UidSelection } from "./admission.ts";
+import {
+  missingUidsMessage,
+  type ResolvedRunOptions,
+  resolveRunOptions,
+  UidSelection,
+} from "./run_options.ts";
 
 /** Executes or previews one run; each instance only once. */
 export class Run {

@@ -14,7 +14,7 @@ import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
 import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 import { readRunFile, rowOptionsOf } from "./run_file.ts";
 import { checkOptions, requireOptions } from "../options.ts";
-import { VERIFY_RULES } from "./option_rules.ts";
+import { VERIFY_RULES } from "./run_options.ts";
 import type { RowOptions } from "./options.ts";
 import { findInputs } from "./inputs.ts";
 import { refuseDivided } from "./claim.ts";

@@ -3,7 +3,7 @@ import { type RunEnd, runToEnd } from "../../cli/run_command.ts";
 import type { RunEvent } from "../../lib/progress/events.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import type { ResponseGeneratorOptions } from "../../lib/run/options.ts";
-import type { ResolvedRunOptions } from "../../lib/run/option_rules.ts";
+import type { ResolvedRunOptions } from "../../lib/run/run_options.ts";
 import { createMonitor, type Monitor } from "../../web/server.ts";
 import { numberedRows } from "../e2e/fixture.ts";
 import { tempDir } from "../support/temp.ts";

@@ -1,8 +1,8 @@
-/** Tests of lib/run/admission.ts. @module */
+/** Tests of `Admission` in lib/run/plan.ts. @module */
 
 import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
 import { IdTable, SEEN } from "../../lib/index/id_table.ts";
-import { Admission, clashProblem } from "../../lib/run/admission.ts";
+import { Admission, clashProblem } from "../../lib/run/plan.ts";
 import { ParsedRow } from "../../lib/source/parsed_row.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";
 

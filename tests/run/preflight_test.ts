@@ -1,5 +1,5 @@
 /**
- * Tests of lib/run/preflight.ts and of lib/run/plan.ts, which does what it has planned.
+ * Tests of lib/run/preflight.ts and of lib/run/planned_rows.ts, which does what it has planned.
  * @module
  */
 
@@ -8,7 +8,7 @@ import { SourceError } from "../../lib/errors.ts";
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable } from "../../lib/index/id_table.ts";
 import type { Row } from "../../lib/row.ts";
 import { InputSequence } from "../../lib/run/input_sequence.ts";
-import { plannedRows } from "../../lib/run/plan.ts";
+import { plannedRows } from "../../lib/run/planned_rows.ts";
 import type { Findings } from "../../lib/run/findings.ts";
 import { preflight, type PreflightOptions } from "../../lib/run/preflight.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";

@@ -1,9 +1,9 @@
-/** Tests of samples in lib/run/admission.ts. @module */
+/** Tests of samples in lib/run/planned_rows.ts. @module */
 
 import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import type { Row } from "../../lib/row.ts";
 import { parseSampleUid, sampleUid } from "../../lib/answer.ts";
-import { sampleRow } from "../../lib/run/admission.ts";
+import { sampleRow } from "../../lib/run/planned_rows.ts";
 import { checkSamples } from "../../lib/run/resolve_options.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";
 import type { Params } from "../../lib/teacher/teacher.ts";

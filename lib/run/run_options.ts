@@ -1,104 +1,29 @@
 /**
- * Rules for each option, for callers without types. A range that only one part of Retort knows is
- * checked by that part.
+ * The options of a run and of `verify`: their rules, for callers without types, and which rows a
+ * retry may send. A range that only one part of Retort knows is checked by that part.
  *
  * @module
  */
 
 import { FAILURE_TYPES, UsageError } from "../errors.ts";
-import { INPUT_FORMATS } from "../formats/mod.ts";
+import { formatCountOf } from "../figures.ts";
+import { pathOf, pathsOf } from "../files.ts";
 import {
-  anything,
-  callback,
   checkOptions,
   flag,
   oneOf,
-  type OptionRule,
   type OptionRules,
   path,
   paths,
-  record,
   requireOptions,
-  schema,
-  signal,
-  text,
   texts,
   wholeNumberFrom,
 } from "../options.ts";
-import { pathOf, pathsOf } from "../files.ts";
-import { ENDPOINTS } from "../teacher/mod.ts";
 import type { Shard } from "../shards/mod.ts";
-import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
+import { ENDPOINTS } from "../teacher/mod.ts";
+import type { RunOptions } from "./options.ts";
+import { number, ROW_RULES } from "./resolve_options.ts";
 import type { VerifyOptions } from "./verify.ts";
-
-const number: OptionRule = { expected: "a number", isType: (value) => typeof value === "number" };
-
-export const ROW_RULES: OptionRules<RowOptions> = {
-  system: text,
-  template: text,
-  promptField: text,
-  uidField: texts,
-  duplicates: oneOf(["merge", "keep"]),
-  imagesRoot: text,
-  mixedShapes: flag,
-  inputFormat: oneOf(INPUT_FORMATS),
-  jsonColumns: texts,
-  binaryColumns: texts,
-};
-
-function isTypeOrStatus(value: unknown): boolean {
-  return Number.isInteger(value) || (FAILURE_TYPES as readonly unknown[]).includes(value);
-}
-
-export const PLACE_RULES: OptionRules<TeacherPlace> = {
-  teacher: anything,
-  weight: number,
-  maxConcurrency: number,
-  rpm: number,
-  tpm: number,
-};
-
-export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
-  ...ROW_RULES,
-  teacher: anything,
-  teachers: { expected: "an array of { teacher }", isType: Array.isArray },
-  teacherList: anything,
-  affinity: oneOf(["prefix"]),
-  params: record,
-  concurrency: {
-    expected: 'a whole number from 1 to 100000, or "auto"',
-    isType: (value) => typeof value === "number" || value === "auto",
-  },
-  carefulStart: flag,
-  rpm: number,
-  tpm: number,
-  maxAttempts: number,
-  rowTimeoutMs: number,
-  waitForTeacherMs: number,
-  onTruncated: oneOf(["error", "keep", "escalate"]),
-  maxTokensCap: number,
-  acceptEndings: texts,
-  rejectRefusals: flag,
-  requireJson: flag,
-  jsonSchema: schema,
-  responseFormat: flag,
-  rejectPattern: {
-    expected: "a string or a RegExp",
-    isType: (value) => typeof value === "string" || value instanceof RegExp,
-  },
-  validate: callback,
-  resample: wholeNumberFrom(0),
-  samples: number,
-  maxCostUsd: number,
-  priceIn: number,
-  priceCached: number,
-  priceOut: number,
-  maxCompletionTokens: number,
-  deadlineMs: number,
-  updateInterval: wholeNumberFrom(1),
-  signal,
-  random: callback,
-};
 
 export const RUN_RULES: OptionRules<RunOptions> = {
   input: paths,
@@ -132,6 +57,10 @@ export const RUN_RULES: OptionRules<RunOptions> = {
   finalMessages: flag,
   think: oneOf(["wrap", "field", "drop"]),
 };
+
+function isTypeOrStatus(value: unknown): boolean {
+  return Number.isInteger(value) || (FAILURE_TYPES as readonly unknown[]).includes(value);
+}
 
 export const VERIFY_RULES: OptionRules<VerifyOptions> = {
   ...ROW_RULES,
@@ -183,4 +112,69 @@ export function resolveRunOptions(
     );
   }
   return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
+}
+
+/** Which answers a retry may request: all, those of a list, or all but those of a list. */
+export class UidSelection {
+  /** Whether there is no list, so that all rows are chosen. */
+  readonly isAll: boolean;
+  /** Whether a list says which rows are chosen, not only which are not. */
+  readonly namesRows: boolean;
+  readonly #only: ReadonlySet<string> | undefined;
+  readonly #except: ReadonlySet<string>;
+  readonly #found = new Set<string>();
+
+  /** `except` are not chosen, even if `only` has them. */
+  constructor(only?: readonly string[], except: readonly string[] = []) {
+    this.#only = only === undefined ? undefined : new Set(only);
+    this.#except = new Set(except);
+    this.isAll = only === undefined && except.length === 0;
+    this.namesRows = only !== undefined;
+  }
+
+  /** Once an id was asked for, it is no longer `missing`. */
+  has(uid: string): boolean {
+    if (this.isAll) return true;
+    if (this.#except.has(uid)) return false;
+    if (this.#only === undefined) return true;
+    if (!this.#only.has(uid)) return false;
+    this.#found.add(uid);
+    return true;
+  }
+
+  /** Chosen ids that `has` was never called with: no row has them. */
+  get missing(): string[] {
+    return [...this.#only ?? []].filter((uid) => !this.#found.has(uid) && !this.#except.has(uid));
+  }
+}
+
+/**
+ * Parses a list of ids: one a line, as text or JSON. A results or failures line stands for its
+ * `uid`.
+ *
+ * @throws {UsageError} with the line that is not an id; the message lacks the name of the list
+ */
+export function parseUids(text: string): string[] {
+  return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    if (!/^\s*["{]/.test(line)) return [line];
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      throw new UsageError(
+        `line ${index + 1} is not an id: a line that begins with " or { must be JSON`,
+      );
+    }
+    const uid = typeof value === "object" && value !== null ? Reflect.get(value, "uid") : value;
+    if (typeof uid === "string") return [uid];
+    throw new UsageError(`line ${index + 1} holds no "uid"`);
+  });
+}
+
+/** The warning about ids of `--uids` that are in no input. */
+export function missingUidsMessage(missing: readonly string[]): string {
+  const shown = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  const ids = formatCountOf(missing.length, "id");
+  return `--uids has ${ids} that no row has: ${shown}${missing.length > 3 ? ", …" : ""}`;
 }

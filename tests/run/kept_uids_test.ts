@@ -1,7 +1,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { sha256Hex } from "../../lib/hash.ts";
 import { IdTable } from "../../lib/index/id_table.ts";
-import { KeptUids } from "../../lib/index/mod.ts";
+import { KeptUids } from "../../lib/run/plan.ts";
 
 const uidOf = (i: number) => sha256Hex(`${i}`).slice(0, 32);
 

@@ -1,5 +1,5 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { murmur3 } from "../../lib/index/id_hash.ts";
+import { assertEquals } from "../lib/deps/std_assert.ts";
+import { murmur3 } from "../lib/hash.ts";
 
 /** Hashes a text inside a larger buffer. */
 function hexOf(text: string): string {
