@@ -146,6 +146,18 @@ function deepJson(value: unknown): string {
   return parts.join("");
 }
 
+/** JSON with sorted keys. `onRaw` may replace numbers kept as raw JSON. */
+export function sortedJson(
+  value: unknown,
+  onRaw: (raw: RawJson) => unknown = (raw) => raw,
+): string {
+  return JSON.stringify(value, (_key, inner) => {
+    if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
+    if (exactJson.isRawJSON(inner)) return onRaw(inner);
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => a < b ? -1 : 1));
+  });
+}
+
 const QUOTE = 34;
 const COMMA = 44;
 const OPENING_BRACKET = 91;

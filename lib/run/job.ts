@@ -20,9 +20,8 @@ import {
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
 import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
-import { type Retry, retryOf } from "./unfinished_retry.ts";
-import { paramsId } from "./params_id.ts";
-import { type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
+import { type Retry, retryOf } from "./run_options.ts";
+import { paramsId, type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobsOptions, OwnOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";

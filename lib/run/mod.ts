@@ -18,12 +18,11 @@ export {
   type OutputRow,
   RowOutcomes,
 } from "./outcomes.ts";
-export { identityDifferences, makeFolders } from "./claim.ts";
+export { identityDifferences, makeFolders, otherPendingParams } from "./claim.ts";
 export { readRunFile, rowOptionsOf, type RunFile, writeRunFile } from "./run_file.ts";
 export { InputSequence } from "./input_sequence.ts";
 export { BadLines } from "./findings.ts";
 export { type BadInput, emptyMessage, listBadLines } from "./input_report.ts";
-export { otherPendingParams } from "./pending_params.ts";
 export { checkReadableTwice, findInputs, inputFilesOf, stampOf } from "./inputs.ts";
 export type {
   AnsweredRow,

@@ -37,7 +37,7 @@ import {
 import { INPUT_FORMATS } from "../formats/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
 import { MAX_SAMPLES } from "../params.ts";
-import { paramsId } from "./params_id.ts";
+import { paramsId } from "./run_file.ts";
 
 export const number: OptionRule = {
   expected: "a number",

@@ -9,7 +9,8 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { INPUT_FORMATS } from "../formats/mod.ts";
-import { isObject, isTooDeep } from "../json.ts";
+import { sha256Hex } from "../hash.ts";
+import { isObject, isTooDeep, sortedJson } from "../json.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { parseLossless, type RowParserOptions } from "../source/mod.ts";
@@ -18,8 +19,7 @@ import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
-import { paramsId } from "./params_id.ts";
-import type { UnfinishedRetry } from "./unfinished_retry.ts";
+import type { UnfinishedRetry } from "./run_options.ts";
 
 /** Settings that make answers comparable and rows identifiable: no address, key or concurrency. */
 export interface Identity {
@@ -98,6 +98,11 @@ export function identityOf(
     think: options.finalMessages ? options.think : null,
     shards: options.shards ?? null,
   };
+}
+
+/** 8 hex digits of the SHA-256 of the parameters' JSON with sorted keys. */
+export function paramsId(params: Params): string {
+  return sha256Hex(sortedJson(params)).slice(0, 8);
 }
 
 /** What differs between the inputs of a run. */

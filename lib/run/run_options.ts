@@ -1,6 +1,7 @@
 /**
- * The options of a run and of `verify`: their rules, for callers without types, and which rows a
- * retry may send. A range that only one part of Retort knows is checked by that part.
+ * The options of a run and of `verify`: their rules, for callers without types, which rows a retry
+ * may send, and whether a retry continues an interrupted one. A range that only one part of Retort
+ * knows is checked by that part.
  *
  * @module
  */
@@ -8,6 +9,8 @@
 import { FAILURE_TYPES, UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { pathOf, pathsOf } from "../files.ts";
+import { sha256Hex } from "../hash.ts";
+import { sortedJson } from "../json.ts";
 import {
   checkOptions,
   flag,
@@ -22,7 +25,7 @@ import {
 import type { Shard } from "../shards/mod.ts";
 import { ENDPOINTS } from "../teacher/mod.ts";
 import type { RunOptions } from "./options.ts";
-import { number, ROW_RULES } from "./resolve_options.ts";
+import { number, type ResolvedOptions, ROW_RULES } from "./resolve_options.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 export const RUN_RULES: OptionRules<RunOptions> = {
@@ -177,4 +180,51 @@ export function missingUidsMessage(missing: readonly string[]): string {
   const shown = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
   const ids = formatCountOf(missing.length, "id");
   return `--uids has ${ids} that no row has: ${shown}${missing.length > 3 ? ", …" : ""}`;
+}
+
+/** A retry that has sent rows and is not done. The same command continues it: the rows that have
+ * failed again since it began wait for the next retry, as they would have in one go. */
+export interface UnfinishedRetry {
+  /** When it began: ISO 8601. */
+  readonly since: string;
+  /** A hash of its choices. */
+  readonly id: string;
+}
+
+/** A retry that starts now. */
+export interface Retry {
+  /** What the run file says until it is done. */
+  readonly unfinished: UnfinishedRetry;
+  /** If it continues an interrupted one, when that began: rows that failed later are left out. */
+  readonly before: string | undefined;
+}
+
+/** @param earlier The retry that the run file names. */
+export function retryOf(
+  earlier: UnfinishedRetry | undefined,
+  options: ResolvedRunOptions,
+  generator: ResolvedOptions,
+): Retry | undefined {
+  if (!options.retry) return undefined;
+  const id = sha256Hex(sortedJson(choicesOf(options, generator))).slice(0, 16);
+  if (earlier?.id === id) return { unfinished: earlier, before: earlier.since };
+  return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
+}
+
+/** What decides which rows are sent and whether they fail: with other choices, a user expects rows
+ * that have just failed to be sent again. */
+function choicesOf(
+  { retry, uids, excludeUids, limit, changed, reaskAnswered }: ResolvedRunOptions,
+  generator: ResolvedOptions,
+): Record<string, unknown> {
+  const { model, params, samples, rowTimeoutMs, onTruncated, maxTokensCap } = generator;
+  const { acceptEndings, rejectRefusals, requireJson, jsonSchema, rejectPattern } = generator;
+  const { askedSchema, resample, retryPolicy } = generator;
+  return {
+    ...{ retry, uids, excludeUids, limit, changed, reaskAnswered },
+    ...{ model, params, samples, rowTimeoutMs, onTruncated, maxTokensCap },
+    ...{ acceptEndings, rejectRefusals, requireJson, jsonSchema, askedSchema, resample },
+    maxAttempts: retryPolicy.maxAttempts,
+    rejectPattern: rejectPattern && String(rejectPattern),
+  };
 }

@@ -11,11 +11,11 @@ import { SinkError, UsageError } from "../../lib/errors.ts";
 import {
   type Identity,
   identityOf,
+  paramsId,
   readRunFile,
   type RunFile,
   writeRunFile,
 } from "../../lib/run/run_file.ts";
-import { paramsId } from "../../lib/run/params_id.ts";
 import { parseLossless } from "../../lib/source/json_values.ts";
 import type { Params } from "../../lib/teacher/teacher.ts";
 import { tempDir } from "../support/temp.ts";
