@@ -4,12 +4,11 @@
  * @module
  */
 
-import { originOf } from "../answer.ts";
+import { originOf, parseSampleUid, sampleUid } from "../answer.ts";
 import { cannotRead, ifThere, openToRead, readFullySync } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, type OnLine, readIndex, SEEN } from "../index/mod.ts";
 import type { LineKind } from "../line_blocks.ts";
-import { parseSampleUid, sampleUid } from "../answer.ts";
-import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
+import { isPendingIndexed } from "../sink/mod.ts";
 import { type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 
@@ -60,8 +59,7 @@ export class RunLines implements Disposable {
     }, signal);
     await failures.index("failures", table, (slot, line) => {
       if (table.has(slot, HAS_RESULT)) return false;
-      const isPending = PENDING_MARKS.some((mark) => line.includes(mark)) &&
-        isPendingLine(line.value());
+      const isPending = isPendingIndexed(line);
       // A pending line after a final one is from an unfinished retry: the failure still counts.
       if (isPending && table.has(slot, HAS_FAILURE)) return false;
       if (!isPending) table.set(slot, HAS_FAILURE);

@@ -25,10 +25,9 @@ import {
   badRowUid,
   dropLines,
   isBadRowLine,
-  isPendingLine,
+  isPendingIndexed,
   type LinePlace,
   LineSet,
-  PENDING_MARKS,
   readEarlierAnswer,
 } from "../sink/mod.ts";
 
@@ -78,7 +77,7 @@ export class FailureLedger {
       if (isBadRowLine(line.hasHash, () => line.uid())) return this.#readBadRow(line);
       if (table.has(slot, HAS_RESULT)) {
         this.#dropped.add(line.number);
-      } else if (isPending(line)) {
+      } else if (isPendingIndexed(line)) {
         const { number, offset, byteLength } = line;
         this.#setPending(line.uid(), { number, place: { offset, byteLength } });
         // An edit of the prompt matters only for finished rows.
@@ -179,10 +178,6 @@ export class FailureLedger {
     this.#pending.delete(uid);
     this.#dropped.add(line.number);
   }
-}
-
-function isPending(line: IndexedLine): boolean {
-  return PENDING_MARKS.some((mark) => line.includes(mark)) && isPendingLine(line.value());
 }
 
 function isUnfinished(line: IndexedLine): boolean {

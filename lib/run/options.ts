@@ -197,12 +197,12 @@ export interface ResponseGeneratorOptions extends RowOptions {
   samples?: number;
   /** The cost limit in US dollars: nothing more is sent once it is reached. @default no limit */
   maxCostUsd?: number;
-  /** US dollars for a million prompt tokens. @default what a list of public prices says */
+  /** US dollars per million prompt tokens. @default what a list of public prices says */
   priceIn?: number;
-  /** US dollars for a million prompt tokens from the teacher's cache.
+  /** US dollars per million prompt tokens from the teacher's cache.
    * @default `priceIn`, else what a list of public prices says */
   priceCached?: number;
-  /** US dollars for a million completion tokens. @default what a list of public prices says */
+  /** US dollars per million completion tokens. @default what a list of public prices says */
   priceOut?: number;
   /** The limit of completion tokens: nothing more is sent once it is reached. @default no limit */
   maxCompletionTokens?: number;

@@ -21,18 +21,16 @@ export {
   writeFileDurably,
 } from "./durable_file.ts";
 export {
+  isPendingIndexed,
   isPendingLine,
   type LinePlace,
-  moveOutdatedLines,
-  outdatedPathOf,
-  PENDING_MARKS,
   readEarlierAnswer,
   restoreRow,
-} from "./earlier_answer.ts";
+} from "./read_line.ts";
 export { type BadRow, badRowLine, badRowUid, isBadRowLine, type LineFormat } from "./line.ts";
 export { acquireLock, isLockHeld, type Lock, type RunNote, SharedLock } from "./lock.ts";
 export { requireUnlocked } from "./lock_file.ts";
 export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
-export { dropLines, LineSet, repairTail } from "./repair.ts";
+export { dropLines, LineSet, moveOutdatedLines, outdatedPathOf, repairTail } from "./repair.ts";

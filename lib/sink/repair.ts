@@ -1,16 +1,16 @@
 /**
  * Repairs output files: the end of one after a crash, where a killed process may leave half a line
- * and a power cut NUL bytes, and lines that another program has damaged. Lines are removed by
- * replacing the file as a whole, so a crash leaves either the old version or the new one.
+ * and a power cut NUL bytes. Also removes lines, by replacing the file as a whole, so that a crash
+ * leaves either the old version or the new one.
  *
  * @module
  */
 
 import { SinkError } from "../errors.ts";
-import { ifThere, readFully, writeAll } from "../files.ts";
-import { isJson } from "../json.ts";
-import { linesOf, readLineBlocks } from "../line_blocks.ts";
+import { ifThere, readFully, stemOf, writeAll } from "../files.ts";
+import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { cannotWrite, Replacement, syncFolderOf } from "./durable_file.ts";
+import { uidOfLine } from "./read_line.ts";
 
 export type TailRepair =
   | { readonly kind: "clean" }
@@ -25,7 +25,6 @@ const BLOCK_BYTES = 64 * 1024;
  */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
-const LINE_START = '{"uid":"';
 const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
@@ -178,36 +177,6 @@ export async function createNumbered(
 }
 
 /**
- * Repairs a file that was truncated within a line and then appended to, so that the rest of the old
- * line and a whole new one are joined. Copies the whole lines to the file `to`, then removes the
- * joined ones from the file at `path`. The rests are lost.
- */
-export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const joined = new LineSet();
-  let lineNumber = 0;
-  for await (const block of readLineBlocks(path)) {
-    for (const line of linesOf(block)) {
-      lineNumber++;
-      const whole = wholeLineIn(decoder.decode(line));
-      if (whole === undefined) continue;
-      joined.add(lineNumber);
-      await writeAll(to, new TextEncoder().encode(`${whole}\n`));
-    }
-  }
-  await dropLines(path, joined, lineNumber);
-}
-
-function wholeLineIn(text: string): string | undefined {
-  let start = text.indexOf(LINE_START, 1);
-  if (start === -1 || isJson(text)) return undefined;
-  for (; start !== -1; start = text.indexOf(LINE_START, start + 1)) {
-    const rest = text.slice(start);
-    if (isJson(rest)) return rest;
-  }
-}
-
-/**
  * Removes lines from a file that no process has open for writing. Reads the file block by block and
  * does not parse it, so the memory needed does not depend on its size.
  *
@@ -243,6 +212,61 @@ export async function dropLines(
   if (lineNumber !== lineCount) return false;
   await replacement.commit();
   return true;
+}
+
+/**
+ * Moves the lines with these uids from the results to `<name>.outdated.jsonl`, and returns its
+ * path. After a crash, lines may be in both files.
+ *
+ * @param path The results file, which is unchanged if this throws.
+ * @param token Part of the temporary name of the new version.
+ * @throws {DamagedFileError} If a line has no uid.
+ * @throws {SinkError} If a file cannot be read or written.
+ */
+export async function moveOutdatedLines(
+  path: string,
+  uids: ReadonlySet<string>,
+  token?: string,
+): Promise<string> {
+  const outdatedPath = outdatedPathOf(path);
+  await checkOwnFile(outdatedPath, "results");
+  await repairTail(outdatedPath);
+  await using results = await Replacement.open(path, { token });
+  using outdated = await openToAppend(outdatedPath, (await Deno.stat(path)).mode ?? undefined);
+  let lineNumber = 0;
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  for await (const block of readLineBlocks(path)) {
+    const keptLines: string[] = [];
+    const outdatedLines: string[] = [];
+    for (const line of linesOf(block)) {
+      lineNumber++;
+      if (isBlankLine(line)) continue;
+      const text = decoder.decode(line);
+      const isOutdated = uids.has(uidOfLine(text, path, lineNumber));
+      (isOutdated ? outdatedLines : keptLines).push(`${text}\n`);
+    }
+    await results.write(new TextEncoder().encode(keptLines.join("")));
+    if (outdatedLines.length > 0) {
+      await writeAll(outdated, new TextEncoder().encode(outdatedLines.join("")));
+    }
+  }
+  await outdated.sync();
+  await syncFolderOf(outdatedPath);
+  await results.commit();
+  return outdatedPath;
+}
+
+/** For answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
+export function outdatedPathOf(path: string): string {
+  return `${stemOf(path)}.outdated.jsonl`;
+}
+
+async function openToAppend(path: string, mode: number | undefined): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path, { append: true, create: true, mode });
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
 }
 
 /** Line numbers, with one bit for each up to the largest. */

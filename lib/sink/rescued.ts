@@ -15,9 +15,10 @@ import {
 } from "../line_blocks.ts";
 import { inFolder, removeIfThere, stemOf, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
+import { isJson } from "../json.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
-import { uidOfLine } from "./earlier_answer.ts";
-import { createNumbered, repairTail } from "./repair.ts";
+import { uidOfLine } from "./read_line.ts";
+import { createNumbered, dropLines, LineSet, repairTail } from "./repair.ts";
 
 export interface MergedLines {
   readonly from: string;
@@ -158,6 +159,38 @@ function numberOf(path: string): number {
 
 function rescuedPath(path: string, number: number): string {
   return `${stemOf(path)}.rescued-${number}.jsonl`;
+}
+
+const LINE_START = '{"uid":"';
+
+/**
+ * Repairs a file that was truncated within a line and then appended to, so that the rest of the old
+ * line and a whole new one are joined. Copies the whole lines to the file `to`, then removes the
+ * joined ones from the file at `path`. The rests are lost.
+ */
+export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const joined = new LineSet();
+  let lineNumber = 0;
+  for await (const block of readLineBlocks(path)) {
+    for (const line of linesOf(block)) {
+      lineNumber++;
+      const whole = wholeLineIn(decoder.decode(line));
+      if (whole === undefined) continue;
+      joined.add(lineNumber);
+      await writeAll(to, new TextEncoder().encode(`${whole}\n`));
+    }
+  }
+  await dropLines(path, joined, lineNumber);
+}
+
+function wholeLineIn(text: string): string | undefined {
+  let start = text.indexOf(LINE_START, 1);
+  if (start === -1 || isJson(text)) return undefined;
+  for (; start !== -1; start = text.indexOf(LINE_START, start + 1)) {
+    const rest = text.slice(start);
+    if (isJson(rest)) return rest;
+  }
 }
 
 export interface LastResortOptions {

@@ -14,8 +14,8 @@
 import type { SyncableFile, WritableFile } from "./appender.ts";
 import { removeIfThere, statOf } from "../files.ts";
 import { lockOutput } from "./lock_file.ts";
-import { createRescuedFile } from "./rescued.ts";
-import { copyRest, moveJoinedLines } from "./repair.ts";
+import { copyRest } from "./repair.ts";
+import { createRescuedFile, moveJoinedLines } from "./rescued.ts";
 
 /** Operations on the same handle wait for each other. */
 interface Handles {

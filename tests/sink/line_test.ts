@@ -8,7 +8,7 @@ import { originOf } from "../../lib/answer.ts";
 import { SinkError } from "../../lib/errors.ts";
 import type { Outcome } from "../../lib/row.ts";
 import { badRowLine, failureLine, resultLine } from "../../lib/sink/line.ts";
-import { restoreRow } from "../../lib/sink/earlier_answer.ts";
+import { restoreRow } from "../../lib/sink/read_line.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import { completionOf, failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
 

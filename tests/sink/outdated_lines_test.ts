@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, UsageError } from "../../lib/errors.ts";
-import { moveOutdatedLines } from "../../lib/sink/earlier_answer.ts";
+import { moveOutdatedLines } from "../../lib/sink/repair.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("moveOutdatedLines() moves the lines of these uids, and keeps every byte of them", async () => {

@@ -1,6 +1,6 @@
 /**
- * What an earlier run wrote about a row: reads the row as it was in the input, and the answer in
- * the failures line of a pending row; moves answers to edited prompts away.
+ * Reads what an earlier run wrote in a line of results or failures: the row as it was in the input,
+ * its uid, and the answer of a pending row.
  *
  * @module
  */
@@ -15,12 +15,9 @@ import {
 } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { asText, topLevelMembers, withoutMembers } from "../json.ts";
-import { cannotRead, readFullySync, stemOf, writeAll } from "../files.ts";
+import { cannotRead, readFullySync } from "../files.ts";
 import { DamagedFileError, SinkError } from "../errors.ts";
-import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
-import { cannotWrite, Replacement, syncFolderOf } from "./durable_file.ts";
 import { insideOf } from "./line.ts";
-import { repairTail } from "./repair.ts";
 
 export interface LinePlace {
   readonly offset: number;
@@ -34,7 +31,14 @@ export function isPendingLine({ error }: { readonly error?: unknown }): boolean 
 }
 
 /** Each pending line contains one of these; so may other lines, in the row's own fields. */
-export const PENDING_MARKS: readonly string[] = ['"final":false', '"final": false'];
+const PENDING_MARKS = ['"final":false', '"final": false'];
+
+/** `isPendingLine` for a line of an index, which is parsed only if it may be pending. */
+export function isPendingIndexed(
+  line: { includes(text: string): boolean; value(): { readonly error?: unknown } },
+): boolean {
+  return PENDING_MARKS.some((mark) => line.includes(mark)) && isPendingLine(line.value());
+}
 
 /**
  * The answer in a pending line; undefined if the row's prompt was edited since, or the line is that
@@ -175,61 +179,6 @@ function idsOf(lineText: string): { uid: string; promptHash: string } {
 function valueOf(objectText: string, name: string): string | undefined {
   const member = topLevelMembers(objectText).findLast((member) => member.name === name);
   return member && objectText.slice(member.valueStart, member.end);
-}
-
-/**
- * Moves the lines with these uids from the results to `<name>.outdated.jsonl`, and returns its
- * path. After a crash, lines may be in both files.
- *
- * @param path The results file, which is unchanged if this throws.
- * @param token Part of the temporary name of the new version.
- * @throws {DamagedFileError} If a line has no uid.
- * @throws {SinkError} If a file cannot be read or written.
- */
-export async function moveOutdatedLines(
-  path: string,
-  uids: ReadonlySet<string>,
-  token?: string,
-): Promise<string> {
-  const outdatedPath = outdatedPathOf(path);
-  await checkOwnFile(outdatedPath, "results");
-  await repairTail(outdatedPath);
-  await using results = await Replacement.open(path, { token });
-  using outdated = await openToAppend(outdatedPath, (await Deno.stat(path)).mode ?? undefined);
-  let lineNumber = 0;
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  for await (const block of readLineBlocks(path)) {
-    const keptLines: string[] = [];
-    const outdatedLines: string[] = [];
-    for (const line of linesOf(block)) {
-      lineNumber++;
-      if (isBlankLine(line)) continue;
-      const text = decoder.decode(line);
-      const isOutdated = uids.has(uidOfLine(text, path, lineNumber));
-      (isOutdated ? outdatedLines : keptLines).push(`${text}\n`);
-    }
-    await results.write(new TextEncoder().encode(keptLines.join("")));
-    if (outdatedLines.length > 0) {
-      await writeAll(outdated, new TextEncoder().encode(outdatedLines.join("")));
-    }
-  }
-  await outdated.sync();
-  await syncFolderOf(outdatedPath);
-  await results.commit();
-  return outdatedPath;
-}
-
-/** For answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
-export function outdatedPathOf(path: string): string {
-  return `${stemOf(path)}.outdated.jsonl`;
-}
-
-async function openToAppend(path: string, mode: number | undefined): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(path, { append: true, create: true, mode });
-  } catch (cause) {
-    throw cannotWrite(path, cause);
-  }
 }
 
 /**
