@@ -8,7 +8,7 @@ import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { isFolder, namesIn, OWN_FOLDER, stemOf, withoutSeparator } from "../files.ts";
 import { inputFilesOf, readRunFile } from "../run/mod.ts";
-import { parsePlanName, readPlan, type ShardPlan } from "../shards/mod.ts";
+import { parsePlanName, parseShardStem, readPlan, type ShardPlan } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
 /** An output holds no runs, other numbers of shards, or borders that were not fully written. A
@@ -83,12 +83,11 @@ async function pinnedDivisions(
 
 /** Whether a shard has left files, here or where a merge has moved them. */
 async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boolean> {
-  const name = basename(stem), digits = String(shards).padStart(5, "0");
-  const isOfShard = (file: string) =>
-    file.startsWith(`${name}-`) &&
-    new RegExp(`^-\\d{5,}-of-${digits}(\\.run\\.json|(_error)?\\.jsonl)$`).test(
-      file.slice(name.length),
-    );
+  const isOfShard = (file: string) => {
+    const [, shardStem = ""] = /^(.*?)(?:\.run\.json|(?:_error)?\.jsonl)$/s.exec(file) ?? [];
+    const shard = parseShardStem(shardStem);
+    return shard?.stem === basename(stem) && shard.count === shards;
+  };
   for (const folder of [dirname(stem), movedFolderOf(stem)]) {
     if ((await namesIn(folder)).some(isOfShard)) return true;
   }
@@ -123,7 +122,8 @@ async function* otherRuns(output: string, { plan, stem }: PinnedDivision): Async
   const ownName = basename(stem), found = new Set<string>();
   const ownInputs = new Set(plan.inputs.map(({ path }) => basename(path)));
   for (const file of await namesIn(folder)) {
-    const [, other] = /^(.*?)(?:-\d{5,}-of-\d{5,})?\.run\.json$/.exec(file) ?? [];
+    const runStem = /^(.*)\.run\.json$/s.exec(file)?.[1];
+    const other = runStem && (parseShardStem(runStem)?.stem ?? runStem);
     if (other === undefined || other === ownName || found.has(other)) continue;
     const run = await readRunFile(`${folder}/${file}`);
     // The merge of these shards may be in their folder, and a run may have continued it.

@@ -18,6 +18,7 @@ import {
   statusPathOf,
 } from "../run/mod.ts";
 import { shellWord } from "../printable.ts";
+import { parseShardStem } from "../shards/mod.ts";
 import { delay } from "../timer.ts";
 import { folderAndName, leftOutBy, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
@@ -105,7 +106,7 @@ async function hasFailedStatus(
 
 /** Whether a run has this name or is a shard of one; undefined stands for any name. */
 function isRunOf(run: string, name: string | undefined): boolean {
-  return name === undefined || run.replace(/-\d{5,}-of-\d{5,}$/, "") === name;
+  return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }
 
 function isFinal({ ended, state, job }: RunStatus, onlyJob: string | undefined): boolean {

@@ -12,6 +12,7 @@ import type { InputOptions } from "../formats/mod.ts";
 import {
   OtherDivisionError,
   type OwnOutput,
+  parseShardStem,
   piecesOf,
   pinnedPlan,
   type PinOptions,
@@ -136,8 +137,7 @@ const FILES_PER_POLL = 100;
 /** Others count a stopped shard as silent after 15 s; its last status may have been 5 s old. */
 const STOPPED_MS = 10_000;
 
-/** Captures the stem, the index and the number of shards. */
-const STATUS_NAME = /^(.*)-(\d{5,})-of-(\d{5,})\.status\.json$/;
+const STATUS_ENDING = ".status.json";
 
 /** Shards do not send in step: with a limit of 600 a minute, eight processes sent up to 604. */
 const SAFETY_FACTOR = 0.98;
@@ -236,11 +236,10 @@ export class OtherShards {
     const indexes: number[] = [];
     try {
       for await (const { name } of Deno.readDir(this.#folder)) {
-        const match = STATUS_NAME.exec(name);
-        if (match === null || match[1] !== this.#stem) continue;
-        if (Number(match[3]) !== this.#shard.count) continue;
-        const index = Number(match[2]);
-        if (index !== this.#shard.index) indexes.push(index);
+        if (!name.endsWith(STATUS_ENDING)) continue;
+        const shard = parseShardStem(name.slice(0, -STATUS_ENDING.length));
+        if (shard?.stem !== this.#stem || shard.count !== this.#shard.count) continue;
+        if (shard.index !== this.#shard.index) indexes.push(shard.index);
       }
     } catch {
       // A folder that cannot be read now may be readable at the next poll.

@@ -1,11 +1,8 @@
 /** Finds the divisions into shards of an output folder, also those whose borders are lost. @module */
 
 import { dirname } from "../deps/std_path.ts";
-import { namesIn, OWN_FOLDER, splitPath, stemOf } from "../files.ts";
-import { parsePlanName } from "./plan.ts";
-
-/** Matches results of shards, and their rescued lines; captures the output and the shard count. */
-const SHARD_RESULTS_NAME = /^(.*)-\d{5,}-of-(\d{5,})(?:\.rescued-\d+)?\.jsonl$/;
+import { namesIn, OWN_FOLDER, splitPath } from "../files.ts";
+import { parsePlanName, parseShardStem } from "./plan.ts";
 
 export interface Division {
   /** The path of the file with the borders; "" if it is gone. */
@@ -34,11 +31,10 @@ async function lostDivisions(stem: string, pinned: readonly Division[]): Promise
   const { start, name } = splitPath(stem);
   const lost = new Map<number, Division>();
   for (const file of await namesIn(dirname(stem))) {
-    const [, outputName, digits] = SHARD_RESULTS_NAME.exec(file) ?? [], count = Number(digits);
+    const shard = resultsStem(file), { stem: outputName, count = 0 } = parseShardStem(shard) ?? {};
     if (outputName !== name || lost.has(count)) continue;
     if (pinned.some((division) => division.stem === stem && division.count === count)) continue;
     // Files of datasets, which may be inputs of other runs, have such names, too.
-    const shard = stemOf(file).replace(/\.rescued-\d+$/, "");
     const isShard = await isShardOf(`${start}${shard}.run.json`, count);
     if (isShard) lost.set(count, { path: "", stem, count });
   }
@@ -55,6 +51,11 @@ async function isShardOf(runJson: string, count: number): Promise<boolean> {
 
 /** Whether the division has a shard whose results, or rescued lines, have this file name. */
 export function isResultsName(file: string, { stem, count }: Division): boolean {
-  const [, name, digits] = SHARD_RESULTS_NAME.exec(file) ?? [];
-  return name === splitPath(stem).name && Number(digits) === count;
+  const shard = parseShardStem(resultsStem(file));
+  return shard?.stem === splitPath(stem).name && shard.count === count;
+}
+
+/** The stem of results, also if the file holds rescued lines of them; "" for other files. */
+function resultsStem(file: string): string {
+  return /^(.*?)(?:\.rescued-\d+)?\.jsonl$/s.exec(file)?.[1] ?? "";
 }

@@ -13,10 +13,12 @@ export { OtherDivisionError, type OwnOutput, refuseShards } from "./other_divisi
 export {
   divide,
   parsePlanName,
+  parseShardStem,
   piecesOf,
   readPlan,
   rowsBefore,
   type ShardPlan,
+  shardStem,
   shareOfInput,
 } from "./plan.ts";
 export {
@@ -26,6 +28,5 @@ export {
   pinnedPlan,
   type PinOptions,
   type Shard,
-  shardStem,
 } from "./shard.ts";
 export { refuseStarted } from "./started_runs.ts";

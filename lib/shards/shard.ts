@@ -22,6 +22,7 @@ import {
   planPathOf,
   readPlan,
   type ShardPlan,
+  shardStem,
   writePlan,
 } from "./plan.ts";
 
@@ -43,12 +44,6 @@ export interface Shard {
 
 /** File names hold an index of five digits. */
 export const MAX_SHARDS = 100_000;
-
-/** The stem of the files of a shard: `out/x-00003-of-00016`. */
-export function shardStem(stem: string, { index, count }: Shard): string {
-  const [ofIndex, ofCount] = [index, count].map((number) => String(number).padStart(5, "0"));
-  return `${stem}-${ofIndex}-of-${ofCount}`;
-}
 
 /** The path of a file that, while it exists, keeps Slurm jobs from requeuing their shards. */
 export function canceledPathOf(stem: string): string {
