@@ -8,7 +8,13 @@ import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { isFolder, namesIn, OWN_FOLDER, stemOf, withoutSeparator } from "../files.ts";
 import { inputFilesOf, readRunFile } from "../run/mod.ts";
-import { parsePlanName, parseShardStem, readPlan, type ShardPlan } from "../shards/mod.ts";
+import {
+  movedFolderOf,
+  parsePlanName,
+  parseShardStem,
+  readPlan,
+  type ShardPlan,
+} from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
 /** An output holds no runs, other numbers of shards, or borders that were not fully written. A
@@ -160,9 +166,4 @@ export async function folderAndName(
   const isWholeFolder = path !== output || await isFolder(output);
   if (isWholeFolder) return { folder: path, name: undefined };
   return { folder: dirname(path), name: stemOf(basename(path)) };
-}
-
-/** A merge moves the files of runs here; takes the path of one. */
-export function movedFolderOf(path: string): string {
-  return `${dirname(path)}/${OWN_FOLDER}/shards`;
 }

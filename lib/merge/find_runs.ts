@@ -11,8 +11,15 @@ import { formatCount, sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
-import { changeOf, piecesOf, rowsBefore, type ShardPlan, shardStem } from "../shards/mod.ts";
-import { findDivision, folderAndName, movedFolderOf, NoRunsError } from "./find_division.ts";
+import {
+  changeOf,
+  movedFolderOf,
+  piecesOf,
+  rowsBefore,
+  type ShardPlan,
+  shardStem,
+} from "../shards/mod.ts";
+import { findDivision, folderAndName, NoRunsError } from "./find_division.ts";
 
 export interface MergeRun {
   /** For messages: `shard 3 of 8`, or the results path. */

@@ -17,7 +17,7 @@ import {
   outdatedPathOf,
   Replacement,
 } from "../sink/mod.ts";
-import { movedFolderOf } from "./find_division.ts";
+import { movedFolderOf } from "../shards/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 import type { Clash, MergeProblem, MergeReport } from "./mod.ts";
 import type { LineSink } from "./run_lines.ts";

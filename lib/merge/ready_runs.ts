@@ -8,7 +8,7 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { fileKeyOf, OWN_FOLDER, RESULTS_EXTENSION, splitPath, statOf } from "../files.ts";
+import { fileKeyOf, RESULTS_EXTENSION, splitPath, statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import {
   type OutputFiles,
@@ -18,7 +18,7 @@ import {
   statusPathOf,
 } from "../run/mod.ts";
 import { shellWord } from "../printable.ts";
-import { parseShardStem } from "../shards/mod.ts";
+import { movedFolderOf, parseShardStem } from "../shards/mod.ts";
 import { delay } from "../timer.ts";
 import { folderAndName, leftOutBy, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
@@ -129,7 +129,7 @@ async function refuseSameFolder(
       ? "it is one of the runs"
       : "the runs are in the same folder, and loading it would load every row twice";
     const tidying = mayTidy && !isSame
-      ? `, or add --tidy to move the shards to "${dirname(results)}/${OWN_FOLDER}/shards/"`
+      ? `, or add --tidy to move the shards to "${movedFolderOf(results)}/"`
       : "";
     throw new UsageError(
       `Cannot merge into "${files.results}": ${problem}. Name a file in another folder, such as -o ` +

@@ -10,6 +10,7 @@ import { UsageError } from "../errors.ts";
 import { exists, hasContent, OWN_FOLDER } from "../files.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import {
+  movedFolderOf,
   OtherDivisionError,
   type OwnOutput,
   parseShardStem,
@@ -98,7 +99,7 @@ function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
 
 /** Throws if a merge has moved away the shard's files: its rows would be paid for again. */
 async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
-  const moved = `${dirname(runJson)}/${OWN_FOLDER}/shards/${basename(runJson)}`;
+  const moved = `${movedFolderOf(runJson)}/${basename(runJson)}`;
   if (!(await exists(moved)) || await exists(runJson)) return;
   throw new UsageError(
     `Cannot run this shard: it was merged, and its files were moved to "${dirname(moved)}/". ` +

@@ -12,7 +12,6 @@ import {
   fileKeyOf,
   hasContent,
   namesIn,
-  OWN_FOLDER,
   readFully,
   splitPath,
   statOf,
@@ -21,10 +20,7 @@ import {
 import { holdsOwnLines } from "../line_blocks.ts";
 import { isLockHeld, requireUnlocked, rescuedFilesOf } from "../sink/mod.ts";
 import { type Division, isResultsName } from "./divisions.ts";
-import { type PlannedInput, readPlan } from "./plan.ts";
-
-/** Where a merge with `tidy` moves files to, in the folder of the outputs. */
-export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
+import { MOVED_FOLDER, type PlannedInput, readPlan } from "./plan.ts";
 
 export interface ShardAnswers {
   readonly division: Division;

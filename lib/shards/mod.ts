@@ -12,6 +12,7 @@ export type { MergedResults } from "./earlier_answers.ts";
 export { OtherDivisionError, type OwnOutput, refuseShards } from "./other_divisions.ts";
 export {
   divide,
+  movedFolderOf,
   parsePlanName,
   parseShardStem,
   piecesOf,

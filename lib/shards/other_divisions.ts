@@ -14,12 +14,12 @@ import {
   firstAnswers,
   mergedAnswers,
   type MergedResults,
-  MOVED_FOLDER,
   movedResultsOf,
   ownResultsIn,
   rescuedIn,
   type ShardAnswers,
 } from "./earlier_answers.ts";
+import { MOVED_FOLDER } from "./plan.ts";
 
 /** Shards or a run over whole files have answered rows that another division would send again. */
 export class OtherDivisionError extends UsageError {}

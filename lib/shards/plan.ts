@@ -5,6 +5,7 @@
  * @module
  */
 
+import { dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 import { cannotRead, ifThere, OWN_FOLDER, splitPath, writeAll } from "../files.ts";
@@ -222,6 +223,14 @@ export function shardStem(stem: string, { index, count }: ShardName): string {
 export function parseShardStem(text: string): { stem: string } & ShardName | undefined {
   const [, stem, index, count] = /^(.*)-(\d{5,})-of-(\d{5,})$/s.exec(text) ?? [];
   return stem === undefined ? undefined : { stem, index: Number(index), count: Number(count) };
+}
+
+/** Where a merge with `tidy` moves files to, in the folder of the outputs. */
+export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
+
+/** The folder to which a merge moves the file at `path`, without a `/` at its end. */
+export function movedFolderOf(path: string): string {
+  return `${dirname(path)}/${OWN_FOLDER}/shards`;
 }
 
 /** The file with the pinned borders of an output: `out/.retort/x.shards-16.json`. */
