@@ -23,13 +23,10 @@ import {
 } from "../sink/mod.ts";
 import { dirname } from "../deps/std_path.ts";
 import { compressedCopyOf, hasContent, makeFolder, removeIfThere, statOf } from "../files.ts";
-import { type Identity, paramsId, readRunFile, type RunFile } from "./run_file.ts";
-import { findInputs } from "./inputs.ts";
+import { type Identity, readRunFile, type RunFile } from "./run_file.ts";
 import type { RunNotices } from "./notices.ts";
 import type { RunOptions } from "./options.ts";
-import type { ResolvedRunOptions } from "./run_options.ts";
-import type { Params } from "../teacher/mod.ts";
-import { type OutputFiles, outputFilesOf, sharedOutput } from "./outputs.ts";
+import { type OutputFiles, sharedOutput } from "./outputs.ts";
 import { formatCountOf } from "../figures.ts";
 
 export interface ClaimOptions {
@@ -282,32 +279,4 @@ function normalized(value: unknown): string {
     const isExact = Number.isInteger(number) ? Number.isSafeInteger(number) : isFinite(number);
     return isExact ? number : raw;
   });
-}
-
-/**
- * The parameters that a run over the pending rows of this output must have, if they are not
- * `params`: a retry may have others than the run that began the output.
- */
-export async function otherPendingParams(
-  options: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
-  params: Params,
-): Promise<Params | undefined> {
-  for await (const path of runFilesOf(options)) {
-    const before = (await readRunFile(path))?.identity.params;
-    if (before !== undefined) return paramsId(before) === paramsId(params) ? undefined : before;
-  }
-  return undefined;
-}
-
-async function* runFilesOf(
-  { input, output, shard }: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
-): AsyncGenerator<string> {
-  const { files } = await findInputs(input);
-  if (shard !== undefined) {
-    const { shardStem } = await import("../shards/mod.ts");
-    const { stem } = await sharedOutput(input, files, output);
-    yield `${shardStem(stem, shard)}.run.json`;
-    return;
-  }
-  for (const file of files) yield (await outputFilesOf([file], output))[0].runJson;
 }

@@ -18,7 +18,7 @@ export {
   type OutputRow,
   RowOutcomes,
 } from "./outcomes.ts";
-export { identityDifferences, makeFolders, otherPendingParams } from "./claim.ts";
+export { identityDifferences, makeFolders } from "./claim.ts";
 export { readRunFile, rowOptionsOf, type RunFile, writeRunFile } from "./run_file.ts";
 export { InputSequence } from "./input_sequence.ts";
 export { BadLines } from "./findings.ts";
@@ -48,6 +48,7 @@ export {
 } from "./resolve_options.ts";
 export {
   missingUidsMessage,
+  otherPendingParams,
   parseUids,
   type ResolvedRunOptions,
   RUN_RULES,

@@ -1,7 +1,7 @@
 /**
  * The options of a run and of `verify`: their rules, for callers without types, which rows a retry
- * may send, and whether a retry continues an interrupted one. A range that only one part of Retort
- * knows is checked by that part.
+ * may send, whether a retry continues an interrupted one, and with which parameters a run continues
+ * after it. A range that only one part of Retort knows is checked by that part.
  *
  * @module
  */
@@ -23,9 +23,12 @@ import {
   wholeNumberFrom,
 } from "../options.ts";
 import type { Shard } from "../shards/mod.ts";
-import { ENDPOINTS } from "../teacher/mod.ts";
+import { ENDPOINTS, type Params } from "../teacher/mod.ts";
+import { findInputs } from "./inputs.ts";
 import type { RunOptions } from "./options.ts";
+import { outputFilesOf, sharedOutput } from "./outputs.ts";
 import { number, type ResolvedOptions, ROW_RULES } from "./resolve_options.ts";
+import { paramsId, readRunFile } from "./run_file.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 export const RUN_RULES: OptionRules<RunOptions> = {
@@ -227,4 +230,32 @@ function choicesOf(
     maxAttempts: retryPolicy.maxAttempts,
     rejectPattern: rejectPattern && String(rejectPattern),
   };
+}
+
+/**
+ * The parameters that a run over the pending rows of this output must have, if they are not
+ * `params`: a retry may have others than the run that began the output.
+ */
+export async function otherPendingParams(
+  options: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
+  params: Params,
+): Promise<Params | undefined> {
+  for await (const path of runFilesOf(options)) {
+    const before = (await readRunFile(path))?.identity.params;
+    if (before !== undefined) return paramsId(before) === paramsId(params) ? undefined : before;
+  }
+  return undefined;
+}
+
+async function* runFilesOf(
+  { input, output, shard }: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
+): AsyncGenerator<string> {
+  const { files } = await findInputs(input);
+  if (shard !== undefined) {
+    const { shardStem } = await import("../shards/mod.ts");
+    const { stem } = await sharedOutput(input, files, output);
+    yield `${shardStem(stem, shard)}.run.json`;
+    return;
+  }
+  for (const file of files) yield (await outputFilesOf([file], output))[0].runJson;
 }
