@@ -177,7 +177,7 @@ function withPartsIn(type: ColumnType | undefined): void {
 }
 
 const MARK_NOTE =
-  'Added "weight": 1, a key that no template reads, to the last message of the first row: ' +
+  'Added "weight": 1, a key that no template reads, to the last message of the first row that has one: ' +
   "otherwise datasets would fail at later messages with other keys, such as tool calls";
 
 /** The 10 MiB that datasets reads first hold these characters: each has 3 bytes at most. */
@@ -198,7 +198,7 @@ function isUneven(messages: unknown): boolean {
  * are. A message that has more than role and content is called uneven here.
  *
  * Holds back the first rows until each column with an uneven message in some row has had one.
- * Columns that have had none after `START_CHARS` are marked in the first row.
+ * Columns that have had none after `START_CHARS` are marked in the first row with messages there.
  */
 class UnevenStart {
   isMarked = false;
@@ -221,8 +221,7 @@ class UnevenStart {
     if (this.#pending.size > 0) {
       this.#chars += jsonOf(row).length;
       if (this.#chars < START_CHARS) return [];
-      this.isMarked = true;
-      held[0] = { ...held[0], row: withMark(held[0].row as TrainingRow, this.#pending) };
+      for (const name of this.#pending) this.#mark(held, name);
     }
     this.#held = undefined;
     return held;
@@ -231,18 +230,20 @@ class UnevenStart {
   end(): readonly MadeRow[] {
     return this.#held ?? [];
   }
-}
 
-/**
- * Makes the last message in each column uneven. OpenAI's key `weight` is safe: 1 is its default,
- * and no template reads it. An empty `tool_calls` would fail in Llama 3.1's template.
- */
-function withMark(row: TrainingRow, columns: Iterable<string>): TrainingRow {
-  const marked = { ...row };
-  for (const name of columns) {
-    const messages = row[name];
-    if (!Array.isArray(messages) || messages.length === 0) continue;
-    marked[name] = [...messages.slice(0, -1), { ...messages.at(-1), weight: 1 }];
+  /**
+   * Makes a message in a column uneven. OpenAI's key `weight` is safe: 1 is its default, and no
+   * template reads it. An empty `tool_calls` would fail in Llama 3.1's template.
+   */
+  #mark(held: MadeRow[], column: string): void {
+    for (const [index, { example, row }] of held.entries()) {
+      const messages = (row as TrainingRow)[column];
+      // Rows may lack the column, or have no message in it.
+      if (!Array.isArray(messages) || messages.length === 0) continue;
+      const marked = [...messages.slice(0, -1), { ...messages.at(-1), weight: 1 }];
+      held[index] = { example, row: { ...row as TrainingRow, [column]: marked } };
+      this.isMarked = true;
+      return;
+    }
   }
-  return marked;
 }

@@ -179,3 +179,17 @@ for (const format of EXPORT_FORMATS) {
     }
   });
 }
+
+Deno.test("the mark for datasets is in the first row with messages, if other rows come first", async () => {
+  await using dir = await tempDir();
+  const called = [user("p"), { role: "assistant", content: "", tool_calls: CALLS }];
+  const messages = [...called, { role: "tool", tool_call_id: "c", content: "r" }, user("q")];
+  const rows = [{ prompt: "p" }, { messages: [user("q")] }, { prompt: LONG }, { messages }];
+  const lines = rows.map((row, number) => resultLineOf(row, { source: `p.jsonl:${number + 1}` }));
+  const results = await dir.write("out.jsonl", `${lines.join("\n")}\n`);
+  const output = dir.path("x.jsonl");
+  const { notes } = await exportResults({ results, output, format: "raw" });
+  const [first, second] = await dir.rows("x.jsonl");
+  assertEquals([first.messages, second.messages], [undefined, [{ ...user("q"), weight: 1 }]]);
+  assert(notes.some((note) => note.includes("the first row that has one")));
+});
