@@ -551,7 +551,7 @@ Deno.test("data page: says how many notes and values of a facet are left out", a
   const { page } = scene;
   await page.locator("#notes").getByText("and 3 more notes", { exact: true }).waitFor();
   const models = page.getByRole("group", { name: "Model" });
-  await models.getByText("and 10 less frequent values").waitFor();
+  await models.getByText("10 less frequent values not listed").waitFor();
   // The counts of a search are of its 50 most frequent values.
   await page.getByRole("textbox", { name: "Condition" }).fill('model != "m30"');
   await page.getByText("88 of 90 rows").waitFor();

@@ -97,7 +97,7 @@ export class FacetList {
     });
     showValues(box);
     setShown(box.unlisted, unlisted > 0);
-    setText(box.unlisted, `and ${formatCountOf(unlisted, "less frequent value")}`);
+    setText(box.unlisted, `${formatCountOf(unlisted, "less frequent value")} not listed`);
   }
 
   /** @param {Facet} facet @returns {FacetBox} */
