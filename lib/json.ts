@@ -11,6 +11,12 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The value itself if it is a list with items, else undefined: tables have an empty list where a
+ * row has none. */
+export function filledList(value: unknown): unknown[] | undefined {
+  return Array.isArray(value) && value.length > 0 ? value : undefined;
+}
+
 export function asText(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { asText, parsedJson } from "../json.ts";
+import { asText, filledList, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
 
@@ -146,7 +146,9 @@ function factsIn(line: JsonObject, isFailure: boolean, hints: RunHints): LineFac
 
 /** Earlier versions wrote the list itself, later ones its JSON text. */
 function holdsCalls(calls: unknown): boolean {
-  return typeof calls === "string" ? calls !== "[]" && calls !== "" : isNonEmptyArray(calls);
+  return typeof calls === "string"
+    ? calls !== "[]" && calls !== ""
+    : filledList(calls) !== undefined;
 }
 
 export function ownFields(line: JsonObject): string[] {
@@ -171,10 +173,6 @@ const NO_FIELDS: JsonObject = Object.freeze({});
 /** The value itself if it is an object or array, else an empty object. */
 export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NO_FIELDS;
-}
-
-export function isNonEmptyArray(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0;
 }
 
 /** A larger count does not fit into a column of 32 bits. */

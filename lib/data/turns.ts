@@ -5,15 +5,9 @@
  * @module
  */
 
-import { asText, parsedJson } from "../json.ts";
+import { asText, filledList, parsedJson } from "../json.ts";
 import { ParsedRow, RowParser } from "../source/mod.ts";
-import {
-  isNonEmptyArray,
-  type JsonObject,
-  objectOf,
-  ownFields,
-  type RunHints,
-} from "./line_facts.ts";
+import { type JsonObject, objectOf, ownFields, type RunHints } from "./line_facts.ts";
 
 export interface Turn {
   /** `system`, `user`, `assistant`, `tool`, or another role that the row names. */
@@ -171,7 +165,7 @@ function messageTurns(messages: readonly unknown[]): Turn[] {
   return messages.map((message) => {
     const { role, content, tool_calls: calls } = objectOf(message);
     const turn = { role: asText(role) || "user", text: contentText(content) };
-    return isNonEmptyArray(calls) ? { ...turn, toolCalls: jsonText(calls, 2) } : turn;
+    return filledList(calls) ? { ...turn, toolCalls: jsonText(calls, 2) } : turn;
   });
 }
 

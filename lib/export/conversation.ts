@@ -6,7 +6,7 @@
  */
 
 import { originOf } from "../answer.ts";
-import { isObject, jsonOf } from "../json.ts";
+import { filledList, isObject, jsonOf } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
 import {
@@ -70,9 +70,7 @@ export class ConversationReader {
     if (row instanceof RowProblem) return row;
     const json = isObject(row.json) ? row.json : {};
     const origin = { file, input: file, line, sample: 0, text: row.text, result: json };
-    const tools = Array.isArray(row.params?.tools) && row.params.tools.length > 0
-      ? row.params.tools
-      : undefined;
+    const tools = filledList(row.params?.tools);
     const last = row.messages.at(-1);
     if (this.#hasResponse(json)) {
       const result = this.#resultOf(row, text, json);
@@ -213,12 +211,7 @@ function notRestored(example: Example): Example {
 const NO_ANSWER = { answer: null, response: "", reasoning: "", toolCalls: undefined } as const;
 
 function answerOf(answer: Message) {
-  const calls = answer.tool_calls;
-  return {
-    answer,
-    ...readReasoning(answer),
-    toolCalls: Array.isArray(calls) && calls.length > 0 ? calls : undefined,
-  };
+  return { answer, ...readReasoning(answer), toolCalls: filledList(answer.tool_calls) };
 }
 
 function isResultsLine({ uid, prompt_hash: hash, distill }: Record<string, unknown>): boolean {
@@ -226,7 +219,7 @@ function isResultsLine({ uid, prompt_hash: hash, distill }: Record<string, unkno
 }
 
 function isAnswer(value: unknown): boolean {
-  return isFilledText(value) || (Array.isArray(value) && value.length > 0) || isObject(value);
+  return isFilledText(value) || filledList(value) !== undefined || isObject(value);
 }
 
 function isFilledText(value: unknown): boolean {
@@ -236,5 +229,5 @@ function isFilledText(value: unknown): boolean {
 /** Whether `tool_calls`, a list or its JSON text, holds a call. */
 function hasCalls(value: unknown): boolean {
   if (typeof value === "string") return !isEmptyCell(value) && value !== "[]";
-  return Array.isArray(value) && value.length > 0;
+  return filledList(value) !== undefined;
 }

@@ -9,7 +9,7 @@
 import { originOf } from "../answer.ts";
 import { UsageError } from "../errors.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
-import { isObject, parsedJson } from "../json.ts";
+import { filledList, isObject, parsedJson } from "../json.ts";
 import { posixWord } from "../printable.ts";
 import { type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
@@ -108,12 +108,11 @@ export class ExampleReader {
         return sent().messages;
       },
       get tools() {
-        const tools = sent().params?.tools ?? runTools;
-        return Array.isArray(tools) && tools.length > 0 ? tools : undefined;
+        return filledList(sent().params?.tools ?? runTools);
       },
       response: fields.response,
       reasoning: fields.reasoning ?? "",
-      toolCalls: fields.tool_calls?.length ? fields.tool_calls as unknown[] : undefined,
+      toolCalls: filledList(fields.tool_calls),
       // Only its name: a run that is continued in another folder has another path to its input.
       file,
       line: line === undefined ? Number(element) + 1 : Number(line),

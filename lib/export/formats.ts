@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { AnswerField } from "./conversation.ts";
 import type { Example } from "./example.ts";
@@ -14,7 +15,6 @@ import { withLogprobs } from "./logprobs.ts";
 import { axolotl, hub, llamaFactory, type LoaderHint, type WrittenSet } from "./trainers.ts";
 import {
   inStyle,
-  provenanceOf,
   type RowStyle,
   type TrainingRow,
   type Turns,
@@ -216,4 +216,20 @@ function conversationOf({ prompt, answer }: Turns): readonly Message[] {
 
 function withMessages(turns: Turns, { tools, styled }: RowContext): TrainingRow {
   return withTools({ messages: styled(conversationOf(turns)) }, tools);
+}
+
+const PROVENANCE_FIELDS = [
+  "model",
+  "finish_reason",
+  "prompt_tokens",
+  "completion_tokens",
+  "reasoning_tokens",
+];
+
+/** Columns that say where an answer comes from; `{}` for a row that is not a result of Retort. */
+function provenanceOf({ result }: Example): Record<string, unknown> {
+  const { uid, distill } = result;
+  if (typeof uid !== "string" || !isObject(distill)) return {};
+  const names = PROVENANCE_FIELDS.filter((name) => Object.hasOwn(distill, name));
+  return { uid, ...Object.fromEntries(names.map((name) => [name, distill[name]])) };
 }

@@ -14,7 +14,7 @@ import type { ResolvedExport } from "./export_options.ts";
 import { type FormatDefinition, FORMATS, toTrainingRow } from "./formats.ts";
 import { type Pair, Pairs } from "./selection.ts";
 import { TrainerNotes } from "./trainers.ts";
-import { hasParts, rawRow, type TrainingRow, Unrepresentable } from "./turns.ts";
+import { hasParts, type TrainingRow, Unrepresentable } from "./turns.ts";
 
 export interface MadeRow {
   /** The example that the row is made from; of a pair, the chosen one. */
@@ -164,6 +164,28 @@ export class RowMaker {
     const style = { think, reasoningField, toolArguments, hasParts: this.#hasParts };
     return toTrainingRow(example, this.#format, style);
   }
+}
+
+/**
+ * The row of a results line, with every digit of its numbers. Lines of earlier versions get the
+ * fields and types that lines have now, such as -1 for an unknown cost.
+ *
+ * @param isTyped Whether times become timestamps instead of text.
+ */
+function rawRow(line: string, isTyped: boolean): TrainingRow {
+  const row = parseLossless(line) as TrainingRow;
+  row.tool_calls = asJsonText(row.tool_calls ?? []);
+  const distill = row.distill as TrainingRow;
+  distill.cost_usd ??= -1;
+  distill.refusal ??= false;
+  distill.kept = asJsonText(distill.kept ?? {});
+  distill.replaced = asJsonText(distill.replaced ?? {});
+  if (isTyped && typeof distill.created === "string") distill.created = new Date(distill.created);
+  return row;
+}
+
+function asJsonText(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** Changes the type of content from text to a list of parts: so far, all messages had text. */

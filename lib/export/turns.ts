@@ -1,5 +1,5 @@
 /**
- * Turns, tools and tool calls in the style of an export, and the rows made from them.
+ * Turns, tools and tool calls in the style of an export.
  *
  * OpenAI sends the arguments of tool calls as JSON text. Chat templates expect an object: given
  * text, they encode it twice (Qwen2.5, Llama 3.1, gpt-oss) or fail (Qwen3.5, Nemotron 3). Parquet
@@ -8,7 +8,6 @@
  * @module
  */
 
-import { isObject } from "../json.ts";
 import { parseLossless } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../answer.ts";
@@ -135,22 +134,6 @@ export function textOf({ content }: Message): string | undefined {
   return content.map((part) => part.text).join("");
 }
 
-const PROVENANCE_FIELDS = [
-  "model",
-  "finish_reason",
-  "prompt_tokens",
-  "completion_tokens",
-  "reasoning_tokens",
-];
-
-/** Columns that say where an answer comes from; `{}` for a row that is not a result of Retort. */
-export function provenanceOf({ result }: Example): Record<string, unknown> {
-  const { uid, distill } = result;
-  if (typeof uid !== "string" || !isObject(distill)) return {};
-  const names = PROVENANCE_FIELDS.filter((name) => Object.hasOwn(distill, name));
-  return { uid, ...Object.fromEntries(names.map((name) => [name, distill[name]])) };
-}
-
 /** How the arguments of tool calls are written in messages. */
 export type ToolArguments = "object" | "string";
 
@@ -197,26 +180,4 @@ function parsedArguments(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/**
- * The row of a results line, with every digit of its numbers. Lines of earlier versions get the
- * fields and types that lines have now, such as -1 for an unknown cost.
- *
- * @param isTyped Whether times become timestamps instead of text.
- */
-export function rawRow(line: string, isTyped: boolean): TrainingRow {
-  const row = parseLossless(line) as TrainingRow;
-  row.tool_calls = asJsonText(row.tool_calls ?? []);
-  const distill = row.distill as TrainingRow;
-  distill.cost_usd ??= -1;
-  distill.refusal ??= false;
-  distill.kept = asJsonText(distill.kept ?? {});
-  distill.replaced = asJsonText(distill.replaced ?? {});
-  if (isTyped && typeof distill.created === "string") distill.created = new Date(distill.created);
-  return row;
-}
-
-function asJsonText(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
 }
