@@ -7,6 +7,7 @@
 
 import { suggestion } from "./similar_name.ts";
 import { exactJson } from "./json.ts";
+import { cut } from "./printable.ts";
 import type { Params } from "./teacher/mod.ts";
 
 const LIMIT_NAMES = [
@@ -239,4 +240,39 @@ export function unknownParamNotices(names: readonly string[]): string[] {
     return `The parameter "${name}" is not one that servers are known to have, ` +
       `and is sent as it is${suggestion(name, KNOWN_NAMES)}`;
   });
+}
+
+/** Parameters that are a number at every server. */
+const NUMBERS: ReadonlySet<string> = new Set(
+  `frequency_penalty max_completion_tokens max_new_tokens max_output_tokens max_tokens min_p
+  min_tokens num_ctx num_predict presence_penalty repetition_penalty seed temperature
+  thinking_budget top_a top_k top_logprobs top_p`.split(/\s+/),
+);
+/** Parameters whose text may begin with a bracket only by mistake: stop texts, regular expressions
+ * and templates are not among them. */
+const STRUCTURES: ReadonlySet<string> = new Set(
+  `allowed_token_ids bad_words chat_template_kwargs extra_body logit_bias metadata
+  plugins provider reasoning response_format stop_token_ids stream_options structured_outputs
+  thinking tools`.split(/\s+/),
+);
+
+const MAX_SHOWN = 60;
+
+/** Notices of values that are texts because of a slip: `0,7`, or JSON that lacks a bracket. Servers
+ * may ignore them. */
+export function textParamNotices(params: Readonly<Record<string, unknown>>): string[] {
+  const notices: string[] = [];
+  for (const [name, value] of Object.entries(params)) {
+    const expected = typeof value === "string" ? expectedInstead(name, value) : undefined;
+    if (expected === undefined) continue;
+    const shown = JSON.stringify(cut(String(value), MAX_SHOWN));
+    notices.push(`The parameter "${name}" is sent as the text ${shown}: it is not ${expected}`);
+  }
+  return notices;
+}
+
+function expectedInstead(name: string, text: string): string | undefined {
+  if (NUMBERS.has(name)) return "a number";
+  const mayBeJson = name === "stop" ? /^\s*\[\s*"/ : /^\s*[[{]/;
+  return (name === "stop" || STRUCTURES.has(name)) && mayBeJson.test(text) ? "JSON" : undefined;
 }

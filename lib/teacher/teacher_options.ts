@@ -16,7 +16,7 @@ import {
   text,
   texts,
 } from "../options.ts";
-import { secretParam, unknownParamNotices } from "../params.ts";
+import { secretParam, textParamNotices, unknownParamNotices } from "../params.ts";
 import { type EndpointName, ENDPOINTS, FORMATS } from "./api_format.ts";
 import { asObject } from "./json.ts";
 import { checkHeaders } from "./secrets.ts";
@@ -248,6 +248,7 @@ export function noticesOf(
   const notices = [
     ...format.notices?.(params) ?? [],
     ...unknownParamNotices(Object.keys(params)),
+    ...textParamNotices(params),
   ];
   const isPlain = address.startsWith("http:");
   if (isPlain && (ca !== undefined || clientCert !== undefined || insecureTls === true)) {

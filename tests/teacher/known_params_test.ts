@@ -1,7 +1,7 @@
 /** Parameters that servers support. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { unknownParamNotices } from "../../lib/params.ts";
+import { textParamNotices, unknownParamNotices } from "../../lib/params.ts";
 import { assertExit, distill, numberedRows } from "../e2e/fixture.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { tempDir } from "../support/temp.ts";
@@ -62,4 +62,25 @@ Deno.test("an unknown parameter is announced at the start and by --dry-run, and 
     assert(!/parameter "(top_k|seed)"/.test(result.stderr), result.stderr);
   }
   assertEquals(server.requests.map(({ body }) => body.temprature), [0.7, 0.7, 0.7]);
+});
+
+Deno.test("textParamNotices() names numbers, lists and blocks that a slip has made a text", () => {
+  const slips = {
+    temperature: "0,7",
+    max_tokens: "4k",
+    stop: '["a", "b"',
+    logit_bias: '{"5": 1',
+    chat_template_kwargs: "{enable_thinking: false}",
+  };
+  assertEquals(textParamNotices(slips), [
+    'The parameter "temperature" is sent as the text "0,7": it is not a number',
+    'The parameter "max_tokens" is sent as the text "4k": it is not a number',
+    String.raw`The parameter "stop" is sent as the text "[\"a\", \"b\"": it is not JSON`,
+    String.raw`The parameter "logit_bias" is sent as the text "{\"5\": 1": it is not JSON`,
+    'The parameter "chat_template_kwargs" is sent as the text "{enable_thinking: false}": it is ' +
+    "not JSON",
+  ]);
+  const meant = { temperature: 0.7, stop: "[END]", guided_regex: "[a-z]+", tool_choice: "auto" };
+  assertEquals(textParamNotices(meant), []);
+  assertEquals(textParamNotices({ chat_template: "{% if a %}", thinking: "on" }), []);
 });
