@@ -215,7 +215,16 @@ export async function earlierRunOf(
   const earlierRun = await readRunFile(runJson);
   const hasAnswers = await hasContent(results) || await hasContent(failures);
   if (!options.allowMixed && !hasAnswers) await checkOtherShards(runJson, options, identity);
-  if (earlierRun === undefined) return {};
+  if (earlierRun === undefined) {
+    if (hasAnswers && !options.allowMixed) {
+      notices.add(
+        "warning",
+        `The settings of the answers in "${results}" are not known, because "${runJson}" is ` +
+          "missing: another model or other parameters would go unnoticed",
+      );
+    }
+    return {};
+  }
   if (!hasAnswers) return { earlierRun };
   const uidFieldLast = !earlierRun.rows.uidFieldFirst;
   if (options.allowMixed) return { earlierRun, uidFieldLast };

@@ -1,9 +1,10 @@
 /** Tests of lib/run/claim.ts. @module */
 
-import { assertRejects } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { claimOutput } from "../../lib/run/claim.ts";
+import { claimOutput, earlierRunOf } from "../../lib/run/claim.ts";
 import { filesOf } from "../../lib/run/mod.ts";
+import { identityOf } from "../../lib/run/run_file.ts";
 import { tempDir } from "../support/temp.ts";
 
 const FAILURE = { uid: "a", prompt_hash: "", error: { type: "truncated", final: false } };
@@ -26,3 +27,24 @@ for (
     await assertRejects(() => claimOutput(files, options), UsageError, message);
   });
 }
+
+Deno.test("a run that continues answers without a run file says that their settings are not known", async () => {
+  await using dir = await tempDir();
+  const files = filesOf(dir.path("in.jsonl"), dir.path("x"));
+  const identity = identityOf({ model: "m", params: {}, finalMessages: false, think: "wrap" });
+  const noticesOf = async (options: { allowMixed?: boolean } = {}) => {
+    const texts: string[] = [];
+    const notices = { add: (_level: string, text: string) => texts.push(text) };
+    const given = { input: [], output: "x.jsonl", ...options };
+    assertEquals(await earlierRunOf(files, { options: given, identity, notices }), {});
+    return texts;
+  };
+  assertEquals(await noticesOf(), []);
+  await dir.write("x.jsonl", [RESULT]);
+  const [text] = await noticesOf();
+  assertMatch(
+    text,
+    /^The settings of the answers in ".*x\.jsonl" are not known, because ".*x\.run\.json" is missing/,
+  );
+  assertEquals(await noticesOf({ allowMixed: true }), []);
+});
