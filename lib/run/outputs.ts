@@ -235,8 +235,10 @@ function checkOwners(
       if (key === undefined) continue;
       const owner = owners.get(key);
       if (owner !== undefined) {
+        const isSame = system.resolve(owner) === system.resolve(output.input);
+        const advice = isSame ? "they are one file. Name it once" : "run them into two folders";
         throw new UsageError(
-          `Cannot write "${path}" for both "${owner}" and "${output.input}": run them into two folders`,
+          `Cannot write "${path}" for both "${owner}" and "${output.input}": ${advice}`,
         );
       }
       owners.set(key, output.input);

@@ -104,6 +104,14 @@ for (
   });
 }
 
+Deno.test("outputFilesOf() says how to name an input once that was named twice", async () => {
+  const advice = "they are one file. Name it once";
+  for (const inputs of [["a.jsonl", "./a.jsonl"], ["a.jsonl", "x/../a.jsonl"]]) {
+    assertStringIncludes(await refusal(inputs, "out"), advice);
+  }
+  assertStringIncludes(await refusal(["x/a.jsonl", "a.jsonl"], "out"), "into two folders");
+});
+
 Deno.test("outputFilesOf() refuses an output that is an input, whatever it is called", async () => {
   await using dir = await tempDir();
   const input = await dir.write("data/a.jsonl", "{}\n");
