@@ -69,9 +69,15 @@ async function prepare(
   const { shards, parallel, leadMs } = readDivision(settings);
   refuseFlagsOfOthers(scheduler, args);
   refuseSecrets(scheduler, settings, io);
+  if (scheduler === "slurm") await checkRun(inputs, args, settings, io);
   const { files } = await findInputs(inputs);
   const shared = await sharedOutput(inputs, files, output);
   const { stem } = shared;
+  const merged = mergedPath(stem, settings);
+  if (scheduler === "kubernetes") {
+    const { refuseOutsideVolume } = await import("./submit_kubernetes.ts");
+    refuseOutsideVolume([["output", stem], ["merge", merged]], settings);
+  }
   // The input of a Kubernetes job may exist in the cluster only.
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);
   if (isHere || scheduler === "slurm") {
@@ -88,13 +94,37 @@ async function prepare(
   return {
     name: await jobNameOf(stem),
     stem,
+    merged,
     submission: Date.now().toString(36),
     shards,
     parallel: Math.min(parallel, shards),
     run: ["run", ...inputs, ...runFlags(args), ...shardFlags(leadSeconds)],
-    merge: mergeArguments(stem, shards, settings),
+    merge: mergeArguments(stem, merged, shards, settings),
     leadSeconds,
   };
+}
+
+/**
+ * Reads the settings as each shard will, so that a wrong one is not found after a night in the queue.
+ * On Kubernetes, the files that they name may exist in the cluster only.
+ */
+async function checkRun(
+  inputs: readonly string[],
+  args: ParsedArgs,
+  settings: Settings,
+  io: Io,
+): Promise<void> {
+  const { readRequest } = await import("./request.ts");
+  await readRequest({ ...args, command: "run", inputs: [...inputs] }, io);
+  // Nodes may have files that this machine lacks.
+  const keyFile = settings.text("api-key-file");
+  if (keyFile === undefined || await exists(keyFile)) return;
+  io.writeErr(
+    `Warning: there is no key file ${
+      JSON.stringify(keyFile)
+    } on this machine. A shard cannot start ` +
+      "on a node without it\n",
+  );
 }
 
 function shardFlags(leadSeconds: number): string[] {
@@ -154,7 +184,7 @@ function runFlags({ flags }: ParsedArgs): string[] {
   });
 }
 
-function mergeArguments(stem: string, shards: number, settings: Settings): string[] {
+function mergedPath(stem: string, settings: Settings): string {
   const { start, name } = splitPath(stem);
   const file = settings.text("merge") ?? `${start}merged/${name}.jsonl`;
   if (!file.endsWith(".jsonl")) {
@@ -162,12 +192,21 @@ function mergeArguments(stem: string, shards: number, settings: Settings): strin
       `Cannot merge into "${file}" (--merge): it must be a file that ends in .jsonl`,
     );
   }
+  return file;
+}
+
+function mergeArguments(
+  stem: string,
+  merged: string,
+  shards: number,
+  settings: Settings,
+): string[] {
   const limit = settings.text("limit");
   return [
     "merge",
     `${stem}.jsonl`,
     `--shards=${shards}`,
-    `--output=${file}`,
+    `--output=${merged}`,
     "--replace",
     ...limit === undefined ? [] : [`--limit=${limit}`],
   ];

@@ -27,6 +27,8 @@ import type { Settings } from "./settings.ts";
 export interface PreparedJob extends ShardJob {
   /** Path of the output without `.jsonl`: `out/x`. */
   readonly stem: string;
+  /** Path of the merged results. */
+  readonly merged: string;
 }
 
 /** Longest part of a job's name that comes from its output, in characters. */

@@ -35,6 +35,39 @@ export async function submitToKubernetes(
   io.writeErr(`${stdout}To check on it: ${followUpCommand(job, "status", io)}\n`);
 }
 
+/**
+ * Throws if pods would write answers to their own disks, which are deleted with the pods.
+ *
+ * @param paths The paths of outputs, with their flags.
+ */
+export function refuseOutsideVolume(
+  paths: readonly (readonly [flag: string, path: string])[],
+  settings: Settings,
+): void {
+  const { mountPath } = kubernetesOptions(settings);
+  for (const [flag, path] of paths) {
+    // Not in the form of this system: pods run Linux.
+    const fullPath = /^\//.test(path) ? path : `${mountPath}/${path}`;
+    if (withoutDots(fullPath).startsWith(withoutDots(mountPath))) continue;
+    throw new UsageError(
+      `Cannot use ${
+        settings.flagText(flag, settings.text(flag) ?? path)
+      }: pods keep only what they ` +
+        `write to the volume. Name a path below ${mountPath}; relative paths begin there`,
+    );
+  }
+}
+
+/** Resolves `.` and `..` in a path of the pods, and ends it with a slash. */
+function withoutDots(path: string): string {
+  const names: string[] = [];
+  for (const name of path.split("/")) {
+    if (name === "..") names.pop();
+    else if (name !== "" && name !== ".") names.push(name);
+  }
+  return `/${names.join("/")}/`;
+}
+
 export function kubernetesOptions(settings: Settings): KubernetesOptions {
   const [, claim, mountPath] = /^([^:]+):(\/.*)$/.exec(settings.text("volume") ?? "") ?? [];
   if (claim === undefined) {
@@ -68,7 +101,7 @@ export function kubernetesOptions(settings: Settings): KubernetesOptions {
 type ValueRule = readonly [pattern: RegExp, rule: string];
 
 const SUBDOMAIN: ValueRule = [
-  /^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+  /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
   "a name in Kubernetes has lower-case letters, digits, - and .",
 ];
 const LABEL: ValueRule = [
@@ -76,7 +109,7 @@ const LABEL: ValueRule = [
   "a namespace has up to 63 lower-case letters, digits and -",
 ];
 const SECRET_KEY: ValueRule = [
-  /^[\w.-]{1,253}$/,
+  /^(?!\.\.|\.$)[\w.-]{1,253}$/,
   "it must be NAME or NAME/KEY, with a key of letters, digits, -, _ and .",
 ];
 const MOUNT_PATH: ValueRule = [/^\/[^:]+$/, "the folder must be a path below / without colons"];

@@ -29,6 +29,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   const options = await slurmOptions(job, logs, settings);
   if (!settings.isOn("send")) return printScript(job, options, io);
   const arrays = slurmArrays(job, await maxArraySize(io));
+  await warnOfQueued(job, io);
   const ids: string[] = [];
   let merge: string;
   try {
@@ -51,8 +52,25 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   io.writeErr(
     `Submitted ${formatCountOf(job.shards, "shard")} as ${
       arrays.length === 1 ? "array" : "arrays"
-    } ${ids.join(", ")}, merge as job ${merge}\n` +
+    } ${ids.join(", ")}, merge as job ${merge} into ${job.merged}\n` +
       `To check on it: ${followUpCommand(job, "status", io)}\n`,
+  );
+}
+
+/** Kubernetes refuses a second job of an output; Slurm does not. */
+async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
+  const queue = await tryTool("squeue", [
+    ...["--noheader", "--all", "--array", `--name=${job.name}`, "--format=%i"],
+  ], io);
+  const count = queue.kind === "done" ? queue.text.split("\n").filter(Boolean).length : 0;
+  if (count === 0) return;
+  io.writeErr(
+    `Warning: ${formatCountOf(count, "task")} of an earlier submission ${
+      count === 1 ? "is" : "are"
+    } still in the queue. No row is sent twice, but a new task occupies a node while it waits for the ` +
+      `shard of an earlier one. To have one job: ${
+        followUpCommand(job, "cancel", io)
+      }, then submit again\n`,
   );
 }
 

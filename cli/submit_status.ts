@@ -7,7 +7,7 @@
 
 import { exists } from "../lib/files.ts";
 import type { MergeRun } from "../lib/merge/mod.ts";
-import { readStatus, statusPathOf } from "../lib/run/mod.ts";
+import { readStatus, type RunStatus, statusPathOf } from "../lib/run/mod.ts";
 import { printable } from "../lib/printable.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
@@ -37,19 +37,20 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   const lines: string[] = [];
   let rows = 0, done = 0, failed = 0;
   for (const run of runs) {
-    const { state, detail } = await stateOf(run);
+    const status = await readStatus(statusPathOf(run.originalFiles.results));
+    const { state, detail } = stateOf(run, status);
     states.set(state, (states.get(state) ?? 0) + 1);
-    const summary = run.runFile?.summary;
-    rows += summary?.total ?? 0;
-    done += (summary?.total ?? 0) - (summary?.pending ?? 0);
-    failed += summary?.failed ?? 0;
+    const counts = countsOf(run, status);
+    rows += counts.rows;
+    done += counts.done;
+    failed += counts.failed;
     // One more than is shown, to know whether there are more.
     if (detail !== "" && lines.length <= MAX_LISTED) lines.push(`${run.name}: ${state}${detail}`);
   }
   const counts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
   io.writeOut(`${formatCount(runs.length)} shards: ${counts.join(", ")}\n`);
   io.writeOut(
-    `Rows of the shards that have ended: ${formatCount(done)} of ${formatCount(rows)} finished` +
+    `Rows of the shards that have started: ${formatCount(done)} of ${formatCount(rows)} finished` +
       `${failed === 0 ? "" : `, ${formatCount(failed)} of them failed`}\n`,
   );
   for (const line of lines.slice(0, MAX_LISTED)) io.writeOut(`${printable(line)}\n`);
@@ -57,20 +58,37 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   return (states.get("done") ?? 0) === runs.length;
 }
 
+/** Of a run that has not ended, as its status said last: it is written every 5 s. */
+function countsOf(
+  { runFile }: MergeRun,
+  status: RunStatus | undefined,
+): { rows: number; done: number; failed: number } {
+  const summary = runFile?.summary ?? undefined;
+  if (summary !== undefined) {
+    const { total, pending, failed } = summary;
+    return { rows: total, done: total - pending, failed };
+  }
+  if (status === undefined) return { rows: 0, done: 0, failed: 0 };
+  const { total, skipped, succeeded, failed } = status;
+  return { rows: total ?? 0, done: skipped + succeeded + failed, failed };
+}
+
 /** `detail` follows the state in a list; "" for shards not to be listed. */
-async function stateOf(
-  { runFile, originalFiles, pieces }: MergeRun,
-): Promise<{ state: string; detail: string }> {
+function stateOf(
+  { runFile, pieces }: MergeRun,
+  status: RunStatus | undefined,
+): { state: string; detail: string } {
   if (pieces.length === 0) return { state: "done", detail: "" };
   if (runFile?.summary?.state === "done" && runFile.summary.pending === 0) {
     return { state: "done", detail: "" };
   }
-  const status = await readStatus(statusPathOf(originalFiles.results));
   if (status?.ended && status.state === "failed") {
     return { state: "failed to start", detail: ": its log says why" };
   }
-  if (runFile === undefined) return { state: "not started", detail: "" };
-  if (runFile.summary === null) return { state: "running or killed", detail: "" };
+  // The run file of a run may have been deleted.
+  const isOpen = runFile === undefined ? status?.ended === false : runFile.summary === null;
+  if (isOpen) return { state: "running or killed", detail: "" };
+  if (!runFile?.summary) return { state: "not started", detail: "" };
   const { state, pending, reason } = runFile.summary;
   const detail = `, ${formatCount(pending)} pending${reason === null ? "" : ` (${reason})`}`;
   return { state: state === "done" ? "unfinished" : state, detail };

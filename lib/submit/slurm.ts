@@ -146,7 +146,9 @@ function setupOf({ setupLines }: SlurmOptions): string {
   return setupLines.map((line) => `${line}\n`).join("");
 }
 
+/** Lines of the user may have `set -e`, which would end the script before it reads an exit code. */
 const BODY = `
+set +e
 task="\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
 child= ; heard=0
 on_term() { heard=$((heard + 1)); [ -z "$child" ] || kill -TERM "$child" 2>/dev/null; }

@@ -23,10 +23,14 @@ interface Played {
   readonly isCanceled?: boolean;
   /** Whether the script gets SIGTERM while the program runs. */
   readonly hasTerm?: boolean;
+  /** Lines of the user. @default none */
+  readonly setupLines?: readonly string[];
 }
 
 /** Runs the script of an array task; returns its exit code and the called programs. */
-async function play({ codes, state = "RUNNING", isCanceled = false, hasTerm = false }: Played) {
+async function play(
+  { codes, state = "RUNNING", isCanceled = false, hasTerm = false, setupLines = [] }: Played,
+) {
   await using dir = await tempDir();
   const calls = dir.path("calls");
   const tool = async (name: string, lines: string) => {
@@ -52,7 +56,7 @@ async function play({ codes, state = "RUNNING", isCanceled = false, hasTerm = fa
     folder: dir.root,
     logs: dir.root,
     canceledFile,
-    setupLines: [],
+    setupLines,
     quote: (word) => word,
   });
   const child = new Deno.Command("bash", {
@@ -95,6 +99,11 @@ const CASES: [string, Played, { code: number; starts: number; requeues: number }
     "a signal reaches the run, whose exit code counts",
     { codes: [0], hasTerm: true },
     { code: 143, starts: 1, requeues: 1 },
+  ],
+  [
+    "the user's own set -e does not end the script when a run ends",
+    { codes: [137, 143], setupLines: ["set -euo pipefail"] },
+    { code: 143, starts: 2, requeues: 1 },
   ],
   [
     "a task that was canceled is left alone",

@@ -19,11 +19,16 @@ import { pinnedPlan } from "../../lib/shards/mod.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { kubernetesManifests } from "../../lib/submit/mod.ts";
 import { runCli, startCli } from "../support/process.ts";
-import { prompts, runShard } from "../shards/fixture.ts";
-import { tempDir } from "../support/temp.ts";
+import { prompts, runShard, runShards } from "../shards/fixture.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit } from "../e2e/fixture.ts";
 
 const KUBERNETES = ["--volume", "data:/data", "--parallel", "2"];
+
+/** Mounts the volume where the files of the test are, whose paths are absolute. */
+function kubernetesIn({ root }: TempDir): string[] {
+  return Deno.build.os === "windows" ? KUBERNETES : [...KUBERNETES, `--volume=data:${root}`];
+}
 
 // deno-lint-ignore no-explicit-any -- a test knows what a manifest holds
 function manifestsOf(text: string): any[] {
@@ -82,7 +87,7 @@ Deno.test("the manifests run: each index its shard, one that is terminated again
     input,
     ...flags,
     "--shards=2",
-    ...KUBERNETES,
+    ...kubernetesIn(dir),
   ]);
   assertExit(printed, 0);
   const [shards, merge] = manifestsOf(printed.stdout).map((one) => one.spec.template.spec);
@@ -207,7 +212,12 @@ Deno.test({
     const job = ["slurm", input, "-o", dir.path("out/"), "-m", "m", "--send", "--shards=5"];
     const sent = await run(...job, "--parallel=2");
     assertExit(sent, 0);
-    assertStringIncludes(sent.stderr, "Submitted 5 shards as arrays 1, 2, 3, merge as job 4");
+    assertStringIncludes(sent.stderr, "Submitted 5 shards as arrays 1, 2, 3, merge as job 4 into ");
+    // The fake squeue has a line for each call.
+    assertStringIncludes(
+      sent.stderr,
+      "Warning: 1 task of an earlier submission is still in the queue",
+    );
     // At most two tasks run at once, so the third array waits for the first.
     const dependencies = ["", "", " --dependency=afterany:1", " --dependency=afterany:1:2:3"];
     assertEquals(
@@ -229,7 +239,7 @@ Deno.test({
     ]);
     // The volume of a Kubernetes job is not mounted here.
     const elsewhere = [dir.path("volume/in.jsonl"), "-o", dir.path("volume/out/"), "--shards=2"];
-    assertExit(await run("kubernetes", ...elsewhere, "-m", "m", "--send", ...KUBERNETES), 0);
+    assertExit(await run("kubernetes", ...elsewhere, "-m", "m", "--send", ...kubernetesIn(dir)), 0);
     const output = dir.path("volume/out/in.jsonl");
     assertStringIncludes((await run("cancel", output)).stderr, "Kubernetes has no such job");
     await dir.write("bin/kubectl", `#!/bin/bash\necho "kubectl $*" >> ${calls}; echo deleted\n`);
@@ -267,7 +277,7 @@ async function runWith(
   const args = action === "slurm"
     ? job
     : action === "kubernetes"
-    ? [...job, ...KUBERNETES]
+    ? [...job, ...kubernetesIn(dir)]
     : [dir.path("out/")];
   const { code, stdout, stderr } = await runCli(["submit", action, ...args], options);
   return { code, text: stdout + stderr };
@@ -437,6 +447,9 @@ for (
     ["secret", "/key"],
     ["secret", "my_secret"],
     ["secret", "teacher/a/b"],
+    ["secret", "my..secret"],
+    ["secret", "my-.secret"],
+    ["secret", "teacher/..key"],
     ["volume", "Claim:/data"],
     ["volume", "claim:/a:/b"],
   ]
@@ -457,6 +470,51 @@ Deno.test("what Kubernetes takes for its values is taken", () => {
   });
   assertEquals(optionsOf({ secret: "teacher" }).secret, { name: "teacher", key: "api-key" });
   assertEquals(optionsOf({}).secret, undefined);
+});
+
+Deno.test("answers outside the volume of a Kubernetes job are refused, because they would be deleted with their pods", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  const submit = (...flags: string[]) =>
+    runCli(["submit", "kubernetes", input, "-m", "m", "--shards=2", ...KUBERNETES, ...flags], {
+      cwd: dir.root,
+    });
+  for (
+    const flags of [
+      ["-o", "/scratch/out/"],
+      ["-o", "/database/out/"],
+      ["-o", "../out/"],
+      ["-o", "out/", "--merge=/data/../all.jsonl"],
+    ]
+  ) {
+    const { code, stderr } = await submit(...flags);
+    assertEquals(code, 2, stderr);
+    assertStringIncludes(stderr, "pods keep only what they write to the volume");
+    assertStringIncludes(stderr, "a path below /data");
+  }
+  assertEquals(await dir.names("."), ["in.jsonl"]);
+  assertExit(await submit("-o", "a/../out/", "--merge", "/data/./all.jsonl"), 0);
+});
+
+Deno.test("a setting that no shard could start with is refused before the job is in the queue", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  const submit = (...flags: string[]) =>
+    runCli(["submit", "slurm", input, "-o", dir.path("out/"), "--shards=2", "-m", "m", ...flags]);
+  for (
+    const [flag, expected] of [
+      ["--concurrency=0", 'Cannot use --concurrency "0"'],
+      ["--template=@none.txt", "none.txt"],
+      ["--config=none.yaml", "none.yaml"],
+    ]
+  ) {
+    const { code, stdout, stderr } = await submit(flag);
+    assertEquals([code, stdout], [2, ""], stderr);
+    assertStringIncludes(stderr, expected);
+  }
+  const missingKey = await submit(`--api-key-file=${dir.path("none")}`);
+  assertExit(missingKey, 0);
+  assertStringIncludes(missingKey.stderr, "Warning: there is no key file");
 });
 
 Deno.test("--program is words or the path of a file, which may have spaces", async () => {
@@ -522,6 +580,26 @@ Deno.test("the status of one of several divisions is shown with --shards", async
   );
 });
 
+Deno.test("the status counts rows of shards that are running, also without their run file", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out");
+  await runShards(input, `${output}/`, 2);
+  for (const [index, deletesRunFile] of [[0, true], [1, false]] as const) {
+    const stem = `in-0000${index}-of-00002`;
+    const status = JSON.parse(await dir.read(`out/.retort/${stem}.status.json`));
+    const running = { ...status, ended: false, state: "running", succeeded: 2, failed: 1 };
+    await dir.write(`out/.retort/${stem}.status.json`, JSON.stringify(running));
+    const runFile = JSON.parse(await dir.read(`out/${stem}.run.json`));
+    if (deletesRunFile) await Deno.remove(dir.path(`out/${stem}.run.json`));
+    else {
+      await dir.write(`out/${stem}.run.json`, JSON.stringify({ ...runFile, summary: null }));
+    }
+  }
+  const text = await statusOf(output);
+  assertStringIncludes(text, "2 shards: 2 running or killed");
+  assertStringIncludes(text, "have started: 6 of 10 finished, 2 of them failed");
+});
+
 Deno.test("the status counts failed rows, and names the logs until all is done", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out");
@@ -536,7 +614,7 @@ Deno.test("the status counts failed rows, and names the logs until all is done",
   const whole = await statusOf(output);
   assertStringIncludes(
     whole,
-    "Rows of the shards that have ended: 10 of 10 finished, 3 of them failed",
+    "Rows of the shards that have started: 10 of 10 finished, 3 of them failed",
   );
   assertEquals(whole.includes("Logs:"), false);
 });
