@@ -36,23 +36,26 @@ export interface OpenLists extends AsyncDisposable {
 }
 
 export interface OpenListsOptions {
+  /** How long a DNS name may have no address. */
   readonly waitMs: number;
-  /** Called once for each name that has no address yet. */
+  /** How long the file of a list may be missing, empty or wrong. @default 0 */
+  readonly fileWaitMs?: number;
+  /** Called once for each list that cannot be used yet. */
   readonly onWait?: (message: string) => void;
   readonly every?: WatchOptions["every"];
   readonly dependencies?: SourceDependencies;
 }
 
-/** Interval for looking up a DNS name that has no address yet. */
+/** Interval for reading a list that cannot be used yet. */
 const RETRY_MS = 2_000;
 
 /**
- * Reads the lists for the first time. If a DNS name has no address yet, waits for one: its pods may
- * still be starting.
+ * Reads the lists for the first time. Waits for those that cannot be used yet: pods may still be
+ * starting, or a file may be edited.
  */
 export async function openLists(
   lists: readonly NamedList[],
-  { waitMs, onWait, every, dependencies }: OpenListsOptions,
+  { waitMs, fileWaitMs = 0, onWait, every, dependencies }: OpenListsOptions,
 ): Promise<OpenLists> {
   await using opening = new AsyncDisposableStack();
   const teachers = opening.use(new ListedTeachers());
@@ -60,9 +63,8 @@ export async function openLists(
   const opened: OpenList[] = [];
   for (const { text, make } of lists) {
     const source = listOf(text, dependencies);
-    const entries = text.startsWith("@")
-      ? await firstEntries(source, { waitMs: 0 })
-      : await firstEntries(source, { waitMs, onWait, dependencies });
+    const listWaitMs = text.startsWith("@") ? fileWaitMs : waitMs;
+    const entries = await firstEntries(source, { waitMs: listWaitMs, onWait, dependencies });
     const list = { source, entries, make };
     for (const entry of entries) {
       const place = await teachers.join(list, entry);

@@ -69,19 +69,25 @@ interface Setup {
 async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
   const { settings, io } = setup;
   const { openLists } = await import("./teacher_lists.ts");
+  const waitMs = settings.waitMs();
   return await openLists(
     lists.map((list) => ({
       text: list.baseUrl,
       make: ({ url }) => openTeacher({ ...list, baseUrl: url }, setup),
     })),
     {
-      waitMs: settings.waitMs() ?? DEFAULT_WAIT_MS,
+      waitMs: waitMs ?? DEFAULT_WAIT_MS,
+      // The shards of a job start at any time, so that one may meet a list that is being edited.
+      fileWaitMs: waitMs ?? (io.env("RETORT_JOB") ? DEFAULT_WAIT_MS : 0),
       onWait: (message) => io.writeErr(`${message}\n`),
     },
   );
 }
 
-/** How long a run without `--wait` waits for a DNS name that has no address at the start. */
+/**
+ * How long a run without `--wait` waits at the start for a DNS name without an address and, in a job,
+ * for a list that cannot be used.
+ */
 const DEFAULT_WAIT_MS = 60_000;
 
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };

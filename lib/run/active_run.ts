@@ -81,7 +81,7 @@ export class ActiveRun {
   async prepare(): Promise<Prepared> {
     const prepared = await prepare(this.#options, this.#maxCostUsd);
     // The cost limit may have been changed meanwhile.
-    prepared.budget.setMaxCost(this.#shareOf(this.#maxCostUsd));
+    prepared.budget.setMaxCost(this.#shareOf(this.#maxCostUsd), this.#maxCostUsd);
     this.#budget = prepared.budget;
     this.#checks = prepared.checks;
     return prepared;
@@ -147,7 +147,7 @@ export class ActiveRun {
    * run that has already cost this much is halted.
    */
   setMaxCost(usd: number | null): void {
-    this.#budget?.setMaxCost(this.#shareOf(usd));
+    this.#budget?.setMaxCost(this.#shareOf(usd), usd);
     this.#maxCostUsd = usd;
     const reason = this.#budget?.exhaustedReason;
     if (reason !== undefined) this.#engine?.halt(reason);

@@ -1,7 +1,8 @@
 /** Tests of cli/teacher_lists.ts: teachers of several lists that change. @module */
 
-import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { openLists } from "../../cli/teacher_lists.ts";
+import { UsageError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Opens lists in files; `look()` reads all of them once. */
@@ -170,4 +171,27 @@ Deno.test("a name that has no address yet is waited for, and the user is told", 
   await using lists = await openLists([{ text: name, make }], options);
   assertEquals(lists.places.map(({ teacher }) => teacher.address), ["http://10.0.0.1:8000/v1"]);
   assertEquals(said, [`Waiting for ${name}: the name has no address (5 s at most)`]);
+});
+
+Deno.test("a file that cannot be used at the start is waited for as long as allowed", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("endpoints.txt");
+  const said: string[] = [];
+  let pauses = 0;
+  const pause = async () => {
+    if (++pauses === 1) await dir.write("endpoints.txt", "http//a/v1\n");
+    else await dir.write("endpoints.txt", "http://a/v1\n");
+  };
+  const make = ({ url }: { url: string }) => ({
+    teacher: { address: url, complete: () => Promise.reject(new Error()) },
+  });
+  const open = (fileWaitMs?: number) =>
+    openLists([{ text: `@${path}`, make }], {
+      ...{ waitMs: 0, fileWaitMs, onWait: (message: string) => said.push(message) },
+      dependencies: { pause },
+    });
+  await assertRejects(() => open(), UsageError, "no such file");
+  await using lists = await open(60_000);
+  assertEquals(lists.places.map(({ teacher }) => teacher.address), ["http://a/v1"]);
+  assertEquals([pauses, said], [2, [`Waiting for "${path}": no such file (60 s at most)`]]);
 });

@@ -247,7 +247,10 @@ Deno.test("--max-cost is divided by rows, and what a shard has spent counts in i
   const spent = first.asked.length;
   const second = await runShard(input, dir.path("out/"), options);
   assertEquals(second.summary.state, "halted");
-  assertStringIncludes(second.summary.reason!, "all its runs together");
+  assertStringIncludes(
+    second.summary.reason!,
+    "of $10.00, its share of at most $40.00 (--max-cost), all its runs together",
+  );
   assertEquals([10, 11].includes(spent + second.asked.length), true, `${spent}`);
   const third = await runShard(input, dir.path("out/"), options);
   assertEquals([third.summary.state, third.asked.length], ["halted", 0]);

@@ -48,6 +48,8 @@ export class Budget {
   readonly #unpriced: readonly Teacher[];
   readonly #maxCompletionTokens: number;
   #maxCostUsd: number | null = null;
+  /** The limit that `#maxCostUsd` is a shard's share of. */
+  #wholeMaxCostUsd = 0;
   #costUsd = 0;
   /** The cost of earlier runs that share the limit. */
   #earlierCostUsd = 0;
@@ -82,9 +84,10 @@ export class Budget {
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
     if (maxCostUsd !== null && this.#costUsd + this.#earlierCostUsd >= maxCostUsd) {
       const cost = dollarsBeside(this.#costUsd + this.#earlierCostUsd, maxCostUsd);
-      if (this.#earlierCostUsd > 0) {
-        return `The shard has cost ${cost} of its share of at most ${dollars(maxCostUsd)} ` +
-          "(--max-cost), all its runs together";
+      if (this.#wholeMaxCostUsd !== maxCostUsd) {
+        return `The shard has cost ${cost} of ${dollars(maxCostUsd)}, its share of at most ${
+          dollars(this.#wholeMaxCostUsd)
+        } (--max-cost), all its runs together`;
       }
       return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)`;
     }
@@ -126,15 +129,17 @@ export class Budget {
 
   /**
    * @param usd Null removes the limit.
+   * @param wholeUsd The limit of all shards together, if `usd` is a shard's share.
    * @throws {RangeError} if it is not above 0
    * @throws {UsageError} if a price is unknown
    */
-  setMaxCost(usd: number | null): void {
+  setMaxCost(usd: number | null, wholeUsd = usd): void {
     if (usd !== null) {
       checkMaxCost(usd);
       if (this.#priceOf === undefined) throw noPrice(usd, this.#unpriced);
     }
     this.#maxCostUsd = usd;
+    this.#wholeMaxCostUsd = wholeUsd ?? 0;
   }
 }
 
