@@ -9,7 +9,8 @@ import { SinkError, UsageError } from "../lib/errors.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { exists } from "../lib/files.ts";
 import { shellWord } from "../lib/printable.ts";
-import { canceledPathOf } from "../lib/shards/mod.ts";
+import { readStatus, statusPathOf } from "../lib/run/mod.ts";
+import { canceledPathOf, shardStem } from "../lib/shards/mod.ts";
 import {
   MAX_ARRAY_SIZE,
   slurmArrays,
@@ -30,6 +31,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   if (!settings.isOn("send")) return printScript(job, options, io);
   const arrays = slurmArrays(job, await maxArraySize(io));
   await warnOfQueued(job, io);
+  await forgetFailedStarts(job);
   const ids: string[] = [];
   let merge: string;
   try {
@@ -72,6 +74,15 @@ async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
         followUpCommand(job, "cancel", io)
       }, then submit again\n`,
   );
+}
+
+/** `submit status` would show shards that wait in the queue as ones that could not start. */
+async function forgetFailedStarts({ stem, shards }: PreparedJob): Promise<void> {
+  for (let index = 0; index < shards; index++) {
+    const path = statusPathOf(`${shardStem(stem, { index, count: shards })}.jsonl`);
+    const status = await readStatus(path);
+    if (status?.ended && status.state === "failed") await Deno.remove(path).catch(() => {});
+  }
 }
 
 /** Submits a script that runs after other jobs, however they end. Returns the job ID. */

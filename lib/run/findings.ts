@@ -221,7 +221,11 @@ const MAX_HINTED_LINES = 1_000;
 
 /** Hints that are the same for every line. */
 const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
-  [/^uid belongs to an earlier row/, "add --duplicates keep to keep each, as <uid>~2 and so on"],
+  [
+    /^uid belongs to an earlier row/,
+    "add --duplicates keep to keep each, as <uid>~2 and so on (with --shard, name fields that " +
+    "differ: --uid-field)",
+  ],
   [/^invalid UTF-8/, UTF8_ADVICE],
 ];
 

@@ -15,6 +15,7 @@ import { jobNameOf } from "../../cli/submit_job.ts";
 import { kubernetesOptions } from "../../cli/submit_kubernetes.ts";
 import type { Io } from "../../cli/io.ts";
 import { statusCommand } from "../../cli/submit_status.ts";
+import { writeFailedStatus } from "../../lib/run/mod.ts";
 import { pinnedPlan } from "../../lib/shards/mod.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { kubernetesManifests } from "../../lib/submit/mod.ts";
@@ -210,7 +211,17 @@ Deno.test({
     const env = { PATH: `${dir.path("bin")}:${Deno.env.get("PATH")}` };
     const run = (...args: string[]) => runCli(["submit", ...args], { env, ownProcess: true });
     const job = ["slurm", input, "-o", dir.path("out/"), "-m", "m", "--send", "--shards=5"];
+    // Left by an earlier job whose key file was missing.
+    const status = dir.path("out/.retort/in-00002-of-00005.status.json");
+    await dir.write("out/.retort/empty", "");
+    await writeFailedStatus(
+      dir.path("out/in-00002-of-00005.jsonl"),
+      { index: 2, count: 5 },
+      new UsageError("no key"),
+    );
+    assertStringIncludes(await Deno.readTextFile(status), '"failed"');
     const sent = await run(...job, "--parallel=2");
+    assertEquals(await dir.exists("out/.retort/in-00002-of-00005.status.json"), false);
     assertExit(sent, 0);
     assertStringIncludes(sent.stderr, "Submitted 5 shards as arrays 1, 2, 3, merge as job 4 into ");
     // The fake squeue has a line for each call.
