@@ -38,7 +38,10 @@ export interface SavedSelection {
   readonly count: number;
 }
 
-/** Writes ids to a new file in `.retort/`, next to the first of `files`. */
+/**
+ * Writes ids to a new file in `.retort/`, next to the first of `files`, each once: rows of two runs
+ * have the same.
+ */
 export async function saveSelection(
   files: readonly string[],
   uids: readonly string[],
@@ -47,14 +50,15 @@ export async function saveSelection(
     throw new UsageError("Cannot save the selection: it has no rows");
   }
   const folder = join(dirname(files[0]), ".retort");
-  const text = uids.map((uid) => `${lineOf(uid)}\n`).join("");
+  const unique = [...new Set(uids)];
+  const text = unique.map((uid) => `${lineOf(uid)}\n`).join("");
   try {
     await Deno.mkdir(folder, { recursive: true });
     for (let number = 1;; number++) {
       const path = join(folder, `selection-${number}.uids`);
       try {
         await Deno.writeTextFile(path, text, { createNew: true });
-        return { path, count: uids.length };
+        return { path, count: unique.length };
       } catch (error) {
         if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       }
