@@ -53,7 +53,7 @@ export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): v
   ) {
     if (usd === undefined || (Number.isFinite(usd) && usd >= 0)) continue;
     throw new RangeError(
-      `Cannot use "${name}" (${flag}): it must be US dollars for a million tokens, 0 or more: ` +
+      `Cannot use "${name}" (${flag}): it must be US dollars per million tokens, 0 or more: ` +
         `current value is ${usd}`,
     );
   }
@@ -67,7 +67,7 @@ export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): v
     ? ["--price-out (priceOut)", "--price-in (priceIn)"]
     : ["--price-in (priceIn)", "--price-out (priceOut)"];
   throw new RangeError(
-    `Cannot use ${present} alone: add ${missing}, US dollars for a million tokens, 0 if they are free`,
+    `Cannot use ${present} alone: add ${missing}, US dollars per million tokens, 0 if they are free`,
   );
 }
 

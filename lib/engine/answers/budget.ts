@@ -159,7 +159,7 @@ function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
     `Cannot limit the run to ${
       dollars(maxCostUsd)
     } (--max-cost): the price${whose} is not known. ` +
-      "Add --price-in and --price-out, US dollars for a million tokens",
+      "Add --price-in and --price-out, US dollars per million tokens",
   );
 }
 

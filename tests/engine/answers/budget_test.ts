@@ -115,7 +115,7 @@ Deno.test("a limit to the cost needs a price, and the message says where one is 
   assertEquals(
     error.message,
     'Cannot limit the run to $10.00 (--max-cost): the price of "qwen3" at ' +
-      "http://127.0.0.1:8000/v1 is not known. Add --price-in and --price-out, US dollars for a " +
+      "http://127.0.0.1:8000/v1 is not known. Add --price-in and --price-out, US dollars per " +
       "million tokens",
   );
   const budget = new Budget({ maxCompletionTokens: 5 });
