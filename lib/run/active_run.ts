@@ -1,6 +1,6 @@
 /**
- * One run of a generator, or one `generate()`, from its preparation to its end: checks of answers,
- * prices and the budget are made for it, and its engine is controlled.
+ * One run of a generator, or one `generate()`, from its preparation to its end. Creates the checks
+ * of answers, the prices and the budget, and controls the engine.
  *
  * @module
  */
@@ -37,9 +37,9 @@ export class ActiveRun {
   #concurrency: number;
   /** The cost limit; for a shard, that of all shards together. */
   #maxCostUsd: number | null;
-  /** The part of the cost limit that this run may use, from 0 to 1. */
+  /** The share of the cost limit that this run may use, from 0 to 1. */
   #costShare = 1;
-  /** US dollars that earlier runs have spent of this part. */
+  /** US dollars that earlier runs have spent of this share. */
   #spentBefore = 0;
   #budget: Budget | undefined;
   #checks: Disposable | undefined;
@@ -87,7 +87,7 @@ export class ActiveRun {
     return prepared;
   }
 
-  /** Takes the engine, and applies to it what was requested before it existed. */
+  /** Starts to control the engine, and applies a pause or stop requested before it existed. */
   attach(engine: Engine): void {
     this.#engine = engine;
     if (this.#isPaused) engine.closeGate("pause");
@@ -143,8 +143,8 @@ export class ActiveRun {
   }
 
   /**
-   * Sets the cost limit in US dollars (null removes it), for a shard that of all shards together. A
-   * run that has already cost this much is halted.
+   * Sets the cost limit in US dollars; null removes it. A shard gets the limit of all shards
+   * together. A run that has already cost this much is halted.
    */
   setMaxCost(usd: number | null): void {
     this.#budget?.setMaxCost(this.#shareOf(usd), usd);
@@ -176,8 +176,8 @@ export class ActiveRun {
   }
 
   /**
-   * The cost limit at which the run ends, because its share is spent. If the share is 0, what was
-   * spent.
+   * The highest cost limit with which the run would end now: with $2 spent and a share of 0.25, it
+   * is $8. With a share of 0 or 1, it is what was spent.
    */
   get #minBudgetUsd(): number | null {
     const costUsd = this.#budget?.costUsd ?? null;

@@ -44,12 +44,12 @@ export interface Claim {
 }
 
 /**
- * Takes the lock, repairs truncated last lines and adds rescued lines, unless the run starts over.
- * Files that Retort did not write are not touched.
+ * Takes the lock. Then, unless the run starts over, repairs truncated last lines and adds rescued
+ * lines to the output.
  *
  * @throws {LockedError} when another run is writing to the output
- * @throws {UsageError} when Retort did not write a file there, or a file holds answers that must
- * not be lost
+ * @throws {UsageError} when a file has the name of an output file but is not one of Retort's, or
+ * when answers would be deleted or paid for again
  */
 export async function claimOutput(files: OutputFiles, options: ClaimOptions): Promise<Claim> {
   const mode = files.input === "-" ? undefined : await modeMadeFrom(await inputPathsOf(files));
@@ -77,7 +77,11 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
 }
 
 /**
- * Throws if shards or a merge hold answers to the rows. `named`: the inputs as the user named them.
+ * Throws if shards or a merge hold answers to the rows.
+ *
+ * @param named The inputs as the user named them.
+ * @param options `isClaimed`: whether the run holds the locks of its outputs. It then also looks
+ * for shards that have started since the first check.
  */
 export async function refuseDivided(
   named: readonly string[],
@@ -187,7 +191,7 @@ async function repair(
       );
     }
   }
-  // Another program had changed the files, or the disk had failed.
+  // Lines are rescued when another program changes a file or the disk fails.
   const merged = [
     ...await mergeRescued(results, "results"),
     ...await mergeRescued(failures, "failures"),
@@ -198,8 +202,9 @@ async function repair(
 }
 
 /**
- * Reads `run.json`. `uidFieldLast`: an older version, which read `id` before the fields of
- * `uidField`, began the output.
+ * Reads `run.json`, and checks that the answers were created with the same settings.
+ * `uidFieldLast` is true if an older version began the output: it read `id` before the fields of
+ * `uidField`.
  *
  * @throws {UsageError} with a line for each setting that differs
  */
@@ -236,7 +241,7 @@ export async function earlierRunOf(
   return { earlierRun, uidFieldLast };
 }
 
-/** Checks a shard without answers: a merge refuses shards with different settings. */
+/** Compares a shard that has no answers yet with others: a merge refuses different settings. */
 async function checkOtherShards(
   runJson: string,
   { shard, retry }: RunOptions,

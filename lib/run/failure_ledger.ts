@@ -4,8 +4,8 @@
  * A row may have two valid lines: one that says it has failed, and a later one of an unfinished
  * retry. The second does not revoke the first: the row has failed until it has a result.
  *
- * Lines are identified by their numbers. Uids are kept only of rows in flight, of bad rows, and of
- * rows with an answer from an earlier run that may still count.
+ * Lines are identified by their numbers. Uids are kept only for rows in flight, for bad rows, and
+ * for rows with an answer from an earlier run that may still count.
  *
  * @module
  */
@@ -59,7 +59,7 @@ export class FailureLedger {
   /** Rows that failed as `unfinished` and are retried: their answers may be accepted now. */
   readonly #unfinished = new Map<string, LinePlace>();
   readonly #keepsUnfinished: boolean;
-  /** Rows that have failed since the retry began that is continued. */
+  /** Rows that have failed again since the retry that this run continues began. */
   failedAgain = 0;
 
   constructor(path: string, keepsUnfinished = false) {
@@ -80,7 +80,7 @@ export class FailureLedger {
       } else if (isPendingIndexed(line)) {
         const { number, offset, byteLength } = line;
         this.#setPending(line.uid(), { number, place: { offset, byteLength } });
-        // An edit of the prompt matters only for finished rows.
+        // False drops the prompt hash: an edit of the prompt matters only for finished rows.
         return false;
       } else this.#readFailure(table, slot, line, this.#isAskedAgain(line, retry, before));
     });
@@ -100,14 +100,14 @@ export class FailureLedger {
     this.#askedAgain.set(uid, number);
   }
 
-  /** What an earlier run left of a row that it did not finish. */
+  /** The last answer of an earlier run to the row, if that was paid for but not accepted. */
   earlierOf(row: Row, paramsId: string): EarlierAnswer | undefined {
     if (this.#pending.size === 0 && this.#unfinished.size === 0) return undefined;
     const place = this.#pending.get(row.uid)?.place ?? this.#unfinished.get(row.uid);
     return place && readEarlierAnswer(this.#path, place, row, paramsId);
   }
 
-  /** Keeps a row pending. `addedLines` is the number of this run's lines; the last is the row's. */
+  /** Keeps a row pending. This run has added `addedLines` lines, the last of them for the row. */
   keep(uid: string, addedLines: number): void {
     this.#setPending(uid, { number: this.#lines + addedLines });
   }

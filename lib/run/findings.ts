@@ -20,7 +20,7 @@ export const MODELS_SHOWN = 3;
 const MAX_PARAM_NAMES = 100;
 const MAX_DIFFERENCES = 20;
 
-/** A row may have several answers (samples): comments say which of the two a counter counts. */
+/** A row may have several answers (samples): comments say which of the two a field counts. */
 export class Findings {
   readonly samples: number;
   readonly plan: Plan;
@@ -32,10 +32,11 @@ export class Findings {
   unreadable: string | undefined;
   /** Rows, duplicates merged. */
   rows = 0;
+  /** Answers that are results and stay. */
   succeeded = 0;
   /** Answers that have failed permanently. */
   failed = 0;
-  /** Of them, those that the retry had sent before it was interrupted. */
+  /** Failed answers that this retry had already sent again before it was interrupted. */
   failedAgain = 0;
   /** Rows that are identical to an earlier one. */
   merged = 0;
@@ -49,7 +50,10 @@ export class Findings {
   fromRuns = 0;
   /** Rows that were edited after an answer to them was finished. */
   changed = 0;
-  /** Rows that this version sends differently from the one that answered them, by difference. */
+  /**
+   * Rows that this version sends differently from the one that answered them: their number by what
+   * differs, as in `images are sent`.
+   */
   readonly resent = new Map<string, number>();
   /** Ids of results that are replaced, because the row was edited or the user has chosen them. */
   readonly outdated = new Set<string>();
@@ -59,16 +63,17 @@ export class Findings {
   strangers = 0;
   /** Results that the user has chosen and that stay as they are. */
   leftAnswered = 0;
+  /** Rows that set a model of their own. */
   ownModels = 0;
-  /** At most `MODELS_SHOWN` + 1. */
+  /** The first of these models, at most `MODELS_SHOWN` + 1. */
   readonly models = new Set<string>();
-  /** At most `MAX_PARAM_NAMES`. */
+  /** Parameters that rows set, at most `MAX_PARAM_NAMES`. */
   readonly paramNames = new Set<string>();
   /** Fields of rows that are not sent: at most 100. */
   readonly unsent = new Set<string>();
   /** Estimated tokens of the prompts of all answers to request. */
   promptTokens = 0;
-  /** Answers to request to rows with a token limit of their own. */
+  /** The answers to request for rows with a token limit of their own. */
   readonly ownLimits: OwnLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
   readonly firstRows = new Map<string, ParsedRow>();
   readonly firstToAsk = new Map<string, ParsedRow>();
@@ -141,7 +146,7 @@ const TOKENS_PER_MESSAGE = 4;
 /** An image of a megapixel has 765 tokens at OpenAI, and about 1,300 at Qwen and Anthropic. */
 const TOKENS_PER_IMAGE = 1_000;
 
-/** Within about a quarter; the row's own tools count, too. */
+/** Accurate to about 25 %. Counts the tools that the row sets, too. */
 function promptTokensOf(
   { messages, params }: Pick<ParsedRow, "messages" | "params">,
 ): number {

@@ -31,7 +31,7 @@ export interface StreamOptions<T> {
   readonly images: RowImages;
 }
 
-/** @throws {TypeError} If rows cannot be read from a value, or if it is a string. */
+/** @throws {TypeError} If `rows` is a string or not iterable. */
 export function checkRows(rows: unknown): void {
   if (typeof rows === "string" || rows instanceof String) {
     throw new TypeError(
@@ -185,7 +185,7 @@ export class Generation<T> {
     await finished;
   }
 
-  /** Returns why a value cannot be sent, or undefined for a duplicate. */
+  /** Returns the row, or why the value cannot be sent; undefined for a duplicate. */
   #rowOf(given: GivenRow): Row | { problem: string } | undefined {
     const { images, promptField = "prompt" } = this.#options;
     const { value, index } = given;

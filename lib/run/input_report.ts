@@ -165,12 +165,12 @@ export function describeInput(
   ];
 }
 
-/** Inputs that a notice lists, one a line. */
+/** The most inputs that a notice lists, one a line. */
 const MAX_INPUTS_SHOWN = 20;
 
 /**
- * The first lines, and the number of inputs whose lines are left out. `rest` is what was found in
- * the inputs left out, to count their rows.
+ * The first lines, and a line with the number of further inputs. `rest`: what was found in these
+ * inputs, to add their number of rows.
  */
 function shortened(lines: readonly string[], rest?: readonly Findings[]): string[] {
   const more = lines.length - MAX_INPUTS_SHOWN;
@@ -216,7 +216,7 @@ function unsentLines(findings: readonly Findings[]): string[] {
   ];
 }
 
-/** Says that no row has the prompt field: prompts come from the usual field of their shape. */
+/** Says that no row has the prompt field, so that prompts come from the usual field instead. */
 function promptFieldLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
   return findings.flatMap(({ rows, missingPromptField: field }, index) =>
     rows === 0 || field === undefined
@@ -245,28 +245,26 @@ function nameOf(input: string): string {
 }
 
 function countLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
-  return findings.map((preflight, index) => {
+  return findings.map((found, index) => {
     const name = inputs[index] === "-" ? "standard input" : inputs[index];
-    const parts = [`${name}: ${formatCountOf(preflight.rows, "row")}`];
-    if (preflight.shapes.size > 0) parts.push(`(${shapeCounts(preflight.shapes)})`);
-    if (preflight.samples > 1) parts.push(`with ${formatCount(preflight.samples)} samples each`);
+    const parts = [`${name}: ${formatCountOf(found.rows, "row")}`];
+    if (found.shapes.size > 0) parts.push(`(${shapeCounts(found.shapes)})`);
+    if (found.samples > 1) parts.push(`with ${formatCount(found.samples)} samples each`);
     const extras = [
-      [preflight.succeeded, preflight.succeeded === 1 ? "has a result" : "have a result"],
-      [preflight.failed, "failed before"],
-      [preflight.merged, "merged as identical"],
-      [preflight.changed, "edited since"],
-      [sumOf(preflight.resent.values(), (count) => count), "sent differently now"],
-      [preflight.bad.count, "bad"],
+      [found.succeeded, found.succeeded === 1 ? "has a result" : "have a result"],
+      [found.failed, "failed before"],
+      [found.merged, "merged as identical"],
+      [found.changed, "edited since"],
+      [sumOf(found.resent.values(), (count) => count), "sent differently now"],
+      [found.bad.count, "bad"],
     ] as const;
     const details = extras.filter(([count]) => count > 0).map(([count, what]) =>
       `${formatCount(count)} ${what}`
     );
     // These models are paid for, whatever `--model` says.
-    if (preflight.ownModels > 0) {
-      const set = preflight.ownModels === 1
-        ? "sets a model of its own"
-        : "set a model of their own";
-      details.push(`${formatCount(preflight.ownModels)} ${set}: ${modelList(preflight.models)}`);
+    if (found.ownModels > 0) {
+      const set = found.ownModels === 1 ? "sets a model of its own" : "set a model of their own";
+      details.push(`${formatCount(found.ownModels)} ${set}: ${modelList(found.models)}`);
     }
     return details.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${details.join(", ")}`;
   });

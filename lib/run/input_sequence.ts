@@ -21,25 +21,26 @@ interface OpenPiece extends InputPiece {
 const NOT_READ = Infinity;
 
 export interface RowPlace {
-  /** As the user named it. */
+  /** The file, as the user named it. */
   readonly file: string;
-  /** Its number in the file, from 1. */
+  /** The number of the row in the file, from 1. */
   readonly line: number;
   /** For messages: `file:line`, `file[element]` or `file:row`. */
   readonly source: string;
 }
 
 export interface InputSequenceOptions {
-  /** The folder of the images that rows name. @default that of the file that names them */
+  /** The folder of the images that rows name. @default the folder of the input file */
   readonly imagesRoot?: string;
   /**
-   * Whether the rows of one small piece stay in memory for a second pass. False if a run has many
-   * inputs: all are read once before the first one is read again. @default false
+   * Whether the rows of a single small file stay in memory for the second pass. A run with several
+   * inputs must not set it: its first pass reads all of them before the second begins.
+   * @default false
    */
   readonly keepsRows?: boolean;
 }
 
-/** Rows are numbered through all pieces, beginning with the number of the first row in its file. */
+/** Rows are numbered through all pieces. The first row has the number that it has in its file. */
 export class InputSequence {
   readonly pieces: readonly InputPiece[];
   readonly #options: InputSequenceOptions;
@@ -86,7 +87,7 @@ export class InputSequence {
     return first.input.rows();
   }
 
-  /** The second pass takes the rows of a small input from the first; undefined for other inputs. */
+  /** Rows of a small input, kept from the first pass for the second; undefined if none are kept. */
   get keptRows(): KeptRows | undefined {
     if (this.#keptRows?.isTooLarge) this.#keptRows = undefined;
     return this.#keptRows;
@@ -131,8 +132,8 @@ export class InputSequence {
   }
 }
 
-/** Limits the characters of kept rows, and the bytes of their file. Keeping 5,000 short rows saves
- * a run 25 ms. */
+/** The most characters of kept rows, and the most bytes of their file. Keeping 5,000 short rows
+ * saves a run 25 ms. */
 const MAX_KEPT_CHARS = 4 * 2 ** 20;
 
 /** A parsed row takes 600 bytes in addition to its text. */
@@ -143,7 +144,7 @@ export class KeptRows {
   readonly #parsed: (ParsedRow | undefined)[] = [];
   #chars = 0;
 
-  /** The text of a compressed file is longer than the file. */
+  /** Checked while rows are added, too: a small compressed file may hold much text. */
   get isTooLarge(): boolean {
     return this.#chars > MAX_KEPT_CHARS || this.#parsed.length > MAX_KEPT_LINES;
   }

@@ -26,10 +26,9 @@ export const PATTERN = /[*?{[]/;
 const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
- * Expands folders and patterns to their files. Of a folder, these are the files of a known format
- * directly in it (`**` includes subfolders); hidden files, files that are not inputs and those that
- * Retort has written are left out and counted. A folder or pattern without such files stays as it
- * is.
+ * Expands folders and patterns to their files. A folder stands for the files directly in it; the
+ * pattern `**` includes subfolders. Files that are hidden, of no known format, or written by Retort
+ * are left out and counted. A folder or pattern without any other file stays as it is.
  *
  * @throws {SourceError} when a folder cannot be read
  */
@@ -57,7 +56,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
 }
 
 function sortNaturally(names: readonly string[]): string[] {
-  // The first collator of a process takes 20 ms. In the same order on every machine.
+  // "en", for the same order on every machine. The first collator of a process takes 20 ms.
   return names.toSorted(new Intl.Collator("en", { numeric: true }).compare);
 }
 
@@ -109,7 +108,7 @@ async function inputsMatching(pattern: string): Promise<FilteredFiles> {
   const { start, glob, depth } = globOf(pattern);
   const paths: string[] = [];
   let skipped = 0;
-  // Matches in one folder follow each other: its names are kept until the next folder.
+  // Files of one folder follow each other, so the names in a folder are read once.
   let current = { folder: "", names: new Set<string>() };
   for await (const path of walk(start, depth)) {
     const named = start === "." ? path.replace(/^\.\//, "") : path;
@@ -122,8 +121,9 @@ async function inputsMatching(pattern: string): Promise<FilteredFiles> {
   return { paths, skipped };
 }
 
-/** The folder to search, how many levels below it, and the pattern with `/` between names. */
+/** The folder to search, how many levels of it, and the pattern with `/` between names. */
 export function globOf(pattern: string, rules: PathRules = system) {
+  // A network path (`\\server\share`) keeps both of its leading separators.
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
   const parts = pattern.split(rules.SEPARATOR_PATTERN);
   const fixed = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)));
@@ -196,7 +196,7 @@ export async function checkReadableTwice(path: string): Promise<void> {
     ? `Cannot read "${path}": it is a folder without a .` +
       `${INPUT_FORMATS.slice(0, -1).join(", .")} or .${INPUT_FORMATS.at(-1)} file`
     : `Cannot read "${path}": a run reads its input twice, and this is ${kindOf(info)}. ` +
-      `${READ_STDIN}, which is copied for the second time`;
+      `${READ_STDIN}, which is copied to a file first`;
   throw new SourceError(problem, { path });
 }
 

@@ -161,7 +161,7 @@ export class Job {
     await makeRoom(this.files, this.findings.outdated, this.#shared, this.#lock?.token);
   }
 
-  /** Writes `run.json`; `summary` is null while the run continues. */
+  /** Writes `run.json`. `ofRun` is null while the run continues; an idle run sends no row. */
   async writeRunFile(ofRun: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
     const { options, identity: own, context: { generator } } = this.#shared;
     const { input, runJson, pieces = [], mergedInputs } = this.files;
@@ -187,7 +187,7 @@ export class Job {
       : await Sink.park(this.files, options, openFiles);
   }
 
-  /** Whether all rows that results may belong to are read. Standard input may bring other rows. */
+  /** Whether every row that a result may belong to is read. Standard input may hold other rows. */
   get #isWhole(): boolean {
     const { limit, shard, retry, uids, excludeUids } = this.#shared.options;
     const isPart = retry || [limit, shard, uids, excludeUids].some((part) => part !== undefined);
@@ -225,7 +225,7 @@ export class Job {
     return file ?? lock;
   }
 
-  /** Directs lines of files that another program has changed to new ones, added to `paths`. */
+  /** Redirects the lines of changed output files to new files, and adds their paths to `paths`. */
   async moveAway(paths: string[]): Promise<void> {
     await this.#sink?.moveAway(paths);
   }

@@ -97,7 +97,10 @@ export class Jobs {
     }];
   }
 
-  /** One job after the other, or several at once if there are many. An error lets others finish. */
+  /**
+   * Runs `work` for one job after the other, or for 16 at once if there are many. No job is started
+   * after an error.
+   */
   async each(work: (job: Job, index: number) => Promise<void>): Promise<void> {
     let next = 0;
     const lane = async () => {
@@ -126,7 +129,7 @@ export class Jobs {
     await this.each((job) => job.claim(this.#sharedLock));
   }
 
-  /** Throws if shards and a run over whole files, or over other shards, have started at once. */
+  /** Throws if a run over this input with other shards, or without shards, started meanwhile. */
   async refuseOthers(
     { input, output, shard }: ResolvedRunOptions,
     signal: AbortSignal,
@@ -203,7 +206,7 @@ export class Jobs {
   }
 }
 
-/** Reads only the names of files, unless a shard must find its borders. */
+/** Makes the jobs. Reads only names of files, except where a shard must find its borders. */
 export async function makeJobs(shared: JobsOptions): Promise<Jobs> {
   const { options: { input, output, shard, limit = Infinity }, notices, writes } = shared;
   const { generator } = shared.context;
@@ -242,7 +245,7 @@ async function shardFiles(
   });
 }
 
-/** Yields what a source yields, and requests the next batch before that is needed. */
+/** Yields what a source yields, and requests the next batch before the consumer needs it. */
 export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   try {

@@ -36,7 +36,7 @@ export interface HeartbeatOptions {
   readonly ceiling: () => number;
   /** Called once a second. @default nothing */
   readonly onTick?: () => void;
-  /** Returns what ends the calls. @default the timer that all intervals share */
+  /** Like `setInterval`; the returned function ends it. @default the timer of all intervals */
   readonly every?: (intervalMs: number, callback: () => void) => () => void;
   /** Unix time in milliseconds. @default Date.now */
   readonly now?: () => number;
@@ -80,7 +80,10 @@ export class Heartbeat {
     this.#note(Math.max(unwritten, Math.min(2 * unwritten, this.#options.ceiling())), true);
   }
 
-  /** Further calls do nothing. `lost` calls, without their answers, count as after a crash. */
+  /**
+   * Writes the last note; a second call does nothing. `lost`: calls whose answers could not be
+   * written, which count as after a crash.
+   */
   stop(lost = 0): void {
     if (this.#cancel === undefined) return;
     this.#cancel();
@@ -170,7 +173,7 @@ export class LiveStatus {
     return status;
   }
 
-  /** Called about once a second. A shard whose process was stopped gives up its share. */
+  /** Called about once a second. A shard whose process was suspended gives up its share. */
   tick(engine: RateLimited | undefined): void {
     const { otherShards, shard, context: { prepared } } = this.#parts;
     otherShards?.tick();

@@ -87,8 +87,8 @@ function retryNotes(
     ...notes,
     `${
       formatCountOf(count, "pending row")
-    } ${are} left out: a retry sends failed rows only, a run ` +
-    "without it the others",
+    } ${are} left out: a retry sends failed rows only, a run without ` +
+    "a retry sends the others",
   ];
 }
 
@@ -122,7 +122,8 @@ function reaskedNotes(
   ];
 }
 
-/** Of rows, the values of the first one with parameters count, and the names of all. */
+/** Notices on the parameters of the run, on the names of all parameters that rows set, and on the
+ * values in the first row that sets any. */
 export function teacherNotices(
   { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
   findings: readonly Pick<Findings, "firstRows" | "paramNames">[] = [],

@@ -119,9 +119,9 @@ export interface ResponseGeneratorOptions extends RowOptions {
    */
   carefulStart?: boolean;
   /**
-   * How long to wait for a teacher that cannot be reached, in milliseconds, while no teacher has
-   * answered, neither in this run nor for the same output. `Infinity` waits without limit. Once a
-   * teacher has answered, a run always waits for the end of an outage.
+   * How long a run waits, in milliseconds, for its first answer from a teacher that cannot be
+   * reached. `Infinity` waits without limit. Once a teacher has answered, in this run or an earlier
+   * one over the same output, a run always waits for the end of an outage.
    *
    * @default 60,000; 0 if the host does not exist
    */
@@ -131,8 +131,8 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** Tokens a minute to and from each teacher, evenly spread. @default no limit */
   tpm?: number;
   /**
-   * Attempts of a row that end in faults, the first included: 1 or more. Throttled attempts have
-   * their own limit (20), and nothing counts while a teacher is down.
+   * The most attempts of a row that end in faults, the first included: 1 or more. Throttled
+   * attempts have their own limit (20), and nothing counts while a teacher is down.
    * @default 5
    */
   maxAttempts?: number;
@@ -150,14 +150,15 @@ export interface ResponseGeneratorOptions extends RowOptions {
    */
   onTruncated?: "error" | "keep" | "escalate";
   /**
-   * The highest token limit of `onTruncated: "escalate"`, without which it cannot be set.
+   * The highest token limit that `onTruncated: "escalate"` may set. Rejected with any other value.
    * @default 8 times the first limit
    */
   maxTokensCap?: number;
   /**
    * Finish reasons of complete answers, in addition to the known ones (`stop`, `tool_calls`,
-   * `end_turn`, …); `none` means a missing finish reason. Case does not matter. Rows whose answers
-   * end differently are sent again, and a teacher whose answers all end like this is halted.
+   * `end_turn`, …); `none` means a missing finish reason. Case does not matter. A row is sent
+   * again if its answer has an unknown reason or none; a teacher that sends only such answers is
+   * halted.
    *
    * @default []
    */

@@ -1,6 +1,6 @@
 /**
- * Outcomes as the library returns them, and how they are handed to its consumer. `distill()`
- * returns typed ones with the caller's value, `generate()` objects as in a results file.
+ * Outcomes as the library returns them, and the queue that hands them to the consumer. `distill()`
+ * returns typed outcomes with the caller's value, `generate()` objects as in a results file.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { Completion, Usage } from "../teacher/mod.ts";
 import { sampleUid } from "../answer.ts";
 
 export interface Publisher<T> {
-  /** The row was answered, has failed, or is pending at the end with an answer. */
+  /** For a row that was answered or has failed, or is pending at the end after a paid answer. */
   outcome(outcome: Outcome): T;
   /** Called once for a value that is not a row, or with each `sample` if `repeatsBadRows`. */
   badRow(given: GivenRow, problem: string, sample: number): T;
@@ -21,7 +21,7 @@ export interface Publisher<T> {
   readonly repeatsBadRows: boolean;
 }
 
-/** The name of an iterable in the places of its rows, as in `rows:7`. */
+/** Stands for the file name in the source of a row that came from an iterable: `rows:7`. */
 export const GIVEN_SOURCE = "rows";
 
 /** The fields that all outcomes of {@linkcode distill} have. */
@@ -103,7 +103,7 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
       : { ok: false, ...base, partial: completion };
   }
 
-  /** The outcome of an answer; for `validate`, the one that it would have if accepted. */
+  /** The outcome of an accepted answer. `validate` gets it before the answer is accepted. */
   answer(completion: Completion, row: Row, cost: AnswerCost): Answer<Given> {
     return {
       ok: true,
@@ -216,7 +216,7 @@ function textOf(value: unknown): string {
   }
 }
 
-/** A queue from several producers to consumers. */
+/** A queue whose producers wait until a consumer has taken their item. */
 export class Handoff<T> {
   readonly #offered: { readonly item: T; readonly onTaken: () => void }[] = [];
   readonly #takers: ((item: T | undefined) => void)[] = [];
@@ -227,7 +227,7 @@ export class Handoff<T> {
     return this.#closed;
   }
 
-  /** Offers an item. Resolves once it was taken, or never will be. */
+  /** Offers an item. Resolves once the item was taken, or can no longer be taken. */
   put(item: T): Promise<void> {
     if (this.#closed) return Promise.resolve();
     const taker = this.#takers.shift();
@@ -238,6 +238,7 @@ export class Handoff<T> {
     return new Promise((onTaken) => this.#offered.push({ item, onTaken }));
   }
 
+  /** Resolves with undefined once the queue is closed and empty. */
   take(): Promise<T | undefined> {
     const offer = this.#offered.shift();
     if (offer !== undefined) {
@@ -248,13 +249,13 @@ export class Handoff<T> {
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
-  /** What was offered can still be taken. */
+  /** Closes the queue. Items that were offered can still be taken. */
   end(): void {
     this.#closed = true;
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
-  /** Every `put` that waits resolves. */
+  /** Closes the queue, drops the items that were offered, and resolves their `put`. */
   abandon(): void {
     for (const { onTaken } of this.#offered.splice(0)) onTaken();
     this.end();

@@ -48,6 +48,7 @@ export interface OutputFiles {
 
 /** An output with such a name is meant as a file. A run can write only `.jsonl` and `.ndjson`. */
 const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
+
 /**
  * Returns the output files of each input: `out/<input name>.jsonl` and its companions, or those of
  * the one results file that `output` names.
@@ -79,7 +80,7 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
       `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
     );
   }
-  // The run file keeps the inputs that are left out: a later run over all of them continues it.
+  // The run file keeps the inputs that this run leaves out, so that a run over all can follow.
   const namesOf = (paths: readonly string[]) => new Set(paths.map((path) => system.basename(path)));
   const known = namesOf(merged.inputs ?? []);
   const mergedInputs = known.isSubsetOf(namesOf(inputs))
@@ -89,7 +90,8 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   return { ...files, input: merged.input, pieces, mergedInputs };
 }
 
-/** The inputs of a merge, if one has the name of one of these files: folders may have moved. */
+/** The inputs of the merge that `runJson` names, if one of them has the name of one of `files`. Paths
+ * are not compared, because folders may have moved. */
 async function mergedInputsOf(
   runJson: string,
   files: readonly string[],
@@ -109,7 +111,11 @@ export function filesOf(input: string, stem: string): OutputFiles {
   };
 }
 
-/** Throws if it can be neither one results file nor a folder. */
+/**
+ * Whether `output` is one results file, not a folder.
+ *
+ * @throws {UsageError} if it can be neither
+ */
 async function isResultsFile(output: string): Promise<boolean> {
   if (output === "") {
     throw new UsageError("Cannot write results to an empty path: name a file or folder");
@@ -127,7 +133,7 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/** The output that shards of the inputs share. Results that are inputs themselves do not count. */
+/** The output that shards of the inputs share. `wholeResults` lacks files that are inputs, too. */
 export async function sharedOutput(
   named: readonly string[],
   files: readonly string[],
@@ -153,7 +159,7 @@ export async function sharedOutput(
   };
 }
 
-/** Merges of several inputs. Shards, of which there may be thousands, are none. */
+/** The merges of several inputs in a folder. Skips shards, of which there may be thousands. */
 async function mergesIn(folder: string): Promise<MergedResults[]> {
   const merges: MergedResults[] = [];
   for (const file of await namesIn(folder)) {
@@ -177,7 +183,8 @@ function outputNameOf(named: readonly string[], files: readonly string[]): strin
 }
 
 /**
- * Checks that each output has files of its own, which are regular ones or new, and are no inputs.
+ * Checks that each output has files of its own, and that these are regular files or do not exist
+ * yet, and are not inputs.
  *
  * @throws {UsageError} also for results that differ only in their ending (`.jsonl`, `.ndjson`)
  */

@@ -45,8 +45,8 @@ export class Admission {
   }
 
   /**
-   * Takes the ids of all samples of a row, and returns the row's id; undefined for a duplicate. If
-   * an id is taken already, takes none of them.
+   * Takes the ids of all samples of a row, and returns the row's id. Takes none of them for a
+   * duplicate (undefined), and if one belongs to another row already (the clash).
    */
   admit(row: ParsedRow, onAnswer?: OnAnswer): string | undefined | Clash {
     const { table, duplicates, samples } = this.#options;

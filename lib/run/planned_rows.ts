@@ -1,6 +1,6 @@
 /**
- * The second pass over an input, which reads the planned rows, and the rows that are sent for the
- * samples of one.
+ * The second pass over an input: reads the planned rows, and makes a row to send for each of their
+ * samples.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export interface PlannedRowsOptions {
   readonly input: number;
   /** Called before an answer is requested again, with its line in the failures file. */
   readonly onRetry: (uid: string, failureLine: number) => void;
-  /** Returns what an earlier run left of a row that it did not finish. @default nothing */
+  /** Returns the last answer of an earlier run that was paid for but not accepted. @default none */
   readonly earlierOf?: (row: Row) => EarlierAnswer | undefined;
   readonly onBadRow: (bad: BadRow) => Promise<void>;
   readonly signal: AbortSignal;

@@ -82,13 +82,15 @@ class FirstPass {
   readonly #input: InputSequence;
   /** Whether the current row was answered with another prompt than would be sent now. */
   #isChanged = false;
+  /** Answers to request for the current row. */
   #requests = 0;
+  /** The slot of the current row's first answer in the table of ids. */
   #slot = -1;
   /** If an earlier version has answered the current row: what this version sends differently. */
   #difference: string | undefined;
   /** The prompt hash of the current row, computed when its first answer needs it. */
   #promptHash: string | undefined;
-  /** The file whose first line is not a row. */
+  /** The file that the first line is from, if that line is not a row. */
   #suspect: InputSequence["current"];
 
   constructor(findings: Findings, options: PreflightOptions, input: InputSequence) {
@@ -132,9 +134,10 @@ class FirstPass {
   }
 
   /**
-   * Throws if the first line looks like another format, and more lines are bad than are rows.
-   * Single lines may be rows, such as the last element of an array.
+   * Throws if the first line looks like another format, and most lines are bad. Some lines may be
+   * rows all the same, such as the last element of a JSON array.
    *
+   * @param minBadLines The least number of bad lines with which the file is examined.
    * @throws {SourceError} with the format and the command that converts it
    */
   async refuseForeign(minBadLines: number): Promise<void> {
@@ -212,8 +215,8 @@ class FirstPass {
       findings.plan.keepFailureLine(table.lineOf(slot));
       return Todo.AskAgain;
     }
-    // A row that is named is sent even if it has not failed: an interrupted `--reask-answered` has
-    // moved its answer away.
+    // A row that is named is sent even if it has not failed: an interrupted `--reask-answered` may
+    // have moved its answer away.
     const isNamed = isChosen && selection?.namesRows === true;
     return onlyFailures && !isNamed ? Todo.Skip : Todo.Ask;
   }

@@ -268,7 +268,7 @@ export class Run {
     this.#notices.warnStrangers(this.#jobs.sum(({ strangers }) => strangers));
     const summary = this.#summarize({ isReady: true });
     await this.#jobs.each((job, index) => {
-      // With all files in each of them, the run files of 10,000 inputs would take 20 GB.
+      // If each run file named the files of all inputs, those of 10,000 inputs would take 20 GB.
       const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
       return job.writeRunFile({ ...summary, files }, { isIdle: this.#isIdle });
     });

@@ -72,7 +72,7 @@ export interface RunFile {
   readonly summary: Summary | null;
   /** The retry that has sent rows and is not done. @default none */
   readonly retry?: UnfinishedRetry;
-  /** Absent once a run continues the output of a merge. */
+  /** Written by a merge; absent once a run has continued the merged output. */
   readonly merged?: {
     /** Answers that are neither results nor failures. */
     readonly pending: number;
@@ -105,7 +105,7 @@ export function paramsId(params: Params): string {
   return sha256Hex(sortedJson(params)).slice(0, 8);
 }
 
-/** What differs between the inputs of a run. */
+/** The parts of a run file that may differ between the inputs of one run. */
 export interface RunFileParts extends Pick<RunFile, "input" | "identity" | "summary" | "retry"> {
   readonly inputs: readonly string[] | undefined;
   readonly earlierRun: RunFile | undefined;
@@ -144,7 +144,7 @@ export async function readRunFile(path: string): Promise<RunFile | undefined> {
   } catch (cause) {
     throw new UsageError(
       `Cannot read "${path}": ${(cause as Error).message}. ` +
-        "Move it away to continue without knowing what the results were made with",
+        "Move it away to continue with settings that may differ from those of the results",
       { cause },
     );
   }

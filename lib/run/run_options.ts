@@ -1,7 +1,7 @@
 /**
- * The options of a run and of `verify`: their rules, for callers without types, which rows a retry
- * may send, whether a retry continues an interrupted one, and with which parameters a run continues
- * after it. A range that only one part of Retort knows is checked by that part.
+ * The options of a run and of `verify`: their rules, for callers without types; which rows a retry
+ * may send, and whether it continues an interrupted retry; and the parameters of a run after a
+ * retry. Ranges that only one part of Retort knows are checked there.
  *
  * @module
  */
@@ -122,9 +122,9 @@ export function resolveRunOptions(
 
 /** Which answers a retry may request: all, those of a list, or all but those of a list. */
 export class UidSelection {
-  /** Whether there is no list, so that all rows are chosen. */
+  /** Whether all answers are chosen, because there is no list. */
   readonly isAll: boolean;
-  /** Whether a list says which rows are chosen, not only which are not. */
+  /** Whether the chosen answers are listed, rather than only the exceptions. */
   readonly namesRows: boolean;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #except: ReadonlySet<string>;
@@ -138,7 +138,7 @@ export class UidSelection {
     this.namesRows = only !== undefined;
   }
 
-  /** Once an id was asked for, it is no longer `missing`. */
+  /** Whether an answer is chosen. Its id is then no longer `missing`. */
   has(uid: string): boolean {
     if (this.isAll) return true;
     if (this.#except.has(uid)) return false;
@@ -185,12 +185,12 @@ export function missingUidsMessage(missing: readonly string[]): string {
   return `--uids has ${ids} that no row has: ${shown}${missing.length > 3 ? ", …" : ""}`;
 }
 
-/** A retry that has sent rows and is not done. The same command continues it: the rows that have
- * failed again since it began wait for the next retry, as they would have in one go. */
+/** A retry that has sent rows and is not done. The same command continues it: rows that have failed
+ * again since it began wait for the next retry, as if the retry had not been interrupted. */
 export interface UnfinishedRetry {
   /** When it began: ISO 8601. */
   readonly since: string;
-  /** A hash of its choices. */
+  /** A hash of the options that decide which rows it sends, and whether they fail. */
   readonly id: string;
 }
 
@@ -202,7 +202,7 @@ export interface Retry {
   readonly before: string | undefined;
 }
 
-/** @param earlier The retry that the run file names. */
+/** @param earlier The unfinished retry in the run file, if there is one. */
 export function retryOf(
   earlier: UnfinishedRetry | undefined,
   options: ResolvedRunOptions,

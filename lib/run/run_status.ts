@@ -96,7 +96,7 @@ export interface RunStatus {
   readonly share: number | null;
   /** The most frequent first; at most 12. */
   readonly errors: readonly StatusError[];
-  /** At most 16, without those that have left; if there are more, those that are not up first. */
+  /** At most 16. If there are more, those that are not up are kept. Leaves out those that left. */
   readonly teachers: readonly StatusTeacher[];
   /**
    * Number of teachers in each state, without those that have left; absent in files of earlier

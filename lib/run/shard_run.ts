@@ -29,6 +29,7 @@ import { readRunFile, type RunFile } from "./run_file.ts";
 import { readStatus, type RunStatus, writeFailedStatus } from "./run_status.ts";
 
 export interface ShardFilesOptions extends PinOptions {
+  /** The inputs as the user named them. */
   readonly named: readonly string[];
   /** The files that `named` stands for, in their order. */
   readonly files: readonly string[];
@@ -42,7 +43,7 @@ export interface ShardFiles {
   readonly files: OutputFiles;
   /** All files of the input. */
   readonly inputs: readonly string[];
-  /** How many of its first rows `--limit` includes; `Infinity` without a limit. */
+  /** How many rows at the start of the shard `--limit` includes; `Infinity` without a limit. */
   readonly limit: number;
   readonly shared: OwnOutput;
   /** The shard's share of the input, from 0 to 1. */
@@ -84,7 +85,8 @@ export async function recordFailedStart(
   shard: Shard,
   error: unknown,
 ): Promise<void> {
-  // Its status would be in the way of the output's runs, unless a merge waits for its job.
+  // The folder belongs to another division then. Only a merge that waits for the job of the shard
+  // needs its status.
   const isOther = error instanceof OtherDivisionError && shard.job === undefined;
   if (!isOther) await writeFailedStatus(results, shard, error);
 }
@@ -108,8 +110,8 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
 }
 
 /**
- * The runs of a few other shards that have results: if each of a thousand shards read all run files,
- * that would be a million.
+ * The runs of other shards that have results: only of the first and of the neighbors. If each of a
+ * thousand shards read all run files, a million would be read.
  *
  * @param runJson The run file of the shard.
  */
@@ -132,10 +134,12 @@ export async function answeredNear(
 
 /** Polls without a new heartbeat after which a shard counts as silent. */
 const SILENT_POLLS = 3;
-/** The average for one shard: a thousand shards must not read a million files every 5 s. */
+/** Status files that a shard reads at a poll, on average: if each of a thousand shards read all of
+ * them, a million files would be read every 5 s. */
 const FILES_PER_POLL = 100;
 
-/** Others count a stopped shard as silent after 15 s; its last status may have been 5 s old. */
+/** A shard whose process was suspended for longer may have lost its share: others take it after
+ * 15 s without a new status, and the last status may have been 5 s old already. */
 const STOPPED_MS = 10_000;
 
 const STATUS_ENDING = ".status.json";
@@ -156,7 +160,7 @@ interface OtherShard {
  * that run at once. It takes more only if others are done, or have been silent for three polls. A
  * shard is silent if the heartbeat counter in its status does not change: times are not compared,
  * because the clocks of nodes differ. A shard that was silent itself, because its process was
- * stopped, starts again with what the others leave.
+ * suspended, starts again with what the others leave.
  */
 export class OtherShards {
   readonly #folder: string;
@@ -175,7 +179,7 @@ export class OtherShards {
   #unfinishedCount = 0;
 
   /**
-   * The first poll determines the share. `stem` is `out/x`, `now` a monotonic clock in
+   * The share is 0 until the first poll. `stem` is `out/x`, `now` a monotonic clock in
    * milliseconds.
    */
   constructor(stem: string, shard: Shard, parallel: number, now = () => performance.now()) {
@@ -197,7 +201,7 @@ export class OtherShards {
     return SAFETY_FACTOR * this.#share;
   }
 
-  /** Called about once a second. After a stop, drops the share, which others have taken. */
+  /** Called about once a second. Drops the share, which others have taken, after a suspension. */
   tick(): void {
     const now = this.#now();
     if (now - this.#tickedAt > STOPPED_MS) {
@@ -224,7 +228,7 @@ export class OtherShards {
         const other = this.#others.get(index);
         if (readsAll || other === undefined || !isDone(other)) await this.#pollShard(index);
       }
-      // What was read before the process was stopped is not true any more.
+      // What was read before the process was suspended is outdated.
       if (stops === this.#stops) this.#share = this.#fairShare();
     } finally {
       this.#isPolling = false;
@@ -271,7 +275,8 @@ export class OtherShards {
     }
     this.#unfinishedCount = this.#others.size - done;
     const running = Math.max(active + 1, Math.min(this.#parallel, unfinished));
-    // All shards give back only what exceeds their fair share: more would be left unused.
+    // A shard gives back only what exceeds its fair share: if all gave back more, some of the
+    // limit would be unused.
     return Math.min(1 / running, Math.max(this.#share, 1 - taken));
   }
 }

@@ -15,7 +15,10 @@ import type { Job } from "./job.ts";
 export interface WatchedOutput {
   /** What another program has changed. `isLast` checks closed files as well. */
   check(isLast: boolean): Promise<string | undefined>;
-  /** Directs lines of changed files to new `paths`. Rejects if some lines could not be saved. */
+  /**
+   * Redirects the lines of changed files to new files, and adds their paths to `paths`. Rejects if
+   * some lines could not be saved.
+   */
   moveAway(paths: string[]): Promise<void>;
 }
 
@@ -96,7 +99,7 @@ export class OutputWatch {
     const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
     const problem = problems.find((message) => message !== undefined);
     if (this.#lost !== undefined) {
-      // Further problems need not be seen twice.
+      // Further problems need no second check to confirm them.
       if (problem !== undefined) await this.#moveAway(this.#lost);
     } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();

@@ -108,7 +108,7 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   const outputs = await outputFilesOf(files, output);
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
-    // The rows of results without answers are not pending if they are answered elsewhere.
+    // These rows would be counted as pending although they are answered.
     const attempt = `Cannot verify "${outputs[0].results}"`;
     throw new UsageError(
       `${attempt}: shards of this input, or a merge, hold the answers. Verify each shard with ` +
@@ -198,7 +198,7 @@ class Audit {
   readonly damage: Damage[] = [];
   damageCount = 0;
 
-  /** Rescued results are to be added to the output. Some may be in it already. */
+  /** Rescued results may be in the output already: the next run adds only those that are not. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     for await (const { line, row } of this.#audited(path, "results")) {
       const slot = this.#insert(row);
@@ -227,8 +227,8 @@ class Audit {
   }
 
   /**
-   * Counts results beyond `samples` of rows in the input, which then are no orphans. The table does
-   * not keep the lines, which alone show that: the file is read again.
+   * Counts results beyond `samples` of rows in the input, and no longer as orphans. Reads the file
+   * again: only a line itself shows which sample of which row it is.
    */
   async countSurplus(path: string, uidFields: readonly string[] | undefined): Promise<number> {
     if (this.orphans === 0) return 0;
