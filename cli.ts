@@ -1,5 +1,6 @@
 /**
- * The command line. Only this file touches arguments, environment, exit code and console.
+ * The command line. Only this file and its two workers touch arguments, environment, exit code and
+ * console.
  *
  * @module
  */
@@ -49,8 +50,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * The message of an expected error, the stack of a bug, or both for a misuse of the library. It may
- * quote a file or a teacher, whose control characters must not reach the terminal.
+ * The message of an expected error, the stack of a bug, or both for a misuse of the library. The
+ * text may quote a file or a teacher, whose control characters must not reach the terminal.
  */
 function describe(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {
@@ -94,8 +95,7 @@ function denoIo(stdout: Output, stderr: Output, folders: Folders): Io {
   };
 }
 
-/** Prompts on standard error. The terminal's echo is turned on again in all cases, also on
- * Ctrl-C. */
+/** Prompts on standard error. Turns the terminal's echo on again in all cases, also on Ctrl-C. */
 async function askSecret(question: string): Promise<string | null> {
   const write = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
   const onInterrupt = () => {

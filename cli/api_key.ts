@@ -1,7 +1,7 @@
 /**
  * API keys, and addresses that may hold one. Users name a variable or a file that holds a secret,
- * and never write it into a command. Not in `connection.ts`: all commands read settings with this
- * file, and those without a teacher would load its code.
+ * and never write the secret into a command. This file must not load code of teachers:
+ * `settings.ts` imports it, also for commands without a teacher.
  *
  * @module
  */
@@ -27,9 +27,7 @@ export type OnMissingKey = "refuse" | "ask" | "warn";
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /**
-   * Keys by the file or variable that was empty: teachers that name the same one share the key.
-   */
+  /** Typed keys by the empty file or variable: teachers that name the same one share the key. */
   readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
@@ -86,7 +84,7 @@ async function readKeyFile(path: string): Promise<string> {
   }
 }
 
-/** A key goes into a header, which holds no line breaks; the message does not show the key. */
+/** A key goes into a header, so it must not hold line breaks. The message does not show the key. */
 function checkKey(key: string, where: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return key;
   throw new UsageError(

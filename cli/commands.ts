@@ -145,7 +145,7 @@ const TABLE = {
   submit: {
     usage: ["submit slurm|kubernetes INPUT… -o OUT --shards N [flags]", "submit status|cancel OUT"],
     summary: "Print a job that runs INPUT in shards and merges them",
-    about: ["Takes most flags of a run, too. Pipe it into sbatch or kubectl, or add --send."],
+    about: ["Takes most flags of a run. Pipe the job into sbatch or kubectl, or add --send."],
     examples: [
       "submit slurm in.jsonl -o out/ --shards 64 --time 12h -m qwen3",
       "submit status out/",

@@ -75,7 +75,7 @@ function readFlag(name: string, key: string, value: unknown, config: Config, fai
     return fail(`there is no "${key}"${hint}`);
   }
   if (flag.name === "overwrite" && value === true) {
-    // The command printed at the end of a run, to continue it, names the file again.
+    // The command that continues a run names the file again.
     return fail(
       `${key} deletes answers each time the file is used: write it in the command instead`,
     );

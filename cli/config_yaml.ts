@@ -13,12 +13,15 @@ import { redactAddress } from "../lib/teacher/mod.ts";
 /** Far above any configuration: stops reading a device or a data set that was given by mistake. */
 const MAX_BYTES = 1_000_000;
 
-/** Nested values count, and a value counts once for each alias of it. */
+/** Limit of values at all levels. A value counts again for each alias of it. */
 const MAX_VALUES = 100_000;
 
 const MAX_LEVELS = 64;
 
-/** The parser copies every merged key for each alias: 1,000 aliases of 20,000 keys took 23 s. */
+/**
+ * Limit of `mergeCost()`. The parser copies every merged key for each alias: 1,000 aliases of
+ * 20,000 keys took 23 s.
+ */
 const MAX_MERGE_COST = 20_000_000;
 
 /**
@@ -77,7 +80,7 @@ function parseYaml(text: string, fail: Fail): unknown {
     return parse(text);
   } catch (error) {
     if (error instanceof RangeError) return fail("it is nested too deeply");
-    // The rest of the message quotes the line itself.
+    // The rest of the parser's message quotes the line itself.
     return fail(`it is not YAML: ${(error as Error).message.split(/:\n/)[0]}`);
   }
 }

@@ -19,7 +19,8 @@ import type { RunRequest } from "./request.ts";
 const REPAYING_FLAGS = ["resume", "overwrite", "reask-answered"];
 
 /**
- * A simulated teacher ignores these flags. Their values are unchecked: one may be the key itself.
+ * A simulated teacher ignores these flags, so commands leave them out: their values were not
+ * checked, and one may be the key itself.
  */
 const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
 
@@ -33,7 +34,7 @@ const SHOWN_VALUES: Partial<
 /** The sources of parameters, which `--params` alone can replace. */
 const PARAM_FLAGS = ["params", "temperature", "max-tokens", "param"];
 
-/** The arguments of the commands that follow a run; undefined where none say it. */
+/** The arguments of the commands that follow a run; undefined if no flags can express them. */
 export interface NextArgs {
   /** To continue the run or retry, or to retry its failed rows. */
   readonly same: ParsedArgs | undefined;
@@ -42,9 +43,9 @@ export interface NextArgs {
 }
 
 /**
- * The arguments of the next commands, which must work as printed. Where they would not, because the
- * retry had other parameters than the run before it, or because the file of `--config` retries or
- * starts over each time, its settings are written as flags: nothing turns off a flag of the file.
+ * The arguments of the next commands, which must work as printed. No flag turns off a setting of
+ * the `--config` file, so the settings of a file that retries or starts over each time are written
+ * as flags. So are the parameters of pending rows after a retry with other parameters.
  */
 export async function nextArgsOf(
   args: ParsedArgs,
@@ -53,7 +54,7 @@ export async function nextArgsOf(
   const { params = {} } = generator;
   const other = run.retry === false || run.allowMixed
     ? undefined
-    // What is wrong with the inputs or the output is reported by the run.
+    // The run reports what is wrong with the inputs or the output.
     : await otherPendingParams(run, params).catch(() => undefined);
   const same = config?.flags.get("resume") === false ? withoutConfig(args, config, params) : args;
   if (other !== undefined || (run.retry !== false && config?.flags.has("retry"))) {
@@ -62,7 +63,7 @@ export async function nextArgsOf(
   return { same, pending: same };
 }
 
-/** The arguments with the settings of the file as flags; undefined if no flags can say them. */
+/** The arguments with the settings of the file as flags; undefined if no flags can express them. */
 function withoutConfig(
   args: ParsedArgs,
   config: Config | undefined,
@@ -81,8 +82,8 @@ export function asRetry({ same, pending }: NextArgs): NextArgs {
 }
 
 /**
- * Continues an interrupted or halted run or retry, sends pending rows, or retries failed ones.
- * Returns undefined if nothing is left to do.
+ * Returns the command that continues a stopped run or retry, sends pending rows, or retries failed
+ * rows; undefined if nothing is left to do.
  */
 export function nextCommand(
   { same, pending }: NextArgs,
@@ -97,9 +98,8 @@ export function nextCommand(
   // The old answers are deleted or set aside just before the first row is sent. From then on, these
   // flags would apply to the answers of this run.
   const dropped = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
-  // What is left of a retry is among the failed rows of the requested types. Rows that were never
-  // sent wait until it is complete: a retry may have other parameters, which must not be used for
-  // them.
+  // A stopped retry is continued as a retry, for its remaining failed rows. Rows that were never
+  // sent wait until it is complete: the retry may have other parameters, which are not for them.
   if (summary.state !== "done") {
     return commandLine(same, same?.command === "retry" ? ["retry"] : [], dropped);
   }

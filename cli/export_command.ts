@@ -20,7 +20,7 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot export without results: name a results file, as in out/x.jsonl");
   }
-  const options = await readWriteOptions(settings);
+  const options = await readWriteOptions(settings, "export");
   const format = settings.choice("format", EXPORT_FORMATS);
   if (format === undefined) {
     throw new UsageError(
@@ -40,15 +40,15 @@ export async function convertCommand(args: ParsedArgs, io: Io): Promise<number> 
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot convert without an input: name a file, as in rows.csv");
   }
-  const options = await readWriteOptions(settings);
+  const options = await readWriteOptions(settings, "convert");
   const format = settings.choice("format", CONVERT_FORMATS);
   return printReport(await convertFiles({ ...options, input: args.inputs, format }), settings, io);
 }
 
-async function readWriteOptions(settings: Settings) {
+async function readWriteOptions(settings: Settings, action: "export" | "convert") {
   return {
     ...await readRowOptions(settings),
-    output: settings.required("output", "an output: add -o train.jsonl", "export"),
+    output: settings.required("output", "an output: add -o train.jsonl", action),
     think: settings.choice("think", ["wrap", "field", "drop"]),
     reasoningField: settings.text("reasoning-field"),
     toolArguments: settings.choice("tool-arguments", ["object", "string"]),

@@ -126,7 +126,7 @@ const SUBMIT: readonly FlagEntry[] = [
   { name: "volume", value: "CLAIM:DIR", help: "Kubernetes: claim of a shared volume" },
   { name: "secret", value: "NAME[/KEY]", help: "Kubernetes: secret that holds the key" },
   { name: "namespace", value: "NAME", help: "Kubernetes: namespace" },
-  { name: "send", help: "submit it right away, as deno task submit does" },
+  { name: "send", help: "submit the job right away, as deno task submit does" },
 ].map((entry) => ({ ...entry, commands: ["submit"], isCommon: true }));
 
 const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {

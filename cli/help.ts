@@ -16,7 +16,8 @@ import { PROGRAM_NAME as NAME } from "../lib/printable.ts";
 import { helpTopic } from "./words.ts";
 
 /**
- * Width of the left column in lists of flags, in characters. Longer flags have their text below.
+ * Width of the left column in lists of flags, in characters. The text of a longer flag begins on
+ * the next line.
  */
 const FLAG_WIDTH = 28;
 

@@ -79,7 +79,9 @@ export interface Io {
 /** `deno task` forwards one Ctrl-C twice, 0.3 ms apart. Users need more than half a second. */
 const SAME_SIGNAL_MS = 500;
 
-/** Wait after the second signal: unless it is blocked, the main thread ends the process in 1.5 s. */
+/**
+ * Wait after the second signal: unless it is blocked, the main thread ends the process in 1.5 s.
+ */
 const PATIENCE_MS = 1_900;
 
 export class SignalCount {
@@ -95,7 +97,7 @@ export class SignalCount {
   }
 }
 
-export function endAfterSecond(end: () => void): () => void {
+export function endAfterSecondSignal(end: () => void): () => void {
   const signals = new SignalCount();
   return () => {
     if (signals.add() === 2) setTimeout(end, PATIENCE_MS);
@@ -110,8 +112,8 @@ export interface OutputStream {
 const MAX_QUEUED_CHARS = 1 << 20;
 
 /**
- * Wait between tries to write to a full pipe. Writes to it fail instead of waiting only if another
- * program that shares the pipe made it non-blocking.
+ * Wait between tries to write to a full pipe. Usually the write itself waits; it fails only if
+ * another program that shares the pipe made it non-blocking.
  */
 const RETRY_MS = 20;
 

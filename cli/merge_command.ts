@@ -54,7 +54,9 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
 
 const NOTICE_MS = 60_000;
 
-/** Prints what a merge waits for: at once, then at most once a minute and only if it has changed. */
+/**
+ * Prints what a merge waits for: at once, then at most once a minute and only if it has changed.
+ */
 function waitNotices(io: Io): (progress: WaitProgress) => void {
   let last = "", lastAt = -Infinity;
   return ({ done, runs }) => {
@@ -87,8 +89,8 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
 }
 
 /**
- * Aborts the merge on the first signal to stop, so it removes its temporary files, which may be as
- * large as the results. Another signal ends the process.
+ * Aborts the merge on the first signal, so that the merge removes its temporary files, which may be
+ * as large as the results. Another signal ends the process.
  */
 function abortOnSignal(io: Io) {
   const controller = new AbortController();
@@ -113,7 +115,7 @@ function printProblems(report: MergeReport, options: MergeOptions, io: Io): void
   for (const change of inputChanges.slice(0, MAX_LISTED)) {
     io.writeErr(
       printableLines(
-        `Warning: the input has changed since it was divided: ${change}. Rows are compared with it as it is now\n`,
+        `Warning: the input has changed since it was divided: ${change}. Rows are compared with its current content\n`,
       ),
     );
   }
@@ -144,7 +146,10 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
   );
 }
 
-/** How to write what is there. With `tidy`, the output may be in the folder of the shards. */
+/**
+ * How to merge incomplete runs. Only `--tidy` allows an output in the folder of the shards, and
+ * `--partial` cannot tidy: the advice names a file in `merged/` instead.
+ */
 function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): string {
   const { start, name } = splitPath(pathOf(output));
   const file = tidy ? `${start}merged/${name}` : `${start}${name}`;
@@ -154,15 +159,15 @@ function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): 
     ...numbers.flatMap(([flag, value]) => value === undefined ? [] : [flag, String(value)]),
     ...["--partial", "-o", file],
   );
-  return "Nothing was written. Complete these runs with the command that started them, or write what " +
-    `is there:\n  ${command}\n${restAdvice(file)}`;
+  return "Nothing was written. Complete these runs with the command that started them, or merge them " +
+    `as they are:\n  ${command}\n${restAdvice(file)}`;
 }
 
 function restAdvice(file: string): string {
   return `Then a run of the same inputs without --shard and with -o ${
     shellWord(file)
   } sends the rest. ` +
-    "Before it, cancel the job of these runs if any is running or queued: both would send the same rows";
+    "Before that run, cancel the job of these runs if any is running or queued: both would send the same rows";
 }
 
 function printClashes({ clashes, clashCount, duplicates }: MergeReport, io: Io): void {

@@ -1,4 +1,8 @@
-/** How the user started this program: for printed commands that can be pasted. @module */
+/**
+ * Finds the words with which the user started this program, so that printed commands work.
+ *
+ * @module
+ */
 
 import { basename, dirname, isAbsolute, join, relative, resolve } from "../lib/deps/std_path.ts";
 import { PROGRAM_NAME, shellWord } from "../lib/printable.ts";
@@ -80,7 +84,7 @@ function denoOf(start: ProcessStart): string {
   return findInPath(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
 }
 
-/** The tool that brought Deno (`npx -y`), which keeps it outside the PATH. */
+/** The tool that downloaded Deno and runs it from a cache outside PATH, such as `npx -y`. */
 function runnerOf({ env, execPath }: ProcessStart): string | undefined {
   if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
   if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";

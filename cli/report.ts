@@ -13,8 +13,8 @@ import type { Recorder } from "../web/recorder.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * `"default"` writes the report to the path of `besideResults` if any request was sent, and prints
- * the path if `isPathShown`.
+ * `"default"` writes `.retort/<name>.report.html` next to the results if any request was sent, and
+ * prints the path if `isPathShown`.
  */
 export type ReportRequest =
   | { readonly kind: "file"; readonly path: string }
@@ -113,7 +113,8 @@ async function writeReportFile(
 ): Promise<boolean> {
   try {
     await checkIsReport(path, await statOf(path));
-    // May fail: its module is loaded late, and the program's files may have been replaced.
+    // May fail: if the report's module is loaded only now, the program's files may have been
+    // replaced.
     const html = await record.report();
     const mode = await modeMadeFrom(input.filter((inputPath) => inputPath !== "-"));
     await writeFileDurably(path, html, { mode });
@@ -133,7 +134,7 @@ function besideResults(results: string): string {
 }
 
 /**
- * Adds the start time of its run to the name of an earlier report. Returns whether a new one can be
+ * Renames an earlier report: adds the start time of its run. Returns whether a new one can be
  * written; if not, prints the reason.
  */
 async function keepEarlierReport(

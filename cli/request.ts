@@ -123,6 +123,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
     const { parseUids } = await import("../lib/run/mod.ts");
     return parseUids(await settings.textOrFile(name) ?? "");
   } catch (error) {
+    // The error about an unreadable file is complete; `parseUids()` names only the line.
     if (!(error instanceof UsageError) || error.message.startsWith("Cannot")) throw error;
     throw new UsageError(
       `Cannot use ${settings.flagText(name, settings.text(name)!)}: ${error.message}`,
@@ -272,7 +273,9 @@ function parseObject(text: string): Params {
   throw new UsageError('Cannot use --params: it must be an object, as in {"temperature":0.6}');
 }
 
-/** Sets a parameter, or with the path `a.b` a field of it. Text that is not JSON is a string. */
+/**
+ * Sets the parameter `a`, or for the path `a.b` its field `b`. Text that is not JSON is a string.
+ */
 function setParam(params: Record<string, unknown>, path: string, text: string): void {
   let value: unknown;
   try {

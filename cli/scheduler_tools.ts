@@ -40,7 +40,7 @@ export async function tryTool(
 }
 
 /**
- * Calls a tool that submits a job, and returns what it prints.
+ * Calls a tool that submits a job. Returns the tool's output.
  *
  * @throws {UsageError} If the tool cannot be run.
  * @throws {SinkError} If the tool fails, with all that it says.
@@ -61,9 +61,11 @@ export async function callTool(
   );
 }
 
-/** Deno grants the permission to run `squeue` only where it is installed. */
+/**
+ * Looks for the tool in PATH: Deno also denies the permission to run a tool that is not installed.
+ */
 async function isMissing(tool: Tool, env: Io["env"]): Promise<boolean> {
-  // Deno would ask the user for the permission.
+  // Without this permission, Deno would prompt the user.
   if (Deno.permissions.querySync({ name: "read" }).state !== "granted") return false;
   const isWindows = Deno.build.os === "windows";
   for (const folder of (env("PATH") ?? "").split(isWindows ? ";" : ":")) {

@@ -6,7 +6,7 @@ import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
-/** Turns errors about options of the library into usage errors, for options that flags have set. */
+/** Turns the library's errors about its options into usage errors: flags have set these options. */
 export function asUsage<T>(make: () => T): T {
   try {
     return make();
@@ -50,8 +50,8 @@ export class Settings {
   }
 
   /**
-   * Reads a teacher's own file, or else the file that the setting names. With `ignoresSetting` only
-   * the own one: a teacher's own certificate is not combined with the common key.
+   * Reads a teacher's own file (`ownPath`) or, without one, the file that the setting names. With
+   * `ignoresSetting`, the setting does not count: a teacher's certificate needs its own key.
    */
   async fileOr(
     name: string,

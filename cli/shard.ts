@@ -43,7 +43,8 @@ export function withNamedShard(args: ParsedArgs, shard: Shard | undefined): Pars
 }
 
 /**
- * Records that a shard of a job cannot start, as without a key: the job's merge would wait for it.
+ * Records that a shard of a job cannot start, for example because the key is missing. Otherwise the
+ * job's merge would wait for it.
  */
 export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown): Promise<void> {
   if (!io.env("RETORT_JOB")) return;
@@ -55,15 +56,15 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
     const { stem } = await sharedOutput(args.inputs, files, output);
     await writeFailedStatus(`${shardStem(stem, shard)}.jsonl`, shard, error);
   } catch {
-    // Without a shard or an input there is no status. The error of the run is reported.
+    // Without a shard or an input there is no status to write. The caller reports the run's error.
   }
 }
 
 type Wrong = (problem: string) => UsageError;
 
 /**
- * The size of a Slurm array is not the number of shards if only a part of it is submitted again:
- * `sbatch --array=3` has a COUNT of 1, and would pay for the whole input.
+ * Reads the shard from the scheduler's variables. The size of a Slurm array counts only if the
+ * array is complete: `sbatch --array=3` has a COUNT of 1, and would pay for the whole input.
  *
  * @param flagCount N of `--shard auto/N`.
  */

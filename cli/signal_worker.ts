@@ -5,9 +5,9 @@
  * @module
  */
 
-import { endAfterSecond, STOP_SIGNALS, systemSignals } from "./io.ts";
+import { endAfterSecondSignal, STOP_SIGNALS, systemSignals } from "./io.ts";
 
-const onSignal = endAfterSecond(end);
+const onSignal = endAfterSecondSignal(end);
 for (const stopSignal of STOP_SIGNALS) {
   for (const signal of systemSignals(stopSignal)) Deno.addSignalListener(signal, onSignal);
 }

@@ -231,7 +231,7 @@ const MAX_VALUES = 10;
 function facetRows({ title, values, more }: Facet, total: number): Row[] {
   const shown = values.slice(0, MAX_VALUES);
   const hiddenCount = values.length - shown.length + more;
-  // Each value occurs once, as in a field of ids: to list ten of them would tell nothing.
+  // If each value occurs once, as in a field of ids, listing ten of them would tell nothing.
   if (hiddenCount > 0 && values.every(({ count }) => count === 1)) {
     return [["", ""], [title, ""], [`  ${formatCount(values.length + more)} different values`, ""]];
   }
@@ -246,7 +246,7 @@ function facetRows({ title, values, more }: Facet, total: number): Row[] {
   ];
 }
 
-/** Width of the left column of a comparison, in characters. */
+/** Width of the left column of a comparison, in cells of the terminal. */
 const MEASURE_WIDTH = 24;
 /** Width of the figures of one run. */
 const RUN_WIDTH = 16;

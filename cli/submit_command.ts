@@ -17,7 +17,7 @@ import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
 import { shownHeader } from "./connection.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
-/** A shard still writes after its grace period, before the scheduler kills it. */
+/** Time for a shard to write its files, from the end of its grace period until it is killed. */
 const SHUTDOWN_SECONDS = 10;
 /** 5 s for the calls in flight, and the time for shutting down. */
 const MIN_LEAD_MS = 15_000;
@@ -131,7 +131,7 @@ function shardFlags(leadSeconds: number): string[] {
   return ["--shard", "auto", "--grace", `${leadSeconds - SHUTDOWN_SECONDS}s`];
 }
 
-/** Flags that mean nothing to the other scheduler: it would run without a limit that was set. */
+/** Flags of one scheduler. The other would ignore them, and run without a limit that was set. */
 const OWN_FLAGS = {
   slurm: ["time", "partition", "account", "before", "program"],
   kubernetes: ["image", "volume", "secret", "namespace"],
@@ -212,7 +212,7 @@ function mergeArguments(
   ];
 }
 
-/** Throws if a job would hold a secret, or its shards would not find theirs. */
+/** Throws if a job would hold a secret, or if its shards would not get the key. */
 function refuseSecrets(
   scheduler: "slurm" | "kubernetes",
   settings: Settings,

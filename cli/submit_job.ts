@@ -92,8 +92,7 @@ export async function findOutput(
   );
 }
 
-/** Looks for the file with the shards' borders, `.retort/NAME.shards-16.json`; for a folder, with
- * any name. */
+/** Whether there is a plan (`.retort/NAME.shards-16.json`) of this output; for a folder, of any. */
 async function hasShards(output: string): Promise<boolean> {
   const isWholeFolder = await isFolder(output);
   const { start, name } = splitPath(isWholeFolder ? inFolder(output, "x") : stemOf(output));

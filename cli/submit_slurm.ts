@@ -89,7 +89,7 @@ async function forgetFailedStarts({ stem, shards }: PreparedJob): Promise<void> 
 async function sbatch(script: string, afterIds: readonly string[], io: Io): Promise<string> {
   const dependency = afterIds.length === 0 ? [] : [`--dependency=afterany:${afterIds.join(":")}`];
   const stdout = await callTool("sbatch", ["--parsable", ...dependency], io, script);
-  // If Slurm has several clusters, the name of the cluster follows.
+  // `123;cluster` if Slurm has several clusters.
   return stdout.trim().split(";")[0];
 }
 
@@ -142,7 +142,7 @@ async function programOf(settings: Settings): Promise<string[] | undefined> {
   return text !== undefined && await exists(text) ? [text] : text?.split(/\s+/);
 }
 
-/** The value stands in an `#SBATCH` line of the script. */
+/** Reads the value of an `#SBATCH` line of the script, which must be one word. */
 function directive(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
@@ -168,11 +168,11 @@ function timeLimit(settings: Settings, leadSeconds: number): string | undefined 
   const seconds = isSlurmTime ? secondsOf(text) : Math.ceil((ms ?? Infinity) / 1_000);
   if (seconds <= leadSeconds + SIGNAL_EARLY_S) {
     throw new UsageError(
-      `Cannot use ${
-        settings.flagText("time", text!)
-      }: shards are signaled ${leadSeconds} s before it ` +
-        `(--lead), up to ${SIGNAL_EARLY_S} s early, and each would be queued again as soon as it has ` +
-        "started. Use a longer --time or a shorter --lead",
+      `Cannot use ${settings.flagText("time", text!)}: shards get the signal up to ${
+        leadSeconds + SIGNAL_EARLY_S
+      } s ` +
+        `before that limit (--lead and ${SIGNAL_EARLY_S} s), so each would be queued again as soon as ` +
+        "it has started. Use a longer --time or a shorter --lead",
     );
   }
   return isSlurmTime || ms === undefined ? text : slurmTime(seconds);
@@ -194,9 +194,12 @@ function slurmTime(totalSeconds: number): string {
   return [Math.floor(minutes / 60), minutes % 60, totalSeconds % 60].map(twoDigits).join(":");
 }
 
+/** The flags of `deno task distill`, which keep the memory of long runs small. */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
-/** Not called: see `importWorker` in `lib/checks/worker_check.ts`. */
+/**
+ * Never called: with this import, Deno downloads the worker with the program, for `--cached-only`.
+ */
 export const importSignalWorker = (): Promise<unknown> => import("./signal_worker.ts");
 
 /**

@@ -1,6 +1,6 @@
 /**
- * `retort submit status`: the states of the shards by their files, and what the schedulers have of
- * the job.
+ * `retort submit status`: the states of the shards, read from their files, and the job's state in
+ * the queues of the schedulers.
  *
  * @module
  */
@@ -17,6 +17,7 @@ import { findOutput, jobNameOf, logsOf } from "./submit_job.ts";
 import { formatCount } from "../lib/figures.ts";
 
 const MAX_LISTED = 20;
+
 export async function statusCommand(
   outputs: readonly string[],
   settings: Settings,
@@ -58,7 +59,7 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   return (states.get("done") ?? 0) === runs.length;
 }
 
-/** Of a run that has not ended, as its status said last: it is written every 5 s. */
+/** Counts of a run from its summary or, while it is active, from its status file, at most 5 s old. */
 function countsOf(
   { runFile }: MergeRun,
   status: RunStatus | undefined,
@@ -78,6 +79,7 @@ function stateOf(
   { runFile, pieces }: MergeRun,
   status: RunStatus | undefined,
 ): { state: string; detail: string } {
+  // An empty shard has nothing to do.
   if (pieces.length === 0) return { state: "done", detail: "" };
   if (runFile?.summary?.state === "done" && runFile.summary.pending === 0) {
     return { state: "done", detail: "" };

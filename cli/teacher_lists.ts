@@ -122,8 +122,8 @@ interface Listed {
 }
 
 /**
- * Teachers that are kept after they have left. In a run of days, restarted pods have new addresses
- * each time, so the oldest are forgotten.
+ * How many teachers are kept after they have left. In a run of days, restarted pods have new
+ * addresses each time, so the oldest are forgotten.
  */
 const MAX_LEFT = 1_000;
 
@@ -142,7 +142,7 @@ class ListedTeachers implements AsyncDisposable {
   readonly #left = new Set<string>();
   #changing: Promise<unknown> = Promise.resolve();
 
-  /** Returns the place of the entry if no other list names its address, else undefined. */
+  /** Returns the place of a new teacher; undefined if another list already names the address. */
   async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
     const listed = this.#byUrl.get(entry.url) ??
       { created: await list.make(entry), entries: new Map() };

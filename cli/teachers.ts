@@ -61,11 +61,11 @@ interface Setup {
   readonly settings: Settings;
   readonly io: Io;
   readonly keys: Keys;
-  /** Every teacher and list of the run, which decide who gets which key. */
+  /** Every teacher and list of the run: if OpenAI is among them, no other gets the default key. */
   readonly all: readonly NamedTeacher[];
 }
 
-/** Loaded on demand: few runs have lists of teachers. */
+/** `teacher_lists.ts` is loaded on demand: few runs have lists of teachers. */
 async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
   const { settings, io } = setup;
   const { openLists } = await import("./teacher_lists.ts");

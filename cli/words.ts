@@ -95,8 +95,8 @@ export function withoutAliases(args: readonly string[]): string[] {
 }
 
 /**
- * Throws if the first word is neither a command nor a file, but looks like a mistyped command or is
- * one of another program.
+ * Throws if the first word is neither a command nor a file, but a mistyped command or a command of
+ * another program.
  */
 export function refuseMistypedCommand(args: readonly string[]): void {
   const [word] = args;

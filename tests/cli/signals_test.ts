@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import type { Io, StopSignal } from "../../cli/io.ts";
-import { endAfterSecond } from "../../cli/io.ts";
+import { endAfterSecondSignal } from "../../cli/io.ts";
 import { listenForSignals, type Signals } from "../../cli/signals.ts";
 import type { RunSnapshot } from "../../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
@@ -110,10 +110,10 @@ Deno.test("listenForSignals() ends the process 1.5 s after the second signal, al
   assertEquals(scene.exits, [143]);
 });
 
-Deno.test("endAfterSecond() ends the process 1.9 s after the second signal, and once", async () => {
+Deno.test("endAfterSecondSignal() ends the process 1.9 s after the second signal, and once", async () => {
   using clock = new FakeClock();
   let ends = 0;
-  const onSignal = endAfterSecond(() => ends++);
+  const onSignal = endAfterSecondSignal(() => ends++);
   onSignal();
   await clock.advance(499);
   // The first signal again.

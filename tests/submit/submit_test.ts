@@ -563,7 +563,7 @@ Deno.test("a time limit that would end shards as soon as they have started is re
   for (const [time, lead] of [["3m", "2m"], ["0-0:02:59", "2m"], ["90", "30s"]]) {
     const { code, stderr } = await submit(time, lead);
     assertEquals(code, 2, stderr);
-    assertStringIncludes(stderr, `Cannot use --time "${time}": shards are signaled`);
+    assertStringIncludes(stderr, `Cannot use --time "${time}": shards get the signal`);
   }
   for (const [time, lead] of [["3:01", "2m"], ["0:03:01", "2m"], ["91", "30s"], ["0-1", "50m"]]) {
     assertExit(await submit(time, lead), 0);
