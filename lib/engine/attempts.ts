@@ -126,8 +126,8 @@ export class Attempts {
     return result;
   }
 
-  /** The result of a row that needs no call: its time is up, or the answer that an earlier run left
-   * undecided is decided now. */
+  /** The result of a row that needs no call, because its time is up, or because the answer that an
+   * earlier run left undecided is decided now; undefined for other rows. */
   #withoutCall(
     work: Work,
     timeoutMs: number | undefined,
@@ -185,7 +185,7 @@ export class Attempts {
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OUTCOMES : failed };
   }
 
-  /** Called at the end of the run. Rows whose rejections halted their teacher stay pending. */
+  /** Called at the end of the run. Returns the outcomes of held rows, which have failed. */
   failHeldBack(): readonly Outcome[] {
     return this.#blame.failHeldBack();
   }
@@ -200,7 +200,8 @@ export class Attempts {
       return failedWith(outcomeOf(work, work.latencyMs, completion, failure));
     }
     work.rejected = { completion, failure };
-    // A failures line does not hold raw fields (`keep`): such an answer is requested again.
+    // A failures line has no raw fields (the option `keep`): an answer that needs them is requested
+    // again.
     work.isUnchecked = follow === "repeat" && completion.kept === undefined;
     if (follow === "resample") work.resamples++;
     work.params = params;
@@ -267,7 +268,7 @@ export class Attempts {
   /** Halts a teacher that will answer no row. This row goes to another one, or stays pending. */
   #halted(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
-    this.#blame.haltForAllRows(sentOf(work).endpoint, failure, classification.advice);
+    this.#blame.rejectsAllRows(sentOf(work).endpoint, failure, classification.advice);
     this.#reportFailure(work, attempt, this.#unfinishedAction);
     return { kind: "retry", delayMs: 0, paidAnswer };
   }

@@ -27,7 +27,7 @@ export class Engine {
   readonly #delivery: Delivery;
   readonly #state: EngineState;
   readonly #calls = new AbortController();
-  /** Resolved when aborted calls are no longer waited for. */
+  /** Resolved by `leave()`: `run()` then no longer waits for aborted calls. */
   readonly #left = Promise.withResolvers<void>();
   /** Rows that lanes hold, from taking them until the sink has their outcome. */
   #inLanes = 0;
@@ -124,7 +124,7 @@ export class Engine {
     return this.#queue.waiting;
   }
 
-  /** `perSecond` is what the user allows, not the adaptive rate. */
+  /** How many attempts may be in flight, and how many the user allows per second (`rpm`, `tpm`). */
   get limits(): { readonly inFlight: number; readonly perSecond: number } {
     const { limit, maxPerSecond } = this.#pool;
     return { inFlight: Math.min(this.#lanes.target, limit), perSecond: maxPerSecond };
@@ -159,7 +159,7 @@ export class Engine {
     await this.#delivery.end().catch((error) => this.#fail(error));
     this.#state.end(this.#crash !== undefined);
     await this.#queue.close().catch((error) => this.#fail(error));
-    this.#state.note();
+    this.#state.reportChange();
     if (this.#crash !== undefined) throw this.#crash.error;
   }
 
@@ -191,7 +191,7 @@ export class Engine {
   closeGate(name: string): void {
     this.#tickRows();
     this.#state.gates.add(name);
-    this.#state.note();
+    this.#state.reportChange();
   }
 
   openGate(name: string): void {
@@ -202,7 +202,7 @@ export class Engine {
   /** Finishes the calls in flight; rows that wait stay pending. */
   stop(): void {
     this.#lanes.close();
-    this.#state.note();
+    this.#state.reportChange();
   }
 
   halt(reason: string): void {
@@ -216,7 +216,7 @@ export class Engine {
     this.#calls.abort(reason);
   }
 
-  /** Ends `run()` while aborted calls are open, because their teacher ignores the signal. */
+  /** Ends `run()` even if aborted calls are still open: a teacher may ignore the signal. */
   leave(): void {
     this.#left.resolve();
   }
@@ -230,13 +230,13 @@ export class Engine {
 
   /** Pulls more rows even while a gate is closed, so that the run notices the end of its input. */
   #onIdle(): void {
-    this.#state.note();
+    this.#state.reportChange();
     if (!this.#queue.isFull(this.#inLanes, this.#lanes.target)) this.#queue.pull();
   }
 
   #wake(): void {
     this.#lanes.wake();
-    this.#state.note();
+    this.#state.reportChange();
   }
 
   /** Called when a teacher or the retry queue may have capacity, or when the run may be over. */

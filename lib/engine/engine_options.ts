@@ -11,14 +11,14 @@ import type { AnswerPolicy, Budget } from "./answers/mod.ts";
 import type { EndpointOptions } from "./flow/mod.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
 
-/** Takes outcomes. The lane of a row is free again once the promise resolves. */
+/** Takes outcomes. A row holds its lane until the returned promise resolves. */
 export interface OutcomeSink {
   /** Takes the outcome of a finished row or, without `keep`, of a pending one. A rejection means
    * that outcomes can no longer be written, and ends the run. */
   put(outcome: Outcome): Promise<void>;
-  /** Takes an answer that was not accepted, before its row is sent again: the outcome has a `next`,
-   * and another one of the row will follow. Resolves once the answer would survive this process.
-   * @default `put` gets the last such answer if the run ends before its row is finished */
+  /** Takes an answer that was not accepted, before its row is sent again. The outcome has a `next`:
+   * the row is not finished, and another outcome follows. Resolves once the answer would survive a
+   * crash. @default `put` gets the last such answer if the run ends before its row is finished */
   keep?(outcome: Outcome): Promise<void>;
 }
 
@@ -29,8 +29,8 @@ export interface EngineListener {
   attemptAnswered(completion: Completion): void;
   /** Called when an attempt has failed, or its answer was not accepted. */
   attemptFailed(failed: FailedAttempt): void;
-  /** An attempt was reported as `failed`, but its teacher turned out to be the cause: its row has
-   * not failed. */
+  /** Called when a row that was reported as `failed` is sent again, because its teacher turned out
+   * to be the cause. */
   rowReleased(released: ReleasedRow): void;
   stateChanged(): void;
 }
@@ -44,7 +44,7 @@ export interface EngineOptions {
   /** The JSON Schema that requests ask for. @default none */
   askedSchema?: AskedSchema;
   concurrency: number;
-  /** Whether each teacher's limit searches for the number with the highest throughput. */
+  /** Whether to search for the concurrency at which each teacher has the highest throughput. */
   isExploring: boolean;
   /** Whether each teacher is sent one attempt at first, and more as its answers arrive. */
   isCareful: boolean;

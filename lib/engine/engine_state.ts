@@ -56,8 +56,8 @@ export class EngineState {
     return words === "" ? backoff : { ...backoff, reason: `${words}: ${backoff.reason}` };
   }
 
-  /** Set while every row that may be sent waits for its retry. New rows may be sent too, unless the
-   * retry queue is full. */
+  /** Set while all rows that may be sent wait for their retries: none is new, or the retry queue is
+   * too full to take new ones. */
   get #rowsBackoff(): Backoff | undefined {
     const { options, lanes, queue, now, wallClock, inLanes } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
@@ -93,7 +93,7 @@ export class EngineState {
   }
 
   tick(): void {
-    this.note();
+    this.reportChange();
     const { lanes, pool, options } = this.#parts;
     const { silence } = this;
     if (this.gates.size > 0) silence.answered();
@@ -107,7 +107,7 @@ export class EngineState {
     if (notice !== undefined) this.#parts.options.onNotice?.(notice);
   }
 
-  note(): void {
+  reportChange(): void {
     const state = this.value;
     if (state === this.#last) return;
     this.#last = state;
@@ -156,7 +156,7 @@ export class Silence {
     this.#isQuota = type === "rate_limit";
   }
 
-  /** The next notice is due after twice the time. */
+  /** Returns the notice, and doubles the time after which the next one is due. */
   notice(reason: string): string {
     while (this.isNoticeDue) this.#noticeMs *= 2;
     const why = this.#isQuota
@@ -194,7 +194,7 @@ function outageNotice(
   return isDown ? `Lost the ${name} (${reason}); the others continue` : `The ${name} is back`;
 }
 
-/** Limits the notices about a router that chooses among many models. */
+/** Notices for each teacher, because a router may choose among many models. */
 const MAX_NOTICES = 3;
 
 interface Answering {
@@ -208,8 +208,8 @@ interface Answering {
 export class AnsweringModels {
   readonly #byTeacher = new Map<Teacher, Answering>();
 
-  /** Called for each answer to a row that names no model itself. Returns a notice for each model
-   * that answers later than another. */
+  /** Called for each answer to a row that names no model itself. Returns a notice at the first
+   * answer of each model except the first one. */
   noticeOf(teacher: Teacher, { model }: Completion): string | undefined {
     const answering = this.#byTeacher.get(teacher);
     if (answering === undefined) {

@@ -12,10 +12,10 @@ import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
-/** Rejected or badly answered rows that halt a teacher that has not proven itself. */
+/** Rejected or badly answered rows that halt a teacher that has given no good answer. */
 export const FIRST_LIMIT = 3;
 
-/** Rejected or badly answered rows that halt a proven teacher. */
+/** Rejected or badly answered rows that halt a teacher after its last good answer. */
 const LATER_LIMIT = 20;
 
 export type FailedOutcome = Outcome & { readonly failure: Failure };
@@ -31,11 +31,11 @@ const BAD_ANSWERS_PER_ROW = 2;
 export interface SuspicionOptions {
   /** Whether key, model and parameters are taken to be right, so a few rows prove nothing. */
   readonly isProven: boolean;
-  /** The number of rows that proves that a teacher is the cause once it has proven itself; Infinity
-   * if none does. @default LATER_LIMIT */
+  /** After how many rows a teacher that has given a good answer counts as the cause; Infinity if it
+   * never does. @default LATER_LIMIT */
   readonly laterLimit?: number;
-  /** Whether rows are held back until the cause is known. False if a consumer waits for each row;
-   * they still count. */
+  /** Whether rows are held back until the cause is known. Otherwise they fail at once, because a
+   * consumer waits for each row, and still count. */
   readonly holdsRows: boolean;
 }
 
@@ -107,8 +107,8 @@ export class RepeatedAnswers {
   }
 }
 
-/** Rows that one teacher rejected in succession with the same message. One rejection of a row is
- * enough for it to count, and all are its last. */
+/** Rows that one teacher rejected in succession with the same message. A row counts after one
+ * rejection, since it is not sent again. */
 export class RepeatedRejections extends RepeatedAnswers {
   /** Status and message of the rejected rows, without ids. */
   #statusAndMessage = "";
@@ -155,10 +155,10 @@ const NOTHING_LISTENS = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** Teachers that do not exist or never start. */
+/** Gives up on teachers whose host does not exist, or that do not start in time. */
 export class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
-  /** Weak, because teachers that have left are never removed. */
+  /** Weak, because no code removes teachers that have left. */
   readonly #unreachableSince = new WeakMap<Endpoint, number>();
   /** Whether any teacher has answered, in this run or before. */
   #hasAnswered: boolean;
@@ -185,8 +185,8 @@ export class AbsentTeachers {
     const since = this.#unreachableSince.get(endpoint) ?? now;
     if (now - since >= waitForTeacherMs) {
       return isUnknownHost
-        ? "Check the address (--base-url); --wait waits until the name is there"
-        : "Start it, or check the address (--base-url); --wait waits until it is there";
+        ? "Check the address (--base-url); --wait waits until the name can be looked up"
+        : "Start it, or check the address (--base-url); --wait waits until it has started";
     }
     this.#unreachableSince.set(endpoint, since);
     endpoint.probeBy(since + waitForTeacherMs);

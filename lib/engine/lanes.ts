@@ -54,8 +54,8 @@ export class Lanes<T> {
 
   /** Resolves when all lanes have ended. */
   async run(): Promise<void> {
-    // This only waits: the pool starts lanes by itself. No other code has the iterator, so none can
-    // leave it early.
+    // The loop only waits: the pool starts lanes by itself. Nothing else has the iterator, so it
+    // cannot end early.
     const ended = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#runLane());
     while (!(await ended.next()).done);
   }

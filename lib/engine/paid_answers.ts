@@ -16,7 +16,7 @@ type PaidAnswersOptions = Pick<AttemptsOptions, "policy" | "budget" | "signal" |
 
 export class PaidAnswers {
   readonly #options: PaidAnswersOptions;
-  /** Ends the wait for each check that is in progress. */
+  /** For each check in progress, the function that ends the wait for it. */
   readonly #pending = new Set<() => void>();
 
   constructor(options: PaidAnswersOptions) {
@@ -111,10 +111,10 @@ interface EarlierDecision {
 type Decision = Rejection | undefined;
 type DecisionOrPromise = Decision | Promise<Decision>;
 
-/** The rejection of an answer whose check the end of the run prevented. */
+/** The rejection of an answer that was not checked before the run ended. */
 function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
-  // Earlier versions had only the first message to tell the next run to check the answer, so it
-  // must stay as it is. No file holds raw fields (`keep`): an answer with them is requested again.
+  // Earlier versions recognize an unchecked answer by the first message, so it must not change. A
+  // failures line has no raw fields (the option `keep`): an answer with them is requested again.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
   return { failure: { type: "rejected", message, status: null }, follow: "repeat", params };

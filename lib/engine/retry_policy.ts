@@ -27,12 +27,12 @@ export const RATE_LIMIT_BASE_MS = 1_000;
 /** The upper bound of waits that the teacher did not request, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
 
-/** The shortest wait after an answer without proof of completeness, except after the row's first
- * fault: meanwhile, the endings of other rows may show that no further answer is needed. */
+/** The shortest wait after an answer without proof of completeness, from the row's second fault on.
+ * If other rows show by then that the teacher is the cause, no further answer is paid for. */
 const UNPROVEN_WAIT_MS = 1_000;
 
-/** If a teacher throttles no more than usual, the backoff of a row starts to double after this many
- * waits, with every second wait. */
+/** While a teacher throttles no more than usual, the backoff of a row is constant for this many
+ * waits, and then doubles with every second one. */
 const TOLERATED_WAITS = 5;
 
 /** The jitter is at most this fraction of a requested wait if the teacher throttles as usual. */

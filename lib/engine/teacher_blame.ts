@@ -65,7 +65,8 @@ export class TeacherBlame {
     this.#absent = new AbsentTeachers(options);
   }
 
-  haltForAllRows(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
+  /** Called when the teacher would reject any row, for example because the key is invalid. */
+  rejectsAllRows(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
 
@@ -167,8 +168,8 @@ export class TeacherBlame {
     this.#halt(sentOf(work).endpoint, what, failure, advice);
   }
 
-  /** Whatever halted the teacher, its held rows are not proven to be at fault: two that were
-   * rejected alike before a 401, for example. Calls in flight may add rows after the halt. */
+  /** Sends the held rows of a halted teacher again. They are not proven to be at fault, whatever
+   * halted it: a 401 after two equal rejections, for example. Calls in flight may add more rows. */
   #releaseIfHalted(endpoint: Endpoint): void {
     const evidence = this.#evidence.get(endpoint);
     if (!endpoint.isHalted || evidence === undefined) return;
@@ -257,7 +258,8 @@ export function haltReason(
 }
 
 export function adviceForRejections(count: number): string {
-  // Above this limit, the teacher was already trusted: without careful start it would halt, too.
+  // A teacher that is halted only after more rows was trusted already: --no-careful-start would not
+  // help.
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
   return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;
 }

@@ -15,6 +15,7 @@ import type { Endpoint, Hold, Sent } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested. It does not count towards the row's time limit. */
 export interface ExcludedWait {
+  /** When the wait began, by the clock `rowNow`. */
   readonly since: number;
   /** The maximum that is excluded. */
   readonly maxMs: number;

@@ -78,7 +78,7 @@ interface WorkQueueOptions extends Pick<EngineOptions, "source" | "params" | "po
   readonly onError: (error: unknown) => void;
 }
 
-/** The capacity of the retry queue, in rows: `CAPACITY_PER_LANE` for each lane, at least this. */
+/** Rows that the retry queue holds at least, even with few lanes. */
 const MIN_CAPACITY = 1_000;
 const CAPACITY_PER_LANE = 4;
 
@@ -241,8 +241,8 @@ export class RetryQueue<T> {
   readonly #now: () => number;
   readonly #onDue: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The timer fires once for each due time: if it fired again while every lane is busy, it would
-   * spin. */
+  /** The due time for which the timer was last set. It is not set for the same time twice: while
+   * every lane is busy, it would spin. */
   #timerAt = Infinity;
 
   /** @param now A monotonic clock, in milliseconds. */
@@ -274,7 +274,7 @@ export class RetryQueue<T> {
     return first.item;
   }
 
-  /** Returns the items by due time; frees the timer. */
+  /** Removes all items, and returns them by due time. */
   clear(): T[] {
     const items = [...this.#heap.drain()].map(({ item }) => item);
     this.#arm();

@@ -66,7 +66,7 @@ Deno.test("Engine halts at once when the host of its only teacher does not exist
   assertEquals(
     reason,
     "The teacher at http://one/v1 cannot be reached: Cannot connect to one:80: ENOTFOUND. " +
-      "Check the address (--base-url); --wait waits until the name is there",
+      "Check the address (--base-url); --wait waits until the name can be looked up",
   );
 });
 
@@ -75,7 +75,7 @@ Deno.test("Engine halts when nothing has accepted a connection for 60 s, and say
     const { reason, endedAtMs, notices, outcomes } = await run({ code });
     assertEquals([endedAtMs, outcomes], [60_100, []], code);
     assertStringIncludes(reason!, "cannot be reached: Cannot connect to one:80");
-    assertStringIncludes(reason!, "--wait waits until it is there");
+    assertStringIncludes(reason!, "--wait waits until it has started");
     assertEquals(notices.length, 1);
     assertMatch(notices[0], /Retrying for 60 s \(--wait waits longer\); Ctrl-C stops$/);
   }

@@ -1,6 +1,5 @@
 /**
- * Decides whether what a teacher returns is an answer, whether that is worth training on, and what
- * follows if not.
+ * Decides whether what a teacher returns is an answer worth training on, and what follows if not.
  *
  * @module
  */
@@ -13,9 +12,13 @@ import { asCount, isObject } from "../../json.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
 import type { Completion, Params, Usage } from "../../teacher/mod.ts";
 
-/** What happens to an answer that a token limit, the end of the model's context or a filter
- * truncated: it fails (`error`), or is kept (`keep`), unless it is only reasoning. With `escalate`,
- * one at the token limit is requested again with twice the limit; others fail. */
+/**
+ * What follows if a token limit, the end of the model's context or a filter truncated an answer.
+ *
+ * - `error`: the row fails
+ * - `keep`: the answer is kept, unless it is only reasoning
+ * - `escalate`: at the token limit, the row is sent again with twice the limit; otherwise it fails
+ */
 export type OnTruncated = "error" | "keep" | "escalate";
 
 export interface Rejection {
@@ -178,7 +181,6 @@ export class AnswerPolicy {
 const DEFAULT_CAP_FACTOR = 8;
 const EMPTY = "The answer holds neither text nor a tool call";
 
-/** An answer is incomplete for one of these known reasons. */
 type TruncatedEnding = "limit" | "context" | "filter";
 
 /** The error of an answer that the teacher did not finish, did not mark as complete, or did not
@@ -251,8 +253,8 @@ function failureOf(type: FailureType, message: string): Failure {
   return { type, message, status: null };
 }
 
-/** The value as a completion, which may lack the text; undefined if it is none: without types, a
- * custom teacher may return anything. */
+/** The value as a completion, which may lack the text. Undefined if the value is not one: a custom
+ * teacher without types may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
   const { response } = value;
@@ -260,11 +262,8 @@ export function asCompletion(value: unknown): Completion | undefined {
   return isText ? withSoundUsage(value as unknown as Completion) : undefined;
 }
 
-/**
- * Corrects counts that cannot be summed: one NaN would make the tokens of the whole run NaN, and a
- * negative count would raise its budget. As with servers, a missing count is 0, and usage without
- * any is null.
- */
+/** Corrects counts that cannot be summed: one NaN would make the tokens of the whole run NaN, and a
+ * negative count would raise its budget. A missing count becomes 0; usage without counts, null. */
 function withSoundUsage(completion: Completion): Completion {
   const { usage } = completion;
   if (!usage || isSound(usage)) return completion;

@@ -116,8 +116,7 @@ const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
 
 /**
  * Obeys what the teacher says explicitly (`error.retryable`, the header `x-should-retry`), as the
- * OpenAI SDKs do, unless another attempt is useless: what the user must fix halts anyway, except
- * for a 429 that is marked retryable.
+ * OpenAI SDKs do. What the user must fix halts all the same, except a 429 that is marked retryable.
  *
  * @param hasAnswered Whether the teacher has answered before: its certificate may be about to be
  * replaced, and the run waits for that.
@@ -139,10 +138,10 @@ export function classify(error: TeacherError, hasAnswered = false): Classificati
 /** The type of the error, unless it contradicts the cause: a fault may come with status 400, a
  * rejection with 429 or 200. */
 function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
-  const isStated = type === "response" && status !== undefined;
-  if (cause === "fault") return isStated || type === "request" ? "server" : type;
+  const isFrom2xx = type === "response" && status !== undefined;
+  if (cause === "fault") return isFrom2xx || type === "request" ? "server" : type;
   const isRejected = cause === "request" || cause === "row";
-  return isRejected && (isStated || type === "rate_limit") ? "request" : type;
+  return isRejected && (isFrom2xx || type === "rate_limit") ? "request" : type;
 }
 
 /** A custom teacher may request anything: invalid times are ignored. */

@@ -120,7 +120,7 @@ const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
   ),
 );
 
-/** The meaning of a listed code; undefined if it depends on the status. */
+/** The meaning of a listed code; undefined for other codes. */
 export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
   return code === undefined ? undefined : MEANINGS.get(code.toLowerCase());
 }
@@ -133,8 +133,7 @@ export function isRateCode(code = ""): boolean {
       .test(code);
 }
 
-/** For codes that are not listed. With a 4xx it counts only where the status and the message do not
- * decide earlier: see `verdictOnClientError()`. */
+/** For codes that are not listed. With a 4xx, the status and the message may decide first. */
 export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }
@@ -245,7 +244,7 @@ export function isAbout(topic: keyof typeof TOPICS, message: string): boolean {
   return TOPICS[topic].some((pattern) => pattern.test(words));
 }
 
-/** The server's own words. */
+/** The beginning of a message, up to where it quotes the request. */
 export function searchedPart(message: string): string {
   return message.slice(0, SEARCHED_CHARS).split(QUOTED, 1)[0];
 }

@@ -44,8 +44,7 @@ function leavesNoRoom(words: string): boolean {
   return groups !== undefined && Number(groups.limit) < Number(groups.context);
 }
 
-/** Whether waiting does not help, because the request alone exceeds what the account may send in a
- * minute. */
+/** Whether the request alone exceeds what the account may send in a minute: waiting is useless. */
 export function neverFits(message: string): boolean {
   if (/request too large/i.test(searchedPart(message))) return true;
   const [, limit = 0, requested = 0] =
