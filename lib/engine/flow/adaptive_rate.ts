@@ -22,6 +22,7 @@ const MIN_DECREASE_FACTOR = 0.5;
 
 const MIN_PER_S = 0.2;
 
+/** The first throttling counts as throttling of at least this rate. */
 const MIN_FIRST_PER_S = 100;
 
 /** After a trial, growth levels off at this fraction of the suspected rate: some limits reject half
@@ -30,8 +31,8 @@ const SUSPECTED_FRACTION = 0.95;
 /** After a trial, growth levels off at this multiple of the reduced rate at the latest. */
 const MAX_GROWTH_FACTOR = 2;
 
-/** Beyond the rate before a decrease, growth is as fast as after a decrease by this fraction. If
- * the teacher accepts several times as much, the curve after a small decrease takes a minute. */
+/** Beyond the rate before a decrease, growth is as fast as after a decrease by this fraction. The
+ * curve after a small decrease would take a minute to reach several times that rate. */
 const BEYOND_DECREASE = 0.5;
 /** `BEYOND_DECREASE` applies from this rate on: at lower ones, throttling shows too late that the
  * rate is too high. */
@@ -44,6 +45,7 @@ const DOUBLING_MS = 1_000;
 
 const REFRESH_MS = 100;
 
+/** A rate grows only while at least this fraction of it is used. */
 const USED_FRACTION = 1 / 3;
 
 /** From this fraction of use on, the rate counts as the bottleneck. */
@@ -63,7 +65,7 @@ export class AdaptiveRate {
   #decreasedAt = -Infinity;
   /** Whether the rate was reduced before the accepted one could be measured. */
   #isGuess = false;
-  /** The rate when the last trial began; 0 if too little of it was used for it to be too high. */
+  /** The rate when the last trial began; 0 if too little of it was used to suspect it. */
   #suspected = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
@@ -108,7 +110,7 @@ export class AdaptiveRate {
    */
   throttled(startedAt: number, now: number, isExcess: boolean): void {
     this.#throttled.add(now);
-    // Sent before the last decrease, which could not affect it.
+    // An attempt that was sent before the last decrease says nothing about the reduced rate.
     if (!isExcess || startedAt <= this.#decreasedAt) return;
     const before = this.#throttledRate(now);
     const isGuess = this.#isRateUnknown(now);

@@ -22,8 +22,9 @@ export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
   return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }
 
-/** The endpoint that was used least for its weight, of the first `count` with less than their share
- * in flight. Not the least busy one: with few attempts in flight, weights would not matter. */
+/** Of the first `count` endpoints, the one that was used least for its weight, among those with
+ * less than their share in flight. Not the least busy one: with few attempts in flight, weights
+ * would not matter. */
 export function leastUsed(
   endpoints: readonly Endpoint[],
   count: number,

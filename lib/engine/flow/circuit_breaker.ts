@@ -8,13 +8,13 @@
 import type { Classification } from "../errors/mod.ts";
 import type { LoadControlOptions } from "./load_control.ts";
 
-/** Failed rows that are an outage if hardly any attempt since the first of them was answered. A row
- * that failed before does not count, because it may itself be the cause: else the last rows of a
- * run would look like an outage. */
+/** Failed rows that are an outage if hardly any attempt since the first of them was answered. Only
+ * the first failure of a row counts: after that, the row may itself be the cause, and the last rows
+ * of a run would look like an outage. */
 const ROWS_FOR_OUTAGE = 10;
 
-/** How long such failures must last, in milliseconds: if half of a thousand attempts in flight
- * fail, ten in a row are chance. */
+/** How long `ROWS_FOR_OUTAGE` must fail, in milliseconds: if half of a thousand attempts in flight
+ * fail, ten in a row happen by chance. */
 const MIN_FAULTS_MS = 300;
 
 const NEARLY_ALL = 0.9;
@@ -59,7 +59,7 @@ export class CircuitBreaker {
   #downSince: number | undefined;
   #probeMs = PROBE_BASE_MS;
   #probeAt = 0;
-  /** The next probe is made by then. */
+  /** The latest time for the next probe; Infinity if there is none. */
   latestProbeAt = Infinity;
 
   constructor(options: CircuitBreakerOptions) {

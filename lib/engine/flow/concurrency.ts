@@ -21,7 +21,7 @@ interface LimitAnswer extends Pick<Pressure, "startedAt" | "inFlight"> {
 }
 
 interface LimitPressure extends Pick<Pressure, "startedAt" | "inFlight"> {
-  /** Whether the attempt is in a run of throttled ones that is not chance. @default false */
+  /** Whether it belongs to a run of throttled attempts too long to be chance. @default false */
   readonly isInRun?: boolean;
 }
 
@@ -81,7 +81,7 @@ export class ConcurrencyLimit {
   #decreasedFrom = 0;
   /** Whether an attempt made after the last decrease was answered. */
   #isProven = false;
-  /** The last limit at which an answer arrived before it was reduced. */
+  /** The last limit that an answer confirmed before it was reduced; Infinity if there is none. */
   #provenLimit = Infinity;
 
   #calledAt: number;
@@ -128,7 +128,7 @@ export class ConcurrencyLimit {
   }
 
   /** A burst of throttled attempts counts once: those made before the last decrease or right after
-   * it are ignored. */
+   * it are ignored, unless they form a run. */
   pressed(pressure: LimitPressure): void {
     this.#observe(pressure.inFlight);
     this.#quietSince = this.#now();

@@ -62,7 +62,7 @@ export class DecreaseTrial {
   /** Maximum number of attempts in flight during the trial. */
   readonly cap: number;
   readonly perSecond: number;
-  /** Few attempts are in flight and return quickly, so only the rate is tried. */
+  /** Whether few attempts are in flight and return quickly: then only the rate is reduced. */
   readonly isQuick: boolean;
   /** Whether the result needs no confirmation. */
   readonly #isFinal: boolean;

@@ -19,7 +19,7 @@ export interface LoadControlOptions {
   readonly ceiling: number;
   readonly rpm?: number;
   readonly tpm?: number;
-  /** Whether the limit searches for the number with the highest throughput. */
+  /** Whether to search for the concurrency with the highest throughput. */
   readonly isExploring: boolean;
   /** Whether the limit starts at 1. */
   readonly isCareful: boolean;
@@ -43,7 +43,9 @@ export interface Sent {
 export interface Pressure extends Sent {
   /** Attempts in flight when it ended, this one included. */
   readonly inFlight: number;
+  /** Whether a rate limit throttled it, as opposed to overload. */
   readonly isRate: boolean;
+  /** Whether the teacher says that a limit is used up. */
   readonly isExhausted: boolean;
   readonly hasRetryTime: boolean;
 }
@@ -68,7 +70,7 @@ export class LoadControl {
   readonly #tolerance = new ThrottleTolerance();
   readonly #window: QuotaWindow;
   readonly #random: () => number;
-  /** Undefined while throttling does not depend on the load. */
+  /** Set while less is sent because of throttling. */
   #pacer: Pacer | undefined;
   #ceiling: number;
   #coolUntil: number;
@@ -248,8 +250,10 @@ export class LoadControl {
     if (isInUse) this.#limit.tick();
   }
 
-  /** @param size The limit to return to; undefined if no window has opened. The throttling at the
-   * end of the last window said nothing about limit, rate or bursts. */
+  /** Forgets the throttling at the end of the last window, which said nothing about limit, rate or
+   * bursts.
+   *
+   * @param size The limit to return to; undefined if no window has opened. */
   #reopen(size: number | undefined): void {
     if (size === undefined) return;
     this.#pacer = undefined;

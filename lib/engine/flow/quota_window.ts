@@ -12,7 +12,8 @@
 import { PROBE_BASE_MS, PROBE_CAP_MS, PROBE_GROWTH, PROBE_JITTER } from "./circuit_breaker.ts";
 import type { LoadControlOptions, Pressure } from "./load_control.ts";
 
-/** Throttled attempts that show that a window is closed if they took `MIN_RUN_MS`. */
+/** Throttled attempts without an answer in between that show, after `MIN_RUN_MS`, that a window is
+ * closed. */
 const MIN_THROTTLED = 3;
 const MIN_RUN_MS = 500;
 /** If at most this fraction of the attempts in flight remains when a window closes, the teacher is
@@ -46,7 +47,7 @@ type QuotaWindowOptions = Pick<LoadControlOptions, "wallClock" | "random">;
 interface ThrottledAttempt extends Omit<Pressure, "inFlightAtStart" | "isRate" | "hasRetryTime"> {
   /** The concurrency limit at that time. */
   readonly size: number;
-  /** Whether it is part of a run of throttled attempts that is not chance. */
+  /** Whether it belongs to a run of throttled attempts too long to be chance. */
   readonly isInRun: boolean;
 }
 

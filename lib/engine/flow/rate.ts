@@ -194,8 +194,8 @@ const PACING = 1.3;
 /** Replaces `PACING` during a careful start, which triples the attempts in flight. */
 const START_PACING = 3;
 const MEAN_ANSWERS = 20;
-/** At shorter latencies, in milliseconds, attempts are not paced: few in flight reach any rate,
- * which the adaptive rate limits. */
+/** At shorter latencies, in milliseconds, attempts are not paced: a few in flight reach any rate,
+ * so only the adaptive rate can limit them. */
 const MIN_PACED_LATENCY_MS = 100;
 /** All attempts that may be in flight are sent within this time, in milliseconds, even if answers
  * take longer: else free lanes would stay idle for most of a quota's minute. */
@@ -204,10 +204,10 @@ const MAX_SPREAD_MS = 10_000;
  * of a limit of 10 idle. */
 const MAX_IDLE_SHARE = 0.01;
 const PACED_BURST_MS = 5;
-/** Answers that a throttled attempt is compared with, and the number of such comparisons. */
+/** A throttled attempt is compared with this many answers. */
 const COMPARED_ANSWERS = 64;
+/** The memory covers about this many throttled attempts. */
 const COMPARED_ATTEMPTS = 64;
-/** Fewer throttled attempts do not show what the limit depends on. */
 const MIN_COMPARED_ATTEMPTS = 24;
 const MAX_ACCEPTED_SHARE = 0.01;
 
@@ -233,7 +233,7 @@ class LimitComparison {
     this.#meanShare += (accepted / count - this.#meanShare) / attempts;
   }
 
-  get isByInFlight(): boolean {
+  get limitsInFlight(): boolean {
     return this.#throttled >= MIN_COMPARED_ATTEMPTS && this.#meanShare <= MAX_ACCEPTED_SHARE;
   }
 }
@@ -249,7 +249,7 @@ export class Pacer {
 
   /**
    * @param inFlightAtStart Attempts in flight when this one was sent, itself included.
-   * @param limit How many attempts may be in flight, and more if some are always throttled.
+   * @param limit Attempts that may be in flight; more by those that are always throttled.
    */
   answered(
     latencyMs: number,
@@ -268,7 +268,7 @@ export class Pacer {
     const spreadMs = Math.min(MAX_SPREAD_MS, this.#meanLatencyMs);
     const factor = isStarting
       ? START_PACING
-      : this.#comparison.isByInFlight
+      : this.#comparison.limitsInFlight
       ? pacingFor(limit)
       : PACING;
     const perSecond = 1_000 * factor * limit / spreadMs;

@@ -212,7 +212,7 @@ export class TeacherPool {
     this.#tickEvery(this.#endpoints.every(({ isSteady }) => isSteady) ? STEADY_TICK_MS : TICK_MS);
   }
 
-  /** Called when time matters again. First counts the time since the last tick. */
+  /** Called when a limit may move again. First accounts for the time since the last tick. */
   #tickOften(): void {
     if (this.#tickMs !== STEADY_TICK_MS) return;
     this.#options.readClock();
@@ -247,7 +247,8 @@ export class TeacherPool {
   }
 }
 
-/** Teachers that are named. In a run of days, restarted pods have new addresses each time. */
+/** Teachers that are listed by name after they left. In a run of days, pods restart many times,
+ * each time with a new address. */
 const MAX_NAMED = 100;
 
 /** Counts and costs of teachers that have left the list of a run, so that totals still add up. */

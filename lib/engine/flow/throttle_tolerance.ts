@@ -54,10 +54,10 @@ const DEVIATIONS = 3;
 /** Below this probability, a run of throttled attempts is not chance. */
 const CHANCE_PROBABILITY = 2.1e-4;
 const MIN_RUN = 3;
-/** The lowest share of throttled attempts that chance is assumed to have. */
+/** At least this share of attempts is assumed to be throttled by chance. */
 const MIN_SHARE = 0.01;
-/** Below this share of throttled attempts, a trial delays a careful start only from
- * `START_ATTEMPTS` and `START_PER_S` on: fewer attempts say little about what is accepted. */
+/** If a careful start has a lower share of throttled attempts, a trial waits for `START_ATTEMPTS`
+ * and `START_PER_S`: fewer attempts say little about what is accepted. */
 const START_SHARE = 0.5;
 const START_ATTEMPTS = 120;
 /** With fewer throttled attempts per second, the trial would be slow. */
@@ -81,7 +81,7 @@ export class ThrottleTolerance {
   #countedFrom = 0;
   /** All attempts outside of runs; older ones fade. */
   #allSent = 0;
-  /** Attempts of `#allSent` that were throttled. They give the share that chance has. */
+  /** Attempts of `#allSent` that were throttled: the share that is throttled by chance. */
   #allThrottled = 0;
   #usualShare = 0;
   #trial: DecreaseTrial | undefined;
@@ -104,8 +104,8 @@ export class ThrottleTolerance {
     return this.#usualShare;
   }
 
-  /** Whether the last throttled attempt was part of a run that is not chance: the next one would be
-   * throttled too. */
+  /** Whether the last throttled attempt belongs to a run too long to be chance: the next one would
+   * be throttled too. */
   get isInRun(): boolean {
     return this.#isInRun;
   }
