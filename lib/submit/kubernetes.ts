@@ -20,7 +20,8 @@ export interface KubernetesOptions {
   readonly secret?: { readonly name: string; readonly key: string };
   /** @default that of the current context of `kubectl` */
   readonly namespace?: string;
-  /** Memory of a shard, in Kubernetes notation. @default 512Mi are requested, without a limit */
+  /** Memory of a shard, and of the merge, in Kubernetes notation. @default 512Mi are requested,
+   * without a limit */
   readonly memory?: string;
 }
 

@@ -29,6 +29,7 @@ export interface ShardJob {
   readonly run: readonly string[];
   /** The command that merges the shards. */
   readonly merge: readonly string[];
-  /** How long before its time limit a shard is signaled, in seconds. */
+  /** Seconds between SIGTERM and the end of a shard: by its time limit in Slurm, by SIGKILL in
+   * Kubernetes. */
   readonly leadSeconds: number;
 }

@@ -12,18 +12,19 @@ export interface SlurmOptions {
   /** Starts Retort on a node: the executable, or Deno with its arguments. Never npx, which the
    * signal kills while requests are in flight. */
   readonly program: readonly string[];
+  /** The working folder of the jobs. */
   readonly folder: string;
   /** The folder for log files; must exist. */
   readonly logs: string;
   /** While this file exists, tasks are not requeued. */
   readonly canceledFile: string;
-  /** In Slurm notation; for a shard, and for the merge. @default that of the partition */
+  /** Time limit of a shard, and of the merge, in Slurm notation. @default that of the partition */
   readonly time?: string;
   /** @default that of the cluster */
   readonly partition?: string;
   /** Charged for the job. @default that of the user */
   readonly account?: string;
-  /** In Slurm notation; for a shard, and for the merge. @default that of the partition */
+  /** Memory of a shard, and of the merge, in Slurm notation. @default that of the partition */
   readonly memory?: string;
   /** Shell lines before the command: `module load …`. */
   readonly setupLines: readonly string[];
@@ -31,7 +32,7 @@ export interface SlurmOptions {
   readonly quote: (word: string) => string;
 }
 
-/** Slurm's default, which a cluster may change. */
+/** Slurm's default for `MaxArraySize`, which a cluster may change. */
 export const MAX_ARRAY_SIZE = 1_001;
 
 /** Slurm saves these variables with the job, so they must not include API keys. */
