@@ -90,8 +90,8 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   return { ...files, input: merged.input, pieces, mergedInputs };
 }
 
-/** The inputs of the merge that `runJson` names, if one of them has the name of one of `files`. Paths
- * are not compared, because folders may have moved. */
+/** The inputs of the merge that `runJson` names, if one of them has the name of one of `files`.
+ * Paths are not compared, because folders may have moved. */
 async function mergedInputsOf(
   runJson: string,
   files: readonly string[],

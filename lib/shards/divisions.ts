@@ -1,4 +1,9 @@
-/** Finds the divisions into shards of an output folder, also those whose borders are lost. @module */
+/**
+ * Finds the divisions into shards that an output folder holds, even if the file with the borders of
+ * one is gone.
+ *
+ * @module
+ */
 
 import { dirname } from "../deps/std_path.ts";
 import { namesIn, OWN_FOLDER, splitPath } from "../files.ts";
@@ -12,7 +17,12 @@ export interface Division {
   readonly count: number;
 }
 
-/** All divisions in the folder of an output, and those of the output whose borders are gone. */
+/**
+ * The divisions in the folder of an output, found by the files with their borders.
+ *
+ * @param needsLost Whether to also find divisions of this output whose borders are gone, by the
+ * names of results: that lists the folder, which may hold thousands. @default always
+ */
 export async function divisionsBeside(
   stem: string,
   needsLost: (pinned: readonly Division[]) => boolean = () => true,
@@ -34,7 +44,8 @@ async function lostDivisions(stem: string, pinned: readonly Division[]): Promise
     const shard = resultsStem(file), { stem: outputName, count = 0 } = parseShardStem(shard) ?? {};
     if (outputName !== name || lost.has(count)) continue;
     if (pinned.some((division) => division.stem === stem && division.count === count)) continue;
-    // Files of datasets, which may be inputs of other runs, have such names, too.
+    // Files of datasets, which may be inputs of other runs, have such names, too:
+    // `train-00000-of-00004.jsonl`.
     const isShard = await isShardOf(`${start}${shard}.run.json`, count);
     if (isShard) lost.set(count, { path: "", stem, count });
   }

@@ -28,7 +28,8 @@ export interface ShardAnswers {
   readonly isRunning: boolean;
 }
 
-/** The first results of a division with answers, or that a run other than `own` is writing to. */
+/** The first results of a division that hold answers, or that a run is writing to. The run of the
+ * results at `own` does not count. */
 export async function firstAnswers(
   division: Division,
   own?: string,
@@ -44,7 +45,7 @@ export async function firstAnswers(
   }
 }
 
-/** A shard of a division that has started, although it may not have opened its results yet. */
+/** A shard of a division that is running, even if it has not opened its results yet. */
 async function runningShard(division: Division): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
   for (const file of await namesIn(start || ".")) {
@@ -73,7 +74,7 @@ async function isLocked(results: string): Promise<boolean> {
   }
 }
 
-/** The first of these results that has rescued lines, which only its next run would add to it. */
+/** The first of these results with rescued lines, which a run over other results does not see. */
 export async function rescuedIn(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if ((await rescuedFilesOf(path, "results")).length > 0) return path;
 }
@@ -85,7 +86,7 @@ export async function movedResultsOf(
 ): Promise<string | undefined> {
   for (const path of paths) {
     const { start, name } = splitPath(path);
-    // `x.jsonl` and `x.ndjson` are the same output, of which one is there at most.
+    // At most one of `x.jsonl` and `x.ndjson` exists: they are the same output.
     for (const extension of ["jsonl", "ndjson"]) {
       const moved = `${start}${MOVED_FOLDER}${stemOf(name)}.${extension}`;
       if (await hasContent(moved) && !(await areOfOtherInputs(moved, path, files))) return moved;
@@ -93,7 +94,8 @@ export async function movedResultsOf(
   }
 }
 
-/** Decides by the moved run file. False if uncertain: rows must not be paid for twice. */
+/** Whether results that a merge has moved answer none of these files, by the moved run file. False
+ * if that is uncertain: rows must not be paid for twice. */
 async function areOfOtherInputs(
   moved: string,
   path: string,
@@ -108,7 +110,7 @@ async function areOfOtherInputs(
   for (const input of inputs) {
     if (typeof input !== "string" || !(isThere || isAbsolute(input))) return false;
     const info = await statOf(input);
-    // If it was edited since, one of the files may be a copy of what it was.
+    // If the input was edited since, one of the files may be a copy of its earlier content.
     if (!info?.isFile || info.mtime === null || info.mtime > writtenAt) return false;
     for (const file of files) if (await isCopyOf(file, input)) return false;
   }
@@ -122,7 +124,10 @@ export class DividedAnswers {
   readonly #byKey = new Map<string, ShardAnswers>();
   readonly #byName = new Map<string, DividedInput[]>();
 
-  /** `findsRuns`: also finds shards that have no results yet, by all their locks. */
+  /**
+   * @param ignoresInputs Whether answers are found only by their output, not by their inputs.
+   * @param findsRuns Whether to also find shards that have no results yet, by their locks.
+   */
   static async read(
     divisions: readonly Division[],
     ignoresInputs: boolean,

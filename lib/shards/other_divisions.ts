@@ -47,7 +47,7 @@ export async function refuseOtherDivisions(
 ): Promise<void> {
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
   const divisions = await divisionsBeside(stem, (pinned) => !pinned.some(isOwn));
-  // If its borders are lost, they are made again, and are the same as long as the input is.
+  // If the borders of this division are lost, the same are made again from an unchanged input.
   const own = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== own);
   // Only before the borders are made: thousands of shards would read the same folder.
@@ -94,7 +94,8 @@ export async function refuseShards(
   const begun = new Set<string>();
   for (const { results } of runs) if (await hasContent(results)) begun.add(results);
   const areAllBegun = begun.size === runs.length;
-  // For these, only shards that are running matter: the run files of a thousand are not read.
+  // All are continued: only a shard that is running could be in the way, which is checked once the
+  // output is claimed. So the run files of a thousand shards need not be read.
   if (areAllBegun && !isClaimed) return;
   const divisions = await divisionsBeside(stem);
   if (areAllBegun && divisions.length === 0) return;
@@ -154,10 +155,11 @@ export async function refused(
   );
 }
 
-/** A merge that has moved the shards may have been continued: its answers are in no shard. */
+/** How to continue without `--shard`. If a merge has moved the shards, a run may have continued the
+ * merged results: then these hold answers that no shard has. */
 async function wayOut(division: Division, path: string): Promise<string> {
   const merged = `${division.stem}.jsonl`, isMoved = path.includes(MOVED_FOLDER);
-  // The input of the shards may be in this folder, too.
+  // A file of that name may also be the input of the shards.
   if (isMoved && await ownResultsIn([merged]) !== undefined) {
     return `run the inputs of those shards with -o ${shellWord(merged)}`;
   }

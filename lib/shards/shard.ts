@@ -1,6 +1,6 @@
 /**
- * One shard: the names of its files, and the borders of all shards, which are written once and read
- * by all, so that each row is in exactly one shard and a changed input is noticed.
+ * One shard, and the borders of all shards. One process writes the borders to a file, and all read
+ * them, so that each row is in exactly one shard and a changed input is noticed.
  *
  * @module
  */
@@ -58,13 +58,15 @@ export interface PinOptions {
   readonly writes?: boolean;
   /** Whether to fail on a filesystem without locks. @default true */
   readonly needsLock?: boolean;
-  /** Rejects the scan of the input, and the wait for another process that scans it. */
+  /** Aborts the scan of the input, and the wait for another process that scans it. */
   readonly signal?: AbortSignal;
+  /** The shard to run, which may be continued whatever else the folder holds. @default none */
   readonly shard?: Shard;
 }
 
 /**
- * If none are pinned, one process divides the input and pins the borders; the others wait for it.
+ * The pinned borders of an output. If there are none, one process divides the input and pins them;
+ * the others wait for it.
  *
  * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when rows
  * would be sent again that another division or a run over whole files has sent
@@ -92,8 +94,9 @@ export async function pinnedPlan(
 }
 
 /**
- * Whether one of a few shards has results: if each of a thousand listed the folder, that would be a
- * million names. A division with answers may be continued, whatever else is in the folder.
+ * Whether this shard, a neighbor or the first has answers: then the division may be continued,
+ * whatever else is in the folder. Only these are checked: if each of a thousand shards listed the
+ * folder, it would read a million names.
  */
 export async function areAnswersNear(stem: string, shard: Shard): Promise<boolean> {
   const near = new Set([shard.index, 0, shard.index - 1, shard.index + 1]);
@@ -161,7 +164,7 @@ async function checkUnchanged(
 ): Promise<void> {
   const what = await changeOf(file, planned);
   if (what === undefined) return;
-  // A copy has the content, but not the time.
+  // A backup that was copied back has the content, but not the time.
   const time = planned.mtime === null
     ? ""
     : ` and its time (touch -d ${new Date(planned.mtime).toISOString()} ${shellWord(file)})`;
@@ -206,7 +209,7 @@ export async function changeOf(
   return `its modification time is ${is} instead of ${was}`;
 }
 
-/** For other nodes, a file server may round a time to seconds once it has stored the file. */
+/** A file server may round the time to seconds for nodes other than the one that wrote the file. */
 function isSameTime(one: number | null, other: number | null): boolean {
   if (one === null || other === null) return one === other;
   const isRounded = one % 1_000 === 0 || other % 1_000 === 0;

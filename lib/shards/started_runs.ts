@@ -24,7 +24,7 @@ export interface StartedShard {
   readonly signal: AbortSignal;
 }
 
-/** A run that finds another one ends at once: this shard waits for that. */
+/** How long a shard waits for the end of another run, which ends at once if it finds the shard. */
 const WAIT_FOR_END_MS = 2_000;
 const POLL_MS = 100;
 
@@ -102,7 +102,7 @@ function nameOf({ stem }: OwnOutput, { count }: Shard): string {
   return `"${stem}.jsonl" in ${count} shards`;
 }
 
-/** The stem of the first of these results that a run is writing to, even if it has not begun to. */
+/** The stem of the first of these results that a run has locked, even if it has written nothing. */
 async function runningOutput(results: readonly string[]): Promise<string | undefined> {
   // `x.jsonl` and `x.ndjson` have the same lock.
   const stems = [...new Set(results.map(stemOf))];
