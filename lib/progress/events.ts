@@ -88,7 +88,7 @@ export interface Summary {
   bad_rows: number;
   /** Rows that were merged into an identical one. */
   merged_duplicates: number;
-  /** Attempts started: the sum of the next three. */
+  /** Attempts started: those that succeeded, those that failed, and unknown ones. */
   attempts: number;
   /** Attempts whose answer was kept. */
   succeeded_attempts: number;
@@ -98,8 +98,8 @@ export interface Summary {
   unknown_attempts: number;
   /** Failed attempts that the teacher throttled: a rate limit or overload, mostly 429, 503, 529. */
   refused_for_load: number;
-  /** Calls in flight, at most, when the previous run over this output crashed or could not write
-   * them. They may have been billed, and their rows were sent again. */
+  /** At most this many calls were in flight when the previous run over this output crashed or could
+   * not write their answers. They may have been billed; their rows were sent again. */
   crashed_in_flight: number;
   /** Attempts beyond the first of their row. */
   retries: number;
@@ -250,7 +250,7 @@ export interface Snapshot {
   reason: string | null;
   /** When a row last became durable on disk, in ISO 8601; null before the first. */
   last_durable: string | null;
-  /** All teachers, at the end those that left: up to 100, and one entry for all earlier ones. */
+  /** All teachers. Those that left come last: up to 100, and one entry for all earlier ones. */
   teachers: TeacherStatus[];
   /** Rows finished per second over the last 30 s, failed ones included. */
   rate_per_s: number;
@@ -284,8 +284,8 @@ export interface Snapshot {
   /** The budget in US dollars as it was set; for a shard, the budget of all shards together. Null
    * without a budget. */
   budget_usd: number | null;
-  /** A budget must be above this (for a shard, that of all shards), or the run ends. Null if no
-   * price is known. */
+  /** A new budget must be above this, or the run ends; for a shard, the budget of all shards. Null
+   * if no price is known. */
   min_budget_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;

@@ -30,7 +30,7 @@ export interface Gauges {
   readonly maxCostUsd: number | null;
   /** The budget as it was set; of all shards together, if the run is one of several. */
   readonly budgetUsd: number | null;
-  /** A budget must be above this, or the run ends; null if no price is known. */
+  /** A new budget must be above this, or the run ends; null if no price is known. */
   readonly minBudgetUsd: number | null;
   readonly teachers: () => readonly TeacherStatus[];
 }
@@ -49,7 +49,7 @@ export interface ProgressOptions {
   wallClock?: () => number;
   /** Measures CPU and memory. @default those of this process */
   meter?: ProcessMeter;
-  /** Returns the function that stops the calls. @default a timer */
+  /** Calls back at an interval until the returned function is called. @default a timer */
   every?: (intervalMs: number, callback: () => void) => () => void;
 }
 

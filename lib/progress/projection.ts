@@ -15,8 +15,9 @@
  *   flight, integrated over time.
  *
  * Until the finished cohorts make up half of the rows that were sent, the projection is a lower
- * bound: the rows not sent yet, times the floor, divided by the lanes, or at the rate described
- * below if that takes longer (a teacher that throttles). From then on it is the later of two:
+ * bound: the rows not sent yet, times the floor, divided by the lanes, or all rows left at the rate
+ * of the run, if that takes longer (a teacher that throttles). From then on, the end is the later
+ * of two:
  *
  * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run
  *   continues until the longest of the rows in flight is done. A row in flight is more likely a
@@ -29,11 +30,13 @@
  *   rate of the run so far is used. Early in a run there is none: it would lack the rows in
  *   flight.
  *
- * With `--rpm` and `--tpm`, lanes are idle from the start, so neither of the two is known for half
- * a minute: the rows not sent yet take at least as long as these limits require.
+ * With `--rpm` and `--tpm`, lanes are idle from the start, which only the rate shows, and that is
+ * not known for half a minute. So the rows not sent yet take at least as long as these limits
+ * require.
  *
- * It is a lower bound again if nothing has finished for longer than a mean row takes: then only
- * long rows are left, and they are expected to take as long again as nothing has finished, or more.
+ * The projection is a lower bound again if nothing has finished for longer than a mean row takes:
+ * then only long rows are left, and the end is expected to be at least as far off as the last row
+ * that finished.
  *
  * Cost has the same bias, since long answers cost more, and the same remedy: the amount spent, plus
  * the rows left at the mean of the finished cohorts. Until those make up half of the rows that were
@@ -72,7 +75,9 @@ export interface RunPosition {
   readonly concurrency: number;
   /** Attempts per second that the user allows. @default Infinity */
   readonly maxPerSecond?: number;
+  /** Rows that finished in the last 30 s. */
   readonly recentRows: number;
+  /** Rows per second over the last 30 s. */
   readonly recentRate: number;
   /** The time since the first row could be sent, without holds. */
   readonly elapsedMs: number;
@@ -168,7 +173,7 @@ export class Projection {
     const lanes = Math.max(1, position.concurrency);
     const floorMs = this.#laneMs / this.#sent;
     const unsentRows = Math.max(0, position.rows - this.#sent);
-    // A share of 0 is that of a shard whose share is not known yet.
+    // 0 means that a shard does not know its share of the limits yet.
     const { maxPerSecond = Infinity } = position;
     const minMs = maxPerSecond > 0 ? unsentRows / maxPerSecond * 1000 : 0;
     const minSeconds = minMs / 1000;
@@ -194,7 +199,7 @@ export class Projection {
     return { seconds: leftMs / 1000, isLowerBound: isQuiet, minSeconds };
   }
 
-  /** The cost of `rows` rows at the last sample, `spentUsd` included. */
+  /** @param spentUsd The cost so far; the projected cost includes it. */
   projectCost(rows: number, spentUsd: number): ProjectedCost {
     const rowsLeft = rows - this.#settled;
     if (rowsLeft <= 0) return { usd: spentUsd, isLowerBound: false, errorUsd: 0 };
