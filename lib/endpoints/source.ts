@@ -15,7 +15,7 @@ export interface ListSource {
 
 export type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
 
-/** An address that names no list is that of one teacher, or names a variable (`@env:`). */
+/** Whether an address names a list, not one teacher or an environment variable (`@env:`). */
 export function isList(text: string): boolean {
   return /^dns\+/.test(text) || (text.startsWith("@") && !text.startsWith("@env:"));
 }

@@ -47,7 +47,7 @@ export class EndpointWatch {
       if (this.#stop === undefined || !isWhole) return;
       const news = await this.#apply(entries);
       if (this.#stop === undefined) return;
-      // Not before: a change that fails at every read would be reported at every read.
+      // Not before the change: if that failed at every read, both notices would be repeated.
       if (this.#problem !== undefined) this.#notify("info", " can be used again");
       this.#problem = undefined;
       if (news !== undefined) this.#notify("info", news);

@@ -265,8 +265,9 @@ const SENTENCE_PARTS = [
   "a plain fact/two examples/the usual steps/a small detail/the same idea/several numbers",
   "to fill its tokens/for a trial/without any cost/in a few words/as it was asked to/at its pace",
 ].map((part) => part.split("/"));
-/** The sentences that an answer may continue with after its own beginning. */
+/** The number of sentences with which the padding of an answer may begin. */
 const STARTS = 512;
+/** Where each of them begins in `filler`. */
 const starts: number[] = [];
 /** Sentences to pad answers with. The text grows whenever an answer needs more. */
 let filler = "", sentences = 0;

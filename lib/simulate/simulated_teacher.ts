@@ -219,7 +219,7 @@ function sentPlan(plan: Plan, fault: Fault | undefined): Plan {
   return { ...plan, answerTokens: Math.floor(plan.answerTokens / 2), finishReason: "abort" };
 }
 
-/** OpenAI enforces its limits by the minute each second: the bucket holds one second's share. */
+/** OpenAI enforces limits per minute every second, so the bucket holds one second's share. */
 export class RateGate {
   readonly #requestsPerMs: number;
   readonly #capacity: number;
