@@ -8,7 +8,7 @@
  */
 
 import { UsageError } from "../../errors.ts";
-import { formatCount } from "../../figures.ts";
+import { formatCount, formatCountOf } from "../../figures.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 
 export interface BudgetOptions {
@@ -82,20 +82,21 @@ export class Budget {
   get exhaustedReason(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
-    if (maxCostUsd !== null && this.#costUsd + this.#earlierCostUsd >= maxCostUsd) {
-      const cost = dollarsBeside(this.#costUsd + this.#earlierCostUsd, maxCostUsd);
+    const costUsd = this.#withUncounted(this.#costUsd) + this.#earlierCostUsd;
+    if (maxCostUsd !== null && costUsd >= maxCostUsd) {
+      const cost = dollarsBeside(costUsd, maxCostUsd);
       if (this.#wholeMaxCostUsd !== maxCostUsd) {
         return `The shard has cost ${cost} of ${dollars(maxCostUsd)}, its share of at most ${
           dollars(this.#wholeMaxCostUsd)
-        } (--max-cost), all its runs together`;
+        } (--max-cost), all its runs together${this.#uncountedNote}`;
       }
-      return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)`;
+      return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)` +
+        this.#uncountedNote;
     }
-    if (this.#completionTokens >= maxTokens) {
-      return `The run has received ${
-        formatCount(this.#completionTokens)
-      } completion tokens of at ` +
-        `most ${formatCount(maxTokens)} (--max-completion-tokens-total)`;
+    const completionTokens = Math.round(this.#withUncounted(this.#completionTokens));
+    if (completionTokens >= maxTokens) {
+      return `The run has received ${formatCount(completionTokens)} completion tokens of at most ` +
+        `${formatCount(maxTokens)} (--max-completion-tokens-total)${this.#uncountedNote}`;
     }
     if (this.#uncounted >= UNCOUNTED_ANSWERS && this.#uncounted > this.#counted) {
       const limit = maxCostUsd === null ? "--max-completion-tokens-total" : "--max-cost";
@@ -104,6 +105,18 @@ export class Budget {
         "out; --limit and --deadline limit a run as well";
     }
     return undefined;
+  }
+
+  /** A sum over all answers: those without token counts are billed, too, and count as the mean of
+   * the others. */
+  #withUncounted(sum: number): number {
+    return this.#counted === 0 ? sum : sum * (1 + this.#uncounted / this.#counted);
+  }
+
+  get #uncountedNote(): string {
+    if (this.#uncounted === 0) return "";
+    const answers = formatCountOf(this.#uncounted, "answer");
+    return `; ${answers} without token counts (usage) taken as the mean of the others`;
   }
 
   /** Counts an answer, accepted or not. Returns its cost in US dollars; null if unknown. */

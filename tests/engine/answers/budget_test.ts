@@ -148,12 +148,28 @@ Deno.test("wrong token counts of a teacher cannot disable the limit", () => {
   }
   const tokens = new Budget({ maxCompletionTokens: 2_000 });
   for (const completionTokens of [NaN, 2_000]) tokens.add(answer({ completionTokens }), TEACHER);
-  assertStringIncludes(tokens.exhaustedReason!, "2,000 completion tokens of at most 2,000");
+  assertStringIncludes(tokens.exhaustedReason!, "4,000 completion tokens of at most 2,000");
   const nonsense = new Budget({ priceOf: () => NaN, maxCostUsd: 10 });
   assertEquals(nonsense.add(answer({ completionTokens: 1 }), TEACHER), null);
   assertEquals(nonsense.costUsd, 0);
   assertAlmostEquals(budget.add(answer({ completionTokens: 1_500 }), TEACHER)!, 15);
-  assertStringIncludes(budget.exhaustedReason!, "$15.00");
+  assertStringIncludes(budget.exhaustedReason!, "$60.00");
+});
+
+Deno.test("answers without token counts count as the mean of the others against a limit", () => {
+  const budget = new Budget({ priceOf, maxCostUsd: 10 });
+  for (let pair = 0; pair < 2; pair++) {
+    budget.add(answer({ completionTokens: 200 }), TEACHER);
+    budget.add(answer(null), TEACHER);
+  }
+  assertEquals([budget.costUsd, budget.exhaustedReason], [4, undefined]);
+  budget.add(answer({ completionTokens: 250 }), TEACHER);
+  assertEquals(
+    budget.exhaustedReason,
+    "The run has cost $10.83 of at most $10.00 (--max-cost); 2 answers without token counts " +
+      "(usage) taken as the mean of the others",
+  );
+  assertEquals(budget.costUsd, 6.5);
 });
 
 Deno.test("checkLimits() rejects an invalid limit", () => {
