@@ -1,5 +1,5 @@
-/** Reads a chat completion that is not streamed; and messages and finish reasons, of streams too.
- * @module */
+/** Reads a chat completion that is not streamed. Streams use its readers of messages and finish
+ * reasons, too. @module */
 
 import { changedError, type TeacherError } from "../errors.ts";
 import { asText, isTooDeep } from "../json.ts";
@@ -17,7 +17,7 @@ import { asObject, type JsonObject, type JsonPath } from "./json.ts";
 import type { Completion } from "./teacher.ts";
 import { toolCallsOf } from "./tool_calls.ts";
 
-/** An answer that was translated from another endpoint's format has no JSON text. */
+/** In place of the JSON text of an answer that was translated from another endpoint's format. */
 export const NO_JSON_TEXT = "";
 
 /** @throws {TeacherError} If the body holds no completion, or reports an error. */
@@ -83,9 +83,9 @@ function errorWithoutChoice(
 }
 
 /**
- * The message of a choice, or the delta if the whole body is the only chunk of a stream. Gemini
- * omits the message if reasoning has used up the token limit: then it is empty. Undefined if it is
- * missing although the finish reason is `stop` or "", which is an error.
+ * The message of a choice, or its delta if the body is the only chunk of a stream. A missing
+ * message counts as empty if a finish reason such as `length` explains that: Gemini omits it if
+ * reasoning has used up the token limit. Otherwise the result is undefined, which is an error.
  */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
@@ -122,9 +122,9 @@ const SPECIFIC =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
 /**
- * These are the names of OpenAI, Gemini (whose OpenAI-compatible server has sent `finish_reason:
- * null` beside its own), Anthropic, OpenRouter (for the provider's reason) and Ollama. Runs for
- * each chunk of a stream: a list of names would take ten times as long.
+ * Reads the fields of OpenAI, Gemini (whose OpenAI-compatible server has sent `finish_reason: null`
+ * beside its own), Anthropic, OpenRouter (for the provider's reason) and Ollama, in this order.
+ * Runs for each chunk of a stream: a loop over the names would take ten times as long.
  */
 function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
@@ -135,7 +135,7 @@ function reasonIn(object: JsonObject): string {
 }
 
 /** Reads a reason. SGLang's own form is an object: `{"type": "stop", "matched": 2}`. Some servers
- * write a text instead of null. */
+ * write `"null"` or `"none"` instead of null. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;
@@ -156,8 +156,9 @@ const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
 const MAX_LEVELS = 4;
 
-/** Reads one message, or all deltas of one stream. Servers put reasoning into a separate field,
- * into parts of the content, or into the text: only one of these is read. */
+/** Reads one message, or all deltas of one stream. Servers put reasoning into a field of its own or
+ * into parts of the content; some do both, so parts are ignored once the field had a text.
+ * Reasoning between tags stays in the content. */
 export class MessageReader {
   // A stream may end with a list that repeats the reasoning of earlier fields.
   #hasField = false;

@@ -89,8 +89,8 @@ const LINE_END = 0x0a;
 const SPACE = 0x20;
 const decoder = new TextDecoder();
 
-/** Whether a body is a stream's chunks, one per line, without the framing of server-sent events,
- * judged by the first line. Ollama's own API sends such lines too. */
+/** Whether a body is the chunks of a stream as bare JSON lines, without `data:`. The first line
+ * decides. Ollama's own API sends such lines too. */
 export function areChunkLines(bytes: Uint8Array): boolean {
   const end = bytes.indexOf(LINE_END);
   if (end < 0 || bytes.subarray(end).every((byte) => byte <= SPACE)) return false;
@@ -102,7 +102,7 @@ export function areChunkLines(bytes: Uint8Array): boolean {
 }
 
 export interface OtherAnswer {
-  /** Names the API, and where that server has the OpenAI-compatible one. */
+  /** Says which API it is, and where the same server has its OpenAI-compatible one. */
   readonly message: string;
   /** The text of the answer; "" if it is not read, as for the responses API. */
   readonly content: string;

@@ -23,17 +23,18 @@ export type Addition = "stream_options" | "response_format" | "reasoning.summary
 
 export interface Additions {
   readonly stream: boolean;
-  /** As in chat completions; undefined if the parameters forbid it. */
+  /** The `response_format` to add, as in chat completions; undefined if no schema is requested, or
+   * the parameters set `response_format` or tools. */
   readonly responseFormat: JsonObject | undefined;
-  /** Returns whether a field may be added, and records it as added: false if the teacher has
-   * rejected it. */
+  /** Whether the field may be added: false once the teacher has rejected it. A field that may be
+   * added is recorded as added. */
   readonly add: (field: Addition) => boolean;
 }
 
 export interface ApiFormat {
   /** The path that is appended to the base URL. */
   readonly path: string;
-  /** The parameter that requests log probabilities, as in `-p`, for messages to users. */
+  /** How users request log probabilities: the parameter to write after `-p`. */
   readonly logprobsExample: string;
   prompt(messages: readonly Message[]): JsonObject;
   /** The other fields of a request: the parameters in the endpoint's format, and additions. */

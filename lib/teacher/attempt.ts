@@ -41,7 +41,7 @@ export interface AttemptShared extends TimeLimits {
   readonly streamHabits: StreamHabits;
 }
 
-/** After `start()`, it settles `promise` exactly once. */
+/** After `start()`, `promise` is settled exactly once. */
 export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;
@@ -89,7 +89,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     return this.#controller !== undefined;
   }
 
-  /** Sends the request, once the connection was watched for a close by the server. */
+  /** Sends the request, after a time to notice that the server has closed the connection. */
   start(body: string): void {
     const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);

@@ -1,4 +1,4 @@
-/** Makes a completion of what a server sent: separates reasoning, counts tokens and cost.
+/** Makes a completion of what a server sent: separates reasoning, reads token counts and the cost.
  * @module */
 
 import { asCount } from "../json.ts";
@@ -56,7 +56,7 @@ export const NO_PARTS: AnswerParts = {
   ttftMs: undefined,
 };
 
-/** Makes a completion. The words of a refusal become the response if there is no other text. */
+/** The words of a refusal become the response if there is no other text. */
 export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
   const { thinkTags } = context;
   const split = separateReasoning(parts.content, parts.reasoning, thinkTags);
@@ -80,7 +80,7 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
 /** xAI states costs in ticks (`cost_in_usd_ticks`). */
 const TICKS_PER_USD = 1e10;
 
-/** @param model The model that answered, because Gemini counts differently. */
+/** @param model The model that answered: Gemini counts reasoning differently. */
 export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;

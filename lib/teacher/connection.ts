@@ -1,4 +1,5 @@
-/** One connection to a teacher: one socket at a time, and another after that is closed. @module */
+/** One connection to a teacher. It has one socket at a time, and opens another when that is closed.
+ * @module */
 
 import {
   Client,
@@ -135,8 +136,8 @@ export class Connection {
     if (++this.#responses > 1) this.#shared.reuse.onReused();
   }
 
-  /** If undici rejected a head that `HeadFilter` makes readable, heads are filtered from now on,
-   * and the error is an `OddHead`. */
+  /** Returns an `OddHead` if undici rejected a head that `HeadFilter` makes readable, and filters
+   * heads from now on. Other errors stay as they are. */
   interpret(error: Error): Error {
     const oddity = this.#isFiltered ? undefined : oddityOf(error, this.#hasHead);
     if (oddity === undefined) return error;
@@ -177,8 +178,8 @@ export class Connection {
           this.#opened(socket as unknown as Socket);
           callback(null, socket);
         });
-        // So that `close` can destroy it. Through a tunnel, there is no socket before the proxy has
-        // opened the tunnel.
+        // `close` must be able to destroy a socket that is still connecting. Through a tunnel,
+        // there is none before the proxy has opened the tunnel.
         if (!(connecting instanceof Promise)) this.#socket = connecting;
       },
     });

@@ -1,5 +1,5 @@
-/** The connections to one teacher. undici's `Pool` searches all of its own for each request; this
- * takes a free one from a stack. The engine's concurrency limits their number. @module */
+/** The connections to one teacher. A request takes a free one from a stack; undici's `Pool` would
+ * search all of them. The engine's concurrency limits their number. @module */
 
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, NO_HTTP2 } from "./connection.ts";
@@ -78,7 +78,7 @@ export class Connections {
     else this.#free.push(connection);
   }
 
-  /** Called when undici rejects a head. */
+  /** Filters heads on all connections from now on, because undici has rejected one. */
   filterHeads(): void {
     if (this.filtersHeads) return;
     this.filtersHeads = true;
@@ -125,7 +125,8 @@ export class Connections {
     else this.#timer ??= this.#scheduleHangUp();
   }
 
-  /** Limits the wait: some servers have a thread per connection, and an open one blocks others. */
+  /** Limits how long the server may take to close a connection: with a thread per connection, as in
+   * llama.cpp's server, an open one keeps others waiting. */
   #scheduleHangUp(): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       this.#timer = undefined;
@@ -150,7 +151,7 @@ export class Connections {
 }
 
 /** Requests that begin to watch within this time share a timer. After the event loop was blocked,
- * these are all requests of a turn. */
+ * hundreds may begin at once. */
 const GROUP_MS = 1;
 /** If a timer fires this much late, the event loop was blocked, and has not polled the sockets
  * since. */

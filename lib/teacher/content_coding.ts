@@ -182,7 +182,7 @@ function hasZlibHeader([a, b]: Uint8Array): boolean {
   return (a & 0x0f) === 8 && (b === undefined || ((a << 8) | b) % 31 === 0);
 }
 
-/** A document is read once it is complete. */
+/** Events are read as they arrive, a document once it is complete. */
 export type BodyKind = "events" | "document";
 
 /** Names of server-sent event fields, with those of gateways (`Data`) and llama.cpp (`error`). ""
@@ -241,7 +241,7 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array {
 
 const NOTHING = new Uint8Array(0);
 
-/** Decodes a body without a charset. Drops a byte order mark. */
+/** Decodes UTF-8, or Latin-1 if the bytes are that instead. Drops a byte order mark. */
 export function textOf(bytes: Uint8Array): string {
   const text = utf8.decode(bytes);
   return text.includes(REPLACEMENT) && isLatin1(bytes, text) ? latin1.decode(bytes) : text;
@@ -253,9 +253,9 @@ const REPLACEMENT = "\ufffd";
 
 /**
  * Whether bytes that are not valid UTF-8 are Latin-1, which servers in front of older systems send
- * without a label. True if no character beyond ASCII is valid UTF-8, and fewer than a tenth of the
- * bytes beyond ASCII precede another one. One before a quote is no evidence: an answer may end with
- * half a character.
+ * without a label. Letters beyond ASCII rarely stand side by side in Latin-1: true only if fewer
+ * than a tenth do, and none is part of valid UTF-8. A letter before a quote proves nothing: an
+ * answer may end with half a UTF-8 character.
  */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;

@@ -84,8 +84,8 @@ const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
 /** What servers write if they have no code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** The numbers of MiniMax, by the codes of other servers. MiniMax reports all errors with status
- * 200. */
+/** MiniMax's error numbers, by the codes that other servers use. MiniMax reports all errors with
+ * status 200. */
 const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   server_error: [1000, 1013, 1024, 1033],
   timeout: [1001],
@@ -95,8 +95,8 @@ const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   content_filter: [1026, 1027],
 };
 
-/** Some servers send the field without an error: as null, false, "", `{}`, or an object of such
- * values. */
+/** The error that a choice, or the answer around it, states in `error`. Some servers always send
+ * the field: without an error it is null, false, "", `{}`, or an object of such values. */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   if (isStated(choice?.error)) return choice?.error;
   return isStated(answer.error) ? answer.error : undefined;
@@ -163,8 +163,8 @@ export interface Relayed {
   readonly body: unknown;
   /** The message, with the provider's name if the router gives that. */
   readonly message: string;
-  /** Whether the router called the provider with its own key instead of the user's. True unless the
-   * body suggests otherwise. */
+  /** Whether the router called the provider with its own key instead of the user's. False if the
+   * body says so (`is_byok`), or for a 401 without the provider's name. */
   readonly isWithRouterKey: boolean;
 }
 
@@ -183,7 +183,7 @@ export function relayedError(body: unknown, status: number | undefined): Relayed
   const shown = message.slice(0, MAX_MESSAGE_CHARS);
   return {
     body: inner,
-    // A 401 without the provider's name may be about the user's key.
+    // Such a 401 may be about the user's key.
     isWithRouterKey: metadata.is_byok !== true && (provider !== "" || status !== 401),
     message: provider === "" ? message : `${shown} (from ${provider})`,
   };

@@ -86,8 +86,8 @@ function tlsCode(
   return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
 }
 
-/** The server does not speak HTTP/1.1, or requires TLS. If no attempt has ever succeeded, a retry
- * does not fix this. */
+/** The code of an error of a server that does not speak HTTP/1.1, or requires TLS. A retry does not
+ * fix this if no attempt has ever succeeded. */
 function httpCode(error: unknown, stage: Stage): "no_http" | "wants_tls" | undefined {
   if (stage !== "sent") return undefined;
   if (error instanceof errors.HTTPParserError) {

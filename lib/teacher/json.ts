@@ -27,6 +27,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** Whether a text is a complete JSON object or array. */
 export function isCompleteJson(text = ""): boolean {
   // Rules out most texts without parsing them.
   if (!/[}\]]\s*$/.test(text.slice(-8))) return false;
@@ -94,7 +95,7 @@ export interface JsonPlace {
   readonly path: JsonPath;
 }
 
-/** The text of a value; undefined if there is no value, or if the whole text is not JSON. */
+/** The repaired JSON text of a value; undefined if the path leads to none. */
 export function textAt({ text, path }: JsonPlace): string | undefined {
   let start = skipSpace(text, 0);
   for (const step of path) {

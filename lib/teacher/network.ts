@@ -148,7 +148,7 @@ const CERTIFICATE =
 
 /** Checked before a run: during it, a key of another certificate causes `unsupported protocol`.
  *
- * @throws {TypeError} If one of them cannot be used. The key is not shown. */
+ * @throws {TypeError} If a certificate or the key cannot be used. The key is not shown. */
 export function tlsSettings(options: TlsOptions): TlsSettings {
   const { ca, clientCert, insecureTls } = options;
   // As with curl, the file of the certificate may hold the key.

@@ -171,7 +171,7 @@ class KeptFieldsCheck {
     this.#missing = [...names];
   }
 
-  /** False once every field has appeared. */
+  /** False once every field has appeared, or the notice was given. */
   get isChecking(): boolean {
     return this.#missing.length > 0;
   }
@@ -196,7 +196,6 @@ class KeptFieldsCheck {
 interface FieldWords {
   /** Matches error messages that are about the field. */
   readonly pattern: RegExp;
-  readonly what: string;
   /** What the run loses without the field. */
   readonly loss: string;
 }
@@ -206,28 +205,24 @@ const FIELD_WORDS: Readonly<Record<Addition, FieldWords>> = {
     // DeepSeek, Groq, OpenAI, vLLM (`xgrammar` to `guided`) and llama.cpp, in this order.
     pattern:
       /response[ _.]?format|json[ _]?schema|text\.format|xgrammar|structured[ _]?output|guided|\bgrammar\b/i,
-    what: "response_format",
     loss: "answers are still checked against the schema",
   },
   stream_options: {
     pattern: /stream[ _]?options|include[ _]?usage/i,
-    what: "stream_options",
     loss: "tokens may not be counted",
   },
   "reasoning.summary": {
     pattern: /\breasoning\b/i,
-    what: "reasoning.summary",
     loss: "answers may come without their reasoning",
   },
   store: {
     pattern: /\bstore\b/i,
-    what: "store",
     loss: "the teacher may store requests",
   },
 };
 
-/** Some servers respond to a schema with 500. */
-const STATUSES = new Set([400, 404, 415, 422, 500, 501]);
+/** Statuses with which servers reject a field. Some respond to a schema with 500. */
+const REJECTION_STATUSES = new Set([400, 404, 415, 422, 500, 501]);
 
 /** Later characters of an error message may quote the request. */
 const SEARCHED_CHARS = 300;
@@ -246,7 +241,6 @@ export function withdrawRefused(
   if (field === undefined) return error;
   // Several requests with the field may be in flight: only the first error notifies the user.
   const isFirst = bodies.omit(field);
-  const { what, loss } = FIELD_WORDS[field];
   return new TeacherError(error.message, {
     type: error.type,
     status: error.status,
@@ -254,12 +248,14 @@ export function withdrawRefused(
     cause: error.cause,
     isAdjusted: true,
     notice: isFirst
-      ? `The teacher at ${address} refuses ${what} (${error.message}): ` +
-        `requests leave it out from now on; ${loss}`
+      ? `The teacher at ${address} refuses ${field} (${error.message}): ` +
+        `requests leave it out from now on; ${FIELD_WORDS[field].loss}`
       : undefined,
   });
 }
 
 function mayBlameField({ status, type }: TeacherError): boolean {
-  return status === undefined ? type === "response" : status < 300 || STATUSES.has(status);
+  return status === undefined
+    ? type === "response"
+    : status < 300 || REJECTION_STATUSES.has(status);
 }

@@ -124,7 +124,7 @@ function plausibleMs(ms: number): number | undefined {
   return ms >= 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** What OpenAI and Anthropic say in `x-should-retry`. */
+/** Reads `x-should-retry`, which OpenAI and Anthropic send; undefined without it. */
 export function shouldRetry(headers: HeaderFields): boolean | undefined {
   const value = fieldText(headers["x-should-retry"]).toLowerCase();
   return value === "true" ? true : value === "false" ? false : undefined;

@@ -26,8 +26,8 @@ export const RESPONSES: ApiFormat = {
   events: () => new ResponsesEvents(),
 };
 
-/** Parameters of chat completions with another name or place in `/responses`, and its own ones into
- * which these are merged. */
+/** Parameters of chat completions with another name or place in `/responses`, and the parameters of
+ * `/responses` that those are merged into. */
 const TRANSLATIONS: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   max_tokens: (value) => ({ max_output_tokens: value }),
   max_completion_tokens: (value) => ({ max_output_tokens: value }),

@@ -1,6 +1,6 @@
 /**
- * The secrets of a teacher: sends them in header fields, and keeps them out of everything that is
- * shown, even if they are escaped.
+ * Sends a teacher's secrets in header fields, and keeps them out of everything that is shown, even
+ * if they are escaped.
  *
  * @module
  */

@@ -32,13 +32,13 @@ const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse: nearly every close has arrived by
  * then. The others wait for the result of this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
-/** The trial begins among this many first attempts of a run, or never. */
+/** The trial takes place only if it begins within this many attempts of a run. */
 const TRIAL_ATTEMPTS = 10;
 /** How long an idle connection is watched before it is used. undici waits for one turn of the event
  * loop, which is not enough: Deno polls sockets at every 61st turn or when idle. */
 export const IDLE_WATCH_MS = 5;
-/** Connections are last used this long before their announced timeout, or half that timeout if it
- * is short, since requests need time to arrive. */
+/** Connections are used until this long before their announced timeout, or until half of it if it
+ * is short: requests need time to arrive. */
 const MARGIN_MS = 1_000;
 
 export class ReusePolicy {
@@ -48,7 +48,7 @@ export class ReusePolicy {
   /** Connections that the server left open in a row while none was reused. */
   #leftOpen = 0;
   isSingleUse = false;
-  /** Whether a connection has been reused, so that they need not be watched after use. */
+  /** Whether a connection has been reused: connections need not be watched right after use. */
   #isProven = false;
   /** Whether the trial has begun, or can no longer begin. */
   #hadTrial = false;

@@ -164,7 +164,7 @@ export class DeltaText {
     else this.#joined += piece;
   }
 
-  /** Does nothing if `whole` does not begin with the text so far. */
+  /** Replaces the text so far by `whole`, if `whole` begins with it. */
   extendTo(whole: string): void {
     if (!whole.startsWith(this.text)) return;
     this.#joined = whole;

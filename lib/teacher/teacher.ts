@@ -61,17 +61,17 @@ export interface Usage {
   readonly costUsd?: number;
 }
 
-/** What a response states about the teacher's rate limits; other fields are absent. */
+/** The rate limits that a response states. A field that it does not state is absent. */
 export interface RateLimit {
   /** Requests left until the reset. */
   readonly requestsLeft?: number;
-  /** Requests in each period. */
+  /** Requests allowed in each period. */
   readonly requestsLimit?: number;
   /** Milliseconds until the request limit resets. */
   readonly requestsResetMs?: number;
   /** Tokens left until the reset. */
   readonly tokensLeft?: number;
-  /** Tokens in each period. */
+  /** Tokens allowed in each period. */
   readonly tokensLimit?: number;
   /** Milliseconds until the token limit resets. */
   readonly tokensResetMs?: number;
@@ -85,14 +85,13 @@ export interface Completion {
   readonly reasoning?: string;
   /**
    * Why the answer ended, as the server put it: `stop`, `length`, `content_filter`, `tool_calls`,
-   * …; "" if it did not say. Only reasons that are known to mean a complete answer are accepted,
-   * and those in `acceptEndings`.
+   * …; "" if it did not say. The answer is accepted only if the reason is known to mean a complete
+   * one, or is in `acceptEndings`.
    */
   readonly finishReason: string;
-  /** Why the answer may be incomplete in spite of its finish reason, without a final period.
-   * @default none */
+  /** Why the server may have sent no finish reason: a phrase that follows a colon. @default none */
   readonly doubt?: string;
-  /** Whether the model refused; `response` holds its words. @default false */
+  /** Whether the model refused. Without other text, `response` holds its refusal. @default false */
   readonly isRefusal?: boolean;
   /** Token counts; null if the teacher reports none. */
   readonly usage: Usage | null;
@@ -100,7 +99,8 @@ export interface Completion {
   readonly model: string;
   /** The model that was requested. @default the teacher's `model` */
   readonly modelAsked?: string;
-  /** `flex`, …: as the server names it, else as requested. @default the standard tier */
+  /** The service tier (`flex`, …) as the server names it, else as requested.
+   * @default the standard tier */
   readonly serviceTier?: string;
   /** The server's id for the answer. @default "" */
   readonly id?: string;

@@ -180,7 +180,8 @@ export interface CheckedParams {
 }
 
 /**
- * Flattens `extra_body`, which belongs to the Python client and which servers ignore.
+ * Checks the parameters of a run, and flattens `extra_body`: it belongs to the Python client, and
+ * servers ignore it.
  *
  * @throws {RangeError} If `n` requests more than one answer.
  * @throws {TypeError} If Retort sets a parameter itself, one holds a credential (the message omits
@@ -199,8 +200,8 @@ export function checkParams(params: Params): CheckedParams {
   const n = numberOf(flat.n);
   if (n !== undefined && n > 1) {
     throw new RangeError(
-      "Cannot ask for more than one answer a row: samples are rows of their own, " +
-        `each with a uid of its own: current value of "n" is ${n}`,
+      'Cannot send the parameter "n": use --samples (samples), because samples are rows of their ' +
+        `own, each with its own uid: current value is ${n}`,
     );
   }
   if ("stream" in flat) {
@@ -232,7 +233,7 @@ function flatten(params: Params, notices: string[]): Params {
   return { ...rest, ...fields };
 }
 
-/** Rows hold numbers that JavaScript would change as `JSON.rawJSON` objects. */
+/** A number that JavaScript would write differently is a `JSON.rawJSON` object in rows. */
 function numberOf(value: unknown): number | undefined {
   if (typeof value === "number") return value;
   const raw = asObject(value)?.rawJSON;

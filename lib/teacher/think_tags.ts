@@ -5,7 +5,7 @@
  *
  * `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…<|return|>`
  *
- * There, `analysis` is reasoning, `final` is the answer, and `commentary` is a tool call or the
+ * The channel `analysis` holds reasoning, `final` the answer, and `commentary` a tool call or the
  * text before one.
  *
  * @module

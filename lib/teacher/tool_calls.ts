@@ -187,7 +187,7 @@ export class ToolCallDeltas {
     assignStated(call.functionFields, functionFields, calleePlace);
   }
 
-  /** Adds a value of no known form, as the arguments of a call without name. */
+  /** Adds a value of no known form, as the arguments of a call without a name. */
   #addFormless(raw: unknown, place: JsonPlace): void {
     if (raw === null) return;
     const part = { index: undefined, id: "", name: "", arguments: undefined };
