@@ -14,7 +14,7 @@ import type { ClosedFile } from "./watched_file.ts";
 export interface JournalFile {
   /** Returns how many bytes were written. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Blocks this thread; absent if the file must not be written to that way. */
+  /** Blocks this thread; absent if only `write` may be used. */
   writeSync?(bytes: Uint8Array): number;
   /** fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;
@@ -49,11 +49,13 @@ export interface JournalOptions<T> {
   readonly fsync?: "always" | "never";
   /** Permissions of a new file, before umask. @default 0o666 */
   readonly mode?: number;
-  /** `open` need not sync the folder if this is set. @default false */
+  /** Whether the file's name survives a power cut already, so that `open` need not sync the folder.
+   * @default false */
   readonly isNameDurable?: boolean;
-  /** The file as it was when last closed, to notice changes since. @default it is first opened */
+  /** The file as it was when last closed, to notice changes since. @default none: opened first */
   readonly closedFile?: ClosedFile;
-  /** Called for two handles, which are neither locked nor watched. @default by `WatchedFile` */
+  /** Called twice: writes and syncs use a handle each. The handles are neither locked nor watched.
+   * @default opens a `WatchedFile` */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
@@ -62,7 +64,7 @@ type AppenderOptions = Pick<JournalOptions<never>, "onStall" | "onRecover" | "no
 const RETRY_DELAY_MS = 1_000;
 /** A longer write did more than copy into the page cache: the disk counts as slow. */
 const SLOW_WRITE_MS = 5;
-/** The disk counts as slow for this time, so it can block this thread once in it. */
+/** How long the disk counts as slow. It can block this thread only once in this time. */
 const SLOW_FOR_MS = 1_000;
 /** Larger writes take long to copy, so they always go through another thread. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;

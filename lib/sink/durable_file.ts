@@ -1,7 +1,7 @@
 /**
  * Replaces files so that a crash leaves the old version or the new one, never a part. A new version
- * is a temporary file, locked while its process writes it; those of killed processes can be
- * recognized by that and removed.
+ * is written to a temporary file, which is locked meanwhile. So a temporary file without a lock was
+ * left by a killed process and can be removed.
  *
  * @module
  */
@@ -14,7 +14,8 @@ import { tryLock } from "./lock_file.ts";
 
 export interface ReplacementOptions {
   /**
-   * A run uses the token in its lock file, so that the next run can remove what a crash left.
+   * Part of the temporary file's name, 16 hex digits. A run passes the token in its lock file, so
+   * that the next run can remove what a crash left.
    * @default 64 random bits
    */
   token?: string;
@@ -168,7 +169,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   }
 }
 
-/** Resolves a link; `path` itself if it is not a link, or a broken one. */
+/** The target of a link; `path` itself if it is not a link, or if the link is broken. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;

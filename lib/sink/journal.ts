@@ -11,9 +11,9 @@
  *
  * The writer takes all lines that arrived during its last write, so the size of batches adapts: one
  * line on an idle disk, hundreds on a busy one. In the same way, the syncer takes all batches that
- * were written during its last fdatasync. Each has a handle of its own, because in Deno operations
- * on one handle wait for each other. With 64 lanes, this design reaches 117,000 rows/s; lanes that
- * wait for fdatasync reach 77,000.
+ * were written during its last fdatasync. Writer and syncer have a handle each, because in Deno
+ * operations on one handle wait for each other. With 64 lanes, this design reaches 117,000 rows/s;
+ * if lanes waited for fdatasync, it would reach 77,000.
  *
  * A failed write is retried (see `appender.ts`) while appends wait. A failed fdatasync is not: the
  * kernel may have dropped the pages, and would report success the next time. The journal is broken
@@ -51,7 +51,8 @@ export class Journal<T> implements AsyncDisposable {
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
-  /** Appended rows that another file has taken, less the others that none has taken yet. */
+  /** Rows that another file has taken. A row appended once fdatasync has failed is not one of
+   * `#appendedRows`: it counts -1 until another file has taken it, and 0 from then on. */
   #rescuedRows = 0;
   #writer: Promise<void> | undefined;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
@@ -196,7 +197,8 @@ export class Journal<T> implements AsyncDisposable {
     return this.#closing ??= this.#close();
   }
 
-  /** Without the `SinkError`, which `onBroken` has reported and which must not hide others. */
+  /** Closes, but does not throw a `SinkError`: `onBroken` has reported it, and it must not hide other
+   * errors. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;
@@ -224,8 +226,8 @@ export class Journal<T> implements AsyncDisposable {
     return batch.records.length >= this.maxUnsyncedRows || batch.length >= MAX_UNSYNCED_BYTES;
   }
 
-  /** Must not await after it found `#waiting` empty and before it clears `#writer`: a batch added
-   * in between would never be written. */
+  /** Must not await between finding `#waiting` empty and clearing `#writer`: a batch added in between
+   * would never be written. */
   async #runWriter(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {

@@ -37,10 +37,10 @@ export function badRowUid(file: string, line: number): string {
 }
 
 /**
- * A row of the input may have the uid of a bad row, too, but only the line of a bad row has no
- * prompt hash.
+ * The uid alone does not tell, because a row of the input may have the same one. But only the line
+ * of a bad row has no prompt hash.
  *
- * @param uid Needed only if there is no hash.
+ * @param uid Called only if there is no hash.
  */
 export function isBadRowLine(hasHash: boolean, uid: () => string): boolean {
   return !hasHash && uid().startsWith(BAD_ROW_PREFIX);
@@ -57,8 +57,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { response, reasoning = "" } = completion;
   const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
   const own = ownMembers(row);
-  // The row's own `uid` is not kept twice if it equals ours. One like `doc#3` is: without it, the
-  // line would look like the third sample of a row with the id `doc`.
+  // A `uid` of the row that equals ours is not repeated in `replaced`. One like `doc#3` is: without
+  // it, the line would look like the third sample of a row with the id `doc`.
   if (
     own.replaced.uid !== undefined && !/[~#]\d+$/.test(row.uid) &&
     JSON.parse(own.replaced.uid) === row.uid
@@ -132,9 +132,9 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
 }
 
 interface OwnMembers {
-  /** The members without our names, as JSON text without braces; "" if there are none. */
+  /** The members whose names are not ours, as JSON text without braces; "" if there are none. */
   readonly inside: string;
-  /** JSON text of each value whose name is one of ours. No prototype. */
+  /** The JSON text of each value whose name is one of ours, by name. No prototype. */
   readonly replaced: Record<string, string>;
 }
 

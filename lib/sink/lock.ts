@@ -1,9 +1,10 @@
 /**
  * Prevents two runs from writing to the same output.
  *
- * The lock is on a file of its own, which is created once and never renamed or deleted: a lock on
- * the results file is lost when an editor renames over it, and two processes can hold one on a
- * deleted file. The system releases the lock when the process ends, even by a crash.
+ * The lock is on a file of its own: a lock on the results file is lost when an editor renames
+ * another file over it. The lock file is never renamed or deleted: one process could hold the lock
+ * on the deleted file, and another that on a new one. The system releases the lock when the process
+ * ends, even by a crash.
  *
  * Users remove lock files that look old. So the path is checked again once the lock is held, and a
  * run also locks the results that it adds to (`lockOutput`): the second of two runs then fails
@@ -47,12 +48,12 @@ export type { RunNote, RunState } from "./lock_file.ts";
 export interface LockOptions {
   /** Whether to fail if the filesystem has no locks, instead of working without. @default true */
   required?: boolean;
-  /** Removes the temporary files of the previous holder, which have this token. */
+  /** Removes the temporary files of the previous holder, whose names contain `token`. */
   onLeftovers?: (token: string) => Promise<void>;
   /** Permissions of a new lock file, before umask. @default 0o666 */
   mode?: number;
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /** The lock file then only names this lock and is closed. @default none */
+  /** Held instead of the lock file, which only names this lock and is closed. @default none */
   shared?: SharedLock;
 }
 
@@ -99,7 +100,7 @@ export class Lock implements Disposable {
    * Writes the name of the shared lock to the file, closes it, and returns a lock that stands for
    * the shared one.
    *
-   * @throws {SinkError} If the disk does not take the name: other runs could use the output.
+   * @throws {SinkError} If the name cannot be written: other runs could then use the output.
    */
   replaceBy({ name, lock: { token } }: SharedLock): Lock {
     using file = this.#file!;
@@ -157,8 +158,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 /** Other processes may keep removing or replacing the file. */
 const MAX_ATTEMPTS = 10;
 
-/** A lock may be held for a moment only: by a run that reads its note, or by a child of the process
- * that has just released it, which shares its open files until it executes its program. */
+/** Retries, because a lock may be held for a moment only: by a run that reads the note, or by a
+ * child process of the last holder, which inherits open files until it executes its program. */
 async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
   for (let attempt = 1;; attempt++) {
     try {

@@ -18,13 +18,13 @@ export interface RunNote {
   readonly in_flight: number;
   /** Part of the names of the run's temporary files; absent in notes of earlier versions. */
   readonly token?: string;
-  /** The `SharedLock` that the run held instead of this file. @default none */
+  /** The name of the `SharedLock` that the run held instead of this file. @default none */
   readonly shared?: string;
 }
 
 export type RunState = Omit<RunNote, "token" | "shared">;
 
-/** Padded with spaces, a note overwrites the previous one completely. */
+/** Notes are padded to this length, so that each overwrites the previous one completely. */
 export const NOTE_BYTES = 128;
 /** No lock file of Retort is larger, even if several versions have written to it. */
 const MAX_FILE_BYTES = 256;
@@ -163,8 +163,9 @@ export async function lockOutput(
   return "its lock would keep others from reading it, as on SMB shares";
 }
 
-/** `requireUnlocked` of other processes may hold the lock for a moment each: of hundreds of shards
- * that start at once, on a file server that takes milliseconds for a lock. */
+/** Retries, because other processes hold the lock for a moment while they check it
+ * (`requireUnlocked`). Hundreds of shards may start at once, on a file server that takes
+ * milliseconds for a lock. */
 async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   for (let attempt = 1; !(await file.tryLock(true)); attempt++) {
     if (attempt === CHECKED_ATTEMPTS) return false;
@@ -184,8 +185,8 @@ async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
 }
 
 /**
- * With a shared lock, because a hundred shards may check the same file at once: none must take
- * another one for a run.
+ * The check takes the lock for a moment, but not exclusively: a hundred shards may check the same
+ * file at once, and none must take another one for a run.
  *
  * @throws {LockedError} If a run is writing to the file.
  */

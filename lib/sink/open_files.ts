@@ -54,7 +54,7 @@ export class OpenFiles {
     if (this.#open.delete(journal)) this.#open.add(journal);
   }
 
-  /** An idle journal can be closed for a caller that waits. */
+  /** Wakes a caller that waits: an idle journal can be closed, or a slot is free. */
   onIdle(): void {
     this.#waiting.shift()?.();
   }
@@ -66,7 +66,7 @@ export class OpenFiles {
     this.remove(journal);
   }
 
-  /** For a journal that is closed, or that stays open until the end of the run. */
+  /** Releases the slot of a journal that is closed, or that stays open until the end of the run. */
   remove(journal: Parkable): void {
     if (this.#open.delete(journal)) this.releaseSlot();
   }
@@ -156,9 +156,8 @@ export class RecentMemory {
 }
 
 /**
- * Lines of the last one to two seconds, if `age` is called once a second. Fewer if all outputs
- * together write more than fits into their memory: then a line can be rescued only while its file
- * is open.
+ * Lines of the last one to two seconds, if `age` is called once a second. Fewer if the memory, which
+ * all outputs share, is full: a dropped line can be rescued only while its file is open.
  */
 export class RecentLines {
   readonly #memory: RecentMemory;

@@ -24,7 +24,7 @@ interface WaitingLine<T> extends PromiseWithResolvers<void> {
 
 const RETRY_DELAY_MS = 1_000;
 
-/** A journal whose file is closed between lines if too many are open. The file must exist. */
+/** The file must exist. */
 export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;

@@ -146,9 +146,9 @@ export interface RestoredRow {
 }
 
 /**
- * Restores the row from an output line: removes our fields, and appends the row's own ones of the
- * same names. A results line does not say whether the row had a `uid` if it equals ours, so that is
- * not restored.
+ * Restores the row from an output line: removes our fields, and appends the row's own fields of the
+ * same names. A row's own `uid` that equals ours is not restored, because a results line does not
+ * say whether the row had one.
  *
  * @throws {SinkError} If the line is not a JSON object with a `uid`.
  */

@@ -1,7 +1,7 @@
 /**
- * Repairs output files: the end of one after a crash, where a killed process may leave half a line
- * and a power cut NUL bytes. Also removes lines, by replacing the file as a whole, so that a crash
- * leaves either the old version or the new one.
+ * Repairs the ends of output files after a crash: a killed process may leave half a line, a power
+ * cut NUL bytes. Also removes lines. For that, the whole file is replaced, so that a crash leaves
+ * either the old version or the new one.
  *
  * @module
  */
@@ -181,7 +181,7 @@ export async function createNumbered(
  * does not parse it, so the memory needed does not depend on its size.
  *
  * @param dropped The numbers of the lines, from 1.
- * @param lineCount The lines that the file had when they were numbered.
+ * @param lineCount How many lines the file had when they were numbered.
  * @param token Part of the temporary name of the new version.
  * @returns False if the file has another number of lines now; then nothing is removed.
  * @throws {SinkError} If the new version cannot be written.

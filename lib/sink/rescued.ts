@@ -91,7 +91,7 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
   const empty = await Array.fromAsync(emptyFilesOf(path));
   for (const from of await rescuedFilesOf(path, kind)) {
     await repairTail(from);
-    merged.push({ from, count: await addLines(path, from, NAME_OF[kind]) });
+    merged.push({ from, count: await addLines(path, from, KEY_OF[kind]) });
   }
   // The last one first: after a crash, no gap in the numbers hides the files that are left.
   const removable = [...merged.map(({ from }) => from), ...empty].toSorted(byNumber).reverse();
@@ -99,21 +99,21 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
   return merged;
 }
 
-/** Returns the name of a line. Of lines with the same name, only one is added. */
-type NameOf = (text: string, path: string, number: number) => string;
+/** Returns what identifies a line: of lines with the same key, only one is added. */
+type KeyOf = (text: string, path: string, number: number) => string;
 
 /** A row has one line in the results, but may have several in the failures. */
-const NAME_OF: Readonly<Record<LineKind, NameOf>> = { results: uidOfLine, failures: sha256Start };
+const KEY_OF: Readonly<Record<LineKind, KeyOf>> = { results: uidOfLine, failures: sha256Start };
 
-async function addLines(path: string, from: string, nameOf: NameOf): Promise<number> {
-  const namesInOutput = await sharedNames(path, from, nameOf);
+async function addLines(path: string, from: string, keyOf: KeyOf): Promise<number> {
+  const keysInOutput = await sharedKeys(path, from, keyOf);
   let count = 0;
   try {
     const { mode } = await Deno.stat(from);
     using file = await Deno.open(path, { append: true, create: true, mode: mode ?? undefined });
-    for await (const { name, text } of namedLines(from, nameOf)) {
-      if (namesInOutput.has(name)) continue;
-      namesInOutput.add(name);
+    for await (const { key, text } of keyedLines(from, keyOf)) {
+      if (keysInOutput.has(key)) continue;
+      keysInOutput.add(key);
       await writeAll(file, new TextEncoder().encode(`${text}\n`));
       count++;
     }
@@ -125,14 +125,14 @@ async function addLines(path: string, from: string, nameOf: NameOf): Promise<num
   return count;
 }
 
-async function sharedNames(path: string, from: string, nameOf: NameOf): Promise<Set<string>> {
-  const names = new Set<string>(), shared = new Set<string>();
-  for await (const { name } of namedLines(from, nameOf)) names.add(name);
-  for await (const { name } of namedLines(path, nameOf)) if (names.has(name)) shared.add(name);
+async function sharedKeys(path: string, from: string, keyOf: KeyOf): Promise<Set<string>> {
+  const keys = new Set<string>(), shared = new Set<string>();
+  for await (const { key } of keyedLines(from, keyOf)) keys.add(key);
+  for await (const { key } of keyedLines(path, keyOf)) if (keys.has(key)) shared.add(key);
   return shared;
 }
 
-async function* namedLines(path: string, nameOf: NameOf) {
+async function* keyedLines(path: string, keyOf: KeyOf) {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let number = 0;
   for await (const block of readLineBlocks(path)) {
@@ -140,7 +140,7 @@ async function* namedLines(path: string, nameOf: NameOf) {
       number++;
       if (isBlankLine(line)) continue;
       const text = decoder.decode(line);
-      yield { name: nameOf(text, path, number), text };
+      yield { key: keyOf(text, path, number), text };
     }
   }
 }
@@ -202,7 +202,7 @@ export interface LastResortOptions {
 
 /**
  * Keeps answers that arrive after fdatasync has failed on their output file: in a file of rescued
- * lines next to it, or in the temporary folder if that disk takes no more. Each line is durable
+ * lines next to it, or in the temporary folder if that file cannot be written. Each line is durable
  * once `append` resolves. Keeps no file open.
  */
 export class LastResort {
@@ -219,7 +219,9 @@ export class LastResort {
     this.#options = options;
   }
 
-  /** @param lines Whole ones, with their line feeds. Rejects if they cannot be kept anywhere. */
+  /** Rejects if the lines cannot be kept anywhere.
+   *
+   * @param lines Whole lines, with their line feeds. */
   append(lines: string): Promise<void> {
     const appended = this.#last.then(() => this.#append(new TextEncoder().encode(lines)));
     this.#last = appended.catch(() => {});

@@ -29,7 +29,7 @@ export interface SinkOptions extends
   readonly format: LineFormat;
   /** The number of lanes; determines how many rows may be written but not synced. */
   readonly concurrency: number;
-  /** Called for each row: whether `onDurable` gets its outcome. @default it does not */
+  /** Whether `onDurable` gets the outcome of a row. Called once for each row. @default () => false */
   readonly keepsOutcomes?: () => boolean;
 }
 
@@ -106,8 +106,8 @@ export class Sink implements AsyncDisposable {
     return journal.append(written.line, finishedRow(written.outcome, this.#keepsOutcomes()));
   }
 
-  /** For the rejected answer of a pending row. Resolves once it is written, which is enough to
-   * survive this process; `onDurable` is not called for it. */
+  /** Writes the rejected answer of a pending row. Resolves once the line is written: it then survives
+   * a crash of this process. `onDurable` is not called for it. */
   putPending(outcome: Outcome): Promise<void> {
     return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
   }
@@ -210,8 +210,8 @@ export interface WrittenOutcome {
   readonly line: string;
 }
 
-/** If the answer of a custom teacher holds what JSON cannot (a `BigInt` or a cycle), the row fails,
- * and `partial` holds what JSON can of the answer. */
+/** If the answer of a custom teacher has parts that JSON cannot represent (a `BigInt` or a cycle),
+ * the row fails, and its `partial` holds the answer without them. */
 export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcome {
   try {
     return written(outcome, format);

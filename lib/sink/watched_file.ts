@@ -44,7 +44,8 @@ export class WatchedFile {
   #handles: Handles;
   /** The handles of the original file, once lines go to a new one. */
   #oldHandles: Handles | undefined;
-  /** This and all offsets below are those of the original file, if all lines had gone there. */
+  /** Where the original file would end if all lines had gone there. All offsets here are counted in
+   * that way. */
   #end: number;
   #durableEnd: number;
   /** The offset after the last whole line. */
@@ -78,7 +79,7 @@ export class WatchedFile {
 
   /**
    * @param closedFile The file as it was when last closed: if another one is at the path now, the
-   * next check reports that. @default it is first opened
+   * next check reports that. @default none: opened first
    * @throws {LockedError} If another run has locked it.
    */
   static async open(path: string, mode?: number, closedFile?: ClosedFile): Promise<WatchedFile> {
@@ -192,8 +193,8 @@ export class WatchedFile {
     this.#durableEnd = Math.min(this.#durableEnd, length);
   }
 
-  /** On Windows a handle for appending cannot truncate; the path can, because it still leads to the
-   * open file, which cannot be replaced there. */
+  /** On Windows a handle for appending cannot truncate, so the file is truncated by its path. That
+   * still leads to the open file, which cannot be replaced there. */
   async #truncate(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);
@@ -208,7 +209,7 @@ export class WatchedFile {
     const path = this.#rescuedPath ??= await createRescuedFile(this.#path, this.#mode);
     const handles = await openHandles(path);
     try {
-      // An earlier attempt may have written part of it before the disk was full.
+      // An earlier attempt may have written some lines before the disk was full.
       await Deno.truncate(path, 0);
       if (wasTruncated) await moveJoinedLines(this.#path, handles.write);
       else await copyRest(old.sync, this.#checkedEnds[0], handles.write);
