@@ -23,7 +23,7 @@ export const SEEN = 8;
 /** The failed row with the id is sent again. */
 export const ASK_AGAIN = 16;
 
-/** The lower bits of a slot, which are its position in a block; the upper bits number the block. */
+/** How many lower bits of a slot hold its position in a block. The others number the block. */
 const BLOCK_BITS = 12;
 /** Entries per block: a growing table adds blocks of 4,096 and copies no full one. */
 const BLOCK_ENTRIES = 1 << BLOCK_BITS;

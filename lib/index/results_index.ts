@@ -34,8 +34,9 @@ export interface IndexedLine {
   readonly hasHash: boolean;
   uid(): string;
   text(): string;
-  /** @throws {DamagedFileError} when the line is not a JSON object. Until then, a line that begins
-   * and ends like Retort's was not parsed. */
+  /** Parses the line, of which only the beginning and the end may have been checked.
+   *
+   * @throws {DamagedFileError} If the line is not a JSON object. */
   value(): Readonly<Record<string, unknown>>;
   /** @param text ASCII without a line feed. */
   includes(text: string): boolean;
@@ -64,7 +65,7 @@ interface IndexedFile {
  * lines are skipped. Rejects when the signal is aborted.
  *
  * @returns The number of lines.
- * @throws {DamagedFileError} when a line is not one that Retort writes to files of this kind
+ * @throws {DamagedFileError} If a line is not one that Retort writes to files of this kind.
  */
 export async function readIndex(
   file: IndexedFile,
@@ -102,9 +103,9 @@ class LineScanner {
   }
 
   scan({ bytes: block, offset }: LineBlock): void {
-    // A string with one character for each byte: strings are searched many bytes at a time, typed
-    // arrays one by one. In an array, the search for line feeds and NUL bytes takes more than twice
-    // the time.
+    // A string with one character for each byte. Strings are searched many bytes at a time, typed
+    // arrays byte by byte: the search for line feeds and NUL bytes would take more than twice as
+    // long.
     const characters = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1");
     const hasNul = characters.includes("\0");
     this.#line.startBlock(characters);
