@@ -117,24 +117,25 @@ export class RunLines implements Disposable {
 
   /**
    * Copies results of surplus samples, such as `x#3` if `x` has two samples; returns their number.
-   * Only lines show which rows they answer, and the table does not keep them: if results are left,
-   * the file is read again.
+   * If results are left, the file is read again: which row a result answers is only in its line,
+   * which the table does not keep.
    */
   async takeSurplus(to: LineSink & { flush(): Promise<void> }): Promise<number> {
     if (this.orphans === 0) return 0;
     const table = this.#table, surplus: number[] = [];
-    // Only because `index` needs a table; ours holds these ids already.
+    // Only because `index` needs a table: ours must stay as it is.
     using scratch = new IdTable();
     await this.#results.index("results", scratch, (_, line) => {
       const uid = line.uid();
       if (parseSampleUid(uid) === undefined || this.#isTaken(uid)) return;
+      const slot = table.find(uid);
+      if (slot === -1) return; // Written by an active run since `read`.
       const { rowUid, sample } = originOf(line.value() as Record<string, unknown>, this.#uidFields);
       if (sample === 0 || !this.#isTaken(rowUid)) return;
-      const slot = table.find(uid);
       table.set(slot, SEEN);
       surplus.push(table.lineOf(slot));
     });
-    // Not while the file is indexed: both read it from its one position.
+    // Not while the file is being indexed: both would move its read position.
     for (const line of surplus) {
       this.#results.copy(line, to);
       await to.flush();

@@ -12,7 +12,8 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, SinkError, SourceError, UsageError } from "../../lib/errors.ts";
 import { mergeRuns, type WaitProgress } from "../../lib/merge/mod.ts";
-import { readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
+import { RunLines } from "../../lib/merge/run_lines.ts";
+import { filesOf, readStatus, statusPathOf, verify, writeFailedStatus } from "../../lib/run/mod.ts";
 import { pinnedPlan } from "../../lib/shards/mod.ts";
 import { shellWord } from "../../lib/printable.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
@@ -505,6 +506,20 @@ Deno.test("results of surplus samples are kept and reported", async () => {
   assertEquals(new Set(merged.map(({ uid }) => uid)).size, 36);
   const [proof] = await verify({ input, output });
   assertEquals([proof.succeeded, proof.surplus, proof.strangers], [12, 24, 0]);
+});
+
+Deno.test("a sample that an active run writes during the merge is left to the next merge", async () => {
+  await using dir = await tempDir();
+  const line = (uid: string) => ({ uid, prompt_hash: "0".repeat(16), response: "R", distill: {} });
+  const results = await dir.write("x.jsonl", ["a", "a#2", "old"].map(line));
+  const run = { files: filesOf("", dir.path("x")), runFile: undefined };
+  using lines = await RunLines.read(run, 10);
+  await Deno.writeTextFile(results, `${JSON.stringify(line("a#1"))}\n`, { append: true });
+  assertEquals(lines.take("a", { result: { add() {} }, failure: { add() {} } }), "result");
+  const written: string[] = [];
+  const add = (bytes: Uint8Array) => void written.push(new TextDecoder().decode(bytes));
+  assertEquals(await lines.takeSurplus({ add, flush: () => Promise.resolve() }), 1);
+  assertEquals(JSON.parse(written.join("")).uid, "a#2");
 });
 
 Deno.test("with --limit, results of surplus samples are kept, and those of later rows are counted", async () => {
