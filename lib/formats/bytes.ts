@@ -139,7 +139,7 @@ function refuseText(first: Uint8Array, name: string): void {
   if (first.length === 0 || !isText(first)) return;
   throw cannotRead(
     name,
-    'its gzip data is damaged (it is not compressed: rename it without ".gz")',
+    'it is not compressed, but its name ends in ".gz". Rename it without ".gz"',
   );
 }
 

@@ -150,7 +150,7 @@ Deno.test("rows that cannot be sent and missing files are refused before a call"
     [[input, "-o", out, "-p", "stream=true"], "--stream"],
     [[dir.path("none.jsonl"), "-o", out], "no such file"],
     [[await emptyFolder(dir), "-o", out], "it is a folder without"],
-    [[await dir.write("bad.jsonl.gz", "no gzip"), "-o", out], "gzip data is damaged"],
+    [[await dir.write("bad.jsonl.gz", "no gzip"), "-o", out], "it is not compressed"],
     [[input], "-o out/"],
     [[], "input"],
     [[input, "-o", out, "--concurency", "3"], "--concurrency"],

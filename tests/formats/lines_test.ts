@@ -195,7 +195,7 @@ Deno.test("openLines() reports a damaged .gz with its path", async () => {
     empty: new Uint8Array(),
     cut: packed.subarray(0, 25),
     wrongSum,
-    garbage: bytesOf("not gzip at all"),
+    garbage: new Uint8Array([0xff, 0, 0x12]),
   };
   for (const [name, bytes] of Object.entries(damaged)) {
     const path = await dir.write(`${name}.jsonl.gz`, bytes);

@@ -204,7 +204,7 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["data.json", '{"data":[{"prompt":"a"}]}', /the rows are in "data".*jq -c|"data"/],
   ["pretty.json", '{\n  "prompt": "a"\n}\n', /JSON over several lines.*jq -c \./],
   ["arrays.json", '[{"prompt":"a"}][{"prompt":"b"}]', /text after the closing "\]"/],
-  ["text.jsonl.gz", LINES, /it is not compressed: rename it without "\.gz"/],
+  ["text.jsonl.gz", LINES, /it is not compressed, but .*\. Rename it without "\.gz"/],
   ["member.jsonl.gz", new Uint8Array([...GZIP, ...GZIP.subarray(0, 20)]), /unexpected end of file/],
   ["twice.jsonl.gz", new Uint8Array(gzipSync(ZSTD)), /it is compressed with zstd.*zstd -dc/],
   ["dictionary.jsonl.zst", ZSTD_OF_DICTIONARY, /a zstd dictionary.*zstd -dc -D DICTIONARY/],
