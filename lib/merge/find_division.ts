@@ -17,8 +17,8 @@ import {
 } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
-/** An output holds no runs, other numbers of shards, or borders that were not fully written. A
- * merge may wait for that to change. */
+/** An output holds no runs, only divisions into other numbers of shards, or borders that were not
+ * fully written. A merge may wait for that to change. */
 export class NoRunsError extends UsageError {}
 
 interface PinnedDivision {
@@ -59,7 +59,7 @@ async function refuseOtherCount(output: string, shards: number): Promise<void> {
   if (counts.length === 0) return;
   const choices = [...new Set(counts)].map((count) => `--shards ${count}`).join(" or ");
   throw new NoRunsError(
-    `Cannot use "${output}" as the output of ${shards} shards: it was not divided into ${shards}. ` +
+    `Cannot use "${output}" as the output of ${shards} shards: it holds other numbers of shards. ` +
       `Use ${choices}`,
   );
 }
@@ -132,7 +132,7 @@ async function* otherRuns(output: string, { plan, stem }: PinnedDivision): Async
     const other = runStem && (parseShardStem(runStem)?.stem ?? runStem);
     if (other === undefined || other === ownName || found.has(other)) continue;
     const run = await readRunFile(`${folder}/${file}`);
-    // The merge of these shards may be in their folder, and a run may have continued it.
+    // Not the merged output of these shards, nor a run that continued it: that has the same inputs.
     if (run === undefined || run.merged !== undefined) continue;
     if ((await inputFilesOf(run)).every((input) => ownInputs.has(basename(input)))) continue;
     found.add(other);

@@ -24,7 +24,7 @@ import { findDivision, folderAndName, NoRunsError } from "./find_division.ts";
 export interface MergeRun {
   /** For messages: `shard 3 of 8`, or the results path. */
   readonly name: string;
-  /** Where they are now: a merge may have moved some or all of them. */
+  /** Where the run's files are now: a merge may have moved some or all of them. */
   readonly files: OutputFiles;
   /** Where the run wrote them. */
   readonly originalFiles: OutputFiles;

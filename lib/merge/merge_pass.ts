@@ -39,7 +39,8 @@ interface Reading extends ReadInput {
   /** The number of the current row, from 1 over the inputs of all runs. */
   number: number;
   readonly samples: number;
-  /** False for shards of an unchanged input: to look for edited rows, all prompts are hashed. */
+  /** Whether to look for edited rows, for which all prompts are hashed. False for shards of an
+   * unchanged input. */
   readonly mayBeEdited: boolean;
   readonly parser: RowParser;
   readonly lines: RunLines;
@@ -212,7 +213,7 @@ export class MergePass {
   #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
-    // If the earlier row is of the same run, that run found this one to be bad.
+    // A run reports a row as bad if an earlier row of its own has the uid and other content.
     const isBadRow = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
     if (isBadRow) return this.#copyBadRow(line, reading);
     if (++this.report.clashCount <= MAX_CLASHES_SHOWN) {
@@ -253,8 +254,8 @@ function samplesOf({ runFile }: MergeRun): number {
 
 const NOWHERE = { add: () => {} };
 
-/** Rows with equal fingerprints have the same content. Those with different ones may have it, too:
- * hashing the canonical content takes four times as long. */
+/** Rows with equal fingerprints have the same content, but rows with different ones may have, too:
+ * the text is hashed, because hashing the canonical content takes four times as long. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }

@@ -24,7 +24,7 @@ export interface MergeOptions {
    */
   waitMs?: number;
   /**
-   * Called after each check that found runs that are not done; most are 2 s apart. @default nothing
+   * Called after each check that finds unfinished runs. Most checks are 2 s apart. @default none
    */
   onWait?: (progress: WaitProgress) => void;
   /**
@@ -87,7 +87,7 @@ export interface Clash {
 }
 
 /** What a merge found and wrote. Each sample of a row counts as an answer. If run files show that
- * runs are not complete, nothing is read without `partial`, and all counts but `runs` are 0. */
+ * runs are not complete, a merge without `partial` reads no rows: all counts but `runs` are 0. */
 export interface MergeReport {
   /** Shards or other runs. */
   readonly runs: number;
@@ -121,7 +121,7 @@ export interface MergeReport {
   /** Changes of the input since it was divided into shards. The merge compares with the files as
    * they are now. */
   readonly inputChanges: readonly string[];
-  /** For users: `shards` leaves other runs out, or the input has a copy near the outputs. */
+  /** Notices for users, such as which other runs `shards` leaves out. */
   readonly notices: readonly string[];
   /** Path of the results file; null if nothing was written. */
   readonly results: string | null;

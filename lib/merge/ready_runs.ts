@@ -1,7 +1,7 @@
 /**
  * Finds the runs of a merge, and waits until all are done, or until one has failed and its
- * scheduler will not start it again. Refuses to merge into the folder of the runs, and says what
- * users should know about these.
+ * scheduler will not start it again. Refuses an output in the folder of the runs. Writes the notices
+ * of a merge.
  *
  * @module
  */
@@ -168,7 +168,8 @@ async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined
   }
 }
 
-/** Another file with the name of this one in the folder, beside the folder or in a folder there. */
+/** Finds another file with the name of an input. For the folder `out` and the input
+ * `/old/data/x.jsonl`, these are `out/x.jsonl`, `data/x.jsonl` and `x.jsonl`. */
 async function namesakeNear(folder: string, path: string): Promise<string | undefined> {
   const info = await statOf(path);
   if (info === undefined) return undefined;
