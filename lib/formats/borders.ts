@@ -18,6 +18,7 @@ export interface Border {
   readonly byte: number;
   /** Number of the last row before the border, as `Line.number` counts. */
   readonly number: number;
+  /** Rows before the border. Unlike `number`, does not count blank lines and the header of a table. */
   readonly rows: number;
 }
 

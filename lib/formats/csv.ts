@@ -25,7 +25,7 @@ export const MAX_ROW_CHARS = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
 const LINE_FEED = 10;
 
-/** `Line.number` counts rows from 1, the header. */
+/** `Line.number` counts the header as row 1. */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   options: CsvOptions,

@@ -56,11 +56,11 @@ export interface Input {
 }
 
 /**
- * Unless `jsonColumns` names them, the columns of a CSV or TSV file that hold JSON are found by a
- * pass over the file, once, here.
+ * Opens an input. Reads a CSV or TSV file once to find the columns that hold JSON, unless
+ * `jsonColumns` names them.
  *
  * @param name What the user calls the file, with its extension.
- * @param part Of the rest, only the header is read. @default all of the file
+ * @param part The part to read; of the rest, only the header is read. @default all of the file
  * @throws {SourceError} if the file cannot be read
  */
 export async function openInput(
@@ -218,7 +218,7 @@ function asPrompt(line: Line): Line {
 export const START: Border = { byte: 0, number: 0, rows: 0 };
 
 const MAX_LINES = 50;
-/** A shorter start is the whole file: 64 KB are read. */
+/** A shorter start is the whole file: of a longer file, at least 64 KB are read. */
 const MIN_CUT_CHARS = 10_000;
 const OBJECT_START = /^\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 const OBJECTS_START = /^\[\s*\{\s*"(?:[^"\\]|\\.)*"\s*:/;
@@ -240,7 +240,8 @@ function rowsInText(start: string): readonly [what: string, InputFormat] | undef
   return table && [table.what, table.format];
 }
 
-/** JSON up to its end, or to that of the first bytes: a prompt may begin with a list, too. */
+/** Whether the text is JSON, which may be cut off at the end of the first bytes. A prompt may begin
+ * with a list, too, but goes on as text. */
 function isWholeOrCut(text: string): boolean {
   try {
     JSON.parse(text);

@@ -5,7 +5,7 @@ import { posixWord } from "../printable.ts";
 
 /** A table in one JSON object, and the filter of jq that makes rows of it. */
 interface TableLayout {
-  /** Decides where the line is truncated. */
+  /** Decides alone if the line is truncated, so that `fits` cannot be called. */
   readonly start: RegExp;
   readonly fits: (table: Record<string, unknown>) => boolean;
   readonly filter: string;

@@ -158,9 +158,9 @@ class LineSplitter {
   }
 }
 
-/** Valid JSON has line breaks only between tokens, so they can be removed. In any other text, tabs
- * take their place: it stays invalid. Otherwise `1` and `2` without a comma would become 12, and a
- * text with a line break in it another text. */
+/** Valid JSON has line breaks only between tokens, so they can be removed. In other text they become
+ * tabs, because invalid JSON must stay invalid: without the line break between them, `1` and `2`
+ * would be read as 12. */
 export function oneLine(json: string): string {
   const trimmed = json.trim();
   if (!trimmed.includes("\n") && !trimmed.includes("\r")) return trimmed;

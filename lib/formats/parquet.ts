@@ -25,6 +25,7 @@ export interface ParquetOptions {
 const BATCH_ROWS = 32;
 /** A row group of at most this size is read at once, the columns of a larger one in windows. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
+/** The size of the windows of all columns together. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
 const MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
 

@@ -143,7 +143,7 @@ async function checkMagic(buffer: AsyncBuffer, name: string): Promise<void> {
   if (start !== MAGIC && end !== MAGIC) {
     const foreign = foreignBytes(head);
     if (foreign !== undefined) {
-      // Other formats are recognized after decompression, where gzip is the second compression.
+      // `foreignBytes` expects decompressed bytes, in which gzip is a second compression.
       const what = foreign.what.replace(" twice", "");
       throw foreignFormatError(name, { ...foreign, what });
     }

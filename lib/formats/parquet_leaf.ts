@@ -46,8 +46,8 @@ export interface CurrentRow {
   problem: string | undefined;
 }
 
-/** The JSON of a dictionary's values is kept only if they are used this often on average: with 200
- * columns whose values occur once, it took 500 MB. */
+/** The JSON of a dictionary's values is kept only if they are used this often on average: for 200
+ * columns whose values occur once, keeping it took 500 MB. */
 const MIN_USES = 3;
 /** Pages up to this size are read even if the footer gives the column a smaller size. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
@@ -190,7 +190,7 @@ export class LeafColumn {
 
 /** How much is read first for the header of a page. */
 const HEADER_BYTES = 1 << 10;
-/** A header is not tried again with more bytes than four times this. */
+/** A header that does not end within more bytes than this is damaged. */
 const MAX_HEADER_BYTES = 1 << 24;
 
 /** Reads a chunk through a window that moves over it. */

@@ -162,8 +162,8 @@ function memoryOf(
   return isOwn && buffer instanceof ArrayBuffer ? buffer : undefined;
 }
 
-/** The garbage collector would let 20 MB of written pages wait, because they are not part of its
- * heap. */
+/** Frees a page that was read. The garbage collector would let 20 MB of such pages wait, because they
+ * are not part of its heap. */
 export function release({ memory }: Values): void {
   memory?.transfer(0);
 }

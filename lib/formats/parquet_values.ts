@@ -1,6 +1,6 @@
 /**
  * Values of Parquet as JSON text: integers and decimals with all digits, times as ISO 8601 with the
- * digits of their column's unit. Also the types that such text cannot tell.
+ * digits of their column's unit. Also finds the types that such text does not show.
  *
  * @module
  */

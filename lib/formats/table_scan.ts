@@ -90,7 +90,7 @@ export class TableScan {
     return delimiter < start && this.#cell === Cell.Closed ? Cell.Closed : Cell.Plain;
   }
 
-  /** Most records begin with content. */
+  /** Searches byte by byte, because most records begin with content. */
   #findContent(chunk: Uint8Array, from: number, to: number): void {
     const delimiter = this.#cell === Cell.Quoted ? -1 : this.#delimiter;
     for (let i = from; i < to; i++) {

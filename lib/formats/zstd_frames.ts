@@ -23,9 +23,9 @@ export class ZstdFrames {
   #part: Part = "magic";
   /** The bytes of the current part, unless they are content to skip. */
   readonly #header = new Uint8Array(MAX_HEADER_BYTES);
-  /** Number of these bytes so far. */
+  /** Bytes of the current part so far. */
   #filled = 0;
-  /** Number of these bytes when the part is complete. */
+  /** Bytes of the current part when it is complete. */
   #needed = 4;
   #toSkip = 0;
   #hasChecksum = false;
