@@ -1,7 +1,6 @@
 /**
- * Types of output files: what the kinds differ in, how a table of each is opened, compressed or
- * not, which type the name of a file stands for, and the tables that are text (JSON Lines, a JSON
- * array, CSV).
+ * Types of output files: finds the type for a file's name, and opens a table of that type, compressed
+ * or not. Tables that are text (JSON Lines, a JSON array, CSV) are written here.
  *
  * @module
  */

@@ -29,7 +29,7 @@ const JSON_TEXT: ColumnType = { kind: "json" };
 export class Schema {
   readonly columns = new Map<string, ColumnType>();
 
-  /** The types that the columns had in the input. */
+  /** @param types The types that the columns had in the input. */
   refine(types: ReadonlyMap<string, ExactType>): void {
     for (const [name, exact] of types) {
       const type = this.columns.get(name);
