@@ -39,7 +39,7 @@ const COLUMNS = {
   httpStatus: Uint16Array,
   /** An index into `DataIndex.files`. */
   file: Uint16Array,
-  /** A code of `Table.names`, as are the next four. */
+  // Codes of `Table.names`:
   model: Uint16Array,
   teacher: Uint16Array,
   finishReason: Uint16Array,
@@ -114,8 +114,8 @@ export class OwnField {
   /** The code of each row's value; 0 if the row has no such field. */
   codes: Uint8Array = new Uint8Array(0);
   /**
-   * NaN where a row has none. Undefined if a value is neither a number nor null, or if the table
-   * has enough such fields.
+   * The number of each row; NaN if it has none. Undefined if a value is neither a number nor null,
+   * or if the table already has the maximum number of fields with numbers.
    */
   numbers: Float64Array | undefined;
   /** Whether any row has a number. */
@@ -137,7 +137,7 @@ export class OwnField {
   }
 
   /**
-   * Rows must come in order; those without a value are left out.
+   * Sets the value of a row. Call it for rows in ascending order, and not for rows without a value.
    *
    * @param capacity The number of rows to make room for if `row` does not fit.
    */

@@ -36,7 +36,7 @@ export interface ComparedRun {
 export interface RunComparison {
   readonly both: number;
   readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
-  /** Different rows in which at least one of the two answers has no final answer. */
+  /** Rows with different answers, at least one of which has no final answer. */
   readonly without_final_answer: number;
   /** In the order in which the user named them. */
   readonly runs: readonly [ComparedRun, ComparedRun];

@@ -40,10 +40,11 @@ export class DataFile {
   state: FileState = "reading";
   /** Why the state is not "reading" or "current", for a message. */
   problem: string | undefined;
+  /** In bytes, at the last `refresh`. */
   size = 0;
-  /** At the last `refresh`, as is `size`. */
+  /** When the file was modified, as seen by the last `refresh`. */
   modifiedMs = 0;
-  /** Read with the first block, because the run file may appear after the results file. */
+  /** From the run file, which is read with the first block: it may be created after this file. */
   hints: RunHints = {};
   readonly readPath: string;
   readonly #maxLineBytes: number;
@@ -58,9 +59,9 @@ export class DataFile {
   }
 
   /**
-   * Looks whether the file has grown.
+   * Checks whether the file has grown, or was replaced or removed.
    *
-   * @returns True if it was replaced or removed: drop the rows that were read.
+   * @returns True if rows that were read are no longer in the file: the caller must drop them.
    */
   refresh(): boolean {
     let info: Deno.FileInfo;
@@ -90,6 +91,7 @@ export class DataFile {
     return isReplaced;
   }
 
+  /** Reads the next block, about a megabyte. Returns whether there is more to read. */
   read(onRow: RowListener): boolean {
     if (this.state !== "reading") return false;
     try {
@@ -149,7 +151,7 @@ export class DataFile {
     }
   }
 
-  /** Passes over a part of a line that is too long. It is reported once, at its start. */
+  /** Skips a part of a line that is too long. The line is reported once, at its start. */
   #skip(bytes: Uint8Array, isEnd: boolean): void {
     const { mark } = this;
     this.#buffer = new Uint8Array(0);
@@ -181,7 +183,7 @@ export class DataFile {
     advance(mark, bytes);
   }
 
-  /** Reads the text after the last line feed: a row if it is complete, else one being written. */
+  /** Reads the text after the last line feed. If it is incomplete, it is still being written. */
   #readTail(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
     if (bytes.length > this.#maxLineBytes) {
@@ -233,7 +235,7 @@ export class DataFile {
     return new DamagedLine(`it is ${lengthProblem(this.#maxLineBytes)}`);
   }
 
-  /** If the first line is damaged, the file may be of another program. */
+  /** Records a damaged line. If it is the first one, another program may have written the file. */
   #addDamage({ problem, mayBeTruncated }: DamagedLine, bytes: Uint8Array, offset: number): void {
     const { mark } = this;
     const isFirst = mark.rows === 0 && mark.damageCount === 0 && offset <= 3;
@@ -274,7 +276,7 @@ export class DataFile {
   }
 }
 
-/** The start of every line of Retort. A file whose first line has another start is foreign. */
+/** The start of every line that Retort writes. */
 const BEGINNING = '{"uid":"';
 
 function beginsLikeRetort(bytes: Uint8Array): boolean {

@@ -19,7 +19,9 @@ export interface DataFileStatus {
   readonly path: string;
   readonly state: FileState;
   readonly problem: string | null;
+  /** In bytes. */
   readonly size: number;
+  /** The number of bytes that were read. */
   readonly read: number;
   readonly rows: number;
   readonly damageCount: number;
@@ -42,7 +44,7 @@ export interface IndexedPath {
   readonly run?: number;
 }
 
-/** The share of gone rows at which the index is rebuilt. */
+/** The index is rebuilt at this share of gone rows, whose files were replaced or removed. */
 const MAX_GONE_SHARE = 0.3;
 
 /** A file that was modified within this time belongs to an active run. */
@@ -54,8 +56,8 @@ export class DataIndex {
   readonly runs: number[] = [];
   table = new Table();
   /**
-   * Changes whenever rows are added or removed, or a comparison of runs or a search for near
-   * duplicates is done, which gives rows more fields.
+   * Changes whenever rows are added or removed. Also changes after a comparison of runs or a search
+   * for near duplicates, because each gives rows more fields.
    */
   version = 0;
   readonly #indexPath: string | undefined;
@@ -196,7 +198,7 @@ export class DataIndex {
     this.table.reserve(rows);
   }
 
-  /** Starts again with an empty table if many rows are gone, because these take memory and time. */
+  /** Starts again with an empty table if many rows are gone: gone rows take memory and time. */
   #pruneGone(): void {
     const { gone, length } = this.table;
     if (gone === 0 || gone < Math.max(1, length * MAX_GONE_SHARE)) return;
@@ -249,10 +251,10 @@ export class DataIndex {
  * Opens an index over files, and loads what an earlier process saved in `.retort/` next to the
  * first file.
  *
- * @param isSaved Whether the index may be loaded from there and saved.
+ * @param isSaved Whether the index may be loaded from `.retort/` and saved there.
  */
 export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIndex {
-  // A copy is a new file each time, so a saved index would not recognize it.
+  // Each process makes its own decompressed copies, which a saved index would not recognize.
   const mayPersist = isSaved && files.length > 0 &&
     files.every(({ readPath }) => readPath === undefined);
   const name = xxHash64Hex(JSON.stringify(files.map(({ path }) => basename(path))));

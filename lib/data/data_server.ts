@@ -34,8 +34,9 @@ interface Selection {
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
-  /** By `performance.now()`, as is `requestedMs`. */
+  /** By `performance.now()`. */
   readonly createdMs: number;
+  /** When a page last requested the selection, by `performance.now()`. */
   requestedMs: number;
   /** Computed when `total` rows had been found: more may have been found since. */
   overview?: Pick<Overview, "total" | "facets" | "histograms">;

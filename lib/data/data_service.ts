@@ -49,7 +49,7 @@ export interface Overview {
   readonly total: number;
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
-  /** About fields of the condition that no row has, as misspelt ones. */
+  /** Notes about likely mistakes in the condition, such as misspelt fields. */
   readonly notes: readonly string[];
   readonly scan: ScanStatus | null;
   readonly version: number;
@@ -59,7 +59,7 @@ export interface DataState {
   readonly index: IndexStatus;
   readonly sortable: readonly string[];
   readonly own: readonly string[];
-  /** The values of all runs, without duplicates. */
+  /** The token limits of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
   readonly near: NearStatus | null;
   /** The runs, for commands that the page suggests. */
@@ -88,7 +88,7 @@ export interface DataRequests {
   overview: { in: Query; out: Overview };
   row: {
     /**
-     * @param samplesFrom The index of the first answer in `samples`. @default with the row's own
+     * @param samplesFrom The index of the first answer in `samples`. @default the row is included
      */
     in: { readonly id: string; readonly samplesFrom?: number };
     out: RowDetail | undefined;
@@ -151,7 +151,7 @@ export class DataService implements AsyncDisposable {
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #ready = Promise.withResolvers<void>();
   #nextId = 0;
-  /** Why `ask` rejects: the worker has failed, or this is closed. */
+  /** Why `ask` rejects: the worker has failed, or the service is closed. */
   #problem: string | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
   #finding: Promise<void> | undefined;
@@ -179,7 +179,7 @@ export class DataService implements AsyncDisposable {
   }
 
   /**
-   * Starts to index, and does not wait for it.
+   * Starts indexing in the worker, and does not wait for its end.
    *
    * @throws {UsageError} If a path does not exist.
    * @throws The reason of the signal, if aborted.
@@ -188,7 +188,7 @@ export class DataService implements AsyncDisposable {
     return new DataService(options, await openFiles(options.paths, options.signal));
   }
 
-  /** Including files that were found later. */
+  /** The indexed files, including those that were found after the start. */
   get files(): readonly string[] {
     return [...this.#indexed];
   }

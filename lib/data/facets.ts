@@ -26,6 +26,7 @@ export interface Facet {
 export interface Histogram {
   readonly field: string;
   readonly title: string;
+  /** The largest value. */
   readonly most: number;
   /** Both `from` and `to` are included. */
   readonly bins: readonly { readonly from: number; readonly to: number; readonly count: number }[];
@@ -149,7 +150,7 @@ const HISTOGRAMS = [
 
 /**
  * Histograms of answered rows, with four bins for each power of two. A failed row may have no
- * answer, which is not a count of 0. Fields that are 0 in all rows have no histogram.
+ * answer, so a count of 0 means nothing there. Fields that are 0 in all rows have no histogram.
  */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   const { status } = table.columns;

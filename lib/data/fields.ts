@@ -61,7 +61,7 @@ export function getterOf(table: Table, path: readonly string[]): Getter | undefi
   if (builtIn === ABSENT) return own;
   return {
     valueAt: (row) => {
-      // Null is a value of the row's own, too.
+      // A row's own null is a value, too.
       const value = own.valueAt(row);
       return value === undefined ? builtIn.valueAt(row) : value;
     },
@@ -192,7 +192,7 @@ export const VIEW_ONLY_FIELDS: ReadonlySet<string> = new Set([
   "compared_run",
 ]);
 
-/** Fields of Retort that `distill` of a line may lack, or never holds. */
+/** Fields that every row has for conditions, even if `distill` of its line lacks them. */
 const DERIVED_NAMES: ReadonlySet<string> = new Set([
   ...Object.keys(DERIVED_FIELDS),
   ...Object.keys(NUMBER_FIELDS),

@@ -113,7 +113,7 @@ export const LONG_ANSWER_CHARS = 64;
 
 const SHORT_CHARS = 10;
 
-/** Least length of all rounds of a loop together, in UTF-16 units. */
+/** Minimum length of all rounds of a loop together, in UTF-16 units. */
 const MIN_LOOP_CHARS = 120;
 const MIN_ROUNDS = 4;
 const MAX_ROUND_CHARS = 400;
@@ -235,9 +235,9 @@ const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**
- * Whether an answer is written in another script than its prompt: over half of its letters are of a
- * script that has under 20 % of the prompt's, or over 5 % of one that the prompt has none of.
- * Compares samples; false if they hold few letters.
+ * Whether an answer is written in another script than its prompt. Over half of its letters are of a
+ * script that has under 20 % of the prompt's letters, or over 5 % are of a script that the prompt
+ * has none of. Samples of both texts are compared; if either holds few letters, returns false.
  */
 function isOtherScript(text: string, prompt: string): boolean {
   // A quick check: in most pairs, both texts are Latin.

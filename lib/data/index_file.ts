@@ -1,6 +1,6 @@
 /**
  * The index on disk: a JSON header, then the columns as they are in memory. The header has a mark
- * for each file, by which a later process recognizes it and continues to read.
+ * for each indexed file, by which a later process recognizes the file and continues to read it.
  *
  * @module
  */
@@ -34,8 +34,9 @@ interface Header {
 interface SavedField {
   readonly path: readonly string[];
   readonly values: readonly Scalar[] | null;
+  /** The length of `OwnField.codes`. */
   readonly codes: number;
-  /** The length of `OwnField.numbers`; -1 if these are undefined. */
+  /** The length of `OwnField.numbers`; -1 if that is undefined. */
   readonly numbers: number;
   readonly hasNumbers: boolean;
 }
@@ -45,7 +46,7 @@ interface SavedIndex {
   readonly files: Header["files"];
 }
 
-/** Undefined if there is no index for these files that this version can use. */
+/** Reads a saved index. Returns undefined if this version cannot use it for these files. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);
@@ -180,14 +181,16 @@ export interface FileMark {
   readonly path: string;
   /** Inode of the file; 0 before the first check, or if the system has none. */
   inode: number;
+  /** The number of bytes that were read. */
   end: number;
   /** Number of lines, damaged and blank ones included. */
   lines: number;
   rows: number;
   damageCount: number;
   damage: LineDamage[];
-  /** The start of the first block that was read, and the end of the last one. */
+  /** The start of the first block that was read. */
   first: HashedBytes;
+  /** The end of the last block that was read. */
   last: HashedBytes;
   /** Whether the last row had no line feed when it was read. */
   isOpen: boolean;
@@ -250,7 +253,7 @@ function hashOf(bytes: Uint8Array): string {
   return xxHash64Hex(bytesText(bytes));
 }
 
-/** One character for each byte. In Windows-1252: "latin1" is a name for that. */
+/** One character for each byte: decoded as Windows-1252, which `TextDecoder` calls "latin1". */
 export function bytesText(bytes: Uint8Array): string {
   return LATIN1.decode(bytes);
 }

@@ -175,7 +175,7 @@ export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NO_FIELDS;
 }
 
-/** A larger count does not fit into a column of 32 bits. */
+/** The value if it is a count that fits into a column of 32 bits, else 0. */
 function countOf(value: unknown): number {
   return typeof value === "number" && value > 0 && value <= 0xffff_ffff ? value : 0;
 }

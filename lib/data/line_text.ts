@@ -102,7 +102,7 @@ function holdsBackslash(text: string, from: number, to: number): boolean {
   return false;
 }
 
-/** -1 if there is no value that ends before `to`. */
+/** The index after the value that starts at `from`; -1 if no value ends before `to`. */
 function valueEnd(text: string, from: number, to: number): number {
   const first = text.charCodeAt(from);
   if (first === QUOTE) return endOfString(text, from);

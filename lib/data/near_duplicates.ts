@@ -27,7 +27,7 @@ const STEP_ROWS = 64;
 /** The share of the work that reading takes; comparing takes the rest. */
 const READING_SHARE = 0.8;
 
-/** One search can run at a time. */
+/** Searches an index for near duplicates in short steps. One search can run at a time. */
 export class NearSearch {
   /** Null until a search is started. */
   status: NearStatus | null = null;
@@ -60,7 +60,7 @@ export class NearSearch {
     return this.status;
   }
 
-  /** Returns whether a search is running. */
+  /** Continues the search until `endMs`. Returns whether it is still running. */
   work(endMs: number): boolean {
     while (this.status?.state === "running" && performance.now() < endMs) this.#steps?.next();
     return this.status?.state === "running";
@@ -106,11 +106,11 @@ const BAND_BINS = 2;
 const SHINGLE_LENGTH = 8;
 /** In UTF-16 units: shorter texts are not compared. */
 const MIN_TEXT_LENGTH = 40;
-/** Minimum number of bins in which two signatures agree, for their shingles to be counted. */
+/** Shingles are counted only if two signatures agree in at least this many bins. */
 const MIN_EQUAL_BINS = 10;
 /** Minimum Jaccard similarity of the shingles of near duplicates. */
 const MIN_SIMILARITY = 0.8;
-/** Maximum number of rows in a band that a row is compared with: more are usually one group. */
+/** Maximum number of rows of equal bands that a row is compared with: more are often one group. */
 const MAX_COMPARED = 16;
 /** A bin without a hash, because the text is too short. */
 const EMPTY = 0xffff_ffff;
@@ -145,7 +145,7 @@ export class NearDuplicates {
     fillSignature(text, this.#signatures.subarray(start, start + BINS));
   }
 
-  /** All rows must be added. Yields the share done, every 2,048 rows. */
+  /** Call it after all rows were added. Yields the share that is done, every 2,048 rows. */
   *compare(): Generator<number> {
     const { length } = this.#rows;
     const mask = 2 ** Math.ceil(Math.log2(Math.max(16, length * 2))) - 1;

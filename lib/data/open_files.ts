@@ -21,7 +21,7 @@ export interface OpenFiles extends AsyncDisposable {
 
 /**
  * @throws {UsageError} If a path does not exist, or a compressed file is damaged.
- * @throws {SinkError} If a copy cannot be written, as without space.
+ * @throws {SinkError} If a copy cannot be written, for example because the disk is full.
  */
 export async function openFiles(
   paths: readonly string[],
@@ -89,11 +89,11 @@ const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 const MAX_DEPTH = 4;
 
 /**
- * Returns the files of paths, each with the index of its path. A path is a file, to which its
- * failures file is added, or a folder, in which files are found by name, without shards whose merge
- * is there too.
+ * Returns the results and failures files of paths, each with the index of its path. For a results
+ * file, its failures file is added. In a folder, files are found by their names; shards are left
+ * out if their merge is there too.
  *
- * @param isIndexed Whether a file is read already, and must therefore stay. @default none is
+ * @param isIndexed Whether the index has a file already, which must then stay. @default none is
  * @throws {UsageError} If a path does not exist, or is a pipe.
  */
 export async function findDataFiles(
@@ -131,7 +131,7 @@ export async function findDataFiles(
 export function failuresOf(path: string): string | undefined {
   const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?)$/s.exec(path) ?? [];
   if (stem === undefined || stem.endsWith("_error")) return undefined;
-  // A run into `x.ndjson` names its other files as one into `x.jsonl` does.
+  // The failures of `x.ndjson` are in `x_error.jsonl`.
   return `${stem}_error${ending.replace("ndjson", "jsonl")}`;
 }
 
@@ -178,8 +178,9 @@ const SHARD_STEM = /^(.*)-\d{5,}-of-(\d{5,})(_error)?$/s;
 /** The files of one division into shards. */
 interface Parts {
   readonly files: string[];
-  /** How many shards have results here, and how many there are. */
+  /** The number of shards whose results are in `files`. */
   results: number;
+  /** The number of all shards of the division. */
   readonly count: number;
 }
 
@@ -187,8 +188,8 @@ interface Parts {
  * Removes the shards of a run whose merge is there too, as `submit` lays them out: `out/x.jsonl` or
  * `out/merged/x.jsonl` beside `out/x-00000-of-00002.jsonl`. Otherwise each row would count twice.
  *
- * @param isIndexed Whether a file is read already, and must therefore stay.
- * @returns what was left out, in sentences
+ * @param isIndexed Whether the index has a file already, which must then stay.
+ * @returns What was left out, in sentences.
  */
 async function leaveOutMerged(
   files: Set<string>,
@@ -242,7 +243,10 @@ function partsIn(files: Iterable<string>): Map<string, Parts[]> {
   return divisions;
 }
 
-/** Stems beside a merge, and one folder above it: `out/sub/x` for `out/merged/sub/x`. */
+/**
+ * The stems that the shards of a merge may have: its own, or its own without one of the folders, as
+ * `out/sub/x` for `out/merged/sub/x`.
+ */
 function partsPlaces(stem: string): string[] {
   const folders = stem.split("/");
   const name = folders.pop()!;
@@ -252,7 +256,7 @@ function partsPlaces(stem: string): string[] {
   return [stem, ...above];
 }
 
-/** Paths are compared as on POSIX. */
+/** Stems are compared with slashes, on Windows too. */
 function withSlashes(path: string): string {
   return path.replaceAll("\\", "/");
 }
@@ -266,7 +270,7 @@ async function isMerge(results: string): Promise<boolean> {
   }
 }
 
-/** Whether shards, all of them here, were continued after the merge. */
+/** Whether all shards are here, and one was continued after the merge. */
 async function hasNewerResults({ files, results, count }: Parts, merge: string): Promise<boolean> {
   if (results < count) return false;
   const mergedAt = await modifiedAt(merge);

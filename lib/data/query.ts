@@ -1,6 +1,6 @@
 /**
- * Evaluates conditions: on the columns of an index, whose rows it also sorts; and the fields that
- * conditions derive from lines, for commands that read lines in order.
+ * Selects and sorts rows of an index by its columns. For commands that read lines in order,
+ * computes the derived fields of each line.
  *
  * @module
  */
@@ -24,8 +24,11 @@ import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "
 import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
+/** The parts of a condition, all of which must hold. */
 export interface QueryPlan {
+  /** Parts for which the columns of the index suffice. */
   readonly indexed: readonly Part[];
+  /** Parts for which lines must be read. */
   readonly scanned: readonly Part[];
 }
 

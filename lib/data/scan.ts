@@ -71,12 +71,13 @@ export class Scan implements Disposable {
     const filters = this.#parts.flatMap(({ needle }) =>
       needle === undefined ? [] : prefilterOf(needle, hasTemplate) ?? []
     );
-    // One suffices, since all parts must hold. The longest text is usually the rarest.
+    // One prefilter suffices, since all parts must hold. The longest text is usually the rarest.
     this.#prefilter =
       filters.toSorted((a, b) => b.pattern.source.length - a.pattern.source.length)[0];
     this.#line = new ScannedLine(job, this.#parts.flatMap(({ paths }) => paths));
   }
 
+  /** Returns the rows that meet the conditions, from `rows[first]` up to before `rows[limit]`. */
   search(first: number, limit: number, run: BlockRunner = (_, search) => search()): number[] {
     const { rows, columns: { offset, bytes, file } } = this.#job;
     const hits: number[] = [];
@@ -204,7 +205,7 @@ class ScannedLine {
       valueAt(this.#parsed().slice(1), path);
   }
 
-  /** The prompt, if few fields suffice for it: most rows need not be parsed as a whole. */
+  /** The prompt if it follows from a few fields, as in most rows: the line need not be parsed. */
   #plainPrompt(): string | undefined {
     const fields = PROMPT_FIELDS.map((name) => [name, this.#value(name)]);
     return plainPrompt(Object.fromEntries(fields), this.#hints);

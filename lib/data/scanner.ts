@@ -18,17 +18,17 @@ const MAX_WORKERS = 2;
 const BLOCK_TIMEOUT_MS = 2_000;
 const WATCH_MS = 100;
 /**
- * How long this thread searches before it starts workers, whose modules take longer than this to
- * load.
+ * How long this thread searches before it starts workers. Shorter than the workers' modules take
+ * to load.
  */
 const START_MS = 40;
-/** While it has found nothing, this thread searches this many times as long: it may be busy. */
+/** Without a hit, this thread searches this many times as long: a busy machine needs more time. */
 const NO_HIT_FACTOR = 5;
 
 let runningWorkers = 0;
 
 export class Scanner {
-  /** In the order of the job; only the first `count` are set. */
+  /** The hits, in the order of the job; only the first `count` are set. */
   rows: Uint32Array<ArrayBuffer> = new Uint32Array(256);
   count = 0;
   done = 0;
@@ -42,7 +42,7 @@ export class Scanner {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Hits of finished chunks, kept until all chunks before them are finished. */
   readonly #earlyHits = new Map<number, readonly number[]>();
-  /** Chunks from the first on that are all finished. */
+  /** The number of chunks before the first unfinished one. */
   #doneChunks = 0;
 
   constructor(job: ScanJob, startMs = START_MS) {
@@ -150,8 +150,8 @@ export class Scanner {
   }
 
   /**
-   * Ends the scan if a block takes too long. Delays of this thread do not count: they delay the
-   * workers' messages, too.
+   * Ends the scan if a block takes too long. Delays of this thread do not count: a busy machine
+   * delays the workers, too.
    */
   #watch(onWatch: () => void): void {
     const lastPlaces = new Int32Array(MAX_WORKERS), searchMs = new Float64Array(MAX_WORKERS);

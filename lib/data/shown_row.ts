@@ -44,7 +44,7 @@ export interface ShownRow {
   readonly teacher: string;
   readonly model: string;
   readonly flags: readonly string[];
-  /** As text, the fields of the user's row that the question named as columns. */
+  /** The fields of the user's row that the request names in `columns`, as text. */
   readonly own: Readonly<Record<string, string>>;
 }
 
@@ -84,8 +84,9 @@ export interface RowDetail extends ShownRow {
     readonly is_estimated: boolean;
     readonly finish_reason: string;
   }[];
-  /** The index of the first of these samples among all. */
+  /** The index of the first one in `samples` among all answers to the input row. */
   readonly samples_from: number;
+  /** The number of all answers to the input row. */
   readonly sample_count: number;
 }
 

@@ -22,7 +22,7 @@ import { promptOf } from "./turns.ts";
 
 /** Maximum number of users' fields with columns; for conditions on others, lines are read. */
 const MAX_FIELDS = 48;
-/** Maximum number of these fields with `OwnField.numbers`, which take eight bytes a row. */
+/** Maximum number of users' fields with `OwnField.numbers`, which take eight bytes a row. */
 const MAX_NUMBER_FIELDS = 12;
 
 const MIN_ANSWER_PLACES = 1 << 12;
@@ -162,7 +162,7 @@ export class Table {
     return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
   }
 
-  /** Call this after the columns were loaded from disk. */
+  /** Rebuilds what the index file does not hold, after the columns were loaded from it. */
   reindex(): void {
     this.gone = 0;
     this.#capacity = this.columns.offset.length;
@@ -175,8 +175,8 @@ export class Table {
 
   /**
    * Marks a row as a duplicate if an earlier one has the same answer and, for a short answer, the
-   * same prompt. Otherwise adds it to `#answers`, unless it is another sample of a row with the
-   * same answer.
+   * same prompt. Otherwise adds it to `#answers`, unless these already have the same answer to the
+   * same input row.
    */
   #findDuplicate(row: number, isLong: boolean): void {
     const { columns } = this;

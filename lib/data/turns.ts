@@ -154,7 +154,7 @@ function rowOf(line: JsonObject, { template }: RunHints): JsonObject {
   const { replaced } = objectOf(line.distill);
   const replacedFields = typeof replaced === "string" ? parsedJson(replaced) : replaced;
   return {
-    // Lines hold the row's own uid as theirs; a template may use it.
+    // A template may use the row's own `uid`, which is also that of the line.
     ...(template === undefined ? {} : { uid: line.uid }),
     ...Object.fromEntries(ownFields(line).map((name) => [name, line[name]])),
     ...objectOf(replacedFields),

@@ -23,7 +23,7 @@ const POLL_MS = 1_000;
  * ninth of a core that is left reads 5,000 rows a second, more than most teachers answer.
  */
 const PAUSE_FACTOR = 8;
-/** During a run, saves are this far apart, because each writes the whole index. */
+/** Minimum time between saves during a run: each writes the whole index. */
 const SAVE_MS = 60_000;
 
 /** Ends the pause between two looks at the files; does nothing outside of it. */
