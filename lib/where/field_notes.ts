@@ -9,7 +9,7 @@ import { similarName } from "../similar_name.ts";
 import type { Comparison, Part, Where } from "./parse_where.ts";
 import { fieldName, valueAt } from "./tokens.ts";
 
-/** Follows what the rows of an export hold, one row after the other. */
+/** Collects, row by row, which fields of a condition the rows of an export have. */
 export class FieldNotes {
   /** Names of fields that no row has had so far, with `distill.` if the condition says so. */
   readonly #absent: Map<string, readonly string[]>;
@@ -65,8 +65,8 @@ export function textNote({ path, operator, value }: Comparison): string {
   const advice = /[<>]/.test(operator)
     ? "no text is less or greater than a number"
     : `compare it with a text: ${name} ${operator} "${value}"`;
-  return `The field "${path.join(".")}" holds texts only, as columns of CSV do, in ` +
-    `${name} ${operator} ${value}: ${advice}`;
+  return `The field "${path.join(".")}" in ${name} ${operator} ${value} holds only texts, as ` +
+    `columns of CSV do: ${advice}`;
 }
 
 /** The comparisons with numbers, also those within alternatives. */

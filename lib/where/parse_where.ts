@@ -60,7 +60,7 @@ export interface Needle {
 }
 
 export interface Where {
-  /** Whether a row meets the condition. Fields that it lacks are read from `others`, in order. */
+  /** Whether a row meets the condition. Fields that it does not have are read from `others`. */
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
   readonly paths: readonly (readonly string[])[];
   /** Conditions that must all hold: the members of a conjunction, or the whole condition. */
@@ -73,7 +73,7 @@ export interface Where {
  * A missing field is null. Numbers are compared with numbers and texts with texts; any other
  * comparison by size is false. A lone operand is true unless it is null, false, 0 or "".
  * `contains` searches a text for a text, or a list for an item; `icontains` ignores case. `matches`
- * takes a JavaScript regular expression, `"(?i)…"` to ignore case. Its backslashes may be single or
+ * takes a JavaScript regular expression, `"(?i)…"` to ignore case. Backslashes may be single or
  * doubled: `"\d"` and `"\\d"` both match a digit, and `"\\\\"` matches a backslash.
  *
  * @throws {UsageError} If the text is not a condition. The message says at which character.
@@ -157,7 +157,7 @@ class Parser {
     return { test: (lookup) => parts.every(({ test }) => test(lookup)), parts };
   }
 
-  /** Several parts if the member is a conjunction in brackets. */
+  /** Parses a member of a conjunction. If it is a conjunction in brackets, it has several parts. */
   #part(): readonly Part[] {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;

@@ -108,7 +108,7 @@ function patternIn(quoted: string): string {
   return quoted.slice(1, -1).replaceAll(escapes, "$1");
 }
 
-/** Whether the token is that name alone, in any case: operators such as `matches` are names. */
+/** Whether a token is this name alone, in any case. `matches` and `icontains` are such tokens. */
 export function isNamed(token: Token | undefined, name: string): boolean {
   return token?.path?.length === 1 && token.path[0].toLowerCase() === name;
 }

@@ -53,7 +53,7 @@ Deno.test("--where says that no row has a field, or that it holds texts", async 
   await assertRejects(
     () => exportFrom(dir, { where: "score < 5" }),
     UsageError,
-    'no result meets --where. The field "score" holds texts only',
+    'no result meets --where. The field "score" in score < 5 holds only texts',
   );
   const where = 'score != "1" and (lang == "en" or distill.model == "m" or status == "answered")';
   assertEquals((await exportFrom(dir, { where })).notes, []);
