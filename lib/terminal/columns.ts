@@ -6,7 +6,7 @@
 
 import { eastAsianWidth } from "../deps/east_asian_width.ts";
 
-/** A color only repeats what a word or a shape says, too. */
+/** A color never says more than the words or shapes do: it may be off. */
 export type Color = "red" | "green" | "yellow" | "dim" | "bold";
 
 const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
@@ -30,7 +30,7 @@ export const SEPARATOR = " · ";
 
 /**
  * Joins segments, the most important first, into one line of at most `width` cells. Drops the first
- * segment that does not fit and all after it. If that is the very first, it is shortened instead.
+ * segment that does not fit and all after it; the very first segment is shortened instead.
  */
 export function joinSegments(segments: readonly Segment[], width: number, paint: Paint): string {
   let line = "";

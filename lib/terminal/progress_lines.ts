@@ -195,7 +195,7 @@ function barCells(snapshot: Snapshot, total: number, cells: number, paint: Paint
 export interface PlainOptions {
   /** The text ends with a line break. */
   write: (text: string) => void;
-  /** Adds a second line: lag, CPU and memory of the process, and the work. @default false */
+  /** Adds a second line: lag, CPU, memory, calls in flight, tokens and latency. @default false */
   isVerbose?: boolean;
   /** Milliseconds between two lines while the state stays the same. @default 30000 */
   intervalMs?: number;

@@ -46,7 +46,7 @@ export const MAX_COLUMNS = 120;
 /** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
-/** After this time, the lower bound of an estimate is shown. The page has the same. */
+/** A run this old shows the lower bound of its estimate. The page has the same rule. */
 const MIN_BOUND_AGE_MS = 10_000;
 
 /** Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429:
@@ -62,8 +62,8 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
   return STATE_WORDS[state] + why;
 }
 
-/** The run's reason. If the only teacher halted, its own: the run's begins with the address, which
- * is superfluous here. */
+/** The reason of the only teacher if that halted, else the run's, which would begin with the
+ * teacher's address. */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const present = teachers.filter(({ state }) => state !== "left");
   const isAlone = present.length === 1;
@@ -87,7 +87,7 @@ export function shareSegments(snapshot: Snapshot): Segment[] {
   return total === null ? [] : [{ text: percentDone(snapshot, total) }];
 }
 
-/** A run without rows is done. */
+/** `62.4%`; 100 % for a run without rows. */
 export function percentDone(snapshot: Snapshot, total: number): string {
   return total === 0 ? "100.0%" : formatPercent(doneRows(snapshot), total);
 }
@@ -233,7 +233,7 @@ function shortened(addresses: readonly string[]): string {
   return `${shown} and ${formatCount(addresses.length - MAX_ADDRESSES + 1)} more`;
 }
 
-/** The first line of a run names this many teachers: hundreds would fill the screen. */
+/** The first line of a run names at most this many teachers: hundreds would fill the screen. */
 const MAX_ADDRESSES = 4;
 
 /** A warning begins with a word, because colors may be off. */
@@ -242,7 +242,8 @@ export function noticeSegment({ level, message }: Notice): Segment {
   return level === "warning" ? { text: `Warning: ${text}`, color: "yellow" } : { text };
 }
 
-/** A state with a time has words before it in `until`, as in `down, next check at 12:03:07`. */
+/** `until` holds the words between state and time, as in `down, next check at 12:03:07`; "" for a
+ * state without a time. */
 const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; until: string }>> = {
   up: { word: "up", until: "" },
   cooling_down: { word: "cooling down", until: " until" },

@@ -157,7 +157,7 @@ function costLines(summary: Summary): Line[] {
   ]);
 }
 
-/** The concurrency that `auto` found; "" if it was fixed, and after a halt, which sets it to 0. */
+/** The concurrency that `auto` found; "" if it was fixed. A halt sets `limit` to 0. */
 function concurrencyText({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
   if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
   return `${formatCount(limit)}, found by auto`;
