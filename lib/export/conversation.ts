@@ -51,7 +51,7 @@ export class ConversationReader {
   readonly #uidField: readonly string[] | undefined;
   readonly #needsRowUid: boolean;
 
-  /** @param rows How a run makes prompts from rows, and whether validation rows are chosen. */
+  /** @param rows How a run makes prompts from rows, and the share of validation rows. */
   constructor(rows: RowOptions & { readonly validation: number }) {
     // Keeps assistant turns at the end: here, the last one is the answer.
     const runParams = { continue_final_message: true };
@@ -109,8 +109,8 @@ export class ConversationReader {
   }
 
   /**
-   * Reads the conversation of a results line. An assistant turn at the end of its row is an old
-   * answer, which was not sent, unless `prompt_hash` proves that it was: then the response
+   * Reads the conversation of a results line. An assistant turn at the end of its row is usually an
+   * old answer, which was not sent. If `prompt_hash` proves that the turn was sent, the response
    * continues it.
    */
   #resultOf(row: ParsedRow, text: string, { prompt_hash: hash }: Record<string, unknown>) {
@@ -187,7 +187,7 @@ export class ConversationReader {
 
 /**
  * Whether a table holds the request as it was sent. All structs of a column have the same keys in
- * the same order, so the `prompt_hash` of tool calls, parts and parameters need not fit.
+ * the same order, so the `prompt_hash` of tool calls, parts and parameters may differ.
  */
 function isTextOnly({ messages, params }: ParsedRow): boolean {
   return params === undefined &&
@@ -196,7 +196,7 @@ function isTextOnly({ messages, params }: ParsedRow): boolean {
     );
 }
 
-/** The row may not be selected, so the error is thrown when its messages are read. */
+/** Throws the error only when the messages are read: a row that is not selected causes none. */
 function notRestored(example: Example): Example {
   return {
     ...example,

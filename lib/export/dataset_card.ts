@@ -21,8 +21,9 @@ export class DatasetFacts {
   /** By model, the number of rows that it answered. */
   readonly models = new Map<string, number>();
   readonly tokens = { prompt: 0, completion: 0, reasoning: 0 };
-  /** In ISO 8601, as `lastAnswered`; "" if unknown. */
+  /** When the first row was answered, in ISO 8601; "" if unknown. */
   firstAnswered = "";
+  /** When the last row was answered, in ISO 8601; "" if unknown. */
   lastAnswered = "";
 
   add({ result: { distill } }: Example): void {
@@ -42,7 +43,7 @@ function countIn(distill: Record<string, unknown>, name: string): number {
   return typeof distill[name] === "number" ? distill[name] : 0;
 }
 
-/** Undefined if no license was filled in. */
+/** The license in the metadata of a card; undefined if none was filled in. */
 export function licenseOf(card: string): string | undefined {
   const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];

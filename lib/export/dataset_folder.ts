@@ -22,12 +22,12 @@ import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 
-/** The size from which the next Parquet file begins: half of what `push_to_hub` aims at, 500 MB. */
+/** At this size, the next Parquet file begins: half of the 500 MB that `push_to_hub` aims at. */
 const TARGET_FILE_BYTES = 256 * 2 ** 20;
 
 /**
- * A folder may be written if it is new, holds only hidden files, or holds a dataset of Retort's
- * that is to be replaced.
+ * Checks that a folder may be written: it is new, holds only hidden files, or holds a dataset of
+ * Retort's that is to be replaced.
  *
  * @throws {UsageError} for any other folder
  */
@@ -146,7 +146,7 @@ export class DatasetFolder implements Targets {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // If the end of `finish` failed, the next export finds the file unlocked and cleans up.
+    // If the end of `finish` failed, the next export finds the lock file unlocked and cleans up.
     using _lock = this.#lock.file;
     if (this.#isFinished) return;
     this.#train.abandonFile();

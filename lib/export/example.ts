@@ -40,9 +40,10 @@ export interface Example extends Origin {
 
 /**
  * A source of examples. Call `scan` first, to select and check them; then `batches`, to write them.
+ * Counts and types are known only after the scan, which may also add to `sources`.
  */
 export interface ExampleSource {
-  /** The number of selected examples. All fields but `origin` are known after the scan only. */
+  /** The number of selected examples. */
   readonly rowCount: number;
   /** The number of rows that were read, selected or not. */
   readonly lineCount: number;
@@ -113,7 +114,7 @@ export class ExampleReader {
       response: fields.response,
       reasoning: fields.reasoning ?? "",
       toolCalls: filledList(fields.tool_calls),
-      // Only its name: a run that is continued in another folder has another path to its input.
+      // Only the name of the input: its path differs if the run was continued in another folder.
       file,
       line: line === undefined ? Number(element) + 1 : Number(line),
       input,
@@ -192,7 +193,7 @@ function parseFields(text: string): ResultFields | string {
   return value as unknown as ResultFields;
 }
 
-/** The message says which row, and why. */
+/** The messages of a row cannot be restored as they were sent. The error says which row, and why. */
 export class NotRestored extends UsageError {}
 
 /** The first and the last `created` of rows: ISO 8601 in UTC, so they sort as text. */
@@ -208,6 +209,7 @@ class Times {
   }
 }
 
+/** Collects rows that cannot be restored, for one error that says how to export the others. */
 export class UnrestoredRows {
   readonly #where: string | undefined;
   readonly #restored = new Times();
@@ -228,7 +230,7 @@ export class UnrestoredRows {
     this.#unrestored.add(createdOf(example));
   }
 
-  /** @throws {NotRestored} If there are such rows. */
+  /** @throws {NotRestored} If a row could not be restored. */
   throwIfAny(): void {
     const { count } = this.#unrestored;
     if (count === 0) return;
@@ -243,7 +245,10 @@ export class UnrestoredRows {
     );
   }
 
-  /** One change during a run separates rows by time, unless older rows were retried after it. */
+  /**
+   * Suggests conditions on the time of answers: the options usually changed once during the run. If
+   * older rows were retried after that, time does not separate the rows.
+   */
   #wayOut(): string {
     const where = this.#where, restored = this.#restored, unrestored = this.#unrestored;
     const areOlder = unrestored.last < restored.first;

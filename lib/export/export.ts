@@ -50,9 +50,9 @@ export async function convertFiles(options: ConvertOptions): Promise<ExportRepor
 
 /** Result of an export or a conversion. */
 export interface ExportReport {
-  /** Rows in the training set, including validation rows. */
+  /** Number of rows in the training set, including validation rows. */
   readonly rows: number;
-  /** Validation rows among them. */
+  /** Number of validation rows among them. */
   readonly validationRows: number;
   /** File of the validation rows. @default none: there is no split, or the output is a folder */
   readonly validationPath?: string;
@@ -129,8 +129,8 @@ export interface ExportOptions extends WriteOptions {
 /** Options of `convertFiles`. */
 export interface ConvertOptions extends WriteOptions {
   /**
-   * One or more files, whose rows are concatenated. Folders and patterns are replaced by the files
-   * in them.
+   * One or more files, whose rows are concatenated. A folder stands for the files in it, a pattern
+   * for the files that match.
    */
   input: PathLike | readonly PathLike[];
   /**

@@ -38,14 +38,14 @@ export interface ResolvedExport extends WriteOptions {
   readonly toolArguments: ToolArguments;
   readonly validation: number;
   readonly maxRows: number;
-  /** Results of runs are exported, inputs are converted. */
+  /** True for an export of results, false for a conversion of inputs. */
   readonly isFromResults: boolean;
 }
 
 /**
  * @throws {TypeError | RangeError} if an option is unknown, missing, of a wrong type or out of
  * range
- * @throws {UsageError} with the option that cannot be used
+ * @throws {UsageError} if options cannot be used together, or as they are
  */
 export function resolveExport(options: ExportOptions): ResolvedExport {
   checkOptions(options, EXPORT_RULES);
@@ -78,7 +78,7 @@ export function resolveConvert(options: ConvertOptions): ResolvedExport {
   return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: false }) };
 }
 
-/** `EXPORT_FORMATS`, whose module loads this one. */
+/** The same as `EXPORT_FORMATS`, which is not imported because its module loads this one. */
 const FORMAT_NAMES = Object.keys(FORMATS) as readonly ExportFormat[];
 const THINK_STYLES: readonly ThinkStyle[] = ["wrap", "field", "drop"];
 

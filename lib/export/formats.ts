@@ -29,11 +29,11 @@ interface FormatFacts {
    * rows without it get this value.
    */
   readonly fillers: TrainingRow;
-  /** Columns of messages in which some may have more keys than others, such as tool calls. */
+  /** Columns of messages. Some messages may have more keys than others, such as `tool_calls`. */
   readonly messageColumns: readonly string[];
   /** `text`: the answer is a text, so reasoning can only be part of it. */
   readonly reasoning: "text" | "field";
-  /** Decides what trainers may misread: see `TrainerNotes`. */
+  /** How turns are written. `TrainerNotes` warns of what trainers may misread in each. */
   readonly turns: "messages" | "ShareGPT" | "other";
   /** Where `conversation.ts` finds the answer when an export is read again. */
   readonly answerIn: AnswerField | "the last turn";

@@ -42,7 +42,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #inputs: { input: Input; stamp: string }[] = [];
   /** Indexes of selected rows, among the rows of all files. */
   readonly #selected = new LineSet();
-  /** JSON Lines and JSON arrays, whose rows are texts as they were written. */
+  /** The files in JSON Lines or JSON, whose rows keep their text. */
   readonly #verbatim = new Set<string>();
   readonly #isRaw: boolean;
   readonly #needsOnlyText: boolean;
@@ -172,7 +172,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       return conversation;
     }
     const example = new TextExample(text, file, line, value);
-    // The text of a row that is no conversation decides whether it is for validation, and a copy.
+    // For a row that is no conversation, its text decides whether it is for validation, and whether
+    // it is a duplicate.
     return validation === 0 && !dedupe ? example : Object.assign(example, {
       rowUid: validation > 0 ? sha256Hex(text) : "",
       response: dedupe ? text : "",

@@ -64,8 +64,8 @@ export function toShareGpt(
 }
 
 /**
- * The conversation before two answers, and each answer as one turn. An answer alone becomes
- * `completion`.
+ * Makes a row of the conversation before two answers, and each answer as one turn. A single answer
+ * becomes `completion`.
  */
 export function toShareGptPair(
   { prompt, answer, rejected }: Turns & { readonly answer: Message },

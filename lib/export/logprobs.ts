@@ -25,7 +25,7 @@ interface TokenPosition extends Token {
   readonly top: readonly Token[];
 }
 
-/** Why an answer is left out: it has no tokens, or these are not its text. */
+/** Why an answer is left out: it has no tokens, or they do not add up to its text. */
 export type LogprobsProblem = "missing" | "different";
 
 export function readLogprobs(example: Example): readonly TokenPosition[] | LogprobsProblem {

@@ -180,7 +180,7 @@ class ResultsFile implements Disposable {
   /**
    * Records the positions of selected lines.
    *
-   * @param takes Returns whether an example is selected. May throw an error about it.
+   * @param takes Returns whether an example is selected. May throw an error about the example.
    */
   async index(takes: (example: Example, place: string) => boolean): Promise<void> {
     let number = 0;

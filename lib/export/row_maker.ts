@@ -202,7 +202,7 @@ const MARK_NOTE =
   'Added "weight": 1, a key that no template reads, to the last message of the first row that has one: ' +
   "otherwise datasets would fail at later messages with other keys, such as tool calls";
 
-/** The 10 MiB that datasets reads first hold these characters: each has 3 bytes at most. */
+/** Fits into the 10 MiB that datasets reads first: a UTF-16 unit has at most 3 bytes in UTF-8. */
 const START_CHARS = 3 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 
@@ -219,8 +219,8 @@ function isUneven(messages: unknown): boolean {
  * TypeError at the first later tool call. If one of them differs, it reads all messages as they
  * are. A message that has more than role and content is called uneven here.
  *
- * Holds back the first rows until each column with an uneven message in some row has had one.
- * Columns that have had none after `START_CHARS` are marked in the first row with messages there.
+ * Holds back the first rows until each of the columns has had an uneven message. If a column has
+ * had none after `START_CHARS`, adds a key to a message of the first row that has messages in it.
  */
 class UnevenStart {
   isMarked = false;

@@ -155,19 +155,21 @@ function randomOf(seed: number): () => number {
 /** One offset is stored for this number of rows; those in between are found by adding lengths. */
 const ROWS_PER_BASE = 64;
 
-/** Returns rows shuffled. Their texts are in a temporary file: a row takes 8 bytes of memory. */
+/** Shuffles rows whose texts are in a temporary file: a row takes 8 bytes of memory. */
 export class RowSpool implements AsyncDisposable {
   readonly #path: string;
   readonly #file: Deno.FsFile;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
   readonly #files: string[] = [];
-  /** In bytes: the line number, a space and the text of each row. */
+  /** The length of each row in bytes: its line number, a space and its text. */
   readonly #lengths = new Numbers(Uint32Array);
+  /** The offsets of every 64th row. */
   readonly #bases = new Numbers(Float64Array);
   #end = 0;
   #unwritten: string[] = [];
   #buffer = new Uint8Array(1 << 16);
+  /** The index of the first row of each file. */
   readonly #starts: number[] = [];
 
   private constructor(path: string, file: Deno.FsFile) {

@@ -43,10 +43,10 @@ export class Selection {
     if (needsDerived(fields)) this.#derivedFields = new DerivedFields(paths);
   }
 
-  /** Whether a row is selected. Call it once for each row, because it counts duplicates. */
+  /** Whether a row is selected. Call it once for each row: a second call would see a duplicate. */
   takes(example: Example): boolean {
     const { result } = example;
-    // Every row, selected or not, because duplicates are derived from earlier rows.
+    // Computed for every row, selected or not: the flag `duplicate` depends on all earlier rows.
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#uids.has(String(result.uid))) return false;
     if (this.#where) {
@@ -54,7 +54,7 @@ export class Selection {
         if (Object.hasOwn(result, name)) this.#unknownNames.delete(name);
       }
       const distill = isObject(result.distill) ? distillOf(result) : undefined;
-      // Derived fields may also be named in `distill`, where rows have fields of the same names.
+      // If rows have a field of the same name, a condition finds the derived one in `distill`.
       const row = derived && { ...result, distill: { ...derived, ...distill } };
       this.#rowsSeen++;
       this.#fieldNotes?.add([row ?? result, distill, derived]);
@@ -63,7 +63,7 @@ export class Selection {
     if (this.#needsLogprobs && !this.#hasLogprobs(example)) return false;
     if (this.#seen === undefined) return true;
     const { response, reasoning, toolCalls = [], rejected } = example;
-    // The hash stands for messages and tools: those of a raw row need not be restorable.
+    // `prompt_hash` stands for messages and tools, which cannot be restored for every raw row.
     const prompt = this.#isRaw && typeof result.prompt_hash === "string"
       ? [result.prompt_hash]
       : [example.messages, example.tools ?? []];
@@ -81,10 +81,10 @@ export class Selection {
     checkComputable(this.#where?.paths ?? [], (name) => !this.#unknownNames.has(name));
   }
 
-  /** Why no row was selected, as far as log probabilities are the reason. */
+  /** Why no row was selected, if missing log probabilities or different tokens are the reason. */
   emptyReason(): string | undefined {
     const { missing, different } = this.#withoutTokens;
-    if (different > 0) return "no answer has the text of its tokens";
+    if (different > 0) return "no answer equals the text of its tokens";
     if (missing === 0) return undefined;
     return "no result holds log probabilities. Run with --keep logprobs -p logprobs=true -p top_logprobs=20";
   }
@@ -114,7 +114,7 @@ export class Selection {
 /** A chosen and a rejected answer to one row, for DPO. */
 export type Pair = readonly [chosen: Example, rejected: Example];
 
-/** Makes pairs of examples, of which all answers to a row come together. */
+/** Makes pairs of examples. All answers to a row must come one after the other. */
 export class Pairs {
   readonly #scoreOf: (example: Example) => number;
   /** The answers to one row, until the next row begins. */

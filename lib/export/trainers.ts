@@ -32,7 +32,7 @@ export class TrainerNotes {
   readonly #argumentTypes = new Map<string, string>();
   /** The sorted names of the first call's arguments, one a line. */
   #firstKeys: string | undefined;
-  /** As in `not every call has "unit"`; undefined if all calls have the same arguments. */
+  /** How calls differ, as in `not every call has "unit"`; undefined if they do not. */
   #difference: string | undefined;
 
   constructor(
@@ -236,7 +236,7 @@ export function llamaFactory(
     return {
       place: "LLaMA-Factory",
       text: `It reads ${isFlat ? "this format" : "lists"} only from uncompressed ${list}: ` +
-        "use one of these names",
+        "use one of these extensions",
     };
   }
   const present = Object.entries(names).filter(([, ours]) => columns.includes(ours));

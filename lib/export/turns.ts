@@ -19,7 +19,7 @@ export interface RowStyle {
   readonly reasoningField: string;
   /** How the arguments of tool calls are written in messages. */
   readonly toolArguments: ToolArguments;
-  /** Set if a message has a list of parts: then the content of every message is one. */
+  /** Whether any message has a list of parts: then the content of every message becomes one. */
   readonly hasParts: boolean;
 }
 
@@ -147,7 +147,7 @@ export function withArguments(messages: readonly Message[], style: ToolArguments
   });
 }
 
-/** Keeps numbers as they were written. Undefined if the arguments are not an object. */
+/** The arguments of a call, with numbers as they were written. Undefined if not an object. */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
   const { function: called } = call as { function?: { arguments?: unknown } };
   const value = typeof called?.arguments === "string"

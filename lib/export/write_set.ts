@@ -48,7 +48,8 @@ async function failureNotes(results: readonly string[]): Promise<string[]> {
 
 /**
  * Counts the failed rows of a results file, by the failures file next to it. After a crash, that
- * also has lines of rows that were retried since: each row counts once, and none with a result.
+ * also has lines of rows that were retried since: a row counts once, or not at all if it has a
+ * result.
  */
 async function countFailedRows(results: string): Promise<number> {
   const path = failuresOf(results);
