@@ -40,7 +40,10 @@ export const HTML_TYPE = "text/html; charset=utf-8";
 
 const NO_TOKEN = "Open the address that Retort printed: it contains the token";
 
-/** Reloads the page without the token: unlike a redirect, as a same-site request. */
+/**
+ * Reloads the page without the token. Browsers treat this request as same-site, unlike the request
+ * after a redirect.
+ */
 const CONTINUE_PAGE = `<!DOCTYPE html>
 <html lang="en">
   <head>

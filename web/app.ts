@@ -153,7 +153,8 @@ async function answerControl(
 }
 
 /**
- * Whether the body is invalid, or the run rejects the value, as a budget when no price is known.
+ * Whether the body is invalid, or the run rejects the value: a budget, for example, if no price is
+ * known.
  */
 function isRefusal(error: unknown): error is Error {
   return error instanceof TypeError || error instanceof RangeError || error instanceof UsageError;

@@ -3,15 +3,13 @@
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { ControlName } from "./protocol.ts";
 
-/** What controls act upon. */
 export interface ControlTarget {
-  /** The run. */
   readonly run: MonitoredRun;
   /** Whether failed rows are retried at the end of the run. */
   readonly atEnd: { retryWhenDone: boolean };
 }
 
-/** Returns its effect as text for a notice. */
+/** Executes a control. Returns the effect as text for a notice. */
 type Control = (body: unknown, target: ControlTarget) => string;
 
 const CONTROLS: Readonly<Record<ControlName, Control>> = {
@@ -60,13 +58,12 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
   },
 };
 
-/** Whether there is a control of this name. */
 export function isControl(name: string): name is ControlName {
   return Object.hasOwn(CONTROLS, name);
 }
 
 /**
- * Records the control as a notice of the run. An invalid body changes nothing.
+ * Executes the control, and records it as a notice of the run. An invalid body changes nothing.
  *
  * @throws {TypeError | RangeError | UsageError} if the body is invalid or the run rejects the value
  */

@@ -13,7 +13,7 @@ import {
 
 export const MAX_POINTS = 1_000;
 
-/** Length of a point at first: pages get snapshots at this interval. */
+/** Duration of a point at first: pages get snapshots at this interval. */
 const INITIAL_POINT_S = 0.5;
 
 /** `succeeded` to `throttled` are counters, which only grow; the others are gauges. */
@@ -32,15 +32,19 @@ export interface Reading {
   readonly limit: number;
   readonly concurrency: number;
   readonly cpuPercent: number;
-  /** A point keeps the maximum of `lagMs` and `rssBytes`. */
+  /** A point keeps the maximum. */
   readonly lagMs: number;
+  /** A point keeps the maximum. */
   readonly rssBytes: number;
 }
 
 /** A point keeps the mean of these gauges. */
 const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
 
-/** Counters and concurrency as at the end of the point, maxima, and sums of the other gauges. */
+/**
+ * Counters and concurrency at the end of the point, maxima of lag and memory, and sums of the other
+ * gauges.
+ */
 interface Point {
   /** Index on the time axis, in units of `#pointS`. */
   slot: number;

@@ -123,7 +123,7 @@ export class Hub {
       [...this.#pages].some(({ lastHeardMs }) => now - lastHeardMs < LOST_AFTER_MS);
   }
 
-  /** Pages stay open, and new ones are accepted. */
+  /** Sends pages the end of the run. They stay open, and new ones are accepted. */
   finish(): void {
     this.#countErrors(() => {
       this.#sendEverything();

@@ -2,7 +2,7 @@
 
 import type { LatencyHistogram } from "./monitor_state.ts";
 
-/** Each bucket is 2.2 % wider than the one before. */
+/** Buckets per doubling of the latency: each is 2.2 % wider than the one before. */
 const PER_OCTAVE = 32;
 
 /** Most bars on the page. Buckets are merged until the measured range fits. */

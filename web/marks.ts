@@ -69,7 +69,7 @@ export class Marks {
       const oldState = oldStates.get(`${address} ${model}`);
       if (oldState === undefined || oldState === state) continue;
       const isLost = state === "down" || state === "halted";
-      // A teacher that asks for a wait answers again; one that leaves the list may not.
+      // A teacher that is cooling down has answered again; one that leaves its list may not have.
       const isBack = oldState === "down" && (state === "up" || state === "cooling_down");
       if (isLost) add("down", `${address} ${model}`, `${hostOf(address)} ${state}`);
       else if (isBack) add("up", `${address} ${model} up`, `${hostOf(address)} up`);

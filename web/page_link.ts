@@ -32,7 +32,7 @@ const OPEN = 1;
 export class PageLink {
   readonly #socket: PageSocket;
   isVisible = true;
-  /** The time is that of the hub's clock. */
+  /** On the hub's clock. */
   lastHeardMs = 0;
   /** The page must get the whole state before anything else. */
   needsHello = true;

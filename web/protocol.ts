@@ -1,6 +1,6 @@
 /**
- * Messages between server and page: one JSON text per WebSocket frame. The page knows nothing about
- * the run but what they say.
+ * Messages between server and page: one JSON text per WebSocket frame. All that the page knows
+ * about the run is in these messages.
  *
  * Server to page, over `ws`: `hello` first and whenever the page must start over (it replaces all
  * that the page has), then `snapshot`, `samples`, `notice`, `marks` and `end` as they come. Page
@@ -88,13 +88,13 @@ export interface SamplesMessage extends Samples {
 export interface NoticeMessage {
   /** Always "notice". */
   type: "notice";
-  /** Its text, time and level. */
+  /** Text, time and level of the notice. */
   notice: Notice;
 }
 
 /**
- * The run has ended. The server may stay up while a page shows the run (`--monitor-keep`). It closes
- * the socket with code 1001 when it stops; pages that connect before then get a `hello`.
+ * The run has ended. The server may stay up while a page shows the run (`--monitor-keep`). It
+ * closes the socket with code 1001 when it stops; pages that connect before then get a `hello`.
  */
 export interface EndMessage {
   /** Always "end". */

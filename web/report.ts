@@ -19,7 +19,7 @@ const SCRIPTS = [
   ['<script type="module" src="page.js"></script>', ' type="module"', PAGE_JS],
 ] as const;
 
-/** A string that would become markup or script is an error. */
+/** With this policy, it is an error if a string would become markup or script. */
 export const TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /**

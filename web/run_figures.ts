@@ -1,6 +1,6 @@
 /**
- * Figures of outcomes that a snapshot does not have: how answers ended, their lengths, and the rate
- * and latency of each teacher.
+ * Figures that a snapshot lacks, counted from outcomes: how answers ended, their lengths, and the
+ * rate and latency of each teacher.
  *
  * @module
  */
@@ -21,7 +21,7 @@ const MAX_REASONS = 8;
 /** Longest finish reason that is shown, in UTF-16 units. */
 const MAX_REASON = 40;
 
-/** These failures decide how an answer ended, whatever its finish reason. */
+/** Failures that tell more about the end of an answer than most finish reasons. */
 const ENDINGS_BY_FAILURE: Partial<Record<FailureType, Ending>> = {
   truncated: "limit",
   filtered: "filter",

@@ -7,7 +7,10 @@ import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 
 export const SAMPLES_PER_LIST = 20;
 
-/** Heavier rows are reduced to the texts that are shown, so that 60 of them stay below 32 MB. */
+/**
+ * In UTF-16 units. Heavier rows are reduced to the texts that are shown, so that 60 of them stay
+ * below 32 MB.
+ */
 const MAX_WEIGHT = 128 * 1024;
 
 /** Longest text of a reduced row, in UTF-16 units. */
@@ -21,10 +24,11 @@ const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250
 /** Limit of a message, so that a page on a slow connection keeps up. */
 export const MAX_SAMPLES_BYTES = 400_000;
 
-/** `shown` is made when the row is first sent to a page. */
 interface Entry {
   readonly id: number;
+  /** A sample if the row was too heavy to keep. */
   readonly content: Outcome | Sample;
+  /** Made when the row is first sent to a page. */
   shown?: Sample;
 }
 

@@ -7,7 +7,7 @@
  * import { openai, ResponseGenerator } from "../mod.ts";
  * import { serveMonitor } from "./server.ts";
  *
- * async function distil(): Promise<void> {
+ * async function main(): Promise<void> {
  *   await using teacher = openai({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
  *   const generator = new ResponseGenerator({ teacher });
  *   await using monitor = serveMonitor(generator);

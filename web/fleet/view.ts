@@ -29,11 +29,11 @@ export interface FleetRow {
   readonly done: number;
   /** Rows that have failed in this run. */
   readonly failed: number;
-  /**
-   * 0 in all states but running and paused, as is `rate_per_s`; `eta_s` is null in these states.
-   */
+  /** 0 unless the run is running or paused. */
   readonly in_flight: number;
+  /** 0 unless the run is running or paused. */
   readonly rate_per_s: number;
+  /** Null unless the run is running or paused. */
   readonly eta_s: number | null;
   readonly cost_usd: number | null;
 }
@@ -78,7 +78,7 @@ const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
 export interface FoundRun {
-  /** Size, modification time and inode of the status file: one that has not changed is skipped. */
+  /** Size, modification time and inode of the status file: the same file is not read again. */
   readonly stamp: string;
   readonly status: RunStatus;
   /** Consecutive checks that found no new beat. */
@@ -180,7 +180,7 @@ function medianRate(rows: readonly FleetRow[]): number {
 /**
  * Time until the slowest run ends, or until all rows are finished at the current rate of all runs,
  * whichever is longer: shards that have not started have no estimate of their own. Null if no run
- * is alive, or one that is has no estimate.
+ * is alive, or if any run that is alive has no estimate.
  */
 function etaOf(
   rows: readonly FleetRow[],
@@ -196,7 +196,7 @@ function etaOf(
   return Math.max(slowest, allRowsS);
 }
 
-/** Null if the plan has no counts. */
+/** Number of rows of a shard; null if the plan does not say it. */
 export function rowCountOf({ inputs, starts }: ShardPlan, index: number): number | null {
   if (inputs.some(({ end }) => end === null)) return null;
   const rowsBefore = (start: ShardPlan["starts"][number] | undefined) =>
@@ -214,8 +214,8 @@ function errorsOf(statuses: readonly RunStatus[]): StatusError[] {
 }
 
 /**
- * Different addresses that runs name, or the largest count of one run if that is more, because a
- * run with many teachers names only some.
+ * Number of teachers in each state: the different addresses that runs name, or the largest count of
+ * one run if that is more, because a run with many teachers names only some.
  */
 function teachersOf(statuses: readonly RunStatus[]): Record<string, number> {
   const named = new Map<string, Set<string>>(), counts = new Map<string, number>();

@@ -26,7 +26,7 @@ const READS_PER_TURN = 100;
 const STATUS_SUFFIX = ".status.json";
 const PLAN_SUFFIX = /\.shards-\d+\.json$/;
 
-/** A status file has at most 8 KB. */
+/** A status file has at most 8 KB. A larger file is none, and is not read. */
 const MAX_STATUS_BYTES = 65_536;
 
 type ParseStatus = (text: string, file: string) => RunStatus | undefined;
@@ -58,8 +58,8 @@ export class FleetWatch {
     this.#isLooking = true;
     const missing = new Set(this.#runs.keys());
     try {
-      // Loaded only now: the page of one run, whose module exports this page too, needs no
-      // permission but the network.
+      // Loaded only now: `web/server.ts` exports this page, too, and must load with the permission
+      // for the network alone.
       const { parseStatus } = await import("../../lib/run/mod.ts");
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
@@ -79,8 +79,8 @@ export class FleetWatch {
   }
 
   /**
-   * A check found no status in the file of a run: it may have one again later. A dead run whose
-   * file is gone is forgotten.
+   * Counts a check that found no status of a run; the file may only be half-written. A dead run
+   * whose file is gone is forgotten.
    */
   #countMissing(name: string): void {
     const run = this.#runs.get(name);

@@ -1,6 +1,6 @@
 /**
- * Routes of the data page. Only `POST /data/selection` writes: the ids of selected rows, next to the
- * results.
+ * Routes of the data page. Only `POST /data/selection` writes: the ids of selected rows, next to
+ * the results.
  *
  * @module
  */
@@ -71,7 +71,7 @@ export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOption
   const limit = bodyLimit({
     maxSize: MAX_BODY_BYTES,
     onError: (c) =>
-      c.json({ error: "Cannot save: more than 64 MB of ids: use a condition instead" }, 413),
+      c.json({ error: "Cannot save more than 64 MB of ids: use a condition instead" }, 413),
   });
   app.post("/data/selection", limit, (c) => postSelection(c, open));
 }

@@ -70,7 +70,7 @@ export async function saveSelection(
   }
 }
 
-/** Ids that could be taken for JSON, or whose spaces and line breaks would be lost, are JSON. */
+/** Writes ids as JSON that look like JSON, or whose spaces and line breaks would be lost. */
 function lineOf(uid: string): string {
   return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
 }
