@@ -253,7 +253,7 @@ export class Chart {
     if (index >= 0 && this.#isShown[index]) drawTriangles(plot, index + 1, series[index].color);
   }
 
-  /** The open table has evenly spaced points. */
+  /** Fills the table, if it is open, with evenly spaced points. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;

@@ -23,7 +23,7 @@ const LAST_POINT_REDRAW_MS = 2_000;
 /** Windows for averaging rates. Charts use the first one that is long enough for the run. */
 const WINDOWS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 
-/** Least length of that window, as a share of the run. */
+/** Least length of the averaging window, as a share of the run. */
 const MIN_WINDOW_SHARE = 1 / 120;
 
 const MIN_RANGE_S = 10;
@@ -118,7 +118,7 @@ export class ChartGroup {
     return [this.#timesS, ...names.map((name) => this.values(name))];
   }
 
-  /** Rates are means, as charts show them. @param {HistoryColumn} name */
+  /** The values of a column, with rates averaged. @param {HistoryColumn} name */
   values(name) {
     const { columns } = this;
     if (columns === undefined) return [];

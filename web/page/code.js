@@ -14,7 +14,7 @@ import { make } from "./dom.js";
  * @typedef {string | { scope: string, children: Piece[] }} Piece
  */
 
-/** In UTF-16 units: the highlighter runs on the page's main thread. */
+/** In UTF-16 units. Longer code gets no colors: the highlighter would block the page. */
 const MAX_HIGHLIGHTED_LENGTH = 50_000;
 
 /** Colors by the first word of a scope's name. Other scopes look like plain text. */

@@ -190,7 +190,7 @@ async function post(name, body) {
     const answer = await response.json();
     return answer.ok ? undefined : answer.error;
   } catch {
-    return "Cannot reach the run: nothing was done";
+    return "No response from the run: it may not have received this";
   }
 }
 

@@ -57,7 +57,7 @@ export function setIcon(svg, name) {
 }
 
 /**
- * An unchanged text needs no layout.
+ * Sets a text unless it is the same, because each change costs a layout.
  * @param {Element | string} place an element, or its id
  * @param {string} text
  */
@@ -72,7 +72,8 @@ export function setText(place, text) {
 }
 
 /**
- * For commands and flags: browsers break lines after any hyphen, even that of `-o`.
+ * Like `setText`, but keeps each word on one line, for commands and flags: browsers break lines
+ * after any hyphen, even that of `-o`.
  * @param {Element} element
  * @param {string} text
  */
@@ -160,7 +161,7 @@ export function fillRows(parent, rows, items, create, fill) {
 /** @type {(() => void)[]} */
 const frameJobs = [];
 
-/** Each `work` has an animation frame of its own. @param {() => void} work */
+/** Runs `work` in an animation frame of its own. @param {() => void} work */
 export function inOwnFrame(work) {
   frameJobs.push(work);
   if (frameJobs.length === 1) requestAnimationFrame(runFrameJob);

@@ -114,7 +114,8 @@ export class LatencyView {
 }
 
 /**
- * From 0 to 1; undefined if there are no bars or the value is below them.
+ * Position of a value on the axis, from 0 to 1; undefined if there are no bars or the value is
+ * below them.
  * @param {readonly number[]} bounds
  * @param {number} value
  */

@@ -144,14 +144,17 @@ export class Link {
 }
 
 /**
- * Returns a sample with whole texts: the same one if none is cut, or if the request fails.
+ * Returns the sample with whole texts; unchanged if no text is cut or the request fails.
  * @param {Sample} sample
  */
 export async function fetchWhole(sample) {
   return sample.is_cut ? await fetchJson(`samples/${sample.id}`) ?? sample : sample;
 }
 
-/** Returns all samples with whole texts; undefined if the request fails. @returns {Promise<Samples | undefined>} */
+/**
+ * Returns all samples with whole texts; undefined if the request fails. @returns {Promise<Samples |
+ * undefined>}
+ */
 export async function fetchSamples() {
   return await fetchJson("samples");
 }

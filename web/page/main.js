@@ -30,7 +30,7 @@ const STALE_MS = 5_000;
 /** Shorter interruptions are not shown. */
 const LOST_MS = 2_000;
 
-/** Waits are shown in whole seconds, rounded down: with this they never show 0 s. */
+/** Added to a wait, which is shown rounded down to seconds, so that it never shows 0 s. */
 const ROUND_UP_MS = 999;
 
 class Page {

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The top of the page: the state line, the progress and the next step. Also what was run, with its
- * commands.
+ * The top of the page: the state line, the progress and the next step. Also the section "What was
+ * run", with the commands.
  *
  * @module
  */

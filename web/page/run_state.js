@@ -250,9 +250,8 @@ export function countWords({ lists, snapshot }, name) {
 const MIN_BOUND_AGE_MS = 10_000;
 
 /**
- * The words in place of an estimate of the time left: its lower bound, in the first seconds only if
- * the run is throttled. Until rows have been in flight for a while, the bound is far too low.
- *
+ * Words in place of an unknown time left. They give its lower bound once the run is 10 s old or
+ * throttled: before that, the bound is far too low.
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */
 export function missingEtaWords({ total, eta_s, refused_for_load, elapsed_ms }) {
@@ -261,8 +260,11 @@ export function missingEtaWords({ total, eta_s, refused_for_load, elapsed_ms }) 
   return total === null || refused_for_load > 0 ? "" : "too few answers yet, ";
 }
 
-/** Whether all answers came without token counts: a cost of 0 is then wrong. The terminal has the
- * same rule. @param {WireSnapshot} snapshot */
+/**
+ * Whether all answers came without token counts: a cost of 0 is then wrong. The terminal has the
+ * same rule.
+ * @param {WireSnapshot} snapshot
+ */
 export function isUncounted({ cost_usd, succeeded, prompt_tokens, completion_tokens }) {
   return cost_usd === 0 && succeeded > 0 && prompt_tokens + completion_tokens === 0;
 }

@@ -28,7 +28,7 @@ const EMPTY_WORDS = {
 
 /** Words for a list without a failure of the kind that the user chose. */
 const EMPTY_KIND_WORDS =
-  "None of the latest failures is of this kind; the failures file has all of them";
+  "None of the latest failures is of this kind; the failures file has all failures";
 
 /** @type {readonly SampleList[]} */
 const LISTS = ["latest", "reservoir", "failures"];

@@ -24,7 +24,7 @@ const MAX_SHOWN_LENGTH = 100_000;
 /** The whole text is shown in such pieces: the browser lays out only the visible ones. */
 const PIECE_LENGTH = 10_000;
 
-/** The choice applies to all texts that are opened later. */
+/** Whether texts are shown raw. A click on Raw also applies to all texts that are opened later. */
 let isRaw = false;
 
 /**

@@ -33,7 +33,7 @@ export class Actions {
   /**
    * @param {CommandContext} context
    * @param {string} condition
-   * @param {number} count number of these rows
+   * @param {number} count number of rows that meet the condition
    * @param {boolean} isKnownToCommands whether commands know all fields of the condition
    * @param {() => Promise<{ path: string, count: number }>} save saves the ids of these rows
    */
@@ -56,7 +56,7 @@ export class Actions {
 
   /**
    * @param {CommandContext} context
-   * @param {number} count number of these rows
+   * @param {number} count number of selected rows
    * @param {() => Promise<{ path: string, count: number }>} save saves the ids of these rows
    */
   showSelection(context, count, save) {

@@ -54,7 +54,7 @@ export class Poll {
   #refresh;
   #listener;
   #isRefreshing = false;
-  /** `pollNow()` was called during a refresh, whose result may then be outdated. */
+  /** Whether `pollNow()` was called during a refresh, whose result may then be outdated. */
   #isOutdated = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;

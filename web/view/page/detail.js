@@ -2,7 +2,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The row that is open next to the table: its request, its answer, and other answers to it.
+ * The row that is open next to the table: its request, its answer, and other answers to the same
+ * request.
  *
  * @module
  */
@@ -106,7 +107,7 @@ export class OpenRow {
     }
   }
 
-  /** Moves the focus to the table. */
+  /** Closes the row, and moves the focus to the table. */
   close() {
     if (!this.#detail.isOpen) return;
     this.#detail.hide();

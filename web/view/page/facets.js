@@ -56,8 +56,9 @@ export class FacetList {
   }
 
   /**
-   * Values that occur in no shown row are kept, with a count of 0. So are chosen values that no row
-   * has, as the address of a page over other files may name: else they could not be unchecked.
+   * Values that occur in no shown row are kept, with a count of 0. So are chosen values that occur
+   * in no row at all: the address may come from a page of other files, and users must be able to
+   * uncheck them.
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
    * @param {Filter} filter
@@ -177,8 +178,8 @@ function absentFacets(all, { facets }) {
 }
 
 /**
- * The counts of values in the rows that meet the condition. Only the most frequent are listed, so
- * that of another value is `≤ 3`.
+ * The counts of values in the rows that meet the condition. Only the most frequent values have
+ * exact counts; that of any other value is an upper bound, `≤ 3`.
  * @param {readonly Facet[]} shown
  * @param {string} field
  * @returns {(value: FilterValue) => string}

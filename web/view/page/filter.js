@@ -38,7 +38,7 @@ export class Filter {
     }
     if (this.search !== "") {
       const text = JSON.stringify(this.isPattern ? `(?i)${this.search}` : this.search);
-      // The rows may have a field "prompt" of their own, which need not be all that was asked.
+      // Rows may have a field "prompt" of their own, which need not be all that was sent.
       const field = this.searchIn === "prompt" ? "distill.prompt" : this.searchIn;
       parts.push(`${field} ${this.isPattern ? "matches" : "icontains"} ${text}`);
     }
@@ -99,7 +99,7 @@ export class Filter {
     return params.toString();
   }
 
-  /** The part after the `#` of an address may be invalid. @param {string} hash */
+  /** Leaves out invalid parts: users may edit the address. @param {string} hash */
   static fromHash(hash) {
     const params = new URLSearchParams(hash.replace(/^#/, ""));
     const filter = new Filter();

@@ -50,7 +50,8 @@ export function makeSamples(row, load) {
 }
 
 /**
- * The choices of two samples, and the two side by side; nothing if there is only one.
+ * Makes two lists to choose samples from, and the chosen samples side by side; nothing if there is
+ * only one sample.
  * @param {RowDetail["samples"]} samples
  * @param {string} id of the sample that is on the left at first
  */
@@ -115,8 +116,8 @@ function makeChoice(side, samples) {
 }
 
 /**
- * Differing middles with more words than this (geometric mean of both texts) count as entirely
- * different: comparing them would take seconds.
+ * If the differing middles of two texts have more words than this (their geometric mean), they
+ * count as entirely different: comparing them would take seconds.
  */
 const MAX_WORDS = 3_000;
 
