@@ -37,7 +37,8 @@ export class Keys {
   }
 
   /**
-   * Returns undefined if an optional key is missing, or after a warning.
+   * Reads a key, or prompts for it. Returns undefined if an optional key is missing, or after a
+   * warning.
    *
    * @param missing The error if the user named no place and there is no key. @default the key is
    * optional

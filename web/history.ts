@@ -16,7 +16,10 @@ export const MAX_POINTS = 1_000;
 /** Duration of a point at first: pages get snapshots at this interval. */
 const INITIAL_POINT_S = 0.5;
 
-/** `succeeded` to `throttled` are counters, which only grow; the others are gauges. */
+/**
+ * `succeeded`, `failed`, `completionTokens` and `throttled` are counters, which only grow; the others
+ * are gauges.
+ */
 export interface Reading {
   /** Time since the run could send its first row. */
   readonly elapsedS: number;
