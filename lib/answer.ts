@@ -1,6 +1,6 @@
 /**
- * An answer: how it ended (complete, at a limit, filtered), the message that it makes, and the row
- * that a line of it belongs to.
+ * An answer: how it ended (complete, at a limit, filtered), the assistant message made of it, and
+ * the row and sample that the id of its line stands for.
  *
  * @module
  */
@@ -87,7 +87,7 @@ export class Endings {
   }
 
   #ofReason(finishReason: string | null | undefined): Ending {
-    // A custom teacher without types that never names a reason is trusted.
+    // Left out by a custom teacher: then its answers are taken as complete.
     if (finishReason === "stop" || finishReason === undefined) return "whole";
     const ending = endingOf(finishReason);
     // The user cannot accept answers that a filter or a token limit truncated.
@@ -224,7 +224,7 @@ function isOwnUid(candidate: unknown, uid: string): boolean {
   return ownUid !== "" && uid.startsWith(ownUid) && SUFFIX.test(uid.slice(ownUid.length));
 }
 
-/** The row's own `uid`, if the line has another one. Early versions wrote an object, not JSON. */
+/** The row's own `uid`, if Retort replaced it. Early versions wrote an object, not JSON text. */
 function replacedUid(replaced: unknown): unknown {
   if (typeof replaced !== "string") return isObject(replaced) ? replaced.uid : undefined;
   if (!replaced.includes('"uid"')) return undefined;
@@ -241,8 +241,8 @@ export function sampleUid(uid: string, sample: number): string {
 }
 
 /**
- * Splits an id such as `<uid>#1`; undefined for other ids. A row may also have such an id of its
- * own: where there is a line, `originOf` tells.
+ * Splits an id such as `<uid>#1`; undefined for other ids. Users' own ids may look like this, too:
+ * where a line is at hand, use `originOf`.
  */
 export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
   const mark = uid.lastIndexOf("#"), number = uid.slice(mark + 1);

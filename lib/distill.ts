@@ -71,8 +71,8 @@ export function distill<Row>(
 
 /** What differs between Deno and other runtimes. */
 export interface RuntimeAdapter {
-  /** The reader of the images that rows name: files below `root`, or none. Throws if the runtime
-   * cannot read files and `root` is set. */
+  /** Makes the reader of the images that rows name: files below `root`, or no files. Throws if the
+   * runtime cannot read files and `root` is set. */
   readonly imagesIn: (root: string | undefined) => RowImages;
   /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
   readonly checksOnThisThread?: boolean;

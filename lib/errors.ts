@@ -113,16 +113,16 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /** Least time before the next attempt, in milliseconds. @default none */
   retryAfterMs?: number;
   /**
-   * Whether a limit is used up: other rows would be throttled, too, until `retryAfterMs`, or else
-   * `limitResetMs`, is over. Ignored unless the attempt was throttled. @default false
+   * Whether a limit is used up, so that other rows would be throttled, too, for `retryAfterMs` or,
+   * without that, for `limitResetMs`. Ignored unless the attempt was throttled. @default false
    */
   isExhausted?: boolean;
   /** Time until the exhausted limit resets, in milliseconds. @default unknown */
   limitResetMs?: number;
   /**
    * Whether a router with its own key relays the error of a provider (OpenRouter's "Provider
-   * returned error"). Another attempt may reach another provider, so the row is blamed only if the
-   * message does. @default false
+   * returned error"). Another attempt may reach another provider, so the row fails only if the
+   * message blames it. @default false
    */
   isRelayed?: boolean;
   /** Whether no connection could be made, so nothing was sent. @default false */
@@ -145,8 +145,8 @@ export class TeacherError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "TeacherError";
   /**
-   * Set by the thrower, or else by the status. The engine may refine it by status, code and
-   * message.
+   * As the thrower set it, else derived from the status. The engine may refine it by status, code
+   * and message.
    */
   readonly type: FailureType;
   /** HTTP status; undefined if no response arrived. */
@@ -190,7 +190,7 @@ export class TeacherError extends RetortError {
   }
 }
 
-/** The code of errors that arise before anything is sent: a file that a row names is unreadable. */
+/** The code of the error for a file that a row names and that cannot be read: nothing was sent. */
 export const UNREADABLE_FILE = "unreadable_file";
 
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {

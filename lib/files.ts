@@ -1,6 +1,6 @@
 /**
- * Paths, and file operations that the standard library lacks: on files that may be missing, and on
- * all of a file's bytes. Also the reasons of system errors in words for users.
+ * Paths, and file operations that the standard library lacks: for files that may be missing, and
+ * reads and writes of whole buffers. Also the reasons of system errors in words for users.
  *
  * @module
  */
@@ -257,7 +257,7 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Returns the number of bytes: fewer than `bytes` holds only at the end of the file. */
+/** Returns the number of bytes read. It is less than `bytes` holds only at the end of the file. */
 export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {
   let filled = 0;
   while (filled < bytes.length) {
@@ -269,8 +269,7 @@ export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<n
 }
 
 /**
- * `readFully` without promises: one for each small read from the page cache would cost more than
- * the read.
+ * `readFully` without promises: a promise costs more than a small read from the page cache.
  *
  * @param offset @default the current position
  */

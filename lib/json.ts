@@ -11,8 +11,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The value itself if it is a list with items, else undefined: tables have an empty list where a
- * row has none. */
+/** The value if it is a list with items, else undefined: a table has an empty list in rows that set
+ * none. */
 export function filledList(value: unknown): unknown[] | undefined {
   return Array.isArray(value) && value.length > 0 ? value : undefined;
 }
@@ -56,8 +56,8 @@ export interface RawJson {
   readonly rawJSON: string;
 }
 
-/** Deeper values of a teacher are written as JSON text. 64 is far below the limits of parsers, and
- * above what teachers send. */
+/** Values of a teacher that are nested more deeply are written as JSON text. 64 levels are far
+ * below the limits of parsers, and more than teachers send. */
 export const MAX_LEVELS = 64;
 
 /** @param value From `JSON.parse`. */

@@ -21,7 +21,7 @@ export interface LineBlock {
   readonly isTail: boolean;
 }
 
-/** Skips the byte order mark. Yields nothing if the file does not exist. */
+/** Reads a file without its byte order mark. Yields nothing if the file does not exist. */
 export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   using file = await ifThere(openToRead(path), (cause) => cannotRead(path, cause));
   if (file !== undefined) yield* readOpenBlocks(file, path);
@@ -58,7 +58,7 @@ export async function* readOpenBlocks(
   }
 }
 
-/** The UTF-8 byte order mark has 3 bytes; 0 if there is none. */
+/** The length of the UTF-8 byte order mark; 0 if there is none. */
 function bomLength(bytes: Uint8Array): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
@@ -104,7 +104,7 @@ export type LineKind = "results" | "failures";
 /** Every line of Retort begins like this. */
 const LINE_START = '{"uid":"';
 
-/** What shows that Retort did not write the line; undefined if it did. */
+/** What shows that Retort did not write the line; undefined if nothing does. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (typeof value !== "object" || value === null || !("uid" in value)) return 'it has no "uid"';
   if (typeof value.uid !== "string") return 'its "uid" is not a string';

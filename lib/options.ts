@@ -1,6 +1,6 @@
 /**
- * Validates the options of functions for callers without types: unknown names, wrong types, wrong
- * values.
+ * Validates the options of functions, for callers without types: rejects unknown names, wrong types
+ * and wrong values.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface OptionRule {
   readonly isType: (value: unknown) => boolean;
   /** Whether messages must not quote the value. @default false */
   readonly isSecret?: boolean;
-  /** For a value of the right type. @default all are */
+  /** Called with a value of the right type. @default every value is in range */
   readonly isInRange?: (value: never) => boolean;
 }
 
@@ -80,7 +80,7 @@ export function oneOf(values: readonly string[]): OptionRule {
 const TOP_LEVEL = "options";
 
 /**
- * Checks options; `undefined` stands for the default of one.
+ * Checks options. An option whose value is `undefined` has its default.
  *
  * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
  * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong

@@ -1,6 +1,6 @@
 /**
- * Parameters of requests: token limits and how they are raised, seeds for further answers, those
- * that hold secrets, and those that servers are known to have.
+ * Parameters of requests: token limits and how they are raised, seeds for further answers,
+ * parameters that hold secrets, and notices of unknown parameters and of slips in values.
  *
  * @module
  */
@@ -154,7 +154,8 @@ const SECRET_PARAM = new RegExp(
   "i",
 );
 
-/** Blocks of OpenAI's Python client, which no server reads from a body. */
+/** Matches `extra_headers`, `default_query`: arguments of OpenAI's Python client, which no server
+ * reads from a body. */
 const HEADER_BLOCK = /^(?:(?:extra|default)[_-])?(?:headers|query)$/i;
 
 /**
@@ -258,8 +259,8 @@ const STRUCTURES: ReadonlySet<string> = new Set(
 
 const MAX_SHOWN = 60;
 
-/** Notices of values that are texts because of a slip: `0,7`, or JSON that lacks a bracket. Servers
- * may ignore them. */
+/** Notices of values that are text because of a slip, which servers may ignore: `0,7`, or JSON that
+ * lacks a bracket. */
 export function textParamNotices(params: Readonly<Record<string, unknown>>): string[] {
   const notices: string[] = [];
   for (const [name, value] of Object.entries(params)) {

@@ -74,7 +74,7 @@ export function printableJson(json: string): string {
 
 const ELLIPSIS = "…";
 
-/** Encoding and decoding copies a slice, which would otherwise keep the whole text in memory. */
+/** Encoding and decoding a slice copies it: a slice itself would keep the whole text in memory. */
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -122,7 +122,8 @@ function windowsWord(word: string): string {
   return /["$`%]/.test(shown) ? `'${shown.replaceAll("'", "''")}'` : `"${shown}"`;
 }
 
-/** The name in texts of the library. `withProgram` replaces it by what starts the program here. */
+/** The program's name in messages of the library, which `withProgram` replaces by the command that
+ * starts it here. */
 export const PROGRAM_NAME = "retort";
 
 /** A command, quoted for the shell: `retort merge out/ -o all.jsonl`. */
@@ -130,7 +131,7 @@ export function commandText(...words: readonly string[]): string {
   return [PROGRAM_NAME, ...words.map((word) => shellWord(word))].join(" ");
 }
 
-/** Replaces the program's name in commands of `commandText` by the words that start it here. */
+/** Replaces the program's name in commands within a text by the command that starts it here. */
 export function withProgram(text: string, program: string): string {
   return text.replaceAll(/(?<=^ *|\(|: )retort(?= (?:merge|convert|run) )/gm, () => program);
 }

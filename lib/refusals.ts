@@ -121,7 +121,7 @@ const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 const SENTENCE_END = /[.!?]+(?:\s+|$)|[。！？]\s*|\n+/;
 /** Content in an answer: a list, figures, code, or what follows a colon or dash. */
 const HOLDS_MORE = /[:;：；=`|0-9]|\s[-—–*•]\s|[^ ]—|\bhere(?: is| are|['’]s)\b|以下|如下/;
-/** Words with which a sentence gives something after all. */
+/** Words after which a sentence may still give a part of what was asked for. */
 const CONTINUES =
   /\b(?:but|though|although|instead of|yet|except|without|until|unless|before|(?:he|she|they) said)\b|,\s*(?:(?:and|or) )?(?:the|a|an|it|its|this|you|we|he|she|they|my|there|so|try|use)\b|(?:但|不过|然而|可是|却|ただし|しかし|ですが|지만)|(?:^|[\s,])(?:aber|sondern|doch|jedoch|mais|cependant|pero|sino|mas|porém|но|однако|зато)\s/;
 
@@ -146,8 +146,8 @@ function beginsLikeRefusal(response: string): boolean {
   return OPENINGS.some((opening) => opening.test(start));
 }
 
-/** Whether an answer begins like a refusal or has a phrase of one near its start: it is marked for
- * the user. */
+/** Whether to mark an answer for the user, because it begins like a refusal or has a phrase of one
+ * near its start. */
 export function resemblesRefusal(response: string): boolean {
   const start = response.slice(0, START_CHARS);
   const mayMatch = FIRST_WORD.test(start) || OTHER_LETTER.test(start);

@@ -162,7 +162,7 @@ export class ResponseGenerator {
     });
   }
 
-  /** What `run()` would do and send first. Makes no call and writes nothing. */
+  /** Returns what `run()` would send and cost. Makes no call and writes nothing. */
   async preview(options: RunOptions): Promise<Preview> {
     return await this.#during(async (activeRun) =>
       (await this.#createRun(activeRun, options)).preview()
@@ -171,8 +171,8 @@ export class ResponseGenerator {
 
   /**
    * Sends rows of any shape to the teacher and yields outcomes as they arrive. Reads at most
-   * `concurrency` rows ahead of its consumer. An early `break` aborts the calls in flight. If
-   * `rows` throws, the generator throws that error after the outcomes of the calls in flight.
+   * `concurrency` rows ahead of the consumer. An early `break` aborts the calls in flight. If
+   * `rows` throws, that error is thrown after the outcomes of the calls in flight.
    *
    * @throws The reason of `signal` once it is aborted.
    * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.

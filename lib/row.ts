@@ -32,18 +32,18 @@ export interface Row {
   readonly clashes: readonly string[];
   /** The index of its input file among those of the run, from 0. */
   readonly input: number;
-  /** Where it comes from, for messages and `distill.source`: `file:line`. */
+  /** Where the row comes from, for messages and `distill.source`: `file:line`. */
   readonly source: string;
   /** Which answer to the input row this is, with `samples`: 0 for the first or only one. */
   readonly sample: number;
   /** What the caller passed; undefined for rows from files. */
   readonly given?: GivenRow;
-  /** What an earlier run left, if it got an answer that was not accepted. */
+  /** The last answer of an earlier run, if that was paid for but not accepted. */
   readonly earlier?: EarlierAnswer;
   /**
-   * Adds the content of the files that the messages name. Files are read for each attempt and not
-   * kept in memory. Rejects with a `TeacherError` if one can no longer be read. @default none: the
-   * messages name no files
+   * Resolves with the messages and, in them, the content of the files that they name. Files are
+   * read for each attempt and not kept in memory. Rejects with a `TeacherError` if one can no
+   * longer be read. @default none: the messages name no files
    */
   readonly readFiles?: () => Promise<readonly Message[]>;
 }
@@ -69,7 +69,7 @@ export interface RejectedAnswer {
   readonly failure: Failure;
 }
 
-/** What an earlier run left of a row: an answer that was not accepted. */
+/** The last answer of an earlier run to a row that is pending, or has failed as `unfinished`. */
 export interface EarlierAnswer {
   /** Whether that run used the same parameters. */
   readonly isSame: boolean;

@@ -87,7 +87,7 @@ function setSharedTimer(): void {
   else unref(sharedTimer);
 }
 
-/** Calls intervals that are due, or will be within half the length of the shortest interval. */
+/** Calls the intervals that are due now or within half the length of the shortest interval. */
 function callDue(): void {
   const now = performance.now();
   let shortestMs = Infinity;
@@ -106,7 +106,7 @@ function callDue(): void {
   }
 }
 
-/** Timers are numbers according to the web's types. */
+/** A timer of Deno or Node: by the web's types, timers are numbers. */
 interface RefTimer {
   ref?(): void;
   unref?(): void;
@@ -116,8 +116,8 @@ function unref(timer: unknown): void {
   (timer as RefTimer | undefined)?.unref?.();
 }
 
-/** Remembers its last reading. Reading the clock costs 0.15 µs, more than most code that needs the
- * time; once per turn of the event loop is enough. */
+/** A clock that remembers its last reading. Once per turn of the event loop is enough: reading the
+ * time costs 0.15 µs, more than most code that needs it. */
 export class Clock {
   readonly #now: () => number;
   #lastMs: number;
