@@ -46,7 +46,7 @@ function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSou
     name: `"${path}"`,
     async read() {
       const text = await textOf(path);
-      // Parsing 10,000 addresses takes a tenth of the time between two reads.
+      // To parse 10,000 addresses again would take a tenth of the time between two reads.
       if (text === lastText) return { entries: lastEntries, isWhole: true };
       // A file that is being rewritten in place is incomplete for a moment.
       if (lastText !== undefined && !linesOf(text).isSupersetOf(linesOf(lastText))) {

@@ -99,7 +99,7 @@ export class RepeatedAnswers {
     return this.releaseHeld().map(({ outcome }) => outcome);
   }
 
-  /** The held rows, to be sent again because the teacher is the cause. */
+  /** Removes and returns the held rows. */
   releaseHeld(): HeldRow[] {
     const held = this.#held;
     this.#held = [];

@@ -48,7 +48,7 @@ export class Budget {
   readonly #unpriced: readonly Teacher[];
   readonly #maxCompletionTokens: number;
   #maxCostUsd: number | null = null;
-  /** The limit that `#maxCostUsd` is a shard's share of. */
+  /** The limit of all shards together; `#maxCostUsd` is the share of this one. */
   #wholeMaxCostUsd = 0;
   #costUsd = 0;
   /** The cost of earlier runs that share the limit. */
@@ -86,9 +86,8 @@ export class Budget {
     if (maxCostUsd !== null && costUsd >= maxCostUsd) {
       const cost = dollarsBeside(costUsd, maxCostUsd);
       if (this.#wholeMaxCostUsd !== maxCostUsd) {
-        return `The shard has cost ${cost} of ${dollars(maxCostUsd)}, its share of at most ${
-          dollars(this.#wholeMaxCostUsd)
-        } (--max-cost), all its runs together${this.#uncountedNote}`;
+        return `All runs of the shard together have cost ${cost} of ${dollars(maxCostUsd)}, its ` +
+          `share of at most ${dollars(this.#wholeMaxCostUsd)} (--max-cost)${this.#uncountedNote}`;
       }
       return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)` +
         this.#uncountedNote;
@@ -143,7 +142,7 @@ export class Budget {
   /**
    * @param usd Null removes the limit.
    * @param wholeUsd The limit of all shards together, if `usd` is a shard's share.
-   * @throws {RangeError} if it is not above 0
+   * @throws {RangeError} if `usd` is not above 0
    * @throws {UsageError} if a price is unknown
    */
   setMaxCost(usd: number | null, wholeUsd = usd): void {

@@ -43,8 +43,7 @@ export interface AnswerPolicyOptions {
   readonly isRefusal?: (response: string) => boolean;
   /** Run in this order; an answer is accepted if all accept it. */
   readonly checks: readonly Check[];
-  /** The parameters of the run. With those of a row merged over them, they hold its first token
-   * limit. */
+  /** The parameters of the run. Merged with those of a row, they hold its first token limit. */
   readonly params: Params;
 }
 

@@ -57,7 +57,7 @@ export interface Classification {
   readonly isExhausted?: boolean;
   /** For halts: what the user can do, without a final period. */
   readonly advice?: string;
-  /** The model is the cause: a row that names its own then fails alone. @default false */
+  /** The model is the cause: a row that names a model itself fails alone. @default false */
   readonly isAboutModel?: boolean;
   /** Whether something other than a teacher responds. Ignored if the teacher has ever answered. */
   readonly otherServer?: "certain" | "probable";
@@ -163,7 +163,8 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   if (verdict.action === "halt") return retryable && status === 429 ? VERDICTS.rate_limit : verdict;
   if (!retryable) return verdict.action === "fail" ? verdict : verdictOnRejection(error);
   if (verdict.action !== "fail") return verdict;
-  // A response of status 2xx is marked retryable only because it may not say what is wrong.
+  // Errors in 2xx responses are marked retryable, because many do not say what is wrong. If one
+  // clearly blames the row, the row fails.
   if (status === undefined || status >= 300) return VERDICTS.fault;
   return verdict === FAIL ? UNKNOWN_TEXT : verdict;
 }

@@ -20,7 +20,7 @@ const MIN_RUN_MS = 500;
  * not at its capacity. */
 const REMAINING_FRACTION = 0.1;
 /** A teacher that was closed for a shorter time, in milliseconds, has a slow rate instead of a
- * window. The time that a refusal takes to arrive does not count: nothing is known until then. */
+ * window. The time until the first refusal arrives does not count: nothing is known before it. */
 const MIN_CLOSED_MS = 3_000;
 /** A teacher that accepted fewer attempts than this has a slow rate, too. */
 const MIN_QUOTA = 8;

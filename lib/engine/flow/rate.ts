@@ -12,7 +12,7 @@ type RateLimiterOptions = Pick<LoadControlOptions, "rpm" | "tpm" | "now">;
 
 /** Before any call has finished, each is expected to take this many tokens. */
 const GUESS_TOKENS = 500;
-/** Finished calls that the guess counts as. */
+/** The guess counts as this many finished calls. */
 const GUESS_WEIGHT = 5;
 
 const MEAN_CALLS = 200;
@@ -211,8 +211,8 @@ const COMPARED_ATTEMPTS = 64;
 const MIN_COMPARED_ATTEMPTS = 24;
 const MAX_ACCEPTED_SHARE = 0.01;
 
-/** A limit on attempts in flight never accepts an attempt beside as many others as one that it
- * throttles; a limit on their rate does. */
+/** Finds out what a teacher limits. A limit on attempts in flight never accepts an attempt beside
+ * as many others as one that it throttles; a limit on their rate does. */
 class LimitComparison {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
@@ -238,10 +238,9 @@ class LimitComparison {
   }
 }
 
-/** Spaces attempts evenly, at the rate at which those in flight end. Answers often arrive together.
- * If the next attempts were sent together too, a rate limit without bursts would throttle them,
- * however few are in flight. For a limit on attempts in flight, they are spaced less, so that few
- * slots of the teacher are idle. */
+/** Spaces attempts evenly, at the rate at which those in flight end. Answers often arrive together,
+ * and if the next attempts were sent together too, a rate limit without bursts would throttle them.
+ * For a limit on attempts in flight, they are spaced less, so that few slots are idle. */
 export class Pacer {
   readonly #comparison = new LimitComparison();
   #bucket: TokenBucket | undefined;
