@@ -144,7 +144,8 @@ export class IdTable implements Disposable {
       fingerprints[offset + 1] === hexWordAt(hex, 8);
   }
 
-  /** Uses the fingerprint as a counter, for an id that belongs to no row. */
+  /** Uses the fingerprint as a counter, for an id that stands for no row, such as one for the copies
+   * of a uid. Returns the new count. */
   countUp(slot: number): number {
     return ++this.#fingerprints[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * FINGERPRINT_WORDS + 1];
   }

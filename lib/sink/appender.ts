@@ -32,7 +32,7 @@ export interface JournalOptions<T> {
   readonly onRecover?: () => void;
   /** A monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
-  /** Ends early when the signal is aborted. @default a timer */
+  /** The pause before a retry; ends early when the signal is aborted. @default a timer */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Called with records that have become durable, in the order of the appends. */
   readonly onDurable?: (records: readonly T[]) => void;
@@ -112,7 +112,7 @@ export class Appender {
     if (isStalled) onRecover?.();
   }
 
-  /** Lines that are not written yet are lost. */
+  /** Ends the retries. Lines that are not written yet are lost. */
   giveUp(reason: SinkError): void {
     this.#giveUp.abort(reason);
   }

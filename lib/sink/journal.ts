@@ -180,8 +180,8 @@ export class Journal<T> implements AsyncDisposable {
     return this.#syncer.untilDurable(this.#appendedRows);
   }
 
-  /** For a user who does not want to wait for disk space: drops lines that are not written yet, and
-   * nothing more becomes durable. */
+  /** Drops lines that are not written yet; nothing more becomes durable. For a user who does not want
+   * to wait for disk space. */
   abandon(): void {
     this.#isAbandoned = true;
     const path = this.#path, lost = sumOf(this.#waiting, ({ records }) => records.length);

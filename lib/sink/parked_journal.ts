@@ -50,7 +50,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   /** The last resort of the journal that was closed with `#failure`. */
   #lastResort: LastResort | undefined;
   #hasProblem = false;
-  /** Lines go to a new file, which then stays open until the end. */
+  /** Whether lines go to a new file, which then stays open until the end. */
   #isMoved = false;
   #isParking = false;
 
@@ -67,7 +67,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return this.#appendedRows;
   }
 
-  /** Rows that wait for the file to be opened count, too. */
+  /** Includes rows that wait for the file to be opened. */
   get missingRows(): number {
     return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
   }

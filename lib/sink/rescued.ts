@@ -22,7 +22,7 @@ import { createNumbered, dropLines, LineSet, repairTail } from "./repair.ts";
 
 export interface MergedLines {
   readonly from: string;
-  /** Lines that the output file did not hold. */
+  /** Lines added: those that the output file did not hold. */
   readonly count: number;
 }
 
@@ -210,7 +210,7 @@ export class LastResort {
   readonly #options: LastResortOptions;
   #path: string | undefined;
   #isTemporary = false;
-  /** A failed write may have left a part of a line. */
+  /** Whether a failed write may have left a part of a line. */
   #isTorn = false;
   #last: Promise<void> = Promise.resolve();
 
