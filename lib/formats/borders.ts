@@ -64,8 +64,8 @@ export interface FoundBorders {
 }
 
 /**
- * Reads the whole file only to find the columns of CSV or TSV that hold JSON, and only if the
- * options do not name them.
+ * Finds out where a file may be divided. Reads the whole file only to find the columns of CSV or TSV
+ * that hold JSON, and only if the options do not name them.
  */
 export async function divisibleOf(
   path: string,

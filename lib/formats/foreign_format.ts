@@ -64,7 +64,7 @@ export const NEEDS_DICTIONARY: ForeignFormat = {
  */
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 
-/** Undefined if the first bytes may be text. */
+/** The format that the first bytes show; undefined if they may be text. */
 export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   const text = latin1(start.subarray(0, 512));
   if (ORC.test(text)) return { what: "an ORC file", advice: toJsonLines };

@@ -158,7 +158,7 @@ export function placeOf(name: string, format: InputFormat, number: number): stri
 }
 
 /**
- * The first bytes decide if the name has no known extension, or that of JSON or JSON Lines.
+ * The name decides, or the first bytes if its extension is unknown or that of JSON or JSON Lines.
  *
  * @throws {SourceError} If a file named as plain text holds rows: each line would be sent as text.
  */

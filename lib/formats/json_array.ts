@@ -23,7 +23,7 @@ import {
 
 export interface JsonArrayOptions {
   readonly name: string;
-  /** Elements of the file before the first one. @default 0 */
+  /** Elements of the file before the part that is read. @default 0 */
   readonly numberBefore?: number;
   /** Called for each element with the offset of the comma or bracket after it. Elements are then
    * not yielded. */

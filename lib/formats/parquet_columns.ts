@@ -55,7 +55,7 @@ export interface FileSchema {
   readonly leaves: readonly LeafNode[];
 }
 
-/** The footer lists the elements depth first. */
+/** @param schema The elements as the footer lists them, depth first. */
 export function fileSchemaOf(schema: readonly SchemaElement[]): FileSchema {
   const root = new SchemaReader(schema);
   return { columns: root.readColumns(), leaves: root.leaves };
@@ -102,7 +102,7 @@ class SchemaReader {
     return { ...list, element: this.#content(element, place) };
   }
 
-  /** Reads an element without its own repetition. */
+  /** Reads an element as if it were not repeated. */
   #content(element: SchemaElement, place: Place): SchemaNode {
     const { definition, repetition, elements, path } = place;
     const count = element.num_children ?? 0;

@@ -176,8 +176,8 @@ export function valueIn({ items, bytes }: Values, index: number): unknown {
   return bytes.subarray(items[index] as number, items[index + 1] as number - LENGTH_BYTES);
 }
 
-/** Those of `node:zlib` where it has them: zstd in JavaScript took 40 % of the time to read a file.
- */
+/** The codecs of `node:zlib`, where it has them: zstd in JavaScript took 40 % of the time to read a
+ * file. */
 export const CODECS: Compressors = Object.fromEntries(
   Object.entries({
     ...compressors,

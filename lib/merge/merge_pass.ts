@@ -265,8 +265,8 @@ function quoted(uids: readonly string[]): string {
   return uids.length > 3 ? `${shown} and others` : shown;
 }
 
-/** Content hashes of rows by number, from 1; 0 for bad lines. Reads the input again, only if rows
- * share a uid but differ in their text. */
+/** Content hashes of rows by number, from 1; 0 for bad lines. Reads the input again, so it is called
+ * only if rows share a uid but differ in their text. */
 async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
   let hashes = new BigUint64Array(1_024);
   const input = new InputSequence(pieces);

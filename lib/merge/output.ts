@@ -150,7 +150,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   return `${target}/`;
 }
 
-/** Throws if files of an earlier merge would be replaced: inputs may have the same name. */
+/** Throws if files of an earlier merge would be replaced, as for two inputs with the same name. */
 export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> {
   for (const { originalFiles: { results, failures } } of runs) {
     for (const path of [results, failures]) {

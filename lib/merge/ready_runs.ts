@@ -32,7 +32,7 @@ const MAX_PAUSE_MS = 2_000;
 const PAUSE_FACTOR = 9;
 
 /**
- * Returns the runs even if they are not ready after `waitMs`.
+ * Finds the runs, and waits until they are ready. After `waitMs`, returns them as they are.
  *
  * @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder.
  */
@@ -154,8 +154,8 @@ export async function noticesOf(
   return notices.filter((notice) => notice !== undefined);
 }
 
-/** Says that a run has read its input from an absolute path, and that another file of this name is
- * near its output, as after the project was copied; undefined otherwise. */
+/** A notice for a project that was copied: a run has read its input from an absolute path, and
+ * another file of this name is near its output. Undefined otherwise. */
 async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined> {
   const folders = new Map<string, string>();
   for (const { pieces, originalFiles: { results } } of runs) {
@@ -169,7 +169,7 @@ async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined
 }
 
 /** Finds another file with the name of an input. For the folder `out` and the input
- * `/old/data/x.jsonl`, these are `out/x.jsonl`, `data/x.jsonl` and `x.jsonl`. */
+ * `/old/data/x.jsonl`, that may be `out/x.jsonl`, `data/x.jsonl` or `x.jsonl`. */
 async function namesakeNear(folder: string, path: string): Promise<string | undefined> {
   const info = await statOf(path);
   if (info === undefined) return undefined;

@@ -122,7 +122,7 @@ const FOREIGN_EXTENSION =
   /\.(xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)(\.(gz|zst|zstd))?$/;
 
 /**
- * JSON Lines if the extension of the path stands for no format.
+ * The type that the path stands for; JSON Lines if its extension stands for no format.
  *
  * @throws {UsageError} If the extension is that of a format that cannot be written, or of a
  * compression of Parquet files.
