@@ -154,8 +154,7 @@ function firstMember(bytes: Uint8Array): Uint8Array | undefined {
 /** zlib's message if no gzip member begins after the last one. */
 const NO_MEMBER = "incorrect header check";
 
-/** With these flags a truncated body is decoded as far as possible. Its reader decides whether that
- * is enough. */
+/** The flags decode a truncated body as far as possible. Whether that is enough is decided later. */
 function decompressor(coding: Coding, first: Uint8Array): Decompressor {
   const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = constants;
   if (coding === "gzip") return createGunzip({ finishFlush: Z_SYNC_FLUSH });

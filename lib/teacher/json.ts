@@ -120,7 +120,7 @@ function memberStart(text: string, objectStart: number, name: string): number | 
   while (text[index] === '"') {
     const nameEnd = endOfString(text, index);
     const valueStart = skipSpace(text, skipSpace(text, nameEnd) + 1);
-    if (JSON.parse(text.slice(index, nameEnd)) === name) lastStart = valueStart;
+    if (parseJson(text.slice(index, nameEnd)) === name) lastStart = valueStart;
     index = skipSpace(text, endOfValue(text, valueStart));
     if (text[index] === ",") index = skipSpace(text, index + 1);
   }

@@ -37,6 +37,7 @@ Deno.test("textAt() returns a value as it was written", () => {
   assertEquals(of("a", 1, "x"), '"}]"');
   assertEquals(of("a", 0), '{"b":1}');
   assertEquals(of("b"), "2");
+  assertEquals(textAt({ text: '{"c\n":1,"d":2}', path: ["d"] }), "2", "a name that JSON forbids");
   assertEquals([of("c"), of("a", 2), of("b", 0), of("a", "b")], Array(4).fill(undefined));
   assertEquals(textAt({ text: '{"a":1,"\\u0061":[2,NaN]}', path: ["a"] }), "[2,null]");
 });
