@@ -51,7 +51,8 @@ export function compilePattern(pattern: string | RegExp): RegExp {
  * rejected: a model trained on it would learn to write the fence. An answer with a tool call and no
  * text is complete, so it passes.
  *
- * @param problemOf @default accepts any value
+ * @param problemOf Returns why a JSON value is rejected; undefined if it is accepted.
+ * @default accepts any value
  */
 export function jsonCheck(
   problemOf: (value: unknown) => string | undefined = () => undefined,
@@ -71,8 +72,8 @@ export function jsonCheck(
 
 function reasonOf(text: string, { message }: SyntaxError): string {
   if (/^\s*```/.test(text)) return "wrapped in a code fence (```)";
-  // V8 quotes the answer after the token. Without the quotation, messages with the same cause are
-  // equal. The token may be half of a surrogate pair, which many readers of JSON lines reject.
+  // V8 quotes the answer after the token. Without the quotation, equal causes have equal messages.
+  // The token may be half of a surrogate pair, which many readers of JSON lines reject.
   return message.replace(/^(Unexpected token '.+?'), .*$/su, "$1").toWellFormed();
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a check is, and the checks of a run, as its options say, with the caller's own `validate`.
+ * Defines what a check is, and creates the checks that the options of a run ask for.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { WorkerCheck } from "./worker_check.ts";
 import { inspect } from "node:util";
 
 export interface Unchecked {
+  /** Why the answer was not checked. */
   readonly unchecked: string;
   /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
   readonly isFinal: boolean;
@@ -90,8 +91,8 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
  * cluster may have no network. */
 export const importWorker = (): Promise<unknown> => import("./worker.ts");
 
-/** A row with its answer, as `validate` gets it: the row's own fields, with numbers as `JSON.parse`
- * reads them, and the following fields, which replace own ones of the same name. */
+/** A row with its answer, as `validate` gets it. The row's own numbers are as `JSON.parse` reads
+ * them, and the fields of the answer replace those of the row with the same name. */
 export interface AnsweredRow {
   /** The id of the answer. */
   uid: string;
@@ -113,7 +114,6 @@ export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;
 
-/** The check parses the row, which the built-in checks do not need. */
 export function validateCheck(validate: Validate): Check {
   return verdictCheck((completion, row) => validate(answeredRow(row, completion)));
 }
@@ -155,9 +155,9 @@ function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
 
 function reasonOf(verdict: unknown): string | undefined {
   if (verdict === true || verdict === undefined || verdict === null) return undefined;
-  if (verdict === false || verdict === "") return "validate() said no";
+  if (verdict === false || verdict === "") return `validate() returned ${JSON.stringify(verdict)}`;
   if (typeof verdict === "string") return verdict;
-  return `validate() must give true, false or a text: it gave ${
+  return `validate() must return true, false or a text: it returned ${
     Array.isArray(verdict) ? "an array" : `a value of type ${typeof verdict}`
   }`;
 }

@@ -16,7 +16,8 @@ const scope = globalThis as unknown as {
   onmessage: ((event: { data: unknown }) => void) | null;
   postMessage(message: string | Reasons): void;
 };
-/** The worker stops a check itself if the main thread, which ends it after 1 s, is delayed. */
+/** After 1 s, the main thread terminates this worker. If the main thread is delayed, the worker
+ * stops the check itself. */
 const WATCHDOG_MS = 2_000;
 const NO_ROW = {} as Row;
 

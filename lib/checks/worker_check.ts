@@ -56,7 +56,8 @@ interface QueuedAnswer {
 
 interface Watch {
   readonly timer: ReturnType<typeof setInterval>;
-  polledMs: number;
+  /** When the last poll was, by `performance.now`. */
+  polledAt: number;
   /** What the worker is doing, as in `Setup.progress`. */
   doing: number;
   /** How long the worker has been doing it. */
@@ -65,7 +66,7 @@ interface Watch {
 
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
-  /** Shared with the worker. Each one has its own, because a terminated worker may continue to
+  /** Shared with the worker. A new worker gets new memory, because a terminated one may continue to
    * write for some seconds. */
   #progress!: Int32Array<SharedArrayBuffer>;
   #worker: Worker | undefined;
@@ -176,7 +177,7 @@ export class WorkerCheck {
     this.#worker!.postMessage(batch);
     this.#watch ??= {
       timer: setInterval(() => this.#poll(), POLL_MS),
-      polledMs: performance.now(),
+      polledAt: performance.now(),
       doing: IDLE,
       elapsedMs: 0,
     };
@@ -194,11 +195,11 @@ export class WorkerCheck {
   #poll(): void {
     const watch = this.#watch!;
     const nowMs = performance.now();
-    const passedMs = Math.min(nowMs - watch.polledMs, MAX_POLL_MS);
+    const passedMs = Math.min(nowMs - watch.polledAt, MAX_POLL_MS);
     const doing = Atomics.load(this.#progress, 0);
     const isSame = doing !== IDLE && doing === watch.doing;
     watch.elapsedMs = isSame ? watch.elapsedMs + passedMs : 0;
-    watch.polledMs = nowMs;
+    watch.polledAt = nowMs;
     watch.doing = doing;
     if (watch.elapsedMs >= MAX_CHECK_MS) this.#giveUpAnswer(doing >> 1, timeoutReason(doing & 1));
   }
@@ -209,12 +210,12 @@ export class WorkerCheck {
     this.#giveUpAnswer(answer, `The answer could not be checked: ${message}`);
   }
 
-  /** Replaces the worker as well. Halts the run after too many answers in a row. */
+  /** Fails one answer and replaces the worker. Halts the run after too many of these in a row. */
   #giveUpAnswer(index: number, reason: string): void {
     const { items, isRecheck } = this.#batch!;
     this.#stop();
     this.#batch = undefined;
-    // The worker has checked the answers before this one since the last failure.
+    // The worker has checked the answers before this one, so this failure begins a new count.
     if (index > 0 && !isRecheck) this.#failuresInARow = 0;
     this.#failuresInARow++;
     this.#toRecheck.unshift(...items.slice(0, index));

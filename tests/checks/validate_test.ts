@@ -15,11 +15,11 @@ for (
     [true, undefined],
     [undefined, undefined],
     [null, undefined],
-    [false, "validate() said no"],
+    [false, "validate() returned false"],
     ["too short", "too short"],
-    ["", "validate() said no"],
-    [0, "validate() must give true, false or a text: it gave a value of type number"],
-    [[], "validate() must give true, false or a text: it gave an array"],
+    ["", 'validate() returned ""'],
+    [0, "validate() must return true, false or a text: it returned a value of type number"],
+    [[], "validate() must return true, false or a text: it returned an array"],
   ] as [unknown, string | undefined][]
 ) {
   Deno.test(`validateCheck() takes ${JSON.stringify(verdict)}, now or later, for ${reason}`, async () => {

@@ -22,8 +22,8 @@ async function runWith(
   return (await runLibrary(dir, [server], { rows, ...options })).summary;
 }
 
-/** Proves that the first row has a result, and that the others failed with these reasons and with what
- * was paid for. */
+/** Proves that the first row has a result, and that the others failed with these reasons and with
+ * what was paid for. */
 async function assertRejected(
   dir: TempDir,
   answers: readonly string[],
@@ -78,7 +78,7 @@ const CHECKS: readonly [
     "validate",
     { validate: ({ response, prompt }) => response === prompt && response !== "" && at(response) },
     ["good", "no", "Say more"],
-    [/said no/, /^too long: 8$/],
+    [/returned false/, /^too long: 8$/],
   ],
   [
     "an asynchronous validate",
@@ -90,7 +90,7 @@ const CHECKS: readonly [
       },
     },
     ["good", "no", "boom", "Say more"],
-    [/said no/, /The judge is ill/, /^too long: 8$/],
+    [/returned false/, /The judge is ill/, /^too long: 8$/],
   ],
 ];
 
