@@ -27,6 +27,7 @@ export interface Prices {
    * is absent unless the price of every teacher is known: an incomplete sum would be mistaken for
    * the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
+  /** The teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
   /** For each model, a sentence that says where its price comes from; empty if the user set the
    * prices. */
@@ -163,14 +164,16 @@ function mayBePublic({ address, model }: Teacher): boolean {
 
 export interface EstimateOptions {
   readonly answers: number;
+  /** Prompt tokens of all requests together. */
   readonly promptTokens: number;
   /** Tokens to which the parameters limit each answer; undefined if they set no limit. */
   readonly maxTokens: number | undefined;
   readonly ownLimits?: OwnLimits;
+  /** The prices of each teacher; undefined if unknown. */
   readonly rates: readonly (PlainRates | undefined)[];
 }
 
-/** The answers to rows that set a token limit of their own, added up. */
+/** Sums over the answers to rows that set a token limit of their own. */
 export interface OwnLimits {
   answers: number;
   /** Completion tokens of these answers if all are short. */
@@ -190,6 +193,7 @@ export type Range = readonly [low: number, high: number];
 
 export interface Estimate {
   readonly answers: number;
+  /** Prompt tokens of all requests together. */
   readonly promptTokens: number;
   /** The tokens of one answer; an average if rows have limits of their own (`isMean`). */
   readonly completionTokens: Range;

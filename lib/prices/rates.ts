@@ -8,10 +8,11 @@
  * ```
  *
  * A clause has the prices of prompt and of completion tokens, then those of `cached` prompt tokens,
- * of tokens `written` to the cache and of `reasoning` tokens, if they differ. It is for the
- * standard tier unless it begins with another one, for prompts longer than the number after `>`, or
- * for the times after `at` (hours in UTC; days from Monday, 1, in UTC+8 if `+8` precedes them).
- * `request` has a price per request, `region` a factor on all token prices.
+ * of tokens `written` to the cache and of `reasoning` tokens, if they differ. A word before them
+ * says what they apply to: a service tier (the standard one if there is none), prompts longer than
+ * the number after `>`, or both (`flex>272000`). Prices after `at` apply at some times: weekdays,
+ * from Monday, 1, and hours in UTC; after `+8`, the weekdays are those of UTC+8. `request` has a
+ * price per request, `region` a factor on all token prices.
  *
  * @module
  */
