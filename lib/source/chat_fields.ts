@@ -13,8 +13,8 @@ import { currentValue, mustBe, RowProblem } from "./parsed_row.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
 import { toolsOf } from "./tool_calls.ts";
 
-/** The type of a parameter. A name that columns of datasets often have, too, needs another than
- * "any". */
+/** The type that a value must have to count as a parameter. Names that datasets use for columns,
+ * too (`provider`, `plugins`), need a type other than "any". */
 type FieldType = "any" | "object" | "array" | "boolean";
 
 function fieldsOfType(type: FieldType, names: string): [string, FieldType][] {
@@ -82,8 +82,8 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
 /** The parameters of a raw request body, undefined if it has none; `false` if a field of the row is
- * not one of a request. Rows of LMSYS and WildChat also have a `model` (the one that answered), but
- * other columns that no request has. */
+ * not one of a request. Rows of LMSYS and WildChat have a `model`, too (the one that answered), but
+ * also columns that no request has. */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
   for (const name in row) {
@@ -107,7 +107,7 @@ export function isSentInRequest(name: string, row: RowObject): boolean {
 /** Ignored in rows: the run decides whether answers are streamed. */
 const STREAM_PARAMS = ["stream", "stream_options"];
 
-/** `false` is the default, and harmless. */
+/** Whether a parameter with an effect is ignored. `false`, the default, has none. */
 function isIgnored(name: string, value: unknown): boolean {
   return STREAM_PARAMS.includes(name) && isSet(value) && value !== false;
 }
@@ -130,7 +130,7 @@ function sendsMetadata(row: RowObject): boolean {
   return row.store === true && isSet(row.metadata);
 }
 
-/** Fields that are sent. Turns of conversation logs hold other metadata, too. */
+/** The fields of a message. Turns of conversation logs hold metadata beside them. */
 export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
   "role",
   "content",

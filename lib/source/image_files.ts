@@ -15,14 +15,15 @@ export interface RowImages {
   /** Why an image cannot be sent. */
   problemOf(path: string): string | undefined;
   /**
-   * Returns the messages with data URLs in place of `paths`. Reads the files on each call: in
-   * memory, a row would keep 27 MB.
+   * Returns the messages with data URLs in place of `paths`. Reads the files on each call: the data
+   * URL of one image can take 27 MB of memory.
    *
    * @throws {TeacherError} If a file can no longer be read.
    */
   inlineImages(messages: readonly Message[], paths: readonly string[]): Promise<Message[]>;
 }
 
+/** Rejects every image, with `advice` as the reason. */
 export function withoutImages(advice: string): RowImages {
   return {
     problemOf: (path) => `cannot send the image ${JSON.stringify(path)}: ${advice}`,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatCountOf } from "../figures.ts";
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { imageTypeOf } from "./image_files.ts";
@@ -64,7 +65,7 @@ export function withImages(
 class ImagePlacer {
   readonly #field: ImageField;
   readonly #reading: Reading;
-  /** How many images of the field the messages have asked for. */
+  /** How many images the messages have places for, so far. */
   #placedCount = 0;
   #problem: RowProblem | undefined;
 
@@ -83,10 +84,10 @@ class ImagePlacer {
     }
     if (this.#problem !== undefined) return this.#problem;
     if (this.#placedCount === values.length) return placed;
-    const count = this.#placedCount === 1 ? "1 place" : `${this.#placedCount} places`;
     return new RowProblem(
-      `"${name}" must hold one image for each ${PLACEHOLDER} of the prompt, which has ${count} for ` +
-        `them: ${values.length === 1 ? "1 image is" : `${values.length} images are`} there`,
+      `"${name}" must hold one image for each ${PLACEHOLDER} of the prompt: ` +
+        `it holds ${formatCountOf(values.length, "image")} for ` +
+        formatCountOf(this.#placedCount, "place"),
       () =>
         values.length > this.#placedCount
           ? `put ${PLACEHOLDER} into the prompt, or ${TEXT_ALONE}`
@@ -234,7 +235,7 @@ function isImagePart(part: Part): boolean {
   return part.type === "image" || pathIn(part) !== undefined;
 }
 
-/** The API itself accepts only URLs. */
+/** The path in place of a URL, which is all that the API accepts. */
 function pathIn({ type, image_url: image }: Part): string | undefined {
   if (type !== "image_url") return undefined;
   const url = isObject(image) ? image.url : image;

@@ -40,7 +40,7 @@ export function setField(object: object, name: string, value: unknown): void {
 }
 
 /** The value without keys that hold null, at any level; `value` itself if it has none. Nulls in
- * arrays stay. */
+ * arrays stay, and so do those of keys for which `keeps` returns true. */
 export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) => boolean): T {
   if (typeof value !== "object" || value === null || isRawJson(value)) return value;
   if (Array.isArray(value)) {

@@ -215,7 +215,7 @@ function messageFromTurn(
   return message;
 }
 
-/** Nothing changes if `system` is undefined or the messages have a system message. */
+/** Puts a system message in front, unless `system` is undefined or there is one already. */
 export function withSystem(messages: Message[], system: unknown): Message[] {
   if (system === undefined || messages.some(isSystem)) return messages;
   return [{ role: "system", content: system }, ...messages];
@@ -225,7 +225,7 @@ export function isSystem({ role }: Message): boolean {
   return role === "system" || role === "developer";
 }
 
-/** Unknown names in `role` are kept. */
+/** The role of a turn, from `role` or `from`. An unknown `role` is kept. */
 function roleOf(turn: unknown, name: string, index: number): string | RowProblem {
   if (!isObject(turn)) {
     const fields = name === "conversations" ? '"from" and "value"' : '"role" and "content"';

@@ -95,8 +95,8 @@ function looksLikeValue(name: string): boolean {
   return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));
 }
 
-/** For messages in an object, a list of texts, a pair of translations, a dialogue of MOSS, or a
- * single message of a tree. */
+/** Advice for messages in an object, a list of texts, a pair of translations, a dialogue of MOSS,
+ * or a single message of a tree. */
 function nestedHint(row: Fields): string {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;
@@ -127,7 +127,7 @@ const MOSS_HINT = "it is a dialogue of MOSS: send its first turn with " +
   'jq -c \'{system: .meta_instruction, prompt: (.chat.turn_1.Human | ltrimstr("<|Human|>: ") | ' +
   'rtrimstr("\\n") | rtrimstr("<eoh>"))}\'';
 
-/** The hint for a request of an API other than chat completions. */
+/** Advice for a request of an API other than chat completions. */
 function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
   const hint = (what: string, filter: string) => `it is ${what}: extract it with jq -c '${filter}'`;
   if (isConversation(ownField(params, "messages"))) {
@@ -152,8 +152,8 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
   return "";
 }
 
-/** For an object or a list where a prompt should be, as in OpenAssistant's trees, PRM800K and BFCL.
- */
+/** Advice for an object or a list in place of a prompt, as in OpenAssistant's trees, PRM800K and
+ * BFCL. */
 export function nestedFieldHint(name: string, value: unknown): string {
   if (typeof value !== "object" || value === null) return "";
   if (Array.isArray(value)) {

@@ -99,8 +99,8 @@ export class RowParser {
   }
 
   /**
-   * What earlier versions sent for a row, the latest version first; without those that could not
-   * read it.
+   * What earlier versions sent for a row, the latest version first. Versions that could not read
+   * the row are left out.
    *
    * @param text The row's JSON object, as in a results line.
    * @param isArray Whether the row was a bare array of messages, which `text` wraps in an object.
@@ -141,7 +141,8 @@ export class RowParser {
       : { messages: request.messages, params: request.params };
   }
 
-  /** Adds the fields of a row that have a value, are not sent and do not hold its uid. */
+  /** Adds to `names` the fields of a row that have a value, are not sent and do not hold its uid.
+   * Stops when `names` has `maxNames` of them. */
   addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, maxNames: number): void {
     if (Array.isArray(json)) return;
     const row = json as RowObject;

@@ -67,6 +67,7 @@ export class Reading {
   /** Fields that this row does not send, although others of its shape do; also fields of turns,
    * such as `messages[].id`. */
   unsent: Set<string> | undefined;
+  /** Paths of images, which are read when the row is sent. */
   files: string[] | undefined;
 
   constructor(
@@ -81,7 +82,7 @@ export class Reading {
     this.templateFields = templateFields;
   }
 
-  /** Of the turns of a log, only the fields of a message are sent. */
+  /** Whether the row is a log: of its turns, only the fields of messages are sent. */
   get isLog(): boolean {
     return this.shape === "conversations" || this.shape === "conversation";
   }
@@ -124,6 +125,7 @@ export class ParsedRow {
   readonly clashes: readonly string[];
   /** Whether the uid is a hash of the row, because no field holds one. */
   readonly isUidDerived: boolean;
+  /** Paths of images, which are read when the row is sent. */
   readonly files: readonly string[];
   /** As in `Reading`. */
   readonly unsent: ReadonlySet<string> | undefined;
@@ -153,7 +155,6 @@ export class ParsedRow {
     this.unsent = reading.unsent;
   }
 
-  /** Images are read when the row is sent. */
   toRow(place: Pick<Row, "uid" | "input" | "source" | "given">, images = NO_IMAGES): Row {
     const { promptHash, messages, params, text, clashes, files } = this;
     return {
@@ -223,7 +224,7 @@ export function givenUid(
   return undefined;
 }
 
-/** The first 32 hex digits of SHA-256. */
+/** The uid of a row without one: the first 32 hex digits of the SHA-256 of its canonical JSON. */
 export function derivedUid(row: unknown, text: string): string {
   return sha256Start(canonicalJson(text, row));
 }

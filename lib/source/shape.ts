@@ -88,11 +88,13 @@ function hasSystem({ system, system_prompt: prompt, system_message: message }: R
 
 const SYSTEM_AND_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
 
+/** The fields that are not left out: those of `textFields`, images, method and URL of a batch. */
 export function fieldsSent(shape: Shape, options: PromptOptions): string[] {
   const batchFields = shape === "openai-batch" ? ["method", "url"] : [];
   return [...textFields(shape, options), ...batchFields, "images", "image"];
 }
 
+/** The fields whose texts become messages. */
 export function textFields(shape: Shape, { promptField, template }: PromptOptions): string[] {
   switch (shape) {
     case "template":
@@ -118,7 +120,7 @@ export function textFields(shape: Shape, { promptField, template }: PromptOption
   }
 }
 
-/** The messages, oldest first, with the row's system message and images. */
+/** The messages, oldest first, with the system message and the images. */
 export function messagesOf(
   row: ParsedJson,
   options: PromptOptions,
@@ -204,8 +206,7 @@ function batchMessages(row: RowObject, reading: Reading): Message[] | RowProblem
 }
 
 /** Instruction and input with an empty line between them, as in the template of Stanford Alpaca
- * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. Dolly calls the
- * input `context`. */
+ * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. */
 function alpacaMessages(row: RowObject, reading: Reading): Message[] | RowProblem {
   const { instruction } = row;
   if (typeof instruction !== "string") return mustBe("instruction", "a string", instruction);
@@ -215,7 +216,7 @@ function alpacaMessages(row: RowObject, reading: Reading): Message[] | RowProble
   return userMessage(parts.join("\n\n"), "instruction");
 }
 
-/** Dolly's context takes the place of Alpaca's input. */
+/** Dolly calls the input `context`. */
 function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
   if (isSet(input) && typeof input !== "string") return mustBe("input", "a string", input);
   const hasInput = typeof input === "string" && !isBlank(input);
@@ -224,10 +225,8 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
   return hasInput ? input : "";
 }
 
-/**
- * Puts the history in front: pairs of question and answer (LLaMA-Factory), or messages. A history
- * that is not a list is something else, and is not sent.
- */
+/** Puts the history in front: pairs of question and answer (LLaMA-Factory), or messages. A field
+ * `history` that is not a list means something else, and is not sent. */
 function withHistory(
   prompt: Message[] | RowProblem,
   { history }: RowObject,
@@ -280,7 +279,7 @@ function withRowSystem(
   return messages;
 }
 
-/** `body` alone may be anything. */
+/** A field `body` alone may be anything, such as the text of an article. */
 function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return isSet(row.body.messages) ||

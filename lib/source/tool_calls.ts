@@ -117,7 +117,8 @@ const AS_USER_TURN = "if the call is plain text, send the result as a turn of th
 
 /**
  * A result with the id of its call; empty if it has none and no call is open. If the last result
- * names no call, all open calls share it: an array of as many is divided, other content repeated.
+ * names no call, all open calls share it: each gets its element of an array with one for each call,
+ * or else the whole content.
  *
  * @param openCalls Those that have no result yet.
  * @param isLast Whether no other result follows.
@@ -149,8 +150,8 @@ export function isEmptyCell(text: string): boolean {
   return /^(?:None|nan|NaN|<NA>)?$/.test(text.trim());
 }
 
-/** @param value Calls, perhaps as JSON text. There are none in an empty value or
- * in an object of empty lists, which Hugging Face makes of an empty sequence. */
+/** @param value Calls, perhaps as JSON text. An empty value holds none, nor does an object of empty
+ * lists, which Hugging Face makes of an empty sequence. */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const text = typeof value === "string" && !isEmptyCell(value) ? value.trim() : "null";
   const list = typeof value === "string" ? parsed(text) : value || null;
@@ -165,7 +166,7 @@ function callsOf(value: unknown, place: string, reading: Reading) {
   return calls;
 }
 
-/** The same object if it has the API's form already. */
+/** The call in the API's form: the same object if it has that already. */
 function inApiForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
   if (call.function === undefined && typeof call.name === "string") {
     const { name, arguments: args, parameters, ...rest } = call;
@@ -182,7 +183,7 @@ function inApiForm(call: Record<string, unknown>, reading: Reading): Record<stri
 function textOfArguments(args: unknown, reading: Reading): string {
   if (typeof args === "string") return args;
   if (holdsNumber(args)) reading.hasNumber = true;
-  // In files made from tables, every call has the arguments of all calls: null if it lacks one.
+  // In files made from tables, every call has the arguments of all calls; those of others are null.
   return JSON.stringify(withoutNulls(args ?? {}));
 }
 

@@ -172,8 +172,8 @@ export const IMAGES: RowGroup = {
     {
       what: "a list without images",
       rows: [row("[]")],
-      bad: '"images" must hold one image for each <image> of the prompt, which has 1 place for ' +
-        "them: 0 images are there",
+      bad: '"images" must hold one image for each <image> of the prompt: it holds 0 images for ' +
+        "1 place",
     },
     {
       what: "two columns of images",
@@ -183,14 +183,14 @@ export const IMAGES: RowGroup = {
     {
       what: "fewer places than images",
       rows: [row('["https://a.example/1.png"]', "What?")],
-      bad: '"images" must hold one image for each <image> of the prompt, which has 0 places for ' +
-        "them: 1 image is there",
+      bad: '"images" must hold one image for each <image> of the prompt: it holds 1 image for ' +
+        "0 places",
     },
     {
       what: "more places than images",
       rows: [row('["https://a.example/1.png"]', "<image><image>What?")],
-      bad: '"images" must hold one image for each <image> of the prompt, which has 2 places for ' +
-        "them: 1 image is there",
+      bad: '"images" must hold one image for each <image> of the prompt: it holds 1 image for ' +
+        "2 places",
     },
     refused("a path outside the folder", "/etc/passwd", IN_FOLDER),
     refused("a path that leads out of the folder", "../secret.png", IN_FOLDER, {
