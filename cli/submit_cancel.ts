@@ -78,7 +78,7 @@ async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
   const queue = await tryTool("squeue", [
     ...["--noheader", "--all", `--name=${name},${name}-merge`, "--format=%i"],
   ], io);
-  // Whatever `squeue` says: a call too many does no harm.
+  // Called whatever `squeue` says: canceling a job that does not exist does no harm.
   const problem = await cancelInSlurm(name, io);
   if (queue.kind === "done") {
     if (queue.text.trim() === "") return { kind: "none" };

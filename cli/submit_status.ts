@@ -32,7 +32,7 @@ export async function statusCommand(
   return isDone ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
-/** Returns whether all are done. */
+/** Returns whether all shards are done. */
 async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> {
   const states = new Map<string, number>();
   const lines: string[] = [];

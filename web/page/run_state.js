@@ -246,7 +246,7 @@ export function countWords({ lists, snapshot }, name) {
   return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);
 }
 
-/** After this time, the lower bound of an estimate is shown. The terminal has the same. */
+/** After this time, the lower bound of an estimate is shown. The terminal uses the same time. */
 const MIN_BOUND_AGE_MS = 10_000;
 
 /**

@@ -8,10 +8,10 @@
  * Samples, TeacherFigures, WireSnapshot } from "../monitor_state.ts"
  */
 
-/** The server keeps as many. */
+/** As many as the server keeps. */
 const MAX_NOTICES = 100;
 
-/** The server keeps as many. */
+/** As many as the server keeps. */
 const MAX_CHART_MARKS = 60;
 
 /** Shorter waits are not shown: the state would change all the time while rows back off briefly. */

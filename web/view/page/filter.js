@@ -128,7 +128,7 @@ export class Filter {
 }
 
 /**
- * Retort's flags are named `distill.flags` if rows have `flags` of their own.
+ * Whether a field holds Retort's flags, which is `distill.flags` if rows have `flags` of their own.
  * @param {string} field
  */
 export function isFlagField(field) {
