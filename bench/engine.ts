@@ -75,7 +75,7 @@ async function measure(
  */
 type SetPromiseHooks = (...hooks: ((() => void) | undefined)[]) => void;
 
-/** Neither side writes anything. Returns no figures if Deno has no hooks. */
+/** Counts the promise reactions per row. Returns no figures if Deno does not offer the hooks. */
 export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   const setPromiseHooks = promiseHooks();
   if (setPromiseHooks === undefined) return [];

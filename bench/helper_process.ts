@@ -7,11 +7,12 @@
  */
 
 export interface Helper<Report> extends AsyncDisposable {
+  /** The line that the helper printed when it was ready. */
   readonly greeting: string;
   end(): Promise<Report>;
 }
 
-/** A script of this folder. Rejects if it ends before it is ready. */
+/** Starts a script of this folder. Rejects if the script ends before it is ready. */
 export async function startHelper<Report>(
   script: string,
   options: object,

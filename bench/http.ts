@@ -1,8 +1,8 @@
 /**
  * Rows per second over HTTP, with a teacher in another process that answers without latency:
- * against a bare loop, and against the alternatives of a TypeScript user as whole processes. Their
- * packages have a separate `deno.json` and lock file (`bench/peers/`), so that users of Retort do
- * not download them.
+ * compared with a bare loop, and with peers, the libraries that a TypeScript user would choose.
+ * Peers are compared as whole processes. Their packages have a separate `deno.json` and lock file
+ * (`bench/peers/`), so that users of Retort do not download them.
  *
  * @module
  */
@@ -77,8 +77,8 @@ const PEERS: readonly [name: string, script: string][] = [
 export async function peers(bench: Bench): Promise<Figure[]> {
   await using server = await startZeroServer();
   const figures: Figure[] = [];
-  for (const [concurrency, scaled, whole] of [[64, 5_000, 5_000], [1_000, 10_000, 50_000]]) {
-    const rows = bench.rows(scaled, whole);
+  for (const [concurrency, quick, full] of [[64, 5_000, 5_000], [1_000, 10_000, 50_000]]) {
+    const rows = bench.rows(quick, full);
     const input = `${bench.dir}/peers.jsonl`, output = `${bench.dir}/peers_out.jsonl`;
     await writeRows(input, rows);
     const job = { input, output, concurrency, baseUrl: server.baseUrl };

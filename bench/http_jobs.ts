@@ -90,7 +90,7 @@ const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000;
 /** Maximum share of a wait that is randomly subtracted. */
 const BACKOFF_JITTER = 0.25;
 
-/** Waits like the OpenAI SDKs, but retries without end; they would give up after two retries. */
+/** Waits like the OpenAI SDKs, which give up after two retries, but retries without end. */
 export function sleepingLoops(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "busy", async (post) => {
     for (let retries = 0; await post() !== 200; retries++) {
@@ -106,7 +106,11 @@ export interface HttpLoops {
   readonly baseUrl: string;
 }
 
-/** @param ask Decides how often a row is posted. `post` returns the status of the response. */
+/**
+ * Returns the milliseconds that all rows take.
+ *
+ * @param ask Decides how often a row is posted. `post` returns the status of the response.
+ */
 export async function httpLoops(
   { rows, concurrency, baseUrl }: HttpLoops,
   model: string,

@@ -37,7 +37,7 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
       ratios: speeds,
       target: atLeast(median(speeds), 0.98),
       note:
-        "teacher in process, no latency, nothing written; with pages and without by turns in one run",
+        "teacher in process, no latency, nothing written; alternately with pages and without, in one run",
     },
     {
       name: `${NAME}: CPU per row`,
@@ -48,7 +48,7 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** A run that sleeps most of the time. The run without pages runs at the same time. */
+/** Measures runs that sleep most of the time, so that the one without pages can run beside. */
 export async function monitorCosts(bench: Bench): Promise<Figure[]> {
   const windowS = bench.full ? 60 : 6;
   const ours: WatchedWindow[] = [], theirs: WatchedWindow[] = [];

@@ -35,7 +35,7 @@ const WARM_UP_MS = 2_000;
 /** New pages get the whole state, which must not be measured. */
 const OPENING_MS = 300;
 
-/** Two separate runs would differ by more than pages may cost. */
+/** Measures one run alternately: two runs would differ by more than pages may cost. */
 export async function watchedAlternately(
   { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
 ): Promise<Rounds<WatchedWindow, RunWindow>> {
@@ -129,7 +129,7 @@ function cpuMicros(): number {
 }
 
 const FAILING_EVERY = 100;
-/** Different messages of failures, and so error groups in a snapshot. */
+/** Number of different messages of failures, and so of error groups in a snapshot. */
 const MESSAGES = 50;
 
 /**

@@ -211,7 +211,10 @@ const SCENE: JoiningScene = {
   halfMs: 60_000,
 };
 
-/** Which share of lanes is busy, and that of the new teachers a minute after they joined. */
+/**
+ * Measures the share of lanes that are busy and, a minute after teachers joined, how close each of
+ * them is to its fair share of the calls in flight.
+ */
 export async function teachersThatJoin(_bench: Bench): Promise<Figure[]> {
   const { result, cpuSeconds, rssBytes } = await inChild("joining", SCENE);
   const { busy, shares, failed, repeated, late, answered } = result;
@@ -243,6 +246,7 @@ export async function teachersThatJoin(_bench: Bench): Promise<Figure[]> {
     baseline: "100 %, their fair share",
     ratios: [1 - off],
     target: atLeast(100 * (1 - off), 90, " %"),
-    note: "in flight at the new teacher that is farthest from its fair share, a minute later",
+    note:
+      "in flight at the new teacher that is farthest from its fair share, a minute after it joined",
   }];
 }

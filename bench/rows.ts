@@ -9,7 +9,7 @@ const WORDS = (
   "friends share what remains after two hours if the price rises by one tenth"
 ).split(" ");
 
-/** Different questions, and different answers. */
+/** Number of different texts of questions, and of answers. */
 const VARIANTS = 1_000;
 
 const LINES_PER_WRITE = 1_000;

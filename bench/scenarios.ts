@@ -1,5 +1,6 @@
 /**
- * Scenarios for a separate process, Retort's and the baselines'. Options and figures are JSON.
+ * Scenarios of Retort and of the baselines, each for a process of its own. Options and figures are
+ * JSON.
  * @module
  */
 
@@ -27,12 +28,12 @@ export interface JobOptions {
   /** Results file. Removed at the end, together with the files beside it. */
   readonly output: string;
   readonly concurrency: number;
-  /** The latency of a teacher in this process, or the address of another. @default no latency */
+  /** A teacher in this process, or the address of one in another. @default one without latency */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
   readonly carefulStart?: boolean;
   /** Draws a terminal bar, whose output is discarded. @default false */
   readonly bar?: boolean;
-  /** Runs first without latency, so that the code is compiled. @default none */
+  /** An input that is run first, without latency, so that the code is compiled. @default none */
   readonly warmUp?: string;
   /** Samples memory and CPU during the run. @default false */
   readonly watch?: boolean;
@@ -97,7 +98,7 @@ function teacherOf(kind: JobOptions["teacher"]): Teacher {
   return openai({ baseUrl: kind.baseUrl, model: "zero" });
 }
 
-/** A failed run must not yield a figure. */
+/** Throws if a row failed: such a run must not yield a figure. Then removes the output files. */
 async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   if (summary.succeeded !== summary.total) {
     throw new Error(`Only ${summary.succeeded} of ${summary.total} rows have a result`);
@@ -159,7 +160,7 @@ function watchRun(generator: ResponseGenerator): Watch {
   };
 }
 
-/** Lanes that only wait: the delay of the timers alone. */
+/** Returns the milliseconds that lanes take if they only wait: timers are always late. */
 export async function bareLanes(
   { rows, concurrency, latencyMs }: { rows: number; concurrency: number; latencyMs: number },
 ): Promise<number> {

@@ -1,4 +1,4 @@
-/** Cost of shards: finding borders, reading a part, and merging 128 compared with `cat`. @module */
+/** Cost of shards: finding borders, reading a part, and merging, compared with `cat`. @module */
 
 import { filesOf, InputSequence, writeRunFile } from "../lib/run/mod.ts";
 import { divide, piecesOf, pinnedPlan, type ShardPlan, shardStem } from "../lib/shards/mod.ts";
@@ -105,7 +105,7 @@ async function measureMerge(bench: Bench, input: string, rows: number): Promise<
   }];
 }
 
-/** Writes as a run does: roughly in the order of the input. */
+/** Writes results of a shard as a run does: roughly in the order of the input. */
 async function writeShard(stem: string, plan: ShardPlan, index: number): Promise<void> {
   const own = filesOf("", shardStem(stem, { index, count: plan.shards }));
   using file = await Deno.open(own.results, { write: true, create: true });

@@ -13,7 +13,7 @@ import {
 import { writeLines } from "./rows.ts";
 import type { ViewFigures } from "./view_scenario.ts";
 
-/** Limit of each figure, in `unit`: milliseconds or bytes divided by `divisor`. */
+/** Limit of each figure in `unit`. A figure in milliseconds or bytes is divided by `divisor`. */
 const LIMITS: readonly [
   keyof ViewFigures,
   name: string,
@@ -39,7 +39,7 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
   for (let round = 0; round < bench.rounds(1); round++) {
     rounds.push(await inChild("viewFile", { path }));
   }
-  // Beside a run, the index has a ninth of its speed: building it takes longer than all windows.
+  // During a run, indexing takes nine times as long: longer than all measured windows together.
   const during = await inChild("viewDuringRun", {
     path,
     rounds: bench.rounds(5),
@@ -63,7 +63,7 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
     baseline: `${formatNumber(median(during.theirs))} rows/s without`,
     ratios: speeds,
     target: atLeast(median(speeds), 0.9),
-    note: "teacher in process, no latency, nothing written; with the index and without by turns",
+    note: "teacher in process, no latency, nothing written; alternately with indexing and without",
   }];
 }
 

@@ -58,7 +58,7 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
   return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
 }
 
-/** Returns microseconds for each of a file's first answers. */
+/** Returns the mean CPU time for the flags of an answer, in microseconds, over the first `rows`. */
 export async function flagCosts({ path, rows }: { path: string; rows: number }): Promise<number> {
   const { flagsOf } = await import("../lib/data/flags.ts");
   const answers: Parameters<typeof flagsOf>[] = [];
@@ -78,7 +78,7 @@ export async function flagCosts({ path, rows }: { path: string; rows: number }):
   return (user + system) / answers.length;
 }
 
-/** Alternately with and without a data page that indexes a growing file. */
+/** Measures the speed of a run, alternately with and without an index of a growing file. */
 export async function viewDuringRun(
   { path, rounds, windowS }: { path: string; rounds: number; windowS: number },
 ): Promise<Rounds<number, number>> {
@@ -88,8 +88,8 @@ export async function viewDuringRun(
   await using run = await startRun(nextTurn);
   const speed = async () => (await run.window(windowS)).rowsPerS;
   return await alternate(rounds, async () => {
-    // The first write makes the file look like that of a running job; text after the last line feed
-    // is not a row.
+    // The write makes the file look like that of a running job. A space after the last line feed is
+    // not a row.
     await Deno.writeTextFile(path, " ", { append: true });
     await using service = await DataService.open({ paths: [path], isSaved: false });
     await service.ask("state", {});

@@ -193,7 +193,7 @@ function parseFields(text: string): ResultFields | string {
   return value as unknown as ResultFields;
 }
 
-/** The messages of a row cannot be restored as they were sent. The error says which row, and why. */
+/** The messages of a row cannot be restored as sent. The error says which row, and why. */
 export class NotRestored extends UsageError {}
 
 /** The first and the last `created` of rows: ISO 8601 in UTC, so they sort as text. */
