@@ -37,7 +37,7 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
       ratios: speeds,
       target: atLeast(median(speeds), 0.98),
       note:
-        "teacher in process, no latency, nothing written; alternately with pages and without, in one run",
+        "teacher in process, no latency, nothing written; one run, alternately with pages and without",
     },
     {
       name: `${NAME}: CPU per row`,
