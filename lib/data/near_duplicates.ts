@@ -41,7 +41,7 @@ export class NearSearch {
   /** Starts a search over answered rows, which replaces a running one. */
   start(of: "prompt" | "response"): NearStatus {
     const { table } = this.#index;
-    const rows = rowsThatMeet(table, planOf(table, 'status == "answered"').indexed);
+    const rows = rowsThatMeet(table, planOf(table, 'distill.status == "answered"').indexed);
     table.nearOf = undefined;
     this.#steps = this.#search(of, rows);
     return this.status = {

@@ -185,3 +185,15 @@ Deno.test("own names: what only the page computes can be combined with texts the
   assertThrows(() => selectRows(owned.index, "distill.near_duplicate"), UsageError);
   owned.index.close();
 });
+
+Deno.test("own names: near duplicates are searched in answered rows, whatever their own status is", async () => {
+  await using dir = await tempDir();
+  const lines = ["a", "b"].map((uid) =>
+    resultLine({ uid, response: "The same long answer. ".repeat(5), own: { status: "open" } })
+  );
+  const { index, server } = await openServer(dir, lines.join("") + failureLine("c"));
+  assertEquals(server.answer("near", { of: "response" })?.total, 2);
+  while (await server.work());
+  assertEquals(server.answer("state", {}).near?.copies, 1);
+  index.close();
+});
