@@ -57,6 +57,8 @@ function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSou
       if (entries.length === 0) throw new Error("it contains no address");
       lastText = text;
       lastEntries = entries;
+      // A last line without a line break may be incomplete. It counts once a second read finds the
+      // same text.
       return { entries, isWhole: text.endsWith("\n") };
     },
   };

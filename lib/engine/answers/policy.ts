@@ -101,7 +101,7 @@ export class AnswerPolicy {
   }
 
   /** The parameters for a row that an earlier run left pending, from those of its first attempt.
-   * Its raised token limit is kept only if this run escalates too, and up to this run's cap. */
+   * A raised token limit is kept only if this run escalates too, and up to this run's cap. */
   resumedParams(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
     const seeded = resampled(params, resample);
     if (this.#options.onTruncated !== "escalate" || maxTokens === undefined) return seeded;

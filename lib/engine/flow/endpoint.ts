@@ -180,8 +180,8 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    // The teacher is not in trouble. It has responded, unless the error arose here. The status does
-    // not tell, because custom teachers need not name one.
+    // The teacher is not in trouble. It has responded, even if the error has no status (a custom
+    // teacher need not name one), unless the error arose here.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       if (error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };

@@ -45,7 +45,7 @@ const NEAR_END = 0.9;
 type QuotaWindowOptions = Pick<LoadControlOptions, "wallClock" | "random">;
 
 interface ThrottledAttempt extends Omit<Pressure, "inFlightAtStart" | "isRate" | "hasRetryTime"> {
-  /** The concurrency limit at that time. */
+  /** The concurrency limit when it was throttled. */
   readonly size: number;
   /** Whether it belongs to a run of throttled attempts too long to be chance. */
   readonly isInRun: boolean;
