@@ -202,12 +202,12 @@ class Audit {
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     for await (const { line, row } of this.#audited(path, "results")) {
       const slot = this.#insert(row);
-      const problem = this.table.has(slot, HAS_RESULT)
-        ? `uid ${JSON.stringify(row.uid)} has a result already`
-        : typeof row.response === "string"
-        ? undefined
-        : 'its "response" is not a string';
-      if (problem !== undefined && !areRescued) this.#report(path, line, problem);
+      if (this.table.has(slot, HAS_RESULT)) {
+        if (areRescued) continue;
+        this.#report(path, line, `uid ${JSON.stringify(row.uid)} has a result already`);
+      } else if (typeof row.response !== "string") {
+        this.#report(path, line, 'its "response" is not a string');
+      }
       this.table.set(slot, HAS_RESULT);
     }
   }

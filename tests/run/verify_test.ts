@@ -18,3 +18,17 @@ Deno.test("verify() counts rows as bad that cannot be sent to the run's endpoint
   // @ts-expect-error -- no such endpoint
   await assertRejects(() => counts("completion"), TypeError);
 });
+
+Deno.test("verify() reports a damaged rescued line, but not one that the results hold already", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", ["a", "b"].map((id) => ({ id, prompt: "hi" })));
+  const lineOf = (uid: string, response: unknown) => ({
+    uid,
+    prompt_hash: "0123456789abcdef",
+    response,
+  });
+  await dir.write("out/in.jsonl", [lineOf("a", "x")]);
+  const path = await dir.write("out/in.rescued-1.jsonl", [lineOf("a", "x"), lineOf("b", 7)]);
+  const [{ damage }] = await verify({ input, output: dir.path("out/"), uidField: ["id"] });
+  assertEquals(damage, [{ path, line: 2, problem: 'its "response" is not a string' }]);
+});
