@@ -1,7 +1,7 @@
 /**
  * JSON: types of values, exact numbers, text for output lines, and positions of values and members
- * in a text. `JSON.parse` takes any depth; Python's `json` fails near 1,000 levels,
- * `JSON.stringify` at a few thousand.
+ * in a text. Output lines must not be nested deeply: `JSON.parse` takes any depth, but Python's
+ * `json` fails near 1,000 levels, and `JSON.stringify` at a few thousand.
  *
  * @module
  */

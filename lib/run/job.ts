@@ -23,7 +23,7 @@ import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
 import { type Retry, retryOf } from "./run_options.ts";
 import { paramsId, type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
-import type { JobsOptions, OwnOptions } from "./jobs.ts";
+import type { JobsOptions, ReadingOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
 import { checkReadableTwice, spool } from "./inputs.ts";
 import { Findings, JobCounts } from "./findings.ts";
@@ -44,7 +44,7 @@ export class Job {
   #retry: Retry | undefined;
   #parser: RowParser | undefined;
   readonly #shared: JobsOptions;
-  readonly #own: OwnOptions;
+  readonly #reading: ReadingOptions;
   readonly #ledger: FailureLedger;
   readonly #counts = new JobCounts();
   /** The file that rows are read from: the input itself, or the copy of standard input. */
@@ -53,11 +53,11 @@ export class Job {
   #lock: Lock | undefined;
   #sink: Sink | undefined;
 
-  constructor(files: OutputFiles, shared: JobsOptions, own: OwnOptions) {
+  constructor(files: OutputFiles, shared: JobsOptions, reading: ReadingOptions) {
     this.files = files;
     this.#path = files.input;
     this.#shared = shared;
-    this.#own = own;
+    this.#reading = reading;
     const { acceptEndings = [] } = shared.context.generator;
     this.#ledger = new FailureLedger(files.failures, acceptEndings.length > 0);
   }
@@ -119,9 +119,9 @@ export class Job {
   async preflight(): Promise<void> {
     if (this.findings.unreadable !== undefined) return;
     const { options, identity, selection, context: { generator } } = this.#shared;
-    const { limit, keepsRows } = this.#own, { duplicates, imagesRoot } = generator;
+    const { limit, keepsRows } = this.#reading, { duplicates, imagesRoot } = generator;
     const signal = this.#signal;
-    this.#parser = this.#own.parserOf(this.#uidFieldLast);
+    this.#parser = this.#reading.parserOf(this.#uidFieldLast);
     using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.#samples);
     if (options.resume !== false) {
       const mark = (slot: number) => table.set(slot, HAS_RESULT);

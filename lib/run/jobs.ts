@@ -40,8 +40,8 @@ export interface JobsOptions {
   readonly writes: boolean;
 }
 
-/** What is different for each job of a run. */
-export interface OwnOptions {
+/** How the jobs of a run read their inputs. */
+export interface ReadingOptions {
   /** `uidFieldLast`: `id` is read before the fields of `uidField`, as in earlier versions. */
   readonly parserOf: (uidFieldLast: boolean) => RowParser;
   /** Whether the rows of a small input stay in memory for the second pass. */
@@ -217,12 +217,12 @@ export async function makeJobs(shared: JobsOptions): Promise<Jobs> {
   if (shard === undefined) {
     const files = await outputFilesOf(inputs.files, output);
     await refuseDivided(input, output, files);
-    const own = { parserOf, limit, keepsRows: writes && files.length === 1 };
-    return new Jobs(files.map((ofInput) => new Job(ofInput, shared, own)));
+    const reading = { parserOf, limit, keepsRows: writes && files.length === 1 };
+    return new Jobs(files.map((ofInput) => new Job(ofInput, shared, reading)));
   }
   const ofShard = await shardFiles(inputs.files, shard, shared);
-  const own = { parserOf, limit: ofShard.limit, keepsRows: writes };
-  return new Jobs([new Job(ofShard.files, shared, own)], ofShard);
+  const reading = { parserOf, limit: ofShard.limit, keepsRows: writes };
+  return new Jobs([new Job(ofShard.files, shared, reading)], ofShard);
 }
 
 async function shardFiles(

@@ -121,7 +121,7 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
 /** The status is written every 5 ticks, which are about a second apart. */
 const BEAT_TICKS = 5;
 
-/** The part of an engine whose rate limits are shared. */
+/** What shards need of an engine to share its rate limits. */
 interface RateLimited {
   setRateShare(share: number): void;
 }

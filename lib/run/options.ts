@@ -212,7 +212,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * @default no limit
    */
   deadlineMs?: number;
-  /** Finished rows between two snapshots. @default by concurrency: 5, 10, 20, 50 */
+  /** Finished rows between two snapshots. @default 5, 10, 20 or 50, by concurrency */
   updateInterval?: number;
   /** Aborts the run: calls are aborted, and their rows stay pending. */
   signal?: AbortSignal;

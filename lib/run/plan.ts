@@ -1,9 +1,8 @@
 /**
- * What the first pass over an input decides: under which id each answer enters the run, so that no
- * two share one, and what is done for it. The decisions take one byte for each answer: the second
- * pass needs neither the table of ids nor another look at finished rows. Ids that are hashes of
- * rows are kept, too: 20 bytes a row instead of hashing again, which would take a fifth of the
- * engine's time for a row.
+ * What the first pass over an input decides for each answer: its id, which no other answer has, and
+ * whether it is requested. A decision takes one byte. The second pass needs neither the table of
+ * ids nor another look at finished rows. Ids that are hashes of rows are kept, too, in 20 bytes a
+ * row: hashing again would take a fifth of the engine's time for a row.
  *
  * @module
  */
@@ -128,7 +127,7 @@ export enum Todo {
 }
 
 const TODO_MASK = 3;
-/** A further bit, in the byte of a row's first answer: whether the row's id is kept. */
+/** Another bit in the byte of a row's first answer: whether the row's id is kept. */
 const KEPT_UID_FLAG = 4;
 
 /** The decisions on each line that is not blank. */

@@ -94,7 +94,7 @@ export interface RunStatus {
    * limit with other shards.
    */
   readonly share: number | null;
-  /** The most frequent first; at most 12. */
+  /** Failed attempts by type and status, the most frequent first; at most 12. */
   readonly errors: readonly StatusError[];
   /** At most 16. If there are more, those that are not up are kept. Leaves out those that left. */
   readonly teachers: readonly StatusTeacher[];

@@ -120,8 +120,9 @@ async function areOfOtherInputs(
 /** The answers of divisions, by their outputs and their inputs. */
 export class DividedAnswers {
   readonly #byStem = new Map<string, ShardAnswers>();
-  /** By `fileKeyOf` and by the names of inputs. */
+  /** By `fileKeyOf` the inputs. */
   readonly #byKey = new Map<string, ShardAnswers>();
+  /** By the names of the inputs, without their folders. */
   readonly #byName = new Map<string, DividedInput[]>();
 
   /**
@@ -156,7 +157,7 @@ export class DividedAnswers {
     else sameNamed.push(input);
   }
 
-  /** The answers of a division of the output with this stem, or of one of the files. */
+  /** The answers of a division with this stem, or with one of these files among its inputs. */
   async find(stem: string, files: readonly string[]): Promise<ShardAnswers | undefined> {
     let answers = this.#byStem.get(stem);
     for (const file of files) answers ??= await this.#findInput(file);
