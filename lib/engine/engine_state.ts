@@ -6,6 +6,7 @@
  */
 
 import { formatCountOf, formatDuration } from "../figures.ts";
+import { posixWord } from "../printable.ts";
 import type { RunState } from "../progress/mod.ts";
 import type { Failure } from "../row.ts";
 import type { Completion, Teacher } from "../teacher/mod.ts";
@@ -206,7 +207,8 @@ interface Answering {
 /** Notices that a teacher answers as another model than before. Routers and gateways replace a model
  * in the middle of a run, and name the new one only in the answer. */
 export class AnsweringModels {
-  readonly #byTeacher = new Map<Teacher, Answering>();
+  /** Weak, because teachers that have left are never removed. */
+  readonly #byTeacher = new WeakMap<Teacher, Answering>();
 
   /** Called for each answer to a row that names no model itself. Returns a notice at the first
    * answer of each model except the first one. */
@@ -221,9 +223,9 @@ export class AnsweringModels {
     answering.latest = model;
     if (earlier.has(model) || earlier.size > MAX_NOTICES) return undefined;
     earlier.add(model);
+    const condition = posixWord(`model_returned == ${JSON.stringify(latest)}`);
     return `Answers of the ${nameOf(teacher)} now name the model "${model}", earlier ones ` +
-      `"${latest}": the results hold both (model_returned, as in export --where ` +
-      `'model_returned == ${JSON.stringify(latest)}')`;
+      `"${latest}": the results hold both (model_returned, as in export --where ${condition})`;
   }
 }
 

@@ -6,7 +6,6 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { sortedJson } from "../json.ts";
 import { checkOwnFile } from "../line_blocks.ts";
 import {
   acquireLock,
@@ -23,6 +22,7 @@ import {
 } from "../sink/mod.ts";
 import { dirname } from "../deps/std_path.ts";
 import { compressedCopyOf, hasContent, makeFolder, removeIfThere, statOf } from "../files.ts";
+import { checkSameIdentity } from "./identity.ts";
 import { type Identity, readRunFile, type RunFile } from "./run_file.ts";
 import type { RunNotices } from "./notices.ts";
 import type { RunOptions } from "./options.ts";
@@ -251,46 +251,6 @@ async function checkOtherShards(
   const { answeredNear } = await import("./shard_run.ts");
   for (const { results, run } of await answeredNear(runJson, shard)) {
     const problem = `Cannot run shard ${shard.index}/${shard.count}: answers in "${results}" were`;
-    checkSameIdentity(problem, run.identity, identity, { retry });
+    checkSameIdentity(problem, run.identity, identity, { retry, isOfOtherShard: true });
   }
-}
-
-/**
- * @param problem What the error begins with, as in `Cannot continue "x.jsonl": its answers were`.
- * @throws {UsageError} with a line for each setting that differs
- */
-export function checkSameIdentity(
-  problem: string,
-  before: Identity,
-  now: Identity,
-  { retry }: Pick<RunOptions, "retry"> = {},
-): void {
-  const differences = identityDifferences(before, now)
-    .filter((difference) => !(retry && difference.startsWith("  params: ")));
-  if (differences.length === 0) return;
-  throw new UsageError(
-    `${problem} created with different settings\n${differences.join("\n")}\n` +
-      "Use the earlier settings, name another output, or add --allow-mixed to have both in one file",
-  );
-}
-
-/** A line for each difference between two identities. */
-export function identityDifferences(before: Identity, now: Identity): string[] {
-  const names = Object.keys(now) as (keyof Identity)[];
-  return names.flatMap((name) => {
-    const was = normalized(before[name] ?? null), is = normalized(now[name]);
-    return was === is ? [] : [`  ${name}: ${was} before, ${is} now`];
-  });
-}
-
-/**
- * Text to compare values by: `1.0` is the temperature `1`, but different seeds of 19 digits must
- * not become equal.
- */
-function normalized(value: unknown): string {
-  return sortedJson(value, (raw) => {
-    const number = Number(raw.rawJSON);
-    const isExact = Number.isInteger(number) ? Number.isSafeInteger(number) : isFinite(number);
-    return isExact ? number : raw;
-  });
 }

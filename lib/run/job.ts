@@ -20,7 +20,7 @@ import {
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
 import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
-import { type Retry, retryOf } from "./run_options.ts";
+import { type Retry, retryOf } from "./retry.ts";
 import { paramsId, type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobsOptions, ReadingOptions } from "./jobs.ts";
@@ -112,7 +112,7 @@ export class Job {
     const { earlierRun, uidFieldLast = false } = await earlierRunOf(this.files, this.#shared);
     this.#earlierRun = earlierRun;
     this.#uidFieldLast = uidFieldLast;
-    this.#retry = retryOf(earlierRun?.retry, this.#shared.options, this.#shared.context.generator);
+    this.#retry = retryOf(this.#shared.retryId, earlierRun?.retry);
   }
 
   /** Makes the first pass: reads the output files and then the input. Writes nothing. */

@@ -18,7 +18,8 @@ import { crashedInFlight } from "./live_status.ts";
 import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
 import type { RunContext } from "./active_run.ts";
-import type { ResolvedRunOptions, UidSelection } from "./run_options.ts";
+import type { UidSelection } from "./retry.ts";
+import type { ResolvedRunOptions } from "./run_options.ts";
 import type { RunNotices } from "./notices.ts";
 import type { RowParser } from "../source/mod.ts";
 import type { Identity } from "./run_file.ts";
@@ -35,6 +36,8 @@ export interface JobsOptions {
   readonly options: ResolvedRunOptions;
   readonly selection: UidSelection;
   readonly identity: Identity;
+  /** From `retryIdOf`. */
+  readonly retryId: string | undefined;
   readonly notices: RunNotices;
   /** False for a preview, which does not pin the borders of shards. */
   readonly writes: boolean;

@@ -18,7 +18,8 @@ export {
   type OutputRow,
   RowOutcomes,
 } from "./outcomes.ts";
-export { identityDifferences, makeFolders } from "./claim.ts";
+export { makeFolders } from "./claim.ts";
+export { identityDifferences } from "./identity.ts";
 export { readRunFile, rowOptionsOf, type RunFile, writeRunFile } from "./run_file.ts";
 export { InputSequence } from "./input_sequence.ts";
 export { BadLines } from "./findings.ts";
@@ -46,14 +47,8 @@ export {
   resolveOptions,
   ROW_RULES,
 } from "./resolve_options.ts";
-export {
-  missingUidsMessage,
-  otherPendingParams,
-  parseUids,
-  type ResolvedRunOptions,
-  RUN_RULES,
-  UidSelection,
-} from "./run_options.ts";
+export { type ResolvedRunOptions, RUN_RULES } from "./run_options.ts";
+export { missingUidsMessage, otherPendingParams, parseUids, UidSelection } from "./retry.ts";
 export { Run } from "./run.ts";
 export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
 export { type Damage, type Verification, verify, type VerifyOptions } from "./verify.ts";

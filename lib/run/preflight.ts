@@ -18,7 +18,7 @@ import { Admission, type AdmissionOptions, fileProblem, type OnAnswer, Todo } fr
 import { Findings } from "./findings.ts";
 import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import type { RunOptions } from "./options.ts";
-import type { UidSelection } from "./run_options.ts";
+import type { UidSelection } from "./retry.ts";
 
 export interface PreflightOptions
   extends AdmissionOptions, Pick<RunOptions, "changed" | "reaskAnswered"> {

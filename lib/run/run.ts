@@ -16,12 +16,8 @@ import type { RunOptions } from "./options.ts";
 import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { refuseProblems } from "./input_report.ts";
 import { Heartbeat, LiveStatus } from "./live_status.ts";
-import {
-  missingUidsMessage,
-  type ResolvedRunOptions,
-  resolveRunOptions,
-  UidSelection,
-} from "./run_options.ts";
+import { missingUidsMessage, retryIdOf, UidSelection } from "./retry.ts";
+import { type ResolvedRunOptions, resolveRunOptions } from "./run_options.ts";
 
 /** Executes or previews one run; each instance only once. */
 export class Run {
@@ -150,6 +146,7 @@ export class Run {
       options: this.#options,
       selection: this.#selection,
       identity: this.#identity,
+      retryId: retryIdOf(this.#options, this.#context.generator, this.#identity),
       notices: this.#notices,
       writes,
     });

@@ -19,7 +19,6 @@ import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
-import type { UnfinishedRetry } from "./run_options.ts";
 
 /** Settings that make answers comparable and rows identifiable: no address, key or concurrency. */
 export interface Identity {
@@ -37,6 +36,15 @@ export interface Identity {
   readonly think: ThinkStyle | null;
   /** The number of shards of the input; null if one run reads all of it. */
   readonly shards: number | null;
+}
+
+/** A retry that has sent rows and is not done. The same command continues it: rows that have failed
+ * again since it began wait for the next retry, as if the retry had not been interrupted. */
+export interface UnfinishedRetry {
+  /** When it began: ISO 8601. */
+  readonly since: string;
+  /** A hash of the options that decide which rows it sends, and whether they fail. */
+  readonly id: string;
 }
 
 export interface RunFile {

@@ -238,4 +238,7 @@ Deno.test("Attempts say once that a teacher answers as another model, but not of
   await answer("f", "large");
   assertEquals(notices.length, 1);
   assertMatch(notices[0], /now name the model "small", earlier ones "large"/);
+  await answer("g", "it's");
+  await answer("h", "last");
+  assertMatch(notices[2], /export --where 'model_returned == "it'\\''s"'\)$/);
 });

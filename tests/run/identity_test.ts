@@ -1,4 +1,4 @@
-import { checkSameIdentity } from "../../lib/run/claim.ts";
+import { checkSameIdentity } from "../../lib/run/identity.ts";
 import {
   assertEquals,
   assertMatch,

@@ -89,3 +89,14 @@ Deno.test("a retry with other choices, or after a run, sends all failed rows", a
   assertEquals((await run(dir, { failing: ["e"] })).asked, "e");
   assertEquals((await run(dir, { failing: [], retry: true })).asked, "abcde");
 });
+
+Deno.test("a retry of many inputs hashes its ids once", async () => {
+  await using dir = await tempDir();
+  const input: string[] = [];
+  for (const id of IDS) input.push(await dir.write(`${id}.jsonl`, [{ id, prompt: id }]));
+  await run(dir, { failing: ["a", "b"], input });
+  let hashed = 0;
+  const uids = Object.assign(["a", "b"], { toJSON: () => `ids ${++hashed}` });
+  assertEquals((await run(dir, { failing: [], retry: true, uids, input })).asked, "ab");
+  assertEquals(hashed, 1);
+});

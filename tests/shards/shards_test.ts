@@ -97,6 +97,7 @@ Deno.test("a shard does not start with other settings than a shard that has answ
       `shard ${index}/4: answers in "${output}in-00000-of-00004.jsonl"`,
     );
     assertStringIncludes(error.message, '  params: {} before, {"temperature":1} now');
+    assertStringIncludes(error.message, "add --allow-mixed here and --no-proof to the merge");
   }
   // An unreadable run file is the business of its own shard.
   await Deno.writeTextFile(dir.path("out/in-00000-of-00004.run.json"), "{");

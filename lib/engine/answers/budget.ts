@@ -85,7 +85,8 @@ export class Budget {
     const costUsd = this.#withUncounted(this.#costUsd) + this.#earlierCostUsd;
     if (maxCostUsd !== null && costUsd >= maxCostUsd) {
       const cost = dollarsBeside(costUsd, maxCostUsd);
-      if (this.#wholeMaxCostUsd !== maxCostUsd) {
+      // The only shard of an input has all of the limit, and only shards count earlier runs.
+      if (this.#wholeMaxCostUsd !== maxCostUsd || this.#earlierCostUsd > 0) {
         return `All runs of the shard together have cost ${cost} of ${dollars(maxCostUsd)}, its ` +
           `share of at most ${dollars(this.#wholeMaxCostUsd)} (--max-cost)${this.#uncountedNote}`;
       }

@@ -53,6 +53,20 @@ Deno.test("Budget without prices knows no cost", () => {
   ]);
 });
 
+for (const [share, whole] of [[10, 40], [10, 10]]) {
+  Deno.test(`Budget.exhaustedReason of a shard with $${share} of $${whole} says that its earlier runs count`, () => {
+    const budget = new Budget({ priceOf });
+    budget.setMaxCost(share, whole);
+    budget.countEarlierRuns(9);
+    budget.add(answer({ completionTokens: 100 }), TEACHER);
+    assertEquals(
+      budget.exhaustedReason,
+      "All runs of the shard together have cost $10.00 of $10.00, its share of at most " +
+        `$${whole}.00 (--max-cost)`,
+    );
+  });
+}
+
 Deno.test("Budget.exhaustedReason names what was spent as soon as the limit is reached", () => {
   const budget = new Budget({ priceOf, maxCostUsd: 10 });
   budget.add(answer({ completionTokens: 999 }), TEACHER);

@@ -1,0 +1,54 @@
+/** Compares the settings of answers: those with different ones are not mixed by accident. @module */
+
+import { UsageError } from "../errors.ts";
+import { sortedJson } from "../json.ts";
+import type { RunOptions } from "./options.ts";
+import type { Identity } from "./run_file.ts";
+
+interface IdentityCheck extends Pick<RunOptions, "retry"> {
+  /** Whether the answers before are those of another shard, which only a merge joins to these. */
+  readonly isOfOtherShard?: boolean;
+}
+
+/**
+ * @param problem What the error begins with, as in `Cannot continue "x.jsonl": its answers were`.
+ * @throws {UsageError} with a line for each setting that differs
+ */
+export function checkSameIdentity(
+  problem: string,
+  before: Identity,
+  now: Identity,
+  { retry, isOfOtherShard = false }: IdentityCheck = {},
+): void {
+  const differences = identityDifferences(before, now)
+    .filter((difference) => !(retry && difference.startsWith("  params: ")));
+  if (differences.length === 0) return;
+  const mix = isOfOtherShard
+    ? "add --allow-mixed here and --no-proof to the merge to have both in one file"
+    : "add --allow-mixed to have both in one file";
+  throw new UsageError(
+    `${problem} created with different settings\n${differences.join("\n")}\n` +
+      `Use the earlier settings, name another output, or ${mix}`,
+  );
+}
+
+/** A line for each difference between two identities. */
+export function identityDifferences(before: Identity, now: Identity): string[] {
+  const names = Object.keys(now) as (keyof Identity)[];
+  return names.flatMap((name) => {
+    const was = normalized(before[name] ?? null), is = normalized(now[name]);
+    return was === is ? [] : [`  ${name}: ${was} before, ${is} now`];
+  });
+}
+
+/**
+ * Text to compare values by: `1.0` is the temperature `1`, but different seeds of 19 digits must
+ * not become equal.
+ */
+function normalized(value: unknown): string {
+  return sortedJson(value, (raw) => {
+    const number = Number(raw.rawJSON);
+    const isExact = Number.isInteger(number) ? Number.isSafeInteger(number) : isFinite(number);
+    return isExact ? number : raw;
+  });
+}

@@ -1,0 +1,162 @@
+/**
+ * Which rows a retry sends: those that the user has chosen and, after an interruption, those that
+ * have not failed again. Also the parameters that rows have which a retry leaves pending.
+ *
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import { formatCountOf } from "../figures.ts";
+import { sha256Hex } from "../hash.ts";
+import { sortedJson } from "../json.ts";
+import type { Params } from "../teacher/mod.ts";
+import { findInputs } from "./inputs.ts";
+import { outputFilesOf, sharedOutput } from "./outputs.ts";
+import type { ResolvedOptions } from "./resolve_options.ts";
+import { type Identity, paramsId, readRunFile, type UnfinishedRetry } from "./run_file.ts";
+import type { ResolvedRunOptions } from "./run_options.ts";
+
+/** Which answers a retry may request: all, those of a list, or all but those of a list. */
+export class UidSelection {
+  /** Whether all answers are chosen, because there is no list. */
+  readonly isAll: boolean;
+  /** Whether the chosen answers are listed, rather than only the exceptions. */
+  readonly namesRows: boolean;
+  readonly #only: ReadonlySet<string> | undefined;
+  readonly #except: ReadonlySet<string>;
+  readonly #found = new Set<string>();
+
+  /** `except` are not chosen, even if `only` has them. */
+  constructor(only?: readonly string[], except: readonly string[] = []) {
+    this.#only = only === undefined ? undefined : new Set(only);
+    this.#except = new Set(except);
+    this.isAll = only === undefined && except.length === 0;
+    this.namesRows = only !== undefined;
+  }
+
+  /** Whether an answer is chosen. Its id is then no longer `missing`. */
+  has(uid: string): boolean {
+    if (this.isAll) return true;
+    if (this.#except.has(uid)) return false;
+    if (this.#only === undefined) return true;
+    if (!this.#only.has(uid)) return false;
+    this.#found.add(uid);
+    return true;
+  }
+
+  /** Chosen ids that `has` was never called with: no row has them. */
+  get missing(): string[] {
+    return [...this.#only ?? []].filter((uid) => !this.#found.has(uid) && !this.#except.has(uid));
+  }
+}
+
+/**
+ * Parses a list of ids: one a line, as text or JSON. A results or failures line stands for its
+ * `uid`.
+ *
+ * @throws {UsageError} with the line that is not an id; the message lacks the name of the list
+ */
+export function parseUids(text: string): string[] {
+  return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    if (!/^\s*["{]/.test(line)) return [line];
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      throw new UsageError(
+        `line ${index + 1} is not an id: a line that begins with " or { must be JSON`,
+      );
+    }
+    const uid = typeof value === "object" && value !== null ? Reflect.get(value, "uid") : value;
+    if (typeof uid === "string") return [uid];
+    throw new UsageError(`line ${index + 1} holds no "uid"`);
+  });
+}
+
+/** The warning about ids of `--uids` that are in no input. */
+export function missingUidsMessage(missing: readonly string[]): string {
+  const shown = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  const ids = formatCountOf(missing.length, "id");
+  return `--uids has ${ids} that no row has: ${shown}${missing.length > 3 ? ", …" : ""}`;
+}
+
+/**
+ * The id of a retry: another one with the same id continues it if it was interrupted. Computed once
+ * for all inputs of a run, because it hashes every chosen id.
+ */
+export function retryIdOf(
+  options: ResolvedRunOptions,
+  generator: ResolvedOptions,
+  identity: Identity,
+): string | undefined {
+  if (!options.retry) return undefined;
+  return sha256Hex(sortedJson({ ...identity, ...choicesOf(options, generator) })).slice(0, 16);
+}
+
+/** What decides, beside the identity, which rows are sent and whether they fail: with other choices,
+ * a user expects rows that have just failed to be sent again. */
+function choicesOf(
+  { retry, uids, excludeUids, limit, changed, reaskAnswered }: ResolvedRunOptions,
+  generator: ResolvedOptions,
+): Record<string, unknown> {
+  const { samples, rowTimeoutMs, onTruncated, maxTokensCap } = generator;
+  const { acceptEndings, rejectRefusals, requireJson, jsonSchema, rejectPattern } = generator;
+  const { askedSchema, resample, retryPolicy } = generator;
+  return {
+    ...{ retry, uids, excludeUids, limit, changed, reaskAnswered },
+    ...{ samples, rowTimeoutMs, onTruncated, maxTokensCap },
+    ...{ acceptEndings, rejectRefusals, requireJson, jsonSchema, askedSchema, resample },
+    maxAttempts: retryPolicy.maxAttempts,
+    rejectPattern: rejectPattern && String(rejectPattern),
+  };
+}
+
+/** A retry that starts now. */
+export interface Retry {
+  /** What the run file says until it is done. */
+  readonly unfinished: UnfinishedRetry;
+  /** If it continues an interrupted one, when that began: rows that failed later are left out. */
+  readonly before: string | undefined;
+}
+
+/**
+ * @param id From `retryIdOf`.
+ * @param earlier The unfinished retry in the run file, if there is one.
+ */
+export function retryOf(
+  id: string | undefined,
+  earlier: UnfinishedRetry | undefined,
+): Retry | undefined {
+  if (id === undefined) return undefined;
+  if (earlier?.id === id) return { unfinished: earlier, before: earlier.since };
+  return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
+}
+
+/**
+ * The parameters that a run over the pending rows of this output must have, if they are not
+ * `params`: a retry may have others than the run that began the output.
+ */
+export async function otherPendingParams(
+  options: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
+  params: Params,
+): Promise<Params | undefined> {
+  for await (const path of runFilesOf(options)) {
+    const before = (await readRunFile(path))?.identity.params;
+    if (before !== undefined) return paramsId(before) === paramsId(params) ? undefined : before;
+  }
+  return undefined;
+}
+
+async function* runFilesOf(
+  { input, output, shard }: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
+): AsyncGenerator<string> {
+  const { files } = await findInputs(input);
+  if (shard !== undefined) {
+    const { shardStem } = await import("../shards/mod.ts");
+    const { stem } = await sharedOutput(input, files, output);
+    yield `${shardStem(stem, shard)}.run.json`;
+    return;
+  }
+  for (const file of files) yield (await outputFilesOf([file], output))[0].runJson;
+}
