@@ -142,8 +142,8 @@ export class Jobs {
       return await refuseDivided(input, output, outputs, { isClaimed: true });
     }
     const { refuseStarted } = await import("../shards/mod.ts");
-    const { shared, inputs: files } = this.shard, [{ results }] = outputs;
-    await refuseStarted(shared, { shard: shard!, files, results, signal });
+    const { shared, inputs: files } = this.shard;
+    await refuseStarted(shared, { shard: shard!, files, signal });
   }
 
   /** Opens the outputs. If there are many, only creates them, and opens each for its first line. */

@@ -28,18 +28,14 @@ export interface ShardAnswers {
   readonly isRunning: boolean;
 }
 
-/** The first results of a division that hold answers, or that a run is writing to. The run of the
- * results at `own` does not count. */
-export async function firstAnswers(
-  division: Division,
-  own?: string,
-): Promise<ShardAnswers | undefined> {
+/** The first results of a division that hold answers, or that a run has opened to write. */
+export async function firstAnswers(division: Division): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
   for (const place of [start, `${start}${MOVED_FOLDER}`]) {
     for (const file of await namesIn(place || ".")) {
       if (!isResultsName(file, division)) continue;
       const path = `${place}${file}`;
-      const isRunning = path !== own && await isLocked(path);
+      const isRunning = await isLocked(path);
       if (isRunning || await hasContent(path)) return { division, path, isRunning };
     }
   }

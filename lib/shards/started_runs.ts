@@ -18,8 +18,6 @@ export interface StartedShard {
   readonly shard: Shard;
   /** All files of the input. */
   readonly files: readonly string[];
-  /** The path of the shard's own results. */
-  readonly results: string;
   /** Ends the wait for others without an error. */
   readonly signal: AbortSignal;
 }
@@ -33,10 +31,11 @@ const POLL_MS = 100;
  * Shards of the same division do not wait for each other.
  */
 export async function refuseStarted(output: OwnOutput, own: StartedShard): Promise<void> {
-  const { stem, wholeResults } = output, { shard, results, signal } = own;
+  const { stem, wholeResults } = output, { shard, signal } = own;
   const hasBegun = await areAnswersNear(stem, shard);
+  // This shard has claimed its results but not opened them, so they count only if they hold answers.
   const isContinued = async () =>
-    hasBegun || await firstAnswers({ path: "", stem, count: shard.count }, results) !== undefined;
+    hasBegun || await firstAnswers({ path: "", stem, count: shard.count }) !== undefined;
   const find = async () =>
     await runningWhole(output, own) ?? (hasBegun ? undefined : await otherDivision(output, own));
   const endsAt = performance.now() + WAIT_FOR_END_MS;

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { openLists } from "../../cli/teacher_lists.ts";
 import { UsageError } from "../../lib/errors.ts";
+import { runCli, startCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** Opens lists in files; `look()` reads all of them once. */
@@ -194,4 +195,13 @@ Deno.test("a file that cannot be used at the start is waited for as long as allo
   await using lists = await open(60_000);
   assertEquals(lists.places.map(({ teacher }) => teacher.address), ["http://a/v1"]);
   assertEquals([pauses, said], [2, [`Waiting for "${path}": no such file (60 s at most)`]]);
+});
+
+Deno.test("only the shards of a job wait for a file of teachers without --wait", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", [{ prompt: "a" }]);
+  const args = [input, "-o", dir.path("out/"), "-m", "m", "--base-url", `@${dir.path("x.txt")}`];
+  assertEquals((await runCli(args)).code, 2);
+  await using shard = await startCli([...args, "--shard", "0/1"], { env: { RETORT_JOB: "j" } });
+  await shard.untilStderr(/Waiting for .*no such file \(60 s at most\)/);
 });
