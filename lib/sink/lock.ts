@@ -136,7 +136,7 @@ export class Lock implements Disposable {
 }
 
 /**
- * Gives up if the lock is held for more than 60 ms.
+ * Takes a lock, or gives up if it is held for more than 60 ms.
  *
  * @param path The lock file (`out/x.lock` for the results `out/x.jsonl`), in an existing folder.
  * @throws {LockedError} If another run holds it.

@@ -36,7 +36,7 @@ export const HELD_PAUSE_MS = 30;
 /** Attempts to lock results, which many processes may be checking. */
 const CHECKED_ATTEMPTS = 12;
 
-/** An existing file may be the user's, and is not changed. */
+/** Creates a lock file, or opens an existing one unchanged: it may be a file of the user. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
   const options = { read: true, write: true };
   try {

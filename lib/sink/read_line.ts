@@ -107,7 +107,7 @@ function nextOf({ error }: PendingLine): NextAttempt | undefined {
   };
 }
 
-/** Versions that did not write `unchecked` marked such answers by this message. */
+/** Versions that did not write `unchecked` marked unchecked answers by this message. */
 const EARLIER_UNCHECKED = "The run was ended before the answer was checked";
 
 function rejectedOf({ error, partial }: PendingLine): RejectedAnswer | undefined {
