@@ -11,8 +11,8 @@ import { type CsvOptions, decodeChunks, MAX_ROW_CHARS, readRecords } from "./csv
 const FIRST_ROWS = 1_000;
 
 /**
- * Numbers, `true` and quoted text are valid JSON too, but any table has them: they stay text. Empty
- * cells do not count.
+ * Finds the columns whose cells are all objects or arrays; empty cells do not count. Numbers, `true`
+ * and quoted text are valid JSON, too, but any table has them: they stay text.
  *
  * @param open Opens the file again for each pass, up to three times.
  */
