@@ -148,9 +148,9 @@ function isOfType(value: unknown, type: FieldType): boolean {
   return typeof value === type && !Array.isArray(value);
 }
 
-/** In an OpenAI Batch row, `body` without the messages; in a raw request body, all fields but
- * messages and ids; in any other row, `params` and `tools`. The members of `extra_body` become
- * parameters. */
+/** The parameters that a row sets: in an OpenAI Batch row, `body` without the messages; in a raw
+ * request body, all fields but messages and ids; in any other row, `params` and `tools`. The
+ * members of `extra_body` count as parameters. */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
   if (shape === "message-array") return undefined;
   const object = row as RowObject;

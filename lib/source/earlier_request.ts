@@ -85,7 +85,7 @@ function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
 }
 
-/** Today, Dolly's context follows the prompt. */
+/** Whether something follows the earlier prompt today, as Dolly's context does. */
 function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
   const oldText = before.at(-1)?.content, newText = now.at(-1)?.content;
   return typeof oldText === "string" && typeof newText === "string" &&

@@ -35,7 +35,7 @@ export const NO_IMAGES: RowImages = withoutImages(
   "name the folder of the images (--images-root, imagesRoot)",
 );
 
-/** The row fails without a retry. */
+/** The error of a row that fails without a retry. */
 function unreadableImage(path: string, reason: string, cause?: unknown): TeacherError {
   return new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reason}`, {
     type: "bad_row",

@@ -108,7 +108,7 @@ export function isRawJson(value: unknown): value is RawJson {
   return exactJson.isRawJSON(value);
 }
 
-/** Without a number, `parseLossless` makes no difference. */
+/** Whether there is a number at any level. If not, `parseLossless` makes no difference. */
 export function holdsNumber(value: unknown): boolean {
   if (typeof value === "number") return true;
   if (typeof value !== "object" || value === null) return false;

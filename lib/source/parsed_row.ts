@@ -38,7 +38,7 @@ export function mustBe(
   return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, hint);
 }
 
-/** Texts are shortened: prompts are long. */
+/** `current value is …`, or `it is missing`. Texts are shortened: prompts are long. */
 export function currentValue(value: unknown): string {
   return value === undefined ? "it is missing" : `current value is ${describe(value)}`;
 }

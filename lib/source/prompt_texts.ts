@@ -1,7 +1,7 @@
 /**
  * Prompts that are one text: made from a row's fields by a template such as `Translate {{text}}`,
- * or the transcript of a conversation. An old answer at its end must never be sent as part of the
- * prompt.
+ * or the transcript of a conversation. An old answer at the end of a text must never be sent with
+ * the prompt.
  *
  * @module
  */

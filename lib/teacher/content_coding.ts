@@ -154,7 +154,7 @@ function firstMember(bytes: Uint8Array): Uint8Array | undefined {
 /** zlib's message if no gzip member begins after the last one. */
 const NO_MEMBER = "incorrect header check";
 
-/** The flags decode a truncated body as far as possible. Whether that is enough is decided later. */
+/** The flags decode a truncated body as far as possible: it may hold a complete answer. */
 function decompressor(coding: Coding, first: Uint8Array): Decompressor {
   const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = constants;
   if (coding === "gzip") return createGunzip({ finishFlush: Z_SYNC_FLUSH });
@@ -271,6 +271,7 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
   return followedByAscii > 0 && followedByAnother * 10 < letters;
 }
 
-/** The first letter of Latin-1 beyond ASCII: from 0x80 to 0x9f there are control characters. */
+/** Before the first letters of Latin-1 beyond ASCII; from 0x80 to 0x9f there are control
+ * characters. */
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;

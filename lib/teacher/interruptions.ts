@@ -148,7 +148,7 @@ function duration(ms: number): string {
 export interface TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;
-  /** Whether the request is being written to a connected socket. */
+  /** Whether undici has begun to write the request to a connected socket. */
   readonly isConnected: boolean;
   /** When the last token of a stream arrived; -1 before the first. */
   readonly lastTokenAt: number;
@@ -157,9 +157,14 @@ export interface TimedAttempt {
   expire(deadline: Deadline): void;
 }
 
-/** The deadline of the whole attempt, of connecting, of the next token of a stream, or of the end
- * of a response whose answer is complete. */
-export type Deadline = "attempt" | "connect" | "idle" | "drain";
+export type Deadline =
+  /** Of the whole attempt. */
+  | "attempt"
+  | "connect"
+  /** Of the next token of a stream. */
+  | "idle"
+  /** Of the end of a response whose answer is complete. */
+  | "drain";
 
 export interface TimeLimits {
   /** The limit of an attempt, unless its row has less time left. */

@@ -146,7 +146,8 @@ const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^]+?-----END [A-Z ]*PRIV
 const CERTIFICATE =
   /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
-/** Checked before a run: during it, a key of another certificate causes `unsupported protocol`.
+/** Checks certificates and key before a run: during it, a key that does not match its certificate
+ * causes only `unsupported protocol`.
  *
  * @throws {TypeError} If a certificate or the key cannot be used. The key is not shown. */
 export function tlsSettings(options: TlsOptions): TlsSettings {

@@ -212,8 +212,8 @@ export class HeadFilter {
 const PROTOCOL = "HTTP/1.";
 const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
 
-/** Lines end in CR LF, and there is one length, or none if the body is chunked. Two different
- * lengths stay, so that undici rejects the head: the end of the body is ambiguous. */
+/** Ends lines in CR LF, and keeps one length, or none if the body is chunked. Keeps two different
+ * lengths, so that undici rejects the head: the end of the body is ambiguous. */
 function normalized(head: string): string {
   const lines = head.split(/\r?\n/);
   const lengths = lines.filter((line) => LENGTH.test(line));
