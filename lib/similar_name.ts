@@ -3,7 +3,7 @@
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 
 const MAX_EDITS = 3;
-/** A shorter word has no similar one: `x` is not `y`. */
+/** A shorter word has no similar one, except in other case: `x` is not `y`. */
 const MIN_LETTERS = 3;
 
 /**
@@ -13,16 +13,15 @@ const MIN_LETTERS = 3;
  */
 export function similarName(word: string, names: Iterable<string>): string | undefined {
   const all = [...names];
-  if (all.length === 0 || word.length < MIN_LETTERS) return undefined;
   const same = all.find((name) => plainOf(name) === plainOf(word));
-  if (same !== undefined) return same;
+  if (same !== undefined || all.length === 0 || word.length < MIN_LETTERS) return same;
+  const editsTo = (name: string) => levenshteinDistance(word.toLowerCase(), name.toLowerCase());
   // Two swapped letters are one mistake, but count as two edits.
-  const swapped = all.find((name) => lettersOf(name) === lettersOf(word));
-  const nearest = swapped ?? closestString(word, all);
-  const quarter = Math.floor(word.length / 4);
-  const maxEdits = swapped !== undefined ? 2 : Math.max(1, Math.min(MAX_EDITS, quarter));
-  const edits = levenshteinDistance(word.toLowerCase(), nearest.toLowerCase());
-  return edits <= maxEdits ? nearest : undefined;
+  const swapped = all.find((name) => lettersOf(name) === lettersOf(word) && editsTo(name) <= 2);
+  if (swapped !== undefined) return swapped;
+  const nearest = closestString(word, all);
+  const maxEdits = Math.max(1, Math.min(MAX_EDITS, Math.floor(word.length / 4)));
+  return editsTo(nearest) <= maxEdits ? nearest : undefined;
 }
 
 /** `. Did you mean "model"?`, the end of an error about a word; "" if no name is similar. */

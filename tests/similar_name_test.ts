@@ -12,6 +12,8 @@ Deno.test("a misspelt name has a similar one, and another word has none", () => 
     ["seed", ["keep"], undefined],
     ["message_id", ["messages"], undefined],
     ["x", ["y"], undefined],
+    ["ID", ["id"], "id"],
+    ["teacher", ["cheater", "teachers"], "teachers"],
     ["learning_rate", ["model", "input"], undefined],
     ["model", [], undefined],
   ];

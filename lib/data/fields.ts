@@ -6,7 +6,7 @@
  */
 
 import { RESERVED_FIELDS } from "../row.ts";
-import { absentNote, checkedName, comparisonsIn, parseWhere, textNote } from "../where/mod.ts";
+import { absentNote, checkedName, comparisonsIn, parseWhere, typeNote } from "../where/mod.ts";
 import type { ColumnName, OwnField } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import {
@@ -142,7 +142,8 @@ function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]
 }
 
 /**
- * Notes about misspelt names in a condition, and about texts that it compares with numbers.
+ * Notes about misspelt names in a condition, and about texts that it compares with numbers or
+ * numbers with texts.
  *
  * @param where A valid condition, or "".
  */
@@ -151,15 +152,24 @@ export function conditionNotes(table: Table, where: string): string[] {
   const { paths, parts } = parseWhere(where);
   const known = [...table.fieldNames, ...DERIVED_NAMES];
   const absent = paths.filter((path) => isUnknownField(table, path)).map(checkedName);
-  const texts = comparisonsIn(parts).filter(({ path }) => {
-    const values = table.fields.get(path.join("\0"))?.values ?? [];
-    return values.some((value) => typeof value === "string") &&
-      !values.some((value) => typeof value === "number");
+  const mistyped = comparisonsIn(parts).filter(({ path, value }) => {
+    const other = typeof value === "number" ? "string" : "number";
+    return onlyTypeOf(table, path) === other;
   });
   return [
     ...[...new Set(absent)].map((name) => absentNote(name, known)),
-    ...texts.map(textNote),
+    ...mistyped.map(typeNote),
   ];
+}
+
+/** Which of texts and numbers a field holds; undefined for both, neither, and unindexed fields. */
+function onlyTypeOf(table: Table, path: readonly string[]): "string" | "number" | undefined {
+  const values = table.fields.get(path.join("\0"))?.values;
+  if (values === undefined) return getterOf(table, path)?.isNumber ? "number" : undefined;
+  const holdsTexts = values.some((value) => typeof value === "string");
+  const holdsNumbers = values.some((value) => typeof value === "number");
+  if (holdsTexts === holdsNumbers) return undefined;
+  return holdsTexts ? "string" : "number";
 }
 
 /** Whether no row has the field of a path, and Retort has no such field. */

@@ -66,7 +66,7 @@ function testOf(table: Table, part: Part): RowTest {
   if (alternatives !== undefined) return anyOf(alternatives.map((parts) => allOf(table, parts)));
   const getters = paths.map((path) => getterOf(table, path)!);
   const { numbers, codes } = getters[0] ?? {};
-  if (comparison !== undefined && numbers !== undefined) {
+  if (typeof comparison?.value === "number" && numbers !== undefined) {
     return comparisonTest(numbers, comparison.operator, comparison.value);
   }
   let currentRow = 0;

@@ -1,6 +1,6 @@
 /**
- * Notices about fields of a condition: a misspelt name is null in every row, and a number is never
- * less or greater than a text.
+ * Notices about fields of a condition: a misspelt name is null in every row, and a number never
+ * equals a text, nor is it less or greater.
  *
  * @module
  */
@@ -13,9 +13,10 @@ import { fieldName, valueAt } from "./tokens.ts";
 export class FieldNotes {
   /** Names of fields that no row has had so far, with `distill.` if the condition says so. */
   readonly #absent: Map<string, readonly string[]>;
-  /** Comparisons with numbers whose field has held no number so far. */
+  /** Comparisons whose field has held no value of the type that it is compared with so far. */
   readonly #comparisons: Set<Comparison>;
-  readonly #texts = new Set<Comparison>();
+  /** Those whose field has held a value of the other type: a text, or a number. */
+  readonly #mistyped = new Set<Comparison>();
   readonly #known = new Set<string>();
 
   constructor(where: Where) {
@@ -33,15 +34,17 @@ export class FieldNotes {
     if (this.#absent.size > 0) { for (const object of objects) this.#addKnown(object); }
     for (const comparison of this.#comparisons) {
       const value = valueAt(objects, comparison.path);
-      if (typeof value === "string") this.#texts.add(comparison);
-      else if (typeof value === "number") this.#comparisons.delete(comparison);
+      if (typeof value === typeof comparison.value) this.#comparisons.delete(comparison);
+      else if (isNumberOrText(value)) this.#mistyped.add(comparison);
     }
   }
 
   notes(): string[] {
     return [
       ...[...this.#absent.keys()].map((name) => absentNote(name, this.#known)),
-      ...[...this.#comparisons].filter((comparison) => this.#texts.has(comparison)).map(textNote),
+      ...[...this.#comparisons].filter((comparison) => this.#mistyped.has(comparison)).map(
+        typeNote,
+      ),
     ];
   }
 
@@ -60,16 +63,25 @@ export function absentNote(name: string, known: Iterable<string>): string {
   return `No row has the field ${JSON.stringify(name)}${hint}`;
 }
 
-export function textNote({ path, operator, value }: Comparison): string {
-  const name = fieldName(path);
-  const advice = /[<>]/.test(operator)
-    ? "no text is less or greater than a number"
-    : `compare it with a text: ${name} ${operator} "${value}"`;
-  return `The field "${path.join(".")}" in ${name} ${operator} ${value} holds only texts, as ` +
-    `columns of CSV do: ${advice}`;
+/** For a field that holds only texts and is compared with a number, or the other way round. */
+export function typeNote({ path, operator, value }: Comparison): string {
+  const name = fieldName(path), isText = typeof value === "string";
+  const holds = isText ? "only numbers" : "only texts, as columns of CSV do";
+  const [own, other] = isText ? ["number", "text"] : ["text", "number"];
+  const isSize = /[<>]/.test(operator);
+  const isAdvised = isText ? value.trim() !== "" && Number.isFinite(Number(value)) : !isSize;
+  const advice = isAdvised
+    ? `compare it with a ${own}: ${name} ${operator} ${isText ? Number(value) : `"${value}"`}`
+    : `no ${own} ${isSize ? "is less or greater than" : "equals"} a ${other}`;
+  const condition = `${name} ${operator} ${isText ? JSON.stringify(value) : value}`;
+  return `The field "${path.join(".")}" in ${condition} holds ${holds}: ${advice}`;
 }
 
-/** The comparisons with numbers, also those within alternatives. */
+function isNumberOrText(value: unknown): boolean {
+  return typeof value === "number" || typeof value === "string";
+}
+
+/** The comparisons with a number or text, also those within alternatives. */
 export function comparisonsIn(parts: readonly Part[]): Comparison[] {
   return parts.flatMap(({ comparison, alternatives = [] }) => [
     ...comparison === undefined ? [] : [comparison],

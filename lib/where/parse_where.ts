@@ -40,7 +40,7 @@ export interface Part {
   readonly test: (lookup: Lookup) => boolean;
   /** A text without which the condition cannot hold; undefined if none is known. */
   readonly needle?: Needle;
-  /** Set if the condition compares a field on the left with a number on the right. */
+  /** Set if the condition compares a field on the left with a number or text on the right. */
   readonly comparison?: Comparison;
   /** For a disjunction: its alternatives, each a list of parts that must all hold. */
   readonly alternatives?: readonly (readonly Part[])[];
@@ -50,7 +50,7 @@ export interface Comparison {
   readonly path: readonly string[];
   /** `==`, `!=`, `<`, `<=`, `>` or `>=`. */
   readonly operator: string;
-  readonly value: number;
+  readonly value: number | string;
 }
 
 export interface Needle {
@@ -271,13 +271,11 @@ function comparisonOf(operator: string, left: Operand, right: Operand): Conditio
   const { path } = left, { constant: value } = right;
   if (path === undefined) return { test };
   const ignoresCase = operator === "icontains", isSearch = operator.endsWith("contains");
-  if (typeof value === "number" && !isSearch) {
-    return { test, comparison: { path, operator, value } };
-  }
-  if (typeof value === "string" && value !== "" && (isSearch || operator === "==")) {
-    return { test, needle: { path, text: value, ignoresCase } };
-  }
-  return { test };
+  const isTyped = typeof value === "number" || typeof value === "string";
+  const comparison = isTyped && !isSearch ? { path, operator, value } : undefined;
+  const isNeedle = typeof value === "string" && value !== "" && (isSearch || operator === "==");
+  const needle = isNeedle ? { path, text: value, ignoresCase } : undefined;
+  return { test, comparison, needle };
 }
 
 /** NaN unless both values are numbers or both texts: then every comparison by size is false. */

@@ -150,7 +150,7 @@ Deno.test("stats: counts the rows of shards once if their merge is there too, an
   assertEquals((await rowsIn()).total, 6);
 });
 
-Deno.test("stats: says that no row has a field of --where, or that it holds texts", async () => {
+Deno.test("stats: says that no row has a field of --where, or that it holds texts or numbers only", async () => {
   await using dir = await tempDir();
   await dir.write(
     "x.jsonl",
@@ -166,6 +166,12 @@ Deno.test("stats: says that no row has a field of --where, or that it holds text
   const texts = await noteOf("score < 5 or score == 8");
   assert(/"score" in score < 5 holds only texts.*: no text is less/.test(texts), texts);
   assert(texts.includes('compare it with a text: score == "8"'), texts);
+  const numbers = await noteOf('completion_tokens > "5" and distill.latency_ms != "long"');
+  assert(numbers.includes("compare it with a number: completion_tokens > 5"), numbers);
+  assert(
+    numbers.includes('latency_ms != "long" holds only numbers: no number equals a text'),
+    numbers,
+  );
   const fine =
     'status == "answered" and distill.cost_usd < 1 and error.type == null and score == "3"';
   assertEquals(await noteOf(fine), "");

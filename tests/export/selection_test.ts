@@ -55,6 +55,11 @@ Deno.test("--where says that no row has a field, or that it holds texts", async 
     UsageError,
     'no result meets --where. The field "score" in score < 5 holds only texts',
   );
+  await assertRejects(
+    () => exportFrom(dir, { where: 'latency_ms > "0"' }),
+    UsageError,
+    'latency_ms > "0" holds only numbers: compare it with a number: latency_ms > 0',
+  );
   const where = 'score != "1" and (lang == "en" or distill.model == "m" or status == "answered")';
   assertEquals((await exportFrom(dir, { where })).notes, []);
 });
