@@ -506,9 +506,13 @@ Deno.test("data page: compares two runs, and lays out a very long answer only on
     200_008,
   );
   await page.getByRole("button", { name: "Use these rows …" }).click();
-  await page.getByRole("dialog").getByText(
-    "Commands do not know this condition",
-  ).waitFor();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("Commands do not know this condition").waitFor();
+  await dialog.getByRole("button", { name: "Save 1 id" }).click();
+  await dialog.getByText(/^Saved 1 id in /).waitFor();
+  // Both runs have a row with this id.
+  const [command] = await dialog.locator("pre").allTextContents();
+  assert(command.startsWith(`retort export ${dir.path("b/x.jsonl")} -o train.jsonl`), command);
 });
 
 Deno.test("data page: a misspelt field of a condition is named with the one that is probably meant", async () => {

@@ -7,6 +7,7 @@ import type { Page } from "./deps/playwright.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 import { HOSTILE_TEXTS } from "../support/hostile_texts.ts";
 import { tempDir } from "../support/temp.ts";
+import { formatId } from "../../web/page/figures.js";
 import type { FakeRun } from "../web/fake_run.ts";
 import { makeAnswer } from "../web/fake_run.ts";
 import { visit } from "./browser.ts";
@@ -116,7 +117,10 @@ function assertShown({ texts, long }: Seen, expected: readonly string[]): void {
     for (const title of ["Prompt", "Reasoning", "Answer", "Failure"]) {
       assert(long.includes(`${title}: ${json}`), `${title} ${json}`);
     }
-    assert(texts.filter((one) => one === json).length >= 6, `tables, ids and badges: ${json}`);
+    const id = JSON.stringify(formatId(text));
+    const places = texts.filter((one) => one === json || one === id);
+    assert(places.length >= 6, `tables, ids and badges: ${json}`);
+    assert(texts.includes(id), `ids: ${json}`);
     assert(all.includes(`Warning: ${json.slice(1, -1)}`), `events: ${json}`);
   }
 }

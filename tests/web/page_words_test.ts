@@ -14,6 +14,7 @@ import {
   formatDate,
   formatDuration,
   formatDurationRange,
+  formatId,
   formatLatency,
   formatLatencyMark,
   formatMoment,
@@ -45,6 +46,11 @@ function storeOf(snapshot: Partial<WireSnapshot>, changes: Partial<MonitorState>
   store.replace(makeState(0, { snapshot: makeWireSnapshot(snapshot), ...changes }), NOW_MS);
   return store;
 }
+
+Deno.test("ids that differ only in invisible characters look different", () => {
+  assertEquals(formatId("row-1 ü مرحبا"), "row-1 ü مرحبا");
+  assertEquals(formatId("\u202egnp.exe\u202c\ufeff"), "\\u202egnp.exe\\u202c\\ufeff");
+});
 
 Deno.test("each state has a word, an icon and a color of its own meaning", () => {
   const wordOf = (state: WireSnapshot["state"]) => {

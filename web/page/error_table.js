@@ -3,7 +3,7 @@
 /** The table of failed attempts, by kind. @module */
 
 import { byId, fillRows, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
-import { formatCount, formatCountOf, formatMoment, UNKNOWN } from "./figures.js";
+import { formatCount, formatCountOf, formatId, formatMoment, UNKNOWN } from "./figures.js";
 import { adviceFor, worstFirst } from "./problems.js";
 import { addNote, makeRow, makeTable, setTexts } from "./table.js";
 
@@ -125,7 +125,7 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
     type: group.type,
     status: group.status === null ? "" : `HTTP ${group.status}`,
     message: group.message || UNKNOWN,
-    uids: exampleWords(group.uids),
+    uids: exampleWords(group.uids.map(formatId)),
     count: formatCount(group.count),
     action: actions.map(({ count, word }) => `${formatCount(count)} ${word}`).join(", "),
     kind: ` that failed with ${group.type} ${group.status ?? ""}`,

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Figures, durations and times for the pages: by `Intl` in the page's own language, so that they
+ * Figures, durations, times and ids for the pages: by `Intl` in the page's own language, so that they
  * look like the terminal's, and in the user's time zone.
  *
  * @module
@@ -78,6 +78,17 @@ export function formatCompactOf(count, noun) {
 /** @param {number} count @param {string} noun */
 function pluralOf(count, noun) {
   return count === 1 ? noun : `${noun}s`;
+}
+
+/** Characters without width. Some change the direction of the text after them. */
+const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
+/** An id with escapes for invisible characters: else different ids would look alike. @param {string} uid */
+export function formatId(uid) {
+  return uid.replaceAll(
+    INVISIBLE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Three digits from 10,000 on: `1.24M`. @param {number} value */

@@ -10,7 +10,14 @@
 
 import { byId, icon, make, setAttribute, setChildren, setShown, setText } from "./dom.js";
 import { countWords } from "./run_state.js";
-import { formatCount, formatCountOf, formatLatency, formatMoment, formatUsd } from "./figures.js";
+import {
+  formatCount,
+  formatCountOf,
+  formatId,
+  formatLatency,
+  formatMoment,
+  formatUsd,
+} from "./figures.js";
 import { makeFacts, makeFoldedText, makeText } from "./text.js";
 
 /** @import { Sample } from "../monitor_state.ts" */
@@ -194,7 +201,7 @@ function makeCard(sample, store, fetchWhole) {
         "span",
         { class: "card-head" },
         icon("chevron"),
-        make("span", { class: "uid" }, sample.uid),
+        make("span", { class: "uid" }, formatId(sample.uid)),
         makeBadge(sample),
         make("span", { class: "card-figures" }, figuresOf(sample)),
         make(

@@ -14,6 +14,7 @@ import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
  * { input: string, output: string, model: string }[] }} CommandContext
  */
 /** @typedef {{ title: string, command: string, note?: string }} Command */
+/** @import { FacetChoice } from "./filter.js" */
 
 export class Actions {
   #dialog = byId("actions", HTMLDialogElement);
@@ -103,6 +104,44 @@ export class Actions {
       );
     }));
   }
+}
+
+/**
+ * The context for rows of these results files: two runs may have the same ids, and a command with
+ * the ids would take the rows of both.
+ * @param {CommandContext} context
+ * @param {(path: string) => boolean} hasRows whether some of the rows are of a results file
+ * @returns {CommandContext}
+ */
+export function contextOf(context, hasRows) {
+  const results = context.results.filter(hasRows);
+  if (results.length === 0) return context;
+  return { ...context, results, runs: context.runs.filter(({ output }) => hasRows(output)) };
+}
+
+/**
+ * Whether a results file is of a run that the filter shows.
+ * @param {string} path
+ * @param {FacetChoice} choice that of `compared_run`, whose values are files or folders
+ */
+export function isOfChosenRun(path, { only, not }) {
+  /** @param {unknown} run */
+  const isOf = (run) => path === run || path.startsWith(`${String(run).replace(/[\\/]$/, "")}/`);
+  return only.length > 0 ? only.some(isOf) : !not.some(isOf);
+}
+
+/**
+ * Whether rows of these files are of the run that wrote a results file.
+ * @param {string} path
+ * @param {readonly string[]} files results and failures files
+ */
+export function isOfFiles(path, files) {
+  return files.some((file) => stemOf(file) === stemOf(path));
+}
+
+/** Without `_error` and extensions. @param {string} path */
+function stemOf(path) {
+  return path.replace(/(?:_error)?\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?$/, "");
 }
 
 /** @param {CommandContext} context @param {string} condition @returns {Command[]} */

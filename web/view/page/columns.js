@@ -3,7 +3,7 @@
 /// <reference lib="dom.iterable" />
 /** Columns of the table, and the list for choosing them. @module */
 
-import { formatCount, formatLatency, formatUsd } from "../../page/figures.js";
+import { formatCount, formatId, formatLatency, formatUsd } from "../../page/figures.js";
 import { byId, make } from "../../page/dom.js";
 
 /** @import { ShownRow } from "../../../lib/data/mod.ts" */
@@ -41,7 +41,7 @@ export function builtInColumns(flagWords) {
     uid: {
       title: "uid",
       width: "minmax(96px, 160px)",
-      cell: ({ uid }) => [make("span", { class: "line uid" }, uid)],
+      cell: ({ uid }) => [make("span", { class: "line uid" }, formatId(uid))],
     },
     prompt: textColumn("Prompt", "prompt", "minmax(160px, 1fr)"),
     answer: textColumn("Answer", "answer", "minmax(200px, 1.6fr)"),

@@ -9,7 +9,7 @@
  */
 
 import { byId, make, setShown, setText } from "../../page/dom.js";
-import { formatCount, formatCountOf, formatLatency } from "../../page/figures.js";
+import { formatCount, formatCountOf, formatId, formatLatency } from "../../page/figures.js";
 import { makeFacts, makeFoldedText, makeText } from "../../page/text.js";
 import { ask } from "./ask.js";
 import { costText, makeFlag } from "./columns.js";
@@ -178,7 +178,7 @@ export class Detail {
       this.#body.replaceChildren(make("p", { class: "none" }, "Its file was changed or removed."));
       return;
     }
-    setText(this.#title, row.uid);
+    setText(this.#title, formatId(row.uid));
     this.#body.replaceChildren(...this.#parts(row));
     this.#body.scrollTop = 0;
   }
@@ -220,7 +220,7 @@ export class Detail {
       );
       if (flag === "duplicate" && row.duplicate_of !== null) {
         const uid = row.duplicate_of;
-        const button = make("button", { type: "button", class: "small" }, `Open ${uid}`);
+        const button = make("button", { type: "button", class: "small" }, `Open ${formatId(uid)}`);
         button.addEventListener("click", () => this.#openUid(uid));
         item.append(button);
       }

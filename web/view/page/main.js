@@ -6,7 +6,7 @@
 import { formatCount } from "../../page/figures.js";
 import { byId, setAttribute, setShown, setText } from "../../page/dom.js";
 import { startTheme } from "../../page/theme.js";
-import { Actions } from "./actions.js";
+import { Actions, contextOf, isOfChosenRun, isOfFiles } from "./actions.js";
 import { ask, AskError, Poll, save } from "./ask.js";
 import { builtInColumns, ColumnChoices, columnOf, DEFAULT_COLUMNS } from "./columns.js";
 import {
@@ -259,8 +259,9 @@ class ViewPage {
 
   #useFilter() {
     const condition = this.#condition;
+    const runs = this.#filter.choiceOf("compared_run");
     this.#actions.showFilter(
-      this.#context,
+      contextOf(this.#context, (path) => isOfChosenRun(path, runs)),
       condition,
       this.#grid.total,
       !/\b(?:near_duplicate|run_agreement|compared_run)\b/.test(condition),
@@ -270,7 +271,12 @@ class ViewPage {
 
   #useSelection() {
     const ids = [...this.#grid.selected.keys()];
-    this.#actions.showSelection(this.#context, ids.length, () => save({ ids }));
+    // The id of a row begins with the number of its file.
+    const numbers = new Set(ids.map((id) => parseInt(id, 10)));
+    const files = this.#state?.index.files.filter((_, number) => numbers.has(number)) ?? [];
+    const paths = files.map(({ path }) => path);
+    const context = contextOf(this.#context, (path) => isOfFiles(path, paths));
+    this.#actions.showSelection(context, ids.length, () => save({ ids }));
   }
 
   /** @param {"prompt" | "response" | "cancel"} of */

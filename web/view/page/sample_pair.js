@@ -3,7 +3,7 @@
 /** Two answers to one row side by side, compared word by word. @module */
 
 import { make, setShown, setText } from "../../page/dom.js";
-import { formatCount, formatCountOf, formatLatency } from "../../page/figures.js";
+import { formatCount, formatCountOf, formatId, formatLatency } from "../../page/figures.js";
 import { costText } from "./columns.js";
 
 /** @import { RowDetail } from "../../../lib/data/mod.ts" */
@@ -77,7 +77,7 @@ function pairParts(samples, id) {
           class: "raw",
           tabindex: "0",
           role: "group",
-          "aria-label": pair[side].uid,
+          "aria-label": formatId(pair[side].uid),
           dir: "auto",
         },
         ...pieces.map(({ text, isSame }) =>
@@ -109,7 +109,7 @@ function makeChoice(side, samples) {
   // Two runs may use the same id for a row, so the file is added.
   const hasSeveralFiles = new Set(samples.map(({ file }) => file)).size > 1;
   for (const { uid, file, status } of samples) {
-    const names = [uid, hasSeveralFiles ? file : "", status === "answered" ? "" : status];
+    const names = [formatId(uid), hasSeveralFiles ? file : "", status === "answered" ? "" : status];
     select.append(make("option", {}, names.filter((name) => name !== "").join(" · ")));
   }
   return select;

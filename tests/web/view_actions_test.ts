@@ -1,0 +1,37 @@
+/** Tests of the commands that the data page suggests for some of its rows. */
+
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { contextOf, isOfChosenRun, isOfFiles } from "../../web/view/page/actions.js";
+
+const RESULTS = ["a/x.jsonl", "a/sub/y.jsonl.gz", "ab.jsonl"];
+const CONTEXT = {
+  program: "retort",
+  paths: ["a", "ab.jsonl"],
+  results: RESULTS,
+  runs: RESULTS.map((output) => ({ input: "p.jsonl", output, model: "m" })),
+};
+
+function namedFor(hasRows: (path: string) => boolean): string[] {
+  const { results, runs } = contextOf(CONTEXT, hasRows);
+  assertEquals(runs.map(({ output }) => output), results);
+  return [...results];
+}
+
+Deno.test("commands for the rows of one of two runs name the results of that run only", () => {
+  const chosen = (only: string[], not: string[] = []) =>
+    namedFor((path) => isOfChosenRun(path, { field: "compared_run", only, not }));
+  assertEquals(chosen(["a"]), ["a/x.jsonl", "a/sub/y.jsonl.gz"]);
+  assertEquals(chosen(["a/"]), ["a/x.jsonl", "a/sub/y.jsonl.gz"]);
+  assertEquals(chosen(["ab.jsonl"]), ["ab.jsonl"]);
+  assertEquals(chosen([], ["ab.jsonl"]), ["a/x.jsonl", "a/sub/y.jsonl.gz"]);
+  assertEquals(chosen([]), RESULTS);
+  assertEquals(chosen(["a", "ab.jsonl"]), RESULTS);
+});
+
+Deno.test("commands for selected rows name the results of their files only", () => {
+  const selected = (...files: string[]) => namedFor((path) => isOfFiles(path, files));
+  assertEquals(selected("a/x.jsonl"), ["a/x.jsonl"]);
+  assertEquals(selected("ab_error.jsonl", "a/sub/y_error.jsonl.gz"), RESULTS.slice(1));
+  // A failures file alone has no results to name.
+  assertEquals(selected("other_error.jsonl"), RESULTS);
+});
