@@ -149,7 +149,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     bad: BadLines,
     takes: (example: Example) => boolean | Unrepresentable,
   ): boolean {
-    const verdict = example instanceof RowProblem ? example : verdictOf(example, takes);
+    const verdict = example instanceof RowProblem ? example : this.#verdictOf(example, takes);
     if (typeof verdict === "boolean") {
       if (verdict) this.rowCount++;
       return verdict;
@@ -159,6 +159,19 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       bad.add(line, `${format} has no place for ${verdict.problem}`, () => "");
     } else bad.add(line, verdict.problem, verdict.hint);
     return false;
+  }
+
+  #verdictOf(
+    example: Example,
+    takes: (example: Example) => boolean | Unrepresentable,
+  ): boolean | Unrepresentable | RowProblem {
+    try {
+      return takes(example);
+    } catch (error) {
+      if (!(error instanceof NotRestored)) throw error;
+      const hint = this.#verbatim.has(example.file) ? RESTORE_HINT : TABLE_HINT;
+      return new RowProblem(error.message, () => hint);
+    }
   }
 
   #read(text: string, file: string, line: number): Example | RowProblem {
@@ -193,18 +206,10 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
 const RESTORE_HINT =
   "use the --system, --template and --prompt-field of its run, or the command export";
-
-function verdictOf(
-  example: Example,
-  takes: (example: Example) => boolean | Unrepresentable,
-): boolean | Unrepresentable | RowProblem {
-  try {
-    return takes(example);
-  } catch (error) {
-    if (!(error instanceof NotRestored)) throw error;
-    return new RowProblem(error.message, () => RESTORE_HINT);
-  }
-}
+/** A template may insert values that Parquet changes: `1.0` becomes `1`, and objects get nulls. */
+const TABLE_HINT =
+  "use the --system, --template and --prompt-field of its run. If they are right, " +
+  "the table has changed a number or an object in the prompt: convert the results in JSON Lines";
 
 class TextExample implements Example {
   readonly text: string;

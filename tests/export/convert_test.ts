@@ -177,6 +177,24 @@ Deno.test("results in any type of file are converted only with the template that
   }
 });
 
+Deno.test("a prompt that Parquet has changed is not restored, and the advice names JSON Lines", async () => {
+  await using dir = await tempDir();
+  const template = "{{n}}";
+  const lines = ['{"n":1.0}', '{"n":2.5}'].map((row) =>
+    resultLineOf(row, { response: "a" }, { template })
+  );
+  await dir.write("a.jsonl", `${lines.join("\n")}\n`);
+  await convert(dir, "a.jsonl", "a.parquet");
+  await assertRejects(
+    () => convert(dir, "a.parquet", "b.jsonl", { format: "messages", template }),
+    SourceError,
+    "convert the results in JSON Lines",
+  );
+  await convert(dir, "a.jsonl", "b.jsonl", { format: "messages", template });
+  const prompts = (await dir.rows("b.jsonl")).map(({ messages }) => messages[0]);
+  assertEquals(prompts, [user("1.0"), user("2.5")]);
+});
+
 Deno.test("prompts without an answer are conversations; formats that need one refuse them", async () => {
   await using dir = await tempDir();
   await dir.write("a.jsonl", [{ prompt: "q" }, { prompt: "r", response: "a" }]);
