@@ -13,7 +13,7 @@ export interface FleetJob {
   readonly nodes: number;
   readonly shards: number;
   readonly rows: number;
-  /** Speed of a mean node; nodes differ by `unevenness`. */
+  /** Mean speed of a node; nodes differ by `unevenness`. */
   readonly rowsPerSecond: number;
   /** Standard deviation of a node's speed, as a fraction of the mean. */
   readonly unevenness: number;

@@ -1,6 +1,6 @@
 /**
- * ModelCall's scenario (rows of half a second, 20 at a time, with a progress bar), and the cost of
- * progress: batched or drawn for each row, with a bar or without.
+ * The published scenario of ModelCall, an earlier tool: rows of half a second, 20 at a time, with a
+ * progress bar. Also the cost of progress: batched or drawn for each row, with a bar or without.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { answeredOutcome, COMPLETION, writeRows } from "./rows.ts";
 const CONCURRENCY = 20;
 const LATENCY_MS = 500;
 
-/** ModelCall's published figures for 10,000 rows are 253.1 s and 8 % of a core. */
+/** ModelCall published 253.1 s and 8 % of a core for 10,000 rows: these are the baseline. */
 export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_000, 10_000);
   const input = `${bench.dir}/modelcall.jsonl`;

@@ -19,7 +19,7 @@ export interface ScanJob {
   readonly rows: Uint32Array;
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
-  /** Fields in the conditions that neither lines nor `columns` hold. */
+  /** Fields in the conditions that only the whole index has, such as `near_duplicate`. */
   readonly viewFields: Readonly<Record<string, CodedField>>;
   readonly where: readonly string[];
 }

@@ -222,7 +222,7 @@ function rowId({ table: { columns } }: DataIndex, row: number): string {
   return `${columns.file[row]}:${columns.offset[row]}`;
 }
 
-/** Undefined if there is no such row any more. */
+/** The row of an id; undefined if its file was replaced or removed since. */
 export function rowOfId({ table: { columns, length } }: DataIndex, id: string): number | undefined {
   const [file, offset] = id.split(":").map(Number);
   for (let row = 0; row < length; row++) {

@@ -94,7 +94,7 @@ function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Undefined if a message holds more than text, or the last one is not the user's. */
+/** Messages as turns; undefined if one holds more than text, or the last one is not the user's. */
 function plainMessages(messages: unknown): Turn[] | undefined {
   if (!Array.isArray(messages) || messages.length === 0) return undefined;
   const plain: Turn[] = [];

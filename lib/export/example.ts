@@ -152,7 +152,7 @@ export class ExampleReader {
   }
 }
 
-/** Retort replaces the uid of a row, so the restored text lacks it; but a template may use it. */
+/** The restored text of a row, without the uid and with it: a template may have used it. */
 export function withAndWithoutUid(rowText: string, uid: unknown): readonly string[] {
   const start = JSON.stringify({ uid }).slice(0, -1);
   return [rowText, start + (rowText === "{}" ? "}" : `,${rowText.slice(1)}`)];

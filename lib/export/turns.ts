@@ -123,7 +123,7 @@ export function withTools(row: TrainingRow, tools: readonly unknown[] | undefine
   return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
 }
 
-/** Undefined if the message holds anything else than text, such as an image. */
+/** The content as one text; undefined if it holds anything else, such as an image. */
 export function textOf({ content }: Message): string | undefined {
   if (typeof content === "string") return content;
   if (content === null || content === undefined) return "";

@@ -189,7 +189,7 @@ function refuseEmpty(
   );
 }
 
-/** Only pairs are made of several rows, so there may be none although rows were selected. */
+/** A pair needs several answers to a row: without such rows, there is no pair to write. */
 function noPairs({ paths, prefer }: ResolvedExport): UsageError {
   const names = paths.join('", "');
   return new UsageError(

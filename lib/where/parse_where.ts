@@ -38,7 +38,7 @@ export interface Part {
   /** The paths of all fields that this part reads. */
   readonly paths: readonly (readonly string[])[];
   readonly test: (lookup: Lookup) => boolean;
-  /** A text without which the condition cannot hold; undefined if none is known. */
+  /** A text that every row meeting the condition holds; undefined if none is known. */
   readonly needle?: Needle;
   /** Set if the condition compares a field on the left with a number or text on the right. */
   readonly comparison?: Comparison;
