@@ -58,8 +58,8 @@ const QUIET_MS = 10_000;
  * arrive together see ever fewer in flight. */
 const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
-/** Longer gaps between two calls, in milliseconds, do not count as time. `tick()` is called at
- * least twice a second while something is in flight. */
+/** A longer time between two calls, in milliseconds, does not count: `tick()` alone is called
+ * at least twice a second while something is in flight. */
 const MAX_CALL_GAP_MS = 3_000;
 
 export class ConcurrencyLimit {

@@ -167,8 +167,8 @@ class Window {
     this.#startedAt = startedAt;
   }
 
-  /** Returns the goodput at the end of the window. That is after complete turnovers only: answers
-   * to requests that were sent together arrive together, and half of them would mislead. */
+  /** Returns the goodput at the end of the window. A window ends only with a turnover: answers to
+   * requests that were sent together arrive together, and half of them would mislead. */
   answered(now: number, tokens: number): Goodput | undefined {
     this.#answers++;
     if (this.#startedAt === undefined) {
