@@ -2,10 +2,10 @@
  * The hashes that Retort uses: SHA-256 and xxHash64 of texts, and MurmurHash3 of ids.
  *
  * An id of 32 lower-case hex digits is its own hash. All others are hashed by MurmurHash3 (Austin
- * Appleby, public domain), the variant for 32-bit machines with 128 bits: they are short, and
- * millions of them are hashed. It takes 0.05 µs for an id of 20 bytes, SHA-256 takes 2. Accidental
- * collisions are as rare as with any 128-bit hash, and impossible between ids of the same length up
- * to 16 bytes. Rows whose ids were made to collide differ in their content, and are reported.
+ * Appleby, public domain), the variant for 32-bit machines with 128 bits, because a run may hash
+ * millions: it takes 0.05 µs for an id of 20 bytes, and SHA-256 takes 2. Accidental collisions are
+ * as rare as with any 128-bit hash, and impossible between ids of the same length up to 16 bytes.
+ * Rows whose ids were made to collide differ in their content, and are reported.
  *
  * SHA-256 is not that of `node:crypto`: on Deno 2.9.6 every call leaves native memory behind until
  * the next major garbage collection, 120 MB over 500,000 calls. WebAssembly leaves nothing.

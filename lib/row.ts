@@ -30,7 +30,7 @@ export interface Row {
   readonly text: string;
   /** Fields whose names Retort uses itself (`RESERVED_FIELDS`); nearly always none. */
   readonly clashes: readonly string[];
-  /** The index of its input file among those of the run, from 0. */
+  /** The index of the row's input among those of the run, from 0. */
   readonly input: number;
   /** Where the row comes from, for messages and `distill.source`: `file:line`. */
   readonly source: string;

@@ -66,7 +66,7 @@ export function startNotices(
 /** The options that choose rows. */
 type Choice = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit">;
 
-/** Says that a retry has no row to send, and how many pending rows it leaves out. */
+/** Says which rows a retry leaves out, failed again or pending, or that it has no row to send. */
 function retryNotes(
   findings: readonly Findings[],
   { retry, uids, excludeUids, limit }: Choice,

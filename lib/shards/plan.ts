@@ -108,7 +108,7 @@ export async function divide(
   return { retort: VERSION, shards: count, inputs, starts: spreadStarts };
 }
 
-/** A border is undefined if no piece begins at or after its target. */
+/** The first border at or after each target; undefined if no piece begins there. */
 async function bordersOf(
   path: string,
   { format, kind, pieces, size, rows }: Divisible,
