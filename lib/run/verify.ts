@@ -192,7 +192,7 @@ interface AuditedRow {
 }
 
 /** The ids of all output lines, and the damage. */
-class Audit {
+export class Audit {
   readonly table = new IdTable();
   readonly badRows = new Set<string>();
   readonly damage: Damage[] = [];
@@ -238,7 +238,8 @@ class Audit {
       const { rowUid, sample } = originOf({ ...row }, uidFields);
       if (sample === 0 || !this.#isSeen(this.table.find(rowUid))) continue;
       const slot = this.table.find(row.uid);
-      if (this.#isSeen(slot)) continue;
+      // -1: an active run has written it since `readResults`.
+      if (slot === -1 || this.table.has(slot, SEEN)) continue;
       this.table.set(slot, SEEN);
       surplus++;
     }

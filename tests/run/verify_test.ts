@@ -1,7 +1,9 @@
 /** Tests of lib/run/verify.ts. @module */
 
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { SEEN } from "../../lib/index/mod.ts";
 import { verify } from "../../lib/run/mod.ts";
+import { Audit } from "../../lib/run/verify.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("verify() counts rows as bad that cannot be sent to the run's endpoint", async () => {
@@ -31,4 +33,15 @@ Deno.test("verify() reports a damaged rescued line, but not one that the results
   const path = await dir.write("out/in.rescued-1.jsonl", [lineOf("a", "x"), lineOf("b", 7)]);
   const [{ damage }] = await verify({ input, output: dir.path("out/"), uidField: ["id"] });
   assertEquals(damage, [{ path, line: 2, problem: 'its "response" is not a string' }]);
+});
+
+Deno.test("verify() leaves out a sample that an active run writes while it reads the results", async () => {
+  await using dir = await tempDir();
+  const line = (uid: string) => ({ uid, prompt_hash: "0123456789abcdef", response: "x" });
+  const results = await dir.write("in.jsonl", ["a", "a#2"].map(line));
+  const audit = new Audit();
+  await audit.readResults(results);
+  audit.table.set(audit.table.find("a"), SEEN);
+  await Deno.writeTextFile(results, `${JSON.stringify(line("a#1"))}\n`, { append: true });
+  assertEquals([await audit.countSurplus(results, undefined), audit.orphans], [1, 0]);
 });
