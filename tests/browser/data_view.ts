@@ -9,6 +9,7 @@ import { DataService } from "../../lib/data/mod.ts";
 import type { DataRequests, ShownRow } from "../../lib/data/mod.ts";
 import { delay } from "../../lib/timer.ts";
 import { serveView } from "../../web/view/server.ts";
+import { formatId } from "../../web/page/figures.js";
 import { failureLine, resultLine } from "../data/lines.ts";
 import { HOSTILE_TEXTS } from "../support/hostile_texts.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -430,8 +431,8 @@ Deno.test("data page: texts of rows stay texts, wherever they are shown", async 
       ? `${i} ${texts[i]}`
       : `f${i - texts.length} ${texts[i - texts.length]}`;
     await page.waitForFunction(
-      (uid) => document.getElementById("detail-title")?.textContent === uid,
-      uid,
+      (title) => document.getElementById("detail-title")?.textContent === title,
+      formatId(uid),
     );
     // Folded texts are rendered when they are opened.
     await detail.evaluate((one) =>
