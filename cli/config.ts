@@ -14,9 +14,9 @@ import {
   type Block,
   blockOf,
   type Fail,
-  isKeyName,
+  isSecretName,
   readYaml,
-  refuseKey,
+  refuseSecret,
   shownValue,
 } from "./config_yaml.ts";
 import { FLAGS } from "./flags.ts";
@@ -64,24 +64,25 @@ export async function readConfig(path: string): Promise<Config> {
 }
 
 function readFlag(name: string, key: string, value: unknown, config: Config, fail: Fail): void {
-  if (isKeyName(name.replaceAll("-", "_"))) return refuseKey(key, fail);
+  if (isSecretName(name.replaceAll("-", "_"))) return refuseSecret(key, fail);
   const negatedName = name.startsWith("no-") ? name.slice(3) : undefined;
   const flag = SETTABLE_FLAGS.find((flag) =>
     flag.name === name || (flag.isOnByDefault && flag.name === negatedName)
   );
   if (flag === undefined) {
     const names = [...SETTABLE_FLAGS.map((flag) => flag.name), ...OTHER_KEYS];
-    const hint = suggestion(name, names) || ". Keys are the flags of --help-all";
+    const hint = suggestion(name, names) ||
+      ". Keys are input, params, headers, teachers and the flags of a run (--help-all)";
     return fail(`there is no "${key}"${hint}`);
   }
   if (flag.name === "overwrite" && value === true) {
-    // The command that continues a run names the file again.
+    // Users continue a run with the same command: `overwrite` in the file would delete its answers.
     return fail(
       `${key} deletes answers each time the file is used: write it in the command instead`,
     );
   }
   if (flag.value !== undefined && [value].flat().some((item) => typeof item === "object")) {
-    return fail(`${key} must be a text, a number or a list of them: put a text into quotes`);
+    return fail(`${key} must be a string, a number or a list of them: put the string in quotes`);
   }
   if (flag.value === undefined) {
     if (typeof value !== "boolean") {
@@ -106,7 +107,7 @@ function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
 function readClient(block: Block, config: Config, fail: Fail): void {
   for (const [key, value] of Object.entries(block)) {
     if (value === null) continue;
-    if (key === "api_key") refuseKey(`client_config.${key}`, fail);
+    if (key === "api_key") refuseSecret(`client_config.${key}`, fail);
     else if (key === "base_url") config.flags.set("base-url", [String(value)]);
     else if (key === "timeout") config.flags.set("timeout", String(value));
     else if (key === "max_retries") config.flags.set("max-attempts", String(Number(value) + 1));
@@ -114,8 +115,8 @@ function readClient(block: Block, config: Config, fail: Fail): void {
     else if (key === "api_key_file") config.flags.set("api-key-file", String(value));
     else {
       fail(
-        `client_config.${key} is not known here: it takes base_url, timeout, max_retries, ` +
-          "api_key_env and api_key_file",
+        `client_config.${key} is not supported: client_config takes base_url, timeout, ` +
+          "max_retries, api_key_env and api_key_file",
       );
     }
   }
@@ -133,7 +134,7 @@ function readChat(block: Block, key: string, config: Config, fail: Fail): void {
 /** Sampling parameters. They are written to files, so secrets are refused. */
 function readParamBlock(block: Block, key: string, config: Config, fail: Fail): void {
   const secret = secretParam(block);
-  if (secret !== undefined) refuseKey(`${key}.${secret}`, fail);
+  if (secret !== undefined) refuseSecret(`${key}.${secret}`, fail);
   Object.assign(config.params, block);
 }
 
@@ -145,7 +146,7 @@ interface Rule {
 }
 
 const TEXT: Rule = {
-  expected: "a text",
+  expected: "a string",
   accepts: (value) => typeof value === "string" && value !== "",
 };
 const ABOVE_ZERO: Rule = {
@@ -206,7 +207,7 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
   const spec: { -readonly [Name in keyof TeacherSpec]: unknown } = {};
   for (const [key, value] of Object.entries(block)) {
     const name = key.replaceAll("-", "_");
-    if (isKeyName(name)) refuseKey(key, fail);
+    if (isSecretName(name)) refuseSecret(key, fail);
     const field = FIELDS.get(name);
     if (field === undefined) {
       const names = [...FIELDS.keys()];

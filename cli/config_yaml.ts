@@ -105,21 +105,22 @@ export function blockOf(value: unknown, key: string, fail: Fail): Block {
   return fail(`${key} must be a block of names and values: current value is ${shownValue(value)}`);
 }
 
-/** How errors may show a wrong value: a text may be a key, or hold a password. */
+/** How errors may show a wrong value: a string may be a key, or hold a password. */
 export function shownValue(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "a block";
   if (typeof value !== "string") return String(value);
   if (value === "") return '""';
-  return URL.parse(value) === null ? "a text" : redactAddress(value);
+  return URL.parse(value) === null ? "a string" : redactAddress(value);
 }
 
 /** Whether a name, in snake case, is one under which users put the key itself. */
-export function isKeyName(name: string): boolean {
+export function isSecretName(name: string): boolean {
   return /^(api_)?key$/.test(name);
 }
 
-export function refuseKey(key: string, fail: Fail): never {
+/** `key` names the value in the error. */
+export function refuseSecret(key: string, fail: Fail): never {
   return fail(
     `${key} holds the key itself, and files are shared and committed. Remove it and put the key ` +
       "into OPENAI_API_KEY, or name a variable (api_key_env) or a file (api_key_file)",

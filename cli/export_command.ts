@@ -20,7 +20,7 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot export without results: name a results file, as in out/x.jsonl");
   }
-  const options = await readWriteOptions(settings, "export");
+  const options = await writeOptionsOf(settings, "export");
   const format = settings.choice("format", EXPORT_FORMATS);
   if (format === undefined) {
     throw new UsageError(
@@ -40,12 +40,12 @@ export async function convertCommand(args: ParsedArgs, io: Io): Promise<number> 
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot convert without an input: name a file, as in rows.csv");
   }
-  const options = await readWriteOptions(settings, "convert");
+  const options = await writeOptionsOf(settings, "convert");
   const format = settings.choice("format", CONVERT_FORMATS);
   return printReport(await convertFiles({ ...options, input: args.inputs, format }), settings, io);
 }
 
-async function readWriteOptions(settings: Settings, action: "export" | "convert") {
+async function writeOptionsOf(settings: Settings, action: "export" | "convert") {
   return {
     ...await readRowOptions(settings),
     output: settings.required("output", "an output: add -o train.jsonl", action),

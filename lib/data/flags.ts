@@ -53,8 +53,8 @@ export const FLAGS = [
     name: "script",
     title: "Other script",
     help:
-      "The answer is written in another script than the prompt, or holds letters of a script that " +
-      "the prompt has none of",
+      "The answer is written in a different script from the prompt, or holds letters of a script " +
+      "that the prompt has none of",
   },
   {
     name: "invalid_json",
@@ -134,8 +134,9 @@ function holdsLoop(text: string): boolean {
     const pattern = text.slice(start, start + PROBE_CHARS);
     const first = text.indexOf(pattern, Math.max(0, start - MAX_ROUND_CHARS));
     if (first >= start) continue;
-    // The first occurrence may be several rounds back, farther than a short loop reaches. So the
-    // distance between the first two occurrences is tried before that to the first one.
+    // The first occurrence may be several rounds back, farther than a short loop reaches. So
+    // first try the distance between the first two occurrences, then that from the probe to the
+    // first occurrence.
     const round = text.indexOf(pattern, first + 1) - first;
     if (
       repeatsAround(text, start, round) ||
@@ -193,7 +194,7 @@ function looksCutOff(text: string): boolean {
 /** With an odd number of code fences, the last one is not closed. */
 function hasOpenFence(text: string): boolean {
   let count = 0;
-  // `split` would take a fifth of the time of all flags.
+  // With `split`, this check alone would take 20 % of the time of all flags.
   for (let i = text.indexOf("```"); i !== -1; i = text.indexOf("```", i + 3)) count++;
   return count % 2 === 1;
 }
@@ -235,9 +236,10 @@ const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**
- * Whether an answer is written in another script than its prompt. Over half of its letters are of a
- * script that has under 20 % of the prompt's letters, or over 5 % are of a script that the prompt
- * has none of. Samples of both texts are compared; if either holds few letters, returns false.
+ * Whether an answer is written in a different script from its prompt. Over half of its letters are
+ * of a script that has under 20 % of the prompt's letters, or over 5 % are of a script that the
+ * prompt has none of. Samples of both texts are compared; if either holds few letters, returns
+ * false.
  */
 function isOtherScript(text: string, prompt: string): boolean {
   // A quick check: in most pairs, both texts are Latin.

@@ -54,8 +54,8 @@ for (
     ["teachers: [{baseurl: x}]", 'teacher 1: there is no "baseurl". Did you mean "base_url"?'],
     ["teachers: [{temperature: 1}]", 'teacher 1: there is no "temperature"'],
     ["teachers: [{__proto__: 1}]", 'teacher 1: there is no "__proto__"'],
-    ["teachers: [{model: 3}]", "teacher 1: model must be a text: current value is 3"],
-    ['teachers: [{base_url: ""}]', 'teacher 1: base_url must be a text: current value is ""'],
+    ["teachers: [{model: 3}]", "teacher 1: model must be a string: current value is 3"],
+    ['teachers: [{base_url: ""}]', 'teacher 1: base_url must be a string: current value is ""'],
     ["teachers: [{weight: 0}]", "teacher 1: weight must be a number above 0: current value is 0"],
     ["teachers: [{rpm: many}]", 'teacher 1: rpm must be a number above 0: current value is "many"'],
     [

@@ -169,7 +169,10 @@ for (
 for (
   const [yaml, what] of [
     ["modle: x", 'there is no "modle". Did you mean "model"?'],
-    ["learning_rate: 1", 'there is no "learning_rate". Keys are the flags of --help-all'],
+    [
+      "learning_rate: 1",
+      'there is no "learning_rate". Keys are input, params, headers, teachers and the flags of a run',
+    ],
     ["inputs: x", 'there is no "inputs". Did you mean "input"?'],
     ["client_confg: {}", 'Did you mean "client-config"?'],
     ["format: messages", 'there is no "format"'],
@@ -186,10 +189,13 @@ for (
     ["just text", "the file must be a block"],
     ["a: b: c", "it is not YAML"],
     ["a: [", "it is not YAML"],
-    ["client_config: {organization: x}", "client_config.organization is not known here"],
-    ["system: {text: Be brief}", "system must be a text"],
-    ["model: 2024-05-13", "model must be a text"],
-    ["param: [{a: 1}]", "param must be a text"],
+    [
+      "client_config: {organization: x}",
+      "client_config.organization is not supported: client_config takes base_url",
+    ],
+    ["system: {text: Be brief}", "system must be a string"],
+    ["model: 2024-05-13", "model must be a string"],
+    ["param: [{a: 1}]", "param must be a string"],
   ]
 ) {
   Deno.test(`readConfig() refuses ${JSON.stringify(yaml)}: ${what}`, async () => {
