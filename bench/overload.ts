@@ -216,7 +216,7 @@ const SCENE: JoiningScene = {
  * them is to its fair share of the calls in flight.
  */
 export async function teachersThatJoin(_bench: Bench): Promise<Figure[]> {
-  const { result, cpuSeconds, rssBytes } = await inChild("joining", SCENE);
+  const { result, cpuSeconds, rssBytes } = await inChild("joiningTeachers", SCENE);
   const { busy, shares, failed, repeated, late, answered } = result;
   if (failed + repeated + late > 0) {
     throw new Error(

@@ -109,7 +109,8 @@ async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   }
 }
 
-export async function joining(
+/** Plays the scene in which teachers leave and join half-way; adds CPU and memory to its result. */
+export async function joiningTeachers(
   scene: JoiningScene,
 ): Promise<{ result: JoiningResult; cpuSeconds: number; rssBytes: number }> {
   const startedCpu = cpuSeconds();

@@ -1,8 +1,10 @@
 /**
- * Results, and other files of conversations, as training files.
+ * Writes training sets from results and other files of conversations, and rows of any file in
+ * another file type.
  *
  * In: results files of a run, or inputs of any format. Out: one file, or the folder of a dataset,
- * in the format that a trainer reads. It never changes the files of a run.
+ * in the format that a trainer reads or with the rows as they are. It never changes the files of a
+ * run.
  *
  * @module
  */

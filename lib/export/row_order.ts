@@ -12,10 +12,13 @@ import { xxHash64Hex } from "../hash.ts";
 import { MAX_SAMPLES } from "../params.ts";
 
 const START_CAPACITY = 1_024, BLOCK_CAPACITY = 1 << 16;
-/** With 900 inputs and their answers, the sort key is still a safe integer. */
+/**
+ * The sort key is a safe integer for up to 900 inputs of 10^10 lines, each with `MAX_SAMPLES`
+ * samples. With more inputs, the samples of a row may not be in order.
+ */
 const LINES_PER_FILE = 1e10;
 
-/** Which answer to which input row a results line holds. */
+/** The input row that a results line answers, and the number of the sample. */
 export interface Origin {
   readonly file: string;
   /** From 1, at most ten digits. */
@@ -44,7 +47,10 @@ export class Numbers {
     return this.#blocks[Math.floor(index / BLOCK_CAPACITY)][index % BLOCK_CAPACITY];
   }
 
-  /** The first block begins small: an export may have thousands of files. */
+  /**
+   * The first block begins small: each results file has lists of its own, and an export may read
+   * thousands of files.
+   */
   #grow(index: number): void {
     const old = this.#blocks[index];
     const capacity = index > 0 ? BLOCK_CAPACITY : (old?.length ?? START_CAPACITY / 2) * 2;
@@ -92,8 +98,8 @@ export class RowOrder {
 }
 
 /**
- * Sorts stably, by merging. The sort of typed arrays would hold every element as a JavaScript
- * value.
+ * Stable merge sort. `TypedArray.sort` with a comparator would copy all elements into JavaScript
+ * values first.
  */
 function sorted(indexes: Uint32Array, keys: Numbers): Uint32Array {
   if (isInOrder(indexes, keys)) return indexes;
@@ -132,7 +138,7 @@ export function isForValidation(rowUid: string, share: number): boolean {
   return share > 0 && Number.parseInt(xxHash64Hex(rowUid).slice(0, 8), 16) < share * 2 ** 32;
 }
 
-/** The shuffle of Fisher and Yates. */
+/** Fisher–Yates shuffle. */
 export function shuffleIn(numbers: Uint32Array, seed: number): void {
   const random = randomOf(seed);
   for (let i = numbers.length - 1; i > 0; i--) {
@@ -187,7 +193,7 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  /** All rows of a file must be added together, and `flush` called after the last one. */
+  /** Buffers a row until `flush`. The rows of a file must be added consecutively. */
   add(text: string, file: string, line: number): void {
     if (this.#files.at(-1) !== file) {
       this.#files.push(file);

@@ -25,6 +25,7 @@ export type ExactType =
 
 export type ExactLeafType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
+  // "instant" is Parquet's TIMESTAMP: a local time if `isUtc` is false.
   | { readonly kind: "instant" | "time"; readonly unit: TimeUnit; readonly isUtc: boolean }
   | { readonly kind: "date" }
   | { readonly kind: "double" }
@@ -141,8 +142,8 @@ export function valueWriterOf(leaf: LeafNode): ValueWriter {
       return (days) => `"${dateOf(Number(days) * DAY_MS)}"`;
     case "instant":
       return element.type === "INT96"
-        ? (value) => timeText(nanosecondsOf(value as bigint), NANOSECONDS, "instant")
-        : timeWriter(exact.unit, exact.isUtc ? "instant" : "local");
+        ? (value) => timeText(nanosecondsOf(value as bigint), NANOSECONDS, "utc")
+        : timeWriter(exact.unit, exact.isUtc ? "utc" : "local");
     case "time":
       return timeWriter(exact.unit, "time");
     case "double":
@@ -152,10 +153,11 @@ export function valueWriterOf(leaf: LeafNode): ValueWriter {
   }
   return element.type === "BYTE_ARRAY" || element.type === "FIXED_LEN_BYTE_ARRAY"
     ? bytesWriter(leaf, element)
-    : integerWriter(element);
+    : plainWriter(element);
 }
 
-function integerWriter(element: SchemaElement) {
+/** Integers and booleans. */
+function plainWriter(element: SchemaElement) {
   if (isUnsigned(element, 64)) {
     return (value: unknown) => BigInt.asUintN(64, value as bigint).toString();
   }
@@ -227,8 +229,8 @@ function nanosecondsOf(value: bigint): bigint {
   return days * NANOSECONDS_PER_DAY + BigInt.asUintN(64, value);
 }
 
-/** "local": date and time without a time zone. "time": time of day. */
-type TimeKind = "instant" | "local" | "time";
+/** "utc" and "local": date and time, "local" without a time zone. "time": time of day. */
+type TimeKind = "utc" | "local" | "time";
 
 interface Unit {
   readonly perSecond: bigint;
@@ -258,7 +260,7 @@ function timeText(count: bigint, { perSecond, digits }: Unit, kind: TimeKind): s
   if (Number.isNaN(time.getTime())) return count.toString();
   const whole = time.toISOString().slice(0, -".000Z".length);
   const text = `${whole}.${rest.toString().padStart(digits, "0")}`;
-  if (kind === "instant") return `"${text}Z"`;
+  if (kind === "utc") return `"${text}Z"`;
   return kind === "local" ? `"${text}"` : `"${text.slice(text.indexOf("T") + 1)}"`;
 }
 

@@ -25,7 +25,7 @@ export class TableScan {
   /** Whether the record has text or a delimiter, and so counts as a row. */
   #hasContent = false;
 
-  /** @param onRecord Called with the byte after each record. A blank one is no row. */
+  /** @param onRecord Called with the offset after each record; `isRow` is false for a blank one. */
   constructor(delimiter: string, onRecord: (end: number, isRow: boolean) => void) {
     this.#delimiter = delimiter.charCodeAt(0);
     this.#onRecord = onRecord;
@@ -73,9 +73,10 @@ export class TableScan {
   }
 
   /**
-   * Whether a quote opens a cell: it is at the start of one, or after another quote that closed it.
+   * Whether a quote begins quoted text: it is at the start of a cell, or follows a quote that closed
+   * the same cell, such as the second of two.
    *
-   * @param start Where the text before the quote begins, whose cell `#cell` describes.
+   * @param start Start of the unquoted text before the quote; `#cell` is the state there.
    */
   #isOpening(chunk: Uint8Array, start: number, quote: number): boolean {
     if (quote === start) return this.#cell !== Cell.Plain;

@@ -11,8 +11,8 @@
 import { Buffer } from "node:buffer";
 
 const FRAME = 0xfd2fb528;
-/** The low 4 bits of this magic number are free. */
-const SKIPPABLE = 0x184d2a50, SKIPPABLE_BITS = 0xfffffff0;
+/** Skippable frames have the magic numbers 0x184d2a50 to 0x184d2a5f. */
+const SKIPPABLE = 0x184d2a50, SKIPPABLE_MASK = 0xfffffff0;
 /** Maximum size of a frame's header, without its magic number. */
 const MAX_HEADER_BYTES = 14;
 
@@ -21,18 +21,20 @@ type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "co
 
 export class ZstdFrames {
   #part: Part = "magic";
-  /** The bytes of the current part, unless they are content to skip. */
+  /** The header fields or the checksum being read. */
   readonly #header = new Uint8Array(MAX_HEADER_BYTES);
   /** Bytes of the current part so far. */
   #filled = 0;
   /** Bytes of the current part when it is complete. */
   #needed = 4;
-  #toSkip = 0;
+  /** Bytes that follow and are not parsed: the content of a block or of a skippable frame. */
+  #unparsedBytes = 0;
   #hasChecksum = false;
   #isLast = false;
 
   /**
-   * Returns a copy of the bytes in frames with data, one array per frame.
+   * Returns copies of the bytes, without skippable frames. No array holds bytes of two frames; a
+   * frame may span several arrays.
    *
    * @throws {Error} if the bytes are not zstd frames
    */
@@ -46,11 +48,11 @@ export class ZstdFrames {
       pieces = [];
     };
     for (let offset = 0; offset < bytes.length;) {
-      if (this.#toSkip > 0) {
-        const count = Math.min(this.#toSkip, bytes.length - offset);
+      if (this.#unparsedBytes > 0) {
+        const count = Math.min(this.#unparsedBytes, bytes.length - offset);
         const isData = this.#part === "content";
-        this.#toSkip -= count;
-        if (this.#toSkip === 0 && isData) this.#endBlock();
+        this.#unparsedBytes -= count;
+        if (this.#unparsedBytes === 0 && isData) this.#endBlock();
         if (isData) addPiece(bytes.subarray(offset, offset + count));
         offset += count;
         continue;
@@ -68,7 +70,7 @@ export class ZstdFrames {
   }
 
   end(): void {
-    const isWhole = this.#part === "magic" && this.#filled === 0 && this.#toSkip === 0;
+    const isWhole = this.#part === "magic" && this.#filled === 0 && this.#unparsedBytes === 0;
     if (!isWhole) throw new Error("unexpected end of file");
   }
 
@@ -77,11 +79,11 @@ export class ZstdFrames {
       case "magic": {
         const magic = this.#number(4);
         if (magic === FRAME) return this.#expect("descriptor", 1);
-        if ((magic & SKIPPABLE_BITS) >>> 0 === SKIPPABLE) return this.#expect("skippable size", 4);
+        if ((magic & SKIPPABLE_MASK) >>> 0 === SKIPPABLE) return this.#expect("skippable size", 4);
         throw new Error("other bytes after its end");
       }
       case "skippable size":
-        this.#toSkip = this.#number(4);
+        this.#unparsedBytes = this.#number(4);
         return this.#expect("magic", 4);
       case "descriptor":
         return this.#takeDescriptor(this.#header[0]);
@@ -109,8 +111,8 @@ export class ZstdFrames {
     const type = (header >> 1) & 3, size = header >>> 3;
     this.#part = "content";
     // A block that repeats one byte stores only that byte.
-    this.#toSkip = type === 1 ? 1 : size;
-    if (this.#toSkip === 0) this.#endBlock();
+    this.#unparsedBytes = type === 1 ? 1 : size;
+    if (this.#unparsedBytes === 0) this.#endBlock();
   }
 
   #endBlock(): void {

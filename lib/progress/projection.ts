@@ -15,28 +15,26 @@
  *   flight, integrated over time.
  *
  * Until the finished cohorts make up half of the rows that were sent, the projection is a lower
- * bound: the rows not sent yet, times the floor, divided by the lanes, or all rows left at the rate
- * of the run, if that takes longer (a teacher that throttles). From then on, the end is the later
- * of two:
+ * bound, the later of: rows not sent yet × floor / lanes; rows left / rate (see below). The second
+ * is later if a teacher throttles. From then on, the end is the later of two:
  *
  * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run
  *   continues until the longest of the rows in flight is done. A row in flight is more likely a
  *   long one, so the mean time left is E[x²] / 2 E[x] (renewal theory), and the longest of k takes
  *   H(k) times as long (k-th harmonic number, for an exponential tail), capped at the longest row
  *   so far.
- * - Rows left / rate. To keep chance from moving it, the rate is taken at one standard deviation of
- *   its count above itself. The rate of the last 30 s shows what the mean does not: idle lanes
+ * - Rows left / rate. The rate is raised by one standard deviation of its count, so that noise does
+ *   not move the projection. The rate of the last 30 s shows what the mean does not: idle lanes
  *   because rows wait, or a teacher that has become slower. With fewer than 20 rows in 30 s, the
- *   rate of the run so far is used. Early in a run there is none: it would lack the rows in
- *   flight.
+ *   rate of the run so far is used. Early in a run no rate is used: it would be too low, because
+ *   rows in flight are not counted yet.
  *
  * With `--rpm` and `--tpm`, lanes are idle from the start, which only the rate shows, and that is
  * not known for half a minute. So the rows not sent yet take at least as long as these limits
  * require.
  *
  * The projection is a lower bound again if nothing has finished for longer than a mean row takes:
- * then only long rows are left, and the end is expected to be at least as far off as the last row
- * that finished.
+ * then only long rows are left, and the time left is at least the time since the last row finished.
  *
  * Cost has the same bias, since long answers cost more, and the same remedy: the amount spent, plus
  * the rows left at the mean of the finished cohorts. Until those make up half of the rows that were
@@ -55,8 +53,9 @@ const MAX_COHORT_ROWS = 2000;
 /** Rows in 30 s below which the rate of the whole run is used. */
 const MIN_RATE_ROWS = 20;
 
-/** A run has a rate only after this time, and after `MIN_RATE_WAVES` mean rows in each lane. */
+/** The rate is used only after this time … */
 const MIN_RATE_MS = 30_000;
+/** … and after this many times the mean time of a row. */
 const MIN_RATE_WAVES = 10;
 /** The Euler–Mascheroni constant, by which the harmonic series exceeds the logarithm. */
 const EULER_GAMMA = 0.5772;
@@ -64,7 +63,7 @@ const EULER_GAMMA = 0.5772;
 interface Cohort {
   settled: number;
   busyMs: number;
-  /** Sum of the squares of `busyMs`, for the mean time left of a row in flight. */
+  /** Sum of the squared busy times of the rows, for the mean time left of a row in flight. */
   squaredMs: number;
   costUsd: number;
   squaredUsd: number;
@@ -73,13 +72,14 @@ interface Cohort {
 export interface RunPosition {
   readonly rows: number;
   readonly concurrency: number;
-  /** Attempts per second that the user allows. @default Infinity */
+  /** Attempts per second that the user allows; 0 if a shard does not know its share of the limits
+   * yet. @default Infinity */
   readonly maxPerSecond?: number;
   /** Rows that finished in the last 30 s. */
   readonly recentRows: number;
   /** Rows per second over the last 30 s. */
   readonly recentRate: number;
-  /** The time since the first row could be sent, without holds. */
+  /** Time since the first row could be sent, without pauses and the time that the disk was full. */
   readonly elapsedMs: number;
 }
 
@@ -108,7 +108,7 @@ const MIN_COST_ERROR = 0.02;
 
 export class Projection {
   readonly #cohortRows: number;
-  /** Unfinished cohorts by index. They are few: each has a row in flight or waiting. */
+  /** Cohorts that are not counted yet, by index: all from the first unfinished one on. */
   readonly #open = new Map<number, Cohort>();
   #lastIndex = -1;
   #lastCohort: Cohort = newCohort();
@@ -173,7 +173,6 @@ export class Projection {
     const lanes = Math.max(1, position.concurrency);
     const floorMs = this.#laneMs / this.#sent;
     const unsentRows = Math.max(0, position.rows - this.#sent);
-    // 0 means that a shard does not know its share of the limits yet.
     const { maxPerSecond = Infinity } = position;
     const minMs = maxPerSecond > 0 ? unsentRows / maxPerSecond * 1000 : 0;
     const minSeconds = minMs / 1000;

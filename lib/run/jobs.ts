@@ -36,7 +36,7 @@ export interface JobsOptions {
   readonly options: ResolvedRunOptions;
   readonly selection: UidSelection;
   readonly identity: Identity;
-  /** From `retryIdOf`. */
+  /** Identifies the retry, so that an interrupted one is continued; undefined without `--retry`. */
   readonly retryId: string | undefined;
   readonly notices: RunNotices;
   /** False for a preview, which does not pin the borders of shards. */
@@ -53,7 +53,7 @@ export interface ReadingOptions {
   readonly limit: number;
 }
 
-/** The most outputs that all stay open: each takes a lock, and two handles on each of two files. */
+/** With more outputs, files are opened on demand: an open output takes a lock and four handles. */
 const MAX_KEPT_OPEN = 64;
 /** With more outputs: the most files that are open at once, with two handles each. */
 const MAX_OPEN_FILES = 96;
@@ -153,7 +153,9 @@ export class Jobs {
     if (this.areMany) await syncFolderOf(this.list[0].files.results);
   }
 
-  /** Closes all files, also after an error. An output whose disk is full gives up its lines. */
+  /**
+   * Closes all files, also after an error. An output whose disk is full drops its unwritten lines.
+   */
   async close(isStalled: (index: number) => boolean): Promise<void> {
     using _shared = this.#sharedLock;
     await this.each((job, index) => job.close({ abandon: isStalled(index) }));
@@ -218,30 +220,30 @@ export async function makeJobs(shared: JobsOptions): Promise<Jobs> {
   const parsers = [false, true].map((uidFieldLast) => rowParserOf(generator, { uidFieldLast }));
   const parserOf = (uidFieldLast: boolean) => parsers[Number(uidFieldLast)];
   if (shard === undefined) {
-    const files = await outputFilesOf(inputs.files, output);
-    await refuseDivided(input, output, files);
-    const reading = { parserOf, limit, keepsRows: writes && files.length === 1 };
-    return new Jobs(files.map((ofInput) => new Job(ofInput, shared, reading)));
+    const outputs = await outputFilesOf(inputs.files, output);
+    await refuseDivided(input, output, outputs);
+    const reading = { parserOf, limit, keepsRows: writes && outputs.length === 1 };
+    return new Jobs(outputs.map((outputFiles) => new Job(outputFiles, shared, reading)));
   }
-  const ofShard = await shardFiles(inputs.files, shard, shared);
-  const reading = { parserOf, limit: ofShard.limit, keepsRows: writes };
-  return new Jobs([new Job(ofShard.files, shared, reading)], ofShard);
+  const shardFiles = await findShardFiles(inputs.files, shard, shared);
+  const reading = { parserOf, limit: shardFiles.limit, keepsRows: writes };
+  return new Jobs([new Job(shardFiles.files, shared, reading)], shardFiles);
 }
 
-async function shardFiles(
+async function findShardFiles(
   files: readonly string[],
   shard: Shard,
   { context: { generator, activeRun }, options, writes }: JobsOptions,
 ): Promise<ShardFiles> {
   const { shardFilesOf } = await import("./shard_run.ts");
-  const { input: named, output, limit, lock } = options;
+  const { input, output, limit, lock } = options;
   return await shardFilesOf({
-    named,
+    named: input,
     files,
     output,
     shard,
     limit,
-    input: generator,
+    inputOptions: generator,
     writes,
     needsLock: lock,
     signal: activeRun.preparing.signal,

@@ -28,7 +28,7 @@ import { checkReadableTwice } from "./inputs.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
 import { readStatus, type RunStatus, writeFailedStatus } from "./run_status.ts";
 
-export interface ShardFilesOptions extends PinOptions {
+export interface ShardFilesOptions extends Omit<PinOptions, "input"> {
   /** The inputs as the user named them. */
   readonly named: readonly string[];
   /** The files that `named` stands for, in their order. */
@@ -36,7 +36,8 @@ export interface ShardFilesOptions extends PinOptions {
   readonly output: string;
   readonly shard: Shard;
   readonly limit?: number;
-  readonly input: InputOptions;
+  /** How the inputs are read. */
+  readonly inputOptions: InputOptions;
 }
 
 export interface ShardFiles {
@@ -52,7 +53,7 @@ export interface ShardFiles {
 
 /** @throws {UsageError | SourceError} when the input cannot be divided, or was changed */
 export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFiles> {
-  const { named, files, output, shard, limit } = options;
+  const { named, files, output, shard, limit, inputOptions } = options;
   if (files.includes("-")) {
     throw new UsageError(
       'Cannot divide "-" into shards: name the file that standard input came from',
@@ -64,9 +65,9 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
     await checkOutputs(files, [own]);
     await refuseMerged(own);
     await Promise.all(files.map(checkReadableTwice));
-    const plan = await pinnedPlan(shared, files, shard.count, options);
+    const plan = await pinnedPlan(shared, files, shard.count, { ...options, input: inputOptions });
     return {
-      files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
+      files: { ...own, pieces: piecesOf(plan, shard.index, inputOptions) },
       inputs: files,
       limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),
       shared,

@@ -101,7 +101,7 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   const output = pathOf(options.output), { shard, limit } = options;
   if (shard !== undefined) {
     const { shardFilesOf } = await import("./shard_run.ts");
-    const asked = { named: inputs, files, output, shard, limit, input: options };
+    const asked = { named: inputs, files, output, shard, limit, inputOptions: options };
     const ofShard = await shardFilesOf({ ...asked, writes: false });
     return [await verifyOne(ofShard.files, { ...options, limit: limit && ofShard.limit })];
   }
