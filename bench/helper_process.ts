@@ -21,13 +21,13 @@ export async function startHelper<Report>(
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   const read = async (isEnough: () => boolean) => {
-    for (let end = false; !end && !isEnough();) {
+    for (let isDone = false; !isDone && !isEnough();) {
       const { value = "", done } = await reader.read();
       text += value;
-      end = done;
+      isDone = done;
     }
   };
-  async function end(): Promise<Report> {
+  async function finish(): Promise<Report> {
     // If the helper has already ended, its stdin is closed.
     await child.stdin.close().catch(() => {});
     await read(() => false);
@@ -35,19 +35,19 @@ export async function startHelper<Report>(
     if (!success) throw new Error(`Cannot measure with "${script}": its process failed`);
     return JSON.parse(text);
   }
-  let ended: Promise<Report> | undefined;
+  let finished: Promise<Report> | undefined;
   await read(() => text.includes("\n"));
   const [greeting] = text.split("\n", 1);
   text = text.slice(greeting.length + 1);
   if (greeting === "") {
-    await end().catch(() => {});
+    await finish().catch(() => {});
     throw new Error(`Cannot measure with "${script}": its process ended before it was ready`);
   }
-  const endOnce = () => ended ??= end();
+  const end = () => finished ??= finish();
   return {
     greeting,
-    end: endOnce,
-    [Symbol.asyncDispose]: () => endOnce().then(() => {}, () => {}),
+    end,
+    [Symbol.asyncDispose]: () => end().then(() => {}, () => {}),
   };
 }
 

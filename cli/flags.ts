@@ -7,7 +7,7 @@
 
 import { type Command, COMMANDS } from "./commands.ts";
 import { INPUT_AND_OUTPUT, ROW_COMMANDS, ROWS } from "./flags/files.ts";
-import { ANSWERS, BUDGETS, PARAMETERS, RESUME, SPEED, TEACHER } from "./flags/teacher.ts";
+import { ANSWERS, BUDGETS, PARAMETERS, RESUME, SPEED, TEACHER } from "./flags/run.ts";
 
 /** A flag, for parsing and for the help. */
 export interface Flag {

@@ -110,9 +110,9 @@ function exampleLines({ examples }: CommandEntry): string[] {
   return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
 }
 
-/** What to type instead of the installed name, which the examples use. */
+/** What to type if the program is not installed: usage and examples show the installed name. */
 function startedAs(program: string): string[] {
-  return program === NAME ? [] : [`Here "${NAME}" is: ${program}`];
+  return program === NAME ? [] : [`"${NAME}" here stands for: ${program}`];
 }
 
 function byGroup(flags: readonly Flag[], command: Command = "run"): string[] {

@@ -1,6 +1,6 @@
 /**
- * The job of an output: its name at the schedulers, its folder of logs, the commands that follow
- * it, and its shards.
+ * The job of an output: its name in Slurm or Kubernetes, its folder of logs, the commands that
+ * follow it, and its shards.
  *
  * @module
  */
@@ -87,12 +87,13 @@ export async function findOutput(
   }
   if (output.endsWith(".jsonl") && !(await exists(output))) return { stem: stemOf(output) };
   throw new UsageError(
-    `Cannot ${operation}: "${output}" holds no shards. Name the -o of the job or, if only the cluster ` +
-      "has it, the results of the job, as in out/prompts.jsonl",
+    `Cannot ${operation}: "${output}" has no shards. Name the output that was given to submit ` +
+      "(-o). If it exists only on the cluster, name its results file, as in out/prompts.jsonl",
   );
 }
 
-/** Whether there is a plan (`.retort/NAME.shards-16.json`) of this output; for a folder, of any. */
+/** Whether this results file has a shard plan (`.retort/NAME.shards-16.json`) or, for a folder, any
+ * file in it has. */
 async function hasShards(output: string): Promise<boolean> {
   const isWholeFolder = await isFolder(output);
   const { start, name } = splitPath(isWholeFolder ? inFolder(output, "x") : stemOf(output));

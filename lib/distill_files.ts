@@ -26,8 +26,8 @@ const { validate: _validate, ...SHARED_RULES } = GENERATOR_RULES;
 const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
 
 /**
- * Turns files of rows into files of results: continues an earlier run, sends the rows that are
- * missing, and resolves when everything is on disk. Does not close the teacher.
+ * Turns files of rows into files of results: continues an earlier run, sends the rows that were
+ * neither answered nor failed, and resolves when everything is on disk. Does not close the teacher.
  *
  * @param input A file or several, as paths or `file:` URLs.
  * @param output A folder, or a results file, which ends in `.jsonl` and takes one input.

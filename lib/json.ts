@@ -11,8 +11,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The value if it is a list with items, else undefined: a table has an empty list in rows that set
- * none. */
+/** The value if it is a non-empty list. In files made from tables, an empty list means that the row
+ * has none. */
 export function filledList(value: unknown): unknown[] | undefined {
   return Array.isArray(value) && value.length > 0 ? value : undefined;
 }
@@ -64,7 +64,7 @@ export const MAX_LEVELS = 64;
 export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
-  // Primitive values need no call: log probabilities are a million of them.
+  // No call for primitives: log probabilities can hold a million of them.
   if (Array.isArray(value)) {
     for (const item of value) {
       if (typeof item === "object" && isTooDeep(item, levels - 1)) return true;
@@ -265,7 +265,8 @@ export function withoutMembers(text: string, names: readonly string[]): Remainde
   let previousEnd = 0;
   for (const { name, start, valueStart, end } of members) {
     if (names.includes(name)) removed[name] = text.slice(valueStart, end);
-    // Each member is removed with the comma and the white space before it.
+    // Each member is removed with the comma and the white space before it; members at the start,
+    // with those after them.
     else remaining += text.slice(remaining === "" ? start : previousEnd, end);
     previousEnd = end;
   }

@@ -14,7 +14,7 @@ const ESCAPE_SEQUENCES =
   // deno-lint-ignore no-control-regex
   /(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?/g;
 
-/** Words of 12 characters and more with a digit in them, such as `req_011CabcXYZ`. */
+/** Words of at least 12 characters with at least one digit, such as `req_011CabcXYZ`. */
 export const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
 
 /** Spaces, line breaks and control characters become one space. */
@@ -115,15 +115,15 @@ function octal(character: string): string {
   return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-/** Uses double quotes, which both shells take; single ones if PowerShell would expand something. */
+/** Double quotes work in cmd.exe and PowerShell. A word with `"`, `$`, a backtick or `%` gets
+ * single quotes, which only PowerShell reads. */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");
   if (/^[\w+=:./\\-]+$/.test(shown)) return shown;
   return /["$`%]/.test(shown) ? `'${shown.replaceAll("'", "''")}'` : `"${shown}"`;
 }
 
-/** The program's name in messages of the library, which `withProgram` replaces by the command that
- * starts it here. */
+/** The program's name in messages; `withProgram` replaces it. */
 export const PROGRAM_NAME = "retort";
 
 /** A command, quoted for the shell: `retort merge out/ -o all.jsonl`. */
@@ -131,7 +131,8 @@ export function commandText(...words: readonly string[]): string {
   return [PROGRAM_NAME, ...words.map((word) => shellWord(word))].join(" ");
 }
 
-/** Replaces the program's name in commands within a text by the command that starts it here. */
+/** Replaces `retort` in suggested commands (`merge`, `convert`, `run`) by what the user typed, such
+ * as `deno task distill`. A suggestion begins a line, or follows `(` or a colon. */
 export function withProgram(text: string, program: string): string {
   return text.replaceAll(/(?<=^ *|\(|: )retort(?= (?:merge|convert|run) )/gm, () => program);
 }

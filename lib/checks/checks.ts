@@ -73,7 +73,7 @@ export interface Checks extends Disposable {
  */
 export async function createChecks(options: CheckOptions): Promise<Checks> {
   const { requireJson = false, jsonSchema, rejectPattern, validate, check } = options;
-  // The pattern comes first, because a schema takes time to compile.
+  // Compiled first, so that an invalid pattern is reported before the schema, which takes longer.
   const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
   const callbacks = [validate && validateCheck(validate), check].filter((it) => it !== undefined);
   // Compiled in this thread too: an invalid schema is reported before the first call.

@@ -199,10 +199,11 @@ function withPartsIn(type: ColumnType | undefined): void {
 }
 
 const MARK_NOTE =
-  'Added "weight": 1, a key that no template reads, to the last message of the first row that has one: ' +
-  "otherwise datasets would fail at later messages with other keys, such as tool calls";
+  'Added "weight": 1 to the last message of the first row with messages: otherwise the Hugging ' +
+  'Face library "datasets" cannot load later messages with other keys, such as tool calls. ' +
+  "No template reads this key";
 
-/** Fits into the 10 MiB that datasets reads first: a UTF-16 unit has at most 3 bytes in UTF-8. */
+/** Fits into the 10 MiB that `datasets` reads first: a UTF-16 unit has at most 3 bytes in UTF-8. */
 const START_CHARS = 3 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 
@@ -214,10 +215,10 @@ function isUneven(messages: unknown): boolean {
 }
 
 /**
- * Makes the start of a text file of messages loadable by the library datasets. If all messages of
- * the first 10 MiB have the same keys, datasets 4.8 reads messages as structs, and fails with a
- * TypeError at the first later tool call. If one of them differs, it reads all messages as they
- * are. A message that has more than role and content is called uneven here.
+ * Works around a bug in Hugging Face `datasets` 4.8. If all messages in the first 10 MiB of a text
+ * file have the same keys, the library reads messages as structs, and fails with a TypeError at the
+ * first later tool call. If one message differs, it reads all messages as they are. A message that
+ * has more than role and content is called uneven here.
  *
  * Holds back the first rows until each of the columns has had an uneven message. If a column has
  * had none after `START_CHARS`, adds a key to a message of the first row that has messages in it.

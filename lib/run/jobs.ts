@@ -53,11 +53,11 @@ export interface ReadingOptions {
   readonly limit: number;
 }
 
-/** With more outputs, files are opened on demand: an open output takes a lock and four handles. */
+/** Up to this many outputs, all stay open: each takes a lock and four handles. */
 const MAX_KEPT_OPEN = 64;
-/** With more outputs: the most files that are open at once, with two handles each. */
+/** Files that are open at once if there are more outputs. Each takes two handles. */
 const MAX_OPEN_FILES = 96;
-/** With more outputs: how many jobs work at once. A job waits for the disk most of the time. */
+/** Jobs that run at once if there are more outputs. A job waits for the disk most of the time. */
 const MAX_CONCURRENT_JOBS = 16;
 
 /** The jobs of one run, in the order of its inputs. Call `close` after use. */
@@ -153,9 +153,8 @@ export class Jobs {
     if (this.areMany) await syncFolderOf(this.list[0].files.results);
   }
 
-  /**
-   * Closes all files, also after an error. An output whose disk is full drops its unwritten lines.
-   */
+  /** Closes all files: `Job.close` does not throw. Drops the unwritten lines of outputs whose disk
+   * is full (`isStalled`). */
   async close(isStalled: (index: number) => boolean): Promise<void> {
     using _shared = this.#sharedLock;
     await this.each((job, index) => job.close({ abandon: isStalled(index) }));
@@ -211,7 +210,8 @@ export class Jobs {
   }
 }
 
-/** Makes the jobs. Reads only names of files, except where a shard must find its borders. */
+/** Finds the inputs and their outputs. Does not read the inputs, except where a shard must find its
+ * borders. */
 export async function makeJobs(shared: JobsOptions): Promise<Jobs> {
   const { options: { input, output, shard, limit = Infinity }, notices, writes } = shared;
   const { generator } = shared.context;

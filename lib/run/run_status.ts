@@ -114,7 +114,7 @@ export function statusPathOf(results: string): string {
   return `${dirname(results)}/${OWN_FOLDER}/${name}.status.json`;
 }
 
-/** A larger file is not read: Retort's own have at most 8 KB. */
+/** Larger files are ignored. Retort's own status files stay below 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
 /** Undefined if there is no file, or if it cannot be read or is not a status. */

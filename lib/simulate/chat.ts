@@ -265,12 +265,14 @@ const SENTENCE_PARTS = [
   "a plain fact/two examples/the usual steps/a small detail/the same idea/several numbers",
   "to fill its tokens/for a trial/without any cost/in a few words/as it was asked to/at its pace",
 ].map((part) => part.split("/"));
-/** The number of sentences with which the padding of an answer may begin. */
+/** The padding of an answer begins with one of this many sentences. */
 const STARTS = 512;
-/** Where each of them begins in `filler`. */
+/** The offsets of these sentences in `filler`. */
 const starts: number[] = [];
-/** Sentences to pad answers with. The text grows whenever an answer needs more. */
-let filler = "", sentences = 0;
+/** The text that pads answers. It grows when an answer needs more. */
+let filler = "";
+/** The number of sentences in `filler`. */
+let sentences = 0;
 
 /** Truncates `start`, or pads it with sentences that depend on `hash`, to exactly `tokenCount`
  * tokens. The padding ends with `end`. */

@@ -78,8 +78,8 @@ export class WatchedFile {
   }
 
   /**
-   * @param closedFile The file as it was when last closed: if another one is at the path now, the
-   * next check reports that. @default none: opened first
+   * @param closedFile The file as this run last closed it. If another file is at the path now, the
+   * next `check` reports it. @default the file at the path
    * @throws {LockedError} If another run has locked it.
    */
   static async open(path: string, mode?: number, closedFile?: ClosedFile): Promise<WatchedFile> {

@@ -67,7 +67,7 @@ export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) 
   return isUnchanged ? value : Object.fromEntries(entries) as T;
 }
 
-/** Messages with tool calls keep `content: null`: the API requires the key. */
+/** Messages with tool calls keep `content: null`, as OpenAI's API returns them. */
 export function messagesWithoutNulls<T extends readonly object[]>(messages: T): T {
   return withoutNulls(messages, keepsContent);
 }
@@ -120,7 +120,7 @@ export function holdsNumber(value: unknown): boolean {
   return false;
 }
 
-/** A bit in the result of `contentsOf`, as is `HOLDS_NULL`. */
+// Bits in the result of `contentsOf`.
 export const HOLDS_NUMBER = 1;
 export const HOLDS_NULL = 2;
 

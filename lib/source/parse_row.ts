@@ -32,7 +32,7 @@ import {
 import { compileTemplate } from "./prompt_texts.ts";
 import {
   detectShape,
-  fieldsSent,
+  fieldsUsed,
   messagesOf,
   type ParsedJson,
   type PromptOptions,
@@ -67,7 +67,7 @@ export class RowParser {
   /** `continue_final_message` of the run; rows override it. */
   readonly #runKeepsPrefill: unknown;
   readonly #problemOf: RowParserOptions["problemOf"];
-  readonly #sentFields = new Map<Shape, ReadonlySet<string>>();
+  readonly #usedFields = new Map<Shape, ReadonlySet<string>>();
 
   constructor(options: RowParserOptions = {}) {
     const { system, promptField, runParams, uidFieldLast, problemOf } = options;
@@ -146,11 +146,11 @@ export class RowParser {
   addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, maxNames: number): void {
     if (Array.isArray(json)) return;
     const row = json as RowObject;
-    const sent = this.#sentFieldsOf(shape);
+    const used = this.#usedFieldsOf(shape);
     let isRawRequest: boolean | undefined;
     for (const name in row) {
       if (names.size >= maxNames) return;
-      if (sent.has(name) || row[name] === null || names.has(name)) continue;
+      if (used.has(name) || row[name] === null || names.has(name)) continue;
       isRawRequest ??= shape === "messages" && requestParams(row) !== false;
       if (!isRawRequest || !isSentInRequest(name, row)) names.add(name);
     }
@@ -201,15 +201,15 @@ export class RowParser {
     return messages instanceof RowProblem ? messages : { messages, params, reading };
   }
 
-  #sentFieldsOf(shape: Shape): ReadonlySet<string> {
-    let sent = this.#sentFields.get(shape);
-    if (sent === undefined) {
+  #usedFieldsOf(shape: Shape): ReadonlySet<string> {
+    let used = this.#usedFields.get(shape);
+    if (used === undefined) {
       const parameters = shape === "openai-batch" ? [] : ["params", "tools"];
-      const prompts = fieldsSent(shape, this.#prompts);
-      sent = new Set([...this.#uidFields, ...parameters, ...prompts]);
-      this.#sentFields.set(shape, sent);
+      const prompts = fieldsUsed(shape, this.#prompts);
+      used = new Set([...this.#uidFields, ...parameters, ...prompts]);
+      this.#usedFields.set(shape, used);
     }
-    return sent;
+    return used;
   }
 }
 

@@ -152,7 +152,7 @@ const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sente
 const NO_ANSWER =
   /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?\s*$/;
 
-export function oldAnswerIn(text: string, field: string): RowProblem | undefined {
+export function oldAnswerProblem(text: string, field: string): RowProblem | undefined {
   if (!MAY_HAVE_FORMAT.test(text)) return undefined;
   const body = text.replace(FIRST_TOKEN, "");
   const format = FORMATS.find(([start]) => start.test(body));

@@ -11,7 +11,12 @@ import { isBlank, isEmptyList, isSet } from "./json_values.ts";
 import { conversationOf, isColumns, isSystem, partsProblem, withSystem } from "./messages.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 import { missingPrompt, nestedFieldHint } from "./missing_prompt.ts";
-import { oldAnswerIn, type Template, turnsOfHelpSteer, turnsOfTranscript } from "./prompt_texts.ts";
+import {
+  oldAnswerProblem,
+  type Template,
+  turnsOfHelpSteer,
+  turnsOfTranscript,
+} from "./prompt_texts.ts";
 
 export type Shape =
   /** The prompt comes from the run's template. */
@@ -88,8 +93,9 @@ function hasSystem({ system, system_prompt: prompt, system_message: message }: R
 
 const SYSTEM_AND_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
 
-/** The fields that are not left out: those of `textFields`, images, method and URL of a batch. */
-export function fieldsSent(shape: Shape, options: PromptOptions): string[] {
+/** Fields that are read: texts, images, and the method and URL of a batch. Others are reported as
+ * left out. */
+export function fieldsUsed(shape: Shape, options: PromptOptions): string[] {
   const batchFields = shape === "openai-batch" ? ["method", "url"] : [];
   return [...textFields(shape, options), ...batchFields, "images", "image"];
 }
@@ -190,7 +196,8 @@ function userMessage(content: unknown, name: string): Message[] | RowProblem {
   }
   if (isBlank(content)) return mustBe(name, "more than white space", content);
   if (name === "template") return [{ role: "user", content }];
-  return oldAnswerIn(content, name) ?? turnsOfHelpSteer(content) ?? [{ role: "user", content }];
+  return oldAnswerProblem(content, name) ?? turnsOfHelpSteer(content) ??
+    [{ role: "user", content }];
 }
 
 const CHAT_PATH = "/chat/completions";

@@ -29,7 +29,7 @@ export interface ShardJob {
   readonly run: readonly string[];
   /** The command that merges the shards. */
   readonly merge: readonly string[];
-  /** Seconds between SIGTERM and the end of a shard: by its time limit in Slurm, by SIGKILL in
+  /** Seconds between SIGTERM and the end of a shard: its time limit in Slurm, SIGKILL in
    * Kubernetes. */
   readonly leadSeconds: number;
 }

@@ -15,7 +15,7 @@ export type ColumnType =
   | { readonly kind: "list" | "map"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
 
-/** Types whose values rows hold as texts or digits. */
+/** Types that JSON lacks. Rows hold such values as strings or numbers, tables in their own type. */
 export type StoredType = Exclude<ExactLeafType, { readonly kind: "double" }>;
 
 /** Values nested deeper than this become JSON text: readers limit the depth. */
@@ -53,7 +53,7 @@ export function cellOf(row: Readonly<Record<string, unknown>>, name: string): un
   return Object.hasOwn(row, name) ? row[name] : undefined;
 }
 
-/** `exact` where it fits `type`, that of the values in the rows; otherwise `type`. */
+/** Replaces `type`, found in the rows, by the input's `exact` type wherever they are compatible. */
 function refined(type: ColumnType, exact: ExactType): ColumnType {
   switch (exact.kind) {
     case "list":
@@ -103,7 +103,7 @@ const ROW_KINDS = {
   map: new Set(["struct", "json", "null"]),
 };
 
-/** A type for values of `type` and this one. Lists and structs change in place. */
+/** Widens `type` so that it also holds `value`. Modifies lists and structs in place. */
 function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
   if (value === null || value === undefined || type.kind === "json") return type;
   if (Array.isArray(value)) {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveFleet } from "../../web/fleet/server.ts";
-import { FleetWatch } from "../../web/fleet/watch.ts";
+import { FolderWatch } from "../../web/fleet/watch.ts";
 import { tempDir } from "../support/temp.ts";
 import { nameOf, statusOf, writeStatus } from "../web/fleet_files.ts";
 import { visit } from "./browser.ts";
@@ -15,8 +15,8 @@ Deno.test("a thousand runs are on one page, those that need attention on top", a
     await Promise.all(Array.from({ length: 100 }, (_, i) => writeStatus(dir, statusOf(from + i))));
   }
   await writeStatus(dir, statusOf(613, { state: "halted", ended: true, reason: "<b>no</b> key" }));
-  const watch = new FleetWatch(dir.path("out"));
-  await watch.look();
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
   await using served = serveFleet(watch);
   const started = performance.now();
   await using opened = await visit(served.url);
@@ -32,12 +32,12 @@ Deno.test("a thousand runs are on one page, those that need attention on top", a
   assert((await page.locator("#fleet-eta").innerText()) !== "–");
   await page.locator("#fleet-all").click();
   await page.locator("#fleet-runs tbody tr").nth(RUNS - 1).waitFor();
-  const looks = 20, before = performance.now();
-  for (let i = 0; i < looks; i++) await watch.look();
-  const lookMs = (performance.now() - before) / looks;
+  const checks = 20, before = performance.now();
+  for (let i = 0; i < checks; i++) await watch.check();
+  const checkMs = (performance.now() - before) / checks;
   console.log(
-    `${RUNS} runs: shown after ${Math.round(shownMs)} ms, a look every 5 s takes ${
-      lookMs.toFixed(1)
+    `${RUNS} runs: shown after ${Math.round(shownMs)} ms, a check every 5 s takes ${
+      checkMs.toFixed(1)
     } ms`,
   );
 });

@@ -74,7 +74,7 @@ Deno.test("the main help lists every flag of every command when all are requeste
 Deno.test("help has one name for the program, and says how it is started here", () => {
   const program = "npx -y deno@2.9.6 task distill";
   const text = mainHelp(program);
-  assertEquals(text, `${mainHelp()}Here "retort" is: ${program}\n`);
+  assertEquals(text, `${mainHelp()}"retort" here stands for: ${program}\n`);
   for (const command of COMMANDS) {
     assertEquals(/\bdistill\b/.test(commandHelp(command, "retort", true)), false, command);
   }

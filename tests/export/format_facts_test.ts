@@ -191,5 +191,5 @@ Deno.test("the mark for datasets is in the first row with messages, if other row
   const { notes } = await exportResults({ results, output, format: "raw" });
   const [first, second] = await dir.rows("x.jsonl");
   assertEquals([first.messages, second.messages], [undefined, [{ ...user("q"), weight: 1 }]]);
-  assert(notes.some((note) => note.includes("the first row that has one")));
+  assert(notes.some((note) => note.includes("the first row with messages")));
 });

@@ -5,7 +5,7 @@ import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
 import { createFleetApp } from "../../web/fleet/server.ts";
 import { serveFolderMonitor } from "../../web/server.ts";
-import { FleetWatch } from "../../web/fleet/watch.ts";
+import { FolderWatch } from "../../web/fleet/watch.ts";
 import { tempDir } from "../support/temp.ts";
 import { nameOf, statusOf, writeStatus } from "./fleet_files.ts";
 
@@ -21,8 +21,8 @@ Deno.test("totals are sums, the ETA is that of the slowest, and runs that need a
     }),
   ];
   for (const status of statuses) await writeStatus(dir, status);
-  const watch = new FleetWatch(dir.path("out"));
-  await watch.look();
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
   const view = watch.view(10);
   assertEquals([view.runs, view.total, view.done, view.failed], [5, 5_000, 4 * 402 + 1_000, 10]);
   assertEquals([view.in_flight, view.rate_per_s, view.eta_s, view.cost_usd], [48, 21, 600, 3.75]);
@@ -37,17 +37,17 @@ Deno.test("the teachers of a run are all counted, though its status names only s
   const teacher = { address: "http://b/v1", state: "down", in_flight: 0, answered: 0 };
   await writeStatus(dir, statusOf(0));
   await writeStatus(dir, statusOf(1, { teachers: [teacher], teacher_states: { up: 39, down: 1 } }));
-  const watch = new FleetWatch(dir.path("out"));
-  await watch.look();
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
   assertEquals(watch.view(10).teachers, { up: 39, down: 1 });
 });
 
 Deno.test("a counter that stops makes a run silent, then dead; one that moves again makes it alive", async () => {
   await using dir = await tempDir();
-  const watch = new FleetWatch(dir.path("out"));
-  const stateAfter = async (looks: number, beat?: number) => {
+  const watch = new FolderWatch(dir.path("out"));
+  const stateAfter = async (checks: number, beat?: number) => {
     if (beat !== undefined) await writeStatus(dir, statusOf(0, { beat }));
-    for (let i = 0; i < looks; i++) await watch.look();
+    for (let i = 0; i < checks; i++) await watch.check();
     return watch.view(10).rows[0].state;
   };
   assertEquals(await stateAfter(1, 1), "running");
@@ -70,8 +70,8 @@ Deno.test("shards that have not started wait, with the rows that they will have"
       starts: [0, 1_000, 2_000].map(border),
     }),
   );
-  const watch = new FleetWatch(dir.path("out"));
-  await watch.look();
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
   const { rows, total, states } = watch.view(10);
   assertEquals([states, total, rows[0].total], [{ waiting: 3 }, 3_000, 1_000]);
 });
@@ -81,8 +81,8 @@ Deno.test("a run's name does not match runs whose names only begin with it", asy
   const names = ["in", nameOf(0), "in2", "in-hard", nameOf(1).replace("in", "in2")];
   for (const name of names) await writeStatus(dir, statusOf(0, { name }));
   const seen = async (stem: string) => {
-    const watch = new FleetWatch(dir.path("out"), stem);
-    await watch.look();
+    const watch = new FolderWatch(dir.path("out"), stem);
+    await watch.check();
     return watch.view(10).rows.map(({ name }) => name).toSorted();
   };
   assertEquals(await seen("in"), ["in", nameOf(0)]);
@@ -93,8 +93,8 @@ Deno.test("a run's name does not match runs whose names only begin with it", asy
 Deno.test("the app gives nothing without the token, and 200 runs unless all are requested", async () => {
   await using dir = await tempDir();
   await Promise.all(Array.from({ length: 300 }, (_, i) => writeStatus(dir, statusOf(i))));
-  const watch = new FleetWatch(dir.path("out"));
-  await watch.look();
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
   const app = createFleetApp(watch, {
     token: "t".repeat(32),
     hostname: "127.0.0.1",
@@ -145,8 +145,8 @@ Deno.test("files of other programs, versions and kinds are left out or read as f
   }
   await Deno.mkdir(dir.path("out/.retort/folder.status.json"));
   await Deno.symlink("loop.status.json", dir.path("out/.retort/loop.status.json"));
-  const watch = new FleetWatch(dir.path("out"));
-  await watch.look();
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
   const view = watch.view(10);
   assertEquals(view.rows.map(({ name }) => name).toSorted(), [
     "huge",
@@ -158,12 +158,12 @@ Deno.test("files of other programs, versions and kinds are left out or read as f
   // A run whose file is no status any more is dead.
   await dir.write("out/.retort/older.status.json", "null");
   await dir.write("out/.retort/kinds.status.json", "x".repeat(100_000));
-  for (let looks = 0; looks < 12; looks++) await watch.look();
+  for (let checks = 0; checks < 12; checks++) await watch.check();
   assertEquals(watch.view(10).states, { dead: 4 });
   // A file that is gone for a minute is forgotten.
   await Deno.remove(dir.path("out/.retort"), { recursive: true });
-  for (let looks = 0; looks < 14; looks++) await watch.look();
+  for (let checks = 0; checks < 14; checks++) await watch.check();
   assertEquals(watch.isEmpty, true);
   await dir.write("out/.retort", "a file");
-  await assertRejects(() => watch.look(), SinkError, "Cannot read");
+  await assertRejects(() => watch.check(), SinkError, "Cannot read");
 });

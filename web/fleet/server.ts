@@ -23,7 +23,7 @@ import overview from "../page/overview.css" with { type: "text" };
 import tables from "../page/tables.css" with { type: "text" };
 import { isFolder, type PathLike, pathOf, splitPath, stemOf } from "../../lib/files.ts";
 import { every } from "../../lib/timer.ts";
-import { FleetWatch } from "./watch.ts";
+import { FolderWatch } from "./watch.ts";
 
 /** Options of `serveFolderMonitor`. */
 export interface FleetOptions {
@@ -54,7 +54,7 @@ const SCRIPT = joinModules([...COMMON_MODULES, fleet]);
 export const FLEET_CSS: string = [...COMMON_STYLES, frame, overview, tables, fleetStyle].join("\n");
 
 export function createFleetApp(
-  watch: FleetWatch,
+  watch: FolderWatch,
   { token, hostname, cookieName }: { token: string; hostname: string; cookieName: string },
 ): Hono {
   const page = withHeadAndIcons(FLEET_HTML);
@@ -79,7 +79,7 @@ export function createFleetApp(
 }
 
 /** Runs write their status files every 5 s. */
-const LOOK_MS = 5_000;
+const CHECK_MS = 5_000;
 
 /**
  * Serves a page of all runs in an output folder, including shards on other machines that write to
@@ -108,16 +108,16 @@ export async function serveFolderMonitor(
   const isWholeFolder = await isFolder(path);
   const { start, name } = splitPath(path);
   const watch = isWholeFolder
-    ? new FleetWatch(path)
-    : new FleetWatch(start === "" ? "." : start, stemOf(name));
-  await watch.look();
+    ? new FolderWatch(path)
+    : new FolderWatch(start === "" ? "." : start, stemOf(name));
+  await watch.check();
   if (!isWholeFolder && watch.isEmpty) {
     throw new UsageError(
       `Cannot monitor "${path}": there is no such folder, and no run of this name`,
     );
   }
   const page = serveFleet(watch, options);
-  const stop = every(LOOK_MS, () => void watch.look().catch(() => {}));
+  const stop = every(CHECK_MS, () => void watch.check().catch(() => {}));
   return {
     url: page.url,
     async [Symbol.asyncDispose]() {
@@ -127,7 +127,7 @@ export async function serveFolderMonitor(
   };
 }
 
-export function serveFleet(watch: FleetWatch, options: FleetOptions = {}): ServedFleet {
+export function serveFleet(watch: FolderWatch, options: FleetOptions = {}): ServedFleet {
   const { hostname = DEFAULT_HOSTNAME, token = createToken() } = options;
   const app = createFleetApp(watch, { token, hostname, cookieName: createCookieName() });
   return servePage(app, { ...options, token });

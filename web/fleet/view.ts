@@ -71,9 +71,10 @@ export interface FleetView {
   readonly more: number;
 }
 
-/** After this number of checks without a new beat, a run counts as silent. */
-const SILENT_LOOKS = 3;
-export const DEAD_LOOKS = 12;
+/** Checks without a new beat after which a run counts as silent. */
+const SILENT_CHECKS = 3;
+/** Checks without a new beat after which a run counts as dead. */
+export const DEAD_CHECKS = 12;
 const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
@@ -82,7 +83,7 @@ export interface FoundRun {
   readonly stamp: string;
   readonly status: RunStatus;
   /** Consecutive checks that found no new beat. */
-  silentLooks: number;
+  checksWithoutBeat: number;
 }
 
 /** The most urgent states come first; within a state, the runs with the most time left. */
@@ -127,9 +128,9 @@ export function fleetView(
   };
 }
 
-function rowOf({ status, silentLooks }: FoundRun): FleetRow {
+function rowOf({ status, checksWithoutBeat }: FoundRun): FleetRow {
   const { name, reason, total, skipped, succeeded, failed } = status;
-  const state = stateOf(status, silentLooks);
+  const state = stateOf(status, checksWithoutBeat);
   const isAlive = state === "running" || state === "paused";
   return {
     ...{ name, state, reason, total, done: skipped + succeeded + failed, failed },
@@ -140,12 +141,12 @@ function rowOf({ status, silentLooks }: FoundRun): FleetRow {
   };
 }
 
-function stateOf({ ended, state }: RunStatus, silentLooks: number): FleetState {
+function stateOf({ ended, state }: RunStatus, checksWithoutBeat: number): FleetState {
   if (ended) {
     return state === "done" || state === "halted" || state === "failed" ? state : "interrupted";
   }
-  if (silentLooks >= DEAD_LOOKS) return "dead";
-  if (silentLooks >= SILENT_LOOKS) return "silent";
+  if (checksWithoutBeat >= DEAD_CHECKS) return "dead";
+  if (checksWithoutBeat >= SILENT_CHECKS) return "silent";
   return state === "paused" || state === "disk_full" || state === "backing_off"
     ? "paused"
     : "running";

@@ -12,7 +12,7 @@ import { cannotRead, inFolder, OWN_FOLDER } from "../../lib/files.ts";
 import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
 import {
-  DEAD_LOOKS,
+  DEAD_CHECKS,
   type FleetRow,
   type FleetView,
   fleetView,
@@ -20,18 +20,19 @@ import {
   rowCountOf,
 } from "./view.ts";
 
-/** After this number of files, other work gets a turn. */
+/** Changed status files that are read before the event loop gets a turn. */
 const READS_PER_TURN = 100;
 
 const STATUS_SUFFIX = ".status.json";
 const PLAN_SUFFIX = /\.shards-\d+\.json$/;
 
-/** A status file has at most 8 KB. A larger file is none, and is not read. */
+/** Larger files are ignored. Retort's own status files stay below 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
 type ParseStatus = (text: string, file: string) => RunStatus | undefined;
 
-export class FleetWatch {
+/** The runs and shard plans of a folder. `check` reads what has changed, `view` shows it. */
+export class FolderWatch {
   readonly #folder: string;
   readonly #name: string;
   readonly #stem: string | undefined;
@@ -39,7 +40,7 @@ export class FleetWatch {
   readonly #runs = new Map<string, FoundRun>();
   /** The keys are the names of the plans' files. */
   readonly #plans = new Map<string, { plan: ShardPlan; stem: string }>();
-  #isLooking = false;
+  #isChecking = false;
 
   /** @param stem Only this run and its shards are watched. @default all runs */
   constructor(output: string, stem?: string) {
@@ -53,13 +54,13 @@ export class FleetWatch {
   }
 
   /** Reads the files that have changed since the last check. */
-  async look(): Promise<void> {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
+  async check(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
     const missing = new Set(this.#runs.keys());
     try {
-      // Loaded only now: `web/server.ts` exports this page, too, and must load with the permission
-      // for the network alone.
+      // Imported late: `web/server.ts` exports the folder monitor, too, and must load with
+      // `--allow-net` alone. `lib/run/` needs more permissions.
       const { parseStatus } = await import("../../lib/run/mod.ts");
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
@@ -73,7 +74,7 @@ export class FleetWatch {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw cannotRead(this.#folder, error);
     } finally {
-      this.#isLooking = false;
+      this.#isChecking = false;
       for (const name of missing) this.#countMissing(name);
     }
   }
@@ -85,13 +86,15 @@ export class FleetWatch {
   #countMissing(name: string): void {
     const run = this.#runs.get(name);
     if (run === undefined) return;
-    run.silentLooks++;
-    if (run.silentLooks > DEAD_LOOKS && !existsIn(this.#folder, name)) this.#runs.delete(name);
+    run.checksWithoutBeat++;
+    if (run.checksWithoutBeat > DEAD_CHECKS && !existsIn(this.#folder, name)) {
+      this.#runs.delete(name);
+    }
   }
 
   /**
-   * Returns whether a changed status was read. Synchronous, because a file server answers a `stat`
-   * in microseconds and a promise takes longer.
+   * Returns whether a changed status was read. Synchronous: a `stat` whose result is cached takes
+   * 4 µs, with a promise 15. A file server that hangs blocks the page until it answers.
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (
@@ -106,7 +109,7 @@ export class FleetWatch {
       const { size, mtime, ino, isFile } = Deno.statSync(path);
       const stamp = `${size}:${mtime?.getTime()}:${ino}`;
       if (isFile && old?.stamp === stamp) {
-        old.silentLooks++;
+        old.checksWithoutBeat++;
         return false;
       }
       // Opening a pipe would wait forever.
@@ -115,7 +118,8 @@ export class FleetWatch {
       if (status !== undefined) {
         const isSameBeat = old?.status.beat === status.beat &&
           old.status.started === status.started;
-        this.#runs.set(name, { stamp, status, silentLooks: isSameBeat ? old.silentLooks + 1 : 0 });
+        const checksWithoutBeat = isSameBeat ? old.checksWithoutBeat + 1 : 0;
+        this.#runs.set(name, { stamp, status, checksWithoutBeat });
         return true;
       }
     } catch {

@@ -1,6 +1,5 @@
 /**
- * Flags about the teacher: what it is sent, how fast, which answers are kept, when a run stops, and
- * what is sent again.
+ * Flags of a run: teacher, parameters, speed, answers, budgets, and resume.
  *
  * @module
  */
@@ -14,7 +13,7 @@ export const TEACHER: readonly FlagEntry[] = [
     value: "URL",
     isRepeatable: true,
     mayBeSecret: true,
-    help: "address, up to /v1; @FILE or dns+http: several",
+    help: "address, up to /v1; several: @FILE or dns+http://…",
     isCommon: true,
   },
   {
@@ -53,7 +52,7 @@ export const TEACHER: readonly FlagEntry[] = [
     name: "wait",
     value: "TIME",
     isValueOptional: true,
-    help: "wait for a teacher to start (default 1m)",
+    help: "wait for a teacher: no limit or TIME (unset: 1m)",
     helpFor: { merge: "wait until the shards are done" },
     commands: ["run", "retry", "merge"],
   },
@@ -104,7 +103,7 @@ export const SPEED: readonly FlagEntry[] = [
   { name: "careful-start", isOnByDefault: true, help: "start at full concurrency" },
   { name: "rpm", value: "N", help: "requests per minute for each teacher, evenly spread" },
   { name: "tpm", value: "N", help: "tokens per minute for each teacher" },
-  { name: "max-attempts", value: "N", help: "attempts per row after errors (default 5)" },
+  { name: "max-attempts", value: "N", help: "failed attempts after which a row fails (default 5)" },
   { name: "row-timeout", value: "TIME", help: "time limit of a row, all attempts together" },
   { name: "grace", value: "TIME", help: "time to finish calls after SIGTERM (default 20s)" },
 ];
@@ -113,7 +112,7 @@ export const ANSWERS: readonly FlagEntry[] = [
   {
     name: "samples",
     value: "N",
-    help: "answers per row (default 1, or those of the run)",
+    help: "answers per row (default: earlier run's, else 1)",
     commands: ["run", "retry", "verify"],
     isCommon: true,
   },
@@ -122,7 +121,11 @@ export const ANSWERS: readonly FlagEntry[] = [
     value: "HOW",
     help: "error (default), keep, or escalate: retry with more tokens",
   },
-  { name: "max-tokens-cap", value: "N", help: "largest limit of escalate (default 8 × the first)" },
+  {
+    name: "max-tokens-cap",
+    value: "N",
+    help: "highest limit for escalate (default 8 × max_tokens)",
+  },
   {
     name: "accept-ending",
     value: "none|WORD",
