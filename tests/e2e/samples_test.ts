@@ -120,7 +120,8 @@ Deno.test("a row whose uid is that of another row's sample stops the run before 
     [
       '3: uid "row-1#2" belongs to an earlier row already',
       'or to one of the 3 samples of "row-1": add --duplicates keep to keep each',
-      "as <uid>~2 and so on",
+      "as <uid>~2 and so on (with --shard",
+      "name fields that differ: --uid-field)",
     ].join(", "),
   );
   assertEquals(server.posts, 0);
