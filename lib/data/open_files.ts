@@ -206,9 +206,9 @@ async function leaveOutMerged(
       .filter(({ files: names }) => names.every((path) => files.has(path)));
     if (parts.length === 0 || !await isMerge(merge)) continue;
     for (const division of parts) {
-      const isStale = await hasNewerResults(division, merge);
-      const mergeFiles = [merge, merge.replace(RESULTS_EXTENSION, "_error.$1")];
-      const leaveMerge = division.files.some(isIndexed) || (isStale && !isIndexed(merge));
+      const leaveMerge = division.files.some(isIndexed) ||
+        (!isIndexed(merge) && await hasNewerResults(division, merge));
+      const mergeFiles = [merge, failuresOf(merge)!];
       for (const path of leaveMerge ? mergeFiles : division.files) files.delete(path);
       notes.push(noteOf(merge, division, leaveMerge));
       if (leaveMerge) break;

@@ -150,6 +150,20 @@ Deno.test("stats: counts the rows of shards once if their merge is there too, an
   assertEquals((await rowsIn()).total, 6);
 });
 
+Deno.test("stats: leaves out an older merge in an .ndjson file together with its failures", async () => {
+  await using dir = await tempDir();
+  await dir.write("out/x.run.json", JSON.stringify({ merged: { pending: 0 } }));
+  const merge = await dir.write("out/x.ndjson", resultLine({ uid: "a" }));
+  await Deno.utime(merge, new Date("2026-01-01"), new Date("2026-01-01"));
+  await dir.write("out/x_error.jsonl", failureLine("c"));
+  await dir.write("out/x-00000-of-00002.jsonl", resultLine({ uid: "a" }));
+  await dir.write("out/x-00000-of-00002_error.jsonl", failureLine("c"));
+  await dir.write("out/x-00001-of-00002.jsonl", resultLine({ uid: "b" }));
+  const { out, err } = await stats(dir.path("out"), "--json");
+  assert(/x.ndjson" is left out: it is an older merge/.test(err), err);
+  assertEquals(JSON.parse(out).rows.total, 3);
+});
+
 Deno.test("stats: says that no row has a field of --where, or that it holds texts or numbers only", async () => {
   await using dir = await tempDir();
   await dir.write(
