@@ -172,8 +172,8 @@ function isHeader(line: string, delimiter: string): boolean {
     names.every((name) => /^"?[\p{L}_#][\p{L}\d _.\-/()]{0,40}"?$/u.test(name));
 }
 
-/** A row may be a bare list of messages. */
-function isMessageArray(line: string): boolean {
+/** A row may be a bare list of messages. Of an incomplete line, the first key decides. */
+export function isMessageArray(line: string): boolean {
   const messages = parsedJson(line) as unknown[] | undefined;
   if (messages === undefined) return /^\[\s*\{\s*"(role|from)"/.test(line);
   const [first] = messages;

@@ -5,7 +5,7 @@
  */
 
 import { readFully, systemReason } from "../files.ts";
-import { isJson, isObject, parsedJson } from "../json.ts";
+import { isJson } from "../json.ts";
 import {
   cannotRead,
   firstBytes,
@@ -16,6 +16,7 @@ import {
   withoutCompression,
 } from "./bytes.ts";
 import type { Border, InputPart } from "./borders.ts";
+import { isMessageArray } from "./foreign_format.ts";
 import type { ExactType } from "./parquet_values.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, readLines } from "./lines.ts";
 
@@ -240,8 +241,8 @@ function rowsInText(start: string): readonly [what: string, InputFormat] | undef
   return table && [table.what, table.format];
 }
 
-/** Whether the text is JSON, which may be cut off at the end of the first bytes. A prompt may begin
- * with a list, too, but goes on as text. */
+/** Whether the text is JSON, perhaps cut off at the end of the first bytes. A prompt may also begin
+ * with a list, but continues as text. */
 function isWholeOrCut(text: string): boolean {
   try {
     JSON.parse(text);
@@ -260,12 +261,8 @@ function firstLines(text: string): string[] {
 
 /** An object, or a list of messages. A line that is longer than the first bytes is incomplete. */
 function isRow(line: string, _index: number, { length }: readonly string[]): boolean {
-  if (!OBJECT_START.test(line) && !OBJECTS_START.test(line)) return false;
-  const value = parsedJson(line);
-  if (value === undefined) {
-    return length === 1 && OBJECT_START.test(line) && line.length > MIN_CUT_CHARS;
-  }
-  return isObject(value) || (Array.isArray(value) && isObject(value[0]) && "role" in value[0]);
+  const isStart = OBJECT_START.test(line) || (OBJECTS_START.test(line) && isMessageArray(line));
+  return isStart && (isJson(line) || (length === 1 && line.length > MIN_CUT_CHARS));
 }
 
 const TABLES = [
@@ -276,8 +273,18 @@ const TABLES = [
 
 /** Without one of these columns, lines with commas are more likely prompts than a table. */
 const PROMPT_COLUMNS: ReadonlySet<string> = new Set([
-  ...["prompt", "question", "instruction", "messages", "conversations", "conversation"],
-  ...["text", "input", "query", "problem", "user", "content"],
+  "prompt",
+  "question",
+  "instruction",
+  "messages",
+  "conversations",
+  "conversation",
+  "text",
+  "input",
+  "query",
+  "problem",
+  "user",
+  "content",
 ]);
 
 /** Whether the first line names columns, and most other lines have as many cells. */

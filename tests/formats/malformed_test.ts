@@ -189,6 +189,12 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["one.txt", '{"id":1,"prompt":"a"}', /one\.txt": it is JSON Lines/],
   ["long.txt", `{"prompt":"${"a".repeat(200_000)}"}\n`, /long\.txt": it is JSON Lines/],
   ["turns.txt", '[{"role":"user","content":"a"}]\n'.repeat(3), /turns\.txt": it is JSON Lines/],
+  ["from.txt", '[{"from":"human","value":"a"}]\n'.repeat(3), /from\.txt": it is JSON Lines/],
+  [
+    "from.txt",
+    `[{"from":"human","value":"${"a".repeat(200_000)}"}]`,
+    /from\.txt": it is JSON Lines/,
+  ],
   [
     "array.txt",
     `[${ROW_TEXT},\n${ROW_TEXT}]`,
