@@ -240,8 +240,10 @@ export class UnrestoredRows {
     }
     const all = formatCount(count + this.#restored.count);
     throw new NotRestored(
-      `Cannot export ${formatCount(count)} of ${all} rows, which were sent with another system, ` +
-        `template or prompt field than the others.\n  ${this.#first}\n${this.#wayOut()}`,
+      `Cannot export ${
+        formatCount(count)
+      } of ${all} rows, which were sent with a different system, ` +
+        `template or prompt field from the others.\n  ${this.#first}\n${this.#wayOut()}`,
     );
   }
 

@@ -20,11 +20,7 @@ export class Selection {
   readonly #where: Where | undefined;
   readonly #fieldNotes: FieldNotes | undefined;
   readonly #derivedFields: DerivedFields | undefined;
-  /** Names in the condition that no row has had so far. */
-  readonly #unknownNames: Set<string>;
   readonly #uids: UidSelection;
-  /** Rows that the condition was evaluated for. */
-  #rowsSeen = 0;
   readonly #seen: HashSet | undefined;
   readonly #needsLogprobs: boolean;
   readonly #isRaw: boolean;
@@ -39,7 +35,6 @@ export class Selection {
     this.#isRaw = format === "raw";
     const fields = this.#where?.paths ?? [];
     checkComputable(fields, () => true);
-    this.#unknownNames = new Set(fields.map(([name]) => name));
     if (needsDerived(fields)) this.#derivedFields = new DerivedFields(paths);
   }
 
@@ -50,13 +45,9 @@ export class Selection {
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#uids.has(String(result.uid))) return false;
     if (this.#where) {
-      for (const name of this.#unknownNames) {
-        if (Object.hasOwn(result, name)) this.#unknownNames.delete(name);
-      }
       const distill = isObject(result.distill) ? distillOf(result) : undefined;
       // If rows have a field of the same name, a condition finds the derived one in `distill`.
       const row = derived && { ...result, distill: { ...derived, ...distill } };
-      this.#rowsSeen++;
       this.#fieldNotes?.add([row ?? result, distill, derived]);
       if (!this.#where.matches(row ?? result, distill, derived)) return false;
     }
@@ -78,7 +69,7 @@ export class Selection {
    * that no row has
    */
   checkCondition(): void {
-    checkComputable(this.#where?.paths ?? [], (name) => !this.#unknownNames.has(name));
+    checkComputable(this.#where?.paths ?? [], (name) => !this.#fieldNotes?.isAbsent(name));
   }
 
   /** Why no row was selected, if missing log probabilities or different tokens are the reason. */
@@ -91,7 +82,7 @@ export class Selection {
 
   /** What may be wrong with the condition, now that all rows were seen. */
   conditionNotes(): string[] {
-    return this.#rowsSeen === 0 ? [] : this.#fieldNotes?.notes() ?? [];
+    return this.#fieldNotes?.notes() ?? [];
   }
 
   notes(): string[] {

@@ -31,7 +31,7 @@ export class FieldNotes {
         this.#absent.delete(name);
       }
     }
-    if (this.#absent.size > 0) { for (const object of objects) this.#addKnown(object); }
+    if (this.#absent.size > 0) this.#addKnown(objects);
     for (const comparison of this.#comparisons) {
       const value = valueAt(objects, comparison.path);
       if (typeof value === typeof comparison.value) this.#comparisons.delete(comparison);
@@ -39,18 +39,26 @@ export class FieldNotes {
     }
   }
 
+  /** Whether no row has had the field so far. */
+  isAbsent(name: string): boolean {
+    return this.#absent.has(name);
+  }
+
   notes(): string[] {
+    // Every row has names, so none are known if no row was seen.
+    const absent = this.#known.size === 0 ? [] : [...this.#absent.keys()];
+    const mistyped = [...this.#comparisons].filter((comparison) => this.#mistyped.has(comparison));
     return [
-      ...[...this.#absent.keys()].map((name) => absentNote(name, this.#known)),
-      ...[...this.#comparisons].filter((comparison) => this.#mistyped.has(comparison)).map(
-        typeNote,
-      ),
+      ...absent.map((name) => absentNote(name, this.#known)),
+      ...mistyped.map(typeNote),
     ];
   }
 
-  #addKnown(object: object | undefined): void {
-    if (this.#known.size > MAX_KNOWN) return;
-    for (const name in object) this.#known.add(name);
+  #addKnown(objects: readonly (object | undefined)[]): void {
+    for (const object of objects) {
+      if (this.#known.size > MAX_KNOWN) return;
+      for (const name in object) this.#known.add(name);
+    }
   }
 }
 
@@ -63,7 +71,7 @@ export function absentNote(name: string, known: Iterable<string>): string {
   return `No row has the field ${JSON.stringify(name)}${hint}`;
 }
 
-/** For a field that holds only texts and is compared with a number, or the other way round. */
+/** For a field that holds only texts and is compared with a number, or vice versa. */
 export function typeNote({ path, operator, value }: Comparison): string {
   const name = fieldName(path), isText = typeof value === "string";
   const holds = isText ? "only numbers" : "only texts, as columns of CSV do";

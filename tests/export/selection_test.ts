@@ -34,11 +34,12 @@ Deno.test("--where takes the rows that meet it, by fields of the row and of dist
   assertEquals(await promptsOf(dir), ["p11", "p12", "p13", "p14"]);
   const none = await assertRejects(() => exportFrom(dir, { where: "score > 99" }), UsageError);
   assert(none.message.includes("no result meets --where"));
-  await assertRejects(
+  const unseen = await assertRejects(
     () => exportFrom(dir, { where: "score > 1", uids: ["none"] }),
     UsageError,
     "no result meets --where and is named by --uids",
   );
+  assert(!unseen.message.includes("No row has the field"), unseen.message);
 });
 
 Deno.test("--where says that no row has a field, or that it holds texts", async () => {
@@ -291,7 +292,8 @@ Deno.test("rows sent with two templates are exported apart, with the conditions 
   const { message } = await assertRejects(
     () => exportFrom(dir, { template: "NEW {{prompt}}", where: "uid != 'r6'" }),
     UsageError,
-    "Cannot export 3 of 5 rows",
+    "Cannot export 3 of 5 rows, which were sent with a different system, template or prompt field " +
+      "from the others.",
   );
   assert(message.includes('out.jsonl" line 1: the messages that uid "r1"'), message);
   const [, others, these] =
