@@ -39,7 +39,7 @@ interface Selection {
   /** When a page last requested the selection, by `performance.now()`. */
   requestedMs: number;
   /** Computed when `total` rows had been found: more may have been found since. */
-  overview?: Pick<Overview, "total" | "facets" | "histograms">;
+  overview?: Omit<Overview, "scan" | "version">;
   /** The first `count` rows, sorted. `key` stands for the field and the direction. */
   sorted?: {
     readonly key: string;
@@ -175,11 +175,11 @@ export class DataServer {
         total: rows.length,
         facets: facetsOf(table, rows),
         histograms: histogramsOf(table, rows),
+        notes: conditionNotes(table, where),
       };
     }
     return {
       ...selection.overview,
-      notes: conditionNotes(table, where),
       scan: scanStatus(selection),
       version: selection.version,
     };

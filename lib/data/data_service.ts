@@ -12,6 +12,7 @@ import type { IndexedPath, IndexStatus } from "./data_index.ts";
 import type { Facet, Histogram } from "./facets.ts";
 import type { NearStatus } from "./near_duplicates.ts";
 import { findDataFiles, type OpenFiles, openFiles, unpackFiles } from "./open_files.ts";
+import { READY } from "./scan.ts";
 import type { RowDetail, ShownRow } from "./shown_row.ts";
 
 export interface Query {
@@ -44,15 +45,12 @@ export interface RowPage {
   readonly version: number;
 }
 
-/** Facets and histograms of the rows that meet a condition; the other fields as in `RowPage`. */
-export interface Overview {
-  readonly total: number;
+/** Facets and histograms of the rows that meet a condition. */
+export interface Overview extends Pick<RowPage, "total" | "scan" | "version"> {
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
   /** Notes about likely mistakes in the condition, such as misspelt fields. */
   readonly notes: readonly string[];
-  readonly scan: ScanStatus | null;
-  readonly version: number;
 }
 
 export interface DataState {
@@ -102,9 +100,6 @@ export interface DataRequests {
 }
 
 export type DataRequestName = keyof DataRequests;
-
-/** In place of an id: the worker is ready to receive messages. */
-export const READY = -1;
 
 export interface WorkerSetup {
   readonly files: readonly IndexedPath[];

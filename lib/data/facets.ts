@@ -149,8 +149,9 @@ const HISTOGRAMS = [
 ] as const;
 
 /**
- * Histograms of answered rows, with four bins for each power of two. Failed rows are left
- * out: their count is 0 if they have no answer. Fields that are 0 in all rows have no histogram.
+ * Histograms of answered rows, with four bins for each power of two. Failed rows are left out:
+ * without an answer, their stored count of 0 means none. Fields that are 0 in all rows have no
+ * histogram.
  */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   const { status } = table.columns;

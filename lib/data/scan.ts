@@ -254,7 +254,7 @@ class ScannedLine {
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** In place of a chunk's number: the worker is ready to receive a message. */
+/** In place of a chunk's number, or of an answer's id: the worker is ready to receive messages. */
 export const READY = -1;
 
 /** In place of a chunk's number: the worker failed, and `problem` says why. */

@@ -7,7 +7,8 @@
 import { UsageError } from "../errors.ts";
 import { type DataIndex, openIndex } from "./data_index.ts";
 import { DataServer } from "./data_server.ts";
-import { READY, type WorkerAnswer, type WorkerQuestion, type WorkerSetup } from "./data_service.ts";
+import type { WorkerAnswer, WorkerQuestion, WorkerSetup } from "./data_service.ts";
+import { READY } from "./scan.ts";
 import { delay } from "../timer.ts";
 
 interface Scope {

@@ -85,8 +85,17 @@ const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\uf
 
 /** An id with escapes for invisible characters: else different ids would look alike. @param {string} uid */
 export function formatId(uid) {
-  return uid.replaceAll(
-    INVISIBLE,
+  return escaped(uid, INVISIBLE);
+}
+
+/**
+ * `\u200b` in place of each of the characters, as in JSON.
+ * @param {string} text
+ * @param {RegExp} characters with the flag `g`
+ */
+export function escaped(text, characters) {
+  return text.replaceAll(
+    characters,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }

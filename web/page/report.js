@@ -3,6 +3,7 @@
 /** Reports: reads the run that a report holds, and makes reports in the browser. @module */
 
 import { byId, setAttribute, setText } from "./dom.js";
+import { escaped } from "./figures.js";
 
 /** @import { MonitorState } from "../monitor_state.ts" */
 
@@ -52,10 +53,7 @@ export function startReports(getState) {
 
 /** @param {string} shell @param {MonitorState} state */
 function reportOf(shell, state) {
-  const json = JSON.stringify(state).replaceAll(
-    UNSAFE_IN_JSON,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  const json = escaped(JSON.stringify(state), UNSAFE_IN_JSON);
   const place = shell.lastIndexOf(STATE_TAG_END) + STATE_TAG_END.length;
   return shell.slice(0, place) + json + shell.slice(place);
 }
