@@ -47,9 +47,9 @@ async function failureNotes(results: readonly string[]): Promise<string[]> {
 }
 
 /**
- * Counts the failed rows of a results file, by the failures file next to it. After a crash, that
- * also has lines of rows that were retried since: a row counts once, or not at all if it has a
- * result.
+ * Counts the failed rows of a results file, according to the failures file next to it. After a
+ * crash, that file also has lines of rows that have been retried since: a row counts once, or not
+ * at all if it has a result.
  */
 async function countFailedRows(results: string): Promise<number> {
   const path = failuresOf(results);

@@ -18,7 +18,7 @@ import {
   NEEDS_DICTIONARY,
 } from "./foreign_format.ts";
 
-/** With chunks of 64 KiB, the first pass over a file waited for a tenth of its time, because each
+/** With chunks of 64 KiB, the first pass over a file spent a tenth of its time waiting, because each
  * read goes through a thread. */
 const CHUNK_BYTES = 256 * 2 ** 10;
 const DECOMPRESSED_BYTES = 64 * 2 ** 10;

@@ -40,7 +40,7 @@ export interface SavedSelection {
 
 /**
  * Writes ids to a new file in `.retort/`, next to the first of `files`, each once: rows of two runs
- * have the same.
+ * may have the same ids.
  */
 export async function saveSelection(
   files: readonly string[],
@@ -70,7 +70,7 @@ export async function saveSelection(
   }
 }
 
-/** Writes ids as JSON that look like JSON, or whose spaces and line breaks would be lost. */
+/** Returns the line of an id: as JSON if it looks like JSON, or if its white space would be lost. */
 function lineOf(uid: string): string {
   return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
 }
