@@ -56,9 +56,6 @@ export async function prepareReportFile(
   if (info?.isDirectory || withoutSeparator(output) === path) {
     throw new UsageError(`Cannot write the report to "${path}": it is a folder`);
   }
-  if (info !== undefined && !info.isFile) {
-    throw new UsageError(`Cannot write the report to "${path}": it is not a regular file`);
-  }
   for (const inputPath of input) {
     const inputInfo = inputPath === "-" ? undefined : await statOf(inputPath);
     if (info && inputInfo && fileKeyOf(inputPath, inputInfo) === fileKeyOf(path, info)) {

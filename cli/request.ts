@@ -8,7 +8,7 @@ import type { Shard } from "../lib/shards/mod.ts";
 import { MAX_SAMPLES } from "../lib/params.ts";
 import { parseLossless, setField } from "../lib/source/mod.ts";
 import type { Params } from "../lib/teacher/mod.ts";
-import type { Config, TeacherSpec } from "./config.ts";
+import type { Config } from "./config.ts";
 import { type Allowance, parseAllowance } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import { type MonitorRequest, readMonitor } from "./monitor.ts";
@@ -23,7 +23,6 @@ const DEFAULT_GRACE_MS = 20_000;
 export interface RunRequest {
   /** For flags that other parts of the command read by name. */
   readonly settings: Settings;
-  readonly teachers: readonly TeacherSpec[];
   /** The file of `--config`. */
   readonly config: Config | undefined;
   readonly generator: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
@@ -53,7 +52,6 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
   const isQuiet = settings.isOn("quiet");
   return {
     settings,
-    teachers: config?.teachers ?? [],
     config,
     generator: {
       ...await readRowOptions(settings),

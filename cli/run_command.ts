@@ -45,7 +45,12 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
   if (!settings.isOff("resume")) await refuseFormerFolder(request.run, io);
   const mayAsk = !request.run.input.includes("-");
   const onMissingKey = settings.isOn("dry-run") ? "warn" : mayAsk ? "ask" : "refuse";
-  await using opened = await openTeachers(settings, request.teachers, io, onMissingKey);
+  await using opened = await openTeachers(
+    settings,
+    request.config?.teachers ?? [],
+    io,
+    onMissingKey,
+  );
   const { teachers, teacherList } = opened;
   const generator = asUsage(() =>
     new ResponseGenerator({ ...request.generator, teachers, teacherList })

@@ -40,6 +40,22 @@ export async function tryTool(
 }
 
 /**
+ * Lists the tasks of jobs by their names, one line each. `squeue`, unlike `sacct`, works without
+ * Slurm accounting.
+ *
+ * @param format What a line holds: the task's ID (`%i`) or its state (`%T`).
+ */
+export async function queueOf(
+  names: readonly string[],
+  format: "%i" | "%T",
+  io: Io,
+): Promise<ToolResult> {
+  // `--all`: jobs in hidden partitions, too.
+  const args = ["--noheader", "--all", "--array", `--name=${names}`, `--format=${format}`];
+  return await tryTool("squeue", args, io);
+}
+
+/**
  * Calls a tool that submits a job. Returns the tool's output.
  *
  * @throws {UsageError} If the tool cannot be run.

@@ -5,7 +5,7 @@ import { systemReason } from "../lib/files.ts";
 import { canceledPathOf } from "../lib/shards/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { inNamespace, type ToolProblem, tryTool, whyNot } from "./scheduler_tools.ts";
+import { inNamespace, queueOf, type ToolProblem, tryTool, whyNot } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf } from "./submit_job.ts";
 
@@ -75,9 +75,7 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
 }
 
 async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
-  const queue = await tryTool("squeue", [
-    ...["--noheader", "--all", `--name=${name},${name}-merge`, "--format=%i"],
-  ], io);
+  const queue = await queueOf([name, `${name}-merge`], "%i", io);
   // Called whatever `squeue` says: canceling a job that does not exist does no harm.
   const problem = await cancelInSlurm(name, io);
   if (queue.kind === "done") {

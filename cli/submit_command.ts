@@ -69,7 +69,7 @@ async function prepare(
   const { shards, parallel, leadMs } = readDivision(settings);
   refuseFlagsOfOthers(scheduler, args);
   refuseSecrets(scheduler, settings, io);
-  if (scheduler === "slurm") await checkRun(inputs, args, settings, io);
+  if (scheduler === "slurm") await checkRun(inputs, args, io);
   const { files } = await findInputs(inputs);
   const shared = await sharedOutput(inputs, files, output);
   const { stem } = shared;
@@ -111,11 +111,12 @@ async function prepare(
 async function checkRun(
   inputs: readonly string[],
   args: ParsedArgs,
-  settings: Settings,
   io: Io,
 ): Promise<void> {
   const { readRequest } = await import("./request.ts");
-  await readRequest({ ...args, command: "run", inputs: [...inputs] }, io);
+  const run: ParsedArgs = { ...args, command: "run", inputs: [...inputs] };
+  // With those of `--config`.
+  const { settings } = await readRequest(run, io);
   // Nodes may have files that this machine lacks.
   const keyFile = settings.text("api-key-file");
   if (keyFile === undefined || await exists(keyFile)) return;

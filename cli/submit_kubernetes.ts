@@ -4,7 +4,9 @@
  * @module
  */
 
+import { posix } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
+import { isInside } from "../lib/files.ts";
 import { kubernetesManifests, type KubernetesOptions } from "../lib/submit/mod.ts";
 import { VERSION } from "../lib/version.ts";
 import type { Io } from "./io.ts";
@@ -47,8 +49,8 @@ export function refuseOutsideVolume(
   const { mountPath } = kubernetesOptions(settings);
   for (const [flag, path] of paths) {
     // Not in the form of this system: pods run Linux.
-    const fullPath = /^\//.test(path) ? path : `${mountPath}/${path}`;
-    if (withoutDots(fullPath).startsWith(withoutDots(mountPath))) continue;
+    const root = posix.resolve(mountPath);
+    if (isInside(posix.resolve(root, path), root, posix)) continue;
     throw new UsageError(
       `Cannot use ${
         settings.flagText(flag, settings.text(flag) ?? path)
@@ -56,16 +58,6 @@ export function refuseOutsideVolume(
         `write to the volume. Name a path below ${mountPath}; relative paths begin there`,
     );
   }
-}
-
-/** Resolves `.` and `..` in a path of the pods, and ends it with a slash. */
-function withoutDots(path: string): string {
-  const names: string[] = [];
-  for (const name of path.split("/")) {
-    if (name === "..") names.pop();
-    else if (name !== "" && name !== ".") names.push(name);
-  }
-  return `/${names.join("/")}/`;
 }
 
 export function kubernetesOptions(settings: Settings): KubernetesOptions {

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { resolve } from "../lib/deps/std_path.ts";
+import { basename, dirname, resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
-import { exists } from "../lib/files.ts";
+import { exists, namesIn } from "../lib/files.ts";
 import { shellWord } from "../lib/printable.ts";
 import { readStatus, statusPathOf } from "../lib/run/mod.ts";
 import { canceledPathOf, shardStem } from "../lib/shards/mod.ts";
@@ -19,7 +19,7 @@ import {
   slurmScript,
 } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
-import { callTool, tryTool } from "./scheduler_tools.ts";
+import { callTool, queueOf, tryTool } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { followUpCommand, logsOf, type PreparedJob } from "./submit_job.ts";
 
@@ -61,9 +61,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
 
 /** Kubernetes refuses a second job of an output; Slurm does not. */
 async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
-  const queue = await tryTool("squeue", [
-    ...["--noheader", "--all", "--array", `--name=${job.name}`, "--format=%i"],
-  ], io);
+  const queue = await queueOf([job.name], "%i", io);
   const count = queue.kind === "done" ? queue.text.split("\n").filter(Boolean).length : 0;
   if (count === 0) return;
   io.writeErr(
@@ -78,8 +76,12 @@ async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
 
 /** `submit status` would show shards that wait in the queue as ones that could not start. */
 async function forgetFailedStarts({ stem, shards }: PreparedJob): Promise<void> {
+  const pathOf = (index: number) =>
+    statusPathOf(`${shardStem(stem, { index, count: shards })}.jsonl`);
+  const existing = new Set(await namesIn(dirname(pathOf(0))));
   for (let index = 0; index < shards; index++) {
-    const path = statusPathOf(`${shardStem(stem, { index, count: shards })}.jsonl`);
+    const path = pathOf(index);
+    if (!existing.has(basename(path))) continue;
     const status = await readStatus(path);
     if (status?.ended && status.state === "failed") await Deno.remove(path).catch(() => {});
   }

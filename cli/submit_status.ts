@@ -11,7 +11,7 @@ import { readStatus, type RunStatus, statusPathOf } from "../lib/run/mod.ts";
 import { printable } from "../lib/printable.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
-import { inNamespace, type ToolResult, tryTool, whyNot } from "./scheduler_tools.ts";
+import { inNamespace, queueOf, type ToolResult, tryTool, whyNot } from "./scheduler_tools.ts";
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf, logsOf } from "./submit_job.ts";
 import { formatCount } from "../lib/figures.ts";
@@ -96,18 +96,12 @@ function stateOf(
   return { state: state === "done" ? "unfinished" : state, detail };
 }
 
-/** Queries by the job's name: `squeue`, unlike `sacct`, works without Slurm accounting. */
 async function describeQueue(
   name: string,
   namespace: string | undefined,
   io: Io,
 ): Promise<string> {
-  const slurm = await tryTool("squeue", [
-    "--noheader",
-    "--array",
-    `--name=${name},${name}-merge`,
-    "--format=%T",
-  ], io);
+  const slurm = await queueOf([name, `${name}-merge`], "%T", io);
   const states = textOf(slurm).split("\n").filter((state) => state !== "");
   const queue = Map.groupBy(states, (state) => state);
   if (queue.size > 0) {

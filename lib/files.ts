@@ -29,7 +29,7 @@ export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
 }
 
 /** Functions for the paths of this system. Tests pass those for Windows. */
-export type PathRules = typeof system;
+export type PathRules = typeof system.posix;
 
 export function endsWithSeparator(
   path: string,

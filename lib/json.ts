@@ -28,6 +28,11 @@ export function asCount(value: unknown): number | undefined {
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
+/** Returns a finite number, 0 or more; undefined if the value is anything else. */
+export function asAmount(value: unknown): number | undefined {
+  return typeof value === "number" && value >= 0 && value < Infinity ? value : undefined;
+}
+
 /** Undefined if the text is not JSON. */
 export function parsedJson(text: string): unknown {
   try {

@@ -45,6 +45,10 @@ export const schema: OptionRule = {
   expected: "a JSON Schema: an object, true or false",
   isType: (value) => typeof value === "boolean" || isObject(value),
 };
+export const number: OptionRule = {
+  expected: "a number",
+  isType: (value) => typeof value === "number",
+};
 export const amount: OptionRule = {
   expected: "a number, 0 or more",
   isType: (value) => typeof value === "number",

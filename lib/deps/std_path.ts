@@ -22,16 +22,8 @@ import { relative as posixRelative } from "npm:deno-std@1.4.0/path/posix/relativ
 // @ts-types="./types/std_path.d.ts"
 import { resolve as posixResolve } from "npm:deno-std@1.4.0/path/posix/resolve.js";
 
-const isWindows = /^win/i.test(globalThis.navigator?.platform ?? "");
-const {
-  basename,
-  dirname,
-  isAbsolute,
-  join,
-  relative,
-  resolve,
-  SEPARATOR_PATTERN,
-} = isWindows ? await import("./std_path_windows.ts") : {
+/** The functions for paths of Linux, macOS and containers, on any system. */
+export const posix = {
   ...constants,
   basename: posixBasename,
   dirname: posixDirname,
@@ -40,5 +32,10 @@ const {
   relative: posixRelative,
   resolve: posixResolve,
 };
+
+const isWindows = /^win/i.test(globalThis.navigator?.platform ?? "");
+const { basename, dirname, isAbsolute, join, relative, resolve, SEPARATOR_PATTERN } = isWindows
+  ? await import("./std_path_windows.ts")
+  : posix;
 
 export { basename, dirname, isAbsolute, join, relative, resolve, SEPARATOR_PATTERN };

@@ -224,8 +224,8 @@ export class AnsweringModels {
     if (earlier.has(model) || earlier.size > MAX_NOTICES) return undefined;
     earlier.add(model);
     const condition = posixWord(`model_returned == ${JSON.stringify(latest)}`);
-    return `Answers of the ${nameOf(teacher)} now name the model "${model}", earlier ones ` +
-      `"${latest}": the results hold both (model_returned, as in export --where ${condition})`;
+    return `The ${nameOf(teacher)} now answers as the model "${model}", before as "${latest}": ` +
+      `the results hold both (model_returned, as in export --where ${condition})`;
   }
 }
 

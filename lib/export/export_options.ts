@@ -8,7 +8,7 @@ import { UsageError } from "../errors.ts";
 import {
   checkOptions,
   flag,
-  type OptionRule,
+  number,
   type OptionRules,
   path,
   paths,
@@ -166,8 +166,6 @@ function checkChoice(what: string, value: string, choices: readonly string[]): v
   const words = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
   throw new UsageError(`${what} "${value}": it must be ${words}`);
 }
-
-const number: OptionRule = { expected: "a number", isType: (value) => typeof value === "number" };
 
 const WRITE_RULES: OptionRules<WriteOptions> = {
   ...ROW_RULES,

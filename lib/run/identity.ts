@@ -24,7 +24,7 @@ export function checkSameIdentity(
     .filter((difference) => !(retry && difference.startsWith("  params: ")));
   if (differences.length === 0) return;
   const mix = isOfOtherShard
-    ? "add --allow-mixed here and --no-proof to the merge to have both in one file"
+    ? "to have both in one file, add --allow-mixed here and --no-proof to the merge"
     : "add --allow-mixed to have both in one file";
   throw new UsageError(
     `${problem} created with different settings\n${differences.join("\n")}\n` +

@@ -145,6 +145,8 @@ class FirstPass {
     if (this.#suspect === undefined || bad.count < minBadLines || bad.count <= rows) return;
     const { path, name, format } = this.#suspect;
     if (format !== "jsonl") return;
+    // Once there are several bad lines, further ones change nothing in what the file's start says.
+    if (bad.count > 1) this.#suspect = undefined;
     const foreign = await foreignTextError(path, name, bad.count === 1);
     if (foreign !== undefined) throw foreign;
   }

@@ -24,8 +24,8 @@ import {
   callback,
   checkOptions,
   flag,
+  number,
   oneOf,
-  type OptionRule,
   type OptionRules,
   record,
   schema,
@@ -38,11 +38,6 @@ import { INPUT_FORMATS } from "../formats/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
 import { MAX_SAMPLES } from "../params.ts";
 import { paramsId } from "./run_file.ts";
-
-export const number: OptionRule = {
-  expected: "a number",
-  isType: (value) => typeof value === "number",
-};
 
 export const ROW_RULES: OptionRules<RowOptions> = {
   system: text,

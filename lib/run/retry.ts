@@ -20,8 +20,6 @@ import type { ResolvedRunOptions } from "./run_options.ts";
 export class UidSelection {
   /** Whether all answers are chosen, because there is no list. */
   readonly isAll: boolean;
-  /** Whether the chosen answers are listed, rather than only the exceptions. */
-  readonly namesRows: boolean;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #except: ReadonlySet<string>;
   readonly #found = new Set<string>();
@@ -31,7 +29,11 @@ export class UidSelection {
     this.#only = only === undefined ? undefined : new Set(only);
     this.#except = new Set(except);
     this.isAll = only === undefined && except.length === 0;
-    this.namesRows = only !== undefined;
+  }
+
+  /** Whether the chosen answers are listed, rather than only the exceptions. */
+  get namesRows(): boolean {
+    return this.#only !== undefined;
   }
 
   /** Whether an answer is chosen. Its id is then no longer `missing`. */

@@ -10,6 +10,7 @@ import { pathOf, pathsOf } from "../files.ts";
 import {
   checkOptions,
   flag,
+  number,
   oneOf,
   type OptionRules,
   path,
@@ -21,7 +22,7 @@ import {
 import type { Shard } from "../shards/mod.ts";
 import { ENDPOINTS } from "../teacher/mod.ts";
 import type { RunOptions } from "./options.ts";
-import { number, ROW_RULES } from "./resolve_options.ts";
+import { ROW_RULES } from "./resolve_options.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 export const RUN_RULES: OptionRules<RunOptions> = {

@@ -108,10 +108,13 @@ export interface RunStatus {
 /** The most entries, and the most characters of a text: they keep the file below 8 KB. */
 export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300 };
 
+/** The end of the name of a status file. */
+export const STATUS_ENDING = ".status.json";
+
 /** `out/.retort/x.status.json` for `out/x.jsonl`. */
 export function statusPathOf(results: string): string {
   const name = stemOf(basename(results));
-  return `${dirname(results)}/${OWN_FOLDER}/${name}.status.json`;
+  return `${dirname(results)}/${OWN_FOLDER}/${name}${STATUS_ENDING}`;
 }
 
 /** Larger files are ignored. Retort's own status files stay below 8 KB. */
@@ -219,7 +222,7 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
   const names: string[] = [];
   try {
     for await (const { name } of Deno.readDir(folder)) {
-      if (name.endsWith(".status.json")) names.push(name);
+      if (name.endsWith(STATUS_ENDING)) names.push(name);
     }
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw cannotRead(folder, cause);

@@ -26,7 +26,7 @@ import {
 import { checkOutputs, filesOf, type OutputFiles, sharedOutput } from "./outputs.ts";
 import { checkReadableTwice } from "./inputs.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
-import { readStatus, type RunStatus, writeFailedStatus } from "./run_status.ts";
+import { readStatus, type RunStatus, STATUS_ENDING, writeFailedStatus } from "./run_status.ts";
 
 export interface ShardFilesOptions extends Omit<PinOptions, "input"> {
   /** The inputs as the user named them. */
@@ -120,15 +120,20 @@ export async function answeredNear(
   runJson: string,
   shard: Shard,
 ): Promise<{ results: string; run: RunFile }[]> {
-  const stem = runJson.slice(0, -`${shardStem("", shard)}.run.json`.length);
-  const near = new Set([0, shard.index - 1, shard.index + 1]);
-  near.delete(shard.index);
+  const { stem } = parseShardStem(runJson.slice(0, -".run.json".length))!;
+  const near = new Set(
+    [0, shard.index - 1, shard.index + 1].filter((index) =>
+      index >= 0 && index < shard.count && index !== shard.index
+    ),
+  );
   const found: { results: string; run: RunFile }[] = [];
   for (const index of near) {
-    const { runJson, results } = filesOf("", shardStem(stem, { ...shard, index }));
+    const other = filesOf("", shardStem(stem, { ...shard, index }));
     // A run file that cannot be read must not stop other shards.
-    const run = await readRunFile(runJson).catch(() => undefined);
-    if (run !== undefined && await hasContent(results)) found.push({ results, run });
+    const run = await readRunFile(other.runJson).catch(() => undefined);
+    if (run !== undefined && await hasContent(other.results)) {
+      found.push({ results: other.results, run });
+    }
   }
   return found;
 }
@@ -142,8 +147,6 @@ const FILES_PER_POLL = 100;
 /** A shard whose process was suspended for longer may have lost its share: others take it after
  * 15 s without a new status, and the last status may have been 5 s old already. */
 const STOPPED_MS = 10_000;
-
-const STATUS_ENDING = ".status.json";
 
 /** Shards do not send in step: with a limit of 600 a minute, eight processes sent up to 604. */
 const SAFETY_FACTOR = 0.98;
@@ -256,7 +259,7 @@ export class OtherShards {
   async #pollShard(index: number): Promise<void> {
     const earlier = this.#others.get(index);
     const stem = shardStem(this.#stem, { index, count: this.#shard.count });
-    const status = await readStatus(`${this.#folder}/${stem}.status.json`);
+    const status = await readStatus(`${this.#folder}/${stem}${STATUS_ENDING}`);
     if (status === undefined) return;
     const isSame = earlier?.status.beat === status.beat &&
       earlier.status.started === status.started;

@@ -19,7 +19,7 @@ import {
   rescuedIn,
   type ShardAnswers,
 } from "./earlier_answers.ts";
-import { MOVED_FOLDER } from "./plan.ts";
+import { MOVED_FOLDER, movedFolderOf } from "./plan.ts";
 
 /** Shards or a run over whole files have answered rows that another division would send again. */
 export class OtherDivisionError extends UsageError {}
@@ -102,7 +102,7 @@ export async function refuseShards(
   const own = new Set(runs.map(({ results }) => results));
   const whole = await ownResultsIn(wholeResults.filter((path) => !own.has(path)));
   const merges = isClaimed ? [] : await findMerges?.() ?? [];
-  const hasMoved = (await namesIn(`${splitPath(stem).start}${MOVED_FOLDER}`)).length > 0;
+  const hasMoved = (await namesIn(movedFolderOf(stem))).length > 0;
   if (whole === undefined && merges.length === 0 && divisions.length === 0 && !hasMoved) return;
   const divided = await DividedAnswers.read(divisions, isNamed || areAllBegun, isClaimed);
   for (const { files, results } of runs) {

@@ -230,7 +230,7 @@ export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
 
 /** The folder to which a merge moves the file at `path`, without a `/` at its end. */
 export function movedFolderOf(path: string): string {
-  return `${dirname(path)}/${OWN_FOLDER}/shards`;
+  return `${dirname(path)}/${MOVED_FOLDER.slice(0, -1)}`;
 }
 
 /** The file with the pinned borders of an output: `out/.retort/x.shards-16.json`. */

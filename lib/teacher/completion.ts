@@ -1,7 +1,7 @@
 /** Makes a completion of what a server sent: separates reasoning, reads token counts and the cost.
  * @module */
 
-import { asCount } from "../json.ts";
+import { asAmount, asCount } from "../json.ts";
 import type { ApiFormat } from "./api_format.ts";
 import { asObject, type JsonObject } from "./json.ts";
 import type { Redact } from "./secrets.ts";
@@ -154,8 +154,4 @@ function statedCost(usage: JsonObject): number | undefined {
   // With the user's own upstream key, `cost` is only OpenRouter's fee.
   const upstream = asAmount(asObject(usage.cost_details)?.upstream_inference_cost);
   return usage.is_byok === true ? stated + (upstream ?? 0) : stated;
-}
-
-function asAmount(value: unknown): number | undefined {
-  return typeof value === "number" && value >= 0 && value < Infinity ? value : undefined;
 }

@@ -5,7 +5,7 @@ import { type Flag, flagsOf } from "../../cli/flags.ts";
 import { type FlagValue, parseCommandLine, type ParsedArgs } from "../../cli/parse.ts";
 import { summaryOf } from "./summary_fixture.ts";
 import { withNamedShard } from "../../cli/shard.ts";
-import { POSIX } from "../support/process.ts";
+import { POSIX, shellWords } from "../support/process.ts";
 
 const INTERRUPTED = summaryOf({ state: "interrupted", pending: 5, failures_on_disk: 2 });
 const FAILED = summaryOf({ failures_on_disk: 2 });
@@ -158,12 +158,6 @@ Deno.test("nextCommand() quotes words that a shell would change", () => {
   );
 });
 
-/** Splits a command line as a POSIX shell does. */
-async function words(line: string, program = "sh"): Promise<string[]> {
-  const shell = new Deno.Command(program, { args: ["-c", `printf '%s\\0' ${line}`] });
-  return new TextDecoder().decode((await shell.output()).stdout).split("\0").slice(0, -1);
-}
-
 Deno.test("nextCommand() shows no secret that was typed", () => {
   const typed = [
     ["--header", "api-key=azure-secret"],
@@ -224,7 +218,7 @@ Deno.test("nextCommand() is read back by a shell as what was typed", POSIX, asyn
     "--simulate=seed=1,tokens=$5",
   ];
   const before = parseCommandLine(args);
-  const [program, ...again] = await words(nextCommand(argsOf(before), INTERRUPTED, "retort")!);
+  const [program, ...again] = await shellWords(nextCommand(argsOf(before), INTERRUPTED, "retort")!);
   assertEquals(program, "retort");
   assertEquals(parseCommandLine(again), before);
 });
@@ -246,7 +240,7 @@ Deno.test(
     const line = nextCommand(argsOf(before), INTERRUPTED, "retort")!;
     // deno-lint-ignore no-control-regex
     assertEquals(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.test(line), false);
-    const [, ...again] = await words(line, "bash");
+    const [, ...again] = await shellWords(line, "bash");
     assertEquals(parseCommandLine(again), before);
   },
 );

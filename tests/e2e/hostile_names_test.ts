@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
-import { type CliResult, POSIX, runCli } from "../support/process.ts";
+import { type CliResult, POSIX, runCli, shellWords } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit } from "./fixture.ts";
 
@@ -103,8 +103,7 @@ Deno.test(
     assertEquals(preview.body.model, HOSTILE);
     const command = /To continue:?\s+(.*)/.exec(outputs.get("halted")!.stderr)?.[1] ?? "";
     assertStringIncludes(command, "$'");
-    const bash = new Deno.Command("bash", { args: ["-c", `printf '%s\\0' ${command}`] });
-    const words = new TextDecoder().decode((await bash.output()).stdout).split("\0");
+    const words = await shellWords(command, "bash");
     assert(words.includes(halting) && words.includes(out) && words.includes(HOSTILE));
   },
 );

@@ -1,18 +1,15 @@
 /** The commands that a run prints at its end work as printed. @module */
 
-import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
-import { type CliResult, REPOSITORY, runCli } from "../support/process.ts";
+import { assert, assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
+import { type CliResult, REPOSITORY, runCli, shellWords } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit, numberedRows } from "./fixture.ts";
 
 /** Splits a printed command as a shell does, and runs it. */
 async function runPrinted({ stderr }: CliResult): Promise<CliResult> {
-  const [, command] = /To (?:continue|retry)\s+deno task distill (.+)/.exec(stderr) ??
-    [undefined, "'no command was printed:'" + JSON.stringify(stderr)];
-  const shell = new Deno.Command("sh", { args: ["-c", `printf '%s\\0' ${command}`] });
-  const { stdout } = await shell.output();
-  const args = new TextDecoder().decode(stdout).split("\0").slice(0, -1);
-  return await runCli(args, { cwd: REPOSITORY });
+  const command = /To (?:continue|retry)\s+deno task distill (.+)/.exec(stderr)?.[1];
+  assert(command !== undefined, stderr);
+  return await runCli(await shellWords(command), { cwd: REPOSITORY });
 }
 
 const REFUSES = "--simulate=latency=1,refusals=0.4";

@@ -17,6 +17,7 @@ import { filesOf, readStatus, statusPathOf, verify, writeFailedStatus } from "..
 import { pinnedPlan } from "../../lib/shards/mod.ts";
 import { shellWord } from "../../lib/printable.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
+import { shellWords } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("shards are merged in input order, and the result is the same as that of one run", async () => {
@@ -907,7 +908,7 @@ Deno.test("each way out of a refused merge works when it is pasted", async () =>
   );
   assertStringIncludes(await merge(out, "-o", own, "--partial"), `-o ${shellWord(elsewhere)}`);
   const [, command] = (await merge(out, "-o", own, "--tidy")).split("\n  ").slice(1);
-  const words = wordsOf(command.split("\n")[0]);
+  const words = await shellWords(command.split("\n")[0]);
   assertEquals(words, ["distill", "merge", out, "--partial", "-o", elsewhere]);
   const merged = await merge(...words.slice(2));
   assertStringIncludes(merged, "Merged 2 runs");
@@ -916,13 +917,6 @@ Deno.test("each way out of a refused merge works when it is pasted", async () =>
   const { asked } = await runShard(input, elsewhere, {});
   assertEquals(asked.length + (await runShard(input, elsewhere, {})).asked.length, 5);
 });
-
-/** The words of a command line in a POSIX shell. */
-function wordsOf(command: string): string[] {
-  const { stdout } = new Deno.Command("sh", { args: ["-c", `printf '%s\\n' ${command}`] })
-    .outputSync();
-  return new TextDecoder().decode(stdout).trimEnd().split("\n");
-}
 
 Deno.test("results without a run file, and inputs that are not there, are refused with a way out", async () => {
   await using dir = await tempDir();

@@ -1,6 +1,7 @@
 /** A retry that is interrupted and started again sends no row twice. @module */
 
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
+import { retryIdOf } from "../../lib/run/retry.ts";
 import {
   type Completion,
   ResponseGenerator,
@@ -99,4 +100,32 @@ Deno.test("a retry of many inputs hashes its ids once", async () => {
   const uids = Object.assign(["a", "b"], { toJSON: () => `ids ${++hashed}` });
   assertEquals((await run(dir, { failing: [], retry: true, uids, input })).asked, "ab");
   assertEquals(hashed, 1);
+});
+
+Deno.test("each option that decides which rows are sent, or whether they fail, makes another retry", () => {
+  type Arguments = Parameters<typeof retryIdOf>;
+  const run = { retry: true }, generator = { retryPolicy: { maxAttempts: 5 } };
+  const idOf = (runChange: object, generatorChange: object) =>
+    retryIdOf(
+      { ...run, ...runChange } as Arguments[0],
+      { ...generator, ...generatorChange } as unknown as Arguments[1],
+      { model: "m" } as Arguments[2],
+    );
+  const same = idOf({}, {});
+  const runChanges = {
+    ...{ retry: ["429"], uids: ["a"], excludeUids: ["a"], limit: 5 },
+    ...{ changed: "reask", reaskAnswered: true },
+  };
+  const generatorChanges = {
+    ...{ samples: 2, rowTimeoutMs: 1, onTruncated: "escalate", maxTokensCap: 9 },
+    ...{ acceptEndings: ["x"], rejectRefusals: true, requireJson: true, jsonSchema: {} },
+    ...{ rejectPattern: /x/, resample: 2, retryPolicy: { maxAttempts: 6 } },
+  };
+  for (const [name, value] of Object.entries(runChanges)) {
+    assertNotEquals(idOf({ [name]: value }, {}), same, name);
+  }
+  for (const [name, value] of Object.entries(generatorChanges)) {
+    assertNotEquals(idOf({}, { [name]: value }), same, name);
+  }
+  assertEquals(idOf({ retry: false }, {}), undefined);
 });

@@ -255,7 +255,7 @@ Deno.test("--max-cost is divided by rows, and what a shard has spent counts in i
   assertEquals(second.summary.state, "halted");
   assertMatch(
     second.summary.reason!,
-    /^All runs of the shard together have cost \S+ of \$10\.00, its share of at most \$40\.00 \(--max-cost\)/,
+    /^All runs of this shard have cost \S+ of \$10\.00, its share of the limit of \$40\.00 \(--max-cost\)/,
   );
   assertEquals([10, 11].includes(spent + second.asked.length), true, `${spent}`);
   const third = await runShard(input, dir.path("out/"), options);

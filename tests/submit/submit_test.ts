@@ -494,6 +494,7 @@ Deno.test("answers outside the volume of a Kubernetes job are refused, because t
     const flags of [
       ["-o", "/scratch/out/"],
       ["-o", "/database/out/"],
+      ["-o", "/data.jsonl"],
       ["-o", "../out/"],
       ["-o", "out/", "--merge=/data/../all.jsonl"],
     ]
@@ -523,9 +524,12 @@ Deno.test("a setting that no shard could start with is refused before the job is
     assertEquals([code, stdout], [2, ""], stderr);
     assertStringIncludes(stderr, expected);
   }
-  const missingKey = await submit(`--api-key-file=${dir.path("none")}`);
-  assertExit(missingKey, 0);
-  assertStringIncludes(missingKey.stderr, "Warning: there is no key file");
+  const config = await dir.write("c.yaml", "api-key-file: none\n");
+  for (const flag of [`--api-key-file=${dir.path("none")}`, `--config=${config}`]) {
+    const missingKey = await submit(flag);
+    assertExit(missingKey, 0);
+    assertStringIncludes(missingKey.stderr, "Warning: there is no key file");
+  }
 });
 
 Deno.test("--program is words or the path of a file, which may have spaces", async () => {

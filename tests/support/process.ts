@@ -244,3 +244,9 @@ export class Collected {
 
 /** `Deno.test(name, POSIX, …)` lists the test as ignored on Windows. */
 export const POSIX = { ignore: Deno.build.os === "windows" } as const;
+
+/** Splits a command line as a POSIX shell does. */
+export async function shellWords(line: string, shell = "sh"): Promise<string[]> {
+  const command = new Deno.Command(shell, { args: ["-c", `printf '%s\\0' ${line}`] });
+  return new TextDecoder().decode((await command.output()).stdout).split("\0").slice(0, -1);
+}

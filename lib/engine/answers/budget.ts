@@ -9,6 +9,7 @@
 
 import { UsageError } from "../../errors.ts";
 import { formatCount, formatCountOf } from "../../figures.ts";
+import { asAmount } from "../../json.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 
 export interface BudgetOptions {
@@ -54,8 +55,12 @@ export class Budget {
   /** The cost of earlier runs that share the limit. */
   #earlierCostUsd = 0;
   #completionTokens = 0;
+  #promptTokens = 0;
   #counted = 0;
   #uncounted = 0;
+  /** Estimates for the answers without token counts, which are billed, too. */
+  #uncountedCostUsd = 0;
+  #uncountedTokens = 0;
 
   /**
    * @throws {RangeError} if a limit is out of range
@@ -82,18 +87,18 @@ export class Budget {
   get exhaustedReason(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
-    const costUsd = this.#withUncounted(this.#costUsd) + this.#earlierCostUsd;
+    const costUsd = this.#costUsd + this.#uncountedCostUsd + this.#earlierCostUsd;
     if (maxCostUsd !== null && costUsd >= maxCostUsd) {
       const cost = dollarsBeside(costUsd, maxCostUsd);
       // The only shard of an input has all of the limit, and only shards count earlier runs.
       if (this.#wholeMaxCostUsd !== maxCostUsd || this.#earlierCostUsd > 0) {
-        return `All runs of the shard together have cost ${cost} of ${dollars(maxCostUsd)}, its ` +
-          `share of at most ${dollars(this.#wholeMaxCostUsd)} (--max-cost)${this.#uncountedNote}`;
+        return `All runs of this shard have cost ${cost} of ${dollars(maxCostUsd)}, its share of ` +
+          `the limit of ${dollars(this.#wholeMaxCostUsd)} (--max-cost)${this.#uncountedNote}`;
       }
       return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)` +
         this.#uncountedNote;
     }
-    const completionTokens = Math.round(this.#withUncounted(this.#completionTokens));
+    const completionTokens = Math.round(this.#completionTokens + this.#uncountedTokens);
     if (completionTokens >= maxTokens) {
       return `The run has received ${formatCount(completionTokens)} completion tokens of at most ` +
         `${formatCount(maxTokens)} (--max-completion-tokens-total)${this.#uncountedNote}`;
@@ -107,32 +112,37 @@ export class Budget {
     return undefined;
   }
 
-  /** A sum over all answers: those without token counts are billed, too, and count as the mean of
-   * the others. */
-  #withUncounted(sum: number): number {
-    return this.#counted === 0 ? sum : sum * (1 + this.#uncounted / this.#counted);
-  }
-
   get #uncountedNote(): string {
     if (this.#uncounted === 0) return "";
     const answers = formatCountOf(this.#uncounted, "answer");
-    return `; ${answers} without token counts (usage) taken as the mean of the others`;
+    return `, counting ${answers} without token counts (usage) as the mean of the others`;
   }
 
   /** Counts an answer, accepted or not. Returns its cost in US dollars; null if unknown. */
   add(completion: Completion, teacher: Teacher): number | null {
-    const tokens = completion.usage?.completionTokens;
-    // A custom teacher may return anything; one NaN would disable the limit.
-    if (tokens === undefined || !(tokens >= 0)) {
+    const { usage } = completion;
+    if (usage === null || usage === undefined) {
       this.#uncounted++;
+      this.#addEstimate(completion, teacher);
       return null;
     }
     this.#counted++;
-    this.#completionTokens += tokens;
+    this.#promptTokens += usage.promptTokens;
+    this.#completionTokens += usage.completionTokens;
     const costUsd = this.#priceOf?.(completion, teacher) ?? null;
     if (costUsd === null || !(costUsd >= 0)) return null;
     this.#costUsd += costUsd;
     return costUsd;
+  }
+
+  /** Takes the mean of the answers that were counted so far, at the price of this teacher. */
+  #addEstimate(completion: Completion, teacher: Teacher): void {
+    if (this.#counted === 0) return;
+    const promptTokens = this.#promptTokens / this.#counted;
+    const completionTokens = this.#completionTokens / this.#counted;
+    const usage = { promptTokens, completionTokens };
+    this.#uncountedTokens += completionTokens;
+    this.#uncountedCostUsd += asAmount(this.#priceOf?.({ ...completion, usage }, teacher)) ?? 0;
   }
 
   /** Counts the total cost of earlier runs against the limit. */

@@ -8,7 +8,7 @@ import type { AnswerCost, Check, Verdict } from "../../checks/mod.ts";
 import { type Ending, endingOf, Endings } from "../../answer.ts";
 import { escalated, resampled, tokenLimitOf, withTokenLimit } from "../../params.ts";
 import { type FailureType, TeacherError } from "../../errors.ts";
-import { asCount, isObject } from "../../json.ts";
+import { asAmount, asCount, isObject } from "../../json.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
 import type { Completion, Params, Usage } from "../../teacher/mod.ts";
 
@@ -262,24 +262,24 @@ export function asCompletion(value: unknown): Completion | undefined {
 }
 
 /** Corrects counts that cannot be summed: one NaN would make the tokens of the whole run NaN, and a
- * negative count would raise its budget. A missing count becomes 0; usage without counts, null. */
+ * negative count would raise its budget. Usage without the tokens of the answer becomes null, other
+ * missing counts 0. */
 function withSoundUsage(completion: Completion): Completion {
   const { usage } = completion;
   if (!usage || isSound(usage)) return completion;
   const promptTokens = asCount(usage.promptTokens);
   const completionTokens = asCount(usage.completionTokens);
-  if (promptTokens === undefined && completionTokens === undefined) {
-    return { ...completion, usage: null };
-  }
+  // An answer of 0 tokens would be free, and no limit to the cost would ever be reached.
+  if (completionTokens === undefined) return { ...completion, usage: null };
   return {
     ...completion,
     usage: {
       promptTokens: promptTokens ?? 0,
-      completionTokens: completionTokens ?? 0,
+      completionTokens,
       reasoningTokens: asCount(usage.reasoningTokens),
       cachedTokens: asCount(usage.cachedTokens),
       cacheWriteTokens: asCount(usage.cacheWriteTokens),
-      costUsd: isAmount(usage.costUsd) ? usage.costUsd : undefined,
+      costUsd: asAmount(usage.costUsd),
     },
   };
 }
@@ -290,9 +290,5 @@ function isSound(usage: Usage): boolean {
   const { reasoningTokens = 0, cachedTokens = 0, cacheWriteTokens = 0 } = usage;
   return asCount(promptTokens) === promptTokens && asCount(completionTokens) === completionTokens &&
     asCount(reasoningTokens) === reasoningTokens && asCount(cachedTokens) === cachedTokens &&
-    asCount(cacheWriteTokens) === cacheWriteTokens && (costUsd === undefined || isAmount(costUsd));
-}
-
-function isAmount(value: unknown): value is number {
-  return typeof value === "number" && value >= 0 && value < Infinity;
+    asCount(cacheWriteTokens) === cacheWriteTokens && asAmount(costUsd) === costUsd;
 }

@@ -4,6 +4,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../../lib/deps/std_assert.ts";
+import { asCompletion } from "../../../lib/engine/answers/mod.ts";
 import { Budget, checkLimits } from "../../../lib/engine/answers/budget.ts";
 import { UsageError } from "../../../lib/errors.ts";
 import type { Completion, Teacher, Usage } from "../../../lib/teacher/teacher.ts";
@@ -61,7 +62,7 @@ for (const [share, whole] of [[10, 40], [10, 10]]) {
     budget.add(answer({ completionTokens: 100 }), TEACHER);
     assertEquals(
       budget.exhaustedReason,
-      "All runs of the shard together have cost $10.00 of $10.00, its share of at most " +
+      "All runs of this shard have cost $10.00 of $10.00, its share of the limit of " +
         `$${whole}.00 (--max-cost)`,
     );
   });
@@ -158,16 +159,18 @@ Deno.test("a limit cannot be enforced if most answers come without token counts"
 Deno.test("wrong token counts of a teacher cannot disable the limit", () => {
   const budget = new Budget({ priceOf, maxCostUsd: 10, maxCompletionTokens: 2_000 });
   for (const completionTokens of [NaN, -5_000, undefined as unknown as number]) {
-    assertEquals(budget.add(answer({ completionTokens }), TEACHER), null);
+    assertEquals(budget.add(asCompletion(answer({ completionTokens }))!, TEACHER), null);
   }
   const tokens = new Budget({ maxCompletionTokens: 2_000 });
-  for (const completionTokens of [NaN, 2_000]) tokens.add(answer({ completionTokens }), TEACHER);
-  assertStringIncludes(tokens.exhaustedReason!, "4,000 completion tokens of at most 2,000");
+  for (const completionTokens of [NaN, 2_000]) {
+    tokens.add(asCompletion(answer({ completionTokens }))!, TEACHER);
+  }
+  assertStringIncludes(tokens.exhaustedReason!, "2,000 completion tokens of at most 2,000");
   const nonsense = new Budget({ priceOf: () => NaN, maxCostUsd: 10 });
   assertEquals(nonsense.add(answer({ completionTokens: 1 }), TEACHER), null);
   assertEquals(nonsense.costUsd, 0);
   assertAlmostEquals(budget.add(answer({ completionTokens: 1_500 }), TEACHER)!, 15);
-  assertStringIncludes(budget.exhaustedReason!, "$60.00");
+  assertStringIncludes(budget.exhaustedReason!, "$15.00");
 });
 
 Deno.test("answers without token counts count as the mean of the others against a limit", () => {
@@ -180,10 +183,33 @@ Deno.test("answers without token counts count as the mean of the others against 
   budget.add(answer({ completionTokens: 250 }), TEACHER);
   assertEquals(
     budget.exhaustedReason,
-    "The run has cost $10.83 of at most $10.00 (--max-cost); 2 answers without token counts " +
-      "(usage) taken as the mean of the others",
+    "The run has cost $10.50 of at most $10.00 (--max-cost), counting 2 answers without token " +
+      "counts (usage) as the mean of the others",
   );
   assertEquals(budget.costUsd, 6.5);
+});
+
+Deno.test("an answer without token counts has the price of its own teacher", () => {
+  const FREE: Teacher = { ...TEACHER };
+  const budget = new Budget({
+    priceOf: (completion, teacher) => teacher === FREE ? 0 : priceOf(completion),
+    maxCostUsd: 10,
+  });
+  for (let pair = 0; pair < 5; pair++) {
+    budget.add(answer({ completionTokens: 100 }), TEACHER);
+    budget.add(answer(null), FREE);
+  }
+  assertEquals([budget.costUsd, budget.exhaustedReason], [5, undefined]);
+  budget.add(answer(null), TEACHER);
+  assertEquals(budget.exhaustedReason, undefined);
+  for (let i = 0; i < 4; i++) budget.add(answer(null), TEACHER);
+  assertStringIncludes(budget.exhaustedReason!, "has cost $10.00");
+});
+
+Deno.test("wrong counts of the answer make usage unknown: an answer of 0 tokens would be free", () => {
+  for (const completionTokens of [NaN, -1, undefined as unknown as number]) {
+    assertEquals(asCompletion(answer({ promptTokens: 5, completionTokens }))!.usage, null);
+  }
 });
 
 Deno.test("checkLimits() rejects an invalid limit", () => {

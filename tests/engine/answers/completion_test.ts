@@ -50,5 +50,6 @@ Deno.test("counts of a custom teacher that are no counts do not spoil the sums o
   const generator = new ResponseGenerator({ teacher, concurrency: 1 });
   const summary = await generator.run({ input: dir.path("in.jsonl"), output: dir.path("out/") });
   assertEquals([summary.succeeded, summary.failed], [4, 0]);
-  assertEquals([summary.promptTokens, summary.completionTokens], [7, 7]);
+  // Usage with a negative count of the answer's tokens is unknown as a whole.
+  assertEquals([summary.promptTokens, summary.completionTokens], [6, 7]);
 });

@@ -56,9 +56,9 @@ Deno.test("a pause of ten minutes is not followed by a burst", async () => {
 
 // Which answers a minute has is a matter of chance at its ends, and some are large: with the 40 in
 // flight of answers after 3 s, two minutes differ by 3 % (one standard deviation).
-for (const [latencyMs, share] of [[50, 0.05], [3_000, 0.1]]) {
-  Deno.test(`tokens a minute are honored within ${share} with mixed sizes and answers after ${latencyMs} ms`, async () => {
-    const TPM = 600_000;
+for (const [latencyMs, percent] of [[50, 5], [3_000, 10]]) {
+  Deno.test(`tokens a minute are honored within ${percent} % with mixed sizes and answers after ${latencyMs} ms`, async () => {
+    const TPM = 600_000, share = percent / 100;
     const answers: { seconds: number; tokens: number }[] = [];
     await play({
       ...{ rows: 4_000, concurrency: 1_000, latencyMs },
@@ -80,7 +80,10 @@ for (const [latencyMs, share] of [[50, 0.05], [3_000, 0.1]]) {
       assertAlmostEquals(tokensIn(from, from + 60) / TPM, 1, share);
     }
     assertAlmostEquals(tokensIn(60, 240) / TPM / 3, 1, 0.03);
-    assertLessOrEqual(tokensIn(0, 60) / TPM, 1 + share);
+    const first = tokensIn(0, 60) / TPM;
+    // The first requests go by a guess of their tokens, until answers have come.
+    assertGreaterOrEqual(first, 1 - 2 * share);
+    assertLessOrEqual(first, 1 + share);
   });
 }
 
