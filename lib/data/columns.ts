@@ -1,6 +1,6 @@
 /**
- * The columns of the index: typed arrays, 100 bytes per row in total; and the columns of fields of
- * the user's rows.
+ * The columns of the index: typed arrays for Retort's fields (100 bytes per row in total), and
+ * `OwnField` for fields of the user's rows.
  *
  * @module
  */
@@ -9,21 +9,23 @@ import { fieldName } from "../where/mod.ts";
 
 type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
-/** A row of the table is one line of a file: an answer or a failure. */
+/**
+ * A row of the index is a line of a file: an answer or a failure. An input row may have several.
+ */
 const COLUMNS = {
-  /** The offset and length of the line in bytes. The length does not count the line feed. */
+  /** In bytes, without the line feed. */
   offset: Float64Array,
   bytes: Uint32Array,
   uidLow: Uint32Array,
   uidHigh: Uint32Array,
-  /** The hash of the uid without a sample's number: equal for all samples of a row. */
+  /** Hash of the uid without the sample number. */
   rowLow: Uint32Array,
   rowHigh: Uint32Array,
   answerLow: Uint32Array,
   answerHigh: Uint32Array,
   promptLow: Uint32Array,
   promptHigh: Uint32Array,
-  /** A 32-bit hash of the final answer; 0 if there is none. */
+  /** 32-bit hash of the final answer; 0 if there is none. */
   final: Uint32Array,
   /** US dollars; -1 if unknown. */
   costUsd: Float64Array,
@@ -32,7 +34,7 @@ const COLUMNS = {
   reasoningTokens: Uint32Array,
   cachedTokens: Uint32Array,
   latencyMs: Uint32Array,
-  /** The number of the earlier row with the same answer, or -1. */
+  /** An earlier row with the same answer, or -1. */
   duplicateOf: Int32Array,
   attempts: Uint16Array,
   flags: Uint16Array,
@@ -49,14 +51,14 @@ const COLUMNS = {
   marks: Uint8Array,
 } as const;
 
-/** Columns that scans read in shared memory: a copy for each thread would take 16 bytes per row. */
+/** Columns in shared memory: copies would take 16 bytes per row and thread of a scan. */
 const SHARED: ReadonlySet<ColumnName> = new Set(["offset", "bytes", "file", "flags"]);
 
 export type ColumnName = keyof typeof COLUMNS;
 
 export type ColumnArrays = { [Name in ColumnName]: InstanceType<typeof COLUMNS[Name]> };
 
-/** All names in the order of the index file: the widest numbers first, which aligns each array. */
+/** In the order of the index file: wide numbers first, so that each array is aligned. */
 export const COLUMN_NAMES = (Object.keys(COLUMNS) as ColumnName[]).toSorted((a, b) =>
   COLUMNS[b].BYTES_PER_ELEMENT - COLUMNS[a].BYTES_PER_ELEMENT
 );
@@ -64,7 +66,7 @@ export const COLUMN_NAMES = (Object.keys(COLUMNS) as ColumnName[]).toSorted((a, 
 export const Mark = {
   /** The row's file was replaced or removed. */
   Gone: 1,
-  /** The cost is estimated from public prices, because the line has none. */
+  /** `costUsd` is estimated from public prices. */
   Estimated: 2,
 } as const;
 
@@ -74,7 +76,7 @@ export function makeColumns(capacity: number): ColumnArrays {
   ) as ColumnArrays & Record<ColumnName, NumberArray>;
 }
 
-/** Enlarges the columns one by one: each old array can be freed before the next is copied. */
+/** Enlarges one column at a time, so that each old array can be freed before the next is copied. */
 export function enlarge(columns: ColumnArrays, capacity: number): void {
   const all = columns as Record<ColumnName, NumberArray>;
   for (const name of COLUMN_NAMES) all[name] = enlarged(all[name], capacity);
@@ -98,27 +100,28 @@ function allocate<T>(constructor: object, capacity: number, isShared: boolean): 
   return new TypedArray(isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
 }
 
-/** A field with more values has no codes, and so no facet. */
+/** A field with more distinct values has no codes, and no facet. */
 const MAX_FIELD_VALUES = 50;
-/** In UTF-16 units: longer values are texts, not categories. */
+/** In UTF-16 units. Longer values are texts, not categories. */
 const MAX_VALUE_LENGTH = 120;
 
 export type Scalar = string | number | boolean | null;
 
-/** A field of the user's rows, with the values of all rows if the index can hold them. */
+/** A field of the user's rows. Holds all values if few are distinct or all are numbers. */
 export class OwnField {
   /** One name, or two for a field of an object: `["meta", "lang"]`. */
   readonly path: readonly string[];
-  /** The value of code 1, 2, …; undefined if there are too many or one is not a `Scalar`. */
+  /**
+   * The values of codes 1, 2, …; undefined if there are too many, or one is long or no `Scalar`.
+   */
   values: Scalar[] | undefined = [];
-  /** The code of each row's value; 0 if the row has no such field. */
+  /** 0, or no entry, for a row without the field. */
   codes: Uint8Array = new Uint8Array(0);
   /**
-   * The number of each row; NaN if it has none. Undefined if a value is neither a number nor null,
-   * or if the table already has the maximum number of fields with numbers.
+   * NaN for a row without a number. Undefined if a value is neither a number nor null, or if the
+   * table already has the maximum number of fields with numbers.
    */
   numbers: Float64Array | undefined;
-  /** Whether any row has a number. */
   hasNumbers = false;
   readonly #codeOf = new Map<Scalar, number>();
 
@@ -131,15 +134,15 @@ export class OwnField {
     return fieldName(this.path);
   }
 
-  /** Whether a condition on this field can be answered without reading lines. */
+  /** Whether conditions on this field need no lines. */
   get isIndexed(): boolean {
     return this.values !== undefined || (this.numbers !== undefined && this.hasNumbers);
   }
 
   /**
-   * Sets the value of a row. Call it for rows in ascending order, and not for rows without a value.
+   * Sets the value of a row that has one. Rows must be in ascending order.
    *
-   * @param capacity The number of rows to make room for if `row` does not fit.
+   * @param capacity The new length of the arrays if `row` does not fit.
    */
   set(row: number, value: unknown, capacity: number): void {
     const isScalar = value === null || typeof value === "boolean" || typeof value === "number" ||

@@ -1,6 +1,5 @@
 /**
- * Compares two runs over the rows that both have answered: how often the answers agree, and the
- * tokens, latency and cost of each run.
+ * Compares two runs on the rows that both have answered.
  *
  * @module
  */
@@ -8,20 +7,21 @@
 import { Mark } from "./columns.ts";
 import type { Table } from "./table.ts";
 
-/** How the answers of two runs to one row compare; "none" if only one run has answered it. */
+/** How the answers of two runs to a row compare; "none" if only one run has answered the row. */
 export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
 
 export type Agreement = typeof AGREEMENTS[number];
 
 export interface ComparedRows {
-  /** The paths of run 0 and run 1, as the user named them. */
+  /** In the order in which the user named them. */
   readonly paths: readonly string[];
+  /** For each row, an index into `paths`. */
   readonly run: Uint8Array<ArrayBuffer>;
-  /** By row, an index into `AGREEMENTS`. */
+  /** For each row, an index into `AGREEMENTS`. */
   readonly agreement: Uint8Array<ArrayBuffer>;
 }
 
-/** One of two compared runs. Except `only`, its figures are of the rows that both have answered. */
+/** Except for `only`, of the rows that both runs have answered. */
 export interface ComparedRun {
   readonly path: string;
   /** The number of rows that only this run has answered. */
@@ -32,11 +32,11 @@ export interface ComparedRun {
   readonly cost_usd: number | null;
 }
 
-/** The comparison of two runs, whose rows are matched by uid. */
+/** Rows are matched by uid. */
 export interface RunComparison {
   readonly both: number;
   readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
-  /** Rows with different answers, at least one of which has no final answer. */
+  /** Rows with different answers where one or both lack a final answer. */
   readonly without_final_answer: number;
   /** In the order in which the user named them. */
   readonly runs: readonly [ComparedRun, ComparedRun];
@@ -84,15 +84,15 @@ function isAnswer({ columns }: Table, row: number): boolean {
 }
 
 /**
- * Pairs answers of run 0 and run 1 by uid, in the order of run 1. If a uid occurs several times in
- * a run, as in several files, the first rows with it are paired, then the second ones, and so on.
+ * Pairs answers of run 0 and run 1 by uid, in the order of run 1. If a uid is repeated within a
+ * run, its first rows in both runs are paired, then its second ones, and so on.
  */
 function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   const { uidLow, uidHigh } = table.columns;
   const mask = 2 ** Math.ceil(Math.log2(Math.max(16, table.length * 2))) - 1;
-  // A hash table with open addressing, by uid: each slot holds the number of a row plus 1.
+  // An open-addressing hash table by uid: row numbers plus 1.
   const slots = new Uint32Array(mask + 1);
-  // By slot, a linked list of the rows of run 0 that have no partner: row numbers plus 1.
+  // For each slot, a linked list of unpaired rows of run 0: row numbers plus 1.
   const heads = new Uint32Array(mask + 1), next = new Uint32Array(table.length);
   const slotOf = (row: number) => {
     let slot = uidLow[row] & mask;
@@ -153,7 +153,7 @@ function comparedRun(
   };
 }
 
-/** How numbers are distributed; all 0 if there are none. */
+/** All 0 if there are no numbers. */
 export interface Spread {
   readonly sum: number;
   readonly p50: number;
@@ -165,7 +165,6 @@ export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
   values.sort();
   let sum = 0;
   for (const value of values) sum += value;
-  // The nearest rank, as in the summary of a run.
   const quantile = (percent: number) => values[Math.ceil(values.length * percent / 100) - 1] ?? 0;
   return { sum, p50: quantile(50), p95: quantile(95), max: quantile(100) };
 }

@@ -1,6 +1,5 @@
 /**
- * One results or failures file, read block by block and followed as it grows. Notices when another
- * file has replaced it.
+ * Reads a results or failures file block by block, and follows it as it grows or is replaced.
  *
  * @module
  */
@@ -22,7 +21,7 @@ export type FileState =
 export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => void;
 
 export interface DataFileOptions {
-  /** A decompressed copy, which is read instead. @default path */
+  /** A decompressed copy to read instead. @default path */
   readonly readPath?: string;
   readonly mark?: FileMark;
   /** Maximum size of a line; longer ones count as damaged. @default 134217728 (128 MiB) */
@@ -30,7 +29,7 @@ export interface DataFileOptions {
 }
 
 const BLOCK_BYTES = 1 << 20;
-/** A result holds its row, which has at most `MAX_LINE_BYTES`, and the answer. */
+/** A results line holds an input row of up to `MAX_LINE_BYTES`, and the answer. */
 const MAX_RESULT_BYTES = 2 * MAX_LINE_BYTES;
 const MAX_DAMAGE = 20;
 const NEWLINE = 10;
@@ -42,9 +41,9 @@ export class DataFile {
   problem: string | undefined;
   /** In bytes, at the last `refresh`. */
   size = 0;
-  /** When the file was modified, as seen by the last `refresh`. */
+  /** At the last `refresh`. */
   modifiedMs = 0;
-  /** From the run file, which is read with the first block: it may be created after this file. */
+  /** Read with the first block: a run may create its run file after this file. */
   hints: RunHints = {};
   readonly readPath: string;
   readonly #maxLineBytes: number;
@@ -59,9 +58,8 @@ export class DataFile {
   }
 
   /**
-   * Checks whether the file has grown, or was replaced or removed.
-   *
-   * @returns True if rows that were read are no longer in the file: the caller must drop them.
+   * Checks whether the file was changed. Returns true if it no longer holds the rows that were
+   * read: the caller must drop them.
    */
   refresh(): boolean {
     let info: Deno.FileInfo;
@@ -91,7 +89,7 @@ export class DataFile {
     return isReplaced;
   }
 
-  /** Reads the next block, about a megabyte. Returns whether there is more to read. */
+  /** Reads about a megabyte. Returns whether there is more to read. */
   read(onRow: RowListener): boolean {
     if (this.state !== "reading") return false;
     try {
@@ -151,7 +149,7 @@ export class DataFile {
     }
   }
 
-  /** Skips a part of a line that is too long. The line is reported once, at its start. */
+  /** Skips a block of a line that is too long. Only the first block counts as damage. */
   #skip(bytes: Uint8Array, isEnd: boolean): void {
     const { mark } = this;
     this.#buffer = new Uint8Array(0);
@@ -183,7 +181,7 @@ export class DataFile {
     advance(mark, bytes);
   }
 
-  /** Reads the text after the last line feed. If it is incomplete, it is still being written. */
+  /** Reads the text after the last line feed. Incomplete text is still being written. */
   #readTail(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
     if (bytes.length > this.#maxLineBytes) {
@@ -235,7 +233,10 @@ export class DataFile {
     return new DamagedLine(`it is ${lengthProblem(this.#maxLineBytes)}`);
   }
 
-  /** Records a damaged line. If it is the first one, another program may have written the file. */
+  /**
+   * A damaged first line means that the file is not Retort's, unless the line may be truncated, or
+   * is too long but begins like Retort's.
+   */
   #addDamage({ problem, mayBeTruncated }: DamagedLine, bytes: Uint8Array, offset: number): void {
     const { mark } = this;
     const isFirst = mark.rows === 0 && mark.damageCount === 0 && offset <= 3;
@@ -255,7 +256,7 @@ export class DataFile {
     this.close();
   }
 
-  /** Continues a file that an earlier process has read; false if it is no longer the same. */
+  /** Continues a file that an earlier process began; false if the part that was read has changed. */
   resume(): boolean {
     const { mark } = this;
     try {

@@ -1,5 +1,5 @@
 /**
- * The index over results and failures files. Reads new rows in blocks, and can be saved on disk.
+ * The index over results and failures files.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export interface DataFileStatus {
   readonly problem: string | null;
   /** In bytes. */
   readonly size: number;
-  /** The number of bytes that were read. */
+  /** In bytes. */
   readonly read: number;
   readonly rows: number;
   readonly damageCount: number;
@@ -38,16 +38,16 @@ export interface IndexStatus {
 
 export interface IndexedPath {
   readonly path: string;
-  /** A decompressed copy that is read instead. @default path */
+  /** A decompressed copy to read instead. @default path */
   readonly readPath?: string;
-  /** The position, from 0, of the path on the command line that led to this file. @default 0 */
+  /** The index of the path on the command line that led to this file. @default 0 */
   readonly run?: number;
 }
 
-/** The index is rebuilt at this share of gone rows, whose files were replaced or removed. */
+/** The index is rebuilt at this share of rows with `Mark.Gone`. */
 const MAX_GONE_SHARE = 0.3;
 
-/** A file that was modified within this time belongs to an active run. */
+/** A file modified within this time is taken to be that of an active run. */
 const LIVE_MS = 10_000;
 
 export class DataIndex {
@@ -56,15 +56,15 @@ export class DataIndex {
   readonly runs: number[] = [];
   table = new Table();
   /**
-   * Changes whenever rows are added or removed. Also changes after a comparison of runs or a search
-   * for near duplicates, because each gives rows more fields.
+   * Changes when rows are added or removed, or get more fields by a comparison of runs or a search
+   * for near duplicates.
    */
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** US dollars for an answer, by model and teacher; undefined without a public price. */
+  /** By model and teacher; undefined without a public price. */
   #costFunctions = new Map<string, CostOf | undefined>();
-  /** Pairs of model and teacher of new rows without a cost: their two codes in one number. */
+  /** Of new rows without a cost: the model's code times 0x1_0000, plus the teacher's. */
   #unpricedPairs = new Set<number>();
 
   constructor(paths: readonly IndexedPath[], indexPath?: string) {
@@ -73,8 +73,8 @@ export class DataIndex {
   }
 
   /**
-   * Loads a saved index, without the rows of files that were replaced since. Returns false if there
-   * is none.
+   * Loads the saved index, without rows of files that were replaced since. Returns false if there
+   * is no usable one.
    */
   load(): boolean {
     if (this.#indexPath === undefined) return false;
@@ -93,7 +93,7 @@ export class DataIndex {
     return true;
   }
 
-  /** Checks whether files have changed; returns true if there is something to read. */
+  /** Returns true if there is something to read. */
   refresh(): boolean {
     this.files.forEach((file, index) => {
       if (!file.refresh()) return;
@@ -111,13 +111,13 @@ export class DataIndex {
     }
   }
 
-  /** Whether a run seems to write to one of the files, judging by modification times. */
+  /** Whether a run seems to write to one of the files. */
   get isLive(): boolean {
     const now = Date.now();
     return this.files.some(({ modifiedMs }) => now - modifiedMs < LIVE_MS);
   }
 
-  /** Reads about a megabyte of one file; returns false if there is nothing more to read. */
+  /** Reads about a megabyte of one file; returns false if there was nothing to read. */
   async step(): Promise<boolean> {
     const fileIndex = this.files.findIndex(({ state }) => state === "reading");
     if (fileIndex === -1) return false;
@@ -132,7 +132,7 @@ export class DataIndex {
     });
     const added = this.table.length - firstRow;
     if (added > 0) {
-      // After the first block of a file, the length of its lines is known.
+      // The first block of a file gives the mean length of its lines.
       if (file.mark.rows === added) this.#reserve();
       this.version++;
     }
@@ -146,7 +146,7 @@ export class DataIndex {
     while (await this.step());
   }
 
-  /** Returns why saving has failed, if it has. */
+  /** Saves new rows. Returns why saving has failed, if it has. */
   save(): string | undefined {
     if (this.#indexPath === undefined || this.table.length === this.#savedRows) return undefined;
     const marks = this.files.map(({ mark }) => mark);
@@ -187,7 +187,7 @@ export class DataIndex {
   }
 
   /**
-   * Estimates the rows still to be read from the mean length of a line so far, and adds 2 %: each
+   * Makes room for the unread rows, estimated from the mean length of lines plus 2 %, because each
    * enlargement copies all columns.
    */
   #reserve(): void {
@@ -198,7 +198,7 @@ export class DataIndex {
     this.table.reserve(rows);
   }
 
-  /** Starts again with an empty table if many rows are gone: gone rows take memory and time. */
+  /** Starts again with an empty table if many rows are gone: these take memory and time. */
   #pruneGone(): void {
     const { gone, length } = this.table;
     if (gone === 0 || gone < Math.max(1, length * MAX_GONE_SHARE)) return;
@@ -232,7 +232,7 @@ export class DataIndex {
         `${models[columns.model[row]]}\0${teachers[columns.teacher[row]]}`,
       );
       const promptTokens = columns.promptTokens[row];
-      // Every prompt has tokens: the teacher did not report those of this answer.
+      // The teacher did not report usage: no prompt has 0 tokens.
       if (promptTokens === 0 && columns.status[row] === ANSWERED) continue;
       const costUsd = costOf?.({
         promptTokens,
@@ -248,13 +248,10 @@ export class DataIndex {
 }
 
 /**
- * Opens an index over files, and loads what an earlier process saved in `.retort/` next to the
- * first file.
- *
- * @param isSaved Whether the index may be loaded from `.retort/` and saved there.
+ * @param isSaved Whether to load the index from, and save it in, `.retort/` next to the first file.
  */
 export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIndex {
-  // Each process makes its own decompressed copies, which a saved index would not recognize.
+  // A saved index would not recognize decompressed copies: each process makes new ones.
   const mayPersist = isSaved && files.length > 0 &&
     files.every(({ readPath }) => readPath === undefined);
   const name = xxHash64Hex(JSON.stringify(files.map(({ path }) => basename(path))));

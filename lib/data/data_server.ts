@@ -1,6 +1,5 @@
 /**
- * Answers the page's requests about an index, and reads new rows between requests. Runs in the
- * worker.
+ * Answers the page's requests in the worker, and reads new rows between requests.
  *
  * @module
  */
@@ -26,21 +25,21 @@ import { scanJobOf } from "./scan.ts";
 import { Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 
-/** The rows that meet a condition, cached because pages request them again and again. */
+/** The rows that meet a condition, cached because pages request them repeatedly. */
 interface Selection {
   readonly where: string;
   readonly version: number;
-  /** Empty if there is a scanner, which then has the rows. */
+  /** Empty if there is a scanner: it holds the rows. */
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
   /** By `performance.now()`. */
   readonly createdMs: number;
-  /** When a page last requested the selection, by `performance.now()`. */
+  /** When a page last requested the selection. */
   requestedMs: number;
-  /** Computed when `total` rows had been found: more may have been found since. */
+  /** Of the first `total` rows: a scan may have found more since. */
   overview?: Omit<Overview, "scan" | "version">;
-  /** The first `count` rows, sorted. `key` stands for the field and the direction. */
+  /** The first `count` rows, sorted; `key` is the field and the direction. */
   sorted?: {
     readonly key: string;
     readonly count: number;
@@ -49,13 +48,13 @@ interface Selection {
 }
 
 const NO_ROWS = new Uint32Array(0);
-/** Maximum number of selections that are cached: several pages may be open. */
+/** Several pages may be open. */
 const MAX_SELECTIONS = 3;
-/** A cached selection may be this old: during a run, the index changes several times a second. */
+/** Maximum age of a cached selection, as the index changes several times a second during a run. */
 const STALE_MS = 2_000;
-/** A scan that no page has requested for this time is canceled; open pages request more often. */
+/** A scan is canceled if no page requests it for this time. Open pages request more often. */
 const UNWATCHED_MS = 1_500;
-/** Rows are read for this time at once, while requests wait. */
+/** Maximum time for which requests wait while rows are read. */
 const WORK_MS = 25;
 
 export class DataServer {
@@ -96,8 +95,8 @@ export class DataServer {
   }
 
   /**
-   * Reads rows for 25 ms at most, then searches for near duplicates. Returns false if nothing is
-   * left to do.
+   * Reads rows for at most `WORK_MS`; if all are read, searches for near duplicates. Returns false
+   * if nothing is left to do.
    */
   async work(): Promise<boolean> {
     const endMs = performance.now() + WORK_MS;
@@ -135,9 +134,7 @@ export class DataServer {
     };
   }
 
-  /**
-   * Compares the two runs that the user named, once all files are read, and again after changes.
-   */
+  /** Compares the two runs that the user named once all files are read, and again after changes. */
   #compare(): void {
     const { table, runs, version } = this.#index;
     if (this.#paths.length !== 2 || version === this.#comparedVersion) return;
@@ -169,7 +166,7 @@ export class DataServer {
     const selection = this.#selection(where);
     const rows = foundRows(selection);
     const { table } = this.#index;
-    // Cached, because every page requests it every two seconds.
+    // Every page requests it every two seconds.
     if (selection.overview?.total !== rows.length) {
       selection.overview = {
         total: rows.length,
@@ -217,8 +214,8 @@ export class DataServer {
   }
 
   /**
-   * Returns a cached selection if it is current, still being scanned, or less than `STALE_MS` old.
-   * Else makes a new one, which starts a scan if the columns do not suffice.
+   * Returns a cached selection if it is current, being scanned, or at most `STALE_MS` old.
+   * Otherwise creates one, and starts a scan if the columns do not suffice.
    */
   #selection(where: string): Selection {
     const nowMs = performance.now();
@@ -250,10 +247,7 @@ export class DataServer {
     return created;
   }
 
-  /**
-   * Frees the memory and workers of scans that no page requests any more, except the one for
-   * `where`.
-   */
+  /** Cancels scans that no page requests, except the one for `where`. */
   #cancelUnwatched(where: string, nowMs: number): void {
     this.#selections = this.#selections.filter((selection) => {
       const { scanner, requestedMs } = selection;
@@ -277,7 +271,7 @@ function scanStatus({ scanner }: Selection): ScanStatus | null {
   return { done, total, isDone, problem: problem ?? null };
 }
 
-/** The user's own fields that the page can show as columns, those in the index first. */
+/** The user's fields that the page can show as columns; fields in the index first. */
 function ownNames({ table }: DataIndex): string[] {
   const shown = new Set([...table.fields.values()].map(({ name }) => name));
   for (const name of table.fieldNames) shown.add(fieldName([name]));

@@ -1,6 +1,6 @@
 /**
- * Questions to an index and their answers, which the page sends and receives as JSON; and the
- * service that puts them to the worker that holds the index.
+ * The page's questions to an index, with their answers; and the service that sends them to the
+ * worker that holds the index.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface Query {
   /** A condition; "" for all rows. */
   readonly where: string;
   /**
-   * One of `DataState.sortable`, or a field of Retort's as in `distill.latency_ms`. @default the
+   * One of `DataState.sortable`, or a field of Retort such as `distill.latency_ms`. @default the
    * order in the files
    */
   readonly sort?: string;
@@ -30,26 +30,25 @@ export interface ScanStatus {
   readonly done: number;
   readonly total: number;
   readonly isDone: boolean;
-  /** Why it ended early, for a message; null if it did not. */
+  /** Why the scan ended early, for a message. */
   readonly problem: string | null;
 }
 
 export interface RowPage {
-  /** Rows that meet the condition; those found so far if a scan is running. */
+  /** Rows that meet the condition; so far, if a scan is running. */
   readonly total: number;
   /** Null if the condition needs no scan of lines. */
   readonly scan: ScanStatus | null;
-  /** The index of the first row among all that meet the condition. */
+  /** The index of the first of `rows` among all that meet the condition. */
   readonly from: number;
   readonly rows: readonly ShownRow[];
   readonly version: number;
 }
 
-/** Facets and histograms of the rows that meet a condition. */
 export interface Overview extends Pick<RowPage, "total" | "scan" | "version"> {
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
-  /** Notes about likely mistakes in the condition, such as misspelt fields. */
+  /** About likely mistakes in the condition, such as misspelt fields. */
   readonly notes: readonly string[];
 }
 
@@ -57,10 +56,10 @@ export interface DataState {
   readonly index: IndexStatus;
   readonly sortable: readonly string[];
   readonly own: readonly string[];
-  /** The token limits of all runs, without duplicates. */
+  /** Of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
   readonly near: NearStatus | null;
-  /** The runs, for commands that the page suggests. */
+  /** For commands that the page suggests. */
   readonly runs: readonly {
     readonly input: string;
     readonly output: string;
@@ -72,7 +71,7 @@ export interface DataState {
   readonly paths: readonly string[];
 }
 
-/** Questions to the worker by name: `in` is the question, `out` the answer. */
+/** Questions to the worker by name, with their answers. */
 export interface DataRequests {
   state: { in: Record<never, never>; out: DataState };
   rows: {
@@ -85,13 +84,11 @@ export interface DataRequests {
   };
   overview: { in: Query; out: Overview };
   row: {
-    /**
-     * @param samplesFrom The index of the first answer in `samples`. @default the row is included
-     */
+    /** @param samplesFrom The first answer in `samples`. @default the row is included */
     in: { readonly id: string; readonly samplesFrom?: number };
     out: RowDetail | undefined;
   };
-  /** The index of a row among those of a query; -1 if it is not one of them. */
+  /** The index of a row in the result of a query; -1 if it is not in there. */
   locate: { in: Query & { readonly uid: string }; out: number };
   /** The uids of rows given by `ShownRow.id`, or of all rows of a query. */
   uids: { in: Query | { readonly ids: readonly string[] }; out: readonly string[] };
@@ -134,12 +131,15 @@ export interface DataServiceOptions {
 const COMPRESSED_NAME = /\.(?:gz|zstd?)$/;
 
 export class DataService implements AsyncDisposable {
-  /** Which files were left out at the start, in sentences. */
+  /** About files that were left out at the start, in sentences. */
   readonly notes: readonly string[];
   readonly #paths: readonly string[];
   readonly #open = new AsyncDisposableStack();
   readonly #indexed: Set<string>;
-  /** New files that could not be opened, with size and time: retried once these change. */
+  /**
+   * By path, size and time of new files that could not be opened. They are retried once these
+   * change.
+   */
   readonly #unreadable = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;
@@ -174,7 +174,7 @@ export class DataService implements AsyncDisposable {
   }
 
   /**
-   * Starts indexing in the worker, and does not wait for its end.
+   * Opens the files and starts indexing, without waiting for the end.
    *
    * @throws {UsageError} If a path does not exist.
    * @throws The reason of the signal, if aborted.
@@ -183,7 +183,7 @@ export class DataService implements AsyncDisposable {
     return new DataService(options, await openFiles(options.paths, options.signal));
   }
 
-  /** The indexed files, including those that were found after the start. */
+  /** Including those that were found after the start. */
   get files(): readonly string[] {
     return [...this.#indexed];
   }
@@ -224,7 +224,7 @@ export class DataService implements AsyncDisposable {
     this.#pending.clear();
   }
 
-  /** Finds new files: failures files that a run has created since, and files in folders. */
+  /** Indexes new files: those in folders, and failures files that a run has created. */
   async #findMore(): Promise<void> {
     // If a path was removed, the index reports its files as missing.
     const { runs } = await findDataFiles(this.#paths, (path) => this.#indexed.has(path))
@@ -236,12 +236,12 @@ export class DataService implements AsyncDisposable {
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});
   }
 
-  /** Opens a new file. Returns an empty list if it is damaged, or still being compressed. */
+  /** Returns an empty list if the file is damaged, or still being compressed. */
   async #openNew(path: string, run: number): Promise<readonly IndexedPath[]> {
     const info = await statOf(path);
     const version = `${info?.size} ${info?.mtime?.getTime()}`;
     if (this.#unreadable.get(path) === version || this.#closing.signal.aborted) return [];
-    // The content shows how a file is compressed, so an empty one is left for later.
+    // Compression is recognized by content: an empty file is left for later.
     if (info?.size === 0 && COMPRESSED_NAME.test(path)) return [];
     try {
       const { files } = this.#open.use(

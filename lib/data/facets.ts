@@ -1,5 +1,5 @@
 /**
- * Counts rows by value (facets) and by token count (histograms), and computes statistics.
+ * Facets, histograms and statistics of rows.
  *
  * @module
  */
@@ -17,18 +17,17 @@ export interface Facet {
   readonly field: string;
   readonly title: string;
   readonly isOwn: boolean;
-  /** The most frequent values first; numbers in ascending order. */
+  /** By falling count; numbers in ascending order. */
   readonly values: readonly { readonly value: FacetValue; readonly count: number }[];
-  /** How many further values there are. */
+  /** The number of further values. */
   readonly more: number;
 }
 
 export interface Histogram {
   readonly field: string;
   readonly title: string;
-  /** The largest value. */
   readonly most: number;
-  /** Both `from` and `to` are included. */
+  /** `from` and `to` are inclusive. */
   readonly bins: readonly { readonly from: number; readonly to: number; readonly count: number }[];
 }
 
@@ -61,14 +60,14 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
 function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
   return fields.values().toArray().flatMap(({ name, path, values, codes }) => {
     if (values === undefined || values.length === 0) return [];
-    // In backquotes, because the page takes the plain name for the facet of Retort's flags.
+    // In backquotes: the page takes the plain name for the facet of Retort's flags.
     const field = name === "flags" ? "`flags`" : name;
     const own = facet(field, path.join("."), rows, codes, [undefined, ...values], true);
     return [{ ...own, isOwn: true }];
   });
 }
 
-/** How conditions name a field of Retort: `distill.model` if rows have a `model` of their own. */
+/** The name in conditions: `distill.model` if rows have a `model` of their own. */
 function conditionName({ fieldNames }: Table, name: string): string {
   return fieldNames.has(name) ? `distill.${name}` : name;
 }
@@ -103,10 +102,10 @@ function facet(
   };
 }
 
-// A single function for both kinds of array would take five times as long: V8 optimizes it badly.
+// A function for both kinds of array would take five times as long, because V8 optimizes it badly.
 // `for … of` is slower, too.
 
-/** Counts rows by code. Rows beyond the end of `codes` have code 0. */
+/** Rows beyond the end of `codes` have code 0. */
 function countUint8(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i];
@@ -149,9 +148,8 @@ const HISTOGRAMS = [
 ] as const;
 
 /**
- * Histograms of answered rows, with four bins for each power of two. Failed rows are left out:
- * without an answer, their stored count of 0 means none. Fields that are 0 in all rows have no
- * histogram.
+ * Of answered rows, with four bins for each power of two. Failed rows have no tokens to count.
+ * Fields that are 0 in all rows have no histogram.
  */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   const { status } = table.columns;
@@ -193,14 +191,14 @@ function binStart(bin: number): number {
   return (4 + bin % 4) * 2 ** (octave - 2);
 }
 
-/** Statistics of selected rows. Spreads, flags and histograms are of answered rows only. */
+/** Spreads, flags and histograms are of answered rows only. */
 export interface DataStatistics {
   readonly rows: Readonly<Record<"total" | typeof STATUSES[number], number>>;
   readonly prompt_tokens: Spread;
   readonly completion_tokens: Spread;
   readonly reasoning_tokens: Spread;
   readonly latency_ms: Spread;
-  /** US dollars, without rows whose cost is unknown. */
+  /** US dollars, without rows of unknown cost. */
   readonly cost_usd: number;
   readonly cost_estimated_rows: number;
   readonly cost_unknown_rows: number;

@@ -1,6 +1,6 @@
 /**
- * Reads the values of fields in conditions: from the columns if they hold the field, else from
- * lines. Includes derived fields such as `status`, `flags`, `prompt` and `source_file`.
+ * Reads fields in conditions: from the columns if possible, else from lines. Includes derived
+ * fields such as `status`, `flags`, `prompt` and `source_file`.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { promptOf } from "./turns.ts";
 /** Reads one field of any row from the columns. */
 interface Getter {
   readonly valueAt: (row: number) => unknown;
-  /** A code for each row, if there are few values; rows beyond the end have code 0. */
+  /** Only for fields with few values. Rows beyond the end have code 0. */
   readonly codes?: Uint8Array | Uint16Array;
   readonly numbers?: NumberArray;
   readonly isNumber?: boolean;
@@ -31,7 +31,7 @@ interface Getter {
 
 export type NumberArray = Uint16Array | Uint32Array | Float64Array;
 
-/** Columns of numbers, by the names that conditions use. */
+/** By the names that conditions use. */
 export const NUMBER_FIELDS = {
   prompt_tokens: "promptTokens",
   completion_tokens: "completionTokens",
@@ -42,7 +42,7 @@ export const NUMBER_FIELDS = {
   cost_usd: "costUsd",
 } as const satisfies Record<string, ColumnName>;
 
-/** Columns with codes of `Table.names`, by their names in conditions. */
+/** With codes of `Table.names`, by their names in conditions. */
 const NAME_FIELDS = {
   model: "model",
   teacher: "teacher",
@@ -50,18 +50,18 @@ const NAME_FIELDS = {
   source_file: "source",
 } as const;
 
-/** The getter for the path of a field; undefined if lines must be read for it. */
+/** Returns undefined if lines must be read for the field. */
 export function getterOf(table: Table, path: readonly string[]): Getter | undefined {
   const own = ownGetter(table, path);
   if (own === undefined) return undefined;
   const builtIn = builtInGetter(table, path);
   if (own === "none") return builtIn;
-  // A row's own field takes precedence over a field of Retort's with the same name.
+  // A row's own field takes precedence over Retort's field of the same name.
   if (builtIn === undefined) return undefined;
   if (builtIn === ABSENT) return own;
   return {
     valueAt: (row) => {
-      // A row's own null is a value, too.
+      // Null counts as a value.
       const value = own.valueAt(row);
       return value === undefined ? builtIn.valueAt(row) : value;
     },
@@ -76,9 +76,9 @@ function ownGetter(table: Table, path: readonly string[]): Getter | "none" | und
   if (!table.fieldNames.has(path[0])) return "none";
   const field = table.fields.get(path.join("\0"));
   if (field === undefined || !field.isIndexed) return undefined;
-  // If a name holds a NUL, its key is that of another path.
+  // A name with a NUL has the key of another path.
   if (field.path.length !== path.length) return undefined;
-  // In some rows, the value is an object. The columns hold the object's fields, but not the object.
+  // The value is an object in some rows. The columns hold fields of objects, but not objects.
   if (
     path.length === 1 &&
     table.fields.values().some((other) => other.path.length === 2 && other.path[0] === path[0])
@@ -142,8 +142,7 @@ function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]
 }
 
 /**
- * Notes about misspelt names in a condition, and about texts that it compares with numbers or
- * numbers with texts.
+ * Notes about likely mistakes: unknown fields, and texts compared with numbers or the reverse.
  *
  * @param where A valid condition, or "".
  */
@@ -162,7 +161,7 @@ export function conditionNotes(table: Table, where: string): string[] {
   ];
 }
 
-/** Which of texts and numbers a field holds; undefined for both, neither, and unindexed fields. */
+/** The one type of a field's values; undefined for both, neither, or an unindexed field. */
 function onlyTypeOf(table: Table, path: readonly string[]): "string" | "number" | undefined {
   const values = table.fields.get(path.join("\0"))?.values;
   if (values === undefined) return getterOf(table, path)?.isNumber ? "number" : undefined;
@@ -172,7 +171,6 @@ function onlyTypeOf(table: Table, path: readonly string[]): "string" | "number" 
   return holdsTexts ? "string" : "number";
 }
 
-/** Whether no row has the field of a path, and Retort has no such field. */
 function isUnknownField(table: Table, path: readonly string[]): boolean {
   if (table.fieldNames.has(path[0]) || path.some((name) => VIEW_ONLY_FIELDS.has(name))) {
     return false;
@@ -180,7 +178,7 @@ function isUnknownField(table: Table, path: readonly string[]): boolean {
   return builtInGetter(table, path) === ABSENT;
 }
 
-/** Fields that Retort writes, but that have no column. */
+/** Fields of lines without a column. */
 const FIELDS_IN_LINES: ReadonlySet<string> = new Set([
   ...RESERVED_FIELDS,
   "prompt",
@@ -195,14 +193,14 @@ const FIELDS_IN_LINES: ReadonlySet<string> = new Set([
   "replaced",
 ]);
 
-/** Fields that only the page of `retort view` can compute, from the whole index. */
+/** Fields that need the whole index: only the page of `retort view` can compute them. */
 export const VIEW_ONLY_FIELDS: ReadonlySet<string> = new Set([
   "near_duplicate",
   "run_agreement",
   "compared_run",
 ]);
 
-/** Fields that every row has for conditions, even if `distill` of its line lacks them. */
+/** Fields that conditions find in every row, even if the line's `distill` lacks them. */
 const DERIVED_NAMES: ReadonlySet<string> = new Set([
   ...Object.keys(DERIVED_FIELDS),
   ...Object.keys(NUMBER_FIELDS),
@@ -210,18 +208,18 @@ const DERIVED_NAMES: ReadonlySet<string> = new Set([
   "prompt",
 ]);
 
-/** Whether a path can only mean a derived field, and not a field of the user's rows. */
+/** Whether a path can only mean a derived field, never the user's. */
 export function isOfRetort(path: readonly string[]): boolean {
   return path[0] === "distill" && path.length === 2 && DERIVED_NAMES.has(path[1]);
 }
 
-/** A field of `VIEW_ONLY_FIELDS`, as plain data for the threads of a scan. */
+/** One of `VIEW_ONLY_FIELDS`, as plain data for the threads of a scan. */
 export interface CodedField {
   readonly codes: Uint8Array;
   readonly values: readonly unknown[];
 }
 
-/** The fields of `VIEW_ONLY_FIELDS` that these paths name, if they can be computed now. */
+/** The view-only fields among these paths, if they can be computed now. */
 export function viewFieldsOf(
   { length, nearOf, compared }: Table,
   paths: readonly (readonly string[])[],
@@ -246,8 +244,6 @@ export function viewFieldsOf(
 /**
  * The objects in which a condition looks for a field, in this order: the line, its `distill`, and
  * the derived fields.
- *
- * @param flags Computes the flags, if a condition needs them.
  */
 export function lookupObjects(
   facts: LineFacts,
@@ -269,7 +265,7 @@ export function lookupObjects(
   return [line, distillOf(line), derived];
 }
 
-/** The field `distill` of a line for conditions: an unknown cost is null there, not negative. */
+/** The `distill` of a line, with null for an unknown cost. */
 export function distillOf(line: JsonObject): JsonObject {
   const distill = objectOf(line.distill);
   return isUnknownCost(distill.cost_usd) ? { ...distill, cost_usd: null } : distill;
@@ -279,7 +275,7 @@ function isUnknownCost(cost: unknown): boolean {
   return typeof cost === "number" && cost < 0;
 }
 
-/** The derived fields of a line, except `flags` and `prompt`, which take longer to compute. */
+/** Without `flags` and `prompt`, which take longer to compute. */
 export function derivedFrom(facts: LineFacts): object {
   return {
     status: facts.status,

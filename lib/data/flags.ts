@@ -1,6 +1,5 @@
 /**
- * Marks answers that deserve a second look. Each flag is a heuristic on the form of an answer,
- * never on its meaning; its help text gives the rule.
+ * Heuristics on the form of answers, never on their meaning.
  *
  * @module
  */
@@ -11,8 +10,8 @@ import { resemblesRefusal } from "../refusals.ts";
 import { hasOpenBox, type LineFacts, requestsJson } from "./line_facts.ts";
 
 /**
- * A flag's index is the position of its bit. `name` is for conditions, as in
- * `flags contains "refusal"`; `help` is the rule.
+ * A flag's index is the position of its bit. `name` is used in conditions, as in `flags contains
+ * "refusal"`; `help` is the rule.
  */
 export const FLAGS = [
   {
@@ -85,7 +84,7 @@ type Answer = Pick<
   "response" | "finishReason" | "hasToolCalls" | "isRefusal" | "params"
 >;
 
-/** Returns the flags as bits, without `duplicate`, which depends on the other answers. */
+/** Returns the flags as bits, without `duplicate`, which needs the other answers. */
 export function flagsOf(answer: Answer, prompt: string): number {
   const { response, finishReason, hasToolCalls } = answer;
   const ending = endingOf(finishReason);
@@ -108,7 +107,7 @@ export function flagsOf(answer: Answer, prompt: string): number {
   return bits;
 }
 
-/** In UTF-16 units: longer answers that are equal are duplicates, whatever their prompts. */
+/** In UTF-16 units. Equal longer answers are duplicates even if their prompts differ. */
 export const LONG_ANSWER_CHARS = 64;
 
 const SHORT_CHARS = 10;
@@ -117,14 +116,14 @@ const SHORT_CHARS = 10;
 const MIN_LOOP_CHARS = 120;
 const MIN_ROUNDS = 4;
 const MAX_ROUND_CHARS = 400;
-/** The length of a probe: a piece of the text that is searched for in the characters before it. */
+/** Length of a piece of the text that is searched for in the characters before it. */
 const PROBE_CHARS = 24;
 const MIN_PROBES = 5;
 const MAX_PROBE_DISTANCE = 300;
 
 /**
- * Whether the text repeats itself. Takes probes at regular distances: if the same characters occur
- * shortly before a probe, checks how far the text repeats itself around it.
+ * Whether the text repeats itself. If a probe also occurs shortly before its place, checks how far
+ * the text repeats itself around it.
  */
 function holdsLoop(text: string): boolean {
   if (text.length < MIN_LOOP_CHARS) return false;
@@ -134,9 +133,8 @@ function holdsLoop(text: string): boolean {
     const pattern = text.slice(start, start + PROBE_CHARS);
     const first = text.indexOf(pattern, Math.max(0, start - MAX_ROUND_CHARS));
     if (first >= start) continue;
-    // The first occurrence may be several rounds back, farther than a short loop reaches. So
-    // first try the distance between the first two occurrences, then that from the probe to the
-    // first occurrence.
+    // The first occurrence may be several rounds back, farther than a short loop reaches. So try
+    // the distance from the first to the second occurrence, then from the first to the probe.
     const round = text.indexOf(pattern, first + 1) - first;
     if (
       repeatsAround(text, start, round) ||
@@ -153,7 +151,7 @@ function repeatsAround(text: string, index: number, round: number): boolean {
   const needed = Math.max(MIN_LOOP_CHARS, round * MIN_ROUNDS) - round;
   if (needed + round > text.length) return false;
   const half = Math.ceil(needed / 2);
-  // At least half of a loop is on one side of the index. Most texts without a loop fail this test.
+  // At least half of a loop is on one side of the index. Most texts fail this test.
   if (!equalsBefore(text, index, half, round) && !equalsBefore(text, index - half, half, round)) {
     return false;
   }
@@ -173,9 +171,9 @@ function equalsBefore(text: string, from: number, length: number, distance: numb
     text.slice(from, to) === text.slice(from - distance, to - distance);
 }
 
-/** In UTF-16 units: shorter answers often end without a full stop. */
+/** In UTF-16 units. Shorter answers often end without a full stop. */
 const MIN_PROSE_LENGTH = 200;
-/** In UTF-16 units: a shorter last line may end without a full stop. */
+/** In UTF-16 units. A shorter last line may end without a full stop. */
 const MIN_LAST_LINE_LENGTH = 60;
 
 function looksCutOff(text: string): boolean {
@@ -185,21 +183,19 @@ function looksCutOff(text: string): boolean {
     return false;
   }
   const line = text.slice(text.lastIndexOf("\n") + 1);
-  // Headings, table cells and list items end without a full stop. Prose ends with one if earlier
-  // sentences do.
+  // Headings, table cells and list items end without a full stop, as do texts that have none.
   return line.length >= MIN_LAST_LINE_LENGTH && !/^\s*(?:[-*+•|#]|\d+[.)])/.test(line) &&
     /[.!?…。！？](?:\s|["'”’)])/.test(text);
 }
 
-/** With an odd number of code fences, the last one is not closed. */
 function hasOpenFence(text: string): boolean {
   let count = 0;
-  // With `split`, this check alone would take 20 % of the time of all flags.
+  // `split` would take 20 % of the time of all flags.
   for (let i = text.indexOf("```"); i !== -1; i = text.indexOf("```", i + 3)) count++;
   return count % 2 === 1;
 }
 
-/** Whether a character is a letter, except those of Chinese, Japanese and Korean. */
+/** Except Chinese, Japanese and Korean letters. */
 function isLetter(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) ||
     (code >= 0xc0 && code < 0x3000 && /[\p{L}\p{M}]/u.test(String.fromCharCode(code)));
@@ -209,7 +205,7 @@ const THINK_TAG =
   /<\/?(?:think|thinking|thought|reasoning|reflection|scratchpad)>|<\|(?:channel|start|message|end|begin_of_thought|end_of_thought|im_start|im_end)\|>|\[\/?THINK\]|◁\/?think▷/i;
 
 function holdsThinkTag(text: string): boolean {
-  // Few answers hold one of these characters, with which every tag begins.
+  // A quick check: every tag begins with one of these, and few answers hold any.
   if (!text.includes("<") && !text.includes("[") && !text.includes("◁")) return false;
   return THINK_TAG.test(text);
 }
@@ -221,28 +217,27 @@ function unfenced(text: string): string {
   return /^```(?:json)?\s*\n([\s\S]*?)\n?```$/i.exec(text)?.[1] ?? text;
 }
 
-/** The numbers of scripts; 0 is any other character. */
+/** 0 is any other character. */
 const LATIN = 1, CYRILLIC = 2, GREEK = 3, HEBREW = 4, ARABIC = 5, INDIC = 6, THAI = 7;
 const HAN_AND_KANA = 8, HANGUL = 9, SCRIPT_COUNT = HANGUL;
-/** At least this many characters are sampled from a longer text, at equal distances. */
+/** Minimum number of characters sampled from a longer text, at equal distances. */
 const SAMPLE_CHARS = 96;
-/** The fewest letters in a sample that allow a decision. */
+/** Minimum number of letters in a sample that allows a decision. */
 const MIN_LETTERS = 12;
 
 const promptCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 
-/** Letters of scripts other than Latin. Fast: V8 need not search strings of one-byte characters. */
+/** Letters of scripts other than Latin. Fast: V8 skips strings of one-byte characters. */
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**
- * Whether an answer is written in a different script from its prompt. Over half of its letters are
- * of a script that has under 20 % of the prompt's letters, or over 5 % are of a script that the
- * prompt has none of. Samples of both texts are compared; if either holds few letters, returns
- * false.
+ * Whether over half of the answer's letters are of a script with under 20 % of the prompt's
+ * letters, or over 5 % of a script that the prompt lacks. Compares samples of both texts; false if
+ * either has few letters.
  */
 function isOtherScript(text: string, prompt: string): boolean {
-  // A quick check: in most pairs, both texts are Latin.
+  // Both texts are Latin in most pairs.
   if (!OTHER_LETTER.test(text) && !OTHER_LETTER.test(prompt)) return false;
   const answerLetters = countScripts(text, answerCounts);
   if (answerLetters < MIN_LETTERS) return false;
@@ -253,8 +248,7 @@ function isOtherScript(text: string, prompt: string): boolean {
     if (script === main) continue;
     const share = answerCounts[script] / answerLetters;
     const isNew = promptCounts[script] === 0;
-    // Latin (code, names, terms) and Greek (formulas) occur in texts of every language, so 80 % are
-    // needed.
+    // Latin (code, names, terms) and Greek (formulas) occur in texts of every language.
     if (script === LATIN || script === GREEK) {
       if (share > 0.8 && promptCounts[script] / promptLetters < 0.2) return true;
     } else if (share > 0.5 ? promptCounts[script] / promptLetters < 0.2 : isNew && share > 0.05) {
@@ -264,7 +258,7 @@ function isOtherScript(text: string, prompt: string): boolean {
   return false;
 }
 
-/** Counts the letters of each script in a sample of the text; returns the number of all letters. */
+/** Returns the number of all letters in the sample. */
 function countScripts(text: string, counts: Uint16Array): number {
   counts.fill(0);
   const step = Math.max(1, Math.floor(text.length / SAMPLE_CHARS));

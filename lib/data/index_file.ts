@@ -1,6 +1,6 @@
 /**
- * The index on disk: a JSON header, then the columns as they are in memory. The header has a mark
- * for each indexed file, by which a later process recognizes the file and continues to read it.
+ * The index on disk: a JSON header, then the columns as in memory. A `FileMark` in the header lets
+ * a later process continue to read each file.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import {
 import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
-/** Raise the number when a flag or column gets another meaning: older indexes are then rebuilt. */
+/** Raise the number when a flag or column changes meaning, so that older indexes are rebuilt. */
 const FORMAT = `retort-view 8 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
@@ -36,7 +36,7 @@ interface SavedField {
   readonly values: readonly Scalar[] | null;
   /** The length of `OwnField.codes`. */
   readonly codes: number;
-  /** The length of `OwnField.numbers`; -1 if that is undefined. */
+  /** The length of `OwnField.numbers`; -1 if undefined. */
   readonly numbers: number;
   readonly hasNumbers: boolean;
 }
@@ -46,7 +46,7 @@ interface SavedIndex {
   readonly files: Header["files"];
 }
 
-/** Reads a saved index. Returns undefined if this version cannot use it for these files. */
+/** Returns undefined if there is no index that fits this version and these files. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);
@@ -96,7 +96,7 @@ function readTable(file: Deno.FsFile, header: Header): Table {
   return table;
 }
 
-/** Returns why the index could not be replaced; undefined if it was. */
+/** Replaces the index file. Returns why that has failed, if it has. */
 export function writeIndexFile(
   path: string,
   table: Table,
@@ -115,7 +115,7 @@ export function writeIndexFile(
     try {
       Deno.removeSync(temporary);
     } catch {
-      // The temporary file was never created.
+      // It was never created.
     }
     return systemReason(error);
   }
@@ -179,11 +179,11 @@ export interface LineDamage {
 
 export interface FileMark {
   readonly path: string;
-  /** Inode of the file; 0 before the first check, or if the system has none. */
+  /** 0 before the first check, or if the system has none. */
   inode: number;
-  /** The number of bytes that were read. */
+  /** In bytes: how far the file was read. */
   end: number;
-  /** Number of lines, damaged and blank ones included. */
+  /** Including damaged and blank ones. */
   lines: number;
   rows: number;
   damageCount: number;
@@ -203,7 +203,7 @@ export interface HashedBytes {
   readonly hash: string;
 }
 
-/** At most this many bytes are hashed at the start and at the end of what was read. */
+/** Maximum number of bytes hashed at the start and at the end of what was read. */
 const MARK_BYTES = 4096;
 const NO_BYTES: HashedBytes = { count: 0, hash: "" };
 
@@ -223,7 +223,7 @@ export function newMark(path: string): FileMark {
   };
 }
 
-/** Whether the file still begins with what was read, judging by `mark.first` and `mark.last`. */
+/** Whether the part that was read is unchanged, judging by `mark.first` and `mark.last`. */
 export function isUnchanged(path: string, { first, last, end }: FileMark): boolean {
   try {
     using file = Deno.openSync(path);
@@ -253,7 +253,7 @@ function hashOf(bytes: Uint8Array): string {
   return xxHash64Hex(bytesText(bytes));
 }
 
-/** One character for each byte: decoded as Windows-1252, which `TextDecoder` calls "latin1". */
+/** One character per byte: Windows-1252, which `TextDecoder` calls "latin1". */
 export function bytesText(bytes: Uint8Array): string {
   return LATIN1.decode(bytes);
 }

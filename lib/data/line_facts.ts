@@ -1,6 +1,6 @@
 /**
- * Parses results and failures lines of every version into one shape, reads what the run file says
- * about them, and finds the final answer in a text.
+ * Parses results and failures lines of every version into one shape, reads their run file, and
+ * finds the final answer in a text.
  *
  * @module
  */
@@ -9,22 +9,19 @@ import { asText, filledList, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
 
-/**
- * The states of a row: it has a results line, a final failures line, or a failures line after which
- * it is sent again.
- */
+/** Pending rows have a failures line with `final: false`: the next run sends them again. */
 export const STATUSES = ["answered", "failed", "pending"] as const;
 
 export type Status = typeof STATUSES[number];
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What the run file says about lines. A field is absent if the run did not set it. */
+/** What the run file says about lines, as far as the run has set it. */
 export interface RunHints {
   readonly promptField?: string;
   readonly template?: string;
   readonly system?: string;
-  /** Parameters by the id that lines have in `distill.params`. */
+  /** By the id in `distill.params`. */
   readonly params?: Readonly<Record<string, JsonObject>>;
   readonly uidFields?: readonly string[];
   /** For lines that do not name their model, such as failures. */
@@ -34,7 +31,7 @@ export interface RunHints {
   readonly input?: string;
 }
 
-/** Reads the run file of a results or failures file; `{}` if it is missing or damaged. */
+/** `{}` if the run file is missing or damaged. */
 export function readHints(path: string): RunHints {
   let file: JsonObject;
   try {
@@ -60,11 +57,11 @@ export function runFileOf(path: string): string {
   return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zstd?)?$/, "") + ".run.json";
 }
 
-/** The content of a line. Missing counts are 0, missing texts "". */
+/** Missing counts are 0, missing texts "". */
 export interface LineFacts {
   readonly line: JsonObject;
   readonly status: Status;
-  /** Including the number of the sample, as in `x#2`. */
+  /** With the number of the sample, as in `x#2`. */
   readonly uid: string;
   readonly promptHash: string;
   /** The answer; in a failures line the rejected or partial one, if any. */
@@ -84,17 +81,16 @@ export interface LineFacts {
   readonly teacher: string;
   readonly failure: string;
   readonly httpStatus: number;
-  /** The path of the input file, without the number of the line. */
+  /** The path of the input file, without the line number. */
   readonly source: string;
   readonly isRefusal: boolean;
   /** The parameters of the run, and the row's own `response_format`. */
   readonly params: JsonObject;
 }
 
-/** A line that cannot be parsed, or that Retort did not write. */
 export class DamagedLine {
   readonly problem: string;
-  /** Whether a crash may have truncated it: its file may still be one of Retort's. */
+  /** Whether a crash may have truncated the line: the file may still be Retort's. */
   readonly mayBeTruncated: boolean;
 
   constructor(problem: string, mayBeTruncated = false) {
@@ -115,7 +111,7 @@ export function factsOf(text: string, hints: RunHints): LineFacts | DamagedLine 
 function factsIn(line: JsonObject, isFailure: boolean, hints: RunHints): LineFacts {
   const distill = objectOf(line.distill);
   const error = isFailure ? objectOf(line.error) : NO_FIELDS;
-  // A failures line has the rejected answer in `partial`, together with its figures.
+  // A failures line has the rejected answer and its figures in `partial`.
   const answer = isFailure ? objectOf(line.partial) : line;
   const figures = isFailure ? answer : distill;
   return {
@@ -144,7 +140,7 @@ function factsIn(line: JsonObject, isFailure: boolean, hints: RunHints): LineFac
   };
 }
 
-/** Earlier versions wrote the list itself, later ones its JSON text. */
+/** Earlier versions wrote a list, later ones JSON text. */
 function holdsCalls(calls: unknown): boolean {
   return typeof calls === "string"
     ? calls !== "[]" && calls !== ""
@@ -170,12 +166,12 @@ function paramsOf(line: JsonObject, distill: JsonObject, { params }: RunHints): 
 
 const NO_FIELDS: JsonObject = Object.freeze({});
 
-/** The value itself if it is an object or array, else an empty object. */
+/** An empty object if the value is neither an object nor an array. */
 export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NO_FIELDS;
 }
 
-/** The value if it is a count that fits into a column of 32 bits, else 0. */
+/** 0 unless the value is a count that fits into 32 bits. */
 function countOf(value: unknown): number {
   return typeof value === "number" && value > 0 && value <= 0xffff_ffff ? value : 0;
 }
@@ -191,21 +187,18 @@ function sourceFile(source: string): string {
 const BOX = "\\boxed{";
 const OPEN_BRACE = 123, CLOSE_BRACE = 125;
 
-/**
- * The content of the last `\boxed{…}`, or else the last number, normalized so that equal answers
- * are equal texts; "" if there is none.
- */
+/** The last `\boxed{…}`, else the last number, normalized for comparison; "" if there is none. */
 export function finalAnswerOf(text: string): string {
   const boxed = lastBoxed(text) ?? "";
   return boxed === "" ? lastNumber(text) : normalizeBoxed(boxed);
 }
 
-/** Whether the last `\boxed{` is not closed: the text was cut off. */
+/** Whether the last `\boxed{` is not closed, because the text was cut off. */
 export function hasOpenBox(text: string): boolean {
   return lastBoxed(text) === undefined;
 }
 
-/** The content of the last box, "" if there is none; undefined if it is not closed. */
+/** "" if there is no box; undefined if the last one is not closed. */
 function lastBoxed(text: string): string | undefined {
   const box = text.lastIndexOf(BOX);
   if (box === -1) return "";
@@ -220,8 +213,8 @@ function lastBoxed(text: string): string | undefined {
 }
 
 /**
- * Keeps the content of LaTeX's text commands, and removes its spacing, `$`, `%` and white space:
- * `\text{5 cm}` equals `5\,cm`, and `50\%` equals `50`. Normalizes a number.
+ * Replaces LaTeX text commands by their content, removes LaTeX spacing, `$`, `%` and white space,
+ * and normalizes a number: `\text{5 cm}` equals `5\,cm`, and `50\%` equals `50`.
  */
 function normalizeBoxed(text: string): string {
   const bare = text.replaceAll(/\\(?:text|mathrm|mathbf)\{([^{}]*)\}/g, "$1")
@@ -242,7 +235,7 @@ function lastNumber(text: string): string {
     start--;
   }
   const sign = start > 0 ? text[start - 1] : "";
-  // After a letter, a digit or a bracket, a minus is a hyphen, or subtracts.
+  // After a letter, digit or bracket, a minus is a hyphen or an operator, as in `x-5`.
   const isNegative = (sign === "-" || sign === "−") &&
     !(start > 1 && /[\p{L}\d)\]]/u.test(text[start - 2]));
   return normalizeNumber((isNegative ? "-" : "") + text.slice(start, end));
@@ -252,10 +245,10 @@ function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
 }
 
-/** Normalizes the text of a number: `1,234.50` becomes `1234.5`. */
+/** `1,234.50` becomes `1234.5`. */
 function normalizeNumber(text: string): string {
   const bare = text.replaceAll(/,(?=\d{3}(?!\d))/g, "").replace("−", "-").replace(/^\+/, "");
   const number = Number(bare);
-  // A longer number would lose digits as a float.
+  // Longer numbers lose digits as floats.
   return bare.length <= 15 && Number.isFinite(number) ? String(number) : bare;
 }

@@ -1,6 +1,6 @@
 /**
- * Finds texts in the bytes of JSON lines, whether or not their characters are escaped, and extracts
- * members without parsing the others: a search takes a fifth of the time of `JSON.parse`.
+ * Finds texts in the bytes of JSON lines, escaped or not, and extracts members without parsing the
+ * others: five times as fast as `JSON.parse`.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const OPEN_BRACE = 123, CLOSE_BRACE = 125, OPEN_BRACKET = 91, CLOSE_BRACKET = 93
 
 export class BlockText {
   readonly bytes: Uint8Array;
-  /** One character per byte: indexes into the text are offsets in the bytes. */
+  /** One character per byte, so that indexes are offsets in `bytes`. */
   readonly text: string;
   readonly isAscii: boolean;
 
@@ -39,7 +39,7 @@ const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export class MemberFinder {
   readonly #names: readonly string[];
-  /** For each name, two indexes: the start and the end of its value; both -1 if it has none. */
+  /** Start and end of each name's value; -1 if the line lacks the name. */
   readonly ranges: Int32Array;
 
   constructor(names: readonly string[]) {
@@ -48,9 +48,8 @@ export class MemberFinder {
   }
 
   /**
-   * Sets `ranges`. Of members with the same name, the last one counts, as in `JSON.parse`.
-   *
-   * @returns False if the object must be parsed instead, as with escapes in names.
+   * Sets `ranges`. The last of several members with a name counts, as in `JSON.parse`. Returns
+   * false if the object must be parsed instead, as with escapes in names.
    */
   find({ text }: BlockText, from: number, to: number): boolean {
     const { ranges } = this;
@@ -102,7 +101,7 @@ function holdsBackslash(text: string, from: number, to: number): boolean {
   return false;
 }
 
-/** The index after the value that starts at `from`; -1 if no value ends before `to`. */
+/** The end of the value that starts at `from`; -1 if there is none before `to`. */
 function valueEnd(text: string, from: number, to: number): number {
   const first = text.charCodeAt(from);
   if (first === QUOTE) return endOfString(text, from);
@@ -128,10 +127,10 @@ function valueEnd(text: string, from: number, to: number): number {
   return -1;
 }
 
-/** Matches every line that holds a certain text, and perhaps others. */
+/** A pattern that finds every line with a text, and perhaps other lines. */
 export class Prefilter {
   readonly pattern: RegExp;
-  /** Whether the text holds i, k or s, which have further forms if case is ignored. */
+  /** Whether non-ASCII letters may equal the text's: K is U+212A, too, if case is ignored. */
   readonly #hasCaseVariants: boolean;
 
   constructor(pattern: RegExp, { text, ignoresCase }: Needle) {
@@ -139,7 +138,7 @@ export class Prefilter {
     this.#hasCaseVariants = ignoresCase && /[iks]/i.test(text);
   }
 
-  /** The pattern; undefined if it could miss the text in this block. */
+  /** Undefined if the pattern could miss the text in this block. */
   patternFor(block: BlockText): RegExp | undefined {
     const mayMiss = holdsEscapedLetters(block) ||
       (this.#hasCaseVariants && holdsCaseVariants(block));
@@ -147,14 +146,14 @@ export class Prefilter {
   }
 }
 
-/** Whether letters or digits may be escaped, which JSON allows but few programs do. */
+/** JSON allows escaped letters and digits, but few programs write them. */
 function holdsEscapedLetters({ text }: BlockText): boolean {
   return text.includes("\\u00") && /\\u00(?:3\d|[46][1-9a-f]|[57][\da])/i.test(text);
 }
 
 /**
  * Whether U+212A, U+017F or U+0130 may occur, escaped or in UTF-8. If case is ignored, the first
- * two equal k and s, and the last one begins with i in lower case.
+ * two equal k and s, and the last one begins with i.
  */
 function holdsCaseVariants({ text, isAscii }: BlockText): boolean {
   if (["\\u212", "\\u017", "\\u013"].some((escape) => text.includes(escape))) return true;
@@ -162,7 +161,7 @@ function holdsCaseVariants({ text, isAscii }: BlockText): boolean {
     ["\xe2\x84\xaa", "\xc5\xbf", "\xc4\xb0"].some((bytes) => text.includes(bytes));
 }
 
-/** Fields whose values need not be in the line: they are derived, or come from the run file. */
+/** Fields whose values are derived or come from the run file. */
 const NOT_IN_LINE: ReadonlySet<string> = new Set([
   "flags",
   "status",
@@ -171,15 +170,16 @@ const NOT_IN_LINE: ReadonlySet<string> = new Set([
   "teacher",
 ]);
 
-/** The prefilter for a text of a condition; undefined if no pattern would match all its forms. */
+/** Undefined if no pattern would match all forms of the text. */
 export function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefined {
   const { text, ignoresCase, path } = needle;
-  // `distill.prompt` is the derived prompt where rows have a field of that name.
+  // `distill.prompt` is the derived prompt if rows have a `prompt` of their own.
   const name = path[0] === "distill" && path.length > 1 ? path[1] : path[0];
   if (NOT_IN_LINE.has(name)) return undefined;
-  // A prompt may be made by a template, from several messages, or from JSON.
+  // The prompt may come from a template, several messages, or JSON.
   if (name === "prompt" && (hasTemplate || /[\n[\]{}"]/.test(text))) return undefined;
-  // The pattern matches bytes, so it cannot ignore case beyond ASCII, nor find half a character.
+  // The pattern matches bytes: it cannot ignore the case of other letters, nor find half a
+  // character.
   if ((ignoresCase && /[^\x20-\x7e\n\t]/.test(text)) || !text.isWellFormed()) return undefined;
   let source = "";
   for (const char of text) {
@@ -196,7 +196,7 @@ export function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | u
   return new Prefilter(new RegExp(source, ignoresCase ? "gi" : "g"), needle);
 }
 
-/** The source of a pattern for a character as `\u` escapes, with hex digits in either case. */
+/** The pattern for a character as `\u` escapes, with hex digits in either case. */
 function escapesOf(char: string): string {
   let source = "";
   for (let i = 0; i < char.length; i++) {

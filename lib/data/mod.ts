@@ -1,7 +1,7 @@
 /**
- * Results and failures files as data: an index that filters, sorts, counts and compares their rows
- * and flags odd answers, while the files may still grow. Never changes these files; saves its index
- * in `.retort/` next to them.
+ * An index over results and failures files: filters, sorts, counts and compares rows, and flags odd
+ * answers, while the files may still grow. Never changes the files; saves the index in `.retort/`
+ * next to the first one.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Finds the results and failures files of the paths that the user names, and decompresses
- * compressed ones into temporary copies.
+ * Finds the results and failures files in the user's paths, and decompresses compressed ones into
+ * temporary copies.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import { holdsCompressed, openBytes } from "../formats/mod.ts";
 import { isObject } from "../json.ts";
 import type { IndexedPath } from "./data_index.ts";
 
-/** Files to be indexed. Disposing removes the decompressed copies. */
+/** Disposing removes the decompressed copies. */
 export interface OpenFiles extends AsyncDisposable {
   readonly files: readonly IndexedPath[];
-  /** Which files are left out, in sentences. */
+  /** About files that are left out, in sentences. */
   readonly notes: readonly string[];
 }
 
 /**
  * @throws {UsageError} If a path does not exist, or a compressed file is damaged.
- * @throws {SinkError} If a copy cannot be written, for example because the disk is full.
+ * @throws {SinkError} If a copy cannot be written.
  */
 export async function openFiles(
   paths: readonly string[],
@@ -32,7 +32,7 @@ export async function openFiles(
 }
 
 /**
- * Decompresses compressed files into temporary copies. Throws as `openFiles` does.
+ * Decompresses compressed files. Throws as `openFiles` does.
  *
  * @param runs The `IndexedPath.run` of each file, by its path.
  */
@@ -44,7 +44,7 @@ export async function unpackFiles(
   const files: IndexedPath[] = [];
   let folder: string | undefined;
   for (const [path, run] of runs) {
-    // The index reports files that cannot be read. A file that a run has just created is empty.
+    // The index reports files that cannot be read.
     if (!await holdsCompressed(path).catch(() => false)) {
       files.push({ path, run });
       continue;
@@ -72,7 +72,7 @@ export async function unpackFiles(
   return { files, [Symbol.asyncDispose]: () => copies.disposeAsync() };
 }
 
-/** Copies chunks, because their memory is reused while they are still being written. */
+/** `openBytes` reuses the memory of a chunk while it is being written. */
 async function* copyChunks(
   chunks: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
@@ -84,16 +84,16 @@ async function* copyChunks(
 }
 
 const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?$/;
-/** Files that runs and merges write beside results and failures, with lines that do not count. */
+/** Files of runs and merges that do not count as results or failures. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 const MAX_DEPTH = 4;
 
 /**
- * Returns the results and failures files of paths, each with the index of its path. For a results
- * file, its failures file is added. In a folder, files are found by their names; shards are left
- * out if their merge is there too.
+ * Returns the results and failures files in paths, each with the index of its path. Adds the
+ * failures file of a results file. In a folder, files are found by name; shards are left out if
+ * their merge is there, too.
  *
- * @param isIndexed Whether the index has a file already, which must then stay. @default none is
+ * @param isIndexed Whether the index already has a file, so that it must stay. @default none is
  * @throws {UsageError} If a path does not exist, or is a pipe.
  */
 export async function findDataFiles(
@@ -127,7 +127,7 @@ export async function findDataFiles(
   return { runs, notes };
 }
 
-/** The failures file of a results file, whether or not it exists; undefined for other files. */
+/** The failures file of a results file, even if it does not exist; undefined for other files. */
 export function failuresOf(path: string): string | undefined {
   const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?)$/s.exec(path) ?? [];
   if (stem === undefined || stem.endsWith("_error")) return undefined;
@@ -142,7 +142,7 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
   } catch (cause) {
     throw new UsageError(`Cannot open "${folder}": ${systemReason(cause)}`, { cause });
   }
-  // Sorts each failures file after its results file.
+  // Failures files follow their results files.
   const stem = ({ name }: Deno.DirEntry) => name.replace(/(_error)?\..*$/s, "");
   entries.sort((a, b) =>
     stem(a).localeCompare(stem(b), "en", { numeric: true }) || a.name.length - b.name.length
@@ -153,7 +153,7 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
       if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), files, depth + 1);
     } else if (DATA_NAME.test(name) && !COMPANION.test(name)) {
       const path = inFolder(folder, name);
-      // A file whose type cannot be read is added: the index reports why it is unreadable.
+      // The index reports why a file is unreadable.
       if (!isPipe(await infoOf(path).catch(() => undefined))) files.add(path);
     }
   }
@@ -176,78 +176,77 @@ async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
 const SHARD_STEM = /^(.*)-\d{5,}-of-(\d{5,})(_error)?$/s;
 
 /** The files of one division into shards. */
-interface Parts {
+interface Division {
   readonly files: string[];
   /** The number of shards whose results are in `files`. */
   results: number;
-  /** The number of all shards of the division. */
+  /** The number of all shards. */
   readonly count: number;
 }
 
 /**
- * Removes the shards of a run whose merge is there too, as `submit` lays them out: `out/x.jsonl` or
- * `out/merged/x.jsonl` beside `out/x-00000-of-00002.jsonl`. Otherwise each row would count twice.
- *
- * @param isIndexed Whether the index has a file already, which must then stay.
- * @returns What was left out, in sentences.
+ * Removes shards whose merge is there, too, so that no row counts twice: `out/x.jsonl` or
+ * `out/merged/x.jsonl` beside `out/x-00000-of-00002.jsonl`, as `submit` lays them out. Removes the
+ * merge instead if a shard is newer, or already indexed.
  */
 async function leaveOutMerged(
   files: Set<string>,
   isIndexed: (path: string) => boolean,
 ): Promise<string[]> {
   const notes: string[] = [];
-  const divisions = partsIn(files);
+  const divisions = divisionsIn(files);
   if (divisions.size === 0) return notes;
   for (const merge of [...files]) {
     if (!RESULTS_EXTENSION.test(merge) || SHARD_STEM.test(stemOf(merge))) continue;
-    const parts = partsPlaces(withSlashes(stemOf(merge))).flatMap((stem) =>
-      divisions.get(stem) ?? []
-    )
+    const merged = stemsOfShards(withSlashes(stemOf(merge)))
+      .flatMap((stem) => divisions.get(stem) ?? [])
       .filter(({ files: names }) => names.every((path) => files.has(path)));
-    if (parts.length === 0 || !await isMerge(merge)) continue;
-    for (const division of parts) {
-      const leaveMerge = division.files.some(isIndexed) ||
+    if (merged.length === 0 || !await isMerge(merge)) continue;
+    for (const division of merged) {
+      const leavesOutMerge = division.files.some(isIndexed) ||
         (!isIndexed(merge) && await hasNewerResults(division, merge));
       const mergeFiles = [merge, failuresOf(merge)!];
-      for (const path of leaveMerge ? mergeFiles : division.files) files.delete(path);
-      notes.push(noteOf(merge, division, leaveMerge));
-      if (leaveMerge) break;
+      for (const path of leavesOutMerge ? mergeFiles : division.files) files.delete(path);
+      notes.push(noteOf(merge, division, leavesOutMerge));
+      if (leavesOutMerge) break;
     }
   }
   return notes;
 }
 
-function noteOf(merge: string, { files }: Parts, leavesMerge: boolean): string {
+function noteOf(merge: string, { files }: Division, leavesOutMerge: boolean): string {
   const shards = files.length === 1
     ? `"${files[0]}"`
     : `"${files[0]}" and ${formatCountOf(files.length - 1, "other file")} of its shards`;
-  return leavesMerge
+  return leavesOutMerge
     ? `"${merge}" is left out: it is an older merge of ${shards}`
     : `${shards} ${files.length === 1 ? "is" : "are"} left out: "${merge}" is their merge`;
 }
 
-/** Shards by the folder and name of their run, and by their number. */
-function partsIn(files: Iterable<string>): Map<string, Parts[]> {
-  const divisions = new Map<string, Parts[]>();
+/** By the stem that the shards of a run share, such as `out/x`. */
+function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
+  const divisions = new Map<string, Division[]>();
   for (const path of files) {
     if (!RESULTS_EXTENSION.test(path)) continue;
     const [, stem, count, isFailures] = SHARD_STEM.exec(withSlashes(stemOf(path))) ?? [];
     if (stem === undefined) continue;
     const ofRun = divisions.get(stem) ?? [];
     divisions.set(stem, ofRun);
-    let parts = ofRun.find((other) => other.count === Number(count));
-    if (parts === undefined) ofRun.push(parts = { files: [], results: 0, count: Number(count) });
-    parts.files.push(path);
-    if (isFailures === undefined) parts.results++;
+    let division = ofRun.find((other) => other.count === Number(count));
+    if (division === undefined) {
+      ofRun.push(division = { files: [], results: 0, count: Number(count) });
+    }
+    division.files.push(path);
+    if (isFailures === undefined) division.results++;
   }
   return divisions;
 }
 
 /**
- * The stems that the shards of a merge may have: its own, or its own without one of the folders, as
+ * The stems that a merge's shards may have: the merge's own, also without one of its folders, as
  * `out/sub/x` for `out/merged/sub/x`.
  */
-function partsPlaces(stem: string): string[] {
+function stemsOfShards(stem: string): string[] {
   const folders = stem.split("/");
   const name = folders.pop()!;
   const above = folders.map((_, index) =>
@@ -256,7 +255,6 @@ function partsPlaces(stem: string): string[] {
   return [stem, ...above];
 }
 
-/** Stems are compared with slashes, on Windows too. */
 function withSlashes(path: string): string {
   return path.replaceAll("\\", "/");
 }
@@ -270,8 +268,11 @@ async function isMerge(results: string): Promise<boolean> {
   }
 }
 
-/** Whether all shards are here, and one was continued after the merge. */
-async function hasNewerResults({ files, results, count }: Parts, merge: string): Promise<boolean> {
+/** Whether all shards are here, and one is newer than the merge. */
+async function hasNewerResults(
+  { files, results, count }: Division,
+  merge: string,
+): Promise<boolean> {
   if (results < count) return false;
   const mergedAt = await modifiedAt(merge);
   for (const path of files) if (await modifiedAt(path) > mergedAt) return true;

@@ -1,6 +1,5 @@
 /**
- * Selects and sorts rows of an index by its columns. For commands that read lines in order,
- * computes the derived fields of each line.
+ * Selects and sorts rows of an index. Computes derived fields for commands that read lines.
  *
  * @module
  */
@@ -24,11 +23,11 @@ import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "
 import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
-/** The parts of a condition, all of which must hold. */
+/** All parts must hold. */
 export interface QueryPlan {
-  /** Parts for which the columns of the index suffice. */
+  /** The columns suffice for these. */
   readonly indexed: readonly Part[];
-  /** Parts for which lines must be read. */
+  /** Lines must be read for these. */
   readonly scanned: readonly Part[];
 }
 
@@ -42,7 +41,7 @@ export function planOf(table: Table, where: string): QueryPlan {
   };
 }
 
-/** Returns rows in ascending order, without gone ones. The columns must suffice for all parts. */
+/** Returns rows in ascending order. The columns must suffice for all parts. */
 export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<ArrayBuffer> {
   const rows = new Uint32Array(table.length);
   let count = 0;
@@ -76,7 +75,7 @@ function testOf(table: Table, part: Part): RowTest {
     currentRow = row;
     return test(lookup);
   };
-  // A condition on one field with few values is evaluated once for each value.
+  // Evaluated once for each value of a field with few values.
   const isOneField = new Set(paths.map((path) => path.join("\0"))).size === 1;
   return isOneField && codes !== undefined ? oncePerCode(codes, rowTest) : rowTest;
 }
@@ -92,7 +91,7 @@ function anyOf(tests: readonly RowTest[]): RowTest {
   return (row) => tests.some((test) => test(row));
 }
 
-/** A fast path for comparing a column with a number: a million rows take a few milliseconds. */
+/** A fast path: a few milliseconds for a million rows. */
 function comparisonTest(numbers: NumberArray, operator: string, value: number): RowTest {
   switch (operator) {
     case "<":
@@ -111,7 +110,7 @@ function comparisonTest(numbers: NumberArray, operator: string, value: number): 
 }
 
 function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
-  // By code: 0 if not evaluated yet, 1 if it does not meet the condition, 2 if it does.
+  // By code: 0 is not evaluated yet, 1 false, 2 true.
   const results = new Uint8Array(codes instanceof Uint8Array ? 0x100 : 0x1_0000);
   return (row) => {
     const code = row < codes.length ? codes[row] : 0;
@@ -120,8 +119,7 @@ function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
 }
 
 /**
- * Sorts by a numeric field; rows without it are last. Undefined if the field also holds other
- * values.
+ * Sorts by a numeric field, rows without it last. Undefined if the field holds other values, too.
  */
 export function sortRows(
   table: Table,
@@ -140,8 +138,8 @@ export function sortRows(
 }
 
 /**
- * A stable radix sort with four passes of 16 bits; passes in which all digits are equal are
- * skipped. 60 ms for a million rows.
+ * A stable radix sort with four passes of 16 bits, skipped if all digits are equal. 60 ms for a
+ * million rows.
  */
 function radixSorted(
   keys: Float64Array<ArrayBuffer>,
@@ -149,7 +147,7 @@ function radixSorted(
 ): Uint32Array<ArrayBuffer> {
   const { length } = rows;
   const bits = new Uint32Array(keys.buffer);
-  // Flips bits so that they sort like the numbers: all bits of negative ones, else the sign bit.
+  // Makes bits sort like the numbers: flips all bits of negative ones, else the sign bit.
   for (let i = 0; i < length; i++) {
     // Turns -0 into 0.
     if (keys[i] === 0) keys[i] = 0;
@@ -184,7 +182,7 @@ export function sortableFields(table: Table): string[] {
 }
 
 /**
- * Selects rows for commands: reads lines in this thread if the columns do not suffice.
+ * Selects rows for commands. Reads lines in this thread if needed.
  *
  * @throws {UsageError} If the condition is invalid.
  */
@@ -197,7 +195,7 @@ export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBu
   if (scanned.length === 0) return rows;
   using scan = new Scan(scanJobOf(index, rows, scanned));
   let count = 0;
-  // Hits are written over rows that were searched already.
+  // Hits replace rows that were searched already.
   for (let first = 0; first < rows.length; first += SCAN_ROWS) {
     for (const row of scan.search(first, Math.min(rows.length, first + SCAN_ROWS))) {
       rows[count++] = row;
@@ -219,10 +217,8 @@ export function needsDerived(paths: readonly (readonly string[])[]): boolean {
 }
 
 /**
- * Checks that a command can compute all fields of a condition.
- *
- * @param isOwn Whether rows have a field of this name themselves, which the condition then means.
- * @throws {UsageError} If only the page of `retort view` can compute one of them.
+ * @param isOwn Whether rows have a field of this name: the condition then means that field.
+ * @throws {UsageError} If only the page of `retort view` can compute a field.
  */
 export function checkComputable(
   paths: readonly (readonly string[])[],
@@ -238,12 +234,14 @@ export function checkComputable(
   }
 }
 
-/** Computes derived fields for commands. Pass all lines in order: `duplicate` depends on that. */
+/**
+ * Computes derived fields for commands. Pass all lines in order: `duplicate` needs earlier ones.
+ */
 export class DerivedFields {
   readonly #hints: RunHints;
   /**
-   * For each answer, the uid of the first row that has it, without the number of the sample. The
-   * key is the hash of the answer or, if it is short, of the answer and its prompt.
+   * The `rowUid` of the first row with each answer. Keys are hashes of the answer, or of prompt and
+   * answer if it is short.
    */
   readonly #firstRows = new Map<string, string>();
 
@@ -255,7 +253,7 @@ export class DerivedFields {
     };
   }
 
-  /** The derived fields of a line; undefined if the line is damaged or not one of Retort's. */
+  /** Undefined if the line is damaged or not Retort's. */
   compute(text: string, prompt: string): object | undefined {
     const facts = factsOf(text, this.#hints);
     if (facts instanceof DamagedLine) return undefined;
@@ -269,10 +267,7 @@ export class DerivedFields {
     return flagNames(bits);
   }
 
-  /**
-   * Whether an earlier row has the same answer and, for a short one, the same prompt. Other samples
-   * of that row are no duplicates, as in `Table`.
-   */
+  /** Keep in sync with `Table.#findDuplicate`. */
   #isDuplicate({ line, response, promptHash }: LineFacts): boolean {
     const isLong = response.length > LONG_ANSWER_CHARS;
     const key = xxHash64Hex(isLong ? response : JSON.stringify([promptHash, response]));

@@ -15,16 +15,16 @@ import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 import { readFullySync } from "../files.ts";
 
 export interface ScanJob {
-  /** Row numbers in ascending order. In shared memory, as are the columns. */
+  /** In ascending order and, like `columns`, in shared memory. */
   readonly rows: Uint32Array;
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
-  /** Fields in the conditions that only the whole index has, such as `near_duplicate`. */
+  /** Fields that only the whole index has, such as `near_duplicate`. */
   readonly viewFields: Readonly<Record<string, CodedField>>;
   readonly where: readonly string[];
 }
 
-/** @param parts The parts of a condition for which the columns do not suffice. */
+/** @param parts Parts of a condition for which the columns do not suffice. */
 export function scanJobOf(
   { table, files }: DataIndex,
   rows: Uint32Array,
@@ -42,16 +42,16 @@ export function scanJobOf(
   };
 }
 
-/** A thread takes a chunk of this many rows at a time. */
+/** Rows in a chunk, which one thread takes at a time. */
 export const SCAN_ROWS = 512;
 
-/** Maximum size of a block of lines that are read together; a longer line is a block of its own. */
+/** Maximum size of a block of lines that are read together, unless one line is longer. */
 const MAX_BLOCK_BYTES = 1 << 18;
-/** Maximum gap between lines of a block: reading it is cheaper than skipping it. */
+/** Maximum gap between lines of a block. Reading it is cheaper than skipping it. */
 const MAX_GAP_BYTES = 1 << 16;
 
 /**
- * Searches a block by calling `search`, for example with a time limit. `ScanJob.rows[index]` is the
+ * Calls `search` to search a block, for example with a time limit. `ScanJob.rows[index]` is the
  * first row of the block.
  */
 export type BlockRunner = (index: number, search: () => void) => void;
@@ -77,7 +77,7 @@ export class Scan implements Disposable {
     this.#line = new ScannedLine(job, this.#parts.flatMap(({ paths }) => paths));
   }
 
-  /** Returns the rows that meet the conditions, from `rows[first]` up to before `rows[limit]`. */
+  /** Returns the hits among `rows[first]` to `rows[limit - 1]`. */
   search(first: number, limit: number, run: BlockRunner = (_, search) => search()): number[] {
     const { rows, columns: { offset, bytes, file } } = this.#job;
     const hits: number[] = [];
@@ -138,7 +138,7 @@ export class Scan implements Disposable {
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
-  /** Returns undefined if the file can no longer be read: the index will then drop its rows. */
+  /** Returns undefined if the file cannot be read: the index will drop its rows. */
   #read(fileIndex: number, offset: number, length: number): Uint8Array | undefined {
     try {
       const file = this.#files[fileIndex] ??= Deno.openSync(this.#job.files[fileIndex].path);
@@ -161,7 +161,7 @@ class ScannedLine {
   #from = 0;
   #to = 0;
   #row = 0;
-  /** Whether `#members` could read the line. If not, the whole line is parsed. */
+  /** If false, the whole line must be parsed. */
   #hasMembers = false;
   #distill: JsonObject | undefined;
   #objects: readonly object[] | undefined;
@@ -174,7 +174,6 @@ class ScannedLine {
     this.#members = new MemberFinder(this.#names);
   }
 
-  /** Moves to the line of a row, from `from` to `to` in the block. */
   moveTo(block: BlockText, from: number, to: number, row: number): void {
     this.#block = block;
     this.#from = from;
@@ -194,7 +193,7 @@ class ScannedLine {
         ? valueAt(this.#parsed(), path)
         : valueAt([{ [path[0]]: value }], path);
     } catch {
-      // The file may have been replaced since the index last checked it.
+      // The file was replaced since the index last checked it.
       this.isDamaged = true;
       return null;
     }
@@ -205,7 +204,7 @@ class ScannedLine {
       valueAt(this.#parsed().slice(1), path);
   }
 
-  /** The prompt if it follows from a few fields, as in most rows: the line need not be parsed. */
+  /** The prompt, if it needs only a few fields as in most rows; else undefined. */
   #plainPrompt(): string | undefined {
     const fields = PROMPT_FIELDS.map((name) => [name, this.#value(name)]);
     return plainPrompt(Object.fromEntries(fields), this.#hints);
@@ -216,7 +215,7 @@ class ScannedLine {
     return files[file[this.#row]].hints;
   }
 
-  /** A field of the line or of its `distill`; undefined if the line must be parsed to find it. */
+  /** A field of the line or its `distill`; undefined if the line must be parsed. */
   #member(name: string): unknown {
     const own = this.#value(name);
     if (own !== undefined) return own;
@@ -224,7 +223,7 @@ class ScannedLine {
     return Object.hasOwn(distill, name) ? distill[name] : undefined;
   }
 
-  /** Parses the value that `#members` found for a name; undefined if the line has none. */
+  /** Undefined if the line lacks the name. */
   #value(name: string): unknown {
     const index = 2 * this.#names.indexOf(name);
     const { ranges } = this.#members;
@@ -232,7 +231,7 @@ class ScannedLine {
     return from === -1 ? undefined : this.#block!.valueAt(from, ranges[index + 1]);
   }
 
-  /** Parses the whole line, once. Returns the objects in which its fields are looked up. */
+  /** Parses the whole line, once. Returns the objects in which fields are looked up. */
   #parsed(): readonly object[] {
     if (this.#objects !== undefined) return this.#objects;
     const { bytes } = this.#block!;
@@ -254,23 +253,23 @@ class ScannedLine {
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** In place of a chunk's number, or of an answer's id: the worker is ready to receive messages. */
+/** In place of a chunk or an answer's id: the worker is ready for messages. */
 export const READY = -1;
 
-/** In place of a chunk's number: the worker failed, and `problem` says why. */
+/** In place of a chunk: the worker failed, and `problem` says why. */
 export const FAILED = -2;
 
 /** The only message to a worker of a scan, once it is ready. */
 export interface ScanStart {
   readonly job: ScanJob;
-  /** The number of the next chunk to take, as one Int32 for all workers of the scan. */
+  /** One Int32 for all workers: the next chunk to take. */
   readonly next: SharedArrayBuffer;
   /** An Int32 for each worker: the index of its block's first row plus 1, or 0 between chunks. */
   readonly progress: SharedArrayBuffer;
   readonly worker: number;
 }
 
-/** A message from a worker of a scan: that it is ready, then the hits of each chunk. */
+/** The first report says `READY`; the others have the hits of a chunk. */
 export interface ScanReport {
   readonly chunk: number;
   readonly hits: readonly number[];

@@ -1,6 +1,6 @@
 /**
- * A worker of a scan: takes chunks of rows until none is left. `scanner.ts` starts it, and
- * terminates it if a pattern takes too long. Not to be imported.
+ * A worker of a scan: takes chunks of rows until none is left. Started by `scanner.ts`; not to be
+ * imported.
  *
  * @module
  */
@@ -14,8 +14,8 @@ interface Scope {
 }
 
 /**
- * Stops the search of a block that continues after the worker was terminated (see `endsWithin`).
- * Longer than `BLOCK_TIMEOUT_MS`, after which `scanner.ts` ends the scan.
+ * Ends a search that continues after the worker was terminated (see `endsWithin`). Longer than
+ * `BLOCK_TIMEOUT_MS`, after which `scanner.ts` ends the scan.
  */
 const WATCHDOG_MS = 4_000;
 
@@ -46,5 +46,5 @@ function runScan({ job, next, progress, worker }: ScanStart): void {
   }
 }
 
-// Modules load asynchronously: a message that arrives before this would be lost.
+// Modules load asynchronously: an earlier message would be lost.
 scope.postMessage({ chunk: READY, hits: [] });

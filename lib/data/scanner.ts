@@ -1,6 +1,6 @@
 /**
- * Searches rows: the first ones in this thread, the others in workers, which can be terminated if
- * a pattern takes too long.
+ * Searches the first rows in this thread, and the others in workers, which can be terminated if a
+ * pattern takes too long.
  *
  * @module
  */
@@ -10,25 +10,22 @@ import { READY, Scan, SCAN_ROWS, type ScanJob, type ScanReport, type ScanStart }
 import { formatCount } from "../figures.ts";
 
 /**
- * Maximum number of workers of all scans together, though each scan has at least one: a worker
- * takes 25 MB, and two are as fast as most disks.
+ * Of all scans together, though each has at least one. A worker takes 25 MB, and two are as fast as
+ * most disks.
  */
 const MAX_WORKERS = 2;
-/** How long a worker may search one block: 256 KB, or one longer line. */
+/** For one block: 256 KB, or a longer line. */
 const BLOCK_TIMEOUT_MS = 2_000;
 const WATCH_MS = 100;
-/**
- * How long this thread searches before it starts workers. Shorter than the workers' modules take
- * to load.
- */
+/** How long this thread searches before it starts workers, whose modules load more slowly. */
 const START_MS = 40;
-/** Without a hit, this thread searches this many times as long: a busy machine needs more time. */
+/** Without a hit, this thread searches this many times as long, as on a busy machine. */
 const NO_HIT_FACTOR = 5;
 
 let runningWorkers = 0;
 
 export class Scanner {
-  /** The hits, in the order of the job; only the first `count` are set. */
+  /** The hits in the order of the job; only the first `count` are set. */
   rows: Uint32Array<ArrayBuffer> = new Uint32Array(256);
   count = 0;
   done = 0;
@@ -36,13 +33,13 @@ export class Scanner {
   isDone = false;
   problem: string | undefined;
   readonly #nextChunk = new Int32Array(new SharedArrayBuffer(4));
-  /** The row, from 1, at which the block of each worker begins; 0 between chunks. */
+  /** See `ScanStart.progress`. */
   readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
   #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** Hits of finished chunks, kept until all chunks before them are finished. */
+  /** Of finished chunks that wait for earlier ones. */
   readonly #earlyHits = new Map<number, readonly number[]>();
-  /** The number of chunks before the first unfinished one. */
+  /** Chunks before the first unfinished one. */
   #doneChunks = 0;
 
   constructor(job: ScanJob, startMs = START_MS) {
@@ -57,7 +54,7 @@ export class Scanner {
   }
 
   found(): Uint32Array<ArrayBuffer> {
-    // A view, not a copy: this is called several times a second, and hits are never changed.
+    // A view, because hits never change and this is called several times a second.
     return this.rows.subarray(0, this.count);
   }
 
@@ -85,7 +82,7 @@ export class Scanner {
     this.#nextChunk[0] = this.#doneChunks;
   }
 
-  /** Starts one worker, and more as soon as other scans free theirs. */
+  /** Starts one worker now, and more as soon as other scans free theirs. */
   #startWorkers(job: ScanJob): void {
     const chunks = Math.ceil(this.total / SCAN_ROWS) - this.#doneChunks;
     const maxWorkers = Math.min(chunks, Math.max(1, navigator.hardwareConcurrency), MAX_WORKERS);
@@ -142,7 +139,7 @@ export class Scanner {
     this.isDone = true;
     this.problem = problem;
     clearInterval(this.#timer);
-    // A worker may run on for a moment after `terminate()`: leave it no chunks.
+    // A terminated worker may run on for a moment: leave it no chunks.
     Atomics.store(this.#nextChunk, 0, Math.ceil(this.total / SCAN_ROWS));
     for (const worker of this.#workers) worker.terminate();
     runningWorkers -= this.#workers.length;
@@ -150,11 +147,11 @@ export class Scanner {
   }
 
   /**
-   * Ends the scan if a block takes too long. Delays of this thread do not count: a busy machine
-   * delays the workers, too.
+   * Ends the scan if a block takes too long. Delays of this thread do not count, because a busy
+   * machine delays the workers, too.
    */
   #watch(onWatch: () => void): void {
-    const lastPlaces = new Int32Array(MAX_WORKERS), searchMs = new Float64Array(MAX_WORKERS);
+    const lastRows = new Int32Array(MAX_WORKERS), searchMs = new Float64Array(MAX_WORKERS);
     let lastMs = performance.now();
     this.#timer = setInterval(() => {
       onWatch();
@@ -162,11 +159,11 @@ export class Scanner {
       const passedMs = Math.min(nowMs - lastMs, 2 * WATCH_MS);
       lastMs = nowMs;
       for (let worker = 0; worker < MAX_WORKERS; worker++) {
-        const place = Atomics.load(this.#progress, worker);
-        const isSameBlock = place !== 0 && place === lastPlaces[worker];
+        const row = Atomics.load(this.#progress, worker);
+        const isSameBlock = row !== 0 && row === lastRows[worker];
         searchMs[worker] = isSameBlock ? searchMs[worker] + passedMs : 0;
-        lastPlaces[worker] = place;
-        if (searchMs[worker] >= BLOCK_TIMEOUT_MS) return this.#endSlow(place);
+        lastRows[worker] = row;
+        if (searchMs[worker] >= BLOCK_TIMEOUT_MS) return this.#endSlow(row);
       }
     }, WATCH_MS);
   }

@@ -1,5 +1,5 @@
 /**
- * Reads rows as the page shows them, in its table and in detail.
+ * Rows as the page shows them, in its table and in detail.
  *
  * @module
  */
@@ -22,12 +22,12 @@ import {
 import { jsonText, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
 
 export interface ShownRow {
-  /** The number of the file and the offset of the line, `0:4711`, for addresses of the page. */
+  /** File index and line offset, as in `0:4711`, for URLs of the page. */
   readonly id: string;
   readonly uid: string;
   readonly status: string;
   readonly prompt: string;
-  /** If the row failed, the message of the failure. */
+  /** The failure's message if the row failed. */
   readonly answer: string;
   readonly finish_reason: string;
   /** The type of the failure; "" if the row was answered. */
@@ -39,16 +39,16 @@ export interface ShownRow {
   readonly attempts: number;
   /** -1 if unknown. */
   readonly cost_usd: number;
-  /** Whether `cost_usd` is estimated from public prices. */
+  /** Whether `cost_usd` comes from public prices. */
   readonly is_estimated: boolean;
   readonly teacher: string;
   readonly model: string;
   readonly flags: readonly string[];
-  /** The fields of the user's row that the request names in `columns`, as text. */
+  /** The user's fields that the request names in `columns`, as text. */
   readonly own: Readonly<Record<string, string>>;
 }
 
-/** One row with full texts. `own` has all fields of the user's row that `turns` do not show. */
+/** A row with full texts. `own` has the user's fields that `turns` do not show. */
 export interface RowDetail extends ShownRow {
   readonly file: string;
   readonly source: string;
@@ -59,7 +59,7 @@ export interface RowDetail extends ShownRow {
   }[];
   readonly response: string;
   readonly reasoning: string;
-  /** Tool calls of the answer as indented JSON; "" if none. */
+  /** Indented JSON; "" if none. */
   readonly tool_calls: string;
   readonly error: {
     readonly type: string;
@@ -67,10 +67,10 @@ export interface RowDetail extends ShownRow {
     readonly status: number | null;
   } | null;
   readonly raw: string;
-  /** Whether `raw`, and perhaps other texts, were too long and are shortened. */
+  /** Whether `raw`, and perhaps other texts, are shortened. */
   readonly is_cut: boolean;
   readonly duplicate_of: string | null;
-  /** Up to 50 answers to the same input row; none if this is the only one. */
+  /** Up to 50 answers to the same input row; empty if there is only one. */
   readonly samples: readonly {
     readonly id: string;
     readonly uid: string;
@@ -84,9 +84,8 @@ export interface RowDetail extends ShownRow {
     readonly is_estimated: boolean;
     readonly finish_reason: string;
   }[];
-  /** The index of the first one in `samples` among all answers to the input row. */
+  /** The index of `samples[0]` among all answers to the input row. */
   readonly samples_from: number;
-  /** The number of all answers to the input row. */
   readonly sample_count: number;
 }
 
@@ -132,7 +131,7 @@ const MAX_TEXT_LENGTH = 2_000_000;
 /**
  * Undefined if the line can no longer be read.
  *
- * @param samplesFrom The index of the first answer in `samples`. @default this row is included
+ * @param samplesFrom The first answer in `samples`. @default this row is included
  */
 export function rowDetail(
   index: DataIndex,
@@ -174,7 +173,7 @@ export function rowDetail(
 
 const SAMPLES_AT_ONCE = 50;
 
-/** The answers from the index `from` on; by default, the group of 50 that contains `row`. */
+/** By default, the group of 50 answers that contains `row`. */
 function samplesOf(
   index: DataIndex,
   row: number,
@@ -186,7 +185,7 @@ function samplesOf(
     if (table.isSameRow(row, other) && !table.isGone(other)) rows.push(other);
   }
   const ownIndex = rows.indexOf(row);
-  // The last group is full, too: the page compares two answers, so it needs more than one.
+  // The last group is full, because the page compares at least two answers.
   const lastStart = Math.max(0, rows.length - SAMPLES_AT_ONCE);
   const start = Math.min(lastStart, from ?? ownIndex - ownIndex % SAMPLES_AT_ONCE);
   const shown = rows.length < 2 ? [] : rows.slice(start, start + SAMPLES_AT_ONCE);
@@ -217,12 +216,12 @@ function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samp
   });
 }
 
-/** The id stays the same as long as the file is not replaced. */
+/** Stays the same until the file is replaced. */
 function rowId({ table: { columns } }: DataIndex, row: number): string {
   return `${columns.file[row]}:${columns.offset[row]}`;
 }
 
-/** The row of an id; undefined if its file was replaced or removed since. */
+/** Undefined if the row's file was replaced or removed. */
 export function rowOfId({ table: { columns, length } }: DataIndex, id: string): number | undefined {
   const [file, offset] = id.split(":").map(Number);
   for (let row = 0; row < length; row++) {
@@ -241,7 +240,7 @@ export function readFacts(index: DataIndex, row: number): LineFacts | undefined 
     const facts = factsOf(index.textAt(row), index.hintsAt(row));
     return facts instanceof DamagedLine ? undefined : facts;
   } catch {
-    // The file was removed, which the index has not noticed yet.
+    // The file was removed, and the index has not noticed yet.
     return undefined;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The rows of results and failures files in memory: columns of numbers, with codes for names.
+ * The rows of results and failures files in memory.
  *
  * @module
  */
@@ -20,14 +20,14 @@ import {
 } from "./line_facts.ts";
 import { promptOf } from "./turns.ts";
 
-/** Maximum number of users' fields with columns; for conditions on others, lines are read. */
+/** Maximum number of users' fields with columns. Conditions on others read lines. */
 const MAX_FIELDS = 48;
-/** Maximum number of users' fields with `OwnField.numbers`, which take eight bytes a row. */
+/** Maximum number of users' fields with `OwnField.numbers`: 8 bytes per row each. */
 const MAX_NUMBER_FIELDS = 12;
 
-const MIN_ANSWER_PLACES = 1 << 12;
+const MIN_ANSWER_SLOTS = 1 << 12;
 
-/** Gives each distinct name a code: 0, 1, 2, … */
+/** Numbers distinct names: 0, 1, 2, … */
 export class Names {
   readonly list: string[];
   readonly #codes: Map<string, number>;
@@ -37,7 +37,7 @@ export class Names {
     this.#codes = new Map(names.map((name, code) => [name, code]));
   }
 
-  /** Names beyond the last code share it. */
+  /** Names past the limit share the code `MAX_NAMES`. */
   codeOf(name: string): number {
     let code = this.#codes.get(name);
     if (code !== undefined) return code;
@@ -48,7 +48,7 @@ export class Names {
   }
 }
 
-/** The last code: the columns of codes are of the type `Uint16Array`. */
+/** The highest code in a `Uint16Array`. */
 const MAX_NAMES = 0xffff;
 
 export type NameLists = Record<"model" | "teacher" | "finishReason" | "failure" | "source", Names>;
@@ -59,23 +59,23 @@ export interface LinePlace {
   readonly bytes: number;
 }
 
-/** All rows. None is ever removed: rows of a replaced file are marked as gone. */
+/** Rows are never removed: those of a replaced file are marked as gone. */
 export class Table {
   length = 0;
   gone = 0;
   readonly columns: ColumnArrays;
   readonly names: NameLists;
-  /** Fields of users' rows by their paths, joined by NUL; the first `MAX_FIELDS` that occurred. */
+  /** The first `MAX_FIELDS` fields of users' rows, by path joined with NUL. */
   readonly fields = new Map<string, OwnField>();
-  /** The names of all fields of users' rows, without fields of objects in them. */
+  /** All fields of users' rows, without fields of objects. */
   readonly fieldNames = new Set<string>();
-  /** The first row of the group of each near duplicate; undefined until a search is done. */
+  /** For each near duplicate, the first row of its group; undefined until a search is done. */
   nearOf: ReadonlyMap<number, number> | undefined;
   compared: ComparedRows | undefined;
   #capacity: number;
   #numberFields = 0;
-  /** A hash table with open addressing, by `answerLow`: row numbers plus 1. */
-  #answers = new Uint32Array(MIN_ANSWER_PLACES);
+  /** An open-addressing hash table by `answerLow`: row numbers plus 1. */
+  #answers = new Uint32Array(MIN_ANSWER_SLOTS);
   #answerCount = 0;
 
   constructor(capacity = 1024) {
@@ -156,17 +156,17 @@ export class Table {
     return (this.columns.marks[row] & Mark.Gone) !== 0;
   }
 
-  /** Whether both are answers to one input row. */
+  /** Whether both are samples of one input row. */
   isSameRow(a: number, b: number): boolean {
     const { rowLow, rowHigh } = this.columns;
     return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
   }
 
-  /** Rebuilds what the index file does not hold, after the columns were loaded from it. */
+  /** Rebuilds what the index file does not hold, after the columns were loaded. */
   reindex(): void {
     this.gone = 0;
     this.#capacity = this.columns.offset.length;
-    this.#answers = new Uint32Array(MIN_ANSWER_PLACES);
+    this.#answers = new Uint32Array(MIN_ANSWER_SLOTS);
     this.#numberFields =
       [...this.fields.values()].filter(({ numbers }) => numbers !== undefined).length;
     this.#rehash();
@@ -174,16 +174,16 @@ export class Table {
   }
 
   /**
-   * Marks a row as a duplicate if an earlier one has the same answer and, for a short answer, the
-   * same prompt. Otherwise adds it to `#answers`, unless these already have the same answer to the
-   * same input row.
+   * Marks a row as a duplicate if another input row has the same answer and, for a short answer,
+   * the same prompt. Otherwise adds it to `#answers`, unless these hold the same answer to the same
+   * input row. Keep in sync with `DerivedFields.#isDuplicate`.
    */
   #findDuplicate(row: number, isLong: boolean): void {
     const { columns } = this;
     const mask = this.#answers.length - 1;
-    let place = columns.answerLow[row] & mask;
-    for (; this.#answers[place] !== 0; place = (place + 1) & mask) {
-      const other = this.#answers[place] - 1;
+    let slot = columns.answerLow[row] & mask;
+    for (; this.#answers[slot] !== 0; slot = (slot + 1) & mask) {
+      const other = this.#answers[slot] - 1;
       if (
         columns.answerLow[other] !== columns.answerLow[row] ||
         columns.answerHigh[other] !== columns.answerHigh[row] || this.isGone(other)
@@ -196,7 +196,7 @@ export class Table {
       columns.flags[row] |= FLAG_BIT.duplicate;
       return;
     }
-    this.#answers[place] = row + 1;
+    this.#answers[slot] = row + 1;
     this.#answerCount++;
     if (this.#answerCount * 2 > this.#answers.length) this.#rehash();
   }
@@ -205,16 +205,16 @@ export class Table {
     const { answerLow, duplicateOf, status } = this.columns;
     let size = this.#answers.length;
     while (size < this.length * 2) size *= 2;
-    const table = new Uint32Array(size);
+    const slots = new Uint32Array(size);
     this.#answerCount = 0;
     for (let row = 0; row < this.length; row++) {
       if (status[row] !== 0 || duplicateOf[row] !== -1) continue;
-      let place = answerLow[row] & (size - 1);
-      while (table[place] !== 0) place = (place + 1) & (size - 1);
-      table[place] = row + 1;
+      let slot = answerLow[row] & (size - 1);
+      while (slots[slot] !== 0) slot = (slot + 1) & (size - 1);
+      slots[slot] = row + 1;
       this.#answerCount++;
     }
-    this.#answers = table;
+    this.#answers = slots;
   }
 
   #addFields(row: number, line: JsonObject): void {
@@ -229,7 +229,7 @@ export class Table {
     }
   }
 
-  /** @param depth The length of the path: a name that holds a NUL itself gets no column. */
+  /** @param depth The length of the path: a name that holds a NUL gets no column. */
   #field(key: string, depth: number): OwnField | undefined {
     const existing = this.fields.get(key);
     if (existing !== undefined) return existing.path.length === depth ? existing : undefined;

@@ -1,6 +1,6 @@
 /**
- * The prompt of a line, as turns and as text. `lib/source/` reads the row as its run did. Most rows
- * have the simplest shapes, which this module reads itself: that takes 1 µs instead of 3.
+ * The prompt of a line, as turns and as text. `lib/source/` reads a row as its run did; the
+ * simplest shapes are read here, in 1 µs instead of 3.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import { ParsedRow, RowParser } from "../source/mod.ts";
 import { type JsonObject, objectOf, ownFields, type RunHints } from "./line_facts.ts";
 
 export interface Turn {
-  /** `system`, `user`, `assistant`, `tool`, or another role that the row names. */
+  /** `system`, `user`, `assistant`, `tool`, or another role in the row. */
   readonly role: string;
-  /** Parts that are not text are named in brackets: `[image_url]`. */
+  /** Parts that are not text appear as `[image_url]`. */
   readonly text: string;
   readonly toolCalls?: string;
 }
 
-/** The prompt as turns: from `final_messages`, else by the row's shape and the run's options. */
+/** From `final_messages`, else as the run has read the row. */
 export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   if (Array.isArray(line.final_messages)) return messageTurns(line.final_messages.slice(0, -1));
   return plainTurns(line, hints) ?? parsedTurns(line, hints);
 }
 
-/** The prompt as one text: the turns of user and tools, each on lines of its own. */
+/** The turns of user and tools, each on a line of its own. */
 export function promptOf(line: JsonObject, hints: RunHints): string {
   const text = plainPrompt(line, hints);
   if (text !== undefined) return text;
@@ -36,7 +36,7 @@ const UNUSUAL_FIELDS = [
   ...["body", "conversations", "conversation", "history", "images", "image", "context"],
   ...["system", "system_prompt", "system_message", "chosen", "choices", "options"],
 ];
-/** Separates turns in prompts of HelpSteer. */
+/** Separates turns in HelpSteer's prompts. */
 const TURN_MARK = "<extra_id_1>";
 const PLAIN_ROLES: ReadonlySet<unknown> = new Set(["system", "user", "assistant", "tool"]);
 
@@ -45,7 +45,7 @@ export const PROMPT_FIELDS: readonly string[] = [
   ...["final_messages", "messages", "prompt", "question", "instruction", "input"],
 ];
 
-/** The prompt of a row that is a plain prompt, question or instruction; undefined for any other. */
+/** Undefined unless the row is a plain prompt, question or instruction. */
 export function plainPrompt(line: JsonObject, hints: RunHints): string | undefined {
   if (line.final_messages !== undefined) return undefined;
   if (!isPlain(line, hints) || isPresent(line.messages)) return undefined;
@@ -80,7 +80,7 @@ function plainPromptTurns(line: JsonObject, hints: RunHints): Turn[] | undefined
   return prompt === undefined ? undefined : [{ role: "user", text: prompt }];
 }
 
-/** Whether the row has one of the simplest shapes, and its run read it without options. */
+/** Whether the row has a simple shape, and its run had no option that changes prompts. */
 function isPlain(line: JsonObject, { template, promptField }: RunHints): boolean {
   return template === undefined && promptField === undefined && !hasUnusualField(line);
 }
@@ -94,7 +94,7 @@ function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Messages as turns; undefined if one holds more than text, or the last one is not the user's. */
+/** Undefined if a message holds more than text, or the last one is not the user's. */
 function plainMessages(messages: unknown): Turn[] | undefined {
   if (!Array.isArray(messages) || messages.length === 0) return undefined;
   const plain: Turn[] = [];
@@ -107,8 +107,8 @@ function plainMessages(messages: unknown): Turn[] | undefined {
 }
 
 /**
- * The parsers of each run, by whether it lets the teacher continue a last assistant message.
- * Undefined for a run whose template is not valid in this version.
+ * By whether `continue_final_message` is set. Undefined if the run's template is invalid in this
+ * version.
  */
 const parsers = new WeakMap<RunHints, Map<boolean, RowParser | undefined>>();
 
@@ -130,17 +130,17 @@ function parserOf(line: JsonObject, hints: RunHints): RowParser | undefined {
   return runParsers.get(isContinued);
 }
 
-/** The uid does not matter here, and deriving one takes twice as long as all the rest. */
+/** The uid is not used here, and deriving one takes twice as long as all the rest. */
 const ANY_UID = "";
 
-/** The fields that the turns show in full; none for a bad row. */
+/** The fields that turns show in full; none for a bad row. */
 export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
   const parser = parserOf(line, hints);
   const row = parser?.parse(jsonText(rowOf(line, hints)), ANY_UID);
   return row instanceof ParsedRow ? parser!.textFieldsOf(row) : [];
 }
 
-/** The turns that the run sent; for a bad row, one turn with its text. */
+/** What the run sent; for a bad row, one turn with its text. */
 function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
   const text = jsonText(rowOf(line, hints));
   const row = parserOf(line, hints)?.parse(text, ANY_UID);
@@ -149,12 +149,12 @@ function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
   return text === "{}" ? [] : [{ role: "user", text }];
 }
 
-/** The row as it was in the input: the line's own fields, and those in `replaced`. */
+/** The row as it was in the input. */
 function rowOf(line: JsonObject, { template }: RunHints): JsonObject {
   const { replaced } = objectOf(line.distill);
   const replacedFields = typeof replaced === "string" ? parsedJson(replaced) : replaced;
   return {
-    // A template may use the row's own `uid`, which is also that of the line.
+    // A template may use the row's `uid`, which is also the line's.
     ...(template === undefined ? {} : { uid: line.uid }),
     ...Object.fromEntries(ownFields(line).map((name) => [name, line[name]])),
     ...objectOf(replacedFields),
@@ -180,7 +180,9 @@ function contentText(content: unknown): string {
   }).join("\n");
 }
 
-/** `JSON.stringify`, but a note if the value is too deep for it: `JSON.parse` has no such limit. */
+/**
+ * `JSON.stringify`, or a note if the value is nested too deeply for it. `JSON.parse` has no limit.
+ */
 export function jsonText(value: unknown, indent?: number): string {
   try {
     return JSON.stringify(value, null, indent);

@@ -20,14 +20,14 @@ const scope = globalThis as unknown as Scope;
 
 const POLL_MS = 1_000;
 /**
- * During a run, each pause in reading lasts this many times as long as the work before it. The
- * ninth of a core that is left reads 5,000 rows a second, more than most teachers answer.
+ * During a run, a pause in reading is this many times as long as the work before it. A ninth of a
+ * core still reads 5,000 rows a second, more than most teachers answer.
  */
 const PAUSE_FACTOR = 8;
-/** Minimum time between saves during a run: each writes the whole index. */
+/** Minimum time between saves during a run, because each writes the whole index. */
 const SAVE_MS = 60_000;
 
-/** Ends the pause between two looks at the files; does nothing outside of it. */
+/** Ends the pause between two refreshes. */
 let wake = () => {};
 
 (scope as unknown as { onmessage: (event: { data: WorkerSetup }) => void }).onmessage = (
@@ -89,5 +89,5 @@ function turn(): Promise<void> {
   });
 }
 
-// Modules load asynchronously: a message that arrives before this would be lost.
+// Modules load asynchronously: an earlier message would be lost.
 scope.postMessage({ id: READY });
