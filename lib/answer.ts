@@ -1,6 +1,6 @@
 /**
- * An answer: how it ended (complete, at a limit, filtered), the assistant message made of it, and
- * the row and sample that the id of its line stands for.
+ * How an answer ended (complete, truncated, filtered), its assistant message, and what the id of
+ * its line stands for.
  *
  * @module
  */
@@ -13,22 +13,22 @@ import type { Completion, Message, Params } from "./teacher/mod.ts";
  * How an answer ended.
  *
  * - `whole`: the teacher finished it
- * - `limit`: it stopped at the token limit
- * - `context`: it stopped at the end of the model's context: a higher token limit does not help
+ * - `limit`: it reached the token limit
+ * - `context`: it filled the context window, so a higher token limit does not help
  * - `filter`: a filter withheld or truncated it
- * - `broken`: the teacher broke it off
+ * - `broken`: the teacher aborted it
  * - `unknown`: the finish reason is unknown
  * - `none`: there is no finish reason
  */
 export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unknown" | "none";
 
-/** The word for answers without a finish reason, in `acceptEndings`. */
+/** Stands for a missing finish reason in `acceptEndings`. */
 export const NO_REASON = "none";
 
 /**
- * Most servers use OpenAI's finish reasons. The others are those of Anthropic, Gemini, Cohere,
- * Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu, AI21 and
- * OpenAI's Responses API, which gateways pass on.
+ * Finish reasons by ending. Most servers use OpenAI's; gateways pass on those of Anthropic, Gemini,
+ * Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu,
+ * AI21 and OpenAI's Responses API.
  */
 const FINISH_REASONS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
   whole: `stop stopped tool_calls tool_call tool_use function_call function_calls end_turn end
@@ -59,8 +59,9 @@ const ENDINGS: ReadonlyMap<string, Ending> = new Map(
 );
 
 /**
- * Parts of normalized finish reasons and error codes: `content_filter: RECITATION` and
- * `IMAGE_SAFETY` of Gemini, `guardrail_intervened` of Bedrock, `DataInspectionFailed` of DashScope.
+ * Parts of normalized finish reasons and error codes of content filters:
+ * `content_filter: RECITATION` and `IMAGE_SAFETY` of Gemini, `guardrail_intervened` of Bedrock,
+ * `DataInspectionFailed` of DashScope.
  */
 const FILTER_WORDS =
   /content(?:filter|policy|blocked|violation)|policyviolation|moderation|sensitive|safety|recitation|blocklist|prohibitedcontent|spii|modelarmor|guardrail|toxic|inspectionfailed|flagged/;
@@ -79,7 +80,6 @@ export class Endings {
     this.#accepted = new Set(accepted.map(normalized));
   }
 
-  /** @param params The parameters that were sent. */
   of(completion: Completion, params: Params): Ending {
     const ending = this.#ofReason(completion.finishReason);
     const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
@@ -87,7 +87,7 @@ export class Endings {
   }
 
   #ofReason(finishReason: string | null | undefined): Ending {
-    // Left out by a custom teacher: then its answers are taken as complete.
+    // A custom teacher may omit the finish reason of complete answers.
     if (finishReason === "stop" || finishReason === undefined) return "whole";
     const ending = endingOf(finishReason);
     // The user cannot accept answers that a filter or a token limit truncated.
@@ -106,12 +106,7 @@ export function endingOf(finishReason: string | null): Ending {
   return ENDINGS.get(key) ?? (FILTER_WORDS.test(key) ? "filter" : "unknown");
 }
 
-/**
- * Checks the option `acceptEndings`.
- *
- * @throws {TypeError} if `words` is not a list
- * @throws {RangeError} if a word is not a finish reason, or marks a truncated or filtered answer
- */
+/** @throws {TypeError | RangeError} if `words` are not finish reasons of complete answers */
 export function checkEndings(words: readonly string[]): void {
   if (!Array.isArray(words)) {
     throw new TypeError(
@@ -136,7 +131,8 @@ export function checkEndings(words: readonly string[]): void {
   }
 }
 
-/** An answer with as many tokens as its limit allows was truncated, whatever its finish reason. */
+/** Whether an answer has as many tokens as its limit, so it was truncated, whatever the finish
+ * reason. */
 function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
@@ -155,8 +151,8 @@ export function wrapThink(response: string, reasoning: string): string {
   return reasoning === "" ? response : `<think>\n${reasoning}\n</think>\n\n${response}`;
 }
 
-/** `reasoning_content` is the name that chat templates read. `content` is a string even beside tool
- * calls: templates print null as text. */
+/** Makes the message of an answer for training. Chat templates read `reasoning_content`, and
+ * print a null `content` as text, so `content` is a string even beside tool calls. */
 export function assistantMessage(
   response: string,
   reasoning: string,
@@ -171,22 +167,22 @@ export function assistantMessage(
 }
 
 export interface UidOrigin {
-  /** The row's id in the input, which equal rows share. */
+  /** The row's id in the input. Equal rows have the same one. */
   readonly inputUid: string;
   /** The row's id in the run: `inputUid`, with `~2`, `~3` … for later rows with the same id. */
   readonly rowUid: string;
-  /** The number of the answer among those to the row, from 0. */
+  /** The number of the answer among the row's answers, from 0. */
   readonly sample: number;
 }
 
-/** A run appends the number of a copy, then that of a sample. */
+/** What a run appends to an id: `~2` to a copy of a row, then `#1` to a sample. */
 const SUFFIX = /^(~[1-9]\d*)?(?:#([1-9]\d{0,2}))?$/;
-/** The id of a row without one is its hash. */
+/** The id of a row without an id of its own: 32 hex digits of its hash. */
 const DERIVED = /^([\da-f]{32})(?:[~#]|$)/;
 
 /**
- * Finds out what a run appended to the id of a line. Users' own ids may end in the same way, but a
- * line always holds the row's own id if it differs from the line's.
+ * Splits the id of a line into the row's own id and what the run appended. A user's own id may end
+ * in the same way, but if the run changed an id, the line holds the original too.
  *
  * @param line Has a `uid`.
  * @param uidFields The fields named by `--uid-field`. @default none
@@ -241,8 +237,8 @@ export function sampleUid(uid: string, sample: number): string {
 }
 
 /**
- * Splits an id such as `<uid>#1`; undefined for other ids. Users' own ids may look like this, too:
- * where a line is at hand, use `originOf`.
+ * Splits an id such as `<uid>#1`; undefined for other ids. A user's own id may have this form, too:
+ * use `originOf` if the whole line is known.
  */
 export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
   const mark = uid.lastIndexOf("#"), number = uid.slice(mark + 1);

@@ -22,7 +22,7 @@ import {
 } from "./run/mod.ts";
 import { imagesIn, type RowImages } from "./source/mod.ts";
 
-/** Options of {@linkcode distill}: those of a `ResponseGenerator`, except that `validate` gets the
+/** Options of {@linkcode distill}: as in a `ResponseGenerator`, except that `validate` gets the
  * typed answer, and `duplicates` is `keep` by default. */
 export type DistillOptions<Row = unknown> = SharedOptions & {
   /** Keeps an answer if this returns `true` or nothing. A returned string is the reason for
@@ -71,8 +71,8 @@ export function distill<Row>(
 
 /** What differs between Deno and other runtimes. */
 export interface RuntimeAdapter {
-  /** Makes the reader of the images that rows name: files below `root`, or no files. Throws if the
-   * runtime cannot read files and `root` is set. */
+  /** Creates the reader of images that rows name: files below `root`, or no files. Throws if
+   * `root` is set but the runtime cannot read files. */
   readonly imagesIn: (root: string | undefined) => RowImages;
   /** Whether patterns and schemas are checked on this thread. @default false: in a worker */
   readonly checksOnThisThread?: boolean;

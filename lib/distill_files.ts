@@ -17,8 +17,7 @@ import {
   type SharedOptions,
 } from "./run/mod.ts";
 
-/** Options of {@linkcode distillFiles}: those of a `ResponseGenerator` without `validate`, and
- * those of its `run()`. */
+/** The options of a `ResponseGenerator` and its `run()`, without `validate`. */
 export type DistillFilesOptions = SharedOptions & Omit<RunOptions, "input" | "output">;
 
 const { input: _input, output: _output, ...RUN_ONLY_RULES } = RUN_RULES;

@@ -1,9 +1,8 @@
 /**
- * The checks for answers that must not match a pattern, or that must be JSON, with or without a
- * JSON Schema. Users pass a schema alone or inside the `response_format` of a request.
+ * Checks for answers that must not match a pattern, or must be JSON, with or without a JSON Schema.
  *
  * Ajv compiles the schema to a function, which checks a small answer in 0.1 µs; a validator that
- * interprets the schema takes 4.5 µs. Ajv also checks the schema itself: a typo such as
+ * interprets the schema takes 4.5 µs. Ajv also validates the schema: a typo such as
  * `"type": "intger"` is found before the first call.
  *
  * @module
@@ -15,7 +14,7 @@ import { cut } from "../printable.ts";
 import type { AskedSchema } from "../teacher/mod.ts";
 import type { Check } from "./checks.ts";
 
-/** Rejects answers that match a regular expression; reasoning and tool calls are not searched. */
+/** Searches the response only, not reasoning or tool calls. */
 export function patternCheck(regExp: RegExp): Check {
   const reason = `Matches the reject pattern ${regExp}`;
   return ({ response }) => {
@@ -25,7 +24,9 @@ export function patternCheck(regExp: RegExp): Check {
 }
 
 /**
- * @param pattern A string is compiled with the flag `u`; it can set others itself: `(?i:as an ai)`.
+ * Compiles a reject pattern.
+ *
+ * @param pattern A string gets the flag `u`. Groups can set other flags: `(?i:as an ai)`.
  * @throws {RangeError} when the string is empty or not a regular expression
  */
 export function compilePattern(pattern: string | RegExp): RegExp {
@@ -48,8 +49,7 @@ export function compilePattern(pattern: string | RegExp): RegExp {
 
 /**
  * Rejects answers that are not JSON, apart from white space around it. JSON in a code fence is
- * rejected: a model trained on it would learn to write the fence. An answer with a tool call and no
- * text is complete, so it passes.
+ * rejected: a model trained on it would learn to write the fence. A tool call without text passes.
  *
  * @param problemOf Returns why a JSON value is rejected; undefined if it is accepted.
  * @default accepts any value
@@ -78,7 +78,7 @@ function reasonOf(text: string, { message }: SyntaxError): string {
 }
 
 const MAX_LISTED_ERRORS = 3;
-/** For each keyword: the parameter of the error that holds what Ajv's message leaves out. */
+/** Parameters of errors that Ajv's messages leave out, by keyword. */
 const DETAILS = new Map([
   ["additionalProperties", "additionalProperty"],
   ["unevaluatedProperties", "unevaluatedProperty"],
@@ -184,9 +184,8 @@ function shortJson(value: unknown): string {
 
 const SCHEMA_NAME = /^[\w-]{1,64}$/;
 
-/** Unwraps a schema from `{"type":"json_schema","json_schema":{…}}`,
- * `{"type":"json_schema","schema":…}` or `{"name":…,"schema":…}`. Anything else is a schema itself.
- */
+/** Accepts a schema, `{"type":"json_schema","json_schema":{…}}`,
+ * `{"type":"json_schema","schema":…}` and `{"name":…,"schema":…}`. */
 function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema: unknown } {
   if (!isObject(value)) return { schema: value };
   const isResponseFormat = value.type === "json_schema";
@@ -206,7 +205,7 @@ function unwrapSchema(value: unknown): Partial<AskedSchema> & { readonly schema:
   };
 }
 
-/** The schema to send to teachers. Its name is that in the `response_format`, its title, or
+/** Returns the schema to send to teachers, named by the `response_format`, its title, or
  * `answer`. Undefined for the schemas `true` and `false`. */
 export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const unwrapped = unwrapSchema(value);

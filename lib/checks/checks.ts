@@ -1,5 +1,5 @@
 /**
- * Defines what a check is, and creates the checks that the options of a run ask for.
+ * Defines what a check is, and creates the checks of a run from its options.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface Unchecked {
 /** Why an answer is rejected, or could not be checked; undefined if it passes. */
 export type Verdict = string | Unchecked | undefined;
 
-/** What a row has cost so far, this answer included. */
+/** What a row has cost so far, including this answer. */
 export interface AnswerCost {
   readonly attempts: number;
   /** Latency of the last attempt. */
@@ -31,8 +31,8 @@ export interface AnswerCost {
   readonly costUsd: number | null;
 }
 
-/** Checks an answer before it is kept. Returns a promise only if it must wait. Neither throws nor
- * rejects. */
+/** Checks an answer before it is kept. Returns a promise only if the check is asynchronous.
+ * Never throws or rejects. */
 export type Check = (
   completion: Completion,
   row: Row,
@@ -46,16 +46,16 @@ export interface CheckOptions {
   readonly jsonSchema?: unknown;
   readonly rejectPattern?: string | RegExp;
   readonly validate?: Validate;
-  /** In place of `validate`; `distill()` sets it. @default none */
+  /** The check that `distill()` makes from its own `validate`. @default none */
   readonly check?: Check;
   /**
-   * Checks patterns and schemas in this thread; for bundles, which have no file for a worker.
+   * Checks patterns and schemas on this thread, because a bundle has no file for a worker.
    * @default false
    */
   readonly checksOnThisThread?: boolean;
 }
 
-/** Disposing of the checks terminates their worker, even in the middle of an answer. */
+/** Disposing terminates the worker, even in the middle of an answer. */
 export interface Checks extends Disposable {
   readonly list: readonly Check[];
 }
@@ -63,9 +63,9 @@ export interface Checks extends Disposable {
 /**
  * Creates the checks, in this order: JSON or its schema, pattern, `validate`, `check`.
  *
- * A regular expression, also one inside a JSON Schema, can take hours for one answer, and only the
- * end of its thread stops it. So patterns and schemas are checked in a worker, unless
- * `checksOnThisThread` is set.
+ * A regular expression, in a pattern or a JSON Schema, can take hours for one answer, and only
+ * terminating its thread stops it. So both are checked in a worker, unless `checksOnThisThread` is
+ * set.
  *
  * @throws {TypeError} when the JSON Schema is invalid, or no worker can be started
  * @throws {RangeError} when the pattern is not a regular expression, or the schema is of an unknown
@@ -87,12 +87,12 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   return { list: [...json, worker.check, ...callbacks], [Symbol.dispose]: () => worker.close() };
 }
 
-/** Not called: with this import, Deno downloads the worker together with the program. Nodes of a
- * cluster may have no network. */
+/** Never called. Because of this import, Deno downloads the worker together with the program:
+ * cluster nodes may have no network. */
 export const importWorker = (): Promise<unknown> => import("./worker.ts");
 
-/** A row with its answer, as `validate` gets it. The row's own numbers are as `JSON.parse` reads
- * them, and the fields of the answer replace those of the row with the same name. */
+/** A row with its answer, as `validate` gets it. `JSON.parse` has read the row's numbers. Fields
+ * of the answer replace fields of the row with the same name. */
 export interface AnsweredRow {
   /** The id of the answer. */
   uid: string;
@@ -120,7 +120,7 @@ export function validateCheck(validate: Validate): Check {
 
 const FIRST_ATTEMPT: AnswerCost = Object.freeze({ attempts: 1, latencyMs: 0, costUsd: 0 });
 
-/** Makes a check of a function whose results and exceptions have the meaning of `validate`'s. */
+/** Makes a check of a function that returns and throws like `validate`. */
 export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => unknown): Check {
   return (completion, row, cost = FIRST_ATTEMPT) => {
     try {
@@ -135,7 +135,7 @@ export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => 
 }
 
 function answeredRow(row: Row, completion: Completion): AnsweredRow {
-  // Spreading defines fields, so that one named `__proto__` is a field like any other.
+  // Spreading makes a field named `__proto__` a field like any other.
   const { tool_calls: _, ...own } = JSON.parse(row.text) as Record<string, unknown>;
   const answered: AnsweredRow = {
     ...own,
@@ -164,6 +164,6 @@ function reasonOf(verdict: unknown): string | undefined {
 
 function thrownReason(error: unknown): string {
   if (error instanceof Error) return `validate() threw: ${error.name}: ${error.message}`;
-  // String() fails for some of the values that can be thrown.
+  // String() throws for some values, such as objects without a prototype.
   return `validate() threw: ${typeof error === "string" ? JSON.stringify(error) : inspect(error)}`;
 }

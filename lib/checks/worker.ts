@@ -1,5 +1,5 @@
 /**
- * The thread that checks answers against patterns and schemas. `worker_check.ts` starts it, and
+ * The worker that checks answers against patterns and schemas. `worker_check.ts` starts it, and
  * terminates it when an answer takes too long.
  *
  * @module
@@ -16,8 +16,8 @@ const scope = globalThis as unknown as {
   onmessage: ((event: { data: unknown }) => void) | null;
   postMessage(message: string | Reasons): void;
 };
-/** After 1 s, the main thread terminates this worker. If the main thread is delayed, the worker
- * stops the check itself. */
+/** When the worker stops a check itself. The main thread terminates the worker after 1 s, unless
+ * it is delayed. */
 const WATCHDOG_MS = 2_000;
 const NO_ROW = {} as Row;
 
@@ -43,7 +43,7 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
   return { checks, progress: new Int32Array(progress) };
 }
 
-/** Returns undefined if an answer takes too long: the main thread then replaces the worker. */
+/** Returns undefined if an answer takes too long; the main thread then replaces the worker. */
 function reasonsOf(
   { texts, withToolCalls }: Batch,
   checks: readonly [number, Check][],
@@ -67,7 +67,7 @@ function reasonsOf(
   };
   while (index < texts.length) {
     const first = index;
-    // If earlier answers used part of the time, the interrupted one gets all of it next.
+    // If earlier answers used part of the time, the interrupted answer gets the full time next.
     if (!endsWithin(WATCHDOG_MS, checkRest) && index === first) return undefined;
   }
   Atomics.store(progress, 0, IDLE);

@@ -12,40 +12,40 @@ export interface WorkerCheckOptions {
   readonly jsonSchema: unknown;
 }
 
-/** The first message to the worker, which replies with the reason why it cannot check answers, or
- * with "" once it can. */
+/** The first message to the worker. It replies with "" once it can check answers, or with the
+ * reason why it cannot. */
 export interface Setup {
   readonly pattern: readonly [source: string, flags: string] | undefined;
   readonly jsonSchema: string | undefined;
-  /** Shared memory with one 32-bit integer: what the worker is doing. It is `IDLE` or, for the
-   * answer at `index` in its batch, `2 * index` plus a `Phase`. */
+  /** One 32-bit integer of shared memory: `IDLE`, or `2 * index` plus a `Phase` while the worker
+   * checks the answer at `index` in its batch. */
   readonly progress: SharedArrayBuffer;
 }
 
-/** A later message to the worker, which replies with `Reasons`. */
+/** A later message to the worker. It replies with `Reasons`. */
 export interface Batch {
   readonly texts: readonly string[];
   /** Indexes in `texts` of answers with tool calls. */
   readonly withToolCalls: readonly number[];
 }
 
-/** Why answers of a batch are rejected, by index; answers without an entry pass. */
+/** Reasons for rejection, by index in the batch; other answers pass. */
 export type Reasons = ReadonlyMap<number, string>;
 
 export const Phase = { Schema: 0, Pattern: 1 } as const;
 
 export const IDLE = -1;
 
-/** How long each check of an answer may take: the schema, then the pattern. */
+/** Maximum time of a check (schema or pattern) of one answer. */
 const MAX_CHECK_MS = 1_000;
 /** The run is halted when this many answers in a row take longer or crash the worker. */
 const MAX_FAILURES_IN_A_ROW = 3;
 const POLL_MS = 50;
-/** The longest time that counts between two polls: what delayed this thread may have delayed the
+/** Maximum time that counts between two polls: a delay of this thread may have delayed the
  * worker, too. */
 const MAX_POLL_MS = 2 * POLL_MS;
 const MAX_BATCH_ANSWERS = 256;
-/** A batch takes no more answers once it holds this many characters. */
+/** A batch is full once it has this many characters. */
 const MAX_BATCH_CHARS = 4_000_000;
 
 interface QueuedAnswer {
@@ -56,22 +56,20 @@ interface QueuedAnswer {
 
 interface Watch {
   readonly timer: ReturnType<typeof setInterval>;
-  /** When the last poll was, by `performance.now`. */
-  polledAt: number;
-  /** What the worker is doing, as in `Setup.progress`. */
-  doing: number;
-  /** How long the worker has been doing it. */
-  elapsedMs: number;
+  polledAtMs: number;
+  /** The last value of `Setup.progress`. */
+  progress: number;
+  unchangedMs: number;
 }
 
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
-  /** Shared with the worker. A new worker gets new memory, because a terminated one may continue to
-   * write for some seconds. */
+  /** Shared with one worker. A terminated worker may continue to write for some seconds. */
   #progress!: Int32Array<SharedArrayBuffer>;
   #worker: Worker | undefined;
   #queue: QueuedAnswer[] = [];
-  /** Answers before the one that a worker was terminated for: their verdicts are lost. */
+  /** Answers without verdicts, because the worker was terminated at a later answer of their
+   * batch. */
   #toRecheck: QueuedAnswer[] = [];
   #batch: { readonly items: readonly QueuedAnswer[]; readonly isRecheck: boolean } | undefined;
   #isReady = false;
@@ -124,7 +122,7 @@ export class WorkerCheck {
     this.#watch = undefined;
   }
 
-  /** Resolves with the reason if a worker cannot start, or undefined once it is ready. */
+  /** Resolves to undefined once the worker is ready, or to the reason why it cannot start. */
   #start(): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     this.#progress = new Int32Array(new SharedArrayBuffer(4)).fill(IDLE);
@@ -161,7 +159,7 @@ export class WorkerCheck {
     };
   }
 
-  /** Sends the next batch, rechecks first, unless the worker has one or is not ready. */
+  /** Sends the next batch, rechecks first, if the worker is ready and idle. */
   #send(): void {
     if (!this.#isReady || this.#batch !== undefined) return;
     const isRecheck = this.#toRecheck.length > 0;
@@ -177,16 +175,16 @@ export class WorkerCheck {
     this.#worker!.postMessage(batch);
     this.#watch ??= {
       timer: setInterval(() => this.#poll(), POLL_MS),
-      polledAt: performance.now(),
-      doing: IDLE,
-      elapsedMs: 0,
+      polledAtMs: performance.now(),
+      progress: IDLE,
+      unchangedMs: 0,
     };
   }
 
   #onReasons(reasons: Reasons): void {
     const { items, isRecheck } = this.#batch!;
     this.#batch = undefined;
-    if (this.#watch !== undefined) this.#watch.doing = IDLE;
+    if (this.#watch !== undefined) this.#watch.progress = IDLE;
     if (!isRecheck) this.#failuresInARow = 0;
     for (const [index, { resolve }] of items.entries()) resolve(reasons.get(index));
     this.#send();
@@ -195,13 +193,15 @@ export class WorkerCheck {
   #poll(): void {
     const watch = this.#watch!;
     const nowMs = performance.now();
-    const passedMs = Math.min(nowMs - watch.polledAt, MAX_POLL_MS);
-    const doing = Atomics.load(this.#progress, 0);
-    const isSame = doing !== IDLE && doing === watch.doing;
-    watch.elapsedMs = isSame ? watch.elapsedMs + passedMs : 0;
-    watch.polledAt = nowMs;
-    watch.doing = doing;
-    if (watch.elapsedMs >= MAX_CHECK_MS) this.#giveUpAnswer(doing >> 1, timeoutReason(doing & 1));
+    const passedMs = Math.min(nowMs - watch.polledAtMs, MAX_POLL_MS);
+    const progress = Atomics.load(this.#progress, 0);
+    const isSame = progress !== IDLE && progress === watch.progress;
+    watch.unchangedMs = isSame ? watch.unchangedMs + passedMs : 0;
+    watch.polledAtMs = nowMs;
+    watch.progress = progress;
+    if (watch.unchangedMs >= MAX_CHECK_MS) {
+      this.#giveUpAnswer(progress >> 1, timeoutReason(progress & 1));
+    }
   }
 
   #onCrash(message: string): void {
@@ -215,7 +215,7 @@ export class WorkerCheck {
     const { items, isRecheck } = this.#batch!;
     this.#stop();
     this.#batch = undefined;
-    // The worker has checked the answers before this one, so this failure begins a new count.
+    // The answers before this one were checked, so failures are counted anew.
     if (index > 0 && !isRecheck) this.#failuresInARow = 0;
     this.#failuresInARow++;
     this.#toRecheck.unshift(...items.slice(0, index));

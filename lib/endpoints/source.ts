@@ -7,9 +7,12 @@ import { delay } from "../timer.ts";
 export interface ListSource {
   /** The file in quotes or the `dns+` address, for messages. */
   readonly name: string;
-  /** `isWhole` is false if entries may be missing, as in a file that is being written.
+  /**
+   * Reads the list. `isWhole` is false if entries may be missing, as in a file that is being
+   * written.
    *
-   * @throws {Error} with the reason, if the list cannot be used */
+   * @throws {Error} with the reason, if the list cannot be used
+   */
   read(): Promise<{ entries: EndpointEntry[]; isWhole: boolean }>;
 }
 
@@ -38,7 +41,7 @@ export interface SourceDependencies {
 
 const resolveDns: Resolve = (name, type) => Deno.resolveDns(name, type);
 
-/** The file is read periodically, not watched: network file systems send no events. */
+/** Reads a file. Callers read it periodically: network file systems send no change events. */
 function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSource {
   let lastText: string | undefined;
   let lastEntries: EndpointEntry[] = [];
@@ -46,7 +49,7 @@ function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSou
     name: `"${path}"`,
     async read() {
       const text = await textOf(path);
-      // To parse 10,000 addresses again would take a tenth of the time between two reads.
+      // Parsing 10,000 addresses takes a tenth of the time between two reads.
       if (text === lastText) return { entries: lastEntries, isWhole: true };
       // A file that is being rewritten in place is incomplete for a moment.
       if (lastText !== undefined && !linesOf(text).isSupersetOf(linesOf(lastText))) {
@@ -89,7 +92,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
     throw new SyntaxError(`${url.hostname} is an address, not a name: leave out "dns+"`);
   }
   const port = url.port === "" ? "" : `:${url.port}`;
-  /** The hosts of the last successful look-up, from A and AAAA records. */
+  /** From the last successful lookups of A and AAAA records. */
   let lastHosts: readonly Hosts[] = [[], []];
   return {
     name: redactAddress(text),
@@ -98,7 +101,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
         hostsOf(url.hostname, "A", resolve),
         hostsOf(url.hostname, "AAAA", resolve),
       ]);
-      // The lookup of A or AAAA records may fail, once or always: the addresses found before stay.
+      // Either lookup may fail, once or always: then its last addresses stay.
       const hosts = lookups.map((lookup, i) => lookup instanceof Error ? lastHosts[i] : lookup);
       const failed = lookups.filter((lookup) => lookup instanceof Error);
       if (failed.length === 2 || hosts.flat().length === 0) {
@@ -162,7 +165,7 @@ export async function parseEndpoints(text: string, isYaml: boolean): Promise<End
   return [...byUrl.values()];
 }
 
-/** The first line that is neither blank nor a comment decides whether a file is YAML. */
+/** The first line that is neither blank nor a comment decides. */
 function isYamlList(text: string): boolean {
   for (const line of text.split("\n")) {
     const start = /[^\s\ufeff]/.exec(line)?.[0];

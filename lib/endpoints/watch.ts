@@ -1,5 +1,5 @@
-/** Follows a list of addresses and reports which join and leave. A list that is unreadable,
- * incomplete or empty changes nothing. @module */
+/** Follows a list of addresses and reports the addresses that join and leave. An unreadable,
+ * incomplete or empty list changes nothing. @module */
 
 import type { EndpointEntry, ListSource } from "./source.ts";
 import { formatCountOf } from "../figures.ts";
@@ -8,12 +8,12 @@ import { redactAddress } from "../teacher/mod.ts";
 export interface ListChange {
   readonly joined: readonly EndpointEntry[];
   readonly left: readonly EndpointEntry[];
-  /** Entries whose weight or limit differs from the last read. */
+  /** Entries with another weight or maximum than at the last read. */
   readonly changed: readonly EndpointEntry[];
 }
 
 export interface WatchOptions {
-  /** Resolves to the entries that could not join: the next read reports them again. */
+  /** Resolves to the entries that could not join. The next read reports them again. */
   readonly onChange: (change: ListChange) => Promise<readonly EndpointEntry[]>;
   /** Called when teachers have joined, left or changed; when the list cannot be used, once for each
    * new reason; and when the list can be used again. */
@@ -47,7 +47,7 @@ export class EndpointWatch {
       if (this.#stop === undefined || !isWhole) return;
       const news = await this.#apply(entries);
       if (this.#stop === undefined) return;
-      // Not before the change: if that failed at every read, both notices would be repeated.
+      // After `#apply`: if that failed at every read, both notices would be repeated.
       if (this.#problem !== undefined) this.#notify("info", " can be used again");
       this.#problem = undefined;
       if (news !== undefined) this.#notify("info", news);

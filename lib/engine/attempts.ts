@@ -1,5 +1,5 @@
 /**
- * Makes attempts: calls the teacher, and decides what follows for the row and the run.
+ * Makes attempts: calls the teacher, and decides what happens to the row and the run next.
  *
  * @module
  */
@@ -31,7 +31,7 @@ type UsedElsewhere = "source" | "teachers" | "sink" | "params" | "concurrency" |
 
 export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
   readonly now: () => number;
-  /** The same clock without the time in which nothing could be sent. */
+  /** `now` without the time in which nothing could be sent. */
   readonly rowNow: () => number;
   readonly signal: AbortSignal;
   readonly onAttempt?: () => void;
@@ -48,7 +48,7 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
 
 interface AttemptFailure extends FailedCall {
   /** The outcome with the attempt's partial answer, to be written before the row is sent again;
-   * undefined if there is none, or a longer answer is kept. */
+   * undefined if there is no partial answer, or a longer one was kept before. */
   readonly paidAnswer: Outcome | undefined;
 }
 
@@ -80,7 +80,7 @@ export class Attempts {
     return this.#inFlight + this.#answers.pendingChecks;
   }
 
-  /** The number of aborted attempts, which may have been billed. */
+  /** Aborted attempts. They may have been billed. */
   get abandoned(): number {
     return this.#abandoned;
   }
@@ -126,8 +126,8 @@ export class Attempts {
     return result;
   }
 
-  /** The result of a row that needs no call, because its time is up, or because the answer that an
-   * earlier run left undecided is decided now; undefined for other rows. */
+  /** Returns a result without a call if the row's time is up, or if this run decides on an
+   * answer that an earlier run left undecided; otherwise undefined. */
   #withoutCall(
     work: Work,
     timeoutMs: number | undefined,
@@ -153,7 +153,7 @@ export class Attempts {
   }
 
   /** Handles a finished or truncated answer. On the hot path: returns a promise only if a check
-   * takes time. */
+   * is asynchronous. */
   #answered(work: Work, completion: Completion, ending: Ending): ResultOrPromise {
     const sent = sentOf(work);
     this.#options.silence.answered();
@@ -185,7 +185,7 @@ export class Attempts {
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OUTCOMES : failed };
   }
 
-  /** Called at the end of the run. Returns the outcomes of held rows, which have failed. */
+  /** Fails the held rows at the end of the run, and returns their outcomes. */
   failHeldBack(): readonly Outcome[] {
     return this.#blame.failHeldBack();
   }
@@ -194,14 +194,14 @@ export class Attempts {
     const { failure, follow, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
     const action = params === undefined ? "failed" : this.#unfinishedAction;
-    // An answer of an earlier run is not an attempt of this one; its tokens were counted then.
+    // The run that requested an earlier answer has counted its attempt and tokens.
     if (work.attempts > 0) this.#report(work, { failure, action, isThrottled: false, completion });
     if (params === undefined) {
       return failedWith(outcomeOf(work, work.latencyMs, completion, failure));
     }
     work.rejected = { completion, failure };
-    // A failures line has no raw fields (the option `keep`): an answer that needs them is requested
-    // again.
+    // The failures file does not keep raw fields (the option `keep`), so an answer that needs them
+    // is requested again.
     work.isUnchecked = follow === "repeat" && completion.kept === undefined;
     if (follow === "resample") work.resamples++;
     work.params = params;
@@ -256,7 +256,7 @@ export class Attempts {
     const { classification, failure, paidAnswer } = attempt;
     this.#reportFailure(work, attempt, "failed");
     const outcome = { ...outcomeOf(work, work.latencyMs, undefined, failure), failure };
-    // The cause may be something that all rows share.
+    // The cause may be something that all rows share, such as a parameter.
     if (classification.cause === "request") {
       return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
     }
@@ -265,7 +265,8 @@ export class Attempts {
     return { kind: "failed", outcomes, paidAnswer };
   }
 
-  /** Halts a teacher that will answer no row. This row goes to another one, or stays pending. */
+  /** Halts a teacher that will answer no row. This row goes to another teacher, or stays
+   * pending. */
   #halted(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
     this.#blame.rejectsAllRows(sentOf(work).endpoint, failure, classification.advice);
@@ -273,7 +274,7 @@ export class Attempts {
     return { kind: "retry", delayMs: 0, paidAnswer };
   }
 
-  /** What follows for a row that has neither succeeded nor failed. */
+  /** What happens next to a row that has neither succeeded nor failed. */
   get #unfinishedAction(): FailureAction {
     return this.#options.isOver() ? "halted" : "retried";
   }
@@ -289,7 +290,7 @@ export class Attempts {
   }
 }
 
-/** A row that names its own model fails alone if that model is unknown. */
+/** If a row names an unknown model, only that row fails. */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error, sentOf(work).endpoint.hasAnswered);
   if (!classification.isAboutModel || work.row.params?.model === undefined) return classification;

@@ -29,7 +29,7 @@ export class Engine {
   readonly #calls = new AbortController();
   /** Resolved by `leave()`: `run()` then no longer waits for aborted calls. */
   readonly #left = Promise.withResolvers<void>();
-  /** Rows that lanes hold, from taking them until the sink has their outcome. */
+  /** Rows from the time when a lane takes them until the sink has their outcome. */
   #inLanes = 0;
   #crash: { readonly error: unknown } | undefined;
 
@@ -110,7 +110,7 @@ export class Engine {
     return this.#attempts.inFlight;
   }
 
-  /** The number of rows that are in flight, or whose answer the sink has not taken. */
+  /** Rows in flight, or with an answer that the sink has not taken. */
   get unwritten(): number {
     return this.#inLanes;
   }
@@ -147,8 +147,8 @@ export class Engine {
     return this.#calls.signal;
   }
 
-  /** Ends when all rows are finished, or when the engine is stopped, halted or aborted. Once all
-   * lanes have ended, rejects with what the source or the sink threw. */
+  /** Resolves when all rows are finished, or the engine was stopped, halted or aborted. Once all
+   * lanes have ended, rejects with the error of the source or the sink, if any. */
   async run(): Promise<void> {
     this.#pool.open();
     await Promise.race([this.#lanes.run(), this.#left.promise]);
@@ -177,7 +177,7 @@ export class Engine {
     this.#pool.change(teacher);
   }
 
-  /** Sends nothing more to a teacher, but finishes its calls in flight. */
+  /** Sends nothing more to a teacher, but finishes the calls in flight there. */
   removeTeacher(teacher: EndpointOptions["teacher"]): void {
     this.#pool.remove(teacher);
   }
@@ -187,7 +187,7 @@ export class Engine {
     this.#pool.setRateShare(share);
   }
 
-  /** No attempt is started while a gate is closed. */
+  /** Starts no attempts until `openGate`. Any number of gates may be closed. */
   closeGate(name: string): void {
     this.#tickRows();
     this.#state.gates.add(name);
@@ -210,7 +210,7 @@ export class Engine {
     this.stop();
   }
 
-  /** Stops, and aborts the calls in flight, whose rows stay pending. */
+  /** Stops, and aborts the calls in flight. Their rows stay pending. */
   abort(reason?: unknown): void {
     this.stop();
     this.#calls.abort(reason);
@@ -277,8 +277,8 @@ export class Engine {
     else this.#options.onNotice?.(reason);
   }
 
-  /** Only the first error is reported. If the input failed, the calls in flight are finished,
-   * because they are paid for; otherwise they are aborted. */
+  /** Ends the run. Only the first error is reported. If the input failed, the calls in flight
+   * are finished, because they are paid for; otherwise they are aborted. */
   #fail(error: unknown, isInputError = error instanceof SourceError): void {
     this.#crash ??= { error };
     if (isInputError) this.stop();

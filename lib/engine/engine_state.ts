@@ -1,6 +1,5 @@
 /**
- * The state of an engine as users see it, and the notices about outages, long times without an
- * answer, and answers of another model than before.
+ * The state of an engine as users see it, and notices about outages and changed models.
  *
  * @module
  */
@@ -57,8 +56,7 @@ export class EngineState {
     return words === "" ? backoff : { ...backoff, reason: `${words}: ${backoff.reason}` };
   }
 
-  /** Set while all rows that may be sent wait for their retries: none is new, or the retry queue is
-   * too full to take new ones. */
+  /** Set while all rows that may be sent wait for their retries. */
   get #rowsBackoff(): Backoff | undefined {
     const { options, lanes, queue, now, wallClock, inLanes } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
@@ -76,7 +74,7 @@ export class EngineState {
     return this.#end === "done" ? undefined : this.#haltReason;
   }
 
-  /** The first reason is kept. */
+  /** Keeps the first reason. */
   halt(reason: string): void {
     if (!this.#parts.lanes.isClosed) this.#haltReason ??= reason;
   }
@@ -119,12 +117,12 @@ export class EngineState {
 /** Times without an answer are shown from this length on. */
 const MIN_SHOWN_MS = 60_000;
 
-/** The time without an answer until the first notice; each further one is due after twice the time.
- */
+/** Time without an answer until the first notice. Each further notice is due after twice the
+ * time. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
-/** The time without an answer, over all teachers. A run waits for the end of any outage and of a
- * daily quota, but must not do so in silence. */
+/** Measures the time without an answer of any teacher. A run waits for the end of any outage and
+ * of a daily quota, and tells the user so. */
 export class Silence {
   readonly #now: () => number;
   /** When the first attempt since the last answer failed. */
@@ -146,7 +144,7 @@ export class Silence {
     return this.#ms >= this.#noticeMs;
   }
 
-  /** Called when an answer arrives, and while a gate is closed, because none is expected then. */
+  /** Called when an answer arrives, and while a gate is closed, because nothing is sent then. */
   answered(): void {
     this.#since = undefined;
   }
@@ -204,14 +202,14 @@ interface Answering {
   readonly earlier: Set<string>;
 }
 
-/** Notices that a teacher answers as another model than before. Routers and gateways replace a model
- * in the middle of a run, and name the new one only in the answer. */
+/** Notices that a teacher answers as another model than before. A router or gateway may replace
+ * a model during a run, and name the new one only in its answers. */
 export class AnsweringModels {
   /** Weak, because teachers that have left are never removed. */
   readonly #byTeacher = new WeakMap<Teacher, Answering>();
 
-  /** Called for each answer to a row that names no model itself. Returns a notice at the first
-   * answer of each model except the first one. */
+  /** Call for each answer to a row that names no model. Returns a notice at the first answer of
+   * each model but the first. */
   noticeOf(teacher: Teacher, { model }: Completion): string | undefined {
     const answering = this.#byTeacher.get(teacher);
     if (answering === undefined) {

@@ -1,6 +1,6 @@
 /**
- * Evidence against one teacher: rejections and answers that repeat, and addresses where no server
- * answers.
+ * Evidence against one teacher: repeated rejections, repeated bad answers, and addresses where no
+ * server answers.
  *
  * @module
  */
@@ -12,10 +12,11 @@ import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
-/** Rejected or badly answered rows that halt a teacher that has given no good answer. */
+/** A teacher without any good answer is halted after this many rejected or badly answered rows. */
 export const FIRST_LIMIT = 3;
 
-/** Rejected or badly answered rows that halt a teacher after its last good answer. */
+/** A teacher is halted after this many rejected or badly answered rows since its last good
+ * answer. */
 const LATER_LIMIT = 20;
 
 export type FailedOutcome = Outcome & { readonly failure: Failure };
@@ -25,24 +26,25 @@ export interface HeldRow {
   readonly work: Work;
 }
 
-/** Bad answers to one row after which it counts against its teacher. */
+/** A row counts against its teacher after this many bad answers. */
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
-  /** Whether key, model and parameters are taken to be right, so a few rows prove nothing. */
+  /** Whether key, model and parameters have worked before. Then `laterLimit` applies from the
+   * start. */
   readonly isProven: boolean;
-  /** After how many rows a teacher that has given a good answer counts as the cause; Infinity if it
-   * never does. @default LATER_LIMIT */
+  /** After how many rows a teacher that has given a good answer counts as the cause; Infinity
+   * for never. @default LATER_LIMIT */
   readonly laterLimit?: number;
-  /** Whether rows are held back until the cause is known. Otherwise they fail at once, because a
-   * consumer waits for each row, and still count. */
+  /** Whether rows are held back until the cause is known. Otherwise they fail at once and still
+   * count, as for a consumer that waits for each outcome. */
   readonly holdsRows: boolean;
 }
 
-/** Rows to which one teacher gave bad answers of one kind since its last good answer. Those without
+/** Rows that one teacher answered badly, in one way, since its last good answer. Rows without
  * attempts left are held back: they have failed unless the teacher is the cause. */
 export class RepeatedAnswers {
-  /** Whether the teacher is known to be the cause. Never becomes false again. */
+  /** Whether the teacher is the cause; stays true. */
   isConclusive = false;
   readonly #holdsRows: boolean;
   readonly #laterLimit: number;
@@ -71,8 +73,8 @@ export class RepeatedAnswers {
     this.isConclusive ||= this.#count >= this.#limit;
   }
 
-  /** Counts a bad answer to a row that has no attempt left. Returns the outcome of the row, unless
-   * it is held back. */
+  /** Counts a bad answer to a row without attempts left. Returns the outcome of the row, unless
+   * the row is held back. */
   addLast(row: HeldRow): readonly Outcome[] {
     this.add(row.work, true);
     if (!this.#holdsRows && !this.isConclusive) return [row.outcome];
@@ -86,20 +88,19 @@ export class RepeatedAnswers {
     this.forget();
   }
 
-  /** Forgets which rows counted, unless they have proven that the teacher is the cause. */
+  /** Forgets which rows counted, unless the teacher is known to be the cause. */
   protected forget(): void {
     if (this.isConclusive || this.#badAnswers.size === 0) return;
     this.#badAnswers.clear();
     this.#count = 0;
   }
 
-  /** The outcomes of the held rows, which have failed; none if the teacher is the cause. */
+  /** Fails the held rows and returns their outcomes; none if the teacher is the cause. */
   failHeld(): readonly Outcome[] {
     if (this.isConclusive || this.#held.length === 0) return NO_OUTCOMES;
     return this.releaseHeld().map(({ outcome }) => outcome);
   }
 
-  /** Removes and returns the held rows. */
   releaseHeld(): HeldRow[] {
     const held = this.#held;
     this.#held = [];
@@ -107,14 +108,14 @@ export class RepeatedAnswers {
   }
 }
 
-/** Rows that one teacher rejected in succession with the same message. A row counts after one
- * rejection, since it is not sent again. */
+/** Rows that one teacher rejected in succession with the same message. One rejection counts,
+ * since the row is not sent again. */
 export class RepeatedRejections extends RepeatedAnswers {
   /** Status and message of the rejected rows, without ids. */
   #statusAndMessage = "";
 
-  /** Returns the outcomes of rows that have failed: of earlier ones if their status or message
-   * differs, or of this one if it is not held back. */
+  /** Returns the outcomes of rows that have failed: earlier rows if the status or message has
+   * changed, and this row unless it is held back. */
   override addLast(row: HeldRow): readonly Outcome[] {
     const { status, message } = row.outcome.failure;
     const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
@@ -125,7 +126,7 @@ export class RepeatedRejections extends RepeatedAnswers {
     return [...failed, ...super.addLast(row)];
   }
 
-  /** Called when a row has succeeded, which proves that the held rows are the cause. Returns their
+  /** Called when a row has succeeded, so the held rows themselves are the cause. Returns their
    * outcomes. */
   succeeded(): readonly Outcome[] {
     const failed = this.failHeld();
@@ -141,13 +142,13 @@ export class RepeatedRejections extends RepeatedAnswers {
 
 type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "hasAnsweredBefore">;
 
-/** How long an unreachable teacher is waited for, if `waitForTeacherMs` is not set and the host
+/** How long to wait for an unreachable teacher, if `waitForTeacherMs` is not set and the host
  * exists. */
 const PATIENCE_MS = 60_000;
 
 /** The host does not exist. EAI_AGAIN, a temporary DNS failure, is not in this set. */
 const NO_HOST = new Set(["ENOTFOUND"]);
-/** No server listens. ENETUNREACH, an unreachable network, is on our side and not in this set. */
+/** No server listens. ENETUNREACH is not in this set: the network on our side is unreachable. */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",
@@ -168,12 +169,11 @@ export class AbsentTeachers {
     this.#hasAnswered = options.hasAnsweredBefore ?? false;
   }
 
-  /** From now on every teacher is waited for. */
   answered(): void {
     this.#hasAnswered = true;
   }
 
-  /** Returns advice once the teacher is no longer waited for. */
+  /** Returns advice if the teacher did not start in time. */
   failed(endpoint: Endpoint, { code = "", isUnreachable }: TeacherError): string | undefined {
     const isUnknownHost = NO_HOST.has(code);
     if (!isUnreachable) this.#unreachableSince.delete(endpoint);

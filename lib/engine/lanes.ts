@@ -1,10 +1,9 @@
 /**
  * Lanes: each works on one item at a time, and their number can change at any moment.
  *
- * Concurrency is `pooledMap` over lanes, not over rows. Over rows, `pooledMap` would race all
- * running promises at every step, which made 100,000 rows of 50 ms at concurrency 2,000 take
- * 112.8 s and 989 MB instead of 2.7 s and 145 MB, and an early `break` would not stop it
- * (denoland/std#2197).
+ * Concurrency is `pooledMap` over lanes, not over rows. Over rows, `pooledMap` races all running
+ * promises at every step: 100,000 rows of 50 ms at concurrency 2,000 took 112.8 s and 989 MB
+ * instead of 2.7 s and 145 MB. An early `break` would not stop it either (denoland/std#2197).
  *
  * @module
  */
@@ -15,12 +14,12 @@ export const MAX_CONCURRENCY = 100_000;
 
 export interface LaneWork<T> {
   next(): T | undefined;
-  /** Handles one item. A rejection ends the lane. */
+  /** A rejection ends the lane. */
   work(item: T): Promise<void>;
   isFinished(): boolean;
   /** Called when a lane finds no item. */
   onIdle(): void;
-  /** Called with what another of these functions threw. */
+  /** Called with the errors of the other functions. */
   onError(error: unknown): void;
 }
 
@@ -28,7 +27,7 @@ export class Lanes<T> {
   readonly #work: LaneWork<T>;
   readonly #parked: ((item: T | undefined) => void)[] = [];
   #target: number;
-  /** Lanes that have not ended, idle ones included. */
+  /** Includes idle lanes. */
   #count = 0;
   #isClosed = false;
   #change = Promise.withResolvers<void>();
@@ -43,7 +42,6 @@ export class Lanes<T> {
     return this.#target;
   }
 
-  /** Whether lanes finish their items and take no others. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
@@ -54,8 +52,7 @@ export class Lanes<T> {
 
   /** Resolves when all lanes have ended. */
   async run(): Promise<void> {
-    // The loop only waits: the pool starts lanes by itself. Nothing else has the iterator, so it
-    // cannot end early.
+    // The pool starts lanes by itself; this loop only waits for their end.
     const ended = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#runLane());
     while (!(await ended.next()).done);
   }
@@ -89,7 +86,7 @@ export class Lanes<T> {
     }
   }
 
-  /** Yields a number for each lane to start, and further ones when the target rises. */
+  /** Yields a number for each lane to start, also when the target rises. */
   async *#numbers(): AsyncGenerator<number> {
     while (!this.#isClosed) {
       while (!this.#isClosed && this.#count < this.#target) yield ++this.#count;

@@ -1,6 +1,6 @@
 /**
- * Answers that were paid for: their cost, whether they are accepted, and which one of a row is kept
- * with its failure.
+ * Answers that were paid for: counts their cost, decides whether they are accepted, and keeps one
+ * with a row's failure.
  *
  * @module
  */
@@ -16,7 +16,7 @@ type PaidAnswersOptions = Pick<AttemptsOptions, "policy" | "budget" | "signal" |
 
 export class PaidAnswers {
   readonly #options: PaidAnswersOptions;
-  /** For each check in progress, the function that ends the wait for it. */
+  /** Functions that end the wait for a check in progress. */
   readonly #pending = new Set<() => void>();
 
   constructor(options: PaidAnswersOptions) {
@@ -41,7 +41,7 @@ export class PaidAnswers {
     if (reason !== undefined) onHalt(reason);
   }
 
-  /** On the hot path: returns a promise only if a check takes time. */
+  /** On the hot path: returns a promise only if a check is asynchronous. */
   decide(work: Work, completion: Completion, ending: Ending): DecisionOrPromise {
     work.ending = ending;
     const decision = this.#options.policy.decide(completion, work, ending);
@@ -64,14 +64,13 @@ export class PaidAnswers {
     });
   }
 
-  /** Decides on an answer that an earlier run paid for but left undecided: that run ended before
-   * the check, or this one accepts its ending (`acceptEndings`). Undefined if the answer must be
-   * requested again. */
+  /** Decides on an answer of an earlier run that ended before the check, or did not accept the
+   * answer's ending (`acceptEndings`). Undefined if the answer must be requested again. */
   async decideEarlier(
     work: Work,
     { rejected, next, isSame }: EarlierAnswer,
   ): Promise<EarlierDecision | undefined> {
-    // This run may have decided on it already.
+    // This run may have decided on the answer already.
     if (rejected === undefined || work.rejected !== rejected || !isSame) return undefined;
     const { completion, failure } = rejected;
     const { isUnchecked = false } = next ?? {};
@@ -86,8 +85,8 @@ export class PaidAnswers {
     return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
   }
 
-  /** Counts the cost of a partial answer. Keeps that answer with the row unless a longer one,
-   * partial or rejected, is kept already. Returns whether it was kept. */
+  /** Counts the cost of a partial answer, and keeps it with the row unless a longer one is kept
+   * already. Returns whether it was kept. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
     this.countCost(work, partial);
     const previous = work.rejected?.completion;
@@ -111,10 +110,9 @@ interface EarlierDecision {
 type Decision = Rejection | undefined;
 type DecisionOrPromise = Decision | Promise<Decision>;
 
-/** The rejection of an answer that was not checked before the run ended. */
 function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
   // Earlier versions recognize an unchecked answer by the first message, so it must not change. A
-  // failures line has no raw fields (the option `keep`): an answer with them is requested again.
+  // failures line has no raw fields (the option `keep`), so an answer with them is requested again.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
   return { failure: { type: "rejected", message, status: null }, follow: "repeat", params };

@@ -1,6 +1,6 @@
 /**
- * Whether a row is sent again, how long it waits between two attempts, and how long it may take in
- * total.
+ * Decides whether a row is sent again, how long it waits between attempts, and how long it may take
+ * in total.
  *
  * @module
  */
@@ -12,30 +12,32 @@ import type { FailureEffect } from "./flow/mod.ts";
 import { type ExcludedWait, sentOf, type Work } from "./work.ts";
 
 export interface RetryPolicyOptions {
-  /** The maximum number of attempts that count, the first included. @default 5 */
+  /** Maximum number of counted attempts, including the first. @default 5 */
   maxAttempts?: number;
   random?: () => number;
 }
 
-/** The upper bound of the first wait, in milliseconds; doubles with every wait. */
+/** The upper bound of the first wait. Doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** In place of `BACKOFF_BASE_MS` after a rate limit without a time to retry at, if the teacher
- * throttles more than usual. */
+/** Replaces `BACKOFF_BASE_MS` after a rate limit without a retry time, if the teacher throttles
+ * more than usual. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
-/** The upper bound of waits that the teacher did not request, in milliseconds. */
+/** The upper bound of waits that the teacher did not request. */
 export const BACKOFF_CAP_MS = 60_000;
 
-/** The shortest wait after an answer without proof of completeness, from the row's second fault on.
- * If other rows show by then that the teacher is the cause, no further answer is paid for. */
+/** The shortest wait after an answer without a known finish reason, from the row's second fault
+ * on: other rows may show meanwhile that the teacher is the cause, before another answer is paid
+ * for. */
 const UNPROVEN_WAIT_MS = 1_000;
 
-/** While a teacher throttles no more than usual, the backoff of a row is constant for this many
- * waits, and then doubles with every second one. */
+/** While a teacher throttles no more than usual, a row's backoff is constant for this many
+ * waits, then doubles with every second wait. */
 const TOLERATED_WAITS = 5;
 
-/** The jitter is at most this fraction of a requested wait if the teacher throttles as usual. */
+/** Maximum jitter, as a fraction of the requested wait, if the teacher throttles no more than
+ * usual. */
 const JITTER = 0.1;
 
 /** A timeout may have been billed, so the row is sent again only once. */
@@ -44,7 +46,7 @@ const MAX_TIMEOUTS = 2;
 /** Throttling says nothing about the row, so its limit is higher than that of faults. */
 const MAX_THROTTLED = 20;
 
-/** The counts of a row's attempts, the last failed one included. */
+/** Counts of a row's attempts, including the last failed one. */
 export type AttemptHistory = Pick<Work, "faults" | "timeouts" | "throttled" | "waits">;
 
 export class RetryPolicy {
@@ -63,13 +65,12 @@ export class RetryPolicy {
   }
 
   /**
-   * The wait before the next attempt; undefined if there is none. Full jitter: uniform between 0
-   * and the exponential bound (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
-   * 2015), on top of what the teacher requested, so that rows with the same requested time do not
-   * return in one burst.
+   * Returns the wait before the next attempt; undefined if there is none. Full jitter, uniform
+   * between 0 and the exponential bound (Brooker, "Exponential Backoff And Jitter", AWS
+   * Architecture Blog, 2015), is added to the requested wait, so that rows with the same one do not
+   * return in a burst.
    *
-   * @param isTolerated Whether the teacher throttles no more than usual. The wait then ends shortly
-   * after the requested time, and its doubling begins later and is slower.
+   * @param isTolerated Whether the teacher throttles no more than usual: waits are then shorter.
    */
   delayMs(
     classification: Classification,
@@ -98,7 +99,7 @@ export class RetryPolicy {
   }
 
   #isSpent({ cause }: Classification, { faults, timeouts, throttled }: AttemptHistory): boolean {
-    // No server listens, or the teacher rejected a field that Retort added: not the row's fault.
+    // Not the row's fault: no server listens, or the teacher rejected a field that Retort added.
     if (cause === "unreachable" || cause === "adjusted") return false;
     if (cause === "load") return throttled >= Math.max(MAX_THROTTLED, this.maxAttempts);
     return faults >= this.maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
@@ -110,8 +111,8 @@ type RowWaitsOptions = Pick<
   "retryPolicy" | "rowTimeoutMs" | "rowNow" | "soonestMs"
 >;
 
-/** What follows for a row: another attempt (`again`), or none because its time (`late`) or its
- * attempts (`spent`) are used up. */
+/** What to do with a row after a failed attempt: another one (`again`), or none because the
+ * row's time (`late`) or attempts (`spent`) are used up. */
 export type RowWait =
   | { readonly kind: "again"; readonly delayMs: number; readonly excludedWait?: ExcludedWait }
   | { readonly kind: "late" }
@@ -127,8 +128,8 @@ export class RowWaits {
     this.#options = options;
   }
 
-  /** Called before an attempt: adds the excluded wait to the row's time. Returns the milliseconds
-   * left; undefined without a limit. */
+  /** Adds the wait before this attempt to the row's time, as far as that wait does not count.
+   * Returns the milliseconds left; undefined without a limit. */
   begin(work: Work): number | undefined {
     const { deadlineAt } = work;
     const { excludedWait } = sentOf(work);
@@ -139,7 +140,7 @@ export class RowWaits {
     return this.#timeLeftMs(work);
   }
 
-  /** Counts a failed attempt. The row is `late` if its time would be up before the next one. */
+  /** Counts a failed attempt. The row is `late` if its time would be up before the next attempt. */
   failed(
     work: Work,
     classification: Classification,
@@ -157,14 +158,13 @@ export class RowWaits {
     // The failure is not the row's fault, so the row's time starts over.
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
     const requestedMs = cause === "load" ? classification.retryAfterMs ?? 0 : 0;
-    // What a throttling teacher requests does not count as the row's time.
+    // A wait that a throttling teacher requests does not count as the row's time.
     const ownMs = delayMs - requestedMs;
     const leftMs = this.#timeLeftMs(work);
     if (leftMs !== undefined && ownMs >= leftMs) return LATE;
     return requestedMs > 0 ? this.#putOff(work, requestedMs, ownMs) : { kind: "again", delayMs };
   }
 
-  /** @param lastMessage The message of the row's last attempt. */
   timeoutFailure(work: Work, lastMessage?: string): Failure {
     const seconds = this.#options.rowTimeoutMs! / 1_000;
     const attempts = work.attempts === 1 ? "1 attempt" : `${work.attempts} attempts`;
@@ -181,7 +181,7 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Puts a row off for the time that its teacher requested, or until another one accepts it. */
+  /** Makes a row wait as long as its teacher requested, or until another teacher accepts it. */
   #putOff(work: Work, requestedMs: number, jitterMs: number): RowWait {
     const by = sentOf(work).endpoint;
     const others = work.holds?.filter((hold) => hold.by !== by) ?? [];

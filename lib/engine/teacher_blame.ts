@@ -1,6 +1,6 @@
 /**
- * Decides whether failures are the teacher's fault, not the rows'. Such a teacher is halted, and
- * the rows held back as evidence against it go to another teacher, or stay pending.
+ * Decides whether failures are the teacher's fault. If so, the teacher is halted, and the rows held
+ * back as evidence go to another teacher, or stay pending.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface TeacherBlameOptions extends
     | "hasSeveralTeachers"
     | "onEndpointHalt"
   > {
-  /** Called for each row that was held back, when its teacher is halted. */
+  /** Called for each held row when its teacher is halted. */
   readonly onSendAgain: (work: Work, failure: Failure) => void;
 }
 
@@ -45,11 +45,11 @@ export interface FailedCall {
 }
 
 interface Evidence {
-  /** Rows that were rejected with the same message. */
+  /** Rows rejected with the same message. */
   readonly rejections: RepeatedRejections;
-  /** Rows whose answers were not marked as complete. */
+  /** Rows with answers that lack a known finish reason. */
   readonly endings: RepeatedAnswers;
-  /** Rows that something other than a teacher answered. */
+  /** Rows answered by something other than a teacher. */
   readonly otherServer: RepeatedAnswers;
 }
 
@@ -57,7 +57,7 @@ export class TeacherBlame {
   readonly #options: TeacherBlameOptions;
   readonly #evidence = new Map<Endpoint, Evidence>();
   readonly #absent: AbsentTeachers;
-  /** Outcomes of rows that were held back because of teachers that have left since. */
+  /** Outcomes of held rows whose teachers have left. */
   #orphaned: Outcome[] = [];
 
   constructor(options: TeacherBlameOptions) {
@@ -65,7 +65,7 @@ export class TeacherBlame {
     this.#absent = new AbsentTeachers(options);
   }
 
-  /** Called when the teacher would reject any row, for example because the key is invalid. */
+  /** Called when the teacher would reject any row, as with an invalid key. */
   rejectsAllRows(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
@@ -76,8 +76,8 @@ export class TeacherBlame {
     if (advice !== undefined) this.#halt(endpoint, "cannot be reached", failure, advice);
   }
 
-  /** Called when a row was rejected, perhaps through the teacher's fault. Returns the outcomes of
-   * rows that have failed. */
+  /** Counts a rejected row, because the teacher may be the cause. Returns the outcomes of rows
+   * that have failed. */
   rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
     const endpoint = sentOf(work).endpoint;
     const { rejections } = this.#evidenceAgainst(endpoint);
@@ -91,13 +91,13 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** Called when a row must be sent again. Returns whether its teacher is halted. */
+  /** Counts a failed attempt of a row that is sent again. Returns whether the teacher is halted. */
   sentAgain(work: Work, call: FailedCall): boolean {
     const endpoint = sentOf(work).endpoint;
     const { classification } = call;
     const badAnswers = this.#badAnswersLike(work, classification);
     if (badAnswers === undefined) return endpoint.isHalted;
-    // With several teachers, the row goes to another one next, so this one may never give it a
+    // With several teachers, the row goes to another one next, so this teacher may never give it a
     // second such answer.
     const isOneEnough = classification.cause === "ending" && this.#options.hasSeveralTeachers();
     badAnswers.add(work, isOneEnough || classification.otherServer === "certain");
@@ -105,7 +105,7 @@ export class TeacherBlame {
     return endpoint.isHalted;
   }
 
-  /** Called when a row has no attempt left. Returns the outcomes of rows that have failed. */
+  /** Counts the last attempt of a row. Returns the outcomes of rows that have failed. */
   spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
     const badAnswers = this.#badAnswersLike(work, call.classification);
     if (badAnswers === undefined) return [outcome];
@@ -120,15 +120,14 @@ export class TeacherBlame {
     this.#absent.answered();
   }
 
-  /** Called before an answer is checked, so it may still be rejected. */
+  /** The answer has yet to be checked, so it may still be rejected. */
   answeredCompletely(endpoint: Endpoint): void {
     const { endings, otherServer } = this.#evidenceAgainst(endpoint);
     endings.answeredWell();
     otherServer.answeredWell();
   }
 
-  /** Called when an answer is accepted. Returns the outcomes of rows that were held back and have
-   * failed. */
+  /** Called when an answer is accepted. Returns the outcomes of held rows that have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, otherServer } = this.#evidenceAgainst(endpoint);
     const rejected = rejections.succeeded(), unproven = endings.failHeld();
@@ -137,8 +136,7 @@ export class TeacherBlame {
     return [...rejected, ...unproven, ...foreign, ...orphaned];
   }
 
-  /** Called at the end of the run. Returns the outcomes of rows that were held back and have
-   * failed. */
+  /** Fails the held rows at the end of the run, and returns their outcomes. */
   failHeldBack(): readonly Outcome[] {
     return [...this.#takeOrphaned(), ...[...this.#evidence.values()].flatMap(failAllHeld)];
   }
@@ -168,8 +166,8 @@ export class TeacherBlame {
     this.#halt(sentOf(work).endpoint, what, failure, advice);
   }
 
-  /** Sends the held rows of a halted teacher again. They are not proven to be at fault, whatever
-   * halted it: a 401 after two equal rejections, for example. Calls in flight may add more rows. */
+  /** Sends the held rows of a halted teacher again: they may not be at fault, as when a 401
+   * follows two equal rejections. Calls in flight may add more rows. */
   #releaseIfHalted(endpoint: Endpoint): void {
     const evidence = this.#evidence.get(endpoint);
     if (!endpoint.isHalted || evidence === undefined) return;
@@ -225,7 +223,7 @@ function failAllHeld({ rejections, endings, otherServer }: Evidence): Outcome[] 
   return [...rejections.failHeld(), ...endings.failHeld(), ...otherServer.failHeld()];
 }
 
-/** Advice for a server that answers every row with an unknown error. */
+/** For a server that answers every row with an unknown error. */
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
 function isOtherServer({ code }: TeacherError): boolean {
@@ -238,11 +236,10 @@ function adviceForEnding(finishReason = ""): string {
 }
 
 /**
- * Why a teacher was halted: the cause, shown beside the teacher's name (`401: Incorrect API key
- * provided`), and a sentence that stands alone.
+ * Returns why a teacher was halted: the cause, shown beside the teacher's name
+ * (`401: Incorrect API key provided`), and a sentence that stands alone.
  *
  * @param what What the teacher does: `rejects all rows`.
- * @param advice What the user can do, without a final period.
  */
 export function haltReason(
   teacher: Teacher,
@@ -258,7 +255,7 @@ export function haltReason(
 }
 
 export function adviceForRejections(count: number): string {
-  // A teacher that is halted only after more rows was trusted already: --no-careful-start would not
+  // A teacher that is halted only after more rows was trusted, so --no-careful-start would not
   // help.
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
   return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;

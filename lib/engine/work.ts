@@ -13,19 +13,17 @@ import { type AnswerPolicy, asCompletion } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint, Hold, Sent } from "./flow/mod.ts";
 
-/** A wait that throttling teachers requested. It does not count towards the row's time limit. */
+/** A wait that throttling teachers requested: the row's time limit excludes it. */
 export interface ExcludedWait {
-  /** When the wait began, by the clock `rowNow`. */
+  /** By the clock `rowNow`. */
   readonly since: number;
-  /** The maximum that is excluded. */
   readonly maxMs: number;
 }
 
-/** An attempt at a row, from when it takes a slot of a teacher. */
+/** An attempt, from the time when it takes a slot of a teacher. */
 interface SentRow extends Sent {
   readonly kind: "sent";
   readonly endpoint: Endpoint;
-  /** The part of the wait before the attempt that does not count. */
   readonly excludedWait: ExcludedWait | undefined;
 }
 
@@ -40,27 +38,27 @@ type WorkState =
 
 const NEW: WorkState = { kind: "new" };
 
-/** A row and its history, which only the engine changes. */
+/** A row and its history. Only the engine changes it. */
 export interface Work {
   readonly row: Row;
-  /** The position of the row in the order of first attempts, from 0. */
+  /** The row's position in the order of first attempts, from 0. */
   readonly sequence: number;
   /** The parameters of the next attempt. A retry may have a higher token limit or another seed. */
   params: Params;
   state: WorkState;
-  /** The teacher that did not mark its last answer as complete: another one is preferred next. */
+  /** The teacher whose last answer had no known finish reason. Another one is preferred next. */
   avoided: Endpoint | undefined;
   attempts: number;
-  /** Failed attempts that count against `maxAttempts`: not throttled ones, refused connections, or
-   * those that failed because of an outage or a field that Retort added. */
+  /** Failed attempts that count against `maxAttempts`. Throttling, refused connections, outages
+   * and fields that Retort added do not count. */
   faults: number;
-  /** Timeouts; `faults` includes them. */
+  /** Included in `faults`. */
   timeouts: number;
-  /** Throttled attempts; they have a limit of their own. */
+  /** Throttled attempts have a limit of their own. */
   throttled: number;
   /** Waits after attempts that count. Their number is the exponent of the backoff. */
   waits: number;
-  /** Answers that were requested because one was empty or rejected. */
+  /** Answers requested because one was empty or rejected. */
   resamples: number;
   /** Time in flight over all attempts. */
   busyMs: number;
@@ -68,19 +66,18 @@ export interface Work {
   latencyMs: number;
   /** US dollars for all attempts; null once the cost of one is unknown. */
   costUsd: number | null;
-  /** The last answer that was not accepted. It is written with the failure unless a better one
-   * follows. */
+  /** The last answer that was not accepted. It is written with the failure. */
   rejected: RejectedAnswer | undefined;
-  /** How the last answer ended; undefined if that follows from its finish reason and failure. */
+  /** How the last answer ended; undefined if its finish reason and failure tell. */
   ending: Ending | undefined;
   /** Whether `rejected` has yet to be checked. */
   isUnchecked: boolean;
-  /** The waits that throttling teachers requested for this row. */
+  /** Waits that throttling teachers requested for this row. */
   holds: Hold[] | undefined;
-  /** When the row's time is up, by the clock `rowNow`; undefined before its first attempt, and
-   * without a limit. */
+  /** When the row's time is up, by `rowNow`; undefined before its first attempt, and without a
+   * limit. */
   deadlineAt: number | undefined;
-  /** When an attempt of the row first failed, as a Unix time in milliseconds. */
+  /** Unix time of the first failure, in milliseconds. */
   firstFailedAt: number | undefined;
 }
 
@@ -134,8 +131,8 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
   work.params = policy.resumedParams(work.row, work.params, next);
 }
 
-/** The outcome of a row that is sent again because its last answer was not accepted. Written first,
- * so that the answer survives a crash. */
+/** Returns the outcome of a row that is sent again because its last answer was not accepted. It
+ * is written first, so the answer survives a crash. */
 export function pendingOutcome(work: Work, latencyMs: number): Outcome {
   const { completion, failure } = work.rejected!;
   const { resamples: resample, isUnchecked } = work;
@@ -184,22 +181,21 @@ export type AttemptResult =
   | {
     readonly kind: "answered";
     readonly outcome: Outcome;
-    /** Failures of rows that were held back because their teacher might be the cause. */
+    /** Failures of held rows: their teacher was not the cause. */
     readonly others: readonly Outcome[];
   }
   | {
     readonly kind: "failed";
-    /** Failures of this row, unless it is held back because its teacher may be the cause, and of
-     * others that were held back. */
+    /** Failures of this row, unless it is held back, and of rows that were held back. */
     readonly outcomes: readonly Outcome[];
-    /** The outcome with the partial answer of a row that is held back; written now. */
+    /** The partial answer of a held row; written now. */
     readonly paidAnswer?: Outcome;
   }
   | {
     readonly kind: "retry";
     readonly delayMs: number;
     readonly excludedWait?: ExcludedWait;
-    /** The outcome with an answer that was not accepted; written before the row is sent again. */
+    /** An answer that was not accepted; written before the row is sent again. */
     readonly paidAnswer?: Outcome;
   }
   | { readonly kind: "pending" };
@@ -212,7 +208,7 @@ export function failedWith(outcome: Outcome): AttemptResult {
 
 export class Delivery {
   readonly #sink: OutcomeSink;
-  /** Pending rows with an answer that the sink does not have. */
+  /** Pending rows whose answer the sink does not have. */
   readonly #undelivered: Work[] = [];
   #finished = 0;
 
@@ -224,7 +220,7 @@ export class Delivery {
     return this.#finished;
   }
 
-  /** Not `async`: a second promise for every row would cost time. */
+  /** Not `async`, because a second promise for every row takes time. */
   put(outcome: Outcome): Promise<void> {
     this.#finished++;
     return this.#sink.put(outcome);
@@ -237,7 +233,7 @@ export class Delivery {
     }
   }
 
-  /** Takes an answer that was not accepted. Its row may be sent again once this resolves. */
+  /** The row may be sent again once this resolves. */
   async keep(outcome: Outcome): Promise<void> {
     await this.#sink.keep?.(outcome);
   }
@@ -261,7 +257,7 @@ export class Delivery {
     if (!isDelivered) this.#undelivered.push(work);
   }
 
-  /** A sink without `keep` gets the last answer of each pending row. */
+  /** Gives a sink without `keep` the last answer of each pending row. */
   async end(): Promise<void> {
     for (const work of this.#undelivered) await this.#sink.put(pendingOutcome(work, 0));
   }

@@ -1,6 +1,6 @@
 /**
- * Chooses the next row, one whose retry is due or a new one, and its teacher. Pulls batches from
- * the source only while a lane waits, so the source never runs ahead.
+ * Chooses the next row, a due retry or a new one, and its teacher. Pulls batches from the source
+ * only while a lane waits.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint, TeacherPool } from "./flow/mod.ts";
 import { newWork, resume, send, type Work } from "./work.ts";
 
-/** A row that no teacher accepts yet is offered again after this time, at most. */
+/** A row that no teacher accepts is offered again after this time at most. */
 const MAX_OFFER_WAIT_MS = 1_000;
 
 export class Dispatch {
   readonly #pool: TeacherPool;
   readonly #queue: WorkQueue;
   readonly #affinity: "prefix" | undefined;
-  /** The teacher of the last new row. It also gets the other samples of the same input row. */
+  /** The teacher of the last new row, and of the other samples of the same input row. */
   #lastEndpoint: Endpoint | undefined;
 
   constructor(pool: TeacherPool, queue: WorkQueue, affinity?: "prefix") {
@@ -31,7 +31,7 @@ export class Dispatch {
 
   /** @param isFull Whether the retry queue is full: then no new row may be taken. */
   next(isFull: boolean): Work | undefined {
-    // Lanes often ask when the queue is empty, and picking a teacher reads the clock.
+    // Lanes often ask when the queue is empty, and `pick()` reads the clock.
     while (!this.#queue.isEmpty) {
       const picked = this.#pool.pick();
       if (picked === undefined) return undefined;
@@ -60,8 +60,7 @@ export class Dispatch {
   }
 }
 
-/** Rows that share the system messages and the turn after them go to one teacher, which finds them
- * in its prefix cache. */
+/** Rows with the same system messages and first turn go to one teacher, for its prefix cache. */
 function prefixHashOf({ messages }: Row): number {
   let text = "";
   for (const { role, content } of messages) {
@@ -78,7 +77,7 @@ interface WorkQueueOptions extends Pick<EngineOptions, "source" | "params" | "po
   readonly onError: (error: unknown) => void;
 }
 
-/** Rows that the retry queue holds at least, even with few lanes. */
+/** The capacity of the retry queue, even with few lanes. */
 const MIN_CAPACITY = 1_000;
 const CAPACITY_PER_LANE = 4;
 
@@ -100,7 +99,7 @@ export class WorkQueue {
     return this.#buffer.isExhausted;
   }
 
-  /** Whether no row is at hand. The source may still have some. */
+  /** Whether no row is at hand. The source may have more. */
   get isEmpty(): boolean {
     return this.#buffer.isEmpty && this.#retries.size === 0;
   }
@@ -124,10 +123,10 @@ export class WorkQueue {
   }
 
   /**
-   * Due retries and new rows take turns, so that neither waits for the other to end.
+   * Takes a due retry or a new row, in turns, so that neither waits for the other to end.
    *
-   * @param isProbe Whether the row is for a teacher that is down: a new row proves more than one
-   * that has failed there.
+   * @param isProbe Whether the teacher is down. A new row then proves more than a row that failed
+   * there.
    */
   take(isFull: boolean, isProbe: boolean): Work | undefined {
     if (this.#retries.size > 0) {
@@ -168,7 +167,7 @@ export class WorkQueue {
   }
 }
 
-/** The current batch of the source, row by row without a promise for each. */
+/** Hands out the rows of a batch without a promise for each. */
 export class RowBuffer<T> {
   readonly #iterator: AsyncIterator<readonly T[]>;
   #batch: readonly T[] = [];
@@ -224,7 +223,7 @@ export class RowBuffer<T> {
     this.#batch = [];
     this.#position = 0;
     const closed = this.#iterator.return?.();
-    // A source may never answer a pull, so its end is not waited for.
+    // A source may never answer a pull, so its end is not awaited.
     if (this.#isPulling) closed?.catch(() => {});
     else await closed;
   }
@@ -255,7 +254,7 @@ export class RetryQueue<T> {
     return this.#heap.length;
   }
 
-  /** When the first item is due, on the clock of `now`; Infinity if there is none. */
+  /** When the first item is due; Infinity if there is none. */
   get dueAt(): number {
     return this.#heap.peek()?.dueAt ?? Infinity;
   }
@@ -265,7 +264,7 @@ export class RetryQueue<T> {
     this.#arm();
   }
 
-  /** The item that has been due the longest. */
+  /** Removes the item that has been due the longest. */
   takeDue(): T | undefined {
     const first = this.#heap.peek();
     if (first === undefined || first.dueAt > this.#now()) return undefined;

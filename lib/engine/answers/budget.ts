@@ -1,8 +1,6 @@
 /**
- * Counts what a run has spent, and decides whether it may spend more.
- *
- * No attempt starts once a limit is reached. Those in flight are still paid for, so a run costs at
- * most its limit plus the answers in flight.
+ * Counts what a run has spent, and decides whether it may spend more. No attempt starts once a
+ * limit is reached, but attempts in flight are still paid for.
  *
  * @module
  */
@@ -14,7 +12,7 @@ import type { Completion, Teacher } from "../../teacher/mod.ts";
 
 export interface BudgetOptions {
   /**
-   * Cost of an answer in US dollars; undefined if the answer has no token counts. Omitted if the
+   * The cost of an answer in US dollars; undefined without token counts. Omit the function if the
    * price of any teacher is unknown. @default none
    */
   priceOf?: (completion: Completion, teacher: Teacher) => number | undefined;
@@ -26,8 +24,8 @@ export interface BudgetOptions {
   maxCompletionTokens?: number;
 }
 
-/** If this many answers came without token counts, and these are the majority, no limit can be
- * enforced. */
+/** No limit can be enforced once this many answers, and more than half of them all, came without
+ * token counts. */
 const UNCOUNTED_ANSWERS = 10;
 
 export function checkLimits(
@@ -49,7 +47,7 @@ export class Budget {
   readonly #unpriced: readonly Teacher[];
   readonly #maxCompletionTokens: number;
   #maxCostUsd: number | null = null;
-  /** The limit of all shards together; `#maxCostUsd` is the share of this one. */
+  /** The limit of all shards together. */
   #wholeMaxCostUsd = 0;
   #costUsd = 0;
   /** The cost of earlier runs that share the limit. */
@@ -58,7 +56,7 @@ export class Budget {
   #promptTokens = 0;
   #counted = 0;
   #uncounted = 0;
-  /** Estimates for the answers without token counts, which are billed, too. */
+  /** Estimates for answers without token counts: those are billed, too. */
   #uncountedCostUsd = 0;
   #uncountedTokens = 0;
 
@@ -83,14 +81,14 @@ export class Budget {
     return this.#maxCostUsd;
   }
 
-  /** Why no more may be spent; undefined while the budget lasts. Read after every answer. */
+  /** Why no more may be spent; undefined while the budget lasts. */
   get exhaustedReason(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
     const costUsd = this.#costUsd + this.#uncountedCostUsd + this.#earlierCostUsd;
     if (maxCostUsd !== null && costUsd >= maxCostUsd) {
       const cost = dollarsBeside(costUsd, maxCostUsd);
-      // The only shard of an input has all of the limit, and only shards count earlier runs.
+      // A single shard has the whole limit, and only shards count earlier runs.
       if (this.#wholeMaxCostUsd !== maxCostUsd || this.#earlierCostUsd > 0) {
         return `All runs of this shard have cost ${cost} of ${dollars(maxCostUsd)}, its share of ` +
           `the limit of ${dollars(this.#wholeMaxCostUsd)} (--max-cost)${this.#uncountedNote}`;
@@ -135,7 +133,7 @@ export class Budget {
     return costUsd;
   }
 
-  /** Takes the mean of the answers that were counted so far, at the price of this teacher. */
+  /** Estimates an answer as the mean of the counted ones, at the price of its teacher. */
   #addEstimate(completion: Completion, teacher: Teacher): void {
     if (this.#counted === 0) return;
     const promptTokens = this.#promptTokens / this.#counted;
@@ -145,12 +143,13 @@ export class Budget {
     this.#uncountedCostUsd += asAmount(this.#priceOf?.({ ...completion, usage }, teacher)) ?? 0;
   }
 
-  /** Counts the total cost of earlier runs against the limit. */
   countEarlierRuns(usd: number): void {
     this.#earlierCostUsd = usd;
   }
 
   /**
+   * Sets the limit on the cost.
+   *
    * @param usd Null removes the limit.
    * @param wholeUsd The limit of all shards together, if `usd` is a shard's share.
    * @throws {RangeError} if `usd` is not above 0

@@ -1,6 +1,6 @@
 /**
- * Decides what an error means: another attempt, the failure of its row, or that no row can be
- * answered until the user does something. `docs/errors.md` describes each case.
+ * Decides what a failed attempt means for its row and its teacher. `docs/errors.md` describes each
+ * case.
  *
  * @module
  */
@@ -26,20 +26,21 @@ import { isTooLong, neverFits } from "./request_size.ts";
 export type FailureCause =
   /** The key, the bill, the model or the address is wrong: this teacher will answer no row. */
   | "account"
-  /** The request is rejected, because of this row or of something that all rows share. */
+  /** The request is rejected, because of this row or of something that all rows share, such as a
+   * parameter. */
   | "request"
-  /** The content of this row is rejected (its length, its files). */
+  /** Something in this row is rejected, such as its length or an image. */
   | "row"
   /** A filter withholds this row. */
   | "filter"
-  /** The teacher throttles, whatever the status: a rate limit (`type`) or overload. */
+  /** The teacher throttles, whatever the status. `type` tells a rate limit from overload. */
   | "load"
   /** No connection could be made, so nothing was sent. */
   | "unreachable"
   | "timeout"
   /** Something broke: status 500, 502, 504 or 408, a broken connection, a partial answer. */
   | "fault"
-  /** There is an answer, but no proof that the teacher finished it. */
+  /** There is an answer, but its finish reason is missing or unknown. */
   | "ending"
   /** The teacher rejected a field that Retort had added; requests omit it from now on. */
   | "adjusted";
@@ -53,7 +54,7 @@ export interface Classification {
   readonly type: FailureType;
   /** The wait that the teacher requests, in milliseconds. @default none */
   readonly retryAfterMs?: number;
-  /** The teacher says that a limit is used up: other rows must wait too. @default false */
+  /** The teacher says that a limit is used up, so other rows must wait too. @default false */
   readonly isExhausted?: boolean;
   /** For halts: what the user can do, without a final period. */
   readonly advice?: string;
@@ -63,7 +64,7 @@ export interface Classification {
   readonly otherServer?: "certain" | "probable";
 }
 
-/** A classification without what is read from the error. If `type` is absent, it is derived. */
+/** A decision on an error. If `type` is absent, `typeOf` derives it from the error. */
 export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhausted"> & {
   readonly type?: FailureType;
 };
@@ -98,8 +99,8 @@ const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
 const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
 /** 529 is Anthropic's status for overload. */
 const OVERLOAD_STATUSES = new Set([503, 529]);
-/** 424: TGI and Bedrock, if generation failed. 499: Groq, if it gave up. 444: nginx, for a
- * connection that it closed. */
+/** 424: TGI and Bedrock, if generation failed. 499: Groq, if it gave up. 444: nginx, after it
+ * has closed a connection. */
 const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
 /** A 2xx response with neither a completion nor an error. */
@@ -115,11 +116,12 @@ const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
 ]);
 
 /**
- * Obeys what the teacher says explicitly (`error.retryable`, the header `x-should-retry`), as the
- * OpenAI SDKs do. What the user must fix halts all the same, except a 429 that is marked retryable.
+ * Classifies an error. An explicit hint of the teacher (`error.retryable`, the header
+ * `x-should-retry`) is obeyed, as in the OpenAI SDKs. Errors that the user must fix halt anyway,
+ * except a 429 that is marked retryable.
  *
- * @param hasAnswered Whether the teacher has answered before: its certificate may be about to be
- * replaced, and the run waits for that.
+ * @param hasAnswered Whether the teacher has answered before. If so, the run waits at a bad
+ * certificate, which may be about to be replaced.
  */
 export function classify(error: TeacherError, hasAnswered = false): Classification {
   const verdict = verdictOn(error, hasAnswered);
@@ -135,8 +137,8 @@ export function classify(error: TeacherError, hasAnswered = false): Classificati
   };
 }
 
-/** The type of the error, unless it contradicts the cause: a fault may come with status 400, a
- * rejection with 429 or 200. */
+/** Returns the type of the error, unless it contradicts the cause: a fault may have status 400,
+ * a rejection 429 or 200. */
 function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureType {
   const isFrom2xx = type === "response" && status !== undefined;
   if (cause === "fault") return isFrom2xx || type === "request" ? "server" : type;
@@ -144,7 +146,7 @@ function typeOf({ type, status }: TeacherError, cause: FailureCause): FailureTyp
   return isRejected && (isFrom2xx || type === "rate_limit") ? "request" : type;
 }
 
-/** A custom teacher may request anything: invalid times are ignored. */
+/** Ignores invalid times: a custom teacher may request anything. */
 function requestedWaitMs(error: TeacherError, isLoad: boolean): number | undefined {
   const { retryAfterMs, limitResetMs } = error;
   const ms = retryAfterMs ?? (isLoad ? limitResetMs : undefined);
@@ -156,20 +158,20 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   const byContent = verdictByContent(error, hasAnswered);
   const verdict = byContent === FAIL ? verdictOnRejection(error) : byContent;
   const { retryable, status, partial } = error;
-  // A teacher that rejects a row sends no partial answer: something broke.
+  // A teacher that rejects a row sends no partial answer, so this is a fault.
   if (retryable === undefined) {
     return verdict === FAIL && partial !== undefined ? VERDICTS.fault : verdict;
   }
   if (verdict.action === "halt") return retryable && status === 429 ? VERDICTS.rate_limit : verdict;
   if (!retryable) return verdict.action === "fail" ? verdict : verdictOnRejection(error);
   if (verdict.action !== "fail") return verdict;
-  // Errors in 2xx responses are marked retryable, because many do not say what is wrong. If one
-  // clearly blames the row, the row fails.
+  // Errors in 2xx responses are marked retryable, because many do not say what is wrong. The row
+  // fails if the error clearly blames it.
   if (status === undefined || status >= 300) return VERDICTS.fault;
   return verdict === FAIL ? UNKNOWN_TEXT : verdict;
 }
 
-/** Blames this row if the teacher says so; else perhaps something that all rows share. */
+/** Blames this row if the message does, otherwise possibly something that all rows share. */
 function verdictOnRejection({ message, code }: TeacherError): Verdict {
   if (isFiltered(message, code)) return VERDICTS.filter;
   return neverFits(message) || isTooLong(message) ? VERDICTS.row : FAIL;
@@ -256,7 +258,7 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (FAULT_STATUSES.has(status) || isAbout("crash", message)) return VERDICTS.fault;
   if (isRelayed) return verdictOnRelayed(error);
   if (isFiltered(message, error.code)) return VERDICTS.filter;
-  // Firewalls answer some prompts with a web page, which says nothing about the key.
+  // Firewalls answer some prompts with a web page: the key may be fine.
   if (status === 403 && error.code === "web_page") return FAIL;
   if (isAbout("clientCertificate", message)) return VERDICTS.client_certificate;
   if (isAbout("plainHttp", message)) return VERDICTS.plain_http;
@@ -266,8 +268,8 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   return WRONG_ADDRESS_STATUSES.has(status) && !isAbout("file", message) ? VERDICTS.address : FAIL;
 }
 
-/** Decides on a 4xx of a provider behind a router. The provider's key, bill, paths and faults are
- * not the user's: another attempt may reach another provider, or this one in a better state. */
+/** Decides on a 4xx that a router relays. The provider's key, bill, paths and faults are not the
+ * user's: another attempt may reach another provider, or a recovered one. */
 function verdictOnRelayed({ message, code, status }: TeacherError): Verdict {
   if (isFiltered(message, code)) return VERDICTS.filter;
   if (isAbout("model", message)) return VERDICTS.model;

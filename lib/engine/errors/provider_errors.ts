@@ -1,7 +1,7 @@
 /**
- * Error codes and messages of providers, where the status alone does not say enough. They come from
- * documentation and from reports of users; most have an example in
- * `tests/engine/errors/classify_cases.ts`.
+ * Error codes and messages of providers, for errors whose status alone says too little. They come
+ * from documentation and from reports of users; `tests/engine/errors/classify_cases.ts` has
+ * examples.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { UNREADABLE_FILE } from "../../errors.ts";
 import type { Verdict } from "./classify.ts";
 
 /** Codes by meaning, separated by spaces. The first four meanings halt the teacher; `filter` and
- * `row` fail only their row; the others send it again. */
+ * `row` fail the row; the others send the row again. */
 const CODES = {
   billing: [
     // OpenAI
@@ -44,7 +44,7 @@ const CODES = {
     "model_not_found model_not_available model_not_supported model_decommissioned",
     "invalid_model deploymentnotfound dedicated_endpoint_not_running key_model_access_denied",
   ],
-  // `isFilterWord()` recognizes most others, where the status does not blame the server.
+  // `isFilterWord()` recognizes most other codes.
   filter: [
     "content_filter content_policy_violation data_inspection_failed flagged_input",
     // Proxies that use New API
@@ -65,7 +65,7 @@ const CODES = {
   ],
   // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
   rate_limit: ["openrouter_in_flight_budget"],
-  // Anthropic. `isOverloadCode()` recognizes most others.
+  // Anthropic. `isOverloadCode()` recognizes most other codes.
   overload: ["overloaded_error"],
   // Groq: the model wrote no valid tool call or JSON. Another answer may be valid.
   bad_output: ["tool_use_failed json_validate_failed output_parse_failed"],
@@ -76,7 +76,7 @@ type CodeMeaning = keyof typeof CODES;
 export const OTHER_SERVER =
   'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
 
-/** What follows for each meaning of a code, and for meanings that have no code. */
+/** The verdict for each meaning of a code, and for meanings without a code. */
 export const VERDICTS = {
   row: { action: "fail", cause: "row" },
   filter: { action: "fail", cause: "filter", type: "filtered" },
@@ -109,7 +109,7 @@ export const VERDICTS = {
 
 type UncodedMeaning = "fault" | "address" | "proxy" | "client_certificate" | "plain_http";
 
-/** Nothing is sent to this teacher until the user has done something. */
+/** The verdict that halts the teacher until the user has done something. */
 export function halt(advice?: string): Verdict {
   return { action: "halt", cause: "account", type: "account", ...advice && { advice } };
 }
@@ -120,7 +120,6 @@ const MEANINGS: ReadonlyMap<string, CodeMeaning> = new Map(
   ),
 );
 
-/** The meaning of a listed code; undefined for other codes. */
 export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
   return code === undefined ? undefined : MEANINGS.get(code.toLowerCase());
 }
@@ -148,8 +147,8 @@ export function isFaultCode(code = ""): boolean {
   return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }
 
-/** Servers that quote the request do so after their own words, and a prompt may mention money and
- * models: only this many characters are searched. */
+/** Only this many characters of a message are searched. Further on, servers may quote the
+ * request, and a prompt may mention money and models. */
 const SEARCHED_CHARS = 250;
 /** Where vLLM and others begin to quote the request. */
 const QUOTED = /input_value|['"]input['"]/;
@@ -164,7 +163,7 @@ const TOPICS = {
     /account \S+ is suspended|account is not active|account is in good standing/i,
     /requires more credits/i,
   ],
-  /** The quota is used up; neither the status nor the code is that of a rate limit. */
+  /** The quota is used up, but neither the status nor the code is that of a rate limit. */
   quota: [
     /exceeded (?:your|the) (?:current )?quota|quota (?:is |has been )?(?:not enough|insufficient|exhausted|exceeded|used up)/i,
     /额度(?:不足|已用尽)/,
@@ -185,21 +184,21 @@ const TOPICS = {
     /\b(?:exceeded|exhausted|reached|used up) (?:\S+ ){0,3}(?:daily|hourly|per[ -](?:minute|hour|day)) (?:\S+ ){0,3}(?:quota|limit|allocation)/i,
     /限流|过于频繁|并发超限/,
   ],
-  /** The server is overloaded. These patterns are only for errors in a 2xx response. */
+  /** The server is overloaded. Only for errors in a 2xx response. */
   load: [
     /rate ?limit|overloaded|over capacity|at capacity/i,
     /\b(?:server|service|system|engine|model)s? (?:is |are )?(?:currently )?(?:too )?busy\b/i,
     /繁忙/,
   ],
-  /** The server failed, but the status blames the request: LM Studio, and gateways that relay their
-   * upstream. The patterns are narrow: messages about the request may name parameters such as
-   * `timeout`. */
+  /** The server failed, but the status blames the request: LM Studio, and gateways that relay
+   * another server's error. The patterns are narrow: messages about a request may name parameters
+   * such as `timeout`. */
   crash: [
     /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|^channel error|out of memory/i,
     /(?:temporarily|service|currently) unavailable|internal server error|\bno models provided/i,
     /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
   ],
-  /** The server failed. These patterns are only for a status that says nothing: 2xx, or relayed. */
+  /** The server failed. Only for a status that says nothing: 2xx, or relayed. */
   fault: [
     /internal (?:server )?error|server error|unexpected (?:error|eof|end)\b|try again|temporar/i,
     /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,
@@ -224,7 +223,7 @@ const TOPICS = {
   ],
   /** A 404 about a file in the row, or about a kind of input that the model does not support. */
   file: [/\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i],
-  /** The request is at fault. These patterns are only for errors whose status says nothing. */
+  /** The request is at fault. Only for errors whose status says nothing. */
   request: [
     /\b(?:in|not )valid|validation|\bmust (?:be|have|not|contain)\b|(?:not |un)supported|supports (?:at most|only)|too (?:long|large|many)/i,
     /maximum|exceeds?\b|incorrect|unknown (?:field|parameter)|unrecognized|missing|required|context (?:length|size)/i,
@@ -244,19 +243,18 @@ export function isAbout(topic: keyof typeof TOPICS, message: string): boolean {
   return TOPICS[topic].some((pattern) => pattern.test(words));
 }
 
-/** The beginning of a message, up to where it quotes the request. */
 export function searchedPart(message: string): string {
   return message.slice(0, SEARCHED_CHARS).split(QUOTED, 1)[0];
 }
 
-/** Whether an error blames the request. Only for errors whose status says nothing. */
+/** Whether an error blames the request. Call it only if the status says nothing. */
 export function isAboutRequest(message: string, code = ""): boolean {
   return /invalid|validation|bad_?request|unsupported|badrequest/i.test(code) ||
     isAbout("request", message);
 }
 
 export function isFiltered(message: string, code = ""): boolean {
-  // The account is suspended for breaking the rules: no other row will be answered either.
+  // The account is suspended for breaking the rules, so no row will be answered.
   if (BLOCKED_ACCOUNT.test(message)) return false;
   return isFilterWord(code) || isAbout("filter", message);
 }

@@ -1,13 +1,13 @@
 /**
- * Recognizes requests that are too large: a prompt that is longer than the model's context, or more
- * tokens than the account may ever send at once. Only their rows fail.
+ * Recognizes requests that are too large: the prompt exceeds the context window, or the request
+ * more tokens than the account may send at once. Only their rows fail.
  *
  * @module
  */
 
 import { searchedPart } from "./provider_errors.ts";
 
-/** The prompt is longer than the model's context. */
+/** The prompt exceeds the context window. */
 const TOO_LONG = [
   /maximum (?:context|prompt) length|model['’]?s context length|available context size|model token limit|range of input length/i,
   /(?:prompt|input|request|messages?)\b[^.:]{0,30}\b(?:too long|longer than the maximum|exceeds? the (?:maximum|limit|context))/i,
@@ -24,7 +24,7 @@ const TOO_LONG = [
 /** The limit on the tokens of the answer, which all rows share. */
 const TOKEN_LIMIT = /max_(?:completion_|output_|new_)?tokens/i;
 
-/** The token limit and the context, of messages that name both: vLLM, TGI, Anthropic. */
+/** Messages that name both the token limit and the context window: vLLM, TGI, Anthropic. */
 const LIMIT_AND_CONTEXT = [
   /is too large: (?<limit>\d+)\. This model['’]?s maximum context length is (?<context>\d+)/i,
   /must be <= (?<context>\d+)\. Given: \d+ [`'"]inputs[`'"] tokens and (?<limit>\d+)/i,
@@ -37,14 +37,15 @@ export function isTooLong(message: string): boolean {
   return TOO_LONG.some((pattern) => pattern.test(words));
 }
 
-/** Whether the prompt leaves too little room for the answer. If the token limit alone fills the
- * context, the prompt is not to blame. */
+/** Whether the prompt leaves too little room for the answer. Not so if the token limit alone
+ * fills the context window. */
 function leavesNoRoom(words: string): boolean {
   const groups = LIMIT_AND_CONTEXT.map((pattern) => pattern.exec(words)?.groups).find(Boolean);
   return groups !== undefined && Number(groups.limit) < Number(groups.context);
 }
 
-/** Whether the request alone exceeds what the account may send in a minute: waiting is useless. */
+/** Whether one request exceeds the tokens that the account may send in a minute, so waiting is
+ * useless. */
 export function neverFits(message: string): boolean {
   if (/request too large/i.test(searchedPart(message))) return true;
   const [, limit = 0, requested = 0] =

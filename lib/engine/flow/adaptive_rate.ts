@@ -1,13 +1,13 @@
 /**
  * The rate that a teacher accepts, learned from its throttling. If answers arrive within
- * milliseconds, a limit on attempts in flight cannot enforce a rate: a single lane sends hundreds
- * per second.
+ * milliseconds, a limit on attempts in flight cannot enforce a rate: one lane sends hundreds per
+ * second.
  *
- * Follows the adaptive retry mode of the AWS SDKs: after throttling, the rate is reduced below what
- * was accepted, then grows along a CUBIC curve. Two things differ. Attempts count as accepted if
- * they were sent and not throttled, because answers may take minutes while throttling is immediate.
- * And a rate that was reduced before anything could be measured is a guess: throttling halves it; a
- * second without throttling doubles it.
+ * Follows the adaptive retry mode of the AWS SDKs: after throttling, the rate is reduced below the
+ * accepted rate, then grows along a CUBIC curve. Two things differ. Attempts that were sent and not
+ * throttled count as accepted, because answers may take minutes while throttling is immediate. And
+ * a rate reduced before anything was measured is a guess: throttling halves it; a second without
+ * throttling doubles it.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { TokenBucket } from "./rate.ts";
 /** The new rate after throttling, as a fraction of the accepted one. */
 const DECREASE_FACTOR = 0.85;
 
-/** The least that one decrease leaves: brief throttling must not stop the run. */
+/** The least that one decrease leaves. */
 const MIN_DECREASE_FACTOR = 0.5;
 
 const MIN_PER_S = 0.2;
@@ -25,17 +25,17 @@ const MIN_PER_S = 0.2;
 /** The first throttling counts as throttling of at least this rate. */
 const MIN_FIRST_PER_S = 100;
 
-/** After a trial, growth levels off at this fraction of the suspected rate: some limits reject half
- * of what is sent once it is slightly too much. */
+/** After a trial, growth levels off at this fraction of the suspected rate: slightly above their
+ * limit, some teachers reject half of all attempts. */
 const SUSPECTED_FRACTION = 0.95;
-/** After a trial, growth levels off at this multiple of the reduced rate at the latest. */
+/** After a trial, growth levels off at this multiple of the reduced rate at most. */
 const MAX_GROWTH_FACTOR = 2;
 
-/** Beyond the rate before a decrease, growth is as fast as after a decrease by this fraction. The
- * curve after a small decrease would take a minute to reach several times that rate. */
+/** Beyond the rate before a decrease, growth is as fast as after a decrease by this fraction:
+ * after a small decrease, the curve would take a minute to reach a multiple of that rate. */
 const BEYOND_DECREASE = 0.5;
-/** `BEYOND_DECREASE` applies from this rate on: at lower ones, throttling shows too late that the
- * rate is too high. */
+/** `BEYOND_DECREASE` applies from this rate on. At lower rates, throttling shows too late that
+ * the rate is too high. */
 const BEYOND_FROM_PER_S = 10;
 
 /** A guess that is not throttled for this long was not too high. */
@@ -51,7 +51,7 @@ const USED_FRACTION = 1 / 3;
 /** From this fraction of use on, the rate counts as the bottleneck. */
 const LIMITING_FRACTION = 0.9;
 
-/** A rate of which less is used for `IDLE_MS` limits nothing, and is removed. */
+/** A rate that is used less for `IDLE_MS` limits nothing, and is removed. */
 const IDLE_FRACTION = 1 / 2;
 const IDLE_MS = 30_000;
 
@@ -63,9 +63,9 @@ export class AdaptiveRate {
   #bucket: TokenBucket | undefined;
   #perSecond = Infinity;
   #decreasedAt = -Infinity;
-  /** Whether the rate was reduced before the accepted one could be measured. */
+  /** Whether the rate was reduced before an accepted rate could be measured. */
   #isGuess = false;
-  /** The rate when the last trial began; 0 if too little of it was used to suspect it. */
+  /** The rate when the last trial began; 0 if too little of the rate was used to suspect it. */
   #suspected = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
@@ -79,7 +79,7 @@ export class AdaptiveRate {
     this.#throttled = new RateMeter(now);
   }
 
-  /** Whether a rate is set: not before the first throttling, nor after `removeLimit()`. */
+  /** Whether a rate is set: after the first throttling, until `removeLimit()`. */
   get isLimited(): boolean {
     return this.#bucket !== undefined;
   }
@@ -105,7 +105,6 @@ export class AdaptiveRate {
   /**
    * Called when an attempt was throttled because of the rate.
    *
-   * @param startedAt When it was sent.
    * @param isExcess Whether throttling exceeds the share that the teacher always throttles.
    */
   throttled(startedAt: number, now: number, isExcess: boolean): void {
@@ -135,8 +134,8 @@ export class AdaptiveRate {
   /**
    * Called when a trial has shown that too much is sent.
    *
-   * @param isRateAlone Whether the concurrency limit stays the same: growth then levels off below
-   * the suspected rate.
+   * @param isRateAlone Whether the concurrency limit stays. Growth then levels off below the
+   * suspected rate.
    */
   decrease(perSecond: number, isRateAlone: boolean, now: number): void {
     const rate = Math.max(MIN_PER_S, perSecond);
@@ -154,27 +153,26 @@ export class AdaptiveRate {
     this.#decreasedTo = this.#perSecond = rate;
     if (this.#bucket === undefined) this.#bucket = new TokenBucket(rate, now);
     else this.#bucket.setRate(rate, now);
-    // Otherwise the burst that the previous rate allowed would be throttled too, and reduce the
-    // rate with each attempt.
+    // The burst that the previous rate allowed would be throttled too, and reduce the rate with
+    // each attempt.
     this.#bucket.drain(now);
   }
 
-  /** Whether the accepted rate is unknown: at the start, while a guess is still throttled at once,
-   * and if nothing was accepted since the last decrease. */
+  /** Whether the accepted rate is unknown: at the start, while a guess is throttled at once, and
+   * if nothing was accepted since the last decrease. */
   #isRateUnknown(now: number): boolean {
     if (!this.isLimited) return !this.#sent.isSteady(now);
     return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;
   }
 
-  /** The rate that was throttled: the limit if it was used, else what was sent. */
+  /** The rate that was throttled: the limit if it was used, otherwise the rate of sending. */
   #throttledRate(now: number): number {
     const sent = this.#sentRecently(now);
     if (!this.isLimited) return Math.max(MIN_FIRST_PER_S, sent);
     return sent >= USED_FRACTION * this.#perSecond ? this.#perSecond : sent;
   }
 
-  /** The accepted share of the attempts since the last decrease, over at least one second and at
-   * most five. */
+  /** The accepted share of the attempts since the last decrease, over one to five seconds. */
   #acceptedShare(now: number): number {
     const sinceDecreaseMs = now - this.#decreasedAt;
     const throttled = this.#throttled.perSecond(now, sinceDecreaseMs);
@@ -188,7 +186,7 @@ export class AdaptiveRate {
   }
 
   #refresh(bucket: TokenBucket, now: number): void {
-    // A pause shows nothing about the rate: it counts as 5 s at most.
+    // A pause shows nothing about the rate, so it counts as 5 s at most.
     const elapsedMs = Math.min(LONGEST_WINDOW_MS, now - this.#refreshedAt);
     const used = this.#sentRecently(now) / this.#perSecond;
     this.#refreshedAt = now;
@@ -216,15 +214,15 @@ const SLOT_MS = 100;
 
 const LONGEST_WINDOW_MS = 5_000;
 
-/** The shortest time, in milliseconds, over which events count as a rate. */
+/** The shortest time over which events count as a rate. */
 const SHORTEST_WINDOW_MS = 1_000;
 
-/** A steady rate over the last second exceeds that over five seconds by less than this factor. */
+/** A rate is steady if its last second is below this multiple of its last five seconds. */
 const MAX_STEADY_FACTOR = 1.5;
 
 /** Counts the events of the last 5 s, in slots of 100 ms. */
 class RateMeter {
-  // There is one slot more than the window has, because the current one is incomplete.
+  // One slot more than the window, because the current slot is incomplete.
   readonly #counts = new Float64Array(LONGEST_WINDOW_MS / SLOT_MS + 1);
   readonly #startedAt: number;
   #slot = 0;
@@ -268,8 +266,7 @@ class RateMeter {
 /** CUBIC's K: the time until the size before a decrease is reached again, in milliseconds. */
 export const RECOVERY_MS = 15_000;
 
-/** The growth of a limit after a decrease (CUBIC, RFC 9438). Sizes have any unit; times are in
- * milliseconds of the caller's clock. */
+/** The growth of a limit after a decrease: CUBIC, RFC 9438. Sizes have any unit. */
 export class CubicGrowth {
   #decreasedAt = 0;
   #from = Infinity;

@@ -1,6 +1,6 @@
 /**
- * Chooses among several teachers: by weight, by the key of a row, or by the waits that they
- * requested for a row.
+ * Chooses among several teachers: by weight, by the key of a row, or by the waits that teachers
+ * requested.
  *
  * @module
  */
@@ -22,9 +22,9 @@ export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
   return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }
 
-/** Of the first `count` endpoints, the one that was used least for its weight, among those with
- * less than their share in flight. Not the least busy one: with few attempts in flight, weights
- * would not matter. */
+/** Of the first `count` endpoints with less than their share in flight, returns the one used
+ * least for its weight. The least busy one would make weights useless while few attempts are in
+ * flight. */
 export function leastUsed(
   endpoints: readonly Endpoint[],
   count: number,
@@ -33,7 +33,7 @@ export function leastUsed(
   let best: Endpoint | undefined;
   for (let i = 0; i < count; i++) {
     const endpoint = endpoints[i];
-    // A probe is made anyway: attempts that hang say nothing about a teacher that is down or
+    // A probe is made even if attempts hang: they say nothing about a teacher that is down or
     // closed.
     if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
     if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
@@ -43,7 +43,7 @@ export function leastUsed(
   return best;
 }
 
-/** The endpoint with the least in flight for its weight, of those that have room now and whose
+/** The endpoint with the least in flight for its weight, among endpoints with room whose
  * requested wait for the row is over. */
 export function leastBusy(
   endpoints: readonly Endpoint[],
@@ -60,10 +60,9 @@ export function leastBusy(
   return best;
 }
 
-/** The endpoint for rows with this key: always the same, while it has room; undefined otherwise. It
- * is the one with the highest score, a hash of key, address and weight (weighted rendezvous
- * hashing). So each has keys in proportion to its weight, and when one joins or leaves, only its
- * own keys move. */
+/** The endpoint for rows with this key; undefined if it has no room. Weighted rendezvous
+ * hashing: the endpoint with the highest hash of key, address and weight. So each has keys in
+ * proportion to its weight, and when one joins or leaves, only its own keys move. */
 export function ownerOf(
   key: number,
   endpoints: readonly Endpoint[],
@@ -81,7 +80,7 @@ export function ownerOf(
     best = endpoint;
   }
   if (best === undefined || best.delayMs(now) > 0) return undefined;
-  // If all rows have the same key, other teachers must not stay idle.
+  // Without this limit, rows that all have the same key would leave other teachers idle.
   return best.inFlight > MAX_SHARE_FACTOR * inFlight * best.weight / weight ? undefined : best;
 }
 

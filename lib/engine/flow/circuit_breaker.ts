@@ -1,6 +1,6 @@
 /**
- * Detects outages of one teacher. While it is down, it is probed, and failures do not count against
- * rows.
+ * Detects outages of one teacher. During an outage, the teacher is probed, and failures do not
+ * count against rows.
  *
  * @module
  */
@@ -8,39 +8,37 @@
 import type { Classification } from "../errors/mod.ts";
 import type { LoadControlOptions } from "./load_control.ts";
 
-/** Failed rows that are an outage if hardly any attempt since the first of them was answered. Only
- * the first failure of a row counts: after that, the row may itself be the cause, and the last rows
- * of a run would look like an outage. */
+/** This many failed rows are an outage if hardly any attempt since the first was answered. Only
+ * the first failure of a row counts: later on, the row may be the cause. */
 const ROWS_FOR_OUTAGE = 10;
 
-/** How long `ROWS_FOR_OUTAGE` must fail, in milliseconds: if half of a thousand attempts in flight
- * fail, ten in a row happen by chance. */
+/** How long they must fail: if half of a thousand attempts in flight fail, ten in a row happen
+ * by chance. */
 const MIN_FAULTS_MS = 300;
 
 const NEARLY_ALL = 0.9;
 
-/** Throttled rows in succession that are an outage if they last `MIN_THROTTLING_MS`. A burst is
- * shorter. */
+/** This many throttled rows in succession are an outage after `MIN_THROTTLING_MS`. */
 const THROTTLED_FOR_OUTAGE = 10;
 
 const MIN_THROTTLING_MS = 5_000;
 
-/** Refused connections in succession that are an outage at once. */
+/** This many refused connections in succession are an outage. */
 const REFUSALS_FOR_OUTAGE = 3;
 
-/** The time between the first two probes, in milliseconds. */
+/** The time between the first two probes. */
 export const PROBE_BASE_MS = 1_000;
 
 export const PROBE_CAP_MS = 15_000;
 
 export const PROBE_GROWTH = 1.5;
 
-/** Intervals are longer by up to this fraction, so that many runs do not probe at once. */
+/** Intervals are longer by up to this fraction, so that runs do not probe at the same time. */
 export const PROBE_JITTER = 0.2;
 
-/** After an outage of this length, in milliseconds, failures count against rows again. New rows are
- * sent first, so by then only the last rows are left, and these may break the teacher on each
- * attempt: the run would never end. */
+/** After an outage of this length, failures count against rows again. New rows are sent first,
+ * so by then only the last rows are left. If they break the teacher each time, the run would never
+ * end. */
 const PATIENCE_MS = 15 * 60_000;
 
 type CircuitBreakerOptions = Pick<LoadControlOptions, "now" | "random">;
@@ -50,8 +48,8 @@ export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   /** Failures since the last answer. */
   readonly #silence = new Streak();
-  /** Failures since the last answer to an attempt that was made after the first of them: answers to
-   * older attempts say little about a teacher that has begun to fail. */
+  /** Failures since the last answer to an attempt made after the first of them. Answers to older
+   * attempts say little about a teacher that has begun to fail. */
   readonly #trouble = new Streak();
   /** Attempts since `#trouble` began. */
   #attempts = 0;
@@ -59,7 +57,7 @@ export class CircuitBreaker {
   #downSince: number | undefined;
   #probeMs = PROBE_BASE_MS;
   #probeAt = 0;
-  /** The latest time for the next probe; Infinity if there is none. */
+  /** The latest time for the next probe. */
   latestProbeAt = Infinity;
 
   constructor(options: CircuitBreakerOptions) {
@@ -75,7 +73,7 @@ export class CircuitBreaker {
     return Math.min(this.#probeAt, this.latestProbeAt);
   }
 
-  /** While the teacher is down, the attempt is a probe, and the next one must wait. */
+  /** While the teacher is down, the attempt is a probe. */
   sent(): void {
     this.#attempts++;
     const isDue = this.latestProbeAt < Infinity && this.#options.now() >= this.latestProbeAt;
@@ -89,11 +87,11 @@ export class CircuitBreaker {
     if (this.isDown) this.#probeAt = this.#options.now();
   }
 
-  /** Called when the teacher has responded without a sign of trouble. Returns whether it was down
-   * until now. */
+  /** Called when the teacher responds without a sign of trouble. Returns whether this ends an
+   * outage. */
   answered(startedAt: number): boolean {
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
-      // Made before the outage, so the teacher may still be down: probe soon.
+      // Made before the outage, so the teacher may still be down.
       this.#probeMs = PROBE_BASE_MS;
       this.#probeAt = this.#options.now();
       return false;
@@ -106,7 +104,7 @@ export class CircuitBreaker {
   }
 
   /**
-   * @param isFirstFailure Whether nothing has counted against its row before.
+   * @param isFirstFailure Whether nothing has counted against the row before.
    * @returns Whether the failure counts against the row.
    */
   failed(cause: Classification["cause"], startedAt: number, isFirstFailure: boolean): boolean {

@@ -21,23 +21,23 @@ interface LimitAnswer extends Pick<Pressure, "startedAt" | "inFlight"> {
 }
 
 interface LimitPressure extends Pick<Pressure, "startedAt" | "inFlight"> {
-  /** Whether it belongs to a run of throttled attempts too long to be chance. @default false */
+  /** Whether the attempt belongs to a run of throttled attempts too long to be chance. @default
+   * false */
   readonly isInRun?: boolean;
 }
 
-/** CUBIC's 0.7 would leave too much idle at a teacher whose throttling costs next to nothing. */
+/** CUBIC's 0.7 leaves too much idle at a teacher whose throttling costs next to nothing. */
 const DECREASE_FACTOR = 0.85;
 /** If less than this fraction of the limit is in flight, that number does not show what is
  * accepted. */
 const MIN_REMAINING = 0.1;
-/** Attempts made this soon after a decrease, in milliseconds, still compete with the throttled
- * burst. */
+/** Attempts made this soon after a decrease still compete with the throttled burst. */
 const BURST_MS = 100;
-/** A careful start that is throttled continues from a lower limit, as its last step may have been
- * too large. If it is throttled again before it has grown by this factor, it is over. */
+/** A careful start that is throttled continues from a lower limit, as its last step may have
+ * been too large. It is over if it is throttled again before it has grown by this factor. */
 const FURTHER_GROWTH = 1.5;
 /** Below `below`, each answer multiplies the limit by `factor`. From there on, and after
- * throttling, it adds one, which doubles the limit with every round of answers. */
+ * throttling, an answer adds one, so a round of answers doubles the limit. */
 interface StartGrowth {
   readonly factor: number;
   readonly below: number;
@@ -45,21 +45,21 @@ interface StartGrowth {
 
 /**
  * 1, 3, 9, 27, 81 attempts: the first answers prove the key, the model and the parameters. Doubling
- * would cost 200 lanes another round of answers; quadrupling would cost teachers at a limit twice
- * as many throttled attempts.
+ * would take 200 lanes one more round of answers; quadrupling would throttle twice as many attempts
+ * at a teacher with a limit.
  */
 const START: StartGrowth = { factor: 3, below: 128 };
-/** The start after an outage, and of a limit that explores, whose first measurement is at 32. */
+/** The start after an outage, and of a limit that explores: the explorer first measures at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
-/** After this time without throttling or another step up, a careful start doubles: answers may take
+/** A careful start doubles after this time without throttling or another step: answers may take
  * an hour. */
 const QUIET_MS = 10_000;
-/** The limit counts as used from this fraction on, and for `USED_FOR_MS` afterwards: answers that
- * arrive together see ever fewer in flight. */
+/** The limit counts as used from this fraction on, and for `USED_FOR_MS` afterwards: the last of
+ * several answers that arrive together sees few in flight. */
 const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
-/** A longer time between two calls, in milliseconds, does not count: `tick()` alone is called
- * at least twice a second while something is in flight. */
+/** A longer gap between two calls does not count as time. `tick()` alone is called at least
+ * twice a second while something is in flight. */
 const MAX_CALL_GAP_MS = 3_000;
 
 export class ConcurrencyLimit {
@@ -67,7 +67,7 @@ export class ConcurrencyLimit {
   readonly #explorer: HillClimb | undefined;
   #ceiling: number;
 
-  /** The limit of the careful start; undefined once that is over. */
+  /** The limit of the careful start; undefined once it is over. */
   #start: number | undefined;
   #startGrowth: StartGrowth;
   /** The limit at which the start was throttled; 0 if it was not. */
@@ -81,7 +81,7 @@ export class ConcurrencyLimit {
   #decreasedFrom = 0;
   /** Whether an attempt made after the last decrease was answered. */
   #isProven = false;
-  /** The last limit that an answer confirmed before it was reduced; Infinity if there is none. */
+  /** The last limit that an answer confirmed before it was reduced. */
   #provenLimit = Infinity;
 
   #calledAt: number;
@@ -127,8 +127,8 @@ export class ConcurrencyLimit {
     else this.#explorer?.discard();
   }
 
-  /** A burst of throttled attempts counts once: those made before the last decrease or right after
-   * it are ignored, unless they form a run. */
+  /** A burst of throttled attempts counts once: attempts made before the last decrease or right
+   * after it are ignored, unless they form a run. */
   pressed(pressure: LimitPressure): void {
     this.#observe(pressure.inFlight);
     this.#quietSince = this.#now();
@@ -140,12 +140,12 @@ export class ConcurrencyLimit {
     this.decrease(from, DECREASE_FACTOR * from);
   }
 
-  /** Reduces the limit after `from` attempts in flight were too many: to `towards`, but at least
-   * one below `from`. */
+  /** Reduces the limit to `towards`, but at least to one below `from`, the attempts in flight
+   * that were too many. */
   decrease(from: number, towards: number): void {
     const size = this.#exact;
     if (this.#isProven && this.#start === undefined) this.#provenLimit = size;
-    // At least by one: 15 % of a small limit would grow back at once.
+    // 15 % of a small limit would grow back at once.
     const to = Math.min(towards, from - 1);
     if (this.#start !== undefined && size >= FURTHER_GROWTH * this.#startThrottledAt) {
       this.#start = Math.max(1, Math.floor(to));
@@ -160,8 +160,7 @@ export class ConcurrencyLimit {
     this.#explorer?.interrupted();
   }
 
-  /** Undoes a decrease that did not lower the share of throttled attempts: continues from `size`
-   * like a careful start. */
+  /** Undoes an ineffective decrease: continues from `size` like a careful start. */
   resume(size: number): void {
     this.#forgetThrottling();
     this.#setStart(size);
@@ -173,11 +172,11 @@ export class ConcurrencyLimit {
     if (this.#isUsed) this.#setStart(2 * this.#start);
   }
 
-  /** Starts at 1 after an outage, and grows up to the last proven limit. */
+  /** Starts at 1, as after an outage, and grows up to the last proven limit. */
   restart(): void {
     this.#forgetThrottling();
     if (this.#provenLimit < Infinity) {
-      // Dated back by the recovery time, so growth has already reached that limit again.
+      // Dated back, so that growth has already recovered that limit.
       this.#growth.decrease(
         this.#usedMs - RECOVERY_MS,
         DECREASE_FACTOR * this.#provenLimit,
@@ -189,8 +188,8 @@ export class ConcurrencyLimit {
     this.#setStart(1);
   }
 
-  /** Reduces the limit to the attempts in flight: they were accepted while the others were
-   * throttled. If hardly any are left, their number says nothing about the right limit. */
+  /** Reduces the limit to the attempts in flight, which were accepted while others were
+   * throttled. If hardly any are left, their number says nothing about the limit. */
   #shrink(inFlight: number): void {
     const to = Math.max(1, inFlight), size = this.#decreasedFrom;
     if (to < MIN_REMAINING * size) {

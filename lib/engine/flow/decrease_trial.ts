@@ -2,13 +2,12 @@
  * Finds out whether sending less lowers the share of throttled attempts.
  *
  * Some teachers throttle a share of all requests, however few; others throttle what exceeds their
- * capacity. For a while, a trial allows neither more attempts in flight nor more per second than
- * were accepted before. A teacher at its capacity then throttles hardly anything; the others
- * throttle the same share. Both bounds are needed. If throttled attempts return at once, even a
- * few lanes can exceed the accepted rate. Attempts that are in flight for minutes follow a rate too
- * slowly.
+ * capacity. A trial sends less than was accepted before, both in flight and per second. A teacher
+ * at its capacity then throttles hardly anything; the others throttle the same share. Both bounds
+ * are needed: if throttled attempts return at once, a few lanes can exceed the accepted rate, and
+ * attempts in flight for minutes follow a rate too slowly.
  *
- * The decision is a sequential probability ratio test (Wald, 1945) between the two shares: it needs
+ * The decision is a sequential probability ratio test (Wald, 1945) between the two shares. It needs
  * as few attempts as their difference allows.
  *
  * @module
@@ -19,31 +18,32 @@ import type { RecentResults } from "./throttle_tolerance.ts";
 
 /** The rate of a trial, as a fraction of the accepted rate. */
 const ACCEPTED_FRACTION = 0.9;
-/** Bounds of attempts in flight during a trial, as fractions of those before. */
+/** Bounds of attempts in flight during a trial, as fractions of the number before. */
 const MIN_CAP_FRACTION = 0.4;
 const MAX_CAP_FRACTION = 0.85;
 const MIN_PER_S = 0.2;
-/** Burst size, as milliseconds of the rate: enough for late timers. A teacher that allows no bursts
- * would throttle larger ones even at a low rate. */
+/** Burst size, as milliseconds of the rate: enough for late timers. A teacher that allows no
+ * bursts would throttle larger ones even at a low rate. */
 const BURST_MS = 5;
-/** With fewer attempts in flight, one more or less is a large step, so a rate is needed too. */
+/** With fewer attempts in flight, one more or less is a large step, so a trial limits the rate
+ * too. */
 export const FEW_IN_FLIGHT = 8;
-/** If few attempts are in flight and return within this time on average, they follow the rate so
- * closely that no other limit is needed. A lower limit on attempts in flight would leave one lane,
- * which sends less than many teachers accept. */
+/** If few attempts are in flight and return within this time on average, limiting the rate is
+ * enough. Limiting attempts in flight would leave one lane, and many teachers accept more. */
 const QUICK_MS = 50;
-/** At a teacher at its capacity, this fraction of the share may remain, because attempts come
+/** At a teacher at its capacity, this fraction of the share remains, because attempts arrive
  * together by chance. */
 const REMAINING_FRACTION = 0.35;
-/** The log likelihood ratio at which less load counts as ineffective: odds of 100 to 1. */
+/** The log likelihood ratio at which sending less counts as ineffective: odds of 100 to 1. */
 const INEFFECTIVE_AT = Math.log(100);
-/** The log likelihood ratio at which less load counts as effective: odds of 20 to 1. */
+/** The log likelihood ratio at which sending less counts as effective: odds of 20 to 1. */
 const EFFECTIVE_AT = -Math.log(20);
-/** With fewer attempts, the share to tolerate cannot be measured. */
+/** Fewer attempts cannot measure the share to tolerate. */
 const MIN_ATTEMPTS = 24;
 /** After this many attempts, the more likely result counts. */
 const MAX_ATTEMPTS = 240;
-/** The evidence for "effective" must last this long: the last attempts may still be throttled. */
+/** The evidence for "effective" must last this long, as the last attempts may still be
+ * throttled. */
 const SETTLING_MS = 1_000;
 
 /** An accepted rate that was measured for less time may be that of a burst. */
@@ -62,7 +62,7 @@ export class DecreaseTrial {
   /** Maximum number of attempts in flight during the trial. */
   readonly cap: number;
   readonly perSecond: number;
-  /** Whether few attempts are in flight and return quickly: then only the rate is reduced. */
+  /** Whether few attempts are in flight and return quickly, so that only the rate is reduced. */
   readonly isQuick: boolean;
   /** Whether the result needs no confirmation. */
   readonly #isFinal: boolean;
@@ -74,7 +74,7 @@ export class DecreaseTrial {
   readonly #acceptedEvidence: number;
   readonly #sentAt = new Float64Array(MAX_ATTEMPTS);
   #attempts = 0;
-  /** Attempts so old that they would have been throttled by now. */
+  /** Attempts so old that throttling would have been seen by now. */
   #decided = 0;
   #throttled = 0;
   #throttledInMs = 0;
@@ -86,7 +86,7 @@ export class DecreaseTrial {
       MAX_CAP_FRACTION,
       Math.max(MIN_CAP_FRACTION, ACCEPTED_FRACTION * (1 - share)),
     );
-    // A trial begins when many happened to be throttled, so the true share is usually smaller.
+    // A trial begins when many happen to be throttled, so the true share is usually smaller.
     const trueShare = Math.max(share / 2, share - 2 * Math.sqrt(share * (1 - share) / attempts));
     const shareAtCapacity = Math.max(
       REMAINING_FRACTION * trueShare,
@@ -109,9 +109,9 @@ export class DecreaseTrial {
     return this.#throttled / Math.max(1, this.#decided);
   }
 
-  /** The trial that must confirm "ineffective"; undefined if none is needed. This trial's rate may
-   * be too high: what was accepted before may have been a burst, or counted towards a limit that
-   * has just fallen. */
+  /** Returns the trial that must confirm "ineffective"; undefined if none is needed. The rate of
+   * this trial may be too high: the accepted rate may have been that of a burst, or a limit may
+   * have fallen just then. */
   confirmation(now: number): DecreaseTrial | undefined {
     if (this.#isFinal) return undefined;
     const { size, cap, share, isQuick } = this, attempts = this.#decided;
@@ -134,7 +134,7 @@ export class DecreaseTrial {
   }
 
   throttled(startedAt: number, now: number): void {
-    // Attempts in the millisecond in which the trial began may have been sent before it.
+    // Attempts sent in the millisecond in which the trial began may precede it.
     if (startedAt <= this.#startedAt) return;
     this.#throttledInMs = Math.max(this.#throttledInMs, now - startedAt);
     this.#throttled++;

@@ -1,6 +1,6 @@
 /**
- * One teacher in a run: how many attempts may be in flight, when the next may be made, and whether
- * it is up.
+ * One teacher in a run: how many attempts may be in flight, when the next may start, and whether
+ * the teacher is up.
  *
  * @module
  */
@@ -48,11 +48,11 @@ export class Endpoint {
   inFlight = 0;
   /** An attempt's number is its ticket. */
   attempts = 0;
-  /** The number of attempts and, for a teacher that joined later, of those that it missed. The pool
-   * takes turns by this number. */
+  /** Attempts, plus those that a teacher missed before it joined. The pool takes turns by this
+   * number. */
   turns = 0;
   weight: number;
-  /** Whether the teacher has left the list of teachers, and only finishes its calls. */
+  /** Whether the teacher has left the list, and only finishes its calls. */
   isLeaving = false;
   readonly #context: EndpointContext;
   #maxConcurrency: number;
@@ -64,7 +64,7 @@ export class Endpoint {
   #completionTokens = 0;
   #costUsd = 0;
   #reason = "";
-  /** Whether nothing was sent at the last failure, because no connection could be made. */
+  /** Whether no connection could be made at the last failure. */
   isUnreachable = false;
   #haltReason: string | undefined;
 
@@ -113,12 +113,12 @@ export class Endpoint {
     return this.isDown || this.#load.closedUntil !== undefined;
   }
 
-  /** Why it was halted, else its last failure; "" without either. */
+  /** Why the teacher was halted, otherwise its last failure; "" without either. */
   get reason(): string {
     return this.#haltReason ?? this.#reason;
   }
 
-  /** Whether nothing depends on time until an attempt fails, so that `tick()` may be called
+  /** Whether nothing changes with time until an attempt fails. `tick()` may then be called
    * rarely. */
   get isSteady(): boolean {
     if (this.isHalted) return true;
@@ -133,8 +133,8 @@ export class Endpoint {
     return coolUntil > now ? coolUntil : undefined;
   }
 
-  /** Milliseconds until the next attempt: 0 if it may be made now; Infinity if one in flight must
-   * end first, or nothing more is sent. */
+  /** Milliseconds until the next attempt: 0 for now; Infinity if one in flight must end first,
+   * or nothing more is sent. */
   delayMs(now: number): number {
     if (!this.isActive) return Infinity;
     const unavailableUntil = this.unavailableUntil(now);
@@ -162,7 +162,7 @@ export class Endpoint {
     this.#load.answered(sent, inFlight, completion);
   }
 
-  /** Called for each answer that was paid for, complete or not, accepted or not. */
+  /** Called for each answer that was paid for, accepted or not. */
   paid(costUsd: number): void {
     this.#costUsd += costUsd;
   }
@@ -180,8 +180,8 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    // The teacher is not in trouble. It has responded, even if the error has no status (a custom
-    // teacher need not name one), unless the error arose here.
+    // The teacher is not in trouble. It has responded, even if the error of a custom teacher has no
+    // status, unless the error arose here.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       if (error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
@@ -216,29 +216,29 @@ export class Endpoint {
     return this.#breaker.latestProbeAt;
   }
 
-  /** Makes the next probe at this time at the latest. */
+  /** Sets the latest time for the next probe. */
   probeBy(latestProbeAt: number): void {
     this.#breaker.latestProbeAt = latestProbeAt;
   }
 
-  /** Sends nothing more to the teacher. The first reason is kept. */
+  /** Sends nothing more to the teacher. Keeps the first reason. */
   halt(reason: string): void {
     this.#haltReason ??= reason;
   }
 
-  /** Changes the weight and the maximum; everything learned about the teacher stays. */
+  /** Changes the weight and the maximum. What was learned about the teacher stays. */
   setShare({ weight, maxConcurrency }: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
-    // Its turns so far count as if it had always had this weight.
+    // Its turns so far, as if it had always had this weight.
     this.turns *= weight / this.weight;
     this.weight = weight;
     this.#maxConcurrency = maxConcurrency;
     this.setConcurrency(this.#runConcurrency);
   }
 
-  /** Called when it is listed again before its last call has ended: continues as carefully as after
-   * an outage, even if it was halted. */
-  rejoin(place: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
-    this.setShare(place);
+  /** Called when the teacher is listed again before its last call has ended. Continues as
+   * carefully as after an outage, even if it was halted. */
+  rejoin(share: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
+    this.setShare(share);
     this.isLeaving = false;
     this.#haltReason = undefined;
     this.#load.restart();
@@ -287,7 +287,8 @@ export class Endpoint {
     };
   }
 
-  /** Called when the teacher has responded. After an outage, it starts with one attempt again. */
+  /** Called when the teacher has responded. After an outage, sending starts with one attempt
+   * again. */
   #responded(sent: Sent): void {
     this.#load.responded(sent);
     if (!this.#breaker.answered(sent.startedAt)) return;

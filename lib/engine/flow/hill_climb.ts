@@ -1,39 +1,39 @@
 /**
  * Searches for the number of attempts in flight at which a teacher has the highest throughput.
  *
- * Private servers (vLLM, SGLang) never send a 429: they queue. Latency says nothing, because it
- * follows the length of answers, and limits that follow latency (TCP Vegas, Netflix's gradient)
- * shrink if prompts get harder. So this climbs the hill of goodput, as .NET's thread pool does: it
- * compares the goodput of two limits in turn and keeps the better one. Windows are counted in
- * answers, so a lull makes a window longer, not worse.
+ * Private servers (vLLM, SGLang) queue requests and never send a 429. Latency follows the length of
+ * answers, so limits that follow latency (TCP Vegas, Netflix's gradient) shrink if prompts get
+ * harder. This climbs the hill of goodput instead, as .NET's thread pool does: it compares the
+ * goodput of two limits in turn and keeps the better one. Windows are counted in answers, so a lull
+ * makes a window longer, not worse.
  *
  * @module
  */
 
 import type { LoadControlOptions } from "./load_control.ts";
 
-/** The search begins at this limit, and goes no lower: with fewer attempts in flight, a server that
+/** The search begins here, and goes no lower: with fewer attempts in flight, a server that
  * queues requests is no faster. */
 const EXPLORING_FROM = 32;
 
-/** The step while each one pays, as a factor of the limit. */
+/** The factor of steps while each one pays. */
 const CLIMB = 2;
 /** Steps from a good limit, tried in turn. If one pays, the climb continues. */
 const UP = Math.SQRT2;
 const DOWN = Math.SQRT1_2;
-/** A higher limit is better if goodput grows at least with this power of it: by 7 % for twice the
- * limit. */
+/** A higher limit is better if goodput grows at least with this power of the limit: by 7 % for
+ * twice the limit. */
 const WORTHWHILE_POWER = 0.1;
-/** A lower limit is as good if this fraction of the goodput remains. A wrong step down costs more
- * than a right one saves. */
+/** A lower limit is as good if this fraction of the goodput remains. A wrong step down costs
+ * more than a right one saves. */
 const AS_GOOD_FRACTION = 0.99;
-/** If the mean length of answers differs by this factor, windows are not comparable. */
+/** Windows whose mean lengths of answers differ by this factor are not comparable. */
 const REGIME_FACTOR = 1.5;
 /** A window has at least this many answers for each attempt in flight. */
 const WINDOW_TURNOVERS = 2;
 const WINDOW_MIN_MS = 2_000;
-/** Windows at a limit after a step that did not pay, ± 25 % so that two runs at one teacher do not
- * step together. Steps down cost 30 % of the goodput for 8 % of the time. */
+/** Windows at a limit after a step that did not pay, ± 25 % so that two runs at one teacher do
+ * not step together. Steps down cost 30 % of the goodput for 8 % of the time. */
 const HOLD_WINDOWS = 8;
 
 type HillClimbOptions = Pick<LoadControlOptions, "ceiling" | "now" | "random">;
@@ -82,13 +82,13 @@ export class HillClimb {
     else this.#compare(goodput);
   }
 
-  /** Called when the current window cannot be compared: too little was in flight, or the limit has
+  /** Called when the window cannot be compared: too little was in flight, or the limit has
    * changed. */
   discard(): void {
     this.#window = new Window(this.#limit);
   }
 
-  /** Called when something else has changed what is in flight: keeps the limit and forgets all
+  /** Called when something else has changed what is in flight. Keeps the limit and forgets all
    * measurements. */
   interrupted(): void {
     this.#best = this.#limit;
@@ -98,7 +98,8 @@ export class HillClimb {
     this.discard();
   }
 
-  /** Called when a window at the best limit has ended. The next step is compared with it. */
+  /** Called when a window at the best limit has ended. The next step is compared with this
+   * window. */
   #hold(goodput: Goodput, now: number): void {
     this.#reference = goodput;
     this.#windowsToHold--;
@@ -124,7 +125,7 @@ export class HillClimb {
     }
   }
 
-  /** Tries the next step. If that does not change the limit, another step is tried later. */
+  /** Tries the next step. If it does not change the limit, another step is tried later. */
   #try(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
     const next = Math.round(this.#best * this.#step);
@@ -152,7 +153,7 @@ export class HillClimb {
   }
 }
 
-/** Counts until there are enough answers to measure the goodput. */
+/** Counts answers until the goodput can be measured. */
 class Window {
   readonly #inFlight: number;
   /** When the window began; undefined while answers of the previous limit arrive. */
@@ -167,8 +168,8 @@ class Window {
     this.#startedAt = startedAt;
   }
 
-  /** Returns the goodput at the end of the window. A window ends only with a turnover: answers to
-   * requests that were sent together arrive together, and half of them would mislead. */
+  /** Returns the goodput at the end of the window. A window ends only with a turnover: answers
+   * to requests sent together arrive together, and half of them would mislead. */
   answered(now: number, tokens: number): Goodput | undefined {
     this.#answers++;
     if (this.#startedAt === undefined) {

@@ -1,6 +1,6 @@
 /**
- * The load on one teacher: how many attempts at once and per second, and what throttling means for
- * both.
+ * The load on one teacher: how many attempts are made at once and per second, and what throttling
+ * changes.
  *
  * @module
  */
@@ -32,31 +32,30 @@ export interface LoadControlOptions {
 }
 
 export interface Sent {
-  /** Its number among the attempts at its teacher, from 1. */
+  /** The attempt's number at its teacher, from 1. */
   readonly ticket: number;
   readonly startedAt: number;
-  /** Attempts in flight at its teacher when it was made, this one included. */
+  /** Attempts in flight at the teacher when this one was sent, including it. */
   readonly inFlightAtStart: number;
 }
 
 /** An attempt that was throttled, timed out or not connected. */
 export interface Pressure extends Sent {
-  /** Attempts in flight when it ended, this one included. */
+  /** Attempts in flight when it ended, including it. */
   readonly inFlight: number;
-  /** Whether a rate limit throttled it, as opposed to overload. */
+  /** Whether a rate limit was the reason, not overload. */
   readonly isRate: boolean;
   /** Whether the teacher says that a limit is used up. */
   readonly isExhausted: boolean;
   readonly hasRetryTime: boolean;
 }
 
-/** A cool-down is longer than requested by up to this fraction, at most
- * `COOL_DOWN_JITTER_CAP_MS`. */
+/** Maximum jitter of a cool-down, as a fraction of the requested time. */
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** A careful start is over after this multiple of the ceiling in attempts, even below the ceiling.
- */
+/** A careful start is over after this multiple of the ceiling in attempts, even below the
+ * ceiling. */
 const START_TURNS = 4;
 
 /** Each attempt is a `sent()`, then exactly one of `answered()`, `failed()` and `notSent()`. In
@@ -110,7 +109,7 @@ export class LoadControl {
     return this.#coolUntil;
   }
 
-  /** Milliseconds until rate, quota and trial allow an attempt; 0 if they allow one now. */
+  /** Milliseconds until rate, quota and trial allow an attempt. */
   delayMs(now: number): number {
     if (this.closedUntil !== undefined) return this.#window.delayMs(now);
     const { trial } = this.#tolerance;
@@ -132,14 +131,14 @@ export class LoadControl {
     this.#adaptiveRate.take(now);
   }
 
-  /** @param inFlight Attempts in flight when the answer arrived, this one included. */
+  /** @param inFlight Attempts in flight when the answer arrived, including this one. */
   answered({ startedAt, inFlightAtStart }: Sent, inFlight: number, completion: Completion): void {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
     this.#rate.answered(completion);
     if (this.#pacer === undefined) return;
     const now = this.#now(), { value, isStarting } = this.#limit;
-    // Attempts that are throttled however little is sent take no capacity.
+    // Attempts that are throttled at any load take no capacity.
     const attempts = value / (1 - this.#tolerance.usualShare);
     this.#pacer.answered(now - startedAt, inFlightAtStart, attempts, isStarting, now);
   }
@@ -148,7 +147,7 @@ export class LoadControl {
     this.#reopen(this.#window.answered(ticket, startedAt));
   }
 
-  /** @param partial The partial answer of the attempt, whose tokens count. */
+  /** @param partial A partial answer's tokens count. */
   failed(partial: Completion | undefined): void {
     if (partial === undefined) this.#rate.failed();
     else this.#rate.answered(partial);
@@ -162,9 +161,10 @@ export class LoadControl {
     this.#pacer?.notSent(now);
   }
 
-  /** Returns whether throttling is no more than usual (`tolerated`), a sign that too much is sent
-   * (`excess`), or due to a quota that is used up (`closed`). If the teacher names a time and other
-   * attempts would be throttled too, all of them wait for it. */
+  /** Handles an attempt that was throttled, timed out or not connected. Returns whether
+   * throttling is no more than usual (`tolerated`), a sign that too much is sent (`excess`), or due
+   * to a used-up quota (`closed`). If the teacher names a time and would throttle other attempts
+   * too, all of them wait. */
   pressed(
     sent: Sent,
     inFlight: number,
@@ -233,8 +233,8 @@ export class LoadControl {
     this.#limit.setCeiling(ceiling);
   }
 
-  /** @param isInUse Whether attempts other than probes are in flight: an unused limit has nothing
-   * to learn. */
+  /** @param isInUse Whether attempts other than probes are in flight. An unused limit learns
+   * nothing. */
   tick(isInUse: boolean): void {
     const now = this.#now();
     const trial = this.#tolerance.effectiveTrial(now);
@@ -250,10 +250,12 @@ export class LoadControl {
     if (isInUse) this.#limit.tick();
   }
 
-  /** Forgets the throttling at the end of the last window, which said nothing about limit, rate or
-   * bursts.
+  /**
+   * Returns to the load before a closed window. Throttling at its end said nothing about limit,
+   * rate or bursts.
    *
-   * @param size The limit to return to; undefined if no window has opened. */
+   * @param size The limit to return to; undefined if no window has opened.
+   */
   #reopen(size: number | undefined): void {
     if (size === undefined) return;
     this.#pacer = undefined;

@@ -1,10 +1,9 @@
 /**
  * Decides how much each teacher is sent: concurrency, rate, circuit breaker, and the choice between
- * teachers.
+ * teachers. `docs/flow.md` gives the reasons.
  *
- * In: the outcome of every attempt, as a signal. Out: which teacher has room, or when one will.
- * This layer does not know rows or files. `docs/flow.md` lists each signal with the reaction to it,
- * the constants, and the simulation that tests it.
+ * In: the result of every attempt. Out: which teacher has room, or when one will. This layer does
+ * not know rows or files.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
- * Handles limits that are counted per minute: a teacher answers a number of requests, then none
- * until the next window opens, without saying when.
+ * Handles quotas per minute: a teacher answers a number of requests, then none until the next
+ * window opens, without saying when.
  *
- * Such a teacher throttles everything although nothing is in flight. Sending less, or more slowly,
- * does not help. So limit and rate stay, single probes find out when the window opens, and the next
- * window is filled to the number of requests that the last one accepted.
+ * Such a teacher throttles everything although nothing is in flight, and sending less does not
+ * help. So limit and rate stay, probes find out when the window opens, and the next window is
+ * filled to the number of requests that the last one accepted.
  *
  * @module
  */
@@ -12,31 +12,31 @@
 import { PROBE_BASE_MS, PROBE_CAP_MS, PROBE_GROWTH, PROBE_JITTER } from "./circuit_breaker.ts";
 import type { LoadControlOptions, Pressure } from "./load_control.ts";
 
-/** Throttled attempts without an answer in between that show, after `MIN_RUN_MS`, that a window is
- * closed. */
+/** This many throttled attempts without an answer in between, over `MIN_RUN_MS`, show that a
+ * window is closed. */
 const MIN_THROTTLED = 3;
 const MIN_RUN_MS = 500;
-/** If at most this fraction of the attempts in flight remains when a window closes, the teacher is
- * not at its capacity. */
+/** If at most this fraction of the attempts in flight remains when a window closes, the teacher
+ * is below its capacity. */
 const REMAINING_FRACTION = 0.1;
-/** A teacher that was closed for a shorter time, in milliseconds, has a slow rate instead of a
- * window. The time until the first refusal arrives does not count: nothing is known before it. */
+/** A teacher that was closed for a shorter time has a slow rate instead of a window. The time
+ * until the first refusal arrives does not count. */
 const MIN_CLOSED_MS = 3_000;
-/** A teacher that accepted fewer attempts than this has a slow rate, too. */
+/** A teacher that accepted fewer attempts has a slow rate, too. */
 const MIN_QUOTA = 8;
 /** `#throttledInMs` shrinks by this factor with each throttled attempt. */
 const FADING = 0.9;
-/** The usual window begins at a minute of the clock, or with the first request. */
+/** Most windows begin at a minute of the clock, or with the first request. */
 const MINUTE_MS = 60_000;
-/** A window is probed this long after its expected opening; jitter at most doubles it. */
+/** A window is probed this long after its expected opening, plus jitter up to the same time. */
 const MARGIN_MS = 30;
-/** A probe that is not throttled for this time, and for three times as long as others took, is
- * accepted: its answer may take minutes. */
+/** A probe is accepted if it is not throttled for this time and for three times as long as
+ * others took: its answer may take minutes. */
 const GRACE_MS = 500;
 /** A window that opens unexpectedly gets 1, 2, 4, … attempts up to this number, then the rest of
- * its quota. One that opens as expected is filled at once. */
+ * its quota. A window that opens as expected is filled at once. */
 const MAX_STEP = 256;
-/** Steps are twice as far apart as the time in which attempts are throttled, in these bounds. */
+/** Steps are twice as far apart as the time until attempts are throttled, within these bounds. */
 const MIN_STEP_MS = 100;
 const MAX_STEP_MS = 1_000;
 /** From this fraction of its quota on, a window is near its end. */
@@ -45,27 +45,27 @@ const NEAR_END = 0.9;
 type QuotaWindowOptions = Pick<LoadControlOptions, "wallClock" | "random">;
 
 interface ThrottledAttempt extends Omit<Pressure, "inFlightAtStart" | "isRate" | "hasRetryTime"> {
-  /** The concurrency limit when it was throttled. */
+  /** The concurrency limit at that time. */
   readonly size: number;
   /** Whether it belongs to a run of throttled attempts too long to be chance. */
   readonly isInRun: boolean;
 }
 
-/** A run of throttled attempts since the last answer: the first of them, and their number. */
+/** The first of a run of throttled attempts since the last answer, and their number. */
 type Run = Omit<ThrottledAttempt, "isInRun" | "isExhausted"> & { count: number };
 
 /** Times are in milliseconds of one monotonic clock. */
 export class QuotaWindow {
   readonly #options: QuotaWindowOptions;
   #run: Run | undefined;
-  /** Set while the window is closed, with the last attempt before. */
+  /** Set while the window is closed. `ticket` is the last attempt before. */
   #closed: { readonly run: Run; readonly ticket: number } | undefined;
   #probeAt = 0;
   #probeMs = PROBE_BASE_MS;
   #probeSentAt: number | undefined;
   /** Whether the next probe is at the expected opening of a window. */
   #isNextAtOpening = false;
-  /** The first attempt made at the expected opening or later, unless it was throttled. */
+  /** The first attempt made at the expected opening or later; Infinity if it was throttled. */
   #openingTicket = Infinity;
   /** When the current window opened; undefined if that was not seen. */
   #openedAt: number | undefined;
@@ -73,12 +73,12 @@ export class QuotaWindow {
   #firstTicket = 1;
   #throttled = 0;
   #lastTicket = 0;
-  /** The longest time in which one of the last attempts was throttled. */
+  /** The longest time until one of the last attempts was throttled. */
   #throttledInMs = 0;
   #quota: number | undefined;
-  /** A window is at least this long: a probe was throttled after this time. */
+  /** Lower bound of a window's length: a probe was throttled after this time. */
   #minPeriodMs = 0;
-  /** A window is at most this long: a probe was accepted after this time. */
+  /** Upper bound of a window's length: a probe was accepted after this time. */
   #periodMs: number | undefined;
   #allowedTicket = Infinity;
   #step = MAX_STEP;
@@ -112,7 +112,7 @@ export class QuotaWindow {
     this.#waitForProbe(now);
   }
 
-  /** Called if the attempt was not made: a probe is then still due. */
+  /** If the attempt was a probe, it is still due. */
   notSent(now: number): void {
     this.#lastTicket--;
     if (this.#closed === undefined) return;
@@ -153,8 +153,8 @@ export class QuotaWindow {
     return this.#closed !== undefined;
   }
 
-  /** Whether nearly the whole quota was sent, or the window has just opened, so it may not have
-   * been open at all. */
+  /** Whether nearly the whole quota was sent, or the window has just opened and may never have
+   * been open. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MAX_STEP || this.#lastTicket >= this.#firstTicket + NEAR_END * this.#quota;
@@ -240,7 +240,7 @@ export class QuotaWindow {
     this.#allowedTicket = this.#lastTicket + this.#quota!;
   }
 
-  /** Plans the next probe: when a window may open, or after the wait. */
+  /** Plans the next probe: at an expected opening, or after the wait. */
   #waitForProbe(now: number): void {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + PROBE_JITTER * random());

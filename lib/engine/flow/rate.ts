@@ -1,6 +1,6 @@
 /**
- * How fast attempts are sent to one teacher: as the user set it (`--rpm`, `--tpm`), as the headers
- * of answers require, and evenly spaced.
+ * How fast attempts are sent to one teacher: limited by the user (`--rpm`, `--tpm`) and by headers
+ * of answers, and evenly spaced.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import type { LoadControlOptions } from "./load_control.ts";
 
 type RateLimiterOptions = Pick<LoadControlOptions, "rpm" | "tpm" | "now">;
 
-/** Before any call has finished, each is expected to take this many tokens. */
+/** Tokens that a call is expected to take before any call has finished. */
 const GUESS_TOKENS = 500;
 /** The guess counts as this many finished calls. */
 const GUESS_WEIGHT = 5;
 
 const MEAN_CALLS = 200;
 
-/** Below this fraction of a limit, the rest is spread over the time until the reset. */
+/** Below this fraction of a limit, what is left is spread over the time until the reset. */
 const LOW_SHARE = 0.2;
 
-/** In place of `LOW_SHARE` if the limit is unknown, in calls. */
+/** Replaces `LOW_SHARE` if the limit is unknown; in calls. */
 const LOW_CALLS = 20;
 
 const MAX_SPACING_MS = 5_000;
@@ -50,7 +50,7 @@ export class RateLimiter {
     this.#perSecond = { requests: (rpm ?? 0) / 60, tokens: (tpm ?? 0) / 60 };
   }
 
-  /** Uses only a share of `rpm` and `tpm`, from 0 to 1: other processes use the rest. */
+  /** Uses a share of `rpm` and `tpm`, from 0 to 1; other processes use the rest. */
   setShare(share: number): void {
     const now = this.#now();
     this.#share = share;
@@ -66,8 +66,8 @@ export class RateLimiter {
       Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
   }
 
-  /** Milliseconds until an attempt may be sent; 0 if now. An answer that used fewer tokens than
-   * expected shortens the wait. */
+  /** Milliseconds until an attempt may be sent. Shorter once an answer used fewer tokens than
+   * expected. */
   delayMs(): number {
     if (!this.#requests && !this.#tokens && this.#spacedUntil === 0) return 0;
     const now = this.#now();
@@ -88,7 +88,7 @@ export class RateLimiter {
     const { usage, rateLimit } = completion;
     this.#inFlight--;
     let tokens = this.#meanTokens;
-    // A custom teacher without types may omit it.
+    // A custom teacher without types may omit `usage`.
     if (usage) {
       tokens = usage.promptTokens + usage.completionTokens;
       this.#meanCalls = Math.min(MEAN_CALLS, this.#meanCalls + 1);
@@ -144,7 +144,7 @@ export class RateLimiter {
 /** The burst after a pause, as milliseconds of the rate. */
 const BURST_MS = 50;
 
-/** Lets amounts through at a smooth rate, not a minute's share at once. */
+/** Smooths a rate, so that a minute's share is not taken at once. */
 export class TokenBucket {
   #perMs: number;
   #level = 0;
@@ -188,36 +188,37 @@ export class TokenBucket {
   }
 }
 
-/** Attempts are sent at most this many times as fast as they end. TCP's pacing in Linux has 1.2;
- * with that, the limit follows a falling capacity too slowly. */
+/** Attempts are sent at most this many times as fast as they end. With the 1.2 of TCP pacing in
+ * Linux, the limit follows a falling capacity too slowly. */
 const PACING = 1.3;
-/** Replaces `PACING` during a careful start, which triples the attempts in flight. */
+/** Replaces `PACING` during a careful start: that triples the attempts in flight. */
 const START_PACING = 3;
 const MEAN_ANSWERS = 20;
-/** At shorter latencies, in milliseconds, attempts are not paced: a few in flight reach any rate,
- * so only the adaptive rate can limit them. */
+/** At shorter latencies, attempts are not paced: a few in flight reach any rate, so only the
+ * adaptive rate can limit them. */
 const MIN_PACED_LATENCY_MS = 100;
-/** All attempts that may be in flight are sent within this time, in milliseconds, even if answers
- * take longer: else free lanes would stay idle for most of a quota's minute. */
+/** Even if answers take longer, all attempts that may be in flight are sent within this time.
+ * Otherwise, lanes would be idle for most of a quota's minute. */
 const MAX_SPREAD_MS = 10_000;
-/** The share of a limit on attempts in flight that spacing may leave idle: `PACING` leaves a tenth
- * of a limit of 10 idle. */
+/** The share of a limit on attempts in flight that spacing may leave idle. `PACING` would leave
+ * a tenth of a limit of 10 idle. */
 const MAX_IDLE_SHARE = 0.01;
 const PACED_BURST_MS = 5;
 /** A throttled attempt is compared with this many answers. */
 const COMPARED_ANSWERS = 64;
-/** The memory covers about this many throttled attempts. */
+/** Means cover about this many throttled attempts. */
 const COMPARED_ATTEMPTS = 64;
 const MIN_COMPARED_ATTEMPTS = 24;
 const MAX_ACCEPTED_SHARE = 0.01;
 
-/** Finds out what a teacher limits. A limit on attempts in flight never accepts an attempt beside
- * as many others as one that it throttles; a limit on their rate does. */
+/** Finds out what a teacher limits. A limit on attempts in flight never accepts an attempt
+ * beside as many others as one that it throttles; a rate limit does. */
 class LimitComparison {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** The mean share of answered attempts that were sent beside as many as a throttled one. */
+  /** The mean share of answered attempts that were sent beside as many others as a throttled
+   * one. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {
@@ -238,17 +239,17 @@ class LimitComparison {
   }
 }
 
-/** Spaces attempts evenly, at the rate at which those in flight end. Answers often arrive together,
- * and if the next attempts were sent together too, a rate limit without bursts would throttle them.
- * For a limit on attempts in flight, they are spaced less, so that few slots are idle. */
+/** Spaces attempts evenly, at the rate at which attempts end. Answers often arrive together, and
+ * a rate limit without bursts would throttle the next attempts if they were sent together too. If
+ * attempts in flight are limited, spacing is shorter, so that few slots are idle. */
 export class Pacer {
   readonly #comparison = new LimitComparison();
   #bucket: TokenBucket | undefined;
   #meanLatencyMs = 0;
 
   /**
-   * @param inFlightAtStart Attempts in flight when this one was sent, itself included.
-   * @param limit Attempts that may be in flight; more by those that are always throttled.
+   * @param inFlightAtStart Attempts in flight when this one was sent, including it.
+   * @param limit Attempts that may be in flight, plus those that are always throttled.
    */
   answered(
     latencyMs: number,

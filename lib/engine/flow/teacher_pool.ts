@@ -1,5 +1,5 @@
 /**
- * The teachers of a run: which of them gets the next attempt, and when.
+ * The teachers of a run: which one gets the next attempt, and when.
  *
  * @module
  */
@@ -11,21 +11,21 @@ import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint
 
 const TICK_MS = 100;
 
-/** The interval while nothing depends on time: waking up costs more CPU than the update. */
+/** Applies while nothing depends on time: waking up costs more CPU than the update. */
 const STEADY_TICK_MS = 500;
 
 export interface TeacherPoolOptions extends EndpointContext {
   readonly teachers: readonly EndpointOptions[];
   /** Reads the clock; `now` returns the last reading. */
   readonly readClock: () => number;
-  /** Called when an attempt may be possible that was not before. */
+  /** Called when an attempt may have become possible. */
   readonly onReady: () => void;
   readonly onTick: () => void;
 }
 
 /** A time in which nothing is sent. */
 export interface Backoff {
-  /** When sending continues, as a Unix time in milliseconds, for users. */
+  /** Unix time in milliseconds when sending continues, for users. */
   readonly until: number;
   readonly inMs: number;
   readonly reason: string;
@@ -37,7 +37,7 @@ export class TeacherPool {
   readonly #departed = new Departed();
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
-  /** Reused by `pick()`, which is on the hot path. Only entries that the current call has set are
+  /** Reused by `pick()`, which is on the hot path. Only entries set by the current call are
    * valid. */
   readonly #ready: Endpoint[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -85,8 +85,7 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
-  /** Milliseconds until a teacher accepts a row; 0 if one does now, or if none receives anything
-   * new. */
+  /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
   soonestMs(holds: readonly Hold[]): number {
     const now = this.#options.now();
     let soonest = Infinity;
@@ -108,8 +107,8 @@ export class TeacherPool {
     this.#timer = undefined;
   }
 
-  /** Picks a teacher with room and less in flight than its share, or `preferred` if that has room.
-   * If there is none, `onReady` is called when the backoff or rate limit in the way is over. */
+  /** Picks a teacher with room and less in flight than its share, or `preferred` if that has
+   * room. If there is none, calls `onReady` once the backoff or rate limit is over. */
   pick(preferred?: Endpoint): Endpoint | undefined {
     const now = this.#options.readClock();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
@@ -145,12 +144,12 @@ export class TeacherPool {
     return ownerOf(key, this.#endpoints, this.#options.readClock());
   }
 
-  /** Adds a teacher, or one that left and still has calls in flight. It starts carefully. */
+  /** Adds a teacher, or takes back one with calls in flight. Starts carefully. */
   add(teacher: EndpointOptions): void {
-    // Without the turns that it missed, it alone would get all rows at first.
+    // Without any turns, a new teacher alone would get all rows at first.
     const others = this.#endpoints.filter(({ isActive }) => isActive);
     const turns = Math.max(0, ...others.map(({ turns, weight }) => turns / weight));
-    // A second endpoint would not know what the first has in flight.
+    // A second endpoint would not count the attempts in flight at the first.
     const existing = this.#endpoints.find((endpoint) => endpoint.teacher === teacher.teacher);
     const endpoint = existing ?? new Endpoint(teacher, { ...this.#context, isCareful: true });
     if (existing === undefined) this.#endpoints = [...this.#endpoints, endpoint];
@@ -212,7 +211,7 @@ export class TeacherPool {
     this.#tickEvery(this.#endpoints.every(({ isSteady }) => isSteady) ? STEADY_TICK_MS : TICK_MS);
   }
 
-  /** Called when a limit may move again. First accounts for the time since the last tick. */
+  /** Called when a limit may move again. Accounts for the time since the last tick first. */
   #tickOften(): void {
     if (this.#tickMs !== STEADY_TICK_MS) return;
     this.#options.readClock();
@@ -238,7 +237,7 @@ export class TeacherPool {
     if (this.#timer !== undefined && this.#timerAt <= wakeAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = wakeAt;
-    // A wait below the precision of the clock would end again and again without any time passing.
+    // A wait below the clock's precision would end again and again without any time passing.
     const leftMs = Math.max(1, Math.ceil(wakeAt - this.#options.now()));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -247,11 +246,11 @@ export class TeacherPool {
   }
 }
 
-/** Teachers that are listed by name after they left. In a run of days, pods restart many times,
- * each time with a new address. */
+/** Maximum number of departed teachers with their own status. In a run of days, pods restart
+ * many times, each time with a new address. */
 const MAX_NAMED = 100;
 
-/** Counts and costs of teachers that have left the list of a run, so that totals still add up. */
+/** Statuses of teachers that have left the list, so that totals still add up. */
 export class Departed {
   /** By address and model, in the order of leaving. */
   readonly #named = new Map<string, TeacherStatus>();
@@ -272,7 +271,7 @@ export class Departed {
     this.#earlier = withCountsOf(unnamed, this.#earlier);
   }
 
-  /** Returns present teachers, then those that left. A teacher that came back has one status. */
+  /** Returns present teachers, then departed ones. A teacher that came back has one status. */
   allStatuses(present: TeacherStatus[]): TeacherStatus[] {
     const left = new Map(this.#named);
     const all = present.map((status) => {

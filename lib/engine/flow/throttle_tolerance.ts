@@ -2,8 +2,8 @@
  * Decides which throttled attempts (a rate limit or overload) mean that too much is sent.
  *
  * Some teachers throttle a few attempts however little is sent: a gateway that rejects one request
- * in a hundred, a router with a dead replica. Sending less after each of these would bring a run to
- * a standstill. So a small share is tolerated, and a larger one if a trial (`decrease_trial.ts`)
+ * in a hundred, a router with a dead replica. Sending less each time would bring a run to a
+ * standstill. So a small share is tolerated, and a larger one if a trial (`decrease_trial.ts`)
  * shows that sending less does not lower it.
  *
  * @module
@@ -16,9 +16,9 @@ import type { Pressure } from "./load_control.ts";
  * What a throttled attempt means:
  *
  * - `tolerated`: throttling is no more than usual
- * - `suspicious`: throttling is more than usual, and a trial has begun to find out why
+ * - `suspicious`: throttling is more than usual, and a trial has begun
  * - `excess`: too much is sent
- * - `ineffective`: sending less does not help, as a trial has shown; this share is tolerated
+ * - `ineffective`: a trial has shown that sending less does not help; this share is tolerated
  */
 export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffective";
 
@@ -28,7 +28,7 @@ interface Throttled extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> 
 
 export interface RecentResults {
   readonly attempts: number;
-  /** The time since the first of these attempts was sent. */
+  /** Time since the first of these attempts was sent. */
   readonly seconds: number;
   readonly share: number;
   readonly acceptedPerSecond: number;
@@ -36,12 +36,12 @@ export interface RecentResults {
 }
 
 const TOLERATED_SHARE = 0.03;
-/** The memory covers about this many attempts: each new one reduces the weight of older ones. */
+/** The memory covers about this many attempts: each attempt reduces the weight of older ones. */
 const MEMORY = 200;
 const KEPT_WEIGHT = 1 - 1 / MEMORY;
-/** Attempts with a known result that show what the teacher accepts. */
+/** The number of attempts that measure what the teacher accepts. */
 const RECENT = 128;
-/** Attempts that are remembered individually. Most of them may still be in flight. */
+/** Attempts that are remembered individually. Most may still be in flight. */
 const REMEMBERED = 1_024;
 const NONE = -1;
 /** The upper bound of `#throttledInMs`: timeouts take longer. */
@@ -49,27 +49,27 @@ const MAX_THROTTLED_MS = 2_000;
 /** `#throttledInMs` shrinks by this factor with each throttled attempt. */
 const FADING = 0.95;
 const ALWAYS_TOLERATED = 4;
-/** Standard deviations by which chance may exceed the tolerated share. */
+/** Chance may exceed the tolerated share by this many standard deviations. */
 const DEVIATIONS = 3;
 /** Below this probability, a run of throttled attempts is not chance. */
 const CHANCE_PROBABILITY = 2.1e-4;
 const MIN_RUN = 3;
-/** At least this share of attempts is assumed to be throttled by chance. */
+/** The share throttled by chance is taken to be at least this. */
 const MIN_SHARE = 0.01;
-/** If a careful start has a lower share of throttled attempts, a trial waits for `START_ATTEMPTS`
- * and `START_PER_S`: fewer attempts say little about what is accepted. */
+/** While a careful start has a lower share of throttled attempts, a trial waits for
+ * `START_ATTEMPTS` and `START_PER_S`: fewer attempts say little about what is accepted. */
 const START_SHARE = 0.5;
 const START_ATTEMPTS = 120;
 /** With fewer throttled attempts per second, the trial would be slow. */
 const START_PER_S = 5;
 /** Fewer attempts give no share to compare with. */
 const MIN_ATTEMPTS = 20;
-/** A teacher that throttles more than this share is full or closed: no trial is needed. */
+/** A teacher that throttles more is full or closed: no trial is needed. */
 const MAX_SHARE = 0.75;
-/** After a trial, this multiple of the share that was throttled is tolerated. */
+/** After a trial, this multiple of the throttled share is tolerated. */
 const TOLERANCE_MARGIN = 1.2;
 const GONE_FRACTION = 0.25;
-/** The usual share is forgotten if after this many attempts less than `GONE_FRACTION` of it is
+/** The usual share is forgotten if, after this many attempts, less than `GONE_FRACTION` of it is
  * throttled. */
 const GONE_ATTEMPTS = 0.8 * MEMORY;
 
@@ -85,7 +85,7 @@ export class ThrottleTolerance {
   #allThrottled = 0;
   #usualShare = 0;
   #trial: DecreaseTrial | undefined;
-  /** The longest time in which one of the last attempts was throttled, in milliseconds. */
+  /** The longest time until one of the last attempts was throttled. */
   #throttledInMs = 0;
   readonly #sentAt = new Float64Array(REMEMBERED);
   #lastTicket = 0;
@@ -104,8 +104,8 @@ export class ThrottleTolerance {
     return this.#usualShare;
   }
 
-  /** Whether the last throttled attempt belongs to a run too long to be chance: the next one would
-   * be throttled too. */
+  /** Whether the last throttled attempt belongs to a run too long to be chance. The next attempt
+   * would be throttled too. */
   get isInRun(): boolean {
     return this.#isInRun;
   }
@@ -121,7 +121,7 @@ export class ThrottleTolerance {
     if (this.#usualShare > 0 && this.#isUsualShareGone) this.#usualShare = 0;
   }
 
-  /** Called after a pause, or when less is sent: the attempts so far do not show the rate. */
+  /** Called after a pause or a decrease: the attempts so far do not show the rate. */
   restartRate(): void {
     this.#recentFrom = this.#lastTicket + 1;
   }
@@ -153,7 +153,7 @@ export class ThrottleTolerance {
     return "suspicious";
   }
 
-  /** Ends a trial that has shown that sending less helps, and returns it. */
+  /** Ends a trial that has shown that sending less helps, and returns it; otherwise undefined. */
   effectiveTrial(now: number): DecreaseTrial | undefined {
     const trial = this.#trial;
     if (trial?.result(now) !== "effective") return undefined;
@@ -185,8 +185,8 @@ export class ThrottleTolerance {
     return this.#throttled <= ALWAYS_TOLERATED + tolerated + DEVIATIONS * Math.sqrt(tolerated);
   }
 
-  /** The length of the run around an attempt, in the order of sending. Attempts in flight end a
-   * run, because they may be accepted. */
+  /** The length of the run around an attempt, in the order of sending. Attempts in flight may be
+   * accepted, so they end a run. */
   #runLengthAt(ticket: number): number {
     this.#throttledTickets[ticket % REMEMBERED] = ticket;
     let length = 1;
@@ -199,9 +199,9 @@ export class ThrottleTolerance {
     return this.#throttledTickets[ticket % REMEMBERED] === ticket;
   }
 
-  /** The shortest run that is not chance, given the share that was throttled before it. */
+  /** The shortest run that is not chance, given the share throttled before it. */
   #minRunLength(length: number): number {
-    // The run's own attempts that were counted before the run was recognized.
+    // Attempts of this run that were counted before it was recognized.
     const ownAttempts = Math.min(length, MIN_RUN - 1);
     const sent = Math.max(1, this.#allSent - ownAttempts);
     const throttled = Math.max(0, this.#allThrottled - ownAttempts);
@@ -210,8 +210,8 @@ export class ThrottleTolerance {
     return Math.ceil(Math.log(CHANCE_PROBABILITY / sent) / Math.log(share));
   }
 
-  /** Recent attempts without those that may still be throttled. If nearly all may be, their share
-   * is that of all attempts. */
+  /** Recent attempts, without those that may still be throttled. If that leaves hardly any, the
+   * share of all attempts is used. */
   #recent(now: number): RecentResults {
     const oldest = Math.max(this.#recentFrom, this.#lastTicket - REMEMBERED + 2);
     const unknownFrom = now - this.#throttledInMs;
