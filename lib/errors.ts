@@ -56,8 +56,7 @@ export type FailureType =
   | "request"
   /** The teacher answered 2xx with something other than a completion. */
   | "response"
-  /** The ending does not prove the answer complete: `finish_reason` `abort`, an unknown one, or
-   * none. */
+  /** The finish reason is unknown, missing, or `abort`, so the answer may be incomplete. */
   | "unfinished"
   /** The answer stopped at the token limit (`finish_reason` `length`). */
   | "truncated"
@@ -100,13 +99,13 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /** The HTTP status. @default none: no response arrived */
   status?: number;
   /**
-   * The teacher's own code or type of the error (`insufficient_quota`). For connections, the
-   * system's (`ECONNREFUSED`), or `certificate`, `client_certificate`, `no_tls`, `wants_tls` or
+   * The teacher's code or type of the error (`insufficient_quota`). For connections, the system's
+   * code (`ECONNREFUSED`), or `certificate`, `client_certificate`, `no_tls`, `wants_tls` or
    * `no_http`. @default none
    */
   code?: string;
   /**
-   * Whether another attempt may succeed, if `x-should-retry` or a custom teacher says so. @default
+   * Whether another attempt may succeed, by `x-should-retry` or a custom teacher. @default
    * undefined: type, status and code decide
    */
   retryable?: boolean;
@@ -114,21 +113,21 @@ export interface TeacherErrorOptions extends ErrorOptions {
   retryAfterMs?: number;
   /**
    * Whether a limit is used up, so that other rows would be throttled, too, for `retryAfterMs` or,
-   * without that, for `limitResetMs`. Ignored unless the attempt was throttled. @default false
+   * without it, `limitResetMs`. Ignored unless the attempt was throttled. @default false
    */
   isExhausted?: boolean;
   /** Time until the exhausted limit resets, in milliseconds. @default unknown */
   limitResetMs?: number;
   /**
-   * Whether a router with its own key relays the error of a provider (OpenRouter's "Provider
-   * returned error"). Another attempt may reach another provider, so the row fails only if the
-   * message blames it. @default false
+   * Whether a router with its own key relays a provider's error (OpenRouter's "Provider returned
+   * error"). Another attempt may reach another provider, so the row fails only if the message
+   * blames it. @default false
    */
   isRelayed?: boolean;
   /** Whether no connection could be made, so nothing was sent. @default false */
   isUnreachable?: boolean;
   /**
-   * Whether requests omit a field from now on: the row is sent again at once, and this attempt does
+   * Whether requests omit a field from now on. The row is sent again at once, and this attempt does
    * not count. @default false
    */
   isAdjusted?: boolean;
@@ -144,10 +143,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
 export class TeacherError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "TeacherError";
-  /**
-   * As the thrower set it, else derived from the status. The engine may refine it by status, code
-   * and message.
-   */
+  /** See {@linkcode TeacherErrorOptions.type}. */
   readonly type: FailureType;
   /** HTTP status; undefined if no response arrived. */
   readonly status: number | undefined;
@@ -190,7 +186,7 @@ export class TeacherError extends RetortError {
   }
 }
 
-/** The code of the error for a file that a row names and that cannot be read: nothing was sent. */
+/** The error code of a file that a row names and that cannot be read: nothing was sent. */
 export const UNREADABLE_FILE = "unreadable_file";
 
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {

@@ -1,6 +1,6 @@
 /**
- * Paths, and file operations that the standard library lacks: for files that may be missing, and
- * reads and writes of whole buffers. Also the reasons of system errors in words for users.
+ * Paths; file operations that the standard library lacks, for missing files and whole buffers; and
+ * reasons of system errors, in words for users.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
   return typeof paths === "string" || paths instanceof URL ? [pathOf(paths)] : paths.map(pathOf);
 }
 
-/** Functions for the paths of this system. Tests pass those for Windows. */
+/** The path functions of this system. Tests pass the Windows functions. */
 export type PathRules = typeof system.posix;
 
 export function endsWithSeparator(
@@ -47,7 +47,7 @@ export function inFolder(folder: string, name: string, rules: PathRules = system
   return `${withoutSeparator(folder, rules)}/${name}`;
 }
 
-/** Splits after the last separator, which `start` keeps. */
+/** `start` ends with the last separator. */
 export function splitPath(path: string, { basename }: Pick<PathRules, "basename"> = system) {
   const name = basename(path);
   return { start: path.slice(0, path.length - name.length), name };
@@ -70,12 +70,12 @@ export function stemOf(results: string): string {
 /** The folder for Retort's own files beside an output. Dataset loaders skip hidden folders. */
 export const OWN_FOLDER = ".retort";
 
-/** A key that all paths to a file share. On filesystems without inodes, it is the absolute path. */
+/** The same key for all paths to a file; the absolute path on filesystems without inodes. */
 export function fileKeyOf(path: string, { dev, ino }: Pick<Deno.FileInfo, "dev" | "ino">): string {
   return ino ? `${dev}:${ino}` : system.resolve(path);
 }
 
-/** Reasons by the name of Deno's error class: the bundle for Node has no `Deno`. */
+/** Reasons by the name of Deno's error class, because the bundle for Node has no `Deno`. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -108,8 +108,8 @@ export function systemReason(cause: unknown): string {
 }
 
 /**
- * The error for one of Retort's own files. A FIFO, socket or device in its place is the user's
- * mistake.
+ * Returns the error for one of Retort's own files. A FIFO, socket or device in its place is the
+ * user's mistake.
  */
 export function cannotRead(path: string, cause: unknown): SinkError | UsageError {
   const message = `Cannot read "${path}": ${systemReason(cause)}`;
@@ -119,8 +119,8 @@ export function cannotRead(path: string, cause: unknown): SinkError | UsageError
 
 class SpecialFileError extends Error {}
 
-/** Deno's own text tells the user to disable the sandbox: `Requires all access to "/proc/x", run
- * again with the --allow-all flag`. */
+/** Deno's own text advises to disable the sandbox:
+ * `Requires all access to "/proc/x", run again with the --allow-all flag`. */
 function permissionReason(message: string): string {
   const kind = /^Requires (\w+) access/.exec(message)?.[1];
   if (kind === "all") return `programs have no access to ${SYSTEM_FOLDERS}: name another place`;
@@ -170,8 +170,7 @@ async function checkHasEnd(path: string): Promise<void> {
   if (problem !== undefined) throw new SpecialFileError(problem);
 }
 
-/** Why a path must not be opened like a file; undefined for files, folders, and everything in
- * `/dev` and `/proc`. */
+/** Why a path must not be opened like a file; undefined for files, folders, `/dev` and `/proc`. */
 export function specialProblem(path: string, info: Deno.FileInfo): string | undefined {
   if (info.isFile || info.isDirectory || ALREADY_OPEN.test(path)) return undefined;
   return `it is ${kindOf(info)}. Name a file with its content`;
@@ -213,10 +212,9 @@ export async function hasContent(path: string): Promise<boolean> {
 }
 
 /**
- * The compressed copy of a file that is missing or empty; undefined if there is none.
+ * Returns the compressed copy of a file that is missing or empty.
  *
- * @param inputs The inputs of the run, which are not copies: `x.jsonl.gz` may be next to its
- * results `x.jsonl`.
+ * @param inputs The run's inputs are not copies: `x.jsonl.gz` may be beside its results `x.jsonl`.
  */
 export async function compressedCopyOf(
   path: string,
@@ -257,7 +255,7 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Returns the number of bytes read. It is less than `bytes` holds only at the end of the file. */
+/** Returns the number of bytes read, less than `bytes.length` only at the end of the file. */
 export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<number> {
   let filled = 0;
   while (filled < bytes.length) {
@@ -269,7 +267,7 @@ export async function readFully(file: Deno.FsFile, bytes: Uint8Array): Promise<n
 }
 
 /**
- * `readFully` without promises: a promise costs more than a small read from the page cache.
+ * Like `readFully`, without promises: one costs more than a small read from the page cache.
  *
  * @param offset @default the current position
  */
@@ -284,7 +282,7 @@ export function readFullySync(file: Deno.FsFile, bytes: Uint8Array, offset?: num
   return filled;
 }
 
-/** Writes again until all bytes are written: one write may take fewer. */
+/** Writes until all bytes are written: one write may take fewer. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));

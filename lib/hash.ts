@@ -1,14 +1,14 @@
 /**
  * The hashes that Retort uses: SHA-256 and xxHash64 of texts, and MurmurHash3 of ids.
  *
- * An id of 32 lower-case hex digits is its own hash. All others are hashed by MurmurHash3 (Austin
- * Appleby, public domain), the variant for 32-bit machines with 128 bits, because a run may hash
- * millions: it takes 0.05 µs for an id of 20 bytes, and SHA-256 takes 2. Accidental collisions are
- * as rare as with any 128-bit hash, and impossible between ids of the same length up to 16 bytes.
- * Rows whose ids were made to collide differ in their content, and are reported.
+ * An id of 32 lower-case hex digits is its own hash. A run may hash millions of other ids, so these
+ * are hashed by MurmurHash3 (Austin Appleby, public domain; 128 bits, for 32-bit machines): 0.05 µs
+ * for 20 bytes, where SHA-256 takes 2. Accidental collisions are as rare as with any 128-bit hash,
+ * and impossible between ids of the same length up to 16 bytes. Rows whose ids were made to collide
+ * differ in their content, and are reported.
  *
- * SHA-256 is not that of `node:crypto`: on Deno 2.9.6 every call leaves native memory behind until
- * the next major garbage collection, 120 MB over 500,000 calls. WebAssembly leaves nothing.
+ * SHA-256 is not from `node:crypto`: on Deno 2.9.6 each call leaves native memory until the next
+ * major garbage collection, 120 MB over 500,000 calls.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export function sha256Start(text: string): string {
   return digestBytes.toString("hex", 0, 16);
 }
 
-/** Writes the SHA-256 to `digestBytes`: callers encode only the hex digits that they need. */
+/** Writes the SHA-256 to `digestBytes`, because callers encode different numbers of digits. */
 function digest(text: string): void {
   // One UTF-16 unit takes three bytes at most.
   if (text.length * 3 > buffer.length) buffer = new Uint8Array(text.length * 3);
@@ -43,8 +43,7 @@ function digest(text: string): void {
   digestBytes.set(sha256.init().update(buffer.subarray(0, written)).digest("binary"));
 }
 
-/** 16 lower-case hex digits of the text in UTF-8, to detect changes. Takes 0.25 µs for 400
- * characters. */
+/** 16 lower-case hex digits, to detect changes. Takes 0.25 µs for 400 characters. */
 export function xxHash64Hex(text: string): string {
   return h64ToString(text);
 }
@@ -93,8 +92,8 @@ function word(bytes: Uint8Array, offset: number): number {
   return bytes[offset] | bytes[offset + 1] << 8 | bytes[offset + 2] << 16 | bytes[offset + 3] << 24;
 }
 
-/** The bytes from `offset` to `end`, at most four, as a little-endian number. Missing bytes count
- * as 0, and a word of 0 leaves the hash as it is. */
+/** At most four bytes up to `end`, as a little-endian number. Missing bytes count as 0, and a
+ * word of 0 leaves the hash as it is. */
 function lastWord(bytes: Uint8Array, offset: number, end: number): number {
   let value = 0;
   for (let i = Math.min(end, offset + 4) - 1; i >= offset; i--) value = value << 8 | bytes[i];
@@ -115,8 +114,8 @@ function finish(value: number): number {
   return value ^ value >>> 16;
 }
 
-/** Mixes a hash into 32 bits. All four words count, because ids of 32 hex digits may differ in only
- * a few digits of any one. The constants are the golden ratio's, after Knuth, and MurmurHash3's. */
+/** Mixes a hash into 32 bits. All four words count, because ids of 32 hex digits may differ in
+ * any one of them. The constants are Knuth's golden ratio and MurmurHash3's. */
 export function mix(a: number, b: number, c: number, d: number): number {
   let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
@@ -131,8 +130,8 @@ for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)
 
 const UID_DIGITS = 32;
 
-/** Reads the key of an id, which is a JSON string in a buffer. Returns false if it must be parsed
- * first: it has escapes, or is not UTF-8. */
+/** Reads the key of an id, a JSON string in a buffer. Returns false if the id must be parsed
+ * first, because it has escapes or is not UTF-8. */
 export function readKey(
   bytes: Uint8Array,
   start: number,
@@ -193,7 +192,7 @@ export function hexWordAt(text: string, start: number): number {
   return value >>> 0;
 }
 
-/** Eight hex digits in a buffer as a number, which may be negative. */
+/** Eight hex digits in a buffer as a signed number. */
 export function hexWordIn(bytes: Uint8Array, start: number): number {
   let value = 0;
   for (let i = start; i < start + 8; i++) value = value << 4 | DIGITS[bytes[i]];

@@ -1,7 +1,7 @@
 /**
- * JSON: types of values, exact numbers, text for output lines, and positions of values and members
- * in a text. Output lines must not be nested deeply: `JSON.parse` takes any depth, but Python's
- * `json` fails near 1,000 levels, and `JSON.stringify` at a few thousand.
+ * JSON: types of values, exact numbers, text for output lines, and positions in a text. Output
+ * lines must not be nested deeply: Python's `json` fails near 1,000 levels, and `JSON.stringify` at
+ * a few thousand.
  *
  * @module
  */
@@ -11,8 +11,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The value if it is a non-empty list. In files made from tables, an empty list means that the row
- * has none. */
+/** Returns a non-empty list. In files made from tables, an empty list means that there is none. */
 export function filledList(value: unknown): unknown[] | undefined {
   return Array.isArray(value) && value.length > 0 ? value : undefined;
 }
@@ -61,8 +60,8 @@ export interface RawJson {
   readonly rawJSON: string;
 }
 
-/** Values of a teacher that are nested more deeply are written as JSON text. 64 levels are far
- * below the limits of parsers, and more than teachers send. */
+/** Deeper values of a teacher are written as JSON text. Parsers take more than 64 levels, and
+ * teachers send fewer. */
 export const MAX_LEVELS = 64;
 
 /** @param value From `JSON.parse`. */
@@ -84,7 +83,7 @@ export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean 
 }
 
 /**
- * `JSON.stringify` with U+FFFD for each lone surrogate, which readers would reject.
+ * Like `JSON.stringify`, but writes U+FFFD for lone surrogates, which readers would reject.
  *
  * @throws {TypeError} If the value holds a `BigInt` or a cycle.
  */
@@ -228,7 +227,7 @@ export function endOfString(text: string, start: number): number {
   }
 }
 
-/** The place of one `"name":value` in the text of an object. */
+/** The position of one `"name":value` in the text of an object. */
 export interface Member {
   /** The name without quotes and escapes. */
   readonly name: string;

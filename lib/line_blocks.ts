@@ -40,7 +40,7 @@ export async function* readOpenBlocks(
     if (filled === buffer.length) buffer = enlarged(buffer);
     const count = await readInto(file, buffer.subarray(filled), path);
     if (count === null) break;
-    // Only the new bytes are searched: those left in the buffer hold no line feed.
+    // The bytes left from before hold no line feed.
     const lastNewline = buffer.subarray(filled, filled + count).lastIndexOf(NEWLINE);
     const end = lastNewline === -1 ? 0 : filled + lastNewline + 1;
     filled += count;
@@ -92,7 +92,7 @@ async function readInto(
   }
 }
 
-/** Doubled, so that reading one very long line takes linear time. */
+/** Doubles the buffer, so that one very long line takes linear time. */
 function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(buffer.length * 2);
   larger.set(buffer);
@@ -104,7 +104,7 @@ export type LineKind = "results" | "failures";
 /** Every line of Retort begins like this. */
 const LINE_START = '{"uid":"';
 
-/** What shows that Retort did not write the line; undefined if nothing does. */
+/** Why Retort did not write the line; undefined if nothing shows that. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (typeof value !== "object" || value === null || !("uid" in value)) return 'it has no "uid"';
   if (typeof value.uid !== "string") return 'its "uid" is not a string';
@@ -117,8 +117,8 @@ export function foreignLineProblem(value: unknown, kind: LineKind): string | und
 }
 
 /**
- * Checks a file that is about to be changed. Missing and empty files pass, and so do files that
- * hold only the beginning of a line, or zeros after a power cut.
+ * Checks a file that is about to be changed. Accepts missing and empty files, and files with only
+ * the beginning of a line, or zeros after a power cut.
  *
  * @throws {UsageError} if Retort did not write the first line
  */

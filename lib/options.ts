@@ -40,7 +40,7 @@ export const texts: OptionRule = {
   expected: "an array of strings",
   isType: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
 };
-/** Booleans are schemas, too. The run compiles the schema, and so validates it, before any call. */
+/** Booleans are schemas, too. The run validates the schema before any call. */
 export const schema: OptionRule = {
   expected: "a JSON Schema: an object, true or false",
   isType: (value) => typeof value === "boolean" || isObject(value),
@@ -84,7 +84,7 @@ export function oneOf(values: readonly string[]): OptionRule {
 const TOP_LEVEL = "options";
 
 /**
- * Checks options. An option whose value is `undefined` has its default.
+ * Checks options. `undefined` stands for the default.
  *
  * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
  * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong

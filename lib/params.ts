@@ -1,6 +1,6 @@
 /**
- * Parameters of requests: token limits and how they are raised, seeds for further answers,
- * parameters that hold secrets, and notices of unknown parameters and of slips in values.
+ * Parameters of requests: token limits and how they are raised, seeds for further answers, secrets,
+ * and notices of unknown parameters and mistyped values.
  *
  * @module
  */
@@ -39,7 +39,8 @@ export function tokenLimitOf(params: Params): TokenLimit | undefined {
 
 /**
  * Doubles each token limit, up to `cap`. If `params` set none, the teacher's own limit truncated
- * the answer: with a cap, `max_tokens` is then twice the length of that answer, up to `cap`.
+ * the answer: `max_tokens` becomes twice the length of that answer, up to `cap`; without a cap,
+ * nothing changes.
  *
  * @param cap In tokens; undefined for none.
  * @param completionTokens The length of the truncated answer; 0 if unknown.
@@ -93,10 +94,10 @@ export const MAX_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
- * Changes the seed for a further answer: with the same seed, a teacher would repeat its answer. An
- * integer seed is raised by exactly `by`, even one of 19 digits that is held as `JSON.rawJSON`.
- * Servers read seeds as signed 64-bit integers: one that would overflow is lowered instead, so that
- * different values of `by` always give different seeds.
+ * Changes the seed for a further answer: with the same seed, a teacher would repeat its answer.
+ * Raises an integer seed by exactly `by`, even a seed of 19 digits held as `JSON.rawJSON`. Servers
+ * read seeds as signed 64-bit integers, so a seed that would overflow is lowered instead: different
+ * values of `by` always give different seeds.
  *
  * @param by 1 for the second answer.
  * @returns New parameters, or `params` itself if they hold no integer seed or `by` is 0.
@@ -115,8 +116,8 @@ export function reseeded(params: Params, by: number): Params {
   return changed ?? params;
 }
 
-/** Parameters after `times` rejected answers. A row has at most 1,000 samples with consecutive
- * seeds, so all its seeds differ. */
+/** Parameters after `times` rejected answers. Seeds of samples are consecutive, at most 1,000,
+ * so all seeds of a row differ. */
 export function resampled(params: Params, times = 1): Params {
   return reseeded(params, times * MAX_SAMPLES);
 }
@@ -140,7 +141,7 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** Whether a header's value is hidden; also true for some that hold no secret. */
+/** Whether a header's value is hidden: more headers than hold a secret. */
 export function isSecretHeader(name: string): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(name);
 }
@@ -159,9 +160,9 @@ const SECRET_PARAM = new RegExp(
 const HEADER_BLOCK = /^(?:(?:extra|default)[_-])?(?:headers|query)$/i;
 
 /**
- * The path of a parameter that holds a credential, which must not be written to files. Searches
- * `extra_body` and blocks of headers, but not schemas of tools, where any property may be called
- * `password`.
+ * Returns the path of a parameter that holds a credential and must not be written to files.
+ * Searches `extra_body` and blocks of headers, but not schemas of tools: any property may be called
+ * `password` there.
  */
 export function secretParam(params: Readonly<Record<string, unknown>>): string | undefined {
   for (const name in params) {
@@ -185,7 +186,7 @@ function blockAt(
   return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
 }
 
-/** Known parameters by server. A name that several servers share is usually listed only once. */
+/** Known parameters by server. A name that several servers share is usually listed once. */
 const NAMES = {
   "OpenAI, chat completions": `audio frequency_penalty function_call functions logit_bias logprobs
     max_completion_tokens max_tokens metadata modalities model moderation n parallel_tool_calls
@@ -249,8 +250,8 @@ const NUMBERS: ReadonlySet<string> = new Set(
   min_tokens num_ctx num_predict presence_penalty repetition_penalty seed temperature
   thinking_budget top_a top_k top_logprobs top_p`.split(/\s+/),
 );
-/** Parameters whose text may begin with a bracket only by mistake: stop texts, regular expressions
- * and templates are not among them. */
+/** A bracket begins the text of these only by mistake, unlike stop texts, regular expressions
+ * and templates. */
 const STRUCTURES: ReadonlySet<string> = new Set(
   `allowed_token_ids bad_words chat_template_kwargs extra_body logit_bias metadata
   plugins provider reasoning response_format stop_token_ids stream_options structured_outputs
@@ -259,7 +260,7 @@ const STRUCTURES: ReadonlySet<string> = new Set(
 
 const MAX_SHOWN = 60;
 
-/** Notices of values that are text because of a slip, which servers may ignore: `0,7`, or JSON that
+/** Notices of values that a slip has made text, and servers may ignore: `0,7`, or JSON that
  * lacks a bracket. */
 export function textParamNotices(params: Readonly<Record<string, unknown>>): string[] {
   const notices: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Makes text from a teacher or a file fit to be shown: safe in a terminal and in a command that
- * users paste, and short.
+ * Makes text from a teacher or a file safe to show in a terminal and in commands to paste, and
+ * short.
  *
  * @module
  */
@@ -78,8 +78,8 @@ const ELLIPSIS = "…";
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Cuts to at most `maxLength` UTF-16 units, ellipsis included, and never within a surrogate pair.
- * A cut text does not keep the long one in memory. */
+/** Cuts to at most `maxLength` UTF-16 units, ellipsis included, never within a surrogate pair.
+ * The result does not keep the whole text in memory. */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   if (maxLength < ELLIPSIS.length) return "";
@@ -100,7 +100,7 @@ export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
 }
 
-/** Unlike `shellWord`, works without `Deno`, which the bundle for Node lacks. */
+/** Unlike `shellWord`, works without `Deno`, as in the bundle for Node. */
 export function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
   // Control characters are written as bytes, in octal.

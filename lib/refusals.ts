@@ -1,11 +1,11 @@
 /**
- * How models refuse to answer, by language. The only list of such phrases: `--reject-refusals`
- * discards answers that hold nothing else, and the data view marks all that hold one.
+ * How models refuse to answer, by language: `--reject-refusals` discards answers that hold nothing
+ * else, and the data view marks answers that hold such a phrase.
  *
  * @module
  */
 
-/** The part of an answer that is searched: a long answer may mention a refusal later. */
+/** Only this much is searched: later, a long answer may mention a refusal. */
 const START_CHARS = 200;
 
 /** A longer answer isn't discarded: it may hold more than a refusal. */
@@ -14,11 +14,11 @@ const MAX_DISCARDED_CHARS = 400;
 interface Phrases {
   /** How refusals begin, in lower case. */
   readonly openings: readonly RegExp[];
-  /** Sentences that may follow a refusal: they offer other help, or give the reason. With any other
-   * sentence, the answer isn't discarded. */
+  /** Sentences that may follow a refusal: they offer other help, or give the reason. Any other
+   * sentence keeps the answer. */
   readonly closings: RegExp;
   /** The source of an expression for phrases near the start of a refusal. It may match other
-   * answers, too: these are only marked. */
+   * answers, because these are only marked. */
   readonly marks: string;
 }
 
@@ -125,8 +125,8 @@ const HOLDS_MORE = /[:;：；=`|0-9]|\s[-—–*•]\s|[^ ]—|\bhere(?: is| are
 const CONTINUES =
   /\b(?:but|though|although|instead of|yet|except|without|until|unless|before|(?:he|she|they) said)\b|,\s*(?:(?:and|or) )?(?:the|a|an|it|its|this|you|we|he|she|they|my|there|so|try|use)\b|(?:但|不过|然而|可是|却|ただし|しかし|ですが|지만)|(?:^|[\s,])(?:aber|sondern|doch|jedoch|mais|cependant|pero|sino|mas|porém|но|однако|зато)\s/;
 
-/** Strict, because a refusal is discarded: an answer that only begins like one, or also gives what
- * was asked for, doesn't count. */
+/** Whether to discard an answer: one that only begins like a refusal, or also gives what was
+ * asked for, is kept. */
 export function isRefusal(response: string): boolean {
   const text = response.trim().toLowerCase();
   if (text.length > MAX_DISCARDED_CHARS || HOLDS_MORE.test(text)) return false;
@@ -146,8 +146,7 @@ function beginsLikeRefusal(response: string): boolean {
   return OPENINGS.some((opening) => opening.test(start));
 }
 
-/** Whether to mark an answer for the user, because it begins like a refusal or has a phrase of one
- * near its start. */
+/** Whether to mark an answer: it begins like a refusal, or has a phrase of one near its start. */
 export function resemblesRefusal(response: string): boolean {
   const start = response.slice(0, START_CHARS);
   const mayMatch = FIRST_WORD.test(start) || OTHER_LETTER.test(start);

@@ -34,8 +34,8 @@ import type { Outcome } from "./row.ts";
 import { imagesIn } from "./source/mod.ts";
 
 /**
- * Sends rows to teachers and collects the answers; one run at a time, which can be observed, paused
- * and stopped.
+ * Sends rows to teachers and collects the answers. There is one run at a time; it can be observed,
+ * paused and stopped.
  *
  * @example From a file to a file
  * ```ts
@@ -140,15 +140,15 @@ export class ResponseGenerator {
     this.#activeRun?.stop();
   }
 
-  /** Stops, and aborts the calls in flight, whose rows stay pending. */
+  /** Stops, and aborts the calls in flight. Their rows stay pending. */
   abort(reason?: unknown): void {
     this.#activeRun?.abort(reason);
   }
 
   /**
-   * Resumes an earlier run, sends pending rows, and resolves when everything is on disk. A run that
-   * was stopped or aborted resolves too, with `state: "interrupted"`; one that a teacher, a budget
-   * or a deadline ended, with `"halted"`.
+   * Resumes an earlier run, sends pending rows, and resolves when everything is on disk. The state
+   * of a run that was stopped or aborted is `interrupted`; a teacher, a budget or a deadline makes
+   * it `halted`.
    *
    * @throws {UsageError | SourceError} if the run cannot start with these options; nothing was sent
    * @throws {LockedError} if another run is writing to the same output
@@ -171,8 +171,8 @@ export class ResponseGenerator {
 
   /**
    * Sends rows of any shape to the teacher and yields outcomes as they arrive. Reads at most
-   * `concurrency` rows ahead of the consumer. An early `break` aborts the calls in flight. If
-   * `rows` throws, that error is thrown after the outcomes of the calls in flight.
+   * `concurrency` rows ahead of the consumer. An early `break` aborts the calls in flight. An error
+   * of `rows` is thrown after the outcomes of the calls in flight.
    *
    * @throws The reason of `signal` once it is aborted.
    * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.

@@ -34,23 +34,23 @@ export interface Row {
   readonly input: number;
   /** Where the row comes from, for messages and `distill.source`: `file:line`. */
   readonly source: string;
-  /** Which answer to the input row this is, with `samples`: 0 for the first or only one. */
+  /** The number of the answer to the input row, from 0 (`samples`). */
   readonly sample: number;
   /** What the caller passed; undefined for rows from files. */
   readonly given?: GivenRow;
-  /** The last answer of an earlier run, if that was paid for but not accepted. */
+  /** An answer of an earlier run that was paid for but not accepted. */
   readonly earlier?: EarlierAnswer;
   /**
-   * Resolves with the messages and, in them, the content of the files that they name. Files are
-   * read for each attempt and not kept in memory. Rejects with a `TeacherError` if one can no
-   * longer be read. @default none: the messages name no files
+   * Resolves to the messages with the content of the files that they name. Files are read for each
+   * attempt, to keep them out of memory. Rejects with a `TeacherError` if one can no longer be
+   * read. @default none: the messages name no files
    */
   readonly readFiles?: () => Promise<readonly Message[]>;
 }
 
 /** How a row continues after an answer that was not accepted. */
 export interface NextAttempt {
-  /** Answers requested so far in place of empty or rejected ones, the next one included. */
+  /** Answers requested so far in place of empty or rejected ones, including the next one. */
   readonly resample: number;
   /** The token limit of the next attempt; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
@@ -74,7 +74,7 @@ export interface EarlierAnswer {
   /** Whether that run used the same parameters. */
   readonly isSame: boolean;
   /**
-   * How the row is sent next; undefined if it starts over, because the parameters changed or the
+   * How the row is sent next; undefined if it starts over: the parameters have changed, or the
    * failures line does not say.
    */
   readonly next: NextAttempt | undefined;
@@ -132,8 +132,7 @@ export type RowFigures = Pick<
 
 /**
  * A row whose line is written but may not be on disk yet. Holds no texts: V8 copies what outlives
- * its young generation, and rows that waited for the disk with their texts and answers took a fifth
- * of the engine's time.
+ * its young generation, and waiting rows with texts and answers took a fifth of the engine's time.
  */
 export interface FinishedRow extends RowFigures {
   readonly uid: string;

@@ -36,9 +36,8 @@ export interface EveryOptions {
   readonly keepsAlive?: boolean;
 }
 
-/** `setInterval` until the returned function is called. All intervals share one timer. A callback
- * may come early, together with another one: each wake-up of the process costs 0.3 ms of CPU,
- * whatever it does. */
+/** Like `setInterval`, until the returned function is called. All intervals share one timer, and
+ * callbacks may come early, together with others: each wake-up of the process costs 0.3 ms of CPU. */
 export function every(
   intervalMs: number,
   callback: () => void,
@@ -63,9 +62,7 @@ const intervals = new Set<Interval>();
 let sharedTimer: ReturnType<typeof setTimeout> | undefined;
 let firesAt = Infinity;
 let isCalling = false;
-/**
- * The shared timer is set again if it would fire earlier or later than needed by more than this.
- */
+/** The shared timer stays if it fires at most this much too early or too late. */
 const TOLERANCE_MS = 1;
 
 function setSharedTimer(): void {
@@ -116,8 +113,8 @@ function unref(timer: unknown): void {
   (timer as RefTimer | undefined)?.unref?.();
 }
 
-/** A clock that remembers its last reading. Once per turn of the event loop is enough: reading the
- * time costs 0.15 µs, more than most code that needs it. */
+/** A clock that remembers its last reading. Reading the time costs 0.15 µs, more than most code
+ * that needs it, and once per turn of the event loop is enough. */
 export class Clock {
   readonly #now: () => number;
   #lastMs: number;
@@ -132,7 +129,7 @@ export class Clock {
   readonly last = (): number => this.#lastMs;
 }
 
-/** A clock that stops while nothing can be sent, so that an outage or a pause does not use up the
+/** A clock that stops while nothing can be sent, so that outages and pauses do not use up the
  * time of waiting rows. */
 export class RowClock {
   readonly #now: () => number;

@@ -1,6 +1,6 @@
 /**
- * What answers cost: by the user's prices, else as answers state it, else by public prices. What a
- * run will cost: a range, because the lengths of answers are not known beforehand.
+ * What answers cost: by the user's prices, otherwise as answers state it, otherwise by public
+ * prices. What a run will cost: a range, because the lengths of answers are unknown.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
 import type { TokenPrices } from "./rates.ts";
 
-/** The prices of the user, which apply to all teachers. */
+/** The user's prices apply to all teachers. */
 export interface PriceOptions {
   /** US dollars per million prompt tokens. @default the listed price */
   priceIn?: number;
@@ -23,14 +23,12 @@ export interface PriceOptions {
 export interface Prices {
   /** The prices for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
-  /** The cost of an answer in US dollars; undefined if the answer has no token counts. The function
-   * is absent unless the price of every teacher is known: an incomplete sum would be mistaken for
-   * the bill. */
+  /** The cost of an answer in US dollars; undefined without token counts. The function is absent
+   * unless the price of every teacher is known: an incomplete sum would be mistaken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   /** The teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
-  /** For each model, a sentence that says where its price comes from; empty if the user set the
-   * prices. */
+  /** For each model, a sentence with the source of its price; empty if the user set the prices. */
   readonly notes: readonly string[];
 }
 
@@ -73,7 +71,7 @@ export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): v
 }
 
 export interface PricedRun extends PriceOptions {
-  /** The parameters of the run, of which `service_tier` is read. */
+  /** Only `service_tier` is read. */
   readonly params?: Params;
   /** Unix time in milliseconds: some prices depend on the time of day. @default Date.now */
   readonly now?: () => number;
@@ -195,7 +193,7 @@ export interface Estimate {
   readonly answers: number;
   /** Prompt tokens of all requests together. */
   readonly promptTokens: number;
-  /** The tokens of one answer; an average if rows have limits of their own (`isMean`). */
+  /** The tokens of one answer; the mean if rows have limits of their own (`isMean`). */
   readonly completionTokens: Range;
   readonly isMean: boolean;
   /** Whether some answers have no token limit, so that the upper bound is an assumption. */
@@ -240,7 +238,7 @@ export function estimate(options: EstimateOptions): Estimate {
   };
 }
 
-/** A sentence for the start of a run, and a warning if the budget may not suffice; nothing if no
+/** A sentence for the start of a run, and a warning if the budget may not suffice; none if no
  * rows are to be sent, or the cost is unknown. */
 export function describeEstimate(
   { answers, promptTokens, completionTokens: [short, long], isMean, isAssumed, costUsd }: Estimate,

@@ -1,9 +1,8 @@
 /**
  * Public prices. Our own list, `public_prices.json`, comes first: it holds the facts of LiteLLM's
- * table in our own format, and is written by `tools/update_prices.ts`. Pydantic's list,
- * genai-prices, has the APIs and models that ours lacks (OpenRouter, Hugging Face, models matched
- * by name patterns), but no service tiers. It is 0.8 MB and takes 35 ms to load, so this module is
- * imported only if a price is needed.
+ * table in our own format (`tools/update_prices.ts`). Pydantic's list, genai-prices, has more APIs
+ * and models (OpenRouter, Hugging Face, models matched by name patterns), but no service tiers. It
+ * takes 35 ms to load, so this module is imported only if a price is needed.
  *
  * Prices apply only to the hosts of public APIs: a private server or gateway may use any model's
  * name and charge something else.
@@ -44,8 +43,8 @@ export function statesItsCost(address: string): boolean {
   return STATE_COST.includes(publicUrl(address)?.hostname ?? "");
 }
 
-/** A row may name another model. If that has no price, the price of the teacher's own model counts:
- * if the answer counted as free, budgets would not hold. */
+/** A row may name another model. If that model has no price, the price of the teacher's own
+ * model counts: if the answer counted as free, budgets would not hold. */
 export function costOfModels(
   ownPrice: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,
@@ -164,7 +163,7 @@ export function genaiPrice(
   };
 }
 
-/** Computes what `calcPrice` of genai-prices does in less than 1 µs instead of 4 to 36. */
+/** Does what `calcPrice` of genai-prices does, in less than 1 µs instead of 4 to 36. */
 function costAt(rates: GenaiRates, usage: Usage): number {
   return costOf(pricesIn(rates, usage.promptTokens), usage) + rates.request;
 }

@@ -7,12 +7,12 @@
  * at +8 1-5 00:00-08:30 0.6 5; region eu 1.1
  * ```
  *
- * A clause has the prices of prompt and of completion tokens, then those of `cached` prompt tokens,
- * of tokens `written` to the cache and of `reasoning` tokens, if they differ. A word before them
- * says what they apply to: a service tier (the standard one if there is none), prompts longer than
- * the number after `>`, or both (`flex>272000`). Prices after `at` apply at some times: weekdays,
- * from Monday, 1, and hours in UTC; after `+8`, the weekdays are those of UTC+8. `request` has a
- * price per request, `region` a factor on all token prices.
+ * A clause has the prices of prompt and of completion tokens and, if they differ, of `cached`
+ * prompt tokens, of tokens `written` to the cache and of `reasoning` tokens. A word before them
+ * says what they apply to: a service tier (none for the standard one), prompts longer than the
+ * number after `>`, or both (`flex>272000`). Prices after `at` apply at some times: weekdays, from
+ * Monday, 1, and hours in UTC; after `+8`, weekdays are in UTC+8. `request` is a price per request,
+ * `region` a factor on all token prices.
  *
  * @module
  */
@@ -100,8 +100,8 @@ export function pricesFor(
   return prices;
 }
 
-/** In US dollars. Cached, written and reasoning tokens are capped at the counts that include them:
- * some answers have counts that do not add up. */
+/** Returns US dollars. Cached, written and reasoning tokens are capped at the counts that
+ * include them, because some answers have counts that do not add up. */
 export function costOf(prices: TokenPrices, usage: Usage): number {
   const { promptTokens, completionTokens } = usage;
   const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);

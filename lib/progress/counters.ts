@@ -21,17 +21,15 @@ export interface FailedAttempt {
   readonly completion?: Completion;
 }
 
-/** A row that was counted as `failed` and is sent again, because its teacher turned out to be the
- * cause. */
+/** A row that was counted as `failed` and is sent again, because its teacher was the cause. */
 export interface ReleasedRow {
   readonly failure: Failure;
   /** The action to count instead of `failed`. */
   readonly action: FailureAction;
 }
 
-/** Adding to a counter costs a few increments and no allocation. */
 export class Counters {
-  /** Attempts started. Those that neither succeeded nor failed are in flight or were aborted. */
+  /** Attempts started, including those in flight or aborted. */
   attempts = 0;
   succeededAttempts = 0;
   /** Attempts that failed, or whose answer was rejected. */
@@ -43,9 +41,9 @@ export class Counters {
   failed = 0;
   /** Attempts beyond the first, of finished rows. */
   retries = 0;
-  /** Prompt tokens paid for, those of failed attempts included. */
+  /** Prompt tokens paid for, including failed attempts. */
   promptTokens = 0;
-  /** Completion tokens paid for, those of failed attempts included. */
+  /** Completion tokens paid for, including failed attempts. */
   completionTokens = 0;
   readonly latency = new DurationHistogram();
   /** Completion tokens of answers that were not kept, by failure type. */
@@ -103,9 +101,9 @@ const UNITS_PER_MS = 10;
 /** Longer durations count as a day. */
 const MAX_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
 
-/** An HDR histogram (`node:perf_hooks`, native in Deno) of constant size, about 200 KB. Rounds to
- * 0.1 ms, and above 200 ms to three digits. Percentiles and the maximum are upper ends of buckets:
- * at most 0.1 % too high. Negative durations and NaN count as 0.1 ms. */
+/** An HDR histogram (`node:perf_hooks`, native in Deno) of constant size, about 200 KB. Rounds
+ * to 0.1 ms, and above 200 ms to three digits. Percentiles and the maximum are upper ends of
+ * buckets, at most 0.1 % too high. Negative durations and NaN count as 0.1 ms. */
 export class DurationHistogram {
   readonly #histogram = createHistogram({ lowest: 1, highest: MAX_UNITS, figures: 3 });
 
@@ -144,8 +142,8 @@ export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherS
   return counts;
 }
 
-/** The indexes of at most `max` teachers that have not left, in ascending order. Those that are up
- * are left out first. */
+/** The indexes of at most `max` teachers that have not left, in ascending order. Teachers that
+ * are up are left out first. */
 export function mostUrgentTeachers(teachers: readonly TeacherStatus[], max: number): number[] {
   const present = [...teachers.keys()].filter((i) => teachers[i].state !== "left");
   if (present.length <= max) return present;
@@ -154,7 +152,7 @@ export function mostUrgentTeachers(teachers: readonly TeacherStatus[], max: numb
     .toSorted((a, b) => a - b);
 }
 
-/** How many causes are counted separately; all others are counted together, as "other". */
+/** Maximum number of causes that are counted separately; the others are counted as "other". */
 const MAX_GROUPS = 50;
 
 const MAX_MESSAGE_CHARS = 200;
@@ -175,7 +173,7 @@ interface Group extends Omit<ErrorGroup, "first_seen" | "last_seen"> {
 export class ErrorGroups {
   readonly #groups = new Map<string, Group>();
   #other: Group | undefined;
-  /** The last failure is remembered, because most failures repeat it. */
+  /** Remembered, because most failures repeat the last one. */
   #lastFailure: Failure | undefined;
   #lastGroup: Group | undefined;
   #list: readonly ErrorGroup[] | undefined = Object.freeze([]);
@@ -203,7 +201,7 @@ export class ErrorGroups {
     this.#list = undefined;
   }
 
-  /** The groups, most frequent first, "other" last. The list is the same until a count changes. */
+  /** Most frequent first, "other" last. Returns the same list until a count changes. */
   list(): readonly ErrorGroup[] {
     return this.#list ??= this.#build();
   }

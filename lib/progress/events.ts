@@ -125,7 +125,7 @@ export interface Summary {
   cpu_seconds: number;
   /** The largest resident memory of this process; read once a second. */
   peak_rss_bytes: number;
-  /** Each teacher at the end. Those that have left the list come last. */
+  /** Each teacher at the end. Teachers that have left the list come last. */
   teachers: TeacherStatus[];
   /** Causes of failed attempts, most frequent first. */
   errors: ErrorGroup[];
@@ -136,8 +136,8 @@ export interface Summary {
 /** Distinguished by `type`. */
 export type RunEvent = RunStart | Snapshot | Notice | Summary;
 
-/** `backing_off`: waits for a teacher or a retry. `disk_full`: waits for space. `draining`: starts
- * no attempts, and writes what is in flight. `halted`: ended with rows left. */
+/** `backing_off`: waits for a teacher or a retry. `disk_full`: waits for space. `draining`:
+ * starts no attempts, and finishes those in flight. `halted`: ended with rows left. */
 export type RunState =
   | "preparing"
   | "running"
@@ -170,9 +170,9 @@ export interface ErrorGroup {
   message: string;
   /** The number of failed attempts. */
   count: number;
-  /** What followed the last attempt. */
+  /** The action after the last attempt. */
   action: FailureAction;
-  /** Attempts by what followed; the sum is `count`. */
+  /** Attempts by the action after them; the sum is `count`. */
   actions: Record<FailureAction, number>;
   /** The uids of up to three rows. */
   uids: string[];
@@ -189,10 +189,11 @@ export type FailureAction = "retried" | "failed" | "halted";
 export interface TeacherStatus {
   /** The address without credentials. */
   address: string;
-  /** The model requested from it. */
+  /** The model that is requested. */
   model: string;
-  /** `cooling_down`: it asked for a wait. `down`: only probes are sent. `leaving`: it left the list
-   * of teachers, and finishes its calls. `left`: it has done so. `halted`: nothing is sent. */
+  /** `cooling_down`: it requested a wait. `down`: only probes are sent. `leaving`: it left the
+   * list of teachers, and finishes its calls. `left`: these are finished. `halted`: nothing is
+   * sent. */
   state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
   /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
   until: string | null;
@@ -250,7 +251,7 @@ export interface Snapshot {
   reason: string | null;
   /** When a row last became durable on disk, in ISO 8601; null before the first. */
   last_durable: string | null;
-  /** All teachers. Those that left come last: up to 100, and one entry for all earlier ones. */
+  /** All teachers. Up to 100 that left come last, then one entry for all earlier ones. */
   teachers: TeacherStatus[];
   /** Rows finished per second over the last 30 s, failed ones included. */
   rate_per_s: number;
@@ -276,7 +277,7 @@ export interface Snapshot {
   projected_cost_usd: number | null;
   /** Whether `projected_cost_usd` can only grow. */
   projected_cost_is_lower_bound: boolean;
-  /** The range of the cost, by how much that of rows varies; null for a lower bound. */
+  /** The range of the cost, by how much the cost of rows varies; null for a lower bound. */
   projected_cost_range_usd: [number, number] | null;
   /** What this run may cost in US dollars; for a shard, what is left of its share. Null without a
    * budget. */

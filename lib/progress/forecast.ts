@@ -2,8 +2,8 @@
  * Rates of a run, its estimated end and its estimated cost, from samples of its counters.
  *
  * A projection is a lower bound at first, and an estimate once enough rows have finished. When
- * nothing has finished for a while, it is a bound again. A figure that alternates between the two
- * is hard to read, so the last estimate then stays: at least the bound, and with a wider range.
+ * nothing finishes for a while, it is a bound again. A figure that alternates between the two is
+ * hard to read, so the last estimate stays: at least the bound, and with a wider range.
  *
  * @module
  */
@@ -119,7 +119,7 @@ export class Forecast {
     this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
   }
 
-  /** Starts new rates, because a rate over a hold and the time before it would describe neither. */
+  /** A rate over a hold and the time before would describe neither. */
   #restartRates(nowMs: number): void {
     this.#rowRate = new RateWindow(nowMs);
     this.#tokenRate = new RateWindow(nowMs);
@@ -179,13 +179,12 @@ export class RateWindow {
   }
 }
 
-/** How often `RateSpread` records the counter, in milliseconds. */
+/** The interval between records of the counter. */
 const MARK_MS = 10_000;
 /** Records of the last five minutes, both ends included. */
 const MAX_MARKS = 31;
 
-/** The length of the windows whose rates are compared; a third of the recorded time if that is
- * less. */
+/** The length of the windows whose rates are compared; at most a third of the recorded time. */
 const SPREAD_WINDOW_MS = 60_000;
 
 /** The least uncertainty of a rate, as a fraction. */
@@ -194,7 +193,8 @@ const MIN_SPREAD = 0.05;
 /** A range wider than this factor would tell nothing. */
 const MAX_SPREAD = 4;
 
-/** If nothing finishes, an estimate is kept. Its range then ends at this multiple of it. */
+/** If nothing finishes, an estimate is kept, and its range ends at this multiple of the
+ * estimate. */
 const KEPT_RANGE_FACTOR = 2;
 
 interface Estimate {

@@ -1,6 +1,6 @@
 /**
  * The progress of a run. A row costs a few increments. Listeners receive snapshots at most ten
- * times a second; without listeners none are made.
+ * times a second.
  *
  * @module
  */
@@ -29,10 +29,10 @@ import { printable } from "../printable.ts";
 /** The beat is a timer that emits snapshots, so that no row reads a clock. */
 const BEAT_MS = 100;
 
-/** The interval while nothing changes: waking up costs more CPU than the beat. */
+/** Applies while nothing changes: waking up costs more CPU than the beat. */
 const IDLE_BEAT_MS = 500;
 
-/** Listeners get a snapshot at least this often, in milliseconds. */
+/** Listeners get a snapshot at least this often. */
 const SNAPSHOT_MS = 1000;
 
 /** A beat emits a snapshot if the last one is this old: the next beat would be too late. */
@@ -66,7 +66,7 @@ export class Progress {
     this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
   }
 
-  /** Called when rows can be sent. A retry sends `toSend` of those that are not `skipped`. */
+  /** Called when rows can be sent. A retry sends `toSend` of the rows that are not `skipped`. */
   start(counts: { total: number | null; skipped: number; toSend?: number }): void {
     const nowMs = this.#options.now();
     this.#startMs = nowMs;
@@ -119,9 +119,8 @@ export class Progress {
     this.emit({ type: "notice", time, level, message });
   }
 
-  /** Returns the function that removes the listener. Listeners are called in turn, with the same
-   * frozen event, on the main thread of the run: they should return at once. What they throw is
-   * ignored. */
+  /** Returns the function that removes the listener. Listeners are called in turn with the same
+   * frozen event, on the main thread: they should return at once. Their errors are ignored. */
   on(listener: RunListener): () => void {
     return this.#listeners.add(listener);
   }
@@ -249,7 +248,7 @@ export class Progress {
     this.#beatEvery(this.#idleBeatMs(nowMs));
   }
 
-  /** The interval while nothing changes, or less, so that the next snapshot is not late. */
+  /** Returns a shorter interval if the next snapshot would be late. */
   #idleBeatMs(nowMs: number): number {
     if (this.#listeners.count === 0) return IDLE_BEAT_MS;
     // A listener may have changed the state.

@@ -88,7 +88,7 @@ function defaultUpdateInterval(concurrency: number): number {
   return concurrency <= 500 ? 20 : 50;
 }
 
-/** Called with each event. What it throws is ignored, and promises are not awaited. */
+/** Called with each event. Errors are ignored, and promises are not awaited. */
 export type RunListener = (event: RunEvent) => void;
 
 export class Listeners<T> {
@@ -108,13 +108,12 @@ export class Listeners<T> {
   }
 
   emit(value: T): void {
-    // The list is replaced, never changed: listeners may add and remove others during the loop.
+    // The list is replaced, never changed: a listener may add and remove others.
     for (const listener of this.#listeners) {
       try {
         const result = listener(value) as unknown as PromiseLike<unknown> | null | undefined;
         result?.then?.(undefined, () => {});
       } catch {
-        // What a listener throws must not affect the run.
       }
     }
   }
@@ -129,7 +128,7 @@ const THIS_PROCESS = {
   rssBytes: () => process.memoryUsage.rss(),
 };
 
-/** The least time between two readings: over a shorter one, the CPU share fluctuates too much. */
+/** Minimum time between two readings: over less, the CPU share fluctuates too much. */
 const MIN_INTERVAL_MS = 1000;
 
 /** Measures the process. A reading takes about 11 µs (1.3 for the CPU, 9.7 for the memory). */
@@ -145,8 +144,8 @@ export function createProcessMeter(source = THIS_PROCESS) {
       lastMs = nowMs;
       reading = undefined;
     },
-    /** Returns the last reading, or a new one once that is a second old. `cpuPercent` is CPU time
-     * since the previous reading, in percent of one core. */
+    /** Returns a reading at most a second old. `cpuPercent` is CPU time since the reading
+     * before, in percent of one core. */
     read(nowMs: number): { readonly cpuPercent: number; readonly rssBytes: number } {
       const elapsedMs = nowMs - lastMs;
       if (reading !== undefined && elapsedMs < MIN_INTERVAL_MS) return reading;

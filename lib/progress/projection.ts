@@ -1,44 +1,39 @@
 /**
  * Projects the end of a run and its cost.
  *
- * The rows that finish first are the short ones, so the mean of the finished rows is too small:
- * with answers of 1 s and of 20 min, the first minutes show only the former. Two figures avoid this
- * bias:
+ * Short rows finish first, so the mean of the finished rows is too small: with answers of 1 s and
+ * of 20 min, the first minutes show only the former. Two figures avoid this bias:
  *
- * - **The cohorts.** Rows are grouped into cohorts by the order in which they were sent
- *   (`sequence`). Once every row of the first cohorts has finished, their mean is unbiased. Only an
- *   unbroken sequence of finished cohorts counts: those without a long row finish first, so
- *   counting any finished cohort would bring the bias back.
- * - **The floor.** The total busy time of all lanes, divided by the rows that were sent. Rows in
- *   flight count with their time so far, so the floor can only be too small, and it grows while a
- *   long row is in flight. It needs no clock per row: the busy time is the number of attempts in
- *   flight, integrated over time.
+ * - **The cohorts.** Rows are grouped by the order in which they were sent (`sequence`). Once every
+ *   row of the first cohorts has finished, their mean is unbiased. Cohorts count only up to the
+ *   first unfinished one: those without a long row finish first.
+ * - **The floor.** The busy time of all lanes, divided by the rows sent. Rows in flight count with
+ *   their time so far, so the floor can only be too small, and grows while a long row is in flight.
+ *   Busy time is the number of attempts in flight, integrated over time, so that no row needs a
+ *   clock.
  *
- * Until the finished cohorts make up half of the rows that were sent, the projection is a lower
- * bound, the later of: rows not sent yet × floor / lanes; rows left / rate (see below). The second
- * is later if a teacher throttles. From then on, the end is the later of two:
+ * Until the finished cohorts make up half of the rows sent, the projection is a lower bound, the
+ * later of: unsent rows × floor / lanes; rows left / rate (see below), which is later if a teacher
+ * throttles. From then on, the end is the later of two:
  *
- * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run
- *   continues until the longest of the rows in flight is done. A row in flight is more likely a
- *   long one, so the mean time left is E[x²] / 2 E[x] (renewal theory), and the longest of k takes
- *   H(k) times as long (k-th harmonic number, for an exponential tail), capped at the longest row
- *   so far.
+ * - Rows in the queue × mean / lanes, and then the last wave, until the longest of the rows in
+ *   flight is done. A row in flight is more likely a long one, so the mean time left is E[x²] / 2
+ *   E[x] (renewal theory), and the longest of k takes H(k) times as long (k-th harmonic number, for
+ *   an exponential tail), capped at the longest row so far.
  * - Rows left / rate. The rate is raised by one standard deviation of its count, so that noise does
- *   not move the projection. The rate of the last 30 s shows what the mean does not: idle lanes
- *   because rows wait, or a teacher that has become slower. With fewer than 20 rows in 30 s, the
- *   rate of the run so far is used. Early in a run no rate is used: it would be too low, because
- *   rows in flight are not counted yet.
+ *   not move the projection. The rate of the last 30 s shows idle lanes because rows wait, and a
+ *   teacher that has become slower. With fewer than 20 rows in 30 s, the rate of the run so far is
+ *   used; early in a run, none, because rows in flight are not counted yet.
  *
- * With `--rpm` and `--tpm`, lanes are idle from the start, which only the rate shows, and that is
- * not known for half a minute. So the rows not sent yet take at least as long as these limits
- * require.
+ * With `--rpm` and `--tpm`, lanes are idle from the start, and the rate shows it only after half a
+ * minute. So unsent rows take at least as long as these limits require.
  *
  * The projection is a lower bound again if nothing has finished for longer than a mean row takes:
  * then only long rows are left, and the time left is at least the time since the last row finished.
  *
  * Cost has the same bias, since long answers cost more, and the same remedy: the amount spent, plus
- * the rows left at the mean of the finished cohorts. Until those make up half of the rows that were
- * sent, it is a lower bound: the amount spent, plus the rows not sent yet at the mean per row sent.
+ * the rows left at the mean of the finished cohorts. Until those make up half of the rows sent, it
+ * is a lower bound: the amount spent, plus unsent rows at the mean per row sent.
  *
  * @module
  */
@@ -72,8 +67,8 @@ interface Cohort {
 export interface RunPosition {
   readonly rows: number;
   readonly concurrency: number;
-  /** Attempts per second that the user allows; 0 if a shard does not know its share of the limits
-   * yet. @default Infinity */
+  /** Attempts per second that the user allows; 0 while a shard does not know its share of the
+   * limits. @default Infinity */
   readonly maxPerSecond?: number;
   /** Rows that finished in the last 30 s. */
   readonly recentRows: number;
@@ -108,11 +103,11 @@ const MIN_COST_ERROR = 0.02;
 
 export class Projection {
   readonly #cohortRows: number;
-  /** Cohorts that are not counted yet, by index: all from the first unfinished one on. */
+  /** Cohorts that are not counted yet, by index, from the first unfinished one on. */
   readonly #open = new Map<number, Cohort>();
   #lastIndex = -1;
   #lastCohort: Cohort = newCohort();
-  /** The number of finished cohorts from the first on, without a gap. */
+  /** Finished cohorts from the first on, without a gap. */
   #finishedCohorts = 0;
   #finishedBusyMs = 0;
   #finishedSquaredMs = 0;
@@ -225,7 +220,7 @@ export class Projection {
     return this.#finishedCohorts * this.#cohortRows;
   }
 
-  /** The expected time until the longest of `rows` rows in flight is done, in milliseconds. */
+  /** The expected time until the longest of `rows` rows in flight is done. */
   #lastWaveMs(rows: number): number {
     if (this.#finishedBusyMs === 0) return 0;
     const residualMs = this.#finishedSquaredMs / (2 * this.#finishedBusyMs);

@@ -1,6 +1,6 @@
 /**
- * Turns events into what `run()` and `snapshot()` return, with names in camelCase. In files, on
- * standard output and in the page, events keep their snake_case names.
+ * Turns events into what `run()` and `snapshot()` return, with names in camelCase. Everywhere else,
+ * events keep their snake_case names.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export function resultOf(event: Summary | Snapshot): RunSummary | RunSnapshot {
   return renamed(event) as RunSummary | RunSnapshot;
 }
 
-/** The event of a result; any other value is returned itself. */
+/** Returns the event of a result; any other value as it is. */
 export function eventOf(result: Summary | RunSummary): Summary;
 export function eventOf(result: Snapshot | RunSnapshot): Snapshot;
 export function eventOf(result: Summary | RunSummary | Snapshot | RunSnapshot): unknown {

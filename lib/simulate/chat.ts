@@ -1,6 +1,6 @@
 /**
- * The chat completions API of a simulated teacher: parses requests and builds responses, which are
- * answers (JSON or server-sent events) or errors.
+ * The chat completions API of a simulated teacher: parses requests, and builds answers (JSON or
+ * server-sent events) and errors.
  *
  * An answer depends only on the options, the prompt and its token limit. So a run can be repeated,
  * and each result can be matched with its row.
@@ -11,7 +11,7 @@
 import { isObject } from "../json.ts";
 import type { ResolvedSimulateOptions } from "./options.ts";
 
-/** The fields of a request that its answer depends on. */
+/** The fields of a request that determine its answer. */
 interface ChatRequest {
   readonly model: string;
   /** All messages with their roles, as from `promptKey`. */
@@ -51,7 +51,7 @@ export function readChatRequest(text: string): ChatRequest | string {
   return { model, prompt: promptKey(messages), lastUserText, maxTokens, stream, includeUsage };
 }
 
-/** All messages and their roles as one text, which identifies the prompt. */
+/** All messages and roles as one text, to identify the prompt. */
 function promptKey(messages: readonly Record<string, unknown>[]): string {
   let text = "";
   for (const { role, content } of messages) {
@@ -219,7 +219,6 @@ export function draw(hash: number, salt: number): number {
   return ((bits ^ (bits >>> 15)) >>> 0) / 4294967296;
 }
 
-/** @param maxTokens The request's `max_tokens`, or `Infinity`. */
 export function planAnswer(
   prompt: string,
   options: ResolvedSimulateOptions,
@@ -242,7 +241,7 @@ export function planAnswer(
   };
 }
 
-/** 14 hex digits, which identify a prompt in its answer. */
+/** 14 hex digits that identify a prompt in its answer. */
 export function digestOf(hash: number): string {
   return hash.toString(16).padStart(14, "0");
 }
@@ -265,16 +264,16 @@ const SENTENCE_PARTS = [
   "a plain fact/two examples/the usual steps/a small detail/the same idea/several numbers",
   "to fill its tokens/for a trial/without any cost/in a few words/as it was asked to/at its pace",
 ].map((part) => part.split("/"));
-/** The padding of an answer begins with one of this many sentences. */
+/** The padding of an answer begins with any of this many sentences. */
 const STARTS = 512;
 /** The offsets of these sentences in `filler`. */
 const starts: number[] = [];
-/** The text that pads answers. It grows when an answer needs more. */
+/** The text that pads answers; grows as needed. */
 let filler = "";
 /** The number of sentences in `filler`. */
 let sentences = 0;
 
-/** Truncates `start`, or pads it with sentences that depend on `hash`, to exactly `tokenCount`
+/** Truncates `start`, or pads it with sentences chosen by `hash`, to exactly `tokenCount`
  * tokens. The padding ends with `end`. */
 function fitTo(start: string, tokenCount: number, hash: number, end = ""): string {
   const chars = tokenCount * CHARS_PER_TOKEN - start.length;

@@ -12,8 +12,8 @@ export interface SimulateOptions {
   latency?: number;
   /** The largest deviation from `latency`, as a fraction of it. @default 0.2 */
   jitter?: number;
-  /** Mean completion tokens without reasoning; each prompt gets between half and one and a half
-   * times as many. @default 300 */
+  /** Mean completion tokens without reasoning. Each prompt gets half to one and a half times as
+   * many. @default 300 */
   tokens?: number;
   /** Tokens of reasoning before each answer. @default 0 */
   reasoning?: number;
@@ -27,13 +27,11 @@ export interface SimulateOptions {
   refusals?: number;
   /** Fraction of prompts whose answer is truncated (`finish_reason` `length`). @default 0 */
   truncated?: number;
-  /**
-   * Requests per minute, enforced each second; further ones get 429. 0 means no limit. @default 0
-   */
+  /** Requests per minute, enforced each second; more get 429. 0 means no limit. @default 0 */
   rpm?: number;
-  /** Requests in flight at once; further ones get 429. 0 means no limit. @default 0 */
+  /** Requests in flight at once; more get 429. 0 means no limit. @default 0 */
   capacity?: number;
-  /** A whole number; another one gives other answers and failures. @default 1 */
+  /** A whole number. Another seed gives other answers and failures. @default 1 */
   seed?: number;
 }
 
@@ -87,7 +85,7 @@ const RULES: Readonly<Record<Key, Rule>> = {
   seed: { expected: "a whole number from 0 to 4294967295", max: 4294967295, isWhole: true },
 };
 
-/** The names in `--simulate=…`, which are also flags of `simulate`. */
+/** The names in `--simulate=…`, and flags of `simulate`. */
 export const SIMULATE_KEYS: readonly Key[] = Object.keys(RULES) as Key[];
 
 /**

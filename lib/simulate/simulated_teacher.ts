@@ -46,7 +46,7 @@ export interface SimulatedTeacher extends AsyncDisposable {
 /** `broken`: status 200 without an answer. `aborted`: the answer ends half-way. */
 type Fault = "error" | "broken" | "aborted";
 
-/** Each attempt at a prompt has a salt of its own above this one. */
+/** Salts above this one draw the faults, one for each attempt at a prompt. */
 const FAULT_SALT = 99;
 
 /** The first piece of a stream is sent after this fraction of the latency. */
@@ -55,10 +55,9 @@ const FIRST_PIECE_AT = 0.2;
 /**
  * Starts a simulated teacher on 127.0.0.1.
  *
- * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. Seed and
- * prompt determine text, tokens, latency and refusal; faults also depend on how often the prompt
- * was sent before. Each answer starts with a digest of its prompt and a quotation from the last
- * user message. Memory does not grow with the number of requests.
+ * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. Seed and prompt
+ * determine text, tokens, latency and refusal; faults also depend on how often the prompt was sent
+ * before. Each answer starts with a digest of its prompt and a quotation from the last user message.
  *
  * @throws {TypeError} An option is unknown or not a number.
  * @throws {RangeError} An option is out of range.
@@ -128,7 +127,7 @@ class RequestHandler {
 
   answer(request: Request): Response | Promise<Response> {
     const { method, url } = request;
-    // `new URL` would take a good part of the time of a request.
+    // `new URL` would take a good part of a request's time.
     const path = url.slice(url.indexOf("/", "http://".length)).replace(/[?#].*$/, "");
     if (method === "POST" && path === "/v1/chat/completions") return this.#complete(request);
     if (method === "GET" && path === "/v1/models") return modelsResponse();
@@ -248,8 +247,8 @@ export class RateGate {
 
 const GENERATION_SIZE = 65_536;
 
-/** Counts how often each prompt was sent, in bounded memory: the older of two generations of
- * prompts is forgotten when the younger is full. */
+/** Counts how often each prompt was sent. Memory is bounded: when the younger of two generations
+ * of prompts is full, the older one is forgotten. */
 export class AttemptCounter {
   readonly #size: number;
   #young = new Map<number, number>();
@@ -271,7 +270,7 @@ export class AttemptCounter {
   }
 }
 
-/** Timers that can be ended together: none is left when the server closes. */
+/** Timers that `close()` ends together with the server. */
 export class Sleepers {
   readonly #asleep = new Map<ReturnType<typeof setTimeout>, () => void>();
   #isClosed = false;

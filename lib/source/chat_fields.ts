@@ -1,6 +1,6 @@
 /**
- * The fields of a chat completions request, which distinguish a raw request body from a row of a
- * dataset, and the parameters that a row sets for itself.
+ * The fields of a chat completions request: they distinguish a raw request body from a row of a
+ * dataset. Also the parameters that a row sets.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import { currentValue, mustBe, RowProblem } from "./parsed_row.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
 import { toolsOf } from "./tool_calls.ts";
 
-/** The type that a value must have to count as a parameter. Names that datasets use for columns,
- * too (`provider`, `plugins`), need a type other than "any". */
+/** The type that a value must have to count as a parameter. Names that datasets also use for
+ * columns (`provider`, `plugins`) need a type other than "any". */
 type FieldType = "any" | "object" | "array" | "boolean";
 
 function fieldsOfType(type: FieldType, names: string): [string, FieldType][] {
   return names.split(/\s+/).filter((name) => name !== "").map((name) => [name, type]);
 }
 
-/** Fields of OpenAI's API, and extensions of compatible servers. Left out are names that are more
+/** Fields of OpenAI's API, and extensions of compatible servers, without names that are more
  * likely columns of a dataset (`documents`, `grammar`, `json_schema`, `options`, `priority`,
  * `usage`, …). */
 const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
@@ -77,13 +77,13 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
   ...fieldsOfType("array", "models plugins"),
 ]);
 
-/** Fields of a raw request body that are not sent. `metadata` is also a parameter, which OpenAI
- * accepts only together with `store`. */
+/** Fields of a raw request body that are not sent. OpenAI accepts the parameter `metadata` only
+ * together with `store`. */
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
-/** The parameters of a raw request body, undefined if it has none; `false` if a field of the row is
- * not one of a request. Rows of LMSYS and WildChat have a `model`, too (the one that answered), but
- * also columns that no request has. */
+/** Returns the parameters of a raw request body, undefined if it has none; `false` if a field of
+ * the row is not a field of requests. Rows of LMSYS and WildChat have a `model` too (the one that
+ * answered), but also columns that no request has. */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
   for (const name in row) {
@@ -107,7 +107,7 @@ export function isSentInRequest(name: string, row: RowObject): boolean {
 /** Ignored in rows: the run decides whether answers are streamed. */
 const STREAM_PARAMS = ["stream", "stream_options"];
 
-/** Whether a parameter with an effect is ignored. `false`, the default, has none. */
+/** Whether a parameter with an effect is ignored. `false`, the default, has no effect. */
 function isIgnored(name: string, value: unknown): boolean {
   return STREAM_PARAMS.includes(name) && isSet(value) && value !== false;
 }
@@ -130,7 +130,7 @@ function sendsMetadata(row: RowObject): boolean {
   return row.store === true && isSet(row.metadata);
 }
 
-/** The fields of a message. Turns of conversation logs hold metadata beside them. */
+/** The fields of a message. Turns of conversation logs also hold metadata. */
 export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
   "role",
   "content",
@@ -148,9 +148,9 @@ function isOfType(value: unknown, type: FieldType): boolean {
   return typeof value === type && !Array.isArray(value);
 }
 
-/** The parameters that a row sets: in an OpenAI Batch row, `body` without the messages; in a raw
- * request body, all fields but messages and ids; in any other row, `params` and `tools`. The
- * members of `extra_body` count as parameters. */
+/** Returns the parameters of a row: in an OpenAI Batch row, `body` without the messages; in a
+ * raw request body, all fields but messages and ids; otherwise `params` and `tools`. Members of
+ * `extra_body` count as parameters. */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
   if (shape === "message-array") return undefined;
   const object = row as RowObject;
@@ -167,7 +167,7 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | R
   return checkedParams(tools === undefined ? { ...params } : { ...params, tools }, "params");
 }
 
-/** @param holder The field of the row that holds the parameters; "" if the row itself does. */
+/** @param holder The field with the parameters; "" for the row itself. */
 function checkedParams(
   fields: Record<string, unknown>,
   holder: string,
@@ -199,7 +199,8 @@ function checkedParams(
   return Object.keys(result).length === 0 ? undefined : result;
 }
 
-/** Files made from tables have every column in every row: null means that it is not set. */
+/** Files made from tables have every column in every row, so null means that a parameter is not
+ * set. */
 function withoutNulls(params: Record<string, unknown>): Record<string, unknown> {
   if (!Object.values(params).includes(null)) return params;
   return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));

@@ -1,7 +1,7 @@
 /**
  * How an earlier version read a row, and what is sent differently today. The code that reads is
  * frozen: results of that version hold the hash of what it sent, and a row must not look edited
- * because today's version reads it differently.
+ * because it is read differently today.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface EarlierOptions extends PromptOptions {
 }
 
 /**
- * What the earlier version sent for a row; undefined if it could not read the row.
+ * Returns what the earlier version sent for a row; undefined if it could not read the row.
  *
  * @param text A bare array must be wrapped in `{"messages":[…]}`.
  */
@@ -33,7 +33,8 @@ export function earlierRequest(text: string, options: EarlierOptions): RowReques
   }
 }
 
-/** A phrase for what is sent differently today; "" if only keys that hold null are left out. */
+/** Returns a phrase for what is sent differently today; "" if only keys that hold null are left
+ * out. */
 export function differenceOf(before: RowRequest, now: RowRequest): string {
   const oldMessages = messagesWithoutNulls(before.messages);
   if (
@@ -85,7 +86,7 @@ function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
 }
 
-/** Whether something follows the earlier prompt today, as Dolly's context does. */
+/** Whether more text follows the earlier prompt today, such as Dolly's context. */
 function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
   const oldText = before.at(-1)?.content, newText = now.at(-1)?.content;
   return typeof oldText === "string" && typeof newText === "string" &&

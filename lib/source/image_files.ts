@@ -1,5 +1,5 @@
 /**
- * Image files that rows name. They are checked before the run, and read when they are sent.
+ * Image files that rows name: checked before the run, and read when they are sent.
  *
  * @module
  */
@@ -15,8 +15,8 @@ export interface RowImages {
   /** Why an image cannot be sent. */
   problemOf(path: string): string | undefined;
   /**
-   * Returns the messages with data URLs in place of `paths`. Reads the files on each call: the data
-   * URL of one image can take 27 MB of memory.
+   * Returns the messages with data URLs in place of `paths`. Reads the files on each call, because
+   * the data URL of one image can take 27 MB of memory.
    *
    * @throws {TeacherError} If a file can no longer be read.
    */
@@ -63,7 +63,7 @@ export function imagesIn(root: string | undefined): RowImages {
   return root === undefined ? NO_IMAGES : new ImageFolder(root);
 }
 
-/** Every image must be in the folder; relative paths are resolved against it. */
+/** Every image must be in the folder. Relative paths are resolved against the folder. */
 class ImageFolder implements RowImages {
   readonly #root: string;
   #realRoot: string | undefined;
@@ -72,7 +72,7 @@ class ImageFolder implements RowImages {
     this.#root = root;
   }
 
-  /** Synchronous, because it takes only 20 µs. */
+  /** Synchronous, because it takes 20 µs. */
   problemOf(path: string): string | undefined {
     try {
       const realPath = this.#requireInside(Deno.realPathSync(this.#absolute(path)));

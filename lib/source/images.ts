@@ -12,7 +12,7 @@ import { isSet } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
 const PLACEHOLDER = "<image>";
-/** Fields that cannot be sent, and without which a prompt would mean something else. */
+/** A prompt without these would mean something else, and they cannot be sent. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
 const IMAGE_FIELDS = ["images", "image"] as const;
@@ -25,8 +25,8 @@ interface ImageField {
   readonly values: readonly unknown[];
 }
 
-/** Whether `withImages` must be called. The fields are named one by one: a loop over the names
- * takes ten times as long, for every row. */
+/** Whether `withImages` must be called. A loop over the names of fields would take ten times as
+ * long, for every row. */
 export function mayHoldMedia(row: Row, messages: readonly Message[]): boolean {
   const { images, image, videos, video, audios, audio } = row;
   if (images !== undefined || image !== undefined || videos !== undefined) return true;
@@ -37,8 +37,8 @@ export function mayHoldMedia(row: Row, messages: readonly Message[]): boolean {
   return false;
 }
 
-/** Images replace `<image>` (LLaMA-Factory, LLaVA), parts `{"type":"image"}` without a source (TRL)
- * or with one (Qwen), and paths in `image_url`. */
+/** Puts images in place of `<image>` (LLaMA-Factory, LLaVA), of parts `{"type":"image"}` without
+ * a source (TRL) or with a source (Qwen), and of paths in `image_url`. */
 export function withImages(
   messages: Message[],
   row: Row,
@@ -74,7 +74,7 @@ class ImagePlacer {
     this.#reading = reading;
   }
 
-  /** @param hasField Whether the row has a field of images: `<image>` is then a placeholder. */
+  /** @param hasField Whether the row has a field of images, so that `<image>` is a placeholder. */
   placeIn(messages: Message[], hasField: boolean): Message[] | RowProblem {
     const { name, values } = this.#field;
     const placed = messages.map((message) => this.#message(message, hasField));
@@ -97,7 +97,7 @@ class ImagePlacer {
 
   #message(message: Message, hasField: boolean): Message {
     const { role, content } = message;
-    // Answers of models hold text only: `<image>` in them is no placeholder.
+    // Answers of models hold text only, so `<image>` is no placeholder there.
     if (role === "assistant") return message;
     if (typeof content === "string") {
       if (!hasField || !content.includes(PLACEHOLDER)) return message;
@@ -164,8 +164,8 @@ function imageFieldOf(name: string, value: unknown): ImageField | RowProblem {
   return mustBe(name, "an image or a list of images", value);
 }
 
-/** What `image_url` holds: the URL unchanged, bytes as a data URL, or the path, which is also added
- * to `reading.files`. */
+/** Returns the value of `image_url`: the URL unchanged, bytes as a data URL, or the path, which
+ * is also added to `reading.files`. */
 function addressOf(value: unknown, place: string, reading: Reading): string | RowProblem {
   if (typeof value === "string") return addressOfText(value, place, reading);
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
@@ -235,7 +235,7 @@ function isImagePart(part: Part): boolean {
   return part.type === "image" || pathIn(part) !== undefined;
 }
 
-/** The path in place of a URL, which is all that the API accepts. */
+/** Returns the path if a part has one in place of a URL. The API accepts only URLs. */
 function pathIn({ type, image_url: image }: Part): string | undefined {
   if (type !== "image_url") return undefined;
   const url = isObject(image) ? image.url : image;

@@ -1,8 +1,8 @@
 /**
  * JSON values of rows: keeps numbers as they were written (`1.0`, `1e400`, integers of 19 digits),
- * makes the canonical text that a row's hash is computed from, and removes keys that hold null.
- * Files made from Arrow tables, such as those of Hugging Face, have every key of a column in every
- * row; servers reject many of these nulls.
+ * makes the canonical text for a row's hash, and removes keys that hold null. Files made from Arrow
+ * tables, as at Hugging Face, have every key of a column in every row, and servers reject many of
+ * these nulls.
  *
  * @module
  */
@@ -39,8 +39,8 @@ export function setField(object: object, name: string, value: unknown): void {
   });
 }
 
-/** The value without keys that hold null, at any level; `value` itself if it has none. Nulls in
- * arrays stay, and so do those of keys for which `keeps` returns true. */
+/** Removes keys that hold null, at any level; returns `value` itself if there are none. Nulls in
+ * arrays stay, and nulls of keys for which `keeps` returns true. */
 export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) => boolean): T {
   if (typeof value !== "object" || value === null || isRawJson(value)) return value;
   if (Array.isArray(value)) {
@@ -84,8 +84,8 @@ function keepsContent(holder: object, key: string): boolean {
 }
 
 /**
- * Numbers that JavaScript would write differently become `JSON.rawJSON` objects. Takes 2.5 times as
- * long as `JSON.parse` if the text may have such numbers.
+ * Like `JSON.parse`, but keeps numbers that JavaScript would write differently as `JSON.rawJSON`.
+ * Takes 2.5 times as long if the text may have such numbers.
  *
  * @throws {SyntaxError} If the text is not JSON.
  */
@@ -108,7 +108,7 @@ export function isRawJson(value: unknown): value is RawJson {
   return exactJson.isRawJSON(value);
 }
 
-/** Whether there is a number at any level. If not, `parseLossless` makes no difference. */
+/** Whether there is a number at any level, so that `parseLossless` may make a difference. */
 export function holdsNumber(value: unknown): boolean {
   if (typeof value === "number") return true;
   if (typeof value !== "object" || value === null) return false;
@@ -165,9 +165,9 @@ export function canonicalJson(text: string, parsed: unknown): string {
   return `{${members}}`;
 }
 
-/** The keys of the last row, in its order. The next row usually has the same. */
+/** The keys of the last row, in its order. Most rows have the same keys as the row before. */
 let lastKeys: readonly string[] = [];
-/** The same keys sorted, each with its JSON text and a colon. */
+/** `lastKeys`, sorted, each with its JSON text and a colon. */
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
 
 function isSameList(left: readonly string[], right: readonly string[]): boolean {

@@ -40,8 +40,8 @@ const ROLES = new Map([
 ]);
 
 /**
- * The messages before the trailing assistant turns, or all if `keepsPrefill`. Turns that are
- * messages already stay the same objects.
+ * Returns the messages before the trailing assistant turns, or all if `keepsPrefill`. Turns that
+ * are messages already stay the same objects.
  *
  * @param name The field that holds the conversation.
  */
@@ -54,7 +54,7 @@ export function conversationOf(
   const list = turnsIn(value, reading);
   if (list === undefined) return notTurnsProblem(name, value);
   if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
-  // A row that is an array of pairs is not a conversation but a whole dataset on one line.
+  // An array of pairs is not a conversation but a whole dataset on one line.
   const holdsPairs = reading.shape !== "message-array" && isPair(list[0]);
   const allTurns = holdsPairs
     ? list.flatMap(turnsOfPair)
@@ -74,9 +74,9 @@ export function conversationOf(
   return isEmpty ? new RowProblem(`"${name}" must hold some text`) : turns as Message[];
 }
 
-/** The turns in a list; in an object of columns such as `{"role":[…],"content":[…]}`, which is how
- * Hugging Face writes a list of objects; in the JSON text of either (CSV files, columns of text);
- * or in a transcript. */
+/** The turns in a list, an object of columns such as `{"role":[…],"content":[…]}` (Hugging
+ * Face's form of a list of objects), the JSON text of either (CSV files, columns of text), or a
+ * transcript. */
 function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeof value !== "string") return isColumns(value) ? turnsOfColumns(value) : undefined;
@@ -86,8 +86,8 @@ function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
 
 const TRANSCRIPT_SHAPES: ReadonlySet<string> = new Set(["chosen", "prompt-field"]);
 
-/** Texts alternate between user and assistant in these fields (LIMA, UltraChat). In others, a list
- * of texts may be the user's turns alone (MT-Bench) or several prompts. */
+/** Texts alternate between user and assistant in these fields (LIMA, UltraChat). In other
+ * fields, a list of texts may be the user's turns alone (MT-Bench) or several prompts. */
 export const TEXTS_IN_TURN = /^(?:conversations?|data|dialog(?:ue)?s?)$/;
 
 function turnOfText(turn: unknown, index: number): unknown {
@@ -163,7 +163,7 @@ function convertedTurns(
     if (role instanceof RowProblem) return role;
     const message = messageOf(turns[i] as Turn, role, `${name}[${i}]`, reading);
     if (message instanceof RowProblem) return message;
-    // Parallel calls: consecutive turns become one message. The results of all follow it.
+    // Parallel calls: consecutive turns become one message. The results follow it.
     if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message, reading);
     else messages.push(reading.isLog ? withCallsInText(message) : message);
     wasCall = role === CALLS;
@@ -194,8 +194,8 @@ function messageOf(
   return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
 }
 
-/** Gives role and text the API's names. If `dropsOtherFields`, fields that are not in
- * `MESSAGE_FIELDS` are left out and recorded in `reading`. */
+/** Gives role and text the API's names. If `dropsOtherFields`, leaves out fields that are not in
+ * `MESSAGE_FIELDS` and records them in `reading`. */
 function messageFromTurn(
   turn: Turn,
   role: string,
@@ -215,7 +215,8 @@ function messageFromTurn(
   return message;
 }
 
-/** Puts a system message in front, unless `system` is undefined or there is one already. */
+/** Puts a system message in front, unless `system` is undefined or there is a system message
+ * already. */
 export function withSystem(messages: Message[], system: unknown): Message[] {
   if (system === undefined || messages.some(isSystem)) return messages;
   return [{ role: "system", content: system }, ...messages];
@@ -255,7 +256,7 @@ function isAnswer(turn: unknown): boolean {
   return role === "assistant" || role === CALLS;
 }
 
-/** `text` is OpenAssistant's name. */
+/** `text` comes from OpenAssistant. */
 function contentName(turn: Turn): "content" | "value" | "text" {
   if (isSet(turn.content)) return "content";
   if (isSet(turn.value)) return "value";

@@ -12,7 +12,7 @@ import { RowProblem } from "./parsed_row.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A name that is nearly one of these, which are read without a flag, is probably a typo. */
+/** These are read without a flag, so a name that nearly equals one is probably a typo. */
 const DEFAULT_NAMES = ["prompt", "question", "instruction", "messages", "conversations"];
 
 /** Names of prompts in other datasets, the least ambiguous first. */
@@ -44,7 +44,7 @@ const COMMON_NAMES = [
   "title",
 ];
 
-/** Fields with these names count only if they hold a sentence. */
+/** These count only if they hold a sentence. */
 const OFTEN_METADATA: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
 /** Answers, ids, labels and other metadata. */
@@ -88,8 +88,8 @@ function promptHint(row: Fields): string {
   return flag === "" ? header : `${flag}; ${header}`;
 }
 
-/** Whether a name looks like a value, as in a table without a header: a sentence, or six words or
- * more. The split is limited because such a name may be as long as a document. */
+/** Whether a name looks like a value, as in a table without a header: a sentence, or at least
+ * six words. The split is limited, because such a name may be as long as a document. */
 function looksLikeValue(name: string): boolean {
   const words = name.trim().split(/\s+/, 6);
   return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));

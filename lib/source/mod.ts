@@ -2,8 +2,8 @@
  * Turns the JSON text of a row into what can be sent: messages, parameters and a uid.
  *
  * In: JSON text, the options for prompts, a folder of images. Out: a `ParsedRow`, or a `RowProblem`
- * that says what is wrong with the row; also what earlier versions sent for it. Never throws for a
- * row, and never calls the teacher.
+ * that says what is wrong with the row; also what earlier versions sent. Never throws for a row,
+ * and never calls the teacher.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Parses the JSON text of a row and decides what is sent for it. On the hot path: runs for every
- * row, and in both passes over a large input.
+ * Parses the JSON text of a row and decides what is sent. On the hot path: runs for every row, in
+ * both passes over a large input.
  *
  * @module
  */
@@ -45,17 +45,17 @@ export interface RowParserOptions {
   readonly system?: string;
   readonly template?: string;
   readonly promptField?: string;
-  /** Fields that are tried before `uid`, `custom_id` and `id`. */
+  /** Tried before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
   /** Tries `uidField` after `id`, as an earlier version did. @default false */
   readonly uidFieldLast?: boolean;
-  /** Parameters of the run, of which only `continue_final_message` matters. */
+  /** Only `continue_final_message` matters. */
   readonly runParams?: Params;
   /** Why the teachers of the run cannot take a valid row. `params` are the row's own. */
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
-/** The limit of `json` in Python, which reads the results. */
+/** Python's `json` cannot read deeper results. */
 const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
 const NO_FIELDS: ReadonlySet<string> = new Set();
@@ -82,7 +82,7 @@ export class RowParser {
   /**
    * Never throws.
    *
-   * @param knownUid The uid, if the caller knows it: it need not be found again.
+   * @param knownUid The uid, if the caller knows it.
    */
   parse(text: string, knownUid?: string): ParsedRow | RowProblem {
     const json = parseRowJson(text);
@@ -99,8 +99,8 @@ export class RowParser {
   }
 
   /**
-   * What earlier versions sent for a row, the latest version first. Versions that could not read
-   * the row are left out.
+   * Returns what earlier versions sent for a row, the latest version first, except versions that
+   * could not read the row.
    *
    * @param text The row's JSON object, as in a results line.
    * @param isArray Whether the row was a bare array of messages, which `text` wraps in an object.
@@ -116,8 +116,8 @@ export class RowParser {
     return [this.#callsOnlyRequest(source), oldest].filter((request) => request !== undefined);
   }
 
-  /** What was sent for a row, according to its `prompt_hash`, by this version or an earlier one;
-   * undefined if none of the texts that the row may have had gives that hash. */
+  /** Finds what this version or an earlier one sent for a row, by its `prompt_hash`; undefined
+   * if none of the row's possible `texts` gives that hash. */
   requestWithHash(texts: readonly string[], promptHash: unknown): RowRequest | undefined {
     for (const text of texts) {
       const row = this.parse(text);
@@ -129,7 +129,7 @@ export class RowParser {
     return undefined;
   }
 
-  /** The request of the version that sent only the calls of turns with tool calls. */
+  /** The request of the version that reduced turns with tool calls to the calls. */
   #callsOnlyRequest(text: string): RowRequest | undefined {
     const json = parseRowJson(text);
     if (json instanceof RowProblem) return undefined;
@@ -141,8 +141,8 @@ export class RowParser {
       : { messages: request.messages, params: request.params };
   }
 
-  /** Adds to `names` the fields of a row that have a value, are not sent and do not hold its uid.
-   * Stops when `names` has `maxNames` of them. */
+  /** Adds to `names` the fields of a row that have a value, are not sent and do not hold its
+   * uid, up to `maxNames`. */
   addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, maxNames: number): void {
     if (Array.isArray(json)) return;
     const row = json as RowObject;
@@ -159,10 +159,10 @@ export class RowParser {
     }
   }
 
-  /** The fields whose whole texts are in the messages. */
+  /** The fields that are in the messages as a whole. */
   textFieldsOf({ shape, unsent }: ParsedRow): string[] {
     const names = textFields(shape, this.#prompts);
-    // A template that names `a.b` has `a` among its fields, but shows only a part of it.
+    // A template that names `a.b` has `a` among its fields, but shows a part of it.
     const isPart = (name: string) => names.some((other) => other.startsWith(`${name}.`));
     return names.filter((name) => !unsent?.has(name) && !isPart(name));
   }
@@ -225,7 +225,7 @@ export function parseRowJson(text: string): ParsedJson | RowProblem {
   if (typeof value !== "object" || value === null) {
     return new RowProblem(`must be an object or an array: ${currentValue(value)}`);
   }
-  // A fixed limit: how many levels fit on the stack depends on the caller.
+  // A fixed limit, because the stack's depends on the caller.
   if (text.length > MAX_DEPTH && isTooDeep(value, MAX_DEPTH)) {
     return new RowProblem(`nested too deeply: the limit is ${MAX_DEPTH} levels`);
   }

@@ -1,6 +1,6 @@
 /**
- * What reading a row gives: a row that can be sent, with its uid and its hashes, or its problem. A
- * problem is returned, not thrown, so that the other rows are still sent.
+ * A row that was read: it can be sent, with its uid and hashes, or has a problem. Problems are
+ * returned, not thrown, so that the other rows are still sent.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { ParsedJson, Shape } from "./shape.ts";
 const NO_HINT = () => "";
 
 export class RowProblem {
-  /** What is wrong, worded so that it can follow `file:line: `. */
+  /** What is wrong, in words that follow `file:line: `. */
   readonly problem: string;
   /** What to do about all such rows, often a flag; "" if there is no advice. */
   readonly hint: () => string;
@@ -51,7 +51,7 @@ function describe(value: unknown): string {
   return `${JSON.stringify(value.slice(0, MAX_SHOWN_CHARS))}…`;
 }
 
-/** A row while it is read: how to read it, and what is found besides its messages. */
+/** A row while it is read: how to read it, and what is found beside its messages. */
 export class Reading {
   readonly shape: Shape;
   readonly text: string;
@@ -59,15 +59,14 @@ export class Reading {
   readonly keepsPrefill: boolean;
   /** Fields that the run's template names: they are parts of the prompt. */
   readonly templateFields: ReadonlySet<string>;
-  /** Whether arguments with numbers became JSON text: the row must then be parsed again, with
+  /** Whether arguments with numbers became JSON text: the row must then be parsed again, to keep
    * numbers as they were written. */
   hasNumber = false;
   /** Whether turns with tool calls are reduced to the calls, as an earlier version did. */
   readsCallsOnly = false;
-  /** Fields that this row does not send, although others of its shape do; also fields of turns,
-   * such as `messages[].id`. */
+  /** Fields of this row that are not sent, although other rows of its shape send them; also
+   * fields of turns, such as `messages[].id`. */
   unsent: Set<string> | undefined;
-  /** Paths of images, which are read when the row is sent. */
   files: string[] | undefined;
 
   constructor(
@@ -82,7 +81,7 @@ export class Reading {
     this.templateFields = templateFields;
   }
 
-  /** Whether the row is a log: of its turns, only the fields of messages are sent. */
+  /** Whether the row is a log, so that only message fields of its turns are sent. */
   get isLog(): boolean {
     return this.shape === "conversations" || this.shape === "conversation";
   }
@@ -99,7 +98,7 @@ export interface RowRequest {
   readonly params: Params | undefined;
 }
 
-/** 16 hex digits, which show later whether a prompt was edited. */
+/** 16 hex digits that later show whether a prompt was edited. */
 export function requestHash({ messages, params }: RowRequest): string {
   return xxHash64Hex(
     `${JSON.stringify(messages)}\n${params === undefined ? "" : JSON.stringify(params)}`,
@@ -121,11 +120,10 @@ export class ParsedRow {
   readonly params: Params | undefined;
   /** The JSON object as in the input; a bare array becomes `{"messages":[…]}`. */
   readonly text: string;
-  /** Fields that have the name of one that Retort writes in results. */
+  /** Fields with names that Retort writes in results. */
   readonly clashes: readonly string[];
   /** Whether the uid is a hash of the row, because no field holds one. */
   readonly isUidDerived: boolean;
-  /** Paths of images, which are read when the row is sent. */
   readonly files: readonly string[];
   /** As in `Reading`. */
   readonly unsent: ReadonlySet<string> | undefined;
@@ -199,7 +197,7 @@ function clashesOf(row: object): readonly string[] {
 
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
-/** @param uidFieldLast Puts the user's fields last, as an earlier version did. */
+/** @param uidFieldLast Puts `userFields` last, as an earlier version did. */
 export function uidFieldsOf(
   userFields: readonly string[] = [],
   { uidFieldLast = false }: { uidFieldLast?: boolean } = {},
@@ -207,15 +205,15 @@ export function uidFieldsOf(
   return uidFieldLast ? [...DEFAULT_FIELDS, ...userFields] : [...userFields, ...DEFAULT_FIELDS];
 }
 
-/** The uid in the first of `fields` that has one. Null and "" count as absent. A number becomes the
- * text that it was written as, so `1` and `"1"` are one uid and `1.0` is another. */
+/** The uid in the first of `fields` that has one. Null and "" count as absent. A number becomes
+ * its text in the row, so `1` and `"1"` are one uid and `1.0` is another. */
 export function givenUid(
   row: Readonly<Record<string, unknown>>,
   text: string,
   fields: readonly string[],
 ): string | undefined | RowProblem {
   for (const field of fields) {
-    // `hasOwn`: a user's field may be called "constructor", which every object inherits.
+    // A user's field may be called "constructor", and every object inherits that.
     const value = Object.hasOwn(row, field) ? row[field] : undefined;
     if (value === undefined || value === null || value === "") continue;
     if (typeof value === "number") return findNumber(text, field) ?? exactNumber(text, field);
@@ -234,8 +232,8 @@ const PLAIN_NAME = /^\w+$/;
 const ESCAPED_ASCII = /\\u00[2-7]/;
 const NUMBER = /\s*:\s*(-?\d[\d.eE+-]*)/y;
 
-/** Finds a number without parsing the row a second time. That is safe if the quoted name occurs
- * once, and no key can be spelled with escapes. */
+/** Finds a number without parsing the row a second time, if the quoted name occurs once and no
+ * key can be spelled with escapes. */
 function findNumber(text: string, field: string): string | undefined {
   if (!PLAIN_NAME.test(field) || ESCAPED_ASCII.test(text)) return undefined;
   const quoted = `"${field}"`;

@@ -1,7 +1,6 @@
 /**
- * Prompts that are one text: made from a row's fields by a template such as `Translate {{text}}`,
- * or the transcript of a conversation. An old answer at the end of a text must never be sent with
- * the prompt.
+ * Prompts that are one text: a template such as `Translate {{text}}`, filled from a row's fields,
+ * or the transcript of a conversation. An old answer at the end of a text must never be sent.
  *
  * @module
  */
@@ -11,7 +10,7 @@ import { holdsNumber, isBlank, ownField, parseLossless } from "./json_values.ts"
 import { RowProblem } from "./parsed_row.ts";
 
 export interface Template {
-  /** Fields that the template names: for `a.b` both `a` and `a.b`. */
+  /** Fields that the template names: for `a.b`, both `a` and `a.b`. */
   readonly fields: ReadonlySet<string>;
   /** @param text The JSON text of `row`, for numbers as they were written. */
   render(row: Readonly<Record<string, unknown>>, text: string): string | RowProblem;
@@ -26,10 +25,10 @@ interface Slot {
 }
 
 /**
- * `{{field}}` stands for a field of the row, `{{a.b}}` for a field of an object in it (a field
- * named `a.b` takes precedence), `{{turns.0}}` for an element of an array. Strings are inserted as
- * they are, everything else as JSON. A row in which a field is missing or null is a bad row. A `}}`
- * without `{{` is text, and so are single braces.
+ * Compiles a template. `{{field}}` stands for a field of the row, `{{a.b}}` for a field of an
+ * object (a field named `a.b` takes precedence), `{{turns.0}}` for an element of an array. Strings
+ * are inserted unchanged, other values as JSON. A row without the field, or with null, is a bad
+ * row. A `}}` without `{{` is text, and so are single braces.
  *
  * @throws {RangeError} If the template names no field, or a `{{` is not closed.
  */
@@ -103,8 +102,8 @@ const TURN_LABEL = /\n?<extra_id_1>(User|Assistant)\n/;
 
 const SYSTEM_LABEL = /^<extra_id_0>System\n/;
 
-/** The messages of a HelpSteer prompt up to the user's last turn. The first turn, the user's, has
- * no mark. SteerLM begins with a system message or with a mark instead. */
+/** The messages of a HelpSteer prompt up to the user's last turn. The user's first turn has no
+ * mark. SteerLM begins with a system message or a mark instead. */
 export function turnsOfHelpSteer(text: string): Message[] | undefined {
   if (!text.includes(TURN_MARK)) return undefined;
   const [first, ...parts] = text.split(TURN_LABEL);
@@ -119,8 +118,8 @@ export function turnsOfHelpSteer(text: string): Message[] | undefined {
   return turns.some(({ role }) => role === "user") ? turns : undefined;
 }
 
-/** Chat templates and other formats. `answer` is the label before an answer, `turn` that before a
- * turn of the user. */
+/** Chat templates and other formats. `answer` is the label before an answer, `turn` the label
+ * before a user's turn. */
 const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])[] = [
   [/^<\|im_start\|>/, "<|im_start|>assistant", "<|im_start|>"],
   [
@@ -167,8 +166,8 @@ export function oldAnswerProblem(text: string, field: string): RowProblem | unde
   );
 }
 
-/** The last label that begins an answer. One that the text only mentions, as a prompt about the
- * format does, begins none. */
+/** Finds the last label that begins an answer. A label that is only mentioned, as in a prompt
+ * about the format, begins none. */
 function lastLabel(text: string, label: string): number {
   let start = text.lastIndexOf(label);
   while (
@@ -180,10 +179,10 @@ function lastLabel(text: string, label: string): number {
   return start;
 }
 
-/** Labels that begin with a letter; others are marks of a template. */
+/** Labels that begin with a letter. Others are template marks. */
 const MAY_BE_MENTIONED = /^[A-Z]/;
 /** An opening quote, or a word that does not end a turn. */
 const BEFORE_MENTION =
   /(?:["'`“‘«「(]|\b(?:an?|the|and|or|of|with|does|is|are|like|as|than|says?|writes?|called|named|labels?|markers?|prefix(?:es)?|keywords?|strings?|tokens?|tags?|words?|terms?|texts?)\s+)$/i;
-/** Enough for the longest word of `BEFORE_MENTION`, which has eight letters, and white space. */
+/** Enough for the longest word of `BEFORE_MENTION`, eight letters, and white space. */
 const MAX_CHARS_BEFORE = 16;

@@ -1,5 +1,5 @@
 /**
- * The shapes that a row may have, and the messages and fields that are sent of each.
+ * The shapes that a row may have, and which messages and fields each one sends.
  *
  * @module
  */
@@ -56,7 +56,7 @@ export interface PromptOptions {
   readonly system?: string;
 }
 
-/** For objects, the user's template or prompt field comes first. */
+/** A template or prompt field of the user comes first, for objects. */
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
   if (Array.isArray(row)) return "message-array";
   if (options.template !== undefined) return "template";
@@ -83,7 +83,7 @@ function holdsConversation(value: unknown): boolean {
     (typeof value === "string" && turnsOfTranscript(value) !== undefined);
 }
 
-/** `system_prompt` is OpenOrca's. */
+/** `system_prompt` comes from OpenOrca. */
 const SYSTEM_FIELDS = ["system", "system_prompt", "system_message"] as const;
 
 /** A loop over the names takes ten times as long, for every row. */
@@ -93,8 +93,8 @@ function hasSystem({ system, system_prompt: prompt, system_message: message }: R
 
 const SYSTEM_AND_HISTORY: readonly string[] = [...SYSTEM_FIELDS, "history"];
 
-/** Fields that are read: texts, images, and the method and URL of a batch. Others are reported as
- * left out. */
+/** Fields that are read: texts, images, and the method and URL of a batch. Other fields are
+ * reported as left out. */
 export function fieldsUsed(shape: Shape, options: PromptOptions): string[] {
   const batchFields = shape === "openai-batch" ? ["method", "url"] : [];
   return [...textFields(shape, options), ...batchFields, "images", "image"];
@@ -212,7 +212,7 @@ function batchMessages(row: RowObject, reading: Reading): Message[] | RowProblem
   return conversationOf(body.messages, "body.messages", reading);
 }
 
-/** Instruction and input with an empty line between them, as in the template of Stanford Alpaca
+/** Instruction and input with an empty line between them, as in Stanford Alpaca's template
  * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. */
 function alpacaMessages(row: RowObject, reading: Reading): Message[] | RowProblem {
   const { instruction } = row;
@@ -232,7 +232,7 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
   return hasInput ? input : "";
 }
 
-/** Puts the history in front: pairs of question and answer (LLaMA-Factory), or messages. A field
+/** Puts the history in front: pairs of question and answer (LLaMA-Factory), or messages. A
  * `history` that is not a list means something else, and is not sent. */
 function withHistory(
   prompt: Message[] | RowProblem,

@@ -1,5 +1,5 @@
 /**
- * Converts tools, tool calls and their results from the forms in datasets to that of the API.
+ * Converts tools, tool calls and results of calls to the API's form.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
 }
 
-/** Nulls in arguments stay: in text, they are deliberate. */
+/** Nulls in arguments stay, because they are deliberate in text. */
 function withTextArguments(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
@@ -35,8 +35,8 @@ function withTextArguments(call: Record<string, unknown>): Record<string, unknow
 const TAGGED_CALL = /<tool_call>(.*?)<\/tool_call>/gs;
 const TAGGED_RESULT = /<tool_response>(.*?)<\/tool_response>/gs;
 
-/** Hermes datasets have calls in `<tool_call>` in the text of an assistant's message, and tags
- * around results. Text whose calls cannot be parsed is not changed. */
+/** Reads calls in `<tool_call>` in the text of an assistant's message, and tags around results,
+ * as in Hermes datasets. Text whose calls cannot be parsed is not changed. */
 export function withCallsInText(message: Message): Message {
   const { role, content } = message;
   if (typeof content !== "string" || isSet(message.tool_calls)) return message;
@@ -72,8 +72,8 @@ export function addCalls(message: Message, next: Message, { readsCallsOnly }: Re
   }
 }
 
-/** Gives calls the form of the API, and ids where they have none; gives the results after them the
- * ids of their calls. New ids have nine letters and digits: Mistral accepts no others. */
+/** Gives calls the API's form and missing ids, and gives results the ids of their calls. New ids
+ * have nine letters and digits, because Mistral accepts no others. */
 export function linkToolCalls(
   messages: readonly Message[],
   name: string,
@@ -116,11 +116,11 @@ const AS_USER_TURN = "if the call is plain text, send the result as a turn of th
   `jq -c '.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)'`;
 
 /**
- * A result with the id of its call; empty if it has none and no call is open. If the last result
- * names no call, all open calls share it: each gets its element of an array with one for each call,
- * or else the whole content.
+ * Returns a result with the id of its call; nothing if it has no id and no call is open. If the
+ * last result names no call, all open calls share it: each gets one element of an array of the same
+ * length, otherwise the whole content.
  *
- * @param openCalls Those that have no result yet.
+ * @param openCalls Calls that have no result yet.
  * @param isLast Whether no other result follows.
  */
 function resultsOf(
@@ -144,14 +144,14 @@ function resultsOf(
   }));
 }
 
-/** Whether a text is that of an empty cell, also as pandas writes one. Trimmed first: with white
- * space in the pattern, a text that begins with 80,000 spaces took 4 s. */
+/** Whether a text is an empty cell, also as pandas writes one. Trimmed first: with white space
+ * in the pattern, a text that begins with 80,000 spaces took 4 s. */
 export function isEmptyCell(text: string): boolean {
   return /^(?:None|nan|NaN|<NA>)?$/.test(text.trim());
 }
 
-/** @param value Calls, perhaps as JSON text. An empty value holds none, nor does an object of empty
- * lists, which Hugging Face makes of an empty sequence. */
+/** @param value Calls, perhaps as JSON text. An empty value holds none, and neither does an
+ * object of empty lists, which Hugging Face makes of an empty sequence. */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const text = typeof value === "string" && !isEmptyCell(value) ? value.trim() : "null";
   const list = typeof value === "string" ? parsed(text) : value || null;
@@ -166,7 +166,7 @@ function callsOf(value: unknown, place: string, reading: Reading) {
   return calls;
 }
 
-/** The call in the API's form: the same object if it has that already. */
+/** Returns the call in the API's form; the same object if it has that form already. */
 function inApiForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
   if (call.function === undefined && typeof call.name === "string") {
     const { name, arguments: args, parameters, ...rest } = call;
@@ -183,7 +183,8 @@ function inApiForm(call: Record<string, unknown>, reading: Reading): Record<stri
 function textOfArguments(args: unknown, reading: Reading): string {
   if (typeof args === "string") return args;
   if (holdsNumber(args)) reading.hasNumber = true;
-  // In files made from tables, every call has the arguments of all calls; those of others are null.
+  // In files made from tables, every call has the arguments of all calls, with null for other
+  // calls'.
   return JSON.stringify(withoutNulls(args ?? {}));
 }
 
@@ -199,8 +200,8 @@ function withCalls(message: Message, calls: readonly Record<string, unknown>[]):
 }
 
 /**
- * Reads a list or its JSON text, perhaps of bare functions (LLaMA-Factory). Undefined for an empty
- * one: the API rejects an empty list.
+ * Reads a list or its JSON text, perhaps of bare functions (LLaMA-Factory). Returns undefined for
+ * an empty list, because the API rejects one.
  */
 export function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isEmptyCell(value)) return undefined;
@@ -230,8 +231,7 @@ const JSON_TYPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Makes `parameters` a JSON schema: from Anthropic's `input_schema`, BFCL's schemas with Python
- * types, and the parameters in xLAM and APIGen, such as `{"x":{"type":"int,
- * optional","description":…}}`. */
+ * types, and parameters as in xLAM and APIGen (`{"x":{"type":"int, optional","description":…}}`). */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   if (isObject(tool.input_schema) && !isSet(tool.parameters)) {
     const { input_schema: parameters, ...rest } = tool;

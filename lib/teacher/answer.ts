@@ -1,5 +1,4 @@
-/** Reads a chat completion that is not streamed. Streams use its readers of messages and finish
- * reasons, too. @module */
+/** Reads a chat completion, and for streams, too, messages and finish reasons. @module */
 
 import { changedError, type TeacherError } from "../errors.ts";
 import { asText, isTooDeep } from "../json.ts";
@@ -17,7 +16,7 @@ import { asObject, type JsonObject, type JsonPath } from "./json.ts";
 import type { Completion } from "./teacher.ts";
 import { toolCallsOf } from "./tool_calls.ts";
 
-/** In place of the JSON text of an answer that was translated from another endpoint's format. */
+/** Stands for the JSON text of an answer that was translated from another endpoint's format. */
 export const NO_JSON_TEXT = "";
 
 /** @throws {TeacherError} If the body holds no completion, or reports an error. */
@@ -68,7 +67,8 @@ function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
   return response !== "" || reasoning !== "" || toolCalls !== undefined;
 }
 
-/** The answer of another API is paid for, too: the error carries its text as a partial answer. */
+/** The answer of another API is paid for, too, so the error carries its text as a partial
+ * answer. */
 function errorWithoutChoice(
   body: JsonObject,
   text: string,
@@ -83,9 +83,9 @@ function errorWithoutChoice(
 }
 
 /**
- * The message of a choice, or its delta if the body is the only chunk of a stream. A missing
- * message counts as empty if a finish reason such as `length` explains that: Gemini omits it if
- * reasoning has used up the token limit. Otherwise the result is undefined, which is an error.
+ * The message of a choice, or the delta if the body is a stream's only chunk. A missing message
+ * counts as empty if the finish reason explains it: Gemini omits the message if reasoning has used
+ * up the token limit (`length`). Otherwise returns undefined, an error.
  */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
@@ -104,15 +104,16 @@ function keptOf(choice: JsonObject, answer: JsonObject, names: readonly string[]
   return kept;
 }
 
-/** Reads the choice, or else the answer around it; "" if neither has a finish reason. */
+/** Reads the finish reason of the choice, otherwise of the answer around it; "" if neither has
+ * one. */
 export function finishReasonOf(choice: JsonObject, answer?: JsonObject): string {
   return reasonIn(choice) || (answer === undefined ? "" : reasonIn(answer));
 }
 
 /**
- * The finish reason after another chunk. The later one counts, because some servers put a word of
- * their own, or a number, into every chunk but the last. The exception is `stop` after a reason
- * that says more: gateways append it to the `length` of their upstream.
+ * Returns the finish reason after another chunk. The later one counts, because some servers put a
+ * word of their own, or a number, into every chunk but the last; except `stop` after a more
+ * specific reason: gateways append it to the `length` of the server behind them.
  */
 export function lastReason(earlier: string, later: string): string {
   return later === "" || (/^stop$/i.test(later) && SPECIFIC.test(earlier)) ? earlier : later;
@@ -122,9 +123,9 @@ const SPECIFIC =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
 /**
- * Reads the fields of OpenAI, Gemini (whose OpenAI-compatible server has sent `finish_reason: null`
- * beside its own), Anthropic, OpenRouter (for the provider's reason) and Ollama, in this order.
- * Runs for each chunk of a stream: a loop over the names would take ten times as long.
+ * Reads the fields of OpenAI, Gemini (its OpenAI-compatible server has sent `finish_reason: null`
+ * beside its own), Anthropic, OpenRouter (the provider's reason) and Ollama, in this order. Runs
+ * for each chunk of a stream: a loop over the names would take ten times as long.
  */
 function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
@@ -134,8 +135,8 @@ function reasonIn(object: JsonObject): string {
     (typeof finish_reason === "number" ? String(finish_reason) : "");
 }
 
-/** Reads a reason. SGLang's own form is an object: `{"type": "stop", "matched": 2}`. Some servers
- * write `"null"` or `"none"` instead of null. */
+/** SGLang's own form is an object: `{"type": "stop", "matched": 2}`. Some servers write `"null"`
+ * or `"none"` instead of null. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;
@@ -156,8 +157,8 @@ const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
 const MAX_LEVELS = 4;
 
-/** Reads one message, or all deltas of one stream. Servers put reasoning into a field of its own or
- * into parts of the content; some do both, so parts are ignored once the field had a text.
+/** Reads one message, or all deltas of one stream. Servers put reasoning into a separate field
+ * or into parts of the content; some do both, so parts are ignored once the field had a text.
  * Reasoning between tags stays in the content. */
 export class MessageReader {
   // A stream may end with a list that repeats the reasoning of earlier fields.
@@ -191,7 +192,7 @@ export class MessageReader {
       textOf(reasoning_text) || textOf(message.thinking_content) || textOf(message.thought);
     if (field !== "") this.#hasField = true;
     if (this.#hasField) return field;
-    // These fields repeat one of those above, or replace it. `reasoning_details`: OpenRouter,
+    // These fields repeat one of the fields above, or replace it. `reasoning_details`: OpenRouter,
     // MiniMax. `thinking_blocks`, `provider_specific_fields`: LiteLLM.
     return textOf(message.reasoning_details) || textOf(message.thinking_blocks) ||
       providerFieldOf(message.provider_specific_fields);
@@ -205,7 +206,8 @@ export function refusalOf({ refusal, content }: JsonObject): string {
   return content.map((part) => asText(asObject(part)?.refusal)).join("");
 }
 
-/** Returns JSON text: a content may be a value, such as the object that a schema describes. */
+/** Returns JSON text, because a content may be a value, such as the object that a schema
+ * describes. */
 function jsonOf(content: unknown): string {
   if (typeof content !== "object" || content === null) return String(content);
   const isEmpty = Object.keys(content).length === 0;

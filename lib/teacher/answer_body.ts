@@ -1,5 +1,5 @@
-/** Finds the completion in the body of a 2xx response. If there is none, says what the body is
- * instead: an error, a web page, an answer of another API. @module */
+/** Finds the completion in the body of a 2xx response; otherwise says what the body is: an
+ * error, a web page, an answer of another API. @module */
 
 import { TeacherError } from "../errors.ts";
 import {
@@ -20,7 +20,7 @@ import type { Redact } from "./secrets.ts";
 export interface AnswerBody {
   /** The completion, or the object that the server sent instead. */
   readonly object: JsonObject;
-  /** The JSON text that `choices` were parsed from; it lacks the fields of an envelope. */
+  /** The JSON text of `choices`, without an envelope's fields. */
   readonly text: string;
 }
 
@@ -39,7 +39,7 @@ export function answerBody(text: string): AnswerBody | undefined {
  * Takes a completion, or a chunk of one, out of the object around it:
  * `{"code":0,"data":{"choices":[…]}}` (corporate gateways), `{"result":{…},"success":true}`
  * (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope), `{"statusCode":200,"body":"…"}` (AWS
- * Lambda behind API Gateway). Fields beside the completion fill in those it lacks.
+ * Lambda behind API Gateway). Fields that the completion lacks are taken from that object.
  */
 export function unwrapped(body: AnswerBody): AnswerBody {
   const { object: envelope, text } = body;
@@ -75,8 +75,8 @@ function holdsChoices({ choices }: JsonObject): boolean {
     (first !== undefined && ("message" in first || "delta" in first || "finish_reason" in first));
 }
 
-/** The body may continue after the answer: gateways that fail late append an error, and others
- * repeat the answer. */
+/** Reads the answer at the start of the body: gateways that fail late append an error, and
+ * others repeat the answer. */
 function leadingAnswer(text: string): AnswerBody | undefined {
   const object = asObject(parseJson(text));
   const choice = Array.isArray(object?.choices) ? asObject(object.choices[0]) : undefined;
@@ -89,8 +89,8 @@ const LINE_END = 0x0a;
 const SPACE = 0x20;
 const decoder = new TextDecoder();
 
-/** Whether a body is the chunks of a stream as bare JSON lines, without `data:`. The first line
- * decides. Ollama's own API sends such lines too. */
+/** Whether a body is the chunks of a stream as bare JSON lines, without `data:`, as in Ollama's
+ * own API. The first line decides. */
 export function areChunkLines(bytes: Uint8Array): boolean {
   const end = bytes.indexOf(LINE_END);
   if (end < 0 || bytes.subarray(end).every((byte) => byte <= SPACE)) return false;
@@ -102,14 +102,14 @@ export function areChunkLines(bytes: Uint8Array): boolean {
 }
 
 export interface OtherAnswer {
-  /** Says which API it is, and where the same server has its OpenAI-compatible one. */
+  /** Names the API, and where the same server has its OpenAI-compatible API. */
   readonly message: string;
-  /** The text of the answer; "" if it is not read, as for the responses API. */
+  /** The text of the answer; "" if it is not read, as for `/responses`. */
   readonly content: string;
 }
 
-/** `place` is the path or address of the OpenAI-compatible API. `textOf` returns the text of an
- * answer or chunk, or its parts; undefined if the object is not one of this API. */
+/** `place` is the path or URL of the OpenAI-compatible API. `textOf` returns the text or parts
+ * of an answer or chunk; undefined if the object is not from this API. */
 type OtherApi = readonly [name: string, place: string, textOf: (body: JsonObject) => unknown];
 
 const OTHER_APIS: readonly OtherApi[] = [
@@ -194,12 +194,12 @@ function valueAt(value: unknown, ...path: readonly (string | number)[]): unknown
   return current;
 }
 
-/** What a response without a usable completion is: a damaged one, a web page, or an answer from
+/** What a response without a usable completion is: a damaged answer, a web page, or an answer of
  * another kind of server. */
 export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 
-/** @param envelope The object around `error`, whose fields count too (TGI: `"error_type":
- * "overloaded"`). */
+/** @param envelope The object around `error`. Its fields count too (TGI:
+ * `"error_type": "overloaded"`). */
 export function statedError(
   error: unknown,
   status: number,
@@ -232,12 +232,13 @@ export function notAnObjectError(text: string, status: number, redact: Redact): 
   return brokenAnswerError(what, text, status, redact, isJson ? "broken_answer" : "other_api");
 }
 
-/** Messages with which gateways report success. An empty message is one of them. */
+/** Messages of gateways that mean success; the empty message is one. */
 const SAYS_SUCCESS = /^\s*(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?\s*$/i;
 
 /**
- * Many servers report errors as an object without a choice, or with one that lacks its message. An
- * error without a status may be retried: it does not count as a rejection of the row.
+ * Makes the error of a response without a choice, or with a choice without a message: many servers
+ * report errors like this. If the error has no status, it may be retried and does not count as a
+ * rejection of the row.
  *
  * @param missing What the object lacks, in words that follow "no".
  */
@@ -271,8 +272,8 @@ export function brokenAnswerError(
 }
 
 /**
- * @param reportedStatus The status that the body states, which counts instead of that of the
- * response; undefined if it states none.
+ * @param reportedStatus The status that the body states. It overrides the response's; undefined if
+ * there is none.
  * @param isRetryable Whether an error without a reported status may be retried.
  */
 function errorFrom(

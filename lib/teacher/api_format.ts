@@ -1,9 +1,9 @@
 /**
- * Writes the bodies of requests in the format of an endpoint of the OpenAI API.
+ * Writes request bodies in the format of an endpoint of the OpenAI API.
  *
  * For `/completions` and `/responses`, prompt and parameters are translated into the endpoint's
- * format, and its answers and stream events into those of chat completions. So all rules for
- * endings, reasoning and errors are written once, for chat completions.
+ * format, and answers and stream events into chat completions, so that endings, reasoning and
+ * errors are handled once.
  *
  * @module
  */
@@ -23,18 +23,18 @@ export type Addition = "stream_options" | "response_format" | "reasoning.summary
 
 export interface Additions {
   readonly stream: boolean;
-  /** The `response_format` to add, as in chat completions; undefined if no schema is requested, or
-   * the parameters set `response_format` or tools. */
+  /** The `response_format` to add, as in chat completions; undefined if no schema is requested,
+   * or the parameters set `response_format` or tools. */
   readonly responseFormat: JsonObject | undefined;
-  /** Whether the field may be added: false once the teacher has rejected it. A field that may be
-   * added is recorded as added. */
+  /** Whether the field may be added: false once the teacher has rejected it. Otherwise records
+   * the field as added. */
   readonly add: (field: Addition) => boolean;
 }
 
 export interface ApiFormat {
   /** The path that is appended to the base URL. */
   readonly path: string;
-  /** How users request log probabilities: the parameter to write after `-p`. */
+  /** The parameter that requests log probabilities, as written after `-p`. */
   readonly logprobsExample: string;
   prompt(messages: readonly Message[]): JsonObject;
   /** The other fields of a request: the parameters in the endpoint's format, and additions. */
@@ -80,7 +80,7 @@ const CHAT: ApiFormat = {
   },
 };
 
-/** Adds a request for token counts. OpenAI rejects `stream_options` without `stream`. */
+/** Adds a request for token counts. */
 function withUsage(options: unknown, add: (field: "stream_options") => boolean): Params {
   if (options === undefined) {
     return add("stream_options") ? { stream_options: { include_usage: true } } : {};
@@ -90,7 +90,7 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** The endpoint for base models, which continue one text and do not know roles. */
+/** For base models: they continue one text and know no roles. */
 export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",
@@ -106,7 +106,7 @@ export const COMPLETIONS: ApiFormat = {
   }),
 };
 
-/** `max_tokens` is 16 by default at vLLM and OpenAI. */
+/** vLLM and OpenAI default to a `max_tokens` of 16. */
 const SHORT_ANSWERS = "Most servers end a completion after 16 tokens by default: " +
   "add --max-tokens N";
 
@@ -162,7 +162,7 @@ export interface RequestBody {
 }
 
 interface WrittenParams extends Omit<RequestBody, "text"> {
-  /** The requested schema. The text cannot be reused for another one. */
+  /** The requested schema. The text is valid for this schema only. */
   readonly schema: AskedSchema | undefined;
   /** The text before the prompt: `{"model":"…"` */
   readonly head: string;
@@ -192,7 +192,7 @@ export class BodyWriter {
     const { head, tail, modelAsked, tierAsked, added } = written;
     const prompt = this.#format.prompt(messages);
     let text = head;
-    // To stringify one object of all fields and strip its braces would copy every prompt again.
+    // Stringifying one object of all fields, to strip its braces, would copy every prompt again.
     for (const name in prompt) text += `,"${name}":${JSON.stringify(prompt[name])}`;
     return { text: text + tail, modelAsked, tierAsked, added };
   }

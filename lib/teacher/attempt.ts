@@ -1,6 +1,6 @@
 /**
- * One attempt: one POST, from its first byte to its result. Implements undici's handler, so that
- * one object holds the state of a request: undici's `request()` creates a `Readable` for each
+ * One attempt: one POST, from its first byte to its result. One object implements undici's handler
+ * and holds the state of a request, because undici's `request()` creates a `Readable` for each
  * answer, which costs more than everything here.
  *
  * @module
@@ -54,7 +54,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly #context: AnswerContext;
   readonly #signal: AbortSignal;
   #connection: Connection;
-  /** The body of the request; "" once it is handed to the socket, to free it. */
+  /** The body of the request; "" once the socket has it, to free memory. */
   #requestBody = "";
   #controller: DispatchController | undefined;
   #isSettled = false;
@@ -89,7 +89,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     return this.#controller !== undefined;
   }
 
-  /** Sends the request, after a time to notice that the server has closed the connection. */
+  /** Sends the request, after a time in which a close by the server would be noticed. */
   start(body: string): void {
     const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);
@@ -106,7 +106,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   /** Succeeds at a deadline if a stream has a finish reason, or a JSON object is complete: only
-   * token counts or the end of the response are missing then. */
+   * token counts or the end of the response are missing. */
   expire(deadline: Deadline): void {
     this.#body.flush();
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
@@ -168,7 +168,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
       this.#fail(stream.error);
       this.#endRequest();
     } else if (stream.done) {
-      // The lane does not wait for the end of the response, which may take two seconds more.
+      // The end of the response may take two seconds more.
       this.completeAt = this.#shared.now();
       this.#succeed(stream);
     }
@@ -198,7 +198,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#connection.dispatch({ origin, method: "POST", path, headers, body }, this);
   }
 
-  /** No byte was handed to the closed socket, so the request is still sent only once. */
+  /** No byte was handed to the closed socket, so this is still one request. */
   #dispatchElsewhere(): void {
     const { connections, now } = this.#shared, closed = this.#connection;
     this.#connection = connections.take(now());
@@ -207,10 +207,10 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   #finishBroken(error: Error): void {
-    // The status counts, even if the body of an error response is not complete.
+    // The status counts, even if the body of an error is incomplete.
     if (this.#status >= 300) this.#fail(this.#statusError());
-    // A JSON object is complete with its last brace. A broken stream never is: a proxy may have
-    // truncated it after a finish reason, and some servers send one in every chunk.
+    // A JSON object is complete with its last brace. A broken stream never is, even with a finish
+    // reason: a proxy may have truncated it, and some servers send the reason in every chunk.
     else if (this.#stream === undefined && this.#body.holdsObject) this.#finish();
     else throw this.#networkError(error);
   }
@@ -239,7 +239,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#isSettled = true;
     this.#body.drop();
     if (this.#headAt < 0) return this.#outcome.resolve(completion);
-    // A JSON answer arrives with its head. The head of a stream is old when the stream ends.
+    // A JSON answer arrives with its head. A stream ends long after its head.
     const now = this.#shared.now(), ageMs = this.#stream === undefined ? 0 : now - this.#headAt;
     const rateLimit = rateLimitOf(this.#headers, now, ageMs);
     this.#outcome.resolve(rateLimit === undefined ? completion : { ...completion, rateLimit });
@@ -296,5 +296,5 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 }
 
-/** Created once, because creating an error is expensive. It is never shown. */
+/** Created once, because errors are expensive. Never shown. */
 const ENDED = new Error("The attempt was ended");

@@ -1,5 +1,5 @@
-/** Makes a completion of what a server sent: separates reasoning, reads token counts and the cost.
- * @module */
+/** Makes a completion from what a server sent: separates reasoning, and reads token counts and
+ * the cost. @module */
 
 import { asAmount, asCount } from "../json.ts";
 import type { ApiFormat } from "./api_format.ts";
@@ -56,7 +56,7 @@ export const NO_PARTS: AnswerParts = {
   ttftMs: undefined,
 };
 
-/** The words of a refusal become the response if there is no other text. */
+/** Makes a completion. The words of a refusal become the response if there is no other text. */
 export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
   const { thinkTags } = context;
   const split = separateReasoning(parts.content, parts.reasoning, thinkTags);
@@ -98,8 +98,8 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const cacheReads = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
   const cacheWrites = asCount(usage.cache_creation_input_tokens) ??
     asCount(usage.cacheWriteInputTokens);
-  // Anthropic and Bedrock do not count cached tokens as input. Gateways that translate the counts
-  // to OpenAI's names do.
+  // Anthropic and Bedrock do not count cached tokens as input; gateways that translate to OpenAI's
+  // names do.
   const excludesCache = openAi === undefined && input !== undefined;
   const cached = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
   const reasoning = asCount(completionDetails?.reasoning_tokens) ??
@@ -121,7 +121,7 @@ export function readUsage(value: unknown, model = ""): Usage | null {
 }
 
 /**
- * Tokens of reasoning that only the total counts: Gemini, also behind gateways, bills them as
+ * Tokens of reasoning that only the total counts. Gemini, also behind gateways, bills them as
  * completion tokens.
  *
  * @param counted The tokens of the prompt and the completion.

@@ -1,5 +1,5 @@
-/** One connection to a teacher. It has one socket at a time, and opens another when that is closed.
- * @module */
+/** One connection to a teacher. It has one socket at a time, and opens another if that is
+ * closed. @module */
 
 import {
   Client,
@@ -36,7 +36,7 @@ const CLIENT = {
   pipelining: 1,
   // Gateways with login cookies exceed undici's default of 16 KiB.
   maxHeaderSize: MAX_HEAD_BYTES,
-  // `ReusePolicy` decides which idle connections are used; undici only closes the others.
+  // `ReusePolicy` decides which idle connections are used.
   keepAliveTimeoutThreshold: 500,
 } as const;
 
@@ -45,7 +45,7 @@ let closedError: Error | undefined;
 
 /** A connection that `Connections` lends to one attempt at a time. */
 export class Connection {
-  /** Whether the socket is connected; stays true until a close by the server is noticed. */
+  /** Whether the socket is connected. Stays true until a close by the server is noticed. */
   isOpen = false;
   /** Whether Retort has closed it, so that it can no longer be used. */
   isDropped = false;
@@ -61,12 +61,12 @@ export class Connection {
   /** When an attempt took the connection; -1 while it is free. */
   #takenAt = -1;
   #hasHead = false;
-  /** Whether the last request was given to undici while a socket was open. False again once undici
-   * requires a new socket. */
+  /** Whether the last request was given to undici while a socket was open. False once undici
+   * needs a new socket. */
   #wasOpen = false;
-  /** The number of responses on the current socket. */
+  /** Responses on the current socket. */
   #responses = 0;
-  /** The number of responses that the server allows on the current socket. */
+  /** Maximum number of responses on the current socket. */
   #maxResponses = Infinity;
 
   constructor(shared: Connections) {
@@ -76,7 +76,7 @@ export class Connection {
       ...NO_HTTP2,
       uri: proxy,
       connectTimeout: connectTimeoutMs,
-      // A proxy of the same company has its certificate from the same authority. The client
+      // A proxy of the same company has its certificate from the same authority; the client
       // certificate is for the teacher only.
       proxyTls: { ...NO_HTTP2, ...(tls?.ca === undefined ? {} : { ca: tls.ca }) },
       requestTls: { ...NO_HTTP2, ...tls },
@@ -90,15 +90,15 @@ export class Connection {
     return this.#responses >= this.#maxResponses;
   }
 
-  /** How long to watch the socket before a request is sent: the server may have closed it. */
+  /** How long to watch the socket before a request is sent, because the server may have closed
+   * it. */
   watchMs(): number {
     return this.isOpen ? this.#shared.reuse.watchMs(this.#takenAt - this.idleSince) : 0;
   }
 
   /**
-   * Whether the socket turned out to be closed before any byte of the request was handed to it, so
-   * that the request may be sent on another connection. Only valid after a request that failed
-   * before undici started it.
+   * Whether the socket turned out to be closed before it was handed any byte, so the request may be
+   * sent on another connection. Valid only after a request that failed before undici started it.
    */
   get wasFoundClosed(): boolean {
     return this.#wasOpen;
@@ -127,7 +127,7 @@ export class Connection {
     this.#hasHead = true;
     if (keepAlive === undefined) return;
     const allowed = this.#shared.reuse.readKeepAlive(String(keepAlive));
-    // Some servers count down to 0, others repeat the same number.
+    // Some servers count down to 0, others repeat a number.
     this.#maxResponses = Math.min(this.#maxResponses, this.#responses + allowed);
   }
 
@@ -136,8 +136,8 @@ export class Connection {
     if (++this.#responses > 1) this.#shared.reuse.onReused();
   }
 
-  /** Returns an `OddHead` if undici rejected a head that `HeadFilter` makes readable, and filters
-   * heads from now on. Other errors stay as they are. */
+  /** Returns an `OddHead` if undici rejected a head that `HeadFilter` can repair, and filters
+   * heads from now on. Returns other errors unchanged. */
   interpret(error: Error): Error {
     const oddity = this.#isFiltered ? undefined : oddityOf(error, this.#hasHead);
     if (oddity === undefined) return error;
@@ -178,8 +178,8 @@ export class Connection {
           this.#opened(socket as unknown as Socket);
           callback(null, socket);
         });
-        // `close` must be able to destroy a socket that is still connecting. Through a tunnel,
-        // there is none before the proxy has opened the tunnel.
+        // `close` must be able to destroy a socket that is still connecting. A tunnel has none
+        // before the proxy has opened it.
         if (!(connecting instanceof Promise)) this.#socket = connecting;
       },
     });

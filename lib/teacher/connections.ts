@@ -1,5 +1,5 @@
-/** The connections to one teacher. A request takes a free one from a stack; undici's `Pool` would
- * search all of them. The engine's concurrency limits their number. @module */
+/** The connections to one teacher. A request takes a free one from a stack; undici's `Pool`
+ * would search all of them. The engine's concurrency limits the number. @module */
 
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, NO_HTTP2 } from "./connection.ts";
@@ -25,8 +25,8 @@ export interface ConnectionsOptions {
   readonly now?: () => number;
 }
 
-/** How many used-up connections may wait for their server to close them: the side that closes first
- * has the port in TIME_WAIT for a minute. */
+/** Maximum number of used-up connections that wait for the server to close them: the side that
+ * closes first has the port in TIME_WAIT for a minute. */
 const MAX_USED_UP = 256;
 
 export class Connections {
@@ -44,8 +44,7 @@ export class Connections {
   readonly #closed: Connection[] = [];
   /** Connections that must not be reused but are still open, oldest first. */
   readonly #usedUp = new Set<Connection>();
-  /** The used-up connection that shows whether the server still closes connections after a
-   * response. */
+  /** The used-up connection that shows whether the server still closes after a response. */
   #watched: Connection | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -62,7 +61,8 @@ export class Connections {
     return this.#all.size;
   }
 
-  /** The open connection that was given back last, else one that needs a new socket. */
+  /** Returns the open connection that was given back last, otherwise one that needs a new
+   * socket. */
   take(now: number): Connection {
     this.reuse.onAttempt();
     const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
@@ -78,7 +78,7 @@ export class Connections {
     else this.#free.push(connection);
   }
 
-  /** Filters heads on all connections from now on, because undici has rejected one. */
+  /** Filters heads on all connections from now on, because undici has rejected a head. */
   filterHeads(): void {
     if (this.filtersHeads) return;
     this.filtersHeads = true;
@@ -96,7 +96,7 @@ export class Connections {
     clearTimeout(this.#timer);
     const ending = [...this.#all].map((connection) => connection.close());
     this.#all.clear();
-    // Attempts that watch their connections stop waiting, and fail because these are closed.
+    // Attempts that watch their connections stop waiting, and fail on the closed connections.
     this.watchTimers.end();
     await Promise.all(ending);
   }
@@ -125,8 +125,8 @@ export class Connections {
     else this.#timer ??= this.#scheduleHangUp();
   }
 
-  /** Limits how long the server may take to close a connection: with a thread per connection, as in
-   * llama.cpp's server, an open one keeps others waiting. */
+  /** Limits the wait for the server's close: with a thread per connection, as in llama.cpp's
+   * server, an open connection blocks others. */
   #scheduleHangUp(): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       this.#timer = undefined;
@@ -150,10 +150,10 @@ export class Connections {
   }
 }
 
-/** Requests that begin to watch within this time share a timer. After the event loop was blocked,
- * hundreds may begin at once. */
+/** Requests that begin to watch within this time share a timer: after the event loop was
+ * blocked, hundreds may begin at once. */
 const GROUP_MS = 1;
-/** If a timer fires this much late, the event loop was blocked, and has not polled the sockets
+/** A timer this late shows that the event loop was blocked, and has not polled the sockets
  * since. */
 const LATE_MS = 3;
 
@@ -165,7 +165,7 @@ interface WatchGroup {
   readonly sends: (() => void)[];
 }
 
-/** Delays requests until a close of their connections would have been noticed. */
+/** Delays requests until a close of the connection would have been noticed. */
 export class WatchTimers {
   readonly #groups = new Set<WatchGroup>();
   #newest: WatchGroup | undefined;
@@ -178,7 +178,7 @@ export class WatchTimers {
       newest.sends.push(send);
       return;
     }
-    // Longer, because the last request of the group must watch for `watchMs`, too.
+    // The last request of the group must watch for `watchMs`, too.
     const timer = setTimeout(() => this.#watched(group), watchMs + GROUP_MS);
     const group: WatchGroup = { watchMs, startedAt: now, timer, sends: [send] };
     this.#groups.add(group);

@@ -1,7 +1,7 @@
 /**
  * Decompresses bodies, distinguishes event streams from documents, and decodes text. Retort
  * requests no compression, but some gateways compress anyway (gzip, deflate, Brotli, Zstandard,
- * also nested), and labels are wrong so often that the first bytes decide.
+ * also nested). Labels are often wrong, so the first bytes decide.
  *
  * @module
  */
@@ -34,8 +34,8 @@ type Decompressor = ReturnType<typeof createGunzip>;
 const CODINGS: readonly Coding[] = ["gzip", "deflate", "br", "zstd"];
 
 /**
- * The decoder of a body; undefined if neither the label nor the first bytes name a coding. Some
- * gateways omit the label, others leave it on bodies that they have decoded.
+ * Returns the decoder of a body; undefined if neither the label nor the first bytes name a coding.
+ * Some gateways omit the label, others leave it on decoded bodies.
  *
  * @param label The header `content-encoding`.
  */
@@ -76,8 +76,8 @@ function codingsByMagic(start: Uint8Array): readonly Coding[] {
 
 const NO_CODINGS: readonly Coding[] = [];
 
-/** Removes one coding, unless the first bytes show that the body is not in it. Nested codings form
- * a chain of steps. */
+/** Removes one coding, unless the first bytes show another. Nested codings form a chain of
+ * steps. */
 class DecodingStep implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;
@@ -126,7 +126,7 @@ class DecodingStep implements ByteSink {
       .on("error", (error: Error) => this.#failed(error));
   }
 
-  /** Like the gzip tool, keeps a complete member if garbage follows it; zlib reports an error. */
+  /** Keeps a complete member that garbage follows, as the gzip tool does; zlib reports an error. */
   #failed(error: Error): void {
     const first = error.message === NO_MEMBER ? firstMember(joined(this.#coded)) : undefined;
     if (first === undefined) return this.#next.broken(error);
@@ -154,7 +154,7 @@ function firstMember(bytes: Uint8Array): Uint8Array | undefined {
 /** zlib's message if no gzip member begins after the last one. */
 const NO_MEMBER = "incorrect header check";
 
-/** The flags decode a truncated body as far as possible: it may hold a complete answer. */
+/** Decodes a truncated body as far as possible, because it may hold a complete answer. */
 function decompressor(coding: Coding, first: Uint8Array): Decompressor {
   const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = constants;
   if (coding === "gzip") return createGunzip({ finishFlush: Z_SYNC_FLUSH });
@@ -175,8 +175,8 @@ function mayBeIn(coding: Coding, first: Uint8Array): boolean {
   return !startsAsText(first);
 }
 
-/** "deflate" should have this header, which some servers omit. RFC 1950, 2.2: the method is 8, and
- * both bytes as one number are a multiple of 31. */
+/** "deflate" should have this header, but some servers omit it. RFC 1950, 2.2: the method is 8,
+ * and both bytes as one number are a multiple of 31. */
 function hasZlibHeader([a, b]: Uint8Array): boolean {
   return (a & 0x0f) === 8 && (b === undefined || ((a << 8) | b) % 31 === 0);
 }
@@ -184,7 +184,7 @@ function hasZlibHeader([a, b]: Uint8Array): boolean {
 /** Events are read as they arrive, a document once it is complete. */
 export type BodyKind = "events" | "document";
 
-/** Names of server-sent event fields, with those of gateways (`Data`) and llama.cpp (`error`). ""
+/** Names of server-sent event fields, also of gateways (`Data`) and llama.cpp (`error`). ""
  * begins a comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
 /** The length of the longest field name with its colon. */
@@ -208,8 +208,8 @@ function isPartialBom([a, b, c]: Uint8Array): boolean {
   return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
 
-/** Whether bytes begin like JSON or events, as compressed ones do not. Many brotli streams begin
- * with the byte of `[`, but not with all of `[{"`. */
+/** Whether bytes begin like JSON or events, unlike compressed ones. Many Brotli streams begin
+ * with the byte of `[`, but not with `[{"`. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = beginning(withoutSpace(start));
   return /^(?:\{\s*(?:"|$)|\[\s*\{\s*"|(?:data|event|id|retry|error)?:)/i.test(text);
@@ -240,7 +240,7 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array {
 
 const NOTHING = new Uint8Array(0);
 
-/** Decodes UTF-8, or Latin-1 if the bytes are that instead. Drops a byte order mark. */
+/** Decodes UTF-8, or Latin-1 if the bytes are not UTF-8. Drops a byte order mark. */
 export function textOf(bytes: Uint8Array): string {
   const text = utf8.decode(bytes);
   return text.includes(REPLACEMENT) && isLatin1(bytes, text) ? latin1.decode(bytes) : text;
@@ -251,10 +251,10 @@ const latin1 = new TextDecoder("windows-1252");
 const REPLACEMENT = "\ufffd";
 
 /**
- * Whether bytes that are not valid UTF-8 are Latin-1, which servers in front of older systems send
- * without a label. Letters beyond ASCII rarely stand side by side in Latin-1: true only if fewer
- * than a tenth do, and none is part of valid UTF-8. A letter before a quote proves nothing: an
- * answer may end with half a UTF-8 character.
+ * Whether bytes that are not valid UTF-8 are Latin-1: servers in front of older systems send that
+ * without a label. Letters beyond ASCII rarely stand side by side in Latin-1, so at most a tenth
+ * may do so, and none may be part of valid UTF-8. A letter before a quote proves nothing: an answer
+ * may end with half a UTF-8 character.
  */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;

@@ -1,5 +1,5 @@
-/** The error of a response whose status is not 2xx. Reads the message, code, status and delay in
- * the body of an error, in the forms of known servers and gateways. @module */
+/** Makes the error of a response whose status is not 2xx. Reads the message, code, status and
+ * delay in the body, in the forms of known servers and gateways. @module */
 
 import { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
@@ -27,7 +27,7 @@ export interface StatusErrorOptions {
   now: number;
 }
 
-/** A longer wait until a limit resets is reduced to this: the limit may be raised before. */
+/** Maximum wait until a limit resets, because the limit may be raised before. */
 const MAX_RESET_MS = 60_000;
 
 export function statusError(options: StatusErrorOptions): TeacherError {
@@ -37,7 +37,7 @@ export function statusError(options: StatusErrorOptions): TeacherError {
   const body = innermost(relayed?.body ?? outer);
   const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(outer)), now);
   const resetMs = limit?.resetMs;
-  // The message is redacted before it is shortened: half a key would not be found.
+  // Redacted before it is shortened: half a key would not be found.
   const message = relayed?.message ?? messageOf(options, body);
   return new TeacherError(redact(message).slice(0, MAX_MESSAGE_CHARS), {
     status,
@@ -52,7 +52,7 @@ export function statusError(options: StatusErrorOptions): TeacherError {
   });
 }
 
-/** If the model's text is not the required tool call or JSON, Groq returns it with the error. */
+/** Groq returns the model's text with the error if it is not the required tool call or JSON. */
 function partialOf(body: unknown, context: AnswerContext): Completion | undefined {
   const content = asText(asObject(asObject(body)?.error)?.failed_generation);
   if (content === "") return undefined;
@@ -79,12 +79,12 @@ function messageOf(
   return `${message} (${address} has no "/v1" in it: ${required})`;
 }
 
-/** A code is one word with a letter: numbers repeat the status, and sentences are messages. */
+/** A code is one word with a letter. Numbers repeat the status, and sentences are messages. */
 const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
-/** What servers write if they have no code. */
+/** Written by servers without a code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** MiniMax's error numbers, by the codes that other servers use. MiniMax reports all errors with
+/** MiniMax's error numbers, by the codes of other servers. MiniMax reports all errors with
  * status 200. */
 const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   server_error: [1000, 1013, 1024, 1033],
@@ -95,8 +95,8 @@ const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   content_filter: [1026, 1027],
 };
 
-/** The error that a choice, or the answer around it, states in `error`. Some servers always send
- * the field: without an error it is null, false, "", `{}`, or an object of such values. */
+/** The error in a choice or in the answer around it. Some servers always send `error`: null,
+ * false, "", `{}`, or an object of such values means none. */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   if (isStated(choice?.error)) return choice?.error;
   return isStated(answer.error) ? answer.error : undefined;
@@ -112,8 +112,8 @@ function isStated(value: unknown, levels = 3): boolean {
   return levels === 0 || Object.values(value).some((member) => isStated(member, levels - 1));
 }
 
-/** The most specific code. Anthropic and OpenRouter name the limit that was exceeded, besides a
- * type that every 429 has; Google gives the reason in a list of details. */
+/** Returns the most specific code. Anthropic and OpenRouter name the limit that was exceeded,
+ * beside a type that every 429 has; Google gives the reason in a list of details. */
 export function codeOf(body: unknown, redact: Redact): string | undefined {
   if (Array.isArray(body)) return codeOf(asObject(body[0]), redact);
   const top = asObject(body) ?? {};
@@ -135,9 +135,9 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
 }
 
 /**
- * The body that a gateway received from the server behind it and put into its own: as JSON text in
- * the message (Gemini's tools and gateways to Google), in a value that the gateway could not read
- * (Vercel), or in FastAPI's `detail`. Returns `body` itself if there is none.
+ * Returns the body of the server behind a gateway, if the gateway put it into its own: as JSON text
+ * in the message (Gemini's tools and gateways to Google), in a value that it could not read
+ * (Vercel), or in FastAPI's `detail`. Otherwise returns `body` itself.
  */
 export function innermost(body: unknown, levels = 3): unknown {
   const { error, detail } = asObject(body) ?? {};
@@ -161,15 +161,15 @@ const RELAYED_SEARCH_CHARS = 150;
 export interface Relayed {
   /** The provider's own body; undefined if the router does not send it. */
   readonly body: unknown;
-  /** The message, with the provider's name if the router gives that. */
+  /** The message, with the provider's name if the router names it. */
   readonly message: string;
-  /** Whether the router called the provider with its own key instead of the user's. False if the
-   * body says so (`is_byok`), or for a 401 without the provider's name. */
+  /** Whether the router used its own key instead of the user's. False if the body says so
+   * (`is_byok`), or for a 401 without the provider's name. */
   readonly isWithRouterKey: boolean;
 }
 
-/** The error of a provider; undefined if the error is the server's own. OpenRouter names the
- * provider, and sends its body as text (`metadata.raw`). */
+/** Returns the error of a provider; undefined if the error is the server's own. OpenRouter names
+ * the provider and sends the provider's body as text (`metadata.raw`). */
 export function relayedError(body: unknown, status: number | undefined): Relayed | undefined {
   const own = errorMessage(body) ?? "";
   if (!RELAYED.test(own.slice(0, RELAYED_SEARCH_CHARS))) return undefined;
@@ -255,7 +255,7 @@ function blockReason(body: JsonObject): string {
   return asText(feedback?.blockReason) || asText(feedback?.block_reason);
 }
 
-/** Google's `details` have an `@type` each, which ends with `type`. */
+/** Each of Google's `details` has an `@type` that ends with `type`. */
 function detailOf({ details }: JsonObject, type: string): JsonObject | undefined {
   if (!Array.isArray(details)) return undefined;
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));
@@ -283,7 +283,7 @@ export function errorJson(error: unknown): string {
   }
 }
 
-/** Messages are shown up to this length. Longer plain text is not a message. */
+/** Maximum length of a message. Longer plain text is no message. */
 export const MAX_MESSAGE_CHARS = 1_000;
 
 export const MAX_QUOTED_CHARS = 300;

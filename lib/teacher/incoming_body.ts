@@ -42,7 +42,8 @@ export class IncomingBody implements ByteSink {
   #hasBegun = false;
   #decoder: ByteDecoder | undefined;
   #transcoder: Transcoder | undefined;
-  /** The first decoder, of compression or else of a charset; undefined if neither is needed. */
+  /** The first decoder, of compression or otherwise of a charset; undefined if neither is
+   * needed. */
   #outer: ByteSink | undefined;
   #kind: BodyKind | undefined;
 
@@ -140,7 +141,7 @@ export class IncomingBody implements ByteSink {
     else this.#buffer(withoutSpace(start));
   }
 
-  /** Keeps a chunk. Nearly every answer is one chunk, which is not copied. */
+  /** Nearly every answer is one chunk, which is not copied. */
   #buffer(chunk: Uint8Array): void {
     if (this.#chunks.length === 0) this.#chunks = [chunk];
     else this.#chunks.push(chunk);
@@ -152,11 +153,11 @@ export class IncomingBody implements ByteSink {
   }
 }
 
-/** This list is shared by all bodies, so nothing is ever pushed to it. */
+/** Shared by all bodies, so nothing may be pushed to it. */
 const NO_CHUNKS: Uint8Array[] = [];
 
-/** The charset by the UTF-16 byte order mark, else by the label in `content-type`; undefined if
- * neither names one. */
+/** Returns the charset of the UTF-16 byte order mark, otherwise of the label in `content-type`;
+ * undefined without either. */
 function charsetOf(
   first: Uint8Array,
   label: string | readonly string[] | undefined,
@@ -184,7 +185,7 @@ function transcoderFor(
   }
 }
 
-/** Converts complete lines to UTF-8. Valid UTF-8 stays unchanged, whatever the label says. */
+/** Converts complete lines to UTF-8. Valid UTF-8 stays unchanged, whatever the label. */
 class Transcoder implements ByteSink {
   readonly #labeled: TextDecoder;
   readonly #sink: ByteSink;

@@ -6,8 +6,7 @@ import { every } from "../timer.ts";
 import { MAX_HEAD_BYTES } from "./connection.ts";
 import { OddHead } from "./server_habits.ts";
 
-/** How far the attempt got: it was connecting, had begun to send the request, or was receiving the
- * response. */
+/** How far the attempt got: connecting, request partly sent, or receiving the response. */
 export type Stage = "connecting" | "sent" | "answering";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -71,23 +70,23 @@ export function networkError(
   });
 }
 
-/** The code of a TLS error that a retry does not fix: a certificate, the client's or the teacher's,
- * is not trusted, or the server does not speak TLS. */
+/** The code of a TLS error that a retry does not fix: a certificate (the client's or the
+ * teacher's) is not trusted, or the server does not speak TLS. */
 function tlsCode(
   code: string,
   message: string,
   stage: Stage,
 ): "certificate" | "client_certificate" | "no_tls" | undefined {
   const words = `${code} ${message}`;
-  // The other side sends alerts, and the only certificate it has seen is the client's.
+  // The other side sends alerts, and has seen only the client's certificate.
   if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
   if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
   if (stage !== "connecting") return undefined;
   return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
 }
 
-/** The code of an error of a server that does not speak HTTP/1.1, or requires TLS. A retry does not
- * fix this if no attempt has ever succeeded. */
+/** The code if a server does not speak HTTP/1.1, or requires TLS. If no attempt has ever
+ * succeeded, a retry does not fix this. */
 function httpCode(error: unknown, stage: Stage): "no_http" | "wants_tls" | undefined {
   if (stage !== "sent") return undefined;
   if (error instanceof errors.HTTPParserError) {
@@ -109,24 +108,24 @@ const PROBLEMS: Readonly<Record<Stage, (place: string) => string>> = {
 };
 
 function rootOf(error: unknown): { code?: string; message: string } {
-  // An `AggregateError` has an error for each address of the host; the first is enough.
+  // An `AggregateError` has an error for each address of the host.
   if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
   if (!(error instanceof Error)) return { message: String(error) };
   const code = (error as { code?: unknown }).code;
   return { code: typeof code === "string" ? code : undefined, message: error.message };
 }
 
-/** undici's only sign that a proxy rejects the credentials. */
+/** undici has no other sign that a proxy rejects the credentials. */
 function isProxyRefusal(message: string): boolean {
   return /\(407\)/.test(message);
 }
 
-/** Drops the parser's error from causes: it holds the unreadable bytes, which may be anything. */
+/** Drops the parser's error, because it holds the unreadable bytes, which may be anything. */
 function withoutData(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? undefined : error;
 }
 
-/** @param isRowLimit Whether `timeoutMs` was the time that the row had left. */
+/** @param isRowLimit Whether `timeoutMs` was the row's remaining time. */
 export function timeoutError(host: string, timeoutMs: number, isRowLimit: boolean): TeacherError {
   const problem = `complete answer from ${host} within ${duration(timeoutMs)}`;
   return timedOut(isRowLimit ? `The row's time is up: no ${problem}` : `No ${problem}`);
@@ -152,7 +151,7 @@ export interface TimedAttempt {
   readonly isConnected: boolean;
   /** When the last token of a stream arrived; -1 before the first. */
   readonly lastTokenAt: number;
-  /** When the answer was complete while its response had not ended yet; else -1. */
+  /** When the answer was complete, while its response had not ended; otherwise -1. */
   readonly completeAt: number;
   expire(deadline: Deadline): void;
 }
@@ -170,24 +169,24 @@ export interface TimeLimits {
   /** The limit of an attempt, unless its row has less time left. */
   timeoutMs: number;
   connectTimeoutMs: number;
-  /** The longest silence between two tokens. Counts from the first token on. */
+  /** Maximum silence between two tokens, from the first token on. */
   streamIdleTimeoutMs: number;
   /** Unix time in milliseconds that is never set back. */
   now: () => number;
 }
 
-/** How long a response may continue after its answer is complete. */
+/** Maximum duration of a response after its answer is complete. */
 const DRAIN_MS = 2_000;
 
-/** The longest interval between two sweeps: attempts end at most this late. */
+/** Maximum interval between two sweeps. Attempts end at most this late. */
 const MAX_INTERVAL_MS = 500;
 
-/** If a sweep is this late, the process was paused: deadlines that passed meanwhile say nothing
- * about the teacher. */
+/** A sweep this late shows that the process was paused: deadlines that passed meanwhile say
+ * nothing about the teacher. */
 const PAUSE_MS = 1_000;
 
-/** One timer for all attempts: an `AbortSignal.timeout` for each would cost 300 bytes and a runtime
- * operation. */
+/** Enforces all deadlines with one timer: an `AbortSignal.timeout` for each attempt would cost
+ * 300 bytes and a runtime operation. */
 export class Deadlines {
   readonly #limits: TimeLimits;
   readonly #intervalMs: number;
@@ -240,8 +239,8 @@ export class Deadlines {
     }
   }
 
-  /** Whether the process was paused (SIGSTOP, a suspended machine). Timers fire before sockets are
-   * read, so one sweep is skipped, to read answers that arrived meanwhile. */
+  /** Whether the process was paused (SIGSTOP, a suspended machine). Timers fire before sockets
+   * are read, so one sweep is skipped to read answers that arrived meanwhile. */
   #isLate(time: number): boolean {
     const isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
     this.#sweptAt = time;
@@ -255,7 +254,7 @@ export interface Abortable {
 
 /** Ends attempts when their signals are aborted, with one listener per signal. */
 export class Aborts {
-  // Weak, so that a signal that nothing else holds is freed, with its listener and its set.
+  // Weak, so that a signal held by nothing else is freed.
   readonly #groups = new WeakMap<AbortSignal, Set<Abortable>>();
 
   add(signal: AbortSignal, target: Abortable): void {

@@ -1,10 +1,10 @@
 /**
- * Parses the JSON of servers, repairs it if it is invalid, and extracts values as text.
+ * Parses the JSON of servers, repairs invalid JSON, and extracts values as text.
  *
  * Python's `json.dumps` and C++ streams write numbers that JSON lacks (`-Infinity` is the log
- * probability of a masked token), and some gateways do not escape line ends in strings. Extracting
- * a value as text keeps what `JSON.parse` and `JSON.stringify` would change (`1.0`, integers of 19
- * digits) or cannot handle (20,000 levels).
+ * probability of a masked token), and some gateways do not escape line ends in strings. Values are
+ * extracted as text, because `JSON.parse` and `JSON.stringify` would change them (`1.0`, integers
+ * of 19 digits) or fail (20,000 levels).
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { endOfString, endOfValue, isObject, isTooDeep, skipSpace } from "../json
 
 export type JsonObject = Record<string, unknown>;
 
-/** The value if it is an object; undefined also for arrays. */
+/** Returns undefined for anything but an object, also for arrays. */
 export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
@@ -39,8 +39,8 @@ export function isCompleteJson(text = ""): boolean {
   }
 }
 
-/** The text of the object at `index`, after white space; undefined if there is none, or if it is
- * incomplete. Other text may follow it. */
+/** Returns the text of the object at `index`, after white space; undefined if there is none, or
+ * it is incomplete. Other text may follow. */
 export function leadingObject(text: string, index: number = 0): string | undefined {
   let start = index;
   while (/\s/.test(text[start] ?? "")) start++;
@@ -68,8 +68,8 @@ const NOT_A_NUMBER = /(?<![\w.$])[-+]?(?:nan(?:\([\w]*\))?|inf(?:inity)?)(?![\w.
 // deno-lint-ignore no-control-regex -- JSON requires them to be escaped
 const CONTROL = /[\0-\x1f]/g;
 
-/** Replaces numbers that JSON lacks by `null`, and escapes control characters in strings. Does not
- * change valid JSON. */
+/** Replaces numbers that JSON lacks by `null`, and escapes control characters in strings. Valid
+ * JSON stays unchanged. */
 function repairedJson(text: string): string {
   let repaired = "", index = 0;
   while (index < text.length) {
@@ -89,13 +89,13 @@ function escaped(control: string): string {
 /** Names of members and indexes of elements. */
 export type JsonPath = readonly (string | number)[];
 
-/** Where a value is in the JSON text that it was parsed from. */
+/** The position of a value in JSON text. */
 export interface JsonPlace {
   readonly text: string;
   readonly path: JsonPath;
 }
 
-/** The repaired JSON text of a value; undefined if the path leads to none. */
+/** The repaired JSON text of a value; undefined if the path leads nowhere. */
 export function textAt({ text, path }: JsonPlace): string | undefined {
   let start = skipSpace(text, 0);
   for (const step of path) {

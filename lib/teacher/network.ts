@@ -7,7 +7,7 @@ export interface Address {
   readonly origin: string;
   /** `host:port`, also if the port is the default. */
   readonly host: string;
-  /** The path of requests, with that of the endpoint and with the query. */
+  /** The path of requests, including the endpoint and the query. */
   readonly path: string;
   /** Decoded `user:password`; undefined if the base URL has neither. */
   readonly credentials: string | undefined;
@@ -17,13 +17,13 @@ export interface Address {
   readonly isVersioned: boolean;
   /** Azure takes keys in `api-key`. */
   readonly isAzure: boolean;
-  /** Whether the host is this machine, which proxies cannot reach. */
+  /** Whether the host is this machine. Proxies cannot reach it. */
   readonly isLoopback: boolean;
   /** Texts in the base URL that must never be shown. */
   readonly secrets: readonly string[];
 }
 
-/** Users often copy base URLs together with one of these paths, which Retort appends itself. */
+/** Users often copy base URLs with one of these paths, which Retort appends itself. */
 const ENDPOINT_PATH = /\/(?:chat\/completions|completions|responses)$/;
 const AZURE = /\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$/;
 const REDACTED = "[redacted]";
@@ -73,8 +73,8 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
   };
 }
 
-/** Makes an address safe to show: without `user:password@`, and without the values of query
- * parameters whose names suggest a secret. Also takes text that is not a URL. */
+/** Makes an address safe to show: removes `user:password@`, and values of query parameters whose
+ * names suggest a secret. Accepts text that is not a URL. */
 export function redactAddress(url: string): string {
   const parsed = URL.parse(url);
   if (parsed !== null && /^https?:$/.test(parsed.protocol)) {
@@ -107,7 +107,7 @@ function redactQuery(search: string): string {
 
 function secretsOf(url: URL): string[] {
   const secrets = [decode(url.password), url.password];
-  // Some servers take their key as a user name without a password.
+  // Some servers take the key as a user name without a password.
   if (!url.password) secrets.push(decode(url.username), url.username);
   for (const [name, value] of url.searchParams) {
     if (SECRET_PARAMETER.test(name)) secrets.push(value);
@@ -146,13 +146,15 @@ const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^]+?-----END [A-Z ]*PRIV
 const CERTIFICATE =
   /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
-/** Checks certificates and key before a run: during it, a key that does not match its certificate
- * causes only `unsupported protocol`.
+/**
+ * Checks certificates and key before a run. During the run, a key that does not match the
+ * certificate causes only `unsupported protocol`.
  *
- * @throws {TypeError} If a certificate or the key cannot be used. The key is not shown. */
+ * @throws {TypeError} If a certificate or the key cannot be used. The key is not shown.
+ */
 export function tlsSettings(options: TlsOptions): TlsSettings {
   const { ca, clientCert, insecureTls } = options;
-  // As with curl, the file of the certificate may hold the key.
+  // The certificate's file may hold the key, as with curl.
   const clientKey = options.clientKey ?? PRIVATE_KEY.exec(clientCert ?? "")?.[0];
   if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca, --ca-file)");
   if ((clientCert === undefined) !== (clientKey === undefined)) {
@@ -211,10 +213,10 @@ function privateKeyOf(pem: string): KeyObject {
 }
 
 /**
- * The default scheme is `http://`, as with curl. Messages do not show the address, which may hold a
- * password.
+ * Parses the address of a proxy. The default scheme is `http://`, as with curl. Messages do not
+ * show the address, because it may hold a password.
  *
- * @throws {TypeError} If it is not an http or https address, or its user name or password cannot be
+ * @throws {TypeError} If it is not an http or https URL, or its user name or password cannot be
  * decoded.
  */
 export function proxyUrl(proxy: string | undefined): URL | undefined {

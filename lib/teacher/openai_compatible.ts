@@ -146,8 +146,8 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     return this.close();
   }
 
-  /** Adds a notice if fields to keep are missing, and withdraws a field of Retort's that the
-   * teacher rejects. */
+  /** Adds a notice if fields to keep are missing, and withdraws a field that Retort added and
+   * the teacher rejects. */
   #checked(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
     const { address } = this;
     const answer = this.#keptFields.isChecking
@@ -176,7 +176,7 @@ class KeptFieldsCheck {
     return this.#missing.length > 0;
   }
 
-  /** The last answer that is checked gets a notice if fields are still missing. */
+  /** The last answer that is checked gets the notice, if fields are still missing. */
   check(completion: Completion, address: string): Completion {
     if (!this.isChecking) return completion;
     const { kept } = completion;
@@ -227,8 +227,8 @@ const REJECTION_STATUSES = new Set([400, 404, 415, 422, 500, 501]);
 /** Later characters of an error message may quote the request. */
 const SEARCHED_CHARS = 300;
 
-/** If an error is about a field that Retort added, later requests omit the field, and the error is
- * marked as adjusted: the row is sent again. */
+/** If an error is about a field that Retort added, later requests omit the field, and the error
+ * is marked as adjusted, so that the row is sent again. */
 export function withdrawRefused(
   error: unknown,
   added: readonly Addition[],

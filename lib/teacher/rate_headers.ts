@@ -19,9 +19,9 @@ interface LimitState {
   resetMs: number | undefined;
 }
 
-/** From this value on, a number without a unit is a Unix time in seconds; below, a duration. */
+/** A larger number without a unit is a Unix time in seconds, a smaller one a duration. */
 const MIN_UNIX_S = 1e9;
-/** From this value on, a number without a unit is a Unix time in milliseconds. */
+/** A larger number without a unit is a Unix time in milliseconds. */
 const MIN_UNIX_MS = 1e12;
 
 /**
@@ -31,8 +31,8 @@ const MIN_UNIX_MS = 1e12;
  * the teacher's clock.
  *
  * @param now Unix time in milliseconds.
- * @param ageMs The time since the header fields arrived. If a limit was reset since, what remained
- * of it is omitted.
+ * @param ageMs The time since the header fields arrived. If a limit was reset meanwhile, what
+ * remained of it is omitted.
  * @returns Without implausible values: negative, not a number, or a reset more than a day away.
  */
 export function rateLimitOf(
@@ -68,7 +68,7 @@ function hasAnthropicFields(headers: HeaderFields): boolean {
   return ANTHROPIC_REMAINING.some((name) => headers[name] !== undefined);
 }
 
-/** Fields of any server that say how much of a limit is left: `x-ratelimit-remaining-requests`,
+/** Fields that state how much of a limit is left: `x-ratelimit-remaining-requests`,
  * `anthropic-ratelimit-tokens-remaining`, `ratelimit-remaining`, `x-tokenlimit-remaining`. */
 const REMAINING = /(?:rate|token)-?limit.*remaining/;
 /** Nothing left, in `RateLimit: "minute";r=0;t=12` (draft-ietf-httpapi-ratelimit-headers). */
@@ -76,8 +76,8 @@ const NONE_LEFT = /;\s*r=0(?![\d.])/;
 const RESET_SECONDS = /;\s*t=(\d+)/;
 
 /**
- * Whether an error response says that a limit is used up, and when it is reset; undefined if it
- * does not. If several are used up, the latest reset counts.
+ * Returns the reset if an error response says that a limit is used up; otherwise undefined. Of
+ * several used-up limits, the latest reset counts.
  *
  * @param now Unix time in milliseconds.
  */
@@ -103,10 +103,10 @@ export function exhaustion(
 }
 
 /**
- * The wait that a teacher requests: `retry-after-ms`, else `retry-after` in seconds, which may be
- * fractional, or as an HTTP date on the teacher's clock. Ignores values that are negative, not a
- * number or above one day, and LiteLLM's `llm_provider-retry-after`, in which its router always
- * sends 60 instead of the rest of the minute.
+ * Returns the wait that a teacher requests: `retry-after-ms`, otherwise `retry-after` in seconds,
+ * perhaps fractional, or as an HTTP date on the teacher's clock. Ignores values that are negative,
+ * not a number or above one day, and LiteLLM's `llm_provider-retry-after`: its router always sends
+ * 60 instead of the rest of the minute.
  */
 export function retryAfterMs(headers: HeaderFields, now: number): number | undefined {
   const inMs = fieldText(headers["retry-after-ms"]);
@@ -124,13 +124,13 @@ function plausibleMs(ms: number): number | undefined {
   return ms >= 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** Reads `x-should-retry`, which OpenAI and Anthropic send; undefined without it. */
+/** `x-should-retry`, as OpenAI and Anthropic send it; undefined without it. */
 export function shouldRetry(headers: HeaderFields): boolean | undefined {
   const value = fieldText(headers["x-should-retry"]).toLowerCase();
   return value === "true" ? true : value === "false" ? false : undefined;
 }
 
-/** Reads the fields whose names are `prefix`, `limit`, `remaining` or `reset`, and `suffix`. */
+/** Reads the fields named `prefix`, then `limit`, `remaining` or `reset`, then `suffix`. */
 function limitState(
   headers: HeaderFields,
   prefix: string,
@@ -147,7 +147,7 @@ function limitState(
   };
 }
 
-/** The time until the reset; negative if that has happened since the header arrived; undefined if
+/** The time until the reset; negative if the reset was after the header arrived; undefined if
  * implausible. */
 function resetOf(text: string, now: number, ageMs: number): number | undefined {
   if (text === "") return undefined;
@@ -188,7 +188,7 @@ function tighter(first: LimitState, second: LimitState): LimitState {
 
 function shareLeft({ left, limit }: LimitState): number {
   if (left === undefined) return Infinity;
-  // Without a limit, the share is unknown: such a limit counts only if there is no other.
+  // Without a limit, the share is unknown, so this one counts only if there is no other.
   return limit === undefined || limit === 0 ? Number.MAX_VALUE : left / limit;
 }
 
@@ -204,7 +204,7 @@ function rateLimitFrom(requests: LimitState, tokens: LimitState): RateLimit | un
   };
 }
 
-/** The server's clock, in Unix milliseconds, when it sent these header fields: their `date`, or
+/** The server's clock when it sent these header fields, in Unix milliseconds: their `date`, or
  * `now` if that is unreadable. */
 export function serverTime(headers: HeaderFields, now: number): number {
   const ms = Date.parse(fieldText(headers.date));

@@ -1,8 +1,8 @@
 /**
  * Translates answers of `/responses` into chat completions, complete or as a stream of events.
  *
- * Each part is sent as deltas, then complete at its end, and once more in the last event. Servers
- * omit some of these, so the complete parts stand in for missing deltas.
+ * Each part arrives as deltas, then complete, and once more in the last event. Servers omit some of
+ * these, so complete parts stand in for missing deltas.
  *
  * @module
  */
@@ -13,7 +13,8 @@ import { asObject, type JsonObject } from "./json.ts";
 
 interface Output {
   readonly content: string;
-  /** The reasoning itself if the server sends it (vLLM and other open ones), else its summary. */
+  /** The reasoning itself if the server sends it (vLLM and other open servers), otherwise its
+   * summary. */
   readonly reasoning: string;
   readonly refusal: string;
   readonly toolCalls: readonly ToolCall[];
@@ -68,7 +69,7 @@ function outputOf(items: unknown): Output {
       for (const part of asList(item.content)) {
         if (part.type === "refusal") refusals.push(asText(part.refusal));
         else texts.push(asText(part.text));
-        // Not by spreading: an answer may have more tokens than a call takes arguments.
+        // Spreading fails: an answer may have more tokens than a call takes arguments.
         for (const token of Array.isArray(part.logprobs) ? part.logprobs : []) logprobs.push(token);
       }
     }
@@ -110,7 +111,7 @@ function usageOf(usage: unknown): unknown {
   };
 }
 
-/** The finish reason, in the terms of chat completions if possible; "" if the server gives none. */
+/** Returns the finish reason, in the terms of chat completions if possible; "" if there is none. */
 function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   const { status, incomplete_details: details } = body;
   if (status === "completed") return hasCalls ? "tool_calls" : "stop";
@@ -120,8 +121,8 @@ function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   return reason === "max_output_tokens" ? "length" : reason || "incomplete";
 }
 
-/** The error of an answer; undefined if the answer failed but a part of it arrived, which is
- * kept. */
+/** The error of an answer; undefined if the answer failed but a part of it arrived, because that
+ * part is kept. */
 function errorOf({ status, error }: JsonObject, hasContent: boolean): unknown {
   if (status !== "failed") return error;
   return hasContent ? undefined : error ?? "The teacher reports a failure without a reason";
@@ -147,7 +148,7 @@ export class ResponsesEvents implements EventReader {
   #hasText = false;
   #hasRefusal = false;
   #hasReasoning = false;
-  /** Whether the stream sends the reasoning itself: then its summary is ignored. */
+  /** Whether the stream sends the reasoning itself, so that its summary is ignored. */
   #hasThoughts = false;
   #summaryIndex = 0;
   /** In the order in which they began. */
@@ -216,7 +217,7 @@ export class ResponsesEvents implements EventReader {
     return delta({ tool_calls: [{ index: call.index, function: { arguments: text } }] });
   }
 
-  /** The part of a complete call that was not sent yet, as a delta. */
+  /** Returns the part of a complete call that was not sent yet, as a delta. */
   #restOf(call: ToolCall, sent: SentCall | undefined, itemId?: unknown): JsonObject {
     const { id, function: { arguments: args } } = call;
     if (sent === undefined) {

@@ -1,5 +1,5 @@
-/** Translates requests for `/responses`, OpenAI's newer endpoint, which can return summaries of the
- * reasoning. It takes instructions and items in place of messages. @module */
+/** Translates requests for `/responses`, OpenAI's newer endpoint, which takes instructions and
+ * items in place of messages, and can return summaries of the reasoning. @module */
 
 import { asText } from "../json.ts";
 import type { Additions, ApiFormat } from "./api_format.ts";
@@ -14,7 +14,7 @@ export const RESPONSES: ApiFormat = {
   params(params, additions) {
     const fields: Record<string, unknown> = additions.stream ? { stream: true } : {};
     for (const [name, value] of Object.entries(params)) {
-      // A parameter may be called "constructor", which every object inherits.
+      // A parameter may be called "constructor", and every object inherits that.
       if (Object.hasOwn(TRANSLATIONS, name)) merge(fields, TRANSLATIONS[name](value));
       else fields[name] = value;
     }
@@ -26,8 +26,8 @@ export const RESPONSES: ApiFormat = {
   events: () => new ResponsesEvents(),
 };
 
-/** Parameters of chat completions with another name or place in `/responses`, and the parameters of
- * `/responses` that those are merged into. */
+/** Parameters of chat completions with another name or place in `/responses`, and parameters of
+ * `/responses` to merge them into. */
 const TRANSLATIONS: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   max_tokens: (value) => ({ max_output_tokens: value }),
   max_completion_tokens: (value) => ({ max_output_tokens: value }),
@@ -40,7 +40,7 @@ const TRANSLATIONS: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   text: (value) => ({ text: value }),
   reasoning: (value) => ({ reasoning: value }),
   include: (value) => ({ include: value }),
-  // Not needed: `/responses` always sends token counts. Its own `stream_options` are about padding.
+  // `/responses` always sends token counts. Its own `stream_options` are about padding.
   stream_options: () => ({}),
 };
 
@@ -72,21 +72,21 @@ function merge(fields: Record<string, unknown>, more: JsonObject): void {
   }
 }
 
-/** `{"type":"json_schema","json_schema":{…}}` without its inner level. */
+/** Removes the inner level of `{"type":"json_schema","json_schema":{…}}`. */
 function textFormatOf(format: unknown): unknown {
   const { json_schema: schema, ...rest } = asObject(format) ?? {};
   return asObject(schema) === undefined ? format : { ...rest, ...asObject(schema) };
 }
 
-/** `{"type":"function","function":{…}}` without its inner level. `strict` is false by default in
- * chat completions; `/responses` would set it to true. */
+/** Removes the inner level of `{"type":"function","function":{…}}`. `strict` is false by default
+ * in chat completions, but true in `/responses`. */
 function toolOf(tool: unknown): unknown {
   const { function: callee, ...rest } = asObject(tool) ?? {};
   if (asObject(callee) === undefined) return tool;
   return { ...rest, strict: false, ...asObject(callee) };
 }
 
-/** A `tool_choice`, or a tool in its `allowed_tools`, without its inner level. */
+/** Removes the inner level of a `tool_choice`, or of a tool in its `allowed_tools`. */
 function toolChoiceOf(choice: unknown): unknown {
   const { type, function: callee, allowed_tools: allowed } = asObject(choice) ?? {};
   if (type === "function" && callee !== undefined) {
@@ -158,7 +158,7 @@ function callOf(call: unknown): JsonObject {
   return { type: "function_call", call_id: id, name, arguments: args };
 }
 
-/** The text of a content. The text parts of a list are joined. */
+/** The text of a content, with the text parts of a list joined. */
 export function promptText(content: unknown): string {
   if (!Array.isArray(content)) return asText(content);
   return content.map((part) => typeof part === "string" ? part : asText(asObject(part)?.text))

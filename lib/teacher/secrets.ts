@@ -1,6 +1,6 @@
 /**
- * Sends a teacher's secrets in header fields, and keeps them out of everything that is shown, even
- * if they are escaped.
+ * Sends a teacher's secrets in header fields, and keeps them, even escaped, out of everything that
+ * is shown.
  *
  * @module
  */
@@ -30,8 +30,8 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): void {
 }
 
 /**
- * The header field with the key, else with the credentials of the address. Azure takes keys in
- * `api-key`, and tokens, which are JSON Web Tokens, in `Authorization`.
+ * Returns the header field with the key, otherwise with the credentials of the base URL. Azure
+ * takes keys in `api-key`, and tokens (JSON Web Tokens) in `Authorization`.
  *
  * @throws {TypeError} If the key cannot be sent in a header field. The key is not shown.
  */
@@ -71,8 +71,8 @@ function withoutScheme(authorization: string): string {
   return authorization.replace(/^\S+ /, "");
 }
 
-/** Alternating names and values are the form that undici reads fastest. The user's fields replace
- * others of the same name. */
+/** Returns alternating names and values, the form that undici reads fastest. The user's fields
+ * replace others of the same name. */
 export function headerList(
   stream: boolean,
   key: Readonly<Record<string, string>>,
@@ -81,7 +81,8 @@ export function headerList(
   const fields = new Map(Object.entries({
     "content-type": "application/json",
     accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Without this field, some gateways compress, which only costs time, or buffer a stream for it.
+    // Without this field, some gateways compress, which costs time, or buffer a stream to compress
+    // it.
     "accept-encoding": "identity",
     "user-agent": `retort/${VERSION}`,
     ...key,
@@ -100,7 +101,7 @@ function base64(text: string): string {
 
 export type Redact = (text: string) => string;
 
-/** The header fields by name, safe to show. Of a secret value, only the scheme stays. */
+/** The header fields by name, safe to show: only the scheme of a secret value stays. */
 export function shownHeaders(
   list: readonly string[],
   secrets: readonly string[],
@@ -119,16 +120,17 @@ export function shownHeaders(
 /** Shorter secrets would match parts of words. */
 const MIN_SECRET_CHARS = 4;
 
-/** Longer texts are truncated before they are searched: no message shows as many characters. */
+/** Longer texts are truncated before they are searched: no message shows as much. */
 const MAX_TEXT_CHARS = 65_536;
 
-/** A teacher that rejects a key may quote it, and a gateway may quote the teacher: so secrets are
- * also found if they are escaped as in JSON, a URL or HTML, in any combination. */
+/** Returns a function that removes secrets. A teacher that rejects a key may quote it, and a
+ * gateway may quote the teacher, so secrets are also found if they are escaped as in JSON, a URL or
+ * HTML, in any combination. */
 export function redactor(secrets: Iterable<string>): Redact {
   const forms = new Set<string>();
   for (const secret of secrets) {
-    // Texts are decoded before they are compared, so the decoded forms of a secret that looks
-    // escaped are needed too.
+    // Texts are decoded before they are compared, so a secret that looks escaped is needed in its
+    // decoded forms, too.
     for (const form of [secret, ...layersOf(secret).map(({ text }) => text)]) {
       if (form.length >= MIN_SECRET_CHARS) forms.add(form);
     }
@@ -173,10 +175,10 @@ function withoutRanges(text: string, ranges: readonly [start: number, end: numbe
   return shown + text.slice(removedTo);
 }
 
-/** The levels of nested escapes that are decoded: a gateway may quote JSON that quotes a URL. */
+/** Nested escapes are decoded up to this level: a gateway may quote JSON that quotes a URL. */
 const MAX_LAYERS = 8;
 
-/** A decoded text, and where each of its UTF-16 code units begins in the original text. */
+/** A decoded text, and where each UTF-16 code unit begins in the original text. */
 interface Layer {
   readonly text: string;
   /** The start of each code unit, then the end of the original text. */

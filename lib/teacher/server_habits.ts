@@ -3,7 +3,7 @@
  *
  * Servers announce how long connections can be reused (`Keep-Alive: timeout=5, max=100`), but some
  * close earlier: llama.cpp's server closes after each streamed answer. A request that crosses such
- * a close is lost, and the server may have read it. So `ReusePolicy` counts the actual closes, too.
+ * a close is lost, and the server may have read it. So `ReusePolicy` also counts the actual closes.
  *
  * `HeadFilter` repairs heads that undici rejects although other clients read them: an unrequested
  * `100 Continue`, which RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice
@@ -15,40 +15,39 @@
 import { errors } from "../deps/undici.ts";
 import { Buffer } from "node:buffer";
 
-/** A close this soon after an answer is a reaction to the answer: no idle timeout is as short. */
+/** A close this soon after an answer is a reaction to it: no idle timeout is as short. */
 export const MAX_REACTION_MS = 100;
 
-/** Reuse ends after this many closes as reactions to answers. */
+/** Reuse ends after this many such closes. */
 const CLOSES_TO_STOP = 3;
-/** How much each answer on a reused connection lowers the number of closes: reuse ends if more than
- * one in 32 answers is followed by a close. */
+/** Each answer on a reused connection reduces the number of closes by this much, so reuse ends
+ * if more than one in 32 answers is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
-/** While connections are not reused, a used one is watched for this time, to see whether the server
- * still closes it. */
+/** While connections are not reused, a used one is watched this long for a close by the server. */
 export const WATCH_AFTER_USE_MS = 500;
 /** Reuse begins again after the server has left this many connections open in a row: the closes
  * came from a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
-/** How long the first connection is watched before its reuse: nearly every close has arrived by
+/** How long the first connection is watched before its reuse: nearly every close arrives by
  * then. The others wait for the result of this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
 /** The trial takes place only if it begins within this many attempts of a run. */
 const TRIAL_ATTEMPTS = 10;
-/** How long an idle connection is watched before it is used. undici waits for one turn of the event
- * loop, which is not enough: Deno polls sockets at every 61st turn or when idle. */
+/** How long an idle connection is watched before it is used. undici waits for one turn of the
+ * event loop, but Deno polls sockets only at every 61st turn or when idle. */
 export const IDLE_WATCH_MS = 5;
-/** Connections are used until this long before their announced timeout, or until half of it if it
- * is short: requests need time to arrive. */
+/** Connections are used until this long before their announced timeout, but at least for half of
+ * it: requests need time to arrive. */
 const MARGIN_MS = 1_000;
 
 export class ReusePolicy {
   readonly #onDecided: () => void;
-  /** Closes as reactions to answers; each reuse lowers the number by `REUSE_WEIGHT`. */
+  /** Closes as reactions to answers, reduced by `REUSE_WEIGHT` with each reuse. */
   #closes = 0;
   /** Connections that the server left open in a row while none was reused. */
   #leftOpen = 0;
   isSingleUse = false;
-  /** Whether a connection has been reused: connections need not be watched right after use. */
+  /** Whether a connection was reused, so that connections need not be watched right after use. */
   #isProven = false;
   /** Whether the trial has begun, or can no longer begin. */
   #hadTrial = false;
@@ -57,12 +56,12 @@ export class ReusePolicy {
   #announcedMs = Infinity;
   /** The longest idle time by the server's closes. */
   #observedMs = Infinity;
-  // The last `Keep-Alive` field and the requests that it allows. Every response repeats the field.
+  // The last `Keep-Alive` field, and the requests that it allows.
   #keepAlive = "";
   #maxRequests = Infinity;
 
-  /** @param onDecided Called once it is known whether connections are reused: requests that still
-   * watch one can be sent. */
+  /** @param onDecided Called once it is known whether connections are reused, so that requests
+   * that still watch one can be sent. */
   constructor(onDecided: () => void = () => {}) {
     this.#onDecided = onDecided;
   }
@@ -72,8 +71,8 @@ export class ReusePolicy {
     return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** How long to watch a connection before it is used: a request would be lost if the server has
-   * closed it. */
+  /** How long to watch a connection before it is used: if the server has closed it, a request
+   * would be lost. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;
@@ -115,8 +114,7 @@ export class ReusePolicy {
     this.#closes = this.#leftOpen = 0;
   }
 
-  /** Returns how many requests the server allows on the connection, including the one that is
-   * answered. */
+  /** Returns how many requests the server allows on the connection, including the answered one. */
   readKeepAlive(text: string): number {
     if (text !== this.#keepAlive) {
       this.#keepAlive = text;
@@ -138,16 +136,16 @@ export interface ReadableSocket {
   read(size?: number): Uint8Array | null;
 }
 
-/** undici rejected a head, and {@linkcode HeadFilter} makes such heads readable from now on. The
- * message says what is odd, in words that follow "sent". */
+/** undici rejected a head that {@linkcode HeadFilter} repairs from now on. The message says what
+ * is odd, in words that follow "sent". */
 export class OddHead extends Error {}
 
 /**
- * What is odd about a head, in words that follow "sent"; undefined if {@linkcode HeadFilter} does
- * not make such heads readable.
+ * Returns what is odd about a head, in words that follow "sent"; undefined if {@linkcode
+ * HeadFilter} cannot repair it.
  *
- * @param hasHead Whether undici has read the head. If so, a line that it rejects belongs to the
- * chunked body.
+ * @param hasHead Whether undici has read the head. If so, a rejected line belongs to the chunked
+ * body.
  */
 export function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   if (error instanceof errors.SocketError && error.message === "bad response") {
@@ -175,7 +173,7 @@ export class HeadFilter {
     socket.read = (size) => this.#isHeadDue ? this.#readHead(size) : this.#read(size);
   }
 
-  /** Called when a request is sent: the next bytes begin a response. */
+  /** The next bytes begin a response. */
   expectHead(): void {
     this.#isHeadDue = true;
   }
@@ -212,8 +210,8 @@ export class HeadFilter {
 const PROTOCOL = "HTTP/1.";
 const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
 
-/** Ends lines in CR LF, and keeps one length, or none if the body is chunked. Keeps two different
- * lengths, so that undici rejects the head: the end of the body is ambiguous. */
+/** Ends lines in CR LF, and keeps one length, or none if the body is chunked. Keeps two
+ * different lengths, so that undici rejects the head: the end of the body is ambiguous. */
 function normalized(head: string): string {
   const lines = head.split(/\r?\n/);
   const lengths = lines.filter((line) => LENGTH.test(line));

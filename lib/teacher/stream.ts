@@ -18,9 +18,9 @@ import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
 import type { Completion } from "./teacher.ts";
 import { ToolCallDeltas } from "./tool_calls.ts";
 
-/** What was learned from streams; shared by all attempts of a teacher. */
+/** Learned from streams, and shared by all attempts of a teacher. */
 export interface StreamHabits {
-  /** Whether any chunk may have a finish reason, so only `[DONE]` ends an answer: some
+  /** Whether only `[DONE]` ends an answer, because any chunk may have a finish reason: some
    * Gemini-compatible servers write `stop` into each chunk. */
   endsByDoneOnly: boolean;
 }
@@ -61,8 +61,7 @@ export class StreamReader implements EventSink {
     this.#habits = habits;
   }
 
-  /** The server's finish reason; "" until it arrives, and until `[DONE]` if any chunk may have
-   * one. */
+  /** The server's finish reason; "" until it arrives or, if `endsByDoneOnly`, until `[DONE]`. */
   get finishReason(): string {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
   }
@@ -219,7 +218,7 @@ export class StreamReader implements EventSink {
     this.#toolCalls.add(message, { text, path: ["choices", position, "message"] });
   }
 
-  /** Joins lists, as in `logprobs`, and merges objects; of other values, the last one is kept. */
+  /** Joins lists, as in `logprobs`, and merges objects. The last one of other values is kept. */
   #keep(choice: JsonObject | undefined, chunk: JsonObject): void {
     for (const name of this.#context.keep) {
       const value = choice?.[name] ?? chunk[name];
@@ -241,14 +240,14 @@ function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject):
   return (calls !== undefined && calls !== null) || (legacy !== undefined && legacy !== null);
 }
 
-/** llama-cpp-python ends a running stream with `[DONE]` if another request waits
- * (`interrupt_requests`, on by default). */
+/** llama-cpp-python ends a stream with `[DONE]` if another request waits (`interrupt_requests`,
+ * on by default). */
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
 /** Deeper values are replaced, not merged. Fields such as `logprobs` have about three levels. */
 const MAX_LEVELS = 16;
 
-/** Lists grow in place: a copy per token would take quadratic time. */
+/** Lists grow in place: copying them for each token would take quadratic time. */
 function merge(kept: unknown, value: unknown, levels = MAX_LEVELS): unknown {
   if (Array.isArray(value)) {
     const list: unknown[] = Array.isArray(kept) ? kept : [];

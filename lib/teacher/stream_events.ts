@@ -1,4 +1,4 @@
-/** Parses server-sent events, and what gateways send in their place; joins the pieces of a text.
+/** Parses server-sent events, and what gateways send instead; joins the pieces of a text.
  * @module */
 
 import {
@@ -41,8 +41,8 @@ export class StreamEvents {
     this.#feed(`${this.#decoder.decode()}\n\n`);
   }
 
-  /** The parser would forget an incomplete line that cannot become a known field. So an incomplete
-   * last line is held back until it is complete, unless it is data. */
+  /** Holds back an incomplete last line, unless it is data: the parser would forget a line that
+   * cannot become a known field. */
   #feed(text: string): void {
     const unread = this.#held + text;
     const lineStart = Math.max(unread.lastIndexOf("\n"), unread.lastIndexOf("\r")) + 1;
@@ -55,9 +55,8 @@ export class StreamEvents {
   }
 
   /**
-   * llama.cpp reports errors in a line of their own (`error: {…}`), others as bare JSON. Some
-   * gateways send bare chunks, or put white space or a byte order mark before `data:`, or
-   * capitalize it.
+   * llama.cpp reports errors as `error: {…}`, others as bare JSON. Some gateways send bare chunks,
+   * put white space or a byte order mark before `data:`, or capitalize it.
    */
   #unknownLine({ field, value = "", line = "" }: ParseError): void {
     if (field === "error") return this.#event({ event: "error", data: value });
@@ -129,8 +128,8 @@ const KEEP_ALIVE = /^(?::|(?:ping|pong|heart-?beat|(?:keep)?-?alive)\b)/i;
 /** Longer texts are no keep-alives: an answer may begin with such a word. */
 const MAX_KEEP_ALIVE_CHARS = 60;
 
-/** Pieces count as snapshots once there are this many: in any stream, the second piece may begin
- * with the first. */
+/** Pieces count as snapshots from this many on: in any stream, the second piece may begin with
+ * the first. */
 const MIN_SNAPSHOTS = 3;
 
 /** After this many snapshots, only the last one is kept in memory. */
@@ -140,9 +139,9 @@ const CERTAIN_SNAPSHOTS = 16;
 const MIN_REPEATED_CHARS = 16;
 
 /**
- * Joins the pieces of a text. Some servers (DashScope, MiniMax) send snapshots, which are all text
- * so far: each piece begins with the one before and is longer. Others (RAGFlow) repeat the complete
- * text in a last piece, which is dropped.
+ * Joins the pieces of a text. Some servers (DashScope, MiniMax) send snapshots of all text so far,
+ * so each piece begins with the one before and is longer. Others (RAGFlow) repeat the complete text
+ * in a last piece; it is dropped.
  */
 export class DeltaText {
   #joined = "";

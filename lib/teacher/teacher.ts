@@ -24,10 +24,10 @@ export interface TeacherRequest {
   readonly uid: string;
   /** The conversation, oldest first. */
   readonly messages: readonly Message[];
-  /** The row's parameters merged over those of the run. Rows without their own share one object. */
+  /** The row's parameters merged over the run's. Rows without parameters share one object. */
   readonly params: Params;
-  /** The JSON Schema that answers should follow. A teacher that supports schemas sends it, unless
-   * the parameters already determine the form of answers. @default none */
+  /** The JSON Schema that answers should follow. A teacher that supports schemas sends it,
+   * unless the parameters determine the form of answers. @default none */
   readonly jsonSchema?: AskedSchema;
   /** Milliseconds that the row has left for this attempt. @default the teacher's own limit */
   readonly timeoutMs?: number;
@@ -61,7 +61,7 @@ export interface Usage {
   readonly costUsd?: number;
 }
 
-/** The rate limits that a response states. A field that it does not state is absent. */
+/** The rate limits that a response states. Others are absent. */
 export interface RateLimit {
   /** Requests left until the reset. */
   readonly requestsLeft?: number;
@@ -86,7 +86,7 @@ export interface Completion {
   /**
    * Why the answer ended, as the server put it: `stop`, `length`, `content_filter`, `tool_calls`,
    * …; "" if it did not say. The answer is accepted only if the reason is known to mean a complete
-   * one, or is in `acceptEndings`.
+   * answer, or is in `acceptEndings`.
    */
   readonly finishReason: string;
   /** Why the server may have sent no finish reason: a phrase that follows a colon. @default none */
@@ -99,8 +99,8 @@ export interface Completion {
   readonly model: string;
   /** The model that was requested. @default the teacher's `model` */
   readonly modelAsked?: string;
-  /** The service tier (`flex`, …) as the server names it, else as requested.
-   * @default the standard tier */
+  /** The service tier (`flex`, …) as the server names it, otherwise as requested. @default the
+   * standard tier */
   readonly serviceTier?: string;
   /** The server's id for the answer. @default "" */
   readonly id?: string;
@@ -120,14 +120,13 @@ export interface Completion {
 
 /** A source of answers that takes any number of requests at once. */
 export interface Teacher {
-  /** The requested model, which is part of a run's identity. @default "" */
+  /** The requested model. It is part of a run's identity. @default "" */
   readonly model?: string;
-  /** The address without credentials, which is written to each line. @default "" */
+  /** The address without credentials. It is written to each line. @default "" */
   readonly address?: string;
   /**
    * Makes at most one POST and never retries. Rejects with a `TeacherError` if the attempt failed,
-   * and soon after `signal` is aborted. Any other error fails the row at once with the type
-   * `teacher`.
+   * and soon after `signal` is aborted. Any other error fails the row at once, as `teacher`.
    */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
   /** Why a request can never be sent, in words that follow `file:line: `; undefined if it can.

@@ -1,6 +1,6 @@
 /**
  * Checks the options and parameters of a teacher before a run. Rejects what cannot be sent, and
- * reports what probably will not have the desired effect.
+ * reports what will probably have no effect.
  *
  * @module
  */
@@ -33,9 +33,8 @@ export interface OpenAICompatibleOptions {
    */
   baseUrl?: string;
   /**
-   * `chat` is `/chat/completions`; `completions` is `/completions`, which is for base models and
-   * accepts only rows of one text; `responses` is `/responses`, which returns summaries of the
-   * reasoning. @default "chat"
+   * `chat` is `/chat/completions`; `completions` is `/completions`, for base models and rows of one
+   * text; `responses` is `/responses`, which returns summaries of the reasoning. @default "chat"
    */
   endpoint?: EndpointName;
   /** The model for rows whose parameters have no `model`. */
@@ -44,19 +43,18 @@ export interface OpenAICompatibleOptions {
   apiKey?: string;
   /** Whether answers are streamed as server-sent events. @default false */
   stream?: boolean;
-  /** The longest that an attempt may take, in milliseconds. @default 3_600_000 (an hour) */
+  /** The time limit of an attempt, in milliseconds. @default 3_600_000 (an hour) */
   timeoutMs?: number;
-  /** The longest that connecting may take, in milliseconds. @default 10_000 */
+  /** The time limit of connecting, in milliseconds. @default 10_000 */
   connectTimeoutMs?: number;
-  /** The longest silence between two tokens of a stream, in milliseconds. Before the first token
+  /** Maximum silence between two tokens of a stream, in milliseconds. Before the first token,
    * only `timeoutMs` applies: a model may reason for a long time. @default 120_000 */
   streamIdleTimeoutMs?: number;
-  /** Additional header fields, which replace Retort's fields of the same name. @default {} */
+  /** Additional header fields. They replace Retort's fields of the same name. @default {} */
   headers?: Readonly<Record<string, string>>;
   /**
    * Texts that must never be shown, such as values of `headers` whose names do not suggest a
-   * secret. The key, and values of header fields such as `api-key`, are always included. @default
-   * []
+   * secret. The key, and values of header fields such as `api-key`, are always hidden. @default []
    */
   secrets?: readonly string[];
   /** The trusted certificate authorities (PEM). @default those of this machine */
@@ -77,7 +75,7 @@ export interface OpenAICompatibleOptions {
    * none
    */
   thinkTags?: readonly [open: string, close: string];
-  /** The URL of an HTTP proxy, which is not used for a teacher on this machine. @default none */
+  /** The URL of an HTTP proxy. It is not used for a teacher on this machine. @default none */
   proxy?: string;
   /** Unix time in milliseconds. @default a clock that is never set back */
   now?: () => number;
@@ -109,7 +107,7 @@ const RULES: OptionRules<OpenAICompatibleOptions> = {
   now: callback,
 };
 
-// Cached: reading it takes longer than reading the clock.
+// Cached, because reading it takes longer than reading the clock.
 const PROCESS_START_MS = performance.timeOrigin;
 
 const DEFAULTS = {
@@ -180,12 +178,12 @@ export interface CheckedParams {
 }
 
 /**
- * Checks the parameters of a run, and flattens `extra_body`: it belongs to the Python client, and
+ * Checks the parameters of a run, and flattens `extra_body`, which belongs to the Python client:
  * servers ignore it.
  *
  * @throws {RangeError} If `n` requests more than one answer.
- * @throws {TypeError} If Retort sets a parameter itself, one holds a credential (the message omits
- * it), or `extra_body` is not an object.
+ * @throws {TypeError} If Retort sets a parameter itself, a parameter holds a credential (the
+ * message omits it), or `extra_body` is not an object.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];

@@ -14,11 +14,11 @@
 export type SeparatedAnswer = SplitText & Partial<HarmonyAnswer>;
 
 /**
- * If reasoning came in a field, the server has separated it: tags in the text then belong to the
+ * Separates reasoning and answer. If reasoning came in a field, tags in the text belong to the
  * answer, unless the text between them repeats the field.
  *
  * @param field The reasoning from a separate field. White space alone counts as no reasoning.
- * @param userTags The tags from the options, in addition to the known ones.
+ * @param userTags Tags from the options, in addition to the known ones.
  */
 export function separateReasoning(
   content: string,
@@ -37,8 +37,8 @@ export function separateReasoning(
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** The longer of two texts if one contains the other, apart from white space. A text of less than
- * half the other's length counts as a quotation, not as a repetition, unless `right` is empty. */
+/** Returns the longer of two texts if one contains the other, apart from white space. A text of
+ * less than half the other's length is a quotation, not a repetition, unless `right` is empty. */
 function longerOfSame(left: string, right: string): string | undefined {
   const a = withSingleSpaces(left), b = withSingleSpaces(right);
   if (b === "") return left;
@@ -58,8 +58,8 @@ interface SplitText {
   readonly reasoning: string;
 }
 
-/** Tags of known models. Excludes `<thinking>`, `<reasoning>` and `<answer>`: no chat template
- * writes them, but prompts request them as part of the answer. */
+/** Tags of known models. `<thinking>`, `<reasoning>` and `<answer>` are not among them: no chat
+ * template writes them, but prompts request them as part of the answer. */
 export const THINK_TAGS: readonly ThinkTags[] = [
   ["<think>", "</think>"], // DeepSeek, Qwen, GLM, Kimi, MiniMax M2 and most others
   ["[THINK]", "[/THINK]"], // Magistral
@@ -75,13 +75,13 @@ export const THINK_TAGS: readonly ThinkTags[] = [
   ["<|START_THINKING|>", "<|END_THINKING|>"], // Command A Reasoning
 ];
 
-/** The first characters of opening tags. They rule out most answers quickly. */
+/** The first characters of opening tags, to rule out most answers quickly. */
 const FIRST_CHARACTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
 /**
- * Tags whose opening tag the chat template may have written at the end of the prompt. Each group
- * has a mark to search first, which rules out several closing tags at once. Marks begin with a rare
- * letter: searching English text for `think>` takes five times as long as for `k>`.
+ * Tags that the chat template may have opened at the end of the prompt. The mark of each group is
+ * searched first, to rule out several closing tags at once. Marks begin with a rare letter:
+ * searching English text for `think>` takes five times as long as for `k>`.
  */
 const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags[]])[] = [
   ["k>", THINK_TAGS.filter(([, close]) => close.endsWith("think>"))],
@@ -89,9 +89,9 @@ const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags
 ];
 
 /**
- * Only blocks at the start are reasoning: a later `<think>` is part of the answer. If the first
- * block is not closed, the answer has not begun. Removes line ends around the parts, but no other
- * white space.
+ * Splits at the blocks of reasoning at the start; a later `<think>` is part of the answer. If the
+ * first block is not closed, the answer has not begun. Removes line ends around the parts, but no
+ * other white space.
  */
 export function splitThinkTags(content: string, userTags?: ThinkTags): SplitText | undefined {
   const start = content.search(/\S/);
@@ -190,7 +190,7 @@ const HARMONY_START =
   /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
 /** The boundary between messages, if the answer begins with the text of its channel. */
 const NEXT_MESSAGE = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
-/** If a server drops the special tokens, their names remain: `analysis…assistantfinal…`. */
+/** Servers that drop the special tokens leave their names: `analysis…assistantfinal…`. */
 const WITHOUT_MARKS = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;
 
 function splitHarmony(content: string): HarmonyAnswer | undefined {
@@ -200,7 +200,7 @@ function splitHarmony(content: string): HarmonyAnswer | undefined {
     const reasoning = analysis.replaceAll("assistantanalysis", "\n\n");
     return { reasoning: trimLines(reasoning), response: trimLines(response), toolCalls: [] };
   }
-  // `includes` takes a tenth of the time of the patterns, and is false for nearly every answer.
+  // `includes` takes a tenth of the patterns' time, and is false for nearly every answer.
   if (!content.includes("|>") || !(HARMONY_START.test(content) || NEXT_MESSAGE.test(content))) {
     return undefined;
   }

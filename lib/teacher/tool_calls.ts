@@ -49,7 +49,7 @@ function legacyCall(callee: unknown): unknown {
 /**
  * OpenAI sends arguments as text; TGI, Ollama and others send an object.
  *
- * @param place The place of `value`, whose original text keeps all digits of numbers.
+ * @param place The position of `value`. Its original text keeps all digits of numbers.
  */
 function argumentsText(value: unknown, place: JsonPlace): string {
   if (typeof value === "string") return value;
@@ -57,7 +57,7 @@ function argumentsText(value: unknown, place: JsonPlace): string {
   return textAt(place) ?? JSON.stringify(value);
 }
 
-/** A value that has none of the known forms stays as it is. */
+/** Returns a value in no known form unchanged. */
 function toolCall(value: unknown, messagePlace: JsonPlace, path: JsonPath): unknown {
   const call = withTextId(asObject(value));
   const callee = asObject(call?.function);
@@ -187,14 +187,15 @@ export class ToolCallDeltas {
     assignStated(call.functionFields, functionFields, calleePlace);
   }
 
-  /** Adds a value of no known form, as the arguments of a call without a name. */
+  /** Adds a value in no known form, as the arguments of a call without a name. */
   #addFormless(raw: unknown, place: JsonPlace): void {
     if (raw === null) return;
     const part = { index: undefined, id: "", name: "", arguments: undefined };
     this.#addCall(part, undefined).arguments = argumentsText(raw, place);
   }
 
-  /** The call that a part continues by its index, id or position; undefined if it begins one. */
+  /** Returns the call that a part continues, by index, id or position; undefined if it begins a
+   * call. */
   #callFor({ index, id, name }: Part, position: number): Call | undefined {
     if (index !== undefined) return this.#byIndex.get(index);
     if (id !== "") {
@@ -248,7 +249,7 @@ function partOf(index: unknown, id: unknown, name: unknown, args: unknown, place
   };
 }
 
-/** Whether a part begins another call, although its index, id or position is that of `previous`. */
+/** Whether a part begins another call, although index, id or position are those of `previous`. */
 function beginsAnother(previous: Call, { index, id, name, arguments: args = "" }: Part): boolean {
   const isRenamed = name !== "" && previous.name !== "" && name !== previous.name;
   // Another id with a name is another call, whatever the index says.
@@ -256,7 +257,7 @@ function beginsAnother(previous: Call, { index, id, name, arguments: args = "" }
     return previous.id !== "" || previous.arguments !== undefined || isRenamed;
   }
   if (index === undefined && id === "" && isRenamed) return true;
-  // Arguments are one JSON value: text after a complete value belongs to the next call.
+  // Arguments are one JSON value, so text after a complete value belongs to the next call.
   return /^\s*[{[]/.test(args) && isCompleteJson(previous.arguments);
 }
 
