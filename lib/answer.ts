@@ -171,7 +171,6 @@ export interface UidOrigin {
   readonly inputUid: string;
   /** The row's id in the run: `inputUid`, with `~2`, `~3` … for later rows with the same id. */
   readonly rowUid: string;
-  /** The number of the answer among the row's answers, from 0. */
   readonly sample: number;
 }
 

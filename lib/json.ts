@@ -229,7 +229,6 @@ export function endOfString(text: string, start: number): number {
 
 /** The position of one `"name":value` in the text of an object. */
 export interface Member {
-  /** The name without quotes and escapes. */
   readonly name: string;
   /** The index of the name's opening quote. */
   readonly start: number;
@@ -269,8 +268,8 @@ export function withoutMembers(text: string, names: readonly string[]): Remainde
   let previousEnd = 0;
   for (const { name, start, valueStart, end } of members) {
     if (names.includes(name)) removed[name] = text.slice(valueStart, end);
-    // Each member is removed with the comma and the white space before it; members at the start,
-    // with those after them.
+    // Each member is removed with the comma and white space before it; the first ones, with the
+    // comma and white space after them.
     else remaining += text.slice(remaining === "" ? start : previousEnd, end);
     previousEnd = end;
   }

@@ -15,7 +15,6 @@ const NEWLINE = 10;
 export interface LineBlock {
   /** Lines with line feeds; an incomplete line only if `isTail` is set. */
   readonly bytes: Uint8Array;
-  /** Where `bytes` begins in the file. */
   readonly offset: number;
   /** Whether this is the rest of the file after its last line feed. */
   readonly isTail: boolean;
@@ -58,7 +57,6 @@ export async function* readOpenBlocks(
   }
 }
 
-/** The length of the UTF-8 byte order mark; 0 if there is none. */
 function bomLength(bytes: Uint8Array): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
@@ -131,7 +129,6 @@ export async function checkOwnFile(path: string, kind: LineKind): Promise<void> 
   );
 }
 
-/** Whether Retort wrote the first line that is not blank. */
 export async function holdsOwnLines(path: string, kind: LineKind): Promise<boolean> {
   for await (const block of readLineBlocks(path)) {
     for (const line of linesOf(block)) {

@@ -89,7 +89,6 @@ function tokensOf(params: Params, name: string): number | undefined {
 
 /** OpenAI's name, which nearly all servers use, and Mistral's. */
 const SEED_NAMES: readonly string[] = ["seed", "random_seed"];
-/** The highest value of the option `samples`. */
 export const MAX_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
 
@@ -141,7 +140,7 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** Whether a header's value is hidden: more headers than hold a secret. */
+/** Whether a header's value is hidden. Some hidden headers hold no secret. */
 export function isSecretHeader(name: string): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(name);
 }
@@ -244,7 +243,6 @@ export function unknownParamNotices(names: readonly string[]): string[] {
   });
 }
 
-/** Parameters that are a number at every server. */
 const NUMBERS: ReadonlySet<string> = new Set(
   `frequency_penalty max_completion_tokens max_new_tokens max_output_tokens max_tokens min_p
   min_tokens num_ctx num_predict presence_penalty repetition_penalty seed temperature

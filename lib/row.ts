@@ -24,13 +24,13 @@ export interface Row {
   readonly promptHash: string;
   /** The messages to send, oldest first. */
   readonly messages: Message[];
-  /** The row's own parameters; they override those of the run. */
+  /** The row's own parameters override the run's. */
   readonly params: Params | undefined;
   /** The JSON as in the input, without the line ending. A bare array becomes `{"messages":[…]}`. */
   readonly text: string;
   /** Fields whose names Retort uses itself (`RESERVED_FIELDS`); nearly always none. */
   readonly clashes: readonly string[];
-  /** The index of the row's input among those of the run, from 0. */
+  /** The index of the input among the run's inputs, from 0. */
   readonly input: number;
   /** Where the row comes from, for messages and `distill.source`: `file:line`. */
   readonly source: string;

@@ -73,7 +73,7 @@ export function jsonCheck(
 function reasonOf(text: string, { message }: SyntaxError): string {
   if (/^\s*```/.test(text)) return "wrapped in a code fence (```)";
   // V8 quotes the answer after the token. Without the quotation, equal causes have equal messages.
-  // The token may be half of a surrogate pair, which many readers of JSON lines reject.
+  // Half of a surrogate pair may remain, and many readers of JSON lines reject that.
   return message.replace(/^(Unexpected token '.+?'), .*$/su, "$1").toWellFormed();
 }
 

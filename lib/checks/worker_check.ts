@@ -82,7 +82,6 @@ export class WorkerCheck {
     this.#options = options;
   }
 
-  /** @throws {TypeError} when the worker cannot be started */
   static async start(options: WorkerCheckOptions): Promise<WorkerCheck> {
     const check = new WorkerCheck(options);
     const problem = await check.#start();

@@ -8,17 +8,16 @@ import { redactAddress } from "../teacher/mod.ts";
 export interface ListChange {
   readonly joined: readonly EndpointEntry[];
   readonly left: readonly EndpointEntry[];
-  /** Entries with another weight or maximum than at the last read. */
   readonly changed: readonly EndpointEntry[];
 }
 
 export interface WatchOptions {
   /** Resolves to the entries that could not join. The next read reports them again. */
   readonly onChange: (change: ListChange) => Promise<readonly EndpointEntry[]>;
-  /** Called when teachers have joined, left or changed; when the list cannot be used, once for each
-   * new reason; and when the list can be used again. */
+  /** Called when teachers have joined, left or changed, when the list can be used again, and
+   * once for each new reason why it cannot. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
-  /** Calls back periodically until the returned function is called. @default setInterval */
+  /** @default setInterval */
   readonly every?: (ms: number, callback: () => Promise<void>) => () => void;
 }
 

@@ -235,7 +235,6 @@ export class Attempts {
     return this.#retried(work, attempt, this.#waits.failed(work, classification, effect));
   }
 
-  /** Sends the row again, unless its time or its attempts are used up. */
   #retried(work: Work, attempt: AttemptFailure, wait: RowWait): AttemptResult {
     if (wait.kind === "spent") return this.#failed(work, attempt);
     const { error, paidAnswer } = attempt;

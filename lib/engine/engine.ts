@@ -33,7 +33,6 @@ export class Engine {
   #inLanes = 0;
   #crash: { readonly error: unknown } | undefined;
 
-  /** @throws {RangeError} if the concurrency is out of range */
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#delivery = new Delivery(options.sink);
@@ -115,7 +114,7 @@ export class Engine {
     return this.#inLanes;
   }
 
-  /** The number of calls aborted because the run could not continue; they may have been billed. */
+  /** Aborted calls of a run that could not continue. They may have been billed. */
   get lostCalls(): number {
     return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
@@ -182,7 +181,6 @@ export class Engine {
     this.#pool.remove(teacher);
   }
 
-  /** Uses a share of `rpm` and `tpm`, from 0 to 1; other processes use the rest. */
   setRateShare(share: number): void {
     this.#pool.setRateShare(share);
   }
@@ -260,14 +258,12 @@ export class Engine {
     this.#wakeParked();
   }
 
-  /** Leaves the row pending if nothing more will be sent. */
   #retryLater(work: Work, delayMs: number, excludedWait?: ExcludedWait): void {
     if (this.#lanes.isClosed) return this.#delivery.leavePending(work);
     wait(work, excludedWait);
     this.#queue.add(work, delayMs);
   }
 
-  /** Advances the clock of rows, which stands still while nothing can be sent. */
   #tickRows(): void {
     this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.backoff !== undefined);
   }

@@ -27,7 +27,6 @@ export interface EngineListener {
   attempt(): void;
   /** Called when an answer is accepted, except one that an earlier run received. */
   attemptAnswered(completion: Completion): void;
-  /** Called when an attempt has failed, or its answer was not accepted. */
   attemptFailed(failed: FailedAttempt): void;
   /** Called when a row that was reported as `failed` is sent again, because its teacher was the
    * cause. */

@@ -197,7 +197,6 @@ function outageNotice(
 const MAX_NOTICES = 3;
 
 interface Answering {
-  /** The model of the latest answer. */
   latest: string;
   readonly earlier: Set<string>;
 }

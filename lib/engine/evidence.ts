@@ -30,7 +30,7 @@ export interface HeldRow {
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
-  /** Whether key, model and parameters have worked before. Then `laterLimit` applies from the
+  /** Whether key, model and parameters are taken to be right. `laterLimit` then applies from the
    * start. */
   readonly isProven: boolean;
   /** After how many rows a teacher that has given a good answer counts as the cause; Infinity
@@ -88,7 +88,6 @@ export class RepeatedAnswers {
     this.forget();
   }
 
-  /** Forgets which rows counted, unless the teacher is known to be the cause. */
   protected forget(): void {
     if (this.isConclusive || this.#badAnswers.size === 0) return;
     this.#badAnswers.clear();
@@ -111,7 +110,6 @@ export class RepeatedAnswers {
 /** Rows that one teacher rejected in succession with the same message. One rejection counts,
  * since the row is not sent again. */
 export class RepeatedRejections extends RepeatedAnswers {
-  /** Status and message of the rejected rows, without ids. */
   #statusAndMessage = "";
 
   /** Returns the outcomes of rows that have failed: earlier rows if the status or message has
@@ -148,7 +146,7 @@ const PATIENCE_MS = 60_000;
 
 /** The host does not exist. EAI_AGAIN, a temporary DNS failure, is not in this set. */
 const NO_HOST = new Set(["ENOTFOUND"]);
-/** No server listens. ENETUNREACH is not in this set: the network on our side is unreachable. */
+/** No server listens. ENETUNREACH (our own network is unreachable) is not in this set. */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",
@@ -161,7 +159,7 @@ export class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
   /** Weak, because no code removes teachers that have left. */
   readonly #unreachableSince = new WeakMap<Endpoint, number>();
-  /** Whether any teacher has answered, in this run or before. */
+  /** In this run or before. */
   #hasAnswered: boolean;
 
   constructor(options: AbsentTeachersOptions) {
@@ -173,7 +171,7 @@ export class AbsentTeachers {
     this.#hasAnswered = true;
   }
 
-  /** Returns advice if the teacher did not start in time. */
+  /** Returns advice once the run gives up on the teacher. */
   failed(endpoint: Endpoint, { code = "", isUnreachable }: TeacherError): string | undefined {
     const isUnknownHost = NO_HOST.has(code);
     if (!isUnreachable) this.#unreachableSince.delete(endpoint);

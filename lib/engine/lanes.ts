@@ -32,7 +32,6 @@ export class Lanes<T> {
   #isClosed = false;
   #change = Promise.withResolvers<void>();
 
-  /** @throws {RangeError} outside 1 to 100,000 */
   constructor(target: number, work: LaneWork<T>) {
     this.#target = checkConcurrency(target);
     this.#work = work;
@@ -57,7 +56,6 @@ export class Lanes<T> {
     while (!(await ended.next()).done);
   }
 
-  /** @throws {RangeError} outside 1 to 100,000 */
   setTarget(target: number): void {
     this.#target = checkConcurrency(target);
     this.#change.resolve();

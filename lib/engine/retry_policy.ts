@@ -46,14 +46,12 @@ const MAX_TIMEOUTS = 2;
 /** Throttling says nothing about the row, so its limit is higher than that of faults. */
 const MAX_THROTTLED = 20;
 
-/** Counts of a row's attempts, including the last failed one. */
 export type AttemptHistory = Pick<Work, "faults" | "timeouts" | "throttled" | "waits">;
 
 export class RetryPolicy {
   readonly maxAttempts: number;
   readonly #random: () => number;
 
-  /** @throws {RangeError} if `maxAttempts` is not a whole number of 1 or more */
   constructor(options: RetryPolicyOptions = {}) {
     this.maxAttempts = options.maxAttempts ?? 5;
     this.#random = options.random ?? Math.random;
@@ -128,8 +126,8 @@ export class RowWaits {
     this.#options = options;
   }
 
-  /** Adds the wait before this attempt to the row's time, as far as that wait does not count.
-   * Returns the milliseconds left; undefined without a limit. */
+  /** Moves the row's deadline by the part of the last wait that does not count. Returns the
+   * milliseconds left; undefined without a limit. */
   begin(work: Work): number | undefined {
     const { deadlineAt } = work;
     const { excludedWait } = sentOf(work);

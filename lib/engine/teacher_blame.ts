@@ -45,7 +45,6 @@ export interface FailedCall {
 }
 
 interface Evidence {
-  /** Rows rejected with the same message. */
   readonly rejections: RepeatedRejections;
   /** Rows with answers that lack a known finish reason. */
   readonly endings: RepeatedAnswers;
@@ -136,7 +135,6 @@ export class TeacherBlame {
     return [...rejected, ...unproven, ...foreign, ...orphaned];
   }
 
-  /** Fails the held rows at the end of the run, and returns their outcomes. */
   failHeldBack(): readonly Outcome[] {
     return [...this.#takeOrphaned(), ...[...this.#evidence.values()].flatMap(failAllHeld)];
   }

@@ -20,7 +20,6 @@ export interface ExcludedWait {
   readonly maxMs: number;
 }
 
-/** An attempt, from the time when it takes a slot of a teacher. */
 interface SentRow extends Sent {
   readonly kind: "sent";
   readonly endpoint: Endpoint;
@@ -72,7 +71,6 @@ export interface Work {
   ending: Ending | undefined;
   /** Whether `rejected` has yet to be checked. */
   isUnchecked: boolean;
-  /** Waits that throttling teachers requested for this row. */
   holds: Hold[] | undefined;
   /** When the row's time is up, by `rowNow`; undefined before its first attempt, and without a
    * limit. */
@@ -226,7 +224,6 @@ export class Delivery {
     return this.#sink.put(outcome);
   }
 
-  /** Takes outcomes of finished rows, and answers of rows that may be sent again. */
   async putAll(outcomes: readonly Outcome[]): Promise<void> {
     for (const outcome of outcomes) {
       await (outcome.next === undefined ? this.put(outcome) : this.keep(outcome));

@@ -264,7 +264,6 @@ export class RetryQueue<T> {
     this.#arm();
   }
 
-  /** Removes the item that has been due the longest. */
   takeDue(): T | undefined {
     const first = this.#heap.peek();
     if (first === undefined || first.dueAt > this.#now()) return undefined;
@@ -273,7 +272,6 @@ export class RetryQueue<T> {
     return first.item;
   }
 
-  /** Removes all items, and returns them by due time. */
   clear(): T[] {
     const items = [...this.#heap.drain()].map(({ item }) => item);
     this.#arm();

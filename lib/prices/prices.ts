@@ -9,7 +9,7 @@ import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
 import type { TokenPrices } from "./rates.ts";
 
-/** The user's prices apply to all teachers. */
+/** The user's prices, for all teachers. */
 export interface PriceOptions {
   /** US dollars per million prompt tokens. @default the listed price */
   priceIn?: number;
@@ -26,7 +26,6 @@ export interface Prices {
   /** The cost of an answer in US dollars; undefined without token counts. The function is absent
    * unless the price of every teacher is known: an incomplete sum would be mistaken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
-  /** The teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
   /** For each model, a sentence with the source of its price; empty if the user set the prices. */
   readonly notes: readonly string[];
@@ -191,7 +190,6 @@ export type Range = readonly [low: number, high: number];
 
 export interface Estimate {
   readonly answers: number;
-  /** Prompt tokens of all requests together. */
   readonly promptTokens: number;
   /** The tokens of one answer; the mean if rows have limits of their own (`isMean`). */
   readonly completionTokens: Range;

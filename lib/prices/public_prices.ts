@@ -131,7 +131,6 @@ function rounded(usd: number): number {
 /** The prices of one model in Pydantic's list at one moment. `request` is in US dollars. */
 type GenaiRates = Readonly<Record<keyof TokenPrices, Rate>> & { readonly request: number };
 
-/** A rate is a number, or steps by the length of the prompt. */
 type Rate = number | TieredPrices;
 
 /** Prices are read again after this time: some change with the hour, or on a known date. */

@@ -22,9 +22,7 @@ import type { Usage } from "../teacher/mod.ts";
 /** US dollars per million tokens. */
 export interface TokenPrices {
   readonly prompt: number;
-  /** Prompt tokens read from the cache. */
   readonly cached: number;
-  /** Prompt tokens written to the cache. */
   readonly written: number;
   /** Completion tokens without reasoning. */
   readonly completion: number;

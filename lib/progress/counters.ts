@@ -49,7 +49,6 @@ export class Counters {
   /** Completion tokens of answers that were not kept, by failure type. */
   readonly #wasted = new Map<string, number>();
 
-  /** Rows that were answered or failed. */
   get settled(): number {
     return this.succeeded + this.failed;
   }
@@ -133,7 +132,6 @@ const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
   left: 4,
 };
 
-/** Teachers that have left are not counted. */
 export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherStates {
   const counts: TeacherStates = {};
   for (const { state } of teachers) {

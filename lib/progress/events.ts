@@ -88,7 +88,7 @@ export interface Summary {
   bad_rows: number;
   /** Rows that were merged into an identical one. */
   merged_duplicates: number;
-  /** Attempts started: those that succeeded, those that failed, and unknown ones. */
+  /** Attempts started, whether they succeeded, failed or are unknown. */
   attempts: number;
   /** Attempts whose answer was kept. */
   succeeded_attempts: number;
@@ -109,7 +109,7 @@ export interface Summary {
   rate_per_s: number;
   /** Prompt tokens paid for in this run. */
   prompt_tokens: number;
-  /** Completion tokens paid for in this run, those of failed rows included. */
+  /** Completion tokens paid for in this run, including failed rows. */
   completion_tokens: number;
   /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
   wasted_completion_tokens: number;
@@ -235,7 +235,7 @@ export interface Snapshot {
   in_flight: number;
   /** Rows in the retry queue, between two attempts. */
   waiting: number;
-  /** Attempts started, those in flight included. */
+  /** Attempts started, including attempts in flight. */
   attempts: number;
   /** Attempts that failed or whose answer was rejected. */
   failed_attempts: number;
@@ -267,7 +267,7 @@ export interface Snapshot {
   elapsed_ms: number;
   /** Prompt tokens paid for. */
   prompt_tokens: number;
-  /** Completion tokens paid for, those of answers that were not kept included. */
+  /** Completion tokens paid for, including answers that were not kept. */
   completion_tokens: number;
   /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
   wasted_completion_tokens: number;

@@ -130,7 +130,6 @@ function copyOf(range: readonly [number, number] | null): [number, number] | nul
   return range === null ? null : [...range];
 }
 
-/** Whether the run sends nothing. */
 function isHeld({ state }: Gauges): boolean {
   return state === "paused" || state === "disk_full";
 }

@@ -92,7 +92,6 @@ export class Progress {
     this.#groups.add(failed, this.#options.wallClock());
   }
 
-  /** Corrects an attempt that was counted as `failed`: its row is sent again. */
   rowReleased(released: ReleasedRow): void {
     this.#groups.release(released, this.#options.wallClock());
   }
@@ -126,7 +125,6 @@ export class Progress {
   }
 
   emit(event: RunEvent): void {
-    // All listeners get the same object.
     deepFreeze(event);
     this.#listeners.emit(event);
   }

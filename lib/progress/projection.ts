@@ -123,7 +123,6 @@ export class Projection {
   #observedSettled = 0;
   #lastSettledMs = 0;
 
-  /** @param rows The rows to send; null if unknown. */
   constructor(concurrency: number, rows: number | null, nowMs: number) {
     const usualRows = Math.max(MIN_COHORT_ROWS, ROWS_PER_LANE * concurrency);
     const maxRows = rows === null ? MAX_COHORT_ROWS : Math.max(1, Math.ceil(rows / 2));
@@ -131,7 +130,6 @@ export class Projection {
     this.#observedMs = this.#lastSettledMs = nowMs;
   }
 
-  /** @param sequence The row's position in the order of sending. */
   settled(sequence: number, busyMs: number, costUsd: number): void {
     const index = Math.floor(sequence / this.#cohortRows);
     const cohort = index === this.#lastIndex ? this.#lastCohort : this.#cohortAt(index);

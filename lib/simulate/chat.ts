@@ -270,7 +270,6 @@ const STARTS = 512;
 const starts: number[] = [];
 /** The text that pads answers; grows as needed. */
 let filler = "";
-/** The number of sentences in `filler`. */
 let sentences = 0;
 
 /** Truncates `start`, or pads it with sentences chosen by `hash`, to exactly `tokenCount`

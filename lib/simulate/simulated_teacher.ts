@@ -254,7 +254,6 @@ export class AttemptCounter {
   #young = new Map<number, number>();
   #old = new Map<number, number>();
 
-  /** @param size The number of prompts in a generation. */
   constructor(size: number = GENERATION_SIZE) {
     this.#size = size;
   }
@@ -287,7 +286,6 @@ export class Sleepers {
     });
   }
 
-  /** Later calls of `sleep` resolve at once. */
   close(): void {
     this.#isClosed = true;
     for (const [timer, resolve] of this.#asleep) {

@@ -46,7 +46,6 @@ function unreadableImage(path: string, reason: string, cause?: unknown): Teacher
 
 /** 20 MiB: the limit of many providers. */
 const MAX_BYTES = 20 * 2 ** 20;
-/** Enough for every signature in `imageTypeOf`. */
 const HEAD_BYTES = 16;
 
 /** Undefined if teachers do not accept the type. */

@@ -54,7 +54,7 @@ export function conversationOf(
   const list = turnsIn(value, reading);
   if (list === undefined) return notTurnsProblem(name, value);
   if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
-  // An array of pairs is not a conversation but a whole dataset on one line.
+  // A row that is an array of pairs is not a conversation but a whole dataset on one line.
   const holdsPairs = reading.shape !== "message-array" && isPair(list[0]);
   const allTurns = holdsPairs
     ? list.flatMap(turnsOfPair)

@@ -94,7 +94,6 @@ export class Reading {
 /** What a row sends, without the parameters of the run. */
 export interface RowRequest {
   readonly messages: Message[];
-  /** Parameters that the row itself sets. */
   readonly params: Params | undefined;
 }
 

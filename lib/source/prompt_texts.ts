@@ -17,7 +17,6 @@ export interface Template {
 }
 
 interface Slot {
-  /** The name as it is between the braces. */
   readonly name: string;
   readonly path: readonly string[];
   /** The text up to the next slot. */
@@ -145,7 +144,6 @@ const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])
 /** A quick check for `FORMATS`: most prompts have none. */
 const MAY_HAVE_FORMAT =
   /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
-/** Some templates begin with a token. */
 const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
 /** Follows the last label if no answer does: an end token, or a template's `<think>`. */
 const NO_ANSWER =

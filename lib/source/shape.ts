@@ -100,7 +100,6 @@ export function fieldsUsed(shape: Shape, options: PromptOptions): string[] {
   return [...textFields(shape, options), ...batchFields, "images", "image"];
 }
 
-/** The fields whose texts become messages. */
 export function textFields(shape: Shape, { promptField, template }: PromptOptions): string[] {
   switch (shape) {
     case "template":
@@ -126,7 +125,6 @@ export function textFields(shape: Shape, { promptField, template }: PromptOption
   }
 }
 
-/** The messages, oldest first, with the system message and the images. */
 export function messagesOf(
   row: ParsedJson,
   options: PromptOptions,

@@ -257,7 +257,6 @@ export function missingChoiceError(
   return brokenAnswerError(`The answer has no ${missing}`, text, status, redact, code);
 }
 
-/** Quotes the beginning of the answer. */
 export function brokenAnswerError(
   what: string,
   text: string,

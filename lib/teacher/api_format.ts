@@ -154,9 +154,7 @@ export const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {
 
 export interface RequestBody {
   readonly text: string;
-  /** The model that the row names, if it is not the teacher's own. */
   readonly modelAsked: string | undefined;
-  /** The service tier in the parameters; undefined if they set none. */
   readonly tierAsked: string | undefined;
   readonly added: readonly Addition[];
 }

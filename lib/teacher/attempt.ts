@@ -84,7 +84,6 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#connection = shared.connections.take(this.startedAt);
   }
 
-  /** Whether undici has begun to write the request to a connected socket. */
   get isConnected(): boolean {
     return this.#controller !== undefined;
   }

@@ -27,7 +27,6 @@ export interface AnswerContext {
 export interface AnswerParts {
   /** The text, with any reasoning between tags. */
   content: string;
-  /** Reasoning from a field of its own. */
   reasoning: string;
   /** The words with which the model refuses to answer. */
   refusal: string;

@@ -25,7 +25,7 @@ interface Socket extends ReadableSocket {
   destroy(error?: Error): void;
 }
 
-// After an HTTP/2 GOAWAY, undici resends requests without an answer, which would be billed twice.
+// After an HTTP/2 GOAWAY, undici resends requests without an answer: they would be billed twice.
 export const NO_HTTP2 = { allowH2: false } as const;
 export const MAX_HEAD_BYTES = 256 * 1024;
 const CLIENT = {
@@ -49,7 +49,6 @@ export class Connection {
   isOpen = false;
   /** Whether Retort has closed it, so that it can no longer be used. */
   isDropped = false;
-  /** When the last response ended. */
   idleSince = 0;
 
   readonly #shared: Connections;
@@ -64,7 +63,6 @@ export class Connection {
   /** Whether the last request was given to undici while a socket was open. False once undici
    * needs a new socket. */
   #wasOpen = false;
-  /** Responses on the current socket. */
   #responses = 0;
   /** Maximum number of responses on the current socket. */
   #maxResponses = Infinity;

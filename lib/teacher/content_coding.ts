@@ -76,8 +76,8 @@ function codingsByMagic(start: Uint8Array): readonly Coding[] {
 
 const NO_CODINGS: readonly Coding[] = [];
 
-/** Removes one coding, unless the first bytes show another. Nested codings form a chain of
- * steps. */
+/** Removes one coding, unless the first bytes show that the body does not have it. Nested
+ * codings form a chain of steps. */
 class DecodingStep implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;
@@ -187,7 +187,6 @@ export type BodyKind = "events" | "document";
 /** Names of server-sent event fields, also of gateways (`Data`) and llama.cpp (`error`). ""
  * begins a comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
-/** The length of the longest field name with its colon. */
 const MAX_FIELD_LENGTH = 6;
 const BRACE = 0x7b;
 const SPACE = 0x20;
@@ -226,7 +225,7 @@ function beginning(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, MAX_FIELD_LENGTH));
 }
 
-/** Joins chunks. A single chunk is not copied. */
+/** A single chunk is not copied. */
 export function joined(chunks: readonly Uint8Array[]): Uint8Array {
   if (chunks.length <= 1) return chunks[0] ?? NOTHING;
   const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0));
@@ -252,7 +251,7 @@ const REPLACEMENT = "\ufffd";
 
 /**
  * Whether bytes that are not valid UTF-8 are Latin-1: servers in front of older systems send that
- * without a label. Letters beyond ASCII rarely stand side by side in Latin-1, so at most a tenth
+ * without a label. Letters beyond ASCII rarely stand side by side in Latin-1, so fewer than a tenth
  * may do so, and none may be part of valid UTF-8. A letter before a quote proves nothing: an answer
  * may end with half a UTF-8 character.
  */

@@ -95,7 +95,6 @@ export class IncomingBody implements ByteSink {
     this.#decoder?.destroy();
   }
 
-  /** Called with each decoded chunk. */
   data(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
     const maxBytes = this.#maxBytes;

@@ -143,7 +143,6 @@ function duration(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
 }
 
-/** The part of an attempt that `Deadlines` uses. */
 export interface TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;

@@ -13,7 +13,7 @@ import { endOfString, endOfValue, isObject, isTooDeep, skipSpace } from "../json
 
 export type JsonObject = Record<string, unknown>;
 
-/** Returns undefined for anything but an object, also for arrays. */
+/** Undefined also for arrays. */
 export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
@@ -27,7 +27,6 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Whether a text is a complete JSON object or array. */
 export function isCompleteJson(text = ""): boolean {
   // Rules out most texts without parsing them.
   if (!/[}\]]\s*$/.test(text.slice(-8))) return false;

@@ -52,7 +52,6 @@ export function checkBaseUrl(baseUrl: string): URL {
   return url;
 }
 
-/** @param endpoint The path that is appended. */
 export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): Address {
   const url = checkBaseUrl(baseUrl);
   const path = trimSlashes(url.pathname);

@@ -194,7 +194,6 @@ class KeptFieldsCheck {
 }
 
 interface FieldWords {
-  /** Matches error messages that are about the field. */
   readonly pattern: RegExp;
   /** What the run loses without the field. */
   readonly loss: string;

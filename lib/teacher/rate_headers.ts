@@ -19,9 +19,9 @@ interface LimitState {
   resetMs: number | undefined;
 }
 
-/** A larger number without a unit is a Unix time in seconds, a smaller one a duration. */
+/** A number without a unit is a Unix time in seconds from this value on; a duration below. */
 const MIN_UNIX_S = 1e9;
-/** A larger number without a unit is a Unix time in milliseconds. */
+/** A number without a unit is a Unix time in milliseconds from this value on. */
 const MIN_UNIX_MS = 1e12;
 
 /**
@@ -147,8 +147,8 @@ function limitState(
   };
 }
 
-/** The time until the reset; negative if the reset was after the header arrived; undefined if
- * implausible. */
+/** The time until the reset; negative if the reset has passed since the header arrived;
+ * undefined if implausible. */
 function resetOf(text: string, now: number, ageMs: number): number | undefined {
   if (text === "") return undefined;
   const number = Number(text);

@@ -21,14 +21,13 @@ interface Output {
   readonly logprobs: readonly unknown[] | undefined;
 }
 
-/** A tool call in the form of chat completions. */
 interface ToolCall extends JsonObject {
   /** The id that the call's result refers to. */
   readonly id: string;
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-/** Translates an answer. Fields without a counterpart stay. */
+/** Fields without a counterpart stay. */
 export function asChatCompletion(body: JsonObject): JsonObject {
   // An answer of another API, or a bare error.
   if (!Array.isArray(body.output)) return body;

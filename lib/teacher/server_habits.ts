@@ -131,7 +131,6 @@ function numberAfter(name: string, text: string): number {
   return Number(digits ?? Infinity);
 }
 
-/** The part of a socket that `HeadFilter` replaces. */
 export interface ReadableSocket {
   read(size?: number): Uint8Array | null;
 }

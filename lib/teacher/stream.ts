@@ -26,7 +26,6 @@ export interface StreamHabits {
 }
 
 export class StreamReader implements EventSink {
-  /** Whether the end marker has arrived. */
   done = false;
   error: TeacherError | undefined;
 

@@ -16,7 +16,7 @@ export interface BudgetOptions {
    * price of any teacher is unknown. @default none
    */
   priceOf?: (completion: Completion, teacher: Teacher) => number | undefined;
-  /** Teachers without a known price, for error messages. @default [] */
+  /** For error messages. @default [] */
   unpriced?: readonly Teacher[];
   /** Above 0. @default none */
   maxCostUsd?: number;

@@ -22,7 +22,6 @@ import {
 } from "./provider_errors.ts";
 import { isTooLong, neverFits } from "./request_size.ts";
 
-/** Why an attempt failed. */
 export type FailureCause =
   /** The key, the bill, the model or the address is wrong: this teacher will answer no row. */
   | "account"
@@ -95,7 +94,6 @@ const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["no_http", { ...VERDICTS.fault, otherServer: "certain" }],
 ]);
 
-/** Statuses that mean a wrong address, whatever the row. */
 const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
 /** 529 is Anthropic's status for overload. */
 const OVERLOAD_STATUSES = new Set([503, 529]);
@@ -107,7 +105,6 @@ const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 const BROKEN: Verdict = { ...VERDICTS.fault, type: "response" };
 /** LM Studio responds to unknown paths with status 200 and its own text. */
 const UNKNOWN_TEXT: Verdict = { ...BROKEN, otherServer: "probable" };
-/** 2xx responses without a completion, by error code. */
 const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["broken_answer", BROKEN],
   // From another server, or from a portal in between.
@@ -212,7 +209,6 @@ function verdictWithoutStatus(error: TeacherError): Verdict {
     (error.status === undefined ? FAIL : verdictByMessage(error));
 }
 
-/** Decides by the message, because the code does not say enough. */
 function verdictByMessage(error: TeacherError): Verdict {
   const { message, code, isRelayed } = error;
   if (neverFits(message)) return VERDICTS.row;

@@ -30,7 +30,6 @@ const CODES = {
     "accountoverdueerror setlimitexceeded",
     // Groq: the spend limit
     "blocked_api_access",
-    // Several providers
     "insufficient_balance insufficient_credits",
   ],
   key: [
@@ -60,7 +59,6 @@ const CODES = {
     // The images of the row: OpenAI
     "invalid_image invalid_image_format invalid_image_url invalid_base64_image",
     "image_parse_error image_too_large failed_to_download_image",
-    // Our own.
     UNREADABLE_FILE,
   ],
   // OpenRouter with status 402: the requests in flight may cost more than the remaining credit.
@@ -76,7 +74,6 @@ type CodeMeaning = keyof typeof CODES;
 export const OTHER_SERVER =
   'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
 
-/** The verdict for each meaning of a code, and for meanings without a code. */
 export const VERDICTS = {
   row: { action: "fail", cause: "row" },
   filter: { action: "fail", cause: "filter", type: "filtered" },
@@ -124,7 +121,7 @@ export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
   return code === undefined ? undefined : MEANINGS.get(code.toLowerCase());
 }
 
-/** For codes that are not listed. */
+/** This and the next three functions are for codes that `CODES` lacks. */
 export function isRateCode(code = ""): boolean {
   return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
     .test(code) ||
@@ -132,17 +129,16 @@ export function isRateCode(code = ""): boolean {
       .test(code);
 }
 
-/** For codes that are not listed. With a 4xx, the status and the message may decide first. */
+/** With a 4xx, the status and the message may decide first. */
 export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }
 
-/** For codes that are not listed, where the status does not blame the request. */
+/** Only where the status does not blame the request. */
 export function isLoadCode(code = ""): boolean {
   return isRateCode(code) || isOverloadCode(code) || /too_?many|capacity|unavailable/i.test(code);
 }
 
-/** For codes that are not listed. */
 export function isFaultCode(code = ""): boolean {
   return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }
@@ -154,7 +150,6 @@ const SEARCHED_CHARS = 250;
 const QUOTED = /input_value|['"]input['"]/;
 
 const TOPICS = {
-  /** The account has no money left, or has reached its spending limit. */
   money: [
     /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足|欠费/i,
     /(?:used all|run out of|have any|exceeded your) (?:available |your )?(?:monthly )?(?:included )?credits/i,
@@ -163,7 +158,7 @@ const TOPICS = {
     /account \S+ is suspended|account is not active|account is in good standing/i,
     /requires more credits/i,
   ],
-  /** The quota is used up, but neither the status nor the code is that of a rate limit. */
+  /** The quota is used up, but neither the status nor the code means a rate limit. */
   quota: [
     /exceeded (?:your|the) (?:current )?quota|quota (?:is |has been )?(?:not enough|insufficient|exhausted|exceeded|used up)/i,
     /额度(?:不足|已用尽)/,
@@ -176,7 +171,6 @@ const TOPICS = {
     /\bauthentication (?:error|failed)|invalid (?:authentication|authorization)|无效的(?:令牌|密钥)/i,
     /token (?:is |has )?(?:invalid|expired)|^login fail|^unauthori[sz]ed\b|\bnot authenticated/i,
   ],
-  /** A rate limit was reached, whatever the status. */
   rateLimit: [
     /\brate[ -]?limits?\b[^.]{0,40}\b(?:exceeded|reached|hit)|\b(?:exceeded|reached|hit)\b[^.]{0,40}\brate[ -]?limit/i,
     /too many (?:concurrent )?requests|too many tokens(?:,| per )|request limit reached|\b(?:requests|tokens|queries) per (?:second|minute|hour|day)\b/i,
@@ -212,7 +206,6 @@ const TOPICS = {
   /** A TLS server received plain HTTP: nginx, Go. */
   plainHttp: [/plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i],
   region: [/location is not supported|country, region,? or territory not supported/i],
-  /** The model does not exist, or this account may not use it. */
   model: [
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:is )?(?:does ?n[o']t exist|not exist|not found|not supported by)/i,
     /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:has been (?:deprecated|decommissioned)|is no longer)/i,
@@ -228,7 +221,6 @@ const TOPICS = {
     /\b(?:in|not )valid|validation|\bmust (?:be|have|not|contain)\b|(?:not |un)supported|supports (?:at most|only)|too (?:long|large|many)/i,
     /maximum|exceeds?\b|incorrect|unknown (?:field|parameter)|unrecognized|missing|required|context (?:length|size)/i,
   ],
-  /** A content filter blocked this prompt. Other prompts may pass. */
   filter: [
     /(?:input|output|prompt|content|request|response|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,
     /(?:output|prompt|content) blocked|requires moderation|content (?:management|filtering) policy/i,

@@ -7,7 +7,6 @@
 
 import { searchedPart } from "./provider_errors.ts";
 
-/** The prompt exceeds the context window. */
 const TOO_LONG = [
   /maximum (?:context|prompt) length|model['’]?s context length|available context size|model token limit|range of input length/i,
   /(?:prompt|input|request|messages?)\b[^.:]{0,30}\b(?:too long|longer than the maximum|exceeds? the (?:maximum|limit|context))/i,
@@ -21,7 +20,7 @@ const TOO_LONG = [
   /(?:prompt|输入|上下文)\S{0,8}\s?(?:超长|过长|超过|超出)/i,
 ];
 
-/** The limit on the tokens of the answer, which all rows share. */
+/** The token limit of answers. All rows share it, so it is not about the prompt. */
 const TOKEN_LIMIT = /max_(?:completion_|output_|new_)?tokens/i;
 
 /** Messages that name both the token limit and the context window: vLLM, TGI, Anthropic. */

@@ -17,7 +17,6 @@ import { TokenBucket } from "./rate.ts";
 /** The new rate after throttling, as a fraction of the accepted one. */
 const DECREASE_FACTOR = 0.85;
 
-/** The least that one decrease leaves. */
 const MIN_DECREASE_FACTOR = 0.5;
 
 const MIN_PER_S = 0.2;
@@ -69,7 +68,6 @@ export class AdaptiveRate {
   #suspected = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
-  /** How long the rate has grown since the last decrease. */
   #grownMs = 0;
   #idleMs = 0;
   #refreshedAt = 0;
@@ -203,7 +201,6 @@ export class AdaptiveRate {
     bucket.setRate(this.#perSecond, now);
   }
 
-  /** Called when throttling does not depend on the rate. */
   removeLimit(): void {
     this.#bucket = undefined;
     this.#perSecond = Infinity;
@@ -231,7 +228,6 @@ class RateMeter {
     this.#startedAt = now;
   }
 
-  /** @param count -1 takes an event back. */
   add(now: number, count = 1): void {
     this.#advance(now);
     this.#counts[this.#slot % this.#counts.length] += count;

@@ -10,14 +10,14 @@ import type { Endpoint } from "./endpoint.ts";
 /** The wait that a throttling teacher requested for a row. */
 export interface Hold {
   readonly by: Endpoint;
-  /** When the wait ends, on the engine's clock. */
+  /** On the engine's clock. */
   readonly until: number;
 }
 
 /** A teacher gets the rows of its keys up to this multiple of its share of attempts in flight. */
 const MAX_SHARE_FACTOR = 1.25;
 
-/** The end of the wait that an endpoint requested for a row; -Infinity if it requested none. */
+/** The end of the wait that an endpoint requested for a row; -Infinity if none. */
 export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
   return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }

@@ -12,8 +12,8 @@ import type { LoadControlOptions } from "./load_control.ts";
  * the first failure of a row counts: later on, the row may be the cause. */
 const ROWS_FOR_OUTAGE = 10;
 
-/** How long they must fail: if half of a thousand attempts in flight fail, ten in a row happen
- * by chance. */
+/** `ROWS_FOR_OUTAGE` rows must fail over this time: if half of a thousand attempts in flight
+ * fail, ten in a row happen by chance. */
 const MIN_FAULTS_MS = 300;
 
 const NEARLY_ALL = 0.9;
@@ -26,7 +26,6 @@ const MIN_THROTTLING_MS = 5_000;
 /** This many refused connections in succession are an outage. */
 const REFUSALS_FOR_OUTAGE = 3;
 
-/** The time between the first two probes. */
 export const PROBE_BASE_MS = 1_000;
 
 export const PROBE_CAP_MS = 15_000;
@@ -57,7 +56,6 @@ export class CircuitBreaker {
   #downSince: number | undefined;
   #probeMs = PROBE_BASE_MS;
   #probeAt = 0;
-  /** The latest time for the next probe. */
   latestProbeAt = Infinity;
 
   constructor(options: CircuitBreakerOptions) {
@@ -146,9 +144,7 @@ export class CircuitBreaker {
   }
 }
 
-/** Consecutive failures. */
 class Streak {
-  /** When the first failure happened; Infinity without one. */
   since = Infinity;
   length = 0;
   refusedConnections = 0;

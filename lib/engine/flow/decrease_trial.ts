@@ -34,9 +34,9 @@ const QUICK_MS = 50;
 /** At a teacher at its capacity, this fraction of the share remains, because attempts arrive
  * together by chance. */
 const REMAINING_FRACTION = 0.35;
-/** The log likelihood ratio at which sending less counts as ineffective: odds of 100 to 1. */
+/** The log likelihood ratio at odds of 100 to 1. */
 const INEFFECTIVE_AT = Math.log(100);
-/** The log likelihood ratio at which sending less counts as effective: odds of 20 to 1. */
+/** The log likelihood ratio at odds of 20 to 1. */
 const EFFECTIVE_AT = -Math.log(20);
 /** Fewer attempts cannot measure the share to tolerate. */
 const MIN_ATTEMPTS = 24;
@@ -70,7 +70,6 @@ export class DecreaseTrial {
   readonly #bucket: TokenBucket;
   /** What a throttled attempt adds to the log likelihood ratio. */
   readonly #throttledEvidence: number;
-  /** What an accepted attempt adds. */
   readonly #acceptedEvidence: number;
   readonly #sentAt = new Float64Array(MAX_ATTEMPTS);
   #attempts = 0;

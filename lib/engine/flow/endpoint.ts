@@ -19,9 +19,8 @@ export interface EndpointOptions extends Pick<LoadControlOptions, "rpm" | "tpm">
   readonly maxConcurrency: number;
 }
 
-/** What all endpoints of a run share. */
 export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "rpm" | "tpm"> {
-  /** The maximum number of attempts in flight over all endpoints. */
+  /** Over all endpoints. */
   readonly concurrency: number;
   /** Called when a teacher goes down, and when it is up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
@@ -216,7 +215,6 @@ export class Endpoint {
     return this.#breaker.latestProbeAt;
   }
 
-  /** Sets the latest time for the next probe. */
   probeBy(latestProbeAt: number): void {
     this.#breaker.latestProbeAt = latestProbeAt;
   }

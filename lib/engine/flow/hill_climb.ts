@@ -153,7 +153,6 @@ export class HillClimb {
   }
 }
 
-/** Counts answers until the goodput can be measured. */
 class Window {
   readonly #inFlight: number;
   /** When the window began; undefined while answers of the previous limit arrive. */

@@ -19,15 +19,12 @@ export interface LoadControlOptions {
   readonly ceiling: number;
   readonly rpm?: number;
   readonly tpm?: number;
-  /** Whether to search for the concurrency with the highest throughput. */
   readonly isExploring: boolean;
   /** Whether the limit starts at 1. */
   readonly isCareful: boolean;
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** Unix time in milliseconds. */
   readonly wallClock: () => number;
-  /** Random numbers in [0, 1). */
   readonly random: () => number;
 }
 
@@ -35,7 +32,7 @@ export interface Sent {
   /** The attempt's number at its teacher, from 1. */
   readonly ticket: number;
   readonly startedAt: number;
-  /** Attempts in flight at the teacher when this one was sent, including it. */
+  /** Attempts in flight at the teacher when it was sent, including itself. */
   readonly inFlightAtStart: number;
 }
 
@@ -251,7 +248,7 @@ export class LoadControl {
   }
 
   /**
-   * Returns to the load before a closed window. Throttling at its end said nothing about limit,
+   * Returns to the load before a window closed: throttling at that time said nothing about limit,
    * rate or bursts.
    *
    * @param size The limit to return to; undefined if no window has opened.

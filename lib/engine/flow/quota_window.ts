@@ -211,7 +211,6 @@ export class QuotaWindow {
     if (this.#minPeriodMs >= this.#periodMs) this.#minPeriodMs = 0;
   }
 
-  /** Allows attempts up to the quota, and beyond it in steps of 1, 2, 4, … */
   #allowMore(now: number): void {
     const end = this.#firstTicket + this.#quota! - 1;
     const isBeyondQuota = this.#lastTicket >= end;

@@ -23,7 +23,6 @@ export interface TeacherPoolOptions extends EndpointContext {
   readonly onTick: () => void;
 }
 
-/** A time in which nothing is sent. */
 export interface Backoff {
   /** Unix time in milliseconds when sending continues, for users. */
   readonly until: number;
@@ -252,7 +251,6 @@ const MAX_NAMED = 100;
 
 /** Statuses of teachers that have left the list, so that totals still add up. */
 export class Departed {
-  /** By address and model, in the order of leaving. */
   readonly #named = new Map<string, TeacherStatus>();
   #earlier: TeacherStatus | undefined;
 
