@@ -39,7 +39,7 @@ export type Check = (
   cost?: AnswerCost,
 ) => Verdict | Promise<Verdict>;
 
-/** As in `RunOptions`. */
+/** As in `ResponseGeneratorOptions`. */
 export interface CheckOptions {
   readonly requireJson?: boolean;
   /** An object or a boolean, alone or in a `response_format`. */

@@ -137,7 +137,7 @@ export interface Summary {
 export type RunEvent = RunStart | Snapshot | Notice | Summary;
 
 /** `backing_off`: waits for a teacher or a retry. `disk_full`: waits for space. `draining`:
- * starts no attempts, and finishes those in flight. `halted`: ended with rows left. */
+ * starts no attempts, and writes what is in flight. `halted`: ended with rows left. */
 export type RunState =
   | "preparing"
   | "running"

@@ -114,6 +114,7 @@ export class Listeners<T> {
         const result = listener(value) as unknown as PromiseLike<unknown> | null | undefined;
         result?.then?.(undefined, () => {});
       } catch {
+        // A listener must not affect the run.
       }
     }
   }

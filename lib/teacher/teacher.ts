@@ -61,7 +61,7 @@ export interface Usage {
   readonly costUsd?: number;
 }
 
-/** The rate limits that a response states. Others are absent. */
+/** The rate limits that a response states. A field without a stated value is absent. */
 export interface RateLimit {
   /** Requests left until the reset. */
   readonly requestsLeft?: number;

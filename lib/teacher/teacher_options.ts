@@ -1,6 +1,6 @@
 /**
  * Checks the options and parameters of a teacher before a run. Rejects what cannot be sent, and
- * reports what will probably have no effect.
+ * reports what will probably not have the desired effect.
  *
  * @module
  */

@@ -20,7 +20,7 @@ const TOO_LONG = [
   /(?:prompt|输入|上下文)\S{0,8}\s?(?:超长|过长|超过|超出)/i,
 ];
 
-/** The token limit of answers. All rows share it, so it is not about the prompt. */
+/** The token limit of answers. All rows share it, so an error about it may blame no row. */
 const TOKEN_LIMIT = /max_(?:completion_|output_|new_)?tokens/i;
 
 /** Messages that name both the token limit and the context window: vLLM, TGI, Anthropic. */
