@@ -93,10 +93,10 @@ export const MAX_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
- * Changes the seed for a further answer: with the same seed, a teacher would repeat its answer.
- * Raises an integer seed by exactly `by`, even a seed of 19 digits held as `JSON.rawJSON`. Servers
- * read seeds as signed 64-bit integers, so a seed that would overflow is lowered instead: different
- * values of `by` always give different seeds.
+ * Changes the seed for a further answer, because a teacher would repeat its answer. Raises an
+ * integer seed by exactly `by`, even a seed of 19 digits held as `JSON.rawJSON`. Servers read
+ * signed 64-bit integers, so a seed that would overflow is lowered: different values of `by` always
+ * give different seeds.
  *
  * @param by 1 for the second answer.
  * @returns New parameters, or `params` itself if they hold no integer seed or `by` is 0.
@@ -161,7 +161,7 @@ const HEADER_BLOCK = /^(?:(?:extra|default)[_-])?(?:headers|query)$/i;
 /**
  * Returns the path of a parameter that holds a credential and must not be written to files.
  * Searches `extra_body` and blocks of headers, but not schemas of tools: any property may be called
- * `password` there.
+ * `password`.
  */
 export function secretParam(params: Readonly<Record<string, unknown>>): string | undefined {
   for (const name in params) {

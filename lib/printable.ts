@@ -78,8 +78,8 @@ const ELLIPSIS = "…";
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Cuts to at most `maxLength` UTF-16 units, ellipsis included, never within a surrogate pair.
- * The result does not keep the whole text in memory. */
+/** Cuts to at most `maxLength` UTF-16 units, ellipsis included, never within a surrogate pair,
+ * and without keeping the whole text in memory. */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   if (maxLength < ELLIPSIS.length) return "";

@@ -11,7 +11,6 @@ import { WorkerCheck } from "./worker_check.ts";
 import { inspect } from "node:util";
 
 export interface Unchecked {
-  /** Why the answer was not checked. */
   readonly unchecked: string;
   /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
   readonly isFinal: boolean;
@@ -63,9 +62,8 @@ export interface Checks extends Disposable {
 /**
  * Creates the checks, in this order: JSON or its schema, pattern, `validate`, `check`.
  *
- * A regular expression, in a pattern or a JSON Schema, can take hours for one answer, and only
- * terminating its thread stops it. So both are checked in a worker, unless `checksOnThisThread` is
- * set.
+ * Patterns and schemas are checked in a worker, unless `checksOnThisThread` is set: a regular
+ * expression can take hours for one answer, and only terminating its thread stops it.
  *
  * @throws {TypeError} when the JSON Schema is invalid, or no worker can be started
  * @throws {RangeError} when the pattern is not a regular expression, or the schema is of an unknown

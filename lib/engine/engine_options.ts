@@ -51,8 +51,8 @@ export interface EngineOptions {
   isProven?: boolean;
   /** Whether a teacher has answered in earlier runs with the same outputs. @default false */
   hasAnsweredBefore?: boolean;
-  /** How long to wait for an unreachable teacher while none has answered, in milliseconds. @default
-   * 60,000; 0 if the host does not exist */
+  /** How long to wait for an unreachable teacher before any has answered, in milliseconds.
+   * @default 60,000; 0 if the host does not exist */
   waitForTeacherMs?: number;
   /** Whether rejected rows are held back until it is known whether the row or the teacher is the
    * cause. @default true */
@@ -62,8 +62,8 @@ export interface EngineOptions {
   budget: Budget;
   /** Limit on the time of a row with all attempts and waits, in milliseconds. @default none */
   rowTimeoutMs?: number;
-  /** `prefix` sends rows with the same system message and first turn to the same teacher, while
-   * that teacher has room. @default any teacher */
+  /** `prefix` sends rows with the same system message and first turn to one teacher, while it
+   * has room. @default any teacher */
   affinity?: "prefix";
   /** The number of rows. A run with fewer finished rows ends as `halted`, even if its source has
    * ended. */

@@ -121,8 +121,8 @@ const MIN_SHOWN_MS = 60_000;
  * time. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
-/** Measures the time without an answer of any teacher. A run waits for the end of any outage and
- * of a daily quota, and tells the user so. */
+/** The time without an answer of any teacher. A run waits for the end of any outage or daily
+ * quota, and tells the user so. */
 export class Silence {
   readonly #now: () => number;
   /** When the first attempt since the last answer failed. */
@@ -201,8 +201,8 @@ interface Answering {
   readonly earlier: Set<string>;
 }
 
-/** Notices that a teacher answers as another model than before. A router or gateway may replace
- * a model during a run, and name the new one only in its answers. */
+/** Notices that a teacher answers as another model than before. Routers and gateways name the
+ * new model only in answers. */
 export class AnsweringModels {
   /** Weak, because teachers that have left are never removed. */
   readonly #byTeacher = new WeakMap<Teacher, Answering>();

@@ -37,12 +37,12 @@ export interface SuspicionOptions {
    * for never. @default LATER_LIMIT */
   readonly laterLimit?: number;
   /** Whether rows are held back until the cause is known. Otherwise they fail at once and still
-   * count, as for a consumer that waits for each outcome. */
+   * count. */
   readonly holdsRows: boolean;
 }
 
 /** Rows that one teacher answered badly, in one way, since its last good answer. Rows without
- * attempts left are held back: they have failed unless the teacher is the cause. */
+ * attempts left are held: they have failed unless the teacher is the cause. */
 export class RepeatedAnswers {
   /** Whether the teacher is the cause; stays true. */
   isConclusive = false;

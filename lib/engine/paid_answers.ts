@@ -64,8 +64,8 @@ export class PaidAnswers {
     });
   }
 
-  /** Decides on an answer of an earlier run that ended before the check, or did not accept the
-   * answer's ending (`acceptEndings`). Undefined if the answer must be requested again. */
+  /** Decides on an answer that an earlier run did not check, or whose ending it did not accept
+   * (`acceptEndings`). Undefined if the answer must be requested again. */
   async decideEarlier(
     work: Work,
     { rejected, next, isSame }: EarlierAnswer,

@@ -28,15 +28,14 @@ export const RATE_LIMIT_BASE_MS = 1_000;
 export const BACKOFF_CAP_MS = 60_000;
 
 /** The shortest wait after an answer without a known finish reason, from the row's second fault
- * on: other rows may show meanwhile that the teacher is the cause, before another answer is paid
- * for. */
+ * on: other rows may first show that the teacher is the cause. */
 const UNPROVEN_WAIT_MS = 1_000;
 
 /** While a teacher throttles no more than usual, a row's backoff is constant for this many
  * waits, then doubles with every second wait. */
 const TOLERATED_WAITS = 5;
 
-/** Maximum jitter, as a fraction of the requested wait, if the teacher throttles no more than
+/** Maximum jitter, as a fraction of the requested wait, while a teacher throttles no more than
  * usual. */
 const JITTER = 0.1;
 
@@ -179,7 +178,7 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Makes a row wait as long as its teacher requested, or until another teacher accepts it. */
+  /** Makes a row wait as requested, or until another teacher accepts it. */
   #putOff(work: Work, requestedMs: number, jitterMs: number): RowWait {
     const by = sentOf(work).endpoint;
     const others = work.holds?.filter((hold) => hold.by !== by) ?? [];

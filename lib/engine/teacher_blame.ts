@@ -64,7 +64,6 @@ export class TeacherBlame {
     this.#absent = new AbsentTeachers(options);
   }
 
-  /** Called when the teacher would reject any row, as with an invalid key. */
   rejectsAllRows(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
     this.#halt(endpoint, "rejects all rows", failure, advice);
   }
@@ -96,8 +95,8 @@ export class TeacherBlame {
     const { classification } = call;
     const badAnswers = this.#badAnswersLike(work, classification);
     if (badAnswers === undefined) return endpoint.isHalted;
-    // With several teachers, the row goes to another one next, so this teacher may never give it a
-    // second such answer.
+    // With several teachers, the row goes to another one next: this one may never give it a second
+    // such answer.
     const isOneEnough = classification.cause === "ending" && this.#options.hasSeveralTeachers();
     badAnswers.add(work, isOneEnough || classification.otherServer === "certain");
     this.#haltIfConclusive(work, call, badAnswers);

@@ -48,8 +48,8 @@ export interface Work {
   /** The teacher whose last answer had no known finish reason. Another one is preferred next. */
   avoided: Endpoint | undefined;
   attempts: number;
-  /** Failed attempts that count against `maxAttempts`. Throttling, refused connections, outages
-   * and fields that Retort added do not count. */
+  /** Failed attempts that count against `maxAttempts`, without throttling, refused connections,
+   * outages and fields that Retort added. */
   faults: number;
   /** Included in `faults`. */
   timeouts: number;
@@ -129,8 +129,8 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
   work.params = policy.resumedParams(work.row, work.params, next);
 }
 
-/** Returns the outcome of a row that is sent again because its last answer was not accepted. It
- * is written first, so the answer survives a crash. */
+/** The outcome of a row that is sent again because its answer was not accepted. Written first,
+ * so the answer survives a crash. */
 export function pendingOutcome(work: Work, latencyMs: number): Outcome {
   const { completion, failure } = work.rejected!;
   const { resamples: resample, isUnchecked } = work;

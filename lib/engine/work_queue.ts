@@ -123,7 +123,7 @@ export class WorkQueue {
   }
 
   /**
-   * Takes a due retry or a new row, in turns, so that neither waits for the other to end.
+   * Takes a due retry or a new row, in turns.
    *
    * @param isProbe Whether the teacher is down. A new row then proves more than a row that failed
    * there.
@@ -240,8 +240,7 @@ export class RetryQueue<T> {
   readonly #now: () => number;
   readonly #onDue: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The due time for which the timer was last set. It is not set for the same time twice: while
-   * every lane is busy, it would spin. */
+  /** The due time of the timer. Setting the same time twice would spin while every lane is busy. */
   #timerAt = Infinity;
 
   /** @param now A monotonic clock, in milliseconds. */

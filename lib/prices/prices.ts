@@ -179,7 +179,6 @@ export interface OwnLimits {
   maxTokens: number;
 }
 
-/** Adds the answers to one row, each limited to `maxTokens` tokens. */
 export function addOwnLimit(limits: OwnLimits, answers: number, maxTokens: number): void {
   limits.answers += answers;
   limits.minTokens += answers * Math.min(SHORT_ANSWER_TOKENS, maxTokens);

@@ -118,8 +118,8 @@ export class Progress {
     this.emit({ type: "notice", time, level, message });
   }
 
-  /** Returns the function that removes the listener. Listeners are called in turn with the same
-   * frozen event, on the main thread: they should return at once. Their errors are ignored. */
+  /** Returns the function that removes the listener. All listeners get the same frozen event on
+   * the main thread: they should return at once. Their errors are ignored. */
   on(listener: RunListener): () => void {
     return this.#listeners.add(listener);
   }

@@ -19,7 +19,6 @@ export interface Template {
 interface Slot {
   readonly name: string;
   readonly path: readonly string[];
-  /** The text up to the next slot. */
   readonly after: string;
 }
 

@@ -35,8 +35,8 @@ function withTextArguments(call: Record<string, unknown>): Record<string, unknow
 const TAGGED_CALL = /<tool_call>(.*?)<\/tool_call>/gs;
 const TAGGED_RESULT = /<tool_response>(.*?)<\/tool_response>/gs;
 
-/** Reads calls in `<tool_call>` in the text of an assistant's message, and tags around results,
- * as in Hermes datasets. Text whose calls cannot be parsed is not changed. */
+/** Reads calls in `<tool_call>`, and tags around results, in the text of messages (Hermes
+ * datasets). Text whose calls cannot be parsed is not changed. */
 export function withCallsInText(message: Message): Message {
   const { role, content } = message;
   if (typeof content !== "string" || isSet(message.tool_calls)) return message;

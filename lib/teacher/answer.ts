@@ -157,9 +157,9 @@ const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
 const MAX_LEVELS = 4;
 
-/** Reads one message, or all deltas of one stream. Servers put reasoning into a separate field
- * or into parts of the content; some do both, so parts are ignored once the field had a text.
- * Reasoning between tags stays in the content. */
+/** Reads one message, or all deltas of one stream. Reasoning is in a separate field or in parts
+ * of the content; some servers send both, so parts are ignored once the field had a text. Reasoning
+ * between tags stays in the content. */
 export class MessageReader {
   // A stream may end with a list that repeats the reasoning of earlier fields.
   #hasField = false;

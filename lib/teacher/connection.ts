@@ -55,9 +55,7 @@ export class Connection {
   readonly #dispatcher: Client | ProxyAgent;
   #socket: Socket | undefined;
   #filter: HeadFilter | undefined;
-  /** Whether the head of the current response is filtered. */
   #isFiltered = false;
-  /** When an attempt took the connection; -1 while it is free. */
   #takenAt = -1;
   #hasHead = false;
   /** Whether the last request was given to undici while a socket was open. False once undici
@@ -95,8 +93,8 @@ export class Connection {
   }
 
   /**
-   * Whether the socket turned out to be closed before it was handed any byte, so the request may be
-   * sent on another connection. Valid only after a request that failed before undici started it.
+   * Whether the socket was closed before it was handed any byte, so the request may be sent on
+   * another connection. Valid only after a request that failed before undici started it.
    */
   get wasFoundClosed(): boolean {
     return this.#wasOpen;

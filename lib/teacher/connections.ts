@@ -25,7 +25,7 @@ export interface ConnectionsOptions {
   readonly now?: () => number;
 }
 
-/** Maximum number of used-up connections that wait for the server to close them: the side that
+/** Maximum number of used-up connections that wait for a close by the server: the side that
  * closes first has the port in TIME_WAIT for a minute. */
 const MAX_USED_UP = 256;
 
@@ -40,7 +40,6 @@ export class Connections {
   readonly #all = new Set<Connection>();
   /** Free connections that were open when they were given back. The last is taken first. */
   readonly #free: Connection[] = [];
-  /** Free connections without a socket. */
   readonly #closed: Connection[] = [];
   /** Connections that must not be reused but are still open, oldest first. */
   readonly #usedUp = new Set<Connection>();

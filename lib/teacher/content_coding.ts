@@ -207,8 +207,8 @@ function isPartialBom([a, b, c]: Uint8Array): boolean {
   return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
 
-/** Whether bytes begin like JSON or events, unlike compressed ones. Many Brotli streams begin
- * with the byte of `[`, but not with `[{"`. */
+/** Whether bytes begin like JSON or events. Many Brotli streams begin with the byte of `[`, but
+ * not with `[{"`. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = beginning(withoutSpace(start));
   return /^(?:\{\s*(?:"|$)|\[\s*\{\s*"|(?:data|event|id|retry|error)?:)/i.test(text);

@@ -135,9 +135,9 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
 }
 
 /**
- * Returns the body of the server behind a gateway, if the gateway put it into its own: as JSON text
- * in the message (Gemini's tools and gateways to Google), in a value that it could not read
- * (Vercel), or in FastAPI's `detail`. Otherwise returns `body` itself.
+ * Returns the body of the server behind a gateway: from JSON text in the message (Gemini's tools
+ * and gateways to Google), from a value that the gateway could not read (Vercel), or from FastAPI's
+ * `detail`; `body` itself if there is none.
  */
 export function innermost(body: unknown, levels = 3): unknown {
   const { error, detail } = asObject(body) ?? {};

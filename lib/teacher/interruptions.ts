@@ -184,8 +184,8 @@ const MAX_INTERVAL_MS = 500;
  * nothing about the teacher. */
 const PAUSE_MS = 1_000;
 
-/** Enforces all deadlines with one timer: an `AbortSignal.timeout` for each attempt would cost
- * 300 bytes and a runtime operation. */
+/** Enforces all deadlines with one timer: an `AbortSignal.timeout` each would cost 300 bytes and
+ * a runtime operation. */
 export class Deadlines {
   readonly #limits: TimeLimits;
   readonly #intervalMs: number;

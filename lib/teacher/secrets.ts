@@ -123,9 +123,8 @@ const MIN_SECRET_CHARS = 4;
 /** Longer texts are truncated before they are searched: no message shows as much. */
 const MAX_TEXT_CHARS = 65_536;
 
-/** Returns a function that removes secrets. A teacher that rejects a key may quote it, and a
- * gateway may quote the teacher, so secrets are also found if they are escaped as in JSON, a URL or
- * HTML, in any combination. */
+/** Returns a function that removes secrets, also if they are escaped as in JSON, a URL or HTML,
+ * in any combination: a gateway may quote a teacher that quotes the key. */
 export function redactor(secrets: Iterable<string>): Redact {
   const forms = new Set<string>();
   for (const secret of secrets) {

@@ -29,7 +29,7 @@ export const WATCH_AFTER_USE_MS = 500;
  * came from a restart. */
 const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse: nearly every close arrives by
- * then. The others wait for the result of this trial, or for `MAX_REACTION_MS`. */
+ * then. Others wait for this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
 /** The trial takes place only if it begins within this many attempts of a run. */
 const TRIAL_ATTEMPTS = 10;
@@ -44,12 +44,11 @@ export class ReusePolicy {
   readonly #onDecided: () => void;
   /** Closes as reactions to answers, reduced by `REUSE_WEIGHT` with each reuse. */
   #closes = 0;
-  /** Connections that the server left open in a row while none was reused. */
+  /** Connections in a row that the server left open while none was reused. */
   #leftOpen = 0;
   isSingleUse = false;
   /** Whether a connection was reused, so that connections need not be watched right after use. */
   #isProven = false;
-  /** Whether the trial has begun, or can no longer begin. */
   #hadTrial = false;
   #attempts = 0;
   /** The longest idle time by the server's `Keep-Alive` field. */

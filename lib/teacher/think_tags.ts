@@ -58,8 +58,8 @@ interface SplitText {
   readonly reasoning: string;
 }
 
-/** Tags of known models. `<thinking>`, `<reasoning>` and `<answer>` are not among them: no chat
- * template writes them, but prompts request them as part of the answer. */
+/** Tags of known models, without `<thinking>`, `<reasoning>` and `<answer>`: no chat template
+ * writes them, but prompts request them as part of the answer. */
 export const THINK_TAGS: readonly ThinkTags[] = [
   ["<think>", "</think>"], // DeepSeek, Qwen, GLM, Kimi, MiniMax M2 and most others
   ["[THINK]", "[/THINK]"], // Magistral
@@ -79,9 +79,9 @@ export const THINK_TAGS: readonly ThinkTags[] = [
 const FIRST_CHARACTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
 /**
- * Tags that the chat template may have opened at the end of the prompt. The mark of each group is
- * searched first, to rule out several closing tags at once. Marks begin with a rare letter:
- * searching English text for `think>` takes five times as long as for `k>`.
+ * Tags that the chat template may have opened at the end of the prompt. The mark of each group
+ * rules out several closing tags at once. Marks begin with a rare letter: searching English text
+ * for `think>` takes five times as long as for `k>`.
  */
 const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags[]])[] = [
   ["k>", THINK_TAGS.filter(([, close]) => close.endsWith("think>"))],

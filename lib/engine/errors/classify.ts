@@ -49,9 +49,7 @@ export interface Classification {
    * rows. */
   readonly action: "retry" | "fail" | "halt";
   readonly cause: FailureCause;
-  /** The `error.type` of a line in the failures file. */
   readonly type: FailureType;
-  /** The wait that the teacher requests, in milliseconds. @default none */
   readonly retryAfterMs?: number;
   /** The teacher says that a limit is used up, so other rows must wait too. @default false */
   readonly isExhausted?: boolean;
@@ -265,7 +263,7 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
 }
 
 /** Decides on a 4xx that a router relays. The provider's key, bill, paths and faults are not the
- * user's: another attempt may reach another provider, or a recovered one. */
+ * user's: another attempt may reach another provider. */
 function verdictOnRelayed({ message, code, status }: TeacherError): Verdict {
   if (isFiltered(message, code)) return VERDICTS.filter;
   if (isAbout("model", message)) return VERDICTS.model;

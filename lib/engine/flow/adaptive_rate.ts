@@ -30,8 +30,8 @@ const SUSPECTED_FRACTION = 0.95;
 /** After a trial, growth levels off at this multiple of the reduced rate at most. */
 const MAX_GROWTH_FACTOR = 2;
 
-/** Beyond the rate before a decrease, growth is as fast as after a decrease by this fraction:
- * after a small decrease, the curve would take a minute to reach a multiple of that rate. */
+/** Beyond the previous rate, growth is as fast as after a decrease by this fraction: the curve
+ * after a small decrease would take a minute to reach a multiple of that rate. */
 const BEYOND_DECREASE = 0.5;
 /** `BEYOND_DECREASE` applies from this rate on. At lower rates, throttling shows too late that
  * the rate is too high. */
@@ -100,11 +100,6 @@ export class AdaptiveRate {
     this.#bucket?.take(-1, now);
   }
 
-  /**
-   * Called when an attempt was throttled because of the rate.
-   *
-   * @param isExcess Whether throttling exceeds the share that the teacher always throttles.
-   */
   throttled(startedAt: number, now: number, isExcess: boolean): void {
     this.#throttled.add(now);
     // An attempt that was sent before the last decrease says nothing about the reduced rate.

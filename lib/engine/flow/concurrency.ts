@@ -33,8 +33,8 @@ const DECREASE_FACTOR = 0.85;
 const MIN_REMAINING = 0.1;
 /** Attempts made this soon after a decrease still compete with the throttled burst. */
 const BURST_MS = 100;
-/** A careful start that is throttled continues from a lower limit, as its last step may have
- * been too large. It is over if it is throttled again before it has grown by this factor. */
+/** A throttled careful start continues from a lower limit, as its last step may have been too
+ * large. It is over if it is throttled again before it has grown by this factor. */
 const FURTHER_GROWTH = 1.5;
 /** Below `below`, each answer multiplies the limit by `factor`. From there on, and after
  * throttling, an answer adds one, so a round of answers doubles the limit. */
@@ -45,21 +45,20 @@ interface StartGrowth {
 
 /**
  * 1, 3, 9, 27, 81 attempts: the first answers prove the key, the model and the parameters. Doubling
- * would take 200 lanes one more round of answers; quadrupling would throttle twice as many attempts
- * at a teacher with a limit.
+ * takes 200 lanes one more round of answers; quadrupling throttles twice as many attempts.
  */
 const START: StartGrowth = { factor: 3, below: 128 };
-/** The start after an outage, and of a limit that explores: the explorer first measures at 32. */
+/** After an outage, and for a limit that explores: its first measurement is at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
 /** A careful start doubles after this time without throttling or another step: answers may take
  * an hour. */
 const QUIET_MS = 10_000;
-/** The limit counts as used from this fraction on, and for `USED_FOR_MS` afterwards: the last of
- * several answers that arrive together sees few in flight. */
+/** The limit counts as used from this fraction on, and for `USED_FOR_MS` afterwards: of answers
+ * that arrive together, the last sees few in flight. */
 const USED_SHARE = 0.8;
 const USED_FOR_MS = 1_000;
-/** A longer gap between two calls does not count as time. `tick()` alone is called at least
- * twice a second while something is in flight. */
+/** A longer gap between two calls does not count as time: `tick()` comes at least twice a second
+ * while something is in flight. */
 const MAX_CALL_GAP_MS = 3_000;
 
 export class ConcurrencyLimit {
@@ -115,7 +114,7 @@ export class ConcurrencyLimit {
     this.#explorer?.setCeiling(ceiling);
   }
 
-  /** Called also for answers that are not accepted. */
+  /** Also for answers that are not accepted. */
   answered(answer: LimitAnswer): void {
     const isLimiting = this.#observe(answer.inFlight);
     const isAfterDecrease = answer.startedAt > this.#lastDecreaseAt;

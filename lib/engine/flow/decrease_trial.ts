@@ -22,14 +22,14 @@ const ACCEPTED_FRACTION = 0.9;
 const MIN_CAP_FRACTION = 0.4;
 const MAX_CAP_FRACTION = 0.85;
 const MIN_PER_S = 0.2;
-/** Burst size, as milliseconds of the rate: enough for late timers. A teacher that allows no
- * bursts would throttle larger ones even at a low rate. */
+/** Burst size, as milliseconds of the rate: enough for late timers, but a teacher without bursts
+ * throttles larger ones at any rate. */
 const BURST_MS = 5;
 /** With fewer attempts in flight, one more or less is a large step, so a trial limits the rate
  * too. */
 export const FEW_IN_FLIGHT = 8;
-/** If few attempts are in flight and return within this time on average, limiting the rate is
- * enough. Limiting attempts in flight would leave one lane, and many teachers accept more. */
+/** If few attempts are in flight and return within this time on average, the rate is limited
+ * alone: fewer attempts in flight would mean one lane, and many teachers accept more. */
 const QUICK_MS = 50;
 /** At a teacher at its capacity, this fraction of the share remains, because attempts arrive
  * together by chance. */
@@ -57,7 +57,6 @@ interface TrialOptions extends Omit<RecentResults, "throttledPerSecond"> {
 
 /** Times are in milliseconds of any clock. */
 export class DecreaseTrial {
-  /** Attempts in flight before the trial. */
   readonly size: number;
   /** Maximum number of attempts in flight during the trial. */
   readonly cap: number;

@@ -29,7 +29,6 @@ export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "r
 }
 
 export interface FailureEffect {
-  /** Whether the failure counts against the row. */
   readonly counts: boolean;
   /** Whether the teacher throttles no more than usual: the row then waits less. */
   readonly isTolerated: boolean;
@@ -233,8 +232,8 @@ export class Endpoint {
     this.setConcurrency(this.#runConcurrency);
   }
 
-  /** Called when the teacher is listed again before its last call has ended. Continues as
-   * carefully as after an outage, even if it was halted. */
+  /** Takes back a teacher before its last call has ended, even a halted one. Continues as
+   * carefully as after an outage. */
   rejoin(share: Pick<EndpointOptions, "weight" | "maxConcurrency">): void {
     this.setShare(share);
     this.isLeaving = false;

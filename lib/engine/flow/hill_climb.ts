@@ -32,8 +32,8 @@ const REGIME_FACTOR = 1.5;
 /** A window has at least this many answers for each attempt in flight. */
 const WINDOW_TURNOVERS = 2;
 const WINDOW_MIN_MS = 2_000;
-/** Windows at a limit after a step that did not pay, ± 25 % so that two runs at one teacher do
- * not step together. Steps down cost 30 % of the goodput for 8 % of the time. */
+/** Windows at a limit after a step that did not pay, ± 25 % so that two runs do not step
+ * together. Steps down cost 30 % of the goodput for 8 % of the time. */
 const HOLD_WINDOWS = 8;
 
 type HillClimbOptions = Pick<LoadControlOptions, "ceiling" | "now" | "random">;
@@ -51,7 +51,6 @@ export class HillClimb {
   #best: number;
   #reference: Goodput | undefined;
   #limit: number;
-  /** The next step from the best limit, as a factor. */
   #step = CLIMB;
   #windowsToHold = 1;
   #window: Window;
@@ -125,7 +124,7 @@ export class HillClimb {
     }
   }
 
-  /** Tries the next step. If it does not change the limit, another step is tried later. */
+  /** Tries the next step, or another one later if it does not change the limit. */
   #try(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
     const next = Math.round(this.#best * this.#step);

@@ -51,8 +51,7 @@ export interface Pressure extends Sent {
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** A careful start is over after this multiple of the ceiling in attempts, even below the
- * ceiling. */
+/** A careful start is over after this multiple of the ceiling in attempts. */
 const START_TURNS = 4;
 
 /** Each attempt is a `sent()`, then exactly one of `answered()`, `failed()` and `notSent()`. In
@@ -66,7 +65,6 @@ export class LoadControl {
   readonly #tolerance = new ThrottleTolerance();
   readonly #window: QuotaWindow;
   readonly #random: () => number;
-  /** Set while less is sent because of throttling. */
   #pacer: Pacer | undefined;
   #ceiling: number;
   #coolUntil: number;

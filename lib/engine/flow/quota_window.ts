@@ -12,8 +12,7 @@
 import { PROBE_BASE_MS, PROBE_CAP_MS, PROBE_GROWTH, PROBE_JITTER } from "./circuit_breaker.ts";
 import type { LoadControlOptions, Pressure } from "./load_control.ts";
 
-/** This many throttled attempts without an answer in between, over `MIN_RUN_MS`, show that a
- * window is closed. */
+/** This many throttled attempts in succession, over `MIN_RUN_MS`, mean that a window is closed. */
 const MIN_THROTTLED = 3;
 const MIN_RUN_MS = 500;
 /** If at most this fraction of the attempts in flight remains when a window closes, the teacher
@@ -30,8 +29,8 @@ const FADING = 0.9;
 const MINUTE_MS = 60_000;
 /** A window is probed this long after its expected opening, plus jitter up to the same time. */
 const MARGIN_MS = 30;
-/** A probe is accepted if it is not throttled for this time and for three times as long as
- * others took: its answer may take minutes. */
+/** A probe that is not throttled for this time, and for three times as long as others took, is
+ * accepted: its answer may take minutes. */
 const GRACE_MS = 500;
 /** A window that opens unexpectedly gets 1, 2, 4, … attempts up to this number, then the rest of
  * its quota. A window that opens as expected is filled at once. */

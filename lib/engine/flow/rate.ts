@@ -12,7 +12,6 @@ type RateLimiterOptions = Pick<LoadControlOptions, "rpm" | "tpm" | "now">;
 
 /** Tokens that a call is expected to take before any call has finished. */
 const GUESS_TOKENS = 500;
-/** The guess counts as this many finished calls. */
 const GUESS_WEIGHT = 5;
 
 const MEAN_CALLS = 200;
@@ -197,11 +196,11 @@ const MEAN_ANSWERS = 20;
 /** At shorter latencies, attempts are not paced: a few in flight reach any rate, so only the
  * adaptive rate can limit them. */
 const MIN_PACED_LATENCY_MS = 100;
-/** Even if answers take longer, all attempts that may be in flight are sent within this time.
- * Otherwise, lanes would be idle for most of a quota's minute. */
+/** Maximum time over which the attempts that may be in flight are sent. Otherwise, lanes would
+ * be idle for most of a quota's minute. */
 const MAX_SPREAD_MS = 10_000;
-/** The share of a limit on attempts in flight that spacing may leave idle. `PACING` would leave
- * a tenth of a limit of 10 idle. */
+/** The share of a limit on attempts in flight that spacing may leave idle. `PACING` leaves a
+ * tenth of a limit of 10 idle. */
 const MAX_IDLE_SHARE = 0.01;
 const PACED_BURST_MS = 5;
 /** A throttled attempt is compared with this many answers. */
@@ -240,8 +239,8 @@ class LimitComparison {
 }
 
 /** Spaces attempts evenly, at the rate at which attempts end. Answers often arrive together, and
- * a rate limit without bursts would throttle the next attempts if they were sent together too. If
- * attempts in flight are limited, spacing is shorter, so that few slots are idle. */
+ * a rate limit without bursts would throttle the attempts that follow. If attempts in flight are
+ * limited, spacing is shorter, so that few slots are idle. */
 export class Pacer {
   readonly #comparison = new LimitComparison();
   #bucket: TokenBucket | undefined;

@@ -66,7 +66,7 @@ export class TeacherPool {
     return this.#endpoints.filter(({ isActive }) => isActive).length > 1;
   }
 
-  /** Why and until when nothing is sent; undefined if a teacher is available, or all are halted. */
+  /** Why and until when nothing is sent; undefined if a teacher is available or all are halted. */
   get backoff(): Backoff | undefined {
     const now = this.#options.now();
     let earliest = Infinity, reason = "";
@@ -245,8 +245,8 @@ export class TeacherPool {
   }
 }
 
-/** Maximum number of departed teachers with their own status. In a run of days, pods restart
- * many times, each time with a new address. */
+/** Maximum number of departed teachers with their own status: in a run of days, pods restart
+ * many times, with new addresses. */
 const MAX_NAMED = 100;
 
 /** Statuses of teachers that have left the list, so that totals still add up. */

@@ -28,7 +28,6 @@ interface Throttled extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> 
 
 export interface RecentResults {
   readonly attempts: number;
-  /** Time since the first of these attempts was sent. */
   readonly seconds: number;
   readonly share: number;
   readonly acceptedPerSecond: number;
@@ -57,7 +56,7 @@ const MIN_RUN = 3;
 /** The share throttled by chance is taken to be at least this. */
 const MIN_SHARE = 0.01;
 /** While a careful start has a lower share of throttled attempts, a trial waits for
- * `START_ATTEMPTS` and `START_PER_S`: fewer attempts say little about what is accepted. */
+ * `START_ATTEMPTS` and `START_PER_S`. */
 const START_SHARE = 0.5;
 const START_ATTEMPTS = 120;
 /** With fewer throttled attempts per second, the trial would be slow. */
