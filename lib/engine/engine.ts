@@ -96,7 +96,7 @@ export class Engine {
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
       onSendAgain: (work) => this.#retryLater(work, 0),
       isOver: () => this.#lanes.isClosed,
-      soonestMs: (work) => this.#pool.soonestMs(work.holds ?? []),
+      soonestMs: (work) => this.#pool.soonestMs(work.requestedWaits ?? []),
       hasSeveralTeachers: () => this.#pool.hasSeveral,
     });
   }

@@ -181,8 +181,8 @@ export class RowWaits {
   /** Makes a row wait as requested, or until another teacher accepts it. */
   #putOff(work: Work, requestedMs: number, jitterMs: number): RowWait {
     const by = sentOf(work).endpoint;
-    const others = work.holds?.filter((hold) => hold.by !== by) ?? [];
-    work.holds = [...others, { by, until: by.now + requestedMs }];
+    const others = work.requestedWaits?.filter((wait) => wait.by !== by) ?? [];
+    work.requestedWaits = [...others, { by, until: by.now + requestedMs }];
     const maxMs = this.#options.soonestMs(work);
     const excludedWait = { since: this.#options.rowNow(), maxMs };
     return { kind: "again", delayMs: maxMs + jitterMs, excludedWait };

@@ -11,7 +11,7 @@ import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../ro
 import type { Completion, Params } from "../teacher/mod.ts";
 import { type AnswerPolicy, asCompletion } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
-import type { Endpoint, Hold, Sent } from "./flow/mod.ts";
+import type { Endpoint, RequestedWait, Sent } from "./flow/mod.ts";
 
 /** A wait that throttling teachers requested: the row's time limit excludes it. */
 export interface ExcludedWait {
@@ -71,7 +71,7 @@ export interface Work {
   ending: Ending | undefined;
   /** Whether `rejected` has yet to be checked. */
   isUnchecked: boolean;
-  holds: Hold[] | undefined;
+  requestedWaits: RequestedWait[] | undefined;
   /** When the row's time is up, by `rowNow`; undefined before its first attempt, and without a
    * limit. */
   deadlineAt: number | undefined;
@@ -98,7 +98,7 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     rejected: undefined,
     ending: undefined,
     isUnchecked: false,
-    holds: undefined,
+    requestedWaits: undefined,
     deadlineAt: undefined,
     firstFailedAt: undefined,
   };

@@ -46,16 +46,16 @@ export class Dispatch {
   }
 
   #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
-    const { avoided, holds, row } = work;
+    const { avoided, requestedWaits: waits, row } = work;
     if (work.attempts === 0) {
       if (this.#affinity !== undefined) picked = this.#pool.pickForKey(prefixHashOf(row)) ?? picked;
       else if (row.sample > 0) picked = this.#pool.pick(this.#lastEndpoint) ?? picked;
       return this.#lastEndpoint = picked;
     }
-    if (holds === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
-    const endpoint = this.#pool.pickFor(holds);
+    if (waits === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
+    const endpoint = this.#pool.pickFor(waits);
     if (endpoint !== undefined) return endpoint;
-    this.#queue.add(work, Math.min(Math.max(1, this.#pool.soonestMs(holds)), MAX_OFFER_WAIT_MS));
+    this.#queue.add(work, Math.min(Math.max(1, this.#pool.soonestMs(waits)), MAX_OFFER_WAIT_MS));
     return undefined;
   }
 }

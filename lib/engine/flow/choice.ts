@@ -8,7 +8,7 @@
 import type { Endpoint } from "./endpoint.ts";
 
 /** The wait that a throttling teacher requested for a row. */
-export interface Hold {
+export interface RequestedWait {
   readonly by: Endpoint;
   /** On the engine's clock. */
   readonly until: number;
@@ -18,8 +18,8 @@ export interface Hold {
 const MAX_SHARE_FACTOR = 1.25;
 
 /** The end of the wait that an endpoint requested for a row; -Infinity if none. */
-export function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
-  return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
+export function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): number {
+  return waits.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }
 
 /** Of the first `count` endpoints with less than their share in flight, returns the one used
@@ -47,12 +47,12 @@ export function leastUsed(
  * requested wait for the row is over. */
 export function leastBusy(
   endpoints: readonly Endpoint[],
-  holds: readonly Hold[],
+  waits: readonly RequestedWait[],
   now: number,
 ): Endpoint | undefined {
   let best: Endpoint | undefined;
   for (const endpoint of endpoints) {
-    if (heldUntil(holds, endpoint) > now || endpoint.delayMs(now) > 0) continue;
+    if (requestedWaitEnd(waits, endpoint) > now || endpoint.delayMs(now) > 0) continue;
     if (best === undefined || endpoint.inFlight * best.weight < best.inFlight * endpoint.weight) {
       best = endpoint;
     }

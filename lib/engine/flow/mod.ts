@@ -8,7 +8,7 @@
  * @module
  */
 
-export type { Hold } from "./choice.ts";
+export type { RequestedWait } from "./choice.ts";
 export type { Endpoint, EndpointOptions, FailureEffect } from "./endpoint.ts";
 export type { Sent } from "./load_control.ts";
 export { type Backoff, TeacherPool } from "./teacher_pool.ts";

@@ -6,7 +6,7 @@
 
 import type { TeacherStatus } from "../../progress/mod.ts";
 import { every, MAX_TIMER_MS } from "../../timer.ts";
-import { heldUntil, type Hold, leastBusy, leastUsed, ownerOf } from "./choice.ts";
+import { leastBusy, leastUsed, ownerOf, type RequestedWait, requestedWaitEnd } from "./choice.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
 
 const TICK_MS = 100;
@@ -85,12 +85,15 @@ export class TeacherPool {
   }
 
   /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
-  soonestMs(holds: readonly Hold[]): number {
+  soonestMs(waits: readonly RequestedWait[]): number {
     const now = this.#options.now();
     let soonest = Infinity;
     for (const endpoint of this.#endpoints) {
       if (!endpoint.isActive) continue;
-      const until = Math.max(endpoint.unavailableUntil(now) ?? now, heldUntil(holds, endpoint));
+      const until = Math.max(
+        endpoint.unavailableUntil(now) ?? now,
+        requestedWaitEnd(waits, endpoint),
+      );
       soonest = Math.min(soonest, until);
     }
     return soonest === Infinity ? 0 : Math.max(0, soonest - now);
@@ -135,8 +138,8 @@ export class TeacherPool {
     return others.find((endpoint) => endpoint.delayMs(now) === 0) ?? avoided;
   }
 
-  pickFor(holds: readonly Hold[]): Endpoint | undefined {
-    return leastBusy(this.#endpoints, holds, this.#options.readClock());
+  pickFor(waits: readonly RequestedWait[]): Endpoint | undefined {
+    return leastBusy(this.#endpoints, waits, this.#options.readClock());
   }
 
   pickForKey(key: number): Endpoint | undefined {
