@@ -8,8 +8,8 @@
 import type { Classification } from "../errors/mod.ts";
 import type { LoadControlOptions } from "./load_control.ts";
 
-/** This many failed rows are an outage if hardly any attempt since the first was answered. Only
- * the first failure of a row counts: later on, the row may be the cause. */
+/** This many failed rows are an outage if hardly any attempt since the first of them was
+ * answered. Only the first failure of a row counts: after that, the row may be the cause. */
 const ROWS_FOR_OUTAGE = 10;
 
 /** `ROWS_FOR_OUTAGE` rows must fail over this time: if half of a thousand attempts in flight

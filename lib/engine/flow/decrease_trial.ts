@@ -46,7 +46,7 @@ const MAX_ATTEMPTS = 240;
  * throttled. */
 const SETTLING_MS = 1_000;
 
-/** An accepted rate that was measured for less time may be that of a burst. */
+/** An accepted rate that was measured for less time may be a burst's. */
 const MIN_SECONDS = 1;
 
 interface TrialOptions extends Omit<RecentResults, "throttledPerSecond"> {
@@ -108,8 +108,8 @@ export class DecreaseTrial {
   }
 
   /** Returns the trial that must confirm "ineffective"; undefined if none is needed. The rate of
-   * this trial may be too high: the accepted rate may have been that of a burst, or a limit may
-   * have fallen just then. */
+   * this trial may be too high: the accepted rate may have been a burst's, or a limit may have
+   * fallen just then. */
   confirmation(now: number): DecreaseTrial | undefined {
     if (this.#isFinal) return undefined;
     const { size, cap, share, isQuick } = this, attempts = this.#decided;
