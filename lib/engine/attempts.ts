@@ -9,7 +9,7 @@ import type { TeacherError } from "../errors.ts";
 import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { asCompletion, type Rejection, unfinished } from "./answers/mod.ts";
+import { asCompletion, type Rejection, unfinishedError } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify } from "./errors/mod.ts";
 import {
@@ -116,7 +116,7 @@ export class Attempts {
     }
     this.#end(work);
     const ending = completion && this.#options.policy.ending(completion, work.params);
-    if (ending !== undefined) thrown = unfinished(completion!, ending);
+    if (ending !== undefined) thrown = unfinishedError(completion!, ending);
     if (ending !== undefined && thrown === undefined) {
       return this.#answered(work, completion!, ending);
     }
@@ -191,19 +191,21 @@ export class Attempts {
   }
 
   #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
-    const { failure, follow, params, halt } = rejection;
+    const { failure, action, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
-    const action = params === undefined ? "failed" : this.#unfinishedAction;
     // The run that requested an earlier answer has counted its attempt and tokens.
-    if (work.attempts > 0) this.#report(work, { failure, action, isThrottled: false, completion });
+    if (work.attempts > 0) {
+      const reported = params === undefined ? "failed" : this.#unfinishedAction;
+      this.#report(work, { failure, action: reported, isThrottled: false, completion });
+    }
     if (params === undefined) {
       return failedWith(outcomeOf(work, work.latencyMs, completion, failure));
     }
     work.rejected = { completion, failure };
     // The failures file does not keep raw fields (the option `keep`), so an answer that needs them
     // is requested again.
-    work.isUnchecked = follow === "repeat" && completion.kept === undefined;
-    if (follow === "resample") work.resamples++;
+    work.isUnchecked = action === "repeat" && completion.kept === undefined;
+    if (action === "resample") work.resamples++;
     work.params = params;
     return { kind: "retry", delayMs: 0, paidAnswer: pendingOutcome(work, work.latencyMs) };
   }

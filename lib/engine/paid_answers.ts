@@ -8,7 +8,7 @@
 import type { Ending } from "../answer.ts";
 import type { EarlierAnswer, Failure } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
-import { type Rejection, unfinished } from "./answers/mod.ts";
+import { type Rejection, unfinishedError } from "./answers/mod.ts";
 import type { AttemptsOptions } from "./attempts.ts";
 import { sentOf, type Work } from "./work.ts";
 
@@ -78,7 +78,7 @@ export class PaidAnswers {
     const ending = this.#options.policy.ending(completion, work.params);
     // A truncated answer may have waited for its check too (`onTruncated: "keep"`).
     const canBeDecided = isUnchecked
-      ? unfinished(completion, ending) === undefined
+      ? unfinishedError(completion, ending) === undefined
       : ending === "whole";
     if (!canBeDecided) return undefined;
     const rejection = await this.decide(work, completion, ending);
@@ -115,5 +115,5 @@ function uncheckedRejection({ kept }: Completion, params: Params): Rejection {
   // failures line has no raw fields (the option `keep`), so an answer with them is requested again.
   const what = kept === undefined ? "answer was" : "answer and its fields were";
   const message = `The run was ended before the ${what} checked`;
-  return { failure: { type: "rejected", message, status: null }, follow: "repeat", params };
+  return { failure: { type: "rejected", message, status: null }, action: "repeat", params };
 }

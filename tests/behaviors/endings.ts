@@ -24,7 +24,7 @@ function cut(who: string, reason: string, type: string): ServerCase {
 
 /** Answers that broke off: asked for again, and a failure that keeps the last of them. */
 function broken(who: string, reason: string): ServerCase {
-  const error = { type: "unfinished", attempts: 2, message: /broke the answer off/ };
+  const error = { type: "unfinished", attempts: 2, message: /aborted the answer/ };
   return {
     who,
     sends: `\`${reason}\``,

@@ -8,10 +8,5 @@
  */
 
 export { Budget, checkLimits } from "./budget.ts";
-export {
-  AnswerPolicy,
-  asCompletion,
-  type OnTruncated,
-  type Rejection,
-  unfinished,
-} from "./policy.ts";
+export { asCompletion, unfinishedError } from "./completion_check.ts";
+export { AnswerPolicy, type OnTruncated, type Rejection } from "./policy.ts";

@@ -1,0 +1,100 @@
+/**
+ * Checks what a teacher returned before the answer is judged: whether it is a completion at all, and
+ * whether the teacher finished it.
+ *
+ * @module
+ */
+
+import type { Ending } from "../../answer.ts";
+import { TeacherError } from "../../errors.ts";
+import { asAmount, asCount, isObject } from "../../json.ts";
+import type { Completion, Usage } from "../../teacher/mod.ts";
+
+export const EMPTY = "The answer holds neither text nor a tool call";
+
+/** Returns the value as a completion whose counts can be summed. Returns undefined if it is not a
+ * completion, because a custom teacher without types may return anything. */
+export function asCompletion(value: unknown): Completion | undefined {
+  if (!isObject(value)) return undefined;
+  const { response } = value;
+  const isText = response === undefined || response === null || typeof response === "string";
+  return isText ? withValidUsage(value as unknown as Completion) : undefined;
+}
+
+/** Corrects invalid counts. One NaN would make the token count of the whole run NaN, and a negative
+ * count would raise its budget. Without a valid `completionTokens`, the usage becomes null; an
+ * invalid `promptTokens` becomes 0, and other invalid counts are left out. */
+function withValidUsage(completion: Completion): Completion {
+  const { usage } = completion;
+  if (!usage || isValid(usage)) return completion;
+  const promptTokens = asCount(usage.promptTokens);
+  const completionTokens = asCount(usage.completionTokens);
+  // An answer of 0 tokens would be free, and no limit to the cost would ever be reached.
+  if (completionTokens === undefined) return { ...completion, usage: null };
+  return {
+    ...completion,
+    usage: {
+      promptTokens: promptTokens ?? 0,
+      completionTokens,
+      reasoningTokens: asCount(usage.reasoningTokens),
+      cachedTokens: asCount(usage.cachedTokens),
+      cacheWriteTokens: asCount(usage.cacheWriteTokens),
+      costUsd: asAmount(usage.costUsd),
+    },
+  };
+}
+
+/** Valid usage, the usual case, is not copied. Only the first two counts are required. */
+function isValid(usage: Usage): boolean {
+  const { promptTokens = -1, completionTokens = -1, costUsd } = usage;
+  const { reasoningTokens = 0, cachedTokens = 0, cacheWriteTokens = 0 } = usage;
+  return asCount(promptTokens) === promptTokens && asCount(completionTokens) === completionTokens &&
+    asCount(reasoningTokens) === reasoningTokens && asCount(cachedTokens) === cachedTokens &&
+    asCount(cacheWriteTokens) === cacheWriteTokens && asAmount(costUsd) === costUsd;
+}
+
+/** Returns an error, so that the row is sent again, if the answer was aborted, has no known finish
+ * reason, or is empty and counted as 0 tokens. Returns undefined for other answers. */
+export function unfinishedError(completion: Completion, ending: Ending): TeacherError | undefined {
+  if (ending === "whole" && isEmptyAndUncounted(completion)) {
+    return new TeacherError(`${EMPTY}, and the teacher counted no tokens for it`, {
+      type: "empty",
+      partial: completion,
+    });
+  }
+  if (ending !== "broken" && ending !== "unknown" && ending !== "none") return undefined;
+  return new TeacherError(describeUnfinished(ending, completion), {
+    type: "unfinished",
+    code: ending === "broken" ? "broken_off" : "unproven_ending",
+    partial: completion,
+  });
+}
+
+function describeUnfinished(ending: Ending, { finishReason, doubt }: Completion): string {
+  if (ending === "none") {
+    const what = "The answer ended without a finish reason";
+    return doubt === undefined ? what : `${what}: ${doubt}`;
+  }
+  const word = JSON.stringify(finishReason);
+  return ending === "broken"
+    ? `The teacher aborted the answer (finish reason ${word})`
+    : `The answer ended with an unknown finish reason (${word})`;
+}
+
+export function hasContent({ response, toolCalls }: Completion): boolean {
+  // Stops at the first visible character; trim() would search from both ends and may copy the rest.
+  return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
+}
+
+/** Gateways send an empty answer without tokens if their upstream has failed (Ollama's cloud,
+ * LiteLLM). Gemini sends one sometimes. */
+function isEmptyAndUncounted(completion: Completion): boolean {
+  const { usage } = completion;
+  return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&
+    !hasReasoning(completion);
+}
+
+/** Some teachers report only the token count of the reasoning, without the text. */
+export function hasReasoning({ reasoning, usage }: Completion): boolean {
+  return /\S/.test(reasoning ?? "") || (usage?.reasoningTokens ?? 0) > 0;
+}
