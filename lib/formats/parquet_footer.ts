@@ -20,7 +20,7 @@ import { cannotRead, foreignFormatError } from "./bytes.ts";
 import { foreignBytes } from "./foreign_format.ts";
 import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";
-import { type FileSchema, fileSchemaOf } from "./parquet_columns.ts";
+import { type FileSchema, fileSchemaOf } from "./parquet_schema.ts";
 
 export async function withSourceErrors<T>(
   name: string,
