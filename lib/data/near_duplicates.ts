@@ -1,103 +1,14 @@
 /**
- * Finds near duplicates among the answers of an index. One-permutation MinHash over character
- * shingles, with a signature of 64 bytes per row, proposes pairs; then the shingles that both texts
- * share are counted.
+ * Finds near duplicates among texts.
+ *
+ * 1. A signature of 64 bytes per row: one-permutation MinHash over character shingles.
+ * 2. Rows whose signatures agree in a band of bins are compared.
+ * 3. Two rows are near if their signatures are equal, or the Jaccard similarity of their shingles is
+ *    high enough.
+ * 4. Near rows are joined to groups (union-find).
  *
  * @module
  */
-
-import type { DataIndex } from "./data_index.ts";
-import { planOf, rowsThatMeet } from "./query.ts";
-import { readFacts } from "./shown_row.ts";
-import { promptOf } from "./turns.ts";
-
-export interface NearStatus {
-  readonly of: "prompt" | "response";
-  readonly done: number;
-  readonly total: number;
-  readonly state: "running" | "done" | "cancelled" | "failed";
-  /** Groups of near duplicates; 0 until the search is done. */
-  readonly groups: number;
-  /** Rows in these groups, without the first of each. */
-  readonly copies: number;
-  readonly problem: string | null;
-}
-
-const STEP_ROWS = 64;
-/** The share of the work that reading takes; comparing takes the rest. */
-const READING_SHARE = 0.8;
-
-/** Searches an index for near duplicates in short steps. One search can run at a time. */
-export class NearSearch {
-  /** Null until a search is started. */
-  status: NearStatus | null = null;
-  readonly #index: DataIndex;
-  #steps: Generator<void> | undefined;
-
-  constructor(index: DataIndex) {
-    this.#index = index;
-  }
-
-  /** Starts a search over answered rows, which replaces a running one. */
-  start(of: "prompt" | "response"): NearStatus {
-    const { table } = this.#index;
-    const rows = rowsThatMeet(table, planOf(table, 'distill.status == "answered"').indexed);
-    table.nearOf = undefined;
-    this.#steps = this.#search(of, rows);
-    return this.status = {
-      of,
-      done: 0,
-      total: rows.length,
-      state: "running",
-      groups: 0,
-      copies: 0,
-      problem: null,
-    };
-  }
-
-  cancel(): NearStatus | null {
-    if (this.status?.state === "running") this.#setStatus({ state: "cancelled" });
-    return this.status;
-  }
-
-  /** Continues the search until `endMs`. Returns whether it is still running. */
-  work(endMs: number): boolean {
-    while (this.status?.state === "running" && performance.now() < endMs) this.#steps?.next();
-    return this.status?.state === "running";
-  }
-
-  #setStatus(changes: Partial<NearStatus>): void {
-    if (this.status !== null) this.status = { ...this.status, ...changes };
-  }
-
-  *#search(of: "prompt" | "response", rows: Uint32Array<ArrayBuffer>): Generator<void> {
-    const { table } = this.#index;
-    const textAt = (row: number) => this.#textAt(of, row);
-    const near = new NearDuplicates(rows, { textAt, isSameRow: (a, b) => table.isSameRow(a, b) });
-    for (const row of rows) {
-      near.add(textAt(row));
-      if (near.added % STEP_ROWS !== 0) continue;
-      this.#setStatus({ done: Math.round(near.added * READING_SHARE) });
-      yield;
-    }
-    for (const share of near.compare()) {
-      const done = READING_SHARE + share * (1 - READING_SHARE);
-      this.#setStatus({ done: Math.round(rows.length * done) });
-      yield;
-    }
-    const copies = near.copies();
-    table.nearOf = copies;
-    this.#index.version++;
-    const groups = new Set(copies.values()).size;
-    this.#setStatus({ done: rows.length, state: "done", groups, copies: copies.size });
-  }
-
-  #textAt(of: "prompt" | "response", row: number): string {
-    const facts = readFacts(this.#index, row);
-    if (facts === undefined) return "";
-    return of === "response" ? facts.response : promptOf(facts.line, this.#index.hintsAt(row));
-  }
-}
 
 /** Bins of a signature. Each holds one hash; the top 4 bits of a hash choose its bin. */
 const BINS = 16;
@@ -110,21 +21,25 @@ const MIN_TEXT_LENGTH = 40;
 const MIN_EQUAL_BINS = 10;
 /** Minimum Jaccard similarity of the shingles of near duplicates. */
 const MIN_SIMILARITY = 0.8;
-/** Maximum number of rows of equal bands that a row is compared with: more are often one group. */
+/** Maximum number of rows that a row is compared with in each band. Without it, the time would grow
+ * with the square of the number of rows that share a band, such as those of one template. */
 const MAX_COMPARED = 16;
-/** A bin without a hash, because the text is too short. */
+/** A bin without a hash. After `fillSignature`, only texts that are too short have such bins. */
 const EMPTY = 0xffff_ffff;
 
 export interface NearTexts {
+  /** @param row A row of the index, like `a` and `b` below. */
   readonly textAt: (row: number) => string;
-  /** Whether two answers are samples of one row, which do not count as duplicates. */
-  readonly isSameRow: (a: number, b: number) => boolean;
+  /** Whether two rows of the index are samples of one input row: these are not duplicates of each
+   * other. */
+  readonly areSamplesOfOneRow: (a: number, b: number) => boolean;
 }
 
+/** Groups of near duplicates. Rows of the index are known by their position in `#rows`. */
 export class NearDuplicates {
   readonly #rows: Uint32Array<ArrayBuffer>;
   readonly #signatures: Uint32Array<ArrayBuffer>;
-  /** A union-find forest over indexes in `#rows`: the root of a group is its first row. */
+  /** A union-find forest over the positions: the root of a group is its first row. */
   readonly #group: Int32Array<ArrayBuffer>;
   readonly #texts: NearTexts;
   #added = 0;
@@ -145,7 +60,8 @@ export class NearDuplicates {
     fillSignature(text, this.#signatures.subarray(start, start + BINS));
   }
 
-  /** Call it after all rows were added. Yields the share that is done, every 2,048 rows. */
+  /** Groups the rows, after all were added. Yields the share that is done, from 0 to 1, every 2,048
+   * rows. */
   *compare(): Generator<number> {
     const { length } = this.#rows;
     const mask = 2 ** Math.ceil(Math.log2(Math.max(16, length * 2))) - 1;
@@ -167,15 +83,12 @@ export class NearDuplicates {
     }
   }
 
-  /**
-   * Maps each row of a group to the group's first row, except that row itself and other samples of
-   * it.
-   */
+  /** Maps each row of a group to the first one. Leaves out the first row and other samples of it. */
   copies(): Map<number, number> {
     const copies = new Map<number, number>();
     this.#rows.forEach((row, index) => {
       const first = this.#rootOf(index);
-      if (first !== index && !this.#texts.isSameRow(row, this.#rows[first])) {
+      if (first !== index && !this.#texts.areSamplesOfOneRow(row, this.#rows[first])) {
         copies.set(row, this.#rows[first]);
       }
     });
@@ -204,7 +117,8 @@ export class NearDuplicates {
       const root = this.#rootOf(index), otherRoot = this.#rootOf(other);
       if (root === otherRoot) return true;
       if (
-        this.#texts.isSameRow(this.#rows[index], this.#rows[other]) || !this.#isNear(index, other)
+        this.#texts.areSamplesOfOneRow(this.#rows[index], this.#rows[other]) ||
+        !this.#isNear(index, other)
       ) {
         continue;
       }
@@ -219,6 +133,7 @@ export class NearDuplicates {
     for (let bin = 0; bin < BINS; bin++) {
       if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) equalBins++;
     }
+    // Below the minimum similarity, 16 equal bins have a probability of at most 3 %: not read again.
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));
@@ -228,7 +143,7 @@ export class NearDuplicates {
     return shared / (left.size + right.size - shared) >= MIN_SIMILARITY;
   }
 
-  /** The root of the group of an index in `#rows`. Shortens the path to it. */
+  /** Returns the root of the group, and shortens the path to it. */
   #rootOf(index: number): number {
     let root = index;
     while (this.#group[root] !== root) root = this.#group[root] = this.#group[this.#group[root]];

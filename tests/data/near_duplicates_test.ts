@@ -22,7 +22,7 @@ function copiesIn(texts: readonly string[], rowOf: (at: number) => number = (at)
   const rows = Uint32Array.from(texts, (_, at) => at);
   const near = new NearDuplicates(rows, {
     textAt: (row) => texts[row],
-    isSameRow: (a, b) => rowOf(a) === rowOf(b),
+    areSamplesOfOneRow: (a, b) => rowOf(a) === rowOf(b),
   });
   for (const text of texts) near.add(text);
   for (const share of near.compare()) assert(share >= 0 && share <= 1);

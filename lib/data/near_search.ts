@@ -1,0 +1,106 @@
+/**
+ * Searches the prompts or the responses of an index for near duplicates, in steps short enough for
+ * the thread that also answers the page.
+ *
+ * @module
+ */
+
+import type { DataIndex } from "./data_index.ts";
+import { NearDuplicates } from "./near_duplicates.ts";
+import { planOf, rowsThatMeet } from "./query.ts";
+import { readFacts } from "./shown_row.ts";
+import { promptOf } from "./turns.ts";
+
+export interface NearStatus {
+  /** The field that is searched. */
+  readonly of: "prompt" | "response";
+  /** Progress of reading and comparing, scaled to `total`: not a number of rows. */
+  readonly done: number;
+  /** Number of rows that are searched. */
+  readonly total: number;
+  readonly state: "running" | "done" | "cancelled" | "failed";
+  /** Groups of near duplicates; 0 until the search is done. */
+  readonly groups: number;
+  /** Rows in these groups, except the first of each and other samples of it. */
+  readonly copies: number;
+  readonly problem: string | null;
+}
+
+const STEP_ROWS = 64;
+/** The share of the work that reading takes; comparing takes the rest. */
+const READING_SHARE = 0.8;
+
+/** Searches an index for near duplicates in short steps. One search can run at a time. */
+export class NearSearch {
+  /** Null until a search is started. */
+  status: NearStatus | null = null;
+  readonly #index: DataIndex;
+  #steps: Generator<void> | undefined;
+
+  constructor(index: DataIndex) {
+    this.#index = index;
+  }
+
+  /** Starts a search over the answered rows. Replaces a search that is running. */
+  start(field: "prompt" | "response"): NearStatus {
+    const { table } = this.#index;
+    const rows = rowsThatMeet(table, planOf(table, 'distill.status == "answered"').indexed);
+    table.nearOf = undefined;
+    this.#steps = this.#search(field, rows);
+    return this.status = {
+      of: field,
+      done: 0,
+      total: rows.length,
+      state: "running",
+      groups: 0,
+      copies: 0,
+      problem: null,
+    };
+  }
+
+  cancel(): NearStatus | null {
+    if (this.status?.state === "running") this.#setStatus({ state: "cancelled" });
+    return this.status;
+  }
+
+  /** Continues the search until `performance.now()` reaches `endMs`. Returns whether it is still running. */
+  work(endMs: number): boolean {
+    while (this.status?.state === "running" && performance.now() < endMs) this.#steps?.next();
+    return this.status?.state === "running";
+  }
+
+  #setStatus(changes: Partial<NearStatus>): void {
+    if (this.status !== null) this.status = { ...this.status, ...changes };
+  }
+
+  *#search(field: "prompt" | "response", rows: Uint32Array<ArrayBuffer>): Generator<void> {
+    const { table } = this.#index;
+    const textAt = (row: number) => this.#textAt(field, row);
+    const near = new NearDuplicates(rows, {
+      textAt,
+      areSamplesOfOneRow: (a, b) => table.isSameRow(a, b),
+    });
+    for (const row of rows) {
+      near.add(textAt(row));
+      if (near.added % STEP_ROWS !== 0) continue;
+      this.#setStatus({ done: Math.round(near.added * READING_SHARE) });
+      yield;
+    }
+    for (const share of near.compare()) {
+      const done = READING_SHARE + share * (1 - READING_SHARE);
+      this.#setStatus({ done: Math.round(rows.length * done) });
+      yield;
+    }
+    const copies = near.copies();
+    table.nearOf = copies;
+    this.#index.version++;
+    const groups = new Set(copies.values()).size;
+    this.#setStatus({ done: rows.length, state: "done", groups, copies: copies.size });
+  }
+
+  #textAt(field: "prompt" | "response", row: number): string {
+    const facts = readFacts(this.#index, row);
+    if (facts === undefined) return "";
+    return field === "response" ? facts.response : promptOf(facts.line, this.#index.hintsAt(row));
+  }
+}
