@@ -1,6 +1,6 @@
 /**
- * The parts that the bar and plain lines share: state, rows, speed, cost, work and problems of a
- * snapshot, teachers and errors, the start of a run, and notices.
+ * Texts that the progress bar and the plain progress lines share. They describe a snapshot of the
+ * run, its start, a teacher, an error or a notice.
  *
  * @module
  */
@@ -46,7 +46,8 @@ export const MAX_COLUMNS = 120;
 /** A shorter time would be shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
-/** A run this old shows the lower bound of its estimate. The page has the same rule. */
+/** The lower bound of the ETA is shown from this age of the run. `MIN_BOUND_AGE_MS` in
+ * `web/page/run_state.js` has the same limit. */
 const MIN_BOUND_AGE_MS = 10_000;
 
 /** Says what the run is doing and, if nothing is sent, why: `backing off until 12:03:07 (429:
@@ -62,8 +63,8 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
   return STATE_WORDS[state] + why;
 }
 
-/** The reason of the only teacher if that halted, else the run's, which would begin with the
- * teacher's address. */
+/** Returns the reason why the run is in its state. If the only teacher has halted, that is the
+ * teacher's reason: the run's would repeat its address. */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const present = teachers.filter(({ state }) => state !== "left");
   const isAlone = present.length === 1;
@@ -182,8 +183,8 @@ function costSegments(snapshot: Snapshot): Segment[] {
   return [isTooMuch ? { text, color: "yellow" } : { text }];
 }
 
-/** Whether all answers came without token counts: a cost of 0 is then wrong. The page has the same
- * rule. */
+/** Whether all answers came without token counts: a cost of 0 is then wrong. Its twin for the page
+ * is `isUncounted` in `web/page/run_state.js`. */
 export function isUncounted(figures: Figures): boolean {
   const { cost_usd, succeeded, prompt_tokens, completion_tokens } = figures;
   return cost_usd === 0 && succeeded > 0 && prompt_tokens + completion_tokens === 0;
@@ -212,7 +213,7 @@ export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const texts = losing.slice(0, 1).map((group) =>
     `top error: ${errorText({ ...group, count: group.actions.failed })}`
   );
-  const teacherTrouble = troubleText(teachers);
+  const teacherTrouble = teacherTroubleText(teachers);
   return teacherTrouble === undefined ? texts : [teacherTrouble, ...texts];
 }
 
@@ -236,21 +237,23 @@ function shortened(addresses: readonly string[]): string {
 /** The first line of a run names at most this many teachers: hundreds would fill the screen. */
 const MAX_ADDRESSES = 4;
 
-/** A warning begins with a word, because colors may be off. */
+/** Prefixes warnings with `Warning:`, because colors may be off. */
 export function noticeSegment({ level, message }: Notice): Segment {
   const text = printable(message);
   return level === "warning" ? { text: `Warning: ${text}`, color: "yellow" } : { text };
 }
 
-/** `until` holds the words between state and time, as in `down, next check at 12:03:07`; "" for a
+/** `untilWords` stand between the state and its time, as in `down, next check at 12:03:07`; "" for a
  * state without a time. */
-const TEACHER_STATES: Readonly<Record<TeacherStatus["state"], { word: string; until: string }>> = {
-  up: { word: "up", until: "" },
-  cooling_down: { word: "cooling down", until: " until" },
-  down: { word: "down", until: ", next check at" },
-  leaving: { word: "leaving", until: "" },
-  left: { word: "left", until: "" },
-  halted: { word: "halted", until: "" },
+const TEACHER_STATES: Readonly<
+  Record<TeacherStatus["state"], { word: string; untilWords: string }>
+> = {
+  up: { word: "up", untilWords: "" },
+  cooling_down: { word: "cooling down", untilWords: " until" },
+  down: { word: "down", untilWords: ", next check at" },
+  leaving: { word: "leaving", untilWords: "" },
+  left: { word: "left", untilWords: "" },
+  halted: { word: "halted", untilWords: "" },
 };
 
 export const MAX_NAME_CELLS = 40;
@@ -258,7 +261,7 @@ const MAX_REASON_CELLS = 40;
 
 /** `1 of 2 teachers up: gpu2:8000 down (connection refused)`. Undefined if all teachers are up, or
  * if there is only one, whose state the run shows. Teachers that have left do not count. */
-export function troubleText(statuses: readonly TeacherStatus[]): string | undefined {
+export function teacherTroubleText(statuses: readonly TeacherStatus[]): string | undefined {
   const present = statuses.filter(({ state }) => state !== "left");
   const notUp = present.filter(({ state }) => state !== "up");
   if (present.length < 2 || notUp.length === 0) return undefined;
@@ -269,9 +272,9 @@ export function troubleText(statuses: readonly TeacherStatus[]): string | undefi
 
 /** `cooling down until 12:03:07 (429: tokens per min)`. */
 export function teacherStateText(teacher: TeacherStatus): string {
-  const { word, until } = TEACHER_STATES[teacher.state];
-  const isTimed = teacher.until !== null && until !== "";
-  const time = isTimed ? `${until} ${formatTime(teacher.until!)}` : "";
+  const { word, untilWords } = TEACHER_STATES[teacher.state];
+  const isTimed = teacher.until !== null && untilWords !== "";
+  const time = isTimed ? `${untilWords} ${formatTime(teacher.until!)}` : "";
   const why = shortReason(teacher.reason, MAX_REASON_CELLS);
   return `${word}${time}${why === "" ? "" : ` (${why})`}`;
 }

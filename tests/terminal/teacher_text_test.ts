@@ -1,17 +1,17 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { troubleText } from "../../lib/terminal/status.ts";
+import { teacherTroubleText } from "../../lib/terminal/status.ts";
 import { teacherLines } from "../../lib/terminal/summary_text.ts";
 import { makeTeacher } from "../progress/fixtures.ts";
 
 const UNTIL = new Date(2026, 0, 1, 12, 3, 7).toISOString();
 
-Deno.test("troubleText() is empty where all teachers are up, or where there is only one", () => {
-  assertEquals(troubleText([makeTeacher(), makeTeacher()]), undefined);
-  assertEquals(troubleText([makeTeacher({ state: "down" })]), undefined);
-  assertEquals(troubleText([]), undefined);
+Deno.test("teacherTroubleText() is empty where all teachers are up, or where there is only one", () => {
+  assertEquals(teacherTroubleText([makeTeacher(), makeTeacher()]), undefined);
+  assertEquals(teacherTroubleText([makeTeacher({ state: "down" })]), undefined);
+  assertEquals(teacherTroubleText([]), undefined);
 });
 
-Deno.test("troubleText() names the teachers that are not up, and why", () => {
+Deno.test("teacherTroubleText() names the teachers that are not up, and why", () => {
   const teachers = [
     makeTeacher({ state: "cooling_down", until: UNTIL, reason: "429" }),
     makeTeacher({ address: "https://api.example.com/v1" }),
@@ -19,7 +19,7 @@ Deno.test("troubleText() names the teachers that are not up, and why", () => {
     makeTeacher({ address: "http://gpu9:8000/v1", state: "left" }),
   ];
   assertEquals(
-    troubleText(teachers),
+    teacherTroubleText(teachers),
     "1 of 3 teachers up: gpu1:8000 cooling down until 12:03:07 (429), a table halted (no credit)",
   );
 });

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Filter, order and columns of the table, and the open row, kept in the address. The filter is also
- * written as one condition.
+ * The state of the view: filter, sort order, columns and open row. It is stored in the URL fragment,
+ * and `condition()` writes the filter as a `--where` expression.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export class Filter {
     }
     if (this.search !== "") {
       const text = JSON.stringify(this.isPattern ? `(?i)${this.search}` : this.search);
-      // Rows may have a field "prompt" of their own, which need not be all that was sent.
+      // A row may have its own field "prompt", which can differ from the prompt that was sent.
       const field = this.searchIn === "prompt" ? "distill.prompt" : this.searchIn;
       parts.push(`${field} ${this.isPattern ? "matches" : "icontains"} ${text}`);
     }
@@ -55,7 +55,11 @@ export class Filter {
       { field, only: [], not: [] };
   }
 
-  /** @param {string} field @param {FilterValue} value @param {"only" | "not" | undefined} how */
+  /**
+   * Adds a value to those that are shown (`only`) or hidden (`not`); `undefined` removes it from both.
+   *
+   * @param {string} field @param {FilterValue} value @param {"only" | "not" | undefined} how
+   */
   choose(field, value, how) {
     const { only, not } = this.choiceOf(field);
     const without = (/** @type {FilterValue[]} */ values) =>
@@ -80,7 +84,7 @@ export class Filter {
     this.where = "";
   }
 
-  /** The part after the `#` of the address. */
+  /** The URL fragment, without `#`. */
   toHash() {
     const params = new URLSearchParams();
     const set = (/** @type {string} */ name, /** @type {string} */ value) => {
@@ -99,7 +103,7 @@ export class Filter {
     return params.toString();
   }
 
-  /** Leaves out invalid parts: users may edit the address. @param {string} hash */
+  /** Ignores invalid parts, because users may edit the URL. @param {string} hash */
   static fromHash(hash) {
     const params = new URLSearchParams(hash.replace(/^#/, ""));
     const filter = new Filter();
@@ -128,7 +132,8 @@ export class Filter {
 }
 
 /**
- * Whether a field holds Retort's flags, which is `distill.flags` if rows have `flags` of their own.
+ * Whether a field may hold Retort's flags: `flags`, or `distill.flags` where rows have a field
+ * `flags` of their own.
  * @param {string} field
  */
 export function isFlagField(field) {
