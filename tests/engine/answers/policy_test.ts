@@ -80,7 +80,7 @@ for (
       assertEquals<string | undefined>(rejection?.failure.type, type);
       if (rejection === undefined) return;
       assertEquals(rejection.failure.status, null);
-      assertEquals(rejection.follow, "fail");
+      assertEquals(rejection.action, "fail");
       assertEquals(rejection.params, undefined);
     });
   }
@@ -166,7 +166,7 @@ Deno.test("classify() with escalate asks for longer answers, to 8 times the run'
     limits.push(params.max_tokens);
     const rejection: Rejection | undefined = classify(policy, cut, { params });
     assertEquals(rejection?.failure.type, "truncated");
-    assertEquals(rejection?.follow, rejection?.params === undefined ? "fail" : "escalate");
+    assertEquals(rejection?.action, rejection?.params === undefined ? "fail" : "escalate");
     params = rejection?.params;
   }
   assertEquals(limits, [100, 200, 400, 800]);
@@ -180,7 +180,7 @@ Deno.test("classify() with escalate counts from a row's own limit, and keeps to 
   assertEquals(classify(acceptanceOf(options), cut, last)?.params, { max_tokens: 80 });
   const capped = acceptanceOf({ ...options, maxTokensCap: 70 });
   assertEquals(classify(capped, cut, last)?.params, { max_tokens: 70 });
-  assertEquals(classify(capped, cut, { params: { max_tokens: 70 }, own })?.follow, "fail");
+  assertEquals(classify(capped, cut, { params: { max_tokens: 70 }, own })?.action, "fail");
 });
 
 Deno.test("resumedParams() resumes with the row's last seed and limit, within what this run allows", () => {
@@ -206,16 +206,16 @@ Deno.test("resumedParams() resumes with the row's last seed and limit, within wh
 Deno.test("classify() with escalate sets a limit where there is none, if it knows how long and how far", () => {
   const capped = acceptanceOf({ onTruncated: "escalate", maxTokensCap: 6_000 });
   assertEquals(classify(capped, { ...onlyReasoning, usage })?.params, { max_tokens: 6_000 });
-  assertEquals(classify(capped, cut)?.follow, "fail");
+  assertEquals(classify(capped, cut)?.action, "fail");
   const uncapped = acceptanceOf({ onTruncated: "escalate" });
-  assertEquals(classify(uncapped, { ...cut, usage })?.follow, "fail");
+  assertEquals(classify(uncapped, { ...cut, usage })?.action, "fail");
 });
 
 Deno.test("classify() with escalate does not resend an answer that no token limit has cut off", () => {
   const policy = acceptanceOf({ onTruncated: "escalate", resample: 5 });
   for (const finishReason of ["content_filter", "SAFETY", "refusal", "model_length"]) {
     assertEquals(
-      classify(policy, { finishReason }, { params: { max_tokens: 9 } })?.follow,
+      classify(policy, { finishReason }, { params: { max_tokens: 9 } })?.action,
       "fail",
       finishReason,
     );
@@ -229,7 +229,7 @@ Deno.test("classify() gives the reason of the first check that has one", () => {
   );
   assertEquals(rejection, {
     failure: { type: "rejected", message: "one", status: null },
-    follow: "fail",
+    action: "fail",
     params: undefined,
   });
 });
@@ -271,22 +271,22 @@ Deno.test("classify() resends a row with an empty or rejected answer as often as
   const policy = acceptanceOf({ checks: [rejects("no")], resample: 2 });
   const params = { seed: 7 };
   for (const fields of [{}, { response: "" }]) {
-    const follows = [0, 1, 2].map((resamples) => classify(policy, fields, { resamples })?.follow);
-    assertEquals(follows, ["resample", "resample", "fail"]);
+    const actions = [0, 1, 2].map((resamples) => classify(policy, fields, { resamples })?.action);
+    assertEquals(actions, ["resample", "resample", "fail"]);
     assertEquals(classify(policy, fields, { params })?.params, { seed: 1_007 });
   }
   assertEquals(params, { seed: 7 });
-  assertEquals(classify(policy, cut)?.follow, "fail");
-  assertEquals(classify(policy, filtered)?.follow, "fail");
+  assertEquals(classify(policy, cut)?.action, "fail");
+  assertEquals(classify(policy, filtered)?.action, "fail");
 });
 
 Deno.test("classify() also resends after a slow check", async () => {
   const policy = acceptanceOf({ checks: [rejectsLater("no")], resample: 1 });
   const params = { temperature: 1 };
   const first = await policy.decide(completionOf(), answeredOf({ params }));
-  assertEquals([first?.follow, first?.params === params], ["resample", true]);
+  assertEquals([first?.action, first?.params === params], ["resample", true]);
   assertEquals(
-    (await policy.decide(completionOf(), answeredOf({ params, resamples: 1 })))?.follow,
+    (await policy.decide(completionOf(), answeredOf({ params, resamples: 1 })))?.action,
     "fail",
   );
 });
