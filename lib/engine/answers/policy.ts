@@ -160,11 +160,12 @@ export class AnswerPolicy {
       return failed(failureOf("filtered", "The answer was stopped by a content filter"));
     }
     const isContext = ending === "context", cap = this.#capOf(row);
+    const limit = isContext ? "the model's context" : describeLimit(params, completion);
     const advice = isContext ? "" : `: ${adviceFor(onTruncated, cap)}`;
-    const cause = isContext
-      ? describeContext(isOnlyReasoning)
-      : describeTruncation(isOnlyReasoning, params, completion);
-    const failure = failureOf("truncated", `${cause}${advice}`);
+    const message = isOnlyReasoning
+      ? `The reasoning used up ${limit} before the answer began${advice}`
+      : describeTruncation(limit, isContext, completion);
+    const failure = failureOf("truncated", message);
     if (isContext || onTruncated !== "escalate") return failed(failure);
     const longer = escalated(params, cap, completion.usage?.completionTokens);
     if (longer === undefined) return failed(failure);
@@ -183,20 +184,13 @@ const DEFAULT_CAP_FACTOR = 8;
 
 type TruncatedEnding = "limit" | "context" | "filter";
 
-function describeContext(isOnlyReasoning: boolean): string {
-  return isOnlyReasoning
-    ? "The reasoning used up the model's context before the answer began"
-    : "The answer stopped at the end of the model's context";
-}
-
 function describeTruncation(
-  isOnlyReasoning: boolean,
-  params: Params,
-  completion: Completion,
+  limit: string,
+  isContext: boolean,
+  { finishReason }: Completion,
 ): string {
-  const limit = describeLimit(params, completion);
-  if (isOnlyReasoning) return `The reasoning used up ${limit} before the answer began`;
-  if (endingOf(completion.finishReason) === "limit") return `The answer stopped at ${limit}`;
+  if (isContext) return `The answer stopped at the end of ${limit}`;
+  if (endingOf(finishReason) === "limit") return `The answer stopped at ${limit}`;
   return `The answer has as many tokens as ${limit} allows, whatever its finish reason says`;
 }
 
