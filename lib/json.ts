@@ -33,6 +33,27 @@ export function asAmount(value: unknown): number | undefined {
   return typeof value === "number" && value >= 0 && value < Infinity ? value : undefined;
 }
 
+/** A list of objects in an object, and the names that lead to it. */
+export interface ObjectList {
+  readonly path: readonly string[];
+  readonly items: readonly [object, ...unknown[]];
+}
+
+/**
+ * Lists of objects in an object, and in objects up to two levels below it. Objects by number, as
+ * pandas writes tables, are not searched.
+ */
+export function objectLists(value: unknown, path: readonly string[] = []): ObjectList[] {
+  if (Array.isArray(value)) {
+    const isList = isObject(value[0]) && path.length > 0;
+    return isList ? [{ path, items: value as [object] }] : [];
+  }
+  if (!isObject(value) || path.length > 2) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    /^\d+$/.test(name) ? [] : objectLists(inner, [...path, name])
+  );
+}
+
 /** Undefined if the text is not JSON. */
 export function parsedJson(text: string): unknown {
   try {
