@@ -70,6 +70,8 @@ export interface RowDetail extends ShownRow {
   /** Whether `raw`, and perhaps other texts, were too long and are shortened. */
   readonly is_cut: boolean;
   readonly duplicate_of: string | null;
+  /** The id of that row; "" if this is no duplicate. */
+  readonly duplicate_id: string;
   /** Up to 50 answers to the same input row; none if this is the only one. */
   readonly samples: readonly {
     readonly id: string;
@@ -168,6 +170,7 @@ export function rowDetail(
     raw: limited(text),
     is_cut: text.length > MAX_TEXT_LENGTH,
     duplicate_of: original === -1 ? null : readFacts(index, original)?.uid ?? null,
+    duplicate_id: original === -1 ? "" : rowId(index, original),
     ...samplesOf(index, row, samplesFrom),
   };
 }

@@ -22,7 +22,7 @@ import { FacetList } from "./facets.js";
 import { Filter } from "./filter.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
-import { OpenRow } from "./detail.js";
+import { OpenRow, TABLE_ENTRY } from "./detail.js";
 import { SearchBar } from "./search_bar.js";
 
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/mod.ts" */
@@ -104,19 +104,23 @@ class ViewPage {
     });
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) === this.#filter.toHash()) return;
+      // Back from an open row closes only the row: the filter may have been changed meanwhile.
+      if (history.state === TABLE_ENTRY) {
+        this.#filter.row = this.#filter.at = "";
+        this.#openRow.close();
+        this.#writeAddress();
+        return;
+      }
       this.#filter = Filter.fromHash(location.hash);
       this.#applyFilter();
       if (this.#filter.row === "") this.#openRow.close();
-      else this.#openRow.openUid(this.#filter.row);
+      else this.#openRow.openUid(this.#filter.row, this.#filter.at);
     });
     this.#applyFilter();
   }
 
   #applyFilter() {
-    const hash = this.#filter.toHash();
-    if (location.hash.slice(1) !== hash) {
-      history.replaceState(null, "", hash === "" ? location.pathname : `#${hash}`);
-    }
+    this.#writeAddress();
     this.#searchBar.show(this.#filter);
     const condition = this.#filter.condition();
     const isOther = condition !== this.#condition;
@@ -132,6 +136,12 @@ class ViewPage {
       this.#conditionNotes.update([]);
     }
     this.#poll.pollNow();
+  }
+
+  #writeAddress() {
+    const hash = this.#filter.toHash();
+    if (location.hash.slice(1) === hash) return;
+    history.replaceState(history.state, "", hash === "" ? location.pathname : `#${hash}`);
   }
 
   get #shownColumns() {
@@ -226,7 +236,7 @@ class ViewPage {
       this.#filter.row !== "" && !this.#openRow.isOpen &&
       shown.scan?.isDone !== false
     ) {
-      this.#openRow.openUid(this.#filter.row);
+      this.#openRow.openUid(this.#filter.row, this.#filter.at);
     }
   }
 
