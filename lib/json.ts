@@ -33,21 +33,15 @@ export function asAmount(value: unknown): number | undefined {
   return typeof value === "number" && value >= 0 && value < Infinity ? value : undefined;
 }
 
-/** A list of objects in an object, and the names that lead to it. */
 export interface ObjectList {
+  /** The names that lead to it. */
   readonly path: readonly string[];
   readonly items: readonly [object, ...unknown[]];
 }
 
-/**
- * Lists of objects in an object, and in objects up to two levels below it. Objects by number, as
- * pandas writes tables, are not searched.
- */
+/** Lists of objects, up to three levels deep. Objects by number, as in pandas' tables, have none. */
 export function objectLists(value: unknown, path: readonly string[] = []): ObjectList[] {
-  if (Array.isArray(value)) {
-    const isList = isObject(value[0]) && path.length > 0;
-    return isList ? [{ path, items: value as [object] }] : [];
-  }
+  if (Array.isArray(value)) return isObject(value[0]) ? [{ path, items: value as [object] }] : [];
   if (!isObject(value) || path.length > 2) return [];
   return Object.entries(value).flatMap(([name, inner]) =>
     /^\d+$/.test(name) ? [] : objectLists(inner, [...path, name])

@@ -108,13 +108,13 @@ class ViewPage {
       if (history.state === TABLE_ENTRY) {
         this.#filter.row = this.#filter.at = "";
         this.#openRow.close();
-        this.#writeAddress();
-        return;
+        return this.#writeAddress();
       }
       this.#filter = Filter.fromHash(location.hash);
       this.#applyFilter();
-      if (this.#filter.row === "") this.#openRow.close();
-      else this.#openRow.openUid(this.#filter.row, this.#filter.at);
+      const { row, at } = this.#filter;
+      if (row === "") this.#openRow.close();
+      else this.#openRow.openUid(row, at);
     });
     this.#applyFilter();
   }
@@ -232,11 +232,9 @@ class ViewPage {
     const all = this.#all ?? shown;
     this.#facets.update(all.facets, shown.facets, this.#filter);
     this.#histograms.update(all.histograms, shown.histograms, this.#filter, state.max_tokens);
-    if (
-      this.#filter.row !== "" && !this.#openRow.isOpen &&
-      shown.scan?.isDone !== false
-    ) {
-      this.#openRow.openUid(this.#filter.row, this.#filter.at);
+    const { row, at } = this.#filter;
+    if (row !== "" && !this.#openRow.isOpen && shown.scan?.isDone !== false) {
+      this.#openRow.openUid(row, at);
     }
   }
 
@@ -244,9 +242,7 @@ class ViewPage {
   #showState(state) {
     const isFirst = this.#state === undefined;
     this.#state = state;
-    for (const { name, title, help } of state.flags) {
-      this.#flagWords[name] = { title, help };
-    }
+    for (const { name, title, help } of state.flags) this.#flagWords[name] = { title, help };
     this.#files.update(state);
     this.#near.update(state);
     this.#comparison.update(state.comparison);
