@@ -182,12 +182,14 @@ export class DataServer {
     };
   }
 
-  #locate({ uid, ...query }: DataRequests["locate"]["in"]): number {
+  #locate({ uid, id, ...query }: DataRequests["locate"]["in"]): number {
     const { columns } = this.#index.table;
     const hash = xxHash64Hex(uid);
     const [low, high] = [parseInt(hash.slice(8), 16), parseInt(hash.slice(0, 8), 16)];
+    const hasUid = (row: number) => columns.uidLow[row] === low && columns.uidHigh[row] === high;
     const rows = this.#ordered(this.#selection(query.where), query);
-    return rows.findIndex((row) => columns.uidLow[row] === low && columns.uidHigh[row] === high);
+    const row = rowOfId(this.#index, id);
+    return row !== undefined && hasUid(row) ? rows.indexOf(row) : rows.findIndex(hasUid);
   }
 
   #uids(query: DataRequests["uids"]["in"]): string[] {

@@ -88,8 +88,11 @@ export interface DataRequests {
     in: { readonly id: string; readonly samplesFrom?: number };
     out: RowDetail | undefined;
   };
-  /** The index of a row in the result of a query; -1 if it is not in there. */
-  locate: { in: Query & { readonly uid: string }; out: number };
+  /**
+   * The index of a row among those of a query; -1 if it is not one of them. If no row with this uid
+   * has the id, the first one with the uid is meant.
+   */
+  locate: { in: Query & { readonly uid: string; readonly id: string }; out: number };
   /** The uids of rows given by `ShownRow.id`, or of all rows of a query. */
   uids: { in: Query | { readonly ids: readonly string[] }; out: readonly string[] };
   near: { in: { readonly of: "prompt" | "response" | "cancel" }; out: NearStatus | null };

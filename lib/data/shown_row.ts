@@ -70,6 +70,8 @@ export interface RowDetail extends ShownRow {
   /** Whether `raw`, and perhaps other texts, are shortened. */
   readonly is_cut: boolean;
   readonly duplicate_of: string | null;
+  /** The id of that row; "" if this is no duplicate. */
+  readonly duplicate_id: string;
   /** Up to 50 answers to the same input row; empty if there is only one. */
   readonly samples: readonly {
     readonly id: string;
@@ -167,6 +169,7 @@ export function rowDetail(
     raw: limited(text),
     is_cut: text.length > MAX_TEXT_LENGTH,
     duplicate_of: original === -1 ? null : readFacts(index, original)?.uid ?? null,
+    duplicate_id: original === -1 ? "" : rowId(index, original),
     ...samplesOf(index, row, samplesFrom),
   };
 }

@@ -1,6 +1,6 @@
 /** Filters of jq that make rows of JSON in other layouts, for the commands in messages. @module */
 
-import { isObject, parsedJson } from "../json.ts";
+import { endOfString, isObject, objectLists, parsedJson } from "../json.ts";
 import { posixWord } from "../printable.ts";
 
 /** A table in one JSON object, and the filter of jq that makes rows of it. */
@@ -24,7 +24,13 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
   // Columns as lists or, from pandas, as objects by index.
   {
     start: /^\{\s*"[^"]*"\s*:\s*(\{\s*"\d+"|\[\s*(["\d-]|true|false|null))/,
-    fits: (table) => Object.values(table).every((column) => typeof column === "object"),
+    fits: (table) => {
+      const columns = Object.values(table);
+      return columns.every(isObject) ||
+        columns.every((column) =>
+          Array.isArray(column) && column.length === (columns[0] as unknown[]).length
+        );
+    },
     filter: "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'",
   },
   // With orient="index".
@@ -46,19 +52,53 @@ export function tableFilter(line: string): string | undefined {
 
 /**
  * The filter for JSON over several lines: objects one after the other, as jq writes them, or one
- * object that is a table or holds the list of rows.
+ * object that is a row, is a table or holds the list of rows.
+ *
+ * @param text The beginning of the file.
  */
 export function filterOf(text: string): string {
-  const [object, ...others] = text.split(/^\}/m, 2);
+  const [, ...others] = text.split(/^\}/m, 2);
   if (others.some((other) => other.trim() !== "")) return ".";
-  const list = listField(object);
-  return list === undefined ? tableFilter(text) ?? "." : posixWord(`.["${list}"][]`);
+  const object = parsedStart(text);
+  if (hasPrompt(object)) return ".";
+  const lists = objectLists(object);
+  // Other lists, such as one of columns, may stand before that of the rows.
+  const rows = lists.find(({ items: [first] }) => hasPrompt(first)) ??
+    lists.filter(({ items: [first] }) => !isPartOfRow(first))
+      .toSorted((a, b) => b.items.length - a.items.length)[0];
+  return rows === undefined ? tableFilter(text) ?? "." : posixWord(`${jqPath(rows.path)}[]`);
 }
 
-/** The first field with a list of objects that are no messages or tools of a row. */
-function listField(object: string): string | undefined {
-  const indentation = /^\{\r?\n([ \t]+)/.exec(object)?.[1];
-  const start = indentation === undefined ? "^\\{\\s*" : `^${indentation}`;
-  const list = `"([^"\\\\]*)"\\s*:\\s*\\[\\s*\\{(?!\\s*"(?:role|from|type|name)")`;
-  return new RegExp(start + list, "m").exec(object)?.[1];
+function jqPath(path: readonly string[]): string {
+  return `.${path.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
+}
+
+function hasPrompt(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { prompt, question, instruction, messages, conversations } = value;
+  return [prompt, question, instruction].some((text) => typeof text === "string") ||
+    [messages, conversations].some((list) => Array.isArray(list) && isObject(list[0]));
+}
+
+/** Whether an element of a list is a message or a tool. */
+function isPartOfRow(item: object): boolean {
+  return /^(?:role|from|type|name)$/.test(Object.keys(item)[0] ?? "");
+}
+
+/** Parses JSON that may be truncated: what is incomplete at its end is left out. */
+function parsedStart(text: string): unknown {
+  const closers: string[] = [];
+  let end = 0;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i];
+    if (char === '"') i = endOfString(text, i) - 1;
+    else if (char === ",") end = i;
+    else if ("{[}]".includes(char)) {
+      end = i + 1;
+      if (char === "{") closers.push("}");
+      else if (char === "[") closers.push("]");
+      else closers.pop();
+    }
+  }
+  return parsedJson(text) ?? parsedJson(text.slice(0, end) + closers.reverse().join(""));
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { objectLists } from "../json.ts";
 import { similarName } from "../similar_name.ts";
 import { posixWord } from "../printable.ts";
 import { ownField } from "./json_values.ts";
@@ -71,21 +72,36 @@ function fieldsOf(row: Fields): string {
 function promptHint(row: Fields): string {
   const nested = nestedHint(row);
   if (nested !== "") return nested;
-  const lists = Object.entries(row).filter(([, value]) => isListOfObjects(value));
-  if (lists.length === 1 && Object.keys(row).length <= 3 && !isConversation(lists[0][1])) {
-    const [name, [first]] = lists[0] as [string, object[]];
-    // The segments of Axolotl are parts of one text, including the answers.
-    if ("label" in first && "text" in first) return "";
-    return `the rows are in "${name}": extract them with jq -c ${posixWord(`${jqPath(name)}[]`)}`;
-  }
   const batch = batchHint(row);
   if (batch !== "") return batch;
+  const rows = rowsHint(row);
+  if (rows !== undefined) return rows;
   const field = likelyPromptField(row);
   const flag = field === undefined ? "" : `use --prompt-field ${posixWord(field)}`;
   if (!Object.keys(row).some(looksLikeValue)) return flag;
   const header =
     "if the first row is data, add a row of column names such as prompt,answer above it";
   return flag === "" ? header : `${flag}; ${header}`;
+}
+
+/** Advice for an object that holds the rows: "" if there is none for it, undefined for others. */
+function rowsHint(row: Fields): string | undefined {
+  const lists = objectLists(row);
+  // Other lists, such as one of columns, may stand before that of the rows.
+  const [withPrompt, ...others] = lists.filter(({ items: [first] }) =>
+    DEFAULT_NAMES.some((name) => mayBePrompt(ownField(first, name)))
+  );
+  const isClear = withPrompt !== undefined && others.length === 0;
+  if (!isClear && (lists.length !== 1 || isConversation(lists[0].items))) return undefined;
+  // A row that has a prompt under another name may hold lists, too.
+  const isRow = Object.keys(row).length > 3 && (!isClear || likelyPromptField(row) !== undefined);
+  if (isRow) return undefined;
+  const { path, items: [first] } = isClear ? withPrompt : lists[0];
+  // The segments of Axolotl are parts of one text, including the answers.
+  if ("label" in first && "text" in first) return "";
+  return `the rows are in "${path.join(".")}": extract them with jq -c ${
+    posixWord(`${jqPath(...path)}[]`)
+  }`;
 }
 
 /** Whether a name looks like a value, as in a table without a header: a sentence, or at least
@@ -209,6 +225,6 @@ function isListOfObjects(value: unknown): value is [object, ...object[]] {
   return Array.isArray(value) && typeof value[0] === "object" && value[0] !== null;
 }
 
-function jqPath(name: string): string {
-  return `.[${JSON.stringify(name)}]`;
+function jqPath(...names: readonly string[]): string {
+  return `.${names.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
 }

@@ -213,6 +213,61 @@ Deno.test("data page: searches texts and patterns, and opens the hits", async ()
   await detail.getByRole("heading", { name: "row-8", exact: true }).waitFor();
 });
 
+Deno.test("data page: Back closes the open row, and keeps a filter that was changed meanwhile", async () => {
+  await using scene = await openView(someFiles());
+  const { page } = scene;
+  await shows(page, "304 rows");
+  const detail = page.getByRole("complementary");
+  const opens = async (uid: string) => {
+    await detail.getByRole("heading", { name: uid, exact: true }).waitFor();
+  };
+  await row(page, "row-3").click();
+  await opens("row-3");
+  await detail.getByRole("button", { name: "Next" }).click();
+  await opens("row-4");
+  await page.getByRole("checkbox", { name: /^de/ }).check();
+  await shows(page, "100 of 304 rows");
+  await page.goBack();
+  await detail.waitFor({ state: "hidden" });
+  await shows(page, "100 of 304 rows");
+  assert(page.url().includes("lang") && !page.url().includes("row="), page.url());
+  await page.goForward();
+  await opens("row-4");
+  await page.keyboard.press("Escape");
+  await detail.waitFor({ state: "hidden" });
+  // Rows that were opened later use the same entry.
+  await row(page, "row-6").click();
+  await opens("row-6");
+  await page.goBack();
+  await detail.waitFor({ state: "hidden" });
+  assert(page.url().includes("lang"), page.url());
+});
+
+Deno.test("data page: the address of a row leads to it even if an earlier row has the same id", async () => {
+  const rows = [1, 2].map((n) =>
+    resultLine({ uid: "q", response: `${PROSE} The result is ${n}.` })
+  );
+  const copy = resultLine({ uid: "copy", response: `${PROSE} The result is 2.` });
+  await using scene = await openView({ "a.jsonl": rows[0], "b.jsonl": rows[1] + copy });
+  const { page } = scene;
+  await shows(page, "3 rows");
+  const detail = page.getByRole("complementary");
+  const isSecond = () => detail.locator("dd").getByText(/b\.jsonl$/).waitFor();
+  await page.locator("#row-1").click();
+  await isSecond();
+  await page.reload();
+  await page.locator("#row-1.opened").waitFor();
+  await isSecond();
+  await page.locator("#row-2").click();
+  await detail.getByRole("button", { name: "Open q" }).click();
+  await page.locator("#row-1.opened").waitFor();
+  await page.getByRole("textbox", { name: "Condition" }).fill('uid == "copy"');
+  await shows(page, "1 of 3 rows");
+  await page.reload();
+  await detail.getByText("Not among the rows that are shown").waitFor();
+  await isSecond();
+});
+
 Deno.test("data page: every answer of a row with many can be chosen", async () => {
   let text = "";
   for (let sample = 0; sample < 120; sample++) {
@@ -628,6 +683,7 @@ function syntheticData(total: number): Pick<DataService, "ask" | "files" | "note
       raw: "{}",
       is_cut: false,
       duplicate_of: null,
+      duplicate_id: "",
       samples: [],
       samples_from: 0,
       sample_count: 1,

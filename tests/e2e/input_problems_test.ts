@@ -152,6 +152,15 @@ Deno.test("for a row without a prompt, the message names the field that may hold
       { data: [{ prompt: "a" }] },
       `the rows are in "data": extract them with jq -c '.["data"][]'`,
     ],
+    [
+      { columns: [{ id: 1 }], data: { rows: [{ prompt: "a" }] } },
+      `the rows are in "data.rows": extract them with jq -c '.["data"]["rows"][]'`,
+    ],
+    [
+      { name: "x", version: 1, columns: [{ id: 1 }], rows: [{ question: "a" }] },
+      `the rows are in "rows": extract them with jq -c '.["rows"][]'`,
+    ],
+    [{ id: 1, problem: "a b", level: 1, hints: [{ prompt: "c" }] }, "use --prompt-field problem"],
     [{ answer: "b" }, undefined],
     [{ a: "x", b: "y" }, undefined],
     [{ n: 5 }, undefined],

@@ -1,7 +1,13 @@
 /** Malformed files: a clear message with the place, no request, nothing written. @module */
 
 import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
-import { assert, assertEquals, assertLess, assertRejects } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertRejects,
+} from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
 import { readCsv } from "../../lib/formats/csv.ts";
 import { foreignText } from "../../lib/formats/foreign_format.ts";
@@ -367,6 +373,21 @@ const FOR_JQ: [name: string, text: string, rows?: object[]][] = [
   ["objects one after the other", JQ_ROWS.map(indented).join("\n")],
   ["a list in an object", indented({ data: JQ_ROWS })],
   ["a list behind other fields", indented({ version: 1, "the rows' list": JQ_ROWS })],
+  ["a list in an inner object", indented({ version: 1, result: { "the rows": JQ_ROWS } })],
+  [
+    "a list behind one of columns",
+    indented({ columns: [{ id: 1 }, { id: 2 }, { id: 3 }], tags: ["a"], data: JQ_ROWS }),
+  ],
+  [
+    "a list without prompts behind a shorter one",
+    indented({ columns: [{ id: 1 }], data: [{ text: "a" }, { text: "b" }] }),
+    [{ text: "a" }, { text: "b" }],
+  ],
+  [
+    "one row with another list",
+    indented({ prompt: "a", chunks: [{ id: 1 }] }),
+    [{ prompt: "a", chunks: [{ id: 1 }] }],
+  ],
   ["a list with CR LF", indented({ version: 1, data: JQ_ROWS }).replaceAll("\n", "\r\n")],
   ["one row", indented({ prompt: "a", tools: JQ_TOOLS }), [{ prompt: "a", tools: JQ_TOOLS }]],
   [
@@ -389,6 +410,15 @@ for (const [name, text, rows = JQ_ROWS] of FOR_JQ) {
     assertEquals(await dir.rows("t.jsonl"), rows);
   });
 }
+
+Deno.test("the jq command names the list of rows if only the beginning of a file is known", () => {
+  const rows = Array.from({ length: 9 }, (_, i) => ({ prompt: `"{[ ${i}`, id: i }));
+  const text = indented({ columns: [{ id: 1 }], 'a"]': { rows } });
+  for (const end of [0.7, 0.8, 0.9].map((share) => Math.floor(share * text.length))) {
+    const advice = foreignText(text.slice(0, end), "t.json", false)?.advice("t.json") ?? "";
+    assertMatch(advice, /jq -c '\.\["a\\"\]"\]\["rows"\]\[\]' t\.json/);
+  }
+});
 
 Deno.test("a text file of rows is read as text with --input-format txt", async () => {
   await using dir = await tempDir();

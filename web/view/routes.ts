@@ -42,7 +42,10 @@ export type OpenData = () => Promise<DataSource>;
 const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> = {
   rows: (data, c) => data.ask("rows", rowsParams(c)),
   overview: (data, c) => data.ask("overview", queryParams(c)),
-  locate: (data, c) => data.ask("locate", { ...queryParams(c), uid: c.req.query("uid") ?? "" }),
+  locate: (data, c) => {
+    const { uid = "", id = "" } = c.req.query();
+    return data.ask("locate", { ...queryParams(c), uid, id });
+  },
   row: async (data, c) => {
     const from = Number(c.req.query("samples") ?? NaN);
     const samplesFrom = Number.isSafeInteger(from) && from >= 0 ? from : undefined;

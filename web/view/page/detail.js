@@ -26,7 +26,13 @@ import { makeSamples } from "./sample_pair.js";
  * @property {(error: unknown) => void} fail shows an error
  */
 
-/** Opens rows next to the table, and keeps the uid of the open one in the address. */
+/** `history.state` of the entry from which a row was opened, to which Back returns. */
+export const TABLE_ENTRY = "table";
+
+/** `history.state` of the entry that opening a row has added. */
+const ROW_ENTRY = "row";
+
+/** Opens rows next to the table, and keeps the open one in the address. */
 export class OpenRow {
   #grid;
   #page;
@@ -43,7 +49,7 @@ export class OpenRow {
     this.#page = page;
     this.#detail = new Detail(
       flagWords,
-      (uid) => this.openUid(uid),
+      (uid, id) => this.openUid(uid, id),
       async (id, from) => {
         try {
           return await ask("row", { id, samples: String(from) });
@@ -87,13 +93,23 @@ export class OpenRow {
     }
   }
 
-  /** Opens the first row with this uid, whether or not the filter shows it. @param {string} uid */
-  async openUid(uid) {
+  /**
+   * Opens a row, whether or not the filter shows it: the first one with this uid if none has this
+   * id too, because ids change when files are replaced.
+   * @param {string} uid
+   * @param {string} id
+   */
+  async openUid(uid, id) {
     try {
-      const place = await ask("locate", { ...this.#page.query(), uid });
+      const place = await ask("locate", { ...this.#page.query(), uid, id });
       if (place >= 0) {
         this.#grid.goTo(place, true);
         await this.#openAt(place);
+        return;
+      }
+      const row = id === "" ? null : await ask("row", { id });
+      if (row?.uid === uid) {
+        await this.open(row, -1);
         return;
       }
       const { rows } = await ask("rows", {
@@ -109,10 +125,9 @@ export class OpenRow {
 
   /** Closes the row, and moves the focus to the table. */
   close() {
-    if (!this.#detail.isOpen) return;
+    if (this.#grid.openId === "") return;
     this.#detail.hide();
     this.#setOpened("", "");
-    this.#grid.draw();
     this.#grid.focus();
   }
 
@@ -122,7 +137,6 @@ export class OpenRow {
     if (place < 0 || place >= this.#grid.total) return;
     this.#grid.goTo(place);
     await this.#openAt(place);
-    this.#grid.draw();
   }
 
   /** @param {number} place */
@@ -134,9 +148,15 @@ export class OpenRow {
   /** @param {string} id @param {string} uid */
   #setOpened(id, uid) {
     const filter = this.#page.filter();
-    filter.row = uid;
+    const isFirst = filter.row === "" && uid !== "" && history.state !== ROW_ENTRY;
+    [filter.row, filter.at] = [uid, id];
     this.#grid.openId = id;
-    history.replaceState(null, "", `#${filter.toHash()}`);
+    this.#grid.draw();
+    const address = `#${filter.toHash()}`;
+    if (!isFirst) return history.replaceState(history.state, "", address);
+    // One entry for all rows that are opened one after the other: Back closes the open one.
+    history.replaceState(TABLE_ENTRY, "");
+    history.pushState(ROW_ENTRY, "", address);
   }
 }
 
@@ -160,7 +180,7 @@ export class Detail {
   /**
    * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
    * flag
-   * @param {(uid: string) => void} openUid opens another row
+   * @param {(uid: string, id: string) => void} openUid opens another row
    * @param {(id: string, samplesFrom: number) => Promise<RowDetail | null>} load reads a row again,
    * with the answers to it from this index on
    */
@@ -219,9 +239,9 @@ export class Detail {
         make("span", { class: "note" }, this.#flagWords[flag]?.help ?? ""),
       );
       if (flag === "duplicate" && row.duplicate_of !== null) {
-        const uid = row.duplicate_of;
+        const { duplicate_of: uid, duplicate_id: id } = row;
         const button = make("button", { type: "button", class: "small" }, `Open ${formatId(uid)}`);
-        button.addEventListener("click", () => this.#openUid(uid));
+        button.addEventListener("click", () => this.#openUid(uid, id));
         item.append(button);
       }
       list.append(item);

@@ -28,6 +28,8 @@ export class Filter {
   columns = [];
   /** Uid of the open row; "" if none is open. */
   row = "";
+  /** Id of the open row, which tells rows with equal uids apart, as in two runs of one input. */
+  at = "";
 
   /** The whole filter in the form that `--where` takes. @returns {string} */
   condition() {
@@ -100,6 +102,7 @@ export class Filter {
     if (this.isDescending) set("desc", "1");
     if (this.columns.length > 0) set("columns", JSON.stringify(this.columns));
     set("row", this.row);
+    set("at", this.at);
     return params.toString();
   }
 
@@ -127,6 +130,7 @@ export class Filter {
     filter.sort = text("sort");
     filter.isDescending = text("desc") === "1";
     filter.row = text("row");
+    filter.at = text("at");
     return filter;
   }
 }

@@ -22,7 +22,7 @@ import { FacetList } from "./facets.js";
 import { Filter } from "./filter.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
-import { OpenRow } from "./detail.js";
+import { OpenRow, TABLE_ENTRY } from "./detail.js";
 import { SearchBar } from "./search_bar.js";
 
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/mod.ts" */
@@ -104,19 +104,23 @@ class ViewPage {
     });
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) === this.#filter.toHash()) return;
+      // Back from an open row closes only the row: the filter may have been changed meanwhile.
+      if (history.state === TABLE_ENTRY) {
+        this.#filter.row = this.#filter.at = "";
+        this.#openRow.close();
+        return this.#writeAddress();
+      }
       this.#filter = Filter.fromHash(location.hash);
       this.#applyFilter();
-      if (this.#filter.row === "") this.#openRow.close();
-      else this.#openRow.openUid(this.#filter.row);
+      const { row, at } = this.#filter;
+      if (row === "") this.#openRow.close();
+      else this.#openRow.openUid(row, at);
     });
     this.#applyFilter();
   }
 
   #applyFilter() {
-    const hash = this.#filter.toHash();
-    if (location.hash.slice(1) !== hash) {
-      history.replaceState(null, "", hash === "" ? location.pathname : `#${hash}`);
-    }
+    this.#writeAddress();
     this.#searchBar.show(this.#filter);
     const condition = this.#filter.condition();
     const isOther = condition !== this.#condition;
@@ -132,6 +136,12 @@ class ViewPage {
       this.#conditionNotes.update([]);
     }
     this.#poll.pollNow();
+  }
+
+  #writeAddress() {
+    const hash = this.#filter.toHash();
+    if (location.hash.slice(1) === hash) return;
+    history.replaceState(history.state, "", hash === "" ? location.pathname : `#${hash}`);
   }
 
   get #shownColumns() {
@@ -222,11 +232,9 @@ class ViewPage {
     const all = this.#all ?? shown;
     this.#facets.update(all.facets, shown.facets, this.#filter);
     this.#histograms.update(all.histograms, shown.histograms, this.#filter, state.max_tokens);
-    if (
-      this.#filter.row !== "" && !this.#openRow.isOpen &&
-      shown.scan?.isDone !== false
-    ) {
-      this.#openRow.openUid(this.#filter.row);
+    const { row, at } = this.#filter;
+    if (row !== "" && !this.#openRow.isOpen && shown.scan?.isDone !== false) {
+      this.#openRow.openUid(row, at);
     }
   }
 
@@ -234,9 +242,7 @@ class ViewPage {
   #showState(state) {
     const isFirst = this.#state === undefined;
     this.#state = state;
-    for (const { name, title, help } of state.flags) {
-      this.#flagWords[name] = { title, help };
-    }
+    for (const { name, title, help } of state.flags) this.#flagWords[name] = { title, help };
     this.#files.update(state);
     this.#near.update(state);
     this.#comparison.update(state.comparison);
