@@ -382,6 +382,16 @@ const STATUSES: [string, Tools, string[] | undefined, string][] = [
     "Kubernetes: kubectl failed: Unable to connect to the server\n",
   ],
   [
+    "a kubectl without a configuration",
+    {
+      squeue: "",
+      kubectl: "echo 'The connection to the server localhost:8080 was refused - did you specify " +
+        "the right host or port?' >&2; exit 1",
+    },
+    OF_TASK,
+    "Slurm: nothing in the queue\nKubernetes: kubectl knows no cluster here\n",
+  ],
+  [
     "a squeue that fails next to jobs of Kubernetes",
     { squeue: NO_SLURM, kubectl: "echo job" },
     undefined,
