@@ -96,8 +96,13 @@ export function whyNot(tool: Tool, problem: ToolProblem): string {
   if (problem.kind === "refused") {
     return `Retort has no permission to run ${tool}: start it with deno task submit`;
   }
+  if (tool === "kubectl" && NO_CLUSTER.test(problem.error)) return "kubectl knows no cluster here";
   return `${tool} failed: ${firstErrorOf(problem.error)}`;
 }
+
+/** What kubectl says without a kubeconfig. It then asks its default address, localhost:8080. */
+const NO_CLUSTER =
+  /\blocalhost:8080\b|no configuration has been provided|current-context is not set/;
 
 /** `kubectl` logs its attempts before the error: `E0131 10:00:00.000000  7 memcache.go:265] …`. */
 const LOG_LINE = /^[IWEF]\d{4} /;

@@ -45,7 +45,10 @@ export async function cancelCommand(
   io.writeErr(
     `Slurm: ${describe(outcomes[0], name)}\nKubernetes: ${describe(outcomes[1], name)}\n`,
   );
-  return conclude(outcomes.map(({ kind }) => kind), name, io);
+  const kinds = outcomes.map(({ kind }) => kind);
+  // The job may be another user's, whose shards must still be queued again at their time limit.
+  if (kinds.includes("kept")) await Deno.remove(marker).catch(() => {});
+  return conclude(kinds, name, io);
 }
 
 function describe(outcome: Outcome, name: string): string {
@@ -61,6 +64,12 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
   if (isCanceled && !kinds.includes("kept")) {
     io.writeErr(`Canceled ${name}. The same submit command continues it\n`);
     return EXIT_DONE;
+  }
+  if (kinds.includes("kept")) {
+    io.writeErr(
+      `Slurm still has the job ${name}. If another user submitted it, only that user can cancel it\n`,
+    );
+    return EXIT_FAILED_ROWS;
   }
   // A scheduler whose tool is missing counts as one without the job, unless no other was asked.
   if (kinds.includes("none") && kinds.every((kind) => kind === "none" || kind === "missing")) {

@@ -216,10 +216,11 @@ export async function earlierRunOf(
     notices: ClaimOptions["notices"];
   },
 ): Promise<{ earlierRun?: RunFile; uidFieldLast?: boolean }> {
-  if (options.resume === false) return {};
-  const earlierRun = await readRunFile(runJson);
-  const hasAnswers = await hasContent(results) || await hasContent(failures);
+  const startsOver = options.resume === false;
+  const hasAnswers = !startsOver && (await hasContent(results) || await hasContent(failures));
   if (!options.allowMixed && !hasAnswers) await checkOtherShards(runJson, options, identity);
+  if (startsOver) return {};
+  const earlierRun = await readRunFile(runJson);
   if (earlierRun === undefined) {
     if (hasAnswers && !options.allowMixed) {
       notices.add(
@@ -241,16 +242,20 @@ export async function earlierRunOf(
   return { earlierRun, uidFieldLast };
 }
 
-/** Compares a shard that has no answers yet with others: a merge refuses different settings. */
+/** Compares a shard without answers, or that deletes them, with others: a merge refuses different
+ * settings. */
 async function checkOtherShards(
   runJson: string,
-  { shard, retry }: RunOptions,
+  { shard, retry, resume }: RunOptions,
   identity: Identity,
 ): Promise<void> {
   if (shard === undefined) return;
   const { answeredNear } = await import("./shard_run.ts");
   for (const { results, run } of await answeredNear(runJson, shard)) {
     const problem = `Cannot run shard ${shard.index}/${shard.count}: answers in "${results}" were`;
-    checkSameIdentity(problem, run.identity, identity, { retry, isOfOtherShard: true });
+    const mixAdvice = resume === false
+      ? "to start all shards over, add --allow-mixed"
+      : "to have both in one file, add --allow-mixed here and --no-proof to the merge";
+    checkSameIdentity(problem, run.identity, identity, { retry, mixAdvice });
   }
 }

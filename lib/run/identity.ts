@@ -6,8 +6,8 @@ import type { RunOptions } from "./options.ts";
 import type { Identity } from "./run_file.ts";
 
 interface IdentityCheck extends Pick<RunOptions, "retry"> {
-  /** Whether the answers before are those of another shard, which only a merge joins to these. */
-  readonly isOfOtherShard?: boolean;
+  /** What a user who wants both settings can do. @default have both in one file */
+  readonly mixAdvice?: string;
 }
 
 /**
@@ -18,17 +18,14 @@ export function checkSameIdentity(
   problem: string,
   before: Identity,
   now: Identity,
-  { retry, isOfOtherShard = false }: IdentityCheck = {},
+  { retry, mixAdvice = "add --allow-mixed to have both in one file" }: IdentityCheck = {},
 ): void {
   const differences = identityDifferences(before, now)
     .filter((difference) => !(retry && difference.startsWith("  params: ")));
   if (differences.length === 0) return;
-  const mix = isOfOtherShard
-    ? "to have both in one file, add --allow-mixed here and --no-proof to the merge"
-    : "add --allow-mixed to have both in one file";
   throw new UsageError(
     `${problem} created with different settings\n${differences.join("\n")}\n` +
-      `Use the earlier settings, name another output, or ${mix}`,
+      `Use the earlier settings, name another output, or ${mixAdvice}`,
   );
 }
 

@@ -8,7 +8,7 @@
 import { dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
-import { cannotRead, ifThere, OWN_FOLDER, splitPath, writeAll } from "../files.ts";
+import { cannotRead, ifThere, OWN_FOLDER, splitPath } from "../files.ts";
 import {
   type Border,
   type Divisible,
@@ -21,7 +21,7 @@ import {
   withoutFormat,
 } from "../formats/mod.ts";
 import { commandText } from "../printable.ts";
-import { cannotWrite } from "../sink/mod.ts";
+import { writeFileDurably } from "../sink/mod.ts";
 import { VERSION } from "../version.ts";
 
 /** A file of the input, and what its borders were made for. */
@@ -265,15 +265,8 @@ function isPlan(plan: ShardPlan): boolean {
     );
 }
 
-/** Writes pinned borders. A file that exists is left from a crash, and is replaced. */
+/** Writes pinned borders. Shards that start at once write the same, if their filesystem has no
+ * locks (`--no-lock`). */
 export async function writePlan(path: string, plan: ShardPlan): Promise<void> {
-  const bytes = new TextEncoder().encode(`${JSON.stringify(plan)}\n`);
-  try {
-    await Deno.remove(path).catch(() => {});
-    using file = await Deno.open(path, { write: true, createNew: true });
-    await writeAll(file, bytes);
-    await file.syncData();
-  } catch (cause) {
-    throw cannotWrite(path, cause);
-  }
+  await writeFileDurably(path, `${JSON.stringify(plan)}\n`, { followsLinks: false });
 }

@@ -102,8 +102,11 @@ Deno.test("a shard does not start with other settings than a shard that has answ
   // An unreadable run file is the business of its own shard.
   await Deno.writeTextFile(dir.path("out/in-00000-of-00004.run.json"), "{");
   await run(1, {});
-  await run(2, { ...hot, allowMixed: true });
-  const restarted = await run(3, { ...hot, resume: false });
+  await run(2, {});
+  const restart = { ...hot, resume: false, overwrite: true };
+  const message = "to start all shards over, add --allow-mixed";
+  await assertRejects(() => run(3, restart), UsageError, message);
+  const restarted = await run(3, { ...restart, allowMixed: true });
   assertEquals(restarted.summary.pending, 0);
 });
 

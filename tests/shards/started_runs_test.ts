@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
-import { divide } from "../../lib/shards/mod.ts";
+import { divide, pinnedPlan } from "../../lib/shards/mod.ts";
 import { acquireLock } from "../../lib/sink/mod.ts";
 import { delay } from "../../lib/timer.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -128,4 +128,19 @@ Deno.test("runs that all continue read only their own run files, beside shards a
   // Shards of the three inputs would have the second name.
   const own = ["a-and-2-more", "a", "b", "c"].map((name) => dir.path(`out/${name}.run.json`));
   assertEquals([...new Set(read)], own);
+});
+
+Deno.test("shards that start at once pin the borders on a filesystem without locks", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 40));
+  const output = { stem: dir.path("out/in"), isNamed: false, wholeResults: [] };
+  const { tryLock } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.tryLock = () => Promise.reject(new Error("No locks available"));
+  try {
+    const pin = () => pinnedPlan(output, [input], 4, { needsLock: false });
+    const plans = await Promise.all(Array.from({ length: 8 }, pin));
+    for (const plan of plans) assertEquals(plan, plans[0]);
+  } finally {
+    Deno.FsFile.prototype.tryLock = tryLock;
+  }
 });

@@ -275,7 +275,7 @@ async function runWith(
   action: "cancel" | "status" | "slurm" | "kubernetes",
   tools: Tools,
   permissions?: string[],
-): Promise<{ code: number; text: string }> {
+): Promise<{ code: number; text: string; isMarked: boolean }> {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));
   await pinnedPlan({ stem: dir.path("out/in"), isNamed: false, wholeResults: [] }, [input], 2);
@@ -291,7 +291,8 @@ async function runWith(
     ? [...job, ...kubernetesIn(dir)]
     : [dir.path("out/")];
   const { code, stdout, stderr } = await runCli(["submit", action, ...args], options);
-  return { code, text: stdout + stderr };
+  const isMarked = await dir.exists("out/.retort/in.cancelled");
+  return { code, text: stdout + stderr, isMarked };
 }
 
 /** The permissions of the task `submit`. */
@@ -330,7 +331,7 @@ const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
     },
     undefined,
     3,
-    ["Slurm: scancel failed: Access denied\n", "may still be there"],
+    ["Slurm: scancel failed: Access denied\n", "Slurm still has the job retort-in"],
   ],
   [
     "a job of Slurm next to a kubectl without a cluster",
@@ -345,7 +346,7 @@ const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
   ],
   ["no job of Slurm without scancel", { squeue: "echo 7", kubectl: "" }, OF_TASK, 3, [
     "Slurm: scancel is not installed here\nKubernetes: no job of this output\n",
-    "may still be there",
+    "Slurm still has the job retort-in",
   ]],
   ["a job, perhaps, without squeue", { scancel: "", kubectl: "" }, OF_TASK, 3, [
     "Slurm: scancel does not say whether there was a job, and squeue is not installed here\n",
@@ -365,10 +366,12 @@ for (const [name, tools, permissions, expectedCode, texts] of CANCELS) {
     name: `submit cancel says what it did: it cancels ${name}`,
     ignore: Deno.build.os === "windows",
     async fn() {
-      const { code, text } = await runWith("cancel", tools, permissions);
+      const { code, text, isMarked } = await runWith("cancel", tools, permissions);
       for (const expected of texts) assertStringIncludes(text, expected);
       assertEquals(code, expectedCode, text);
       assertEquals(text.includes("\nCanceled "), texts.includes("\nCanceled retort-in"));
+      // The shards of a job that stays in the queue are queued again at their time limit.
+      assertEquals(isMarked, !text.includes("Slurm still has the job"));
     },
   });
 }
@@ -380,6 +383,16 @@ const STATUSES: [string, Tools, string[] | undefined, string][] = [
     { kubectl: NO_CLUSTER },
     OF_TASK,
     "Kubernetes: kubectl failed: Unable to connect to the server\n",
+  ],
+  [
+    "a kubectl without a configuration",
+    {
+      squeue: "",
+      kubectl: "echo 'The connection to the server localhost:8080 was refused - did you specify " +
+        "the right host or port?' >&2; exit 1",
+    },
+    OF_TASK,
+    "Slurm: nothing in the queue\nKubernetes: kubectl knows no cluster here\n",
   ],
   [
     "a squeue that fails next to jobs of Kubernetes",
