@@ -22,7 +22,9 @@ import {
 export type Connect = (...args: Parameters<Connector>) => Socket | Promise<void>;
 
 interface Socket extends ReadableSocket {
+  readonly readableLength: number;
   destroy(error?: Error): void;
+  emit(event: "readable"): boolean;
 }
 
 // After an HTTP/2 GOAWAY, undici resends requests without an answer: they would be billed twice.
@@ -185,6 +187,7 @@ export class Connection {
   }
 
   #opened(socket: Socket): void {
+    readBeforeReset(socket);
     this.#socket = socket;
     this.isOpen = true;
     this.#responses = 0;
@@ -208,4 +211,18 @@ export class Connection {
     if (!isFree && (this.#hasHead || now - this.#takenAt > MAX_REACTION_MS)) return;
     this.#shared.reuse.onClosed((isFree ? now : this.#takenAt) - this.idleSince);
   }
+}
+
+/**
+ * Lets undici read what arrived before a reset. Sockets announce received bytes one turn later. If
+ * Deno has polled the reset by then, the socket is destroyed and announces nothing: a whole answer
+ * would be lost, and paid for again.
+ */
+function readBeforeReset(socket: Socket): void {
+  const destroy = socket.destroy.bind(socket);
+  socket.destroy = (error?: Error & { syscall?: string }) => {
+    // undici destroys sockets too, with its own errors and while it reads.
+    if (error?.syscall === "read" && socket.readableLength > 0) socket.emit("readable");
+    return destroy(error);
+  };
 }

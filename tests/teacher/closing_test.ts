@@ -196,8 +196,15 @@ Deno.test("ReusePolicy is not misled by the few closes of a server that nearly a
   assert(!reuse.isSingleUse);
 });
 
-/** A socket on which a server answers each request that is written to it. */
-function fakeSocket(): Duplex & { requests: number } {
+const reset = () =>
+  Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET", syscall: "read" });
+
+/**
+ * A socket on which a server answers each request that is written to it.
+ *
+ * @param resets Whether a reset follows each answer, and is read in the same turn.
+ */
+function fakeSocket(resets: boolean): Duplex & { requests: number } {
   const body = String(PLAIN.body);
   const reply = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
   const socket = Object.assign(
@@ -205,8 +212,12 @@ function fakeSocket(): Duplex & { requests: number } {
       read() {},
       writev(_chunks, done) {
         socket.requests++;
-        socket.push(reply);
         done();
+        if (!resets) return void socket.push(reply);
+        setTimeout(() => {
+          socket.push(reply);
+          socket.destroy(reset());
+        }, 1);
       },
     }),
     { requests: 0 },
@@ -214,15 +225,15 @@ function fakeSocket(): Duplex & { requests: number } {
   return socket;
 }
 
-Deno.test("a connection that was reset before a byte was written costs no attempt", async () => {
+/** Attempts over fake sockets, which are added to `sockets`. */
+function attemptsOver(sockets: ReturnType<typeof fakeSocket>[], resets = false) {
   const teacher = parseAddress("http://teacher.invalid/v1");
-  const sockets: ReturnType<typeof fakeSocket>[] = [];
   const connections = new Connections({
     origin: teacher.origin,
     proxy: undefined,
     connectTimeoutMs: 1_000,
     connect: (_options, callback) => {
-      const socket = fakeSocket();
+      const socket = fakeSocket(resets);
       sockets.push(socket);
       queueMicrotask(() => callback(null, socket as unknown as Socket));
       return socket;
@@ -246,17 +257,33 @@ Deno.test("a connection that was reset before a byte was written costs no attemp
     streamHabits: { endsByDoneOnly: false },
   };
   const context = { model: "m", modelAsked: undefined, keep: [], redact: (text: string) => text };
-  const attempt = () => {
-    const made = new Attempt(shared, context, never);
-    made.start("{}");
-    return made.promise;
+  return {
+    attempt() {
+      const made = new Attempt(shared, context, never);
+      made.start("{}");
+      return made.promise;
+    },
+    close: () => connections.close(),
   };
+}
+
+Deno.test("a connection that was reset before a byte was written costs no attempt", async () => {
+  const sockets: ReturnType<typeof fakeSocket>[] = [];
+  const { attempt, close } = attemptsOver(sockets);
   assertEquals((await attempt()).response, "42");
   const second = attempt();
-  sockets[0].destroy(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }));
+  sockets[0].destroy(reset());
   assertEquals((await second).response, "42");
   assertEquals(sockets.map(({ requests }) => requests), [1, 1]);
-  await connections.close();
+  await close();
+});
+
+Deno.test("an answer that arrived together with a reset is kept", async () => {
+  const sockets: ReturnType<typeof fakeSocket>[] = [];
+  const { attempt, close } = attemptsOver(sockets, true);
+  for (let n = 1; n <= 5; n++) assertEquals((await attempt()).response, "42");
+  assertEquals(sockets.map(({ requests }) => requests), [1, 1, 1, 1, 1]);
+  await close();
 });
 
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
