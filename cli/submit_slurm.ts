@@ -25,6 +25,7 @@ import { followUpCommand, logsOf, type PreparedJob } from "./submit_job.ts";
 
 /** Prints the script of the array, or submits all arrays and the merge that depends on them. */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
+  refuseLineBreaks([Deno.cwd(), job.stem, job.merged]);
   const logs = resolve(logsOf(job.stem));
   await Deno.mkdir(logs, { recursive: true });
   const options = await slurmOptions(job, logs, settings);
@@ -56,6 +57,15 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
       arrays.length === 1 ? "array" : "arrays"
     } ${ids.join(", ")}, merge as job ${merge} into ${job.merged}\n` +
       `To check on it: ${followUpCommand(job, "status", io)}\n`,
+  );
+}
+
+/** The rest of such a path would be a line of the script: a command. */
+function refuseLineBreaks(paths: readonly string[]): void {
+  const path = paths.find((path) => /[\r\n]/.test(path));
+  if (path === undefined) return;
+  throw new UsageError(
+    `Cannot submit ${JSON.stringify(path)}: the paths of a job must not contain line breaks`,
   );
 }
 
