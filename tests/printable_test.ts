@@ -28,8 +28,8 @@ for (const [name, text, expected] of CASES) {
 const CONTROLS = [...Array(0x20).keys(), ...Array.from({ length: 0x21 }, (_, i) => 0x7f + i)]
   .map((code) => String.fromCharCode(code)).join("") +
   "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff\u{e0041}";
-// deno-lint-ignore no-control-regex
 const STEERING =
+  // deno-lint-ignore no-control-regex
   /[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\u{e0041}]/u;
 
 Deno.test("printableLines() keeps line breaks and indents, and no control", () => {
