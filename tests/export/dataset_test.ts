@@ -81,6 +81,20 @@ Deno.test("no text of others becomes Markdown in a card", async () => {
   }
 });
 
+Deno.test({
+  name: "the files of a dataset are as private as the results",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    await writeResults(dir, 3);
+    await Deno.chmod(dir.path("out.jsonl"), 0o600);
+    await exportDataset(dir);
+    for (const name of ["README.md", "data/train-00000-of-00001.parquet"]) {
+      assertEquals((await Deno.stat(dir.path(`set/${name}`))).mode! & 0o777, 0o600, name);
+    }
+  },
+});
+
 Deno.test("only a dataset of Retort is replaced, and its license is kept", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 3);
