@@ -8,7 +8,7 @@ import { basename, dirname, resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { exists, namesIn } from "../lib/files.ts";
-import { shellWord } from "../lib/printable.ts";
+import { printable, shellWord } from "../lib/printable.ts";
 import { readStatus, statusPathOf } from "../lib/run/mod.ts";
 import { canceledPathOf, shardStem } from "../lib/shards/mod.ts";
 import {
@@ -55,7 +55,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   io.writeErr(
     `Submitted ${formatCountOf(job.shards, "shard")} as ${
       arrays.length === 1 ? "array" : "arrays"
-    } ${ids.join(", ")}, merge as job ${merge} into ${job.merged}\n` +
+    } ${ids.join(", ")}, merge as job ${merge} into ${printable(job.merged)}\n` +
       `To check on it: ${followUpCommand(job, "status", io)}\n`,
   );
 }
