@@ -21,23 +21,6 @@ interface ListenOptions {
   readonly served: string;
 }
 
-/** A server that `signal` ends. */
-export interface PageServer {
-  readonly port: number;
-  readonly finished: Promise<void>;
-  /** Lets the process end although the server listens. */
-  unref(): void;
-  ref(): void;
-}
-
-/** How long the process may lack files for new connections before the server listens again. */
-const LISTEN_AGAIN_MS = 500;
-
-/**
- * `Deno.serve` ends with an error if a connection cannot be accepted: anyone who opens many
- * connections, without the token, would end the run. Ending closes its connections, so there are
- * files again, and the server listens again.
- */
 export function listen(
   app: { fetch(request: Request): Response | Promise<Response> },
   { hostname = DEFAULT_HOSTNAME, port = 0, signal, served }: ListenOptions,
@@ -48,46 +31,82 @@ export function listen(
       { hostname, port, signal, onError, onListen: () => {} },
       (request) => app.fetch(request),
     );
-  let server: ReturnType<typeof serve>, isReferenced = true;
   try {
-    server = serve(port);
+    return new PageServer(serve, port, signal);
   } catch (error) {
     throw new UsageError(
       `Cannot serve ${served} on ${urlHost(hostname)}:${port}: ${problemOf(error)}`,
       { cause: error },
     );
   }
-  const address = server.addr;
-  const serveAgain = async (): Promise<void> => {
-    await pauseUntil(signal, LISTEN_AGAIN_MS);
-    if (signal.aborted) return;
-    try {
-      server = serve(address.port);
-      if (!isReferenced) server.unref();
-    } catch {
-      return await serveAgain();
+}
+
+/** How long to wait after a connection could not be accepted. */
+const LISTEN_AGAIN_MS = 500;
+
+/**
+ * A server that `signal` ends, and nothing else. `Deno.serve` ends with an error if a connection
+ * cannot be accepted: anyone who opens many connections, without the token, would end the run. Its
+ * end closes the connections, so that the process has files again, and another server replaces it.
+ */
+export class PageServer {
+  readonly port: number;
+  readonly finished: Promise<void>;
+  readonly #serve: (port: number) => Deno.HttpServer<Deno.NetAddr>;
+  #server: Deno.HttpServer<Deno.NetAddr>;
+  #isReferenced = true;
+
+  constructor(
+    serve: (port: number) => Deno.HttpServer<Deno.NetAddr>,
+    port: number,
+    signal: AbortSignal,
+  ) {
+    this.#serve = serve;
+    this.#server = serve(port);
+    this.port = this.#server.addr.port;
+    this.finished = this.#serveUntil(signal);
+  }
+
+  /** Lets the process end although the server listens. */
+  unref(): void {
+    this.#isReferenced = false;
+    this.#server.unref();
+  }
+
+  ref(): void {
+    this.#isReferenced = true;
+    this.#server.ref();
+  }
+
+  async #serveUntil(signal: AbortSignal): Promise<void> {
+    while (true) {
+      try {
+        return await this.#server.finished;
+      } catch {
+        await pause(LISTEN_AGAIN_MS, signal);
+      }
+      if (signal.aborted) return;
+      try {
+        this.#server = this.#serve(this.port);
+        if (!this.#isReferenced) this.#server.unref();
+      } catch {
+        // There is no file for a server either: the old one fails again at once.
+      }
     }
-    await server.finished.catch(serveAgain);
-  };
-  return {
-    port: address.port,
-    finished: server.finished.catch(serveAgain),
-    unref() {
-      isReferenced = false;
-      server.unref();
-    },
-    ref() {
-      isReferenced = true;
-      server.ref();
-    },
-  };
+  }
 }
 
 /** Resolves after `ms`, or when `signal` is aborted. Does not keep the process alive. */
-function pauseUntil(signal: AbortSignal, ms: number): Promise<void> {
+function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const cancel = after(ms, resolve);
-    signal.addEventListener("abort", () => (cancel(), resolve()), { once: true });
+    const end = () => {
+      cancel();
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const cancel = after(ms, end);
+    signal.addEventListener("abort", end);
+    if (signal.aborted) end();
   });
 }
 
