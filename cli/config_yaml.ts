@@ -6,6 +6,7 @@
  */
 
 import { parse } from "../lib/deps/std_yaml.ts";
+import { yamlProblem } from "../lib/errors.ts";
 import { formatCount } from "../lib/figures.ts";
 import { openToRead, systemReason } from "../lib/files.ts";
 import { redactAddress } from "../lib/teacher/mod.ts";
@@ -80,8 +81,7 @@ function parseYaml(text: string, fail: Fail): unknown {
     return parse(text);
   } catch (error) {
     if (error instanceof RangeError) return fail("it is nested too deeply");
-    // The rest of the parser's message quotes the line itself.
-    return fail(`it is not YAML: ${(error as Error).message.split(/:\n/)[0]}`);
+    return fail(`it is not YAML: ${yamlProblem(error)}`);
   }
 }
 

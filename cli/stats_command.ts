@@ -25,7 +25,7 @@ import {
   formatPercent,
   formatUsd,
 } from "../lib/figures.ts";
-import { printable, printableLines } from "../lib/printable.ts";
+import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { stringWidth } from "../lib/terminal/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -54,7 +54,7 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
     const where = settings.text("where") ?? "";
     const statistics = statisticsOf(index.table, selectRows(index, where));
     if (settings.isOn("json")) {
-      io.writeOut(`${JSON.stringify(jsonOf(status, statistics), null, 2)}\n`);
+      io.writeOut(`${printableJson(JSON.stringify(jsonOf(status, statistics), null, 2))}\n`);
     } else io.writeOut(printableLines(textOf(status, statistics)));
     const notes = [...open.notes, ...notesOf(status), ...conditionNotes(index.table, where)];
     for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
@@ -81,7 +81,7 @@ function printComparison(index: DataIndex, paths: [string, string], isJson: bool
   const { comparison } = compareRuns(index.table, index.runs, paths);
   io.writeOut(
     isJson
-      ? `${JSON.stringify(comparison, null, 2)}\n`
+      ? `${printableJson(JSON.stringify(comparison, null, 2))}\n`
       : printableLines(comparisonText(comparison)),
   );
   for (const note of notesOf(index.status())) io.writeErr(`Note: ${printableLines(note)}\n`);

@@ -8,7 +8,7 @@ import { basename, dirname, resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { exists, namesIn } from "../lib/files.ts";
-import { shellWord } from "../lib/printable.ts";
+import { printable, shellWord } from "../lib/printable.ts";
 import { readStatus, statusPathOf } from "../lib/run/mod.ts";
 import { canceledPathOf, shardStem } from "../lib/shards/mod.ts";
 import {
@@ -25,6 +25,7 @@ import { followUpCommand, logsOf, type PreparedJob } from "./submit_job.ts";
 
 /** Prints the script of the array, or submits all arrays and the merge that depends on them. */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
+  refuseLineBreaks([Deno.cwd(), job.stem, job.merged]);
   const logs = resolve(logsOf(job.stem));
   await Deno.mkdir(logs, { recursive: true });
   const options = await slurmOptions(job, logs, settings);
@@ -54,8 +55,17 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   io.writeErr(
     `Submitted ${formatCountOf(job.shards, "shard")} as ${
       arrays.length === 1 ? "array" : "arrays"
-    } ${ids.join(", ")}, merge as job ${merge} into ${job.merged}\n` +
+    } ${ids.join(", ")}, merge as job ${merge} into ${printable(job.merged)}\n` +
       `To check on it: ${followUpCommand(job, "status", io)}\n`,
+  );
+}
+
+/** The rest of such a path would be a line of the script: a command. */
+function refuseLineBreaks(paths: readonly string[]): void {
+  const path = paths.find((path) => /[\r\n]/.test(path));
+  if (path === undefined) return;
+  throw new UsageError(
+    `Cannot submit ${JSON.stringify(path)}: the paths of a job must not contain line breaks`,
   );
 }
 

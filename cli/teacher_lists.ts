@@ -16,7 +16,7 @@ import {
 } from "../lib/endpoints/mod.ts";
 import { UsageError } from "../lib/errors.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
-import type { Teacher } from "../lib/teacher/mod.ts";
+import { redactAddress, type Teacher } from "../lib/teacher/mod.ts";
 import { delay } from "../lib/timer.ts";
 
 export type ListedPlace = TeacherPlace & Partial<AsyncDisposable>;
@@ -224,7 +224,8 @@ function listOf(text: string, dependencies?: SourceDependencies): ListSource {
   try {
     return sourceOf(text, dependencies);
   } catch (error) {
-    throw new UsageError(`Cannot use --base-url "${text}": ${(error as Error).message}`);
+    const shown = text.startsWith("@") ? text : redactAddress(text);
+    throw new UsageError(`Cannot use --base-url "${shown}": ${(error as Error).message}`);
   }
 }
 

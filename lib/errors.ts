@@ -244,3 +244,12 @@ export class HaltedError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "HaltedError";
 }
+
+/**
+ * What is wrong with a YAML text, and where. The parser quotes names of aliases and tags, and then
+ * the line itself, which may all hold a key.
+ */
+export function yamlProblem(error: unknown): string {
+  const [message] = (error as Error).message.split(/:\n/);
+  return message.replace(/ (?:"[^]*"|!<[^]*>)(?= at line \d+)/, "");
+}

@@ -22,7 +22,7 @@ export const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
 const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;
 
 /** Characters without width. Some change the direction of the text after them. */
-const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
 
 /**
  * Makes one printable line of a text: drops escape sequences and invisible characters, replaces
@@ -46,7 +46,7 @@ export function printable(text: string): string {
 /** Characters that a terminal may act on or hide, except line feeds and tabs. */
 const UNPRINTABLE =
   // deno-lint-ignore no-control-regex
-  /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+  /[\x00-\x08\x0b-\x1f\x7f-\x9f\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/gu;
 
 /** Control characters, tabs included, become one space. */
 // deno-lint-ignore no-control-regex
@@ -68,8 +68,18 @@ function withEscapes(text: string, escape: (character: string) => string): strin
 export function printableJson(json: string): string {
   return withEscapes(
     json,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    (character) =>
+      character.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+        .join(""),
   );
+}
+
+/** The text as code in Markdown, on one line, whatever backticks or line breaks it has. */
+export function codeSpan(text: string): string {
+  const line = printable(text);
+  const longest = Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return longest === 0 ? `${fence}${line}${fence}` : `${fence} ${line} ${fence}`;
 }
 
 const ELLIPSIS = "…";

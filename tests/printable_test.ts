@@ -1,5 +1,5 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
-import { printable, printableJson, printableLines } from "../lib/printable.ts";
+import { codeSpan, posixWord, printable, printableJson, printableLines } from "../lib/printable.ts";
 
 const CASES: readonly [name: string, text: string, expected: string][] = [
   ["leaves plain text as it is", "Rate limit: 3 €, 天地 👍", "Rate limit: 3 €, 天地 👍"],
@@ -14,6 +14,7 @@ const CASES: readonly [name: string, text: string, expected: string][] = [
   ["makes one line of many", "a\r\n\tb\n\nc\u2028d", "a b c d"],
   ["makes spaces of control characters", "a\x00b\x08c\x7fd\x85e", "a b c d e"],
   ["drops what turns the direction or cannot be seen", "a\u202eb\u200bc\u2066d\ufeff", "abcd"],
+  ["drops tags and other invisible characters", "a\u{e0041}\ufe0f\u034f\u3164\u{e0100}b", "ab"],
   ["replaces lone surrogates", "a\ud800b", "a\ufffdb"],
 ];
 
@@ -26,9 +27,10 @@ for (const [name, text, expected] of CASES) {
  */
 const CONTROLS = [...Array(0x20).keys(), ...Array.from({ length: 0x21 }, (_, i) => 0x7f + i)]
   .map((code) => String.fromCharCode(code)).join("") +
-  "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff";
-// deno-lint-ignore no-control-regex
-const STEERING = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
+  "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff\u{e0041}";
+const STEERING =
+  // deno-lint-ignore no-control-regex
+  /[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\u{e0041}]/u;
 
 Deno.test("printableLines() keeps line breaks and indents, and no control", () => {
   assertEquals(printableLines("a\x1b[2J\n  b\u202e\tc\n\nd\r"), "a\n  b c\n\nd");
@@ -41,4 +43,13 @@ Deno.test("printableJson() means the same and holds no control", () => {
     assertEquals(JSON.parse(text), value);
     assertEquals(STEERING.test(text), false);
   }
+});
+
+Deno.test("posixWord() writes invisible characters as bytes", () => {
+  assertEquals(posixWord("a\u{e0041}"), String.raw`$'a\363\240\201\201'`);
+});
+
+Deno.test("codeSpan() is not ended by the text", () => {
+  assertEquals(codeSpan("qwen3"), "`qwen3`");
+  assertEquals(codeSpan("a`\n\n# <b>``"), "``` a` # <b>`` ```");
 });

@@ -1,15 +1,13 @@
 /**
- * The app that each page of this folder extends, and the server that listens for it. Every request
- * must first pass checks: a server on a loopback port can be reached by every page that the user
+ * The app that each page of this folder extends. Every request must first pass checks: a server on a loopback port can be reached by every page that the user
  * has open, whatever its site. Each check closes one way in.
  *
  * @module
  */
 
 import { type Context, getCookie, Hono, setCookie } from "../lib/deps/hono.ts";
-import { UsageError } from "../lib/errors.ts";
-import { systemReason } from "../lib/files.ts";
 import { timingSafeEqual } from "node:crypto";
+import { urlHost } from "./listen.ts";
 import { TRUSTED_TYPES } from "./report.ts";
 
 interface GuardOptions {
@@ -191,74 +189,4 @@ function isFromOtherSite(headers: Headers): boolean {
 
 function bearerToken(headers: Headers): string | undefined {
   return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-}
-
-function urlHost(hostname: string): string {
-  return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
-}
-
-export const DEFAULT_HOSTNAME = "127.0.0.1";
-
-interface ListenOptions {
-  /** @default "127.0.0.1" */
-  readonly hostname?: string;
-  /** @default any free port */
-  readonly port?: number;
-  readonly signal: AbortSignal;
-  /** What is served, for messages: "the monitor". */
-  readonly served: string;
-}
-
-export function listen(
-  app: { fetch(request: Request): Response | Promise<Response> },
-  { hostname = DEFAULT_HOSTNAME, port = 0, signal, served }: ListenOptions,
-): Deno.HttpServer<Deno.NetAddr> {
-  const onError = () => new Response(`Cannot answer: ${served} has failed`, { status: 500 });
-  try {
-    return Deno.serve(
-      { hostname, port, signal, onError, onListen: () => {} },
-      (request) => app.fetch(request),
-    );
-  } catch (error) {
-    throw new UsageError(
-      `Cannot serve ${served} on ${urlHost(hostname)}:${port}: ${problemOf(error)}`,
-      { cause: error },
-    );
-  }
-}
-
-/** Returns the address to open in a browser, with the token. Disposing ends the server. */
-export function servePage(
-  app: Hono,
-  { hostname, port, token }: { hostname?: string; port?: number; token: string },
-): AsyncDisposable & { readonly url: string } {
-  const abort = new AbortController();
-  const server = listen(app, { hostname, port, signal: abort.signal, served: "the page" });
-  return {
-    url: pageUrl(hostname, server.addr.port, token),
-    async [Symbol.asyncDispose]() {
-      abort.abort();
-      await server.finished;
-    },
-  };
-}
-
-export function pageUrl(hostname = DEFAULT_HOSTNAME, port: number, token: string): string {
-  return `http://${openableHost(hostname)}:${port}/?token=${token}`;
-}
-
-/** Browsers cannot open a wildcard address. */
-function openableHost(hostname: string): string {
-  if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
-  return hostname === "::" ? "[::1]" : urlHost(hostname);
-}
-
-function problemOf(error: unknown): string {
-  if (error instanceof Deno.errors.AddrInUse) {
-    return "the port is taken: choose another port, or leave it out for any free one";
-  }
-  const reason = systemReason(error);
-  const isOtherHost = error instanceof Deno.errors.AddrNotAvailable ||
-    reason.startsWith("failed to lookup address");
-  return isOtherHost ? `${reason}: the host must be an address of this machine` : reason;
 }

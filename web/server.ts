@@ -21,9 +21,10 @@
 
 import type { Summary } from "../lib/progress/mod.ts";
 import { delay, every } from "../lib/timer.ts";
-import { createCookieName, createToken, DEFAULT_HOSTNAME, listen, pageUrl } from "./access.ts";
+import { createCookieName, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
+import { DEFAULT_HOSTNAME, listen, type PageServer, pageUrl } from "./listen.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState, RunAbout } from "./monitor_state.ts";
 import { RunData, type RunDataOptions } from "./view/run_data.ts";
@@ -194,8 +195,8 @@ export function serveMonitor(
   let closed: Promise<void> | undefined;
   const closeOnce = () => closed ??= close();
   return {
-    url: pageUrl(hostname, server.addr.port, monitor.token),
-    port: server.addr.port,
+    url: pageUrl(hostname, server.port, monitor.token),
+    port: server.port,
     monitor,
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,
@@ -206,7 +207,7 @@ export function serveMonitor(
 function listenOrClose(
   monitor: Monitor,
   address: { hostname: string; port: number; signal: AbortSignal },
-): Deno.HttpServer<Deno.NetAddr> {
+): PageServer {
   try {
     return listen(monitor.app, { ...address, served: "the monitor" });
   } catch (error) {

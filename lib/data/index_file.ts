@@ -106,7 +106,8 @@ export function writeIndexFile(
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
     {
-      using file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
+      const mode = modeMadeFrom(marks);
+      using file = Deno.openSync(temporary, { write: true, createNew: true, mode });
       writeIndex(file, table, marks);
     }
     Deno.renameSync(temporary, path);
@@ -119,6 +120,11 @@ export function writeIndexFile(
     }
     return systemReason(error);
   }
+}
+
+/** The index holds values of rows: only users who may read all files may read it. */
+function modeMadeFrom(marks: readonly FileMark[]): number {
+  return marks.reduce((mode, { path }) => mode & (Deno.statSync(path).mode ?? mode), 0o666) | 0o600;
 }
 
 function writeIndex(file: Deno.FsFile, table: Table, marks: readonly FileMark[]): void {

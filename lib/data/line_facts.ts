@@ -35,7 +35,10 @@ export interface RunHints {
 export function readHints(path: string): RunHints {
   let file: JsonObject;
   try {
-    file = objectOf(JSON.parse(Deno.readTextFileSync(runFileOf(path))));
+    const runFile = runFileOf(path);
+    // Opening a pipe would wait forever.
+    if (!Deno.statSync(runFile).isFile) return {};
+    file = objectOf(JSON.parse(Deno.readTextFileSync(runFile)));
   } catch {
     return {};
   }

@@ -7,7 +7,7 @@
 
 import { SinkError, SourceError, UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
-import { inFolder, kindOf, RESULTS_EXTENSION, stemOf, systemReason } from "../files.ts";
+import { inFolder, kindOf, readTextOf, RESULTS_EXTENSION, stemOf, systemReason } from "../files.ts";
 import { holdsCompressed, openBytes } from "../formats/mod.ts";
 import { isObject } from "../json.ts";
 import type { IndexedPath } from "./data_index.ts";
@@ -261,7 +261,7 @@ function withSlashes(path: string): string {
 
 async function isMerge(results: string): Promise<boolean> {
   try {
-    const run = JSON.parse(await Deno.readTextFile(`${stemOf(results)}.run.json`));
+    const run = JSON.parse(await readTextOf(`${stemOf(results)}.run.json`));
     return isObject(run) && run.merged !== undefined;
   } catch {
     return false;

@@ -1,5 +1,6 @@
 /** Reads and parses a list of addresses: `@endpoints.txt`, or `dns+http://name:port/v1`. @module */
 
+import { yamlProblem } from "../errors.ts";
 import { readTextOf, systemReason } from "../files.ts";
 import { redactAddress } from "../teacher/mod.ts";
 import { delay } from "../timer.ts";
@@ -83,7 +84,10 @@ function linesOf(text: string): Set<string> {
 
 function dnsSource(text: string, resolve: Resolve): ListSource {
   const url = /^dns\+http:/.test(text) ? URL.parse(text.slice("dns+".length)) : null;
-  if (url === null || url.hostname === "" || url.username !== "" || url.password !== "") {
+  if (url !== null && (url.username !== "" || url.password !== "")) {
+    throw new SyntaxError("the address must not contain a user name or password");
+  }
+  if (url === null || url.hostname === "") {
     throw new SyntaxError(
       "it must be dns+http://NAME:PORT/v1; with https the certificates name hosts, not addresses",
     );
@@ -199,8 +203,7 @@ async function yamlEntries(text: string): Promise<EndpointEntry[]> {
   try {
     value = parse(text);
   } catch (cause) {
-    // The rest of the message quotes the line itself, and an address may hold a key.
-    throw new SyntaxError(`it is not YAML: ${(cause as Error).message.split(/:\n/)[0]}`);
+    throw new SyntaxError(`it is not YAML: ${yamlProblem(cause)}`);
   }
   if (!Array.isArray(value)) throw new SyntaxError("it must be a list of addresses");
   return value.map((entry, index) =>

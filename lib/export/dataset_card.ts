@@ -8,6 +8,7 @@
 import { basename } from "../deps/std_path.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
 import { isObject } from "../json.ts";
+import { codeSpan } from "../printable.ts";
 import type { ColumnType } from "../tables/mod.ts";
 import { VERSION } from "../version.ts";
 import type { Example } from "./example.ts";
@@ -33,7 +34,7 @@ export class DatasetFacts {
     this.tokens.prompt += countIn(distill, "prompt_tokens");
     this.tokens.completion += countIn(distill, "completion_tokens");
     this.tokens.reasoning += countIn(distill, "reasoning_tokens");
-    if (typeof created !== "string") return;
+    if (typeof created !== "string" || !/^\d{4}-\d\d-\d\d/.test(created)) return;
     if (this.firstAnswered === "" || created < this.firstAnswered) this.firstAnswered = created;
     if (created > this.lastAnswered) this.lastAnswered = created;
   }
@@ -160,14 +161,16 @@ function columnsOf({ columns }: CardContent): string {
   // A column may be called "constructor", which every object inherits.
   const meaningOf = (name: string) =>
     Object.hasOwn(COLUMN_MEANINGS, name) ? COLUMN_MEANINGS[name] : "";
-  const lines = [...columns.keys()].map((name) => `| \`${name}\` | ${meaningOf(name)} |`);
+  const lines = [...columns.keys()].map((name) =>
+    `| ${codeSpan(name).replaceAll("|", "\\|")} | ${meaningOf(name)} |`
+  );
   return ["| column | holds |", "| --- | --- |", ...lines].join("\n");
 }
 
 function factsOf({ facts }: CardContent): string[] {
   const models = [...facts.models].sort((a, b) => b[1] - a[1]);
   if (models.length === 0) return [];
-  const teachers = models.map(([name, count]) => `\`${name}\` (${formatCount(count)} rows)`);
+  const teachers = models.map(([name, count]) => `${codeSpan(name)} (${formatCount(count)} rows)`);
   const firstDate = facts.firstAnswered.slice(0, 10), lastDate = facts.lastAnswered.slice(0, 10);
   const dates = firstDate === lastDate ? `on ${firstDate}` : `between ${firstDate} and ${lastDate}`;
   const { prompt, completion, reasoning } = facts.tokens;
@@ -182,7 +185,7 @@ function factsOf({ facts }: CardContent): string[] {
 function choicesOf({ options }: CardContent): string[] {
   const { where, uids, excludeUids, dedupe, shuffle, maxRows, validation, think } = options;
   const choices = [
-    where === undefined ? "" : `rows that meet \`${where}\``,
+    where === undefined ? "" : `rows that meet ${codeSpan(where)}`,
     uids === undefined ? "" : `rows among ${formatCountOf(uids.length, "uid")}`,
     excludeUids === undefined ? "" : `${formatCountOf(excludeUids.length, "uid")} left out`,
     dedupe ? "duplicates left out" : "",

@@ -137,7 +137,7 @@ export class DatasetFolder implements Targets {
         throw cause;
       });
       this.#isFinished = true;
-      await writeFileDurably(`${this.#path}/README.md`, card);
+      await writeFileDurably(`${this.#path}/README.md`, card, { mode: this.#context.mode });
       if (hadData) await Deno.remove(oldData, { recursive: true });
       await removeIfThere(this.#lock.path);
     } catch (cause) {

@@ -16,6 +16,7 @@ import {
 } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
 import { jsonOf } from "../json.ts";
+import { codeSpan } from "../printable.ts";
 import { type BadInput, BadLines, listBadLines, stampOf } from "../run/mod.ts";
 import { LineSet } from "../sink/mod.ts";
 import { parseRowJson, RowProblem } from "../source/mod.ts";
@@ -55,7 +56,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     this.#isRaw = FORMATS[format].rows === "as they are";
     this.#needsOnlyText = this.#isRaw && validation === 0 && !dedupe;
     this.#files = files;
-    const names = files.slice(0, MAX_NAMED).map((path) => `\`${basename(path)}\``);
+    const names = files.slice(0, MAX_NAMED).map((path) => codeSpan(basename(path)));
     const more = files.length > MAX_NAMED ? ` and ${files.length - MAX_NAMED} more` : "";
     this.origin = [`Converted from ${names.join(", ")}${more}.`];
     this.sources = new Map(files.map((path) => [path, "an input of the conversion"]));

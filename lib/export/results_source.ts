@@ -10,6 +10,7 @@ import { formatCount, sumOf } from "../figures.ts";
 import { readFullySync, stemOf } from "../files.ts";
 import { isJson } from "../json.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
+import { codeSpan, printableJson } from "../printable.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
 import {
   type Example,
@@ -124,10 +125,10 @@ export class ResultsSource implements ExampleSource, Disposable {
 
 /** For the dataset card. The address of the teacher and the path of the input stay private. */
 function originOf({ input, params, retort, summary }: RunFile): string[] {
-  const sets = Object.values(params).map((set) => `\`${JSON.stringify(set)}\``);
+  const sets = Object.values(params).map((set) => codeSpan(printableJson(JSON.stringify(set))));
   const cost = summary?.cost_usd;
   return [
-    `Prompts: \`${basename(input)}\`, answered with Retort ${retort}.`,
+    `Prompts: ${codeSpan(basename(input))}, answered with Retort ${codeSpan(String(retort))}.`,
     `Parameters: ${sets.join(", ") || "those of the teacher"}.`,
     ...summary === null ? [] : [
       `Rows of the run: ${formatCount(summary.total)}; ` +

@@ -14,7 +14,7 @@ import { isObject, isTooDeep, sortedJson } from "../json.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { parseLossless, type RowParserOptions } from "../source/mod.ts";
-import { cannotRead, ifThere } from "../files.ts";
+import { cannotRead, ifThere, readTextOf } from "../files.ts";
 import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
@@ -145,7 +145,7 @@ export function runFileOf(
 
 /** @throws {SinkError | UsageError} when it cannot be read, or is not a run file */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
-  const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
+  const text = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;
   try {
     return checkRunFile(parseLossless(text));

@@ -6,7 +6,7 @@
  */
 
 import { dirname } from "../deps/std_path.ts";
-import { namesIn, OWN_FOLDER, splitPath } from "../files.ts";
+import { namesIn, OWN_FOLDER, readTextOf, splitPath } from "../files.ts";
 import { parsePlanName, parseShardStem } from "./plan.ts";
 
 export interface Division {
@@ -54,7 +54,7 @@ async function lostDivisions(stem: string, pinned: readonly Division[]): Promise
 
 async function isShardOf(runJson: string, count: number): Promise<boolean> {
   try {
-    return JSON.parse(await Deno.readTextFile(runJson)).identity.shards === count;
+    return JSON.parse(await readTextOf(runJson)).identity.shards === count;
   } catch {
     return false;
   }

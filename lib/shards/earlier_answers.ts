@@ -13,6 +13,7 @@ import {
   hasContent,
   namesIn,
   readFully,
+  readTextOf,
   splitPath,
   statOf,
   stemOf,
@@ -97,7 +98,7 @@ async function areOfOtherInputs(
   path: string,
   files: readonly string[],
 ): Promise<boolean> {
-  const run = await Deno.readTextFile(`${stemOf(moved)}.run.json`).then(JSON.parse).catch(() => {});
+  const run = await readTextOf(`${stemOf(moved)}.run.json`).then(JSON.parse).catch(() => {});
   const inputs: unknown[] = [run?.inputs ?? run?.input].flat();
   const results: string[] = [run?.summary?.files].flat().map((file) => String(file?.results));
   // A relative input is found only in the folder that the run was started in, like its output.

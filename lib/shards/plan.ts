@@ -8,7 +8,7 @@
 import { dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
-import { cannotRead, ifThere, OWN_FOLDER, splitPath } from "../files.ts";
+import { cannotRead, ifThere, OWN_FOLDER, readTextOf, splitPath } from "../files.ts";
 import {
   type Border,
   type Divisible,
@@ -247,7 +247,7 @@ export function parsePlanName(file: string): { name: string; shards: number } | 
 
 /** Reads pinned borders; undefined if there are none, or if a crash truncated them. */
 export async function readPlan(path: string): Promise<ShardPlan | undefined> {
-  const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
+  const text = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;
   try {
     const plan = JSON.parse(text) as ShardPlan;

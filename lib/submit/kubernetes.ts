@@ -77,6 +77,11 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
   });
 }
 
+/** Kubernetes replaces `$(NAME)` by a variable of the container, such as the key, and `$$` by `$`. */
+function literal(argument: string): string {
+  return argument.replaceAll("$", "$$$$");
+}
+
 function jobOf(name: string, { namespace }: KubernetesOptions, spec: object) {
   return {
     apiVersion: "batch/v1",
@@ -134,7 +139,7 @@ function templateOf(
         name: CONTAINER,
         image,
         workingDir: mountPath,
-        args: [...args],
+        args: args.map(literal),
         ...env.length + key.length > 0 ? { env: [...env, ...key] } : {},
         resources: {
           requests: { cpu: CPU_REQUEST, memory: memory ?? MEMORY_REQUEST },

@@ -100,8 +100,13 @@ export function isLoopback(hostname: string): boolean {
 function redactQuery(search: string): string {
   return search.replace(
     /([?&])([^=&]*)=([^&#]*)/g,
-    (whole, mark, name) => SECRET_PARAMETER.test(name) ? `${mark}${name}=${REDACTED}` : whole,
+    (whole, mark, name) => isSecretParameter(name) ? `${mark}${name}=${REDACTED}` : whole,
   );
+}
+
+/** @param name As it is in the address, where it may be percent-encoded. */
+function isSecretParameter(name: string): boolean {
+  return [...new URLSearchParams(`${name}=`).keys()].some((name) => SECRET_PARAMETER.test(name));
 }
 
 function secretsOf(url: URL): string[] {

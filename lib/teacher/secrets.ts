@@ -63,7 +63,11 @@ export function secretsOf(
   for (const [name, value] of Object.entries(headers)) {
     if (isSecretHeader(name)) secrets.push(value, withoutScheme(value));
   }
-  if (proxy !== undefined) secrets.push(proxy.password, decodeURIComponent(proxy.password));
+  if (proxy !== undefined) {
+    // Some proxies take a token as a user name without a password.
+    const secret = proxy.password || proxy.username;
+    secrets.push(secret, decodeURIComponent(secret));
+  }
   return secrets;
 }
 

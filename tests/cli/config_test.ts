@@ -267,7 +267,16 @@ Deno.test("readConfig() quotes no line of a file that is not YAML", async () => 
   assertStringIncludes(message, "duplicated key at line 3, column 1");
   const cut = await refusal('model: m\nbase_url: "http://me:secret@h/v1\n');
   assertStringIncludes(cut, "it is not YAML: ");
-  assertEquals([message, cut].filter((one) => one.includes("secret") || one.includes("\n")), []);
+  const named = await Promise.all([
+    refusal("model: *secret\n"),
+    refusal("model: !secret x\n"),
+    refusal("model: !sec!secret x\n"),
+    refusal("%TAG !secret secret\n"),
+  ]);
+  assertEquals(
+    [message, cut, ...named].filter((one) => one.includes("secret") || one.includes("\n")),
+    [],
+  );
 });
 
 Deno.test("readConfig() does not read a device to its end", async () => {

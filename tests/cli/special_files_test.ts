@@ -1,7 +1,11 @@
 /** Paths that are no files: commands say what they are instead of waiting for them. @module */
 
-import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { main } from "../../cli.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { readRunFile } from "../../lib/run/run_file.ts";
+import { readPlan } from "../../lib/shards/plan.ts";
+import { resultLine } from "../data/lines.ts";
 import { fakeIo, POSIX } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
@@ -59,4 +63,17 @@ Deno.test("a FIFO and a socket are refused wherever a file is read", POSIX, asyn
   const output = await run(["convert", dir.path("rows.jsonl"), "-o", socket]);
   assertEquals([output.code, output.text.includes("it is a socket")], [2, true]);
   assertEquals(await dir.exists("new"), false);
+});
+
+Deno.test("a FIFO in the place of an own file of a run is not waited for", POSIX, async () => {
+  await using dir = await tempDir();
+  await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
+  const runFile = dir.path("out/x.run.json"), plan = dir.path("out/.retort/x.shards-2.json");
+  await Deno.mkdir(dir.path("out/.retort"));
+  assertEquals((await new Deno.Command("mkfifo", { args: [runFile, plan] }).output()).code, 0);
+  await assertRejects(() => readRunFile(runFile), UsageError, "it is a FIFO");
+  await assertRejects(() => readPlan(plan), UsageError, "it is a FIFO");
+  assertEquals((await run(["stats", dir.path("out/")])).code, 0);
+  const merge = await run(["merge", dir.path("out/"), "-o", dir.path("m/all.jsonl")]);
+  assertEquals([merge.code, merge.text.includes("it is a FIFO")], [2, true], merge.text);
 });

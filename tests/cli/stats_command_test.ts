@@ -25,7 +25,7 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
     resultLine({ uid: "a", own: { lang: "en", site: "b" }, distill: { cost_usd: 0.5 } }) +
       resultLine({
         uid: "b",
-        own: { lang: "\x1b[31mde", site: "https://example.org/a/path" },
+        own: { lang: "\x1b[31m\x9b31m\u202ede", site: "https://example.org/a/path" },
         response: "I'm sorry, but I can't help with that.",
       }) +
       '{"uid":"cut',
@@ -49,9 +49,9 @@ Deno.test("stats: counts rows, flags and own fields, and says what is left out",
   );
   assert(/x\.jsonl" ends with an incomplete line/.test(err), err);
 
-  const json = JSON.parse(
-    (await stats(dir.path("out"), "--json", "--where", 'status == "answered"')).out,
-  );
+  const text = (await stats(dir.path("out"), "--json", "--where", 'status == "answered"')).out;
+  assert(!/[\x9b\u202e]/.test(text), "JSON has escapes for what a terminal may act on");
+  const json = JSON.parse(text);
   assertEquals(json.rows, { total: 2, answered: 2, failed: 0, pending: 0 });
   assertEquals([json.flags.refusal, json.cost_usd, json.completion_tokens.p50], [1, 0.5, 20]);
 });

@@ -174,6 +174,16 @@ Deno.test("a name that has no address yet is waited for, and the user is told", 
   assertEquals(said, [`Waiting for ${name}: the name has no address (5 s at most)`]);
 });
 
+Deno.test("the error of a name with a password does not show it", async () => {
+  const text = "dns+http://me:secret@vllm:8000/v1";
+  const make = () => Promise.reject(new Error());
+  const error = await assertRejects(() => openLists([{ text, make }], { waitMs: 0 }), UsageError);
+  assertEquals(
+    error.message,
+    'Cannot use --base-url "dns+http://vllm:8000/v1": the address must not contain a user name or password',
+  );
+});
+
 Deno.test("a file that cannot be used at the start is waited for as long as allowed", async () => {
   await using dir = await tempDir();
   const path = dir.path("endpoints.txt");

@@ -366,6 +366,24 @@ Deno.test("index: is kept, reused and continued, and never used for another file
   assertEquals(await read(), [0, ["b"], ["a", "c"], ["c"]]);
 });
 
+Deno.test({
+  name: "index: is as private as the files that it was made from",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
+    await dir.write("out/x_error.jsonl", "");
+    await Deno.chmod(dir.path("out/x.jsonl"), 0o600);
+    await using open = await openFiles([dir.path("out")]);
+    const index = openIndex(open.files);
+    await index.readAll();
+    assertEquals(index.save(), undefined);
+    index.close();
+    const [name] = await dir.names("out/.retort");
+    assertEquals((await Deno.stat(dir.path(`out/.retort/${name}`))).mode! & 0o777, 0o600);
+  },
+});
+
 Deno.test("index: stays in memory where its folder cannot be written", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", resultLine({ uid: "a" }));

@@ -20,7 +20,14 @@ import {
 } from "../support/ledger_server.ts";
 import { type CliProcess, type CliResult, REPOSITORY, runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { assertExit, distill, numberedRows, startDistill } from "./fixture.ts";
+import {
+  argsFor,
+  assertExit,
+  distill,
+  numberedRows,
+  startDistill,
+  startLimited,
+} from "./fixture.ts";
 import { Browser } from "./monitor_browser.ts";
 
 /** Enough for a busy machine, and far below the ten minutes for which a page stays up. */
@@ -65,6 +72,43 @@ function stateIn(html: string): MonitorState {
 async function argsIn(dir: TempDir, rows: readonly unknown[]): Promise<string[]> {
   return [await dir.write("in.jsonl", rows), "-o", dir.path("out/")];
 }
+
+Deno.test({
+  name: "connections without the token do not end the run, even if they use up its open files",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using dir = await tempDir();
+    const { handler, open } = holding();
+    await using server = serveLedger(handler);
+    const args = [...await argsIn(dir, numberedRows(6)), "-c", "2", "--monitor"];
+    await using child = startLimited("ulimit -n 150", argsFor(server, args), dir, "piped");
+    const lines = child.stderr.pipeThrough(new TextDecoderStream());
+    let port = 0, stderr = "";
+    const reading = (async () => {
+      for await (const text of lines) {
+        stderr += text;
+        port ||= Number(/^Monitor: http:\/\/127\.0\.0\.1:(\d+)/m.exec(stderr)?.[1] ?? 0);
+      }
+    })();
+    await server.untilPosts(2);
+
+    const connecting = Array.from({ length: 200 }, () => Deno.connect({ port }).catch(() => {}));
+    const connections = await Promise.all(connecting);
+    const ends = connections.map((connection) =>
+      connection?.read(new Uint8Array(1)).catch(() => {})
+    );
+    // Some are closed or refused once the process has no file left for another.
+    await Promise.race(ends);
+    for (const connection of connections) connection?.close();
+    await Promise.all(ends);
+    open();
+    const { code } = await child.status;
+    await reading;
+
+    assertEquals(code, 0, stderr);
+    assertEquals(server.posts, 6);
+  },
+});
 
 Deno.test("--monitor prints an address whose page controls the run, and others cannot", async () => {
   await using dir = await tempDir();

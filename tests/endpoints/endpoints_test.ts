@@ -46,6 +46,7 @@ for (
     ["http://a/v1 weight=2=3", "weight must be"],
     ["- url: http://a/v1?key=secret : x", "it is not YAML"],
     ["- [http://a/v1?key=secret", "it is not YAML"],
+    ["- *secret", "it is not YAML: Cannot read alias: unidentified alias at line 1"],
     ["ht", "line 1"],
   ]
 ) {

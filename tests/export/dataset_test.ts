@@ -64,6 +64,37 @@ Deno.test("a dataset has Parquet for each split, a card with its origin, and an 
   assertEquals([uid.startsWith("r"), model, tokens, ending], [true, "qwen3", 1_000, "stop"]);
 });
 
+Deno.test("no text of others becomes Markdown in a card", async () => {
+  await using dir = await tempDir();
+  const owned = "x`\n\n# Owned <b>";
+  const line = resultLineOf({ id: "r", prompt: "p" }, { response: "a", modelAsked: owned });
+  const dated = JSON.parse(line);
+  dated.distill.created = "9\n# Owned";
+  await dir.write("out.jsonl", [line, JSON.stringify(dated)].join("\n") + "\n");
+  const run = JSON.parse(runFile({}, { stop: owned }));
+  await dir.write("out.run.json", JSON.stringify({ ...run, input: owned, retort: owned }));
+  await exportDataset(dir);
+  const card = await dir.read("set/README.md");
+  assert(!/^# Owned/m.test(card), card);
+  for (const text of ["`` x` # Owned <b> ``", '`` {"stop":"x`\\n\\n# Owned <b>"} ``']) {
+    assert(card.includes(text), card);
+  }
+});
+
+Deno.test({
+  name: "the files of a dataset are as private as the results",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    await writeResults(dir, 3);
+    await Deno.chmod(dir.path("out.jsonl"), 0o600);
+    await exportDataset(dir);
+    for (const name of ["README.md", "data/train-00000-of-00001.parquet"]) {
+      assertEquals((await Deno.stat(dir.path(`set/${name}`))).mode! & 0o777, 0o600, name);
+    }
+  },
+});
+
 Deno.test("only a dataset of Retort is replaced, and its license is kept", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 3);

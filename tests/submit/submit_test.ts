@@ -78,6 +78,19 @@ Deno.test("a Kubernetes job ends, restarts and skips by its exit codes", () => {
   assertEquals(merge.spec.template.spec.containers[0].args.at(-1), "--wait");
 });
 
+Deno.test("Kubernetes expands nothing in the arguments of a pod", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 2));
+  const args = [
+    ...["submit", "kubernetes", input, "-o", dir.path("out/"), "-m", "m", "--shards=2"],
+    ...["--system", "It costs $$5, $x or $(OPENAI_API_KEY)", ...kubernetesIn(dir)],
+  ];
+  const [shards] = manifestsOf((await runCli(args)).stdout);
+  // "$$" is "$" to Kubernetes.
+  const system = "--system=It costs $$$$5, $$x or $$(OPENAI_API_KEY)";
+  assert(shards.spec.template.spec.containers[0].args.includes(system));
+});
+
 Deno.test("the manifests run: each index its shard, one that is terminated again, and then the merge", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 60));
@@ -187,6 +200,27 @@ Deno.test("folders with spaces, quotes and % reach Slurm in directives, and so d
   assertStringIncludes(stdout, "\n#SBATCH --time=1-12:00:00\n");
   assertStringIncludes((await submit("90m")).stdout, "\n#SBATCH --time=01:30:00\n");
   assertStringIncludes((await submit("noon")).stderr, "it must be a time");
+});
+
+Deno.test({
+  name: "no path of a Slurm job becomes a line of its script",
+  // Names on Windows have no line breaks.
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    const folder = dir.path("a\ntouch owned #");
+    await Deno.mkdir(folder);
+    const name = "in\nMERGE\ntouch owned\n#.jsonl";
+    for (const path of [`${folder}/in.jsonl`, dir.path(name)]) {
+      await Deno.writeTextFile(path, '{"prompt":"p"}\n{"prompt":"q"}\n');
+    }
+    for (const [input, cwd] of [["in.jsonl", folder], [name, dir.root]]) {
+      const args = ["submit", "slurm", input, "-o", "out/", "--shards=2", "-m", "m"];
+      const { code, stdout, stderr } = await runCli(args, { cwd });
+      assertEquals([code, stdout], [2, ""]);
+      assertStringIncludes(stderr, "the paths of a job must not contain line breaks");
+    }
+  },
 });
 
 Deno.test({

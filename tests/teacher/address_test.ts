@@ -44,6 +44,12 @@ Deno.test("redactAddress() removes secrets from any text", () => {
     redactAddress("http://h:1/v1?access_token=x&b=1"),
     "http://h:1/v1?access_token=[redacted]&b=1",
   );
+  // Servers decode names.
+  assertEquals(redactAddress("http://h/v1?%6bey=x"), "http://h/v1?%6bey=[redacted]");
+  assertEquals(
+    parseAddress("http://h/v1?%zz%6b%65y=x").shownBaseUrl,
+    "http://h/v1?%zz%6b%65y=[redacted]",
+  );
   assertEquals(redactAddress("user:p/a@ss@h.example/v1"), "h.example/v1");
   assertEquals(redactAddress("ftp://user:pass@h.example"), "ftp://h.example");
   assertEquals(redactAddress("/relative?sig=abc"), "/relative?sig=[redacted]");

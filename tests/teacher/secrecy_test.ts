@@ -4,7 +4,10 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
+import { parseAddress } from "../../lib/teacher/network.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
+import { secretsOf } from "../../lib/teacher/secrets.ts";
+import type { ResolvedTeacherOptions } from "../../lib/teacher/teacher_options.ts";
 import { errorAnswer, type LedgerHandler, serveLedger } from "../support/ledger_server.ts";
 import { ask, failure, pair, stream } from "./pair.ts";
 
@@ -39,6 +42,14 @@ Deno.test("the key is shown nowhere, even if the teacher quotes it", async () =>
     TypeError,
   );
   assert(!refused.message.includes(KEY));
+});
+
+Deno.test("the password of a proxy is a secret, or else its user name", () => {
+  const options = { headers: {}, secrets: [] } as unknown as ResolvedTeacherOptions;
+  const secrets = (proxy: string) =>
+    secretsOf(options, parseAddress("http://teacher.invalid/v1"), [], new URL(proxy));
+  assertEquals(secrets("http://me:p%40ss@proxy.invalid"), ["p%40ss", "p@ss"]);
+  assertEquals(secrets("http://t%40ken@proxy.invalid"), ["t%40ken", "t@ken"]);
 });
 
 Deno.test("credentials in the address become basic authorization, unless there is a key", async () => {

@@ -49,6 +49,7 @@ function storeOf(snapshot: Partial<WireSnapshot>, changes: Partial<MonitorState>
 
 Deno.test("ids that differ only in invisible characters look different", () => {
   assertEquals(formatId("row-1 ü مرحبا"), "row-1 ü مرحبا");
+  assertEquals(formatId("a\u{e0041}"), "a\\udb40\\udc41");
   assertEquals(formatId("\u202egnp.exe\u202c\ufeff"), "\\u202egnp.exe\\u202c\\ufeff");
 });
 

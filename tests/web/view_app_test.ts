@@ -106,6 +106,18 @@ Deno.test("view: returns rows, counts and whole rows", async () => {
   }
 });
 
+Deno.test({
+  name: "view: a selection is as private as the results",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    await using scene = await openApp(dir);
+    await Deno.chmod(dir.path("out/x.jsonl"), 0o600);
+    const { path } = await (await scene.post('{"where":"uid == \\"a\\""}')).json();
+    assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
+  },
+});
+
 Deno.test("view: saves a selection for its own page, and writes nothing else", async () => {
   await using dir = await tempDir();
   await using scene = await openApp(dir);

@@ -6,15 +6,9 @@
 
 import type { Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
-import {
-  createCookieName,
-  createToken,
-  DEFAULT_HOSTNAME,
-  guardedApp,
-  HTML_TYPE,
-  servePage,
-} from "../access.ts";
+import { createCookieName, createToken, guardedApp, HTML_TYPE } from "../access.ts";
 import { COMMON_MODULES, COMMON_STYLES, joinModules, withHeadAndIcons } from "../assets.ts";
+import { DEFAULT_HOSTNAME, servePage } from "../listen.ts";
 import FLEET_HTML from "./fleet.html" with { type: "text" };
 import fleet from "./fleet.js" with { type: "text" };
 import fleetStyle from "./fleet.css" with { type: "text" };

@@ -81,7 +81,7 @@ function pluralOf(count, noun) {
 }
 
 /** Characters without width. Some change the direction of the text after them. */
-const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
 /** An id with escapes for invisible characters: else different ids would look alike. @param {string} uid */
 export function formatId(uid) {
@@ -96,7 +96,9 @@ export function formatId(uid) {
 export function escaped(text, characters) {
   return text.replaceAll(
     characters,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    (character) =>
+      character.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+        .join(""),
   );
 }
 

@@ -53,11 +53,13 @@ export async function saveSelection(
   const unique = [...new Set(uids)];
   const text = unique.map((uid) => `${lineOf(uid)}\n`).join("");
   try {
+    const { modeMadeFrom } = await import("../../lib/sink/mod.ts");
+    const mode = await modeMadeFrom(files);
     await Deno.mkdir(folder, { recursive: true });
     for (let number = 1;; number++) {
       const path = join(folder, `selection-${number}.uids`);
       try {
-        await Deno.writeTextFile(path, text, { createNew: true });
+        await Deno.writeTextFile(path, text, { createNew: true, mode });
         return { path, count: unique.length };
       } catch (error) {
         if (!(error instanceof Deno.errors.AlreadyExists)) throw error;

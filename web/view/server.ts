@@ -1,13 +1,8 @@
 /** Serves the data page for `retort view`. @module */
 
 import type { Hono } from "../../lib/deps/hono.ts";
-import {
-  createCookieName,
-  createToken,
-  DEFAULT_HOSTNAME,
-  guardedApp,
-  servePage,
-} from "../access.ts";
+import { createCookieName, createToken, guardedApp } from "../access.ts";
+import { DEFAULT_HOSTNAME, servePage } from "../listen.ts";
 import { addDataRoutes, DATA_PATH, type DataSource } from "./routes.ts";
 
 export interface ServeViewOptions {
