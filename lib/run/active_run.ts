@@ -75,7 +75,7 @@ export class ActiveRun {
   }
 
   get isPriced(): boolean {
-    return (this.#budget?.costUsd ?? null) !== null;
+    return this.#budget?.isPriced ?? false;
   }
 
   async prepare(): Promise<Prepared> {

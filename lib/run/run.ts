@@ -154,7 +154,7 @@ export class Run {
 
   async #openJobs(): Promise<void> {
     const { generator, activeRun } = this.#context;
-    const isPriced = this.#context.prepared.budget.costUsd !== null;
+    const { isPriced } = this.#context.prepared.budget;
     const format = { ...lineFormat(generator, this.#options), isPriced };
     const isIdle = this.#isIdle = this.#jobs.remaining === 0;
     await this.#jobs.each(async (job) => {
