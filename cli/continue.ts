@@ -1,16 +1,18 @@
 /** The commands that continue a run, retry its failures or export its results. @module */
 
+import { sortedJson } from "../lib/json.ts";
 import type { Summary } from "../lib/progress/mod.ts";
 import { holdsSecret, type Params } from "../lib/teacher/mod.ts";
 import { isCommand } from "./commands.ts";
 import { type Flag, flagsOf } from "./flags.ts";
 import { shownHeader } from "./connection.ts";
 import type { Io } from "./io.ts";
-import type { ParsedArgs } from "./parse.ts";
+import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { shellWord } from "../lib/printable.ts";
 import { otherPendingParams } from "../lib/run/mod.ts";
 import type { Config } from "./config.ts";
-import type { RunRequest } from "./request.ts";
+import { readParams, type RunRequest } from "./request.ts";
+import { Settings } from "./settings.ts";
 
 /**
  * Flags (`--no-resume --overwrite`, `--reask-answered`) that would pay for the answers of this run
@@ -56,11 +58,31 @@ export async function nextArgsOf(
     ? undefined
     // The run reports what is wrong with the inputs or the output.
     : await otherPendingParams(run, params).catch(() => undefined);
-  const same = config?.flags.get("resume") === false ? withoutConfig(args, config, params) : args;
-  if (other !== undefined || (run.retry !== false && config?.flags.has("retry"))) {
-    return { same, pending: withoutConfig(args, config, other ?? params) };
+  const startsOver = config?.flags.get("resume") === false;
+  const same = startsOver ? withoutConfig(args, config, params) : args;
+  const retriesByFile = run.retry !== false && config?.flags.has("retry");
+  if (other === undefined && !retriesByFile) return { same, pending: same };
+  const pending = config !== undefined && !startsOver && !retriesByFile
+    ? await besideConfig(args, config, other ?? params)
+    : undefined;
+  return { same, pending: pending ?? withoutConfig(args, config, other ?? params) };
+}
+
+/** The arguments with these parameters and the same file; undefined if the file sets others, which
+ * no flag takes away. */
+async function besideConfig(
+  args: ParsedArgs,
+  config: Config,
+  params: Params,
+): Promise<ParsedArgs | undefined> {
+  const flags = new Map(args.flags);
+  for (const name of PARAM_FLAGS) flags.delete(name);
+  for (const others of [[], [["params", JSON.stringify(params)]]] as const) {
+    const changed = { ...args, flags: new Map<string, FlagValue>([...flags, ...others]) };
+    const sent = await readParams(new Settings(changed, config.flags), config.params);
+    if (sortedJson(sent) === sortedJson(params)) return changed;
   }
-  return { same, pending: same };
+  return undefined;
 }
 
 /** The arguments with the settings of the file as flags; undefined if no flags can express them. */

@@ -69,6 +69,7 @@ interface Setup {
 async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
   const { settings, io } = setup;
   const { openLists } = await import("./teacher_lists.ts");
+  const deadlineMs = settings.milliseconds("deadline") ?? Infinity;
   const waitMs = settings.waitMs();
   return await openLists(
     lists.map((list) => ({
@@ -76,9 +77,12 @@ async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
       make: ({ url }) => openTeacher({ ...list, baseUrl: url }, setup),
     })),
     {
-      waitMs: waitMs ?? DEFAULT_WAIT_MS,
+      waitMs: Math.min(waitMs ?? DEFAULT_WAIT_MS, deadlineMs),
       // The shards of a job start at any time, so that one may meet a list that is being edited.
-      fileWaitMs: waitMs ?? (io.env("RETORT_JOB") ? DEFAULT_WAIT_MS : 0),
+      fileWaitMs: Math.min(
+        waitMs ?? (io.env("RETORT_JOB") ? DEFAULT_WAIT_MS : 0),
+        deadlineMs,
+      ),
       onWait: (message) => io.writeErr(`${message}\n`),
     },
   );

@@ -59,12 +59,13 @@ export class Attempts {
   readonly #blame: TeacherBlame;
   readonly #answers: PaidAnswers;
   readonly #waits: RowWaits;
-  readonly #models = new AnsweringModels();
+  readonly #models: AnsweringModels;
   #inFlight = 0;
   #abandoned = 0;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
+    this.#models = new AnsweringModels(options.lastModelOf);
     this.#blame = new TeacherBlame({
       ...options,
       onSendAgain: (work, failure) => {

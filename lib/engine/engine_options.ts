@@ -6,7 +6,7 @@
 
 import type { FailedAttempt, ReleasedRow } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
-import type { AskedSchema, Completion, Params } from "../teacher/mod.ts";
+import type { AskedSchema, Completion, Params, Teacher } from "../teacher/mod.ts";
 import type { AnswerPolicy, Budget } from "./answers/mod.ts";
 import type { EndpointOptions } from "./flow/mod.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
@@ -51,6 +51,9 @@ export interface EngineOptions {
   isProven?: boolean;
   /** Whether a teacher has answered in earlier runs with the same outputs. @default false */
   hasAnsweredBefore?: boolean;
+  /** The model, as the server named it, of the last answer that earlier runs got from a teacher.
+   * @default unknown */
+  lastModelOf?: (teacher: Teacher) => string | undefined;
   /** How long to wait for an unreachable teacher before any has answered, in milliseconds.
    * @default 60,000; 0 if the host does not exist */
   waitForTeacherMs?: number;

@@ -206,23 +206,32 @@ interface Answering {
 export class AnsweringModels {
   /** Weak, because teachers that have left are never removed. */
   readonly #byTeacher = new WeakMap<Teacher, Answering>();
+  readonly #lastModelOf: EngineOptions["lastModelOf"];
+
+  constructor(lastModelOf?: EngineOptions["lastModelOf"]) {
+    this.#lastModelOf = lastModelOf;
+  }
 
   /** Call for each answer to a row that names no model. Returns a notice at the first answer of
    * each model but the first. */
   noticeOf(teacher: Teacher, { model }: Completion): string | undefined {
-    const answering = this.#byTeacher.get(teacher);
-    if (answering === undefined) {
-      if (model) this.#byTeacher.set(teacher, { latest: model, earlier: new Set([model]) });
-      return undefined;
-    }
+    if (!model) return undefined;
+    const answering = this.#byTeacher.get(teacher) ?? this.#begin(teacher, model);
     const { latest, earlier } = answering;
-    if (model === latest || !model) return undefined;
+    if (model === latest) return undefined;
     answering.latest = model;
     if (earlier.has(model) || earlier.size > MAX_NOTICES) return undefined;
     earlier.add(model);
     const condition = posixWord(`model_returned == ${JSON.stringify(latest)}`);
     return `The ${nameOf(teacher)} now answers as the model "${model}", before as "${latest}": ` +
       `the results hold both (model_returned, as in export --where ${condition})`;
+  }
+
+  #begin(teacher: Teacher, model: string): Answering {
+    const latest = this.#lastModelOf?.(teacher) ?? model;
+    const answering = { latest, earlier: new Set([latest]) };
+    this.#byTeacher.set(teacher, answering);
+    return answering;
   }
 }
 

@@ -34,9 +34,10 @@ export class PaidAnswers {
   countCost(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
     const { endpoint } = sentOf(work);
-    const costUsd = budget.add(completion, endpoint.teacher);
-    work.costUsd = work.costUsd === null || costUsd === null ? null : work.costUsd + costUsd;
-    endpoint.paid(costUsd ?? 0);
+    const spent = budget.add(completion, endpoint.teacher);
+    const isUnknown = work.costUsd === null || spent === null || spent.isEstimate;
+    work.costUsd = isUnknown ? null : work.costUsd! + spent.usd;
+    endpoint.paid(spent?.usd ?? 0);
     const reason = budget.exhaustedReason;
     if (reason !== undefined) onHalt(reason);
   }

@@ -6,7 +6,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
-import { formatCount, sumOf } from "../figures.ts";
+import { formatCount, formatUsd, sumOf } from "../figures.ts";
 import { readFullySync, stemOf } from "../files.ts";
 import { isJson } from "../json.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
@@ -134,7 +134,7 @@ function originOf({ input, params, retort, summary }: RunFile): string[] {
       `Rows of the run: ${formatCount(summary.total)}; ` +
       `${formatCount(summary.failures_on_disk)} failed, ${formatCount(summary.pending)} pending.`,
       `Cost since the run was last started: ${
-        typeof cost === "number" ? `$${cost.toFixed(2)}` : "not known"
+        typeof cost === "number" ? formatUsd(cost) : "not known"
       }.`,
     ],
   ];

@@ -90,7 +90,9 @@ export async function pricesOf(
   const { priceIn, priceOut, priceCached = priceIn } = options;
   if (priceIn !== undefined && priceOut !== undefined) {
     return {
-      priceOf: ({ usage }) => usage ? plainCost(usage, priceIn, priceCached!, priceOut) : undefined,
+      priceOf: orFree(({ usage }) =>
+        usage ? plainCost(usage, priceIn, priceCached!, priceOut) : undefined
+      ),
       ratesOf: () => ({ prompt: priceIn, completion: priceOut }),
       unpriced: [],
       notes: [],
@@ -131,16 +133,26 @@ async function findPrice(
   if (price === undefined && !isStated) return undefined;
   const listed = price === undefined ? undefined : costOfModels(price, priceAt);
   return {
-    costOf: (completion) =>
+    costOf: orFree((completion) =>
       isStated && completion.usage?.costUsd !== undefined
         ? completion.usage.costUsd
-        : listed?.(completion),
+        : listed?.(completion)
+    ),
     rates: price?.ratesFor(tier),
     note: price === undefined
       ? `Cost of "${model}" at ${address} as stated in its answers`
       : noteOf(teacher, price, tier) +
         (isStated ? "; the cost that an answer states overrides it" : ""),
   };
+}
+
+/** Tokens of each kind, whose cost is 0 only if the model is free. */
+const ANY_USAGE: Usage = { promptTokens: 2, cachedTokens: 1, completionTokens: 1 };
+
+/** The cost of answers by `costOf`; answers of free models cost 0 even without token counts. */
+function orFree(costOf: CostOf): CostOf {
+  return (answer) =>
+    answer.usage || costOf({ ...answer, usage: ANY_USAGE }) !== 0 ? costOf(answer) : 0;
 }
 
 function tierOf(params: Params | undefined): string | undefined {

@@ -115,7 +115,7 @@ export interface Summary {
   wasted_completion_tokens: number;
   /** `wasted_completion_tokens` by failure type (`truncated`, `rejected`, `empty`, …). */
   wasted_by_reason: Record<string, number>;
-  /** US dollars; null if no price is known. */
+  /** US dollars; null if no price is known, or the cost of no answer. */
   cost_usd: number | null;
   /** Latency of rows that succeeded, in milliseconds. */
   latency_ms: Percentiles;
@@ -270,7 +270,7 @@ export interface Snapshot {
   completion_tokens: number;
   /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
   wasted_completion_tokens: number;
-  /** US dollars so far; null if no price is known. */
+  /** US dollars so far; null if no price is known, or the cost of no answer. */
   cost_usd: number | null;
   /** US dollars projected for the complete run; null while unknown. */
   projected_cost_usd: number | null;

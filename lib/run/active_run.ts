@@ -75,7 +75,7 @@ export class ActiveRun {
   }
 
   get isPriced(): boolean {
-    return (this.#budget?.costUsd ?? null) !== null;
+    return this.#budget?.isPriced ?? false;
   }
 
   async prepare(): Promise<Prepared> {
@@ -96,7 +96,10 @@ export class ActiveRun {
     const { deadlineMs } = this.#options;
     if (deadlineMs === undefined) return;
     const reason = `The deadline of ${deadlineMs / 1_000} s (--deadline) is reached`;
-    this.#cancelDeadline = after(deadlineMs, () => engine.halt(reason));
+    this.#cancelDeadline = after(deadlineMs, () => {
+      engine.halt(reason);
+      this.run?.stalled.rescue();
+    });
   }
 
   #followTeachers(engine: Engine): void {
@@ -195,7 +198,7 @@ export class ActiveRun {
   abort(reason?: unknown): void {
     this.preparing.abort(reason);
     this.#engine?.abort(reason);
-    this.run?.giveUp();
+    this.run?.stalled.giveUp();
   }
 
   end(): void {

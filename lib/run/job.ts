@@ -214,9 +214,9 @@ export class Job {
     this.#sink?.setConcurrency(concurrency);
   }
 
-  /** Gives up lines that are not written yet, instead of waiting for disk space. */
-  abandon(): void {
-    this.#sink?.abandon();
+  /** Drops lines that wait for disk space, or writes them to other files. */
+  endWait(how: "abandon" | "rescue"): void {
+    this.#sink?.[how]();
   }
 
   /** Returns what another program has changed in the output files or the lock; else undefined. */
@@ -281,7 +281,7 @@ export class Job {
   }
 
   async close({ abandon = false } = {}): Promise<void> {
-    if (abandon) this.abandon();
+    if (abandon) this.endWait("abandon");
     // Ignored, because an error has already ended the run, or `tidy` has thrown it.
     await this.#sink?.close().catch(() => {});
     this.#sink = undefined;

@@ -18,6 +18,7 @@ import { refuseProblems } from "./input_report.ts";
 import { Heartbeat, LiveStatus } from "./live_status.ts";
 import { missingUidsMessage, retryIdOf, UidSelection } from "./retry.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./run_options.ts";
+import { lastModelsOf } from "../sink/mod.ts";
 
 /** Executes or previews one run; each instance only once. */
 export class Run {
@@ -36,12 +37,12 @@ export class Run {
   /** Whether the run had nothing to do. */
   #isIdle = false;
   #concurrency: number;
-  readonly #stalled: StalledOutputs;
+  readonly stalled: StalledOutputs;
 
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
     this.#notices = new RunNotices(context.activeRun.progress);
-    this.#stalled = new StalledOutputs(this.#notices, () => this.#engine);
+    this.stalled = new StalledOutputs(this.#notices, () => this.#engine);
     this.#options = resolveRunOptions(options, context.generator);
     this.#selection = new UidSelection(options.uids, options.excludeUids);
     this.#concurrency = context.generator.concurrency;
@@ -78,7 +79,7 @@ export class Run {
       this.#heartbeat?.stop(this.#jobs.missingLines + (this.#engine?.lostCalls ?? 0));
       await this.#outputWatch?.close();
       await this.#status?.end(this.#summary);
-      await this.#jobs.close((index) => this.#stalled.has(index));
+      await this.#jobs.close((index) => this.stalled.has(index));
     }
   }
 
@@ -127,11 +128,6 @@ export class Run {
     refuseProblems(findings, { ...this.#options, input, mixedShapes, allowEmpty });
   }
 
-  /** Makes the run end instead of waiting for disk space. */
-  giveUp(): void {
-    this.#stalled.giveUp();
-  }
-
   /** Applies another concurrency, now or when the run starts to send. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = concurrency;
@@ -154,7 +150,7 @@ export class Run {
 
   async #openJobs(): Promise<void> {
     const { generator, activeRun } = this.#context;
-    const isPriced = this.#context.prepared.budget.costUsd !== null;
+    const { isPriced } = this.#context.prepared.budget;
     const format = { ...lineFormat(generator, this.#options), isPriced };
     const isIdle = this.#isIdle = this.#jobs.remaining === 0;
     await this.#jobs.each(async (job) => {
@@ -170,8 +166,8 @@ export class Run {
         job.settled(rows);
         activeRun.settled(rows);
       },
-      onStall: (error) => this.#stalled.add(index, job, error),
-      onRecover: () => this.#stalled.remove(index),
+      onStall: (error) => this.stalled.add(index, job, error),
+      onRecover: () => this.stalled.remove(index),
       onBroken: (error) => this.#loseOutput(error),
       onRescue: (path, isTemporary) => this.#notices.warnRescued(path, isTemporary),
       onUnlocked: (path, reason) => {
@@ -222,6 +218,7 @@ export class Run {
         keep: (outcome) => jobs[outcome.row.input].keep(outcome),
       },
       concurrency: this.#concurrency,
+      lastModelOf: lastModelsOf(jobs.map(({ files }) => files.results)),
       isProven: jobs.some(({ findings }) => findings.succeeded > 0),
       hasAnsweredBefore: jobs.some(({ findings }) => findings.succeeded + findings.failed > 0),
       rowCount: this.#jobs.sum(({ plan }) => plan.toAsk),

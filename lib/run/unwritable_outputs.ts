@@ -164,12 +164,14 @@ function listOf(paths: readonly string[]): string {
   return `"${paths.slice(0, MAX_NAMED).join('", "')}"${more}`;
 }
 
-/** While a disk is full, nothing is sent, and answers of calls in flight stay in memory. */
+/** While a disk is full, nothing is sent, and answers of calls in flight stay in memory, until there
+ * is room again or the run may wait no longer. */
 export class StalledOutputs {
   readonly #notices: RunNotices;
   readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
-  readonly #stalled = new Map<number, Pick<Job, "abandon">>();
-  #hasGivenUp = false;
+  readonly #stalled = new Map<number, Pick<Job, "endWait">>();
+  /** What is done with lines that wait. @default they wait */
+  #how: "abandon" | "rescue" | undefined;
 
   constructor(
     notices: RunNotices,
@@ -184,13 +186,13 @@ export class StalledOutputs {
   }
 
   /** One full disk may stop many outputs: it is reported once. */
-  add(index: number, job: Pick<Job, "abandon">, error: SinkError): void {
+  add(index: number, job: Pick<Job, "endWait">, error: SinkError): void {
     if (this.#stalled.size === 0) {
       this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
     }
     this.#stalled.set(index, job);
     this.#engine()?.closeGate(`disk ${index}`);
-    if (this.#hasGivenUp) this.giveUp();
+    if (this.#how !== undefined) job.endWait(this.#how);
   }
 
   remove(index: number): void {
@@ -201,8 +203,18 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
+  /** Drops the lines that wait: the run ends at once. */
   giveUp(): void {
-    this.#hasGivenUp = true;
-    for (const job of this.#stalled.values()) job.abandon();
+    this.#end("abandon");
+  }
+
+  /** Writes the lines that wait to other files: the run must end, but its answers are paid for. */
+  rescue(): void {
+    this.#end("rescue");
+  }
+
+  #end(how: "abandon" | "rescue"): void {
+    this.#how = how;
+    for (const job of this.#stalled.values()) job.endWait(how);
   }
 }

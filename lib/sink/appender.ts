@@ -61,7 +61,7 @@ export interface JournalOptions<T> {
 
 type AppenderOptions = Pick<JournalOptions<never>, "onStall" | "onRecover" | "now" | "delay">;
 
-const RETRY_DELAY_MS = 1_000;
+export const RETRY_DELAY_MS = 1_000;
 /** A longer write did more than copy into the page cache: the disk counts as slow. */
 const SLOW_WRITE_MS = 5;
 /** How long the disk counts as slow. It can block this thread only once in this time. */
@@ -81,6 +81,8 @@ export class Appender {
   /** The time, by `#now`, until which the disk counts as slow. */
   #slowUntil = -Infinity;
   readonly #now: () => number;
+  /** Why the last write failed; undefined unless it is retried. */
+  problem: SinkError | undefined;
   /** Whether part of a line may follow the first `#size` bytes. */
   #isTorn = false;
 
@@ -101,6 +103,7 @@ export class Appender {
     let isStalled = false;
     while (true) {
       const { byteCount, problem } = await this.#writeLines(rest);
+      this.problem = problem;
       if (problem === undefined) break;
       signal.throwIfAborted();
       rest = rest.subarray(byteCount);
@@ -181,7 +184,8 @@ export class Appender {
   }
 }
 
-function wait(ms: number, signal: AbortSignal): Promise<void> {
+/** Resolves early when the signal is aborted. */
+export function wait(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(end, ms);
     signal.addEventListener("abort", end, { once: true });

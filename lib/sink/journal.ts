@@ -59,7 +59,7 @@ export class Journal<T> implements AsyncDisposable {
   #rejection: SinkError | undefined;
   /** Why nothing more becomes durable: the journal is broken or abandoned. */
   #end: SinkError | undefined;
-  #isAbandoned = false;
+  readonly #abandoned = new AbortController();
   /** Whether fdatasync has failed: the disk may lack what was written. */
   #isSyncBroken = false;
   #lastResort: LastResort | undefined;
@@ -180,16 +180,21 @@ export class Journal<T> implements AsyncDisposable {
     return this.#syncer.untilDurable(this.#appendedRows);
   }
 
-  /** Drops lines that are not written yet; nothing more becomes durable. For a user who does not want
-   * to wait for disk space. */
+  /** Drops lines that are not written yet, for a user who does not want to wait for disk space. */
   abandon(): void {
-    this.#isAbandoned = true;
+    this.#abandoned.abort();
     const path = this.#path, lost = sumOf(this.#waiting, ({ records }) => records.length);
     this.#stop(new SinkError(`Gave up writing "${path}" with ${lost} rows waiting`, { path }));
   }
 
+  /** Writes lines that wait for disk space to another file, and all that follow. */
+  rescue(): void {
+    const { problem } = this.#appender;
+    if (problem !== undefined) this.#break(problem.cause, "write", this.#abandoned.signal);
+  }
+
   /**
-   * If writes fail, waits until they succeed, or until `abandon` is called.
+   * If writes fail, waits until they succeed, or until `abandon` or `rescue` is called.
    *
    * @throws {SinkError} If something could not be made durable, unless abandoned.
    */
@@ -212,7 +217,7 @@ export class Journal<T> implements AsyncDisposable {
       await this.flush();
     } catch (error) {
       // The caller of `abandon` knows that lines are lost.
-      if (!this.#isAbandoned) throw error;
+      if (!this.#abandoned.signal.aborted) throw error;
     } finally {
       await this.#writer;
       await this.#syncer.untilIdle();
@@ -247,7 +252,7 @@ export class Journal<T> implements AsyncDisposable {
     const batch = this.#waiting.shift()!;
     const bytes = batch.encode(this.#bytes);
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
-    // fdatasync has failed during the write: the disk may lose these lines.
+    // fdatasync has failed during the write, and the disk may lose these lines, or `rescue` ended it.
     if (this.#lastResort !== undefined) {
       batch.written.resolve(this.#rescue(new TextDecoder().decode(bytes), batch.records.length));
     }
@@ -260,7 +265,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.add(batch);
   }
 
-  #break(cause: unknown, operation: "write" | "sync"): void {
+  #break(cause: unknown, operation: "write" | "sync", retrying?: AbortSignal): void {
     if (this.#end !== undefined) return;
     this.#isSyncBroken = operation === "sync";
     const error = new SinkError(
@@ -268,10 +273,10 @@ export class Journal<T> implements AsyncDisposable {
         "The last rows may not be on disk; check the disk, then run the same command again",
       { path: this.#path, cause },
     );
-    if (this.#isSyncBroken) {
+    if (this.#isSyncBroken || retrying !== undefined) {
       // The answers in flight are paid for, so their lines go to another file.
       const { mode, onRescue: onFile } = this.#options;
-      this.#lastResort = new LastResort(this.#path, { mode, onFile });
+      this.#lastResort = new LastResort(this.#path, { mode, onFile, retrying });
       for (const { written, text, records } of this.#waiting.splice(0)) {
         written.resolve(this.#rescue(text, records.length));
       }

@@ -23,6 +23,7 @@ export {
 export {
   isPendingIndexed,
   isPendingLine,
+  lastModelsOf,
   type LinePlace,
   readEarlierAnswer,
   restoreRow,

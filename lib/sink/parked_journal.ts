@@ -10,7 +10,7 @@ import { statOf } from "../files.ts";
 import type { JournalOptions } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type OpenFiles, type Parkable, RecentLines } from "./open_files.ts";
-import { type LastResort, rescueLines } from "./rescued.ts";
+import { LastResort, rescueLines } from "./rescued.ts";
 import { repairTail } from "./repair.ts";
 import { type ClosedFile, pathProblem } from "./watched_file.ts";
 import { delay } from "../timer.ts";
@@ -150,6 +150,18 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     const message = `Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`;
     this.#stop(new SinkError(message, { path: this.#path }));
     this.#journal?.abandon();
+  }
+
+  rescue(): void {
+    this.#journal?.rescue();
+    if (this.#waiting.length === 0) return;
+    const path = this.#path, { mode, onRescue: onFile } = this.#options;
+    this.#lastResort = new LastResort(path, { mode, onFile });
+    this.#failure ??= new SinkError(
+      `Cannot write "${path}": it cannot be opened. Check the disk, then run the same command again`,
+      { path },
+    );
+    this.#stop(this.#failure);
   }
 
   /**

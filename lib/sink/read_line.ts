@@ -13,8 +13,8 @@ import {
   RESERVED_FIELDS,
   type Row,
 } from "../row.ts";
-import type { Completion } from "../teacher/mod.ts";
-import { asText, topLevelMembers, withoutMembers } from "../json.ts";
+import type { Completion, Teacher } from "../teacher/mod.ts";
+import { asText, isObject, parsedJson, topLevelMembers, withoutMembers } from "../json.ts";
 import { cannotRead, readFullySync } from "../files.ts";
 import { DamagedFileError, SinkError } from "../errors.ts";
 import { insideOf } from "./line.ts";
@@ -71,7 +71,7 @@ interface PendingLine {
     };
   };
   readonly partial?: Partial<Record<string, unknown>>;
-  readonly distill?: { readonly params?: unknown };
+  readonly distill?: Readonly<Partial<Record<string, unknown>>>;
 }
 
 /** Text that is not JSON shows that the file was replaced since it was indexed. */
@@ -135,6 +135,42 @@ function isCount(value: unknown): value is number {
 
 function countOf(value: unknown): number {
   return isCount(value) ? value : 0;
+}
+
+/** Results have longer lines in few runs; of these, nothing is known then. */
+const TAIL_BYTES = 64 * 1024;
+/** A run may have thousands of results files. */
+const MAX_TAILS = 64;
+
+/**
+ * Reads the ends of results files. Returns the model that gave a teacher's last answer, as the
+ * server named it; undefined if no line there is from this teacher.
+ */
+export function lastModelsOf(
+  paths: readonly string[],
+): (teacher: Pick<Teacher, "address" | "model">) => string | undefined {
+  const models = new Map<string, string>();
+  const keyOf = (address: string, model: string) => `${address} ${model}`;
+  for (const line of paths.slice(0, MAX_TAILS).flatMap((path) => tailOf(path).split("\n"))) {
+    // The first line may lack its beginning.
+    const { distill } = (parsedJson(line) ?? {}) as PendingLine;
+    const { teacher, model, model_returned } = isObject(distill) ? distill : {};
+    const returned = asText(model_returned);
+    if (returned !== "") models.set(keyOf(asText(teacher), asText(model)), returned);
+  }
+  return ({ address = "", model = "" }) => models.get(keyOf(address, model));
+}
+
+/** The end of a file; "" if it cannot be read. */
+function tailOf(path: string): string {
+  try {
+    using file = Deno.openSync(path, { read: true });
+    const offset = Math.max(0, file.statSync().size - TAIL_BYTES);
+    const bytes = new Uint8Array(TAIL_BYTES);
+    return new TextDecoder().decode(bytes.subarray(0, readFullySync(file, bytes, offset)));
+  } catch {
+    return "";
+  }
 }
 
 export interface RestoredRow {

@@ -16,6 +16,7 @@ import {
 import { inFolder, removeIfThere, stemOf, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
 import { isJson } from "../json.ts";
+import { RETRY_DELAY_MS, wait } from "./appender.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { uidOfLine } from "./read_line.ts";
 import { createNumbered, dropLines, LineSet, repairTail } from "./repair.ts";
@@ -198,12 +199,15 @@ export interface LastResortOptions {
   /** `isTemporary`: the file is in the temporary folder. */
   readonly onFile?: (path: string, isTemporary: boolean) => void;
   readonly makeFolder?: () => Promise<string>;
+  /** Until it is aborted, lines that cannot be kept anywhere are tried again each second.
+   * @default they are rejected at once */
+  readonly retrying?: AbortSignal;
 }
 
 /**
- * Keeps answers that arrive after fdatasync has failed on their output file: in a file of rescued
- * lines next to it, or in the temporary folder if that file cannot be written. Each line is durable
- * once `append` resolves. Keeps no file open.
+ * Keeps answers that arrive after fdatasync has failed on their output file, or whose run may not
+ * wait for disk space any longer: in a file of rescued lines next to it, or in the temporary folder if
+ * that file cannot be written. Each line is durable once `append` resolves. Keeps no file open.
  */
 export class LastResort {
   readonly #output: string;
@@ -223,7 +227,7 @@ export class LastResort {
    *
    * @param lines Whole lines, with their line feeds. */
   append(lines: string): Promise<void> {
-    const appended = this.#last.then(() => this.#append(new TextEncoder().encode(lines)));
+    const appended = this.#last.then(() => this.#keep(new TextEncoder().encode(lines)));
     this.#last = appended.catch(() => {});
     return appended;
   }
@@ -231,6 +235,18 @@ export class LastResort {
   /** Resolves once all lines so far are kept, or cannot be. */
   async untilIdle(): Promise<void> {
     await this.#last;
+  }
+
+  async #keep(lines: Uint8Array): Promise<void> {
+    const { retrying } = this.#options;
+    while (true) {
+      try {
+        return await this.#append(lines);
+      } catch (error) {
+        if (retrying === undefined || retrying.aborted) throw error;
+        await wait(RETRY_DELAY_MS, retrying);
+      }
+    }
   }
 
   async #append(lines: Uint8Array): Promise<void> {

@@ -151,6 +151,12 @@ export class Sink implements AsyncDisposable {
     this.#failures.abandon();
   }
 
+  /** Writes lines that wait for disk space to other files, and all that follow. */
+  rescue(): void {
+    this.#results.rescue();
+    this.#failures.rescue();
+  }
+
   /** @throws {SinkError} If something could not be made durable. */
   async close(): Promise<void> {
     const closings = await Promise.allSettled([this.#results.close(), this.#failures.close()]);

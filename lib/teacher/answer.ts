@@ -48,7 +48,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
     ),
     finishReason,
     serviceTier: asText(answer.service_tier),
-    usage: answer.usage,
+    usage: usageIn(choice, answer),
     model: asText(answer.model),
     id: asText(answer.id),
     kept: context.keep.length === 0 ? undefined : keptOf(choice, answer, context.keep),
@@ -102,6 +102,11 @@ function keptOf(choice: JsonObject, answer: JsonObject, names: readonly string[]
     else if (Object.hasOwn(answer, name)) kept[name] = answer[name];
   }
   return kept;
+}
+
+/** Moonshot puts the usage into the choice of a stream, Groq into a field of its own. */
+export function usageIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
+  return answer.usage ?? choice?.usage ?? asObject(answer.x_groq)?.usage;
 }
 
 /** Reads the finish reason of the choice, otherwise of the answer around it; "" if neither has

@@ -79,44 +79,59 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
 /** xAI states costs in ticks (`cost_in_usd_ticks`). */
 const TICKS_PER_USD = 1e10;
 
-/** @param model The model that answered: Gemini counts reasoning differently. */
+/**
+ * Reads token counts. Null if those of the answer are unknown, or all are 0, as servers write that
+ * count nothing: an answer of 0 tokens would be free, and no limit to the cost would be reached.
+ *
+ * @param model The model that answered: Gemini counts reasoning differently.
+ */
 export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;
   // `input_tokens`: mlx-vlm, and gateways to APIs with this name. `inputTokens`: Bedrock.
   const input = countOf(usage.input_tokens) ?? countOf(usage.inputTokens);
   const openAi = countOf(usage.prompt_tokens);
-  const prompt = openAi ?? input ?? countOf(usage.promptTokens);
-  const completion = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens) ??
+  const statedPrompt = openAi ?? input ?? countOf(usage.promptTokens);
+  const statedCompletion = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens) ??
     countOf(usage.outputTokens) ?? countOf(usage.completionTokens);
-  if (prompt === undefined && completion === undefined) return null;
+  const total = countOf(usage.total_tokens);
+  const completion = statedCompletion ?? restOf(total, statedPrompt);
+  if (completion === undefined) return null;
+  const prompt = statedPrompt ?? restOf(total, completion) ?? 0;
+  const counted = prompt + (statedCompletion ?? 0);
   const completionDetails = asObject(usage.completion_tokens_details) ??
     asObject(usage.output_tokens_details);
   const promptDetails = asObject(usage.prompt_tokens_details) ??
     asObject(usage.input_tokens_details);
-  const cacheReads = asCount(usage.cache_read_input_tokens) ?? asCount(usage.cacheReadInputTokens);
-  const cacheWrites = asCount(usage.cache_creation_input_tokens) ??
-    asCount(usage.cacheWriteInputTokens);
-  // Anthropic and Bedrock do not count cached tokens as input; gateways that translate to OpenAI's
-  // names do.
+  const cacheReads = countOf(usage.cache_read_input_tokens) ??
+    countOf(usage.cacheReadInputTokens);
+  const cacheWrites = countOf(usage.cache_creation_input_tokens) ??
+    countOf(usage.cacheWriteInputTokens);
+  // Anthropic and Bedrock do not count cached tokens as input. Gateways that translate the counts
+  // to OpenAI's names do.
   const excludesCache = openAi === undefined && input !== undefined;
   const cached = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
-  const reasoning = asCount(completionDetails?.reasoning_tokens) ??
-    asCount(usage.reasoning_tokens);
-  const counted = (prompt ?? 0) + (completion ?? 0);
-  const uncounted = uncountedReasoning(asCount(usage.total_tokens), counted, reasoning, model);
-  const cacheWriteTokens = asCount(promptDetails?.cache_write_tokens) ??
-    asCount(promptDetails?.cache_creation_tokens) ?? cacheWrites;
+  const reasoning = countOf(completionDetails?.reasoning_tokens) ??
+    countOf(usage.reasoning_tokens);
+  const uncounted = uncountedReasoning(total, counted, reasoning, model);
+  const cacheWriteTokens = countOf(promptDetails?.cache_write_tokens) ??
+    countOf(promptDetails?.cache_creation_tokens) ?? cacheWrites;
   const costUsd = statedCost(usage);
   const counts = {
-    promptTokens: (prompt ?? 0) + cached,
-    completionTokens: (completion ?? 0) + uncounted,
+    promptTokens: prompt + cached,
+    completionTokens: statedCompletion === undefined ? completion : completion + uncounted,
     reasoningTokens: reasoning ?? uncounted,
-    cachedTokens: asCount(promptDetails?.cached_tokens) ??
-      asCount(usage.prompt_cache_hit_tokens) ?? asCount(usage.cached_tokens) ?? cacheReads ?? 0,
+    cachedTokens: countOf(promptDetails?.cached_tokens) ??
+      countOf(usage.prompt_cache_hit_tokens) ?? countOf(usage.cached_tokens) ?? cacheReads ?? 0,
   };
+  if (costUsd === undefined && counts.promptTokens + counts.completionTokens === 0) return null;
   if (!cacheWriteTokens && costUsd === undefined) return counts;
   return { ...counts, cacheWriteTokens: cacheWriteTokens ?? 0, costUsd };
+}
+
+/** The tokens of a total that are not in `part`. */
+function restOf(total: number | undefined, part: number | undefined): number | undefined {
+  return total === undefined || part === undefined || total < part ? undefined : total - part;
 }
 
 /**

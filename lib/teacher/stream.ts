@@ -2,7 +2,14 @@
 
 import type { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
-import { finishReasonOf, lastReason, MessageReader, NO_JSON_TEXT, refusalOf } from "./answer.ts";
+import {
+  finishReasonOf,
+  lastReason,
+  MessageReader,
+  NO_JSON_TEXT,
+  refusalOf,
+  usageIn,
+} from "./answer.ts";
 import {
   brokenAnswerError,
   missingChoiceError,
@@ -146,10 +153,10 @@ export class StreamReader implements EventSink {
     if (parts.id === "") parts.id = asText(chunk.id);
     if (parts.model === "") parts.model = asText(chunk.model);
     parts.serviceTier = asText(chunk.service_tier) || parts.serviceTier;
-    // Moonshot puts the usage into the choice, Groq into a field of its own.
-    const usage = chunk.usage ?? choice?.usage ?? asObject(chunk.x_groq)?.usage;
-    if (usage !== undefined && usage !== null && !isLateZero(usage, parts.usage)) {
-      parts.usage = usage;
+    const usage = asObject(usageIn(choice, chunk));
+    // Some gateways send the counts of the prompt first, and those of the answer last.
+    if (usage !== undefined && !isLateZero(usage, parts.usage)) {
+      parts.usage = { ...asObject(parts.usage), ...usage };
     }
     if (this.#context.keep.length > 0) this.#keep(choice, chunk);
     if (choice === undefined) {

@@ -168,8 +168,8 @@ export function processSegments(
 /** `$1.20 of ~$14 ($13 – $15, max $20)`: so far, estimated, and allowed. */
 function costSegments(snapshot: Snapshot): Segment[] {
   const { cost_usd, projected_cost_usd: projected, max_cost_usd: maxUsd } = snapshot;
-  if (cost_usd === null) return [];
   if (isUncounted(snapshot)) return [{ text: "cost unknown", color: "yellow" }];
+  if (cost_usd === null) return [];
   const { projected_cost_range_usd: range } = snapshot;
   const isKnown = projected !== null && !snapshot.projected_cost_is_lower_bound;
   const isShown = isKnown && !hasEnded(snapshot);
@@ -183,11 +183,11 @@ function costSegments(snapshot: Snapshot): Segment[] {
   return [isTooMuch ? { text, color: "yellow" } : { text }];
 }
 
-/** Whether all answers came without token counts: a cost of 0 is then wrong. Its twin for the page
- * is `isUncounted` in `web/page/run_state.js`. */
+/** Whether the cost is unknown because no answer has token counts. Its twin for the page is
+ * `isUncounted` in `web/page/run_state.js`. */
 export function isUncounted(figures: Figures): boolean {
   const { cost_usd, succeeded, prompt_tokens, completion_tokens } = figures;
-  return cost_usd === 0 && succeeded > 0 && prompt_tokens + completion_tokens === 0;
+  return cost_usd === null && succeeded > 0 && prompt_tokens + completion_tokens === 0;
 }
 
 type Figures = Pick<

@@ -145,7 +145,7 @@ function costLines(summary: Summary): Line[] {
     ["Latency", max === 0 ? "" : latency],
     ["Tokens", tokensText(summary)],
     ["Wasted", wasteText(summary)],
-    ["Cost", cost_usd === null ? "" : isUncounted(summary) ? UNCOUNTED : formatUsd(cost_usd)],
+    ["Cost", isUncounted(summary) ? UNCOUNTED : cost_usd === null ? "" : formatUsd(cost_usd)],
     [
       "Attempts",
       unlessZero(attempts) +

@@ -19,6 +19,27 @@ const CONCURRENCY = 4;
 const LIMITED = `trap "" XFSZ; ulimit -f 32`;
 
 Deno.test({
+  name: "a run on a full disk ends at its deadline, and loses no answer",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using dir = await tempDir();
+    // Two answers fit into a file.
+    await using server = serveLedger(({ prompt }) =>
+      Response.json(chatAnswer(`${prompt} ${"x".repeat(7_000)}`))
+    );
+    const input = await dir.write("in.jsonl", numberedRows(8));
+    const args = [input, "-o", dir.path("out/"), "-c", "2"];
+    await using child = startLimited(LIMITED, argsFor(server, [...args, "--deadline", "4s"]), dir);
+    assertEquals((await child.status).code, 6);
+    const { running } = JSON.parse(await dir.read("out/in.lock"));
+    assertEquals(running, false);
+    assertExit(await distill(server, args), 0);
+    await assertVerified(dir, "in.jsonl", "out/");
+    assertEquals(server.posts, 8);
+  },
+});
+
+Deno.test({
   name: "a run on a full disk sends nothing more, ends at the second Ctrl-C, and continues later",
   ignore: Deno.build.os !== "linux",
   async fn() {

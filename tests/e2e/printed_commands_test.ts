@@ -1,6 +1,7 @@
 /** The commands that a run prints at its end work as printed. @module */
 
 import { assert, assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
+import { errorAnswer, serveLedger } from "../support/ledger_server.ts";
 import { type CliResult, REPOSITORY, runCli, shellWords } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit, numberedRows } from "./fixture.ts";
@@ -40,6 +41,37 @@ Deno.test({
       assertExit(await runPrinted(retried), 0);
       assertEquals((await dir.rows(`${name}/in.jsonl`)).length, 20, name);
     }
+  },
+});
+
+Deno.test({
+  name: "the printed command sends pending rows to the teachers of --config after such a retry",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    await using server = serveLedger(({ prompt, body }) =>
+      prompt === "prompt 3" && body.temperature !== 1 ? errorAnswer(400) : undefined
+    );
+    await dir.write("in.jsonl", numberedRows(8));
+    const config = await dir.write(
+      "c.yaml",
+      `teachers:\n  - {base-url: "${server.url}", model: m}\nparams: {top_p: 1.0}\n`,
+    );
+    const first = ["-p", "temperature=0.60"], retry = ["-p", "temperature=1"];
+    for (const [name, before, after] of [["own", first, retry], ["file", [], retry]] as const) {
+      const args = [dir.path("in.jsonl"), "-o", dir.path(`${name}/`), "--config", config];
+      assertExit(await runCli([...args, ...before, "--limit", "4"]), 3);
+      const retried = await runCli(["retry", ...args, ...after]);
+      assertExit(retried, 3);
+      assertMatch(retried.stderr, /Pending +4\n/);
+      assertExit(await runPrinted(retried), 0);
+      assertEquals((await dir.rows(`${name}/in.jsonl`)).length, 8, name);
+    }
+    const temperatures = server.requests.map(({ body }) => [body.temperature, body.top_p]);
+    const [own, file] = [temperatures.slice(0, 9), temperatures.slice(9)];
+    assertEquals(own.filter(([temperature]) => temperature === 0.6).length, 8);
+    assertEquals(file.filter(([temperature]) => temperature === undefined).length, 8);
+    assertEquals(temperatures.every(([, top_p]) => top_p === 1), true);
   },
 });
 

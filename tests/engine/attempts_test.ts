@@ -220,6 +220,23 @@ const ENDINGS: readonly Ending[] = [
   (call) => call.refuse(new TypeError(`x of ${call.request.uid} is not a function`)),
 ];
 
+Deno.test("Attempts say that a teacher answers as another model than in an earlier run", async () => {
+  for (const before of ["large", "small", undefined]) {
+    const notices: string[] = [];
+    const { attempts, teacher, workOf } = attemptsOf({
+      onNotice: (text) => notices.push(text),
+      lastModelOf: () => before,
+    });
+    for (const uid of ["a", "b"]) {
+      const made = attempts.make(workOf(uid));
+      await teacher.open[0].answer({ model: "small" });
+      await made;
+    }
+    assertEquals(notices.length, before === "large" ? 1 : 0);
+    if (before === "large") assertMatch(notices[0], /as the model "small", before as "large"/);
+  }
+});
+
 Deno.test("Attempts say once that a teacher answers as another model, but not of rows that name theirs", async () => {
   const notices: string[] = [];
   const { attempts, teacher, workOf } = attemptsOf({ onNotice: (text) => notices.push(text) });

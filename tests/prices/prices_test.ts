@@ -45,7 +45,7 @@ Deno.test("pricesOf() takes the prices that are given, for every teacher", async
     assertEquals(priceOf!(answer(null), teacher), undefined);
   }
   const free = await pricesOf([LOCAL], { priceIn: 0, priceOut: 0 });
-  assertEquals(free.priceOf!(answer(MILLIONS), LOCAL), 0);
+  assertEquals([answer(MILLIONS), answer(null)].map((a) => free.priceOf!(a, LOCAL)), [0, 0]);
 });
 
 Deno.test("pricesOf() takes public prices where none are given, and says so", async () => {

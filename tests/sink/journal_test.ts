@@ -482,3 +482,31 @@ Deno.test("Journal.open() names the file that cannot be opened and frees the oth
   );
   assert(opened === 2);
 });
+
+Deno.test("Journal.rescue() moves what waits for disk space, and all that follows, to another file", async () => {
+  await using dir = await tempDir();
+  const disk = new FaultyDisk(), manual = new ManualDelay();
+  const broken: string[] = [], rescued: unknown[] = [];
+  const journal = await Journal.open<number>(dir.path("x"), {
+    openFile: disk.openFile,
+    delay: manual.delay,
+    onBroken: ({ message }) => broken.push(message),
+    onRescue: (...file) => rescued.push(file),
+  });
+  await journal.append("written", 1);
+  journal.rescue();
+  assertEquals(broken, []);
+  disk.beforeWrite = () => {
+    throw NO_SPACE;
+  };
+  const stuck = journal.append("stuck", 2);
+  await manual.begun;
+  const queued = journal.append("queued", 3);
+  journal.rescue();
+  await Promise.all([stuck, queued, journal.append("late", 4)]);
+  assertEquals(await dir.read("x"), "written\n");
+  const lines = (await dir.read("x.rescued-1.jsonl")).trimEnd().split("\n");
+  assertEquals(lines.toSorted(), ["late", "queued", "stuck"]);
+  assertEquals([rescued.length, broken.length, journal.missingRows], [1, 1, 0]);
+  await assertRejects(() => journal.close(), SinkError, "Cannot write");
+});

@@ -51,3 +51,22 @@ Deno.test("LastResort uses one temporary folder, also after a write there has fa
   assertEquals(files, [dir.path("tmp1/x.rescued-1.jsonl")]);
   assertEquals(await dir.read("tmp1/x.rescued-1.jsonl"), "1\n3\n");
 });
+
+Deno.test("LastResort tries again if no disk has room, until its signal is aborted", async () => {
+  await using dir = await tempDir();
+  const output = `${await dir.write("full", "")}/x.jsonl`;
+  const abandoned = new AbortController();
+  let folders = 0;
+  const lastResort = new LastResort(output, {
+    makeFolder: () =>
+      ++folders < 2 ? Promise.reject(new Error("full")) : Promise.resolve(dir.path("tmp")),
+    retrying: abandoned.signal,
+  });
+  await lastResort.append("1\n");
+  assertEquals([folders, await dir.read("tmp/x.rescued-1.jsonl")], [2, "1\n"]);
+  const makeFolder = () => Promise.reject(new Error("full"));
+  const full = new LastResort(output, { makeFolder, retrying: abandoned.signal });
+  const lost = assertRejects(() => full.append("1\n"), SinkError);
+  setTimeout(() => abandoned.abort(), 20);
+  await lost;
+});

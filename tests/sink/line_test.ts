@@ -8,7 +8,8 @@ import { originOf } from "../../lib/answer.ts";
 import { SinkError } from "../../lib/errors.ts";
 import type { Outcome } from "../../lib/row.ts";
 import { badRowLine, failureLine, resultLine } from "../../lib/sink/line.ts";
-import { restoreRow } from "../../lib/sink/read_line.ts";
+import { lastModelsOf, restoreRow } from "../../lib/sink/read_line.ts";
+import { tempDir } from "../support/temp.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import { completionOf, failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
 
@@ -300,4 +301,20 @@ Deno.test("resultLine() writes counts as whole numbers", () => {
   const line = resultLine(successOf(rowOf("{}"), { completion: completionOf({ usage }) }), FORMAT);
   const counts = '"prompt_tokens":0,"completion_tokens":7,"reasoning_tokens":0,"cached_tokens":0';
   assertStringIncludes(line, counts);
+});
+
+Deno.test("lastModelsOf() returns the model of each teacher's last answer on disk", async () => {
+  await using dir = await tempDir();
+  const lineOf = (model: string, teacher = "http://127.0.0.1:1/v1") =>
+    resultLine(
+      successOf(rowOf('{"prompt":"Hi"}'), { completion: completionOf({ model, teacher }) }),
+      FORMAT,
+    );
+  const lines = [lineOf("old"), lineOf("other", "http://b"), lineOf("new"), lineOf("")];
+  const path = await dir.write("a.jsonl", `${"x".repeat(70_000)}\n${lines.join("\n")}\n`);
+  const lastModelOf = lastModelsOf([dir.path("none.jsonl"), path]);
+  const teachers = ["http://127.0.0.1:1/v1", "http://b", "http://c"]
+    .map((address) => ({ address, model: "asked-model" }));
+  assertEquals(teachers.map(lastModelOf), ["new", "other", undefined]);
+  assertEquals(lastModelOf({ address: "http://b", model: "x" }), undefined);
 });

@@ -4,6 +4,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
+import { SinkError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { OpenFiles } from "../../lib/sink/open_files.ts";
 import { ParkedJournal } from "../../lib/sink/parked_journal.ts";
@@ -195,6 +196,22 @@ Deno.test("ParkedJournal: a file that cannot be opened is tried again, and given
   assertStringIncludes(await lost, "Gave up writing");
   await journal.close();
   assert(journal.missingRows === 1);
+});
+
+Deno.test("ParkedJournal.rescue() moves what waits for a file that cannot be opened", async () => {
+  await using dir = await tempDir();
+  const stalled = Promise.withResolvers<void>();
+  const options = { onStall: () => stalled.resolve() };
+  const path = `${await dir.write("full", "")}/x.jsonl`;
+  const journal = new ParkedJournal(path, options, new OpenFiles(1));
+  const written = journal.append("1", undefined);
+  await stalled.promise;
+  await Deno.remove(dir.path("full"));
+  journal.rescue();
+  await Promise.all([written, journal.append("2", undefined)]);
+  assertEquals(await dir.read("full/x.rescued-1.jsonl"), "1\n2\n");
+  await assertRejects(() => journal.close(), SinkError, "Cannot write");
+  assertEquals(journal.missingRows, 0);
 });
 
 Deno.test("ParkedJournal: after a failed sync, lines go to another file, even once the file was closed", async () => {

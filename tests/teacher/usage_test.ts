@@ -59,6 +59,44 @@ Deno.test("readUsage() recognizes other names of the counts", () => {
   assertEquals(readUsage(named)?.cachedTokens, 3);
 });
 
+Deno.test("readUsage() reads counts as text, and derives a missing one from the total", () => {
+  const counted = (usage: object) => {
+    const { promptTokens, completionTokens, reasoningTokens, cachedTokens } = readUsage(usage)!;
+    return [promptTokens, completionTokens, reasoningTokens, cachedTokens];
+  };
+  const texts = {
+    prompt_tokens: "20",
+    completion_tokens: "30",
+    total_tokens: "60",
+    prompt_tokens_details: { cached_tokens: "5" },
+    completion_tokens_details: { reasoning_tokens: "10" },
+  };
+  assertEquals(counted(texts), [20, 40, 10, 5]);
+  assertEquals(counted({ prompt_tokens: 20, total_tokens: 60 }), [20, 40, 0, 0]);
+  assertEquals(counted({ completion_tokens: 40, total_tokens: 60 }), [20, 40, 0, 0]);
+  assertEquals(counted({ prompt_tokens: 20, total_tokens: 20 }), [20, 0, 0, 0]);
+  const gemini = readUsage({ prompt_tokens: 20, total_tokens: 60 }, "gemini-2.5-pro")!;
+  assertEquals([gemini.completionTokens, gemini.reasoningTokens], [40, 40]);
+});
+
+Deno.test("readUsage() takes counts that would make an answer free as unknown", () => {
+  const prompt_tokens = 20;
+  for (
+    const usage of [
+      { prompt_tokens },
+      { prompt_tokens, completion_tokens: null },
+      { prompt_tokens, completion_tokens: -5, total_tokens: 15 },
+      { prompt_tokens, completion_tokens: 1e300 },
+      { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 },
+      { total_tokens: 60 },
+      {},
+      null,
+    ]
+  ) assertEquals(readUsage(usage), null, JSON.stringify(usage));
+  const stated = { prompt_tokens: 0, completion_tokens: 0, cost: 0.5 };
+  assertEquals(readUsage(stated)?.costUsd, 0.5);
+});
+
 Deno.test("readUsage() reads what an answer costs, as each API says it", () => {
   const cases: [more: object, usd: number | undefined][] = [
     [{ cost: 0.95 }, 0.95],

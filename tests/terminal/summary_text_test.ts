@@ -21,6 +21,7 @@ Finished in 35 s: every row has a result
   Answered  1,319
   Speed     38.2 rows/s
   Latency   p50 512 ms · p90 900 ms · p99 1.24 s · max 3.10 s
+  Cost      unknown: no answer came with token counts (usage)
   Attempts  1,319
   Process   2.4 s of CPU · 85 MB of memory
   Results   out/in.jsonl
@@ -42,12 +43,14 @@ Deno.test("summaryText() names the command that exports once no row is pending",
 });
 
 Deno.test("summaryText() does not show $0.00 for answers without token counts", () => {
-  const costOf = (prompt_tokens: number) => {
-    const summary = makeSummary({ cost_usd: 0, succeeded: 3, prompt_tokens });
+  const costOf = (cost_usd: number | null, prompt_tokens = 0) => {
+    const summary = makeSummary({ cost_usd, succeeded: 3, prompt_tokens, completion_tokens: 0 });
     return /Cost +(.*)/.exec(summaryText(summary, { isColored: false }))?.[1];
   };
-  assertEquals(costOf(0), "unknown: no answer came with token counts (usage)");
-  assertEquals(costOf(30), "$0.00");
+  assertEquals(costOf(null), "unknown: no answer came with token counts (usage)");
+  assertEquals(costOf(null, 30), undefined);
+  // The prices are 0.
+  assertEquals(costOf(0), "$0.00");
 });
 
 Deno.test("summaryText() has all parts in at most 33 lines", () => {

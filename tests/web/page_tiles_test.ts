@@ -59,15 +59,15 @@ Deno.test("the cost tile says what is missing for an estimate, and nothing where
 Deno.test("the cost is unknown while no answer has token counts", () => {
   const costOf = (snapshot: Partial<WireSnapshot>) =>
     figureOf("Cost now / estimated", {
-      cost_usd: 0,
+      cost_usd: null,
       succeeded: 3,
       prompt_tokens: 0,
       completion_tokens: 0,
       ...snapshot,
     });
   assertEquals([costOf({}).value, costOf({}).note], ["–", "no answer has token counts"]);
-  assertEquals(costOf({ prompt_tokens: 9 }).value, "$0.00");
-  assertEquals(costOf({ succeeded: 0 }).value, "$0.00");
+  assertEquals(costOf({ prompt_tokens: 9 }).note, "no price is known");
+  assertEquals(costOf({ cost_usd: 0 }).value, "$0.00");
 });
 
 Deno.test("the length of answers is that of the kept ones, and unknown while no tokens are reported", () => {

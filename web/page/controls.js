@@ -7,7 +7,7 @@
  */
 
 import { byId, setAttribute, setIcon, setShown, setText } from "./dom.js";
-import { limitWords } from "./run_state.js";
+import { isUncounted, limitWords } from "./run_state.js";
 import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 
 /** @import { ControlAnswer, ControlBodies, ControlName } from "../protocol.ts" */
@@ -119,7 +119,9 @@ export class Controls {
     setText("concurrency-note", `${formatCount(limit)} at once now, ${limitWords(store)}`);
     setText(
       "budget-note",
-      cost_usd === null
+      isUncounted(snapshot)
+        ? "The cost is unknown: no answer has token counts"
+        : cost_usd === null
         ? "No price is known"
         : `${formatUsd(cost_usd)} spent, ${capWords(max_cost_usd, budget)}`,
     );

@@ -261,10 +261,9 @@ export function missingEtaWords({ total, eta_s, refused_for_load, elapsed_ms }) 
 }
 
 /**
- * Whether all answers came without token counts: a cost of 0 is then wrong. The terminal has the
- * same rule.
+ * Whether the cost is unknown because no answer has token counts. The terminal has the same rule.
  * @param {WireSnapshot} snapshot
  */
 export function isUncounted({ cost_usd, succeeded, prompt_tokens, completion_tokens }) {
-  return cost_usd === 0 && succeeded > 0 && prompt_tokens + completion_tokens === 0;
+  return cost_usd === null && succeeded > 0 && prompt_tokens + completion_tokens === 0;
 }

@@ -205,10 +205,10 @@ function timeFigure({ store, snapshot, nowMs }) {
 function costFigure({ snapshot, store: { ended } }) {
   const { cost_usd, projected_cost_usd, projected_cost_range_usd: range, max_cost_usd } = snapshot;
   const cap = max_cost_usd === null ? "no cap" : `cap ${formatCapUsd(max_cost_usd)}`;
+  if (isUncounted(snapshot)) return { value: UNKNOWN, note: "no answer has token counts" };
   if (cost_usd === null) {
     return { value: UNKNOWN, note: max_cost_usd === null ? "no price is known" : cap };
   }
-  if (isUncounted(snapshot)) return { value: UNKNOWN, note: "no answer has token counts" };
   const isKnown = !ended && projected_cost_usd !== null && !snapshot.projected_cost_is_lower_bound;
   const expected = ended ? cost_usd : Math.max(cost_usd, projected_cost_usd ?? 0);
   const isTooMuch = max_cost_usd !== null && expected > max_cost_usd;

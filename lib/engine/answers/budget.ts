@@ -28,6 +28,16 @@ export interface BudgetOptions {
  * token counts. */
 const UNCOUNTED_ANSWERS = 10;
 
+/** The relative error of a sum of costs: 7 answers of $0.01 sum up to $0.06999999999999999. */
+const ROUNDING_ERROR = 1e-9;
+
+/** What an answer cost. */
+interface Spent {
+  readonly usd: number;
+  /** Whether the cost is not known: without token counts, for example. */
+  readonly isEstimate: boolean;
+}
+
 export function checkLimits(
   { maxCostUsd, maxCompletionTokens }: Pick<BudgetOptions, "maxCostUsd" | "maxCompletionTokens">,
 ): void {
@@ -44,21 +54,21 @@ export function checkLimits(
 
 export class Budget {
   readonly #priceOf: BudgetOptions["priceOf"];
-  readonly #unpriced: readonly Teacher[];
+  readonly #unpricedTeachers: readonly Teacher[];
   readonly #maxCompletionTokens: number;
   #maxCostUsd: number | null = null;
   /** The limit of all shards together. */
   #wholeMaxCostUsd = 0;
-  #costUsd = 0;
   /** The cost of earlier runs that share the limit. */
   #earlierCostUsd = 0;
-  #completionTokens = 0;
-  #promptTokens = 0;
-  #counted = 0;
-  #uncounted = 0;
-  /** Estimates for answers without token counts: those are billed, too. */
-  #uncountedCostUsd = 0;
-  #uncountedTokens = 0;
+  /** Sums over the answers with token counts. */
+  readonly #counted = { answers: 0, promptTokens: 0, completionTokens: 0 };
+  /** Answers without token counts; `tokens` estimates their completion tokens. */
+  readonly #uncounted = { answers: 0, tokens: 0 };
+  /** Answers whose cost is known. */
+  readonly #priced = { answers: 0, usd: 0 };
+  /** Answers that are billed, but whose cost is not known; `usd` estimates it. */
+  readonly #unpriced = { answers: 0, usd: 0 };
 
   /**
    * @throws {RangeError} if a limit is out of range
@@ -67,14 +77,21 @@ export class Budget {
   constructor(options: BudgetOptions = {}) {
     checkLimits(options);
     this.#priceOf = options.priceOf;
-    this.#unpriced = options.unpriced ?? [];
+    this.#unpricedTeachers = options.unpriced ?? [];
     this.#maxCompletionTokens = options.maxCompletionTokens ?? Infinity;
     this.setMaxCost(options.maxCostUsd ?? null);
   }
 
-  /** Null unless the price of every teacher is known. */
+  /** Whether the price of every teacher is known. */
+  get isPriced(): boolean {
+    return this.#priceOf !== undefined;
+  }
+
+  /** Includes estimates for answers whose cost is not known. Null without prices, and if the cost of
+   * no answer is known. */
   get costUsd(): number | null {
-    return this.#priceOf === undefined ? null : this.#costUsd;
+    const isUnknown = this.#unpriced.answers > 0 && this.#priced.answers === 0;
+    return !this.isPriced || isUnknown ? null : this.#priced.usd + this.#unpriced.usd;
   }
 
   get maxCostUsd(): number | null {
@@ -85,62 +102,72 @@ export class Budget {
   get exhaustedReason(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
-    const costUsd = this.#costUsd + this.#uncountedCostUsd + this.#earlierCostUsd;
-    if (maxCostUsd !== null && costUsd >= maxCostUsd) {
-      const cost = dollarsBeside(costUsd, maxCostUsd);
-      // A single shard has the whole limit, and only shards count earlier runs.
+    const costUsd = (this.costUsd ?? 0) + this.#earlierCostUsd;
+    if (maxCostUsd !== null && costUsd >= maxCostUsd * (1 - ROUNDING_ERROR)) {
+      const cost = dollarsBeside(costUsd, maxCostUsd), note = noteOf(this.#unpriced.answers);
+      // The only shard of an input has all of the limit, and only shards count earlier runs.
       if (this.#wholeMaxCostUsd !== maxCostUsd || this.#earlierCostUsd > 0) {
         return `All runs of this shard have cost ${cost} of ${dollars(maxCostUsd)}, its share of ` +
-          `the limit of ${dollars(this.#wholeMaxCostUsd)} (--max-cost)${this.#uncountedNote}`;
+          `the limit of ${dollars(this.#wholeMaxCostUsd)} (--max-cost)${note}`;
       }
-      return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)` +
-        this.#uncountedNote;
+      return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)${note}`;
     }
-    const completionTokens = Math.round(this.#completionTokens + this.#uncountedTokens);
+    const completionTokens = Math.round(this.#counted.completionTokens + this.#uncounted.tokens);
     if (completionTokens >= maxTokens) {
       return `The run has received ${formatCount(completionTokens)} completion tokens of at most ` +
-        `${formatCount(maxTokens)} (--max-completion-tokens-total)${this.#uncountedNote}`;
+        `${formatCount(maxTokens)} (--max-completion-tokens-total)` +
+        noteOf(this.#uncounted.answers);
     }
-    if (this.#uncounted >= UNCOUNTED_ANSWERS && this.#uncounted > this.#counted) {
-      const limit = maxCostUsd === null ? "--max-completion-tokens-total" : "--max-cost";
-      return `The limit ${limit} cannot be enforced: ${this.#uncounted} of ` +
-        `${this.#uncounted + this.#counted} answers came without token counts (usage). Leave it ` +
-        "out; --limit and --deadline limit a run as well";
-    }
-    return undefined;
+    return (maxCostUsd === null
+      ? undefined
+      : unenforceable("--max-cost", this.#unpriced.answers, this.#priced.answers)) ??
+      (maxTokens === Infinity ? undefined : unenforceable(
+        "--max-completion-tokens-total",
+        this.#uncounted.answers,
+        this.#counted.answers,
+      ));
   }
 
-  get #uncountedNote(): string {
-    if (this.#uncounted === 0) return "";
-    const answers = formatCountOf(this.#uncounted, "answer");
-    return `, counting ${answers} without token counts (usage) as the mean of the others`;
+  /** Counts an answer, accepted or not. Returns what it cost; null without prices. */
+  add(completion: Completion, teacher: Teacher): Spent | null {
+    this.#addTokens(completion);
+    if (this.#priceOf === undefined) return null;
+    const usd = asAmount(this.#priceOf(completion, teacher));
+    if (usd === undefined) {
+      this.#unpriced.answers++;
+      const estimateUsd = this.#estimateUsd(completion, teacher);
+      this.#unpriced.usd += estimateUsd;
+      return { usd: estimateUsd, isEstimate: true };
+    }
+    this.#priced.answers++;
+    this.#priced.usd += usd;
+    return { usd, isEstimate: false };
   }
 
-  /** Counts an answer, accepted or not. Returns its cost in US dollars; null if unknown. */
-  add(completion: Completion, teacher: Teacher): number | null {
-    const { usage } = completion;
+  #addTokens({ usage }: Completion): void {
+    const counted = this.#counted;
     if (usage === null || usage === undefined) {
-      this.#uncounted++;
-      this.#addEstimate(completion, teacher);
-      return null;
+      this.#uncounted.answers++;
+      this.#uncounted.tokens += counted.completionTokens / Math.max(1, counted.answers);
+      return;
     }
-    this.#counted++;
-    this.#promptTokens += usage.promptTokens;
-    this.#completionTokens += usage.completionTokens;
-    const costUsd = this.#priceOf?.(completion, teacher) ?? null;
-    if (costUsd === null || !(costUsd >= 0)) return null;
-    this.#costUsd += costUsd;
-    return costUsd;
+    counted.answers++;
+    counted.promptTokens += usage.promptTokens;
+    counted.completionTokens += usage.completionTokens;
   }
 
-  /** Estimates an answer as the mean of the counted ones, at the price of its teacher. */
-  #addEstimate(completion: Completion, teacher: Teacher): void {
-    if (this.#counted === 0) return;
-    const promptTokens = this.#promptTokens / this.#counted;
-    const completionTokens = this.#completionTokens / this.#counted;
-    const usage = { promptTokens, completionTokens };
-    this.#uncountedTokens += completionTokens;
-    this.#uncountedCostUsd += asAmount(this.#priceOf?.({ ...completion, usage }, teacher)) ?? 0;
+  /** The mean tokens of the counted answers at the price of this teacher, or else the mean cost. */
+  #estimateUsd(completion: Completion, teacher: Teacher): number {
+    const { answers, ...sums } = this.#counted;
+    const usage = {
+      promptTokens: sums.promptTokens / Math.max(1, answers),
+      completionTokens: sums.completionTokens / Math.max(1, answers),
+    };
+    const isUncounted = completion.usage === null || completion.usage === undefined;
+    const usd = isUncounted
+      ? asAmount(this.#priceOf?.({ ...completion, usage }, teacher))
+      : undefined;
+    return usd ?? this.#priced.usd / Math.max(1, this.#priced.answers);
   }
 
   countEarlierRuns(usd: number): void {
@@ -158,11 +185,24 @@ export class Budget {
   setMaxCost(usd: number | null, wholeUsd = usd): void {
     if (usd !== null) {
       checkMaxCost(usd);
-      if (this.#priceOf === undefined) throw noPrice(usd, this.#unpriced);
+      if (this.#priceOf === undefined) throw noPrice(usd, this.#unpricedTeachers);
     }
     this.#maxCostUsd = usd;
     this.#wholeMaxCostUsd = wholeUsd ?? 0;
   }
+}
+
+/** Why a limit cannot be enforced; undefined while too few answers show that. */
+function unenforceable(flag: string, unknown: number, known: number): string | undefined {
+  if (unknown < UNCOUNTED_ANSWERS || unknown <= known) return undefined;
+  return `The limit ${flag} cannot be enforced: ${unknown} of ${unknown + known} answers came ` +
+    "without token counts (usage). Leave it out; --limit and --deadline limit a run as well";
+}
+
+function noteOf(uncounted: number): string {
+  if (uncounted === 0) return "";
+  const answers = formatCountOf(uncounted, "answer");
+  return `, counting ${answers} without token counts (usage) as the mean of the others`;
 }
 
 function checkMaxCost(usd: number): void {

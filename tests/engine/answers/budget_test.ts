@@ -31,8 +31,8 @@ function answer(usage: Partial<Usage> | null): Completion {
 Deno.test("Budget.add() returns the cost of an answer and adds it up", () => {
   const budget = new Budget({ priceOf });
   assertEquals(budget.costUsd, 0);
-  assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER), 1.5);
-  assertEquals(budget.add(answer({ completionTokens: 50 }), TEACHER), 0.5);
+  assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER)?.usd, 1.5);
+  assertEquals(budget.add(answer({ completionTokens: 50 }), TEACHER)?.usd, 0.5);
   assertEquals([budget.costUsd, budget.maxCostUsd], [2, null]);
   assertEquals(budget.exhaustedReason, undefined);
 });
@@ -40,7 +40,9 @@ Deno.test("Budget.add() returns the cost of an answer and adds it up", () => {
 Deno.test("Budget.add() asks for the price at the teacher that answered", () => {
   const other = { ...TEACHER, model: "free" };
   const budget = new Budget({ priceOf: (_, teacher) => teacher === other ? 0 : 3 });
-  const given = [TEACHER, other].map((one) => budget.add(answer({ completionTokens: 1 }), one));
+  const given = [TEACHER, other].map((one) =>
+    budget.add(answer({ completionTokens: 1 }), one)?.usd
+  );
   assertEquals([...given, budget.costUsd], [3, 0, 3]);
 });
 
@@ -159,7 +161,8 @@ Deno.test("a limit cannot be enforced if most answers come without token counts"
 Deno.test("wrong token counts of a teacher cannot disable the limit", () => {
   const budget = new Budget({ priceOf, maxCostUsd: 10, maxCompletionTokens: 2_000 });
   for (const completionTokens of [NaN, -5_000, undefined as unknown as number]) {
-    assertEquals(budget.add(asCompletion(answer({ completionTokens }))!, TEACHER), null);
+    const spent = budget.add(asCompletion(answer({ completionTokens }))!, TEACHER);
+    assertEquals(spent, { usd: 0, isEstimate: true });
   }
   const tokens = new Budget({ maxCompletionTokens: 2_000 });
   for (const completionTokens of [NaN, 2_000]) {
@@ -167,26 +170,26 @@ Deno.test("wrong token counts of a teacher cannot disable the limit", () => {
   }
   assertStringIncludes(tokens.exhaustedReason!, "2,000 completion tokens of at most 2,000");
   const nonsense = new Budget({ priceOf: () => NaN, maxCostUsd: 10 });
-  assertEquals(nonsense.add(answer({ completionTokens: 1 }), TEACHER), null);
-  assertEquals(nonsense.costUsd, 0);
-  assertAlmostEquals(budget.add(answer({ completionTokens: 1_500 }), TEACHER)!, 15);
+  assertEquals(nonsense.add(answer({ completionTokens: 1 }), TEACHER)?.isEstimate, true);
+  assertEquals(nonsense.costUsd, null);
+  assertAlmostEquals(budget.add(answer({ completionTokens: 1_500 }), TEACHER)!.usd, 15);
   assertStringIncludes(budget.exhaustedReason!, "$15.00");
 });
 
-Deno.test("answers without token counts count as the mean of the others against a limit", () => {
+Deno.test("answers without token counts cost the mean of the others", () => {
   const budget = new Budget({ priceOf, maxCostUsd: 10 });
   for (let pair = 0; pair < 2; pair++) {
     budget.add(answer({ completionTokens: 200 }), TEACHER);
     budget.add(answer(null), TEACHER);
   }
-  assertEquals([budget.costUsd, budget.exhaustedReason], [4, undefined]);
+  assertEquals([budget.costUsd, budget.exhaustedReason], [8, undefined]);
   budget.add(answer({ completionTokens: 250 }), TEACHER);
   assertEquals(
     budget.exhaustedReason,
     "The run has cost $10.50 of at most $10.00 (--max-cost), counting 2 answers without token " +
       "counts (usage) as the mean of the others",
   );
-  assertEquals(budget.costUsd, 6.5);
+  assertEquals(budget.costUsd, 10.5);
 });
 
 Deno.test("an answer without token counts has the price of its own teacher", () => {
@@ -204,6 +207,28 @@ Deno.test("an answer without token counts has the price of its own teacher", () 
   assertEquals(budget.exhaustedReason, undefined);
   for (let i = 0; i < 4; i++) budget.add(answer(null), TEACHER);
   assertStringIncludes(budget.exhaustedReason!, "has cost $10.00");
+});
+
+Deno.test("an answer whose cost is not stated costs the mean of those that state it", () => {
+  const budget = new Budget({ priceOf: ({ usage }) => usage?.costUsd, maxCostUsd: 10 });
+  const unstated = () => budget.add(answer({ completionTokens: 7 }), TEACHER);
+  assertEquals([unstated(), budget.costUsd], [{ usd: 0, isEstimate: true }, null]);
+  budget.add(answer({ costUsd: 4 }), TEACHER);
+  assertEquals([unstated(), budget.costUsd], [{ usd: 4, isEstimate: true }, 8]);
+  budget.add(answer(null), TEACHER);
+  assertStringIncludes(budget.exhaustedReason!, "has cost $12.00 of at most $10.00");
+});
+
+Deno.test("answers that cost nothing need no token counts for a limit to the cost", () => {
+  const free = new Budget({ priceOf: () => 0, maxCostUsd: 10 });
+  for (let i = 0; i < 20; i++) free.add(answer(null), TEACHER);
+  assertEquals([free.costUsd, free.exhaustedReason], [0, undefined]);
+});
+
+Deno.test("rounding errors of a sum let no further answer be sent", () => {
+  const budget = new Budget({ priceOf: () => 0.01, maxCostUsd: 0.07 });
+  for (let i = 0; i < 7; i++) budget.add(answer({}), TEACHER);
+  assertStringIncludes(budget.exhaustedReason!, "has cost $0.07 of at most $0.07");
 });
 
 Deno.test("wrong counts of the answer make usage unknown: an answer of 0 tokens would be free", () => {
