@@ -160,7 +160,7 @@ export class AnswerPolicy {
         : isContext
         ? `The answer stopped at the end of ${limit}`
         : endingOf(completion.finishReason) === "limit"
-        ? `The answer stopped at ${limit}`
+        ? `The answer stopped at ${limit}${onTruncated === "escalate" && !cap ? advice : ""}`
         : `The answer has as many tokens as ${limit} allows, whatever its finish reason says`,
     );
     if (isContext || onTruncated !== "escalate") return failed(failure);
