@@ -160,7 +160,7 @@ for (const [index, { place, args }] of examples.entries()) {
       continue;
     }
     await prepare(parsed);
-    await expect(simulated(args).map((word) => word === "--port=8000" ? "--port=0" : word));
+    await expect(simulated(args).map((word) => word === "8000" ? "0" : word));
   } catch (error) {
     console.log(`${place}\n  ${error instanceof Error ? error.message : error}`);
   }
