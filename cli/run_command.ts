@@ -23,7 +23,13 @@ import type { Io } from "./io.ts";
 import { openMonitor, type RunMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRequest, type RunRequest } from "./request.ts";
-import { createConcurrencyHint, openScreen, type Screen, usesColor } from "./screen.ts";
+import {
+  createConcurrencyHint,
+  createWarnings,
+  openScreen,
+  type Screen,
+  usesColor,
+} from "./screen.ts";
 import { asUsage } from "./settings.ts";
 import { recordFailedShard, withNamedShard } from "./shard.ts";
 import { listenForSignals } from "./signals.ts";
@@ -59,7 +65,7 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
   const nextArgs = await nextArgsOf(args, request);
   const screen = openScreen(progress, io, settings.isOn("verbose"));
   const { say } = screen;
-  generator.on(screen.listener);
+  generator.on(isQuiet && progress === "none" ? createWarnings(say) : screen.listener);
   if (settings.text("concurrency") === undefined && progress !== "none" && !isQuiet) {
     generator.on(createConcurrencyHint(say));
   }

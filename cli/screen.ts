@@ -50,6 +50,13 @@ export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Scr
   return { listener, say: writeLine, close: () => {} };
 }
 
+/** What `--quiet` prints during a run: warnings, such as that of a full disk. */
+export function createWarnings(say: (message: string) => void): RunListener {
+  return (event) => {
+    if (event.type === "notice" && event.level === "warning") say(`Warning: ${event.message}`);
+  };
+}
+
 function showsBar(io: Io): boolean {
   return io.isTerminal && io.env("TERM") !== "dumb" && !io.env("CI");
 }

@@ -83,11 +83,12 @@ function retryNotes(
   const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
   if (count <= 0) return notes;
   const are = count === 1 ? "is" : "are";
+  const sent = uids === undefined ? "failed rows only" : "the rows of --uids only";
   return [
     ...notes,
     `${
       formatCountOf(count, "pending row")
-    } ${are} left out: a retry sends failed rows only, a run without ` +
+    } ${are} left out: a retry sends ${sent}, a run without ` +
     "a retry sends the others",
   ];
 }

@@ -151,7 +151,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   onTruncated?: "error" | "keep" | "escalate";
   /**
    * The highest token limit that `onTruncated: "escalate"` may set. Rejected with any other value.
-   * @default 8 times the first limit
+   * @default 8 times the first limit; without one, no row is sent again
    */
   maxTokensCap?: number;
   /**

@@ -101,6 +101,10 @@ Deno.test("--quiet prints problems only", async () => {
     await quiet([bad, "-o", out, "-q"], 3),
     `1 row failed: see ${out}bad_error.jsonl\n`,
   );
+  assertStringIncludes(
+    await quiet([good, "-o", dir.path("other/"), "-p", "temperatur=1", "-q"], 0),
+    'Warning: The parameter "temperatur" is not one that servers are known to have',
+  );
   assertEquals(await said(["verify", good, "-o", out, "-q"], 0), "");
   const exported = dir.path("train.jsonl");
   const args = ["export", `${out}good.jsonl`, "-o", exported, "--format", "messages", "-q"];

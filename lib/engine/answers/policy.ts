@@ -162,9 +162,10 @@ export class AnswerPolicy {
     const isContext = ending === "context", cap = this.#capOf(row);
     const limit = isContext ? "the model's context" : describeLimit(params, completion);
     const advice = isContext ? "" : `: ${adviceFor(onTruncated, cap)}`;
+    const needsCap = onTruncated === "escalate" && cap === undefined;
     const message = isOnlyReasoning
       ? `The reasoning used up ${limit} before the answer began${advice}`
-      : describeTruncation(limit, isContext, completion);
+      : describeTruncation(limit, isContext, completion) + (needsCap ? advice : "");
     const failure = failureOf("truncated", message);
     if (isContext || onTruncated !== "escalate") return failed(failure);
     const longer = escalated(params, cap, completion.usage?.completionTokens);

@@ -107,6 +107,14 @@ for (
       "The answer stopped at the teacher's own token limit (after 4000 tokens)",
     ],
     [
+      { ...cut, usage },
+      {},
+      "escalate",
+      "The answer stopped at the teacher's own token limit (after 4000 tokens): " +
+      "add --max-tokens-cap (maxTokensCap)",
+      {},
+    ],
+    [
       onlyReasoning,
       { max_completion_tokens: 64 },
       "keep",
