@@ -22,7 +22,7 @@ import type { ResolvedExport } from "./export_options.ts";
 import { RowOrder, shuffleIn } from "./row_order.ts";
 import type { Unrepresentable } from "./turns.ts";
 
-/** Unless shuffled, the rows of each file are in input order. */
+/** Each file is in input order, unless shuffled. */
 export class ResultsSource implements ExampleSource, Disposable {
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
@@ -86,7 +86,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 
   async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
-    // A single batch: lines are read one by one, on demand.
+    // A single batch, because lines are read on demand.
     yield shuffle === undefined ? this.#inInputOrder() : this.#shuffled(shuffle);
   }
 
@@ -100,10 +100,7 @@ export class ResultsSource implements ExampleSource, Disposable {
     }
   }
 
-  /**
-   * All files together have fewer than 2^32 lines, so an index of 32 bits identifies a line and its
-   * file.
-   */
+  /** A 32-bit index identifies a line and its file, as all files have fewer than 2^32 lines. */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
     const indexes = new Uint32Array(this.rowCount);
@@ -122,7 +119,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 }
 
-/** For the dataset card. The address of the teacher and the path of the input stay private. */
+/** For the dataset card, without the private address of the teacher and path of the input. */
 function originOf({ input, params, retort, summary }: RunFile): string[] {
   const sets = Object.values(params).map((set) => `\`${JSON.stringify(set)}\``);
   const cost = summary?.cost_usd;
@@ -154,13 +151,13 @@ function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** Reads its file twice: first to select, order and check the examples, then to return them. */
+/** Reads a file twice: to select, order and check examples, then to return them. */
 class ResultsFile implements Disposable {
   readonly path: string;
   readonly run: RunFile | undefined;
   readonly #reader: ExampleReader;
   readonly #order = new RowOrder();
-  // `ignoreBOM`: a byte order mark within the file is damage, and must not be dropped silently.
+  // Does not drop a byte order mark within the file silently, as that is damage.
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #file: Deno.FsFile | undefined;
   #buffer = new Uint8Array(64 * 1024);
