@@ -58,7 +58,7 @@ export type ColumnName = keyof typeof COLUMNS;
 
 export type ColumnArrays = { [Name in ColumnName]: InstanceType<typeof COLUMNS[Name]> };
 
-/** In the order of the index file: wide numbers first, so that each array is aligned. */
+/** The order of the index file: wide numbers first, so that each array is aligned. */
 export const COLUMN_NAMES = (Object.keys(COLUMNS) as ColumnName[]).toSorted((a, b) =>
   COLUMNS[b].BYTES_PER_ELEMENT - COLUMNS[a].BYTES_PER_ELEMENT
 );

@@ -37,7 +37,7 @@ interface Selection {
   readonly createdMs: number;
   /** When a page last requested the selection. */
   requestedMs: number;
-  /** Of the first `total` rows: a scan may have found more since. */
+  /** Covers the first `total` rows: a scan may have found more since. */
   overview?: Omit<Overview, "scan" | "version">;
   /** The first `count` rows, sorted; `key` is the field and the direction. */
   sorted?: {

@@ -183,7 +183,7 @@ export class DataService implements AsyncDisposable {
     return new DataService(options, await openFiles(options.paths, options.signal));
   }
 
-  /** Including those that were found after the start. */
+  /** The indexed files, including those that were found after the start. */
   get files(): readonly string[] {
     return [...this.#indexed];
   }

@@ -223,7 +223,7 @@ function noteOf(merge: string, { files }: Division, leavesOutMerge: boolean): st
     : `${shards} ${files.length === 1 ? "is" : "are"} left out: "${merge}" is their merge`;
 }
 
-/** By the stem that the shards of a run share, such as `out/x`. */
+/** Groups shards by the stem that those of a run share, such as `out/x`. */
 function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
   const divisions = new Map<string, Division[]>();
   for (const path of files) {

@@ -253,7 +253,7 @@ export class DerivedFields {
     };
   }
 
-  /** Undefined if the line is damaged or not Retort's. */
+  /** The derived fields of a line; undefined if the line is damaged or not Retort's. */
   compute(text: string, prompt: string): object | undefined {
     const facts = factsOf(text, this.#hints);
     if (facts instanceof DamagedLine) return undefined;

@@ -27,8 +27,8 @@ export interface Place {
 }
 
 /**
- * In order of preference: TRL's, DPO's, Retort's own, Alpaca's, GSM8K's. `answerIn` in `formats.ts`
- * names one of them.
+ * Fields for answers, in order of preference: TRL's, DPO's, Retort's own, Alpaca's, GSM8K's.
+ * `answerIn` in `formats.ts` names one of them.
  */
 export const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "answer"] as const;
 

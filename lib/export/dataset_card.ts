@@ -42,7 +42,7 @@ function countIn(distill: Record<string, unknown>, name: string): number {
   return typeof distill[name] === "number" ? distill[name] : 0;
 }
 
-/** Undefined if the card's metadata has no license. */
+/** The license in a card's metadata; undefined if there is none. */
 export function licenseOf(card: string): string | undefined {
   const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];

@@ -125,8 +125,8 @@ export interface ExportOptions extends WriteOptions {
   /** How reasoning is written in the answer. Formats that hold the answer as text, such as
    * `alpaca`, have no place for `field`. @default "wrap" */
   think?: ThinkStyle;
-  /** For formats of pairs, such as `preference`: which answer is chosen. `shortest`, `longest`, or
-   * a field, whose larger number wins. Required for these formats. */
+  /** Decides which answer of a pair is chosen: `shortest`, `longest`, or the field with the larger
+   * number. Required for formats of pairs, such as `preference`. */
   prefer?: string;
 }
 
@@ -162,7 +162,7 @@ export type ExportFormat =
 /** Format in which rows of any file can be written. Only results have log probabilities. */
 export type ConvertFormat = Exclude<ExportFormat, "logprobs">;
 
-/** For the help, with at most 57 characters. */
+/** What a row of each format holds, and what reads it, for the help: at most 57 characters. */
 export const FORMAT_SUMMARIES: Readonly<Record<ExportFormat, string>> = {
   "messages": '{"messages"}: TRL, Axolotl, OpenAI',
   "prompt-completion": '{"prompt","completion"}: TRL, loss on the answer only',

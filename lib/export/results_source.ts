@@ -119,7 +119,10 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 }
 
-/** For the dataset card, without the private address of the teacher and path of the input. */
+/**
+ * Describes a run for the dataset card, without the private address of the teacher and path of the
+ * input.
+ */
 function originOf({ input, params, retort, summary }: RunFile): string[] {
   const sets = Object.values(params).map((set) => `\`${JSON.stringify(set)}\``);
   const cost = summary?.cost_usd;

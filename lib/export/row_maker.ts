@@ -32,7 +32,7 @@ export class RowMaker {
   readonly #pairs: Pairs | undefined;
   readonly #isVerbatim: boolean;
   readonly #optional = new Set<string>();
-  /** For rows without an optional column; known after the first pass. */
+  /** Values for rows without an optional column, known after the first pass. */
   #fillers: [string, unknown][] = [];
   #hasParts = false;
   /** Columns with an uneven message: see `UnevenStart`. */
@@ -121,7 +121,7 @@ export class RowMaker {
     ];
   }
 
-  /** In the first pass, each answer of a pair was a row with a `completion`. */
+  /** Replaces `completion`, which each answer had in the first pass, by `chosen` and `rejected`. */
   #makeColumnsOfPairs(): void {
     const { columns } = this.schema;
     const completion = columns.get("completion");

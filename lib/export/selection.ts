@@ -80,7 +80,7 @@ export class Selection {
     return "no result holds log probabilities. Run with --keep logprobs -p logprobs=true -p top_logprobs=20";
   }
 
-  /** About likely mistakes in the condition. Complete after all rows. */
+  /** Notes about likely mistakes in the condition, complete after all rows. */
   conditionNotes(): string[] {
     return this.#fieldNotes?.notes() ?? [];
   }
@@ -108,7 +108,7 @@ export type Pair = readonly [chosen: Example, rejected: Example];
 /** Makes pairs. All answers to a row must be consecutive. */
 export class Pairs {
   readonly #scoreOf: (example: Example) => number;
-  /** To the current row. */
+  /** The answers to the current row. */
   #answers: Example[] = [];
   #single = 0;
   #tied = 0;
@@ -147,7 +147,7 @@ export class Pairs {
     return undefined;
   }
 
-  /** About what was left out, and why. */
+  /** Notes about what was left out, and why. */
   notes(): string[] {
     return [
       ...leftOut(this.#single, "row", "with one answer: a pair needs two"),

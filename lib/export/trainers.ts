@@ -207,7 +207,7 @@ export function uploadCommand(folder: string): string {
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }
 
-/** In CSV, every cell is text. */
+/** What LLaMA-Factory reads from each kind of file: in CSV, every cell is text. */
 const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts">> = {
   jsonl: "everything",
   json: "everything",

@@ -145,7 +145,7 @@ export function withArguments(messages: readonly Message[], style: ToolArguments
   });
 }
 
-/** Numbers stay as they were written. Undefined if the arguments are not an object. */
+/** The arguments of a call, with numbers as written; undefined if not an object. */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
   const { function: called } = call as { function?: { arguments?: unknown } };
   const value = typeof called?.arguments === "string"

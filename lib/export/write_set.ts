@@ -36,7 +36,7 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
   return { ...report, notes: [...report.notes, ...await failureNotes(resolved.paths)] };
 }
 
-/** About failed rows, as the results do not show them. */
+/** A note about failed rows: the results do not show them. */
 async function failureNotes(results: readonly string[]): Promise<string[]> {
   let count = 0;
   // An unreadable failures file must not fail a complete export.
@@ -68,7 +68,10 @@ async function countFailedRows(results: string): Promise<number> {
   return table.count(HAS_FAILURE, HAS_RESULT);
 }
 
-/** Undefined for pending rows (`final: false`), and for an incomplete last line. */
+/**
+ * The uid of a failed row; undefined for pending rows (`final: false`), and for an incomplete last
+ * line.
+ */
 function failedUidOf(line: string): string | undefined {
   const value = parsedJson(line);
   if (!isObject(value) || !isObject(value.error) || value.error.final === false) return undefined;

@@ -9,7 +9,7 @@ import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import type { ClosedFile } from "./watched_file.ts";
 
-/** Opened to append. */
+/** A file that was opened to append. */
 export interface JournalFile {
   /** Returns the number of bytes written. */
   write(bytes: Uint8Array): Promise<number>;
@@ -78,7 +78,7 @@ export class Appender {
   readonly #file: WritableFile;
   readonly #options: AppenderOptions;
   readonly #giveUp = new AbortController();
-  /** Of all whole lines, in bytes. */
+  /** The size of all whole lines, in bytes. */
   #size: number;
   /** When the disk stops counting as slow, by `#now`. */
   #slowUntil = -Infinity;
@@ -95,7 +95,7 @@ export class Appender {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Retries until the lines are written. Rejects with the reason of `giveUp`. */
+  /** Appends whole lines. Retries until they are written; rejects with the reason of `giveUp`. */
   async append(lines: Uint8Array): Promise<void> {
     const { delay = wait, onStall, onRecover } = this.#options;
     const { signal } = this.#giveUp;

@@ -166,9 +166,9 @@ export class Syncer<T> {
 
 const ENCODER = new TextEncoder();
 
-/** In UTF-16 code units. Longer texts get memory that is freed. */
+/** Longer texts, in UTF-16 code units, get memory that is freed. */
 const MAX_REUSED_LENGTH = 1024 * 1024;
-/** Of UTF-8, for a UTF-16 code unit. */
+/** A UTF-16 code unit takes at most three bytes in UTF-8. */
 const MAX_BYTES_PER_UNIT = 3;
 
 export class Batch<T> {

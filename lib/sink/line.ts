@@ -208,7 +208,7 @@ function remembered(make: (first: string, second: string) => string): typeof mak
   };
 }
 
-/** -1 if unknown. Never an integer, so that Arrow gives the column one type. */
+/** The cost, or -1 if unknown. Never an integer, so that Arrow gives the column one type. */
 function costOf({ costUsd }: Outcome, { isPriced = false }: LineFormat): string {
   if (!isPriced || costUsd === null) return "-1.0";
   return Number.isInteger(costUsd) ? costUsd.toFixed(1) : String(costUsd);
@@ -231,7 +231,7 @@ function partialOf(completion: Completion): string {
   });
 }
 
-/** JSON text, with each value as written. */
+/** The replaced values as JSON text, each as it was written. */
 function replacedOf({ replaced }: OwnMembers): string {
   if (replaced === NOTHING_REPLACED) return "{}";
   const members = Object.entries(replaced).map(([name, value]) =>

@@ -157,8 +157,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 /** Other processes may keep removing or replacing the file. */
 const MAX_ATTEMPTS = 10;
 
-/** Retries, because a lock may be held briefly: by a run that reads the note, or by a child process
- * of the last holder, which inherits open files until it executes its program. */
+/** Retries a lock that is held: a run may be reading the note, or a child process of the last
+ * holder inherits open files until it executes its program. */
 async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
   for (let attempt = 1;; attempt++) {
     try {

@@ -30,10 +30,10 @@ export const NOTE_BYTES = 128;
 const MAX_FILE_BYTES = 256;
 const SHARED_NOTE_BYTES = 192;
 
-/** To take a lock, with the first one. */
+/** Maximum number of attempts to take a lock. */
 export const HELD_ATTEMPTS = 3;
 export const HELD_PAUSE_MS = 30;
-/** To lock results, which many processes may be checking. */
+/** Maximum number of attempts to lock results, as many processes may be checking them. */
 const CHECKED_ATTEMPTS = 12;
 
 /** An existing file stays unchanged: it may be the user's. */
@@ -65,8 +65,8 @@ export function foreignFile(path: string): UsageError {
   );
 }
 
-/** False if another process has the lock. If the filesystem has no locks, throws if `required`, and
- * otherwise returns true. */
+/** Tries to lock a file. Returns false if another process has the lock. If the filesystem has no
+ * locks, throws if `required`, otherwise returns true. */
 export async function tryLock(
   file: Deno.FsFile,
   path: string,
@@ -98,7 +98,7 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** Without white space and NULs at the end. Only the start of a file that is too large for a lock
+/** The text of a lock file without white space and NULs at the end; only the start of a larger
  * file. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
@@ -108,7 +108,7 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MAX_FILE_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
-/** Undefined if the text is not a whole note. */
+/** Parses a note; undefined if the text is not a whole one. */
 export function noteOf(text = ""): RunNote | undefined {
   try {
     const note: unknown = JSON.parse(text);
@@ -163,8 +163,8 @@ export async function lockOutput(
   return "its lock would keep others from reading it, as on SMB shares";
 }
 
-/** Retries, because `requireUnlocked` of other processes takes the lock briefly. Hundreds of shards
- * may start at once, on a file server that takes milliseconds for a lock. */
+/** Locks a file. Retries, because `requireUnlocked` of other processes takes the lock briefly.
+ * Hundreds of shards may start at once, on a file server that takes milliseconds for a lock. */
 async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   for (let attempt = 1; !(await file.tryLock(true)); attempt++) {
     if (attempt === CHECKED_ATTEMPTS) return false;

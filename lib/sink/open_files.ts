@@ -19,7 +19,7 @@ export class OpenFiles {
   readonly unreportedPaths: string[] = [];
   /** Callers of `acquireSlot`. */
   readonly #waiting: (() => void)[] = [];
-  /** By journals that are open, opening or closing. */
+  /** The number of journals that are open, opening or closing. */
   #usedSlots = 0;
   /** Whether `moveAway` was called. As outputs were lost, `park` then redirects lines at the first
    * sign of a problem, without a second check. */
@@ -42,7 +42,7 @@ export class OpenFiles {
     this.#usedSlots++;
   }
 
-  /** From now on, the journal may be closed while idle. */
+  /** Registers an open journal, which may be closed while idle from now on. */
   onOpened(journal: Parkable): void {
     this.#open.add(journal);
     this.#closed.delete(journal);
@@ -66,7 +66,7 @@ export class OpenFiles {
     this.remove(journal);
   }
 
-  /** For a journal that is closed, or that stays open until the end of the run. */
+  /** Frees the slot of a journal that is closed, or that stays open until the end of the run. */
   remove(journal: Parkable): void {
     if (this.#open.delete(journal)) this.releaseSlot();
   }
@@ -133,7 +133,7 @@ export interface Parkable extends Movable {
   age(): boolean;
 }
 
-/** Of all outputs of a run, in UTF-16 code units. */
+/** Maximum size of recent lines, over all outputs of a run, in UTF-16 code units. */
 const MAX_RECENT_UNITS = 32 * 1024 * 1024;
 
 export class RecentMemory {
@@ -160,9 +160,9 @@ export class RecentMemory {
  */
 export class RecentLines {
   readonly #memory: RecentMemory;
-  /** Added between the last two calls of `age`. */
+  /** Lines added between the last two calls of `age`. */
   #older: string[] = [];
-  /** Added after the last call of `age`. */
+  /** Lines added after the last call of `age`. */
   #newer: string[] = [];
 
   constructor(memory: RecentMemory) {

@@ -47,7 +47,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #rejection: SinkError | undefined;
   /** The first `SinkError` of a `Journal` of this file. */
   #failure: SinkError | undefined;
-  /** Of the journal that was closed with `#failure`. */
+  /** The last resort of the journal that was closed with `#failure`. */
   #lastResort: LastResort | undefined;
   #hasProblem = false;
   /** Whether lines go to a new file, which stays open until the end. */
@@ -67,7 +67,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return this.#appendedRows;
   }
 
-  /** Includes rows that wait for the file to be opened. */
+  /** Rows that may be in no file, including those that wait for the file to be opened. */
   get missingRows(): number {
     return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
   }
@@ -118,7 +118,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return !this.#closedLines.isEmpty;
   }
 
-  /** Also moves recent lines from before the file was closed. */
+  /** Moves recent lines from before the file was closed, too. */
   async moveAway(paths: string[]): Promise<void> {
     if (this.#hasProblem && !this.#closedLines.isEmpty) {
       const lines = this.#closedLines.take();

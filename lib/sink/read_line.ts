@@ -181,7 +181,7 @@ function valueOf(objectText: string, name: string): string | undefined {
 }
 
 /**
- * Parses few lines.
+ * The uid of an output line. Parses few lines.
  *
  * @param lineNumber From 1, for errors.
  * @throws {DamagedFileError} If the line has no uid.

@@ -253,7 +253,7 @@ export async function moveOutdatedLines(
   return outdatedPath;
 }
 
-/** For answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
+/** The file for answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
 export function outdatedPathOf(path: string): string {
   return `${stemOf(path)}.outdated.jsonl`;
 }

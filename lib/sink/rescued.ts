@@ -29,8 +29,8 @@ export interface MergedLines {
 /** Consecutive missing numbers that end the search: users may remove some files. */
 const MAX_MISSING = 3;
 
-/** By number, without files that Retort did not write. Counts up, as the folder may hold too many
- * files to list. */
+/** Files of rescued lines, by number, without files that Retort did not write. Counts up, because
+ * the folder may hold too many files to list. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];
   for await (const { path: rescued, size } of numberedFiles(path)) {

@@ -116,12 +116,12 @@ export class Sink implements AsyncDisposable {
     return this.#failures.appendedRows;
   }
 
-  /** 0 unless the sink was broken or abandoned. */
+  /** The number of unwritten lines; 0 unless the sink was broken or abandoned. */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
 
-  /** Without `onDurable`. */
+  /** Writes a bad row, without calling `onDurable`. */
   putBadRow(badRow: BadRow): Promise<void> {
     return this.#failures.append(badRowLine(badRow), undefined);
   }
@@ -180,8 +180,8 @@ function journalOptions(options: SinkOptions) {
   };
 }
 
-/** For each file. Rows beyond the limit wait for fdatasync: with 1,024, a teacher that answers at
- * once was idle half of the time. */
+/** The limit for each file. Rows beyond it wait for fdatasync: with 1,024, a teacher that answers
+ * at once was idle half of the time. */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }

@@ -43,12 +43,12 @@ export class WatchedFile {
   readonly #identity: FileIdentity;
   readonly #mode: number | undefined;
   #handles: Handles;
-  /** Of the original file, once lines go to a new one. */
+  /** Handles of the original file, once lines go to a new one. */
   #oldHandles: Handles | undefined;
   /** The size of the original file if all lines had gone there. All offsets are counted that way. */
   #end: number;
   #durableEnd: number;
-  /** After the last whole line. */
+  /** The offset after the last whole line. */
   #wholeEnd: number;
   /** `#wholeEnd` at the last checks without a problem, oldest first. */
   readonly #checkedEnds: number[];
