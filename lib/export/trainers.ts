@@ -189,6 +189,7 @@ function typeOf(value: unknown): string {
 export interface LoaderHint {
   /** In words. */
   readonly place: string;
+  /** The text to paste. */
   readonly text: string;
 }
 

@@ -39,7 +39,7 @@ export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
 
 /** How an input is read. */
 export interface InputOptions {
-  /** @default by the name and the first bytes of the file */
+  /** Format of the rows. @default by the name and the first bytes of the file */
   inputFormat?: InputFormat;
   /** Columns of CSV and TSV with JSON cells. @default those with only objects or arrays */
   jsonColumns?: readonly string[];
