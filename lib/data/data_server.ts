@@ -33,7 +33,7 @@ interface Selection {
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
-  /** By `performance.now()`. */
+  /** The time of creation, by `performance.now()`. */
   readonly createdMs: number;
   /** When a page last requested the selection. */
   requestedMs: number;

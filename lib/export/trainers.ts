@@ -187,7 +187,7 @@ function typeOf(value: unknown): string {
 
 /** Configuration to paste. */
 export interface LoaderHint {
-  /** In words. */
+  /** Where the configuration belongs, in words. */
   readonly place: string;
   /** The text to paste. */
   readonly text: string;

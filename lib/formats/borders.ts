@@ -148,7 +148,7 @@ class BorderFinder {
   readonly #borders: Border[] = [];
   /** The first border at or after this byte is selected. */
   target: number;
-  /** Of the last row so far. */
+  /** The number of the last row so far. */
   number = 0;
   /** So far, without blank lines. */
   rows = 0;

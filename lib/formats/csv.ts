@@ -16,7 +16,7 @@ export interface CsvOptions {
   readonly delimiter: string;
   /** Columns with JSON instead of text. @default none */
   readonly jsonColumns?: ReadonlySet<string>;
-  /** For a part of a file: the number of the row before it. @default that of the header */
+  /** The number of the row before this part of a file. @default that of the header */
   readonly numberBefore?: number;
 }
 

@@ -32,7 +32,7 @@ const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   txt: ["txt"],
 };
 
-/** Without the dot and extensions of compressions. */
+/** Extensions of inputs, without the dot and without those of compressions. */
 export const INPUT_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
 
 export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];

@@ -56,7 +56,7 @@ class ArrayScanner {
   #isInString = false;
   #isEscaped = false;
   #hasContent = false;
-  /** Of an element that began in earlier chunks. */
+  /** Pieces of an element that began in earlier chunks. */
   #pieces: Uint8Array[] = [];
   #length = 0;
   /** Finished elements: the index of the current one in messages. */

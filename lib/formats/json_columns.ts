@@ -7,7 +7,7 @@
 import { isJson } from "../json.ts";
 import { type CsvOptions, decodeChunks, MAX_ROW_CHARS, readRecords } from "./csv.ts";
 
-/** Enough to recognize most columns of text. */
+/** The first rows are enough to recognize most columns of text. */
 const FIRST_ROWS = 1_000;
 
 /**

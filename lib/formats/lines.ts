@@ -11,7 +11,7 @@ import { openBytes } from "./bytes.ts";
 
 /** A line that is not blank, or a row of another format. */
 export interface Line {
-  /** From 1, counting blank lines; in other formats, rows. */
+  /** The line's number from 1, counting blank lines; in other formats, the row's. */
   readonly number: number;
   /** Without line ending and byte order mark; undefined if the line cannot be read. */
   readonly text: string | undefined;
@@ -41,13 +41,13 @@ export const NUL_BYTES = "holds NUL bytes: the file was not written completely, 
 export const INVALID_UTF8 = "invalid UTF-8";
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
 
-/** For lines, and elements of a JSON array. */
+/** Maximum size of a line, and of an element of a JSON array. */
 export const MAX_LINE_BYTES = 64 * 2 ** 20;
 
 /** Small batches die in V8's young generation: the first pass takes 16 MB of heap instead of 37 MB
  * with batches of whole chunks. */
 const BATCH_LINES = 64;
-/** Of a line that is too long. */
+/** The bytes that are kept of a line that is too long. */
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**

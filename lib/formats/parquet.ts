@@ -24,7 +24,7 @@ export interface ParquetOptions {
 const BATCH_ROWS = 32;
 /** A row group of this size is read at once. Columns of a larger one are read in windows. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
-/** Of all columns together. */
+/** The size of the windows of all columns together. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
 const MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
 

@@ -42,16 +42,16 @@ export function reasonOf(cause: unknown): string {
   return `${isInternal ? "" : ` (${(cause as Error).message})`}. Copy it again`;
 }
 
-/** Enough to recognize other formats. */
+/** The start of a file, enough to recognize other formats. */
 const HEAD_BYTES = 512;
-/** Ends a file with an encrypted footer. */
+/** The magic at the end of a file with an encrypted footer. */
 const ENCRYPTED_MAGIC = "PARE";
 
 export interface RowGroup {
   readonly rows: number;
   /** Compressed, or decompressed if the footer lacks it. */
   readonly bytes: number;
-  /** In the order of the schema's leaves. */
+  /** Columns in the order of the schema's leaves. */
   readonly columns: readonly ChunkLayout[];
 }
 
@@ -164,7 +164,7 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
 
 const ENCRYPTED = "it is encrypted. Write it again without encryption";
 
-/** Begins and ends a file. */
+/** The magic at the beginning and end of a file. */
 const MAGIC = "PAR1";
 /** The footer's length (4 bytes) and the magic (4 bytes). */
 const TAIL_BYTES = 8;

@@ -22,9 +22,9 @@ import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
 export interface ChunkLayout {
   readonly codec: Codec;
-  /** Including nulls. */
+  /** The number of values, including nulls. */
   readonly valueCount: number;
-  /** Of all pages, according to the footer. */
+  /** The size of all pages, according to the footer. */
   readonly decompressedBytes: number;
   readonly start: number;
   /** Offset after the last byte. */
@@ -188,7 +188,7 @@ export class LeafColumn {
   }
 }
 
-/** Read first for a page header. */
+/** How much is read first for a page header. */
 const HEADER_BYTES = 1 << 10;
 /** A longer header is damaged. */
 const MAX_HEADER_BYTES = 1 << 24;

@@ -153,7 +153,7 @@ export class PageDecoder {
   }
 }
 
-/** Undefined if other bytes may share the page's memory. */
+/** The memory to free with a page; undefined if other bytes may share it. */
 function memoryOf(
   { buffer, byteLength }: Uint8Array,
   compressed: Uint8Array,
@@ -211,7 +211,7 @@ function withFallback(
   };
 }
 
-/** Of the length before a text or before levels. */
+/** The size of the length before a text or before levels. */
 const LENGTH_BYTES = 4;
 
 /** Where each text begins; the last entry is where the next one would. */

@@ -61,7 +61,7 @@ export class TableScan {
     this.#offset += end;
   }
 
-  /** Ends a last record without a line feed. */
+  /** Reports a last record without a line feed. */
   finish(): void {
     if (this.#isUnfinished) this.#onRecord(this.#offset, this.#hasContent);
   }

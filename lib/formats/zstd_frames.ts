@@ -11,7 +11,7 @@ import { Buffer } from "node:buffer";
 const FRAME = 0xfd2fb528;
 /** Magic numbers 0x184d2a50 to 0x184d2a5f. */
 const SKIPPABLE = 0x184d2a50, SKIPPABLE_MASK = 0xfffffff0;
-/** Without the magic number. */
+/** Maximum size of a frame header, without the magic number. */
 const MAX_HEADER_BYTES = 14;
 
 /** The next part to read. */
@@ -94,7 +94,7 @@ export class ZstdFrames {
     }
   }
 
-  /** RFC 8878, 3.1.1.1.1. */
+  /** Reads which fields the frame header has: RFC 8878, 3.1.1.1.1. */
   #takeDescriptor(descriptor: number): void {
     const isSingleSegment = (descriptor & 0x20) !== 0;
     const windowBytes = isSingleSegment ? 0 : 1;

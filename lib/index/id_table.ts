@@ -43,7 +43,7 @@ export class IdTable implements Disposable {
   #flags: Uint8Array[] = [];
   #lines: Uint32Array[] | undefined;
   #index = new Uint32Array(0);
-  /** Of all blocks, in entries. The first block grows to the size of the others. */
+  /** The capacity of all blocks, in entries. The first block grows to the size of the others. */
   #entryCapacity = 0;
   /** The number of entries at which the index grows. */
   #maxSize = 0;
@@ -90,7 +90,7 @@ export class IdTable implements Disposable {
     return keys;
   }
 
-  /** -1 if the id is not in the table. */
+  /** The slot of an id; -1 if it is not in the table. */
   find(uid: string): number {
     this.#setKey(uid);
     return this.#probe();

@@ -23,7 +23,7 @@ import { HAS_RESULT, type IdTable } from "./id_table.ts";
 /** A line whose strings are created on demand. The object is reused for the next line, so it is
  * valid only during the call of `OnLine`. */
 export interface IndexedLine {
-  /** From 1. */
+  /** The line's number, from 1. */
   readonly number: number;
   /** Where the line begins in the file. */
   readonly offset: number;

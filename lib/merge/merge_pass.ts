@@ -31,12 +31,12 @@ interface ReadInput {
   /** The number of the last row of the run before; 0 for the first run. */
   readonly base: number;
   readonly input: InputSequence;
-  /** From `contentsOf`, once needed. */
+  /** The result of `contentsOf`, once needed. */
   contents?: BigUint64Array;
 }
 
 interface Reading extends ReadInput {
-  /** Of the current row, from 1 over the inputs of all runs. */
+  /** The number of the current row, from 1 over the inputs of all runs. */
   number: number;
   readonly samples: number;
   /** Whether to look for edited rows by hashing all prompts. False for shards of an unchanged
@@ -170,7 +170,9 @@ export class MergePass {
     else this.#mergeDuplicateOfRun(uid, reading);
   }
 
-  /** For a row with the uid of an earlier one and other text: the contents may still be equal. */
+  /**
+   * Compares a row with an earlier one of the same uid and other text: the contents may be equal.
+   */
   async #compareContents(
     row: ParsedRow,
     earlier: number,
@@ -192,7 +194,10 @@ export class MergePass {
     lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /** Keeps the answer of an earlier run to the row, unless only this run has a result. */
+  /**
+   * Handles a row that an earlier run has, too. The earlier answer stays, unless only this run has
+   * a result.
+   */
   #mergeDuplicateOfRun(rowUid: string, { samples, lines }: Reading): void {
     this.report.duplicatesOfRuns++;
     const rows = this.#rows;

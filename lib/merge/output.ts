@@ -101,7 +101,7 @@ export type GrowingReport = { -readonly [Name in keyof MergeReport]: MergeReport
   problems: MergeProblem[];
 };
 
-/** Of a merge that has read and written nothing. */
+/** The report of a merge that has read and written nothing. */
 export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
   return {
     runs: runs.length,

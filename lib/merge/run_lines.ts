@@ -108,7 +108,7 @@ export class RunLines implements Disposable {
     return false;
   }
 
-  /** Also true without a line, or without a prompt hash in it. */
+  /** Whether an answer is to this prompt; true without a line or a prompt hash in it. */
   #isAnswerTo(uid: string, promptHash: string): boolean {
     const table = this.#table, slot = table.find(uid);
     if (slot === -1 || !(table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE))) return true;

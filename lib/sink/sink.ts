@@ -33,7 +33,7 @@ export interface SinkOptions extends
   readonly keepsOutcomes?: () => boolean;
 }
 
-/** Must be closed. */
+/** The results and failures files of one output. Must be closed. */
 export class Sink implements AsyncDisposable {
   readonly #format: LineFormat;
   readonly #keepsOutcomes: () => boolean;

@@ -21,7 +21,7 @@ export type FileKind = Exclude<InputFormat, "tsv" | "txt">;
 
 export interface FileType {
   readonly kind: FileKind;
-  /** Of the whole file. @default none */
+  /** Compression of the whole file. @default none */
   readonly compression?: Compression;
 }
 

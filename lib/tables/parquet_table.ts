@@ -27,7 +27,7 @@ export class ParquetTable implements TableWriter {
   readonly #bytes = new ByteWriter(1 << 16);
   readonly #writer: ParquetWriter;
   readonly #schema: SchemaElement[];
-  /** Of the current row group. */
+  /** The values of each column in the current row group. */
   #columns: unknown[][];
   /** Size of `#columns`, in characters; a number counts as 8. */
   #chars = 0;

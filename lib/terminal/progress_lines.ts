@@ -128,7 +128,7 @@ class Drawing {
 /** Each cell of the longest bar is 1 %. */
 const MAX_BAR_CELLS = 100;
 
-/** With less room, only the percentage is shown. */
+/** A narrower bar is not drawn: only the percentage is shown. */
 const MIN_BAR_CELLS = 4;
 
 /** Different shapes distinguish the parts without colors. */
@@ -141,9 +141,9 @@ interface BarView {
 }
 
 /**
- * At most five lines: shares of the rows (if their number is known); rows, speed and cost; attempts
- * and tokens; the process, if requested; problems. Only the state while the input is read. Each
- * line starts with an empty cell, where the cursor rests.
+ * Returns at most five lines: shares of the rows (if their number is known); rows, speed and cost;
+ * attempts and tokens; the process, if requested; problems. Only the state while the input is read.
+ * Each line starts with an empty cell, where the cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const { paint } = view;
@@ -240,7 +240,9 @@ export function createPlain(options: PlainOptions): RunListener {
   };
 }
 
-/** At most 120 columns: the most important segments first, and the problem if there is room. */
+/**
+ * Writes at most 120 columns: the most important segments first, and the problem if there is room.
+ */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
   const beginning = `[${time}] ${stateText(snapshot, MAX_REASON_CELLS)}`;

@@ -38,7 +38,7 @@ export interface SummaryTextOptions {
 /** The label "" continues the line above. */
 type Line = readonly [label: string, text: string];
 
-/** At most 33 lines, without figures that are 0. */
+/** Writes at most 33 lines, without figures that are 0. */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.isColored);
   const lines: Line[] = [

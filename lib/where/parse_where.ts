@@ -277,7 +277,7 @@ function comparisonOf(operator: string, left: Operand, right: Operand): Conditio
   return { test, comparison, needle };
 }
 
-/** NaN unless both values are numbers or both are texts: comparisons by size are then false. */
+/** Compares two numbers or two texts. NaN for other values: comparisons by size are then false. */
 function order(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a !== "string" || typeof b !== "string") return NaN;
