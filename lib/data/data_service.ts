@@ -136,10 +136,7 @@ export class DataService implements AsyncDisposable {
   readonly #paths: readonly string[];
   readonly #open = new AsyncDisposableStack();
   readonly #indexed: Set<string>;
-  /**
-   * By path, size and time of new files that could not be opened. They are retried once these
-   * change.
-   */
+  /** Size and time, by path, of new files that could not be opened: retried once these change. */
   readonly #unreadable = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;

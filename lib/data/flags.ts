@@ -116,14 +116,14 @@ const SHORT_CHARS = 10;
 const MIN_LOOP_CHARS = 120;
 const MIN_ROUNDS = 4;
 const MAX_ROUND_CHARS = 400;
-/** Length of a piece of the text that is searched for in the characters before it. */
+/** Length of a probe: a piece of the text that is searched for in the characters before it. */
 const PROBE_CHARS = 24;
 const MIN_PROBES = 5;
 const MAX_PROBE_DISTANCE = 300;
 
 /**
- * Whether the text repeats itself. If a probe also occurs shortly before its place, checks how far
- * the text repeats itself around it.
+ * Whether the text repeats itself. Takes probes at regular distances: if the text of one also
+ * occurs shortly before, checks how far the text repeats itself around the probe.
  */
 function holdsLoop(text: string): boolean {
   if (text.length < MIN_LOOP_CHARS) return false;

@@ -93,8 +93,8 @@ export class Scan implements Disposable {
       }
       const block = this.#read(fileIndex, start, end - start);
       if (block === undefined) continue;
-      const text = new BlockText(block), until = last;
-      run(begin, () => this.#searchBlock(text, start, begin, until, hits));
+      const text = new BlockText(block), blockEnd = last;
+      run(begin, () => this.#searchBlock(text, start, begin, blockEnd, hits));
     }
     return hits;
   }

@@ -154,7 +154,7 @@ export class ConversationReader {
     const value = json[field];
     const isText = typeof value === "string";
     const answer: Message = { role: "assistant", content: value };
-    // Only `response` is certain to belong to the reasoning: a pair has two answers.
+    // Reasoning belongs to `response`, but not surely to other fields: a pair has two answers.
     const reasoningField = field === "response" &&
       REASONING_FIELDS.find((name) => isFilledText(json[name]));
     if (reasoningField) answer.reasoning_content = json[reasoningField] as string;

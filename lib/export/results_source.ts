@@ -100,7 +100,9 @@ export class ResultsSource implements ExampleSource, Disposable {
     }
   }
 
-  /** A 32-bit index identifies a line and its file, as all files have fewer than 2^32 lines. */
+  /**
+   * A 32-bit index identifies a line and its file: all files together have fewer than 2^32 lines.
+   */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
     const indexes = new Uint32Array(this.rowCount);

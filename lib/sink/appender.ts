@@ -63,10 +63,7 @@ type AppenderOptions = Pick<JournalOptions<never>, "onStall" | "onRecover" | "no
 const RETRY_DELAY_MS = 1_000;
 /** A longer write did more than copy into the page cache. */
 const SLOW_WRITE_MS = 5;
-/**
- * How long a disk counts as slow, and so the minimum time between two writes that block this
- * thread.
- */
+/** How long a disk counts as slow: it can block this thread only once in this time. */
 const SLOW_FOR_MS = 1_000;
 /** Larger writes always use another thread, as copying takes long. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;

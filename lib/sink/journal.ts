@@ -50,8 +50,9 @@ export class Journal<T> implements AsyncDisposable {
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
-  /** Rows in another file. A row appended after fdatasync failed is not in `#appendedRows`: it
-   * counts -1 until it is in another file, then 0. */
+  /** Rows appended after fdatasync has failed: they go to another file. */
+  #lateRows = 0;
+  /** Rows that another file has taken. */
   #rescuedRows = 0;
   #writer: Promise<void> | undefined;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
@@ -151,7 +152,7 @@ export class Journal<T> implements AsyncDisposable {
   get missingRows(): number {
     if (this.#end === undefined) return 0;
     const safeRows = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
-    return this.#appendedRows - safeRows - this.#rescuedRows;
+    return this.#appendedRows + this.#lateRows - safeRows - this.#rescuedRows;
   }
 
   /**
@@ -161,7 +162,7 @@ export class Journal<T> implements AsyncDisposable {
    */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined && this.#closing === undefined) {
-      this.#rescuedRows--;
+      this.#lateRows++;
       return this.#rescue(`${line}\n`, 1);
     }
     if (this.#rejection !== undefined) return Promise.reject(this.#rejection);
@@ -211,7 +212,7 @@ export class Journal<T> implements AsyncDisposable {
     try {
       await this.flush();
     } catch (error) {
-      // Whoever abandons the journal accepts lost lines.
+      // The caller of `abandon` accepts that lines are lost.
       if (!this.#isAbandoned) throw error;
     } finally {
       await this.#writer;
