@@ -1,5 +1,5 @@
 /**
- * The page's questions to an index, with their answers; and the service that sends them to the
+ * The page's questions to an index and their answers; and the service that passes questions to the
  * worker that holds the index.
  *
  * @module

@@ -115,7 +115,7 @@ export function writeIndexFile(
     try {
       Deno.removeSync(temporary);
     } catch {
-      // It was never created.
+      // The temporary file was never created.
     }
     return systemReason(error);
   }

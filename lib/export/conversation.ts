@@ -34,7 +34,7 @@ export const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "ans
 
 export type AnswerField = typeof ANSWER_FIELDS[number];
 
-/** The other `ANSWER_FIELDS` of a results line may be those of the input row. */
+/** The answer field of a results line: its other `ANSWER_FIELDS` may come from the input row. */
 const RESULT_FIELDS: readonly AnswerField[] = ["response"];
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 

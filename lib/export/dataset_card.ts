@@ -13,7 +13,7 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { uploadCommand } from "./trainers.ts";
 
-/** Marks a card that may be replaced. Users wrote the cards without it. */
+/** Marks a card that may be replaced. Users wrote the cards without this mark. */
 export const CARD_MARK = "<!-- Written by Retort. `--replace` writes it and data/ again";
 
 export class DatasetFacts {

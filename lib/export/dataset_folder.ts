@@ -238,7 +238,7 @@ class SplitFiles {
     }
   }
 
-  /** Closes the current file, which is to be removed, without a footer. */
+  /** Closes the current file without a footer: the file is to be removed. */
   abandonFile(): void {
     this.#file?.close();
     this.#file = undefined;

@@ -74,7 +74,7 @@ interface ResultFields {
 export class ExampleReader {
   readonly #rows: RowOptions;
   readonly #paramSets: Readonly<Record<string, Params>>;
-  /** By parameter set: files have one or two. */
+  /** Parsers by parameter set: files have one or two sets. */
   readonly #parsers = new Map<string, RowParser>();
 
   /** @param run Has the options that the caller omits. */

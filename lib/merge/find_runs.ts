@@ -1,5 +1,5 @@
 /**
- * Finds the files of the runs to merge, which an earlier merge may have moved.
+ * Finds the runs to merge by their files, even those that an earlier merge has moved.
  *
  * @module
  */

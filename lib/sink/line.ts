@@ -107,7 +107,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   }}`;
 }
 
-/** The failures line of a bad row, which it holds as text or base64. No line feed. */
+/** The failures line of a bad row, with the input line as text or base64. No line feed. */
 export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
   const { file, line, problem, text, bytes } = badRow;
   const created = isoOf(createdAt);

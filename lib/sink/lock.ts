@@ -116,8 +116,8 @@ export class Lock implements Disposable {
     return new Lock(this.#path, this.previous, token);
   }
 
-  /** How the lock was lost: its file was removed or replaced. Undefined if it was not, or for a
-   * shared lock, which has its own check. */
+  /** How the lock was lost, for a message: its file was removed or replaced. Undefined if it is
+   * held, and for a shared lock, which has a check of its own. */
   async check(): Promise<string | undefined> {
     const problem = this.#file && await pathProblem(this.#path, this.#identity!);
     return problem &&

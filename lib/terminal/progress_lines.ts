@@ -210,8 +210,8 @@ const MIN_BACKOFF_LINE_MS = 10_000;
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
-/** With fewer cells for the problem, estimates lose their ranges. If that does not free enough, the
- * problem is dropped. */
+/** If the problem has fewer cells than this, estimates lose their ranges. If that does not free
+ * enough cells, the problem is dropped. */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);

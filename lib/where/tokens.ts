@@ -162,7 +162,7 @@ export function valueAt(rows: readonly (object | undefined)[], path: readonly st
   return value ?? null;
 }
 
-/** A regular expression, with a text to search first, which is faster. */
+/** A regular expression, with a text to search for first: that is faster. */
 export interface Pattern {
   readonly regExp: RegExp;
   /** A text that every match contains, or "". */
