@@ -175,12 +175,10 @@ async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
 
 const SHARD_STEM = /^(.*)-\d{5,}-of-(\d{5,})(_error)?$/s;
 
-/** The files of one division into shards. */
 interface Division {
   readonly files: string[];
   /** The number of shards whose results are in `files`. */
   results: number;
-  /** The number of all shards. */
   readonly count: number;
 }
 

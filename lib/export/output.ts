@@ -38,7 +38,6 @@ function outputOf(
  * Opens a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. Creates
  * the folder of a file.
  *
- * @param mode Permissions of a new file.
  * @throws {UsageError} if the file must not be written
  * @throws {SinkError} if the file cannot be written
  */

@@ -58,7 +58,6 @@ export interface FoundBorders {
   /** For each target, the first border at or after it; else the end. */
   readonly borders: readonly Border[];
   readonly end: Border;
-  /** Bytes of the header of CSV or TSV. */
   readonly header: number;
 }
 

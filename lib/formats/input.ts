@@ -59,7 +59,7 @@ export interface Input {
  * Opens an input. Reads a CSV or TSV file once to find columns of JSON, unless `jsonColumns` names
  * them.
  *
- * @param name What the user calls the file, with its extension.
+ * @param name The path that the user gave, for the format and for errors.
  * @param part The part to read, besides the header. @default all of the file
  * @throws {SourceError} if the file cannot be read
  */

@@ -159,7 +159,6 @@ export class LeafColumn {
     this.rowsReady -= rows;
   }
 
-  /** Called once all rows are read. */
   close(): void {
     release(this.#page);
     release(this.#dictionary);

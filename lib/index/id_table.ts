@@ -259,12 +259,10 @@ export class IdTable implements Disposable {
   }
 }
 
-/** Frees the memory of a typed array at once. */
 function free({ buffer }: { buffer: ArrayBufferLike }): void {
   (buffer as ArrayBuffer).transfer(0);
 }
 
-/** The number of the block that holds a slot. */
 export function blockOf(slot: number): number {
   return slot >>> BLOCK_BITS;
 }

@@ -11,7 +11,6 @@ import type { ClosedFile } from "./watched_file.ts";
 
 /** A file that was opened to append. */
 export interface JournalFile {
-  /** Returns the number of bytes written. */
   write(bytes: Uint8Array): Promise<number>;
   /** Blocks this thread. Absent if only `write` may be used. */
   writeSync?(bytes: Uint8Array): number;

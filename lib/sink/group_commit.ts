@@ -80,7 +80,6 @@ export class Syncer<T> {
         this.#unsyncedBytes + batch.length <= MAX_UNSYNCED_BYTES;
   }
 
-  /** Resolves when a batch may have room. */
   async untilRoom(): Promise<void> {
     this.#roomMade = Promise.withResolvers<void>();
     this.#endPause?.();

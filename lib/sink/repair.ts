@@ -175,11 +175,10 @@ export async function createNumbered(
 
 /**
  * Removes lines from a file that no process has open for writing. Needs little memory whatever the
- * file's size.
+ * size of the file.
  *
  * @param dropped Line numbers from 1.
  * @param lineCount The number of lines when they were numbered.
- * @param token Part of the temporary name of the new version.
  * @returns False if the number of lines has changed: nothing is removed.
  * @throws {SinkError} If the new version cannot be written.
  */
@@ -216,7 +215,6 @@ export async function dropLines(
  * lines may be in both files.
  *
  * @param path The results file, unchanged if this throws.
- * @param token Part of the temporary name of the new version.
  * @throws {DamagedFileError} If a line has no uid.
  * @throws {SinkError} If a file cannot be read or written.
  */

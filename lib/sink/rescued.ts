@@ -228,7 +228,6 @@ export class LastResort {
     return appended;
   }
 
-  /** Resolves once all lines so far are kept, or cannot be. */
   async untilIdle(): Promise<void> {
     await this.#last;
   }

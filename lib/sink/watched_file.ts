@@ -5,9 +5,8 @@
  *
  * `check` compares the path with the handle. Callers check twice before they act, because some
  * network filesystems answer late. `moveAway` then redirects all lines to a new file next to the
- * old one. The new file begins with the lines of about the last minute, because a program may read
- * the old file that long before replacing it. The next run merges both files, and keeps lines that
- * are in both once.
+ * old one. The new file begins with the lines of the last minute, because a program may read the
+ * old file that long before replacing it. The next run merges both files, without repeating lines.
  *
  * @module
  */

@@ -3,9 +3,9 @@
  * programs.
  *
  * The bar has at most five lines, drawn in place. After each drawing, the cursor goes back to the
- * start of the first line. That makes a resize harmless: however the terminal wraps the old lines,
- * they begin at the cursor, and the next drawing erases everything from there. (A bar that moves up
- * by its number of lines leaves some behind when the terminal becomes narrower.)
+ * start of the first line. A resize is then harmless: however the terminal wraps the old lines,
+ * they begin at the cursor, and the next drawing erases everything from there. A bar that moves up
+ * by its number of lines would leave some behind when the terminal becomes narrower.
  *
  * @module
  */
