@@ -60,7 +60,7 @@ export class Numbers {
  * and 8 more while sorting.
  */
 export class RowOrder {
-  /** Composed of the input file in order of appearance, the line, and the sample. */
+  /** Sort keys, composed of the input file in order of appearance, the line, and the sample. */
   readonly #keys = new Numbers(Float64Array);
   readonly #offsets = new Numbers(Float64Array);
   readonly #lengths = new Numbers(Uint32Array);

@@ -35,7 +35,7 @@ export interface InputPart {
 export interface InputPiece {
   /** The path to read: for standard input, that of its copy. */
   readonly path: string;
-  /** The user's name of the file, for messages. */
+  /** The name that the user gave, for messages. */
   readonly name: string;
   readonly options?: InputOptions;
   readonly part?: InputPart;

@@ -40,8 +40,8 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
 ];
 
 /**
- * The filter for a table in one line. A row may begin like a table, but has some field that is
- * neither a list nor an object.
+ * The filter for a table in one JSON object; undefined for a row. A row may begin like a table, but
+ * has some field that is neither a list nor an object.
  */
 export function tableFilter(line: string): string | undefined {
   const table = parsedJson(line);

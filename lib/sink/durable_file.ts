@@ -211,7 +211,7 @@ export function randomToken(): string {
 }
 
 interface TemporaryOptions {
-  /** For the first name that is tried, 16 hex digits. @default 64 random bits */
+  /** Part of the first name that is tried, 16 hex digits. @default 64 random bits */
   readonly token?: string;
   readonly mode?: number;
 }
@@ -222,8 +222,8 @@ export interface TemporaryFile {
   readonly file: Deno.FsFile;
 }
 
-/** Creates and locks a file. If `removeLeftovers` of another process removes it before, tries
- * another token. */
+/** Creates and locks a file. If `removeLeftovers` of another process removes the file before it is
+ * locked, tries another token. */
 export async function createTemporary(
   pathOf: (token: string) => string,
   { token = randomToken(), mode }: TemporaryOptions = {},

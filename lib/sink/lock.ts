@@ -210,12 +210,11 @@ export class SharedLock implements Disposable {
   }
 
   /**
-   * The name is a hash of `paths`, so that a run with the same outputs finds the lock again.
+   * Acquires the lock of these outputs: its name is a hash of `paths`.
    *
    * @param paths The lock files of the outputs, in one folder.
    * @throws {LockedError} If another run with the same outputs holds it.
-   * @throws {UsageError
-   * SinkError} If it cannot be created.
+   * @throws {UsageError | SinkError} If it cannot be created.
    */
   static async acquire(paths: readonly string[], options: LockOptions = {}): Promise<SharedLock> {
     const name = xxHash64Hex(paths.map((path) => basename(path)).toSorted().join("\n"));
