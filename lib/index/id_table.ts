@@ -1,11 +1,11 @@
 /**
  * A compact hash table of ids, with flags, a 64-bit fingerprint and perhaps a line number for each.
- * Entries of 25 bytes are in insertion order. An index refers to them from places of 4 bytes.
+ * Entries of 25 bytes are in insertion order. An index refers to them from buckets of 4 bytes.
  *
  * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This table takes
- * at most 33 bytes a row, 37 with line numbers. Only the index has free places, and only the index
+ * at most 33 bytes a row, 37 with line numbers. Only the index has free buckets, and only the index
  * is rebuilt when the table grows: it uses open addressing, is filled to four fifths and grows by
- * half. Bits of a place that the entry's number does not need hold bits of the hash, so most places
+ * half. Bits of a bucket that the entry's number does not need hold bits of the hash, so most buckets
  * of other ids are skipped without reading their entries.
  *
  * @module
@@ -29,10 +29,10 @@ const BLOCK_ENTRIES = 1 << BLOCK_BITS;
 const BLOCK_MASK = BLOCK_ENTRIES - 1;
 const FINGERPRINT_WORDS = 2;
 const FIRST_ENTRIES = 16;
-/** Maximum share of filled places, beyond which the index grows. */
+/** Maximum share of filled buckets, beyond which the index grows. */
 const MAX_LOAD = 0.8;
 const GROWTH = 1.5;
-const MIN_PLACES = 16;
+const MIN_BUCKETS = 16;
 const ENCODER = new TextEncoder();
 
 /** A table of ids, each with a fingerprint of its row, such as the prompt hash. A `slot` is the
@@ -47,20 +47,20 @@ export class IdTable implements Disposable {
   #entryCapacity = 0;
   /** The number of entries at which the index grows. */
   #maxSize = 0;
-  /** The lower bits of a place, for the number of its entry plus 1; 0 marks a free place. The upper
+  /** The lower bits of a bucket, for the number of its entry plus 1; 0 marks a free bucket. The upper
    * bits hold bits of the hash. */
   #entryBits = 0;
   #size = 0;
-  /** Set by `#probe` if it does not find the key: a free place for the key, and the hash bits that
-   * the place will hold. */
-  #freePlace = 0;
+  /** Set by `#probe` if it does not find the key: a free bucket for the key, and the hash bits that
+   * the bucket will hold. */
+  #freeBucket = 0;
   #freeBits = 0;
   /** The key of the current call, in one buffer: a tuple per row would be garbage. */
   readonly #key = new Uint32Array(KEY_WORDS);
   #bytes = new Uint8Array(1_024);
 
   constructor(expectedRows = 1_000) {
-    this.#rebuildIndex(Math.max(MIN_PLACES, Math.ceil(expectedRows / MAX_LOAD)));
+    this.#rebuildIndex(Math.max(MIN_BUCKETS, Math.ceil(expectedRows / MAX_LOAD)));
   }
 
   get size(): number {
@@ -86,7 +86,7 @@ export class IdTable implements Disposable {
     this.#flags = [];
     this.#lines = undefined;
     this.#size = this.#entryCapacity = 0;
-    this.#rebuildIndex(MIN_PLACES);
+    this.#rebuildIndex(MIN_BUCKETS);
     return keys;
   }
 
@@ -197,7 +197,7 @@ export class IdTable implements Disposable {
     const slot = this.#size++;
     if (slot === this.#entryCapacity) this.#addEntries();
     this.#keys[slot >>> BLOCK_BITS].set(this.#key, (slot & BLOCK_MASK) * KEY_WORDS);
-    this.#index[this.#freePlace] = this.#freeBits | (slot + 1);
+    this.#index[this.#freeBucket] = this.#freeBits | (slot + 1);
     return slot;
   }
 
@@ -205,11 +205,11 @@ export class IdTable implements Disposable {
     const { 0: a, 1: b, 2: c, 3: d } = this.#key;
     const index = this.#index, entryMask = 2 ** this.#entryBits - 1;
     const hash = mix(a, b, c, d), hashBits = this.#entryBits === 32 ? 0 : hash << this.#entryBits;
-    let place = Math.floor(hash / 2 ** 32 * index.length);
+    let bucket = Math.floor(hash / 2 ** 32 * index.length);
     while (true) {
-      const word = index[place];
+      const word = index[bucket];
       if (word === 0) {
-        this.#freePlace = place;
+        this.#freeBucket = bucket;
         this.#freeBits = hashBits;
         return -1;
       }
@@ -220,7 +220,7 @@ export class IdTable implements Disposable {
           return slot;
         }
       }
-      if (++place === index.length) place = 0;
+      if (++bucket === index.length) bucket = 0;
     }
   }
 
@@ -243,17 +243,17 @@ export class IdTable implements Disposable {
     this.#entryCapacity = block * BLOCK_ENTRIES + entries;
   }
 
-  #rebuildIndex(places: number): void {
+  #rebuildIndex(buckets: number): void {
     free(this.#index);
-    this.#index = new Uint32Array(places);
-    this.#maxSize = Math.floor(places * MAX_LOAD);
+    this.#index = new Uint32Array(buckets);
+    this.#maxSize = Math.floor(buckets * MAX_LOAD);
     this.#entryBits = 32 - Math.clz32(this.#maxSize);
     const key = this.#key.slice();
     for (let entry = 0; entry < this.#size; entry++) {
       const offset = (entry & BLOCK_MASK) * KEY_WORDS;
       this.#key.set(this.#keys[entry >>> BLOCK_BITS].subarray(offset, offset + KEY_WORDS));
       this.#probe();
-      this.#index[this.#freePlace] = this.#freeBits | (entry + 1);
+      this.#index[this.#freeBucket] = this.#freeBits | (entry + 1);
     }
     this.#key.set(key);
   }
