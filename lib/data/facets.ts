@@ -17,7 +17,7 @@ export interface Facet {
   readonly field: string;
   readonly title: string;
   readonly isOwn: boolean;
-  /** By falling count; numbers in ascending order. */
+  /** The most frequent first; numbers in ascending order. */
   readonly values: readonly { readonly value: FacetValue; readonly count: number }[];
   /** The number of further values. */
   readonly more: number;

@@ -23,7 +23,7 @@ import { promptOf } from "./turns.ts";
 /** Reads one field of any row from the columns. */
 interface Getter {
   readonly valueAt: (row: number) => unknown;
-  /** Only for fields with few values. Rows beyond the end have code 0. */
+  /** A code for each row, only for fields with few values. Rows beyond the end have code 0. */
   readonly codes?: Uint8Array | Uint16Array;
   readonly numbers?: NumberArray;
   readonly isNumber?: boolean;

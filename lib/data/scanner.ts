@@ -40,9 +40,9 @@ export class Scanner {
   readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
   #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** Of finished chunks that wait for earlier ones. */
+  /** Hits of finished chunks that wait for earlier chunks. */
   readonly #earlyHits = new Map<number, readonly number[]>();
-  /** Chunks before the first unfinished one. */
+  /** The number of chunks before the first unfinished one. */
   #doneChunks = 0;
 
   constructor(job: ScanJob, startMs = START_MS) {

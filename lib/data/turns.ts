@@ -140,7 +140,7 @@ export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
   return row instanceof ParsedRow ? parser!.textFieldsOf(row) : [];
 }
 
-/** What the run sent; for a bad row, one turn with its text. */
+/** The turns that the run sent; for a bad row, one turn with its text. */
 function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
   const text = jsonText(rowOf(line, hints));
   const row = parserOf(line, hints)?.parse(text, ANY_UID);

@@ -27,7 +27,7 @@ export class TrainerNotes {
   #callsWithTextArguments = 0;
   #rowsOutOfTurn = 0;
   #textsWithCalls = 0;
-  /** The first type of each argument. */
+  /** The first type of each argument of tool calls. */
   readonly #argumentTypes = new Map<string, string>();
   /** The sorted arguments of the first call, one a line. */
   #firstKeys: string | undefined;

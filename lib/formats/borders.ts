@@ -149,7 +149,7 @@ class BorderFinder {
   target: number;
   /** The number of the last row so far. */
   number = 0;
-  /** So far, without blank lines. */
+  /** Rows so far, without blank lines. */
   rows = 0;
   header = 0;
 

@@ -49,11 +49,11 @@ async function parseCells(
   return true;
 }
 
-/** Numbers of columns that may hold JSON. */
+/** Columns that may hold JSON, by number. */
 class Candidates {
-  /** All cells so far are JSON or empty. */
+  /** Columns in which all cells so far are JSON or empty. */
   readonly columns = new Set<number>();
-  /** Some cell is JSON. */
+  /** Columns in which some cell is JSON. */
   readonly #withJson = new Set<number>();
   #names: readonly string[] | undefined;
 

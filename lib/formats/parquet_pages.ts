@@ -40,7 +40,7 @@ export interface Page extends Values {
   readonly definitions: Uint8Array;
   /** Empty if the column is not repeated. */
   readonly repetitions: Uint8Array;
-  /** Entries, including nulls. */
+  /** The number of entries, including nulls. */
   readonly count: number;
   /** Whether `items` are indices into the dictionary. */
   readonly isIndex: boolean;

@@ -180,7 +180,7 @@ export class Batch<T> {
   readonly #lines: string[] = [];
 
   constructor() {
-    // Not an unhandled rejection if no caller waits: `onBroken` reports the error.
+    // Avoids an unhandled rejection if no caller waits: `onBroken` reports the error.
     this.written.promise.catch(ignore);
   }
 

@@ -131,7 +131,7 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
 }
 
 interface OwnMembers {
-  /** The row's other members as JSON text without braces. */
+  /** The members with other names than ours, as JSON text without braces. */
   readonly inside: string;
   /** The JSON text of values whose names are ours. Without a prototype. */
   readonly replaced: Record<string, string>;

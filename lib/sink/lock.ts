@@ -52,7 +52,9 @@ export interface LockOptions {
   /** Permissions of a new lock file, before umask. @default 0o666 */
   mode?: number;
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /** Held instead of the lock file, which is closed once it names this lock. @default none */
+  /**
+   * A lock to hold instead of the lock file, which is closed once it names this lock. @default none
+   */
   shared?: SharedLock;
 }
 

@@ -35,9 +35,11 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #opening: Promise<void> | undefined;
   #parking: Promise<void> | undefined;
   #closedFile: ClosedFile | undefined;
-  /** Since the file was last closed. */
+  /** Lines since the file was last closed. */
   readonly #recentLines: RecentLines;
-  /** From before the file was closed: if it was replaced since, no open handle has them. */
+  /**
+   * Lines from before the file was closed: if the file was replaced since, no open handle has them.
+   */
   readonly #closedLines: RecentLines;
   #appendedRows = 0;
   /** Dropped rows, and rows that a closed journal may not have written. */

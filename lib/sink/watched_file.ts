@@ -35,7 +35,7 @@ const RESCUED_CHECKS = 60;
 
 /** Close both `writer` and `syncer`. */
 export class WatchedFile {
-  /** For a message; undefined if the file is locked. */
+  /** Why the file is not locked, for a message; undefined if it is locked. */
   readonly unlockedReason: string | undefined;
   readonly #path: string;
   readonly #startSize: number;
