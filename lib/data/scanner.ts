@@ -17,10 +17,7 @@ const MAX_WORKERS = 2;
 /** Maximum time for one block: 256 KB, or a longer line. */
 const BLOCK_TIMEOUT_MS = 2_000;
 const WATCH_MS = 100;
-/**
- * How long this thread searches before it starts workers: loading the modules of a worker takes
- * longer.
- */
+/** How long this thread searches before it starts workers, which load for longer than this. */
 const START_MS = 40;
 /** This thread searches this many times as long if there was no hit, as on a busy machine. */
 const NO_HIT_FACTOR = 5;

@@ -23,10 +23,7 @@ import {
 } from "./turns.ts";
 
 interface FormatFacts {
-  /**
-   * Optional columns, with the value for rows without them: all rows of a file need the same
-   * columns.
-   */
+  /** Optional columns, with the value for rows without them: all rows need the same columns. */
   readonly fillers: TrainingRow;
   /** Messages in these may differ in their keys, such as `tool_calls`. */
   readonly messageColumns: readonly string[];

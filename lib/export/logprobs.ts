@@ -117,10 +117,7 @@ function idOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) ? value : null;
 }
 
-/**
- * What templates put around reasoning and answers: special tokens, channel names of gpt-oss, and
- * white space.
- */
+/** What templates put around texts: special tokens, channel names of gpt-oss, white space. */
 const TEMPLATE_MARKS =
   /<\|[^|>]*\|>|<\/?(?:s|think|thinking|bos|eos|end_of_turn|start_of_turn)>|\[\/?(?:THINK|INST)\]|\b(?:assistant|analysis|commentary|final)\b|<｜[^｜]*｜>|\s+/g;
 

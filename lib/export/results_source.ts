@@ -121,10 +121,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 }
 
-/**
- * Describes a run for the dataset card, without the private address of the teacher and path of the
- * input.
- */
+/** Describes a run for the dataset card, without the address of the teacher and the input path. */
 function originOf({ input, params, retort, summary }: RunFile): string[] {
   const sets = Object.values(params).map((set) => `\`${JSON.stringify(set)}\``);
   const cost = summary?.cost_usd;

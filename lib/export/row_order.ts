@@ -91,10 +91,7 @@ export class RowOrder {
   }
 }
 
-/**
- * Stable merge sort. `TypedArray.sort` with a comparator first copies all elements into JavaScript
- * values.
- */
+/** Stable merge sort. `TypedArray.sort` with a comparator copies all elements first. */
 function sorted(indexes: Uint32Array, keys: Numbers): Uint32Array {
   if (isInOrder(indexes, keys)) return indexes;
   const { length } = indexes;

@@ -68,10 +68,7 @@ async function countFailedRows(results: string): Promise<number> {
   return table.count(HAS_FAILURE, HAS_RESULT);
 }
 
-/**
- * The uid of a failed row; undefined for pending rows (`final: false`), and for an incomplete last
- * line.
- */
+/** The uid of a failed row; undefined for pending rows and for an incomplete last line. */
 function failedUidOf(line: string): string | undefined {
   const value = parsedJson(line);
   if (!isObject(value) || !isObject(value.error) || value.error.final === false) return undefined;

@@ -158,8 +158,7 @@ export function placeOf(name: string, format: InputFormat, number: number): stri
 }
 
 /**
- * Recognizes a format by name, or by the first bytes if the extension is unknown, JSON or JSON
- * Lines.
+ * Recognizes a format by name, or by first bytes: for JSON, JSON Lines and unknown extensions.
  *
  * @throws {SourceError} If a file named as plain text holds rows: each line would be sent as text.
  */
@@ -241,8 +240,7 @@ function rowsInText(start: string): readonly [what: string, InputFormat] | undef
   return table && [table.what, table.format];
 }
 
-/** Whether the text is JSON, perhaps cut off. A prompt may also begin with a list, but continues as
- * text. */
+/** Whether the text is JSON, perhaps cut off. A prompt may begin with a list, but goes on as text. */
 function isWholeOrCut(text: string): boolean {
   try {
     JSON.parse(text);
@@ -259,10 +257,7 @@ function firstLines(text: string): string[] {
   return lines.map((line) => line.trim()).filter((line) => line !== "");
 }
 
-/**
- * Whether a line is an object or a list of messages. A line longer than the first bytes is
- * incomplete.
- */
+/** Whether a line is an object or a list of messages. The only line may be incomplete. */
 function isRow(line: string, _index: number, { length }: readonly string[]): boolean {
   const isStart = OBJECT_START.test(line) || (OBJECTS_START.test(line) && isMessageArray(line));
   return isStart && (isJson(line) || (length === 1 && line.length > MIN_CUT_CHARS));

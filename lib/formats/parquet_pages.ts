@@ -162,8 +162,7 @@ function memoryOf(
   return isOwn && buffer instanceof ArrayBuffer ? buffer : undefined;
 }
 
-/** Frees a page. The garbage collector would let 20 MB of pages wait, as they are not part of its
- * heap. */
+/** Frees a page. The garbage collector would let 20 MB of them wait, outside of its heap. */
 export function release({ memory }: Values): void {
   memory?.transfer(0);
 }
@@ -193,8 +192,7 @@ function acceptEmpty(decompress: Decompress): Decompress {
   return (compressed, length) => length === 0 ? new Uint8Array() : decompress(compressed, length);
 }
 
-/** Decompresses in JavaScript if `node:zlib` fails or stops early, as after the first of several
- * frames. */
+/** Decompresses in JavaScript if `node:zlib` fails, or stops after the first of several frames. */
 function withFallback(
   codec: "ZSTD" | "GZIP" | "BROTLI",
   decompress: (compressed: Uint8Array, options: { chunkSize: number }) => Uint8Array,

@@ -113,10 +113,7 @@ async function refuseOtherRuns(output: string, division: PinnedDivision): Promis
   }
 }
 
-/**
- * A notice about runs in a folder that the merge of these shards omits; undefined if there are
- * none.
- */
+/** A notice about runs in a folder that the merge of these shards omits, if any. */
 export async function leftOutBy(output: string, shards: number): Promise<string | undefined> {
   const [division, ...others] = await pinnedDivisions(output, shards);
   if (division === undefined || others.length > 0) return undefined;

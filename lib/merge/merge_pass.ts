@@ -194,10 +194,7 @@ export class MergePass {
     lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /**
-   * Handles a row that an earlier run has, too. The earlier answer stays, unless only this run has
-   * a result.
-   */
+  /** Keeps the answer of an earlier run to the same row, unless only this run has a result. */
   #mergeDuplicateOfRun(rowUid: string, { samples, lines }: Reading): void {
     this.report.duplicatesOfRuns++;
     const rows = this.#rows;

@@ -116,10 +116,7 @@ async function outputFiles(output: string): Promise<OutputFiles> {
   );
 }
 
-/**
- * Throws if the output is not empty. Failures count, because a run whose rows all failed has no
- * results.
- */
+/** Throws if the output is not empty. A run whose rows all failed has no results. */
 async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   for (const path of [results, failures, duplicatesPathOf(results)]) {
     if (!(await hasContent(path))) continue;

@@ -32,8 +32,7 @@ export interface ByteSink {
 
 export interface TableWriter {
   /**
-   * Returns a promise only if the caller has to wait. Only kinds with `acceptsText` accept JSON
-   * text.
+   * Returns a promise only if the caller has to wait. JSON text is for kinds with `acceptsText`.
    */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
   finish(): Promise<void>;
