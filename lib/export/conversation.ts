@@ -91,8 +91,8 @@ export class ConversationReader {
   }
 
   /**
-   * The same for all answers to a prompt. An earlier export may have written these as rows without
-   * a uid, or with the uids `x`, `x#1` and `x#2`.
+   * An id that all answers to a prompt share. An earlier export may have written these as rows
+   * without a uid, or with the uids `x`, `x#1` and `x#2`.
    */
   #rowUidOf({ uid, isUidDerived }: ParsedRow, prompt: readonly Message[]): string {
     if (!this.#needsRowUid) return "";

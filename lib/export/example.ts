@@ -20,10 +20,10 @@ import type { Unrepresentable } from "./turns.ts";
 export interface Example extends Origin {
   readonly text: string;
   readonly result: Readonly<Record<string, unknown>>;
-  /** The same for all answers to an input row. */
+  /** The uid of the input row: the same for all answers to it. */
   readonly rowUid: string;
   readonly messages: readonly Message[];
-  /** Those that the teacher was offered; undefined for none. */
+  /** The tools that the teacher was offered; undefined for none. */
   readonly tools: readonly unknown[] | undefined;
   /** The path of the input file, as given to the run. */
   readonly input: string;
@@ -193,7 +193,7 @@ function parseFields(text: string): ResultFields | string {
   return value as unknown as ResultFields;
 }
 
-/** The error says which row, and why its messages cannot be restored. */
+/** A row whose messages cannot be restored as sent. The message says which row, and why. */
 export class NotRestored extends UsageError {}
 
 /** The first and last `created` of rows. ISO 8601 in UTC sorts as text. */

@@ -125,8 +125,8 @@ export interface ExportOptions extends WriteOptions {
   /** How reasoning is written in the answer. Formats that hold the answer as text, such as
    * `alpaca`, have no place for `field`. @default "wrap" */
   think?: ThinkStyle;
-  /** Decides which answer of a pair is chosen: `shortest`, `longest`, or the field with the larger
-   * number. Required for formats of pairs, such as `preference`. */
+  /** Decides which answer of a pair is chosen: `shortest`, `longest`, or a field whose larger
+   * number wins. Required for formats of pairs, such as `preference`. */
   prefer?: string;
 }
 

@@ -75,12 +75,12 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** Whether a file is compressed by its first bytes, or by the name `.gz`. */
+/** Whether a file is compressed, judging by its first bytes and the name `.gz`. */
 export async function isCompressed(path: string, name: string): Promise<boolean> {
   return compressionOf(await startOf(path, name), path) !== undefined;
 }
 
-/** Whether a file is compressed by its first bytes, whatever its name. */
+/** Whether a file is compressed, judging by its first bytes alone. */
 export async function holdsCompressed(path: string): Promise<boolean> {
   const first = await startOf(path, path);
   return COMPRESSIONS.some(({ isStart }) => isStart(first));

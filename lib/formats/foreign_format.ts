@@ -137,7 +137,7 @@ export function foreignText(
   if (line.startsWith("[") && !isMessageArray(line)) {
     return { what: "a JSON array", advice: (path) => withJq(path, "'.[]'") };
   }
-  // A complete row with a comma is an element of a list, not the start of an object.
+  // A complete row followed by a comma is an element of a list, not the start of an object.
   const isUnclosed = line.length < MAX_UNCLOSED_CHARS && /^\{(.*[[{,])?$/.test(line);
   if (isUnclosed && !/^\{.*\},$/.test(line)) {
     return { what: "JSON over several lines", advice: (path) => withJq(path, filterOf(text)) };

@@ -107,7 +107,7 @@ class ArrayScanner {
         this.#state = "elements";
         return i + 1;
       }
-      // A byte order mark or white space.
+      // Skips a byte order mark and white space.
       if (byte > 32 && byte !== 0xef && byte !== 0xbb && byte !== 0xbf) {
         throw this.#error('it must be one array of objects: "[{…}, {…}]"');
       }

@@ -13,7 +13,7 @@ import { openBytes } from "./bytes.ts";
 export interface Line {
   /** The line's number from 1, counting blank lines; in other formats, the row's. */
   readonly number: number;
-  /** Without line ending and byte order mark; undefined if the line cannot be read. */
+  /** The text without line ending and byte order mark; undefined if the line cannot be read. */
   readonly text: string | undefined;
   readonly problem: string | undefined;
   /** The bytes of an unreadable line: the first 64 KiB if it is too long. */

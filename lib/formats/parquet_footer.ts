@@ -49,7 +49,7 @@ const ENCRYPTED_MAGIC = "PARE";
 
 export interface RowGroup {
   readonly rows: number;
-  /** Compressed, or decompressed if the footer lacks it. */
+  /** The compressed size, or the decompressed one if the footer lacks it. */
   readonly bytes: number;
   /** Columns in the order of the schema's leaves. */
   readonly columns: readonly ChunkLayout[];

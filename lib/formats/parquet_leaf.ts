@@ -49,7 +49,7 @@ export interface CurrentRow {
 /** A dictionary's JSON is kept only if its values are used this often on average: for 200 columns
  * of unique values, it took 500 MB. */
 const MIN_USES = 3;
-/** Read even if the footer gives the column a smaller size. */
+/** Pages up to this size are read even if the footer gives the column a smaller size. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
 
 export class LeafColumn {

@@ -256,8 +256,8 @@ function samplesOf({ runFile }: MergeRun): number {
 
 const NOWHERE = { add: () => {} };
 
-/** Hashes the text, because hashing canonical content takes four times as long. So rows with equal
- * fingerprints have the same content, and rows with different ones may. */
+/** A hash of the row: of the text, because hashing canonical content takes four times as long. Rows
+ * with equal fingerprints have the same content, and rows with different ones may. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }

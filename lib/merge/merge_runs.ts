@@ -196,7 +196,7 @@ function pendingReason({ state, pending, reason }: NonNullable<RunFile["summary"
   return `${pendingRows(pending)}${why}${reason === null ? "" : ` (${reason})`}`;
 }
 
-/** A run that has not ended is unfinished, if its rows are not read. */
+/** The problem of a run that has not ended, for a merge that reads no rows. */
 function notEnded({ name, runFile }: MergeRun): MergeProblem[] {
   // The output of a merge has no summary, either.
   if (runFile?.summary !== null || runFile.merged !== undefined) return [];

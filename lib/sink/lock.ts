@@ -45,7 +45,7 @@ import { type FileIdentity, identityOf, pathProblem } from "./watched_file.ts";
 export type { RunNote, RunState } from "./lock_file.ts";
 
 export interface LockOptions {
-  /** Whether to fail if the filesystem has no locks. @default true */
+  /** Whether to fail if the filesystem has no locks, instead of working without. @default true */
   required?: boolean;
   /** Removes the previous holder's temporary files: `token` is part of their names. */
   onLeftovers?: (token: string) => Promise<void>;

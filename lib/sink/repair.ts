@@ -57,7 +57,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
 }
 
 interface Tail {
-  /** Of the first damaged line. */
+  /** The start of the first damaged line. */
   readonly start: number;
   /** The end of that line's text, before any NUL bytes. */
   readonly textEnd: number;
@@ -85,7 +85,7 @@ interface LastLine {
   /** The end of its text, before any NUL bytes. */
   readonly textEnd: number;
   readonly isTerminated: boolean;
-  /** Anywhere in the line. */
+  /** Whether NUL bytes are anywhere in the line. */
   readonly hasNul: boolean;
 }
 
@@ -158,7 +158,7 @@ export async function copyRest(from: Deno.FsFile, start: number, to: Deno.FsFile
   }
 }
 
-/** Uses the first free number, so that nothing is overwritten. */
+/** Creates a file with the first free number in its name, so that nothing is overwritten. */
 export async function createNumbered(
   pathOf: (number: number) => string,
   mode: number | undefined,

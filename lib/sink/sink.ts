@@ -27,7 +27,7 @@ export interface SinkOptions extends
     "maxUnsyncedRows" | "isNameDurable" | "closedFile" | "now"
   > {
   readonly format: LineFormat;
-  /** Determines how many rows may be written but not synced. */
+  /** The number of lanes: decides how many rows may be written but not synced. */
   readonly concurrency: number;
   /** Whether `onDurable` gets the outcome. Called once for each row. @default () => false */
   readonly keepsOutcomes?: () => boolean;
@@ -89,7 +89,7 @@ export class Sink implements AsyncDisposable {
       }
     }
     const { forResults, forFailures } = journalOptions(options);
-    // Only runs with more outputs than open files load this.
+    // Loaded only by runs with more outputs than the process may have open files.
     const { ParkedJournal } = await import("./parked_journal.ts");
     return new Sink(
       options,

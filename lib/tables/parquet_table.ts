@@ -186,7 +186,7 @@ const VALUE_ELEMENTS = {
   null: STRING_ELEMENT,
 } as const;
 
-/** These always fit into 64 bits. */
+/** A decimal of this many digits always fits into 64 bits. */
 const MAX_INT64_DIGITS = 18;
 /** Digits after the point of a second. */
 const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
