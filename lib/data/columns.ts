@@ -58,7 +58,7 @@ export type ColumnName = keyof typeof COLUMNS;
 
 export type ColumnArrays = { [Name in ColumnName]: InstanceType<typeof COLUMNS[Name]> };
 
-/** In the order of the index file: wide numbers first, so that each array is aligned. */
+/** The order of the index file: wide numbers first, so that each array is aligned. */
 export const COLUMN_NAMES = (Object.keys(COLUMNS) as ColumnName[]).toSorted((a, b) =>
   COLUMNS[b].BYTES_PER_ELEMENT - COLUMNS[a].BYTES_PER_ELEMENT
 );
@@ -115,11 +115,11 @@ export class OwnField {
    * The values of codes 1, 2, …; undefined if there are too many, or one is long or no `Scalar`.
    */
   values: Scalar[] | undefined = [];
-  /** 0, or no entry, for a row without the field. */
+  /** The code of each row's value; 0, or no entry, for a row without the field. */
   codes: Uint8Array = new Uint8Array(0);
   /**
-   * NaN for a row without a number. Undefined if a value is neither a number nor null, or if the
-   * table already has the maximum number of fields with numbers.
+   * Each row's number, or NaN. Undefined if a value is neither a number nor null, or if the table
+   * already has the maximum number of fields with numbers.
    */
   numbers: Float64Array | undefined;
   hasNumbers = false;

@@ -21,7 +21,7 @@ export interface ComparedRows {
   readonly agreement: Uint8Array<ArrayBuffer>;
 }
 
-/** Except for `only`, of the rows that both runs have answered. */
+/** One of two compared runs. All fields but `only` cover the rows that both runs have answered. */
 export interface ComparedRun {
   readonly path: string;
   /** The number of rows that only this run has answered. */

@@ -41,7 +41,7 @@ export class DataFile {
   problem: string | undefined;
   /** In bytes, at the last `refresh`. */
   size = 0;
-  /** At the last `refresh`. */
+  /** The modification time at the last `refresh`. */
   modifiedMs = 0;
   /** Read with the first block: a run may create its run file after this file. */
   hints: RunHints = {};

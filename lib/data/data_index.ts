@@ -62,9 +62,9 @@ export class DataIndex {
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** By model and teacher; undefined without a public price. */
+  /** Prices by model and teacher; undefined without a public price. */
   #costFunctions = new Map<string, CostOf | undefined>();
-  /** Of new rows without a cost: the model's code times 0x1_0000, plus the teacher's. */
+  /** New rows without a cost: the model's code times 0x1_0000, plus the teacher's. */
   #unpricedPairs = new Set<number>();
 
   constructor(paths: readonly IndexedPath[], indexPath?: string) {

@@ -33,11 +33,11 @@ interface Selection {
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
-  /** By `performance.now()`. */
+  /** The time of creation, by `performance.now()`. */
   readonly createdMs: number;
   /** When a page last requested the selection. */
   requestedMs: number;
-  /** Of the first `total` rows: a scan may have found more since. */
+  /** Covers the first `total` rows: a scan may have found more since. */
   overview?: Omit<Overview, "scan" | "version">;
   /** The first `count` rows, sorted; `key` is the field and the direction. */
   sorted?: {

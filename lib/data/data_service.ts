@@ -1,5 +1,5 @@
 /**
- * The page's questions to an index, with their answers; and the service that sends them to the
+ * The page's questions to an index and their answers; and the service that passes questions to the
  * worker that holds the index.
  *
  * @module
@@ -139,10 +139,7 @@ export class DataService implements AsyncDisposable {
   readonly #paths: readonly string[];
   readonly #open = new AsyncDisposableStack();
   readonly #indexed: Set<string>;
-  /**
-   * By path, size and time of new files that could not be opened. They are retried once these
-   * change.
-   */
+  /** Size and time, by path, of new files that could not be opened: retried once these change. */
   readonly #unreadable = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;
@@ -186,7 +183,7 @@ export class DataService implements AsyncDisposable {
     return new DataService(options, await openFiles(options.paths, options.signal));
   }
 
-  /** Including those that were found after the start. */
+  /** The indexed files, including those that were found after the start. */
   get files(): readonly string[] {
     return [...this.#indexed];
   }

@@ -17,7 +17,7 @@ export interface Facet {
   readonly field: string;
   readonly title: string;
   readonly isOwn: boolean;
-  /** By falling count; numbers in ascending order. */
+  /** The most frequent first; numbers in ascending order. */
   readonly values: readonly { readonly value: FacetValue; readonly count: number }[];
   /** The number of further values. */
   readonly more: number;
@@ -148,7 +148,7 @@ const HISTOGRAMS = [
 ] as const;
 
 /**
- * Of answered rows, with four bins for each power of two. Failed rows have no tokens to count.
+ * Counts answered rows in four bins for each power of two. Failed rows have no tokens to count.
  * Fields that are 0 in all rows have no histogram.
  */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {

@@ -23,7 +23,7 @@ import { promptOf } from "./turns.ts";
 /** Reads one field of any row from the columns. */
 interface Getter {
   readonly valueAt: (row: number) => unknown;
-  /** Only for fields with few values. Rows beyond the end have code 0. */
+  /** A code for each row, only for fields with few values. Rows beyond the end have code 0. */
   readonly codes?: Uint8Array | Uint16Array;
   readonly numbers?: NumberArray;
   readonly isNumber?: boolean;
@@ -31,7 +31,7 @@ interface Getter {
 
 export type NumberArray = Uint16Array | Uint32Array | Float64Array;
 
-/** By the names that conditions use. */
+/** Columns of numbers, by the names that conditions use. */
 export const NUMBER_FIELDS = {
   prompt_tokens: "promptTokens",
   completion_tokens: "completionTokens",
@@ -42,7 +42,7 @@ export const NUMBER_FIELDS = {
   cost_usd: "costUsd",
 } as const satisfies Record<string, ColumnName>;
 
-/** With codes of `Table.names`, by their names in conditions. */
+/** Columns with codes of `Table.names`, by their names in conditions. */
 const NAME_FIELDS = {
   model: "model",
   teacher: "teacher",
@@ -50,7 +50,7 @@ const NAME_FIELDS = {
   source_file: "source",
 } as const;
 
-/** Returns undefined if lines must be read for the field. */
+/** Returns what reads a field from the columns; undefined if lines must be read. */
 export function getterOf(table: Table, path: readonly string[]): Getter | undefined {
   const own = ownGetter(table, path);
   if (own === undefined) return undefined;
@@ -275,7 +275,7 @@ function isUnknownCost(cost: unknown): boolean {
   return typeof cost === "number" && cost < 0;
 }
 
-/** Without `flags` and `prompt`, which take longer to compute. */
+/** The derived fields of a line, without `flags` and `prompt`: these take longer to compute. */
 export function derivedFrom(facts: LineFacts): object {
   return {
     status: facts.status,

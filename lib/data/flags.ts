@@ -107,7 +107,7 @@ export function flagsOf(answer: Answer, prompt: string): number {
   return bits;
 }
 
-/** In UTF-16 units. Equal longer answers are duplicates even if their prompts differ. */
+/** Equal answers longer than this, in UTF-16 units, are duplicates even if their prompts differ. */
 export const LONG_ANSWER_CHARS = 64;
 
 const SHORT_CHARS = 10;
@@ -116,14 +116,14 @@ const SHORT_CHARS = 10;
 const MIN_LOOP_CHARS = 120;
 const MIN_ROUNDS = 4;
 const MAX_ROUND_CHARS = 400;
-/** Length of a piece of the text that is searched for in the characters before it. */
+/** Length of a probe: a piece of the text that is searched for in the characters before it. */
 const PROBE_CHARS = 24;
 const MIN_PROBES = 5;
 const MAX_PROBE_DISTANCE = 300;
 
 /**
- * Whether the text repeats itself. If a probe also occurs shortly before its place, checks how far
- * the text repeats itself around it.
+ * Whether the text repeats itself. Takes probes at regular distances: if the text of one also
+ * occurs shortly before, checks how far the text repeats itself around the probe.
  */
 function holdsLoop(text: string): boolean {
   if (text.length < MIN_LOOP_CHARS) return false;
@@ -171,9 +171,9 @@ function equalsBefore(text: string, from: number, length: number, distance: numb
     text.slice(from, to) === text.slice(from - distance, to - distance);
 }
 
-/** In UTF-16 units. Shorter answers often end without a full stop. */
+/** Shorter answers, in UTF-16 units, often end without a full stop. */
 const MIN_PROSE_LENGTH = 200;
-/** In UTF-16 units. A shorter last line may end without a full stop. */
+/** A shorter last line, in UTF-16 units, may end without a full stop. */
 const MIN_LAST_LINE_LENGTH = 60;
 
 function looksCutOff(text: string): boolean {
@@ -195,7 +195,7 @@ function hasOpenFence(text: string): boolean {
   return count % 2 === 1;
 }
 
-/** Except Chinese, Japanese and Korean letters. */
+/** Whether a character is a letter, except a Chinese, Japanese or Korean one. */
 function isLetter(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) ||
     (code >= 0xc0 && code < 0x3000 && /[\p{L}\p{M}]/u.test(String.fromCharCode(code)));
@@ -217,7 +217,7 @@ function unfenced(text: string): string {
   return /^```(?:json)?\s*\n([\s\S]*?)\n?```$/i.exec(text)?.[1] ?? text;
 }
 
-/** 0 is any other character. */
+/** Script numbers; 0 is any other character. */
 const LATIN = 1, CYRILLIC = 2, GREEK = 3, HEBREW = 4, ARABIC = 5, INDIC = 6, THAI = 7;
 const HAN_AND_KANA = 8, HANGUL = 9, SCRIPT_COUNT = HANGUL;
 /** Minimum number of characters sampled from a longer text, at equal distances. */

@@ -46,7 +46,7 @@ interface SavedIndex {
   readonly files: Header["files"];
 }
 
-/** Returns undefined if there is no index that fits this version and these files. */
+/** Reads a saved index. Returns undefined if there is none for this version and these files. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);
@@ -116,7 +116,7 @@ export function writeIndexFile(
     try {
       Deno.removeSync(temporary);
     } catch {
-      // It was never created.
+      // The temporary file was never created.
     }
     return systemReason(error);
   }
@@ -185,11 +185,11 @@ export interface LineDamage {
 
 export interface FileMark {
   readonly path: string;
-  /** 0 before the first check, or if the system has none. */
+  /** The inode; 0 before the first check, or if the system has none. */
   inode: number;
-  /** In bytes: how far the file was read. */
+  /** How far the file was read, in bytes. */
   end: number;
-  /** Including damaged and blank ones. */
+  /** The number of lines, including damaged and blank ones. */
   lines: number;
   rows: number;
   damageCount: number;

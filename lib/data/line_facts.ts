@@ -31,7 +31,7 @@ export interface RunHints {
   readonly input?: string;
 }
 
-/** `{}` if the run file is missing or damaged. */
+/** Reads the run file of a results or failures file; `{}` if it is missing or damaged. */
 export function readHints(path: string): RunHints {
   let file: JsonObject;
   try {
@@ -169,12 +169,12 @@ function paramsOf(line: JsonObject, distill: JsonObject, { params }: RunHints): 
 
 const NO_FIELDS: JsonObject = Object.freeze({});
 
-/** An empty object if the value is neither an object nor an array. */
+/** Returns an object or array unchanged, and an empty object for other values. */
 export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NO_FIELDS;
 }
 
-/** 0 unless the value is a count that fits into 32 bits. */
+/** Returns a count that fits into 32 bits unchanged, and 0 for other values. */
 function countOf(value: unknown): number {
   return typeof value === "number" && value > 0 && value <= 0xffff_ffff ? value : 0;
 }
@@ -201,7 +201,7 @@ export function hasOpenBox(text: string): boolean {
   return lastBoxed(text) === undefined;
 }
 
-/** "" if there is no box; undefined if the last one is not closed. */
+/** The content of the last box: "" without a box, undefined if it is not closed. */
 function lastBoxed(text: string): string | undefined {
   const box = text.lastIndexOf(BOX);
   if (box === -1) return "";

@@ -138,7 +138,7 @@ export class Prefilter {
     this.#hasCaseVariants = ignoresCase && /[iks]/i.test(text);
   }
 
-  /** Undefined if the pattern could miss the text in this block. */
+  /** The pattern; undefined if it could miss the text in this block. */
   patternFor(block: BlockText): RegExp | undefined {
     const mayMiss = holdsEscapedLetters(block) ||
       (this.#hasCaseVariants && holdsCaseVariants(block));
@@ -146,7 +146,7 @@ export class Prefilter {
   }
 }
 
-/** JSON allows escaped letters and digits, but few programs write them. */
+/** Whether letters or digits may be escaped. JSON allows it, but few programs do it. */
 function holdsEscapedLetters({ text }: BlockText): boolean {
   return text.includes("\\u00") && /\\u00(?:3\d|[46][1-9a-f]|[57][\da])/i.test(text);
 }
@@ -170,7 +170,7 @@ const NOT_IN_LINE: ReadonlySet<string> = new Set([
   "teacher",
 ]);
 
-/** Undefined if no pattern would match all forms of the text. */
+/** The prefilter for a text; undefined if no pattern would match all its forms. */
 export function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefined {
   const { text, ignoresCase, path } = needle;
   // `distill.prompt` is the derived prompt if rows have a `prompt` of their own.

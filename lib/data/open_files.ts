@@ -175,12 +175,10 @@ async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
 
 const SHARD_STEM = /^(.*)-\d{5,}-of-(\d{5,})(_error)?$/s;
 
-/** The files of one division into shards. */
 interface Division {
   readonly files: string[];
   /** The number of shards whose results are in `files`. */
   results: number;
-  /** The number of all shards. */
   readonly count: number;
 }
 
@@ -223,7 +221,7 @@ function noteOf(merge: string, { files }: Division, leavesOutMerge: boolean): st
     : `${shards} ${files.length === 1 ? "is" : "are"} left out: "${merge}" is their merge`;
 }
 
-/** By the stem that the shards of a run share, such as `out/x`. */
+/** Groups shards by the stem that those of a run share, such as `out/x`. */
 function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
   const divisions = new Map<string, Division[]>();
   for (const path of files) {

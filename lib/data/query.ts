@@ -137,10 +137,7 @@ export function sortRows(
   return radixSorted(keys, rows);
 }
 
-/**
- * A stable radix sort with four passes of 16 bits, skipped if all digits are equal. 60 ms for a
- * million rows.
- */
+/** A stable radix sort by 16 bits that skips passes of equal digits. 60 ms for a million rows. */
 function radixSorted(
   keys: Float64Array<ArrayBuffer>,
   rows: Uint32Array<ArrayBuffer>,
@@ -253,7 +250,7 @@ export class DerivedFields {
     };
   }
 
-  /** Undefined if the line is damaged or not Retort's. */
+  /** The derived fields of a line; undefined if the line is damaged or not Retort's. */
   compute(text: string, prompt: string): object | undefined {
     const facts = factsOf(text, this.#hints);
     if (facts instanceof DamagedLine) return undefined;

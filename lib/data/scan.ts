@@ -93,8 +93,8 @@ export class Scan implements Disposable {
       }
       const block = this.#read(fileIndex, start, end - start);
       if (block === undefined) continue;
-      const text = new BlockText(block), until = last;
-      run(begin, () => this.#searchBlock(text, start, begin, until, hits));
+      const text = new BlockText(block), blockEnd = last;
+      run(begin, () => this.#searchBlock(text, start, begin, blockEnd, hits));
     }
     return hits;
   }
@@ -138,7 +138,7 @@ export class Scan implements Disposable {
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
-  /** Returns undefined if the file cannot be read: the index will drop its rows. */
+  /** Reads a block. Returns undefined if the file cannot be read: the index will drop its rows. */
   #read(fileIndex: number, offset: number, length: number): Uint8Array | undefined {
     try {
       const file = this.#files[fileIndex] ??= Deno.openSync(this.#job.files[fileIndex].path);
@@ -223,7 +223,7 @@ class ScannedLine {
     return Object.hasOwn(distill, name) ? distill[name] : undefined;
   }
 
-  /** Undefined if the line lacks the name. */
+  /** The value of a name; undefined if the line lacks the name. */
   #value(name: string): unknown {
     const index = 2 * this.#names.indexOf(name);
     const { ranges } = this.#members;
@@ -253,10 +253,10 @@ class ScannedLine {
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** In place of a chunk or an answer's id: the worker is ready for messages. */
+/** Sent in place of a chunk or an answer's id: the worker is ready for messages. */
 export const READY = -1;
 
-/** In place of a chunk: the worker failed, and `problem` says why. */
+/** Sent in place of a chunk: the worker failed, and `problem` says why. */
 export const FAILED = -2;
 
 /** The only message to a worker of a scan, once it is ready. */

@@ -10,16 +10,16 @@ import { READY, Scan, SCAN_ROWS, type ScanJob, type ScanReport, type ScanStart }
 import { formatCount } from "../figures.ts";
 
 /**
- * Of all scans together, though each has at least one. A worker takes 25 MB, and two are as fast as
- * most disks.
+ * Maximum for all scans together, though each has at least one. A worker takes 25 MB, and two are
+ * as fast as most disks.
  */
 const MAX_WORKERS = 2;
-/** For one block: 256 KB, or a longer line. */
+/** Maximum time for one block: 256 KB, or a longer line. */
 const BLOCK_TIMEOUT_MS = 2_000;
 const WATCH_MS = 100;
-/** How long this thread searches before it starts workers, whose modules load more slowly. */
+/** How long this thread searches before it starts workers, which load for longer than this. */
 const START_MS = 40;
-/** Without a hit, this thread searches this many times as long, as on a busy machine. */
+/** This thread searches this many times as long if there was no hit, as on a busy machine. */
 const NO_HIT_FACTOR = 5;
 
 let runningWorkers = 0;
@@ -37,9 +37,9 @@ export class Scanner {
   readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
   #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** Of finished chunks that wait for earlier ones. */
+  /** Hits of finished chunks that wait for earlier chunks. */
   readonly #earlyHits = new Map<number, readonly number[]>();
-  /** Chunks before the first unfinished one. */
+  /** The number of chunks before the first unfinished one. */
   #doneChunks = 0;
 
   constructor(job: ScanJob, startMs = START_MS) {

@@ -131,7 +131,7 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
 const MAX_TEXT_LENGTH = 2_000_000;
 
 /**
- * Undefined if the line can no longer be read.
+ * Reads a row in full; undefined if the line can no longer be read.
  *
  * @param samplesFrom The first answer in `samples`. @default this row is included
  */
@@ -176,7 +176,7 @@ export function rowDetail(
 
 const SAMPLES_AT_ONCE = 50;
 
-/** By default, the group of 50 answers that contains `row`. */
+/** Reads answers to the input row of `row`; by default, the group of 50 that contains `row`. */
 function samplesOf(
   index: DataIndex,
   row: number,
@@ -219,12 +219,12 @@ function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samp
   });
 }
 
-/** Stays the same until the file is replaced. */
+/** An id that stays the same until the file is replaced. */
 function rowId({ table: { columns } }: DataIndex, row: number): string {
   return `${columns.file[row]}:${columns.offset[row]}`;
 }
 
-/** Undefined if the row's file was replaced or removed. */
+/** The row of an id; undefined if its file was replaced or removed. */
 export function rowOfId({ table: { columns, length } }: DataIndex, id: string): number | undefined {
   const [file, offset] = id.split(":").map(Number);
   for (let row = 0; row < length; row++) {

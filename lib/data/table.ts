@@ -27,7 +27,7 @@ const MAX_NUMBER_FIELDS = 12;
 
 const MIN_ANSWER_SLOTS = 1 << 12;
 
-/** Numbers distinct names: 0, 1, 2, … */
+/** Gives each distinct name a code: 0, 1, 2, … */
 export class Names {
   readonly list: string[];
   readonly #codes: Map<string, number>;

@@ -17,7 +17,7 @@ export interface Turn {
   readonly toolCalls?: string;
 }
 
-/** From `final_messages`, else as the run has read the row. */
+/** The prompt as turns: those of `final_messages`, else as the run has read the row. */
 export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   if (Array.isArray(line.final_messages)) return messageTurns(line.final_messages.slice(0, -1));
   return plainTurns(line, hints) ?? parsedTurns(line, hints);
@@ -45,7 +45,7 @@ export const PROMPT_FIELDS: readonly string[] = [
   ...["final_messages", "messages", "prompt", "question", "instruction", "input"],
 ];
 
-/** Undefined unless the row is a plain prompt, question or instruction. */
+/** The prompt of a row that is a plain prompt, question or instruction; else undefined. */
 export function plainPrompt(line: JsonObject, hints: RunHints): string | undefined {
   if (line.final_messages !== undefined) return undefined;
   if (!isPlain(line, hints) || isPresent(line.messages)) return undefined;
@@ -94,7 +94,7 @@ function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Undefined if a message holds more than text, or the last one is not the user's. */
+/** Messages as turns; undefined if one holds more than text, or the last is not the user's. */
 function plainMessages(messages: unknown): Turn[] | undefined {
   if (!Array.isArray(messages) || messages.length === 0) return undefined;
   const plain: Turn[] = [];
@@ -107,8 +107,8 @@ function plainMessages(messages: unknown): Turn[] | undefined {
 }
 
 /**
- * By whether `continue_final_message` is set. Undefined if the run's template is invalid in this
- * version.
+ * Parsers of runs, by whether `continue_final_message` is set. Undefined if the run's template is
+ * invalid in this version.
  */
 const parsers = new WeakMap<RunHints, Map<boolean, RowParser | undefined>>();
 
@@ -140,7 +140,7 @@ export function textFieldsOf(line: JsonObject, hints: RunHints): string[] {
   return row instanceof ParsedRow ? parser!.textFieldsOf(row) : [];
 }
 
-/** What the run sent; for a bad row, one turn with its text. */
+/** The turns that the run sent; for a bad row, one turn with its text. */
 function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
   const text = jsonText(rowOf(line, hints));
   const row = parserOf(line, hints)?.parse(text, ANY_UID);

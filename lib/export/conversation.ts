@@ -1,6 +1,5 @@
 /**
- * Reads a row of any shape as a conversation with its answer. A run sends only what comes before
- * the answer; training sets need both.
+ * Reads a row of any shape as a conversation with its answer.
  *
  * @module
  */
@@ -23,37 +22,35 @@ import { readReasoning } from "./turns.ts";
 export interface Place {
   readonly file: string;
   readonly line: number;
-  /** Whether the row is the text that was written, not that of a table. */
+  /** Whether the text is the file's own, not made from cells of a table. */
   readonly isVerbatim: boolean;
 }
 
 /**
- * Fields that may hold the answer to a prompt, in order of preference: TRL's, DPO's, Retort's own,
- * Alpaca's, GSM8K's. `answerIn` in `formats.ts` names one of them.
+ * Fields for answers, in order of preference: TRL's, DPO's, Retort's own, Alpaca's, GSM8K's.
+ * `answerIn` in `formats.ts` names one of them.
  */
 export const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "answer"] as const;
 
 export type AnswerField = typeof ANSWER_FIELDS[number];
 
-/** The field for the answer of a results line, whose other fields may be those of the input row. */
+/** The answer field of a results line: its other `ANSWER_FIELDS` may come from the input row. */
 const RESULT_FIELDS: readonly AnswerField[] = ["response"];
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 
 export class ConversationReader {
-  /** Reads rows with the assistant turns at their end. */
+  /** Keeps assistant turns at the end of a row: the last one is the answer. */
   readonly #parser: RowParser;
-  /** Reads rows as a run sends them, without assistant turns at their end. */
+  /** Reads rows as a run sends them, without assistant turns at the end. */
   readonly #asSent: RowParser;
-  /** Reads conversations without the options of a run, such as its template. */
+  /** Ignores the run's options, such as its template. */
   readonly #plain: RowParser;
-  /** Fields that make the prompt, and so cannot hold the answer. */
   readonly #promptFields: ReadonlySet<string>;
   readonly #uidField: readonly string[] | undefined;
   readonly #needsRowUid: boolean;
 
   /** @param rows How a run makes prompts from rows, and the share of validation rows. */
   constructor(rows: RowOptions & { readonly validation: number }) {
-    // Keeps assistant turns at the end: here, the last one is the answer.
     const runParams = { continue_final_message: true };
     this.#parser = new RowParser({ ...rows, runParams });
     this.#asSent = new RowParser(rows);
@@ -94,7 +91,7 @@ export class ConversationReader {
   }
 
   /**
-   * What all answers to one prompt share: an export may have written several of them as rows
+   * An id that all answers to a prompt share. An earlier export may have written these as rows
    * without a uid, or with the uids `x`, `x#1` and `x#2`.
    */
   #rowUidOf({ uid, isUidDerived }: ParsedRow, prompt: readonly Message[]): string {
@@ -102,16 +99,16 @@ export class ConversationReader {
     return isUidDerived ? jsonOf(prompt) : uid.replace(/#[1-9]\d{0,2}$/, "");
   }
 
-  /** A response that the options name as the prompt of new rows is no answer. */
+  /** A response that the options use as the prompt of new rows is no answer. */
   #hasResponse(json: Record<string, unknown>): boolean {
     return isResultsLine(json) && typeof json.response === "string" &&
       !this.#promptFields.has("response");
   }
 
   /**
-   * Reads the conversation of a results line. An assistant turn at the end of its row is usually an
-   * old answer, which was not sent. If `prompt_hash` proves that the turn was sent, the response
-   * continues it.
+   * Reads the conversation of a results line. An assistant turn at the end of the input row is
+   * usually an old answer that was not sent. If `prompt_hash` proves that the turn was sent, the
+   * response continues it.
    */
   #resultOf(row: ParsedRow, text: string, { prompt_hash: hash }: Record<string, unknown>) {
     const wasSentWhole = row.messages.at(-1)?.role !== "assistant" || row.promptHash === hash;
@@ -126,7 +123,7 @@ export class ConversationReader {
     return { messages: messages.slice(0, -1), ...answerOf({ ...answer, content }) };
   }
 
-  /** Whether the options make the prompt that was sent, according to `prompt_hash`. */
+  /** Whether the options restore the prompt that was sent, according to `prompt_hash`. */
   #isAsSent(row: ParsedRow, text: string, { uid, prompt_hash: hash }: Record<string, unknown>) {
     if (hash === "" || row.promptHash === hash) return true;
     const texts = [text, ...withAndWithoutUid(restoreRow(text).text, uid)];
@@ -141,7 +138,7 @@ export class ConversationReader {
     const { json } = row;
     const isAnswerField = (name: string) => !this.#promptFields.has(name) && isAnswer(json[name]);
     const fields = isResultsLine(json) ? RESULT_FIELDS : ANSWER_FIELDS;
-    // With tool calls, the text of an answer is usually empty.
+    // The text of an answer with tool calls is usually empty.
     const field = fields.find(isAnswerField) ??
       (json.response === "" && hasCalls(json.tool_calls) ? "response" : undefined);
     if (field === undefined) return {};
@@ -157,20 +154,19 @@ export class ConversationReader {
     const value = json[field];
     const isText = typeof value === "string";
     const answer: Message = { role: "assistant", content: value };
-    // Next to another field, reasoning need not belong to it: a pair has two answers.
+    // Reasoning belongs to `response`, but not surely to other fields: a pair has two answers.
     const reasoningField = field === "response" &&
       REASONING_FIELDS.find((name) => isFilledText(json[name]));
     if (reasoningField) answer.reasoning_content = json[reasoningField] as string;
     if (isText && (field !== "response" || !hasCalls(json.tool_calls))) return answer;
     const exact = parseLossless(text) as Record<string, unknown>;
     const messages = isText ? [{ ...answer, tool_calls: exact.tool_calls }] : [exact[field]].flat();
-    // The parser converts tool calls to the form of the API, and gives tool results the ids of
-    // their calls.
+    // Converts tool calls to the API's form, and gives tool results the ids of their calls.
     const conversation = this.#plain.parse(
       JSON.stringify({ messages: [...row.messages, ...messages] }),
     );
     if (conversation instanceof RowProblem) {
-      // The problem names a message of the whole conversation: name the field instead.
+      // Names the field instead of a message of the whole conversation.
       const problem = conversation.problem.replace(/^"messages(?:\[(\d+)\])?/, (_, index) => {
         const isInList = Array.isArray(value) && index !== undefined;
         return `"${field}${isInList ? `[${index - row.messages.length}]` : ""}`;
@@ -186,8 +182,8 @@ export class ConversationReader {
 }
 
 /**
- * Whether a table holds the request as it was sent. All structs of a column have the same keys in
- * the same order, so the `prompt_hash` of tool calls, parts and parameters may differ.
+ * Whether a table keeps the request as it was sent. Structs of a column have the same keys in the
+ * same order, so the `prompt_hash` of tool calls, parts and parameters may differ.
  */
 function isTextOnly({ messages, params }: ParsedRow): boolean {
   return params === undefined &&
@@ -196,7 +192,7 @@ function isTextOnly({ messages, params }: ParsedRow): boolean {
     );
 }
 
-/** Throws the error only when the messages are read: a row that is not selected causes none. */
+/** Throws the error only when the messages are read: unselected rows cause none. */
 function notRestored(example: Example): Example {
   return {
     ...example,
@@ -226,7 +222,6 @@ function isFilledText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
 }
 
-/** Whether `tool_calls`, a list or its JSON text, holds a call. */
 function hasCalls(value: unknown): boolean {
   if (typeof value === "string") return !isEmptyCell(value) && value !== "[]";
   return filledList(value) !== undefined;

@@ -1,6 +1,5 @@
 /**
- * The dataset card: metadata in YAML for the Hub, and a text for users that says how the dataset
- * was made.
+ * The dataset card: YAML metadata for the Hub, and how the dataset was made.
  *
  * @module
  */
@@ -15,16 +14,16 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { uploadCommand } from "./trainers.ts";
 
-/** Marks a card that may be replaced. Cards without it were written by users. */
+/** Marks a card that may be replaced. Users wrote the cards without this mark. */
 export const CARD_MARK = "<!-- Written by Retort. `--replace` writes it and data/ again";
 
 export class DatasetFacts {
-  /** By model, the number of rows that it answered. */
+  /** The number of rows that each model answered. */
   readonly models = new Map<string, number>();
   readonly tokens = { prompt: 0, completion: 0, reasoning: 0 };
-  /** When the first row was answered, in ISO 8601; "" if unknown. */
+  /** ISO 8601; "" if unknown. */
   firstAnswered = "";
-  /** When the last row was answered, in ISO 8601; "" if unknown. */
+  /** ISO 8601; "" if unknown. */
   lastAnswered = "";
 
   add({ result: { distill } }: Example): void {
@@ -44,7 +43,7 @@ function countIn(distill: Record<string, unknown>, name: string): number {
   return typeof distill[name] === "number" ? distill[name] : 0;
 }
 
-/** The license in the metadata of a card; undefined if none was filled in. */
+/** The license in a card's metadata; undefined if there is none. */
 export function licenseOf(card: string): string | undefined {
   const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];

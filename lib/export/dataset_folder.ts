@@ -1,6 +1,6 @@
 /**
- * A folder that `datasets.load_dataset` reads and the Hugging Face Hub shows: Parquet files for
- * each split, and a dataset card. The Parquet files of all splits appear together or not at all.
+ * A folder for `datasets.load_dataset` and the Hugging Face Hub: a dataset card, and Parquet files
+ * for each split. The Parquet files appear together or not at all.
  *
  * @module
  */
@@ -22,12 +22,12 @@ import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 
-/** At this size, the next Parquet file begins: half of the 500 MB that `push_to_hub` aims at. */
+/** Half of the 500 MB for which `push_to_hub` aims. */
 const TARGET_FILE_BYTES = 256 * 2 ** 20;
 
 /**
- * Checks that a folder may be written: it is new, holds only hidden files, or holds a dataset of
- * Retort's that is to be replaced.
+ * Accepts a folder that is new, holds only hidden files, or holds a dataset of Retort's that is to
+ * be replaced.
  *
  * @throws {UsageError} for any other folder
  */
@@ -58,7 +58,7 @@ export async function checkFolder(path: string, { replace }: OutputGuard): Promi
 export class DatasetFolder implements Targets {
   readonly #path: string;
   readonly #staging: string;
-  /** A file next to the staging folder, locked while that one is in use. */
+  /** Locked while the staging folder next to it is in use. */
   readonly #lock: TemporaryFile;
   readonly #options: ResolvedExport;
   readonly #context: TargetContext;
@@ -116,7 +116,7 @@ export class DatasetFolder implements Targets {
     if (written.rows === written.validationRows) await this.#train.open();
     await this.#train.finish();
     await this.#validation.finish();
-    // Writing takes a while: files may have appeared in the meantime.
+    // Files may have appeared while this export was writing.
     await checkFolder(this.#path, this.#context.guard);
     const data = `${this.#path}/data`, oldData = oldDataPath(this.#staging);
     const previousCard = await Deno.readTextFile(`${this.#path}/README.md`).catch(() => "");
@@ -146,12 +146,13 @@ export class DatasetFolder implements Targets {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // If the end of `finish` failed, the next export finds the lock file unlocked and cleans up.
+    // If `finish` failed after its renames, the next export finds the lock file unlocked and cleans
+    // up.
     using _lock = this.#lock.file;
     if (this.#isFinished) return;
     this.#train.abandonFile();
     this.#validation.abandonFile();
-    // Errors of the cleanup do not replace the one that led to it.
+    // Keeps the error that led to the cleanup.
     await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
     await removeIfThere(this.#lock.path).catch(() => {});
     if (this.#isNew) await Deno.remove(this.#path).catch(() => {});
@@ -162,14 +163,14 @@ function stagingPath(folder: string, token: string): string {
   return `${folder}/.data-${token}`;
 }
 
-/** Where the previous data is until the export is complete. */
+/** The place of the previous data until the export is complete. */
 function oldDataPath(staging: string): string {
   return `${staging}.old`;
 }
 
 /**
- * Removes staging folders of exports that were killed. If one was killed between its two renames,
- * first moves the previous data back into place.
+ * Removes staging folders of killed exports. If an export was killed between its two renames, first
+ * restores the previous data.
  */
 async function removeStaleStaging(folder: string): Promise<void> {
   await removeLeftovers(folder, /^\.data-([0-9a-f]{16})\.lock$/, async (lock, token) => {
@@ -182,9 +183,7 @@ async function removeStaleStaging(folder: string): Promise<void> {
   });
 }
 
-/**
- * The files of one split. Their names contain the number of files, so they are renamed at the end.
- */
+/** File names contain the number of files, so the files of a split are renamed at the end. */
 class SplitFiles {
   readonly #split: string;
   readonly #folder: string;
@@ -239,7 +238,7 @@ class SplitFiles {
     }
   }
 
-  /** Closes the current file without its footer: it is to be removed. */
+  /** Closes the current file without a footer: the file is to be removed. */
   abandonFile(): void {
     this.#file?.close();
     this.#file = undefined;

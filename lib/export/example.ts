@@ -1,7 +1,5 @@
 /**
- * Training examples, the sources that yield them, and the reader that makes one from a results
- * line: the conversation as it was sent, and the answer. Rows whose messages cannot be restored,
- * for example because the template has changed, are counted.
+ * Training examples, their sources, and the reader that makes an example from a results line.
  *
  * @module
  */
@@ -22,12 +20,12 @@ import type { Unrepresentable } from "./turns.ts";
 export interface Example extends Origin {
   readonly text: string;
   readonly result: Readonly<Record<string, unknown>>;
-  /** The uid of the input row, which all answers to it share. */
+  /** The uid of the input row: the same for all answers to it. */
   readonly rowUid: string;
   readonly messages: readonly Message[];
   /** The tools that the teacher was offered; undefined for none. */
   readonly tools: readonly unknown[] | undefined;
-  /** The path of the input file, as it was given to the run. */
+  /** The path of the input file, as given to the run. */
   readonly input: string;
   /** The answer without the reasoning. */
   readonly response: string;
@@ -39,17 +37,17 @@ export interface Example extends Origin {
 }
 
 /**
- * A source of examples. Call `scan` first, to select and check them; then `batches`, to write them.
- * Counts and types are known only after the scan, which may also add to `sources`.
+ * Call `scan` first, to select and check examples; then `batches`, to write them. Counts and types
+ * are known after the scan, and `sources` may grow during it.
  */
 export interface ExampleSource {
   /** The number of selected examples. */
   readonly rowCount: number;
-  /** The number of rows that were read, selected or not. */
+  /** The number of rows, selected or not. */
   readonly lineCount: number;
   /** Files that must not be replaced: descriptions for the error, by path. */
   readonly sources: ReadonlyMap<string, string>;
-  /** Exact types of the columns on which all files agree. @default none */
+  /** Types of the columns on which all files agree. @default none */
   readonly exactTypes?: ReadonlyMap<string, ExactType>;
   /** How the examples were made, in sentences of Markdown for the dataset card. */
   readonly origin: readonly string[];
@@ -60,7 +58,7 @@ export interface ExampleSource {
    * @throws {UsageError | SourceError} with the rows that cannot be written
    */
   scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void>;
-  /** Yields the selected examples in input order, or shuffled by the seed `shuffle`. */
+  /** Yields the selected examples, in input order or shuffled by the seed `shuffle`. */
   batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
 }
 
@@ -76,19 +74,19 @@ interface ResultFields {
 export class ExampleReader {
   readonly #rows: RowOptions;
   readonly #paramSets: Readonly<Record<string, Params>>;
-  /** Parsers by parameter set. Files have one or two sets. */
+  /** Parsers by parameter set: files have one or two sets. */
   readonly #parsers = new Map<string, RowParser>();
 
-  /** @param run The run file, which has the options that the caller omits. */
+  /** @param run Has the options that the caller omits. */
   constructor(rows: RowOptions, run: RunFile | undefined) {
     this.#rows = rowOptionsOf(run, rows);
     this.#paramSets = run?.params ?? {};
   }
 
   /**
-   * Returns the example of a results line, or what is wrong with the line. Its messages and tools
-   * are restored when they are first read, so rows that are not selected cost nothing. Reading them
-   * throws a `NotRestored` if the options that the row was sent with are unknown.
+   * Returns the example of a results line, or what is wrong with the line. Messages and tools are
+   * restored when they are first read, so unselected rows cost nothing. Reading them throws a
+   * `NotRestored` if the row was sent with options that are unknown.
    */
   read(text: string): Example | string {
     const fields = parseFields(text);
@@ -114,7 +112,7 @@ export class ExampleReader {
       response: fields.response,
       reasoning: fields.reasoning ?? "",
       toolCalls: filledList(fields.tool_calls),
-      // Only the name of the input: its path differs if the run was continued in another folder.
+      // Without the folder, because a run may be continued in another one.
       file,
       line: line === undefined ? Number(element) + 1 : Number(line),
       input,
@@ -122,8 +120,10 @@ export class ExampleReader {
     };
   }
 
-  /** Restores what the run sent. `prompt_hash` proves that it is the same; if it differs, messages
-   * come from `final_messages`. */
+  /**
+   * Restores what the run sent, as `prompt_hash` proves. If the hash differs, messages come from
+   * `final_messages`.
+   */
   #sent(lineText: string, fields: ResultFields, paramsId: string): RowRequest {
     const { promptHash, text } = restoreRow(lineText);
     const parser = this.#parserOf(paramsId);
@@ -152,13 +152,13 @@ export class ExampleReader {
   }
 }
 
-/** The restored text of a row, without the uid and with it: a template may have used it. */
+/** Returns the text of a row without the uid and with it, because a template may have used it. */
 export function withAndWithoutUid(rowText: string, uid: unknown): readonly string[] {
   const start = JSON.stringify({ uid }).slice(0, -1);
   return [rowText, start + (rowText === "{}" ? "}" : `,${rowText.slice(1)}`)];
 }
 
-/** Matches the path of an input, with its name, and the line or element in it. */
+/** Matches the path of an input, its name, and the line or element. */
 const SOURCE = /^((?:.*[/\\])?(.*?))(?::([1-9]\d{0,9})|\[(\d{1,10})\])$/s;
 
 function parseFields(text: string): ResultFields | string {
@@ -176,7 +176,7 @@ function parseFields(text: string): ResultFields | string {
   for (const name of ["uid", "prompt_hash", "response"]) {
     if (typeof value[name] !== "string") return `"${name}" must be a string`;
   }
-  // Earlier versions wrote the list itself, and omitted an empty one.
+  // Earlier versions wrote a list, and omitted an empty one.
   if (typeof value.tool_calls === "string") {
     value.tool_calls = parsedJson(value.tool_calls) ?? value.tool_calls;
   }
@@ -193,10 +193,10 @@ function parseFields(text: string): ResultFields | string {
   return value as unknown as ResultFields;
 }
 
-/** The messages of a row cannot be restored as sent. The error says which row, and why. */
+/** A row whose messages cannot be restored as sent. The message says which row, and why. */
 export class NotRestored extends UsageError {}
 
-/** The first and the last `created` of rows: ISO 8601 in UTC, so they sort as text. */
+/** The first and last `created` of rows. ISO 8601 in UTC sorts as text. */
 class Times {
   count = 0;
   first = "";
@@ -216,7 +216,7 @@ export class UnrestoredRows {
   readonly #unrestored = new Times();
   #first = "";
 
-  /** @param where The condition of the user, which the suggested ones extend. */
+  /** @param where The user's condition, for suggested ones to extend. */
   constructor(where: string | undefined) {
     this.#where = where;
   }
@@ -248,8 +248,8 @@ export class UnrestoredRows {
   }
 
   /**
-   * Suggests conditions on the time of answers: the options usually changed once during the run. If
-   * older rows were retried after that, time does not separate the rows.
+   * Suggests conditions on the time of answers, because options usually change once during a run.
+   * If older rows were retried after that, time does not separate the rows.
    */
   #wayOut(): string {
     const where = this.#where, restored = this.#restored, unrestored = this.#unrestored;

@@ -1,5 +1,5 @@
 /**
- * Exports and conversions, as the library offers them: functions, options, formats.
+ * Public functions, options and formats of exports and conversions.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import type { ToolArguments } from "./turns.ts";
  * @throws {SinkError} If the output cannot be written.
  */
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
-  // Imported only when called: most scripts export nothing.
+  // Loaded on demand: most scripts export nothing.
   const { exportResults } = await import("./write_set.ts");
   return await exportResults(options);
 }
@@ -77,12 +77,16 @@ export interface WriteOptions extends RowOptions {
    * @default "reasoning_content"
    */
   reasoningField?: string;
-  /** How the arguments of tool calls are written in messages: as an object, which chat templates
-   * read, or as JSON text, which a column of one type needs.
-   * @default "object", in Parquet "string" */
+  /**
+   * How arguments of tool calls are written: as an object for chat templates, or as JSON text for
+   * columns of one type.
+   * @default "object", in Parquet "string"
+   */
   toolArguments?: ToolArguments;
-  /** Selects rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`.
-   * Names are fields of the row and, for a results line, of its `distill`. @default all rows */
+  /**
+   * Selects rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names
+   * are fields of the row and, for a results line, of `distill`. @default all rows
+   */
   where?: string;
   /** Selects rows by the uids of their results lines. @default all rows */
   uids?: readonly string[];
@@ -90,17 +94,17 @@ export interface WriteOptions extends RowOptions {
   excludeUids?: readonly string[];
   /** Columns to write, in this order. @default all columns */
   columns?: readonly string[];
-  /** Leaves out rows whose prompt and answers are those of an earlier row. @default false */
+  /** Leaves out rows with the prompt and answers of an earlier row. @default false */
   dedupe?: boolean;
-  /** Shuffles the rows; the same number gives the same order. @default input order */
+  /** Seed of a shuffle. @default input order */
   shuffle?: number;
   /** Maximum number of rows to write. @default no limit */
   maxRows?: number;
   /**
-   * Share of rows, at least 0 and below 1, that goes into a second file: `train.validation.jsonl`
-   * for `train.jsonl`; into a second split in the folder of a `dataset`. The uid of a row decides,
-   * or its prompt if it has none, so the split is the same each time, and all answers to a row stay
-   * together. @default 0
+   * Share of rows, at least 0 and below 1, for a second file: `train.validation.jsonl` for
+   * `train.jsonl`; for a `dataset`, a second split. The uid of a row decides, or the prompt of a
+   * row without one, so the split is the same each time, and all answers to a row stay together.
+   * @default 0
    */
   validation?: number;
   /**
@@ -121,8 +125,8 @@ export interface ExportOptions extends WriteOptions {
   /** How reasoning is written in the answer. Formats that hold the answer as text, such as
    * `alpaca`, have no place for `field`. @default "wrap" */
   think?: ThinkStyle;
-  /** For formats of pairs, such as `preference`: which answer is chosen. `shortest`, `longest`, or
-   * a field, whose larger number wins. Required for these formats. */
+  /** Decides which answer of a pair is chosen: `shortest`, `longest`, or a field whose larger
+   * number wins. Required for formats of pairs, such as `preference`. */
   prefer?: string;
 }
 
@@ -158,7 +162,7 @@ export type ExportFormat =
 /** Format in which rows of any file can be written. Only results have log probabilities. */
 export type ConvertFormat = Exclude<ExportFormat, "logprobs">;
 
-/** For the help: what a row of each format holds, and what reads it. At most 57 characters. */
+/** What a row of each format holds, and what reads it, for the help: at most 57 characters. */
 export const FORMAT_SUMMARIES: Readonly<Record<ExportFormat, string>> = {
   "messages": '{"messages"}: TRL, Axolotl, OpenAI',
   "prompt-completion": '{"prompt","completion"}: TRL, loss on the answer only',
@@ -171,10 +175,10 @@ export const FORMAT_SUMMARIES: Readonly<Record<ExportFormat, string>> = {
   "dataset": "folder of Parquet with a card: datasets, the Hub",
 };
 
-/** Names of all formats of exports. */
+/** All formats of `exportResults`. */
 export const EXPORT_FORMATS = Object.keys(FORMAT_SUMMARIES) as readonly ExportFormat[];
 
-/** Names of all formats of conversions. */
+/** All formats of `convertFiles`. */
 export const CONVERT_FORMATS: readonly ConvertFormat[] = EXPORT_FORMATS.filter((format) =>
   format !== "logprobs"
 );

@@ -32,13 +32,13 @@ export interface ResolvedExport extends WriteOptions {
   readonly paths: readonly string[];
   readonly output: string | WritableStream<Uint8Array>;
   readonly fileType: FileType;
-  /** Undefined if reasoning stays as it is. */
+  /** Undefined leaves reasoning as it is. */
   readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
   readonly toolArguments: ToolArguments;
   readonly validation: number;
   readonly maxRows: number;
-  /** True for an export of results, false for a conversion of inputs. */
+  /** False for a conversion of inputs. */
   readonly isFromResults: boolean;
 }
 
@@ -78,7 +78,7 @@ export function resolveConvert(options: ConvertOptions): ResolvedExport {
   return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: false }) };
 }
 
-/** The same as `EXPORT_FORMATS`, which is not imported because its module loads this one. */
+/** `EXPORT_FORMATS`, without importing the module that loads this one. */
 const FORMAT_NAMES = Object.keys(FORMATS) as readonly ExportFormat[];
 const THINK_STYLES: readonly ThinkStyle[] = ["wrap", "field", "drop"];
 

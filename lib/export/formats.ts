@@ -1,6 +1,5 @@
 /**
- * Formats of a training set, as TRL, Axolotl and LLaMA-Factory read them: one definition for each,
- * with everything that depends on it.
+ * Formats of training sets, as TRL, Axolotl and LLaMA-Factory read them.
  *
  * @module
  */
@@ -24,18 +23,15 @@ import {
 } from "./turns.ts";
 
 interface FormatFacts {
-  /**
-   * Optional columns. All rows of a file need the same columns, so if one row has such a column,
-   * rows without it get this value.
-   */
+  /** Optional columns, with the value for rows without them: all rows need the same columns. */
   readonly fillers: TrainingRow;
-  /** Columns of messages. Some messages may have more keys than others, such as `tool_calls`. */
+  /** Messages in these may differ in their keys, such as `tool_calls`. */
   readonly messageColumns: readonly string[];
-  /** `text`: the answer is a text, so reasoning can only be part of it. */
+  /** With `text`, reasoning can only be part of the answer's text. */
   readonly reasoning: "text" | "field";
-  /** How turns are written. `TrainerNotes` warns of what trainers may misread in each. */
+  /** Decides what `TrainerNotes` warns of. */
   readonly turns: "messages" | "ShareGPT" | "other";
-  /** Where `conversation.ts` finds the answer when an export is read again. */
+  /** Where `conversation.ts` finds the answer if an export is read again. */
   readonly answerIn: AnswerField | "the last turn";
   readonly target: "file" | "folder";
   readonly config: (written: WrittenSet) => readonly LoaderHint[];
@@ -43,9 +39,9 @@ interface FormatFacts {
 
 export interface MadeFormat extends FormatFacts {
   readonly rows: "conversations" | "pairs";
-  /** Whether rows may be conversations without an answer, which end with the user. */
+  /** Whether conversations may end with the user, without an answer. */
   readonly takesPrompts: boolean;
-  /** Makes a row. `answer` is undefined only with `takesPrompts`. */
+  /** `answer` is undefined only with `takesPrompts`. */
   readonly toRow: (
     turns: Turns & { readonly answer: Message },
     context: RowContext,
@@ -66,8 +62,8 @@ export interface RowContext {
 }
 
 /**
- * Tools are a JSON list as text. Nulls and nested schemas would break datasets, polars and
- * pyarrow if tools first appear late. TRL and Axolotl parse the text; Axolotl fails at "".
+ * Tools are a JSON list as text. Nulls and nested schemas would break datasets, polars and pyarrow
+ * if tools first appear late. TRL and Axolotl parse the text; Axolotl fails at "".
  */
 const NO_TOOLS = { tools: "[]" };
 
@@ -135,7 +131,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   "preference": {
     ...CONVERSATIONS,
     rows: "pairs",
-    // An answer alone is a completion, which later becomes one answer of a pair.
+    // A single answer is a completion until it becomes part of a pair.
     messageColumns: ["prompt", "completion", "chosen", "rejected"],
     answerIn: "chosen",
     toRow: ({ prompt, answer, rejected }, { tools, styled }) => {
@@ -187,7 +183,7 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   },
 };
 
-/** Returns the row of an example, or what the format has no place for. */
+/** Returns a row, or what the format has no place for. */
 export function toTrainingRow(
   example: Example,
   format: MadeFormat,
@@ -226,7 +222,7 @@ const PROVENANCE_FIELDS = [
   "reasoning_tokens",
 ];
 
-/** Columns that say where an answer comes from; `{}` for a row that is not a result of Retort. */
+/** The origin of an answer; `{}` for a row that is not Retort's. */
 function provenanceOf({ result }: Example): Record<string, unknown> {
   const { uid, distill } = result;
   if (typeof uid !== "string" || !isObject(distill)) return {};

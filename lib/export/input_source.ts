@@ -1,5 +1,5 @@
 /**
- * Input files as a source of examples: rows of any format, in the order of the files.
+ * Input files of any format as a source of examples.
  *
  * @module
  */
@@ -27,10 +27,10 @@ import { FORMATS } from "./formats.ts";
 import { RowSpool } from "./row_order.ts";
 import { Unrepresentable } from "./turns.ts";
 
-/** The dataset card names this many files at most. */
+/** Maximum number of files that the dataset card names. */
 const MAX_NAMED = 10;
 
-/** With a shuffle, the selected rows go to a temporary file. */
+/** For a shuffle, selected rows go to a temporary file. */
 export class InputSource implements ExampleSource, AsyncDisposable {
   rowCount = 0;
   lineCount = 0;
@@ -41,9 +41,9 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
-  /** Indexes of selected rows, among the rows of all files. */
+  /** Indexes among the rows of all files. */
   readonly #selected = new LineSet();
-  /** The files in JSON Lines or JSON, whose rows keep their text. */
+  /** JSON Lines and JSON files, whose rows keep their text. */
   readonly #verbatim = new Set<string>();
   readonly #isRaw: boolean;
   readonly #needsOnlyText: boolean;
@@ -64,7 +64,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   async scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void> {
     const { shuffle, output } = this.#options;
-    // Shuffled rows are read in random order, which only our own temporary file allows.
+    // Only a temporary file can be read in random order.
     if (shuffle !== undefined) {
       this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
     }
@@ -99,7 +99,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       }
       await this.#spool?.flush();
     }
-    // If no row can be read, the file may be of another format.
+    // If no row can be read, the file may have another format.
     const foreign = rowsInFile > 0 && bad.count === rowsInFile && input.format === "jsonl" &&
       await foreignTextError(file, file, rowsInFile === 1);
     if (foreign) throw foreign;
@@ -186,8 +186,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       return conversation;
     }
     const example = new TextExample(text, file, line, value);
-    // For a row that is no conversation, its text decides whether it is for validation, and whether
-    // it is a duplicate.
+    // Without a conversation, the text decides on validation and duplicates.
     return validation === 0 && !dedupe ? example : Object.assign(example, {
       rowUid: validation > 0 ? sha256Hex(text) : "",
       response: dedupe ? text : "",
@@ -227,7 +226,7 @@ class TextExample implements Example {
   readonly sample = 0;
   #value: unknown;
 
-  /** @param value The parsed text, if it is known. */
+  /** @param value The parsed text, if known. */
   constructor(text: string, file: string, line: number, value?: unknown) {
     const isList = /^\s*\[/.test(text);
     this.text = isList ? `{"messages":${text}}` : text;

@@ -1,6 +1,5 @@
 /**
- * Formats that LLaMA-Factory reads: ShareGPT and Alpaca. Turns are text, and tool calls are
- * separate turns.
+ * LLaMA-Factory's formats ShareGPT and Alpaca. Turns are text, and tool calls are separate turns.
  *
  * @module
  */
@@ -63,10 +62,7 @@ export function toShareGpt(
   return withTools({ conversations }, tools);
 }
 
-/**
- * Makes a row of the conversation before two answers, and each answer as one turn. A single answer
- * becomes `completion`.
- */
+/** `conversations` is the prompt, and each answer is one turn. A single answer is `completion`. */
 export function toShareGptPair(
   { prompt, answer, rejected }: Turns & { readonly answer: Message },
   context: ShareGptContext,
@@ -89,10 +85,7 @@ function shareGptTurn(message: Message, context: ShareGptContext): unknown {
   return row instanceof Unrepresentable ? row : (row.conversations as unknown[])[0];
 }
 
-/**
- * Writes tool calls as LLaMA-Factory reads them: a JSON array, after the reasoning in its tags, if
- * there is any.
- */
+/** Writes tool calls as a JSON array, after any reasoning in its tags. */
 function functionCall(text: string, calls: readonly unknown[]): string {
   const functions = calls.map((call) => {
     const { name, arguments: args } = (call as { function?: Record<string, unknown> }).function ??
@@ -103,21 +96,21 @@ function functionCall(text: string, calls: readonly unknown[]): string {
   return thought + JSON.stringify(functions);
 }
 
-/** Calls of custom tools (OpenAI) have a text as input, and no function. */
+/** OpenAI's custom tools have a text as input, and no function. */
 function hasFunction(call: unknown): boolean {
   return isObject(call) && isObject(call.function);
 }
 
 const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
-/** ShareGPT has no place for text in addition to tool calls. */
+/** ShareGPT has no place for text beside tool calls. */
 export function hasTextWithCalls(message: Message): boolean {
   const { tool_calls: calls } = message;
   if (!Array.isArray(calls) || calls.length === 0) return false;
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
 }
 
-/** LLaMA-Factory drops conversations whose turns do not alternate. */
+/** LLaMA-Factory drops conversations without alternating turns. */
 export function isAlternating(row: TrainingRow): boolean {
   const turns = row.conversations as readonly { from: string }[];
   const dialogue = turns[0]?.from === "system" ? turns.slice(1) : turns;

@@ -60,14 +60,14 @@ export function withLogprobs(
   };
 }
 
-/** The fields that `--keep` kept: JSON text, and in earlier versions an object. */
+/** What `--keep` kept: JSON text, or an object from earlier versions. */
 function keptFields({ result }: Example): Record<string, unknown> {
   const { kept } = result.distill as { kept?: unknown };
   const fields = typeof kept === "string" ? parsedJson(kept) : kept;
   return isObject(fields) ? fields : {};
 }
 
-/** @param ids Ids that stand next to `logprobs`, for tokens without an id of their own. */
+/** @param ids Ids next to `logprobs`, for tokens without their own. */
 function positionsOf(logprobs: Record<string, unknown>, ids: unknown): TokenPosition[] | undefined {
   const idAt = (index: number, ownId: number | null) => ownId ?? idOf(itemAt(ids, index));
   const { content, tokens } = logprobs;
@@ -103,7 +103,7 @@ function tokenOf({ token, id, logprob, bytes }: Record<string, unknown>): Token 
   const idInName = ID_AS_TEXT.exec(name)?.[1];
   const rawBytes = Array.isArray(bytes) ? Uint8Array.from(bytes as number[]) : undefined;
   const decoded = rawBytes === undefined ? undefined : new TextDecoder().decode(rawBytes);
-  // If vLLM names tokens by their ids, the bytes hold the text, or the name again.
+  // If vLLM names tokens by ids, the bytes hold the text, or the name again.
   const isNamedTwice = decoded !== undefined && ID_AS_TEXT.test(decoded);
   return {
     text: idInName === undefined || isNamedTwice ? name : decoded ?? name,
@@ -117,17 +117,14 @@ function idOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) ? value : null;
 }
 
-/**
- * What templates put around reasoning and answers: special tokens, the names of gpt-oss's channels,
- * and white space.
- */
+/** What templates put around texts: special tokens, channel names of gpt-oss, white space. */
 const TEMPLATE_MARKS =
   /<\|[^|>]*\|>|<\/?(?:s|think|thinking|bos|eos|end_of_turn|start_of_turn)>|\[\/?(?:THINK|INST)\]|\b(?:assistant|analysis|commentary|final)\b|<｜[^｜]*｜>|\s+/g;
 
 /**
- * Whether the tokens add up to the text of the answer, not counting reasoning and special tokens.
- * With tool calls, whose text is not kept, the tokens only have to contain the answer. Tokens that
- * are named by ids cannot be compared, and count as equal.
+ * Whether the tokens add up to the answer, not counting reasoning and special tokens. With tool
+ * calls, whose text is not kept, the tokens need only contain the answer. Tokens named by ids
+ * cannot be compared, and count as equal.
  */
 function isTextOf(
   positions: readonly TokenPosition[],
@@ -141,7 +138,7 @@ function isTextOf(
   return plain(text) === plain(reasoning) + plain(response) || plain(text) === plain(response);
 }
 
-/** A character may span several tokens, so their bytes are joined. */
+/** Joins the bytes, because a character may span several tokens. */
 function textOf(positions: readonly TokenPosition[]): string {
   const encoder = new TextEncoder(), decoder = new TextDecoder();
   let text = "";

@@ -1,10 +1,9 @@
 /**
- * Writes training sets from results and other files of conversations, and rows of any file in
- * another file type.
+ * Writes training sets from results and other files of conversations, and converts rows of any file
+ * to another file type.
  *
- * In: results files of a run, or inputs of any format. Out: one file, or the folder of a dataset,
- * in the format that a trainer reads or with the rows as they are. It never changes the files of a
- * run.
+ * In: results files of a run, or inputs of any format. Out: one file, or the folder of a dataset.
+ * Never changes the files of a run.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * Opens the outputs of an export, and checks that each may be written. A file appears complete or
- * not at all.
+ * Opens the outputs of an export. A file appears complete or not at all.
  *
  * @module
  */
@@ -37,11 +36,10 @@ function outputOf(
 
 /**
  * Opens a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. Creates
- * the folder of a file if necessary.
+ * the folder of a file.
  *
- * @param mode Permissions of a new file.
  * @throws {UsageError} if the file must not be written
- * @throws {SinkError} if it cannot be written
+ * @throws {SinkError} if the file cannot be written
  */
 export async function openOutput(
   output: string | WritableStream<Uint8Array>,
@@ -55,7 +53,7 @@ export async function openOutput(
   let replacement: Replacement;
   try {
     const info = await Deno.stat(path).catch(() => undefined);
-    // A rename would replace a pipe or a device with a file.
+    // Renaming a file into place would replace a pipe or device.
     if (info && !info.isFile) {
       const file = await Deno.open(path, { write: true });
       return toPipe(file.writable, output, { isOurs: true });
@@ -68,7 +66,7 @@ export async function openOutput(
   return outputOf(
     (bytes) => replacement.write(bytes),
     async () => {
-      // Writing takes a while: a file may have appeared in the meantime.
+      // A file may have appeared while this export was writing.
       await checkOutput(output, guard);
       await replacement.commit();
       await replacement[Symbol.asyncDispose]();
@@ -77,7 +75,7 @@ export async function openOutput(
   );
 }
 
-/** At the end, a pipe that we opened is closed, and a stream of the process only released. */
+/** Closes our own pipe at the end, and only releases a stream of the process. */
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,
@@ -106,13 +104,13 @@ function toStream(stream: WritableStream<Uint8Array>): Output {
 }
 
 export interface OutputGuard {
-  /** Whether a file that is not empty may be replaced. @default false */
+  /** Whether to replace a file that is not empty. @default false */
   readonly replace?: boolean;
-  /** Descriptions for the error, by path, of files that are never replaced. */
+  /** Files that are never replaced: descriptions for the error, by path. */
   readonly sources: ReadonlyMap<string, string>;
 }
 
-/** Names of the process's own streams. Deno opens these paths only with all permissions. */
+/** Deno opens these paths only with all permissions. */
 const STANDARD_STREAMS: ReadonlyMap<string, "stdout" | "stderr"> = new Map([
   ["-", "stdout"],
   ["/dev/stdout", "stdout"],
@@ -128,9 +126,9 @@ export function standardStreamOf(path: string): "stdout" | "stderr" | undefined 
 }
 
 /**
- * @returns The path to write to: if the output is a link, the file that it points to.
+ * @returns The path to write to, with a link resolved.
  * @throws {UsageError} if the output is a folder, a socket, a source, a file of a run, or a file
- * that is not to be replaced
+ * that must not be replaced
  */
 export async function checkOutput(output: string, guard: OutputGuard): Promise<string> {
   if (output === "") throw new UsageError("Cannot write to an empty path: name a file");
@@ -163,7 +161,7 @@ async function runFileDescription(path: string): Promise<string | undefined> {
   return await holdsResults(path) ? "a results file of Retort" : undefined;
 }
 
-/** The beginning of a results or failures file. */
+/** The start of a results or failures file. */
 const RESULTS_START = /^\{"uid":"(?:[^"\\]|\\.)*","prompt_hash":"/;
 const START_BYTES = 4_096;
 

@@ -23,7 +23,7 @@ import type { ResolvedExport } from "./export_options.ts";
 import { RowOrder, shuffleIn } from "./row_order.ts";
 import type { Unrepresentable } from "./turns.ts";
 
-/** Unless shuffled, the rows of each file are in input order. */
+/** Each file is in input order, unless shuffled. */
 export class ResultsSource implements ExampleSource, Disposable {
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
@@ -87,7 +87,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 
   async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
-    // A single batch: lines are read one by one, on demand.
+    // A single batch, because lines are read on demand.
     yield shuffle === undefined ? this.#inInputOrder() : this.#shuffled(shuffle);
   }
 
@@ -102,8 +102,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 
   /**
-   * All files together have fewer than 2^32 lines, so an index of 32 bits identifies a line and its
-   * file.
+   * A 32-bit index identifies a line and its file: all files together have fewer than 2^32 lines.
    */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
@@ -123,7 +122,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 }
 
-/** For the dataset card. The address of the teacher and the path of the input stay private. */
+/** Describes a run for the dataset card, without the address of the teacher and the input path. */
 function originOf({ input, params, retort, summary }: RunFile): string[] {
   const sets = Object.values(params).map((set) => codeSpan(printableJson(JSON.stringify(set))));
   const cost = summary?.cost_usd;
@@ -155,13 +154,13 @@ function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** Reads its file twice: first to select, order and check the examples, then to return them. */
+/** Reads a file twice: to select, order and check examples, then to return them. */
 class ResultsFile implements Disposable {
   readonly path: string;
   readonly run: RunFile | undefined;
   readonly #reader: ExampleReader;
   readonly #order = new RowOrder();
-  // `ignoreBOM`: a byte order mark within the file is damage, and must not be dropped silently.
+  // Does not drop a byte order mark within the file silently, as that is damage.
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #file: Deno.FsFile | undefined;
   #buffer = new Uint8Array(64 * 1024);

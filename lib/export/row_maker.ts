@@ -1,6 +1,6 @@
 /**
- * Makes the rows of a format from examples, and collects what depends on all rows: columns, notes,
- * and values for columns that a row lacks.
+ * Makes rows from examples, and collects what depends on all rows: columns, notes, and values for
+ * columns that a row lacks.
  *
  * @module
  */
@@ -17,14 +17,14 @@ import { TrainerNotes } from "./trainers.ts";
 import { hasParts, type TrainingRow, Unrepresentable } from "./turns.ts";
 
 export interface MadeRow {
-  /** The example that the row is made from; of a pair, the chosen one. */
+  /** For a pair, the chosen example. */
   readonly example: Example;
   readonly row: TrainingRow | string;
 }
 
-/** Makes rows in two passes: the first adds all rows, so that the second knows their columns. */
+/** The first of two passes adds all rows, so that the second knows the columns. */
 export class RowMaker {
-  /** Columns of all rows, complete after the first pass. */
+  /** Complete after the first pass. */
   readonly schema = new Schema();
   readonly #options: ResolvedExport;
   readonly #format: FormatDefinition;
@@ -35,7 +35,7 @@ export class RowMaker {
   /** Values for rows without an optional column, known after the first pass. */
   #fillers: [string, unknown][] = [];
   #hasParts = false;
-  /** Columns in which a message of some row is uneven: see `UnevenStart`. */
+  /** Columns with an uneven message: see `UnevenStart`. */
   readonly #uneven = new Set<string>();
   #unevenStart: UnevenStart | undefined;
 
@@ -52,7 +52,7 @@ export class RowMaker {
   /** Records the columns of a row. Returns what the format has no place for, if anything. */
   add(example: Example): Unrepresentable | undefined {
     const { rows, messageColumns, fillers } = this.#format;
-    // Rows that stay as they are keep text as text, even if other rows have lists of parts.
+    // Rows that stay as they are keep text even if other rows have lists of parts.
     if (rows !== "as they are" && !this.#hasParts && hasParts(example)) {
       this.#hasParts = true;
       for (const name of messageColumns) withPartsIn(this.schema.columns.get(name));
@@ -70,7 +70,7 @@ export class RowMaker {
   }
 
   /**
-   * Ends the first pass. Returns the columns of the rows.
+   * Ends the first pass. Returns the columns.
    *
    * @throws {UsageError} if no row has a requested column
    */
@@ -107,7 +107,7 @@ export class RowMaker {
     }
   }
 
-  /** Makes the rows that waited for later examples. Call it at the end. */
+  /** Makes the rows that waited for later examples. */
   *lastRows(): Generator<MadeRow> {
     yield* this.#rowOfPair(this.#pairs?.end());
     if (this.#unevenStart !== undefined) yield* this.#unevenStart.end();
@@ -121,7 +121,7 @@ export class RowMaker {
     ];
   }
 
-  /** In the first pass, each answer of a pair was a row of its own, with a `completion`. */
+  /** Replaces `completion`, which each answer had in the first pass, by `chosen` and `rejected`. */
   #makeColumnsOfPairs(): void {
     const { columns } = this.schema;
     const completion = columns.get("completion");
@@ -145,7 +145,7 @@ export class RowMaker {
   }
 
   #withAllColumns(rowOrProblem: TrainingRow | Unrepresentable): TrainingRow {
-    // `add` has rejected rows that cannot be represented.
+    // `add` has rejected the problems.
     const row = rowOrProblem as TrainingRow;
     for (const [name, value] of this.#fillers) row[name] ??= value;
     const { columns } = this.#options;
@@ -167,8 +167,8 @@ export class RowMaker {
 }
 
 /**
- * The row of a results line, with every digit of its numbers. Lines of earlier versions get the
- * fields and types that lines have now, such as -1 for an unknown cost.
+ * A results line as a row, with every digit of its numbers. Lines of earlier versions get today's
+ * fields and types, such as -1 for an unknown cost.
  *
  * @param isTyped Whether times become timestamps instead of text.
  */
@@ -188,7 +188,7 @@ function asJsonText(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Changes the type of content from text to a list of parts: so far, all messages had text. */
+/** Changes text content to a list of parts in a column without parts so far. */
 function withPartsIn(type: ColumnType | undefined): void {
   if (type?.kind !== "list" || type.of.kind !== "struct") return;
   const { fields } = type.of;
@@ -203,7 +203,7 @@ const MARK_NOTE =
   'Face library "datasets" cannot load later messages with other keys, such as tool calls. ' +
   "No template reads this key";
 
-/** Fits into the 10 MiB that `datasets` reads first: a UTF-16 unit has at most 3 bytes in UTF-8. */
+/** The 10 MiB that `datasets` reads first, in UTF-16 units of at most 3 bytes in UTF-8. */
 const START_CHARS = 3 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 
@@ -216,16 +216,16 @@ function isUneven(messages: unknown): boolean {
 
 /**
  * Works around a bug in Hugging Face `datasets` 4.8. If all messages in the first 10 MiB of a text
- * file have the same keys, the library reads messages as structs, and fails with a TypeError at the
- * first later tool call. If one message differs, it reads all messages as they are. A message that
- * has more than role and content is called uneven here.
+ * file have the same keys, it reads messages as structs, and fails with a TypeError at a later tool
+ * call. One message with more than role and content (called uneven here) makes it read all messages
+ * as they are.
  *
- * Holds back the first rows until each of the columns has had an uneven message. If a column has
- * had none after `START_CHARS`, adds a key to a message of the first row that has messages in it.
+ * Holds back the first rows until each column has had an uneven message. After `START_CHARS`
+ * without one, adds a key to a message of the column.
  */
 class UnevenStart {
   isMarked = false;
-  /** Columns that have had no uneven message yet. */
+  /** Columns without an uneven message so far. */
   readonly #pending: Set<string>;
   #held: MadeRow[] | undefined = [];
   #chars = 0;
@@ -255,13 +255,12 @@ class UnevenStart {
   }
 
   /**
-   * Makes a message in a column uneven. OpenAI's key `weight` is safe: 1 is its default, and no
-   * template reads it. An empty `tool_calls` would fail in Llama 3.1's template.
+   * Makes a message uneven. OpenAI's key `weight` is safe: 1 is the default, and no template reads
+   * it. An empty `tool_calls` would fail in Llama 3.1's template.
    */
   #mark(held: MadeRow[], column: string): void {
     for (const [index, { example, row }] of held.entries()) {
       const messages = (row as TrainingRow)[column];
-      // Rows may lack the column, or have no message in it.
       if (!Array.isArray(messages) || messages.length === 0) continue;
       const marked = [...messages.slice(0, -1), { ...messages.at(-1), weight: 1 }];
       held[index] = { example, row: { ...row as TrainingRow, [column]: marked } };

@@ -1,6 +1,5 @@
 /**
- * Orders exported rows (input order or shuffled) in a few bytes of memory for each row, and chooses
- * the validation rows.
+ * Orders exported rows with a few bytes of memory each, and chooses validation rows.
  *
  * @module
  */
@@ -13,12 +12,12 @@ import { MAX_SAMPLES } from "../params.ts";
 
 const START_CAPACITY = 1_024, BLOCK_CAPACITY = 1 << 16;
 /**
- * The sort key is a safe integer for up to 900 inputs of 10^10 lines, each with `MAX_SAMPLES`
- * samples. With more inputs, the samples of a row may not be in order.
+ * Keeps sort keys safe integers for up to 900 inputs of 10^10 lines with `MAX_SAMPLES` samples
+ * each. With more inputs, samples of a row may be out of order.
  */
 const LINES_PER_FILE = 1e10;
 
-/** The input row that a results line answers, and the number of the sample. */
+/** The input row and sample of a results line. */
 export interface Origin {
   readonly file: string;
   /** From 1, at most ten digits. */
@@ -26,7 +25,7 @@ export interface Origin {
   readonly sample: number;
 }
 
-/** A list in blocks: a single array would take up to three times its memory while it is copied. */
+/** A list in blocks, because copying an array to grow it takes up to three times its memory. */
 export class Numbers {
   length = 0;
   readonly #blocks: (Float64Array | Uint32Array)[] = [];
@@ -47,10 +46,7 @@ export class Numbers {
     return this.#blocks[Math.floor(index / BLOCK_CAPACITY)][index % BLOCK_CAPACITY];
   }
 
-  /**
-   * The first block begins small: each results file has lists of its own, and an export may read
-   * thousands of files.
-   */
+  /** Starts with a small block: an export may read thousands of files, with lists for each. */
   #grow(index: number): void {
     const old = this.#blocks[index];
     const capacity = index > 0 ? BLOCK_CAPACITY : (old?.length ?? START_CAPACITY / 2) * 2;
@@ -60,11 +56,11 @@ export class Numbers {
 }
 
 /**
- * An index of 20 bytes per row, and 8 more while it is sorted. Results are in order of completion,
- * and a training set of ten million rows should not be read into memory to sort it.
+ * Sorts without reading rows into memory, as results are in order of completion. 20 bytes per row,
+ * and 8 more while sorting.
  */
 export class RowOrder {
-  /** Sort keys: the input file in order of first appearance, the line in it, and the sample. */
+  /** Sort keys, composed of the input file in order of appearance, the line, and the sample. */
   readonly #keys = new Numbers(Float64Array);
   readonly #offsets = new Numbers(Float64Array);
   readonly #lengths = new Numbers(Uint32Array);
@@ -87,9 +83,7 @@ export class RowOrder {
     return { offset: this.#offsets.at(index), byteLength: this.#lengths.at(index) };
   }
 
-  /**
-   * The indexes of the lines. Of two lines with the same origin, the one added earlier comes first.
-   */
+  /** Indexes of lines. Lines with the same origin stay in the order of `add`. */
   inInputOrder(): Uint32Array {
     const order = new Uint32Array(this.length);
     for (let i = 0; i < order.length; i++) order[i] = i;
@@ -97,10 +91,7 @@ export class RowOrder {
   }
 }
 
-/**
- * Stable merge sort. `TypedArray.sort` with a comparator would copy all elements into JavaScript
- * values first.
- */
+/** Stable merge sort. `TypedArray.sort` with a comparator copies all elements first. */
 function sorted(indexes: Uint32Array, keys: Numbers): Uint32Array {
   if (isInOrder(indexes, keys)) return indexes;
   const { length } = indexes;
@@ -131,8 +122,8 @@ function isInOrder(indexes: Uint32Array, keys: Numbers): boolean {
 }
 
 /**
- * Whether a row is for validation. The hash of its uid decides, so the split is the same in each
- * export, no matter what else it contains.
+ * Whether a row is for validation. Depends on the hash of the uid alone, so the split is the same
+ * in each export.
  */
 export function isForValidation(rowUid: string, share: number): boolean {
   return share > 0 && Number.parseInt(xxHash64Hex(rowUid).slice(0, 8), 16) < share * 2 ** 32;
@@ -147,7 +138,7 @@ export function shuffleIn(numbers: Uint32Array, seed: number): void {
   }
 }
 
-/** Numbers in [0, 1), the same on every machine: mulberry32, with 32 bits of state. */
+/** Mulberry32: numbers in [0, 1), the same on every machine. */
 function randomOf(seed: number): () => number {
   let state = (seed ^ Math.floor(seed / 2 ** 32)) >>> 0;
   return () => {
@@ -158,24 +149,24 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** One offset is stored for this number of rows; those in between are found by adding lengths. */
+/** Offsets between are found by adding lengths. */
 const ROWS_PER_BASE = 64;
 
-/** Shuffles rows whose texts are in a temporary file: a row takes 8 bytes of memory. */
+/** Shuffles rows whose texts are in a temporary file: 8 bytes of memory per row. */
 export class RowSpool implements AsyncDisposable {
   readonly #path: string;
   readonly #file: Deno.FsFile;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
   readonly #files: string[] = [];
-  /** The length of each row in bytes: its line number, a space and its text. */
+  /** In bytes, of line number, space and text. */
   readonly #lengths = new Numbers(Uint32Array);
-  /** The offsets of every 64th row. */
+  /** Offsets of every 64th row. */
   readonly #bases = new Numbers(Float64Array);
   #end = 0;
   #unwritten: string[] = [];
   #buffer = new Uint8Array(1 << 16);
-  /** The index of the first row of each file. */
+  /** The first row of each file. */
   readonly #starts: number[] = [];
 
   private constructor(path: string, file: Deno.FsFile) {
@@ -193,7 +184,7 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  /** Buffers a row until `flush`. The rows of a file must be added consecutively. */
+  /** Buffers a row until `flush`. The rows of a file must be consecutive. */
   add(text: string, file: string, line: number): void {
     if (this.#files.at(-1) !== file) {
       this.#files.push(file);
@@ -222,7 +213,6 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  /** Yields the rows in the order that the seed gives. */
   *shuffled<T>(
     seed: number,
     read: (text: string, file: string, line: number) => T,

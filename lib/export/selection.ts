@@ -1,6 +1,6 @@
 /**
- * Selects examples: by a condition, by uids, without duplicates; and for formats of pairs, the best
- * and the worst answer to each row.
+ * Selects examples by condition and uid, without duplicates, and pairs answers for formats of
+ * pairs.
  *
  * @module
  */
@@ -38,15 +38,15 @@ export class Selection {
     if (needsDerived(fields)) this.#derivedFields = new DerivedFields(paths);
   }
 
-  /** Whether a row is selected. Call it once for each row: a second call would see a duplicate. */
+  /** Whether a row is selected. Call it once per row: the second call finds a duplicate. */
   takes(example: Example): boolean {
     const { result } = example;
-    // Computed for every row, selected or not: the flag `duplicate` depends on all earlier rows.
+    // Computed for every row, because the flag `duplicate` depends on earlier ones.
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#uids.has(String(result.uid))) return false;
     if (this.#where) {
       const distill = isObject(result.distill) ? distillOf(result) : undefined;
-      // If rows have a field of the same name, a condition finds the derived one in `distill`.
+      // If rows have a field of the same name, the derived one is in `distill`.
       const row = derived && { ...result, distill: { ...derived, ...distill } };
       this.#fieldNotes?.add([row ?? result, distill, derived]);
       if (!this.#where.matches(row ?? result, distill, derived)) return false;
@@ -54,7 +54,7 @@ export class Selection {
     if (this.#needsLogprobs && !this.#hasLogprobs(example)) return false;
     if (this.#seen === undefined) return true;
     const { response, reasoning, toolCalls = [], rejected } = example;
-    // `prompt_hash` stands for messages and tools, which cannot be restored for every raw row.
+    // `prompt_hash` stands for messages and tools: not every raw row can be restored.
     const prompt = this.#isRaw && typeof result.prompt_hash === "string"
       ? [result.prompt_hash]
       : [example.messages, example.tools ?? []];
@@ -63,16 +63,16 @@ export class Selection {
   }
 
   /**
-   * Checks the condition once all rows were seen.
+   * Checks the condition after all rows.
    *
-   * @throws {UsageError} if it names a field that only the page of `retort view` can compute, and
-   * that no row has
+   * @throws {UsageError} if no row has a field that otherwise only the page of `retort view`
+   * computes
    */
   checkCondition(): void {
     checkComputable(this.#where?.paths ?? [], (name) => !this.#fieldNotes?.isAbsent(name));
   }
 
-  /** Why no row was selected, if missing log probabilities or different tokens are the reason. */
+  /** Why no row was selected, if log probabilities are the reason. */
   emptyReason(): string | undefined {
     const { missing, different } = this.#withoutTokens;
     if (different > 0) return "no answer equals the text of its tokens";
@@ -80,7 +80,7 @@ export class Selection {
     return "no result holds log probabilities. Run with --keep logprobs -p logprobs=true -p top_logprobs=20";
   }
 
-  /** What may be wrong with the condition, now that all rows were seen. */
+  /** Notes about likely mistakes in the condition, complete after all rows. */
   conditionNotes(): string[] {
     return this.#fieldNotes?.notes() ?? [];
   }
@@ -102,13 +102,13 @@ export class Selection {
   }
 }
 
-/** A chosen and a rejected answer to one row, for DPO. */
+/** Two answers to a row, for DPO. */
 export type Pair = readonly [chosen: Example, rejected: Example];
 
-/** Makes pairs of examples. All answers to a row must come one after the other. */
+/** Makes pairs. All answers to a row must be consecutive. */
 export class Pairs {
   readonly #scoreOf: (example: Example) => number;
-  /** The answers to one row, until the next row begins. */
+  /** The answers to the current row. */
   #answers: Example[] = [];
   #single = 0;
   #tied = 0;
@@ -119,7 +119,7 @@ export class Pairs {
     this.#scoreOf = scoreOf(prefer);
   }
 
-  /** Takes the next answer. If it begins a row, returns the pair of the row before. */
+  /** Takes an answer. If it begins a row, returns the pair of the row before. */
   add(example: Example): Pair | undefined {
     const [first] = this.#answers;
     const isSameRow = first !== undefined && first.line === example.line &&
@@ -129,7 +129,7 @@ export class Pairs {
     return pair;
   }
 
-  /** The pair of the last row, if its answers make one. */
+  /** Returns the pair of the last row, if any. */
   end(): Pair | undefined {
     const answers = this.#answers;
     this.#answers = [];
@@ -147,7 +147,7 @@ export class Pairs {
     return undefined;
   }
 
-  /** For the user: what was left out, and why. */
+  /** Notes about what was left out, and why. */
   notes(): string[] {
     return [
       ...leftOut(this.#single, "row", "with one answer: a pair needs two"),
@@ -157,7 +157,7 @@ export class Pairs {
   }
 }
 
-/** The larger the score, the better the answer; NaN if the answer has none. */
+/** A larger score is better; NaN for an answer without one. */
 function scoreOf(prefer: string): (example: Example) => number {
   if (prefer === "shortest") return ({ response }) => -response.length;
   if (prefer === "longest") return ({ response }) => response.length;
@@ -180,7 +180,7 @@ function leftOut(count: number, noun: string, what: string): string[] {
   return count === 0 ? [] : [`Left out ${formatCountOf(count, noun)} ${what}`];
 }
 
-/** What the user and the tools said, as one text. */
+/** The turns of user and tools. */
 function promptTextOf({ messages }: Example): string {
   return messages.filter(({ role }) => role === "user" || role === "tool").map(({ content }) =>
     typeof content === "string" ? content : JSON.stringify(content ?? "")
@@ -191,27 +191,27 @@ const SEGMENTS = 256;
 const START_SLOTS = 8;
 /** The share of used slots above which a segment grows. */
 const MAX_FULL = 0.85;
-/** The factor by which a segment grows. With it, a hash takes 9.4 to 11.8 bytes. */
+/** A hash takes 9.4 to 11.8 bytes with this factor. */
 const GROWTH = 1.25;
 
 /**
- * A set of 64-bit hashes. Ten million of them take at most 120 MB; a `Set` takes over a gigabyte,
- * and its limit is 16 million. Each of 256 segments grows by itself, so little is copied at a time.
- * The chance that any two of ten million different rows share a hash is 3 in a million.
+ * A set of 64-bit hashes: 120 MB at most for ten million. A `Set` takes over a gigabyte, and its
+ * limit is 16 million. Each segment grows by itself, so little is copied at a time. The chance that
+ * any two of ten million different rows share a hash is 3 in a million.
  */
 export class HashSet {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());
 
-  /** Takes 16 hex digits. Returns whether the hash was new. */
+  /** Takes 16 hex digits. Returns whether the hash is new. */
   add(hex: string): boolean {
     const high = Number.parseInt(hex.slice(0, 8), 16), low = Number.parseInt(hex.slice(8), 16);
-    // Two zeros would be an empty slot, so the hash 0 gets another low half.
+    // Two zeros mark an empty slot, so the hash 0 gets another low half.
     return this.#segments[low % SEGMENTS].add(high, high === 0 && low === 0 ? SEGMENTS : low);
   }
 }
 
 class Segment {
-  /** High and low half of each hash, alternating. Two zeros are an empty slot. */
+  /** Alternating high and low halves; two zeros are an empty slot. */
   #slots = new Uint32Array(2 * START_SLOTS);
   #size = 0;
 

@@ -1,7 +1,6 @@
 /**
- * What trainers need to know of an export: the configuration with which they read it, the command
- * that uploads it, and notes on what they would misread. Each such case was seen in training with
- * the loader that the note names.
+ * Configuration for trainers, the upload command, and notes on what trainers would misread. Each
+ * such case was seen in training with the loader that its note names.
  *
  * @module
  */
@@ -30,9 +29,9 @@ export class TrainerNotes {
   #textsWithCalls = 0;
   /** The first type of each argument of tool calls. */
   readonly #argumentTypes = new Map<string, string>();
-  /** The sorted names of the first call's arguments, one a line. */
+  /** The sorted arguments of the first call, one a line. */
   #firstKeys: string | undefined;
-  /** How calls differ, as in `not every call has "unit"`; undefined if they do not. */
+  /** How calls differ, as in `not every call has "unit"`. */
   #difference: string | undefined;
 
   constructor(
@@ -45,7 +44,7 @@ export class TrainerNotes {
   }
 
   add(example: Example, row: TrainingRow): void {
-    // Rows that stay as they are need no messages, which may not be restorable.
+    // The messages of rows that stay as they are may not be restorable.
     if (this.#turns === "other") return;
     if (example.reasoning !== "") this.#rowsWithReasoning++;
     if (this.#turns === "ShareGPT") {
@@ -186,11 +185,11 @@ function typeOf(value: unknown): string {
   return `an object {${members.join(", ")}}`;
 }
 
-/** A piece of configuration, ready to paste. */
+/** Configuration to paste. */
 export interface LoaderHint {
   /** Where the configuration belongs, in words. */
   readonly place: string;
-  /** What to paste. */
+  /** The text to paste. */
   readonly text: string;
 }
 
@@ -209,7 +208,7 @@ export function uploadCommand(folder: string): string {
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }
 
-/** Which columns LLaMA-Factory reads from each kind of file. In CSV every cell is text. */
+/** What LLaMA-Factory reads from each kind of file: in CSV, every cell is text. */
 const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts">> = {
   jsonl: "everything",
   json: "everything",
@@ -247,10 +246,10 @@ export function llamaFactory(
   };
 }
 
-/** Columns that hold lists, which LLaMA-Factory cannot read from CSV. */
+/** Columns of lists, which LLaMA-Factory cannot read from CSV. */
 const LISTS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
-/** LLaMA-Factory takes the type from the last extension. */
+/** LLaMA-Factory recognizes types by the last extension. */
 function isReadByLlamaFactory(path: string, isFlat: boolean): boolean {
   const { kind, compression }: FileType = fileTypeOf(path);
   return compression === undefined && path.endsWith(`.${kind}`) &&
@@ -262,7 +261,7 @@ function readableKinds(isFlat: boolean): FileKind[] {
   return FILE_KINDS.filter((kind) => isFlat || LLAMA_FACTORY[kind] === "everything");
 }
 
-/** The `ds_type` for each kind of file. */
+/** The `ds_type` of each kind. */
 const AXOLOTL: Readonly<Record<FileKind, string>> = {
   jsonl: "json",
   json: "json",

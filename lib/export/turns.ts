@@ -1,9 +1,9 @@
 /**
  * Turns, tools and tool calls in the style of an export.
  *
- * OpenAI sends the arguments of tool calls as JSON text. Chat templates expect an object: given
- * text, they encode it twice (Qwen2.5, Llama 3.1, gpt-oss) or fail (Qwen3.5, Nemotron 3). Parquet
- * needs the text, because each of its columns has one type.
+ * OpenAI sends arguments of tool calls as JSON text. Chat templates expect an object: given text,
+ * they encode it twice (Qwen2.5, Llama 3.1, gpt-oss) or fail (Qwen3.5, Nemotron 3). Parquet needs
+ * text, because a column has one type.
  *
  * @module
  */
@@ -14,18 +14,16 @@ import { assistantMessage, type ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 
 export interface RowStyle {
-  /** Undefined leaves reasoning as it is in the rows. */
+  /** Undefined leaves reasoning as it is. */
   readonly think: ThinkStyle | undefined;
   readonly reasoningField: string;
-  /** How the arguments of tool calls are written in messages. */
   readonly toolArguments: ToolArguments;
-  /** Whether any message has a list of parts: then the content of every message becomes one. */
+  /** Whether any message has a list of parts: the content of every message becomes one. */
   readonly hasParts: boolean;
 }
 
 export interface Turns {
   readonly prompt: readonly Message[];
-  /** Undefined if the row has no answer. */
   readonly answer: Message | undefined;
   /** Undefined unless the row is a pair. */
   readonly rejected: Message | undefined;
@@ -39,11 +37,11 @@ export function turnsOf(example: Example, think: ThinkStyle | undefined): Turns 
     return { prompt, answer: withThinkStyle(example.answer, think), rejected };
   }
   const answer = assistantMessage(response, reasoning, toolCalls, think ?? "field");
-  // Arrow needs the field in every row or in none; templates treat "" as no reasoning.
+  // Arrow needs the field in every row or none; templates treat "" as no reasoning.
   if (think === "field") answer.reasoning_content ??= "";
   const last = prompt.at(-1);
   if (last?.role !== "assistant") return { prompt, answer, rejected };
-  // The last message is a prefill, which the teacher continued: together they are one turn.
+  // The teacher continued the last message, a prefill: together they are one turn.
   if (typeof last.content === "string") answer.content = last.content + answer.content;
   return { prompt: prompt.slice(0, -1), answer, rejected };
 }
@@ -77,7 +75,7 @@ function withThinkStyle(message: Message, think: ThinkStyle | undefined): Messag
   return { ...rest, ...styled };
 }
 
-/** Reasoning may be in a field of its own, or in `<think>` tags before the content. */
+/** Reads reasoning from a field, or from `<think>` tags before the content. */
 export function readReasoning(
   { content, reasoning_content: field, reasoning: short, thinking }: Message,
 ): { response: string; reasoning: string } {
@@ -100,7 +98,7 @@ function withReasoningAs(name: string, message: Message): Message {
   return Object.fromEntries(renamed) as Message;
 }
 
-/** No loader reads a file in which some contents are texts and others lists of parts. */
+/** Loaders cannot read a file with both texts and lists of parts as contents. */
 function withParts(message: Message): Message {
   return typeof message.content === "string"
     ? { ...message, content: [{ type: "text", text: message.content }] }
@@ -110,7 +108,7 @@ function withParts(message: Message): Message {
 export type TrainingRow = Record<string, unknown>;
 
 export class Unrepresentable {
-  /** A noun phrase, to follow "has no place for" in the message. */
+  /** A noun phrase that follows "has no place for" in messages. */
   readonly problem: string;
 
   constructor(problem: string) {
@@ -118,7 +116,7 @@ export class Unrepresentable {
   }
 }
 
-/** Adds tools as JSON text: schemas of tools differ, and a dataset's column has one type. */
+/** As JSON text: tools have different schemas, and a column has one type. */
 export function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
   return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
 }
@@ -147,7 +145,7 @@ export function withArguments(messages: readonly Message[], style: ToolArguments
   });
 }
 
-/** The arguments of a call, with numbers as they were written. Undefined if not an object. */
+/** The arguments of a call, with numbers as written; undefined if not an object. */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
   const { function: called } = call as { function?: { arguments?: unknown } };
   const value = typeof called?.arguments === "string"
@@ -167,7 +165,7 @@ function callWith(call: unknown, style: ToolArguments): unknown {
     return { ...call as object, function: { ...called, arguments: JSON.stringify(value) } };
   }
   const object = argumentsOf(call);
-  // The arguments may be invalid JSON: then only their text can be trained on.
+  // Invalid JSON can only be trained on as text.
   return object === undefined
     ? call
     : { ...call as object, function: { ...called, arguments: object } };
@@ -175,7 +173,7 @@ function callWith(call: unknown, style: ToolArguments): unknown {
 
 function parsedArguments(text: string): unknown {
   try {
-    // Some models write an empty text for a call without arguments.
+    // Some models write empty text for a call without arguments.
     return text.trim() === "" ? {} : parseLossless(text);
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 /**
- * Writes a training set, from the results of runs or from input files, to a file, to a training and
- * a validation file, or to the folder of a dataset. Loaded only when an export begins.
+ * Writes a training set from results or input files, to files or the folder of a dataset. Loaded
+ * when an export begins.
  *
  * @module
  */
@@ -36,10 +36,10 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
   return { ...report, notes: [...report.notes, ...await failureNotes(resolved.paths)] };
 }
 
-/** Says that rows have failed, which the results do not show. */
+/** A note about failed rows: the results do not show them. */
 async function failureNotes(results: readonly string[]): Promise<string[]> {
   let count = 0;
-  // A failures file that cannot be read must not fail an export that is complete.
+  // An unreadable failures file must not fail a complete export.
   for (const path of results) count += await countFailedRows(path).catch(() => 0);
   if (count === 0) return [];
   const [rows, are] = count === 1 ? ["1 row", "is"] : [formatCountOf(count, "row"), "are"];
@@ -47,9 +47,8 @@ async function failureNotes(results: readonly string[]): Promise<string[]> {
 }
 
 /**
- * Counts the failed rows of a results file, according to the failures file next to it. After a
- * crash, that file also has lines of rows that have been retried since: a row counts once, or not
- * at all if it has a result.
+ * Counts the failed rows of a results file in the failures file next to it. After a crash, that
+ * file still has rows that were retried: a row counts once, or not at all if it has a result.
  */
 async function countFailedRows(results: string): Promise<number> {
   const path = failuresOf(results);
@@ -69,7 +68,7 @@ async function countFailedRows(results: string): Promise<number> {
   return table.count(HAS_FAILURE, HAS_RESULT);
 }
 
-/** Undefined for pending rows (`final: false`), and for a last line that is still incomplete. */
+/** The uid of a failed row; undefined for pending rows and for an incomplete last line. */
 function failedUidOf(line: string): string | undefined {
   const value = parsedJson(line);
   if (!isObject(value) || !isObject(value.error) || value.error.final === false) return undefined;
@@ -118,7 +117,7 @@ async function writeSet(
   await source.scan((example) => selection.takes(example) && (maker.add(example) ?? true));
   selection.checkCondition();
   refuseEmpty(options, source, selection);
-  // Other formats define their own columns.
+  // Other formats define their columns.
   if (format.rows === "as they are" && source.exactTypes !== undefined) {
     maker.schema.refine(source.exactTypes);
   }
@@ -134,7 +133,7 @@ async function writeSet(
     await writeRows(targets, maker.rowsOf(examples), written, options);
     if (written.rows >= maxRows) break;
   }
-  // After `maxRows`, `Pairs` holds the first answer to a row whose other answers were not read.
+  // After `maxRows`, `Pairs` holds an answer to a row whose other answers were not read.
   if (written.rows < maxRows) await writeRows(targets, maker.lastRows(), written, options);
   if (written.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
   await targets.finish(written);
@@ -189,7 +188,6 @@ function refuseEmpty(
   );
 }
 
-/** A pair needs several answers to a row: without such rows, there is no pair to write. */
 function noPairs({ paths, prefer }: ResolvedExport): UsageError {
   const names = paths.join('", "');
   return new UsageError(
@@ -198,15 +196,14 @@ function noPairs({ paths, prefer }: ResolvedExport): UsageError {
   );
 }
 
-/** How many rows were written. */
 export type WrittenRows = Pick<ExportReport, "rows" | "validationRows">;
 
 export interface Targets extends AsyncDisposable {
-  /** Set if validation rows have a file of their own. */
+  /** Undefined unless validation rows have a file of their own. */
   readonly validationPath?: string;
   /** Returns a promise only if there is something to wait for. */
   write(madeRow: MadeRow, isValidation: boolean): Promise<void> | undefined;
-  /** Commits. Without this call, disposing discards the output. */
+  /** Commits. Otherwise, disposing discards the output. */
   finish(written: WrittenRows): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Finds where an input may be divided among several readers, each of which reads only its part.
+ * Finds where an input may be divided among several readers.
  *
  * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string.
  * Compressed files cannot be divided, and Parquet only between row groups.
@@ -12,13 +12,13 @@ import { isCompressed, openBytes, openRanges, statInput } from "./bytes.ts";
 import { formatOf, type InputFormat, type InputOptions, START } from "./input.ts";
 import { isBlank } from "./lines.ts";
 
-/** A place between two rows, where an input may be divided. */
+/** A position between two rows, where an input may be divided. */
 export interface Border {
-  /** Where the next row begins. In Parquet: bytes of the row groups before it. */
+  /** Where the next row begins. In Parquet: the bytes of earlier row groups. */
   readonly byte: number;
   /** Number of the last row before the border, as `Line.number` counts. */
   readonly number: number;
-  /** Rows before the border. Unlike `number`, does not count blank lines and the header of a table. */
+  /** Rows before the border, without blank lines and the header of a table. */
   readonly rows: number;
 }
 
@@ -27,16 +27,15 @@ export interface InputPart {
   readonly to: Border;
   /** Bytes of the file's header, which readers of any part need; 0 without one. */
   readonly header: number;
-  /** Size of the whole input, in the unit of `to.byte`: the part is the last one if both are equal.
-   */
+  /** Size of the whole input in the unit of `to.byte`: equal to it in the last part. */
   readonly size: number;
 }
 
 /** A file, or a part of one. */
 export interface InputPiece {
-  /** Path for reading; of standard input, that of its copy. */
+  /** The path to read: for standard input, that of its copy. */
   readonly path: string;
-  /** For messages, as the user named the file. */
+  /** The name that the user gave, for messages. */
   readonly name: string;
   readonly options?: InputOptions;
   readonly part?: InputPart;
@@ -48,24 +47,23 @@ export interface Divisible {
   readonly kind: "anywhere" | "row-groups" | "whole";
   /** Empty if the kind is `anywhere`. */
   readonly pieces: readonly Border[];
-  /** Columns of CSV or TSV whose cells are JSON. */
+  /** Columns of CSV or TSV with JSON cells. */
   readonly jsonColumns: readonly string[] | undefined;
-  /** Size in bytes; of a Parquet file, that of its row groups. */
+  /** Size in bytes; for a Parquet file, of its row groups. */
   readonly size: number;
   readonly rows?: number;
 }
 
 export interface FoundBorders {
-  /** For each target, the first border at or after it, or else the end. */
+  /** For each target, the first border at or after it; else the end. */
   readonly borders: readonly Border[];
   readonly end: Border;
-  /** Bytes of the header of CSV or TSV; 0 for other formats. */
   readonly header: number;
 }
 
 /**
- * Finds out where a file may be divided. Reads the whole file only to find the columns of CSV or TSV
- * that hold JSON, and only if the options do not name them.
+ * Finds out where a file may be divided. For CSV or TSV, reads the whole file to find columns of
+ * JSON, unless the options name them.
  */
 export async function divisibleOf(
   path: string,
@@ -107,7 +105,7 @@ async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") 
 
 /**
  * @param targets Bytes, in ascending order.
- * @param signal Rejects the scan, which takes a minute for 100 GB.
+ * @param signal Aborts the scan, which takes a minute for 100 GB.
  */
 export async function findBorders(
   path: string,
@@ -149,7 +147,7 @@ class BorderFinder {
   readonly #borders: Border[] = [];
   /** The first border at or after this byte is selected. */
   target: number;
-  /** Number of the last row so far. */
+  /** The number of the last row so far. */
   number = 0;
   /** Rows so far, without blank lines. */
   rows = 0;
@@ -160,7 +158,7 @@ class BorderFinder {
     this.target = targets[0] ?? Infinity;
   }
 
-  /** Called between two rows, with the first byte of the second. */
+  /** Called between two rows. `byte` is the start of the second. */
   passBorder(byte: number): void {
     const border = { byte, number: this.number, rows: this.rows };
     while (this.target <= byte) {
@@ -169,7 +167,7 @@ class BorderFinder {
     }
   }
 
-  /** Called with the byte after each record of a table. */
+  /** Called after each record of a table. `byte` is the one after it. */
   endRecord(byte: number, isRow: boolean): void {
     this.number++;
     if (isRow && this.header === 0) this.header = byte;
@@ -186,11 +184,10 @@ class BorderFinder {
 
 async function scanLines(chunks: AsyncIterable<Uint8Array>, finder: BorderFinder): Promise<void> {
   let offset = 0;
-  /** Whether a line that began in an earlier chunk has text so far; undefined without such a line.
-   */
+  /** Whether a line that began in an earlier chunk has text; undefined without such a line. */
   let unfinishedHasText: boolean | undefined;
   for await (const chunk of chunks) {
-    // One character per byte: typed arrays are searched at half the speed.
+    // Typed arrays are searched at half the speed.
     const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
     let start = offset === 0 && text.startsWith("\xef\xbb\xbf") ? 3 : 0;
     for (let end = text.indexOf("\n", start); end !== -1; end = text.indexOf("\n", start)) {

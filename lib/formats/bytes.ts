@@ -1,5 +1,5 @@
 /**
- * Bytes of an input, decompressed, and which names and first bytes stand for a compression.
+ * Reads inputs as decompressed bytes, and recognizes compression by name and first bytes.
  *
  * @module
  */
@@ -18,12 +18,11 @@ import {
   NEEDS_DICTIONARY,
 } from "./foreign_format.ts";
 
-/** With chunks of 64 KiB, the first pass over a file spent a tenth of its time waiting, because each
- * read goes through a thread. */
+/** Each read goes through a thread: with 64 KiB, the first pass waited for a tenth of its time. */
 const CHUNK_BYTES = 256 * 2 ** 10;
 const DECOMPRESSED_BYTES = 64 * 2 ** 10;
 
-/** Compression of a whole file, unlike that of the pages inside a Parquet file. */
+/** Compression of a whole file, not of pages in a Parquet file. */
 export type Compression = "gzip" | "zstd";
 
 /** No text begins like these. */
@@ -32,7 +31,7 @@ const COMPRESSIONS: readonly {
   readonly extensions: readonly string[];
   readonly isStart: (start: Uint8Array) => boolean;
   readonly decompress: () => Transform;
-  /** Finds what decompression does not notice: missing or extra bytes. */
+  /** Finds missing or extra bytes that decompression does not notice. */
   readonly check?: () => Promise<ZstdFrames>;
 }[] = [
   {
@@ -45,7 +44,7 @@ const COMPRESSIONS: readonly {
   {
     name: "zstd",
     extensions: [".zst", ".zstd"],
-    // RFC 8878, 3.1.1, and 3.1.2: the first frame of pzstd is a skippable one.
+    // RFC 8878, 3.1.1 and 3.1.2: pzstd begins with a skippable frame.
     isStart: ([first, second, third, fourth]) =>
       (first === 0x28 && second === 0xb5 && third === 0x2f && fourth === 0xfd) ||
       (first >> 4 === 5 && second === 0x2a && third === 0x4d && fourth === 0x18),
@@ -63,7 +62,7 @@ export function withoutCompression(path: string): string {
   return path.slice(0, path.length - compressedExtension(path).length);
 }
 
-/** Returns the extension in lower case; "" if the name has none. */
+/** The extension in lower case; "" if the name has none. */
 function compressedExtension(name: string): string {
   const lower = name.toLowerCase();
   const extensions = COMPRESSIONS.flatMap((compression) => compression.extensions);
@@ -76,12 +75,12 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** A file counts as compressed by its first bytes, or because it is named `.gz`. */
+/** Whether a file is compressed, judging by its first bytes and the name `.gz`. */
 export async function isCompressed(path: string, name: string): Promise<boolean> {
   return compressionOf(await startOf(path, name), path) !== undefined;
 }
 
-/** Only the first bytes count, not the name. */
+/** Whether a file is compressed, judging by its first bytes alone. */
 export async function holdsCompressed(path: string): Promise<boolean> {
   const first = await startOf(path, path);
   return COMPRESSIONS.some(({ isStart }) => isStart(first));
@@ -105,8 +104,8 @@ export async function* openRanges(
 }
 
 /**
- * Reads a file from its start, decompressed. The memory of a chunk may be reused for the next one.
- * The file is closed even if the reader stops early.
+ * Reads a file decompressed. The memory of a chunk may be reused for the next one. Closes the file
+ * even if the reader stops early.
  *
  * @param name What errors call the file.
  * @throws {SourceError} if the file cannot be read, is damaged, or has a foreign format
@@ -114,7 +113,7 @@ export async function* openRanges(
 export async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {
   using file = await openFile(path, name);
   const chunks = chunksOf(file, name);
-  // Content first, then the name: the copy of standard input has no extension.
+  // Content decides before the name, as the copy of standard input has no extension.
   const { value: first = new Uint8Array() } = await chunks.next();
   const compression = compressionOf(first, path);
   if (compression?.isStart(first) === false) refuseText(first, name);
@@ -134,7 +133,7 @@ function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[num
     COMPRESSIONS.find(({ name }) => name === "gzip" && name === compressionOfName(path));
 }
 
-/** Browsers decompress downloads and keep the name. */
+/** Throws if a file is text despite its name: browsers decompress downloads and keep the name. */
 function refuseText(first: Uint8Array, name: string): void {
   if (first.length === 0 || !isText(first)) return;
   throw cannotRead(
@@ -143,7 +142,7 @@ function refuseText(first: Uint8Array, name: string): void {
   );
 }
 
-/** The last character may be incomplete. */
+/** Whether bytes are UTF-8. The last character may be incomplete. */
 function isText(start: Uint8Array): boolean {
   const lengths = [0, 1, 2, 3].map((missing) => Math.max(0, start.length - missing));
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
@@ -174,7 +173,7 @@ export async function foreignTextError(
   return foreign && foreignFormatError(name, foreign);
 }
 
-/** Decompressed bytes, enough to recognize a format. */
+/** Enough decompressed bytes to recognize a format. */
 export async function firstBytes(path: string, name: string): Promise<Uint8Array> {
   for await (const chunk of openBytes(path, name)) return chunk.slice();
   return new Uint8Array();
@@ -213,7 +212,7 @@ async function* chunksOf(
 ): AsyncGenerator<Uint8Array> {
   let bytesLeft = range === undefined ? Infinity : range.end - range.start;
   const { size, isFile } = await file.stat();
-  // A run may read thousands of small files, which need no buffer of 256 KB each.
+  // A run may read thousands of small files, which need no buffer of 256 KB.
   const maxBytes = isFile && size > 0 ? size + 1 : Infinity;
   const buffer = new Uint8Array(Math.min(chunkBytes, bytesLeft, maxBytes));
   if (range !== undefined) await file.seek(range.start, Deno.SeekMode.Start);
@@ -231,8 +230,8 @@ async function* chunksOf(
   }
 }
 
-/** `DecompressionStream` would fail at the second member of a gzip file: `cat a.gz b.gz` and bgzip
- * write files of several. */
+/** `DecompressionStream` fails at the second member of a gzip file, as from `cat a.gz b.gz` or
+ * bgzip. */
 async function* decompressed(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
@@ -240,7 +239,7 @@ async function* decompressed(
 ): AsyncGenerator<Uint8Array> {
   const transform = decompress();
   const copies = copiesOf(chunks, await check?.());
-  // Reading `transform` below throws the same failure.
+  // Reading `transform` throws the same failure.
   const copied = pipeline(Readable.from(copies), transform).catch(() => {});
   try {
     yield* transform;

@@ -14,18 +14,18 @@ import { badLine, goodLine, type Line, NUL_BYTES, oneLine } from "./lines.ts";
 export interface CsvOptions {
   readonly name: string;
   readonly delimiter: string;
-  /** Columns whose cells are JSON instead of text. @default none */
+  /** Columns with JSON instead of text. @default none */
   readonly jsonColumns?: ReadonlySet<string>;
-  /** For a part of a file: the number of the last row before it. @default that of the header */
+  /** The number of the row before this part of a file. @default that of the header */
   readonly numberBefore?: number;
 }
 
-/** A longer row most likely has a quote that is never closed. */
+/** A longer row most likely has an unclosed quote. */
 export const MAX_ROW_CHARS = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
 const LINE_FEED = 10;
 
-/** `Line.number` counts the header as row 1. */
+/** Reads rows of a table. `Line.number` counts the header as row 1. */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   options: CsvOptions,
@@ -48,7 +48,7 @@ export async function* readCsv(
 
 class Header {
   readonly #names: readonly string[];
-  /** Names as JSON, each followed by a colon. */
+  /** Names as JSON, with a colon. */
   readonly #members: readonly string[];
   readonly #isJson: readonly boolean[];
 
@@ -97,7 +97,7 @@ function bytesOf(cells: readonly string[]): Uint8Array {
   return new TextEncoder().encode(cells.join(","));
 }
 
-/** `null` if the cell is blank. Invalid JSON is left to the parser of rows, which reports it. */
+/** A blank cell becomes `null`. The parser of rows reports invalid JSON. */
 function jsonOf(cell: string): string {
   return oneLine(cell) || "null";
 }
@@ -112,13 +112,13 @@ export async function* readRecords(
   { name, delimiter, numberBefore }: CsvOptions,
 ): AsyncGenerator<CsvRecord> {
   let rest = "", number = 0, isHeader = true;
-  /** Characters of `rest` up to its last line feed, which may be within a quoted cell. */
+  /** Length of `rest` up to its last line feed, which a quoted cell may hold. */
   let completeChars = 0;
-  /** Parsing is tried again once `rest` has this length. */
+  /** Length of `rest` at which parsing is tried again. */
   let retryChars = 0;
   let parser: InstanceType<typeof Papa.Parser> | undefined;
   for await (const { text, isLast } of decodeChunks(chunks, name)) {
-    // A row that spans many chunks must not be searched or parsed again for each of them.
+    // Does not search or parse a row of many chunks again for each chunk.
     if (text.includes("\n")) completeChars = rest.length + text.lastIndexOf("\n") + 1;
     rest += text;
     if (completeChars === 0 && rest.length > MAX_ROW_CHARS) throw rowTooLong(name, number + 1);
@@ -218,7 +218,7 @@ function notUtf8(name: string, line: number, cause: unknown): SourceError {
 const DELIMITERS = [",", ";", "\t", "|"];
 const SAMPLE_ROWS = 20;
 
-/** Excel separates CSV by `;` in many countries. */
+/** Finds the delimiter: Excel separates CSV by `;` in many countries. */
 export async function detectDelimiter(
   path: string,
   name: string,
@@ -229,8 +229,8 @@ export async function detectDelimiter(
     : likeliestDelimiter(new TextDecoder().decode(await firstBytes(path, name)));
 }
 
-/** Chooses the delimiter that gives most rows as many cells as the header; of several, the one that
- * gives more cells. The last row may be incomplete. */
+/** Chooses the delimiter that gives most rows as many cells as the header; of several, the one with
+ * more cells. The last row may be incomplete. */
 function likeliestDelimiter(start: string): string {
   const candidates = DELIMITERS.map((delimiter) => {
     const parser = new Papa.Parser({ delimiter, newline: "\n", preview: SAMPLE_ROWS });

@@ -1,6 +1,6 @@
 /**
- * Recognizes files in other formats by their content: the message should say what the file is and
- * how to convert it, instead of calling each of its lines invalid JSON.
+ * Recognizes files in other formats by content, so that a message can name the format and how to
+ * convert it, instead of calling each line invalid JSON.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import { filterOf, tableFilter } from "./jq_filters.ts";
 
 /** A format that is not read, or only with `--input-format`. */
 export interface ForeignFormat {
-  /** Follows `it is `. */
+  /** Follows `it is ` in messages. */
   readonly what: string;
-  /** What to do about the file: a sentence, often with a command. */
+  /** A sentence that says what to do, often with a command. */
   readonly advice: (path: string) => string;
 }
 
 const STANDARD_INPUT = "-";
 
-/** Recognized after decompression, so what is still gzip was compressed twice. Prompts may begin
- * with the letters of RAR and GGUF, but no text has the bytes after them. */
+/** Compared after decompression: remaining gzip was compressed twice. Prompts may begin with the
+ * letters of RAR and GGUF, but no text has the bytes after them. */
 const SIGNATURES: readonly (readonly [ForeignFormat, ...starts: string[]])[] = [
   [{ what: "a Parquet file", advice: () => "Add --input-format parquet" }, "PAR1"],
   [{ what: "compressed with xz", advice: unpackedWith("xz -dc") }, "\xfd7zXZ\0"],
@@ -59,8 +59,8 @@ export const NEEDS_DICTIONARY: ForeignFormat = {
 };
 
 /**
- * Matches bytes as Latin-1. A text may begin with these letters, but has no control characters
- * after them, except from 0x80 to 0x9f: UTF-8 has such bytes, as in `ORC’s`.
+ * Matches bytes as Latin-1. Text may begin with these letters, but has no control characters after
+ * them, except 0x80 to 0x9f: UTF-8 has such bytes, as in `ORC’s`.
  */
 const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 
@@ -73,7 +73,7 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   if (text.startsWith(TAR.text, TAR.offset)) {
     return { what: "a tar archive", advice: unpackedWith("tar -xOf") };
   }
-  // ASCII in UTF-16 without a byte order mark: every other byte is 0.
+  // ASCII in UTF-16 without a byte order mark has a 0 in every other byte.
   if (/^\s*(?:[^\0]\0){2}/.test(text) || /^(?:\0[^\0]){2}/.test(text)) {
     return { what: "UTF-16 text", advice: fromUnicode("UTF-16") };
   }
@@ -92,8 +92,8 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
 
 /**
- * Whether lines end as on a Mac before 2001: the file would be read as one line. A JSON array is
- * read correctly with such lines.
+ * Whether lines end as on a Mac before 2001, and would be read as one line. A JSON array is read
+ * correctly with such lines.
  */
 function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   const lineEnd = start.indexOf(CARRIAGE_RETURN);
@@ -145,10 +145,10 @@ export function foreignText(
   return line.startsWith("{") ? undefined : nonJsonText(line, path);
 }
 
-/** Pretty-printed JSON has a shorter first line than this. A longer one may be a truncated row. */
+/** A longer first line may be a truncated row, not pretty-printed JSON. */
 const MAX_UNCLOSED_CHARS = 4_000;
 
-/** A table, YAML or plain text. */
+/** Recognizes tables, YAML and plain text. */
 function nonJsonText(line: string, path: string): ForeignFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
   const delimiter = [",", ";", "\t"].find((candidate) => isHeader(line, candidate));
@@ -165,14 +165,14 @@ function nonJsonText(line: string, path: string): ForeignFormat | undefined {
   return { what: "plain text", advice: (path) => withJq(path, "-R '{prompt: .}'") };
 }
 
-/** A header has at least two names, and none of them is a sentence. */
+/** Whether a line has at least two names, none of them a sentence. */
 function isHeader(line: string, delimiter: string): boolean {
   const names = line.split(delimiter);
   return names.length > 1 &&
     names.every((name) => /^"?[\p{L}_#][\p{L}\d _.\-/()]{0,40}"?$/u.test(name));
 }
 
-/** A row may be a bare list of messages. Of an incomplete line, the first key decides. */
+/** Whether a row is a list of messages. The first key decides for an incomplete line. */
 export function isMessageArray(line: string): boolean {
   const messages = parsedJson(line) as unknown[] | undefined;
   if (messages === undefined) return /^\[\s*\{\s*"(role|from)"/.test(line);
@@ -226,7 +226,7 @@ function unpackedName(path: string): string {
   return EXTENSION.test(path) ? nameBeside(path) : nameInJsonLines(path);
 }
 
-/** `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` if the file itself has that name. */
+/** `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` for `x.jsonl`. */
 function nameInJsonLines(path: string): string {
   if (path === STANDARD_INPUT) return "FILE.jsonl";
   const stem = path.replace(/(\.(jsonl|ndjson|json|csv|tsv|txt|tar))?\.(\w{1,7})$/i, "");

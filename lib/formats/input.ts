@@ -1,5 +1,5 @@
 /**
- * An input in any format as numbered rows of JSON source text. Each pass gives the same rows.
+ * An input in any format as numbered rows of JSON source text, the same in each pass.
  *
  * @module
  */
@@ -32,7 +32,7 @@ const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
   txt: ["txt"],
 };
 
-/** Extensions without the dot, and without those of compressions. */
+/** Extensions of inputs, without the dot and without those of compressions. */
 export const INPUT_EXTENSIONS: readonly string[] = Object.values(EXTENSIONS).flat();
 
 export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
@@ -41,10 +41,9 @@ export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
 export interface InputOptions {
   /** Format of the rows. @default by the name and the first bytes of the file */
   inputFormat?: InputFormat;
-  /** Columns of CSV and TSV whose cells are JSON. @default those whose cells are all objects or
-   * arrays */
+  /** Columns of CSV and TSV with JSON cells. @default those with only objects or arrays */
   jsonColumns?: readonly string[];
-  /** Parquet columns of bytes to read as base64 text. @default none: such a column is an error */
+  /** Parquet columns of bytes to read as base64. @default none: such a column is an error */
   binaryColumns?: readonly string[];
 }
 
@@ -52,16 +51,16 @@ export interface Input {
   readonly format: InputFormat;
   /** Yields rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
-  /** For Parquet only: the types that JSON lacks, by column. */
+  /** The types of Parquet columns that JSON lacks. */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
 
 /**
- * Opens an input. Reads a CSV or TSV file once to find the columns that hold JSON, unless
- * `jsonColumns` names them.
+ * Opens an input. Reads a CSV or TSV file once to find columns of JSON, unless `jsonColumns` names
+ * them.
  *
- * @param name What the user calls the file, with its extension.
- * @param part The part to read; of the rest, only the header is read. @default all of the file
+ * @param name The path that the user gave, for the format and for errors.
+ * @param part The part to read, besides the header. @default all of the file
  * @throws {SourceError} if the file cannot be read
  */
 export async function openInput(
@@ -117,7 +116,7 @@ async function openTable(
 
 async function* noRows(): AsyncGenerator<Line[]> {}
 
-/** Yields the bytes of a part as a whole file has them: after a header, or within brackets. */
+/** Yields the bytes of a part in the form of a whole file: after a header, or within brackets. */
 async function* bytesOf(
   path: string,
   name: string,
@@ -127,7 +126,7 @@ async function* bytesOf(
   const isFirst = from.byte === 0, isArray = format === "json";
   if (isArray && !isFirst) yield ARRAY_START;
   const head = isFirst || isArray ? [] : [{ start: 0, end: header }];
-  // The byte before the border is the comma after the last element.
+  // Replaces the comma after the last element by a bracket.
   const endsEarly = isArray && to.byte < size;
   yield* openRanges(path, name, [...head, {
     start: from.byte,
@@ -159,14 +158,14 @@ export function placeOf(name: string, format: InputFormat, number: number): stri
 }
 
 /**
- * The name decides, or the first bytes if its extension is unknown or that of JSON or JSON Lines.
+ * Recognizes a format by name, or by first bytes: for JSON, JSON Lines and unknown extensions.
  *
  * @throws {SourceError} If a file named as plain text holds rows: each line would be sent as text.
  */
 export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
   if (byName === "txt") await refuseRows(path, name);
-  // Users confuse `.json` and `.jsonl`, so the content decides.
+  // Users confuse `.json` and `.jsonl`.
   if (byName !== undefined && byName !== "json" && byName !== "jsonl") return byName;
   if (await isParquet(path, name)) return "parquet";
   const start = new TextDecoder().decode(await firstBytes(path, name)).replace(/^\uFEFF/, "");
@@ -194,8 +193,8 @@ async function isParquet(path: string, name: string): Promise<boolean> {
   return new TextDecoder().decode(start) === "PAR1";
 }
 
-/** In JSON Lines whose rows are lists of messages, the first line is complete JSON, and is followed
- * by other lines or has elements with roles. */
+/** Whether the text is a JSON array, not JSON Lines of message lists. In the latter, the first line
+ * is complete JSON, and is followed by other lines or has elements with roles. */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();
   if (!text.startsWith("[")) return false;
@@ -219,15 +218,15 @@ function asPrompt(line: Line): Line {
 export const START: Border = { byte: 0, number: 0, rows: 0 };
 
 const MAX_LINES = 50;
-/** A shorter start is the whole file: of a longer file, at least 64 KB are read. */
+/** A shorter start is the whole file, as at least 64 KB are read. */
 const MIN_CUT_CHARS = 10_000;
 const OBJECT_START = /^\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 const OBJECTS_START = /^\[\s*\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 
 /**
- * Recognizes rows in a file that is named as plain text: what the text is, and the format that
- * reads it. Prompts may begin with a brace or hold commas, as code does, so most of the first lines
- * must be rows.
+ * Recognizes rows in a file named as plain text: what the text is, and the format to read it. Most
+ * of the first lines must be rows, because prompts may begin with a brace or hold commas, as code
+ * does.
  *
  * @param start The first bytes of the file, decoded.
  */
@@ -241,8 +240,7 @@ function rowsInText(start: string): readonly [what: string, InputFormat] | undef
   return table && [table.what, table.format];
 }
 
-/** Whether the text is JSON, perhaps cut off at the end of the first bytes. A prompt may also begin
- * with a list, but continues as text. */
+/** Whether the text is JSON, perhaps cut off. A prompt may begin with a list, but goes on as text. */
 function isWholeOrCut(text: string): boolean {
   try {
     JSON.parse(text);
@@ -259,7 +257,7 @@ function firstLines(text: string): string[] {
   return lines.map((line) => line.trim()).filter((line) => line !== "");
 }
 
-/** An object, or a list of messages. A line that is longer than the first bytes is incomplete. */
+/** Whether a line is an object or a list of messages. The only line may be incomplete. */
 function isRow(line: string, _index: number, { length }: readonly string[]): boolean {
   const isStart = OBJECT_START.test(line) || (OBJECTS_START.test(line) && isMessageArray(line));
   return isStart && (isJson(line) || (length === 1 && line.length > MIN_CUT_CHARS));
@@ -289,7 +287,7 @@ const PROMPT_COLUMNS: ReadonlySet<string> = new Set([
 
 /** Whether the first line names columns, and most other lines have as many cells. */
 function isTable(text: string, delimiter: string): boolean {
-  // Quoted cells may hold delimiters and line breaks. One that is incomplete ends the text.
+  // Quoted cells may hold delimiters and line breaks. An incomplete one ends the text.
   const plain = text.replaceAll(/"(?:[^"]|"")*"/g, (cell) => cell.replaceAll(/[^\w-]/g, "") || "_");
   const [header = "", ...rows] = firstLines(plain.split('"', 1)[0]);
   const names = header.split(delimiter);

@@ -1,18 +1,22 @@
-/** Filters of jq that make rows of JSON in other layouts, for the commands in messages. @module */
+/**
+ * Filters of jq for messages: they make rows of JSON in other layouts.
+ *
+ * @module
+ */
 
 import { endOfString, isObject, objectLists, parsedJson } from "../json.ts";
 import { posixWord } from "../printable.ts";
 
-/** A table in one JSON object, and the filter of jq that makes rows of it. */
+/** A table in one JSON object, and the filter that makes rows of it. */
 interface TableLayout {
-  /** Decides alone if the line is truncated, so that `fits` cannot be called. */
+  /** Decides alone if the line is truncated and cannot be parsed for `fits`. */
   readonly start: RegExp;
   readonly fits: (table: Record<string, unknown>) => boolean;
   readonly filter: string;
 }
 
 const TABLE_LAYOUTS: readonly TableLayout[] = [
-  // As pandas writes with orient="split".
+  // Pandas with orient="split".
   {
     start:
       /^\{\s*"columns"\s*:\s*\[(?:\s*(?:"(?:[^"\\]|\\.)*"|-?\d+)\s*,?)*\]\s*,\s*"(index|data)"/,
@@ -33,7 +37,7 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
     },
     filter: "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'",
   },
-  // With orient="index".
+  // Pandas with orient="index".
   {
     start: /^\{\s*"\d+"\s*:\s*\{/,
     fits: (table) => Object.values(table).every(isObject),
@@ -41,10 +45,13 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
   },
 ];
 
-/** A row may begin like a table, too, but then some other field is neither a list nor an object. */
+/**
+ * The filter for a table in one JSON object; undefined for a row. A row may begin like a table, but
+ * has some field that is neither a list nor an object.
+ */
 export function tableFilter(line: string): string | undefined {
   const table = parsedJson(line);
-  // If the table is undefined, the line may be truncated.
+  // Unparsed JSON may be truncated.
   return TABLE_LAYOUTS.find(({ start, fits }) =>
     start.test(line) && (!isObject(table) || fits(table))
   )?.filter;

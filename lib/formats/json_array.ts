@@ -1,8 +1,8 @@
 /**
  * Elements of one JSON array, each as its source text.
  *
- * This is a scanner, not a parser: it finds where elements begin and end. So numbers stay as
- * written, and the whole file is never in memory. Streaming JSON parsers give values, not text.
+ * Scans for the ends of elements without parsing them, so that numbers stay as written, and the
+ * file is never in memory. Streaming JSON parsers give values, not text.
  *
  * @module
  */
@@ -23,10 +23,10 @@ import {
 
 export interface JsonArrayOptions {
   readonly name: string;
-  /** Elements of the file before the part that is read. @default 0 */
+  /** Elements before the part that is read. @default 0 */
   readonly numberBefore?: number;
-  /** Called for each element with the offset of the comma or bracket after it. Elements are then
-   * not yielded. */
+  /** Called for each element, instead of yielding it. `end` is the offset of the comma or bracket
+   * after the element. */
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
 }
 
@@ -35,7 +35,7 @@ const BATCH_ROWS = 32;
 const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
 const OPEN = 0x5b, CLOSE = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
 
-/** `Line.number` counts from 1, messages from 0. */
+/** Reads elements. `Line.number` counts from 1, messages from 0. */
 export async function* readJsonArray(
   chunks: AsyncIterable<Uint8Array>,
   options: JsonArrayOptions,
@@ -55,12 +55,11 @@ class ArrayScanner {
   #depth = 0;
   #isInString = false;
   #isEscaped = false;
-  /** Whether the current element has any text yet. */
   #hasContent = false;
   /** Pieces of an element that began in earlier chunks. */
   #pieces: Uint8Array[] = [];
   #length = 0;
-  /** Elements finished so far: the index of the current one, which messages name. */
+  /** Finished elements: the index of the current one in messages. */
   #number: number;
   #offset = 0;
   readonly #onElement: JsonArrayOptions["onElement"];
@@ -78,7 +77,6 @@ class ArrayScanner {
     while (start < chunk.length && this.#state !== "end") {
       const end = this.#scan(chunk, start);
       if (end === chunk.length) break;
-      // A comma, or the closing bracket of the array.
       const isLast = chunk[end] === CLOSE;
       if (this.#onElement === undefined) this.#addRow(chunk.subarray(start, end), rows, isLast);
       else this.#reportEnd(end, isLast);
@@ -101,7 +99,7 @@ class ArrayScanner {
     throw this.#error(`it ends in the middle of element ${this.#number}, before the closing "]"`);
   }
 
-  /** The index after the opening bracket; the length of the chunk if it has none. */
+  /** The index after the opening bracket; the chunk's length if there is none. */
   #begin(chunk: Uint8Array): number {
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
@@ -117,7 +115,7 @@ class ArrayScanner {
     return chunk.length;
   }
 
-  /** The index of the comma or bracket that ends an element, or the chunk's length. */
+  /** The index of the comma or bracket after an element, or the chunk's length. */
   #scan(chunk: Uint8Array, from: number): number {
     let isInString = this.#isInString, isEscaped = this.#isEscaped, depth = this.#depth;
     let i = from;
@@ -145,7 +143,7 @@ class ArrayScanner {
     return i;
   }
 
-  /** Returns false in an empty array, where no element ends. Throws if a comma is misplaced. */
+  /** Ends an element. Returns false in an empty array. Throws if a comma is misplaced. */
   #endElement(isLast: boolean): boolean {
     if (!this.#hasContent) {
       if (isLast && !this.#isAfterComma) return false;

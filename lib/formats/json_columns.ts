@@ -7,14 +7,14 @@
 import { isJson } from "../json.ts";
 import { type CsvOptions, decodeChunks, MAX_ROW_CHARS, readRecords } from "./csv.ts";
 
-/** Most columns of text are recognized within these rows. */
+/** The first rows are enough to recognize most columns of text. */
 const FIRST_ROWS = 1_000;
 
 /**
- * Finds the columns whose cells are all objects or arrays; empty cells do not count. Numbers, `true`
- * and quoted text are valid JSON, too, but any table has them: they stay text.
+ * Finds columns in which all cells are objects, arrays or empty. Numbers, `true` and quoted text
+ * are valid JSON, too, but stay text, because any table has them.
  *
- * @param open Opens the file again for each pass, up to three times.
+ * @param open Opens the file for each of up to three passes.
  */
 export async function findJsonColumns(
   open: () => AsyncIterable<Uint8Array>,
@@ -49,11 +49,11 @@ async function parseCells(
   return true;
 }
 
-/** Columns that may hold JSON, by their numbers. */
+/** Columns that may hold JSON, by number. */
 class Candidates {
   /** Columns in which all cells so far are JSON or empty. */
   readonly columns = new Set<number>();
-  /** Columns in which a cell is JSON. */
+  /** Columns in which some cell is JSON. */
   readonly #withJson = new Set<number>();
   #names: readonly string[] | undefined;
 
@@ -88,15 +88,15 @@ function isObjectOrArray(cell: string): boolean {
   return (cell[0] === "{" || cell[0] === "[") && isJson(cell);
 }
 
-/** Reads only the cells of the candidates, in a third of the time that it takes to parse all.
- * Returns false if a quote is misplaced or a row is too long. */
+/** Reads only candidates, in a third of the time of parsing all cells. Returns false if a quote is
+ * misplaced or a row is too long. */
 async function scanCells(
   chunks: AsyncIterable<Uint8Array>,
   { name, delimiter }: CsvOptions,
   candidates: Candidates,
 ): Promise<boolean> {
   let rest = "", isHeader = true;
-  /** Scanning is tried again once `rest` has this length: a row may span many chunks. */
+  /** Length of `rest` at which scanning is tried again, because a row may span many chunks. */
   let retryChars = 0;
   for await (const { text, isLast } of decodeChunks(chunks, name)) {
     rest += text;
@@ -116,7 +116,7 @@ async function scanCells(
 const QUOTE = 34, CARRIAGE_RETURN = 13, LINE_FEED = 10;
 
 class CellScan {
-  /** Whether text follows the closing quote of a cell, or that quote is missing. */
+  /** Whether text follows the closing quote of a cell, or the quote is missing. */
   hasMisplacedQuote = false;
   /** Whether the last record is one blank cell. */
   isBlank = false;
@@ -124,7 +124,7 @@ class CellScan {
   readonly #delimiter: string;
   readonly #isLast: boolean;
   #next = 0;
-  /** Offset of the first line feed at or after the cell's start; the text's length if none. */
+  /** Offset of the first line feed in or after the cell; the text's length if none. */
   #lineFeed = -1;
 
   constructor(text: string, delimiter: string, isLast: boolean) {
@@ -137,7 +137,7 @@ class CellScan {
     return this.#text.slice(this.#next);
   }
 
-  /** Adds the cells of a record. Returns false if no complete one is left. */
+  /** Adds the cells of a record. Returns false if no complete record is left. */
   readRecord(candidates: Candidates | undefined): boolean {
     const text = this.#text;
     let start = this.#next;
@@ -168,7 +168,7 @@ class CellScan {
     }
   }
 
-  /** The end of the text ends a record only in the last chunk. */
+  /** Whether a record ends. The end of the text counts only in the last chunk. */
   #isRecordEnd(end: number): boolean {
     const text = this.#text, code = text.charCodeAt(end);
     if (code === LINE_FEED || (this.#isLast && end === text.length)) return true;
@@ -176,7 +176,7 @@ class CellScan {
     return text.charCodeAt(end + 1) === LINE_FEED || (this.#isLast && end + 1 === text.length);
   }
 
-  /** -1 if the cell may continue in the next chunk. */
+  /** The end of an unquoted cell; -1 if it may continue in the next chunk. */
   #endOfPlain(start: number): number {
     const text = this.#text;
     if (this.#lineFeed < start) {
@@ -192,7 +192,7 @@ class CellScan {
       : lineFeed;
   }
 
-  /** -1 if the closing quote is not there yet. */
+  /** The closing quote; -1 if it is in a later chunk. */
   #closingQuote(from: number): number {
     const text = this.#text;
     let quote = text.indexOf('"', from);
@@ -200,7 +200,7 @@ class CellScan {
       quote = text.indexOf('"', quote + 2);
     }
     if (quote === -1) this.hasMisplacedQuote ||= this.#isLast;
-    // The quote may be the first of `""`, or CRLF may follow: the next chunk shows it.
+    // The next chunk shows whether this is the first quote of `""`, or CRLF follows.
     return quote + 2 >= text.length && !this.#isLast ? -1 : quote;
   }
 }

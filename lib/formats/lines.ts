@@ -9,14 +9,14 @@ import { formatBytes } from "../deps/std_fmt.ts";
 import { isJson } from "../json.ts";
 import { openBytes } from "./bytes.ts";
 
-/** A line that is not blank, or a row of a format that is not read line by line. */
+/** A line that is not blank, or a row of another format. */
 export interface Line {
-  /** Number of the line from 1, counting blank lines; in other formats, of the row. */
+  /** The line's number from 1, counting blank lines; in other formats, the row's. */
   readonly number: number;
-  /** Text without line ending and byte order mark; undefined if the line cannot be read. */
+  /** The text without line ending and byte order mark; undefined if the line cannot be read. */
   readonly text: string | undefined;
   readonly problem: string | undefined;
-  /** Set if the line cannot be read: its bytes, of a line that is too long the first 64 KiB. */
+  /** The bytes of an unreadable line: the first 64 KiB if it is too long. */
   readonly bytes: Uint8Array | undefined;
 }
 
@@ -31,7 +31,7 @@ export function badLine(number: number, problem: string, bytes: Uint8Array): Lin
 export interface LinesOptions {
   /** A longer line has a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
-  /** Number of lines before this part of a file. @default 0 */
+  /** Lines before this part of a file. @default 0 */
   numberBefore?: number;
 }
 
@@ -41,17 +41,17 @@ export const NUL_BYTES = "holds NUL bytes: the file was not written completely, 
 export const INVALID_UTF8 = "invalid UTF-8";
 export const UTF8_ADVICE = "convert the file, for example with iconv -f WINDOWS-1252 -t UTF-8";
 
-/** Limit for lines, and for elements of a JSON array. */
+/** Maximum size of a line, and of an element of a JSON array. */
 export const MAX_LINE_BYTES = 64 * 2 ** 20;
 
-/** Small batches die in V8's young generation: the first pass over an input takes 16 MB of heap
- * with them, and 37 MB with batches of whole chunks. */
+/** Small batches die in V8's young generation: the first pass takes 16 MB of heap instead of 37 MB
+ * with batches of whole chunks. */
 const BATCH_LINES = 64;
-/** How many bytes of a line that is too long are kept. */
+/** The bytes that are kept of a line that is too long. */
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
- * Decompresses gzip and zstd. The file is closed even if the reader stops early.
+ * Reads lines, also compressed with gzip or zstd. Closes the file even if the reader stops early.
  *
  * @throws {SourceError} if the file cannot be read, or its compressed data is damaged
  */
@@ -59,7 +59,7 @@ export function openLines(path: string): AsyncGenerator<Line[]> {
   return readLines(openBytes(path, path));
 }
 
-/** The stream may reuse the memory of a chunk for the next one. */
+/** Splits a stream into lines. The stream may reuse the memory of a chunk. */
 export async function* readLines(
   stream: AsyncIterable<Uint8Array>,
   options: LinesOptions = {},
@@ -76,11 +76,11 @@ const SPACE = 32;
 
 class LineSplitter {
   readonly #maxBytes: number;
-  // Lines are decoded one by one: a slice of a decoded chunk would keep the whole chunk in memory.
-  // `ignoreBOM` keeps U+FEFF, which is only dropped at the start of the file. Not `fatal`: checking
-  // with `isUtf8` first takes half the time.
+  // Decodes lines one by one: a slice of a decoded chunk would keep the chunk in memory.
+  // `ignoreBOM` keeps U+FEFF within the file. Not `fatal`: checking with `isUtf8` takes half the
+  // time.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  /** Pieces of a line that did not end in its chunk. They are joined once, at its end. */
+  /** Pieces of a line that did not end in its chunk, to be joined at its end. */
   #pieces: Uint8Array[] = [];
   /** Bytes of that line so far, kept or not. */
   #length = 0;
@@ -94,8 +94,8 @@ class LineSplitter {
   *push(chunk: Uint8Array): Generator<Line[]> {
     let lines: Line[] = [];
     let start = 0;
-    // One check of all lines that end in the chunk is cheaper than one for each. The first line is
-    // left out if it began in an earlier chunk.
+    // One check for all lines is cheaper than one for each. Leaves out a first line that began in
+    // an earlier chunk.
     const checkStart = this.#length === 0 ? 0 : chunk.indexOf(LINE_FEED) + 1;
     const areUtf8 = isUtf8(chunk.subarray(checkStart, chunk.lastIndexOf(LINE_FEED) + 1));
     for (
@@ -158,13 +158,13 @@ class LineSplitter {
   }
 }
 
-/** Valid JSON has line breaks only between tokens, so they can be removed. In other text they become
- * tabs, because invalid JSON must stay invalid: without the line break between them, `1` and `2`
- * would be read as 12. */
+/** Removes line breaks from valid JSON, where they are only between tokens. In other text, replaces
+ * them by tabs, because invalid JSON must stay invalid: without its line break, `1` and `2` would
+ * be 12. */
 export function oneLine(json: string): string {
   const trimmed = json.trim();
   if (!trimmed.includes("\n") && !trimmed.includes("\r")) return trimmed;
-  // A pattern such as \s*\n\s* would take quadratic time where a text holds many spaces.
+  // A pattern such as \s*\n\s* takes quadratic time for many spaces.
   const lines = trimmed.split(/[\r\n]+/).map((line) => line.trim());
   return lines.join(isJson(trimmed) ? "" : "\t");
 }

@@ -3,7 +3,7 @@
  * not.
  *
  * In: an input file. Out: numbered rows of JSON source text, the same on each pass, in constant
- * memory. Nothing in this folder knows about prompts: `lib/source/` decides what a row means.
+ * memory. Knows nothing about prompts: `lib/source/` decides what a row means.
  *
  * @module
  */
@@ -32,7 +32,7 @@ export {
 export type { ExactLeafType, ExactType, ValueType } from "./parquet_values.ts";
 export { lengthProblem, type Line, MAX_LINE_BYTES, openLines, UTF8_ADVICE } from "./lines.ts";
 
-/** A run without shards does not need the module. */
+/** Only runs with shards need the module. */
 export function loadBorders(): Promise<typeof import("./borders.ts")> {
   return import("./borders.ts");
 }

@@ -16,15 +16,14 @@ import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 export interface ParquetOptions {
   readonly name: string;
-  /** Columns of bytes to read as base64 text. @default none: such a column is an error */
+  /** Columns of bytes to read as base64. @default none: such a column is an error */
   readonly binaryColumns?: readonly string[];
-  /** Reads only row groups whose first row is in this range; rows count from 0. @default all row
-   * groups */
+  /** Reads only row groups whose first row, from 0, is in this range. @default all row groups */
   readonly rows?: { readonly start: number; readonly end: number };
 }
 
 const BATCH_ROWS = 32;
-/** A row group of at most this size is read at once, the columns of a larger one in windows. */
+/** A row group of this size is read at once. Columns of a larger one are read in windows. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
 /** The size of the windows of all columns together. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
@@ -39,7 +38,7 @@ export async function rowGroupsOf(
   return Array.from(footer.groups(), ({ rows, bytes }) => ({ rows, bytes }));
 }
 
-/** Types that JSON lacks, by column. */
+/** Reads the types that JSON lacks, by column. */
 export async function readExactTypes(
   path: string,
   name: string,
@@ -54,7 +53,7 @@ export async function readExactTypes(
   return types;
 }
 
-/** `Line.number` counts from 1 over the whole file. */
+/** Reads rows. `Line.number` counts from 1 over the whole file. */
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
   const { name, rows: { start, end } = { start: 0, end: Infinity } } = options;
   using file = await openFile(path, name);
@@ -108,7 +107,7 @@ async function* readGroup(
   for (const leaf of leaves) leaf.close();
 }
 
-/** Loads pages until each column has a row. Returns how many rows all columns have, at most
+/** Loads pages until each column has a row. Returns how many rows all columns have, up to
  * `maxRows`. */
 async function loadRows(
   leaves: readonly LeafColumn[],

@@ -1,6 +1,6 @@
 /**
- * Reads and checks the footer of a Parquet file (Thrift, compact protocol), and creates the errors
- * for damaged files. Row groups are found without decoding them.
+ * Reads and checks the footer of a Parquet file (Thrift, compact protocol). Finds row groups
+ * without decoding them.
  *
  * @module
  */
@@ -35,27 +35,27 @@ export async function withSourceErrors<T>(
   }
 }
 
-/** The end of a message about damaged bytes. Leaves out a `TypeError` or `RangeError`: these come
+/** The end of a message about damaged bytes. Leaves out `TypeError` and `RangeError`: these come
  * from inside hyparquet and explain nothing. */
 export function reasonOf(cause: unknown): string {
   const isInternal = cause instanceof TypeError || cause instanceof RangeError;
   return `${isInternal ? "" : ` (${(cause as Error).message})`}. Copy it again`;
 }
 
-/** Enough to recognize another format. */
+/** The start of a file, enough to recognize other formats. */
 const HEAD_BYTES = 512;
-/** This magic ends a file whose footer is encrypted. */
+/** The magic at the end of a file with an encrypted footer. */
 const ENCRYPTED_MAGIC = "PARE";
 
 export interface RowGroup {
   readonly rows: number;
-  /** Compressed size; the decompressed one if the footer lacks it. */
+  /** The compressed size, or the decompressed one if the footer lacks it. */
   readonly bytes: number;
-  /** In the order of the schema's leaves. */
+  /** Columns in the order of the schema's leaves. */
   readonly columns: readonly ChunkLayout[];
 }
 
-/** Decodes the row groups again in each pass: as objects, 10,000 of three columns took 100 MB. */
+/** Decodes row groups in each pass: as objects, 10,000 of three columns took 100 MB. */
 export class Footer {
   readonly schema: FileSchema;
   readonly #bytes: Uint8Array;
@@ -67,7 +67,7 @@ export class Footer {
     this.schema = schema;
   }
 
-  /** @throws {SourceError} if the file cannot be read, with the reason */
+  /** @throws {SourceError} if the file cannot be read */
   static async read(buffer: AsyncBuffer, name: string): Promise<Footer> {
     await checkMagic(buffer, name);
     return await withSourceErrors(name, "its footer is damaged", async () => {
@@ -107,7 +107,7 @@ export class Footer {
 }
 
 function layoutOf(meta: ThriftChunkMeta): ChunkLayout {
-  // The dictionary comes before the data. Some writers store 0 if there is none.
+  // The dictionary comes before the data. Some writers store 0 without one.
   const start = Number(meta.field_11 || meta.field_9);
   return {
     codec: CompressionCodecs[meta.field_4],
@@ -143,7 +143,7 @@ async function checkMagic(buffer: AsyncBuffer, name: string): Promise<void> {
   if (start !== MAGIC && end !== MAGIC) {
     const foreign = foreignBytes(head);
     if (foreign !== undefined) {
-      // `foreignBytes` expects decompressed bytes, in which gzip is a second compression.
+      // `foreignBytes` expects decompressed bytes, in which gzip would be a second compression.
       const what = foreign.what.replace(" twice", "");
       throw foreignFormatError(name, { ...foreign, what });
     }
@@ -164,9 +164,9 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
 
 const ENCRYPTED = "it is encrypted. Write it again without encryption";
 
-/** This magic begins and ends a file. */
+/** The magic at the beginning and end of a file. */
 const MAGIC = "PAR1";
-/** After the footer: its length (4 bytes) and the magic (4 bytes). */
+/** The footer's length (4 bytes) and the magic (4 bytes). */
 const TAIL_BYTES = 8;
 
 /** Columns, size in bytes, number of rows. `parquet.thrift` has the field numbers. */
@@ -196,7 +196,7 @@ interface ThriftChunkMeta {
   readonly field_11?: bigint;
 }
 
-/** Offsets of the list of row groups in a footer: its header, its first group, its end. */
+/** Offsets of the header, first group and end of a footer's list of row groups. */
 interface GroupList {
   readonly header: number;
   readonly start: number;
@@ -254,7 +254,7 @@ function listHeaderOf(reader: Reader): { count: number; type: number } {
   return { count: byte >> 4 === 15 ? lengthOf(reader) : byte >> 4, type: byte & 15 };
 }
 
-/** Throws if the length exceeds the footer: every element takes at least one byte. */
+/** Throws if the length exceeds the footer, as every element takes at least one byte. */
 function lengthOf(reader: Reader): number {
   const length = readVarInt(reader);
   if (length < 0 || length > reader.view.byteLength) throw new Error("a length is beyond its end");
@@ -277,7 +277,7 @@ function skip(reader: Reader, type: number): void {
     }
     case LIST: {
       const { count, type: itemType } = listHeaderOf(reader);
-      // In a list, a boolean takes a byte. As a field it takes none: its type is its value.
+      // A boolean takes a byte in a list. As a field it takes none: its type is its value.
       const sizeType = BOOLEANS.includes(itemType) ? BYTE : itemType;
       for (let i = 0; i < count; i++) skip(reader, sizeType);
       return;
@@ -286,7 +286,7 @@ function skip(reader: Reader, type: number): void {
       for (;;) {
         const byte = reader.view.getUint8(reader.offset++);
         if (byte === 0) return;
-        // The upper bits are the difference to the last field's id; if 0, the id itself follows.
+        // The upper bits are the difference to the last field's id; if 0, the id follows.
         if (byte >> 4 === 0) readVarInt(reader);
         skip(reader, byte & 15);
       }

@@ -1,6 +1,6 @@
 /**
- * Values of one column of a row group as JSON text. Each page is decoded once, and each value of a
- * dictionary is formatted once.
+ * Values of one column of a row group as JSON text. Decodes each page, and formats each value of a
+ * dictionary, once.
  *
  * @module
  */
@@ -22,9 +22,9 @@ import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
 export interface ChunkLayout {
   readonly codec: Codec;
-  /** Number of values, counting nulls. */
+  /** The number of values, including nulls. */
   readonly valueCount: number;
-  /** Size of all pages, according to the footer. */
+  /** The size of all pages, according to the footer. */
   readonly decompressedBytes: number;
   readonly start: number;
   /** Offset after the last byte. */
@@ -36,24 +36,24 @@ export interface ChunkBytes {
   readonly end: number;
   /** All bytes, if they are in memory. */
   readonly held?: Uint8Array<ArrayBuffer>;
-  /** Fills `into` with the bytes of the file from `start`. */
+  /** Fills `into` with bytes of the file from `start`. */
   readonly read: (into: Uint8Array, start: number) => Promise<void>;
   readonly windowBytes: number;
 }
 
 export interface CurrentRow {
-  /** Why the row that is being written cannot be used. */
+  /** Why the current row cannot be used. */
   problem: string | undefined;
 }
 
-/** The JSON of a dictionary's values is kept only if they are used this often on average: for 200
- * columns whose values occur once, keeping it took 500 MB. */
+/** A dictionary's JSON is kept only if its values are used this often on average: for 200 columns
+ * of unique values, it took 500 MB. */
 const MIN_USES = 3;
 /** Pages up to this size are read even if the footer gives the column a smaller size. */
 const UNCHECKED_PAGE_BYTES = 1 << 26;
 
 export class LeafColumn {
-  /** Rows that can be read before `load` is needed. */
+  /** Rows that can be read before the next `load`. */
   rowsReady = 0;
   readonly leaf: LeafNode;
   readonly #decoder: PageDecoder;
@@ -61,20 +61,20 @@ export class LeafColumn {
   readonly #write: ValueWriter;
   readonly #definition: number;
   readonly #decompressedBytes: number;
-  /** Values that are not loaded yet, counting nulls. */
+  /** Values not loaded, including nulls. */
   #valuesLeft: number;
   #page = NO_PAGE;
   /** Loaded pages after `#page`. */
   readonly #pages: Page[] = [];
-  /** Entries of `#page` that were read, counting nulls. */
+  /** Entries read from `#page`, including nulls. */
   #position = 0;
-  /** Values of `#page` that were read. */
+  /** Values read from `#page`. */
   #valuePosition = 0;
   #rowsBegun = 0;
   #rowsRead = 0;
   readonly #row: CurrentRow;
   #dictionary = NO_VALUES;
-  /** JSON of those values of the dictionary that have occurred; undefined if it is not kept. */
+  /** JSON of the dictionary values that have occurred, if it is kept. */
   #texts: (string | undefined)[] | undefined;
   readonly #valueCount: number;
 
@@ -106,7 +106,7 @@ export class LeafColumn {
     }
   }
 
-  /** Most pages have no checksum, and decoding allocates as much memory as the header says. */
+  /** Most pages have no checksum, and decoding allocates the size in the header. */
   #checkSizes(header: PageHeader): void {
     const { uncompressed_page_size: size, dictionary_page_header: dictionary } = header;
     const maxSize = Math.max(this.#decompressedBytes, UNCHECKED_PAGE_BYTES);
@@ -126,12 +126,12 @@ export class LeafColumn {
     return definitions.length === 0 ? this.#definition : definitions[this.#position];
   }
 
-  /** Repetition level of the next value. 0: it begins a row, or the chunk has ended. */
+  /** Repetition level of the next value; 0 if it begins a row, or after the last one. */
   get repetition(): number {
     return this.#currentPage().repetitions[this.#position] ?? 0;
   }
 
-  /** The JSON of the next value, which it moves past. */
+  /** Moves past the next value, and returns its JSON. */
   next(): string {
     const page = this.#currentPage();
     const position = this.#position++;
@@ -159,13 +159,12 @@ export class LeafColumn {
     this.rowsReady -= rows;
   }
 
-  /** Called once all rows were read. */
   close(): void {
     release(this.#page);
     release(this.#dictionary);
   }
 
-  /** The page of the next value; after the last loaded value, still the page of that one. */
+  /** The page of the next value; after the last loaded value, the last page. */
   #currentPage(): Page {
     if (this.#position < this.#page.count || this.#pages.length === 0) return this.#page;
     release(this.#page);
@@ -188,17 +187,17 @@ export class LeafColumn {
   }
 }
 
-/** How much is read first for the header of a page. */
+/** How much is read first for a page header. */
 const HEADER_BYTES = 1 << 10;
-/** A header that does not end within more bytes than this is damaged. */
+/** A longer header is damaged. */
 const MAX_HEADER_BYTES = 1 << 24;
 
-/** Reads a chunk through a window that moves over it. */
+/** Reads a chunk through a moving window. */
 class ChunkReader {
   readonly #bytes: ChunkBytes;
   #window: Uint8Array<ArrayBuffer>;
   #start: number;
-  /** Bytes of the window that were used. */
+  /** Bytes used from the window. */
   #position = 0;
 
   constructor(bytes: ChunkBytes) {
@@ -217,7 +216,7 @@ class ChunkReader {
         this.#position = reader.offset;
         return header;
       } catch (error) {
-        // The statistics in a header may have any size.
+        // Statistics in a header may have any size.
         const isWhole = this.#start + byteLength >= this.#bytes.end;
         if (!(error instanceof RangeError) || isWhole || size > MAX_HEADER_BYTES) throw error;
       }
@@ -238,7 +237,7 @@ class ChunkReader {
     const start = this.#start + this.#position;
     const end = Math.min(this.#bytes.end, start + Math.max(length, this.#bytes.windowBytes));
     if (end <= this.#start + this.#window.length) return;
-    // The rest of the window is kept: to read it again took a quarter more time with large pages.
+    // Reading the rest of the window again took a quarter more time with large pages.
     const rest = this.#window.subarray(this.#position);
     const window = new Uint8Array(end - start);
     window.set(rest);

@@ -1,6 +1,6 @@
 /**
- * Pages of Parquet: decompresses them, and decodes their levels and values without an object for
- * each value. Rejects damaged pages that would make hyparquet loop or allocate without bounds.
+ * Decompresses pages of Parquet, and decodes their levels and values without an object for each.
+ * Rejects damaged pages that would make hyparquet loop or allocate without bounds.
  *
  * @module
  */
@@ -27,20 +27,20 @@ type Decoder = Parameters<typeof readDataPage>[2];
 
 /** Values of a page or dictionary. An object for each would outlive V8's young generation. */
 export interface Values {
-  /** The values; or if there are `bytes`, where each text begins there, after its length. */
+  /** The values, or the start of each text in `bytes`, after its length. */
   readonly items: DecodedArray;
   /** Texts in the encoding PLAIN. */
   readonly bytes: Uint8Array | undefined;
-  /** What `release` frees; absent if other bytes share it. */
+  /** What `release` frees; undefined if other bytes share it. */
   readonly memory?: ArrayBuffer;
 }
 
 export interface Page extends Values {
-  /** Definition levels; empty if no value is null. */
+  /** Empty if no value is null. */
   readonly definitions: Uint8Array;
-  /** Repetition levels; empty if the column is not repeated. */
+  /** Empty if the column is not repeated. */
   readonly repetitions: Uint8Array;
-  /** Number of entries, counting nulls. */
+  /** The number of entries, including nulls. */
   readonly count: number;
   /** Whether `items` are indices into the dictionary. */
   readonly isIndex: boolean;
@@ -48,7 +48,7 @@ export interface Page extends Values {
 
 const NO_LEVELS = new Uint8Array();
 export const NO_VALUES: Values = { items: [], bytes: undefined };
-/** Stands for the page before the first one. */
+/** The page before the first one. */
 export const NO_PAGE: Page = {
   ...NO_VALUES,
   definitions: NO_LEVELS,
@@ -66,7 +66,7 @@ export class PageDecoder {
     this.#definition = definition;
     this.#repetition = repetition;
     const element = elements.at(-1)!;
-    // This class reads the levels itself, so hyparquet must treat the column as required.
+    // hyparquet must treat the column as required, because this class reads the levels.
     const required = { element: { ...element, repetition_type: "REQUIRED" } };
     this.#decoder = {
       element,
@@ -83,16 +83,16 @@ export class PageDecoder {
     return { ...values, memory: memoryOf(page, bytes) };
   }
 
-  /** A data page of version 1 or 2. */
+  /** Decodes a data page of version 1 or 2. */
   page(header: PageHeader, bytes: Uint8Array): Page {
     const v1 = header.data_page_header, v2 = v1 ? undefined : header.data_page_header_v2;
     const { num_values: count, encoding } = (v1 ?? v2)!;
-    // In version 2, the levels are not compressed, and the header holds their lengths.
+    // In version 2, levels are not compressed, and the header has their lengths.
     const body = v2 ? bytes : this.#decompressed(bytes, header.uncompressed_page_size);
     const reader = readerOf(body);
     const repetitionBytes = v2?.repetition_levels_byte_length;
     const levelBytes = v2 ? v2.repetition_levels_byte_length + v2.definition_levels_byte_length : 0;
-    // A damaged header may hold bytes instead: `checkRuns` never ends at what is not a number.
+    // A damaged header may hold bytes instead: `checkRuns` never ends without a number.
     if (!(Number.isInteger(levelBytes) && levelBytes <= body.length)) {
       throw new Error("its levels are longer than a page");
     }
@@ -110,7 +110,7 @@ export class PageDecoder {
     return { ...this.#withValues(page, encoding, levels), memory };
   }
 
-  /** A page without nulls needs none. */
+  /** No levels for a page without nulls. */
   #definitionsOf(definitions: Uint8Array): Uint8Array {
     return definitions.every((level) => level === this.#definition) ? NO_LEVELS : definitions;
   }
@@ -153,7 +153,7 @@ export class PageDecoder {
   }
 }
 
-/** Undefined if the memory of the page may be shared with other bytes. */
+/** The memory to free with a page; undefined if other bytes may share it. */
 function memoryOf(
   { buffer, byteLength }: Uint8Array,
   compressed: Uint8Array,
@@ -162,22 +162,20 @@ function memoryOf(
   return isOwn && buffer instanceof ArrayBuffer ? buffer : undefined;
 }
 
-/** Frees a page that was read. The garbage collector would let 20 MB of such pages wait, because they
- * are not part of its heap. */
+/** Frees a page. The garbage collector would let 20 MB of them wait, outside of its heap. */
 export function release({ memory }: Values): void {
   memory?.transfer(0);
 }
 
 type Encoding = NonNullable<PageHeader["data_page_header"]>["encoding"];
 
-/** A text is returned as its bytes. */
+/** Returns a text as bytes. */
 export function valueIn({ items, bytes }: Values, index: number): unknown {
   if (bytes === undefined) return items[index];
   return bytes.subarray(items[index] as number, items[index + 1] as number - LENGTH_BYTES);
 }
 
-/** The codecs of `node:zlib`, where it has them: zstd in JavaScript took 40 % of the time to read a
- * file. */
+/** Uses `node:zlib` where possible: zstd in JavaScript took 40 % of the time to read a file. */
 export const CODECS: Compressors = Object.fromEntries(
   Object.entries({
     ...compressors,
@@ -189,13 +187,12 @@ export const CODECS: Compressors = Object.fromEntries(
 
 type Decompress = (compressed: Uint8Array, length: number) => Uint8Array;
 
-/** Some writers store an empty dictionary as no bytes, which no codec can decompress. */
+/** Some writers store an empty dictionary as no bytes, which codecs cannot decompress. */
 function acceptEmpty(decompress: Decompress): Decompress {
   return (compressed, length) => length === 0 ? new Uint8Array() : decompress(compressed, length);
 }
 
-/** Decompresses by JavaScript if `node:zlib` fails or stops early, as after the first of several
- * frames. */
+/** Decompresses in JavaScript if `node:zlib` fails, or stops after the first of several frames. */
 function withFallback(
   codec: "ZSTD" | "GZIP" | "BROTLI",
   decompress: (compressed: Uint8Array, options: { chunkSize: number }) => Uint8Array,
@@ -212,10 +209,10 @@ function withFallback(
   };
 }
 
-/** The length before a text, or before levels, has this size. */
+/** The size of the length before a text or before levels. */
 const LENGTH_BYTES = 4;
 
-/** Where each text begins; the last entry is where a further one would. */
+/** Where each text begins; the last entry is where the next one would. */
 function startsOf(bytes: Uint8Array, count: number): Uint32Array {
   const { view } = readerOf(bytes);
   const starts = new Uint32Array(count + 1);
@@ -239,7 +236,7 @@ function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   return indices;
 }
 
-/** @param length Bytes of the levels, if that is not stored before them. */
+/** @param length Bytes of the levels, if not stored before them. */
 function levelsOf(
   reader: Reader,
   maxLevel: number,
@@ -254,7 +251,10 @@ function levelsOf(
   return levels;
 }
 
-/** hyparquet would repeat a value as often as a damaged run says, up to 2^31 times. */
+/**
+ * Throws if a run is longer than the page. hyparquet would repeat a value as often as a damaged run
+ * says, up to 2^31 times.
+ */
 function checkRuns({ view, offset }: Reader, width: number, count: number): void {
   const reader = { view, offset };
   for (let valueCount = 0; valueCount < count;) {
@@ -264,12 +264,12 @@ function checkRuns({ view, offset }: Reader, width: number, count: number): void
       throw new Error("a value is repeated beyond the end of its page");
     }
     valueCount += isPacked ? length * 8 : length;
-    // hyparquet reads at least one byte of a packed run, even of one without values.
+    // hyparquet reads at least one byte of a packed run, even without values.
     reader.offset += isPacked ? Math.max(1, length * width) : (width + 7) >> 3;
   }
 }
 
-/** DELTA_BYTE_ARRAY: the length of the prefix that a text shares with the one before, and the rest.
+/** Decodes DELTA_BYTE_ARRAY: the length of the prefix shared with the text before, and the rest.
  * hyparquet would allocate as much memory as a damaged length says. */
 function textsOfPrefixes(bytes: Uint8Array, count: number): Uint8Array[] {
   const reader = readerOf(bytes);

@@ -1,6 +1,6 @@
 /**
  * Values of Parquet as JSON text: integers and decimals with all digits, times as ISO 8601 with the
- * digits of their column's unit. Also finds the types that such text does not show.
+ * digits of their unit. Also finds types that such text does not show.
  *
  * @module
  */
@@ -11,12 +11,11 @@ import { DAY_MS } from "../timer.ts";
 import { oneLine } from "./lines.ts";
 import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
 
-/** Undefined for a text that is not UTF-8. */
+/** Returns undefined for text that is not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;
 
-/** A type that JSON lacks: rows hold text or digits instead. A double is such a type, because the
- * text `1` may also be an integer. A list or struct has an exact type if something in it has one.
- */
+/** A type that JSON lacks, so that rows hold text or digits. A double is one, because `1` may also
+ * be an integer. A list or struct is exact if something in it is. */
 export type ExactType =
   | ExactLeafType
   | { readonly kind: "map"; readonly of: ValueType }
@@ -25,13 +24,13 @@ export type ExactType =
 
 export type ExactLeafType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
-  // "instant" is Parquet's TIMESTAMP: a local time if `isUtc` is false.
+  // An "instant" is Parquet's TIMESTAMP, in local time if `isUtc` is false.
   | { readonly kind: "instant" | "time"; readonly unit: TimeUnit; readonly isUtc: boolean }
   | { readonly kind: "date" }
   | { readonly kind: "double" }
   | { readonly kind: "uint64" };
 
-/** A map's keys are data, so the type of its values cannot be inferred from rows. */
+/** The value type of a map cannot be inferred from rows, because its keys are data. */
 export type ValueType =
   | { readonly kind: "string" | "boolean" | "int64" | "json" }
   | Exclude<ExactType, { readonly kind: "list" | "struct" }>
@@ -40,7 +39,7 @@ export type ValueType =
 
 type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
 
-/** Undefined if JSON text shows the type. */
+/** The exact type of a column; undefined if JSON text shows the type. */
 export function exactTypeOf(node: SchemaNode): ExactType | undefined {
   switch (node.kind) {
     case "leaf":
@@ -183,8 +182,8 @@ function numberText(value: number): string {
   return Number.isFinite(value) ? String(value) : "null";
 }
 
-// `ignoreBOM` keeps a byte order mark in the text. Not `fatal`: looking for U+FFFD first takes half
-// the time.
+// `ignoreBOM` keeps a byte order mark in the text. Not `fatal`: looking for U+FFFD takes half the
+// time.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function bytesWriter(
@@ -229,7 +228,7 @@ function nanosecondsOf(value: bigint): bigint {
   return days * NANOSECONDS_PER_DAY + BigInt.asUintN(64, value);
 }
 
-/** "utc" and "local": date and time, "local" without a time zone. "time": time of day. */
+/** "local" has date and time without a time zone; "time" is a time of day. */
 type TimeKind = "utc" | "local" | "time";
 
 interface Unit {
@@ -256,7 +255,7 @@ function timeText(count: bigint, { perSecond, digits }: Unit, kind: TimeKind): s
     seconds -= 1n;
   }
   const time = new Date(Number(seconds) * 1_000);
-  // `Date` ends in the year 275760. A later time is written as its number of units.
+  // `Date` ends in the year 275760. Later times are written as a number of units.
   if (Number.isNaN(time.getTime())) return count.toString();
   const whole = time.toISOString().slice(0, -".000Z".length);
   const text = `${whole}.${rest.toString().padStart(digits, "0")}`;

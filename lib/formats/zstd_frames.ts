@@ -1,9 +1,7 @@
 /**
- * Divides a zstd file into its frames, and checks that it is complete. `node:zlib` stops without an
- * error if the data is truncated or a skippable frame begins, and drops what follows a frame in the
- * same write, so rows would be missing unnoticed.
- *
- * The format is defined in RFC 8878, 3.1: frames of blocks with their lengths.
+ * Divides a zstd file into frames (RFC 8878, 3.1), and checks that it is complete. `node:zlib`
+ * stops without an error if data is truncated or a skippable frame begins, and drops what follows a
+ * frame in the same write, so rows would be missing unnoticed.
  *
  * @module
  */
@@ -11,23 +9,23 @@
 import { Buffer } from "node:buffer";
 
 const FRAME = 0xfd2fb528;
-/** Skippable frames have the magic numbers 0x184d2a50 to 0x184d2a5f. */
+/** Magic numbers 0x184d2a50 to 0x184d2a5f. */
 const SKIPPABLE = 0x184d2a50, SKIPPABLE_MASK = 0xfffffff0;
-/** Maximum size of a frame's header, without its magic number. */
+/** Maximum size of a frame header, without the magic number. */
 const MAX_HEADER_BYTES = 14;
 
-/** What comes next. */
+/** The next part to read. */
 type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "content" | "checksum";
 
 export class ZstdFrames {
   #part: Part = "magic";
-  /** The header fields or the checksum being read. */
+  /** The current header or checksum. */
   readonly #header = new Uint8Array(MAX_HEADER_BYTES);
   /** Bytes of the current part so far. */
   #filled = 0;
-  /** Bytes of the current part when it is complete. */
+  /** Bytes of the complete part. */
   #needed = 4;
-  /** Bytes that follow and are not parsed: the content of a block or of a skippable frame. */
+  /** Bytes left in the content of a block or skippable frame. */
   #unparsedBytes = 0;
   #hasChecksum = false;
   #isLast = false;
@@ -96,7 +94,7 @@ export class ZstdFrames {
     }
   }
 
-  /** Which fields the header of a frame has: RFC 8878, 3.1.1.1.1. */
+  /** Reads which fields the frame header has: RFC 8878, 3.1.1.1.1. */
   #takeDescriptor(descriptor: number): void {
     const isSingleSegment = (descriptor & 0x20) !== 0;
     const windowBytes = isSingleSegment ? 0 : 1;

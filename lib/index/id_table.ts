@@ -1,13 +1,12 @@
 /**
- * A compact hash table of ids, each with flags, a 64-bit fingerprint and, if set, a line number.
- * Entries of 25 bytes are stored in the order of their insertion. An index refers to them from
- * places of 4 bytes.
+ * A compact hash table of ids, with flags, a 64-bit fingerprint and perhaps a line number for each.
+ * Entries of 25 bytes are in insertion order. An index refers to them from buckets of 4 bytes.
  *
  * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This table takes
- * at most 33 bytes a row, 37 with line numbers. Only the index has free places, and only the index
+ * at most 33 bytes a row, 37 with line numbers. Only the index has free buckets, and only the index
  * is rebuilt when the table grows: it uses open addressing, is filled to four fifths and grows by
- * half. The bits of a place that the entry's number does not need hold bits of the hash, so most
- * places of other ids are skipped without reading their entries.
+ * half. Bits of a bucket that the entry's number does not need hold bits of the hash, so most buckets
+ * of other ids are skipped without reading their entries.
  *
  * @module
  */
@@ -23,45 +22,45 @@ export const SEEN = 8;
 /** The failed row with the id is sent again. */
 export const ASK_AGAIN = 16;
 
-/** How many lower bits of a slot hold its position in a block. The others number the block. */
+/** The lower bits of a slot, for the position in a block. The others number the block. */
 const BLOCK_BITS = 12;
-/** Entries per block: a growing table adds blocks of 4,096 and copies no full one. */
+/** A growing table adds blocks of this many entries and copies no full one. */
 const BLOCK_ENTRIES = 1 << BLOCK_BITS;
 const BLOCK_MASK = BLOCK_ENTRIES - 1;
 const FINGERPRINT_WORDS = 2;
 const FIRST_ENTRIES = 16;
-/** The share of places that may be filled. Beyond it, the index grows by `GROWTH`. */
+/** Maximum share of filled buckets, beyond which the index grows. */
 const MAX_LOAD = 0.8;
 const GROWTH = 1.5;
-const MIN_PLACES = 16;
+const MIN_BUCKETS = 16;
 const ENCODER = new TextEncoder();
 
 /** A table of ids, each with a fingerprint of its row, such as the prompt hash. A `slot` is the
- * number of an entry, from 0; it stays valid while the table grows. */
+ * number of an entry, from 0. Slots stay valid while the table grows. */
 export class IdTable implements Disposable {
   #keys: Uint32Array[] = [];
   #fingerprints: Uint32Array[] = [];
   #flags: Uint8Array[] = [];
   #lines: Uint32Array[] | undefined;
   #index = new Uint32Array(0);
-  /** The capacity of the blocks, in entries. The first block grows to the size of the others. */
+  /** The capacity of all blocks, in entries. The first block grows to the size of the others. */
   #entryCapacity = 0;
-  /** Beyond this number of entries, the index grows. */
+  /** The number of entries at which the index grows. */
   #maxSize = 0;
-  /** How many lower bits of a place hold the number of its entry plus 1; 0 marks a free place. The
-   * upper bits hold bits of the hash. */
+  /** The lower bits of a bucket, for the number of its entry plus 1; 0 marks a free bucket. The upper
+   * bits hold bits of the hash. */
   #entryBits = 0;
   #size = 0;
-  /** Set by `#probe` if it does not find the key: a free place for it in the index, and the bits of
-   * its hash that the place is to hold. */
-  #freePlace = 0;
+  /** Set by `#probe` if it does not find the key: a free bucket for the key, and the hash bits that
+   * the bucket will hold. */
+  #freeBucket = 0;
   #freeBits = 0;
   /** The key of the current call, in one buffer: a tuple per row would be garbage. */
   readonly #key = new Uint32Array(KEY_WORDS);
   #bytes = new Uint8Array(1_024);
 
   constructor(expectedRows = 1_000) {
-    this.#rebuildIndex(Math.max(MIN_PLACES, Math.ceil(expectedRows / MAX_LOAD)));
+    this.#rebuildIndex(Math.max(MIN_BUCKETS, Math.ceil(expectedRows / MAX_LOAD)));
   }
 
   get size(): number {
@@ -73,12 +72,12 @@ export class IdTable implements Disposable {
     return blocks.reduce((sum, block) => sum + block.byteLength, this.#index.byteLength);
   }
 
-  /** Frees the memory now: it is large, and the garbage collector would free it late. */
+  /** Frees the memory now, as it is large and the garbage collector would be late. */
   [Symbol.dispose](): void {
     for (const block of this.releaseKeys()) free(block);
   }
 
-  /** Empties the table, and returns its blocks of keys, which hold the ids in insertion order. */
+  /** Empties the table, and returns blocks of keys: the ids in insertion order. */
   releaseKeys(): Uint32Array[] {
     const keys = this.#keys;
     for (const block of [...this.#fingerprints, ...this.#flags, ...this.#lines ?? []]) free(block);
@@ -87,7 +86,7 @@ export class IdTable implements Disposable {
     this.#flags = [];
     this.#lines = undefined;
     this.#size = this.#entryCapacity = 0;
-    this.#rebuildIndex(MIN_PLACES);
+    this.#rebuildIndex(MIN_BUCKETS);
     return keys;
   }
 
@@ -97,7 +96,7 @@ export class IdTable implements Disposable {
     return this.#probe();
   }
 
-  /** The slot of an id, which is inserted if it is missing. */
+  /** Returns the slot of an id, inserting a missing one. */
   insert(uid: string): number {
     this.#setKey(uid);
     return this.#insertKey();
@@ -129,7 +128,7 @@ export class IdTable implements Disposable {
     fingerprints[offset + 1] = hexWordAt(hex, 8);
   }
 
-  /** `setFingerprint` with the hex digits that begin at `start` in a buffer. */
+  /** `setFingerprint` with the hex digits at `start` in a buffer. */
   setFingerprintBytes(slot: number, bytes: Uint8Array, start: number): void {
     const fingerprints = this.#fingerprints[slot >>> BLOCK_BITS],
       offset = (slot & BLOCK_MASK) * FINGERPRINT_WORDS;
@@ -144,8 +143,8 @@ export class IdTable implements Disposable {
       fingerprints[offset + 1] === hexWordAt(hex, 8);
   }
 
-  /** Uses the fingerprint as a counter, for an id that stands for no row, such as one for the copies
-   * of a uid. Returns the new count. */
+  /** Uses the fingerprint as a counter, for an id that stands for no row, such as one for the
+   * copies of a uid. Returns the new count. */
   countUp(slot: number): number {
     return ++this.#fingerprints[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * FINGERPRINT_WORDS + 1];
   }
@@ -162,7 +161,7 @@ export class IdTable implements Disposable {
     (lines[slot >>> BLOCK_BITS] ??= new Uint32Array(BLOCK_ENTRIES))[slot & BLOCK_MASK] = line;
   }
 
-  /** The line of an id, from 1; 0 if none is set. */
+  /** The line, from 1; 0 if none is set. */
   lineOf(slot: number): number {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
@@ -181,7 +180,7 @@ export class IdTable implements Disposable {
     if (isKey(uid)) {
       for (let word = 0; word < KEY_WORDS; word++) this.#key[word] = hexWordAt(uid, word * 8);
     } else {
-      // One UTF-16 unit takes three bytes at most.
+      // A UTF-16 unit takes at most three bytes.
       if (uid.length * 3 > this.#bytes.length) this.#bytes = new Uint8Array(uid.length * 3);
       const { written } = ENCODER.encodeInto(uid, this.#bytes);
       murmur3(this.#bytes, 0, written, this.#key);
@@ -198,7 +197,7 @@ export class IdTable implements Disposable {
     const slot = this.#size++;
     if (slot === this.#entryCapacity) this.#addEntries();
     this.#keys[slot >>> BLOCK_BITS].set(this.#key, (slot & BLOCK_MASK) * KEY_WORDS);
-    this.#index[this.#freePlace] = this.#freeBits | (slot + 1);
+    this.#index[this.#freeBucket] = this.#freeBits | (slot + 1);
     return slot;
   }
 
@@ -206,11 +205,11 @@ export class IdTable implements Disposable {
     const { 0: a, 1: b, 2: c, 3: d } = this.#key;
     const index = this.#index, entryMask = 2 ** this.#entryBits - 1;
     const hash = mix(a, b, c, d), hashBits = this.#entryBits === 32 ? 0 : hash << this.#entryBits;
-    let place = Math.floor(hash / 2 ** 32 * index.length);
+    let bucket = Math.floor(hash / 2 ** 32 * index.length);
     while (true) {
-      const word = index[place];
+      const word = index[bucket];
       if (word === 0) {
-        this.#freePlace = place;
+        this.#freeBucket = bucket;
         this.#freeBits = hashBits;
         return -1;
       }
@@ -221,12 +220,12 @@ export class IdTable implements Disposable {
           return slot;
         }
       }
-      if (++place === index.length) place = 0;
+      if (++bucket === index.length) bucket = 0;
     }
   }
 
-  /** Adds a block, or enlarges the first one, which begins small: a run may have thousands of
-   * tables of a few rows. */
+  /** Adds a block, or enlarges the first one. That begins small, because a run may have thousands
+   * of tables of a few rows. */
   #addEntries(): void {
     const block = this.#entryCapacity >>> BLOCK_BITS;
     const entries = block === 0
@@ -244,33 +243,31 @@ export class IdTable implements Disposable {
     this.#entryCapacity = block * BLOCK_ENTRIES + entries;
   }
 
-  #rebuildIndex(places: number): void {
+  #rebuildIndex(buckets: number): void {
     free(this.#index);
-    this.#index = new Uint32Array(places);
-    this.#maxSize = Math.floor(places * MAX_LOAD);
+    this.#index = new Uint32Array(buckets);
+    this.#maxSize = Math.floor(buckets * MAX_LOAD);
     this.#entryBits = 32 - Math.clz32(this.#maxSize);
     const key = this.#key.slice();
     for (let entry = 0; entry < this.#size; entry++) {
       const offset = (entry & BLOCK_MASK) * KEY_WORDS;
       this.#key.set(this.#keys[entry >>> BLOCK_BITS].subarray(offset, offset + KEY_WORDS));
       this.#probe();
-      this.#index[this.#freePlace] = this.#freeBits | (entry + 1);
+      this.#index[this.#freeBucket] = this.#freeBits | (entry + 1);
     }
     this.#key.set(key);
   }
 }
 
-/** Frees the memory of a typed array at once. */
 function free({ buffer }: { buffer: ArrayBufferLike }): void {
   (buffer as ArrayBuffer).transfer(0);
 }
 
-/** The number of the block that holds a slot. */
 export function blockOf(slot: number): number {
   return slot >>> BLOCK_BITS;
 }
 
-/** The key of a slot, from the blocks of `IdTable.releaseKeys()`, as 32 hex digits. */
+/** The key of a slot as 32 hex digits. `keys` is the result of `IdTable.releaseKeys()`. */
 export function uidIn(keys: readonly Uint32Array[], slot: number): string {
   const block = keys[blockOf(slot)], offset = (slot & BLOCK_MASK) * KEY_WORDS;
   for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[offset + word]);

@@ -1,10 +1,8 @@
 /**
- * Reads the ids of an output file from the file itself: there is no separate index that could be
- * wrong.
+ * Reads the ids of an output file from the file itself, as a separate index could be wrong.
  *
- * A line that Retort wrote begins with `{"uid":"…","prompt_hash":"…"` and ends with `}}`; only that
- * much is checked. Any other line is parsed, and one that cannot be parsed is damaged. `verify`
- * parses every line.
+ * Checks only that a line begins with `{"uid":"…","prompt_hash":"…"` and ends with `}}`, as Retort
+ * writes it. Any other line is parsed, and is damaged if that fails. `verify` parses every line.
  *
  * @module
  */
@@ -22,19 +20,19 @@ import {
 import { areHexDigits } from "../hash.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
-/** A line whose strings are created when they are needed. The object is reused for the next line,
- * so it may be used only during the call of `OnLine`. */
+/** A line whose strings are created on demand. The object is reused for the next line, so it is
+ * valid only during the call of `OnLine`. */
 export interface IndexedLine {
-  /** From 1. */
+  /** The line's number, from 1. */
   readonly number: number;
   /** Where the line begins in the file. */
   readonly offset: number;
-  /** Without the line feed, as in `text`. */
+  /** Without the line feed, as `text`. */
   readonly byteLength: number;
   readonly hasHash: boolean;
   uid(): string;
   text(): string;
-  /** Parses the line, of which only the beginning and the end may have been checked.
+  /** Parses the line: perhaps only its beginning and end were checked.
    *
    * @throws {DamagedFileError} If the line is not a JSON object. */
   value(): Readonly<Record<string, unknown>>;
@@ -42,7 +40,7 @@ export interface IndexedLine {
   includes(text: string): boolean;
 }
 
-/** Called with each line once its id is in the table. Returns `false` if its prompt hash must not
+/** Called with each line once its id is in the table. Returns `false` if the prompt hash must not
  * be stored. */
 export type OnLine = (slot: number, line: IndexedLine) => void | false;
 
@@ -55,14 +53,14 @@ const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 interface IndexedFile {
   readonly path: string;
   readonly kind: LineKind;
-  /** An open handle at the start of the file, which the caller closes. @default opens `path` */
+  /** A handle at the start of the file, to be closed by the caller. @default opens `path` */
   readonly file?: Deno.FsFile;
 }
 
 /**
- * Inserts every id of the file into the table and stores its prompt hash as the fingerprint, unless
- * the id already has a result or `onLine` returns false. A missing file counts as empty, and blank
- * lines are skipped. Rejects when the signal is aborted.
+ * Inserts the ids of a file into the table, and stores prompt hashes as fingerprints, unless the id
+ * has a result or `onLine` returns false. A missing file counts as empty, and blank lines are
+ * skipped. Rejects when the signal is aborted.
  *
  * @returns The number of lines.
  * @throws {DamagedFileError} If a line is not one that Retort writes to files of this kind.
@@ -103,9 +101,8 @@ class LineScanner {
   }
 
   scan({ bytes: block, offset }: LineBlock): void {
-    // A string with one character for each byte. Strings are searched many bytes at a time, typed
-    // arrays byte by byte: the search for line feeds and NUL bytes would take more than twice as
-    // long.
+    // One character per byte. Strings are searched many bytes at a time, typed arrays byte by byte:
+    // finding line feeds and NUL bytes in these takes more than twice as long.
     const characters = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1");
     const hasNul = characters.includes("\0");
     this.#line.startBlock(characters);
@@ -121,7 +118,7 @@ class LineScanner {
     }
   }
 
-  /** Scans a last line without a line feed. A truncated one is ignored: the next run removes it. */
+  /** Scans a last line without a line feed. Ignores a truncated one: the next run removes it. */
   scanTail({ bytes, offset }: LineBlock): void {
     this.#line.number++;
     this.#line.offset = offset;
@@ -132,7 +129,7 @@ class LineScanner {
     }
   }
 
-  /** Returns false for a line that must be parsed. */
+  /** Returns false if the line must be parsed. */
   #scanFast(block: Uint8Array, characters: string, start: number, end: number): boolean {
     if (!characters.startsWith(HEAD, start)) return false;
     if (!characters.startsWith(END, end - END.length)) return false;
@@ -174,7 +171,7 @@ class CurrentLine implements IndexedLine {
   offset = 0;
   byteLength = 0;
   hasHash = false;
-  /** The bytes of the block; of the line alone if it was parsed. */
+  /** The bytes of the block, or of a parsed line. */
   #block: Uint8Array = new Uint8Array(0);
   /** The block with one character for each byte. */
   #characters = "";
@@ -244,8 +241,7 @@ class CurrentLine implements IndexedLine {
     );
   }
 
-  /** The block is searched from match to match, not line by line: most files do not hold the text
-   * at all. */
+  /** Searches the block from match to match, not line by line: most files do not hold the text. */
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
     const start = this.#end - this.byteLength;

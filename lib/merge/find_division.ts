@@ -1,5 +1,5 @@
 /**
- * Finds the division into shards that a merge is for.
+ * Finds the division into shards for a merge.
  *
  * @module
  */
@@ -17,8 +17,8 @@ import {
 } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
-/** An output holds no runs, only divisions into other numbers of shards, or borders that were not
- * fully written. A merge may wait for that to change. */
+/** An output holds no runs, only divisions into other numbers of shards, or incomplete borders. A
+ * merge may wait for that to change. */
 export class NoRunsError extends UsageError {}
 
 interface PinnedDivision {
@@ -26,7 +26,7 @@ interface PinnedDivision {
   readonly stem: string;
 }
 
-/** Finds the division that the runs are shards of; undefined if they are not shards. */
+/** Finds the division of the runs; undefined if they are not shards. */
 export async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
@@ -100,7 +100,9 @@ async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boo
   return false;
 }
 
-/** Throws if a folder also holds runs over other inputs, which a division's merge leaves out. */
+/**
+ * Throws if a folder also holds runs over other inputs: a merge of the division would omit them.
+ */
 async function refuseOtherRuns(output: string, division: PinnedDivision): Promise<void> {
   for await (const other of otherRuns(output, division)) {
     const [shards, run] = [`${division.stem}.jsonl`, other].map((path) => shellWord(path));
@@ -111,7 +113,7 @@ async function refuseOtherRuns(output: string, division: PinnedDivision): Promis
   }
 }
 
-/** Says which runs of a folder the merge of these shards leaves out; undefined if none. */
+/** A notice about runs in a folder that the merge of these shards omits, if any. */
 export async function leftOutBy(output: string, shards: number): Promise<string | undefined> {
   const [division, ...others] = await pinnedDivisions(output, shards);
   if (division === undefined || others.length > 0) return undefined;
@@ -121,7 +123,7 @@ export async function leftOutBy(output: string, shards: number): Promise<string 
   return `--shards ${shards} leaves out other runs in "${output}": "${left[0]}"${more}`;
 }
 
-/** The results of runs over other inputs than the division's, if `output` is a whole folder. */
+/** The results of runs over other inputs, if `output` is a whole folder. */
 async function* otherRuns(output: string, { plan, stem }: PinnedDivision): AsyncGenerator<string> {
   const { folder, name } = await folderAndName(output);
   if (name !== undefined) return;
@@ -132,7 +134,7 @@ async function* otherRuns(output: string, { plan, stem }: PinnedDivision): Async
     const other = runStem && (parseShardStem(runStem)?.stem ?? runStem);
     if (other === undefined || other === ownName || found.has(other)) continue;
     const run = await readRunFile(`${folder}/${file}`);
-    // Not the merged output of these shards, nor a run that continued it: that has the same inputs.
+    // Skips the merged output of these shards, and a run that continued it with the same inputs.
     if (run === undefined || run.merged !== undefined) continue;
     if ((await inputFilesOf(run)).every((input) => ownInputs.has(basename(input)))) continue;
     found.add(other);

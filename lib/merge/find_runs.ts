@@ -1,5 +1,5 @@
 /**
- * Finds the runs to merge by their files, which an earlier merge may have moved away.
+ * Finds the runs to merge by their files, even those that an earlier merge has moved.
  *
  * @module
  */
@@ -24,17 +24,17 @@ import { findDivision, folderAndName, NoRunsError } from "./find_division.ts";
 export interface MergeRun {
   /** For messages: `shard 3 of 8`, or the results path. */
   readonly name: string;
-  /** Where the run's files are now: a merge may have moved some or all of them. */
+  /** Where the files are now: a merge may have moved some or all. */
   readonly files: OutputFiles;
   /** Where the run wrote them. */
   readonly originalFiles: OutputFiles;
-  /** What the run reads of the input; empty if unknown, or if the shard is empty. */
+  /** What the run reads; empty if unknown, or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
-  /** Undefined if there is no run file: the run has not started. */
+  /** Undefined if the run has not started. */
   readonly runFile: RunFile | undefined;
   /** Rows that earlier shards read; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
-  /** How the input has changed since it was divided into shards, for messages. */
+  /** Changes of the input since it was divided into shards, for messages. */
   readonly changes: readonly string[];
 }
 
@@ -85,7 +85,7 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
 async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
   const changes: string[] = [];
   for (const input of inputs) {
-    // An input that cannot be read is reported when the merge reads it.
+    // The merge reports an unreadable input when it reads it.
     const change = await changeOf(input.path, input).catch(() => undefined);
     if (change !== undefined) changes.push(`"${input.path}": ${change}`);
   }
@@ -137,8 +137,8 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   }));
 }
 
-/** `x.ndjson` if it holds results and `x.jsonl` does not, as after a run with `-o x.ndjson`. Then
- * `x.jsonl` may be an input. */
+/** `x.ndjson` if it holds results and `x.jsonl` does not, as after a run with `-o x.ndjson`:
+ * `x.jsonl` may then be an input. */
 async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<string> {
   const jsonl = `${stem}.jsonl`, ndjson = `${stem}.ndjson`;
   if (!names.has(basename(ndjson))) return jsonl;
@@ -170,16 +170,16 @@ function runFileStems(names: ReadonlySet<string>): string[] {
   return [...names].flatMap((file) => /^(.*)\.run\.json$/.exec(file)?.[1] ?? []);
 }
 
-/** Results files are recognized by their names: there may be no run files. */
+/** Recognizes results files by name, because there may be no run files. */
 async function resultsStems(folder: string, names: ReadonlySet<string>): Promise<string[]> {
   const stems = new Set<string>();
   for (const file of names) {
     const [, named, extension] = /^([^.].*)\.(jsonl|ndjson)$/.exec(file) ?? [];
-    // The rescued lines may be all that there is of the results.
+    // The rescued lines may be all that is left of the results.
     const stem = named?.replace(/\.rescued-\d+$/, "");
     if (stem === undefined || stems.has(stem) || isCompanion(stem, names)) continue;
     if (stem !== named && !(await holdsOwnLines(`${folder}/${file}`, "results"))) continue;
-    // A file that ends in .ndjson is usually an input.
+    // A file named .ndjson is usually an input.
     if (extension === "jsonl" || await holdsOwnLines(`${folder}/${file}`, "results")) {
       stems.add(stem);
     }
@@ -200,7 +200,7 @@ async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>):
   }
 }
 
-/** Whether another file of Retort's next to results has this stem. */
+/** Whether the stem is that of another file next to results. */
 function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   if (/\.(outdated|duplicates|rescued-\d+)$/.test(stem)) return true;
   const parent = /^(.*)_error$/.exec(stem)?.[1];
@@ -224,7 +224,7 @@ function refuseOnlyCompressed(
   }
 }
 
-/** Says that the results of a run exist only as a compressed copy; else undefined. */
+/** Says that a run's results exist only as a compressed copy; undefined if not. */
 export async function compressedProblem(
   { files: { results }, pieces }: MergeRun,
 ): Promise<string | undefined> {
@@ -233,7 +233,7 @@ export async function compressedProblem(
 }
 
 /**
- * How many rows of a run, from its start, the limit of a merge includes.
+ * The number of a run's first rows within the limit of a merge.
  *
  * @throws {UsageError} If the rows of earlier shards are not counted.
  */
@@ -245,7 +245,7 @@ export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   );
 }
 
-/** Exact for shards of files whose rows are counted; else an estimate. */
+/** The number of rows: exact for shards of files whose rows are counted, else an estimate. */
 export function expectedRows({ pieces, runFile }: MergeRun): number {
   const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);
   return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;
@@ -271,7 +271,7 @@ function endOf(runFile: RunFile | undefined): string {
     "run it again";
 }
 
-/** Rows of the first file that belong to earlier shards; 0 for a run that is not a shard. */
+/** Rows of the first file in earlier shards; 0 for a run that is not a shard. */
 export function rowsSkippedIn({ pieces }: { readonly pieces: readonly InputPiece[] }): number {
   return pieces[0]?.part?.from.number ?? 0;
 }

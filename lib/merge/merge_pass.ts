@@ -28,10 +28,10 @@ import { formatCountOf, sumOf } from "../figures.ts";
 export const MAX_CLASHES_SHOWN = 20;
 
 interface ReadInput {
-  /** The number of the last row of the run before, 0 for the first run. */
+  /** The number of the last row of the run before; 0 for the first run. */
   readonly base: number;
   readonly input: InputSequence;
-  /** Content hashes from `contentsOf`, once they are needed. */
+  /** The result of `contentsOf`, once needed. */
   contents?: BigUint64Array;
 }
 
@@ -39,8 +39,8 @@ interface Reading extends ReadInput {
   /** The number of the current row, from 1 over the inputs of all runs. */
   number: number;
   readonly samples: number;
-  /** Whether to look for edited rows, for which all prompts are hashed. False for shards of an
-   * unchanged input. */
+  /** Whether to look for edited rows by hashing all prompts. False for shards of an unchanged
+   * input. */
   readonly mayBeEdited: boolean;
   readonly parser: RowParser;
   readonly lines: RunLines;
@@ -53,7 +53,7 @@ export class MergePass {
   readonly recovered = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid; the line of a row is its `Reading.number`. */
+  /** All rows by uid. The line of a row is its `Reading.number`. */
   readonly #rows: IdTable;
   readonly #inputs: ReadInput[] = [];
   readonly #isPartial: boolean;
@@ -95,7 +95,7 @@ export class MergePass {
     const rescued = await rescuedFilesOf(run.files.results, "results");
     rescued.push(...await rescuedFilesOf(run.files.failures, "failures"));
     if (rescued.length > 0) {
-      // Not only "unfinished": a run that continues a partial merge would pay for them again.
+      // Not "unfinished": a run that continues a partial merge would pay for these answers again.
       const message = `answers are in "${rescued[0]}": run it again, which adds them to its output`;
       this.report.problems.push({ run: run.name, kind: "damaged", message });
     }
@@ -170,7 +170,9 @@ export class MergePass {
     else this.#mergeDuplicateOfRun(uid, reading);
   }
 
-  /** For a row with the uid of an earlier one and other text: their contents may still be equal. */
+  /**
+   * Compares a row with an earlier one of the same uid and other text: the contents may be equal.
+   */
   async #compareContents(
     row: ParsedRow,
     earlier: number,
@@ -188,11 +190,11 @@ export class MergePass {
     const place = input.placeOf(line.number);
     this.report.badRows++;
     const uid = badRowUid(place.file, place.line);
-    // Without a failures line, nothing is missing: a run without --skip-bad-rows would not start.
+    // Nothing is missing without a failures line: a run without --skip-bad-rows would not start.
     lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /** An earlier run has the row: its answer stays, unless only this run has a result. */
+  /** Keeps the answer of an earlier run to the same row, unless only this run has a result. */
   #mergeDuplicateOfRun(rowUid: string, { samples, lines }: Reading): void {
     this.report.duplicatesOfRuns++;
     const rows = this.#rows;
@@ -209,7 +211,7 @@ export class MergePass {
     }
   }
 
-  /** The later row has other content: its answers go to the duplicates. */
+  /** Moves answers to the later of two rows with different content to the duplicates. */
   #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
@@ -254,8 +256,8 @@ function samplesOf({ runFile }: MergeRun): number {
 
 const NOWHERE = { add: () => {} };
 
-/** Rows with equal fingerprints have the same content, but rows with different ones may have, too:
- * the text is hashed, because hashing the canonical content takes four times as long. */
+/** A hash of the row: of the text, because hashing canonical content takes four times as long. Rows
+ * with equal fingerprints have the same content, and rows with different ones may. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }
@@ -265,8 +267,8 @@ function quoted(uids: readonly string[]): string {
   return uids.length > 3 ? `${shown} and others` : shown;
 }
 
-/** Content hashes of rows by number, from 1; 0 for bad lines. Reads the input again, so it is called
- * only if rows share a uid but differ in their text. */
+/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again, so it is called
+ * only if rows with one uid differ in text. */
 async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
   let hashes = new BigUint64Array(1_024);
   const input = new InputSequence(pieces);

@@ -1,5 +1,5 @@
 /**
- * Merges runs: checks the options and the runs, writes the output, and returns the report.
+ * Checks options and runs, merges, and returns the report.
  *
  * @module
  */
@@ -116,7 +116,7 @@ async function outputFiles(output: string): Promise<OutputFiles> {
   );
 }
 
-/** Checks failures, too: a run whose rows all failed leaves no results. */
+/** Throws if the output is not empty. A run whose rows all failed has no results. */
 async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   for (const path of [results, failures, duplicatesPathOf(results)]) {
     if (!(await hasContent(path))) continue;
@@ -126,7 +126,7 @@ async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   }
 }
 
-/** Only the output of a merge can be made again: the answers of a run are nowhere else. */
+/** Throws unless a merge has written the output: the answers of a run are nowhere else. */
 async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");
@@ -162,7 +162,7 @@ function checkComparable(runs: readonly MergeRun[]): void {
         "Merge runs with the same settings, or add --no-proof to have both in one file",
     );
   }
-  // A copy has an id such as `<uid>~2`, which other runs give to other rows.
+  // A copy has an id such as `<uid>~2`: other runs give it to other rows.
   if (runs.some(({ runFile }) => runFile?.rows.duplicates === "keep") && runs.length > 1) {
     throw new UsageError(
       "Cannot merge runs with --duplicates keep: each numbers its copies separately. Keep their " +
@@ -171,7 +171,7 @@ function checkComparable(runs: readonly MergeRun[]): void {
   }
 }
 
-/** The problems that run files alone show: shards that have not run, or runs with pending rows. */
+/** Problems in run files: shards that have not run, and runs with pending rows. */
 async function problemsOf(runs: readonly MergeRun[]): Promise<MergeProblem[]> {
   const problems: MergeProblem[] = [];
   for (const run of runs) {
@@ -196,7 +196,7 @@ function pendingReason({ state, pending, reason }: NonNullable<RunFile["summary"
   return `${pendingRows(pending)}${why}${reason === null ? "" : ` (${reason})`}`;
 }
 
-/** Without a pass over the rows, a run that has not ended counts as unfinished. */
+/** The problem of a run that has not ended, for a merge that reads no rows. */
 function notEnded({ name, runFile }: MergeRun): MergeProblem[] {
   // The output of a merge has no summary, either.
   if (runFile?.summary !== null || runFile.merged !== undefined) return [];
@@ -252,7 +252,7 @@ async function dropRecovered(path: string, recovered: ReadonlySet<string>): Prom
   await dropLines(path, dropped, count);
 }
 
-/** Writes the run file with which a run can continue the output. */
+/** Writes a run file, so that a run can continue the output. */
 async function writeMergedRunFile(
   files: OutputFiles,
   runs: readonly MergeRun[],

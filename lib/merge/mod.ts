@@ -10,9 +10,9 @@ import type { MergeRun } from "./find_runs.ts";
 
 export type { MergeRun };
 
-/** How outputs are merged. */
+/** Options of `mergeRuns`. */
 export interface MergeOptions {
-  /** Where the runs were told to write: folders, or paths of results files. */
+  /** Where the runs write: folders, or paths of results files. */
   outputs: PathLike | readonly PathLike[];
   /** The results file to write; it ends in `.jsonl`. */
   output: PathLike;
@@ -23,13 +23,11 @@ export interface MergeOptions {
    * @default 0
    */
   waitMs?: number;
-  /**
-   * Called after each check that finds unfinished runs. Most checks are 2 s apart. @default none
-   */
+  /** Called after each check that finds unfinished runs, mostly every 2 s. @default none */
   onWait?: (progress: WaitProgress) => void;
   /**
-   * The submission to wait for. Shards that an earlier submission left halted are awaited, too: this
-   * one runs them again. @default any submission
+   * The submission to wait for. Includes shards that an earlier submission left halted: this one
+   * runs them again. @default any submission
    */
   job?: string;
   /**
@@ -38,33 +36,32 @@ export interface MergeOptions {
    */
   tidy?: boolean;
   /**
-   * Compares the output with the input; else lines are joined in the order of the runs. @default
-   * true
+   * Whether to compare the output with the input. If not, lines are joined in the order of the
+   * runs. @default true
    */
   proof?: boolean;
   /** Replaces a results file that an earlier merge has written. @default false */
   replace?: boolean;
   /**
-   * The `limit` of the runs: only the first rows of the input count. Shards share one input; other
-   * runs have one each. @default all
+   * The `limit` of the runs: only the first rows of the input count, or of each run's input if the
+   * runs are not shards. @default all
    */
   limit?: number;
-  /** The number of shards of the division to merge, if a folder holds several divisions. @default
-   * the only division */
+  /** The number of shards, if a folder holds several divisions. @default the only division */
   shards?: number;
-  /** Aborts the merge; nothing is written then. */
+  /** Aborts the merge; nothing is written. */
   signal?: AbortSignal;
 }
 
-/** What a merge that waits has found. */
+/** What a waiting merge has found. */
 export interface WaitProgress {
   /** Runs that are done. */
   readonly done: number;
-  /** Shards or other runs; 0 if none has started yet. */
+  /** Shards or other runs; 0 if none has started. */
   readonly runs: number;
 }
 
-/** Why rows of a run are missing, or cannot be trusted. */
+/** Why rows of a run are missing, or not to be trusted. */
 export interface MergeProblem {
   /** `shard 3 of 8`, or the results path of the run. */
   readonly run: string;
@@ -79,25 +76,25 @@ export interface MergeProblem {
 export interface Clash {
   /** The uid of both rows. */
   readonly uid: string;
-  /** The place of the row that keeps the uid: `file:line` of the input; without `proof`, "an earlier
-   * line". */
+  /** The row that keeps the uid: `file:line` of the input; without `proof`, "an earlier line". */
   readonly first: string;
   /** The other row; without `proof`, its line in the results of its run. */
   readonly second: string;
 }
 
-/** What a merge found and wrote. Each sample of a row counts as an answer. If run files show that
- * runs are not complete, a merge without `partial` reads no rows: all counts but `runs` are 0. */
+/** What a merge found and wrote. Each sample of a row counts as an answer. Without `partial`, a
+ * merge of runs that are not complete according to run files reads no rows: all counts but `runs`
+ * are 0. */
 export interface MergeReport {
   /** Shards or other runs. */
   readonly runs: number;
-  /** The answers that there should be: all samples of all rows, duplicates once. */
+  /** Expected answers: all samples of all rows, duplicates once. */
   readonly total: number;
   /** Answers in the results, without surplus ones. */
   readonly succeeded: number;
   /** Answers that have finally failed. */
   readonly failed: number;
-  /** Answers that are still to come. */
+  /** Answers still to come. */
   readonly pending: number;
   /** Input lines that cannot be sent. */
   readonly badRows: number;
@@ -105,8 +102,8 @@ export interface MergeReport {
   readonly mergedDuplicates: number;
   /** Rows that repeat one of an earlier run, whose result is kept. */
   readonly duplicatesOfRuns: number;
-  /** Answers beyond the number of samples, such as `x#3` if row `x` has two samples. They are kept,
-   * after the other results of their run. */
+  /** Answers beyond the number of samples, such as `x#3` with two samples. They are kept after the
+   * other results of their run. */
   readonly surplus: number;
   /** Rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
@@ -114,7 +111,7 @@ export interface MergeReport {
   readonly beyondLimit: number;
   /** The first 20 rows that share a uid with an earlier row of other content. */
   readonly clashes: readonly Clash[];
-  /** The number of all rows that share a uid with an earlier row of other content. */
+  /** All rows that share a uid with an earlier row of other content. */
   readonly clashCount: number;
   /** Why runs are not complete; empty if all are. */
   readonly problems: readonly MergeProblem[];
@@ -160,7 +157,7 @@ export interface MergeReport {
  * @throws {LockedError} A run is writing to the output.
  */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
-  // Programs that merge nothing do not load this code.
+  // Loaded on demand: most programs merge nothing.
   const { mergeRuns } = await import("./merge_runs.ts");
   return await mergeRuns(options);
 }

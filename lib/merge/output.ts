@@ -1,6 +1,6 @@
 /**
- * What a merge leaves: output files, each of which appears complete or not at all, its report, and
- * the files of the merged runs, which it may move away.
+ * The output files of a merge, each complete or absent; its report; and moving the files of merged
+ * runs.
  *
  * @module
  */
@@ -74,7 +74,7 @@ class MergedFile implements LineSink, AsyncDisposable {
 
 export type MergedOutput = Awaited<ReturnType<typeof openOutput>>;
 
-/** @param sources The results files to merge, whose permissions decide those of the output. */
+/** @param sources The results files to merge: their permissions decide those of the output. */
 export async function openOutput(files: OutputFiles, sources: readonly string[]) {
   await using stack = new AsyncDisposableStack();
   const mode = await modeMadeFrom(sources);
@@ -85,7 +85,7 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
   return {
     results,
     failures,
-    /** For answers to rows that share a uid with an earlier row of other content. */
+    /** Answers to rows that share a uid with an earlier row of other content. */
     duplicates,
     async flush(): Promise<void> {
       await results.flush();
@@ -129,7 +129,7 @@ export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
 
 /**
  * Moves the files of all runs to `.retort/shards/` in their folders. Returns the last of these
- * folders, with a `/` at its end.
+ * folders, with a final `/`.
  *
  * @throws {LockedError} If a run is active; the files of runs before it have been moved.
  */
@@ -140,8 +140,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     await Deno.mkdir(target, { recursive: true }).catch((cause) => {
       throw cannotWrite(target, cause);
     });
-    // The run file is moved first: without it, the shard refuses to run again, even after a crash
-    // here.
+    // Moves the run file first: without it, the shard refuses to run again, even after a crash.
     const paths = [runJson, results, failures, outdatedPathOf(results)];
     if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
     await moveLocked(paths, lock, target);
@@ -164,7 +163,7 @@ export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> 
   }
 }
 
-/** Throws if `--limit` leaves answers out of the merge: the next run would pay for them again. */
+/** Throws if `--limit` omits answers: the next run would pay for them again. */
 export function refuseLeftOut(results: number, failures: number): void {
   const counts = [[results, "result"], [failures, "failure"]] as const;
   const leftOut = counts.filter(([count]) => count > 0)

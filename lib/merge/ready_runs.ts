@@ -1,7 +1,6 @@
 /**
  * Finds the runs of a merge, and waits until all are done, or until one has failed and its
- * scheduler will not start it again. Refuses an output in the folder of the runs. Writes the notices
- * of a merge.
+ * scheduler will not start it again. Refuses an output in the folder of the runs.
  *
  * @module
  */
@@ -24,15 +23,15 @@ import { folderAndName, leftOutBy, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
 import type { MergeOptions } from "./mod.ts";
 
-/** The first pause between two checks; each further one is twice as long, up to the maximum. */
+/** The pause between two checks doubles from this to the maximum. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
-/** The least pause, as a multiple of the time that the last check took: a check of 16,000 shards
- * reads as many files, and a file server has other work. */
+/** Minimum pause, as a multiple of the last check's duration: checking 16,000 shards reads as many
+ * files, and a file server has other work. */
 const PAUSE_FACTOR = 9;
 
 /**
- * Finds the runs, and waits until they are ready. After `waitMs`, returns them as they are.
+ * Finds the runs, and waits until they are ready. Returns unready ones after `waitMs`.
  *
  * @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder.
  */
@@ -46,7 +45,7 @@ export async function readyRuns(
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(MAX_PAUSE_MS, 2 * pauseMs)) {
     const startedAt = performance.now(), mayWait = startedAt < end;
     const runs = await findRuns(outputs, options).catch(async (error) => {
-      // The first shard may not have started yet, unless a status says that it could not start.
+      // The first shard may still start, unless a status says that it could not.
       const mayStartLater = mayWait && error instanceof NoRunsError &&
         !(await hasFailedStatus(outputs, job));
       return mayStartLater ? undefined : Promise.reject(error);
@@ -79,10 +78,10 @@ function isDone({ runFile, pieces }: MergeRun): boolean {
   return runFile?.summary?.state === "done" && runFile.summary.pending === 0;
 }
 
-/** Whether a run has failed in such a way that its scheduler will not start it again. */
+/** Whether a run has failed, and its scheduler will not start it again. */
 async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
   for (const { runFile, originalFiles } of runs) {
-    // Without a job, a run that was halted before the merge began will not continue.
+    // Without a job, a run halted before the merge will not continue.
     if (job === undefined && runFile?.summary?.state === "halted") return true;
     const status = await readStatus(statusPathOf(originalFiles.results));
     if (status !== undefined && isFinal(status, job)) return true;
@@ -90,7 +89,7 @@ async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Pr
   return false;
 }
 
-/** `hasFailed` for outputs that have no run files yet. */
+/** `hasFailed` for outputs without run files. */
 async function hasFailedStatus(
   outputs: readonly string[],
   job: string | undefined,
@@ -104,7 +103,7 @@ async function hasFailedStatus(
   return false;
 }
 
-/** Whether a run has this name or is a shard of one; undefined stands for any name. */
+/** Whether a run has this name or is a shard of it; undefined stands for any name. */
 function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }
@@ -154,8 +153,8 @@ export async function noticesOf(
   return notices.filter((notice) => notice !== undefined);
 }
 
-/** A notice for a project that was copied: a run has read its input from an absolute path, and
- * another file of this name is near its output. Undefined otherwise. */
+/** A notice for a copied project: a run has read its input from an absolute path, and another file
+ * of that name is near its output. */
 async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined> {
   const folders = new Map<string, string>();
   for (const { pieces, originalFiles: { results } } of runs) {
@@ -169,7 +168,7 @@ async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined
 }
 
 /** Finds another file with the name of an input. For the folder `out` and the input
- * `/old/data/x.jsonl`, that may be `out/x.jsonl`, `data/x.jsonl` or `x.jsonl`. */
+ * `/old/data/x.jsonl`, that is `out/x.jsonl`, `data/x.jsonl` or `x.jsonl`. */
 async function namesakeNear(folder: string, path: string): Promise<string | undefined> {
   const info = await statOf(path);
   if (info === undefined) return undefined;
@@ -182,8 +181,8 @@ async function namesakeNear(folder: string, path: string): Promise<string | unde
   }
 }
 
-/** Reads JSONL only: a JSON array may be one line of gigabytes. A notice must not fail the merge,
- * so a file that cannot be read may be results. */
+/** Whether a file may hold results. Reads JSONL only, as a JSON array may be one line of gigabytes.
+ * An unreadable file may be results: a notice must not fail the merge. */
 async function mayBeResults(path: string): Promise<boolean> {
   return RESULTS_EXTENSION.test(path) && await holdsOwnLines(path, "results").catch(() => true);
 }

@@ -12,7 +12,7 @@ import { isPendingIndexed } from "../sink/mod.ts";
 import { type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 
-/** "pending": the row has a failures line that is not final. */
+/** "pending" has a failures line that is not final. */
 export type AnswerState = "result" | "failure" | "pending" | "none";
 
 export class RunLines implements Disposable {
@@ -21,7 +21,7 @@ export class RunLines implements Disposable {
   readonly #failures: LineFile;
   readonly #uidFields: readonly string[] | undefined;
   readonly #stack: DisposableStack;
-  /** Uids that have more than one result, at most 20. */
+  /** Uids with several results, at most 20. */
   readonly repeated: readonly string[];
 
   private constructor(
@@ -46,8 +46,8 @@ export class RunLines implements Disposable {
     signal?: AbortSignal,
   ): Promise<RunLines> {
     using stack = new DisposableStack();
-    // A retry that is active moves lines from the failures to the results. The failures are opened
-    // first, so that such a line is in at least one of the two files.
+    // An active retry moves lines from the failures to the results. Opened first, the failures
+    // still hold a line that is not yet in the results.
     const failures = stack.use(await LineFile.open(files.failures));
     const results = stack.use(await LineFile.open(files.results));
     const table = stack.use(new IdTable(expectedRows));
@@ -86,7 +86,7 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** Unlike `take`, does not mark the line as taken. */
+  /** Unlike `take`, does not mark the line. */
   stateOf(uid: string): AnswerState {
     const slot = this.#table.find(uid);
     if (slot === -1) return "none";
@@ -94,9 +94,9 @@ export class RunLines implements Disposable {
     return this.#table.has(slot, HAS_FAILURE) ? "failure" : "pending";
   }
 
-  /** Whether an answer was finished for another prompt than the row has now. */
+  /** Whether an answer was finished for another prompt than the row's. */
   isEdited(row: ParsedRow, samples: number, parser: RowParser): boolean {
-    // A derived uid is a hash of the row: after an edit, the row has another uid.
+    // A derived uid is a hash of the row, and changes with an edit.
     if (row.isUidDerived) return false;
     const { promptHash } = row;
     for (let sample = 0; sample < samples; sample++) {
@@ -108,7 +108,7 @@ export class RunLines implements Disposable {
     return false;
   }
 
-  /** Also true if the line has no prompt hash, or does not exist. */
+  /** Whether an answer is to this prompt; true without a line or a prompt hash in it. */
   #isAnswerTo(uid: string, promptHash: string): boolean {
     const table = this.#table, slot = table.find(uid);
     if (slot === -1 || !(table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE))) return true;
@@ -116,14 +116,13 @@ export class RunLines implements Disposable {
   }
 
   /**
-   * Copies results of surplus samples, such as `x#3` if `x` has two samples; returns their number.
-   * If results are left, the file is read again: which row a result answers is only in its line,
-   * which the table does not keep.
+   * Copies results of surplus samples, such as `x#3` if `x` has two; returns their number. If
+   * results are left, reads the file again: only a line says which row it answers.
    */
   async takeSurplus(to: LineSink & { flush(): Promise<void> }): Promise<number> {
     if (this.orphans === 0) return 0;
     const table = this.#table, surplus: number[] = [];
-    // Only because `index` needs a table: ours must stay as it is.
+    // `index` needs a table, and ours must not change.
     using scratch = new IdTable();
     await this.#results.index("results", scratch, (_, line) => {
       const uid = line.uid();
@@ -135,7 +134,7 @@ export class RunLines implements Disposable {
       table.set(slot, SEEN);
       surplus.push(table.lineOf(slot));
     });
-    // Not while the file is being indexed: both would move its read position.
+    // Indexing and copying would both move the read position of the file.
     for (const line of surplus) {
       this.#results.copy(line, to);
       await to.flush();
@@ -148,12 +147,12 @@ export class RunLines implements Disposable {
     return slot !== -1 && this.#table.has(slot, SEEN);
   }
 
-  /** Results that no row of the input has taken. */
+  /** Results that no input row has taken. */
   get orphans(): number {
     return this.#table.count(HAS_RESULT, SEEN);
   }
 
-  /** Final failures that no row of the input has taken. */
+  /** Final failures that no input row has taken. */
   get failuresLeft(): number {
     return this.#table.count(HAS_FAILURE, SEEN);
   }
@@ -163,27 +162,27 @@ export class RunLines implements Disposable {
   }
 }
 
-/** Takes lines and their line feeds, in parts. */
+/** Takes parts of lines, line feeds included. */
 export interface LineSink {
   /** `bytes` are valid only during the call. */
   add(bytes: Uint8Array): void;
 }
 
 const BLOCK_BYTES = 1 << 18;
-/** Maximum number of blocks in memory. Lines are in roughly the order of the input, but those of
- * rows that were in flight together may be far apart. */
+/** Maximum number of blocks in memory. Lines are roughly in input order, but those of rows that
+ * were in flight together may be far apart. */
 const MAX_BLOCKS = 64;
 const LINE_FEED = new Uint8Array([10]);
 
-/** Reads lines of a file in any order, in blocks. The file stays open, because a run may replace it
- * by one in which lines have other offsets. */
+/** Reads lines of a file in any order, in blocks. The file stays open, because a run may replace
+ * it, and lines would have other offsets. */
 class LineFile implements Disposable {
   readonly #path: string;
   #offsets = new Float64Array(1_024);
   #lengths = new Uint32Array(1_024);
   #count = 0;
   readonly #file: Deno.FsFile | undefined;
-  /** The blocks that were read last, by number, oldest first. */
+  /** The last blocks by number, oldest first. */
   readonly #blocks = new Map<number, Uint8Array<ArrayBuffer>>();
 
   private constructor(path: string, file: Deno.FsFile | undefined) {
@@ -196,7 +195,7 @@ class LineFile implements Disposable {
     return new LineFile(path, file);
   }
 
-  /** A file that does not exist counts as empty. */
+  /** A missing file counts as empty. */
   async index(kind: LineKind, table: IdTable, onLine: OnLine, signal?: AbortSignal): Promise<void> {
     if (this.#file === undefined) return;
     await this.#file.seek(0, Deno.SeekMode.Start);
@@ -217,8 +216,8 @@ class LineFile implements Disposable {
     return ++this.#count;
   }
 
-  /** Copies a line with its line feed. Synchronous: a promise for each line costs more than the
-   * read. */
+  /** Copies a line with its line feed. Synchronous, as a promise for each line costs more than
+   * reading. */
   copy(line: number, sink: LineSink): void {
     let offset = this.#offsets[line - 1];
     const end = offset + this.#lengths[line - 1];

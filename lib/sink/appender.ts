@@ -1,7 +1,6 @@
 /**
- * Appends lines to a file. After a failed write, the file is truncated to its last whole line, and
- * the write of the other lines is retried until it succeeds. They stay in memory until then,
- * because their answers are paid for.
+ * Appends lines to a file. After a failed write, truncates the file to the last whole line and
+ * retries. The other lines stay in memory until then, because their answers are paid for.
  *
  * @module
  */
@@ -10,13 +9,12 @@ import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import type { ClosedFile } from "./watched_file.ts";
 
-/** An open file to append to, such as a `Deno.FsFile` opened with `append`. */
+/** A file that was opened to append. */
 export interface JournalFile {
-  /** Returns how many bytes were written. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Blocks this thread; absent if only `write` may be used. */
+  /** Blocks this thread. Absent if only `write` may be used. */
   writeSync?(bytes: Uint8Array): number;
-  /** fdatasync: what was written survives a power cut. */
+  /** Calls fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;
   truncate(length: number): Promise<void>;
   stat(): Promise<{ readonly size: number }>;
@@ -27,35 +25,35 @@ export type WritableFile = Omit<JournalFile, "syncData">;
 export type SyncableFile = Pick<JournalFile, "syncData" | "close">;
 
 export interface JournalOptions<T> {
-  /** Called when a write has failed and is retried; not called again before `onRecover`. */
+  /** Called when a write fails and will be retried; not again before `onRecover`. */
   readonly onStall?: (error: SinkError) => void;
   readonly onRecover?: () => void;
   /** A monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
-  /** The pause before a retry; ends early when the signal is aborted. @default a timer */
+  /** The pause before a retry; ends when the signal is aborted. @default a timer */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Called with records that have become durable, in the order of the appends. */
+  /** Called with durable records, in the order of the appends. */
   readonly onDurable?: (records: readonly T[]) => void;
-  /** Called once, when nothing more can be made durable, but not after `abandon`. */
+  /** Called once, when nothing more can become durable, but not after `abandon`. */
   readonly onBroken?: (error: SinkError) => void;
-  /** Called when lines go to another file, because fdatasync has failed. `isTemporary`: the file is
-   * in the folder for temporary files. */
+  /** Called when lines go to another file, because fdatasync has failed. `isTemporary`: that file
+   * is in the folder for temporary files. */
   readonly onRescue?: (path: string, isTemporary: boolean) => void;
-  /** Called if the file was opened but cannot be locked; `reason` is for a message. */
+  /** Called if the file cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;
-  /** Rows that may be written and not synced; at least 1. @default 1024 */
+  /** Maximum number of rows written but not synced; at least 1. @default 1024 */
   readonly maxUnsyncedRows?: number;
-  /** With "never", rows count as durable once they are written. @default "always" */
+  /** With "never", written rows count as durable. @default "always" */
   readonly fsync?: "always" | "never";
   /** Permissions of a new file, before umask. @default 0o666 */
   readonly mode?: number;
-  /** Whether the file's name survives a power cut already, so that `open` need not sync the folder.
+  /** Whether the file's name survives a power cut, so that `open` need not sync the folder.
    * @default false */
   readonly isNameDurable?: boolean;
-  /** The file as it was when last closed, to notice changes since. @default none: opened first */
+  /** The file as last closed, to notice changes since. @default none: opened first */
   readonly closedFile?: ClosedFile;
-  /** Called twice: writes and syncs use a handle each. The handles are neither locked nor watched.
-   * @default opens a `WatchedFile` */
+  /** Called twice, for writes and for syncs. The handles are neither locked nor watched. @default
+   * opens a `WatchedFile` */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
@@ -64,21 +62,21 @@ type AppenderOptions = Pick<JournalOptions<never>, "onStall" | "onRecover" | "no
 export const RETRY_DELAY_MS = 1_000;
 /** A longer write did more than copy into the page cache: the disk counts as slow. */
 const SLOW_WRITE_MS = 5;
-/** How long the disk counts as slow. It can block this thread only once in this time. */
+/** How long a disk counts as slow: it can block this thread only once in this time. */
 const SLOW_FOR_MS = 1_000;
-/** Larger writes take long to copy, so they always go through another thread. */
+/** Larger writes always use another thread, as copying takes long. */
 const MAX_BLOCKING_BYTES = 1024 * 1024;
 const NEWLINE = 10;
 
-/** The only writer of one file. One `append` at a time. */
+/** The only writer of a file. Call `append` again only after the last call has resolved. */
 export class Appender {
   readonly #path: string;
   readonly #file: WritableFile;
   readonly #options: AppenderOptions;
   readonly #giveUp = new AbortController();
-  /** The size of all whole lines. */
+  /** The size of all whole lines, in bytes. */
   #size: number;
-  /** The time, by `#now`, until which the disk counts as slow. */
+  /** When the disk stops counting as slow, by `#now`. */
   #slowUntil = -Infinity;
   readonly #now: () => number;
   /** Why the last write failed; undefined unless it is retried. */
@@ -86,7 +84,7 @@ export class Appender {
   /** Whether part of a line may follow the first `#size` bytes. */
   #isTorn = false;
 
-  /** The file must hold only whole lines, `size` bytes of them. */
+  /** @param size The size of the file, which must hold only whole lines. */
   constructor(path: string, file: WritableFile, size: number, options: AppenderOptions) {
     this.#path = path;
     this.#file = file;
@@ -95,7 +93,7 @@ export class Appender {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Appends whole lines, however long that takes. Rejects with the reason of `giveUp`. */
+  /** Appends whole lines. Retries until they are written; rejects with the reason of `giveUp`. */
   async append(lines: Uint8Array): Promise<void> {
     const { delay = wait, onStall, onRecover } = this.#options;
     const { signal } = this.#giveUp;
@@ -115,13 +113,12 @@ export class Appender {
     if (isStalled) onRecover?.();
   }
 
-  /** Ends the retries. Lines that are not written yet are lost. */
+  /** Ends retries. Unwritten lines are lost. */
   giveUp(reason: SinkError): void {
     this.#giveUp.abort(reason);
   }
 
-  /** Tries once. Returns the bytes of the lines that are in the file now, and why the others are
-   * not. */
+  /** Tries once. Returns how many bytes of whole lines were written, and why others were not. */
   async #writeLines(lines: Uint8Array): Promise<{ byteCount: number; problem?: SinkError }> {
     let written = 0;
     try {
@@ -137,13 +134,13 @@ export class Appender {
       const byteCount = written === 0 ? 0 : lines.lastIndexOf(NEWLINE, written - 1) + 1;
       this.#size += byteCount;
       this.#isTorn = true;
-      // If truncating fails, too, the next attempt begins with it.
+      // If truncating fails, the next attempt begins with it.
       await this.#trim().catch(() => {});
       return { byteCount, problem: this.#problemOf(cause) };
     }
   }
 
-  /** On network filesystems, a signal may interrupt a write before it began: the disk is fine. */
+  /** On network filesystems, a signal may interrupt a write before it begins. */
   async #writeUninterrupted(lines: Uint8Array, written: number): Promise<number> {
     while (true) {
       try {
@@ -157,7 +154,7 @@ export class Appender {
   /**
    * Writes on this thread while the disk is fast, otherwise through one of Deno's threads. Most
    * writes only copy into the page cache: 20 lines of 1 KB take 6 µs here and 50 µs through a
-   * thread. Lanes wait for writes, so a row takes 9 µs here instead of 14 at concurrency 20.
+   * thread. Lanes wait for writes: at concurrency 20, a row takes 9 µs instead of 14.
    */
   #write(bytes: Uint8Array): number | Promise<number> {
     const startedAt = this.#now();

@@ -1,7 +1,7 @@
 /**
  * Replaces files so that a crash leaves the old version or the new one, never a part. A new version
- * is written to a temporary file, which is locked meanwhile. So a temporary file without a lock was
- * left by a killed process and can be removed.
+ * is a temporary file, locked while in use: an unlocked one was left by a killed process and can be
+ * removed.
  *
  * @module
  */
@@ -14,28 +14,29 @@ import { tryLock } from "./lock_file.ts";
 
 export interface ReplacementOptions {
   /**
-   * Part of the temporary file's name, 16 hex digits. A run passes the token in its lock file, so
-   * that the next run can remove what a crash left.
-   * @default 64 random bits
+   * Part of the temporary file's name, 16 hex digits. A run stores the token in its lock file, so
+   * that the next run can remove what a crash left. @default 64 random bits
    */
   token?: string;
   /** Permissions of a new file, before umask. @default 0o666 */
   mode?: number;
   /**
-   * Whether the target of a link is replaced. False for files that Retort names: a link there may
-   * lead to a file of the user. @default true
+   * Whether to replace the target of a link. False for files that Retort names: a link there may
+   * lead to a user's file. @default true
    */
   followsLinks?: boolean;
   /**
-   * Whether temporary files of killed processes are removed first. True for commands without a lock
-   * file, which would hold the tokens of these files. @default false
+   * Whether to remove temporary files of killed processes first, for commands without a lock file
+   * that names them. @default false
    */
   removesLeftovers?: boolean;
 }
 
 /**
- * @throws {SinkError} If the file cannot be written. The old version stays, unless only the sync of
- * the folder failed.
+ * Replaces the text of a file.
+ *
+ * @throws {SinkError} If the file cannot be written. The old version stays, unless only syncing the
+ * folder failed.
  */
 export async function writeFileDurably(
   path: string,
@@ -51,8 +52,8 @@ export function temporaryPathOf(path: string, token: string): string {
   return `${path}.${token}.tmp`;
 }
 
-/** A new version of a file, written next to it and removed unless committed. It has the permissions
- * of the file that it replaces, and its owner if the process may set that. */
+/** A new version of a file. Removed unless committed. Has the permissions of the old version, and
+ * its owner if the process may set that. */
 export class Replacement implements AsyncDisposable {
   readonly #path: string;
   readonly #temporaryPath: string;
@@ -74,7 +75,7 @@ export class Replacement implements AsyncDisposable {
     try {
       const existing = await ifThere(Deno.lstat(target));
       const replaced = existing?.isSymlink ? undefined : existing;
-      // A private file must not be readable by others, not even for a moment.
+      // Others must not be able to read a private file, not even briefly.
       const mode = replaced === undefined ? options.mode : PRIVATE_MODE;
       const temporary = await createTemporary(pathOf, { token: options.token, mode });
       const replacement = new Replacement(target, temporary.path, temporary.file);
@@ -108,7 +109,7 @@ export class Replacement implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close();
     if (this.#isCommitted) return;
-    // The error that led here matters more than a leftover file.
+    // Keeps the error that led here.
     await Deno.remove(this.#temporaryPath).catch(() => {});
   }
 
@@ -129,11 +130,11 @@ interface RenameOptions {
   readonly wait?: (ms: number) => Promise<void>;
 }
 
-/** The pauses between these attempts double from 10 ms and add up to 2.55 s. */
+/** The pauses between attempts double from 10 ms and add up to 2.55 s. */
 const MAX_RENAME_ATTEMPTS = 9;
 
-/** Windows refuses to rename over a file while another program, such as a virus scanner or an
- * indexer, has either of them open without sharing it. */
+/** Renames. Retries on Windows, where renaming fails while a virus scanner or indexer has either
+ * file open. */
 export async function replaceFile(
   from: string,
   to: string,
@@ -154,22 +155,20 @@ function isInUse(error: unknown): boolean {
     /\(os error (5|32|33)\)/.test(String(error));
 }
 
-/**
- * Makes the names in a folder survive a power cut: syncing a new file may leave its name unsynced.
- */
+/** Makes the names in a folder survive a power cut: syncing a new file may not sync its name. */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
   if (os === "windows") return; // Deno cannot open folders there.
   try {
     using folder = await Deno.open(dirname(path), { read: true });
     await folder.sync();
   } catch (error) {
-    // Some network filesystems cannot sync a folder; a folder may be writable but not readable.
+    // Some network filesystems cannot sync folders, and not every writable folder is readable.
     const { code } = error as { code?: string };
     if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EACCES"].includes(code ?? "")) throw error;
   }
 }
 
-/** The target of a link; `path` itself if it is not a link, or if the link is broken. */
+/** The target of a link; `path` itself if it is no link, or a broken one. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
@@ -178,15 +177,15 @@ export async function targetOf(path: string): Promise<string> {
   }
 }
 
-/** Permissions for a file made from those at `paths`: only users who may read all of these may read
- * it. Undefined, for the default, if none exists or the system has no permissions. */
+/** Permissions for a file made from the files at `paths`, for users who may read all of these.
+ * Undefined, for the default, if no file exists or the system has no permissions. */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let sharedMode: number | undefined;
   for (const path of paths) {
     const mode = (await ifThere(Deno.stat(path)))?.mode ?? undefined;
     if (mode !== undefined) sharedMode = (sharedMode ?? READ_AND_WRITE) & mode;
   }
-  // The next run must be able to write to the file, even if its sources are read-only.
+  // The next run must be able to write even if the sources are read-only.
   return sharedMode === undefined ? undefined : sharedMode | PRIVATE_MODE;
 }
 
@@ -198,7 +197,7 @@ async function copyAccess(path: string, { mode, uid, gid }: Deno.FileInfo): Prom
   if (mode === null) return; // Windows has no permissions.
   const current = await Deno.lstat(path);
   if (current.uid !== uid || current.gid !== gid) await Deno.chown(path, uid, gid).catch(() => {});
-  // On filesystems without permissions, all files have the same mode, and chmod may fail.
+  // On filesystems without permissions, all files have one mode, and chmod may fail.
   if (current.mode !== mode) await Deno.chmod(path, mode & ACCESS_BITS).catch(() => {});
 }
 
@@ -206,25 +205,25 @@ export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
 }
 
-/** 64 random bits as 16 hex digits. */
+/** 16 hex digits. */
 export function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(8)).toHex();
 }
 
 interface TemporaryOptions {
-  /** Unique part of the first name that is tried, 16 hex digits. @default 64 random bits */
+  /** Part of the first name that is tried, 16 hex digits. @default 64 random bits */
   readonly token?: string;
   readonly mode?: number;
 }
 
-/** A file that is locked, so that `removeLeftovers` of other processes spares it. */
+/** Locked, so that `removeLeftovers` of other processes spares it. */
 export interface TemporaryFile {
   readonly path: string;
   readonly file: Deno.FsFile;
 }
 
-/** Creates and locks a file. Tries again with another token if `removeLeftovers` removes it before
- * it is locked. */
+/** Creates and locks a file. If `removeLeftovers` of another process removes the file before it is
+ * locked, tries another token. */
 export async function createTemporary(
   pathOf: (token: string) => string,
   { token = randomToken(), mode }: TemporaryOptions = {},
@@ -246,11 +245,11 @@ export async function createTemporary(
 }
 
 /**
- * Removes temporary files of killed processes: those that match and are not locked. None if the
- * filesystem has no locks.
+ * Removes unlocked files that match, left by killed processes. Removes none if the filesystem has
+ * no locks.
  *
- * @param pattern Matches the file name; its first group captures the token.
- * @param remove Called for each file while it is locked. @default `Deno.remove`
+ * @param pattern Matches file names; the first group is the token.
+ * @param remove Called while the file is locked. @default `Deno.remove`
  */
 export async function removeLeftovers(
   folder: string,

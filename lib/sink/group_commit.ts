@@ -1,6 +1,6 @@
 /**
- * The two stages of group commit, for `Journal`: lines are collected in batches, each of which
- * takes one write, and one fdatasync makes many batches durable.
+ * The two stages of group commit, for `Journal`: one write for a batch of lines, and one fdatasync
+ * for many batches.
  *
  * @module
  */
@@ -20,13 +20,12 @@ interface Flush extends PromiseWithResolvers<void> {
   readonly rowCount: number;
 }
 
-/** Bytes that may be written and not synced, whatever the number of rows. */
+/** Maximum number of bytes written but not synced, whatever the number of rows. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
 /**
- * The pause before each fdatasync, so that a call covers more lines. Rows do not wait for the calls,
- * but frequent calls slow the run: over HTTP, it is 6 % slower with 5 ms than with 20, and no faster
- * with 50.
+ * The pause before each fdatasync, so that it covers more lines. Rows do not wait for it, but
+ * frequent calls slow the run: over HTTP, 5 ms is 6 % slower than 20, and 50 no faster.
  */
 const MAX_PAUSE_MS = 20;
 
@@ -45,7 +44,7 @@ export class Syncer<T> {
   #running: Promise<void> | undefined;
   #end: Error | undefined;
 
-  /** Operations on one handle wait for each other, so `file` is a handle of its own. */
+  /** @param file Not the handle of the writer: operations on one handle wait for each other. */
   constructor(file: SyncableFile, options: SyncerOptions<T>) {
     this.#file = file;
     this.#options = options;
@@ -74,14 +73,13 @@ export class Syncer<T> {
     this.#running ??= this.#run();
   }
 
-  /** A batch above the limits may be written once all others are durable. */
+  /** A batch above the limits has room once all others are durable. */
   hasRoomFor(batch: Batch<T>): boolean {
     return this.#unsyncedRows === 0 ||
       this.#unsyncedRows + batch.records.length <= this.#maxUnsyncedRows &&
         this.#unsyncedBytes + batch.length <= MAX_UNSYNCED_BYTES;
   }
 
-  /** Resolves when there may be room again for a batch. */
   async untilRoom(): Promise<void> {
     this.#roomMade = Promise.withResolvers<void>();
     this.#endPause?.();
@@ -89,7 +87,7 @@ export class Syncer<T> {
     this.#roomMade = undefined;
   }
 
-  /** Resolves once `rowCount` rows in total are durable; rejects after `stop`. */
+  /** Resolves once the first `rowCount` rows are durable; rejects after `stop`. */
   untilDurable(rowCount: number): Promise<void> {
     if (this.#durableRows >= rowCount) return Promise.resolve();
     if (this.#end !== undefined) return Promise.reject(this.#end);
@@ -133,7 +131,7 @@ export class Syncer<T> {
     clearTimeout(timer);
   }
 
-  /** Rows might have to wait for room if the next sync began later. */
+  /** Rows may have to wait for room if the next sync is delayed. */
   get #isHalfFull(): boolean {
     return this.#unsyncedRows >= this.#maxUnsyncedRows / 2 ||
       this.#unsyncedBytes >= MAX_UNSYNCED_BYTES / 2;
@@ -167,14 +165,14 @@ export class Syncer<T> {
 
 const ENCODER = new TextEncoder();
 
-/** In UTF-16 code units. Longer texts are encoded into memory of their own, which is freed. */
+/** Longer texts, in UTF-16 code units, get memory that is freed. */
 const MAX_REUSED_LENGTH = 1024 * 1024;
-/** UTF-8 takes three bytes for a UTF-16 code unit at most. */
+/** A UTF-16 code unit takes at most three bytes in UTF-8. */
 const MAX_BYTES_PER_UNIT = 3;
 
 export class Batch<T> {
   readonly records: T[] = [];
-  /** In UTF-16 code units, which is close enough to bytes for limits. */
+  /** In UTF-16 code units: close enough to bytes for limits. */
   length = 0;
   /** 0 before `encode`. */
   byteLength = 0;
@@ -182,7 +180,7 @@ export class Batch<T> {
   readonly #lines: string[] = [];
 
   constructor() {
-    // The rejection would be unhandled if no caller waited; `onBroken` reports the error anyway.
+    // Avoids an unhandled rejection if no caller waits: `onBroken` reports the error.
     this.written.promise.catch(ignore);
   }
 
@@ -197,9 +195,9 @@ export class Batch<T> {
     return this.#lines.map((line) => `${line}\n`).join("");
   }
 
-  /** The lines in UTF-8, valid until `bytes` is used again. Releases the texts. */
+  /** The lines in UTF-8, valid until `bytes` is used again. Drops the texts. */
   encode(bytes: ReusedBytes): Uint8Array {
-    // Makes `join` end the text with a line feed; appending one would copy the text again.
+    // Makes `join` add a final line feed without copying the text again.
     this.#lines.push("");
     const encoded = bytes.encode(this.#lines.join("\n"));
     this.#lines.length = 0;
@@ -208,12 +206,12 @@ export class Batch<T> {
   }
 }
 
-/** Memory that is reused for one text after another. New memory for each write would be 130 MB a
- * second at full speed, which the garbage collector frees late. */
+/** Memory reused for each text. New memory would be 130 MB a second at full speed, which the
+ * garbage collector frees late. */
 export class ReusedBytes {
   #bytes = new Uint8Array(0);
 
-  /** The text in UTF-8, valid until the next call. */
+  /** Valid until the next call. */
   encode(text: string): Uint8Array {
     if (text.length > MAX_REUSED_LENGTH) return ENCODER.encode(text);
     const maxBytes = text.length * MAX_BYTES_PER_UNIT;
@@ -223,15 +221,15 @@ export class ReusedBytes {
   }
 }
 
-/** A batch with this many rows is full: a write costs about 6 µs, whatever its size. */
+/** A write costs about 6 µs, whatever its size. */
 const FULL_BATCH_ROWS = 8;
 
-/** Makes the writer wait for more rows, at most until the event loop's turn ends. */
+/** Lets a batch grow, at most until the event loop's turn ends. */
 export class BatchDelay {
   readonly #now: () => number;
   /** Undefined if `wait` must last until the turn ends. */
   #endWait: (() => void) | undefined;
-  /** When the turn of the event loop must end, by `#now`: timers and sockets wait for that. */
+  /** When the turn must end, by `#now`, because timers and sockets wait for that. */
   #turnDueAt = 0;
 
   constructor(now: () => number) {
@@ -243,10 +241,9 @@ export class BatchDelay {
   }
 
   /**
-   * Waits until the batch is full or the event loop's turn ends. If a full batch always waited for
-   * the end of the turn, its lanes would send their next requests late, and the teacher would be
-   * idle. But if no call has waited for the end of a turn for `MAX_TURN_MS`, even a full batch waits,
-   * because timers and sockets are due.
+   * Waits until the batch is full or the event loop's turn ends. If full batches waited too, their
+   * lanes would send the next requests late, and the teacher would be idle. But timers and sockets
+   * are due once no call has waited for `MAX_TURN_MS`: then even a full batch waits.
    */
   async wait(rowCount: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnDueAt;

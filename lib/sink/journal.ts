@@ -9,15 +9,14 @@
  *             write is in progress)    resolves)
  * ```
  *
- * The writer takes all lines that arrived during its last write, so the size of batches adapts: one
- * line on an idle disk, hundreds on a busy one. In the same way, the syncer takes all batches that
- * were written during its last fdatasync. Writer and syncer have a handle each, because in Deno
- * operations on one handle wait for each other. With 64 lanes, this design reaches 117,000 rows/s;
- * if lanes waited for fdatasync, it would reach 77,000.
+ * The writer takes all lines that arrived during its last write, so batches adapt: one line on an
+ * idle disk, hundreds on a busy one. In the same way, the syncer takes all batches written during
+ * its last fdatasync. Each has its own handle, because operations on one handle wait for each other
+ * in Deno. With 64 lanes, this reaches 117,000 rows/s, and 77,000 if lanes waited for fdatasync.
  *
  * A failed write is retried (see `appender.ts`) while appends wait. A failed fdatasync is not: the
- * kernel may have dropped the pages, and would report success the next time. The journal is broken
- * then, and lines that were not synced never count as durable.
+ * kernel may have dropped the pages, and would report success the next time. The journal is then
+ * broken, and lines that were not synced never count as durable.
  *
  * @module
  */
@@ -42,17 +41,18 @@ export class Journal<T> implements AsyncDisposable {
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
   readonly #batchDelay: BatchDelay;
-  /** Shared by all writes, since there is only one at a time. */
+  /** Shared, as there is one write at a time. */
   readonly #bytes = new ReusedBytes();
   readonly #files: readonly [WritableFile, SyncableFile];
   readonly #syncer: Syncer<T>;
   readonly #watched: WatchedFile | undefined;
-  /** Batches that are not being written yet, oldest first; only the last one grows. */
+  /** Unwritten batches, oldest first. Only the last one grows. */
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
-  /** Rows that another file has taken. A row appended once fdatasync has failed is not one of
-   * `#appendedRows`: it counts -1 until another file has taken it, and 0 from then on. */
+  /** Rows appended after fdatasync has failed: they go to another file. */
+  #lateRows = 0;
+  /** Rows that another file has taken. */
   #rescuedRows = 0;
   #writer: Promise<void> | undefined;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
@@ -89,7 +89,7 @@ export class Journal<T> implements AsyncDisposable {
   /**
    * An existing file must end with a whole line.
    *
-   * @throws {SinkError} If it cannot be opened.
+   * @throws {SinkError} If the file cannot be opened.
    */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
     const opened: Pick<JournalFile, "close">[] = [];
@@ -123,7 +123,9 @@ export class Journal<T> implements AsyncDisposable {
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
   }
 
-  /** If the last check found a problem, redirects lines to a new file; adds its path to `paths`. */
+  /**
+   * If the last check found a problem, redirects lines to a new file, and adds the path to `paths`.
+   */
   async moveAway(paths: string[]): Promise<void> {
     try {
       const path = await this.#watched?.moveAway();
@@ -137,7 +139,7 @@ export class Journal<T> implements AsyncDisposable {
     return this.#watched?.closedFile;
   }
 
-  /** Where lines go once fdatasync has failed; undefined before that. */
+  /** Where lines go once fdatasync has failed. */
   get lastResort(): LastResort | undefined {
     return this.#lastResort;
   }
@@ -146,21 +148,21 @@ export class Journal<T> implements AsyncDisposable {
     return this.#appendedRows;
   }
 
-  /** Rows that may be in no file: 0 unless the journal is broken or abandoned. */
+  /** Rows that may be in no file; 0 unless the journal is broken or abandoned. */
   get missingRows(): number {
     if (this.#end === undefined) return 0;
     const safeRows = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
-    return this.#appendedRows - safeRows - this.#rescuedRows;
+    return this.#appendedRows + this.#lateRows - safeRows - this.#rescuedRows;
   }
 
   /**
-   * Appends a line without line feed. Resolves once the whole batch is written; rejects with a
+   * Appends a line without line feed. Resolves once the batch is written; rejects with a
    * `SinkError` if it never will be. Once fdatasync has failed, the line goes to another file, and
-   * its record never counts as durable.
+   * the record never counts as durable.
    */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined && this.#closing === undefined) {
-      this.#rescuedRows--;
+      this.#lateRows++;
       return this.#rescue(`${line}\n`, 1);
     }
     if (this.#rejection !== undefined) return Promise.reject(this.#rejection);
@@ -202,8 +204,7 @@ export class Journal<T> implements AsyncDisposable {
     return this.#closing ??= this.#close();
   }
 
-  /** Closes, but does not throw a `SinkError`: `onBroken` has reported it, and it must not hide other
-   * errors. */
+  /** Closes, but throws no `SinkError`: `onBroken` has reported it, and it would hide other errors. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;
@@ -231,7 +232,7 @@ export class Journal<T> implements AsyncDisposable {
     return batch.records.length >= this.maxUnsyncedRows || batch.length >= MAX_UNSYNCED_BYTES;
   }
 
-  /** Must not await between finding `#waiting` empty and clearing `#writer`: a batch added in between
+  /** Must not await between finding `#waiting` empty and clearing `#writer`: a batch added then
    * would never be written. */
   async #runWriter(): Promise<void> {
     try {

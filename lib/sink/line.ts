@@ -1,6 +1,6 @@
 /**
- * The lines of results and failures. A line contains the row's own text as it was in the input, not
- * serialized again from parsed values: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
+ * The lines of results and failures. They contain the row's text as in the input, not serialized
+ * again: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
  *
  * @module
  */
@@ -11,21 +11,21 @@ import { assistantMessage, type ThinkStyle } from "../answer.ts";
 import { asCount, jsonOf, withDeepAsText, withoutMembers } from "../json.ts";
 
 export interface LineFormat {
-  /** `run.json` lists the run's parameters under this id. */
+  /** The id of the run's parameters in `run.json`. */
   readonly paramsId: string;
   readonly finalMessages: boolean;
   readonly think: ThinkStyle;
-  /** Whether the price of every teacher is known; else `cost_usd` is -1. @default false */
+  /** Whether the price of every teacher is known; otherwise `cost_usd` is -1. @default false */
   readonly isPriced?: boolean;
 }
 
 export interface BadRow {
   readonly file: string;
   readonly line: number;
-  /** The place in the units of the format, such as `file[element]`. @default `file:line` */
+  /** In the units of the format, such as `file[element]`. @default `file:line` */
   readonly source?: string;
   readonly problem: string;
-  /** The line; absent if it is not valid UTF-8. */
+  /** The line, if it is valid UTF-8. */
   readonly text?: string;
   readonly bytes?: Uint8Array;
 }
@@ -37,19 +37,18 @@ export function badRowUid(file: string, line: number): string {
 }
 
 /**
- * The uid alone does not tell, because a row of the input may have the same one. But only the line
- * of a bad row has no prompt hash.
+ * An input row may have the uid of a bad row, but only bad rows lack a prompt hash.
  *
- * @param uid Called only if there is no hash.
+ * @param uid Called only without a hash.
  */
 export function isBadRowLine(hasHash: boolean, uid: () => string): boolean {
   return !hasHash && uid().startsWith(BAD_ROW_PREFIX);
 }
 
 /**
- * Every line has all of our keys with the same types, because Arrow infers the types from the first
- * lines: a count that the teacher doesn't report is 0, a text "". Values whose shape differs
- * between lines (`tool_calls`, `kept`, `replaced`) are JSON text. No line feed.
+ * A results line, without line feed. It has all our keys, with the same types in each line, because
+ * Arrow infers types from the first lines: an unreported count is 0, a missing text "". Values of
+ * varying shape (`tool_calls`, `kept`, `replaced`) are JSON text.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;
@@ -57,8 +56,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { response, reasoning = "" } = completion;
   const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
   const own = ownMembers(row);
-  // A `uid` of the row that equals ours is not repeated in `replaced`. One like `doc#3` is: without
-  // it, the line would look like the third sample of a row with the id `doc`.
+  // A row's `uid` that equals ours is not repeated in `replaced`, except one like `doc#3`: without
+  // it, the line would look like the third sample of the row `doc`.
   if (
     own.replaced.uid !== undefined && !/[~#]\d+$/.test(row.uid) &&
     JSON.parse(own.replaced.uid) === row.uid
@@ -78,8 +77,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   }`;
 }
 
-/** An answer that was paid for is kept in `partial`. If the row is pending, `error.final` is false
- * and `error.next` says how it is sent next. No line feed. */
+/** A failures line, without line feed. `partial` has an answer that was paid for. If the row is
+ * pending, `error.final` is false and `error.next` says how it is sent next. */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
   const { type, message, status } = outcome.failure!;
@@ -108,7 +107,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   }}`;
 }
 
-/** Holds the input line as text or base64. No line feed. */
+/** The failures line of a bad row, with the input line as text or base64. No line feed. */
 export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
   const { file, line, problem, text, bytes } = badRow;
   const created = isoOf(createdAt);
@@ -132,9 +131,9 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
 }
 
 interface OwnMembers {
-  /** The members whose names are not ours, as JSON text without braces; "" if there are none. */
+  /** The members with other names than ours, as JSON text without braces. */
   readonly inside: string;
-  /** The JSON text of each value whose name is one of ours, by name. No prototype. */
+  /** The JSON text of values whose names are ours. Without a prototype. */
   readonly replaced: Record<string, string>;
 }
 
@@ -146,15 +145,15 @@ function ownMembers(row: Row): OwnMembers {
   return { inside: insideOf(text), replaced: removed };
 }
 
-/** The text of an object without its braces; "" if only white space is left. */
+/** An object's text without braces; "" if only white space is left. */
 export function insideOf(text: string): string {
   const inside = text.trim().slice(1, -1);
   return inside.trim() === "" ? "" : inside;
 }
 
-/** Our first members, then the row's own; no closing brace. */
+/** Our first members, then the row's; no closing brace. */
 function headOf(row: Row, inside: string): string {
-  // Without `toWellFormed`: like all of the row, its uid is written unchanged.
+  // Without `toWellFormed`, because the row is written unchanged.
   const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
   return inside === "" ? head : `${head},${inside}`;
 }
@@ -162,7 +161,7 @@ function headOf(row: Row, inside: string): string {
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
   const { usage } = completion;
   const { teacher } = outcome;
-  // Concatenated by hand: that takes half the time of serializing an object.
+  // Takes half the time of serializing an object.
   return modelMembers(completion.modelAsked ?? teacher?.model ?? "", completion.model ?? "") +
     quoted(completion.id ?? "") +
     endMembers(completion.teacher ?? teacher?.address ?? "", completion.finishReason ?? "") +
@@ -197,8 +196,8 @@ const paramsMembers = remembered((paramsId, isRefusal) =>
   `,"params":"${paramsId}","refusal":${isRefusal}`
 );
 
-/** Caches the last result: most lines have the same names as the line before, and concatenating
- * fewer pieces takes less time and memory. */
+/** Caches the last result: most lines repeat the names of the line before, and concatenating fewer
+ * pieces takes less time and memory. */
 function remembered(make: (first: string, second: string) => string): typeof make {
   let lastFirst: string | undefined, lastSecond: string | undefined;
   let text = "";
@@ -232,7 +231,7 @@ function partialOf(completion: Completion): string {
   });
 }
 
-/** JSON text, with each value as it was written. */
+/** The replaced values as JSON text, each as it was written. */
 function replacedOf({ replaced }: OwnMembers): string {
   if (replaced === NOTHING_REPLACED) return "{}";
   const members = Object.entries(replaced).map(([name, value]) =>
@@ -243,7 +242,7 @@ function replacedOf({ replaced }: OwnMembers): string {
 
 /** Custom teachers without types may give anything, even undefined. */
 function quoted(text: string | undefined): string {
-  // For strings, this is faster than `jsonOf`.
+  // Faster than `jsonOf` for strings.
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");
 }
 
@@ -263,7 +262,7 @@ function quotedName(name: string): string {
 const MAX_NAMES = 100;
 const quotedNames = new Map<string, string>();
 
-/** ISO 8601. Rows finish in groups, so the last time is usually needed again. */
+/** Rows finish in groups, so the last time is usually needed again. */
 function isoOf(unixMs: number): string {
   if (unixMs !== lastIso.unixMs) lastIso = { unixMs, text: new Date(unixMs).toISOString() };
   return lastIso.text;

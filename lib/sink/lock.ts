@@ -1,21 +1,20 @@
 /**
  * Prevents two runs from writing to the same output.
  *
- * The lock is on a file of its own: a lock on the results file is lost when an editor renames
- * another file over it. The lock file is never renamed or deleted: one process could hold the lock
- * on the deleted file, and another that on a new one. The system releases the lock when the process
- * ends, even by a crash.
+ * The lock is on a file of its own, because a lock on the results is lost when an editor renames
+ * another file over them. The lock file is never renamed or deleted: one process could hold the
+ * lock on the deleted file, and another the lock on a new one. The system releases the lock when
+ * the process ends, even by a crash.
  *
- * Users remove lock files that look old. So the path is checked again once the lock is held, and a
- * run also locks the results that it adds to (`lockOutput`): the second of two runs then fails
- * anyway.
+ * Users remove lock files that look old. So a process checks the path again once it holds the lock,
+ * and a run also locks the results that it adds to (`lockOutput`), so that a second run fails.
  *
- * The file holds a note of one line: which process has the lock, and how many calls are in flight.
- * It is overwritten in place and never synced, which is enough to survive the process.
+ * The file holds a note of one line: the process with the lock, and the number of calls in flight.
+ * It is overwritten in place and not synced, which suffices to survive the process.
  *
- * A run with thousands of outputs cannot keep a file open for each. It holds one lock for all of
- * them (`SharedLock`), and the lock file of each output names it. Another process that locks such a
- * lock file finds the name in its note, and checks whether the shared lock is held.
+ * A run with thousands of outputs cannot keep a file open for each. It holds one `SharedLock`, and
+ * the lock file of each output names that lock. Another process finds the name in the note, and
+ * checks whether the shared lock is held.
  *
  * @module
  */
@@ -48,19 +47,21 @@ export type { RunNote, RunState } from "./lock_file.ts";
 export interface LockOptions {
   /** Whether to fail if the filesystem has no locks, instead of working without. @default true */
   required?: boolean;
-  /** Removes the temporary files of the previous holder, whose names contain `token`. */
+  /** Removes the previous holder's temporary files: `token` is part of their names. */
   onLeftovers?: (token: string) => Promise<void>;
   /** Permissions of a new lock file, before umask. @default 0o666 */
   mode?: number;
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /** Held instead of the lock file, which only names this lock and is closed. @default none */
+  /**
+   * A lock to hold instead of the lock file, which is closed once it names this lock. @default none
+   */
   shared?: SharedLock;
 }
 
 export class Lock implements Disposable {
-  /** The last note of the previous holder; undefined if there is none. */
+  /** The previous holder's last note. */
   readonly previous: RunNote | undefined;
-  /** Part of the names of this run's temporary files, by which the next holder can remove them. */
+  /** Part of the names of this run's temporary files, so that the next holder can remove them. */
   readonly token: string;
   readonly #path: string;
   /** Undefined once released, or if a shared lock is held instead. */
@@ -81,7 +82,7 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Writes a note, which is never synced. Does nothing if the lock is released or shared.
+   * Writes a note. Does nothing if the lock is released or shared.
    *
    * Synchronous, so that notes cannot overtake each other: copying 128 bytes into the page cache
    * takes a microsecond.
@@ -97,8 +98,8 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Writes the name of the shared lock to the file, closes it, and returns a lock that stands for
-   * the shared one.
+   * Writes the name of the shared lock to the file, closes the file, and returns a lock that stands
+   * for the shared one.
    *
    * @throws {SinkError} If the name cannot be written: other runs could then use the output.
    */
@@ -117,8 +118,8 @@ export class Lock implements Disposable {
     return new Lock(this.#path, this.previous, token);
   }
 
-  /** How the lock was lost (its file was removed or replaced). Undefined if it was not, or if a
-   * shared lock is held instead, which has its own check. */
+  /** How the lock was lost, for a message: its file was removed or replaced. Undefined if it is
+   * held, and for a shared lock, which has a check of its own. */
   async check(): Promise<string | undefined> {
     const problem = this.#file && await pathProblem(this.#path, this.#identity!);
     return problem &&
@@ -136,9 +137,9 @@ export class Lock implements Disposable {
 }
 
 /**
- * Takes a lock, or gives up if it is held for more than 60 ms.
+ * Takes a lock, or gives up after 60 ms.
  *
- * @param path The lock file (`out/x.lock` for the results `out/x.jsonl`), in an existing folder.
+ * @param path The lock file, such as `out/x.lock` for `out/x.jsonl`, in an existing folder.
  * @throws {LockedError} If another run holds it.
  * @throws {UsageError} If the file is not a lock file of Retort; it is not changed.
  * @throws {SinkError} If the file cannot be opened or locked.
@@ -146,7 +147,7 @@ export class Lock implements Disposable {
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const lock = await acquirePatiently(path, options);
-    // The file may have been removed, and created again by another run, before it was locked.
+    // Before it was locked, the file may have been removed, and created again by another run.
     if (await lock.check() === undefined) {
       return options.shared === undefined ? lock : lock.replaceBy(options.shared);
     }
@@ -158,8 +159,8 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
 /** Other processes may keep removing or replacing the file. */
 const MAX_ATTEMPTS = 10;
 
-/** Retries, because a lock may be held for a moment only: by a run that reads the note, or by a
- * child process of the last holder, which inherits open files until it executes its program. */
+/** Retries a lock that is held: a run may be reading the note, or a child process of the last
+ * holder inherits open files until it executes its program. */
 async function acquirePatiently(path: string, options: LockOptions): Promise<Lock> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -177,11 +178,11 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     throw cause instanceof UsageError ? cause : cannotWrite(path, cause);
   });
   try {
-    // On Windows a file that another process has locked cannot be read.
+    // On Windows, a file locked by another process cannot be read.
     const textBefore = await readText(file).catch(() => undefined);
     if (textBefore !== undefined && !isOurs(textBefore)) throw foreignFile(path);
     if (!(await tryLock(file, path, required))) throw lockedError(path, noteOf(textBefore));
-    // Read again: the previous holder may have written a later note.
+    // The previous holder may have written a later note.
     const text = await readText(file);
     if (!isOurs(text)) throw foreignFile(path);
     const note = noteOf(text);
@@ -189,7 +190,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     if (note?.token !== undefined) await options.onLeftovers?.(note.token);
     const identity = await identityOf(path, await file.stat());
     const lock = new Lock(path, previous, randomToken(), { file, identity });
-    // Keep the note of a crashed run until this run sends something: it may end before that.
+    // Keeps the note of a crashed run until this run sends something.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
     await file.truncate(NOTE_BYTES).catch(() => {});
     return lock;
@@ -202,7 +203,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
 /** One lock for all outputs of a run, in `.retort/` next to them. */
 export class SharedLock implements Disposable {
   readonly lock: Lock;
-  /** 16 hex digits, by which the lock files of the outputs name this lock. */
+  /** 16 hex digits, written to the lock files of the outputs. */
   readonly name: string;
 
   private constructor(lock: Lock, name: string) {
@@ -211,10 +212,9 @@ export class SharedLock implements Disposable {
   }
 
   /**
-   * The name is a hash of the names in `paths`, so that a run with the same outputs finds the lock
-   * again.
+   * Acquires the lock of these outputs: its name is a hash of `paths`.
    *
-   * @param paths The lock files of the outputs, all in one folder.
+   * @param paths The lock files of the outputs, in one folder.
    * @throws {LockedError} If another run with the same outputs holds it.
    * @throws {UsageError | SinkError} If it cannot be created.
    */
@@ -235,8 +235,7 @@ function sharedPathOf(path: string, name: string): string {
 }
 
 /**
- * The later of two notes: that of the output's lock file, and that of the shared lock which the
- * file names.
+ * The later note of the output's lock file and of the shared lock that it names.
  *
  * @throws {LockedError} If the shared lock is held.
  */

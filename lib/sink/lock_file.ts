@@ -1,5 +1,5 @@
 /**
- * Opens, recognizes and locks lock files, and reads and writes the notes in them.
+ * Opens, recognizes and locks lock files, and reads and writes their notes.
  *
  * @module
  */
@@ -14,29 +14,29 @@ export interface RunNote {
   readonly started: string;
   /** Stays true if the run crashed or lost answers. */
   readonly running: boolean;
-  /** An upper bound for the calls whose answers are not written yet. */
+  /** An upper bound for calls whose answers are not written. */
   readonly in_flight: number;
-  /** Part of the names of the run's temporary files; absent in notes of earlier versions. */
+  /** Part of the names of the run's temporary files. Earlier versions wrote none. */
   readonly token?: string;
-  /** The name of the `SharedLock` that the run held instead of this file. @default none */
+  /** The name of the `SharedLock` that the run held instead. @default none */
   readonly shared?: string;
 }
 
 export type RunState = Omit<RunNote, "token" | "shared">;
 
-/** Notes are padded to this length, so that each overwrites the previous one completely. */
+/** Padding makes each note overwrite the previous one completely. */
 export const NOTE_BYTES = 128;
-/** No lock file of Retort is larger, even if several versions have written to it. */
+/** Lock files are smaller, even if several versions have written to them. */
 const MAX_FILE_BYTES = 256;
 const SHARED_NOTE_BYTES = 192;
 
-/** Attempts to take a lock that is held, the first one included. */
+/** Maximum number of attempts to take a lock. */
 export const HELD_ATTEMPTS = 3;
 export const HELD_PAUSE_MS = 30;
-/** Attempts to lock results, which many processes may be checking. */
+/** Maximum number of attempts to lock results, as many processes may be checking them. */
 const CHECKED_ATTEMPTS = 12;
 
-/** Creates a lock file, or opens an existing one unchanged: it may be a file of the user. */
+/** An existing file stays unchanged: it may be the user's. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
   const options = { read: true, write: true };
   try {
@@ -49,8 +49,8 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
 }
 
 /**
- * `poetry.lock` may be Poetry's. Retort's lock file holds a note, part of one, or a number (the
- * first versions), or is empty (created just before a crash).
+ * Whether the text is a note, a part of one, a number (the first versions), or empty (created just
+ * before a crash). `poetry.lock` may be Poetry's.
  *
  * @param text From `readText`, which removes the NUL bytes of a power cut.
  */
@@ -65,8 +65,8 @@ export function foreignFile(path: string): UsageError {
   );
 }
 
-/** Does not wait; false if another process has the lock. If the filesystem has no locks, throws if
- * `required`, otherwise returns true. */
+/** Tries to lock a file. Returns false if another process has the lock. If the filesystem has no
+ * locks, throws if `required`, otherwise returns true. */
 export async function tryLock(
   file: Deno.FsFile,
   path: string,
@@ -87,8 +87,8 @@ export async function tryLock(
   }
 }
 
-/** A note that names a shared lock begins differently and is longer: earlier versions, which do not
- * know shared locks, then report a foreign file instead of locking it. */
+/** A note with a shared lock begins differently and is longer. So earlier versions, which do not
+ * know shared locks, report a foreign file instead of locking it. */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
@@ -98,8 +98,8 @@ export function noteLine(
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
-/** The text without white space and NULs at its end. Of a file that is too large for a lock file,
- * only the beginning. */
+/** The text of a lock file without white space and NULs at the end; only the start of a larger
+ * file. */
 export async function readText(file: Deno.FsFile): Promise<string> {
   const buffer = new Uint8Array(MAX_FILE_BYTES + 1);
   await file.seek(0, Deno.SeekMode.Start);
@@ -139,10 +139,10 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
  * Locks an open output file until it is closed. A run can continue without this lock, because its
  * lock file keeps other runs away, too.
  *
- * @param reader Another handle of the file: if the lock keeps this handle from reading, the lock is
+ * @param reader Another handle of the file: if the lock keeps it from reading, the lock is
  * released.
- * @returns Why the file is not locked; undefined if it is, and on Windows, where an open file
- * cannot be removed and needs no lock.
+ * @returns Why the file is not locked, if it is not. On Windows, no lock is needed, because an open
+ * file cannot be removed.
  * @throws {LockedError} If another run has locked it.
  */
 export async function lockOutput(
@@ -163,9 +163,8 @@ export async function lockOutput(
   return "its lock would keep others from reading it, as on SMB shares";
 }
 
-/** Retries, because other processes hold the lock for a moment while they check it
- * (`requireUnlocked`). Hundreds of shards may start at once, on a file server that takes
- * milliseconds for a lock. */
+/** Locks a file. Retries, because `requireUnlocked` of other processes takes the lock briefly.
+ * Hundreds of shards may start at once, on a file server that takes milliseconds for a lock. */
 async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   for (let attempt = 1; !(await file.tryLock(true)); attempt++) {
     if (attempt === CHECKED_ATTEMPTS) return false;
@@ -174,7 +173,7 @@ async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   return true;
 }
 
-/** On SMB mounts, `flock` on one handle keeps all other handles from reading. */
+/** On SMB mounts, `flock` on one handle keeps all others from reading. */
 async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   try {
     await reader.read(new Uint8Array(1));
@@ -185,14 +184,14 @@ async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
 }
 
 /**
- * The check takes the lock for a moment, but not exclusively: a hundred shards may check the same
- * file at once, and none must take another one for a run.
+ * Takes the lock briefly, but not exclusively: a hundred shards may check the same file at once,
+ * and none must take another for a run.
  *
  * @throws {LockedError} If a run is writing to the file.
  */
 export async function requireUnlocked(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;
-  // Other problems with the file are reported when it is read or written.
+  // Other problems are reported when the file is read or written.
   if (!(await Deno.stat(path).catch(() => undefined))?.isFile) return;
   using file = await Deno.open(path).catch(() => null);
   const isFree = file === null || await file.tryLock(false).catch(() => true);

@@ -1,7 +1,7 @@
 /**
- * Limits the number of open journals: to open one more, the least recently used one that is idle is
- * closed. Also keeps the lines of the last one to two seconds in memory: if a file is replaced
- * after it was closed, no open handle has them any more.
+ * Limits the number of open journals: to open another, closes the least recently used idle one.
+ * Also keeps the lines of the last one to two seconds in memory: if a closed file is replaced, no
+ * open handle has them.
  *
  * @module
  */
@@ -13,15 +13,15 @@ export class OpenFiles {
   readonly #maxOpen: number;
   readonly #open = new Set<Parkable>();
   readonly #closed = new Set<Parkable>();
-  /** Closed journals that still hold recent lines in memory: `check` includes them. */
+  /** Closed journals with recent lines in memory: `check` includes them. */
   readonly #justClosed = new Set<Parkable>();
-  /** New files to which `park` has redirected lines; the next `moveAway` reports them. */
+  /** New files to which `park` has redirected lines. The next `moveAway` reports them. */
   readonly unreportedPaths: string[] = [];
-  /** Callers of `acquireSlot` that wait for an idle journal or a free slot. */
+  /** Callers of `acquireSlot`. */
   readonly #waiting: (() => void)[] = [];
-  /** Journals that are open, opening or closing. */
+  /** The number of journals that are open, opening or closing. */
   #usedSlots = 0;
-  /** Whether `moveAway` was called. Outputs were lost then, so `park` redirects lines at the first
+  /** Whether `moveAway` was called. As outputs were lost, `park` then redirects lines at the first
    * sign of a problem, without a second check. */
   hasMovedAway = false;
   readonly recentMemory: RecentMemory;
@@ -31,8 +31,8 @@ export class OpenFiles {
     this.recentMemory = recentMemory;
   }
 
-  /** Resolves when one more journal may be opened. The caller then calls `onOpened`, or
-   * `releaseSlot` if opening failed. */
+  /** Resolves when a journal may be opened. Then call `onOpened`, or `releaseSlot` if opening
+   * failed. */
   async acquireSlot(): Promise<void> {
     while (this.#usedSlots >= this.#maxOpen) {
       const idle = this.#firstIdle();
@@ -42,7 +42,7 @@ export class OpenFiles {
     this.#usedSlots++;
   }
 
-  /** From now on the journal may be closed while it is idle. */
+  /** Registers an open journal, which may be closed while idle from now on. */
   onOpened(journal: Parkable): void {
     this.#open.add(journal);
     this.#closed.delete(journal);
@@ -54,7 +54,7 @@ export class OpenFiles {
     if (this.#open.delete(journal)) this.#open.add(journal);
   }
 
-  /** Wakes a caller that waits: an idle journal can be closed, or a slot is free. */
+  /** Wakes a waiting caller, as an idle journal can be closed or a slot is free. */
   onIdle(): void {
     this.#waiting.shift()?.();
   }
@@ -66,13 +66,13 @@ export class OpenFiles {
     this.remove(journal);
   }
 
-  /** Releases the slot of a journal that is closed, or that stays open until the end of the run. */
+  /** Frees the slot of a journal that is closed, or that stays open until the end of the run. */
   remove(journal: Parkable): void {
     if (this.#open.delete(journal)) this.releaseSlot();
   }
 
-  /** Checks the journals that are open or were just closed, and all closed ones if `isLast`;
-   * returns the first problem. To be called about once a second. */
+  /** Checks journals that are open or were just closed, and all closed ones if `isLast`. Returns
+   * the first problem. Call it about once a second. */
   async check(isLast = false): Promise<string | undefined> {
     const journals = [...this.#open, ...(isLast ? this.#closed : this.#justClosed)];
     let reported: string | undefined;
@@ -111,8 +111,7 @@ export interface Movable {
 }
 
 /**
- * Redirects the lines of journals whose last check found a problem to new files; adds their paths
- * to `paths`.
+ * Redirects lines of journals with a problem to new files, and adds the paths to `paths`.
  *
  * @throws The first error, once all journals were tried.
  */
@@ -124,17 +123,17 @@ export async function moveAllAway(journals: Iterable<Movable>, paths: string[]):
   if (errors.length > 0) throw errors[0];
 }
 
-/** A journal whose file can be closed ("parked") and is opened again for the next line. */
+/** Its file can be closed ("parked"), and is opened again for the next line. */
 export interface Parkable extends Movable {
   readonly isIdle: boolean;
   park(): Promise<boolean>;
   check(): Promise<string | undefined>;
   /** Called after a check without a problem: forgets lines from before the previous check. Returns
-   * whether the journal, if closed, needs another check. */
+   * whether a closed journal needs another check. */
   age(): boolean;
 }
 
-/** The most UTF-16 code units of recent lines, over all outputs of a run. */
+/** Maximum size of recent lines, over all outputs of a run, in UTF-16 code units. */
 const MAX_RECENT_UNITS = 32 * 1024 * 1024;
 
 export class RecentMemory {
@@ -156,8 +155,8 @@ export class RecentMemory {
 }
 
 /**
- * Lines of the last one to two seconds, if `age` is called once a second. Fewer if the memory, which
- * all outputs share, is full: a dropped line can be rescued only while its file is open.
+ * Lines of the last one to two seconds, if `age` is called every second. Fewer if the shared memory
+ * is full: a dropped line can be rescued only while its file is open.
  */
 export class RecentLines {
   readonly #memory: RecentMemory;
@@ -197,7 +196,7 @@ export class RecentLines {
     return lines;
   }
 
-  /** Puts back what `take` returned. The lines count as new. */
+  /** Undoes `take`. The lines count as new. */
   putBack(lines: readonly string[]): void {
     const newer = this.#newer;
     this.#newer = [];

@@ -1,6 +1,6 @@
 /**
- * A journal whose file may be closed while no lines come, for runs with more outputs than a process
- * may have open files. `OpenFiles` decides which files are closed.
+ * A journal whose file is closed while no lines come, for runs with more outputs than open files.
+ * `OpenFiles` decides which files to close.
  *
  * @module
  */
@@ -37,20 +37,22 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #closedFile: ClosedFile | undefined;
   /** Lines since the file was last closed. */
   readonly #recentLines: RecentLines;
-  /** Lines from before the file was closed: if it was replaced since, no open handle has them. */
+  /**
+   * Lines from before the file was closed: if the file was replaced since, no open handle has them.
+   */
   readonly #closedLines: RecentLines;
   #appendedRows = 0;
-  /** Rows that were dropped, or that a closed journal may not have written. */
+  /** Dropped rows, and rows that a closed journal may not have written. */
   #missingRows = 0;
   #unwrittenRows = 0;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
   #rejection: SinkError | undefined;
-  /** The first error with which a `Journal` of this file could not make its lines durable. */
+  /** The first `SinkError` of a `Journal` of this file. */
   #failure: SinkError | undefined;
   /** The last resort of the journal that was closed with `#failure`. */
   #lastResort: LastResort | undefined;
   #hasProblem = false;
-  /** Whether lines go to a new file, which then stays open until the end. */
+  /** Whether lines go to a new file, which stays open until the end. */
   #isMoved = false;
   #isParking = false;
 
@@ -67,12 +69,12 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return this.#appendedRows;
   }
 
-  /** Includes rows that wait for the file to be opened. */
+  /** Rows that may be in no file, including those that wait for the file to be opened. */
   get missingRows(): number {
     return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
   }
 
-  /** A setter only, because no caller reads it. */
+  /** No caller reads it. */
   set maxUnsyncedRows(rows: number) {
     this.#maxUnsyncedRows = rows;
     if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;
@@ -104,7 +106,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     await (this.#parking ?? this.#journal?.flush());
   }
 
-  /** A closed file is compared with what it was when it was closed. */
+  /** Compares a closed file with what it was when closed. */
   async check(): Promise<string | undefined> {
     const problem = await (this.#journal?.check() ?? this.#checkClosed());
     this.#hasProblem = problem !== undefined;
@@ -118,19 +120,19 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return !this.#closedLines.isEmpty;
   }
 
-  /** Recent lines from before the file was closed move, too. */
+  /** Moves recent lines from before the file was closed, too. */
   async moveAway(paths: string[]): Promise<void> {
     if (this.#hasProblem && !this.#closedLines.isEmpty) {
       const lines = this.#closedLines.take();
       try {
         paths.push(await rescueLines(this.#path, this.#options.mode, lines));
       } catch (error) {
-        // The disk may be full; the next call tries again.
+        // The disk may be full: the next call tries again.
         this.#closedLines.putBack(lines);
         throw error;
       }
     }
-    // A list of its own, because concurrent calls may add to `paths`.
+    // Concurrent calls may add to `paths`.
     const moved: string[] = [];
     await this.#journal?.moveAway(moved);
     if (moved.length === 0) return;
@@ -187,13 +189,13 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     });
   }
 
-  /** Closes the file until the next line comes. Leaves it open and returns false if a line has come
+  /** Closes the file until the next line. Leaves it open and returns false if a line has come
    * meanwhile, or if a check finds a problem: lines can be rescued only from an open file. */
   async park(): Promise<boolean> {
     this.#isParking = true;
     await this.check();
     this.#isParking = false;
-    // Otherwise this file would keep its slot until the run ends, while other files wait for one.
+    // Otherwise, this file would keep its slot until the run ends.
     if (this.#hasProblem && this.#files.hasMovedAway) {
       await this.moveAway(this.#files.unreportedPaths).catch(() => {});
     }
@@ -219,7 +221,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#closedFile = journal.closedFile;
   }
 
-  /** Rejects all lines from now on, and those that wait, unless there is a last resort. */
+  /** Rejects lines from now on and those that wait, unless there is a last resort. */
   #stop(error: SinkError): void {
     this.#rejection ??= error;
     const waiting = this.#waiting.splice(0);
@@ -252,7 +254,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     const journal = await this.#openJournal();
     if (journal === undefined) return this.#files.releaseSlot();
     this.#journal = journal;
-    // A problem found so far is that of the closed file; the next check is of the open one.
+    // An earlier problem was the closed file's: the next check is of the open one.
     this.#hasProblem = false;
     this.#files.onOpened(this);
     for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
@@ -262,15 +264,15 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.isIdle) this.#files.onIdle();
   }
 
-  /** Tries until the file is open, because the answers are paid for; undefined after `abandon`. */
+  /** Tries until the file is open, because the answers are paid for. Undefined after `abandon`. */
   async #openJournal(): Promise<Journal<T> | undefined> {
     const { onStall, onRecover } = this.#options;
     const closedFile = this.#closedFile;
     let isStalled = false;
     while (this.#waiting.length > 0) {
       try {
-        // If another program changed the file, the next check reports that. But its last line may
-        // be truncated now, and must be whole before lines are appended.
+        // The next check reports a file changed by another program. But its last line may be
+        // truncated now, and must be whole before lines are appended.
         if (closedFile !== undefined && (await statOf(this.#path))?.size !== closedFile.size) {
           await repairTail(this.#path);
         }

@@ -1,6 +1,5 @@
 /**
- * Reads what an earlier run wrote in a line of results or failures: the row as it was in the input,
- * its uid, and the answer of a pending row.
+ * Reads lines of an earlier run: the row as in the input, its uid, and the answer of a pending row.
  *
  * @module
  */
@@ -25,15 +24,15 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Whether the row is to be sent again. Lines of versions that did not write `final` are final. */
+/** Lines of versions without `final` are final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
 
-/** Each pending line contains one of these; so may other lines, in the row's own fields. */
+/** Each pending line contains one of these. So may other lines, in the row's own fields. */
 const PENDING_MARKS = ['"final":false', '"final": false'];
 
-/** `isPendingLine` for a line of an index, which is parsed only if it may be pending. */
+/** Parses the line only if it may be pending. */
 export function isPendingIndexed(
   line: { includes(text: string): boolean; value(): { readonly error?: unknown } },
 ): boolean {
@@ -41,11 +40,11 @@ export function isPendingIndexed(
 }
 
 /**
- * The answer in a pending line; undefined if the row's prompt was edited since, or the line is that
- * of another row. If the run has other parameters than the line, `next` is left out: the row starts
- * over, but its answer is not lost.
+ * The answer in a pending line; undefined if the prompt was edited, or the line is another row's.
+ * With other parameters in this run, `next` is undefined: the row starts over, but keeps its
+ * answer.
  *
- * @param row The row as it is in the input now.
+ * @param row The row as in the input now.
  * @throws {SinkError} If the file cannot be read.
  */
 export function readEarlierAnswer(
@@ -74,7 +73,7 @@ interface PendingLine {
   readonly distill?: Readonly<Partial<Record<string, unknown>>>;
 }
 
-/** Text that is not JSON shows that the file was replaced since it was indexed. */
+/** Text that is not JSON shows that the file was replaced after it was indexed. */
 function parsed(text: string, path: string): PendingLine {
   try {
     return JSON.parse(text) as PendingLine;
@@ -107,7 +106,7 @@ function nextOf({ error }: PendingLine): NextAttempt | undefined {
   };
 }
 
-/** Versions that did not write `unchecked` marked unchecked answers by this message. */
+/** Marks unchecked answers in versions without `unchecked`. */
 const EARLIER_UNCHECKED = "The run was ended before the answer was checked";
 
 function rejectedOf({ error, partial }: PendingLine): RejectedAnswer | undefined {
@@ -183,8 +182,8 @@ export interface RestoredRow {
 
 /**
  * Restores the row from an output line: removes our fields, and appends the row's own fields of the
- * same names. A row's own `uid` that equals ours is not restored, because a results line does not
- * say whether the row had one.
+ * same names. A `uid` that equals ours is not restored, because a results line does not say whether
+ * the row had one.
  *
  * @throws {SinkError} If the line is not a JSON object with a `uid`.
  */
@@ -193,7 +192,7 @@ export function restoreRow(lineText: string): RestoredRow {
   const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
   const members = [insideOf(text)];
   const replaced = removed.distill && valueOf(removed.distill, "replaced");
-  // Earlier versions wrote `replaced` as an object, not as JSON text.
+  // Earlier versions wrote an object, not JSON text.
   if (replaced) members.push(insideOf(replaced[0] === '"' ? JSON.parse(replaced) : replaced));
   return { uid, promptHash, text: `{${members.filter((member) => member !== "").join(",")}}` };
 }
@@ -218,9 +217,9 @@ function valueOf(objectText: string, name: string): string | undefined {
 }
 
 /**
- * The uid of an output line. Most lines need not be parsed for it.
+ * The uid of an output line. Parses few lines.
  *
- * @param lineNumber In the file at `path`, from 1, for errors.
+ * @param lineNumber From 1, for errors.
  * @throws {DamagedFileError} If the line has no uid.
  */
 export function uidOfLine(text: string, path: string, lineNumber: number): string {

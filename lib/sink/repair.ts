@@ -1,7 +1,6 @@
 /**
- * Repairs the ends of output files after a crash: a killed process may leave half a line, a power
- * cut NUL bytes. Also removes lines. For that, the whole file is replaced, so that a crash leaves
- * either the old version or the new one.
+ * Repairs the ends of output files after a crash, such as half a line of a killed process or the
+ * NUL bytes of a power cut. Also removes lines, by replacing the whole file.
  *
  * @module
  */
@@ -16,21 +15,19 @@ export type TailRepair =
   | { readonly kind: "clean" }
   /** The line feed was missing, or NUL bytes followed the text. */
   | { readonly kind: "completed" }
-  /** The damaged lines at the end were moved to the new file `keptAt`. */
+  /** The damaged lines at the end are in the new file `keptAt`. */
   | { readonly kind: "cut"; readonly keptAt: string };
 
 const BLOCK_BYTES = 64 * 1024;
-/**
- * A longer last line counts as damaged: Retort writes none, and it would hardly fit in a string.
- */
+/** A longer last line counts as damaged: Retort writes none, and it may not fit in a string. */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
 const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
- * Makes a file end with a whole line. A last line that is a JSON object and lacks only its line
- * feed, or is followed by NUL bytes, is completed. Other damaged lines at the end are moved to
- * `<name>.tail-<number>` next to the file. Reads backwards, only as far as necessary.
+ * Makes a file end with a whole line. Completes a last line that is a JSON object without a line
+ * feed, or followed by NUL bytes. Moves other damaged lines at the end to `<name>.tail-<number>`
+ * next to the file. Reads backwards, only as far as necessary.
  *
  * @throws {SinkError} If the file cannot be read or written.
  */
@@ -49,7 +46,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
       return { kind: "completed" };
     }
     const keptAt = await copyTail(path, file, tail.start);
-    // The copy must be on disk before anything is cut off.
+    // Truncating loses lines that are not on disk in the copy.
     await syncFolderOf(path);
     await file.truncate(tail.start);
     await file.sync();
@@ -60,15 +57,15 @@ export async function repairTail(path: string): Promise<TailRepair> {
 }
 
 interface Tail {
-  /** Where the first damaged line starts. */
+  /** The start of the first damaged line. */
   readonly start: number;
-  /** Where the text of that line ends, before any NUL bytes. */
+  /** The end of that line's text, before any NUL bytes. */
   readonly textEnd: number;
-  /** Whether lines after it hold text, not only NUL bytes. */
+  /** Whether later lines hold text, not only NUL bytes. */
   readonly hasFurtherText: boolean;
 }
 
-/** Reads backwards to the last whole line. Undefined if no line follows that. */
+/** Reads backwards to the last whole line. Undefined if that line ends the file. */
 async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | undefined> {
   let tail: Tail | undefined;
   let end = size;
@@ -85,14 +82,14 @@ async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | unde
 
 interface LastLine {
   readonly start: number;
-  /** Where its text ends, before any NUL bytes. */
+  /** The end of its text, before any NUL bytes. */
   readonly textEnd: number;
   readonly isTerminated: boolean;
   /** Whether NUL bytes are anywhere in the line. */
   readonly hasNul: boolean;
 }
 
-/** Finds the last line of the first `end` bytes; reads backwards in blocks. */
+/** The last line of the first `end` bytes. Reads backwards in blocks. */
 async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
   const isTerminated = (await readAt(file, end - 1, end))[0] === NEWLINE;
   let start = isTerminated ? end - 1 : end;
@@ -177,13 +174,12 @@ export async function createNumbered(
 }
 
 /**
- * Removes lines from a file that no process has open for writing. Reads the file block by block and
- * does not parse it, so the memory needed does not depend on its size.
+ * Removes lines from a file that no process has open for writing. Needs little memory whatever the
+ * size of the file.
  *
- * @param dropped The numbers of the lines, from 1.
- * @param lineCount How many lines the file had when they were numbered.
- * @param token Part of the temporary name of the new version.
- * @returns False if the file has another number of lines now; then nothing is removed.
+ * @param dropped Line numbers from 1.
+ * @param lineCount The number of lines when they were numbered.
+ * @returns False if the number of lines has changed: nothing is removed.
  * @throws {SinkError} If the new version cannot be written.
  */
 export async function dropLines(
@@ -201,7 +197,7 @@ export async function dropLines(
       const newline = bytes.indexOf(NEWLINE, start);
       const end = newline === -1 ? bytes.length : newline + 1;
       if (!dropped.has(++lineNumber)) {
-        // The block may be changed: the reader does not use it again.
+        // The reader does not use the block again.
         if (keptBytes < start) bytes.copyWithin(keptBytes, start, end);
         keptBytes += end - start;
       }
@@ -215,11 +211,10 @@ export async function dropLines(
 }
 
 /**
- * Moves the lines with these uids from the results to `<name>.outdated.jsonl`, and returns its
- * path. After a crash, lines may be in both files.
+ * Moves lines from the results to `<name>.outdated.jsonl`, and returns that path. After a crash,
+ * lines may be in both files.
  *
- * @param path The results file, which is unchanged if this throws.
- * @param token Part of the temporary name of the new version.
+ * @param path The results file, unchanged if this throws.
  * @throws {DamagedFileError} If a line has no uid.
  * @throws {SinkError} If a file cannot be read or written.
  */
@@ -256,7 +251,7 @@ export async function moveOutdatedLines(
   return outdatedPath;
 }
 
-/** For answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
+/** The file for answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
 export function outdatedPathOf(path: string): string {
   return `${stemOf(path)}.outdated.jsonl`;
 }
@@ -269,7 +264,7 @@ async function openToAppend(path: string, mode: number | undefined): Promise<Den
   }
 }
 
-/** Line numbers, with one bit for each up to the largest. */
+/** One bit for each line up to the largest number. */
 export class LineSet {
   #bits = new Uint8Array(64);
   #size = 0;

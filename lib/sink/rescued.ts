@@ -23,15 +23,15 @@ import { createNumbered, dropLines, LineSet, repairTail } from "./repair.ts";
 
 export interface MergedLines {
   readonly from: string;
-  /** Lines added: those that the output file did not hold. */
+  /** Lines that the output file did not hold. */
   readonly count: number;
 }
 
-/** Missing numbers in a row that end the search: users may remove some files. */
+/** Consecutive missing numbers that end the search: users may remove some files. */
 const MAX_MISSING = 3;
 
-/** The files of rescued lines, by number, without files that Retort did not write. Finds them by
- * counting up: the folder may hold too many files to list. */
+/** Files of rescued lines, by number, without files that Retort did not write. Counts up, because
+ * the folder may hold too many files to list. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];
   for await (const { path: rescued, size } of numberedFiles(path)) {
@@ -58,7 +58,7 @@ export async function createRescuedFile(path: string, mode: number | undefined):
 }
 
 /**
- * Writes lines that may be missing in the output file at `path` to a new file, durably.
+ * Writes lines that the output file may lack to a new file, durably.
  *
  * @param lines Without line feeds.
  * @returns The path of the new file.
@@ -81,8 +81,8 @@ export async function rescueLines(
 
 /**
  * Appends rescued lines to their output file, which must end with a whole line, and removes the
- * files of rescued lines. Can be repeated after a crash: results whose uid is in the output file
- * are not added, nor failures whose whole line is.
+ * files of rescued lines. Can be repeated after a crash: results with a uid in the output file are
+ * skipped, as are failures with the same line.
  *
  * @throws {SinkError} If the output file cannot be written.
  */
@@ -94,16 +94,16 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
     await repairTail(from);
     merged.push({ from, count: await addLines(path, from, KEY_OF[kind]) });
   }
-  // The last one first: after a crash, no gap in the numbers hides the files that are left.
+  // Removes the last one first, so that a crash leaves no gap in the numbers.
   const removable = [...merged.map(({ from }) => from), ...empty].toSorted(byNumber).reverse();
   for (const file of removable) await removeIfThere(file);
   return merged;
 }
 
-/** Returns what identifies a line: of lines with the same key, only one is added. */
+/** The key of a line: lines with a key in the file are not added. */
 type KeyOf = (text: string, path: string, number: number) => string;
 
-/** A row has one line in the results, but may have several in the failures. */
+/** The results have one line per row, the failures may have several. */
 const KEY_OF: Readonly<Record<LineKind, KeyOf>> = { results: uidOfLine, failures: sha256Start };
 
 async function addLines(path: string, from: string, keyOf: KeyOf): Promise<number> {
@@ -166,7 +166,7 @@ const LINE_START = '{"uid":"';
 
 /**
  * Repairs a file that was truncated within a line and then appended to, so that the rest of the old
- * line and a whole new one are joined. Copies the whole lines to the file `to`, then removes the
+ * line and a whole new one are joined. Copies these whole lines to the file `to`, then removes the
  * joined ones from the file at `path`. The rests are lost.
  */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
@@ -214,7 +214,7 @@ export class LastResort {
   readonly #options: LastResortOptions;
   #path: string | undefined;
   #isTemporary = false;
-  /** Whether a failed write may have left a part of a line. */
+  /** Whether a failed write may have left part of a line. */
   #isTorn = false;
   #last: Promise<void> = Promise.resolve();
 
@@ -225,14 +225,13 @@ export class LastResort {
 
   /** Rejects if the lines cannot be kept anywhere.
    *
-   * @param lines Whole lines, with their line feeds. */
+   * @param lines Whole lines, with line feeds. */
   append(lines: string): Promise<void> {
     const appended = this.#last.then(() => this.#keep(new TextEncoder().encode(lines)));
     this.#last = appended.catch(() => {});
     return appended;
   }
 
-  /** Resolves once all lines so far are kept, or cannot be. */
   async untilIdle(): Promise<void> {
     await this.#last;
   }

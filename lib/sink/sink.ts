@@ -1,6 +1,6 @@
 /**
- * Writes the outcomes of one input to two files: results and failures. Rejected answers of pending
- * rows are kept as failures lines until their row is finished.
+ * Writes the outcomes of one input to a results and a failures file. Rejected answers of pending
+ * rows stay failures lines until the row is finished.
  *
  * @module
  */
@@ -20,16 +20,16 @@ export interface SinkFiles {
   readonly failures: string;
 }
 
-/** Callbacks serve both journals; a problem of both, such as a full disk, is reported once. */
+/** A problem of both files, such as a full disk, is reported once. */
 export interface SinkOptions extends
   Omit<
     JournalOptions<FinishedRow>,
     "maxUnsyncedRows" | "isNameDurable" | "closedFile" | "now"
   > {
   readonly format: LineFormat;
-  /** The number of lanes; determines how many rows may be written but not synced. */
+  /** The number of lanes: decides how many rows may be written but not synced. */
   readonly concurrency: number;
-  /** Whether `onDurable` gets the outcome of a row. Called once for each row. @default () => false */
+  /** Whether `onDurable` gets the outcome. Called once for each row. @default () => false */
   readonly keepsOutcomes?: () => boolean;
 }
 
@@ -38,7 +38,7 @@ export class Sink implements AsyncDisposable {
   readonly #format: LineFormat;
   readonly #keepsOutcomes: () => boolean;
   readonly #results: JournalLike<FinishedRow>;
-  /** Lines of bad and pending rows have no record, so `onDurable` is not called for them. */
+  /** Bad and pending rows have no record for `onDurable`. */
   readonly #failures: JournalLike<FinishedRow | undefined>;
 
   private constructor(
@@ -56,7 +56,7 @@ export class Sink implements AsyncDisposable {
    * Opens the files in an existing folder. Existing files must end with whole lines (see
    * `repairTail`).
    *
-   * @throws {SinkError} If one cannot be opened.
+   * @throws {SinkError} If a file cannot be opened.
    */
   static async open(files: SinkFiles, options: SinkOptions): Promise<Sink> {
     const { forResults, forFailures } = journalOptions(options);
@@ -71,10 +71,10 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * Creates missing files, but opens a file only when a line comes for it, within the limit of
+   * Creates missing files, but opens each only when it gets a line, within the limit of
    * `openFiles`. The caller must make the names of new files durable.
    *
-   * @throws {SinkError} If one cannot be created.
+   * @throws {SinkError} If a file cannot be created.
    */
   static async park(
     files: SinkFiles,
@@ -89,7 +89,7 @@ export class Sink implements AsyncDisposable {
       }
     }
     const { forResults, forFailures } = journalOptions(options);
-    // Loaded only if a run has more outputs than the process may have open files.
+    // Loaded only by runs with more outputs than the process may have open files.
     const { ParkedJournal } = await import("./parked_journal.ts");
     return new Sink(
       options,
@@ -106,8 +106,8 @@ export class Sink implements AsyncDisposable {
     return journal.append(written.line, finishedRow(written.outcome, this.#keepsOutcomes()));
   }
 
-  /** Writes the rejected answer of a pending row. Resolves once the line is written: it then survives
-   * a crash of this process. `onDurable` is not called for it. */
+  /** Writes the rejected answer of a pending row, without `onDurable`. Resolves once the line is
+   * written, and so survives a crash of this process. */
   putPending(outcome: Outcome): Promise<void> {
     return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
   }
@@ -116,12 +116,12 @@ export class Sink implements AsyncDisposable {
     return this.#failures.appendedRows;
   }
 
-  /** Lines that were not written; 0 unless the sink was broken or abandoned. */
+  /** The number of unwritten lines; 0 unless the sink was broken or abandoned. */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
 
-  /** Unlike for `put`, `onDurable` is not called. */
+  /** Writes a bad row, without calling `onDurable`. */
   putBadRow(badRow: BadRow): Promise<void> {
     return this.#failures.append(badRowLine(badRow), undefined);
   }
@@ -145,7 +145,7 @@ export class Sink implements AsyncDisposable {
     await moveAllAway([this.#results, this.#failures], paths);
   }
 
-  /** Drops lines that are not written yet, so that `close` need not wait for disk space. */
+  /** Drops unwritten lines, so that `close` need not wait for disk space. */
   abandon(): void {
     this.#results.abandon();
     this.#failures.abandon();
@@ -192,7 +192,7 @@ function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }
 
-/** Reports a problem of both files once, such as a full disk. */
+/** Reports a problem of both files once. */
 function sharedCallbacks(options: SinkOptions) {
   let stalled = 0;
   let isBroken = false;
@@ -216,8 +216,8 @@ export interface WrittenOutcome {
   readonly line: string;
 }
 
-/** If the answer of a custom teacher has parts that JSON cannot represent (a `BigInt` or a cycle),
- * the row fails, and its `partial` holds the answer without them. */
+/** The line of an outcome. If a custom teacher's answer has parts that JSON cannot represent (a
+ * `BigInt` or a cycle), the row fails, and `partial` holds the answer without them. */
 export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcome {
   try {
     return written(outcome, format);

@@ -1,12 +1,12 @@
 /**
- * An output file that may be replaced (by an editor or `sed -i`), truncated or removed while a run
- * appends to it. Writes to the open handle would still succeed, but go to a file without a path.
+ * An output file that another program may replace (an editor, `sed -i`), truncate or remove while a
+ * run appends to it. Writes to the open handle would still succeed, but go to a file without a
+ * path.
  *
  * `check` compares the path with the handle. Callers check twice before they act, because some
  * network filesystems answer late. `moveAway` then redirects all lines to a new file next to the
- * old one. The new file begins with the lines of about the last minute before the problem, because
- * a program may have read the old file that long before replacing it. The next run merges both
- * files, and keeps lines that are in both once.
+ * old one. The new file begins with the lines of the last minute, because a program may read the
+ * old file that long before replacing it. The next run merges both files, without repeating lines.
  *
  * @module
  */
@@ -17,23 +17,23 @@ import { lockOutput } from "./lock_file.ts";
 import { copyRest } from "./repair.ts";
 import { createRescuedFile, moveJoinedLines } from "./rescued.ts";
 
-/** Operations on the same handle wait for each other. */
+/** Operations on one handle wait for each other. */
 interface Handles {
   readonly write: Deno.FsFile;
   readonly sync: Deno.FsFile;
 }
 
-/** A file as it was when it was closed, to notice later whether it has changed. */
+/** A file when it was closed, to notice changes since. */
 export interface ClosedFile {
   readonly identity: FileIdentity;
-  /** The durable bytes. If the file is smaller later, it was truncated. */
+  /** The durable bytes: a smaller file was truncated. */
   readonly size: number;
 }
 
-/** `moveAway` rescues lines since this many checks ago: a minute, at one check a second. */
+/** `moveAway` rescues the lines of this many checks: a minute, at one check a second. */
 const RESCUED_CHECKS = 60;
 
-/** A file that is checked for changes by others. To close it, close both `writer` and `syncer`. */
+/** Close both `writer` and `syncer`. */
 export class WatchedFile {
   /** Why the file is not locked, for a message; undefined if it is locked. */
   readonly unlockedReason: string | undefined;
@@ -42,22 +42,21 @@ export class WatchedFile {
   readonly #identity: FileIdentity;
   readonly #mode: number | undefined;
   #handles: Handles;
-  /** The handles of the original file, once lines go to a new one. */
+  /** Handles of the original file, once lines go to a new one. */
   #oldHandles: Handles | undefined;
-  /** Where the original file would end if all lines had gone there. All offsets here are counted in
-   * that way. */
+  /** The size of the original file if all lines had gone there. All offsets are counted that way. */
   #end: number;
   #durableEnd: number;
   /** The offset after the last whole line. */
   #wholeEnd: number;
-  /** `#wholeEnd` at each of the last checks without a problem, oldest first. */
+  /** `#wholeEnd` at the last checks without a problem, oldest first. */
   readonly #checkedEnds: number[];
   #rescuedPath: string | undefined;
-  /** `#end` minus the size of the file that is written to: 0 until lines go to a new file. */
+  /** `#end` minus the size of the current file; 0 until lines go to a new file. */
   #shift = 0;
   #problem: string | undefined;
   #writing: Promise<unknown> = Promise.resolve();
-  /** The running `moveAway`; undefined if there is none. */
+  /** The running `moveAway`, if any. */
   #moving: Promise<unknown> | undefined;
 
   private constructor(
@@ -78,7 +77,7 @@ export class WatchedFile {
   }
 
   /**
-   * @param closedFile The file as this run last closed it. If another file is at the path now, the
+   * @param closedFile As this run last closed the file. If another file is at the path now, the
    * next `check` reports it. @default the file at the path
    * @throws {LockedError} If another run has locked it.
    */
@@ -105,7 +104,7 @@ export class WatchedFile {
       return count;
     };
     return {
-      // A synchronous write could not wait while `moveAway` runs.
+      // A synchronous write could not wait for `moveAway`.
       get writeSync() {
         return file.#moving === undefined ? writeSync : undefined;
       },
@@ -144,8 +143,8 @@ export class WatchedFile {
     return { identity: this.#identity, size: this.#durableEnd };
   }
 
-  /** What happened to the file at the path, for a message. Undefined if it is still the open file,
-   * or if lines already go to a new one. */
+  /** What happened to the file, for a message. Undefined if it is still at the path, or if lines
+   * already go to a new file. */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
     const end = this.#wholeEnd;
@@ -157,14 +156,14 @@ export class WatchedFile {
   }
 
   /**
-   * If the last check found a problem, redirects all lines to a new file, beginning with those that
-   * were written since the oldest check in `#checkedEnds`. Does so once.
+   * If the last check found a problem, redirects all lines to a new file, beginning with those
+   * written since the oldest check in `#checkedEnds`. Does so once.
    *
-   * @returns The path of the new file; undefined if there is none, or if another caller gets it.
+   * @returns The new file's path; undefined if there is none, or if another caller gets it.
    */
   async moveAway(): Promise<string | undefined> {
     if (this.#problem === undefined || this.#oldHandles !== undefined) return undefined;
-    // A second caller waits for the first: moving the same lines twice would leave two files.
+    // A second caller waits: moving the same lines twice would leave two files.
     if (this.#moving !== undefined) return void await this.#moving;
     const wasTruncated = this.#problem === TRUNCATED;
     const moved = this.#writing.then(() => this.#move(wasTruncated));
@@ -177,7 +176,7 @@ export class WatchedFile {
     await removeIfThere(this.#rescuedPath).catch(() => {});
   }
 
-  /** After a write of whole lines, which may have stopped after `count` of the bytes. */
+  /** A write may have stopped after `count` bytes of its whole lines. */
   #onWritten(count: number, bytes: Uint8Array): void {
     this.#end += count;
     if (count === bytes.length) this.#wholeEnd = this.#end;
@@ -186,15 +185,15 @@ export class WatchedFile {
   async #truncateTo(length: number): Promise<void> {
     await this.#moving;
     const size = length - this.#shift;
-    // Truncating must not enlarge the file: another program may have truncated it further.
+    // Truncating must not enlarge the file, which another program may have truncated further.
     if ((await this.#handles.write.stat()).size > size) await this.#truncate(size);
     this.#end = this.#wholeEnd = length;
     // A concurrent sync may have counted bytes that are removed now.
     this.#durableEnd = Math.min(this.#durableEnd, length);
   }
 
-  /** On Windows a handle for appending cannot truncate, so the file is truncated by its path. That
-   * still leads to the open file, which cannot be replaced there. */
+  /** On Windows, a handle for appending cannot truncate. The path leads to the same file, because
+   * an open file cannot be replaced there. */
   async #truncate(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);
@@ -209,7 +208,7 @@ export class WatchedFile {
     const path = this.#rescuedPath ??= await createRescuedFile(this.#path, this.#mode);
     const handles = await openHandles(path);
     try {
-      // An earlier attempt may have written some lines before the disk was full.
+      // An earlier attempt may have written lines before the disk was full.
       await Deno.truncate(path, 0);
       if (wasTruncated) await moveJoinedLines(this.#path, handles.write);
       else await copyRest(old.sync, this.#checkedEnds[0], handles.write);
@@ -240,23 +239,22 @@ function closeHandles({ write, sync }: Handles): void {
   sync.close();
 }
 
-/** Identifies a file while it exists; later, another file may get the same numbers. */
+/** Identifies a file while it exists: another file may get the same numbers later. */
 export interface FileIdentity {
   readonly device: number;
-  /** 0 if unknown, or if the filesystem reports inconsistent numbers. */
+  /** 0 if unknown, or if the filesystem is inconsistent. */
   readonly inode: number;
 }
 
 /** @param info The `stat()` of the file that was opened at `path`. */
 export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
   const infoByPath = await statOf(path);
-  // Some network and overlay filesystems report different numbers for a path and for its handle.
+  // Some network and overlay filesystems report different numbers for a path and its handle.
   const isInconsistent = infoByPath?.isFile && !isSameFile(infoByPath, info) &&
     await isOpenedAs(path, info);
   return { device: info.dev, inode: isInconsistent ? 0 : info.ino ?? 0 };
 }
 
-/** Whether opening `path` leads to the file of `info`. */
 async function isOpenedAs(path: string, info: Deno.FileInfo): Promise<boolean> {
   using file = await Deno.open(path, { read: true }).catch(() => null);
   return file === null || isSameFile(await file.stat(), info);
@@ -267,7 +265,7 @@ function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
 }
 
 /**
- * What happened to the file, for a message; undefined if it is still the same file.
+ * What happened to the file, for a message; undefined if it is the same.
  *
  * @param minBytes A smaller file was truncated.
  */
@@ -280,7 +278,7 @@ export async function pathProblem(
   try {
     info = await Deno.stat(path);
   } catch (error) {
-    // Other errors do not show that the file changed.
+    // Other errors do not show that the file has changed.
     return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
   }
   if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {

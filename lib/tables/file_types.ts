@@ -1,6 +1,6 @@
 /**
- * Types of output files: finds the type for a file's name, and opens a table of that type, compressed
- * or not. Tables that are text (JSON Lines, a JSON array, CSV) are written here.
+ * Types of output files, and tables of these types, compressed or not. Writes the tables of text:
+ * JSON Lines, JSON array, CSV.
  *
  * @module
  */
@@ -16,8 +16,7 @@ import {
 import { jsonOf } from "../json.ts";
 import { cellOf, type Schema } from "./schema.ts";
 
-/** A kind of file that can be written. Each is also an input format with the same extensions, so
- * that outputs can be read again. The excluded formats can only be read. */
+/** A kind of file that can be written, and read again as the input format of that name. */
 export type FileKind = Exclude<InputFormat, "tsv" | "txt">;
 
 export interface FileType {
@@ -27,26 +26,25 @@ export interface FileType {
 }
 
 export interface ByteSink {
-  /** Adds bytes. Their memory may be reused once the promise resolves. */
+  /** The memory of `bytes` may be reused once the promise resolves. */
   write(bytes: Uint8Array): Promise<void>;
 }
 
 export interface TableWriter {
   /**
-   * Returns a promise only if the caller has to wait. Only kinds with `acceptsText` accept the JSON
-   * text of a row.
+   * Returns a promise only if the caller has to wait. JSON text is for kinds with `acceptsText`.
    */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
   finish(): Promise<void>;
 }
 
 interface KindDefinition {
-  /** Whether all values of a column have one type, which must be known before the first row. */
+  /** Whether all values of a column have one type, to be known before the first row. */
   readonly isTyped?: true;
   readonly acceptsText?: true;
-  /** Whether the format compresses its data itself: the file must not be compressed again. */
+  /** The file must not be compressed again. */
   readonly compressesItself?: true;
-  /** Large code is imported only by this call. */
+  /** Imports large code on demand. */
   readonly open: (schema: Schema, sink: ByteSink) => TableWriter | Promise<TableWriter>;
 }
 
@@ -64,7 +62,7 @@ const KINDS: Readonly<Record<FileKind, KindDefinition>> = {
   },
 };
 
-/** The name of a kind is also its usual extension. */
+/** Names that are also the usual extensions. */
 export const FILE_KINDS = Object.keys(KINDS) as readonly FileKind[];
 
 export function isTyped({ kind }: FileType): boolean {
@@ -75,7 +73,7 @@ export function acceptsText({ kind }: FileType): boolean {
   return KINDS[kind].acceptsText ?? false;
 }
 
-/** @param schema All columns of the table. JSON Lines and JSON do not use it. */
+/** @param schema All columns; JSON Lines and JSON do not use it. */
 export async function openTable(
   { kind, compression }: FileType,
   schema: Schema,
@@ -99,7 +97,7 @@ function compressorTo(target: ByteSink, compression: Compression) {
   const copied = (async () => {
     for await (const chunk of stream) await target.write(new Uint8Array(chunk));
   })();
-  // A failure is reported by the next `write`, or by `finish`.
+  // The next `write` or `finish` reports a failure.
   copied.catch(() => {});
   return {
     write: async (bytes: Uint8Array) => {
@@ -116,16 +114,15 @@ function compressorTo(target: ByteSink, compression: Compression) {
   };
 }
 
-/** Extensions of formats that are neither read nor written. Names with these are rejected, because
- * they would otherwise be taken for JSON Lines. */
+/** Extensions of formats that are neither read nor written: such names would otherwise be taken for
+ * JSON Lines. */
 const FOREIGN_EXTENSION =
   /\.(xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)(\.(gz|zst|zstd))?$/;
 
 /**
- * The type that the path stands for; JSON Lines if its extension stands for no format.
+ * The type of a path; JSON Lines without a known extension.
  *
- * @throws {UsageError} If the extension is that of a format that cannot be written, or of a
- * compression of Parquet files.
+ * @throws {UsageError} If the format cannot be written, or a Parquet file would be compressed.
  */
 export function fileTypeOf(path: string): FileType {
   const fail = (problem: string): never => {
@@ -158,7 +155,7 @@ type Fields = Readonly<Record<string, unknown>>;
 /** A row, or its JSON text. */
 type Row = Fields | string;
 
-/** The text is written once it has this many characters. */
+/** Text is written once it has this many characters. */
 const BLOCK_CHARS = 1 << 20;
 
 function jsonLines(sink: ByteSink): TableWriter {
@@ -174,7 +171,7 @@ function jsonArray(sink: ByteSink): TableWriter {
   });
 }
 
-/** Lists and objects are written as JSON, null as an empty field. */
+/** Writes lists and objects as JSON, null as an empty field. */
 function csv(sink: ByteSink, columns: readonly string[]): TableWriter {
   const record = (fields: readonly string[]) => `${fields.map(quoted).join(",")}\r\n`;
   return textTable(sink, {

@@ -2,9 +2,8 @@
  * Writes rows as files for other programs: JSON Lines, JSON and CSV, compressed or not, and
  * Parquet.
  *
- * In: rows as JavaScript objects or as JSON text, and the schema found in a first pass over them.
- * Out: bytes. Nothing here opens a file. At most one block of rows, in Parquet one row group, is in
- * memory.
+ * In: rows as JavaScript objects or JSON text, and the schema from a first pass over them. Out:
+ * bytes. Opens no file. Holds at most one block of rows or, in Parquet, one row group.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Writes Parquet: pages compressed with zstd, in row groups of a bounded size. Decimals, times and
- * dates are made from the digits and texts that rows hold.
+ * Writes Parquet: pages compressed with zstd, in row groups of bounded size. Makes decimals, times
+ * and dates from digits and texts of rows.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { VERSION } from "../version.ts";
 import type { ByteSink, TableWriter } from "./file_types.ts";
 import { cellOf, type ColumnType, type Schema, type StoredType } from "./schema.ts";
 
-/** A row group ends at this size or number of rows: until then, it is in memory. */
+/** A row group, which is in memory, ends at this size or number of rows. */
 const MAX_GROUP_CHARS = 8 << 20;
 const MAX_GROUP_ROWS = 50_000;
 
@@ -29,7 +29,7 @@ export class ParquetTable implements TableWriter {
   readonly #schema: SchemaElement[];
   /** The values of each column in the current row group. */
   #columns: unknown[][];
-  /** Their size, in characters of their texts; a number counts as 8. */
+  /** Size of `#columns`, in characters; a number counts as 8. */
   #chars = 0;
 
   constructor(schema: Schema, sink: ByteSink) {
@@ -59,8 +59,8 @@ export class ParquetTable implements TableWriter {
 
   async finish(): Promise<void> {
     if (this.#columns[0]?.length > 0) await this.#writeGroup();
-    // polars and duckdb know the JSON type only by its converted type, the older annotation. It is
-    // set just before the footer: earlier, hyparquet-writer would serialize the JSON text again.
+    // polars and duckdb know the JSON type only by its converted type, the older annotation. Set
+    // earlier, it would make hyparquet-writer serialize the JSON text again.
     for (const element of this.#schema) {
       if (element.logical_type?.type === "JSON") element.converted_type = "JSON";
     }
@@ -87,7 +87,7 @@ export class ParquetTable implements TableWriter {
     await this.#sink.write(bytes);
   }
 
-  /** The value as hyparquet-writer takes it. Its size is counted. */
+  /** Converts a value for hyparquet-writer, and counts its size. */
   #convert(value: unknown, type: ColumnType): unknown {
     if (value === null || value === undefined) return null;
     switch (type.kind) {
@@ -174,7 +174,7 @@ const VALUE_ELEMENTS = {
   boolean: { type: "BOOLEAN" },
   int64: { type: "INT64" },
   double: { type: "DOUBLE" },
-  // No logical type: hyparquet-writer would give it a width that pyarrow cannot read.
+  // Without a logical type: hyparquet-writer would give it a width that pyarrow cannot read.
   uint64: { type: "INT64", converted_type: "UINT_64" },
   json: { type: "BYTE_ARRAY", logical_type: { type: "JSON" } },
   timestamp: {
@@ -188,7 +188,7 @@ const VALUE_ELEMENTS = {
 
 /** A decimal of this many digits always fits into 64 bits. */
 const MAX_INT64_DIGITS = 18;
-/** The number of digits after the point of a second in each unit. */
+/** Digits after the point of a second. */
 const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
 function exactElementOf(
@@ -199,7 +199,7 @@ function exactElementOf(
     case "decimal": {
       const { precision, scale } = type;
       const fitsInt64 = precision <= MAX_INT64_DIGITS;
-      // One bit more than the digits need, for the sign.
+      // One more bit for the sign.
       const byteLength = Math.ceil((precision * Math.log2(10) + 1) / 8);
       return {
         ...element,
@@ -251,7 +251,7 @@ function storedNumber(value: unknown, type: ColumnType): unknown {
 
 /**
  * @param text Such as `2024-05-01T12:00:00.123456Z`.
- * @param digits Digits after the point of a second: 6 if the unit is a microsecond.
+ * @param digits Digits after the point of a second: 6 for microseconds.
  */
 function unitsSince1970(text: string, digits: number): bigint {
   const [wholeSeconds, givenFraction = ""] = text.replace(/Z$/, "").split(".");

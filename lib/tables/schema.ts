@@ -1,6 +1,6 @@
 /**
- * Types of the columns of a table, found in a first pass over all of its rows. So a column that
- * first appears in the last row is included, and readers need not guess types from the first rows.
+ * Types of a table's columns, found in a first pass over all rows. So a column may first appear in
+ * the last row, and readers need not guess types from the first rows.
  *
  * @module
  */
@@ -8,19 +8,19 @@
 import type { ExactLeafType, ExactType, ValueType } from "../formats/mod.ts";
 import { isRawJson } from "../source/mod.ts";
 
-/** The type of a column, a list element or a field. `json` is the text of any JSON value. */
+/** The type of a column, list element or field. `json` is the text of any JSON value. */
 export type ColumnType =
   | { readonly kind: "null" | "boolean" | "int64" | "double" | "string" | "timestamp" | "json" }
   | StoredType
   | { readonly kind: "list" | "map"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
 
-/** Types that JSON lacks. Rows hold such values as strings or numbers, tables in their own type. */
+/** Types that JSON lacks: rows hold strings or numbers instead. */
 export type StoredType = Exclude<ExactLeafType, { readonly kind: "double" }>;
 
-/** Values nested deeper than this become JSON text: readers limit the depth. */
+/** Deeper values become JSON text, as readers limit the depth. */
 const MAX_DEPTH = 12;
-/** Objects with more keys than this become JSON text: the keys are probably data. */
+/** Objects with more keys become JSON text: the keys are probably data. */
 const MAX_FIELDS = 300;
 const INT64_LIMIT = 2n ** 63n;
 
@@ -29,7 +29,7 @@ const JSON_TEXT: ColumnType = { kind: "json" };
 export class Schema {
   readonly columns = new Map<string, ColumnType>();
 
-  /** @param types The types that the columns had in the input. */
+  /** @param types The columns' types in the input. */
   refine(types: ReadonlyMap<string, ExactType>): void {
     for (const [name, exact] of types) {
       const type = this.columns.get(name);
@@ -53,7 +53,7 @@ export function cellOf(row: Readonly<Record<string, unknown>>, name: string): un
   return Object.hasOwn(row, name) ? row[name] : undefined;
 }
 
-/** Replaces `type`, found in the rows, by the input's `exact` type wherever they are compatible. */
+/** Replaces `type`, found in rows, by the input's `exact` type where both are compatible. */
 function refined(type: ColumnType, exact: ExactType): ColumnType {
   switch (exact.kind) {
     case "list":
@@ -91,7 +91,7 @@ function columnTypeOf(type: ValueType): ColumnType {
 
 const TEXT: ReadonlySet<string> = new Set(["string", "null"]);
 const NUMBER: ReadonlySet<string> = new Set(["int64", "double", "null"]);
-/** The kinds that values of each exact type have in rows. */
+/** The kinds of each exact type's values in rows. */
 const ROW_KINDS = {
   instant: TEXT,
   time: TEXT,
@@ -103,7 +103,7 @@ const ROW_KINDS = {
   map: new Set(["struct", "json", "null"]),
 };
 
-/** Widens `type` so that it also holds `value`. Modifies lists and structs in place. */
+/** Widens `type` to hold `value`. Modifies lists and structs in place. */
 function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
   if (value === null || value === undefined || type.kind === "json") return type;
   if (Array.isArray(value)) {

@@ -6,14 +6,14 @@
 
 import { eastAsianWidth } from "../deps/east_asian_width.ts";
 
-/** A color never says more than the words or shapes do: it may be off. */
+/** A color may be off, so it never says more than words or shapes. */
 export type Color = "red" | "green" | "yellow" | "dim" | "bold";
 
 const CODES: Readonly<Record<Color, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
 
 export type Paint = (text: string, color: Color | undefined) => string;
 
-/** Returns texts unchanged if `isColored` is false. */
+/** Returns text unchanged unless `isColored`. */
 export function createPaint(isColored: boolean): Paint {
   if (!isColored) return (text) => text;
   return (text, color) =>
@@ -21,7 +21,7 @@ export function createPaint(isColored: boolean): Paint {
 }
 
 export interface Segment {
-  /** Must be printable: control characters would act on the terminal. */
+  /** Printable: control characters would act on the terminal. */
   readonly text: string;
   readonly color?: Color;
 }
@@ -29,8 +29,8 @@ export interface Segment {
 export const SEPARATOR = " · ";
 
 /**
- * Joins segments, the most important first, into one line of at most `width` cells. Drops the first
- * segment that does not fit and all after it; the very first segment is shortened instead.
+ * Joins segments, the most important first, into a line of at most `width` cells. Drops the first
+ * segment that does not fit and all later ones; shortens the very first segment instead.
  */
 export function joinSegments(segments: readonly Segment[], width: number, paint: Paint): string {
   let line = "";
@@ -68,15 +68,14 @@ export function clip(text: string, width: number): string {
   return clipped + "…";
 }
 
-/** Matches text whose characters take one cell each: ASCII, Latin-1, and the signs that Retort
- * draws lines with. */
+/** Matches characters of one cell: ASCII, Latin-1, and Retort's signs for drawing lines. */
 const ONE_CELL_EACH = /^[ -~¡-¬®-ÿ‐-‧─-▟]*$/;
 
 export function stringWidth(text: string): number {
   return ONE_CELL_EACH.test(text) ? text.length : cellsOf(text);
 }
 
-/** Created for the first text that needs them, because creating them takes 30 ms. */
+/** Created on demand, as that takes 30 ms. */
 let patterns: ReturnType<typeof makePatterns> | undefined;
 
 function makePatterns() {
@@ -99,7 +98,7 @@ function cellsOf(text: string): number {
     }
     for (const character of segment.replace(invisible, "")) {
       cells += eastAsianWidth(character.codePointAt(0)!);
-      // The letters of a Hangul syllable share its cells.
+      // The letters of a Hangul syllable share cells.
       if (hangul.test(segment)) break;
     }
   }

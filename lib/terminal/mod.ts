@@ -1,8 +1,7 @@
 /**
  * Shows a run as text: the bar, plain lines, JSON lines and the summary.
  *
- * In: snapshots and events. Out: text. Nothing in this folder writes to the terminal itself, or
- * counts anything.
+ * In: snapshots and events. Out: text. Neither writes to the terminal, nor counts anything.
  *
  * @module
  */

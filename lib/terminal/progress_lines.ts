@@ -1,11 +1,11 @@
 /**
- * Progress during a run: a bar in a terminal, lines for logs, or each event as a line of
- * JSON for programs.
+ * Progress during a run: a bar in a terminal, lines for logs, or a line of JSON per event for
+ * programs.
  *
- * The bar has at most five lines, drawn in place. After each drawing the cursor goes back to the
- * start of the first line. That makes a resize harmless: however the terminal wraps the old lines,
- * they begin at the cursor, and the next drawing erases everything from there. (A bar that moves up
- * by the number of lines it drew leaves some behind when the terminal becomes narrower.)
+ * The bar has at most five lines, drawn in place. After each drawing, the cursor goes back to the
+ * start of the first line. A resize is then harmless: however the terminal wraps the old lines,
+ * they begin at the cursor, and the next drawing erases everything from there. A bar that moves up
+ * by its number of lines would leave some behind when the terminal becomes narrower.
  *
  * @module
  */
@@ -45,9 +45,9 @@ const ERASE_BELOW = "\x1b[J";
 
 export interface BarOptions {
   write: (text: string) => void;
-  /** Returns the width of the terminal in cells; called for each drawing. */
+  /** The width of the terminal in cells; called for each drawing. */
   columns: () => number;
-  /** Whether to use colors. The caller checks `NO_COLOR`. */
+  /** The caller checks `NO_COLOR`. */
   isColored: boolean;
   now?: () => number;
   /** Shows lag, CPU and memory of the process. @default false */
@@ -125,13 +125,13 @@ class Drawing {
   }
 }
 
-/** The longest bar has this many cells: each is 1 %. */
+/** Each cell of the longest bar is 1 %. */
 const MAX_BAR_CELLS = 100;
 
-/** A bar needs this many cells. With less room, only the percentage is shown. */
+/** A narrower bar is not drawn: only the percentage is shown. */
 const MIN_BAR_CELLS = 4;
 
-/** Different shapes, so that users can distinguish the parts without colors. */
+/** Different shapes distinguish the parts without colors. */
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 
 interface BarView {
@@ -141,9 +141,9 @@ interface BarView {
 }
 
 /**
- * At most five lines: the shares of the rows (if their number is known); rows, speed and cost;
- * attempts and tokens; the process, if requested; problems. While the input is read, only the
- * state. Each line starts with an empty cell, where the cursor rests.
+ * Returns at most five lines: shares of the rows (if their number is known); rows, speed and cost;
+ * attempts and tokens; the process, if requested; problems. Only the state while the input is read.
+ * Each line starts with an empty cell, where the cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const { paint } = view;
@@ -166,12 +166,12 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
   return lines.filter((line) => line !== "").map((line) => " " + line);
 }
 
-/** `▒▒███████▚░░░░  62.4%`; nothing while the number of rows is unknown. */
+/** `▒▒███████▚░░░░  62.4%`; "" while the number of rows is unknown. */
 function barLine(snapshot: Snapshot, paint: Paint, width: number): string {
   const { total } = snapshot;
   if (total === null) return "";
   const percent = percentDone(snapshot, total);
-  // 7: a space and the widest percentage, so that the bar keeps its length.
+  // A space and the widest percentage take 7 cells.
   const cells = Math.min(MAX_BAR_CELLS, width - 7);
   if (cells < MIN_BAR_CELLS) return clip(percent, width);
   return `${barCells(snapshot, total, cells, paint)} ${percent.padStart(6)}`;
@@ -182,7 +182,7 @@ function barCells(snapshot: Snapshot, total: number, cells: number, paint: Paint
   // Rounded down, so that the bar is full only when all rows are done.
   const done = total > 0 ? Math.floor(doneRows(snapshot) * scale) : cells;
   const skipped = Math.min(done, Math.round(snapshot.skipped * scale));
-  // At least one cell: one failed row of a million must be visible.
+  // One failed row of a million must be visible.
   const failed = snapshot.failed === 0
     ? 0
     : Math.min(done - skipped, Math.max(1, Math.round(snapshot.failed * scale)));
@@ -197,26 +197,26 @@ export interface PlainOptions {
   write: (text: string) => void;
   /** Adds a second line: lag, CPU, memory, calls in flight, tokens and latency. @default false */
   isVerbose?: boolean;
-  /** Milliseconds between two lines while the state stays the same. @default 30000 */
+  /** Interval between lines while the state stays the same. @default 30000 */
   intervalMs?: number;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;
 }
 
-/** The state may change to and from `backing_off` several times a second: such a change gets a line
- * only if the last line is this old. */
+/** Minimum age of the last line for a change to or from `backing_off`: the state may change several
+ * times a second. */
 const MIN_BACKOFF_LINE_MS = 10_000;
 
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
-/** If fewer cells are left for the problem, the estimates lose their ranges. If that does not free
+/** If the problem has fewer cells than this, estimates lose their ranges. If that does not free
  * enough cells, the problem is dropped. */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
 
-/** Writes a line for the start, for each notice and each change of state, and every 30 s. */
+/** Writes a line at the start, for each notice and change of state, and every 30 s. */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;
   let lastMs = -Infinity;
@@ -240,8 +240,9 @@ export function createPlain(options: PlainOptions): RunListener {
   };
 }
 
-/** One line of at most 120 columns: the most important segments first, and the problem where there
- * is room for it. */
+/**
+ * Writes at most 120 columns: the most important segments first, and the problem if there is room.
+ */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
   const beginning = `[${time}] ${stateText(snapshot, MAX_REASON_CELLS)}`;

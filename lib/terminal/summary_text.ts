@@ -27,19 +27,18 @@ const UNCOUNTED = "unknown: no answer came with token counts (usage)";
 const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
 
 export interface SummaryTextOptions {
-  /** The command that continues the run or retries its failures. @default none is shown */
+  /** Continues the run or retries failures. @default none is shown */
   continueCommand?: string;
-  /** The command that exports the results; shown once no row is left to do. @default none is
-   * shown */
+  /** Exports the results; shown once no row is left to do. @default none is shown */
   exportCommand?: string;
-  /** Whether to use colors. The caller checks `NO_COLOR`. */
+  /** The caller checks `NO_COLOR`. */
   isColored: boolean;
 }
 
-/** A label is "" where the line continues the one above. */
+/** The label "" continues the line above. */
 type Line = readonly [label: string, text: string];
 
-/** At most 33 lines. Figures that are 0 are omitted. */
+/** Writes at most 33 lines, without figures that are 0. */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.isColored);
   const lines: Line[] = [
@@ -61,7 +60,7 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
   return paint(...headline(summary)) + "\n\n" + align(lines, paint);
 }
 
-/** Whether rows were truncated: sent again unchanged, they would be truncated again. */
+/** Truncated rows would be truncated again if sent unchanged. */
 function hasTruncated({ errors }: Summary): boolean {
   return errors.some(({ type, action }) => type === "truncated" && action === "failed");
 }
@@ -77,7 +76,7 @@ function headline(summary: Summary): [text: string, color: Color] {
   const todo = `${formatCountOf(pending, "row")} still to do`;
   if (state === "halted") {
     const reason = printable(summary.reason ?? "") || "no reason was given";
-    // Rows that a halted retry did not reach are not pending but failures.
+    // A halted retry leaves rows as failures, not pending.
     const andTodo = pending > 0 ? `, ${todo}` : "";
     return [`Halted after ${time}${andTodo}: ${reason}`, "red"];
   }
@@ -92,7 +91,7 @@ function interruptionText(summary: Summary, time: string, todo: string): string 
   const { elapsed_ms, pending, failures_on_disk } = summary;
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
   if (pending > 0) return `Interrupted after ${time}: ${todo}`;
-  // Rows that a retry did not reach are not pending but failures.
+  // An interrupted retry leaves rows as failures, not pending.
   const failures = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
   return `Interrupted after ${time}${failures}`;
 }
@@ -200,8 +199,8 @@ function teachersLines({ teachers }: Summary): Line[] {
   return teacherLines(teachers).map((text, index) => [index === 0 ? "Teachers" : "", text]);
 }
 
-/** A line for each teacher, in columns: `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`.
- * Teachers that left share a line if there are several. */
+/** A line per teacher, in columns: `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`.
+ * Several teachers that left share a line. */
 export function teacherLines(statuses: readonly TeacherStatus[]): string[] {
   const left = statuses.filter(({ state }) => state === "left");
   if (left.length < 2) return presentLines(statuses, MAX_TEACHER_LINES);
@@ -240,7 +239,7 @@ function presentLines(teachers: readonly TeacherStatus[], maxLines: number): str
   return lines;
 }
 
-/** Pads texts to the width of the widest, and two cells more; adds nothing if all are empty. */
+/** Pads texts to the widest one plus two cells; adds nothing if all are empty. */
 function column(texts: readonly string[]): string[] {
   const cells = texts.map((text) => clip(printable(text), MAX_NAME_CELLS));
   const width = Math.max(...cells.map((text) => stringWidth(text)));
@@ -248,8 +247,7 @@ function column(texts: readonly string[]): string[] {
   return cells.map((text) => text + " ".repeat(width - stringWidth(text) + 2));
 }
 
-/** `408 × rate_limit 429: Slow down · 407 retried, 1 failed`; errors with the most failed rows
- * first. */
+/** `408 × rate_limit 429: Slow down · 407 retried, 1 failed`; the most failed rows first. */
 function errorLines({ errors }: Summary): Line[] {
   const shown = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
     .slice(0, MAX_ERRORS);

@@ -9,13 +9,13 @@ import { similarName } from "../similar_name.ts";
 import type { Comparison, Part, Where } from "./parse_where.ts";
 import { fieldName, valueAt } from "./tokens.ts";
 
-/** Collects, row by row, which fields of a condition the rows of an export have. */
+/** Collects which fields of a condition the rows of an export have. */
 export class FieldNotes {
-  /** Names of fields that no row has had so far, with `distill.` if the condition says so. */
+  /** Fields that no row has had so far, with `distill.` if the condition says so. */
   readonly #absent: Map<string, readonly string[]>;
-  /** Comparisons whose field has held no value of the type that it is compared with so far. */
+  /** Comparisons whose field has not had a value of the compared type so far. */
   readonly #comparisons: Set<Comparison>;
-  /** Those whose field has held a value of the other type: a text, or a number. */
+  /** Comparisons whose field has had a value of the other type: a text, or a number. */
   readonly #mistyped = new Set<Comparison>();
   readonly #known = new Set<string>();
 
@@ -39,13 +39,12 @@ export class FieldNotes {
     }
   }
 
-  /** Whether no row has had the field so far. */
   isAbsent(name: string): boolean {
     return this.#absent.has(name);
   }
 
   notes(): string[] {
-    // Every row has names, so none are known if no row was seen.
+    // No names are known if no row was seen.
     const absent = this.#known.size === 0 ? [] : [...this.#absent.keys()];
     const mistyped = [...this.#comparisons].filter((comparison) => this.#mistyped.has(comparison));
     return [
@@ -71,7 +70,7 @@ export function absentNote(name: string, known: Iterable<string>): string {
   return `No row has the field ${JSON.stringify(name)}${hint}`;
 }
 
-/** For a field that holds only texts and is compared with a number, or vice versa. */
+/** A note about a field of only texts that is compared with a number, or vice versa. */
 export function typeNote({ path, operator, value }: Comparison): string {
   const name = fieldName(path), isText = typeof value === "string";
   const holds = isText ? "only numbers" : "only texts, as columns of CSV do";
@@ -89,7 +88,7 @@ function isNumberOrText(value: unknown): boolean {
   return typeof value === "number" || typeof value === "string";
 }
 
-/** The comparisons with a number or text, also those within alternatives. */
+/** Comparisons with a number or text, including those in alternatives. */
 export function comparisonsIn(parts: readonly Part[]): Comparison[] {
   return parts.flatMap(({ comparison, alternatives = [] }) => [
     ...comparison === undefined ? [] : [comparison],

@@ -1,9 +1,9 @@
 /**
  * Conditions on rows: `completion_tokens < 4000 and finish_reason == "stop"`.
  *
- * In: the text of a condition, or the name of one field. Out: a function that tests a row, or one
- * that returns the field's value. Only comparisons are evaluated, never user code. A regular
- * expression (`matches`) may take long.
+ * In: the text of a condition, or the name of a field. Out: a function that tests a row, or reads
+ * the field. Only comparisons are evaluated, never user code. A regular expression (`matches`) may
+ * take long.
  *
  * @module
  */

@@ -28,21 +28,21 @@ import {
   whereError,
 } from "./tokens.ts";
 
-/** Null if there is no value at the path. */
+/** Returns null if there is no value at the path. */
 export type Lookup = (path: readonly string[]) => unknown;
 
-/** A member of a conjunction, or a whole condition that is not a conjunction. */
+/** A member of a conjunction, or a whole condition that is none. */
 export interface Part {
   /** As the user wrote it. */
   readonly text: string;
-  /** The paths of all fields that this part reads. */
+  /** All fields that this part reads. */
   readonly paths: readonly (readonly string[])[];
   readonly test: (lookup: Lookup) => boolean;
-  /** A text that every row meeting the condition holds; undefined if none is known. */
+  /** A text that is in every row for which the condition holds, if known. */
   readonly needle?: Needle;
-  /** Set if the condition compares a field on the left with a number or text on the right. */
+  /** The comparison of a field on the left with a number or text on the right. */
   readonly comparison?: Comparison;
-  /** For a disjunction: its alternatives, each a list of parts that must all hold. */
+  /** The alternatives of a disjunction: all parts of one must hold. */
   readonly alternatives?: readonly (readonly Part[])[];
 }
 
@@ -60,10 +60,10 @@ export interface Needle {
 }
 
 export interface Where {
-  /** Whether a row meets the condition. Fields that it does not have are read from `others`. */
+  /** Whether a row meets the condition. Fields that the row lacks are read from `others`. */
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
   readonly paths: readonly (readonly string[])[];
-  /** Conditions that must all hold: the members of a conjunction, or the whole condition. */
+  /** The members of a conjunction, or the whole condition: all must hold. */
   readonly parts: readonly Part[];
 }
 
@@ -107,7 +107,7 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
       a.some((item) => typeof item === "string" && item.toLowerCase() === b.toLowerCase())),
 };
 
-/** Limit for the depth of brackets and `not`: the stack has room for a few thousand levels. */
+/** Maximum depth of brackets and `not`: the stack has room for a few thousand levels. */
 const MAX_DEPTH = 200;
 
 /** One side of a comparison: a constant, or the field at `path`. */
@@ -157,7 +157,7 @@ class Parser {
     return { test: (lookup) => parts.every(({ test }) => test(lookup)), parts };
   }
 
-  /** Parses a member of a conjunction. If it is a conjunction in brackets, it has several parts. */
+  /** Parses a member of a conjunction. A conjunction in brackets has several parts. */
   #part(): readonly Part[] {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;
@@ -211,8 +211,7 @@ class Parser {
     return { test: (lookup) => Boolean(left.read(lookup)) };
   }
 
-  /** Returns the operator after an operand. `icontains` and `matches` are operators only here;
-   * elsewhere they are names of fields. */
+  /** Returns the operator after an operand. Elsewhere, `icontains` and `matches` are fields. */
   #operator(): string {
     const token = this.#tokens[this.#next];
     return ["icontains", "matches"].find((name) => isNamed(token, name)) ?? token.kind;
@@ -278,7 +277,7 @@ function comparisonOf(operator: string, left: Operand, right: Operand): Conditio
   return { test, comparison, needle };
 }
 
-/** NaN unless both values are numbers or both texts: then every comparison by size is false. */
+/** Compares two numbers or two texts. NaN for other values: comparisons by size are then false. */
 function order(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a !== "string" || typeof b !== "string") return NaN;

@@ -1,5 +1,5 @@
 /**
- * Parses the parts of a condition: tokens, field names and regular expressions.
+ * Parses tokens, field names and regular expressions of conditions.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import { UsageError } from "../errors.ts";
 
 export interface Token {
-  /** The kind of an operator, bracket or keyword is its own text. */
+  /** The text itself for an operator, bracket or keyword. */
   readonly kind: "value" | "path" | "end" | string;
-  /** The index of its first character in the condition. */
+  /** The index in the condition. */
   readonly start: number;
   readonly value?: unknown;
   readonly path?: readonly string[];
@@ -26,7 +26,7 @@ const NUMBER = /-?(?:\d[\d_]*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/;
 const PATH =
   /(?:[\p{L}_$][\p{L}\p{N}_$-]*|`(?:[^`]|``)*`)(?:\.[\p{L}\p{N}_$-]+|\.`(?:[^`]|``)*`|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*/u;
 const OPERATOR = /==|!=|<=|>=|<|>|\(|\)|\[|\]|,|=|&&|\|\||!/;
-/** Matches at any position: the last group is a character that begins no token. */
+/** Matches at any position. The last group is a character that begins no token. */
 const TOKEN = new RegExp(
   `\\s*(?:(${TEXT.source})|(${NUMBER.source})|(${PATH.source})|(${OPERATOR.source})|(.)|$)`,
   "suy",
@@ -100,22 +100,22 @@ function unquoted(quoted: string, text: string, start: number): string {
 }
 
 /**
- * Keeps the backslashes of a regular expression, so that `"\b"` is no backspace. A doubled backslash
- * still means one, as in JSON: the page of `view` writes `"\\b"` for `\b`.
+ * Keeps the backslashes of a regular expression, so that `"\b"` is no backspace. A doubled
+ * backslash means one, as in JSON: the page of `view` writes `"\\b"` for `\b`.
  */
 function patternIn(quoted: string): string {
   const escapes = quoted[0] === "'" ? /\\(\\|')/g : /\\(\\|")/g;
   return quoted.slice(1, -1).replaceAll(escapes, "$1");
 }
 
-/** Whether a token is this name alone, in any case. `matches` and `icontains` are such tokens. */
+/** Whether a token is this name alone, in any case, as for `matches` and `icontains`. */
 export function isNamed(token: Token | undefined, name: string): boolean {
   return token?.path?.length === 1 && token.path[0].toLowerCase() === name;
 }
 
 const PLAIN_NAME = /^[\p{L}_$][\p{L}\p{N}_$-]*$/u;
 
-/** Writes a path as the name of a field in conditions: the reverse of `parseField`. */
+/** Writes a path as a field in conditions: the reverse of `parsePath`. */
 export function fieldName([column, ...members]: readonly string[]): string {
   const needsQuotes = !PLAIN_NAME.test(column) || KEYWORDS.includes(column.toLowerCase()) ||
     CONSTANTS.has(column);
@@ -149,7 +149,7 @@ export function parsePath(text: string): readonly string[] {
   return token.path!;
 }
 
-/** Reads the value from the first object that has the path's first name; null if there is none. */
+/** Reads the value from the first object with the path's first name; null if there is none. */
 export function valueAt(rows: readonly (object | undefined)[], path: readonly string[]): unknown {
   const row = rows.find((candidate) =>
     candidate !== undefined && Object.hasOwn(candidate, path[0])
@@ -162,7 +162,7 @@ export function valueAt(rows: readonly (object | undefined)[], path: readonly st
   return value ?? null;
 }
 
-/** A regular expression, with a text that can be searched first because that is faster. */
+/** A regular expression, with a text to search for first: that is faster. */
 export interface Pattern {
   readonly regExp: RegExp;
   /** A text that every match contains, or "". */
@@ -171,8 +171,8 @@ export interface Pattern {
 }
 
 /**
- * Parses the regular expression after the operator `matches`. Dots match line feeds. The text may
- * begin with flags: `(?i)` ignores case, and `(?m)` lets `^` and `$` match at each line.
+ * Parses the regular expression of `matches`. Dots match line feeds. The text may begin with flags:
+ * `(?i)` ignores case, and `(?m)` lets `^` and `$` match at each line.
  *
  * @throws {SyntaxError} If the text is not a regular expression.
  */
@@ -190,12 +190,12 @@ export function patternOf(text: string): Pattern {
   }
 }
 
-/** The minimum length of a required text, in characters: shorter ones are in nearly every line. */
+/** Shorter texts, in characters, are in nearly every line. */
 const MIN_REQUIRED_LENGTH = 3;
 /** A character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/u;
-/** A class, or any other atom or token. The brackets of groups are counted, to skip the groups.
- * All digits after a backslash are skipped: `\12` is a back reference or an octal number. */
+/** A class, or any other atom or token. Groups are skipped by counting their brackets. All digits
+ * after a backslash are skipped: `\12` is a back reference or an octal number. */
 const OTHER =
   /\[(?:\\.|[^\]\\])*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|\d+|c?.)|./su;
 const QUANTIFIER = /(?:[*+?]|\{\d+(?:,\d*)?\})\??/;
@@ -204,7 +204,7 @@ const ATOM = new RegExp(
   "gsu",
 );
 
-/** The longest run of plain characters that every match must contain. */
+/** The longest run of plain characters that every match contains. */
 function requiredIn(source: string): string {
   let longest = "", run: string[] = [], depth = 0;
   const endRun = () => {
