@@ -185,8 +185,8 @@ export class Journal<T> implements AsyncDisposable {
   /** Drops lines that are not written yet, for a user who does not want to wait for disk space. */
   abandon(): void {
     this.#abandoned.abort();
-    const path = this.#path, lost = sumOf(this.#waiting, ({ records }) => records.length);
-    this.#stop(new SinkError(`Gave up writing "${path}" with ${lost} rows waiting`, { path }));
+    const path = this.#path, rows = sumOf(this.#waiting, ({ records }) => records.length);
+    this.#stop(new SinkError(`Gave up writing "${path}" with ${rows} rows waiting`, { path }));
   }
 
   /** Writes lines that wait for disk space to another file, and all that follow. */
@@ -195,11 +195,9 @@ export class Journal<T> implements AsyncDisposable {
     if (problem !== undefined) this.#break(problem.cause, "write", this.#abandoned.signal);
   }
 
-  /**
-   * If writes fail, waits until they succeed, or until `abandon` or `rescue` is called.
+  /** If writes fail, waits until they succeed, or until `abandon` or `rescue` is called.
    *
-   * @throws {SinkError} If something could not be made durable, unless abandoned.
-   */
+   * @throws {SinkError} If something could not be made durable, unless abandoned. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
