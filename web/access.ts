@@ -1,6 +1,6 @@
 /**
- * The app that each page of this folder extends. Every request must first pass checks: a server on a loopback port can be reached by every page that the user
- * has open, whatever its site. Each check closes one way in.
+ * The app that each page of this folder extends. Every request must first pass checks, because any
+ * site that the user has open can send requests to a loopback port. Each check closes one way in.
  *
  * @module
  */

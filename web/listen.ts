@@ -7,7 +7,7 @@
 import type { Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/files.ts";
-import { after } from "../lib/timer.ts";
+import { delay } from "../lib/timer.ts";
 
 export const DEFAULT_HOSTNAME = "127.0.0.1";
 
@@ -94,20 +94,6 @@ export class PageServer {
       }
     }
   }
-}
-
-/** Resolves after `ms`, or when `signal` is aborted. Does not keep the process alive. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      cancel();
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const cancel = after(ms, end);
-    signal.addEventListener("abort", end);
-    if (signal.aborted) end();
-  });
 }
 
 /** Returns the address to open in a browser, with the token. Disposing ends the server. */

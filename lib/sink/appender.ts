@@ -7,6 +7,7 @@
 
 import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
+import { delay } from "../timer.ts";
 import type { ClosedFile } from "./watched_file.ts";
 
 /** A file that was opened to append. */
@@ -95,7 +96,7 @@ export class Appender {
 
   /** Appends whole lines. Retries until they are written; rejects with the reason of `giveUp`. */
   async append(lines: Uint8Array): Promise<void> {
-    const { delay = wait, onStall, onRecover } = this.#options;
+    const { delay: wait = delay, onStall, onRecover } = this.#options;
     const { signal } = this.#giveUp;
     let rest = lines;
     let isStalled = false;
@@ -107,7 +108,7 @@ export class Appender {
       rest = rest.subarray(byteCount);
       if (!isStalled) onStall?.(problem);
       isStalled = true;
-      await delay(RETRY_DELAY_MS, signal);
+      await wait(RETRY_DELAY_MS, signal);
       signal.throwIfAborted();
     }
     if (isStalled) onRecover?.();
@@ -179,18 +180,4 @@ export class Appender {
       { path: this.#path, cause },
     );
   }
-}
-
-/** Resolves early when the signal is aborted. */
-export function wait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end, { once: true });
-
-    function end(): void {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    }
-  });
 }

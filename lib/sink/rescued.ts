@@ -16,7 +16,8 @@ import {
 import { inFolder, removeIfThere, stemOf, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
 import { isJson } from "../json.ts";
-import { RETRY_DELAY_MS, wait } from "./appender.ts";
+import { delay } from "../timer.ts";
+import { RETRY_DELAY_MS } from "./appender.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { uidOfLine } from "./read_line.ts";
 import { createNumbered, dropLines, LineSet, repairTail } from "./repair.ts";
@@ -243,7 +244,7 @@ export class LastResort {
         return await this.#append(lines);
       } catch (error) {
         if (retrying === undefined || retrying.aborted) throw error;
-        await wait(RETRY_DELAY_MS, retrying);
+        await delay(RETRY_DELAY_MS, retrying);
       }
     }
   }
