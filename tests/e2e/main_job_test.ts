@@ -166,6 +166,8 @@ Deno.test("retry with types sends only the failures of these types, and no pendi
   const { stderr } = await distill(server, ["retry", ...args, "--retry=timeout"]);
   assertStringIncludes(stderr, "There is no failed row to retry among those chosen");
   assertStringIncludes(stderr, "2 pending rows are left out: a retry sends failed rows only");
+  const chosen = await distill(server, ["retry", ...args, "--dry-run", "--uids", failures[0].uid]);
+  assertStringIncludes(chosen.stderr, "left out: a retry sends the rows of --uids only");
   assertEquals(await askedBy("--retry=truncated"), { code: 3, asked: ["prompt 4", "prompt 5"] });
   assertEquals(await askedBy("--retry=timeout,422"), { code: 3, asked: ["prompt 2", "prompt 3"] });
   // The rows that were never sent are pending, not finished.
