@@ -33,8 +33,15 @@ export function publicPrice(
   address: string,
   now?: () => number,
 ): PublicPrice | undefined {
-  return listedPrice(model, address, now) ?? genaiPrice(model, address, now);
+  if (SPEAKING.test(model)) return undefined;
+  // Google's API takes names with or without this prefix.
+  const name = model.replace(/^models\//, "");
+  return listedPrice(name, address, now) ?? genaiPrice(name, address, now);
 }
+
+/** Models that speak. The lists have only the prices of their text: audio tokens, which count as
+ * completion tokens, cost about six times as much. */
+const SPEAKING = /(?:^|[-/])(?:gpt-audio|audio-preview|realtime|tts)(?:-|$)/;
 
 /** APIs whose answers state what they cost, including discounts and tools. */
 const STATE_COST = ["openrouter.ai", "api.x.ai", "api.deepinfra.com", "api.perplexity.ai"];

@@ -214,7 +214,7 @@ export class Job {
     this.#sink?.setConcurrency(concurrency);
   }
 
-  /** Drops lines that wait for disk space, or writes them to other files. */
+  /** Writes lines that wait for disk space to other files, or drops them (`abandon`) if that fails. */
   endWait(how: "abandon" | "rescue"): void {
     this.#sink?.[how]();
   }

@@ -203,7 +203,7 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
-  /** Drops the lines that wait: the run ends at once. */
+  /** Tries other files once, and drops the lines that they do not take: the run ends at once. */
   giveUp(): void {
     this.#end("abandon");
   }

@@ -35,7 +35,7 @@ export interface JournalOptions<T> {
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Called with durable records, in the order of the appends. */
   readonly onDurable?: (records: readonly T[]) => void;
-  /** Called once, when nothing more can become durable, but not after `abandon`. */
+  /** Called once, when nothing more can become durable. */
   readonly onBroken?: (error: SinkError) => void;
   /** Called when lines go to another file, because fdatasync has failed. `isTemporary`: that file
    * is in the folder for temporary files. */

@@ -182,17 +182,18 @@ export class Journal<T> implements AsyncDisposable {
     return this.#syncer.untilDurable(this.#appendedRows);
   }
 
-  /** Drops lines that are not written yet, for a user who does not want to wait for disk space. */
+  /** Ends the wait for disk space now: drops lines that no other file takes. */
   abandon(): void {
     this.#abandoned.abort();
+    this.rescue();
     const path = this.#path, rows = sumOf(this.#waiting, ({ records }) => records.length);
     this.#stop(new SinkError(`Gave up writing "${path}" with ${rows} rows waiting`, { path }));
   }
 
   /** Writes lines that wait for disk space to another file, and all that follow. */
   rescue(): void {
-    const { problem } = this.#appender;
-    if (problem !== undefined) this.#break(problem.cause, "write", this.#abandoned.signal);
+    const cause = this.#appender.problem?.cause;
+    if (cause !== undefined) this.#break(cause, "write", this.#abandoned.signal);
   }
 
   /** If writes fail, waits until they succeed, or until `abandon` or `rescue` is called.
@@ -215,7 +216,6 @@ export class Journal<T> implements AsyncDisposable {
     try {
       await this.flush();
     } catch (error) {
-      // The caller of `abandon` knows that lines are lost.
       if (!this.#abandoned.signal.aborted) throw error;
     } finally {
       await this.#writer;

@@ -149,6 +149,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   }
 
   abandon(): void {
+    this.rescue();
     const message = `Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`;
     this.#stop(new SinkError(message, { path: this.#path }));
     this.#journal?.abandon();

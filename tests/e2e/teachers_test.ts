@@ -10,7 +10,9 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import type { Snapshot } from "../../mod.ts";
 import { type LimitedServer, serveLimited } from "../support/limited_server.ts";
+import { runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
+import { assertExit, numberedRows } from "./fixture.ts";
 import { type LibraryRun, runLibrary } from "./library_run.ts";
 
 /** Proves that each answer says whose it is, and that the summary counts it there. */
@@ -128,4 +130,14 @@ Deno.test("a teacher that is killed costs no row, is left alone, and rejoins whe
   assertEquals(run.summary.teachers[1].state, "up");
   assertGreater(mortal.ledger.length - postsBefore, 50);
   await assertWhose(dir, servers, run);
+});
+
+Deno.test("the wait for an empty list of teachers ends after the time of --deadline", async () => {
+  await using dir = await tempDir();
+  const list = await dir.write("list.txt", "# no pod yet\n");
+  const input = await dir.write("in.jsonl", numberedRows(1));
+  const args = [input, "-o", dir.path("out/"), "--base-url", `@${list}`, "-m", "m", "--wait"];
+  const result = await runCli([...args, "--deadline", "500ms"]);
+  assertExit(result, 2);
+  assertStringIncludes(result.stderr, "it contains no address (0.5 s at most)");
 });

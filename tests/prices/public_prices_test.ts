@@ -27,6 +27,7 @@ Deno.test("publicPrice() knows the models of public APIs at their addresses", ()
       ["https://api.openai.com:443/v1/", "o3"],
       ["https://api.anthropic.com/v1", "claude-sonnet-4-5"],
       ["https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-pro"],
+      ["https://generativelanguage.googleapis.com/v1beta/openai", "models/gemini-2.5-pro"],
       ["https://api.deepseek.com/v1", "deepseek-chat"],
       ["https://openrouter.ai/api/v1", "openai/gpt-5-mini"],
       ["https://api.moonshot.cn/v1", "kimi-k2-0905-preview"],
@@ -70,6 +71,12 @@ Deno.test("publicPrice() gives no public price for other servers with the name o
     for (const model of ["gpt-5-mini", "gemini-2.5-pro", "kimi-k2-0905-preview"]) {
       assertEquals(publicPrice(model, address, now), undefined, address);
     }
+  }
+});
+
+Deno.test("publicPrice() gives no price of text to models that speak", () => {
+  for (const model of ["gpt-audio", "gpt-audio-mini-2025-12-15", "gpt-4o-audio-preview"]) {
+    assertEquals(publicPrice(model, "https://api.openai.com/v1", now), undefined, model);
   }
 });
 

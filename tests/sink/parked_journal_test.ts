@@ -187,15 +187,19 @@ Deno.test("ParkedJournal: a file that cannot be opened is tried again, and given
   await using dir = await tempDir();
   const stalls: string[] = [];
   const path = dir.path("none/x.jsonl");
-  const options = { onStall: (error: Error) => void stalls.push(error.message) };
+  const rescued: string[] = [];
+  const options = {
+    onStall: (error: Error) => void stalls.push(error.message),
+    onRescue: (path: string) => void rescued.push(path),
+  };
   const journal = new ParkedJournal(path, options, new OpenFiles(1));
-  const lost = journal.append("1", undefined).catch((error) => error.message);
+  const written = journal.append("1", undefined);
   while (stalls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   assertStringIncludes(stalls[0], "Cannot write");
   journal.abandon();
-  assertStringIncludes(await lost, "Gave up writing");
-  await journal.close();
-  assert(journal.missingRows === 1);
+  await written;
+  await assertRejects(() => journal.close(), SinkError, "cannot be opened");
+  assertEquals([rescued, journal.missingRows], [[dir.path("none/x.rescued-1.jsonl")], 0]);
 });
 
 Deno.test("ParkedJournal.rescue() moves what waits for a file that cannot be opened", async () => {
