@@ -81,7 +81,7 @@ async function prepare(
   // The input of a Kubernetes job may exist in the cluster only.
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);
   if (isHere || scheduler === "slurm") {
-    await Promise.all(files.map(checkReadableTwice));
+    await Promise.all(files.map((file) => checkReadableTwice(file)));
     const input = {
       inputFormat: settings.choice("input-format", INPUT_FORMATS),
       jsonColumns: settings.parts("json-columns"),

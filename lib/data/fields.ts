@@ -148,17 +148,15 @@ function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]
  */
 export function conditionNotes(table: Table, where: string): string[] {
   if (where.trim() === "" || table.length === 0) return [];
-  const { paths, parts } = parseWhere(where);
+  const { paths, parts, notes } = parseWhere(where);
   const known = [...table.fieldNames, ...DERIVED_NAMES];
   const absent = paths.filter((path) => isUnknownField(table, path)).map(checkedName);
   const mistyped = comparisonsIn(parts).filter(({ path, value }) => {
     const other = typeof value === "number" ? "string" : "number";
     return onlyTypeOf(table, path) === other;
   });
-  return [
-    ...[...new Set(absent)].map((name) => absentNote(name, known)),
-    ...mistyped.map(typeNote),
-  ];
+  const absentNotes = [...new Set(absent)].map((name) => absentNote(name, known));
+  return [...absentNotes, ...mistyped.map(typeNote), ...notes];
 }
 
 /** The one type of a field's values; undefined for both, neither, or an unindexed field. */

@@ -6,6 +6,7 @@
 
 import { parsedJson } from "../json.ts";
 import { cut } from "../printable.ts";
+import { parseLossless } from "../source/mod.ts";
 import { parseField } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
@@ -14,6 +15,7 @@ import {
   DamagedLine,
   factsOf,
   finalAnswerOf,
+  type JsonObject,
   type LineFacts,
   objectOf,
   ownFields,
@@ -99,15 +101,14 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
   const facts = readFacts(index, row);
   const error = objectOf(facts?.line.error);
   const message = typeof error.message === "string" ? error.message : "";
+  const line = facts === undefined ? {} : exactLine(index, row, facts);
   const own: Record<string, string> = {};
-  if (facts !== undefined) {
-    for (const name of columns) own[name] = glimpse(valueText(parseField(name)(facts.line)));
-  }
+  for (const name of columns) own[name] = glimpse(valueText(parseField(name)(line)));
   return {
     id: rowId(index, row),
     uid: facts?.uid ?? "",
     status: STATUSES[numbers.status[row]],
-    prompt: facts === undefined ? "" : glimpse(promptOf(facts.line, index.hintsAt(row))),
+    prompt: facts === undefined ? "" : glimpse(promptOf(line, index.hintsAt(row))),
     answer: facts === undefined
       ? "(the line can no longer be read)"
       : glimpse(message !== "" ? message : facts.response || callsOf(facts)),
@@ -147,20 +148,21 @@ export function rowDetail(
   const { line } = facts;
   const error = objectOf(line.error);
   const original = table.columns.duplicateOf[row];
+  const exact = exactLine(index, row, facts);
   const inTurns = new Set(textFieldsOf(line, index.hintsAt(row)));
   const own = ownFields(line).filter((name) => !inTurns.has(name));
   return {
     ...shownRow(index, row, []),
     file: index.files[table.columns.file[row]].mark.path,
     source: String(objectOf(line.distill).source ?? ""),
-    turns: turnsOf(line, index.hintsAt(row)).map((turn) => ({
+    turns: turnsOf(exact, index.hintsAt(row)).map((turn) => ({
       ...turn,
       text: limited(turn.text),
     })),
     response: limited(facts.response),
     reasoning: limited(facts.reasoning),
     tool_calls: callsOf(facts),
-    own: Object.fromEntries(own.map((name) => [name, limited(valueText(line[name]))])),
+    own: Object.fromEntries(own.map((name) => [name, limited(valueText(exact[name]))])),
     error: line.error === undefined ? null : {
       type: String(error.type ?? ""),
       message: String(error.message ?? ""),
@@ -236,6 +238,16 @@ export function rowOfId({ table: { columns, length } }: DataIndex, id: string): 
     }
   }
   return undefined;
+}
+
+/** The line with numbers as they are written, such as ids of 19 digits. */
+function exactLine(index: DataIndex, row: number, { line }: LineFacts): JsonObject {
+  try {
+    return objectOf(parseLossless(index.textAt(row)));
+  } catch {
+    // The line is nested too deeply for this parser, or its file was removed.
+    return line;
+  }
 }
 
 export function readFacts(index: DataIndex, row: number): LineFacts | undefined {

@@ -164,7 +164,9 @@ export function nameOf(input: string, rules: Pick<PathRules, "basename"> = syste
 
 /** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
 const DEVICE = /^\/(dev|proc)\//;
-const READ_STDIN = "Name - to read standard input";
+const FROM_PIPE = "Write it to a file first";
+/** For runs without shards: no other command copies standard input. */
+export const COPY_STDIN = "Name - to read standard input, which is copied to a file first";
 
 /**
  * The size and modification time of a file, to notice that it has changed.
@@ -188,25 +190,27 @@ export function stamp({ size, mtime }: Deno.FileInfo): string {
   return `${size}:${mtime?.getTime()}`;
 }
 
-/** @throws {SourceError} for missing files, folders, and what can be read only once, like a pipe */
-export async function checkReadableTwice(path: string): Promise<void> {
-  const info = await infoOf(path);
+/**
+ * @param fromPipe What to do with a pipe or device.
+ * @throws {SourceError} for missing files, folders, and what can be read only once, like a pipe
+ */
+export async function checkReadableTwice(path: string, fromPipe = FROM_PIPE): Promise<void> {
+  const info = await infoOf(path, fromPipe);
   if (info.isFile) return;
   const problem = info.isDirectory
     ? `Cannot read "${path}": it is a folder without a .` +
       `${INPUT_FORMATS.slice(0, -1).join(", .")} or .${INPUT_FORMATS.at(-1)} file`
-    : `Cannot read "${path}": a run reads its input twice, and this is ${kindOf(info)}. ` +
-      `${READ_STDIN}, which is copied to a file first`;
+    : `Cannot read "${path}": an input is read twice, and this is ${kindOf(info)}. ${fromPipe}`;
   throw new SourceError(problem, { path });
 }
 
 /** @throws {SourceError} with advice, when there is no such file or it cannot be read */
-export async function infoOf(path: string): Promise<Deno.FileInfo> {
+export async function infoOf(path: string, fromPipe = FROM_PIPE): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
   } catch (cause) {
     const advice = DEVICE.test(path)
-      ? `. ${READ_STDIN}`
+      ? `. ${fromPipe}`
       : PATTERN.test(path)
       ? ", and no file matches it as a pattern"
       : cause instanceof Deno.errors.NotFound

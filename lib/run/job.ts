@@ -25,7 +25,7 @@ import { paramsId, type RunFile, runFileOf, unchangedSummary, writeRunFile } fro
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobsOptions, ReadingOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
-import { checkReadableTwice, spool } from "./inputs.ts";
+import { checkReadableTwice, COPY_STDIN, spool } from "./inputs.ts";
 import { Findings, JobCounts } from "./findings.ts";
 import { preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
@@ -65,7 +65,8 @@ export class Job {
   /** If the input cannot be read twice, `findings.unreadable` says why. */
   async checkReadable(): Promise<void> {
     if (this.#path === "-") return;
-    await this.#orUnreadable(Promise.all(this.#pieces.map(({ path }) => checkReadableTwice(path))));
+    const checks = this.#pieces.map(({ path }) => checkReadableTwice(path, COPY_STDIN));
+    await this.#orUnreadable(Promise.all(checks));
   }
 
   /** Ends the preparation early. The engine is stopped separately. */

@@ -64,7 +64,7 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
   try {
     await checkOutputs(files, [own]);
     await refuseMerged(own);
-    await Promise.all(files.map(checkReadableTwice));
+    await Promise.all(files.map((file) => checkReadableTwice(file)));
     const plan = await pinnedPlan(shared, files, shard.count, { ...options, input: inputOptions });
     return {
       files: { ...own, pieces: piecesOf(plan, shard.index, inputOptions) },

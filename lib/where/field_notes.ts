@@ -18,8 +18,10 @@ export class FieldNotes {
   /** Comparisons whose field has had a value of the other type: a text, or a number. */
   readonly #mistyped = new Set<Comparison>();
   readonly #known = new Set<string>();
+  readonly #notes: readonly string[];
 
   constructor(where: Where) {
+    this.#notes = where.notes;
     this.#absent = new Map(where.paths.map((path) => [checkedName(path), path]));
     this.#comparisons = new Set(comparisonsIn(where.parts));
   }
@@ -50,6 +52,7 @@ export class FieldNotes {
     return [
       ...absent.map((name) => absentNote(name, this.#known)),
       ...mistyped.map(typeNote),
+      ...this.#notes,
     ];
   }
 

@@ -22,6 +22,7 @@ import {
   isNamed,
   type Pattern,
   patternOf,
+  roundedNotes,
   type Token,
   tokensOf,
   valueAt,
@@ -65,6 +66,8 @@ export interface Where {
   readonly paths: readonly (readonly string[])[];
   /** The members of a conjunction, or the whole condition: all must hold. */
   readonly parts: readonly Part[];
+  /** What may be wrong with the condition, whatever the rows are. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -82,9 +85,10 @@ export function parseWhere(text: string): Where {
   const parser = new Parser(text);
   const condition = parser.condition();
   parser.expect("end", "the condition should end here");
-  const { paths } = parser, { test } = condition;
+  const { paths, notes } = parser, { test } = condition;
   return {
     paths,
+    notes,
     parts: condition.parts ?? [{ ...condition, text, paths }],
     matches: (row, ...others) => test((path) => valueAt([row, ...others], path)),
   };
@@ -123,6 +127,7 @@ type Condition = Omit<Part, "text" | "paths"> & {
 
 class Parser {
   readonly paths: (readonly string[])[] = [];
+  readonly notes: string[] = [];
   readonly #text: string;
   readonly #tokens: readonly Token[];
   #next = 0;
@@ -250,6 +255,8 @@ class Parser {
     const token = this.#tokens[this.#next];
     if (token.kind === "value") {
       this.#next++;
+      const text = this.#text.slice(token.start, this.#tokens[this.#next].start).trim();
+      this.notes.push(...roundedNotes(text, token.value));
       return { read: () => token.value, constant: token.value };
     }
     const { path } = this.expect("path", "a field, a text in quotes or a number is missing");

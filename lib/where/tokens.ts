@@ -74,6 +74,16 @@ export function whereError(text: string, index: number, problem: string): UsageE
   );
 }
 
+/** For a number that stands for several whole numbers, as an id of 19 digits does. */
+export function roundedNotes(text: string, value: unknown): string[] {
+  const isWhole = typeof value === "number" && /^-?[\d_]+$/.test(text);
+  if (!isWhole || Number.isSafeInteger(value)) return [];
+  return [
+    `${text} has too many digits to be compared exactly: it equals the numbers around it, too. ` +
+    "To find a row of a run by its id, compare uid with a text",
+  ];
+}
+
 function wordToken(word: string, text: string, start: number): Token {
   const lower = word.toLowerCase();
   if (KEYWORDS.includes(lower)) return { kind: lower, start };

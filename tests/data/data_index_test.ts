@@ -508,3 +508,20 @@ Deno.test("index: rows that are nested too deeply for V8 to serialize are still 
   }
   index.close();
 });
+
+Deno.test("shown rows have numbers as they are written, as the teacher was sent them", async () => {
+  await using dir = await tempDir();
+  const line = resultLine({ uid: "a", own: { tweet: 0, list: [1] } })
+    .replace('"tweet":0', '"tweet":9007199254740993').replace("[1]", "[1.0]");
+  const path = await dir.write("x.jsonl", line);
+  await dir.write("x.run.json", JSON.stringify({ identity: { template: "Tweet {{tweet}}" } }));
+  const index = new DataIndex([{ path }]);
+  index.refresh();
+  await index.readAll();
+  const { own, prompt } = shownRow(index, 0, ["tweet"]);
+  assertEquals([own.tweet, prompt], ["9007199254740993", "Tweet 9007199254740993"]);
+  const detail = rowDetail(index, 0)!;
+  assertEquals(detail.turns, [{ role: "user", text: "Tweet 9007199254740993" }]);
+  assertEquals(detail.own.list, "[1.0]");
+  index.close();
+});

@@ -301,6 +301,16 @@ Deno.test("an input is never replaced, nor another file without permission, and 
 });
 
 Deno.test({
+  name: "a device is not converted, and the advice is not that of a run, which copies it",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    const error = await assertRejects(() => convert(dir, "a", "c.jsonl", { input: "/dev/null" }));
+    assert((error as Error).message.endsWith("Write it to a file first"), String(error));
+  },
+});
+
+Deno.test({
   name: "a file that cannot be read is not replaced, because it may hold results",
   // Root reads every file.
   ignore: Deno.build.os === "windows" || Deno.uid() === 0,

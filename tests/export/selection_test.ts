@@ -61,6 +61,8 @@ Deno.test("--where says that no row has a field, or that it holds texts", async 
     UsageError,
     'latency_ms > "0" holds only numbers: compare it with a number: latency_ms > 0',
   );
+  const rounded = await exportFrom(dir, { where: "latency_ms < 9007199254740993" });
+  assert(rounded.notes[0].startsWith("9007199254740993 has too many digits"), rounded.notes[0]);
   const where = 'score != "1" and (lang == "en" or distill.model == "m" or status == "answered")';
   assertEquals((await exportFrom(dir, { where })).notes, []);
 });

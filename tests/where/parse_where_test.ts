@@ -18,6 +18,13 @@ const ROW = {
 };
 const DISTILL = { completion_tokens: 3999, finish_reason: "stop", id: 8 };
 
+Deno.test("parseWhere() notes whole numbers that cannot be compared exactly", () => {
+  const rounded = "id == 9007199254740993 or not (id in (1, -1_234_567_890_123_456_789))";
+  const notes = parseWhere(rounded).notes.map((note) => note.split(" has too many digits")[0]);
+  assertEquals(notes, ["9007199254740993", "-1_234_567_890_123_456_789"]);
+  assertEquals(parseWhere("id < 9007199254740991 and cost > 1e300 and n != 0.5").notes, []);
+});
+
 Deno.test("fieldName() writes any name as conditions read it", () => {
   const paths = [["a"], ["a", "b"], ["odd name"], ["a.b"], ["in"], ["Not"], ["null"], ["1st"], [
     "",
