@@ -34,7 +34,7 @@ import { nextStep } from "../../web/page/problems.js";
 import { filesWords, nearWords, noteWords } from "../../web/view/page/status.js";
 import { RunStore } from "../../web/page/store.js";
 import * as terminal from "../../lib/figures.ts";
-import type { Summary } from "../../lib/progress/mod.ts";
+import type { Summary, TeacherStatus } from "../../lib/progress/mod.ts";
 import type { MonitorState, WireSnapshot } from "../../web/monitor_state.ts";
 import { makeErrorGroup, makeSummary, makeTeacher } from "../progress/fixtures.ts";
 import { makeSnapshotMessage, makeState, makeWireSnapshot } from "./page_fixture.ts";
@@ -280,8 +280,11 @@ Deno.test("a wait is shown once it lasts, and so is the reason for fewer attempt
   assertEquals(unsure({ refused_for_load: 3, eta_s: 130, ...early }), "over 2m 10s left, ");
   assertEquals(unsure({ refused_for_load: 3, eta_s: null }), "");
   assertEquals(unsure({ total: null, refused_for_load: 0, eta_s: null }), "");
-  const teachers = [makeTeacher({ state: "down" })];
-  assertEquals(limit({ teachers, refused_for_load: 3 }), "of 64: not all teachers are up");
+  const down = makeTeacher({ state: "down" }), coolingDown = makeTeacher({ state: "cooling_down" });
+  const withOneOf = (...teachers: TeacherStatus[]) => limit({ teachers, refused_for_load: 3 });
+  assertEquals(withOneOf(makeTeacher(), coolingDown), "of 64: not all teachers are up");
+  assertEquals(withOneOf(down), "of 64: the teacher is not up");
+  assertEquals(withOneOf(coolingDown), "limited by the teacher, 64 requested");
 });
 
 Deno.test("money, rates and shares have the digits that matter", () => {

@@ -225,7 +225,11 @@ export function limitWords({ snapshot, run }) {
   const wanted = formatCount(concurrency);
   if (limit >= concurrency) return `concurrency ${wanted}`;
   if (run?.concurrency_is_auto) return `found by auto, up to ${wanted}`;
-  if (countTroubled(snapshot) > 0) return `of ${wanted}: not all teachers are up`;
+  const { down = 0, halted = 0 } = snapshot.teacher_states;
+  const isOnly = snapshot.teachers_total - snapshot.teachers_left === 1;
+  // The only teacher keeps its limit while it cools down.
+  if (isOnly && down + halted > 0) return `of ${wanted}: the teacher is not up`;
+  if (!isOnly && countTroubled(snapshot) > 0) return `of ${wanted}: not all teachers are up`;
   if (refused_for_load > 0) return `limited by the teacher, ${wanted} requested`;
   return `ramping up to ${wanted}`;
 }
