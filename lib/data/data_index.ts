@@ -52,7 +52,6 @@ const LIVE_MS = 10_000;
 
 export class DataIndex {
   files: DataFile[] = [];
-  /** `IndexedPath.run` of each file. */
   readonly runs: number[] = [];
   table = new Table();
   /**

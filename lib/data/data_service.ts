@@ -134,7 +134,6 @@ export interface DataServiceOptions {
 const COMPRESSED_NAME = /\.(?:gz|zstd?)$/;
 
 export class DataService implements AsyncDisposable {
-  /** About files that were left out at the start, in sentences. */
   readonly notes: readonly string[];
   readonly #paths: readonly string[];
   readonly #open = new AsyncDisposableStack();

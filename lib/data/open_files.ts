@@ -90,10 +90,10 @@ const MAX_DEPTH = 4;
 
 /**
  * Returns the results and failures files in paths, each with the index of its path. Adds the
- * failures file of a results file. In a folder, files are found by name; shards are left out if
- * their merge is there, too.
+ * failures file of a results file. In a folder, files are found by name, without shards whose merge
+ * is there, too.
  *
- * @param isIndexed Whether the index already has a file, so that it must stay. @default none is
+ * @param isIndexed Whether a file is in the index, and so must stay. @default none is
  * @throws {UsageError} If a path does not exist, or is a pipe.
  */
 export async function findDataFiles(

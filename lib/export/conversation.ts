@@ -182,8 +182,8 @@ export class ConversationReader {
 }
 
 /**
- * Whether a table keeps the request as it was sent. Structs of a column have the same keys in the
- * same order, so the `prompt_hash` of tool calls, parts and parameters may differ.
+ * Whether a table keeps the request as it was sent. Structs of a column have the same keys in one
+ * order, so the `prompt_hash` of tool calls, parts and parameters may differ.
  */
 function isTextOnly({ messages, params }: ParsedRow): boolean {
   return params === undefined &&

@@ -54,12 +54,10 @@ export interface CardContent {
   readonly rows: number;
   readonly validationRows: number;
   readonly columns: ReadonlyMap<string, ColumnType>;
-  /** The folder as the user named it. */
   readonly folder: string;
   /** The license in the card that is replaced. */
   readonly license: string | undefined;
   readonly options: ResolvedExport;
-  /** How the rows were made, in sentences of Markdown. */
   readonly origin: readonly string[];
 }
 

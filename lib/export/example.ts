@@ -85,8 +85,8 @@ export class ExampleReader {
 
   /**
    * Returns the example of a results line, or what is wrong with the line. Messages and tools are
-   * restored when they are first read, so unselected rows cost nothing. Reading them throws a
-   * `NotRestored` if the row was sent with options that are unknown.
+   * restored when first read, so unselected rows cost nothing. Reading them throws a `NotRestored`
+   * if the row was sent with unknown options.
    */
   read(text: string): Example | string {
     const fields = parseFields(text);

@@ -63,7 +63,6 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
   return { ...options, ...resolveWrite(options, { format, think, paths, isFromResults: true }) };
 }
 
-/** Throws as `resolveExport` does. */
 export function resolveConvert(options: ConvertOptions): ResolvedExport {
   checkOptions(options, CONVERT_RULES);
   requireOptions("convert", options, ["input", "output"], CONVERT_RULES);

@@ -106,7 +106,6 @@ function toStream(stream: WritableStream<Uint8Array>): Output {
 export interface OutputGuard {
   /** Whether to replace a file that is not empty. @default false */
   readonly replace?: boolean;
-  /** Files that are never replaced: descriptions for the error, by path. */
   readonly sources: ReadonlyMap<string, string>;
 }
 

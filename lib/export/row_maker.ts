@@ -215,10 +215,9 @@ function isUneven(messages: unknown): boolean {
 }
 
 /**
- * Works around a bug in Hugging Face `datasets` 4.8. If all messages in the first 10 MiB of a text
- * file have the same keys, it reads messages as structs, and fails with a TypeError at a later tool
- * call. One message with more than role and content (called uneven here) makes it read all messages
- * as they are.
+ * Works around a bug in Hugging Face `datasets` 4.8: if all messages in the first 10 MiB of a text
+ * file have the same keys, loading fails with a TypeError at a later tool call. One message with more
+ * than role and content (called uneven here) avoids that.
  *
  * Holds back the first rows until each column has had an uneven message. After `START_CHARS`
  * without one, adds a key to a message of the column.

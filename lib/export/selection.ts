@@ -195,9 +195,9 @@ const MAX_FULL = 0.85;
 const GROWTH = 1.25;
 
 /**
- * A set of 64-bit hashes: 120 MB at most for ten million. A `Set` takes over a gigabyte, and its
- * limit is 16 million. Each segment grows by itself, so little is copied at a time. The chance that
- * any two of ten million different rows share a hash is 3 in a million.
+ * A set of 64-bit hashes: 120 MB for ten million, where a `Set` takes over a gigabyte and holds at
+ * most 16 million. Segments grow one by one, so little is copied at a time. The chance that any two
+ * of ten million rows share a hash is 3 in a million.
  */
 export class HashSet {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment());

@@ -217,9 +217,7 @@ async function checkTargets(options: ResolvedExport, guard: OutputGuard): Promis
 export interface TargetContext {
   readonly guard: OutputGuard;
   readonly schema: Schema;
-  /** Permissions of new files. */
   readonly mode: number | undefined;
-  /** How the rows were made, in sentences of Markdown. */
   readonly origin: readonly string[];
 }
 

@@ -31,7 +31,6 @@ export interface InputPart {
   readonly size: number;
 }
 
-/** A file, or a part of one. */
 export interface InputPiece {
   /** The path to read: for standard input, that of its copy. */
   readonly path: string;
@@ -47,7 +46,6 @@ export interface Divisible {
   readonly kind: "anywhere" | "row-groups" | "whole";
   /** Empty if the kind is `anywhere`. */
   readonly pieces: readonly Border[];
-  /** Columns of CSV or TSV with JSON cells. */
   readonly jsonColumns: readonly string[] | undefined;
   /** Size in bytes; for a Parquet file, of its row groups. */
   readonly size: number;
@@ -147,7 +145,6 @@ class BorderFinder {
   readonly #borders: Border[] = [];
   /** The first border at or after this byte is selected. */
   target: number;
-  /** The number of the last row so far. */
   number = 0;
   /** Rows so far, without blank lines. */
   rows = 0;

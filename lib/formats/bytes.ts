@@ -148,7 +148,6 @@ function isText(start: Uint8Array): boolean {
   return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
 }
 
-/** The error for a format that is not read, or only with `--input-format`. */
 export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
   const whatToDo = advice(name);
   const isReadable = whatToDo.startsWith("Add --input-format");
@@ -158,11 +157,7 @@ export function foreignFormatError(name: string, { what, advice }: ForeignFormat
   return cannotRead(name, `it is ${what}${formats}. ${whatToDo}`);
 }
 
-/**
- * The error for a file whose first line is not a row; undefined for JSON Lines with a bad line.
- *
- * @param isOnlyLine Whether the file has no other line.
- */
+/** The error for a file whose first line is not a row; undefined for JSON Lines with a bad line. */
 export async function foreignTextError(
   path: string,
   name: string,

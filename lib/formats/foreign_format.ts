@@ -102,12 +102,7 @@ function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   return !isArray && start.subarray(lineEnd).some((byte) => byte > 32);
 }
 
-/**
- * The format of a file whose first line is not a row; undefined for JSON Lines with a bad line.
- *
- * @param start The beginning of the file.
- * @param isOnlyLine Whether the file has no other line.
- */
+/** The format of a file whose first line is not a row; undefined for JSON Lines with a bad line. */
 export function foreignText(
   start: string,
   path: string,

@@ -193,8 +193,8 @@ async function isParquet(path: string, name: string): Promise<boolean> {
   return new TextDecoder().decode(start) === "PAR1";
 }
 
-/** Whether the text is a JSON array, not JSON Lines of message lists. In the latter, the first line
- * is complete JSON, and is followed by other lines or has elements with roles. */
+/** Whether the text is a JSON array, not JSON Lines of message lists: there, the first line is
+ * complete JSON, and has other lines after it or elements with roles. */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();
   if (!text.startsWith("[")) return false;
@@ -225,10 +225,7 @@ const OBJECTS_START = /^\[\s*\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 
 /**
  * Recognizes rows in a file named as plain text: what the text is, and the format to read it. Most
- * of the first lines must be rows, because prompts may begin with a brace or hold commas, as code
- * does.
- *
- * @param start The first bytes of the file, decoded.
+ * of the first lines must be rows: prompts may begin with a brace or hold commas, as code does.
  */
 function rowsInText(start: string): readonly [what: string, InputFormat] | undefined {
   const text = start.replace(/^\uFEFF/, "").trimStart();

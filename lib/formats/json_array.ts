@@ -1,8 +1,8 @@
 /**
  * Elements of one JSON array, each as its source text.
  *
- * Scans for the ends of elements without parsing them, so that numbers stay as written, and the
- * file is never in memory. Streaming JSON parsers give values, not text.
+ * Finds the ends of elements without parsing, so that numbers stay as written and the file is never
+ * in memory. Streaming JSON parsers give values, not text.
  *
  * @module
  */

@@ -11,8 +11,8 @@ import { type CsvOptions, decodeChunks, MAX_ROW_CHARS, readRecords } from "./csv
 const FIRST_ROWS = 1_000;
 
 /**
- * Finds columns in which all cells are objects, arrays or empty. Numbers, `true` and quoted text
- * are valid JSON, too, but stay text, because any table has them.
+ * Finds columns with only objects, arrays and empty cells. Numbers, `true` and quoted text are
+ * valid JSON, too, but any table has them.
  *
  * @param open Opens the file for each of up to three passes.
  */

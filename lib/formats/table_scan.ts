@@ -108,8 +108,8 @@ export class TableScan {
 const ONES = 0x01010101, HIGH_BITS = 0x80808080;
 const QUOTES = QUOTE * ONES, LINE_FEEDS = LINE_FEED * ONES;
 
-/** Finds bytes in words of four. An exclusive or with `QUOTES` turns each quote in a word into 0. A
- * word holds a byte 0 if and only if `(word - ONES) & ~word & HIGH_BITS` is not 0:
+/** Finds bytes, four at a time. `word ^ QUOTES` has a byte 0 for each quote; a word has a byte 0 if
+ * and only if `(word - ONES) & ~word & HIGH_BITS` is not 0:
  * https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord. `indexOf` takes longer, because
  * the next quote is often near. A method for quotes alone scans long quoted cells at 3.1 GB/s
  * instead of 2.2. */

@@ -1,7 +1,7 @@
 /**
- * Divides a zstd file into frames (RFC 8878, 3.1), and checks that it is complete. `node:zlib`
- * stops without an error if data is truncated or a skippable frame begins, and drops what follows a
- * frame in the same write, so rows would be missing unnoticed.
+ * Divides a zstd file into frames (RFC 8878, 3.1), and checks that it is complete. Otherwise rows
+ * would be missing unnoticed: `node:zlib` stops without an error at truncated data or a skippable
+ * frame, and drops what follows a frame in the same write.
  *
  * @module
  */
@@ -14,7 +14,6 @@ const SKIPPABLE = 0x184d2a50, SKIPPABLE_MASK = 0xfffffff0;
 /** Maximum size of a frame header, without the magic number. */
 const MAX_HEADER_BYTES = 14;
 
-/** The next part to read. */
 type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "content" | "checksum";
 
 export class ZstdFrames {

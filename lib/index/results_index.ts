@@ -58,9 +58,9 @@ interface IndexedFile {
 }
 
 /**
- * Inserts the ids of a file into the table, and stores prompt hashes as fingerprints, unless the id
- * has a result or `onLine` returns false. A missing file counts as empty, and blank lines are
- * skipped. Rejects when the signal is aborted.
+ * Inserts the ids of a file into the table, with prompt hashes as fingerprints, unless the id has a
+ * result or `onLine` returns false. A missing file counts as empty. Rejects when the signal is
+ * aborted.
  *
  * @returns The number of lines.
  * @throws {DamagedFileError} If a line is not one that Retort writes to files of this kind.

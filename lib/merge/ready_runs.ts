@@ -1,6 +1,6 @@
 /**
- * Finds the runs of a merge, and waits until all are done, or until one has failed and its
- * scheduler will not start it again. Refuses an output in the folder of the runs.
+ * Finds the runs of a merge, and waits until all are done, or until one has failed and will not be
+ * started again. Refuses an output in their folder.
  *
  * @module
  */

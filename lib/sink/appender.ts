@@ -37,8 +37,8 @@ export interface JournalOptions<T> {
   readonly onDurable?: (records: readonly T[]) => void;
   /** Called once, when nothing more can become durable. */
   readonly onBroken?: (error: SinkError) => void;
-  /** Called when lines go to another file, because fdatasync has failed. `isTemporary`: that file
-   * is in the folder for temporary files. */
+  /** Called when lines go to another file, because fdatasync has failed or the run may not wait for
+   * disk space. `isTemporary`: that file is in the folder for temporary files. */
   readonly onRescue?: (path: string, isTemporary: boolean) => void;
   /** Called if the file cannot be locked; `reason` is for a message. */
   readonly onUnlocked?: (path: string, reason: string) => void;

@@ -241,9 +241,9 @@ export class BatchDelay {
   }
 
   /**
-   * Waits until the batch is full or the event loop's turn ends. If full batches waited too, their
-   * lanes would send the next requests late, and the teacher would be idle. But timers and sockets
-   * are due once no call has waited for `MAX_TURN_MS`: then even a full batch waits.
+   * Waits until the batch is full or the event loop's turn ends. If full batches waited longer,
+   * lanes would send their next requests late. But once no call has waited for `MAX_TURN_MS`,
+   * timers and sockets are due, and even a full batch waits.
    */
   async wait(rowCount: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnDueAt;

@@ -50,7 +50,7 @@ export class Journal<T> implements AsyncDisposable {
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
-  /** Rows appended after fdatasync has failed: they go to another file. */
+  /** Rows appended once there is a last resort. */
   #lateRows = 0;
   /** Rows that another file has taken. */
   #rescuedRows = 0;
@@ -139,7 +139,7 @@ export class Journal<T> implements AsyncDisposable {
     return this.#watched?.closedFile;
   }
 
-  /** Where lines go once fdatasync has failed. */
+  /** Where lines go once fdatasync has failed, and after `rescue`. */
   get lastResort(): LastResort | undefined {
     return this.#lastResort;
   }
@@ -157,8 +157,8 @@ export class Journal<T> implements AsyncDisposable {
 
   /**
    * Appends a line without line feed. Resolves once the batch is written; rejects with a
-   * `SinkError` if it never will be. Once fdatasync has failed, the line goes to another file, and
-   * the record never counts as durable.
+   * `SinkError` if it never will be. Once there is a last resort, it takes the line, and the record
+   * never counts as durable.
    */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined && this.#closing === undefined) {

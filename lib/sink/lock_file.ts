@@ -49,8 +49,8 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
 }
 
 /**
- * Whether the text is a note, a part of one, a number (the first versions), or empty (created just
- * before a crash). `poetry.lock` may be Poetry's.
+ * Whether the text is a note, a part of one, a number (the first versions), or empty (just before a
+ * crash). `poetry.lock` may be Poetry's.
  *
  * @param text From `readText`, which removes the NUL bytes of a power cut.
  */
@@ -136,13 +136,13 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
 }
 
 /**
- * Locks an open output file until it is closed. A run can continue without this lock, because its
- * lock file keeps other runs away, too.
+ * Locks an open output file until it is closed. A run can continue without this lock, as its lock
+ * file keeps other runs away, too.
  *
  * @param reader Another handle of the file: if the lock keeps it from reading, the lock is
  * released.
- * @returns Why the file is not locked, if it is not. On Windows, no lock is needed, because an open
- * file cannot be removed.
+ * @returns Why the file is not locked, if it is not. Windows needs no lock: an open file cannot be
+ * removed.
  * @throws {LockedError} If another run has locked it.
  */
 export async function lockOutput(

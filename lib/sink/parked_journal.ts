@@ -45,7 +45,6 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   /** Dropped rows, and rows that a closed journal may not have written. */
   #missingRows = 0;
   #unwrittenRows = 0;
-  /** Why `append` rejects: the journal is closed, broken or abandoned. */
   #rejection: SinkError | undefined;
   /** The first `SinkError` of a `Journal` of this file. */
   #failure: SinkError | undefined;

@@ -41,10 +41,8 @@ export function isPendingIndexed(
 
 /**
  * The answer in a pending line; undefined if the prompt was edited, or the line is another row's.
- * With other parameters in this run, `next` is undefined: the row starts over, but keeps its
- * answer.
+ * If the parameters differ, `next` is undefined: the row starts over, but keeps the answer.
  *
- * @param row The row as in the input now.
  * @throws {SinkError} If the file cannot be read.
  */
 export function readEarlierAnswer(

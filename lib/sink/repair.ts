@@ -26,8 +26,8 @@ const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
  * Makes a file end with a whole line. Completes a last line that is a JSON object without a line
- * feed, or followed by NUL bytes. Moves other damaged lines at the end to `<name>.tail-<number>`
- * next to the file. Reads backwards, only as far as necessary.
+ * feed, or before NUL bytes. Moves other damaged lines at the end to `<name>.tail-<number>`. Reads
+ * backwards, only as far as necessary.
  *
  * @throws {SinkError} If the file cannot be read or written.
  */
@@ -174,8 +174,7 @@ export async function createNumbered(
 }
 
 /**
- * Removes lines from a file that no process has open for writing. Needs little memory whatever the
- * size of the file.
+ * Removes lines from a file that no process has open for writing, in constant memory.
  *
  * @param dropped Line numbers from 1.
  * @param lineCount The number of lines when they were numbered.

@@ -82,8 +82,8 @@ export async function rescueLines(
 
 /**
  * Appends rescued lines to their output file, which must end with a whole line, and removes the
- * files of rescued lines. Can be repeated after a crash: results with a uid in the output file are
- * skipped, as are failures with the same line.
+ * files of rescued lines. Can be repeated after a crash: skips results with a uid in the output
+ * file, and failures with the same line.
  *
  * @throws {SinkError} If the output file cannot be written.
  */
@@ -166,9 +166,9 @@ function rescuedPath(path: string, number: number): string {
 const LINE_START = '{"uid":"';
 
 /**
- * Repairs a file that was truncated within a line and then appended to, so that the rest of the old
- * line and a whole new one are joined. Copies these whole lines to the file `to`, then removes the
- * joined ones from the file at `path`. The rests are lost.
+ * Repairs a file that was truncated within a line and appended to, so that the rest of that line
+ * and a whole new one are joined. Copies the new lines to the file `to`, then removes the joined
+ * ones from `path`. The rests are lost.
  */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -206,9 +206,9 @@ export interface LastResortOptions {
 }
 
 /**
- * Keeps answers that arrive after fdatasync has failed on their output file, or whose run may not
- * wait for disk space any longer: in a file of rescued lines next to it, or in the temporary folder if
- * that file cannot be written. Each line is durable once `append` resolves. Keeps no file open.
+ * Keeps answers that arrive after fdatasync has failed, or whose run may not wait for disk space any
+ * longer: in a file of rescued lines or, if that fails, in the temporary folder. Lines are durable
+ * once `append` resolves. Keeps no file open.
  */
 export class LastResort {
   readonly #output: string;

@@ -3,10 +3,10 @@
  * run appends to it. Writes to the open handle would still succeed, but go to a file without a
  * path.
  *
- * `check` compares the path with the handle. Callers check twice before they act, because some
- * network filesystems answer late. `moveAway` then redirects all lines to a new file next to the
- * old one. The new file begins with the lines of the last minute, because a program may read the
- * old file that long before replacing it. The next run merges both files, without repeating lines.
+ * `check` compares the path with the handle; callers check twice, because some network filesystems
+ * answer late. `moveAway` then redirects lines to a new file next to the old one. The new file
+ * begins with the lines of the last minute, because a program may read the old file that long
+ * before replacing it. The next run merges both files.
  *
  * @module
  */

@@ -1,11 +1,10 @@
 /**
- * Progress during a run: a bar in a terminal, lines for logs, or a line of JSON per event for
- * programs.
+ * Progress during a run: a bar in a terminal, lines for logs, or JSON lines for programs.
  *
  * The bar has at most five lines, drawn in place. After each drawing, the cursor goes back to the
- * start of the first line. A resize is then harmless: however the terminal wraps the old lines,
- * they begin at the cursor, and the next drawing erases everything from there. A bar that moves up
- * by its number of lines would leave some behind when the terminal becomes narrower.
+ * start of the first line, so that a resize is harmless: however the terminal wraps old lines, they
+ * begin at the cursor, and the next drawing erases everything from there. Moving up by the number
+ * of lines would leave some behind in a narrower terminal.
  *
  * @module
  */
