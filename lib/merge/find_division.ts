@@ -26,7 +26,7 @@ interface PinnedDivision {
   readonly stem: string;
 }
 
-/** Finds the division of the runs; undefined if they are not shards. */
+/** Undefined if the runs are not shards. */
 export async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },

@@ -34,7 +34,6 @@ export interface MergeRun {
   readonly runFile: RunFile | undefined;
   /** Rows that earlier shards read; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
-  /** Changes of the input since it was divided into shards, for messages. */
   readonly changes: readonly string[];
 }
 
@@ -97,15 +96,15 @@ async function locate(
   originalFiles: OutputFiles,
   moved: ReadonlySet<string>,
 ): Promise<OutputFiles> {
-  const placeOf = async (path: string) => {
+  const currentPathOf = async (path: string) => {
     const isMoved = moved.has(basename(path)) && !(await exists(path));
     return isMoved ? `${movedFolderOf(path)}/${basename(path)}` : path;
   };
   return {
     ...originalFiles,
-    results: await placeOf(originalFiles.results),
-    failures: await placeOf(originalFiles.failures),
-    runJson: await placeOf(originalFiles.runJson),
+    results: await currentPathOf(originalFiles.results),
+    failures: await currentPathOf(originalFiles.failures),
+    runJson: await currentPathOf(originalFiles.runJson),
   };
 }
 

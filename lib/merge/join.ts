@@ -50,7 +50,7 @@ export async function joinRuns(
   const hasDuplicates = !output.duplicates.isEmpty;
   if (hasDuplicates) await output.duplicates.commit();
   await output.failures.commit();
-  // Its run file, if an earlier merge with proof wrote one, would describe other results.
+  // The run file of an earlier merge with proof would describe other results.
   await ifThere(Deno.remove(files.runJson));
   await output.results.commit();
   const { report } = joined;

@@ -93,7 +93,8 @@ export class MergePass {
     const rescued = await rescuedFilesOf(run.files.results, "results");
     rescued.push(...await rescuedFilesOf(run.files.failures, "failures"));
     if (rescued.length > 0) {
-      // Not "unfinished": a run that continues a partial merge would pay for these answers again.
+      // "damaged" also stops a partial merge: a run that continued it would pay for these answers
+      // again.
       const message = `answers are in "${rescued[0]}": run it again, which adds them to its output`;
       this.report.problems.push({ run: run.name, kind: "damaged", message });
     }
@@ -168,8 +169,7 @@ export class MergePass {
     else this.#mergeDuplicateOfRun(uid, reading);
   }
 
-  /** Compares a row with an earlier row of the same uid and other text. Their contents may be
-   * equal. */
+  /** The contents may be equal although the texts differ. */
   async #compareContents(
     row: ParsedRow,
     earlier: number,
@@ -187,7 +187,7 @@ export class MergePass {
     const place = input.placeOf(line.number);
     this.report.badRows++;
     const uid = badRowUid(place.file, place.line);
-    // A failures line is optional: without --skip-bad-rows, no run over bad rows starts.
+    // A failures line may be missing: without --skip-bad-rows, a run does not start over bad rows.
     lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 

@@ -139,7 +139,8 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     await Deno.mkdir(target, { recursive: true }).catch((cause) => {
       throw cannotWrite(target, cause);
     });
-    // The run file is moved first. Without it, the shard refuses to run again, even after a crash.
+    // The run file is moved first. Once it is gone, the shard refuses to run again, even after a
+    // crash.
     const paths = [runJson, results, failures, outdatedPathOf(results)];
     if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
     await moveLocked(paths, lock, target);

@@ -64,7 +64,7 @@ export async function readyRuns(
   }
 }
 
-/** Waits. An abort is noticed within 2 s. */
+/** An abort ends the pause within 2 s. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   for (let leftMs = ms;; leftMs -= MAX_PAUSE_MS) {
     signal?.throwIfAborted();
@@ -96,7 +96,7 @@ async function hasFailedStatus(
   for (const output of outputs) {
     const { folder, name } = await folderAndName(output);
     const finalOnes = (await runStatuses(folder)).filter((status) => isFinal(status, job));
-    // Without a job, runs of other outputs do not count.
+    // With a job, its runs of all outputs count; otherwise, only runs of this output.
     if (finalOnes.some((status) => job !== undefined || isRunOf(status.name, name))) return true;
   }
   return false;

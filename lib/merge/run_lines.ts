@@ -86,7 +86,7 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** The state of a uid. Does not mark it as taken. */
+  /** Unlike `take`, does not mark the uid. */
   stateOf(uid: string): AnswerState {
     const slot = this.#table.find(uid);
     if (slot === -1) return "none";

@@ -32,10 +32,10 @@ export interface ShardAnswers {
 /** The first results of a division that hold answers or that a run has locked. */
 export async function firstAnswers(division: Division): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
-  for (const place of [start, `${start}${MOVED_FOLDER}`]) {
-    for (const file of await namesIn(place || ".")) {
+  for (const folder of [start, `${start}${MOVED_FOLDER}`]) {
+    for (const file of await namesIn(folder || ".")) {
       if (!isResultsName(file, division)) continue;
-      const path = `${place}${file}`;
+      const path = `${folder}${file}`;
       const isRunning = await isLocked(path);
       if (isRunning || await hasContent(path)) return { division, path, isRunning };
     }
@@ -71,7 +71,8 @@ async function isLocked(results: string): Promise<boolean> {
   }
 }
 
-/** The first of these results with rescued lines, which only a run over the same results adds. */
+/** The first of these results with rescued lines. Only a run over the same results adds such lines
+ * to them. */
 export async function rescuedIn(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if ((await rescuedFilesOf(path, "results")).length > 0) return path;
 }

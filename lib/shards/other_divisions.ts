@@ -23,7 +23,6 @@ import { MOVED_FOLDER, movedFolderOf } from "./plan.ts";
 
 export class OtherDivisionError extends UsageError {}
 
-/** The paths of an output, with or without shards. */
 export interface OwnOutput {
   /** The stem that all shards of the output share: `out/x`. */
   readonly stem: string;
@@ -43,10 +42,12 @@ export async function refuseOtherDivisions(
 ): Promise<void> {
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
   const divisions = await divisionsBeside(stem, (pinned) => !pinned.some(isOwn));
-  // Counts even if its file of borders is lost: an unchanged input gets the same borders again.
+  // This division counts even if its file of borders is lost: an unchanged input gets the same
+  // borders again.
   const own = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== own);
-  // Not once the borders exist: each of thousands of shards would read the folder.
+  // Merges are not searched once the borders exist: each of thousands of shards would read the
+  // folder.
   const merges = own === undefined ? await findMerges?.() ?? [] : [];
   const merge = await mergedAnswers(merges, files);
   const whole = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ?? merge;
@@ -67,10 +68,10 @@ export function refusedWhole(
   isMerge: boolean,
 ): OtherDivisionError {
   const needsName = whole === `${stem}.jsonl` || isMerge || whole.endsWith(".ndjson");
-  const place = needsName ? ` and with -o ${shellWord(whole)}` : "";
+  const outputFlag = needsName ? ` and with -o ${shellWord(whole)}` : "";
   return new OtherDivisionError(
     `Cannot run ${what}: "${whole}" holds answers of a run without --shard or of a merge, which ` +
-      `would be paid for again. Continue without --shard${place}, or name another output`,
+      `would be paid for again. Continue without --shard${outputFlag}, or name another output`,
   );
 }
 

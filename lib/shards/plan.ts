@@ -24,7 +24,6 @@ import { commandText } from "../printable.ts";
 import { writeFileDurably } from "../sink/mod.ts";
 import { VERSION } from "../version.ts";
 
-/** An input file, as it was when the borders were made. */
 export interface PlannedInput {
   /** As the user named the file, or as found in a folder or by a pattern. */
   readonly path: string;
@@ -167,7 +166,6 @@ function refuseTooFew(candidates: readonly Candidate[], count: number): void {
   );
 }
 
-/** The parts of the input that a shard reads. */
 export function piecesOf(plan: ShardPlan, index: number, options: InputOptions = {}): InputPiece[] {
   const from = plan.starts[index];
   const to = plan.starts[index + 1] ?? { input: plan.inputs.length, ...START };
@@ -219,7 +217,7 @@ export function shardStem(stem: string, { index, count }: ShardName): string {
   return `${stem}-${ofIndex}-of-${ofCount}`;
 }
 
-/** The inverse of `shardStem`; undefined if it is not the stem of a shard. */
+/** The inverse of `shardStem`. */
 export function parseShardStem(text: string): { stem: string } & ShardName | undefined {
   const [, stem, index, count] = /^(.*)-(\d{5,})-of-(\d{5,})$/s.exec(text) ?? [];
   return stem === undefined ? undefined : { stem, index: Number(index), count: Number(count) };
@@ -228,7 +226,7 @@ export function parseShardStem(text: string): { stem: string } & ShardName | und
 /** Where a merge with `tidy` moves files, relative to the folder of the outputs. */
 export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
 
-/** Has no final `/`. */
+/** The folder to which a merge moves the file at `path`, without a final `/`. */
 export function movedFolderOf(path: string): string {
   return `${dirname(path)}/${MOVED_FOLDER.slice(0, -1)}`;
 }

@@ -16,13 +16,12 @@ import { areAnswersNear, type Shard } from "./shard.ts";
 
 export interface StartedShard {
   readonly shard: Shard;
-  /** All files of the input. */
   readonly files: readonly string[];
   /** Ends the wait for others without an error. */
   readonly signal: AbortSignal;
 }
 
-/** A run that finds this shard ends at once. The shard waits this long for that. */
+/** Maximum wait for a run that ends because it has found this shard. */
 const WAIT_FOR_END_MS = 2_000;
 const POLL_MS = 100;
 
