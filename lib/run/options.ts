@@ -105,8 +105,9 @@ export interface ResponseGeneratorOptions extends RowOptions {
   params?: Params;
   /**
    * Maximum number of rows in flight, over all teachers: 1 to 100,000. `"auto"` searches for the
-   * number above which the tokens per second no longer rise, from 32 to 1,024 for each teacher. Use
-   * `"auto"` with your own servers, which queue excess requests instead of rejecting them.
+   * number above which the tokens per second no longer rise, from 32 for each teacher to 1,024
+   * times the number of teachers. Use `"auto"` with your own servers, which queue excess requests
+   * instead of rejecting them.
    *
    * @default 20
    */
