@@ -18,7 +18,7 @@ import {
 import { shellWord } from "../printable.ts";
 
 /** An output holds no runs, only divisions into other numbers of shards, or incomplete borders. A
- * merge may wait for that to change. */
+ * waiting merge tries again. */
 export class NoRunsError extends UsageError {}
 
 interface PinnedDivision {
@@ -26,7 +26,7 @@ interface PinnedDivision {
   readonly stem: string;
 }
 
-/** Finds the division of the runs; undefined if they are not shards. */
+/** Undefined if the runs are not shards. */
 export async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
@@ -46,8 +46,8 @@ export async function findDivision(
   }
   if (begun.length > 1) throw ambiguous(output, begun);
   if (awaitsRuns) return pinned[0];
-  // No shard has started. Other runs are merged instead; without any, the merge names the missing
-  // shards.
+  // No shard has started. Other runs in the folder are merged instead. Without any, the merge
+  // reports the missing shards.
   const { folder, name } = await folderAndName(output);
   if (await holdsRuns(folder, name)) return undefined;
   if (pinned.length === 1) return pinned[0];
@@ -100,9 +100,7 @@ async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boo
   return false;
 }
 
-/**
- * Throws if a folder also holds runs over other inputs: a merge of the division would omit them.
- */
+/** Otherwise, a merge of the whole folder would silently omit runs over other inputs. */
 async function refuseOtherRuns(output: string, division: PinnedDivision): Promise<void> {
   for await (const other of otherRuns(output, division)) {
     const [shards, run] = [`${division.stem}.jsonl`, other].map((path) => shellWord(path));
@@ -113,7 +111,6 @@ async function refuseOtherRuns(output: string, division: PinnedDivision): Promis
   }
 }
 
-/** A notice about runs in a folder that the merge of these shards omits, if any. */
 export async function leftOutBy(output: string, shards: number): Promise<string | undefined> {
   const [division, ...others] = await pinnedDivisions(output, shards);
   if (division === undefined || others.length > 0) return undefined;
@@ -123,7 +120,7 @@ export async function leftOutBy(output: string, shards: number): Promise<string 
   return `--shards ${shards} leaves out other runs in "${output}": "${left[0]}"${more}`;
 }
 
-/** The results of runs over other inputs, if `output` is a whole folder. */
+/** Yields the results of runs over other inputs, if `output` is a whole folder. */
 async function* otherRuns(output: string, { plan, stem }: PinnedDivision): AsyncGenerator<string> {
   const { folder, name } = await folderAndName(output);
   if (name !== undefined) return;
@@ -134,7 +131,7 @@ async function* otherRuns(output: string, { plan, stem }: PinnedDivision): Async
     const other = runStem && (parseShardStem(runStem)?.stem ?? runStem);
     if (other === undefined || other === ownName || found.has(other)) continue;
     const run = await readRunFile(`${folder}/${file}`);
-    // Skips the merged output of these shards, and a run that continued it with the same inputs.
+    // Skips the merged output of these shards, and runs that continued it with the same inputs.
     if (run === undefined || run.merged !== undefined) continue;
     if ((await inputFilesOf(run)).every((input) => ownInputs.has(basename(input)))) continue;
     found.add(other);
@@ -160,7 +157,7 @@ function ambiguous(output: string, pinned: readonly PinnedDivision[]): UsageErro
   );
 }
 
-/** The folder of an output's files, and their common name; undefined if all files count. */
+/** The folder of the outputs, and their common file name; undefined if all files count. */
 export async function folderAndName(
   output: string,
 ): Promise<{ folder: string; name: string | undefined }> {

@@ -1,5 +1,5 @@
 /**
- * Finds the runs to merge by their files, even those that an earlier merge has moved.
+ * Finds the runs to merge by their files, including files that an earlier merge has moved.
  *
  * @module
  */
@@ -22,29 +22,28 @@ import {
 import { findDivision, folderAndName, NoRunsError } from "./find_division.ts";
 
 export interface MergeRun {
-  /** For messages: `shard 3 of 8`, or the results path. */
+  /** `shard 3 of 8`, or the results path. */
   readonly name: string;
-  /** Where the files are now: a merge may have moved some or all. */
+  /** Where the files are now: a merge may have moved some of them. */
   readonly files: OutputFiles;
   /** Where the run wrote them. */
   readonly originalFiles: OutputFiles;
-  /** What the run reads; empty if unknown, or if the shard is empty. */
+  /** The parts of the input that the run reads; empty if unknown, or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
   /** Undefined if the run has not started. */
   readonly runFile: RunFile | undefined;
   /** Rows that earlier shards read; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
-  /** Changes of the input since it was divided into shards, for messages. */
   readonly changes: readonly string[];
 }
 
 /**
  * Finds the runs of the outputs, in the order of the outputs and of the shards.
  *
- * @param options `shards` chooses one of several divisions. With `needsRunFile`, results count as a
- * run only with their run file. With `awaitsRuns`, borders count although no shard has started.
+ * @param options `shards` chooses one of several divisions. With `needsRunFile`, results without a
+ * run file are no run. With `awaitsRuns`, a division counts before any of its shards has started.
  * @throws {NoRunsError} If an output holds no runs.
- * @throws {UsageError} If it holds several divisions, or runs that cannot be merged.
+ * @throws {UsageError} If an output holds several divisions, or runs that cannot be merged.
  */
 export async function findRuns(
   outputs: readonly string[],
@@ -97,15 +96,15 @@ async function locate(
   originalFiles: OutputFiles,
   moved: ReadonlySet<string>,
 ): Promise<OutputFiles> {
-  const placeOf = async (path: string) => {
+  const currentPathOf = async (path: string) => {
     const isMoved = moved.has(basename(path)) && !(await exists(path));
     return isMoved ? `${movedFolderOf(path)}/${basename(path)}` : path;
   };
   return {
     ...originalFiles,
-    results: await placeOf(originalFiles.results),
-    failures: await placeOf(originalFiles.failures),
-    runJson: await placeOf(originalFiles.runJson),
+    results: await currentPathOf(originalFiles.results),
+    failures: await currentPathOf(originalFiles.failures),
+    runJson: await currentPathOf(originalFiles.runJson),
   };
 }
 
@@ -137,8 +136,8 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   }));
 }
 
-/** `x.ndjson` if it holds results and `x.jsonl` does not, as after a run with `-o x.ndjson`:
- * `x.jsonl` may then be an input. */
+/** Returns `x.ndjson` if only that file holds results. After a run with `-o x.ndjson`, `x.jsonl`
+ * may be an input. */
 async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<string> {
   const jsonl = `${stem}.jsonl`, ndjson = `${stem}.ndjson`;
   if (!names.has(basename(ndjson))) return jsonl;
@@ -170,12 +169,12 @@ function runFileStems(names: ReadonlySet<string>): string[] {
   return [...names].flatMap((file) => /^(.*)\.run\.json$/.exec(file)?.[1] ?? []);
 }
 
-/** Recognizes results files by name, because there may be no run files. */
+/** Recognizes results by file name, because run files may be missing. */
 async function resultsStems(folder: string, names: ReadonlySet<string>): Promise<string[]> {
   const stems = new Set<string>();
   for (const file of names) {
     const [, named, extension] = /^([^.].*)\.(jsonl|ndjson)$/.exec(file) ?? [];
-    // The rescued lines may be all that is left of the results.
+    // Rescued lines may be all that is left of the results.
     const stem = named?.replace(/\.rescued-\d+$/, "");
     if (stem === undefined || stems.has(stem) || isCompanion(stem, names)) continue;
     if (stem !== named && !(await holdsOwnLines(`${folder}/${file}`, "results"))) continue;
@@ -200,7 +199,7 @@ async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>):
   }
 }
 
-/** Whether the stem is that of another file next to results. */
+/** Whether the stem belongs to another file that Retort writes next to results. */
 function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   if (/\.(outdated|duplicates|rescued-\d+)$/.test(stem)) return true;
   const parent = /^(.*)_error$/.exec(stem)?.[1];
@@ -208,7 +207,7 @@ function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   return ["jsonl", "ndjson", "run.json"].some((extension) => names.has(`${parent}.${extension}`));
 }
 
-/** Throws if results exist only as a compressed copy, which a join would silently leave out. */
+/** Throws if results exist only as a compressed copy, which a join would omit. */
 function refuseOnlyCompressed(
   folder: string,
   name: string | undefined,
@@ -224,7 +223,6 @@ function refuseOnlyCompressed(
   }
 }
 
-/** Says that a run's results exist only as a compressed copy; undefined if not. */
 export async function compressedProblem(
   { files: { results }, pieces }: MergeRun,
 ): Promise<string | undefined> {
@@ -245,7 +243,7 @@ export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   );
 }
 
-/** The number of rows: exact for shards of files whose rows are counted, else an estimate. */
+/** The number of rows: exact for shards whose rows are counted, else an estimate. */
 export function expectedRows({ pieces, runFile }: MergeRun): number {
   const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);
   return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;

@@ -1,5 +1,5 @@
 /**
- * Joins the output of runs without reading their input. Does not prove that no row is missing.
+ * Joins the output of runs without reading their input, so it cannot prove that no row is missing.
  *
  * @module
  */
@@ -32,7 +32,7 @@ const LINE_FEED = new Uint8Array([10]);
 /**
  * Writes each result once, in the order of the runs.
  *
- * @throws {UsageError} If a line is not one of Retort's.
+ * @throws {UsageError} If Retort did not write a line.
  * @throws {DamagedFileError} If results exist only as a compressed copy.
  */
 export async function joinRuns(
@@ -63,7 +63,6 @@ export async function joinRuns(
   };
 }
 
-/** An output file, and the files of rescued lines that the next run would add to it. */
 async function withRescued(path: string, kind: LineKind): Promise<string[]> {
   return [path, ...await rescuedFilesOf(path, kind)];
 }
@@ -79,7 +78,7 @@ class JoinPass {
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
   readonly #table = new IdTable();
-  /** Uids with only pending failures lines so far. */
+  /** Uids that have had only pending failures lines so far. */
   readonly #pending = new Set<string>();
 
   constructor(runs: readonly MergeRun[], output: MergedOutput, signal: AbortSignal | undefined) {
@@ -88,7 +87,7 @@ class JoinPass {
     this.#signal = signal;
   }
 
-  /** Adds results first, because a failure does not count if its row has a result. */
+  /** Adds results first: a failure does not count if its row has a result. */
   async addRuns(runs: readonly MergeRun[]): Promise<void> {
     for (const { files: { results } } of runs) {
       for (const path of await withRescued(results, "results")) await this.#addResults(path);
@@ -136,8 +135,8 @@ class JoinPass {
         this.#pending.delete(value.uid);
         this.report.failed++;
       } else if (!hasFailed) this.#pending.add(value.uid);
-      // Keeps a pending line even after a final one: it is from an interrupted retry, and holds an
-      // answer that was paid for.
+      // Keeps a pending line even after a final one: an interrupted retry wrote it with an answer
+      // that was paid for.
       this.#add("failures", bytes);
     }
   }
@@ -182,7 +181,7 @@ function ownLine(
   throw new UsageError(`Cannot join ${place}: ${problem}. Repair or remove the line`);
 }
 
-/** Zeros for lines without a hash: only their uids are compared. */
+/** A line without a hash gets zeros, so that only uids are compared. */
 function hashOf({ prompt_hash: hash }: OwnLine): string {
   return typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash) ? hash : "0".repeat(16);
 }

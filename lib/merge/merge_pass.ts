@@ -1,5 +1,5 @@
 /**
- * Copies the line of each answer in the order of the inputs, and counts what is missing.
+ * Copies the lines of all answers in input order, and counts what is missing.
  *
  * @module
  */
@@ -24,23 +24,21 @@ import { emptyReport, type GrowingReport, type MergedOutput } from "./output.ts"
 import { RunLines } from "./run_lines.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 
-/** Further clashes are only counted. */
+/** Maximum number of clashes to list. Further ones are only counted. */
 export const MAX_CLASHES_SHOWN = 20;
 
 interface ReadInput {
-  /** The number of the last row of the run before; 0 for the first run. */
+  /** The number of the last row of the previous run; 0 for the first run. */
   readonly base: number;
   readonly input: InputSequence;
-  /** The result of `contentsOf`, once needed. */
   contents?: BigUint64Array;
 }
 
 interface Reading extends ReadInput {
-  /** The number of the current row, from 1 over the inputs of all runs. */
+  /** The number of the current row, counted from 1 through the inputs of all runs. */
   number: number;
   readonly samples: number;
-  /** Whether to look for edited rows by hashing all prompts. False for shards of an unchanged
-   * input. */
+  /** Whether to hash all prompts to find edited rows. False for shards of an unchanged input. */
   readonly mayBeEdited: boolean;
   readonly parser: RowParser;
   readonly lines: RunLines;
@@ -53,7 +51,7 @@ export class MergePass {
   readonly recovered = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid. The line of a row is its `Reading.number`. */
+  /** All rows by uid, with `Reading.number` as the line. */
   readonly #rows: IdTable;
   readonly #inputs: ReadInput[] = [];
   readonly #isPartial: boolean;
@@ -95,7 +93,8 @@ export class MergePass {
     const rescued = await rescuedFilesOf(run.files.results, "results");
     rescued.push(...await rescuedFilesOf(run.files.failures, "failures"));
     if (rescued.length > 0) {
-      // Not "unfinished": a run that continues a partial merge would pay for these answers again.
+      // "damaged" also stops a partial merge: a run that continued it would pay for these answers
+      // again.
       const message = `answers are in "${rescued[0]}": run it again, which adds them to its output`;
       this.report.problems.push({ run: run.name, kind: "damaged", message });
     }
@@ -170,9 +169,7 @@ export class MergePass {
     else this.#mergeDuplicateOfRun(uid, reading);
   }
 
-  /**
-   * Compares a row with an earlier one of the same uid and other text: the contents may be equal.
-   */
+  /** The contents may be equal although the texts differ. */
   async #compareContents(
     row: ParsedRow,
     earlier: number,
@@ -190,11 +187,11 @@ export class MergePass {
     const place = input.placeOf(line.number);
     this.report.badRows++;
     const uid = badRowUid(place.file, place.line);
-    // Nothing is missing without a failures line: a run without --skip-bad-rows would not start.
+    // A failures line may be missing: without --skip-bad-rows, a run does not start over bad rows.
     lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /** Keeps the answer of an earlier run to the same row, unless only this run has a result. */
+  /** Keeps the answer that an earlier run has for the row, unless only this run has a result. */
   #mergeDuplicateOfRun(rowUid: string, { samples, lines }: Reading): void {
     this.report.duplicatesOfRuns++;
     const rows = this.#rows;
@@ -211,11 +208,12 @@ export class MergePass {
     }
   }
 
-  /** Moves answers to the later of two rows with different content to the duplicates. */
+  /** Of two rows with different contents, moves the answers of the later one to the duplicates. */
   #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
-    // A run reports a row as bad if an earlier row of its own has the uid and other content.
+    // A run reports a row as bad if an earlier row in its own input has the same uid and other
+    // content.
     const isBadRow = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
     if (isBadRow) return this.#copyBadRow(line, reading);
     if (++this.report.clashCount <= MAX_CLASHES_SHOWN) {
@@ -256,8 +254,8 @@ function samplesOf({ runFile }: MergeRun): number {
 
 const NOWHERE = { add: () => {} };
 
-/** A hash of the row: of the text, because hashing canonical content takes four times as long. Rows
- * with equal fingerprints have the same content, and rows with different ones may. */
+/** Hashes the row's text, because hashing canonical content takes four times as long. Equal
+ * fingerprints mean equal contents; different ones may not mean different contents. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }
@@ -267,8 +265,8 @@ function quoted(uids: readonly string[]): string {
   return uids.length > 3 ? `${shown} and others` : shown;
 }
 
-/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again, so it is called
- * only if rows with one uid differ in text. */
+/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again, so call it only if
+ * rows with the same uid differ in text. */
 async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
   let hashes = new BigUint64Array(1_024);
   const input = new InputSequence(pieces);

@@ -116,7 +116,8 @@ async function outputFiles(output: string): Promise<OutputFiles> {
   );
 }
 
-/** Throws if the output is not empty. A run whose rows all failed has no results. */
+/** Throws if the output is not empty. Checks failures, too: if all rows failed, there are no
+ * results. */
 async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   for (const path of [results, failures, duplicatesPathOf(results)]) {
     if (!(await hasContent(path))) continue;
@@ -126,7 +127,7 @@ async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   }
 }
 
-/** Throws unless a merge has written the output: the answers of a run are nowhere else. */
+/** Throws unless a merge wrote the output. A run's answers exist nowhere else. */
 async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");
@@ -162,7 +163,7 @@ function checkComparable(runs: readonly MergeRun[]): void {
         "Merge runs with the same settings, or add --no-proof to have both in one file",
     );
   }
-  // A copy has an id such as `<uid>~2`: other runs give it to other rows.
+  // Each run numbers its copies, as in `<uid>~2`. In another run, another row may have that uid.
   if (runs.some(({ runFile }) => runFile?.rows.duplicates === "keep") && runs.length > 1) {
     throw new UsageError(
       "Cannot merge runs with --duplicates keep: each numbers its copies separately. Keep their " +
@@ -171,7 +172,6 @@ function checkComparable(runs: readonly MergeRun[]): void {
   }
 }
 
-/** Problems in run files: shards that have not run, and runs with pending rows. */
 async function problemsOf(runs: readonly MergeRun[]): Promise<MergeProblem[]> {
   const problems: MergeProblem[] = [];
   for (const run of runs) {
@@ -196,9 +196,9 @@ function pendingReason({ state, pending, reason }: NonNullable<RunFile["summary"
   return `${pendingRows(pending)}${why}${reason === null ? "" : ` (${reason})`}`;
 }
 
-/** The problem of a run that has not ended, for a merge that reads no rows. */
+/** The problem of a run that has not ended. Needed only if the merge reads no rows. */
 function notEnded({ name, runFile }: MergeRun): MergeProblem[] {
-  // The output of a merge has no summary, either.
+  // A merged output has no summary, either.
   if (runFile?.summary !== null || runFile.merged !== undefined) return [];
   return [{ run: name, kind: "unfinished", message: "it is running or was killed" }];
 }
@@ -252,7 +252,7 @@ async function dropRecovered(path: string, recovered: ReadonlySet<string>): Prom
   await dropLines(path, dropped, count);
 }
 
-/** Writes a run file, so that a run can continue the output. */
+/** Writes a run file with which a run can continue the output. */
 async function writeMergedRunFile(
   files: OutputFiles,
   runs: readonly MergeRun[],

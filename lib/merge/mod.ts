@@ -12,48 +12,48 @@ export type { MergeRun };
 
 /** Options of `mergeRuns`. */
 export interface MergeOptions {
-  /** Where the runs write: folders, or paths of results files. */
+  /** The outputs of the runs: folders, or paths of results files. */
   outputs: PathLike | readonly PathLike[];
-  /** The results file to write; it ends in `.jsonl`. */
+  /** The results file to write; ends in `.jsonl`. */
   output: PathLike;
-  /** Writes the output even if rows are missing, so that a run can continue it. @default false */
+  /** Whether to write the output even if rows are missing, so that a run can continue it. @default
+   * false */
   partial?: boolean;
   /**
-   * Milliseconds to wait for shards: until all are done, or one was halted or could not start.
+   * Maximum wait in milliseconds until all shards are done, or one was halted or could not start.
    * @default 0
    */
   waitMs?: number;
   /** Called after each check that finds unfinished runs, mostly every 2 s. @default none */
   onWait?: (progress: WaitProgress) => void;
-  /**
-   * The submission to wait for. Includes shards that an earlier submission left halted: this one
-   * runs them again. @default any submission
-   */
+  /** The submission to wait for. Shards that an earlier submission left halted are awaited, too,
+   * because this one runs them again. @default any submission */
   job?: string;
   /**
-   * Moves the files of the shards to `.retort/shards/` once the merge is proven, unless rows clash.
+   * Whether to move the files of the shards to `.retort/shards/` after a merge with proof and
+   * without clashes.
    * @default false
    */
   tidy?: boolean;
-  /**
-   * Whether to compare the output with the input. If not, lines are joined in the order of the
-   * runs. @default true
-   */
+  /** Whether to compare the output with the input. Without proof, lines are joined in the order of
+   * the runs. @default true */
   proof?: boolean;
-  /** Replaces a results file that an earlier merge has written. @default false */
+  /** Whether to replace results that an earlier merge has written. @default false */
   replace?: boolean;
   /**
-   * The `limit` of the runs: only the first rows of the input count, or of each run's input if the
-   * runs are not shards. @default all
+   * The `limit` of the runs: only the first rows of the input count. If the runs are not shards,
+   * that applies to each run's input.
+   * @default all
    */
   limit?: number;
-  /** The number of shards, if a folder holds several divisions. @default the only division */
+  /** The number of shards, to choose among several divisions in a folder. @default the only
+   * division */
   shards?: number;
   /** Aborts the merge; nothing is written. */
   signal?: AbortSignal;
 }
 
-/** What a waiting merge has found. */
+/** Progress of a merge that waits for runs. */
 export interface WaitProgress {
   /** Runs that are done. */
   readonly done: number;
@@ -61,12 +61,12 @@ export interface WaitProgress {
   readonly runs: number;
 }
 
-/** Why rows of a run are missing, or not to be trusted. */
+/** Why rows of a run are missing or unreliable. */
 export interface MergeProblem {
   /** `shard 3 of 8`, or the results path of the run. */
   readonly run: string;
-  /** "missing": the shard has not run; "unfinished": rows are pending; "damaged": files of the run
-   * are damaged, or lack answers. */
+  /** "missing": the shard has not run. "unfinished": rows are pending. "damaged": files of the run
+   * are damaged or lack answers. */
   readonly kind: "missing" | "unfinished" | "damaged";
   /** The details, for users. */
   readonly message: string;
@@ -76,15 +76,16 @@ export interface MergeProblem {
 export interface Clash {
   /** The uid of both rows. */
   readonly uid: string;
-  /** The row that keeps the uid: `file:line` of the input; without `proof`, "an earlier line". */
+  /**
+   * The row that keeps the uid, as `file:line` of the input; without `proof`, "an earlier line".
+   */
   readonly first: string;
-  /** The other row; without `proof`, its line in the results of its run. */
+  /** The other row, as `file:line` of the input; without `proof`, of the run's results. */
   readonly second: string;
 }
 
-/** What a merge found and wrote. Each sample of a row counts as an answer. Without `partial`, a
- * merge of runs that are not complete according to run files reads no rows: all counts but `runs`
- * are 0. */
+/** What a merge found and wrote. Each sample of a row counts as an answer. If run files say that
+ * runs are incomplete, a merge without `partial` reads no rows: all counts but `runs` are 0. */
 export interface MergeReport {
   /** Shards or other runs. */
   readonly runs: number;
@@ -92,18 +93,18 @@ export interface MergeReport {
   readonly total: number;
   /** Answers in the results, without surplus ones. */
   readonly succeeded: number;
-  /** Answers that have finally failed. */
+  /** Answers that have failed permanently. */
   readonly failed: number;
-  /** Answers still to come. */
+  /** Answers still missing. */
   readonly pending: number;
   /** Input lines that cannot be sent. */
   readonly badRows: number;
   /** Rows that repeat an earlier one of the same run. */
   readonly mergedDuplicates: number;
-  /** Rows that repeat one of an earlier run, whose result is kept. */
+  /** Rows that repeat a row of an earlier run. The first result is kept. */
   readonly duplicatesOfRuns: number;
-  /** Answers beyond the number of samples, such as `x#3` with two samples. They are kept after the
-   * other results of their run. */
+  /** Answers beyond the number of samples, such as `x#3` with two samples. They follow the other
+   * results of their run. */
   readonly surplus: number;
   /** Rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
@@ -113,40 +114,38 @@ export interface MergeReport {
   readonly clashes: readonly Clash[];
   /** All rows that share a uid with an earlier row of other content. */
   readonly clashCount: number;
-  /** Why runs are not complete; empty if all are. */
+  /** Why runs are incomplete; empty if all are complete. */
   readonly problems: readonly MergeProblem[];
-  /** Changes of the input since it was divided into shards. The merge compares with the files as
-   * they are now. */
+  /** Changes of the input since it was divided into shards. The merge compares with the current
+   * files. */
   readonly inputChanges: readonly string[];
-  /** Notices for users, such as which other runs `shards` leaves out. */
+  /** Notices for users, for example about other runs that `shards` leaves out. */
   readonly notices: readonly string[];
   /** Path of the results file; null if nothing was written. */
   readonly results: string | null;
   /** Path of the failures file; null if nothing was written. */
   readonly failures: string | null;
-  /** Path of the later answers of clashing rows; null if there are none. */
+  /** Path of the file with the later answers of clashing rows; null if there are none. */
   readonly duplicates: string | null;
-  /** The folder to which shards were moved; null if they were not. */
+  /** The folder to which shards were moved; null if none were. */
   readonly movedTo: string | null;
 }
 
 /**
  * Merges the outputs of several runs, such as the shards of one input, into one results and one
- * failures file, in input order, and proves that each row of the input is there once. Files appear
- * complete or not at all; the merged runs stay as they are.
+ * failures file, in input order, and proves that each row of the input is there once. Each file is
+ * written completely or not at all. The merged runs stay as they are.
  *
- * If shards are missing, unfinished or damaged, `problems` says so. Then nothing is written, except
- * with `partial` if none is damaged. A row needs 37 bytes of memory, and each of its answers 49
- * bytes more while its shard is read.
+ * If shards are missing, unfinished or damaged, `problems` says so. Then nothing is written, unless
+ * `partial` is set and none is damaged. A row takes 37 bytes of memory, and each answer 49 more
+ * while its shard is read.
  *
  * @example
- * ```ts
- * import { mergeRuns } from "../../mod.ts";
+ * ```ts import { mergeRuns } from "../../mod.ts";
  *
- * async function mergeShards(): Promise<void> {
- *   const report = await mergeRuns({ outputs: "shards/", output: "all/prompts.jsonl" });
- *   for (const { run, message } of report.problems) console.warn(`${run}: ${message}`);
- *   console.log(report.results, report.succeeded, report.failed);
+ * async function mergeShards(): Promise<void> { const report = await mergeRuns({ outputs:
+ * "shards/", output: "all/prompts.jsonl" }); for (const { run, message } of report.problems)
+ * console.warn(`${run}: ${message}`); console.log(report.results, report.succeeded, report.failed);
  * }
  * ```
  *

@@ -1,6 +1,6 @@
 /**
- * The output files of a merge, each complete or absent; its report; and moving the files of merged
- * runs.
+ * The output files of a merge, its report, and moving the files of merged runs. Each output file is
+ * complete or absent.
  *
  * @module
  */
@@ -43,7 +43,7 @@ class MergedFile implements LineSink, AsyncDisposable {
     return new MergedFile(await Replacement.open(path, { mode, removesLeftovers: true }));
   }
 
-  /** Buffers bytes, without limit, until `flush`. */
+  /** The buffer grows without limit until `flush`. */
   add(bytes: Uint8Array): void {
     this.isEmpty = false;
     if (this.#filled + bytes.length > this.#buffer.length) {
@@ -55,7 +55,7 @@ class MergedFile implements LineSink, AsyncDisposable {
     this.#filled += bytes.length;
   }
 
-  /** Writes the buffer if it is half full, or always with `all`. */
+  /** Writes the buffer if it is at least half full, or always with `all`. */
   async flush({ all = false } = {}): Promise<void> {
     if (this.#filled === 0 || (!all && this.#filled < BUFFER_BYTES / 2)) return;
     await this.#replacement.write(this.#buffer.subarray(0, this.#filled));
@@ -74,7 +74,7 @@ class MergedFile implements LineSink, AsyncDisposable {
 
 export type MergedOutput = Awaited<ReturnType<typeof openOutput>>;
 
-/** @param sources The results files to merge: their permissions decide those of the output. */
+/** @param sources The results files to merge. Their permissions decide those of the output. */
 export async function openOutput(files: OutputFiles, sources: readonly string[]) {
   await using stack = new AsyncDisposableStack();
   const mode = await modeMadeFrom(sources);
@@ -85,7 +85,7 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
   return {
     results,
     failures,
-    /** Answers to rows that share a uid with an earlier row of other content. */
+    /** Answers of rows that share a uid with an earlier row of other content. */
     duplicates,
     async flush(): Promise<void> {
       await results.flush();
@@ -101,7 +101,6 @@ export type GrowingReport = { -readonly [Name in keyof MergeReport]: MergeReport
   problems: MergeProblem[];
 };
 
-/** The report of a merge that has read and written nothing. */
 export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
   return {
     runs: runs.length,
@@ -128,10 +127,10 @@ export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
 }
 
 /**
- * Moves the files of all runs to `.retort/shards/` in their folders. Returns the last of these
- * folders, with a final `/`.
+ * Moves the files of each run to `.retort/shards/` in its folder. Returns the last such folder,
+ * with a final `/`.
  *
- * @throws {LockedError} If a run is active; the files of runs before it have been moved.
+ * @throws {LockedError} If a run is active. The files of earlier runs have then been moved.
  */
 export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   let target = "";
@@ -140,7 +139,8 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     await Deno.mkdir(target, { recursive: true }).catch((cause) => {
       throw cannotWrite(target, cause);
     });
-    // Moves the run file first: without it, the shard refuses to run again, even after a crash.
+    // The run file is moved first. Once it is gone, the shard refuses to run again, even after a
+    // crash.
     const paths = [runJson, results, failures, outdatedPathOf(results)];
     if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
     await moveLocked(paths, lock, target);
@@ -149,7 +149,8 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   return `${target}/`;
 }
 
-/** Throws if files of an earlier merge would be replaced, as for two inputs with the same name. */
+/** Throws if files that an earlier merge moved would be replaced, as for two inputs with the same
+ * name. */
 export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> {
   for (const { originalFiles: { results, failures } } of runs) {
     for (const path of [results, failures]) {
@@ -163,7 +164,9 @@ export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> 
   }
 }
 
-/** Throws if `--limit` omits answers: the next run would pay for them again. */
+/**
+ * Throws if `--limit` omits answers. If these were moved, the next run would pay for them again.
+ */
 export function refuseLeftOut(results: number, failures: number): void {
   const counts = [[results, "result"], [failures, "failure"]] as const;
   const leftOut = counts.filter(([count]) => count > 0)

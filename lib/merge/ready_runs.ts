@@ -1,6 +1,6 @@
 /**
- * Finds the runs of a merge, and waits until all are done, or until one has failed and will not be
- * started again. Refuses an output in their folder.
+ * Finds the runs of a merge, and waits until all are done, or until one has failed that its
+ * scheduler will not restart. Refuses an output in the folder of the runs.
  *
  * @module
  */
@@ -23,15 +23,15 @@ import { folderAndName, leftOutBy, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
 import type { MergeOptions } from "./mod.ts";
 
-/** The pause between two checks doubles from this to the maximum. */
+/** The pause between two checks begins with this, and doubles up to the maximum. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
-/** Minimum pause, as a multiple of the last check's duration: checking 16,000 shards reads as many
- * files, and a file server has other work. */
+/** Minimum pause, as a multiple of the last check's duration. A check of 16,000 shards reads as
+ * many files, which keeps a file server busy. */
 const PAUSE_FACTOR = 9;
 
 /**
- * Finds the runs, and waits until they are ready. Returns unready ones after `waitMs`.
+ * Finds the runs, and waits up to `waitMs` until they are ready. Then returns unready ones, too.
  *
  * @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder.
  */
@@ -78,10 +78,10 @@ function isDone({ runFile, pieces }: MergeRun): boolean {
   return runFile?.summary?.state === "done" && runFile.summary.pending === 0;
 }
 
-/** Whether a run has failed, and its scheduler will not start it again. */
+/** Whether a run has failed and its scheduler will not restart it. */
 async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
   for (const { runFile, originalFiles } of runs) {
-    // Without a job, a run halted before the merge will not continue.
+    // If no job is named, a run that was halted before the merge will not continue.
     if (job === undefined && runFile?.summary?.state === "halted") return true;
     const status = await readStatus(statusPathOf(originalFiles.results));
     if (status !== undefined && isFinal(status, job)) return true;
@@ -89,7 +89,6 @@ async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Pr
   return false;
 }
 
-/** `hasFailed` for outputs without run files. */
 async function hasFailedStatus(
   outputs: readonly string[],
   job: string | undefined,
@@ -97,13 +96,15 @@ async function hasFailedStatus(
   for (const output of outputs) {
     const { folder, name } = await folderAndName(output);
     const finalOnes = (await runStatuses(folder)).filter((status) => isFinal(status, job));
-    // All runs of a job are awaited. Without a job, those of other outputs do not count.
+    // With a job, its runs of all outputs count; otherwise, only runs of this output.
     if (finalOnes.some((status) => job !== undefined || isRunOf(status.name, name))) return true;
   }
   return false;
 }
 
-/** Whether a run has this name or is a shard of it; undefined stands for any name. */
+/**
+ * Whether a run has this name, or is a shard of the output with this name. Undefined matches all.
+ */
 function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }
@@ -113,7 +114,8 @@ function isFinal({ ended, state, job }: RunStatus, onlyJob: string | undefined):
   return ended && (state === "halted" || state === "failed");
 }
 
-/** Throws if the output is in the folder of its runs: loading that folder would load rows twice. */
+/** Throws if the output is in the folder of its runs: loading that folder would load each row
+ * twice. */
 async function refuseSameFolder(
   runs: readonly MergeRun[],
   files: OutputFiles,
@@ -153,8 +155,8 @@ export async function noticesOf(
   return notices.filter((notice) => notice !== undefined);
 }
 
-/** A notice for a copied project: a run has read its input from an absolute path, and another file
- * of that name is near its output. */
+/** A notice for a copied project: the runs read their input from an absolute path, and another file
+ * of that name is near their output. */
 async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined> {
   const folders = new Map<string, string>();
   for (const { pieces, originalFiles: { results } } of runs) {
@@ -168,7 +170,7 @@ async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined
 }
 
 /** Finds another file with the name of an input. For the folder `out` and the input
- * `/old/data/x.jsonl`, that is `out/x.jsonl`, `data/x.jsonl` or `x.jsonl`. */
+ * `/old/data/x.jsonl`, it looks for `out/x.jsonl`, `data/x.jsonl` and `x.jsonl`. */
 async function namesakeNear(folder: string, path: string): Promise<string | undefined> {
   const info = await statOf(path);
   if (info === undefined) return undefined;

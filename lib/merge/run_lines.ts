@@ -12,7 +12,7 @@ import { isPendingIndexed } from "../sink/mod.ts";
 import { type ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 
-/** "pending" has a failures line that is not final. */
+/** "pending": the row has only failures lines that are not final. */
 export type AnswerState = "result" | "failure" | "pending" | "none";
 
 export class RunLines implements Disposable {
@@ -39,15 +39,15 @@ export class RunLines implements Disposable {
     this.#stack = stack;
   }
 
-  /** @throws {DamagedFileError} If a line is not one of Retort's. */
+  /** @throws {DamagedFileError} If Retort did not write a line. */
   static async read(
     { files, runFile }: Pick<MergeRun, "files" | "runFile">,
     expectedRows: number,
     signal?: AbortSignal,
   ): Promise<RunLines> {
     using stack = new DisposableStack();
-    // An active retry moves lines from the failures to the results. Opened first, the failures
-    // still hold a line that is not yet in the results.
+    // An active retry moves lines from the failures to the results. The failures are opened first:
+    // they still hold a line that is not yet in the results.
     const failures = stack.use(await LineFile.open(files.failures));
     const results = stack.use(await LineFile.open(files.results));
     const table = stack.use(new IdTable(expectedRows));
@@ -60,7 +60,7 @@ export class RunLines implements Disposable {
     await failures.index("failures", table, (slot, line) => {
       if (table.has(slot, HAS_RESULT)) return false;
       const isPending = isPendingIndexed(line);
-      // A pending line after a final one is from an unfinished retry: the failure still counts.
+      // An unfinished retry wrote the pending line. The earlier failure still counts.
       if (isPending && table.has(slot, HAS_FAILURE)) return false;
       if (!isPending) table.set(slot, HAS_FAILURE);
       table.setLine(slot, failures.add(line));
@@ -69,7 +69,7 @@ export class RunLines implements Disposable {
     return new RunLines(table, { results, failures }, uidFields, repeated, stack.move());
   }
 
-  /** Copies the line of a uid to the sink for its state, and marks it as taken. */
+  /** Copies the line of a uid to the sink for its state, and marks the uid as taken. */
   take(uid: string, to: { result: LineSink; failure: LineSink; pending?: LineSink }): AnswerState {
     const table = this.#table;
     const slot = table.find(uid);
@@ -86,7 +86,7 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** Unlike `take`, does not mark the line. */
+  /** Unlike `take`, does not mark the uid. */
   stateOf(uid: string): AnswerState {
     const slot = this.#table.find(uid);
     if (slot === -1) return "none";
@@ -94,7 +94,7 @@ export class RunLines implements Disposable {
     return this.#table.has(slot, HAS_FAILURE) ? "failure" : "pending";
   }
 
-  /** Whether an answer was finished for another prompt than the row's. */
+  /** Whether a finished answer of the row belongs to another prompt. */
   isEdited(row: ParsedRow, samples: number, parser: RowParser): boolean {
     // A derived uid is a hash of the row, and changes with an edit.
     if (row.isUidDerived) return false;
@@ -108,21 +108,21 @@ export class RunLines implements Disposable {
     return false;
   }
 
-  /** Whether an answer is to this prompt; true without a line or a prompt hash in it. */
+  /**
+   * Whether an answer belongs to this prompt. True if there is no line, or no prompt hash in it.
+   */
   #isAnswerTo(uid: string, promptHash: string): boolean {
     const table = this.#table, slot = table.find(uid);
     if (slot === -1 || !(table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE))) return true;
     return !table.hasFingerprint(slot) || table.fingerprintEquals(slot, promptHash);
   }
 
-  /**
-   * Copies results of surplus samples, such as `x#3` if `x` has two; returns their number. If
-   * results are left, reads the file again: only a line says which row it answers.
-   */
+  /** Copies results of surplus samples, such as `x#3` if `x` has two, and returns their number.
+   * Reads the results again if any are left, because only the line tells which row it answers. */
   async takeSurplus(to: LineSink & { flush(): Promise<void> }): Promise<number> {
     if (this.orphans === 0) return 0;
     const table = this.#table, surplus: number[] = [];
-    // `index` needs a table, and ours must not change.
+    // `index` fills a table. It must not be `#table`, which `take` still needs.
     using scratch = new IdTable();
     await this.#results.index("results", scratch, (_, line) => {
       const uid = line.uid();
@@ -134,7 +134,7 @@ export class RunLines implements Disposable {
       table.set(slot, SEEN);
       surplus.push(table.lineOf(slot));
     });
-    // Indexing and copying would both move the read position of the file.
+    // Copied after indexing: both move the read position of the file.
     for (const line of surplus) {
       this.#results.copy(line, to);
       await to.flush();
@@ -162,20 +162,20 @@ export class RunLines implements Disposable {
   }
 }
 
-/** Takes parts of lines, line feeds included. */
+/** Takes parts of lines, including line feeds. */
 export interface LineSink {
   /** `bytes` are valid only during the call. */
   add(bytes: Uint8Array): void;
 }
 
 const BLOCK_BYTES = 1 << 18;
-/** Maximum number of blocks in memory. Lines are roughly in input order, but those of rows that
- * were in flight together may be far apart. */
+/** Maximum number of blocks in memory. Lines are roughly in input order, but rows that were in
+ * flight together may be far apart. */
 const MAX_BLOCKS = 64;
 const LINE_FEED = new Uint8Array([10]);
 
-/** Reads lines of a file in any order, in blocks. The file stays open, because a run may replace
- * it, and lines would have other offsets. */
+/** Reads the lines of a file in any order, in blocks. The file stays open, because a run may
+ * replace it by a file with other offsets. */
 class LineFile implements Disposable {
   readonly #path: string;
   #offsets = new Float64Array(1_024);
@@ -202,7 +202,7 @@ class LineFile implements Disposable {
     await readIndex({ path: this.#path, kind, file: this.#file }, table, onLine, signal);
   }
 
-  /** Returns a number for `copy`, from 1. */
+  /** Remembers a line. Returns its number for `copy`, from 1. */
   add({ offset, byteLength }: { offset: number; byteLength: number }): number {
     if (this.#count === this.#offsets.length) {
       const offsets = new Float64Array(this.#count * 2), lengths = new Uint32Array(this.#count * 2);
@@ -216,8 +216,8 @@ class LineFile implements Disposable {
     return ++this.#count;
   }
 
-  /** Copies a line with its line feed. Synchronous, as a promise for each line costs more than
-   * reading. */
+  /** Copies a line with its line feed. Synchronous, because a promise for each line would cost more
+   * than reading it. */
   copy(line: number, sink: LineSink): void {
     let offset = this.#offsets[line - 1];
     const end = offset + this.#lengths[line - 1];

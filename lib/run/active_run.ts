@@ -1,6 +1,6 @@
 /**
- * One run of a generator, or one `generate()`, from its preparation to its end. Creates the checks
- * of answers, the prices and the budget, and controls the engine.
+ * One run of a generator, or one `generate()`: creates the checks of answers, the prices and the
+ * budget, and controls the engine.
  *
  * @module
  */
@@ -22,24 +22,23 @@ import type { ResolvedOptions } from "./resolve_options.ts";
 import type { Run } from "./run.ts";
 import { after } from "../timer.ts";
 
-/** Called with outcomes once they are on disk, or taken by the consumer. */
+/** Gets outcomes once they are on disk, or taken by the consumer. */
 export type OutcomeListener = (outcomes: readonly Outcome[]) => void;
 
-/** Controls the engine of one run or `generate()`, and passes on its progress and outcomes. */
 export class ActiveRun {
   readonly progress: Progress;
-  /** Aborting it ends the preparation. */
+  /** Abort it to end the preparation. */
   readonly preparing = new AbortController();
-  /** Set if this is a run over files. */
+  /** Undefined for `generate()`. */
   run: Run | undefined;
   readonly #options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
   #concurrency: number;
-  /** The cost limit; for a shard, that of all shards together. */
+  /** The cost limit; for a shard, the limit of all shards together. */
   #maxCostUsd: number | null;
-  /** The share of the cost limit that this run may use, from 0 to 1. */
+  /** The share of `#maxCostUsd` that this run may use, from 0 to 1. */
   #costShare = 1;
-  /** US dollars that earlier runs have spent of this share. */
+  /** US dollars of this share that earlier runs have spent. */
   #spentBefore = 0;
   #budget: Budget | undefined;
   #checks: Disposable | undefined;
@@ -80,14 +79,14 @@ export class ActiveRun {
 
   async prepare(): Promise<Prepared> {
     const prepared = await prepare(this.#options, this.#maxCostUsd);
-    // The cost limit may have been changed meanwhile.
+    // The cost limit may have changed meanwhile.
     prepared.budget.setMaxCost(this.#shareOf(this.#maxCostUsd), this.#maxCostUsd);
     this.#budget = prepared.budget;
     this.#checks = prepared.checks;
     return prepared;
   }
 
-  /** Starts to control the engine, and applies a pause or stop requested before it existed. */
+  /** Applies a pause or stop that was requested before the engine existed. */
   attach(engine: Engine): void {
     this.#engine = engine;
     if (this.#isPaused) engine.closeGate("pause");
@@ -108,7 +107,7 @@ export class ActiveRun {
     const notice = (level: "info" | "warning", message: string) =>
       this.progress.notice(level, message);
     this.#stopFollowing = teacherList.watch(({ joined, left, changed = [] }) => {
-      // New teachers first: a run without any teacher ends.
+      // New teachers first: a run without a teacher ends.
       for (const place of joined) engine.addTeacher(this.#options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
       for (const place of changed) engine.changeTeacher(this.#options.endpointOf(place));
@@ -145,10 +144,8 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /**
-   * Sets the cost limit in US dollars; null removes it. A shard gets the limit of all shards
-   * together. A run that has already cost this much is halted.
-   */
+  /** Sets the cost limit in US dollars; null removes it. For a shard, this is the limit of all
+   * shards together. Halts a run that has already spent its share. */
   setMaxCost(usd: number | null): void {
     this.#budget?.setMaxCost(this.#shareOf(usd), usd);
     this.#maxCostUsd = usd;
@@ -157,10 +154,8 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /**
-   * Sets a shard's share of the cost limit, from 0 to 1, and the US dollars that its earlier runs
-   * have already spent of this share.
-   */
+  /** `share` is a shard's part of the cost limit, from 0 to 1. Its earlier runs have spent
+   * `spentBefore` US dollars of this part. */
   shareMaxCost(share: number, spentBefore: number): void {
     this.#budget?.countEarlierRuns(spentBefore);
     this.#costShare = share;
@@ -172,29 +167,27 @@ export class ActiveRun {
     return usd === null ? null : usd * this.#costShare;
   }
 
-  /** What this run may cost: for a shard, what its earlier runs have left of its share. */
+  /** The cost limit of this run. For a shard, what its earlier runs have left of its share. */
   get #runMaxCostUsd(): number | null {
     const usd = this.#shareOf(this.#maxCostUsd);
     return usd === null ? null : Math.max(0, usd - this.#spentBefore);
   }
 
-  /**
-   * The highest cost limit with which the run would end now: with $2 spent and a share of 0.25, it
-   * is $8. With a share of 0 or 1, it is what was spent.
-   */
+  /** The highest cost limit that would end the run now: with $2 spent and a share of 0.25, $8. With
+   * a share of 0 or 1, the amount spent. */
   get #minBudgetUsd(): number | null {
     const costUsd = this.#budget?.costUsd ?? null;
     if (costUsd === null || this.#costShare === 0) return costUsd;
     return (costUsd + this.#spentBefore) / this.#costShare;
   }
 
-  /** Finishes what is in flight and starts nothing more. */
+  /** Finishes calls in flight and starts no others. */
   stop(): void {
     this.preparing.abort();
     this.#engine?.stop();
   }
 
-  /** `stop()`, and aborts the calls in flight. */
+  /** Also aborts the calls in flight. */
   abort(reason?: unknown): void {
     this.preparing.abort(reason);
     this.#engine?.abort(reason);
@@ -229,14 +222,12 @@ export class ActiveRun {
   }
 }
 
-/** What a generator gives to a run over files. */
 export interface RunContext {
   readonly generator: ResolvedOptions;
   readonly prepared: Prepared;
   readonly activeRun: ActiveRun;
 }
 
-/** The options of an engine that come from the generator: all but the source and the sink. */
 export function engineOptions(
   { generator, prepared, activeRun: { progress } }: RunContext,
 ): Omit<EngineOptions, "source" | "sink"> {
@@ -249,12 +240,11 @@ export function engineOptions(
 }
 
 export interface Prepared {
-  /** To be disposed of when the run has ended. */
+  /** To be disposed of after the run. */
   readonly checks: Checks;
   readonly policy: AnswerPolicy;
   readonly budget: Budget;
   readonly ratesOf: Prices["ratesOf"];
-  /** Notices about prices. */
   readonly notes: readonly string[];
 }
 
@@ -271,9 +261,9 @@ export async function prepare(
       maxCostUsd: maxCostUsd ?? undefined,
       maxCompletionTokens: options.maxCompletionTokens,
     });
-    // Last, because checks may hold a worker.
+    // Created last: nothing would dispose of their worker if a line above threw.
     const checks = await createChecks(options);
-    // Loaded only where it is needed, which is rare.
+    // Loaded on demand, because it is rarely needed.
     const { isRefusal } = options.rejectRefusals ? await import("../refusals.ts") : {};
     const policy = new AnswerPolicy({ ...options, isRefusal, checks: checks.list });
     return { checks, policy, budget, ratesOf, notes };

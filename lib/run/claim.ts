@@ -1,6 +1,6 @@
 /**
- * Takes over an output from an earlier run: takes the lock, repairs what a crash left, and checks
- * that the output may be extended.
+ * Claims an output: takes the lock, repairs what a crash left, and checks that the output may be
+ * extended.
  *
  * @module
  */
@@ -31,7 +31,7 @@ import { formatCountOf } from "../figures.ts";
 
 export interface ClaimOptions {
   readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
-  /** The one lock of a run with many outputs. @default each output has its own */
+  /** The one lock of a run with many outputs. @default a lock for each output */
   readonly shared?: SharedLock;
   readonly notices: Pick<RunNotices, "add">;
 }
@@ -39,7 +39,7 @@ export interface ClaimOptions {
 /** An output that this run may write to, until it releases the lock. */
 export interface Claim {
   readonly lock: Lock;
-  /** The permissions for new files; undefined for the system's default. */
+  /** Permissions for new files; undefined for the system's default. */
   readonly mode: number | undefined;
 }
 
@@ -48,8 +48,8 @@ export interface Claim {
  * lines to the output.
  *
  * @throws {LockedError} when another run is writing to the output
- * @throws {UsageError} when a file has the name of an output file but is not one of Retort's, or
- * when answers would be deleted or paid for again
+ * @throws {UsageError} when an output path holds a file that Retort did not write, or when answers
+ * would be deleted or paid for again
  */
 export async function claimOutput(files: OutputFiles, options: ClaimOptions): Promise<Claim> {
   const mode = files.input === "-" ? undefined : await modeMadeFrom(await inputPathsOf(files));
@@ -110,12 +110,12 @@ async function refuseCompressed(results: string, inputs: readonly string[]): Pro
 
 async function inputPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   if (pieces === undefined) return [input];
-  // With pieces, `input` may also be several names, joined by commas.
+  // With pieces, `input` may be several names joined by commas.
   const named = await statOf(input) === undefined ? [] : [input];
   return [...named, ...pieces.map(({ path }) => path)];
 }
 
-/** Deletes the output if the run starts over, else moves outdated results to another file. */
+/** Deletes the output if the run starts over; otherwise moves outdated results away. */
 export async function makeRoom(
   files: OutputFiles,
   outdated: ReadonlySet<string>,
@@ -142,7 +142,7 @@ async function rescuedOf({ results, failures }: OutputFiles): Promise<string[]> 
   ];
 }
 
-/** Removes temporary files that a crashed holder of the lock has left. */
+/** Removes temporary files of a crashed run. */
 async function removeLeftovers(files: OutputFiles, token: string): Promise<void> {
   const { results, failures, runJson } = files;
   const replaced = await Promise.all([results, failures, runJson].map(targetOf));
@@ -159,7 +159,7 @@ export async function makeFolders(files: readonly OutputFiles[]): Promise<void> 
   }
 }
 
-/** The copy of standard input, which exists while a run needs it. */
+/** The temporary copy of standard input. */
 export function spoolPathOf({ lock }: OutputFiles, token: string): string {
   return `${lock.replace(/\.lock$/, "")}.input.${token}`;
 }
@@ -202,8 +202,8 @@ async function repair(
 }
 
 /**
- * Reads `run.json`, and checks that the answers were created with the same settings.
- * `uidFieldLast` is true if an older version began the output: it read `id` before the fields of
+ * Reads `run.json`, and checks that the answers were created with the same settings. Returns
+ * `uidFieldLast: true` if an older version began the output: such a version read `id` before
  * `uidField`.
  *
  * @throws {UsageError} with a line for each setting that differs
@@ -242,8 +242,8 @@ export async function earlierRunOf(
   return { earlierRun, uidFieldLast };
 }
 
-/** Compares a shard without answers, or that deletes them, with others: a merge refuses different
- * settings. */
+/** Checks that answered shards nearby have the same settings, which a merge requires. Called for a
+ * shard that has no answers or deletes them. */
 async function checkOtherShards(
   runJson: string,
   { shard, retry, resume }: RunOptions,

@@ -1,11 +1,11 @@
 /**
- * The lines of the failures file of one input, and which of them are outdated.
+ * The lines of one input's failures file, and which of them are outdated.
  *
- * A row may have two valid lines: one that says it has failed, and a later one of an unfinished
- * retry. The second does not revoke the first: the row has failed until it has a result.
+ * A row may have two valid lines: a final failure, and a later line of an unfinished retry. Such a
+ * row counts as failed until it has a result.
  *
- * Lines are identified by their numbers. Uids are kept only for rows in flight, for bad rows, and
- * for rows with an answer from an earlier run that may still count.
+ * Lines are identified by number. Uids are kept only for rows in flight, bad rows, and rows with an
+ * answer of an earlier run that may still count.
  *
  * @module
  */
@@ -31,10 +31,9 @@ import {
   readEarlierAnswer,
 } from "../sink/mod.ts";
 
-/** Which failed rows are retried: all, none, or those with one of these types or statuses. */
+/** All, none, or rows that failed with one of these types or statuses. */
 export type RetryFilter = boolean | readonly (FailureType | number)[];
 
-/** Numbers of lines, by uid. */
 type LineNumbers = Map<string, number>;
 
 /** The last line of a pending row. */
@@ -48,18 +47,18 @@ interface PendingLine {
 export class FailureLedger {
   readonly #path: string;
   #lines = 0;
-  /** Outdated lines: their row has a newer line or a result, or their bad row was fixed. */
+  /** Outdated lines: the row has a newer line or a result, or the bad row was fixed. */
   readonly #dropped = new LineSet();
-  /** Bad rows of earlier runs that the first pass has not found again yet. */
+  /** Bad rows of earlier runs that the first pass has not found yet. */
   readonly #badRows: LineNumbers = new Map();
-  /** Rows that are retried now. */
+  /** Rows that this run retries. */
   readonly #askedAgain: LineNumbers = new Map();
-  /** Rows whose last outcome is an answer that was not accepted. */
+  /** Rows whose last answer was not accepted. */
   readonly #pending = new Map<string, PendingLine>();
-  /** Rows that failed as `unfinished` and are retried: their answers may be accepted now. */
+  /** Retried rows that failed as `unfinished`: their answers may be accepted now. */
   readonly #unfinished = new Map<string, LinePlace>();
   readonly #keepsUnfinished: boolean;
-  /** Rows that have failed again since the retry that this run continues began. */
+  /** Rows that have failed again since the interrupted retry began. */
   failedAgain = 0;
 
   constructor(path: string, keepsUnfinished = false) {
@@ -68,7 +67,7 @@ export class FailureLedger {
   }
 
   /**
-   * Reads the file and flags its ids in the table, which must hold the results already.
+   * Reads the file and flags its ids in the table. The table must already hold the results.
    *
    * @param before Only rows that failed before this time (ISO 8601) are retried. @default all
    */
@@ -80,18 +79,18 @@ export class FailureLedger {
       } else if (isPendingIndexed(line)) {
         const { number, offset, byteLength } = line;
         this.#setPending(line.uid(), { number, place: { offset, byteLength } });
-        // False drops the prompt hash: an edit of the prompt matters only for finished rows.
+        // Drops the prompt hash: an edit of the prompt matters only for finished rows.
         return false;
       } else this.#readFailure(table, slot, line, this.#isAskedAgain(line, retry, before));
     });
   }
 
-  /** Whether the file has a line for this bad row; if so, the line is kept. */
+  /** Keeps the line, if there is one. */
   hasBadRow({ file, line }: { file: string; line: number }): boolean {
     return this.#badRows.delete(badRowUid(file, line));
   }
 
-  /** Called after the whole input was read: bad rows that were not found again have been fixed. */
+  /** Called after the whole input was read: bad rows not found again have been fixed. */
   dropRepairedRows(): void {
     for (const number of this.#badRows.values()) this.#dropped.add(number);
   }
@@ -100,7 +99,7 @@ export class FailureLedger {
     this.#askedAgain.set(uid, number);
   }
 
-  /** The last answer of an earlier run to the row, if that was paid for but not accepted. */
+  /** The last answer of an earlier run to the row, if it was paid for but not accepted. */
   earlierOf(row: Row, paramsId: string): EarlierAnswer | undefined {
     if (this.#pending.size === 0 && this.#unfinished.size === 0) return undefined;
     const place = this.#pending.get(row.uid)?.place ?? this.#unfinished.get(row.uid);
@@ -112,10 +111,10 @@ export class FailureLedger {
     this.#setPending(uid, { number: this.#lines + addedLines });
   }
 
-  /** Called when a row's final outcome is on disk; returns whether the row had failed before. */
+  /** Called when a row's final outcome is on disk. Returns whether the row had failed before. */
   settle(uid: string): boolean {
     this.#dropPending(uid);
-    // Deleting from an empty map would still hash the uid, and fetch it from cold memory.
+    // `Map.delete` would hash the uid even if the map is empty, and fetch it from cold memory.
     if (this.#unfinished.size > 0) this.#unfinished.delete(uid);
     const number = this.#askedAgain.size === 0 ? undefined : this.#askedAgain.get(uid);
     if (number === undefined) return false;
@@ -124,10 +123,8 @@ export class FailureLedger {
     return true;
   }
 
-  /**
-   * Removes outdated lines. No process may have the file open for writing. Returns why the file was
-   * not rewritten; nothing is lost then, because readers ignore outdated lines.
-   */
+  /** Removes outdated lines. No process may have the file open for writing. If the file could not
+   * be rewritten, returns why. Nothing is lost then, because readers ignore outdated lines. */
   async tidy(addedLines: number, token?: string): Promise<string | undefined> {
     try {
       const isDone = await dropLines(this.#path, this.#dropped, this.#lines + addedLines, token);
@@ -185,7 +182,7 @@ function isUnfinished(line: IndexedLine): boolean {
   return (line.value() as { error?: { type?: string } }).error?.type === "unfinished";
 }
 
-/** ISO 8601; "" if the line does not say. */
+/** ISO 8601; "" if the line has no time. */
 function failedAt(line: IndexedLine): string {
   const { error } = line.value() as { error?: { created?: unknown } };
   return asText(error?.created);

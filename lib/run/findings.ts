@@ -16,64 +16,61 @@ import type { InputSequence } from "./input_sequence.ts";
 import { Plan } from "./plan.ts";
 
 export const MODELS_SHOWN = 3;
-/** Each row may set other parameters. */
+/** Limits memory: each row may set other parameters. */
 const MAX_PARAM_NAMES = 100;
 const MAX_DIFFERENCES = 20;
 
-/** A row may have several answers (samples): comments say which of the two a field counts. */
+/** Counts of rows and of answers, as their comments say. A row has an answer for each sample. */
 export class Findings {
   readonly samples: number;
   readonly plan: Plan;
   readonly shapes = new Map<string, number>();
-  /** The line of the first row of each shape. */
+  /** The line of each shape's first row. */
   readonly shapeStarts = new Map<string, number>();
   readonly bad = new BadLines();
   /** Why the input cannot be read. */
   unreadable: string | undefined;
   /** Rows, duplicates merged. */
   rows = 0;
-  /** Answers that are results and stay. */
+  /** Answers whose results stay. */
   succeeded = 0;
   /** Answers that have failed permanently. */
   failed = 0;
-  /** Failed answers that this retry had already sent again before it was interrupted. */
+  /** Failed answers that have failed again since the interrupted retry began. */
   failedAgain = 0;
-  /** Rows that are identical to an earlier one. */
+  /** Rows that are identical to an earlier row. */
   merged = 0;
-  /** Rows without an id: a hash of the row names them. */
+  /** Rows without an id, which get a hash of the row instead. */
   hashed = 0;
-  /** `uidField` of the run, until a row has one of these fields. */
+  /** `uidField` of the run; empty once a row has one of these fields. */
   missingUidFields: readonly string[] = [];
-  /** `promptField` of the run, until a row has it. */
+  /** `promptField` of the run; undefined once a row has it. */
   missingPromptField: string | undefined;
-  /** Rows that are lines of an earlier run's output. */
+  /** Rows that are output lines of an earlier run. */
   fromRuns = 0;
-  /** Rows that were edited after an answer to them was finished. */
+  /** Rows that were edited after an answer was finished. */
   changed = 0;
-  /**
-   * Rows that this version sends differently from the one that answered them: their number by what
-   * differs, as in `images are sent`.
-   */
+  /** The number of rows that this version sends differently from the version that answered them, by
+   * difference (`images are sent`). */
   readonly resent = new Map<string, number>();
-  /** Ids of results that are replaced, because the row was edited or the user has chosen them. */
+  /** Ids of results to replace: the row was edited, or the user has chosen them. */
   readonly outdated = new Set<string>();
-  /** Results that are requested again because the user has chosen them. */
+  /** Results that the user has chosen to request again. */
   reasked = 0;
-  /** Results that belong to no row or sample of the run; 0 if only a part of the input was read. */
+  /** Results without a row or sample in the run; 0 if only a part of the input was read. */
   strangers = 0;
-  /** Results that the user has chosen and that stay as they are. */
+  /** Results that the user has chosen but that stay. */
   leftAnswered = 0;
-  /** Rows that set a model of their own. */
+  /** Rows that set a model. */
   ownModels = 0;
-  /** The first of these models, at most `MODELS_SHOWN` + 1. */
+  /** The first models that rows set, at most `MODELS_SHOWN` + 1. */
   readonly models = new Set<string>();
-  /** Parameters that rows set, at most `MAX_PARAM_NAMES`. */
   readonly paramNames = new Set<string>();
-  /** Fields of rows that are not sent: at most 100. */
+  /** Fields of rows that are not sent, at most 100. */
   readonly unsent = new Set<string>();
   /** Estimated tokens of the prompts of all answers to request. */
   promptTokens = 0;
-  /** The answers to request for rows with a token limit of their own. */
+  /** Answers to request for rows that set a token limit. */
   readonly ownLimits: OwnLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
   readonly firstRows = new Map<string, ParsedRow>();
   readonly firstToAsk = new Map<string, ParsedRow>();
@@ -108,7 +105,7 @@ export class Findings {
     if (row.shape === "prompt-field") this.missingPromptField = undefined;
     if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) this.fromRuns++;
     if (row.isUidDerived) this.hashed++;
-    // A row whose id is a hash of itself has none of these fields.
+    // If its id is a hash, the row has none of these fields.
     else if (this.missingUidFields.some((field) => row.has(field))) this.missingUidFields = [];
   }
 
@@ -133,20 +130,19 @@ export class Findings {
     if (this.models.size <= MODELS_SHOWN) this.models.add(params.model);
   }
 
-  /** For messages. */
   placeOf(number: number): string {
     return this.input?.placeOf(number).source ?? String(number);
   }
 }
 
-/** Bytes of UTF-8: English has 4 to 5 for a token, code 3 to 4, Chinese 3 or somewhat less. */
+/** UTF-8 bytes per token: 4 to 5 in English, 3 to 4 in code, 3 or somewhat less in Chinese. */
 const BYTES_PER_TOKEN = 4;
-/** The role of a message and the marks around it. */
+/** Tokens for the role of a message and for delimiters. */
 const TOKENS_PER_MESSAGE = 4;
 /** An image of a megapixel has 765 tokens at OpenAI, and about 1,300 at Qwen and Anthropic. */
 const TOKENS_PER_IMAGE = 1_000;
 
-/** Accurate to about 25 %. Counts the tools that the row sets, too. */
+/** Accurate to about 25 %. Includes the row's tools. */
 function promptTokensOf(
   { messages, params }: Pick<ParsedRow, "messages" | "params">,
 ): number {
@@ -188,7 +184,7 @@ export class JobCounts {
     } else if (!hadFailedBefore) this.#failed++;
   }
 
-  /** Planned answers and bad lines of the input that are not on disk yet. */
+  /** Counts planned answers and bad lines that are not on disk yet. */
   remainingOf({ plan }: Findings): number {
     return plan.toAsk - this.#settled + plan.bad - this.badWritten;
   }
@@ -208,23 +204,20 @@ interface BadLine {
 }
 
 export interface BadLineGroup {
-  /** The problem that all these lines have. */
   readonly kind: string;
-  /** What fixes it, often a flag; "" if unknown. */
+  /** How to fix the problem, often a flag; "" if unknown. */
   readonly hint: string;
   readonly count: number;
-  /** The first lines, at most `MAX_EXAMPLES`. */
   readonly examples: readonly BadLine[];
 }
 
 const MAX_EXAMPLES = 5;
-/** All further problems share one group. */
+/** Further problems share one group. */
 const MAX_GROUPS = 20;
 const OTHER_PROBLEMS = "other problems";
-/** Further lines get the hint of their group: computing one takes 10 µs. */
+/** Further lines get the hint of their group, because computing a hint takes 10 µs. */
 const MAX_HINTED_LINES = 1_000;
 
-/** Hints that are the same for every line. */
 const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
   [
     /^uid belongs to an earlier row/,
@@ -251,7 +244,6 @@ export class BadLines {
     return [...this.#groups.values()];
   }
 
-  /** `hint` is called for the first 1,000 lines only. */
   add(line: number, problem: string, hint: () => string): void {
     const kind = kindOf(problem);
     const isHinted = ++this.#count <= MAX_HINTED_LINES;

@@ -1,6 +1,6 @@
 /**
- * Sends rows of any iterable through the engine, outcome by outcome. A lane is free only once the
- * consumer has taken its outcome, which keeps the engine from running ahead of its consumer.
+ * Sends rows of any iterable through the engine. A lane is free only once the consumer has taken
+ * its outcome, so the engine does not run ahead of the consumer.
  *
  * @module
  */
@@ -22,12 +22,10 @@ import { GIVEN_SOURCE, Handoff, type Publisher } from "./outcomes.ts";
 
 export interface StreamOptions<T> {
   readonly generator: ResolvedOptions;
-  /** The run in progress. The caller must call its `end()`. */
+  /** The run in progress. The caller must call `activeRun.end()`. */
   readonly activeRun: ActiveRun;
   readonly concurrency: number;
-  /** Makes the objects that the consumer is given. */
   readonly publisher: Publisher<T>;
-  /** Reads the images that rows name. */
   readonly images: RowImages;
 }
 
@@ -80,10 +78,8 @@ export async function* streamOutcomes<T>(
   if (engine.haltReason !== undefined) throw new HaltedError(engine.haltReason);
 }
 
-/**
- * `return()`, `throw()` and `await using` call `abort` at once. A plain generator notices them only
- * after the outcome that it is waiting for, which may take an hour.
- */
+/** Makes `return()`, `throw()` and `await using` call `abort` at once. A plain generator would
+ * notice them only after the outcome that it awaits, which may take an hour. */
 export function abortedByReturn<T>(
   generator: AsyncGenerator<T, void, undefined>,
   abort: () => void,
@@ -108,7 +104,6 @@ export interface GenerationOptions<T>
   /** Reads the images that rows name. @default none: paths are refused */
   readonly images?: RowImages;
   readonly duplicates: "merge" | "keep";
-  /** Makes the objects that the consumer is given. */
   readonly publisher: Publisher<T>;
   readonly onSettled: (rows: readonly FinishedRow[]) => void;
 }
@@ -130,14 +125,12 @@ export class Generation<T> {
   /** Resolves once the consumer has taken the outcome. */
   async put(outcome: Outcome): Promise<void> {
     await this.#handoff.put(this.#options.publisher.outcome(outcome));
-    // A pending row does not count as finished.
+    // A pending row is not finished.
     if (outcome.next === undefined) this.#options.onSettled([finishedRow(outcome, true)]);
   }
 
-  /**
-   * Reads a row only when a lane needs one. For a value that is not a row, the consumer gets an
-   * outcome at once.
-   */
+  /** Reads a row only when a lane needs one. If a value is not a row, the consumer gets an outcome
+   * at once. */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
     let index = 0;
@@ -162,14 +155,14 @@ export class Generation<T> {
     }
   }
 
-  /** When the consumer leaves early, aborts the calls and waits for them. */
+  /** If the consumer leaves early, aborts the calls and waits for them. */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
     const abortTimeout = new AbortTimeout(engine);
     const finished = engine.run().finally(() => {
       abortTimeout.end();
       this.#handoff.end();
     });
-    // An error is thrown at the end; until then, it would be unhandled without this `catch`.
+    // `await finished` throws the error at the end. Until then, it would be unhandled.
     finished.catch(() => {});
     try {
       while (true) {
@@ -185,7 +178,7 @@ export class Generation<T> {
     await finished;
   }
 
-  /** Returns the row, or why the value cannot be sent; undefined for a duplicate. */
+  /** Returns the row, or the problem of a value that cannot be sent; undefined for a duplicate. */
   #rowOf(given: GivenRow): Row | { problem: string } | undefined {
     const { images, promptField = "prompt" } = this.#options;
     const { value, index } = given;
@@ -217,7 +210,7 @@ export class Generation<T> {
 
 const ABORT_TIMEOUT_MS = 1_000;
 
-/** Limits the wait for aborted calls: a teacher may ignore its signal. */
+/** Limits the wait for aborted calls: a teacher may ignore the signal. */
 class AbortTimeout {
   readonly #engine: Engine;
   #timer: ReturnType<typeof setTimeout> | undefined;

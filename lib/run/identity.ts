@@ -1,4 +1,4 @@
-/** Compares the settings of answers: those with different ones are not mixed by accident. @module */
+/** Compares settings, so that answers with different settings are not mixed by accident. @module */
 
 import { UsageError } from "../errors.ts";
 import { sortedJson } from "../json.ts";
@@ -11,7 +11,7 @@ interface IdentityCheck extends Pick<RunOptions, "retry"> {
 }
 
 /**
- * @param problem What the error begins with, as in `Cannot continue "x.jsonl": its answers were`.
+ * @param problem The beginning of the error, as in `Cannot continue "x.jsonl": its answers were`.
  * @throws {UsageError} with a line for each setting that differs
  */
 export function checkSameIdentity(
@@ -38,10 +38,8 @@ export function identityDifferences(before: Identity, now: Identity): string[] {
   });
 }
 
-/**
- * Text to compare values by: `1.0` is the temperature `1`, but different seeds of 19 digits must
- * not become equal.
- */
+/** Text for comparison. The temperatures `1.0` and `1` are equal; different seeds of 19 digits are
+ * not. */
 function normalized(value: unknown): string {
   return sortedJson(value, (raw) => {
     const number = Number(raw.rawJSON);

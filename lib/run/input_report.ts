@@ -1,6 +1,6 @@
 /**
- * What a run says about its inputs before the first call: what was found in them, and all problems
- * in one message, each with the flag or command that helps.
+ * What a run says about its inputs before the first call: their content, and all problems in one
+ * message, each with the flag or command that helps.
  *
  * @module
  */
@@ -56,14 +56,13 @@ function badRowProblem(inputs: readonly string[], findings: readonly Findings[])
 }
 
 export interface BadInput {
-  /** As the user named it. */
   readonly input: string;
   readonly bad: BadLines;
   /** Returns `file:line`, `file[element]` or `file:row`. */
   readonly placeOf: (line: number) => string;
 }
 
-/** Describes the bad lines of inputs, by problem. `noun` is what the messages call a line. */
+/** Describes the bad lines of inputs, by problem. `noun` stands for a line in the message. */
 export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"): string[] {
   const blocks = inputs.flatMap((input) => input.bad.groups.map((group) => ({ group, input })));
   const lines = blocks.slice(0, MAX_LISTED).flatMap(({ group, input }) =>
@@ -75,7 +74,6 @@ export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"):
   return lines;
 }
 
-/** One line for a single example; else a heading with the examples below it. */
 function groupLines(
   { kind, hint, count, examples }: BadLineGroup,
   { placeOf }: BadInput,
@@ -151,7 +149,7 @@ export function emptyMessage(verb: string, inputs: readonly string[], what = "no
     `${inputs.length === 1 ? "holds" : "hold"} ${what}. Add --allow-empty if that is meant`;
 }
 
-/** A line for each input, then lines on probable mistakes. */
+/** A line for each input, then lines about probable mistakes. */
 export function describeInput(
   inputs: readonly string[],
   findings: readonly Findings[],
@@ -165,13 +163,10 @@ export function describeInput(
   ];
 }
 
-/** The most inputs that a notice lists, one a line. */
 const MAX_INPUTS_SHOWN = 20;
 
-/**
- * The first lines, and a line with the number of further inputs. `rest`: what was found in these
- * inputs, to add their number of rows.
- */
+/** The first lines, and a line with the number of further inputs. With `rest`, the findings of
+ * these inputs, that line also counts their rows. */
 function shortened(lines: readonly string[], rest?: readonly Findings[]): string[] {
   const more = lines.length - MAX_INPUTS_SHOWN;
   if (more <= 0) return [...lines];
@@ -216,7 +211,7 @@ function unsentLines(findings: readonly Findings[]): string[] {
   ];
 }
 
-/** Says that no row has the prompt field, so that prompts come from the usual field instead. */
+/** Says that no row has the prompt field, so prompts come from the usual field. */
 function promptFieldLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
   return findings.flatMap(({ rows, missingPromptField: field }, index) =>
     rows === 0 || field === undefined
@@ -225,7 +220,7 @@ function promptFieldLines(inputs: readonly string[], findings: readonly Findings
   );
 }
 
-/** Warns of inputs that are results of an earlier run: they would be paid for a second time. */
+/** Warns of inputs that are output of an earlier run: their prompts would be paid for again. */
 function fromRunLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
   return findings.flatMap(({ fromRuns }, index) => {
     if (fromRuns === 0) return [];
@@ -261,7 +256,7 @@ function countLines(inputs: readonly string[], findings: readonly Findings[]): s
     const details = extras.filter(([count]) => count > 0).map(([count, what]) =>
       `${formatCount(count)} ${what}`
     );
-    // These models are paid for, whatever `--model` says.
+    // These models are billed, whatever `--model` says.
     if (found.ownModels > 0) {
       const set = found.ownModels === 1 ? "sets a model of its own" : "set a model of their own";
       details.push(`${formatCount(found.ownModels)} ${set}: ${modelList(found.models)}`);
@@ -270,7 +265,7 @@ function countLines(inputs: readonly string[], findings: readonly Findings[]): s
   });
 }
 
-/** Without this, a mistyped name would show only when results are joined by their uids. */
+/** Otherwise, a mistyped field would show only when results are joined by uid. */
 function uidFieldLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
   return findings.flatMap(({ rows, hashed, missingUidFields }, index) => {
     if (rows === 0 || missingUidFields.length === 0) return [];

@@ -1,6 +1,6 @@
 /**
- * The input of one output: one file, several files, or the parts of files that belong to a shard,
- * read as one sequence of numbered rows, the same in both passes.
+ * The input of one output: one file, several files, or a shard's parts of files, read as one
+ * sequence of numbered rows that is the same in both passes.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { folderOf, infoOf, isUnchanged, stamp, stampOf } from "./inputs.ts";
 
 interface OpenPiece extends InputPiece {
   readonly input: Input;
-  /** Modification time and size when it was opened. */
+  /** Modification time and size when the piece was opened. */
   readonly stamp: string;
   readonly images: RowImages;
-  /** Added to the numbers of its rows; `NOT_READ` until its first row is read. */
+  /** Added to the row numbers of the piece; `NOT_READ` until its first row is read. */
   offset: number;
 }
 
@@ -34,13 +34,13 @@ export interface InputSequenceOptions {
   readonly imagesRoot?: string;
   /**
    * Whether the rows of a single small file stay in memory for the second pass. A run with several
-   * inputs must not set it: its first pass reads all of them before the second begins.
+   * inputs must not set this: its first pass reads all of them before the second begins.
    * @default false
    */
   readonly keepsRows?: boolean;
 }
 
-/** Rows are numbered through all pieces. The first row has the number that it has in its file. */
+/** Rows are numbered through all pieces. The first row keeps its number in the file. */
 export class InputSequence {
   readonly pieces: readonly InputPiece[];
   readonly #options: InputSequenceOptions;
@@ -66,28 +66,27 @@ export class InputSequence {
     this.#current = this.#open[0];
   }
 
-  /** The piece whose rows were read last; before that, the first one. */
+  /** The piece whose rows were read last; before that, the first piece. */
   get current(): Pick<InputPiece, "path" | "name"> & Pick<Input, "format"> | undefined {
     if (this.#current === undefined) return undefined;
     const { path, name, input: { format } } = this.#current;
     return { path, name, format };
   }
 
-  /** The reader of the images that rows of the current piece name. */
   get images(): RowImages {
     return this.#current?.images ?? NO_IMAGES;
   }
 
   rows(): AsyncGenerator<Line[]> {
     const [first, ...others] = this.#open;
-    // One piece needs no offsets: a batch takes three fewer promises than in `#allRows`.
+    // Without offsets, a batch takes three promises fewer than in `#allRows`.
     if (first === undefined || others.length > 0) return this.#allRows();
     this.#current = first;
     first.offset = 0;
     return first.input.rows();
   }
 
-  /** Rows of a small input, kept from the first pass for the second; undefined if none are kept. */
+  /** Undefined if the first pass kept no rows for the second. */
   get keptRows(): KeptRows | undefined {
     if (this.#keptRows?.isTooLarge) this.#keptRows = undefined;
     return this.#keptRows;
@@ -124,7 +123,6 @@ export class InputSequence {
     return placeOf(name, input.format, number - offset);
   }
 
-  /** Finds a row by its number in the sequence. */
   placeOf(number: number): RowPlace {
     const { name, offset, input } = this.#open.findLast((piece) => piece.offset < number)!;
     const line = number - offset;
@@ -132,7 +130,7 @@ export class InputSequence {
   }
 }
 
-/** The most characters of kept rows, and the most bytes of their file. Keeping 5,000 short rows
+/** Maximum number of characters of kept rows, and of bytes of their file. Keeping 5,000 short rows
  * saves a run 25 ms. */
 const MAX_KEPT_CHARS = 4 * 2 ** 20;
 
@@ -144,7 +142,7 @@ export class KeptRows {
   readonly #parsed: (ParsedRow | undefined)[] = [];
   #chars = 0;
 
-  /** Checked while rows are added, too: a small compressed file may hold much text. */
+  /** Also checked while rows are added: a small compressed file may hold much text. */
   get isTooLarge(): boolean {
     return this.#chars > MAX_KEPT_CHARS || this.#parsed.length > MAX_KEPT_LINES;
   }
@@ -167,7 +165,7 @@ export class KeptRows {
     }
   }
 
-  /** Removes a row. `index` is the number of lines before it. */
+  /** Removes a row. `index` is the number of lines before the row. */
   takeRow(index: number): ParsedRow | undefined {
     const row = this.#parsed[index];
     this.#parsed[index] = undefined;
@@ -176,16 +174,15 @@ export class KeptRows {
 }
 
 const LINE_FEED = 10;
-/** The bytes from which the length of lines is estimated. */
 const SAMPLE_BYTES = 1 << 16;
-/** The estimate for a file that cannot be read, and the least one for a large file. */
+/** The estimate for a file that cannot be read, and the minimum for a large file. */
 const DEFAULT_ROWS = 1_000;
 /** A table that is a tenth too large costs less than one that must grow. */
 const MARGIN = 1.1;
-/** No row is shorter than `{"prompt":"x"}`, but blank lines are. */
+/** The shortest row is `{"prompt":"x"}`. Blank lines are shorter. */
 const SHORTEST_ROW_BYTES = 14;
 
-/** Estimates the rows, so that the table of ids need not grow. */
+/** Estimates the number of rows, so that the table of ids need not grow. */
 export async function estimateRows(pieces: readonly InputPiece[]): Promise<number> {
   let rows = 0;
   for (const { path, part } of pieces) {

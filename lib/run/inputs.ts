@@ -1,6 +1,6 @@
 /**
- * The input files of a run: expands folders and patterns, checks that files can be read twice with
- * the same content, and copies standard input, which can be read only once.
+ * The input files of a run: expands folders and patterns, checks that files can be read twice, and
+ * copies standard input, which can be read only once.
  *
  * @module
  */
@@ -22,13 +22,12 @@ export interface FoundInputs {
 
 /** A name with one of these characters is a pattern, unless a file has that name. */
 export const PATTERN = /[*?{[]/;
-/** Matches files that Retort writes next to results. */
 const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
- * Expands folders and patterns to their files. A folder stands for the files directly in it; the
- * pattern `**` includes subfolders. Files that are hidden, of no known format, or written by Retort
- * are left out and counted. A folder or pattern without any other file stays as it is.
+ * Expands folders and patterns to files. A folder stands for the files directly in it; the pattern
+ * `**` includes subfolders. Hidden files, files of unknown formats and files written by Retort are
+ * left out and counted. A folder or pattern without other files stays as it is.
  *
  * @throws {SourceError} when a folder cannot be read
  */
@@ -43,7 +42,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
     const { paths, skipped } = isWholeFolder
       ? await inputsOfFolder(input)
       : await inputsMatching(input);
-    // That there are no files is reported later, together with the problems of other inputs.
+    // Reported later, together with the problems of other inputs.
     if (paths.length === 0) files.push(input);
     files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
     if (skipped > 0 && paths.length > 0) {
@@ -56,7 +55,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
 }
 
 function sortNaturally(names: readonly string[]): string[] {
-  // "en", for the same order on every machine. The first collator of a process takes 20 ms.
+  // "en" gives the same order on every machine. The first collator of a process takes 20 ms.
   return names.toSorted(new Intl.Collator("en", { numeric: true }).compare);
 }
 
@@ -65,7 +64,8 @@ interface FilteredFiles {
   readonly skipped: number;
 }
 
-/** A Hugging Face dataset, as `export` writes it, has its files in the subfolder `data`. */
+/** Also finds Hugging Face datasets, as `export` writes them: their files are in the subfolder
+ * `data`. */
 async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
   const direct = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
@@ -96,7 +96,6 @@ async function fileNamesIn(folder: string): Promise<string[]> {
   return names;
 }
 
-/** Results are recognized by the run file next to them. */
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   if (name.startsWith(".") || name.startsWith("_") || COMPANION.test(name)) return false;
   const stem = /^(.*)\.(jsonl|ndjson)$/.exec(name)?.[1];
@@ -108,7 +107,7 @@ async function inputsMatching(pattern: string): Promise<FilteredFiles> {
   const { start, glob, depth } = globOf(pattern);
   const paths: string[] = [];
   let skipped = 0;
-  // Files of one folder follow each other, so the names in a folder are read once.
+  // Files of one folder follow each other, so its names are read once.
   let current = { folder: "", names: new Set<string>() };
   for await (const path of walk(start, depth)) {
     const named = start === "." ? path.replace(/^\.\//, "") : path;
@@ -121,7 +120,7 @@ async function inputsMatching(pattern: string): Promise<FilteredFiles> {
   return { paths, skipped };
 }
 
-/** The folder to search, how many levels of it, and the pattern with `/` between names. */
+/** The folder to search, the depth of the search, and the pattern with `/` as separator. */
 export function globOf(pattern: string, rules: PathRules = system) {
   // A network path (`\\server\share`) keeps both of its leading separators.
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
@@ -144,17 +143,16 @@ async function* walk(folder: string, depth: number): AsyncGenerator<string> {
   }
 }
 
-/** The input files that a run file names. */
 export async function inputFilesOf(
   { input, inputs }: { readonly input: string; readonly inputs?: readonly string[] },
 ): Promise<readonly string[]> {
   if (inputs !== undefined) return inputs;
   if (input === "-" || (await statOf(input))?.isFile) return [input];
-  // An earlier version wrote the names of several files as one text.
+  // An earlier version joined the names of several files with commas.
   return (await findInputs(input.split(", "))).files;
 }
 
-/** Matches the extensions of an input, which the name of its output lacks. */
+/** Matches the extensions of an input. The name of its output lacks them. */
 const INPUT_ENDING = new RegExp(`(\\.(${INPUT_EXTENSIONS.join("|")}))?(\\.(gz|zst))?$`);
 
 /** The name of an input without folder and extensions: `x` for `in/x.jsonl.gz`, `stdin` for `-`. */
@@ -169,7 +167,7 @@ const FROM_PIPE = "Write it to a file first";
 export const COPY_STDIN = "Name - to read standard input, which is copied to a file first";
 
 /**
- * The size and modification time of a file, to notice that it has changed.
+ * The size and modification time of a file, to notice changes.
  *
  * @throws {SourceError} as `infoOf` does
  */
@@ -177,7 +175,7 @@ export async function stampOf(path: string): Promise<string> {
   return stamp(await infoOf(path));
 }
 
-/** Synchronous, because it is called for each batch of rows: it takes 3 µs. */
+/** Synchronous, because it is called for each batch of rows and takes 3 µs. */
 export function isUnchanged(path: string, earlierStamp: string): boolean {
   try {
     return stamp(Deno.statSync(path)) === earlierStamp;
@@ -223,7 +221,6 @@ export async function infoOf(path: string, fromPipe = FROM_PIPE): Promise<Deno.F
   }
 }
 
-/** Advice for the message on a missing file, such as the most similar name. */
 async function adviceForMissing(path: string): Promise<string> {
   const target = await Deno.readLink(path).catch(() => undefined);
   if (target !== undefined) return `: it is a link to "${target}"`;
@@ -250,7 +247,7 @@ export async function spool(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    // Not `Deno.writeFile(path, stream, { signal })`, which leaks what it creates for the signal.
+    // `Deno.writeFile(path, stream, { signal })` leaks what it creates for the signal.
     const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
     await stream.pipeTo(file.writable, { signal });
   } catch (cause) {

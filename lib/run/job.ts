@@ -1,5 +1,5 @@
 /**
- * One input of a run, and everything that belongs to it: output files, lock, index, plan and sink.
+ * One input of a run with its output files, lock, index, plan and sink.
  *
  * @module
  */
@@ -32,14 +32,13 @@ import { removeIfThere } from "../files.ts";
 import { estimateRows, InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
 
-/** One input and its files. Must be closed. */
+/** Call `close` after use. */
 export class Job {
   readonly files: OutputFiles;
-  /** What the first pass found; empty before it. */
+  /** What the first pass found; empty before. */
   findings = new Findings();
-  /** The content of `run.json` before this run. */
   #earlierRun: RunFile | undefined;
-  /** Whether an earlier version, which read `id` before `uidField`, began the output. */
+  /** Whether an earlier version began the output and read `id` before `uidField`. */
   #uidFieldLast = false;
   #retry: Retry | undefined;
   #parser: RowParser | undefined;
@@ -47,7 +46,7 @@ export class Job {
   readonly #reading: ReadingOptions;
   readonly #ledger: FailureLedger;
   readonly #counts = new JobCounts();
-  /** The file that rows are read from: the input itself, or the copy of standard input. */
+  /** The file to read rows from: the input, or the copy of standard input. */
   #path: string;
   #mode: number | undefined;
   #lock: Lock | undefined;
@@ -62,7 +61,7 @@ export class Job {
     this.#ledger = new FailureLedger(files.failures, acceptEndings.length > 0);
   }
 
-  /** If the input cannot be read twice, `findings.unreadable` says why. */
+  /** Sets `findings.unreadable` if the input cannot be read twice. */
   async checkReadable(): Promise<void> {
     if (this.#path === "-") return;
     const checks = this.#pieces.map(({ path }) => checkReadableTwice(path, COPY_STDIN));
@@ -103,12 +102,10 @@ export class Job {
     await spool(stream, this.#path, this.#signal);
   }
 
-  /** The options for files that the run creates or replaces. */
   get replacementOptions(): ReplacementOptions {
     return { token: this.#lock?.token, mode: this.#mode };
   }
 
-  /** Reads `run.json` and checks that the settings of the run are the same. */
   async checkIdentity(): Promise<void> {
     const { earlierRun, uidFieldLast = false } = await earlierRunOf(this.files, this.#shared);
     this.#earlierRun = earlierRun;
@@ -116,7 +113,7 @@ export class Job {
     this.#retry = retryOf(this.#shared.retryId, earlierRun?.retry);
   }
 
-  /** Makes the first pass: reads the output files and then the input. Writes nothing. */
+  /** The first pass: reads the output files, then the input. Writes nothing. */
   async preflight(): Promise<void> {
     if (this.findings.unreadable !== undefined) return;
     const { options, identity, selection, context: { generator } } = this.#shared;
@@ -151,7 +148,7 @@ export class Job {
     if (findings === undefined) return;
     findings.failedAgain = this.#ledger.failedAgain;
     if (this.#isWhole) findings.strangers = table.count(HAS_RESULT, SEEN);
-    // Of the table, the second pass needs only the ids that the plan keeps.
+    // The second pass needs only the ids that the plan keeps.
     findings.plan.takeKeys(table.releaseKeys());
     this.findings = findings;
     if (options.limit === undefined) this.#ledger.dropRepairedRows();
@@ -180,7 +177,7 @@ export class Job {
     await writeRunFile(runJson, runFileOf(generator, parts), this.replacementOptions);
   }
 
-  /** Opens the output at once or, with `openFiles`, when the first line for it comes. */
+  /** Opens the output at once or, with `openFiles`, for its first line. */
   async open(sinkOptions: SinkOptions, openFiles?: OpenFiles): Promise<void> {
     const options = { ...sinkOptions, mode: this.#mode };
     this.#sink = openFiles === undefined
@@ -188,7 +185,8 @@ export class Job {
       : await Sink.park(this.files, options, openFiles);
   }
 
-  /** Whether every row that a result may belong to is read. Standard input may hold other rows. */
+  /** Whether the run reads all rows that have results. Standard input may hold other rows than
+   * before. */
   get #isWhole(): boolean {
     const { limit, shard, retry, uids, excludeUids } = this.#shared.options;
     const isPart = retry || [limit, shard, uids, excludeUids].some((part) => part !== undefined);
@@ -220,13 +218,11 @@ export class Job {
     this.#sink?.[how]();
   }
 
-  /** Returns what another program has changed in the output files or the lock; else undefined. */
   async check(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
     return file ?? lock;
   }
 
-  /** Redirects the lines of changed output files to new files, and adds their paths to `paths`. */
   async moveAway(paths: string[]): Promise<void> {
     await this.#sink?.moveAway(paths);
   }
@@ -242,7 +238,7 @@ export class Job {
     return written;
   }
 
-  /** Yields the planned rows. Bad lines are written to the failures file on the way. */
+  /** Yields the planned rows, and writes bad lines to the failures file. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
     const { params } = this.#shared.identity, id = paramsId(params);
     if (this.#parser === undefined) throw new Error("The job was not prepared");
@@ -261,7 +257,6 @@ export class Job {
     });
   }
 
-  /** Planned answers and bad lines that are not on disk yet. */
   get remaining(): number {
     return this.#counts.remainingOf(this.findings);
   }
@@ -270,7 +265,7 @@ export class Job {
     for (const row of rows) this.#counts.add(row, this.#ledger.settle(row.uid));
   }
 
-  /** Closes the output, and rewrites the failures file without outdated lines. */
+  /** Closes the output, and removes outdated lines from the failures file. */
   async tidy(): Promise<void> {
     const { failureLines } = this.sink;
     await this.sink.close();
@@ -283,10 +278,10 @@ export class Job {
 
   async close({ abandon = false } = {}): Promise<void> {
     if (abandon) this.endWait("abandon");
-    // Ignored, because an error has already ended the run, or `tidy` has thrown it.
+    // An error has already ended the run, or `tidy` has thrown this one.
     await this.#sink?.close().catch(() => {});
     this.#sink = undefined;
-    // Without the lock the files belong to another run.
+    // Without the lock, the files belong to another run.
     if (this.#lock === undefined) return;
     if (this.#path !== this.files.input) await removeIfThere(this.#path).catch(() => {});
     this.#lock.release();

@@ -1,9 +1,9 @@
 /**
- * All inputs of a run: one job for each file, or a single one for a shard or for several files that
- * share an output.
+ * All inputs of a run: one job for each file, or one job for a shard or for several files with one
+ * output.
  *
  * Up to 64 outputs stay open, each with its own lock. More outputs share one lock, and their files
- * are opened when lines come for them: 10,000 outputs need 300 open files.
+ * are opened when lines come: 10,000 outputs need 300 open files.
  *
  * @module
  */
@@ -30,37 +30,34 @@ import { rowParserOf } from "./resolve_options.ts";
 import type { ShardFiles } from "./shard_run.ts";
 import { sumOf } from "../figures.ts";
 
-/** What all jobs of a run share. */
 export interface JobsOptions {
   readonly context: RunContext;
   readonly options: ResolvedRunOptions;
   readonly selection: UidSelection;
   readonly identity: Identity;
-  /** Identifies the retry, so that an interrupted one is continued; undefined without `--retry`. */
+  /** Identifies the retry, to continue an interrupted one; undefined without `--retry`. */
   readonly retryId: string | undefined;
   readonly notices: RunNotices;
   /** False for a preview, which does not pin the borders of shards. */
   readonly writes: boolean;
 }
 
-/** How the jobs of a run read their inputs. */
 export interface ReadingOptions {
-  /** `uidFieldLast`: `id` is read before the fields of `uidField`, as in earlier versions. */
+  /** `uidFieldLast`: `id` is read before `uidField`, as in earlier versions. */
   readonly parserOf: (uidFieldLast: boolean) => RowParser;
-  /** Whether the rows of a small input stay in memory for the second pass. */
   readonly keepsRows: boolean;
-  /** At most this many rows; `Infinity` without a limit. */
+  /** Maximum number of rows; `Infinity` without a limit. */
   readonly limit: number;
 }
 
-/** Up to this many outputs, all stay open: each takes a lock and four handles. */
+/** Maximum number of outputs that all stay open. Each takes a lock and four handles. */
 const MAX_KEPT_OPEN = 64;
-/** Files that are open at once if there are more outputs. Each takes two handles. */
+/** Maximum number of open files if there are more outputs. Each takes two handles. */
 const MAX_OPEN_FILES = 96;
-/** Jobs that run at once if there are more outputs. A job waits for the disk most of the time. */
+/** Maximum number of concurrent jobs if there are more outputs. A job mostly waits for the disk. */
 const MAX_CONCURRENT_JOBS = 16;
 
-/** The jobs of one run, in the order of its inputs. Call `close` after use. */
+/** The jobs of a run, in the order of its inputs. Call `close` after use. */
 export class Jobs {
   readonly list: readonly Job[];
   readonly shard: ShardFiles | undefined;
@@ -84,13 +81,11 @@ export class Jobs {
     return this.list.length > MAX_KEPT_OPEN;
   }
 
-  /** The locks that note the calls in flight. */
   get locks(): Lock[] {
     if (this.#sharedLock !== undefined) return [this.#sharedLock.lock];
     return this.list.flatMap(({ lock }) => lock ?? []);
   }
 
-  /** What to check for changes by other programs while the run writes. */
   get watched(): readonly WatchedOutput[] {
     const files = this.#openFiles, shared = this.#sharedLock;
     if (files === undefined) return this.list;
@@ -100,10 +95,8 @@ export class Jobs {
     }];
   }
 
-  /**
-   * Runs `work` for one job after the other, or for 16 at once if there are many. No job is started
-   * after an error.
-   */
+  /** Runs `work` for one job after the other, or for 16 at once if there are many. Starts no job
+   * after an error. */
   async each(work: (job: Job, index: number) => Promise<void>): Promise<void> {
     let next = 0;
     const lane = async () => {
@@ -146,15 +139,15 @@ export class Jobs {
     await refuseStarted(shared, { shard: shard!, files, signal });
   }
 
-  /** Opens the outputs. If there are many, only creates them, and opens each for its first line. */
+  /** Opens the outputs. If there are many, only creates them: each is opened for its first line. */
   async open(optionsOf: (job: Job, index: number) => SinkOptions): Promise<void> {
     if (this.areMany) this.#openFiles = new OpenFiles(MAX_OPEN_FILES);
     await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
     if (this.areMany) await syncFolderOf(this.list[0].files.results);
   }
 
-  /** Closes all files: `Job.close` does not throw. Drops the unwritten lines of outputs whose disk
-   * is full (`isStalled`). */
+  /** Closes all files; `Job.close` does not throw. Drops the unwritten lines of outputs on a full
+   * disk (`isStalled`). */
   async close(isStalled: (index: number) => boolean): Promise<void> {
     using _shared = this.#sharedLock;
     await this.each((job, index) => job.close({ abandon: isStalled(index) }));
@@ -164,7 +157,7 @@ export class Jobs {
     return sumOf(this.findings, countOf);
   }
 
-  /** Makes the first pass over all inputs; returns false if the signal ended it early. */
+  /** The first pass over all inputs. Returns false if the signal ended it early. */
   async preflight(signal: AbortSignal, stdin?: ReadableStream<Uint8Array>): Promise<boolean> {
     try {
       await this.#readStandardInput(stdin);
@@ -210,8 +203,7 @@ export class Jobs {
   }
 }
 
-/** Finds the inputs and their outputs. Does not read the inputs, except where a shard must find its
- * borders. */
+/** Finds the inputs and their outputs. Reads the inputs only to find the borders of a shard. */
 export async function makeJobs(shared: JobsOptions): Promise<Jobs> {
   const { options: { input, output, shard, limit = Infinity }, notices, writes } = shared;
   const { generator } = shared.context;
@@ -250,7 +242,7 @@ async function findShardFiles(
   });
 }
 
-/** Yields what a source yields, and requests the next batch before the consumer needs it. */
+/** Requests each batch of a source before the consumer needs it. */
 export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   try {
@@ -259,7 +251,7 @@ export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T>
       const { done, value } = await next;
       if (done) return;
       next = iterator.next();
-      // An error is thrown when its batch is needed. Without `catch`, it would be unhandled.
+      // An error is thrown when its batch is needed. Until then, it would be unhandled.
       next.catch(() => {});
       yield value;
     }

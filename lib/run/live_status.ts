@@ -1,6 +1,6 @@
 /**
- * What a run tells other processes while it runs: the number of its calls in flight, in its lock
- * file, in case it crashes; and its status, which `monitor OUT`, merges and other shards read.
+ * What a run tells other processes. Its lock file holds the number of calls in flight, in case of a
+ * crash. Its status file is read by `monitor OUT`, merges and other shards.
  *
  * @module
  */
@@ -32,11 +32,13 @@ import type { OtherShards } from "./shard_run.ts";
 export interface HeartbeatOptions {
   /** Rows with an attempt in flight, or with an answer that is not written yet. */
   readonly unwritten: () => number;
-  /** The number of attempts that may be in flight: a note is not doubled beyond it. */
+  /** Maximum number of attempts in flight. A note is not doubled beyond it. */
   readonly ceiling: () => number;
   /** Called once a second. @default nothing */
   readonly onTick?: () => void;
-  /** Like `setInterval`; the returned function ends it. @default the timer of all intervals */
+  /**
+   * Like `setInterval`, but returns the function that ends it. @default the timer of all intervals
+   */
   readonly every?: (intervalMs: number, callback: () => void) => () => void;
   /** Unix time in milliseconds. @default Date.now */
   readonly now?: () => number;
@@ -47,11 +49,11 @@ const INTERVAL_MS = 1_000;
 /**
  * Notes the calls in flight of a run in its lock files, which must be held until `stop`.
  *
- * If the run crashes, these calls may have been billed, and their rows are sent again. A call
- * counts from its start until its answer is written, so answers that wait in memory for disk space
- * count too. The note is an upper bound at any moment, `kill -9` included: it is doubled before an
- * attempt would exceed it, so that a run that speeds up writes few notes, and once a second it is
- * lowered to the peak of that second.
+ * After a crash, these calls may have been billed, and their rows are sent again. A call counts
+ * from its start until its answer is written, even while the answer waits for disk space. The note
+ * is an upper bound at any moment, also for `kill -9`: it is doubled before an attempt would exceed
+ * it, so that a run that speeds up writes few notes. Once a second, it is lowered to the peak of
+ * that second.
  */
 export class Heartbeat {
   readonly #locks: readonly Pick<Lock, "note">[];
@@ -63,7 +65,7 @@ export class Heartbeat {
   #peak = 0;
   #cancel: (() => void) | undefined;
 
-  /** Writes the first note: from now on, a run that ends without `stop` has crashed. */
+  /** Writes the first note. From now on, a run that ends without `stop` has crashed. */
   constructor(locks: readonly Pick<Lock, "note">[], options: HeartbeatOptions) {
     this.#locks = locks;
     this.#options = options;
@@ -73,17 +75,15 @@ export class Heartbeat {
     this.#cancel = every(INTERVAL_MS, () => this.#tick());
   }
 
-  /** Called before each attempt; `unwritten` counts its row too. On the hot path. */
+  /** Called before each attempt. `unwritten` includes the attempt's row. On the hot path. */
   beforeAttempt(unwritten: number): void {
     if (unwritten > this.#peak) this.#peak = unwritten;
     if (unwritten <= this.#noted) return;
     this.#note(Math.max(unwritten, Math.min(2 * unwritten, this.#options.ceiling())), true);
   }
 
-  /**
-   * Writes the last note; a second call does nothing. `lost`: calls whose answers could not be
-   * written, which count as after a crash.
-   */
+  /** Writes the last note; a second call does nothing. `lost` calls, whose answers could not be
+   * written, count as after a crash. */
   stop(lost = 0): void {
     if (this.#cancel === undefined) return;
     this.#cancel();
@@ -106,11 +106,11 @@ export class Heartbeat {
   }
 }
 
-/** Calls that may have been in flight at crashes. Notes of a run with several inputs count once. */
+/** Calls that may have been in flight at crashes. A run with several inputs counts once. */
 export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
   const runs = new Map<string, number>();
   for (const note of notes) {
-    // By start, not by process id: the next lock holder rewrites a crash's note with its own id.
+    // By start, not by process id: the next holder of the lock rewrites the note with its own id.
     if (note?.running) {
       runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
     }
@@ -118,10 +118,9 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
   return sumOf(runs.values(), (inFlight) => inFlight);
 }
 
-/** The status is written every 5 ticks, which are about a second apart. */
+/** The status is written every 5 ticks of about a second. */
 const BEAT_TICKS = 5;
 
-/** What shards need of an engine to share its rate limits. */
 interface RateLimited {
   setRateShare(share: number): void;
 }
@@ -138,9 +137,9 @@ interface StatusParts {
   readonly mode: number | undefined;
 }
 
-/** Writes the status of a run to its file, and sets the share of a shard in the rate limits. */
+/** Writes a run's status file, and sets a shard's share of the rate limits. */
 export class LiveStatus {
-  /** US dollars that earlier runs of the shard have spent; 0 for other runs. */
+  /** US dollars spent by earlier runs of the shard; 0 for other runs. */
   readonly spentBefore: number;
   readonly #parts: StatusParts;
   readonly #started = new Date().toISOString();
@@ -153,7 +152,9 @@ export class LiveStatus {
     this.#parts = parts;
   }
 
-  /** A shard waits until its status is written: other shards must know of it before it sends. */
+  /**
+   * Waits until a shard's status is written: other shards must know of the shard before it sends.
+   */
   static async open(
     context: RunContext,
     { shard }: ResolvedRunOptions,
@@ -177,10 +178,10 @@ export class LiveStatus {
   tick(engine: RateLimited | undefined): void {
     const { otherShards, shard, context: { prepared } } = this.#parts;
     otherShards?.tick();
-    // A share that was given up must not be used, so this does not wait for the next beat.
+    // Other shards may use this share now, so the loss does not wait for the next beat.
     if (otherShards?.share === 0) engine?.setRateShare(0);
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
-    // The cost of a shard in the file must survive a crash.
+    // The status holds the shard's cost, which must survive a crash.
     if (isBeat || (shard !== undefined && prepared.budget.maxCostUsd !== null)) this.#write();
     if (isBeat) this.takeShare(engine);
   }
@@ -234,7 +235,7 @@ export class LiveStatus {
       elapsed_ms: current.elapsed_ms,
       completion_tokens: current.completion_tokens,
       cost_usd,
-      // If the price is not known now, what earlier runs have spent still counts.
+      // What earlier runs have spent counts even if the price is now unknown.
       spent_usd: cost_usd === null && spentBefore === 0 ? null : spentBefore + (cost_usd ?? 0),
       share: otherShards?.share ?? null,
       errors: errors.slice(0, STATUS_LIMITS.errors)

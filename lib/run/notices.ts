@@ -63,10 +63,8 @@ export function startNotices(
   };
 }
 
-/** The options that choose rows. */
 type Choice = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit">;
 
-/** Says which rows a retry leaves out, failed again or pending, or that it has no row to send. */
 function retryNotes(
   findings: readonly Findings[],
   { retry, uids, excludeUids, limit }: Choice,
@@ -100,7 +98,6 @@ function failedAgainNote(count: number): string {
   } left out: once it is done, the same command retries ${they}`;
 }
 
-/** Says which answered rows that the user has chosen are sent again, or left as they are. */
 function reaskedNotes(
   context: Prepared,
   findings: readonly Findings[],
@@ -123,8 +120,8 @@ function reaskedNotes(
   ];
 }
 
-/** Notices on the parameters of the run, on the names of all parameters that rows set, and on the
- * values in the first row that sets any. */
+/** Notices about parameters: those of the run, the names that rows set, and the values in the first
+ * row that sets any. */
 export function teacherNotices(
   { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
   findings: readonly Pick<Findings, "firstRows" | "paramNames">[] = [],
@@ -157,29 +154,24 @@ export interface Preview {
   toAsk: number;
   /** Estimated prompt tokens of all requests, accurate to about 25 %. */
   promptTokens: number;
-  /**
-   * Completion tokens of one answer, as a range; the mean if rows have their own limits. The lower
-   * end is an assumption. The upper end is the token limit, or an assumption without one.
-   */
+  /** Completion tokens of one answer, as a range; the mean if rows have their own limits. The lower
+   * end is an assumption. The upper end is the token limit, or an assumption without one. */
   completionTokens: readonly [least: number, most: number];
   /**
    * The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
    * teacher is not known.
    */
   costUsd: readonly [least: number, most: number] | null;
-  /**
-   * The notices at the start of a run: on the inputs, the prices, the estimate, and probable
-   * mistakes.
-   */
+  /** The notices at the start of a run: inputs, prices, estimate, and probable mistakes. */
   notes: string[];
   /** The first request, as the teacher would send it; an example if nothing is to be sent, null
    * without rows. */
   request: unknown;
-  /** For each shape of the rows to send, its first request; the first of them is `request`. */
+  /** The first request of each shape of the rows to send. `request` is the first of them. */
   requests: PreviewedRequest[];
 }
 
-/** What the run would send. Makes no call and changes nothing on disk. */
+/** What the run would send and cost. Makes no call and changes nothing on disk. */
 export function previewOf(
   context: Prepared,
   inputs: readonly string[],
@@ -242,10 +234,10 @@ function withPlaceholders(message: Message, files: readonly string[]): Message {
   return { ...message, content };
 }
 
-/** The notices of one run, held back until `start`: "run-start" must be its first event. */
+/** Holds the notices of a run back until `start`: "run-start" must be its first event. */
 export class RunNotices {
   readonly #progress: Progress;
-  /** Undefined once `start` was called. */
+  /** Undefined after `start`. */
   #early: [level: "info" | "warning", message: string][] | undefined = [];
   #hasWarnedUnlocked = false;
 
@@ -258,7 +250,7 @@ export class RunNotices {
     else this.#early.push([level, message]);
   }
 
-  /** Warns once that a file cannot be locked, and says what keeps other runs away from it. */
+  /** Warns, once, that a file cannot be locked, and says what protects it instead. */
   warnUnlocked(path: string, reason: string, lock: string): void {
     if (this.#hasWarnedUnlocked) return;
     this.#hasWarnedUnlocked = true;
@@ -268,7 +260,7 @@ export class RunNotices {
     );
   }
 
-  /** Warns that answers go to another file, because their output file can no longer be synced. */
+  /** Warns that answers go to another file, because the output can no longer be synced. */
   warnRescued(path: string, isTemporary: boolean): void {
     const next = isTemporary
       ? "Move this file next to the output before the next run, which adds them"
@@ -276,7 +268,7 @@ export class RunNotices {
     this.add("warning", `The answers that are still in flight go to "${path}". ${next}`);
   }
 
-  /** Warns of results of rows that the input no longer has. */
+  /** Warns of results whose rows are no longer in the input. */
   warnStrangers(count: number): void {
     if (count === 0) return;
     const [belong, them] = count === 1 ? ["belongs", "it"] : ["belong", "them"];

@@ -16,27 +16,29 @@ import type { ThinkStyle } from "../answer.ts";
 export interface RowOptions extends InputOptions {
   /** The system message of rows that have none. */
   system?: string;
-  /** Makes one user message of each row: `{{field}}` is replaced by that field of the row. */
+  /**
+   * The template for one user message per row: `{{field}}` is replaced by that field of the row.
+   */
   template?: string;
   /**
    * The field that holds the prompt or the messages, instead of `prompt`, `question` or `messages`.
    */
   promptField?: string;
   /**
-   * The fields that may hold a row's id; the first one that the row has counts. Then `uid`,
-   * `custom_id`, `id` and a hash of the row follow. In an output that an earlier version began,
-   * these fields come after `id`, as in that version.
+   * The fields that may hold a row's id, the preferred first; then `uid`, `custom_id`, `id` and a
+   * hash of the row follow. In an output that an earlier version began, these fields come after
+   * `id`, as in that version.
    */
   uidField?: string[];
   /**
-   * Rows with the same id. `merge`: identical ones are one row, others bad rows. `keep`: each is a
-   * row, with `~2`, `~3`, … appended.
+   * How to handle rows with the same id. `merge`: identical rows become one, others are bad rows.
+   * `keep`: each is a row, with `~2`, `~3`, … appended to the id.
    * @default "merge"
    */
   duplicates?: "merge" | "keep";
   /**
-   * The folder for image paths in rows; nothing outside it is read.
-   * @default the folder of the input; for standard input and `generate()` none, and paths are
+   * The folder for image paths in rows. Nothing outside the folder is read.
+   * @default the folder of the input; none for standard input and `generate()`, where paths are
    * refused
    */
   imagesRoot?: string;
@@ -46,9 +48,9 @@ export interface RowOptions extends InputOptions {
 
 /** One of several teachers. */
 export interface TeacherPlace {
-  /** As `openai()` creates it, for example. */
+  /** Created by `openai()`, for example. */
   teacher: Teacher;
-  /** Its share of the load, relative to the others: above 0. @default 1 */
+  /** Share of the load relative to the other teachers, above 0. @default 1 */
   weight?: number;
   /** Maximum number of attempts in flight at this teacher. @default the concurrency of the run */
   maxConcurrency?: number;
@@ -70,10 +72,8 @@ export interface TeacherChange {
 
 /** A list of teachers that changes. */
 export interface TeacherList {
-  /**
-   * Calls `onChange` with each change until the returned function is called, and `notice` with each
-   * problem of the list.
-   */
+  /** Calls `onChange` with each change, and `notice` with each problem of the list, until the
+   * returned function is called. */
   watch(
     onChange: (change: TeacherChange) => void,
     notice: (level: "info" | "warning", message: string) => void,
@@ -82,7 +82,7 @@ export interface TeacherList {
 
 /** Options of a `ResponseGenerator`. */
 export interface ResponseGeneratorOptions extends RowOptions {
-  /** The one teacher. It stays open when the run ends: the caller that created it closes it. */
+  /** The only teacher. The run leaves it open: the caller that created it closes it. */
   teacher?: Teacher;
   /**
    * Several teachers that share the rows, instead of `teacher`. A teacher that is down is only
@@ -91,7 +91,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   teachers?: readonly TeacherPlace[];
   /**
    * Teachers that join and leave during the run, in addition to `teachers`. A teacher that leaves
-   * gets nothing new, and what is in flight there is finished.
+   * gets no new attempts and finishes those in flight.
    * @default none
    */
   teacherList?: TeacherList;
@@ -101,13 +101,13 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * @default any teacher
    */
   affinity?: "prefix";
-  /** Sampling parameters of the run, by their API names. A row's own override them. @default {} */
+  /** Sampling parameters, by their API names. A row's own parameters override them. @default {} */
   params?: Params;
   /**
-   * The number of rows in flight at once, over all teachers: 1 to 100,000. `"auto"` searches for
-   * the number above which the tokens a second no longer rise: from 32 for each teacher, to at most
-   * 1,024 times the number of teachers over all. It is meant for your own servers, which queue
-   * excess requests instead of rejecting them.
+   * Maximum number of rows in flight, over all teachers: 1 to 100,000. `"auto"` searches for the
+   * number above which the tokens per second no longer rise, from 32 for each teacher to 1,024
+   * times the number of teachers. Use `"auto"` with your own servers, which queue excess requests
+   * instead of rejecting them.
    *
    * @default 20
    */
@@ -119,9 +119,9 @@ export interface ResponseGeneratorOptions extends RowOptions {
    */
   carefulStart?: boolean;
   /**
-   * How long a run waits, in milliseconds, for its first answer from a teacher that cannot be
-   * reached. `Infinity` waits without limit. Once a teacher has answered, in this run or an earlier
-   * one over the same output, a run always waits for the end of an outage.
+   * Maximum wait, in milliseconds, for the first answer of a teacher that cannot be reached.
+   * `Infinity` waits without limit. If a teacher has answered in this run, or in an earlier one
+   * over the same output, the run always waits for the end of an outage.
    *
    * @default 60,000; 0 if the host does not exist
    */
@@ -131,50 +131,50 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** Tokens a minute to and from each teacher, evenly spread. @default no limit */
   tpm?: number;
   /**
-   * The most attempts of a row that end in faults, the first included: 1 or more. Throttled
-   * attempts have their own limit (20), and nothing counts while a teacher is down.
+   * Maximum number of attempts of a row that end in faults, including the first: 1 or more.
+   * Throttled attempts have their own limit (20), and nothing counts while a teacher is down.
    * @default 5
    */
   maxAttempts?: number;
   /**
-   * The longest time for one row, all attempts and waits together, in milliseconds; after it the
-   * row fails with the type `timeout`.
+   * Maximum time for one row, in milliseconds, including all attempts and waits. The row then fails
+   * with the type `timeout`.
    * @default no limit
    */
   rowTimeoutMs?: number;
   /**
-   * What becomes of an answer that hit the token limit or a filter: `error` makes it a failure,
-   * `keep` a result. `escalate` sends the row again with twice the limit if it hit that, and makes
-   * other such answers failures.
+   * What to do with an answer that hit the token limit or a filter. `error`: it is a failure.
+   * `keep`: it is a result. `escalate`: if the answer hit the token limit, the row is sent again
+   * with twice the limit; otherwise, the answer is a failure.
    * @default "error"
    */
   onTruncated?: "error" | "keep" | "escalate";
   /**
-   * The highest token limit that `onTruncated: "escalate"` may set. Rejected with any other value.
-   * @default 8 times the first limit; without one, no row is sent again
+   * The highest token limit that `onTruncated: "escalate"` may set. Rejected with other values.
+   * @default 8 times the first limit; without a first limit, no row is sent again
    */
   maxTokensCap?: number;
   /**
    * Finish reasons of complete answers, in addition to the known ones (`stop`, `tool_calls`,
-   * `end_turn`, …); `none` means a missing finish reason. Case does not matter. A row is sent
-   * again if its answer has an unknown reason or none; a teacher that sends only such answers is
-   * halted.
+   * `end_turn`, …); `none` means a missing finish reason. Case does not matter. A row is sent again
+   * if the finish reason of its answer is unknown or missing. A teacher that sends only such
+   * answers is halted.
    *
    * @default []
    */
   acceptEndings?: readonly string[];
   /**
-   * Rejects answers that are refusals, by the API's own field or by common phrases; the failure
-   * type is `refused`.
-   * @default false: they are results, with `distill.refusal` where the API says so
+   * Rejects refusals, recognized by the API's own field or by common phrases. The failure type is
+   * `refused`.
+   * @default false: refusals are results, with `distill.refusal` where the API reports one
    */
   rejectRefusals?: boolean;
   /** Keeps only answers that are JSON. @default false */
   requireJson?: boolean;
   /**
    * Keeps only answers that are valid JSON under this JSON Schema (2020-12, or the draft that
-   * `$schema` names), and requests them from the teacher. It may be inside a `response_format`,
-   * whose name and `strict` are then sent.
+   * `$schema` names), and requests them from the teacher. The schema may be inside a
+   * `response_format`, whose name and `strict` are then sent.
    */
   jsonSchema?: unknown;
   /**
@@ -185,36 +185,40 @@ export interface ResponseGeneratorOptions extends RowOptions {
   responseFormat?: boolean;
   /** Keeps only answers that this regular expression does not match. */
   rejectPattern?: string | RegExp;
-  /**
-   * Keeps only answers for which this returns `true` or nothing. `false` rejects an answer; so does
-   * a text, which is the reason.
-   */
+  /** Keeps only answers for which this function returns `true` or nothing. `false` rejects the
+   * answer. A text rejects it, too, and is the reason. */
   validate?: Validate;
-  /** How often a row is sent again because its answer was empty, refused or rejected by a check.
-   * @default 0 */
+  /**
+   * Maximum number of times a row is sent again because its answer was empty, refused or rejected
+   * by a check.
+   * @default 0
+   */
   resample?: number;
   /** Answers for each row: 1 to 1,000. The uid of the second is `<uid>#1`.
    * @default the number of the earlier run over this output, else 1 */
   samples?: number;
   /** The cost limit in US dollars: nothing more is sent once it is reached. @default no limit */
   maxCostUsd?: number;
-  /** US dollars per million prompt tokens. @default what a list of public prices says */
+  /** US dollars per million prompt tokens. @default from a list of public prices */
   priceIn?: number;
-  /** US dollars per million prompt tokens from the teacher's cache.
-   * @default `priceIn`, else what a list of public prices says */
+  /**
+   * US dollars per million prompt tokens from the teacher's cache.
+   * @default `priceIn`, else from a list of public prices
+   */
   priceCached?: number;
-  /** US dollars per million completion tokens. @default what a list of public prices says */
+  /** US dollars per million completion tokens. @default from a list of public prices */
   priceOut?: number;
   /** The limit of completion tokens: nothing more is sent once it is reached. @default no limit */
   maxCompletionTokens?: number;
   /**
-   * Nothing more is sent this many milliseconds after the first row could be sent.
+   * Time limit in milliseconds, from when the first row could be sent. Nothing more is sent after
+   * it.
    * @default no limit
    */
   deadlineMs?: number;
   /** Finished rows between two snapshots. @default 5, 10, 20 or 50, by concurrency */
   updateInterval?: number;
-  /** Aborts the run: calls are aborted, and their rows stay pending. */
+  /** Aborts the run and its calls. Their rows stay pending. */
   signal?: AbortSignal;
   /** Random numbers in [0, 1), for the jitter of the backoff. @default Math.random */
   random?: () => number;
@@ -225,18 +229,13 @@ export type { ThinkStyle } from "../answer.ts";
 
 /** Options of `run()`. */
 export interface RunOptions {
-  /**
-   * One input file or several, or folders and patterns, as paths or `file:` URLs; `-` for `stdin`.
-   */
+  /** Input files, folders or patterns, as paths or `file:` URLs; `-` for `stdin`. */
   input: PathLike | readonly PathLike[];
-  /**
-   * A folder (ends in `/`, or is one already), or the one results file (`.jsonl` or `.ndjson`): a
-   * path or a `file:` URL.
-   */
+  /** A folder, or one results file (`.jsonl` or `.ndjson`), as a path or `file:` URL. */
   output: PathLike;
-  /** The stream for the input named `-`, which may be compressed. */
+  /** The stream for the input `-`. It may be compressed. */
   stdin?: ReadableStream<Uint8Array>;
-  /** At most this many rows of each input, from its start. */
+  /** Maximum number of rows of each input, from its start. */
   limit?: number;
   /** Writes bad rows to the failures file and continues. @default false */
   skipBadRows?: boolean;
@@ -256,13 +255,13 @@ export interface RunOptions {
    * @default false
    */
   retry?: boolean | (FailureType | number)[];
-  /** With `retry`, sends only these answers, by their ids. @default all that failed */
+  /** With `retry`, sends only the answers with these ids. @default all that failed */
   uids?: readonly string[];
-  /** Leaves these answers as they are, by their ids. @default none */
+  /** Leaves the answers with these ids as they are. @default none */
   excludeUids?: readonly string[];
   /**
-   * With `retry` and `uids`, also sends answered rows among them again: their old answers are moved
-   * to `<name>.outdated.jsonl`.
+   * With `retry` and `uids`, also sends answered rows again. Old answers are moved to
+   * `<name>.outdated.jsonl`.
    * @default false
    */
   reaskAnswered?: boolean;
@@ -271,16 +270,18 @@ export interface RunOptions {
   /** With `resume: false`, deletes the old results. @default false */
   overwrite?: boolean;
   /**
-   * Runs one of several contiguous parts of the input, which may all run at the same time. The
-   * input files count as one sequence, and the shard has its own output files, such as
+   * Runs one of several contiguous parts of the input, which may all run at the same time. Several
+   * input files count as one sequence. The shard has its own output files, such as
    * `out/x-00003-of-00016.jsonl`.
    * @default the whole input
    */
   shard?: Shard;
-  /** Whether a lock is required; `false` continues without one where the filesystem has none.
-   * @default true */
+  /**
+   * Whether a lock is required. `false` continues without one if the filesystem has none.
+   * @default true
+   */
   lock?: boolean;
-  /** `never`: a power cut may lose rows that count as done. @default "always" */
+  /** With `never`, a power cut may lose rows that count as done. @default "always" */
   fsync?: "always" | "never";
   /** Adds `final_messages` to each results line. @default false */
   finalMessages?: boolean;

@@ -1,6 +1,7 @@
 /**
  * Outcomes as the library returns them, and the queue that hands them to the consumer. `distill()`
- * returns typed outcomes with the caller's value, `generate()` objects as in a results file.
+ * returns typed outcomes with the caller's value; `generate()` returns objects as in a results
+ * file.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import type { Completion, Usage } from "../teacher/mod.ts";
 import { sampleUid } from "../answer.ts";
 
 export interface Publisher<T> {
-  /** For a row that was answered or has failed, or is pending at the end after a paid answer. */
+  /** For a row that was answered, has failed, or is pending at the end after a paid answer. */
   outcome(outcome: Outcome): T;
   /** Called once for a value that is not a row, or with each `sample` if `repeatsBadRows`. */
   badRow(given: GivenRow, problem: string, sample: number): T;
@@ -21,7 +22,7 @@ export interface Publisher<T> {
   readonly repeatsBadRows: boolean;
 }
 
-/** Stands for the file name in the source of a row that came from an iterable: `rows:7`. */
+/** The file name in the source of a row from an iterable, as in `rows:7`. */
 export const GIVEN_SOURCE = "rows";
 
 /** The fields that all outcomes of {@linkcode distill} have. */
@@ -30,10 +31,8 @@ export interface OutcomeCommon<Row> {
   readonly input: Row;
   /** The position of the row among all given values, from 0. */
   readonly index: number;
-  /**
-   * The row's id (from `uidField`, `uid`, `custom_id` or `id`) or a hash of the row, with `~2`, …
-   * for further rows of one id and `#1`, … for further samples.
-   */
+  /** The row's id (from `uidField`, `uid`, `custom_id` or `id`) or a hash of the row. Further rows
+   * with the same id have `~2`, … appended, further samples `#1`, …. */
   readonly uid: string;
   /** The sample, from 0. */
   readonly sample: number;
@@ -48,7 +47,7 @@ export interface OutcomeCommon<Row> {
 
 /** A row that has an answer. */
 export interface Answer<Row = unknown> extends OutcomeCommon<Row> {
-  /** Always true: distinguishes it from a {@linkcode FailedRow}. */
+  /** Always true, unlike in a {@linkcode FailedRow}. */
   readonly ok: true;
   /** The text of the answer without the reasoning; "" if it has none. */
   readonly response: string;
@@ -58,7 +57,7 @@ export interface Answer<Row = unknown> extends OutcomeCommon<Row> {
   readonly finishReason: string;
   /** In the OpenAI form; empty if there are none. */
   readonly toolCalls: readonly unknown[];
-  /** Token counts, and the cost that the teacher states. What it does not report is 0. */
+  /** Token counts, and the cost that the teacher reports. Values that it does not report are 0. */
   readonly usage: Required<Usage>;
   /** As the teacher names it; "" if it does not. */
   readonly model: string;
@@ -66,7 +65,7 @@ export interface Answer<Row = unknown> extends OutcomeCommon<Row> {
 
 /** A row that has no answer. */
 export interface FailedRow<Row = unknown> extends OutcomeCommon<Row> {
-  /** Always false: distinguishes it from an {@linkcode Answer}. */
+  /** Always false, unlike in an {@linkcode Answer}. */
   readonly ok: false;
   /** The last answer that was paid for but not accepted, if there is one. */
   readonly partial?: Completion;
@@ -166,18 +165,16 @@ export type GeneratedOutcome =
     readonly ok: true;
     /** The id of the answer. */
     readonly uid: string;
-    /** Row and answer as a results file has them. */
+    /** Row and answer, as in a results file. */
     readonly row: OutputRow & { response: string; reasoning: string };
   }
   | {
-    /**
-     * The row has failed, or the run ended before it was sent again after an answer that was paid
-     * for: `error.final` of `row` says which.
-     */
+    /** The row has failed, or the run ended before the row was sent again after a paid answer:
+     * `error.final` in `row` tells which. */
     readonly ok: false;
     /** The id of the answer; `bad_row:…` for a value that is not a row. */
     readonly uid: string;
-    /** Row and failure as a failures file has them. */
+    /** Row and failure, as in a failures file. */
     readonly row: OutputRow;
     /** Why there is no answer. */
     readonly error: Failure & { readonly attempts: number };
@@ -216,18 +213,17 @@ function textOf(value: unknown): string {
   }
 }
 
-/** A queue whose producers wait until a consumer has taken their item. */
+/** A queue in which each producer waits until its item was taken. */
 export class Handoff<T> {
   readonly #offered: { readonly item: T; readonly onTaken: () => void }[] = [];
   readonly #takers: ((item: T | undefined) => void)[] = [];
   #closed = false;
 
-  /** Whether `end` or `abandon` was called. */
   get isClosed(): boolean {
     return this.#closed;
   }
 
-  /** Offers an item. Resolves once the item was taken, or can no longer be taken. */
+  /** Offers an item. Resolves once the item was taken or can no longer be taken. */
   put(item: T): Promise<void> {
     if (this.#closed) return Promise.resolve();
     const taker = this.#takers.shift();
@@ -249,13 +245,13 @@ export class Handoff<T> {
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
-  /** Closes the queue. Items that were offered can still be taken. */
+  /** Closes the queue. Offered items can still be taken. */
   end(): void {
     this.#closed = true;
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
-  /** Closes the queue, drops the items that were offered, and resolves their `put`. */
+  /** Closes the queue, drops the offered items, and resolves their `put`. */
   abandon(): void {
     for (const { onTaken } of this.#offered.splice(0)) onTaken();
     this.end();

@@ -25,12 +25,11 @@ import { outdatedPathOf } from "../sink/mod.ts";
 import { inputFilesOf, nameOf, PATTERN } from "./inputs.ts";
 import { readRunFile } from "./run_file.ts";
 
-/** One input, and the files of its output. */
 export interface OutputFiles {
   /** As the user named it; `-` is standard input. */
   readonly input: string;
   /**
-   * What is read of the input: a shard's part, or several files in their order.
+   * The parts of the input to read: a shard's part, or several files in their order.
    * @default all of the one file
    */
   readonly pieces?: readonly InputPiece[];
@@ -42,16 +41,17 @@ export interface OutputFiles {
   readonly runJson: string;
   /** Locked by the run that writes to these files. */
   readonly lock: string;
-  /** The inputs of the merge that the run continues, if its own are only some of them. */
+  /** All inputs of the merge that the run continues, if the run reads only some of them. */
   readonly mergedInputs?: readonly string[];
 }
 
-/** An output with such a name is meant as a file. A run can write only `.jsonl` and `.ndjson`. */
+/** An output with the extension of a data file is a file, not a folder. A run can write only
+ * `.jsonl` and `.ndjson`. */
 const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
 
 /**
- * Returns the output files of each input: `out/<input name>.jsonl` and its companions, or those of
- * the one results file that `output` names.
+ * Returns the output files of each input: `out/<input name>.jsonl` and its companions, or the
+ * results file that `output` names and its companions.
  *
  * @throws {UsageError} as `checkOutputs` does, or when several inputs would be written to one file
  * that no merge created
@@ -68,7 +68,9 @@ export async function outputFilesOf(
   return files;
 }
 
-/** Several inputs have one results file only if a merge wrote it: a run may add missing answers. */
+/**
+ * Several inputs may share a results file only if a merge wrote it: a run may add missing answers.
+ */
 async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
   const files = { ...filesOf(inputs[0], stemOf(output)), results: output };
   if (inputs.length === 1) {
@@ -80,7 +82,7 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
       `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
     );
   }
-  // The run file keeps the inputs that this run leaves out, so that a run over all can follow.
+  // The run file keeps the inputs that this run omits, so that a later run can read all of them.
   const namesOf = (paths: readonly string[]) => new Set(paths.map((path) => system.basename(path)));
   const known = namesOf(merged.inputs ?? []);
   const mergedInputs = known.isSubsetOf(namesOf(inputs))
@@ -90,7 +92,7 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   return { ...files, input: merged.input, pieces, mergedInputs };
 }
 
-/** The inputs of the merge that `runJson` names, if one of them has the name of one of `files`.
+/** The inputs of the merge that `runJson` describes, if one has the file name of one of `files`.
  * Paths are not compared, because folders may have moved. */
 async function mergedInputsOf(
   runJson: string,
@@ -133,7 +135,9 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/** The output that shards of the inputs share. `wholeResults` lacks files that are inputs, too. */
+/**
+ * The output that shards of the inputs share. Its `wholeResults` omit files that are also inputs.
+ */
 export async function sharedOutput(
   named: readonly string[],
   files: readonly string[],
@@ -165,14 +169,16 @@ async function mergesIn(folder: string): Promise<MergedResults[]> {
   for (const file of await namesIn(folder)) {
     const name = /^(.*)(?<!-\d{5,}-of-\d{5,})\.run\.json$/.exec(file)?.[1];
     if (name === undefined) continue;
-    // A file that is not a run file is reported by the run whose output it is.
+    // The run that owns this output reports an invalid run file.
     const { inputs = [] } = await readRunFile(inFolder(folder, file)).catch(() => undefined) ?? {};
     if (inputs.length > 1) merges.push({ path: inFolder(folder, `${name}.jsonl`), inputs });
   }
   return merges;
 }
 
-/** The name of the one file or folder, or of the first of several inputs and how many follow. */
+/**
+ * The name of the one file or folder. For several inputs, the first name and the number of others.
+ */
 function outputNameOf(named: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
@@ -183,10 +189,10 @@ function outputNameOf(named: readonly string[], files: readonly string[]): strin
 }
 
 /**
- * Checks that each output has files of its own, and that these are regular files or do not exist
+ * Checks that no two outputs share a file, and that their files are regular files or do not exist
  * yet, and are not inputs.
  *
- * @throws {UsageError} also for results that differ only in their ending (`.jsonl`, `.ndjson`)
+ * @throws {UsageError} also for results that differ only in their extension (`.jsonl`, `.ndjson`)
  */
 export async function checkOutputs(
   inputs: readonly string[],
@@ -220,7 +226,7 @@ async function statsOf(paths: readonly string[], stat = statOf): Promise<Stats> 
   return stats;
 }
 
-/** The files with a fixed name. Files of rescued lines, for example, get a number that is free. */
+/** Files with a fixed name. Files of rescued lines, for example, get a number that is free. */
 function pathsOf(files: OutputFiles): string[] {
   return [files.results, files.failures, ...sideFilesOf(files)];
 }
@@ -230,7 +236,7 @@ function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
   return [runJson, lock, outdatedPathOf(results)];
 }
 
-/** Checks that no two paths have the same key. A path with the key undefined cannot clash. */
+/** An undefined key never clashes. */
 function checkOwners(
   files: readonly OutputFiles[],
   keyOf: (path: string) => string | undefined,
@@ -259,7 +265,7 @@ async function checkRegular(files: readonly OutputFiles[], stats: Stats): Promis
   const linkStats = await statsOf(files.flatMap(sideFilesOf), lstat);
   for (const path of files.flatMap(pathsOf)) {
     const target = stats.get(path);
-    // The message says what a link leads to, such as a device, rather than that it is a link.
+    // If a link leads to a special file, such as a device, the message names that kind of file.
     const isSpecial = target !== undefined && !target.isFile;
     const info = isSpecial ? target : linkStats.get(path) ?? target;
     if (info === undefined || info.isFile) continue;
@@ -270,7 +276,7 @@ async function checkRegular(files: readonly OutputFiles[], stats: Stats): Promis
   }
 }
 
-/** `x.ndjson` and `x.jsonl` would share the failures file, the lock and all other files. */
+/** `x.ndjson` and `x.jsonl` would share the failures file, the lock and other files. */
 async function checkSiblings(
   inputsByKey: ReadonlyMap<string, string>,
   files: readonly OutputFiles[],

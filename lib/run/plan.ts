@@ -1,8 +1,8 @@
 /**
- * What the first pass over an input decides for each answer: its id, which no other answer has, and
- * whether it is requested. A decision takes one byte. The second pass needs neither the table of
- * ids nor another look at finished rows. Ids that are hashes of rows are kept, too, in 20 bytes a
- * row: hashing again would take a fifth of the engine's time for a row.
+ * What the first pass decides for each answer: its unique id, and whether it is requested. A
+ * decision takes one byte. The second pass needs neither the table of ids nor another look at
+ * finished rows. Ids that are hashes of rows are kept, too, in 20 bytes a row: hashing again would
+ * take a fifth of the engine's time for a row.
  *
  * @module
  */
@@ -12,21 +12,17 @@ import { blockOf, type IdTable, SEEN, uidIn } from "../index/mod.ts";
 import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 
 export interface AdmissionOptions {
-  /** The ids of the outputs and of the rows so far. Those with the flag `SEEN` are taken. */
+  /** The ids of the outputs and of earlier rows. Ids with the flag `SEEN` are taken. */
   readonly table: IdTable;
-  /**
-   * How rows with the same id are handled. `merge`: they are one row, or the later one is bad if it
-   * differs. `keep`: the second row is `<uid>~2`.
-   */
+  /** How to handle rows with the same id. `merge`: identical rows become one, and a later row that
+   * differs is bad. `keep`: the second row is `<uid>~2`. */
   readonly duplicates: "merge" | "keep";
   readonly samples: number;
 }
 
-/** An id that a row needs is taken. */
 export interface Clash {
   /** The id that the row would have had. */
   readonly uid: string;
-  /** The sample whose id is taken. */
   readonly sample: number;
   /** The message, to follow `file:line: `. */
   readonly problem: string;
@@ -35,7 +31,6 @@ export interface Clash {
 /** Called before the id of a sample is taken. The slot is valid until the table is written to. */
 export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
 
-/** Gives each row its id. */
 export class Admission {
   readonly #options: AdmissionOptions;
 
@@ -43,10 +38,8 @@ export class Admission {
     this.#options = options;
   }
 
-  /**
-   * Takes the ids of all samples of a row, and returns the row's id. Takes none of them for a
-   * duplicate (undefined), and if one belongs to another row already (the clash).
-   */
+  /** Takes the ids of all samples of a row, and returns the row's id. Takes none if the row is a
+   * duplicate (returns undefined) or if an id belongs to another row (returns the clash). */
   admit(row: ParsedRow, onAnswer?: OnAnswer): string | undefined | Clash {
     const { table, duplicates, samples } = this.#options;
     let uid = row.uid;
@@ -73,7 +66,7 @@ export class Admission {
     return uid;
   }
 
-  /** Copies are counted under an id that no row has: a map would take 100 bytes for each id. */
+  /** Counts copies under an id that no row has. A map would take 100 bytes for each id. */
   #nextCopyOf(uid: string): string {
     const { table } = this.#options;
     return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;
@@ -104,7 +97,7 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
   }`;
 }
 
-/** The problem of the first file that cannot be sent; undefined if all can. */
+/** Undefined if all files can be sent. */
 export function fileProblem(
   { files }: ParsedRow,
   images: RowImages = NO_IMAGES,
@@ -117,17 +110,17 @@ export function fileProblem(
 }
 
 export enum Todo {
-  /** Nothing: it is finished or not chosen, or the row is a duplicate. */
+  /** The answer is finished or not chosen, or the row is a duplicate. */
   Skip = 0,
   Ask = 1,
-  /** Send its row again: it has failed before. */
+  /** The row has failed before, and is sent again. */
   AskAgain = 2,
-  /** Report the line: it is not a row, or the id of this answer is taken. */
+  /** The line is not a row, or the id of this answer is taken. The line is reported. */
   Bad = 3,
 }
 
 const TODO_MASK = 3;
-/** Another bit in the byte of a row's first answer: whether the row's id is kept. */
+/** A bit in the byte of a row's first answer: whether the row's id is kept. */
 const KEPT_UID_FLAG = 4;
 
 /** The decisions on each line that is not blank. */
@@ -136,7 +129,7 @@ export class Plan {
   #todos = new Uint8Array(64);
   #length = 0;
   readonly #counts = [0, 0, 0, 0];
-  /** For each line: 0, or `n` for the row `<uid>~n`. Empty while all ids differ. */
+  /** For each line: `n` for the row `<uid>~n`, else 0. Empty while all ids differ. */
   #copies = new Uint32Array(0);
   readonly #uids = new KeptUids();
   #failureLines = new Uint32Array(16);
@@ -163,9 +156,7 @@ export class Plan {
     return this.#counts[Todo.Bad];
   }
 
-  /**
-   * Adds a line with the decision on one answer; other answers are skipped unless `decide` follows.
-   */
+  /** Other answers of the line are skipped unless `decide` follows. */
   push(todo: Todo, sample = 0): void {
     this.#length++;
     const needed = this.#length * this.#samples;
@@ -196,13 +187,14 @@ export class Plan {
     this.#uids.takeKeys(keys);
   }
 
-  /** A row's id, if it was kept. Called once for each row to send, in order, after `takeKeys`. */
+  /** Undefined if the row's id was not kept. Called after `takeKeys`, once for each row to send, in
+   * order. */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & KEPT_UID_FLAG) !== 0;
     return isKept ? this.#uids.take() : undefined;
   }
 
-  /** For `takeFailureLine`: the line in the failures file of an answer that is requested again. */
+  /** Keeps the failures line number of an answer that is requested again, for `takeFailureLine`. */
   keepFailureLine(line: number): void {
     if (this.#failures === this.#failureLines.length) {
       const { buffer } = this.#failureLines;
@@ -211,12 +203,11 @@ export class Plan {
     this.#failureLines[this.#failures++] = line;
   }
 
-  /** The line in the failures file for the next answer with `AskAgain`, in order. */
   takeFailureLine(): number {
     return this.#failureLines[this.#failuresTaken++];
   }
 
-  /** Records that the row of the last line is `<uid>~<number>`. */
+  /** The row of the last line is `<uid>~<number>`. */
   markCopy(number: number): void {
     const index = this.#length - 1;
     if (index >= this.#copies.length) {
@@ -237,18 +228,16 @@ export class Plan {
 const FIRST_BLOCK_UIDS = 16;
 const MAX_BLOCK_UIDS = 4_096;
 
-/**
- * A queue of ids of 32 hex digits, kept as slots of the table of ids. Memory is freed as the ids
- * are taken.
- */
+/** A queue of ids of 32 hex digits, kept as slots of the table of ids. Memory is freed as ids are
+ * taken. */
 export class KeptUids {
   readonly #blocks: Uint32Array[] = [];
   #filled = 0;
   #capacity = 0;
-  /** Slots that were taken out of the first block. */
+  /** Slots taken out of the first block. */
   #taken = 0;
   #keys: Uint32Array[] = [];
-  /** The number of ids in each block of keys that are not taken yet. */
+  /** The number of ids left in each block of keys. */
   readonly #remaining: number[] = [];
 
   keep(slot: number): void {

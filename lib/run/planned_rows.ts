@@ -1,6 +1,5 @@
 /**
- * The second pass over an input: reads the planned rows, and makes a row to send for each of their
- * samples.
+ * The second pass over an input: reads the planned rows, and makes a row to send for each sample.
  *
  * @module
  */
@@ -21,7 +20,6 @@ export interface PlannedRowsOptions {
   readonly findings: Findings;
   readonly parser: RowParser;
   readonly params: Params;
-  /** Index of the input in the run, from 0. */
   readonly input: number;
   /** Called before an answer is requested again, with its line in the failures file. */
   readonly onRetry: (uid: string, failureLine: number) => void;
@@ -31,7 +29,7 @@ export interface PlannedRowsOptions {
   readonly signal: AbortSignal;
 }
 
-/** About this many rows are yielded at once: a batch of lines may have far more samples. */
+/** Approximate number of rows to yield at once. A batch of lines may have far more samples. */
 const BATCH_ROWS = 1_000;
 
 /**
@@ -48,9 +46,9 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   if (!(await input.areAllUnchanged())) throw pass.changedError();
   const { keptRows } = input;
   for await (const lines of keptRows?.lines() ?? input.rows()) {
-    // The next row may be far away in the file, and the user has stopped the run.
+    // The user has stopped the run, and the next row to send may be far away in the file.
     if (signal.aborted) return;
-    // In a changed file, rows have other line numbers.
+    // In a changed file, rows may have other line numbers.
     if (!input.isUnchanged) throw pass.changedError();
     if (keptRows === undefined) pass.checkUids();
     let rows: Row[] = [];
@@ -76,7 +74,7 @@ class SecondPass {
   readonly #options: PlannedRowsOptions;
   readonly #input: InputSequence;
   #index = 0;
-  /** Kept ids that are still to be compared with a new hash of their rows. */
+  /** The number of kept ids to compare with new hashes of their rows. */
   #uidsToCheck = 0;
 
   constructor(options: PlannedRowsOptions, input: InputSequence) {
@@ -84,11 +82,8 @@ class SecondPass {
     this.#input = input;
   }
 
-  /**
-   * Hashes the next two rows again and compares them with their kept ids: a file may have been
-   * changed although its modification time was set back. Two, because the first of them may have
-   * been read in part before the change.
-   */
+  /** Compares the kept ids of the next two rows with new hashes: a changed file may have its old
+   * modification time. Two, because the first row may have been read in part before the change. */
   checkUids(): void {
     this.#uidsToCheck = 2;
   }
@@ -132,14 +127,13 @@ class SecondPass {
     return parsed.toRow({ uid: plan.idOf(index, parsed.uid), input, source }, this.#input.images);
   }
 
-  /** @param uid The row's id, if it need not be hashed again. */
+  /** @param uid The row's id, if it need not be hashed. */
   #parse(text: string | undefined, uid: string | undefined): ParsedRow {
     const parsed = text === undefined ? undefined : this.#options.parser.parse(text, uid);
     if (parsed === undefined || "problem" in parsed) throw this.changedError();
     return parsed;
   }
 
-  /** The bad row of a line, with the problem that the first pass found. */
   #badRowOf(line: Line, index: number, sample: number): BadRow {
     const { parser, findings } = this.#options;
     const { text, bytes } = line;
@@ -155,9 +149,9 @@ class SecondPass {
 }
 
 /**
- * The row to send for one of its samples. A seed, the row's own or that of `runParams`, is raised
- * by `sample`: the same seed would give the same answer. The prompt hash stays that of the row, so
- * that a later sample does not look like an edit.
+ * The row to send for one sample. The seed of the row or of `runParams` is raised by `sample`: the
+ * same seed would give the same answer. The prompt hash stays the same, so that a later sample does
+ * not look like an edit.
  */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   if (sample === 0) return first;

@@ -1,6 +1,6 @@
 /**
  * The first pass over an input: counts its rows, finds its problems, and decides for each answer
- * what the run must do. Nothing is paid for before this pass has ended.
+ * what the run must do. Nothing is paid for before it ends.
  *
  * @module
  */
@@ -23,22 +23,22 @@ import type { UidSelection } from "./retry.ts";
 export interface PreflightOptions
   extends AdmissionOptions, Pick<RunOptions, "changed" | "reaskAnswered"> {
   readonly parser: RowParser;
-  /** Reads at most this many lines; blank ones do not count. */
+  /** Maximum number of lines to read, without blank ones. */
   readonly limit: number;
-  /** Whether rows without an outcome are skipped, as in a retry. */
+  /** Whether to skip rows without an outcome, as in a retry. */
   readonly onlyFailures: boolean;
   /** The rows that a retry may send. @default all */
   readonly selection?: UidSelection;
-  /** Whether the failures file already has a line for the bad row at this place. */
+  /** Whether the failures file already has a line for this bad row. */
   readonly isOnDisk: (place: RowPlace) => boolean;
-  /** `uidField` of the run. @default [] */
+  /** @default [] */
   readonly uidFields?: readonly string[];
-  /** `promptField` of the run. @default none */
+  /** @default none */
   readonly promptField?: string;
   readonly signal?: AbortSignal;
 }
 
-/** Each row of a file may have other fields. */
+/** Limits memory: each row may have other fields. */
 const MAX_UNSENT = 100;
 
 /** @throws {SourceError} if the input cannot be read, or has another format */
@@ -65,7 +65,7 @@ export async function preflight(
   return findings;
 }
 
-/** Bad lines without a row after which a file is suspected to have another format. */
+/** If the input begins with this many bad lines, it may have another format. */
 const FOREIGN_CHECK_LINES = 1_000;
 
 interface Problem {
@@ -82,15 +82,14 @@ class FirstPass {
   readonly #input: InputSequence;
   /** Whether the current row was answered with another prompt than would be sent now. */
   #isChanged = false;
-  /** Answers to request for the current row. */
   #requests = 0;
   /** The slot of the current row's first answer in the table of ids. */
   #slot = -1;
-  /** If an earlier version has answered the current row: what this version sends differently. */
+  /** What this version sends differently, if an earlier version has answered the current row. */
   #difference: string | undefined;
-  /** The prompt hash of the current row, computed when its first answer needs it. */
+  /** Computed when an answer of the current row first needs it. */
   #promptHash: string | undefined;
-  /** The file that the first line is from, if that line is not a row. */
+  /** The file of the first line, if that line is not a row. */
   #suspect: InputSequence["current"];
 
   constructor(findings: Findings, options: PreflightOptions, input: InputSequence) {
@@ -124,7 +123,7 @@ class FirstPass {
     else if (this.#requests > 0 && parsed.isUidDerived) findings.plan.keepUid(this.#slot);
   }
 
-  /** Files of a finished row need not exist any more. */
+  /** Image files of a finished row may be gone. */
   #fileProblem(row: ParsedRow): string | undefined {
     const { table } = this.#options;
     const slot = table.find(row.uid);
@@ -134,10 +133,10 @@ class FirstPass {
   }
 
   /**
-   * Throws if the first line looks like another format, and most lines are bad. Some lines may be
-   * rows all the same, such as the last element of a JSON array.
+   * Throws if the first line looks like another format and most lines are bad. Some lines may still
+   * be rows, such as the last element of a JSON array.
    *
-   * @param minBadLines The least number of bad lines with which the file is examined.
+   * @param minBadLines The number of bad lines from which the file is examined.
    * @throws {SourceError} with the format and the command that converts it
    */
   async refuseForeign(minBadLines: number): Promise<void> {
@@ -145,7 +144,8 @@ class FirstPass {
     if (this.#suspect === undefined || bad.count < minBadLines || bad.count <= rows) return;
     const { path, name, format } = this.#suspect;
     if (format !== "jsonl") return;
-    // Once there are several bad lines, further ones change nothing in what the file's start says.
+    // Once there are several bad lines, further ones do not change what the start of the file
+    // shows.
     if (bad.count > 1) this.#suspect = undefined;
     const foreign = await foreignTextError(path, name, bad.count === 1);
     if (foreign !== undefined) throw foreign;
@@ -168,7 +168,6 @@ class FirstPass {
     else findings.addResent(this.#difference);
   }
 
-  /** Decides on an answer by the flags and the fingerprint of its id in the table. */
   readonly #decide: OnAnswer = (slot, uid, sample, row) => {
     const { table, changed } = this.#options;
     const { plan } = this.#findings;
@@ -217,8 +216,8 @@ class FirstPass {
       findings.plan.keepFailureLine(table.lineOf(slot));
       return Todo.AskAgain;
     }
-    // A row that is named is sent even if it has not failed: an interrupted `--reask-answered` may
-    // have moved its answer away.
+    // A named row is sent even if it has not failed: an interrupted `--reask-answered` may have
+    // moved its answer away.
     const isNamed = isChosen && selection?.namesRows === true;
     return onlyFailures && !isNamed ? Todo.Skip : Todo.Ask;
   }

@@ -1,5 +1,5 @@
 /**
- * A generator's options, checked once and with all defaults, and what follows from them.
+ * A generator's options, checked once, with all defaults and derived values.
  *
  * @module
  */
@@ -102,7 +102,6 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   random: callback,
 };
 
-/** The most attempts in flight, for each teacher, that `concurrency: "auto"` tries. */
 const MAX_EXPLORED_PER_TEACHER = 1_024;
 
 type FilledInName = "teachers" | "params" | "concurrency" | "onTruncated" | "duplicates";
@@ -118,7 +117,7 @@ type ReplacedName =
 export interface ResolvedOptions
   extends RowOptions, Omit<ResponseGeneratorOptions, ReplacedName | FilledInName> {
   readonly teachers: readonly EndpointOptions[];
-  /** For a teacher that joins later. Limits that its place leaves out are the generator's. */
+  /** For a teacher that joins later. The generator's limits apply where its place sets none. */
   readonly endpointOf: (place: TeacherPlace) => EndpointOptions;
   /** The models to request from the teachers, joined by commas. */
   readonly model: string;
@@ -127,13 +126,12 @@ export interface ResolvedOptions
   readonly params: Params;
   /** Set by `distill()`, whose `validate` gets an `Answer`. @default none */
   readonly check?: Check;
-  /** Whether patterns and schemas are checked on this thread. @default false, in a worker */
+  /** Whether to check patterns and schemas on this thread. @default false, in a worker */
   readonly checksOnThisThread?: boolean;
-  /** Undefined if `jsonSchema` is not set or not to be sent to teachers. */
+  /** Undefined if `jsonSchema` is not set or not to be sent. */
   readonly askedSchema: AskedSchema | undefined;
-  /** Notices on `params`, for the start of a run. */
   readonly notices: readonly string[];
-  /** The number of lanes; if `isExploring`, the most that the search may use. */
+  /** The number of lanes; if `isExploring`, the maximum for the search. */
   readonly concurrency: number;
   readonly isExploring: boolean;
   readonly isCareful: boolean;
@@ -220,7 +218,7 @@ function checkSendable(options: ResolvedOptions): void {
   }
 }
 
-/** Why a row cannot be sent to one of the teachers; undefined if it can be sent to all. */
+/** Undefined if the row can be sent to all teachers. */
 function problemOf(
   teachers: readonly EndpointOptions[],
   messages: readonly Message[],
@@ -277,7 +275,7 @@ function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(entries) as T;
 }
 
-/** Each name once: several teachers may serve the same model. */
+/** Several teachers may serve the same model. */
 function unique(names: readonly string[]): string {
   return [...new Set(names)].join(", ");
 }

@@ -1,6 +1,6 @@
 /**
- * Which rows a retry sends: those that the user has chosen and, after an interruption, those that
- * have not failed again. Also the parameters that rows have which a retry leaves pending.
+ * Which rows a retry sends: those that the user has chosen, except rows that have failed again
+ * since an interrupted retry began. Also the parameters of rows that a retry leaves pending.
  *
  * @module
  */
@@ -16,22 +16,22 @@ import type { ResolvedOptions } from "./resolve_options.ts";
 import { type Identity, paramsId, readRunFile, type UnfinishedRetry } from "./run_file.ts";
 import type { ResolvedRunOptions } from "./run_options.ts";
 
-/** Which answers a retry may request: all, those of a list, or all but those of a list. */
+/** The answers that a retry may request: all, a list, or all but a list. */
 export class UidSelection {
-  /** Whether all answers are chosen, because there is no list. */
+  /** Whether there is no list, so that all answers are chosen. */
   readonly isAll: boolean;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #except: ReadonlySet<string>;
   readonly #found = new Set<string>();
 
-  /** `except` are not chosen, even if `only` has them. */
+  /** `except` overrules `only`. */
   constructor(only?: readonly string[], except: readonly string[] = []) {
     this.#only = only === undefined ? undefined : new Set(only);
     this.#except = new Set(except);
     this.isAll = only === undefined && except.length === 0;
   }
 
-  /** Whether the chosen answers are listed, rather than only the exceptions. */
+  /** Whether the chosen answers are listed, not only the exceptions. */
   get namesRows(): boolean {
     return this.#only !== undefined;
   }
@@ -46,15 +46,14 @@ export class UidSelection {
     return true;
   }
 
-  /** Chosen ids that `has` was never called with: no row has them. */
+  /** Chosen ids that were never passed to `has`, because no row has them. */
   get missing(): string[] {
     return [...this.#only ?? []].filter((uid) => !this.#found.has(uid) && !this.#except.has(uid));
   }
 }
 
 /**
- * Parses a list of ids: one a line, as text or JSON. A results or failures line stands for its
- * `uid`.
+ * Parses a list of ids, one a line, as text or JSON. Takes the `uid` of a results or failures line.
  *
  * @throws {UsageError} with the line that is not an id; the message lacks the name of the list
  */
@@ -76,17 +75,14 @@ export function parseUids(text: string): string[] {
   });
 }
 
-/** The warning about ids of `--uids` that are in no input. */
 export function missingUidsMessage(missing: readonly string[]): string {
   const shown = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
   const ids = formatCountOf(missing.length, "id");
   return `--uids has ${ids} that no row has: ${shown}${missing.length > 3 ? ", …" : ""}`;
 }
 
-/**
- * The id of a retry: another one with the same id continues it if it was interrupted. Computed once
- * for all inputs of a run, because it hashes every chosen id.
- */
+/** The id of a retry. If a retry was interrupted, the next one with the same id continues it.
+ * Computed once for all inputs of a run, because every chosen id is hashed. */
 export function retryIdOf(
   options: ResolvedRunOptions,
   generator: ResolvedOptions,
@@ -96,8 +92,8 @@ export function retryIdOf(
   return sha256Hex(sortedJson({ ...identity, ...choicesOf(options, generator) })).slice(0, 16);
 }
 
-/** What decides, beside the identity, which rows are sent and whether they fail: with other choices,
- * a user expects rows that have just failed to be sent again. */
+/** Options besides the identity that decide which rows are sent and whether they fail. With other
+ * choices, users expect rows that have just failed to be sent again. */
 function choicesOf(
   { retry, uids, excludeUids, limit, changed, reaskAnswered }: ResolvedRunOptions,
   generator: ResolvedOptions,
@@ -114,11 +110,11 @@ function choicesOf(
   };
 }
 
-/** A retry that starts now. */
 export interface Retry {
-  /** What the run file says until it is done. */
+  /** The entry in the run file until the retry is done. */
   readonly unfinished: UnfinishedRetry;
-  /** If it continues an interrupted one, when that began: rows that failed later are left out. */
+  /** When the interrupted retry began, if this one continues it. Rows that failed later are left
+   * out. */
   readonly before: string | undefined;
 }
 
@@ -135,10 +131,8 @@ export function retryOf(
   return { unfinished: { since: new Date().toISOString(), id }, before: undefined };
 }
 
-/**
- * The parameters that a run over the pending rows of this output must have, if they are not
- * `params`: a retry may have others than the run that began the output.
- */
+/** The parameters that a run over the pending rows of this output must have, if they differ from
+ * `params`. A retry may have other parameters than the run that began the output. */
 export async function otherPendingParams(
   options: Pick<ResolvedRunOptions, "input" | "output" | "shard">,
   params: Params,

@@ -20,7 +20,7 @@ import { missingUidsMessage, retryIdOf, UidSelection } from "./retry.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./run_options.ts";
 import { lastModelsOf } from "../sink/mod.ts";
 
-/** Executes or previews one run; each instance only once. */
+/** Executes or previews one run. An instance can be used once. */
 export class Run {
   readonly #context: RunContext;
   readonly #options: ResolvedRunOptions;
@@ -34,7 +34,6 @@ export class Run {
   #outputWatch: OutputWatch | undefined;
   #status: LiveStatus | undefined;
   #summary: Summary | undefined;
-  /** Whether the run had nothing to do. */
   #isIdle = false;
   #concurrency: number;
   readonly stalled: StalledOutputs;
@@ -54,7 +53,7 @@ export class Run {
     });
   }
 
-  /** Executes the run. Rejects when it cannot be started, or when its output cannot be written. */
+  /** Rejects if the run cannot be started, or if its output cannot be written. */
   async execute(): Promise<Summary> {
     try {
       this.#jobs = await this.#makeJobs({ writes: true });
@@ -119,7 +118,6 @@ export class Run {
     this.#refuseProblems();
   }
 
-  /** Throws if the inputs have problems that the options do not accept. */
   #refuseProblems(): void {
     const { mixedShapes } = this.#context.generator;
     // A shard of a small input, or beyond the limit, may have no rows.
@@ -128,7 +126,7 @@ export class Run {
     refuseProblems(findings, { ...this.#options, input, mixedShapes, allowEmpty });
   }
 
-  /** Applies another concurrency, now or when the run starts to send. */
+  /** Sets the concurrency, now or when the run starts to send. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = concurrency;
     if (this.#engine === undefined) return;
@@ -225,7 +223,8 @@ export class Run {
     });
   }
 
-  /** Called when an output was changed or broke. Calls in flight finish: they are paid for. */
+  /** Stops sending when an output was changed or broke. Calls in flight finish, because they are
+   * paid for. */
   #loseOutput(error: SinkError): void {
     this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();
@@ -262,7 +261,7 @@ export class Run {
     this.#notices.warnStrangers(this.#jobs.sum(({ strangers }) => strangers));
     const summary = this.#summarize({ isReady: true });
     await this.#jobs.each((job, index) => {
-      // If each run file named the files of all inputs, those of 10,000 inputs would take 20 GB.
+      // If each of 10,000 run files listed the files of all inputs, they would take 20 GB.
       const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
       return job.writeRunFile({ ...summary, files }, { isIdle: this.#isIdle });
     });

@@ -1,7 +1,7 @@
 /**
- * `<name>.run.json`: the settings that a results file was created with, so that answers of two
- * models or sets of parameters are not mixed by accident, and how its rows are read. Users may edit
- * or replace the file, so its content is checked.
+ * `<name>.run.json`: the settings of a results file, so that answers of two models or parameter
+ * sets are not mixed by accident, and how its rows are read. Users may edit or replace the file, so
+ * its content is checked.
  *
  * @module
  */
@@ -25,36 +25,33 @@ export interface Identity {
   /** The requested models, joined by commas. */
   readonly model: string;
   readonly params: Params;
-  /** The system message of rows that have none; null if none is added. */
+  /** The system message of rows without one; null if none is added. */
   readonly system: string | null;
   readonly template: string | null;
   /** `promptField` of the run, or null. */
   readonly prompt_field: string | null;
   /** `uidField` of the run, or []. */
   readonly uid_field: readonly string[];
-  /** How reasoning is written in `final_messages`; null if these are not written. */
+  /** How reasoning is written in `final_messages`; null without `final_messages`. */
   readonly think: ThinkStyle | null;
   /** The number of shards of the input; null if one run reads all of it. */
   readonly shards: number | null;
 }
 
-/** A retry that has sent rows and is not done. The same command continues it: rows that have failed
- * again since it began wait for the next retry, as if the retry had not been interrupted. */
+/** A retry that has sent rows and is not done. The same command continues it. Rows that have failed
+ * again since then wait for the next retry, as if there had been no interruption. */
 export interface UnfinishedRetry {
   /** When it began: ISO 8601. */
   readonly since: string;
-  /** A hash of the options that decide which rows it sends, and whether they fail. */
+  /** A hash of the options that decide which rows are sent, and whether they fail. */
   readonly id: string;
 }
 
 export interface RunFile {
-  /** The version of Retort that wrote the file. */
   readonly retort: string;
-  /** The input, as the user named it. */
   readonly input: string;
   /** The files of the input, if there are several. Absent in files of earlier versions. */
   readonly inputs?: readonly string[];
-  /** The settings that the results were created with. */
   readonly identity: Identity;
   /** How the input was read, in addition to `identity`. */
   readonly rows:
@@ -66,19 +63,19 @@ export interface RunFile {
       /** Answers for each row. Absent in files of versions that had only one. */
       readonly samples?: number;
       /**
-       * Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. Absent in files
-       * of an earlier version, in which they come after these.
+       * Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. In earlier
+       * versions, whose files lack this entry, they come after.
        * @default false
        */
       readonly uidFieldFirst?: boolean;
     };
   /** The addresses of the teachers without credentials, joined by commas. */
   readonly teacher: string;
-  /** Every parameter set that lines of the results name in `distill.params`, by that name. */
+  /** Parameter sets, by their names in `distill.params` of results lines. */
   readonly params: Readonly<Record<string, Params>>;
   /** Null while the run continues, or if it crashed. */
   readonly summary: Summary | null;
-  /** The retry that has sent rows and is not done. @default none */
+  /** @default none */
   readonly retry?: UnfinishedRetry;
   /** Written by a merge; absent once a run has continued the merged output. */
   readonly merged?: {
@@ -113,7 +110,6 @@ export function paramsId(params: Params): string {
   return sha256Hex(sortedJson(params)).slice(0, 8);
 }
 
-/** The parts of a run file that may differ between the inputs of one run. */
 export interface RunFileParts extends Pick<RunFile, "input" | "identity" | "summary" | "retry"> {
   readonly inputs: readonly string[] | undefined;
   readonly earlierRun: RunFile | undefined;
@@ -143,7 +139,7 @@ export function runFileOf(
   };
 }
 
-/** @throws {SinkError | UsageError} when it cannot be read, or is not a run file */
+/** @throws {SinkError | UsageError} when the file cannot be read, or is not a run file */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
   const text = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;
@@ -178,10 +174,8 @@ export function rowOptionsOf(
   };
 }
 
-/**
- * The summary that a run without anything to do leaves in the file: its own would hide what earlier
- * runs have sent and cost. Undefined if the counts have changed.
- */
+/** The earlier summary, if a run without anything to do leaves it in the file. The run's own
+ * summary would hide what earlier runs have sent and cost. Undefined if the counts have changed. */
 export function unchangedSummary(
   summary: Summary | null | undefined,
   now: SummaryFile,
@@ -194,7 +188,7 @@ export function unchangedSummary(
   return counts.every((name) => before?.[name] === now[name]) ? summary : undefined;
 }
 
-/** A crash leaves the old file or the new one. */
+/** Atomic: a crash leaves the old file or the new one. */
 export async function writeRunFile(
   path: string,
   file: RunFile,
@@ -264,7 +258,6 @@ const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["merged", OBJECT],
 ];
 
-/** @throws {SyntaxError} with the field that is wrong */
 function checkRunFile(value: unknown): RunFile {
   if (!isObject(value)) throw new SyntaxError("it must hold an object");
   if (isTooDeep(value, MAX_LEVELS)) throw new SyntaxError("it is nested too deeply");

@@ -1,6 +1,6 @@
 /**
- * The options of a run and of `verify`, and their rules, for callers without types. A range that
- * only one part of Retort knows is checked by that part.
+ * Rules for the options of a run and of `verify`, for callers without types. Ranges known to only
+ * one part of Retort are checked there.
  *
  * @module
  */
@@ -78,7 +78,7 @@ export interface ResolvedRunOptions extends RunOptions {
   output: string;
 }
 
-/** Rows can be chosen by their ids only where the run would send them again. */
+/** Throws if ids are given without a retry, or `reaskAnswered` without ids. */
 function checkSelection({ retry, uids, excludeUids, reaskAnswered }: RunOptions): void {
   const isRetry = retry === true || (Array.isArray(retry) && retry.length > 0);
   if (!isRetry && (uids !== undefined || excludeUids !== undefined)) {

@@ -1,6 +1,6 @@
 /**
- * The status file of a run, read by `monitor OUT`, by other shards that share its limits, and by a
- * merge that waits. It holds counts and states, never a prompt, an answer or a key.
+ * The status file of a run, read by `monitor OUT`, by shards that share its limits, and by merges
+ * that wait. It holds counts and states, never a prompt, an answer or a key.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface StatusError {
   readonly type: string;
   /** Null if the failure has no HTTP status. */
   readonly status: number | null;
-  /** How many attempts failed in this way. */
+  /** The number of such failed attempts. */
   readonly count: number;
 }
 
@@ -41,21 +41,19 @@ export interface RunStatus {
   readonly retort: string;
   /** The name of the output: `x` for `out/x.jsonl`. */
   readonly name: string;
-  /**
-   * Increases with each write. A run that has not ended is dead if this stays the same, whatever
-   * the clocks say.
-   */
+  /** Increases with each write. If it stays the same, a run that has not ended is dead, whatever
+   * the clocks say. */
   readonly beat: number;
-  /** Start of the run, in ISO 8601: distinguishes runs over the same output. */
+  /** Start of the run, in ISO 8601. Distinguishes runs over the same output. */
   readonly started: string;
-  /** Whether the run has ended: the file will not be written again. */
+  /** Whether the run has ended and will not write the file again. */
   readonly ended: boolean;
   /**
    * What the run is doing (see `RunState`), or how it ended: `done`, `halted`, `interrupted` or
    * `failed`.
    */
   readonly state: string;
-  /** Identifies the job submission that started the run; absent if none did. */
+  /** The job submission that started the run; absent if none did. */
   readonly job?: string;
   /** Why nothing is sent now, or why the run was halted; null otherwise. */
   readonly reason: string | null;
@@ -89,29 +87,23 @@ export interface RunStatus {
   readonly cost_usd: number | null;
   /** US dollars of this run and of earlier runs of the shard; null if no cost is known. */
   readonly spent_usd: number | null;
-  /**
-   * The share of `rpm` and `tpm` that this run uses, from 0 to 1; null if it does not share such a
-   * limit with other shards.
-   */
+  /** The share of `rpm` and `tpm` that this run uses, from 0 to 1; null if it shares no such limit
+   * with other shards. */
   readonly share: number | null;
   /** Failed attempts by type and status, the most frequent first; at most 12. */
   readonly errors: readonly StatusError[];
-  /** At most 16. If there are more, those that are not up are kept. Leaves out those that left. */
+  /** At most 16. Of more teachers, those that are not up are kept. Omits those that have left. */
   readonly teachers: readonly StatusTeacher[];
-  /**
-   * Number of teachers in each state, without those that have left; absent in files of earlier
-   * versions.
-   */
+  /** The number of teachers in each state, except those that have left; absent in files of earlier
+   * versions. */
   readonly teacher_states?: Readonly<Record<string, number>>;
 }
 
-/** The most entries, and the most characters of a text: they keep the file below 8 KB. */
+/** Maximum numbers of entries, and of characters in a text. They keep the file below 8 KB. */
 export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300 };
 
-/** The end of the name of a status file. */
 export const STATUS_ENDING = ".status.json";
 
-/** `out/.retort/x.status.json` for `out/x.jsonl`. */
 export function statusPathOf(results: string): string {
   const name = stemOf(basename(results));
   return `${dirname(results)}/${OWN_FOLDER}/${name}${STATUS_ENDING}`;
@@ -120,7 +112,7 @@ export function statusPathOf(results: string): string {
 /** Larger files are ignored. Retort's own status files stay below 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
-/** Undefined if there is no file, or if it cannot be read or is not a status. */
+/** Undefined if there is no file, or if it is unreadable or not a status. */
 export async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
     const { isFile, size } = await Deno.stat(path);
@@ -134,7 +126,7 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 
 /**
  * Undefined if the JSON value lacks `retort`, `beat` or `started`. Other versions and programs may
- * have written the file: other fields that cannot be used count as 0, empty or unknown.
+ * have written the file, so other invalid fields count as 0, empty or unknown.
  *
  * @throws {SyntaxError} when the text is not JSON, such as half a file
  */
@@ -196,7 +188,7 @@ function countsOf(value: Fields): Record<string, number> {
   return Object.fromEntries(counts.map(([name, count]) => [textOf(name), numberOf(count) ?? 0]));
 }
 
-/** From 0 to 2^53 - 1, not only integers; null for anything else. */
+/** From 0 to 2^53 - 1, possibly fractional; else null. */
 function numberOf(value: unknown): number | null {
   return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : null;
 }
@@ -211,8 +203,8 @@ function objectsOf(value: unknown, maxCount: number): Fields[] {
 
 /**
  * The statuses of all runs in an output folder, sorted by name: shards and others, running or
- * ended. A run writes its status every 5 s; a run whose `beat` does not change without `ended` is
- * dead.
+ * ended. A run writes its status every 5 s. It is dead if `beat` stays the same and `ended` is
+ * false.
  *
  * @param output The folder of the runs.
  * @throws {SinkError} The folder cannot be read.
@@ -234,7 +226,7 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
 }
 
 /**
- * Tells merges that wait that a shard could not start. Writes nothing if another start may succeed,
+ * Tells waiting merges that a shard could not start. Writes nothing if another start may succeed,
  * as after a disk error, or if an earlier run is done. Keeps the counts and costs of earlier runs.
  */
 export async function writeFailedStatus(
@@ -254,18 +246,18 @@ export async function writeFailedStatus(
     ended: true,
     state: "failed",
     job: shard.job,
-    // The error message itself may quote a row.
+    // The error message may quote a row.
     reason: "it could not start: its log says why",
     shard: [shard.index, shard.count],
     in_flight: 0,
     rate_per_s: 0,
     eta_s: null,
   };
-  // Without a job, no merge waits: no folder is created for a mistyped name.
+  // Without a job, no merge waits, and a mistyped output must not get a folder.
   await writeStatus(path, status, { makesFolder: shard.job !== undefined });
 }
 
-/** These errors have exit code 2: another start would fail in the same way. */
+/** Whether the exit code is 2, so that another start would fail in the same way. */
 function isPermanent(error: unknown): boolean {
   return [UsageError, SourceError, DamagedFileError, Deno.errors.NotCapable].some((kind) =>
     error instanceof kind
@@ -274,7 +266,7 @@ function isPermanent(error: unknown): boolean {
 
 const NO_STATUS = JSON.stringify({ retort: VERSION, beat: 0, started: "" });
 
-/** Errors are ignored: a run does not end because its status cannot be written. */
+/** Ignores errors: a run does not end because its status cannot be written. */
 export async function writeStatus(
   path: string,
   status: RunStatus,

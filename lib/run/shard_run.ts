@@ -1,6 +1,6 @@
 /**
- * A run over one shard: its files, its part of the input, what `--limit` leaves for it, and its
- * share of the rate limits.
+ * A run over one shard: its files, its part of the input, its part of `--limit`, and its share of
+ * the rate limits.
  *
  * @module
  */
@@ -36,18 +36,17 @@ export interface ShardFilesOptions extends Omit<PinOptions, "input"> {
   readonly output: string;
   readonly shard: Shard;
   readonly limit?: number;
-  /** How the inputs are read. */
   readonly inputOptions: InputOptions;
 }
 
 export interface ShardFiles {
   readonly files: OutputFiles;
-  /** All files of the input. */
   readonly inputs: readonly string[];
-  /** How many rows at the start of the shard `--limit` includes; `Infinity` without a limit. */
+  /**
+   * Number of rows at the start of the shard that `--limit` includes; `Infinity` without a limit.
+   */
   readonly limit: number;
   readonly shared: OwnOutput;
-  /** The shard's share of the input, from 0 to 1. */
   readonly share: number;
 }
 
@@ -80,14 +79,14 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
   }
 }
 
-/** Records that a shard could not start, so that a merge does not wait for it forever. */
+/** Records that a shard could not start, so that no merge waits for it forever. */
 export async function recordFailedStart(
   results: string,
   shard: Shard,
   error: unknown,
 ): Promise<void> {
-  // The folder belongs to another division then. Only a merge that waits for the job of the shard
-  // needs its status.
+  // The folder belongs to another division then, and only a merge that waits for the shard's job
+  // needs the status.
   const isOther = error instanceof OtherDivisionError && shard.job === undefined;
   if (!isOther) await writeFailedStatus(results, shard, error);
 }
@@ -100,7 +99,7 @@ function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
   );
 }
 
-/** Throws if a merge has moved away the shard's files: its rows would be paid for again. */
+/** Throws if a merge has moved the shard's files: its rows would be paid for again. */
 async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   const moved = `${movedFolderOf(runJson)}/${basename(runJson)}`;
   if (!(await exists(moved)) || await exists(runJson)) return;
@@ -112,7 +111,7 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
 
 /**
  * The runs of other shards that have results: only of the first and of the neighbors. If each of a
- * thousand shards read all run files, a million would be read.
+ * thousand shards read all run files, they would read a million.
  *
  * @param runJson The run file of the shard.
  */
@@ -129,7 +128,7 @@ export async function answeredNear(
   const found: { results: string; run: RunFile }[] = [];
   for (const index of near) {
     const other = filesOf("", shardStem(stem, { ...shard, index }));
-    // A run file that cannot be read must not stop other shards.
+    // An unreadable run file must not stop other shards.
     const run = await readRunFile(other.runJson).catch(() => undefined);
     if (run !== undefined && await hasContent(other.results)) {
       found.push({ results: other.results, run });
@@ -138,14 +137,14 @@ export async function answeredNear(
   return found;
 }
 
-/** Polls without a new heartbeat after which a shard counts as silent. */
+/** Number of polls without a new heartbeat after which a shard counts as silent. */
 const SILENT_POLLS = 3;
-/** Status files that a shard reads at a poll, on average: if each of a thousand shards read all of
- * them, a million files would be read every 5 s. */
+/** Average number of status files per poll. If each of a thousand shards read all of them, they
+ * would read a million files every 5 s. */
 const FILES_PER_POLL = 100;
 
-/** A shard whose process was suspended for longer may have lost its share: others take it after
- * 15 s without a new status, and the last status may have been 5 s old already. */
+/** A shard that was suspended for longer may have lost its share: others take it 15 s after its
+ * last status, which may already have been 5 s old. */
 const STOPPED_MS = 10_000;
 
 /** Shards do not send in step: with a limit of 600 a minute, eight processes sent up to 604. */
@@ -159,12 +158,12 @@ interface OtherShard {
 /**
  * The other shards of a run, and the share of the rate limits that they leave for this one.
  *
- * There is no coordinator: each shard reads the status files of the others and takes no more of
- * `--rpm` and `--tpm` than they leave. It starts with the limit divided by the number of shards
- * that run at once. It takes more only if others are done, or have been silent for three polls. A
- * shard is silent if the heartbeat counter in its status does not change: times are not compared,
- * because the clocks of nodes differ. A shard that was silent itself, because its process was
- * suspended, starts again with what the others leave.
+ * There is no coordinator. Each shard reads the status files of the others and takes at most what
+ * they leave of `--rpm` and `--tpm`. It starts with the limit divided by the number of shards that
+ * run at once, and takes more only if others are done or have been silent for three polls. A shard
+ * is silent if the heartbeat counter in its status stays the same. Times are not compared, because
+ * the clocks of nodes differ. A shard whose process was suspended starts again with what the others
+ * leave.
  */
 export class OtherShards {
   readonly #folder: string;
@@ -178,13 +177,15 @@ export class OtherShards {
   #stops = 0;
   #isPolling = false;
   #skippedPolls = 0;
-  /** Polls since the last one that also read the shards that are done. */
+  /** Polls since the last one that also read the finished shards. */
   #partialPolls = 0;
   #unfinishedCount = 0;
 
   /**
-   * The share is 0 until the first poll. `stem` is `out/x`, `now` a monotonic clock in
-   * milliseconds.
+   * The share is 0 until the first poll.
+   *
+   * @param stem As in `out/x`.
+   * @param now A monotonic clock in milliseconds.
    */
   constructor(stem: string, shard: Shard, parallel: number, now = () => performance.now()) {
     this.#folder = `${dirname(stem)}/${OWN_FOLDER}`;
@@ -195,17 +196,19 @@ export class OtherShards {
     this.#tickedAt = now();
   }
 
-  /** What this shard claims of `rpm` and `tpm`, from 0 to 1. */
+  /** The share of `rpm` and `tpm` that this shard claims, from 0 to 1. */
   get share(): number {
     return this.#share;
   }
 
-  /** What this shard really uses: slightly less. */
+  /** The share that this shard uses: slightly less than it claims. */
   get rateShare(): number {
     return SAFETY_FACTOR * this.#share;
   }
 
-  /** Called about once a second. Drops the share, which others have taken, after a suspension. */
+  /**
+   * Called about once a second. After a suspension, drops the share, which others may have taken.
+   */
   tick(): void {
     const now = this.#now();
     if (now - this.#tickedAt > STOPPED_MS) {
@@ -224,7 +227,7 @@ export class OtherShards {
     this.#isPolling = true;
     this.#skippedPolls = 0;
     const stops = this.#stops;
-    // A shard that is done may be started again, to retry its failed rows.
+    // A finished shard may be started again to retry its failed rows.
     const readsAll = ++this.#partialPolls >= this.#others.size / FILES_PER_POLL;
     if (readsAll) this.#partialPolls = 0;
     try {
@@ -232,7 +235,7 @@ export class OtherShards {
         const other = this.#others.get(index);
         if (readsAll || other === undefined || !isDone(other)) await this.#pollShard(index);
       }
-      // What was read before the process was suspended is outdated.
+      // What was read before a suspension is outdated.
       if (stops === this.#stops) this.#share = this.#fairShare();
     } finally {
       this.#isPolling = false;
@@ -240,7 +243,6 @@ export class OtherShards {
     return this.#share;
   }
 
-  /** The other shards that have a status file. */
   async #startedShards(): Promise<number[]> {
     const indexes: number[] = [];
     try {
@@ -251,7 +253,7 @@ export class OtherShards {
         if (shard.index !== this.#shard.index) indexes.push(shard.index);
       }
     } catch {
-      // A folder that cannot be read now may be readable at the next poll.
+      // The folder may be readable at the next poll.
     }
     return indexes;
   }
@@ -271,7 +273,7 @@ export class OtherShards {
     for (const other of this.#others.values()) {
       const { status, silence } = other, isSilent = silence >= SILENT_POLLS;
       if (isDone(other)) done++;
-      // An interrupted shard may be started again at once.
+      // An interrupted shard may start again at once, so it still counts.
       if (isDone(other) || isSilent) unfinished--;
       if (status.ended || isSilent) continue;
       active++;
@@ -279,8 +281,8 @@ export class OtherShards {
     }
     this.#unfinishedCount = this.#others.size - done;
     const running = Math.max(active + 1, Math.min(this.#parallel, unfinished));
-    // A shard gives back only what exceeds its fair share: if all gave back more, some of the
-    // limit would be unused.
+    // Gives back only what exceeds the fair share. If all shards gave back more, some of the limit
+    // would be unused.
     return Math.min(1 / running, Math.max(this.#share, 1 - taken));
   }
 }

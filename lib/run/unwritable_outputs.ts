@@ -1,6 +1,7 @@
 /**
- * Outputs that a run cannot write to. While a disk is full, nothing is sent. Once another program
- * has changed a file or a lock, the run sends nothing more and writes lines to new files.
+ * Outputs that a run cannot write to. While a disk is full, the run sends nothing. Once another
+ * program has changed a file or a lock, the run sends nothing more and writes its lines to new
+ * files.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import type { RunNotices } from "./notices.ts";
 import type { Job } from "./job.ts";
 
 export interface WatchedOutput {
-  /** What another program has changed. `isLast` checks closed files as well. */
+  /** Returns what another program has changed. With `isLast`, also checks closed files. */
   check(isLast: boolean): Promise<string | undefined>;
   /**
    * Redirects the lines of changed files to new files, and adds their paths to `paths`. Rejects if
@@ -23,19 +24,18 @@ export interface WatchedOutput {
 }
 
 const RECHECK_MS = 1_000;
-/** Least time between two checks that confirm a problem. Timers may fire before `RECHECK_MS`. */
+/** Minimum time between two checks that confirm a problem. Timers may fire before `RECHECK_MS`. */
 const MIN_APART_MS = 900;
 
 export interface OutputWatchOptions {
-  /** A monotonic clock, in milliseconds. @default performance.now */
+  /** A monotonic clock in milliseconds. @default performance.now */
   readonly now?: () => number;
-  /** Waits for a time in milliseconds. @default by a timer */
+  /** @default a timer */
   readonly delay?: (ms: number) => Promise<unknown>;
-  /** Whether a file holds any bytes. @default by its size on disk */
+  /** @default by size on disk */
   readonly hasContent?: (path: string) => Promise<boolean>;
 }
 
-/** Checks that the output files and locks of a run are still those that it opened. */
 export class OutputWatch {
   readonly #outputs: readonly WatchedOutput[];
   readonly #onLost: (error: SinkError) => void;
@@ -81,7 +81,7 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lost === undefined) return;
-    // The error also names outputs that were found changed when their files were closed.
+    // The error also names outputs found changed when their files were closed.
     await this.#moveAway(this.#lost);
     throw await this.#errorOf(this.#lost);
   }
@@ -99,21 +99,21 @@ export class OutputWatch {
     const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
     const problem = problems.find((message) => message !== undefined);
     if (this.#lost !== undefined) {
-      // Further problems need no second check to confirm them.
+      // Needs no second check: a problem has been confirmed already.
       if (problem !== undefined) await this.#moveAway(this.#lost);
     } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
     else if (this.#now() - this.#firstSeenAt >= MIN_APART_MS) await this.#lose(problem);
   }
 
-  /** Moves lines away at once, because calls in flight may take minutes. */
+  /** Moves lines to new files at once, because calls in flight may take minutes. */
   async #lose(problem: string): Promise<void> {
     this.#lost = { problem, rescued: [], cause: undefined };
     await this.#moveAway(this.#lost);
     this.#onLost(await this.#errorOf(this.#lost));
   }
 
-  /** An output that fails is tried again at the next check: the disk may be full. */
+  /** An output that fails, for example on a full disk, is tried again at the next check. */
   async #moveAway(lost: LostOutputs): Promise<void> {
     lost.cause = undefined;
     for (const output of this.#outputs) {
@@ -127,7 +127,7 @@ export class OutputWatch {
 
   async #errorOf({ problem, rescued, cause }: LostOutputs): Promise<SinkError> {
     const withLines: string[] = [];
-    // Files without a line will be removed.
+    // Files without lines will be removed.
     for (const path of rescued) {
       if (await this.#hasContent(path).catch(() => true)) withLines.push(path);
     }
@@ -164,13 +164,13 @@ function listOf(paths: readonly string[]): string {
   return `"${paths.slice(0, MAX_NAMED).join('", "')}"${more}`;
 }
 
-/** While a disk is full, nothing is sent, and answers of calls in flight stay in memory, until there
- * is room again or the run may wait no longer. */
+/** Stops sending while a disk is full. Answers of calls in flight stay in memory until there is
+ * space or the run must end. */
 export class StalledOutputs {
   readonly #notices: RunNotices;
   readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
   readonly #stalled = new Map<number, Pick<Job, "endWait">>();
-  /** What is done with lines that wait. @default they wait */
+  /** What to do with waiting lines. @default they wait */
   #how: "abandon" | "rescue" | undefined;
 
   constructor(
@@ -185,7 +185,7 @@ export class StalledOutputs {
     return this.#stalled.has(index);
   }
 
-  /** One full disk may stop many outputs: it is reported once. */
+  /** One full disk may stop many outputs, so only the first is reported. */
   add(index: number, job: Pick<Job, "endWait">, error: SinkError): void {
     if (this.#stalled.size === 0) {
       this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
@@ -208,7 +208,7 @@ export class StalledOutputs {
     this.#end("abandon");
   }
 
-  /** Writes the lines that wait to other files: the run must end, but its answers are paid for. */
+  /** Writes waiting lines to other files: the run must end, but its answers are paid for. */
   rescue(): void {
     this.#end("rescue");
   }

@@ -1,7 +1,6 @@
 /**
  * Checks the output of a run against its input: counts the answers that are results, have failed
- * permanently, or are pending, and finds damaged lines. A run indexes its output; here, every line
- * is parsed.
+ * permanently, or are pending, and finds damaged lines. Unlike a run, it parses every output line.
  *
  * @module
  */
@@ -28,10 +27,8 @@ import { RowParser } from "../source/mod.ts";
 import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
 import { sumOf } from "../figures.ts";
 
-/**
- * Options of {@linkcode verify}. Row options and samples default to those in `run.json`;
- * `mixedShapes` has no effect, as rows of all shapes are counted.
- */
+/** Options of {@linkcode verify}. Row options and samples default to those in `run.json`.
+ * `mixedShapes` has no effect, because rows of all shapes are counted. */
 export interface VerifyOptions extends RowOptions {
   /** The input file or files, as named for the run. */
   input: PathLike | readonly PathLike[];
@@ -75,7 +72,7 @@ export interface Verification {
   readonly resent: number;
   /** Results beyond the `samples` of a row, from a run with more samples; 0 with `limit`. */
   readonly surplus: number;
-  /** Results whose row is not in the input; 0 with `limit`. */
+  /** Results without a row in the input; 0 with `limit`. */
   readonly strangers: number;
   /** The first 20 lines that are damaged, or that repeat a uid of the results. */
   readonly damage: readonly Damage[];
@@ -108,7 +105,7 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   const outputs = await outputFilesOf(files, output);
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
-    // These rows would be counted as pending although they are answered.
+    // Otherwise these answered rows would count as pending.
     const attempt = `Cannot verify "${outputs[0].results}"`;
     throw new UsageError(
       `${attempt}: shards of this input, or a merge, hold the answers. Verify each shard with ` +
@@ -198,7 +195,7 @@ export class Audit {
   readonly damage: Damage[] = [];
   damageCount = 0;
 
-  /** Rescued results may be in the output already: the next run adds only those that are not. */
+  /** Rescued results may be in the output already. The next run adds only the missing ones. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     for await (const { line, row } of this.#audited(path, "results")) {
       const slot = this.#insert(row);
@@ -221,15 +218,12 @@ export class Audit {
     }
   }
 
-  /** The number of results whose row is not in the input. */
   get orphans(): number {
     return this.table.count(HAS_RESULT, SEEN);
   }
 
-  /**
-   * Counts results beyond `samples` of rows in the input, and no longer as orphans. Reads the file
-   * again: only a line itself shows which sample of which row it is.
-   */
+  /** Counts results beyond `samples` of rows in the input, and removes them from `orphans`. Reads
+   * the file again, because only the line tells its row and sample. */
   async countSurplus(path: string, uidFields: readonly string[] | undefined): Promise<number> {
     if (this.orphans === 0) return 0;
     let surplus = 0;
@@ -253,7 +247,7 @@ export class Audit {
   #insert({ uid, prompt_hash: hash }: AuditedRow): number {
     const slot = this.table.insert(uid);
     const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
-    // The last failure of a row counts, but a result outranks it.
+    // The last failure of a row counts, but a result overrides failures.
     if (isHash && !this.table.has(slot, HAS_RESULT)) this.table.setFingerprint(slot, hash);
     return slot;
   }
@@ -270,7 +264,8 @@ export class Audit {
   }
 }
 
-/** Yields the number and the row of each line, or what is wrong with it; none without a file. */
+/** Yields the number and the row of each line, or what is wrong with it. A missing file has no
+ * lines. */
 async function* linesOf(
   path: string,
   kind: LineKind,

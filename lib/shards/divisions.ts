@@ -10,7 +10,7 @@ import { namesIn, OWN_FOLDER, readTextOf, splitPath } from "../files.ts";
 import { parsePlanName, parseShardStem } from "./plan.ts";
 
 export interface Division {
-  /** The path of the file with the borders; "" if it is gone. */
+  /** Path of the file with the borders; "" if it is gone. */
   readonly path: string;
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
@@ -20,8 +20,8 @@ export interface Division {
 /**
  * The divisions in the folder of an output, found by the files with their borders.
  *
- * @param needsLost Whether to also find divisions of this output whose borders are gone, by the
- * names of results: that lists the folder, which may hold thousands. @default always
+ * @param needsLost Whether to also find divisions of this output without a file of borders, by the
+ * names of results. That lists the folder, which may hold thousands of files. @default always
  */
 export async function divisionsBeside(
   stem: string,
@@ -44,8 +44,7 @@ async function lostDivisions(stem: string, pinned: readonly Division[]): Promise
     const shard = resultsStem(file), { stem: outputName, count = 0 } = parseShardStem(shard) ?? {};
     if (outputName !== name || lost.has(count)) continue;
     if (pinned.some((division) => division.stem === stem && division.count === count)) continue;
-    // Files of datasets, which may be inputs of other runs, have such names, too:
-    // `train-00000-of-00004.jsonl`.
+    // Datasets use such names, too (`train-00000-of-00004.jsonl`), and may be inputs of other runs.
     const isShard = await isShardOf(`${start}${shard}.run.json`, count);
     if (isShard) lost.set(count, { path: "", stem, count });
   }
@@ -60,13 +59,12 @@ async function isShardOf(runJson: string, count: number): Promise<boolean> {
   }
 }
 
-/** Whether the division has a shard whose results, or rescued lines, have this file name. */
 export function isResultsName(file: string, { stem, count }: Division): boolean {
   const shard = parseShardStem(resultsStem(file));
   return shard?.stem === splitPath(stem).name && shard.count === count;
 }
 
-/** The stem of results, also if the file holds rescued lines of them; "" for other files. */
+/** The stem of a results file, or of a file with rescued lines of it; "" for other files. */
 function resultsStem(file: string): string {
   return /^(.*?)(?:\.rescued-\d+)?\.jsonl$/s.exec(file)?.[1] ?? "";
 }

@@ -1,6 +1,6 @@
 /**
- * Finds answers that an output folder holds already: of runs over whole files, of divisions into
- * shards, rescued ones, and those that a merge has moved away.
+ * Finds answers that an output folder already holds: of runs over whole files, of shards, rescued
+ * ones, and those that a merge has moved.
  *
  * @module
  */
@@ -29,20 +29,20 @@ export interface ShardAnswers {
   readonly isRunning: boolean;
 }
 
-/** The first results of a division that hold answers, or that a run has opened to write. */
+/** The first results of a division that hold answers or that a run has locked. */
 export async function firstAnswers(division: Division): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
-  for (const place of [start, `${start}${MOVED_FOLDER}`]) {
-    for (const file of await namesIn(place || ".")) {
+  for (const folder of [start, `${start}${MOVED_FOLDER}`]) {
+    for (const file of await namesIn(folder || ".")) {
       if (!isResultsName(file, division)) continue;
-      const path = `${place}${file}`;
+      const path = `${folder}${file}`;
       const isRunning = await isLocked(path);
       if (isRunning || await hasContent(path)) return { division, path, isRunning };
     }
   }
 }
 
-/** A shard of a division that is running, even if it has not opened its results yet. */
+/** A running shard of a division, found by its lock: it may not have opened its results yet. */
 async function runningShard(division: Division): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
   for (const file of await namesIn(start || ".")) {
@@ -53,7 +53,7 @@ async function runningShard(division: Division): Promise<ShardAnswers | undefine
   }
 }
 
-/** The first of these files that Retort has written results to, or is writing to. */
+/** The first of these files that Retort has written results to, or that a run has locked. */
 export async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
   const areThere = await Promise.all(paths.map(exists));
   for (const path of paths.filter((_, i) => areThere[i])) {
@@ -71,12 +71,14 @@ async function isLocked(results: string): Promise<boolean> {
   }
 }
 
-/** The first of these results with rescued lines, which a run over other results does not see. */
+/** The first of these results with rescued lines. Only a run over the same results adds such lines
+ * to them. */
 export async function rescuedIn(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if ((await rescuedFilesOf(path, "results")).length > 0) return path;
 }
 
-/** The first results with answers to `files` that a merge has moved away from one of `paths`. */
+/** The first results that a merge has moved away from one of `paths`, unless they are known to
+ * answer none of `files`. */
 export async function movedResultsOf(
   paths: readonly string[],
   files: readonly string[],
@@ -91,8 +93,8 @@ export async function movedResultsOf(
   }
 }
 
-/** Whether results that a merge has moved answer none of these files, by the moved run file. False
- * if that is uncertain: rows must not be paid for twice. */
+/** Whether results that a merge has moved answer none of these files, according to their run file.
+ * False if uncertain: rows must not be paid for twice. */
 async function areOfOtherInputs(
   moved: string,
   path: string,
@@ -101,30 +103,29 @@ async function areOfOtherInputs(
   const run = await readTextOf(`${stemOf(moved)}.run.json`).then(JSON.parse).catch(() => {});
   const inputs: unknown[] = [run?.inputs ?? run?.input].flat();
   const results: string[] = [run?.summary?.files].flat().map((file) => String(file?.results));
-  // A relative input is found only in the folder that the run was started in, like its output.
+  // Relative paths in the run file are valid here only if its results path leads to `path`.
   const isThere = results.some((one) => !isAbsolute(one) && resolve(one) === resolve(path));
   const writtenAt = (await statOf(moved))?.mtime ?? new Date(0);
   for (const input of inputs) {
     if (typeof input !== "string" || !(isThere || isAbsolute(input))) return false;
     const info = await statOf(input);
-    // If the input was edited since, one of the files may be a copy of its earlier content.
+    // If the input was edited since, a file in `files` may be a copy of its earlier content.
     if (!info?.isFile || info.mtime === null || info.mtime > writtenAt) return false;
     for (const file of files) if (await isCopyOf(file, input)) return false;
   }
   return true;
 }
 
-/** The answers of divisions, by their outputs and their inputs. */
 export class DividedAnswers {
   readonly #byStem = new Map<string, ShardAnswers>();
-  /** By `fileKeyOf` the inputs. */
+  /** The key is `fileKeyOf` an input. */
   readonly #byKey = new Map<string, ShardAnswers>();
-  /** By the names of the inputs, without their folders. */
+  /** The key is the file name of an input, without its folder. */
   readonly #byName = new Map<string, DividedInput[]>();
 
   /**
-   * @param ignoresInputs Whether answers are found only by their output, not by their inputs.
-   * @param findsRuns Whether to also find shards that have no results yet, by their locks.
+   * @param ignoresInputs Whether to find answers by output only.
+   * @param findsRuns Whether to also find running shards without results, by their locks.
    */
   static async read(
     divisions: readonly Division[],
@@ -154,17 +155,17 @@ export class DividedAnswers {
     else sameNamed.push(input);
   }
 
-  /** The answers of a division with this stem, or with one of these files among its inputs. */
+  /** The answers of a division that has this stem, or one of these files as an input. */
   async find(stem: string, files: readonly string[]): Promise<ShardAnswers | undefined> {
     let answers = this.#byStem.get(stem);
     for (const file of files) answers ??= await this.#findInput(file);
     return answers;
   }
 
-  /** Finds a file at its path, through a link, or as a copy of the same name (another machine). */
+  /** Finds an input by path, through a link, or as a copy with the same name (another machine). */
   async #findInput(file: string): Promise<ShardAnswers | undefined> {
     const info = await statOf(file);
-    // All empty files of a name are alike, and hold no rows.
+    // Empty files hold no rows, and all with the same name would look like copies.
     if (info === undefined || info.size === 0) return undefined;
     const answers = this.#byKey.get(fileKeyOf(file, info));
     if (answers !== undefined) return answers;
@@ -180,14 +181,14 @@ export class DividedAnswers {
   }
 }
 
-/** Results into which runs over several inputs were merged. */
+/** The output of a merge of runs over several inputs. */
 export interface MergedResults {
   readonly path: string;
-  /** The inputs, as those runs named them. */
+  /** The inputs, as named by the merged runs. */
   readonly inputs: readonly string[];
 }
 
-/** The first of these merges, except that at `own`, with answers to one of the files. */
+/** The path of the first merge with answers to one of the files. Skips the merge at `own`. */
 export async function mergedAnswers(
   merges: readonly MergedResults[],
   files: readonly string[],
@@ -207,16 +208,15 @@ export async function mergedAnswers(
   }
 }
 
-/** Whether a file is the one at the path, or a copy: its folder may have had another path. */
+/** Whether `file` is the file at `path`, or a copy. If nothing is at `path`, it counts as a copy:
+ * the folder may have been moved. */
 async function isCopyOf(file: string, path: string): Promise<boolean> {
   const [info, other] = await Promise.all([statOf(file), statOf(path)]);
-  // All empty files of a name are alike, and hold no rows.
   if (info === undefined || info.size === 0) return false;
   if (other === undefined || fileKeyOf(file, info) === fileKeyOf(path, other)) return true;
   return info.size === other.size && await haveSameEnds(file, path, info.size);
 }
 
-/** The names of a file, and of the one that it links to. */
 async function namesOf(file: string): Promise<string[]> {
   const realPath = await Deno.realPath(file).catch(() => file);
   return [...new Set([basename(file), basename(realPath)])];
@@ -225,11 +225,11 @@ async function namesOf(file: string): Promise<string[]> {
 interface DividedInput {
   readonly answers: ShardAnswers;
   readonly planned: PlannedInput;
-  /** The file at the recorded path as it is now; undefined if there is none. */
+  /** Undefined if the file is gone. */
   readonly info: Deno.FileInfo | undefined;
 }
 
-/** The bytes of files that are compared, both at the beginning and at the end. */
+/** Bytes to compare at the beginning and at the end of two files. */
 const COMPARED_BYTES = 1 << 16;
 
 async function haveSameEnds(first: string, second: string, size: number): Promise<boolean> {

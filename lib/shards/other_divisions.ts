@@ -21,25 +21,20 @@ import {
 } from "./earlier_answers.ts";
 import { MOVED_FOLDER, movedFolderOf } from "./plan.ts";
 
-/** Shards or a run over whole files have answered rows that another division would send again. */
 export class OtherDivisionError extends UsageError {}
 
-/** Where an output is, and where runs over whole files would write. */
 export interface OwnOutput {
   /** The stem that all shards of the output share: `out/x`. */
   readonly stem: string;
-  /**
-   * Whether the user gave the results a name of their own, as for another model: then shards of
-   * other outputs in the folder do not matter.
-   */
+  /** Whether the user named the results, for example after another model. Shards of other outputs
+   * in the folder then do not matter. */
   readonly isNamed: boolean;
-  /** Paths of the results that runs over whole files would write, whether or not they exist. */
+  /** Results paths of runs over whole files, whether or not the files exist. */
   readonly wholeResults: readonly string[];
-  /** Finds merges of several inputs in the folder of the output. @default there are none */
+  /** Finds merges of several inputs in the output's folder. @default none */
   readonly findMerges?: () => Promise<readonly MergedResults[]>;
 }
 
-/** Throws if shards would send rows again that other shards or a run over whole files have sent. */
 export async function refuseOtherDivisions(
   { stem, isNamed, wholeResults, findMerges }: OwnOutput,
   files: readonly string[],
@@ -47,10 +42,12 @@ export async function refuseOtherDivisions(
 ): Promise<void> {
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
   const divisions = await divisionsBeside(stem, (pinned) => !pinned.some(isOwn));
-  // If the borders of this division are lost, the same are made again from an unchanged input.
+  // This division counts even if its file of borders is lost: an unchanged input gets the same
+  // borders again.
   const own = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== own);
-  // Only before the borders are made: thousands of shards would read the same folder.
+  // Merges are not searched once the borders exist: each of thousands of shards would read the
+  // folder.
   const merges = own === undefined ? await findMerges?.() ?? [] : [];
   const merge = await mergedAnswers(merges, files);
   const whole = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ?? merge;
@@ -71,19 +68,19 @@ export function refusedWhole(
   isMerge: boolean,
 ): OtherDivisionError {
   const needsName = whole === `${stem}.jsonl` || isMerge || whole.endsWith(".ndjson");
-  const place = needsName ? ` and with -o ${shellWord(whole)}` : "";
+  const outputFlag = needsName ? ` and with -o ${shellWord(whole)}` : "";
   return new OtherDivisionError(
     `Cannot run ${what}: "${whole}" holds answers of a run without --shard or of a merge, which ` +
-      `would be paid for again. Continue without --shard${place}, or name another output`,
+      `would be paid for again. Continue without --shard${outputFlag}, or name another output`,
   );
 }
 
 /**
  * Throws if a run over whole files would send rows again that shards have sent, or whose answers
- * are in a merge of several files. Files whose results have answers may be continued.
+ * are in a merge of several files. Results that have answers may be continued.
  *
- * A run that has claimed its output checks again (`isClaimed`): the two kinds of runs may start at
- * the same time. Each claims first and then looks for the other, so that at least one of them sees
+ * With `isClaimed`, checks again after the run has claimed its output, because shards may start at
+ * the same time. Both kinds of runs claim first and then look for the other, so at least one sees
  * the other.
  */
 export async function refuseShards(
@@ -94,8 +91,8 @@ export async function refuseShards(
   const begun = new Set<string>();
   for (const { results } of runs) if (await hasContent(results)) begun.add(results);
   const areAllBegun = begun.size === runs.length;
-  // All are continued: only a shard that is running could be in the way, which is checked once the
-  // output is claimed. So the run files of a thousand shards need not be read.
+  // Every run continues its results, so only a running shard could conflict. The call with
+  // `isClaimed` looks for it, and the run files of a thousand shards need not be read now.
   if (areAllBegun && !isClaimed) return;
   const divisions = await divisionsBeside(stem);
   if (areAllBegun && divisions.length === 0) return;
@@ -110,7 +107,7 @@ export async function refuseShards(
     if (isContinued && !isClaimed) continue;
     const merged = whole ?? await mergedAnswers(merges, files, results);
     if (merged !== undefined && !isContinued) throw refusedMerged(results, merged);
-    // Shards of another output, as of another model, may run beside results that are continued.
+    // Shards of another output, for example of another model, may run beside continued results.
     const answers = await divided.find(stemOf(results), isContinued ? [] : files);
     if (answers !== undefined && (answers.isRunning || !isContinued)) {
       throw await refused(`"${results}" without --shard`, answers);
@@ -155,11 +152,11 @@ export async function refused(
   );
 }
 
-/** How to continue without `--shard`. If a merge has moved the shards, a run may have continued the
- * merged results: then these hold answers that no shard has. */
+/** Advises how to continue without `--shard`. Once a merge has moved the shards, a run may have
+ * continued the merged results, which then hold answers that no shard has. */
 async function wayOut(division: Division, path: string): Promise<string> {
   const merged = `${division.stem}.jsonl`, isMoved = path.includes(MOVED_FOLDER);
-  // A file of that name may also be the input of the shards.
+  // The input of the shards may have this path, too.
   if (isMoved && await ownResultsIn([merged]) !== undefined) {
     return `run the inputs of those shards with -o ${shellWord(merged)}`;
   }
@@ -167,7 +164,6 @@ async function wayOut(division: Division, path: string): Promise<string> {
   return `${unlessMoved}${mergeAdvice(division, "--partial")}`;
 }
 
-/** How to continue without `--shard` from the answers of a division. */
 export function mergeAdvice({ stem, count }: Division, flag: "--partial" | "--no-proof"): string {
   const { start, name } = splitPath(stem);
   const merged = `${start}merged/${name}.jsonl`;

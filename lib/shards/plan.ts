@@ -1,6 +1,6 @@
 /**
- * How an input of one or more files is divided into shards of about equal size: finds the borders,
- * tells what each shard reads, and keeps the borders in a file next to the output.
+ * Divides an input of one or more files into shards of about equal size: finds the borders, keeps
+ * them in a file next to the output, and tells what each shard reads.
  *
  * @module
  */
@@ -24,26 +24,25 @@ import { commandText } from "../printable.ts";
 import { writeFileDurably } from "../sink/mod.ts";
 import { VERSION } from "../version.ts";
 
-/** A file of the input, and what its borders were made for. */
 export interface PlannedInput {
-  /** As the user named it, or as found in a folder or by a pattern. */
+  /** As the user named the file, or as found in a folder or by a pattern. */
   readonly path: string;
   readonly size: number;
-  /** Modification time: Unix time in milliseconds; null if the filesystem has none. */
+  /** Modification time in Unix milliseconds; null if the filesystem has none. */
   readonly mtime: number | null;
   readonly format: InputFormat;
   /** Columns of CSV or TSV whose cells are JSON; null for other formats. */
   readonly json_columns: readonly string[] | null;
   /** Bytes of the header of CSV or TSV; 0 for other formats. */
   readonly header: number;
-  /** Bytes of the file; for Parquet, of its row groups. Borders are counted in the same bytes. */
+  /** Bytes of the file, or of its row groups (Parquet). Borders are counted in the same bytes. */
   readonly length: number;
   /** The border after the last row; null for a compressed file, whose rows are not counted. */
   readonly end: Border | null;
 }
 
 export interface ShardStart extends Border {
-  /** Index of the input; the number of inputs if the shard is empty because none is left. */
+  /** Index of the input; the number of inputs if the shard is empty. */
   readonly input: number;
 }
 
@@ -52,7 +51,7 @@ export interface ShardPlan {
   /** The version of Retort that wrote the file. */
   readonly retort: string;
   readonly shards: number;
-  /** In the order in which they are read. */
+  /** In reading order. */
   readonly inputs: readonly PlannedInput[];
   readonly starts: readonly ShardStart[];
 }
@@ -135,7 +134,7 @@ function spread(starts: readonly ShardStart[], candidates: readonly Candidate[])
   const firstPieces: number[] = [];
   for (const [shard, start] of starts.entries()) {
     const nearest = pieces.findIndex((piece) => isAtOrAfter(piece, start));
-    // Leaves one piece for each shard that follows.
+    // Leaves a piece for each later shard.
     const last = pieces.length - (starts.length - shard);
     const index = nearest === -1 ? last : Math.min(nearest, last);
     firstPieces.push(shard === 0 ? 0 : Math.max(index, firstPieces[shard - 1] + 1));
@@ -167,7 +166,6 @@ function refuseTooFew(candidates: readonly Candidate[], count: number): void {
   );
 }
 
-/** The parts of the input that a shard reads. */
 export function piecesOf(plan: ShardPlan, index: number, options: InputOptions = {}): InputPiece[] {
   const from = plan.starts[index];
   const to = plan.starts[index + 1] ?? { input: plan.inputs.length, ...START };
@@ -200,7 +198,7 @@ export function shareOfInput(plan: ShardPlan, index: number): number {
   return all === 0 ? 0 : own / all;
 }
 
-/** Rows of earlier shards; undefined if a compressed file precedes, whose rows are not counted. */
+/** Rows of earlier shards; undefined after a compressed file, whose rows are not counted. */
 export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
   const start = plan.starts[index];
   const before = plan.inputs.slice(0, start.input);
@@ -219,16 +217,16 @@ export function shardStem(stem: string, { index, count }: ShardName): string {
   return `${stem}-${ofIndex}-of-${ofCount}`;
 }
 
-/** The inverse of `shardStem`; undefined if it is not the stem of a shard. */
+/** The inverse of `shardStem`. */
 export function parseShardStem(text: string): { stem: string } & ShardName | undefined {
   const [, stem, index, count] = /^(.*)-(\d{5,})-of-(\d{5,})$/s.exec(text) ?? [];
   return stem === undefined ? undefined : { stem, index: Number(index), count: Number(count) };
 }
 
-/** Where a merge with `tidy` moves files to, in the folder of the outputs. */
+/** Where a merge with `tidy` moves files, relative to the folder of the outputs. */
 export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
 
-/** The folder to which a merge moves the file at `path`, without a `/` at its end. */
+/** The folder to which a merge moves the file at `path`, without a final `/`. */
 export function movedFolderOf(path: string): string {
   return `${dirname(path)}/${MOVED_FOLDER.slice(0, -1)}`;
 }
@@ -239,13 +237,12 @@ export function planPathOf(stem: string, count: number): string {
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }
 
-/** Parses the name of a file with pinned borders; undefined for other names. */
 export function parsePlanName(file: string): { name: string; shards: number } | undefined {
   const [, name, shards] = /^(.*)\.shards-(\d+)\.json$/.exec(file) ?? [];
   return name === undefined ? undefined : { name, shards: Number(shards) };
 }
 
-/** Reads pinned borders; undefined if there are none, or if a crash truncated them. */
+/** Undefined if there are no borders, or if a crash truncated them. */
 export async function readPlan(path: string): Promise<ShardPlan | undefined> {
   const text = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;
@@ -265,8 +262,8 @@ function isPlan(plan: ShardPlan): boolean {
     );
 }
 
-/** Writes pinned borders. Shards that start at once write the same, if their filesystem has no
- * locks (`--no-lock`). */
+/** Writes pinned borders. Without file locks (`--no-lock`), shards that start together all write
+ * the same. */
 export async function writePlan(path: string, plan: ShardPlan): Promise<void> {
   await writeFileDurably(path, `${JSON.stringify(plan)}\n`, { followsLinks: false });
 }

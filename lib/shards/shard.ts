@@ -1,6 +1,6 @@
 /**
- * One shard, and the borders of all shards. One process writes the borders to a file, and all read
- * them, so that each row is in exactly one shard and a changed input is noticed.
+ * One shard, and the borders of all shards. One process writes the borders to a file that all
+ * others read, so each row is in exactly one shard and a changed input is noticed.
  *
  * @module
  */
@@ -35,8 +35,8 @@ export interface Shard {
   /** The number of shards that run at once and share `rpm` and `tpm`. @default all */
   readonly parallel?: number;
   /**
-   * Identifies the submission of jobs that the shard is part of: a merge that waits for this
-   * submission ignores the status of earlier ones.
+   * The submission of jobs that the shard is part of. A merge that waits for a submission ignores
+   * the status of earlier ones.
    * @default none
    */
   readonly job?: string;
@@ -45,28 +45,29 @@ export interface Shard {
 /** File names hold an index of five digits. */
 export const MAX_SHARDS = 100_000;
 
-/** The path of a file that, while it exists, keeps Slurm jobs from requeuing their shards. */
+/** The path of a file that keeps Slurm jobs from requeuing their shards while it exists. */
 export function canceledPathOf(stem: string): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.cancelled`;
 }
 
 export interface PinOptions {
-  /** How the input is read. @default by its name, then by its content */
+  /** How the input is read. @default by file name, then by content */
   readonly input?: InputOptions;
-  /** Whether new borders are written. @default true */
+  /** Whether to write new borders. @default true */
   readonly writes?: boolean;
   /** Whether to fail on a filesystem without locks. @default true */
   readonly needsLock?: boolean;
-  /** Aborts the scan of the input, and the wait for another process that scans it. */
+  /** Aborts the scan of the input, and the wait for another process that scans. */
   readonly signal?: AbortSignal;
-  /** The shard to run, which may be continued whatever else the folder holds. @default none */
+  /** The shard to run. If it or a neighbor has answers, it may run whatever else the folder holds.
+   * @default none */
   readonly shard?: Shard;
 }
 
 /**
- * The pinned borders of an output. If there are none, one process divides the input and pins them;
- * the others wait for it.
+ * Returns the pinned borders of an output. Without any, one process divides the input and pins them
+ * while the others wait.
  *
  * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when rows
  * would be sent again that another division or a run over whole files has sent
@@ -94,9 +95,9 @@ export async function pinnedPlan(
 }
 
 /**
- * Whether this shard, a neighbor or the first has answers: then the division may be continued,
- * whatever else is in the folder. Only these are checked: if each of a thousand shards listed the
- * folder, it would read a million names.
+ * Whether this shard, a neighbor or shard 0 has answers: the division may then be continued,
+ * whatever else the folder holds. No other shards are checked: a thousand shards that list the
+ * folder would read a million names.
  */
 export async function areAnswersNear(stem: string, shard: Shard): Promise<boolean> {
   const near = new Set([shard.index, 0, shard.index - 1, shard.index + 1]);
@@ -118,7 +119,7 @@ async function waitForLock(path: string, { needsLock, signal }: PinOptions): Pro
   }
 }
 
-/** Checks that the borders are those of these files, and returns them with the current paths. */
+/** Checks that the borders were made for these files, and returns them with the current paths. */
 async function checkPlan(
   plan: ShardPlan,
   division: Division,
@@ -152,7 +153,7 @@ async function checkPlan(
         "leave out --input-format and --json-columns, or name another output",
     );
   }
-  // The folder may have another path on another machine.
+  // On another machine, the folder may have another path.
   return { ...plan, inputs: plan.inputs.map((input, i) => ({ ...input, path: files[i] })) };
 }
 
@@ -164,7 +165,7 @@ async function checkUnchanged(
 ): Promise<void> {
   const what = await changeOf(file, planned);
   if (what === undefined) return;
-  // A backup that was copied back has the content, but not the time.
+  // A restored backup has the same content, but often another time.
   const time = planned.mtime === null
     ? ""
     : ` and its time (touch -d ${new Date(planned.mtime).toISOString()} ${shellWord(file)})`;
@@ -176,20 +177,19 @@ async function checkUnchanged(
   );
 }
 
-/** What a user can do other than restore the input. */
 async function changedInputAdvice(division: Division, inputs: number): Promise<string> {
   if (await firstAnswers(division) === undefined) {
     return `or remove "${division.path}": no shard has answered yet`;
   }
   const again = "or name another output folder to send all rows again";
-  // To continue the results of several inputs, a run needs the run file that only a proven merge
-  // writes.
+  // Runs over several inputs can be continued only with a run file, and only a merge with proof
+  // writes one.
   if (inputs > 1) return again;
   return `${again}. To send only what has changed, ${mergeAdvice(division, "--no-proof")}`;
 }
 
 /**
- * What has changed in an input since its borders were made; undefined if nothing has.
+ * Returns what has changed in an input since its borders were made; undefined if nothing has.
  *
  * @throws {SourceError} when the input cannot be read
  */

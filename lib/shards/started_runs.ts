@@ -1,7 +1,7 @@
 /**
- * Refuses a shard if a run over whole files or over another division has started since the shard
- * was checked. Each kind of run claims its output first and then looks for the other, so that at
- * least one of them sees the other.
+ * Refuses a shard if another division or a run over whole files has started since the shard was
+ * checked. Each run claims its output first and then looks for others, so at least one of two sees
+ * the other.
  *
  * @module
  */
@@ -16,24 +16,21 @@ import { areAnswersNear, type Shard } from "./shard.ts";
 
 export interface StartedShard {
   readonly shard: Shard;
-  /** All files of the input. */
   readonly files: readonly string[];
   /** Ends the wait for others without an error. */
   readonly signal: AbortSignal;
 }
 
-/** How long a shard waits for the end of another run, which ends at once if it finds the shard. */
+/** Maximum wait for a run that ends because it has found this shard. */
 const WAIT_FOR_END_MS = 2_000;
 const POLL_MS = 100;
 
-/**
- * Throws if another run would send the rows, too. Called once the shard has claimed its output.
- * Shards of the same division do not wait for each other.
- */
+/** Throws if another run would send the same rows. Call it once the shard has claimed its output.
+ * Shards of one division do not wait for each other. */
 export async function refuseStarted(output: OwnOutput, own: StartedShard): Promise<void> {
   const { stem, wholeResults } = output, { shard, signal } = own;
   const hasBegun = await areAnswersNear(stem, shard);
-  // This shard has claimed its results but not opened them, so they count only if they hold answers.
+  // This shard has locked its results but not opened them, so they count only if they hold answers.
   const isContinued = async () =>
     hasBegun || await firstAnswers({ path: "", stem, count: shard.count }) !== undefined;
   const find = async () =>
@@ -53,12 +50,12 @@ export async function refuseStarted(output: OwnOutput, own: StartedShard): Promi
 }
 
 interface OtherRun {
-  /** Why the shard is refused as long as the other run continues. */
+  /** Why the shard is refused while the other run continues. */
   readonly error: OtherDivisionError;
-  /** Whether the other run ends if it has found this shard. */
+  /** Whether the other run ends if it finds this shard. */
   readonly mayYield: boolean;
-  /** Whether it writes where the merged shards will be. If not, it may be over another input that
-   * has the name of one of the shards' inputs. */
+  /** Whether the other run writes to the path of the merged shards. If not, it may be over another
+   * input with the same name. */
   readonly isSameOutput: boolean;
 }
 
@@ -101,7 +98,7 @@ function nameOf({ stem }: OwnOutput, { count }: Shard): string {
   return `"${stem}.jsonl" in ${count} shards`;
 }
 
-/** The stem of the first of these results that a run has locked, even if it has written nothing. */
+/** The stem of the first of these results that a run has locked, even without results yet. */
 async function runningOutput(results: readonly string[]): Promise<string | undefined> {
   // `x.jsonl` and `x.ndjson` have the same lock.
   const stems = [...new Set(results.map(stemOf))];

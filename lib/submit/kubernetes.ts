@@ -10,33 +10,33 @@ import { stringify } from "../deps/std_yaml_stringify.ts";
 import type { ShardJob } from "./mod.ts";
 
 export interface KubernetesOptions {
-  /** The image; its entry point must be Retort. */
+  /** The container image, with Retort as its entry point. */
   readonly image: string;
-  /** A PersistentVolumeClaim that several nodes can write to. */
+  /** A PersistentVolumeClaim for several writing nodes. */
   readonly claim: string;
-  /** Where the claim is mounted; also the working folder. */
+  /** Where the claim is mounted. The containers run in this folder. */
   readonly mountPath: string;
-  /** Where the API key is: a Kubernetes secret, and the key's name in it. @default none */
+  /** The Kubernetes secret with the API key, and the key's name in it. @default none */
   readonly secret?: { readonly name: string; readonly key: string };
-  /** @default that of the current context of `kubectl` */
+  /** @default the namespace of kubectl's current context */
   readonly namespace?: string;
-  /** Memory of a shard, and of the merge, in Kubernetes notation. @default 512Mi are requested,
+  /** Memory for each shard and for the merge, in Kubernetes notation. @default 512Mi are requested,
    * without a limit */
   readonly memory?: string;
 }
 
-/** Restarts after a failure, of each shard and of the merge. */
 const RESTARTS = 20;
-/** Exit codes that a restart would only repeat: 2 for wrong usage or bad input, 5 for a run that a
- * teacher or a budget halted. */
+/** Exit codes after which a restart would fail again: 2 for wrong usage or bad input, 5 for a run
+ * that a teacher or a budget halted. */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
-/** A run uses one core at most. A full node first evicts pods without requests. */
+/** A run uses at most one core. Without requests, its pod is the first to be evicted from a full
+ * node. */
 const CPU_REQUEST = "500m";
-/** A run takes 0.15 GB. */
+/** Measured for a run: 0.15 GB. */
 const MEMORY_REQUEST = "512Mi";
 
-/** The first version in which `backoffLimitPerIndex` and `FailIndex` are on by default. */
+/** The first version that enables `backoffLimitPerIndex` and `FailIndex` by default. */
 const LEAST_VERSION = "1.29";
 
 export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): string {
@@ -71,13 +71,14 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
   const withoutSecret = { ...options, secret: undefined };
   return jobOf(name, options, {
     backoffLimit: RESTARTS,
-    // Wrong usage, or rows that are missing or have failed: a restart would find the same.
+    // After wrong usage (2) or missing or failed rows (3), a restart would fail again.
     podFailurePolicy: failurePolicy("FailJob", [2, 3]),
     template: templateOf(name, [...job.merge, "--wait"], submissionEnv(job), job, withoutSecret),
   });
 }
 
-/** Kubernetes replaces `$(NAME)` by a variable of the container, such as the key, and `$$` by `$`. */
+/** Escapes `$`: Kubernetes replaces `$(NAME)` with a variable, such as the API key, and `$$` with
+ * `$`. */
 function literal(argument: string): string {
   return argument.replaceAll("$", "$$$$");
 }
@@ -97,7 +98,8 @@ function jobOf(name: string, { namespace }: KubernetesOptions, spec: object) {
 
 function failurePolicy(action: "FailIndex" | "FailJob", values: readonly number[]) {
   return {
-    // The first matching rule counts. A drained node is not a failure of the shard.
+    // The first matching rule applies. A pod evicted from a drained node is no failure of the
+    // shard.
     rules: [
       { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
       { action, onExitCodes: { containerName: CONTAINER, operator: "In", values: [...values] } },
@@ -105,7 +107,7 @@ function failurePolicy(action: "FailIndex" | "FailJob", values: readonly number[
   };
 }
 
-/** Names the submission, so that the merge ignores the status that an earlier submission left. */
+/** The submission's id lets the merge ignore the status of earlier submissions. */
 function submissionEnv({ submission }: ShardJob): { name: string; value: string }[] {
   return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
 }
@@ -129,8 +131,8 @@ function templateOf(
     metadata: { labels: labelsOf(name) },
     spec: {
       restartPolicy: "Never",
-      // No pod calls the Kubernetes API or reads service variables. Clusters that enforce the
-      // "restricted" Pod Security Standard require the settings of both security contexts.
+      // No pod needs the Kubernetes API or service variables. Clusters that enforce the
+      // "restricted" Pod Security Standard require both security contexts.
       automountServiceAccountToken: false,
       enableServiceLinks: false,
       securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },

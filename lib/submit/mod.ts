@@ -1,5 +1,5 @@
 /**
- * Writes the jobs that schedulers run: Slurm scripts and Kubernetes manifests.
+ * Writes Slurm scripts and Kubernetes manifests.
  *
  * In: the options of a job. Out: text. Nothing here starts a process, reads a file or sees a key.
  *
@@ -15,21 +15,21 @@ export {
   slurmScript,
 } from "./slurm.ts";
 
-/** Shards to run, and the merge after them. */
+/** A job that runs shards, then merges them. */
 export interface ShardJob {
   /** Unique on the cluster: lower-case letters, digits, dashes. */
   readonly name: string;
-  /** Distinguishes this submission from earlier ones of the same job. @default none */
+  /** Tells this submission from earlier ones of the same job. @default none */
   readonly submission?: string;
   /** The number of shards, over all arrays. */
   readonly shards: number;
-  /** How many shards run at once. */
+  /** The number of shards that run at once. */
   readonly parallel: number;
   /** The command that runs a shard, with `--shard auto` and `--grace`. */
   readonly run: readonly string[];
   /** The command that merges the shards. */
   readonly merge: readonly string[];
-  /** Seconds between SIGTERM and the end of a shard: its time limit in Slurm, SIGKILL in
+  /** Seconds from SIGTERM until the shard is ended: by its time limit in Slurm, by SIGKILL in
    * Kubernetes. */
   readonly leadSeconds: number;
 }

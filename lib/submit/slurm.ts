@@ -1,7 +1,9 @@
 /**
- * Slurm array jobs, and the job of the merge. Observed on Slurm 22.05: neither an exit code nor a
- * time limit requeues a task, so the script does it; `$SLURM_JOB_ID` of the last task is that of
- * the array; a canceled task gets SIGTERM too, but its state is no longer RUNNING.
+ * Slurm job arrays, and the job of the merge. Observed on Slurm 22.05:
+ *
+ * - Neither an exit code nor a time limit requeues a task, so the script does.
+ * - In the last task, `$SLURM_JOB_ID` is the id of the array.
+ * - A canceled task gets SIGTERM, too, but its state is no longer RUNNING.
  *
  * @module
  */
@@ -9,26 +11,25 @@
 import type { ShardJob } from "./mod.ts";
 
 export interface SlurmOptions {
-  /** Starts Retort on a node: the executable, or Deno with its arguments. Never npx, which the
-   * signal kills while requests are in flight. */
+  /** Not npx: SIGTERM kills it while requests are in flight. */
   readonly program: readonly string[];
-  /** The working folder of the jobs. */
   readonly folder: string;
   /** The folder for log files; must exist. */
   readonly logs: string;
-  /** While this file exists, tasks are not requeued. */
+  /** Tasks are not requeued while this file exists. */
   readonly canceledFile: string;
-  /** Time limit of a shard, and of the merge, in Slurm notation. @default that of the partition */
+  /** Time limit of each shard and of the merge, in Slurm notation. @default the limit of the
+   * partition */
   readonly time?: string;
-  /** @default that of the cluster */
+  /** @default the default partition of the cluster */
   readonly partition?: string;
-  /** Charged for the job. @default that of the user */
+  /** The account charged for the job. @default the account of the user */
   readonly account?: string;
-  /** Memory of a shard, and of the merge, in Slurm notation. @default that of the partition */
+  /** Memory for each shard and for the merge, in Slurm notation. @default the memory of the
+   * partition */
   readonly memory?: string;
-  /** Shell lines before the command: `module load …`. */
+  /** Shell lines to run before the command, such as `module load …`. */
   readonly setupLines: readonly string[];
-  /** Quotes a word for the shell. */
   readonly quote: (word: string) => string;
 }
 
@@ -53,15 +54,14 @@ const EXPORTED = [
   "no_proxy",
 ];
 
-/** A job array of consecutive shards. */
 export interface SlurmArray {
   /** The shard of task 0. */
   readonly base: number;
   readonly tasks: number;
   readonly parallel: number;
   /**
-   * The index of the array that must end first, if there are more arrays than shards that may run
-   * at once. @default none
+   * The index of the array that must end first, if there are more arrays than parallel shards.
+   * @default none
    */
   readonly after?: number;
 }
@@ -72,8 +72,8 @@ export function slurmArrays(
   maxArraySize = MAX_ARRAY_SIZE,
 ): SlurmArray[] {
   const count = Math.ceil(shards / maxArraySize);
-  // Arrays of one size and one limit end together. A small last array would end early, and its
-  // share of `parallel` would be idle.
+  // Arrays of equal size and limit end together. A small last array would end early, and its share
+  // of `parallel` would be idle.
   const partOf = (total: number, i: number) => Math.floor((total + i) / count);
   let base = 0;
   return Array.from({ length: count }, (_, i) => {
@@ -95,7 +95,7 @@ ${logOf(options, "%x-%A_%a")}
 ${
     setupOf(options)
   }export RETORT_SHARDS=${job.shards} RETORT_SHARD_BASE=${array.base} RETORT_PARALLEL=${job.parallel}${
-    // A shard that cannot start leaves a status for the job that it is part of.
+    // A shard that cannot start writes a status with this id.
     job.submission === undefined ? "" : ` RETORT_JOB=${job.submission}`}
 ${
     BODY.replace("CANCELED_FILE", () => quote(canceledFile))
@@ -103,8 +103,8 @@ ${
   }`;
 }
 
-/** The merge runs after all arrays, however they ended (`afterany`): with `afterok`, one failed
- * shard would make it wait forever. */
+/** Returns the script of the merge. Submit it with `afterany`: with `afterok`, one failed shard
+ * would keep the merge waiting forever. */
 export function slurmMerge(job: ShardJob, options: SlurmOptions): string {
   const command = [...options.program, ...job.merge].map(options.quote).join(" ");
   return `${header({ ...job, name: `${job.name}-merge` }, options)}
@@ -128,13 +128,13 @@ function header({ name }: Pick<ShardJob, "name">, options: SlurmOptions): string
   return ["#!/bin/bash", ...lines].join("\n");
 }
 
-/** `name` is a Slurm pattern, so a `%` in the folder is written `%%`. */
+/** `name` is a Slurm filename pattern, so a `%` in the folder is doubled. */
 function logOf({ logs }: SlurmOptions, name: string): string {
   return directive("output", `${logs.replaceAll("%", "%%")}/${name}.log`);
 }
 
 /**
- * Without quotes, sbatch splits the value at spaces; a backslash always escapes (tried on 22.05).
+ * Without quotes, sbatch splits the value at spaces. A backslash always escapes (tried on 22.05).
  */
 function directive(key: string, value: string): string {
   const isPlain = /^[\w%+,./:=@-]*$/.test(value);
@@ -142,12 +142,14 @@ function directive(key: string, value: string): string {
   return `#SBATCH --${key}=${quoted}`;
 }
 
-/** The user's own lines come after all directives, which end at the first command. */
+/** The user's lines follow the directives: sbatch ignores directives after the first command. */
 function setupOf({ setupLines }: SlurmOptions): string {
   return setupLines.map((line) => `${line}\n`).join("");
 }
 
-/** Lines of the user may have `set -e`, which would end the script before it reads an exit code. */
+/**
+ * The user's lines may include `set -e`, which would end the script before it reads an exit code.
+ */
 const BODY = `
 set +e
 task="\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
