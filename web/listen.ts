@@ -83,7 +83,7 @@ export class PageServer {
       try {
         return await this.#server.finished;
       } catch {
-        await pause(LISTEN_AGAIN_MS, signal);
+        await delay(LISTEN_AGAIN_MS, signal);
       }
       if (signal.aborted) return;
       try {

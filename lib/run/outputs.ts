@@ -68,9 +68,7 @@ export async function outputFilesOf(
   return files;
 }
 
-/**
- * Several inputs may share a results file only if a merge wrote it: a run may add missing answers.
- */
+/** Several inputs share a results file only if a merge wrote it: a run may add missing answers. */
 async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
   const files = { ...filesOf(inputs[0], stemOf(output)), results: output };
   if (inputs.length === 1) {
@@ -135,9 +133,7 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/**
- * The output that shards of the inputs share. Its `wholeResults` omit files that are also inputs.
- */
+/** The output that shards of the inputs share. Its `wholeResults` omit files that are inputs. */
 export async function sharedOutput(
   named: readonly string[],
   files: readonly string[],
@@ -176,9 +172,7 @@ async function mergesIn(folder: string): Promise<MergedResults[]> {
   return merges;
 }
 
-/**
- * The name of the one file or folder. For several inputs, the first name and the number of others.
- */
+/** The name of the one file or folder; for several inputs, the first name and a count of others. */
 function outputNameOf(named: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
