@@ -26,7 +26,7 @@ interface PinnedDivision {
   readonly stem: string;
 }
 
-/** Undefined if the runs are not shards. */
+/** Finds the division of the runs; undefined if they are not shards. */
 export async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
@@ -100,7 +100,9 @@ async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boo
   return false;
 }
 
-/** Otherwise, a merge of the whole folder would silently omit runs over other inputs. */
+/**
+ * Throws if a folder also holds runs over other inputs, which a merge of the division would omit.
+ */
 async function refuseOtherRuns(output: string, division: PinnedDivision): Promise<void> {
   for await (const other of otherRuns(output, division)) {
     const [shards, run] = [`${division.stem}.jsonl`, other].map((path) => shellWord(path));

@@ -169,7 +169,8 @@ export class MergePass {
     else this.#mergeDuplicateOfRun(uid, reading);
   }
 
-  /** The contents may be equal although the texts differ. */
+  /** Compares a row with an earlier row of the same uid. Their texts differ; their contents may
+   * not. */
   async #compareContents(
     row: ParsedRow,
     earlier: number,

@@ -43,7 +43,7 @@ class MergedFile implements LineSink, AsyncDisposable {
     return new MergedFile(await Replacement.open(path, { mode, removesLeftovers: true }));
   }
 
-  /** The buffer grows without limit until `flush`. */
+  /** Buffers bytes until `flush`, without a limit. */
   add(bytes: Uint8Array): void {
     this.isEmpty = false;
     if (this.#filled + bytes.length > this.#buffer.length) {

@@ -29,7 +29,7 @@ export class ActiveRun {
   readonly progress: Progress;
   /** Abort it to end the preparation. */
   readonly preparing = new AbortController();
-  /** Undefined for `generate()`. */
+  /** Set only in a run over files. */
   run: Run | undefined;
   readonly #options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
@@ -187,7 +187,7 @@ export class ActiveRun {
     this.#engine?.stop();
   }
 
-  /** Also aborts the calls in flight. */
+  /** Like `stop()`, but also aborts the calls in flight. */
   abort(reason?: unknown): void {
     this.preparing.abort(reason);
     this.#engine?.abort(reason);

@@ -85,7 +85,7 @@ export class FailureLedger {
     });
   }
 
-  /** Keeps the line, if there is one. */
+  /** Whether the file has a line for this bad row. `dropRepairedRows` then keeps the line. */
   hasBadRow({ file, line }: { file: string; line: number }): boolean {
     return this.#badRows.delete(badRowUid(file, line));
   }

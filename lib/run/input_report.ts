@@ -265,7 +265,8 @@ function countLines(inputs: readonly string[], findings: readonly Findings[]): s
   });
 }
 
-/** Otherwise, a mistyped field would show only when results are joined by uid. */
+/** Says that no row has an id field. Otherwise, a mistyped name would show only when results are
+ * joined by uid. */
 function uidFieldLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
   return findings.flatMap(({ rows, hashed, missingUidFields }, index) => {
     if (rows === 0 || missingUidFields.length === 0) return [];

@@ -86,7 +86,7 @@ export class InputSequence {
     return first.input.rows();
   }
 
-  /** Undefined if the first pass kept no rows for the second. */
+  /** The rows that the first pass kept for the second, if any. */
   get keptRows(): KeptRows | undefined {
     if (this.#keptRows?.isTooLarge) this.#keptRows = undefined;
     return this.#keptRows;

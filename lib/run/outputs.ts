@@ -230,7 +230,7 @@ function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
   return [runJson, lock, outdatedPathOf(results)];
 }
 
-/** An undefined key never clashes. */
+/** Checks that no two paths have the same key. An undefined key never clashes. */
 function checkOwners(
   files: readonly OutputFiles[],
   keyOf: (path: string) => string | undefined,
@@ -253,7 +253,8 @@ function checkOwners(
   }
 }
 
-/** A FIFO blocks the process or cannot be read back. Results and failures may be links to files. */
+/** Throws for special files: a FIFO blocks the process or cannot be read back. Results and failures
+ * may be links to files. */
 async function checkRegular(files: readonly OutputFiles[], stats: Stats): Promise<void> {
   const lstat = (path: string) => Deno.lstat(path).catch(() => undefined);
   const linkStats = await statsOf(files.flatMap(sideFilesOf), lstat);
@@ -270,7 +271,7 @@ async function checkRegular(files: readonly OutputFiles[], stats: Stats): Promis
   }
 }
 
-/** `x.ndjson` and `x.jsonl` would share the failures file, the lock and other files. */
+/** Throws if `x.ndjson` and `x.jsonl` would share the failures file, the lock and other files. */
 async function checkSiblings(
   inputsByKey: ReadonlyMap<string, string>,
   files: readonly OutputFiles[],

@@ -97,7 +97,7 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
   }`;
 }
 
-/** Undefined if all files can be sent. */
+/** The problem of the first file that cannot be sent; undefined if all can. */
 export function fileProblem(
   { files }: ParsedRow,
   images: RowImages = NO_IMAGES,
@@ -156,7 +156,8 @@ export class Plan {
     return this.#counts[Todo.Bad];
   }
 
-  /** Other answers of the line are skipped unless `decide` follows. */
+  /** Adds a line with the decision on one answer. Other answers are skipped unless `decide`
+   * follows. */
   push(todo: Todo, sample = 0): void {
     this.#length++;
     const needed = this.#length * this.#samples;
@@ -187,8 +188,7 @@ export class Plan {
     this.#uids.takeKeys(keys);
   }
 
-  /** Undefined if the row's id was not kept. Called after `takeKeys`, once for each row to send, in
-   * order. */
+  /** A row's id, if it was kept. Called after `takeKeys`, once for each row to send, in order. */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & KEPT_UID_FLAG) !== 0;
     return isKept ? this.#uids.take() : undefined;

@@ -218,7 +218,7 @@ function checkSendable(options: ResolvedOptions): void {
   }
 }
 
-/** Undefined if the row can be sent to all teachers. */
+/** Why a row cannot be sent to one of the teachers; undefined if it can be sent to all. */
 function problemOf(
   teachers: readonly EndpointOptions[],
   messages: readonly Message[],

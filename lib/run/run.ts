@@ -53,7 +53,7 @@ export class Run {
     });
   }
 
-  /** Rejects if the run cannot be started, or if its output cannot be written. */
+  /** Executes the run. Rejects if it cannot be started, or if its output cannot be written. */
   async execute(): Promise<Summary> {
     try {
       this.#jobs = await this.#makeJobs({ writes: true });

@@ -39,7 +39,7 @@ export interface Identity {
 }
 
 /** A retry that has sent rows and is not done. The same command continues it. Rows that have failed
- * again since then wait for the next retry, as if there had been no interruption. */
+ * again since the retry began wait for the next one, as if there had been no interruption. */
 export interface UnfinishedRetry {
   /** When it began: ISO 8601. */
   readonly since: string;

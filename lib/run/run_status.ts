@@ -112,7 +112,7 @@ export function statusPathOf(results: string): string {
 /** Larger files are ignored. Retort's own status files stay below 8 KB. */
 const MAX_STATUS_BYTES = 65_536;
 
-/** Undefined if there is no file, or if it is unreadable or not a status. */
+/** Reads a status; undefined if the file is missing, unreadable or not a status. */
 export async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
     const { isFile, size } = await Deno.stat(path);
@@ -125,8 +125,8 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 }
 
 /**
- * Undefined if the JSON value lacks `retort`, `beat` or `started`. Other versions and programs may
- * have written the file, so other invalid fields count as 0, empty or unknown.
+ * Parses a status; undefined if the JSON value lacks `retort`, `beat` or `started`. Other versions
+ * and programs may have written the file, so other invalid fields count as 0, empty or unknown.
  *
  * @throws {SyntaxError} when the text is not JSON, such as half a file
  */

@@ -242,7 +242,7 @@ export function parsePlanName(file: string): { name: string; shards: number } | 
   return name === undefined ? undefined : { name, shards: Number(shards) };
 }
 
-/** Undefined if there are no borders, or if a crash truncated them. */
+/** Reads pinned borders; undefined if there are none, or if a crash truncated them. */
 export async function readPlan(path: string): Promise<ShardPlan | undefined> {
   const text = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;

@@ -12,7 +12,7 @@ import type { ShardJob } from "./mod.ts";
 export interface KubernetesOptions {
   /** The container image, with Retort as its entry point. */
   readonly image: string;
-  /** A PersistentVolumeClaim for several writing nodes. */
+  /** A PersistentVolumeClaim that several nodes can write to. */
   readonly claim: string;
   /** Where the claim is mounted. The containers run in this folder. */
   readonly mountPath: string;
@@ -107,7 +107,7 @@ function failurePolicy(action: "FailIndex" | "FailJob", values: readonly number[
   };
 }
 
-/** The submission's id lets the merge ignore the status of earlier submissions. */
+/** The submission's id, with which the merge ignores the status of earlier submissions. */
 function submissionEnv({ submission }: ShardJob): { name: string; value: string }[] {
   return submission === undefined ? [] : [{ name: "RETORT_JOB", value: submission }];
 }

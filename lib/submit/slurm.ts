@@ -11,7 +11,8 @@
 import type { ShardJob } from "./mod.ts";
 
 export interface SlurmOptions {
-  /** Not npx: SIGTERM kills it while requests are in flight. */
+  /** The command that starts Retort on a node. Not npx: SIGTERM kills it while requests are in
+   * flight. */
   readonly program: readonly string[];
   readonly folder: string;
   /** The folder for log files; must exist. */
@@ -147,9 +148,8 @@ function setupOf({ setupLines }: SlurmOptions): string {
   return setupLines.map((line) => `${line}\n`).join("");
 }
 
-/**
- * The user's lines may include `set -e`, which would end the script before it reads an exit code.
- */
+/** The part that runs the command. With `set -e` in the user's lines, it would end before it reads
+ * an exit code. */
 const BODY = `
 set +e
 task="\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
