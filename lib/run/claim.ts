@@ -79,7 +79,6 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
 /**
  * Throws if shards or a merge hold answers to the rows.
  *
- * @param named The inputs as the user named them.
  * @param options `isClaimed`: whether the run holds the locks of its outputs. It then also looks
  * for shards that have started since the first check.
  */

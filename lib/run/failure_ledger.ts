@@ -123,8 +123,8 @@ export class FailureLedger {
     return true;
   }
 
-  /** Removes outdated lines. No process may have the file open for writing. If the file could not
-   * be rewritten, returns why. Nothing is lost then, because readers ignore outdated lines. */
+  /** Removes outdated lines. No process may have the file open for writing. Returns why the file
+   * could not be rewritten. Readers ignore outdated lines, so nothing is lost then. */
   async tidy(addedLines: number, token?: string): Promise<string | undefined> {
     try {
       const isDone = await dropLines(this.#path, this.#dropped, this.#lines + addedLines, token);

@@ -45,8 +45,9 @@ export interface OutputFiles {
   readonly mergedInputs?: readonly string[];
 }
 
-/** An output with the extension of a data file is a file, not a folder. A run can write only
- * `.jsonl` and `.ndjson`. */
+/**
+ * A data file's extension means a file, not a folder. A run can write only `.jsonl` and `.ndjson`.
+ */
 const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
 
 /**
@@ -68,7 +69,7 @@ export async function outputFilesOf(
   return files;
 }
 
-/** Several inputs share a results file only if a merge wrote it: a run may add missing answers. */
+/** The files of one output. Several inputs share it only after a merge, to add missing answers. */
 async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
   const files = { ...filesOf(inputs[0], stemOf(output)), results: output };
   if (inputs.length === 1) {
@@ -133,7 +134,7 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/** The output that shards of the inputs share. Its `wholeResults` omit files that are inputs. */
+/** The output that shards share. Its `wholeResults` omit files that are also inputs. */
 export async function sharedOutput(
   named: readonly string[],
   files: readonly string[],
@@ -260,7 +261,7 @@ async function checkRegular(files: readonly OutputFiles[], stats: Stats): Promis
   const linkStats = await statsOf(files.flatMap(sideFilesOf), lstat);
   for (const path of files.flatMap(pathsOf)) {
     const target = stats.get(path);
-    // If a link leads to a special file, such as a device, the message names that kind of file.
+    // The message names what a link leads to, such as a device, not the link.
     const isSpecial = target !== undefined && !target.isFile;
     const info = isSpecial ? target : linkStats.get(path) ?? target;
     if (info === undefined || info.isFile) continue;

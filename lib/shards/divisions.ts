@@ -20,8 +20,8 @@ export interface Division {
 /**
  * The divisions in the folder of an output, found by the files with their borders.
  *
- * @param needsLost Whether to also find divisions of this output without a file of borders, by the
- * names of results. That lists the folder, which may hold thousands of files. @default always
+ * @param needsLost Whether to also find divisions without such a file, by the names of results.
+ * That lists the folder of thousands of files. @default always
  */
 export async function divisionsBeside(
   stem: string,

@@ -1,9 +1,9 @@
 /**
- * Shards: contiguous parts of one input, each of which is a separate run, on any machine.
+ * Shards: contiguous parts of one input, each a separate run on any machine.
  *
- * In: input files and a number of shards. Out: the borders between the shards, written once to a
- * file next to the output, and the parts of the inputs that a shard reads. Nothing here calls a
- * teacher or depends on a scheduler.
+ * In: input files and a number of shards. Out: the borders, written once to a file next to the
+ * output, and the parts of the inputs that a shard reads. Nothing here calls a teacher or depends
+ * on a scheduler.
  *
  * @module
  */

@@ -92,7 +92,7 @@ export async function refuseShards(
   for (const { results } of runs) if (await hasContent(results)) begun.add(results);
   const areAllBegun = begun.size === runs.length;
   // Every run continues its results, so only a running shard could conflict. The call with
-  // `isClaimed` looks for it, and the run files of a thousand shards need not be read now.
+  // `isClaimed` looks for it, so that the run files of a thousand shards need not be read.
   if (areAllBegun && !isClaimed) return;
   const divisions = await divisionsBeside(stem);
   if (areAllBegun && divisions.length === 0) return;
