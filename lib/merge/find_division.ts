@@ -17,8 +17,8 @@ import {
 } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
-/** An output holds no runs, only divisions into other numbers of shards, or incomplete borders. A
- * waiting merge tries again. */
+/** An output holds no runs, only other divisions or incomplete borders. A waiting merge tries
+ * again. */
 export class NoRunsError extends UsageError {}
 
 interface PinnedDivision {
@@ -46,8 +46,8 @@ export async function findDivision(
   }
   if (begun.length > 1) throw ambiguous(output, begun);
   if (awaitsRuns) return pinned[0];
-  // No shard has started. Other runs in the folder are merged instead. Without any, the merge
-  // reports the missing shards.
+  // No shard has started. Other runs in the folder are merged; without any, the missing shards are
+  // reported.
   const { folder, name } = await folderAndName(output);
   if (await holdsRuns(folder, name)) return undefined;
   if (pinned.length === 1) return pinned[0];
@@ -87,7 +87,7 @@ async function pinnedDivisions(
   );
 }
 
-/** Whether a shard has left files, here or where a merge has moved them. */
+/** Whether a shard has left files, here or moved by a merge. */
 async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boolean> {
   const isOfShard = (file: string) => {
     const [, shardStem = ""] = /^(.*?)(?:\.run\.json|(?:_error)?\.jsonl)$/s.exec(file) ?? [];
@@ -133,7 +133,7 @@ async function* otherRuns(output: string, { plan, stem }: PinnedDivision): Async
     const other = runStem && (parseShardStem(runStem)?.stem ?? runStem);
     if (other === undefined || other === ownName || found.has(other)) continue;
     const run = await readRunFile(`${folder}/${file}`);
-    // Skips the merged output of these shards, and runs that continued it with the same inputs.
+    // Skips the merged output of these shards, also if a run continued it with the same inputs.
     if (run === undefined || run.merged !== undefined) continue;
     if ((await inputFilesOf(run)).every((input) => ownInputs.has(basename(input)))) continue;
     found.add(other);

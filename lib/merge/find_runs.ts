@@ -24,15 +24,14 @@ import { findDivision, folderAndName, NoRunsError } from "./find_division.ts";
 export interface MergeRun {
   /** `shard 3 of 8`, or the results path. */
   readonly name: string;
-  /** Where the files are now: a merge may have moved some of them. */
+  /** Where the files are now: a merge may have moved some. */
   readonly files: OutputFiles;
-  /** Where the run wrote them. */
   readonly originalFiles: OutputFiles;
-  /** The parts of the input that the run reads; empty if unknown, or if the shard is empty. */
+  /** Parts of the input that the run reads; empty if unknown or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
   /** Undefined if the run has not started. */
   readonly runFile: RunFile | undefined;
-  /** Rows that earlier shards read; 0 for other runs, undefined if unknown. */
+  /** Rows of earlier shards; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
   readonly changes: readonly string[];
 }
@@ -136,8 +135,9 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   }));
 }
 
-/** Returns `x.ndjson` if only that file holds results. After a run with `-o x.ndjson`, `x.jsonl`
- * may be an input. */
+/**
+ * Returns the file that holds results: after a run with `-o x.ndjson`, `x.jsonl` may be an input.
+ */
 async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<string> {
   const jsonl = `${stem}.jsonl`, ndjson = `${stem}.ndjson`;
   if (!names.has(basename(ndjson))) return jsonl;
@@ -186,7 +186,7 @@ async function resultsStems(folder: string, names: ReadonlySet<string>): Promise
   return [...stems];
 }
 
-/** Throws if a merge would leave out results because their run file is gone. */
+/** Throws if a merge would omit results whose run file is gone. */
 async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>): Promise<void> {
   for (const stem of await resultsStems(folder, names)) {
     if (names.has(`${stem}.run.json`)) continue;

@@ -1,5 +1,5 @@
 /**
- * Joins the output of runs without reading their input, so it cannot prove that no row is missing.
+ * Joins the output of runs without reading their input, so missing rows go unnoticed.
  *
  * @module
  */
@@ -135,8 +135,8 @@ class JoinPass {
         this.#pending.delete(value.uid);
         this.report.failed++;
       } else if (!hasFailed) this.#pending.add(value.uid);
-      // Keeps a pending line even after a final one: an interrupted retry wrote it with an answer
-      // that was paid for.
+      // Keeps a pending line even after a final one: it holds a paid answer of an interrupted
+      // retry.
       this.#add("failures", bytes);
     }
   }

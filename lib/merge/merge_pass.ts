@@ -28,17 +28,17 @@ import { formatCountOf, sumOf } from "../figures.ts";
 export const MAX_CLASHES_SHOWN = 20;
 
 interface ReadInput {
-  /** The number of the last row of the previous run; 0 for the first run. */
+  /** The number of the last row of the previous run, if any. */
   readonly base: number;
   readonly input: InputSequence;
   contents?: BigUint64Array;
 }
 
 interface Reading extends ReadInput {
-  /** The number of the current row, counted from 1 through the inputs of all runs. */
+  /** The number of the current row, from 1 over the inputs of all runs. */
   number: number;
   readonly samples: number;
-  /** Whether to hash all prompts to find edited rows. False for shards of an unchanged input. */
+  /** Whether to look for edited rows by their hashes. False for shards of an unchanged input. */
   readonly mayBeEdited: boolean;
   readonly parser: RowParser;
   readonly lines: RunLines;
@@ -192,7 +192,7 @@ export class MergePass {
     lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 
-  /** Keeps the answer that an earlier run has for the row, unless only this run has a result. */
+  /** Keeps an earlier run's answer to the row, unless only this run has a result. */
   #mergeDuplicateOfRun(rowUid: string, { samples, lines }: Reading): void {
     this.report.duplicatesOfRuns++;
     const rows = this.#rows;
@@ -209,11 +209,11 @@ export class MergePass {
     }
   }
 
-  /** Of two rows with different contents, moves the answers of the later one to the duplicates. */
+  /** Moves the answers of the later of two different rows to the duplicates. */
   #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
-    // A run reports a row as bad if an earlier row in its own input has the same uid and other
+    // The run itself reports a row as bad if an earlier row of its input has the uid and other
     // content.
     const isBadRow = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
     if (isBadRow) return this.#copyBadRow(line, reading);
@@ -255,8 +255,8 @@ function samplesOf({ runFile }: MergeRun): number {
 
 const NOWHERE = { add: () => {} };
 
-/** Hashes the row's text, because hashing canonical content takes four times as long. Equal
- * fingerprints mean equal contents; different ones may not mean different contents. */
+/** Hashes the text: hashing canonical content takes four times as long. Rows with different
+ * fingerprints may still have the same content. */
 function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }
@@ -266,8 +266,8 @@ function quoted(uids: readonly string[]): string {
   return uids.length > 3 ? `${shown} and others` : shown;
 }
 
-/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again, so call it only if
- * rows with the same uid differ in text. */
+/** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: only rows with the
+ * same uid and different texts need it. */
 async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise<BigUint64Array> {
   let hashes = new BigUint64Array(1_024);
   const input = new InputSequence(pieces);

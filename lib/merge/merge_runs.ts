@@ -116,8 +116,7 @@ async function outputFiles(output: string): Promise<OutputFiles> {
   );
 }
 
-/** Throws if the output is not empty. Checks failures, too: if all rows failed, there are no
- * results. */
+/** Throws if the output is not empty. A run whose rows all failed has only failures. */
 async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
   for (const path of [results, failures, duplicatesPathOf(results)]) {
     if (!(await hasContent(path))) continue;
@@ -163,7 +162,7 @@ function checkComparable(runs: readonly MergeRun[]): void {
         "Merge runs with the same settings, or add --no-proof to have both in one file",
     );
   }
-  // Each run numbers its copies, as in `<uid>~2`. In another run, another row may have that uid.
+  // Each run numbers its own copies, so another run may have given `<uid>~2` to another row.
   if (runs.some(({ runFile }) => runFile?.rows.duplicates === "keep") && runs.length > 1) {
     throw new UsageError(
       "Cannot merge runs with --duplicates keep: each numbers its copies separately. Keep their " +

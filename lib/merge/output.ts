@@ -1,6 +1,5 @@
 /**
- * The output files of a merge, its report, and moving the files of merged runs. Each output file is
- * complete or absent.
+ * The output files of a merge (each complete or absent), its report, and moving merged files.
  *
  * @module
  */
@@ -149,8 +148,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   return `${target}/`;
 }
 
-/** Throws if files that an earlier merge moved would be replaced, as for two inputs with the same
- * name. */
+/** Throws if files of an earlier merge would be replaced, as for two inputs with the same name. */
 export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> {
   for (const { originalFiles: { results, failures } } of runs) {
     for (const path of [results, failures]) {
@@ -164,9 +162,7 @@ export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> 
   }
 }
 
-/**
- * Throws if `--limit` omits answers. If these were moved, the next run would pay for them again.
- */
+/** Throws if `--limit` omits answers, which the next run would pay for again. */
 export function refuseLeftOut(results: number, failures: number): void {
   const counts = [[results, "result"], [failures, "failure"]] as const;
   const leftOut = counts.filter(([count]) => count > 0)

@@ -1,6 +1,6 @@
 /**
- * Finds the runs of a merge, and waits until all are done, or until one has failed that its
- * scheduler will not restart. Refuses an output in the folder of the runs.
+ * Finds the runs of a merge. Waits until all are done, or one has failed that its scheduler will
+ * not restart. Refuses an output in the folder of the runs.
  *
  * @module
  */
@@ -26,12 +26,12 @@ import type { MergeOptions } from "./mod.ts";
 /** The pause between two checks begins with this, and doubles up to the maximum. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
-/** Minimum pause, as a multiple of the last check's duration. A check of 16,000 shards reads as
- * many files, which keeps a file server busy. */
+/** Minimum pause, in multiples of the last check's duration: a check of 16,000 shards reads as many
+ * files. */
 const PAUSE_FACTOR = 9;
 
 /**
- * Finds the runs, and waits up to `waitMs` until they are ready. Then returns unready ones, too.
+ * Finds the runs, and waits up to `waitMs` until they are ready.
  *
  * @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder.
  */
@@ -114,8 +114,7 @@ function isFinal({ ended, state, job }: RunStatus, onlyJob: string | undefined):
   return ended && (state === "halted" || state === "failed");
 }
 
-/** Throws if the output is in the folder of its runs: loading that folder would load each row
- * twice. */
+/** Throws if the output is in the folder of its runs, which would then hold each row twice. */
 async function refuseSameFolder(
   runs: readonly MergeRun[],
   files: OutputFiles,
@@ -155,8 +154,8 @@ export async function noticesOf(
   return notices.filter((notice) => notice !== undefined);
 }
 
-/** A notice for a copied project: the runs read their input from an absolute path, and another file
- * of that name is near their output. */
+/** A notice for a copied project: runs read an absolute input path, and a file of that name is
+ * nearby. */
 async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined> {
   const folders = new Map<string, string>();
   for (const { pieces, originalFiles: { results } } of runs) {
@@ -184,7 +183,7 @@ async function namesakeNear(folder: string, path: string): Promise<string | unde
 }
 
 /** Whether a file may hold results. Reads JSONL only, as a JSON array may be one line of gigabytes.
- * An unreadable file may be results: a notice must not fail the merge. */
+ * Unreadable files count, because a notice must not fail the merge. */
 async function mayBeResults(path: string): Promise<boolean> {
   return RESULTS_EXTENSION.test(path) && await holdsOwnLines(path, "results").catch(() => true);
 }

@@ -46,8 +46,7 @@ export class RunLines implements Disposable {
     signal?: AbortSignal,
   ): Promise<RunLines> {
     using stack = new DisposableStack();
-    // An active retry moves lines from the failures to the results. The failures are opened first:
-    // they still hold a line that is not yet in the results.
+    // Opened before the results: an active retry moves lines from the failures to the results.
     const failures = stack.use(await LineFile.open(files.failures));
     const results = stack.use(await LineFile.open(files.results));
     const table = stack.use(new IdTable(expectedRows));
@@ -122,7 +121,7 @@ export class RunLines implements Disposable {
   async takeSurplus(to: LineSink & { flush(): Promise<void> }): Promise<number> {
     if (this.orphans === 0) return 0;
     const table = this.#table, surplus: number[] = [];
-    // `index` fills a table. It must not be `#table`, which `take` still needs.
+    // `index` fills a table, and `#table` must not change.
     using scratch = new IdTable();
     await this.#results.index("results", scratch, (_, line) => {
       const uid = line.uid();
@@ -174,8 +173,7 @@ const BLOCK_BYTES = 1 << 18;
 const MAX_BLOCKS = 64;
 const LINE_FEED = new Uint8Array([10]);
 
-/** Reads the lines of a file in any order, in blocks. The file stays open, because a run may
- * replace it by a file with other offsets. */
+/** Reads lines of a file in any order, in blocks. Keeps the file open: a run may replace it. */
 class LineFile implements Disposable {
   readonly #path: string;
   #offsets = new Float64Array(1_024);

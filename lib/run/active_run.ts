@@ -1,6 +1,6 @@
 /**
- * One run of a generator, or one `generate()`: creates the checks of answers, the prices and the
- * budget, and controls the engine.
+ * One run of a generator, or one `generate()`: creates checks, prices and budget, and controls the
+ * engine.
  *
  * @module
  */

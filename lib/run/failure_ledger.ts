@@ -67,7 +67,7 @@ export class FailureLedger {
   }
 
   /**
-   * Reads the file and flags its ids in the table. The table must already hold the results.
+   * Reads the file and flags its ids in the table. The table already holds the results.
    *
    * @param before Only rows that failed before this time (ISO 8601) are retried. @default all
    */

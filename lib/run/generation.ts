@@ -78,8 +78,8 @@ export async function* streamOutcomes<T>(
   if (engine.haltReason !== undefined) throw new HaltedError(engine.haltReason);
 }
 
-/** Makes `return()`, `throw()` and `await using` call `abort` at once. A plain generator would
- * notice them only after the outcome that it awaits, which may take an hour. */
+/** Makes `return()`, `throw()` and `await using` call `abort` at once, not only after the outcome
+ * that the generator awaits, which may take an hour. */
 export function abortedByReturn<T>(
   generator: AsyncGenerator<T, void, undefined>,
   abort: () => void,

@@ -133,7 +133,7 @@ interface StatusParts {
   readonly model: string;
   readonly otherShards: OtherShards | undefined;
   readonly spentBefore: number;
-  /** The permissions of the file: only users who may read the input may read it. */
+  /** Only users who may read the input may read the file. */
   readonly mode: number | undefined;
 }
 

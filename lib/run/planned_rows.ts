@@ -149,9 +149,8 @@ class SecondPass {
 }
 
 /**
- * The row to send for one sample. The seed of the row or of `runParams` is raised by `sample`: the
- * same seed would give the same answer. The prompt hash stays the same, so that a later sample does
- * not look like an edit.
+ * The row to send for one sample. Raises the seed of the row or of `runParams` by `sample`, because
+ * the same seed would give the same answer. Keeps the prompt hash: a later sample is no edit.
  */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   if (sample === 0) return first;

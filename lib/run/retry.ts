@@ -81,8 +81,8 @@ export function missingUidsMessage(missing: readonly string[]): string {
   return `--uids has ${ids} that no row has: ${shown}${missing.length > 3 ? ", …" : ""}`;
 }
 
-/** The id of a retry. If a retry was interrupted, the next one with the same id continues it.
- * Computed once for all inputs of a run, because every chosen id is hashed. */
+/** The id of a retry. An interrupted retry is continued by the next one with the same id. Computed
+ * once for all inputs of a run, because every chosen id is hashed. */
 export function retryIdOf(
   options: ResolvedRunOptions,
   generator: ResolvedOptions,

@@ -174,8 +174,8 @@ export function rowOptionsOf(
   };
 }
 
-/** The earlier summary, if a run without anything to do leaves it in the file. The run's own
- * summary would hide what earlier runs have sent and cost. Undefined if the counts have changed. */
+/** The earlier summary, for a run without anything to do: its own summary would hide what earlier
+ * runs have sent and cost. Undefined if the counts have changed. */
 export function unchangedSummary(
   summary: Summary | null | undefined,
   now: SummaryFile,

@@ -110,8 +110,8 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
 }
 
 /**
- * The runs of other shards that have results: only of the first and of the neighbors. If each of a
- * thousand shards read all run files, they would read a million.
+ * The runs of other shards that have results: only of the first and of the neighbors. A thousand
+ * shards that read all run files would read a million.
  *
  * @param runJson The run file of the shard.
  */
@@ -139,8 +139,8 @@ export async function answeredNear(
 
 /** Number of polls without a new heartbeat after which a shard counts as silent. */
 const SILENT_POLLS = 3;
-/** Average number of status files per poll. If each of a thousand shards read all of them, they
- * would read a million files every 5 s. */
+/** Average number of status files per poll. A thousand shards that read all of them would read a
+ * million files every 5 s. */
 const FILES_PER_POLL = 100;
 
 /** A shard that was suspended for longer may have lost its share: others take it 15 s after its

@@ -1,7 +1,6 @@
 /**
- * Outputs that a run cannot write to. While a disk is full, the run sends nothing. Once another
- * program has changed a file or a lock, the run sends nothing more and writes its lines to new
- * files.
+ * Outputs that a run cannot write to. On a full disk, the run sends nothing until there is space.
+ * Once another program has changed a file or a lock, it sends nothing more and writes to new files.
  *
  * @module
  */

@@ -26,12 +26,11 @@ export interface KubernetesOptions {
 }
 
 const RESTARTS = 20;
-/** Exit codes after which a restart would fail again: 2 for wrong usage or bad input, 5 for a run
- * that a teacher or a budget halted. */
+/** Exit codes after which a restart would fail, too: wrong usage or bad input (2), halted by a
+ * teacher or a budget (5). */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
-/** A run uses at most one core. Without requests, its pod is the first to be evicted from a full
- * node. */
+/** A run uses at most one core. A full node first evicts pods without requests. */
 const CPU_REQUEST = "500m";
 /** Measured for a run: 0.15 GB. */
 const MEMORY_REQUEST = "512Mi";

@@ -148,8 +148,7 @@ function setupOf({ setupLines }: SlurmOptions): string {
   return setupLines.map((line) => `${line}\n`).join("");
 }
 
-/** The part that runs the command. With `set -e` in the user's lines, it would end before it reads
- * an exit code. */
+/** Runs the command. `set +e`: the user's lines may have set `-e`, which would end the script. */
 const BODY = `
 set +e
 task="\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
