@@ -20,7 +20,7 @@ export interface SinkFiles {
   readonly failures: string;
 }
 
-/** A problem of both files, such as a full disk, is reported once. */
+/** A full disk stalls each file, but their recovery is reported once, and so is a broken file. */
 export interface SinkOptions extends
   Omit<
     JournalOptions<FinishedRow>,
@@ -192,13 +192,15 @@ function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }
 
-/** Reports a problem of both files once. */
+/** Reports once that both files write again, or that one is broken. Reports each stall, because the
+ * second one may come after `rescue` has ended the first. */
 function sharedCallbacks(options: SinkOptions) {
   let stalled = 0;
   let isBroken = false;
   return {
     onStall: (error: SinkError) => {
-      if (++stalled === 1) options.onStall?.(error);
+      stalled++;
+      options.onStall?.(error);
     },
     onRecover: () => {
       if (--stalled === 0) options.onRecover?.();
