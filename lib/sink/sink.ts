@@ -145,7 +145,7 @@ export class Sink implements AsyncDisposable {
     await moveAllAway([this.#results, this.#failures], paths);
   }
 
-  /** Drops unwritten lines, so that `close` need not wait for disk space. */
+  /** Ends the wait for disk space now: drops lines that no other file takes. */
   abandon(): void {
     this.#results.abandon();
     this.#failures.abandon();
