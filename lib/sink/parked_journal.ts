@@ -10,7 +10,8 @@ import { statOf } from "../files.ts";
 import type { JournalOptions } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type OpenFiles, type Parkable, RecentLines } from "./open_files.ts";
-import { LastResort, rescueLines } from "./rescued.ts";
+import { LastResort } from "./last_resort.ts";
+import { rescueLines } from "./rescued.ts";
 import { repairTail } from "./repair.ts";
 import { type ClosedFile, pathProblem } from "./watched_file.ts";
 import { delay } from "../timer.ts";
@@ -149,6 +150,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   abandon(): void {
     this.rescue();
+    this.#lastResort?.giveUp();
     const message = `Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`;
     this.#stop(new SinkError(message, { path: this.#path }));
     this.#journal?.abandon();
@@ -158,12 +160,13 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#journal?.rescue();
     if (this.#waiting.length === 0) return;
     const path = this.#path, { mode, onRescue: onFile } = this.#options;
-    this.#lastResort = new LastResort(path, { mode, onFile });
+    this.#lastResort = new LastResort(path, { mode, onFile, retries: true });
     this.#failure ??= new SinkError(
       `Cannot write "${path}": it cannot be opened. Check the disk, then run the same command again`,
       { path },
     );
     this.#stop(this.#failure);
+    this.#options.onBroken?.(this.#failure);
   }
 
   /**

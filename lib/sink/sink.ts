@@ -198,7 +198,8 @@ function sharedCallbacks(options: SinkOptions) {
   let isBroken = false;
   return {
     onStall: (error: SinkError) => {
-      if (++stalled === 1) options.onStall?.(error);
+      // The stall of a file whose lines were rescued never ends, and would hide that of the other.
+      if (++stalled === 1 || isBroken) options.onStall?.(error);
     },
     onRecover: () => {
       if (--stalled === 0) options.onRecover?.();

@@ -90,6 +90,27 @@ Deno.test("Sink.abandon() lets a run end on a full disk", async () => {
   assertEquals(sink.missingLines, 0);
 });
 
+Deno.test("Sink reports that its other file stalls, too, after lines were rescued", async () => {
+  await using dir = await tempDir();
+  const disk = new FaultyDisk();
+  disk.beforeWrite = () => {
+    throw diskError("ENOSPC", "No space left on device");
+  };
+  let tries = 0;
+  // As a run does once its deadline has passed.
+  const sink: Sink = await Sink.open(filesIn(dir), {
+    format: FORMAT,
+    concurrency: 4,
+    openFile: disk.openFile,
+    onStall: () => sink.rescue(),
+    delay: () => Promise.resolve(++tries > 2 ? sink.abandon() : undefined),
+  });
+  await sink.put(successOf(rowOf("{}")));
+  await sink.put(failureOf(rowOf("{}")));
+  assertEquals([tries, sink.missingLines], [2, 0]);
+  await assertRejects(() => sink.close(), SinkError);
+});
+
 Deno.test("Sink says once that nothing more can be made durable", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
