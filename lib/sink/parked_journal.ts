@@ -47,9 +47,9 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #missingRows = 0;
   #unwrittenRows = 0;
   #rejection: SinkError | undefined;
-  /** The first `SinkError` of a `Journal` of this file. */
+  /** The first `SinkError` of a `Journal` of this file, or of `rescue`. */
   #failure: SinkError | undefined;
-  /** The last resort of the journal that was closed with `#failure`. */
+  /** Where lines go once there is a `#failure`. */
   #lastResort: LastResort | undefined;
   #hasProblem = false;
   /** Whether lines go to a new file, which stays open until the end. */
@@ -263,11 +263,12 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
       journal.append(line, record).then(resolve, reject);
     }
-    // `abandon` may have rejected all lines meanwhile.
+    // `abandon` or `rescue` may have taken all lines meanwhile.
     if (this.isIdle) this.#files.onIdle();
   }
 
-  /** Tries until the file is open, because the answers are paid for. Undefined after `abandon`. */
+  /** Tries until the file is open, because the answers are paid for. Undefined after `abandon` and
+   * `rescue`. */
   async #openJournal(): Promise<Journal<T> | undefined> {
     const { onStall, onRecover } = this.#options;
     const closedFile = this.#closedFile;
