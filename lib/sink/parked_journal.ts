@@ -55,6 +55,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   /** Whether lines go to a new file, which stays open until the end. */
   #isMoved = false;
   #isParking = false;
+  #isAbandoned = false;
 
   constructor(path: string, options: JournalOptions<T>, files: OpenFiles) {
     this.#path = path;
@@ -149,6 +150,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   }
 
   abandon(): void {
+    this.#isAbandoned = true;
     this.rescue();
     this.#lastResort?.giveUp();
     const message = `Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`;
@@ -171,7 +173,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   /**
    * @throws {SinkError} If something could not be made durable, now or when the file was last
-   * closed.
+   * closed, unless abandoned.
    */
   async close(): Promise<void> {
     await this.#opening;
@@ -183,7 +185,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
       this.#files.remove(this);
       await this.#close(this.#journal);
     }
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure !== undefined && !this.#isAbandoned) throw this.#failure;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
