@@ -64,7 +64,7 @@ interface Watch {
 
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
-  /** Shared with one worker. A terminated worker may continue to write for some seconds. */
+  /** New for each worker, because a terminated one may continue to write for some seconds. */
   #progress!: Int32Array<SharedArrayBuffer>;
   #worker: Worker | undefined;
   #queue: QueuedAnswer[] = [];

@@ -33,7 +33,7 @@ import {
 import { Batch, BatchDelay, MAX_UNSYNCED_BYTES, ReusedBytes, Syncer } from "./group_commit.ts";
 import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
-import { LastResort } from "./rescued.ts";
+import { LastResort } from "./last_resort.ts";
 import { type ClosedFile, WatchedFile } from "./watched_file.ts";
 
 export class Journal<T> implements AsyncDisposable {
@@ -59,7 +59,7 @@ export class Journal<T> implements AsyncDisposable {
   #rejection: SinkError | undefined;
   /** Why nothing more becomes durable: the journal is broken or abandoned. */
   #end: SinkError | undefined;
-  readonly #abandoned = new AbortController();
+  #isAbandoned = false;
   /** Whether fdatasync has failed: the disk may lack what was written. */
   #isSyncBroken = false;
   #lastResort: LastResort | undefined;
@@ -155,11 +155,9 @@ export class Journal<T> implements AsyncDisposable {
     return this.#appendedRows + this.#lateRows - safeRows - this.#rescuedRows;
   }
 
-  /**
-   * Appends a line without line feed. Resolves once the batch is written; rejects with a
+  /** Appends a line without line feed. Resolves once the batch is written; rejects with a
    * `SinkError` if it never will be. Once there is a last resort, it takes the line, and the record
-   * never counts as durable.
-   */
+   * never counts as durable. */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined && this.#closing === undefined) {
       this.#lateRows++;
@@ -184,8 +182,9 @@ export class Journal<T> implements AsyncDisposable {
 
   /** Ends the wait for disk space now: drops lines that no other file takes. */
   abandon(): void {
-    this.#abandoned.abort();
+    this.#isAbandoned = true;
     this.rescue();
+    this.#lastResort?.giveUp();
     const path = this.#path, rows = sumOf(this.#waiting, ({ records }) => records.length);
     this.#stop(new SinkError(`Gave up writing "${path}" with ${rows} rows waiting`, { path }));
   }
@@ -193,7 +192,7 @@ export class Journal<T> implements AsyncDisposable {
   /** Writes lines that wait for disk space to another file, and all that follow. */
   rescue(): void {
     const cause = this.#appender.problem?.cause;
-    if (cause !== undefined) this.#break(cause, "write", this.#abandoned.signal);
+    if (cause !== undefined) this.#break(cause, "write", { rescues: true });
   }
 
   /** If writes fail, waits until they succeed, or until `abandon` or `rescue` is called.
@@ -216,7 +215,7 @@ export class Journal<T> implements AsyncDisposable {
     try {
       await this.flush();
     } catch (error) {
-      if (!this.#abandoned.signal.aborted) throw error;
+      if (!this.#isAbandoned) throw error;
     } finally {
       await this.#writer;
       await this.#syncer.untilIdle();
@@ -253,7 +252,8 @@ export class Journal<T> implements AsyncDisposable {
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
     // fdatasync has failed during the write, and the disk may lose these lines, or `rescue` ended it.
     if (this.#lastResort !== undefined) {
-      batch.written.resolve(this.#rescue(new TextDecoder().decode(bytes), batch.records.length));
+      const lines = new TextDecoder().decode(bytes);
+      return batch.written.resolve(this.#rescue(lines, batch.records.length));
     }
     if (error !== undefined) {
       batch.written.reject(error);
@@ -264,7 +264,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.add(batch);
   }
 
-  #break(cause: unknown, operation: "write" | "sync", retrying?: AbortSignal): void {
+  #break(cause: unknown, operation: "write" | "sync", { rescues = false } = {}): void {
     if (this.#end !== undefined) return;
     this.#isSyncBroken = operation === "sync";
     const error = new SinkError(
@@ -272,10 +272,10 @@ export class Journal<T> implements AsyncDisposable {
         "The last rows may not be on disk; check the disk, then run the same command again",
       { path: this.#path, cause },
     );
-    if (this.#isSyncBroken || retrying !== undefined) {
+    if (this.#isSyncBroken || rescues) {
       // The answers in flight are paid for, so their lines go to another file.
       const { mode, onRescue: onFile } = this.#options;
-      this.#lastResort = new LastResort(this.#path, { mode, onFile, retrying });
+      this.#lastResort = new LastResort(this.#path, { mode, onFile, retries: rescues });
       for (const { written, text, records } of this.#waiting.splice(0)) {
         written.resolve(this.#rescue(text, records.length));
       }

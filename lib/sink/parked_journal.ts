@@ -10,7 +10,8 @@ import { statOf } from "../files.ts";
 import type { JournalOptions } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type OpenFiles, type Parkable, RecentLines } from "./open_files.ts";
-import { LastResort, rescueLines } from "./rescued.ts";
+import { LastResort } from "./last_resort.ts";
+import { rescueLines } from "./rescued.ts";
 import { repairTail } from "./repair.ts";
 import { type ClosedFile, pathProblem } from "./watched_file.ts";
 import { delay } from "../timer.ts";
@@ -46,14 +47,15 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #missingRows = 0;
   #unwrittenRows = 0;
   #rejection: SinkError | undefined;
-  /** The first `SinkError` of a `Journal` of this file. */
+  /** The first `SinkError` of a `Journal` of this file, or of `rescue`. */
   #failure: SinkError | undefined;
-  /** The last resort of the journal that was closed with `#failure`. */
+  /** Where lines go once there is a `#failure`. */
   #lastResort: LastResort | undefined;
   #hasProblem = false;
   /** Whether lines go to a new file, which stays open until the end. */
   #isMoved = false;
   #isParking = false;
+  #isAbandoned = false;
 
   constructor(path: string, options: JournalOptions<T>, files: OpenFiles) {
     this.#path = path;
@@ -148,7 +150,9 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   }
 
   abandon(): void {
+    this.#isAbandoned = true;
     this.rescue();
+    this.#lastResort?.giveUp();
     const message = `Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`;
     this.#stop(new SinkError(message, { path: this.#path }));
     this.#journal?.abandon();
@@ -158,17 +162,18 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#journal?.rescue();
     if (this.#waiting.length === 0) return;
     const path = this.#path, { mode, onRescue: onFile } = this.#options;
-    this.#lastResort = new LastResort(path, { mode, onFile });
+    this.#lastResort = new LastResort(path, { mode, onFile, retries: true });
     this.#failure ??= new SinkError(
       `Cannot write "${path}": it cannot be opened. Check the disk, then run the same command again`,
       { path },
     );
     this.#stop(this.#failure);
+    this.#options.onBroken?.(this.#failure);
   }
 
   /**
    * @throws {SinkError} If something could not be made durable, now or when the file was last
-   * closed.
+   * closed, unless abandoned.
    */
   async close(): Promise<void> {
     await this.#opening;
@@ -180,7 +185,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
       this.#files.remove(this);
       await this.#close(this.#journal);
     }
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#failure !== undefined && !this.#isAbandoned) throw this.#failure;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -260,11 +265,12 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
       journal.append(line, record).then(resolve, reject);
     }
-    // `abandon` may have rejected all lines meanwhile.
+    // `abandon` or `rescue` may have taken all lines meanwhile.
     if (this.isIdle) this.#files.onIdle();
   }
 
-  /** Tries until the file is open, because the answers are paid for. Undefined after `abandon`. */
+  /** Tries until the file is open, because the answers are paid for. Undefined after `abandon` and
+   * `rescue`. */
   async #openJournal(): Promise<Journal<T> | undefined> {
     const { onStall, onRecover } = this.#options;
     const closedFile = this.#closedFile;

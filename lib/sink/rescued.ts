@@ -5,7 +5,7 @@
  * @module
  */
 
-import { basename, dirname } from "../deps/std_path.ts";
+import { dirname } from "../deps/std_path.ts";
 import {
   holdsOwnLines,
   isBlankLine,
@@ -13,11 +13,9 @@ import {
   linesOf,
   readLineBlocks,
 } from "../line_blocks.ts";
-import { inFolder, removeIfThere, stemOf, writeAll } from "../files.ts";
+import { removeIfThere, stemOf, writeAll } from "../files.ts";
 import { sha256Start } from "../hash.ts";
 import { isJson } from "../json.ts";
-import { delay } from "../timer.ts";
-import { RETRY_DELAY_MS } from "./appender.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { uidOfLine } from "./read_line.ts";
 import { createNumbered, dropLines, LineSet, repairTail } from "./repair.ts";
@@ -51,9 +49,14 @@ async function* numberedFiles(path: string): AsyncGenerator<{ path: string; size
   }
 }
 
-export async function createRescuedFile(path: string, mode: number | undefined): Promise<string> {
+/** The number of the file is above `taken`. */
+export async function createRescuedFile(
+  path: string,
+  mode: number | undefined,
+  taken = 0,
+): Promise<string> {
   await Deno.mkdir(dirname(path), { recursive: true });
-  const created = await createNumbered((number) => rescuedPath(path, number), mode);
+  const created = await createNumbered((number) => rescuedPath(path, taken + number), mode);
   created.file.close();
   return created.path;
 }
@@ -155,7 +158,7 @@ function byNumber(one: string, other: string): number {
   return numberOf(one) - numberOf(other);
 }
 
-function numberOf(path: string): number {
+export function numberOf(path: string): number {
   return Number(/(\d+)\.jsonl$/.exec(path)![1]);
 }
 
@@ -192,90 +195,5 @@ function wholeLineIn(text: string): string | undefined {
   for (; start !== -1; start = text.indexOf(LINE_START, start + 1)) {
     const rest = text.slice(start);
     if (isJson(rest)) return rest;
-  }
-}
-
-export interface LastResortOptions {
-  readonly mode?: number;
-  /** `isTemporary`: the file is in the temporary folder. */
-  readonly onFile?: (path: string, isTemporary: boolean) => void;
-  readonly makeFolder?: () => Promise<string>;
-  /** Until it is aborted, lines that cannot be kept anywhere are tried again each second.
-   * @default they are rejected at once */
-  readonly retrying?: AbortSignal;
-}
-
-/**
- * Keeps answers that arrive after fdatasync has failed, or whose run may not wait for disk space any
- * longer: in a file of rescued lines or, if that fails, in the temporary folder. Lines are durable
- * once `append` resolves. Keeps no file open.
- */
-export class LastResort {
-  readonly #output: string;
-  readonly #options: LastResortOptions;
-  #path: string | undefined;
-  #isTemporary = false;
-  /** Whether a failed write may have left part of a line. */
-  #isTorn = false;
-  #last: Promise<void> = Promise.resolve();
-
-  constructor(output: string, options: LastResortOptions = {}) {
-    this.#output = output;
-    this.#options = options;
-  }
-
-  /** Rejects if the lines cannot be kept anywhere.
-   *
-   * @param lines Whole lines, with line feeds. */
-  append(lines: string): Promise<void> {
-    const appended = this.#last.then(() => this.#keep(new TextEncoder().encode(lines)));
-    this.#last = appended.catch(() => {});
-    return appended;
-  }
-
-  async untilIdle(): Promise<void> {
-    await this.#last;
-  }
-
-  async #keep(lines: Uint8Array): Promise<void> {
-    const { retrying } = this.#options;
-    while (true) {
-      try {
-        return await this.#append(lines);
-      } catch (error) {
-        if (retrying === undefined || retrying.aborted) throw error;
-        await delay(RETRY_DELAY_MS, retrying);
-      }
-    }
-  }
-
-  async #append(lines: Uint8Array): Promise<void> {
-    try {
-      this.#path ??= await this.#create();
-      if (this.#isTorn) await repairTail(this.#path);
-      this.#isTorn = false;
-      using file = await Deno.open(this.#path, { append: true });
-      await writeAll(file, lines);
-      await file.syncData();
-    } catch (cause) {
-      if (this.#isTemporary) {
-        this.#isTorn = this.#path !== undefined;
-        throw cannotWrite(this.#output, cause);
-      }
-      this.#path = undefined;
-      this.#isTemporary = true;
-      await this.#append(lines);
-    }
-  }
-
-  async #create(): Promise<string> {
-    const { mode, onFile, makeFolder = () => Deno.makeTempDir({ prefix: "retort-" }) } =
-      this.#options;
-    const beside = this.#isTemporary
-      ? inFolder(await makeFolder(), basename(this.#output))
-      : this.#output;
-    const path = await createRescuedFile(beside, mode);
-    onFile?.(path, this.#isTemporary);
-    return path;
   }
 }

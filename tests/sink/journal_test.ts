@@ -510,3 +510,30 @@ Deno.test("Journal.rescue() moves what waits for disk space, and all that follow
   assertEquals([rescued.length, broken.length, journal.missingRows], [1, 1, 0]);
   await assertRejects(() => journal.close(), SinkError, "Cannot write");
 });
+
+Deno.test("Journal.rescue() counts lines once that the disk takes after all", async () => {
+  await using dir = await tempDir();
+  const disk = new FaultyDisk(), manual = new ManualDelay();
+  const journal = await Journal.open<number>(dir.path("x"), {
+    openFile: disk.openFile,
+    delay: manual.delay,
+  });
+  disk.beforeWrite = () => {
+    throw NO_SPACE;
+  };
+  const stuck = journal.append("stuck", 1);
+  await manual.begun;
+  const retried = Promise.withResolvers<void>(), room = Promise.withResolvers<number>();
+  disk.beforeWrite = () => {
+    retried.resolve();
+    return room.promise;
+  };
+  manual.end();
+  await retried.promise;
+  journal.rescue();
+  room.resolve(Infinity);
+  await stuck;
+  assertEquals(await dir.read("x.rescued-1.jsonl"), "stuck\n");
+  assertEquals(journal.missingRows, 0);
+  await assertRejects(() => journal.close(), SinkError);
+});

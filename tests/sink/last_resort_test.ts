@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { LastResort } from "../../lib/sink/rescued.ts";
+import { LastResort } from "../../lib/sink/last_resort.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("LastResort goes to another folder if that of the output takes no more", async () => {
@@ -52,21 +52,49 @@ Deno.test("LastResort uses one temporary folder, also after a write there has fa
   assertEquals(await dir.read("tmp1/x.rescued-1.jsonl"), "1\n3\n");
 });
 
-Deno.test("LastResort tries again if no disk has room, until its signal is aborted", async () => {
+Deno.test("LastResort tries again if no disk has room, until it gives up", async () => {
   await using dir = await tempDir();
   const output = `${await dir.write("full", "")}/x.jsonl`;
-  const abandoned = new AbortController();
   let folders = 0;
   const lastResort = new LastResort(output, {
     makeFolder: () =>
       ++folders < 2 ? Promise.reject(new Error("full")) : Promise.resolve(dir.path("tmp")),
-    retrying: abandoned.signal,
+    retries: true,
   });
   await lastResort.append("1\n");
   assertEquals([folders, await dir.read("tmp/x.rescued-1.jsonl")], [2, "1\n"]);
   const makeFolder = () => Promise.reject(new Error("full"));
-  const full = new LastResort(output, { makeFolder, retrying: abandoned.signal });
+  const full = new LastResort(output, { makeFolder, retries: true });
   const lost = assertRejects(() => full.append("1\n"), SinkError);
-  setTimeout(() => abandoned.abort(), 20);
+  setTimeout(() => full.giveUp(), 20);
   await lost;
+});
+
+Deno.test("LastResort tries the folder of the output again, as space is freed there", async () => {
+  await using dir = await tempDir();
+  const output = `${await dir.write("full", "")}/x.jsonl`;
+  let folders = 0;
+  const makeFolder = async () => {
+    if (folders++ > 0) lastResort.giveUp();
+    // The next try finds a folder.
+    await Deno.remove(dir.path("full"));
+    throw new Error("full");
+  };
+  const lastResort = new LastResort(output, { makeFolder, retries: true });
+  await lastResort.append("1\n");
+  assertEquals(await dir.read("full/x.rescued-1.jsonl"), "1\n");
+});
+
+Deno.test("LastResort gives its temporary file a number that no file next to the output has", async () => {
+  await using dir = await tempDir();
+  const files: string[] = [];
+  const lastResort = new LastResort(dir.path("out/x.jsonl"), {
+    makeFolder: () => Promise.resolve(dir.path("tmp")),
+    onFile: (path) => files.push(path),
+  });
+  await lastResort.append("1\n");
+  await Deno.remove(files[0]);
+  await Deno.mkdir(files[0]);
+  await lastResort.append("2\n");
+  assertEquals(files, [dir.path("out/x.rescued-1.jsonl"), dir.path("tmp/x.rescued-2.jsonl")]);
 });

@@ -198,7 +198,8 @@ Deno.test("ParkedJournal: a file that cannot be opened is tried again, and given
   assertStringIncludes(stalls[0], "Cannot write");
   journal.abandon();
   await written;
-  await assertRejects(() => journal.close(), SinkError, "cannot be opened");
+  // As with an open file: the user has ended the run, which has lost nothing.
+  await journal.close();
   assertEquals([rescued, journal.missingRows], [[dir.path("none/x.rescued-1.jsonl")], 0]);
 });
 

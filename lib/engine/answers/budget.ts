@@ -24,9 +24,10 @@ export interface BudgetOptions {
   maxCompletionTokens?: number;
 }
 
-/** No limit can be enforced once this many answers, and more than half of them all, came without
- * token counts. */
+/** A limit cannot be enforced once this many answers, and more than half of all, came without what
+ * it limits. */
 const UNCOUNTED_ANSWERS = 10;
+const UNCOUNTED = "without token counts (usage)";
 
 /** The relative error of a sum of costs: 7 answers of $0.01 sum up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
@@ -34,7 +35,7 @@ const ROUNDING_ERROR = 1e-9;
 /** What an answer cost. */
 interface Spent {
   readonly usd: number;
-  /** Whether the cost is not known: without token counts, for example. */
+  /** Whether the cost is unknown, as it is without token counts. */
   readonly isEstimate: boolean;
 }
 
@@ -104,7 +105,8 @@ export class Budget {
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
     const costUsd = (this.costUsd ?? 0) + this.#earlierCostUsd;
     if (maxCostUsd !== null && costUsd >= maxCostUsd * (1 - ROUNDING_ERROR)) {
-      const cost = dollarsBeside(costUsd, maxCostUsd), note = noteOf(this.#unpriced.answers);
+      const cost = dollarsBeside(costUsd, maxCostUsd);
+      const note = noteOf(this.#unpriced.answers, "of unknown cost");
       // The only shard of an input has all of the limit, and only shards count earlier runs.
       if (this.#wholeMaxCostUsd !== maxCostUsd || this.#earlierCostUsd > 0) {
         return `All runs of this shard have cost ${cost} of ${dollars(maxCostUsd)}, its share of ` +
@@ -116,16 +118,19 @@ export class Budget {
     if (completionTokens >= maxTokens) {
       return `The run has received ${formatCount(completionTokens)} completion tokens of at most ` +
         `${formatCount(maxTokens)} (--max-completion-tokens-total)` +
-        noteOf(this.#uncounted.answers);
+        noteOf(this.#uncounted.answers, UNCOUNTED);
     }
-    return (maxCostUsd === null
-      ? undefined
-      : unenforceable("--max-cost", this.#unpriced.answers, this.#priced.answers)) ??
-      (maxTokens === Infinity ? undefined : unenforceable(
-        "--max-completion-tokens-total",
-        this.#uncounted.answers,
-        this.#counted.answers,
-      ));
+    return (maxCostUsd === null ? undefined : unenforceable(
+      "--max-cost",
+      this.#unpriced.answers,
+      this.#priced.answers,
+      "without usage that tells their cost",
+    )) ?? (maxTokens === Infinity ? undefined : unenforceable(
+      "--max-completion-tokens-total",
+      this.#uncounted.answers,
+      this.#counted.answers,
+      UNCOUNTED,
+    ));
   }
 
   /** Counts an answer, accepted or not. Returns what it cost; null without prices. */
@@ -193,16 +198,20 @@ export class Budget {
 }
 
 /** Why a limit cannot be enforced; undefined while too few answers show that. */
-function unenforceable(flag: string, unknown: number, known: number): string | undefined {
+function unenforceable(
+  flag: string,
+  unknown: number,
+  known: number,
+  what: string,
+): string | undefined {
   if (unknown < UNCOUNTED_ANSWERS || unknown <= known) return undefined;
   return `The limit ${flag} cannot be enforced: ${unknown} of ${unknown + known} answers came ` +
-    "without token counts (usage). Leave it out; --limit and --deadline limit a run as well";
+    `${what}. Leave it out; --limit and --deadline limit a run as well`;
 }
 
-function noteOf(uncounted: number): string {
-  if (uncounted === 0) return "";
-  const answers = formatCountOf(uncounted, "answer");
-  return `, counting ${answers} without token counts (usage) as the mean of the others`;
+function noteOf(unknown: number, what: string): string {
+  if (unknown === 0) return "";
+  return `, counting ${formatCountOf(unknown, "answer")} ${what} as the mean of the others`;
 }
 
 function checkMaxCost(usd: number): void {

@@ -17,6 +17,7 @@ import { TokenBucket } from "./rate.ts";
 /** The new rate after throttling, as a fraction of the accepted one. */
 const DECREASE_FACTOR = 0.85;
 
+/** One decrease leaves at least this fraction: brief throttling must not stop the run. */
 const MIN_DECREASE_FACTOR = 0.5;
 
 const MIN_PER_S = 0.2;
@@ -100,6 +101,7 @@ export class AdaptiveRate {
     this.#bucket?.take(-1, now);
   }
 
+  /** @param isExcess Whether more is throttled than the share that the teacher always throttles. */
   throttled(startedAt: number, now: number, isExcess: boolean): void {
     this.#throttled.add(now);
     // An attempt that was sent before the last decrease says nothing about the reduced rate.

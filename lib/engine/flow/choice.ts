@@ -22,8 +22,8 @@ export function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endp
   return waits.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }
 
-/** Of the first `count` endpoints with less than their share in flight, returns the one used
- * least for its weight. The least busy one would make weights useless while few attempts are in
+/** Of the first `count` endpoints, returns the one used least for its weight, among those with
+ * less than their share in flight. The least busy one would make weights useless while few attempts are in
  * flight. */
 export function leastUsed(
   endpoints: readonly Endpoint[],

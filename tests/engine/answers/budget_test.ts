@@ -150,8 +150,8 @@ Deno.test("a limit cannot be enforced if most answers come without token counts"
   }
   assertEquals(
     limited.exhaustedReason,
-    "The limit --max-cost cannot be enforced: 20 of 20 answers came without token counts " +
-      "(usage). Leave it out; --limit and --deadline limit a run as well",
+    "The limit --max-cost cannot be enforced: 20 of 20 answers came without usage that " +
+      "tells their cost. Leave it out; --limit and --deadline limit a run as well",
   );
   assertEquals(unlimited.exhaustedReason, undefined);
   for (let i = 0; i < 20; i++) limited.add(answer({ completionTokens: 1 }), TEACHER);
@@ -186,8 +186,8 @@ Deno.test("answers without token counts cost the mean of the others", () => {
   budget.add(answer({ completionTokens: 250 }), TEACHER);
   assertEquals(
     budget.exhaustedReason,
-    "The run has cost $10.50 of at most $10.00 (--max-cost), counting 2 answers without token " +
-      "counts (usage) as the mean of the others",
+    "The run has cost $10.50 of at most $10.00 (--max-cost), counting 2 answers of unknown " +
+      "cost as the mean of the others",
   );
   assertEquals(budget.costUsd, 10.5);
 });
