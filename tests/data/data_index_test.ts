@@ -384,6 +384,19 @@ Deno.test({
   },
 });
 
+Deno.test("index: is saved although a file was removed meanwhile", async () => {
+  await using dir = await tempDir();
+  await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
+  const failures = await dir.write("out/x_error.jsonl", "");
+  await using open = await openFiles([dir.path("out")]);
+  const index = openIndex(open.files);
+  await index.readAll();
+  await Deno.remove(failures);
+  index.refresh();
+  assertEquals(index.save(), undefined);
+  index.close();
+});
+
 Deno.test("index: stays in memory where its folder cannot be written", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", resultLine({ uid: "a" }));
