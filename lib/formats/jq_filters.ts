@@ -5,7 +5,7 @@
  */
 
 import { endOfString, isObject, objectLists, parsedJson } from "../json.ts";
-import { posixWord } from "../printable.ts";
+import { jqPath, posixWord } from "../printable.ts";
 
 /** A table in one JSON object, and the filter that makes rows of it. */
 interface TableLayout {
@@ -73,11 +73,7 @@ export function filterOf(text: string): string {
   const rows = lists.find(({ items: [first] }) => hasPrompt(first)) ??
     lists.filter(({ items: [first] }) => !isPartOfRow(first))
       .toSorted((a, b) => b.items.length - a.items.length)[0];
-  return rows === undefined ? tableFilter(text) ?? "." : posixWord(`${jqPath(rows.path)}[]`);
-}
-
-function jqPath(path: readonly string[]): string {
-  return `.${path.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
+  return rows === undefined ? tableFilter(text) ?? "." : posixWord(`${jqPath(...rows.path)}[]`);
 }
 
 function hasPrompt(value: unknown): boolean {

@@ -6,7 +6,7 @@
 
 import { objectLists } from "../json.ts";
 import { similarName } from "../similar_name.ts";
-import { posixWord } from "../printable.ts";
+import { jqPath, posixWord } from "../printable.ts";
 import { ownField } from "./json_values.ts";
 import { TEXTS_IN_TURN } from "./messages.ts";
 import { RowProblem } from "./parsed_row.ts";
@@ -226,8 +226,4 @@ function isListOfTexts(value: unknown): boolean {
 
 function isListOfObjects(value: unknown): value is [object, ...object[]] {
   return Array.isArray(value) && typeof value[0] === "object" && value[0] !== null;
-}
-
-function jqPath(...names: readonly string[]): string {
-  return `.${names.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
 }
