@@ -85,9 +85,8 @@ export function typeNote({ path, operator, value, written }: Comparison): string
   const advice = (isText ? isExact : !isSize)
     ? `compare it with a ${own}: ${name} ${operator} ${advised}`
     : `no ${own} ${isSize ? "is less or greater than" : "equals"} a ${other}`;
-  return `The field "${
-    path.join(".")
-  }" in ${name} ${operator} ${written} holds ${holds}: ${advice}`;
+  const condition = `${name} ${operator} ${written}`;
+  return `The field "${path.join(".")}" in ${condition} holds ${holds}: ${advice}`;
 }
 
 function isNumberOrText(value: unknown): boolean {
