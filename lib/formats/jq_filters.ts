@@ -69,9 +69,10 @@ export function filterOf(text: string): string {
   const object = parsedStart(text);
   if (hasPrompt(object)) return ".";
   const lists = objectLists(object);
-  // Other lists, such as one of columns, may stand before that of the rows.
+  // Other lists, such as one of columns, may stand before that of the rows. A row may hold a list
+  // without prompts in an inner object, such as `meta.entities`.
   const rows = lists.find(({ items: [first] }) => hasPrompt(first)) ??
-    lists.filter(({ items: [first] }) => !isPartOfRow(first))
+    lists.filter(({ path, items: [first] }) => path.length === 1 && !isPartOfRow(first))
       .toSorted((a, b) => b.items.length - a.items.length)[0];
   return rows === undefined ? tableFilter(text) ?? "." : posixWord(`${jqPath(...rows.path)}[]`);
 }
