@@ -54,7 +54,7 @@ async function watch(options: PagesOptions): Promise<void> {
   const stalled = Array.from({ length: options.stalled }, () => openStalled(options));
   opening.push(...stalled);
   await Promise.all(opening);
-  // Messages sent at opening do not count, except for the largest snapshot.
+  // Messages at opening do not count, except for the largest snapshot.
   report.bytes = report.snapshots = 0;
   const openedMs = performance.now();
   console.log("open");

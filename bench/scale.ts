@@ -20,7 +20,7 @@ import { answeredOutcome, rowText, writeLines, writeRows } from "./rows.ts";
 import type { CpuPerRow, JobReport } from "./scenarios.ts";
 
 const LATENCY_MS = 50;
-/** Windows of 10,000 rows at each end of a run. Their median counts: single windows vary in CPU. */
+/** Windows of 10,000 rows at each end of a run. Their medians are compared, because CPU varies. */
 const WINDOWS = 5;
 const MEGABYTE = 1e6;
 

@@ -1,7 +1,7 @@
 /**
- * API keys, and addresses that may hold one. Users name a variable or a file that holds a secret,
- * and never write the secret into a command. This file must not load code of teachers:
- * `settings.ts` imports it, also for commands without a teacher.
+ * API keys, and URLs that may hold one. Users name a variable or a file that holds a secret, and
+ * never put it into a command. `settings.ts` imports this file for every command, so it must not
+ * load code of teachers.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { UsageError } from "../lib/errors.ts";
 import { readTextOf, systemReason } from "../lib/files.ts";
 import type { Io } from "./io.ts";
 
-/** If both are given, the file is read. */
+/** Where a key is. The file takes precedence. */
 export interface KeyPlace {
   readonly file?: string;
   /** @default OPENAI_API_KEY */
@@ -19,15 +19,16 @@ export interface KeyPlace {
 
 export const DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY";
 
-/**
- * What to do if a key is missing: throw, prompt the user for it, or, if nothing is sent, `warn`.
- */
+/** What to do if a key is missing: throw, prompt for it, or, if nothing is sent, `warn`. */
 export type OnMissingKey = "refuse" | "ask" | "warn";
 
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /** Typed keys by the empty file or variable: teachers that name the same one share the key. */
+  /**
+   * Keys that the user typed, by the empty file or variable. Teachers that name the same one share
+   * a key.
+   */
   readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
@@ -80,12 +81,12 @@ async function readKeyFile(path: string): Promise<string> {
   try {
     return (await readTextOf(path)).trim();
   } catch (cause) {
-    // The cause is left out: it quotes the path.
+    // The cause is left out: it quotes the path, which may be the key itself.
     throw new UsageError(await unreadableMessage(path, "api-key-file", systemReason(cause)));
   }
 }
 
-/** A key goes into a header, so it must not hold line breaks. The message does not show the key. */
+/** Throws if a key cannot be sent in an HTTP header. The message does not show the key. */
 function checkKey(key: string, where: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return key;
   throw new UsageError(
@@ -98,12 +99,12 @@ export const NOT_SHOWN = "The given value is not shown, because it may be the se
 /** Words that occur in names of variables, but not in keys. */
 const NAME_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
 
-/** Length up to which messages show a name without such a word: a longer one may be a key. */
+/** Maximum length of a name without a `NAME_WORD` in messages. A longer name may be a key. */
 const MAX_PLAIN_NAME_LENGTH = 15;
 
-/** Returns undefined also for text that cannot be a name. */
+/** Reads a variable. Returns undefined also for text that cannot be a name. */
 export function variableOf(name: string, io: Pick<Io, "env">): string | undefined {
-  // For such a text the runtime would throw an error that quotes it. Keys often end in "=".
+  // Deno would throw an error that quotes such text, and keys often end in "=".
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
 }
 

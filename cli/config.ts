@@ -233,7 +233,7 @@ export function isHeaders(value: unknown): value is Readonly<Record<string, Head
 }
 
 export interface TeacherSpec {
-  /** Address up to `/v1`, or `@env:NAME`. @default `--base-url` */
+  /** URL up to `/v1`, or `@env:NAME`. @default `--base-url` */
   readonly baseUrl?: string;
   readonly model?: string;
   readonly apiKeyEnv?: string;

@@ -16,8 +16,8 @@ import { PROGRAM_NAME as NAME } from "../lib/printable.ts";
 import { helpTopic } from "./words.ts";
 
 /**
- * Width of the left column in lists of flags, in characters. The text of a longer flag begins on
- * the next line.
+ * Width of the left column in lists of flags, in characters. After a longer flag, the text begins
+ * on the next line.
  */
 const FLAG_WIDTH = 28;
 
@@ -110,7 +110,9 @@ function exampleLines({ examples }: CommandEntry): string[] {
   return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
 }
 
-/** What to type if the program is not installed: usage and examples show the installed name. */
+/**
+ * Says how to start a program that is not installed: usage and examples show the installed name.
+ */
 function startedAs(program: string): string[] {
   return program === NAME ? [] : [`"${NAME}" here stands for: ${program}`];
 }

@@ -79,9 +79,7 @@ export interface Io {
 /** `deno task` forwards one Ctrl-C twice, 0.3 ms apart. Users need more than half a second. */
 const SAME_SIGNAL_MS = 500;
 
-/**
- * Wait after the second signal: unless it is blocked, the main thread ends the process in 1.5 s.
- */
+/** Time that the main thread has after the second signal. It needs 1.5 s, unless it is blocked. */
 const PATIENCE_MS = 1_900;
 
 export class SignalCount {
@@ -112,14 +110,14 @@ export interface OutputStream {
 const MAX_QUEUED_CHARS = 1 << 20;
 
 /**
- * Wait between tries to write to a full pipe. Usually the write itself waits; it fails only if
- * another program that shares the pipe made it non-blocking.
+ * Delay between attempts to write to a full pipe. A write fails only if another program made the
+ * pipe non-blocking; otherwise it blocks.
  */
 const RETRY_MS = 20;
 
 /**
- * Writes text to a stream in the background. A pipe without a reader, a terminal that is held with
- * Ctrl-S or was closed, and a log on a full disk must neither stop nor end a run that costs money.
+ * Writes text to a stream in the background. A pipe without a reader, a terminal that is closed or
+ * held with Ctrl-S, or a full disk must not stop a run that costs money.
  */
 export class Output {
   readonly #stream: OutputStream;

@@ -89,8 +89,8 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
 }
 
 /**
- * Aborts the merge on the first signal, so that the merge removes its temporary files, which may be
- * as large as the results. Another signal ends the process.
+ * Aborts the merge on the first signal, so that it removes its temporary files: they may be as
+ * large as the results. Another signal ends the process.
  */
 function abortOnSignal(io: Io) {
   const controller = new AbortController();
@@ -147,8 +147,8 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
 }
 
 /**
- * How to merge incomplete runs. Only `--tidy` allows an output in the folder of the shards, and
- * `--partial` cannot tidy: the advice names a file in `merged/` instead.
+ * Returns the command to merge incomplete runs. `--partial` excludes `--tidy`, which alone allows
+ * an output in the folder of the shards: the command writes to `merged/` instead.
  */
 function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): string {
   const { start, name } = splitPath(pathOf(output));

@@ -47,7 +47,7 @@ export interface RunMonitor {
   close(): Promise<void>;
 }
 
-/** Host names by which a server listens on all addresses of its machine. */
+/** Wildcard addresses: the server listens on all interfaces. */
 const ANY_ADDRESS = /^(0\.0\.0\.0|\[?::\]?)$/;
 
 export function readMonitor(settings: Settings): MonitorRequest {

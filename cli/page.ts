@@ -104,7 +104,7 @@ const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[
   windows: ["rundll32", "url.dll,FileProtocolHandler"],
 };
 
-/** Resolves when the command has ended, perhaps only when the user closes the browser. */
+/** Resolves when the command ends. Some commands end only when the user closes the browser. */
 async function openBrowser(url: string): Promise<void> {
   const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
   const child = spawn(command, [...args, url]);

@@ -131,7 +131,7 @@ class ArgumentNormalizer {
     } else if (next === undefined) {
       throw missingValue(flag, typed);
     } else if (/^-\D/.test(next)) {
-      // `-o -m x`: the value was forgotten. A negative number is a value.
+      // The value of `-o` was forgotten, as in `-o -m x`. A negative number is a value.
       throw doubtfulValue(flag, typed, next);
     }
     this.#next++;

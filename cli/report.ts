@@ -1,5 +1,5 @@
 /**
- * The report of a run: where it is written, and that it replaces no file but a report.
+ * The report of a run: its path, and checks that only reports are overwritten.
  *
  * @module
  */
@@ -44,10 +44,7 @@ export function readReport(settings: Settings): ReportRequest {
   return { kind: "file", path };
 }
 
-/**
- * Checks that a report can be written: the end of a run, which may take days, is too late to find
- * out. Creates the folder.
- */
+/** Checks before a run, which may take days, that its report can be written. Creates the folder. */
 export async function prepareReportFile(
   path: string,
   { input, output }: Pick<ResolvedRunOptions, "input" | "output">,
@@ -110,8 +107,7 @@ async function writeReportFile(
 ): Promise<boolean> {
   try {
     await checkIsReport(path, await statOf(path));
-    // May fail: if the report's module is loaded only now, the program's files may have been
-    // replaced.
+    // Throws if the program's files were replaced before the report's module was loaded.
     const html = await record.report();
     const mode = await modeMadeFrom(input.filter((inputPath) => inputPath !== "-"));
     await writeFileDurably(path, html, { mode });
@@ -155,7 +151,7 @@ async function keepEarlierReport(
   }
 }
 
-/** Files other than reports are never replaced. */
+/** Throws if the file is not a report, which must not be overwritten. */
 async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
   if (info === undefined) return;
   // Opening a FIFO would wait for a writer.

@@ -230,8 +230,8 @@ function readRetry(settings: Settings, args: ParsedArgs): boolean | (FailureType
 }
 
 /**
- * Merges parameters; later ones win: configuration, `--params`, `--temperature` and `--max-tokens`,
- * `-p`.
+ * Merges parameters, in increasing precedence: configuration, `--params`, `--temperature` and
+ * `--max-tokens`, `-p`.
  */
 export async function readParams(settings: Settings, config: Params): Promise<Params> {
   const params: Record<string, unknown> = { ...config };

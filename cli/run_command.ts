@@ -123,7 +123,7 @@ async function runAndReport(
   return { code, isInterrupted: isInterrupted() };
 }
 
-/** With more results files, no export command is printed: it would not be readable. */
+/** Above this number of results files, no export command is printed: it would be too long. */
 const MAX_EXPORTED_FILES = 8;
 
 /**
@@ -213,7 +213,7 @@ export async function runToEnd(
       say("Cannot retry the failed rows: standard input can be read only once");
       break;
     }
-    // The next run of a shard finds out itself what this one has cost.
+    // The next run of a shard determines the cost of this one itself.
     const leftUsd = run.shard === undefined ? budgetLeftUsd(monitor, summary) : null;
     if (leftUsd !== null && leftUsd <= 0) {
       say("Failed rows are not retried: the budget is spent");
@@ -229,7 +229,7 @@ export async function runToEnd(
   return { summary, isRetry };
 }
 
-/** False after a stopped or halted run: its pending rows come first. */
+/** Whether failed rows may be retried. After a stopped or halted run, pending rows come first. */
 function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
   return state === "done" && failures_on_disk > 0;
 }

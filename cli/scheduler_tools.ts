@@ -8,7 +8,7 @@ import type { Io } from "./io.ts";
 /** Programs that the task `submit` of `deno.json` may run. */
 export type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
 
-/** What came of calling a tool. */
+/** The result of calling a tool. */
 export type ToolResult =
   | { readonly kind: "done"; readonly text: string }
   /** The program is not installed: this machine is no client of the scheduler. */
@@ -77,9 +77,7 @@ export async function callTool(
   );
 }
 
-/**
- * Looks for the tool in PATH: Deno also denies the permission to run a tool that is not installed.
- */
+/** Looks for the tool in PATH: a denied permission may also mean that the tool is not installed. */
 async function isMissing(tool: Tool, env: Io["env"]): Promise<boolean> {
   // Without this permission, Deno would prompt the user.
   if (Deno.permissions.querySync({ name: "read" }).state !== "granted") return false;
@@ -100,7 +98,7 @@ export function whyNot(tool: Tool, problem: ToolProblem): string {
   return `${tool} failed: ${firstErrorOf(problem.error)}`;
 }
 
-/** What kubectl says without a kubeconfig. It then asks its default address, localhost:8080. */
+/** Errors of kubectl without a kubeconfig. It then connects to localhost:8080 by default. */
 const NO_CLUSTER =
   /\blocalhost:8080\b|no configuration has been provided|current-context is not set/;
 

@@ -65,7 +65,7 @@ export function usesColor(io: Io): boolean {
   return io.isTerminal && !io.env("NO_COLOR") && io.env("TERM") !== "dumb";
 }
 
-/** The hint is not shown below this time: the run would be over before the hint helps. */
+/** Minimum time left. A shorter run would be over before the hint helps. */
 const MIN_SECONDS_LEFT = 300;
 
 /** Errors that show that the teacher, not the concurrency, limits the run. */

@@ -88,7 +88,7 @@ function show({ url }: { url: string }, settings: Settings, exposure: string, io
 
 const POLL_MS = 20;
 
-/** Does not wait for an empty folder, whose files may come later. */
+/** Waits for the first row, but not in an empty folder: its files may come later. */
 async function waitForFirstRow(
   service: DataService,
   paths: readonly string[],

@@ -64,7 +64,8 @@ type Wrong = (problem: string) => UsageError;
 
 /**
  * Reads the shard from the scheduler's variables. The size of a Slurm array counts only if the
- * array is complete: `sbatch --array=3` has a COUNT of 1, and would pay for the whole input.
+ * array is complete: with `sbatch --array=3`, COUNT is 1 and the task would pay for the whole
+ * input.
  *
  * @param flagCount N of `--shard auto/N`.
  */

@@ -19,7 +19,7 @@ import { shownHeader } from "./connection.ts";
 const DEFAULT_LEAD_MS = 120_000;
 /** Time for a shard to write its files, from the end of its grace period until it is killed. */
 const SHUTDOWN_SECONDS = 10;
-/** 5 s for the calls in flight, and the time for shutting down. */
+/** Leaves 5 s for the calls in flight before `SHUTDOWN_SECONDS`. */
 const MIN_LEAD_MS = 15_000;
 
 export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
@@ -115,7 +115,7 @@ async function checkRun(
 ): Promise<void> {
   const { readRequest } = await import("./request.ts");
   const run: ParsedArgs = { ...args, command: "run", inputs: [...inputs] };
-  // With those of `--config`.
+  // Includes the settings of `--config`.
   const { settings } = await readRequest(run, io);
   // Nodes may have files that this machine lacks.
   const keyFile = settings.text("api-key-file");

@@ -122,8 +122,8 @@ interface Listed {
 }
 
 /**
- * How many teachers are kept after they have left. In a run of days, restarted pods have new
- * addresses each time, so the oldest are forgotten.
+ * Maximum number of teachers that are kept after they have left. Restarted pods have new addresses,
+ * so in a run of days the oldest are forgotten.
  */
 const MAX_LEFT = 1_000;
 
@@ -134,9 +134,7 @@ const MAX_LEFT = 1_000;
  */
 class ListedTeachers implements AsyncDisposable {
   readonly #byUrl = new Map<string, Listed>();
-  /**
-   * For each address, why it could not join. Later readings try again and report only a new reason.
-   */
+  /** Why each address could not join. Later readings try again and report only a new reason. */
   readonly #problems = new Map<string, string>();
   /** Addresses that no list names any more, in the order of leaving. */
   readonly #left = new Set<string>();
@@ -196,7 +194,7 @@ class ListedTeachers implements AsyncDisposable {
     return { change, refused, problems };
   }
 
-  /** Does not close teachers: the last calls may still be in flight. Idle connections time out. */
+  /** Does not close the forgotten teachers: calls may be in flight. Idle connections time out. */
   #forgetOldest(): void {
     for (const url of this.#left) {
       if (this.#left.size <= MAX_LEFT) return;
@@ -212,8 +210,8 @@ class ListedTeachers implements AsyncDisposable {
 }
 
 /**
- * The weight and the limit are those of the first list that names the teacher. If that list sets
- * none, those from the teacher's creation apply.
+ * Takes weight and limit from the first list that names the teacher or, if it sets none, from the
+ * teacher's creation.
  */
 function placeOf({ created, entries }: Listed): TeacherPlace {
   const [{ weight = created.weight, max = created.maxConcurrency }] = entries.values();

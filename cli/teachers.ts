@@ -56,7 +56,6 @@ export async function openTeachers(
   };
 }
 
-/** What opening each teacher takes. */
 interface Setup {
   readonly settings: Settings;
   readonly io: Io;
@@ -78,7 +77,7 @@ async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
     })),
     {
       waitMs: Math.min(waitMs ?? DEFAULT_WAIT_MS, deadlineMs),
-      // The shards of a job start at any time, so that one may meet a list that is being edited.
+      // A shard of a job may start while the list is being edited.
       fileWaitMs: Math.min(
         waitMs ?? (io.env("RETORT_JOB") ? DEFAULT_WAIT_MS : 0),
         deadlineMs,
@@ -192,7 +191,7 @@ function isOpenAI(baseUrl: string): boolean {
   return URL.parse(baseUrl)?.hostname === new URL(OPENAI_URL).hostname;
 }
 
-/** A simulated teacher must never get a key, so none is read. */
+/** Opens the simulated teacher, which must never get a key: none is read. */
 async function openSimulated(
   simulation: string,
   settings: Settings,

@@ -50,9 +50,9 @@ const REPORT_HEADERS = {
 const MAX_BODY_BYTES = 1024;
 
 /**
- * Pings are off: the runtime would not stop their timer when a page is lost, and the timer keeps
- * the process alive. The hub notices lost pages when it sends to them: TCP gives up, or their
- * backlog grows.
+ * Turns pings off: Deno would not stop their timer when a page is lost, and the timer keeps the
+ * process alive. The hub notices lost pages when it sends to them: TCP gives up, or the backlog
+ * grows.
  */
 const IDLE_TIMEOUT_S = 0;
 
@@ -98,8 +98,8 @@ export function createApp(options: AppOptions): Hono {
 }
 
 /**
- * Neither the runtime nor Hono checks the origin. A handler that throws would end the process, so
- * those of the hub catch everything.
+ * Checks the origin (neither Deno nor Hono does) and upgrades. The hub's handlers catch all errors,
+ * because an error in a handler would end the process.
  */
 function upgrade(c: Context, hub: Hub): Response {
   const { raw } = c.req;
@@ -120,7 +120,7 @@ function upgrade(c: Context, hub: Hub): Response {
   return response;
 }
 
-/** The runtime throws for a request without the header fields of a handshake. */
+/** Returns undefined without the header fields of a handshake, for which Deno throws. */
 function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
   try {
     return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });

@@ -94,7 +94,7 @@ export const PAGE_HTML: string = withHeadAndIcons(
   HTML.replace("<!-- page/dialogs.html goes here -->", dialogs.trim()),
 );
 
-/** The modules of `page/` in one file, because a report has no address to import from. */
+/** The modules of `page/` in one file, because a report cannot import files. */
 export const PAGE_JS: string = joinModules(MODULES);
 
 export const PAGE_CSS: string = STYLES.join("\n");
@@ -113,7 +113,7 @@ export const MARKDOWN_JS: string = `var marked=function(){${
   asFunctionBody(MARKED_JS)
 }}();\n${HIGHLIGHT_JS}`;
 
-/** All pages have this head and these icons, in place of two comments. */
+/** Replaces two comments by the head and the icons that all pages have. */
 export function withHeadAndIcons(html: string): string {
   return html.replace("<!-- page/head.html goes here -->", head.trim()).replace(
     "<!-- page/icons.html goes here -->",
@@ -136,7 +136,7 @@ function asFunctionBody(module: string): string {
   return `${module.slice(0, module.indexOf(statement))}return{${fields.join()}};`;
 }
 
-/** In one script, all modules share a scope, so they need neither. */
+/** Removes imports and exports: in one script, all modules share a scope. */
 function withoutImportsAndExports(module: string): string {
   return module.replaceAll(/^import\s[^;]*;\n/gm, "").replaceAll(/^export (?=\w)/gm, "");
 }

@@ -65,8 +65,8 @@ interface Point {
 }
 
 /**
- * When there are too many points, their duration doubles and neighbors are merged, however long the
- * run is. Rates are differences of counters, so they stay exact.
+ * Has a bounded number of points: beyond it, neighbors are merged and the duration of a point
+ * doubles. Rates stay exact, because they are differences of counters.
  */
 export class History {
   readonly #maxPoints: number;
@@ -74,8 +74,7 @@ export class History {
   #pointS = INITIAL_POINT_S;
   #mergeCount = 0;
   /**
-   * The current run's counters and times are added to this point of the previous run: a generator
-   * may run more than once.
+   * Last point of the previous run, if any. The current run's counters and times are added to it.
    */
   #base: Point | undefined;
 
@@ -88,7 +87,7 @@ export class History {
     return this.#points.length;
   }
 
-  /** When it changes, pages need all points again. */
+  /** Number of merges. After each, pages need all points again. */
   get mergeCount(): number {
     return this.#mergeCount;
   }
@@ -98,14 +97,14 @@ export class History {
     return elapsedS + (this.#base?.elapsedS ?? 0);
   }
 
-  /** The counters and the clock of the next run start at 0. */
+  /** Makes the last point the base of the next run, whose counters and clock start at 0. */
   beginNextRun(): void {
     const last = this.#points.at(-1);
     // A copy: the first reading of the next run may still be merged into the last point.
     this.#base = last === undefined ? undefined : { ...last };
   }
 
-  /** A reading that is older than the last is ignored. */
+  /** Adds a reading, unless it is older than the last. */
   add(reading: Reading): void {
     const point = pointOf(reading, this.#base);
     const last = this.#points.at(-1);
@@ -116,7 +115,7 @@ export class History {
     while (this.#points.length > this.#maxPoints) this.#mergeNeighbors();
   }
 
-  /** The values are in the order of `HISTORY_COLUMNS`. */
+  /** Returns the values of a point in the order of `HISTORY_COLUMNS`. */
   point(index: number): (number | null)[] {
     const point = this.#points[index];
     const before = this.#points[index - 1];

@@ -17,18 +17,18 @@ import { encodeSnapshot } from "./wire_snapshot.ts";
 export const BEAT_MS = 500;
 
 /**
- * After 2 s without a snapshot the hub takes one itself: a page turns gray after 5 s without a
- * message.
+ * Beats without a snapshot (2 s) until the hub takes one itself. Pages turn gray after 5 s without
+ * a message.
  */
 const SILENT_BEATS = 4;
 
-/** 4 s, so that a hidden page is not gray when it is shown. */
+/** Beats between snapshots to a hidden page (4 s), so that it is not gray when it is shown. */
 const HIDDEN_BEATS = 8;
 
-/** Pages get samples every 2 s. */
+/** Beats between samples (2 s). */
 const SAMPLE_BEATS = 4;
 
-/** The limit bounds the memory of unread messages. */
+/** Bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
 /**
@@ -49,7 +49,7 @@ export interface PageEvents {
 }
 
 export interface HubOptions extends RunRecordOptions {
-  /** The returned function stops the calls. */
+  /** Calls `callback` at an interval until the returned function is called. */
   every: (intervalMs: number, callback: () => void) => () => void;
 }
 
@@ -67,7 +67,7 @@ export class Hub {
   #hasNewSnapshot = false;
   #publishedMerges = 0;
   #isClosed = false;
-  /** When a page left last. Pages that were already lost do not count. */
+  /** When a page last left, except for pages that were already lost. */
   #lastLeftMs = -Infinity;
 
   constructor(run: MonitoredRun, options: HubOptions) {
@@ -103,7 +103,7 @@ export class Hub {
     this.#hasNewSnapshot = true;
   }
 
-  /** The page counts once its socket is open. */
+  /** Adds a page when its socket opens. Returns the handlers of the socket. */
   join(socket: PageSocket): PageEvents {
     const page = new PageLink(socket);
     return {
@@ -116,7 +116,7 @@ export class Hub {
     };
   }
 
-  /** A page sent something in the last 3 minutes, or left in the last 10 s and may be reloading. */
+  /** Whether a page sent something in the last 3 minutes, or left in the last 10 s (a reload). */
   get isWatched(): boolean {
     const now = this.#options.now();
     return now - this.#lastLeftMs < RELOAD_MS ||
@@ -180,8 +180,7 @@ export class Hub {
   }
 
   /**
-   * Takes a snapshot if no event has brought one. Before the first, pages are sent a `hello`
-   * instead.
+   * Takes a snapshot if no event has brought one. Before the first snapshot, pages get a `hello`.
    */
   #pollRun(): void {
     if (this.#hasNewSnapshot || this.record.ended) return;
@@ -194,7 +193,7 @@ export class Hub {
   #sendEverything(): void {
     this.#publish(0);
     this.#publishSamples();
-    // Hidden pages, too: when they are shown again, the server may have ended.
+    // Includes hidden pages: when they are shown again, the server may have ended.
     this.#sendHello([...this.#pages].filter((page) => page.needsHello || !page.isVisible));
   }
 
@@ -241,7 +240,9 @@ export class Hub {
     }
   }
 
-  /** A page that waits for the whole state is not due: its charts lack earlier points. */
+  /**
+   * Whether to send a snapshot. A page that waits for the whole state would lack earlier points.
+   */
   #isDue({ needsHello, isVisible, snapshotBeat }: PageLink): boolean {
     return isVisible ? !needsHello : this.#beats - snapshotBeat >= HIDDEN_BEATS;
   }
@@ -275,7 +276,7 @@ export class Hub {
     if (this.#pages.delete(page) && now - page.lastHeardMs < LOST_AFTER_MS) this.#lastLeftMs = now;
   }
 
-  /** An error in a handler of a socket or timer would end the process. */
+  /** Counts errors, because an error in a handler of a socket or timer would end the process. */
   #countErrors(work: () => void): void {
     try {
       work();

@@ -17,10 +17,10 @@ const MAX_TEXT = 80;
 /** Throttled attempts between two snapshots that count as a burst. */
 const BURST = 5;
 
-/** An event this soon after one of its kind adds no mark: a teacher may go up and down often. */
+/** Minimum time between marks of the same kind: a teacher may go up and down often. */
 const QUIET_S = 30;
 
-/** A pause this soon after a control was probably its effect, and adds no mark. */
+/** A pause this soon after a control is probably its effect, and adds no mark. */
 const CONTROL_EFFECT_S = 5;
 
 const FROM_MONITOR = / \(from the monitor\)$/;
@@ -77,13 +77,13 @@ export class Marks {
     return this.#record(marks);
   }
 
-  /** Every control that is used adds a notice, which becomes a mark. */
+  /** Makes a mark of the notice that a control adds. */
   observeNotice({ message }: Notice, atS: number): ChartMark[] {
     if (!FROM_MONITOR.test(message)) return [];
     return this.#record([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);
   }
 
-  /** The counters of the next run start at 0. */
+  /** Prepares for the next run, whose counters start at 0. */
   restart(): void {
     this.#previous = undefined;
   }

@@ -81,7 +81,7 @@ export interface AnswerFigures {
   /** Number of kept answers. The token figures below cover only these. */
   answered: number;
   /**
-   * Number of answers that reached their limit of tokens or the end of the context, kept or not.
+   * Number of answers that reached the token limit or the end of the context window, kept or not.
    */
   truncated: number;
   /**

@@ -39,7 +39,7 @@ export class RunFigures {
   readonly #reasons = new Map<string, number>();
   /** By address and model: a teacher that was listed again may be another object. */
   readonly #teachers = new Map<string, TeacherCount>();
-  /** Caches the keys of `#teachers`, which need not be made again for each row. */
+  /** Caches the keys of `#teachers`, to avoid making them for each row. */
   readonly #keys = new WeakMap<object, string>();
   readonly #endings: Partial<Record<Ending, number>> = {};
   /** Exact up to 2,000 tokens, then to three digits. */
@@ -122,7 +122,7 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
-  /** Failed rows count, too; their latency counts if they were answered. */
+  /** Counts failed rows, too, and their latency if they were answered. */
   #countTeacher({ teacher, completion, latencyMs }: Outcome, nowMs: number): void {
     if (teacher === undefined) return;
     let key = this.#keys.get(teacher);
@@ -141,8 +141,8 @@ export class RunFigures {
   }
 
   /**
-   * Forgets teachers without rows for a minute: in a run of days there may be any number of
-   * teachers, and each takes 27 KB.
+   * Forgets teachers without rows for a minute, because each takes 27 KB and a run of days may have
+   * any number of them.
    */
   #forgetIdle(nowMs: number): void {
     for (const [key, count] of this.#teachers) {

@@ -108,7 +108,7 @@ export class RunRecord {
     this.#ended = true;
   }
 
-  /** `lagMs` is the monitor's own measurement. */
+  /** Adds a point to the history. The monitor measures `lagMs`. */
   addPoint(lagMs: number): void {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return;
@@ -128,7 +128,7 @@ export class RunRecord {
     });
   }
 
-  /** Texts of samples are cut for lists. */
+  /** Returns the state, with texts of samples cut for lists. */
   state(retryWhenDone: boolean): MonitorState {
     const snapshot = this.#snapshot;
     return {
@@ -149,7 +149,7 @@ export class RunRecord {
     };
   }
 
-  /** Texts are shortened only if they exceed `maxBytes`. */
+  /** Returns the state, with texts of samples shortened only if they exceed `maxBytes`. */
   wholeState(retryWhenDone: boolean, maxBytes: number): MonitorState {
     return {
       ...this.state(retryWhenDone),
@@ -169,8 +169,8 @@ export class RunRecord {
   }
 
   /**
-   * If the generator has run before, all figures are now those of the new run, which usually
-   * retries failed rows. Charts, notices and sample answers of both runs stay.
+   * Begins a run. Figures of an earlier run are dropped; its charts, notices and sample answers
+   * stay. The new run usually retries failed rows.
    */
   #begin(event: RunStart): void {
     if (this.#run !== null) this.history.beginNextRun();

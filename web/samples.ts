@@ -8,8 +8,8 @@ import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 export const SAMPLES_PER_LIST = 20;
 
 /**
- * In UTF-16 units. Heavier rows are reduced to the texts that are shown, so that 60 of them stay
- * below 32 MB.
+ * Maximum weight of a kept row, in UTF-16 units. Heavier rows are reduced to the shown texts, so
+ * that 60 rows stay below 32 MB.
  */
 const MAX_WEIGHT = 128 * 1024;
 
@@ -70,7 +70,7 @@ export class Samples {
     }
   }
 
-  /** Rows that failed are sent again in the next run. */
+  /** Prepares for the next run, which sends rows that failed again. */
   forgetFailures(): void {
     this.#failures.length = 0;
   }
@@ -83,7 +83,7 @@ export class Samples {
     return { latest, reservoir, failures, added };
   }
 
-  /** Undefined if the sample is no longer kept. */
+  /** Returns undefined if the sample is no longer kept. */
   wholeSample(id: number): Sample | undefined {
     const entry = [...this.#latest, ...this.#reservoir, ...this.#failures]
       .find((listed) => listed.id === id);
@@ -110,10 +110,7 @@ export class Samples {
   }
 }
 
-/**
- * Shortens all texts to the same length. At the shortest length they are returned even if they do
- * not fit.
- */
+/** Shortens all texts to the same length. If even the shortest do not fit, returns them. */
 export function shortenedToFit(
   samples: WireSamples,
   maxBytes: number = MAX_SAMPLES_BYTES,

@@ -23,7 +23,7 @@ import { FolderWatch } from "./watch.ts";
 export interface FleetOptions {
   /**
    * Address to listen on. If it is not a loopback address, the page can be reached from the
-   * network, protected by the token only, which is sent unencrypted. @default "127.0.0.1"
+   * network. Only the token protects the page, and it is sent unencrypted. @default "127.0.0.1"
    */
   readonly hostname?: string;
   /** 0 for any free port. @default 0 */
@@ -34,7 +34,7 @@ export interface FleetOptions {
 
 /** The served page of all runs in a folder. Dispose of it to stop serving. */
 export interface ServedFleet extends AsyncDisposable {
-  /** Address to open in a browser, with the token. */
+  /** URL to open in a browser, with the token. */
   readonly url: string;
 }
 

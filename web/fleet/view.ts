@@ -62,8 +62,8 @@ export interface FleetView {
   /** The most frequent errors come first. */
   readonly errors: readonly StatusError[];
   /**
-   * A teacher of several runs counts once. A lower bound if several runs have more than 16
-   * teachers.
+   * Number of teachers in each state. A teacher of several runs counts once. A lower bound if
+   * several runs have more than 16 teachers.
    */
   readonly teachers: Readonly<Record<string, number>>;
   readonly rows: readonly FleetRow[];
@@ -79,14 +79,14 @@ const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
 export interface FoundRun {
-  /** Size, modification time and inode of the status file: the same file is not read again. */
+  /** Size, modification time and inode of the status file. An unchanged file is not read again. */
   readonly stamp: string;
   readonly status: RunStatus;
   /** Consecutive checks that found no new beat. */
   checksWithoutBeat: number;
 }
 
-/** The most urgent states come first; within a state, the runs with the most time left. */
+/** Sorts by urgency of the states, then by the time left, longest first. */
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],

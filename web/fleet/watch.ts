@@ -1,9 +1,9 @@
 /**
  * Watches all runs in an output folder by their status files.
  *
- * A run is alive as long as the counter in its file (`beat`) grows: the clocks of nodes and file
- * servers differ. Files that have not changed are not read again, so a check of a thousand files
- * takes a few milliseconds.
+ * A run is alive while the counter in its file (`beat`) grows. Times are not compared, because the
+ * clocks of nodes and file servers differ. Unchanged files are not read again, so a check of 1,000
+ * files takes a few milliseconds.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
   rowCountOf,
 } from "./view.ts";
 
-/** Changed status files that are read before the event loop gets a turn. */
+/** Changed status files that are read per turn of the event loop. */
 const READS_PER_TURN = 100;
 
 const STATUS_SUFFIX = ".status.json";
@@ -93,8 +93,8 @@ export class FolderWatch {
   }
 
   /**
-   * Returns whether a changed status was read. Synchronous: a `stat` whose result is cached takes
-   * 4 µs, with a promise 15. A file server that hangs blocks the page until it answers.
+   * Returns whether a changed status was read. Synchronous: a cached `stat` takes 4 µs, with a
+   * promise 15. A file server that hangs blocks the page.
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (
@@ -165,7 +165,7 @@ export class FolderWatch {
   }
 }
 
-/** The run that a status file belongs to, without the number of its shard. */
+/** Name of the run of a status file, without the shard. */
 function stemOf(name: string): string {
   return name.replace(/(-\d{5,}-of-\d{5,})?\.status\.json$/, "");
 }

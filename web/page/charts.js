@@ -17,7 +17,7 @@ import { trailingMeans } from "./scale.js";
 /** @import { ChartMark, HistoryColumn } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** In a long run, most snapshots change only the last point: this is the time between redraws. */
+/** Time between redraws in a long run, where most snapshots change only the last point. */
 const LAST_POINT_REDRAW_MS = 2_000;
 
 /** Windows for averaging rates. Charts use the first one that is long enough for the run. */
@@ -110,7 +110,7 @@ export class ChartGroup {
   }
 
   /**
-   * Times in Unix seconds, then the values of the columns.
+   * Returns times in Unix seconds, then the values of the columns.
    * @param {readonly HistoryColumn[]} names
    * @returns {UPlot.AlignedData}
    */

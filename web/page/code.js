@@ -92,13 +92,13 @@ class TreeEmitter {
 
 /** Undefined if its script could not be loaded: code then has no colors. */
 const Highlighter = Reflect.get(globalThis, "hljs");
-// The highlighter gives no other access to its tree. The package lowlight uses this one, too.
+// The only access to the tree, although internal. The package lowlight uses it, too.
 Highlighter?.configure({ __emitter: TreeEmitter });
-// Makes the highlighter throw its errors: otherwise it would cut off the code silently.
+// Makes the highlighter throw its errors instead of silently truncating the code.
 Highlighter?.debugMode();
 
 /**
- * Long lines scroll in the block, so it can get the keyboard focus.
+ * Makes a block of code. Long lines scroll in the block, so it can get the keyboard focus.
  * @param {string} text
  * @param {string} language name or alias of a language; code in an unknown one gets no colors
  * @param {string} label for screen readers

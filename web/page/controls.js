@@ -197,8 +197,8 @@ async function post(name, body) {
 }
 
 /**
- * Shows the run's value until the user types another, which is marked as not applied until the run
- * accepts it.
+ * Shows the run's value until the user types another value. The typed value is marked as not
+ * applied until the run accepts it.
  */
 class Field {
   #input;

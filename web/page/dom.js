@@ -21,7 +21,7 @@ export function byId(id, type = /** @type {any} */ (HTMLElement)) {
 }
 
 /**
- * Children that are strings become text.
+ * Makes an element. Strings among `children` become text.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {Record<string, string | boolean>} [attributes] `true` sets an empty attribute, `false`
@@ -37,7 +37,7 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * Icons are always next to words, so screen readers skip them.
+ * Makes an icon. Icons are always next to words, so screen readers skip them.
  * @param {string} name of a symbol in the page: `icon-<name>`
  */
 export function icon(name) {
@@ -72,8 +72,8 @@ export function setText(place, text) {
 }
 
 /**
- * Like `setText`, but keeps each word on one line, for commands and flags: browsers break lines
- * after any hyphen, even that of `-o`.
+ * Like `setText`, but keeps each word of a command on one line: browsers break lines after any
+ * hyphen, even that of `-o`.
  * @param {Element} element
  * @param {string} text
  */
@@ -105,7 +105,7 @@ export function setShown(place, isShown) {
 }
 
 /**
- * Pages that are not secure cannot use the clipboard: there the text is selected.
+ * Copies the text. Pages in an insecure context have no clipboard: there the text is selected.
  * @param {string} text
  * @param {HTMLElement} button says what happened, in place of its label
  * @param {HTMLElement} box shows the text
@@ -122,7 +122,7 @@ export async function copyText(text, button, box) {
 }
 
 /**
- * Children in the right place are not moved, and so keep their focus, selection and open
+ * Sets the children. Those in the right place are not moved, and so keep focus, selection and open
  * `<details>`.
  * @param {Element} parent
  * @param {readonly Element[]} children

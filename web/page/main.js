@@ -30,7 +30,7 @@ const STALE_MS = 5_000;
 /** Shorter interruptions are not shown. */
 const LOST_MS = 2_000;
 
-/** Added to a wait, which is shown rounded down to seconds, so that it never shows 0 s. */
+/** Added to a wait before it is rounded down to seconds, so that it never shows 0 s. */
 const ROUND_UP_MS = 999;
 
 class Page {
@@ -122,7 +122,7 @@ class Page {
   }
 
   /**
-   * One drawing function for each section that these parts change.
+   * Returns one drawing function for each section that these parts change.
    * @param {readonly Part[]} parts
    * @returns {(() => void)[]}
    */
@@ -160,7 +160,7 @@ class Page {
     return [...drawings, () => setAttribute(document.documentElement, "data-loading", false)];
   }
 
-  /** Ages and waits change even without messages. @param {Link} link */
+  /** Updates ages and waits, which change without messages. @param {Link} link */
   #tick(link) {
     const nowMs = Date.now();
     const { isOpen, nextMs } = link.status;
@@ -190,7 +190,7 @@ class Page {
   }
 }
 
-/** An error in one view is logged, and does not stop the others. @param {() => void} update */
+/** Logs an error of one view, so that it does not stop the others. @param {() => void} update */
 function guarded(update) {
   try {
     update();

@@ -80,7 +80,7 @@ export class Announcer {
   }
 }
 
-/** A notification when the run ends while the page is open, if user and browser allow it. */
+/** Notifies the user if the run ends while the page is open, and user and browser allow it. */
 export class Notifier {
   #checkbox = byId("notify", HTMLInputElement);
   /** True at first: the run may have ended before the page was opened. */

@@ -40,8 +40,8 @@ export class Overview {
   }
 
   /**
-   * The state line, the title and the age of the last result change with time, so this is also
-   * called between messages.
+   * Updates the state line, the title and the age of the last result. They change with time, so
+   * this is also called between messages.
    * @param {RunStore} store
    * @param {number} nowMs
    */

@@ -16,13 +16,13 @@ export function embeddedState() {
 /** The JSON of the run is inserted after the last occurrence. */
 const STATE_TAG_END = 'id="report-state">';
 
-/** These characters would end the element that holds the JSON, or a line of script. */
+/** Characters that would end the element of the JSON, or a line of script. */
 const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
 
 /**
- * Makes the report in the browser, while the run is active or after its process has ended. The
- * server sends an empty report once, with the hashes of its scripts: browsers compute none on pages
- * that are not secure, such as those at a network address.
+ * Makes the report in the browser, also after the process of the run has ended. The server sends an
+ * empty report once, with the hashes of its scripts: browsers compute no hashes in insecure
+ * contexts, such as pages at a network address.
  * @param {() => MonitorState} getState returns the state of the run as the page knows it
  */
 export function startReports(getState) {

@@ -134,7 +134,7 @@ export class SamplesView {
   }
 
   /**
-   * With `mayHold`, new cards wait while the user reads: while a card is open, or the list is under
+   * Updates the cards. With `mayHold`, new cards wait while a card is open, or the list is under
    * the pointer or has the focus.
    * @param {boolean} mayHold
    */
@@ -182,7 +182,7 @@ export class SamplesView {
 }
 
 /**
- * A closed card has only a summary; the rest is made when it is opened.
+ * Makes a card. Until it is opened, it has only a summary.
  * @param {Sample} sample
  * @param {RunStore} store
  * @param {(sample: Sample) => Promise<Sample>} fetchWhole

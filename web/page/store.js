@@ -14,7 +14,7 @@ const MAX_NOTICES = 100;
 /** As many as the server keeps. */
 const MAX_CHART_MARKS = 60;
 
-/** Shorter waits are not shown: the state would change all the time while rows back off briefly. */
+/** Shorter waits count as running: the state would change with each brief backoff. */
 const MIN_SHOWN_WAIT_MS = 2_000;
 
 /** More than the server keeps, which is 1,000. */
@@ -156,7 +156,7 @@ export class RunStore {
     this.#isBehind = false;
   }
 
-  /** Short waits count as running. @param {number} nowMs */
+  /** Returns the state. Short waits count as running. @param {number} nowMs */
   shownState(nowMs) {
     const { state } = this.snapshot ?? {};
     const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < MIN_SHOWN_WAIT_MS;
@@ -191,7 +191,7 @@ export class RunStore {
   }
 
   /**
-   * A time of the server on the page's clock.
+   * Converts a time of the server to the page's clock.
    * @param {string} iso
    * @returns {number} Unix milliseconds; NaN for an invalid time
    */
@@ -216,8 +216,8 @@ export class RunStore {
   }
 
   /**
-   * Returns false if points before it are missing: a hidden page does not get all of them, and gets
-   * a `hello` when it is shown again.
+   * Returns false if points before this one are missing. A hidden page does not get all points, and
+   * gets a `hello` when it is shown again.
    * @param {number} index
    * @param {readonly (number | null)[]} point
    */

@@ -61,7 +61,7 @@ export class TeacherTable {
       fillTeacher(row, teacher, store);
       fillSpeed(row, teacher, figures);
     });
-    // Equal weights tell users nothing, and would take room from addresses.
+    // Hides equal weights, which would take room from addresses.
     const isWeighted = teachers.some(({ weight }) => weight !== teachers[0].weight);
     setAttribute(byId("teacher-table"), "data-weighted", isWeighted);
     const missing = total - teachers.length;
@@ -100,7 +100,7 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
 }
 
 /**
- * What a teacher does now. For one that left, "–".
+ * Shows what a teacher does now, or "–" if it left.
  * @param {Row} row
  * @param {TeacherStatus} teacher
  * @param {TeacherFigures | undefined} figures

@@ -242,7 +242,7 @@ export function lengthFigure({ store: { answers } }) {
   };
 }
 
-/** Truncated answers above which the tile is amber. */
+/** Share of truncated answers above which the tile is amber. */
 const TRUNCATED_WARNING_SHARE = 0.05;
 
 /** @type {Readonly<Record<Ending, string>>} */

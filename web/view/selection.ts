@@ -1,6 +1,5 @@
 /**
- * The rows that the user selected, or that meet a condition: their ids are saved in a file, which
- * commands name.
+ * Saves the ids of rows that the user selected, or that meet a condition, in a file for commands.
  *
  * @module
  */

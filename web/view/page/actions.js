@@ -107,8 +107,8 @@ export class Actions {
 }
 
 /**
- * The context for rows of these results files: two runs may have the same ids, and a command with
- * the ids would take the rows of both.
+ * Restricts the context to results files with rows: two runs may have the same ids, and a command
+ * with ids would take the rows of both.
  * @param {CommandContext} context
  * @param {(path: string) => boolean} hasRows whether some of the rows are of a results file
  * @returns {CommandContext}
@@ -122,7 +122,7 @@ export function contextOf(context, hasRows) {
 /**
  * Whether a results file is of a run that the filter shows.
  * @param {string} path
- * @param {FacetChoice} choice that of `compared_run`, whose values are files or folders
+ * @param {FacetChoice} choice of `compared_run`, whose values are files or folders
  */
 export function isOfChosenRun(path, { only, not }) {
   /** @param {unknown} run */

@@ -56,8 +56,8 @@ export class FacetList {
   }
 
   /**
-   * Values that occur in no shown row are kept, with a count of 0. So are chosen values that occur
-   * in no row at all: the address may come from a page of other files, and users must be able to
+   * Updates the facets. Values that occur in no shown row have a count of 0. So do chosen values
+   * that occur in no row: the URL may be of a page of other files, and users must be able to
    * uncheck them.
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
@@ -178,8 +178,8 @@ function absentFacets(all, { facets }) {
 }
 
 /**
- * The counts of values in the rows that meet the condition. Only the most frequent values have
- * exact counts; that of any other value is an upper bound, `≤ 3`.
+ * Returns the counts of values in the rows that meet the condition. Only the most frequent values
+ * have exact counts; other counts are upper bounds, such as `≤ 3`.
  * @param {readonly Facet[]} shown
  * @param {string} field
  * @returns {(value: FilterValue) => string}

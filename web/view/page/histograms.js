@@ -146,7 +146,7 @@ export class HistogramList {
   }
 }
 
-/** The typed number, rounded down, or null. @param {HTMLInputElement} input */
+/** Returns the typed number, rounded down, or null. @param {HTMLInputElement} input */
 function numberOf(input) {
   return input.value.trim() === "" || !Number.isFinite(input.valueAsNumber)
     ? null
@@ -154,7 +154,7 @@ function numberOf(input) {
 }
 
 /**
- * The bars of all rows, and in front of them those of the shown rows.
+ * Draws the bars of all rows, and in front of them the bars of the shown rows.
  * @param {Plot} plot
  * @param {readonly number[]} shown counts of the shown rows
  */

@@ -41,7 +41,7 @@ class ViewPage {
   #columns = builtInColumns(this.#flagWords);
   /** @type {PageState | undefined} */
   #state;
-  /** Overview of all rows, whatever the filter. @type {Overview | undefined} */
+  /** Overview of all rows, regardless of the filter. @type {Overview | undefined} */
   #all;
   /** Version of the shown rows; -1 after a reset of the grid, until rows arrive. */
   #shownVersion = -1;
@@ -216,7 +216,7 @@ class ViewPage {
 
   /** @param {Overview} shown @param {PageState} state */
   #showRows(shown, state) {
-    // The rows also change with the progress of a search, so add it as a fraction below 1.
+    // Rows also change with the progress of a search: it is added as a fraction below 1.
     const version = shown.version +
       (shown.scan === null ? 0 : shown.scan.done / (shown.scan.total + 1));
     if (version !== this.#shownVersion) {

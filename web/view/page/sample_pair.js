@@ -9,7 +9,7 @@ import { costText } from "./columns.js";
 /** @import { RowDetail } from "../../../lib/data/mod.ts" */
 
 /**
- * Marks the differences of two answers to the row.
+ * Shows two answers to the row, and marks their differences.
  * @param {RowDetail} row
  * @param {(from: number) => Promise<RowDetail | null>} load reads the row again, with the answers
  * from this index on
@@ -116,16 +116,16 @@ function makeChoice(side, samples) {
 }
 
 /**
- * If the differing middles of two texts have more words than this (their geometric mean), they
- * count as entirely different: comparing them would take seconds.
+ * Two texts count as entirely different if their differing middles have more words than this
+ * (geometric mean): comparing them would take seconds.
  */
 const MAX_WORDS = 3_000;
 
 /** @typedef {{ text: string, isSame: boolean }} Piece */
 
 /**
- * Compares two texts by a longest common subsequence of their words. Only their middles take time:
- * equal words at the start and at the end are found first.
+ * Compares two texts by a longest common subsequence of their words. Equal words at the start and
+ * at the end are skipped, which is fast.
  * @param {string} left
  * @param {string} right
  * @returns {[Piece[], Piece[]]}
@@ -162,7 +162,7 @@ function wordsOf(text) {
 }
 
 /**
- * The indexes of the words of a longest common subsequence, in each text.
+ * Returns the indexes of the words of a longest common subsequence, in each text.
  * @param {string[]} a
  * @param {string[]} b
  */

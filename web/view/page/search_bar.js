@@ -19,7 +19,7 @@ export class SearchBar {
 
   /**
    * @param {() => void} onChange called when the user has typed or chosen something
-   * @param {() => void} onEnter called after that when the user pressed Enter
+   * @param {() => void} onEnter called after `onChange` when the user pressed Enter
    */
   constructor(onChange, onEnter) {
     for (const input of [this.#search, this.#where]) {
@@ -51,7 +51,7 @@ export class SearchBar {
     filter.where = this.#where.value;
   }
 
-  /** A field that has the focus is left as it is. @param {Filter} filter */
+  /** Shows the filter, except in a field that has the focus. @param {Filter} filter */
   show({ search, searchIn, isPattern, where }) {
     setValue(this.#search, search);
     setValue(this.#where, where);
