@@ -207,7 +207,6 @@ if (import.meta.main) {
   const stdout = new Output(Deno.stdout), stderr = new Output(Deno.stderr);
   const code = await runInUserFolder(stdout, stderr);
   const flushed = Promise.all([stdout.flush(), stderr.flush()]);
-  // An interrupted run does not wait for a reader that has stopped reading.
   const timeout = new Promise((resolve) => setTimeout(resolve, FLUSH_TIMEOUT_MS));
   await (code > SIGNAL_CODE_BASE ? Promise.race([flushed, timeout]) : flushed);
   Deno.exit(code);

@@ -9,7 +9,6 @@ import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 import { COMPLETION, COMPLETION_BODY } from "./rows.ts";
 
 export interface BusyOptions {
-  /** Mean latency. */
   readonly latencyMs: number;
   /**
    * Largest deviation from the mean latency, as a fraction of it. The same prompt always has the
@@ -52,7 +51,6 @@ export async function startBusyServer(options: BusyOptions): Promise<BusyServer>
 
 export class BusyTeacher {
   readonly #options: BusyOptions;
-  /** Prompts that have got their one 500. */
   readonly #failedPrompts = new Set<string>();
   readonly #queue: (() => void)[] = [];
   #tokens: number;
@@ -112,7 +110,7 @@ export class BusyTeacher {
 
   async #takeSlot(): Promise<void> {
     if (this.#processing >= (this.#options.slots ?? Infinity)) {
-      // The slot goes to the first in the queue, so that a new request cannot take it.
+      // The slot goes to the first in the queue, not to a new request.
       await new Promise<void>((resolve) => this.#queue.push(resolve));
     } else {
       this.#processing++;

@@ -12,7 +12,6 @@ export interface FleetJob {
   readonly nodes: number;
   readonly shards: number;
   readonly rows: number;
-  /** Mean speed of a node; nodes differ by `unevenness`. */
   readonly rowsPerSecond: number;
   /** Standard deviation of a node's speed, as a fraction of the mean. */
   readonly unevenness: number;
@@ -28,7 +27,7 @@ export interface FleetJob {
 
 /** Slurm requeues after two minutes. The shard then waits for a free node. */
 const REQUEUE_S = 150;
-/** Time until the first call. A process reads its part of the input twice. */
+/** Time until the first call: two passes over the shard's input. */
 const START_S = 3;
 
 export interface FleetOutcome {
@@ -62,7 +61,6 @@ export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome
       continue;
     }
     restarts++;
-    // A kill costs the calls in flight; a warning lets them finish.
     const lost = stop === kill ? Math.min(inFlight, stop * speeds[node]) : 0;
     repeated += lost;
     freeAtS[node] = start + stop;

@@ -1,7 +1,7 @@
 /**
- * Helpers in separate processes, so that their cost does not count as Retort's. A helper gets its
- * options as JSON in its first argument and prints one line when it is ready. When its stdin ends,
- * it prints its result as JSON.
+ * Runs helpers in separate processes, so that their cost does not count as Retort's. Options are
+ * JSON in the first argument. A helper prints a line when it is ready and, when its stdin ends, its
+ * result as JSON.
  *
  * @module
  */

@@ -8,9 +8,7 @@ export interface PagesOptions {
   readonly port: number;
   /** The cookie with the token: `name=value`. */
   readonly cookie: string;
-  /** Number of pages that read their messages. */
   readonly reading: number;
-  /** Number of pages that read nothing. */
   readonly stalled: number;
 }
 
@@ -39,7 +37,7 @@ async function watch(options: PagesOptions): Promise<void> {
         resolve();
         const bytes = encoder.encode(text).length;
         report.bytes += bytes;
-        // A real page parses its messages, too.
+        // Real pages parse messages, too.
         const { type }: ServerMessage = JSON.parse(text);
         if (type !== "snapshot") return;
         report.snapshots++;

@@ -139,7 +139,6 @@ export function instantTeacher(): Teacher {
   return { model: "zero", complete: () => ANSWERED };
 }
 
-/** Answers each call after `latencyMs`. */
 export function slowTeacher(latencyMs: number): Teacher {
   return {
     model: "zero",

@@ -127,7 +127,7 @@ interface Watch {
   end(): Pick<JobReport, "peakRssBytes" | "windows">;
 }
 
-/** Samples 20 times per second. The CPU between two samples is spread evenly over their rows. */
+/** Samples 20 times per second. CPU is spread evenly over the rows of a sample. */
 function watchRun(generator: ResponseGenerator): Watch {
   let peakRssBytes = 0;
   let rows = 0;

@@ -108,14 +108,14 @@ export function variableOf(name: string, io: Pick<Io, "env">): string | undefine
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
 }
 
-/** `the variable NAME, which …, is not set`, without the name if that may be the secret. */
+/** Returns `the variable NAME, which …, is not set`, without a name that may be the secret. */
 export function notSet(name: string, namedBy: string): string {
   return looksLikeName(name)
     ? `the variable ${name}, which ${namedBy} names, is not set`
     : `${namedBy} must name a variable that is set. ${NOT_SHOWN}`;
 }
 
-/** `Cannot read the key from "path": …`, without the path if that may be the secret. */
+/** Returns `Cannot read the key from "path": …`, without a path that may be the secret. */
 async function unreadableMessage(path: string, namedBy: string, reason: string): Promise<string> {
   return await looksLikePath(path)
     ? `Cannot read the key from "${path}": ${reason}`
@@ -135,7 +135,7 @@ export function addressOf(text: string, io: Pick<Io, "env">): string {
   throw new UsageError(`Cannot find the address of the teacher: ${notSet(variable, "base-url")}`);
 }
 
-/** Whether a path exists or looks like one: by its extension, or because its folder exists. */
+/** Whether the path or its folder exists, or the path has a typical extension. */
 export async function looksLikePath(path: string): Promise<boolean> {
   if (/^[\w./~ -]+\.(?:env|json|key|pem|secret|token|txt|ya?ml)$/i.test(path)) return true;
   // A slash alone is not enough: a key may hold one.

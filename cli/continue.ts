@@ -187,7 +187,7 @@ function inputWord(input: string): string {
   return shellWord(isAmbiguous ? `./${input}` : input);
 }
 
-/** A value that looks like a flag must be joined to its flag with "=". */
+/** Joins a value that looks like a flag to the flag with "=". */
 function withValue(flag: Flag, flagWord: string, value: string): string[] {
   return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [flagWord, shellWord(value)];
 }

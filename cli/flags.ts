@@ -9,7 +9,6 @@ import { type Command, COMMANDS } from "./commands.ts";
 import { INPUT_AND_OUTPUT, ROW_COMMANDS, ROWS } from "./flags/files.ts";
 import { ANSWERS, BUDGETS, PARAMETERS, RESUME, SPEED, TEACHER } from "./flags/run.ts";
 
-/** A flag, for parsing and for the help. */
 export interface Flag {
   readonly name: string;
   readonly short?: string;
@@ -22,7 +21,6 @@ export interface Flag {
   /** Whether the value may hold a secret, or users may type the secret where a name is expected. */
   readonly mayBeSecret?: boolean;
   readonly help: string;
-  /** Texts for commands where the help differs. */
   readonly helpFor?: Partial<Record<Command, string>>;
   readonly commands: readonly Command[];
   /** Whether the help without `--help-all` shows the flag. */
@@ -168,7 +166,6 @@ const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   "allow-failures",
 ]);
 
-/** The flags of a command. `submit` also takes those of a run, except `NOT_SUBMITTED`. */
 export function flagsOf(command: Command): Flag[] {
   const flags = FLAGS.filter((flag) => flag.commands.includes(command));
   if (command !== "submit") return flags;

@@ -38,7 +38,6 @@ export function versionCommand(_args: ParsedArgs, io: Pick<Io, "writeOut">): num
   return 0;
 }
 
-/** All commands, and the common flags of a run or, if `showsAll`, every flag. */
 export function mainHelp(program = NAME, showsAll = false): string {
   const commands = COMMANDS.map((name) =>
     twoColumns(`  ${name}`, entryOf(name).summary, NAME_WIDTH)

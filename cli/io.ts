@@ -10,8 +10,8 @@ export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 export const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
- * Windows sends SIGBREAK for Ctrl-Break, which unlike Ctrl-C no program can turn off. SIGTERM
- * cannot be sent there, and Deno before 2.7.6 throws when a listener for it is added.
+ * Windows sends SIGBREAK for Ctrl-Break, which no program can turn off. Windows has no SIGTERM, and
+ * Deno before 2.7.6 throws for a listener of SIGTERM.
  */
 export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly Deno.Signal[] {
   if (os !== "windows") return [signal];
@@ -32,7 +32,7 @@ export function onStopSignal(
   };
 }
 
-/** Resolves at the first stop signal. The next one then has its usual effect. */
+/** Resolves at the first stop signal, then stops listening. */
 export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
   const stopped = Promise.withResolvers<void>();
   const stopListening = onStopSignal(io, () => stopped.resolve());

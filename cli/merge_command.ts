@@ -147,8 +147,8 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
 }
 
 /**
- * Returns the command to merge incomplete runs. `--partial` excludes `--tidy`, which alone allows
- * an output in the folder of the shards: the command writes to `merged/` instead.
+ * Returns the command to merge incomplete runs. `--partial` cannot be combined with `--tidy`. Only
+ * `--tidy` can write to the folder of the shards, so the command writes to `merged/`.
  */
 function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): string {
   const { start, name } = splitPath(pathOf(output));

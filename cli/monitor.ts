@@ -114,7 +114,7 @@ export async function openMonitor(
   };
 }
 
-/** Replaces the host 0.0.0.0 or ::, which a browser elsewhere could not open. */
+/** Replaces a wildcard host, which a browser elsewhere could not open. */
 function addressElsewhere(url: string): string {
   const { port, pathname, search } = new URL(url);
   return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;

@@ -76,7 +76,6 @@ export interface ServedPage {
   readonly url: string;
   /** @default 127.0.0.1 */
   readonly hostname: string | undefined;
-  /** Whether to open the page in a browser. */
   readonly isOpened: boolean;
   /** What anyone who has the URL can do, for the warning. */
   readonly exposure: string;

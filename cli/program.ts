@@ -116,7 +116,6 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-/** Lists these files in the order of PATH. Returns none without read permission. */
 function findInPath({ env, isGranted }: ProcessStart, names: readonly string[]): string[] {
   if (!isGranted("read")) return [];
   const separator = Deno.build.os === "windows" ? ";" : ":";

@@ -127,8 +127,8 @@ function besideResults(results: string): string {
 }
 
 /**
- * Renames an earlier report: adds the start time of its run. Returns whether a new one can be
- * written; if not, prints the reason.
+ * Adds to the name of an earlier report the start time of its run. Returns whether a new report can
+ * be written; otherwise prints the reason.
  */
 async function keepEarlierReport(
   path: string,

@@ -23,14 +23,12 @@ const DEFAULT_GRACE_MS = 20_000;
 export interface RunRequest {
   /** For flags that other parts of the command read by name. */
   readonly settings: Settings;
-  /** The file of `--config`. */
   readonly config: Config | undefined;
   readonly generator: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
   readonly run: ResolvedRunOptions;
   readonly progress: ProgressStyle;
   readonly isQuiet: boolean;
   readonly monitor: MonitorRequest;
-  /** How many failed rows still count as success. */
   readonly allowance: Allowance | undefined;
   /** How long calls in flight may take after SIGTERM or SIGHUP. */
   readonly graceMs: number;

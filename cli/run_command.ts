@@ -221,7 +221,7 @@ export async function runToEnd(
     }
     if (leftUsd !== null) generator.setMaxCost(leftUsd);
     say(`Retrying ${failedRowsText(summary.failures_on_disk)}, as requested on the page`);
-    // The old answers are already deleted; `overwrite` would now delete those of this run.
+    // `overwrite` has deleted the old answers, and would now delete the answers of this run.
     const retry = { ...run, retry: true, resume: true, overwrite: false };
     summary = eventOf(await generator.run(retry));
     isRetry = true;
@@ -246,10 +246,7 @@ function failedRowsText(rows: number): string {
 /** Longest text of a setting on the page, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 20_000;
 
-/**
- * What page and report say about the run: its settings and, once it has a summary, the commands to
- * continue, retry and export.
- */
+/** Describes the run for page and report: settings and, if it has a summary, the next commands. */
 export function aboutRun(
   args: ParsedArgs,
   nextArgs: NextArgs,

@@ -8,7 +8,6 @@ import type { Io } from "./io.ts";
 /** Programs that the task `submit` of `deno.json` may run. */
 export type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
 
-/** The result of calling a tool. */
 export type ToolResult =
   | { readonly kind: "done"; readonly text: string }
   /** The program is not installed: this machine is no client of the scheduler. */
@@ -21,7 +20,6 @@ export type ToolResult =
 /** A tool that gave no answer. */
 export type ToolProblem = Exclude<ToolResult, { kind: "done" }>;
 
-/** @param input What the tool reads from stdin. */
 export async function tryTool(
   tool: Tool,
   args: readonly string[],
@@ -40,8 +38,7 @@ export async function tryTool(
 }
 
 /**
- * Lists the tasks of jobs by their names, one line each. `squeue`, unlike `sacct`, works without
- * Slurm accounting.
+ * Lists the tasks of jobs by name, one per line. `sacct` would need Slurm accounting.
  *
  * @param format What a line holds: the task's ID (`%i`) or its state (`%T`).
  */
@@ -102,7 +99,7 @@ export function whyNot(tool: Tool, problem: ToolProblem): string {
 const NO_CLUSTER =
   /\blocalhost:8080\b|no configuration has been provided|current-context is not set/;
 
-/** `kubectl` logs its attempts before the error: `E0131 10:00:00.000000  7 memcache.go:265] …`. */
+/** Log line of `kubectl` before the error: `E0131 10:00:00.000000  7 memcache.go:265] …`. */
 const LOG_LINE = /^[IWEF]\d{4} /;
 
 function firstErrorOf(error: string): string {

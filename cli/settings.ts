@@ -50,8 +50,8 @@ export class Settings {
   }
 
   /**
-   * Reads a teacher's own file (`ownPath`) or, without one, the file that the setting names. With
-   * `ignoresSetting`, the setting does not count: a teacher's certificate needs its own key.
+   * Reads a teacher's own file (`ownPath`), else the file of the setting. With `ignoresSetting` the
+   * setting does not count: a teacher's certificate needs a key of the same teacher.
    */
   async fileOr(
     name: string,

@@ -18,6 +18,6 @@ function end(): void {
       "\nThe run does not react to signals, so its process is killed. Files on disk stay as they are\n",
     ),
   );
-  // A worker has no other way to end its process. Killing its own process needs no permission.
+  // A worker has no other way to end the process. This needs no permission.
   Deno.kill(Deno.pid, "SIGKILL");
 }

@@ -17,7 +17,7 @@ import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
 import { shownHeader } from "./connection.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
-/** Time for a shard to write its files, from the end of its grace period until it is killed. */
+/** Time from the end of the grace period until a shard is killed, for writing files. */
 const SHUTDOWN_SECONDS = 10;
 /** Leaves 5 s for the calls in flight before `SHUTDOWN_SECONDS`. */
 const MIN_LEAD_MS = 15_000;
@@ -213,7 +213,7 @@ function mergeArguments(
   ];
 }
 
-/** Throws if a job would hold a secret, or if its shards would not get the key. */
+/** Throws if a job would contain a secret, or if shards would not get the key. */
 function refuseSecrets(
   scheduler: "slurm" | "kubernetes",
   settings: Settings,

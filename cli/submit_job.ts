@@ -1,6 +1,5 @@
 /**
- * The job of an output: its name in Slurm or Kubernetes, its folder of logs, the commands that
- * follow it, and its shards.
+ * The job of an output: name in the scheduler, folder of logs, follow-up commands, shards.
  *
  * @module
  */
@@ -31,7 +30,7 @@ export interface PreparedJob extends ShardJob {
   readonly merged: string;
 }
 
-/** Longest part of a job's name that comes from its output, in characters. */
+/** Maximum length of the part of a job's name that is from the output, in characters. */
 const MAX_NAME_LENGTH = 30;
 
 /** Returns the job's name: the same on every machine that has the output at this path. */

@@ -38,7 +38,7 @@ export async function submitToKubernetes(
 }
 
 /**
- * Throws if pods would write answers to their own disks, which are deleted with the pods.
+ * Throws if pods would write answers to disks that are deleted with the pods.
  *
  * @param paths The paths of outputs, with their flags.
  */

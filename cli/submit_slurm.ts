@@ -206,7 +206,7 @@ function slurmTime(totalSeconds: number): string {
   return [Math.floor(minutes / 60), minutes % 60, totalSeconds % 60].map(twoDigits).join(":");
 }
 
-/** The flags of `deno task distill`, which keep the memory of long runs small. */
+/** Flags of `deno task distill`, to keep the memory of long runs small. */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
 /**

@@ -1,6 +1,5 @@
 /**
- * Teachers of `--base-url @endpoints.txt` and `--base-url dns+http://name:port/v1`, which join and
- * leave.
+ * Teachers that join and leave: `--base-url @endpoints.txt` and `dns+http://name:port/v1`.
  *
  * @module
  */
@@ -50,8 +49,8 @@ export interface OpenListsOptions {
 const RETRY_MS = 2_000;
 
 /**
- * Reads the lists for the first time. Waits for those that cannot be used yet: pods may still be
- * starting, or a file may be edited.
+ * Reads the lists for the first time. Waits for unusable lists: pods may be starting, or a file may
+ * be edited.
  */
 export async function openLists(
   lists: readonly NamedList[],
@@ -114,7 +113,7 @@ function teacherListOf(
   };
 }
 
-/** A teacher, and the entries of lists that name its address now. */
+/** A teacher, and the list entries with its address. */
 interface Listed {
   readonly created: ListedPlace;
   /** In the order in which lists named the address: the first decides the weight and the limit. */
@@ -128,9 +127,9 @@ interface Listed {
 const MAX_LEFT = 1_000;
 
 /**
- * The teachers of all lists. An address in several lists is one teacher, which leaves when the last
- * of these lists drops the address. A teacher that has left is kept for a while: if its address
- * comes back, the same teacher joins again, even while its calls are still in flight.
+ * The teachers of all lists. An address in several lists is one teacher, which leaves when no list
+ * has the address. If the address comes back, the same teacher joins again, even with calls still
+ * in flight.
  */
 class ListedTeachers implements AsyncDisposable {
   readonly #byUrl = new Map<string, Listed>();

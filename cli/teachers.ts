@@ -11,9 +11,8 @@ import type { Io } from "./io.ts";
 import { proxyOf } from "./proxy.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
-/** Disposing of the teachers closes their connections. */
 export interface OpenTeachers extends AsyncDisposable {
-  /** The teachers at the start, including those of lists. */
+  /** Includes teachers of lists. */
   readonly teachers: readonly TeacherPlace[];
   readonly teacherList?: TeacherList;
 }
@@ -133,7 +132,6 @@ function namedTeachers(settings: Settings, specs: readonly TeacherSpec[], io: Io
   }));
 }
 
-/** Disposing of the teacher closes its connections. */
 async function openTeacher(
   named: NamedTeacher,
   setup: Setup,

@@ -1,6 +1,6 @@
 /**
  * Words that users type instead of a command or a flag: aliases, suggestions, and mistyped
- * commands, which must not be taken for input files.
+ * commands, to be told from input files.
  *
  * @module
  */

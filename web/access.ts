@@ -21,7 +21,7 @@ interface GuardOptions {
   readonly scrapePath?: string;
 }
 
-/** `style-src 'self'` still allows scripts to set `element.style`, which charts need. */
+/** Charts set `element.style`, and `style-src 'self'` allows that. */
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +

@@ -17,8 +17,7 @@ export const MAX_POINTS = 1_000;
 const INITIAL_POINT_S = 0.5;
 
 /**
- * `succeeded`, `failed`, `completionTokens` and `throttled` are counters, which only grow; the others
- * are gauges.
+ * `succeeded`, `failed`, `completionTokens` and `throttled` are counters; the others are gauges.
  */
 export interface Reading {
   /** Time since the run could send its first row. */

@@ -1,6 +1,6 @@
 /**
- * Sends the state of the run to its pages. Nothing here waits for a page, and pages affect the run
- * only through the controls.
+ * Sends the state of the run to pages, without waiting for any. Pages affect the run only through
+ * the controls.
  *
  * @module
  */

@@ -50,7 +50,7 @@ export class Marks {
         marks.push({ at_s: atS, kind, text });
       }
       this.#lastS.set(key, atS);
-      // In a run of days, teachers come and go: their keys must not pile up.
+      // In a run of days, teachers come and go, and keys must not accumulate.
       for (const [old, lastS] of this.#lastS) if (atS - lastS >= QUIET_S) this.#lastS.delete(old);
     };
     if (snapshot.state !== previous.state) {
@@ -69,7 +69,7 @@ export class Marks {
       const oldState = oldStates.get(`${address} ${model}`);
       if (oldState === undefined || oldState === state) continue;
       const isLost = state === "down" || state === "halted";
-      // A teacher that is cooling down has answered again; one that leaves its list may not have.
+      // A teacher that cools down has answered again; a leaving one may not have.
       const isBack = oldState === "down" && (state === "up" || state === "cooling_down");
       if (isLost) add("down", `${address} ${model}`, `${hostOf(address)} ${state}`);
       else if (isBack) add("up", `${address} ${model} up`, `${hostOf(address)} up`);

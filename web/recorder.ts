@@ -1,6 +1,5 @@
 /**
- * Records a run for its report, without serving a page. Loads the files of the page only a while
- * after the run has begun.
+ * Records a run for its report, without serving a page.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * Marks reports so that they can be recognized: the command that continues a run writes its report
- * again, and must not replace any other file.
+ * Marks reports, so that a run that is continued overwrites no other file with a report.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Figures that a snapshot lacks, counted from outcomes: how answers ended, their lengths, and the
- * rate and latency of each teacher.
+ * Figures of outcomes that a snapshot lacks: endings and lengths of answers, rate and latency of
+ * each teacher.
  *
  * @module
  */
@@ -111,7 +111,7 @@ export class RunFigures {
     const tokens = usage?.completionTokens ?? 0;
     this.#completionTokens += tokens;
     this.#reasoningTokens += usage?.reasoningTokens ?? 0;
-    // Teachers that report no tokens have 0 here, which is not a length.
+    // 0 means that the teacher reports no tokens.
     if (tokens >= 1) this.#lengths.record(Math.min(Math.round(tokens), MAX_LENGTH_TOKENS));
   }
 
@@ -153,7 +153,7 @@ export class RunFigures {
 
 function endingByFailure(finishReason: string, failure: FailureType | undefined): Ending {
   const ending = endingOf(finishReason);
-  // A truncated answer ended at its token limit, unless its reason says that the context was full.
+  // A truncated answer ended at the token limit, unless the reason says that the context was full.
   if (ending === "context" || failure === undefined) return ending;
   return ENDINGS_BY_FAILURE[failure] ?? ending;
 }

@@ -1,13 +1,12 @@
-/** What the page of all runs shows: one row for each run or shard, and their sums. @module */
+/** State of the page of all runs: a row for each run or shard, and sums. @module */
 
 import type { ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
 /**
- * `paused`: nothing is sent, whatever the reason; `waiting`: a shard that has not started;
- * `silent`: no new beat in 3 checks; `dead`: in 12; `interrupted`: ended in any other way than
- * `done`, `halted` or `failed`.
+ * `paused`: nothing is sent, for any reason; `waiting`: a shard that has not started; `silent`: no
+ * new beat in 3 checks; `dead`: in 12; `interrupted`: not `done`, `halted` or `failed`.
  */
 export type FleetState =
   | "running"
@@ -179,9 +178,9 @@ function medianRate(rows: readonly FleetRow[]): number {
 }
 
 /**
- * Time until the slowest run ends, or until all rows are finished at the current rate of all runs,
- * whichever is longer: shards that have not started have no estimate of their own. Null if no run
- * is alive, or if any run that is alive has no estimate.
+ * Time until the slowest run ends, or until all rows are finished at the current total rate (shards
+ * that have not started have no estimate), whichever is longer. Null if no run is alive, or a run
+ * that is alive has no estimate.
  */
 function etaOf(
   rows: readonly FleetRow[],

@@ -146,7 +146,7 @@ export class FolderWatch {
     for (const { plan, stem } of this.#plans.values()) {
       const count = String(plan.shards).padStart(5, "0");
       const suffix = `-of-${count}${STATUS_SUFFIX}`;
-      // A plan is obsolete if there are other runs, but none of its shards has started.
+      // A plan is obsolete if there are other runs, but none of this plan's shards has started.
       const hasStarted = [...this.#runs.keys()].some((name) =>
         stemOf(name) === stem && name.endsWith(suffix)
       );

@@ -52,7 +52,7 @@ const MAX_TABLE_ROWS = 20;
 /** Lengths in CSS pixels. @type {Record<string, number[]>} */
 const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
 
-/** Half of a label of the time axis, which may be centered at the end of the axis. */
+/** Half a label of the time axis: a label may be centered at the end of the axis. */
 const RIGHT_PADDING_PX = 28;
 
 /** Width of a character in the labels of the y axis. */

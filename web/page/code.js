@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Code with its keywords, strings and comments in color. The highlighter returns a tree, which
- * becomes elements: no string is ever parsed as markup.
+ * Code with colored keywords, strings and comments. The highlighter returns a tree, and elements
+ * are made from the tree: no string is parsed as markup.
  *
  * @module
  */
@@ -90,7 +90,7 @@ class TreeEmitter {
   }
 }
 
-/** Undefined if its script could not be loaded: code then has no colors. */
+/** Undefined if the script could not be loaded: code then has no colors. */
 const Highlighter = Reflect.get(globalThis, "hljs");
 // The only access to the tree, although internal. The package lowlight uses it, too.
 Highlighter?.configure({ __emitter: TreeEmitter });

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Controls of the run: sends them to the server, and shows their results and the current values.
+ * Sends controls to the server, and shows results and current values.
  *
  * @module
  */
@@ -253,7 +253,7 @@ function onSubmit(id, act) {
 }
 
 /**
- * For a shard, the cap is its share of the budget.
+ * The cap of a shard is a share of the budget.
  * @param {number | null} cap what this process may spend
  * @param {number | null} budget of all shards
  */

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Starts the page: live with its server, or as a report that holds its run.
+ * Starts the page: live with a server, or as a report that contains the run.
  *
  * @module
  */

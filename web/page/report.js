@@ -1,6 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/** Reports: reads the run that a report holds, and makes reports in the browser. @module */
+/** Reads the run that a report contains, and makes reports in the browser. @module */
 
 import { byId, setAttribute, setText } from "./dom.js";
 import { escaped } from "./figures.js";

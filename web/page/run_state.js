@@ -254,8 +254,8 @@ export function countWords({ lists, snapshot }, name) {
 const MIN_BOUND_AGE_MS = 10_000;
 
 /**
- * Words in place of an unknown time left. They give its lower bound once the run is 10 s old or
- * throttled: before that, the bound is far too low.
+ * Words in place of an unknown time left: the lower bound, but only once the run is 10 s old or
+ * throttled, because the bound is far too low before.
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */
 export function missingEtaWords({ total, eta_s, refused_for_load, elapsed_ms }) {

@@ -149,7 +149,7 @@ export class RunStore {
     this.samplesById.clear();
     this.#takeSamples(state.samples);
     const lastS = state.history.columns.elapsed_s.at(-1) ?? 0;
-    // The state of an ended run may arrive much later. Its summary says when its clock stopped.
+    // The state of an ended run may arrive much later, so the summary's end time counts.
     const endMs = this.localTime(state.summary?.ended ?? "");
     const lastMs = Number.isNaN(endMs) ? nowMs : endMs;
     this.startMs = lastMs - Math.max(lastS * 1000, state.snapshot?.elapsed_ms ?? 0);

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Shows commands for rows, which users copy and run. The page itself runs none. @module */
+/** Shows commands for rows. Users copy and run them; the page runs none. @module */
 
 import { formatCountOf } from "../../page/figures.js";
 import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
@@ -201,7 +201,7 @@ function selectionCommands(context, path) {
   ];
 }
 
-/** The results as arguments of `export`, which takes no folder. @param {CommandContext} context */
+/** The results as arguments of `export`, without folders. @param {CommandContext} context */
 function resultsOf({ paths, results }) {
   return (results.length > 0 ? results : paths).map(shellWord).join(" ");
 }

@@ -18,7 +18,7 @@ const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 // Sizes are in units of the drawing's `viewBox`.
 const HEIGHT = 48;
 const BAR_WIDTH = 3;
-/** Distance from the start of a bar to that of the next. */
+/** Distance between the starts of two bars. */
 const BAR_STEP = 4;
 
 /**

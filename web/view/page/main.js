@@ -277,7 +277,7 @@ class ViewPage {
 
   #useSelection() {
     const ids = [...this.#grid.selected.keys()];
-    // The id of a row begins with the number of its file.
+    // Row ids begin with the number of the file.
     const numbers = new Set(ids.map((id) => parseInt(id, 10)));
     const files = this.#state?.index.files.filter((_, number) => numbers.has(number)) ?? [];
     const paths = files.map(({ path }) => path);

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the data page shows above the table of rows: files and their problems, the search for near
- * duplicates, and the comparison of two runs.
+ * The data page above the table: files and problems, search for near duplicates, comparison of
+ * runs.
  *
  * @module
  */
