@@ -51,8 +51,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 
 /**
  * Returns the message of an expected error, the stack of a bug, or both for a misuse of the
- * library. The text may quote control characters of a file or a teacher, and must not pass them to
- * the terminal.
+ * library. Control characters that an error quotes must not reach the terminal.
  */
 function describe(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {

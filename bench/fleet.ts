@@ -1,8 +1,7 @@
 /**
  * Simulates a job on many nodes: shards, node failures, preemption, time limits, servers of uneven
- * speed. `deno run bench/fleet.ts` prints how much longer it takes than a perfectly balanced job
- * without failures. The costs of a restart (wait for the scheduler, start of a shard, repeated
- * calls) were measured on one machine.
+ * speed. `deno run bench/fleet.ts` prints how much longer it takes than a balanced job without
+ * failures. The costs of a restart were measured on one machine.
  *
  * @module
  */

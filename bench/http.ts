@@ -1,7 +1,7 @@
 /**
- * Rows per second over HTTP, with a teacher without latency in another process. The baselines are a
- * bare loop and, as processes, peers: libraries that a TypeScript user would choose. The peers have
- * their own `bench/peers/deno.json`, so that users of Retort do not download them.
+ * Rows per second over HTTP, with a teacher without latency. The baselines are a bare loop and
+ * peers: libraries that a TypeScript user would choose, run as processes. Peers have their own
+ * `bench/peers/deno.json`, so that users of Retort do not download them.
  *
  * @module
  */

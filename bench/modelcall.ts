@@ -37,9 +37,8 @@ export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
       carefulStart,
       bar: true,
     });
-  // The processes sleep nearly all the time, so they can share the machine. ModelCall sends its
-  // first 20 rows at once. A careful start takes a few latencies longer, regardless of the number
-  // of rows.
+  // All three sleep nearly all the time, so they share the machine. ModelCall sends its first 20
+  // rows at once; a careful start costs a few latencies, regardless of the number of rows.
   const [report, careful, bareMs] = await Promise.all([
     jobOf(false),
     jobOf(true),

@@ -1,7 +1,6 @@
 /**
- * Teachers at their limit: with a rate limit, with failures, with a queue, and two that share the
- * rows. They mostly sleep, so Retort and its baseline run at the same time. Then teachers that join
- * and leave, in simulated time.
+ * Teachers at their limit: rate limit, failures, queue, shared rows. Retort and the baseline run at
+ * the same time, because both mostly sleep. Then teachers that join and leave, in simulated time.
  *
  * @module
  */

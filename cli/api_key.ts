@@ -1,7 +1,6 @@
 /**
- * API keys, and URLs that may hold one. Users name a variable or a file that holds a secret, and
- * never put it into a command. `settings.ts` imports this file for every command, so it must not
- * load code of teachers.
+ * API keys, and URLs that may hold one. Users name a variable or a file, and never put a secret
+ * into a command. `settings.ts` imports this file, so it must not load code of teachers.
  *
  * @module
  */

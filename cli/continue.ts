@@ -46,8 +46,8 @@ export interface NextArgs {
 
 /**
  * Returns the arguments of the next commands, which must work as printed. No flag turns off a
- * setting of the `--config` file: if the file retries or starts over each time, its settings are
- * written as flags. So are the parameters of pending rows after a retry with other parameters.
+ * setting of the `--config` file. If the file retries or starts over, its settings are written as
+ * flags; so are the parameters of pending rows after a retry with other parameters.
  */
 export async function nextArgsOf(
   args: ParsedArgs,
@@ -119,8 +119,8 @@ export function nextCommand(
     const unread = args?.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
     return args && commandLineOf(args, { program, env }, command, [...dropped, ...unread]);
   };
-  // Just before the first row is sent, old answers are deleted or set aside. From then on, these
-  // flags would apply to the answers of this run.
+  // Old answers are deleted or set aside before the first row is sent. From then on, these flags
+  // would apply to the answers of this run.
   const dropped = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
   // A stopped retry is continued first. It may have other parameters than rows that were never
   // sent.

@@ -147,8 +147,8 @@ export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, en
 );
 
 /**
- * Flags of a run that the job sets itself, that make no sense for one of many runs, or that must
- * not apply again when the scheduler restarts a run.
+ * Flags of a run that a job sets itself, that make no sense for a shard, or that a restarted shard
+ * must not apply again.
  */
 const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   "shard",

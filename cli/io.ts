@@ -10,8 +10,8 @@ export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 export const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
- * Windows sends SIGBREAK for Ctrl-Break, which no program can turn off. Windows has no SIGTERM, and
- * Deno before 2.7.6 throws for a listener of SIGTERM.
+ * Windows sends SIGBREAK for Ctrl-Break, which unlike Ctrl-C no program can turn off. Windows has
+ * no SIGTERM, and Deno before 2.7.6 throws for a listener of SIGTERM.
  */
 export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly Deno.Signal[] {
   if (os !== "windows") return [signal];
@@ -116,8 +116,8 @@ const MAX_QUEUED_CHARS = 1 << 20;
 const RETRY_MS = 20;
 
 /**
- * Writes text to a stream in the background. A pipe without a reader, a terminal that is closed or
- * held with Ctrl-S, or a full disk must not stop a run that costs money.
+ * Writes text in the background. A pipe without a reader, a terminal that is closed or held with
+ * Ctrl-S, or a full disk must not stop a run that costs money.
  */
 export class Output {
   readonly #stream: OutputStream;

@@ -89,7 +89,7 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
 }
 
 /**
- * Aborts the merge on the first signal, so that it removes its temporary files: they may be as
+ * Aborts the merge on the first signal. The merge then removes temporary files, which may be as
  * large as the results. Another signal ends the process.
  */
 function abortOnSignal(io: Io) {

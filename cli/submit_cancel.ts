@@ -59,7 +59,7 @@ function describe(outcome: Outcome, name: string): string {
 /** Says whether the job is canceled. Returns the exit code. */
 function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): number {
   const isCanceled = kinds.includes("canceled");
-  // A job has one scheduler, so once it is canceled there, no other can hold it: a login node of
+  // A job has one scheduler. Once it is canceled there, the other does not count: a login node of
   // Slurm may have a kubectl without a cluster.
   if (isCanceled && !kinds.includes("kept")) {
     io.writeErr(`Canceled ${name}. The same submit command continues it\n`);

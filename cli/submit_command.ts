@@ -105,8 +105,8 @@ async function prepare(
 }
 
 /**
- * Reads the settings as each shard will, so that a wrong one is not found after a night in the queue.
- * On Kubernetes, the files that they name may exist in the cluster only.
+ * Reads the settings as each shard will, to find a wrong setting before a night in the queue. On
+ * Kubernetes, the files of settings may exist in the cluster only.
  */
 async function checkRun(
   inputs: readonly string[],
@@ -244,9 +244,9 @@ function refuseSecrets(
 }
 
 /**
- * A variable for a secret that is set to a text, not to a path or the output of a command. Texts
- * under 8 characters are no secrets: local servers take any key, such as EMPTY, and some switches
- * end in TOKEN.
+ * A secret's variable that is set to a text, not to a path or a command's output. Under 8
+ * characters are no secrets: local servers take any key, such as EMPTY, and some switches end in
+ * TOKEN.
  */
 const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.][^\s"'`;]{7}/i;
 

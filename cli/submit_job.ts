@@ -30,7 +30,7 @@ export interface PreparedJob extends ShardJob {
   readonly merged: string;
 }
 
-/** Maximum length of the part of a job's name that is from the output, in characters. */
+/** Maximum length of the output's name in a job's name, in characters. */
 const MAX_NAME_LENGTH = 30;
 
 /** Returns the job's name: the same on every machine that has the output at this path. */

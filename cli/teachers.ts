@@ -87,8 +87,8 @@ async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
 }
 
 /**
- * How long a run without `--wait` waits at the start for a DNS name without an address and, in a job,
- * for a list that cannot be used.
+ * Default time to wait at the start for a DNS name without an address and, in a job, for an
+ * unusable list.
  */
 const DEFAULT_WAIT_MS = 60_000;
 

@@ -136,10 +136,10 @@ function isSameSecret(candidate: string | undefined, secret: string): boolean {
 }
 
 /**
- * Whether a request with this `Host` is meant for the server. Accepted are the loopback names with
- * any port (an `ssh -L` tunnel has another one), and the address that the server listens on. The
- * owner of any other name could let it point to this machine (DNS rebinding). An address cannot be
- * rebound, so a server that listens on a wildcard address accepts any address.
+ * Whether `Host` names this server. Accepted are loopback names with any port (an `ssh -L` tunnel
+ * has another port), and the address that the server listens on. Any other name may belong to an
+ * attacker and resolve to this machine (DNS rebinding). Addresses cannot be rebound, so a server on
+ * a wildcard address accepts all.
  */
 function isOwnHost(hostField: string | null, hostname: string): boolean {
   const requested = HOST.exec(hostField?.toLowerCase() ?? "")?.groups?.name;
@@ -152,9 +152,9 @@ function isOwnHost(hostField: string | null, hostname: string): boolean {
 }
 
 /**
- * Whether the server's own page made the request: `Origin` names the host and port of the request,
- * and `Sec-Fetch-Site`, if present, is `same-origin`. The cookie does not prove that, because
- * browsers also send it from pages on other ports of this machine.
+ * Whether the server's own page made the request: `Origin` matches the host and port, and
+ * `Sec-Fetch-Site`, if present, is `same-origin`. The cookie is no proof, because browsers also
+ * send it from pages on other ports of this machine.
  */
 export function isFromOwnPage(headers: Headers): boolean {
   const origin = ORIGIN.exec(headers.get("origin")?.toLowerCase() ?? "")?.groups?.host;

@@ -1,6 +1,6 @@
 /**
- * Routes of the monitor. All links are relative to the page, so that it works through a tunnel and
- * behind a path prefix. Every request passes the checks of `access.ts` first.
+ * Routes of the monitor. Links are relative, so that the page works through a tunnel and behind a
+ * path prefix. Requests first pass the checks of `access.ts`.
  *
  * @module
  */

@@ -64,8 +64,8 @@ interface Point {
 }
 
 /**
- * Has a bounded number of points: beyond it, neighbors are merged and the duration of a point
- * doubles. Rates stay exact, because they are differences of counters.
+ * Merges neighbors and doubles the duration of a point when there are too many. Rates stay exact,
+ * because they are differences of counters.
  */
 export class History {
   readonly #maxPoints: number;

@@ -1,6 +1,6 @@
 /**
- * Events that are marked on the time axis of the charts: pauses, bursts of throttled attempts,
- * teachers that went down or came back, and controls that were used.
+ * Events on the time axis of the charts: pauses, bursts of throttled attempts, teachers that went
+ * down or came back, and used controls.
  *
  * @module
  */

@@ -33,9 +33,9 @@ export type ServerMessage =
   | EndMessage;
 
 /**
- * The whole state of the run. Sent on connect, when a hidden page is shown again, when points of
- * the history were merged, when another run begins, to hidden pages when the run ends, and every 2
- * s before the first snapshot. Replaces everything that was sent before.
+ * The whole state of the run; replaces everything that was sent before. Sent on connect, when a
+ * hidden page is shown again, when points of the history were merged, when another run begins, to
+ * hidden pages when the run ends, and every 2 s before the first snapshot.
  */
 export interface HelloMessage extends MonitorState {
   /** Always "hello". */
@@ -109,10 +109,10 @@ export interface EndMessage {
 }
 
 /**
- * A message of a page over the socket. Sent at least every 20 s while the page's timers run: a page
- * that was silent for 3 minutes counts as lost, and does not keep the server of an ended run alive.
- * Anything else closes the socket: with 1003 for binary frames, 1009 for more than 256 characters,
- * 1008 for the rest.
+ * A message of a page. Sent at least every 20 s while the page's timers run: after 3 minutes of
+ * silence a page counts as lost, and does not keep the server of an ended run alive. Other messages
+ * close the socket: binary frames with 1003, more than 256 characters with 1009, the rest with
+ * 1008.
  */
 export interface PageMessage {
   /**

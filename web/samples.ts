@@ -33,8 +33,8 @@ interface Entry {
 }
 
 /**
- * Keeps at most 60 finished rows. Usually no page is open, so a row costs one small object and a
- * random number; texts are cut when they are sent.
+ * Keeps at most 60 finished rows. A row costs one small object and a random number; texts are cut
+ * when they are sent, because usually no page is open.
  */
 export class Samples {
   readonly #random: () => number;

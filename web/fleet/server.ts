@@ -76,8 +76,8 @@ export function createFleetApp(
 const CHECK_MS = 5_000;
 
 /**
- * Serves a page of all runs in an output folder, including shards on other machines that write to
- * the same file system, and runs that have ended. It reads only status files and shard plans.
+ * Serves a page of all runs in an output folder, including ended runs and shards on other machines
+ * that share the file system. It reads only status files and shard plans.
  *
  * @example
  * ```ts

@@ -214,8 +214,8 @@ function errorsOf(statuses: readonly RunStatus[]): StatusError[] {
 }
 
 /**
- * Number of teachers in each state: the different addresses that runs name, or the largest count of
- * one run if that is more, because a run with many teachers names only some.
+ * Number of teachers in each state: the larger of the distinct addresses that runs name and the
+ * largest count of one run. A run with many teachers names only some.
  */
 function teachersOf(statuses: readonly RunStatus[]): Record<string, number> {
   const named = new Map<string, Set<string>>(), counts = new Map<string, number>();

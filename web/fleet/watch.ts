@@ -1,9 +1,7 @@
 /**
- * Watches all runs in an output folder by their status files.
- *
- * A run is alive while the counter in its file (`beat`) grows. Times are not compared, because the
- * clocks of nodes and file servers differ. Unchanged files are not read again, so a check of 1,000
- * files takes a few milliseconds.
+ * Watches all runs in an output folder by their status files. A run is alive while the counter
+ * `beat` in its file grows. Times are not compared, because clocks of nodes and file servers
+ * differ. Only changed files are read, so a check of 1,000 files takes a few milliseconds.
  *
  * @module
  */

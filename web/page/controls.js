@@ -203,7 +203,6 @@ async function post(name, body) {
 class Field {
   #input;
   #mark;
-  /** Last value that the run has reported. */
   #reported = "";
   #isTyped = false;
 

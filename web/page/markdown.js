@@ -1,9 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Renders Markdown of models, which is untrusted. It is parsed into a tree, and a few kinds of
- * elements are made from the tree. Raw HTML and images are shown as text; links go to http and
- * https only.
+ * Renders untrusted Markdown of models. The parser makes a tree, and this file makes a few kinds of
+ * elements from it. Raw HTML and images are shown as text; links go to http and https only.
  *
  * @module
  */

@@ -20,9 +20,9 @@ const STATE_TAG_END = 'id="report-state">';
 const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
 
 /**
- * Makes the report in the browser, also after the process of the run has ended. The server sends an
- * empty report once, with the hashes of its scripts: browsers compute no hashes in insecure
- * contexts, such as pages at a network address.
+ * Makes the report in the browser, even after the process has ended. The server sends an empty
+ * report once, with the hashes of its scripts: browsers compute no hashes in insecure contexts,
+ * such as pages at a network address.
  * @param {() => MonitorState} getState returns the state of the run as the page knows it
  */
 export function startReports(getState) {

@@ -40,7 +40,6 @@ const EMPTY_KIND_WORDS =
 /** @type {readonly SampleList[]} */
 const LISTS = ["latest", "reservoir", "failures"];
 
-/** Three lists of cards, of which one is shown. */
 export class SamplesView {
   #fetchWhole;
   #panel = byId("samples-panel");

@@ -8,8 +8,8 @@ import { byId, make } from "../../page/dom.js";
 
 /** @import { ShownRow } from "../../../lib/data/mod.ts" */
 /**
- * A column. `sort` is the field by which a click on the title sorts the rows; undefined if rows
- * cannot be sorted by this column. `width` is a CSS track size that begins with its least width.
+ * A column. `sort` is the field that a click on the title sorts by, if any. `width` is a CSS track
+ * size that begins with the minimum.
  *
  * @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row:
  * ShownRow) => (Node | string)[] }} Column

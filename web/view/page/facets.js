@@ -56,9 +56,8 @@ export class FacetList {
   }
 
   /**
-   * Updates the facets. Values that occur in no shown row have a count of 0. So do chosen values
-   * that occur in no row: the URL may be of a page of other files, and users must be able to
-   * uncheck them.
+   * Updates the facets. Values in no shown row have a count of 0. So do chosen values in no row:
+   * the URL may come from a page of other files, and users must be able to uncheck them.
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
    * @param {Filter} filter

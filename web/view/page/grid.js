@@ -2,9 +2,9 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The table: any number of rows, of which only those near the viewport are in the DOM. A row's
- * place is its number in the current order, from 0. The focus stays on the table, and
- * `aria-activedescendant` names the current row: scrolling cannot lose the focus.
+ * The table of rows. Only rows near the viewport are in the DOM. A row's place is its number in the
+ * current order, from 0. The focus stays on the table, so that scrolling cannot lose it;
+ * `aria-activedescendant` names the current row.
  *
  * @module
  */
