@@ -20,7 +20,6 @@ export interface FleetJob {
   readonly hoursToPreempt: number;
   /** Time limit of a shard. A shard that reaches it is requeued. */
   readonly limitHours: number;
-  /** Calls in flight on each node. */
   readonly inFlight: number;
 }
 

@@ -85,7 +85,6 @@ function teacherAt(baseUrl: string): Teacher {
   return openai({ baseUrl, model: "busy" });
 }
 
-// The backoff of the OpenAI SDKs.
 const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000;
 /** Maximum fraction of a wait that is randomly subtracted. */
 const BACKOFF_JITTER = 0.25;

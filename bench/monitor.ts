@@ -22,7 +22,7 @@ const MEGABYTE = 1e6, KIBIBYTE = 1024;
 export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   const { ours, theirs } = await inChild("watchedAlternately", {
     rounds: bench.rounds(9),
-    // In 2 s, pages get every kind of message.
+    // 2 s are enough for every kind of message.
     windowS: bench.full ? 10 : 2,
     watchers: WATCHERS,
   });

@@ -13,9 +13,8 @@ export interface PagesOptions {
 }
 
 export interface PagesReport {
-  /** Time since all pages were open. */
   readonly seconds: number;
-  /** Size of all messages, without the frame headers. */
+  /** Without frame headers. */
   readonly bytes: number;
   readonly snapshots: number;
   readonly largestSnapshotBytes: number;

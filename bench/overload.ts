@@ -54,7 +54,6 @@ export async function rateLimited(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** Fails 40 % of the rows once, with 500 after the latency of an answer. */
 export async function failingOnce(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_600, 10_000);
   const failing = 0.4, concurrency = 20;

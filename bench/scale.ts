@@ -55,7 +55,7 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** The memory of a short run is the baseline. */
+/** Compares memory with a short run. */
 export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const few = Math.min(rows, 10_000);

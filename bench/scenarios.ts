@@ -109,7 +109,7 @@ async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   }
 }
 
-/** Plays the scene in which teachers leave and join half-way; adds CPU and memory to its result. */
+/** Plays the scene, and adds CPU and memory to the result. */
 export async function joiningTeachers(
   scene: JoiningScene,
 ): Promise<{ result: JoiningResult; cpuSeconds: number; rssBytes: number }> {

@@ -21,7 +21,7 @@ import { helpTopic } from "./words.ts";
  */
 const FLAG_WIDTH = 28;
 
-/** Width of the left column in lists of commands, and of values that a command takes. */
+/** Width of the left column in other lists. */
 const NAME_WIDTH = 15;
 
 /** Commands with more flags than this show only the common ones, unless `--help-all` is given. */

@@ -86,7 +86,7 @@ export class SignalCount {
   #lastMs = -Infinity;
   #count = 0;
 
-  /** Counts a signal. Returns the number so far, or undefined if it repeats the last one. */
+  /** Returns the number of signals so far; undefined if this one repeats the last. */
   add(): number | undefined {
     const nowMs = performance.now();
     if (nowMs - this.#lastMs < SAME_SIGNAL_MS) return undefined;

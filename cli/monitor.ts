@@ -36,7 +36,6 @@ export interface ShownRun
 }
 
 export interface RunMonitor {
-  /** Undefined without a page. */
   readonly monitor: Monitor | undefined;
   /**
    * Writes the report; the page stays. Resolves to false if a report that the user requested could

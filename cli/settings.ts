@@ -91,7 +91,6 @@ export class Settings {
     return this.#value(name) === true;
   }
 
-  /** Whether the switch was turned off with `--no-…`. */
   isOff(name: string): boolean {
     return this.#value(name) === false;
   }
@@ -101,7 +100,6 @@ export class Settings {
     return Array.isArray(value) ? value : [];
   }
 
-  /** Splits a comma-separated setting. */
   parts(name: string): string[] | undefined {
     return this.text(name)?.split(",").map((part) => part.trim()).filter((part) => part !== "");
   }

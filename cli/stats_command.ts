@@ -248,7 +248,7 @@ function facetRows({ title, values, more }: Facet, total: number): Row[] {
 
 /** Width of the left column of a comparison, in cells of the terminal. */
 const MEASURE_WIDTH = 24;
-/** Width of the figures of one run, in cells of the terminal. */
+/** Width of one run's figures, in cells. */
 const RUN_WIDTH = 16;
 
 /** Counts are of rows that both runs have answered, except "Answered here only". */

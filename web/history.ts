@@ -91,7 +91,7 @@ export class History {
     return this.#mergeCount;
   }
 
-  /** Converts a time of the current run to the time axis of all runs. */
+  /** Converts a time of the current run to the axis of all runs. */
   axisS(elapsedS: number): number {
     return elapsedS + (this.#base?.elapsedS ?? 0);
   }

@@ -210,7 +210,6 @@ export class Hub {
     }
   }
 
-  /** Encodes a new snapshot once for all pages. */
   #publish(lagMs: number): void {
     const { snapshot, history, latency } = this.record;
     if (!this.#hasNewSnapshot || snapshot === undefined) return;
@@ -247,7 +246,7 @@ export class Hub {
     return isVisible ? !needsHello : this.#beats - snapshotBeat >= HIDDEN_BEATS;
   }
 
-  /** Encodes the samples once for all pages that lack the same ones. */
+  /** Encodes samples once for all pages that lack the same. */
   #publishSamples(): void {
     const { samples } = this.record;
     const texts = new Map<number, string>();

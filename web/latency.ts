@@ -32,7 +32,6 @@ export interface WindowPercentiles {
  */
 export class Latency {
   readonly #now: () => number;
-  /** Counts of the whole run. */
   readonly #all = new Float64Array(BUCKETS);
   /** Counts of the window, as a ring of slots. */
   readonly #slots = Array.from({ length: SLOTS }, () => new Uint32Array(BUCKETS));
@@ -122,7 +121,6 @@ export class Latency {
     return octaves;
   }
 
-  /** Empties the slots that have become too old. */
   #moveTo(nowMs: number): void {
     const slot = slotAt(nowMs);
     if (slot === this.#slot) return;

@@ -36,8 +36,6 @@ export class Marks {
   }
 
   /**
-   * Compares the snapshot with the previous one.
-   *
    * @param atS position of the snapshot on the time axis, in seconds
    */
   observe(snapshot: Snapshot, atS: number): ChartMark[] {

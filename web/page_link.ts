@@ -32,9 +32,8 @@ const OPEN = 1;
 export class PageLink {
   readonly #socket: PageSocket;
   isVisible = true;
-  /** On the hub's clock. */
   lastHeardMs = 0;
-  /** The page must get the whole state before anything else. */
+  /** Whether the page must get the whole state first. */
   needsHello = true;
   snapshotBeat = 0;
   samplesVersion = 0;

@@ -54,7 +54,6 @@ export class RunRecord {
     this.#figures = new RunFigures(this.#now);
   }
 
-  /** The latest snapshot, not shortened. */
   get snapshot(): Snapshot | undefined {
     return this.#snapshot;
   }
@@ -83,7 +82,6 @@ export class RunRecord {
     return this.#figures.teachers(this.#snapshot?.teachers ?? []);
   }
 
-  /** Returns the marks that the event adds to the charts. */
   add(event: RunEvent): ChartMark[] {
     if (event.type === "snapshot") {
       this.#snapshot = event;

@@ -184,7 +184,6 @@ function shortened(sample: Sample, maxText: number): Sample {
   };
 }
 
-/** Size of the row, the reasoning and the answer together, in UTF-16 units. */
 function weightOf({ row, completion }: Outcome): number {
   return row.text.length + (completion?.response.length ?? 0) +
     (completion?.reasoning?.length ?? 0);

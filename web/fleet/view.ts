@@ -37,7 +37,6 @@ export interface FleetRow {
   readonly cost_usd: number | null;
 }
 
-/** Sums of all runs, and rows for some of them. */
 export interface FleetView {
   readonly name: string;
   /** Names of up to three models. */
@@ -58,7 +57,7 @@ export interface FleetView {
    */
   readonly eta_s: number | null;
   readonly cost_usd: number | null;
-  /** The most frequent errors come first. */
+  /** Most frequent first. */
   readonly errors: readonly StatusError[];
   /**
    * Number of teachers in each state. A teacher of several runs counts once. A lower bound if
@@ -151,7 +150,7 @@ function stateOf({ ended, state }: RunStatus, checksWithoutBeat: number): FleetS
     : "running";
 }
 
-/** The page lists runs in this order. */
+/** Order of the rows on the page. */
 const URGENCY: Readonly<Record<FleetState, number>> = {
   dead: 0,
   silent: 1,

@@ -34,9 +34,9 @@ export class FolderWatch {
   readonly #folder: string;
   readonly #name: string;
   readonly #stem: string | undefined;
-  /** The keys are the names of the status files. */
+  /** By names of status files. */
   readonly #runs = new Map<string, FoundRun>();
-  /** The keys are the names of the plans' files. */
+  /** By names of plan files. */
   readonly #plans = new Map<string, { plan: ShardPlan; stem: string }>();
   #isChecking = false;
 

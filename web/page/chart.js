@@ -128,7 +128,6 @@ export class Chart {
     this.showValues(this.#group.cursorIndex);
   }
 
-  /** Call after a change of colors. */
   redraw() {
     this.#plot?.redraw(false, true);
   }
@@ -253,7 +252,7 @@ export class Chart {
     if (index >= 0 && this.#isShown[index]) drawTriangles(plot, index + 1, series[index].color);
   }
 
-  /** Fills the table, if it is open, with evenly spaced points. */
+  /** Fills the open table with evenly spaced points. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;

@@ -173,7 +173,6 @@ export class ChartGroup {
     this.drawAll();
   }
 
-  /** Follows which charts are visible, and how wide they are. */
   #watch() {
     /** @type {Map<Element, Chart>} */
     const chartOf = new Map(this.#charts.map((chart) => [chart.element, chart]));
@@ -198,7 +197,7 @@ export class ChartGroup {
     }
   }
 
-  /** Draws all charts in one go, as a printer needs them. */
+  /** Draws all charts at once. */
   drawForPrint() {
     for (const chart of this.#charts) {
       // Charts in folded sections have no width yet.

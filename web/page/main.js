@@ -99,7 +99,7 @@ class Page {
   }
 
   /**
-   * Draws in the next frame, together with the parts that change until then.
+   * Draws in the next frame, with all parts that change until then.
    * @param {readonly Part[]} parts
    */
   #scheduleDrawing(parts) {
@@ -129,7 +129,7 @@ class Page {
   #sections(parts) {
     const store = this.#store;
     const link = this.#link;
-    // A report shows the time at which it was made.
+    // The time of a report is when it was made.
     const nowMs = link === undefined ? store.time : Date.now();
     /** @type {[Part, () => void][][]} */
     const sections = [

@@ -92,7 +92,7 @@ export class SamplesView {
   }
 
   /**
-   * Shows the failed rows of one kind, and scrolls to them.
+   * Shows the failed rows of one kind.
    * @param {string} type
    * @param {number | null} status
    */

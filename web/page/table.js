@@ -15,7 +15,7 @@ import { byId, icon, make, setText } from "./dom.js";
  */
 
 /**
- * Makes a table in the element. Returns the body of the table.
+ * Makes a table in the element. Returns its body.
  * @param {string} id of the element
  * @param {string[][]} columns the name (a CSS class) and the title of each; screen readers read
  * "Rows" for the title ""

@@ -34,8 +34,7 @@ export class RunData implements AsyncDisposable {
   }
 
   /**
-   * Returns the same data at each call. Throws a `UsageError` if the run has not created its output
-   * yet; then it can be called again.
+   * Returns the same data at each call. Throws a `UsageError` until the run has created its output.
    */
   readonly open = async (): Promise<DataService> => {
     this.#lastRequestMs = this.#now();

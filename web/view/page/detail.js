@@ -123,7 +123,6 @@ export class OpenRow {
     }
   }
 
-  /** Closes the row, and moves the focus to the table. */
   close() {
     if (this.#grid.openId === "") return;
     this.#detail.hide();

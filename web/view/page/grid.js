@@ -102,7 +102,6 @@ export class Grid {
   }
 
   /**
-   * Draws the rows again.
    * @param {boolean} isOther whether these are other rows: then the old ones are dropped and the
    * table scrolls to its top
    */

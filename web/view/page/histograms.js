@@ -167,7 +167,6 @@ function drawBars({ bins, bars, allBars, shownBars }, shown) {
 }
 
 /**
- * Changes only the bars whose count has changed.
  * @param {SVGElement} group
  * @param {string} name
  * @param {readonly number[]} counts

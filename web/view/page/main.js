@@ -158,7 +158,6 @@ class ViewPage {
 
   #sort(/** @type {string} */ field) {
     const filter = this.#filter;
-    // Clicks on a column sort descending, then ascending, then not at all.
     if (filter.sort !== field) {
       [filter.sort, filter.isDescending] = [field, true];
     } else if (filter.isDescending) filter.isDescending = false;

@@ -138,7 +138,6 @@ export class RowWindow {
   }
 
   /**
-   * Scrolls just far enough to show a row, or centers it.
    * @param {number} place
    * @param {boolean} isCentered
    */

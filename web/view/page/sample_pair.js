@@ -50,8 +50,7 @@ export function makeSamples(row, load) {
 }
 
 /**
- * Makes two lists to choose samples from, and the chosen samples side by side; nothing if there is
- * only one sample.
+ * Makes two lists of samples and the chosen samples side by side; nothing for a single sample.
  * @param {RowDetail["samples"]} samples
  * @param {string} id of the sample that is on the left at first
  */

@@ -6,7 +6,7 @@ import { byId } from "../../page/dom.js";
 
 /** @import { Filter } from "./filter.js" */
 
-/** After this pause in typing, the text is applied. */
+/** Pause in typing after which the text is applied. */
 const TYPING_PAUSE_MS = 300;
 
 export class SearchBar {

@@ -35,7 +35,7 @@ export class NoteList {
 
   /** @param {readonly string[]} notes */
   update(notes) {
-    // An unchanged list is not replaced, so that the user's selection of text stays.
+    // Keeps an unchanged list, so that selected text stays selected.
     const text = notes.join("\n");
     if (text === this.#shown) return;
     this.#shown = text;
