@@ -127,7 +127,7 @@ async function retortMs({ input, output, concurrency, baseUrl }: Job): Promise<n
   ]);
 }
 
-/** Flag of the task `distill`, whose memory limits are left out: the peers have none. */
+/** Flag of the task `distill`. Its memory flags are left out, because peers have none. */
 const LAZY = "--unstable-lazy-dynamic-imports";
 
 async function elapsedMs(output: string, args: string[]): Promise<number> {

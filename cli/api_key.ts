@@ -24,10 +24,7 @@ export type OnMissingKey = "refuse" | "ask" | "warn";
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /**
-   * Keys that the user typed, by the empty file or variable. Teachers that name the same one share
-   * a key.
-   */
+  /** Typed keys by the file or variable that was empty. Teachers may share one. */
   readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */

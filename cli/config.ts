@@ -187,7 +187,7 @@ const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map(
   ["think_tags", ["thinkTags", THINK_TAGS]],
 ]);
 
-/** Values of these keys may hold a secret, or be one that was typed where a name is expected. */
+/** These values may hold a secret, or be one that was typed instead of a name. */
 const MAY_BE_SECRET = /^(?:api_key_\w+|base_url|client_key)$/;
 
 export function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {

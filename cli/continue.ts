@@ -14,10 +14,7 @@ import type { Config } from "./config.ts";
 import { readParams, type RunRequest } from "./request.ts";
 import { Settings } from "./settings.ts";
 
-/**
- * Flags that, if repeated in the next command, would pay for the answers of this run again
- * (`--no-resume --overwrite`, `--reask-answered`).
- */
+/** Flags that would pay for this run's answers again if the next command repeated them. */
 const REPAYING_FLAGS = ["resume", "overwrite", "reask-answered"];
 
 /**
@@ -36,7 +33,7 @@ const SHOWN_VALUES: Partial<
 /** Flags that set parameters. One `--params` can replace them all. */
 const PARAM_FLAGS = ["params", "temperature", "max-tokens", "param"];
 
-/** The arguments of the commands that follow a run; undefined if no flags can express them. */
+/** Arguments of the next commands; undefined if no flags can express them. */
 export interface NextArgs {
   /** To continue the run or retry, or to retry its failed rows. */
   readonly same: ParsedArgs | undefined;
@@ -69,8 +66,8 @@ export async function nextArgsOf(
 }
 
 /**
- * Returns the arguments with these parameters and the `--config` file. Undefined if the file sets
- * other parameters, because no flag removes them.
+ * Returns the arguments with these parameters and the `--config` file; undefined if the file sets
+ * other parameters, which no flag removes.
  */
 async function besideConfig(
   args: ParsedArgs,
@@ -122,8 +119,7 @@ export function nextCommand(
   // Old answers are deleted or set aside before the first row is sent. From then on, these flags
   // would apply to the answers of this run.
   const dropped = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
-  // A stopped retry is continued first. It may have other parameters than rows that were never
-  // sent.
+  // A stopped retry is continued first, because it may have other parameters than unsent rows.
   if (summary.state !== "done") {
     return commandLine(same, same?.command === "retry" ? ["retry"] : [], dropped);
   }

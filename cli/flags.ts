@@ -16,9 +16,9 @@ export interface Flag {
   readonly value?: string;
   readonly isValueOptional?: boolean;
   readonly isRepeatable?: boolean;
-  /** Whether the flag is a switch that is on unless users turn it off with `--no-…`. */
+  /** A switch that is on unless turned off with `--no-…`. */
   readonly isOnByDefault?: boolean;
-  /** Whether the value may hold a secret, or users may type the secret where a name is expected. */
+  /** Whether the value may hold a secret, also one typed instead of a name. */
   readonly mayBeSecret?: boolean;
   readonly help: string;
   readonly helpFor?: Partial<Record<Command, string>>;

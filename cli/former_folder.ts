@@ -57,7 +57,7 @@ async function resultsOf({ input, output }: RunPaths): Promise<string[]> {
   }
 }
 
-/** Whether there is a run file, or results of a version that wrote none. */
+/** Whether there is a run file, or results without one (older versions). */
 async function hasRun(results: string): Promise<boolean> {
   const paths = [`${stemOf(results)}.run.json`, results];
   const areFiles = await Promise.all(

@@ -16,15 +16,14 @@ import { PROGRAM_NAME as NAME } from "../lib/printable.ts";
 import { helpTopic } from "./words.ts";
 
 /**
- * Width of the left column in lists of flags, in characters. After a longer flag, the text begins
- * on the next line.
+ * Width of the left column in lists of flags, in characters. Longer flags have a line of their own.
  */
 const FLAG_WIDTH = 28;
 
 /** Width of the left column in other lists. */
 const NAME_WIDTH = 15;
 
-/** Commands with more flags than this show only the common ones, unless `--help-all` is given. */
+/** Above this number of flags, help without `--help-all` shows only the common ones. */
 const MAX_FLAGS = 20;
 
 export function helpCommand({ inputs }: ParsedArgs, io: Io): number {
@@ -110,7 +109,7 @@ function exampleLines({ examples }: CommandEntry): string[] {
 }
 
 /**
- * Says how to start a program that is not installed: usage and examples show the installed name.
+ * Usage and examples show the installed name: says how to start a program that is not installed.
  */
 function startedAs(program: string): string[] {
   return program === NAME ? [] : [`"${NAME}" here stands for: ${program}`];

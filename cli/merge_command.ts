@@ -54,9 +54,7 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
 
 const NOTICE_MS = 60_000;
 
-/**
- * Prints what a merge waits for: at once, then at most once a minute and only if it has changed.
- */
+/** Prints what a merge waits for: at once, then each change, at most once a minute. */
 function waitNotices(io: Io): (progress: WaitProgress) => void {
   let last = "", lastAt = -Infinity;
   return ({ done, runs }) => {

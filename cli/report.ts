@@ -81,7 +81,7 @@ export async function writeReport(
   say: (message: string) => void,
 ): Promise<boolean> {
   const { run, snapshot, summary } = record.state();
-  // Before a run has begun there is nothing to report, and an older report is worth keeping.
+  // Before a run has begun, an older report is worth keeping.
   if (request.kind === "none" || run === null) return true;
   if (request.kind === "file") {
     return await writeReportFile(request.path, record, input, say);
@@ -94,7 +94,7 @@ export async function writeReport(
   if (await keepEarlierReport(path, say)) {
     await writeReportFile(path, record, input, sayPath);
   }
-  // The user did not request this report, so a failure to write it does not count.
+  // A report that the user did not request may fail.
   return true;
 }
 

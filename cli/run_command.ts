@@ -197,8 +197,8 @@ export interface RunEnd {
 }
 
 /**
- * Runs, and retries failed rows each time the user requests it on the page. The cost limit applies
- * to all these runs together.
+ * Runs, and retries failed rows when the user requests it on the page. The cost limit applies to
+ * all these runs together.
  */
 export async function runToEnd(
   generator: ResponseGenerator,

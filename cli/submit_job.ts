@@ -47,10 +47,7 @@ export function logsOf(stem: string): string {
   return `${splitPath(stem).start}${OWN_FOLDER}/logs`;
 }
 
-/**
- * Returns the command to follow a job. Only `deno task submit`, not `distill`, may call the
- * scheduler.
- */
+/** Returns the command to follow a job. Only `deno task submit` may call the scheduler. */
 export function followUpCommand(
   { stem }: PreparedJob,
   action: "status" | "cancel",

@@ -120,10 +120,7 @@ interface Listed {
   readonly entries: Map<OpenList, EndpointEntry>;
 }
 
-/**
- * Maximum number of teachers that are kept after they have left. Restarted pods have new addresses,
- * so in a run of days the oldest are forgotten.
- */
+/** Maximum number of teachers kept after leaving. Restarted pods have new addresses each time. */
 const MAX_LEFT = 1_000;
 
 /**
@@ -149,7 +146,7 @@ class ListedTeachers implements AsyncDisposable {
     return listed.entries.size === 1 ? placeOf(listed) : undefined;
   }
 
-  /** Waits for all earlier changes: an address may leave while it is still joining. */
+  /** Waits for earlier changes: an address may leave while it is still joining. */
   change(list: OpenList, changes: ListChange) {
     const result = this.#changing.then(() => this.#change(list, changes));
     this.#changing = result;

@@ -173,8 +173,7 @@ async function keyFor(
     : { file: settings.text("api-key-file"), variable: settings.text("api-key-env") };
   const isNamed = place.file !== undefined || place.variable !== undefined;
   if (!isNamed && isInHeaders) return undefined;
-  // Without a named key, the default key is OpenAI's: if OpenAI is among the teachers, no other
-  // teacher gets it.
+  // If no key is named and OpenAI is among the teachers, only OpenAI gets the default key.
   if (!isNamed && !isOpenAI(baseUrl) && all.some((other) => isOpenAI(other.baseUrl))) {
     return undefined;
   }

@@ -98,8 +98,8 @@ export function createApp(options: AppOptions): Hono {
 }
 
 /**
- * Checks the origin (neither Deno nor Hono does) and upgrades. The hub's handlers catch all errors,
- * because an error in a handler would end the process.
+ * Checks the origin, which neither Deno nor Hono does, and upgrades. The hub's handlers catch all
+ * errors, because one would end the process.
  */
 function upgrade(c: Context, hub: Hub): Response {
   const { raw } = c.req;
@@ -152,10 +152,7 @@ async function answerControl(
   }
 }
 
-/**
- * Whether the body is invalid, or the run rejects the value: a budget, for example, if no price is
- * known.
- */
+/** Whether the body is invalid, or the run rejects the value, such as a budget without a price. */
 function isRefusal(error: unknown): error is Error {
   return error instanceof TypeError || error instanceof RangeError || error instanceof UsageError;
 }

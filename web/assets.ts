@@ -97,8 +97,8 @@ export const PAGE_JS: string = joinModules(MODULES);
 export const PAGE_CSS: string = STYLES.join("\n");
 
 /**
- * The script of uPlot, which throws if `Intl` does not know the browser's language, such as
- * `en-US@posix`. This gives it a fixed language.
+ * The script of uPlot with a fixed language: uPlot throws if `Intl` does not know the browser's
+ * language, such as `en-US@posix`.
  */
 export const UPLOT_JS: string =
   `var uPlot=function(navigator){${UPLOT_SCRIPT}\nreturn uPlot}({language:"en-US"});\n`;

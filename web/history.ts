@@ -43,10 +43,7 @@ export interface Reading {
 /** A point keeps the mean of these gauges. */
 const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
 
-/**
- * Counters and concurrency at the end of the point, maxima of lag and memory, and sums of the other
- * gauges.
- */
+/** Counters and concurrency at the end, maxima of lag and memory, sums of the other gauges. */
 interface Point {
   /** Index on the time axis, in units of `#pointS`. */
   slot: number;

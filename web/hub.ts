@@ -31,10 +31,7 @@ const SAMPLE_BEATS = 4;
 /** Bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
-/**
- * A page without a message for this time is lost: browsers run the timers of background tabs only
- * once a minute.
- */
+/** A page without a message for this time is lost. Timers of background tabs run once a minute. */
 const LOST_AFTER_MS = 180_000;
 
 /** A page that is being reloaded is back within this time. */

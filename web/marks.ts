@@ -17,7 +17,9 @@ const MAX_TEXT = 80;
 /** Throttled attempts between two snapshots that count as a burst. */
 const BURST = 5;
 
-/** Minimum time between marks of the same kind: a teacher may go up and down often. */
+/**
+ * An event this soon after one of the same kind adds no mark: a teacher may go up and down often.
+ */
 const QUIET_S = 30;
 
 /** A pause this soon after a control is probably its effect, and adds no mark. */

@@ -141,8 +141,8 @@ export class RunFigures {
   }
 
   /**
-   * Forgets teachers without rows for a minute, because each takes 27 KB and a run of days may have
-   * any number of them.
+   * Forgets teachers without rows for a minute: each takes 27 KB, and a run of days may have any
+   * number.
    */
   #forgetIdle(nowMs: number): void {
     for (const [key, count] of this.#teachers) {

@@ -189,10 +189,7 @@ function weightOf({ row, completion }: Outcome): number {
     (completion?.reasoning?.length ?? 0);
 }
 
-/**
- * The last user message, or the last message if no user wrote one. Images and other parts are named
- * in brackets.
- */
+/** The last user message, or else the last message. Other parts than text are named in brackets. */
 function promptOf(row: Row): string {
   const message = row.messages.findLast(({ role }) => role === "user") ?? row.messages.at(-1);
   const content = message?.content;

@@ -57,8 +57,8 @@ export class FolderWatch {
     this.#isChecking = true;
     const missing = new Set(this.#runs.keys());
     try {
-      // Imported late: `web/server.ts` exports the folder monitor, too, and must load with
-      // `--allow-net` alone. `lib/run/` needs more permissions.
+      // Imported late: `web/server.ts` must load with `--allow-net` alone, and `lib/run/` needs
+      // more permissions.
       const { parseStatus } = await import("../../lib/run/mod.ts");
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
@@ -78,8 +78,8 @@ export class FolderWatch {
   }
 
   /**
-   * Counts a check that found no status of a run; the file may only be half-written. A dead run
-   * whose file is gone is forgotten.
+   * Counts a check without a status of the run, whose file may be half-written. Forgets a dead run
+   * without a file.
    */
   #countMissing(name: string): void {
     const run = this.#runs.get(name);

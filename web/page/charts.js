@@ -17,7 +17,7 @@ import { trailingMeans } from "./scale.js";
 /** @import { ChartMark, HistoryColumn } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** Time between redraws in a long run, where most snapshots change only the last point. */
+/** Time between redraws while only the last point changes. */
 const LAST_POINT_REDRAW_MS = 2_000;
 
 /** Windows for averaging rates. Charts use the first one that is long enough for the run. */

@@ -57,7 +57,7 @@ export function setIcon(svg, name) {
 }
 
 /**
- * Sets a text unless it is the same, because each change costs a layout.
+ * Sets a text if it has changed: each change costs a layout.
  * @param {Element | string} place an element, or its id
  * @param {string} text
  */
@@ -72,8 +72,7 @@ export function setText(place, text) {
 }
 
 /**
- * Like `setText`, but keeps each word of a command on one line: browsers break lines after any
- * hyphen, even that of `-o`.
+ * Like `setText`, but breaks no command at a hyphen, such as that of `-o`.
  * @param {Element} element
  * @param {string} text
  */

@@ -34,7 +34,6 @@ const ERROR_COLUMNS = [
   ["show", ""],
 ];
 
-/** Kinds that made rows fail come first. */
 export class ErrorTable {
   #showRows;
   #allButton = byId("errors-all", HTMLButtonElement);

@@ -52,8 +52,8 @@ export function evenIndexes(length, maxCount) {
 }
 
 /**
- * Means over the last `windowS` seconds, because half a second has too few rows for a reliable
- * rate. Each value covers the time since the one before.
+ * Means over the last `windowS` seconds: half a second has too few rows for a reliable rate. Each
+ * value covers the time since the one before.
  * @param {readonly (number | null)[]} endsS end of the time that each value covers, in seconds
  * @param {readonly (number | null)[]} rates
  * @param {number} windowS

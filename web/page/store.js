@@ -216,8 +216,8 @@ export class RunStore {
   }
 
   /**
-   * Returns false if points before this one are missing. A hidden page does not get all points, and
-   * gets a `hello` when it is shown again.
+   * Adds a point. Returns false if earlier points are missing: a hidden page does not get all
+   * points, but a `hello` when it is shown again.
    * @param {number} index
    * @param {readonly (number | null)[]} point
    */

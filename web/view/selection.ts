@@ -38,8 +38,8 @@ export interface SavedSelection {
 }
 
 /**
- * Writes ids to a new file in `.retort/`, next to the first of `files`, each once: rows of two runs
- * may have the same ids.
+ * Writes ids to a new file in `.retort/`, next to the first of `files`. Each id is written once,
+ * because two runs may have the same ids.
  */
 export async function saveSelection(
   files: readonly string[],

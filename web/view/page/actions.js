@@ -7,8 +7,7 @@ import { formatCountOf } from "../../page/figures.js";
 import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
 
 /**
- * What commands name: the words that start the program, the paths of the page, its results files,
- * and the runs that wrote them.
+ * What commands name: program, paths of the page, results files, and the runs of these files.
  *
  * @typedef {{ program: string, paths: readonly string[], results: readonly string[], runs: readonly
  * { input: string, output: string, model: string }[] }} CommandContext

@@ -14,7 +14,7 @@ import { isFlagField } from "./filter.js";
 const FEW_VALUES = 8;
 
 /**
- * Words for how the answers of two runs compare.
+ * Words for the agreement of two runs.
  * @type {Record<string, { title: string, help: string }>}
  */
 const AGREEMENT_WORDS = {

@@ -104,7 +104,7 @@ class ViewPage {
     });
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) === this.#filter.toHash()) return;
-      // Back from an open row closes only the row: the filter may have been changed meanwhile.
+      // Back closes only the open row: the filter may have changed meanwhile.
       if (history.state === TABLE_ENTRY) {
         this.#filter.row = this.#filter.at = "";
         this.#openRow.close();
@@ -191,7 +191,7 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", query);
-    // While the server reads files, each request for all rows would return another version.
+    // While the server reads files, the version changes with each request.
     const isOld = this.#allVersion !== version && (isCurrent || condition === "");
     if (this.#all === undefined || isOld) {
       this.#all = condition === "" ? shown : await ask("overview");

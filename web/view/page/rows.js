@@ -33,7 +33,7 @@ export class RowPages {
   }
 
   /**
-   * Marks all rows as stale. They are shown until they are drawn again and new ones have arrived.
+   * Marks all rows as stale. Drawing them requests new rows and shows the stale ones until then.
    */
   markStale() {
     this.#generation++;

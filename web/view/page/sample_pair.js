@@ -115,16 +115,15 @@ function makeChoice(side, samples) {
 }
 
 /**
- * Two texts count as entirely different if their differing middles have more words than this
- * (geometric mean): comparing them would take seconds.
+ * Limit of words in the differing middles of two texts (geometric mean). Comparing more takes
+ * seconds, so these count as entirely different.
  */
 const MAX_WORDS = 3_000;
 
 /** @typedef {{ text: string, isSame: boolean }} Piece */
 
 /**
- * Compares two texts by a longest common subsequence of their words. Equal words at the start and
- * at the end are skipped, which is fast.
+ * Compares two texts by a longest common subsequence of words, after skipping equal ends.
  * @param {string} left
  * @param {string} right
  * @returns {[Piece[], Piece[]]}
