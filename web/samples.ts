@@ -105,8 +105,8 @@ export class Samples {
       this.#reservoir.push(entry);
       return;
     }
-    const place = Math.floor(this.#random() * this.#answers);
-    if (place < SAMPLES_PER_LIST) this.#reservoir[place] = entry;
+    const index = Math.floor(this.#random() * this.#answers);
+    if (index < SAMPLES_PER_LIST) this.#reservoir[index] = entry;
   }
 }
 

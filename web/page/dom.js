@@ -58,11 +58,11 @@ export function setIcon(svg, name) {
 
 /**
  * Sets a text if it has changed: each change costs a layout.
- * @param {Element | string} place an element, or its id
+ * @param {Element | string} elementOrId
  * @param {string} text
  */
-export function setText(place, text) {
-  const element = typeof place === "string" ? byId(place) : place;
+export function setText(elementOrId, text) {
+  const element = typeof elementOrId === "string" ? byId(elementOrId) : elementOrId;
   const { firstChild } = element;
   if (firstChild instanceof Text && firstChild.nextSibling === null) {
     if (firstChild.data !== text) firstChild.data = text;
@@ -97,9 +97,9 @@ export function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== text) element.setAttribute(name, text);
 }
 
-/** @param {HTMLElement | string} place an element, or its id @param {boolean} isShown */
-export function setShown(place, isShown) {
-  const element = typeof place === "string" ? byId(place) : place;
+/** @param {HTMLElement | string} elementOrId @param {boolean} isShown */
+export function setShown(elementOrId, isShown) {
+  const element = typeof elementOrId === "string" ? byId(elementOrId) : elementOrId;
   if (element.hidden === isShown) element.hidden = !isShown;
 }
 
@@ -121,8 +121,8 @@ export async function copyText(text, button, box) {
 }
 
 /**
- * Sets the children. Those in the right place are not moved, and so keep focus, selection and open
- * `<details>`.
+ * Sets the children. Children in the right place are not moved, and so keep focus, selection and
+ * open `<details>`.
  * @param {Element} parent
  * @param {readonly Element[]} children
  */

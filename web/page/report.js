@@ -54,8 +54,8 @@ export function startReports(getState) {
 /** @param {string} shell @param {MonitorState} state */
 function reportOf(shell, state) {
   const json = escaped(JSON.stringify(state), UNSAFE_IN_JSON);
-  const place = shell.lastIndexOf(STATE_TAG_END) + STATE_TAG_END.length;
-  return shell.slice(0, place) + json + shell.slice(place);
+  const index = shell.lastIndexOf(STATE_TAG_END) + STATE_TAG_END.length;
+  return shell.slice(0, index) + json + shell.slice(index);
 }
 
 /** @param {MonitorState} state */

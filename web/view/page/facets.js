@@ -32,9 +32,9 @@ const AGREEMENT_WORDS = {
  * HTMLButtonElement }} ValueRow
  */
 /**
- * `rows` has the JSON of each value as its key; `shown` holds the elements of the current values.
+ * `rows` has the JSON of each value as its key; `elements` are those of the current values.
  * @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, unlisted:
- * HTMLElement, rows: Map<string, ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox
+ * HTMLElement, rows: Map<string, ValueRow>, elements: HTMLElement[], isOpen: boolean }} FacetBox
  */
 
 export class FacetList {
@@ -88,7 +88,7 @@ export class FacetList {
    * @param {ReturnType<Filter["choiceOf"]>} choice
    */
   #fillBox(box, values, unlisted, countOf, choice) {
-    box.shown = values.map((value) => {
+    box.elements = values.map((value) => {
       const row = box.rows.get(JSON.stringify(value)) ?? this.#makeRow(box, choice.field, value);
       setText(row.count, countOf(value));
       row.only.checked = choice.only.includes(value);
@@ -116,7 +116,7 @@ export class FacetList {
       unlisted,
     );
     /** @type {FacetBox} */
-    const box = { element, list, more, unlisted, rows: new Map(), shown: [], isOpen: false };
+    const box = { element, list, more, unlisted, rows: new Map(), elements: [], isOpen: false };
     more.addEventListener("click", () => {
       box.isOpen = !box.isOpen;
       showValues(box);
@@ -194,8 +194,8 @@ function countsIn(shown, field) {
 }
 
 /** @param {FacetBox} box */
-function showValues({ list, more, shown, isOpen }) {
-  setChildren(list, isOpen ? shown : shown.slice(0, FEW_VALUES));
-  setShown(more, shown.length > FEW_VALUES);
-  setText(more, isOpen ? "Fewer" : `${formatCount(shown.length - FEW_VALUES)} more`);
+function showValues({ list, more, elements, isOpen }) {
+  setChildren(list, isOpen ? elements : elements.slice(0, FEW_VALUES));
+  setShown(more, elements.length > FEW_VALUES);
+  setText(more, isOpen ? "Fewer" : `${formatCount(elements.length - FEW_VALUES)} more`);
 }
