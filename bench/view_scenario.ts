@@ -79,13 +79,13 @@ export async function flagCosts({ path, rows }: { path: string; rows: number }):
 export async function viewDuringRun(
   { path, rounds, windowS }: { path: string; rounds: number; windowS: number },
 ): Promise<Rounds<number, number>> {
-  // Imported only when called: `viewFile` measures memory, which must not include a run.
+  // Imported only when called, so that the memory in `viewFile` includes no run.
   const { DataService } = await import("../lib/data/mod.ts");
   const { startRun } = await import("./monitor_job.ts");
   await using run = await startRun(nextTurn);
   const speed = async () => (await run.window(windowS)).rowsPerS;
   return await alternate(rounds, async () => {
-    // Makes the file look like that of a running job. A space after the last line feed is no row.
+    // Makes the job look active. A space after the last line feed is no row.
     await Deno.writeTextFile(path, " ", { append: true });
     await using service = await DataService.open({ paths: [path], isSaved: false });
     await service.ask("state", {});

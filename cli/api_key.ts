@@ -77,7 +77,7 @@ async function readKeyFile(path: string): Promise<string> {
   try {
     return (await readTextOf(path)).trim();
   } catch (cause) {
-    // The cause is left out: it quotes the path, which may be the key itself.
+    // No cause: it quotes the path, and the path may be the key itself.
     throw new UsageError(await unreadableMessage(path, "api-key-file", systemReason(cause)));
   }
 }

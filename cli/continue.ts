@@ -66,8 +66,8 @@ export async function nextArgsOf(
 }
 
 /**
- * Returns the arguments with these parameters and the `--config` file; undefined if the file sets
- * other parameters, which no flag removes.
+ * Returns the arguments with these parameters and the `--config` file. If the file sets others, no
+ * flag removes them: returns undefined.
  */
 async function besideConfig(
   args: ParsedArgs,

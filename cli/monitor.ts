@@ -113,7 +113,7 @@ export async function openMonitor(
   };
 }
 
-/** Replaces a wildcard host, which a browser elsewhere could not open. */
+/** Replaces a wildcard host: a browser elsewhere cannot open it. */
 function addressElsewhere(url: string): string {
   const { port, pathname, search } = new URL(url);
   return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;

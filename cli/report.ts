@@ -44,7 +44,10 @@ export function readReport(settings: Settings): ReportRequest {
   return { kind: "file", path };
 }
 
-/** Checks before a run, which may take days, that its report can be written. Creates the folder. */
+/**
+ * Checks before the run that the report can be written, because a run may take days. Creates the
+ * folder.
+ */
 export async function prepareReportFile(
   path: string,
   { input, output }: Pick<ResolvedRunOptions, "input" | "output">,
@@ -151,7 +154,7 @@ async function keepEarlierReport(
   }
 }
 
-/** Throws if the file is not a report, which must not be overwritten. */
+/** Throws unless the file is a report: other files must not be overwritten. */
 async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
   if (info === undefined) return;
   // Opening a FIFO would wait for a writer.

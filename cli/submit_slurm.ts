@@ -156,7 +156,7 @@ async function programOf(settings: Settings): Promise<string[] | undefined> {
   return text !== undefined && await exists(text) ? [text] : text?.split(/\s+/);
 }
 
-/** Reads the value of an `#SBATCH` line of the script, which must be one word. */
+/** Reads the value of an `#SBATCH` line. It must be one word. */
 function directive(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
@@ -167,7 +167,7 @@ function directive(settings: Settings, name: string): string | undefined {
   );
 }
 
-/** Slurm's time limits, except a plain number, which means seconds here and minutes for Slurm. */
+/** Slurm's time limits, except a plain number: it means seconds here, but minutes for Slurm. */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
 /** Slurm may send the signal this many seconds early: it checks time limits once a minute. */

@@ -188,7 +188,7 @@ function isOpenAI(baseUrl: string): boolean {
   return URL.parse(baseUrl)?.hostname === new URL(OPENAI_URL).hostname;
 }
 
-/** Opens the simulated teacher, which must never get a key: none is read. */
+/** Opens the simulated teacher. It must never get a key, so none is read. */
 async function openSimulated(
   simulation: string,
   settings: Settings,

@@ -98,7 +98,7 @@ export function createApp(options: AppOptions): Hono {
 }
 
 /**
- * Checks the origin, which neither Deno nor Hono does, and upgrades. The hub's handlers catch all
+ * Checks the origin, because Deno and Hono do not, and upgrades. The hub's handlers catch all
  * errors, because one would end the process.
  */
 function upgrade(c: Context, hub: Hub): Response {

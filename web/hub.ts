@@ -13,7 +13,7 @@ import { RunRecord, type RunRecordOptions } from "./run_record.ts";
 import { shortenedToFit } from "./samples.ts";
 import { encodeSnapshot } from "./wire_snapshot.ts";
 
-/** Time between two beats, and least time between two snapshots to a page. */
+/** Time between beats, and minimum time between snapshots to a page. */
 export const BEAT_MS = 500;
 
 /**

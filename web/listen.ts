@@ -116,7 +116,7 @@ export function pageUrl(hostname = DEFAULT_HOSTNAME, port: number, token: string
   return `http://${openableHost(hostname)}:${port}/?token=${token}`;
 }
 
-/** Replaces a wildcard address, which browsers cannot open. */
+/** Replaces a wildcard address: browsers cannot open it. */
 function openableHost(hostname: string): string {
   if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
   return hostname === "::" ? "[::1]" : urlHost(hostname);

@@ -42,7 +42,7 @@ export function renderReport(state: MonitorState): string {
   return render(embeddable(state), markersOf(state));
 }
 
-/** A report without a run, which the page fills in. */
+/** A report without a run. The page adds the run. */
 export function reportShell(): string {
   return render("", REPORT_MARKER);
 }

@@ -245,7 +245,7 @@ export class Chart {
     this.#group.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
   }
 
-  /** Draws the series of the kind `marks`, which uPlot cannot. @param {UPlot} plot */
+  /** Draws the series of the kind `marks`: uPlot cannot. @param {UPlot} plot */
   #drawTriangles(plot) {
     const { series } = this.#definition;
     const index = series.findIndex(({ line }) => line === "marks");

@@ -72,7 +72,7 @@ export function setText(elementOrId, text) {
 }
 
 /**
- * Like `setText`, but breaks no command at a hyphen, such as that of `-o`.
+ * Like `setText`, but breaks no line at a hyphen, such as in `-o`.
  * @param {Element} element
  * @param {string} text
  */

@@ -160,7 +160,7 @@ class Page {
     return [...drawings, () => setAttribute(document.documentElement, "data-loading", false)];
   }
 
-  /** Updates ages and waits, which change without messages. @param {Link} link */
+  /** Updates ages and waits: they change without messages. @param {Link} link */
   #tick(link) {
     const nowMs = Date.now();
     const { isOpen, nextMs } = link.status;

@@ -17,7 +17,7 @@ const MAX_CHART_MARKS = 60;
 /** Shorter waits count as running: the state would change with each brief backoff. */
 const MIN_SHOWN_WAIT_MS = 2_000;
 
-/** More than the server keeps, which is 1,000. */
+/** More than the 1,000 points that the server keeps. */
 const MAX_HISTORY = 2_000;
 
 /**

@@ -28,7 +28,7 @@ export class Grid {
   #layer = byId("grid-rows");
   /** @type {Column[]} */
   #columns = [];
-  /** Place of the current row, which the keyboard acts on. */
+  /** Place of the row for the keyboard. */
   #active = 0;
   #window = new RowWindow(this.#scroller);
   #pages;

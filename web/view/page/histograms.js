@@ -22,8 +22,8 @@ const BAR_WIDTH = 3;
 const BAR_STEP = 4;
 
 /**
- * One histogram. `ends` names its least and greatest value, `limit` explains the `lines`, and
- * `bins` are those that are drawn.
+ * One histogram. `ends` names the minimum and the maximum, `limit` explains the `lines`, and `bins`
+ * are the drawn bins.
  *
  * @typedef {{ element: HTMLElement, bars: SVGElement, allBars: SVGElement, shownBars: SVGElement,
  * lines: SVGElement, ends: HTMLElement, min: HTMLInputElement, max: HTMLInputElement, bins:
