@@ -1,5 +1,5 @@
 /**
- * Measures the engine without a network: rows per second, and microtasks (promise reactions) per row.
+ * Measures the engine without a network: rows per second, and promise reactions per row.
  * @module
  */
 

@@ -25,10 +25,10 @@ export interface HelpSection {
 }
 
 export interface CommandEntry {
-  /** Arguments after the name of the program, one line for each way to call the command. */
+  /** One line for each way to call the command. */
   readonly usage: readonly string[];
   readonly summary: string;
-  /** Further lines for the command's own help, each of at most 80 characters. */
+  /** Further help lines, of at most 80 characters. */
   readonly about?: readonly string[];
   readonly sections?: readonly HelpSection[];
   /** Example command lines, without the name of the program. */

@@ -25,7 +25,7 @@ import { parseThinkTags, THINK_TAGS_RULE } from "./settings.ts";
 
 export interface Config {
   readonly inputs: string[];
-  /** Values of flags by long name, as if they had been typed. */
+  /** Flags by long name, as if typed. */
   readonly flags: Map<string, FlagValue>;
   /** Sampling parameters, from `params` and `chat_config`. */
   readonly params: Record<string, unknown>;

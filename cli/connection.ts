@@ -20,7 +20,7 @@ const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
  * secret.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
-/** Header fields that hold a key. If one of them is set, the default key is not sent. */
+/** Header fields that hold a key, in place of the default key. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
 /** A later field replaces an earlier one of the same name. */
@@ -54,7 +54,7 @@ export function holdsKey(headers: Readonly<Record<string, string>>): boolean {
   return Object.keys(headers).some((name) => KEY_FIELD.test(name));
 }
 
-/** A `--header` as it may be shown: a typed secret is replaced by a variable. */
+/** Replaces a typed secret in a `--header` by a variable. */
 export function shownHeader(text: string): string {
   const [, name, value] = FIELD.exec(text) ?? [];
   if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name)) return text;

@@ -52,7 +52,7 @@ export interface Io {
   readonly stdin: ReadableStream<Uint8Array>;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
-  /** Prompts for a line that is not shown while it is typed. @default there is no terminal */
+  /** Prompts for a line without echo. @default there is no terminal */
   readonly askSecret?: (question: string) => Promise<string | null>;
   /** Width of the terminal, in columns. */
   columns(): number;

@@ -87,8 +87,8 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
 }
 
 /**
- * Aborts the merge on the first signal, so that temporary files (as large as the results) are
- * removed. Another signal ends the process.
+ * Aborts the merge on the first signal, so that it removes temporary files, which may be as large
+ * as the results. Another signal ends the process.
  */
 function abortOnSignal(io: Io) {
   const controller = new AbortController();

@@ -84,7 +84,7 @@ function denoOf(start: ProcessStart): string {
   return findInPath(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
 }
 
-/** The tool that downloaded Deno and runs it from a cache outside PATH, such as `npx -y`. */
+/** The tool that downloaded Deno to a cache outside PATH, such as `npx -y`. */
 function runnerOf({ env, execPath }: ProcessStart): string | undefined {
   if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
   if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";

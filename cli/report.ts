@@ -101,7 +101,7 @@ export async function writeReport(
   return true;
 }
 
-/** Writes atomically. Prints where the report is, or why it could not be written. */
+/** Writes atomically. Prints the path or the error. */
 async function writeReportFile(
   path: string,
   record: ReportSource,

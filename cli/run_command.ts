@@ -82,7 +82,7 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
       screen,
       page,
     });
-    // The user or the scheduler that interrupted the run waits for the process to end.
+    // After an interruption, the user or scheduler waits for the exit.
     if (!isInterrupted) await page.keep(io);
     return code;
   } finally {

@@ -6,7 +6,7 @@ import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
-/** Turns the library's errors about its options into usage errors: flags have set these options. */
+/** Turns the library's errors about options, which flags have set, into usage errors. */
 export function asUsage<T>(make: () => T): T {
   try {
     return make();
@@ -76,13 +76,13 @@ export class Settings {
     }
   }
 
-  /** Flag and value as the user gave them, and the configuration file if they come from there. */
+  /** Flag and value as given, and the configuration file if it set them. */
   flagText(name: string, value: string): string {
     const text = `--${name} ${JSON.stringify(value)}`;
     return this.#flags.has(name) ? text : `${text} of "${this.#flags.get("config")}"`;
   }
 
-  /** Whether a setting was given as a flag, regardless of the configuration. */
+  /** Whether the setting was given as a flag. */
   isTyped(name: string): boolean {
     return this.#flags.has(name);
   }

@@ -43,8 +43,8 @@ export function withNamedShard(args: ParsedArgs, shard: Shard | undefined): Pars
 }
 
 /**
- * Records that a shard of a job cannot start, for example because the key is missing. Otherwise the
- * job's merge would wait for it.
+ * Records that a shard cannot start, for example without a key, so that the job's merge does not
+ * wait for it.
  */
 export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown): Promise<void> {
   if (!io.env("RETORT_JOB")) return;

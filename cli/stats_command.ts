@@ -246,7 +246,7 @@ function facetRows({ title, values, more }: Facet, total: number): Row[] {
   ];
 }
 
-/** Width of the left column of a comparison, in cells of the terminal. */
+/** Width of the left column of a comparison, in cells. */
 const MEASURE_WIDTH = 24;
 /** Width of one run's figures, in cells. */
 const RUN_WIDTH = 16;

@@ -125,8 +125,7 @@ async function cancelKubernetes(
 }
 
 /**
- * Cancels a job whose output is not on this machine. Only Kubernetes has such jobs: Slurm jobs are
- * submitted where their output is.
+ * Cancels a Kubernetes job whose output is not here. Slurm jobs are submitted where the output is.
  */
 async function cancelElsewhere(
   stem: string,

@@ -14,7 +14,7 @@ interface GuardOptions {
   readonly token: string;
   readonly cookieName: string;
   readonly hostname: string;
-  /** Matches the app's own path at the end of a path that may begin with a proxy's prefix. */
+  /** Matches the app's own path behind any prefix of a proxy. */
   readonly ownPath: RegExp;
   readonly page: (c: Context) => Response;
   /** A path that also accepts the token in `Authorization`. @default none */

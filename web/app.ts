@@ -56,7 +56,7 @@ const MAX_BODY_BYTES = 1024;
  */
 const IDLE_TIMEOUT_S = 0;
 
-/** Matches the app's own path at the end of a path that may begin with a proxy's prefix. */
+/** Matches the app's own path behind any prefix of a proxy. */
 const RUN_PATH =
   /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|report-shell|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);

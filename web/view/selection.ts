@@ -71,7 +71,7 @@ export async function saveSelection(
   }
 }
 
-/** Returns the line of an id: as JSON if it looks like JSON, or if its white space would be lost. */
+/** Returns the line of an id: JSON if it looks like JSON, or would lose white space. */
 function lineOf(uid: string): string {
   return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
 }

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The state of the view: filter, sort order, columns and open row. It is stored in the URL fragment,
- * and `condition()` writes the filter as a `--where` expression.
+ * The state of the view: filter, sort order, columns and open row. The URL fragment stores it, and
+ * `condition()` writes the filter as a `--where` expression.
  *
  * @module
  */
