@@ -23,7 +23,7 @@ export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   return plainTurns(line, hints) ?? parsedTurns(line, hints);
 }
 
-/** The turns of user and tools, each on a line of its own. */
+/** The turns of user and tools as one text, each on lines of its own. */
 export function promptOf(line: JsonObject, hints: RunHints): string {
   const text = plainPrompt(line, hints);
   if (text !== undefined) return text;

@@ -23,7 +23,7 @@ export interface ParquetOptions {
 }
 
 const BATCH_ROWS = 32;
-/** A row group of this size is read at once. Columns of a larger one are read in windows. */
+/** A row group up to this size is read at once. Columns of a larger one are read in windows. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
 /** The size of the windows of all columns together. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
