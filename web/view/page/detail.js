@@ -94,8 +94,8 @@ export class OpenRow {
   }
 
   /**
-   * Opens a row, even if the filter hides it. If no row has this id, opens the first one with this
-   * uid, because ids change when files are replaced.
+   * Opens a row, even if the filter hides it. If the row with this id has another uid, or none has
+   * it, opens the first one with this uid, because ids change when files are replaced.
    * @param {string} uid
    * @param {string} id
    */

@@ -28,7 +28,7 @@ export class Grid {
   #layer = byId("grid-rows");
   /** @type {Column[]} */
   #columns = [];
-  /** Place of the row for the keyboard. */
+  /** Place of the current row, on which keys act. */
   #active = 0;
   #window = new RowWindow(this.#scroller);
   #pages;
