@@ -18,7 +18,7 @@ type Outcome =
   | { readonly kind: "missing"; readonly reason: string }
   /** The scheduler may hold the job. */
   | { readonly kind: "unknown"; readonly reason: string }
-  /** The scheduler holds the job. */
+  /** The scheduler holds the shards, and has sent them no signal. */
   | { readonly kind: "kept"; readonly reason: string };
 
 /** Removes the job from the queue; its files stay. */
@@ -86,11 +86,11 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
 async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
   const queue = await queueOf([name, `${name}-merge`], "%i", io);
   // Called whatever `squeue` says: canceling a job that does not exist does no harm.
-  const problem = await cancelInSlurm(name, io);
+  const { problem, areShardsKept } = await cancelInSlurm(name, io);
   if (queue.kind === "done") {
     if (queue.text.trim() === "") return { kind: "none" };
     if (problem === undefined) return { kind: "canceled" };
-    return { kind: "kept", reason: whyNot("scancel", problem) };
+    return { kind: areShardsKept ? "kept" : "unknown", reason: whyNot("scancel", problem) };
   }
   if (problem === undefined) {
     const reason = `scancel does not say whether there was a job, and ${whyNot("squeue", queue)}`;
@@ -101,14 +101,16 @@ async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
 }
 
 /** Returns what went wrong, if anything. `scancel` also succeeds if no job has the name. */
-async function cancelInSlurm(name: string, io: Io): Promise<ToolProblem | undefined> {
+async function cancelInSlurm(
+  name: string,
+  io: Io,
+): Promise<{ problem: ToolProblem | undefined; areShardsKept: boolean }> {
   // The merge first: it runs as soon as the last shard has ended. `scancel` takes one name, and no
   // list of names.
-  const results = [
-    await tryTool("scancel", [`--name=${name}-merge`], io),
-    await tryTool("scancel", [`--name=${name}`], io),
-  ];
-  return results.find((result) => result.kind !== "done");
+  const merge = await tryTool("scancel", [`--name=${name}-merge`], io);
+  const shards = await tryTool("scancel", [`--name=${name}`], io);
+  const problem = [merge, shards].find((result) => result.kind !== "done");
+  return { problem, areShardsKept: shards.kind !== "done" };
 }
 
 async function cancelKubernetes(

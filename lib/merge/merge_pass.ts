@@ -28,7 +28,7 @@ import { formatCountOf, sumOf } from "../figures.ts";
 export const MAX_CLASHES_SHOWN = 20;
 
 interface ReadInput {
-  /** The number of the last row of the previous run, if any. */
+  /** The number of the last row of the previous run; 0 for the first run. */
   readonly base: number;
   readonly input: InputSequence;
   contents?: BigUint64Array;
@@ -188,7 +188,7 @@ export class MergePass {
     const place = input.placeOf(line.number);
     this.report.badRows++;
     const uid = badRowUid(place.file, place.line);
-    // A failures line may be missing: without --skip-bad-rows, a run does not start over bad rows.
+    // Nothing is missing without a failures line: a run without --skip-bad-rows would not start.
     lines.take(uid, { result: NOWHERE, failure: this.#output.failures });
   }
 

@@ -141,11 +141,13 @@ export interface MergeReport {
  * while its shard is read.
  *
  * @example
- * ```ts import { mergeRuns } from "../../mod.ts";
+ * ```ts
+ * import { mergeRuns } from "../../mod.ts";
  *
- * async function mergeShards(): Promise<void> { const report = await mergeRuns({ outputs:
- * "shards/", output: "all/prompts.jsonl" }); for (const { run, message } of report.problems)
- * console.warn(`${run}: ${message}`); console.log(report.results, report.succeeded, report.failed);
+ * async function mergeShards(): Promise<void> {
+ *   const report = await mergeRuns({ outputs: "shards/", output: "all/prompts.jsonl" });
+ *   for (const { run, message } of report.problems) console.warn(`${run}: ${message}`);
+ *   console.log(report.results, report.succeeded, report.failed);
  * }
  * ```
  *

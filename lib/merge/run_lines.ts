@@ -180,7 +180,7 @@ class LineFile implements Disposable {
   #lengths = new Uint32Array(1_024);
   #count = 0;
   readonly #file: Deno.FsFile | undefined;
-  /** The last blocks by number, oldest first. */
+  /** The blocks that were read last, by number, oldest first. */
   readonly #blocks = new Map<number, Uint8Array<ArrayBuffer>>();
 
   private constructor(path: string, file: Deno.FsFile | undefined) {

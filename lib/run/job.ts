@@ -213,7 +213,7 @@ export class Job {
     this.#sink?.setConcurrency(concurrency);
   }
 
-  /** Writes lines that wait for disk space to other files, or drops them (`abandon`) if that fails. */
+  /** Writes lines that wait for disk space to other files; "abandon" drops those that fail there. */
   endWait(how: "abandon" | "rescue"): void {
     this.#sink?.[how]();
   }

@@ -146,8 +146,8 @@ export class Jobs {
     if (this.areMany) await syncFolderOf(this.list[0].files.results);
   }
 
-  /** Closes all files; `Job.close` does not throw. Drops the unwritten lines of outputs on a full
-   * disk (`isStalled`). */
+  /** Closes all files; `Job.close` does not throw. Does not wait for outputs on a full disk
+   * (`isStalled`). */
   async close(isStalled: (index: number) => boolean): Promise<void> {
     using _shared = this.#sharedLock;
     await this.each((job, index) => job.close({ abandon: isStalled(index) }));

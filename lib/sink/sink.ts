@@ -20,7 +20,7 @@ export interface SinkFiles {
   readonly failures: string;
 }
 
-/** A problem of both files, such as a full disk, is reported once. */
+/** A full disk stalls each file, but their recovery is reported once, and so is a broken file. */
 export interface SinkOptions extends
   Omit<
     JournalOptions<FinishedRow>,
@@ -145,7 +145,7 @@ export class Sink implements AsyncDisposable {
     await moveAllAway([this.#results, this.#failures], paths);
   }
 
-  /** Drops unwritten lines, so that `close` need not wait for disk space. */
+  /** Ends the wait for disk space now: drops lines that no other file takes. */
   abandon(): void {
     this.#results.abandon();
     this.#failures.abandon();
@@ -192,14 +192,15 @@ function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }
 
-/** Reports a problem of both files once. */
+/** Reports once that both files write again, or that one is broken. Reports each stall, because the
+ * second one may come after `rescue` has ended the first. */
 function sharedCallbacks(options: SinkOptions) {
   let stalled = 0;
   let isBroken = false;
   return {
     onStall: (error: SinkError) => {
-      // The stall of a file whose lines were rescued never ends, and would hide that of the other.
-      if (++stalled === 1 || isBroken) options.onStall?.(error);
+      stalled++;
+      options.onStall?.(error);
     },
     onRecover: () => {
       if (--stalled === 0) options.onRecover?.();

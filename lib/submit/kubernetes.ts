@@ -76,12 +76,6 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
   });
 }
 
-/** Escapes `$`: Kubernetes replaces `$(NAME)` with a variable, such as the API key, and `$$` with
- * `$`. */
-function literal(argument: string): string {
-  return argument.replaceAll("$", "$$$$");
-}
-
 function jobOf(name: string, { namespace }: KubernetesOptions, spec: object) {
   return {
     apiVersion: "batch/v1",
@@ -152,4 +146,10 @@ function templateOf(
       volumes: [{ name: "data", persistentVolumeClaim: { claimName: claim } }],
     },
   };
+}
+
+/** Escapes `$`: Kubernetes replaces `$(NAME)` with a variable, such as the API key, and `$$` with
+ * `$`. */
+function literal(argument: string): string {
+  return argument.replaceAll("$", "$$$$");
 }

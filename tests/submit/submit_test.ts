@@ -368,6 +368,17 @@ const CANCELS: [string, Tools, string[] | undefined, number, string[]][] = [
     ["Slurm: scancel failed: Access denied\n", "Slurm still has the job retort-in"],
   ],
   [
+    "the shards, which end by the signal, but not the merge",
+    {
+      squeue: "echo 7",
+      scancel: 'case "$1" in *-merge) echo "Socket timed out" >&2; exit 1;; esac',
+      kubectl: "",
+    },
+    undefined,
+    3,
+    ["Slurm: scancel failed: Socket timed out\n", "Slurm does not queue its running shards again"],
+  ],
+  [
     "a job of Slurm next to a kubectl without a cluster",
     {
       squeue: "echo 7",
