@@ -50,8 +50,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
 }
 
 /**
- * The message of an expected error, the stack of a bug, or both for a misuse of the library. The
- * text may quote a file or a teacher, whose control characters must not reach the terminal.
+ * Returns the message of an expected error, the stack of a bug, or both for a misuse of the
+ * library. Control characters that an error quotes must not reach the terminal.
  */
 function describe(error: unknown, program: string): string {
   if (error instanceof Deno.errors.NotCapable) {
@@ -157,8 +157,8 @@ function enterFolder(): Folders {
 }
 
 /**
- * The worker handles signals while the main thread is blocked. If it cannot start, the run works
- * without it.
+ * Starts the worker that handles signals while the main thread is blocked. If it cannot start, the
+ * run works without it.
  */
 function startSignalWorker(): Disposable {
   try {
@@ -178,7 +178,7 @@ function mayRead(path: URL): boolean {
   return path.protocol !== "file:" || isGranted({ name: "read", path });
 }
 
-/** How long an interrupted run waits for its output to be read. */
+/** How long an interrupted run waits until its output is read. */
 const FLUSH_TIMEOUT_MS = 1_000;
 
 const DEFAULT_COLUMNS = 80;
@@ -206,7 +206,6 @@ if (import.meta.main) {
   const stdout = new Output(Deno.stdout), stderr = new Output(Deno.stderr);
   const code = await runInUserFolder(stdout, stderr);
   const flushed = Promise.all([stdout.flush(), stderr.flush()]);
-  // A user who has interrupted the run should not wait for a reader that has stopped reading.
   const timeout = new Promise((resolve) => setTimeout(resolve, FLUSH_TIMEOUT_MS));
   await (code > SIGNAL_CODE_BASE ? Promise.race([flushed, timeout]) : flushed);
   Deno.exit(code);

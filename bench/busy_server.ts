@@ -9,21 +9,20 @@ import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 import { COMPLETION, COMPLETION_BODY } from "./rows.ts";
 
 export interface BusyOptions {
-  /** Mean latency; `spread` says how far prompts differ from it. */
   readonly latencyMs: number;
   /**
-   * Largest difference from the mean latency, as a fraction of it. A prompt has the same latency
-   * each time; the number of tokens is proportional to it.
+   * Largest deviation from the mean latency, as a fraction of it. The same prompt always has the
+   * same latency, and a number of tokens proportional to it.
    * @default 0
    */
   readonly spread?: number;
-  /** Requests above this rate get 429 at once, without `Retry-After`. @default no limit */
+  /** Rate limit. Further requests get 429 without `Retry-After`. @default no limit */
   readonly perSecond?: number;
-  /** How many requests are accepted at once after a pause. @default 1 */
+  /** Capacity of the token bucket for `perSecond`. @default 1 */
   readonly burst?: number;
-  /** Fraction of the prompts that get 500 on their first request, after the latency. @default 0 */
+  /** Fraction of the prompts whose first request gets 500, after the latency. @default 0 */
   readonly failing?: number;
-  /** Requests that are processed at a time; others wait without a time limit. @default no limit */
+  /** Requests processed at the same time. Others queue without a timeout. @default no limit */
   readonly slots?: number;
 }
 
@@ -31,7 +30,7 @@ export interface Ledger {
   readonly posts: number;
   readonly rateLimited: number;
   readonly failed: number;
-  /** Largest number of requests that waited or were processed at the same time. */
+  /** Largest number of open requests. */
   readonly peak: number;
 }
 
@@ -52,7 +51,6 @@ export async function startBusyServer(options: BusyOptions): Promise<BusyServer>
 
 export class BusyTeacher {
   readonly #options: BusyOptions;
-  /** Prompts that have got their one 500. */
   readonly #failedPrompts = new Set<string>();
   readonly #queue: (() => void)[] = [];
   #tokens: number;
@@ -112,7 +110,7 @@ export class BusyTeacher {
 
   async #takeSlot(): Promise<void> {
     if (this.#processing >= (this.#options.slots ?? Infinity)) {
-      // The slot goes to the first in the queue, so that a new request cannot take it.
+      // The slot goes to the first in the queue, not to a new request.
       await new Promise<void>((resolve) => this.#queue.push(resolve));
     } else {
       this.#processing++;
@@ -135,8 +133,8 @@ function answerOf(length: number): Response {
 }
 
 /**
- * FNV-1a, 32 bits, with the finalizer of MurmurHash3, without which texts with a common prefix
- * would get similar numbers.
+ * FNV-1a, 32 bits, with the finalizer of MurmurHash3. Without it, texts with a common prefix would
+ * have similar hashes.
  */
 function hashFraction(text: string, salt: string): number {
   let hash = 0x811c9dc5;

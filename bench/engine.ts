@@ -1,5 +1,5 @@
 /**
- * Measures the engine without a network: rows per second, and microtasks (promise reactions) per row.
+ * Measures the engine without a network: rows per second, and promise reactions per row.
  * @module
  */
 
@@ -23,7 +23,7 @@ import {
 import { rowOf, slowTeacher, writeRows } from "./rows.ts";
 
 /**
- * Compares the engine with a plain loop that writes the same lines. The in-process teacher answers at once.
+ * Compares the engine with a plain loop that writes the same lines. The teacher answers at once.
  */
 export async function engineAlone(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(100_000, 500_000);
@@ -75,8 +75,8 @@ async function measure(
 }
 
 /**
- * Sets hooks that V8 calls for promises; `undefined` removes them. The second one is called before
- * each reaction.
+ * Sets V8's promise hooks: init, before (each reaction), after, resolve. `undefined` removes a
+ * hook.
  */
 type SetPromiseHooks = (...hooks: ((() => void) | undefined)[]) => void;
 
@@ -111,7 +111,7 @@ export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-/** Returns an internal function that Deno has for its own tests and may remove. */
+/** Returns an internal function that Deno may remove. */
 function promiseHooks(): SetPromiseHooks | undefined {
   const deno = Deno as unknown as
     & { internal: symbol }

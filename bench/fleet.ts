@@ -1,9 +1,7 @@
 /**
- * A job on many nodes, simulated: shards, failures of nodes, preemption, time limits and servers of
- * uneven speed. Prints how much longer it takes than if nothing ever failed and all work were
- * spread perfectly: `deno run bench/fleet.ts`. The cost of a restart was measured on one machine:
- * the scheduler's wait, the start of a shard, and the calls in flight that are repeated after a
- * kill.
+ * Simulates a job on many nodes: shards, node failures, preemption, time limits, servers of uneven
+ * speed. `deno run bench/fleet.ts` prints how much longer it takes than a balanced job without
+ * failures. The costs of a restart were measured on one machine.
  *
  * @module
  */
@@ -13,23 +11,21 @@ export interface FleetJob {
   readonly nodes: number;
   readonly shards: number;
   readonly rows: number;
-  /** Mean speed of a node; nodes differ by `unevenness`. */
   readonly rowsPerSecond: number;
   /** Standard deviation of a node's speed, as a fraction of the mean. */
   readonly unevenness: number;
   /** Mean time until a node fails, or is preempted without a warning. */
   readonly hoursToKill: number;
-  /** Mean time until a node is preempted with a warning, after which its calls can finish. */
+  /** Mean time until a node is preempted with a warning. Calls in flight can then finish. */
   readonly hoursToPreempt: number;
-  /** Time limit of a shard, which is then queued again. */
+  /** Time limit of a shard. A shard that reaches it is requeued. */
   readonly limitHours: number;
-  /** Calls in flight on each node. */
   readonly inFlight: number;
 }
 
-/** Slurm requeues after two minutes, and the shard then waits for a free node. */
+/** Slurm requeues after two minutes. The shard then waits for a free node. */
 const REQUEUE_S = 150;
-/** Time until the first call: a process reads its part of the input twice. */
+/** Time until the first call: two passes over the shard's input. */
 const START_S = 3;
 
 export interface FleetOutcome {
@@ -45,7 +41,6 @@ export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome
   const { nodes, shards, rows, rowsPerSecond, unevenness, inFlight } = job;
   const speedOf = () => rowsPerSecond * Math.max(0.2, 1 + unevenness * normal(random));
   const speeds = Array.from({ length: nodes }, speedOf);
-  // The time at which each node becomes free. The next shard goes to the node that is free first.
   const freeAtS = new Float64Array(nodes);
   const queue = Array.from({ length: shards }, () => ({ left: rows / shards, readyAt: 0 }));
   let repeated = 0, restarts = 0, end = 0;
@@ -64,7 +59,6 @@ export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome
       continue;
     }
     restarts++;
-    // A kill costs the calls in flight; a warning lets them finish.
     const lost = stop === kill ? Math.min(inFlight, stop * speeds[node]) : 0;
     repeated += lost;
     freeAtS[node] = start + stop;

@@ -1,6 +1,6 @@
 /**
- * Other file formats: reading and whole runs compared with JSON Lines, and `convert` and `export`
- * with scripts of pyarrow and polars as whole processes.
+ * Benchmarks the other file formats. Reading and runs are compared with JSON Lines, `convert` and
+ * `export` with scripts of pyarrow and polars (as processes).
  *
  * @module
  */
@@ -67,14 +67,14 @@ const MAIN = new URL("../cli.ts", import.meta.url).pathname;
 const SCRIPT = new URL("tables.py", import.meta.url).pathname;
 
 interface Conversion {
-  /** The name of the same work in `tables.py`. */
+  /** Name of the same conversion in `tables.py`. */
   readonly name: string;
   readonly input: string;
   readonly output: string;
   readonly args: readonly string[];
 }
 
-/** Without Python there is no baseline. */
+/** Compares `convert` and `export` with `tables.py`. There is no baseline without Python. */
 export async function tableThroughput(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const file = (name: string) => `${bench.dir}/${name}`;

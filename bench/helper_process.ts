@@ -1,7 +1,7 @@
 /**
- * Helpers in separate processes, so that their cost does not count as Retort's. A helper takes its
- * options as JSON in its first argument, prints one line when it is ready, ends when its stdin
- * ends, and prints its result as JSON.
+ * Runs helpers in separate processes, so that their cost does not count as Retort's. Options are
+ * JSON in the first argument. A helper prints a line when it is ready and, when its stdin ends, its
+ * result as JSON.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export async function startHelper<Report>(
     }
   };
   async function finish(): Promise<Report> {
-    // If the helper has already ended, its stdin is closed.
+    // This rejects if the helper has already ended.
     await child.stdin.close().catch(() => {});
     await read(() => false);
     const { success } = await child.status;

@@ -1,8 +1,7 @@
 /**
- * Rows per second over HTTP, with a teacher in another process that answers without latency:
- * compared with a bare loop, and with peers, the libraries that a TypeScript user would choose.
- * Peers are compared as whole processes. Their packages have a separate `deno.json` and lock file
- * (`bench/peers/`), so that users of Retort do not download them.
+ * Rows per second over HTTP, with a teacher without latency. The baselines are a bare loop and
+ * peers: libraries that a TypeScript user would choose, run as processes. Peers have their own
+ * `bench/peers/deno.json`, so that users of Retort do not download them.
  *
  * @module
  */
@@ -12,7 +11,7 @@ import { alternate, atLeast, type Bench, type Figure, formatNumber, median } fro
 import { writeRows } from "./rows.ts";
 import { startZeroServer } from "./zero_server.ts";
 
-/** Retort's results are durable; the bare `undici` loop writes nothing. */
+/** Compares Retort with a bare `undici` loop that, unlike Retort, writes nothing. */
 export async function httpRows(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(30_000, 200_000);
   const input = `${bench.dir}/http.jsonl`;
@@ -128,7 +127,7 @@ async function retortMs({ input, output, concurrency, baseUrl }: Job): Promise<n
   ]);
 }
 
-/** From the task `distill`. Its memory limits are left out, because peers have none. */
+/** Flag of the task `distill`. Its memory flags are left out, because peers have none. */
 const LAZY = "--unstable-lazy-dynamic-imports";
 
 async function elapsedMs(output: string, args: string[]): Promise<number> {

@@ -1,6 +1,6 @@
 /**
- * Jobs over HTTP: Retort, and bare undici loops, with the retries of the OpenAI SDKs or the
- * caller's.
+ * Jobs over HTTP: Retort, and bare undici loops that retry like the OpenAI SDKs or as the caller
+ * decides.
  * @module
  */
 
@@ -20,7 +20,7 @@ export interface RunToEndOptions {
   readonly teachers: readonly WeightedTeacher[];
 }
 
-/** Returns milliseconds from the first row that could be sent until all are durable. */
+/** Returns the milliseconds from the first row that could be sent until all rows are durable. */
 export async function runToEnd(
   { input, output, concurrency, teachers }: RunToEndOptions,
 ): Promise<number> {
@@ -32,11 +32,11 @@ export async function runToEnd(
   return elapsed_ms;
 }
 
-/** Each run is measured during a window of time. */
+/** Options of runs that are measured for `measureS` after a warm-up. */
 export interface GoodputOptions {
   /** A file with more rows than can be answered in time. */
   readonly input: string;
-  /** Start of the path of results, to which the concurrency and `.jsonl` are added. */
+  /** Prefix of the results paths. The concurrency and `.jsonl` are appended. */
   readonly output: string;
   readonly concurrencies: readonly (number | "auto")[];
   readonly carefulStart: boolean;
@@ -48,7 +48,7 @@ export interface GoodputOptions {
 export interface Goodput {
   readonly concurrency: number | "auto";
   readonly tokensPerS: number;
-  /** Limit of attempts in flight, at the end of the window. */
+  /** Concurrency limit at the end of the window. */
   readonly limit: number;
 }
 
@@ -85,12 +85,11 @@ function teacherAt(baseUrl: string): Teacher {
   return openai({ baseUrl, model: "busy" });
 }
 
-// The backoff of the OpenAI SDKs.
 const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000;
-/** Maximum share of a wait that is randomly subtracted. */
+/** Maximum fraction of a wait that is randomly subtracted. */
 const BACKOFF_JITTER = 0.25;
 
-/** Waits like the OpenAI SDKs, which give up after two retries, but retries without end. */
+/** Retries with the backoff of the OpenAI SDKs, but without their limit of two retries. */
 export function sleepingLoops(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "busy", async (post) => {
     for (let retries = 0; await post() !== 200; retries++) {
@@ -107,9 +106,9 @@ export interface HttpLoops {
 }
 
 /**
- * Returns the milliseconds that all rows take.
+ * Sends all rows. Returns the elapsed milliseconds.
  *
- * @param ask Decides how often a row is posted. `post` returns the status of the response.
+ * @param ask Posts one row, once or more. `post` returns the status of the response.
  */
 export async function httpLoops(
   { rows, concurrency, baseUrl }: HttpLoops,
@@ -118,7 +117,7 @@ export async function httpLoops(
 ): Promise<number> {
   const { origin, pathname: path } = new URL(`${baseUrl}/chat/completions`);
   const headers = { "content-type": "application/json" };
-  // Imported on demand: Retort's side of a measurement must not load all of undici.
+  // Imported on demand, so that Retort's side of a measurement does not load all of undici.
   const { Agent } = await import("../lib/deps/undici_agent.ts");
   const agent = new Agent();
   let next = 0;

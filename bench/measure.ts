@@ -7,8 +7,8 @@ export interface Figure {
   /** Text with a unit and the name of the baseline. */
   readonly baseline: string;
   /**
-   * For each round, Retort's figure divided by the baseline's. For the peers and the merge, whose
-   * figures are times, the inverse: how many times as fast Retort is.
+   * Retort's figure divided by the baseline's, for each round. For times (the peers and the merge),
+   * the inverse: how many times as fast Retort is.
    */
   readonly ratios: readonly number[];
   readonly target?: Target;
@@ -48,7 +48,7 @@ export interface Rounds<A, B> {
   readonly theirs: readonly B[];
 }
 
-/** Measures in the order A B B A, so that a machine that slows down affects both. */
+/** Measures in the order ABBA, so that a machine that slows down affects both. */
 export async function alternate<A, B>(
   rounds: number,
   ours: (round: number) => Promise<A> | A,
@@ -109,7 +109,7 @@ function formatRatios(ratios: readonly number[]): string {
   return `${text} (${formatRatio(Math.min(...ratios))}–${formatRatio(Math.max(...ratios))})`;
 }
 
-/** Near 1, the third decimal matters. */
+/** Shows three decimals, because ratios near 1 differ in the third. */
 function formatRatio(value: number): string {
   return value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
 }

@@ -1,6 +1,6 @@
 /**
- * The published scenario of ModelCall, an earlier tool: rows of half a second, 20 at a time, with a
- * progress bar. Also the cost of progress: batched or drawn for each row, with a bar or without.
+ * The published scenario of ModelCall, an earlier tool: a latency of 0.5 s, concurrency 20, a
+ * progress bar. Also the cost of progress, batched or drawn for each row, with and without a bar.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { answeredOutcome, COMPLETION, writeRows } from "./rows.ts";
 const CONCURRENCY = 20;
 const LATENCY_MS = 500;
 
-/** ModelCall published 253.1 s and 8 % of a core for 10,000 rows: these are the baseline. */
+/** Compares with 253.1 s and 8 % of a core for 10,000 rows, as ModelCall published. */
 export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_000, 10_000);
   const input = `${bench.dir}/modelcall.jsonl`;
@@ -37,9 +37,8 @@ export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
       carefulStart,
       bar: true,
     });
-  // These processes sleep nearly all the time, so they can share the machine. ModelCall sends its
-  // first 20 rows at once; a careful start adds the time of a few answers, however many rows there
-  // are.
+  // All three sleep nearly all the time, so they share the machine. ModelCall sends its first 20
+  // rows at once; a careful start costs a few latencies, regardless of the number of rows.
   const [report, careful, bareMs] = await Promise.all([
     jobOf(false),
     jobOf(true),
@@ -104,7 +103,6 @@ function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }
 
-/** `CONCURRENCY` rows every half second. */
 const ROWS_PER_S = 40;
 const SNAPSHOT_MS = 100;
 
@@ -130,7 +128,7 @@ function microsPerRow(rows: number, scenario: (rows: number) => void): number {
   return (performance.now() - startedMs) * 1000 / rows;
 }
 
-/** Reports as a run does: snapshots at fixed intervals, at most four drawings per second. */
+/** Reports as a run does: snapshots at intervals, at most four drawings per second. */
 function reportInBatches(rows: number): void {
   let nowMs = 0;
   let emitSnapshot = () => {};
@@ -154,7 +152,7 @@ function redrawForEachRow(rows: number): void {
   let nowMs = 0;
   let drawingMs = 0;
   const progress = createProgress(() => nowMs, () => {});
-  // Each reading of this clock makes the next drawing due.
+  // Each call of this clock makes the next drawing due.
   progress.on(createBar({ ...SCREEN, now: () => drawingMs += 1000 }));
   progress.start({ total: rows, skipped: 0 });
   for (let sequence = 0; sequence < rows; sequence++) {
@@ -169,7 +167,7 @@ function redrawForEachRow(rows: number): void {
 
 const SCREEN = { write: () => {}, columns: () => 100, isColored: true };
 
-/** @param setTick Gets the function that the interval of snapshots would call. */
+/** @param setTick Receives the callback of the snapshot interval. */
 function createProgress(now: () => number, setTick: (tick: () => void) => void): Progress {
   return new Progress({
     concurrency: CONCURRENCY,
@@ -196,7 +194,7 @@ function createProgress(now: () => number, setTick: (tick: () => void) => void):
   });
 }
 
-/** Only `sequence` differs from row to row, so that an outcome costs almost nothing. */
+/** Copies an outcome, so that creating one costs almost nothing. */
 function outcomeOf(sequence: number): Outcome {
   return { ...OUTCOME, sequence };
 }

@@ -22,7 +22,7 @@ const MEGABYTE = 1e6, KIBIBYTE = 1024;
 export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   const { ours, theirs } = await inChild("watchedAlternately", {
     rounds: bench.rounds(9),
-    // In 2 s, pages get every kind of message.
+    // 2 s are enough for every kind of message.
     windowS: bench.full ? 10 : 2,
     watchers: WATCHERS,
   });
@@ -48,7 +48,7 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** Measures runs that sleep most of the time, so that the one without pages can run beside. */
+/** Measures runs with and without pages at the same time: both sleep most of the time. */
 export async function monitorCosts(bench: Bench): Promise<Figure[]> {
   const windowS = bench.full ? 60 : 6;
   const ours: WatchedWindow[] = [], theirs: WatchedWindow[] = [];
@@ -116,7 +116,7 @@ function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Fig
 /** Limit for the CPU of one frame. At 60 Hz, frames are 16.7 ms apart. */
 const MAX_FRAME_MS = 8;
 
-/** Garbage collection and the layout of new samples may make some frames slow. */
+/** Garbage collection and the layout of new samples may slow down this share of the frames. */
 const MAX_SLOW_PERCENT = 2;
 
 /** Returns no figures except on Linux: npm has no Chromium for other systems. */
@@ -139,7 +139,7 @@ export async function monitorFrames(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Runs in a process with the packages of the page's tests. */
+/** Returns milliseconds per frame. Runs with the packages of `tests/browser/`. */
 async function traceFrames(snapshots: number): Promise<number[]> {
   const folder = fileURLToPath(new URL("../tests/browser/", import.meta.url));
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {

@@ -17,7 +17,7 @@ export interface Watchers {
 export interface RunWindow {
   readonly rowsPerS: number;
   readonly cpuMicrosPerRow: number;
-  /** How many cores the run keeps busy. */
+  /** Mean number of busy cores. */
   readonly cores: number;
   /** Sampled every 50 ms. */
   readonly peakRssBytes: number;
@@ -32,10 +32,13 @@ const CONCURRENCY = 64;
 /** In this time code is compiled and the heap grows. */
 const WARM_UP_MS = 2_000;
 
-/** New pages get the whole state, which must not be measured. */
+/** New pages get the whole state. This time keeps it out of the figures. */
 const OPENING_MS = 300;
 
-/** Measures one run alternately: two runs would differ by more than pages may cost. */
+/**
+ * Measures one run alternately with and without pages, because two runs would differ by more than
+ * pages may cost.
+ */
 export async function watchedAlternately(
   { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
 ): Promise<Rounds<WatchedWindow, RunWindow>> {
@@ -48,8 +51,8 @@ export async function watchedAlternately(
 }
 
 /**
- * Measures with a teacher that takes 50 ms. `snapshotBytes` is the size of the last snapshot as
- * `--progress json` prints it.
+ * Measures a run with a latency of 50 ms. `snapshotBytes` is the size of the last snapshot of
+ * `--progress json`.
  */
 export async function watched(
   { windowS, watchers }: { windowS: number; watchers: Watchers },
@@ -80,7 +83,7 @@ export interface MonitoredRun extends AsyncDisposable {
 
 /** @param waitForAnswer Resolves after the latency of the teacher. */
 export async function startRun(waitForAnswer: () => Promise<unknown>): Promise<MonitoredRun> {
-  // Imported on demand: no other scenario should have the monitor in its memory.
+  // Imported on demand, so that other scenarios do not load the monitor.
   const { serveMonitor } = await import("../web/server.ts");
   const teacher = sometimesFailingTeacher(waitForAnswer);
   const generator = new ResponseGenerator({ teacher, concurrency: CONCURRENCY });
@@ -129,12 +132,12 @@ function cpuMicros(): number {
 }
 
 const FAILING_EVERY = 100;
-/** Number of different messages of failures, and so of error groups in a snapshot. */
+/** Number of different failure messages, and so of error groups. */
 const MESSAGES = 50;
 
 /**
- * Messages to pages are as large as possible: long reasoning, and many messages of failures.
- * `waitForAnswer` must let timers and sockets run.
+ * Makes messages to pages as large as possible, with long reasoning and many failure messages.
+ * `waitForAnswer` must yield to the event loop.
  */
 function sometimesFailingTeacher(waitForAnswer: () => Promise<unknown>): Teacher {
   const completion: Completion = { ...COMPLETION, reasoning: COMPLETION.response.repeat(8) };

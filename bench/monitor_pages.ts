@@ -8,16 +8,13 @@ export interface PagesOptions {
   readonly port: number;
   /** The cookie with the token: `name=value`. */
   readonly cookie: string;
-  /** Number of pages that read their messages. */
   readonly reading: number;
-  /** Number of pages that read nothing. */
   readonly stalled: number;
 }
 
 export interface PagesReport {
-  /** Time since all pages were open. */
   readonly seconds: number;
-  /** Size of all messages, without the frame headers. */
+  /** Without frame headers. */
   readonly bytes: number;
   readonly snapshots: number;
   readonly largestSnapshotBytes: number;
@@ -39,7 +36,7 @@ async function watch(options: PagesOptions): Promise<void> {
         resolve();
         const bytes = encoder.encode(text).length;
         report.bytes += bytes;
-        // A real page parses its messages, too.
+        // Real pages parse messages, too.
         const { type }: ServerMessage = JSON.parse(text);
         if (type !== "snapshot") return;
         report.snapshots++;
@@ -54,7 +51,7 @@ async function watch(options: PagesOptions): Promise<void> {
   const stalled = Array.from({ length: options.stalled }, () => openStalled(options));
   opening.push(...stalled);
   await Promise.all(opening);
-  // Messages sent at opening do not count, except for the largest snapshot.
+  // Messages at opening do not count, except for the largest snapshot.
   report.bytes = report.snapshots = 0;
   const openedMs = performance.now();
   console.log("open");

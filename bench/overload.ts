@@ -1,7 +1,6 @@
 /**
- * Teachers at their limit: one with a rate limit, one that fails, one that queues requests, and two
- * that share the rows. All of them sleep nearly all the time, so Retort and its baseline run at the
- * same time on the same machine. Then teachers that join and leave, in simulated time.
+ * Teachers at their limit: rate limit, failures, queue, shared rows. Retort and the baseline run at
+ * the same time, because both mostly sleep. Then teachers that join and leave, in simulated time.
  *
  * @module
  */
@@ -55,7 +54,6 @@ export async function rateLimited(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** 40 % of the rows fail once, with 500 after the latency of an answer. */
 export async function failingOnce(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_600, 10_000);
   const failing = 0.4, concurrency = 20;
@@ -212,8 +210,8 @@ const SCENE: JoiningScene = {
 };
 
 /**
- * Measures the share of lanes that are busy and, a minute after teachers joined, how close each of
- * them is to its fair share of the calls in flight.
+ * Measures the share of busy lanes and, a minute after teachers joined, how close each teacher is
+ * to its fair share of the calls in flight.
  */
 export async function teachersThatJoin(_bench: Bench): Promise<Figure[]> {
   const { result, cpuSeconds, rssBytes } = await inChild("joiningTeachers", SCENE);

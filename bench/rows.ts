@@ -1,4 +1,4 @@
-/** Rows, answers and in-process teachers: the same each time, and of realistic size. @module */
+/** Deterministic rows, answers and in-process teachers of realistic size. @module */
 
 import type { Outcome, Row } from "../lib/row.ts";
 import type { Completion, Message, Teacher } from "../lib/teacher/teacher.ts";
@@ -139,7 +139,6 @@ export function instantTeacher(): Teacher {
   return { model: "zero", complete: () => ANSWERED };
 }
 
-/** Answers each call after `latencyMs`. */
 export function slowTeacher(latencyMs: number): Teacher {
   return {
     model: "zero",

@@ -20,7 +20,7 @@ import { answeredOutcome, rowText, writeLines, writeRows } from "./rows.ts";
 import type { CpuPerRow, JobReport } from "./scenarios.ts";
 
 const LATENCY_MS = 50;
-/** Windows of 10,000 rows at each end of a run. Their median counts: single windows vary in CPU. */
+/** Windows of 10,000 rows at each end of a run. Their medians are compared, because CPU varies. */
 const WINDOWS = 5;
 const MEGABYTE = 1e6;
 
@@ -55,7 +55,7 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** The memory of a short run is the baseline. */
+/** Compares memory with a short run. */
 export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const few = Math.min(rows, 10_000);

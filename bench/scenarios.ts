@@ -1,5 +1,5 @@
 /**
- * Scenarios of Retort and of the baselines, each for a process of its own. Options and figures are
+ * Scenarios of Retort and of the baselines, each run in its own process. Options and figures are
  * JSON.
  * @module
  */
@@ -28,7 +28,7 @@ export interface JobOptions {
   /** Results file. Removed at the end, together with the files beside it. */
   readonly output: string;
   readonly concurrency: number;
-  /** A teacher in this process, or the address of one in another. @default one without latency */
+  /** A teacher in this process, or the URL of another one. @default a teacher without latency */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
   readonly carefulStart?: boolean;
   /** Draws a terminal bar, whose output is discarded. @default false */
@@ -109,7 +109,7 @@ async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   }
 }
 
-/** Plays the scene in which teachers leave and join half-way; adds CPU and memory to its result. */
+/** Plays the scene, and adds CPU and memory to the result. */
 export async function joiningTeachers(
   scene: JoiningScene,
 ): Promise<{ result: JoiningResult; cpuSeconds: number; rssBytes: number }> {
@@ -127,7 +127,7 @@ interface Watch {
   end(): Pick<JobReport, "peakRssBytes" | "windows">;
 }
 
-/** Samples 20 times per second. The CPU between two samples is spread evenly over their rows. */
+/** Samples 20 times per second. CPU is spread evenly over the rows of a sample. */
 function watchRun(generator: ResponseGenerator): Watch {
   let peakRssBytes = 0;
   let rows = 0;
@@ -161,7 +161,7 @@ function watchRun(generator: ResponseGenerator): Watch {
   };
 }
 
-/** Returns the milliseconds that lanes take if they only wait: timers are always late. */
+/** Returns the milliseconds that lanes take if they only wait. Timers fire late. */
 export async function bareLanes(
   { rows, concurrency, latencyMs }: { rows: number; concurrency: number; latencyMs: number },
 ): Promise<number> {
@@ -174,12 +174,12 @@ export async function bareLanes(
   return performance.now() - startedMs;
 }
 
-/** undici in loops, which parse the answers and discard them. */
+/** Returns the milliseconds of undici loops that parse and discard the answers. */
 export function undiciLoop(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "zero", async (post) => void await post());
 }
 
-/** The simplest code that writes the same lines, without fsync. */
+/** Runs the simplest code that writes the same lines, without fsync. */
 export async function plainLoop(
   { input, output }: { input: string; output: string },
 ): Promise<number> {

@@ -54,7 +54,7 @@ async function scanSeconds(input: string): Promise<number> {
   return (performance.now() - started) / 1_000;
 }
 
-/** Returns the milliseconds until the first rows. */
+/** Returns the milliseconds until the first row. */
 async function readShard(stem: string, input: string, index: number): Promise<number> {
   const started = performance.now();
   const plan = await pinnedPlan({ stem, isNamed: true, wholeResults: [] }, [input], 64);
@@ -65,7 +65,7 @@ async function readShard(stem: string, input: string, index: number): Promise<nu
   return firstMs;
 }
 
-/** Bytes that this process has read so far, as Linux counts. */
+/** Bytes that this process has read (Linux only). */
 function bytesRead(): number {
   return Number(/^rchar: (\d+)$/m.exec(Deno.readTextFileSync("/proc/self/io"))?.[1]);
 }

@@ -33,7 +33,7 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(20_000, 1_000_000);
   const path = `${bench.dir}/view.jsonl`;
   await writeLines(path, rows, lineOf);
-  // The file must look finished: indexing slows down while a run continues.
+  // Makes the file look finished: indexing slows down while a run continues.
   await Deno.utime(path, new Date(0), new Date(0));
   const rounds: ViewFigures[] = [];
   for (let round = 0; round < bench.rounds(1); round++) {

@@ -11,10 +11,7 @@ import { alternate, type Rounds } from "./measure.ts";
 export interface ViewFigures {
   readonly firstPageMs: number;
   readonly indexMs: number;
-  /**
-   * Facets, histograms and rows of a condition on indexed columns; the slowest of several
-   * conditions.
-   */
+  /** Facets, histograms and rows for a condition on indexed columns; the slowest of several. */
   readonly filterMs: number;
   /** The first hit of a text that one row in a thousand contains. */
   readonly firstHitMs: number;
@@ -82,14 +79,13 @@ export async function flagCosts({ path, rows }: { path: string; rows: number }):
 export async function viewDuringRun(
   { path, rounds, windowS }: { path: string; rounds: number; windowS: number },
 ): Promise<Rounds<number, number>> {
-  // Imported only when called: `viewFile` measures memory, which must not include a run.
+  // Imported only when called, so that the memory in `viewFile` includes no run.
   const { DataService } = await import("../lib/data/mod.ts");
   const { startRun } = await import("./monitor_job.ts");
   await using run = await startRun(nextTurn);
   const speed = async () => (await run.window(windowS)).rowsPerS;
   return await alternate(rounds, async () => {
-    // The write makes the file look like that of a running job. A space after the last line feed is
-    // not a row.
+    // Makes the job look active. A space after the last line feed is no row.
     await Deno.writeTextFile(path, " ", { append: true });
     await using service = await DataService.open({ paths: [path], isSaved: false });
     await service.ask("state", {});

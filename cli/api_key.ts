@@ -1,7 +1,6 @@
 /**
- * API keys, and addresses that may hold one. Users name a variable or a file that holds a secret,
- * and never write the secret into a command. This file must not load code of teachers:
- * `settings.ts` imports it, also for commands without a teacher.
+ * API keys, and URLs that may hold one. Users name a variable or a file, and never put a secret
+ * into a command. `settings.ts` imports this file, so it must not load code of teachers.
  *
  * @module
  */
@@ -10,7 +9,7 @@ import { UsageError } from "../lib/errors.ts";
 import { readTextOf, systemReason } from "../lib/files.ts";
 import type { Io } from "./io.ts";
 
-/** If both are given, the file is read. */
+/** Where a key is. The file takes precedence. */
 export interface KeyPlace {
   readonly file?: string;
   /** @default OPENAI_API_KEY */
@@ -19,15 +18,13 @@ export interface KeyPlace {
 
 export const DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY";
 
-/**
- * What to do if a key is missing: throw, prompt the user for it, or, if nothing is sent, `warn`.
- */
+/** What to do if a key is missing: throw, prompt for it, or, if nothing is sent, `warn`. */
 export type OnMissingKey = "refuse" | "ask" | "warn";
 
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /** Typed keys by the empty file or variable: teachers that name the same one share the key. */
+  /** Typed keys by the file or variable that was empty. Teachers may share one. */
   readonly #typedKeys = new Map<string, string>();
 
   /** @param onMissing `ask` prompts only if standard input and standard error are terminals. */
@@ -80,12 +77,12 @@ async function readKeyFile(path: string): Promise<string> {
   try {
     return (await readTextOf(path)).trim();
   } catch (cause) {
-    // The cause is left out: it quotes the path.
+    // No cause: it quotes the path, and the path may be the key itself.
     throw new UsageError(await unreadableMessage(path, "api-key-file", systemReason(cause)));
   }
 }
 
-/** A key goes into a header, so it must not hold line breaks. The message does not show the key. */
+/** Throws if a key cannot be sent in an HTTP header. The message does not show the key. */
 function checkKey(key: string, where: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return key;
   throw new UsageError(
@@ -98,23 +95,23 @@ export const NOT_SHOWN = "The given value is not shown, because it may be the se
 /** Words that occur in names of variables, but not in keys. */
 const NAME_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
 
-/** Length up to which messages show a name without such a word: a longer one may be a key. */
+/** Maximum length of a name without a `NAME_WORD` in messages. A longer name may be a key. */
 const MAX_PLAIN_NAME_LENGTH = 15;
 
-/** Returns undefined also for text that cannot be a name. */
+/** Reads a variable. Returns undefined also for text that cannot be a name. */
 export function variableOf(name: string, io: Pick<Io, "env">): string | undefined {
-  // For such a text the runtime would throw an error that quotes it. Keys often end in "=".
+  // Deno would throw an error that quotes such text, and keys often end in "=".
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
 }
 
-/** `the variable NAME, which …, is not set`, without the name if that may be the secret. */
+/** Returns `the variable NAME, which …, is not set`, without a name that may be the secret. */
 export function notSet(name: string, namedBy: string): string {
   return looksLikeName(name)
     ? `the variable ${name}, which ${namedBy} names, is not set`
     : `${namedBy} must name a variable that is set. ${NOT_SHOWN}`;
 }
 
-/** `Cannot read the key from "path": …`, without the path if that may be the secret. */
+/** Returns `Cannot read the key from "path": …`, without a path that may be the secret. */
 async function unreadableMessage(path: string, namedBy: string, reason: string): Promise<string> {
   return await looksLikePath(path)
     ? `Cannot read the key from "${path}": ${reason}`
@@ -134,7 +131,7 @@ export function addressOf(text: string, io: Pick<Io, "env">): string {
   throw new UsageError(`Cannot find the address of the teacher: ${notSet(variable, "base-url")}`);
 }
 
-/** Whether a path exists or looks like one: by its extension, or because its folder exists. */
+/** Whether the path or its folder exists, or the path has a typical extension. */
 export async function looksLikePath(path: string): Promise<boolean> {
   if (/^[\w./~ -]+\.(?:env|json|key|pem|secret|token|txt|ya?ml)$/i.test(path)) return true;
   // A slash alone is not enough: a key may hold one.

@@ -1,10 +1,7 @@
 /**
- * The commands: purpose, usage, and the module that implements each.
- *
- * To add a command, add an entry to `TABLE` and a module with its runner, and name the command in
- * the `commands` of each flag that it takes (`flags.ts`, `flags/`). Parsing, help and suggestions
- * for mistyped words follow from that. Import the module only by `import()`, so that `--help` stays
- * quick.
+ * The commands: purpose, usage, and the module that implements each. To add a command, add an entry
+ * to `TABLE` and a module, and name the command in the `commands` of its flags (`flags.ts`,
+ * `flags/`). Import the module only by `import()`, so that `--help` stays quick.
  *
  * @module
  */
@@ -20,7 +17,7 @@ import type { ParsedArgs } from "./parse.ts";
 
 export type Runner = (args: ParsedArgs, io: Io) => number | Promise<number>;
 
-/** Values that a command takes in addition to its flags, as its help lists them. */
+/** A list of values in the help of a command. */
 export interface HelpSection {
   /** Heading, without the colon. */
   readonly title: string;
@@ -28,10 +25,10 @@ export interface HelpSection {
 }
 
 export interface CommandEntry {
-  /** Arguments after the name of the program, one line for each way to call the command. */
+  /** One line for each way to call the command. */
   readonly usage: readonly string[];
   readonly summary: string;
-  /** Further lines for the command's own help, each of at most 80 characters. */
+  /** Further help lines, of at most 80 characters. */
   readonly about?: readonly string[];
   readonly sections?: readonly HelpSection[];
   /** Example command lines, without the name of the program. */

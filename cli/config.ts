@@ -25,18 +25,16 @@ import { parseThinkTags, THINK_TAGS_RULE } from "./settings.ts";
 
 export interface Config {
   readonly inputs: string[];
-  /** Values of flags by long name, as if they had been typed. */
+  /** Flags by long name, as if typed. */
   readonly flags: Map<string, FlagValue>;
   /** Sampling parameters, from `params` and `chat_config`. */
   readonly params: Record<string, unknown>;
   readonly teachers: TeacherSpec[];
 }
 
-/** Flags that the file may set: those of a run, except `--config` and help. */
 const SETTABLE_FLAGS = FLAGS.filter((flag) =>
   flag.commands.includes("run") && flag.group !== "Help" && flag.name !== "config"
 );
-/** Keys of the file that are not flags. */
 const OTHER_KEYS = ["input", "params", "headers", "teachers", "client-config", "chat-config"];
 
 /** @throws {UsageError} with the file and what is wrong in it */
@@ -76,7 +74,7 @@ function readFlag(name: string, key: string, value: unknown, config: Config, fai
     return fail(`there is no "${key}"${hint}`);
   }
   if (flag.name === "overwrite" && value === true) {
-    // Users continue a run with the same command: `overwrite` in the file would delete its answers.
+    // Users continue a run with the same command, and `overwrite` would delete the answers.
     return fail(
       `${key} deletes answers each time the file is used: write it in the command instead`,
     );
@@ -171,7 +169,6 @@ const THINK_TAGS: Rule = {
 const BOOLEAN: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
 const HEADERS: Rule = { expected: "a block of names and values", accepts: isHeaders };
 
-/** For each key, the property of `TeacherSpec` that it sets, and its rule. */
 const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map([
   ["base_url", ["baseUrl", TEXT]],
   ["model", ["model", TEXT]],
@@ -190,7 +187,7 @@ const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map(
   ["think_tags", ["thinkTags", THINK_TAGS]],
 ]);
 
-/** Values of these keys may hold a secret, or be one that was typed where a name is expected. */
+/** These values may hold a secret, or be one that was typed instead of a name. */
 const MAY_BE_SECRET = /^(?:api_key_\w+|base_url|client_key)$/;
 
 export function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {
@@ -233,7 +230,7 @@ export function isHeaders(value: unknown): value is Readonly<Record<string, Head
 }
 
 export interface TeacherSpec {
-  /** Address up to `/v1`, or `@env:NAME`. @default `--base-url` */
+  /** URL up to `/v1`, or `@env:NAME`. @default `--base-url` */
   readonly baseUrl?: string;
   readonly model?: string;
   readonly apiKeyEnv?: string;

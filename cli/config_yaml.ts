@@ -11,7 +11,7 @@ import { formatCount } from "../lib/figures.ts";
 import { openToRead, systemReason } from "../lib/files.ts";
 import { redactAddress } from "../lib/teacher/mod.ts";
 
-/** Far above any configuration: stops reading a device or a data set that was given by mistake. */
+/** Maximum size of the file. A device or data set given by mistake is not read. */
 const MAX_BYTES = 1_000_000;
 
 /** Limit of values at all levels. A value counts again for each alias of it. */
@@ -26,8 +26,8 @@ const MAX_LEVELS = 64;
 const MAX_MERGE_COST = 20_000_000;
 
 /**
- * Returns null for an empty file. Errors quote no text of the file: an address in it may hold a
- * password.
+ * Parses the file. Returns null if it is empty. Errors quote no text of the file, because a URL may
+ * hold a password.
  */
 export async function readYaml(path: string, fail: Fail): Promise<unknown> {
   const text = await readText(path, fail);
@@ -105,7 +105,9 @@ export function blockOf(value: unknown, key: string, fail: Fail): Block {
   return fail(`${key} must be a block of names and values: current value is ${shownValue(value)}`);
 }
 
-/** How errors may show a wrong value: a string may be a key, or hold a password. */
+/**
+ * Describes a wrong value for errors, without secrets: a string may be a key, or hold a password.
+ */
 export function shownValue(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object" && value !== null) return "a block";

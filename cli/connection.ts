@@ -1,6 +1,6 @@
 /**
- * How to connect to a teacher: endpoint, header fields, certificates. Flags are for all teachers; a
- * teacher of the configuration may have its own settings.
+ * How to connect to a teacher: endpoint, header fields, certificates. Flags apply to all teachers;
+ * a teacher in the configuration may have its own settings.
  *
  * @module
  */
@@ -16,17 +16,17 @@ import type { Settings } from "./settings.ts";
 /** `NAME=VALUE`, or `NAME: VALUE` as for curl. */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
 /**
- * A variable, alone or after a scheme such as `Bearer`. The name is any text: it may be the secret
- * itself.
+ * `@env:NAME`, alone or after a scheme such as `Bearer`. NAME is any text: users may type the
+ * secret.
  */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
-/** Header fields that hold a key. If one of them is set, the default key is not sent. */
+/** Header fields that hold a key, in place of the default key. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
 /** A later field replaces an earlier one of the same name. */
 function readHeaders(fields: readonly string[], io: Pick<Io, "env">) {
   const headers: Record<string, string> = {};
-  // Values from variables, which must not be shown: each alone, and with its scheme (`Bearer …`).
+  // Values from variables, to be hidden: each alone, and with its scheme (`Bearer …`).
   const secrets: string[] = [];
   for (const text of fields) {
     const [, name, value] = FIELD.exec(text) ?? [];
@@ -54,7 +54,7 @@ export function holdsKey(headers: Readonly<Record<string, string>>): boolean {
   return Object.keys(headers).some((name) => KEY_FIELD.test(name));
 }
 
-/** A `--header` as it may be shown: a typed secret is replaced by a variable. */
+/** Replaces a typed secret in a `--header` by a variable. */
 export function shownHeader(text: string): string {
   const [, name, value] = FIELD.exec(text) ?? [];
   if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name)) return text;

@@ -14,15 +14,12 @@ import type { Config } from "./config.ts";
 import { readParams, type RunRequest } from "./request.ts";
 import { Settings } from "./settings.ts";
 
-/**
- * Flags (`--no-resume --overwrite`, `--reask-answered`) that would pay for the answers of this run
- * again if they were repeated.
- */
+/** Flags that would pay for this run's answers again if the next command repeated them. */
 const REPAYING_FLAGS = ["resume", "overwrite", "reask-answered"];
 
 /**
- * A simulated teacher ignores these flags, so commands leave them out: their values were not
- * checked, and one may be the key itself.
+ * Flags that `--simulate` ignores. Commands omit them, because an unchecked value may be the key
+ * itself.
  */
 const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
 
@@ -33,10 +30,10 @@ const SHOWN_VALUES: Partial<
   Record<string, (value: string, index: number, io: Pick<Io, "env">) => string>
 > = { "base-url": shownAddress, header: shownHeader };
 
-/** The sources of parameters, which `--params` alone can replace. */
+/** Flags that set parameters. One `--params` can replace them all. */
 const PARAM_FLAGS = ["params", "temperature", "max-tokens", "param"];
 
-/** The arguments of the commands that follow a run; undefined if no flags can express them. */
+/** Arguments of the next commands; undefined if no flags can express them. */
 export interface NextArgs {
   /** To continue the run or retry, or to retry its failed rows. */
   readonly same: ParsedArgs | undefined;
@@ -45,9 +42,9 @@ export interface NextArgs {
 }
 
 /**
- * The arguments of the next commands, which must work as printed. No flag turns off a setting of
- * the `--config` file, so the settings of a file that retries or starts over each time are written
- * as flags. So are the parameters of pending rows after a retry with other parameters.
+ * Returns the arguments of the next commands, which must work as printed. No flag turns off a
+ * setting of the `--config` file. If the file retries or starts over, its settings are written as
+ * flags; so are the parameters of pending rows after a retry with other parameters.
  */
 export async function nextArgsOf(
   args: ParsedArgs,
@@ -56,7 +53,7 @@ export async function nextArgsOf(
   const { params = {} } = generator;
   const other = run.retry === false || run.allowMixed
     ? undefined
-    // The run reports what is wrong with the inputs or the output.
+    // The run itself reports wrong inputs and outputs.
     : await otherPendingParams(run, params).catch(() => undefined);
   const startsOver = config?.flags.get("resume") === false;
   const same = startsOver ? withoutConfig(args, config, params) : args;
@@ -68,8 +65,10 @@ export async function nextArgsOf(
   return { same, pending: pending ?? withoutConfig(args, config, other ?? params) };
 }
 
-/** The arguments with these parameters and the same file; undefined if the file sets others, which
- * no flag takes away. */
+/**
+ * Returns the arguments with these parameters and the `--config` file. If the file sets others, no
+ * flag removes them: returns undefined.
+ */
 async function besideConfig(
   args: ParsedArgs,
   config: Config,
@@ -117,11 +116,10 @@ export function nextCommand(
     const unread = args?.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
     return args && commandLineOf(args, { program, env }, command, [...dropped, ...unread]);
   };
-  // The old answers are deleted or set aside just before the first row is sent. From then on, these
-  // flags would apply to the answers of this run.
+  // Old answers are deleted or set aside before the first row is sent. From then on, these flags
+  // would apply to the answers of this run.
   const dropped = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
-  // A stopped retry is continued as a retry, for its remaining failed rows. Rows that were never
-  // sent wait until it is complete: the retry may have other parameters, which are not for them.
+  // A stopped retry is continued first, because it may have other parameters than unsent rows.
   if (summary.state !== "done") {
     return commandLine(same, same?.command === "retry" ? ["retry"] : [], dropped);
   }
@@ -157,9 +155,9 @@ function commandLineOf(
   const commandFlags = flagsOf(command.length > 0 ? "retry" : "run");
   for (const [name, value] of args.flags) {
     const flag = commandFlags.find((flag) => flag.name === name);
-    // A retry that was started from the page comes with the flags of the run before it.
+    // A retry requested on the page has the flags of the run before it.
     if (flag === undefined || dropped.includes(name)) continue;
-    // A file may set a switch to its default.
+    // The configuration may set a switch to its default.
     if (flag.value === undefined && value === Boolean(flag.isOnByDefault)) continue;
     const flagWord = flag.isOnByDefault
       ? `--no-${name}`
@@ -185,14 +183,14 @@ function inputWord(input: string): string {
   return shellWord(isAmbiguous ? `./${input}` : input);
 }
 
-/** A value that looks like a flag must be joined to its flag with "=". */
+/** Joins a value that looks like a flag to the flag with "=". */
 function withValue(flag: Flag, flagWord: string, value: string): string[] {
   return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [flagWord, shellWord(value)];
 }
 
 /**
- * Shows a variable instead of an address that holds a secret: for the first teacher
- * `OPENAI_BASE_URL`, unless that holds another address.
+ * Replaces a URL that holds a secret by a variable. For the first teacher it is `OPENAI_BASE_URL`,
+ * unless that holds another URL.
  */
 function shownAddress(url: string, index: number, { env }: Pick<Io, "env">): string {
   if (!holdsSecret(url)) return url;

@@ -16,7 +16,7 @@ import type { StopSignal } from "./io.ts";
 
 /** Every row has a result, or failures are within `--allow-failures`. */
 export const EXIT_DONE = 0;
-/** An error that none of the other codes describes: a bug in Retort. */
+/** An unexpected error: a bug in Retort. */
 export const EXIT_INTERNAL = 1;
 /** Wrong usage, bad input, a damaged file, or a missing permission. */
 export const EXIT_USAGE = 2;

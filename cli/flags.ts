@@ -9,7 +9,6 @@ import { type Command, COMMANDS } from "./commands.ts";
 import { INPUT_AND_OUTPUT, ROW_COMMANDS, ROWS } from "./flags/files.ts";
 import { ANSWERS, BUDGETS, PARAMETERS, RESUME, SPEED, TEACHER } from "./flags/run.ts";
 
-/** A flag, for parsing and for the help. */
 export interface Flag {
   readonly name: string;
   readonly short?: string;
@@ -17,12 +16,11 @@ export interface Flag {
   readonly value?: string;
   readonly isValueOptional?: boolean;
   readonly isRepeatable?: boolean;
-  /** Whether the flag is a switch that is on unless users turn it off with `--no-…`. */
+  /** A switch that is on unless turned off with `--no-…`. */
   readonly isOnByDefault?: boolean;
-  /** Whether the value may hold a secret, or users may type the secret where a name is expected. */
+  /** Whether the value may hold a secret, also one typed instead of a name. */
   readonly mayBeSecret?: boolean;
   readonly help: string;
-  /** Texts for commands where the help differs. */
   readonly helpFor?: Partial<Record<Command, string>>;
   readonly commands: readonly Command[];
   /** Whether the help without `--help-all` shows the flag. */
@@ -149,8 +147,8 @@ export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, en
 );
 
 /**
- * Flags of a run that the job sets itself, that make no sense for one of many runs, or that must
- * not apply again when the scheduler restarts a run.
+ * Flags of a run that a job sets itself, that make no sense for a shard, or that a restarted shard
+ * must not apply again.
  */
 const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   "shard",
@@ -168,7 +166,6 @@ const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   "allow-failures",
 ]);
 
-/** The flags of a command. `submit` also takes those of a run, except `NOT_SUBMITTED`. */
 export function flagsOf(command: Command): Flag[] {
   const flags = FLAGS.filter((flag) => flag.commands.includes(command));
   if (command !== "submit") return flags;

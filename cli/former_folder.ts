@@ -18,8 +18,8 @@ export interface RunPaths {
 }
 
 /**
- * Throws if the project's folder holds a run of this name and the user's working directory holds
- * none: a new run would pay for its answers again.
+ * Throws if the project's folder holds a run of this name and the user's working directory none,
+ * where a new run would pay for the answers again.
  *
  * @param alternative What else the user can do, at the end of the error.
  */
@@ -47,7 +47,7 @@ export async function refuseFormerFolder(
   }
 }
 
-/** Returns no files if input or output is wrong, which the run reports. */
+/** Returns no files if input or output is wrong: the run reports the error. */
 async function resultsOf({ input, output }: RunPaths): Promise<string[]> {
   try {
     const { files } = await findInputs(input);
@@ -57,7 +57,7 @@ async function resultsOf({ input, output }: RunPaths): Promise<string[]> {
   }
 }
 
-/** Whether there is a run file, or results of a version that wrote none. */
+/** Whether there is a run file, or results without one (older versions). */
 async function hasRun(results: string): Promise<boolean> {
   const paths = [`${stemOf(results)}.run.json`, results];
   const areFiles = await Promise.all(

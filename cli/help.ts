@@ -16,15 +16,14 @@ import { PROGRAM_NAME as NAME } from "../lib/printable.ts";
 import { helpTopic } from "./words.ts";
 
 /**
- * Width of the left column in lists of flags, in characters. The text of a longer flag begins on
- * the next line.
+ * Width of the left column in lists of flags, in characters. Longer flags have a line of their own.
  */
 const FLAG_WIDTH = 28;
 
-/** Width of the left column in lists of commands, and of values that a command takes. */
+/** Width of the left column in other lists. */
 const NAME_WIDTH = 15;
 
-/** Commands with more flags than this show only the common ones, unless `--help-all` is given. */
+/** Above this number of flags, help without `--help-all` shows only the common ones. */
 const MAX_FLAGS = 20;
 
 export function helpCommand({ inputs }: ParsedArgs, io: Io): number {
@@ -38,7 +37,6 @@ export function versionCommand(_args: ParsedArgs, io: Pick<Io, "writeOut">): num
   return 0;
 }
 
-/** All commands, and the common flags of a run or, if `showsAll`, every flag. */
 export function mainHelp(program = NAME, showsAll = false): string {
   const commands = COMMANDS.map((name) =>
     twoColumns(`  ${name}`, entryOf(name).summary, NAME_WIDTH)
@@ -110,7 +108,9 @@ function exampleLines({ examples }: CommandEntry): string[] {
   return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
 }
 
-/** What to type if the program is not installed: usage and examples show the installed name. */
+/**
+ * Usage and examples show the installed name: says how to start a program that is not installed.
+ */
 function startedAs(program: string): string[] {
   return program === NAME ? [] : [`"${NAME}" here stands for: ${program}`];
 }

@@ -10,8 +10,8 @@ export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 export const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
- * Windows sends SIGBREAK for Ctrl-Break, which unlike Ctrl-C no program can turn off. SIGTERM
- * cannot be sent there, and Deno before 2.7.6 throws when a listener for it is added.
+ * Windows sends SIGBREAK for Ctrl-Break, which unlike Ctrl-C no program can turn off. Windows has
+ * no SIGTERM, and Deno before 2.7.6 throws for a listener of SIGTERM.
  */
 export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly Deno.Signal[] {
   if (os !== "windows") return [signal];
@@ -32,7 +32,7 @@ export function onStopSignal(
   };
 }
 
-/** Resolves at the first stop signal. The next one then has its usual effect. */
+/** Resolves at the first stop signal, then stops listening. */
 export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
   const stopped = Promise.withResolvers<void>();
   const stopListening = onStopSignal(io, () => stopped.resolve());
@@ -52,7 +52,7 @@ export interface Io {
   readonly stdin: ReadableStream<Uint8Array>;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
-  /** Prompts for a line that is not shown while it is typed. @default there is no terminal */
+  /** Prompts for a line without echo. @default there is no terminal */
   readonly askSecret?: (question: string) => Promise<string | null>;
   /** Width of the terminal, in columns. */
   columns(): number;
@@ -79,16 +79,14 @@ export interface Io {
 /** `deno task` forwards one Ctrl-C twice, 0.3 ms apart. Users need more than half a second. */
 const SAME_SIGNAL_MS = 500;
 
-/**
- * Wait after the second signal: unless it is blocked, the main thread ends the process in 1.5 s.
- */
+/** Time that the main thread has after the second signal. It needs 1.5 s, unless it is blocked. */
 const PATIENCE_MS = 1_900;
 
 export class SignalCount {
   #lastMs = -Infinity;
   #count = 0;
 
-  /** Counts a signal. Returns the number so far, or undefined if it repeats the last one. */
+  /** Returns the number of signals so far; undefined if this one repeats the last. */
   add(): number | undefined {
     const nowMs = performance.now();
     if (nowMs - this.#lastMs < SAME_SIGNAL_MS) return undefined;
@@ -112,14 +110,14 @@ export interface OutputStream {
 const MAX_QUEUED_CHARS = 1 << 20;
 
 /**
- * Wait between tries to write to a full pipe. Usually the write itself waits; it fails only if
- * another program that shares the pipe made it non-blocking.
+ * Delay between attempts to write to a full pipe. A write fails only if another program made the
+ * pipe non-blocking; otherwise it blocks.
  */
 const RETRY_MS = 20;
 
 /**
- * Writes text to a stream in the background. A pipe without a reader, a terminal that is held with
- * Ctrl-S or was closed, and a log on a full disk must neither stop nor end a run that costs money.
+ * Writes text in the background. A pipe without a reader, a terminal that is closed or held with
+ * Ctrl-S, or a full disk must not stop a run that costs money.
  */
 export class Output {
   readonly #stream: OutputStream;

@@ -1,6 +1,6 @@
 /**
- * Prompts for a key on a thread of its own, because `promptSecret` blocks its thread. The main
- * thread can then handle Ctrl-C and restore the mode of the terminal.
+ * Prompts for a key in a worker, because `promptSecret` blocks its thread. The main thread can then
+ * handle Ctrl-C and restore the terminal.
  *
  * @module
  */

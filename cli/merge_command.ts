@@ -54,9 +54,7 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
 
 const NOTICE_MS = 60_000;
 
-/**
- * Prints what a merge waits for: at once, then at most once a minute and only if it has changed.
- */
+/** Prints what a merge waits for: at once, then each change, at most once a minute. */
 function waitNotices(io: Io): (progress: WaitProgress) => void {
   let last = "", lastAt = -Infinity;
   return ({ done, runs }) => {
@@ -89,8 +87,8 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
 }
 
 /**
- * Aborts the merge on the first signal, so that the merge removes its temporary files, which may be
- * as large as the results. Another signal ends the process.
+ * Aborts the merge on the first signal, so that it removes temporary files, which may be as large
+ * as the results. Another signal ends the process.
  */
 function abortOnSignal(io: Io) {
   const controller = new AbortController();
@@ -147,8 +145,8 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
 }
 
 /**
- * How to merge incomplete runs. Only `--tidy` allows an output in the folder of the shards, and
- * `--partial` cannot tidy: the advice names a file in `merged/` instead.
+ * Returns the command to merge incomplete runs. `--partial` cannot be combined with `--tidy`. Only
+ * `--tidy` can write to the folder of the shards, so the command writes to `merged/`.
  */
 function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): string {
   const { start, name } = splitPath(pathOf(output));

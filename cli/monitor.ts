@@ -36,7 +36,6 @@ export interface ShownRun
 }
 
 export interface RunMonitor {
-  /** Undefined without a page. */
   readonly monitor: Monitor | undefined;
   /**
    * Writes the report; the page stays. Resolves to false if a report that the user requested could
@@ -47,7 +46,7 @@ export interface RunMonitor {
   close(): Promise<void>;
 }
 
-/** Host names by which a server listens on all addresses of its machine. */
+/** Wildcard addresses: the server listens on all interfaces. */
 const ANY_ADDRESS = /^(0\.0\.0\.0|\[?::\]?)$/;
 
 export function readMonitor(settings: Settings): MonitorRequest {
@@ -114,7 +113,7 @@ export async function openMonitor(
   };
 }
 
-/** Replaces the host 0.0.0.0 or ::, which a browser elsewhere could not open. */
+/** Replaces a wildcard host: a browser elsewhere cannot open it. */
 function addressElsewhere(url: string): string {
   const { port, pathname, search } = new URL(url);
   return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;

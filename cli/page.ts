@@ -76,7 +76,6 @@ export interface ServedPage {
   readonly url: string;
   /** @default 127.0.0.1 */
   readonly hostname: string | undefined;
-  /** Whether to open the page in a browser. */
   readonly isOpened: boolean;
   /** What anyone who has the URL can do, for the warning. */
   readonly exposure: string;
@@ -104,7 +103,7 @@ const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[
   windows: ["rundll32", "url.dll,FileProtocolHandler"],
 };
 
-/** Resolves when the command has ended, perhaps only when the user closes the browser. */
+/** Resolves when the command ends. Some commands end only when the user closes the browser. */
 async function openBrowser(url: string): Promise<void> {
   const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
   const child = spawn(command, [...args, url]);

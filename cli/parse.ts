@@ -16,7 +16,6 @@ export type FlagValue = string | boolean | string[];
 export interface ParsedArgs {
   /** The first argument if it names a command, otherwise `run`. */
   readonly command: Command;
-  /** The inputs, without the word that names the command. */
   readonly inputs: string[];
   /** By long name; only flags that were given. */
   readonly flags: ReadonlyMap<string, FlagValue>;
@@ -60,9 +59,9 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
 }
 
 /**
- * Joins each flag with its value in one word (`--name=value`), and puts inputs after `--`.
- * `parseArgs` alone takes the value of `-pb=2` for `2`, `-1` for a flag, and the input `true` for
- * the value of a switch.
+ * Writes each flag with its value as one word (`--name=value`), and inputs after `--`. `parseArgs`
+ * alone takes the value of `-pb=2` for `2`, `-1` for a flag, and the input `true` for the value of
+ * a switch.
  */
 class ArgumentNormalizer {
   readonly words: string[] = [];
@@ -131,7 +130,7 @@ class ArgumentNormalizer {
     } else if (next === undefined) {
       throw missingValue(flag, typed);
     } else if (/^-\D/.test(next)) {
-      // `-o -m x`: the value was forgotten. A negative number is a value.
+      // The value of `-o` was forgotten, as in `-o -m x`. A negative number is a value.
       throw doubtfulValue(flag, typed, next);
     }
     this.#next++;
@@ -157,7 +156,7 @@ function doubtfulValue({ name, value, mayBeSecret }: Flag, typed: string, next: 
 }
 
 /**
- * Whether a word after a flag with an optional value is that value rather than an input: no file of
+ * Whether a word after a flag with an optional value is that value and not an input. No file of
  * prompts is called `timeout,429`, `latency=500`, `8123` or `10m`.
  */
 function canOnlyBeValue(name: string, text: string): boolean {

@@ -64,7 +64,7 @@ function configAbove(folder: string): string | undefined {
 }
 
 /**
- * Whether the first `retort` in PATH is a script of `deno install`, which holds the program's URL.
+ * Whether the first `retort` in PATH is a script of `deno install` that holds this program's URL.
  */
 function isInstalled(start: ProcessStart): boolean {
   const { mainModule } = start;
@@ -84,7 +84,7 @@ function denoOf(start: ProcessStart): string {
   return findInPath(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
 }
 
-/** The tool that downloaded Deno and runs it from a cache outside PATH, such as `npx -y`. */
+/** The tool that downloaded Deno to a cache outside PATH, such as `npx -y`. */
 function runnerOf({ env, execPath }: ProcessStart): string | undefined {
   if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
   if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";
@@ -116,7 +116,6 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-/** Paths in the order of PATH; none without read permission. */
 function findInPath({ env, isGranted }: ProcessStart, names: readonly string[]): string[] {
   if (!isGranted("read")) return [];
   const separator = Deno.build.os === "windows" ? ";" : ":";
@@ -140,7 +139,7 @@ function realPathOf(path: string): string {
   }
 }
 
-/** How much of a script is read: more than a script of `deno install` has. */
+/** Bytes that are read from a script. Scripts of `deno install` are shorter. */
 const SCRIPT_BYTES = 4_096;
 
 function readBeginning(path: string): string {

@@ -16,9 +16,9 @@ export function proxyOf(baseUrl: string, io: Pick<Io, "env">): string | undefine
 }
 
 /**
- * Whether `NO_PROXY` names a host, in any form that curl, Go or undici reads: `*`, a domain with or
- * without a leading `.` or `*.`, an address, or a range of addresses; each with a port or without.
- * A domain includes its subdomains.
+ * Whether `NO_PROXY` names a host, in any form of curl, Go or undici: `*`, a domain with its
+ * subdomains (also after `.` or `*.`), an address, or a range of addresses; each with or without a
+ * port.
  */
 function isException({ protocol, hostname, port }: URL, list: string): boolean {
   const targetPort = port || (protocol === "https:" ? "443" : "80");

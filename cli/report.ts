@@ -1,5 +1,5 @@
 /**
- * The report of a run: where it is written, and that it replaces no file but a report.
+ * The report of a run: its path, and checks that only reports are overwritten.
  *
  * @module
  */
@@ -45,8 +45,8 @@ export function readReport(settings: Settings): ReportRequest {
 }
 
 /**
- * Checks that a report can be written: the end of a run, which may take days, is too late to find
- * out. Creates the folder.
+ * Checks before the run that the report can be written, because a run may take days. Creates the
+ * folder.
  */
 export async function prepareReportFile(
   path: string,
@@ -84,7 +84,7 @@ export async function writeReport(
   say: (message: string) => void,
 ): Promise<boolean> {
   const { run, snapshot, summary } = record.state();
-  // Before a run has begun there is nothing to report, and an older report is worth keeping.
+  // Before a run has begun, an older report is worth keeping.
   if (request.kind === "none" || run === null) return true;
   if (request.kind === "file") {
     return await writeReportFile(request.path, record, input, say);
@@ -97,11 +97,11 @@ export async function writeReport(
   if (await keepEarlierReport(path, say)) {
     await writeReportFile(path, record, input, sayPath);
   }
-  // The user did not request this report, so a failure to write it does not count.
+  // A report that the user did not request may fail.
   return true;
 }
 
-/** Writes atomically. Prints where the report is, or why it could not be written. */
+/** Writes atomically. Prints the path or the error. */
 async function writeReportFile(
   path: string,
   record: ReportSource,
@@ -110,8 +110,7 @@ async function writeReportFile(
 ): Promise<boolean> {
   try {
     await checkIsReport(path, await statOf(path));
-    // May fail: if the report's module is loaded only now, the program's files may have been
-    // replaced.
+    // Throws if the program's files were replaced before the report's module was loaded.
     const html = await record.report();
     const mode = await modeMadeFrom(input.filter((inputPath) => inputPath !== "-"));
     await writeFileDurably(path, html, { mode });
@@ -131,8 +130,8 @@ function besideResults(results: string): string {
 }
 
 /**
- * Renames an earlier report: adds the start time of its run. Returns whether a new one can be
- * written; if not, prints the reason.
+ * Adds to the name of an earlier report the start time of its run. Returns whether a new report can
+ * be written; otherwise prints the reason.
  */
 async function keepEarlierReport(
   path: string,
@@ -155,7 +154,7 @@ async function keepEarlierReport(
   }
 }
 
-/** Files other than reports are never replaced. */
+/** Throws unless the file is a report: other files must not be overwritten. */
 async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
   if (info === undefined) return;
   // Opening a FIFO would wait for a writer.

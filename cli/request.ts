@@ -23,14 +23,12 @@ const DEFAULT_GRACE_MS = 20_000;
 export interface RunRequest {
   /** For flags that other parts of the command read by name. */
   readonly settings: Settings;
-  /** The file of `--config`. */
   readonly config: Config | undefined;
   readonly generator: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
   readonly run: ResolvedRunOptions;
   readonly progress: ProgressStyle;
   readonly isQuiet: boolean;
   readonly monitor: MonitorRequest;
-  /** How many failed rows still count as success. */
   readonly allowance: Allowance | undefined;
   /** How long calls in flight may take after SIGTERM or SIGHUP. */
   readonly graceMs: number;
@@ -230,8 +228,8 @@ function readRetry(settings: Settings, args: ParsedArgs): boolean | (FailureType
 }
 
 /**
- * Merges parameters; later ones win: configuration, `--params`, `--temperature` and `--max-tokens`,
- * `-p`.
+ * Merges parameters, in increasing precedence: configuration, `--params`, `--temperature` and
+ * `--max-tokens`, `-p`.
  */
 export async function readParams(settings: Settings, config: Params): Promise<Params> {
   const params: Record<string, unknown> = { ...config };

@@ -82,7 +82,7 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
       screen,
       page,
     });
-    // The user or the scheduler that interrupted the run waits for the process to end.
+    // After an interruption, the user or scheduler waits for the exit.
     if (!isInterrupted) await page.keep(io);
     return code;
   } finally {
@@ -123,7 +123,7 @@ async function runAndReport(
   return { code, isInterrupted: isInterrupted() };
 }
 
-/** With more results files, no export command is printed: it would not be readable. */
+/** Above this number of results files, no export command is printed: it would be too long. */
 const MAX_EXPORTED_FILES = 8;
 
 /**
@@ -197,8 +197,8 @@ export interface RunEnd {
 }
 
 /**
- * Runs, and retries failed rows each time the user requests it on the page. The cost limit applies
- * to all these runs together.
+ * Runs, and retries failed rows when the user requests it on the page. The cost limit applies to
+ * all these runs together.
  */
 export async function runToEnd(
   generator: ResponseGenerator,
@@ -213,7 +213,7 @@ export async function runToEnd(
       say("Cannot retry the failed rows: standard input can be read only once");
       break;
     }
-    // The next run of a shard finds out itself what this one has cost.
+    // The next run of a shard determines the cost of this one itself.
     const leftUsd = run.shard === undefined ? budgetLeftUsd(monitor, summary) : null;
     if (leftUsd !== null && leftUsd <= 0) {
       say("Failed rows are not retried: the budget is spent");
@@ -221,7 +221,7 @@ export async function runToEnd(
     }
     if (leftUsd !== null) generator.setMaxCost(leftUsd);
     say(`Retrying ${failedRowsText(summary.failures_on_disk)}, as requested on the page`);
-    // The old answers are already deleted; `overwrite` would now delete those of this run.
+    // `overwrite` has deleted the old answers, and would now delete the answers of this run.
     const retry = { ...run, retry: true, resume: true, overwrite: false };
     summary = eventOf(await generator.run(retry));
     isRetry = true;
@@ -229,7 +229,7 @@ export async function runToEnd(
   return { summary, isRetry };
 }
 
-/** False after a stopped or halted run: its pending rows come first. */
+/** Whether failed rows may be retried. After a stopped or halted run, pending rows come first. */
 function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
   return state === "done" && failures_on_disk > 0;
 }
@@ -246,10 +246,7 @@ function failedRowsText(rows: number): string {
 /** Longest text of a setting on the page, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 20_000;
 
-/**
- * What page and report say about the run: its settings and, once it has a summary, the commands to
- * continue, retry and export.
- */
+/** Describes the run for page and report: settings and, if it has a summary, the next commands. */
 export function aboutRun(
   args: ParsedArgs,
   nextArgs: NextArgs,

@@ -8,7 +8,6 @@ import type { Io } from "./io.ts";
 /** Programs that the task `submit` of `deno.json` may run. */
 export type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
 
-/** What came of calling a tool. */
 export type ToolResult =
   | { readonly kind: "done"; readonly text: string }
   /** The program is not installed: this machine is no client of the scheduler. */
@@ -21,7 +20,6 @@ export type ToolResult =
 /** A tool that gave no answer. */
 export type ToolProblem = Exclude<ToolResult, { kind: "done" }>;
 
-/** @param input What the tool reads from stdin. */
 export async function tryTool(
   tool: Tool,
   args: readonly string[],
@@ -40,8 +38,7 @@ export async function tryTool(
 }
 
 /**
- * Lists the tasks of jobs by their names, one line each. `squeue`, unlike `sacct`, works without
- * Slurm accounting.
+ * Lists the tasks of jobs by name, one per line. `sacct` would need Slurm accounting.
  *
  * @param format What a line holds: the task's ID (`%i`) or its state (`%T`).
  */
@@ -77,9 +74,7 @@ export async function callTool(
   );
 }
 
-/**
- * Looks for the tool in PATH: Deno also denies the permission to run a tool that is not installed.
- */
+/** Looks for the tool in PATH: a denied permission may also mean that the tool is not installed. */
 async function isMissing(tool: Tool, env: Io["env"]): Promise<boolean> {
   // Without this permission, Deno would prompt the user.
   if (Deno.permissions.querySync({ name: "read" }).state !== "granted") return false;
@@ -100,11 +95,11 @@ export function whyNot(tool: Tool, problem: ToolProblem): string {
   return `${tool} failed: ${firstErrorOf(problem.error)}`;
 }
 
-/** What kubectl says without a kubeconfig. It then asks its default address, localhost:8080. */
+/** Errors of kubectl without a kubeconfig. It then connects to localhost:8080 by default. */
 const NO_CLUSTER =
   /\blocalhost:8080\b|no configuration has been provided|current-context is not set/;
 
-/** `kubectl` logs its attempts before the error: `E0131 10:00:00.000000  7 memcache.go:265] …`. */
+/** Log line of `kubectl` before the error: `E0131 10:00:00.000000  7 memcache.go:265] …`. */
 const LOG_LINE = /^[IWEF]\d{4} /;
 
 function firstErrorOf(error: string): string {

@@ -32,7 +32,7 @@ export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Scr
     let bar = newBar();
     let hasEnded = false;
     const listener: RunListener = (event) => {
-      // A bar ends with its run, but another run may follow.
+      // A bar ends with a run, but another run may follow.
       if (hasEnded) bar = newBar();
       hasEnded = event.type === "run-end";
       bar(event);
@@ -50,7 +50,7 @@ export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Scr
   return { listener, say: writeLine, close: () => {} };
 }
 
-/** What `--quiet` prints during a run: warnings, such as that of a full disk. */
+/** Prints warnings with `--quiet`, for example that the disk is full. */
 export function createWarnings(say: (message: string) => void): RunListener {
   return (event) => {
     if (event.type === "notice" && event.level === "warning") say(`Warning: ${event.message}`);
@@ -65,7 +65,7 @@ export function usesColor(io: Io): boolean {
   return io.isTerminal && !io.env("NO_COLOR") && io.env("TERM") !== "dumb";
 }
 
-/** The hint is not shown below this time: the run would be over before the hint helps. */
+/** Minimum time left. A shorter run would be over before the hint helps. */
 const MIN_SECONDS_LEFT = 300;
 
 /** Errors that show that the teacher, not the concurrency, limits the run. */

@@ -88,7 +88,7 @@ function show({ url }: { url: string }, settings: Settings, exposure: string, io
 
 const POLL_MS = 20;
 
-/** Does not wait for an empty folder, whose files may come later. */
+/** Waits for the first row, but not in an empty folder: its files may come later. */
 async function waitForFirstRow(
   service: DataService,
   paths: readonly string[],
@@ -110,8 +110,8 @@ async function waitForFirstRow(
 const GRACE_MS = 3_000;
 
 /**
- * Aborts a view on the first signal. Exits on the second one, or if the view has not ended 3 s
- * later: opening a file may wait for a file server.
+ * Aborts a view on the first signal. Exits on the second, or after 3 s: opening a file may wait for
+ * a file server.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();

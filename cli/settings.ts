@@ -6,7 +6,7 @@ import { looksLikePath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
-/** Turns the library's errors about its options into usage errors: flags have set these options. */
+/** Turns the library's errors about options, which flags have set, into usage errors. */
 export function asUsage<T>(make: () => T): T {
   try {
     return make();
@@ -50,8 +50,8 @@ export class Settings {
   }
 
   /**
-   * Reads a teacher's own file (`ownPath`) or, without one, the file that the setting names. With
-   * `ignoresSetting`, the setting does not count: a teacher's certificate needs its own key.
+   * Reads a teacher's own file (`ownPath`), else the file of the setting. With `ignoresSetting` the
+   * setting does not count: a teacher's certificate needs a key of the same teacher.
    */
   async fileOr(
     name: string,
@@ -76,13 +76,13 @@ export class Settings {
     }
   }
 
-  /** Flag and value as the user gave them, and the configuration file if they come from there. */
+  /** Flag and value as given, and the configuration file if it set them. */
   flagText(name: string, value: string): string {
     const text = `--${name} ${JSON.stringify(value)}`;
     return this.#flags.has(name) ? text : `${text} of "${this.#flags.get("config")}"`;
   }
 
-  /** Whether a setting was given as a flag, regardless of the configuration. */
+  /** Whether the setting was given as a flag. */
   isTyped(name: string): boolean {
     return this.#flags.has(name);
   }
@@ -91,7 +91,6 @@ export class Settings {
     return this.#value(name) === true;
   }
 
-  /** Whether the switch was turned off with `--no-…`. */
   isOff(name: string): boolean {
     return this.#value(name) === false;
   }
@@ -101,7 +100,6 @@ export class Settings {
     return Array.isArray(value) ? value : [];
   }
 
-  /** Splits a comma-separated setting. */
   parts(name: string): string[] | undefined {
     return this.text(name)?.split(",").map((part) => part.trim()).filter((part) => part !== "");
   }

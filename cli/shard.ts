@@ -43,8 +43,8 @@ export function withNamedShard(args: ParsedArgs, shard: Shard | undefined): Pars
 }
 
 /**
- * Records that a shard of a job cannot start, for example because the key is missing. Otherwise the
- * job's merge would wait for it.
+ * Records that a shard cannot start, for example without a key, so that the job's merge does not
+ * wait for it.
  */
 export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown): Promise<void> {
   if (!io.env("RETORT_JOB")) return;
@@ -64,7 +64,8 @@ type Wrong = (problem: string) => UsageError;
 
 /**
  * Reads the shard from the scheduler's variables. The size of a Slurm array counts only if the
- * array is complete: `sbatch --array=3` has a COUNT of 1, and would pay for the whole input.
+ * array is complete: with `sbatch --array=3`, COUNT is 1 and the task would pay for the whole
+ * input.
  *
  * @param flagCount N of `--shard auto/N`.
  */

@@ -1,6 +1,6 @@
 /**
- * Listens for signals even while the main thread is blocked, and kills the process after the second
- * one if the main thread does not end it. A worker, started by `cli.ts`: do not import it.
+ * Kills the process after the second signal if the main thread is blocked. `cli.ts` starts this
+ * worker: do not import it.
  *
  * @module
  */
@@ -18,6 +18,6 @@ function end(): void {
       "\nThe run does not react to signals, so its process is killed. Files on disk stay as they are\n",
     ),
   );
-  // A worker has no other way to end its process. Killing its own process needs no permission.
+  // A worker cannot end the process otherwise. Killing one's own process needs no permission.
   Deno.kill(Deno.pid, "SIGKILL");
 }

@@ -14,9 +14,9 @@ export interface Signals extends Disposable {
 }
 
 /**
- * The first signal drains the run; the second ends the run and, within two seconds, the process.
- * SIGTERM and SIGHUP also end the run after `graceMs`. If npm, npx or `deno task` started the
- * process and has ended, that counts as SIGTERM.
+ * The first signal drains the run; the second ends it and, within 2 s, the process. SIGTERM and
+ * SIGHUP also end the run after `graceMs`. The end of a parent that is npm, npx or `deno task`
+ * counts as SIGTERM.
  */
 export function listenForSignals(
   generator: ResponseGenerator,
@@ -73,9 +73,8 @@ function drainMessage(signal: StopSignal, inFlight: number, graceMs: number): st
 const POLL_MS = 1_000;
 
 /**
- * Watches the parent if it is npm, npx or `deno task`: they may be killed without forwarding the
- * signal, and the run would keep spending unseen. Other parents may end while the run continues:
- * that is how users put a run into the background.
+ * Watches the parent if it is npm, npx or `deno task`: one that is killed may forward no signal,
+ * and the run would keep spending unseen. Other parents may end, as for a run in the background.
  */
 export function watchParent(io: Io, onGone: () => void): Disposable {
   const { parentPid } = io;

@@ -231,7 +231,7 @@ const MAX_VALUES = 10;
 function facetRows({ title, values, more }: Facet, total: number): Row[] {
   const shown = values.slice(0, MAX_VALUES);
   const hiddenCount = values.length - shown.length + more;
-  // If each value occurs once, as in a field of ids, listing ten of them would tell nothing.
+  // Ten of many unique values, such as ids, would tell nothing.
   if (hiddenCount > 0 && values.every(({ count }) => count === 1)) {
     return [["", ""], [title, ""], [`  ${formatCount(values.length + more)} different values`, ""]];
   }
@@ -246,9 +246,9 @@ function facetRows({ title, values, more }: Facet, total: number): Row[] {
   ];
 }
 
-/** Width of the left column of a comparison, in cells of the terminal. */
+/** Width of the left column of a comparison, in cells. */
 const MEASURE_WIDTH = 24;
-/** Width of the figures of one run, in cells of the terminal. */
+/** Width of one run's figures, in cells. */
 const RUN_WIDTH = 16;
 
 /** Counts are of rows that both runs have answered, except "Answered here only". */

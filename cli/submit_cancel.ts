@@ -14,7 +14,7 @@ type Outcome =
   | { readonly kind: "canceled" }
   /** The scheduler has no job of this output. */
   | { readonly kind: "none" }
-  /** Its tool is not installed. */
+  /** The scheduler's tool is not installed. */
   | { readonly kind: "missing"; readonly reason: string }
   /** The scheduler may hold the job. */
   | { readonly kind: "unknown"; readonly reason: string }
@@ -46,7 +46,7 @@ export async function cancelCommand(
     `Slurm: ${describe(outcomes[0], name)}\nKubernetes: ${describe(outcomes[1], name)}\n`,
   );
   const kinds = outcomes.map(({ kind }) => kind);
-  // The job may be another user's, whose shards must still be queued again at their time limit.
+  // If another user owns the job, its shards must still be requeued at their time limit.
   if (kinds.includes("kept")) await Deno.remove(marker).catch(() => {});
   return conclude(kinds, name, io);
 }
@@ -59,8 +59,8 @@ function describe(outcome: Outcome, name: string): string {
 /** Says whether the job is canceled. Returns the exit code. */
 function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): number {
   const isCanceled = kinds.includes("canceled");
-  // A job is submitted to one scheduler. Once it is canceled there, no other can hold it: a login node
-  // of Slurm may well have a kubectl without a cluster.
+  // A job has one scheduler. Once it is canceled there, the other does not count: a login node of
+  // Slurm may have a kubectl without a cluster.
   if (isCanceled && !kinds.includes("kept")) {
     io.writeErr(`Canceled ${name}. The same submit command continues it\n`);
     return EXIT_DONE;
@@ -71,7 +71,7 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
     );
     return EXIT_FAILED_ROWS;
   }
-  // A scheduler whose tool is missing counts as one without the job, unless no other was asked.
+  // A missing tool counts as no job if another scheduler has answered.
   if (kinds.includes("none") && kinds.every((kind) => kind === "none" || kind === "missing")) {
     io.writeErr(`Nothing to cancel: there is no job of this output (${name})\n`);
     return EXIT_DONE;
@@ -85,7 +85,7 @@ function conclude(kinds: readonly Outcome["kind"][], name: string, io: Io): numb
 
 async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
   const queue = await queueOf([name, `${name}-merge`], "%i", io);
-  // Called whatever `squeue` says: canceling a job that does not exist does no harm.
+  // Called regardless of `squeue`: canceling a job that does not exist does no harm.
   const { problem, areShardsKept } = await cancelInSlurm(name, io);
   if (queue.kind === "done") {
     if (queue.text.trim() === "") return { kind: "none" };
@@ -100,13 +100,12 @@ async function cancelSlurm(name: string, io: Io): Promise<Outcome> {
   return { kind: isSlurmMissing ? "missing" : "unknown", reason: whyNot("scancel", problem) };
 }
 
-/** Returns what went wrong, if anything. `scancel` also succeeds if no job has the name. */
+/** Returns the problem, if any. `scancel` also succeeds if no job has the name. */
 async function cancelInSlurm(
   name: string,
   io: Io,
 ): Promise<{ problem: ToolProblem | undefined; areShardsKept: boolean }> {
-  // The merge first: it runs as soon as the last shard has ended. `scancel` takes one name, and no
-  // list of names.
+  // Cancels the merge first, because it starts when the last shard ends. `scancel` takes one name.
   const merge = await tryTool("scancel", [`--name=${name}-merge`], io);
   const shards = await tryTool("scancel", [`--name=${name}`], io);
   const problem = [merge, shards].find((result) => result.kind !== "done");
@@ -128,8 +127,7 @@ async function cancelKubernetes(
 }
 
 /**
- * Cancels a job whose output is not on this machine. Only Kubernetes has such jobs: Slurm jobs are
- * submitted where their output is.
+ * Cancels a Kubernetes job whose output is not here. Slurm jobs are submitted where the output is.
  */
 async function cancelElsewhere(
   stem: string,

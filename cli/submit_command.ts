@@ -17,9 +17,9 @@ import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
 import { shownHeader } from "./connection.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
-/** Time for a shard to write its files, from the end of its grace period until it is killed. */
+/** Time from the end of the grace period until a shard is killed, for writing files. */
 const SHUTDOWN_SECONDS = 10;
-/** 5 s for the calls in flight, and the time for shutting down. */
+/** Leaves 5 s for the calls in flight before `SHUTDOWN_SECONDS`. */
 const MIN_LEAD_MS = 15_000;
 
 export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
@@ -105,8 +105,8 @@ async function prepare(
 }
 
 /**
- * Reads the settings as each shard will, so that a wrong one is not found after a night in the queue.
- * On Kubernetes, the files that they name may exist in the cluster only.
+ * Reads the settings as each shard will, to find a wrong setting before a night in the queue. On
+ * Kubernetes, the files of settings may exist in the cluster only.
  */
 async function checkRun(
   inputs: readonly string[],
@@ -115,7 +115,7 @@ async function checkRun(
 ): Promise<void> {
   const { readRequest } = await import("./request.ts");
   const run: ParsedArgs = { ...args, command: "run", inputs: [...inputs] };
-  // With those of `--config`.
+  // Includes the settings of `--config`.
   const { settings } = await readRequest(run, io);
   // Nodes may have files that this machine lacks.
   const keyFile = settings.text("api-key-file");
@@ -213,7 +213,7 @@ function mergeArguments(
   ];
 }
 
-/** Throws if a job would hold a secret, or if its shards would not get the key. */
+/** Throws if a job would contain a secret, or if shards would not get the key. */
 function refuseSecrets(
   scheduler: "slurm" | "kubernetes",
   settings: Settings,
@@ -244,9 +244,9 @@ function refuseSecrets(
 }
 
 /**
- * A variable for a secret that is set to a text, not to a path or the output of a command. Texts
- * under 8 characters are no secrets: local servers take any key, such as EMPTY, and some switches
- * end in TOKEN.
+ * A secret's variable that is set to a text, not to a path or a command's output. Under 8
+ * characters are no secrets: local servers take any key, such as EMPTY, and some switches end in
+ * TOKEN.
  */
 const SET_SECRET = /\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD))=["']?[^\s"'`$~/.][^\s"'`;]{7}/i;
 

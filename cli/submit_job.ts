@@ -1,6 +1,5 @@
 /**
- * The job of an output: its name in Slurm or Kubernetes, its folder of logs, the commands that
- * follow it, and its shards.
+ * The job of an output: name in the scheduler, folder of logs, follow-up commands, shards.
  *
  * @module
  */
@@ -31,10 +30,10 @@ export interface PreparedJob extends ShardJob {
   readonly merged: string;
 }
 
-/** Longest part of a job's name that comes from its output, in characters. */
+/** Maximum length of the output's name in a job's name, in characters. */
 const MAX_NAME_LENGTH = 30;
 
-/** The name is the same on every machine that has the output at this path. */
+/** Returns the job's name: the same on every machine that has the output at this path. */
 export async function jobNameOf(stem: string): Promise<string> {
   const { start, name } = splitPath(stem);
   const label = name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
@@ -48,7 +47,7 @@ export function logsOf(stem: string): string {
   return `${splitPath(stem).start}${OWN_FOLDER}/logs`;
 }
 
-/** `deno task distill` becomes `deno task submit`: only that task may call the scheduler. */
+/** Returns the command to follow a job. Only `deno task submit` may call the scheduler. */
 export function followUpCommand(
   { stem }: PreparedJob,
   action: "status" | "cancel",
@@ -92,8 +91,7 @@ export async function findOutput(
   );
 }
 
-/** Whether this results file has a shard plan (`.retort/NAME.shards-16.json`) or, for a folder, any
- * file in it has. */
+/** Whether this results file, or any in this folder, has a plan (`.retort/NAME.shards-16.json`). */
 async function hasShards(output: string): Promise<boolean> {
   const isWholeFolder = await isFolder(output);
   const { start, name } = splitPath(isWholeFolder ? inFolder(output, "x") : stemOf(output));

@@ -38,7 +38,7 @@ export async function submitToKubernetes(
 }
 
 /**
- * Throws if pods would write answers to their own disks, which are deleted with the pods.
+ * Throws if pods would write answers to disks that are deleted with the pods.
  *
  * @param paths The paths of outputs, with their flags.
  */
@@ -48,7 +48,7 @@ export function refuseOutsideVolume(
 ): void {
   const { mountPath } = kubernetesOptions(settings);
   for (const [flag, path] of paths) {
-    // Not in the form of this system: pods run Linux.
+    // Pods run Linux, so these are POSIX paths on every system.
     const root = posix.resolve(mountPath);
     if (isInside(posix.resolve(root, path), root, posix)) continue;
     throw new UsageError(
@@ -89,7 +89,7 @@ export function kubernetesOptions(settings: Settings): KubernetesOptions {
   };
 }
 
-/** The values that Kubernetes accepts, and that rule in words. */
+/** A pattern of values that Kubernetes accepts, and the rule in words. */
 type ValueRule = readonly [pattern: RegExp, rule: string];
 
 const SUBDOMAIN: ValueRule = [
@@ -105,7 +105,7 @@ const SECRET_KEY: ValueRule = [
   "it must be NAME or NAME/KEY, with a key of letters, digits, -, _ and .",
 ];
 const MOUNT_PATH: ValueRule = [/^\/[^:]+$/, "the folder must be a path below / without colons"];
-/** Without a unit Kubernetes would take bytes, and Slurm megabytes. */
+/** Requires a unit: without one, Kubernetes would take bytes, and Slurm megabytes. */
 const QUANTITY: ValueRule = [
   /^\d+(\.\d+)?([KMGTP]i|[kMGTP])$/,
   "it must be a number with the unit of Kubernetes, as in 512Mi or 2G",

@@ -60,7 +60,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   );
 }
 
-/** The rest of such a path would be a line of the script: a command. */
+/** Throws for line breaks in paths: the rest of the path would be a command of the script. */
 function refuseLineBreaks(paths: readonly string[]): void {
   const path = paths.find((path) => /[\r\n]/.test(path));
   if (path === undefined) return;
@@ -69,7 +69,7 @@ function refuseLineBreaks(paths: readonly string[]): void {
   );
 }
 
-/** Kubernetes refuses a second job of an output; Slurm does not. */
+/** Warns of tasks in the queue. Slurm, unlike Kubernetes, accepts a second job of an output. */
 async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
   const queue = await queueOf([job.name], "%i", io);
   const count = queue.kind === "done" ? queue.text.split("\n").filter(Boolean).length : 0;
@@ -84,7 +84,9 @@ async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
   );
 }
 
-/** `submit status` would show shards that wait in the queue as ones that could not start. */
+/**
+ * Deletes failed starts: `submit status` would show waiting shards as shards that could not start.
+ */
 async function forgetFailedStarts({ stem, shards }: PreparedJob): Promise<void> {
   const pathOf = (index: number) =>
     statusPathOf(`${shardStem(stem, { index, count: shards })}.jsonl`);
@@ -154,7 +156,7 @@ async function programOf(settings: Settings): Promise<string[] | undefined> {
   return text !== undefined && await exists(text) ? [text] : text?.split(/\s+/);
 }
 
-/** Reads the value of an `#SBATCH` line of the script, which must be one word. */
+/** Reads the value of an `#SBATCH` line. It must be one word. */
 function directive(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
@@ -165,9 +167,7 @@ function directive(settings: Settings, name: string): string | undefined {
   );
 }
 
-/**
- * Slurm's forms of a time limit, except a plain number: minutes for Slurm, seconds for `--time`.
- */
+/** Slurm's time limits, except a plain number: it means seconds here, but minutes for Slurm. */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
 /** Slurm may send the signal this many seconds early: it checks time limits once a minute. */
@@ -206,17 +206,17 @@ function slurmTime(totalSeconds: number): string {
   return [Math.floor(minutes / 60), minutes % 60, totalSeconds % 60].map(twoDigits).join(":");
 }
 
-/** The flags of `deno task distill`, which keep the memory of long runs small. */
+/** Flags of `deno task distill`, to keep the memory of long runs small. */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
 /**
- * Never called: with this import, Deno downloads the worker with the program, for `--cached-only`.
+ * Never called. With this import, Deno downloads the worker with the program, for `--cached-only`.
  */
 export const importSignalWorker = (): Promise<unknown> => import("./signal_worker.ts");
 
 /**
- * An executable, or Deno with V8's flags and the permissions of a run. `--cached-only`, because
- * nodes may have no way to download anything.
+ * Returns the executable, or Deno with V8's flags and the permissions of a run. Nodes may be
+ * offline, so it does not download (`--cached-only`).
  */
 function programOnNodes(): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];

@@ -59,7 +59,7 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   return (states.get("done") ?? 0) === runs.length;
 }
 
-/** Counts of a run from its summary or, while it is active, from its status file, at most 5 s old. */
+/** Returns the counts of the summary or, in an active run, of the status file (at most 5 s old). */
 function countsOf(
   { runFile }: MergeRun,
   status: RunStatus | undefined,

@@ -1,6 +1,5 @@
 /**
- * Teachers of `--base-url @endpoints.txt` and `--base-url dns+http://name:port/v1`, which join and
- * leave.
+ * Teachers that join and leave: `--base-url @endpoints.txt` and `dns+http://name:port/v1`.
  *
  * @module
  */
@@ -50,8 +49,8 @@ export interface OpenListsOptions {
 const RETRY_MS = 2_000;
 
 /**
- * Reads the lists for the first time. Waits for those that cannot be used yet: pods may still be
- * starting, or a file may be edited.
+ * Reads the lists for the first time. Waits for unusable lists: pods may be starting, or a file may
+ * be edited.
  */
 export async function openLists(
   lists: readonly NamedList[],
@@ -114,29 +113,23 @@ function teacherListOf(
   };
 }
 
-/** A teacher, and the entries of lists that name its address now. */
+/** A teacher, and the list entries with its address. */
 interface Listed {
   readonly created: ListedPlace;
   /** In the order in which lists named the address: the first decides the weight and the limit. */
   readonly entries: Map<OpenList, EndpointEntry>;
 }
 
-/**
- * How many teachers are kept after they have left. In a run of days, restarted pods have new
- * addresses each time, so the oldest are forgotten.
- */
+/** Maximum number of teachers kept after leaving. Restarted pods have new addresses each time. */
 const MAX_LEFT = 1_000;
 
 /**
- * The teachers of all lists. An address in several lists is one teacher, which leaves when the last
- * of these lists drops the address. A teacher that has left is kept for a while: if its address
- * comes back, the same teacher joins again, even while its calls are still in flight.
+ * The teachers of all lists. An address in several lists is one teacher. It leaves when no list has
+ * the address. If the address comes back, the same teacher joins again, even with calls in flight.
  */
 class ListedTeachers implements AsyncDisposable {
   readonly #byUrl = new Map<string, Listed>();
-  /**
-   * For each address, why it could not join. Later readings try again and report only a new reason.
-   */
+  /** Why each address could not join. Later readings try again and report only a new reason. */
   readonly #problems = new Map<string, string>();
   /** Addresses that no list names any more, in the order of leaving. */
   readonly #left = new Set<string>();
@@ -152,7 +145,7 @@ class ListedTeachers implements AsyncDisposable {
     return listed.entries.size === 1 ? placeOf(listed) : undefined;
   }
 
-  /** Waits for all earlier changes: an address may leave while it is still joining. */
+  /** Waits for earlier changes: an address may leave while it is still joining. */
   change(list: OpenList, changes: ListChange) {
     const result = this.#changing.then(() => this.#change(list, changes));
     this.#changing = result;
@@ -196,7 +189,7 @@ class ListedTeachers implements AsyncDisposable {
     return { change, refused, problems };
   }
 
-  /** Does not close teachers: the last calls may still be in flight. Idle connections time out. */
+  /** Does not close the forgotten teachers: calls may be in flight. Idle connections time out. */
   #forgetOldest(): void {
     for (const url of this.#left) {
       if (this.#left.size <= MAX_LEFT) return;
@@ -212,8 +205,8 @@ class ListedTeachers implements AsyncDisposable {
 }
 
 /**
- * The weight and the limit are those of the first list that names the teacher. If that list sets
- * none, those from the teacher's creation apply.
+ * Takes weight and limit from the first list that names the teacher or, if it sets none, from the
+ * teacher's creation.
  */
 function placeOf({ created, entries }: Listed): TeacherPlace {
   const [{ weight = created.weight, max = created.maxConcurrency }] = entries.values();

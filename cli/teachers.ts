@@ -11,9 +11,8 @@ import type { Io } from "./io.ts";
 import { proxyOf } from "./proxy.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
-/** Disposing of the teachers closes their connections. */
 export interface OpenTeachers extends AsyncDisposable {
-  /** The teachers at the start, including those of lists. */
+  /** Includes teachers of lists. */
   readonly teachers: readonly TeacherPlace[];
   readonly teacherList?: TeacherList;
 }
@@ -56,7 +55,6 @@ export async function openTeachers(
   };
 }
 
-/** What opening each teacher takes. */
 interface Setup {
   readonly settings: Settings;
   readonly io: Io;
@@ -78,7 +76,7 @@ async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
     })),
     {
       waitMs: Math.min(waitMs ?? DEFAULT_WAIT_MS, deadlineMs),
-      // The shards of a job start at any time, so that one may meet a list that is being edited.
+      // A shard of a job may start while the list is being edited.
       fileWaitMs: Math.min(
         waitMs ?? (io.env("RETORT_JOB") ? DEFAULT_WAIT_MS : 0),
         deadlineMs,
@@ -89,8 +87,8 @@ async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
 }
 
 /**
- * How long a run without `--wait` waits at the start for a DNS name without an address and, in a job,
- * for a list that cannot be used.
+ * Default time to wait at the start for a DNS name without an address and, in a job, for an
+ * unusable list.
  */
 const DEFAULT_WAIT_MS = 60_000;
 
@@ -134,7 +132,6 @@ function namedTeachers(settings: Settings, specs: readonly TeacherSpec[], io: Io
   }));
 }
 
-/** Disposing of the teacher closes its connections. */
 async function openTeacher(
   named: NamedTeacher,
   setup: Setup,
@@ -176,8 +173,7 @@ async function keyFor(
     : { file: settings.text("api-key-file"), variable: settings.text("api-key-env") };
   const isNamed = place.file !== undefined || place.variable !== undefined;
   if (!isNamed && isInHeaders) return undefined;
-  // Without a named key, the default key is OpenAI's: if OpenAI is among the teachers, no other
-  // teacher gets it.
+  // If no key is named and OpenAI is among the teachers, only OpenAI gets the default key.
   if (!isNamed && !isOpenAI(baseUrl) && all.some((other) => isOpenAI(other.baseUrl))) {
     return undefined;
   }
@@ -192,7 +188,7 @@ function isOpenAI(baseUrl: string): boolean {
   return URL.parse(baseUrl)?.hostname === new URL(OPENAI_URL).hostname;
 }
 
-/** A simulated teacher must never get a key, so none is read. */
+/** Opens the simulated teacher. It must never get a key, so none is read. */
 async function openSimulated(
   simulation: string,
   settings: Settings,

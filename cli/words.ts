@@ -1,6 +1,6 @@
 /**
  * Words that users type instead of a command or a flag: aliases, suggestions, and mistyped
- * commands, which must not be taken for input files.
+ * commands, to be told from input files.
  *
  * @module
  */
@@ -94,10 +94,7 @@ export function withoutAliases(args: readonly string[]): string[] {
   return args.map((arg, i) => end === -1 || i < end ? ALIASES.get(arg) ?? arg : arg);
 }
 
-/**
- * Throws if the first word is neither a command nor a file, but a mistyped command or a command of
- * another program.
- */
+/** Throws for a mistyped command or a command of another program, unless it is a file. */
 export function refuseMistypedCommand(args: readonly string[]): void {
   const [word] = args;
   // Words with a dot, a slash or a digit are paths.

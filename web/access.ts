@@ -1,6 +1,6 @@
 /**
  * The app that each page of this folder extends. Every request must first pass checks, because any
- * site that the user has open can send requests to a loopback port. Each check closes one way in.
+ * site that the user has open can send requests to a loopback port.
  *
  * @module
  */
@@ -14,14 +14,14 @@ interface GuardOptions {
   readonly token: string;
   readonly cookieName: string;
   readonly hostname: string;
-  /** Matches the app's own path at the end of a path that may begin with a proxy's prefix. */
+  /** Matches the app's own path behind any prefix of a proxy. */
   readonly ownPath: RegExp;
   readonly page: (c: Context) => Response;
   /** A path that also accepts the token in `Authorization`. @default none */
   readonly scrapePath?: string;
 }
 
-/** `style-src 'self'` still allows scripts to set `element.style`, which charts need. */
+/** Charts set `element.style`, and `style-src 'self'` allows that. */
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
@@ -39,8 +39,8 @@ export const HTML_TYPE = "text/html; charset=utf-8";
 const NO_TOKEN = "Open the address that Retort printed: it contains the token";
 
 /**
- * Reloads the page without the token. Browsers treat this request as same-site, unlike the request
- * after a redirect.
+ * Reloads the page without the token. Browsers treat the reload as same-site, unlike a redirected
+ * request.
  */
 const CONTINUE_PAGE = `<!DOCTYPE html>
 <html lang="en">
@@ -94,10 +94,7 @@ export function guardedApp(options: GuardOptions): Hono {
   return app;
 }
 
-/**
- * The path without the prefix of a proxy. `URL` would throw if a forged `Host` makes the address
- * invalid.
- */
+/** The path without the prefix of a proxy. `URL` would throw for a forged `Host`. */
 function pathIn(url: string, ownPath: RegExp): string {
   const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? "";
   return ownPath.exec(path)?.[0] ?? path;
@@ -108,7 +105,7 @@ const TOKEN_BYTES = 24;
 /** With 64 random bits, no two pages get the same name. */
 const COOKIE_NAME_BYTES = 8;
 
-/** Names that mean this machine whatever a DNS server answers. */
+/** Host names of this machine, regardless of what a DNS server answers. */
 const LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"];
 
 /** A server on a wildcard address can be reached at every address of this machine. */
@@ -118,13 +115,13 @@ const HOST = /^(?<name>[a-z\d.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 const ORIGIN = /^https?:\/\/(?<host>[^/]+)$/;
 
-/** 192 random bits, base64url. */
+/** Returns 192 random bits as base64url. */
 export function createToken(): string {
   return crypto.getRandomValues(new Uint8Array(TOKEN_BYTES))
     .toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
-/** All ports of a host share their cookies, and two pages may be open in one browser. */
+/** Returns a unique cookie name. All ports of a host share their cookies. */
 export function createCookieName(): string {
   return `retort_${crypto.getRandomValues(new Uint8Array(COOKIE_NAME_BYTES)).toHex()}`;
 }
@@ -139,10 +136,10 @@ function isSameSecret(candidate: string | undefined, secret: string): boolean {
 }
 
 /**
- * Whether a request with this `Host` is meant for the server. Accepted are the loopback names with
- * any port (an `ssh -L` tunnel has another one), and the address that the server listens on. The
- * owner of any other name could let it point to this machine (DNS rebinding). An address cannot be
- * rebound, so a server that listens on a wildcard address accepts any address.
+ * Whether `Host` names this server. Accepted are loopback names with any port (an `ssh -L` tunnel
+ * has another port), and the address that the server listens on. Any other name may belong to an
+ * attacker and resolve to this machine (DNS rebinding). Addresses cannot be rebound, so a server on
+ * a wildcard address accepts all.
  */
 function isOwnHost(hostField: string | null, hostname: string): boolean {
   const requested = HOST.exec(hostField?.toLowerCase() ?? "")?.groups?.name;
@@ -155,9 +152,9 @@ function isOwnHost(hostField: string | null, hostname: string): boolean {
 }
 
 /**
- * Whether the server's own page made the request: `Origin` names the host and port of the request,
- * and `Sec-Fetch-Site`, if present, is `same-origin`. The cookie does not prove that, because
- * browsers also send it from pages on other ports of this machine.
+ * Whether the server's own page made the request: `Origin` matches the host and port, and
+ * `Sec-Fetch-Site`, if present, is `same-origin`. The cookie is no proof, because browsers also
+ * send it from pages on other ports of this machine.
  */
 export function isFromOwnPage(headers: Headers): boolean {
   const origin = ORIGIN.exec(headers.get("origin")?.toLowerCase() ?? "")?.groups?.host;
@@ -167,7 +164,7 @@ export function isFromOwnPage(headers: Headers): boolean {
 }
 
 /**
- * Whether the server's own page sent the GET, or the user typed the address. Tools do not send
+ * Whether the server's own page sent the GET, or the user typed the URL. Tools do not send
  * `Sec-Fetch-Site` and are accepted.
  */
 function isReadAllowed(headers: Headers): boolean {
@@ -176,10 +173,10 @@ function isReadAllowed(headers: Headers): boolean {
 }
 
 /**
- * Whether a browser followed a link of another site. If the browser were redirected, the next
- * request would still count as sent by that site and would lack `SameSite=Strict` cookies. Browsers
- * send no `Sec-Fetch-Site` to a network address without TLS: then every browser counts as coming
- * from another site.
+ * Whether a browser followed a link on another site. A redirect would not help: the next request
+ * would still be cross-site and lack `SameSite=Strict` cookies. Without TLS, browsers send
+ * `Sec-Fetch-Site` only to loopback addresses, so elsewhere every browser counts as coming from
+ * another site.
  */
 function isFromOtherSite(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");

@@ -1,6 +1,6 @@
 /**
- * Routes of the monitor. All links are relative to the page, so that it works through a tunnel and
- * behind a path prefix. Every request passes the checks of `access.ts` first.
+ * Routes of the monitor. Links are relative, so that the page works through a tunnel and behind a
+ * path prefix. Requests first pass the checks of `access.ts`.
  *
  * @module
  */
@@ -50,13 +50,13 @@ const REPORT_HEADERS = {
 const MAX_BODY_BYTES = 1024;
 
 /**
- * Pings are off: the runtime would not stop their timer when a page is lost, and the timer keeps
- * the process alive. The hub notices lost pages when it sends to them: TCP gives up, or their
- * backlog grows.
+ * Turns pings off: Deno would not stop their timer when a page is lost, and the timer keeps the
+ * process alive. The hub notices lost pages when it sends to them: TCP gives up, or the backlog
+ * grows.
  */
 const IDLE_TIMEOUT_S = 0;
 
-/** Matches the app's own path at the end of a path that may begin with a proxy's prefix. */
+/** Matches the app's own path behind any prefix of a proxy. */
 const RUN_PATH =
   /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|report-shell|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
@@ -98,8 +98,8 @@ export function createApp(options: AppOptions): Hono {
 }
 
 /**
- * Neither the runtime nor Hono checks the origin. A handler that throws would end the process, so
- * those of the hub catch everything.
+ * Checks the origin, because Deno and Hono do not, and upgrades. The hub's handlers catch all
+ * errors, because one would end the process.
  */
 function upgrade(c: Context, hub: Hub): Response {
   const { raw } = c.req;
@@ -120,7 +120,7 @@ function upgrade(c: Context, hub: Hub): Response {
   return response;
 }
 
-/** The runtime throws for a request without the header fields of a handshake. */
+/** Returns undefined without the header fields of a handshake, for which Deno throws. */
 function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
   try {
     return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });
@@ -152,10 +152,7 @@ async function answerControl(
   }
 }
 
-/**
- * Whether the body is invalid, or the run rejects the value: a budget, for example, if no price is
- * known.
- */
+/** Whether the body is invalid, or the run rejects the value, such as a budget without a price. */
 function isRefusal(error: unknown): error is Error {
   return error instanceof TypeError || error instanceof RangeError || error instanceof UsageError;
 }

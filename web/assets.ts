@@ -1,6 +1,6 @@
 /**
- * Files of the page of a run, and those that all pages share. They are imported as text, so that
- * local runs, imports from a URL and the executable can all serve them.
+ * Files of the run's page and files that all pages share. Imported as text, so that local runs,
+ * imports from a URL and the executable can serve them.
  *
  * @module
  */
@@ -48,10 +48,7 @@ import textStyle from "./page/text.css" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
 
-/**
- * Modules that all pages share: figures, elements, the theme, and rendering of texts. Each comes
- * after those that it imports.
- */
+/** Modules that all pages share, each after the modules that it imports. */
 export const COMMON_MODULES: readonly string[] = [figures, dom, theme, code, markdown, text];
 
 export const COMMON_STYLES: readonly string[] = [base, controlStyle, textStyle];
@@ -94,14 +91,14 @@ export const PAGE_HTML: string = withHeadAndIcons(
   HTML.replace("<!-- page/dialogs.html goes here -->", dialogs.trim()),
 );
 
-/** The modules of `page/` in one file, because a report has no address to import from. */
+/** The modules of `page/` in one file, because a report cannot import files. */
 export const PAGE_JS: string = joinModules(MODULES);
 
 export const PAGE_CSS: string = STYLES.join("\n");
 
 /**
- * The script of uPlot, with the language of the page instead of that of the browser: uPlot throws
- * if `Intl` does not know the language, as with `en-US@posix`.
+ * The script of uPlot with a fixed language: uPlot throws if `Intl` does not know the browser's
+ * language, such as `en-US@posix`.
  */
 export const UPLOT_JS: string =
   `var uPlot=function(navigator){${UPLOT_SCRIPT}\nreturn uPlot}({language:"en-US"});\n`;
@@ -113,7 +110,7 @@ export const MARKDOWN_JS: string = `var marked=function(){${
   asFunctionBody(MARKED_JS)
 }}();\n${HIGHLIGHT_JS}`;
 
-/** All pages have this head and these icons, in place of two comments. */
+/** Replaces two comments by the head and the icons that all pages have. */
 export function withHeadAndIcons(html: string): string {
   return html.replace("<!-- page/head.html goes here -->", head.trim()).replace(
     "<!-- page/icons.html goes here -->",
@@ -126,7 +123,7 @@ export function joinModules(modules: readonly string[]): string {
   return modules.map(withoutImportsAndExports).join("\n");
 }
 
-/** Turns an ES module that ends with its exports into the body of a function that returns them. */
+/** Turns an ES module that ends with exports into a function body that returns them. */
 function asFunctionBody(module: string): string {
   const [statement, names] = /export\s*\{([^}]*)\};?/.exec(module) ?? ["", ""];
   const fields = names.split(",").map((name) => {
@@ -136,7 +133,7 @@ function asFunctionBody(module: string): string {
   return `${module.slice(0, module.indexOf(statement))}return{${fields.join()}};`;
 }
 
-/** In one script, all modules share a scope, so they need neither. */
+/** Removes imports and exports: in one script, all modules share a scope. */
 function withoutImportsAndExports(module: string): string {
   return module.replaceAll(/^import\s[^;]*;\n/gm, "").replaceAll(/^export (?=\w)/gm, "");
 }

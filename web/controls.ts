@@ -1,4 +1,4 @@
-/** The controls of the page: the body that each of them takes, and its effect. @module */
+/** The controls of the page: request body and effect. @module */
 
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { ControlName } from "./protocol.ts";

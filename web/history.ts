@@ -17,8 +17,7 @@ export const MAX_POINTS = 1_000;
 const INITIAL_POINT_S = 0.5;
 
 /**
- * `succeeded`, `failed`, `completionTokens` and `throttled` are counters, which only grow; the others
- * are gauges.
+ * `succeeded`, `failed`, `completionTokens` and `throttled` are counters; the others are gauges.
  */
 export interface Reading {
   /** Time since the run could send its first row. */
@@ -44,10 +43,7 @@ export interface Reading {
 /** A point keeps the mean of these gauges. */
 const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
 
-/**
- * Counters and concurrency at the end of the point, maxima of lag and memory, and sums of the other
- * gauges.
- */
+/** Counters and concurrency at the end, maxima of lag and memory, sums of the other gauges. */
 interface Point {
   /** Index on the time axis, in units of `#pointS`. */
   slot: number;
@@ -65,8 +61,8 @@ interface Point {
 }
 
 /**
- * When there are too many points, their duration doubles and neighbors are merged, however long the
- * run is. Rates are differences of counters, so they stay exact.
+ * Merges neighbors and doubles the duration of a point when there are too many. Rates stay exact,
+ * because they are differences of counters.
  */
 export class History {
   readonly #maxPoints: number;
@@ -74,8 +70,7 @@ export class History {
   #pointS = INITIAL_POINT_S;
   #mergeCount = 0;
   /**
-   * The current run's counters and times are added to this point of the previous run: a generator
-   * may run more than once.
+   * Last point of the previous run, if any. The current run's counters and times are added to it.
    */
   #base: Point | undefined;
 
@@ -88,24 +83,24 @@ export class History {
     return this.#points.length;
   }
 
-  /** When it changes, pages need all points again. */
+  /** Number of merges. After each, pages need all points again. */
   get mergeCount(): number {
     return this.#mergeCount;
   }
 
-  /** Converts a time of the current run to the time axis of all runs. */
+  /** Converts a time of the current run to the axis of all runs. */
   axisS(elapsedS: number): number {
     return elapsedS + (this.#base?.elapsedS ?? 0);
   }
 
-  /** The counters and the clock of the next run start at 0. */
+  /** Makes the last point the base of the next run, whose counters and clock start at 0. */
   beginNextRun(): void {
     const last = this.#points.at(-1);
     // A copy: the first reading of the next run may still be merged into the last point.
     this.#base = last === undefined ? undefined : { ...last };
   }
 
-  /** A reading that is older than the last is ignored. */
+  /** Adds a reading, unless it is older than the last. */
   add(reading: Reading): void {
     const point = pointOf(reading, this.#base);
     const last = this.#points.at(-1);
@@ -116,7 +111,7 @@ export class History {
     while (this.#points.length > this.#maxPoints) this.#mergeNeighbors();
   }
 
-  /** The values are in the order of `HISTORY_COLUMNS`. */
+  /** Returns the values of a point in the order of `HISTORY_COLUMNS`. */
   point(index: number): (number | null)[] {
     const point = this.#points[index];
     const before = this.#points[index - 1];

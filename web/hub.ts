@@ -1,6 +1,6 @@
 /**
- * Sends the state of the run to its pages. Nothing here waits for a page, and pages affect the run
- * only through the controls.
+ * Sends the state of the run to pages, without waiting for any. Pages affect the run only through
+ * the controls.
  *
  * @module
  */
@@ -13,28 +13,25 @@ import { RunRecord, type RunRecordOptions } from "./run_record.ts";
 import { shortenedToFit } from "./samples.ts";
 import { encodeSnapshot } from "./wire_snapshot.ts";
 
-/** Time between two beats, and least time between two snapshots to a page. */
+/** Time between beats, and minimum time between snapshots to a page. */
 export const BEAT_MS = 500;
 
 /**
- * After 2 s without a snapshot the hub takes one itself: a page turns gray after 5 s without a
- * message.
+ * Beats without a snapshot (2 s) until the hub takes one itself. Pages turn gray after 5 s without
+ * a message.
  */
 const SILENT_BEATS = 4;
 
-/** 4 s, so that a hidden page is not gray when it is shown. */
+/** Beats between snapshots to a hidden page (4 s), so that it is not gray when it is shown. */
 const HIDDEN_BEATS = 8;
 
-/** Pages get samples every 2 s. */
+/** Beats between samples (2 s). */
 const SAMPLE_BEATS = 4;
 
-/** The limit bounds the memory of unread messages. */
+/** Bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
-/**
- * A page without a message for this time is lost: browsers run the timers of background tabs only
- * once a minute.
- */
+/** A page without a message for this time is lost. Timers of background tabs run once a minute. */
 const LOST_AFTER_MS = 180_000;
 
 /** A page that is being reloaded is back within this time. */
@@ -49,7 +46,7 @@ export interface PageEvents {
 }
 
 export interface HubOptions extends RunRecordOptions {
-  /** The returned function stops the calls. */
+  /** Calls `callback` at an interval until the returned function is called. */
   every: (intervalMs: number, callback: () => void) => () => void;
 }
 
@@ -67,7 +64,7 @@ export class Hub {
   #hasNewSnapshot = false;
   #publishedMerges = 0;
   #isClosed = false;
-  /** When a page left last. Pages that were already lost do not count. */
+  /** When a page last left, except for pages that were already lost. */
   #lastLeftMs = -Infinity;
 
   constructor(run: MonitoredRun, options: HubOptions) {
@@ -103,7 +100,7 @@ export class Hub {
     this.#hasNewSnapshot = true;
   }
 
-  /** The page counts once its socket is open. */
+  /** Adds a page when its socket opens. Returns the handlers of the socket. */
   join(socket: PageSocket): PageEvents {
     const page = new PageLink(socket);
     return {
@@ -116,7 +113,7 @@ export class Hub {
     };
   }
 
-  /** A page sent something in the last 3 minutes, or left in the last 10 s and may be reloading. */
+  /** Whether a page sent something in the last 3 minutes, or left in the last 10 s (a reload). */
   get isWatched(): boolean {
     const now = this.#options.now();
     return now - this.#lastLeftMs < RELOAD_MS ||
@@ -180,8 +177,7 @@ export class Hub {
   }
 
   /**
-   * Takes a snapshot if no event has brought one. Before the first, pages are sent a `hello`
-   * instead.
+   * Takes a snapshot if no event has brought one. Before the first snapshot, pages get a `hello`.
    */
   #pollRun(): void {
     if (this.#hasNewSnapshot || this.record.ended) return;
@@ -194,7 +190,7 @@ export class Hub {
   #sendEverything(): void {
     this.#publish(0);
     this.#publishSamples();
-    // Hidden pages, too: when they are shown again, the server may have ended.
+    // Includes hidden pages: when they are shown again, the server may have ended.
     this.#sendHello([...this.#pages].filter((page) => page.needsHello || !page.isVisible));
   }
 
@@ -211,7 +207,6 @@ export class Hub {
     }
   }
 
-  /** Encodes a new snapshot once for all pages. */
   #publish(lagMs: number): void {
     const { snapshot, history, latency } = this.record;
     if (!this.#hasNewSnapshot || snapshot === undefined) return;
@@ -241,12 +236,14 @@ export class Hub {
     }
   }
 
-  /** A page that waits for the whole state is not due: its charts lack earlier points. */
+  /**
+   * Whether to send a snapshot. A page that waits for the whole state would lack earlier points.
+   */
   #isDue({ needsHello, isVisible, snapshotBeat }: PageLink): boolean {
     return isVisible ? !needsHello : this.#beats - snapshotBeat >= HIDDEN_BEATS;
   }
 
-  /** Encodes the samples once for all pages that lack the same ones. */
+  /** Encodes samples once for all pages that lack the same. */
   #publishSamples(): void {
     const { samples } = this.record;
     const texts = new Map<number, string>();
@@ -275,7 +272,7 @@ export class Hub {
     if (this.#pages.delete(page) && now - page.lastHeardMs < LOST_AFTER_MS) this.#lastLeftMs = now;
   }
 
-  /** An error in a handler of a socket or timer would end the process. */
+  /** Counts errors, because an error in a handler of a socket or timer would end the process. */
   #countErrors(work: () => void): void {
     try {
       work();

@@ -5,10 +5,10 @@ import type { LatencyHistogram } from "./monitor_state.ts";
 /** Buckets per doubling of the latency: each is 2.2 % wider than the one before. */
 const PER_OCTAVE = 32;
 
-/** Most bars on the page. Buckets are merged until the measured range fits. */
+/** Maximum number of bars on the page. Buckets are merged until the measured range fits. */
 const MAX_BARS = 48;
 
-/** Least number of bars: empty ones are added at both ends. */
+/** Minimum number of bars: empty ones are added at both ends. */
 const MIN_BARS = 12;
 
 /** From 1 ms to 2^27 ms (37 hours). The first and last bucket also hold the values beyond. */
@@ -27,12 +27,11 @@ export interface WindowPercentiles {
 }
 
 /**
- * Buckets grow by 2.2 %: recording takes a few increments, and a percentile is at most 1.1 % off.
- * The percentiles of a snapshot cover the whole run; charts over time need those of the last 30 s.
+ * Buckets grow by 2.2 %, so recording takes a few increments and a percentile is at most 1.1 % off.
+ * Snapshots have percentiles of the whole run; charts over time need the last 30 s.
  */
 export class Latency {
   readonly #now: () => number;
-  /** Counts of the whole run. */
   readonly #all = new Float64Array(BUCKETS);
   /** Counts of the window, as a ring of slots. */
   readonly #slots = Array.from({ length: SLOTS }, () => new Uint32Array(BUCKETS));
@@ -89,7 +88,7 @@ export class Latency {
     };
   }
 
-  /** In 12 to 48 bars, from the first bucket with a value to the last. */
+  /** Returns 12 to 48 bars, from the first bucket with a value to the last. */
   histogram(): LatencyHistogram {
     let first = this.#all.findIndex((count) => count > 0);
     if (first < 0) return { bounds_ms: [], counts: [] };
@@ -100,7 +99,7 @@ export class Latency {
     let perBar = 1;
     while (Math.floor(last / perBar) - Math.floor(first / perBar) >= MAX_BARS) perBar *= 2;
     const counts: number[] = [], bounds: number[] = [];
-    // Bounds are multiples of `perBar`, so that bars stay in place while more is measured.
+    // Bounds are multiples of `perBar`, so that bars do not move as more is measured.
     for (let start = Math.floor(first / perBar) * perBar; start <= last; start += perBar) {
       bounds.push(rounded(lowerBound(start)));
       let count = 0;
@@ -111,7 +110,7 @@ export class Latency {
     return { bounds_ms: bounds, counts };
   }
 
-  /** Below 2, 4, 8, … ms, up to 37 hours: the counts are cumulative. */
+  /** Returns cumulative counts for 2, 4, 8, … ms, up to 37 hours. */
   octaves(): { upToMs: number; count: number }[] {
     const octaves: { upToMs: number; count: number }[] = [];
     let count = 0;
@@ -122,7 +121,6 @@ export class Latency {
     return octaves;
   }
 
-  /** Empties the slots that have become too old. */
   #moveTo(nowMs: number): void {
     const slot = slotAt(nowMs);
     if (slot === this.#slot) return;
@@ -146,7 +144,7 @@ function lowerBound(bucket: number): number {
   return 2 ** (bucket / PER_OCTAVE);
 }
 
-/** The middle of the bucket that holds the rank. */
+/** Returns the middle of the bucket that holds the rank. */
 function percentile(counts: Float64Array, rank: number): number {
   let seen = 0;
   for (let i = 0; i < BUCKETS; i++) {

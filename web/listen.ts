@@ -1,5 +1,5 @@
 /**
- * The server that listens for a page, and the address that it is opened at.
+ * The server that listens for a page, and the URL of the page.
  *
  * @module
  */
@@ -45,9 +45,9 @@ export function listen(
 const LISTEN_AGAIN_MS = 500;
 
 /**
- * A server that `signal` ends, and nothing else. `Deno.serve` ends with an error if a connection
- * cannot be accepted: anyone who opens many connections, without the token, would end the run. Its
- * end closes the connections, so that the process has files again, and another server replaces it.
+ * A server that only `signal` ends. `Deno.serve` ends with an error if it cannot accept a
+ * connection: anyone who opens many connections, without the token, would end the run. When it
+ * ends, it closes the connections and so frees file descriptors. Another server then replaces it.
  */
 export class PageServer {
   readonly port: number;
@@ -90,13 +90,13 @@ export class PageServer {
         this.#server = this.#serve(this.port);
         if (!this.#isReferenced) this.#server.unref();
       } catch {
-        // There is no file for a server either: the old one fails again at once.
+        // There is no file descriptor for a server either: the old one fails again at once.
       }
     }
   }
 }
 
-/** Returns the address to open in a browser, with the token. Disposing ends the server. */
+/** Returns the URL to open in a browser, with the token. Disposing ends the server. */
 export function servePage(
   app: Hono,
   { hostname, port, token }: { hostname?: string; port?: number; token: string },
@@ -116,13 +116,13 @@ export function pageUrl(hostname = DEFAULT_HOSTNAME, port: number, token: string
   return `http://${openableHost(hostname)}:${port}/?token=${token}`;
 }
 
-/** Browsers cannot open a wildcard address. */
+/** Replaces a wildcard address: browsers cannot open it. */
 function openableHost(hostname: string): string {
   if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
   return hostname === "::" ? "[::1]" : urlHost(hostname);
 }
 
-/** The host as it is written in an address. */
+/** The host as written in a URL. */
 export function urlHost(hostname: string): string {
   return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
 }

@@ -1,6 +1,6 @@
 /**
- * Events that are marked on the time axis of the charts: pauses, bursts of throttled attempts,
- * teachers that went down or came back, and controls that were used.
+ * Events on the time axis of the charts: pauses, bursts of throttled attempts, teachers that went
+ * down or came back, and used controls.
  *
  * @module
  */
@@ -17,10 +17,12 @@ const MAX_TEXT = 80;
 /** Throttled attempts between two snapshots that count as a burst. */
 const BURST = 5;
 
-/** An event this soon after one of its kind adds no mark: a teacher may go up and down often. */
+/**
+ * An event this soon after one of the same kind adds no mark: a teacher may go up and down often.
+ */
 const QUIET_S = 30;
 
-/** A pause this soon after a control was probably its effect, and adds no mark. */
+/** A pause this soon after a control is probably its effect, and adds no mark. */
 const CONTROL_EFFECT_S = 5;
 
 const FROM_MONITOR = / \(from the monitor\)$/;
@@ -36,8 +38,6 @@ export class Marks {
   }
 
   /**
-   * Compares the snapshot with the previous one.
-   *
    * @param atS position of the snapshot on the time axis, in seconds
    */
   observe(snapshot: Snapshot, atS: number): ChartMark[] {
@@ -50,7 +50,7 @@ export class Marks {
         marks.push({ at_s: atS, kind, text });
       }
       this.#lastS.set(key, atS);
-      // In a run of days, teachers come and go: their keys must not pile up.
+      // In a run of days, teachers come and go, and keys must not accumulate.
       for (const [old, lastS] of this.#lastS) if (atS - lastS >= QUIET_S) this.#lastS.delete(old);
     };
     if (snapshot.state !== previous.state) {
@@ -69,7 +69,7 @@ export class Marks {
       const oldState = oldStates.get(`${address} ${model}`);
       if (oldState === undefined || oldState === state) continue;
       const isLost = state === "down" || state === "halted";
-      // A teacher that is cooling down has answered again; one that leaves its list may not have.
+      // A teacher that cools down has answered again; a leaving one may not have.
       const isBack = oldState === "down" && (state === "up" || state === "cooling_down");
       if (isLost) add("down", `${address} ${model}`, `${hostOf(address)} ${state}`);
       else if (isBack) add("up", `${address} ${model} up`, `${hostOf(address)} up`);
@@ -77,13 +77,13 @@ export class Marks {
     return this.#record(marks);
   }
 
-  /** Every control that is used adds a notice, which becomes a mark. */
+  /** Makes a mark of the notice that a control adds. */
   observeNotice({ message }: Notice, atS: number): ChartMark[] {
     if (!FROM_MONITOR.test(message)) return [];
     return this.#record([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);
   }
 
-  /** The counters of the next run start at 0. */
+  /** Prepares for the next run, whose counters start at 0. */
   restart(): void {
     this.#previous = undefined;
   }

@@ -1,6 +1,6 @@
 /**
  * Metrics of the run for Prometheus, in its text format 0.0.4. Scrapers send the token of the
- * printed address as `Authorization: Bearer TOKEN`.
+ * printed URL as `Authorization: Bearer TOKEN`.
  *
  * @module
  */

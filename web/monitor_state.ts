@@ -53,35 +53,28 @@ export interface MonitorState {
 
 /** Description of a run for users. */
 export interface RunAbout {
-  /**
-   * Command, version, inputs, output, parameters and so on, in the order in which pages show them.
-   */
+  /** Command, version, inputs, output, parameters and so on, in the order of the page. */
   facts: readonly { readonly name: string; readonly text: string }[];
-  /**
-   * Commands to continue, retry or export, the suggested next one first; empty before the end.
-   */
+  /** Next commands, the suggested one first; empty before the end. */
   commands: readonly { readonly name: string; readonly command: string }[];
 }
 
-/**
- * How the answers of finished rows ended, and their tokens. If a row was sent several times, only
- * its last answer counts.
- */
+/** Endings and tokens of the last answers of finished rows. */
 export interface AnswerFigures {
   /**
-   * Number of answers for each kind of ending, kept or not. A row that failed as truncated or
-   * filtered counts as `limit` or `filter`, unless its finish reason means `context`.
+   * Number of answers by ending, kept or not. A row that failed as truncated or filtered counts as
+   * `limit` or `filter`, unless the finish reason means `context`.
    */
   endings: Partial<Record<Ending, number>>;
   /**
-   * Number of answers for each finish reason, kept or not, most frequent first: at most 8 reasons,
-   * and `other`.
+   * Number of answers by finish reason, kept or not, most frequent first: at most 8 reasons, and
+   * `other`.
    */
   finish_reasons: (readonly [reason: string, count: number])[];
   /** Number of kept answers. The token figures below cover only these. */
   answered: number;
   /**
-   * Number of answers that reached their limit of tokens or the end of the context, kept or not.
+   * Number of answers that reached the token limit or the end of the context window, kept or not.
    */
   truncated: number;
   /**
@@ -114,8 +107,8 @@ export interface ChartMark {
 }
 
 /**
- * A snapshot shortened for pages and reports: the most frequent errors, a limited number of
- * teachers (those in trouble first), and long texts cut (`…`).
+ * A snapshot for pages and reports, with fewer errors and teachers (most urgent first) and cut
+ * texts (`…`).
  */
 export interface WireSnapshot extends Omit<Snapshot, "type"> {
   /** Always "snapshot". */
@@ -135,8 +128,7 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
 /** Names of the history's columns, in order. */
 export const HISTORY_COLUMNS = [
   /**
-   * End of the interval of the point, in seconds since the run could send its first row. If a run
-   * is followed by another, such as a retry, their times add up.
+   * End of the point, in seconds since the run could send its first row. Consecutive runs add up.
    */
   "elapsed_s",
   /** Rows answered per second. */
@@ -144,13 +136,13 @@ export const HISTORY_COLUMNS = [
   /** Rows that failed permanently, per second. */
   "failed_per_s",
   /**
-   * Median latency of the last 30 s, in milliseconds; null without answers. Like `p90_ms` and
-   * `p99_ms`, the mean of the readings during the point.
+   * Median latency of the last 30 s, in milliseconds; null without answers. A point has the mean of
+   * its readings.
    */
   "p50_ms",
-  /** 90th percentile of the same. */
+  /** 90th percentile of the latency, like `p50_ms`. */
   "p90_ms",
-  /** 99th percentile of the same. */
+  /** 99th percentile of the latency, like `p50_ms`. */
   "p99_ms",
   /** Completion tokens per second, including those of answers that were not kept. */
   "tokens_per_s",
@@ -181,7 +173,7 @@ export interface History {
   columns: Record<HistoryColumn, (number | null)[]>;
 }
 
-/** Rows by latency: bucket `i` holds those from `bounds_ms[i]` up to `bounds_ms[i + 1]`. */
+/** Rows by latency. Bucket `i` is from `bounds_ms[i]` up to `bounds_ms[i + 1]`. */
 export interface LatencyHistogram {
   /**
    * Milliseconds, rising by a constant factor; one more than `counts`. Empty before the first
@@ -192,7 +184,7 @@ export interface LatencyHistogram {
   counts: number[];
 }
 
-/** An answer or a failure, as text. A model wrote the texts: they must never be used as markup. */
+/** An answer or a failure, as text. Never use the texts as markup, because a model wrote them. */
 export interface Sample {
   /** Unique within the run. */
   id: number;
@@ -235,8 +227,8 @@ export interface Sample {
 }
 
 /**
- * Lists of samples by id, and the samples that are new to the page. The page keeps samples by id
- * and drops those that are in no list.
+ * Lists of sample ids, and the samples that are new to the page. The page drops samples that are in
+ * no list.
  */
 export interface Samples {
   /** Latest answers, newest first, 20 at most. */

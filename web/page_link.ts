@@ -1,9 +1,9 @@
 /** The server's end of one page's WebSocket, with what the page was last sent. @module */
 
-/** Limit of unread messages. A page with more is dropped. */
+/** Limit of unread bytes. A page with more is dropped. */
 export const MAX_BACKLOG_BYTES = 1_000_000;
 
-/** A page with more gets no large messages until it has read them. */
+/** Unread bytes above which a page gets no large messages. */
 const SLOW_BACKLOG_BYTES = 64 * 1024;
 
 /** Longest message of a page, in UTF-16 units. */
@@ -28,13 +28,12 @@ export interface PageSocket {
 
 const OPEN = 1;
 
-/** Sends to a page. Never throws and never waits, whatever the socket does. */
+/** Sends to a page. Never throws or waits, even if the socket is broken. */
 export class PageLink {
   readonly #socket: PageSocket;
   isVisible = true;
-  /** On the hub's clock. */
   lastHeardMs = 0;
-  /** The page must get the whole state before anything else. */
+  /** Whether the page must get the whole state first. */
   needsHello = true;
   snapshotBeat = 0;
   samplesVersion = 0;
@@ -43,7 +42,7 @@ export class PageLink {
     this.#socket = socket;
   }
 
-  /** The page reads more slowly than messages come. */
+  /** Whether messages come faster than the page reads them. */
   get isSlow(): boolean {
     try {
       return this.#socket.bufferedAmount > SLOW_BACKLOG_BYTES;
@@ -88,7 +87,7 @@ export class PageLink {
   }
 }
 
-/** Undefined for any text that is not a `PageMessage`. */
+/** Returns undefined for any text that is not a `PageMessage`. */
 function visibilityIn(text: string): boolean | undefined {
   try {
     const message: unknown = JSON.parse(text);

@@ -1,10 +1,8 @@
 /**
- * Messages between server and page: one JSON text per WebSocket frame. All that the page knows
- * about the run is in these messages.
- *
- * Server to page, over `ws`: `hello` first and whenever the page must start over (it replaces all
- * that the page has), then `snapshot`, `samples`, `notice`, `marks` and `end` as they come. Page
- * to server, over `ws`: only `PageMessage`. Controls are POSTs to `control/…` with a JSON body.
+ * Messages between server and page, one JSON text per WebSocket frame (`ws`). The server sends
+ * `hello` first and whenever the page must start over, then `snapshot`, `samples`, `notice`,
+ * `marks` and `end`. The page sends only `PageMessage`. Controls are POSTs to `control/…` with a
+ * JSON body.
  *
  * @module
  */
@@ -33,9 +31,9 @@ export type ServerMessage =
   | EndMessage;
 
 /**
- * The whole state of the run. Sent on connect, when a hidden page is shown again, when points of
- * the history were merged, when another run begins, to hidden pages when the run ends, and every 2
- * s before the first snapshot. Replaces everything that was sent before.
+ * The whole state of the run; replaces everything that was sent before. Sent on connect, when a
+ * hidden page is shown again, when points of the history were merged, when another run begins, to
+ * hidden pages when the run ends, and every 2 s before the first snapshot.
  */
 export interface HelloMessage extends MonitorState {
   /** Always "hello". */
@@ -53,10 +51,7 @@ export interface SnapshotMessage {
   time: number;
   /** The snapshot, shortened to fit. */
   snapshot: WireSnapshot;
-  /**
-   * Index of the point in the history. The last point is sent again with each snapshot until its
-   * time is over; then a new one follows.
-   */
+  /** Index of the point in the history. The last point is sent again until its time is over. */
   point_index: number;
   /** One value for each of `history.columns`, in order. */
   point: (number | null)[];
@@ -74,7 +69,7 @@ export interface SnapshotMessage {
 export interface MarksMessage {
   /** Always "marks". */
   type: "marks";
-  /** Marks to add to those that the page has. */
+  /** Marks to add. */
   marks: ChartMark[];
 }
 
@@ -93,26 +88,23 @@ export interface NoticeMessage {
 }
 
 /**
- * The run has ended. The server may stay up while a page shows the run (`--monitor-keep`). It
- * closes the socket with code 1001 when it stops; pages that connect before then get a `hello`.
+ * The run has ended. The server may stay up while a page shows the run (`--monitor-keep`). New
+ * pages then get a `hello`. When the server stops, it closes the sockets with code 1001.
  */
 export interface EndMessage {
   /** Always "end". */
   type: "end";
   /** Summary of the run; null if it ended with an error. */
   summary: Summary | null;
-  /**
-   * Settings of the run, and the commands to continue, retry or export; null if the caller gave
-   * none.
-   */
+  /** Settings of the run, and the next commands; null if the caller gave none. */
   about: RunAbout | null;
 }
 
 /**
- * A message of a page over the socket. Sent at least every 20 s while the page's timers run: a page
- * that was silent for 3 minutes counts as lost, and does not keep the server of an ended run alive.
- * Anything else closes the socket: with 1003 for binary frames, 1009 for more than 256 characters,
- * 1008 for the rest.
+ * A message of a page. Sent at least every 20 s while the page's timers run: after 3 minutes of
+ * silence a page counts as lost, and does not keep the server of an ended run alive. Other messages
+ * close the socket: binary frames with 1003, more than 256 characters with 1009, the rest with
+ * 1008.
  */
 export interface PageMessage {
   /**

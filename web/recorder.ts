@@ -1,6 +1,5 @@
 /**
- * Records a run for its report, without serving a page. Loads the files of the page only a while
- * after the run has begun.
+ * Records a run for its report, without serving a page.
  *
  * @module
  */
@@ -33,8 +32,8 @@ export function createRecorder(
     about,
   });
   const loadReportModule = () => import("./report.ts");
-  // Not at once, which would delay the start of the run, and not at its end: when a run of days
-  // ends, another version may have replaced the program's files. An error does not stop the run.
+  // Not at once, to start the run quickly, and not at its end: after days, another version may have
+  // replaced the program's files. An error does not stop the run.
   const cancelLoading = after(REPORT_LOAD_DELAY_MS, () => void loadReportModule().catch(() => {}));
   return {
     state: () => hub.record.state(false),

@@ -19,7 +19,7 @@ const SCRIPTS = [
   ['<script type="module" src="page.js"></script>', ' type="module"', PAGE_JS],
 ] as const;
 
-/** With this policy, it is an error if a string would become markup or script. */
+/** A policy under which a string that would become markup or script is an error. */
 export const TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /**
@@ -27,7 +27,7 @@ export const TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 
  */
 export const MAX_WHOLE_SAMPLES_BYTES = 4_000_000;
 
-/** These characters would end the element that holds the JSON, or a line of script. */
+/** Characters that would end the element of the JSON, or a line of script. */
 const UNSAFE = /[<>&\u2028\u2029]/g;
 
 export function reportOf({ record, retryWhenDone }: Hub): string {
@@ -35,14 +35,14 @@ export function reportOf({ record, retryWhenDone }: Hub): string {
 }
 
 /**
- * The content security policy allows only the report's own scripts, by their hashes. The run is
- * embedded as data that no text of a model can break out of.
+ * Renders a report. Its content security policy allows only its own scripts, by hash. No text of a
+ * model can break out of the embedded data.
  */
 export function renderReport(state: MonitorState): string {
   return render(embeddable(state), markersOf(state));
 }
 
-/** A report without a run, which the page fills in. */
+/** A report without a run. The page adds the run. */
 export function reportShell(): string {
   return render("", REPORT_MARKER);
 }

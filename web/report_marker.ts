@@ -1,6 +1,5 @@
 /**
- * Marks reports so that they can be recognized: the command that continues a run writes its report
- * again, and must not replace any other file.
+ * Marks reports, so that a run that is continued overwrites no other file with a report.
  *
  * @module
  */
@@ -16,18 +15,18 @@ const STARTED = /<meta name="retort-started" content="([^"]+)">/;
 
 const START_BYTES = 8_192;
 
-/** An older report is renamed with this time before a new one takes its name. */
+/** Marks when the run began. `cli/report.ts` adds this time to the name of an older report. */
 export function startedMarker(started: string): string {
   return `<meta name="retort-started" content="${started}">`;
 }
 
-/** An empty file counts as a report: a report may replace it. */
+/** Whether a file is a report, or is empty and may be replaced by one. */
 export async function isReport(path: string): Promise<boolean> {
   const start = await readStart(path);
   return start === "" || start.includes(REPORT_MARKER) || start.includes(OLD_MARKER);
 }
 
-/** When the run of a report began (ISO 8601). */
+/** Returns when the run of a report began (ISO 8601). */
 export async function runStartOf(path: string): Promise<string | undefined> {
   const started = STARTED.exec(await readStart(path))?.[1];
   return started === undefined || Number.isNaN(Date.parse(started)) ? undefined : started;

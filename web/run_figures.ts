@@ -1,6 +1,6 @@
 /**
- * Figures that a snapshot lacks, counted from outcomes: how answers ended, their lengths, and the
- * rate and latency of each teacher.
+ * Figures of outcomes that a snapshot lacks: endings and lengths of answers, rate and latency of
+ * each teacher.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export class RunFigures {
   readonly #reasons = new Map<string, number>();
   /** By address and model: a teacher that was listed again may be another object. */
   readonly #teachers = new Map<string, TeacherCount>();
-  /** Caches the keys of `#teachers`, which need not be made again for each row. */
+  /** Caches the keys of `#teachers`, to avoid making them for each row. */
   readonly #keys = new WeakMap<object, string>();
   readonly #endings: Partial<Record<Ending, number>> = {};
   /** Exact up to 2,000 tokens, then to three digits. */
@@ -111,7 +111,7 @@ export class RunFigures {
     const tokens = usage?.completionTokens ?? 0;
     this.#completionTokens += tokens;
     this.#reasoningTokens += usage?.reasoningTokens ?? 0;
-    // Teachers that report no tokens have 0 here, which is not a length.
+    // 0 means that the teacher reports no tokens.
     if (tokens >= 1) this.#lengths.record(Math.min(Math.round(tokens), MAX_LENGTH_TOKENS));
   }
 
@@ -122,7 +122,7 @@ export class RunFigures {
     return { p50, p90, p99, max: lengths.max };
   }
 
-  /** Failed rows count, too; their latency counts if they were answered. */
+  /** Counts failed rows, too, and their latency if they were answered. */
   #countTeacher({ teacher, completion, latencyMs }: Outcome, nowMs: number): void {
     if (teacher === undefined) return;
     let key = this.#keys.get(teacher);
@@ -141,8 +141,8 @@ export class RunFigures {
   }
 
   /**
-   * Forgets teachers without rows for a minute: in a run of days there may be any number of
-   * teachers, and each takes 27 KB.
+   * Forgets teachers without rows for a minute: each takes 27 KB, and a run of days may have any
+   * number.
    */
   #forgetIdle(nowMs: number): void {
     for (const [key, count] of this.#teachers) {
@@ -153,7 +153,7 @@ export class RunFigures {
 
 function endingByFailure(finishReason: string, failure: FailureType | undefined): Ending {
   const ending = endingOf(finishReason);
-  // A truncated answer ended at its token limit, unless its reason says that the context was full.
+  // A truncated answer ended at the token limit, unless the reason says that the context was full.
   if (ending === "context" || failure === undefined) return ending;
   return ENDINGS_BY_FAILURE[failure] ?? ending;
 }

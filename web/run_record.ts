@@ -54,7 +54,6 @@ export class RunRecord {
     this.#figures = new RunFigures(this.#now);
   }
 
-  /** The latest snapshot, not shortened. */
   get snapshot(): Snapshot | undefined {
     return this.#snapshot;
   }
@@ -83,7 +82,6 @@ export class RunRecord {
     return this.#figures.teachers(this.#snapshot?.teachers ?? []);
   }
 
-  /** Returns the marks that the event adds to the charts. */
   add(event: RunEvent): ChartMark[] {
     if (event.type === "snapshot") {
       this.#snapshot = event;
@@ -108,7 +106,7 @@ export class RunRecord {
     this.#ended = true;
   }
 
-  /** `lagMs` is the monitor's own measurement. */
+  /** Adds a point to the history. The monitor measures `lagMs`. */
   addPoint(lagMs: number): void {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return;
@@ -128,7 +126,7 @@ export class RunRecord {
     });
   }
 
-  /** Texts of samples are cut for lists. */
+  /** Returns the state, with texts of samples cut for lists. */
   state(retryWhenDone: boolean): MonitorState {
     const snapshot = this.#snapshot;
     return {
@@ -149,7 +147,7 @@ export class RunRecord {
     };
   }
 
-  /** Texts are shortened only if they exceed `maxBytes`. */
+  /** Returns the state, with texts of samples shortened only if they exceed `maxBytes`. */
   wholeState(retryWhenDone: boolean, maxBytes: number): MonitorState {
     return {
       ...this.state(retryWhenDone),
@@ -169,8 +167,8 @@ export class RunRecord {
   }
 
   /**
-   * If the generator has run before, all figures are now those of the new run, which usually
-   * retries failed rows. Charts, notices and sample answers of both runs stay.
+   * Begins a run. Figures of an earlier run are dropped; its charts, notices and sample answers
+   * stay. The new run usually retries failed rows.
    */
   #begin(event: RunStart): void {
     if (this.#run !== null) this.history.beginNextRun();

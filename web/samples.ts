@@ -8,8 +8,8 @@ import type { Sample, Samples as WireSamples } from "./monitor_state.ts";
 export const SAMPLES_PER_LIST = 20;
 
 /**
- * In UTF-16 units. Heavier rows are reduced to the texts that are shown, so that 60 of them stay
- * below 32 MB.
+ * Maximum weight of a kept row, in UTF-16 units. Heavier rows are reduced to the shown texts, so
+ * that 60 rows stay below 32 MB.
  */
 const MAX_WEIGHT = 128 * 1024;
 
@@ -33,8 +33,8 @@ interface Entry {
 }
 
 /**
- * Keeps at most 60 finished rows. Usually no page is open, so a row costs one small object and a
- * random number; texts are cut when they are sent.
+ * Keeps at most 60 finished rows. A row costs one small object and a random number; texts are cut
+ * when they are sent, because usually no page is open.
  */
 export class Samples {
   readonly #random: () => number;
@@ -70,7 +70,7 @@ export class Samples {
     }
   }
 
-  /** Rows that failed are sent again in the next run. */
+  /** Prepares for the next run, which sends rows that failed again. */
   forgetFailures(): void {
     this.#failures.length = 0;
   }
@@ -83,7 +83,7 @@ export class Samples {
     return { latest, reservoir, failures, added };
   }
 
-  /** Undefined if the sample is no longer kept. */
+  /** Returns undefined if the sample is no longer kept. */
   wholeSample(id: number): Sample | undefined {
     const entry = [...this.#latest, ...this.#reservoir, ...this.#failures]
       .find((listed) => listed.id === id);
@@ -105,15 +105,12 @@ export class Samples {
       this.#reservoir.push(entry);
       return;
     }
-    const place = Math.floor(this.#random() * this.#answers);
-    if (place < SAMPLES_PER_LIST) this.#reservoir[place] = entry;
+    const index = Math.floor(this.#random() * this.#answers);
+    if (index < SAMPLES_PER_LIST) this.#reservoir[index] = entry;
   }
 }
 
-/**
- * Shortens all texts to the same length. At the shortest length they are returned even if they do
- * not fit.
- */
+/** Shortens all texts to the same length. If even the shortest do not fit, returns them. */
 export function shortenedToFit(
   samples: WireSamples,
   maxBytes: number = MAX_SAMPLES_BYTES,
@@ -187,16 +184,12 @@ function shortened(sample: Sample, maxText: number): Sample {
   };
 }
 
-/** Size of the row, the reasoning and the answer together, in UTF-16 units. */
 function weightOf({ row, completion }: Outcome): number {
   return row.text.length + (completion?.response.length ?? 0) +
     (completion?.reasoning?.length ?? 0);
 }
 
-/**
- * The last user message, or the last message if no user wrote one. Images and other parts are named
- * in brackets.
- */
+/** The last user message, or else the last message. Other parts than text are named in brackets. */
 function promptOf(row: Row): string {
   const message = row.messages.findLast(({ role }) => role === "user") ?? row.messages.at(-1);
   const content = message?.content;

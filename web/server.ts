@@ -38,8 +38,8 @@ export type * from "./protocol.ts";
 /** Options of `createMonitor`. */
 export interface MonitorOptions {
   /**
-   * Address to listen on. If it is not a loopback address, the monitor can be reached from the
-   * network, protected by the token only, which is sent unencrypted.
+   * Address to listen on. Unless it is a loopback address, the monitor can be reached from the
+   * network. Only the token protects it, and the token is sent unencrypted.
    *
    * @default "127.0.0.1"
    */
@@ -80,8 +80,8 @@ export interface Monitor extends Disposable {
   /** Token of a browser (`?token=…`) and of a scraper of `/metrics` (`Authorization: Bearer …`). */
   readonly token: string;
   /**
-   * Cookie that holds the token in a browser. Each monitor has a name of its own: all ports of a
-   * host share their cookies, and two runs may be open in one browser.
+   * Name of the cookie that holds the token in a browser. It is unique, because all ports of a host
+   * share their cookies, and two runs may be open in one browser.
    */
   readonly cookieName: string;
   /**
@@ -119,9 +119,8 @@ export interface ServedMonitor extends AsyncDisposable {
   /** The record and the app of the served monitor. */
   readonly monitor: Monitor;
   /**
-   * Notifies pages that the run has ended, and closes their sockets and the port. It does not wait
-   * for pages, but the runtime stays alive while a page that has stopped reading keeps its
-   * connection.
+   * Notifies pages that the run has ended, and closes their sockets and the port, without waiting
+   * for pages. A page that has stopped reading keeps the runtime alive until its connection ends.
    */
   close(): Promise<void>;
 }

@@ -26,8 +26,8 @@ interface Limits {
 }
 
 /**
- * Any snapshot fits with the last limits: a text of 24 units has at most 144 bytes, if all are
- * control characters.
+ * Limits, tried in this order. Any snapshot fits the last ones: 24 UTF-16 units of control
+ * characters have 144 bytes.
  */
 const LIMITS: readonly Limits[] = [
   { errors: 50, teachers: 32, text: 400 },
@@ -39,7 +39,7 @@ const LIMITS: readonly Limits[] = [
   { errors: 2, teachers: 2, text: 24 },
 ];
 
-/** The default limits are those for `hello` and for reports. */
+/** Shortens a snapshot, by default for `hello` and for reports. */
 export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): WireSnapshot {
   const left = sumOfLeft(snapshot.teachers.filter((teacher) => !isPresent(teacher)));
   const shown = [...shownIndexes(snapshot, limits).map((i) => snapshot.teachers[i]), ...left];
@@ -65,7 +65,7 @@ export function wireFigures(
 }
 
 function shownIndexes({ teachers }: Snapshot, limits: Limits): number[] {
-  // Those that left always have an entry, so that the sums of the table are complete.
+  // Teachers that left always have an entry, so that the sums of the table are complete.
   return mostUrgentTeachers(teachers, limits.teachers - (teachers.every(isPresent) ? 0 : 1));
 }
 

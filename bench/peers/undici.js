@@ -1,4 +1,4 @@
-/** Peer: a bare loop over undici without retries, which writes all answers at the end. @module */
+/** Peer: a bare undici loop without retries. It writes all answers at the end. @module */
 
 import { writeFile } from "node:fs/promises";
 import { Agent } from "undici";

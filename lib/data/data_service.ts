@@ -84,7 +84,7 @@ export interface DataRequests {
   };
   overview: { in: Query; out: Overview };
   row: {
-    /** @param samplesFrom The first answer in `samples`. @default the row is included */
+    /** @param samplesFrom Index of the first answer in `samples`. @default the row is included */
     in: { readonly id: string; readonly samplesFrom?: number };
     out: RowDetail | undefined;
   };

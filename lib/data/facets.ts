@@ -148,8 +148,8 @@ const HISTOGRAMS = [
 ] as const;
 
 /**
- * Counts answered rows in four bins for each power of two. Failed rows have no tokens to count.
- * Fields that are 0 in all rows have no histogram.
+ * Counts answered rows in four bins for each power of two. Leaves out failed rows: most have no
+ * answer, and so a count of 0. Fields that are 0 in all rows have no histogram.
  */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   const { status } = table.columns;

@@ -124,7 +124,16 @@ export function writeIndexFile(
 
 /** The index holds values of rows: only users who may read all files may read it. */
 function modeMadeFrom(marks: readonly FileMark[]): number {
-  return marks.reduce((mode, { path }) => mode & (Deno.statSync(path).mode ?? mode), 0o666) | 0o600;
+  return marks.reduce((mode, { path }) => mode & modeOf(path), 0o666) | 0o600;
+}
+
+/** A file that was removed counts as private. */
+function modeOf(path: string): number {
+  try {
+    return Deno.statSync(path).mode ?? 0o666;
+  } catch {
+    return 0;
+  }
 }
 
 function writeIndex(file: Deno.FsFile, table: Table, marks: readonly FileMark[]): void {

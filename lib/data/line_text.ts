@@ -153,7 +153,7 @@ function holdsEscapedLetters({ text }: BlockText): boolean {
 
 /**
  * Whether U+212A, U+017F or U+0130 may occur, escaped or in UTF-8. If case is ignored, the first
- * two equal k and s, and the last one begins with i.
+ * two equal k and s, and the last one begins with i in lower case.
  */
 function holdsCaseVariants({ text, isAscii }: BlockText): boolean {
   if (["\\u212", "\\u017", "\\u013"].some((escape) => text.includes(escape))) return true;

@@ -63,7 +63,10 @@ export class NearSearch {
     return this.status;
   }
 
-  /** Continues the search until `performance.now()` reaches `endMs`. Returns whether it is still running. */
+  /**
+   * Continues the search until `performance.now()` reaches `endMs`. Returns whether it is still
+   * running.
+   */
   work(endMs: number): boolean {
     while (this.status?.state === "running" && performance.now() < endMs) this.#steps?.next();
     return this.status?.state === "running";

@@ -41,7 +41,7 @@ export function planOf(table: Table, where: string): QueryPlan {
   };
 }
 
-/** Returns rows in ascending order. The columns must suffice for all parts. */
+/** Returns rows in ascending order, without gone ones. The columns must suffice for all parts. */
 export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<ArrayBuffer> {
   const rows = new Uint32Array(table.length);
   let count = 0;

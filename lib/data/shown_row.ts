@@ -4,7 +4,6 @@
  * @module
  */
 
-import { parsedJson } from "../json.ts";
 import { cut } from "../printable.ts";
 import { parseLossless } from "../source/mod.ts";
 import { parseField } from "../where/mod.ts";
@@ -21,7 +20,7 @@ import {
   ownFields,
   STATUSES,
 } from "./line_facts.ts";
-import { jsonText, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
+import { jsonText, parsedExactly, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
 
 export interface ShownRow {
   /** File index and line offset, as in `0:4711`, for URLs of the page. */
@@ -111,7 +110,7 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
     prompt: facts === undefined ? "" : glimpse(promptOf(line, index.hintsAt(row))),
     answer: facts === undefined
       ? "(the line can no longer be read)"
-      : glimpse(message !== "" ? message : facts.response || callsOf(facts)),
+      : glimpse(message !== "" ? message : facts.response || callsOf(line)),
     finish_reason: names.finishReason.list[numbers.finishReason[row]],
     failure: names.failure.list[numbers.failure[row]],
     prompt_tokens: numbers.promptTokens[row],
@@ -134,7 +133,7 @@ const MAX_TEXT_LENGTH = 2_000_000;
 /**
  * Reads a row in full; undefined if the line can no longer be read.
  *
- * @param samplesFrom The first answer in `samples`. @default this row is included
+ * @param samplesFrom Index of the first answer in `samples`. @default this row is included
  */
 export function rowDetail(
   index: DataIndex,
@@ -161,7 +160,7 @@ export function rowDetail(
     })),
     response: limited(facts.response),
     reasoning: limited(facts.reasoning),
-    tool_calls: callsOf(facts),
+    tool_calls: callsOf(exact),
     own: Object.fromEntries(own.map((name) => [name, limited(valueText(exact[name]))])),
     error: line.error === undefined ? null : {
       type: String(error.type ?? ""),
@@ -260,11 +259,11 @@ export function readFacts(index: DataIndex, row: number): LineFacts | undefined 
   }
 }
 
-function callsOf({ line }: LineFacts): string {
+function callsOf(line: JsonObject): string {
   const calls = line.tool_calls ?? objectOf(line.partial).tool_calls;
   if (calls === undefined || calls === "[]" || calls === "") return "";
   if (typeof calls !== "string") return jsonText(calls, 2);
-  const parsed = parsedJson(calls);
+  const parsed = parsedExactly(calls);
   return parsed === undefined ? calls : jsonText(parsed, 2);
 }
 

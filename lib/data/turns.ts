@@ -5,8 +5,8 @@
  * @module
  */
 
-import { asText, filledList, parsedJson } from "../json.ts";
-import { ParsedRow, RowParser } from "../source/mod.ts";
+import { asText, filledList } from "../json.ts";
+import { ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
 import { type JsonObject, objectOf, ownFields, type RunHints } from "./line_facts.ts";
 
 export interface Turn {
@@ -152,7 +152,7 @@ function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
 /** The row as it was in the input. */
 function rowOf(line: JsonObject, { template }: RunHints): JsonObject {
   const { replaced } = objectOf(line.distill);
-  const replacedFields = typeof replaced === "string" ? parsedJson(replaced) : replaced;
+  const replacedFields = typeof replaced === "string" ? parsedExactly(replaced) : replaced;
   return {
     // A template may use the row's `uid`, which is also the line's.
     ...(template === undefined ? {} : { uid: line.uid }),
@@ -178,6 +178,15 @@ function contentText(content: unknown): string {
     const { type, text } = objectOf(part);
     return typeof text === "string" ? text : `[${asText(type) || "part"}]`;
   }).join("\n");
+}
+
+/** Keeps numbers as they are written. Undefined if the text is not JSON, or nested too deeply. */
+export function parsedExactly(text: string): unknown {
+  try {
+    return parseLossless(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -145,7 +145,7 @@ export class RowMaker {
   }
 
   #withAllColumns(rowOrProblem: TrainingRow | Unrepresentable): TrainingRow {
-    // `add` has rejected the problems.
+    // `add` has rejected rows that cannot be represented.
     const row = rowOrProblem as TrainingRow;
     for (const [name, value] of this.#fillers) row[name] ??= value;
     const { columns } = this.#options;

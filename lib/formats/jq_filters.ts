@@ -5,7 +5,7 @@
  */
 
 import { endOfString, isObject, objectLists, parsedJson } from "../json.ts";
-import { posixWord } from "../printable.ts";
+import { jqPath, posixWord } from "../printable.ts";
 
 /** A table in one JSON object, and the filter that makes rows of it. */
 interface TableLayout {
@@ -47,7 +47,7 @@ const TABLE_LAYOUTS: readonly TableLayout[] = [
 
 /**
  * The filter for a table in one JSON object; undefined for a row. A row may begin like a table, but
- * has some field that is neither a list nor an object.
+ * has some other field that is a text or number, or lists of different lengths.
  */
 export function tableFilter(line: string): string | undefined {
   const table = parsedJson(line);
@@ -69,15 +69,12 @@ export function filterOf(text: string): string {
   const object = parsedStart(text);
   if (hasPrompt(object)) return ".";
   const lists = objectLists(object);
-  // Other lists, such as one of columns, may stand before that of the rows.
+  // Other lists, such as one of columns, may stand before that of the rows. A row may hold a list
+  // without prompts in an inner object, such as `meta.entities`.
   const rows = lists.find(({ items: [first] }) => hasPrompt(first)) ??
-    lists.filter(({ items: [first] }) => !isPartOfRow(first))
+    lists.filter(({ path, items: [first] }) => path.length === 1 && !isPartOfRow(first))
       .toSorted((a, b) => b.items.length - a.items.length)[0];
-  return rows === undefined ? tableFilter(text) ?? "." : posixWord(`${jqPath(rows.path)}[]`);
-}
-
-function jqPath(path: readonly string[]): string {
-  return `.${path.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
+  return rows === undefined ? tableFilter(text) ?? "." : posixWord(`${jqPath(...rows.path)}[]`);
 }
 
 function hasPrompt(value: unknown): boolean {

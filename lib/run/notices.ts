@@ -260,13 +260,13 @@ export class RunNotices {
     );
   }
 
-  /** Warns that answers go to another file, because theirs can no longer be synced, or its disk is
-   * full and the run may not wait. */
+  /** Warns that answers go to another file, because the output can no longer be synced, or its disk
+   * is full and the run must end. */
   warnRescued(path: string, isTemporary: boolean): void {
     const next = isTemporary
       ? "Move this file next to the output before the next run, which adds them"
       : "The next run adds them to the output";
-    this.add("warning", `The last answers go to "${path}". ${next}`);
+    this.add("warning", `The answers that are not written yet go to "${path}". ${next}`);
   }
 
   /** Warns of results whose rows are no longer in the input. */

@@ -6,7 +6,7 @@
 
 import { objectLists } from "../json.ts";
 import { similarName } from "../similar_name.ts";
-import { posixWord } from "../printable.ts";
+import { jqPath, posixWord } from "../printable.ts";
 import { ownField } from "./json_values.ts";
 import { TEXTS_IN_TURN } from "./messages.ts";
 import { RowProblem } from "./parsed_row.ts";
@@ -92,11 +92,14 @@ function rowsHint(row: Fields): string | undefined {
     DEFAULT_NAMES.some((name) => mayBePrompt(ownField(first, name)))
   );
   const isClear = withPrompt !== undefined && others.length === 0;
-  if (!isClear && (lists.length !== 1 || isConversation(lists[0].items))) return undefined;
-  // A row that has a prompt under another name may hold lists, too.
-  const isRow = Object.keys(row).length > 3 && (!isClear || likelyPromptField(row) !== undefined);
-  if (isRow) return undefined;
+  const isSmall = Object.keys(row).length <= 3;
+  if (!isClear && (!isSmall || lists.length !== 1 || isConversation(lists[0].items))) {
+    return undefined;
+  }
   const { path, items: [first] } = isClear ? withPrompt : lists[0];
+  // A row with a prompt under another name may hold lists, too, such as `meta.entities`.
+  const mayBeRow = !isSmall || (!isClear && path.length > 1);
+  if (mayBeRow && likelyPromptField(row) !== undefined) return undefined;
   // The segments of Axolotl are parts of one text, including the answers.
   if ("label" in first && "text" in first) return "";
   return `the rows are in "${path.join(".")}": extract them with jq -c ${
@@ -223,8 +226,4 @@ function isListOfTexts(value: unknown): boolean {
 
 function isListOfObjects(value: unknown): value is [object, ...object[]] {
   return Array.isArray(value) && typeof value[0] === "object" && value[0] !== null;
-}
-
-function jqPath(...names: readonly string[]): string {
-  return `.${names.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
 }

@@ -67,6 +67,7 @@ export class Reading {
   /** Fields of this row that are not sent, although other rows of its shape send them; also
    * fields of turns, such as `messages[].id`. */
   unsent: Set<string> | undefined;
+  /** Paths of images, which are read when the row is sent. */
   files: string[] | undefined;
 
   constructor(

@@ -74,16 +74,18 @@ export function absentNote(name: string, known: Iterable<string>): string {
 }
 
 /** A note about a field of only texts that is compared with a number, or vice versa. */
-export function typeNote({ path, operator, value }: Comparison): string {
+export function typeNote({ path, operator, value, written }: Comparison): string {
   const name = fieldName(path), isText = typeof value === "string";
   const holds = isText ? "only numbers" : "only texts, as columns of CSV do";
   const [own, other] = isText ? ["number", "text"] : ["text", "number"];
   const isSize = /[<>]/.test(operator);
-  const isAdvised = isText ? value.trim() !== "" && Number.isFinite(Number(value)) : !isSize;
-  const advice = isAdvised
-    ? `compare it with a ${own}: ${name} ${operator} ${isText ? Number(value) : `"${value}"`}`
+  const isExact = isText && value.trim() !== "" &&
+    Math.abs(Number(value)) <= Number.MAX_SAFE_INTEGER;
+  const advised = isText ? Number(value) : `"${written.replaceAll("_", "")}"`;
+  const advice = (isText ? isExact : !isSize)
+    ? `compare it with a ${own}: ${name} ${operator} ${advised}`
     : `no ${own} ${isSize ? "is less or greater than" : "equals"} a ${other}`;
-  const condition = `${name} ${operator} ${isText ? JSON.stringify(value) : value}`;
+  const condition = `${name} ${operator} ${written}`;
   return `The field "${path.join(".")}" in ${condition} holds ${holds}: ${advice}`;
 }
 

@@ -52,6 +52,8 @@ export interface Comparison {
   /** `==`, `!=`, `<`, `<=`, `>` or `>=`. */
   readonly operator: string;
   readonly value: number | string;
+  /** The value as the user wrote it: an id of 19 digits is rounded in `value`. */
+  readonly written: string;
 }
 
 export interface Needle {
@@ -118,6 +120,8 @@ const MAX_DEPTH = 200;
 interface Operand {
   readonly read: (lookup: Lookup) => unknown;
   readonly constant?: unknown;
+  /** The constant as the user wrote it. */
+  readonly written?: string;
   readonly path?: readonly string[];
 }
 
@@ -255,9 +259,9 @@ class Parser {
     const token = this.#tokens[this.#next];
     if (token.kind === "value") {
       this.#next++;
-      const text = this.#text.slice(token.start, this.#tokens[this.#next].start).trim();
-      this.notes.push(...roundedNotes(text, token.value));
-      return { read: () => token.value, constant: token.value };
+      const written = this.#text.slice(token.start, this.#tokens[this.#next].start).trim();
+      this.notes.push(...roundedNotes(written, token.value));
+      return { read: () => token.value, constant: token.value, written };
     }
     const { path } = this.expect("path", "a field, a text in quotes or a number is missing");
     this.paths.push(path!);
@@ -274,11 +278,11 @@ class Parser {
 function comparisonOf(operator: string, left: Operand, right: Operand): Condition {
   const compare = COMPARISONS[operator];
   const test = (lookup: Lookup) => compare(left.read(lookup), right.read(lookup));
-  const { path } = left, { constant: value } = right;
+  const { path } = left, { constant: value, written = "" } = right;
   if (path === undefined) return { test };
   const ignoresCase = operator === "icontains", isSearch = operator.endsWith("contains");
   const isTyped = typeof value === "number" || typeof value === "string";
-  const comparison = isTyped && !isSearch ? { path, operator, value } : undefined;
+  const comparison = isTyped && !isSearch ? { path, operator, value, written } : undefined;
   const isNeedle = typeof value === "string" && value !== "" && (isSearch || operator === "==");
   const needle = isNeedle ? { path, text: value, ignoresCase } : undefined;
   return { test, comparison, needle };

@@ -384,6 +384,19 @@ Deno.test({
   },
 });
 
+Deno.test("index: is saved although a file was removed meanwhile", async () => {
+  await using dir = await tempDir();
+  await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
+  const failures = await dir.write("out/x_error.jsonl", "");
+  await using open = await openFiles([dir.path("out")]);
+  const index = openIndex(open.files);
+  await index.readAll();
+  await Deno.remove(failures);
+  index.refresh();
+  assertEquals(index.save(), undefined);
+  index.close();
+});
+
 Deno.test("index: stays in memory where its folder cannot be written", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", resultLine({ uid: "a" }));
@@ -511,8 +524,10 @@ Deno.test("index: rows that are nested too deeply for V8 to serialize are still 
 
 Deno.test("shown rows have numbers as they are written, as the teacher was sent them", async () => {
   await using dir = await tempDir();
-  const line = resultLine({ uid: "a", own: { tweet: 0, list: [1] } })
-    .replace('"tweet":0', '"tweet":9007199254740993').replace("[1]", "[1.0]");
+  const replaced = '{"tweet":9007199254740993}';
+  const line = resultLine({ uid: "a", own: { tweet: 0, list: [1] }, distill: { replaced } })
+    .replace('"tweet":0', '"tweet":9007199254740993').replace("[1]", "[1.0]")
+    .replace('"tool_calls":"[]"', '"tool_calls":[{"arguments":{"id":9007199254740993}}]');
   const path = await dir.write("x.jsonl", line);
   await dir.write("x.run.json", JSON.stringify({ identity: { template: "Tweet {{tweet}}" } }));
   const index = new DataIndex([{ path }]);
@@ -523,5 +538,6 @@ Deno.test("shown rows have numbers as they are written, as the teacher was sent 
   const detail = rowDetail(index, 0)!;
   assertEquals(detail.turns, [{ role: "user", text: "Tweet 9007199254740993" }]);
   assertEquals(detail.own.list, "[1.0]");
+  assert(detail.tool_calls.includes(": 9007199254740993"), detail.tool_calls);
   index.close();
 });

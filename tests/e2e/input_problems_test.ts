@@ -161,6 +161,7 @@ Deno.test("for a row without a prompt, the message names the field that may hold
       `the rows are in "rows": extract them with jq -c '.["rows"][]'`,
     ],
     [{ id: 1, problem: "a b", level: 1, hints: [{ prompt: "c" }] }, "use --prompt-field problem"],
+    [{ text: "a b", meta: { entities: [{ start: 0 }] } }, "use --prompt-field text"],
     [{ answer: "b" }, undefined],
     [{ a: "x", b: "y" }, undefined],
     [{ n: 5 }, undefined],

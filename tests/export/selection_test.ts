@@ -63,6 +63,11 @@ Deno.test("--where says that no row has a field, or that it holds texts", async 
   );
   const rounded = await exportFrom(dir, { where: "latency_ms < 9007199254740993" });
   assert(rounded.notes[0].startsWith("9007199254740993 has too many digits"), rounded.notes[0]);
+  const id = 'latency_ms == "9007199254740993" or uid == 9_007_199_254_740_993';
+  const { message } = await assertRejects(() => exportFrom(dir, { where: id }), UsageError);
+  for (const advice of ['uid == "9007199254740993"', "only numbers: no number equals a text"]) {
+    assert(message.includes(advice), message);
+  }
   const where = 'score != "1" and (lang == "en" or distill.model == "m" or status == "answered")';
   assertEquals((await exportFrom(dir, { where })).notes, []);
 });

@@ -388,6 +388,11 @@ const FOR_JQ: [name: string, text: string, rows?: object[]][] = [
     indented({ prompt: "a", chunks: [{ id: 1 }] }),
     [{ prompt: "a", chunks: [{ id: 1 }] }],
   ],
+  [
+    "one row with a list in an inner object",
+    indented({ text: "a", meta: { entities: [{ start: 0 }] } }),
+    [{ text: "a", meta: { entities: [{ start: 0 }] } }],
+  ],
   ["a list with CR LF", indented({ version: 1, data: JQ_ROWS }).replaceAll("\n", "\r\n")],
   ["one row", indented({ prompt: "a", tools: JQ_TOOLS }), [{ prompt: "a", tools: JQ_TOOLS }]],
   [

@@ -23,7 +23,7 @@ import { FolderWatch } from "./watch.ts";
 export interface FleetOptions {
   /**
    * Address to listen on. If it is not a loopback address, the page can be reached from the
-   * network, protected by the token only, which is sent unencrypted. @default "127.0.0.1"
+   * network. Only the token protects the page, and it is sent unencrypted. @default "127.0.0.1"
    */
   readonly hostname?: string;
   /** 0 for any free port. @default 0 */
@@ -34,7 +34,7 @@ export interface FleetOptions {
 
 /** The served page of all runs in a folder. Dispose of it to stop serving. */
 export interface ServedFleet extends AsyncDisposable {
-  /** Address to open in a browser, with the token. */
+  /** URL to open in a browser, with the token. */
   readonly url: string;
 }
 
@@ -76,8 +76,8 @@ export function createFleetApp(
 const CHECK_MS = 5_000;
 
 /**
- * Serves a page of all runs in an output folder, including shards on other machines that write to
- * the same file system, and runs that have ended. It reads only status files and shard plans.
+ * Serves a page of all runs in an output folder, including ended runs and shards on other machines
+ * that share the file system. It reads only status files and shard plans.
  *
  * @example
  * ```ts

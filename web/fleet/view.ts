@@ -1,13 +1,12 @@
-/** What the page of all runs shows: one row for each run or shard, and their sums. @module */
+/** State of the page of all runs: a row for each run or shard, and sums. @module */
 
 import type { ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
 /**
- * `paused`: nothing is sent, whatever the reason; `waiting`: a shard that has not started;
- * `silent`: no new beat in 3 checks; `dead`: in 12; `interrupted`: ended in any other way than
- * `done`, `halted` or `failed`.
+ * `paused`: nothing is sent, for any reason; `waiting`: a shard that has not started; `silent`: no
+ * new beat in 3 checks; `dead`: in 12; `interrupted`: not `done`, `halted` or `failed`.
  */
 export type FleetState =
   | "running"
@@ -38,7 +37,6 @@ export interface FleetRow {
   readonly cost_usd: number | null;
 }
 
-/** Sums of all runs, and rows for some of them. */
 export interface FleetView {
   readonly name: string;
   /** Names of up to three models. */
@@ -59,11 +57,11 @@ export interface FleetView {
    */
   readonly eta_s: number | null;
   readonly cost_usd: number | null;
-  /** The most frequent errors come first. */
+  /** Most frequent first. */
   readonly errors: readonly StatusError[];
   /**
-   * A teacher of several runs counts once. A lower bound if several runs have more than 16
-   * teachers.
+   * Number of teachers in each state. A teacher of several runs counts once. A lower bound if
+   * several runs have more than 16 teachers.
    */
   readonly teachers: Readonly<Record<string, number>>;
   readonly rows: readonly FleetRow[];
@@ -79,14 +77,14 @@ const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
 export interface FoundRun {
-  /** Size, modification time and inode of the status file: the same file is not read again. */
+  /** Size, modification time and inode of the status file. An unchanged file is not read again. */
   readonly stamp: string;
   readonly status: RunStatus;
   /** Consecutive checks that found no new beat. */
   checksWithoutBeat: number;
 }
 
-/** The most urgent states come first; within a state, the runs with the most time left. */
+/** Sorts by urgency of the states, then by the time left, longest first. */
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],
@@ -152,7 +150,7 @@ function stateOf({ ended, state }: RunStatus, checksWithoutBeat: number): FleetS
     : "running";
 }
 
-/** The page lists runs in this order. */
+/** Order of the rows on the page. */
 const URGENCY: Readonly<Record<FleetState, number>> = {
   dead: 0,
   silent: 1,
@@ -179,9 +177,9 @@ function medianRate(rows: readonly FleetRow[]): number {
 }
 
 /**
- * Time until the slowest run ends, or until all rows are finished at the current rate of all runs,
- * whichever is longer: shards that have not started have no estimate of their own. Null if no run
- * is alive, or if any run that is alive has no estimate.
+ * Time until the slowest run ends, or until all rows are finished at the current total rate (shards
+ * that have not started have no estimate), whichever is longer. Null if no run is alive, or a run
+ * that is alive has no estimate.
  */
 function etaOf(
   rows: readonly FleetRow[],
@@ -215,8 +213,8 @@ function errorsOf(statuses: readonly RunStatus[]): StatusError[] {
 }
 
 /**
- * Number of teachers in each state: the different addresses that runs name, or the largest count of
- * one run if that is more, because a run with many teachers names only some.
+ * Number of teachers in each state: the larger of the distinct addresses that runs name and the
+ * largest count of one run. A run with many teachers names only some.
  */
 function teachersOf(statuses: readonly RunStatus[]): Record<string, number> {
   const named = new Map<string, Set<string>>(), counts = new Map<string, number>();

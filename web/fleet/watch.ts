@@ -1,9 +1,7 @@
 /**
- * Watches all runs in an output folder by their status files.
- *
- * A run is alive as long as the counter in its file (`beat`) grows: the clocks of nodes and file
- * servers differ. Files that have not changed are not read again, so a check of a thousand files
- * takes a few milliseconds.
+ * Watches all runs in an output folder by their status files. A run is alive while the counter
+ * `beat` in its file grows. Times are not compared, because clocks of nodes and file servers
+ * differ. Only changed files are read, so a check of 1,000 files takes a few milliseconds.
  *
  * @module
  */
@@ -20,7 +18,7 @@ import {
   rowCountOf,
 } from "./view.ts";
 
-/** Changed status files that are read before the event loop gets a turn. */
+/** Changed status files that are read per turn of the event loop. */
 const READS_PER_TURN = 100;
 
 const STATUS_SUFFIX = ".status.json";
@@ -36,9 +34,9 @@ export class FolderWatch {
   readonly #folder: string;
   readonly #name: string;
   readonly #stem: string | undefined;
-  /** The keys are the names of the status files. */
+  /** By names of status files. */
   readonly #runs = new Map<string, FoundRun>();
-  /** The keys are the names of the plans' files. */
+  /** By names of plan files. */
   readonly #plans = new Map<string, { plan: ShardPlan; stem: string }>();
   #isChecking = false;
 
@@ -59,8 +57,8 @@ export class FolderWatch {
     this.#isChecking = true;
     const missing = new Set(this.#runs.keys());
     try {
-      // Imported late: `web/server.ts` exports the folder monitor, too, and must load with
-      // `--allow-net` alone. `lib/run/` needs more permissions.
+      // Imported late: `web/server.ts` must load with `--allow-net` alone, and `lib/run/` needs
+      // more permissions.
       const { parseStatus } = await import("../../lib/run/mod.ts");
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
@@ -80,8 +78,8 @@ export class FolderWatch {
   }
 
   /**
-   * Counts a check that found no status of a run; the file may only be half-written. A dead run
-   * whose file is gone is forgotten.
+   * Counts a check without a status of the run, whose file may be half-written. Forgets a dead run
+   * without a file.
    */
   #countMissing(name: string): void {
     const run = this.#runs.get(name);
@@ -93,8 +91,8 @@ export class FolderWatch {
   }
 
   /**
-   * Returns whether a changed status was read. Synchronous: a `stat` whose result is cached takes
-   * 4 µs, with a promise 15. A file server that hangs blocks the page until it answers.
+   * Returns whether a changed status was read. Synchronous: a cached `stat` takes 4 µs, with a
+   * promise 15. A file server that hangs blocks the page.
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (
@@ -146,7 +144,7 @@ export class FolderWatch {
     for (const { plan, stem } of this.#plans.values()) {
       const count = String(plan.shards).padStart(5, "0");
       const suffix = `-of-${count}${STATUS_SUFFIX}`;
-      // A plan is obsolete if there are other runs, but none of its shards has started.
+      // A plan is obsolete if there are other runs, but none of this plan's shards has started.
       const hasStarted = [...this.#runs.keys()].some((name) =>
         stemOf(name) === stem && name.endsWith(suffix)
       );
@@ -165,7 +163,7 @@ export class FolderWatch {
   }
 }
 
-/** The run that a status file belongs to, without the number of its shard. */
+/** Name of the run of a status file, without the shard. */
 function stemOf(name: string): string {
   return name.replace(/(-\d{5,}-of-\d{5,})?\.status\.json$/, "");
 }

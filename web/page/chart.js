@@ -52,7 +52,7 @@ const MAX_TABLE_ROWS = 20;
 /** Lengths in CSS pixels. @type {Record<string, number[]>} */
 const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
 
-/** Half of a label of the time axis, which may be centered at the end of the axis. */
+/** Half a label of the time axis: a label may be centered at the end of the axis. */
 const RIGHT_PADDING_PX = 28;
 
 /** Width of a character in the labels of the y axis. */
@@ -128,7 +128,6 @@ export class Chart {
     this.showValues(this.#group.cursorIndex);
   }
 
-  /** Call after a change of colors. */
   redraw() {
     this.#plot?.redraw(false, true);
   }
@@ -246,14 +245,14 @@ export class Chart {
     this.#group.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
   }
 
-  /** uPlot cannot draw the series of the kind `marks`. @param {UPlot} plot */
+  /** Draws the series of the kind `marks`: uPlot cannot. @param {UPlot} plot */
   #drawTriangles(plot) {
     const { series } = this.#definition;
     const index = series.findIndex(({ line }) => line === "marks");
     if (index >= 0 && this.#isShown[index]) drawTriangles(plot, index + 1, series[index].color);
   }
 
-  /** Fills the table, if it is open, with evenly spaced points. */
+  /** Fills the open table with evenly spaced points. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;

@@ -17,7 +17,7 @@ import { trailingMeans } from "./scale.js";
 /** @import { ChartMark, HistoryColumn } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** In a long run, most snapshots change only the last point: this is the time between redraws. */
+/** Time between redraws while only the last point changes. */
 const LAST_POINT_REDRAW_MS = 2_000;
 
 /** Windows for averaging rates. Charts use the first one that is long enough for the run. */
@@ -110,7 +110,7 @@ export class ChartGroup {
   }
 
   /**
-   * Times in Unix seconds, then the values of the columns.
+   * Returns times in Unix seconds, then the values of the columns.
    * @param {readonly HistoryColumn[]} names
    * @returns {UPlot.AlignedData}
    */
@@ -173,7 +173,6 @@ export class ChartGroup {
     this.drawAll();
   }
 
-  /** Follows which charts are visible, and how wide they are. */
   #watch() {
     /** @type {Map<Element, Chart>} */
     const chartOf = new Map(this.#charts.map((chart) => [chart.element, chart]));
@@ -198,7 +197,7 @@ export class ChartGroup {
     }
   }
 
-  /** Draws all charts in one go, as a printer needs them. */
+  /** Draws all charts at once. */
   drawForPrint() {
     for (const chart of this.#charts) {
       // Charts in folded sections have no width yet.

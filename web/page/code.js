@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Code with its keywords, strings and comments in color. The highlighter returns a tree, which
- * becomes elements: no string is ever parsed as markup.
+ * Code with colored keywords, strings and comments. The highlighter returns a tree, and elements
+ * are made from the tree: no string is parsed as markup.
  *
  * @module
  */
@@ -90,15 +90,15 @@ class TreeEmitter {
   }
 }
 
-/** Undefined if its script could not be loaded: code then has no colors. */
+/** Undefined if the script could not be loaded: code then has no colors. */
 const Highlighter = Reflect.get(globalThis, "hljs");
-// The highlighter gives no other access to its tree. The package lowlight uses this one, too.
+// The only access to the tree, although internal. The package lowlight uses it, too.
 Highlighter?.configure({ __emitter: TreeEmitter });
-// Makes the highlighter throw its errors: otherwise it would cut off the code silently.
+// Makes the highlighter throw its errors instead of silently truncating the code.
 Highlighter?.debugMode();
 
 /**
- * Long lines scroll in the block, so it can get the keyboard focus.
+ * Makes a block of code. Long lines scroll in the block, so it can get the keyboard focus.
  * @param {string} text
  * @param {string} language name or alias of a language; code in an unknown one gets no colors
  * @param {string} label for screen readers

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Controls of the run: sends them to the server, and shows their results and the current values.
+ * Sends controls to the server, and shows results and current values.
  *
  * @module
  */
@@ -197,13 +197,12 @@ async function post(name, body) {
 }
 
 /**
- * Shows the run's value until the user types another, which is marked as not applied until the run
- * accepts it.
+ * Shows the run's value until the user types another value. The typed value is marked as not
+ * applied until the run accepts it.
  */
 class Field {
   #input;
   #mark;
-  /** Last value that the run has reported. */
   #reported = "";
   #isTyped = false;
 
@@ -253,7 +252,7 @@ function onSubmit(id, act) {
 }
 
 /**
- * For a shard, the cap is its share of the budget.
+ * The cap of a shard is a share of the budget.
  * @param {number | null} cap what this process may spend
  * @param {number | null} budget of all shards
  */

@@ -21,7 +21,7 @@ export function byId(id, type = /** @type {any} */ (HTMLElement)) {
 }
 
 /**
- * Children that are strings become text.
+ * Makes an element. Strings among `children` become text.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
  * @param {Record<string, string | boolean>} [attributes] `true` sets an empty attribute, `false`
@@ -37,7 +37,7 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * Icons are always next to words, so screen readers skip them.
+ * Makes an icon. Icons are always next to words, so screen readers skip them.
  * @param {string} name of a symbol in the page: `icon-<name>`
  */
 export function icon(name) {
@@ -57,12 +57,12 @@ export function setIcon(svg, name) {
 }
 
 /**
- * Sets a text unless it is the same, because each change costs a layout.
- * @param {Element | string} place an element, or its id
+ * Sets a text if it has changed: each change costs a layout.
+ * @param {Element | string} elementOrId
  * @param {string} text
  */
-export function setText(place, text) {
-  const element = typeof place === "string" ? byId(place) : place;
+export function setText(elementOrId, text) {
+  const element = typeof elementOrId === "string" ? byId(elementOrId) : elementOrId;
   const { firstChild } = element;
   if (firstChild instanceof Text && firstChild.nextSibling === null) {
     if (firstChild.data !== text) firstChild.data = text;
@@ -72,8 +72,7 @@ export function setText(place, text) {
 }
 
 /**
- * Like `setText`, but keeps each word on one line, for commands and flags: browsers break lines
- * after any hyphen, even that of `-o`.
+ * Like `setText`, but breaks no line at a hyphen, such as in `-o`.
  * @param {Element} element
  * @param {string} text
  */
@@ -98,14 +97,14 @@ export function setAttribute(element, name, value) {
   if (element.getAttribute(name) !== text) element.setAttribute(name, text);
 }
 
-/** @param {HTMLElement | string} place an element, or its id @param {boolean} isShown */
-export function setShown(place, isShown) {
-  const element = typeof place === "string" ? byId(place) : place;
+/** @param {HTMLElement | string} elementOrId @param {boolean} isShown */
+export function setShown(elementOrId, isShown) {
+  const element = typeof elementOrId === "string" ? byId(elementOrId) : elementOrId;
   if (element.hidden === isShown) element.hidden = !isShown;
 }
 
 /**
- * Pages that are not secure cannot use the clipboard: there the text is selected.
+ * Copies the text. Pages in an insecure context have no clipboard: there the text is selected.
  * @param {string} text
  * @param {HTMLElement} button says what happened, in place of its label
  * @param {HTMLElement} box shows the text
@@ -122,8 +121,8 @@ export async function copyText(text, button, box) {
 }
 
 /**
- * Children in the right place are not moved, and so keep their focus, selection and open
- * `<details>`.
+ * Sets the children. Children in the right place are not moved, and so keep focus, selection and
+ * open `<details>`.
  * @param {Element} parent
  * @param {readonly Element[]} children
  */

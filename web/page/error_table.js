@@ -34,7 +34,6 @@ const ERROR_COLUMNS = [
   ["show", ""],
 ];
 
-/** Kinds that made rows fail come first. */
 export class ErrorTable {
   #showRows;
   #allButton = byId("errors-all", HTMLButtonElement);
@@ -136,7 +135,7 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
   setShown(cells.show, (group.actions.failed ?? 0) > 0);
 }
 
-/** In UTF-16 units. The first id is shown even if it is longer. */
+/** Maximum length of the examples, in UTF-16 units. The first id is shown even if it is longer. */
 const MAX_EXAMPLES_LENGTH = 56;
 
 /** @param {readonly string[]} uids */

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Figures, durations, times and ids for the pages: by `Intl` in the page's own language, so that they
- * look like the terminal's, and in the user's time zone.
+ * Formats figures, durations, times and ids for the pages. Numbers look like those in the terminal;
+ * times are in the user's time zone.
  *
  * @module
  */
@@ -83,13 +83,13 @@ function pluralOf(count, noun) {
 /** Characters without width. Some change the direction of the text after them. */
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
-/** An id with escapes for invisible characters: else different ids would look alike. @param {string} uid */
+/** Escapes invisible characters, so that different ids look different. @param {string} uid */
 export function formatId(uid) {
   return escaped(uid, INVISIBLE);
 }
 
 /**
- * `\u200b` in place of each of the characters, as in JSON.
+ * Escapes each of the characters as in JSON: `\u200b`.
  * @param {string} text
  * @param {RegExp} characters with the flag `g`
  */
@@ -219,7 +219,7 @@ export function formatBytesMark(bytes) {
 }
 
 /**
- * "–" for an invalid time, for which `Intl` would throw and stop the page.
+ * Returns "–" for an invalid time, for which `Intl` would throw and stop the page.
  * @param {Intl.DateTimeFormat} format
  * @param {number} timeMs
  */
@@ -248,7 +248,7 @@ export function formatDate(timeMs) {
 }
 
 /**
- * As precise as the distance between two labels requires.
+ * Formats a label of a time axis, as precisely as the distance between labels requires.
  * @param {number} timeMs Unix milliseconds
  * @param {number} stepMs between two labels
  */

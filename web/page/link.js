@@ -4,14 +4,14 @@
 /** @import { PageMessage, ServerMessage } from "../protocol.ts" */
 /** @import { Sample, Samples } from "../monitor_state.ts" */
 
-/** The wait doubles with each failure. */
+/** Delay before the first attempt to reconnect. It doubles with each failure. */
 const FIRST_DELAY_MS = 500;
 
 const LONGEST_DELAY_MS = 15_000;
 
 /**
- * The server counts a page that was silent for 3 minutes as lost. Browsers run the timers of
- * background tabs only once a minute.
+ * Interval of messages to the server. It counts a page as lost after 3 minutes of silence, because
+ * browsers run timers of background tabs only once a minute.
  */
 const HEARTBEAT_MS = 20_000;
 
@@ -39,9 +39,9 @@ const GOING_AWAY = 1001;
  */
 
 /**
- * The address of the WebSocket, relative to that of the page: so it is right behind any port, path
- * prefix or TLS.
- * @param {string} base address of the page
+ * Returns the URL of the WebSocket. It is relative to the page's URL, so it is right behind any
+ * port, path prefix or TLS.
+ * @param {string} base URL of the page
  * @returns {string}
  */
 export function socketAddress(base) {
@@ -53,7 +53,7 @@ export function socketAddress(base) {
 }
 
 /**
- * Half of the wait is random, so that not all pages reconnect to a restarted server at once.
+ * Half of the delay is random, so that not all pages reconnect to a restarted server at once.
  * @param {number} attempt counted from 1
  * @param {number} chance in [0, 1)
  * @returns {number} milliseconds
@@ -103,7 +103,7 @@ export class Link {
   }
 
   /**
-   * Without a connection, a page that becomes visible connects at once.
+   * If there is no connection, a page that becomes visible connects at once.
    * @param {boolean} isVisible
    */
   setVisible(isVisible) {
@@ -152,8 +152,8 @@ export async function fetchWhole(sample) {
 }
 
 /**
- * Returns all samples with whole texts; undefined if the request fails. @returns {Promise<Samples |
- * undefined>}
+ * Returns all samples with whole texts; undefined if the request fails.
+ * @returns {Promise<Samples | undefined>}
  */
 export async function fetchSamples() {
   return await fetchJson("samples");

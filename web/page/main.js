@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Starts the page: live with its server, or as a report that holds its run.
+ * Starts the page: live with a server, or as a report that contains the run.
  *
  * @module
  */
@@ -30,7 +30,7 @@ const STALE_MS = 5_000;
 /** Shorter interruptions are not shown. */
 const LOST_MS = 2_000;
 
-/** Added to a wait, which is shown rounded down to seconds, so that it never shows 0 s. */
+/** Added to a wait before it is rounded down to seconds, so that it never shows 0 s. */
 const ROUND_UP_MS = 999;
 
 class Page {
@@ -99,7 +99,7 @@ class Page {
   }
 
   /**
-   * Draws in the next frame, together with the parts that change until then.
+   * Draws in the next frame, with all parts that change until then.
    * @param {readonly Part[]} parts
    */
   #scheduleDrawing(parts) {
@@ -122,14 +122,14 @@ class Page {
   }
 
   /**
-   * One drawing function for each section that these parts change.
+   * Returns one drawing function for each section that these parts change.
    * @param {readonly Part[]} parts
    * @returns {(() => void)[]}
    */
   #sections(parts) {
     const store = this.#store;
     const link = this.#link;
-    // A report shows the time at which it was made.
+    // The time of a report is when it was made.
     const nowMs = link === undefined ? store.time : Date.now();
     /** @type {[Part, () => void][][]} */
     const sections = [
@@ -160,7 +160,7 @@ class Page {
     return [...drawings, () => setAttribute(document.documentElement, "data-loading", false)];
   }
 
-  /** Ages and waits change even without messages. @param {Link} link */
+  /** Updates ages and waits: they change without messages. @param {Link} link */
   #tick(link) {
     const nowMs = Date.now();
     const { isOpen, nextMs } = link.status;
@@ -190,7 +190,7 @@ class Page {
   }
 }
 
-/** An error in one view is logged, and does not stop the others. @param {() => void} update */
+/** Logs an error of one view, so that it does not stop the others. @param {() => void} update */
 function guarded(update) {
   try {
     update();

@@ -1,9 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Markdown as elements. Models write it, so it is untrusted: it is parsed into a tree, from which
- * this file makes a few kinds of elements. Raw HTML and images are shown as text; links go to http
- * and https only.
+ * Renders untrusted Markdown of models. The parser makes a tree, and this file makes a few kinds of
+ * elements from it. Raw HTML and images are shown as text; links go to http and https only.
  *
  * @module
  */
@@ -16,10 +15,10 @@ import { make } from "./dom.js";
 /** @typedef {Extract<MarkedToken, { type: "table" }>} Table */
 /** @typedef {Extract<MarkedToken, { type: "link" }>} Link */
 
-/** Longer paragraphs are shown as plain text: parsing takes quadratic time. In UTF-16 units. */
+/** Maximum length of a parsed paragraph, in UTF-16 units: parsing takes quadratic time. */
 const MAX_INLINE = 10_000;
 
-/** Longer texts are not parsed. In UTF-16 units. */
+/** Maximum length of a parsed text, in UTF-16 units. */
 const MAX_MARKDOWN = 500_000;
 
 /** Elements below this depth are shown as text. */
@@ -79,7 +78,7 @@ function mathToken(type, match) {
 }
 
 /**
- * Undefined if the text should be shown as plain text.
+ * Returns undefined if the text should be shown as plain text.
  * @param {string} text
  * @returns {(HTMLElement | string)[] | undefined}
  */
@@ -189,7 +188,7 @@ function listOf({ ordered, start, items }, depth) {
 }
 
 /**
- * The box scrolls a wide table, so it must be focusable with the keyboard.
+ * Makes a table in a box that scrolls, so the box must be focusable with the keyboard.
  * @param {Table} table
  * @param {number} depth
  */
@@ -216,7 +215,7 @@ function tableOf({ header, rows }, depth) {
 }
 
 /**
- * A link that does not go to a valid http or https URL is shown as its Markdown text.
+ * Makes a link or, unless it goes to a valid http or https URL, its Markdown text.
  * @param {Link} link
  * @param {(HTMLElement | string)[]} children
  */

@@ -46,17 +46,14 @@ function makeNotice() {
   return { element: make("li", {}, mark, words, time), mark, time, words };
 }
 
-/**
- * Announces changes of state, each tenth of the rows, and results of controls in the only live
- * region of the page, for screen readers.
- */
+/** Announces changes of state, each tenth of the rows and results of controls to screen readers. */
 export class Announcer {
   #region = byId("live");
   #word = "";
   #tenth = -1;
 
   /**
-   * The first call announces nothing: screen readers read the page itself.
+   * The first call announces nothing, because screen readers read the page.
    * @param {RunStore} store
    * @param {number} nowMs
    */
@@ -80,7 +77,7 @@ export class Announcer {
   }
 }
 
-/** A notification when the run ends while the page is open, if user and browser allow it. */
+/** Notifies the user if the run ends while the page is open, and user and browser allow it. */
 export class Notifier {
   #checkbox = byId("notify", HTMLInputElement);
   /** True at first: the run may have ended before the page was opened. */

@@ -40,8 +40,8 @@ export class Overview {
   }
 
   /**
-   * The state line, the title and the age of the last result change with time, so this is also
-   * called between messages.
+   * Updates the state line, the title and the age of the last result. They change with time, so
+   * this is also called between messages.
    * @param {RunStore} store
    * @param {number} nowMs
    */
@@ -86,7 +86,7 @@ function updateProgress(store) {
     segment.style.flexGrow = String(isKnown ? count / total : 0);
     setShown(segment, count > 0);
   }
-  // The legend names skipped rows only if there are any, since most runs have none.
+  // Most runs have no skipped rows.
   setShown("skipped-key", skipped > 0);
   const left = isKnown ? Math.max(0, total - finished) / total : 1;
   byId("left-segment").style.flexGrow = String(left);

@@ -71,7 +71,7 @@ export function nextStep({ about, ended, summary, snapshot }) {
   if (command === "") return null;
   const { failures_on_disk: failed, pending } = summary;
   if (summary.state === "interrupted" || pending > 0) {
-    // Rows that a stopped retry did not reach are not pending but failures.
+    // Rows that a stopped retry did not reach count as failed, not as pending.
     const left = pending > 0
       ? `${formatCountOf(pending, "row")} left`
       : failed > 0
@@ -97,8 +97,7 @@ export function isFailing(snapshot) {
 
 /** @param {RunStore["snapshot"]} snapshot @returns {NextStep | null} */
 function stopStep(snapshot) {
-  // Does not depend on the state of the run: the advice would come and go with each pause of a
-  // teacher.
+  // Ignores the state of the run: the advice would come and go with each pause of a teacher.
   if (snapshot === null || !isFailing(snapshot)) return null;
   const words =
     `${failureWords(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
@@ -107,7 +106,7 @@ function stopStep(snapshot) {
 }
 
 /**
- * Includes the advice for the most common error.
+ * Includes advice for the most common error.
  * @param {number} failed
  * @param {readonly ErrorGroup[]} errors
  */

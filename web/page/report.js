@@ -1,6 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/** Reports: reads the run that a report holds, and makes reports in the browser. @module */
+/** Reads the run that a report contains, and makes reports in the browser. @module */
 
 import { byId, setAttribute, setText } from "./dom.js";
 import { escaped } from "./figures.js";
@@ -16,13 +16,13 @@ export function embeddedState() {
 /** The JSON of the run is inserted after the last occurrence. */
 const STATE_TAG_END = 'id="report-state">';
 
-/** These characters would end the element that holds the JSON, or a line of script. */
+/** Characters that would end the element of the JSON, or a line of script. */
 const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
 
 /**
- * Makes the report in the browser, while the run is active or after its process has ended. The
- * server sends an empty report once, with the hashes of its scripts: browsers compute none on pages
- * that are not secure, such as those at a network address.
+ * Makes the report in the browser, even after the process has ended. The server sends an empty
+ * report once, with the hashes of its scripts: browsers compute no hashes in insecure contexts,
+ * such as pages at a network address.
  * @param {() => MonitorState} getState returns the state of the run as the page knows it
  */
 export function startReports(getState) {
@@ -54,8 +54,8 @@ export function startReports(getState) {
 /** @param {string} shell @param {MonitorState} state */
 function reportOf(shell, state) {
   const json = escaped(JSON.stringify(state), UNSAFE_IN_JSON);
-  const place = shell.lastIndexOf(STATE_TAG_END) + STATE_TAG_END.length;
-  return shell.slice(0, place) + json + shell.slice(place);
+  const index = shell.lastIndexOf(STATE_TAG_END) + STATE_TAG_END.length;
+  return shell.slice(0, index) + json + shell.slice(index);
 }
 
 /** @param {MonitorState} state */

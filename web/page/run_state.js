@@ -121,7 +121,7 @@ function countTroubled(snapshot) {
 }
 
 /**
- * The run continues without teachers that are down, but the user should know about them.
+ * Names teachers that are down, although the run continues without them.
  * @param {RunStore} store
  * @returns {StateWords}
  */
@@ -240,7 +240,7 @@ export function finishedRows({ snapshot }) {
 }
 
 /**
- * Adds the total if the list holds only a part.
+ * Formats the length of the list, and the total if the list holds only a part.
  * @param {RunStore} store
  * @param {SampleList} name
  */
@@ -250,12 +250,12 @@ export function countWords({ lists, snapshot }, name) {
   return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);
 }
 
-/** After this time, the lower bound of an estimate is shown. The terminal uses the same time. */
+/** Run time from which the lower bound of an estimate is shown, as in lib/terminal/status.ts. */
 const MIN_BOUND_AGE_MS = 10_000;
 
 /**
- * Words in place of an unknown time left. They give its lower bound once the run is 10 s old or
- * throttled: before that, the bound is far too low.
+ * Words in place of an unknown time left: the lower bound, but only once the run is 10 s old or
+ * throttled, because the bound is far too low before.
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */
 export function missingEtaWords({ total, eta_s, refused_for_load, elapsed_ms }) {
@@ -265,7 +265,7 @@ export function missingEtaWords({ total, eta_s, refused_for_load, elapsed_ms }) 
 }
 
 /**
- * Whether the cost is unknown because no answer has token counts. The terminal has the same rule.
+ * Whether the cost is unknown because no answer has token counts, as in lib/terminal/status.ts.
  * @param {WireSnapshot} snapshot
  */
 export function isUncounted({ cost_usd, succeeded, prompt_tokens, completion_tokens }) {

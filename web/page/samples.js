@@ -40,7 +40,6 @@ const EMPTY_KIND_WORDS =
 /** @type {readonly SampleList[]} */
 const LISTS = ["latest", "reservoir", "failures"];
 
-/** Three lists of cards, of which one is shown. */
 export class SamplesView {
   #fetchWhole;
   #panel = byId("samples-panel");
@@ -93,7 +92,7 @@ export class SamplesView {
   }
 
   /**
-   * Shows the failed rows of one kind, and scrolls to them.
+   * Shows the failed rows of one kind.
    * @param {string} type
    * @param {number | null} status
    */
@@ -134,7 +133,7 @@ export class SamplesView {
   }
 
   /**
-   * With `mayHold`, new cards wait while the user reads: while a card is open, or the list is under
+   * Updates the cards. With `mayHold`, new cards wait while a card is open, or the list is under
    * the pointer or has the focus.
    * @param {boolean} mayHold
    */
@@ -182,7 +181,7 @@ export class SamplesView {
 }
 
 /**
- * A closed card has only a summary; the rest is made when it is opened.
+ * Makes a card. Until it is opened, it has only a summary.
  * @param {Sample} sample
  * @param {RunStore} store
  * @param {(sample: Sample) => Promise<Sample>} fetchWhole

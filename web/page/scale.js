@@ -15,14 +15,15 @@ const TIME_STEPS = [10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 18_000, 
 const DAY_S = 86_400;
 
 /**
- * In seconds. Each is at most twice the one before, so that a narrow chart has at least two labels.
+ * Distances between labels, in seconds. Each is at most twice the one before, so that a narrow
+ * chart has at least two labels.
  */
 export const TIME_AXIS_STEPS = [
   ...[1, 2, 3, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600],
   ...[43_200, DAY_S, 2 * DAY_S, 4 * DAY_S, 8 * DAY_S, 16 * DAY_S, 30 * DAY_S],
 ];
 
-/** Least distance between two labels of a time axis, in CSS pixels: `12:03:07` and a space. */
+/** Minimum distance of labels on a time axis, in CSS pixels: `12:03:07` and a space. */
 export const TIME_AXIS_SPACE = 64;
 
 /**
@@ -51,7 +52,7 @@ export function evenIndexes(length, maxCount) {
 }
 
 /**
- * Means over the last `windowS` seconds: a few rows in half a second are not a reliable rate. Each
+ * Means over the last `windowS` seconds: half a second has too few rows for a reliable rate. Each
  * value covers the time since the one before.
  * @param {readonly (number | null)[]} endsS end of the time that each value covers, in seconds
  * @param {readonly (number | null)[]} rates
@@ -80,7 +81,7 @@ export function trailingMeans(endsS, rates, windowS, inFlight = []) {
   });
 }
 
-/** Least distance between the starts of two texts. */
+/** Minimum distance between the starts of two texts. */
 const MARK_SPACE_PX = 90;
 
 /** Names of CSS custom properties, without `--`. @type {Record<ChartMark["kind"], string>} */
@@ -93,7 +94,7 @@ const MARK_COLORS = {
 };
 
 /**
- * By theme and name: getting a color from the computed style takes as long as drawing the line.
+ * Colors by theme and name. Getting one from the computed style takes as long as drawing the line.
  * @type {Map<string, string>}
  */
 const COLORS = new Map();
@@ -108,7 +109,7 @@ export function themeColor(name) {
 }
 
 /**
- * A vertical line for each event, with its text if there is room.
+ * Draws a vertical line for each event, with its text if there is room.
  * @param {UPlot} plot
  * @param {readonly (ChartMark & { timeS: number })[]} marks
  * @param {boolean} hasTexts whether to draw texts at all
@@ -139,7 +140,7 @@ export function drawMarks(plot, marks, hasTexts) {
 }
 
 /**
- * A triangle at the bottom wherever a series is above 0.
+ * Draws a triangle at the bottom wherever a series is above 0.
  * @param {UPlot} plot
  * @param {number} series index in the data of the plot
  * @param {string} color a CSS custom property, without `--`

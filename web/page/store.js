@@ -14,10 +14,10 @@ const MAX_NOTICES = 100;
 /** As many as the server keeps. */
 const MAX_CHART_MARKS = 60;
 
-/** Shorter waits are not shown: the state would change all the time while rows back off briefly. */
+/** Shorter waits count as running: the state would change with each brief backoff. */
 const MIN_SHOWN_WAIT_MS = 2_000;
 
-/** More than the server keeps, which is 1,000. */
+/** More than the 1,000 points that the server keeps. */
 const MAX_HISTORY = 2_000;
 
 /**
@@ -149,14 +149,14 @@ export class RunStore {
     this.samplesById.clear();
     this.#takeSamples(state.samples);
     const lastS = state.history.columns.elapsed_s.at(-1) ?? 0;
-    // The state of an ended run may arrive much later. Its summary says when its clock stopped.
+    // The state of an ended run may arrive much later, so the summary's end time counts.
     const endMs = this.localTime(state.summary?.ended ?? "");
     const lastMs = Number.isNaN(endMs) ? nowMs : endMs;
     this.startMs = lastMs - Math.max(lastS * 1000, state.snapshot?.elapsed_ms ?? 0);
     this.#isBehind = false;
   }
 
-  /** Short waits count as running. @param {number} nowMs */
+  /** Returns the state. Short waits count as running. @param {number} nowMs */
   shownState(nowMs) {
     const { state } = this.snapshot ?? {};
     const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < MIN_SHOWN_WAIT_MS;
@@ -191,7 +191,7 @@ export class RunStore {
   }
 
   /**
-   * A time of the server on the page's clock.
+   * Converts a time of the server to the page's clock.
    * @param {string} iso
    * @returns {number} Unix milliseconds; NaN for an invalid time
    */
@@ -216,8 +216,8 @@ export class RunStore {
   }
 
   /**
-   * Returns false if points before it are missing: a hidden page does not get all of them, and gets
-   * a `hello` when it is shown again.
+   * Adds a point. Returns false if earlier points are missing: a hidden page does not get all
+   * points, but a `hello` when it is shown again.
    * @param {number} index
    * @param {readonly (number | null)[]} point
    */

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the tables of teachers and of failed attempts share. On narrow screens the style turns rows
- * into cards; the explicit roles keep them tables for screen readers.
+ * Common parts of the tables of teachers and failed attempts. On narrow screens CSS turns rows into
+ * cards; explicit roles keep the tables for screen readers.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { byId, icon, make, setText } from "./dom.js";
  */
 
 /**
- * Makes a table in the element. Returns the body of the table.
+ * Makes a table in the element. Returns its body.
  * @param {string} id of the element
  * @param {string[][]} columns the name (a CSS class) and the title of each; screen readers read
  * "Rows" for the title ""

@@ -20,17 +20,19 @@ import { addNote, makeRow, makeTable, setTexts } from "./table.js";
 /** @import { Row } from "./table.js" */
 
 /**
- * `until` is shown before the time of the next change.
- * @type {Record<TeacherStatus["state"], { word: string, until: string, icon: string, tone: string
- * }>}
+ * `untilWords` is shown before the time of the next change.
+ * @type {Record<
+ *   TeacherStatus["state"],
+ *   { word: string, untilWords: string, icon: string, tone: string }
+ * >}
  */
 const TEACHER_STATES = {
-  up: { word: "up", until: "", icon: "check", tone: "good" },
-  cooling_down: { word: "cooling down", until: "until", icon: "clock", tone: "wait" },
-  down: { word: "down", until: "next check at", icon: "alert", tone: "bad" },
-  leaving: { word: "leaving", until: "", icon: "clock", tone: "calm" },
-  left: { word: "left", until: "", icon: "stop", tone: "calm" },
-  halted: { word: "halted", until: "", icon: "stop", tone: "bad" },
+  up: { word: "up", untilWords: "", icon: "check", tone: "good" },
+  cooling_down: { word: "cooling down", untilWords: "until", icon: "clock", tone: "wait" },
+  down: { word: "down", untilWords: "next check at", icon: "alert", tone: "bad" },
+  leaving: { word: "leaving", untilWords: "", icon: "clock", tone: "calm" },
+  left: { word: "left", untilWords: "", icon: "stop", tone: "calm" },
+  halted: { word: "halted", untilWords: "", icon: "stop", tone: "bad" },
 };
 
 const TEACHER_COLUMNS = [
@@ -61,7 +63,7 @@ export class TeacherTable {
       fillTeacher(row, teacher, store);
       fillSpeed(row, teacher, figures);
     });
-    // Equal weights tell users nothing, and would take room from addresses.
+    // Hides equal weights, which would take room from addresses.
     const isWeighted = teachers.some(({ weight }) => weight !== teachers[0].weight);
     setAttribute(byId("teacher-table"), "data-weighted", isWeighted);
     const missing = total - teachers.length;
@@ -79,7 +81,7 @@ function makeTeacherRow() {
 
 /** @param {Row} row @param {TeacherStatus} teacher @param {RunStore} store */
 function fillTeacher({ element, cells, mark }, teacher, store) {
-  const { word, until, icon: name, tone } = TEACHER_STATES[teacher.state];
+  const { word, untilWords, icon: name, tone } = TEACHER_STATES[teacher.state];
   const time = formatClock(store.localTime(teacher.until ?? ""));
   const details = [teacher.model, teacher.reason ?? ""].filter((text) => text !== "");
   // Reports of earlier versions have no cost per teacher.
@@ -88,7 +90,7 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
   setIcon(mark, name);
   setTexts(cells, {
     state: word,
-    until: teacher.until === null || until === "" ? "" : `${until} ${time}`,
+    until: teacher.until === null || untilWords === "" ? "" : `${untilWords} ${time}`,
     teacher: teacher.address,
     reason: details.join(" · "),
     weight: formatCount(teacher.weight),
@@ -100,7 +102,7 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
 }
 
 /**
- * What a teacher does now. For one that left, "–".
+ * Shows what a teacher does now, or "–" if it left.
  * @param {Row} row
  * @param {TeacherStatus} teacher
  * @param {TeacherFigures | undefined} figures

@@ -16,12 +16,12 @@ import { markdownElements } from "./markdown.js";
 const MAX_JSON_LENGTH = 200_000;
 
 /**
- * Only this much of a longer text is shown at first, in UTF-16 units: two million in one paragraph
- * block a page for half a minute.
+ * Longer texts are cut to this length at first, in UTF-16 units: 2,000,000 in one paragraph block a
+ * page for 30 s.
  */
 const MAX_SHOWN_LENGTH = 100_000;
 
-/** The whole text is shown in such pieces: the browser lays out only the visible ones. */
+/** Length of a piece of the whole text. The browser lays out only visible pieces. */
 const PIECE_LENGTH = 10_000;
 
 /** Whether texts are shown raw. A click on Raw also applies to all texts that are opened later. */

@@ -42,7 +42,7 @@ export function startTheme(onChange, onPrint) {
 /** @type {string | null} */
 let chosenTheme = null;
 
-/** Browsers may forbid the storage, as for some files that are opened from disk. */
+/** Browsers may forbid storage, as for some files that are opened from disk. */
 function rememberedTheme() {
   try {
     return chosenTheme ?? localStorage.getItem(THEME_KEY);

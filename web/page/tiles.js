@@ -242,16 +242,16 @@ export function lengthFigure({ store: { answers } }) {
   };
 }
 
-/** Truncated answers above which the tile is amber. */
+/** Share of truncated answers above which the tile is amber. */
 const TRUNCATED_WARNING_SHARE = 0.05;
 
 /** @type {Readonly<Record<Ending, string>>} */
 const ENDING_WORDS = {
   whole: "complete",
   limit: "cut off at the token limit",
-  context: "cut off at the end of the context",
+  context: "cut off at the end of the context window",
   filter: "stopped by a filter",
-  broken: "broken off by the teacher",
+  broken: "aborted by the teacher",
   unknown: "with an unknown finish reason",
   none: "without a finish reason",
 };

@@ -95,8 +95,8 @@ async function postSelection(c: Context, open: OpenData): Promise<Response> {
 }
 
 /**
- * By default a `UsageError`, such as an invalid condition, gets status 200: browsers log other
- * statuses to their console while the user types.
+ * Answers with JSON. By default an invalid condition (`UsageError`) gets status 200: browsers log
+ * other statuses to their console while the user types.
  */
 async function answer(
   c: Context,

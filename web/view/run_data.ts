@@ -15,7 +15,7 @@ export interface RunDataOptions {
   readonly program: string;
 }
 
-/** The page counts as open for this time after a request. It sends one about every 2 s. */
+/** The page counts as open for this time after a request. Pages send one about every 2 s. */
 const OPEN_MS = 10_000;
 
 export class RunData implements AsyncDisposable {
@@ -34,8 +34,7 @@ export class RunData implements AsyncDisposable {
   }
 
   /**
-   * Returns the same data at each call. Throws a `UsageError` if the run has not created its output
-   * yet; then it can be called again.
+   * Returns the same data at each call. Throws a `UsageError` until the run has created its output.
    */
   readonly open = async (): Promise<DataService> => {
     this.#lastRequestMs = this.#now();

@@ -1,6 +1,5 @@
 /**
- * The rows that the user selected, or that meet a condition: their ids are saved in a file, which
- * commands name.
+ * Saves the ids of rows that the user selected, or that meet a condition, in a file for commands.
  *
  * @module
  */
@@ -39,8 +38,8 @@ export interface SavedSelection {
 }
 
 /**
- * Writes ids to a new file in `.retort/`, next to the first of `files`, each once: rows of two runs
- * may have the same ids.
+ * Writes ids to a new file in `.retort/`, next to the first of `files`. Each id is written once,
+ * because two runs may have the same ids.
  */
 export async function saveSelection(
   files: readonly string[],
@@ -72,7 +71,7 @@ export async function saveSelection(
   }
 }
 
-/** Returns the line of an id: as JSON if it looks like JSON, or if its white space would be lost. */
+/** Returns the line of an id: JSON if it looks like JSON, or would lose white space. */
 function lineOf(uid: string): string {
   return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
 }

@@ -35,7 +35,7 @@ export function createViewApp(
   return { app, token, cookieName };
 }
 
-/** Returns the address to open in a browser, with the token. */
+/** Returns the URL to open in a browser, with the token. */
 export function serveView(service: DataSource, options: ServeViewOptions) {
   const { app, token } = createViewApp(service, options);
   return servePage(app, { ...options, token });

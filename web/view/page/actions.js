@@ -1,14 +1,13 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Shows commands for rows, which users copy and run. The page itself runs none. @module */
+/** Shows commands for rows. Users copy and run them; the page runs none. @module */
 
 import { formatCountOf } from "../../page/figures.js";
 import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
 
 /**
- * What commands name: the words that start the program, the paths of the page, its results files,
- * and the runs that wrote them.
+ * What commands name: program, paths of the page, results files, and the runs of these files.
  *
  * @typedef {{ program: string, paths: readonly string[], results: readonly string[], runs: readonly
  * { input: string, output: string, model: string }[] }} CommandContext
@@ -107,8 +106,8 @@ export class Actions {
 }
 
 /**
- * The context for rows of these results files: two runs may have the same ids, and a command with
- * the ids would take the rows of both.
+ * Restricts the context to results files with rows: two runs may have the same ids, and a command
+ * with ids would take the rows of both.
  * @param {CommandContext} context
  * @param {(path: string) => boolean} hasRows whether some of the rows are of a results file
  * @returns {CommandContext}
@@ -122,7 +121,7 @@ export function contextOf(context, hasRows) {
 /**
  * Whether a results file is of a run that the filter shows.
  * @param {string} path
- * @param {FacetChoice} choice that of `compared_run`, whose values are files or folders
+ * @param {FacetChoice} choice of `compared_run`, whose values are files or folders
  */
 export function isOfChosenRun(path, { only, not }) {
   /** @param {unknown} run */
@@ -201,7 +200,7 @@ function selectionCommands(context, path) {
   ];
 }
 
-/** The results as arguments of `export`, which takes no folder. @param {CommandContext} context */
+/** The results as arguments of `export`, without folders. @param {CommandContext} context */
 function resultsOf({ paths, results }) {
   return (results.length > 0 ? results : paths).map(shellWord).join(" ");
 }

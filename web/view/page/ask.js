@@ -49,7 +49,7 @@ const BUSY_MS = 250;
 
 const IDLE_MS = 2_000;
 
-/** Refreshes the page periodically, from the first `pollNow()` on. Refreshes never overlap. */
+/** Refreshes periodically from the first `pollNow()` on, never two at once. */
 export class Poll {
   #refresh;
   #listener;
@@ -68,7 +68,6 @@ export class Poll {
     this.#listener = listener;
   }
 
-  /** Refreshes at once, or as soon as the current refresh is done. */
   pollNow() {
     this.#isOutdated = true;
     if (!this.#isRefreshing) this.#pollIn(0);

@@ -8,8 +8,8 @@ import { byId, make } from "../../page/dom.js";
 
 /** @import { ShownRow } from "../../../lib/data/mod.ts" */
 /**
- * A column. `sort` is the field by which a click on the title sorts the rows; undefined if rows
- * cannot be sorted by this column. `width` is a CSS track size that begins with its least width.
+ * A column. `sort` is the field that a click on the title sorts by, if any. `width` is a CSS track
+ * size that begins with the minimum.
  *
  * @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row:
  * ShownRow) => (Node | string)[] }} Column
@@ -82,7 +82,7 @@ function textColumn(title, field, width) {
  * @returns {Column}
  */
 function numberColumn(title, field, width, textOf = (row) => formatCount(row[field])) {
-  // Rows may have a field of their own with this name.
+  // `distill.`, because rows may have a field of their own with this name.
   return { title, sort: `distill.${field}`, width, isNumber: true, cell: (row) => [textOf(row)] };
 }
 
@@ -95,7 +95,7 @@ function endingBadge({ status, failure, finish_reason: reason }) {
 }
 
 /**
- * The flag is explained on hover.
+ * Makes a badge that explains the flag on hover.
  * @param {string} flag
  * @param {Record<string, { title: string, help: string }>} flagWords
  */
@@ -105,7 +105,7 @@ export function makeFlag(flag, flagWords) {
 }
 
 /**
- * "–" for an unknown cost, which is a negative number.
+ * Formats a cost; "–" for an unknown cost, which is negative.
  * @param {Pick<ShownRow, "cost_usd" | "is_estimated">} row
  */
 export function costText({ cost_usd: usd, is_estimated: isEstimated }) {
@@ -139,8 +139,8 @@ export function columnOf(builtIn, key, sortable) {
 }
 
 /**
- * The name of a field, in backquotes where a built-in column has that name. Conditions know both
- * forms.
+ * Returns the name of a field, in backquotes if a built-in column has that name. Conditions know
+ * both forms.
  * @param {Record<string, Column>} builtIn
  * @param {string} name
  */

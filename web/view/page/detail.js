@@ -26,13 +26,13 @@ import { makeSamples } from "./sample_pair.js";
  * @property {(error: unknown) => void} fail shows an error
  */
 
-/** `history.state` of the entry from which a row was opened, to which Back returns. */
+/** `history.state` of the entry from which a row was opened. Back returns to it. */
 export const TABLE_ENTRY = "table";
 
 /** `history.state` of the entry that opening a row has added. */
 const ROW_ENTRY = "row";
 
-/** Opens rows next to the table, and keeps the open one in the address. */
+/** Opens rows next to the table, and keeps the open row in the URL. */
 export class OpenRow {
   #grid;
   #page;
@@ -94,8 +94,8 @@ export class OpenRow {
   }
 
   /**
-   * Opens a row, whether or not the filter shows it: the first one with this uid if none has this
-   * id too, because ids change when files are replaced.
+   * Opens a row, even if the filter hides it. If no row has this id, opens the first one with this
+   * uid, because ids change when files are replaced.
    * @param {string} uid
    * @param {string} id
    */
@@ -123,7 +123,6 @@ export class OpenRow {
     }
   }
 
-  /** Closes the row, and moves the focus to the table. */
   close() {
     if (this.#grid.openId === "") return;
     this.#detail.hide();

@@ -14,7 +14,7 @@ import { isFlagField } from "./filter.js";
 const FEW_VALUES = 8;
 
 /**
- * Words for how the answers of two runs compare.
+ * Words for the agreement of two runs.
  * @type {Record<string, { title: string, help: string }>}
  */
 const AGREEMENT_WORDS = {
@@ -32,9 +32,9 @@ const AGREEMENT_WORDS = {
  * HTMLButtonElement }} ValueRow
  */
 /**
- * `rows` has the JSON of each value as its key; `shown` holds the elements of the current values.
+ * `rows` has the JSON of each value as its key; `elements` are those of the current values.
  * @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, unlisted:
- * HTMLElement, rows: Map<string, ValueRow>, shown: HTMLElement[], isOpen: boolean }} FacetBox
+ * HTMLElement, rows: Map<string, ValueRow>, elements: HTMLElement[], isOpen: boolean }} FacetBox
  */
 
 export class FacetList {
@@ -56,9 +56,8 @@ export class FacetList {
   }
 
   /**
-   * Values that occur in no shown row are kept, with a count of 0. So are chosen values that occur
-   * in no row at all: the address may come from a page of other files, and users must be able to
-   * uncheck them.
+   * Updates the facets. Values in no shown row have a count of 0. So do chosen values in no row:
+   * the URL may come from a page of other files, and users must be able to uncheck them.
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
    * @param {Filter} filter
@@ -89,7 +88,7 @@ export class FacetList {
    * @param {ReturnType<Filter["choiceOf"]>} choice
    */
   #fillBox(box, values, unlisted, countOf, choice) {
-    box.shown = values.map((value) => {
+    box.elements = values.map((value) => {
       const row = box.rows.get(JSON.stringify(value)) ?? this.#makeRow(box, choice.field, value);
       setText(row.count, countOf(value));
       row.only.checked = choice.only.includes(value);
@@ -117,7 +116,7 @@ export class FacetList {
       unlisted,
     );
     /** @type {FacetBox} */
-    const box = { element, list, more, unlisted, rows: new Map(), shown: [], isOpen: false };
+    const box = { element, list, more, unlisted, rows: new Map(), elements: [], isOpen: false };
     more.addEventListener("click", () => {
       box.isOpen = !box.isOpen;
       showValues(box);
@@ -178,8 +177,8 @@ function absentFacets(all, { facets }) {
 }
 
 /**
- * The counts of values in the rows that meet the condition. Only the most frequent values have
- * exact counts; that of any other value is an upper bound, `≤ 3`.
+ * Returns the counts of values in the rows that meet the condition. Only the most frequent values
+ * have exact counts; other counts are upper bounds, such as `≤ 3`.
  * @param {readonly Facet[]} shown
  * @param {string} field
  * @returns {(value: FilterValue) => string}
@@ -195,8 +194,8 @@ function countsIn(shown, field) {
 }
 
 /** @param {FacetBox} box */
-function showValues({ list, more, shown, isOpen }) {
-  setChildren(list, isOpen ? shown : shown.slice(0, FEW_VALUES));
-  setShown(more, shown.length > FEW_VALUES);
-  setText(more, isOpen ? "Fewer" : `${formatCount(shown.length - FEW_VALUES)} more`);
+function showValues({ list, more, elements, isOpen }) {
+  setChildren(list, isOpen ? elements : elements.slice(0, FEW_VALUES));
+  setShown(more, elements.length > FEW_VALUES);
+  setText(more, isOpen ? "Fewer" : `${formatCount(elements.length - FEW_VALUES)} more`);
 }

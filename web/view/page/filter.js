@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The state of the view: filter, sort order, columns and open row. It is stored in the URL fragment,
- * and `condition()` writes the filter as a `--where` expression.
+ * The state of the view: filter, sort order, columns and open row. The URL fragment stores it, and
+ * `condition()` writes the filter as a `--where` expression.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export class Filter {
   columns = [];
   /** Uid of the open row; "" if none is open. */
   row = "";
-  /** Id of the open row, which tells rows with equal uids apart, as in two runs of one input. */
+  /** Id of the open row. It tells rows with equal uids apart, as in two runs of one input. */
   at = "";
 
   /** The whole filter in the form that `--where` takes. @returns {string} */
@@ -58,7 +58,7 @@ export class Filter {
   }
 
   /**
-   * Adds a value to those that are shown (`only`) or hidden (`not`); `undefined` removes it from both.
+   * Adds a value to the shown (`only`) or hidden (`not`) ones; `undefined` removes it from both.
    *
    * @param {string} field @param {FilterValue} value @param {"only" | "not" | undefined} how
    */
@@ -173,7 +173,7 @@ function listPart(field, values, isNot) {
 }
 
 /**
- * The items without nulls; none for a text that is not a JSON array.
+ * Returns the items except nulls; none for a text that is not a JSON array.
  * @param {string} text
  * @returns {any[]}
  */

@@ -2,9 +2,9 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The table: any number of rows, of which only those near the viewport are in the DOM. A row's
- * place is its number in the current order, from 0. The focus stays on the table, and
- * `aria-activedescendant` names the current row: scrolling cannot lose the focus.
+ * The table of rows. Only rows near the viewport are in the DOM. A row's place is its number in the
+ * current order, from 0. The focus stays on the table, so that scrolling cannot lose it;
+ * `aria-activedescendant` names the current row.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export class Grid {
   #layer = byId("grid-rows");
   /** @type {Column[]} */
   #columns = [];
-  /** Place of the current row, which the keyboard acts on. */
+  /** Place of the row for the keyboard. */
   #active = 0;
   #window = new RowWindow(this.#scroller);
   #pages;
@@ -95,14 +95,13 @@ export class Grid {
     setAttribute(this.#scroller, "aria-colcount", String(columns.length));
     const { style } = this.#scroller;
     style.setProperty("--columns", columns.map(({ width }) => width).join(" "));
-    // The first number of a width is the least one in pixels.
+    // A width begins with its minimum in pixels.
     const minPx = columns.reduce((sum, { width }) => sum + Number(/\d+/.exec(width)), 0);
     style.setProperty("--min-width", `${minPx + PADDING_PX}px`);
     this.draw();
   }
 
   /**
-   * Draws the rows again.
    * @param {boolean} isOther whether these are other rows: then the old ones are dropped and the
    * table scrolls to its top
    */

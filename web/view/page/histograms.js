@@ -18,12 +18,12 @@ const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 // Sizes are in units of the drawing's `viewBox`.
 const HEIGHT = 48;
 const BAR_WIDTH = 3;
-/** Distance from the start of a bar to that of the next. */
+/** Distance between the starts of two bars. */
 const BAR_STEP = 4;
 
 /**
- * One histogram. `ends` names its least and greatest value, `limit` explains the `lines`, and
- * `bins` are those that are drawn.
+ * One histogram. `ends` names the minimum and the maximum, `limit` explains the `lines`, and `bins`
+ * are the drawn bins.
  *
  * @typedef {{ element: HTMLElement, bars: SVGElement, allBars: SVGElement, shownBars: SVGElement,
  * lines: SVGElement, ends: HTMLElement, min: HTMLInputElement, max: HTMLInputElement, bins:
@@ -146,7 +146,7 @@ export class HistogramList {
   }
 }
 
-/** The typed number, rounded down, or null. @param {HTMLInputElement} input */
+/** Returns the typed number, rounded down, or null. @param {HTMLInputElement} input */
 function numberOf(input) {
   return input.value.trim() === "" || !Number.isFinite(input.valueAsNumber)
     ? null
@@ -154,7 +154,7 @@ function numberOf(input) {
 }
 
 /**
- * The bars of all rows, and in front of them those of the shown rows.
+ * Draws the bars of all rows, and in front of them the bars of the shown rows.
  * @param {Plot} plot
  * @param {readonly number[]} shown counts of the shown rows
  */
@@ -167,7 +167,6 @@ function drawBars({ bins, bars, allBars, shownBars }, shown) {
 }
 
 /**
- * Changes only the bars whose count has changed.
  * @param {SVGElement} group
  * @param {string} name
  * @param {readonly number[]} counts

@@ -41,7 +41,7 @@ class ViewPage {
   #columns = builtInColumns(this.#flagWords);
   /** @type {PageState | undefined} */
   #state;
-  /** Overview of all rows, whatever the filter. @type {Overview | undefined} */
+  /** Overview of all rows, regardless of the filter. @type {Overview | undefined} */
   #all;
   /** Version of the shown rows; -1 after a reset of the grid, until rows arrive. */
   #shownVersion = -1;
@@ -104,7 +104,7 @@ class ViewPage {
     });
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) === this.#filter.toHash()) return;
-      // Back from an open row closes only the row: the filter may have been changed meanwhile.
+      // Back closes only the open row: the filter may have changed meanwhile.
       if (history.state === TABLE_ENTRY) {
         this.#filter.row = this.#filter.at = "";
         this.#openRow.close();
@@ -158,7 +158,6 @@ class ViewPage {
 
   #sort(/** @type {string} */ field) {
     const filter = this.#filter;
-    // Clicks on a column sort descending, then ascending, then not at all.
     if (filter.sort !== field) {
       [filter.sort, filter.isDescending] = [field, true];
     } else if (filter.isDescending) filter.isDescending = false;
@@ -192,7 +191,7 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", query);
-    // While the server reads files, each request for all rows would return another version.
+    // While the server reads files, the version changes with each request.
     const isOld = this.#allVersion !== version && (isCurrent || condition === "");
     if (this.#all === undefined || isOld) {
       this.#all = condition === "" ? shown : await ask("overview");
@@ -216,7 +215,7 @@ class ViewPage {
 
   /** @param {Overview} shown @param {PageState} state */
   #showRows(shown, state) {
-    // The rows also change with the progress of a search, so add it as a fraction below 1.
+    // Rows also change with the progress of a search: it is added as a fraction below 1.
     const version = shown.version +
       (shown.scan === null ? 0 : shown.scan.done / (shown.scan.total + 1));
     if (version !== this.#shownVersion) {
@@ -277,7 +276,7 @@ class ViewPage {
 
   #useSelection() {
     const ids = [...this.#grid.selected.keys()];
-    // The id of a row begins with the number of its file.
+    // Row ids begin with the number of the file.
     const numbers = new Set(ids.map((id) => parseInt(id, 10)));
     const files = this.#state?.index.files.filter((_, number) => numbers.has(number)) ?? [];
     const paths = files.map(({ path }) => path);

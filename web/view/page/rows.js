@@ -13,7 +13,7 @@ export class RowPages {
   #pages = new Map();
   /** Pages whose rows may have changed. @type {Set<number>} */
   #stale = new Set();
-  /** Grows when rows may have changed: answers to earlier requests are dropped. */
+  /** Incremented when rows may have changed. Answers to earlier requests are dropped. */
   #generation = 0;
   #fetchRows;
   #onChange;
@@ -33,7 +33,7 @@ export class RowPages {
   }
 
   /**
-   * Stale rows are requested again when they are drawn, and are shown until the new ones arrive.
+   * Marks all rows as stale. Drawing them requests new rows and shows the stale ones until then.
    */
   markStale() {
     this.#generation++;
@@ -105,7 +105,7 @@ export class RowWindow {
   total = 0;
   #scroller;
   #top = 0;
-  /** This class has scrolled, and its scroll event is still to come. */
+  /** Whether this class has scrolled, and the scroll event has not come yet. */
   #isScrolling = false;
 
   /** @param {HTMLElement} scroller its first row is the head of the table */
@@ -127,7 +127,7 @@ export class RowWindow {
     return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
   }
 
-  /** Added to the position of each row because of scaling. */
+  /** Added to the position of each row in a scaled table. */
   get shiftPx() {
     return this.#scroller.scrollTop - this.#top * ROW_PX;
   }
@@ -138,7 +138,6 @@ export class RowWindow {
   }
 
   /**
-   * Scrolls just far enough to show a row, or centers it.
    * @param {number} place
    * @param {boolean} isCentered
    */
@@ -151,7 +150,7 @@ export class RowWindow {
     this.#scroll();
   }
 
-  /** Returns false if this class caused the event, not the user. */
+  /** Returns false if the event came from this class, not the user. */
   handleScroll() {
     if (this.#isScrolling) {
       this.#isScrolling = false;

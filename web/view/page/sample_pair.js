@@ -9,7 +9,7 @@ import { costText } from "./columns.js";
 /** @import { RowDetail } from "../../../lib/data/mod.ts" */
 
 /**
- * Marks the differences of two answers to the row.
+ * Shows two answers to the row, and marks their differences.
  * @param {RowDetail} row
  * @param {(from: number) => Promise<RowDetail | null>} load reads the row again, with the answers
  * from this index on
@@ -50,8 +50,7 @@ export function makeSamples(row, load) {
 }
 
 /**
- * Makes two lists to choose samples from, and the chosen samples side by side; nothing if there is
- * only one sample.
+ * Makes two lists of samples and the chosen samples side by side; nothing for a single sample.
  * @param {RowDetail["samples"]} samples
  * @param {string} id of the sample that is on the left at first
  */
@@ -116,16 +115,15 @@ function makeChoice(side, samples) {
 }
 
 /**
- * If the differing middles of two texts have more words than this (their geometric mean), they
- * count as entirely different: comparing them would take seconds.
+ * Limit of words in the differing middles of two texts (geometric mean). Comparing more takes
+ * seconds, so these count as entirely different.
  */
 const MAX_WORDS = 3_000;
 
 /** @typedef {{ text: string, isSame: boolean }} Piece */
 
 /**
- * Compares two texts by a longest common subsequence of their words. Only their middles take time:
- * equal words at the start and at the end are found first.
+ * Compares two texts by a longest common subsequence of words, after skipping equal ends.
  * @param {string} left
  * @param {string} right
  * @returns {[Piece[], Piece[]]}
@@ -162,7 +160,7 @@ function wordsOf(text) {
 }
 
 /**
- * The indexes of the words of a longest common subsequence, in each text.
+ * Returns the indexes of the words of a longest common subsequence, in each text.
  * @param {string[]} a
  * @param {string[]} b
  */

@@ -6,7 +6,7 @@ import { byId } from "../../page/dom.js";
 
 /** @import { Filter } from "./filter.js" */
 
-/** After this pause in typing, the text is applied. */
+/** Pause in typing after which the text is applied. */
 const TYPING_PAUSE_MS = 300;
 
 export class SearchBar {
@@ -19,7 +19,7 @@ export class SearchBar {
 
   /**
    * @param {() => void} onChange called when the user has typed or chosen something
-   * @param {() => void} onEnter called after that when the user pressed Enter
+   * @param {() => void} onEnter called after `onChange` when the user pressed Enter
    */
   constructor(onChange, onEnter) {
     for (const input of [this.#search, this.#where]) {
@@ -51,7 +51,7 @@ export class SearchBar {
     filter.where = this.#where.value;
   }
 
-  /** A field that has the focus is left as it is. @param {Filter} filter */
+  /** Shows the filter, except in a field that has the focus. @param {Filter} filter */
   show({ search, searchIn, isPattern, where }) {
     setValue(this.#search, search);
     setValue(this.#where, where);

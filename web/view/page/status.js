@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the data page shows above the table of rows: files and their problems, the search for near
- * duplicates, and the comparison of two runs.
+ * The data page above the table: files and problems, search for near duplicates, comparison of
+ * runs.
  *
  * @module
  */
@@ -35,7 +35,7 @@ export class NoteList {
 
   /** @param {readonly string[]} notes */
   update(notes) {
-    // An unchanged list is not replaced, so that the user's selection of text stays.
+    // Keeps an unchanged list, so that selected text stays selected.
     const text = notes.join("\n");
     if (text === this.#shown) return;
     this.#shown = text;
