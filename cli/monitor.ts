@@ -31,7 +31,8 @@ export interface PageRequest {
 
 export interface ShownRun
   extends Pick<ResolvedRunOptions, "input" | "output">, Pick<MonitorOptions, "about"> {
-  /** The words that start this program, for commands on the data page. @default no data page */
+  /** How commands on the data page call this program, such as `deno task distill`. Without it, there
+   * is no data page. */
   readonly program?: string;
 }
 
@@ -42,6 +43,7 @@ export interface RunMonitor {
    * not be written; the reason is printed. Never throws.
    */
   end(): Promise<boolean>;
+  /** Waits until the page is no longer needed (`--monitor-keep`). */
   keep(io: Io): Promise<void>;
   close(): Promise<void>;
 }
@@ -70,7 +72,7 @@ function readPage(settings: Settings): PageRequest | undefined {
     ? "monitor-keep"
     : undefined;
   if (loneFlag === undefined) return undefined;
-  throw new UsageError(`Cannot use --${loneFlag} alone: it belongs to --monitor`);
+  throw new UsageError(`Cannot use --${loneFlag} alone: it requires --monitor`);
 }
 
 /** Serves the page before the run starts, and checks that the report can be written. */

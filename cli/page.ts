@@ -36,8 +36,8 @@ export interface KeepPageOptions {
 }
 
 /**
- * Waits until the time of `keep` is over, a signal arrives, or the parent process ends. With
- * `"watched"`, also until no browser shows the page.
+ * Waits until the time of `keep` is over, a signal arrives, the parent process ends or, with
+ * `"watched"`, no browser shows the page.
  */
 export async function keepPage(
   monitor: Pick<Monitor, "isWatched">,

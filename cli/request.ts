@@ -94,7 +94,7 @@ function checkStart(
     );
   }
   if (settings.isOn("overwrite") && !settings.isOff("resume")) {
-    throw new UsageError("Cannot use --overwrite alone: it belongs to --no-resume");
+    throw new UsageError("Cannot use --overwrite alone: it requires --no-resume");
   }
   if (retry !== false && settings.isOff("resume")) {
     throw new UsageError("Cannot use --retry with --no-resume: it would delete the failures");
@@ -167,7 +167,7 @@ async function readAnswerPolicy(settings: Settings) {
   const maxTokensCap = settings.integer("max-tokens-cap", 1);
   if (maxTokensCap !== undefined && onTruncated !== "escalate") {
     throw new UsageError(
-      "Cannot use --max-tokens-cap alone: it belongs to --on-truncated escalate",
+      "Cannot use --max-tokens-cap alone: it requires --on-truncated escalate",
     );
   }
   return {

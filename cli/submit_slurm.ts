@@ -69,7 +69,7 @@ function refuseLineBreaks(paths: readonly string[]): void {
   );
 }
 
-/** Warns of tasks in the queue. Slurm, unlike Kubernetes, accepts a second job of an output. */
+/** Warns of tasks in the queue: Slurm, unlike Kubernetes, accepts a second job for an output. */
 async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
   const queue = await queueOf([job.name], "%i", io);
   const count = queue.kind === "done" ? queue.text.split("\n").filter(Boolean).length : 0;
@@ -77,15 +77,16 @@ async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
   io.writeErr(
     `Warning: ${formatCountOf(count, "task")} of an earlier submission ${
       count === 1 ? "is" : "are"
-    } still in the queue. No row is sent twice, but a new task occupies a node while it waits for the ` +
-      `shard of an earlier one. To have one job: ${
+    } still in the queue. No row is sent twice, but a new task occupies a node while an earlier ` +
+      `task runs its shard. To keep only one job: ${
         followUpCommand(job, "cancel", io)
       }, then submit again\n`,
   );
 }
 
 /**
- * Deletes failed starts: `submit status` would show waiting shards as shards that could not start.
+ * Deletes the status files of shards that could not start. `submit status` would report them as such
+ * while the new tasks wait in the queue.
  */
 async function forgetFailedStarts({ stem, shards }: PreparedJob): Promise<void> {
   const pathOf = (index: number) =>
@@ -156,7 +157,7 @@ async function programOf(settings: Settings): Promise<string[] | undefined> {
   return text !== undefined && await exists(text) ? [text] : text?.split(/\s+/);
 }
 
-/** Reads the value of an `#SBATCH` line. It must be one word. */
+/** Reads a flag whose value goes into an `#SBATCH` line: it must be one word. */
 function directive(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
@@ -190,7 +191,7 @@ function timeLimit(settings: Settings, leadSeconds: number): string | undefined 
   return isSlurmTime || ms === undefined ? text : slurmTime(seconds);
 }
 
-/** Seconds of a time in Slurm's notation: days-hours:minutes:seconds, or minutes:seconds. */
+/** Seconds of a Slurm time limit: `[hours:]minutes:seconds` or `days-hours[:minutes[:seconds]]`. */
 function secondsOf(time: string): number {
   const [days, clock] = time.includes("-") ? time.split("-") : ["0", time];
   const parts = clock.split(":").map(Number);

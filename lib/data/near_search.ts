@@ -1,10 +1,11 @@
 /**
- * Searches the prompts or the responses of an index for near duplicates, in steps short enough for
- * the thread that also answers the page.
+ * Searches the prompts or the responses of an index for near duplicates, in short steps, because
+ * the same thread serves the requests of the page.
  *
  * @module
  */
 
+import { systemReason } from "../files.ts";
 import type { DataIndex } from "./data_index.ts";
 import { NearDuplicates } from "./near_duplicates.ts";
 import { planOf, rowsThatMeet } from "./query.ts";
@@ -23,6 +24,7 @@ export interface NearStatus {
   readonly groups: number;
   /** Rows in these groups, except the first of each and other samples of it. */
   readonly copies: number;
+  /** Why the search has failed; null unless it has. */
   readonly problem: string | null;
 }
 
@@ -30,7 +32,7 @@ const STEP_ROWS = 64;
 /** The share of the work that reading takes; comparing takes the rest. */
 const READING_SHARE = 0.8;
 
-/** Searches an index for near duplicates in short steps. One search can run at a time. */
+/** One search can run at a time. */
 export class NearSearch {
   /** Null until a search is started. */
   status: NearStatus | null = null;
@@ -68,7 +70,12 @@ export class NearSearch {
    * running.
    */
   work(endMs: number): boolean {
-    while (this.status?.state === "running" && performance.now() < endMs) this.#steps?.next();
+    try {
+      while (this.status?.state === "running" && performance.now() < endMs) this.#steps?.next();
+    } catch (error) {
+      // The signatures of millions of rows may be more than memory holds.
+      this.#setStatus({ state: "failed", problem: `Cannot compare: ${systemReason(error)}` });
+    }
     return this.status?.state === "running";
   }
 

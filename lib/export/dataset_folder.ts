@@ -26,7 +26,7 @@ import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 const TARGET_FILE_BYTES = 256 * 2 ** 20;
 
 /**
- * Accepts a folder that is new, holds only hidden files, or holds a dataset of Retort's that is to
+ * Accepts a folder that does not exist, holds only hidden files, or holds a dataset of Retort's that is to
  * be replaced.
  *
  * @throws {UsageError} for any other folder
@@ -183,7 +183,8 @@ async function removeStaleStaging(folder: string): Promise<void> {
   });
 }
 
-/** File names contain the number of files, so the files of a split are renamed at the end. */
+/** The Parquet files of one split. Their names contain the number of files, so they are renamed at
+ * the end. */
 class SplitFiles {
   readonly #split: string;
   readonly #folder: string;

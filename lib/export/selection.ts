@@ -180,7 +180,7 @@ function leftOut(count: number, noun: string, what: string): string[] {
   return count === 0 ? [] : [`Left out ${formatCountOf(count, noun)} ${what}`];
 }
 
-/** The turns of user and tools. */
+/** Joins the texts of the user and tool messages. */
 function promptTextOf({ messages }: Example): string {
   return messages.filter(({ role }) => role === "user" || role === "tool").map(({ content }) =>
     typeof content === "string" ? content : JSON.stringify(content ?? "")

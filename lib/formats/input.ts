@@ -247,7 +247,7 @@ function isWholeOrCut(text: string): boolean {
   }
 }
 
-/** Complete lines that are not blank; the only line may be incomplete. */
+/** The first lines that are not blank. Omits a last line that may be cut, unless it is the only one. */
 function firstLines(text: string): string[] {
   const lines = text.split("\n", MAX_LINES + 1);
   if (lines.length > MAX_LINES || (lines.length > 1 && text.length > MIN_CUT_CHARS)) lines.pop();

@@ -30,7 +30,7 @@ export class Findings {
   readonly bad = new BadLines();
   /** Why the input cannot be read. */
   unreadable: string | undefined;
-  /** Rows, duplicates merged. */
+  /** Rows. Duplicates count once, unless they are kept. */
   rows = 0;
   /** Answers whose results stay. */
   succeeded = 0;

@@ -148,7 +148,7 @@ export interface PreviewedRequest {
 
 /** What a run would send and cost. */
 export interface Preview {
-  /** Answers to all rows of the inputs, duplicates merged. */
+  /** Answers to all rows of the inputs. Duplicates count once, unless they are kept. */
   total: number;
   /** Answers that would be requested. */
   toAsk: number;

@@ -80,7 +80,7 @@ class FirstPass {
   readonly #options: PreflightOptions;
   readonly #admission: Admission;
   readonly #input: InputSequence;
-  /** Whether the current row was answered with another prompt than would be sent now. */
+  /** Whether the prompt that was answered differs from the one that the row has now. */
   #isChanged = false;
   #requests = 0;
   /** The slot of the current row's first answer in the table of ids. */

@@ -1,6 +1,6 @@
 /**
- * Checks the output of a run against its input: counts the answers that are results, have failed
- * permanently, or are pending, and finds damaged lines. Unlike a run, it parses every output line.
+ * Checks the output of a run against its input: counts the results, the permanent failures and
+ * the answers that are missing, and finds damaged lines. Unlike a run, it parses every output line.
  *
  * @module
  */
@@ -50,7 +50,7 @@ export interface Verification {
   readonly input: string;
   /** The path of its results file. */
   readonly results: string;
-  /** Rows of the input, duplicates merged. */
+  /** Rows of the input. Duplicates count once, unless they are kept. */
   readonly rows: number;
   /** Answers for each row. */
   readonly samples: number;
@@ -98,14 +98,14 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   const output = pathOf(options.output), { shard, limit } = options;
   if (shard !== undefined) {
     const { shardFilesOf } = await import("./shard_run.ts");
-    const asked = { named: inputs, files, output, shard, limit, inputOptions: options };
-    const ofShard = await shardFilesOf({ ...asked, writes: false });
-    return [await verifyOne(ofShard.files, { ...options, limit: limit && ofShard.limit })];
+    const request = { named: inputs, files, output, shard, limit, inputOptions: options };
+    const found = await shardFilesOf({ ...request, writes: false });
+    return [await verifyOne(found.files, { ...options, limit: limit && found.limit })];
   }
   const outputs = await outputFilesOf(files, output);
+  // Rows whose answers are in shards would count as pending.
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
-    // Otherwise these answered rows would count as pending.
     const attempt = `Cannot verify "${outputs[0].results}"`;
     throw new UsageError(
       `${attempt}: shards of this input, or a merge, hold the answers. Verify each shard with ` +
@@ -124,8 +124,8 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const samples = options.samples ?? run?.rows.samples ?? 1;
   const audit = await auditOf(files);
   const { input: name, pieces = [{ path: name, name }] } = files, { imagesRoot } = options;
-  const read = pieces.map((piece) => ({ options: rows, ...piece }));
-  const findings = await preflight(new InputSequence(read, { imagesRoot }), {
+  const piecesToRead = pieces.map((piece) => ({ options: rows, ...piece }));
+  const findings = await preflight(new InputSequence(piecesToRead, { imagesRoot }), {
     parser: new RowParser({
       ...rows,
       runParams: run?.identity.params,
@@ -195,7 +195,8 @@ export class Audit {
   readonly damage: Damage[] = [];
   damageCount = 0;
 
-  /** Rescued results may be in the output already. The next run adds only the missing ones. */
+  /** Reads a results file. Rescued lines may be in the output, too: the next run adds only those that
+   * are missing, so they are not reported. */
   async readResults(path: string, { areRescued = false } = {}): Promise<void> {
     for await (const { line, row } of this.#audited(path, "results")) {
       const slot = this.#insert(row);
@@ -212,7 +213,7 @@ export class Audit {
   async readFailures(path: string): Promise<void> {
     for await (const { row } of this.#audited(path, "failures")) {
       if (isBadRowLine(Boolean(row.prompt_hash), () => row.uid)) this.badRows.add(row.uid);
-      // The row is pending, unless it had failed before.
+      // The row may still have a result or an earlier failure.
       else if (isPendingLine(row)) this.table.insert(row.uid);
       else this.table.set(this.#insert(row), HAS_FAILURE);
     }
@@ -222,8 +223,8 @@ export class Audit {
     return this.table.count(HAS_RESULT, SEEN);
   }
 
-  /** Counts results beyond `samples` of rows in the input, and removes them from `orphans`. Reads
-   * the file again, because only the line tells its row and sample. */
+  /** Counts results of input rows whose sample number is too high, and removes them from `orphans`.
+   * Reads the file again, because the table does not hold the row and the sample of an id. */
   async countSurplus(path: string, uidFields: readonly string[] | undefined): Promise<number> {
     if (this.orphans === 0) return 0;
     let surplus = 0;
@@ -247,7 +248,7 @@ export class Audit {
   #insert({ uid, prompt_hash: hash }: AuditedRow): number {
     const slot = this.table.insert(uid);
     const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
-    // The last failure of a row counts, but a result overrides failures.
+    // Keeps the prompt hash of the result or, without one, of the last failure.
     if (isHash && !this.table.has(slot, HAS_RESULT)) this.table.setFingerprint(slot, hash);
     return slot;
   }

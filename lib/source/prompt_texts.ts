@@ -144,7 +144,7 @@ const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])
 const MAY_HAVE_FORMAT =
   /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
 const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
-/** Follows the last label if no answer does: an end token, or a template's `<think>`. */
+/** What may follow the last label without an answer: nothing, an end token, or a template's `<think>`. */
 const NO_ANSWER =
   /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?\s*$/;
 

@@ -26,13 +26,14 @@ export interface KubernetesOptions {
 }
 
 const RESTARTS = 20;
-/** Exit codes after which a restart would fail, too: wrong usage or bad input (2), halted by a
- * teacher or a budget (5). */
+/** Exit codes that end a shard instead of restarting it: wrong usage, bad input or a damaged file
+ * (2), and halted by a teacher, a budget or a deadline (5). */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
-/** A run uses at most one core. A full node first evicts pods without requests. */
+/** Not a limit: checks of patterns and schemas use a second thread. */
 const CPU_REQUEST = "500m";
-/** Measured for a run: 0.15 GB. */
+/** A run takes about 0.15 GB. If the memory of a node runs out, pods without a request are evicted
+ * first. */
 const MEMORY_REQUEST = "512Mi";
 
 /** The first version that enables `backoffLimitPerIndex` and `FailIndex` by default. */

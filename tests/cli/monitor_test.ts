@@ -75,7 +75,7 @@ Deno.test("readMonitor() reads where the page is served and the report is writte
 Deno.test("readMonitor() refuses impossible settings", () => {
   assertStringIncludes(refusal("--monitor=65536"), "between 0 and 65535");
   assertStringIncludes(refusal("--monitor=no"), 'Cannot use --monitor "no"');
-  assertStringIncludes(refusal("--open"), "--open alone: it belongs to --monitor");
+  assertStringIncludes(refusal("--open"), "--open alone: it requires --monitor");
   assertStringIncludes(refusal("--monitor-host", "::"), "--monitor-host alone");
   assertStringIncludes(refusal("--report", "out/in.jsonl"), "must be a file that ends in .html");
   assertStringIncludes(refusal("--report", "r.html", "--no-report"), "name one of them");

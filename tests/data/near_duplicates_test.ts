@@ -1,8 +1,12 @@
 /** Tests of lib/data/near_duplicates.ts. @module */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { DataIndex } from "../../lib/data/data_index.ts";
 import { NearDuplicates } from "../../lib/data/near_duplicates.ts";
+import { NearSearch } from "../../lib/data/near_search.ts";
 import { seededRandom } from "../e2e/fixture.ts";
+import { tempDir } from "../support/temp.ts";
+import { resultLine } from "./lines.ts";
 
 const random = seededRandom(1);
 const WORDS = Array.from({ length: 400 }, (_, i) => `w${(i * 7919).toString(36)}`);
@@ -45,4 +49,22 @@ Deno.test("near duplicates: case and white space do not matter, samples of one r
   assertEquals(copiesIn([text, text.toUpperCase().replaceAll(" ", "\n\n")]), [1]);
   assertEquals(copiesIn([text, text, text], (at) => at === 1 ? 0 : at), [2]);
   assertEquals(copiesIn(["Yes, it is.", "Yes, it is.", ""]), []);
+});
+
+Deno.test("a search for near duplicates that cannot go on has failed, with the reason", async () => {
+  await using dir = await tempDir();
+  const text = someText().join(" ");
+  const lines = ["a", "b"].map((uid) => resultLine({ uid, response: text }));
+  const index = new DataIndex([{ path: await dir.write("x.jsonl", lines.join("")) }]);
+  index.refresh();
+  await index.readAll();
+  index.table.isSameRow = () => {
+    throw new RangeError("Array buffer allocation failed");
+  };
+  const search = new NearSearch(index);
+  search.start("response");
+  assertEquals(search.work(Infinity), false);
+  index.close();
+  const { state, problem } = search.status!;
+  assertEquals([state, problem], ["failed", "Cannot compare: Array buffer allocation failed"]);
 });

@@ -142,7 +142,7 @@ const REFUSED: readonly [flags: string[], message: string][] = [
   [["--row-timeout", "soon"], 'Cannot use --row-timeout "soon": it must be a time, as in 90'],
   [["--deadline", "1d"], 'Cannot use --deadline "1d": it must be a time, as in 90'],
   [["--on-truncated", "retry"], "it must be one of error, keep, escalate"],
-  [["--max-tokens-cap", "5"], "it belongs to --on-truncated escalate"],
+  [["--max-tokens-cap", "5"], "it requires --on-truncated escalate"],
   [["--samples", "1001"], 'Cannot use --samples "1001": it must be a whole number, between 1 and'],
   [["--resample", "-1"], 'Cannot use --resample "-1": it must be a whole number, 0 or more'],
   [["--max-cost", "$5"], 'Cannot use --max-cost "$5": it must be a number above 0'],

@@ -56,8 +56,8 @@ export class FacetList {
   }
 
   /**
-   * Updates the facets. Values in no shown row have a count of 0. So do chosen values in no row:
-   * the URL may come from a page of other files, and users must be able to uncheck them.
+   * Updates the facets. Chosen values that no row has are listed, too: the URL may come from a page
+   * of other files, and users must be able to uncheck them.
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
    * @param {Filter} filter
@@ -166,7 +166,7 @@ export class FacetList {
 }
 
 /**
- * Facets with a chosen value whose field no row has.
+ * Facets of fields that have a chosen value but occur in no row.
  * @param {readonly Facet[]} all
  * @param {Filter} filter
  * @returns {Facet[]}

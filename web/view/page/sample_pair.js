@@ -50,7 +50,8 @@ export function makeSamples(row, load) {
 }
 
 /**
- * Makes two lists of samples and the chosen samples side by side; nothing for a single sample.
+ * Makes two menus, and shows the samples that are chosen in them side by side. Makes nothing for a
+ * single sample.
  * @param {RowDetail["samples"]} samples
  * @param {string} id of the sample that is on the left at first
  */
@@ -115,8 +116,8 @@ function makeChoice(side, samples) {
 }
 
 /**
- * Limit of words in the differing middles of two texts (geometric mean). Comparing more takes
- * seconds, so these count as entirely different.
+ * Longest middles that are compared, in tokens of `wordsOf` (geometric mean of both texts). The time
+ * grows with the square. Longer ones are shown as entirely different.
  */
 const MAX_WORDS = 3_000;
 
