@@ -6,7 +6,12 @@
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { chromiumPackage } from "./deps/chromium.ts";
-import { type Browser, type BrowserContext, chromium, type Page } from "./deps/playwright.ts";
+import {
+  type Browser,
+  type BrowserContext,
+  chromium,
+  type Page,
+} from "./deps/playwright.ts";
 
 /**
  * Arguments of Chromium instead of the package's, which switch off the isolation of sites. Root
@@ -77,10 +82,17 @@ export interface Visit extends AsyncDisposable {
 }
 
 /** Opens an address in a browser context without cookies and storage. */
-export async function visit(url: string, options: VisitOptions = {}): Promise<Visit> {
+export async function visit(
+  url: string,
+  options: VisitOptions = {},
+): Promise<Visit> {
   const context = options.sibling?.page.context() ?? await newContext(options);
-  if (options.initScript !== undefined) await context.addInitScript(options.initScript);
-  if (options.permissions !== undefined) await context.grantPermissions(options.permissions);
+  if (options.initScript !== undefined) {
+    await context.addInitScript(options.initScript);
+  }
+  if (options.permissions !== undefined) {
+    await context.grantPermissions(options.permissions);
+  }
   const page = await context.newPage();
   const requests: string[] = [];
   page.on("request", (request) => requests.push(request.url()));
@@ -110,14 +122,18 @@ function watch(page: Page, expected?: RegExp): void {
   });
   page.on("console", (message) => {
     const isBad = message.type() === "error" || message.type() === "warning";
-    if (isBad && !expected?.test(message.text())) allProblems.push(`console: ${message.text()}`);
+    if (isBad && !expected?.test(message.text())) {
+      allProblems.push(`console: ${message.text()}`);
+    }
   });
 }
 
 async function newContext(
   { theme = "light", width = 1440 }: VisitOptions,
 ): Promise<BrowserContext> {
-  if (browser === undefined) throw new Error("Cannot open a page: the browser was not started");
+  if (browser === undefined) {
+    throw new Error("Cannot open a page: the browser was not started");
+  }
   const context = await browser.newContext({
     viewport: { width, height: 900 },
     colorScheme: theme,

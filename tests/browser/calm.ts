@@ -7,7 +7,11 @@
 
 import { assert, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import type { Page } from "./deps/playwright.ts";
-import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
+import {
+  makeErrorGroup,
+  makeSnapshot,
+  makeTeacher,
+} from "../progress/fixtures.ts";
 import { makeAnswer } from "../web/fake_run.ts";
 import { visit } from "./browser.ts";
 import { section, stateWord } from "./parts.ts";
@@ -27,7 +31,9 @@ function installShiftMeter(): void {
       if (hadRecentInput) continue;
       meter.sum += value;
       for (const { node } of sources) {
-        const name = node instanceof Element ? node.id || node.className : node?.nodeName;
+        const name = node instanceof Element
+          ? node.id || node.className
+          : node?.nodeName;
         meter.moved.push(`${value.toFixed(3)} ${name}`);
       }
     }
@@ -72,7 +78,9 @@ function flap(stage: StagedRun, beat: number): void {
 
 /** Answers three rows, which every list of samples shows. */
 function moreRows(stage: StagedRun): void {
-  stage.run.settle(Array.from({ length: 3 }, () => makeAnswer(`more-${crypto.randomUUID()}`)));
+  stage.run.settle(
+    Array.from({ length: 3 }, () => makeAnswer(`more-${crypto.randomUUID()}`)),
+  );
   stage.strike(4);
 }
 
@@ -103,12 +111,21 @@ Deno.test("page: nothing jumps while a teacher goes up and down, and short waits
     words.add(await page.locator("#state-word").innerText());
     steps.push(await page.locator("#next-words").innerText());
   }
-  const { sum, moved } = await page.evaluate(() => Reflect.get(globalThis, "shift"));
-  assertLess(sum, 0.05, JSON.stringify(moved.toSorted().toReversed().slice(0, 20)));
+  const { sum, moved } = await page.evaluate(() =>
+    Reflect.get(globalThis, "shift")
+  );
+  assertLess(
+    sum,
+    0.05,
+    JSON.stringify(moved.toSorted().toReversed().slice(0, 20)),
+  );
   assertEquals([...words], ["Running"]);
   // From beat 3 on, half of the rows fail: the way to stop appears, and stays.
   const shown = steps.slice(steps.findIndex((step) => step !== ""));
-  assert(shown.every((step) => step.includes("press Ctrl-C")), steps.join("\n"));
+  assert(
+    shown.every((step) => step.includes("press Ctrl-C")),
+    steps.join("\n"),
+  );
 });
 
 Deno.test("page: problems are above the fold, lead to their rows, and lists do not move under pointer and focus", async () => {
@@ -163,7 +180,9 @@ Deno.test("page: problems are above the fold, lead to their rows, and lists do n
     await samples.getByText(/newer, held back while you read/).waitFor();
     assertEquals(await first.locator(".uid").innerText(), uid, how);
     if (how === "focus") {
-      assert(await first.evaluate((one) => one.contains(document.activeElement)));
+      assert(
+        await first.evaluate((one) => one.contains(document.activeElement)),
+      );
     }
     await page.mouse.move(0, 0);
     await page.getByRole("button", { name: /^Show rows/ }).focus();
@@ -190,10 +209,13 @@ Deno.test("page: charts show events, hide lines, and show a range of time", asyn
     const box = await over.boundingBox();
     assert(box !== null);
     for (const part of [0.48, 0.5]) {
-      await over.hover({ position: { x: box.width * part, y: box.height / 2 } });
+      await over.hover({
+        position: { x: box.width * part, y: box.height / 2 },
+      });
     }
   }
-  const picture = () => canvas.evaluate((one) => (one as HTMLCanvasElement).toDataURL());
+  const picture = () =>
+    canvas.evaluate((one) => (one as HTMLCanvasElement).toDataURL());
   await page.mouse.move(0, 0);
   const whole = await picture();
   await chart.getByRole("button", { name: "answered", pressed: true }).click();

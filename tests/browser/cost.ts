@@ -9,8 +9,8 @@ import { stageRun } from "./staged_run.ts";
 Deno.test("page: a snapshot with a full history is drawn quickly", async () => {
   await using stage = stageRun();
   const costs = await drawCosts(stage, visit, 25);
-  // The target is a third of this; other tests run at the same time.
-  assertLess(costs.medianMs, 24, JSON.stringify(costs));
+  // It was 1.6 to 2.0 on a machine three times slower than others, busy or not.
+  assertLess(costs.ratio, 3.5, JSON.stringify(costs));
 });
 
 Deno.test("page: memory does not grow with the number of snapshots", async () => {

@@ -4,7 +4,11 @@
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Page } from "./deps/playwright.ts";
-import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
+import {
+  makeErrorGroup,
+  makeSnapshot,
+  makeTeacher,
+} from "../progress/fixtures.ts";
 import { HOSTILE_TEXTS } from "../support/hostile_texts.ts";
 import { tempDir } from "../support/temp.ts";
 import { formatId } from "../../web/page/figures.js";
@@ -33,7 +37,11 @@ function sayEverywhere(run: FakeRun, texts: readonly string[]): void {
   for (const text of texts) {
     run.notice("warning", text);
     const answer = makeAnswer(text);
-    const row = { ...answer.row, uid: text, messages: [{ role: "user", content: text }] };
+    const row = {
+      ...answer.row,
+      uid: text,
+      messages: [{ role: "user", content: text }],
+    };
     const said = {
       response: text,
       reasoning: text,
@@ -41,7 +49,8 @@ function sayEverywhere(run: FakeRun, texts: readonly string[]): void {
       model: text,
       teacher: text,
     };
-    const completion = answer.completion && { ...answer.completion, ...said, toolCalls: [text] };
+    const completion = answer.completion &&
+      { ...answer.completion, ...said, toolCalls: [text] };
     const failure = { type: text as "request", message: text, status: 400 };
     run.settle([{ ...answer, row, completion }]);
     run.settle([{ ...answer, row, completion: undefined, failure }]);
@@ -71,14 +80,24 @@ async function readAll(page: Page): Promise<Seen> {
         for (const box of document.querySelectorAll("details")) box.open = true;
         await settled();
       }
-      for (const raw of document.querySelectorAll<HTMLElement>(".text [aria-pressed=false]")) {
+      for (
+        const raw of document.querySelectorAll<HTMLElement>(
+          ".text [aria-pressed=false]",
+        )
+      ) {
         raw.click();
       }
       for (const pre of document.querySelectorAll("pre")) {
-        long.push(`${pre.getAttribute("aria-label")}: ${JSON.stringify(pre.textContent)}`);
+        long.push(
+          `${pre.getAttribute("aria-label")}: ${
+            JSON.stringify(pre.textContent)
+          }`,
+        );
       }
     }
-    const leaves = [...document.querySelectorAll("body *")].filter((one) => !one.firstElementChild);
+    const leaves = [...document.querySelectorAll("body *")].filter((one) =>
+      !one.firstElementChild
+    );
     return {
       heading: JSON.stringify(document.querySelector("h1")?.textContent),
       texts: leaves.map((leaf) => JSON.stringify(leaf.textContent)),
@@ -91,10 +110,12 @@ async function readAll(page: Page): Promise<Seen> {
 async function traces(page: Page): Promise<unknown> {
   return await page.evaluate(() => {
     const elements = [...document.querySelectorAll("*")];
-    const count = (tag: string) => elements.filter(({ localName }) => localName === tag).length;
+    const count = (tag: string) =>
+      elements.filter(({ localName }) => localName === tag).length;
     const active = elements.filter((element) =>
       [...element.attributes].some(({ name, value }) =>
-        /^on/i.test(name) || name === "srcdoc" || /^\s*java\s*script:/i.test(value)
+        /^on/i.test(name) || name === "srcdoc" ||
+        /^\s*java\s*script:/i.test(value)
       )
     );
     const tags =
@@ -137,12 +158,17 @@ Deno.test("page: no text of a prompt, a model or a server is executed", async ()
     for (const text of texts) {
       const start = makeRunStart({ model: text, teacher: text });
       stage.run.emit(start);
-      stage.run.emit(makeSnapshot({ state: "halted", reason: text, errors: [] }));
+      stage.run.emit(
+        makeSnapshot({ state: "halted", reason: text, errors: [] }),
+      );
       stage.strike();
       const heading = page.getByRole("heading", { level: 1 });
-      const isThere = (h1: Element, json: string) => JSON.stringify(h1.textContent) === json;
+      const isThere = (h1: Element, json: string) =>
+        JSON.stringify(h1.textContent) === json;
       const json = JSON.stringify(text);
-      while (!await heading.evaluate(isThere, json)) await page.evaluate(nextFrame);
+      while (!await heading.evaluate(isThere, json)) {
+        await page.evaluate(nextFrame);
+      }
     }
     sayEverywhere(stage.run, texts);
     stage.strike(4);

@@ -8,7 +8,11 @@ import { TeacherError } from "../../lib/errors.ts";
 import type { Summary } from "../../lib/progress/events.ts";
 import { ResponseGenerator } from "../../lib/response_generator.ts";
 import type { ResponseGeneratorOptions } from "../../lib/run/options.ts";
-import type { Completion, Teacher, TeacherRequest } from "../../lib/teacher/teacher.ts";
+import type {
+  Completion,
+  Teacher,
+  TeacherRequest,
+} from "../../lib/teacher/teacher.ts";
 import { type ServedMonitor, serveMonitor } from "../../web/server.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -109,7 +113,10 @@ export async function startJob(
   const dir = await tempDir();
   const input = await dir.write(
     "prompts.jsonl",
-    Array.from({ length: rows }, (_, i) => ({ uid: `row-${i}`, prompt: `What is ${i} + ${i}?` })),
+    Array.from(
+      { length: rows },
+      (_, i) => ({ uid: `row-${i}`, prompt: `What is ${i} + ${i}?` }),
+    ),
   );
   const teacher = new HeldTeacher();
   const generator = new ResponseGenerator({
@@ -121,7 +128,9 @@ export async function startJob(
     updateInterval: 1,
     ...options,
   });
-  const served = serveMonitor(generator, { every: (_ms, beat) => every(BEAT_MS, beat) });
+  const served = serveMonitor(generator, {
+    every: (_ms, beat) => every(BEAT_MS, beat),
+  });
   const summary = generator.run({ input: [input], output: dir.path("out/") });
   return {
     generator,

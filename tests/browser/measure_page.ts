@@ -20,6 +20,9 @@ export interface DrawCosts {
   frameP95Ms: number;
   /** Time of the page's thread per snapshot, including style and layout. */
   threadMs: number;
+  /** The median divided by that of `yardstick`, which ran in turns with the snapshots: comparable
+   * between machines. */
+  ratio: number;
 }
 
 /** What the measuring script stores in the page. */
@@ -55,8 +58,12 @@ function installMeter(): void {
       });
     };
   const { requestAnimationFrame } = globalThis;
-  globalThis.requestAnimationFrame = (callback) => requestAnimationFrame(timed(callback));
-  const onmessage = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
+  globalThis.requestAnimationFrame = (callback) =>
+    requestAnimationFrame(timed(callback));
+  const onmessage = Object.getOwnPropertyDescriptor(
+    WebSocket.prototype,
+    "onmessage",
+  );
   Object.defineProperty(WebSocket.prototype, "onmessage", {
     set(handler) {
       const work = timed(handler);
@@ -68,7 +75,11 @@ function installMeter(): void {
   });
 }
 
-async function openMetered(stage: StagedRun, open: typeof visit, points: number) {
+async function openMetered(
+  stage: StagedRun,
+  open: typeof visit,
+  points: number,
+) {
   stage.run.emit(makeRunStart());
   stage.play(points);
   const visited = await open("about:blank", { initScript: installMeter });
@@ -94,23 +105,57 @@ export async function drawCosts(
   };
   await page.evaluate(settle, { messages: 0, frames: FRAMES * 4 });
   const startS = await threadS();
-  const work: number[] = [], longest: number[] = [];
+  const work: number[] = [], longest: number[] = [], yardsticks: number[] = [];
   for (let i = 0; i < snapshots; i++) {
     await page.evaluate(() => {
-      Object.assign(Reflect.get(globalThis, "meter"), { messages: 0, workMs: 0, longestMs: 0 });
+      Object.assign(Reflect.get(globalThis, "meter"), {
+        messages: 0,
+        workMs: 0,
+        longestMs: 0,
+      });
     });
+    yardsticks.push(await page.evaluate(yardstick));
     stage.play(1);
-    const { workMs, longestMs } = await page.evaluate(settle, { messages: 1, frames: FRAMES });
+    const { workMs, longestMs } = await page.evaluate(settle, {
+      messages: 1,
+      frames: FRAMES,
+    });
     work.push(workMs);
     longest.push(longestMs);
   }
+  const medianMs = quantile(work, 0.5);
   return {
-    medianMs: quantile(work, 0.5),
+    medianMs,
     p95Ms: quantile(work, 0.95),
     frameMedianMs: quantile(longest, 0.5),
     frameP95Ms: quantile(longest, 0.95),
     threadMs: (await threadS() - startS) * 1000 / snapshots,
+    ratio: medianMs / quantile(yardsticks, 0.5),
   };
+}
+
+/** Parses JSON, makes elements and draws lines of 900 points, as a page with charts must. Returns the
+ * time in milliseconds. */
+function yardstick(): number {
+  const values = Array.from(
+    { length: 900 },
+    (_, index) => ({ index, text: `value ${index}` }),
+  );
+  const json = JSON.stringify(values);
+  const context = document.createElement("canvas").getContext("2d")!;
+  const startMs = performance.now();
+  for (let line = 0; line < 20; line++) {
+    const list = document.createElement("ul");
+    context.beginPath();
+    for (const { index, text } of JSON.parse(json)) {
+      if (index % 10 === 0) {
+        list.appendChild(document.createElement("li")).textContent = text;
+      }
+      context.lineTo(index, (index * line * 7919) % 150);
+    }
+    context.stroke();
+  }
+  return performance.now() - startMs;
 }
 
 /** Snapshots that are sent before waiting for the page: far less than 1 MB. */
@@ -129,16 +174,20 @@ export async function heapGrowth(
   const { page } = visited;
   const session = await page.context().newCDPSession(page);
   const used = async () => {
-    for (let i = 0; i < 3; i++) await session.send("HeapProfiler.collectGarbage");
+    for (let i = 0; i < 3; i++) {
+      await session.send("HeapProfiler.collectGarbage");
+    }
     return (await session.send("Runtime.getHeapUsage")).usedSize;
   };
-  let messages = await page.evaluate(settle, { messages: 1, frames: 2 }).then((one) =>
-    one.messages
-  );
+  let messages = await page.evaluate(settle, { messages: 1, frames: 2 }).then((
+    one,
+  ) => one.messages);
   const send = async (count: number) => {
     for (let sent = 0; sent < count; sent += BURST) {
       stage.play(BURST);
-      messages = (await page.evaluate(settle, { messages: messages + BURST, frames: 1 })).messages;
+      messages =
+        (await page.evaluate(settle, { messages: messages + BURST, frames: 1 }))
+          .messages;
     }
   };
   // First what is made once: compiled code, and the history at its longest.
@@ -149,8 +198,11 @@ export async function heapGrowth(
 }
 
 /** Waits for a total number of messages, and then for a number of frames. */
-async function settle({ messages, frames }: { messages: number; frames: number }): Promise<Meter> {
-  const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+async function settle(
+  { messages, frames }: { messages: number; frames: number },
+): Promise<Meter> {
+  const nextFrame = () =>
+    new Promise((resolve) => requestAnimationFrame(resolve));
   const meter: Meter = Reflect.get(globalThis, "meter");
   while (meter.messages < messages) await nextFrame();
   for (let i = 0; i < frames; i++) await nextFrame();

@@ -21,12 +21,21 @@ export function tile(page: Page, title: string): Locator {
 }
 
 /** Waits until a tile shows this figure. */
-export async function tileShows(page: Page, title: string, figure: string | RegExp): Promise<void> {
+export async function tileShows(
+  page: Page,
+  title: string,
+  figure: string | RegExp,
+): Promise<void> {
   const value = tile(page, title).locator("dd").first();
   const hasText = typeof figure === "string" ? exactly(figure) : figure;
   await value.filter({ hasText }).waitFor().catch(async (error) => {
-    const shown = await value.textContent({ timeout: 1_000 }).catch(() => "nothing");
-    throw new Error(`The tile "${title}" shows ${shown?.trim()}, not ${figure}`, { cause: error });
+    const shown = await value.textContent({ timeout: 1_000 }).catch(() =>
+      "nothing"
+    );
+    throw new Error(
+      `The tile "${title}" shows ${shown?.trim()}, not ${figure}`,
+      { cause: error },
+    );
   });
 }
 
@@ -49,12 +58,16 @@ export async function overflow(page: Page): Promise<number> {
 
 /** Returns the violations that axe finds, each with its place. */
 export async function violations(page: Page): Promise<string[]> {
-  if (!await page.evaluate(() => "axe" in globalThis)) await page.evaluate(AXE_JS);
+  if (!await page.evaluate(() => "axe" in globalThis)) {
+    await page.evaluate(AXE_JS);
+  }
   const results = await page.evaluate(async (): Promise<AxeResults> => {
     return await Reflect.get(globalThis, "axe").run();
   });
   assert(results.passes.length > 5, "axe has seen the page");
   return results.violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`)
+    nodes.map(({ target, failureSummary }) =>
+      `${id} ${target}: ${failureSummary}`
+    )
   );
 }

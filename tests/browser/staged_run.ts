@@ -6,8 +6,16 @@
 
 import type { RunStart, Snapshot } from "../../lib/progress/events.ts";
 import type { Outcome } from "../../lib/row.ts";
-import { type MonitorOptions, type ServedMonitor, serveMonitor } from "../../web/server.ts";
-import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
+import {
+  type MonitorOptions,
+  type ServedMonitor,
+  serveMonitor,
+} from "../../web/server.ts";
+import {
+  makeErrorGroup,
+  makeSnapshot,
+  makeTeacher,
+} from "../progress/fixtures.ts";
 import { FakeRun, makeAnswer } from "../web/fake_run.ts";
 
 const BEAT_MS = 500;
@@ -21,7 +29,9 @@ export interface StagedRun extends AsyncDisposable {
   play(beats: number): void;
 }
 
-export function stageRun(options: Pick<MonitorOptions, "about"> = {}): StagedRun {
+export function stageRun(
+  options: Pick<MonitorOptions, "about"> = {},
+): StagedRun {
   const run = new FakeRun();
   let nowMs = 0, beats = 0;
   let beat = () => {};
@@ -29,7 +39,12 @@ export function stageRun(options: Pick<MonitorOptions, "about"> = {}): StagedRun
     beat = callback;
     return () => {};
   };
-  const served = serveMonitor(run, { now: () => nowMs, random: () => 0.5, every, ...options });
+  const served = serveMonitor(run, {
+    now: () => nowMs,
+    random: () => 0.5,
+    every,
+    ...options,
+  });
   const strike = (count = 1) => {
     for (let i = 0; i < count; i++) {
       nowMs += BEAT_MS;
@@ -102,7 +117,8 @@ function snapshotAt(beat: number): Snapshot {
     teachers: [
       makeTeacher(),
       makeTeacher({
-        address: "https://a-teacher-with-a-rather-long-name.example.internal:8443/openai/v1",
+        address:
+          "https://a-teacher-with-a-rather-long-name.example.internal:8443/openai/v1",
         state: "cooling_down",
         until: now,
         reason: "429: tokens per min",
@@ -112,7 +128,9 @@ function snapshotAt(beat: number): Snapshot {
       makeErrorGroup({
         type: i % 2 === 0 ? "rate_limit" : "server",
         status: i % 2 === 0 ? 429 : 500 + i,
-        message: `Kind ${i}: ${"x".repeat(120)} at https://gpu1:8000/v1/chat/completions?id=#`,
+        message: `Kind ${i}: ${
+          "x".repeat(120)
+        } at https://gpu1:8000/v1/chat/completions?id=#`,
         count: 400 - i * 30 + beat,
         action: (["retried", "failed", "halted"] as const)[i % 3],
         first_seen: now,
@@ -129,7 +147,9 @@ function answerOf(beat: number): Outcome {
     latencyMs: 400 + 4_000 * wave(beat * 7, 50),
     completion: outcome.completion && {
       ...outcome.completion,
-      response: `An answer with a word that is ${"long".repeat(60)} and some that are not. `.repeat(
+      response: `An answer with a word that is ${
+        "long".repeat(60)
+      } and some that are not. `.repeat(
         3,
       ),
       reasoning: "First one thing, then another.\n".repeat(12),
