@@ -6,12 +6,7 @@
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { chromiumPackage } from "./deps/chromium.ts";
-import {
-  type Browser,
-  type BrowserContext,
-  chromium,
-  type Page,
-} from "./deps/playwright.ts";
+import { type Browser, type BrowserContext, chromium, type Page } from "./deps/playwright.ts";
 
 /**
  * Arguments of Chromium instead of the package's, which switch off the isolation of sites. Root

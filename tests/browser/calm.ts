@@ -7,11 +7,7 @@
 
 import { assert, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import type { Page } from "./deps/playwright.ts";
-import {
-  makeErrorGroup,
-  makeSnapshot,
-  makeTeacher,
-} from "../progress/fixtures.ts";
+import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 import { makeAnswer } from "../web/fake_run.ts";
 import { visit } from "./browser.ts";
 import { section, stateWord } from "./parts.ts";
@@ -31,9 +27,7 @@ function installShiftMeter(): void {
       if (hadRecentInput) continue;
       meter.sum += value;
       for (const { node } of sources) {
-        const name = node instanceof Element
-          ? node.id || node.className
-          : node?.nodeName;
+        const name = node instanceof Element ? node.id || node.className : node?.nodeName;
         meter.moved.push(`${value.toFixed(3)} ${name}`);
       }
     }
@@ -111,9 +105,7 @@ Deno.test("page: nothing jumps while a teacher goes up and down, and short waits
     words.add(await page.locator("#state-word").innerText());
     steps.push(await page.locator("#next-words").innerText());
   }
-  const { sum, moved } = await page.evaluate(() =>
-    Reflect.get(globalThis, "shift")
-  );
+  const { sum, moved } = await page.evaluate(() => Reflect.get(globalThis, "shift"));
   assertLess(
     sum,
     0.05,
@@ -214,8 +206,7 @@ Deno.test("page: charts show events, hide lines, and show a range of time", asyn
       });
     }
   }
-  const picture = () =>
-    canvas.evaluate((one) => (one as HTMLCanvasElement).toDataURL());
+  const picture = () => canvas.evaluate((one) => (one as HTMLCanvasElement).toDataURL());
   await page.mouse.move(0, 0);
   const whole = await picture();
   await chart.getByRole("button", { name: "answered", pressed: true }).click();

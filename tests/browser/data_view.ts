@@ -52,8 +52,7 @@ async function openView(
   };
 }
 
-const PROSE =
-  "The first step adds the numbers, and the second step divides them.";
+const PROSE = "The first step adds the numbers, and the second step divides them.";
 
 /** 300 answers: several of each kind, three samples of one row, and failures. */
 function someFiles(): Record<string, string> {
@@ -529,8 +528,7 @@ Deno.test("data page: texts of rows stay texts, wherever they are shown", async 
 Deno.test("data page: compares two runs, and lays out a very long answer only on request", async () => {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await tempDir());
-  const answer = (uid: string, response: string) =>
-    resultLine({ uid, response });
+  const answer = (uid: string, response: string) => resultLine({ uid, response });
   await dir.write(
     "a/x.jsonl",
     answer("same", "It is 7.") + answer("final", "It is 1,000.") +

@@ -73,9 +73,7 @@ Deno.test("page: a halt is a red banner with the command to copy, notified, and 
       .waitFor();
     assert((await page.title()).includes("Halted"), await page.title());
     if (visits > 0) break;
-    const notified = await page.evaluate(() =>
-      Reflect.get(globalThis, "notified")
-    );
+    const notified = await page.evaluate(() => Reflect.get(globalThis, "notified"));
     assertEquals(notified.length, 1);
     const [[title, body]] = notified;
     assertEquals(title, "qwen3-235b-a22b: Halted");
@@ -92,9 +90,7 @@ Deno.test("page: does not promise a notification that the browser forbids", asyn
   const wanted = page.getByRole("switch", { name: "Notify me at the end" });
   // The click checks it; the denied request unchecks it again.
   await wanted.click();
-  await page.waitForFunction(() =>
-    !document.querySelector<HTMLInputElement>("#notify")!.checked
-  );
+  await page.waitForFunction(() => !document.querySelector<HTMLInputElement>("#notify")!.checked);
 });
 
 Deno.test("page: makes a whole report when the process of the run is gone, without a secure context too", async () => {
@@ -113,9 +109,7 @@ Deno.test("page: makes a whole report when the process of the run is gone, witho
     await page.getByRole("switch", { name: "Notify me at the end" }).count(),
     0,
   );
-  const whole = page.waitForResponse((response) =>
-    response.url().endsWith("/samples")
-  );
+  const whole = page.waitForResponse((response) => response.url().endsWith("/samples"));
   stage.run.emit(makeSnapshot({ ...stage.run.now, succeeded: 145 }));
   stage.run.emit(
     makeSummary({ succeeded: 145, failed: 1, failures_on_disk: 1 }),

@@ -1,10 +1,6 @@
 /** The page of all runs: a thousand status files in a browser. @module */
 
-import {
-  assert,
-  assertEquals,
-  assertStringIncludes,
-} from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveFleet } from "../../web/fleet/server.ts";
 import { FolderWatch } from "../../web/fleet/watch.ts";
 import { tempDir } from "../support/temp.ts";
@@ -54,8 +50,8 @@ Deno.test("a thousand runs are on one page, those that need attention on top", a
   for (let i = 0; i < checks; i++) await watch.check();
   const checkMs = (performance.now() - before) / checks;
   console.log(
-    `${RUNS} runs: shown after ${
-      Math.round(shownMs)
-    } ms, a check every 5 s takes ${checkMs.toFixed(1)} ms`,
+    `${RUNS} runs: shown after ${Math.round(shownMs)} ms, a check every 5 s takes ${
+      checkMs.toFixed(1)
+    } ms`,
   );
 });

@@ -87,9 +87,7 @@ function* tasksOf(
   for (const all of threads.values()) {
     let task: TraceEvent | undefined, inner: TraceEvent[] = [];
     for (
-      const event of all.toSorted((a, b) =>
-        a.ts - b.ts || (b.dur ?? 0) - (a.dur ?? 0)
-      )
+      const event of all.toSorted((a, b) => a.ts - b.ts || (b.dur ?? 0) - (a.dur ?? 0))
     ) {
       if (task !== undefined && event.ts < task.ts + (task.dur ?? 0)) {
         inner.push(event);

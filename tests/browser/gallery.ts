@@ -7,12 +7,7 @@
  */
 
 import type { Summary } from "../../lib/progress/events.ts";
-import {
-  makeErrorGroup,
-  makeSnapshot,
-  makeSummary,
-  makeTeacher,
-} from "../progress/fixtures.ts";
+import { makeErrorGroup, makeSnapshot, makeSummary, makeTeacher } from "../progress/fixtures.ts";
 import { makeAnswer } from "../web/fake_run.ts";
 import { visit } from "./browser.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
@@ -90,8 +85,7 @@ const SCENES: readonly Scene[] = [
       stage.play(40);
       end(stage, {
         state: "halted",
-        reason:
-          "The teacher at http://gpu1:8000/v1 rejects all rows (401): Incorrect API key",
+        reason: "The teacher at http://gpu1:8000/v1 rejects all rows (401): Incorrect API key",
         pending: 198_280,
         succeeded: 720,
         errors: [makeErrorGroup({
@@ -156,9 +150,7 @@ export async function takeGallery(folder: string): Promise<void> {
       await page.waitForTimeout(300);
       await page.screenshot({ path: `${folder}/${name}-${view.name}.png` });
       if (view.name !== "wide" && view.name !== "360") continue;
-      const height = await page.evaluate(() =>
-        document.documentElement.scrollHeight
-      );
+      const height = await page.evaluate(() => document.documentElement.scrollHeight);
       await page.setViewportSize({ width: view.width, height });
       await page.waitForTimeout(500);
       await page.screenshot({
@@ -173,8 +165,7 @@ const ABOUT = {
     facts: [
       {
         name: "Command",
-        text:
-          "deno task distill prompts.jsonl -o out/ -m qwen3-235b-a22b -c 64",
+        text: "deno task distill prompts.jsonl -o out/ -m qwen3-235b-a22b -c 64",
       },
       { name: "Version", text: "retort 0.1.0" },
       { name: "Input", text: "prompts.jsonl" },

@@ -4,11 +4,7 @@
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Page } from "./deps/playwright.ts";
-import {
-  makeErrorGroup,
-  makeSnapshot,
-  makeTeacher,
-} from "../progress/fixtures.ts";
+import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 import { HOSTILE_TEXTS } from "../support/hostile_texts.ts";
 import { tempDir } from "../support/temp.ts";
 import { formatId } from "../../web/page/figures.js";
@@ -89,15 +85,11 @@ async function readAll(page: Page): Promise<Seen> {
       }
       for (const pre of document.querySelectorAll("pre")) {
         long.push(
-          `${pre.getAttribute("aria-label")}: ${
-            JSON.stringify(pre.textContent)
-          }`,
+          `${pre.getAttribute("aria-label")}: ${JSON.stringify(pre.textContent)}`,
         );
       }
     }
-    const leaves = [...document.querySelectorAll("body *")].filter((one) =>
-      !one.firstElementChild
-    );
+    const leaves = [...document.querySelectorAll("body *")].filter((one) => !one.firstElementChild);
     return {
       heading: JSON.stringify(document.querySelector("h1")?.textContent),
       texts: leaves.map((leaf) => JSON.stringify(leaf.textContent)),
@@ -110,8 +102,7 @@ async function readAll(page: Page): Promise<Seen> {
 async function traces(page: Page): Promise<unknown> {
   return await page.evaluate(() => {
     const elements = [...document.querySelectorAll("*")];
-    const count = (tag: string) =>
-      elements.filter(({ localName }) => localName === tag).length;
+    const count = (tag: string) => elements.filter(({ localName }) => localName === tag).length;
     const active = elements.filter((element) =>
       [...element.attributes].some(({ name, value }) =>
         /^on/i.test(name) || name === "srcdoc" ||
@@ -163,8 +154,7 @@ Deno.test("page: no text of a prompt, a model or a server is executed", async ()
       );
       stage.strike();
       const heading = page.getByRole("heading", { level: 1 });
-      const isThere = (h1: Element, json: string) =>
-        JSON.stringify(h1.textContent) === json;
+      const isThere = (h1: Element, json: string) => JSON.stringify(h1.textContent) === json;
       const json = JSON.stringify(text);
       while (!await heading.evaluate(isThere, json)) {
         await page.evaluate(nextFrame);

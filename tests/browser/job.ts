@@ -8,11 +8,7 @@ import { TeacherError } from "../../lib/errors.ts";
 import type { Summary } from "../../lib/progress/events.ts";
 import { ResponseGenerator } from "../../lib/response_generator.ts";
 import type { ResponseGeneratorOptions } from "../../lib/run/options.ts";
-import type {
-  Completion,
-  Teacher,
-  TeacherRequest,
-} from "../../lib/teacher/teacher.ts";
+import type { Completion, Teacher, TeacherRequest } from "../../lib/teacher/teacher.ts";
 import { type ServedMonitor, serveMonitor } from "../../web/server.ts";
 import { tempDir } from "../support/temp.ts";
 

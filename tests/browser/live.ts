@@ -1,11 +1,7 @@
 /// <reference lib="dom" />
 /** The page during a run and after it. */
 
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-} from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import type { Locator } from "./deps/playwright.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { makeErrorGroup, makeSnapshot } from "../progress/fixtures.ts";
@@ -231,9 +227,7 @@ Deno.test("page: two runs are open in one browser, each with its own page", asyn
 });
 
 for (const prefix of ["", "/user/ada/proxy"]) {
-  const way = prefix === ""
-    ? "a tunnel with another port"
-    : "a proxy that takes a prefix away";
+  const way = prefix === "" ? "a tunnel with another port" : "a proxy that takes a prefix away";
   Deno.test(`page: works behind ${way}, with socket, controls and report`, async () => {
     await using job = await startJob(50);
     await using tunnel = openTunnel(job.served.port, prefix);

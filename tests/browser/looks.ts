@@ -207,8 +207,7 @@ Deno.test("page: follows the theme of the system until the user chooses", async 
   const toLight = page.getByRole("button", { name: "Light theme" });
   const isDark = () =>
     page.evaluate(() => {
-      const [red] =
-        getComputedStyle(document.body).backgroundColor.match(/\d+/g) ?? [];
+      const [red] = getComputedStyle(document.body).backgroundColor.match(/\d+/g) ?? [];
       return Number(red) < 100;
     });
   assertEquals(await isDark(), true);

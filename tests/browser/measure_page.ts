@@ -58,8 +58,7 @@ function installMeter(): void {
       });
     };
   const { requestAnimationFrame } = globalThis;
-  globalThis.requestAnimationFrame = (callback) =>
-    requestAnimationFrame(timed(callback));
+  globalThis.requestAnimationFrame = (callback) => requestAnimationFrame(timed(callback));
   const onmessage = Object.getOwnPropertyDescriptor(
     WebSocket.prototype,
     "onmessage",
@@ -185,9 +184,8 @@ export async function heapGrowth(
   const send = async (count: number) => {
     for (let sent = 0; sent < count; sent += BURST) {
       stage.play(BURST);
-      messages =
-        (await page.evaluate(settle, { messages: messages + BURST, frames: 1 }))
-          .messages;
+      messages = (await page.evaluate(settle, { messages: messages + BURST, frames: 1 }))
+        .messages;
     }
   };
   // First what is made once: compiled code, and the history at its longest.
@@ -201,8 +199,7 @@ export async function heapGrowth(
 async function settle(
   { messages, frames }: { messages: number; frames: number },
 ): Promise<Meter> {
-  const nextFrame = () =>
-    new Promise((resolve) => requestAnimationFrame(resolve));
+  const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
   const meter: Meter = Reflect.get(globalThis, "meter");
   while (meter.messages < messages) await nextFrame();
   for (let i = 0; i < frames; i++) await nextFrame();

@@ -29,9 +29,7 @@ export async function tileShows(
   const value = tile(page, title).locator("dd").first();
   const hasText = typeof figure === "string" ? exactly(figure) : figure;
   await value.filter({ hasText }).waitFor().catch(async (error) => {
-    const shown = await value.textContent({ timeout: 1_000 }).catch(() =>
-      "nothing"
-    );
+    const shown = await value.textContent({ timeout: 1_000 }).catch(() => "nothing");
     throw new Error(
       `The tile "${title}" shows ${shown?.trim()}, not ${figure}`,
       { cause: error },
@@ -66,8 +64,6 @@ export async function violations(page: Page): Promise<string[]> {
   });
   assert(results.passes.length > 5, "axe has seen the page");
   return results.violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ target, failureSummary }) =>
-      `${id} ${target}: ${failureSummary}`
-    )
+    nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`)
   );
 }

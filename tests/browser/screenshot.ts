@@ -52,9 +52,7 @@ async function makePrompts(
 ): Promise<{ id: string; prompt: string }[]> {
   const text = await Deno.readTextFile(`${REPOSITORY}/examples/prompts.jsonl`);
   const examples: { id: string; prompt: string }[] = text.trim().split("\n")
-    .map((line) => JSON.parse(line)).filter(({ prompt }) =>
-      typeof prompt === "string"
-    );
+    .map((line) => JSON.parse(line)).filter(({ prompt }) => typeof prompt === "string");
   return Array.from({ length: count }, (_, i) => {
     const round = Math.floor(i / examples.length);
     const { id, prompt } = examples[i % examples.length];
@@ -101,8 +99,7 @@ async function takeTexts(folder: string): Promise<void> {
       ...JOB.split(" "),
     ],
     share: SHARE,
-    rename: (text) =>
-      rename(text).replace(/http:\/\/127\.0\.0\.1:\d+/g, "http://gpu1:8000"),
+    rename: (text) => rename(text).replace(/http:\/\/127\.0\.0\.1:\d+/g, "http://gpu1:8000"),
   }, `${folder}/terminal.png`);
 
   const row = {

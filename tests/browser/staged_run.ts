@@ -6,16 +6,8 @@
 
 import type { RunStart, Snapshot } from "../../lib/progress/events.ts";
 import type { Outcome } from "../../lib/row.ts";
-import {
-  type MonitorOptions,
-  type ServedMonitor,
-  serveMonitor,
-} from "../../web/server.ts";
-import {
-  makeErrorGroup,
-  makeSnapshot,
-  makeTeacher,
-} from "../progress/fixtures.ts";
+import { type MonitorOptions, type ServedMonitor, serveMonitor } from "../../web/server.ts";
+import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 import { FakeRun, makeAnswer } from "../web/fake_run.ts";
 
 const BEAT_MS = 500;
@@ -117,8 +109,7 @@ function snapshotAt(beat: number): Snapshot {
     teachers: [
       makeTeacher(),
       makeTeacher({
-        address:
-          "https://a-teacher-with-a-rather-long-name.example.internal:8443/openai/v1",
+        address: "https://a-teacher-with-a-rather-long-name.example.internal:8443/openai/v1",
         state: "cooling_down",
         until: now,
         reason: "429: tokens per min",
@@ -128,9 +119,7 @@ function snapshotAt(beat: number): Snapshot {
       makeErrorGroup({
         type: i % 2 === 0 ? "rate_limit" : "server",
         status: i % 2 === 0 ? 429 : 500 + i,
-        message: `Kind ${i}: ${
-          "x".repeat(120)
-        } at https://gpu1:8000/v1/chat/completions?id=#`,
+        message: `Kind ${i}: ${"x".repeat(120)} at https://gpu1:8000/v1/chat/completions?id=#`,
         count: 400 - i * 30 + beat,
         action: (["retried", "failed", "halted"] as const)[i % 3],
         first_seen: now,
@@ -147,9 +136,7 @@ function answerOf(beat: number): Outcome {
     latencyMs: 400 + 4_000 * wave(beat * 7, 50),
     completion: outcome.completion && {
       ...outcome.completion,
-      response: `An answer with a word that is ${
-        "long".repeat(60)
-      } and some that are not. `.repeat(
+      response: `An answer with a word that is ${"long".repeat(60)} and some that are not. `.repeat(
         3,
       ),
       reasoning: "First one thing, then another.\n".repeat(12),

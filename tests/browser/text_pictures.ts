@@ -125,18 +125,14 @@ class Screen {
 
   /** Text of the screen, without styles. */
   get text(): string {
-    return this.#lines.map((line) =>
-      line.map(({ character }) => character).join("")
-    ).join("\n");
+    return this.#lines.map((line) => line.map(({ character }) => character).join("")).join("\n");
   }
 
   /** Text of the screen with its styles. */
   get html(): string {
     return this.#lines.map((line) =>
       line.map(({ character, style }) =>
-        style === ""
-          ? escaped(character)
-          : `<span class="${style}">${escaped(character)}</span>`
+        style === "" ? escaped(character) : `<span class="${style}">${escaped(character)}</span>`
       ).join("")
     ).join("\n").trimEnd();
   }

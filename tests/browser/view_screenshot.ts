@@ -75,13 +75,10 @@ function lineOf(i: number): string {
   const thing = THINGS[i % THINGS.length], a = 3 + i % 67, b = 2 + i % 13;
   const prompt =
     `Ada has ${a} ${thing} and buys ${b} more each day for a week. How many ${thing} does she have?`;
-  const good =
-    `A week has **7 days**, so she buys $7 \\cdot ${b} = ${
-      7 * b
-    }$ ${thing}.\n\n` +
-    `\`\`\`python\nprint(${a} + 7 * ${b})  # ${
+  const good = `A week has **7 days**, so she buys $7 \\cdot ${b} = ${7 * b}$ ${thing}.\n\n` +
+    `\`\`\`python\nprint(${a} + 7 * ${b})  # ${a + 7 * b}\n\`\`\`\n\nThe answer is \\boxed{${
       a + 7 * b
-    }\n\`\`\`\n\nThe answer is \\boxed{${a + 7 * b}}. (${i})`;
+    }}. (${i})`;
   const response = i % 33 === 5
     ? "I'm sorry, but I can't help with that."
     : i % 50 === 7
@@ -103,9 +100,7 @@ function lineOf(i: number): string {
   if (i % 100 !== 0) return line;
   const other = `She buys ${
     7 * b
-  } ${thing} in 7 days and had ${a} before.\n\nThe answer is \\boxed{${
-    a + 7 * b + i % 2
-  }}.`;
+  } ${thing} in 7 days and had ${a} before.\n\nThe answer is \\boxed{${a + 7 * b + i % 2}}.`;
   return line +
     resultLine({
       uid: `case-${i}#1`,
