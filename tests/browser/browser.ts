@@ -77,17 +77,10 @@ export interface Visit extends AsyncDisposable {
 }
 
 /** Opens an address in a browser context without cookies and storage. */
-export async function visit(
-  url: string,
-  options: VisitOptions = {},
-): Promise<Visit> {
+export async function visit(url: string, options: VisitOptions = {}): Promise<Visit> {
   const context = options.sibling?.page.context() ?? await newContext(options);
-  if (options.initScript !== undefined) {
-    await context.addInitScript(options.initScript);
-  }
-  if (options.permissions !== undefined) {
-    await context.grantPermissions(options.permissions);
-  }
+  if (options.initScript !== undefined) await context.addInitScript(options.initScript);
+  if (options.permissions !== undefined) await context.grantPermissions(options.permissions);
   const page = await context.newPage();
   const requests: string[] = [];
   page.on("request", (request) => requests.push(request.url()));
@@ -117,18 +110,14 @@ function watch(page: Page, expected?: RegExp): void {
   });
   page.on("console", (message) => {
     const isBad = message.type() === "error" || message.type() === "warning";
-    if (isBad && !expected?.test(message.text())) {
-      allProblems.push(`console: ${message.text()}`);
-    }
+    if (isBad && !expected?.test(message.text())) allProblems.push(`console: ${message.text()}`);
   });
 }
 
 async function newContext(
   { theme = "light", width = 1440 }: VisitOptions,
 ): Promise<BrowserContext> {
-  if (browser === undefined) {
-    throw new Error("Cannot open a page: the browser was not started");
-  }
+  if (browser === undefined) throw new Error("Cannot open a page: the browser was not started");
   const context = await browser.newContext({
     viewport: { width, height: 900 },
     colorScheme: theme,

@@ -72,9 +72,7 @@ function flap(stage: StagedRun, beat: number): void {
 
 /** Answers three rows, which every list of samples shows. */
 function moreRows(stage: StagedRun): void {
-  stage.run.settle(
-    Array.from({ length: 3 }, () => makeAnswer(`more-${crypto.randomUUID()}`)),
-  );
+  stage.run.settle(Array.from({ length: 3 }, () => makeAnswer(`more-${crypto.randomUUID()}`)));
   stage.strike(4);
 }
 
@@ -106,18 +104,11 @@ Deno.test("page: nothing jumps while a teacher goes up and down, and short waits
     steps.push(await page.locator("#next-words").innerText());
   }
   const { sum, moved } = await page.evaluate(() => Reflect.get(globalThis, "shift"));
-  assertLess(
-    sum,
-    0.05,
-    JSON.stringify(moved.toSorted().toReversed().slice(0, 20)),
-  );
+  assertLess(sum, 0.05, JSON.stringify(moved.toSorted().toReversed().slice(0, 20)));
   assertEquals([...words], ["Running"]);
   // From beat 3 on, half of the rows fail: the way to stop appears, and stays.
   const shown = steps.slice(steps.findIndex((step) => step !== ""));
-  assert(
-    shown.every((step) => step.includes("press Ctrl-C")),
-    steps.join("\n"),
-  );
+  assert(shown.every((step) => step.includes("press Ctrl-C")), steps.join("\n"));
 });
 
 Deno.test("page: problems are above the fold, lead to their rows, and lists do not move under pointer and focus", async () => {
@@ -172,9 +163,7 @@ Deno.test("page: problems are above the fold, lead to their rows, and lists do n
     await samples.getByText(/newer, held back while you read/).waitFor();
     assertEquals(await first.locator(".uid").innerText(), uid, how);
     if (how === "focus") {
-      assert(
-        await first.evaluate((one) => one.contains(document.activeElement)),
-      );
+      assert(await first.evaluate((one) => one.contains(document.activeElement)));
     }
     await page.mouse.move(0, 0);
     await page.getByRole("button", { name: /^Show rows/ }).focus();
@@ -201,9 +190,7 @@ Deno.test("page: charts show events, hide lines, and show a range of time", asyn
     const box = await over.boundingBox();
     assert(box !== null);
     for (const part of [0.48, 0.5]) {
-      await over.hover({
-        position: { x: box.width * part, y: box.height / 2 },
-      });
+      await over.hover({ position: { x: box.width * part, y: box.height / 2 } });
     }
   }
   const picture = () => canvas.evaluate((one) => (one as HTMLCanvasElement).toDataURL());

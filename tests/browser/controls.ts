@@ -39,10 +39,7 @@ Deno.test("page: controls change together with the rest of the page, and do not 
   await page.getByRole("button", { name: "Resume" }).click();
   await stateWord(page, "Running").waitFor();
   assertEquals(job.generator.state, "running");
-  assertEquals(
-    await page.getByRole("spinbutton", { name: "Concurrency" }).inputValue(),
-    "7",
-  );
+  assertEquals(await page.getByRole("spinbutton", { name: "Concurrency" }).inputValue(), "7");
 });
 
 Deno.test("page: sets another concurrency, which must be valid", async () => {
@@ -57,9 +54,7 @@ Deno.test("page: sets another concurrency, which must be valid", async () => {
   assertEquals([job.generator.concurrency, job.teacher.held], [12, 12]);
   await field.fill("5");
   await field.press("Enter");
-  await section(page, "Events").getByText(
-    "Concurrency set to 5 (from the monitor)",
-  ).waitFor();
+  await section(page, "Events").getByText("Concurrency set to 5 (from the monitor)").waitFor();
   for (const wrong of ["0", "-1", "1.5", "1000000", ""]) {
     await field.fill(wrong);
     await field.press("Enter");
@@ -72,9 +67,7 @@ Deno.test("page: text that is typed while an answer is on its way is not overwri
   await using job = await startJob(50);
   await using visited = await visit(job.served.url);
   const { page } = visited;
-  const { promise: isReleased, resolve: release } = Promise.withResolvers<
-    void
-  >();
+  const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
   await page.route("**/control/concurrency", async (route) => {
     const response = await route.fetch();
     await isReleased;
@@ -116,16 +109,13 @@ Deno.test("page: sets another budget, or none", async () => {
   await field.fill("0.001");
   await section(page, "Controls").getByText("not applied").last().waitFor();
   await apply.click();
-  const dialog = page.getByRole("dialog", {
-    name: "Stop the run with this budget?",
-  });
+  const dialog = page.getByRole("dialog", { name: "Stop the run with this budget?" });
   await dialog.getByText("The run has spent $0.01").waitFor();
   await dialog.getByRole("button", { name: "Keep the current budget" }).click();
   assertEquals(job.generator.snapshot()?.max_cost_usd, null);
   await apply.click();
   await dialog.getByRole("button", { name: "Set budget and stop" }).click();
-  await stateWord(page, "Halted").or(stateWord(page, "Draining")).first()
-    .waitFor();
+  await stateWord(page, "Halted").or(stateWord(page, "Draining")).first().waitFor();
   job.teacher.open();
   assertEquals((await job.summary).state, "halted");
   await stateWord(page, "Halted").waitFor();
@@ -136,25 +126,17 @@ Deno.test("page: failed rows are retried at the end of the run, or not", async (
   await using visited = await visit(job.served.url);
   const { page } = visited;
   const { monitor } = job.served;
-  const toggle = page.getByRole("switch", {
-    name: "Retry failed rows at the end",
-  });
+  const toggle = page.getByRole("switch", { name: "Retry failed rows at the end" });
   await stateWord(page, "Running").waitFor();
   await toggle.click();
-  await section(page, "Events").getByText("Failed rows will be retried")
-    .waitFor();
+  await section(page, "Events").getByText("Failed rows will be retried").waitFor();
   assertEquals([monitor.retryWhenDone, await toggle.isChecked()], [true, true]);
   await page.reload();
   // The server remembers the choice.
-  await page.getByRole("switch", { name: /^Retry failed rows/, checked: true })
-    .waitFor();
+  await page.getByRole("switch", { name: /^Retry failed rows/, checked: true }).waitFor();
   await toggle.press("Space");
-  await section(page, "Events").getByText("Failed rows will not be retried")
-    .waitFor();
-  assertEquals([monitor.retryWhenDone, await toggle.isChecked()], [
-    false,
-    false,
-  ]);
+  await section(page, "Events").getByText("Failed rows will not be retried").waitFor();
+  assertEquals([monitor.retryWhenDone, await toggle.isChecked()], [false, false]);
 });
 
 Deno.test("page: drain and stop, after a confirmation", async () => {
@@ -174,8 +156,7 @@ Deno.test("page: drain and stop, after a confirmation", async () => {
   await stop.click();
   await dialog.getByRole("button", { name: "Drain and stop" }).click();
   await stateWord(page, "Draining").waitFor();
-  await page.getByRole("button", { name: "Drain and stop", disabled: true })
-    .waitFor();
+  await page.getByRole("button", { name: "Drain and stop", disabled: true }).waitFor();
   job.teacher.open();
   const { state, succeeded, pending } = await job.summary;
   assertEquals([state, succeeded, pending], ["interrupted", 13, 37]);
@@ -211,28 +192,16 @@ Deno.test("page: a budget of which a shard has spent its share, earlier runs inc
   const { page } = visited;
   const field = page.getByRole("spinbutton", { name: "Budget in US dollars" });
   // Half of the budget is the shard's, and its earlier runs have spent 40 of it.
-  const costs = {
-    cost_usd: 4,
-    budget_usd: 100,
-    max_cost_usd: 10,
-    min_budget_usd: 88,
-  };
-  stage.run.emit(
-    makeSnapshot({ ...stage.run.now, state: "running", ...costs }),
-  );
+  const costs = { cost_usd: 4, budget_usd: 100, max_cost_usd: 10, min_budget_usd: 88 };
+  stage.run.emit(makeSnapshot({ ...stage.run.now, state: "running", ...costs }));
   stage.strike(2);
   await section(page, "Controls").getByText("share of $100").waitFor();
   await field.fill("85");
   await page.getByRole("button", { name: "Apply budget" }).click();
-  const dialog = page.getByRole("dialog", {
-    name: "Stop the run with this budget?",
-  });
+  const dialog = page.getByRole("dialog", { name: "Stop the run with this budget?" });
   await dialog.getByRole("button", { name: "Keep the current budget" }).click();
   await field.fill("89");
   await page.getByRole("button", { name: "Apply budget" }).click();
   await section(page, "Controls").getByText("The budget is $89").waitFor();
-  assertEquals(
-    stage.run.calls.filter((call) => call.startsWith("setMaxCost")),
-    ["setMaxCost(89)"],
-  );
+  assertEquals(stage.run.calls.filter((call) => call.startsWith("setMaxCost")), ["setMaxCost(89)"]);
 });

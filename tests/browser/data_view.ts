@@ -176,11 +176,7 @@ Deno.test("data page: counts of all rows stay those of all, even if a condition 
     if (name === "state") await state.promise;
     return await service.ask(name, given);
   };
-  const source = {
-    ...service,
-    files: service.files,
-    ask: ask as DataService["ask"],
-  };
+  const source = { ...service, files: service.files, ask: ask as DataService["ask"] };
   await using served = serveView(source, { program: "retort" });
   await using visited = await visit(served.url);
   const { page } = visited;
@@ -234,10 +230,7 @@ Deno.test("data page: Back closes the open row, and keeps a filter that was chan
   await page.goBack();
   await detail.waitFor({ state: "hidden" });
   await shows(page, "100 of 304 rows");
-  assert(
-    page.url().includes("lang") && !page.url().includes("row="),
-    page.url(),
-  );
+  assert(page.url().includes("lang") && !page.url().includes("row="), page.url());
   await page.goForward();
   await opens("row-4");
   await page.keyboard.press("Escape");
@@ -254,14 +247,8 @@ Deno.test("data page: the address of a row leads to it even if an earlier row ha
   const rows = [1, 2].map((n) =>
     resultLine({ uid: "q", response: `${PROSE} The result is ${n}.` })
   );
-  const copy = resultLine({
-    uid: "copy",
-    response: `${PROSE} The result is 2.`,
-  });
-  await using scene = await openView({
-    "a.jsonl": rows[0],
-    "b.jsonl": rows[1] + copy,
-  });
+  const copy = resultLine({ uid: "copy", response: `${PROSE} The result is 2.` });
+  await using scene = await openView({ "a.jsonl": rows[0], "b.jsonl": rows[1] + copy });
   const { page } = scene;
   await shows(page, "3 rows");
   const detail = page.getByRole("complementary");
@@ -581,10 +568,7 @@ Deno.test("data page: compares two runs, and lays out a very long answer only on
   await dialog.getByText(/^Saved 1 id in /).waitFor();
   // Both runs have a row with this id.
   const [command] = await dialog.locator("pre").allTextContents();
-  assert(
-    command.startsWith(`retort export ${dir.path("b/x.jsonl")} -o train.jsonl`),
-    command,
-  );
+  assert(command.startsWith(`retort export ${dir.path("b/x.jsonl")} -o train.jsonl`), command);
 });
 
 Deno.test("data page: a misspelt field of a condition is named with the one that is probably meant", async () => {
@@ -595,8 +579,7 @@ Deno.test("data page: a misspelt field of a condition is named with the one that
   await shows(page, "1 row");
   const condition = page.getByRole("textbox", { name: "Condition" });
   await condition.fill("scores > 3");
-  await page.getByText('No row has the field "scores" (did you mean "score"?)')
-    .waitFor();
+  await page.getByText('No row has the field "scores" (did you mean "score"?)').waitFor();
   await condition.fill("score > 3");
   await page.locator("#condition-notes").waitFor({ state: "hidden" });
 });
@@ -608,47 +591,36 @@ Deno.test("data page: values of an address that no row has can be unchecked", as
     { field: "lang", only: ["fr"], not: [] },
     { field: "dialect", only: [], not: ["b"] },
   ];
-  await page.goto(
-    `${url}#facets=${encodeURIComponent(JSON.stringify(choices))}`,
-  );
+  await page.goto(`${url}#facets=${encodeURIComponent(JSON.stringify(choices))}`);
   await page.reload();
   await shows(page, "0 of 304 rows");
-  await page.getByRole("group", { name: "lang" }).getByRole("checkbox", {
-    name: /^fr/,
-  }).uncheck();
+  await page.getByRole("group", { name: "lang" }).getByRole("checkbox", { name: /^fr/ }).uncheck();
   await shows(page, "304 rows");
   const dialect = page.getByRole("group", { name: "dialect" });
-  await dialect.getByRole("button", { name: "Exclude b", pressed: true })
-    .click();
+  await dialect.getByRole("button", { name: "Exclude b", pressed: true }).click();
   await dialect.waitFor({ state: "detached" });
 });
 
 Deno.test("data page: says how many notes and values of a facet are left out", async () => {
   const files = Array.from({ length: 60 }, (_, i) => [
     `x${i}.jsonl`,
-    resultLine({ uid: `${i}a`, distill: { model: `m${i}` } }).repeat(
-      i < 30 ? 1 : 2,
-    ) +
+    resultLine({ uid: `${i}a`, distill: { model: `m${i}` } }).repeat(i < 30 ? 1 : 2) +
     (i < 23 ? "{broken\n" : ""),
   ]);
   await using scene = await openView(Object.fromEntries(files));
   const { page } = scene;
-  await page.locator("#notes").getByText("and 3 more notes", { exact: true })
-    .waitFor();
+  await page.locator("#notes").getByText("and 3 more notes", { exact: true }).waitFor();
   const models = page.getByRole("group", { name: "Model" });
   await models.getByText("10 less frequent values not listed").waitFor();
   // The counts of a search are of its 50 most frequent values.
   await page.getByRole("textbox", { name: "Condition" }).fill('model != "m30"');
   await page.getByText("88 of 90 rows").waitFor();
-  await models.locator("li", { has: page.getByText("m30", { exact: true }) })
-    .getByText("≤ 1")
+  await models.locator("li", { has: page.getByText("m30", { exact: true }) }).getByText("≤ 1")
     .waitFor();
 });
 
 /** Data whose rows are made when they are requested. */
-function syntheticData(
-  total: number,
-): Pick<DataService, "ask" | "files" | "notes"> {
+function syntheticData(total: number): Pick<DataService, "ask" | "files" | "notes"> {
   const rowAt = (place: number): ShownRow => ({
     id: `0:${place}`,
     uid: `row-${place}`,

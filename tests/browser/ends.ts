@@ -111,9 +111,7 @@ Deno.test("page: makes a whole report when the process of the run is gone, witho
   );
   const whole = page.waitForResponse((response) => response.url().endsWith("/samples"));
   stage.run.emit(makeSnapshot({ ...stage.run.now, succeeded: 145 }));
-  stage.run.emit(
-    makeSummary({ succeeded: 145, failed: 1, failures_on_disk: 1 }),
-  );
+  stage.run.emit(makeSummary({ succeeded: 145, failed: 1, failures_on_disk: 1 }));
   await stateWord(page, "Done with failures").waitFor();
   await (await whole).finished();
   await stage.served.close();

@@ -12,17 +12,9 @@ const RUNS = 1_000;
 Deno.test("a thousand runs are on one page, those that need attention on top", async () => {
   await using dir = await tempDir();
   for (let from = 0; from < RUNS; from += 100) {
-    await Promise.all(
-      Array.from(
-        { length: 100 },
-        (_, i) => writeStatus(dir, statusOf(from + i)),
-      ),
-    );
+    await Promise.all(Array.from({ length: 100 }, (_, i) => writeStatus(dir, statusOf(from + i))));
   }
-  await writeStatus(
-    dir,
-    statusOf(613, { state: "halted", ended: true, reason: "<b>no</b> key" }),
-  );
+  await writeStatus(dir, statusOf(613, { state: "halted", ended: true, reason: "<b>no</b> key" }));
   const watch = new FolderWatch(dir.path("out"));
   await watch.check();
   await using served = serveFleet(watch);
@@ -35,14 +27,8 @@ Deno.test("a thousand runs are on one page, those that need attention on top", a
   assertStringIncludes(await first.innerText(), nameOf(613));
   // Texts from files are text, never markup.
   assertStringIncludes(await first.innerText(), "halted: <b>no</b> key");
-  assertStringIncludes(
-    await page.locator("#fleet-states").innerText(),
-    "1,000 runs: ",
-  );
-  assertEquals(
-    await page.locator("#fleet-rows").innerText(),
-    "402,000 of 1,000,000 (40.2%)",
-  );
+  assertStringIncludes(await page.locator("#fleet-states").innerText(), "1,000 runs: ");
+  assertEquals(await page.locator("#fleet-rows").innerText(), "402,000 of 1,000,000 (40.2%)");
   assert((await page.locator("#fleet-eta").innerText()) !== "–");
   await page.locator("#fleet-all").click();
   await page.locator("#fleet-runs tbody tr").nth(RUNS - 1).waitFor();

@@ -15,10 +15,7 @@ const POINTS = 900;
 /** Time in which all frames of a snapshot are drawn. */
 const BETWEEN_MS = 400;
 
-const CATEGORIES = [
-  "devtools.timeline",
-  "disabled-by-default-devtools.timeline",
-];
+const CATEGORIES = ["devtools.timeline", "disabled-by-default-devtools.timeline"];
 
 /** Event of a trace; times are in microseconds. */
 interface TraceEvent {
@@ -77,18 +74,14 @@ function framesOf(events: readonly TraceEvent[]): number[] {
 }
 
 /** Yields each task of the threads of pages, with the events in it. */
-function* tasksOf(
-  events: readonly TraceEvent[],
-): Generator<[TraceEvent, TraceEvent[]]> {
+function* tasksOf(events: readonly TraceEvent[]): Generator<[TraceEvent, TraceEvent[]]> {
   const threads = Map.groupBy(
     events.filter(({ ph }) => ph === "X"),
     ({ pid, tid }) => `${pid} ${tid}`,
   );
   for (const all of threads.values()) {
     let task: TraceEvent | undefined, inner: TraceEvent[] = [];
-    for (
-      const event of all.toSorted((a, b) => a.ts - b.ts || (b.dur ?? 0) - (a.dur ?? 0))
-    ) {
+    for (const event of all.toSorted((a, b) => a.ts - b.ts || (b.dur ?? 0) - (a.dur ?? 0))) {
       if (task !== undefined && event.ts < task.ts + (task.dur ?? 0)) {
         inner.push(event);
         continue;

@@ -42,39 +42,18 @@ const ENDED = {
 };
 
 /** Ends a run. The last snapshot gets the counts of the summary. */
-function end(
-  stage: StagedRun,
-  changes: Partial<Summary>,
-  state: "done" | "halted" = "done",
-): void {
+function end(stage: StagedRun, changes: Partial<Summary>, state: "done" | "halted" = "done"): void {
   const last = stage.run.now ?? makeSnapshot();
   const { succeeded = 0, failed = 0, errors = [] } = changes;
   const completion_tokens = succeeded * 400, cost_usd = succeeded * 0.0004;
   const elapsed_ms = state === "done" ? 5_400_000 : last.elapsed_ms;
   const answered = { answered: succeeded, failed: 0, in_flight: 0 };
   const teachers = [makeTeacher({ ...answered, completion_tokens, cost_usd })];
-  const counts = {
-    succeeded,
-    failed,
-    elapsed_ms,
-    completion_tokens,
-    cost_usd,
-    teachers,
-    errors,
-  };
+  const counts = { succeeded, failed, elapsed_ms, completion_tokens, cost_usd, teachers, errors };
   const attempts = succeeded + failed, failed_attempts = failed;
-  const over = {
-    state,
-    in_flight: 0,
-    waiting: 0,
-    attempts,
-    failed_attempts,
-    refused_for_load: 0,
-  };
+  const over = { state, in_flight: 0, waiting: 0, attempts, failed_attempts, refused_for_load: 0 };
   stage.run.emit({ ...last, ...counts, ...over });
-  stage.run.emit(
-    makeSummary({ ...ENDED, ...counts, ...changes, failures_on_disk: failed }),
-  );
+  stage.run.emit(makeSummary({ ...ENDED, ...counts, ...changes, failures_on_disk: failed }));
 }
 
 const SCENES: readonly Scene[] = [
@@ -153,9 +132,7 @@ export async function takeGallery(folder: string): Promise<void> {
       const height = await page.evaluate(() => document.documentElement.scrollHeight);
       await page.setViewportSize({ width: view.width, height });
       await page.waitForTimeout(500);
-      await page.screenshot({
-        path: `${folder}/${name}-${view.name}-whole.png`,
-      });
+      await page.screenshot({ path: `${folder}/${name}-${view.name}-whole.png` });
     }
   }
 }
@@ -163,10 +140,7 @@ export async function takeGallery(folder: string): Promise<void> {
 const ABOUT = {
   about: (summary: Summary | null) => ({
     facts: [
-      {
-        name: "Command",
-        text: "deno task distill prompts.jsonl -o out/ -m qwen3-235b-a22b -c 64",
-      },
+      { name: "Command", text: "deno task distill prompts.jsonl -o out/ -m qwen3-235b-a22b -c 64" },
       { name: "Version", text: "retort 0.1.0" },
       { name: "Input", text: "prompts.jsonl" },
       { name: "Output", text: "out/" },
@@ -176,13 +150,9 @@ const ABOUT = {
   }),
 };
 
-function commandAfter(
-  { state, failures_on_disk }: Summary,
-): { name: string; command: string } {
+function commandAfter({ state, failures_on_disk }: Summary): { name: string; command: string } {
   const options = "prompts.jsonl -o out/ -m qwen3-235b-a22b -c 64";
-  if (state === "halted") {
-    return { name: "Continue", command: `deno task distill ${options}` };
-  }
+  if (state === "halted") return { name: "Continue", command: `deno task distill ${options}` };
   if (failures_on_disk > 0) {
     return { name: "Retry", command: `deno task distill retry ${options}` };
   }

@@ -33,11 +33,7 @@ function sayEverywhere(run: FakeRun, texts: readonly string[]): void {
   for (const text of texts) {
     run.notice("warning", text);
     const answer = makeAnswer(text);
-    const row = {
-      ...answer.row,
-      uid: text,
-      messages: [{ role: "user", content: text }],
-    };
+    const row = { ...answer.row, uid: text, messages: [{ role: "user", content: text }] };
     const said = {
       response: text,
       reasoning: text,
@@ -45,8 +41,7 @@ function sayEverywhere(run: FakeRun, texts: readonly string[]): void {
       model: text,
       teacher: text,
     };
-    const completion = answer.completion &&
-      { ...answer.completion, ...said, toolCalls: [text] };
+    const completion = answer.completion && { ...answer.completion, ...said, toolCalls: [text] };
     const failure = { type: text as "request", message: text, status: 400 };
     run.settle([{ ...answer, row, completion }]);
     run.settle([{ ...answer, row, completion: undefined, failure }]);
@@ -76,17 +71,11 @@ async function readAll(page: Page): Promise<Seen> {
         for (const box of document.querySelectorAll("details")) box.open = true;
         await settled();
       }
-      for (
-        const raw of document.querySelectorAll<HTMLElement>(
-          ".text [aria-pressed=false]",
-        )
-      ) {
+      for (const raw of document.querySelectorAll<HTMLElement>(".text [aria-pressed=false]")) {
         raw.click();
       }
       for (const pre of document.querySelectorAll("pre")) {
-        long.push(
-          `${pre.getAttribute("aria-label")}: ${JSON.stringify(pre.textContent)}`,
-        );
+        long.push(`${pre.getAttribute("aria-label")}: ${JSON.stringify(pre.textContent)}`);
       }
     }
     const leaves = [...document.querySelectorAll("body *")].filter((one) => !one.firstElementChild);
@@ -105,8 +94,7 @@ async function traces(page: Page): Promise<unknown> {
     const count = (tag: string) => elements.filter(({ localName }) => localName === tag).length;
     const active = elements.filter((element) =>
       [...element.attributes].some(({ name, value }) =>
-        /^on/i.test(name) || name === "srcdoc" ||
-        /^\s*java\s*script:/i.test(value)
+        /^on/i.test(name) || name === "srcdoc" || /^\s*java\s*script:/i.test(value)
       )
     );
     const tags =
@@ -149,16 +137,12 @@ Deno.test("page: no text of a prompt, a model or a server is executed", async ()
     for (const text of texts) {
       const start = makeRunStart({ model: text, teacher: text });
       stage.run.emit(start);
-      stage.run.emit(
-        makeSnapshot({ state: "halted", reason: text, errors: [] }),
-      );
+      stage.run.emit(makeSnapshot({ state: "halted", reason: text, errors: [] }));
       stage.strike();
       const heading = page.getByRole("heading", { level: 1 });
       const isThere = (h1: Element, json: string) => JSON.stringify(h1.textContent) === json;
       const json = JSON.stringify(text);
-      while (!await heading.evaluate(isThere, json)) {
-        await page.evaluate(nextFrame);
-      }
+      while (!await heading.evaluate(isThere, json)) await page.evaluate(nextFrame);
     }
     sayEverywhere(stage.run, texts);
     stage.strike(4);

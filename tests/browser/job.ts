@@ -109,10 +109,7 @@ export async function startJob(
   const dir = await tempDir();
   const input = await dir.write(
     "prompts.jsonl",
-    Array.from(
-      { length: rows },
-      (_, i) => ({ uid: `row-${i}`, prompt: `What is ${i} + ${i}?` }),
-    ),
+    Array.from({ length: rows }, (_, i) => ({ uid: `row-${i}`, prompt: `What is ${i} + ${i}?` })),
   );
   const teacher = new HeldTeacher();
   const generator = new ResponseGenerator({
@@ -124,9 +121,7 @@ export async function startJob(
     updateInterval: 1,
     ...options,
   });
-  const served = serveMonitor(generator, {
-    every: (_ms, beat) => every(BEAT_MS, beat),
-  });
+  const served = serveMonitor(generator, { every: (_ms, beat) => every(BEAT_MS, beat) });
   const summary = generator.run({ input: [input], output: dir.path("out/") });
   return {
     generator,

@@ -12,19 +12,14 @@ Deno.test("language: figures and charts are drawn where the browser's language i
   await using job = await startJob(60);
   await using visited = await visit(job.served.url, {
     initScript: () => {
-      Object.defineProperty(navigator, "language", {
-        get: () => "en-US@posix",
-      });
-      Object.defineProperty(navigator, "languages", {
-        get: () => ["en-US@posix"],
-      });
+      Object.defineProperty(navigator, "language", { get: () => "en-US@posix" });
+      Object.defineProperty(navigator, "languages", { get: () => ["en-US@posix"] });
     },
   });
   const { page } = visited;
   job.teacher.release(12);
   await tileShows(page, "Answered", "12");
-  const chart = page.locator("figure").filter({ has: page.locator("canvas") })
-    .first();
+  const chart = page.locator("figure").filter({ has: page.locator("canvas") }).first();
   await chart.scrollIntoViewIfNeeded();
   await chart.locator("canvas").first().waitFor();
 });

@@ -59,10 +59,7 @@ function installMeter(): void {
     };
   const { requestAnimationFrame } = globalThis;
   globalThis.requestAnimationFrame = (callback) => requestAnimationFrame(timed(callback));
-  const onmessage = Object.getOwnPropertyDescriptor(
-    WebSocket.prototype,
-    "onmessage",
-  );
+  const onmessage = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
   Object.defineProperty(WebSocket.prototype, "onmessage", {
     set(handler) {
       const work = timed(handler);
@@ -74,11 +71,7 @@ function installMeter(): void {
   });
 }
 
-async function openMetered(
-  stage: StagedRun,
-  open: typeof visit,
-  points: number,
-) {
+async function openMetered(stage: StagedRun, open: typeof visit, points: number) {
   stage.run.emit(makeRunStart());
   stage.play(points);
   const visited = await open("about:blank", { initScript: installMeter });
@@ -107,18 +100,11 @@ export async function drawCosts(
   const work: number[] = [], longest: number[] = [], yardsticks: number[] = [];
   for (let i = 0; i < snapshots; i++) {
     await page.evaluate(() => {
-      Object.assign(Reflect.get(globalThis, "meter"), {
-        messages: 0,
-        workMs: 0,
-        longestMs: 0,
-      });
+      Object.assign(Reflect.get(globalThis, "meter"), { messages: 0, workMs: 0, longestMs: 0 });
     });
     yardsticks.push(await page.evaluate(yardstick));
     stage.play(1);
-    const { workMs, longestMs } = await page.evaluate(settle, {
-      messages: 1,
-      frames: FRAMES,
-    });
+    const { workMs, longestMs } = await page.evaluate(settle, { messages: 1, frames: FRAMES });
     work.push(workMs);
     longest.push(longestMs);
   }
@@ -136,10 +122,7 @@ export async function drawCosts(
 /** Parses JSON, makes elements and draws lines of 900 points, as a page with charts must. Returns the
  * time in milliseconds. */
 function yardstick(): number {
-  const values = Array.from(
-    { length: 900 },
-    (_, index) => ({ index, text: `value ${index}` }),
-  );
+  const values = Array.from({ length: 900 }, (_, index) => ({ index, text: `value ${index}` }));
   const json = JSON.stringify(values);
   const context = document.createElement("canvas").getContext("2d")!;
   const startMs = performance.now();
@@ -147,9 +130,7 @@ function yardstick(): number {
     const list = document.createElement("ul");
     context.beginPath();
     for (const { index, text } of JSON.parse(json)) {
-      if (index % 10 === 0) {
-        list.appendChild(document.createElement("li")).textContent = text;
-      }
+      if (index % 10 === 0) list.appendChild(document.createElement("li")).textContent = text;
       context.lineTo(index, (index * line * 7919) % 150);
     }
     context.stroke();
@@ -173,19 +154,16 @@ export async function heapGrowth(
   const { page } = visited;
   const session = await page.context().newCDPSession(page);
   const used = async () => {
-    for (let i = 0; i < 3; i++) {
-      await session.send("HeapProfiler.collectGarbage");
-    }
+    for (let i = 0; i < 3; i++) await session.send("HeapProfiler.collectGarbage");
     return (await session.send("Runtime.getHeapUsage")).usedSize;
   };
-  let messages = await page.evaluate(settle, { messages: 1, frames: 2 }).then((
-    one,
-  ) => one.messages);
+  let messages = await page.evaluate(settle, { messages: 1, frames: 2 }).then((one) =>
+    one.messages
+  );
   const send = async (count: number) => {
     for (let sent = 0; sent < count; sent += BURST) {
       stage.play(BURST);
-      messages = (await page.evaluate(settle, { messages: messages + BURST, frames: 1 }))
-        .messages;
+      messages = (await page.evaluate(settle, { messages: messages + BURST, frames: 1 })).messages;
     }
   };
   // First what is made once: compiled code, and the history at its longest.
@@ -196,9 +174,7 @@ export async function heapGrowth(
 }
 
 /** Waits for a total number of messages, and then for a number of frames. */
-async function settle(
-  { messages, frames }: { messages: number; frames: number },
-): Promise<Meter> {
+async function settle({ messages, frames }: { messages: number; frames: number }): Promise<Meter> {
   const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
   const meter: Meter = Reflect.get(globalThis, "meter");
   while (meter.messages < messages) await nextFrame();

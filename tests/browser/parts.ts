@@ -21,19 +21,12 @@ export function tile(page: Page, title: string): Locator {
 }
 
 /** Waits until a tile shows this figure. */
-export async function tileShows(
-  page: Page,
-  title: string,
-  figure: string | RegExp,
-): Promise<void> {
+export async function tileShows(page: Page, title: string, figure: string | RegExp): Promise<void> {
   const value = tile(page, title).locator("dd").first();
   const hasText = typeof figure === "string" ? exactly(figure) : figure;
   await value.filter({ hasText }).waitFor().catch(async (error) => {
     const shown = await value.textContent({ timeout: 1_000 }).catch(() => "nothing");
-    throw new Error(
-      `The tile "${title}" shows ${shown?.trim()}, not ${figure}`,
-      { cause: error },
-    );
+    throw new Error(`The tile "${title}" shows ${shown?.trim()}, not ${figure}`, { cause: error });
   });
 }
 
@@ -56,9 +49,7 @@ export async function overflow(page: Page): Promise<number> {
 
 /** Returns the violations that axe finds, each with its place. */
 export async function violations(page: Page): Promise<string[]> {
-  if (!await page.evaluate(() => "axe" in globalThis)) {
-    await page.evaluate(AXE_JS);
-  }
+  if (!await page.evaluate(() => "axe" in globalThis)) await page.evaluate(AXE_JS);
   const results = await page.evaluate(async (): Promise<AxeResults> => {
     return await Reflect.get(globalThis, "axe").run();
   });

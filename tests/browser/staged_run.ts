@@ -21,9 +21,7 @@ export interface StagedRun extends AsyncDisposable {
   play(beats: number): void;
 }
 
-export function stageRun(
-  options: Pick<MonitorOptions, "about"> = {},
-): StagedRun {
+export function stageRun(options: Pick<MonitorOptions, "about"> = {}): StagedRun {
   const run = new FakeRun();
   let nowMs = 0, beats = 0;
   let beat = () => {};
@@ -31,12 +29,7 @@ export function stageRun(
     beat = callback;
     return () => {};
   };
-  const served = serveMonitor(run, {
-    now: () => nowMs,
-    random: () => 0.5,
-    every,
-    ...options,
-  });
+  const served = serveMonitor(run, { now: () => nowMs, random: () => 0.5, every, ...options });
   const strike = (count = 1) => {
     for (let i = 0; i < count; i++) {
       nowMs += BEAT_MS;

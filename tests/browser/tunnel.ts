@@ -65,15 +65,9 @@ async function pass(
 ): Promise<void> {
   const buffer = new Uint8Array(65_536);
   try {
-    for (
-      let n = await from.read(buffer);
-      n !== null;
-      n = await from.read(buffer)
-    ) {
+    for (let n = await from.read(buffer); n !== null; n = await from.read(buffer)) {
       const bytes = change(buffer.subarray(0, n));
-      for (let sent = 0; sent < bytes.length;) {
-        sent += await to.write(bytes.subarray(sent));
-      }
+      for (let sent = 0; sent < bytes.length;) sent += await to.write(bytes.subarray(sent));
     }
   } catch {
     // One of the ends was closed.
