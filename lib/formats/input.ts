@@ -237,7 +237,8 @@ function rowsInText(start: string): readonly [what: string, InputFormat] | undef
   return table && [table.what, table.format];
 }
 
-/** Whether the text is JSON, perhaps cut off. A prompt may begin with a list, but goes on as text. */
+/** Whether the text is JSON, complete or truncated. A plain-text prompt may start with a list: the
+ * text after it is not JSON. */
 function isWholeOrCut(text: string): boolean {
   try {
     JSON.parse(text);

@@ -58,7 +58,7 @@ export class Findings {
   /** Results that the user has chosen to request again. */
   reasked = 0;
   /** Results without a row or sample in the run; 0 if only a part of the input was read. */
-  strangers = 0;
+  orphans = 0;
   /** Results that the user has chosen but that stay. */
   leftAnswered = 0;
   /** Rows that set a model. */

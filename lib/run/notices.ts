@@ -270,7 +270,7 @@ export class RunNotices {
   }
 
   /** Warns of results whose rows are no longer in the input. */
-  warnStrangers(count: number): void {
+  warnOrphans(count: number): void {
     if (count === 0) return;
     const [belong, them] = count === 1 ? ["belongs", "it"] : ["belong", "them"];
     this.add(

@@ -258,7 +258,7 @@ export class Run {
 
   async #finish(): Promise<Summary> {
     await this.#jobs.each((job) => job.tidy());
-    this.#notices.warnStrangers(this.#jobs.sum(({ strangers }) => strangers));
+    this.#notices.warnOrphans(this.#jobs.sum(({ orphans }) => orphans));
     const summary = this.#summarize({ isReady: true });
     await this.#jobs.each((job, index) => {
       // If each of 10,000 run files listed the files of all inputs, they would take 20 GB.

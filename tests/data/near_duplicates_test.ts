@@ -51,7 +51,7 @@ Deno.test("near duplicates: case and white space do not matter, samples of one r
   assertEquals(copiesIn(["Yes, it is.", "Yes, it is.", ""]), []);
 });
 
-Deno.test("a search for near duplicates that cannot go on has failed, with the reason", async () => {
+Deno.test("a search for near duplicates that runs out of memory fails with the reason", async () => {
   await using dir = await tempDir();
   const text = someText().join(" ");
   const lines = ["a", "b"].map((uid) => resultLine({ uid, response: text }));

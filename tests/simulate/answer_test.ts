@@ -74,7 +74,7 @@ Deno.test("answers are varied: statistics flag none as repetitive or cut off", (
   assertEquals(new Set(flags), new Set([0]));
 });
 
-Deno.test("answers to two prompts go on differently", () => {
+Deno.test("answers to two prompts continue differently", () => {
   const texts = PROMPTS.slice(0, 100).map((prompt) => {
     const plan = planAnswer(prompt, SIMULATE_DEFAULTS, Infinity);
     return answerText(plan, "").slice(60, 160);

@@ -56,6 +56,17 @@ export function diskError(code: string, message: string): Error {
   return Object.assign(new Error(`${message} (os error 28)`), { code });
 }
 
+/** A disk without space, until `beforeWrite` is replaced. */
+export function fullDisk(): FaultyDisk {
+  const disk = new FaultyDisk();
+  disk.beforeWrite = () => {
+    throw NO_SPACE;
+  };
+  return disk;
+}
+
+export const NO_SPACE = diskError("ENOSPC", "No space left on device");
+
 /** A delay that a test ends by hand. */
 export class ManualDelay {
   /** How often `delay` was called. */

@@ -10,9 +10,7 @@ import {
 import { SinkError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { tempDir } from "../support/temp.ts";
-import { diskError, FaultyDisk, ManualDelay } from "./faulty_disk.ts";
-
-const NO_SPACE = diskError("ENOSPC", "No space left on device");
+import { diskError, FaultyDisk, ManualDelay, NO_SPACE } from "./faulty_disk.ts";
 
 /** Whether a promise is still pending after a whole turn of the event loop. */
 async function stateOf(promise: Promise<unknown>): Promise<"pending" | "settled"> {

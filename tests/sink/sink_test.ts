@@ -3,7 +3,7 @@ import { SinkError } from "../../lib/errors.ts";
 import type { FinishedRow } from "../../lib/row.ts";
 import { Sink } from "../../lib/sink/sink.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { diskError, FaultyDisk, ManualDelay } from "./faulty_disk.ts";
+import { diskError, FaultyDisk, fullDisk, ManualDelay } from "./faulty_disk.ts";
 import { completionOf, failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
 
 function filesIn(dir: TempDir) {
@@ -45,13 +45,10 @@ Deno.test("Sink appends to existing files", async () => {
 
 Deno.test("Sink reports once that both files of a full disk write again", async () => {
   await using dir = await tempDir();
-  const disk = new FaultyDisk();
+  const disk = fullDisk();
   const delays = [new ManualDelay(), new ManualDelay()];
   const told: string[] = [];
   let waits = 0;
-  disk.beforeWrite = () => {
-    throw diskError("ENOSPC", "No space left on device");
-  };
   await using sink = await Sink.open(filesIn(dir), {
     format: FORMAT,
     concurrency: 4,
@@ -71,12 +68,8 @@ Deno.test("Sink reports once that both files of a full disk write again", async 
 
 Deno.test("Sink: the second file of a full disk need not wait once the first was rescued", async () => {
   await using dir = await tempDir();
-  const disk = new FaultyDisk();
-  const stalled = Promise.withResolvers<void>();
+  const disk = fullDisk(), stalled = Promise.withResolvers<void>();
   let isRescued = false;
-  disk.beforeWrite = () => {
-    throw diskError("ENOSPC", "No space left on device");
-  };
   const sink = await Sink.open(filesIn(dir), {
     format: FORMAT,
     concurrency: 4,
@@ -94,11 +87,7 @@ Deno.test("Sink: the second file of a full disk need not wait once the first was
 
 Deno.test("Sink.abandon() lets a run end on a full disk", async () => {
   await using dir = await tempDir();
-  const disk = new FaultyDisk();
-  const stalled = Promise.withResolvers<void>();
-  disk.beforeWrite = () => {
-    throw diskError("ENOSPC", "No space left on device");
-  };
+  const disk = fullDisk(), stalled = Promise.withResolvers<void>();
   const sink = await Sink.open(filesIn(dir), {
     format: FORMAT,
     concurrency: 4,
