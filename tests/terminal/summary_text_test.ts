@@ -47,7 +47,10 @@ Deno.test("summaryText() does not show $0.00 for answers without token counts", 
     const summary = makeSummary({ cost_usd, succeeded: 3, prompt_tokens, completion_tokens: 0 });
     return /Cost +(.*)/.exec(summaryText(summary, { isColored: false }))?.[1];
   };
-  assertEquals(costOf(null), "unknown: it needs token counts (usage), which no answer had, and a price");
+  assertEquals(
+    costOf(null),
+    "unknown: it needs token counts (usage), which no answer had, and a price",
+  );
   assertEquals(costOf(null, 30), undefined);
   // The prices are 0.
   assertEquals(costOf(0), "$0.00");
