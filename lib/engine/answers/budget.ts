@@ -9,8 +9,10 @@ import { isCounted } from "../../answer.ts";
 import { UsageError } from "../../errors.ts";
 import { formatCount, formatCountOf } from "../../figures.ts";
 import { asAmount } from "../../json.ts";
-import type { PricedAnswer } from "../../prices/mod.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
+
+/** The fields of an answer that its price may depend on. */
+type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
 export interface BudgetOptions {
   /**
