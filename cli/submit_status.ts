@@ -76,9 +76,10 @@ function countsOf(
 
 /** `detail` follows the state in a list; "" for shards not to be listed. */
 function stateOf(
-  { runFile, pieces }: MergeRun,
+  { runFile, runFileProblem, pieces }: MergeRun,
   status: RunStatus | undefined,
 ): { state: string; detail: string } {
+  if (runFileProblem !== undefined) return { state: "damaged", detail: `: ${runFileProblem}` };
   // An empty shard has nothing to do.
   if (pieces.length === 0) return { state: "done", detail: "" };
   if (runFile?.summary?.state === "done" && runFile.summary.pending === 0) {

@@ -1,9 +1,10 @@
 /** Opens the teachers of the command line and the configuration. @module */
 
+import { parseSampleUid } from "../lib/answer.ts";
 import { UsageError } from "../lib/errors.ts";
 import { isList } from "../lib/endpoints/mod.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
-import { openai } from "../lib/teacher/mod.ts";
+import { openai, type Teacher, type TeacherRequest } from "../lib/teacher/mod.ts";
 import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
 import type { TeacherSpec } from "./config.ts";
 import { holdsKey, readConnection } from "./connection.ts";
@@ -217,7 +218,18 @@ async function openSimulated(
     ...clientOptions(settings),
   });
   stack.defer(() => teacher.close());
-  return { teacher };
+  const complete = teacher.complete.bind(teacher);
+  const seeded: Teacher = Object.assign(teacher, {
+    complete: (request: TeacherRequest, signal: AbortSignal) =>
+      complete(withSampleSeed(request), signal),
+  });
+  return { teacher: seeded };
+}
+
+/** A simulated teacher has no temperature: without a seed, all samples of a row would be equal. */
+function withSampleSeed(request: TeacherRequest): TeacherRequest {
+  const seed = parseSampleUid(request.uid)?.sample;
+  return seed === undefined ? request : { ...request, params: { seed, ...request.params } };
 }
 
 /** The options of a teacher that are not about its connection. */

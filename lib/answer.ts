@@ -7,7 +7,7 @@
 
 import { isObject } from "./json.ts";
 import { tokenLimitOf } from "./params.ts";
-import type { Completion, Message, Params } from "./teacher/mod.ts";
+import type { Completion, Message, Params, Usage } from "./teacher/mod.ts";
 
 /**
  * How an answer ended.
@@ -129,6 +129,11 @@ export function checkEndings(words: readonly string[]): void {
       );
     }
   }
+}
+
+/** Whether the teacher counted tokens: no prompt and its answer have 0 together. */
+export function isCounted(usage: Usage | null | undefined): usage is Usage {
+  return usage !== null && usage !== undefined && usage.promptTokens + usage.completionTokens > 0;
 }
 
 /** Whether an answer has as many tokens as its limit, so it was truncated, whatever the finish

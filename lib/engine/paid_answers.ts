@@ -34,10 +34,8 @@ export class PaidAnswers {
   countCost(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
     const { endpoint } = sentOf(work);
-    const spent = budget.add(completion, endpoint.teacher);
-    const isUnknown = work.costUsd === null || spent === null || spent.isEstimate;
-    work.costUsd = isUnknown ? null : work.costUsd! + spent.usd;
-    endpoint.paid(spent?.usd ?? 0);
+    const usd = budget.add(completion, endpoint);
+    work.costUsd = work.costUsd === null || usd === null ? null : work.costUsd + usd;
     const reason = budget.exhaustedReason;
     if (reason !== undefined) onHalt(reason);
   }

@@ -132,10 +132,14 @@ async function* otherRuns(output: string, { plan, stem }: PinnedDivision): Async
     const runStem = /^(.*)\.run\.json$/s.exec(file)?.[1];
     const other = runStem && (parseShardStem(runStem)?.stem ?? runStem);
     if (other === undefined || other === ownName || found.has(other)) continue;
-    const run = await readRunFile(`${folder}/${file}`);
+    // A file that cannot be read may be that of another run.
+    const run = await readRunFile(`${folder}/${file}`).catch(() => "unreadable" as const);
+    if (run === undefined) continue;
     // Skips the merged output of these shards, also if a run continued it with the same inputs.
-    if (run === undefined || run.merged !== undefined) continue;
-    if ((await inputFilesOf(run)).every((input) => ownInputs.has(basename(input)))) continue;
+    if (run !== "unreadable") {
+      if (run.merged !== undefined) continue;
+      if ((await inputFilesOf(run)).every((input) => ownInputs.has(basename(input)))) continue;
+    }
     found.add(other);
     yield `${dirname(stem)}/${other}.jsonl`.replace(/^\.\//, "");
   }

@@ -29,8 +29,10 @@ export interface MergeRun {
   readonly originalFiles: OutputFiles;
   /** Parts of the input that the run reads; empty if unknown or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
-  /** Undefined if the run has not started. */
+  /** Undefined if the run has not started, or if its file cannot be read. */
   readonly runFile: RunFile | undefined;
+  /** Why the run file cannot be read. */
+  readonly runFileProblem: string | undefined;
   /** Rows of earlier shards; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
   readonly changes: readonly string[];
@@ -65,7 +67,7 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
     const ownStem = shardStem(stem, { index, count: plan.shards });
     const originalFiles = filesOf(plan.inputs.map(({ path }) => path).join(", "), ownStem);
     const files = await locate(originalFiles, moved);
-    const runFile = await readRunFile(files.runJson);
+    const { runFile, runFileProblem } = await tryRunFile(files.runJson);
     const binaryColumns = runFile?.rows.binaryColumns;
     runs.push({
       name: `shard ${index} of ${plan.shards}`,
@@ -73,11 +75,23 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
       originalFiles,
       pieces: piecesOf(plan, index, { binaryColumns }),
       runFile,
+      runFileProblem,
       rowsBefore: rowsBefore(plan, index),
       changes,
     });
   }
   return runs;
+}
+
+/** One run file that cannot be read must not hide the other runs. */
+async function tryRunFile(
+  path: string,
+): Promise<Pick<MergeRun, "runFile" | "runFileProblem">> {
+  try {
+    return { runFile: await readRunFile(path), runFileProblem: undefined };
+  } catch (error) {
+    return { runFile: undefined, runFileProblem: (error as Error).message };
+  }
 }
 
 async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
@@ -124,12 +138,12 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   if (needsRunFile && name === undefined) await refuseWithoutRunFile(folder, names);
   return await Promise.all(stems.map(async (stem) => {
     const path = folder === "." ? stem : `${folder}/${stem}`;
-    const runFile = await readRunFile(`${path}.run.json`);
+    const { runFile, runFileProblem } = await tryRunFile(`${path}.run.json`);
     const results = await resultsPathOf(path, names);
     const files = { ...filesOf(runFile?.input ?? "", path), results };
     const pieces = runFile === undefined || !needsRunFile ? [] : await piecesOfRun(runFile, files);
     return {
-      ...{ name: results, files, originalFiles: files, pieces, runFile },
+      ...{ name: results, files, originalFiles: files, pieces, runFile, runFileProblem },
       ...{ rowsBefore: 0, changes: [] },
     };
   }));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DamagedFileError } from "../errors.ts";
+import { DamagedFileError, SinkError } from "../errors.ts";
 import type { Line } from "../formats/mod.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { HAS_FAILURE, IdTable, SEEN } from "../index/mod.ts";
@@ -87,7 +87,7 @@ export class MergePass {
       }
       this.#reportProblems(run, lines, this.report.pending - pendingBefore, limit === Infinity);
     } catch (error) {
-      if (!(error instanceof DamagedFileError)) throw error;
+      if (!(error instanceof DamagedFileError || isAboutFileOf(run, error))) throw error;
       this.report.problems.push({ run: run.name, kind: "damaged", message: error.message });
     }
     const rescued = await rescuedFilesOf(run.files.results, "results");
@@ -247,6 +247,10 @@ export class MergePass {
     }
     if (pending > 0) add("unfinished", pendingText(run, pending));
   }
+}
+
+function isAboutFileOf({ files }: MergeRun, error: unknown): error is SinkError {
+  return error instanceof SinkError && [files.results, files.failures].includes(error.path ?? "");
 }
 
 function samplesOf({ runFile }: MergeRun): number {

@@ -86,10 +86,12 @@ async function mergeReady(
   const { partial = false, proof = true } = options;
   if (proof) checkComparable(runs);
   const expected = runs.filter((run) =>
-    run.pieces.length > 0 && limitOf(run, options.limit ?? Infinity) > 0
+    run.runFileProblem !== undefined ||
+    (run.pieces.length > 0 && limitOf(run, options.limit ?? Infinity) > 0)
   );
   const knownProblems = proof ? await problemsOf(expected) : [];
-  if (knownProblems.length > 0 && !partial) {
+  const isDamaged = knownProblems.some(({ kind }) => kind === "damaged");
+  if (isDamaged || (knownProblems.length > 0 && !partial)) {
     const problems = [...knownProblems, ...expected.flatMap(notEnded)];
     return { ...emptyReport(runs), problems, inputChanges: changesOf(runs) };
   }
@@ -174,8 +176,10 @@ function checkComparable(runs: readonly MergeRun[]): void {
 async function problemsOf(runs: readonly MergeRun[]): Promise<MergeProblem[]> {
   const problems: MergeProblem[] = [];
   for (const run of runs) {
-    const { name, runFile } = run;
-    if (runFile === undefined) {
+    const { name, runFile, runFileProblem } = run;
+    if (runFileProblem !== undefined) {
+      problems.push({ run: name, kind: "damaged", message: runFileProblem });
+    } else if (runFile === undefined) {
       problems.push({ run: name, kind: "missing", message: await whyMissing(run) });
     } else if (runFile.summary !== null && runFile.summary.pending > 0) {
       problems.push({ run: name, kind: "unfinished", message: pendingReason(runFile.summary) });

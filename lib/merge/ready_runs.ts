@@ -73,14 +73,16 @@ async function pause(ms: number, signal: AbortSignal | undefined): Promise<void>
   }
 }
 
-function isDone({ runFile, pieces }: MergeRun): boolean {
+function isDone({ runFile, runFileProblem, pieces }: MergeRun): boolean {
+  if (runFileProblem !== undefined) return false;
   if (pieces.length === 0 || runFile?.merged?.pending === 0) return true;
   return runFile?.summary?.state === "done" && runFile.summary.pending === 0;
 }
 
-/** Whether a run has failed and its scheduler will not restart it. */
+/** Whether a run has failed and its scheduler will not restart it, or its file cannot be read. */
 async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Promise<boolean> {
-  for (const { runFile, originalFiles } of runs) {
+  for (const { runFile, runFileProblem, originalFiles } of runs) {
+    if (runFileProblem !== undefined) return true;
     // If no job is named, a run that was halted before the merge will not continue.
     if (job === undefined && runFile?.summary?.state === "halted") return true;
     const status = await readStatus(statusPathOf(originalFiles.results));

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isCounted } from "../answer.ts";
 import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
 import type { TokenPrices } from "./rates.ts";
@@ -23,7 +24,8 @@ export interface PriceOptions {
 export interface Prices {
   /** The prices for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
-  /** The cost of an answer in US dollars; undefined without token counts. The function is absent
+  /** The cost of an answer in US dollars; undefined without token counts, unless the answer states
+   * it or the model is free. The function is absent
    * unless the price of every teacher is known: an incomplete sum would be mistaken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   readonly unpriced: readonly Teacher[];
@@ -91,7 +93,7 @@ export async function pricesOf(
   if (priceIn !== undefined && priceOut !== undefined) {
     return {
       priceOf: orFree(({ usage }) =>
-        usage ? plainCost(usage, priceIn, priceCached!, priceOut) : undefined
+        isCounted(usage) ? plainCost(usage, priceIn, priceCached!, priceOut) : undefined
       ),
       ratesOf: () => ({ prompt: priceIn, completion: priceOut }),
       unpriced: [],
@@ -152,7 +154,7 @@ const ANY_USAGE: Usage = { promptTokens: 2, cachedTokens: 1, completionTokens: 1
 /** The cost of answers by `costOf`; answers of free models cost 0 even without token counts. */
 function orFree(costOf: CostOf): CostOf {
   return (answer) =>
-    answer.usage || costOf({ ...answer, usage: ANY_USAGE }) !== 0 ? costOf(answer) : 0;
+    costOf(answer) ?? (costOf({ ...answer, usage: ANY_USAGE }) === 0 ? 0 : undefined);
 }
 
 function tierOf(params: Params | undefined): string | undefined {

@@ -11,6 +11,7 @@
  */
 
 import list from "./public_prices.json" with { type: "json" };
+import { isCounted } from "../answer.ts";
 import {
   calcPrice,
   findProvider,
@@ -58,7 +59,7 @@ export function costOfModels(
 ): CostOf {
   const otherPrices = new Map<string, PublicPrice>();
   return ({ usage, modelAsked, serviceTier }) => {
-    if (!usage) return undefined;
+    if (!isCounted(usage)) return undefined;
     if (modelAsked === undefined) return ownPrice.costOf(usage, serviceTier);
     let price = otherPrices.get(modelAsked);
     if (price === undefined) {

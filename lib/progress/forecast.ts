@@ -53,7 +53,7 @@ export class Forecast {
   }
 
   settled({ sequence, busyMs, costUsd }: RowFigures): void {
-    this.#projection.settled(sequence, busyMs, costUsd ?? 0);
+    this.#projection.settled(sequence, busyMs, costUsd);
   }
 
   /** Called several times a second. */

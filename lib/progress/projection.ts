@@ -60,6 +60,8 @@ interface Cohort {
   busyMs: number;
   /** Sum of the squared busy times of the rows, for the mean time left of a row in flight. */
   squaredMs: number;
+  /** Rows whose cost is known. */
+  priced: number;
   costUsd: number;
   squaredUsd: number;
 }
@@ -111,6 +113,7 @@ export class Projection {
   #finishedCohorts = 0;
   #finishedBusyMs = 0;
   #finishedSquaredMs = 0;
+  #finishedPriced = 0;
   #finishedCostUsd = 0;
   #finishedSquaredUsd = 0;
   #longestMs = 0;
@@ -130,14 +133,18 @@ export class Projection {
     this.#observedMs = this.#lastSettledMs = nowMs;
   }
 
-  settled(sequence: number, busyMs: number, costUsd: number): void {
+  /** @param costUsd Null if it is unknown: the row counts as the mean of the others. */
+  settled(sequence: number, busyMs: number, costUsd: number | null): void {
     const index = Math.floor(sequence / this.#cohortRows);
     const cohort = index === this.#lastIndex ? this.#lastCohort : this.#cohortAt(index);
     cohort.settled++;
     cohort.busyMs += busyMs;
     cohort.squaredMs += busyMs * busyMs;
-    cohort.costUsd += costUsd;
-    cohort.squaredUsd += costUsd * costUsd;
+    if (costUsd !== null) {
+      cohort.priced++;
+      cohort.costUsd += costUsd;
+      cohort.squaredUsd += costUsd * costUsd;
+    }
     if (busyMs > this.#longestMs) this.#longestMs = busyMs;
     this.#settled++;
     this.#settledBusyMs += busyMs;
@@ -203,13 +210,13 @@ export class Projection {
       const usd = spentUsd + Math.max(0, rows - this.#sent) * floorUsd;
       return { usd, isLowerBound: true, errorUsd: 0 };
     }
-    const meanUsd = Math.max(floorUsd, this.#finishedCostUsd / finishedRows);
-    const leftUsd = rowsLeft * meanUsd;
-    const finishedUsd = this.#finishedCostUsd / finishedRows;
-    const variance = Math.max(0, this.#finishedSquaredUsd / finishedRows - finishedUsd ** 2);
+    const priced = Math.max(1, this.#finishedPriced);
+    const finishedUsd = this.#finishedCostUsd / priced;
+    const leftUsd = rowsLeft * Math.max(floorUsd, finishedUsd);
+    const variance = Math.max(0, this.#finishedSquaredUsd / priced - finishedUsd ** 2);
     const errorUsd = Math.max(
       leftUsd * MIN_COST_ERROR,
-      rowsLeft * 2 * Math.sqrt(variance / finishedRows),
+      rowsLeft * 2 * Math.sqrt(variance / priced),
     );
     return { usd: spentUsd + leftUsd, isLowerBound: false, errorUsd };
   }
@@ -256,6 +263,7 @@ export class Projection {
     while (cohort !== undefined && cohort.settled === this.#cohortRows) {
       this.#finishedBusyMs += cohort.busyMs;
       this.#finishedSquaredMs += cohort.squaredMs;
+      this.#finishedPriced += cohort.priced;
       this.#finishedCostUsd += cohort.costUsd;
       this.#finishedSquaredUsd += cohort.squaredUsd;
       this.#open.delete(this.#finishedCohorts++);
@@ -265,5 +273,5 @@ export class Projection {
 }
 
 function newCohort(): Cohort {
-  return { settled: 0, busyMs: 0, squaredMs: 0, costUsd: 0, squaredUsd: 0 };
+  return { settled: 0, busyMs: 0, squaredMs: 0, priced: 0, costUsd: 0, squaredUsd: 0 };
 }

@@ -2,8 +2,8 @@
  * The chat completions API of a simulated teacher: parses requests, and builds answers (JSON or
  * server-sent events) and errors.
  *
- * An answer depends only on the options, the prompt and its token limit. So a run can be repeated,
- * and each result can be matched with its row.
+ * An answer depends only on the options, the prompt, its token limit and its seed. So a run can be
+ * repeated, and each result can be matched with its row.
  *
  * @module
  */
@@ -18,6 +18,8 @@ interface ChatRequest {
   readonly prompt: string;
   readonly lastUserText: string;
   readonly maxTokens: number;
+  /** Text of the seed; "" without one. */
+  readonly seed: string;
   readonly stream: boolean;
   /** Whether a stream ends with the token counts. */
   readonly includeUsage: boolean;
@@ -47,8 +49,9 @@ export function readChatRequest(text: string): ChatRequest | string {
     return `"max_tokens" must be 1 or more: current value is ${show(maxTokens)}`;
   }
   const includeUsage = isObject(streamOptions) && streamOptions.include_usage === true;
-  const lastUserText = lastUserTextOf(messages);
-  return { model, prompt: promptKey(messages), lastUserText, maxTokens, stream, includeUsage };
+  const prompt = promptKey(messages), lastUserText = lastUserTextOf(messages);
+  const seed = String(body.seed ?? "");
+  return { model, prompt, lastUserText, maxTokens, seed, stream, includeUsage };
 }
 
 /** All messages and roles as one text, to identify the prompt. */
@@ -180,7 +183,7 @@ function splitText(text: string, tokenCount: number): string[] {
 
 /** What a prompt gets each time it is sent, unless the request hits a fault or limit. */
 export interface Plan {
-  /** A hash of the prompt and the seed, 53 bits. */
+  /** A hash of the prompt and both seeds, 53 bits. */
   readonly hash: number;
   /** Whether this prompt always gets status 400. */
   readonly isRejected: boolean;
@@ -219,20 +222,23 @@ export function draw(hash: number, salt: number): number {
   return ((bits ^ (bits >>> 15)) >>> 0) / 4294967296;
 }
 
+/** @param seed The seed of the request: another one gives another answer. */
 export function planAnswer(
   prompt: string,
   options: ResolvedSimulateOptions,
   maxTokens: number,
+  seed = "",
 ): Plan {
-  const hash = hashText(prompt, options.seed);
+  const promptHash = hashText(prompt, options.seed);
+  const hash = seed === "" ? promptHash : hashText(`${seed}\n${prompt}`, options.seed);
   const spread = 1 + options.jitter * (2 * draw(hash, 1) - 1);
   const fullTokens = Math.round(options.tokens * (0.5 + draw(hash, 2)));
-  const isTruncated = options.truncated > 0 && draw(hash, 3) < options.truncated;
+  const isTruncated = options.truncated > 0 && draw(promptHash, 3) < options.truncated;
   const reasoningTokens = Math.min(options.reasoning, maxTokens);
   const tokens = isTruncated ? Math.floor(fullTokens / 2) : fullTokens;
   return {
     hash,
-    isRejected: options.refusals > 0 && draw(hash, 4) < options.refusals,
+    isRejected: options.refusals > 0 && draw(promptHash, 4) < options.refusals,
     latencyMs: options.latency * spread,
     reasoningTokens,
     answerTokens: Math.min(tokens, maxTokens - reasoningTokens),

@@ -56,8 +56,8 @@ const FIRST_PIECE_AT = 0.2;
  * Starts a simulated teacher on 127.0.0.1.
  *
  * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. Seed and prompt
- * determine text, tokens, latency and refusal; faults also depend on how often the prompt was sent
- * before. Each answer starts with a digest of its prompt and a quotation from the last user message.
+ * determine refusals; with the `seed` of the request also text, tokens and latency. Faults also
+ * depend on how often the prompt was sent before. Each answer starts with a digest of its prompt and a quotation from the last user message.
  *
  * @throws {TypeError} An option is unknown or not a number.
  * @throws {RangeError} An option is out of range.
@@ -141,7 +141,7 @@ class RequestHandler {
     this.posts++;
     const chat = readChatRequest(await request.text());
     if (typeof chat === "string") return errorResponse(400, chat);
-    const plan = planAnswer(chat.prompt, this.#options, chat.maxTokens);
+    const plan = planAnswer(chat.prompt, this.#options, chat.maxTokens, chat.seed);
     const rejection = this.#rejection(plan);
     if (rejection) return rejection;
     this.#inFlight++;

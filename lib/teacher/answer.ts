@@ -60,6 +60,17 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
+/** Whether an object holds all of an answer, with its finish reason. Others may be followed by more,
+ * such as the first of several chunks. */
+export function isWholeAnswer(text: string, { format }: AnswerContext): boolean {
+  const body = answerBody(text)?.object;
+  if (body === undefined) return false;
+  const answer = format?.answer?.(body) ?? body;
+  const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
+  return choice !== undefined && choice.delta === undefined &&
+    finishReasonOf(choice, answer) !== "";
+}
+
 const MESSAGE_PATH: JsonPath = ["choices", 0, "message"];
 const DELTA_PATH: JsonPath = ["choices", 0, "delta"];
 

@@ -8,7 +8,7 @@
 
 import { type DispatchController, type DispatchHandler, errors } from "../deps/undici.ts";
 import { changedError, TeacherError } from "../errors.ts";
-import { readAnswer } from "./answer.ts";
+import { isWholeAnswer, readAnswer } from "./answer.ts";
 import type { AnswerContext } from "./completion.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
@@ -104,8 +104,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#endRequest();
   }
 
-  /** Succeeds at a deadline if a stream has a finish reason, or a JSON object is complete: only
-   * token counts or the end of the response are missing. */
+  /** Succeeds at a deadline if only token counts or the end of the response are missing. */
   expire(deadline: Deadline): void {
     this.#body.flush();
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
@@ -113,6 +112,14 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
       this.onBodyEnd(undefined);
     } else this.#fail(this.#status >= 300 ? this.#statusError() : this.#timeoutError(deadline));
     this.#endRequest();
+  }
+
+  /** Settles a response that is whole but does not end: some servers send no last chunk. */
+  checkEnd(): void {
+    if (this.#isSettled || this.#stream !== undefined || !this.#body.hasNewObject()) return;
+    if (this.#isAnswer && !isWholeAnswer(this.#body.text(), this.#context)) return;
+    this.completeAt = this.#shared.now();
+    this.onBodyEnd(undefined);
   }
 
   onRequestStart(controller: DispatchController): void {
@@ -255,15 +262,9 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   #statusError(): TeacherError {
-    const { address, now } = this.#shared;
-    return statusError({
-      status: this.#status,
-      headers: this.#headers,
-      text: this.#body.text(),
-      address,
-      context: this.#context,
-      now: now(),
-    });
+    const { address, now } = this.#shared, context = this.#context;
+    const status = this.#status, headers = this.#headers, text = this.#body.text();
+    return statusError({ status, headers, text, address, context, now: now() });
   }
 
   #networkError(error: Error): TeacherError {

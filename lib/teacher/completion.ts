@@ -76,12 +76,15 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
   };
 }
 
+const NO_COUNTS: Usage = { promptTokens: 0, completionTokens: 0 };
+
 /** xAI states costs in ticks (`cost_in_usd_ticks`). */
 const TICKS_PER_USD = 1e10;
 
 /**
  * Reads token counts. Null if those of the answer are unknown, or all are 0, as servers write that
- * count nothing: an answer of 0 tokens would be free, and no limit to the cost would be reached.
+ * count nothing: an answer of 0 tokens would be free, and no limit to the cost would be reached. If
+ * the cost is stated nevertheless, all counts are 0.
  *
  * @param model The model that answered: Gemini counts reasoning differently.
  */
@@ -96,7 +99,8 @@ export function readUsage(value: unknown, model = ""): Usage | null {
     countOf(usage.outputTokens) ?? countOf(usage.completionTokens);
   const total = countOf(usage.total_tokens);
   const completion = statedCompletion ?? restOf(total, statedPrompt);
-  if (completion === undefined) return null;
+  const costUsd = statedCost(usage);
+  if (completion === undefined) return costUsd === undefined ? null : { ...NO_COUNTS, costUsd };
   const prompt = statedPrompt ?? restOf(total, completion) ?? 0;
   const counted = prompt + (statedCompletion ?? 0);
   const completionDetails = asObject(usage.completion_tokens_details) ??
@@ -116,7 +120,6 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const uncounted = uncountedReasoning(total, counted, reasoning, model);
   const cacheWriteTokens = countOf(promptDetails?.cache_write_tokens) ??
     countOf(promptDetails?.cache_creation_tokens) ?? cacheWrites;
-  const costUsd = statedCost(usage);
   const counts = {
     promptTokens: prompt + cached,
     completionTokens: statedCompletion === undefined ? completion : completion + uncounted,

@@ -39,6 +39,8 @@ export class IncomingBody implements ByteSink {
   #headers: HeaderFields = {};
   #isAnswer = false;
   #bytes = 0;
+  /** The number of bytes at the last `hasNewObject()`. */
+  #checkedBytes = 0;
   #hasBegun = false;
   #decoder: ByteDecoder | undefined;
   #transcoder: Transcoder | undefined;
@@ -81,6 +83,14 @@ export class IncomingBody implements ByteSink {
 
   get holdsObject(): boolean {
     return asObject(parseJson(this.text())) !== undefined;
+  }
+
+  /** Whether the body has become an object since the last call. Parses only what ends like one. */
+  hasNewObject(): boolean {
+    if (this.#checkedBytes === this.#bytes) return false;
+    this.#checkedBytes = this.#bytes;
+    const last = this.#chunks.at(-1)?.findLast((byte) => byte > SPACE);
+    return last === BRACE && this.holdsObject;
   }
 
   /** If the document is a stream of bare JSON chunks, one per line, passes it on as events and
@@ -151,6 +161,9 @@ export class IncomingBody implements ByteSink {
     return joined(this.#chunks);
   }
 }
+
+const SPACE = 0x20;
+const BRACE = 0x7d;
 
 /** Shared by all bodies, so nothing may be pushed to it. */
 const NO_CHUNKS: Uint8Array[] = [];

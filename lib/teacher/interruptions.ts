@@ -152,6 +152,8 @@ export interface TimedAttempt {
   readonly lastTokenAt: number;
   /** When the answer was complete, while its response had not ended; otherwise -1. */
   readonly completeAt: number;
+  /** Called in each sweep: settles a response that is whole but does not end. */
+  checkEnd(): void;
   expire(deadline: Deadline): void;
 }
 
@@ -224,6 +226,7 @@ export class Deadlines {
     if (this.#isLate(time)) return;
     // Deleting from a set while iterating over it is safe.
     for (const attempt of this.#attempts) {
+      attempt.checkEnd();
       const { startedAt, lastTokenAt, completeAt } = attempt;
       const elapsedMs = time - startedAt;
       if (completeAt >= 0) {

@@ -45,7 +45,7 @@ export interface AskedSchema {
   readonly description?: string;
 }
 
-/** Tokens as the teacher counted them. */
+/** Tokens as the teacher counted them, or a stated cost alone: then both counts are 0. */
 export interface Usage {
   /** Tokens of the prompt. */
   readonly promptTokens: number;

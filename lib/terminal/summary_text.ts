@@ -23,7 +23,7 @@ const MAX_ERRORS = 3;
 const MAX_FILES = 2;
 const MAX_TEACHER_LINES = 4;
 const MAX_ERROR_CELLS = 100;
-const UNCOUNTED = "unknown: no answer came with token counts (usage)";
+const UNCOUNTED = "unknown: it needs token counts (usage), which no answer had, and a price";
 const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
 
 export interface SummaryTextOptions {

@@ -168,3 +168,18 @@ for (const [flags, message] of REFUSED) {
     assertEquals([server.posts, await dir.exists("out")], [0, false]);
   });
 }
+
+Deno.test("--simulate gives different answers to the samples of a row, the same in each run", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", numberedRows(3));
+  const run = async (output: string, samples: string) => {
+    const args = ["--simulate=latency=0,tokens=60", "--samples", samples, "--quiet"];
+    assertExit(await runCli([input, "-o", dir.path(output), ...args]), 0);
+    const rows = await dir.rows(output);
+    return rows.map(({ uid, response }) => `${uid} ${response}`).sort();
+  };
+  const answers = await run("a.jsonl", "3");
+  assertEquals(new Set(answers.map((answer) => answer.slice(answer.indexOf("[")))).size, 9);
+  await run("b.jsonl", "1");
+  assertEquals(await run("b.jsonl", "3"), answers);
+});

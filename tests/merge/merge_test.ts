@@ -104,6 +104,43 @@ Deno.test("a merge names runs without an end beside missing ones, and does not c
   assertEquals(again.asked, []);
 });
 
+for (const file of ["in-00001-of-00003.run.json", "in-00001-of-00003.jsonl"]) {
+  Deno.test(`a merge names the shard whose "${file}" cannot be read, waits no longer, and writes nothing`, async () => {
+    await using dir = await tempDir();
+    const input = await dir.write("in.jsonl", prompts(0, 30));
+    await runShards(input, dir.path("out/"), 3);
+    await Deno.remove(dir.path(`out/${file}`));
+    await Deno.mkdir(dir.path(`out/${file}`));
+    const output = dir.path("all.jsonl");
+    for (const options of [{}, { waitMs: 60_000 }, { partial: true }]) {
+      const report = await mergeRuns({ outputs: dir.path("out"), output, ...options });
+      assertEquals(report.problems.map(({ run, kind }) => [run, kind]), [
+        ["shard 1 of 3", "damaged"],
+      ]);
+      assertStringIncludes(report.problems[0].message, `Cannot read "${dir.path("out")}/${file}"`);
+      assertEquals([report.results, await dir.exists("all.jsonl")], [null, false]);
+    }
+  });
+}
+
+Deno.test("a merge of runs over split inputs names one whose run file is damaged", async () => {
+  await using dir = await tempDir();
+  for (const name of ["a", "b"]) {
+    const input = await dir.write(`${name}.jsonl`, prompts(0, 3));
+    await runShard(input, dir.path(`out/${name}.jsonl`), {});
+  }
+  await dir.write("out/b.run.json", '{"retort": ');
+  const outputs = dir.path("out"), output = dir.path("all.jsonl");
+  const { problems, results } = await mergeRuns({ outputs, output });
+  assertEquals(problems.map(({ run, kind }) => [run, kind]), [[
+    dir.path("out/b.jsonl"),
+    "damaged",
+  ]]);
+  assertEquals(results, null);
+  const joined = await mergeRuns({ outputs, output, proof: false });
+  assertEquals([joined.succeeded, joined.duplicatesOfRuns], [3, 3]);
+});
+
 for (const names of [["in/a.jsonl", "in/b.json"], ["in"], ["in/*"]]) {
   Deno.test(`a run continues the partial merge of ${names.join(" and ")}, and verify reads it`, async () => {
     await using dir = await tempDir();
@@ -428,7 +465,9 @@ Deno.test("a run file without a summary is that of a run that has not ended", as
   const { problems } = await merge();
   assertEquals(problems.length, 1);
   await dir.write(`out/${name}`, JSON.stringify({ ...run, summary: "done" }));
-  await assertRejects(merge, UsageError, '"summary" must be an object');
+  const damaged = (await merge()).problems[0];
+  assertEquals(damaged.kind, "damaged");
+  assertStringIncludes(damaged.message, '"summary" must be an object');
 });
 
 Deno.test("without proof each row counts once, whatever number of failures lines it has", async () => {

@@ -125,13 +125,17 @@ Deno.test("pricesOf() trusts the cost that known APIs report, but not that of ot
   const { priceOf, notes, ratesOf } = await pricesOf([router]);
   assertEquals(priceOf!(answer({ completionTokens: 1, costUsd: 0.5 }), router), 0.5);
   assertEquals(priceOf!(answer({ completionTokens: 1 }), router), undefined);
+  assertEquals(priceOf!(answer({ completionTokens: 0, costUsd: 0.5 }), router), 0.5);
   assertEquals([notes.length, ratesOf(router)], [1, undefined]);
   for (const address of ["https://gateway.corp.example/v1", "http://openrouter.ai/api/v1"]) {
     assertEquals((await pricesOf([at(address)])).priceOf, undefined);
   }
   const { priceOf: listed } = await pricesOf([OPENAI]);
   assertEquals(listed!(answer({ completionTokens: 1e6, costUsd: 99 }), OPENAI), 2);
+  const uncounted = answer({ promptTokens: 0, completionTokens: 0, costUsd: 99 });
+  assertEquals(listed!(uncounted, OPENAI), undefined);
   const given = await pricesOf([router], { priceIn: 1, priceOut: 1 });
+  assertEquals(given.priceOf!(uncounted, router), undefined);
   assertEquals(given.priceOf!(answer({ completionTokens: 1e6, costUsd: 99 }), router), 1);
 });
 

@@ -284,3 +284,15 @@ Deno.test("Projection counts what rows after the finished cohorts have cost", ()
   assertEquals(isLowerBound, false);
   assertAlmostEquals(usd!, 41.6 + 800 * 41.6 / 200, 1e-9);
 });
+
+Deno.test("Projection: a row of unknown cost counts as the mean of the others", () => {
+  const projection = new Projection(100, 10_000, 0);
+  for (let sequence = 0; sequence < 800; sequence++) {
+    projection.settled(sequence, 1000, sequence % 2 === 0 ? 0.01 : null);
+  }
+  // As many rows are in flight as have finished, so that the mean per row sent is too low.
+  projection.observe(8000, 800, 0);
+  const { usd, errorUsd } = projection.projectCost(10_000, 8);
+  assertAlmostEquals(usd!, 100, 1e-6);
+  assertAlmostEquals(errorUsd, 92 * 0.02, 1e-6);
+});

@@ -14,6 +14,17 @@ Deno.test("planAnswer() depends only on the seed and the prompt", () => {
   assert(planAnswer("a", { ...SIMULATE_DEFAULTS, seed: 2 }, Infinity).hash !== plan.hash);
 });
 
+Deno.test("planAnswer() gives another answer for another seed of the request, but no other refusals", () => {
+  const options = { ...SIMULATE_DEFAULTS, refusals: 0.5, truncated: 0.5 };
+  for (const prompt of PROMPTS.slice(0, 50)) {
+    const plans = ["", "1", "2"].map((seed) => planAnswer(prompt, options, Infinity, seed));
+    assertEquals(planAnswer(prompt, options, Infinity, "1"), plans[1]);
+    assertEquals(new Set(plans.map((plan) => answerText(plan, "Why?"))).size, 3);
+    assertEquals(new Set(plans.map((plan) => plan.isRejected)).size, 1);
+    assertEquals(new Set(plans.map((plan) => plan.finishReason)).size, 1);
+  }
+});
+
 Deno.test("planAnswer() meets the requested fractions and means", () => {
   const options = { ...SIMULATE_DEFAULTS, refusals: 0.13, truncated: 0.05, jitter: 0.5 };
   const plans = PROMPTS.map((prompt) => planAnswer(prompt, options, Infinity));

@@ -673,6 +673,16 @@ Deno.test("the status counts rows of shards that are running, also without their
   assertStringIncludes(text, "have started: 6 of 10 finished, 2 of them failed");
 });
 
+Deno.test("the status names a shard whose run file is damaged, beside the others", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out");
+  await runShards(input, `${output}/`, 2);
+  await dir.write("out/in-00001-of-00002.run.json", "{");
+  const text = await statusOf(output);
+  assertStringIncludes(text, "2 shards: 1 done, 1 damaged");
+  assertStringIncludes(text, "shard 1 of 2: damaged: Cannot read");
+});
+
 Deno.test("the status counts failed rows, and names the logs until all is done", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out");

@@ -20,6 +20,8 @@ class Probe implements TimedAttempt {
   ) {
     this.expired = new Promise((resolve) => this.expire = resolve);
   }
+
+  checkEnd(): void {}
 }
 
 Deno.test("Deadlines end exactly those attempts whose time is up", async () => {

@@ -8,6 +8,8 @@ import {
 import { classify } from "../../lib/engine/errors/classify.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
 import { serveLedger } from "../support/ledger_server.ts";
+import { answer } from "../behaviors/replies.ts";
+import { type Reply, serveScript } from "../support/scripted_server.ts";
 import { ask, failure, pair, stream, token } from "./pair.ts";
 
 Deno.test("complete() ends an attempt at its deadline", async () => {
@@ -149,3 +151,42 @@ async function readable(connection: Deno.Conn): Promise<boolean> {
   const count = await connection.read(new Uint8Array(65_536)).catch(() => null);
   return count !== null;
 }
+
+/** Sends one request to a server that never ends its responses. */
+async function askStalled(reply: Reply, timeoutMs = 60_000) {
+  await using server = serveScript(() => ({
+    framing: "chunked",
+    breaks: true,
+    stalls: true,
+    ...reply,
+  }));
+  await using teacher = openaiCompatible({ model: "m", baseUrl: server.url, timeoutMs });
+  const before = performance.now();
+  const outcome = await ask(teacher).catch((error) => error);
+  return { outcome, posts: server.posts.length, ms: performance.now() - before };
+}
+
+Deno.test("complete() keeps a whole JSON answer whose response never ends, after one POST", async () => {
+  const whole = answer("42").body as string;
+  for (const body of [whole, `${whole}\n`, [whole.slice(0, 40), whole.slice(40)]]) {
+    const { outcome, posts, ms } = await askStalled({ body });
+    assertEquals([outcome.response, outcome.finishReason, posts], ["42", "stop", 1]);
+    assertLess(ms, 5_000);
+  }
+});
+
+Deno.test("complete() fails with the error of a response that never ends", async () => {
+  const body = JSON.stringify({ error: { message: "Bad prompt", code: "invalid_prompt" } });
+  const { outcome, ms } = await askStalled({ status: 400, body });
+  assertEquals([outcome.status, outcome.message], [400, "Bad prompt"]);
+  assertLess(ms, 5_000);
+});
+
+Deno.test("complete() waits for more after a chunk, and after an answer without a finish reason", async () => {
+  const chunk = { choices: [{ index: 0, delta: { content: "4" }, finish_reason: "stop" }] };
+  const unfinished = { choices: [{ index: 0, message: { role: "assistant", content: "4" } }] };
+  for (const body of [chunk, unfinished]) {
+    const { ms } = await askStalled({ body: JSON.stringify(body) }, 1_200);
+    assertGreater(ms, 1_100);
+  }
+});

@@ -136,3 +136,11 @@ Deno.test("the service tier is that of the answer, else the requested one", asyn
     assertEquals(await tier({ service_tier: "priority" }), "priority");
   }
 });
+
+Deno.test("readUsage() keeps a stated cost without token counts", () => {
+  for (const counts of [{}, { prompt_tokens: 7 }, { prompt_tokens: 0, completion_tokens: 0 }]) {
+    const usage = readUsage({ ...counts, cost: 0.25 });
+    assertEquals([usage?.costUsd, usage?.promptTokens, usage?.completionTokens], [0.25, 0, 0]);
+    assertEquals(readUsage(counts), null);
+  }
+});

@@ -21,7 +21,7 @@ Finished in 35 s: every row has a result
   Answered  1,319
   Speed     38.2 rows/s
   Latency   p50 512 ms · p90 900 ms · p99 1.24 s · max 3.10 s
-  Cost      unknown: no answer came with token counts (usage)
+  Cost      unknown: it needs token counts (usage), which no answer had, and a price
   Attempts  1,319
   Process   2.4 s of CPU · 85 MB of memory
   Results   out/in.jsonl
@@ -47,7 +47,10 @@ Deno.test("summaryText() does not show $0.00 for answers without token counts", 
     const summary = makeSummary({ cost_usd, succeeded: 3, prompt_tokens, completion_tokens: 0 });
     return /Cost +(.*)/.exec(summaryText(summary, { isColored: false }))?.[1];
   };
-  assertEquals(costOf(null), "unknown: no answer came with token counts (usage)");
+  assertEquals(
+    costOf(null),
+    "unknown: it needs token counts (usage), which no answer had, and a price",
+  );
   assertEquals(costOf(null, 30), undefined);
   // The prices are 0.
   assertEquals(costOf(0), "$0.00");

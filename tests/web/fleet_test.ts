@@ -1,7 +1,7 @@
 /** Tests of web/fleet/: many runs on one page. @module */
 
 import { runStatuses } from "../../mod.ts";
-import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
 import { createFleetApp } from "../../web/fleet/server.ts";
 import { serveFolderMonitor } from "../../web/server.ts";
@@ -40,6 +40,23 @@ Deno.test("the teachers of a run are all counted, though its status names only s
   const watch = new FolderWatch(dir.path("out"));
   await watch.check();
   assertEquals(watch.view(10).teachers, { up: 39, down: 1 });
+});
+
+Deno.test("files that cannot be read are named beside the runs that can", async () => {
+  await using dir = await tempDir();
+  await writeStatus(dir, statusOf(0));
+  await dir.write(`out/.retort/${nameOf(1)}.status.json`, "{");
+  await Deno.mkdir(dir.path("out/.retort/other.shards-2.json"));
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
+  assertEquals(watch.view(10).states, { running: 1, silent: 2 });
+  const reasons = watch.view(10).rows.map(({ name, reason }) => `${name}: ${reason}`);
+  assertStringIncludes(reasons[0], `${nameOf(1)}: Cannot read "${dir.path("out/.retort")}`);
+  assertStringIncludes(reasons[1], "other: Cannot read");
+  await writeStatus(dir, statusOf(1));
+  await Deno.remove(dir.path("out/.retort/other.shards-2.json"));
+  await watch.check();
+  assertEquals(watch.view(10).states, { running: 2 });
 });
 
 Deno.test("a counter that stops makes a run silent, then dead; one that moves again makes it alive", async () => {
@@ -122,7 +139,7 @@ Deno.test("a script sees the runs of a folder as a page and as values", async ()
   await entered.body?.cancel();
   const cookie = entered.headers.getSetCookie()[0];
   const state = await fetch(`${origin}/state`, { headers: { cookie: cookie.split(";")[0] } });
-  assertEquals((await state.json()).runs, 2);
+  assertEquals((await state.json()).states, { running: 2, silent: 1 });
   assertEquals(searchParams.get("token")?.length, 32);
   await assertRejects(() => serveFolderMonitor(dir.path("other.jsonl")), UsageError, "no run of");
 });
@@ -148,7 +165,11 @@ Deno.test("files of other programs, versions and kinds are left out or read as f
   const watch = new FolderWatch(dir.path("out"));
   await watch.check();
   const view = watch.view(10);
-  assertEquals(view.rows.map(({ name }) => name).toSorted(), [
+  const namesWith = (isSilent: boolean) =>
+    view.rows.flatMap(({ name, state }) => (state === "silent") === isSilent ? [name] : [])
+      .toSorted();
+  assertEquals(namesWith(true), ["half", "loop"]);
+  assertEquals(namesWith(false), [
     "huge",
     "kinds",
     "older",
@@ -159,7 +180,7 @@ Deno.test("files of other programs, versions and kinds are left out or read as f
   await dir.write("out/.retort/older.status.json", "null");
   await dir.write("out/.retort/kinds.status.json", "x".repeat(100_000));
   for (let checks = 0; checks < 12; checks++) await watch.check();
-  assertEquals(watch.view(10).states, { dead: 4 });
+  assertEquals(watch.view(10).states, { silent: 2, dead: 4 });
   // A file that is gone for a minute is forgotten.
   await Deno.remove(dir.path("out/.retort"), { recursive: true });
   for (let checks = 0; checks < 14; checks++) await watch.check();

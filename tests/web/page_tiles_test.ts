@@ -65,7 +65,7 @@ Deno.test("the cost is unknown while no answer has token counts", () => {
       completion_tokens: 0,
       ...snapshot,
     });
-  assertEquals([costOf({}).value, costOf({}).note], ["–", "no answer has token counts"]);
+  assertEquals([costOf({}).value, costOf({}).note], ["–", "needs token counts and a price"]);
   assertEquals(costOf({ prompt_tokens: 9 }).note, "no price is known");
   assertEquals(costOf({ cost_usd: 0 }).value, "$0.00");
 });

@@ -6,7 +6,7 @@ import { sumOf } from "../../lib/figures.ts";
 
 /**
  * `paused`: nothing is sent, for any reason; `waiting`: a shard that has not started; `silent`: no
- * new beat in 3 checks; `dead`: in 12; `interrupted`: not `done`, `halted` or `failed`.
+ * new beat in 3 checks, or a status that cannot be read; `dead`: no new beat in 12 checks; `interrupted`: not `done`, `halted` or `failed`.
  */
 export type FleetState =
   | "running"

@@ -38,6 +38,8 @@ export class FolderWatch {
   readonly #runs = new Map<string, FoundRun>();
   /** By names of plan files. */
   readonly #plans = new Map<string, { plan: ShardPlan; stem: string }>();
+  /** Why files cannot be read, by their names. */
+  #problems = new Map<string, string>();
   #isChecking = false;
 
   /** @param stem Only this run and its shards are watched. @default all runs */
@@ -56,6 +58,7 @@ export class FolderWatch {
     if (this.#isChecking) return;
     this.#isChecking = true;
     const missing = new Set(this.#runs.keys());
+    this.#problems = new Map();
     try {
       // Imported late: `web/server.ts` must load with `--allow-net` alone, and `lib/run/` needs
       // more permissions.
@@ -120,27 +123,41 @@ export class FolderWatch {
         this.#runs.set(name, { stamp, status, checksWithoutBeat });
         return true;
       }
-    } catch {
-      // The file is gone, or half of it is written.
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) {
+        this.#problems.set(name, cannotRead(path, error).message);
+      }
     }
     this.#countMissing(name);
     return false;
   }
 
   async #readPlan(name: string): Promise<void> {
-    if (this.#plans.has(name)) return;
-    const plan = await readPlan(inFolder(this.#folder, name));
     const stem = name.replace(PLAN_SUFFIX, "");
-    if (plan === undefined || (this.#stem !== undefined && stem !== this.#stem)) return;
-    this.#plans.set(name, { plan, stem });
+    if (this.#plans.has(name) || (this.#stem !== undefined && stem !== this.#stem)) return;
+    try {
+      const plan = await readPlan(inFolder(this.#folder, name));
+      if (plan !== undefined) this.#plans.set(name, { plan, stem });
+    } catch (error) {
+      this.#problems.set(name, (error as Error).message);
+    }
   }
 
   view(maxRows: number): FleetView {
-    return fleetView(this.#name, [...this.#runs.values()], this.#waiting(), maxRows);
+    const waiting = this.#waiting();
+    const others = [...waiting.values(), ...this.#unreadable(waiting)];
+    return fleetView(this.#name, [...this.#runs.values()], others, maxRows);
   }
 
-  #waiting(): FleetRow[] {
-    const waiting: FleetRow[] = [];
+  /** Rows of the files that cannot be read, unless an earlier status of the run is known. */
+  #unreadable(waiting: ReadonlyMap<string, FleetRow>): FleetRow[] {
+    return [...this.#problems].filter(([name]) => !this.#runs.has(name) && !waiting.has(name))
+      .map(([name, reason]) => unstartedRow(name.replace(/\.[^.]*\.json$/, ""), reason, null));
+  }
+
+  /** Rows of the shards without a known status, by the names of their status files. */
+  #waiting(): Map<string, FleetRow> {
+    const waiting = new Map<string, FleetRow>();
     for (const { plan, stem } of this.#plans.values()) {
       const count = String(plan.shards).padStart(5, "0");
       const suffix = `-of-${count}${STATUS_SUFFIX}`;
@@ -151,16 +168,24 @@ export class FolderWatch {
       if (!hasStarted && this.#runs.size > 0) continue;
       for (let index = 0; index < plan.shards; index++) {
         const name = `${stem}-${String(index).padStart(5, "0")}-of-${count}`;
-        if (this.#runs.has(`${name}${STATUS_SUFFIX}`)) continue;
-        const total = rowCountOf(plan, index);
-        waiting.push({
-          ...{ name, state: "waiting", reason: null, total, done: 0, failed: 0 },
-          ...{ in_flight: 0, rate_per_s: 0, eta_s: null, cost_usd: null },
-        });
+        const file = `${name}${STATUS_SUFFIX}`;
+        if (this.#runs.has(file)) continue;
+        const problem = this.#problems.get(file);
+        waiting.set(file, unstartedRow(name, problem, rowCountOf(plan, index)));
       }
     }
     return waiting;
   }
+}
+
+/** @param problem Why its status cannot be read; undefined if the shard has not started. */
+function unstartedRow(name: string, problem: string | undefined, total: number | null): FleetRow {
+  return {
+    ...{ name, total, done: 0, failed: 0, in_flight: 0, rate_per_s: 0, eta_s: null },
+    state: problem === undefined ? "waiting" : "silent",
+    reason: problem ?? null,
+    cost_usd: null,
+  };
 }
 
 /** Name of the run of a status file, without the shard. */

@@ -120,7 +120,7 @@ export class Controls {
     setText(
       "budget-note",
       isUncounted(snapshot)
-        ? "The cost is unknown: no answer has token counts"
+        ? "The cost is unknown: it needs token counts, which no answer has, and a price"
         : cost_usd === null
         ? "No price is known"
         : `${formatUsd(cost_usd)} spent, ${capWords(max_cost_usd, budget)}`,

@@ -205,7 +205,7 @@ function timeFigure({ store, snapshot, nowMs }) {
 function costFigure({ snapshot, store: { ended } }) {
   const { cost_usd, projected_cost_usd, projected_cost_range_usd: range, max_cost_usd } = snapshot;
   const cap = max_cost_usd === null ? "no cap" : `cap ${formatCapUsd(max_cost_usd)}`;
-  if (isUncounted(snapshot)) return { value: UNKNOWN, note: "no answer has token counts" };
+  if (isUncounted(snapshot)) return { value: UNKNOWN, note: "needs token counts and a price" };
   if (cost_usd === null) {
     return { value: UNKNOWN, note: max_cost_usd === null ? "no price is known" : cap };
   }

@@ -5,17 +5,21 @@
  * @module
  */
 
+import { isCounted } from "../../answer.ts";
 import { UsageError } from "../../errors.ts";
 import { formatCount, formatCountOf } from "../../figures.ts";
 import { asAmount } from "../../json.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
+
+/** The fields of an answer that its price may depend on. */
+type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
 export interface BudgetOptions {
   /**
    * The cost of an answer in US dollars; undefined without token counts. Omit the function if the
    * price of any teacher is unknown. @default none
    */
-  priceOf?: (completion: Completion, teacher: Teacher) => number | undefined;
+  priceOf?: (answer: PricedAnswer, teacher: Teacher) => number | undefined;
   /** For error messages. @default [] */
   unpriced?: readonly Teacher[];
   /** Above 0. @default none */
@@ -32,11 +36,18 @@ const UNCOUNTED = "without token counts (usage)";
 /** The relative error of a sum of costs: 7 answers of $0.01 sum up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
 
-/** What an answer cost. */
-interface Spent {
-  readonly usd: number;
-  /** Whether the cost is unknown, as it is without token counts. */
-  readonly isEstimate: boolean;
+/** What has sent an answer, such as an endpoint. */
+export interface Payee {
+  readonly teacher: Teacher;
+  /** Called with each cost, also with the estimate of one that stays unknown. */
+  paid(usd: number): void;
+}
+
+/** Answers of one payee whose cost cannot be estimated yet. */
+interface Unestimated {
+  answers: number;
+  /** The first of them, without its texts. */
+  readonly sample: PricedAnswer;
 }
 
 export function checkLimits(
@@ -64,12 +75,14 @@ export class Budget {
   #earlierCostUsd = 0;
   /** Sums over the answers with token counts. */
   readonly #counted = { answers: 0, promptTokens: 0, completionTokens: 0 };
-  /** Answers without token counts; `tokens` estimates their completion tokens. */
-  readonly #uncounted = { answers: 0, tokens: 0 };
+  /** The number of answers without token counts. */
+  #uncounted = 0;
   /** Answers whose cost is known. */
   readonly #priced = { answers: 0, usd: 0 };
   /** Answers that are billed, but whose cost is not known; `usd` estimates it. */
   readonly #unpriced = { answers: 0, usd: 0 };
+  /** Answers that came before the first whose cost is known. */
+  readonly #unestimated = new Map<Payee, Unestimated>();
 
   /**
    * @throws {RangeError} if a limit is out of range
@@ -114,11 +127,13 @@ export class Budget {
       }
       return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)${note}`;
     }
-    const completionTokens = Math.round(this.#counted.completionTokens + this.#uncounted.tokens);
+    const { answers: counted, completionTokens: countedTokens } = this.#counted;
+    const uncountedTokens = this.#uncounted * countedTokens / Math.max(1, counted);
+    const completionTokens = Math.round(countedTokens + uncountedTokens);
     if (completionTokens >= maxTokens) {
       return `The run has received ${formatCount(completionTokens)} completion tokens of at most ` +
         `${formatCount(maxTokens)} (--max-completion-tokens-total)` +
-        noteOf(this.#uncounted.answers, UNCOUNTED);
+        noteOf(this.#uncounted, UNCOUNTED);
     }
     return (maxCostUsd === null ? undefined : unenforceable(
       "--max-cost",
@@ -127,52 +142,68 @@ export class Budget {
       "without usage that tells their cost",
     )) ?? (maxTokens === Infinity ? undefined : unenforceable(
       "--max-completion-tokens-total",
-      this.#uncounted.answers,
-      this.#counted.answers,
+      this.#uncounted,
+      counted,
       UNCOUNTED,
     ));
   }
 
-  /** Counts an answer, accepted or not. Returns what it cost; null without prices. */
-  add(completion: Completion, teacher: Teacher): Spent | null {
+  /** Counts an answer, accepted or not. Returns what it cost; null if that is not known. */
+  add(completion: Completion, payee: Payee): number | null {
     this.#addTokens(completion);
     if (this.#priceOf === undefined) return null;
-    const usd = asAmount(this.#priceOf(completion, teacher));
+    const usd = asAmount(this.#priceOf(completion, payee.teacher));
     if (usd === undefined) {
       this.#unpriced.answers++;
-      const estimateUsd = this.#estimateUsd(completion, teacher);
-      this.#unpriced.usd += estimateUsd;
-      return { usd: estimateUsd, isEstimate: true };
+      this.#addUnestimated(completion, payee);
+    } else {
+      this.#priced.answers++;
+      this.#priced.usd += usd;
+      payee.paid(usd);
     }
-    this.#priced.answers++;
-    this.#priced.usd += usd;
-    return { usd, isEstimate: false };
+    if (this.#priced.answers > 0 && this.#unestimated.size > 0) this.#estimate();
+    return usd ?? null;
   }
 
   #addTokens({ usage }: Completion): void {
-    const counted = this.#counted;
-    if (usage === null || usage === undefined) {
-      this.#uncounted.answers++;
-      this.#uncounted.tokens += counted.completionTokens / Math.max(1, counted.answers);
+    if (!isCounted(usage)) {
+      this.#uncounted++;
       return;
     }
+    const counted = this.#counted;
     counted.answers++;
     counted.promptTokens += usage.promptTokens;
     counted.completionTokens += usage.completionTokens;
   }
 
+  #addUnestimated({ usage, modelAsked, serviceTier }: Completion, payee: Payee): void {
+    const unestimated = this.#unestimated.get(payee);
+    if (unestimated !== undefined) unestimated.answers++;
+    else {
+      this.#unestimated.set(payee, { answers: 1, sample: { usage, modelAsked, serviceTier } });
+    }
+  }
+
+  #estimate(): void {
+    for (const [payee, { answers, sample }] of this.#unestimated) {
+      const usd = answers * this.#estimateUsd(sample, payee.teacher);
+      this.#unpriced.usd += usd;
+      payee.paid(usd);
+    }
+    this.#unestimated.clear();
+  }
+
   /** The mean tokens of the counted answers at the price of this teacher, or else the mean cost. */
-  #estimateUsd(completion: Completion, teacher: Teacher): number {
+  #estimateUsd(answer: PricedAnswer, teacher: Teacher): number {
     const { answers, ...sums } = this.#counted;
     const usage = {
       promptTokens: sums.promptTokens / Math.max(1, answers),
       completionTokens: sums.completionTokens / Math.max(1, answers),
     };
-    const isUncounted = completion.usage === null || completion.usage === undefined;
-    const usd = isUncounted
-      ? asAmount(this.#priceOf?.({ ...completion, usage }, teacher))
-      : undefined;
-    return usd ?? this.#priced.usd / Math.max(1, this.#priced.answers);
+    const usd = isCounted(answer.usage)
+      ? undefined
+      : asAmount(this.#priceOf?.({ ...answer, usage }, teacher));
+    return usd ?? this.#priced.usd / this.#priced.answers;
   }
 
   countEarlierRuns(usd: number): void {

@@ -22,15 +22,19 @@ export function asCompletion(value: unknown): Completion | undefined {
 }
 
 /** Corrects invalid counts. One NaN would make the token count of the whole run NaN, and a negative
- * count would raise its budget. Without a valid `completionTokens`, the usage becomes null; an
+ * count would raise its budget. Without a valid `completionTokens`, only a stated cost is kept; an
  * invalid `promptTokens` becomes 0, and other invalid counts are left out. */
 function withValidUsage(completion: Completion): Completion {
   const { usage } = completion;
   if (!usage || isValid(usage)) return completion;
   const promptTokens = asCount(usage.promptTokens);
   const completionTokens = asCount(usage.completionTokens);
+  const costUsd = asAmount(usage.costUsd);
   // An answer of 0 tokens would be free, and no limit to the cost would ever be reached.
-  if (completionTokens === undefined) return { ...completion, usage: null };
+  if (completionTokens === undefined) {
+    const statedUsage = { promptTokens: 0, completionTokens: 0, costUsd };
+    return { ...completion, usage: costUsd === undefined ? null : statedUsage };
+  }
   return {
     ...completion,
     usage: {
@@ -39,7 +43,7 @@ function withValidUsage(completion: Completion): Completion {
       reasoningTokens: asCount(usage.reasoningTokens),
       cachedTokens: asCount(usage.cachedTokens),
       cacheWriteTokens: asCount(usage.cacheWriteTokens),
-      costUsd: asAmount(usage.costUsd),
+      costUsd,
     },
   };
 }

@@ -160,7 +160,8 @@ export class Endpoint {
     this.#load.answered(sent, inFlight, completion);
   }
 
-  /** Called for each answer that was paid for, accepted or not. */
+  /** Called for each answer that was paid for, accepted or not, once its cost is known or
+   * estimated. */
   paid(costUsd: number): void {
     this.#costUsd += costUsd;
   }
