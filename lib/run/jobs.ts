@@ -238,7 +238,7 @@ async function findShardFiles(
     inputOptions: generator,
     writes,
     needsLock: lock,
-    signal: activeRun.preparing.signal,
+    signal: activeRun.stopController.signal,
   });
 }
 
