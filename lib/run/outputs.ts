@@ -45,9 +45,7 @@ export interface OutputFiles {
   readonly mergedInputs?: readonly string[];
 }
 
-/**
- * A data file's extension means a file, not a folder. A run can write only `.jsonl` and `.ndjson`.
- */
+/** A data file's extension means a file, not a folder. Runs write only `.jsonl` and `.ndjson`. */
 const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
 
 /**
@@ -134,13 +132,8 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/**
- * The output that all shards of an input share, whether or not the run is a shard. Its
- * `wholeResults` omit files that are also inputs.
- *
- * @param inputs As the user named them.
- * @param files The files that `inputs` stands for.
- */
+/** The output that all shards of these inputs share, also for a run that is no shard. Its
+ * `wholeResults` omit files that are also inputs. */
 export async function sharedOutput(
   inputs: readonly string[],
   files: readonly string[],

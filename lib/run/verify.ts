@@ -95,12 +95,10 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');
   }
   const { files } = await findInputs(inputs);
-  const output = pathOf(options.output);
-  if (options.shard !== undefined) {
-    return [await verifyShard(inputs, files, output, { ...options, shard: options.shard })];
-  }
+  const output = pathOf(options.output), { shard } = options;
+  if (shard !== undefined) return [await verifyShard(shard, inputs, files, options)];
   const outputs = await outputFilesOf(files, output);
-  // Their rows would count as pending.
+  // Without this check, rows whose answers are in shards would count as pending.
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
     const attempt = `Cannot verify "${outputs[0].results}"`;
@@ -110,23 +108,19 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
       { cause },
     );
   });
-  const verifications: Verification[] = [];
-  for (const outputFiles of outputs) verifications.push(await verifyOne(outputFiles, options));
-  return verifications;
+  return await Array.fromAsync(outputs, (outputFiles) => verifyOne(outputFiles, options));
 }
 
 async function verifyShard(
+  shard: Shard,
   inputs: readonly string[],
   files: readonly string[],
-  output: string,
-  options: VerifyOptions & { readonly shard: Shard },
+  options: VerifyOptions,
 ): Promise<Verification> {
   const { shardFilesOf } = await import("./shard_run.ts");
-  const { shard, limit } = options;
-  const shardFiles = await shardFilesOf({
-    ...{ inputs, files, output, shard, limit, inputOptions: options },
-    writes: false,
-  });
+  const output = pathOf(options.output), { limit } = options;
+  const request = { inputs, files, output, shard, limit, inputOptions: options, writes: false };
+  const shardFiles = await shardFilesOf(request);
   const shardLimit = limit === undefined ? undefined : shardFiles.limit;
   return await verifyOne(shardFiles.files, { ...options, limit: shardLimit });
 }
@@ -302,5 +296,5 @@ function contentOf(text: string, kind: LineKind): LineContent {
     return { problem: `it is not JSON: ${(error as Error).message}` };
   }
   const problem = foreignLineProblem(value, kind);
-  return problem === undefined ? { row: value as AuditedRow } : { problem };
+  return problem ? { problem } : { row: value as AuditedRow };
 }
