@@ -32,7 +32,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   if (!settings.isOn("send")) return printScript(job, options, io);
   const arrays = slurmArrays(job, await maxArraySize(io));
   await warnOfQueued(job, io);
-  await forgetFailedStarts(job);
+  await deleteFailedStatuses(job);
   const ids: string[] = [];
   let merge: string;
   try {
@@ -85,10 +85,10 @@ async function warnOfQueued(job: PreparedJob, io: Io): Promise<void> {
 }
 
 /**
- * Deletes the status files of shards that could not start. `submit status` would report them as such
- * while the new tasks wait in the queue.
+ * Deletes the status files of shards that failed. Otherwise, `submit status` would report these
+ * shards as failed while the new tasks wait in the queue.
  */
-async function forgetFailedStarts({ stem, shards }: PreparedJob): Promise<void> {
+async function deleteFailedStatuses({ stem, shards }: PreparedJob): Promise<void> {
   const pathOf = (index: number) =>
     statusPathOf(`${shardStem(stem, { index, count: shards })}.jsonl`);
   const existing = new Set(await namesIn(dirname(pathOf(0))));
@@ -143,9 +143,9 @@ async function slurmOptions(
     logs,
     canceledFile: resolve(canceledPathOf(job.stem)),
     time: timeLimit(settings, job.leadSeconds),
-    partition: directive(settings, "partition"),
-    account: directive(settings, "account"),
-    memory: directive(settings, "memory"),
+    partition: directiveValue(settings, "partition"),
+    account: directiveValue(settings, "account"),
+    memory: directiveValue(settings, "memory"),
     setupLines: settings.list("before"),
     quote: (word) => shellWord(word, "linux"),
   };
@@ -158,7 +158,7 @@ async function programOf(settings: Settings): Promise<string[] | undefined> {
 }
 
 /** Reads a flag whose value goes into an `#SBATCH` line: it must be one word. */
-function directive(settings: Settings, name: string): string | undefined {
+function directiveValue(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
   throw new UsageError(
@@ -168,7 +168,7 @@ function directive(settings: Settings, name: string): string | undefined {
   );
 }
 
-/** Slurm's time limits, except a plain number: it means seconds here, but minutes for Slurm. */
+/** Slurm's notations of a time limit, except a plain number: seconds here, but minutes for Slurm. */
 const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
 
 /** Slurm may send the signal this many seconds early: it checks time limits once a minute. */
@@ -207,12 +207,11 @@ function slurmTime(totalSeconds: number): string {
   return [Math.floor(minutes / 60), minutes % 60, totalSeconds % 60].map(twoDigits).join(":");
 }
 
-/** Flags of `deno task distill`, to keep the memory of long runs small. */
+/** Keeps the memory of long runs small. The task `distill` in `deno.json` has the same flags. */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
-/**
- * Never called. With this import, Deno downloads the worker with the program, for `--cached-only`.
- */
+/** Never called. Because of this import, Deno caches the worker's module with the program, so that
+ * `--cached-only` finds it. */
 export const importSignalWorker = (): Promise<unknown> => import("./signal_worker.ts");
 
 /**

@@ -16,9 +16,10 @@ const COLUMNS = {
   /** In bytes, without the line feed. */
   offset: Float64Array,
   bytes: Uint32Array,
+  // Hashes of 64 bits, in two halves: of the uid, of the uid without the sample number, of the
+  // answer, and of the prompt.
   uidLow: Uint32Array,
   uidHigh: Uint32Array,
-  /** Hash of the uid without the sample number. */
   rowLow: Uint32Array,
   rowHigh: Uint32Array,
   answerLow: Uint32Array,
@@ -78,8 +79,8 @@ export function makeColumns(capacity: number): ColumnArrays {
 
 /** Enlarges one column at a time, so that each old array can be freed before the next is copied. */
 export function enlarge(columns: ColumnArrays, capacity: number): void {
-  const all = columns as Record<ColumnName, NumberArray>;
-  for (const name of COLUMN_NAMES) all[name] = enlarged(all[name], capacity);
+  const arrays = columns as Record<ColumnName, NumberArray>;
+  for (const name of COLUMN_NAMES) arrays[name] = enlarged(arrays[name], capacity);
 }
 
 function enlarged<T extends NumberArray>(array: T, capacity: number): T {
@@ -134,7 +135,7 @@ export class OwnField {
     return fieldName(this.path);
   }
 
-  /** Whether conditions on this field need no lines. */
+  /** Whether conditions on this field can be evaluated without reading lines. */
   get isIndexed(): boolean {
     return this.values !== undefined || (this.numbers !== undefined && this.hasNumbers);
   }

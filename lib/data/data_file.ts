@@ -11,6 +11,7 @@ import { advance, bytesText, type FileMark, isUnchanged, newMark } from "./index
 import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
 
+/** "reading": a part is not read yet. "current": all is read. "foreign": Retort did not write it. */
 export type FileState =
   | "reading"
   | "current"
@@ -128,23 +129,23 @@ export class DataFile {
 
   #readBlock(file: Deno.FsFile, onRow: RowListener): void {
     const { mark } = this;
-    let needed = BLOCK_BYTES;
+    let blockBytes = BLOCK_BYTES;
     while (true) {
-      if (this.#buffer.length < needed) this.#buffer = new Uint8Array(needed);
+      if (this.#buffer.length < blockBytes) this.#buffer = new Uint8Array(blockBytes);
       const count = readFullySync(file, this.#buffer, mark.end);
       const bytes = this.#buffer.subarray(0, count);
       const isEnd = count < this.#buffer.length;
-      const last = bytes.lastIndexOf(NEWLINE);
-      if (last === -1 && (mark.isTooLong || count > this.#maxLineBytes)) {
+      const lastNewline = bytes.lastIndexOf(NEWLINE);
+      if (lastNewline === -1 && (mark.isTooLong || count > this.#maxLineBytes)) {
         this.#skip(bytes, isEnd);
         return;
       }
-      if (last === -1 && !isEnd) {
-        needed *= 4;
+      if (lastNewline === -1 && !isEnd) {
+        blockBytes *= 4;
         continue;
       }
-      this.#readLines(bytes.subarray(0, last + 1), onRow);
-      if (isEnd && this.state === "reading") this.#readTail(bytes.subarray(last + 1), onRow);
+      this.#readLines(bytes.subarray(0, lastNewline + 1), onRow);
+      if (isEnd && this.state === "reading") this.#readTail(bytes.subarray(lastNewline + 1), onRow);
       return;
     }
   }

@@ -21,7 +21,7 @@ export interface DataFileStatus {
   readonly problem: string | null;
   /** In bytes. */
   readonly size: number;
-  /** In bytes. */
+  /** How much of the file was read, in bytes. */
   readonly read: number;
   readonly rows: number;
   readonly damageCount: number;
@@ -52,6 +52,7 @@ const LIVE_MS = 10_000;
 
 export class DataIndex {
   files: DataFile[] = [];
+  /** The `IndexedPath.run` of each file. */
   readonly runs: number[] = [];
   table = new Table();
   /**
@@ -166,7 +167,7 @@ export class DataIndex {
         damageCount: mark.damageCount,
         damage: mark.damage,
       })),
-      rows: this.table.length - this.table.gone,
+      rows: this.table.length - this.table.goneCount,
       isCurrent: this.files.every(({ state }) => state !== "reading"),
       version: this.version,
     };
@@ -199,8 +200,8 @@ export class DataIndex {
 
   /** Starts again with an empty table if many rows are gone: these take memory and time. */
   #pruneGone(): void {
-    const { gone, length } = this.table;
-    if (gone === 0 || gone < Math.max(1, length * MAX_GONE_SHARE)) return;
+    const { goneCount, length } = this.table;
+    if (goneCount === 0 || goneCount < Math.max(1, length * MAX_GONE_SHARE)) return;
     this.table = new Table();
     this.files = this.files.map(({ mark, readPath }) => {
       const file = new DataFile(mark.path, { readPath });

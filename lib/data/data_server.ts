@@ -148,7 +148,7 @@ export class DataServer {
 
   #rows({ from, count, columns, ...query }: DataRequests["rows"]["in"]): RowPage {
     const selection = this.#selection(query.where);
-    const rows = this.#ordered(selection, query);
+    const rows = this.#sortedRows(selection, query);
     const first = Math.max(0, Math.min(from, rows.length));
     return {
       total: rows.length,
@@ -187,7 +187,7 @@ export class DataServer {
     const hash = xxHash64Hex(uid);
     const [low, high] = [parseInt(hash.slice(8), 16), parseInt(hash.slice(0, 8), 16)];
     const hasUid = (row: number) => columns.uidLow[row] === low && columns.uidHigh[row] === high;
-    const rows = this.#ordered(this.#selection(query.where), query);
+    const rows = this.#sortedRows(this.#selection(query.where), query);
     const row = rowOfId(this.#index, id);
     return row !== undefined && hasUid(row) ? rows.indexOf(row) : rows.findIndex(hasUid);
   }
@@ -201,7 +201,7 @@ export class DataServer {
     );
   }
 
-  #ordered(
+  #sortedRows(
     selection: Selection,
     { sort = "", descending = false }: Query,
   ): Uint32Array<ArrayBuffer> {
@@ -232,14 +232,14 @@ export class DataServer {
     ) {
       return cached;
     }
-    const { indexed, scanned } = planOf(table, where);
-    const rows = rowsThatMeet(table, indexed);
-    const needsScan = scanned.length > 0;
+    const { indexedParts, scannedParts } = planOf(table, where);
+    const rows = rowsThatMeet(table, indexedParts);
+    const needsScan = scannedParts.length > 0;
     const created: Selection = {
       where,
       version,
       rows: needsScan ? NO_ROWS : rows,
-      scanner: needsScan ? new Scanner(scanJobOf(this.#index, rows, scanned)) : undefined,
+      scanner: needsScan ? new Scanner(scanJobOf(this.#index, rows, scannedParts)) : undefined,
       createdMs: nowMs,
       requestedMs: nowMs,
     };

@@ -55,6 +55,7 @@ export interface Overview extends Pick<RowPage, "total" | "scan" | "version"> {
 export interface DataState {
   readonly index: IndexStatus;
   readonly sortable: readonly string[];
+  /** The user's fields that the page can show as columns. */
   readonly own: readonly string[];
   /** Of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
@@ -65,9 +66,11 @@ export interface DataState {
     readonly output: string;
     readonly model: string;
   }[];
+  /** Paths of results files without a problem. */
   readonly results: readonly string[];
   /** Null unless the user named two paths, and all files were read. */
   readonly comparison: RunComparison | null;
+  /** The paths that the user named. */
   readonly paths: readonly string[];
 }
 
@@ -136,7 +139,7 @@ const COMPRESSED_NAME = /\.(?:gz|zstd?)$/;
 export class DataService implements AsyncDisposable {
   readonly notes: readonly string[];
   readonly #paths: readonly string[];
-  readonly #open = new AsyncDisposableStack();
+  readonly #disposables = new AsyncDisposableStack();
   readonly #indexed: Set<string>;
   /** Size and time, by path, of new files that could not be opened: retried once these change. */
   readonly #unreadable = new Map<string, string>();
@@ -155,7 +158,7 @@ export class DataService implements AsyncDisposable {
     files: OpenFiles,
   ) {
     this.#paths = paths;
-    this.#open.use(files);
+    this.#disposables.use(files);
     this.#indexed = new Set(files.files.map(({ path }) => path));
     this.notes = files.notes;
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
@@ -206,7 +209,7 @@ export class DataService implements AsyncDisposable {
     this.#fail("The data was closed");
     this.#worker.terminate();
     await this.#finding;
-    await this.#open.disposeAsync();
+    await this.#disposables.disposeAsync();
   }
 
   #onAnswer({ id, result, error, isUsage }: WorkerAnswer): void {
@@ -243,7 +246,7 @@ export class DataService implements AsyncDisposable {
     // Compression is recognized by content: an empty file is left for later.
     if (info?.size === 0 && COMPRESSED_NAME.test(path)) return [];
     try {
-      const { files } = this.#open.use(
+      const { files } = this.#disposables.use(
         await unpackFiles(new Map([[path, run]]), this.#closing.signal),
       );
       this.#indexed.add(path);

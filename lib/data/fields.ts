@@ -50,7 +50,7 @@ const NAME_FIELDS = {
   source_file: "source",
 } as const;
 
-/** Returns what reads a field from the columns; undefined if lines must be read. */
+/** A getter that reads the field from the columns; undefined if lines must be read. */
 export function getterOf(table: Table, path: readonly string[]): Getter | undefined {
   const own = ownGetter(table, path);
   if (own === undefined) return undefined;
@@ -69,6 +69,7 @@ export function getterOf(table: Table, path: readonly string[]): Getter | undefi
   };
 }
 
+/** The getter of a field that no row has. */
 const ABSENT: Getter = { valueAt: () => null, codes: new Uint8Array(0) };
 
 /** `"none"` if no row has such a field, undefined if lines must be read for it. */
@@ -207,7 +208,7 @@ const DERIVED_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether a path can only mean a derived field, never the user's. */
-export function isOfRetort(path: readonly string[]): boolean {
+export function meansDerivedField(path: readonly string[]): boolean {
   return path[0] === "distill" && path.length === 2 && DERIVED_NAMES.has(path[1]);
 }
 
@@ -222,7 +223,7 @@ export function viewFieldsOf(
   { length, nearOf, compared }: Table,
   paths: readonly (readonly string[])[],
 ): Record<string, CodedField> {
-  const names = new Set(paths.map((path) => isOfRetort(path) ? path[1] : path[0]));
+  const names = new Set(paths.map((path) => meansDerivedField(path) ? path[1] : path[0]));
   const fields: Record<string, CodedField> = {};
   if (names.has("near_duplicate")) {
     const codes = new Uint8Array(length);

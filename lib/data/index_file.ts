@@ -253,14 +253,15 @@ function holds(file: Deno.FsFile, offset: number, { count, hash }: HashedBytes):
   return readFullySync(file, bytes, offset) === count && (count === 0 || hashOf(bytes) === hash);
 }
 
+/** Counts a block as read. */
 export function advance(mark: FileMark, block: Uint8Array): void {
   if (block.length === 0) return;
-  if (mark.end === 0) mark.first = hashed(block.subarray(0, MARK_BYTES));
-  mark.last = hashed(block.subarray(Math.max(0, block.length - MARK_BYTES)));
+  if (mark.end === 0) mark.first = hashedBytes(block.subarray(0, MARK_BYTES));
+  mark.last = hashedBytes(block.subarray(Math.max(0, block.length - MARK_BYTES)));
   mark.end += block.length;
 }
 
-function hashed(bytes: Uint8Array): HashedBytes {
+function hashedBytes(bytes: Uint8Array): HashedBytes {
   return { count: bytes.length, hash: hashOf(bytes) };
 }
 

@@ -12,6 +12,7 @@ import { endOfString } from "../json.ts";
 const QUOTE = 34, COMMA = 44, COLON = 58, BACKSLASH = 92;
 const OPEN_BRACE = 123, CLOSE_BRACE = 125, OPEN_BRACKET = 91, CLOSE_BRACKET = 93;
 
+/** A block of lines, as bytes and as text. */
 export class BlockText {
   readonly bytes: Uint8Array;
   /** One character per byte, so that indexes are offsets in `bytes`. */
@@ -26,6 +27,7 @@ export class BlockText {
     this.isAscii = isAscii(bytes);
   }
 
+  /** Parses the JSON value between two offsets. */
   valueAt(from: number, to: number): unknown {
     if (this.text.charCodeAt(from) === QUOTE) {
       const text = this.text.slice(from + 1, to - 1);
@@ -37,6 +39,7 @@ export class BlockText {
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
+/** Finds where the values of some members of a JSON object are. */
 export class MemberFinder {
   readonly #names: readonly string[];
   /** Start and end of each name's value; -1 if the line lacks the name. */

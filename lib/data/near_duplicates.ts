@@ -42,7 +42,7 @@ export class NearDuplicates {
   /** A union-find forest over the positions: the root of a group is its first row. */
   readonly #group: Int32Array<ArrayBuffer>;
   readonly #texts: NearTexts;
-  #added = 0;
+  #addedCount = 0;
 
   constructor(rows: Uint32Array<ArrayBuffer>, texts: NearTexts) {
     this.#rows = rows;
@@ -51,12 +51,12 @@ export class NearDuplicates {
     this.#group = Int32Array.from(rows, (_, index) => index);
   }
 
-  get added(): number {
-    return this.#added;
+  get addedCount(): number {
+    return this.#addedCount;
   }
 
   add(text: string): void {
-    const start = this.#added++ * BINS;
+    const start = this.#addedCount++ * BINS;
     fillSignature(text, this.#signatures.subarray(start, start + BINS));
   }
 

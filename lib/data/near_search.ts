@@ -46,7 +46,7 @@ export class NearSearch {
   /** Starts a search over the answered rows. Replaces a search that is running. */
   start(field: "prompt" | "response"): NearStatus {
     const { table } = this.#index;
-    const rows = rowsThatMeet(table, planOf(table, 'distill.status == "answered"').indexed);
+    const rows = rowsThatMeet(table, planOf(table, 'distill.status == "answered"').indexedParts);
     table.nearOf = undefined;
     this.#steps = this.#search(field, rows);
     return this.status = {
@@ -88,17 +88,17 @@ export class NearSearch {
     const textAt = (row: number) => this.#textAt(field, row);
     const near = new NearDuplicates(rows, {
       textAt,
-      areSamplesOfOneRow: (a, b) => table.isSameRow(a, b),
+      areSamplesOfOneRow: (a, b) => table.isSameInputRow(a, b),
     });
     for (const row of rows) {
       near.add(textAt(row));
-      if (near.added % STEP_ROWS !== 0) continue;
-      this.#setStatus({ done: Math.round(near.added * READING_SHARE) });
+      if (near.addedCount % STEP_ROWS !== 0) continue;
+      this.#setStatus({ done: Math.round(near.addedCount * READING_SHARE) });
       yield;
     }
     for (const share of near.compare()) {
-      const done = READING_SHARE + share * (1 - READING_SHARE);
-      this.#setStatus({ done: Math.round(rows.length * done) });
+      const doneShare = READING_SHARE + share * (1 - READING_SHARE);
+      this.#setStatus({ done: Math.round(rows.length * doneShare) });
       yield;
     }
     const copies = near.copies();

@@ -196,11 +196,11 @@ async function leaveOutMerged(
   if (divisions.size === 0) return notes;
   for (const merge of [...files]) {
     if (!RESULTS_EXTENSION.test(merge) || SHARD_STEM.test(stemOf(merge))) continue;
-    const merged = stemsOfShards(withSlashes(stemOf(merge)))
+    const mergedDivisions = stemsOfShards(withSlashes(stemOf(merge)))
       .flatMap((stem) => divisions.get(stem) ?? [])
       .filter(({ files: names }) => names.every((path) => files.has(path)));
-    if (merged.length === 0 || !await isMerge(merge)) continue;
-    for (const division of merged) {
+    if (mergedDivisions.length === 0 || !await isMerge(merge)) continue;
+    for (const division of mergedDivisions) {
       const leavesOutMerge = division.files.some(isIndexed) ||
         (!isIndexed(merge) && await hasNewerResults(division, merge));
       const mergeFiles = [merge, failuresOf(merge)!];
@@ -228,11 +228,11 @@ function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
     if (!RESULTS_EXTENSION.test(path)) continue;
     const [, stem, count, isFailures] = SHARD_STEM.exec(withSlashes(stemOf(path))) ?? [];
     if (stem === undefined) continue;
-    const ofRun = divisions.get(stem) ?? [];
-    divisions.set(stem, ofRun);
-    let division = ofRun.find((other) => other.count === Number(count));
+    const sameStem = divisions.get(stem) ?? [];
+    divisions.set(stem, sameStem);
+    let division = sameStem.find((other) => other.count === Number(count));
     if (division === undefined) {
-      ofRun.push(division = { files: [], results: 0, count: Number(count) });
+      sameStem.push(division = { files: [], results: 0, count: Number(count) });
     }
     division.files.push(path);
     if (isFailures === undefined) division.results++;

@@ -13,7 +13,7 @@ import type { DataIndex } from "./data_index.ts";
 import {
   derivedFrom,
   getterOf,
-  isOfRetort,
+  meansDerivedField,
   NUMBER_FIELDS,
   type NumberArray,
   VIEW_ONLY_FIELDS,
@@ -23,12 +23,12 @@ import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "
 import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
-/** All parts must hold. */
+/** The parts of a condition, all of which must hold. */
 export interface QueryPlan {
   /** The columns suffice for these. */
-  readonly indexed: readonly Part[];
+  readonly indexedParts: readonly Part[];
   /** Lines must be read for these. */
-  readonly scanned: readonly Part[];
+  readonly scannedParts: readonly Part[];
 }
 
 /** @throws {UsageError} If the condition is invalid. */
@@ -36,8 +36,8 @@ export function planOf(table: Table, where: string): QueryPlan {
   const parts = where.trim() === "" ? [] : parseWhere(where).parts;
   const isIndexed = ({ paths }: Part) => paths.every((path) => getterOf(table, path) !== undefined);
   return {
-    indexed: parts.filter(isIndexed),
-    scanned: parts.filter((part) => !isIndexed(part)),
+    indexedParts: parts.filter(isIndexed),
+    scannedParts: parts.filter((part) => !isIndexed(part)),
   };
 }
 
@@ -184,13 +184,13 @@ export function sortableFields(table: Table): string[] {
  * @throws {UsageError} If the condition is invalid.
  */
 export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBuffer> {
-  const { indexed, scanned } = planOf(index.table, where);
-  for (const { paths } of [...indexed, ...scanned]) {
+  const { indexedParts, scannedParts } = planOf(index.table, where);
+  for (const { paths } of [...indexedParts, ...scannedParts]) {
     checkComputable(paths, (name) => index.table.fieldNames.has(name));
   }
-  const rows = rowsThatMeet(index.table, indexed);
-  if (scanned.length === 0) return rows;
-  using scan = new Scan(scanJobOf(index, rows, scanned));
+  const rows = rowsThatMeet(index.table, indexedParts);
+  if (scannedParts.length === 0) return rows;
+  using scan = new Scan(scanJobOf(index, rows, scannedParts));
   let count = 0;
   // Hits replace rows that were searched already.
   for (let first = 0; first < rows.length; first += SCAN_ROWS) {
@@ -210,7 +210,9 @@ const DERIVED_FOR_COMMANDS: ReadonlySet<string> = new Set([
 ]);
 
 export function needsDerived(paths: readonly (readonly string[])[]): boolean {
-  return paths.some((path) => DERIVED_FOR_COMMANDS.has(isOfRetort(path) ? path[1] : path[0]));
+  return paths.some((path) =>
+    DERIVED_FOR_COMMANDS.has(meansDerivedField(path) ? path[1] : path[0])
+  );
 }
 
 /**
@@ -222,7 +224,7 @@ export function checkComputable(
   isOwn: (name: string) => boolean,
 ): void {
   for (const path of paths) {
-    const name = isOfRetort(path) ? path[1] : path[0];
+    const name = meansDerivedField(path) ? path[1] : path[0];
     if (!VIEW_ONLY_FIELDS.has(name) || (path[0] === name && isOwn(name))) continue;
     throw new UsageError(
       `Cannot use ${name} in a command: only the page of "view" computes this field. Save the ` +

@@ -10,7 +10,13 @@ import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type JsonObject, type RunHints } from "./line_facts.ts";
 import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
-import { type CodedField, distillOf, isOfRetort, lookupObjects, viewFieldsOf } from "./fields.ts";
+import {
+  type CodedField,
+  distillOf,
+  lookupObjects,
+  meansDerivedField,
+  viewFieldsOf,
+} from "./fields.ts";
 import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 import { readFullySync } from "../files.ts";
 
@@ -168,7 +174,7 @@ class ScannedLine {
 
   constructor(job: ScanJob, paths: readonly (readonly string[])[]) {
     this.#job = job;
-    const needsPrompt = paths.some((path) => isOfRetort(path) && path[1] === "prompt");
+    const needsPrompt = paths.some((path) => meansDerivedField(path) && path[1] === "prompt");
     const promptFields = needsPrompt ? PROMPT_FIELDS : [];
     this.#names = [...new Set([...paths.map(([name]) => name), ...promptFields, "distill"])];
     this.#members = new MemberFinder(this.#names);
@@ -187,7 +193,7 @@ class ScannedLine {
 
   readonly lookup: Lookup = (path) => {
     try {
-      if (isOfRetort(path)) return this.#derivedField(path.slice(1));
+      if (meansDerivedField(path)) return this.#derivedField(path.slice(1));
       const value = this.#hasMembers ? this.#member(path[0]) : undefined;
       return value === undefined
         ? valueAt(this.#parsed(), path)

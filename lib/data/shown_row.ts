@@ -95,34 +95,35 @@ export interface RowDetail extends ShownRow {
 /** Longest text in the table, in UTF-16 units. */
 const MAX_GLIMPSE_LENGTH = 240;
 
-export function shownRow(index: DataIndex, row: number, columns: readonly string[]): ShownRow {
-  const { columns: numbers, names } = index.table;
+/** @param ownNames The user's fields to show. */
+export function shownRow(index: DataIndex, row: number, ownNames: readonly string[]): ShownRow {
+  const { columns, names } = index.table;
   const facts = readFacts(index, row);
   const error = objectOf(facts?.line.error);
   const message = typeof error.message === "string" ? error.message : "";
   const line = facts === undefined ? {} : exactLine(index, row, facts);
   const own: Record<string, string> = {};
-  for (const name of columns) own[name] = glimpse(valueText(parseField(name)(line)));
+  for (const name of ownNames) own[name] = glimpse(valueText(parseField(name)(line)));
   return {
     id: rowId(index, row),
     uid: facts?.uid ?? "",
-    status: STATUSES[numbers.status[row]],
+    status: STATUSES[columns.status[row]],
     prompt: facts === undefined ? "" : glimpse(promptOf(line, index.hintsAt(row))),
     answer: facts === undefined
       ? "(the line can no longer be read)"
       : glimpse(message !== "" ? message : facts.response || callsOf(line)),
-    finish_reason: names.finishReason.list[numbers.finishReason[row]],
-    failure: names.failure.list[numbers.failure[row]],
-    prompt_tokens: numbers.promptTokens[row],
-    completion_tokens: numbers.completionTokens[row],
-    reasoning_tokens: numbers.reasoningTokens[row],
-    latency_ms: numbers.latencyMs[row],
-    attempts: numbers.attempts[row],
-    cost_usd: numbers.costUsd[row],
-    is_estimated: (numbers.marks[row] & Mark.Estimated) !== 0,
-    teacher: names.teacher.list[numbers.teacher[row]],
-    model: names.model.list[numbers.model[row]],
-    flags: flagNames(numbers.flags[row]),
+    finish_reason: names.finishReason.list[columns.finishReason[row]],
+    failure: names.failure.list[columns.failure[row]],
+    prompt_tokens: columns.promptTokens[row],
+    completion_tokens: columns.completionTokens[row],
+    reasoning_tokens: columns.reasoningTokens[row],
+    latency_ms: columns.latencyMs[row],
+    attempts: columns.attempts[row],
+    cost_usd: columns.costUsd[row],
+    is_estimated: (columns.marks[row] & Mark.Estimated) !== 0,
+    teacher: names.teacher.list[columns.teacher[row]],
+    model: names.model.list[columns.model[row]],
+    flags: flagNames(columns.flags[row]),
     own,
   };
 }
@@ -148,8 +149,8 @@ export function rowDetail(
   const error = objectOf(line.error);
   const original = table.columns.duplicateOf[row];
   const exact = exactLine(index, row, facts);
-  const inTurns = new Set(textFieldsOf(line, index.hintsAt(row)));
-  const own = ownFields(line).filter((name) => !inTurns.has(name));
+  const turnFields = new Set(textFieldsOf(line, index.hintsAt(row)));
+  const own = ownFields(line).filter((name) => !turnFields.has(name));
   return {
     ...shownRow(index, row, []),
     file: index.files[table.columns.file[row]].mark.path,
@@ -186,7 +187,7 @@ function samplesOf(
   const { table } = index;
   const rows: number[] = [];
   for (let other = 0; other < table.length; other++) {
-    if (table.isSameRow(row, other) && !table.isGone(other)) rows.push(other);
+    if (table.isSameInputRow(row, other) && !table.isGone(other)) rows.push(other);
   }
   const ownIndex = rows.indexOf(row);
   // The last group is full, because the page compares at least two answers.

@@ -62,7 +62,7 @@ export interface LinePlace {
 /** Rows are never removed: those of a replaced file are marked as gone. */
 export class Table {
   length = 0;
-  gone = 0;
+  goneCount = 0;
   readonly columns: ColumnArrays;
   readonly names: NameLists;
   /** The first `MAX_FIELDS` fields of users' rows, by path joined with NUL. */
@@ -148,7 +148,7 @@ export class Table {
     for (let row = 0; row < this.length; row++) {
       if (this.columns.file[row] !== file || this.isGone(row)) continue;
       this.columns.marks[row] |= Mark.Gone;
-      this.gone++;
+      this.goneCount++;
     }
   }
 
@@ -157,20 +157,20 @@ export class Table {
   }
 
   /** Whether both are samples of one input row. */
-  isSameRow(a: number, b: number): boolean {
+  isSameInputRow(a: number, b: number): boolean {
     const { rowLow, rowHigh } = this.columns;
     return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
   }
 
   /** Rebuilds what the index file does not hold, after the columns were loaded. */
   reindex(): void {
-    this.gone = 0;
+    this.goneCount = 0;
     this.#capacity = this.columns.offset.length;
     this.#answers = new Uint32Array(MIN_ANSWER_SLOTS);
     this.#numberFields =
       [...this.fields.values()].filter(({ numbers }) => numbers !== undefined).length;
     this.#rehash();
-    for (let row = 0; row < this.length; row++) if (this.isGone(row)) this.gone++;
+    for (let row = 0; row < this.length; row++) if (this.isGone(row)) this.goneCount++;
   }
 
   /**
@@ -188,7 +188,7 @@ export class Table {
         columns.answerLow[other] !== columns.answerLow[row] ||
         columns.answerHigh[other] !== columns.answerHigh[row] || this.isGone(other)
       ) continue;
-      if (this.isSameRow(other, row)) return;
+      if (this.isSameInputRow(other, row)) return;
       const isSamePrompt = columns.promptLow[other] === columns.promptLow[row] &&
         columns.promptHigh[other] === columns.promptHigh[row];
       if (!isLong && !isSamePrompt) continue;

@@ -42,9 +42,9 @@ export class ConversationReader {
   /** Keeps assistant turns at the end of a row: the last one is the answer. */
   readonly #parser: RowParser;
   /** Reads rows as a run sends them, without assistant turns at the end. */
-  readonly #asSent: RowParser;
+  readonly #runParser: RowParser;
   /** Ignores the run's options, such as its template. */
-  readonly #plain: RowParser;
+  readonly #defaultParser: RowParser;
   readonly #promptFields: ReadonlySet<string>;
   readonly #uidField: readonly string[] | undefined;
   readonly #needsRowUid: boolean;
@@ -53,8 +53,8 @@ export class ConversationReader {
   constructor(rows: RowOptions & { readonly validation: number }) {
     const runParams = { continue_final_message: true };
     this.#parser = new RowParser({ ...rows, runParams });
-    this.#asSent = new RowParser(rows);
-    this.#plain = new RowParser({ runParams });
+    this.#runParser = new RowParser(rows);
+    this.#defaultParser = new RowParser({ runParams });
     this.#uidField = rows.uidField;
     this.#needsRowUid = rows.validation > 0;
     const placeholders = [...(rows.template ?? "").matchAll(/\{\{\s*([^{}\s]+)\s*\}\}/g)];
@@ -75,7 +75,7 @@ export class ConversationReader {
       const { inputUid: rowUid } = originOf(json, this.#uidField);
       const example = { ...origin, rowUid, tools, ...result };
       const hasOtherHash = !isVerbatim && !isTextOnly(row);
-      return hasOtherHash || this.#isAsSent(row, text, json) ? example : notRestored(example);
+      return hasOtherHash || this.#isAsSent(row, text, json) ? example : withoutMessages(example);
     }
     if (last?.role === "assistant") {
       const messages = row.messages.slice(0, -1);
@@ -112,7 +112,7 @@ export class ConversationReader {
    */
   #resultOf(row: ParsedRow, text: string, { prompt_hash: hash }: Record<string, unknown>) {
     const wasSentWhole = row.messages.at(-1)?.role !== "assistant" || row.promptHash === hash;
-    const sent = wasSentWhole ? row : this.#asSent.parse(text);
+    const sent = wasSentWhole ? row : this.#runParser.parse(text);
     if (sent instanceof RowProblem) return sent;
     const answer = this.#messageOf(sent, text, "response");
     if (answer instanceof RowProblem) return answer;
@@ -127,7 +127,7 @@ export class ConversationReader {
   #isAsSent(row: ParsedRow, text: string, { uid, prompt_hash: hash }: Record<string, unknown>) {
     if (hash === "" || row.promptHash === hash) return true;
     const texts = [text, ...withAndWithoutUid(restoreRow(text).text, uid)];
-    return this.#asSent.requestWithHash(texts, hash) !== undefined;
+    return this.#runParser.requestWithHash(texts, hash) !== undefined;
   }
 
   #answersOf(
@@ -162,7 +162,7 @@ export class ConversationReader {
     const exact = parseLossless(text) as Record<string, unknown>;
     const messages = isText ? [{ ...answer, tool_calls: exact.tool_calls }] : [exact[field]].flat();
     // Converts tool calls to the API's form, and gives tool results the ids of their calls.
-    const conversation = this.#plain.parse(
+    const conversation = this.#defaultParser.parse(
       JSON.stringify({ messages: [...row.messages, ...messages] }),
     );
     if (conversation instanceof RowProblem) {
@@ -192,8 +192,8 @@ function isTextOnly({ messages, params }: ParsedRow): boolean {
     );
 }
 
-/** Throws the error only when the messages are read: unselected rows cause none. */
-function notRestored(example: Example): Example {
+/** The example without its messages. Reading them throws, so that unselected rows cause no error. */
+function withoutMessages(example: Example): Example {
   return {
     ...example,
     get messages(): never {

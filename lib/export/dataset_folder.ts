@@ -22,14 +22,14 @@ import { infoOf, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets, WrittenRows } from "./write_set.ts";
 
-/** Half of the 500 MB for which `push_to_hub` aims. */
+/** A split continues in another file after this size. `push_to_hub` writes up to 500 MB. */
 const TARGET_FILE_BYTES = 256 * 2 ** 20;
 
 /**
- * Accepts a folder that does not exist, holds only hidden files, or holds a dataset of Retort's that is to
- * be replaced.
+ * Accepts a folder that does not exist, has only hidden files or, with `replace`, has a dataset that
+ * Retort wrote.
  *
- * @throws {UsageError} for any other folder
+ * @throws {UsageError} for other folders, for files, and for new names with a data file's extension
  */
 export async function checkFolder(path: string, { replace }: OutputGuard): Promise<void> {
   if (path === "") throw new UsageError("Cannot write to an empty path: name a folder");

@@ -95,8 +95,8 @@ export class ExampleReader {
     if (source === null) return '"distill.source" must be file:line or file[element]';
     const [, input, file, line, element] = source;
     const paramsId = fields.distill.params ?? "";
-    let known: RowRequest | undefined;
-    const sent = () => known ??= this.#sent(text, fields, paramsId);
+    let request: RowRequest | undefined;
+    const sentRequest = () => request ??= this.#sentRequest(text, fields, paramsId);
     const runTools = this.#paramSets[paramsId]?.tools;
     const { inputUid, sample } = originOf({ ...fields }, this.#rows.uidField);
     return {
@@ -104,10 +104,10 @@ export class ExampleReader {
       result: fields as unknown as Record<string, unknown>,
       rowUid: inputUid,
       get messages() {
-        return sent().messages;
+        return sentRequest().messages;
       },
       get tools() {
-        return filledList(sent().params?.tools ?? runTools);
+        return filledList(sentRequest().params?.tools ?? runTools);
       },
       response: fields.response,
       reasoning: fields.reasoning ?? "",
@@ -124,11 +124,11 @@ export class ExampleReader {
    * Restores what the run sent, as `prompt_hash` proves. If the hash differs, messages come from
    * `final_messages`.
    */
-  #sent(lineText: string, fields: ResultFields, paramsId: string): RowRequest {
+  #sentRequest(lineText: string, fields: ResultFields, paramsId: string): RowRequest {
     const { promptHash, text } = restoreRow(lineText);
     const parser = this.#parserOf(paramsId);
-    const sent = parser.requestWithHash(withAndWithoutUid(text, fields.uid), promptHash);
-    if (sent !== undefined) return sent;
+    const request = parser.requestWithHash(withAndWithoutUid(text, fields.uid), promptHash);
+    if (request !== undefined) return request;
     const row = parser.parse(text);
     if (fields.final_messages !== undefined) {
       const { params } = row instanceof ParsedRow ? row : {};
@@ -243,7 +243,7 @@ export class UnrestoredRows {
       `Cannot export ${
         formatCount(count)
       } of ${all} rows, which were sent with a different system, ` +
-        `template or prompt field from the others.\n  ${this.#first}\n${this.#wayOut()}`,
+        `template or prompt field from the others.\n  ${this.#first}\n${this.#adviceToSeparate()}`,
     );
   }
 
@@ -251,7 +251,7 @@ export class UnrestoredRows {
    * Suggests conditions on the time of answers, because options usually change once during a run.
    * If older rows were retried after that, time does not separate the rows.
    */
-  #wayOut(): string {
+  #adviceToSeparate(): string {
     const where = this.#where, restored = this.#restored, unrestored = this.#unrestored;
     const areOlder = unrestored.last < restored.first;
     if (!areOlder && restored.last >= unrestored.first) {

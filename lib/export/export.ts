@@ -116,7 +116,8 @@ export interface WriteOptions extends RowOptions {
   allowEmpty?: boolean;
 }
 
-/** Options of `exportResults`. Row options that are omitted come from `run.json`. */
+/** Options of `exportResults`. Row options that are omitted come from the run file
+ * (`<name>.run.json`). */
 export interface ExportOptions extends WriteOptions {
   /** One or more results files, whose rows are concatenated. */
   results: PathLike | readonly PathLike[];

@@ -83,9 +83,9 @@ const THINK_STYLES: readonly ThinkStyle[] = ["wrap", "field", "drop"];
 
 function resolveWrite(
   options: WriteOptions,
-  chosen: Pick<ResolvedExport, "format" | "think" | "paths" | "isFromResults">,
+  resolved: Pick<ResolvedExport, "format" | "think" | "paths" | "isFromResults">,
 ): ResolvedExport {
-  const { format, think } = chosen;
+  const { format, think } = resolved;
   const { validation = 0, maxRows = Infinity, shuffle, reasoningField = REASONING } = options;
   const output = options.output instanceof URL ? pathOf(options.output) : options.output;
   checkReasoning(format, think, reasoningField);
@@ -115,7 +115,7 @@ function resolveWrite(
         "file with an extension, as in train.jsonl",
     );
   }
-  return { ...chosen, output, fileType, reasoningField, toolArguments, validation, maxRows };
+  return { ...resolved, output, fileType, reasoningField, toolArguments, validation, maxRows };
 }
 
 function checkReasoning(

@@ -58,7 +58,7 @@ export interface RowContext {
   readonly example: Example;
   readonly tools: readonly unknown[] | undefined;
   readonly reasoningField: string;
-  readonly styled: (messages: readonly Message[]) => Message[];
+  readonly applyStyle: (messages: readonly Message[]) => Message[];
 }
 
 /**
@@ -90,8 +90,8 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     ...CONVERSATIONS,
     messageColumns: ["prompt", "completion"],
     answerIn: "completion",
-    toRow: ({ prompt, answer }, { tools, styled }) =>
-      withTools({ prompt: styled(prompt), completion: styled([answer]) }, tools),
+    toRow: ({ prompt, answer }, { tools, applyStyle }) =>
+      withTools({ prompt: applyStyle(prompt), completion: applyStyle([answer]) }, tools),
   },
   "sharegpt": {
     ...CONVERSATIONS,
@@ -134,11 +134,11 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
     // A single answer is a completion until it becomes part of a pair.
     messageColumns: ["prompt", "completion", "chosen", "rejected"],
     answerIn: "chosen",
-    toRow: ({ prompt, answer, rejected }, { tools, styled }) => {
+    toRow: ({ prompt, answer, rejected }, { tools, applyStyle }) => {
       const answers = rejected === undefined
-        ? { completion: styled([answer]) }
-        : { chosen: styled([answer]), rejected: styled([rejected]) };
-      return withTools({ prompt: styled(prompt), ...answers }, tools);
+        ? { completion: applyStyle([answer]) }
+        : { chosen: applyStyle([answer]), rejected: applyStyle([rejected]) };
+      return withTools({ prompt: applyStyle(prompt), ...answers }, tools);
     },
   },
   "preference-sharegpt": {
@@ -202,7 +202,7 @@ export function toTrainingRow(
     example,
     tools: example.tools,
     reasoningField: style.reasoningField,
-    styled: (messages) => inStyle(messages, style),
+    applyStyle: (messages) => inStyle(messages, style),
   });
 }
 
@@ -210,8 +210,8 @@ function conversationOf({ prompt, answer }: Turns): readonly Message[] {
   return answer === undefined ? prompt : [...prompt, answer];
 }
 
-function withMessages(turns: Turns, { tools, styled }: RowContext): TrainingRow {
-  return withTools({ messages: styled(conversationOf(turns)) }, tools);
+function withMessages(turns: Turns, { tools, applyStyle }: RowContext): TrainingRow {
+  return withTools({ messages: applyStyle(conversationOf(turns)) }, tools);
 }
 
 const PROVENANCE_FIELDS = [

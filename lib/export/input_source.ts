@@ -41,10 +41,10 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
-  /** Indexes among the rows of all files. */
-  readonly #selected = new LineSet();
+  /** Indexes of the selected rows among the rows of all files. */
+  readonly #selectedRows = new LineSet();
   /** JSON Lines and JSON files, whose rows keep their text. */
-  readonly #verbatim = new Set<string>();
+  readonly #verbatimFiles = new Set<string>();
   readonly #isRaw: boolean;
   readonly #needsOnlyText: boolean;
   #spool: RowSpool | undefined;
@@ -81,7 +81,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     const stamp = await stampOf(file);
     const input = await openInput(file, file, this.#options);
     this.#inputs.push({ input, stamp });
-    if (input.format === "jsonl" || input.format === "json") this.#verbatim.add(file);
+    if (input.format === "jsonl" || input.format === "json") this.#verbatimFiles.add(file);
     await this.#addExactTypes(input);
     const bad = new BadLines();
     let rowsInFile = 0;
@@ -92,7 +92,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
           : this.#read(text, file, number);
         rowsInFile++;
         if (this.#admit(example, number, bad, takes)) {
-          this.#selected.add(this.lineCount);
+          this.#selectedRows.add(this.lineCount);
           this.#spool?.add(text!, file, number);
         }
         this.lineCount++;
@@ -118,7 +118,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       for await (const lines of input.rows()) {
         const examples: Example[] = [];
         for (const { text, number } of lines) {
-          if (!this.#selected.has(index++)) continue;
+          if (!this.#selectedRows.has(index++)) continue;
           examples.push(
             text !== undefined && this.#needsOnlyText
               ? new TextExample(text, file, number)
@@ -170,13 +170,13 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       return takes(example);
     } catch (error) {
       if (!(error instanceof NotRestored)) throw error;
-      const hint = this.#verbatim.has(example.file) ? RESTORE_HINT : TABLE_HINT;
+      const hint = this.#verbatimFiles.has(example.file) ? RESTORE_HINT : TABLE_HINT;
       return new RowProblem(error.message, () => hint);
     }
   }
 
   #read(text: string, file: string, line: number): Example | RowProblem {
-    const place = { file, line, isVerbatim: this.#verbatim.has(file) };
+    const place = { file, line, isVerbatim: this.#verbatimFiles.has(file) };
     if (!this.#isRaw) return this.#reader.read(text, place);
     const value = parseRowJson(text);
     if (value instanceof RowProblem) return value;
@@ -211,6 +211,7 @@ const TABLE_HINT =
   "use the --system, --template and --prompt-field of its run. If they are right, " +
   "the table has changed a number or an object in the prompt: convert the results in JSON Lines";
 
+/** A row that stays as it is, without a conversation. */
 class TextExample implements Example {
   readonly text: string;
   readonly rowUid = "";

@@ -34,7 +34,7 @@ export function toShareGpt(
   { tools, reasoningField }: ShareGptContext,
 ): TrainingRow | Unrepresentable {
   const conversations: Record<string, unknown>[] = [];
-  let observed: string[] = [];
+  let observations: string[] = [];
   for (const message of messages) {
     const text = textOf(message);
     const from = Object.hasOwn(SPEAKERS, message.role) ? SPEAKERS[message.role] : undefined;
@@ -42,12 +42,12 @@ export function toShareGpt(
     if (text === undefined) return new Unrepresentable("content that is not text");
     if (from === "observation") {
       // LLaMA-Factory allows one observation per turn.
-      observed.push(text);
-      if (observed.length === 1) conversations.push({ from, value: text });
-      else conversations.at(-1)!.value = JSON.stringify(observed);
+      observations.push(text);
+      if (observations.length === 1) conversations.push({ from, value: text });
+      else conversations.at(-1)!.value = JSON.stringify(observations);
       continue;
     }
-    observed = [];
+    observations = [];
     const calls = message.tool_calls;
     if (Array.isArray(calls) && !calls.every(hasFunction)) {
       return new Unrepresentable("a tool call without a function");

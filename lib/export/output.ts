@@ -106,6 +106,7 @@ function toStream(stream: WritableStream<Uint8Array>): Output {
 export interface OutputGuard {
   /** Whether to replace a file that is not empty. @default false */
   readonly replace?: boolean;
+  /** Files that must not be replaced: descriptions for the error, by path. */
   readonly sources: ReadonlyMap<string, string>;
 }
 

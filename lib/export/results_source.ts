@@ -48,7 +48,7 @@ export class ResultsSource implements ExampleSource, Disposable {
       source.sources.set(path, "a results file that is exported");
       if (run === undefined) continue;
       source.sources.set(run.input, inputDescription(path));
-      source.origin.push(...originOf(run));
+      source.origin.push(...runDescription(run));
     }
     return source;
   }
@@ -123,7 +123,7 @@ export class ResultsSource implements ExampleSource, Disposable {
 }
 
 /** Describes a run for the dataset card, without the address of the teacher and the input path. */
-function originOf({ input, params, retort, summary }: RunFile): string[] {
+function runDescription({ input, params, retort, summary }: RunFile): string[] {
   const sets = Object.values(params).map((set) => codeSpan(printableJson(JSON.stringify(set))));
   const cost = summary?.cost_usd;
   return [

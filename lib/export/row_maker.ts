@@ -31,12 +31,13 @@ export class RowMaker {
   readonly #trainerNotes: TrainerNotes;
   readonly #pairs: Pairs | undefined;
   readonly #isVerbatim: boolean;
-  readonly #optional = new Set<string>();
+  /** Optional columns that some row has. */
+  readonly #optionalColumns = new Set<string>();
   /** Values for rows without an optional column, known after the first pass. */
   #fillers: [string, unknown][] = [];
   #hasParts = false;
   /** Columns with an uneven message: see `UnevenStart`. */
-  readonly #uneven = new Set<string>();
+  readonly #unevenColumns = new Set<string>();
   #unevenStart: UnevenStart | undefined;
 
   constructor(options: ResolvedExport) {
@@ -62,10 +63,10 @@ export class RowMaker {
     if (row instanceof Unrepresentable) return row;
     this.#trainerNotes.add(example, row);
     for (const name in fillers) {
-      if (row[name] !== undefined) this.#optional.add(name);
+      if (row[name] !== undefined) this.#optionalColumns.add(name);
     }
     this.schema.add(row);
-    for (const name of messageColumns) if (isUneven(row[name])) this.#uneven.add(name);
+    for (const name of messageColumns) if (isUneven(row[name])) this.#unevenColumns.add(name);
     return undefined;
   }
 
@@ -75,22 +76,22 @@ export class RowMaker {
    * @throws {UsageError} if no row has a requested column
    */
   complete(): string[] {
-    const { columns: chosen, fileType } = this.#options;
+    const { columns: requestedNames, fileType } = this.#options;
     const { columns } = this.schema;
     this.#fillers = Object.entries(this.#format.fillers)
-      .filter(([name]) => this.#optional.has(name));
+      .filter(([name]) => this.#optionalColumns.has(name));
     if (this.#pairs !== undefined) this.#makeColumnsOfPairs();
-    if (acceptsText(fileType) && this.#uneven.size > 0) {
-      this.#unevenStart = new UnevenStart(this.#uneven);
+    if (acceptsText(fileType) && this.#unevenColumns.size > 0) {
+      this.#unevenStart = new UnevenStart(this.#unevenColumns);
     }
-    if (chosen === undefined) return [...columns.keys()];
-    const missing = chosen.find((name) => !columns.has(name));
+    if (requestedNames === undefined) return [...columns.keys()];
+    const missing = requestedNames.find((name) => !columns.has(name));
     if (missing !== undefined && columns.size > 0) {
       throw new UsageError(
         `Cannot export the column "${missing}": the columns are ${[...columns.keys()].join(", ")}`,
       );
     }
-    const types = chosen.flatMap((name) => {
+    const types = requestedNames.flatMap((name) => {
       const type = columns.get(name);
       return type === undefined ? [] : [[name, type] as const];
     });
@@ -103,7 +104,7 @@ export class RowMaker {
     for (const example of examples) {
       if (this.#pairs !== undefined) yield* this.#rowOfPair(this.#pairs.add(example));
       else if (this.#isVerbatim) yield { example, row: example.text };
-      else yield* this.#toWrite({ example, row: this.#withAllColumns(this.#rowOf(example)) });
+      else yield* this.#rowsToWrite({ example, row: this.#withAllColumns(this.#rowOf(example)) });
     }
   }
 
@@ -128,7 +129,7 @@ export class RowMaker {
     if (completion === undefined) return;
     columns.delete("completion");
     columns.set("chosen", completion).set("rejected", completion);
-    if (this.#uneven.delete("completion")) this.#uneven.add("chosen").add("rejected");
+    if (this.#unevenColumns.delete("completion")) this.#unevenColumns.add("chosen").add("rejected");
   }
 
   *#rowOfPair(pair: Pair | undefined): Generator<MadeRow> {
@@ -137,10 +138,10 @@ export class RowMaker {
     const { completion, tools, ...rest } = chosen;
     const row: TrainingRow = { ...rest, chosen: completion, rejected: rejected.completion };
     if (tools !== undefined) row.tools = tools;
-    yield* this.#toWrite({ example: pair[0], row: this.#withAllColumns(row) });
+    yield* this.#rowsToWrite({ example: pair[0], row: this.#withAllColumns(row) });
   }
 
-  #toWrite(madeRow: MadeRow): Iterable<MadeRow> {
+  #rowsToWrite(madeRow: MadeRow): Iterable<MadeRow> {
     return this.#unevenStart === undefined ? [madeRow] : this.#unevenStart.push(madeRow);
   }
 

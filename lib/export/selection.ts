@@ -90,8 +90,8 @@ export class Selection {
     return [
       ...this.conditionNotes(),
       ...this.#uids.missing.length > 0 ? [missingUidsMessage(this.#uids.missing)] : [],
-      ...leftOut(missing, "row", "without log probabilities: run with --keep logprobs"),
-      ...leftOut(different, "row", "whose tokens are not the text of the answer"),
+      ...leftOutNotes(missing, "row", "without log probabilities: run with --keep logprobs"),
+      ...leftOutNotes(different, "row", "whose tokens are not the text of the answer"),
     ];
   }
 
@@ -110,9 +110,9 @@ export class Pairs {
   readonly #scoreOf: (example: Example) => number;
   /** The answers to the current row. */
   #answers: Example[] = [];
-  #single = 0;
-  #tied = 0;
-  #unscored = 0;
+  #singleRows = 0;
+  #tiedRows = 0;
+  #unscoredAnswers = 0;
 
   /** @throws {UsageError} if the value of `--prefer` is not a field */
   constructor(prefer: string) {
@@ -135,24 +135,24 @@ export class Pairs {
     this.#answers = [];
     const scored = answers.map((example) => ({ example, score: this.#scoreOf(example) }))
       .filter(({ score }) => !Number.isNaN(score));
-    this.#unscored += answers.length - scored.length;
+    this.#unscoredAnswers += answers.length - scored.length;
     if (scored.length < 2) {
-      this.#single += scored.length;
+      this.#singleRows += scored.length;
       return undefined;
     }
     scored.sort((a, b) => b.score - a.score);
     const [best, worst] = [scored[0], scored.at(-1)!];
     if (best.score !== worst.score) return [best.example, worst.example];
-    this.#tied++;
+    this.#tiedRows++;
     return undefined;
   }
 
   /** Notes about what was left out, and why. */
   notes(): string[] {
     return [
-      ...leftOut(this.#single, "row", "with one answer: a pair needs two"),
-      ...leftOut(this.#tied, "row", "whose answers --prefer ranks as equal"),
-      ...leftOut(this.#unscored, "answer", "without a number in the field of --prefer"),
+      ...leftOutNotes(this.#singleRows, "row", "with one answer: a pair needs two"),
+      ...leftOutNotes(this.#tiedRows, "row", "whose answers --prefer ranks as equal"),
+      ...leftOutNotes(this.#unscoredAnswers, "answer", "without a number in the field of --prefer"),
     ];
   }
 }
@@ -176,7 +176,7 @@ function scoreOf(prefer: string): (example: Example) => number {
   };
 }
 
-function leftOut(count: number, noun: string, what: string): string[] {
+function leftOutNotes(count: number, noun: string, what: string): string[] {
   return count === 0 ? [] : [`Left out ${formatCountOf(count, noun)} ${what}`];
 }
 

@@ -147,31 +147,31 @@ export function withArguments(messages: readonly Message[], style: ToolArguments
 
 /** The arguments of a call, with numbers as written; undefined if not an object. */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
-  const { function: called } = call as { function?: { arguments?: unknown } };
-  const value = typeof called?.arguments === "string"
-    ? parsedArguments(called.arguments)
-    : called?.arguments;
+  const { function: calledFunction } = call as { function?: { arguments?: unknown } };
+  const value = typeof calledFunction?.arguments === "string"
+    ? parseArguments(calledFunction.arguments)
+    : calledFunction?.arguments;
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? value as Record<string, unknown>
     : undefined;
 }
 
 function callWith(call: unknown, style: ToolArguments): unknown {
-  const { function: called } = call as { function?: { arguments?: unknown } };
-  const value = called?.arguments;
-  if (called === undefined || value === undefined) return call;
+  const { function: calledFunction } = call as { function?: { arguments?: unknown } };
+  const value = calledFunction?.arguments;
+  if (calledFunction === undefined || value === undefined) return call;
   if (style === "string") {
     if (typeof value === "string") return call;
-    return { ...call as object, function: { ...called, arguments: JSON.stringify(value) } };
+    return { ...call as object, function: { ...calledFunction, arguments: JSON.stringify(value) } };
   }
   const object = argumentsOf(call);
   // Invalid JSON can only be trained on as text.
   return object === undefined
     ? call
-    : { ...call as object, function: { ...called, arguments: object } };
+    : { ...call as object, function: { ...calledFunction, arguments: object } };
 }
 
-function parsedArguments(text: string): unknown {
+function parseArguments(text: string): unknown {
   try {
     // Some models write empty text for a call without arguments.
     return text.trim() === "" ? {} : parseLossless(text);

@@ -17,8 +17,8 @@ import {
 } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
-/** An output holds no runs, only other divisions or incomplete borders. A waiting merge tries
- * again. */
+/** An output holds no runs: it is empty, or has only a division into another number of shards, or
+ * borders that are not completely written. A merge that waits for runs tries again. */
 export class NoRunsError extends UsageError {}
 
 interface PinnedDivision {
@@ -26,7 +26,13 @@ interface PinnedDivision {
   readonly stem: string;
 }
 
-/** Finds the division of the runs; undefined if they are not shards. */
+/**
+ * Finds the division into shards that a merge of the output is for; undefined if its runs are not
+ * shards.
+ *
+ * @param options `shards` chooses one of several divisions. With `awaitsRuns`, the only division
+ * counts before any of its shards has started.
+ */
 export async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
@@ -37,21 +43,21 @@ export async function findDivision(
     return undefined;
   }
   if (pinned.length === 1 && shards !== undefined) return pinned[0];
-  if (awaitsRuns && pinned.length > 1) throw ambiguous(output, pinned);
-  const begun: PinnedDivision[] = [];
-  for (const division of pinned) if (await hasBegun(division)) begun.push(division);
-  if (begun.length === 1) {
-    await refuseOtherRuns(output, begun[0]);
-    return begun[0];
+  if (awaitsRuns && pinned.length > 1) throw ambiguityError(output, pinned);
+  const started: PinnedDivision[] = [];
+  for (const division of pinned) if (await hasStarted(division)) started.push(division);
+  if (started.length === 1) {
+    await refuseOtherRuns(output, started[0]);
+    return started[0];
   }
-  if (begun.length > 1) throw ambiguous(output, begun);
+  if (started.length > 1) throw ambiguityError(output, started);
   if (awaitsRuns) return pinned[0];
   // No shard has started. Other runs in the folder are merged; without any, the missing shards are
   // reported.
   const { folder, name } = await folderAndName(output);
   if (await holdsRuns(folder, name)) return undefined;
   if (pinned.length === 1) return pinned[0];
-  throw ambiguous(output, pinned);
+  throw ambiguityError(output, pinned);
 }
 
 async function refuseOtherCount(output: string, shards: number): Promise<void> {
@@ -87,8 +93,8 @@ async function pinnedDivisions(
   );
 }
 
-/** Whether a shard has left files, here or moved by a merge. */
-async function hasBegun({ plan: { shards }, stem }: PinnedDivision): Promise<boolean> {
+/** Whether a shard has results, failures or a run file, in place or moved by a merge. */
+async function hasStarted({ plan: { shards }, stem }: PinnedDivision): Promise<boolean> {
   const isOfShard = (file: string) => {
     const [, shardStem = ""] = /^(.*?)(?:\.run\.json|(?:_error)?\.jsonl)$/s.exec(file) ?? [];
     const shard = parseShardStem(shardStem);
@@ -113,7 +119,8 @@ async function refuseOtherRuns(output: string, division: PinnedDivision): Promis
   }
 }
 
-export async function leftOutBy(output: string, shards: number): Promise<string | undefined> {
+/** A notice if a merge of the division into `shards` leaves out other runs in the folder. */
+export async function leftOutNotice(output: string, shards: number): Promise<string | undefined> {
   const [division, ...others] = await pinnedDivisions(output, shards);
   if (division === undefined || others.length > 0) return undefined;
   const left = await Array.fromAsync(otherRuns(output, division));
@@ -122,25 +129,25 @@ export async function leftOutBy(output: string, shards: number): Promise<string 
   return `--shards ${shards} leaves out other runs in "${output}": "${left[0]}"${more}`;
 }
 
-/** Yields the results of runs over other inputs, if `output` is a whole folder. */
+/** Yields the results paths of runs over other inputs; none if `output` names a file. */
 async function* otherRuns(output: string, { plan, stem }: PinnedDivision): AsyncGenerator<string> {
   const { folder, name } = await folderAndName(output);
   if (name !== undefined) return;
-  const ownName = basename(stem), found = new Set<string>();
+  const ownName = basename(stem), otherNames = new Set<string>();
   const ownInputs = new Set(plan.inputs.map(({ path }) => basename(path)));
   for (const file of await namesIn(folder)) {
     const runStem = /^(.*)\.run\.json$/s.exec(file)?.[1];
     const other = runStem && (parseShardStem(runStem)?.stem ?? runStem);
-    if (other === undefined || other === ownName || found.has(other)) continue;
+    if (other === undefined || other === ownName || otherNames.has(other)) continue;
     // A file that cannot be read may be that of another run.
     const run = await readRunFile(`${folder}/${file}`).catch(() => "unreadable" as const);
     if (run === undefined) continue;
-    // Skips the merged output of these shards, also if a run continued it with the same inputs.
     if (run !== "unreadable") {
       if (run.merged !== undefined) continue;
+      // A run may have continued the merged results of these shards.
       if ((await inputFilesOf(run)).every((input) => ownInputs.has(basename(input)))) continue;
     }
-    found.add(other);
+    otherNames.add(other);
     yield `${dirname(stem)}/${other}.jsonl`.replace(/^\.\//, "");
   }
 }
@@ -151,7 +158,7 @@ async function holdsRuns(folder: string, name: string | undefined): Promise<bool
   );
 }
 
-function ambiguous(output: string, pinned: readonly PinnedDivision[]): UsageError {
+function ambiguityError(output: string, pinned: readonly PinnedDivision[]): UsageError {
   const choices = pinned.map(({ plan, stem }) => {
     const isOnlyOfName = pinned.filter((division) => division.stem === stem).length === 1;
     const path = shellWord(`${stem}.jsonl`);
@@ -163,7 +170,8 @@ function ambiguous(output: string, pinned: readonly PinnedDivision[]): UsageErro
   );
 }
 
-/** The folder of the outputs, and their common file name; undefined if all files count. */
+/** The folder of an output, and its file name without the extension; `name` is undefined if the
+ * output is a folder. */
 export async function folderAndName(
   output: string,
 ): Promise<{ folder: string; name: string | undefined }> {

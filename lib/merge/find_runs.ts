@@ -24,8 +24,9 @@ import { findDivision, folderAndName, NoRunsError } from "./find_division.ts";
 export interface MergeRun {
   /** `shard 3 of 8`, or the results path. */
   readonly name: string;
-  /** Where the files are now: a merge may have moved some. */
+  /** Where the files are now: an earlier merge may have moved some. */
   readonly files: OutputFiles;
+  /** Where the run wrote them. */
   readonly originalFiles: OutputFiles;
   /** Parts of the input that the run reads; empty if unknown or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
@@ -35,14 +36,17 @@ export interface MergeRun {
   readonly runFileProblem: string | undefined;
   /** Rows of earlier shards; 0 for other runs, undefined if unknown. */
   readonly rowsBefore: number | undefined;
+  /** For users: how inputs have changed since they were divided. Empty for a run that is not a
+   * shard. */
   readonly changes: readonly string[];
 }
 
 /**
  * Finds the runs of the outputs, in the order of the outputs and of the shards.
  *
- * @param options `shards` chooses one of several divisions. With `needsRunFile`, results without a
- * run file are no run. With `awaitsRuns`, a division counts before any of its shards has started.
+ * @param options `shards` chooses one of several divisions. With `needsRunFile`, runs that are not
+ * shards are found by their run files, otherwise by their results. With `awaitsRuns`, a division
+ * counts before any of its shards has started.
  * @throws {NoRunsError} If an output holds no runs.
  * @throws {UsageError} If an output holds several divisions, or runs that cannot be merged.
  */
@@ -61,12 +65,12 @@ export async function findRuns(
 
 async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
   const runs: MergeRun[] = [];
-  const moved = new Set(await namesIn(movedFolderOf(stem)));
+  const movedNames = new Set(await namesIn(movedFolderOf(stem)));
   const changes = await changesOf(plan);
   for (let index = 0; index < plan.shards; index++) {
     const ownStem = shardStem(stem, { index, count: plan.shards });
     const originalFiles = filesOf(plan.inputs.map(({ path }) => path).join(", "), ownStem);
-    const files = await locate(originalFiles, moved);
+    const files = await currentFiles(originalFiles, movedNames);
     const { runFile, runFileProblem } = await tryRunFile(files.runJson);
     const binaryColumns = runFile?.rows.binaryColumns;
     runs.push({
@@ -104,13 +108,13 @@ async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
   return changes;
 }
 
-/** @param moved The names of the files that a merge has moved. */
-async function locate(
+/** @param movedNames The names of the files that a merge has moved. */
+async function currentFiles(
   originalFiles: OutputFiles,
-  moved: ReadonlySet<string>,
+  movedNames: ReadonlySet<string>,
 ): Promise<OutputFiles> {
   const currentPathOf = async (path: string) => {
-    const isMoved = moved.has(basename(path)) && !(await exists(path));
+    const isMoved = movedNames.has(basename(path)) && !(await exists(path));
     return isMoved ? `${movedFolderOf(path)}/${basename(path)}` : path;
   };
   return {
@@ -183,19 +187,17 @@ function runFileStems(names: ReadonlySet<string>): string[] {
   return [...names].flatMap((file) => /^(.*)\.run\.json$/.exec(file)?.[1] ?? []);
 }
 
-/** Recognizes results by file name, because run files may be missing. */
+/** The stems of results in a folder, found without run files, which may be missing. */
 async function resultsStems(folder: string, names: ReadonlySet<string>): Promise<string[]> {
   const stems = new Set<string>();
   for (const file of names) {
-    const [, named, extension] = /^([^.].*)\.(jsonl|ndjson)$/.exec(file) ?? [];
+    const [, fileStem, extension] = /^([^.].*)\.(jsonl|ndjson)$/.exec(file) ?? [];
     // Rescued lines may be all that is left of the results.
-    const stem = named?.replace(/\.rescued-\d+$/, "");
+    const stem = fileStem?.replace(/\.rescued-\d+$/, "");
     if (stem === undefined || stems.has(stem) || isCompanion(stem, names)) continue;
-    if (stem !== named && !(await holdsOwnLines(`${folder}/${file}`, "results"))) continue;
-    // A file named .ndjson is usually an input.
-    if (extension === "jsonl" || await holdsOwnLines(`${folder}/${file}`, "results")) {
-      stems.add(stem);
-    }
+    // Rescued lines may also be failures, and a file named .ndjson is usually an input.
+    const isCertain = extension === "jsonl" && stem === fileStem;
+    if (isCertain || await holdsOwnLines(`${folder}/${file}`, "results")) stems.add(stem);
   }
   return [...stems];
 }
@@ -213,7 +215,8 @@ async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>):
   }
 }
 
-/** Whether the stem belongs to another file that Retort writes next to results. */
+/** Whether the stem is that of another file that Retort writes next to results, such as failures
+ * (`x_error`). */
 function isCompanion(stem: string, names: ReadonlySet<string>): boolean {
   if (/\.(outdated|duplicates|rescued-\d+)$/.test(stem)) return true;
   const parent = /^(.*)_error$/.exec(stem)?.[1];
@@ -245,7 +248,7 @@ export async function compressedProblem(
 }
 
 /**
- * The number of a run's first rows within the limit of a merge.
+ * How many rows of a run, from its first, are within the limit of a merge.
  *
  * @throws {UsageError} If the rows of earlier shards are not counted.
  */
@@ -263,15 +266,15 @@ export function expectedRows({ pieces, runFile }: MergeRun): number {
   return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;
 }
 
-export function pendingRows(count: number): string {
+export function pendingCountText(count: number): string {
   return `${count === 1 ? "1 row is" : `${formatCount(count)} rows are`} pending`;
 }
 
 export function pendingText({ runFile }: MergeRun, count: number): string {
-  return pendingRows(count) + endOf(runFile);
+  return pendingCountText(count) + reasonForPending(runFile);
 }
 
-function endOf(runFile: RunFile | undefined): string {
+function reasonForPending(runFile: RunFile | undefined): string {
   if (runFile === undefined) return "";
   const { merged, summary } = runFile;
   if (merged?.pending === 0) return ": it is a merge that took fewer rows. Add its --limit here";
@@ -283,7 +286,7 @@ function endOf(runFile: RunFile | undefined): string {
     "run it again";
 }
 
-/** Rows of the first file in earlier shards; 0 for a run that is not a shard. */
+/** Rows of the first piece's file that are in earlier shards; 0 for a run that is not a shard. */
 export function rowsSkippedIn({ pieces }: { readonly pieces: readonly InputPiece[] }): number {
   return pieces[0]?.part?.from.number ?? 0;
 }

@@ -30,7 +30,9 @@ import {
 const LINE_FEED = new Uint8Array([10]);
 
 /**
- * Writes each result once, in the order of the runs.
+ * Writes the first result of each uid, and the failures of uids without a result, in the order of
+ * the runs. Further results of a uid are dropped if they answer the same prompt, and go to the
+ * duplicates file otherwise.
  *
  * @throws {UsageError} If Retort did not write a line.
  * @throws {DamagedFileError} If results exist only as a compressed copy.

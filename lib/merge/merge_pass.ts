@@ -27,14 +27,15 @@ import { formatCountOf, sumOf } from "../figures.ts";
 /** Maximum number of clashes to list. Further ones are only counted. */
 export const MAX_CLASHES_SHOWN = 20;
 
-interface ReadInput {
+interface RunInput {
   /** The number of the last row of the previous run; 0 for the first run. */
   readonly base: number;
   readonly input: InputSequence;
+  /** Hashes of the rows' contents, as `contentsOf` returns them. Undefined until needed. */
   contents?: BigUint64Array;
 }
 
-interface Reading extends ReadInput {
+interface Reading extends RunInput {
   /** The number of the current row, from 1 over the inputs of all runs. */
   number: number;
   readonly samples: number;
@@ -47,13 +48,13 @@ interface Reading extends ReadInput {
 export class MergePass {
   readonly report: GrowingReport;
   failuresBeyondLimit = 0;
-  /** Answers that failed in one run and have a result in a later one. */
+  /** Uids of answers that failed in one run and have a result in a later one. */
   readonly recovered = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows by uid, with `Reading.number` as the line. */
+  /** All rows by uid, with `Reading.number` as the line; and all answers that failed. */
   readonly #rows: IdTable;
-  readonly #inputs: ReadInput[] = [];
+  readonly #inputs: RunInput[] = [];
   readonly #isPartial: boolean;
   #lastNumber = 0;
 
@@ -90,12 +91,14 @@ export class MergePass {
       if (!(error instanceof DamagedFileError || isAboutFileOf(run, error))) throw error;
       this.report.problems.push({ run: run.name, kind: "damaged", message: error.message });
     }
-    const rescued = await rescuedFilesOf(run.files.results, "results");
-    rescued.push(...await rescuedFilesOf(run.files.failures, "failures"));
-    if (rescued.length > 0) {
+    const rescuedPaths = await rescuedFilesOf(run.files.results, "results");
+    rescuedPaths.push(...await rescuedFilesOf(run.files.failures, "failures"));
+    if (rescuedPaths.length > 0) {
       // "damaged" also stops a partial merge: a run that continued it would pay for these answers
       // again.
-      const message = `answers are in "${rescued[0]}": run it again, which adds them to its output`;
+      const message = `answers are in "${
+        rescuedPaths[0]
+      }": run it again, which adds them to its output`;
       this.report.problems.push({ run: run.name, kind: "damaged", message });
     }
   }
@@ -169,19 +172,19 @@ export class MergePass {
     else this.#mergeDuplicateOfRun(uid, reading);
   }
 
-  /** Compares a row with an earlier row of the same uid. Their texts differ; their contents may
-   * not. */
+  /** Merges a row with an earlier row of the same uid if their texts differ only in form, such as
+   * spaces. Otherwise, reports a clash. */
   async #compareContents(
     row: ParsedRow,
     earlier: number,
     line: Line,
     reading: Reading,
   ): Promise<void> {
-    const read = this.#inputOf(earlier);
-    const contents = read.contents ??= await contentsOf(read.input, reading.parser);
-    const isEqual = contents[earlier - read.base] === numberOf(row.contentHash);
+    const earlierInput = this.#inputOf(earlier);
+    const contents = earlierInput.contents ??= await contentsOf(earlierInput.input, reading.parser);
+    const isEqual = contents[earlier - earlierInput.base] === numberOf(row.contentHash);
     if (isEqual) this.#mergeIdentical(row.uid, earlier, reading);
-    else this.#clash(row, earlier, line, reading);
+    else this.#addClash(row, earlier, line, reading);
   }
 
   #copyBadRow(line: Line, { input, lines }: Reading): undefined {
@@ -209,8 +212,9 @@ export class MergePass {
     }
   }
 
-  /** Moves the answers of the later of two different rows to the duplicates. */
-  #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
+  /** Reports two different rows with one uid, and moves the answers of the later row to the
+   * duplicates. */
+  #addClash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
     // The run itself reports a row as bad if an earlier row of its input has the uid and other
@@ -228,7 +232,7 @@ export class MergePass {
     }
   }
 
-  #inputOf(number: number): ReadInput {
+  #inputOf(number: number): RunInput {
     return this.#inputs.findLast(({ base }) => base < number)!;
   }
 

@@ -41,7 +41,7 @@ import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { checkOwnFile } from "../line_blocks.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
-import { limitOf, type MergeRun, pendingRows } from "./find_runs.ts";
+import { limitOf, type MergeRun, pendingCountText } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
@@ -196,7 +196,7 @@ async function whyMissing({ files: { runJson, results } }: MergeRun): Promise<st
 
 function pendingReason({ state, pending, reason }: NonNullable<RunFile["summary"]>): string {
   const why = state === "done" ? "" : `: it was ${state}`;
-  return `${pendingRows(pending)}${why}${reason === null ? "" : ` (${reason})`}`;
+  return `${pendingCountText(pending)}${why}${reason === null ? "" : ` (${reason})`}`;
 }
 
 /** The problem of a run that has not ended. Needed only if the merge reads no rows. */

@@ -165,11 +165,11 @@ export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> 
 /** Throws if `--limit` omits answers, which the next run would pay for again. */
 export function refuseLeftOut(results: number, failures: number): void {
   const counts = [[results, "result"], [failures, "failure"]] as const;
-  const leftOut = counts.filter(([count]) => count > 0)
+  const answers = counts.filter(([count]) => count > 0)
     .map(([count, noun]) => formatCountOf(count, noun)).join(" and ");
-  if (leftOut === "") return;
+  if (answers === "") return;
   throw new UsageError(
-    `Cannot use --tidy with this --limit: ${leftOut} of later rows would be ` +
+    `Cannot use --tidy with this --limit: ${answers} of later rows would be ` +
       "moved away with the shards, and paid for again by the next run. Leave --limit out, or leave " +
       "--tidy out and name a file in another folder",
   );

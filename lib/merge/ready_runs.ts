@@ -19,7 +19,7 @@ import {
 import { shellWord } from "../printable.ts";
 import { movedFolderOf, parseShardStem } from "../shards/mod.ts";
 import { delay } from "../timer.ts";
-import { folderAndName, leftOutBy, NoRunsError } from "./find_division.ts";
+import { folderAndName, leftOutNotice, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
 import type { MergeOptions } from "./mod.ts";
 
@@ -86,7 +86,7 @@ async function hasFailed(runs: readonly MergeRun[], job: string | undefined): Pr
     // If no job is named, a run that was halted before the merge will not continue.
     if (job === undefined && runFile?.summary?.state === "halted") return true;
     const status = await readStatus(statusPathOf(originalFiles.results));
-    if (status !== undefined && isFinal(status, job)) return true;
+    if (status !== undefined && isFailure(status, job)) return true;
   }
   return false;
 }
@@ -97,9 +97,9 @@ async function hasFailedStatus(
 ): Promise<boolean> {
   for (const output of outputs) {
     const { folder, name } = await folderAndName(output);
-    const finalOnes = (await runStatuses(folder)).filter((status) => isFinal(status, job));
+    const failures = (await runStatuses(folder)).filter((status) => isFailure(status, job));
     // With a job, its runs of all outputs count; otherwise, only runs of this output.
-    if (finalOnes.some((status) => job !== undefined || isRunOf(status.name, name))) return true;
+    if (failures.some((status) => job !== undefined || isRunOf(status.name, name))) return true;
   }
   return false;
 }
@@ -111,7 +111,9 @@ function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }
 
-function isFinal({ ended, state, job }: RunStatus, onlyJob: string | undefined): boolean {
+/** Whether a run was halted, or failed to start or to end. With `onlyJob`, other jobs' runs do not
+ * count. */
+function isFailure({ ended, state, job }: RunStatus, onlyJob: string | undefined): boolean {
   if (onlyJob !== undefined && job !== onlyJob) return false;
   return ended && (state === "halted" || state === "failed");
 }
@@ -151,14 +153,14 @@ export async function noticesOf(
 ): Promise<string[]> {
   const notices = shards === undefined
     ? []
-    : await Promise.all(outputs.map((output) => leftOutBy(output, shards)));
-  if (proof) notices.push(await otherInput(runs));
+    : await Promise.all(outputs.map((output) => leftOutNotice(output, shards)));
+  if (proof) notices.push(await otherInputNotice(runs));
   return notices.filter((notice) => notice !== undefined);
 }
 
 /** A notice for a copied project: runs read an absolute input path, and a file of that name is
  * nearby. */
-async function otherInput(runs: readonly MergeRun[]): Promise<string | undefined> {
+async function otherInputNotice(runs: readonly MergeRun[]): Promise<string | undefined> {
   const folders = new Map<string, string>();
   for (const { pieces, originalFiles: { results } } of runs) {
     for (const { path } of pieces) if (isAbsolute(path)) folders.set(path, dirname(results));

@@ -68,7 +68,8 @@ export class RunLines implements Disposable {
     return new RunLines(table, { results, failures }, uidFields, repeated, stack.move());
   }
 
-  /** Copies the line of a uid to the sink for its state, and marks the uid as taken. */
+  /** Copies the line of a uid to the sink for its state, and marks the uid as taken. Without
+   * `to.pending`, pending lines are not copied. */
   take(uid: string, to: { result: LineSink; failure: LineSink; pending?: LineSink }): AnswerState {
     const table = this.#table;
     const slot = table.find(uid);

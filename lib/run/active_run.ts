@@ -27,8 +27,8 @@ export type OutcomeListener = (outcomes: readonly Outcome[]) => void;
 
 export class ActiveRun {
   readonly progress: Progress;
-  /** Abort it to end the preparation. */
-  readonly preparing = new AbortController();
+  /** Aborted by `stop` and `abort`. Ends the preparation and the reading of rows. */
+  readonly stopController = new AbortController();
   /** Set only in a run over files. */
   run: Run | undefined;
   readonly #options: ResolvedOptions;
@@ -86,11 +86,12 @@ export class ActiveRun {
     return prepared;
   }
 
-  /** Applies a pause or stop that was requested before the engine existed. */
+  /** Connects the engine with the teacher list, starts the deadline, and applies a pause or stop that
+   * was requested before the engine existed. */
   attach(engine: Engine): void {
     this.#engine = engine;
     if (this.#isPaused) engine.closeGate("pause");
-    if (this.preparing.signal.aborted) engine.stop();
+    if (this.stopController.signal.aborted) engine.stop();
     this.#followTeachers(engine);
     const { deadlineMs } = this.#options;
     if (deadlineMs === undefined) return;
@@ -173,8 +174,8 @@ export class ActiveRun {
     return usd === null ? null : Math.max(0, usd - this.#spentBefore);
   }
 
-  /** The highest cost limit that would end the run now: with $2 spent and a share of 0.25, $8. With
-   * a share of 0 or 1, the amount spent. */
+  /** The highest cost limit that would end the run now: with $2 spent and a share of 0.25, $8. Null
+   * if the cost is not known. */
   get #minBudgetUsd(): number | null {
     const costUsd = this.#budget?.costUsd ?? null;
     if (costUsd === null || this.#costShare === 0) return costUsd;
@@ -183,13 +184,13 @@ export class ActiveRun {
 
   /** Finishes calls in flight and starts no others. */
   stop(): void {
-    this.preparing.abort();
+    this.stopController.abort();
     this.#engine?.stop();
   }
 
   /** Like `stop()`, but also aborts the calls in flight. */
   abort(reason?: unknown): void {
-    this.preparing.abort(reason);
+    this.stopController.abort(reason);
     this.#engine?.abort(reason);
     this.run?.stalled.giveUp();
   }

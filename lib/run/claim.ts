@@ -51,24 +51,25 @@ export interface Claim {
  * @throws {UsageError} when an output path holds a file that Retort did not write, or when answers
  * would be deleted or paid for again
  */
-export async function claimOutput(files: OutputFiles, options: ClaimOptions): Promise<Claim> {
+export async function claimOutput(files: OutputFiles, context: ClaimOptions): Promise<Claim> {
+  const { options, shared } = context;
   const mode = files.input === "-" ? undefined : await modeMadeFrom(await inputPathsOf(files));
   const lock = await acquireLock(files.lock, {
-    required: options.options.lock ?? true,
+    required: options.lock ?? true,
     mode,
-    shared: options.shared,
+    shared,
     onLeftovers: (token) => removeLeftovers(files, token),
   });
   try {
     await requireUnlocked(files.results);
     const earlierRun = await readRunFile(files.runJson);
-    if (earlierRun !== undefined && options.options.resume !== false) {
+    if (earlierRun !== undefined && options.resume !== false) {
       await refuseCompressed(files.results, await inputPathsOf(files));
     }
     await checkOwnFile(files.results, "results");
     await checkOwnFile(files.failures, "failures");
-    if (options.options.resume === false) await checkOverwrite(files, options);
-    else await repair(files, options);
+    if (options.resume === false) await checkOverwrite(files, context);
+    else await repair(files, context);
     return { lock, mode };
   } catch (error) {
     lock.release();
@@ -83,7 +84,7 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
  * for shards that have started since the first check.
  */
 export async function refuseDivided(
-  named: readonly string[],
+  inputs: readonly string[],
   output: string,
   files: readonly OutputFiles[],
   { isClaimed = false } = {},
@@ -94,7 +95,7 @@ export async function refuseDivided(
     results,
   }));
   const { refuseShards } = await import("../shards/mod.ts");
-  const shared = await sharedOutput(named, runs.flatMap(({ files }) => files), output);
+  const shared = await sharedOutput(inputs, runs.flatMap(({ files }) => files), output);
   await refuseShards(shared, runs, { isClaimed });
 }
 
@@ -110,8 +111,8 @@ async function refuseCompressed(results: string, inputs: readonly string[]): Pro
 async function inputPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
   if (pieces === undefined) return [input];
   // With pieces, `input` may be several names joined by commas.
-  const named = await statOf(input) === undefined ? [] : [input];
-  return [...named, ...pieces.map(({ path }) => path)];
+  const isOneFile = await statOf(input) !== undefined;
+  return [...isOneFile ? [input] : [], ...pieces.map(({ path }) => path)];
 }
 
 /** Deletes the output if the run starts over; otherwise moves outdated results away. */
@@ -144,9 +145,9 @@ async function rescuedOf({ results, failures }: OutputFiles): Promise<string[]> 
 /** Removes temporary files of a crashed run. */
 async function removeLeftovers(files: OutputFiles, token: string): Promise<void> {
   const { results, failures, runJson } = files;
-  const replaced = await Promise.all([results, failures, runJson].map(targetOf));
-  const temporary = replaced.map((path) => temporaryPathOf(path, token));
-  for (const path of [spoolPathOf(files, token), ...temporary]) {
+  const targets = await Promise.all([results, failures, runJson].map(targetOf));
+  const temporaryPaths = targets.map((path) => temporaryPathOf(path, token));
+  for (const path of [spoolPathOf(files, token), ...temporaryPaths]) {
     await removeIfThere(path).catch(() => {});
   }
 }
@@ -191,19 +192,19 @@ async function repair(
     }
   }
   // Lines are rescued when another program changes a file or the disk fails.
-  const merged = [
+  const rescued = [
     ...await mergeRescued(results, "results"),
     ...await mergeRescued(failures, "failures"),
   ];
-  for (const { from, count } of merged) {
+  for (const { from, count } of rescued) {
     notices.add("info", `Added ${formatCountOf(count, "line")} from "${from}" to the output`);
   }
 }
 
 /**
- * Reads `run.json`, and checks that the answers were created with the same settings. Returns
- * `uidFieldLast: true` if an older version began the output: such a version read `id` before
- * `uidField`.
+ * Reads the run file, and checks that the answers were created with the same settings. Warns if
+ * there are answers without a run file. Returns `uidFieldLast: true` if an older version began the
+ * output: such a version read `id` before `uidField`.
  *
  * @throws {UsageError} with a line for each setting that differs
  */

@@ -47,12 +47,12 @@ interface PendingLine {
 export class FailureLedger {
   readonly #path: string;
   #lines = 0;
-  /** Outdated lines: the row has a newer line or a result, or the bad row was fixed. */
-  readonly #dropped = new LineSet();
+  /** Lines to remove: the row has a newer line or a result, or the bad row was fixed. */
+  readonly #outdatedLines = new LineSet();
   /** Bad rows of earlier runs that the first pass has not found yet. */
   readonly #badRows: LineNumbers = new Map();
-  /** Rows that this run retries. */
-  readonly #askedAgain: LineNumbers = new Map();
+  /** The failures of rows that this run sends again and that have not finished yet. */
+  readonly #retried: LineNumbers = new Map();
   /** Rows whose last answer was not accepted. */
   readonly #pending = new Map<string, PendingLine>();
   /** Retried rows that failed as `unfinished`: their answers may be accepted now. */
@@ -61,6 +61,7 @@ export class FailureLedger {
   /** Rows that have failed again since the interrupted retry began. */
   failedAgain = 0;
 
+  /** @param keepsUnfinished Whether this run may accept answers that failed as `unfinished`. */
   constructor(path: string, keepsUnfinished = false) {
     this.#path = path;
     this.#keepsUnfinished = keepsUnfinished;
@@ -75,7 +76,7 @@ export class FailureLedger {
     this.#lines = await readIndex({ path: this.#path, kind: "failures" }, table, (slot, line) => {
       if (isBadRowLine(line.hasHash, () => line.uid())) return this.#readBadRow(line);
       if (table.has(slot, HAS_RESULT)) {
-        this.#dropped.add(line.number);
+        this.#outdatedLines.add(line.number);
       } else if (isPendingIndexed(line)) {
         const { number, offset, byteLength } = line;
         this.#setPending(line.uid(), { number, place: { offset, byteLength } });
@@ -92,11 +93,11 @@ export class FailureLedger {
 
   /** Called after the whole input was read: bad rows not found again have been fixed. */
   dropRepairedRows(): void {
-    for (const number of this.#badRows.values()) this.#dropped.add(number);
+    for (const number of this.#badRows.values()) this.#outdatedLines.add(number);
   }
 
   askAgain(uid: string, number: number): void {
-    this.#askedAgain.set(uid, number);
+    this.#retried.set(uid, number);
   }
 
   /** The last answer of an earlier run to the row, if it was paid for but not accepted. */
@@ -116,18 +117,23 @@ export class FailureLedger {
     this.#dropPending(uid);
     // `Map.delete` would hash the uid even if the map is empty, and fetch it from cold memory.
     if (this.#unfinished.size > 0) this.#unfinished.delete(uid);
-    const number = this.#askedAgain.size === 0 ? undefined : this.#askedAgain.get(uid);
+    const number = this.#retried.size === 0 ? undefined : this.#retried.get(uid);
     if (number === undefined) return false;
-    this.#askedAgain.delete(uid);
-    this.#dropped.add(number);
+    this.#retried.delete(uid);
+    this.#outdatedLines.add(number);
     return true;
   }
 
-  /** Removes outdated lines. No process may have the file open for writing. Returns why the file
-   * could not be rewritten. Readers ignore outdated lines, so nothing is lost then. */
+  /** Removes outdated lines. No process may have the file open for writing. If the file cannot be
+   * rewritten, returns why. Nothing is lost then, because readers ignore outdated lines. */
   async tidy(addedLines: number, token?: string): Promise<string | undefined> {
     try {
-      const isDone = await dropLines(this.#path, this.#dropped, this.#lines + addedLines, token);
+      const isDone = await dropLines(
+        this.#path,
+        this.#outdatedLines,
+        this.#lines + addedLines,
+        token,
+      );
       return isDone ? undefined : `"${this.#path}" was changed while the run added to it`;
     } catch (error) {
       if (error instanceof SinkError) return error.message;
@@ -138,7 +144,7 @@ export class FailureLedger {
   #readBadRow(line: IndexedLine): void {
     const uid = line.uid();
     const earlierLine = this.#badRows.get(uid);
-    if (earlierLine !== undefined) this.#dropped.add(earlierLine);
+    if (earlierLine !== undefined) this.#outdatedLines.add(earlierLine);
     this.#badRows.set(uid, line.number);
   }
 
@@ -151,7 +157,7 @@ export class FailureLedger {
 
   #readFailure(table: IdTable, slot: number, line: IndexedLine, isAsked: boolean): void {
     const earlierLine = table.lineOf(slot);
-    if (earlierLine > 0) this.#dropped.add(earlierLine);
+    if (earlierLine > 0) this.#outdatedLines.add(earlierLine);
     if (this.#pending.size > 0) this.#dropPending(line.uid());
     if (this.#unfinished.size > 0) this.#unfinished.delete(line.uid());
     table.setLine(slot, line.number);
@@ -173,7 +179,7 @@ export class FailureLedger {
     const line = this.#pending.size === 0 ? undefined : this.#pending.get(uid);
     if (line === undefined) return;
     this.#pending.delete(uid);
-    this.#dropped.add(line.number);
+    this.#outdatedLines.add(line.number);
   }
 }
 

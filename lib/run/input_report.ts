@@ -43,10 +43,10 @@ export function refuseProblems(findings: readonly Findings[], options: Options):
 function badRowProblem(inputs: readonly string[], findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ bad }) => bad.count);
   if (count === 0) return [];
-  const badInputs = findings.map((ofInput, index) => ({
+  const badInputs = findings.map((found, index) => ({
     input: inputs[index],
-    bad: ofInput.bad,
-    placeOf: (line: number) => ofInput.placeOf(line),
+    bad: found.bad,
+    placeOf: (line: number) => found.placeOf(line),
   }));
   return [
     `Cannot send ${formatCountOf(count, "line")} of the input; nothing was sent`,

@@ -165,7 +165,8 @@ export class KeptRows {
     }
   }
 
-  /** Removes a row. `index` is the number of lines before the row. */
+  /** Returns the row of a line and drops it; undefined if the line is not a row. `index` counts
+   * lines from 0. */
   takeRow(index: number): ParsedRow | undefined {
     const row = this.#parsed[index];
     this.#parsed[index] = undefined;

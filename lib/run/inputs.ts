@@ -110,11 +110,11 @@ async function inputsMatching(pattern: string): Promise<FilteredFiles> {
   // Files of one folder follow each other, so its names are read once.
   let current = { folder: "", names: new Set<string>() };
   for await (const path of walk(start, depth)) {
-    const named = start === "." ? path.replace(/^\.\//, "") : path;
-    if (!matchesGlob(named, glob)) continue;
+    const shownPath = start === "." ? path.replace(/^\.\//, "") : path;
+    if (!matchesGlob(shownPath, glob)) continue;
     const folder = dirname(path);
     if (folder !== current.folder) current = { folder, names: new Set(await fileNamesIn(folder)) };
-    if (isInput(basename(path), current.names)) paths.push(named);
+    if (isInput(basename(path), current.names)) paths.push(shownPath);
     else skipped++;
   }
   return { paths, skipped };
@@ -143,6 +143,7 @@ async function* walk(folder: string, depth: number): AsyncGenerator<string> {
   }
 }
 
+/** The input files of a run, from the entries `input` and `inputs` of its run file. */
 export async function inputFilesOf(
   { input, inputs }: { readonly input: string; readonly inputs?: readonly string[] },
 ): Promise<readonly string[]> {
@@ -162,9 +163,9 @@ export function nameOf(input: string, rules: Pick<PathRules, "basename"> = syste
 
 /** Paths such as `/dev/stdin`, which Deno opens only with all permissions. */
 const DEVICE = /^\/(dev|proc)\//;
-const FROM_PIPE = "Write it to a file first";
-/** For runs without shards: no other command copies standard input. */
-export const COPY_STDIN = "Name - to read standard input, which is copied to a file first";
+const PIPE_ADVICE = "Write it to a file first";
+/** The advice of a run without shards: no other command copies standard input. */
+export const STDIN_ADVICE = "Name - to read standard input, which is copied to a file first";
 
 /**
  * The size and modification time of a file, to notice changes.
@@ -189,26 +190,26 @@ export function stamp({ size, mtime }: Deno.FileInfo): string {
 }
 
 /**
- * @param fromPipe What to do with a pipe or device.
+ * @param pipeAdvice What the user can do instead of naming a pipe or device.
  * @throws {SourceError} for missing files, folders, and what can be read only once, like a pipe
  */
-export async function checkReadableTwice(path: string, fromPipe = FROM_PIPE): Promise<void> {
-  const info = await infoOf(path, fromPipe);
+export async function checkReadableTwice(path: string, pipeAdvice = PIPE_ADVICE): Promise<void> {
+  const info = await infoOf(path, pipeAdvice);
   if (info.isFile) return;
   const problem = info.isDirectory
     ? `Cannot read "${path}": it is a folder without a .` +
       `${INPUT_FORMATS.slice(0, -1).join(", .")} or .${INPUT_FORMATS.at(-1)} file`
-    : `Cannot read "${path}": an input is read twice, and this is ${kindOf(info)}. ${fromPipe}`;
+    : `Cannot read "${path}": an input is read twice, and this is ${kindOf(info)}. ${pipeAdvice}`;
   throw new SourceError(problem, { path });
 }
 
 /** @throws {SourceError} with advice, when there is no such file or it cannot be read */
-export async function infoOf(path: string, fromPipe = FROM_PIPE): Promise<Deno.FileInfo> {
+export async function infoOf(path: string, pipeAdvice = PIPE_ADVICE): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
   } catch (cause) {
     const advice = DEVICE.test(path)
-      ? `. ${fromPipe}`
+      ? `. ${pipeAdvice}`
       : PATTERN.test(path)
       ? ", and no file matches it as a pattern"
       : cause instanceof Deno.errors.NotFound

@@ -25,7 +25,7 @@ import { paramsId, type RunFile, runFileOf, unchangedSummary, writeRunFile } fro
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobsOptions, ReadingOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
-import { checkReadableTwice, COPY_STDIN, spool } from "./inputs.ts";
+import { checkReadableTwice, spool, STDIN_ADVICE } from "./inputs.ts";
 import { Findings, JobCounts } from "./findings.ts";
 import { preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
@@ -64,13 +64,13 @@ export class Job {
   /** Sets `findings.unreadable` if the input cannot be read twice. */
   async checkReadable(): Promise<void> {
     if (this.#path === "-") return;
-    const checks = this.#pieces.map(({ path }) => checkReadableTwice(path, COPY_STDIN));
+    const checks = this.#pieces.map(({ path }) => checkReadableTwice(path, STDIN_ADVICE));
     await this.#orUnreadable(Promise.all(checks));
   }
 
-  /** Ends the preparation early. The engine is stopped separately. */
+  /** Ends the preparation and the reading of rows. The engine is stopped separately. */
   get #signal(): AbortSignal {
-    return this.#shared.context.activeRun.preparing.signal;
+    return this.#shared.context.activeRun.stopController.signal;
   }
 
   get #pieces(): readonly InputPiece[] {
@@ -159,8 +159,8 @@ export class Job {
     await makeRoom(this.files, this.findings.outdated, this.#shared, this.#lock?.token);
   }
 
-  /** Writes `run.json`. `ofRun` is null while the run continues; an idle run sends no row. */
-  async writeRunFile(ofRun: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
+  /** Writes the run file. `runSummary` is null while the run continues; an idle run sends no row. */
+  async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
     const { options, identity: own, context: { generator } } = this.#shared;
     const { input, runJson, pieces = [], mergedInputs } = this.files;
     const isSequence = options.shard === undefined && pieces.length > 1;
@@ -170,8 +170,8 @@ export class Job {
     const keepsIdentity = Boolean(options.retry) && !options.allowMixed;
     const identity = keepsIdentity ? earlierRun?.identity ?? own : own;
     const unchanged = isIdle ? unchangedSummary(earlierRun?.summary, this.summary()) : undefined;
-    const summary = unchanged ?? ofRun;
-    const retry = isIdle || ofRun?.state === "done" ? undefined : this.#retry?.unfinished;
+    const summary = unchanged ?? runSummary;
+    const retry = isIdle || runSummary?.state === "done" ? undefined : this.#retry?.unfinished;
     const rows = { samples: this.#samples, uidFieldFirst: !this.#uidFieldLast };
     const parts = { input, inputs, identity, earlierRun, summary, retry, ...rows };
     await writeRunFile(runJson, runFileOf(generator, parts), this.replacementOptions);
@@ -193,7 +193,7 @@ export class Job {
     return !isPart && this.files.input !== "-";
   }
 
-  /** Valid once `run.json` was read. */
+  /** Valid once the run file was read. */
   get #samples(): number {
     const { options, context: { generator } } = this.#shared;
     const earlier = options.resume === false ? undefined : this.#earlierRun?.rows.samples;
@@ -218,6 +218,7 @@ export class Job {
     this.#sink?.[how]();
   }
 
+  /** Returns what another program has changed. */
   async check(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
     return file ?? lock;

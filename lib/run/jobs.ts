@@ -135,7 +135,7 @@ export class Jobs {
       return await refuseDivided(input, output, outputs, { isClaimed: true });
     }
     const { refuseStarted } = await import("../shards/mod.ts");
-    const { shared, inputs: files } = this.shard;
+    const { shared, inputFiles: files } = this.shard;
     await refuseStarted(shared, { shard: shard!, files, signal });
   }
 
@@ -230,7 +230,7 @@ async function findShardFiles(
   const { shardFilesOf } = await import("./shard_run.ts");
   const { input, output, limit, lock } = options;
   return await shardFilesOf({
-    named: input,
+    inputs: input,
     files,
     output,
     shard,
@@ -238,7 +238,7 @@ async function findShardFiles(
     inputOptions: generator,
     writes,
     needsLock: lock,
-    signal: activeRun.preparing.signal,
+    signal: activeRun.stopController.signal,
   });
 }
 

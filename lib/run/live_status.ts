@@ -186,6 +186,7 @@ export class LiveStatus {
     if (isBeat) this.takeShare(engine);
   }
 
+  /** Sets the engine's share of the rate limits, and again once the other shards were polled. */
   takeShare(engine: RateLimited | undefined): void {
     const { otherShards } = this.#parts;
     if (otherShards === undefined) return;
@@ -198,7 +199,7 @@ export class LiveStatus {
   async end(summary: Summary | undefined): Promise<void> {
     await this.#writing;
     const { path, mode } = this.#parts;
-    const status = { ...this.#status(), ended: true, in_flight: 0, ...endOf(summary) };
+    const status = { ...this.#status(), ended: true, in_flight: 0, ...endFields(summary) };
     await writeStatus(statusPathOf(path), status, { mode });
   }
 
@@ -267,7 +268,7 @@ function teachersOf(teachers: Snapshot["teachers"]): RunStatus["teachers"] {
   });
 }
 
-function endOf(summary: Summary | undefined): Partial<RunStatus> {
+function endFields(summary: Summary | undefined): Partial<RunStatus> {
   if (summary === undefined) return { state: "failed", rate_per_s: 0, eta_s: null };
   const { state, reason, pending, rate_per_s } = summary;
   return { state, reason: shortened(reason), rate_per_s, eta_s: pending === 0 ? 0 : null };

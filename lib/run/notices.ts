@@ -46,7 +46,7 @@ export function startNotices(
   context: Prepared,
   inputs: readonly string[],
   findings: readonly Findings[],
-  options: Choice,
+  options: SelectionOptions,
 ): StartNotices {
   const { generator, prepared } = context;
   const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
@@ -63,11 +63,11 @@ export function startNotices(
   };
 }
 
-type Choice = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit">;
+type SelectionOptions = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit">;
 
 function retryNotes(
   findings: readonly Findings[],
-  { retry, uids, excludeUids, limit }: Choice,
+  { retry, uids, excludeUids, limit }: SelectionOptions,
 ): string[] {
   const isEmpty = Boolean(retry) && findings.every(({ plan }) => plan.toAsk === 0);
   const areChosen = Array.isArray(retry) || (uids ?? excludeUids ?? limit) !== undefined;
@@ -176,7 +176,7 @@ export function previewOf(
   context: Prepared,
   inputs: readonly string[],
   findings: readonly Findings[],
-  options: Choice,
+  options: SelectionOptions,
 ): Preview {
   const { info, warnings } = startNotices(context, inputs, findings, options);
   const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);
@@ -191,12 +191,12 @@ export function previewOf(
   };
 }
 
-type UsedOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
+type RequestOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
 /** The first request of each shape. If nothing is to be sent, uses the first rows of the inputs. */
 function requestsOf(
   findings: readonly Findings[],
-  options: UsedOptions,
+  options: RequestOptions,
 ): Pick<Preview, "request" | "requests"> {
   const isDone = findings.every(({ firstToAsk }) => firstToAsk.size === 0);
   const rows = new Map<string, ParsedRow>();
@@ -211,7 +211,7 @@ function requestsOf(
 
 function requestOf(
   { uid, messages, params: own, files }: ParsedRow,
-  { teachers: [{ teacher }], params, askedSchema: jsonSchema }: UsedOptions,
+  { teachers: [{ teacher }], params, askedSchema: jsonSchema }: RequestOptions,
 ): unknown {
   const request = {
     uid,

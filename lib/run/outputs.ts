@@ -45,9 +45,7 @@ export interface OutputFiles {
   readonly mergedInputs?: readonly string[];
 }
 
-/**
- * A data file's extension means a file, not a folder. A run can write only `.jsonl` and `.ndjson`.
- */
+/** A data file's extension means a file, not a folder. Runs write only `.jsonl` and `.ndjson`. */
 const FILE_NAME = new RegExp(`\\.(${[...INPUT_EXTENSIONS, "gz", "zst"].join("|")})$`);
 
 /**
@@ -134,13 +132,14 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/** The output that shards share. Its `wholeResults` omit files that are also inputs. */
+/** The output that all shards of these inputs share, also for a run that is no shard. Its
+ * `wholeResults` omit files that are also inputs. */
 export async function sharedOutput(
-  named: readonly string[],
+  inputs: readonly string[],
   files: readonly string[],
   output: string,
 ): Promise<OwnOutput> {
-  const name = outputNameOf(named, files);
+  const name = outputNameOf(inputs, files);
   const isFile = await isResultsFile(output);
   const stem = isFile ? stemOf(output) : inFolder(output, name);
   const results = isFile
@@ -150,17 +149,18 @@ export async function sharedOutput(
     const merged = await mergedInputsOf(`${stem}.run.json`, files) ?? [];
     if (merged.length > 1) results.push(`${stem}.jsonl`);
   }
-  const inputs = new Set(files.map((file) => system.resolve(file)));
+  const inputPaths = new Set(files.map((file) => system.resolve(file)));
   return {
     stem,
     isNamed: isFile && splitPath(stem).name !== name,
     wholeResults: results.flatMap((path) => [path, siblingOf(path)])
-      .filter((path) => !inputs.has(system.resolve(path))),
+      .filter((path) => !inputPaths.has(system.resolve(path))),
     findMerges: isFile ? undefined : () => mergesIn(output),
   };
 }
 
-/** The merges of several inputs in a folder. Skips shards, of which there may be thousands. */
+/** Finds the results of merges over several inputs in a folder, by their run files. Does not read
+ * the run files of shards, of which there may be thousands. */
 async function mergesIn(folder: string): Promise<MergedResults[]> {
   const merges: MergedResults[] = [];
   for (const file of await namesIn(folder)) {
@@ -173,11 +173,12 @@ async function mergesIn(folder: string): Promise<MergedResults[]> {
   return merges;
 }
 
-/** The name of the one file or folder; for several inputs, the first name and a count of others. */
-function outputNameOf(named: readonly string[], files: readonly string[]): string {
+/** `x` for the file `x.jsonl` or the folder `x/`, `x-and-2-more` for three inputs, and for a pattern
+ * such as `x/*.jsonl` the folder before it. */
+function outputNameOf(inputs: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
-  if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
-  const parts = withoutSeparator(named[0]).split(system.SEPARATOR_PATTERN);
+  if (inputs.length > 1) return `${nameOf(inputs[0])}-and-${inputs.length - 1}-more`;
+  const parts = withoutSeparator(inputs[0]).split(system.SEPARATOR_PATTERN);
   const firstPattern = parts.findIndex((part) => PATTERN.test(part));
   const fixed = firstPattern === -1 ? parts : parts.slice(0, firstPattern);
   return system.basename(fixed.join("/")) || "input";
@@ -214,9 +215,9 @@ const MAX_CONCURRENT_STATS = 64;
 async function statsOf(paths: readonly string[], stat = statOf): Promise<Stats> {
   const stats = new Map<string, Deno.FileInfo>();
   for (let start = 0; start < paths.length; start += MAX_CONCURRENT_STATS) {
-    const some = paths.slice(start, start + MAX_CONCURRENT_STATS);
-    const infos = await Promise.all(some.map((path) => path === "-" ? undefined : stat(path)));
-    for (const [i, info] of infos.entries()) if (info !== undefined) stats.set(some[i], info);
+    const batch = paths.slice(start, start + MAX_CONCURRENT_STATS);
+    const infos = await Promise.all(batch.map((path) => path === "-" ? undefined : stat(path)));
+    for (const [i, info] of infos.entries()) if (info !== undefined) stats.set(batch[i], info);
   }
   return stats;
 }

@@ -133,7 +133,7 @@ export class Plan {
   #copies = new Uint32Array(0);
   readonly #uids = new KeptUids();
   #failureLines = new Uint32Array(16);
-  #failures = 0;
+  #failureCount = 0;
   #failuresTaken = 0;
 
   constructor(samples = 1) {
@@ -196,11 +196,11 @@ export class Plan {
 
   /** Keeps the failures line number of an answer that is requested again, for `takeFailureLine`. */
   keepFailureLine(line: number): void {
-    if (this.#failures === this.#failureLines.length) {
+    if (this.#failureCount === this.#failureLines.length) {
       const { buffer } = this.#failureLines;
       this.#failureLines = new Uint32Array(buffer.transfer(buffer.byteLength * 2));
     }
-    this.#failureLines[this.#failures++] = line;
+    this.#failureLines[this.#failureCount++] = line;
   }
 
   takeFailureLine(): number {

@@ -20,6 +20,7 @@ export interface PlannedRowsOptions {
   readonly findings: Findings;
   readonly parser: RowParser;
   readonly params: Params;
+  /** The index of the input in the run. */
   readonly input: number;
   /** Called before an answer is requested again, with its line in the failures file. */
   readonly onRetry: (uid: string, failureLine: number) => void;

@@ -123,7 +123,7 @@ class FirstPass {
     else if (this.#requests > 0 && parsed.isUidDerived) findings.plan.keepUid(this.#slot);
   }
 
-  /** Image files of a finished row may be gone. */
+  /** Undefined for a finished row, whose image files may be gone. */
   #fileProblem(row: ParsedRow): string | undefined {
     const { table } = this.#options;
     const slot = table.find(row.uid);

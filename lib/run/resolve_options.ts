@@ -148,8 +148,8 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   const { jsonSchema, responseFormat = true } = options;
   const isExploring = options.concurrency === "auto";
   const maxExplored = Math.min(MAX_CONCURRENCY, MAX_EXPLORED_PER_TEACHER * places.length);
-  const { concurrency: asked = 20 } = options;
-  const concurrency = checkConcurrency(asked === "auto" ? maxExplored : asked);
+  const { concurrency: requested = 20 } = options;
+  const concurrency = checkConcurrency(requested === "auto" ? maxExplored : requested);
   checkAbove(options, ["rowTimeoutMs", "deadlineMs", "maxTokensCap"]);
   if (options.maxTokensCap !== undefined && options.onTruncated !== "escalate") {
     throw new TypeError('Cannot use maxTokensCap alone: set onTruncated to "escalate", too');
@@ -164,8 +164,8 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     ...withoutUndefined(options),
     teachers: places.map((place) => endpointOf(place, options)),
     endpointOf: (place) => endpointOf(place, options),
-    model: unique(places.map(({ teacher }) => teacher.model ?? "")),
-    address: unique(places.map(({ teacher }) => teacher.address ?? "")),
+    model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),
+    address: joinUnique(places.map(({ teacher }) => teacher.address ?? "")),
     params,
     askedSchema: jsonSchema === undefined || !responseFormat
       ? undefined
@@ -275,8 +275,8 @@ function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(entries) as T;
 }
 
-/** Several teachers may serve the same model. */
-function unique(names: readonly string[]): string {
+/** Joins names by commas, each once: several teachers may serve the same model. */
+function joinUnique(names: readonly string[]): string {
   return [...new Set(names)].join(", ");
 }
 

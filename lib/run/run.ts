@@ -107,7 +107,7 @@ export class Run {
   }
 
   get #signal(): AbortSignal {
-    return this.#context.activeRun.preparing.signal;
+    return this.#context.activeRun.stopController.signal;
   }
 
   async #reportUnreadable(): Promise<void> {

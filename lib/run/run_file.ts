@@ -200,31 +200,31 @@ export async function writeRunFile(
 
 interface Rule {
   /** In words, to follow "must be". */
-  readonly what: string;
-  readonly takes: (value: unknown) => boolean;
+  readonly expected: string;
+  readonly accepts: (value: unknown) => boolean;
 }
 
 /** Comparing values with some 10,000 levels overflows the stack. */
 const MAX_LEVELS = 500;
 
-const OBJECT: Rule = { what: "an object", takes: isObject };
-const TEXT: Rule = { what: "a text", takes: (value) => typeof value === "string" };
-const BOOLEAN: Rule = { what: "true or false", takes: (value) => typeof value === "boolean" };
+const OBJECT: Rule = { expected: "an object", accepts: isObject };
+const TEXT: Rule = { expected: "a text", accepts: (value) => typeof value === "string" };
+const BOOLEAN: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
 const NAMES: Rule = {
-  what: "a list of names",
-  takes: (value) => Array.isArray(value) && value.every(TEXT.takes),
+  expected: "a list of names",
+  accepts: (value) => Array.isArray(value) && value.every(TEXT.accepts),
 };
 const SHARDS: Rule = {
-  what: "a whole number, 1 or more",
-  takes: (value) => Number.isInteger(value) && Number(value) >= 1,
+  expected: "a whole number, 1 or more",
+  accepts: (value) => Number.isInteger(value) && Number(value) >= 1,
 };
 const SAMPLES: Rule = {
-  what: `a whole number, between 1 and ${MAX_SAMPLES}`,
-  takes: (value) => SHARDS.takes(value) && Number(value) <= MAX_SAMPLES,
+  expected: `a whole number, between 1 and ${MAX_SAMPLES}`,
+  accepts: (value) => SHARDS.accepts(value) && Number(value) <= MAX_SAMPLES,
 };
 const PARAM_SETS: Rule = {
-  what: "an object of objects",
-  takes: (value) => isObject(value) && Object.values(value).every(isObject),
+  expected: "an object of objects",
+  accepts: (value) => isObject(value) && Object.values(value).every(isObject),
 };
 
 const REQUIRED: readonly (readonly [path: string, rule: Rule])[] = [
@@ -271,10 +271,10 @@ function checkRunFile(value: unknown): RunFile {
   return { ...value, summary } as unknown as RunFile;
 }
 
-function check(path: string, value: unknown, { what, takes }: Rule): void {
-  if (takes(value)) return;
+function check(path: string, value: unknown, { expected, accepts }: Rule): void {
+  if (accepts(value)) return;
   if (value === undefined) throw new SyntaxError(`it has no "${path}"`);
-  throw new SyntaxError(`"${path}" must be ${what}`);
+  throw new SyntaxError(`"${path}" must be ${expected}`);
 }
 
 function fieldAt(value: unknown, path: string): unknown {
@@ -285,5 +285,8 @@ function fieldAt(value: unknown, path: string): unknown {
 }
 
 function oneOf(...words: string[]): Rule {
-  return { what: `one of ${words.join(", ")}`, takes: (value) => words.includes(value as string) };
+  return {
+    expected: `one of ${words.join(", ")}`,
+    accepts: (value) => words.includes(value as string),
+  };
 }

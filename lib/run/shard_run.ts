@@ -29,9 +29,9 @@ import { readRunFile, type RunFile } from "./run_file.ts";
 import { readStatus, type RunStatus, STATUS_ENDING, writeFailedStatus } from "./run_status.ts";
 
 export interface ShardFilesOptions extends Omit<PinOptions, "input"> {
-  /** The inputs as the user named them. */
-  readonly named: readonly string[];
-  /** The files that `named` stands for, in their order. */
+  /** As the user named them. */
+  readonly inputs: readonly string[];
+  /** The files that `inputs` stands for, in their order. */
   readonly files: readonly string[];
   readonly output: string;
   readonly shard: Shard;
@@ -41,25 +41,27 @@ export interface ShardFilesOptions extends Omit<PinOptions, "input"> {
 
 export interface ShardFiles {
   readonly files: OutputFiles;
-  readonly inputs: readonly string[];
+  readonly inputFiles: readonly string[];
   /**
    * Number of rows at the start of the shard that `--limit` includes; `Infinity` without a limit.
    */
   readonly limit: number;
+  /** The output that all shards of the input share. */
   readonly shared: OwnOutput;
+  /** The shard's share of all rows, or of all bytes if rows are not counted: 0 to 1. */
   readonly share: number;
 }
 
 /** @throws {UsageError | SourceError} when the input cannot be divided, or was changed */
 export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFiles> {
-  const { named, files, output, shard, limit, inputOptions } = options;
+  const { inputs, files, output, shard, limit, inputOptions } = options;
   if (files.includes("-")) {
     throw new UsageError(
       'Cannot divide "-" into shards: name the file that standard input came from',
     );
   }
-  const shared = await sharedOutput(named, files, output);
-  const own = filesOf(named.join(", "), shardStem(shared.stem, shard));
+  const shared = await sharedOutput(inputs, files, output);
+  const own = filesOf(inputs.join(", "), shardStem(shared.stem, shard));
   try {
     await checkOutputs(files, [own]);
     await refuseMerged(own);
@@ -67,7 +69,7 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
     const plan = await pinnedPlan(shared, files, shard.count, { ...options, input: inputOptions });
     return {
       files: { ...own, pieces: piecesOf(plan, shard.index, inputOptions) },
-      inputs: files,
+      inputFiles: files,
       limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),
       shared,
       share: shareOfInput(plan, shard.index),
@@ -85,10 +87,10 @@ export async function recordFailedStart(
   shard: Shard,
   error: unknown,
 ): Promise<void> {
-  // The folder belongs to another division then, and only a merge that waits for the shard's job
-  // needs the status.
-  const isOther = error instanceof OtherDivisionError && shard.job === undefined;
-  if (!isOther) await writeFailedStatus(results, shard, error);
+  // Where another division holds the answers, no merge waits for this shard unless it names the
+  // shard's job.
+  const isAwaited = !(error instanceof OtherDivisionError) || shard.job !== undefined;
+  if (isAwaited) await writeFailedStatus(results, shard, error);
 }
 
 function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
@@ -137,7 +139,7 @@ export async function answeredNear(
   return found;
 }
 
-/** Number of polls without a new heartbeat after which a shard counts as silent. */
+/** A shard counts as silent after this many polls without a new heartbeat. */
 const SILENT_POLLS = 3;
 /** Average number of status files per poll. A thousand shards that read all of them would read a
  * million files every 5 s. */
@@ -151,8 +153,8 @@ const STOPPED_MS = 10_000;
 const SAFETY_FACTOR = 0.98;
 
 interface OtherShard {
-  status: RunStatus;
-  silence: number;
+  readonly status: RunStatus;
+  readonly silentPolls: number;
 }
 
 /**
@@ -219,7 +221,8 @@ export class OtherShards {
     this.#tickedAt = now;
   }
 
-  /** Called about every 5 s. */
+  /** Called about every 5 s. Reads the status files of other shards, and adapts the share. With many
+   * unfinished shards, some calls read nothing (`FILES_PER_POLL`). */
   async poll(): Promise<number> {
     if (this.#isPolling || ++this.#skippedPolls < this.#unfinishedCount / FILES_PER_POLL) {
       return this.#share;
@@ -265,13 +268,13 @@ export class OtherShards {
     if (status === undefined) return;
     const isSame = earlier?.status.beat === status.beat &&
       earlier.status.started === status.started;
-    this.#others.set(index, { status, silence: isSame ? earlier.silence + 1 : 0 });
+    this.#others.set(index, { status, silentPolls: isSame ? earlier.silentPolls + 1 : 0 });
   }
 
   #fairShare(): number {
     let active = 0, taken = 0, unfinished = this.#shard.count, done = 0;
     for (const other of this.#others.values()) {
-      const { status, silence } = other, isSilent = silence >= SILENT_POLLS;
+      const { status, silentPolls } = other, isSilent = silentPolls >= SILENT_POLLS;
       if (isDone(other)) done++;
       // An interrupted shard may start again at once, so it still counts.
       if (isDone(other) || isSilent) unfinished--;

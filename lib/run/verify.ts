@@ -27,8 +27,8 @@ import { RowParser } from "../source/mod.ts";
 import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
 import { sumOf } from "../figures.ts";
 
-/** Options of {@linkcode verify}. Row options and samples default to those in `run.json`.
- * `mixedShapes` has no effect, because rows of all shapes are counted. */
+/** Options of {@linkcode verify}. Row options and samples default to those of the run, in its
+ * `<name>.run.json`. `mixedShapes` has no effect, because rows of all shapes are counted. */
 export interface VerifyOptions extends RowOptions {
   /** The input file or files, as named for the run. */
   input: PathLike | readonly PathLike[];
@@ -95,27 +95,34 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');
   }
   const { files } = await findInputs(inputs);
-  const output = pathOf(options.output), { shard, limit } = options;
-  if (shard !== undefined) {
-    const { shardFilesOf } = await import("./shard_run.ts");
-    const request = { named: inputs, files, output, shard, limit, inputOptions: options };
-    const found = await shardFilesOf({ ...request, writes: false });
-    return [await verifyOne(found.files, { ...options, limit: limit && found.limit })];
-  }
+  const output = pathOf(options.output), { shard } = options;
+  if (shard !== undefined) return [await verifyShard(shard, inputs, files, options)];
   const outputs = await outputFilesOf(files, output);
-  // Rows whose answers are in shards would count as pending.
+  // Without this check, rows whose answers are in shards would count as pending.
   await refuseDivided(inputs, output, outputs).catch((cause) => {
     if (!(cause instanceof UsageError)) throw cause;
     const attempt = `Cannot verify "${outputs[0].results}"`;
     throw new UsageError(
       `${attempt}: shards of this input, or a merge, hold the answers. Verify each shard with ` +
-        "--shard, or the merged results; a merge proves the same",
+        "--shard, or name the merged results as the output",
       { cause },
     );
   });
-  const verifications: Verification[] = [];
-  for (const one of outputs) verifications.push(await verifyOne(one, options));
-  return verifications;
+  return await Array.fromAsync(outputs, (outputFiles) => verifyOne(outputFiles, options));
+}
+
+async function verifyShard(
+  shard: Shard,
+  inputs: readonly string[],
+  files: readonly string[],
+  options: VerifyOptions,
+): Promise<Verification> {
+  const { shardFilesOf } = await import("./shard_run.ts");
+  const output = pathOf(options.output), { limit } = options;
+  const request = { inputs, files, output, shard, limit, inputOptions: options, writes: false };
+  const shardFiles = await shardFilesOf(request);
+  const shardLimit = limit === undefined ? undefined : shardFiles.limit;
+  return await verifyOne(shardFiles.files, { ...options, limit: shardLimit });
 }
 
 async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Verification> {
@@ -213,12 +220,13 @@ export class Audit {
   async readFailures(path: string): Promise<void> {
     for await (const { row } of this.#audited(path, "failures")) {
       if (isBadRowLine(Boolean(row.prompt_hash), () => row.uid)) this.badRows.add(row.uid);
-      // The row may still have a result or an earlier failure.
+      // Sets no flag: the row may have a result or an earlier failure.
       else if (isPendingLine(row)) this.table.insert(row.uid);
       else this.table.set(this.#insert(row), HAS_FAILURE);
     }
   }
 
+  /** Results without a row in the input, once `preflight` has flagged the ids of all rows. */
   get orphans(): number {
     return this.table.count(HAS_RESULT, SEEN);
   }
@@ -228,9 +236,9 @@ export class Audit {
   async countSurplus(path: string, uidFields: readonly string[] | undefined): Promise<number> {
     if (this.orphans === 0) return 0;
     let surplus = 0;
-    for await (const { row } of linesOf(path, "results")) {
-      if (typeof row === "string") continue;
-      const { rowUid, sample } = originOf({ ...row }, uidFields);
+    for await (const { content } of linesOf(path, "results")) {
+      if ("problem" in content) continue;
+      const { row } = content, { rowUid, sample } = originOf({ ...row }, uidFields);
       if (sample === 0 || !this.#isSeen(this.table.find(rowUid))) continue;
       const slot = this.table.find(row.uid);
       // -1: an active run has written it since `readResults`.
@@ -254,9 +262,9 @@ export class Audit {
   }
 
   async *#audited(path: string, kind: LineKind): AsyncGenerator<{ line: number; row: AuditedRow }> {
-    for await (const { line, row } of linesOf(path, kind)) {
-      if (typeof row === "string") this.#report(path, line, row);
-      else yield { line, row };
+    for await (const { line, content } of linesOf(path, kind)) {
+      if ("problem" in content) this.#report(path, line, content.problem);
+      else yield { line, row: content.row };
     }
   }
 
@@ -265,26 +273,28 @@ export class Audit {
   }
 }
 
-/** Yields the number and the row of each line, or what is wrong with it. A missing file has no
- * lines. */
+type LineContent = { readonly row: AuditedRow } | { readonly problem: string };
+
+/** Yields the lines of an output file; none if the file is missing. */
 async function* linesOf(
   path: string,
   kind: LineKind,
-): AsyncGenerator<{ line: number; row: AuditedRow | string }> {
+): AsyncGenerator<{ line: number; content: LineContent }> {
   if (!(await exists(path))) return;
   for await (const batch of openLines(path)) {
     for (const { number, text, problem = "unreadable" } of batch) {
-      yield { line: number, row: text === undefined ? problem : rowOf(text, kind) };
+      yield { line: number, content: text === undefined ? { problem } : contentOf(text, kind) };
     }
   }
 }
 
-function rowOf(text: string, kind: LineKind): AuditedRow | string {
+function contentOf(text: string, kind: LineKind): LineContent {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return `it is not JSON: ${(error as Error).message}`;
+    return { problem: `it is not JSON: ${(error as Error).message}` };
   }
-  return foreignLineProblem(value, kind) ?? value as AuditedRow;
+  const problem = foreignLineProblem(value, kind);
+  return problem ? { problem } : { row: value as AuditedRow };
 }

@@ -103,11 +103,13 @@ async function areOfOtherInputs(
   const run = await readTextOf(`${stemOf(moved)}.run.json`).then(JSON.parse).catch(() => {});
   const inputs: unknown[] = [run?.inputs ?? run?.input].flat();
   const results: string[] = [run?.summary?.files].flat().map((file) => String(file?.results));
-  // Relative paths in the run file are valid here only if its results path leads to `path`.
-  const isThere = results.some((one) => !isAbsolute(one) && resolve(one) === resolve(path));
+  // The run's working folder is not known. It was this one if its results path leads to `path`.
+  const areRelativeValid = results.some((one) =>
+    !isAbsolute(one) && resolve(one) === resolve(path)
+  );
   const writtenAt = (await statOf(moved))?.mtime ?? new Date(0);
   for (const input of inputs) {
-    if (typeof input !== "string" || !(isThere || isAbsolute(input))) return false;
+    if (typeof input !== "string" || !(areRelativeValid || isAbsolute(input))) return false;
     const info = await statOf(input);
     // If the input was edited since, a file in `files` may be a copy of its earlier content.
     if (!info?.isFile || info.mtime === null || info.mtime > writtenAt) return false;
@@ -116,6 +118,7 @@ async function areOfOtherInputs(
   return true;
 }
 
+/** Answers of divisions into shards, to be found by output or by input. */
 export class DividedAnswers {
   readonly #byStem = new Map<string, ShardAnswers>();
   /** The key is `fileKeyOf` an input. */

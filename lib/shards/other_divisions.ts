@@ -49,28 +49,31 @@ export async function refuseOtherDivisions(
   // Merges are not searched once the borders exist: each of thousands of shards would read the
   // folder.
   const merges = own === undefined ? await findMerges?.() ?? [] : [];
-  const merge = await mergedAnswers(merges, files);
-  const whole = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ?? merge;
-  const moved = whole === undefined ? await movedResultsOf(wholeResults, files) : undefined;
-  if (whole === undefined && moved === undefined && others.length === 0) return;
+  const mergePath = await mergedAnswers(merges, files);
+  const wholePath = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ?? mergePath;
+  const movedPath = wholePath === undefined ? await movedResultsOf(wholeResults, files) : undefined;
+  if (wholePath === undefined && movedPath === undefined && others.length === 0) return;
   if (own !== undefined && await firstAnswers(own) !== undefined) return;
-  const what = `"${stem}.jsonl" in ${count} shards`;
+  const attempt = `"${stem}.jsonl" in ${count} shards`;
   const answers = await (await DividedAnswers.read(others, isNamed)).find(stem, files);
-  if (answers !== undefined) throw await refused(what, answers);
-  if (moved !== undefined) throw refusedMoved(what, moved);
-  if (whole !== undefined) throw refusedWhole(what, stem, whole, whole === merge);
+  if (answers !== undefined) throw await answersInShardsError(attempt, answers);
+  if (movedPath !== undefined) throw movedAnswersError(attempt, movedPath);
+  if (wholePath !== undefined) {
+    throw wholeAnswersError(attempt, stem, wholePath, { isMerge: wholePath === mergePath });
+  }
 }
 
-export function refusedWhole(
-  what: string,
+/** The answers are in the results of a run over whole files, or of a merge. */
+export function wholeAnswersError(
+  attempt: string,
   stem: string,
-  whole: string,
-  isMerge: boolean,
+  results: string,
+  { isMerge }: { isMerge: boolean },
 ): OtherDivisionError {
-  const needsName = whole === `${stem}.jsonl` || isMerge || whole.endsWith(".ndjson");
-  const outputFlag = needsName ? ` and with -o ${shellWord(whole)}` : "";
+  const needsName = results === `${stem}.jsonl` || isMerge || results.endsWith(".ndjson");
+  const outputFlag = needsName ? ` and with -o ${shellWord(results)}` : "";
   return new OtherDivisionError(
-    `Cannot run ${what}: "${whole}" holds answers of a run without --shard or of a merge, which ` +
+    `Cannot run ${attempt}: "${results}" holds answers of a run without --shard or of a merge, which ` +
       `would be paid for again. Continue without --shard${outputFlag}, or name another output`,
   );
 }
@@ -88,73 +91,73 @@ export async function refuseShards(
   runs: readonly { readonly files: readonly string[]; readonly results: string }[],
   { isClaimed = false } = {},
 ): Promise<void> {
-  const begun = new Set<string>();
-  for (const { results } of runs) if (await hasContent(results)) begun.add(results);
-  const areAllBegun = begun.size === runs.length;
+  const startedResults = new Set<string>();
+  for (const { results } of runs) if (await hasContent(results)) startedResults.add(results);
+  const haveAllStarted = startedResults.size === runs.length;
   // Every run continues its results, so only a running shard could conflict. The call with
   // `isClaimed` looks for it, so that the run files of a thousand shards need not be read.
-  if (areAllBegun && !isClaimed) return;
+  if (haveAllStarted && !isClaimed) return;
   const divisions = await divisionsBeside(stem);
-  if (areAllBegun && divisions.length === 0) return;
-  const own = new Set(runs.map(({ results }) => results));
-  const whole = await ownResultsIn(wholeResults.filter((path) => !own.has(path)));
+  if (haveAllStarted && divisions.length === 0) return;
+  const ownResults = new Set(runs.map(({ results }) => results));
+  const wholePath = await ownResultsIn(wholeResults.filter((path) => !ownResults.has(path)));
   const merges = isClaimed ? [] : await findMerges?.() ?? [];
   const hasMoved = (await namesIn(movedFolderOf(stem))).length > 0;
-  if (whole === undefined && merges.length === 0 && divisions.length === 0 && !hasMoved) return;
-  const divided = await DividedAnswers.read(divisions, isNamed || areAllBegun, isClaimed);
+  if (wholePath === undefined && merges.length === 0 && divisions.length === 0 && !hasMoved) return;
+  const divided = await DividedAnswers.read(divisions, isNamed || haveAllStarted, isClaimed);
   for (const { files, results } of runs) {
-    const isContinued = begun.has(results) || await rescuedIn([results]) !== undefined;
+    const isContinued = startedResults.has(results) || await rescuedIn([results]) !== undefined;
     if (isContinued && !isClaimed) continue;
-    const merged = whole ?? await mergedAnswers(merges, files, results);
-    if (merged !== undefined && !isContinued) throw refusedMerged(results, merged);
+    const mergePath = wholePath ?? await mergedAnswers(merges, files, results);
+    if (mergePath !== undefined && !isContinued) throw mergedAnswersError(results, mergePath);
     // Shards of another output, for example of another model, may run beside continued results.
     const answers = await divided.find(stemOf(results), isContinued ? [] : files);
     if (answers !== undefined && (answers.isRunning || !isContinued)) {
-      throw await refused(`"${results}" without --shard`, answers);
+      throw await answersInShardsError(`"${results}" without --shard`, answers);
     }
-    const moved = await movedResultsOf([results], files);
-    if (moved !== undefined && !isContinued) throw refusedMoved(`"${results}"`, moved);
+    const movedPath = await movedResultsOf([results], files);
+    if (movedPath !== undefined && !isContinued) throw movedAnswersError(`"${results}"`, movedPath);
   }
 }
 
-function refusedMerged(results: string, merged: string): OtherDivisionError {
+function mergedAnswersError(results: string, mergePath: string): OtherDivisionError {
   return new OtherDivisionError(
-    `Cannot run into "${results}": "${merged}" holds answers to these inputs, which would be ` +
-      `paid for again. Continue it with -o ${shellWord(merged)}, or name another output`,
+    `Cannot run into "${results}": "${mergePath}" holds answers to these inputs, which would be ` +
+      `paid for again. Continue it with -o ${shellWord(mergePath)}, or name another output`,
   );
 }
 
-function refusedMoved(what: string, moved: string): OtherDivisionError {
+function movedAnswersError(attempt: string, movedPath: string): OtherDivisionError {
   return new OtherDivisionError(
-    `Cannot run ${what}: a merge has moved its answers to "${moved}", and they would be paid for ` +
+    `Cannot run ${attempt}: a merge has moved its answers to "${movedPath}", and they would be paid for ` +
       "again. Continue the merged results with -o and their name, move the files back, or name " +
       "another output",
   );
 }
 
-export async function refused(
-  what: string,
+export async function answersInShardsError(
+  attempt: string,
   { division, path, isRunning }: ShardAnswers,
 ): Promise<OtherDivisionError> {
   const { count } = division;
   if (isRunning) {
     return new OtherDivisionError(
-      `Cannot run ${what}: a run is writing to "${path}", one of ${count} shards, whose rows ` +
+      `Cannot run ${attempt}: a run is writing to "${path}", one of ${count} shards, whose rows ` +
         "would be paid for twice. Continue those shards with the inputs that they were given, or name " +
         "another output folder",
     );
   }
   return new OtherDivisionError(
-    `Cannot run ${what}: "${path}" and others hold answers of ${count} shards, which would be ` +
+    `Cannot run ${attempt}: "${path}" and others hold answers of ${count} shards, which would be ` +
       "paid for again. Continue those shards with the inputs that they were given. To send all rows " +
       "again, name another output folder. To continue without --shard, " +
-      await wayOut(division, path),
+      await adviceWithoutShards(division, path),
   );
 }
 
 /** Advises how to continue without `--shard`. Once a merge has moved the shards, a run may have
  * continued the merged results, which then hold answers that no shard has. */
-async function wayOut(division: Division, path: string): Promise<string> {
+async function adviceWithoutShards(division: Division, path: string): Promise<string> {
   const merged = `${division.stem}.jsonl`, isMoved = path.includes(MOVED_FOLDER);
   // The input of the shards may have this path, too.
   if (isMoved && await ownResultsIn([merged]) !== undefined) {

@@ -163,8 +163,8 @@ async function checkUnchanged(
   division: Division,
   inputs: number,
 ): Promise<void> {
-  const what = await changeOf(file, planned);
-  if (what === undefined) return;
+  const change = await changeOf(file, planned);
+  if (change === undefined) return;
   // A restored backup has the same content, but often another time.
   const time = planned.mtime === null
     ? ""
@@ -172,7 +172,7 @@ async function checkUnchanged(
   const advice = await changedInputAdvice(division, inputs);
   throw new SourceError(
     `Cannot use "${file}" in shards: it has changed since the borders in "${division.path}" were ` +
-      `made (${what}). Restore it${time}, ${advice}`,
+      `made (${change}). Restore it${time}, ${advice}`,
     { path: file },
   );
 }
@@ -181,11 +181,11 @@ async function changedInputAdvice(division: Division, inputs: number): Promise<s
   if (await firstAnswers(division) === undefined) {
     return `or remove "${division.path}": no shard has answered yet`;
   }
-  const again = "or name another output folder to send all rows again";
+  const startOver = "or name another output folder to send all rows again";
   // Runs over several inputs can be continued only with a run file, and only a merge with proof
   // writes one.
-  if (inputs > 1) return again;
-  return `${again}. To send only what has changed, ${mergeAdvice(division, "--no-proof")}`;
+  if (inputs > 1) return startOver;
+  return `${startOver}. To send only what has changed, ${mergeAdvice(division, "--no-proof")}`;
 }
 
 /**

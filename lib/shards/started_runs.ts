@@ -11,7 +11,12 @@ import { isLockHeld } from "../sink/mod.ts";
 import { delay } from "../timer.ts";
 import { divisionsBeside } from "./divisions.ts";
 import { DividedAnswers, firstAnswers, ownResultsIn } from "./earlier_answers.ts";
-import { OtherDivisionError, type OwnOutput, refused, refusedWhole } from "./other_divisions.ts";
+import {
+  answersInShardsError,
+  OtherDivisionError,
+  type OwnOutput,
+  wholeAnswersError,
+} from "./other_divisions.ts";
 import { areAnswersNear, type Shard } from "./shard.ts";
 
 export interface StartedShard {
@@ -30,7 +35,7 @@ const POLL_MS = 100;
 export async function refuseStarted(output: OwnOutput, own: StartedShard): Promise<void> {
   const { stem, wholeResults } = output, { shard, signal } = own;
   const hasBegun = await areAnswersNear(stem, shard);
-  // This shard has locked its results but not opened them, so they count only if they hold answers.
+  // `firstAnswers` counts locked results, too. Those of this shard do not exist yet.
   const isContinued = async () =>
     hasBegun || await firstAnswers({ path: "", stem, count: shard.count }) !== undefined;
   const find = async () =>
@@ -44,9 +49,9 @@ export async function refuseStarted(output: OwnOutput, own: StartedShard): Promi
   }
   if (signal.aborted) return;
   if (other !== undefined) throw other.error;
-  const whole = await ownResultsIn(wholeResults);
-  if (whole === undefined || await isContinued()) return;
-  throw refusedWhole(nameOf(output, shard), stem, whole, false);
+  const wholePath = await ownResultsIn(wholeResults);
+  if (wholePath === undefined || await isContinued()) return;
+  throw wholeAnswersError(nameOf(output, shard), stem, wholePath, { isMerge: false });
 }
 
 interface OtherRun {
@@ -90,7 +95,7 @@ async function otherDivision(
   // Of two divisions that find each other, the one with fewer shards continues.
   const isFirst = division.count < shard.count ||
     (division.count === shard.count && division.stem < stem);
-  const error = await refused(nameOf(output, shard), answers);
+  const error = await answersInShardsError(nameOf(output, shard), answers);
   return { error, mayYield: isRunning && !isFirst, isSameOutput: false };
 }
 

@@ -121,18 +121,18 @@ export class Appender {
 
   /** Tries once. Returns how many bytes of whole lines were written, and why others were not. */
   async #writeLines(lines: Uint8Array): Promise<{ byteCount: number; problem?: SinkError }> {
-    let written = 0;
+    let writtenBytes = 0;
     try {
       if (this.#isTorn) await this.#trim();
-      while (written < lines.length) {
-        const count = await this.#writeUninterrupted(lines, written);
+      while (writtenBytes < lines.length) {
+        const count = await this.#writeUninterrupted(lines, writtenBytes);
         if (count === 0) throw new Error("the disk accepted 0 bytes");
-        written += count;
+        writtenBytes += count;
       }
-      this.#size += written;
-      return { byteCount: written };
+      this.#size += writtenBytes;
+      return { byteCount: writtenBytes };
     } catch (cause) {
-      const byteCount = written === 0 ? 0 : lines.lastIndexOf(NEWLINE, written - 1) + 1;
+      const byteCount = writtenBytes === 0 ? 0 : lines.lastIndexOf(NEWLINE, writtenBytes - 1) + 1;
       this.#size += byteCount;
       this.#isTorn = true;
       // If truncating fails, the next attempt begins with it.
@@ -142,10 +142,10 @@ export class Appender {
   }
 
   /** On network filesystems, a signal may interrupt a write before it begins. */
-  async #writeUninterrupted(lines: Uint8Array, written: number): Promise<number> {
+  async #writeUninterrupted(lines: Uint8Array, start: number): Promise<number> {
     while (true) {
       try {
-        return await this.#write(written === 0 ? lines : lines.subarray(written));
+        return await this.#write(start === 0 ? lines : lines.subarray(start));
       } catch (error) {
         if (!(error instanceof Deno.errors.Interrupted)) throw error;
       }

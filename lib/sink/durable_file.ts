@@ -74,12 +74,12 @@ export class Replacement implements AsyncDisposable {
     const pathOf = (token: string) => temporaryPathOf(target, token);
     try {
       const existing = await ifThere(Deno.lstat(target));
-      const replaced = existing?.isSymlink ? undefined : existing;
+      const oldInfo = existing?.isSymlink ? undefined : existing;
       // Others must not be able to read a private file, not even briefly.
-      const mode = replaced === undefined ? options.mode : PRIVATE_MODE;
+      const mode = oldInfo === undefined ? options.mode : PRIVATE_MODE;
       const temporary = await createTemporary(pathOf, { token: options.token, mode });
       const replacement = new Replacement(target, temporary.path, temporary.file);
-      if (replaced !== undefined) await copyAccess(temporary.path, replaced);
+      if (oldInfo !== undefined) await copyAccess(temporary.path, oldInfo);
       return replacement;
     } catch (cause) {
       throw cannotWrite(target, cause);

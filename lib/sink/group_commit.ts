@@ -29,6 +29,7 @@ export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
  */
 const MAX_PAUSE_MS = 20;
 
+/** The second stage: makes written batches durable, and limits how much is not. */
 export class Syncer<T> {
   readonly #file: SyncableFile;
   readonly #options: SyncerOptions<T>;
@@ -242,8 +243,8 @@ export class BatchDelay {
 
   /**
    * Waits until the batch is full or the event loop's turn ends. If full batches waited longer,
-   * lanes would send their next requests late. But once no call has waited for `MAX_TURN_MS`,
-   * timers and sockets are due, and even a full batch waits.
+   * lanes would send their next requests late. But `MAX_TURN_MS` after the last wait for the end of
+   * a turn, timers and sockets are due, and even a full batch waits for it.
    */
   async wait(rowCount: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnDueAt;

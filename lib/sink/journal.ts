@@ -50,7 +50,7 @@ export class Journal<T> implements AsyncDisposable {
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
-  /** Rows appended once there is a last resort. */
+  /** Rows that `append` has given to the last resort. */
   #lateRows = 0;
   /** Rows that another file has taken. */
   #rescuedRows = 0;
@@ -118,6 +118,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.maxUnsyncedRows = rows;
   }
 
+  /** How another program has changed the file, for a message; undefined if none has. */
   async check(): Promise<string | undefined> {
     const problem = await this.#watched?.check();
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;

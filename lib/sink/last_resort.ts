@@ -109,8 +109,8 @@ export class LastResort {
       ? inFolder(await makeFolder(), basename(this.#output))
       : this.#output;
     // The user moves the temporary file next to the other one, which holds lines, too.
-    const taken = this.#beside.path === undefined ? 0 : numberOf(this.#beside.path);
-    const path = await createRescuedFile(output, mode, taken);
+    const lastNumber = this.#beside.path === undefined ? 0 : numberOf(this.#beside.path);
+    const path = await createRescuedFile(output, mode, lastNumber);
     onFile?.(path, isTemporary);
     return path;
   }

@@ -11,7 +11,7 @@ import { assistantMessage, type ThinkStyle } from "../answer.ts";
 import { asCount, jsonOf, withDeepAsText, withoutMembers } from "../json.ts";
 
 export interface LineFormat {
-  /** The id of the run's parameters in `run.json`. */
+  /** The id of the run's parameters in the run file. */
   readonly paramsId: string;
   readonly finalMessages: boolean;
   readonly think: ThinkStyle;
@@ -55,16 +55,16 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   const completion = outcome.completion!;
   const { response, reasoning = "" } = completion;
   const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
-  const own = ownMembers(row);
+  const members = rowMembersOf(row);
   // A row's `uid` that equals ours is not repeated in `replaced`, except one like `doc#3`: without
   // it, the line would look like the third sample of the row `doc`.
   if (
-    own.replaced.uid !== undefined && !/[~#]\d+$/.test(row.uid) &&
-    JSON.parse(own.replaced.uid) === row.uid
+    members.replaced.uid !== undefined && !/[~#]\d+$/.test(row.uid) &&
+    JSON.parse(members.replaced.uid) === row.uid
   ) {
-    delete own.replaced.uid;
+    delete members.replaced.uid;
   }
-  let line = `${headOf(row, own.inside)},"response":${quoted(response)}`;
+  let line = `${headOf(row, members.text)},"response":${quoted(response)}`;
   line += reasoning === "" && !toolCalls?.length
     ? ',"reasoning":"","tool_calls":"[]"'
     : `,"reasoning":${quoted(reasoning)},"tool_calls":${quoted(jsonOf(toolCalls ?? []))}`;
@@ -73,7 +73,7 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
     line += `,"final_messages":${jsonOf([...row.messages, answer])}`;
   }
   return `${line},"distill":${resultDetails(outcome, completion, format)}${
-    restOf(completion, own)
+    restOf(completion, members)
   }`;
 }
 
@@ -83,7 +83,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
   const { type, message, status } = outcome.failure!;
   const { next } = outcome;
-  const own = ownMembers(row);
+  const members = rowMembersOf(row);
   const error = jsonOf({
     type,
     message,
@@ -100,9 +100,9 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   });
   const partial = completion === undefined ? "" : `,"partial":${partialOf(completion)}`;
   const { source } = row;
-  const details = jsonOf({ source, params: format.paramsId, replaced: replacedOf(own) });
+  const details = jsonOf({ source, params: format.paramsId, replaced: replacedOf(members) });
   const cost = `"cost_usd":${costOf(outcome, format)}`;
-  return `${headOf(row, own.inside)},"error":${error}${partial},"distill":{${cost},${
+  return `${headOf(row, members.text)},"error":${error}${partial},"distill":{${cost},${
     details.slice(1)
   }}`;
 }
@@ -130,23 +130,25 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
   });
 }
 
-interface OwnMembers {
+interface RowMembers {
   /** The members with other names than ours, as JSON text without braces. */
-  readonly inside: string;
+  readonly text: string;
   /** The JSON text of values whose names are ours. Without a prototype. */
   readonly replaced: Record<string, string>;
 }
 
 const NOTHING_REPLACED: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 
-function ownMembers(row: Row): OwnMembers {
-  if (row.clashes.length === 0) return { inside: insideOf(row.text), replaced: NOTHING_REPLACED };
+function rowMembersOf(row: Row): RowMembers {
+  if (row.clashes.length === 0) {
+    return { text: withoutBraces(row.text), replaced: NOTHING_REPLACED };
+  }
   const { text, removed } = withoutMembers(row.text, row.clashes);
-  return { inside: insideOf(text), replaced: removed };
+  return { text: withoutBraces(text), replaced: removed };
 }
 
 /** An object's text without braces; "" if only white space is left. */
-export function insideOf(text: string): string {
+export function withoutBraces(text: string): string {
   const inside = text.trim().slice(1, -1);
   return inside.trim() === "" ? "" : inside;
 }
@@ -178,27 +180,27 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
     paramsMembers(format.paramsId, String(completion.isRefusal === true));
 }
 
-function restOf({ kept }: Completion, own: OwnMembers): string {
-  if (kept === undefined && own.replaced === NOTHING_REPLACED) return NO_REST;
+function restOf({ kept }: Completion, members: RowMembers): string {
+  if (kept === undefined && members.replaced === NOTHING_REPLACED) return NO_REST;
   const keptText = kept === undefined ? "{}" : jsonOf(withDeepAsText(kept));
-  return `,"kept":${quoted(keptText)},"replaced":${quoted(replacedOf(own))}}}`;
+  return `,"kept":${quoted(keptText)},"replaced":${quoted(replacedOf(members))}}}`;
 }
 
 const NO_REST = ',"kept":"{}","replaced":"{}"}}';
 
-const modelMembers = remembered((asked, returned) =>
+const modelMembers = rememberLast((asked, returned) =>
   `{"model":${quotedName(asked)},"model_returned":${quotedName(returned)},"response_id":`
 );
-const endMembers = remembered((teacher, reason) =>
+const endMembers = rememberLast((teacher, reason) =>
   `,"teacher":${quotedName(teacher)},"finish_reason":${quotedName(reason)},"prompt_tokens":`
 );
-const paramsMembers = remembered((paramsId, isRefusal) =>
+const paramsMembers = rememberLast((paramsId, isRefusal) =>
   `,"params":"${paramsId}","refusal":${isRefusal}`
 );
 
 /** Caches the last result: most lines repeat the names of the line before, and concatenating fewer
  * pieces takes less time and memory. */
-function remembered(make: (first: string, second: string) => string): typeof make {
+function rememberLast(make: (first: string, second: string) => string): typeof make {
   let lastFirst: string | undefined, lastSecond: string | undefined;
   let text = "";
   return (first, second) => {
@@ -232,7 +234,7 @@ function partialOf(completion: Completion): string {
 }
 
 /** The replaced values as JSON text, each as it was written. */
-function replacedOf({ replaced }: OwnMembers): string {
+function replacedOf({ replaced }: RowMembers): string {
   if (replaced === NOTHING_REPLACED) return "{}";
   const members = Object.entries(replaced).map(([name, value]) =>
     `${JSON.stringify(name)}:${value}`
@@ -240,7 +242,7 @@ function replacedOf({ replaced }: OwnMembers): string {
   return `{${members.join(",")}}`;
 }
 
-/** Custom teachers without types may give anything, even undefined. */
+/** The text as a JSON string. Custom teachers without types may give any value, even undefined. */
 function quoted(text: string | undefined): string {
   // Faster than `jsonOf` for strings.
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");

@@ -34,7 +34,7 @@ const SHARED_NOTE_BYTES = 192;
 export const HELD_ATTEMPTS = 3;
 export const HELD_PAUSE_MS = 30;
 /** Maximum number of attempts to lock results, as many processes may be checking them. */
-const CHECKED_ATTEMPTS = 12;
+const RESULTS_ATTEMPTS = 12;
 
 /** An existing file stays unchanged: it may be the user's. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
@@ -167,7 +167,7 @@ export async function lockOutput(
  * Hundreds of shards may start at once, on a file server that takes milliseconds for a lock. */
 async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   for (let attempt = 1; !(await file.tryLock(true)); attempt++) {
-    if (attempt === CHECKED_ATTEMPTS) return false;
+    if (attempt === RESULTS_ATTEMPTS) return false;
     await delay(HELD_PAUSE_MS);
   }
   return true;

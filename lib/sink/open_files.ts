@@ -123,7 +123,7 @@ export async function moveAllAway(journals: Iterable<Movable>, paths: string[]):
   if (errors.length > 0) throw errors[0];
 }
 
-/** Its file can be closed ("parked"), and is opened again for the next line. */
+/** A journal whose file can be closed ("parked"), and is opened again for the next line. */
 export interface Parkable extends Movable {
   readonly isIdle: boolean;
   park(): Promise<boolean>;

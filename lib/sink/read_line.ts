@@ -16,7 +16,7 @@ import type { Completion, Teacher } from "../teacher/mod.ts";
 import { asText, isObject, parsedJson, topLevelMembers, withoutMembers } from "../json.ts";
 import { cannotRead, readFullySync } from "../files.ts";
 import { DamagedFileError, SinkError } from "../errors.ts";
-import { insideOf } from "./line.ts";
+import { withoutBraces } from "./line.ts";
 
 export interface LinePlace {
   readonly offset: number;
@@ -51,7 +51,7 @@ export function readEarlierAnswer(
   row: Row,
   paramsId: string,
 ): EarlierAnswer | undefined {
-  const line = parsed(textAt(path, place), path);
+  const line = parseLine(textAt(path, place), path);
   if (line.uid !== row.uid || line.prompt_hash !== row.promptHash) return undefined;
   const isSame = line.distill?.params === paramsId;
   return { isSame, next: isSame ? nextOf(line) : undefined, rejected: rejectedOf(line) };
@@ -72,7 +72,7 @@ interface PendingLine {
 }
 
 /** Text that is not JSON shows that the file was replaced after it was indexed. */
-function parsed(text: string, path: string): PendingLine {
+function parseLine(text: string, path: string): PendingLine {
   try {
     return JSON.parse(text) as PendingLine;
   } catch {
@@ -134,7 +134,7 @@ function countOf(value: unknown): number {
   return isCount(value) ? value : 0;
 }
 
-/** Results have longer lines in few runs; of these, nothing is known then. */
+/** The end that is read of each file. A longer last line is not recognized. */
 const TAIL_BYTES = 64 * 1024;
 /** A run may have thousands of results files. */
 const MAX_TAILS = 64;
@@ -188,10 +188,10 @@ export interface RestoredRow {
 export function restoreRow(lineText: string): RestoredRow {
   const { uid, promptHash } = idsOf(lineText);
   const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
-  const members = [insideOf(text)];
+  const members = [withoutBraces(text)];
   const replaced = removed.distill && valueOf(removed.distill, "replaced");
   // Earlier versions wrote an object, not JSON text.
-  if (replaced) members.push(insideOf(replaced[0] === '"' ? JSON.parse(replaced) : replaced));
+  if (replaced) members.push(withoutBraces(replaced[0] === '"' ? JSON.parse(replaced) : replaced));
   return { uid, promptHash, text: `{${members.filter((member) => member !== "").join(",")}}` };
 }
 
@@ -215,7 +215,7 @@ function valueOf(objectText: string, name: string): string | undefined {
 }
 
 /**
- * The uid of an output line. Parses few lines.
+ * The uid of an output line. Parses only a line that does not begin with a uid without escapes.
  *
  * @param lineNumber From 1, for errors.
  * @throws {DamagedFileError} If the line has no uid.

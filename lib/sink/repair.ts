@@ -176,18 +176,18 @@ export async function createNumbered(
 /**
  * Removes lines from a file that no process has open for writing, in constant memory.
  *
- * @param dropped Line numbers from 1.
+ * @param lines The numbers of the lines to remove, from 1.
  * @param lineCount The number of lines when they were numbered.
  * @returns False if the number of lines has changed: nothing is removed.
  * @throws {SinkError} If the new version cannot be written.
  */
 export async function dropLines(
   path: string,
-  dropped: LineSet,
+  lines: LineSet,
   lineCount: number,
   token?: string,
 ): Promise<boolean> {
-  if (dropped.size === 0) return true;
+  if (lines.size === 0) return true;
   await using replacement = await Replacement.open(path, { token });
   let lineNumber = 0;
   for await (const { bytes } of readLineBlocks(path)) {
@@ -195,7 +195,7 @@ export async function dropLines(
     while (start < bytes.length) {
       const newline = bytes.indexOf(NEWLINE, start);
       const end = newline === -1 ? bytes.length : newline + 1;
-      if (!dropped.has(++lineNumber)) {
+      if (!lines.has(++lineNumber)) {
         // The reader does not use the block again.
         if (keptBytes < start) bytes.copyWithin(keptBytes, start, end);
         keptBytes += end - start;
@@ -226,7 +226,7 @@ export async function moveOutdatedLines(
   await checkOwnFile(outdatedPath, "results");
   await repairTail(outdatedPath);
   await using results = await Replacement.open(path, { token });
-  using outdated = await openToAppend(outdatedPath, (await Deno.stat(path)).mode ?? undefined);
+  using outdatedFile = await openToAppend(outdatedPath, (await Deno.stat(path)).mode ?? undefined);
   let lineNumber = 0;
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   for await (const block of readLineBlocks(path)) {
@@ -241,10 +241,10 @@ export async function moveOutdatedLines(
     }
     await results.write(new TextEncoder().encode(keptLines.join("")));
     if (outdatedLines.length > 0) {
-      await writeAll(outdated, new TextEncoder().encode(outdatedLines.join("")));
+      await writeAll(outdatedFile, new TextEncoder().encode(outdatedLines.join("")));
     }
   }
-  await outdated.sync();
+  await outdatedFile.sync();
   await syncFolderOf(outdatedPath);
   await results.commit();
   return outdatedPath;

@@ -1,6 +1,7 @@
 /**
- * Rescued lines: if an output file is replaced, truncated or removed while a run writes to it, its
- * lines go to `<name>.rescued-<number>.jsonl` next to it, until the next run adds them to the file.
+ * Rescued lines: if another program replaces, truncates or removes an output file while a run writes
+ * to it, or if its disk fails or is full, lines go to `<name>.rescued-<number>.jsonl` next to it.
+ * The next run adds them to the output file.
  *
  * @module
  */
@@ -26,15 +27,15 @@ export interface MergedLines {
   readonly count: number;
 }
 
-/** Consecutive missing numbers that end the search: users may remove some files. */
+/** The search ends after this many missing numbers in a row: users may remove some files. */
 const MAX_MISSING = 3;
 
-/** Files of rescued lines, by number, without files that Retort did not write. Counts up, because
- * the folder may hold too many files to list. */
+/** Paths of the files with rescued lines of an output file, by number. Leaves out empty files and
+ * those that Retort did not write. Counts up, because the folder may hold too many files to list. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];
-  for await (const { path: rescued, size } of numberedFiles(path)) {
-    if (size > 0 && await holdsOwnLines(rescued, kind)) files.push(rescued);
+  for await (const { path: rescuedPath, size } of numberedFiles(path)) {
+    if (size > 0 && await holdsOwnLines(rescuedPath, kind)) files.push(rescuedPath);
   }
   return files;
 }
@@ -42,21 +43,22 @@ export async function rescuedFilesOf(path: string, kind: LineKind): Promise<stri
 async function* numberedFiles(path: string): AsyncGenerator<{ path: string; size: number }> {
   let missing = 0;
   for (let number = 1; missing < MAX_MISSING; number++) {
-    const rescued = rescuedPath(path, number);
-    const info = await Deno.lstat(rescued).catch(() => undefined);
+    const rescuedPath = rescuedPathOf(path, number);
+    const info = await Deno.lstat(rescuedPath).catch(() => undefined);
     missing = info === undefined ? missing + 1 : 0;
-    if (info?.isFile) yield { path: rescued, size: info.size };
+    if (info?.isFile) yield { path: rescuedPath, size: info.size };
   }
 }
 
-/** The number of the file is above `taken`. */
+/** Creates a file for rescued lines. Its number is above `lastNumber`. */
 export async function createRescuedFile(
   path: string,
   mode: number | undefined,
-  taken = 0,
+  lastNumber = 0,
 ): Promise<string> {
   await Deno.mkdir(dirname(path), { recursive: true });
-  const created = await createNumbered((number) => rescuedPath(path, taken + number), mode);
+  const pathOf = (number: number) => rescuedPathOf(path, lastNumber + number);
+  const created = await createNumbered(pathOf, mode);
   created.file.close();
   return created.path;
 }
@@ -72,15 +74,15 @@ export async function rescueLines(
   mode: number | undefined,
   lines: readonly string[],
 ): Promise<string> {
-  const rescued = await createRescuedFile(path, mode);
+  const rescuedPath = await createRescuedFile(path, mode);
   try {
-    using file = await Deno.open(rescued, { append: true });
+    using file = await Deno.open(rescuedPath, { append: true });
     await writeAll(file, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
     await file.sync();
   } catch (cause) {
-    throw cannotWrite(rescued, cause);
+    throw cannotWrite(rescuedPath, cause);
   }
-  return rescued;
+  return rescuedPath;
 }
 
 /**
@@ -93,18 +95,18 @@ export async function rescueLines(
 export async function mergeRescued(path: string, kind: LineKind): Promise<MergedLines[]> {
   const merged: MergedLines[] = [];
   // Left by runs that were killed before they wrote a line.
-  const empty = await Array.fromAsync(emptyFilesOf(path));
+  const emptyPaths = await Array.fromAsync(emptyFilesOf(path));
   for (const from of await rescuedFilesOf(path, kind)) {
     await repairTail(from);
     merged.push({ from, count: await addLines(path, from, KEY_OF[kind]) });
   }
   // Removes the last one first, so that a crash leaves no gap in the numbers.
-  const removable = [...merged.map(({ from }) => from), ...empty].toSorted(byNumber).reverse();
-  for (const file of removable) await removeIfThere(file);
+  const removable = [...merged.map(({ from }) => from), ...emptyPaths].toSorted(byNumber);
+  for (const file of removable.reverse()) await removeIfThere(file);
   return merged;
 }
 
-/** The key of a line: lines with a key in the file are not added. */
+/** Returns the key of a line. A line is not added if the output file has one with this key. */
 type KeyOf = (text: string, path: string, number: number) => string;
 
 /** The results have one line per row, the failures may have several. */
@@ -151,7 +153,7 @@ async function* keyedLines(path: string, keyOf: KeyOf) {
 }
 
 async function* emptyFilesOf(path: string): AsyncGenerator<string> {
-  for await (const { path: rescued, size } of numberedFiles(path)) if (size === 0) yield rescued;
+  for await (const file of numberedFiles(path)) if (file.size === 0) yield file.path;
 }
 
 function byNumber(one: string, other: string): number {
@@ -162,7 +164,7 @@ export function numberOf(path: string): number {
   return Number(/(\d+)\.jsonl$/.exec(path)![1]);
 }
 
-function rescuedPath(path: string, number: number): string {
+function rescuedPathOf(path: string, number: number): string {
   return `${stemOf(path)}.rescued-${number}.jsonl`;
 }
 
@@ -171,24 +173,25 @@ const LINE_START = '{"uid":"';
 /**
  * Repairs a file that was truncated within a line and appended to, so that the rest of that line
  * and a whole new one are joined. Copies the new lines to the file `to`, then removes the joined
- * ones from `path`. The rests are lost.
+ * ones from `path`. The rests of truncated lines are lost.
  */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const joined = new LineSet();
+  const joinedLines = new LineSet();
   let lineNumber = 0;
   for await (const block of readLineBlocks(path)) {
     for (const line of linesOf(block)) {
       lineNumber++;
-      const whole = wholeLineIn(decoder.decode(line));
-      if (whole === undefined) continue;
-      joined.add(lineNumber);
-      await writeAll(to, new TextEncoder().encode(`${whole}\n`));
+      const wholeLine = wholeLineIn(decoder.decode(line));
+      if (wholeLine === undefined) continue;
+      joinedLines.add(lineNumber);
+      await writeAll(to, new TextEncoder().encode(`${wholeLine}\n`));
     }
   }
-  await dropLines(path, joined, lineNumber);
+  await dropLines(path, joinedLines, lineNumber);
 }
 
+/** The whole line at the end of a joined one; undefined if the text is one line. */
 function wholeLineIn(text: string): string | undefined {
   let start = text.indexOf(LINE_START, 1);
   if (start === -1 || isJson(text)) return undefined;

@@ -20,7 +20,8 @@ export interface SinkFiles {
   readonly failures: string;
 }
 
-/** A full disk stalls each file, but their recovery is reported once, and so is a broken file. */
+/** Options of both files. `onStall` is called for each, `onRecover` once both write again, and
+ * `onBroken` only for the first that breaks. */
 export interface SinkOptions extends
   Omit<
     JournalOptions<FinishedRow>,
@@ -116,7 +117,7 @@ export class Sink implements AsyncDisposable {
     return this.#failures.appendedRows;
   }
 
-  /** The number of unwritten lines; 0 unless the sink was broken or abandoned. */
+  /** Lines that may be in no file. */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
@@ -192,8 +193,8 @@ function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
 }
 
-/** Reports once that both files write again, or that one is broken. Reports each stall, because the
- * second one may come after `rescue` has ended the first. */
+/** The callbacks as `SinkOptions` describes them. `onStall` is called for each file, because the
+ * second may stall after `rescue` has ended the wait of the first. */
 function sharedCallbacks(options: SinkOptions) {
   let stalled = 0;
   let isBroken = false;
@@ -222,7 +223,7 @@ export interface WrittenOutcome {
  * `BigInt` or a cycle), the row fails, and `partial` holds the answer without them. */
 export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcome {
   try {
-    return written(outcome, format);
+    return writeOutcome(outcome, format);
   } catch (cause) {
     const { completion } = outcome;
     if (completion === undefined) throw cause;
@@ -230,14 +231,14 @@ export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcom
     const failure = outcome.failure ?? { type: "response", message, status: null };
     const partial = { ...completion, toolCalls: undefined, kept: undefined };
     try {
-      return written({ ...outcome, completion: partial, failure }, format);
+      return writeOutcome({ ...outcome, completion: partial, failure }, format);
     } catch {
-      return written({ ...outcome, completion: undefined, failure }, format);
+      return writeOutcome({ ...outcome, completion: undefined, failure }, format);
     }
   }
 }
 
-function written(outcome: Outcome, format: LineFormat): WrittenOutcome {
+function writeOutcome(outcome: Outcome, format: LineFormat): WrittenOutcome {
   const isFailure = outcome.failure !== undefined;
   return { outcome, line: isFailure ? failureLine(outcome, format) : resultLine(outcome, format) };
 }

@@ -33,7 +33,7 @@ export interface ClosedFile {
 /** `moveAway` rescues the lines of this many checks: a minute, at one check a second. */
 const RESCUED_CHECKS = 60;
 
-/** Close both `writer` and `syncer`. */
+/** An output file of this run that other programs may change. Close both `writer` and `syncer`. */
 export class WatchedFile {
   /** Why the file is not locked, for a message; undefined if it is locked. */
   readonly unlockedReason: string | undefined;

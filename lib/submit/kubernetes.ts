@@ -25,7 +25,7 @@ export interface KubernetesOptions {
   readonly memory?: string;
 }
 
-const RESTARTS = 20;
+const MAX_RESTARTS = 20;
 /** Exit codes that end a shard instead of restarting it: wrong usage, bad input or a damaged file
  * (2), and halted by a teacher, a budget or a deadline (5). */
 const FINAL_CODES = [2, 5];
@@ -37,12 +37,12 @@ const CPU_REQUEST = "500m";
 const MEMORY_REQUEST = "512Mi";
 
 /** The first version that enables `backoffLimitPerIndex` and `FailIndex` by default. */
-const LEAST_VERSION = "1.29";
+const MIN_KUBERNETES_VERSION = "1.29";
 
 export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): string {
   const manifests = [shardsJob(job, options), mergeJob(job, options)]
     .map((manifest) => stringify(manifest, { lineWidth: 100, useAnchors: false }));
-  return `# For kubectl apply -f -; needs Kubernetes ${LEAST_VERSION} or later\n${
+  return `# For kubectl apply -f -; needs Kubernetes ${MIN_KUBERNETES_VERSION} or later\n${
     manifests.join("---\n")
   }`;
 }
@@ -58,7 +58,7 @@ function shardsJob(job: ShardJob, options: KubernetesOptions) {
     completionMode: "Indexed",
     completions: job.shards,
     parallelism: job.parallel,
-    backoffLimitPerIndex: RESTARTS,
+    backoffLimitPerIndex: MAX_RESTARTS,
     // A shard that has failed permanently must not end the others.
     maxFailedIndexes: job.shards,
     podFailurePolicy: failurePolicy("FailIndex", FINAL_CODES),
@@ -70,7 +70,7 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
   const name = `${job.name}-merge`;
   const withoutSecret = { ...options, secret: undefined };
   return jobOf(name, options, {
-    backoffLimit: RESTARTS,
+    backoffLimit: MAX_RESTARTS,
     // After wrong usage (2) or missing or failed rows (3), a restart would fail again.
     podFailurePolicy: failurePolicy("FailJob", [2, 3]),
     template: templateOf(name, [...job.merge, "--wait"], submissionEnv(job), job, withoutSecret),
@@ -90,13 +90,13 @@ function jobOf(name: string, { namespace }: KubernetesOptions, spec: object) {
   };
 }
 
-function failurePolicy(action: "FailIndex" | "FailJob", values: readonly number[]) {
+function failurePolicy(action: "FailIndex" | "FailJob", exitCodes: readonly number[]) {
   return {
     // The first matching rule applies. A pod evicted from a drained node is no failure of the
     // shard.
     rules: [
       { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
-      { action, onExitCodes: { containerName: CONTAINER, operator: "In", values: [...values] } },
+      { action, onExitCodes: { containerName: CONTAINER, operator: "In", values: [...exitCodes] } },
     ],
   };
 }

@@ -134,9 +134,8 @@ function logOf({ logs }: SlurmOptions, name: string): string {
   return directive("output", `${logs.replaceAll("%", "%%")}/${name}.log`);
 }
 
-/**
- * Without quotes, sbatch splits the value at spaces. A backslash always escapes (tried on 22.05).
- */
+/** Quotes the value if sbatch would split it or read it otherwise. A backslash escapes with and
+ * without quotes (tried on Slurm 22.05). */
 function directive(key: string, value: string): string {
   const isPlain = /^[\w%+,./:=@-]*$/.test(value);
   const quoted = isPlain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`;
@@ -148,20 +147,22 @@ function setupOf({ setupLines }: SlurmOptions): string {
   return setupLines.map((line) => `${line}\n`).join("");
 }
 
-/** Runs the command. `set +e`: the user's lines may have set `-e`, which would end the script. */
+/** Runs the command until the shard has ended: up to three times after faults, again after 20 s
+ * while its lock is held. Requeues the task after a signal. `set +e`: the user's lines may have set
+ * `-e`, which would end the script. */
 const BODY = `
 set +e
 task="\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
-child= ; heard=0
-on_term() { heard=$((heard + 1)); [ -z "$child" ] || kill -TERM "$child" 2>/dev/null; }
+child= ; signals=0
+on_term() { signals=$((signals + 1)); [ -z "$child" ] || kill -TERM "$child" 2>/dev/null; }
 trap on_term TERM
 
 # A signal ends the wait, not the child, whose own exit code counts.
 wait_for() {
   while :; do
-    heard_before=$heard
+    signals_before=$signals
     wait "$child"; code=$?
-    [ "$heard" = "$heard_before" ] && break
+    [ "$signals" = "$signals_before" ] && break
   done
   child=
 }
@@ -179,18 +180,18 @@ while :; do
   COMMAND &
   child=$!
   # The signal may have come just before.
-  [ "$heard" = 0 ] || kill -TERM "$child" 2>/dev/null
+  [ "$signals" = 0 ] || kill -TERM "$child" 2>/dev/null
   wait_for
   case "$code" in
     0|3) exit 0 ;;                        # done; the merge reports failed rows
     2|5) exit "$code" ;;                  # a retry would end in the same way
     4) echo "Another process has the lock: waiting"; sleep 20 & child=$!; wait_for
-       [ "$heard" = 0 ] || { code=143; requeue; } ;;
+       [ "$signals" = 0 ] || { code=143; requeue; } ;;
     129|130|143) requeue ;;
     *) faults=$((faults + 1))
        [ "$faults" -ge 3 ] && exit "$code"
        echo "Exit code $code: trying again"; sleep $((faults * 5)) & child=$!; wait_for
-       [ "$heard" = 0 ] || { code=143; requeue; } ;;
+       [ "$signals" = 0 ] || { code=143; requeue; } ;;
   esac
 done
 `;

@@ -58,7 +58,7 @@ Deno.test("a search for near duplicates that runs out of memory fails with the r
   const index = new DataIndex([{ path: await dir.write("x.jsonl", lines.join("")) }]);
   index.refresh();
   await index.readAll();
-  index.table.isSameRow = () => {
+  index.table.isSameInputRow = () => {
     throw new RangeError("Array buffer allocation failed");
   };
   const search = new NearSearch(index);
