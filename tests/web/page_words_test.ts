@@ -31,7 +31,7 @@ import {
   stateWords,
 } from "../../web/page/run_state.js";
 import { nextStep } from "../../web/page/problems.js";
-import { filesWords, nearWords, noteWords } from "../../web/view/page/status.js";
+import { filesText, nearText, noteText } from "../../web/view/page/status.js";
 import { RunStore } from "../../web/page/store.js";
 import * as terminal from "../../lib/figures.ts";
 import type { Summary, TeacherStatus } from "../../lib/progress/mod.ts";
@@ -378,11 +378,11 @@ Deno.test("one of something is no plural", () => {
   assertEquals(formatCompactOf(12_345, "token"), "12.3K tokens");
   const near = { of: "prompt", state: "done", done: 9, total: 9, problem: null } as const;
   assertEquals(
-    nearWords({ ...near, copies: 1, groups: 1 }),
+    nearText({ ...near, copies: 1, groups: 1 }),
     "1 prompt is a near duplicate of earlier ones, in 1 group",
   );
   assertEquals(
-    nearWords({ ...near, copies: 3, groups: 2 }),
+    nearText({ ...near, copies: 3, groups: 2 }),
     "3 prompts are near duplicates of earlier ones, in 2 groups",
   );
   const file = {
@@ -391,6 +391,6 @@ Deno.test("one of something is no plural", () => {
     damageCount: 1,
   };
   const index = { files: [file], rows: 1, isCurrent: true, version: 1 };
-  assertEquals(filesWords({ index, paths: ["out/"] }), "out/ · 1 file");
-  assertEquals(noteWords(index), ["x.jsonl: 1 damaged line left out (line 3: not JSON)"]);
+  assertEquals(filesText({ index, paths: ["out/"] }), "out/ · 1 file");
+  assertEquals(noteText(index), ["x.jsonl: 1 damaged line left out (line 3: not JSON)"]);
 });
