@@ -21,7 +21,9 @@ interface GuardOptions {
   readonly scrapePath?: string;
 }
 
-/** `style-src 'self'` forbids style attributes in HTML, but not `element.style`, which charts set. */
+/**
+ * `style-src 'self'` forbids style attributes in HTML, but not `element.style`, which charts set.
+ */
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
@@ -53,7 +55,10 @@ const CONTINUE_PAGE = `<!DOCTYPE html>
 </html>
 `;
 
-/** Creates an app that serves the page at `/`, and checks each request before the routes added later. */
+/**
+ * Creates an app that serves the page at `/`, and checks each request before the routes added
+ * later.
+ */
 export function guardedApp(options: GuardOptions): Hono {
   const { token, cookieName, ownPath, page, scrapePath } = options;
   const hasCookie = (c: Context) => isSameSecret(getCookie(c, cookieName), token);

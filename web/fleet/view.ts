@@ -5,9 +5,9 @@ import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
 /**
- * `paused`: sends nothing, for any reason; `waiting`: a shard that has not started; `silent`: no new
- * beat in 3 checks; `dead`: no new beat in 12; `interrupted`: ended in any other way than `done`,
- * `halted` and `failed`.
+ * `paused`: sends nothing, for any reason; `waiting`: a shard that has not started; `silent`: no
+ * new beat in 3 checks; `dead`: no new beat in 12; `interrupted`: ended in any other way than
+ * `done`, `halted` and `failed`.
  */
 export type FleetState =
   | "running"
@@ -85,7 +85,10 @@ export interface FoundRun {
   checksWithoutBeat: number;
 }
 
-/** Returns what the page shows. Its rows are sorted by urgency, then by the time left, longest first. */
+/**
+ * Returns what the page shows. Its rows are sorted by urgency, then by the time left, longest
+ * first.
+ */
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],

@@ -91,8 +91,8 @@ export class FolderWatch {
   }
 
   /**
-   * Reads a status file if it has changed. Returns whether it was read. Synchronous: a cached `stat`
-   * takes 4 µs, with a promise 15. The price: a file server that hangs blocks the page.
+   * Reads a status file if it has changed. Returns whether it was read. Synchronous: a cached
+   * `stat` takes 4 µs, with a promise 15. The price: a file server that hangs blocks the page.
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (

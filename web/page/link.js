@@ -107,8 +107,8 @@ export class Link {
   }
 
   /**
-   * Sends the visibility to the server. Without a connection, a page that becomes visible connects at
-   * once.
+   * Sends the visibility to the server. Without a connection, a page that becomes visible connects
+   * at once.
    * @param {boolean} isVisible
    */
   setVisible(isVisible) {

@@ -26,6 +26,7 @@ export interface TeacherPoolOptions extends EndpointContext {
 export interface Backoff {
   /** Unix time in milliseconds when sending continues, for users. */
   readonly until: number;
+  /** Milliseconds from now to `until`. */
   readonly inMs: number;
   readonly reason: string;
 }
@@ -33,7 +34,7 @@ export interface Backoff {
 export class TeacherPool {
   #endpoints: readonly Endpoint[];
   #rateShare = 1;
-  readonly #departed = new Departed();
+  readonly #departed = new DepartedTeachers();
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
   /** Reused by `pick()`, which is on the hot path. Only entries set by the current call are
@@ -253,8 +254,9 @@ export class TeacherPool {
 const MAX_NAMED = 100;
 
 /** Statuses of teachers that have left the list, so that totals still add up. */
-export class Departed {
+export class DepartedTeachers {
   readonly #named = new Map<string, TeacherStatus>();
+  /** The sum of those that left before the named ones. */
   #earlier: TeacherStatus | undefined;
 
   add(status: TeacherStatus): void {

@@ -138,7 +138,10 @@ export function isOfFiles(path, files) {
   return files.some((file) => stemOf(file) === stemOf(path));
 }
 
-/** Removes `_error` and extensions, so that results and failures of a run are equal. @param {string} path */
+/**
+ * Removes `_error` and extensions, so that results and failures of a run are equal.
+ * @param {string} path
+ */
 function stemOf(path) {
   return path.replace(/(?:_error)?\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?$/, "");
 }

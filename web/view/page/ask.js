@@ -33,7 +33,10 @@ async function answerOf(response) {
 /** The server rejected the request or sent no JSON; the message is for the user. */
 export class AskError extends Error {}
 
-/** Saves ids of rows in a file: the only request that writes. @param {object} body `ids` or `where` */
+/**
+ * Saves ids of rows in a file: the only request that writes.
+ * @param {object} body `ids` or `where`
+ */
 export async function save(body) {
   return await answerOf(
     await fetch("selection", {

@@ -166,7 +166,10 @@ export class ColumnChoices {
     this.#onChange = onChange;
   }
 
-  /** @param {readonly string[]} own fields of the user's rows @param {readonly string[]} shown keys */
+  /**
+   * @param {readonly string[]} own fields of the user's rows
+   * @param {readonly string[]} shown keys
+   */
   update(own, shown) {
     const keys = [
       ...Object.keys(this.#builtIn).filter((name) => name !== "choose"),

@@ -1,7 +1,11 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The facets: lists of the values that a field has, with row counts, to select or exclude. @module */
+/**
+ * The facets: lists of the values that a field has, with row counts, to select or exclude.
+ *
+ * @module
+ */
 
 import { formatCount, formatCountOf } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
@@ -55,8 +59,8 @@ export class FacetList {
   }
 
   /**
-   * Lists the values of all rows, and chosen values that no row has: the URL may come from a page of
-   * other files, and users must be able to uncheck them.
+   * Lists the values of all rows, and chosen values that no row has: the URL may come from a page
+   * of other files, and users must be able to uncheck them.
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
    * @param {ViewState} view

@@ -22,11 +22,11 @@ const BAR_WIDTH = 3;
 const BAR_STEP = 4;
 
 /**
- * The elements of a histogram, and the bins that it shows. `limitLines` mark the token limits of the
- * runs, which `limitNote` names.
+ * The elements of a histogram, and the bins that it shows. `limitLines` mark the token limits of
+ * the runs, which `limitNote` names.
  * @typedef {{ element: HTMLElement, bars: SVGElement, allBars: SVGElement, shownBars: SVGElement,
- * limitLines: SVGElement, endsNote: HTMLElement, min: HTMLInputElement, max: HTMLInputElement, bins:
- * Histogram["bins"], limitNote: HTMLElement }} Plot
+ * limitLines: SVGElement, endsNote: HTMLElement, min: HTMLInputElement, max: HTMLInputElement,
+ * bins: Histogram["bins"], limitNote: HTMLElement }} Plot
  */
 
 /** @typedef {Histogram["bins"][number]} Bin */

@@ -190,8 +190,8 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", query);
-    // While the server reads files, the version changes with each request: only without a condition,
-    // where no other request is needed, is the overview of all rows updated meanwhile.
+    // While the server reads files, the version changes with each request: only without a
+    // condition, where no other request is needed, is the overview of all rows updated meanwhile.
     const isOutdated = this.#overviewOfAll?.version !== version &&
       (isCurrent || condition === "");
     if (this.#overviewOfAll === undefined || isOutdated) {
