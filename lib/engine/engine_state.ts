@@ -60,13 +60,14 @@ export class EngineState {
     const { options, lanes, queue, now, wallClock, inLanes } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
     if (inLanes() > 0 || waiting === 0) return undefined;
-    const inMs = dueAt - now();
-    if (inMs <= 0) return undefined;
+    const remainingMs = dueAt - now();
+    if (remainingMs <= 0) return undefined;
     const areAllTaken = isExhausted || taken === options.rowCount;
     if (!areAllTaken && !queue.isFull(inLanes(), lanes.target)) return undefined;
     const waitingRows = `${formatCountOf(waiting, "row")} ${waiting === 1 ? "is" : "are"}`;
     const subject = areAllTaken ? "all remaining rows are" : waitingRows;
-    return { until: wallClock() + inMs, inMs, reason: `${subject} waiting to be retried` };
+    const reason = `${subject} waiting to be retried`;
+    return { until: wallClock() + remainingMs, remainingMs, reason };
   }
 
   get haltReason(): string | undefined {

@@ -15,7 +15,6 @@ const GUESS_TOKENS = 500;
 /** The guess counts like this many calls in the mean. */
 const GUESS_WEIGHT = 5;
 
-/** The mean covers about this many calls. */
 const MEAN_CALLS = 200;
 
 /** Below this fraction of a limit, what is left is spread over the time until the reset. */

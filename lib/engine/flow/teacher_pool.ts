@@ -26,8 +26,7 @@ export interface TeacherPoolOptions extends EndpointContext {
 export interface Backoff {
   /** Unix time in milliseconds when sending continues, for users. */
   readonly until: number;
-  /** Milliseconds from now to `until`. */
-  readonly inMs: number;
+  readonly remainingMs: number;
   readonly reason: string;
 }
 
@@ -37,8 +36,7 @@ export class TeacherPool {
   readonly #departed = new DepartedTeachers();
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
-  /** Reused by `pick()`, which is on the hot path. Only entries set by the current call are
-   * valid. */
+  /** Reused by `pick()` on the hot path: only entries set by the current call are valid. */
   readonly #ready: Endpoint[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -81,8 +79,8 @@ export class TeacherPool {
       }
     }
     if (earliest === Infinity) return undefined;
-    const inMs = Math.max(0, earliest - now);
-    return { until: this.#options.wallClock() + inMs, inMs, reason };
+    const remainingMs = Math.max(0, earliest - now);
+    return { until: this.#options.wallClock() + remainingMs, remainingMs, reason };
   }
 
   /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
