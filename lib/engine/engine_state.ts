@@ -66,8 +66,7 @@ export class EngineState {
     if (!areAllTaken && !queue.isFull(inLanes(), lanes.target)) return undefined;
     const waitingRows = `${formatCountOf(waiting, "row")} ${waiting === 1 ? "is" : "are"}`;
     const subject = areAllTaken ? "all remaining rows are" : waitingRows;
-    const reason = `${subject} waiting to be retried`;
-    return { until: wallClock() + remainingMs, remainingMs, reason };
+    return { until: wallClock() + remainingMs, reason: `${subject} waiting to be retried` };
   }
 
   get haltReason(): string | undefined {

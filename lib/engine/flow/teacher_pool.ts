@@ -26,7 +26,6 @@ export interface TeacherPoolOptions extends EndpointContext {
 export interface Backoff {
   /** Unix time in milliseconds when sending continues, for users. */
   readonly until: number;
-  readonly remainingMs: number;
   readonly reason: string;
 }
 
@@ -79,8 +78,7 @@ export class TeacherPool {
       }
     }
     if (earliest === Infinity) return undefined;
-    const remainingMs = Math.max(0, earliest - now);
-    return { until: this.#options.wallClock() + remainingMs, remainingMs, reason };
+    return { until: this.#options.wallClock() + Math.max(0, earliest - now), reason };
   }
 
   /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
