@@ -21,7 +21,9 @@ interface GuardOptions {
   readonly scrapePath?: string;
 }
 
-/** Charts set `element.style`, and `style-src 'self'` allows that. */
+/**
+ * `style-src 'self'` forbids style attributes in HTML, but not `element.style`, which charts set.
+ */
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
@@ -53,6 +55,10 @@ const CONTINUE_PAGE = `<!DOCTYPE html>
 </html>
 `;
 
+/**
+ * Creates an app that serves the page at `/`, and checks each request before the routes added
+ * later.
+ */
 export function guardedApp(options: GuardOptions): Hono {
   const { token, cookieName, ownPath, page, scrapePath } = options;
   const hasCookie = (c: Context) => isSameSecret(getCookie(c, cookieName), token);
@@ -75,7 +81,7 @@ export function guardedApp(options: GuardOptions): Hono {
     if (candidate === undefined) return hasCookie(c) ? page(c) : c.text(NO_TOKEN, 401);
     if (!isSameSecret(candidate, token)) return c.text(NO_TOKEN, 401);
     setCookie(c, cookieName, token, { httpOnly: true, sameSite: "Strict", path: "/" });
-    return isFromOtherSite(c.req.raw.headers)
+    return mayBeFromOtherSite(c.req.raw.headers)
       ? c.body(CONTINUE_PAGE, 200, { "content-type": HTML_TYPE })
       : c.redirect("./", 303);
   });
@@ -138,8 +144,8 @@ function isSameSecret(candidate: string | undefined, secret: string): boolean {
 /**
  * Whether `Host` names this server. Accepted are loopback names with any port (an `ssh -L` tunnel
  * has another port), and the address that the server listens on. Any other name may belong to an
- * attacker and resolve to this machine (DNS rebinding). Addresses cannot be rebound, so a server on
- * a wildcard address accepts all.
+ * attacker and resolve to this machine (DNS rebinding). A server on a wildcard address also accepts
+ * any IP address, because addresses cannot be rebound.
  */
 function isOwnHost(hostField: string | null, hostname: string): boolean {
   const requested = HOST.exec(hostField?.toLowerCase() ?? "")?.groups?.name;
@@ -173,12 +179,11 @@ function isReadAllowed(headers: Headers): boolean {
 }
 
 /**
- * Whether a browser followed a link on another site. A redirect would not help: the next request
- * would still be cross-site and lack `SameSite=Strict` cookies. Without TLS, browsers send
- * `Sec-Fetch-Site` only to loopback addresses, so elsewhere every browser counts as coming from
- * another site.
+ * Whether a browser may have followed a link on another site. A redirect would not help then: the
+ * next request would still be cross-site and lack `SameSite=Strict` cookies. Without TLS, browsers
+ * send `Sec-Fetch-Site` only to loopback addresses, so elsewhere this is true of every browser.
  */
-function isFromOtherSite(headers: Headers): boolean {
+function mayBeFromOtherSite(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   const isBrowser = headers.get("accept")?.includes("text/html") ?? false;
   return site === null ? isBrowser : site === "cross-site";

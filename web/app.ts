@@ -56,9 +56,9 @@ const MAX_BODY_BYTES = 1024;
  */
 const IDLE_TIMEOUT_S = 0;
 
-/** Matches the app's own path behind any prefix of a proxy. */
 const RUN_PATH =
   /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|report-shell|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
+/** Matches the app's own path behind any prefix of a proxy. */
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
 
 export function createApp(options: AppOptions): Hono {

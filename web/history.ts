@@ -16,9 +16,7 @@ export const MAX_POINTS = 1_000;
 /** Duration of a point at first: pages get snapshots at this interval. */
 const INITIAL_POINT_S = 0.5;
 
-/**
- * `succeeded`, `failed`, `completionTokens` and `throttled` are counters; the others are gauges.
- */
+/** Figures of the run at one moment. */
 export interface Reading {
   /** Time since the run could send its first row. */
   readonly elapsedS: number;
@@ -34,16 +32,14 @@ export interface Reading {
   readonly limit: number;
   readonly concurrency: number;
   readonly cpuPercent: number;
-  /** A point keeps the maximum. */
   readonly lagMs: number;
-  /** A point keeps the maximum. */
   readonly rssBytes: number;
 }
 
 /** A point keeps the mean of these gauges. */
 const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
 
-/** Counters and concurrency at the end, maxima of lag and memory, sums of the other gauges. */
+/** A period of the run: counters and concurrency are those at its end. */
 interface Point {
   /** Index on the time axis, in units of `#pointS`. */
   slot: number;
@@ -53,7 +49,9 @@ interface Point {
   completionTokens: number;
   throttled: number;
   concurrency: number;
+  /** Maximum of the readings. */
   lagMs: number;
+  /** Maximum of the readings. */
   rssBytes: number;
   /** Sums of the readings of each gauge in `MEANS`; `counts` has their number. */
   sums: number[];
@@ -61,8 +59,8 @@ interface Point {
 }
 
 /**
- * Merges neighbors and doubles the duration of a point when there are too many. Rates stay exact,
- * because they are differences of counters.
+ * The points of all runs of a process. When there are too many, neighbors are merged, and the
+ * duration of a point doubles. Rates stay exact, because they are differences of counters.
  */
 export class History {
   readonly #maxPoints: number;
@@ -112,7 +110,7 @@ export class History {
   }
 
   /** Returns the values of a point in the order of `HISTORY_COLUMNS`. */
-  point(index: number): (number | null)[] {
+  valuesAt(index: number): (number | null)[] {
     const point = this.#points[index];
     const before = this.#points[index - 1];
     const seconds = point.elapsedS - (before?.elapsedS ?? 0);
@@ -144,7 +142,7 @@ export class History {
   }
 
   columns(): WireHistory {
-    const rows = this.#points.map((_, index) => this.point(index));
+    const rows = this.#points.map((_, index) => this.valuesAt(index));
     const columns = Object.fromEntries(
       HISTORY_COLUMNS.map((name, column) => [name, rows.map((row) => row[column])]),
     ) as WireHistory["columns"];

@@ -37,7 +37,7 @@ const LOST_AFTER_MS = 180_000;
 /** A page that is being reloaded is back within this time. */
 const RELOAD_MS = 10_000;
 
-/** None of these handlers throws. */
+/** Handlers of a page's socket. None of them throws. */
 export interface PageEvents {
   opened(): void;
   received(data: unknown): void;
@@ -224,7 +224,7 @@ export class Hub {
       type: "snapshot",
       time: this.#options.wallClock(),
       point_index: index,
-      point: history.point(index),
+      point: history.valuesAt(index),
       latency: latency.histogram(),
       answers: this.record.answers,
       teacher_figures: this.record.teacherFigures,
@@ -236,14 +236,12 @@ export class Hub {
     }
   }
 
-  /**
-   * Whether to send a snapshot. A page that waits for the whole state would lack earlier points.
-   */
+  /** Whether to send a snapshot. A visible page that needs a `hello` would lack earlier points. */
   #isDue({ needsHello, isVisible, snapshotBeat }: PageLink): boolean {
     return isVisible ? !needsHello : this.#beats - snapshotBeat >= HIDDEN_BEATS;
   }
 
-  /** Encodes samples once for all pages that lack the same. */
+  /** Sends new samples, encoded once for all pages that lack the same ones. */
   #publishSamples(): void {
     const { samples } = this.record;
     const texts = new Map<number, string>();

@@ -3,7 +3,7 @@
 import type { LatencyHistogram } from "./monitor_state.ts";
 
 /** Buckets per doubling of the latency: each is 2.2 % wider than the one before. */
-const PER_OCTAVE = 32;
+const BUCKETS_PER_OCTAVE = 32;
 
 /** Maximum number of bars on the page. Buckets are merged until the measured range fits. */
 const MAX_BARS = 48;
@@ -11,8 +11,8 @@ const MAX_BARS = 48;
 /** Minimum number of bars: empty ones are added at both ends. */
 const MIN_BARS = 12;
 
-/** From 1 ms to 2^27 ms (37 hours). The first and last bucket also hold the values beyond. */
-const BUCKETS = 27 * PER_OCTAVE;
+/** They range from 1 ms to 2^27 ms (37 hours). The first and last also hold the values beyond. */
+const BUCKETS = 27 * BUCKETS_PER_OCTAVE;
 
 const SLOT_MS = 5_000;
 
@@ -27,8 +27,9 @@ export interface WindowPercentiles {
 }
 
 /**
- * Buckets grow by 2.2 %, so recording takes a few increments and a percentile is at most 1.1 % off.
- * Snapshots have percentiles of the whole run; charts over time need the last 30 s.
+ * Counts latencies in buckets: recording one takes a few increments, and a percentile is at most
+ * 1.1 % off. The snapshots of a run have percentiles of the whole run, but charts over time need
+ * those of the last 30 s.
  */
 export class Latency {
   readonly #now: () => number;
@@ -88,7 +89,7 @@ export class Latency {
     };
   }
 
-  /** Returns 12 to 48 bars, from the first bucket with a value to the last. */
+  /** Returns 12 to 48 bars that cover all values; none if there are no values. */
   histogram(): LatencyHistogram {
     let first = this.#all.findIndex((count) => count > 0);
     if (first < 0) return { bounds_ms: [], counts: [] };
@@ -116,7 +117,7 @@ export class Latency {
     let count = 0;
     for (let i = 0; i < BUCKETS; i++) {
       count += this.#all[i];
-      if ((i + 1) % PER_OCTAVE === 0) octaves.push({ upToMs: lowerBound(i + 1), count });
+      if ((i + 1) % BUCKETS_PER_OCTAVE === 0) octaves.push({ upToMs: lowerBound(i + 1), count });
     }
     return octaves;
   }
@@ -136,12 +137,12 @@ function slotAt(nowMs: number): number {
 }
 
 function bucketOf(durationMs: number): number {
-  const bucket = Math.floor(Math.log2(durationMs) * PER_OCTAVE);
+  const bucket = Math.floor(Math.log2(durationMs) * BUCKETS_PER_OCTAVE);
   return bucket > 0 ? Math.min(bucket, BUCKETS - 1) : 0;
 }
 
 function lowerBound(bucket: number): number {
-  return 2 ** (bucket / PER_OCTAVE);
+  return 2 ** (bucket / BUCKETS_PER_OCTAVE);
 }
 
 /** Returns the middle of the bucket that holds the rank. */

@@ -38,6 +38,8 @@ export class Marks {
   }
 
   /**
+   * Adds marks of what has changed since the previous snapshot, and returns them.
+   *
    * @param atS position of the snapshot on the time axis, in seconds
    */
   observe(snapshot: Snapshot, atS: number): ChartMark[] {
@@ -50,7 +52,7 @@ export class Marks {
         marks.push({ at_s: atS, kind, text });
       }
       this.#lastS.set(key, atS);
-      // In a run of days, teachers come and go, and keys must not accumulate.
+      // Otherwise keys would accumulate in a run of days, whose teachers come and go.
       for (const [old, lastS] of this.#lastS) if (atS - lastS >= QUIET_S) this.#lastS.delete(old);
     };
     if (snapshot.state !== previous.state) {
@@ -69,7 +71,7 @@ export class Marks {
       const oldState = oldStates.get(`${address} ${model}`);
       if (oldState === undefined || oldState === state) continue;
       const isLost = state === "down" || state === "halted";
-      // A teacher that cools down has answered again; a leaving one may not have.
+      // A teacher that cools down has answered again. One that is leaving may still be down.
       const isBack = oldState === "down" && (state === "up" || state === "cooling_down");
       if (isLost) add("down", `${address} ${model}`, `${hostOf(address)} ${state}`);
       else if (isBack) add("up", `${address} ${model} up`, `${hostOf(address)} up`);
@@ -77,7 +79,7 @@ export class Marks {
     return this.#record(marks);
   }
 
-  /** Makes a mark of the notice that a control adds. */
+  /** Adds a mark if the notice is of a used control (see `useControl`). */
   observeNotice({ message }: Notice, atS: number): ChartMark[] {
     if (!FROM_MONITOR.test(message)) return [];
     return this.#record([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);

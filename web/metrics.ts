@@ -34,7 +34,7 @@ const STATES: readonly RunState[] = [
   "halted",
 ];
 
-/** Before the first snapshot, there are only metrics of the monitor itself. */
+/** Renders all metrics; before the first snapshot, only those of the monitor itself. */
 export function renderMetrics(hub: Hub): string {
   const { snapshot } = hub.record;
   const metrics = snapshot === undefined ? [] : [

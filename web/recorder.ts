@@ -32,8 +32,8 @@ export function createRecorder(
     about,
   });
   const loadReportModule = () => import("./report.ts");
-  // Not at once, to start the run quickly, and not at its end: after days, another version may have
-  // replaced the program's files. An error does not stop the run.
+  // Loaded after 5 s, so that the run starts quickly, and not only at its end: after days, another
+  // version may have replaced the program's files. An error does not stop the run.
   const cancelLoading = after(REPORT_LOAD_DELAY_MS, () => void loadReportModule().catch(() => {}));
   return {
     state: () => hub.record.state(false),

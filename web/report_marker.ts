@@ -8,7 +8,7 @@ import { readFully } from "../lib/files.ts";
 
 export const REPORT_MARKER = '<meta name="generator" content="Retort">';
 
-/** Earlier versions did not write the marker. */
+/** In reports of earlier versions, which wrote no marker. */
 const OLD_MARKER = "<title>Retort</title>";
 
 const STARTED = /<meta name="retort-started" content="([^"]+)">/;

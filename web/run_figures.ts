@@ -33,7 +33,7 @@ const MAX_LENGTH_TOKENS = 10_000_000;
 /** The rate of a teacher is measured over this time. */
 const RATE_MS = 30_000;
 
-/** Counting a row takes a few increments. */
+/** Counts the outcomes of a run. A row takes a few increments. */
 export class RunFigures {
   readonly #now: () => number;
   readonly #reasons = new Map<string, number>();

@@ -75,6 +75,7 @@ export class Samples {
     this.#failures.length = 0;
   }
 
+  /** Returns all lists, and the samples that were added after `version`. */
   since(version = 0): WireSamples {
     const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];
     const entries = new Map(lists.flat().map((listed) => [listed.id, listed]));

@@ -55,6 +55,7 @@ export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): Wi
   };
 }
 
+/** Returns the figures of the teachers that `wireSnapshot` shows, in the same order. */
 export function wireFigures(
   figures: readonly TeacherFigures[],
   snapshot: Snapshot,
@@ -73,7 +74,7 @@ function isPresent({ state }: TeacherStatus): boolean {
   return state !== "left";
 }
 
-/** One entry for all teachers that left. */
+/** Sums up the teachers that left in one entry; returns none if none left. */
 function sumOfLeft(left: readonly TeacherStatus[]): TeacherStatus[] {
   if (left.length < 2) return [...left];
   const count = sumOf(left, ({ teachers = 1 }) => teachers);

@@ -157,10 +157,10 @@ export class Attempts {
    * is asynchronous. */
   #answered(work: Work, completion: Completion, ending: Ending): ResultOrPromise {
     const sent = sentOf(work);
-    this.#options.silence.answered();
+    this.#options.silence.reset();
     sent.endpoint.answered(sent, completion);
     this.#blame.answered();
-    this.#note(work, completion);
+    this.#notify(work, completion);
     this.#answers.countCost(work, completion);
     this.#options.onEnd();
     if (ending === "whole") this.#blame.answeredCompletely(sent.endpoint);
@@ -170,7 +170,7 @@ export class Attempts {
       : this.#decided(work, completion, decision);
   }
 
-  #note(work: Work, completion: Completion): void {
+  #notify(work: Work, completion: Completion): void {
     const { onNotice } = this.#options;
     if (completion.notice !== undefined) onNotice?.(completion.notice);
     if (work.row.params?.model !== undefined) return;

@@ -12,7 +12,7 @@ import { type Backoff, type EndpointOptions, TeacherPool } from "./flow/mod.ts";
 import { Clock, RowClock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { EngineState } from "./engine_state.ts";
-import { Delivery, type ExcludedWait, wait, type Work } from "./work.ts";
+import { Delivery, type ExcludedWait, markWaiting, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
 import { Dispatch, WorkQueue } from "./work_queue.ts";
 
@@ -29,7 +29,7 @@ export class Engine {
   readonly #calls = new AbortController();
   /** Resolved by `leave()`: `run()` then no longer waits for aborted calls. */
   readonly #left = Promise.withResolvers<void>();
-  /** Rows from the time when a lane takes them until the sink has their outcome. */
+  /** Rows that a lane has taken, and whose outcome the sink does not have yet. */
   #inLanes = 0;
   #crash: { readonly error: unknown } | undefined;
 
@@ -114,7 +114,7 @@ export class Engine {
     return this.#inLanes;
   }
 
-  /** Aborted calls of a run that could not continue. They may have been billed. */
+  /** Aborted calls, which may have been billed, of a run that an error has ended; otherwise 0. */
   get lostCalls(): number {
     return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
@@ -260,7 +260,7 @@ export class Engine {
 
   #retryLater(work: Work, delayMs: number, excludedWait?: ExcludedWait): void {
     if (this.#lanes.isClosed) return this.#delivery.leavePending(work);
-    wait(work, excludedWait);
+    markWaiting(work, excludedWait);
     this.#queue.add(work, delayMs);
   }
 

@@ -11,7 +11,7 @@ import type { AnswerPolicy, Budget } from "./answers/mod.ts";
 import type { EndpointOptions } from "./flow/mod.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
 
-/** A row holds its lane until the returned promise resolves. */
+/** Takes the outcomes of rows. A row holds its lane until `put` or `keep` resolves. */
 export interface OutcomeSink {
   /** Takes the outcome of a finished row or, without `keep`, of a pending one. A rejection ends
    * the run. */

@@ -30,11 +30,10 @@ export class EngineState {
   /** The reasons why no attempt may start: `pause`, or a full disk. */
   readonly gates = new Set<string>();
   readonly #parts: EngineParts;
+  readonly silence: Silence;
   #end: "done" | "halted" | undefined;
   #haltReason: string | undefined;
-  #last: RunState = "running";
-
-  readonly silence: Silence;
+  #lastReported: RunState = "running";
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -52,29 +51,29 @@ export class EngineState {
     if (lanes.isClosed) return undefined;
     const { backoff } = pool;
     if (backoff === undefined) return this.#rowsBackoff;
-    const { words } = this.silence;
-    return words === "" ? backoff : { ...backoff, reason: `${words}: ${backoff.reason}` };
+    const { text } = this.silence;
+    return text === "" ? backoff : { ...backoff, reason: `${text}: ${backoff.reason}` };
   }
 
-  /** Set while all rows that may be sent wait for their retries. */
+  /** The backoff while all rows that may be sent wait for their retries; otherwise undefined. */
   get #rowsBackoff(): Backoff | undefined {
     const { options, lanes, queue, now, wallClock, inLanes } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
     if (inLanes() > 0 || waiting === 0) return undefined;
-    const inMs = dueAt - now();
-    if (inMs <= 0) return undefined;
+    const remainingMs = dueAt - now();
+    if (remainingMs <= 0) return undefined;
     const areAllTaken = isExhausted || taken === options.rowCount;
     if (!areAllTaken && !queue.isFull(inLanes(), lanes.target)) return undefined;
-    const some = `${formatCountOf(waiting, "row")} ${waiting === 1 ? "is" : "are"}`;
-    const subject = areAllTaken ? "all remaining rows are" : some;
-    return { until: wallClock() + inMs, inMs, reason: `${subject} waiting to be retried` };
+    const waitingRows = `${formatCountOf(waiting, "row")} ${waiting === 1 ? "is" : "are"}`;
+    const subject = areAllTaken ? "all remaining rows are" : waitingRows;
+    return { until: wallClock() + remainingMs, reason: `${subject} waiting to be retried` };
   }
 
   get haltReason(): string | undefined {
     return this.#end === "done" ? undefined : this.#haltReason;
   }
 
-  /** Keeps the first reason. */
+  /** Keeps the first reason, unless the run is already ending. */
   halt(reason: string): void {
     if (!this.#parts.lanes.isClosed) this.#haltReason ??= reason;
   }
@@ -95,7 +94,8 @@ export class EngineState {
     this.reportChange();
     const { lanes, pool, options } = this.#parts;
     const { silence } = this;
-    if (this.gates.size > 0) silence.answered();
+    // Nothing is sent while a gate is closed.
+    if (this.gates.size > 0) silence.reset();
     else if (silence.isNoticeDue && !lanes.isClosed && pool.backoff !== undefined) {
       options.onNotice?.(silence.notice(pool.backoff.reason));
     }
@@ -108,8 +108,8 @@ export class EngineState {
 
   reportChange(): void {
     const state = this.value;
-    if (state === this.#last) return;
-    this.#last = state;
+    if (state === this.#lastReported) return;
+    this.#lastReported = state;
     this.#parts.options.listener.stateChanged();
   }
 }
@@ -121,8 +121,8 @@ const MIN_SHOWN_MS = 60_000;
  * time. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
-/** The time without an answer of any teacher. A run waits for the end of any outage or daily
- * quota, and tells the user so. */
+/** Measures the time without an answer of any teacher: a run waits for the end of any outage or
+ * daily quota, and notifies the user. */
 export class Silence {
   readonly #now: () => number;
   /** When the first attempt since the last answer failed. */
@@ -135,7 +135,7 @@ export class Silence {
   }
 
   /** `quota, no answer for 12 min`; "" below `MIN_SHOWN_MS`. */
-  get words(): string {
+  get text(): string {
     if (this.#ms < MIN_SHOWN_MS) return "";
     return `${this.#isQuota ? "quota, " : ""}no answer for ${this.#duration}`;
   }
@@ -144,8 +144,7 @@ export class Silence {
     return this.#ms >= this.#noticeMs;
   }
 
-  /** Called when an answer arrives, and while a gate is closed, because nothing is sent then. */
-  answered(): void {
+  reset(): void {
     this.#since = undefined;
   }
 
@@ -183,11 +182,11 @@ function outageNotice(
   const name = nameOf(teacher);
   if (isDown && !hasAnswered) {
     const seconds = Math.round((latestProbeAt - now) / 1_000);
-    const howLong = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
-    const trouble = isUnreachable
+    const duration = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
+    const problem = isUnreachable
       ? `No response from the ${name} (${reason}). Is it running there?`
       : `No answer from the ${name} yet (${reason}).`;
-    return `${trouble} Retrying${howLong}; Ctrl-C stops`;
+    return `${problem} Retrying${duration}; Ctrl-C stops`;
   }
   if (!isOneOfSeveral) return undefined;
   return isDown ? `Lost the ${name} (${reason}); the others continue` : `The ${name} is back`;
@@ -196,16 +195,17 @@ function outageNotice(
 /** Notices for each teacher, because a router may choose among many models. */
 const MAX_NOTICES = 3;
 
-interface Answering {
+interface ModelHistory {
   latest: string;
-  readonly earlier: Set<string>;
+  /** All models so far, with the latest. */
+  readonly seen: Set<string>;
 }
 
 /** Notices that a teacher answers as another model than before. Routers and gateways name the
  * new model only in answers. */
 export class AnsweringModels {
   /** Weak, because teachers that have left are never removed. */
-  readonly #byTeacher = new WeakMap<Teacher, Answering>();
+  readonly #byTeacher = new WeakMap<Teacher, ModelHistory>();
   readonly #lastModelOf: EngineOptions["lastModelOf"];
 
   constructor(lastModelOf?: EngineOptions["lastModelOf"]) {
@@ -213,25 +213,25 @@ export class AnsweringModels {
   }
 
   /** Call for each answer to a row that names no model. Returns a notice at the first answer of
-   * each model but the first. */
+   * each model but the first, up to `MAX_NOTICES`. */
   noticeOf(teacher: Teacher, { model }: Completion): string | undefined {
     if (!model) return undefined;
-    const answering = this.#byTeacher.get(teacher) ?? this.#begin(teacher, model);
-    const { latest, earlier } = answering;
+    const history = this.#byTeacher.get(teacher) ?? this.#begin(teacher, model);
+    const { latest, seen } = history;
     if (model === latest) return undefined;
-    answering.latest = model;
-    if (earlier.has(model) || earlier.size > MAX_NOTICES) return undefined;
-    earlier.add(model);
+    history.latest = model;
+    if (seen.has(model) || seen.size > MAX_NOTICES) return undefined;
+    seen.add(model);
     const condition = posixWord(`model_returned == ${JSON.stringify(latest)}`);
     return `The ${nameOf(teacher)} now answers as the model "${model}", before as "${latest}": ` +
       `the results hold both (model_returned, as in export --where ${condition})`;
   }
 
-  #begin(teacher: Teacher, model: string): Answering {
+  #begin(teacher: Teacher, model: string): ModelHistory {
     const latest = this.#lastModelOf?.(teacher) ?? model;
-    const answering = { latest, earlier: new Set([latest]) };
-    this.#byTeacher.set(teacher, answering);
-    return answering;
+    const history = { latest, seen: new Set([latest]) };
+    this.#byTeacher.set(teacher, history);
+    return history;
   }
 }
 

@@ -63,8 +63,8 @@ export class PaidAnswers {
     });
   }
 
-  /** Decides on an answer that an earlier run did not check, or whose ending it did not accept
-   * (`acceptEndings`). Undefined if the answer must be requested again. */
+  /** Decides on an answer that an earlier run did not check, or whose ending (`acceptEndings`) that
+   * run did not accept. Resolves to undefined if the answer must be requested again. */
   async decideEarlier(
     work: Work,
     { rejected, next, isSame }: EarlierAnswer,

@@ -29,7 +29,7 @@ export const BACKOFF_CAP_MS = 60_000;
 
 /** The shortest wait after an answer without a known finish reason, from the row's second fault
  * on: other rows may first show that the teacher is the cause. */
-const UNPROVEN_WAIT_MS = 1_000;
+const UNKNOWN_ENDING_WAIT_MS = 1_000;
 
 /** While a teacher throttles no more than usual, a row's backoff is constant for this many
  * waits, then doubles with every second wait. */
@@ -62,8 +62,8 @@ export class RetryPolicy {
   }
 
   /**
-   * Returns the wait before the next attempt; undefined if there is none. Full jitter, uniform
-   * between 0 and the exponential bound (Brooker, "Exponential Backoff And Jitter", AWS
+   * Returns the wait before the next attempt; undefined if the row is not sent again. Full jitter,
+   * uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And Jitter", AWS
    * Architecture Blog, 2015), is added to the requested wait, so that rows with the same one do not
    * return in a burst.
    *
@@ -90,7 +90,7 @@ export class RetryPolicy {
       : BACKOFF_BASE_MS;
     const bound = Math.min(BACKOFF_CAP_MS, baseMs * 2 ** doublings);
     const minMs = classification.cause === "ending" && history.faults > 1
-      ? UNPROVEN_WAIT_MS
+      ? UNKNOWN_ENDING_WAIT_MS
       : requestedMs ?? 0;
     return minMs + this.#random() * bound;
   }
@@ -180,9 +180,9 @@ export class RowWaits {
 
   /** Makes a row wait as requested, or until another teacher accepts it. */
   #putOff(work: Work, requestedMs: number, jitterMs: number): RowWait {
-    const by = sentOf(work).endpoint;
-    const others = work.requestedWaits?.filter((wait) => wait.by !== by) ?? [];
-    work.requestedWaits = [...others, { by, until: by.now + requestedMs }];
+    const { endpoint } = sentOf(work);
+    const others = work.requestedWaits?.filter((wait) => wait.endpoint !== endpoint) ?? [];
+    work.requestedWaits = [...others, { endpoint, endsAt: endpoint.now + requestedMs }];
     const maxMs = this.#options.soonestMs(work);
     const excludedWait = { since: this.#options.rowNow(), maxMs };
     return { kind: "again", delayMs: maxMs + jitterMs, excludedWait };

@@ -118,7 +118,7 @@ export class TeacherBlame {
     this.#absent.answered();
   }
 
-  /** The answer has yet to be checked, so it may still be rejected. */
+  /** Called when a teacher has finished an answer, which the checks may still reject. */
   answeredCompletely(endpoint: Endpoint): void {
     const { endings, otherServer } = this.#evidenceAgainst(endpoint);
     endings.answeredWell();
@@ -128,10 +128,11 @@ export class TeacherBlame {
   /** Called when an answer is accepted. Returns the outcomes of held rows that have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, otherServer } = this.#evidenceAgainst(endpoint);
-    const rejected = rejections.succeeded(), unproven = endings.failHeld();
-    const foreign = otherServer.failHeld(), orphaned = this.#takeOrphaned();
-    if (unproven.length === 0 && foreign.length === 0 && orphaned.length === 0) return rejected;
-    return [...rejected, ...unproven, ...foreign, ...orphaned];
+    const fromRejections = rejections.succeeded(), fromEndings = endings.failHeld();
+    const fromOtherServer = otherServer.failHeld(), fromDeparted = this.#takeOrphaned();
+    const count = fromEndings.length + fromOtherServer.length + fromDeparted.length;
+    if (count === 0) return fromRejections;
+    return [...fromRejections, ...fromEndings, ...fromOtherServer, ...fromDeparted];
   }
 
   failHeldBack(): readonly Outcome[] {

@@ -17,6 +17,7 @@ import type { Endpoint, RequestedWait, Sent } from "./flow/mod.ts";
 export interface ExcludedWait {
   /** By the clock `rowNow`. */
   readonly since: number;
+  /** The wait until the first teacher accepts the row; later waiting counts. */
   readonly maxMs: number;
 }
 
@@ -116,7 +117,7 @@ export function sentOf({ state, row }: Work): SentRow {
   return state;
 }
 
-export function wait(work: Work, excludedWait?: ExcludedWait): void {
+export function markWaiting(work: Work, excludedWait?: ExcludedWait): void {
   if (work.state.kind === "new") return;
   work.state = { kind: "waiting", endpoint: work.state.endpoint, excludedWait };
 }
@@ -204,6 +205,7 @@ export function failedWith(outcome: Outcome): AttemptResult {
   return { kind: "failed", outcomes: [outcome] };
 }
 
+/** Hands outcomes to the sink, and counts finished rows. */
 export class Delivery {
   readonly #sink: OutcomeSink;
   /** Pending rows whose answer the sink does not have. */
@@ -230,7 +232,7 @@ export class Delivery {
     }
   }
 
-  /** The row may be sent again once this resolves. */
+  /** Writes an answer that was not accepted. Its row may be sent again once this resolves. */
   async keep(outcome: Outcome): Promise<void> {
     await this.#sink.keep?.(outcome);
   }

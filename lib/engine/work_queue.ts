@@ -86,7 +86,7 @@ export class WorkQueue {
   readonly #buffer: RowBuffer<Row>;
   readonly #retries: RetryQueue<Work>;
   /** Whether the last row that was taken while others waited was a retry. */
-  #wasLastRetry = false;
+  #lastWasRetry = false;
   #taken = 0;
 
   constructor(options: WorkQueueOptions) {
@@ -130,9 +130,9 @@ export class WorkQueue {
    */
   take(isFull: boolean, isProbe: boolean): Work | undefined {
     if (this.#retries.size > 0) {
-      const isNewFirst = !isFull && (isProbe || this.#wasLastRetry);
+      const isNewFirst = !isFull && (isProbe || this.#lastWasRetry);
       const due = isNewFirst && !this.#buffer.isEmpty ? undefined : this.#retries.takeDue();
-      this.#wasLastRetry = due !== undefined;
+      this.#lastWasRetry = due !== undefined;
       if (due !== undefined) {
         if (isNewFirst) this.pull();
         return due;

@@ -1,4 +1,8 @@
-/** Reads a chat completion, and for streams, too, messages and finish reasons. @module */
+/**
+ * Reads a chat completion. `stream.ts` reads messages and finish reasons with the same code.
+ *
+ * @module
+ */
 
 import { changedError, type TeacherError } from "../errors.ts";
 import { asText, isTooDeep } from "../json.ts";

@@ -95,7 +95,7 @@ export const COMPLETIONS: ApiFormat = {
   path: "/completions",
   logprobsExample: "logprobs=1",
   prompt: ([message]) => ({ prompt: promptText(message?.content) }),
-  params: (params, additions) => CHAT.params(renamed(params), additions),
+  params: (params, additions) => CHAT.params(completionsParams(params), additions),
   problem: completionsProblem,
   notices: (params) =>
     "max_tokens" in params || "max_completion_tokens" in params ? [] : [SHORT_ANSWERS],
@@ -129,7 +129,7 @@ function completionsProblem(messages: readonly Message[], params: Params): strin
   return `has content that is not text${shownType}: ${reason}`;
 }
 
-function renamed(params: Params): Params {
+function completionsParams(params: Params): Params {
   const { max_completion_tokens: limit, logprobs, top_logprobs: top, ...fields } = params;
   const result: Record<string, unknown> = { ...fields };
   if (limit !== undefined) result.max_tokens = fields.max_tokens ?? limit;
@@ -171,7 +171,7 @@ interface WrittenParams extends Omit<RequestBody, "text"> {
 export class BodyWriter {
   readonly #options: Pick<ResolvedTeacherOptions, "model" | "stream">;
   readonly #format: ApiFormat;
-  readonly #refused = new Set<Addition>();
+  readonly #omittedFields = new Set<Addition>();
   // Rows without parameters of their own share one object, so its text is written once.
   #written = new WeakMap<Params, WrittenParams>();
 
@@ -206,8 +206,8 @@ export class BodyWriter {
 
   /** Omits a field from later requests. Returns false if it was omitted already. */
   omit(field: Addition): boolean {
-    if (this.#refused.has(field)) return false;
-    this.#refused.add(field);
+    if (this.#omittedFields.has(field)) return false;
+    this.#omittedFields.add(field);
     this.#written = new WeakMap();
     return true;
   }
@@ -225,7 +225,7 @@ export class BodyWriter {
     const fields = this.#format.params(rest, {
       stream: this.#options.stream,
       responseFormat: schema && mayAddFormat(rest) ? responseFormatOf(schema) : undefined,
-      add: (field) => !this.#refused.has(field) && added.push(field) > 0,
+      add: (field) => !this.#omittedFields.has(field) && added.push(field) > 0,
     });
     return { fields, added };
   }

@@ -41,7 +41,7 @@ export interface AttemptShared extends TimeLimits {
   readonly streamHabits: StreamHabits;
 }
 
-/** After `start()`, `promise` is settled exactly once. */
+/** One POST. After `start()`, `promise` is settled exactly once. */
 export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   readonly startedAt: number;
   readonly timeoutMs: number;
@@ -104,7 +104,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#endRequest();
   }
 
-  /** Succeeds at a deadline if only token counts or the end of the response are missing. */
+  /** Ends the attempt at a deadline. Succeeds if a stream has a finish reason, or a JSON object is
+   * complete: then only token counts or the end of the response are missing. */
   expire(deadline: Deadline): void {
     this.#body.flush();
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);

@@ -92,9 +92,9 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;
   // `input_tokens`: mlx-vlm, and gateways to APIs with this name. `inputTokens`: Bedrock.
-  const input = countOf(usage.input_tokens) ?? countOf(usage.inputTokens);
-  const openAi = countOf(usage.prompt_tokens);
-  const statedPrompt = openAi ?? input ?? countOf(usage.promptTokens);
+  const inputTokens = countOf(usage.input_tokens) ?? countOf(usage.inputTokens);
+  const promptTokens = countOf(usage.prompt_tokens);
+  const statedPrompt = promptTokens ?? inputTokens ?? countOf(usage.promptTokens);
   const statedCompletion = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens) ??
     countOf(usage.outputTokens) ?? countOf(usage.completionTokens);
   const total = countOf(usage.total_tokens);
@@ -113,15 +113,15 @@ export function readUsage(value: unknown, model = ""): Usage | null {
     countOf(usage.cacheWriteInputTokens);
   // Anthropic and Bedrock do not count cached tokens as input. Gateways that translate the counts
   // to OpenAI's names do.
-  const excludesCache = openAi === undefined && input !== undefined;
-  const cached = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
+  const excludesCache = promptTokens === undefined && inputTokens !== undefined;
+  const excludedTokens = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
   const reasoning = countOf(completionDetails?.reasoning_tokens) ??
     countOf(usage.reasoning_tokens);
   const uncounted = uncountedReasoning(total, counted, reasoning, model);
   const cacheWriteTokens = countOf(promptDetails?.cache_write_tokens) ??
     countOf(promptDetails?.cache_creation_tokens) ?? cacheWrites;
   const counts = {
-    promptTokens: prompt + cached,
+    promptTokens: prompt + excludedTokens,
     completionTokens: statedCompletion === undefined ? completion : completion + uncounted,
     reasoningTokens: reasoning ?? uncounted,
     cachedTokens: countOf(promptDetails?.cached_tokens) ??

@@ -44,8 +44,8 @@ export function decoderFor(
   first: Uint8Array,
   sink: ByteSink,
 ): ByteDecoder | undefined {
-  const named = label === undefined ? NO_CODINGS : codingsOf(String(label));
-  const codings = named.length === 0 ? codingsByMagic(first) : named;
+  const labelCodings = label === undefined ? NO_CODINGS : codingsOf(String(label));
+  const codings = labelCodings.length === 0 ? codingsByMagic(first) : labelCodings;
   if (codings.length === 0) return undefined;
   // The last coding in the label was applied last, and is removed first.
   let next: ByteSink = sink;

@@ -26,6 +26,8 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
+ * Makes the error of a request that could not be sent, or whose connection failed.
+ *
  * @param host `host:port` of the teacher.
  * @param proxy `host:port` of the proxy; undefined without one.
  */

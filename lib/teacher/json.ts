@@ -13,7 +13,7 @@ import { endOfString, endOfValue, isObject, isTooDeep, skipSpace } from "../json
 
 export type JsonObject = Record<string, unknown>;
 
-/** Undefined also for arrays. */
+/** Returns an object unchanged; undefined for any other value, such as an array. */
 export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }

@@ -193,13 +193,14 @@ class KeptFieldsCheck {
   }
 }
 
-interface FieldWords {
+interface AddedField {
+  /** Recognizes error messages about the field. */
   readonly pattern: RegExp;
   /** What the run loses without the field. */
   readonly loss: string;
 }
 
-const FIELD_WORDS: Readonly<Record<Addition, FieldWords>> = {
+const ADDED_FIELDS: Readonly<Record<Addition, AddedField>> = {
   response_format: {
     // DeepSeek, Groq, OpenAI, vLLM (`xgrammar` to `guided`) and llama.cpp, in this order.
     pattern:
@@ -236,7 +237,7 @@ export function withdrawRefused(
 ): unknown {
   if (!(error instanceof TeacherError) || !mayBlameField(error)) return error;
   const searched = error.message.slice(0, SEARCHED_CHARS);
-  const field = added.find((addition) => FIELD_WORDS[addition].pattern.test(searched));
+  const field = added.find((addition) => ADDED_FIELDS[addition].pattern.test(searched));
   if (field === undefined) return error;
   // Several requests with the field may be in flight: only the first error notifies the user.
   const isFirst = bodies.omit(field);
@@ -248,7 +249,7 @@ export function withdrawRefused(
     isAdjusted: true,
     notice: isFirst
       ? `The teacher at ${address} refuses ${field} (${error.message}): ` +
-        `requests leave it out from now on; ${FIELD_WORDS[field].loss}`
+        `requests leave it out from now on; ${ADDED_FIELDS[field].loss}`
       : undefined,
   });
 }

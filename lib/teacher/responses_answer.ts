@@ -27,7 +27,7 @@ interface ToolCall extends JsonObject {
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-/** Fields without a counterpart stay. */
+/** Translates a whole answer. Fields without a counterpart stay. */
 export function asChatCompletion(body: JsonObject): JsonObject {
   // An answer of another API, or a bare error.
   if (!Array.isArray(body.output)) return body;

@@ -15,6 +15,8 @@ import {
 } from "./json.ts";
 
 /**
+ * Returns the tool calls of a message; undefined if it has none.
+ *
  * @param text The JSON text of the answer that holds the message.
  * @param path The path to the message in `text`.
  */
@@ -47,7 +49,8 @@ function legacyCall(callee: unknown): unknown {
 }
 
 /**
- * OpenAI sends arguments as text; TGI, Ollama and others send an object.
+ * Returns the arguments of a call as text. OpenAI sends text; TGI, Ollama and others send an
+ * object.
  *
  * @param place The position of `value`. Its original text keeps all digits of numbers.
  */
@@ -57,7 +60,7 @@ function argumentsText(value: unknown, place: JsonPlace): string {
   return textAt(place) ?? JSON.stringify(value);
 }
 
-/** Returns a value in no known form unchanged. */
+/** Converts a call. Returns a value in no known form unchanged. */
 function toolCall(value: unknown, messagePlace: JsonPlace, path: JsonPath): unknown {
   const call = withTextId(asObject(value));
   const callee = asObject(call?.function);
@@ -127,7 +130,7 @@ export class ToolCallDeltas {
   #legacy: { name: string; arguments: string } | undefined;
 
   /**
-   * Returns whether there were any calls.
+   * Adds the calls of a delta. Returns whether there were any.
    *
    * @param place The place of `delta` in its event.
    */
@@ -226,7 +229,7 @@ export class ToolCallDeltas {
   }
 }
 
-/** Some servers omit the level `function`. */
+/** Adds the level `function`, which some servers omit. */
 function wrapped(part: JsonObject, place: JsonPlace) {
   const callee = asObject(part.function);
   const isBare = part.function === undefined &&

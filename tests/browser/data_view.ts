@@ -284,11 +284,11 @@ Deno.test("data page: every answer of a row with many can be chosen", async () =
   const detail = page.getByRole("complementary");
   await row(page, "q").first().click();
   await detail.getByText("120 answers to this row").waitFor();
-  const later = detail.getByRole("button", { name: "Later answers" });
+  const later = detail.getByRole("button", { name: "Next answers" });
   await later.click();
-  await detail.getByText("Answers 51 to 100 can be chosen").waitFor();
+  await detail.getByText("Answers 51 to 100").waitFor();
   await later.click();
-  await detail.getByText("Answers 71 to 120 can be chosen").waitFor();
+  await detail.getByText("Answers 71 to 120").waitFor();
   assert(await later.isDisabled());
   await detail.getByRole("combobox", { name: "Right sample" }).selectOption(
     "q#119",

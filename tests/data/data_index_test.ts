@@ -9,7 +9,7 @@ import { facetsOf, histogramsOf } from "../../lib/data/facets.ts";
 import { sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { Filter } from "../../web/view/page/filter.js";
+import { ViewState } from "../../web/view/page/view_state.js";
 import { failureLine, resultLine } from "./lines.ts";
 
 /** An index that has read these files to their ends. */
@@ -150,25 +150,25 @@ Deno.test("index: a value of any field can be selected and excluded on the page"
   const facets = all.filter(({ title }) => names.includes(title));
   assertEquals(facets.length, names.length);
   for (const { field, title } of facets) {
-    const filter = new Filter();
-    filter.choose(field, "x", "only");
-    assertEquals(uids(index, filter.condition()), ["x"], title);
-    filter.choose(field, "x", "not");
-    assertEquals(uids(index, filter.condition()), ["y"], title);
+    const view = new ViewState();
+    view.setChoice(field, "x", "only");
+    assertEquals(uids(index, view.condition()), ["x"], title);
+    view.setChoice(field, "x", "not");
+    assertEquals(uids(index, view.condition()), ["y"], title);
   }
   // Retort's own fields are still there under the names of their facets, in columns and in lines.
   for (const [title, value] of [["Status", "answered"], ["Model", "qwen3"]]) {
-    const filter = new Filter();
-    filter.choose(all.find((facet) => facet.title === title)!.field, value, "only");
-    assertEquals(uids(index, filter.condition()), ["x", "y"], title);
-    assertEquals(uids(index, `${filter.condition()} or kept == "?"`), ["x", "y"], title);
+    const view = new ViewState();
+    view.setChoice(all.find((facet) => facet.title === title)!.field, value, "only");
+    assertEquals(uids(index, view.condition()), ["x", "y"], title);
+    assertEquals(uids(index, `${view.condition()} or kept == "?"`), ["x", "y"], title);
   }
-  const filter = new Filter();
+  const view = new ViewState();
   const flags = all.find((facet) => facet.title === "Flags")!;
-  filter.choose(flags.field, flags.values[0].value ?? null, "only");
-  filter.setRange(histogramsOf(index.table, selectRows(index, ""))[0].field, 10, 10);
-  assertEquals(uids(index, filter.condition()), ["x", "y"]);
-  assertEquals(uids(index, `(${filter.condition()}) or kept == "?"`), ["x", "y"]);
+  view.setChoice(flags.field, flags.values[0].value ?? null, "only");
+  view.setRange(histogramsOf(index.table, selectRows(index, ""))[0].field, 10, 10);
+  assertEquals(uids(index, view.condition()), ["x", "y"]);
+  assertEquals(uids(index, `(${view.condition()}) or kept == "?"`), ["x", "y"]);
   index.close();
 });
 

@@ -6,7 +6,7 @@ import { DataServer } from "../../lib/data/data_server.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
 import { builtInColumns, columnOf } from "../../web/view/page/columns.js";
-import { Filter } from "../../web/view/page/filter.js";
+import { ViewState } from "../../web/view/page/view_state.js";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { failureLine, resultLine } from "./lines.ts";
 
@@ -149,16 +149,16 @@ Deno.test("own names: the search in prompts finds what was asked", async () => {
         own: { messages: [{ role: "user", content: "x" }] },
       }),
   );
-  const filter = new Filter();
-  filter.searchIn = "prompt";
+  const view = new ViewState();
+  view.searchIn = "prompt";
   for (const isPattern of [false, true]) {
-    filter.search = "sun";
-    filter.isPattern = isPattern;
-    assertEquals([...selectRows(index, filter.condition())], [0], filter.condition());
+    view.search = "sun";
+    view.isPattern = isPattern;
+    assertEquals([...selectRows(index, view.condition())], [0], view.condition());
   }
   index.files[0].hints = { template: "Sum of {{uid}}" };
-  filter.search = "sum";
-  assertEquals([...selectRows(index, filter.condition())], [0, 1, 2]);
+  view.search = "sum";
+  assertEquals([...selectRows(index, view.condition())], [0, 1, 2]);
   index.close();
 });
 

@@ -45,7 +45,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
     onSendAgain: () => {},
     onEndpointHalt: () => told.push("endpoint halt"),
     isOver: () => told.includes("halt"),
-    soonestMs: ({ requestedWaits = [] }) => Math.max(...requestedWaits.map(({ until }) => until)),
+    soonestMs: ({ requestedWaits = [] }) => Math.max(...requestedWaits.map(({ endsAt }) => endsAt)),
     ...options,
   });
   const workOf = (uid: string): Work => {

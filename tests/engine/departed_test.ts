@@ -1,12 +1,12 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { Departed } from "../../lib/engine/flow/teacher_pool.ts";
+import { DepartedTeachers } from "../../lib/engine/flow/teacher_pool.ts";
 import { sumOf } from "../../lib/figures.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { makeTeacher } from "../progress/fixtures.ts";
 import { endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
 
-Deno.test("Departed keeps the sums of any number of teachers, and names the last 100", () => {
-  const departed = new Departed();
+Deno.test("DepartedTeachers keeps the sums of any number of teachers, and names the last 100", () => {
+  const departed = new DepartedTeachers();
   for (let pod = 0; pod < 1_000; pod++) {
     departed.add(makeTeacher({ address: `http://10.0.0.${pod}`, answered: 3, cost_usd: 0.5 }));
   }

@@ -78,7 +78,7 @@ Deno.test("History.add() makes one point of readings in one half second", () => 
   const history = new History();
   for (const s of [0, 0.1, 0.2, 0.49]) history.add(reading(s, { succeeded: s * 100 }));
   assertEquals(history.length, 1);
-  assertEquals(history.point(0)[1], 100);
+  assertEquals(history.valuesAt(0)[1], 100);
 });
 
 Deno.test("History.add() ignores a reading that is older than the last", () => {

@@ -24,14 +24,14 @@ import {
   formatUsd,
 } from "../../web/page/figures.js";
 import {
-  countWords,
-  durableWords,
-  limitWords,
-  missingEtaWords,
-  stateWords,
+  countText,
+  describeState,
+  durableTexts,
+  limitText,
+  missingEtaText,
 } from "../../web/page/run_state.js";
 import { nextStep } from "../../web/page/problems.js";
-import { filesWords, nearWords, noteWords } from "../../web/view/page/status.js";
+import { filesText, nearText, noteText } from "../../web/view/page/status.js";
 import { RunStore } from "../../web/page/store.js";
 import * as terminal from "../../lib/figures.ts";
 import type { Summary, TeacherStatus } from "../../lib/progress/mod.ts";
@@ -55,7 +55,7 @@ Deno.test("ids that differ only in invisible characters look different", () => {
 
 Deno.test("each state has a word, an icon and a color of its own meaning", () => {
   const wordOf = (state: WireSnapshot["state"]) => {
-    const { word, icon, tone } = stateWords(storeOf({ state, reason: null }), NOW_MS);
+    const { word, icon, tone } = describeState(storeOf({ state, reason: null }), NOW_MS);
     return [word, icon, tone];
   };
   assertEquals(wordOf("preparing"), ["Preparing", "dots", "calm"]);
@@ -80,7 +80,7 @@ Deno.test("a run with many failing rows is not shown as plain Running, and says 
     }),
   ];
   const words = (failed: number, succeeded: number) => {
-    const { word, tone, detail } = stateWords(
+    const { word, tone, detail } = describeState(
       storeOf({ state: "running", failed, succeeded, errors }),
       NOW_MS,
     );
@@ -101,41 +101,44 @@ Deno.test("backing off has its end, its duration and the reason", () => {
     reason: "429: tokens per min",
   });
   assertMatch(
-    stateWords(store, NOW_MS).detail,
+    describeState(store, NOW_MS).detail,
     /^until \d\d:\d\d:\d\d, in 12 s \(429: tokens per min\)$/,
   );
-  assertMatch(stateWords(store, NOW_MS + 12_000).detail, /^until \d\d:\d\d:\d\d \(429/);
+  assertMatch(describeState(store, NOW_MS + 12_000).detail, /^until \d\d:\d\d:\d\d \(429/);
 });
 
 Deno.test("a running run counts and names teachers that are not up among more than are sent", () => {
   const teachers = Array.from({ length: 40 }, (_, i) => makeTeacher({ address: `http://gpu${i}` }));
   teachers[34] = { ...teachers[34], state: "down", reason: "connection refused" };
-  const one = stateWords(storeOf({ state: "running", teachers }), NOW_MS);
+  const one = describeState(storeOf({ state: "running", teachers }), NOW_MS);
   assertEquals([one.tone, one.detail], [
     "wait",
     "gpu34 is down: connection refused; its rows go to the others",
   ]);
   const down = [...teachers.slice(0, 3), ...Array(37).fill(teachers[34])];
-  const many = stateWords(storeOf({ state: "running", teachers: down }), NOW_MS);
+  const many = describeState(storeOf({ state: "running", teachers: down }), NOW_MS);
   assertMatch(many.detail, /^37 of 40 teachers not up\. .* is down/);
 });
 
 Deno.test("a running run names teachers that are not up", () => {
   const teachers = [makeTeacher(), makeTeacher({ state: "down" })];
-  const { detail, tone } = stateWords(storeOf({ state: "running", teachers }), NOW_MS);
+  const { detail, tone } = describeState(storeOf({ state: "running", teachers }), NOW_MS);
   assertEquals([detail, tone], [
     "gpu1:8000 is down; its rows go to the other",
     "wait",
   ]);
   // One that left the list is no trouble.
   const left = makeTeacher({ state: "left" });
-  const calm = stateWords(storeOf({ state: "running", teachers: [makeTeacher(), left] }), NOW_MS);
+  const calm = describeState(
+    storeOf({ state: "running", teachers: [makeTeacher(), left] }),
+    NOW_MS,
+  );
   assertEquals([calm.detail.includes("not up"), calm.tone], [false, "good"]);
 });
 
 Deno.test("each kind of end has its text: done, stopped, halted, or with an error", () => {
   const endOf = (summary: MonitorState["summary"]) => {
-    const { word, detail } = stateWords(
+    const { word, detail } = describeState(
       storeOf({ reason: null }, { ended: true, summary }),
       NOW_MS,
     );
@@ -157,7 +160,10 @@ Deno.test("each kind of end has its text: done, stopped, halted, or with an erro
 Deno.test("a run that is done with failures counts them, and is green only without any", () => {
   const endOf = (parts: Partial<Summary>) => {
     const summary = makeSummary({ state: "done", elapsed_ms: 60_000, total: 90, ...parts });
-    const { word, tone, icon, detail } = stateWords(storeOf({}, { ended: true, summary }), NOW_MS);
+    const { word, tone, icon, detail } = describeState(
+      storeOf({}, { ended: true, summary }),
+      NOW_MS,
+    );
     return [word, tone, icon, detail];
   };
   const whole = { failures_on_disk: 0, pending: 0, bad_rows: 0 };
@@ -179,7 +185,7 @@ Deno.test("a run that is done with failures counts them, and is green only witho
 Deno.test("a lost connection is never shown as Running, and has the time of its figures", () => {
   const store = storeOf({ state: "running" });
   store.lostSinceMs = NOW_MS;
-  const { word, tone, detail } = stateWords(store, NOW_MS + 60_000);
+  const { word, tone, detail } = describeState(store, NOW_MS + 60_000);
   assertEquals([word, tone, detail], [
     "Connection lost",
     "wait",
@@ -194,14 +200,14 @@ Deno.test("a list of samples that holds a part of the rows shows the total", () 
     reservoir: [],
     failures: Array.from({ length: 20 }, (_, i) => i),
   };
-  assertEquals([countWords(store, "failures"), countWords(store, "latest")], ["20 of 333", "2"]);
+  assertEquals([countText(store, "failures"), countText(store, "latest")], ["20 of 333", "2"]);
 });
 
 Deno.test("the last result on disk has a time, and an age while the run continues", () => {
   const last_durable = new Date(NOW_MS - 3_000).toISOString();
-  assertEquals(durableWords(storeOf({ last_durable }), NOW_MS).age, "3 s ago");
-  assertEquals(durableWords(storeOf({ last_durable }, { ended: true }), NOW_MS).age, "");
-  assertEquals(durableWords(storeOf({ last_durable: null }), NOW_MS), {
+  assertEquals(durableTexts(storeOf({ last_durable }), NOW_MS).age, "3 s ago");
+  assertEquals(durableTexts(storeOf({ last_durable }, { ended: true }), NOW_MS).age, "");
+  assertEquals(durableTexts(storeOf({ last_durable: null }), NOW_MS), {
     time: "",
     age: "none yet",
   });
@@ -261,18 +267,18 @@ Deno.test("a wait is shown once it lasts, and so is the reason for fewer attempt
   const store = new RunStore();
   store.replace(makeState(0, { snapshot: makeWireSnapshot() }), NOW_MS);
   const wait = { state: "backing_off", reason: "429" } as const;
-  const words = (afterMs: number) => stateWords(store, NOW_MS + afterMs).word;
+  const words = (afterMs: number) => describeState(store, NOW_MS + afterMs).word;
   store.apply(makeSnapshotMessage(0, 1, wait), NOW_MS);
   assertEquals([words(0), words(1_900), words(2_100)], ["Running", "Running", "Backing off"]);
   store.apply(makeSnapshotMessage(0, 1), NOW_MS + 3_000);
   store.apply(makeSnapshotMessage(0, 1, wait), NOW_MS + 3_100);
   assertEquals(words(3_200), "Running");
   const limit = (changes: Partial<WireSnapshot>) =>
-    limitWords(storeOf({ limit: 7, concurrency: 64, refused_for_load: 0, ...changes }));
+    limitText(storeOf({ limit: 7, concurrency: 64, refused_for_load: 0, ...changes }));
   assertEquals(limit({ limit: 64 }), "concurrency 64");
   assertEquals(limit({}), "ramping up to 64");
   assertEquals(limit({ refused_for_load: 3 }), "limited by the teacher, 64 requested");
-  const unsure = (changes: Partial<WireSnapshot>) => missingEtaWords(makeWireSnapshot(changes));
+  const unsure = (changes: Partial<WireSnapshot>) => missingEtaText(makeWireSnapshot(changes));
   const early = { elapsed_ms: 9_000 };
   assertEquals(unsure({ refused_for_load: 0, eta_s: 130, ...early }), "too few answers yet, ");
   assertEquals(unsure({ refused_for_load: 0, eta_s: null }), "too few answers yet, ");
@@ -314,8 +320,8 @@ Deno.test("an invalid time is a dash", () => {
   ];
   assertEquals(times, Array(6).fill("–"));
   const store = storeOf({ state: "backing_off", backing_off_until: "", last_durable: "soon" });
-  assertMatch(stateWords(store, NOW_MS).detail, /^waiting to try again/);
-  assertEquals(durableWords(store, NOW_MS).age, "none yet");
+  assertMatch(describeState(store, NOW_MS).detail, /^waiting to try again/);
+  assertEquals(durableTexts(store, NOW_MS).age, "none yet");
 });
 
 Deno.test("an ended run names its next step: continue, retry with advice, or export", () => {
@@ -378,11 +384,11 @@ Deno.test("one of something is no plural", () => {
   assertEquals(formatCompactOf(12_345, "token"), "12.3K tokens");
   const near = { of: "prompt", state: "done", done: 9, total: 9, problem: null } as const;
   assertEquals(
-    nearWords({ ...near, copies: 1, groups: 1 }),
+    nearText({ ...near, copies: 1, groups: 1 }),
     "1 prompt is a near duplicate of earlier ones, in 1 group",
   );
   assertEquals(
-    nearWords({ ...near, copies: 3, groups: 2 }),
+    nearText({ ...near, copies: 3, groups: 2 }),
     "3 prompts are near duplicates of earlier ones, in 2 groups",
   );
   const file = {
@@ -391,6 +397,6 @@ Deno.test("one of something is no plural", () => {
     damageCount: 1,
   };
   const index = { files: [file], rows: 1, isCurrent: true, version: 1 };
-  assertEquals(filesWords({ index, paths: ["out/"] }), "out/ · 1 file");
-  assertEquals(noteWords(index), ["x.jsonl: 1 damaged line left out (line 3: not JSON)"]);
+  assertEquals(filesText({ index, paths: ["out/"] }), "out/ · 1 file");
+  assertEquals(noteText(index), ["x.jsonl: 1 damaged line left out (line 3: not JSON)"]);
 });

@@ -5,8 +5,9 @@ import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
 /**
- * `paused`: nothing is sent, for any reason; `waiting`: a shard that has not started; `silent`: no
- * new beat in 3 checks, or a status that cannot be read; `dead`: no new beat in 12 checks; `interrupted`: not `done`, `halted` or `failed`.
+ * `paused`: sends nothing, for any reason; `waiting`: a shard that has not started; `silent`: no
+ * new beat in 3 checks, or a status that cannot be read; `dead`: no new beat in 12; `interrupted`:
+ * ended in any other way than `done`, `halted` and `failed`.
  */
 export type FleetState =
   | "running"
@@ -84,7 +85,10 @@ export interface FoundRun {
   checksWithoutBeat: number;
 }
 
-/** Sorts by urgency of the states, then by the time left, longest first. */
+/**
+ * Returns what the page shows. Its rows are sorted by urgency, then by the time left, longest
+ * first.
+ */
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],
@@ -217,17 +221,17 @@ function errorsOf(statuses: readonly RunStatus[]): StatusError[] {
  * largest count of one run. A run with many teachers names only some.
  */
 function teachersOf(statuses: readonly RunStatus[]): Record<string, number> {
-  const named = new Map<string, Set<string>>(), counts = new Map<string, number>();
+  const addressesOf = new Map<string, Set<string>>(), counts = new Map<string, number>();
   for (const { teachers, teacher_states = {} } of statuses) {
     for (const { address, state } of teachers) {
-      if (!named.has(state)) named.set(state, new Set());
-      named.get(state)!.add(address);
+      if (!addressesOf.has(state)) addressesOf.set(state, new Set());
+      addressesOf.get(state)!.add(address);
     }
     for (const [state, count] of Object.entries(teacher_states)) {
       counts.set(state, Math.max(count, counts.get(state) ?? 0));
     }
   }
-  for (const [state, addresses] of named) {
+  for (const [state, addresses] of addressesOf) {
     counts.set(state, Math.max(addresses.size, counts.get(state) ?? 0));
   }
   return Object.fromEntries(counts);

@@ -81,8 +81,8 @@ export class FolderWatch {
   }
 
   /**
-   * Counts a check without a status of the run, whose file may be half-written. Forgets a dead run
-   * without a file.
+   * Counts a check that found no readable status file of the run: the file may be half-written, or
+   * gone. Forgets a dead run whose file is gone.
    */
   #countMissing(name: string): void {
     const run = this.#runs.get(name);
@@ -94,8 +94,8 @@ export class FolderWatch {
   }
 
   /**
-   * Returns whether a changed status was read. Synchronous: a cached `stat` takes 4 µs, with a
-   * promise 15. A file server that hangs blocks the page.
+   * Reads a status file if it has changed. Returns whether it was read. Synchronous: a cached
+   * `stat` takes 4 µs, with a promise 15. The price: a file server that hangs blocks the page.
    */
   #readStatus(name: string, parse: ParseStatus): boolean {
     if (

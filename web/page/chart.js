@@ -24,7 +24,8 @@ import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 /** @import { ChartGroup } from "./charts.js" */
 
 /**
- * A line. `line` says how it is drawn, so that lines can be distinguished without colors.
+ * A line of a chart. `line` says how it is drawn, so that users can tell lines apart without
+ * colors.
  * @typedef {object} Series
  * @property {HistoryColumn} column
  * @property {string} label

@@ -7,7 +7,7 @@
  */
 
 import { byId, setAttribute, setIcon, setShown, setText } from "./dom.js";
-import { isUncounted, limitWords } from "./run_state.js";
+import { isUncounted, limitText } from "./run_state.js";
 import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 
 /** @import { ControlAnswer, ControlBodies, ControlName } from "../protocol.ts" */
@@ -116,14 +116,14 @@ export class Controls {
     this.#minBudgetUsd = snapshot.min_budget_usd ?? this.#spentUsd;
     this.#concurrency.show(String(concurrency));
     this.#budget.show(budget === null ? "" : String(budget));
-    setText("concurrency-note", `${formatCount(limit)} at once now, ${limitWords(store)}`);
+    setText("concurrency-note", `${formatCount(limit)} at once now, ${limitText(store)}`);
     setText(
       "budget-note",
       isUncounted(snapshot)
         ? "The cost is unknown: it needs token counts, which no answer has, and a price"
         : cost_usd === null
         ? "No price is known"
-        : `${formatUsd(cost_usd)} spent, ${capWords(max_cost_usd, budget)}`,
+        : `${formatUsd(cost_usd)} spent, ${capText(max_cost_usd, budget)}`,
     );
     if (this.#retryWanted === retryWhenDone) this.#retryWanted = undefined;
     this.#retry.checked = this.#retryWanted ?? retryWhenDone;
@@ -256,7 +256,7 @@ function onSubmit(id, act) {
  * @param {number | null} cap what this process may spend
  * @param {number | null} budget of all shards
  */
-function capWords(cap, budget) {
+function capText(cap, budget) {
   if (cap === null || budget === null) return "no cap";
   const words = `cap ${formatCapUsd(cap)}`;
   return cap === budget ? words : `${words}: this shard's share of ${formatCapUsd(budget)}`;

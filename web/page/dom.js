@@ -8,7 +8,7 @@
  */
 
 /**
- * Throws if there is no element of this type.
+ * Returns the element with this id. Throws if there is none of this type.
  * @template {Element} [T=HTMLElement]
  * @param {string} id
  * @param {{ new (): T, prototype: T }} [type]
@@ -139,7 +139,7 @@ export function setChildren(parent, children) {
 }
 
 /**
- * Reuses existing rows, and creates or removes rows at the end.
+ * Fills one row for each item. Reuses existing rows, and adds or removes rows at the end.
  * @template T, R
  * @param {Element} parent
  * @param {(R & { element: Element })[]} rows existing rows; this array is changed

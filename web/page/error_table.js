@@ -124,7 +124,7 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
     type: group.type,
     status: group.status === null ? "" : `HTTP ${group.status}`,
     message: group.message || UNKNOWN,
-    uids: exampleWords(group.uids.map(formatId)),
+    uids: examplesText(group.uids.map(formatId)),
     count: formatCount(group.count),
     action: actions.map(({ count, word }) => `${formatCount(count)} ${word}`).join(", "),
     kind: ` that failed with ${group.type} ${group.status ?? ""}`,
@@ -139,7 +139,7 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
 const MAX_EXAMPLES_LENGTH = 56;
 
 /** @param {readonly string[]} uids */
-function exampleWords([first, ...others]) {
+function examplesText([first, ...others]) {
   if (first === undefined) return "";
   let words = `For example: ${first}`;
   for (const uid of others) {

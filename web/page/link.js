@@ -15,7 +15,10 @@ const LONGEST_DELAY_MS = 15_000;
  */
 const HEARTBEAT_MS = 20_000;
 
-/** All tries together take less than the 10 s that the server of an ended run waits. */
+/**
+ * Attempts to reconnect after the end of the run. Together they take less than the 10 s that its
+ * server waits for pages that are being reloaded.
+ */
 const TRIES_AFTER_END = 4;
 /** Close code of a server that stops (RFC 6455). */
 const GOING_AWAY = 1001;
@@ -53,7 +56,8 @@ export function socketAddress(base) {
 }
 
 /**
- * Half of the delay is random, so that not all pages reconnect to a restarted server at once.
+ * Returns the delay before an attempt to reconnect. Half of it is random, so that not all pages
+ * reconnect to a restarted server at once.
  * @param {number} attempt counted from 1
  * @param {number} chance in [0, 1)
  * @returns {number} milliseconds
@@ -63,7 +67,7 @@ export function reconnectDelayMs(attempt, chance) {
   return wholeMs / 2 + wholeMs / 2 * chance;
 }
 
-/** Reconnects until the run has ended and the server is gone. */
+/** A WebSocket that reconnects until the run has ended and the server is gone. */
 export class Link {
   #options;
   /** @type {WebSocket | undefined} */
@@ -92,8 +96,8 @@ export class Link {
     this.#status = { isOpen: false, tries: this.#status.tries + 1, nextMs: null };
     socket.onopen = () => {
       this.#status = { isOpen: true, tries: 0, nextMs: null };
-      if (!this.#isVisible) this.#tellVisibility();
-      this.#heartbeat = setInterval(() => this.#tellVisibility(), HEARTBEAT_MS);
+      if (!this.#isVisible) this.#sendVisibility();
+      this.#heartbeat = setInterval(() => this.#sendVisibility(), HEARTBEAT_MS);
     };
     socket.onmessage = ({ data }) => {
       const message = readMessage(data);
@@ -103,13 +107,14 @@ export class Link {
   }
 
   /**
-   * If there is no connection, a page that becomes visible connects at once.
+   * Sends the visibility to the server. Without a connection, a page that becomes visible connects
+   * at once.
    * @param {boolean} isVisible
    */
   setVisible(isVisible) {
     if (this.#isVisible === isVisible) return;
     this.#isVisible = isVisible;
-    if (this.#status.isOpen) this.#tellVisibility();
+    if (this.#status.isOpen) this.#sendVisibility();
     else if (isVisible) this.retry();
   }
 
@@ -136,7 +141,7 @@ export class Link {
     this.#timer = setTimeout(() => this.start(), delayMs);
   }
 
-  #tellVisibility() {
+  #sendVisibility() {
     /** @type {PageMessage} */
     const message = { visible: this.#isVisible };
     this.#socket?.send(JSON.stringify(message));

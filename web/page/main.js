@@ -48,7 +48,7 @@ class Page {
   #about = new AboutView();
   #announcer = new Announcer();
   #controls = new Controls((text) => this.#announcer.say(text));
-  /** @type {Set<Part>} */
+  /** Parts to draw in the next frame. @type {Set<Part>} */
   #changed = new Set();
   /** A report has no link. @type {Link | undefined} */
   #link;

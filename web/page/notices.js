@@ -9,7 +9,7 @@
 
 import { byId, fillRows, icon, make, setAttribute, setIcon, setShown, setText } from "./dom.js";
 import { formatMoment } from "./figures.js";
-import { finishedRows, stateWords } from "./run_state.js";
+import { describeState, finishedRows } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
@@ -58,7 +58,7 @@ export class Announcer {
    * @param {number} nowMs
    */
   update(store, nowMs) {
-    const { word, detail } = stateWords(store, nowMs);
+    const { word, detail } = describeState(store, nowMs);
     const total = store.snapshot?.total ?? 0;
     const tenth = total > 0 ? Math.floor(finishedRows(store) / total * 10) : 0;
     const isFirst = this.#tenth < 0;
@@ -98,7 +98,7 @@ export class Notifier {
     this.#hadEnded = store.ended;
     if (store.ended) setShown("notify-row", false);
     if (!isEnd || !this.#checkbox.checked) return;
-    const { word, detail } = stateWords(store, nowMs);
+    const { word, detail } = describeState(store, nowMs);
     new Notification(`${store.run?.model || "Retort"}: ${word}`, { body: detail });
   }
 }

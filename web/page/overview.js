@@ -10,7 +10,7 @@
 import { byId, copyText, make, setAttribute, setIcon, setShown, setText, setWords } from "./dom.js";
 import { formatCount, formatCountOf, formatDate, formatShare, UNKNOWN } from "./figures.js";
 import { nextStep } from "./problems.js";
-import { durableWords, finishedRows, stateWords } from "./run_state.js";
+import { describeState, durableTexts, finishedRows } from "./run_state.js";
 import { Tiles } from "./tiles.js";
 
 /** @import { RunStore } from "./store.js" */
@@ -46,8 +46,8 @@ export class Overview {
    * @param {number} nowMs
    */
   updateState(store, nowMs) {
-    const { tone, icon, word, detail, short = detail } = stateWords(store, nowMs);
-    const { time, age } = durableWords(store, nowMs);
+    const { tone, icon, word, detail, short = detail } = describeState(store, nowMs);
+    const { time, age } = durableTexts(store, nowMs);
     setAttribute(this.#state, "data-tone", tone);
     setIcon(this.#stateIcon, icon);
     setText(this.#stateWord, word);
@@ -96,8 +96,7 @@ export class AboutView {
   #section = byId("about");
   #facts = byId("about-facts");
   #banner = byId("next");
-  /** The description that is shown, as JSON. */
-  #shown = "";
+  #shownJson = "";
 
   /** @param {RunStore} store */
   update(store) {
@@ -105,8 +104,8 @@ export class AboutView {
     setShown(this.#section, about !== null);
     setShown("over-commands", about !== null);
     const json = JSON.stringify(about);
-    if (about === null || json === this.#shown) return;
-    this.#shown = json;
+    if (about === null || json === this.#shownJson) return;
+    this.#shownJson = json;
     this.#facts.replaceChildren(
       ...about.commands.map(({ name, command }) => {
         const line = make("pre");

@@ -82,7 +82,7 @@ export function nextStep({ about, ended, summary, snapshot }) {
   if (failed === 0) {
     return { tone: "good", icon: "check", words: "To make a training set", command };
   }
-  const words = `${failureWords(failed, snapshot?.errors ?? [])}. To retry`;
+  const words = `${failureText(failed, snapshot?.errors ?? [])}. To retry`;
   return { tone: failed >= summary.total ? "bad" : "wait", icon: "alert", words, command };
 }
 
@@ -100,17 +100,17 @@ function stopStep(snapshot) {
   // Ignores the state of the run: the advice would come and go with each pause of a teacher.
   if (snapshot === null || !isFailing(snapshot)) return null;
   const words =
-    `${failureWords(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
+    `${failureText(snapshot.failed, snapshot.errors)}. To stop now, press Ctrl-C in the ` +
     "terminal: every answer is kept, and the command to continue is printed";
   return { tone: "wait", icon: "alert", words, command: "" };
 }
 
 /**
- * Includes advice for the most common error.
+ * Says how many rows failed, with advice for the most common error.
  * @param {number} failed
  * @param {readonly ErrorGroup[]} errors
  */
-function failureWords(failed, errors) {
+function failureText(failed, errors) {
   const [type = "", count = 0] = mainType(errors);
   const advice = adviceFor(type);
   if (advice === "") return `${formatCountOf(failed, "row")} failed`;

@@ -17,8 +17,8 @@ import { isFailing, mainReason } from "./problems.js";
 /** @import { WireSnapshot } from "../monitor_state.ts" */
 
 /**
- * `icon` and `word` say the same as the color of `tone`.
- * @typedef {object} StateWords
+ * The state of the run. `icon` and `word` say the same as the color of `tone`.
+ * @typedef {object} StateDescription
  * @property {"good" | "calm" | "wait" | "bad"} tone
  * @property {string} icon
  * @property {string} word
@@ -26,10 +26,10 @@ import { isFailing, mainReason } from "./problems.js";
  * @property {string} [short] the detail without the reason, if a banner shows the reason
  */
 
-/** @param {RunStore} store @param {number} nowMs @returns {StateWords} */
-export function stateWords(store, nowMs) {
+/** @param {RunStore} store @param {number} nowMs @returns {StateDescription} */
+export function describeState(store, nowMs) {
   const { snapshot } = store;
-  if (store.ended) return endWords(store);
+  if (store.ended) return describeEnd(store);
   if (store.lostSinceMs !== null) {
     const detail = `the figures are from ${formatClock(store.lostSinceMs)}`;
     return { tone: "wait", icon: "alert", word: "Connection lost", detail };
@@ -42,7 +42,7 @@ export function stateWords(store, nowMs) {
     case "preparing":
       return { tone: "calm", icon: "dots", word: "Preparing", detail: "reading the input" };
     case "running":
-      return runningWords(store);
+      return describeRunning(store);
     case "backing_off":
       return {
         tone: "wait",
@@ -68,8 +68,8 @@ export function stateWords(store, nowMs) {
   }
 }
 
-/** @param {RunStore} store @returns {StateWords} */
-function endWords(store) {
+/** @param {RunStore} store @returns {StateDescription} */
+function describeEnd(store) {
   const { summary, snapshot } = store;
   if (summary === null) {
     return {
@@ -89,16 +89,17 @@ function endWords(store) {
   if (summary.state === "interrupted") {
     return { tone: "wait", icon: "stop", word: "Stopped", detail: `${duration}${left}${why}` };
   }
-  return doneWords(summary, duration);
+  return describeDone(summary, duration);
 }
 
 /**
- * Red if rows have failed and none has an answer; amber if any other rows are missing.
+ * Describes a run that has sent all rows: red if rows have failed and none has an answer, amber if
+ * rows are missing otherwise.
  * @param {Summary} summary
  * @param {string} duration
- * @returns {StateWords}
+ * @returns {StateDescription}
  */
-function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, duration) {
+function describeDone({ total, failures_on_disk: failed, pending, bad_rows }, duration) {
   const missing = [
     [failed, "failed"],
     [pending, "left"],
@@ -121,11 +122,12 @@ function countTroubled(snapshot) {
 }
 
 /**
- * Names teachers that are down, although the run continues without them.
+ * Describes a running run by what is most urgent: teachers that are not up, rows that fail, a
+ * limited concurrency, or else the time that it has run.
  * @param {RunStore} store
- * @returns {StateWords}
+ * @returns {StateDescription}
  */
-function runningWords({ snapshot }) {
+function describeRunning({ snapshot }) {
   const troubled = countTroubled(snapshot);
   const lost = snapshot?.teachers.find(({ state }) => state === "down" || state === "halted");
   const word = "Running";
@@ -202,11 +204,12 @@ function drainingDetail({ snapshot }) {
 }
 
 /**
- * When the last result was written to disk, and its age while the run is active.
+ * Formats when the last result was written to disk: its time and, while the run is active, its age.
+ * A time over a day ago has a date and no age.
  * @param {RunStore} store
  * @param {number} nowMs
  */
-export function durableWords(store, nowMs) {
+export function durableTexts(store, nowMs) {
   const { snapshot, ended } = store;
   const timeMs = store.localTime(snapshot?.last_durable ?? "");
   if (Number.isNaN(timeMs)) return { time: "", age: ended ? "none" : "none yet" };
@@ -215,11 +218,11 @@ export function durableWords(store, nowMs) {
 }
 
 /**
- * Says why the limit is below the concurrency. The teacher is the cause only if attempts were
- * throttled.
+ * Explains the limit: it equals the concurrency, or why it is lower. The teacher limits it only if
+ * attempts were throttled.
  * @param {RunStore} store
  */
-export function limitWords({ snapshot, run }) {
+export function limitText({ snapshot, run }) {
   if (snapshot === null) return "";
   const { limit, concurrency, refused_for_load } = snapshot;
   const wanted = formatCount(concurrency);
@@ -244,7 +247,7 @@ export function finishedRows({ snapshot }) {
  * @param {RunStore} store
  * @param {SampleList} name
  */
-export function countWords({ lists, snapshot }, name) {
+export function countText({ lists, snapshot }, name) {
   const { length } = lists[name];
   const all = (name === "failures" ? snapshot?.failed : snapshot?.succeeded) ?? 0;
   return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);
@@ -258,7 +261,7 @@ const MIN_BOUND_AGE_MS = 10_000;
  * throttled, because the bound is far too low before.
  * @param {NonNullable<RunStore["snapshot"]>} snapshot
  */
-export function missingEtaWords({ total, eta_s, refused_for_load, elapsed_ms }) {
+export function missingEtaText({ total, eta_s, refused_for_load, elapsed_ms }) {
   const hasBound = refused_for_load > 0 || elapsed_ms >= MIN_BOUND_AGE_MS;
   if (hasBound && eta_s) return `over ${formatDuration(eta_s * 1000)} left, `;
   return total === null || refused_for_load > 0 ? "" : "too few answers yet, ";

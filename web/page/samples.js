@@ -9,7 +9,7 @@
  */
 
 import { byId, icon, make, setAttribute, setChildren, setShown, setText } from "./dom.js";
-import { countWords } from "./run_state.js";
+import { countText } from "./run_state.js";
 import {
   formatCount,
   formatCountOf,
@@ -27,14 +27,14 @@ import { makeFacts, makeFoldedText, makeText } from "./text.js";
 const PREVIEW_LENGTH = 240;
 
 /** Words in place of an empty list. @type {Record<SampleList, string>} */
-const EMPTY_WORDS = {
+const EMPTY_TEXTS = {
   latest: "No answer yet",
   reservoir: "No answer yet",
   failures: "No row has failed",
 };
 
 /** Words for a list without a failure of the kind that the user chose. */
-const EMPTY_KIND_WORDS =
+const EMPTY_KIND_TEXT =
   "None of the latest failures is of this kind; the failures file has all failures";
 
 /** @type {readonly SampleList[]} */
@@ -86,7 +86,7 @@ export class SamplesView {
     this.#store = store;
     LISTS.forEach((name, i) => {
       const count = this.#tabs[i].querySelector(".count");
-      if (count !== null) setText(count, countWords(store, name));
+      if (count !== null) setText(count, countText(store, name));
     });
     this.#fill(true);
   }
@@ -160,7 +160,7 @@ export class SamplesView {
     this.#cards = cards;
     setChildren(this.#list, [...cards.values()]);
     setShown(this.#none, cards.size === 0);
-    const words = this.#kind === undefined ? EMPTY_WORDS[this.#shown] : EMPTY_KIND_WORDS;
+    const words = this.#kind === undefined ? EMPTY_TEXTS[this.#shown] : EMPTY_KIND_TEXT;
     setText(this.#none, words);
   }
 

@@ -29,7 +29,7 @@ const MAX_HISTORY = 2_000;
 export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
 
 /**
- * Lists of ids; the samples are in `samplesById`.
+ * Name of a list of sample ids. The samples are in `samplesById`.
  * @typedef {"latest" | "reservoir" | "failures"} SampleList
  */
 
@@ -95,10 +95,10 @@ export class RunStore {
    */
   #waitsSinceMs;
   /** Whether points are missing. None are added then until the next `hello`. */
-  #isBehind = false;
+  #lacksPoints = false;
 
   /**
-   * Returns the parts that have changed.
+   * Applies a message. Returns the parts that have changed.
    * @param {ServerMessage} message
    * @param {number} nowMs when it arrived: Unix milliseconds
    * @returns {readonly Part[]}
@@ -153,7 +153,7 @@ export class RunStore {
     const endMs = this.localTime(state.summary?.ended ?? "");
     const lastMs = Number.isNaN(endMs) ? nowMs : endMs;
     this.startMs = lastMs - Math.max(lastS * 1000, state.snapshot?.elapsed_ms ?? 0);
-    this.#isBehind = false;
+    this.#lacksPoints = false;
   }
 
   /** Returns the state. Short waits count as running. @param {number} nowMs */
@@ -226,8 +226,8 @@ export class RunStore {
     const columns = Object.values(this.history.columns);
     const { length } = columns[0];
     const isNext = index === length || (length > 0 && index === length - 1);
-    if (!isNext || index >= MAX_HISTORY) this.#isBehind = true;
-    if (this.#isBehind) return false;
+    if (!isNext || index >= MAX_HISTORY) this.#lacksPoints = true;
+    if (this.#lacksPoints) return false;
     columns.forEach((column, i) => column[index] = point[i]);
     return true;
   }

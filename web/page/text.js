@@ -53,7 +53,7 @@ export function makeText(title, text) {
 }
 
 /**
- * The text is rendered when the fold is opened.
+ * Makes a folded text, which is rendered when it is first opened.
  * @param {string} title
  * @param {string} note shown after the title
  * @param {string} text
@@ -97,7 +97,7 @@ function rawText(title, text) {
  * @typedef {[name: string, value: string | number | null]} Fact
  */
 
-/** Leaves out unknown facts. @param {readonly Fact[]} facts */
+/** Makes a list of the facts that are known. @param {readonly Fact[]} facts */
 export function makeFacts(facts) {
   const list = make("dl", { class: "facts" });
   for (const [name, value] of facts) {
@@ -140,7 +140,11 @@ function formattedText(title, text) {
   return [make("div", attributes, ...elements)];
 }
 
-/** Undefined for a text that is no object or array, or that would change. @param {string} text */
+/**
+ * Indents JSON. Returns undefined for a text that is no object or array, is too long, or would
+ * change.
+ * @param {string} text
+ */
 function indentedJson(text) {
   if (!/^\s*[[{]/.test(text) || text.length > MAX_JSON_LENGTH) return undefined;
   try {

@@ -7,7 +7,8 @@ import { byId, setAttribute, setIcon, setText } from "./dom.js";
 const THEME_KEY = "retort-theme";
 
 /**
- * The page is printed in the light theme, with all sections unfolded.
+ * Sets the theme and enables its button. Prints the page in the light theme, with all sections
+ * unfolded.
  * @param {() => void} onChange called once at the start, then after each change and for printing
  * @param {() => void} onPrint called before the page is printed
  */

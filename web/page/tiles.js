@@ -23,7 +23,7 @@ import {
   formatUsd,
   UNKNOWN,
 } from "./figures.js";
-import { isUncounted, limitWords, missingEtaWords } from "./run_state.js";
+import { isUncounted, limitText, missingEtaText } from "./run_state.js";
 
 /** @import { Ending, WireSnapshot } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
@@ -161,7 +161,7 @@ function flightFigure({ store, snapshot: { in_flight, limit } }) {
   return {
     value: formatCount(in_flight),
     rest: `/ ${formatCount(limit)}`,
-    note: limitWords(store),
+    note: limitText(store),
   };
 }
 
@@ -192,7 +192,7 @@ function timeFigure({ store, snapshot, nowMs }) {
     return { value: elapsed, note: `ended ${formatMoment(endMs, nowMs)}` };
   }
   if (eta_s === null || eta_is_lower_bound) {
-    return { value: UNKNOWN, note: `${missingEtaWords(snapshot)}${elapsed} so far` };
+    return { value: UNKNOWN, note: `${missingEtaText(snapshot)}${elapsed} so far` };
   }
   const end = formatMoment(nowMs + eta_s * 1000, nowMs);
   const range = eta_range_s === null
@@ -213,7 +213,7 @@ function costFigure({ snapshot, store: { ended } }) {
   const expected = ended ? cost_usd : Math.max(cost_usd, projected_cost_usd ?? 0);
   const isTooMuch = max_cost_usd !== null && expected > max_cost_usd;
   const isEarly = !ended && snapshot.total !== null && snapshot.refused_for_load === 0;
-  const spread = isKnown ? rangeWords(range) : isEarly ? "too few answers yet, " : "";
+  const spread = isKnown ? rangeText(range) : isEarly ? "too few answers yet, " : "";
   return {
     value: formatUsd(cost_usd),
     rest: isKnown ? `/ ${formatRoughUsd(projected_cost_usd)}` : "",
@@ -223,7 +223,7 @@ function costFigure({ snapshot, store: { ended } }) {
 }
 
 /** `$13 – $15, `; "" if both look the same. @param {readonly [number, number] | null} range */
-function rangeWords(range) {
+function rangeText(range) {
   if (range === null) return "";
   const [low, high] = range.map(formatRoughUsd);
   return low === high ? "" : `${low} – ${high}, `;
@@ -246,7 +246,7 @@ export function lengthFigure({ store: { answers } }) {
 const TRUNCATED_WARNING_SHARE = 0.05;
 
 /** @type {Readonly<Record<Ending, string>>} */
-const ENDING_WORDS = {
+const ENDING_TEXTS = {
   whole: "complete",
   limit: "cut off at the token limit",
   context: "cut off at the end of the context window",
@@ -268,7 +268,7 @@ export function answersFigure({ store: { answers, ended }, snapshot }) {
   );
   const notes = answerNotes(answers, total, snapshot.wasted_completion_tokens);
   return {
-    value: counts.map(([ending, count]) => `${formatShare(count, total)} ${ENDING_WORDS[ending]}`)
+    value: counts.map(([ending, count]) => `${formatShare(count, total)} ${ENDING_TEXTS[ending]}`)
       .join(" · "),
     hint: `Finish reasons: ${reasons.join(", ")}`,
     note: notes.join(" · ") || "all kept, no tokens wasted",

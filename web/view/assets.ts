@@ -6,7 +6,7 @@ import ask from "./page/ask.js" with { type: "text" };
 import columns from "./page/columns.js" with { type: "text" };
 import detail from "./page/detail.js" with { type: "text" };
 import facets from "./page/facets.js" with { type: "text" };
-import filter from "./page/filter.js" with { type: "text" };
+import viewState from "./page/view_state.js" with { type: "text" };
 import grid from "./page/grid.js" with { type: "text" };
 import histograms from "./page/histograms.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
@@ -23,7 +23,7 @@ import viewStyle from "./page/view.css" with { type: "text" };
 const MODULES = [
   ...COMMON_MODULES,
   ask,
-  filter,
+  viewState,
   searchBar,
   status,
   columns,

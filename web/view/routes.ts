@@ -14,7 +14,7 @@ import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
 import { saveSelection, selectionParams } from "./selection.ts";
 
 export interface ViewPageOptions {
-  /** The words that start the program, for commands on the page. */
+  /** How commands on the page call this program, such as `deno task distill`. */
   readonly program: string;
   /** Whether the page of a run is served at `../`. */
   readonly hasRun: boolean;
@@ -132,9 +132,9 @@ function rowsParams(c: Context): DataRequests["rows"]["in"] {
 }
 
 function nearParam(c: Context): DataRequests["near"]["in"]["of"] {
-  const of = c.req.query("of");
-  if (of === "prompt" || of === "response" || of === "cancel") return of;
+  const action = c.req.query("of");
+  if (action === "prompt" || action === "response" || action === "cancel") return action;
   throw new UsageError(
-    `Cannot search for near duplicates of "${of}": it must be prompt or response`,
+    `Cannot search for near duplicates of "${action}": it must be prompt or response`,
   );
 }

@@ -11,7 +11,7 @@ import { UsageError } from "../../lib/errors.ts";
 export interface RunDataOptions {
   /** Output of the run: folders or results files. */
   readonly paths: readonly string[];
-  /** The words that start the program, for commands on the page. */
+  /** How commands on the page call this program, such as `deno task distill`. */
   readonly program: string;
 }
 

@@ -71,7 +71,10 @@ export async function saveSelection(
   }
 }
 
-/** Returns the line of an id: JSON if it looks like JSON, or would lose white space. */
+/**
+ * Returns the line of an id: as JSON if it begins with a quote, has control characters, or begins
+ * or ends with white space.
+ */
 function lineOf(uid: string): string {
   return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
 }

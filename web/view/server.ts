@@ -12,7 +12,7 @@ export interface ServeViewOptions {
   readonly port?: number;
   /** @default 192 random bits */
   readonly token?: string;
-  /** The words that start the program, for commands on the page. */
+  /** How commands on the page call this program, such as `deno task distill`. */
   readonly program: string;
 }
 

@@ -20,7 +20,7 @@ export interface BudgetOptions {
    * price of any teacher is unknown. @default none
    */
   priceOf?: (answer: PricedAnswer, teacher: Teacher) => number | undefined;
-  /** For error messages. @default [] */
+  /** Teachers whose price is unknown, for error messages. @default [] */
   unpriced?: readonly Teacher[];
   /** Above 0. @default none */
   maxCostUsd?: number;
@@ -30,8 +30,8 @@ export interface BudgetOptions {
 
 /** A limit cannot be enforced once this many answers, and more than half of all, came without what
  * it limits. */
-const UNCOUNTED_ANSWERS = 10;
-const UNCOUNTED = "without token counts (usage)";
+const MIN_UNCOUNTED_ANSWERS = 10;
+const UNCOUNTED_TEXT = "without token counts (usage)";
 
 /** The relative error of a sum of costs: 7 answers of $0.01 sum up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
@@ -101,8 +101,8 @@ export class Budget {
     return this.#priceOf !== undefined;
   }
 
-  /** Includes estimates for answers whose cost is not known. Null without prices, and if the cost of
-   * no answer is known. */
+  /** Includes estimates for answers whose cost is not known. Null without prices, and if there are
+   * answers but the cost of none is known. */
   get costUsd(): number | null {
     const isUnknown = this.#unpriced.answers > 0 && this.#priced.answers === 0;
     return !this.isPriced || isUnknown ? null : this.#priced.usd + this.#unpriced.usd;
@@ -133,18 +133,18 @@ export class Budget {
     if (completionTokens >= maxTokens) {
       return `The run has received ${formatCount(completionTokens)} completion tokens of at most ` +
         `${formatCount(maxTokens)} (--max-completion-tokens-total)` +
-        noteOf(this.#uncounted, UNCOUNTED);
+        noteOf(this.#uncounted, UNCOUNTED_TEXT);
     }
-    return (maxCostUsd === null ? undefined : unenforceable(
+    return (maxCostUsd === null ? undefined : unenforceableReason(
       "--max-cost",
       this.#unpriced.answers,
       this.#priced.answers,
       "without usage that tells their cost",
-    )) ?? (maxTokens === Infinity ? undefined : unenforceable(
+    )) ?? (maxTokens === Infinity ? undefined : unenforceableReason(
       "--max-completion-tokens-total",
       this.#uncounted,
       counted,
-      UNCOUNTED,
+      UNCOUNTED_TEXT,
     ));
   }
 
@@ -229,13 +229,13 @@ export class Budget {
 }
 
 /** Why a limit cannot be enforced; undefined while too few answers show that. */
-function unenforceable(
+function unenforceableReason(
   flag: string,
   unknown: number,
   known: number,
   what: string,
 ): string | undefined {
-  if (unknown < UNCOUNTED_ANSWERS || unknown <= known) return undefined;
+  if (unknown < MIN_UNCOUNTED_ANSWERS || unknown <= known) return undefined;
   return `The limit ${flag} cannot be enforced: ${unknown} of ${unknown + known} answers came ` +
     `${what}. Leave it out; --limit and --deadline limit a run as well`;
 }

@@ -1,6 +1,6 @@
 /**
- * Checks what a teacher returned before the answer is judged: whether it is a completion at all, and
- * whether the teacher finished it.
+ * Checks what a teacher returned before the answer is judged: whether it is a completion at all,
+ * and whether the teacher finished it.
  *
  * @module
  */
@@ -48,7 +48,7 @@ function withValidUsage(completion: Completion): Completion {
   };
 }
 
-/** Valid usage, the usual case, is not copied. Only the first two counts are required. */
+/** Whether no count needs correction, as is usual. Only the first two counts are required. */
 function isValid(usage: Usage): boolean {
   const { promptTokens = -1, completionTokens = -1, costUsd } = usage;
   const { reasoningTokens = 0, cachedTokens = 0, cacheWriteTokens = 0 } = usage;
@@ -69,7 +69,7 @@ export function unfinishedError(completion: Completion, ending: Ending): Teacher
   if (ending !== "broken" && ending !== "unknown" && ending !== "none") return undefined;
   return new TeacherError(describeUnfinished(ending, completion), {
     type: "unfinished",
-    code: ending === "broken" ? "broken_off" : "unproven_ending",
+    code: ending === "broken" ? "broken_off" : "unknown_finish_reason",
     partial: completion,
   });
 }

@@ -54,7 +54,7 @@ export interface AnswerPolicyOptions {
   readonly params: Params;
 }
 
-export interface AnsweredRow extends AnswerCost {
+export interface AnsweredAttempt extends AnswerCost {
   readonly row: Row;
   /** The parameters of the attempt. */
   readonly params: Params;
@@ -82,27 +82,27 @@ export class AnswerPolicy {
    * asynchronous. */
   decide(
     completion: Completion,
-    answered: AnsweredRow,
-    ending: Ending = this.ending(completion, answered.params),
+    attempt: AnsweredAttempt,
+    ending: Ending = this.ending(completion, attempt.params),
   ): Rejection | undefined | Promise<Rejection | undefined> {
     const hasAnswer = hasContent(completion);
     if (ending === "limit" || ending === "context" || ending === "filter") {
-      const rejection = this.#rejectTruncated(ending, hasAnswer, completion, answered);
+      const rejection = this.#rejectTruncated(ending, hasAnswer, completion, attempt);
       if (rejection !== undefined) return rejection;
     }
     if (!hasAnswer) {
       const message = hasReasoning(completion) ? `${EMPTY}, only reasoning` : EMPTY;
-      return this.#reject("empty", message, answered);
+      return this.#reject("empty", message, attempt);
     }
     const { checks, isRefusal } = this.#options;
     if (isRefusal && (completion.isRefusal || isRefusal(completion.response ?? ""))) {
-      return this.#reject("refused", "The model refused to answer", answered);
+      return this.#reject("refused", "The model refused to answer", attempt);
     }
     for (let index = 0; index < checks.length; index++) {
-      const verdict = checks[index](completion, answered.row, answered);
+      const verdict = checks[index](completion, attempt.row, attempt);
       if (verdict === undefined) continue;
-      if (!(verdict instanceof Promise)) return this.#rejection(verdict, answered);
-      return this.#decideLater(verdict, checks.slice(index + 1), completion, answered);
+      if (!(verdict instanceof Promise)) return this.#rejection(verdict, attempt);
+      return this.#decideLater(verdict, checks.slice(index + 1), completion, attempt);
     }
     return undefined;
   }
@@ -121,25 +121,26 @@ export class AnswerPolicy {
     firstVerdict: Promise<Verdict>,
     others: readonly Check[],
     completion: Completion,
-    answered: AnsweredRow,
+    attempt: AnsweredAttempt,
   ): Promise<Rejection | undefined> {
     let verdict = await firstVerdict;
-    for (const check of others) verdict ??= await check(completion, answered.row, answered);
-    return this.#rejection(verdict, answered);
+    for (const check of others) verdict ??= await check(completion, attempt.row, attempt);
+    return this.#rejection(verdict, attempt);
   }
 
-  #rejection(verdict: Verdict, answered: AnsweredRow): Rejection | undefined {
+  #rejection(verdict: Verdict, attempt: AnsweredAttempt): Rejection | undefined {
     if (verdict === undefined) return undefined;
-    if (typeof verdict === "string") return this.#reject("rejected", verdict, answered);
+    if (typeof verdict === "string") return this.#reject("rejected", verdict, attempt);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
-    // The check timed out or crashed, and may do so again on another answer, which would be paid for.
+    // The check timed out or crashed, and may do so again on another answer, which would be paid
+    // for.
     if (isFinal) return { ...failed(failure), halt };
-    return { failure, action: "repeat", params: answered.params, halt };
+    return { failure, action: "repeat", params: attempt.params, halt };
   }
 
   /** Rejects an answer for a reason that another answer may not have. */
-  #reject(type: FailureType, message: string, { params, resamples }: AnsweredRow): Rejection {
+  #reject(type: FailureType, message: string, { params, resamples }: AnsweredAttempt): Rejection {
     const failure = failureOf(type, message);
     if (resamples >= (this.#options.resample ?? 0)) return failed(failure);
     return { failure, action: "resample", params: resampled(params) };
@@ -150,7 +151,7 @@ export class AnswerPolicy {
     ending: TruncatedEnding,
     hasAnswer: boolean,
     completion: Completion,
-    { row, params }: AnsweredRow,
+    { row, params }: AnsweredAttempt,
   ): Rejection | undefined {
     const { onTruncated } = this.#options;
     const isOnlyReasoning = !hasAnswer && hasReasoning(completion);

@@ -66,10 +66,11 @@ export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhauste
   readonly type?: FailureType;
 };
 
+/** Rejected without a known reason. `verdictOn` looks for one where it finds this object. */
 const FAIL: Verdict = { action: "fail", cause: "request" };
 const TIMEOUT: Verdict = { action: "retry", cause: "timeout", type: "timeout" };
 const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
-const UNPROVEN: Verdict = { action: "retry", cause: "ending" };
+const UNKNOWN_ENDING: Verdict = { action: "retry", cause: "ending" };
 const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", type: "network" };
 
 /** Connection errors that another attempt does not fix, by error code. */
@@ -176,7 +177,9 @@ function verdictByContent(error: TeacherError, hasAnswered: boolean): Verdict {
   if (error.isUnreachable || hasAnswered && error.code === "certificate") return UNREACHABLE;
   if (error.type === "timeout") return TIMEOUT;
   if (error.type === "network") return CONNECTION_VERDICTS.get(error.code ?? "") ?? VERDICTS.fault;
-  if (error.type === "unfinished") return error.code === "broken_off" ? VERDICTS.fault : UNPROVEN;
+  if (error.type === "unfinished") {
+    return error.code === "broken_off" ? VERDICTS.fault : UNKNOWN_ENDING;
+  }
   if (error.type === "empty") return VERDICTS.fault;
   if (error.type === "filtered") return VERDICTS.filter;
   if (error.type === "account") return halt();

@@ -121,7 +121,10 @@ export function codeMeaning(code: string | undefined): CodeMeaning | undefined {
   return code === undefined ? undefined : MEANINGS.get(code.toLowerCase());
 }
 
-/** This and the next three functions are for codes that `CODES` lacks. */
+/**
+ * Recognizes a rate limit by the words of a code that `CODES` lacks. The next functions do the same
+ * for overload, load and faults.
+ */
 export function isRateCode(code = ""): boolean {
   return /rate[_-]?limit|too[_-]?many[_-]?(?:concurrent|requests)|resource[_-]?exhausted|throttl/i
     .test(code) ||
@@ -134,7 +137,7 @@ export function isOverloadCode(code = ""): boolean {
   return /overload|busy|slow_down/i.test(code);
 }
 
-/** Only where the status does not blame the request. */
+/** Call it only where the status does not blame the request. */
 export function isLoadCode(code = ""): boolean {
   return isRateCode(code) || isOverloadCode(code) || /too_?many|capacity|unavailable/i.test(code);
 }

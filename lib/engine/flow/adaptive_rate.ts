@@ -66,7 +66,7 @@ export class AdaptiveRate {
   /** Whether the rate was reduced before an accepted rate could be measured. */
   #isGuess = false;
   /** The rate when the last trial began; 0 if too little of the rate was used to suspect it. */
-  #suspected = 0;
+  #suspectedPerS = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
   #grownMs = 0;
@@ -106,24 +106,25 @@ export class AdaptiveRate {
     this.#throttled.add(now);
     // An attempt that was sent before the last decrease says nothing about the reduced rate.
     if (!isExcess || startedAt <= this.#decreasedAt) return;
-    const before = this.#throttledRate(now);
+    const throttledPerS = this.#throttledRate(now);
     const isGuess = this.#isRateUnknown(now);
-    const accepted = isGuess ? 0 : before * this.#acceptedShare(now);
+    const acceptedPerS = isGuess ? 0 : throttledPerS * this.#acceptedShare(now);
     this.#decreaseTo(
-      Math.max(MIN_PER_S, MIN_DECREASE_FACTOR * before, DECREASE_FACTOR * accepted),
-      before,
+      Math.max(MIN_PER_S, MIN_DECREASE_FACTOR * throttledPerS, DECREASE_FACTOR * acceptedPerS),
+      throttledPerS,
       now,
     );
     this.#isGuess = isGuess;
   }
 
+  /** Whether the rate is the bottleneck. */
   isLimiting(now: number): boolean {
     return this.isLimited && this.#sentRecently(now) >= LIMITING_FRACTION * this.#perSecond;
   }
 
   startTrial(now: number): void {
     const isSuspected = this.isLimited && (this.#isGuess || this.isLimiting(now));
-    this.#suspected = isSuspected ? this.#perSecond : 0;
+    this.#suspectedPerS = isSuspected ? this.#perSecond : 0;
   }
 
   /**
@@ -134,7 +135,7 @@ export class AdaptiveRate {
    */
   decrease(perSecond: number, isRateAlone: boolean, now: number): void {
     const rate = Math.max(MIN_PER_S, perSecond);
-    const suspected = isRateAlone ? SUSPECTED_FRACTION * this.#suspected : 0;
+    const suspected = isRateAlone ? SUSPECTED_FRACTION * this.#suspectedPerS : 0;
     this.#decreaseTo(rate, Math.min(MAX_GROWTH_FACTOR * rate, suspected), now);
     this.#isGuess = false;
   }

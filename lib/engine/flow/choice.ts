@@ -9,9 +9,9 @@ import type { Endpoint } from "./endpoint.ts";
 
 /** The wait that a throttling teacher requested for a row. */
 export interface RequestedWait {
-  readonly by: Endpoint;
+  readonly endpoint: Endpoint;
   /** On the engine's clock. */
-  readonly until: number;
+  readonly endsAt: number;
 }
 
 /** A teacher gets the rows of its keys up to this multiple of its share of attempts in flight. */
@@ -19,12 +19,12 @@ const MAX_SHARE_FACTOR = 1.25;
 
 /** The end of the wait that an endpoint requested for a row; -Infinity if none. */
 export function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): number {
-  return waits.find(({ by }) => by === endpoint)?.until ?? -Infinity;
+  return waits.find((wait) => wait.endpoint === endpoint)?.endsAt ?? -Infinity;
 }
 
-/** Of the first `count` endpoints, returns the one used least for its weight, among those with
- * less than their share in flight. The least busy one would make weights useless while few attempts are in
- * flight. */
+/** Of the first `count` endpoints, returns the one used least for its weight, among those with less
+ * than their share in flight. The least busy one would make weights useless while few attempts are
+ * in flight. */
 export function leastUsed(
   endpoints: readonly Endpoint[],
   count: number,

@@ -56,6 +56,7 @@ export class CircuitBreaker {
   #downSince: number | undefined;
   #probeMs = PROBE_BASE_MS;
   #probeAt = 0;
+  /** The next probe is made at this time at the latest, even if its interval is longer. */
   latestProbeAt = Infinity;
 
   constructor(options: CircuitBreakerOptions) {
@@ -102,6 +103,8 @@ export class CircuitBreaker {
   }
 
   /**
+   * Counts a failed attempt, which may show an outage.
+   *
    * @param isFirstFailure Whether nothing has counted against the row before.
    * @returns Whether the failure counts against the row.
    */

@@ -36,20 +36,22 @@ const BURST_MS = 100;
 /** A throttled careful start continues from a lower limit, as its last step may have been too
  * large. It is over if it is throttled again before it has grown by this factor. */
 const FURTHER_GROWTH = 1.5;
-/** Below `below`, each answer multiplies the limit by `factor`. From there on, and after
- * throttling, an answer adds one, so a round of answers doubles the limit. */
+/**
+ * How a careful start grows. Up to `linearFrom`, each answer multiplies the limit by `factor`. From
+ * there on, and after throttling, an answer adds one, so a round of answers doubles the limit.
+ */
 interface StartGrowth {
   readonly factor: number;
-  readonly below: number;
+  readonly linearFrom: number;
 }
 
 /**
  * 1, 3, 9, 27, 81 attempts: the first answers prove the key, the model and the parameters. Doubling
  * takes 200 lanes one more round of answers; quadrupling throttles twice as many attempts.
  */
-const START: StartGrowth = { factor: 3, below: 128 };
+const START: StartGrowth = { factor: 3, linearFrom: 128 };
 /** After an outage, and for a limit that explores: its first measurement is at 32. */
-const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
+const GENTLE_START: StartGrowth = { factor: 2, linearFrom: 16 };
 /** A careful start doubles after this time without throttling or another step: answers may take
  * an hour. */
 const QUIET_MS = 10_000;
@@ -106,7 +108,7 @@ export class ConcurrencyLimit {
   }
 
   get value(): number {
-    return Math.floor(this.#exact);
+    return Math.floor(this.#exactLimit);
   }
 
   setCeiling(ceiling: number): void {
@@ -114,7 +116,7 @@ export class ConcurrencyLimit {
     this.#explorer?.setCeiling(ceiling);
   }
 
-  /** Also for answers that are not accepted. */
+  /** Called for each answer, accepted or not. */
   answered(answer: LimitAnswer): void {
     const isLimiting = this.#observe(answer.inFlight);
     const isAfterDecrease = answer.startedAt > this.#lastDecreaseAt;
@@ -126,8 +128,10 @@ export class ConcurrencyLimit {
     else this.#explorer?.discard();
   }
 
-  /** A burst of throttled attempts counts once: attempts made before the last decrease or right
-   * after it are ignored, unless they form a run. */
+  /**
+   * Handles an attempt that was throttled, timed out or not connected. A burst of them counts once:
+   * attempts made before the last decrease or right after it are ignored, unless they form a run.
+   */
   pressed(pressure: LimitPressure): void {
     this.#observe(pressure.inFlight);
     this.#quietSince = this.#now();
@@ -135,14 +139,14 @@ export class ConcurrencyLimit {
       if (pressure.isInRun && this.#start === undefined) this.#shrink(pressure.inFlight - 1);
       return;
     }
-    const from = Math.max(1, Math.min(this.#exact, pressure.inFlight));
+    const from = Math.max(1, Math.min(this.#exactLimit, pressure.inFlight));
     this.decrease(from, DECREASE_FACTOR * from);
   }
 
   /** Reduces the limit to `towards`, but at least to one below `from`, the attempts in flight
    * that were too many. */
   decrease(from: number, towards: number): void {
-    const size = this.#exact;
+    const size = this.#exactLimit;
     if (this.#isProven && this.#start === undefined) this.#provenLimit = size;
     // 15 % of a small limit would grow back at once.
     const to = Math.min(towards, from - 1);
@@ -193,7 +197,7 @@ export class ConcurrencyLimit {
     const to = Math.max(1, inFlight), size = this.#decreasedFrom;
     if (to < MIN_REMAINING * size) {
       this.#growth.decrease(this.#usedMs, DECREASE_FACTOR * size, size);
-    } else if (to < this.#exact) this.#growth.decrease(this.#usedMs, to, to / DECREASE_FACTOR);
+    } else if (to < this.#exactLimit) this.#growth.decrease(this.#usedMs, to, to / DECREASE_FACTOR);
   }
 
   #forgetThrottling(): void {
@@ -203,11 +207,12 @@ export class ConcurrencyLimit {
     this.#startThrottledAt = 0;
   }
 
-  get #exact(): number {
-    return Math.max(1, Math.min(this.#start ?? Infinity, this.#startEnd));
+  get #exactLimit(): number {
+    return Math.max(1, Math.min(this.#start ?? Infinity, this.#startGoal));
   }
 
-  get #startEnd(): number {
+  /** The limit at which a careful start is over. */
+  get #startGoal(): number {
     return Math.min(this.#maximum, this.#growth.sizeAt(this.#usedMs));
   }
 
@@ -238,8 +243,8 @@ export class ConcurrencyLimit {
   }
 
   #advanceStart(start: number, isLimiting: boolean): void {
-    const { factor, below } = this.#startGrowth;
-    if (start < below && this.#startThrottledAt === 0) this.#setStart(factor * start);
+    const { factor, linearFrom } = this.#startGrowth;
+    if (start < linearFrom && this.#startThrottledAt === 0) this.#setStart(factor * start);
     else if (isLimiting) this.#advanceTo(start + 1);
   }
 
@@ -249,6 +254,6 @@ export class ConcurrencyLimit {
   }
 
   #advanceTo(start: number): void {
-    this.#start = start < this.#startEnd ? start : undefined;
+    this.#start = start < this.#startGoal ? start : undefined;
   }
 }

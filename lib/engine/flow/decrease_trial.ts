@@ -50,6 +50,7 @@ const SETTLING_MS = 1_000;
 const MIN_SECONDS = 1;
 
 interface TrialOptions extends Omit<RecentResults, "throttledPerSecond"> {
+  /** Attempts in flight when the first trial began. */
   readonly size: number;
   /** The trial that this one confirms. */
   readonly first?: Pick<DecreaseTrial, "cap" | "isQuick">;
@@ -73,7 +74,7 @@ export class DecreaseTrial {
   readonly #sentAt = new Float64Array(MAX_ATTEMPTS);
   #attempts = 0;
   /** Attempts so old that throttling would have been seen by now. */
-  #decided = 0;
+  #knownAttempts = 0;
   #throttled = 0;
   #throttledInMs = 0;
   #effectiveSince: number | undefined;
@@ -104,7 +105,7 @@ export class DecreaseTrial {
   }
 
   get share(): number {
-    return this.#throttled / Math.max(1, this.#decided);
+    return this.#throttled / Math.max(1, this.#knownAttempts);
   }
 
   /** Returns the trial that must confirm "ineffective"; undefined if none is needed. The rate of
@@ -112,7 +113,7 @@ export class DecreaseTrial {
    * fallen just then. */
   confirmation(now: number): DecreaseTrial | undefined {
     if (this.#isFinal) return undefined;
-    const { size, cap, share, isQuick } = this, attempts = this.#decided;
+    const { size, cap, share, isQuick } = this, attempts = this.#knownAttempts;
     const seconds = Math.max(1, this.#sentAt[attempts - 1] - this.#startedAt) / 1_000;
     const acceptedPerSecond = Math.min(
       (1 - share) * this.perSecond,
@@ -140,15 +141,17 @@ export class DecreaseTrial {
 
   result(now: number): "effective" | "ineffective" | undefined {
     const knownUntil = now - this.#throttledInMs;
-    while (this.#decided < this.#attempts && this.#sentAt[this.#decided] <= knownUntil) {
-      this.#decided++;
+    while (
+      this.#knownAttempts < this.#attempts && this.#sentAt[this.#knownAttempts] <= knownUntil
+    ) {
+      this.#knownAttempts++;
     }
-    const accepted = Math.max(0, this.#decided - this.#throttled);
+    const accepted = Math.max(0, this.#knownAttempts - this.#throttled);
     const evidence = this.#throttled * this.#throttledEvidence + accepted * this.#acceptedEvidence;
     if (evidence >= INEFFECTIVE_AT) {
-      return this.#decided < MIN_ATTEMPTS ? undefined : "ineffective";
+      return this.#knownAttempts < MIN_ATTEMPTS ? undefined : "ineffective";
     }
-    const isOver = this.#decided >= MAX_ATTEMPTS;
+    const isOver = this.#knownAttempts >= MAX_ATTEMPTS;
     if (evidence > EFFECTIVE_AT && !isOver) {
       this.#effectiveSince = undefined;
       return undefined;

@@ -29,6 +29,7 @@ export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "r
 }
 
 export interface FailureEffect {
+  /** Whether the failure counts against the row. */
   readonly counts: boolean;
   /** Whether the teacher throttles no more than usual: the row then waits less. */
   readonly isTolerated: boolean;

@@ -142,7 +142,7 @@ export class LoadControl {
     this.#reopen(this.#window.answered(ticket, startedAt));
   }
 
-  /** @param partial A partial answer's tokens count. */
+  /** @param partial A partial answer, whose tokens count towards `tpm`. */
   failed(partial: Completion | undefined): void {
     if (partial === undefined) this.#rate.failed();
     else this.#rate.answered(partial);

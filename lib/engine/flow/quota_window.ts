@@ -68,6 +68,7 @@ export class QuotaWindow {
   #openingTicket = Infinity;
   /** When the current window opened; undefined if that was not seen. */
   #openedAt: number | undefined;
+  /** When the current window's first attempt was made; `#firstTicket` is its number. */
   #firstAt: number | undefined;
   #firstTicket = 1;
   #throttled = 0;

@@ -12,6 +12,7 @@ type RateLimiterOptions = Pick<LoadControlOptions, "rpm" | "tpm" | "now">;
 
 /** Tokens that a call is expected to take before any call has finished. */
 const GUESS_TOKENS = 500;
+/** The guess counts like this many calls in the mean. */
 const GUESS_WEIGHT = 5;
 
 const MEAN_CALLS = 200;

@@ -26,18 +26,16 @@ export interface TeacherPoolOptions extends EndpointContext {
 export interface Backoff {
   /** Unix time in milliseconds when sending continues, for users. */
   readonly until: number;
-  readonly inMs: number;
   readonly reason: string;
 }
 
 export class TeacherPool {
   #endpoints: readonly Endpoint[];
   #rateShare = 1;
-  readonly #departed = new Departed();
+  readonly #departed = new DepartedTeachers();
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
-  /** Reused by `pick()`, which is on the hot path. Only entries set by the current call are
-   * valid. */
+  /** Reused by `pick()` on the hot path: only entries set by the current call are valid. */
   readonly #ready: Endpoint[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -80,8 +78,7 @@ export class TeacherPool {
       }
     }
     if (earliest === Infinity) return undefined;
-    const inMs = Math.max(0, earliest - now);
-    return { until: this.#options.wallClock() + inMs, inMs, reason };
+    return { until: this.#options.wallClock() + Math.max(0, earliest - now), reason };
   }
 
   /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
@@ -253,8 +250,9 @@ export class TeacherPool {
 const MAX_NAMED = 100;
 
 /** Statuses of teachers that have left the list, so that totals still add up. */
-export class Departed {
+export class DepartedTeachers {
   readonly #named = new Map<string, TeacherStatus>();
+  /** The sum of those that left before the named ones. */
   #earlier: TeacherStatus | undefined;
 
   add(status: TeacherStatus): void {

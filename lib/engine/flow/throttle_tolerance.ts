@@ -22,7 +22,7 @@ import type { Pressure } from "./load_control.ts";
  */
 export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffective";
 
-interface Throttled extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> {
+interface ThrottledAttempt extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> {
   readonly isStarting: boolean;
 }
 
@@ -39,15 +39,15 @@ const TOLERATED_SHARE = 0.03;
 const MEMORY = 200;
 const KEPT_WEIGHT = 1 - 1 / MEMORY;
 /** The number of attempts that measure what the teacher accepts. */
-const RECENT = 128;
+const RECENT_ATTEMPTS = 128;
 /** Attempts that are remembered individually. Most may still be in flight. */
-const REMEMBERED = 1_024;
+const REMEMBERED_ATTEMPTS = 1_024;
 const NONE = -1;
 /** The upper bound of `#throttledInMs`: timeouts take longer. */
 const MAX_THROTTLED_MS = 2_000;
 /** `#throttledInMs` shrinks by this factor with each throttled attempt. */
 const FADING = 0.95;
-const ALWAYS_TOLERATED = 4;
+const ALWAYS_TOLERATED_ATTEMPTS = 4;
 /** Chance may exceed the tolerated share by this many standard deviations. */
 const DEVIATIONS = 3;
 /** Below this probability, a run of throttled attempts is not chance. */
@@ -86,12 +86,12 @@ export class ThrottleTolerance {
   #trial: DecreaseTrial | undefined;
   /** The longest time until one of the last attempts was throttled. */
   #throttledInMs = 0;
-  readonly #sentAt = new Float64Array(REMEMBERED);
+  readonly #sentAt = new Float64Array(REMEMBERED_ATTEMPTS);
   #lastTicket = 0;
   /** The first attempt that counts towards the measured rate. */
   #recentFrom = 1;
-  /** Tickets of throttled attempts, each at its ticket modulo `REMEMBERED`. */
-  readonly #throttledTickets = new Float64Array(REMEMBERED).fill(NONE);
+  /** Tickets of throttled attempts, each at its ticket modulo `REMEMBERED_ATTEMPTS`. */
+  readonly #throttledTickets = new Float64Array(REMEMBERED_ATTEMPTS).fill(NONE);
   #isInRun = false;
 
   get trial(): DecreaseTrial | undefined {
@@ -111,7 +111,7 @@ export class ThrottleTolerance {
 
   sent(ticket: number, now: number): void {
     this.#lastTicket = ticket;
-    this.#sentAt[ticket % REMEMBERED] = now;
+    this.#sentAt[ticket % REMEMBERED_ATTEMPTS] = now;
     this.#sent = this.#sent * KEPT_WEIGHT + 1;
     this.#throttled *= KEPT_WEIGHT;
     this.#allSent = this.#allSent * KEPT_WEIGHT + 1;
@@ -125,7 +125,7 @@ export class ThrottleTolerance {
     this.#recentFrom = this.#lastTicket + 1;
   }
 
-  throttled(attempt: Throttled, now: number): ThrottleVerdict {
+  throttled(attempt: ThrottledAttempt, now: number): ThrottleVerdict {
     // Attempts from before the last verdict are not counted.
     if (attempt.ticket > this.#countedFrom) this.#throttled++;
     this.#throttledInMs = Math.max(
@@ -181,21 +181,22 @@ export class ThrottleTolerance {
 
   get #isTolerated(): boolean {
     const tolerated = (this.#usualShare * TOLERANCE_MARGIN + TOLERATED_SHARE) * this.#sent;
-    return this.#throttled <= ALWAYS_TOLERATED + tolerated + DEVIATIONS * Math.sqrt(tolerated);
+    return this.#throttled <=
+      ALWAYS_TOLERATED_ATTEMPTS + tolerated + DEVIATIONS * Math.sqrt(tolerated);
   }
 
   /** The length of the run around an attempt, in the order of sending. Attempts in flight may be
    * accepted, so they end a run. */
   #runLengthAt(ticket: number): number {
-    this.#throttledTickets[ticket % REMEMBERED] = ticket;
+    this.#throttledTickets[ticket % REMEMBERED_ATTEMPTS] = ticket;
     let length = 1;
-    for (let n = ticket - 1; length < RECENT && this.#wasThrottled(n); n--) length++;
-    for (let n = ticket + 1; length < RECENT && this.#wasThrottled(n); n++) length++;
+    for (let n = ticket - 1; length < RECENT_ATTEMPTS && this.#wasThrottled(n); n--) length++;
+    for (let n = ticket + 1; length < RECENT_ATTEMPTS && this.#wasThrottled(n); n++) length++;
     return length;
   }
 
   #wasThrottled(ticket: number): boolean {
-    return this.#throttledTickets[ticket % REMEMBERED] === ticket;
+    return this.#throttledTickets[ticket % REMEMBERED_ATTEMPTS] === ticket;
   }
 
   /** The shortest run that is not chance, given the share throttled before it. */
@@ -212,11 +213,11 @@ export class ThrottleTolerance {
   /** Recent attempts, without those that may still be throttled. If that leaves hardly any, the
    * share of all attempts is used. */
   #recent(now: number): RecentResults {
-    const oldest = Math.max(this.#recentFrom, this.#lastTicket - REMEMBERED + 2);
+    const oldest = Math.max(this.#recentFrom, this.#lastTicket - REMEMBERED_ATTEMPTS + 2);
     const unknownFrom = now - this.#throttledInMs;
     let last = this.#lastTicket;
-    while (last > oldest && this.#sentAt[last % REMEMBERED] > unknownFrom) last--;
-    const first = Math.max(oldest, last - RECENT + 2);
+    while (last > oldest && this.#sentAt[last % REMEMBERED_ATTEMPTS] > unknownFrom) last--;
+    const first = Math.max(oldest, last - RECENT_ATTEMPTS + 2);
     let throttled = 0;
     for (let n = first; n <= last; n++) throttled += this.#wasThrottled(n) ? 1 : 0;
     let attempts = Math.max(1, last - first + 1), untilMs = unknownFrom;
@@ -225,7 +226,7 @@ export class ThrottleTolerance {
       throttled = attempts * Math.min(1, this.#throttled / Math.max(1, this.#sent));
       untilMs = now;
     }
-    const seconds = Math.max(1, untilMs - this.#sentAt[first % REMEMBERED]) / 1_000;
+    const seconds = Math.max(1, untilMs - this.#sentAt[first % REMEMBERED_ATTEMPTS]) / 1_000;
     return {
       attempts,
       seconds,

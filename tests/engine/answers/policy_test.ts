@@ -1,7 +1,7 @@
 import { assertEquals } from "../../../lib/deps/std_assert.ts";
 import type { Check } from "../../../lib/checks/checks.ts";
 import {
-  type AnsweredRow,
+  type AnsweredAttempt,
   AnswerPolicy,
   type AnswerPolicyOptions,
   type OnTruncated,
@@ -14,7 +14,7 @@ function acceptanceOf(options: Partial<AnswerPolicyOptions> = {}): AnswerPolicy 
   return new AnswerPolicy({ onTruncated: "error", checks: [], params: {}, ...options });
 }
 
-function answeredOf(fields: Partial<AnsweredRow>): AnsweredRow {
+function answeredOf(fields: Partial<AnsweredAttempt>): AnsweredAttempt {
   const cost = { attempts: 1, latencyMs: 0, costUsd: null };
   return { ...cost, row: rowOf(), params: {}, resamples: 0, ...fields };
 }

@@ -7,13 +7,13 @@ import { formatCountOf } from "../../page/figures.js";
 import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
 
 /**
- * What commands name: program, paths of the page, results files, and the runs of these files.
- *
+ * What the commands contain: the program, the paths that the page shows, their results files, and
+ * the runs that wrote these files.
  * @typedef {{ program: string, paths: readonly string[], results: readonly string[], runs: readonly
  * { input: string, output: string, model: string }[] }} CommandContext
  */
 /** @typedef {{ title: string, command: string, note?: string }} Command */
-/** @import { FacetChoice } from "./filter.js" */
+/** @import { FacetChoice } from "./view_state.js" */
 
 export class Actions {
   #dialog = byId("actions", HTMLDialogElement);
@@ -106,10 +106,10 @@ export class Actions {
 }
 
 /**
- * Restricts the context to results files with rows: two runs may have the same ids, and a command
- * with ids would take the rows of both.
+ * Restricts the context to the results files that have some of the rows, if any has: two runs may
+ * have the same ids, and a command with ids would take the rows of both.
  * @param {CommandContext} context
- * @param {(path: string) => boolean} hasRows whether some of the rows are of a results file
+ * @param {(path: string) => boolean} hasRows whether a results file has some of the rows
  * @returns {CommandContext}
  */
 export function contextOf(context, hasRows) {
@@ -119,7 +119,7 @@ export function contextOf(context, hasRows) {
 }
 
 /**
- * Whether a results file is of a run that the filter shows.
+ * Whether a results file belongs to a run that the filter shows.
  * @param {string} path
  * @param {FacetChoice} choice of `compared_run`, whose values are files or folders
  */
@@ -130,15 +130,18 @@ export function isOfChosenRun(path, { only, not }) {
 }
 
 /**
- * Whether rows of these files are of the run that wrote a results file.
- * @param {string} path
+ * Whether one of the files was written by the run that wrote a results file.
+ * @param {string} path of the results file
  * @param {readonly string[]} files results and failures files
  */
 export function isOfFiles(path, files) {
   return files.some((file) => stemOf(file) === stemOf(path));
 }
 
-/** Without `_error` and extensions. @param {string} path */
+/**
+ * Removes `_error` and extensions, so that results and failures of a run are equal.
+ * @param {string} path
+ */
 function stemOf(path) {
   return path.replace(/(?:_error)?\.(?:jsonl|ndjson)(?:\.gz|\.zstd?)?$/, "");
 }
@@ -200,7 +203,7 @@ function selectionCommands(context, path) {
   ];
 }
 
-/** The results as arguments of `export`, without folders. @param {CommandContext} context */
+/** The results files as arguments; without any, the paths. @param {CommandContext} context */
 function resultsOf({ paths, results }) {
   return (results.length > 0 ? results : paths).map(shellWord).join(" ");
 }

@@ -3,7 +3,7 @@
 /** Sends requests to the page's server, and polls its state. @module */
 
 /**
- * Throws an `AskError` if the server rejects the request.
+ * Gets JSON from the page's server. Throws an `AskError` if the server rejects the request.
  * @param {string} path
  * @param {Record<string, string | readonly string[]>} params
  * @returns {Promise<any>}
@@ -33,7 +33,10 @@ async function answerOf(response) {
 /** The server rejected the request or sent no JSON; the message is for the user. */
 export class AskError extends Error {}
 
-/** The only request that writes. @param {object} body `ids` or `where` */
+/**
+ * Saves ids of rows in a file: the only request that writes.
+ * @param {object} body `ids` or `where`
+ */
 export async function save(body) {
   return await answerOf(
     await fetch("selection", {

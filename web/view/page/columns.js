@@ -27,11 +27,11 @@ export const DEFAULT_COLUMNS = [
 
 /**
  * The columns that any results have, by name.
- * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
+ * @param {Record<string, { title: string, help: string }>} flagLabels title and help text of each
  * flag
  * @returns {Record<string, Column>}
  */
-export function builtInColumns(flagWords) {
+export function builtInColumns(flagLabels) {
   return {
     choose: {
       title: "Selected",
@@ -57,7 +57,7 @@ export function builtInColumns(flagWords) {
     flags: {
       title: "Flags",
       width: "minmax(96px, 176px)",
-      cell: ({ flags }) => flags.map((flag) => makeFlag(flag, flagWords)),
+      cell: ({ flags }) => flags.map((flag) => makeFlag(flag, flagLabels)),
     },
   };
 }
@@ -97,10 +97,10 @@ function endingBadge({ status, failure, finish_reason: reason }) {
 /**
  * Makes a badge that explains the flag on hover.
  * @param {string} flag
- * @param {Record<string, { title: string, help: string }>} flagWords
+ * @param {Record<string, { title: string, help: string }>} flagLabels
  */
-export function makeFlag(flag, flagWords) {
-  const { title, help } = flagWords[flag] ?? { title: flag, help: "" };
+export function makeFlag(flag, flagLabels) {
+  const { title, help } = flagLabels[flag] ?? { title: flag, help: "" };
   return make("span", { class: "badge wait flag", title: help }, title);
 }
 
@@ -127,7 +127,7 @@ function latencyText({ latency_ms: latencyMs }) {
  */
 export function columnOf(builtIn, key, sortable) {
   if (Object.hasOwn(builtIn, key)) return builtIn[key];
-  const name = nameOfKey(builtIn, key);
+  const name = ownFieldName(builtIn, key);
   const isSortable = sortable.has(name);
   return {
     title: name,
@@ -139,51 +139,53 @@ export function columnOf(builtIn, key, sortable) {
 }
 
 /**
- * Returns the name of a field, in backquotes if a built-in column has that name. Conditions know
- * both forms.
+ * Returns the key of a column for a field of the user's rows: its name, in backquotes if a built-in
+ * column has that name. A condition accepts both.
  * @param {Record<string, Column>} builtIn
  * @param {string} name
  */
-function keyOfOwn(builtIn, name) {
+function ownFieldKey(builtIn, name) {
   return Object.hasOwn(builtIn, name) ? `\`${name}\`` : name;
 }
 
 /** @param {Record<string, Column>} builtIn @param {string} key */
-function nameOfKey(builtIn, key) {
-  const name = key.slice(1, -1);
-  return keyOfOwn(builtIn, name) === key ? name : key;
+function ownFieldName(builtIn, key) {
+  const unquoted = key.slice(1, -1);
+  return ownFieldKey(builtIn, unquoted) === key ? unquoted : key;
 }
 
 export class ColumnChoices {
   #list = byId("columns-list");
   #builtIn;
   #onChange;
-  /** The names in the list and those that are shown, as JSON. */
-  #key = "";
+  #shownJson = "";
 
-  /** @param {Record<string, Column>} builtIn @param {(names: string[]) => void} onChange */
+  /** @param {Record<string, Column>} builtIn @param {(keys: string[]) => void} onChange */
   constructor(builtIn, onChange) {
     this.#builtIn = builtIn;
     this.#onChange = onChange;
   }
 
-  /** @param {readonly string[]} own fields of the user's rows @param {readonly string[]} shown */
+  /**
+   * @param {readonly string[]} own fields of the user's rows
+   * @param {readonly string[]} shown keys
+   */
   update(own, shown) {
-    const names = [
+    const keys = [
       ...Object.keys(this.#builtIn).filter((name) => name !== "choose"),
-      ...own.map((name) => keyOfOwn(this.#builtIn, name)),
+      ...own.map((name) => ownFieldKey(this.#builtIn, name)),
     ];
-    const key = JSON.stringify([names, shown]);
-    if (this.#key === key) return;
-    this.#key = key;
-    this.#list.replaceChildren(...names.map((name) => {
-      const box = make("input", { type: "checkbox" });
-      box.checked = shown.includes(name);
-      box.addEventListener("change", () => {
-        this.#onChange(box.checked ? [...shown, name] : shown.filter((other) => other !== name));
+    const json = JSON.stringify([keys, shown]);
+    if (this.#shownJson === json) return;
+    this.#shownJson = json;
+    this.#list.replaceChildren(...keys.map((key) => {
+      const checkbox = make("input", { type: "checkbox" });
+      checkbox.checked = shown.includes(key);
+      checkbox.addEventListener("change", () => {
+        this.#onChange(checkbox.checked ? [...shown, key] : shown.filter((other) => other !== key));
       });
-      const { title } = columnOf(this.#builtIn, name, new Set());
-      return make("label", { class: "check" }, box, title);
+      const { title } = columnOf(this.#builtIn, key, new Set());
+      return make("label", { class: "check" }, checkbox, title);
     }));
   }
 }

@@ -16,14 +16,15 @@ import { costText, makeFlag } from "./columns.js";
 import { makeSamples } from "./sample_pair.js";
 
 /** @import { RowDetail } from "../../../lib/data/mod.ts" */
-/** @import { Filter } from "./filter.js" */
+/** @import { ViewState } from "./view_state.js" */
 /** @import { Grid } from "./grid.js" */
 
 /**
  * @typedef {object} OpenRowPage
- * @property {() => Filter} filter returns the filter, whose `row` is the uid of the open row
- * @property {() => Record<string, string>} query returns the filter as parameters of a request
- * @property {(error: unknown) => void} fail shows an error
+ * @property {() => ViewState} view
+ * @property {() => Record<string, string>} query returns filter and sort order as parameters of a
+ * request
+ * @property {(error: unknown) => void} showProblem
  */
 
 /** `history.state` of the entry from which a row was opened. Back returns to it. */
@@ -40,21 +41,21 @@ export class OpenRow {
 
   /**
    * @param {Grid} grid
-   * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
+   * @param {Record<string, { title: string, help: string }>} flagLabels title and help text of each
    * flag
    * @param {OpenRowPage} page
    */
-  constructor(grid, flagWords, page) {
+  constructor(grid, flagLabels, page) {
     this.#grid = grid;
     this.#page = page;
     this.#detail = new Detail(
-      flagWords,
+      flagLabels,
       (uid, id) => this.openUid(uid, id),
       async (id, from) => {
         try {
           return await ask("row", { id, samples: String(from) });
         } catch (error) {
-          page.fail(error);
+          page.showProblem(error);
           return null;
         }
       },
@@ -78,7 +79,7 @@ export class OpenRow {
    * @param {number} place among the shown rows; -1 if it is not one of them
    */
   async open({ id, uid }, place) {
-    this.#setOpened(id, uid);
+    this.#setOpenRow(id, uid);
     setText(
       "detail-place",
       place >= 0
@@ -89,7 +90,7 @@ export class OpenRow {
       const row = await ask("row", { id });
       if (this.#grid.openId === id) this.#detail.show(row);
     } catch (error) {
-      this.#page.fail(error);
+      this.#page.showProblem(error);
     }
   }
 
@@ -119,20 +120,20 @@ export class OpenRow {
       });
       if (rows.length > 0) await this.open(rows[0], -1);
     } catch (error) {
-      this.#page.fail(error);
+      this.#page.showProblem(error);
     }
   }
 
   close() {
     if (this.#grid.openId === "") return;
     this.#detail.hide();
-    this.#setOpened("", "");
+    this.#setOpenRow("", "");
     this.#grid.focus();
   }
 
   /** @param {1 | -1} direction */
   async #step(direction) {
-    const place = this.#grid.active + direction;
+    const place = this.#grid.currentPlace + direction;
     if (place < 0 || place >= this.#grid.total) return;
     this.#grid.goTo(place);
     await this.#openAt(place);
@@ -145,17 +146,17 @@ export class OpenRow {
   }
 
   /** @param {string} id @param {string} uid */
-  #setOpened(id, uid) {
-    const filter = this.#page.filter();
-    const isFirst = filter.row === "" && uid !== "" && history.state !== ROW_ENTRY;
-    [filter.row, filter.at] = [uid, id];
+  #setOpenRow(id, uid) {
+    const view = this.#page.view();
+    const needsEntry = view.openUid === "" && uid !== "" && history.state !== ROW_ENTRY;
+    [view.openUid, view.openId] = [uid, id];
     this.#grid.openId = id;
     this.#grid.draw();
-    const address = `#${filter.toHash()}`;
-    if (!isFirst) return history.replaceState(history.state, "", address);
+    const hash = `#${view.toHash()}`;
+    if (!needsEntry) return history.replaceState(history.state, "", hash);
     // One entry for all rows that are opened one after the other: Back closes the open one.
     history.replaceState(TABLE_ENTRY, "");
-    history.pushState(ROW_ENTRY, "", address);
+    history.pushState(ROW_ENTRY, "", hash);
   }
 }
 
@@ -172,19 +173,19 @@ export class Detail {
   #panel = byId("detail");
   #title = byId("detail-title");
   #body = byId("detail-body");
-  #flagWords;
+  #flagLabels;
   #openUid;
   #load;
 
   /**
-   * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
+   * @param {Record<string, { title: string, help: string }>} flagLabels title and help text of each
    * flag
    * @param {(uid: string, id: string) => void} openUid opens another row
    * @param {(id: string, samplesFrom: number) => Promise<RowDetail | null>} load reads a row again,
-   * with the answers to it from this index on
+   * with the answers to it from index `samplesFrom` on; null if it cannot be read
    */
-  constructor(flagWords, openUid, load) {
-    this.#flagWords = flagWords;
+  constructor(flagLabels, openUid, load) {
+    this.#flagLabels = flagLabels;
     this.#openUid = openUid;
     this.#load = load;
   }
@@ -212,16 +213,16 @@ export class Detail {
 
   /** @param {RowDetail} row @returns {Node[]} */
   #parts(row) {
-    const own = Object.entries(row.own).filter(([, text]) => text !== "");
+    const ownFields = Object.entries(row.own).filter(([, text]) => text !== "");
     const note = "Long texts are cut here; the file has them whole.";
     return [
-      ...row.error === null ? [] : [makeText("Failure", failureWords(row.error))],
+      ...row.error === null ? [] : [makeText("Failure", failureText(row.error))],
       ...row.flags.length > 0 ? [this.#flags(row)] : [],
       ...row.turns.flatMap(turnParts),
       ...answerParts(row),
       ...row.sample_count > 1 ? [makeSamples(row, (from) => this.#load(row.id, from))] : [],
       makeFacts(factsOf(row)),
-      ...own.map(([name, text]) => makeFoldedText(`Your field: ${name}`, "", text)),
+      ...ownFields.map(([name, text]) => makeFoldedText(`Your field: ${name}`, "", text)),
       makeFoldedText("Raw JSON", "", row.raw),
       ...row.is_cut ? [make("p", { class: "note" }, note)] : [],
     ];
@@ -234,8 +235,8 @@ export class Detail {
       const item = make(
         "li",
         {},
-        makeFlag(flag, this.#flagWords),
-        make("span", { class: "note" }, this.#flagWords[flag]?.help ?? ""),
+        makeFlag(flag, this.#flagLabels),
+        make("span", { class: "note" }, this.#flagLabels[flag]?.help ?? ""),
       );
       if (flag === "duplicate" && row.duplicate_of !== null) {
         const { duplicate_of: uid, duplicate_id: id } = row;
@@ -268,7 +269,7 @@ function factsOf(row) {
 }
 
 /** @param {NonNullable<RowDetail["error"]>} error */
-function failureWords({ type, status, message }) {
+function failureText({ type, status, message }) {
   return `${type}${status === null ? "" : ` ${status}`}: ${message}`;
 }
 

@@ -1,23 +1,24 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Lists the values of some fields with their row counts, to select or exclude. @module */
+/**
+ * The facets: lists of the values that a field has, with row counts, to select or exclude.
+ *
+ * @module
+ */
 
 import { formatCount, formatCountOf } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
-import { isFlagField } from "./filter.js";
+import { isFlagField } from "./view_state.js";
 
 /** @import { Facet } from "../../../lib/data/mod.ts" */
-/** @import { Filter, FilterValue } from "./filter.js" */
+/** @import { ViewState, FilterValue } from "./view_state.js" */
 
 /** Number of values that a facet shows before it is expanded. */
 const FEW_VALUES = 8;
 
-/**
- * Words for the agreement of two runs.
- * @type {Record<string, { title: string, help: string }>}
- */
-const AGREEMENT_WORDS = {
+/** @type {Record<string, { title: string, help: string }>} */
+const AGREEMENT_LABELS = {
   none: { title: "Not in both", help: "At most one of the runs has answered the row" },
   same_text: { title: "Same text", help: "Both answers are the same, character by character" },
   same_final_answer: {
@@ -28,46 +29,48 @@ const AGREEMENT_WORDS = {
 };
 
 /**
- * @typedef {{ element: HTMLElement, count: HTMLElement, only: HTMLInputElement, not:
- * HTMLButtonElement }} ValueRow
+ * @typedef {{ element: HTMLElement, count: HTMLElement, checkbox: HTMLInputElement, exclude:
+ * HTMLButtonElement }} ValueItem
  */
 /**
- * `rows` has the JSON of each value as its key; `elements` are those of the current values.
+ * `items` has an item for each value that was ever shown, by the JSON of the value. `elements` are
+ * the list items of the current values, in order.
  * @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, unlisted:
- * HTMLElement, rows: Map<string, ValueRow>, elements: HTMLElement[], isOpen: boolean }} FacetBox
+ * HTMLElement, items: Map<string, ValueItem>, elements: HTMLElement[], isExpanded: boolean }}
+ * FacetBox
  */
 
 export class FacetList {
   #list = byId("facets");
   /** @type {Map<string, FacetBox>} */
   #boxes = new Map();
-  #flagWords;
+  #flagLabels;
   #onChange;
 
   /**
-   * @param {Record<string, { title: string, help: string }>} flagWords title and help text of each
+   * @param {Record<string, { title: string, help: string }>} flagLabels title and help text of each
    * flag
-   * @param {(field: string, value: FilterValue, how: "only" | "not" | undefined) => void} onChange
-   * called when a choice changes; `how` is undefined if the value is no longer chosen
+   * @param {(field: string, value: FilterValue, list: "only" | "not" | undefined) => void} onChange
+   * called when a choice changes; `list` is undefined if the value is no longer chosen
    */
-  constructor(flagWords, onChange) {
-    this.#flagWords = flagWords;
+  constructor(flagLabels, onChange) {
+    this.#flagLabels = flagLabels;
     this.#onChange = onChange;
   }
 
   /**
-   * Updates the facets. Chosen values that no row has are listed, too: the URL may come from a page
+   * Lists the values of all rows, and chosen values that no row has: the URL may come from a page
    * of other files, and users must be able to uncheck them.
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
-   * @param {Filter} filter
+   * @param {ViewState} view
    */
-  update(all, shown, filter) {
+  update(all, shown, view) {
     const boxes = [];
-    for (const facet of [...all, ...absentFacets(all, filter)]) {
-      const choice = filter.choiceOf(facet.field);
+    for (const facet of [...all, ...absentFacets(all, view)]) {
+      const choice = view.choiceOf(facet.field);
       const chosen = [...choice.only, ...choice.not];
-      // A field with the same value in all rows is hidden.
+      // A field with the same value in all rows is hidden. A flag is shown: not every row has it.
       const minValues = isFlagField(facet.field) ? 1 : 2;
       if (facet.values.length < minValues && chosen.length === 0) continue;
       const box = this.#boxes.get(facet.field) ?? this.#makeBox(facet);
@@ -83,17 +86,18 @@ export class FacetList {
   /**
    * @param {FacetBox} box
    * @param {readonly FilterValue[]} values
-   * @param {number} unlisted how many further values there are
-   * @param {(value: FilterValue) => string} countOf in the rows that meet the condition
-   * @param {ReturnType<Filter["choiceOf"]>} choice
+   * @param {number} unlisted number of further values, which the server does not send
+   * @param {(value: FilterValue) => string} countOf returns the number of rows that meet the
+   * condition and have the value, as text
+   * @param {ReturnType<ViewState["choiceOf"]>} choice
    */
   #fillBox(box, values, unlisted, countOf, choice) {
     box.elements = values.map((value) => {
-      const row = box.rows.get(JSON.stringify(value)) ?? this.#makeRow(box, choice.field, value);
-      setText(row.count, countOf(value));
-      row.only.checked = choice.only.includes(value);
-      setAttribute(row.not, "aria-pressed", String(choice.not.includes(value)));
-      return row.element;
+      const item = box.items.get(JSON.stringify(value)) ?? this.#makeItem(box, choice.field, value);
+      setText(item.count, countOf(value));
+      item.checkbox.checked = choice.only.includes(value);
+      setAttribute(item.exclude, "aria-pressed", String(choice.not.includes(value)));
+      return item.element;
     });
     showValues(box);
     setShown(box.unlisted, unlisted > 0);
@@ -116,59 +120,67 @@ export class FacetList {
       unlisted,
     );
     /** @type {FacetBox} */
-    const box = { element, list, more, unlisted, rows: new Map(), elements: [], isOpen: false };
+    const box = {
+      element,
+      list,
+      more,
+      unlisted,
+      items: new Map(),
+      elements: [],
+      isExpanded: false,
+    };
     more.addEventListener("click", () => {
-      box.isOpen = !box.isOpen;
+      box.isExpanded = !box.isExpanded;
       showValues(box);
     });
     this.#boxes.set(field, box);
     return box;
   }
 
-  /** @param {FacetBox} box @param {string} field @param {FilterValue} value @returns {ValueRow} */
-  #makeRow(box, field, value) {
-    const { name, help } = this.#wordsOf(field, value);
-    const only = make("input", { type: "checkbox" });
+  /** @param {FacetBox} box @param {string} field @param {FilterValue} value @returns {ValueItem} */
+  #makeItem(box, field, value) {
+    const { name, help } = this.#labelOf(field, value);
+    const checkbox = make("input", { type: "checkbox" });
     const count = make("span", { class: "count" }, "");
     const text = make("span", { class: "line", dir: "auto" }, name);
-    const label = make("label", { title: help }, only, text, count);
-    const not = make("button", {
+    const label = make("label", { title: help }, checkbox, text, count);
+    const exclude = make("button", {
       type: "button",
       class: "small not",
       "aria-pressed": "false",
       title: `Exclude the rows with ${name}`,
     }, "Exclude");
-    not.append(make("span", { class: "visually-hidden" }, ` ${name}`));
-    only.addEventListener(
+    exclude.append(make("span", { class: "visually-hidden" }, ` ${name}`));
+    checkbox.addEventListener(
       "change",
-      () => this.#onChange(field, value, only.checked ? "only" : undefined),
+      () => this.#onChange(field, value, checkbox.checked ? "only" : undefined),
     );
-    not.addEventListener("click", () => {
-      const isExcluded = not.getAttribute("aria-pressed") === "true";
+    exclude.addEventListener("click", () => {
+      const isExcluded = exclude.getAttribute("aria-pressed") === "true";
       this.#onChange(field, value, isExcluded ? undefined : "not");
     });
-    const row = { element: make("li", {}, label, not), count, only, not };
-    box.rows.set(JSON.stringify(value), row);
-    return row;
+    const item = { element: make("li", {}, label, exclude), count, checkbox, exclude };
+    box.items.set(JSON.stringify(value), item);
+    return item;
   }
 
   /** @param {string} field @param {FilterValue} value */
-  #wordsOf(field, value) {
-    const wordsByValue = isFlagField(field)
-      ? this.#flagWords
+  #labelOf(field, value) {
+    const labels = isFlagField(field)
+      ? this.#flagLabels
       : field.endsWith("run_agreement")
-      ? AGREEMENT_WORDS
+      ? AGREEMENT_LABELS
       : {};
-    const words = wordsByValue[String(value)];
-    const name = words?.title ?? (value === "" || value === null ? "(none)" : String(value));
-    return { name, help: words?.help ?? name };
+    const label = labels[String(value)];
+    const name = label?.title ?? (value === "" || value === null ? "(none)" : String(value));
+    return { name, help: label?.help ?? name };
   }
 }
 
 /**
- * Facets of fields that have a chosen value but occur in no row.
+ * Facets, without values, of the fields that have a chosen value but that no row has.
  * @param {readonly Facet[]} all
- * @param {Filter} filter
+ * @param {ViewState} view
  * @returns {Facet[]}
  */
 function absentFacets(all, { facets }) {
@@ -177,8 +189,8 @@ function absentFacets(all, { facets }) {
 }
 
 /**
- * Returns the counts of values in the rows that meet the condition. Only the most frequent values
- * have exact counts; other counts are upper bounds, such as `≤ 3`.
+ * Returns a function that formats the number of rows that meet the condition and have a value. The
+ * server counts only the most frequent values; the number of another one is an upper bound (`≤ 3`).
  * @param {readonly Facet[]} shown
  * @param {string} field
  * @returns {(value: FilterValue) => string}
@@ -186,16 +198,16 @@ function absentFacets(all, { facets }) {
 function countsIn(shown, field) {
   const { values = [], more = 0 } = shown.find((facet) => facet.field === field) ?? {};
   const counts = new Map(values.map(({ value, count }) => [value ?? null, count]));
-  const most = more > 0 ? `≤ ${formatCount(Math.min(...counts.values()))}` : formatCount(0);
+  const uncounted = more > 0 ? `≤ ${formatCount(Math.min(...counts.values()))}` : formatCount(0);
   return (value) => {
     const count = counts.get(value);
-    return count === undefined ? most : formatCount(count);
+    return count === undefined ? uncounted : formatCount(count);
   };
 }
 
 /** @param {FacetBox} box */
-function showValues({ list, more, elements, isOpen }) {
-  setChildren(list, isOpen ? elements : elements.slice(0, FEW_VALUES));
+function showValues({ list, more, elements, isExpanded }) {
+  setChildren(list, isExpanded ? elements : elements.slice(0, FEW_VALUES));
   setShown(more, elements.length > FEW_VALUES);
-  setText(more, isOpen ? "Fewer" : `${formatCount(elements.length - FEW_VALUES)} more`);
+  setText(more, isExpanded ? "Fewer" : `${formatCount(elements.length - FEW_VALUES)} more`);
 }

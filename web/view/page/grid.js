@@ -28,8 +28,8 @@ export class Grid {
   #layer = byId("grid-rows");
   /** @type {Column[]} */
   #columns = [];
-  /** Place of the current row, on which keys act. */
-  #active = 0;
+  /** Place of the row on which keys act. */
+  #currentPlace = 0;
   #window = new RowWindow(this.#scroller);
   #pages;
   /** Uids of the selected rows by their ids. @type {Map<string, string>} */
@@ -61,8 +61,8 @@ export class Grid {
     return this.#window.total;
   }
 
-  get active() {
-    return this.#active;
+  get currentPlace() {
+    return this.#currentPlace;
   }
 
   /**
@@ -101,16 +101,17 @@ export class Grid {
     this.draw();
   }
 
-  /**
-   * @param {boolean} isOther whether these are other rows: then the old ones are dropped and the
-   * table scrolls to its top
-   */
-  reset(isOther) {
-    if (isOther) {
-      this.#pages.clear();
-      this.#active = 0;
-      this.#window.goTop();
-    } else this.#pages.markStale();
+  /** Drops all rows, because others will be shown, and scrolls to the top. */
+  clear() {
+    this.#pages.clear();
+    this.#currentPlace = 0;
+    this.#window.goTop();
+    this.draw();
+  }
+
+  /** Loads the rows again, because their number or order may have changed. */
+  reload() {
+    this.#pages.markStale();
     this.draw();
   }
 
@@ -118,7 +119,7 @@ export class Grid {
   setTotal(total) {
     if (total === this.total) return;
     this.#window.total = total;
-    this.#active = Math.max(0, Math.min(this.#active, total - 1));
+    this.#currentPlace = Math.max(0, Math.min(this.#currentPlace, total - 1));
     setAttribute(this.#scroller, "aria-rowcount", String(total + 1));
     this.#space.style.height = `${this.#window.heightPx}px`;
     this.draw();
@@ -126,8 +127,8 @@ export class Grid {
 
   /** @param {number} place @param {boolean} [isCentered] */
   goTo(place, isCentered = false) {
-    this.#active = Math.max(0, Math.min(place, this.total - 1));
-    this.#window.show(this.#active, isCentered);
+    this.#currentPlace = Math.max(0, Math.min(place, this.total - 1));
+    this.#window.show(this.#currentPlace, isCentered);
     this.draw();
   }
 
@@ -141,9 +142,9 @@ export class Grid {
   }
 
   draw() {
-    const { top, rows, shiftPx } = this.#window;
+    const { top, visibleRows, shiftPx } = this.#window;
     const first = Math.max(0, Math.floor(top) - OVERSCAN_ROWS);
-    const last = Math.min(this.total - 1, Math.ceil(top + rows) + OVERSCAN_ROWS);
+    const last = Math.min(this.total - 1, Math.ceil(top + visibleRows) + OVERSCAN_ROWS);
     const elements = [];
     for (let place = first; place <= last; place++) {
       const element = this.#rowElement(place);
@@ -151,39 +152,38 @@ export class Grid {
       elements.push(element);
     }
     this.#layer.replaceChildren(...elements);
-    const isActiveInSight = this.#active >= first && this.#active <= last &&
-      this.total > 0;
+    const isCurrentDrawn = this.#currentPlace >= first && this.#currentPlace <= last;
     setAttribute(
       this.#scroller,
       "aria-activedescendant",
-      isActiveInSight ? `row-${this.#active}` : false,
+      isCurrentDrawn ? `row-${this.#currentPlace}` : false,
     );
     if (this.total > 0) this.#pages.request(first, last);
   }
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    // Only for the table itself: buttons in it have their own keys.
+    // Keys on a button in the table belong to the button.
     if (
       event.target !== this.#scroller || event.ctrlKey || event.metaKey ||
       event.altKey
     ) return;
-    const page = Math.max(1, Math.floor(this.#window.rows) - 1);
+    const page = Math.max(1, Math.floor(this.#window.visibleRows) - 1);
     const places = {
-      ArrowDown: this.#active + 1,
-      j: this.#active + 1,
-      ArrowUp: this.#active - 1,
-      k: this.#active - 1,
-      PageDown: this.#active + page,
-      PageUp: this.#active - page,
+      ArrowDown: this.#currentPlace + 1,
+      j: this.#currentPlace + 1,
+      ArrowUp: this.#currentPlace - 1,
+      k: this.#currentPlace - 1,
+      PageDown: this.#currentPlace + page,
+      PageUp: this.#currentPlace - page,
       Home: 0,
       End: this.total - 1,
     };
     const place = Reflect.get(places, event.key);
     if (place !== undefined) this.goTo(place);
-    else if (event.key === "Enter") this.#open(this.#active);
+    else if (event.key === "Enter") this.#open(this.#currentPlace);
     else if (event.key === "Escape") this.#listener.close();
-    else if (event.key === " " || event.key === "x") this.#toggle(this.#active);
+    else if (event.key === " " || event.key === "x") this.#toggle(this.#currentPlace);
     else return;
     event.preventDefault();
   }
@@ -195,7 +195,7 @@ export class Grid {
     const row = target.closest("[data-place]");
     if (!(row instanceof HTMLElement)) return;
     const place = Number(row.dataset.place);
-    this.#active = place;
+    this.#currentPlace = place;
     if (target.closest(".choose") !== null) this.#toggle(place);
     else this.#open(place);
     this.focus();
@@ -224,7 +224,7 @@ export class Grid {
     const element = make("div", {
       role: "row",
       id: `row-${place}`,
-      class: `row${place === this.#active ? " active" : ""}${
+      class: `row${place === this.#currentPlace ? " active" : ""}${
         row?.status === "failed" ? " failed" : ""
       }${row !== undefined && row.id === this.openId ? " opened" : ""}`,
       "aria-rowindex": String(place + 2),

@@ -11,7 +11,7 @@ import { formatCount } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
 
 /** @import { Histogram } from "../../../lib/data/mod.ts" */
-/** @import { Filter } from "./filter.js" */
+/** @import { ViewState } from "./view_state.js" */
 
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
@@ -22,12 +22,11 @@ const BAR_WIDTH = 3;
 const BAR_STEP = 4;
 
 /**
- * One histogram. `ends` names the minimum and the maximum, `limit` explains the `lines`, and `bins`
- * are the drawn bins.
- *
+ * The elements of a histogram, and the bins that it shows. `limitLines` mark the token limits of
+ * the runs, which `limitNote` names.
  * @typedef {{ element: HTMLElement, bars: SVGElement, allBars: SVGElement, shownBars: SVGElement,
- * lines: SVGElement, ends: HTMLElement, min: HTMLInputElement, max: HTMLInputElement, bins:
- * Histogram["bins"], limit: HTMLElement }} Plot
+ * limitLines: SVGElement, endsNote: HTMLElement, min: HTMLInputElement, max: HTMLInputElement,
+ * bins: Histogram["bins"], limitNote: HTMLElement }} Plot
  */
 
 /** @typedef {Histogram["bins"][number]} Bin */
@@ -47,19 +46,19 @@ export class HistogramList {
   /**
    * @param {readonly Histogram[]} all histograms of all rows, which set the axis
    * @param {readonly Histogram[]} shown histograms of the rows that meet the condition
-   * @param {Filter} filter
+   * @param {ViewState} view
    * @param {readonly number[]} limits token limits of the runs
    */
-  update(all, shown, filter, limits) {
+  update(all, shown, view, limits) {
     // A histogram of one value is hidden, unless a range is selected.
     const drawn = all.filter(({ field, bins }) =>
       bins.filter(({ count }) => count > 0).length > 1 ||
-      filter.ranges.some((range) => range.field === field)
+      view.ranges.some((range) => range.field === field)
     );
     const elements = drawn.map((histogram) => {
       const plot = this.#plots.get(histogram.field) ?? this.#makePlot(histogram);
       const counts = shown.find(({ field }) => field === histogram.field)?.bins ?? [];
-      const range = filter.ranges.find(({ field }) => field === histogram.field) ??
+      const range = view.ranges.find(({ field }) => field === histogram.field) ??
         { min: null, max: null };
       this.#fill(plot, histogram, counts, range);
       showLimits(plot, /^(distill\.)?prompt_tokens$/.test(histogram.field) ? [] : limits);
@@ -81,14 +80,14 @@ export class HistogramList {
     const isInRange = (/** @type {Bin} */ { from, to }) =>
       (min === null || to >= min) && (max === null || from <= max);
     drawBars(plot, plot.bins.map((bin) => isInRange(bin) ? counts.get(bin.from) ?? 0 : 0));
-    setText(plot.ends, `${formatCount(plot.bins[0]?.from ?? 0)} – ${formatCount(most)}`);
+    setText(plot.endsNote, `${formatCount(plot.bins[0]?.from ?? 0)} – ${formatCount(most)}`);
     if (document.activeElement !== plot.min) plot.min.value = String(min ?? "");
     if (document.activeElement !== plot.max) plot.max.value = String(max ?? "");
   }
 
   /** @param {Histogram} histogram @returns {Plot} */
   #makePlot({ field, title }) {
-    const allBars = svg("g"), shownBars = svg("g"), lines = svg("g");
+    const allBars = svg("g"), shownBars = svg("g"), limitLines = svg("g");
     const label = `Distribution of ${title.toLowerCase()}`;
     const attributes = {
       class: "bars",
@@ -97,9 +96,9 @@ export class HistogramList {
       "aria-label": label,
     };
     const bars = svg("svg", attributes);
-    bars.append(allBars, shownBars, lines);
-    const ends = make("p", { class: "note" });
-    const limit = make("p", { class: "note limit-note" });
+    bars.append(allBars, shownBars, limitLines);
+    const endsNote = make("p", { class: "note" });
+    const limitNote = make("p", { class: "note limit-note" });
     const [min, max] = ["from", "to"].map((name) =>
       make("input", {
         type: "number",
@@ -111,9 +110,21 @@ export class HistogramList {
     );
     const inputs = make("div", { class: "range" }, min, make("span", {}, "–"), max);
     const legend = make("legend", {}, title);
-    const element = make("fieldset", { class: "facet" }, legend, bars, ends, limit, inputs);
+    const parts = [legend, bars, endsNote, limitNote, inputs];
+    const element = make("fieldset", { class: "facet" }, ...parts);
     /** @type {Plot} */
-    const plot = { element, bars, allBars, shownBars, lines, ends, min, max, bins: [], limit };
+    const plot = {
+      element,
+      bars,
+      allBars,
+      shownBars,
+      limitLines,
+      endsNote,
+      min,
+      max,
+      bins: [],
+      limitNote,
+    };
     const apply = () => this.#onChange(field, numberOf(min), numberOf(max));
     min.addEventListener("change", apply);
     max.addEventListener("change", apply);
@@ -186,17 +197,17 @@ function fillBars(group, name, counts, maxCount) {
 }
 
 /** @param {Plot} plot @param {readonly number[]} limits */
-function showLimits({ bins, lines, limit }, limits) {
-  lines.replaceChildren(...limits.map((tokens) => {
-    // A limit above all answers is drawn at the edge.
+function showLimits({ bins, limitLines, limitNote }, limits) {
+  limitLines.replaceChildren(...limits.map((tokens) => {
+    // A limit above all answers is drawn at the right edge.
     const index = bins.findIndex(({ to }) => to >= tokens);
     const x = String((index === -1 ? bins.length - 1 : index) * BAR_STEP + BAR_WIDTH / 2);
     return svg("line", { x1: x, x2: x, y1: "0", y2: String(HEIGHT), class: "limit" });
   }));
-  setShown(limit, limits.length > 0);
+  setShown(limitNote, limits.length > 0);
   const isUnreached = limits.every((tokens) => bins.every(({ to }) => to < tokens));
   const end = isUnreached ? ", not reached" : "";
-  setText(limit, `Line: max_tokens ${limits.map(formatCount).join(", ")}${end}`);
+  setText(limitNote, `Line: max_tokens ${limits.map(formatCount).join(", ")}${end}`);
 }
 
 /** @param {string} name @param {Record<string, string>} [attributes] @returns {SVGElement} */

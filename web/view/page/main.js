@@ -11,15 +11,15 @@ import { ask, AskError, Poll, save } from "./ask.js";
 import { builtInColumns, ColumnChoices, columnOf, DEFAULT_COLUMNS } from "./columns.js";
 import {
   Comparison,
-  countWords,
+  countText,
   FilesBar,
   NearPanel,
   NoteList,
-  nothingWords,
-  scanWords,
+  nothingText,
+  scanText,
 } from "./status.js";
 import { FacetList } from "./facets.js";
-import { Filter } from "./filter.js";
+import { ViewState } from "./view_state.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
 import { OpenRow, TABLE_ENTRY } from "./detail.js";
@@ -32,20 +32,19 @@ import { SearchBar } from "./search_bar.js";
  */
 
 class ViewPage {
-  #filter = Filter.fromHash(location.hash);
+  #view = ViewState.fromHash(location.hash);
   /**
-   * Titles and help texts of flags, filled from the server's state.
+   * Empty until the server's first state arrives.
    * @type {Record<string, { title: string, help: string }>}
    */
-  #flagWords = {};
-  #columns = builtInColumns(this.#flagWords);
+  #flagLabels = {};
+  #columns = builtInColumns(this.#flagLabels);
   /** @type {PageState | undefined} */
   #state;
   /** Overview of all rows, regardless of the filter. @type {Overview | undefined} */
-  #all;
-  /** Version of the shown rows; -1 after a reset of the grid, until rows arrive. */
-  #shownVersion = -1;
-  #allVersion = -1;
+  #overviewOfAll;
+  /** Version of the rows in the grid; -1 after a change of the filter, until rows arrive. */
+  #gridVersion = -1;
   #condition = "";
   #poll = new Poll(() => this.#refresh(), {
     done: (isBusy) => {
@@ -60,30 +59,30 @@ class ViewPage {
     select: () => this.#updateSelection(),
     sort: (field) => this.#sort(field),
   });
-  #facets = new FacetList(this.#flagWords, (field, value, how) => {
-    this.#filter.choose(field, value, how);
+  #facets = new FacetList(this.#flagLabels, (field, value, list) => {
+    this.#view.setChoice(field, value, list);
     this.#applyFilter();
   });
   #histograms = new HistogramList((field, min, max) => {
-    this.#filter.setRange(field, min, max);
+    this.#view.setRange(field, min, max);
     this.#applyFilter();
   });
-  #openRow = new OpenRow(this.#grid, this.#flagWords, {
-    filter: () => this.#filter,
+  #openRow = new OpenRow(this.#grid, this.#flagLabels, {
+    view: () => this.#view,
     query: () => this.#query,
-    fail: (error) => this.#showProblem(error),
+    showProblem: (error) => this.#showProblem(error),
   });
   #actions = new Actions();
   #files = new FilesBar();
   #conditionNotes = new NoteList("condition-notes");
   #comparison = new Comparison();
-  #near = new NearPanel((of) => this.#searchNear(of));
+  #near = new NearPanel((action) => this.#searchNear(action));
   #columnChoices = new ColumnChoices(this.#columns, (names) => {
-    this.#filter.columns = names;
+    this.#view.columns = names;
     this.#applyFilter();
   });
   #searchBar = new SearchBar(() => {
-    this.#searchBar.read(this.#filter);
+    this.#searchBar.read(this.#view);
     this.#applyFilter();
   }, () => this.#grid.focus());
 
@@ -92,7 +91,7 @@ class ViewPage {
     const onClick = (/** @type {string} */ id, /** @type {() => void} */ act) =>
       byId(id, HTMLButtonElement).addEventListener("click", act);
     onClick("clear", () => {
-      this.#filter.clear();
+      this.#view.clearFilter();
       this.#applyFilter();
     });
     onClick("use", () => this.#useFilter());
@@ -103,87 +102,87 @@ class ViewPage {
       this.#grid.draw();
     });
     addEventListener("hashchange", () => {
-      if (location.hash.slice(1) === this.#filter.toHash()) return;
-      // Back closes only the open row: the filter may have changed meanwhile.
+      if (location.hash.slice(1) === this.#view.toHash()) return;
+      // The user went back from an open row. The filter stays: its URL may be older.
       if (history.state === TABLE_ENTRY) {
-        this.#filter.row = this.#filter.at = "";
+        this.#view.openUid = this.#view.openId = "";
         this.#openRow.close();
-        return this.#writeAddress();
+        return this.#writeHash();
       }
-      this.#filter = Filter.fromHash(location.hash);
+      this.#view = ViewState.fromHash(location.hash);
       this.#applyFilter();
-      const { row, at } = this.#filter;
-      if (row === "") this.#openRow.close();
-      else this.#openRow.openUid(row, at);
+      const { openUid, openId } = this.#view;
+      if (openUid === "") this.#openRow.close();
+      else this.#openRow.openUid(openUid, openId);
     });
     this.#applyFilter();
   }
 
   #applyFilter() {
-    this.#writeAddress();
-    this.#searchBar.show(this.#filter);
-    const condition = this.#filter.condition();
-    const isOther = condition !== this.#condition;
+    this.#writeHash();
+    this.#searchBar.show(this.#view);
+    const condition = this.#view.condition();
+    const isNewCondition = condition !== this.#condition;
     this.#condition = condition;
     setText("condition", condition);
     setAttribute(byId("condition"), "title", condition);
     setShown("condition-line", condition !== "");
     this.#setColumns();
-    this.#shownVersion = -1;
-    this.#grid.reset(true);
-    if (isOther) {
+    this.#gridVersion = -1;
+    this.#grid.clear();
+    if (isNewCondition) {
       setText("problem", "");
       this.#conditionNotes.update([]);
     }
     this.#poll.pollNow();
   }
 
-  #writeAddress() {
-    const hash = this.#filter.toHash();
+  #writeHash() {
+    const hash = this.#view.toHash();
     if (location.hash.slice(1) === hash) return;
     history.replaceState(history.state, "", hash === "" ? location.pathname : `#${hash}`);
   }
 
   get #shownColumns() {
-    const { columns } = this.#filter;
+    const { columns } = this.#view;
     return columns.length > 0 ? columns : DEFAULT_COLUMNS;
   }
 
   #setColumns() {
-    const { sort, isDescending } = this.#filter;
+    const { sort, isDescending } = this.#view;
     const sortable = new Set(this.#state?.sortable);
     const shown = this.#shownColumns.map((name) => columnOf(this.#columns, name, sortable));
     this.#grid.setColumns([this.#columns.choose, ...shown], sort, isDescending);
   }
 
   #sort(/** @type {string} */ field) {
-    const filter = this.#filter;
-    if (filter.sort !== field) {
-      [filter.sort, filter.isDescending] = [field, true];
-    } else if (filter.isDescending) filter.isDescending = false;
-    else filter.sort = "";
+    const view = this.#view;
+    if (view.sort !== field) {
+      [view.sort, view.isDescending] = [field, true];
+    } else if (view.isDescending) view.isDescending = false;
+    else view.sort = "";
     this.#applyFilter();
   }
 
   get #query() {
-    const { sort, isDescending } = this.#filter;
+    const { sort, isDescending } = this.#view;
     return { where: this.#condition, sort, desc: isDescending ? "1" : "" };
   }
 
   /** @param {number} from @param {number} count @returns {Promise<RowPage>} */
   async #loadRows(from, count) {
-    const own = this.#filter.columns.filter((name) => !Object.hasOwn(this.#columns, name));
+    const ownFields = this.#view.columns.filter((name) => !Object.hasOwn(this.#columns, name));
     return await ask("rows", {
       ...this.#query,
       from: String(from),
       count: String(count),
-      column: own,
+      column: ownFields,
     });
   }
 
-  /** Returns whether the server has work left. */
+  /** Shows the current state and rows. Returns whether the server has work left. */
   async #refresh() {
-    // The user may change the filter during each of the requests.
+    // Kept, because the user may change the filter during each of the requests.
     const condition = this.#condition, query = this.#query;
     /** @type {PageState} */
     const state = await ask("state");
@@ -191,12 +190,12 @@ class ViewPage {
     const { index: { version, isCurrent }, near } = state;
     /** @type {Overview} */
     const shown = await ask("overview", query);
-    // While the server reads files, the version changes with each request.
-    const isOld = this.#allVersion !== version && (isCurrent || condition === "");
-    if (this.#all === undefined || isOld) {
-      this.#all = condition === "" ? shown : await ask("overview");
-      // Not `version`: the server may return cached counts of an older version.
-      this.#allVersion = this.#all?.version ?? -1;
+    // While the server reads files, the version changes with each request: only without a
+    // condition, where no other request is needed, is the overview of all rows updated meanwhile.
+    const isOutdated = this.#overviewOfAll?.version !== version &&
+      (isCurrent || condition === "");
+    if (this.#overviewOfAll === undefined || isOutdated) {
+      this.#overviewOfAll = condition === "" ? shown : await ask("overview");
     }
     setText("problem", shown.scan?.problem ?? "");
     if (condition === this.#condition) this.#showRows(shown, state);
@@ -215,25 +214,25 @@ class ViewPage {
 
   /** @param {Overview} shown @param {PageState} state */
   #showRows(shown, state) {
-    // Rows also change with the progress of a search: it is added as a fraction below 1.
+    // A search finds more rows of the same version: its progress is added as a fraction below 1.
     const version = shown.version +
       (shown.scan === null ? 0 : shown.scan.done / (shown.scan.total + 1));
-    if (version !== this.#shownVersion) {
-      if (this.#shownVersion !== -1) this.#grid.reset(false);
-      this.#shownVersion = version;
+    if (version !== this.#gridVersion) {
+      if (this.#gridVersion !== -1) this.#grid.reload();
+      this.#gridVersion = version;
     }
     this.#grid.setTotal(shown.total);
-    setText("count", countWords(shown.total, state.index.rows));
-    setText("scan", scanWords(shown.scan));
+    setText("count", countText(shown.total, state.index.rows));
+    setText("scan", scanText(shown.scan));
     setShown("nothing", shown.total === 0);
-    setText("nothing", nothingWords(shown, state));
+    setText("nothing", nothingText(shown, state));
     this.#conditionNotes.update(shown.notes);
-    const all = this.#all ?? shown;
-    this.#facets.update(all.facets, shown.facets, this.#filter);
-    this.#histograms.update(all.histograms, shown.histograms, this.#filter, state.max_tokens);
-    const { row, at } = this.#filter;
-    if (row !== "" && !this.#openRow.isOpen && shown.scan?.isDone !== false) {
-      this.#openRow.openUid(row, at);
+    const all = this.#overviewOfAll ?? shown;
+    this.#facets.update(all.facets, shown.facets, this.#view);
+    this.#histograms.update(all.histograms, shown.histograms, this.#view, state.max_tokens);
+    const { openUid, openId } = this.#view;
+    if (openUid !== "" && !this.#openRow.isOpen && shown.scan?.isDone !== false) {
+      this.#openRow.openUid(openUid, openId);
     }
   }
 
@@ -241,7 +240,7 @@ class ViewPage {
   #showState(state) {
     const isFirst = this.#state === undefined;
     this.#state = state;
-    for (const { name, title, help } of state.flags) this.#flagWords[name] = { title, help };
+    for (const { name, title, help } of state.flags) this.#flagLabels[name] = { title, help };
     this.#files.update(state);
     this.#near.update(state);
     this.#comparison.update(state.comparison);
@@ -264,7 +263,7 @@ class ViewPage {
 
   #useFilter() {
     const condition = this.#condition;
-    const runs = this.#filter.choiceOf("compared_run");
+    const runs = this.#view.choiceOf("compared_run");
     this.#actions.showFilter(
       contextOf(this.#context, (path) => isOfChosenRun(path, runs)),
       condition,
@@ -284,10 +283,10 @@ class ViewPage {
     this.#actions.showSelection(context, ids.length, () => save({ ids }));
   }
 
-  /** @param {"prompt" | "response" | "cancel"} of */
-  async #searchNear(of) {
+  /** @param {"prompt" | "response" | "cancel"} action */
+  async #searchNear(action) {
     try {
-      await ask("near", { of });
+      await ask("near", { of: action });
     } catch (error) {
       this.#showProblem(error);
     }

@@ -4,8 +4,10 @@
 
 /** @import { RowPage, ShownRow } from "../../../lib/data/mod.ts" */
 
+/** Number of rows that one request loads. */
 const PAGE_ROWS = 100;
 
+/** Pages that are kept; the first loaded go first. */
 const MAX_PAGES = 30;
 
 export class RowPages {
@@ -32,19 +34,13 @@ export class RowPages {
     this.#pages.clear();
   }
 
-  /**
-   * Marks all rows as stale. Drawing them requests new rows and shows the stale ones until then.
-   */
+  /** Marks all rows as stale. `request` loads them again; `rowAt` returns them until then. */
   markStale() {
     this.#generation++;
     this.#stale = new Set(this.#pages.keys());
   }
 
-  /**
-   * Returns undefined if the row is not loaded.
-   * @param {number} place
-   * @returns {ShownRow | undefined}
-   */
+  /** @param {number} place @returns {ShownRow | undefined} undefined if the row is not loaded */
   rowAt(place) {
     const page = this.#pages.get(Math.floor(place / PAGE_ROWS));
     return Array.isArray(page) ? page[place % PAGE_ROWS] : undefined;
@@ -58,14 +54,14 @@ export class RowPages {
     return rows[0];
   }
 
-  /** @param {number} first @param {number} last */
+  /** Loads missing and stale rows. @param {number} first @param {number} last */
   request(first, last) {
     for (let page = Math.floor(first / PAGE_ROWS); page <= Math.floor(last / PAGE_ROWS); page++) {
       this.#requestPage(page);
     }
   }
 
-  /** Requests a page that is not loaded or requested, or is stale. @param {number} page */
+  /** @param {number} page */
   async #requestPage(page) {
     const oldRows = this.#pages.get(page);
     if (oldRows !== undefined && !this.#stale.has(page)) return;
@@ -86,7 +82,7 @@ export class RowPages {
       }
       this.#onChange();
     } catch {
-      // The page shows that its server does not respond; the next drawing requests the rows again.
+      // `Poll` shows that the server does not respond; the grid's next `draw` requests them again.
       this.#pages.delete(page);
     }
   }
@@ -101,12 +97,13 @@ export const ROW_PX = 36;
  */
 const MAX_PX = 30_000_000;
 
+/** The part of the table that is in the viewport, and how it scrolls. */
 export class RowWindow {
   total = 0;
   #scroller;
   #top = 0;
-  /** Whether this class has scrolled, and the scroll event has not come yet. */
-  #isScrolling = false;
+  /** Whether the next scroll event comes from this class, not from the user. */
+  #expectsScrollEvent = false;
 
   /** @param {HTMLElement} scroller its first row is the head of the table */
   constructor(scroller) {
@@ -118,7 +115,8 @@ export class RowWindow {
     return this.#top;
   }
 
-  get rows() {
+  /** Number of rows that fit, with a fraction. */
+  get visibleRows() {
     return Math.max(1, (this.#scroller.clientHeight - ROW_PX) / ROW_PX);
   }
 
@@ -127,7 +125,7 @@ export class RowWindow {
     return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
   }
 
-  /** Added to the position of each row in a scaled table. */
+  /** What the position of a row in a scaled table differs from `place * ROW_PX`. */
   get shiftPx() {
     return this.#scroller.scrollTop - this.#top * ROW_PX;
   }
@@ -138,22 +136,23 @@ export class RowWindow {
   }
 
   /**
+   * Scrolls to a row: to the center, or only as far as needed.
    * @param {number} place
    * @param {boolean} isCentered
    */
   show(place, isCentered) {
-    const { rows } = this;
-    if (isCentered) this.#top = place - rows / 2;
+    const { visibleRows } = this;
+    if (isCentered) this.#top = place - visibleRows / 2;
     else if (place < this.#top) this.#top = place;
-    else if (place > this.#top + rows - 1) this.#top = place - rows + 1;
-    this.#top = Math.max(0, Math.min(this.#top, this.total - rows));
+    else if (place > this.#top + visibleRows - 1) this.#top = place - visibleRows + 1;
+    this.#top = Math.max(0, Math.min(this.#top, this.total - visibleRows));
     this.#scroll();
   }
 
-  /** Returns false if the event came from this class, not the user. */
+  /** Handles a scroll event. Returns false if it came from this class, not from the user. */
   handleScroll() {
-    if (this.#isScrolling) {
-      this.#isScrolling = false;
+    if (this.#expectsScrollEvent) {
+      this.#expectsScrollEvent = false;
       return false;
     }
     const { scrollTop } = this.#scroller;
@@ -186,7 +185,7 @@ export class RowWindow {
   get #range() {
     return {
       px: Math.max(1, this.heightPx - this.#scroller.clientHeight),
-      rows: Math.max(0, this.total - this.rows),
+      rows: Math.max(0, this.total - this.visibleRows),
     };
   }
 
@@ -198,6 +197,6 @@ export class RowWindow {
       : rows === 0
       ? 0
       : this.#top / rows * px;
-    this.#isScrolling = this.#scroller.scrollTop !== oldScrollTop;
+    this.#expectsScrollEvent = this.#scroller.scrollTop !== oldScrollTop;
   }
 }

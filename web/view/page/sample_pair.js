@@ -9,33 +9,34 @@ import { costText } from "./columns.js";
 /** @import { RowDetail } from "../../../lib/data/mod.ts" */
 
 /**
- * Shows two answers to the row, and marks their differences.
+ * Makes the section that compares two answers to the row. At first, one of them is the open one.
  * @param {RowDetail} row
  * @param {(from: number) => Promise<RowDetail | null>} load reads the row again, with the answers
- * from this index on
+ * from index `from` on; null if it cannot be read
  */
 export function makeSamples(row, load) {
-  const own = row.samples.find(({ id }) => id === row.id) ?? row.samples[0];
+  const openSample = row.samples.find(({ id }) => id === row.id) ?? row.samples[0];
   const pair = make("div", { class: "samples" });
   const note = make("span", { class: "note" });
-  const earlier = make("button", { type: "button", class: "small" }, "Earlier answers");
-  const later = make("button", { type: "button", class: "small" }, "Later answers");
-  const pager = make("p", { class: "sample-pager" }, earlier, later, note);
+  const previous = make("button", { type: "button", class: "small" }, "Previous answers");
+  const next = make("button", { type: "button", class: "small" }, "Next answers");
+  const pager = make("p", { class: "sample-pager" }, previous, next, note);
   /** @param {RowDetail} part */
   const draw = ({ samples, samples_from: from, sample_count: count }) => {
     const last = from + samples.length;
-    const hasOwn = samples.some(({ id }) => id === row.id);
-    pair.replaceChildren(...pairParts(hasOwn ? samples : [own, ...samples], own.id));
-    setText(note, `Answers ${formatCount(from + 1)} to ${formatCount(last)} can be chosen`);
+    const hasOpen = samples.some(({ id }) => id === row.id);
+    const choices = hasOpen ? samples : [openSample, ...samples];
+    pair.replaceChildren(...pairParts(choices, openSample.id));
+    setText(note, `Answers ${formatCount(from + 1)} to ${formatCount(last)}`);
     setShown(pager, from > 0 || last < count);
-    earlier.disabled = from === 0;
-    later.disabled = last >= count;
-    earlier.onclick = () => turn(Math.max(0, from - samples.length));
-    later.onclick = () => turn(Math.min(last, Math.max(0, count - samples.length)));
+    previous.disabled = from === 0;
+    next.disabled = last >= count;
+    previous.onclick = () => turn(Math.max(0, from - samples.length));
+    next.onclick = () => turn(Math.min(last, Math.max(0, count - samples.length)));
   };
   /** @param {number} from */
   const turn = async (from) => {
-    earlier.disabled = later.disabled = true;
+    previous.disabled = next.disabled = true;
     const part = await load(from);
     draw(part !== null && part.samples.length > 0 ? part : row);
   };
@@ -50,18 +51,17 @@ export function makeSamples(row, load) {
 }
 
 /**
- * Makes two menus, and shows the samples that are chosen in them side by side. Makes nothing for a
- * single sample.
+ * Makes two menus, and shows the samples that are chosen in them side by side. Returns no elements
+ * for a single sample.
  * @param {RowDetail["samples"]} samples
- * @param {string} id of the sample that is on the left at first
+ * @param {string} leftId id of the sample that is on the left at first
  */
-function pairParts(samples, id) {
+function pairParts(samples, leftId) {
   if (samples.length < 2) return [];
   const left = makeChoice("Left", samples),
     right = makeChoice("Right", samples);
-  const own = Math.max(0, samples.findIndex((sample) => sample.id === id));
-  left.selectedIndex = own;
-  right.selectedIndex = own === 0 ? 1 : 0;
+  left.selectedIndex = Math.max(0, samples.findIndex(({ id }) => id === leftId));
+  right.selectedIndex = left.selectedIndex === 0 ? 1 : 0;
   const views = make("div", { class: "side-by-side" });
   const facts = make("div", { class: "side-by-side" });
   const show = () => {
@@ -116,15 +116,17 @@ function makeChoice(side, samples) {
 }
 
 /**
- * Longest middles that are compared, in tokens of `wordsOf` (geometric mean of both texts). The time
- * grows with the square. Longer ones are shown as entirely different.
+ * Greatest length that is compared, in items of `wordsOf` (geometric mean of both texts). Takes
+ * 0.14 s; the time grows with the square of the length.
  */
 const MAX_WORDS = 3_000;
 
 /** @typedef {{ text: string, isSame: boolean }} Piece */
 
 /**
- * Compares two texts by a longest common subsequence of words, after skipping equal ends.
+ * Splits two texts into pieces that they share and pieces that differ, by a longest common
+ * subsequence of words. Between an equal beginning and end, texts of over `MAX_WORDS` differ as a
+ * whole.
  * @param {string} left
  * @param {string} right
  * @returns {[Piece[], Piece[]]}
@@ -155,7 +157,7 @@ export function differenceOf(left, right) {
   return [pieces(a, same.a), pieces(b, same.b)];
 }
 
-/** @param {string} text */
+/** Splits a text into words, spaces and single other characters. @param {string} text */
 function wordsOf(text) {
   return text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? [];
 }

@@ -4,7 +4,7 @@
 
 import { byId } from "../../page/dom.js";
 
-/** @import { Filter } from "./filter.js" */
+/** @import { ViewState } from "./view_state.js" */
 
 /** Pause in typing after which the text is applied. */
 const TYPING_PAUSE_MS = 300;
@@ -43,15 +43,15 @@ export class SearchBar {
     }
   }
 
-  /** @param {Filter} filter */
-  read(filter) {
-    filter.search = this.#search.value;
-    filter.searchIn = this.#searchIn.value;
-    filter.isPattern = this.#isPattern.checked;
-    filter.where = this.#where.value;
+  /** @param {ViewState} view */
+  read(view) {
+    view.search = this.#search.value;
+    view.searchIn = this.#searchIn.value;
+    view.isPattern = this.#isPattern.checked;
+    view.where = this.#where.value;
   }
 
-  /** Shows the filter, except in a field that has the focus. @param {Filter} filter */
+  /** Shows the filter, except in a text field in which the user types. @param {ViewState} view */
   show({ search, searchIn, isPattern, where }) {
     setValue(this.#search, search);
     setValue(this.#where, where);

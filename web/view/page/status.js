@@ -22,11 +22,9 @@ import {
 
 const MAX_NOTES = 20;
 
-/** A list of notes, hidden if there are none. */
 export class NoteList {
   #list;
-  /** The notes that are shown, as one text. */
-  #shown = "";
+  #shownText = "";
 
   /** @param {string} id of a list in the page */
   constructor(id) {
@@ -37,8 +35,8 @@ export class NoteList {
   update(notes) {
     // Keeps an unchanged list, so that selected text stays selected.
     const text = notes.join("\n");
-    if (text === this.#shown) return;
-    this.#shown = text;
+    if (text === this.#shownText) return;
+    this.#shownText = text;
     const missing = notes.length - MAX_NOTES;
     const shown = missing > 0
       ? [...notes.slice(0, MAX_NOTES), `and ${formatCountOf(missing, "more note")}`]
@@ -55,15 +53,15 @@ export class FilesBar {
 
   /** @param {DataState & { notes: readonly string[] }} state */
   update({ index, paths, notes }) {
-    setText(this.#files, filesWords({ index, paths }));
-    let size = 0, read = 0;
+    setText(this.#files, filesText({ index, paths }));
+    let bytes = 0, readBytes = 0;
     for (const file of index.files) {
-      size += file.size;
-      read += Math.min(file.read, file.size);
+      bytes += file.size;
+      readBytes += Math.min(file.read, file.size);
     }
-    const words = `Reading: ${formatShare(read, size)} of ${formatBytes(size)}`;
-    setText(this.#reading, index.isCurrent ? "" : words);
-    this.#notes.update([...notes, ...noteWords(index)]);
+    const progress = `Reading: ${formatShare(readBytes, bytes)} of ${formatBytes(bytes)}`;
+    setText(this.#reading, index.isCurrent ? "" : progress);
+    this.#notes.update([...notes, ...noteText(index)]);
   }
 }
 
@@ -71,7 +69,7 @@ export class NearPanel {
   #startButtons = ["near-prompt", "near-response"].map((id) => byId(id, HTMLButtonElement));
   #cancel = byId("near-cancel", HTMLButtonElement);
 
-  /** @param {(of: "prompt" | "response" | "cancel") => void} onClick */
+  /** @param {(action: "prompt" | "response" | "cancel") => void} onClick */
   constructor(onClick) {
     const [prompt, response] = this.#startButtons;
     prompt.addEventListener("click", () => onClick("prompt"));
@@ -84,7 +82,7 @@ export class NearPanel {
     const isRunning = near?.state === "running";
     for (const button of this.#startButtons) button.disabled = !index.isCurrent || isRunning;
     setShown(this.#cancel, isRunning);
-    setText("near-words", nearWords(near));
+    setText("near-words", nearText(near));
     setShown("near-choices", near?.state === "done" && near.copies > 0);
   }
 }
@@ -92,14 +90,13 @@ export class NearPanel {
 /** @typedef {RunComparison["runs"][number]} ComparedRun */
 
 export class Comparison {
-  /** The comparison that is shown, as JSON. */
-  #shown = "";
+  #shownJson = "";
 
   /** @param {RunComparison | null} comparison */
   update(comparison) {
-    const key = JSON.stringify(comparison);
-    if (key === this.#shown) return;
-    this.#shown = key;
+    const json = JSON.stringify(comparison);
+    if (json === this.#shownJson) return;
+    this.#shownJson = json;
     setShown("comparison", comparison !== null);
     if (comparison === null) return;
     const { both, agreement, runs } = comparison;
@@ -147,13 +144,13 @@ const FIGURES = [
 ];
 
 /** @param {number} shown @param {number} all */
-export function countWords(shown, all) {
+export function countText(shown, all) {
   const rows = formatCountOf(all, "row");
   return shown === all ? rows : `${formatCount(shown)} of ${rows}`;
 }
 
 /** @param {DataState["index"]} index @returns {string[]} */
-export function noteWords({ files }) {
+export function noteText({ files }) {
   return files.flatMap(({ path, problem, damageCount, damage, state }) => {
     if (problem !== null) return [`${path}: ${problem}`];
     if (damageCount === 0 || state === "foreign") return [];
@@ -164,13 +161,13 @@ export function noteWords({ files }) {
 }
 
 /** @param {ScanStatus | null} scan */
-export function scanWords(scan) {
+export function scanText(scan) {
   if (scan === null || scan.isDone) return "";
   return `Searching: ${formatShare(scan.done, scan.total)}`;
 }
 
 /** @param {Pick<Overview, "scan">} shown @param {Pick<DataState, "index">} state */
-export function nothingWords({ scan }, { index }) {
+export function nothingText({ scan }, { index }) {
   if (scan?.isDone === false) return "Nothing found yet";
   if (index.rows > 0) return "No row meets this condition";
   return index.isCurrent
@@ -179,12 +176,12 @@ export function nothingWords({ scan }, { index }) {
 }
 
 /** @param {Pick<DataState, "index" | "paths">} state */
-export function filesWords({ index, paths }) {
+export function filesText({ index, paths }) {
   return `${paths.join(", ")} · ${formatCountOf(index.files.length, "file")}`;
 }
 
 /** @param {DataState["near"]} near */
-export function nearWords(near) {
+export function nearText(near) {
   if (near === null) return "";
   const noun = near.of === "prompt" ? "prompt" : "answer";
   const texts = `${noun}s`;
@@ -195,6 +192,6 @@ export function nearWords(near) {
   if (near.state === "failed") return near.problem ?? "Failed";
   if (near.copies === 0) return `No near duplicates among the ${texts}`;
   const copies = formatCountOf(near.copies, noun);
-  const like = near.copies === 1 ? "is a near duplicate" : "are near duplicates";
-  return `${copies} ${like} of earlier ones, in ${formatCountOf(near.groups, "group")}`;
+  const predicate = near.copies === 1 ? "is a near duplicate" : "are near duplicates";
+  return `${copies} ${predicate} of earlier ones, in ${formatCountOf(near.groups, "group")}`;
 }

@@ -1,17 +1,13 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * The state of the view: filter, sort order, columns and open row. The URL fragment stores it, and
- * `condition()` writes the filter as a `--where` expression.
- *
- * @module
- */
+/** What the data page shows: filter, sort order, columns and open row. @module */
 
 /** @typedef {string | number | boolean | null} FilterValue */
 /** @typedef {{ field: string, only: FilterValue[], not: FilterValue[] }} FacetChoice */
 /** @typedef {{ field: string, min: number | null, max: number | null }} RangeChoice */
 
-export class Filter {
+/** The state of the page that the URL fragment stores. */
+export class ViewState {
   /** @type {FacetChoice[]} */
   facets = [];
   /** @type {RangeChoice[]} */
@@ -27,11 +23,11 @@ export class Filter {
   /** Names of the shown columns; empty for the default ones. @type {string[]} */
   columns = [];
   /** Uid of the open row; "" if none is open. */
-  row = "";
+  openUid = "";
   /** Id of the open row. It tells rows with equal uids apart, as in two runs of one input. */
-  at = "";
+  openId = "";
 
-  /** The whole filter in the form that `--where` takes. @returns {string} */
+  /** The filter (facets, ranges, search, typed condition) as a `--where` expression. */
   condition() {
     const parts = this.facets.flatMap(facetParts);
     for (const { field, min, max } of this.ranges) {
@@ -58,16 +54,18 @@ export class Filter {
   }
 
   /**
-   * Adds a value to the shown (`only`) or hidden (`not`) ones; `undefined` removes it from both.
-   *
-   * @param {string} field @param {FilterValue} value @param {"only" | "not" | undefined} how
+   * Moves a value to the shown ones (`only`) or to the hidden ones (`not`); `undefined` removes it
+   * from both.
+   * @param {string} field
+   * @param {FilterValue} value
+   * @param {"only" | "not" | undefined} list
    */
-  choose(field, value, how) {
+  setChoice(field, value, list) {
     const { only, not } = this.choiceOf(field);
     const without = (/** @type {FilterValue[]} */ values) =>
       values.filter((other) => other !== value);
     const choice = { field, only: without(only), not: without(not) };
-    if (how !== undefined) choice[how].push(value);
+    if (list !== undefined) choice[list].push(value);
     this.facets = this.facets.filter((other) => other.field !== field);
     if (choice.only.length + choice.not.length > 0) this.facets.push(choice);
   }
@@ -78,8 +76,8 @@ export class Filter {
     if (min !== null || max !== null) this.ranges.push({ field, min, max });
   }
 
-  /** Removes the condition; keeps order, columns and open row. */
-  clear() {
+  /** Removes the filter. Keeps sort order, columns and open row. */
+  clearFilter() {
     this.facets = [];
     this.ranges = [];
     this.search = "";
@@ -101,37 +99,40 @@ export class Filter {
     set("sort", this.sort);
     if (this.isDescending) set("desc", "1");
     if (this.columns.length > 0) set("columns", JSON.stringify(this.columns));
-    set("row", this.row);
-    set("at", this.at);
+    set("row", this.openUid);
+    set("at", this.openId);
     return params.toString();
   }
 
-  /** Ignores invalid parts, because users may edit the URL. @param {string} hash */
+  /**
+   * Restores the state from a URL fragment. Ignores invalid parts, because users may edit the URL.
+   * @param {string} hash
+   */
   static fromHash(hash) {
     const params = new URLSearchParams(hash.replace(/^#/, ""));
-    const filter = new Filter();
+    const view = new ViewState();
     const text = (/** @type {string} */ name) => params.get(name) ?? "";
-    filter.facets = listIn(text("facets")).flatMap(({ field, only, not }) => {
+    view.facets = listIn(text("facets")).flatMap(({ field, only, not }) => {
       return typeof field === "string" && Array.isArray(only) &&
           Array.isArray(not)
         ? [{ field, only: only.filter(isFilterValue), not: not.filter(isFilterValue) }]
         : [];
     });
-    filter.ranges = listIn(text("ranges")).flatMap(({ field, min, max }) =>
+    view.ranges = listIn(text("ranges")).flatMap(({ field, min, max }) =>
       typeof field === "string" ? [{ field, min: numberIn(min), max: numberIn(max) }] : []
     );
-    filter.columns = listIn(text("columns")).filter((name) => typeof name === "string");
-    filter.search = text("search");
+    view.columns = listIn(text("columns")).filter((name) => typeof name === "string");
+    view.search = text("search");
     if (["response", "prompt", "reasoning"].includes(text("in"))) {
-      filter.searchIn = text("in");
+      view.searchIn = text("in");
     }
-    filter.isPattern = text("re") === "1";
-    filter.where = text("where");
-    filter.sort = text("sort");
-    filter.isDescending = text("desc") === "1";
-    filter.row = text("row");
-    filter.at = text("at");
-    return filter;
+    view.isPattern = text("re") === "1";
+    view.where = text("where");
+    view.sort = text("sort");
+    view.isDescending = text("desc") === "1";
+    view.openUid = text("row");
+    view.openId = text("at");
+    return view;
   }
 }
 
@@ -147,11 +148,11 @@ export function isFlagField(field) {
 /** @param {FacetChoice} choice @returns {string[]} */
 function facetParts({ field, only, not }) {
   if (isFlagField(field)) {
-    const has = (/** @type {FilterValue} */ value) => `${field} contains ${JSON.stringify(value)}`;
-    const chosen = only.map(has).join(" or ");
+    const partOf = (/** @type {FilterValue} */ flag) => `${field} contains ${JSON.stringify(flag)}`;
+    const chosen = only.map(partOf).join(" or ");
     return [
       ...(only.length > 1 ? [`(${chosen})`] : only.length > 0 ? [chosen] : []),
-      ...not.map((value) => `not ${has(value)}`),
+      ...not.map((flag) => `not ${partOf(flag)}`),
     ];
   }
   return [...listPart(field, only, false), ...listPart(field, not, true)];
@@ -160,20 +161,20 @@ function facetParts({ field, only, not }) {
 /**
  * @param {string} field
  * @param {FilterValue[]} values
- * @param {boolean} isNot
+ * @param {boolean} isExcluded
  * @returns {string[]}
  */
-function listPart(field, values, isNot) {
+function listPart(field, values, isExcluded) {
   if (values.length === 0) return [];
   const texts = values.map((value) => JSON.stringify(value));
   if (texts.length === 1) {
-    return [`${field} ${isNot ? "!=" : "=="} ${texts[0]}`];
+    return [`${field} ${isExcluded ? "!=" : "=="} ${texts[0]}`];
   }
-  return [`${field} ${isNot ? "not in" : "in"} (${texts.join(", ")})`];
+  return [`${field} ${isExcluded ? "not in" : "in"} (${texts.join(", ")})`];
 }
 
 /**
- * Returns the items except nulls; none for a text that is not a JSON array.
+ * Parses a JSON array, and leaves out nulls. Returns an empty array for any other text.
  * @param {string} text
  * @returns {any[]}
  */
