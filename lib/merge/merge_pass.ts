@@ -94,11 +94,9 @@ export class MergePass {
     const rescuedPaths = await rescuedFilesOf(run.files.results, "results");
     rescuedPaths.push(...await rescuedFilesOf(run.files.failures, "failures"));
     if (rescuedPaths.length > 0) {
-      // "damaged" also stops a partial merge: a run that continued it would pay for these answers
-      // again.
-      const message = `answers are in "${
-        rescuedPaths[0]
-      }": run it again, which adds them to its output`;
+      // "damaged" also stops a partial merge, whose next run would pay for these answers again.
+      const [path] = rescuedPaths;
+      const message = `answers are in "${path}": run it again, which adds them to its output`;
       this.report.problems.push({ run: run.name, kind: "damaged", message });
     }
   }

@@ -104,8 +104,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#endRequest();
   }
 
-  /** Ends the attempt at a deadline. Succeeds if a stream has a finish reason, or a JSON object is
-   * complete: then only token counts or the end of the response are missing. */
+  /** Ends the attempt at a deadline. Succeeds if only usage or the end of a response is missing. */
   expire(deadline: Deadline): void {
     this.#body.flush();
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
