@@ -158,13 +158,12 @@ function printEnd(
 
 async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io): Promise<number> {
   const preview = await generator.preview(request.run);
-  if (!request.isQuiet) {
-    io.writeErr(
-      [...preview.notes, headingOf(preview, request.generator.samples)].map((line) =>
-        `${printableLines(line)}\n`
-      ).join(""),
-    );
-  }
+  const { notes, warnings } = preview;
+  const info = notes.slice(0, notes.length - warnings.length);
+  const heading = headingOf(preview, request.generator.samples);
+  const lines = warnings.map((warning) => `Warning: ${warning}`);
+  const shown = request.isQuiet ? lines : [...info, ...lines, heading];
+  io.writeErr(shown.map((line) => `${printableLines(line)}\n`).join(""));
   const requests = preview.requests.length === 0
     ? [null]
     : preview.requests.map(({ request }) => request);

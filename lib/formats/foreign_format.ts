@@ -203,10 +203,19 @@ function toAnotherFile(): string {
 }
 
 function unpackedWith(command: string): (path: string) => string {
-  return (path) => `Unpack it: ${command} ${pathWord(path)} > ${pathWord(unpackedName(path))}`;
+  return (path) => {
+    // What would be unpacked of a compressed archive is the archive.
+    const tool = TAR_NAME.test(path) ? "tar -xOf" : command;
+    return `Unpack it: ${tool} ${pathWord(path)} > ${pathWord(unpackedName(path))}`;
+  };
 }
 
+const TAR_NAME = /\.(?:tar\.\w{1,5}|t[bglx]z2?)$/i;
+
 const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
+
+/** Names of single compressed files. */
+const ONE_FILE = /\.(?:xz|lzma|bz2|lz4|zst|zz|z|gz)$/i;
 
 /** `x.2.csv` for `x.csv`. */
 function nameBeside(path: string): string {
@@ -214,10 +223,11 @@ function nameBeside(path: string): string {
   return isNamed ? path.replace(EXTENSION, ".2$&") : nameInJsonLines(path);
 }
 
-/** `x.csv` for `x.csv.xz`. */
+/** `x.csv` for `x.csv.xz`; `x` for `x.xz`, because its content is not known. */
 function unpackedName(path: string): string {
   const inner = path.replace(/\.\w{1,7}$/, "");
   if (EXTENSION.test(inner)) return inner;
+  if (ONE_FILE.test(path) && !TAR_NAME.test(path)) return path.replace(ONE_FILE, "");
   return EXTENSION.test(path) ? nameBeside(path) : nameInJsonLines(path);
 }
 

@@ -5,7 +5,8 @@
  */
 
 import { endOfString, isObject, objectLists, parsedJson } from "../json.ts";
-import { jqPath, posixWord } from "../printable.ts";
+import { jqElements } from "../printable.ts";
+import { holdsQuestion } from "../row.ts";
 
 /** A table in one JSON object, and the filter that makes rows of it. */
 interface TableLayout {
@@ -71,10 +72,13 @@ export function filterOf(text: string): string {
   const lists = objectLists(object);
   // Other lists, such as one of columns, may stand before that of the rows. A row may hold a list
   // without prompts in an inner object, such as `meta.entities`.
-  const rows = lists.find(({ items: [first] }) => hasPrompt(first)) ??
-    lists.filter(({ path, items: [first] }) => path.length === 1 && !isPartOfRow(first))
-      .toSorted((a, b) => b.items.length - a.items.length)[0];
-  return rows === undefined ? tableFilter(text) ?? "." : posixWord(`${jqPath(...rows.path)}[]`);
+  const withPrompts = lists.filter(({ items: [first] }) => hasPrompt(first));
+  if (withPrompts.length === 0 && isObject(object) && holdsQuestion(object)) return ".";
+  const [longest] = lists
+    .filter(({ path, items: [first] }) => path.length === 1 && !isPartOfRow(first))
+    .toSorted((a, b) => b.items.length - a.items.length);
+  const rows = withPrompts.length > 0 || longest === undefined ? withPrompts : [longest];
+  return rows.length > 0 ? jqElements(rows) : tableFilter(text) ?? ".";
 }
 
 function hasPrompt(value: unknown): boolean {

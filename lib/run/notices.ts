@@ -16,6 +16,7 @@ import type { Findings } from "./findings.ts";
 import { describeInput } from "./input_report.ts";
 import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
+import { missingUidsMessage } from "./retry.ts";
 
 type Prepared = Pick<RunContext, "generator" | "prepared">;
 
@@ -42,11 +43,13 @@ export function estimateOf(
   });
 }
 
+/** @param missing Chosen uids that no row has. */
 export function startNotices(
   context: Prepared,
   inputs: readonly string[],
   findings: readonly Findings[],
   options: SelectionOptions,
+  missing: readonly string[],
 ): StartNotices {
   const { generator, prepared } = context;
   const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
@@ -59,7 +62,11 @@ export function startNotices(
       ...reaskedNotes(context, findings),
       ...cost.info,
     ],
-    warnings: [...teacherNotices(generator, findings), ...cost.warnings],
+    warnings: [
+      ...missing.length > 0 ? [missingUidsMessage(missing)] : [],
+      ...teacherNotices(generator, findings),
+      ...cost.warnings,
+    ],
   };
 }
 
@@ -164,6 +171,8 @@ export interface Preview {
   costUsd: readonly [least: number, most: number] | null;
   /** The notices at the start of a run: inputs, prices, estimate, and probable mistakes. */
   notes: string[];
+  /** The last of `notes`: probable mistakes. */
+  warnings: string[];
   /** The first request, as the teacher would send it; an example if nothing is to be sent, null
    * without rows. */
   request: unknown;
@@ -177,13 +186,15 @@ export function previewOf(
   inputs: readonly string[],
   findings: readonly Findings[],
   options: SelectionOptions,
+  missing: readonly string[],
 ): Preview {
-  const { info, warnings } = startNotices(context, inputs, findings, options);
+  const { info, warnings } = startNotices(context, inputs, findings, options, missing);
   const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);
   return {
     total: sumOf(findings, ({ total }) => total),
     toAsk: sumOf(findings, ({ plan }) => plan.toAsk),
     notes: [...info, ...warnings],
+    warnings: [...warnings],
     promptTokens,
     completionTokens,
     costUsd,

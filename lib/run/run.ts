@@ -16,7 +16,7 @@ import type { RunOptions } from "./options.ts";
 import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { refuseProblems } from "./input_report.ts";
 import { Heartbeat, LiveStatus } from "./live_status.ts";
-import { missingUidsMessage, retryIdOf, UidSelection } from "./retry.ts";
+import { retryIdOf, UidSelection } from "./retry.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./run_options.ts";
 import { lastModelsOf } from "../sink/mod.ts";
 
@@ -103,7 +103,8 @@ export class Run {
       await job.preflight();
     });
     this.#refuseProblems();
-    return previewOf(this.#context, this.#jobs.inputs, this.#jobs.findings, this.#options);
+    const { inputs, findings } = this.#jobs;
+    return previewOf(this.#context, inputs, findings, this.#options, this.#selection.missing);
   }
 
   get #signal(): AbortSignal {
@@ -233,9 +234,14 @@ export class Run {
   #announce(): void {
     const { generator, activeRun: { progress } } = this.#context;
     const { inputs, findings } = this.#jobs;
-    const { info, warnings } = startNotices(this.#context, inputs, findings, this.#options);
     const { missing } = this.#selection;
-    if (missing.length > 0) this.#notices.add("warning", missingUidsMessage(missing));
+    const { info, warnings } = startNotices(
+      this.#context,
+      inputs,
+      findings,
+      this.#options,
+      missing,
+    );
     for (const notice of info) this.#notices.add("info", notice);
     for (const notice of warnings) this.#notices.add("warning", notice);
     const total = this.#jobs.sum((findings) => findings.total);

@@ -183,12 +183,19 @@ export async function modeMadeFrom(paths: readonly string[]): Promise<number | u
   let sharedMode: number | undefined;
   for (const path of paths) {
     const mode = (await ifThere(Deno.stat(path)))?.mode ?? undefined;
-    if (mode !== undefined) sharedMode = (sharedMode ?? READ_AND_WRITE) & mode;
+    if (mode !== undefined) sharedMode = (sharedMode ?? READ_AND_WRITE) & accessTo(mode);
   }
   // The next run must be able to write even if the sources are read-only.
   return sharedMode === undefined ? undefined : sharedMode | PRIVATE_MODE;
 }
 
+/** A file that no one may write to does not say who may write to others: its readers may. */
+function accessTo(mode: number): number {
+  return (mode & WRITE) === 0 ? mode | (mode & READ) >> 1 : mode;
+}
+
+const READ = 0o444;
+const WRITE = 0o222;
 const READ_AND_WRITE = 0o666;
 const PRIVATE_MODE = 0o600;
 const ACCESS_BITS = 0o777;

@@ -5,8 +5,9 @@
  */
 
 import { objectLists } from "../json.ts";
+import { holdsQuestion } from "../row.ts";
 import { similarName } from "../similar_name.ts";
-import { jqPath, posixWord } from "../printable.ts";
+import { jqElements, jqPath, posixWord } from "../printable.ts";
 import { ownField } from "./json_values.ts";
 import { TEXTS_IN_TURN } from "./messages.ts";
 import { RowProblem } from "./parsed_row.ts";
@@ -88,23 +89,28 @@ function promptHint(row: Fields): string {
 function rowsHint(row: Fields): string | undefined {
   const lists = objectLists(row);
   // Other lists, such as one of columns, may stand before that of the rows.
-  const [withPrompt, ...others] = lists.filter(({ items: [first] }) =>
+  const withPrompts = lists.filter(({ items: [first] }) =>
     DEFAULT_NAMES.some((name) => mayBePrompt(ownField(first, name)))
   );
-  const isClear = withPrompt !== undefined && others.length === 0;
+  const isClear = withPrompts.length > 0;
   const isSmall = Object.keys(row).length <= 3;
   if (!isClear && (!isSmall || lists.length !== 1 || isConversation(lists[0].items))) {
     return undefined;
   }
-  const { path, items: [first] } = isClear ? withPrompt : lists[0];
+  const chosen = isClear ? withPrompts : lists;
+  const { path, items: [first] } = chosen[0];
   // A row with a prompt under another name may hold lists, too, such as `meta.entities`.
-  const mayBeRow = !isSmall || (!isClear && path.length > 1);
+  const mayBeRow = !isSmall || (!isClear && (path.length > 1 || holdsQuestion(row)));
   if (mayBeRow && likelyPromptField(row) !== undefined) return undefined;
   // The segments of Axolotl are parts of one text, including the answers.
   if ("label" in first && "text" in first) return "";
-  return `the rows are in "${path.join(".")}": extract them with jq -c ${
-    posixWord(`${jqPath(...path)}[]`)
-  }`;
+  return extraction(chosen);
+}
+
+/** With several lists, such as the splits of a dataset, the user may leave one out. */
+function extraction(lists: readonly { readonly path: readonly string[] }[]): string {
+  const names = lists.map(({ path }) => `"${path.join(".")}"`).join(" and ");
+  return `the rows are in ${names}: extract them with jq -c ${jqElements(lists)}`;
 }
 
 /** Whether a name looks like a value, as in a table without a header: a sentence, or at least

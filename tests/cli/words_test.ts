@@ -105,6 +105,18 @@ Deno.test("--quiet prints problems only", async () => {
     await quiet([good, "-o", dir.path("other/"), "-p", "temperatur=1", "-q"], 0),
     'Warning: The parameter "temperatur" is not one that servers are known to have',
   );
+  const other = dir.path("another/");
+  const dryRun = await distill(server, [
+    good,
+    "-o",
+    other,
+    "-p",
+    "temperatur=1",
+    "-q",
+    "--dry-run",
+  ]);
+  assertExit(dryRun, 0);
+  assertStringIncludes(dryRun.stderr, 'Warning: The parameter "temperatur" is not one');
   assertEquals(await said(["verify", good, "-o", out, "-q"], 0), "");
   const exported = dir.path("train.jsonl");
   const args = ["export", `${out}good.jsonl`, "-o", exported, "--format", "messages", "-q"];

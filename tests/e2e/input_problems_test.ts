@@ -42,6 +42,25 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
     "compressed with xz",
     "xz -dc DIR/m.jsonl.xz > DIR/m.jsonl",
   ],
+  ["m.xz", bytes("\xfd7zXZ\0\0\x04"), "compressed with xz", "xz -dc DIR/m.xz > DIR/m"],
+  [
+    "m.tar.xz",
+    bytes("\xfd7zXZ\0\0\x04"),
+    "compressed with xz",
+    "tar -xOf DIR/m.tar.xz > DIR/m.jsonl",
+  ],
+  [
+    "row.json",
+    `{\n  "query": "what is x?",\n  "passages": [\n    {"text": "x is y"}\n  ]\n}\n`,
+    "JSON over several lines",
+    "jq -c . DIR/row.json > DIR/row.jsonl",
+  ],
+  [
+    "splits.json",
+    `{\n  "train": [\n    {"prompt": "a"}\n  ],\n  "test": [\n    {"prompt": "b"}\n  ]\n}\n`,
+    "JSON over several lines",
+    `jq -c '.["train"][], .["test"][]'`,
+  ],
   ["n.zip", bytes("PK\x03\x04\x14\0"), "a zip archive", "unzip -p DIR/n.zip > DIR/n.jsonl"],
   ["p.jsonl.bz2", bytes("BZh91AY&SY"), "compressed with bzip2", "bzip2 -dc"],
   [
@@ -161,6 +180,12 @@ Deno.test("for a row without a prompt, the message names the field that may hold
       `the rows are in "rows": extract them with jq -c '.["rows"][]'`,
     ],
     [{ id: 1, problem: "a b", level: 1, hints: [{ prompt: "c" }] }, "use --prompt-field problem"],
+    [{ query: "what is x?", passages: [{ text: "a" }] }, "use --prompt-field query"],
+    [
+      { train: [{ prompt: "a" }], test: [{ prompt: "b" }] },
+      `the rows are in "train" and "test": extract them with ` +
+      `jq -c '.["train"][], .["test"][]'`,
+    ],
     [{ text: "a b", meta: { entities: [{ start: 0 }] } }, "use --prompt-field text"],
     [{ answer: "b" }, undefined],
     [{ a: "x", b: "y" }, undefined],

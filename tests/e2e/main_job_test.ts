@@ -168,6 +168,8 @@ Deno.test("retry with types sends only the failures of these types, and no pendi
   assertStringIncludes(stderr, "2 pending rows are left out: a retry sends failed rows only");
   const chosen = await distill(server, ["retry", ...args, "--dry-run", "--uids", failures[0].uid]);
   assertStringIncludes(chosen.stderr, "left out: a retry sends the rows of --uids only");
+  const missing = await distill(server, ["retry", ...args, "--dry-run", "-q", "--uids", "nope"]);
+  assertEquals(missing.stderr, 'Warning: --uids has 1 id that no row has: "nope"\n');
   assertEquals(await askedBy("--retry=truncated"), { code: 3, asked: ["prompt 4", "prompt 5"] });
   assertEquals(await askedBy("--retry=timeout,422"), { code: 3, asked: ["prompt 2", "prompt 3"] });
   // The rows that were never sent are pending, not finished.

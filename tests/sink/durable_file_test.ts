@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
 import {
+  modeMadeFrom,
   replaceFile,
   Replacement,
   syncFolderOf,
@@ -68,6 +69,29 @@ Deno.test({
     }
     await writeFileDurably(dir.path("y"), "new", { mode: 0o600 });
     assertEquals(await modeOf("y"), 0o600);
+  },
+});
+
+Deno.test({
+  name: "modeMadeFrom() lets those write who may read files that are read-only",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    const cases = [
+      [[0o444], 0o666],
+      [[0o440], 0o660],
+      [[0o400], 0o600],
+      [[0o644], 0o644],
+      [[0o444, 0o640], 0o640],
+    ] as const;
+    for (const [sources, mode] of cases) {
+      const paths = await Promise.all(sources.map(async (source, i) => {
+        const path = await dir.write(`${mode}-${i}`, "");
+        await Deno.chmod(path, source);
+        return path;
+      }));
+      assertEquals(await modeMadeFrom(paths), mode);
+    }
   },
 });
 

@@ -120,7 +120,7 @@ const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
  * certificate, which may be about to be replaced.
  */
 export function classify(error: TeacherError, hasAnswered = false): Classification {
-  const verdict = verdictOn(error, hasAnswered);
+  const verdict = withUpstream(verdictOn(error, hasAnswered), error);
   const { cause, type = typeOf(error, cause), ...rest } = verdict;
   const isLoad = cause === "load";
   const retryAfterMs = verdict.action === "retry" ? requestedWaitMs(error, isLoad) : undefined;
@@ -131,6 +131,13 @@ export function classify(error: TeacherError, hasAnswered = false): Classificati
     ...retryAfterMs !== undefined && { retryAfterMs },
     ...isLoad && error.isExhausted && { isExhausted: true },
   };
+}
+
+/** Names the gateway's account instead of the user's if the gateway relays the error. */
+function withUpstream(verdict: Verdict, { message }: TeacherError): Verdict {
+  const { key, permission, billing, upstream } = VERDICTS;
+  const isAboutAccount = verdict === key || verdict === permission || verdict === billing;
+  return isAboutAccount && isAbout("upstream", message) ? upstream : verdict;
 }
 
 /** Returns the type of the error, unless it contradicts the cause: a fault may have status 400,

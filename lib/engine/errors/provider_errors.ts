@@ -89,6 +89,10 @@ export const VERDICTS = {
       "used from) in the teacher's settings",
   ),
   billing: halt("Add credit, or raise the spending limit, in the teacher's billing settings"),
+  upstream: halt(
+    "The gateway passes on what the provider behind it says about the gateway's own key or account, " +
+      "not about yours: check the gateway's configuration",
+  ),
   model: {
     ...halt("Check the name of the model (--model), and that the account may use it"),
     isAboutModel: true,
@@ -104,7 +108,13 @@ export const VERDICTS = {
   ),
 } satisfies Record<CodeMeaning | UncodedMeaning, Verdict>;
 
-type UncodedMeaning = "fault" | "address" | "proxy" | "client_certificate" | "plain_http";
+type UncodedMeaning =
+  | "fault"
+  | "address"
+  | "proxy"
+  | "client_certificate"
+  | "plain_http"
+  | "upstream";
 
 /** The verdict that halts the teacher until the user has done something. */
 export function halt(advice?: string): Verdict {
@@ -202,6 +212,8 @@ const TOPICS = {
     /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed (?:to generate|during generation)/i,
     /内部错误|服务异常|系统异常|超时|稍后/,
   ],
+  /** LiteLLM relays the error of a provider: `litellm.AuthenticationError: OpenAIException - …`. */
+  upstream: [/^litellm\.\w+: (?:\w+: )?\w+Exception - /i],
   /** The path does not exist. LM Studio says so with status 200. */
   path: [/unexpected endpoint/i],
   /** nginx requires a client certificate, or rejects the one that was sent. */

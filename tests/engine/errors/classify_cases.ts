@@ -20,6 +20,7 @@ import {
 /** What the user can do: fixes for problems that halt a teacher. */
 export type Remedy =
   | "key"
+  | "upstream"
   | "permission"
   | "billing"
   | "model"
@@ -252,6 +253,26 @@ export const GROUPS: readonly CaseGroup[] = [
       400,
       { detail: "Authentication Error, Invalid proxy server token passed." },
       KEY,
+    ),
+    on(
+      "LiteLLM: the provider refuses its key",
+      401,
+      openai(
+        "litellm.AuthenticationError: AuthenticationError: OpenAIException - Incorrect API key provided: sk-1.",
+        "invalid_request_error",
+        "401",
+      ),
+      halts("upstream"),
+    ),
+    on(
+      "LiteLLM: the provider's bill",
+      400,
+      openai(
+        "litellm.BadRequestError: AnthropicException - Your credit balance is too low",
+        "None",
+        "400",
+      ),
+      halts("upstream"),
     ),
     on("xAI: wrong key", 400, {
       code: "Client specified an invalid argument",

@@ -20,6 +20,7 @@ const REMEDIES: Readonly<Record<Remedy, string>> = {
   billing: "the bill",
   model: "the model",
   address: "the address",
+  upstream: "the gateway's key or bill",
   proxy: "the proxy's password",
   certificate: "the certificate",
   "client certificate": "the client certificate",

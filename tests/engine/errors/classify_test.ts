@@ -11,6 +11,7 @@ const ADVICE: Readonly<Record<Remedy, RegExp>> = {
   billing: /credit.*spending limit/,
   model: /--model/,
   address: /--base-url.*\/chat\/completions/,
+  upstream: /the gateway's own key or account.*not about yours/,
   proxy: /proxy/,
   certificate: /certificate.*--ca-file/,
   "client certificate": /--client-cert, --client-key/,
