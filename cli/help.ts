@@ -55,7 +55,7 @@ export function mainHelp(program = NAME, showsAll = false): string {
     "",
     `Help for a command: ${NAME} COMMAND --help.` +
     (showsAll ? "" : ` Every flag: ${NAME} --help-all.`),
-    ...startedAs(program),
+    ...programLines(program),
   ]);
 }
 
@@ -92,7 +92,7 @@ export function commandHelp(command: Command, program = NAME, showsAll = false):
       ? byGroup(shown, command)
       : ["Flags:", ...shown.map((flag) => flagLine(flag, command)), ""],
     ...exampleLines(entry),
-    ...startedAs(program),
+    ...programLines(program),
   ]);
 }
 
@@ -111,7 +111,7 @@ function exampleLines({ examples }: CommandEntry): string[] {
 /**
  * Usage and examples show the installed name: says how to start a program that is not installed.
  */
-function startedAs(program: string): string[] {
+function programLines(program: string): string[] {
   return program === NAME ? [] : [`"${NAME}" here stands for: ${program}`];
 }
 

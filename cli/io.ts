@@ -22,6 +22,7 @@ export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly 
   }[signal];
 }
 
+/** Listens for all stop signals. Returns a function that stops listening. */
 export function onStopSignal(
   io: Pick<Io, "onSignal">,
   handler: (signal: StopSignal) => void,
@@ -165,10 +166,10 @@ export class Output {
   }
 
   async #writeBytes(bytes: Uint8Array): Promise<void> {
-    let written = 0;
-    while (written < bytes.length) {
+    let writtenBytes = 0;
+    while (writtenBytes < bytes.length) {
       try {
-        written += await this.#stream.write(bytes.subarray(written));
+        writtenBytes += await this.#stream.write(bytes.subarray(writtenBytes));
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

@@ -174,11 +174,11 @@ function readDivision(settings: Settings): { shards: number; parallel: number; l
 
 /** The flags that `retort run` takes too, each as one argument. */
 function runFlags({ flags }: ParsedArgs): string[] {
-  const ofRun = flagsOf("run");
-  const submitted = new Set(flagsOf("submit").map(({ name }) => name));
+  const flagsOfRun = flagsOf("run");
+  const submitNames = new Set(flagsOf("submit").map(({ name }) => name));
   return [...flags].flatMap(([name, value]) => {
-    const flag = ofRun.find((flag) => flag.name === name);
-    if (flag === undefined || !submitted.has(name)) return [];
+    const flag = flagsOfRun.find((flag) => flag.name === name);
+    if (flag === undefined || !submitNames.has(name)) return [];
     if (typeof value === "boolean") return [flag.isOnByDefault ? `--no-${name}` : `--${name}`];
     if (flag.isValueOptional && value === "") return [`--${name}`];
     return [value].flat().map((text) => `--${name}=${text}`);
