@@ -178,9 +178,9 @@ export class RateWindow {
   }
 }
 
-/** The interval between records of the counter. */
+/** The interval between two marks, which record the counter. */
 const MARK_MS = 10_000;
-/** Records of the last five minutes, both ends included. */
+/** The marks of five minutes, both ends included. */
 const MAX_MARKS = 31;
 
 /** The length of the windows whose rates are compared; at most a third of the recorded time. */
