@@ -129,7 +129,7 @@ function readChat(block: Block, key: string, config: Config, fail: Fail): void {
   readParamBlock(Object.fromEntries(givenParams), key, config, fail);
 }
 
-/** Sampling parameters. They are written to files, so secrets are refused. */
+/** Reads sampling parameters. Refuses secrets, because parameters are written to files. */
 function readParamBlock(block: Block, key: string, config: Config, fail: Fail): void {
   const secret = secretParam(block);
   if (secret !== undefined) refuseSecret(`${key}.${secret}`, fail);

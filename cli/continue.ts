@@ -184,7 +184,8 @@ function inputWord(input: string): string {
   return shellWord(isAmbiguous ? `./${input}` : input);
 }
 
-/** Joins a value that looks like a flag to the flag with "=". */
+/** The words of a flag with its value. A value that looks like a flag is joined to the flag with
+ * "=". */
 function withValue(flag: Flag, flagWord: string, value: string): string[] {
   return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [flagWord, shellWord(value)];
 }

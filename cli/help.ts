@@ -108,9 +108,8 @@ function exampleLines({ examples }: CommandEntry): string[] {
   return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
 }
 
-/**
- * Usage and examples show the installed name: says how to start a program that is not installed.
- */
+/** Says how the program was started, unless it is installed: usage and examples show the installed
+ * name. */
 function programLines(program: string): string[] {
   return program === NAME ? [] : [`"${NAME}" here stands for: ${program}`];
 }

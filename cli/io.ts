@@ -43,13 +43,9 @@ export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
 
 /** What the command line uses of the system. */
 export interface Io {
-  /** Writes to standard output. */
   writeOut(text: string): void;
-  /** Writes to standard error. */
   writeErr(text: string): void;
-  /** Reads an environment variable. */
   env(name: string): string | undefined;
-  /** Standard input. */
   readonly stdin: ReadableStream<Uint8Array>;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
@@ -132,9 +128,8 @@ export class Output {
     this.#stream = stream;
   }
 
-  /**
-   * Pass whole lines: if the reader is too far behind, the oldest texts are dropped. Never throws.
-   */
+  /** Writes later, and never throws. Pass whole lines, because the oldest texts are dropped if the
+   * reader is too far behind. */
   write(text: string): void {
     if (this.#hasFailed || text === "") return;
     this.#queue.push(text);

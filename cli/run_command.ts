@@ -97,7 +97,8 @@ interface RunContext {
   readonly page: RunMonitor;
 }
 
-/** When this resolves, results, lock, summary and report are final. */
+/** Runs, prints the summary, and writes the report. When this resolves, results, lock, summary and
+ * report are final. */
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,

@@ -9,7 +9,7 @@ import { Settings } from "./settings.ts";
 
 const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
 
-/** Returns undefined without the flag: the run then reads the whole input. */
+/** Reads `--shard`. Returns undefined without the flag: the run then reads the whole input. */
 export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | undefined {
   const text = settings.text("shard");
   if (text === undefined) return undefined;

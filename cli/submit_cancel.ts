@@ -9,7 +9,6 @@ import { inNamespace, queueOf, type ToolProblem, tryTool, whyNot } from "./sched
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf } from "./submit_job.ts";
 
-/** What a scheduler did about the job. */
 type Outcome =
   | { readonly kind: "canceled" }
   /** The scheduler has no job of this output. */

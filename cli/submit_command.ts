@@ -56,7 +56,8 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** Pins the shard boundaries, unless a Kubernetes job's input is not found here. */
+/** Checks the settings of a job, and returns the job. Pins the borders of its shards, unless the
+ * input of a Kubernetes job is not found here. */
 async function prepare(
   scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
@@ -260,7 +261,7 @@ function refuseSetVariables(settings: Settings): void {
   );
 }
 
-/** Shards on Slurm do not get a key from a variable. */
+/** Throws if the key is in a variable, which shards on Slurm do not get. */
 function refuseVariables(settings: Settings, io: Pick<Io, "env">): void {
   if (settings.text("api-key-file") !== undefined || settings.text("simulate") !== undefined) {
     return;

@@ -66,7 +66,7 @@ interface Setup {
   readonly allTeachers: readonly NamedTeacher[];
 }
 
-/** `teacher_lists.ts` is loaded on demand: few runs have lists of teachers. */
+/** Opens the lists of teachers. Loads `teacher_lists.ts` on demand: few runs have lists. */
 async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
   const { settings, io } = setup;
   const { openLists } = await import("./teacher_lists.ts");

@@ -119,7 +119,7 @@ export class Forecast {
     this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
   }
 
-  /** A rate over a hold and the time before would describe neither. */
+  /** Begins both rates anew: one over a hold and the time before would describe neither. */
   #restartRates(nowMs: number): void {
     this.#rowRate = new RateWindow(nowMs);
     this.#tokenRate = new RateWindow(nowMs);

@@ -48,7 +48,7 @@ export class Schema {
   }
 }
 
-/** A column or field may be called `toString`, which every object inherits. */
+/** The row's own value. A column or field may be called `toString`, which every object inherits. */
 export function cellOf(row: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(row, name) ? row[name] : undefined;
 }
