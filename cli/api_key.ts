@@ -105,17 +105,17 @@ export function variableOf(name: string, io: Pick<Io, "env">): string | undefine
 }
 
 /** Returns `the variable NAME, which …, is not set`, without a name that may be the secret. */
-export function notSet(name: string, namedBy: string): string {
+export function notSet(name: string, setting: string): string {
   return looksLikeName(name)
-    ? `the variable ${name}, which ${namedBy} names, is not set`
-    : `${namedBy} must name a variable that is set. ${NOT_SHOWN}`;
+    ? `the variable ${name}, which ${setting} names, is not set`
+    : `${setting} must name a variable that is set. ${NOT_SHOWN}`;
 }
 
 /** Returns `Cannot read the key from "path": …`, without a path that may be the secret. */
-async function unreadableMessage(path: string, namedBy: string, reason: string): Promise<string> {
+async function unreadableMessage(path: string, setting: string, reason: string): Promise<string> {
   return await looksLikePath(path)
     ? `Cannot read the key from "${path}": ${reason}`
-    : `Cannot read the key: ${namedBy} must name an existing file. ${NOT_SHOWN}`;
+    : `Cannot read the key: ${setting} must name an existing file. ${NOT_SHOWN}`;
 }
 
 function looksLikeName(name: string): boolean {
@@ -123,6 +123,7 @@ function looksLikeName(name: string): boolean {
   return NAME_WORD.test(name) || (name.length <= MAX_PLAIN_NAME_LENGTH && !/\d/.test(name));
 }
 
+/** Returns the address; for `@env:NAME`, that in the variable. */
 export function addressOf(text: string, io: Pick<Io, "env">): string {
   const variable = /^@env:(.*)$/s.exec(text)?.[1];
   if (variable === undefined) return text;

@@ -125,11 +125,11 @@ function readChat(block: Block, key: string, config: Config, fail: Fail): void {
   const { model, stream, ...params } = block;
   if (model !== undefined && model !== null) config.flags.set("model", String(model));
   if (stream !== undefined && stream !== null) config.flags.set("stream", stream === true);
-  const set = Object.entries(params).filter(([, value]) => value !== null);
-  readParamBlock(Object.fromEntries(set), key, config, fail);
+  const givenParams = Object.entries(params).filter(([, value]) => value !== null);
+  readParamBlock(Object.fromEntries(givenParams), key, config, fail);
 }
 
-/** Sampling parameters. They are written to files, so secrets are refused. */
+/** Reads sampling parameters. Refuses secrets, because parameters are written to files. */
 function readParamBlock(block: Block, key: string, config: Config, fail: Fail): void {
   const secret = secretParam(block);
   if (secret !== undefined) refuseSecret(`${key}.${secret}`, fail);
@@ -169,6 +169,7 @@ const THINK_TAGS: Rule = {
 const BOOLEAN: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
 const HEADERS: Rule = { expected: "a block of names and values", accepts: isHeaders };
 
+/** The keys of a teacher's block, each with the field of `TeacherSpec` that it sets. */
 const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map([
   ["base_url", ["baseUrl", TEXT]],
   ["model", ["model", TEXT]],

@@ -99,7 +99,7 @@ export type Block = Record<string, unknown>;
 
 export type Fail = (problem: string) => never;
 
-/** `key` names the value in the error. */
+/** Returns a value that must be a block. `key` names the value in the error. */
 export function blockOf(value: unknown, key: string, fail: Fail): Block {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Block;
   return fail(`${key} must be a block of names and values: current value is ${shownValue(value)}`);
@@ -121,7 +121,7 @@ export function isSecretName(name: string): boolean {
   return /^(api_)?key$/.test(name);
 }
 
-/** `key` names the value in the error. */
+/** Throws for the value of `key`, which holds a secret. */
 export function refuseSecret(key: string, fail: Fail): never {
   return fail(
     `${key} holds the key itself, and files are shared and committed. Remove it and put the key ` +

@@ -23,7 +23,7 @@ const VARIABLE = /^(\w+ )?@env:(.*)$/s;
 /** Header fields that hold a key, in place of the default key. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
-/** A later field replaces an earlier one of the same name. */
+/** Reads header fields, and variables in them. A later field replaces an earlier one of its name. */
 function readHeaders(fields: readonly string[], io: Pick<Io, "env">) {
   const headers: Record<string, string> = {};
   // Values from variables, to be hidden: each alone, and with its scheme (`Bearer …`).

@@ -51,18 +51,18 @@ export async function nextArgsOf(
   { config, run, generator }: Pick<RunRequest, "config" | "run" | "generator">,
 ): Promise<NextArgs> {
   const { params = {} } = generator;
-  const other = run.retry === false || run.allowMixed
+  const otherParams = run.retry === false || run.allowMixed
     ? undefined
     // The run itself reports wrong inputs and outputs.
     : await otherPendingParams(run, params).catch(() => undefined);
   const startsOver = config?.flags.get("resume") === false;
   const same = startsOver ? withoutConfig(args, config, params) : args;
   const retriesByFile = run.retry !== false && config?.flags.has("retry");
-  if (other === undefined && !retriesByFile) return { same, pending: same };
+  if (otherParams === undefined && !retriesByFile) return { same, pending: same };
   const pending = config !== undefined && !startsOver && !retriesByFile
-    ? await besideConfig(args, config, other ?? params)
+    ? await besideConfig(args, config, otherParams ?? params)
     : undefined;
-  return { same, pending: pending ?? withoutConfig(args, config, other ?? params) };
+  return { same, pending: pending ?? withoutConfig(args, config, otherParams ?? params) };
 }
 
 /**
@@ -112,27 +112,28 @@ export function nextCommand(
   program: string,
   env: Io["env"] = () => undefined,
 ): string | undefined {
-  const commandLine = (args: ParsedArgs | undefined, command: string[], dropped: string[]) => {
-    const unread = args?.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
-    return args && commandLineOf(args, { program, env }, command, [...dropped, ...unread]);
+  const commandLine = (args: ParsedArgs | undefined, command: string[], droppedFlags: string[]) => {
+    const unreadFlags = args?.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
+    return args &&
+      commandLineOf(args, { program, env }, command, [...droppedFlags, ...unreadFlags]);
   };
   // Old answers are deleted or set aside before the first row is sent. From then on, these flags
   // would apply to the answers of this run.
-  const dropped = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
+  const droppedFlags = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
   // A stopped retry is continued first, because it may have other parameters than unsent rows.
   if (summary.state !== "done") {
-    return commandLine(same, same?.command === "retry" ? ["retry"] : [], dropped);
+    return commandLine(same, same?.command === "retry" ? ["retry"] : [], droppedFlags);
   }
-  dropped.push("retry");
-  if (summary.pending > 0) return commandLine(pending, [], dropped);
-  if (summary.failures_on_disk > 0) return commandLine(same, ["retry"], dropped);
+  droppedFlags.push("retry");
+  if (summary.pending > 0) return commandLine(pending, [], droppedFlags);
+  if (summary.failures_on_disk > 0) return commandLine(same, ["retry"], droppedFlags);
   return undefined;
 }
 
 /** Returns the command line of this run, without secrets. */
 export function sameCommand(args: ParsedArgs, io: Pick<Io, "program" | "env">): string {
-  const unread = args.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
-  return commandLineOf(args, io, args.command === "retry" ? ["retry"] : [], unread);
+  const unreadFlags = args.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
+  return commandLineOf(args, io, args.command === "retry" ? ["retry"] : [], unreadFlags);
 }
 
 export function exportCommand(
@@ -149,14 +150,14 @@ function commandLineOf(
   args: ParsedArgs,
   io: Pick<Io, "program" | "env">,
   command: string[],
-  dropped: readonly string[],
+  droppedFlags: readonly string[],
 ): string {
   const words = [io.program, ...command, ...args.inputs.map(inputWord)];
   const commandFlags = flagsOf(command.length > 0 ? "retry" : "run");
   for (const [name, value] of args.flags) {
     const flag = commandFlags.find((flag) => flag.name === name);
     // A retry requested on the page has the flags of the run before it.
-    if (flag === undefined || dropped.includes(name)) continue;
+    if (flag === undefined || droppedFlags.includes(name)) continue;
     // The configuration may set a switch to its default.
     if (flag.value === undefined && value === Boolean(flag.isOnByDefault)) continue;
     const flagWord = flag.isOnByDefault
@@ -183,7 +184,8 @@ function inputWord(input: string): string {
   return shellWord(isAmbiguous ? `./${input}` : input);
 }
 
-/** Joins a value that looks like a flag to the flag with "=". */
+/** The words of a flag with its value. A value that looks like a flag is joined to the flag with
+ * "=". */
 function withValue(flag: Flag, flagWord: string, value: string): string[] {
   return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [flagWord, shellWord(value)];
 }

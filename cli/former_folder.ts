@@ -47,7 +47,7 @@ export async function refuseFormerFolder(
   }
 }
 
-/** Returns no files if input or output is wrong: the run reports the error. */
+/** The results paths of the run; none if input or output is wrong, which the run reports. */
 async function resultsOf({ input, output }: RunPaths): Promise<string[]> {
   try {
     const { files } = await findInputs(input);

@@ -55,7 +55,7 @@ export function mainHelp(program = NAME, showsAll = false): string {
     "",
     `Help for a command: ${NAME} COMMAND --help.` +
     (showsAll ? "" : ` Every flag: ${NAME} --help-all.`),
-    ...startedAs(program),
+    ...programLines(program),
   ]);
 }
 
@@ -92,7 +92,7 @@ export function commandHelp(command: Command, program = NAME, showsAll = false):
       ? byGroup(shown, command)
       : ["Flags:", ...shown.map((flag) => flagLine(flag, command)), ""],
     ...exampleLines(entry),
-    ...startedAs(program),
+    ...programLines(program),
   ]);
 }
 
@@ -108,10 +108,9 @@ function exampleLines({ examples }: CommandEntry): string[] {
   return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
 }
 
-/**
- * Usage and examples show the installed name: says how to start a program that is not installed.
- */
-function startedAs(program: string): string[] {
+/** Says how the program was started, unless it is installed: usage and examples show the installed
+ * name. */
+function programLines(program: string): string[] {
   return program === NAME ? [] : [`"${NAME}" here stands for: ${program}`];
 }
 

@@ -22,6 +22,7 @@ export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly 
   }[signal];
 }
 
+/** Listens for all stop signals. Returns a function that stops listening. */
 export function onStopSignal(
   io: Pick<Io, "onSignal">,
   handler: (signal: StopSignal) => void,
@@ -42,13 +43,9 @@ export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
 
 /** What the command line uses of the system. */
 export interface Io {
-  /** Writes to standard output. */
   writeOut(text: string): void;
-  /** Writes to standard error. */
   writeErr(text: string): void;
-  /** Reads an environment variable. */
   env(name: string): string | undefined;
-  /** Standard input. */
   readonly stdin: ReadableStream<Uint8Array>;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
@@ -131,9 +128,8 @@ export class Output {
     this.#stream = stream;
   }
 
-  /**
-   * Pass whole lines: if the reader is too far behind, the oldest texts are dropped. Never throws.
-   */
+  /** Writes later, and never throws. Pass whole lines, because the oldest texts are dropped if the
+   * reader is too far behind. */
   write(text: string): void {
     if (this.#hasFailed || text === "") return;
     this.#queue.push(text);
@@ -165,10 +161,10 @@ export class Output {
   }
 
   async #writeBytes(bytes: Uint8Array): Promise<void> {
-    let written = 0;
-    while (written < bytes.length) {
+    let writtenBytes = 0;
+    while (writtenBytes < bytes.length) {
       try {
-        written += await this.#stream.write(bytes.subarray(written));
+        writtenBytes += await this.#stream.write(bytes.subarray(writtenBytes));
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));

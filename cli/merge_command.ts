@@ -35,10 +35,10 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
     const onWait = settings.isOn("quiet") ? undefined : waitNotices(io);
     report = await mergeRuns({ ...options, onWait, signal: interruption.signal });
   } catch (error) {
-    const received = interruption.received();
-    if (received === undefined || error !== interruption.signal.reason) throw error;
+    const receivedSignal = interruption.receivedSignal();
+    if (receivedSignal === undefined || error !== interruption.signal.reason) throw error;
     io.writeErr("Stopped: nothing was written\n");
-    return exitCodeOfSignal(received);
+    return exitCodeOfSignal(receivedSignal);
   }
   printProblems(report, options, io);
   if (!settings.isOn("quiet") && report.results !== null) {
@@ -92,17 +92,17 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
  */
 function abortOnSignal(io: Io) {
   const controller = new AbortController();
-  let received: StopSignal | undefined;
+  let receivedSignal: StopSignal | undefined;
   const stopListening = onStopSignal(io, (signal) => {
-    received = signal;
+    receivedSignal = signal;
     stopListening();
     controller.abort();
   });
   return {
     signal: controller.signal,
-    received: () => received,
+    receivedSignal: () => receivedSignal,
     [Symbol.dispose]() {
-      if (received === undefined) stopListening();
+      if (receivedSignal === undefined) stopListening();
     },
   };
 }

@@ -25,7 +25,7 @@ export interface PageRequest {
   readonly port: number;
   /** @default 127.0.0.1 */
   readonly hostname: string | undefined;
-  readonly isOpened: boolean;
+  readonly opensBrowser: boolean;
   readonly keep: PageKeep;
 }
 
@@ -58,15 +58,15 @@ export function readMonitor(settings: Settings): MonitorRequest {
 function readPage(settings: Settings): PageRequest | undefined {
   const port = settings.text("monitor");
   const hostname = settings.text("monitor-host") || undefined;
-  const isOpened = settings.isOn("open");
+  const opensBrowser = settings.isOn("open");
   const keep = readPageKeep(settings);
   if (port !== undefined) {
     const number = port === "" ? 0 : settings.port("monitor") ?? 0;
-    return { port: number, hostname, isOpened, keep };
+    return { port: number, hostname, opensBrowser, keep };
   }
   const loneFlag = hostname !== undefined
     ? "monitor-host"
-    : isOpened
+    : opensBrowser
     ? "open"
     : settings.isTyped("monitor-keep")
     ? "monitor-keep"
@@ -85,38 +85,38 @@ export async function openMonitor(
   const { about, program } = run;
   if (report.kind === "file") await prepareReportFile(report.path, run);
   const data = program === undefined ? undefined : { paths: [run.output], program };
-  const served = page === undefined
+  const server = page === undefined
     ? undefined
     : (await import("../web/server.ts")).serveMonitor(generator, { ...page, about, data });
-  const record = served?.monitor ??
+  const record = server?.monitor ??
     (report.kind === "none"
       ? undefined
       : (await import("../web/recorder.ts")).createRecorder(generator, { about }));
-  if (page !== undefined && served !== undefined) {
-    const { url } = served;
-    say(`Monitor: ${ANY_ADDRESS.test(page.hostname ?? "") ? addressElsewhere(url) : url}`);
+  if (page !== undefined && server !== undefined) {
+    const { url } = server;
+    say(`Monitor: ${ANY_ADDRESS.test(page.hostname ?? "") ? remoteUrl(url) : url}`);
     showPage({ ...page, url, exposure: "read the prompts and control the run" }, say);
   }
   return {
-    monitor: served?.monitor,
+    monitor: server?.monitor,
     async end() {
       record?.finish();
       return record === undefined || await writeReport(record, report, run.input, say);
     },
     async keep(io) {
-      if (page !== undefined && served !== undefined) {
-        await keepPage(served.monitor, io, { keep: page.keep, say });
+      if (page !== undefined && server !== undefined) {
+        await keepPage(server.monitor, io, { keep: page.keep, say });
       }
     },
     async close() {
-      await served?.close();
+      await server?.close();
       record?.close();
     },
   };
 }
 
-/** Replaces a wildcard host: a browser elsewhere cannot open it. */
-function addressElsewhere(url: string): string {
+/** Replaces a wildcard host, which a browser on another machine cannot open. */
+function remoteUrl(url: string): string {
   const { port, pathname, search } = new URL(url);
   return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;
 }

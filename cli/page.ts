@@ -76,13 +76,13 @@ export interface ServedPage {
   readonly url: string;
   /** @default 127.0.0.1 */
   readonly hostname: string | undefined;
-  readonly isOpened: boolean;
+  readonly opensBrowser: boolean;
   /** What anyone who has the URL can do, for the warning. */
   readonly exposure: string;
 }
 
 export function showPage(
-  { url, hostname, isOpened, exposure }: ServedPage,
+  { url, hostname, opensBrowser, exposure }: ServedPage,
   say: (message: string) => void,
 ): void {
   if (hostname !== undefined && !LOOPBACK.test(hostname)) {
@@ -91,7 +91,7 @@ export function showPage(
         "not encrypted",
     );
   }
-  if (!isOpened) return;
+  if (!opensBrowser) return;
   openBrowser(url).catch((error: Error) =>
     say(`Cannot open a browser: ${error.message}. Open the address above`)
   );

@@ -106,7 +106,7 @@ class ArgumentNormalizer {
     }
   }
 
-  /** `-model x` would be read as `-m odel` with an input "x". */
+  /** Throws for a long flag with one dash: `-model x` would be read as `-m odel` with an input "x". */
   #refuseSingleDash(word: string): void {
     const name = /^-([a-z][a-z-]+)(=|$)/.exec(word)?.[1];
     if (name === undefined || !this.#flags.some((flag) => typedName(flag) === name)) return;
@@ -115,10 +115,10 @@ class ArgumentNormalizer {
 
   /**
    * @param typed The flag as the user typed it, for errors.
-   * @param inline The value in the same word.
+   * @param inlineValue The value in the same word.
    */
-  #putValue(flag: Flag, typed: string, inline: string | undefined): void {
-    const value = inline ?? this.#takeValue(flag, typed);
+  #putValue(flag: Flag, typed: string, inlineValue: string | undefined): void {
+    const value = inlineValue ?? this.#takeValue(flag, typed);
     if (value === "" && !flag.isValueOptional) throw missingValue(flag, typed);
     this.words.push(`--${flag.name}=${value}`);
   }

@@ -75,7 +75,8 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
   };
 }
 
-/** `shard.ts` is loaded on demand: `export` and `convert` use this file, but have no shards. */
+/** Reads the shard. Loads `shard.ts` on demand: `export` and `convert` use this file, too, but have
+ * no shards. */
 async function shardOf(settings: Settings, io: Io): Promise<Shard | undefined> {
   if (settings.text("shard") === undefined) return undefined;
   const { readShard } = await import("./shard.ts");

@@ -97,7 +97,8 @@ interface RunContext {
   readonly page: RunMonitor;
 }
 
-/** When this resolves, results, lock, summary and report are final. */
+/** Runs, prints the summary, and writes the report. When this resolves, results, lock, summary and
+ * report are final. */
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,
@@ -270,10 +271,10 @@ export function aboutRun(
   function commandsOf(summary: Summary): RunAbout["commands"] {
     const next = nextCommand(nextArgs, summary, io.program, io.env);
     const isDone = summary.state === "done" && summary.pending === 0;
-    const toExport = exportCommand(summary, io.program);
+    const exportLine = exportCommand(summary, io.program);
     return [
       ...next === undefined ? [] : [{ name: isDone ? "Retry" : "Continue", command: next }],
-      ...toExport === undefined ? [] : [{ name: "Export", command: toExport }],
+      ...exportLine === undefined ? [] : [{ name: "Export", command: exportLine }],
     ];
   }
 }

@@ -17,7 +17,6 @@ export type ToolResult =
   /** `error` is what the program wrote to stderr. */
   | { readonly kind: "failed"; readonly error: string };
 
-/** A tool that gave no answer. */
 export type ToolProblem = Exclude<ToolResult, { kind: "done" }>;
 
 export async function tryTool(

@@ -81,7 +81,7 @@ function placeOf(settings: Settings, defaultPort = 0) {
 function show({ url }: { url: string }, settings: Settings, exposure: string, io: Io): void {
   const { hostname } = placeOf(settings);
   showPage(
-    { url, hostname, isOpened: settings.isOn("open"), exposure },
+    { url, hostname, opensBrowser: settings.isOn("open"), exposure },
     (message) => io.writeErr(`${printable(message)}\n`),
   );
 }

@@ -154,7 +154,7 @@ export class Settings {
     );
   }
 
-  /** Users give seconds, or a unit: `500ms`, `90s`, `20m`, `1h`. */
+  /** Reads a time. Users give seconds, or a unit: `500ms`, `90s`, `20m`, `1h`. */
   milliseconds(name: string): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -191,7 +191,7 @@ const UNITS_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_
 
 export const THINK_TAGS_RULE = "an opening and a closing tag, as in <reason>,</reason>";
 
-/** Returns undefined if the text is not a pair of tags. */
+/** Parses `OPEN,CLOSE`. Returns undefined if the text is not a pair of tags. */
 export function parseThinkTags(text: string): readonly [open: string, close: string] | undefined {
   const [open, close, ...more] = text.split(",").map((tag) => tag.trim());
   const isPair = more.length === 0 && open !== close && open !== "" && close !== undefined &&

@@ -9,30 +9,30 @@ import { Settings } from "./settings.ts";
 
 const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
 
-/** Returns undefined without the flag: the run then reads the whole input. */
+/** Reads `--shard`. Returns undefined without the flag: the run then reads the whole input. */
 export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | undefined {
   const text = settings.text("shard");
   if (text === undefined) return undefined;
   const match = /^(auto|\d+)(?:\/(\d+))?$/.exec(text);
   const isAuto = match?.[1] === "auto";
   const count = match?.[2] === undefined ? undefined : Number(match[2]);
-  const wrong = (problem: string) =>
+  const errorFor = (problem: string) =>
     new UsageError(`Cannot use ${settings.flagText("shard", text)}: ${problem}`);
-  if (match === null || (!isAuto && count === undefined)) throw wrong(RULE);
+  if (match === null || (!isAuto && count === undefined)) throw errorFor(RULE);
   if (count !== undefined && (count < 1 || count > MAX_SHARDS)) {
-    throw wrong(`there must be 1 to ${MAX_SHARDS} shards`);
+    throw errorFor(`there must be 1 to ${MAX_SHARDS} shards`);
   }
-  const shard = isAuto ? schedulerShard(count, io, wrong) : { index: Number(match[1]), count };
-  if (shard.count === undefined) throw wrong(RULE);
-  const parallel = numberOf("RETORT_PARALLEL", io, wrong);
-  if (parallel === 0) throw wrong("the variable RETORT_PARALLEL must be 1 or more");
+  const shard = isAuto ? schedulerShard(count, io, errorFor) : { index: Number(match[1]), count };
+  if (shard.count === undefined) throw errorFor(RULE);
+  const parallel = numberOf("RETORT_PARALLEL", io, errorFor);
+  if (parallel === 0) throw errorFor("the variable RETORT_PARALLEL must be 1 or more");
   if (shard.index < shard.count) {
     const job = io.env("RETORT_JOB") || undefined;
     return { index: shard.index, count: shard.count, parallel, job };
   }
   const { index, count: n } = shard;
   const existing = n === 1 ? "the only one is 0/1" : `the first is 0/${n}, the last ${n - 1}/${n}`;
-  throw wrong(`there is no shard ${index}/${n}: ${existing}`);
+  throw errorFor(`there is no shard ${index}/${n}: ${existing}`);
 }
 
 /** Replaces `auto` by numbers: printed commands must work outside the job, too. */
@@ -60,7 +60,7 @@ export async function recordFailedShard(args: ParsedArgs, io: Io, error: unknown
   }
 }
 
-type Wrong = (problem: string) => UsageError;
+type ErrorFor = (problem: string) => UsageError;
 
 /**
  * Reads the shard from the scheduler's variables. The size of a Slurm array counts only if the
@@ -72,12 +72,12 @@ type Wrong = (problem: string) => UsageError;
 function schedulerShard(
   flagCount: number | undefined,
   io: Pick<Io, "env">,
-  wrong: Wrong,
+  errorFor: ErrorFor,
 ): { index: number; count: number | undefined } {
-  const read = (name: string) => numberOf(name, io, wrong);
+  const read = (name: string) => numberOf(name, io, errorFor);
   const task = read("SLURM_ARRAY_TASK_ID") ?? read("JOB_COMPLETION_INDEX");
   if (task === undefined) {
-    throw wrong(
+    throw errorFor(
       "neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set. Outside an array or Indexed Job " +
         "name the shard, as in --shard 3/16",
     );
@@ -89,7 +89,7 @@ function schedulerShard(
   const isWhole = size !== undefined && size > 1 && min !== undefined && max !== undefined &&
     step !== undefined && size === (max - min) / step + 1;
   if (!isWhole) {
-    throw wrong(
+    throw errorFor(
       "the number of shards is unknown, because this is not a complete Slurm array of several tasks. " +
         "Set RETORT_SHARDS, or name the number, as in --shard auto/16",
     );
@@ -97,10 +97,10 @@ function schedulerShard(
   return { index: (task - min) / step, count: size };
 }
 
-function numberOf(name: string, io: Pick<Io, "env">, wrong: Wrong): number | undefined {
+function numberOf(name: string, io: Pick<Io, "env">, errorFor: ErrorFor): number | undefined {
   const text = io.env(name);
   if (text === undefined || text === "") return undefined;
   const number = Number(text);
   if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw wrong(`the variable ${name} is ${JSON.stringify(text)}, and must be a whole number`);
+  throw errorFor(`the variable ${name} is ${JSON.stringify(text)}, and must be a whole number`);
 }

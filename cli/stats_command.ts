@@ -39,8 +39,8 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
     );
   }
   checkComparison(settings, args.inputs);
-  await using open = await openFiles(args.inputs);
-  const index = openIndex(open.files);
+  await using dataFiles = await openFiles(args.inputs);
+  const index = openIndex(dataFiles.files);
   try {
     await index.readAll();
     index.save();
@@ -48,7 +48,7 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
     requireReadableFile(args.inputs, status);
     if (settings.isOn("compare")) {
       printComparison(index, args.inputs as [string, string], settings.isOn("json"), io);
-      for (const note of open.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
+      for (const note of dataFiles.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
       return 0;
     }
     const where = settings.text("where") ?? "";
@@ -56,7 +56,7 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
     if (settings.isOn("json")) {
       io.writeOut(`${printableJson(JSON.stringify(jsonOf(status, statistics), null, 2))}\n`);
     } else io.writeOut(printableLines(textOf(status, statistics)));
-    const notes = [...open.notes, ...notesOf(status), ...conditionNotes(index.table, where)];
+    const notes = [...dataFiles.notes, ...notesOf(status), ...conditionNotes(index.table, where)];
     for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
   } finally {
     index.close();

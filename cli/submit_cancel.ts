@@ -9,7 +9,6 @@ import { inNamespace, queueOf, type ToolProblem, tryTool, whyNot } from "./sched
 import type { Settings } from "./settings.ts";
 import { findOutput, jobNameOf } from "./submit_job.ts";
 
-/** What a scheduler did about the job. */
 type Outcome =
   | { readonly kind: "canceled" }
   /** The scheduler has no job of this output. */
@@ -117,13 +116,13 @@ async function cancelKubernetes(
   namespace: string | undefined,
   io: Io,
 ): Promise<Outcome> {
-  const deleted = await tryTool("kubectl", [
+  const deletion = await tryTool("kubectl", [
     ...["delete", "job", `${name}-merge`, name, "--ignore-not-found"],
     ...inNamespace(namespace),
   ], io);
-  if (deleted.kind === "done") return { kind: deleted.text.trim() === "" ? "none" : "canceled" };
-  const kind = deleted.kind === "missing" ? "missing" : "unknown";
-  return { kind, reason: whyNot("kubectl", deleted) };
+  if (deletion.kind === "done") return { kind: deletion.text.trim() === "" ? "none" : "canceled" };
+  const kind = deletion.kind === "missing" ? "missing" : "unknown";
+  return { kind, reason: whyNot("kubectl", deletion) };
 }
 
 /**

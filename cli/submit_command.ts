@@ -56,7 +56,8 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** Pins the shard boundaries, unless a Kubernetes job's input is not found here. */
+/** Checks the settings of a job, and returns the job. Pins the borders of its shards, unless the
+ * input of a Kubernetes job is not found here. */
 async function prepare(
   scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
@@ -174,11 +175,11 @@ function readDivision(settings: Settings): { shards: number; parallel: number; l
 
 /** The flags that `retort run` takes too, each as one argument. */
 function runFlags({ flags }: ParsedArgs): string[] {
-  const ofRun = flagsOf("run");
-  const submitted = new Set(flagsOf("submit").map(({ name }) => name));
+  const flagsOfRun = flagsOf("run");
+  const submitNames = new Set(flagsOf("submit").map(({ name }) => name));
   return [...flags].flatMap(([name, value]) => {
-    const flag = ofRun.find((flag) => flag.name === name);
-    if (flag === undefined || !submitted.has(name)) return [];
+    const flag = flagsOfRun.find((flag) => flag.name === name);
+    if (flag === undefined || !submitNames.has(name)) return [];
     if (typeof value === "boolean") return [flag.isOnByDefault ? `--no-${name}` : `--${name}`];
     if (flag.isValueOptional && value === "") return [`--${name}`];
     return [value].flat().map((text) => `--${name}=${text}`);
@@ -260,7 +261,7 @@ function refuseSetVariables(settings: Settings): void {
   );
 }
 
-/** Shards on Slurm do not get a key from a variable. */
+/** Throws if the key is in a variable, which shards on Slurm do not get. */
 function refuseVariables(settings: Settings, io: Pick<Io, "env">): void {
   if (settings.text("api-key-file") !== undefined || settings.text("simulate") !== undefined) {
     return;

@@ -41,15 +41,15 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
     const status = await readStatus(statusPathOf(run.originalFiles.results));
     const { state, detail } = stateOf(run, status);
     states.set(state, (states.get(state) ?? 0) + 1);
-    const counts = countsOf(run, status);
-    rows += counts.rows;
-    done += counts.done;
-    failed += counts.failed;
+    const runCounts = countsOf(run, status);
+    rows += runCounts.rows;
+    done += runCounts.done;
+    failed += runCounts.failed;
     // One more than is shown, to know whether there are more.
     if (detail !== "" && lines.length <= MAX_LISTED) lines.push(`${run.name}: ${state}${detail}`);
   }
-  const counts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
-  io.writeOut(`${formatCount(runs.length)} shards: ${counts.join(", ")}\n`);
+  const stateTexts = [...states].map(([state, count]) => `${formatCount(count)} ${state}`);
+  io.writeOut(`${formatCount(runs.length)} shards: ${stateTexts.join(", ")}\n`);
   io.writeOut(
     `Rows of the shards that have started: ${formatCount(done)} of ${formatCount(rows)} finished` +
       `${failed === 0 ? "" : `, ${formatCount(failed)} of them failed`}\n`,

@@ -59,7 +59,7 @@ export async function openLists(
   await using opening = new AsyncDisposableStack();
   const teachers = opening.use(new ListedTeachers());
   const places: TeacherPlace[] = [];
-  const opened: OpenList[] = [];
+  const openedLists: OpenList[] = [];
   for (const { text, make } of lists) {
     const source = listOf(text, dependencies);
     const listWaitMs = text.startsWith("@") ? fileWaitMs : waitMs;
@@ -69,12 +69,12 @@ export async function openLists(
       const place = await teachers.join(list, entry);
       if (place !== undefined) places.push(place);
     }
-    opened.push(list);
+    openedLists.push(list);
   }
   const open = opening.move();
   return {
     places,
-    list: teacherListOf(opened, teachers, every),
+    list: teacherListOf(openedLists, teachers, every),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 }
@@ -95,11 +95,11 @@ function teacherListOf(
       const watches = lists.map((list) =>
         new EndpointWatch(list.source, list.entries, {
           async onChange(changes) {
-            const { change, refused, problems } = await teachers.change(list, changes);
+            const { change, refusedEntries, problems } = await teachers.change(list, changes);
             if (isStopped) return [];
             onChange(change);
             for (const problem of problems) onNotice("warning", problem);
-            return refused;
+            return refusedEntries;
           },
           onNotice,
           every,
@@ -114,8 +114,8 @@ function teacherListOf(
 }
 
 /** A teacher, and the list entries with its address. */
-interface Listed {
-  readonly created: ListedPlace;
+interface ListedTeacher {
+  readonly place: ListedPlace;
   /** In the order in which lists named the address: the first decides the weight and the limit. */
   readonly entries: Map<OpenList, EndpointEntry>;
 }
@@ -128,19 +128,19 @@ const MAX_LEFT = 1_000;
  * the address. If the address comes back, the same teacher joins again, even with calls in flight.
  */
 class ListedTeachers implements AsyncDisposable {
-  readonly #byUrl = new Map<string, Listed>();
+  readonly #byUrl = new Map<string, ListedTeacher>();
   /** Why each address could not join. Later readings try again and report only a new reason. */
   readonly #problems = new Map<string, string>();
   /** Addresses that no list names any more, in the order of leaving. */
-  readonly #left = new Set<string>();
+  readonly #leftUrls = new Set<string>();
   #changing: Promise<unknown> = Promise.resolve();
 
   /** Returns the place of a new teacher; undefined if another list already names the address. */
   async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
     const listed = this.#byUrl.get(entry.url) ??
-      { created: await list.make(entry), entries: new Map() };
+      { place: await list.make(entry), entries: new Map() };
     this.#byUrl.set(entry.url, listed);
-    this.#left.delete(entry.url);
+    this.#leftUrls.delete(entry.url);
     listed.entries.set(list, entry);
     return listed.entries.size === 1 ? placeOf(listed) : undefined;
   }
@@ -155,14 +155,14 @@ class ListedTeachers implements AsyncDisposable {
   async #change(list: OpenList, { joined, left, changed }: ListChange) {
     const joinedPlaces: TeacherPlace[] = [], changedPlaces: TeacherPlace[] = [];
     const leftTeachers: Teacher[] = [];
-    const refused: EndpointEntry[] = [], problems: string[] = [];
+    const refusedEntries: EndpointEntry[] = [], problems: string[] = [];
     for (const entry of joined) {
       try {
         const place = await this.join(list, entry);
         this.#problems.delete(entry.url);
         if (place !== undefined) joinedPlaces.push(place);
       } catch (error) {
-        refused.push(entry);
+        refusedEntries.push(entry);
         const { message } = error as Error;
         if (this.#problems.get(entry.url) !== message) problems.push(message);
         this.#problems.set(entry.url, message);
@@ -180,27 +180,27 @@ class ListedTeachers implements AsyncDisposable {
       // The weight and the limit of the next list that names the address apply now.
       if (listed.entries.size > 0) changedPlaces.push(placeOf(listed));
       else {
-        leftTeachers.push(listed.created.teacher);
-        this.#left.add(url);
+        leftTeachers.push(listed.place.teacher);
+        this.#leftUrls.add(url);
       }
     }
     this.#forgetOldest();
     const change = { joined: joinedPlaces, left: leftTeachers, changed: changedPlaces };
-    return { change, refused, problems };
+    return { change, refusedEntries, problems };
   }
 
   /** Does not close the forgotten teachers: calls may be in flight. Idle connections time out. */
   #forgetOldest(): void {
-    for (const url of this.#left) {
-      if (this.#left.size <= MAX_LEFT) return;
-      this.#left.delete(url);
+    for (const url of this.#leftUrls) {
+      if (this.#leftUrls.size <= MAX_LEFT) return;
+      this.#leftUrls.delete(url);
       this.#byUrl.delete(url);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const listed = [...this.#byUrl.values()];
-    await Promise.all(listed.map(({ created }) => created[Symbol.asyncDispose]?.()));
+    await Promise.all(listed.map(({ place }) => place[Symbol.asyncDispose]?.()));
   }
 }
 
@@ -208,9 +208,9 @@ class ListedTeachers implements AsyncDisposable {
  * Takes weight and limit from the first list that names the teacher or, if it sets none, from the
  * teacher's creation.
  */
-function placeOf({ created, entries }: Listed): TeacherPlace {
-  const [{ weight = created.weight, max = created.maxConcurrency }] = entries.values();
-  return { ...created, weight, maxConcurrency: max };
+function placeOf({ place, entries }: ListedTeacher): TeacherPlace {
+  const [{ weight = place.weight, max = place.maxConcurrency }] = entries.values();
+  return { ...place, weight, maxConcurrency: max };
 }
 
 function listOf(text: string, dependencies?: SourceDependencies): ListSource {
@@ -235,8 +235,8 @@ async function firstEntries(
       if (performance.now() >= end) {
         throw new UsageError(`Cannot use the list ${source.name} (--base-url): ${reason}`);
       }
-      const most = waitMs === Infinity ? "" : ` (${waitMs / 1_000} s at most)`;
-      if (!hasWaited) onWait?.(`Waiting for ${source.name}: ${reason}${most}`);
+      const limit = waitMs === Infinity ? "" : ` (${waitMs / 1_000} s at most)`;
+      if (!hasWaited) onWait?.(`Waiting for ${source.name}: ${reason}${limit}`);
       await pause(RETRY_MS);
     }
   }

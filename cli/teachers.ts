@@ -34,16 +34,18 @@ export async function openTeachers(
 ): Promise<OpenTeachers> {
   await using stack = new AsyncDisposableStack();
   const simulation = settings.text("simulate");
-  const all = simulation === undefined ? namedTeachers(settings, specs, io) : [];
-  const setup: Setup = { settings, io, keys: new Keys(io, onMissingKey), all };
+  const allTeachers = simulation === undefined ? namedTeachers(settings, specs, io) : [];
+  const setup: Setup = { settings, io, keys: new Keys(io, onMissingKey), allTeachers };
   const teachers: TeacherPlace[] = [];
   if (simulation !== undefined) {
     teachers.push(await openSimulated(simulation, settings, specs, stack));
   }
-  for (const named of all) {
-    if (!isList(named.baseUrl)) teachers.push(stack.use(await openTeacher(named, setup)));
+  for (const namedTeacher of allTeachers) {
+    if (!isList(namedTeacher.baseUrl)) {
+      teachers.push(stack.use(await openTeacher(namedTeacher, setup)));
+    }
   }
-  const lists = all.filter(({ baseUrl }) => isList(baseUrl));
+  const lists = allTeachers.filter(({ baseUrl }) => isList(baseUrl));
   const { places = [], list } = lists.length === 0
     ? {}
     : stack.use(await openListsOf(lists, setup));
@@ -61,10 +63,10 @@ interface Setup {
   readonly io: Io;
   readonly keys: Keys;
   /** Every teacher and list of the run: if OpenAI is among them, no other gets the default key. */
-  readonly all: readonly NamedTeacher[];
+  readonly allTeachers: readonly NamedTeacher[];
 }
 
-/** `teacher_lists.ts` is loaded on demand: few runs have lists of teachers. */
+/** Opens the lists of teachers. Loads `teacher_lists.ts` on demand: few runs have lists. */
 async function openListsOf(lists: readonly NamedTeacher[], setup: Setup) {
   const { settings, io } = setup;
   const { openLists } = await import("./teacher_lists.ts");
@@ -134,17 +136,17 @@ function namedTeachers(settings: Settings, specs: readonly TeacherSpec[], io: Io
 }
 
 async function openTeacher(
-  named: NamedTeacher,
+  namedTeacher: NamedTeacher,
   setup: Setup,
 ): Promise<TeacherPlace & AsyncDisposable> {
   const { settings, io } = setup;
-  const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } = named;
+  const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } = namedTeacher;
   const model = own.model ?? settings.required(
     "model",
     "a model: add -m NAME, or --simulate to try Retort without a teacher",
   );
   const connection = await readConnection(own, settings, io);
-  const apiKey = await keyFor(named, holdsKey(connection.headers), setup);
+  const apiKey = await keyFor(namedTeacher, holdsKey(connection.headers), setup);
   const teacher = asUsage(() =>
     openai({
       baseUrl,
@@ -166,7 +168,7 @@ async function openTeacher(
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
   isInHeaders: boolean,
-  { settings, keys, all }: Setup,
+  { settings, keys, allTeachers }: Setup,
 ): Promise<string | undefined> {
   const hasOwn = apiKeyFile !== undefined || apiKeyEnv !== undefined;
   const place = hasOwn
@@ -175,7 +177,7 @@ async function keyFor(
   const isNamed = place.file !== undefined || place.variable !== undefined;
   if (!isNamed && isInHeaders) return undefined;
   // If no key is named and OpenAI is among the teachers, only OpenAI gets the default key.
-  if (!isNamed && !isOpenAI(baseUrl) && all.some((other) => isOpenAI(other.baseUrl))) {
+  if (!isNamed && !isOpenAI(baseUrl) && allTeachers.some((other) => isOpenAI(other.baseUrl))) {
     return undefined;
   }
   const missing = isOpenAI(baseUrl)

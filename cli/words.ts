@@ -1,6 +1,6 @@
 /**
- * Words that users type instead of a command or a flag: aliases, suggestions, and mistyped
- * commands, to be told from input files.
+ * Words that users type instead of a command or a flag: aliases, names in other programs, and
+ * mistyped commands, which must be told from input files.
  *
  * @module
  */

@@ -32,7 +32,7 @@ export interface ComparedRun {
   readonly cost_usd: number | null;
 }
 
-/** Rows are matched by uid. */
+/** How two runs compare. Rows are matched by uid. */
 export interface RunComparison {
   readonly both: number;
   readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
@@ -153,7 +153,7 @@ function comparedRun(
   };
 }
 
-/** All 0 if there are no numbers. */
+/** The sum and quantiles of some numbers; all 0 if there are none. */
 export interface Spread {
   readonly sum: number;
   readonly p50: number;

@@ -42,7 +42,6 @@ export class DataFile {
   problem: string | undefined;
   /** In bytes, at the last `refresh`. */
   size = 0;
-  /** The modification time at the last `refresh`. */
   modifiedMs = 0;
   /** Read with the first block: a run may create its run file after this file. */
   hints: RunHints = {};

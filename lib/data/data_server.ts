@@ -33,9 +33,7 @@ interface Selection {
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
-  /** The time of creation, by `performance.now()`. */
   readonly createdMs: number;
-  /** When a page last requested the selection. */
   requestedMs: number;
   /** Covers the first `total` rows: a scan may have found more since. */
   overview?: Omit<Overview, "scan" | "version">;

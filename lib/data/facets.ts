@@ -191,7 +191,7 @@ function binStart(bin: number): number {
   return (4 + bin % 4) * 2 ** (octave - 2);
 }
 
-/** Spreads, flags and histograms are of answered rows only. */
+/** Figures of selected rows. Spreads, flags and histograms are of answered rows only. */
 export interface DataStatistics {
   readonly rows: Readonly<Record<"total" | typeof STATUSES[number], number>>;
   readonly prompt_tokens: Spread;

@@ -122,7 +122,8 @@ export function writeIndexFile(
   }
 }
 
-/** The index holds values of rows: only users who may read all files may read it. */
+/** Permissions of the index. It holds values of rows: only users who may read all files may read
+ * it. */
 function modeMadeFrom(marks: readonly FileMark[]): number {
   return marks.reduce((mode, { path }) => mode & modeOf(path), 0o666) | 0o600;
 }

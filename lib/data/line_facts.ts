@@ -143,7 +143,7 @@ function factsIn(line: JsonObject, isFailure: boolean, hints: RunHints): LineFac
   };
 }
 
-/** Earlier versions wrote a list, later ones JSON text. */
+/** Whether there are tool calls: a list in lines of earlier versions, JSON text in later ones. */
 function holdsCalls(calls: unknown): boolean {
   return typeof calls === "string"
     ? calls !== "[]" && calls !== ""

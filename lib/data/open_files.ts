@@ -72,7 +72,7 @@ export async function unpackFiles(
   return { files, [Symbol.asyncDispose]: () => copies.disposeAsync() };
 }
 
-/** `openBytes` reuses the memory of a chunk while it is being written. */
+/** Copies each chunk: `openBytes` reuses the memory of one that is still being written. */
 async function* copyChunks(
   chunks: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,

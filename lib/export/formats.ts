@@ -183,7 +183,6 @@ export const FORMATS: Readonly<Record<ExportFormat, FormatDefinition>> = {
   },
 };
 
-/** Returns a row, or what the format has no place for. */
 export function toTrainingRow(
   example: Example,
   format: MadeFormat,

@@ -30,7 +30,7 @@ import { Unrepresentable } from "./turns.ts";
 /** Maximum number of files that the dataset card names. */
 const MAX_NAMED = 10;
 
-/** For a shuffle, selected rows go to a temporary file. */
+/** Examples of several input files. For a shuffle, selected rows go to a temporary file. */
 export class InputSource implements ExampleSource, AsyncDisposable {
   rowCount = 0;
   lineCount = 0;

@@ -96,21 +96,21 @@ function functionCall(text: string, calls: readonly unknown[]): string {
   return thought + JSON.stringify(functions);
 }
 
-/** OpenAI's custom tools have a text as input, and no function. */
+/** Whether a tool call has a function. OpenAI's custom tools have a text as input instead. */
 function hasFunction(call: unknown): boolean {
   return isObject(call) && isObject(call.function);
 }
 
 const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
-/** ShareGPT has no place for text beside tool calls. */
+/** Whether a message has text beside tool calls, for which ShareGPT has no place. */
 export function hasTextWithCalls(message: Message): boolean {
   const { tool_calls: calls } = message;
   if (!Array.isArray(calls) || calls.length === 0) return false;
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
 }
 
-/** LLaMA-Factory drops conversations without alternating turns. */
+/** Whether the turns alternate. LLaMA-Factory drops other conversations. */
 export function isAlternating(row: TrainingRow): boolean {
   const turns = row.conversations as readonly { from: string }[];
   const dialogue = turns[0]?.from === "system" ? turns.slice(1) : turns;

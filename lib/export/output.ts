@@ -9,7 +9,8 @@ import { SinkError, UsageError } from "../errors.ts";
 import { endsWithSeparator, fileKeyOf, ifThere, statOf, systemReason } from "../files.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
 
-/** Writes are not buffered: pass large pieces. Disposing discards an unfinished file. */
+/** Where an export writes. Writes are not buffered: pass large pieces. Disposing discards an
+ * unfinished file. */
 export interface Output extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
   /** Renames a new file into place, or closes the stream. */
@@ -110,7 +111,7 @@ export interface OutputGuard {
   readonly sources: ReadonlyMap<string, string>;
 }
 
-/** Deno opens these paths only with all permissions. */
+/** Names of the standard streams. Deno opens these paths only with all permissions. */
 const STANDARD_STREAMS: ReadonlyMap<string, "stdout" | "stderr"> = new Map([
   ["-", "stdout"],
   ["/dev/stdout", "stdout"],

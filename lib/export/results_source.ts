@@ -23,7 +23,7 @@ import type { ResolvedExport } from "./export_options.ts";
 import { RowOrder, shuffleIn } from "./row_order.ts";
 import type { Unrepresentable } from "./turns.ts";
 
-/** Each file is in input order, unless shuffled. */
+/** Examples of several results files: file after file in input order, or all shuffled. */
 export class ResultsSource implements ExampleSource, Disposable {
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];

@@ -22,7 +22,8 @@ export interface MadeRow {
   readonly row: TrainingRow | string;
 }
 
-/** The first of two passes adds all rows, so that the second knows the columns. */
+/** Makes rows in two passes: `add` takes all examples, so that `rowsOf` knows the columns of every
+ * row. */
 export class RowMaker {
   /** Complete after the first pass. */
   readonly schema = new Schema();

@@ -102,13 +102,11 @@ export class Selection {
   }
 }
 
-/** Two answers to a row, for DPO. */
 export type Pair = readonly [chosen: Example, rejected: Example];
 
 /** Makes pairs. All answers to a row must be consecutive. */
 export class Pairs {
   readonly #scoreOf: (example: Example) => number;
-  /** The answers to the current row. */
   #answers: Example[] = [];
   #singleRows = 0;
   #tiedRows = 0;
@@ -129,7 +127,6 @@ export class Pairs {
     return pair;
   }
 
-  /** Returns the pair of the last row, if any. */
   end(): Pair | undefined {
     const answers = this.#answers;
     this.#answers = [];
@@ -147,7 +144,6 @@ export class Pairs {
     return undefined;
   }
 
-  /** Notes about what was left out, and why. */
   notes(): string[] {
     return [
       ...leftOutNotes(this.#singleRows, "row", "with one answer: a pair needs two"),
@@ -180,7 +176,6 @@ function leftOutNotes(count: number, noun: string, what: string): string[] {
   return count === 0 ? [] : [`Left out ${formatCountOf(count, noun)} ${what}`];
 }
 
-/** Joins the texts of the user and tool messages. */
 function promptTextOf({ messages }: Example): string {
   return messages.filter(({ role }) => role === "user" || role === "tool").map(({ content }) =>
     typeof content === "string" ? content : JSON.stringify(content ?? "")

@@ -98,7 +98,8 @@ function withReasoningAs(name: string, message: Message): Message {
   return Object.fromEntries(renamed) as Message;
 }
 
-/** Loaders cannot read a file with both texts and lists of parts as contents. */
+/** Makes the content a list of parts: loaders cannot read a file with both texts and lists as
+ * contents. */
 function withParts(message: Message): Message {
   return typeof message.content === "string"
     ? { ...message, content: [{ type: "text", text: message.content }] }
@@ -116,7 +117,7 @@ export class Unrepresentable {
   }
 }
 
-/** As JSON text: tools have different schemas, and a column has one type. */
+/** Adds tools as JSON text: they have different schemas, and a column has one type. */
 export function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
   return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
 }

@@ -64,7 +64,7 @@ export async function readyRuns(
   }
 }
 
-/** An abort ends the pause within 2 s. */
+/** Waits. An abort ends the wait within 2 s. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   for (let leftMs = ms;; leftMs -= MAX_PAUSE_MS) {
     signal?.throwIfAborted();

@@ -47,7 +47,7 @@ export class Counters {
   completionTokens = 0;
   readonly latency = new DurationHistogram();
   /** Completion tokens of answers that were not kept, by failure type. */
-  readonly #wasted = new Map<string, number>();
+  readonly #wastedTokens = new Map<string, number>();
 
   get settled(): number {
     return this.succeeded + this.failed;
@@ -55,12 +55,12 @@ export class Counters {
 
   get wastedCompletionTokens(): number {
     let sum = 0;
-    for (const tokens of this.#wasted.values()) sum += tokens;
+    for (const tokens of this.#wastedTokens.values()) sum += tokens;
     return sum;
   }
 
   wastedByReason(): Record<string, number> {
-    return Object.fromEntries(this.#wasted);
+    return Object.fromEntries(this.#wastedTokens);
   }
 
   addAnswer(completion: Completion): void {
@@ -73,8 +73,10 @@ export class Counters {
     if (isThrottled) this.throttledAttempts++;
     if (completion === undefined) return;
     this.#addTokens(completion);
-    const wasted = completion.usage?.completionTokens ?? 0;
-    if (wasted > 0) this.#wasted.set(failure.type, (this.#wasted.get(failure.type) ?? 0) + wasted);
+    const tokens = completion.usage?.completionTokens ?? 0;
+    if (tokens > 0) {
+      this.#wastedTokens.set(failure.type, (this.#wastedTokens.get(failure.type) ?? 0) + tokens);
+    }
   }
 
   addRow({ attempts, failure, latencyMs }: RowFigures): void {

@@ -119,7 +119,7 @@ export class Forecast {
     this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
   }
 
-  /** A rate over a hold and the time before would describe neither. */
+  /** Begins both rates anew: one over a hold and the time before would describe neither. */
   #restartRates(nowMs: number): void {
     this.#rowRate = new RateWindow(nowMs);
     this.#tokenRate = new RateWindow(nowMs);
@@ -178,9 +178,9 @@ export class RateWindow {
   }
 }
 
-/** The interval between records of the counter. */
+/** The interval between two marks, which record the counter. */
 const MARK_MS = 10_000;
-/** Records of the last five minutes, both ends included. */
+/** The marks of five minutes, both ends included. */
 const MAX_MARKS = 31;
 
 /** The length of the windows whose rates are compared; at most a third of the recorded time. */

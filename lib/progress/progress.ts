@@ -255,7 +255,7 @@ export class Progress {
     return Math.max(BEAT_MS, Math.min(IDLE_BEAT_MS, leftMs));
   }
 
-  /** The engine is done once it has handed over the last row; the run, once that row is on disk. */
+  /** The engine's state. Once the engine is done, the run is `draining` until all rows are on disk. */
   #stateOf({ state }: Gauges): Snapshot["state"] {
     const isWriting = state === "done" && !this.#isStopped && this.#toSend !== null &&
       this.#counters.settled < this.#toSend;

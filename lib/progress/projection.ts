@@ -106,7 +106,7 @@ const MIN_COST_ERROR = 0.02;
 export class Projection {
   readonly #cohortRows: number;
   /** Cohorts that are not counted yet, by index, from the first unfinished one on. */
-  readonly #open = new Map<number, Cohort>();
+  readonly #openCohorts = new Map<number, Cohort>();
   #lastIndex = -1;
   #lastCohort: Cohort = newCohort();
   /** Finished cohorts from the first on, without a gap. */
@@ -119,7 +119,9 @@ export class Projection {
   #longestMs = 0;
   #settled = 0;
   #settledBusyMs = 0;
+  /** Rows of which an attempt was sent. */
   #sent = 0;
+  /** The busy time of all lanes. */
   #laneMs = 0;
   #observedMs = 0;
   #observedInFlight = 0;
@@ -248,10 +250,10 @@ export class Projection {
   }
 
   #cohortAt(index: number): Cohort {
-    let cohort = this.#open.get(index);
+    let cohort = this.#openCohorts.get(index);
     if (cohort === undefined) {
       cohort = newCohort();
-      this.#open.set(index, cohort);
+      this.#openCohorts.set(index, cohort);
     }
     this.#lastIndex = index;
     this.#lastCohort = cohort;
@@ -259,15 +261,15 @@ export class Projection {
   }
 
   #closeCohorts(): void {
-    let cohort = this.#open.get(this.#finishedCohorts);
+    let cohort = this.#openCohorts.get(this.#finishedCohorts);
     while (cohort !== undefined && cohort.settled === this.#cohortRows) {
       this.#finishedBusyMs += cohort.busyMs;
       this.#finishedSquaredMs += cohort.squaredMs;
       this.#finishedPriced += cohort.priced;
       this.#finishedCostUsd += cohort.costUsd;
       this.#finishedSquaredUsd += cohort.squaredUsd;
-      this.#open.delete(this.#finishedCohorts++);
-      cohort = this.#open.get(this.#finishedCohorts);
+      this.#openCohorts.delete(this.#finishedCohorts++);
+      cohort = this.#openCohorts.get(this.#finishedCohorts);
     }
   }
 }

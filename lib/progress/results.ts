@@ -40,7 +40,7 @@ const events = new WeakMap<object, unknown>();
 export function resultOf(event: Summary): RunSummary;
 export function resultOf(event: Snapshot): RunSnapshot;
 export function resultOf(event: Summary | Snapshot): RunSummary | RunSnapshot {
-  return renamed(event) as RunSummary | RunSnapshot;
+  return withCamelNames(event) as RunSummary | RunSnapshot;
 }
 
 /** Returns the event of a result; any other value as it is. */
@@ -50,13 +50,13 @@ export function eventOf(result: Summary | RunSummary | Snapshot | RunSnapshot): 
   return events.get(result) ?? result;
 }
 
-function renamed(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(renamed);
+function withCamelNames(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withCamelNames);
   if (typeof value !== "object" || value === null) return value;
   const result: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(value)) {
     const camelName = name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-    result[camelName] = RECORDS.has(name) ? field : renamed(field);
+    result[camelName] = RECORDS.has(name) ? field : withCamelNames(field);
     if (camelName !== name) Object.defineProperty(result, name, { value: result[camelName] });
   }
   events.set(result, value);

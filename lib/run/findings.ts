@@ -20,7 +20,8 @@ export const MODELS_SHOWN = 3;
 const MAX_PARAM_NAMES = 100;
 const MAX_DIFFERENCES = 20;
 
-/** Counts of rows and of answers, as their comments say. A row has an answer for each sample. */
+/** What the first pass over an input has found. Some fields count rows, others answers: a row has
+ * one for each sample. */
 export class Findings {
   readonly samples: number;
   readonly plan: Plan;
@@ -32,7 +33,7 @@ export class Findings {
   unreadable: string | undefined;
   /** Rows. Duplicates count once, unless they are kept. */
   rows = 0;
-  /** Answers whose results stay. */
+  /** Answers that have a result and are not requested again. */
   succeeded = 0;
   /** Answers that have failed permanently. */
   failed = 0;

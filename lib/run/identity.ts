@@ -29,7 +29,6 @@ export function checkSameIdentity(
   );
 }
 
-/** A line for each difference between two identities. */
 export function identityDifferences(before: Identity, now: Identity): string[] {
   const names = Object.keys(now) as (keyof Identity)[];
   return names.flatMap((name) => {

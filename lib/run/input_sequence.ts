@@ -40,7 +40,8 @@ export interface InputSequenceOptions {
   readonly keepsRows?: boolean;
 }
 
-/** Rows are numbered through all pieces. The first row keeps its number in the file. */
+/** Reads the pieces of an input in sequence. Rows are numbered through all pieces, and the first
+ * row keeps its number in the file. */
 export class InputSequence {
   readonly pieces: readonly InputPiece[];
   readonly #options: InputSequenceOptions;
@@ -142,7 +143,7 @@ export class KeptRows {
   readonly #parsed: (ParsedRow | undefined)[] = [];
   #chars = 0;
 
-  /** Also checked while rows are added: a small compressed file may hold much text. */
+  /** Whether the rows take too much memory to be kept. A small compressed file may hold much text. */
   get isTooLarge(): boolean {
     return this.#chars > MAX_KEPT_CHARS || this.#parsed.length > MAX_KEPT_LINES;
   }
@@ -178,9 +179,11 @@ const LINE_FEED = 10;
 const SAMPLE_BYTES = 1 << 16;
 /** The estimate for a file that cannot be read, and the minimum for a large file. */
 const DEFAULT_ROWS = 1_000;
-/** A table that is a tenth too large costs less than one that must grow. */
+/** The estimate is multiplied by this: a table that is too large costs less than one that must
+ * grow. */
 const MARGIN = 1.1;
-/** The shortest row is `{"prompt":"x"}`. Blank lines are shorter. */
+/** Size of the shortest row, `{"prompt":"x"}`. Blank lines are shorter, and would be taken for
+ * rows. */
 const SHORTEST_ROW_BYTES = 14;
 
 /** Estimates the number of rows, so that the table of ids need not grow. */

@@ -64,8 +64,8 @@ interface FilteredFiles {
   readonly skipped: number;
 }
 
-/** Also finds Hugging Face datasets, as `export` writes them: their files are in the subfolder
- * `data`. */
+/** The inputs directly in a folder or, if there are none, in its subfolder `data`, where a Hugging
+ * Face dataset has its files. */
 async function inputsOfFolder(folder: string): Promise<FilteredFiles> {
   const direct = await inputsDirectlyIn(folder);
   const data = join(folder, "data");
@@ -176,7 +176,8 @@ export async function stampOf(path: string): Promise<string> {
   return stamp(await infoOf(path));
 }
 
-/** Synchronous, because it is called for each batch of rows and takes 3 µs. */
+/** Whether the size and the modification time are the same. Synchronous, because it is called for
+ * each batch of rows and takes 3 µs. */
 export function isUnchanged(path: string, earlierStamp: string): boolean {
   try {
     return stamp(Deno.statSync(path)) === earlierStamp;

@@ -32,7 +32,7 @@ import { removeIfThere } from "../files.ts";
 import { estimateRows, InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
 
-/** Call `close` after use. */
+/** One input of a run. Call `close` after use. */
 export class Job {
   readonly files: OutputFiles;
   /** What the first pass found; empty before. */

@@ -1,6 +1,6 @@
 /**
- * What a run tells other processes. Its lock file holds the number of calls in flight, in case of a
- * crash. Its status file is read by `monitor OUT`, merges and other shards.
+ * What a run tells other processes. Its lock file holds an upper bound for the calls in flight, in case
+ * of a crash. Its status file is read by `monitor OUT`, merges and other shards.
  *
  * @module
  */
@@ -118,7 +118,7 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
   return sumOf(runs.values(), (inFlight) => inFlight);
 }
 
-/** The status is written every 5 ticks of about a second. */
+/** Ticks, of about a second, between two writes of the status. */
 const BEAT_TICKS = 5;
 
 interface RateLimited {
@@ -133,7 +133,7 @@ interface StatusParts {
   readonly model: string;
   readonly otherShards: OtherShards | undefined;
   readonly spentBefore: number;
-  /** Only users who may read the input may read the file. */
+  /** Permissions of the status file: only users who may read the input may read it. */
   readonly mode: number | undefined;
 }
 

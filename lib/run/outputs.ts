@@ -33,13 +33,11 @@ export interface OutputFiles {
    * @default all of the one file
    */
   readonly pieces?: readonly InputPiece[];
-  /** Holds the answers, one a line. */
   readonly results: string;
   /** Holds failed rows, and for pending rows the answers that were not accepted. */
   readonly failures: string;
   /** Holds the settings of the run, and its summary. */
   readonly runJson: string;
-  /** Locked by the run that writes to these files. */
   readonly lock: string;
   /** All inputs of the merge that the run continues, if the run reads only some of them. */
   readonly mergedInputs?: readonly string[];
@@ -222,12 +220,13 @@ async function statsOf(paths: readonly string[], stat = statOf): Promise<Stats> 
   return stats;
 }
 
-/** Files with a fixed name. Files of rescued lines, for example, get a number that is free. */
+/** The paths of an output's files that have fixed names. Others, such as files of rescued lines,
+ * get a number that is free. */
 function pathsOf(files: OutputFiles): string[] {
   return [files.results, files.failures, ...sideFilesOf(files)];
 }
 
-/** Files that may not be links, because Retort names them, not the user. */
+/** The paths of files that may not be links, because Retort names them, not the user. */
 function sideFilesOf({ results, runJson, lock }: OutputFiles): string[] {
   return [runJson, lock, outdatedPathOf(results)];
 }

@@ -66,7 +66,8 @@ export class Admission {
     return uid;
   }
 
-  /** Counts copies under an id that no row has. A map would take 100 bytes for each id. */
+  /** The id of the next copy of a row, such as `x~2`. Copies are counted under an id that no row
+   * has: a map would take 100 bytes for each id. */
   #nextCopyOf(uid: string): string {
     const { table } = this.#options;
     return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;

@@ -269,7 +269,7 @@ function checkAbove<T extends object>(options: T, names: readonly (keyof T & str
   }
 }
 
-/** An option whose value is undefined means its default. */
+/** Leaves out options whose value is undefined: they get their defaults. */
 function withoutUndefined<T extends object>(options: T): T {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as T;

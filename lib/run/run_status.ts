@@ -87,8 +87,8 @@ export interface RunStatus {
   readonly cost_usd: number | null;
   /** US dollars of this run and of earlier runs of the shard; null if no cost is known. */
   readonly spent_usd: number | null;
-  /** The share of `rpm` and `tpm` that this run uses, from 0 to 1; null if it shares no such limit
-   * with other shards. */
+  /** The share of `rpm` and `tpm` that this run claims, from 0 to 1; null if it shares no such
+   * limit with other shards. */
   readonly share: number | null;
   /** Failed attempts by type and status, the most frequent first; at most 12. */
   readonly errors: readonly StatusError[];

@@ -105,14 +105,16 @@ export class OutputWatch {
     else if (this.#now() - this.#firstSeenAt >= MIN_APART_MS) await this.#lose(problem);
   }
 
-  /** Moves lines to new files at once, because calls in flight may take minutes. */
+  /** Reports lost outputs. Moves their lines to new files first, because calls in flight may take
+   * minutes. */
   async #lose(problem: string): Promise<void> {
     this.#lost = { problem, rescued: [], cause: undefined };
     await this.#moveAway(this.#lost);
     this.#onLost(await this.#errorOf(this.#lost));
   }
 
-  /** An output that fails, for example on a full disk, is tried again at the next check. */
+  /** Moves the lines of all outputs that can be moved. Others, for example on a full disk, are
+   * tried again at the next check. */
   async #moveAway(lost: LostOutputs): Promise<void> {
     lost.cause = undefined;
     for (const output of this.#outputs) {

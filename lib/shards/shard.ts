@@ -42,7 +42,7 @@ export interface Shard {
   readonly job?: string;
 }
 
-/** File names hold an index of five digits. */
+/** The index in file names has five digits. */
 export const MAX_SHARDS = 100_000;
 
 /** The path of a file that keeps Slurm jobs from requeuing their shards while it exists. */

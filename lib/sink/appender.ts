@@ -10,7 +10,6 @@ import { systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
 import type { ClosedFile } from "./watched_file.ts";
 
-/** A file that was opened to append. */
 export interface JournalFile {
   write(bytes: Uint8Array): Promise<number>;
   /** Blocks this thread. Absent if only `write` may be used. */
@@ -141,7 +140,7 @@ export class Appender {
     }
   }
 
-  /** On network filesystems, a signal may interrupt a write before it begins. */
+  /** Repeats a write that a signal has interrupted before it began, as on network filesystems. */
   async #writeUninterrupted(lines: Uint8Array, start: number): Promise<number> {
     while (true) {
       try {

@@ -223,7 +223,7 @@ interface TemporaryOptions {
   readonly mode?: number;
 }
 
-/** Locked, so that `removeLeftovers` of other processes spares it. */
+/** A temporary file that is locked, so that `removeLeftovers` of other processes spares it. */
 export interface TemporaryFile {
   readonly path: string;
   readonly file: Deno.FsFile;

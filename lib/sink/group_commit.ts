@@ -132,7 +132,7 @@ export class Syncer<T> {
     clearTimeout(timer);
   }
 
-  /** Rows may have to wait for room if the next sync is delayed. */
+  /** Whether rows may have to wait for room if the next sync is delayed. */
   get #isHalfFull(): boolean {
     return this.#unsyncedRows >= this.#maxUnsyncedRows / 2 ||
       this.#unsyncedBytes >= MAX_UNSYNCED_BYTES / 2;

@@ -264,7 +264,7 @@ function quotedName(name: string): string {
 const MAX_NAMES = 100;
 const quotedNames = new Map<string, string>();
 
-/** Rows finish in groups, so the last time is usually needed again. */
+/** The time in ISO 8601. Caches the last one, because rows finish in groups. */
 function isoOf(unixMs: number): string {
   if (unixMs !== lastIso.unixMs) lastIso = { unixMs, text: new Date(unixMs).toISOString() };
   return lastIso.text;

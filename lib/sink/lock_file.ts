@@ -36,7 +36,7 @@ export const HELD_PAUSE_MS = 30;
 /** Maximum number of attempts to lock results, as many processes may be checking them. */
 const RESULTS_ATTEMPTS = 12;
 
-/** An existing file stays unchanged: it may be the user's. */
+/** Opens a lock file, or creates it. An existing file stays unchanged: it may be the user's. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
   const options = { read: true, write: true };
   try {
@@ -87,8 +87,8 @@ export async function tryLock(
   }
 }
 
-/** A note with a shared lock begins differently and is longer. So earlier versions, which do not
- * know shared locks, report a foreign file instead of locking it. */
+/** The text of a note. With a shared lock, it begins differently and is longer, so that earlier
+ * versions, which do not know shared locks, report a foreign file instead of locking it. */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
@@ -173,7 +173,8 @@ async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   return true;
 }
 
-/** On SMB mounts, `flock` on one handle keeps all others from reading. */
+/** Whether the handle can still read. On SMB mounts, `flock` on one handle keeps all others from
+ * reading. */
 async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   try {
     await reader.read(new Uint8Array(1));

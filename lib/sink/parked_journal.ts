@@ -25,7 +25,7 @@ interface WaitingLine<T> extends PromiseWithResolvers<void> {
 
 const RETRY_DELAY_MS = 1_000;
 
-/** The file must exist. */
+/** A journal as the module describes it. The file must exist. */
 export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
@@ -75,7 +75,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
   }
 
-  /** No caller reads it. */
+  /** Without a getter, because no caller reads it. */
   set maxUnsyncedRows(rows: number) {
     this.#maxUnsyncedRows = rows;
     if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;
@@ -211,7 +211,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return true;
   }
 
-  /** If lines could not be made durable, the file is never opened again. */
+  /** Closes the journal. If lines could not be made durable, the file is never opened again. */
   async #close(journal: Journal<T>): Promise<void> {
     this.#journal = undefined;
     try {

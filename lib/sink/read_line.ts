@@ -24,7 +24,7 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Lines of versions without `final` are final. */
+/** Whether a line's row is pending. Lines of versions without `final` are final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
@@ -32,7 +32,7 @@ export function isPendingLine({ error }: { readonly error?: unknown }): boolean 
 /** Each pending line contains one of these. So may other lines, in the row's own fields. */
 const PENDING_MARKS = ['"final":false', '"final": false'];
 
-/** Parses the line only if it may be pending. */
+/** As `isPendingLine`, but parses a line only if it may be pending. */
 export function isPendingIndexed(
   line: { includes(text: string): boolean; value(): { readonly error?: unknown } },
 ): boolean {
@@ -71,7 +71,8 @@ interface PendingLine {
   readonly distill?: Readonly<Partial<Record<string, unknown>>>;
 }
 
-/** Text that is not JSON shows that the file was replaced after it was indexed. */
+/** Parses a line of the index. Text that is not JSON shows that the file was replaced since it was
+ * indexed. */
 function parseLine(text: string, path: string): PendingLine {
   try {
     return JSON.parse(text) as PendingLine;

@@ -176,7 +176,7 @@ export class WatchedFile {
     await removeIfThere(this.#rescuedPath).catch(() => {});
   }
 
-  /** A write may have stopped after `count` bytes of its whole lines. */
+  /** Counts written bytes. A write may have stopped after `count` bytes of its whole lines. */
   #onWritten(count: number, bytes: Uint8Array): void {
     this.#end += count;
     if (count === bytes.length) this.#wholeEnd = this.#end;
@@ -192,8 +192,8 @@ export class WatchedFile {
     this.#durableEnd = Math.min(this.#durableEnd, length);
   }
 
-  /** On Windows, a handle for appending cannot truncate. The path leads to the same file, because
-   * an open file cannot be replaced there. */
+  /** Truncates the current file; on Windows by its path, because a handle for appending cannot
+   * truncate there. The path leads to the same file: an open file cannot be replaced on Windows. */
   async #truncate(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);

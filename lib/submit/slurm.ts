@@ -129,7 +129,8 @@ function header({ name }: Pick<ShardJob, "name">, options: SlurmOptions): string
   return ["#!/bin/bash", ...lines].join("\n");
 }
 
-/** `name` is a Slurm filename pattern, so a `%` in the folder is doubled. */
+/** The directive for the log file. `name` is a Slurm filename pattern; a `%` in the folder is
+ * doubled. */
 function logOf({ logs }: SlurmOptions, name: string): string {
   return directive("output", `${logs.replaceAll("%", "%%")}/${name}.log`);
 }

@@ -94,22 +94,22 @@ export async function openTable(
 function compressorTo(target: ByteSink, compression: Compression) {
   const stream = compression === "gzip" ? createGzip() : createZstdCompress();
   // Resolves once the target has all compressed bytes; rejects if the stream or the target fails.
-  const copied = (async () => {
+  const copying = (async () => {
     for await (const chunk of stream) await target.write(new Uint8Array(chunk));
   })();
   // The next `write` or `finish` reports a failure.
-  copied.catch(() => {});
+  copying.catch(() => {});
   return {
     write: async (bytes: Uint8Array) => {
-      const written = new Promise<void>((resolve, reject) => {
+      const writing = new Promise<void>((resolve, reject) => {
         stream.write(bytes.slice(), (error) => error ? reject(error) : resolve());
       });
       // If the target fails, the stream accepts nothing more and never calls back.
-      await Promise.race([written, copied]);
+      await Promise.race([writing, copying]);
     },
     finish: async () => {
       stream.end();
-      await copied;
+      await copying;
     },
   };
 }
@@ -128,8 +128,8 @@ export function fileTypeOf(path: string): FileType {
   const fail = (problem: string): never => {
     throw new UsageError(`Cannot write "${path}": ${problem}`);
   };
-  const named = formatOfName(path), format = named ?? "jsonl";
-  const isForeign = named === undefined && FOREIGN_EXTENSION.test(path.toLowerCase());
+  const namedFormat = formatOfName(path), format = namedFormat ?? "jsonl";
+  const isForeign = namedFormat === undefined && FOREIGN_EXTENSION.test(path.toLowerCase());
   if (isForeign || !isFileKind(format)) return fail(`use ${extensionList()}`);
   const compression = compressionOfName(path);
   if (compression !== undefined && KINDS[format].compressesItself) {
@@ -173,7 +173,7 @@ function jsonArray(sink: ByteSink): TableWriter {
 
 /** Writes lists and objects as JSON, null as an empty field. */
 function csv(sink: ByteSink, columns: readonly string[]): TableWriter {
-  const record = (fields: readonly string[]) => `${fields.map(quoted).join(",")}\r\n`;
+  const record = (fields: readonly string[]) => `${fields.map(quoteField).join(",")}\r\n`;
   return textTable(sink, {
     start: record(columns),
     row: (row) => record(columns.map((name) => fieldOf(cellOf(row as Fields, name)))),
@@ -214,6 +214,6 @@ function fieldOf(value: unknown): string {
   return value instanceof Date ? value.toISOString() : jsonOf(value);
 }
 
-function quoted(field: string): string {
+function quoteField(field: string): string {
   return /[",\r\n]|^\s|\s$/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
 }

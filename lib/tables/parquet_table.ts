@@ -237,7 +237,7 @@ function storedNumber(value: unknown, type: ColumnType): unknown {
     case "double":
       return Number(number);
     case "decimal":
-      return unscaled(String(number), type.scale);
+      return unscaledInteger(String(number), type.scale);
     case "date":
       return Date.parse(String(number)) / DAY_MS;
     case "instant":
@@ -261,7 +261,7 @@ function unitsSince1970(text: string, digits: number): bigint {
 }
 
 /** The integer that a decimal column stores: the value times 10 to the power of `scale`. */
-function unscaled(text: string, scale: number): bigint {
+function unscaledInteger(text: string, scale: number): bigint {
   const [whole, fraction = ""] = text.split(".");
   if (scale <= 0) return BigInt(whole) / 10n ** BigInt(-scale);
   return BigInt(whole + fraction.padEnd(scale, "0"));

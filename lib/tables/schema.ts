@@ -29,11 +29,11 @@ const JSON_TEXT: ColumnType = { kind: "json" };
 export class Schema {
   readonly columns = new Map<string, ColumnType>();
 
-  /** @param types The columns' types in the input. */
+  /** Replaces types found in rows by the input's types where both are compatible. */
   refine(types: ReadonlyMap<string, ExactType>): void {
     for (const [name, exact] of types) {
       const type = this.columns.get(name);
-      if (type !== undefined) this.columns.set(name, refined(type, exact));
+      if (type !== undefined) this.columns.set(name, refineType(type, exact));
     }
   }
 
@@ -42,27 +42,27 @@ export class Schema {
       const value = row[name];
       if (value === undefined) continue;
       const before = this.columns.get(name) ?? { kind: "null" };
-      const after = widened(before, value, 0);
+      const after = widenType(before, value, 0);
       if (after !== before || before.kind === "null") this.columns.set(name, after);
     }
   }
 }
 
-/** A column or field may be called `toString`, which every object inherits. */
+/** The row's own value. A column or field may be called `toString`, which every object inherits. */
 export function cellOf(row: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(row, name) ? row[name] : undefined;
 }
 
 /** Replaces `type`, found in rows, by the input's `exact` type where both are compatible. */
-function refined(type: ColumnType, exact: ExactType): ColumnType {
+function refineType(type: ColumnType, exact: ExactType): ColumnType {
   switch (exact.kind) {
     case "list":
-      return type.kind === "list" ? { kind: "list", of: refined(type.of, exact.of) } : type;
+      return type.kind === "list" ? { kind: "list", of: refineType(type.of, exact.of) } : type;
     case "struct": {
       if (type.kind !== "struct") return type;
       const fields = [...type.fields].map(([name, field]) => {
         const exactField = Object.hasOwn(exact.fields, name) ? exact.fields[name] : undefined;
-        return [name, exactField === undefined ? field : refined(field, exactField)] as const;
+        return [name, exactField === undefined ? field : refineType(field, exactField)] as const;
       });
       return { kind: "struct", fields: new Map(fields) };
     }
@@ -104,7 +104,7 @@ const ROW_KINDS = {
 };
 
 /** Widens `type` to hold `value`. Modifies lists and structs in place. */
-function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
+function widenType(type: ColumnType, value: unknown, depth: number): ColumnType {
   if (value === null || value === undefined || type.kind === "json") return type;
   if (Array.isArray(value)) {
     if (depth >= MAX_DEPTH) return JSON_TEXT;
@@ -112,18 +112,18 @@ function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
     const list = type.kind === "list"
       ? type
       : { kind: "list" as const, of: { kind: "null" } as ColumnType };
-    for (const element of value) list.of = widened(list.of, element, depth + 1);
+    for (const element of value) list.of = widenType(list.of, element, depth + 1);
     return list;
   }
   const scalar = scalarType(value);
-  if (scalar === undefined) return widenedStruct(type, value as Record<string, unknown>, depth);
+  if (scalar === undefined) return widenStruct(type, value as Record<string, unknown>, depth);
   if (type.kind === scalar) return type;
   if (type.kind === "null") return { kind: scalar };
   const kinds = [type.kind, scalar].sort().join();
   return kinds === "double,int64" ? { kind: "double" } : JSON_TEXT;
 }
 
-function widenedStruct(
+function widenStruct(
   type: ColumnType,
   value: Record<string, unknown>,
   depth: number,
@@ -135,7 +135,7 @@ function widenedStruct(
     if (value[name] === undefined) continue;
     struct.fields.set(
       name,
-      widened(struct.fields.get(name) ?? { kind: "null" }, value[name], depth + 1),
+      widenType(struct.fields.get(name) ?? { kind: "null" }, value[name], depth + 1),
     );
   }
   return struct.fields.size > MAX_FIELDS ? JSON_TEXT : struct;

@@ -71,7 +71,7 @@ class Drawing {
   readonly #options: BarOptions;
   readonly #now: () => number;
   readonly #paint: Paint;
-  #above: string[] = [];
+  #linesAbove: string[] = [];
   #last: Snapshot | undefined;
   #drawnMs = -Infinity;
   #isDone = false;
@@ -91,21 +91,21 @@ class Drawing {
       const { text, color } = event.type === "notice"
         ? noticeSegment(event)
         : { text: startText(event), color: undefined };
-      this.#above.push(this.#paint(text, color));
+      this.#linesAbove.push(this.#paint(text, color));
     }
     if (this.#now() - this.#drawnMs >= MIN_DRAW_INTERVAL_MS) this.#draw();
   }
 
   clear(): void {
     if (this.#isDone) return;
-    this.#options.write(`\r${this.#takeAbove()}${ERASE_BELOW}`);
+    this.#options.write(`\r${this.#takeLinesAbove()}${ERASE_BELOW}`);
     this.#drawnMs = -Infinity;
   }
 
   done(): void {
     if (this.#isDone) return;
     this.#isDone = true;
-    if (this.#last !== undefined || this.#above.length > 0) this.#draw();
+    if (this.#last !== undefined || this.#linesAbove.length > 0) this.#draw();
   }
 
   #draw(): void {
@@ -113,14 +113,14 @@ class Drawing {
     const width = Math.min(MAX_COLUMNS, Math.max(1, columns() - 1));
     const view = { width, paint: this.#paint, isVerbose };
     const lines = this.#last === undefined ? [] : renderBar(this.#last, view);
-    const up = lines.length > 1 && !this.#isDone ? `\x1b[${lines.length - 1}A\r` : "\r";
-    const end = this.#isDone && lines.length > 0 ? "\r\n" : up;
-    write(`\r${this.#takeAbove()}${lines.join(`${ERASE_LINE}\r\n`)}${ERASE_BELOW}${end}`);
+    const toFirstLine = lines.length > 1 && !this.#isDone ? `\x1b[${lines.length - 1}A\r` : "\r";
+    const end = this.#isDone && lines.length > 0 ? "\r\n" : toFirstLine;
+    write(`\r${this.#takeLinesAbove()}${lines.join(`${ERASE_LINE}\r\n`)}${ERASE_BELOW}${end}`);
     this.#drawnMs = this.#now();
   }
 
-  #takeAbove(): string {
-    return this.#above.splice(0).map((line) => `${line}${ERASE_BELOW}\r\n`).join("");
+  #takeLinesAbove(): string {
+    return this.#linesAbove.splice(0).map((line) => `${line}${ERASE_BELOW}\r\n`).join("");
   }
 }
 
@@ -209,8 +209,8 @@ const MIN_BACKOFF_LINE_MS = 10_000;
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
-/** If the problem has fewer cells than this, estimates lose their ranges. If that does not free
- * enough cells, the problem is dropped. */
+/** If a line leaves fewer cells for the problem, it omits the ranges of estimates. If that does not
+ * free enough cells, it omits the problem. */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);

@@ -37,7 +37,7 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   disk_full: "cannot write, waiting for the disk",
   draining: "finishing calls in flight",
   done: "done",
-  halted: "ended early",
+  halted: "halted",
 };
 
 /** The longest line in cells, however wide the terminal is. */
@@ -56,7 +56,6 @@ export function stateText(snapshot: Snapshot, maxReasonCells: number): string {
   const { state, backing_off_until } = snapshot;
   const reason = shortReason(reasonOf(snapshot), maxReasonCells);
   const why = reason === "" || state === "running" ? "" : ` (${reason})`;
-  if (state === "halted" && why !== "") return `halted${why}`;
   if (state === "backing_off" && backing_off_until !== null) {
     return `backing off until ${formatTime(backing_off_until)}${why}`;
   }
@@ -208,9 +207,9 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
 /** Problems that need action: teachers that are not up, and the error that most rows failed with.
  * Errors of attempts that were retried need none. */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
-  const losing = errors.filter(({ actions }) => actions.failed > 0)
+  const failureGroups = errors.filter(({ actions }) => actions.failed > 0)
     .toSorted((a, b) => b.actions.failed - a.actions.failed);
-  const texts = losing.slice(0, 1).map((group) =>
+  const texts = failureGroups.slice(0, 1).map((group) =>
     `top error: ${errorText({ ...group, count: group.actions.failed })}`
   );
   const teacherTrouble = teacherTroubleText(teachers);

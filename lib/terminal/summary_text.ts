@@ -60,7 +60,8 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
   return paint(...headline(summary)) + "\n\n" + align(lines, paint);
 }
 
-/** Truncated rows would be truncated again if sent unchanged. */
+/** Whether rows failed because their answers were truncated. Sent unchanged, they would be
+ * truncated again. */
 function hasTruncated({ errors }: Summary): boolean {
   return errors.some(({ type, action }) => type === "truncated" && action === "failed");
 }

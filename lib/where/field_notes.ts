@@ -12,45 +12,47 @@ import { fieldName, valueAt } from "./tokens.ts";
 /** Collects which fields of a condition the rows of an export have. */
 export class FieldNotes {
   /** Fields that no row has had so far, with `distill.` if the condition says so. */
-  readonly #absent: Map<string, readonly string[]>;
+  readonly #absentFields: Map<string, readonly string[]>;
   /** Comparisons whose field has not had a value of the compared type so far. */
   readonly #comparisons: Set<Comparison>;
   /** Comparisons whose field has had a value of the other type: a text, or a number. */
-  readonly #mistyped = new Set<Comparison>();
-  readonly #known = new Set<string>();
+  readonly #mistypedComparisons = new Set<Comparison>();
+  readonly #knownNames = new Set<string>();
   readonly #notes: readonly string[];
 
   constructor(where: Where) {
     this.#notes = where.notes;
-    this.#absent = new Map(where.paths.map((path) => [checkedName(path), path]));
+    this.#absentFields = new Map(where.paths.map((path) => [checkedName(path), path]));
     this.#comparisons = new Set(comparisonsIn(where.parts));
   }
 
   /** @param objects Where the condition looks for a field, in this order. */
   add(objects: readonly (object | undefined)[]): void {
-    for (const [name, path] of this.#absent) {
+    for (const [name, path] of this.#absentFields) {
       if (objects.some((object) => object !== undefined && hasField(object, path))) {
-        this.#absent.delete(name);
+        this.#absentFields.delete(name);
       }
     }
-    if (this.#absent.size > 0) this.#addKnown(objects);
+    if (this.#absentFields.size > 0) this.#addKnown(objects);
     for (const comparison of this.#comparisons) {
       const value = valueAt(objects, comparison.path);
       if (typeof value === typeof comparison.value) this.#comparisons.delete(comparison);
-      else if (isNumberOrText(value)) this.#mistyped.add(comparison);
+      else if (isNumberOrText(value)) this.#mistypedComparisons.add(comparison);
     }
   }
 
   isAbsent(name: string): boolean {
-    return this.#absent.has(name);
+    return this.#absentFields.has(name);
   }
 
   notes(): string[] {
     // No names are known if no row was seen.
-    const absent = this.#known.size === 0 ? [] : [...this.#absent.keys()];
-    const mistyped = [...this.#comparisons].filter((comparison) => this.#mistyped.has(comparison));
+    const absent = this.#knownNames.size === 0 ? [] : [...this.#absentFields.keys()];
+    const mistyped = [...this.#comparisons].filter((comparison) =>
+      this.#mistypedComparisons.has(comparison)
+    );
     return [
-      ...absent.map((name) => absentNote(name, this.#known)),
+      ...absent.map((name) => absentNote(name, this.#knownNames)),
       ...mistyped.map(typeNote),
       ...this.#notes,
     ];
@@ -58,8 +60,8 @@ export class FieldNotes {
 
   #addKnown(objects: readonly (object | undefined)[]): void {
     for (const object of objects) {
-      if (this.#known.size > MAX_KNOWN) return;
-      for (const name in object) this.#known.add(name);
+      if (this.#knownNames.size > MAX_KNOWN) return;
+      for (const name in object) this.#knownNames.add(name);
     }
   }
 }
@@ -67,25 +69,25 @@ export class FieldNotes {
 const MAX_KNOWN = 1_000;
 
 export function absentNote(name: string, known: Iterable<string>): string {
-  const bare = name.replace(/^distill\./, "");
-  const similar = similarName(bare, [...known].filter((other) => other !== bare));
+  const bareName = name.replace(/^distill\./, "");
+  const similar = similarName(bareName, [...known].filter((other) => other !== bareName));
   const hint = similar === undefined ? "" : ` (did you mean ${JSON.stringify(similar)}?)`;
   return `No row has the field ${JSON.stringify(name)}${hint}`;
 }
 
 /** A note about a field of only texts that is compared with a number, or vice versa. */
-export function typeNote({ path, operator, value, written }: Comparison): string {
+export function typeNote({ path, operator, value, valueText }: Comparison): string {
   const name = fieldName(path), isText = typeof value === "string";
   const holds = isText ? "only numbers" : "only texts, as columns of CSV do";
   const [own, other] = isText ? ["number", "text"] : ["text", "number"];
   const isSize = /[<>]/.test(operator);
   const isExact = isText && value.trim() !== "" &&
     Math.abs(Number(value)) <= Number.MAX_SAFE_INTEGER;
-  const advised = isText ? Number(value) : `"${written.replaceAll("_", "")}"`;
+  const advisedValue = isText ? Number(value) : `"${valueText.replaceAll("_", "")}"`;
   const advice = (isText ? isExact : !isSize)
-    ? `compare it with a ${own}: ${name} ${operator} ${advised}`
+    ? `compare it with a ${own}: ${name} ${operator} ${advisedValue}`
     : `no ${own} ${isSize ? "is less or greater than" : "equals"} a ${other}`;
-  const condition = `${name} ${operator} ${written}`;
+  const condition = `${name} ${operator} ${valueText}`;
   return `The field "${path.join(".")}" in ${condition} holds ${holds}: ${advice}`;
 }
 

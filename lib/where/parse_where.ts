@@ -32,7 +32,7 @@ import {
 /** Returns null if there is no value at the path. */
 export type Lookup = (path: readonly string[]) => unknown;
 
-/** A member of a conjunction, or a whole condition that is none. */
+/** A member of a conjunction, or a whole condition that is no conjunction. */
 export interface Part {
   /** As the user wrote it. */
   readonly text: string;
@@ -53,7 +53,7 @@ export interface Comparison {
   readonly operator: string;
   readonly value: number | string;
   /** The value as the user wrote it: an id of 19 digits is rounded in `value`. */
-  readonly written: string;
+  readonly valueText: string;
 }
 
 export interface Needle {
@@ -121,7 +121,7 @@ interface Operand {
   readonly read: (lookup: Lookup) => unknown;
   readonly constant?: unknown;
   /** The constant as the user wrote it. */
-  readonly written?: string;
+  readonly valueText?: string;
   readonly path?: readonly string[];
 }
 
@@ -237,13 +237,13 @@ class Parser {
     } catch (error) {
       throw whereError(this.#text, start, (error as Error).message);
     }
-    const { regExp, required, ignoresCase } = pattern;
+    const { regExp, requiredText, ignoresCase } = pattern;
     const test = (lookup: Lookup) => {
       const value = read(lookup);
       return typeof value === "string" && regExp.test(value);
     };
-    if (path === undefined || required === "") return { test };
-    return { test, needle: { path, text: required, ignoresCase } };
+    if (path === undefined || requiredText === "") return { test };
+    return { test, needle: { path, text: requiredText, ignoresCase } };
   }
 
   #choices(): Operand[] {
@@ -259,9 +259,9 @@ class Parser {
     const token = this.#tokens[this.#next];
     if (token.kind === "value") {
       this.#next++;
-      const written = this.#text.slice(token.start, this.#tokens[this.#next].start).trim();
-      this.notes.push(...roundedNotes(written, token.value));
-      return { read: () => token.value, constant: token.value, written };
+      const valueText = this.#text.slice(token.start, this.#tokens[this.#next].start).trim();
+      this.notes.push(...roundedNotes(valueText, token.value));
+      return { read: () => token.value, constant: token.value, valueText };
     }
     const { path } = this.expect("path", "a field, a text in quotes or a number is missing");
     this.paths.push(path!);
@@ -278,11 +278,11 @@ class Parser {
 function comparisonOf(operator: string, left: Operand, right: Operand): Condition {
   const compare = COMPARISONS[operator];
   const test = (lookup: Lookup) => compare(left.read(lookup), right.read(lookup));
-  const { path } = left, { constant: value, written = "" } = right;
+  const { path } = left, { constant: value, valueText = "" } = right;
   if (path === undefined) return { test };
   const ignoresCase = operator === "icontains", isSearch = operator.endsWith("contains");
   const isTyped = typeof value === "number" || typeof value === "string";
-  const comparison = isTyped && !isSearch ? { path, operator, value, written } : undefined;
+  const comparison = isTyped && !isSearch ? { path, operator, value, valueText } : undefined;
   const isNeedle = typeof value === "string" && value !== "" && (isSearch || operator === "==");
   const needle = isNeedle ? { path, text: value, ignoresCase } : undefined;
   return { test, comparison, needle };

@@ -48,7 +48,7 @@ export function tokensOf(text: string): Token[] {
     if (quoted !== undefined) {
       const value = isNamed(tokens.at(-1), "matches")
         ? patternIn(quoted)
-        : unquoted(quoted, text, start);
+        : unquote(quoted, text, start);
       tokens.push({ kind: "value", start, value });
     } else if (number !== undefined) {
       tokens.push({ kind: "value", start, value: Number(number.replaceAll("_", "")) });
@@ -92,13 +92,13 @@ function wordToken(word: string, text: string, start: number): Token {
     .map(
       ([, backquoted, quoted, index, name]) =>
         quoted !== undefined
-          ? unquoted(`"${quoted}"`, text, start)
+          ? unquote(`"${quoted}"`, text, start)
           : backquoted?.replaceAll("``", "`") ?? index ?? name,
     );
   return { kind: "path", start, path };
 }
 
-function unquoted(quoted: string, text: string, start: number): string {
+function unquote(quoted: string, text: string, start: number): string {
   if (quoted[0] === "'") {
     return quoted.slice(1, -1).replaceAll(/\\(.)/gs, "$1");
   }
@@ -176,7 +176,7 @@ export function valueAt(rows: readonly (object | undefined)[], path: readonly st
 export interface Pattern {
   readonly regExp: RegExp;
   /** A text that every match contains, or "". */
-  readonly required: string;
+  readonly requiredText: string;
   readonly ignoresCase: boolean;
 }
 
@@ -190,7 +190,7 @@ export function patternOf(text: string): Pattern {
   const flag = /^\(\?([ims]+)\)/.exec(text);
   const flags = [...new Set(`${flag?.[1] ?? ""}su`)].join("");
   const source = flag === null ? text : text.slice(flag[0].length);
-  const facts = { required: requiredIn(source), ignoresCase: flags.includes("i") };
+  const facts = { requiredText: requiredIn(source), ignoresCase: flags.includes("i") };
   try {
     return { ...facts, regExp: new RegExp(source, flags) };
   } catch (error) {

@@ -17,7 +17,7 @@ import { answering } from "./generator_fixture.ts";
 
 const NOTHING: MonitorRequest = { page: undefined, report: { kind: "none" } };
 const BY_DEFAULT = { kind: "default", isPathShown: true } as const;
-const PAGE = { port: 0, hostname: undefined, isOpened: false, keep: "watched" as const };
+const PAGE = { port: 0, hostname: undefined, opensBrowser: false, keep: "watched" as const };
 
 function read(...args: string[]): MonitorRequest {
   return readMonitor(new Settings(parseCommandLine(args)));
@@ -66,7 +66,7 @@ Deno.test("readMonitor() reads where the page is served and the report is writte
   assertEquals(read("--monitor", "--monitor-host", "0.0.0.0", "--open").page, {
     port: 0,
     hostname: "0.0.0.0",
-    isOpened: true,
+    opensBrowser: true,
     keep: "watched",
   });
   assertEquals(read("--report", "a/r.HTML").report, { kind: "file", path: "a/r.HTML" });

@@ -26,7 +26,7 @@ const STATES: readonly [changes: Partial<Snapshot>, expected: string][] = [
     { state: "draining", reason: "the budget of $20 is spent" },
     "finishing calls in flight (the budget of $20 is spent)",
   ],
-  [{ state: "halted" }, "ended early"],
+  [{ state: "halted" }, "halted"],
   [{ state: "halted", reason: "The key\n\x1b[2Jwas refused" }, "halted (The key was refused)"],
   [{ state: "halted", reason: "x".repeat(60) }, `halted (${"x".repeat(39)}…)`],
   [{ state: "done" }, "done"],

@@ -187,6 +187,6 @@ Deno.test("patternOf() finds a text that is in every match", () => {
     ["\\0123", ""],
   ];
   for (const [pattern, required] of cases) {
-    assertEquals(patternOf(pattern).required, required, pattern);
+    assertEquals(patternOf(pattern).requiredText, required, pattern);
   }
 });
