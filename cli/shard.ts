@@ -19,11 +19,11 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   const wrong = (problem: string) =>
     new UsageError(`Cannot use ${settings.flagText("shard", text)}: ${problem}`);
   if (match === null || (!isAuto && count === undefined)) throw wrong(RULE);
-  if (count !== undefined && (count < 1 || count > MAX_SHARDS)) {
-    throw wrong(`there must be 1 to ${MAX_SHARDS} shards`);
-  }
   const shard = isAuto ? schedulerShard(count, io, wrong) : { index: Number(match[1]), count };
   if (shard.count === undefined) throw wrong(RULE);
+  if (shard.count < 1 || shard.count > MAX_SHARDS) {
+    throw wrong(`there must be 1 to ${MAX_SHARDS} shards, not ${shard.count}`);
+  }
   const parallel = numberOf("RETORT_PARALLEL", io, wrong);
   if (parallel === 0) throw wrong("the variable RETORT_PARALLEL must be 1 or more");
   if (shard.index < shard.count) {

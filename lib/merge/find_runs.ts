@@ -30,6 +30,9 @@ export interface MergeRun {
   readonly originalFiles: OutputFiles;
   /** Parts of the input that the run reads; empty if unknown or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
+  /** All inputs of a division, also those without a row in this shard; those of `pieces` for other
+   * runs. */
+  readonly inputs: readonly string[];
   /** Undefined if the run has not started, or if its file cannot be read. */
   readonly runFile: RunFile | undefined;
   /** Why the run file cannot be read. */
@@ -67,9 +70,10 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
   const runs: MergeRun[] = [];
   const movedNames = new Set(await namesIn(movedFolderOf(stem)));
   const changes = await changesOf(plan);
+  const inputs = plan.inputs.map(({ path }) => path);
   for (let index = 0; index < plan.shards; index++) {
     const ownStem = shardStem(stem, { index, count: plan.shards });
-    const originalFiles = filesOf(plan.inputs.map(({ path }) => path).join(", "), ownStem);
+    const originalFiles = filesOf(inputs.join(", "), ownStem);
     const files = await currentFiles(originalFiles, movedNames);
     const { runFile, runFileProblem } = await tryRunFile(files.runJson);
     const binaryColumns = runFile?.rows.binaryColumns;
@@ -78,6 +82,7 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
       files,
       originalFiles,
       pieces: piecesOf(plan, index, { binaryColumns }),
+      inputs,
       runFile,
       runFileProblem,
       rowsBefore: rowsBefore(plan, index),
@@ -148,7 +153,7 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
     const pieces = runFile === undefined || !needsRunFile ? [] : await piecesOfRun(runFile, files);
     return {
       ...{ name: results, files, originalFiles: files, pieces, runFile, runFileProblem },
-      ...{ rowsBefore: 0, changes: [] },
+      ...{ inputs: pieces.map(({ name }) => name), rowsBefore: 0, changes: [] },
     };
   }));
 }

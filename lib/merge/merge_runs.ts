@@ -264,7 +264,7 @@ async function writeMergedRunFile(
   const runFiles = runs.flatMap(({ runFile }) => runFile ?? []);
   if (runFiles.length === 0) return;
   const [first] = runFiles;
-  const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ name }) => name)))];
+  const inputs = [...new Set(runs.flatMap((run) => run.inputs))];
   await writeRunFile(files.runJson, {
     ...first,
     input: inputs.join(", "),

@@ -167,6 +167,19 @@ for (const names of [["in/a.jsonl", "in/b.json"], ["in"], ["in/*"]]) {
   });
 }
 
+Deno.test("a run continues the partial merge of a folder in which one file has rows", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/a.jsonl", "");
+  await dir.write("in/b.jsonl", prompts(0, 9));
+  const input = dir.path("in/"), output = dir.path("all/in.jsonl");
+  const { asked } = await runShard(input, dir.path("out/"), { shard: { index: 0, count: 2 } });
+  await mergeRuns({ outputs: dir.path("out"), output, partial: true });
+  const continued = await runShard(input, output, {});
+  assertEquals(asked.length + continued.asked.length, 9);
+  const [proof] = await verify({ input, output });
+  assertEquals([proof.succeeded, proof.pending, proof.strangers], [9, 0, 0]);
+});
+
 Deno.test("a join takes in the rescued lines of results that are gone", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 5));
