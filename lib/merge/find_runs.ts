@@ -14,6 +14,7 @@ import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } fr
 import {
   changeOf,
   movedFolderOf,
+  parseShardStem,
   piecesOf,
   rowsBefore,
   type ShardPlan,
@@ -137,9 +138,7 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   const stems = (await (needsRunFile ? runFileStems(names) : resultsStems(folder, names)))
     .filter((stem) => name === undefined || stem === name).toSorted(compareNaturally);
   if (stems.length === 0) {
-    const advice = needsRunFile && (await resultsStems(folder, names)).length > 0
-      ? "Name the output of the shards, or add --no-proof to join results without run files"
-      : "Name the output of the shards, or a folder of results";
+    const advice = await noRunsAdvice(folder, name, names, needsRunFile);
     throw new NoRunsError(
       `Cannot use "${output}" as the output of runs: there are no runs in it. ${advice}`,
     );
@@ -156,6 +155,21 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
       ...{ inputs: pieces.map(({ name }) => name), rowsBefore: 0, changes: [] },
     };
   }));
+}
+
+async function noRunsAdvice(
+  folder: string,
+  name: string | undefined,
+  names: ReadonlySet<string>,
+  needsRunFile: boolean,
+): Promise<string> {
+  if (runFileStems(names).some((stem) => parseShardStem(stem)?.stem === name)) {
+    return `There are shards of it, and their borders ("${OWN_FOLDER}/…") are lost: run one shard, ` +
+      "which writes them again";
+  }
+  return needsRunFile && (await resultsStems(folder, names)).length > 0
+    ? "Name the output of the shards, or add --no-proof to join results without run files"
+    : "Name the output of the shards, or a folder of results";
 }
 
 /**
@@ -275,11 +289,11 @@ export function pendingCountText(count: number): string {
   return `${count === 1 ? "1 row is" : `${formatCount(count)} rows are`} pending`;
 }
 
-export function pendingText({ runFile }: MergeRun, count: number): string {
-  return pendingCountText(count) + reasonForPending(runFile);
+export async function pendingText(run: MergeRun, count: number): Promise<string> {
+  return pendingCountText(count) + await reasonForPending(run);
 }
 
-function reasonForPending(runFile: RunFile | undefined): string {
+async function reasonForPending({ runFile, files: { results } }: MergeRun): Promise<string> {
   if (runFile === undefined) return "";
   const { merged, summary } = runFile;
   if (merged?.pending === 0) return ": it is a merge that took fewer rows. Add its --limit here";
@@ -287,6 +301,7 @@ function reasonForPending(runFile: RunFile | undefined): string {
   if (summary === null) return ": it is running or was killed";
   const { state, reason } = summary;
   if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
+  if (!(await exists(results))) return `: there is no "${results}". Put it back, or run it again`;
   return ": it ended before it reached them. If it had a --limit, add the same one here; otherwise " +
     "run it again";
 }

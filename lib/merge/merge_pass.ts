@@ -86,7 +86,8 @@ export class MergePass {
         this.report.beyondLimit += lines.orphans;
         this.failuresBeyondLimit += lines.failuresLeft;
       }
-      this.#reportProblems(run, lines, this.report.pending - pendingBefore, limit === Infinity);
+      const pending = this.report.pending - pendingBefore;
+      await this.#reportProblems(run, lines, pending, limit === Infinity);
     } catch (error) {
       if (!(error instanceof DamagedFileError || isAboutFileOf(run, error))) throw error;
       this.report.problems.push({ run: run.name, kind: "damaged", message: error.message });
@@ -234,7 +235,12 @@ export class MergePass {
     return this.#inputs.findLast(({ base }) => base < number)!;
   }
 
-  #reportProblems(run: MergeRun, lines: RunLines, pending: number, isWhole: boolean): void {
+  async #reportProblems(
+    run: MergeRun,
+    lines: RunLines,
+    pending: number,
+    isWhole: boolean,
+  ): Promise<void> {
     const add = (kind: MergeProblem["kind"], message: string) =>
       this.report.problems.push({ run: run.name, kind, message });
     const results = `"${run.files.results}"`;
@@ -247,7 +253,7 @@ export class MergePass {
       const what = `${formatCountOf(orphans, "result")} of rows that are not in its input`;
       add("damaged", `${results} has ${what}. --no-proof keeps them`);
     }
-    if (pending > 0) add("unfinished", pendingText(run, pending));
+    if (pending > 0) add("unfinished", await pendingText(run, pending));
   }
 }
 

@@ -38,7 +38,6 @@ import {
   writeRunFile,
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
-import { checkOwnFile } from "../line_blocks.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
 import { limitOf, type MergeRun, pendingCountText } from "./find_runs.ts";
@@ -46,6 +45,8 @@ import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
 import {
+  checkEmpty,
+  checkReplaceable,
   duplicatesPathOf,
   emptyReport,
   openOutput,
@@ -115,28 +116,6 @@ async function outputFiles(output: string): Promise<OutputFiles> {
     `Cannot merge into "${output}": it must be a file that ends in .jsonl, such as -o ${
       shellWord(file)
     }`,
-  );
-}
-
-/** Throws if the output is not empty. A run whose rows all failed has only failures. */
-async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
-  for (const path of [results, failures, duplicatesPathOf(results)]) {
-    if (!(await hasContent(path))) continue;
-    throw new UsageError(
-      `Cannot write "${path}": it is not empty. Add --replace to replace it, or name another output`,
-    );
-  }
-}
-
-/** Throws unless a merge wrote the output. A run's answers exist nowhere else. */
-async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
-  await checkOwnFile(results, "results");
-  await checkOwnFile(failures, "failures");
-  const run = await readRunFile(runJson);
-  if (run === undefined || run.merged !== undefined) return;
-  throw new UsageError(
-    `Cannot replace "${results}": a run has written to it, whose answers would be lost. Name another ` +
-      "output, or move it away",
   );
 }
 

@@ -6,6 +6,7 @@
  */
 
 import type { PathLike } from "../files.ts";
+import type { OutputFiles } from "../run/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 
 export type { MergeRun };
@@ -169,4 +170,10 @@ export async function findRuns(
 ): Promise<MergeRun[]> {
   const { findRuns } = await import("./find_runs.ts");
   return await findRuns(outputs, options);
+}
+
+/** Throws if a merge with `replace` would refuse to replace these files. */
+export async function checkReplaceable(files: OutputFiles): Promise<void> {
+  const { checkReplaceable } = await import("./output.ts");
+  await checkReplaceable(files);
 }

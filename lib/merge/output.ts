@@ -8,7 +8,8 @@ import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { exists, hasContent, ifThere } from "../files.ts";
-import type { OutputFiles } from "../run/mod.ts";
+import { checkOwnFile } from "../line_blocks.ts";
+import { type OutputFiles, readRunFile } from "../run/mod.ts";
 import {
   acquireLock,
   cannotWrite,
@@ -93,6 +94,28 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+/** Throws if the output is not empty. A run whose rows all failed has only failures. */
+export async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
+  for (const path of [results, failures, duplicatesPathOf(results)]) {
+    if (!(await hasContent(path))) continue;
+    throw new UsageError(
+      `Cannot write "${path}": it is not empty. Add --replace to replace it, or name another output`,
+    );
+  }
+}
+
+/** Throws unless a merge wrote the output. A run's answers exist nowhere else. */
+export async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
+  await checkOwnFile(results, "results");
+  await checkOwnFile(failures, "failures");
+  const run = await readRunFile(runJson);
+  if (run === undefined || run.merged !== undefined) return;
+  throw new UsageError(
+    `Cannot replace "${results}": a run has written to it, whose answers would be lost. Name another ` +
+      "output, or move it away",
+  );
 }
 
 export type GrowingReport = { -readonly [Name in keyof MergeReport]: MergeReport[Name] } & {

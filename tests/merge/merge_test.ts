@@ -7,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
@@ -178,6 +179,28 @@ Deno.test("a run continues the partial merge of a folder in which one file has r
   assertEquals(asked.length + continued.asked.length, 9);
   const [proof] = await verify({ input, output });
   assertEquals([proof.succeeded, proof.pending, proof.strangers], [9, 0, 0]);
+});
+
+Deno.test("a merge says that results are gone, and how to write lost borders again", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 9)), out = dir.path("out/");
+  const run = (index: number, count: number) => runShard(input, out, { shard: { index, count } });
+  await runShards(input, out, 3);
+  await Deno.rename(dir.path("out/in-00001-of-00003.jsonl"), dir.path("gone"));
+  const merge = () =>
+    mergeRuns({ outputs: dir.path("out/in.jsonl"), shards: 3, output: dir.path("all/in.jsonl") });
+  const [{ message }] = (await merge()).problems;
+  assertMatch(
+    message,
+    /^3 rows are pending: there is no ".*00001.*"\. Put it back, or run it again/,
+  );
+  await Deno.rename(dir.path("gone"), dir.path("out/in-00001-of-00003.jsonl"));
+  await Deno.remove(dir.path("out/.retort/in.shards-3.json"));
+  const words = "run one of those shards, which writes their lost borders, and merge";
+  await assertRejects(() => run(0, 2), UsageError, words);
+  await assertRejects(merge, UsageError, "are lost: run one shard");
+  assertEquals((await run(0, 3)).asked, []);
+  assertEquals((await merge()).succeeded, 9);
 });
 
 Deno.test("a join takes in the rescued lines of results that are gone", async () => {
