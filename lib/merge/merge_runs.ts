@@ -33,7 +33,6 @@ import {
   identityDifferences,
   makeFolders,
   type OutputFiles,
-  readRunFile,
   type RunFile,
   writeRunFile,
 } from "../run/mod.ts";
