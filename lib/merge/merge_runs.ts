@@ -203,6 +203,8 @@ async function mergeProven(
   const report = { ...pass.report, problems, inputChanges: changesOf(runs) };
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
+  // Without a proof, shards are not moved, and must not lie beside their merge.
+  if (tidy && report.clashCount > 0) return report;
   if (tidy) {
     refuseLeftOut(report.beyondLimit, pass.failuresBeyondLimit);
     await refuseOverwrite(runs);
@@ -218,7 +220,7 @@ async function mergeProven(
     failures: files.failures,
     duplicates: output.duplicates.isEmpty ? null : duplicatesPathOf(files.results),
   };
-  if (!tidy || report.clashCount > 0) return written;
+  if (!tidy) return written;
   return { ...written, movedTo: await tidyUp(runs) };
 }
 

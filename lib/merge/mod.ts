@@ -6,7 +6,6 @@
  */
 
 import type { PathLike } from "../files.ts";
-import type { OutputFiles } from "../run/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 
 export type { MergeRun };
@@ -31,8 +30,8 @@ export interface MergeOptions {
    * because this one runs them again. @default any submission */
   job?: string;
   /**
-   * Whether to move the files of the shards to `.retort/shards/` after a merge with proof and
-   * without clashes.
+   * Whether to move the files of the shards to `.retort/shards/` after a merge with proof. If two
+   * rows clash, nothing is written.
    * @default false
    */
   tidy?: boolean;
@@ -173,7 +172,7 @@ export async function findRuns(
 }
 
 /** Throws if a merge with `replace` would refuse to replace these files. */
-export async function checkReplaceable(files: OutputFiles): Promise<void> {
+export async function checkReplaceable(files: MergeRun["files"]): Promise<void> {
   const { checkReplaceable } = await import("./output.ts");
   await checkReplaceable(files);
 }

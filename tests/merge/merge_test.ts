@@ -320,6 +320,19 @@ Deno.test("one uid with two contents is reported with both places, and the later
   assertEquals(report.clashes, [{ uid: "0", first: `${input}:3`, second: `${input}:42` }]);
   assertEquals([report.succeeded, report.clashCount], [39, 1]);
   assertEquals((await dir.rows("all.duplicates.jsonl")).map(({ prompt }) => prompt), ["p39"]);
+  // Without a proof, the shards stay, and loading the folder would load every row twice.
+  const before = await dir.names("out");
+  let said = "";
+  const io = {
+    env: () => undefined,
+    program: "retort",
+    writeErr: (words: string) => said += words,
+    onSignal: () => () => {},
+  } as unknown as Io;
+  const tidy = ["merge", dir.path("out/"), "--tidy", "-o", dir.path("out/in.jsonl")];
+  assertEquals(await mergeCommand(parseCommandLine(tidy), io), 3);
+  assertMatch(said, /different content\n.*in\.jsonl:42\nNothing was written: --tidy/);
+  assertEquals(await dir.names("out"), [...before, "in.lock"].toSorted());
 });
 
 Deno.test("of identical rows the answer is kept, also where the first has failed", async () => {
