@@ -7,7 +7,7 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { compressedCopyOf, exists, hasContent, namesIn, OWN_FOLDER } from "../files.ts";
-import { formatCount, sumOf } from "../figures.ts";
+import { sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
@@ -283,27 +283,6 @@ export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
 export function expectedRows({ pieces, runFile }: MergeRun): number {
   const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);
   return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;
-}
-
-export function pendingCountText(count: number): string {
-  return `${count === 1 ? "1 row is" : `${formatCount(count)} rows are`} pending`;
-}
-
-export async function pendingText(run: MergeRun, count: number): Promise<string> {
-  return pendingCountText(count) + await reasonForPending(run);
-}
-
-async function reasonForPending({ runFile, files: { results } }: MergeRun): Promise<string> {
-  if (runFile === undefined) return "";
-  const { merged, summary } = runFile;
-  if (merged?.pending === 0) return ": it is a merge that took fewer rows. Add its --limit here";
-  if (merged !== undefined) return ": it is the output of a merge";
-  if (summary === null) return ": it is running or was killed";
-  const { state, reason } = summary;
-  if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
-  if (!(await exists(results))) return `: there is no "${results}". Put it back, or run it again`;
-  return ": it ended before it reached them. If it had a --limit, add the same one here; otherwise " +
-    "run it again";
 }
 
 /** Rows of the first piece's file that are in earlier shards; 0 for a run that is not a shard. */

@@ -39,7 +39,7 @@ import {
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
-import { limitOf, type MergeRun, pendingCountText } from "./find_runs.ts";
+import { limitOf, type MergeRun } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
@@ -49,6 +49,7 @@ import {
   duplicatesPathOf,
   emptyReport,
   openOutput,
+  pendingCountText,
   refuseLeftOut,
   refuseOverwrite,
   tidyUp,

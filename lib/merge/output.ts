@@ -6,7 +6,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCount, formatCountOf } from "../figures.ts";
 import { exists, hasContent, ifThere } from "../files.ts";
 import { checkOwnFile } from "../line_blocks.ts";
 import { type OutputFiles, readRunFile } from "../run/mod.ts";
@@ -146,6 +146,30 @@ export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
     duplicates: null,
     movedTo: null,
   };
+}
+
+export function pendingCountText(count: number): string {
+  return `${count === 1 ? "1 row is" : `${formatCount(count)} rows are`} pending`;
+}
+
+/** The problem of a run that has left rows pending; none for 0 rows. */
+export async function unfinishedProblem(run: MergeRun, pending: number): Promise<MergeProblem[]> {
+  if (pending === 0) return [];
+  const message = pendingCountText(pending) + await reasonForPending(run);
+  return [{ run: run.name, kind: "unfinished", message }];
+}
+
+async function reasonForPending({ runFile, files: { results } }: MergeRun): Promise<string> {
+  if (runFile === undefined) return "";
+  const { merged, summary } = runFile;
+  if (merged?.pending === 0) return ": it is a merge that took fewer rows. Add its --limit here";
+  if (merged !== undefined) return ": it is the output of a merge";
+  if (summary === null) return ": it is running or was killed";
+  const { state, reason } = summary;
+  if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
+  if (!(await exists(results))) return `: there is no "${results}". Put it back, or run it again`;
+  return ": it ended before it reached them. If it had a --limit, add the same one here; otherwise " +
+    "run it again";
 }
 
 /**
