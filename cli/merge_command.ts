@@ -118,7 +118,7 @@ function printProblems(report: MergeReport, options: MergeOptions, io: Io): void
     );
   }
   if (problems.length > 0) printIncomplete(report, options, io);
-  printClashes(report, io);
+  printClashes(report, options, io);
 }
 
 function printIncomplete({ problems, results, runs }: MergeReport, options: MergeOptions, io: Io) {
@@ -168,7 +168,11 @@ function restAdvice(file: string): string {
     "Before that run, cancel the job of these runs if any is running or queued: both would send the same rows";
 }
 
-function printClashes({ clashes, clashCount, duplicates }: MergeReport, io: Io): void {
+function printClashes(
+  { clashes, clashCount, duplicates, results, problems }: MergeReport,
+  { tidy }: MergeOptions,
+  io: Io,
+): void {
   if (clashCount === 0) return;
   const lines = clashes.map(({ uid, first, second }) =>
     `  uid ${JSON.stringify(uid)}: ${first} and ${second}`
@@ -177,11 +181,18 @@ function printClashes({ clashes, clashCount, duplicates }: MergeReport, io: Io):
     lines.push(`  … and ${formatCount(clashCount - clashes.length)} more`);
   }
   const rows = clashCount === 1 ? "1 row has" : `${formatCount(clashCount)} rows have`;
+  const setAside = results === null ? "" : "; the later answers are set aside";
   const reference = duplicates === null ? "" : `: see "${duplicates}"`;
+  // With problems, it has been said that nothing was written.
+  const refusal = tidy && problems.length === 0
+    ? "Nothing was written: --tidy moves shards only once the merge is proven. Leave --tidy out, and " +
+      "name a file in another folder\n"
+    : "";
   io.writeErr(
     printableLines(
-      `${rows} the uid of an earlier row but different content; the later answers are set aside` +
-        `${reference}\n${lines.join("\n")}\n`,
+      `${rows} the uid of an earlier row but different content${setAside}${reference}\n${
+        lines.join("\n")
+      }\n${refusal}`,
     ),
   );
 }

@@ -19,11 +19,11 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   const errorFor = (problem: string) =>
     new UsageError(`Cannot use ${settings.flagText("shard", text)}: ${problem}`);
   if (match === null || (!isAuto && count === undefined)) throw errorFor(RULE);
-  if (count !== undefined && (count < 1 || count > MAX_SHARDS)) {
-    throw errorFor(`there must be 1 to ${MAX_SHARDS} shards`);
-  }
   const shard = isAuto ? schedulerShard(count, io, errorFor) : { index: Number(match[1]), count };
   if (shard.count === undefined) throw errorFor(RULE);
+  if (shard.count < 1 || shard.count > MAX_SHARDS) {
+    throw errorFor(`there must be 1 to ${MAX_SHARDS} shards, not ${shard.count}`);
+  }
   const parallel = numberOf("RETORT_PARALLEL", io, errorFor);
   if (parallel === 0) throw errorFor("the variable RETORT_PARALLEL must be 1 or more");
   if (shard.index < shard.count) {

@@ -1,7 +1,7 @@
 /** `retort submit`: prints or submits a job, shows its state, or cancels it. @module */
 
 import { UsageError } from "../lib/errors.ts";
-import { exists, splitPath } from "../lib/files.ts";
+import { exists } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
@@ -11,7 +11,13 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 import { suggestion } from "../lib/similar_name.ts";
-import { jobNameOf, type PreparedJob } from "./submit_job.ts";
+import {
+  checkMergedFiles,
+  jobNameOf,
+  mergeArguments,
+  mergedPath,
+  type PreparedJob,
+} from "./submit_job.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
 import { DEFAULT_KEY_VARIABLE } from "./api_key.ts";
 import { shownHeader } from "./connection.ts";
@@ -74,7 +80,7 @@ async function prepare(
   const { files } = await findInputs(inputs);
   const shared = await sharedOutput(inputs, files, output);
   const { stem } = shared;
-  const merged = mergedPath(stem, settings);
+  const merged = await mergedPath(stem, settings);
   if (scheduler === "kubernetes") {
     const { refuseOutsideVolume } = await import("./submit_kubernetes.ts");
     refuseOutsideVolume([["output", stem], ["merge", merged]], settings);
@@ -83,6 +89,7 @@ async function prepare(
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);
   if (isHere || scheduler === "slurm") {
     await Promise.all(files.map((file) => checkReadableTwice(file)));
+    await checkMergedFiles(merged, files);
     const input = {
       inputFormat: settings.choice("input-format", INPUT_FORMATS),
       jsonColumns: settings.parts("json-columns"),
@@ -184,34 +191,6 @@ function runFlags({ flags }: ParsedArgs): string[] {
     if (flag.isValueOptional && value === "") return [`--${name}`];
     return [value].flat().map((text) => `--${name}=${text}`);
   });
-}
-
-function mergedPath(stem: string, settings: Settings): string {
-  const { start, name } = splitPath(stem);
-  const file = settings.text("merge") ?? `${start}merged/${name}.jsonl`;
-  if (!file.endsWith(".jsonl")) {
-    throw new UsageError(
-      `Cannot merge into "${file}" (--merge): it must be a file that ends in .jsonl`,
-    );
-  }
-  return file;
-}
-
-function mergeArguments(
-  stem: string,
-  merged: string,
-  shards: number,
-  settings: Settings,
-): string[] {
-  const limit = settings.text("limit");
-  return [
-    "merge",
-    `${stem}.jsonl`,
-    `--shards=${shards}`,
-    `--output=${merged}`,
-    "--replace",
-    ...limit === undefined ? [] : [`--limit=${limit}`],
-  ];
 }
 
 /** Throws if a job would contain a secret, or if shards would not get the key. */

@@ -1,5 +1,5 @@
 /**
- * The job of an output: name in the scheduler, folder of logs, follow-up commands, shards.
+ * The job of an output: name in the scheduler, folder of logs, merge, follow-up commands, shards.
  *
  * @module
  */
@@ -12,12 +12,14 @@ import {
   isFolder,
   namesIn,
   OWN_FOLDER,
+  realFolderOf,
   splitPath,
   stemOf,
 } from "../lib/files.ts";
 import { sha256Hex } from "../lib/hash.ts";
-import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
+import { checkReplaceable, findRuns, type MergeRun } from "../lib/merge/mod.ts";
 import { shellWord } from "../lib/printable.ts";
+import { checkOutputs, filesOf } from "../lib/run/mod.ts";
 import { parsePlanName } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
@@ -56,6 +58,54 @@ export function followUpCommand(
   const task = program.replace(/(\btask\b.*) distill$/, "$1 submit");
   const command = task === program ? `${program} submit` : task;
   return `${command} ${action} ${shellWord(`${stem}.jsonl`)}`;
+}
+
+/** The file of the merged results. Throws if it is none, or in the folder of the shards. */
+export async function mergedPath(stem: string, settings: Settings): Promise<string> {
+  const { start, name } = splitPath(stem);
+  const file = settings.text("merge") ?? `${start}merged/${name}.jsonl`;
+  if (!file.endsWith(".jsonl")) {
+    throw new UsageError(
+      `Cannot merge into "${file}" (--merge): it must be a file that ends in .jsonl`,
+    );
+  }
+  await refuseSameFolder(file, stem);
+  return file;
+}
+
+async function refuseSameFolder(merged: string, stem: string): Promise<void> {
+  if (await realFolderOf(merged) !== await realFolderOf(stem)) return;
+  const { start, name } = splitPath(merged);
+  throw new UsageError(
+    `Cannot merge into "${merged}" (--merge): the shards are in the same folder, and loading it would ` +
+      `load every row twice. Name a file in another folder, such as --merge ${
+        shellWord(`${start}merged/${name}`)
+      }`,
+  );
+}
+
+/** Throws if the merge could not write its files: it runs after all shards have been paid for. */
+export async function checkMergedFiles(merged: string, inputs: readonly string[]): Promise<void> {
+  const output = filesOf("", stemOf(merged));
+  await checkOutputs(inputs, [output]);
+  await checkReplaceable(output);
+}
+
+export function mergeArguments(
+  stem: string,
+  merged: string,
+  shards: number,
+  settings: Settings,
+): string[] {
+  const limit = settings.text("limit");
+  return [
+    "merge",
+    `${stem}.jsonl`,
+    `--shards=${shards}`,
+    `--output=${merged}`,
+    "--replace",
+    ...limit === undefined ? [] : [`--limit=${limit}`],
+  ];
 }
 
 export interface JobOutput {

@@ -192,6 +192,12 @@ export async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory ?? false;
 }
 
+/** The folder of a path, through links; as named if it does not exist yet. */
+export async function realFolderOf(path: string): Promise<string> {
+  const folder = system.dirname(path);
+  return await Deno.realPath(folder).catch(() => system.resolve(folder));
+}
+
 export async function namesIn(folder: string): Promise<string[]> {
   const names: string[] = [];
   try {

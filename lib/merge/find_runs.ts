@@ -7,13 +7,14 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { compressedCopyOf, exists, hasContent, namesIn, OWN_FOLDER } from "../files.ts";
-import { formatCount, sumOf } from "../figures.ts";
+import { sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
 import {
   changeOf,
   movedFolderOf,
+  parseShardStem,
   piecesOf,
   rowsBefore,
   type ShardPlan,
@@ -30,6 +31,9 @@ export interface MergeRun {
   readonly originalFiles: OutputFiles;
   /** Parts of the input that the run reads; empty if unknown or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
+  /** All inputs of a division, also those without a row in this shard; those of `pieces` for other
+   * runs. */
+  readonly inputs: readonly string[];
   /** Undefined if the run has not started, or if its file cannot be read. */
   readonly runFile: RunFile | undefined;
   /** Why the run file cannot be read. */
@@ -67,9 +71,10 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
   const runs: MergeRun[] = [];
   const movedNames = new Set(await namesIn(movedFolderOf(stem)));
   const changes = await changesOf(plan);
+  const inputs = plan.inputs.map(({ path }) => path);
   for (let index = 0; index < plan.shards; index++) {
     const ownStem = shardStem(stem, { index, count: plan.shards });
-    const originalFiles = filesOf(plan.inputs.map(({ path }) => path).join(", "), ownStem);
+    const originalFiles = filesOf(inputs.join(", "), ownStem);
     const files = await currentFiles(originalFiles, movedNames);
     const { runFile, runFileProblem } = await tryRunFile(files.runJson);
     const binaryColumns = runFile?.rows.binaryColumns;
@@ -78,6 +83,7 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
       files,
       originalFiles,
       pieces: piecesOf(plan, index, { binaryColumns }),
+      inputs,
       runFile,
       runFileProblem,
       rowsBefore: rowsBefore(plan, index),
@@ -132,9 +138,7 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
   const stems = (await (needsRunFile ? runFileStems(names) : resultsStems(folder, names)))
     .filter((stem) => name === undefined || stem === name).toSorted(compareNaturally);
   if (stems.length === 0) {
-    const advice = needsRunFile && (await resultsStems(folder, names)).length > 0
-      ? "Name the output of the shards, or add --no-proof to join results without run files"
-      : "Name the output of the shards, or a folder of results";
+    const advice = await noRunsAdvice(folder, name, names, needsRunFile);
     throw new NoRunsError(
       `Cannot use "${output}" as the output of runs: there are no runs in it. ${advice}`,
     );
@@ -148,9 +152,24 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
     const pieces = runFile === undefined || !needsRunFile ? [] : await piecesOfRun(runFile, files);
     return {
       ...{ name: results, files, originalFiles: files, pieces, runFile, runFileProblem },
-      ...{ rowsBefore: 0, changes: [] },
+      ...{ inputs: pieces.map(({ name }) => name), rowsBefore: 0, changes: [] },
     };
   }));
+}
+
+async function noRunsAdvice(
+  folder: string,
+  name: string | undefined,
+  names: ReadonlySet<string>,
+  needsRunFile: boolean,
+): Promise<string> {
+  if (runFileStems(names).some((stem) => parseShardStem(stem)?.stem === name)) {
+    return `There are shards of it, and their borders ("${OWN_FOLDER}/…") are lost: run one shard, ` +
+      "which writes them again";
+  }
+  return needsRunFile && (await resultsStems(folder, names)).length > 0
+    ? "Name the output of the shards, or add --no-proof to join results without run files"
+    : "Name the output of the shards, or a folder of results";
 }
 
 /**
@@ -264,26 +283,6 @@ export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
 export function expectedRows({ pieces, runFile }: MergeRun): number {
   const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);
   return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;
-}
-
-export function pendingCountText(count: number): string {
-  return `${count === 1 ? "1 row is" : `${formatCount(count)} rows are`} pending`;
-}
-
-export function pendingText({ runFile }: MergeRun, count: number): string {
-  return pendingCountText(count) + reasonForPending(runFile);
-}
-
-function reasonForPending(runFile: RunFile | undefined): string {
-  if (runFile === undefined) return "";
-  const { merged, summary } = runFile;
-  if (merged?.pending === 0) return ": it is a merge that took fewer rows. Add its --limit here";
-  if (merged !== undefined) return ": it is the output of a merge";
-  if (summary === null) return ": it is running or was killed";
-  const { state, reason } = summary;
-  if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
-  return ": it ended before it reached them. If it had a --limit, add the same one here; otherwise " +
-    "run it again";
 }
 
 /** Rows of the first piece's file that are in earlier shards; 0 for a run that is not a shard. */

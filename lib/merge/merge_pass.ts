@@ -12,15 +12,8 @@ import { sampleUid } from "../answer.ts";
 import { InputSequence, rowOptionsOf } from "../run/mod.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
 import { type ParsedRow, RowParser } from "../source/mod.ts";
-import {
-  compressedProblem,
-  expectedRows,
-  type MergeRun,
-  pendingText,
-  rowsSkippedIn,
-} from "./find_runs.ts";
-import type { MergeProblem } from "./mod.ts";
-import { emptyReport, type GrowingReport, type MergedOutput } from "./output.ts";
+import { compressedProblem, expectedRows, type MergeRun, rowsSkippedIn } from "./find_runs.ts";
+import { emptyReport, type GrowingReport, type MergedOutput, unfinishedProblem } from "./output.ts";
 import { RunLines } from "./run_lines.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 
@@ -86,7 +79,9 @@ export class MergePass {
         this.report.beyondLimit += lines.orphans;
         this.failuresBeyondLimit += lines.failuresLeft;
       }
-      this.#reportProblems(run, lines, this.report.pending - pendingBefore, limit === Infinity);
+      this.#reportProblems(run, lines, limit === Infinity);
+      const pending = this.report.pending - pendingBefore;
+      this.report.problems.push(...await unfinishedProblem(run, pending));
     } catch (error) {
       if (!(error instanceof DamagedFileError || isAboutFileOf(run, error))) throw error;
       this.report.problems.push({ run: run.name, kind: "damaged", message: error.message });
@@ -234,20 +229,19 @@ export class MergePass {
     return this.#inputs.findLast(({ base }) => base < number)!;
   }
 
-  #reportProblems(run: MergeRun, lines: RunLines, pending: number, isWhole: boolean): void {
-    const add = (kind: MergeProblem["kind"], message: string) =>
-      this.report.problems.push({ run: run.name, kind, message });
+  #reportProblems(run: MergeRun, lines: RunLines, isWhole: boolean): void {
+    const add = (message: string) =>
+      this.report.problems.push({ run: run.name, kind: "damaged", message });
     const results = `"${run.files.results}"`;
     if (lines.repeated.length > 0) {
       const what = `more than one result for ${quoted(lines.repeated)}`;
-      add("damaged", `${results} has ${what}. --no-proof keeps the first`);
+      add(`${results} has ${what}. --no-proof keeps the first`);
     }
     const orphans = isWhole ? lines.orphans : 0;
     if (orphans > 0) {
       const what = `${formatCountOf(orphans, "result")} of rows that are not in its input`;
-      add("damaged", `${results} has ${what}. --no-proof keeps them`);
+      add(`${results} has ${what}. --no-proof keeps them`);
     }
-    if (pending > 0) add("unfinished", pendingText(run, pending));
   }
 }
 

@@ -33,22 +33,23 @@ import {
   identityDifferences,
   makeFolders,
   type OutputFiles,
-  readRunFile,
   type RunFile,
   writeRunFile,
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
-import { checkOwnFile } from "../line_blocks.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
-import { limitOf, type MergeRun, pendingCountText } from "./find_runs.ts";
+import { limitOf, type MergeRun } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
 import {
+  checkEmpty,
+  checkReplaceable,
   duplicatesPathOf,
   emptyReport,
   openOutput,
+  pendingCountText,
   refuseLeftOut,
   refuseOverwrite,
   tidyUp,
@@ -115,28 +116,6 @@ async function outputFiles(output: string): Promise<OutputFiles> {
     `Cannot merge into "${output}": it must be a file that ends in .jsonl, such as -o ${
       shellWord(file)
     }`,
-  );
-}
-
-/** Throws if the output is not empty. A run whose rows all failed has only failures. */
-async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
-  for (const path of [results, failures, duplicatesPathOf(results)]) {
-    if (!(await hasContent(path))) continue;
-    throw new UsageError(
-      `Cannot write "${path}": it is not empty. Add --replace to replace it, or name another output`,
-    );
-  }
-}
-
-/** Throws unless a merge wrote the output. A run's answers exist nowhere else. */
-async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
-  await checkOwnFile(results, "results");
-  await checkOwnFile(failures, "failures");
-  const run = await readRunFile(runJson);
-  if (run === undefined || run.merged !== undefined) return;
-  throw new UsageError(
-    `Cannot replace "${results}": a run has written to it, whose answers would be lost. Name another ` +
-      "output, or move it away",
   );
 }
 
@@ -225,6 +204,8 @@ async function mergeProven(
   const report = { ...pass.report, problems, inputChanges: changesOf(runs) };
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
+  // Without a proof, shards are not moved, and must not lie beside their merge.
+  if (tidy && report.clashCount > 0) return report;
   if (tidy) {
     refuseLeftOut(report.beyondLimit, pass.failuresBeyondLimit);
     await refuseOverwrite(runs);
@@ -240,7 +221,7 @@ async function mergeProven(
     failures: files.failures,
     duplicates: output.duplicates.isEmpty ? null : duplicatesPathOf(files.results),
   };
-  if (!tidy || report.clashCount > 0) return written;
+  if (!tidy) return written;
   return { ...written, movedTo: await tidyUp(runs) };
 }
 
@@ -264,7 +245,7 @@ async function writeMergedRunFile(
   const runFiles = runs.flatMap(({ runFile }) => runFile ?? []);
   if (runFiles.length === 0) return;
   const [first] = runFiles;
-  const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ name }) => name)))];
+  const inputs = [...new Set(runs.flatMap((run) => run.inputs))];
   await writeRunFile(files.runJson, {
     ...first,
     input: inputs.join(", "),

@@ -30,8 +30,8 @@ export interface MergeOptions {
    * because this one runs them again. @default any submission */
   job?: string;
   /**
-   * Whether to move the files of the shards to `.retort/shards/` after a merge with proof and
-   * without clashes.
+   * Whether to move the files of the shards to `.retort/shards/` after a merge with proof. If two
+   * rows clash, nothing is written.
    * @default false
    */
   tidy?: boolean;
@@ -169,4 +169,10 @@ export async function findRuns(
 ): Promise<MergeRun[]> {
   const { findRuns } = await import("./find_runs.ts");
   return await findRuns(outputs, options);
+}
+
+/** Throws if a merge with `replace` would refuse to replace these files. */
+export async function checkReplaceable(files: MergeRun["files"]): Promise<void> {
+  const { checkReplaceable } = await import("./output.ts");
+  await checkReplaceable(files);
 }

@@ -6,9 +6,10 @@
 
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { formatCountOf } from "../figures.ts";
+import { formatCount, formatCountOf } from "../figures.ts";
 import { exists, hasContent, ifThere } from "../files.ts";
-import type { OutputFiles } from "../run/mod.ts";
+import { checkOwnFile } from "../line_blocks.ts";
+import { type OutputFiles, readRunFile } from "../run/mod.ts";
 import {
   acquireLock,
   cannotWrite,
@@ -95,6 +96,28 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
   };
 }
 
+/** Throws if the output is not empty. A run whose rows all failed has only failures. */
+export async function checkEmpty({ results, failures }: OutputFiles): Promise<void> {
+  for (const path of [results, failures, duplicatesPathOf(results)]) {
+    if (!(await hasContent(path))) continue;
+    throw new UsageError(
+      `Cannot write "${path}": it is not empty. Add --replace to replace it, or name another output`,
+    );
+  }
+}
+
+/** Throws unless a merge wrote the output. A run's answers exist nowhere else. */
+export async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
+  await checkOwnFile(results, "results");
+  await checkOwnFile(failures, "failures");
+  const run = await readRunFile(runJson);
+  if (run === undefined || run.merged !== undefined) return;
+  throw new UsageError(
+    `Cannot replace "${results}": a run has written to it, whose answers would be lost. Name another ` +
+      "output, or move it away",
+  );
+}
+
 export type GrowingReport = { -readonly [Name in keyof MergeReport]: MergeReport[Name] } & {
   clashes: Clash[];
   problems: MergeProblem[];
@@ -123,6 +146,30 @@ export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
     duplicates: null,
     movedTo: null,
   };
+}
+
+export function pendingCountText(count: number): string {
+  return `${count === 1 ? "1 row is" : `${formatCount(count)} rows are`} pending`;
+}
+
+/** The problem of a run that has left rows pending; none for 0 rows. */
+export async function unfinishedProblem(run: MergeRun, pending: number): Promise<MergeProblem[]> {
+  if (pending === 0) return [];
+  const message = pendingCountText(pending) + await reasonForPending(run);
+  return [{ run: run.name, kind: "unfinished", message }];
+}
+
+async function reasonForPending({ runFile, files: { results } }: MergeRun): Promise<string> {
+  if (runFile === undefined) return "";
+  const { merged, summary } = runFile;
+  if (merged?.pending === 0) return ": it is a merge that took fewer rows. Add its --limit here";
+  if (merged !== undefined) return ": it is the output of a merge";
+  if (summary === null) return ": it is running or was killed";
+  const { state, reason } = summary;
+  if (state !== "done") return `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
+  if (!(await exists(results))) return `: there is no "${results}". Put it back, or run it again`;
+  return ": it ended before it reached them. If it had a --limit, add the same one here; otherwise " +
+    "run it again";
 }
 
 /**

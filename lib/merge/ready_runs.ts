@@ -7,7 +7,7 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { fileKeyOf, RESULTS_EXTENSION, splitPath, statOf } from "../files.ts";
+import { fileKeyOf, realFolderOf, RESULTS_EXTENSION, splitPath, statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import {
   type OutputFiles,
@@ -140,10 +140,6 @@ async function refuseSameFolder(
         `${shellWord(`${start}merged/${name}`)}${tidying}`,
     );
   }
-}
-
-async function realFolderOf(path: string): Promise<string> {
-  return await Deno.realPath(dirname(path)).catch(() => dirname(path));
 }
 
 export async function noticesOf(

@@ -167,13 +167,18 @@ async function adviceWithoutShards(division: Division, path: string): Promise<st
   return `${unlessMoved}${mergeAdvice(division, "--partial")}`;
 }
 
-export function mergeAdvice({ stem, count }: Division, flag: "--partial" | "--no-proof"): string {
+export function mergeAdvice(
+  { path, stem, count }: Division,
+  flag: "--partial" | "--no-proof",
+): string {
   const { start, name } = splitPath(stem);
+  // A merge needs the borders, and each shard writes them again.
+  const first = path === "" ? "run one of those shards, which writes their lost borders, and " : "";
   const merged = `${start}merged/${name}.jsonl`;
   const merge = commandText(
     ...["merge", `${stem}.jsonl`, "--shards", String(count), flag, "-o", merged],
   );
-  return `merge what is there:\n  ${merge}\nand run the inputs of those shards with -o ${
+  return `${first}merge what is there:\n  ${merge}\nand run the inputs of those shards with -o ${
     shellWord(merged)
   }`;
 }

@@ -81,7 +81,9 @@ export async function divide(
     const { size, mtime } = await statInput(path);
     candidates.push({ path, size, mtime: mtime?.getTime() ?? null, divisible });
   }
-  const isInPieces = candidates.every(({ divisible }) => divisible.kind !== "anywhere");
+  // Parquet without rows has no row groups: all shards are then empty, as with other formats.
+  const isInPieces = candidates.some(({ divisible }) => divisible.pieces.length > 0) &&
+    candidates.every(({ divisible }) => divisible.kind !== "anywhere");
   if (isInPieces) refuseTooFew(candidates, count);
   const total = sumOf(candidates, ({ divisible }) => divisible.size);
   const targets = Array.from({ length: count - 1 }, (_, i) => total * (i + 1) / count);

@@ -54,6 +54,8 @@ const REFUSED: [string, Record<string, string>, string][] = [
     "there is no shard 8/8: the first is 0/8",
   ],
   ["auto", { JOB_COMPLETION_INDEX: "x", RETORT_SHARDS: "8" }, "whole number"],
+  ["auto", { JOB_COMPLETION_INDEX: "1", RETORT_SHARDS: "0" }, "1 to 100000 shards, not 0"],
+  ["auto", { JOB_COMPLETION_INDEX: "1", RETORT_SHARDS: "100001" }, "not 100001"],
 ];
 for (const [text, env, words] of REFUSED) {
   Deno.test(`--shard ${text} is refused with ${JSON.stringify(env)}`, () => {

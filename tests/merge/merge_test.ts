@@ -7,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
@@ -167,6 +168,41 @@ for (const names of [["in/a.jsonl", "in/b.json"], ["in"], ["in/*"]]) {
   });
 }
 
+Deno.test("a run continues the partial merge of a folder in which one file has rows", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/a.jsonl", "");
+  await dir.write("in/b.jsonl", prompts(0, 9));
+  const input = dir.path("in/"), output = dir.path("all/in.jsonl");
+  const { asked } = await runShard(input, dir.path("out/"), { shard: { index: 0, count: 2 } });
+  await mergeRuns({ outputs: dir.path("out"), output, partial: true });
+  const continued = await runShard(input, output, {});
+  assertEquals(asked.length + continued.asked.length, 9);
+  const [proof] = await verify({ input, output });
+  assertEquals([proof.succeeded, proof.pending, proof.strangers], [9, 0, 0]);
+});
+
+Deno.test("a merge says that results are gone, and how to write lost borders again", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 9)), out = dir.path("out/");
+  const run = (index: number, count: number) => runShard(input, out, { shard: { index, count } });
+  await runShards(input, out, 3);
+  await Deno.rename(dir.path("out/in-00001-of-00003.jsonl"), dir.path("gone"));
+  const merge = () =>
+    mergeRuns({ outputs: dir.path("out/in.jsonl"), shards: 3, output: dir.path("all/in.jsonl") });
+  const [{ message }] = (await merge()).problems;
+  assertMatch(
+    message,
+    /^3 rows are pending: there is no ".*00001.*"\. Put it back, or run it again/,
+  );
+  await Deno.rename(dir.path("gone"), dir.path("out/in-00001-of-00003.jsonl"));
+  await Deno.remove(dir.path("out/.retort/in.shards-3.json"));
+  const words = "run one of those shards, which writes their lost borders, and merge";
+  await assertRejects(() => run(0, 2), UsageError, words);
+  await assertRejects(merge, UsageError, "are lost: run one shard");
+  assertEquals((await run(0, 3)).asked, []);
+  assertEquals((await merge()).succeeded, 9);
+});
+
 Deno.test("a join takes in the rescued lines of results that are gone", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 5));
@@ -284,6 +320,19 @@ Deno.test("one uid with two contents is reported with both places, and the later
   assertEquals(report.clashes, [{ uid: "0", first: `${input}:3`, second: `${input}:42` }]);
   assertEquals([report.succeeded, report.clashCount], [39, 1]);
   assertEquals((await dir.rows("all.duplicates.jsonl")).map(({ prompt }) => prompt), ["p39"]);
+  // Without a proof, the shards stay, and loading the folder would load every row twice.
+  const before = await dir.names("out");
+  let said = "";
+  const io = {
+    env: () => undefined,
+    program: "retort",
+    writeErr: (words: string) => said += words,
+    onSignal: () => () => {},
+  } as unknown as Io;
+  const tidy = ["merge", dir.path("out/"), "--tidy", "-o", dir.path("out/in.jsonl")];
+  assertEquals(await mergeCommand(parseCommandLine(tidy), io), 3);
+  assertMatch(said, /different content\n.*in\.jsonl:42\nNothing was written: --tidy/);
+  assertEquals(await dir.names("out"), [...before, "in.lock"].toSorted());
 });
 
 Deno.test("of identical rows the answer is kept, also where the first has failed", async () => {

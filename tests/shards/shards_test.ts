@@ -208,6 +208,20 @@ Deno.test("compressed files are not divided, each shard gets at least one, and m
   );
 });
 
+Deno.test("Parquet without row groups is divided into empty shards, as are other formats without rows", async () => {
+  await using dir = await tempDir();
+  await Deno.mkdir(dir.path("in"));
+  await writeParquet(dir.path("in/a.parquet"), []);
+  const input = dir.path("in/");
+  assertEquals(await runAll(dir, input, 3), [[], [], []]);
+  await writeParquet(dir.path("in/b.parquet"), ["b", "c"]);
+  const advice = await assertRejects(
+    () => divide([dir.path("in/a.parquet"), dir.path("in/b.parquet")], 3),
+    SourceError,
+  );
+  assertStringIncludes(advice.message, "Use at most 2 shards");
+});
+
 Deno.test("an input that is not there is refused in the words of a run without shards, before any folder is made", async () => {
   await using dir = await tempDir();
   await dir.write("in.jsonl", prompts(0, 1));

@@ -590,6 +590,25 @@ Deno.test("a setting that no shard could start with is refused before the job is
   }
 });
 
+Deno.test("a file that the merge could not write is refused before the job is in the queue", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  await runShard(input, dir.path("run/"), {});
+  const refused = async (merge: string, words: string) => {
+    const flags = ["-o", dir.path("out/"), "--shards=2", "-m", "m", "--merge", merge];
+    for (const where of [["slurm"], ["kubernetes", ...kubernetesIn(dir)]]) {
+      const { code, stdout, stderr } = await runCli(["submit", ...where, input, ...flags]);
+      assertEquals([code, stdout], [2, ""], stderr);
+      assertStringIncludes(stderr, words);
+    }
+  };
+  await refused(dir.path("out/all.jsonl"), "the shards are in the same folder");
+  await refused(dir.path("run/../out/all.jsonl"), "the shards are in the same folder");
+  await refused(input, "it is the input");
+  await refused(dir.path("run/in.jsonl"), "a run has written to it");
+  assertEquals(await dir.exists("out"), false);
+});
+
 Deno.test("--program is words or the path of a file, which may have spaces", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));
