@@ -273,7 +273,7 @@ function scanStatus({ scanner }: Selection): ScanStatus | null {
 
 /** The user's fields that the page can show as columns; fields in the index first. */
 function ownNames({ table }: DataIndex): string[] {
-  const shown = new Set([...table.fields.values()].map(({ name }) => name));
-  for (const name of table.fieldNames) shown.add(fieldName([name]));
-  return [...shown];
+  const names = new Set([...table.fields.values()].map(({ name }) => name));
+  for (const name of table.fieldNames) names.add(fieldName([name]));
+  return [...names];
 }

@@ -62,8 +62,8 @@ function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
     if (values === undefined || values.length === 0) return [];
     // In backquotes: the page takes the plain name for the facet of Retort's flags.
     const field = name === "flags" ? "`flags`" : name;
-    const own = facet(field, path.join("."), rows, codes, [undefined, ...values], true);
-    return [{ ...own, isOwn: true }];
+    const ownFacet = facet(field, path.join("."), rows, codes, [undefined, ...values], true);
+    return [{ ...ownFacet, isOwn: true }];
   });
 }
 

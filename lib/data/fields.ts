@@ -52,20 +52,20 @@ const NAME_FIELDS = {
 
 /** A getter that reads the field from the columns; undefined if lines must be read. */
 export function getterOf(table: Table, path: readonly string[]): Getter | undefined {
-  const own = ownGetter(table, path);
-  if (own === undefined) return undefined;
-  const builtIn = builtInGetter(table, path);
-  if (own === "none") return builtIn;
+  const ownField = ownGetter(table, path);
+  if (ownField === undefined) return undefined;
+  const builtInField = builtInGetter(table, path);
+  if (ownField === "none") return builtInField;
   // A row's own field takes precedence over Retort's field of the same name.
-  if (builtIn === undefined) return undefined;
-  if (builtIn === ABSENT) return own;
+  if (builtInField === undefined) return undefined;
+  if (builtInField === ABSENT) return ownField;
   return {
     valueAt: (row) => {
       // Null counts as a value.
-      const value = own.valueAt(row);
-      return value === undefined ? builtIn.valueAt(row) : value;
+      const value = ownField.valueAt(row);
+      return value === undefined ? builtInField.valueAt(row) : value;
     },
-    isNumber: own.isNumber && builtIn.isNumber,
+    isNumber: ownField.isNumber && builtInField.isNumber,
   };
 }
 
@@ -150,13 +150,13 @@ function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]
 export function conditionNotes(table: Table, where: string): string[] {
   if (where.trim() === "" || table.length === 0) return [];
   const { paths, parts, notes } = parseWhere(where);
-  const known = [...table.fieldNames, ...DERIVED_NAMES];
+  const knownNames = [...table.fieldNames, ...DERIVED_NAMES];
   const absent = paths.filter((path) => isUnknownField(table, path)).map(checkedName);
   const mistyped = comparisonsIn(parts).filter(({ path, value }) => {
     const other = typeof value === "number" ? "string" : "number";
     return onlyTypeOf(table, path) === other;
   });
-  const absentNotes = [...new Set(absent)].map((name) => absentNote(name, known));
+  const absentNotes = [...new Set(absent)].map((name) => absentNote(name, knownNames));
   return [...absentNotes, ...mistyped.map(typeNote), ...notes];
 }
 
@@ -253,7 +253,7 @@ export function lookupObjects(
   const { line } = facts;
   const derived = {
     ...viewFields,
-    ...derivedFrom(facts),
+    ...derivedFields(facts),
     get flags() {
       return flags();
     },
@@ -275,7 +275,7 @@ function isUnknownCost(cost: unknown): boolean {
 }
 
 /** The derived fields of a line, without `flags` and `prompt`: these take longer to compute. */
-export function derivedFrom(facts: LineFacts): object {
+export function derivedFields(facts: LineFacts): object {
   return {
     status: facts.status,
     source_file: facts.source,

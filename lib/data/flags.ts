@@ -103,7 +103,7 @@ export function flagsOf(answer: Answer, prompt: string): number {
   if (isOtherScript(text, prompt)) bits |= FLAG_BIT.script;
   const asksForJson = requestsJson(answer.params) ||
     (prompt.includes("JSON") && JSON_REQUEST.test(prompt));
-  if (asksForJson && !hasToolCalls && !isJson(unfenced(text))) bits |= FLAG_BIT.invalid_json;
+  if (asksForJson && !hasToolCalls && !isJson(textInFence(text))) bits |= FLAG_BIT.invalid_json;
   return bits;
 }
 
@@ -213,7 +213,7 @@ function holdsThinkTag(text: string): boolean {
 const JSON_REQUEST =
   /\b(?:answer|respond|reply|return|output|responses?|format(?:ted)?|provide|give|produce)\b[^.\n]{0,60}\bJSON\b(?! ?(?:schema|web|file|parser|library))/i;
 
-function unfenced(text: string): string {
+function textInFence(text: string): string {
   return /^```(?:json)?\s*\n([\s\S]*?)\n?```$/i.exec(text)?.[1] ?? text;
 }
 

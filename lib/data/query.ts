@@ -11,7 +11,7 @@ import { parseWhere, type Part } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
 import {
-  derivedFrom,
+  derivedFields,
   getterOf,
   meansDerivedField,
   NUMBER_FIELDS,
@@ -172,10 +172,10 @@ function radixSorted(
 }
 
 export function sortableFields(table: Table): string[] {
-  const own = [...table.fields.values()].filter(({ numbers, hasNumbers }) =>
+  const ownNumbers = [...table.fields.values()].filter(({ numbers, hasNumbers }) =>
     numbers !== undefined && hasNumbers
   );
-  return [...Object.keys(NUMBER_FIELDS), ...own.map(({ name }) => name)];
+  return [...Object.keys(NUMBER_FIELDS), ...ownNumbers.map(({ name }) => name)];
 }
 
 /**
@@ -256,7 +256,7 @@ export class DerivedFields {
   compute(text: string, prompt: string): object | undefined {
     const facts = factsOf(text, this.#hints);
     if (facts instanceof DamagedLine) return undefined;
-    return { ...derivedFrom(facts), prompt, flags: this.#flags(facts, prompt) };
+    return { ...derivedFields(facts), prompt, flags: this.#flags(facts, prompt) };
   }
 
   #flags(facts: LineFacts, prompt: string): readonly string[] {

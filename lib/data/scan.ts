@@ -223,8 +223,8 @@ class ScannedLine {
 
   /** A field of the line or its `distill`; undefined if the line must be parsed. */
   #member(name: string): unknown {
-    const own = this.#value(name);
-    if (own !== undefined) return own;
+    const value = this.#value(name);
+    if (value !== undefined) return value;
     const distill = this.#distill ??= distillOf({ distill: this.#value("distill") });
     return Object.hasOwn(distill, name) ? distill[name] : undefined;
   }

@@ -20,7 +20,7 @@ import {
   ownFields,
   STATUSES,
 } from "./line_facts.ts";
-import { jsonText, parsedExactly, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
+import { jsonText, parseExactly, promptOf, textFieldsOf, turnsOf } from "./turns.ts";
 
 export interface ShownRow {
   /** File index and line offset, as in `0:4711`, for URLs of the page. */
@@ -102,8 +102,8 @@ export function shownRow(index: DataIndex, row: number, ownNames: readonly strin
   const error = objectOf(facts?.line.error);
   const message = typeof error.message === "string" ? error.message : "";
   const line = facts === undefined ? {} : exactLine(index, row, facts);
-  const own: Record<string, string> = {};
-  for (const name of ownNames) own[name] = glimpse(valueText(parseField(name)(line)));
+  const ownTexts: Record<string, string> = {};
+  for (const name of ownNames) ownTexts[name] = glimpse(valueText(parseField(name)(line)));
   return {
     id: rowId(index, row),
     uid: facts?.uid ?? "",
@@ -124,7 +124,7 @@ export function shownRow(index: DataIndex, row: number, ownNames: readonly strin
     teacher: names.teacher.list[columns.teacher[row]],
     model: names.model.list[columns.model[row]],
     flags: flagNames(columns.flags[row]),
-    own,
+    own: ownTexts,
   };
 }
 
@@ -150,25 +150,25 @@ export function rowDetail(
   const original = table.columns.duplicateOf[row];
   const exact = exactLine(index, row, facts);
   const turnFields = new Set(textFieldsOf(line, index.hintsAt(row)));
-  const own = ownFields(line).filter((name) => !turnFields.has(name));
+  const ownNames = ownFields(line).filter((name) => !turnFields.has(name));
   return {
     ...shownRow(index, row, []),
     file: index.files[table.columns.file[row]].mark.path,
     source: String(objectOf(line.distill).source ?? ""),
     turns: turnsOf(exact, index.hintsAt(row)).map((turn) => ({
       ...turn,
-      text: limited(turn.text),
+      text: shortText(turn.text),
     })),
-    response: limited(facts.response),
-    reasoning: limited(facts.reasoning),
+    response: shortText(facts.response),
+    reasoning: shortText(facts.reasoning),
     tool_calls: callsOf(exact),
-    own: Object.fromEntries(own.map((name) => [name, limited(valueText(exact[name]))])),
+    own: Object.fromEntries(ownNames.map((name) => [name, shortText(valueText(exact[name]))])),
     error: line.error === undefined ? null : {
       type: String(error.type ?? ""),
       message: String(error.message ?? ""),
       status: typeof error.status === "number" ? error.status : null,
     },
-    raw: limited(text),
+    raw: shortText(text),
     is_cut: text.length > MAX_TEXT_LENGTH,
     duplicate_of: original === -1 ? null : readFacts(index, original)?.uid ?? null,
     duplicate_id: original === -1 ? "" : rowId(index, original),
@@ -193,9 +193,9 @@ function samplesOf(
   // The last group is full, because the page compares at least two answers.
   const lastStart = Math.max(0, rows.length - SAMPLES_AT_ONCE);
   const start = Math.min(lastStart, from ?? ownIndex - ownIndex % SAMPLES_AT_ONCE);
-  const shown = rows.length < 2 ? [] : rows.slice(start, start + SAMPLES_AT_ONCE);
+  const sampleRows = rows.length < 2 ? [] : rows.slice(start, start + SAMPLES_AT_ONCE);
   return {
-    samples: sampleTexts(index, shown),
+    samples: sampleTexts(index, sampleRows),
     samples_from: start,
     sample_count: rows.length,
   };
@@ -210,7 +210,7 @@ function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samp
       uid: facts.uid,
       status: facts.status,
       file: index.files[table.columns.file[row]].mark.path,
-      response: limited(facts.response),
+      response: shortText(facts.response),
       final_answer: glimpse(finalAnswerOf(facts.response)),
       completion_tokens: facts.completionTokens,
       latency_ms: facts.latencyMs,
@@ -264,7 +264,7 @@ function callsOf(line: JsonObject): string {
   const calls = line.tool_calls ?? objectOf(line.partial).tool_calls;
   if (calls === undefined || calls === "[]" || calls === "") return "";
   if (typeof calls !== "string") return jsonText(calls, 2);
-  const parsed = parsedExactly(calls);
+  const parsed = parseExactly(calls);
   return parsed === undefined ? calls : jsonText(parsed, 2);
 }
 
@@ -277,6 +277,6 @@ function glimpse(text: string): string {
   return cut(text, MAX_GLIMPSE_LENGTH).replaceAll(/\s+/g, " ").trim().toWellFormed();
 }
 
-function limited(text: string): string {
+function shortText(text: string): string {
   return cut(text, MAX_TEXT_LENGTH);
 }

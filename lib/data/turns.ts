@@ -152,7 +152,7 @@ function parsedTurns(line: JsonObject, hints: RunHints): Turn[] {
 /** The row as it was in the input. */
 function rowOf(line: JsonObject, { template }: RunHints): JsonObject {
   const { replaced } = objectOf(line.distill);
-  const replacedFields = typeof replaced === "string" ? parsedExactly(replaced) : replaced;
+  const replacedFields = typeof replaced === "string" ? parseExactly(replaced) : replaced;
   return {
     // A template may use the row's `uid`, which is also the line's.
     ...(template === undefined ? {} : { uid: line.uid }),
@@ -181,7 +181,7 @@ function contentText(content: unknown): string {
 }
 
 /** Keeps numbers as they are written. Undefined if the text is not JSON, or nested too deeply. */
-export function parsedExactly(text: string): unknown {
+export function parseExactly(text: string): unknown {
   try {
     return parseLossless(text);
   } catch {

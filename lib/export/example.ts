@@ -238,11 +238,11 @@ export class UnrestoredRows {
       const others = count === 1 ? "" : ` (and ${formatCountOf(count - 1, "other row")})`;
       throw new NotRestored(`Cannot export ${this.#first}${others}`);
     }
-    const all = formatCount(count + this.#restored.count);
+    const total = formatCount(count + this.#restored.count);
     throw new NotRestored(
       `Cannot export ${
         formatCount(count)
-      } of ${all} rows, which were sent with a different system, ` +
+      } of ${total} rows, which were sent with a different system, ` +
         `template or prompt field from the others.\n  ${this.#first}\n${this.#adviceToSeparate()}`,
     );
   }

@@ -139,8 +139,8 @@ export function toAlpaca(
   }
   const history: [string, string][] = [];
   for (let i = 0; i < turns.length; i++) {
-    const expected = i % 2 === 0 ? "user" : "assistant";
-    if (turns[i].role !== expected) {
+    const expectedRole = i % 2 === 0 ? "user" : "assistant";
+    if (turns[i].role !== expectedRole) {
       return new Unrepresentable("turns other than user and assistant");
     }
     if (i % 2 === 1) history.push([turns[i - 1].text, turns[i].text]);

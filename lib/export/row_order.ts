@@ -87,12 +87,12 @@ export class RowOrder {
   inInputOrder(): Uint32Array {
     const order = new Uint32Array(this.length);
     for (let i = 0; i < order.length; i++) order[i] = i;
-    return sorted(order, this.#keys);
+    return sortByKeys(order, this.#keys);
   }
 }
 
 /** Stable merge sort. `TypedArray.sort` with a comparator copies all elements first. */
-function sorted(indexes: Uint32Array, keys: Numbers): Uint32Array {
+function sortByKeys(indexes: Uint32Array, keys: Numbers): Uint32Array {
   if (isInOrder(indexes, keys)) return indexes;
   const { length } = indexes;
   let from = indexes, to: Uint32Array = new Uint32Array(length);

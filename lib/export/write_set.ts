@@ -128,32 +128,32 @@ async function writeSet(
     mode: await modeMadeFrom(paths),
     origin: source.origin,
   });
-  const written = { rows: 0, validationRows: 0 };
+  const counts = { rows: 0, validationRows: 0 };
   for await (const examples of source.batches(shuffle)) {
-    await writeRows(targets, maker.rowsOf(examples), written, options);
-    if (written.rows >= maxRows) break;
+    await writeRows(targets, maker.rowsOf(examples), counts, options);
+    if (counts.rows >= maxRows) break;
   }
   // After `maxRows`, `Pairs` holds an answer to a row whose other answers were not read.
-  if (written.rows < maxRows) await writeRows(targets, maker.lastRows(), written, options);
-  if (written.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
-  await targets.finish(written);
+  if (counts.rows < maxRows) await writeRows(targets, maker.lastRows(), counts, options);
+  if (counts.rows === 0 && source.rowCount > 0 && !options.allowEmpty) throw noPairs(options);
+  await targets.finish(counts);
   const { validationPath } = targets;
   const hints = hintsFor(options, columns);
   const notes = [...maker.notes(), ...selection.notes()];
-  return { ...written, validationPath, columns, notes, hints };
+  return { ...counts, validationPath, columns, notes, hints };
 }
 
 async function writeRows(
   targets: Targets,
   rows: Iterable<MadeRow>,
-  written: { -readonly [Name in keyof WrittenRows]: number },
+  counts: { -readonly [Name in keyof WrittenRows]: number },
   { maxRows, validation }: ResolvedExport,
 ): Promise<void> {
   for (const madeRow of rows) {
-    if (written.rows >= maxRows) return;
+    if (counts.rows >= maxRows) return;
     const isValidation = isForValidation(madeRow.example.rowUid, validation);
-    written.rows++;
-    if (isValidation) written.validationRows++;
+    counts.rows++;
+    if (isValidation) counts.validationRows++;
     const writing = targets.write(madeRow, isValidation);
     if (writing !== undefined) await writing;
   }

@@ -38,27 +38,27 @@ export async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
 ): Promise<PinnedDivision | undefined> {
-  const pinned = await pinnedDivisions(output, shards);
-  if (pinned.length === 0) {
+  const divisions = await pinnedDivisions(output, shards);
+  if (divisions.length === 0) {
     if (shards !== undefined) await refuseOtherCount(output, shards);
     return undefined;
   }
-  if (pinned.length === 1 && shards !== undefined) return pinned[0];
-  if (awaitsRuns && pinned.length > 1) throw ambiguityError(output, pinned);
-  const started: PinnedDivision[] = [];
-  for (const division of pinned) if (await hasStarted(division)) started.push(division);
-  if (started.length === 1) {
-    await refuseOtherRuns(output, started[0]);
-    return started[0];
+  if (divisions.length === 1 && shards !== undefined) return divisions[0];
+  if (awaitsRuns && divisions.length > 1) throw ambiguityError(output, divisions);
+  const startedDivisions: PinnedDivision[] = [];
+  for (const division of divisions) if (await hasStarted(division)) startedDivisions.push(division);
+  if (startedDivisions.length === 1) {
+    await refuseOtherRuns(output, startedDivisions[0]);
+    return startedDivisions[0];
   }
-  if (started.length > 1) throw ambiguityError(output, started);
-  if (awaitsRuns) return pinned[0];
+  if (startedDivisions.length > 1) throw ambiguityError(output, startedDivisions);
+  if (awaitsRuns) return divisions[0];
   // No shard has started. Other runs in the folder are merged; without any, the missing shards are
   // reported.
   const { folder, name } = await folderAndName(output);
   if (await holdsRuns(folder, name)) return undefined;
-  if (pinned.length === 1) return pinned[0];
-  throw ambiguityError(output, pinned);
+  if (divisions.length === 1) return divisions[0];
+  throw ambiguityError(output, divisions);
 }
 
 async function refuseOtherCount(output: string, shards: number): Promise<void> {
@@ -76,20 +76,20 @@ async function pinnedDivisions(
   shards: number | undefined,
 ): Promise<PinnedDivision[]> {
   const { folder, name } = await folderAndName(output);
-  const pinned: PinnedDivision[] = [];
+  const divisions: PinnedDivision[] = [];
   for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
-    const parsed = parsePlanName(file);
-    if (parsed === undefined || (name !== undefined && parsed.name !== name)) continue;
-    if (shards !== undefined && parsed.shards !== shards) continue;
+    const planName = parsePlanName(file);
+    if (planName === undefined || (name !== undefined && planName.name !== name)) continue;
+    if (shards !== undefined && planName.shards !== shards) continue;
     const plan = await readPlan(`${folder}/${OWN_FOLDER}/${file}`);
     if (plan === undefined) {
       throw new NoRunsError(
         `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Run any shard again, which rewrites it`,
       );
     }
-    pinned.push({ plan, stem: `${folder}/${parsed.name}`.replace(/^\.\//, "") });
+    divisions.push({ plan, stem: `${folder}/${planName.name}`.replace(/^\.\//, "") });
   }
-  return pinned.toSorted((one, other) =>
+  return divisions.toSorted((one, other) =>
     one.stem === other.stem ? one.plan.shards - other.plan.shards : one.stem < other.stem ? -1 : 1
   );
 }
@@ -124,10 +124,10 @@ async function refuseOtherRuns(output: string, division: PinnedDivision): Promis
 export async function leftOutNotice(output: string, shards: number): Promise<string | undefined> {
   const [division, ...others] = await pinnedDivisions(output, shards);
   if (division === undefined || others.length > 0) return undefined;
-  const left = await Array.fromAsync(otherRuns(output, division));
-  if (left.length === 0) return undefined;
-  const more = left.length === 1 ? "" : ` and ${left.length - 1} more`;
-  return `--shards ${shards} leaves out other runs in "${output}": "${left[0]}"${more}`;
+  const leftPaths = await Array.fromAsync(otherRuns(output, division));
+  if (leftPaths.length === 0) return undefined;
+  const more = leftPaths.length === 1 ? "" : ` and ${leftPaths.length - 1} more`;
+  return `--shards ${shards} leaves out other runs in "${output}": "${leftPaths[0]}"${more}`;
 }
 
 /** Yields the results paths of runs over other inputs; none if `output` names a file. */

@@ -47,15 +47,15 @@ export async function joinRuns(
     if (problem !== undefined) throw new DamagedFileError(`Cannot join runs: ${problem}`);
   }
   await using output = await openOutput(files, runs.map((run) => run.files.results));
-  const joined = new JoinPass(runs, output, signal);
-  await joined.addRuns(runs);
+  const pass = new JoinPass(runs, output, signal);
+  await pass.addRuns(runs);
   const hasDuplicates = !output.duplicates.isEmpty;
   if (hasDuplicates) await output.duplicates.commit();
   await output.failures.commit();
   // The run file of an earlier merge with proof would describe other results.
   await ifThere(Deno.remove(files.runJson));
   await output.results.commit();
-  const { report } = joined;
+  const { report } = pass;
   return {
     ...report,
     total: report.succeeded + report.failed + report.pending,

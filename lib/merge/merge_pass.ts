@@ -233,14 +233,14 @@ export class MergePass {
     const add = (message: string) =>
       this.report.problems.push({ run: run.name, kind: "damaged", message });
     const results = `"${run.files.results}"`;
-    if (lines.repeated.length > 0) {
-      const what = `more than one result for ${quoted(lines.repeated)}`;
-      add(`${results} has ${what}. --no-proof keeps the first`);
+    if (lines.repeatedUids.length > 0) {
+      const uids = uidList(lines.repeatedUids);
+      add(`${results} has more than one result for ${uids}. --no-proof keeps the first`);
     }
     const orphans = isWhole ? lines.orphans : 0;
     if (orphans > 0) {
-      const what = `${formatCountOf(orphans, "result")} of rows that are not in its input`;
-      add(`${results} has ${what}. --no-proof keeps them`);
+      const count = formatCountOf(orphans, "result");
+      add(`${results} has ${count} of rows that are not in its input. --no-proof keeps them`);
     }
   }
 }
@@ -261,9 +261,9 @@ function fingerprintOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }
 
-function quoted(uids: readonly string[]): string {
-  const shown = uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
-  return uids.length > 3 ? `${shown} and others` : shown;
+function uidList(uids: readonly string[]): string {
+  const firstUids = uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  return uids.length > 3 ? `${firstUids} and others` : firstUids;
 }
 
 /** Content hashes by row number, from 1; 0 for bad lines. Reads the input again: only rows with the

@@ -86,14 +86,14 @@ async function mergeReady(
 ): Promise<MergeReport> {
   const { partial = false, proof = true } = options;
   if (proof) checkComparable(runs);
-  const expected = runs.filter((run) =>
+  const expectedRuns = runs.filter((run) =>
     run.runFileProblem !== undefined ||
     (run.pieces.length > 0 && limitOf(run, options.limit ?? Infinity) > 0)
   );
-  const knownProblems = proof ? await problemsOf(expected) : [];
+  const knownProblems = proof ? await problemsOf(expectedRuns) : [];
   const isDamaged = knownProblems.some(({ kind }) => kind === "damaged");
   if (isDamaged || (knownProblems.length > 0 && !partial)) {
-    const problems = [...knownProblems, ...expected.flatMap(notEnded)];
+    const problems = [...knownProblems, ...expectedRuns.flatMap(notEnded)];
     return { ...emptyReport(runs), problems, inputChanges: changesOf(runs) };
   }
   const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)))];
@@ -215,25 +215,25 @@ async function mergeProven(
   await dropRecovered(files.failures, pass.recovered);
   await writeMergedRunFile(files, runs, report.pending);
   await output.results.commit();
-  const written = {
+  const fullReport = {
     ...report,
     results: files.results,
     failures: files.failures,
     duplicates: output.duplicates.isEmpty ? null : duplicatesPathOf(files.results),
   };
-  if (!tidy) return written;
-  return { ...written, movedTo: await tidyUp(runs) };
+  if (!tidy) return fullReport;
+  return { ...fullReport, movedTo: await tidyUp(runs) };
 }
 
 async function dropRecovered(path: string, recovered: ReadonlySet<string>): Promise<void> {
   if (recovered.size === 0) return;
-  const dropped = new LineSet();
+  const droppedLines = new LineSet();
   using table = new IdTable();
   const count = await readIndex({ path, kind: "failures" }, table, (slot, line) => {
     table.set(slot, HAS_FAILURE);
-    if (recovered.has(line.uid())) dropped.add(line.number);
+    if (recovered.has(line.uid())) droppedLines.add(line.number);
   });
-  await dropLines(path, dropped, count);
+  await dropLines(path, droppedLines, count);
 }
 
 /** Writes a run file with which a run can continue the output. */

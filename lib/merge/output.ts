@@ -199,10 +199,10 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
 export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> {
   for (const { originalFiles: { results, failures } } of runs) {
     for (const path of [results, failures]) {
-      const moved = `${movedFolderOf(path)}/${basename(path)}`;
-      if (!(await exists(path)) || !(await hasContent(moved))) continue;
+      const movedPath = `${movedFolderOf(path)}/${basename(path)}`;
+      if (!(await exists(path)) || !(await hasContent(movedPath))) continue;
       throw new UsageError(
-        `Cannot use --tidy: "${moved}" is of an earlier merge, and would be replaced. Move it away, or ` +
+        `Cannot use --tidy: "${movedPath}" is of an earlier merge, and would be replaced. Move it away, or ` +
           "leave --tidy out and name a file in another folder",
       );
     }

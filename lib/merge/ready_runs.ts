@@ -180,9 +180,9 @@ async function otherInputNotice(runs: readonly MergeRun[]): Promise<string | und
 async function namesakeNear(folder: string, path: string): Promise<string | undefined> {
   const info = await statOf(path);
   if (info === undefined) return undefined;
-  const near = await Deno.realPath(folder).catch(() => resolve(folder));
+  const start = await Deno.realPath(folder).catch(() => resolve(folder));
   const name = basename(path), inner = join(basename(dirname(path)), name);
-  for (const candidate of [join(near, name), join(near, "..", inner), join(near, "..", name)]) {
+  for (const candidate of [join(start, name), join(start, "..", inner), join(start, "..", name)]) {
     const other = await statOf(candidate);
     if (!other?.isFile || await mayBeResults(candidate)) continue;
     return fileKeyOf(candidate, other) === fileKeyOf(path, info) ? undefined : candidate;

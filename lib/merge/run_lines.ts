@@ -22,20 +22,20 @@ export class RunLines implements Disposable {
   readonly #uidFields: readonly string[] | undefined;
   readonly #stack: DisposableStack;
   /** Uids with several results, at most 20. */
-  readonly repeated: readonly string[];
+  readonly repeatedUids: readonly string[];
 
   private constructor(
     table: IdTable,
     files: { results: LineFile; failures: LineFile },
     uidFields: readonly string[] | undefined,
-    repeated: readonly string[],
+    repeatedUids: readonly string[],
     stack: DisposableStack,
   ) {
     this.#table = table;
     this.#results = files.results;
     this.#failures = files.failures;
     this.#uidFields = uidFields;
-    this.repeated = repeated;
+    this.repeatedUids = repeatedUids;
     this.#stack = stack;
   }
 
@@ -50,9 +50,9 @@ export class RunLines implements Disposable {
     const failures = stack.use(await LineFile.open(files.failures));
     const results = stack.use(await LineFile.open(files.results));
     const table = stack.use(new IdTable(expectedRows));
-    const repeated: string[] = [];
+    const repeatedUids: string[] = [];
     await results.index("results", table, (slot, line) => {
-      if (table.has(slot, HAS_RESULT) && repeated.length < 20) repeated.push(line.uid());
+      if (table.has(slot, HAS_RESULT) && repeatedUids.length < 20) repeatedUids.push(line.uid());
       table.set(slot, HAS_RESULT);
       table.setLine(slot, results.add(line));
     }, signal);
@@ -65,7 +65,7 @@ export class RunLines implements Disposable {
       table.setLine(slot, failures.add(line));
     }, signal);
     const uidFields = runFile?.identity.uid_field;
-    return new RunLines(table, { results, failures }, uidFields, repeated, stack.move());
+    return new RunLines(table, { results, failures }, uidFields, repeatedUids, stack.move());
   }
 
   /** Copies the line of a uid to the sink for its state, and marks the uid as taken. Without

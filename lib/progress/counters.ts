@@ -251,8 +251,8 @@ function newGroup(type: string, status: number | null, message: string, nowMs: n
 }
 
 function addUid(uids: string[], uid: string): void {
-  const shown = cut(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
-  if (!uids.includes(shown)) uids.push(shown);
+  const text = cut(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
+  if (!uids.includes(text)) uids.push(text);
 }
 
 const UUID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi;

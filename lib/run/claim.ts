@@ -118,14 +118,14 @@ async function inputPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
 /** Deletes the output if the run starts over; otherwise moves outdated results away. */
 export async function makeRoom(
   files: OutputFiles,
-  outdated: ReadonlySet<string>,
+  outdatedUids: ReadonlySet<string>,
   { options, notices }: ClaimOptions,
   token: string | undefined,
 ): Promise<void> {
   if (options.resume === false) await dropOutput(files);
-  else if (outdated.size > 0) {
-    const path = await moveOutdatedLines(files.results, outdated, token);
-    notices.add("info", `Moved ${formatCountOf(outdated.size, "old answer")} to "${path}"`);
+  else if (outdatedUids.size > 0) {
+    const path = await moveOutdatedLines(files.results, outdatedUids, token);
+    notices.add("info", `Moved ${formatCountOf(outdatedUids.size, "old answer")} to "${path}"`);
   }
 }
 
@@ -192,11 +192,11 @@ async function repair(
     }
   }
   // Lines are rescued when another program changes a file or the disk fails.
-  const rescued = [
+  const mergedLines = [
     ...await mergeRescued(results, "results"),
     ...await mergeRescued(failures, "failures"),
   ];
-  for (const { from, count } of rescued) {
+  for (const { from, count } of mergedLines) {
     notices.add("info", `Added ${formatCountOf(count, "line")} from "${from}" to the output`);
   }
 }

@@ -150,7 +150,7 @@ export class FailureLedger {
 
   #isAskedAgain(line: IndexedLine, retry: RetryFilter, before: string | undefined): boolean {
     if (retry === false || !isAskedFor(retry, line)) return false;
-    const hasFailedAgain = before !== undefined && failedAt(line) >= before;
+    const hasFailedAgain = before !== undefined && failureTime(line) >= before;
     if (hasFailedAgain) this.failedAgain++;
     return !hasFailedAgain;
   }
@@ -189,7 +189,7 @@ function isUnfinished(line: IndexedLine): boolean {
 }
 
 /** ISO 8601; "" if the line has no time. */
-function failedAt(line: IndexedLine): string {
+function failureTime(line: IndexedLine): string {
   const { error } = line.value() as { error?: { created?: unknown } };
   return asText(error?.created);
 }

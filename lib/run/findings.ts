@@ -55,7 +55,7 @@ export class Findings {
    * difference (`images are sent`). */
   readonly resent = new Map<string, number>();
   /** Ids of results to replace: the row was edited, or the user has chosen them. */
-  readonly outdated = new Set<string>();
+  readonly outdatedUids = new Set<string>();
   /** Results that the user has chosen to request again. */
   reasked = 0;
   /** Results without a row or sample in the run; 0 if only a part of the input was read. */

@@ -193,10 +193,10 @@ export class Generation<T> {
     if ("problem" in parsed) return parsed;
     const problem = fileProblem(parsed, images);
     if (problem !== undefined) return { problem };
-    const admitted = this.#admission.admit(parsed);
-    if (typeof admitted !== "string") return admitted;
+    const uidOrProblem = this.#admission.admit(parsed);
+    if (typeof uidOrProblem !== "string") return uidOrProblem;
     const source = `${GIVEN_SOURCE}:${index + 1}`;
-    return parsed.toRow({ uid: admitted, input: 0, source, given }, images);
+    return parsed.toRow({ uid: uidOrProblem, input: 0, source, given }, images);
   }
 
   async #putBad(given: GivenRow, problem: string): Promise<void> {

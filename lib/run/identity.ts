@@ -32,14 +32,14 @@ export function checkSameIdentity(
 export function identityDifferences(before: Identity, now: Identity): string[] {
   const names = Object.keys(now) as (keyof Identity)[];
   return names.flatMap((name) => {
-    const was = normalized(before[name] ?? null), is = normalized(now[name]);
+    const was = comparableText(before[name] ?? null), is = comparableText(now[name]);
     return was === is ? [] : [`  ${name}: ${was} before, ${is} now`];
   });
 }
 
 /** Text for comparison. The temperatures `1.0` and `1` are equal; different seeds of 19 digits are
  * not. */
-function normalized(value: unknown): string {
+function comparableText(value: unknown): string {
   return sortedJson(value, (raw) => {
     const number = Number(raw.rawJSON);
     const isExact = Number.isInteger(number) ? Number.isSafeInteger(number) : isFinite(number);

@@ -137,16 +137,20 @@ function sumsOf(counts: readonly ReadonlyMap<string, number>[]): Map<string, num
 function emptyProblem(inputs: readonly string[], findings: readonly Findings[]): string[] {
   if (findings.some(({ rows }) => rows > 0)) return [];
   const bad = sumOf(findings, ({ bad }) => bad.count);
-  const what = bad === 0
+  const contents = bad === 0
     ? undefined
     : `no row that can be sent (${formatCountOf(bad, "bad line")})`;
-  return [emptyMessage("start", inputs, what)];
+  return [emptyMessage("start", inputs, contents)];
 }
 
 /** `Cannot <verb>: "in.jsonl" holds no rows. …` */
-export function emptyMessage(verb: string, inputs: readonly string[], what = "no rows"): string {
+export function emptyMessage(
+  verb: string,
+  inputs: readonly string[],
+  contents = "no rows",
+): string {
   return `Cannot ${verb}: ${inputs.map(nameOf).join(", ")} ` +
-    `${inputs.length === 1 ? "holds" : "hold"} ${what}. Add --allow-empty if that is meant`;
+    `${inputs.length === 1 ? "holds" : "hold"} ${contents}. Add --allow-empty if that is meant`;
 }
 
 /** A line for each input, then lines about probable mistakes. */
@@ -155,10 +159,10 @@ export function describeInput(
   findings: readonly Findings[],
 ): string[] {
   return [
-    ...shortened(countLines(inputs, findings), findings.slice(MAX_INPUTS_SHOWN)),
-    ...shortened(uidFieldLines(inputs, findings)),
-    ...shortened(promptFieldLines(inputs, findings)),
-    ...shortened(fromRunLines(inputs, findings)),
+    ...firstLines(countLines(inputs, findings), findings.slice(MAX_INPUTS_SHOWN)),
+    ...firstLines(uidFieldLines(inputs, findings)),
+    ...firstLines(promptFieldLines(inputs, findings)),
+    ...firstLines(fromRunLines(inputs, findings)),
     ...unsentLines(findings),
   ];
 }
@@ -167,7 +171,7 @@ const MAX_INPUTS_SHOWN = 20;
 
 /** The first lines, and a line with the number of further inputs. With `rest`, the findings of
  * these inputs, that line also counts their rows. */
-function shortened(lines: readonly string[], rest?: readonly Findings[]): string[] {
+function firstLines(lines: readonly string[], rest?: readonly Findings[]): string[] {
   const more = lines.length - MAX_INPUTS_SHOWN;
   if (more <= 0) return [...lines];
   const rows = rest && sumOf(rest, (input) => input.rows);
@@ -198,12 +202,12 @@ const MAX_UNSENT_SHOWN = 20;
 function unsentLines(findings: readonly Findings[]): string[] {
   const names = [...new Set(findings.flatMap(({ unsent }) => [...unsent]))];
   if (names.length === 0) return [];
-  const shown = names.slice(0, MAX_UNSENT_SHOWN).map((name) =>
+  const shownNames = names.slice(0, MAX_UNSENT_SHOWN).map((name) =>
     /^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name)
   );
   const context = names.filter((name) => CONTEXT_FIELDS.has(name));
   return [
-    `not sent: ${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`,
+    `not sent: ${shownNames.join(", ")}${names.length > shownNames.length ? ", …" : ""}`,
     ...context.length === 0 ? [] : [
       `Is the prompt about ${context.map((name) => `"${name}"`).join(", ")}? ` +
       "--template makes prompts of several fields",
@@ -288,6 +292,6 @@ function shapeCounts(shapes: ReadonlyMap<string, number>): string {
 }
 
 function modelList(names: ReadonlySet<string>): string {
-  const shown = [...names].slice(0, MODELS_SHOWN);
-  return names.size > shown.length ? `${shown.join(", ")}, …` : shown.join(", ");
+  const firstNames = [...names].slice(0, MODELS_SHOWN);
+  return names.size > firstNames.length ? `${firstNames.join(", ")}, …` : firstNames.join(", ");
 }

@@ -46,9 +46,11 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
     if (paths.length === 0) files.push(input);
     files.push(...(paths.length > 1 ? sortNaturally(paths) : paths));
     if (skipped > 0 && paths.length > 0) {
-      const read = paths.length === 1 ? "1 file is read" : `${paths.length} files are read`;
-      const left = skipped === 1 ? "1 is left out" : `${skipped} are left out`;
-      notes.push(`${input}: ${read}; ${left} (hidden, of other formats, or written by Retort)`);
+      const readText = paths.length === 1 ? "1 file is read" : `${paths.length} files are read`;
+      const leftText = skipped === 1 ? "1 is left out" : `${skipped} are left out`;
+      notes.push(
+        `${input}: ${readText}; ${leftText} (hidden, of other formats, or written by Retort)`,
+      );
     }
   }
   return { files: [...new Set(files)], notes };

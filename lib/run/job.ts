@@ -156,7 +156,7 @@ export class Job {
 
   /** Deletes or moves away what the run replaces. Called only once all checks have passed. */
   async makeRoom(): Promise<void> {
-    await makeRoom(this.files, this.findings.outdated, this.#shared, this.#lock?.token);
+    await makeRoom(this.files, this.findings.outdatedUids, this.#shared, this.#lock?.token);
   }
 
   /** Writes the run file. `runSummary` is null while the run continues; an idle run sends no row. */
@@ -214,8 +214,8 @@ export class Job {
   }
 
   /** Writes lines that wait for disk space to other files; "abandon" drops those that fail there. */
-  endWait(how: "abandon" | "rescue"): void {
-    this.#sink?.[how]();
+  endWait(ending: "abandon" | "rescue"): void {
+    this.#sink?.[ending]();
   }
 
   /** Returns what another program has changed. */
@@ -234,9 +234,9 @@ export class Job {
 
   /** Writes an answer that was not accepted to the failures file, before its row is sent again. */
   keep(outcome: Outcome): Promise<void> {
-    const written = this.sink.putPending(outcome);
+    const writing = this.sink.putPending(outcome);
     this.#ledger.keep(outcome.row.uid, this.sink.failureLines);
-    return written;
+    return writing;
   }
 
   /** Yields the planned rows, and writes bad lines to the failures file. */

@@ -221,7 +221,7 @@ export class LiveStatus {
       ended: false,
       state,
       job: shard?.job,
-      reason: shortened(reason),
+      reason: shortReason(reason),
       shard: shard === undefined ? null : [shard.index, shard.count],
       model: model.slice(0, STATUS_LIMITS.chars),
       total: current.total,
@@ -257,7 +257,7 @@ async function otherShardsOf(
   return otherShards;
 }
 
-function shortened(reason: string | null): string | null {
+function shortReason(reason: string | null): string | null {
   return reason === null ? null : reason.slice(0, STATUS_LIMITS.chars);
 }
 
@@ -271,5 +271,5 @@ function teachersOf(teachers: Snapshot["teachers"]): RunStatus["teachers"] {
 function endFields(summary: Summary | undefined): Partial<RunStatus> {
   if (summary === undefined) return { state: "failed", rate_per_s: 0, eta_s: null };
   const { state, reason, pending, rate_per_s } = summary;
-  return { state, reason: shortened(reason), rate_per_s, eta_s: pending === 0 ? 0 : null };
+  return { state, reason: shortReason(reason), rate_per_s, eta_s: pending === 0 ? 0 : null };
 }

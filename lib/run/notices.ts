@@ -110,10 +110,11 @@ function reaskedNotes(
   findings: readonly Findings[],
 ): string[] {
   const count = sumOf(findings, ({ reasked }) => reasked);
-  const left = sumOf(findings, ({ leftAnswered }) => leftAnswered);
-  const have = left === 1 ? "row has a result and is" : "rows have results and are";
-  const leftNotes = left === 0 ? [] : [
-    `${formatCount(left)} chosen ${have} left alone: --reask-answered with --uids sends them again`,
+  const leftCount = sumOf(findings, ({ leftAnswered }) => leftAnswered);
+  const have = leftCount === 1 ? "row has a result and is" : "rows have results and are";
+  const leftNotes = leftCount === 0 ? [] : [
+    `${formatCount(leftCount)} chosen ${have} left alone: ` +
+    "--reask-answered with --uids sends them again",
   ];
   if (count === 0) return leftNotes;
   const { costUsd } = estimateOf(context, findings);
@@ -249,7 +250,7 @@ function withPlaceholders(message: Message, files: readonly string[]): Message {
 export class RunNotices {
   readonly #progress: Progress;
   /** Undefined after `start`. */
-  #early: [level: "info" | "warning", message: string][] | undefined = [];
+  #heldNotices: [level: "info" | "warning", message: string][] | undefined = [];
   #hasWarnedUnlocked = false;
 
   constructor(progress: Progress) {
@@ -257,8 +258,8 @@ export class RunNotices {
   }
 
   add(level: "info" | "warning", message: string): void {
-    if (this.#early === undefined) this.#progress.notice(level, message);
-    else this.#early.push([level, message]);
+    if (this.#heldNotices === undefined) this.#progress.notice(level, message);
+    else this.#heldNotices.push([level, message]);
   }
 
   /** Warns, once, that a file cannot be locked, and says what protects it instead. */
@@ -292,8 +293,8 @@ export class RunNotices {
   }
 
   start(): void {
-    const early = this.#early ?? [];
-    this.#early = undefined;
-    for (const [level, message] of early) this.add(level, message);
+    const notices = this.#heldNotices ?? [];
+    this.#heldNotices = undefined;
+    for (const [level, message] of notices) this.add(level, message);
   }
 }

@@ -199,9 +199,9 @@ export class LineOutcomes implements Publisher<GeneratedOutcome> {
 
   badRow({ value, index }: GivenRow, problem: string): GeneratedOutcome {
     const line = index + 1;
-    const written = badRowLine({ file: GIVEN_SOURCE, line, problem, text: textOf(value) });
+    const lineText = badRowLine({ file: GIVEN_SOURCE, line, problem, text: textOf(value) });
     const error = { type: "bad_row", message: problem, status: null, attempts: 0 } as const;
-    return { ok: false, uid: badRowUid(GIVEN_SOURCE, line), row: JSON.parse(written), error };
+    return { ok: false, uid: badRowUid(GIVEN_SOURCE, line), row: JSON.parse(lineText), error };
   }
 }
 

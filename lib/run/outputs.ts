@@ -72,20 +72,20 @@ async function resultsFileOf(inputs: readonly string[], output: string): Promise
   if (inputs.length === 1) {
     return { ...files, mergedInputs: await mergedInputsOf(files.runJson, inputs) };
   }
-  const merged = await readRunFile(files.runJson);
-  if (merged === undefined || inputs.includes("-") || (await inputFilesOf(merged)).length < 2) {
+  const runFile = await readRunFile(files.runJson);
+  if (runFile === undefined || inputs.includes("-") || (await inputFilesOf(runFile)).length < 2) {
     throw new UsageError(
       `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
     );
   }
   // The run file keeps the inputs that this run omits, so that a later run can read all of them.
   const namesOf = (paths: readonly string[]) => new Set(paths.map((path) => system.basename(path)));
-  const known = namesOf(merged.inputs ?? []);
-  const mergedInputs = known.isSubsetOf(namesOf(inputs))
+  const knownNames = namesOf(runFile.inputs ?? []);
+  const mergedInputs = knownNames.isSubsetOf(namesOf(inputs))
     ? undefined
-    : [...merged.inputs!, ...inputs.filter((path) => !known.has(system.basename(path)))];
+    : [...runFile.inputs!, ...inputs.filter((path) => !knownNames.has(system.basename(path)))];
   const pieces = inputs.map((path) => ({ path, name: path }));
-  return { ...files, input: merged.input, pieces, mergedInputs };
+  return { ...files, input: runFile.input, pieces, mergedInputs };
 }
 
 /** The inputs of the merge that `runJson` describes, if one has the file name of one of `files`.
@@ -145,8 +145,8 @@ export async function sharedOutput(
     ? [output]
     : files.map((file) => `${inFolder(output, nameOf(file))}.jsonl`);
   if (!isFile && files.length > 1) {
-    const merged = await mergedInputsOf(`${stem}.run.json`, files) ?? [];
-    if (merged.length > 1) results.push(`${stem}.jsonl`);
+    const mergedInputs = await mergedInputsOf(`${stem}.run.json`, files) ?? [];
+    if (mergedInputs.length > 1) results.push(`${stem}.jsonl`);
   }
   const inputPaths = new Set(files.map((file) => system.resolve(file)));
   return {

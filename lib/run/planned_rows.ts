@@ -155,8 +155,8 @@ class SecondPass {
  */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   if (sample === 0) return first;
-  const merged = first.params === undefined ? runParams : { ...runParams, ...first.params };
-  const seeded = reseeded(merged, sample);
-  const params = seeded === merged ? first.params : seeded;
+  const allParams = first.params === undefined ? runParams : { ...runParams, ...first.params };
+  const seededParams = reseeded(allParams, sample);
+  const params = seededParams === allParams ? first.params : seededParams;
   return { ...first, uid: sampleUid(first.uid, sample), sample, params };
 }

@@ -111,14 +111,14 @@ class FirstPass {
     this.#isChanged = false;
     this.#requests = 0;
     this.#difference = this.#promptHash = undefined;
-    const admitted = this.#admission.admit(parsed, this.#decide);
-    if (admitted === undefined) {
+    const uidOrProblem = this.#admission.admit(parsed, this.#decide);
+    if (uidOrProblem === undefined) {
       findings.merged++;
       return findings.plan.push(Todo.Skip);
     }
-    if (typeof admitted === "string") this.#count(parsed, line.number);
-    else this.#bad(line, admitted, admitted.sample);
-    const uid = typeof admitted === "string" ? admitted : admitted.uid;
+    if (typeof uidOrProblem === "string") this.#count(parsed, line.number);
+    else this.#bad(line, uidOrProblem, uidOrProblem.sample);
+    const uid = typeof uidOrProblem === "string" ? uidOrProblem : uidOrProblem.uid;
     if (uid !== parsed.uid) findings.plan.markCopy(Number(uid.slice(parsed.uid.length + 1)));
     else if (this.#requests > 0 && parsed.isUidDerived) findings.plan.keepUid(this.#slot);
   }
@@ -205,7 +205,7 @@ class FirstPass {
       const isReasked = isChosen && reaskAnswered === true;
       if (isReasked) findings.reasked++;
       else if (isChosen && selection?.isAll === false) findings.leftAnswered++;
-      if (askChanged || isReasked) findings.outdated.add(uid);
+      if (askChanged || isReasked) findings.outdatedUids.add(uid);
       else findings.succeeded++;
       return askChanged || isReasked ? Todo.Ask : Todo.Skip;
     }

@@ -77,9 +77,9 @@ export function parseUids(text: string): string[] {
 }
 
 export function missingUidsMessage(missing: readonly string[]): string {
-  const shown = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  const firstUids = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
   const ids = formatCountOf(missing.length, "id");
-  return `--uids has ${ids} that no row has: ${shown}${missing.length > 3 ? ", …" : ""}`;
+  return `--uids has ${ids} that no row has: ${firstUids}${missing.length > 3 ? ", …" : ""}`;
 }
 
 /** The id of a retry. An interrupted retry is continued by the next one with the same id. Computed
@@ -139,8 +139,10 @@ export async function otherPendingParams(
   params: Params,
 ): Promise<Params | undefined> {
   for await (const path of runFilesOf(options)) {
-    const before = (await readRunFile(path))?.identity.params;
-    if (before !== undefined) return paramsId(before) === paramsId(params) ? undefined : before;
+    const paramsBefore = (await readRunFile(path))?.identity.params;
+    if (paramsBefore !== undefined) {
+      return paramsId(paramsBefore) === paramsId(params) ? undefined : paramsBefore;
+    }
   }
   return undefined;
 }

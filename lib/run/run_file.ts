@@ -181,11 +181,11 @@ export function unchangedSummary(
   now: SummaryFile,
 ): Summary | undefined {
   if (summary?.state !== "done" || !Array.isArray(summary.files)) return undefined;
-  const before = summary.files.find((file) =>
+  const fileBefore = summary.files.find((file) =>
     isObject(file) && basename(String(file.results)) === basename(now.results)
   );
   const counts = ["total", "succeeded", "failed", "pending"] as const;
-  return counts.every((name) => before?.[name] === now[name]) ? summary : undefined;
+  return counts.every((name) => fileBefore?.[name] === now[name]) ? summary : undefined;
 }
 
 /** Atomic: a crash leaves the old file or the new one. */

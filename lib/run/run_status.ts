@@ -236,12 +236,12 @@ export async function writeFailedStatus(
 ): Promise<void> {
   if (!isPermanent(error)) return;
   const path = statusPathOf(results);
-  const before = await readStatus(path) ?? parseStatus(NO_STATUS, basename(path))!;
-  if (before.ended && before.state === "done") return;
+  const statusBefore = await readStatus(path) ?? parseStatus(NO_STATUS, basename(path))!;
+  if (statusBefore.ended && statusBefore.state === "done") return;
   const status: RunStatus = {
-    ...before,
+    ...statusBefore,
     retort: VERSION,
-    beat: before.beat + 1,
+    beat: statusBefore.beat + 1,
     started: new Date().toISOString(),
     ended: true,
     state: "failed",

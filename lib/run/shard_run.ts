@@ -59,14 +59,14 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
     );
   }
   const shared = await sharedOutput(inputs, files, output);
-  const own = filesOf(inputs.join(", "), shardStem(shared.stem, shard));
+  const ownFiles = filesOf(inputs.join(", "), shardStem(shared.stem, shard));
   try {
-    await checkOutputs(files, [own]);
-    await refuseMerged(own);
+    await checkOutputs(files, [ownFiles]);
+    await refuseMerged(ownFiles);
     await Promise.all(files.map((file) => checkReadableTwice(file)));
     const plan = await pinnedPlan(shared, files, shard.count, { ...options, input: inputOptions });
     return {
-      files: { ...own, pieces: piecesOf(plan, shard.index, inputOptions) },
+      files: { ...ownFiles, pieces: piecesOf(plan, shard.index, inputOptions) },
       inputFiles: files,
       limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),
       shared,
@@ -74,7 +74,7 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
     };
   } catch (error) {
     const isFailure = options.writes !== false && !options.signal?.aborted;
-    if (isFailure) await recordFailedStart(own.results, shard, error);
+    if (isFailure) await recordFailedStart(ownFiles.results, shard, error);
     throw error;
   }
 }
@@ -92,8 +92,8 @@ export async function recordFailedStart(
 }
 
 function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
-  const before = rowsBefore(plan, index);
-  if (before !== undefined) return Math.max(0, limit - before);
+  const rowCount = rowsBefore(plan, index);
+  if (rowCount !== undefined) return Math.max(0, limit - rowCount);
   throw new UsageError(
     "Cannot use --limit with shards of compressed files, whose rows are not counted: decompress them, or name fewer files",
   );
@@ -101,10 +101,10 @@ function limitOf({ index }: Shard, plan: ShardPlan, limit: number): number {
 
 /** Throws if a merge has moved the shard's files: its rows would be paid for again. */
 async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
-  const moved = `${movedFolderOf(runJson)}/${basename(runJson)}`;
-  if (!(await exists(moved)) || await exists(runJson)) return;
+  const folder = movedFolderOf(runJson);
+  if (!(await exists(`${folder}/${basename(runJson)}`)) || await exists(runJson)) return;
   throw new UsageError(
-    `Cannot run this shard: it was merged, and its files were moved to "${dirname(moved)}/". ` +
+    `Cannot run this shard: it was merged, and its files were moved to "${folder}/". ` +
       "Move them back, or name another output",
   );
 }
@@ -120,21 +120,21 @@ export async function answeredNear(
   shard: Shard,
 ): Promise<{ results: string; run: RunFile }[]> {
   const { stem } = parseShardStem(runJson.slice(0, -".run.json".length))!;
-  const near = new Set(
+  const nearIndexes = new Set(
     [0, shard.index - 1, shard.index + 1].filter((index) =>
       index >= 0 && index < shard.count && index !== shard.index
     ),
   );
-  const found: { results: string; run: RunFile }[] = [];
-  for (const index of near) {
+  const runs: { results: string; run: RunFile }[] = [];
+  for (const index of nearIndexes) {
     const other = filesOf("", shardStem(stem, { ...shard, index }));
     // An unreadable run file must not stop other shards.
     const run = await readRunFile(other.runJson).catch(() => undefined);
     if (run !== undefined && await hasContent(other.results)) {
-      found.push({ results: other.results, run });
+      runs.push({ results: other.results, run });
     }
   }
-  return found;
+  return runs;
 }
 
 /** A shard counts as silent after this many polls without a new heartbeat. */

@@ -172,7 +172,7 @@ export class StalledOutputs {
   readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
   readonly #stalled = new Map<number, Pick<Job, "endWait">>();
   /** What to do with waiting lines. @default they wait */
-  #how: "abandon" | "rescue" | undefined;
+  #ending: "abandon" | "rescue" | undefined;
 
   constructor(
     notices: RunNotices,
@@ -193,7 +193,7 @@ export class StalledOutputs {
     }
     this.#stalled.set(index, job);
     this.#engine()?.closeGate(`disk ${index}`);
-    if (this.#how !== undefined) job.endWait(this.#how);
+    if (this.#ending !== undefined) job.endWait(this.#ending);
   }
 
   remove(index: number): void {
@@ -214,8 +214,8 @@ export class StalledOutputs {
     this.#end("rescue");
   }
 
-  #end(how: "abandon" | "rescue"): void {
-    this.#how = how;
-    for (const job of this.#stalled.values()) job.endWait(how);
+  #end(ending: "abandon" | "rescue"): void {
+    this.#ending = ending;
+    for (const job of this.#stalled.values()) job.endWait(ending);
   }
 }

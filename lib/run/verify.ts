@@ -170,8 +170,8 @@ async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
   for (const path of await rescuedFilesOf(results, "results")) {
     await audit.readResults(path, { areRescued: true });
   }
-  const rescued = await rescuedFilesOf(failures, "failures");
-  for (const path of [failures, ...rescued]) await audit.readFailures(path);
+  const rescuedPaths = await rescuedFilesOf(failures, "failures");
+  for (const path of [failures, ...rescuedPaths]) await audit.readFailures(path);
   return audit;
 }
 

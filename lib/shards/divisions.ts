@@ -29,21 +29,28 @@ export async function divisionsBeside(
 ): Promise<Division[]> {
   const { start } = splitPath(stem);
   const folder = `${start}${OWN_FOLDER}`;
-  const pinned = (await namesIn(folder)).flatMap((file) => {
+  const pinnedDivisions = (await namesIn(folder)).flatMap((file) => {
     const plan = parsePlanName(file);
     if (plan === undefined) return [];
     return [{ path: `${folder}/${file}`, stem: `${start}${plan.name}`, count: plan.shards }];
   });
-  return needsLost(pinned) ? [...pinned, ...await lostDivisions(stem, pinned)] : pinned;
+  return needsLost(pinnedDivisions)
+    ? [...pinnedDivisions, ...await lostDivisions(stem, pinnedDivisions)]
+    : pinnedDivisions;
 }
 
-async function lostDivisions(stem: string, pinned: readonly Division[]): Promise<Division[]> {
+async function lostDivisions(
+  stem: string,
+  pinnedDivisions: readonly Division[],
+): Promise<Division[]> {
   const { start, name } = splitPath(stem);
   const lost = new Map<number, Division>();
   for (const file of await namesIn(dirname(stem))) {
     const shard = resultsStem(file), { stem: outputName, count = 0 } = parseShardStem(shard) ?? {};
     if (outputName !== name || lost.has(count)) continue;
-    if (pinned.some((division) => division.stem === stem && division.count === count)) continue;
+    if (pinnedDivisions.some((division) => division.stem === stem && division.count === count)) {
+      continue;
+    }
     // Datasets use such names, too (`train-00000-of-00004.jsonl`), and may be inputs of other runs.
     const isShard = await isShardOf(`${start}${shard}.run.json`, count);
     if (isShard) lost.set(count, { path: "", stem, count });

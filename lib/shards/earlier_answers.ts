@@ -87,8 +87,10 @@ export async function movedResultsOf(
     const { start, name } = splitPath(path);
     // At most one of `x.jsonl` and `x.ndjson` exists: they are the same output.
     for (const extension of ["jsonl", "ndjson"]) {
-      const moved = `${start}${MOVED_FOLDER}${stemOf(name)}.${extension}`;
-      if (await hasContent(moved) && !(await areOfOtherInputs(moved, path, files))) return moved;
+      const movedPath = `${start}${MOVED_FOLDER}${stemOf(name)}.${extension}`;
+      if (await hasContent(movedPath) && !(await areOfOtherInputs(movedPath, path, files))) {
+        return movedPath;
+      }
     }
   }
 }
@@ -96,18 +98,18 @@ export async function movedResultsOf(
 /** Whether results that a merge has moved answer none of these files, according to their run file.
  * False if uncertain: rows must not be paid for twice. */
 async function areOfOtherInputs(
-  moved: string,
+  movedPath: string,
   path: string,
   files: readonly string[],
 ): Promise<boolean> {
-  const run = await readTextOf(`${stemOf(moved)}.run.json`).then(JSON.parse).catch(() => {});
+  const run = await readTextOf(`${stemOf(movedPath)}.run.json`).then(JSON.parse).catch(() => {});
   const inputs: unknown[] = [run?.inputs ?? run?.input].flat();
   const results: string[] = [run?.summary?.files].flat().map((file) => String(file?.results));
   // The run's working folder is not known. It was this one if its results path leads to `path`.
   const areRelativeValid = results.some((one) =>
     !isAbsolute(one) && resolve(one) === resolve(path)
   );
-  const writtenAt = (await statOf(moved))?.mtime ?? new Date(0);
+  const writtenAt = (await statOf(movedPath))?.mtime ?? new Date(0);
   for (const input of inputs) {
     if (typeof input !== "string" || !(areRelativeValid || isAbsolute(input))) return false;
     const info = await statOf(input);

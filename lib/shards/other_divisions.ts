@@ -44,16 +44,16 @@ export async function refuseOtherDivisions(
   const divisions = await divisionsBeside(stem, (pinned) => !pinned.some(isOwn));
   // This division counts even if its file of borders is lost: an unchanged input gets the same
   // borders again.
-  const own = divisions.find(isOwn);
-  const others = divisions.filter((division) => division !== own);
+  const ownDivision = divisions.find(isOwn);
+  const others = divisions.filter((division) => division !== ownDivision);
   // Merges are not searched once the borders exist: each of thousands of shards would read the
   // folder.
-  const merges = own === undefined ? await findMerges?.() ?? [] : [];
+  const merges = ownDivision === undefined ? await findMerges?.() ?? [] : [];
   const mergePath = await mergedAnswers(merges, files);
   const wholePath = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ?? mergePath;
   const movedPath = wholePath === undefined ? await movedResultsOf(wholeResults, files) : undefined;
   if (wholePath === undefined && movedPath === undefined && others.length === 0) return;
-  if (own !== undefined && await firstAnswers(own) !== undefined) return;
+  if (ownDivision !== undefined && await firstAnswers(ownDivision) !== undefined) return;
   const attempt = `"${stem}.jsonl" in ${count} shards`;
   const answers = await (await DividedAnswers.read(others, isNamed)).find(stem, files);
   if (answers !== undefined) throw await answersInShardsError(attempt, answers);
@@ -158,10 +158,10 @@ export async function answersInShardsError(
 /** Advises how to continue without `--shard`. Once a merge has moved the shards, a run may have
  * continued the merged results, which then hold answers that no shard has. */
 async function adviceWithoutShards(division: Division, path: string): Promise<string> {
-  const merged = `${division.stem}.jsonl`, isMoved = path.includes(MOVED_FOLDER);
+  const mergedPath = `${division.stem}.jsonl`, isMoved = path.includes(MOVED_FOLDER);
   // The input of the shards may have this path, too.
-  if (isMoved && await ownResultsIn([merged]) !== undefined) {
-    return `run the inputs of those shards with -o ${shellWord(merged)}`;
+  if (isMoved && await ownResultsIn([mergedPath]) !== undefined) {
+    return `run the inputs of those shards with -o ${shellWord(mergedPath)}`;
   }
   const unlessMoved = isMoved ? "run their inputs with -o and the merged results, or " : "";
   return `${unlessMoved}${mergeAdvice(division, "--partial")}`;
@@ -174,11 +174,11 @@ export function mergeAdvice(
   const { start, name } = splitPath(stem);
   // A merge needs the borders, and each shard writes them again.
   const first = path === "" ? "run one of those shards, which writes their lost borders, and " : "";
-  const merged = `${start}merged/${name}.jsonl`;
+  const mergedPath = `${start}merged/${name}.jsonl`;
   const merge = commandText(
-    ...["merge", `${stem}.jsonl`, "--shards", String(count), flag, "-o", merged],
+    ...["merge", `${stem}.jsonl`, "--shards", String(count), flag, "-o", mergedPath],
   );
   return `${first}merge what is there:\n  ${merge}\nand run the inputs of those shards with -o ${
-    shellWord(merged)
+    shellWord(mergedPath)
   }`;
 }

@@ -191,13 +191,13 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
 export function shareOfInput(plan: ShardPlan, index: number): number {
   const pieces = piecesOf(plan, index);
   const areCounted = plan.inputs.every(({ end }) => end !== null);
-  const all = sumOf(plan.inputs, ({ end, length }) => areCounted ? end!.rows : length);
-  const own = sumOf(pieces, ({ path, part }) => {
+  const totalSize = sumOf(plan.inputs, ({ end, length }) => areCounted ? end!.rows : length);
+  const ownSize = sumOf(pieces, ({ path, part }) => {
     if (part === undefined) return plan.inputs.find((input) => input.path === path)!.length;
     const { from, to } = part;
     return areCounted ? to.rows - from.rows : to.byte - from.byte;
   });
-  return all === 0 ? 0 : own / all;
+  return totalSize === 0 ? 0 : ownSize / totalSize;
 }
 
 /** Rows of earlier shards; undefined after a compressed file, whose rows are not counted. */

@@ -78,16 +78,18 @@ export async function pinnedPlan(
   options: PinOptions = {},
 ): Promise<ShardPlan> {
   const { stem } = output, path = planPathOf(stem, count), division = { path, stem, count };
-  const pinned = await readPlan(path);
-  const hasBegun = pinned !== undefined && options.shard !== undefined &&
+  const earlierPlan = await readPlan(path);
+  const hasBegun = earlierPlan !== undefined && options.shard !== undefined &&
     await areAnswersNear(stem, options.shard);
   if (!hasBegun) await refuseOtherDivisions(output, files, count);
-  if (pinned !== undefined) return await checkPlan(pinned, division, files, options.input);
+  if (earlierPlan !== undefined) {
+    return await checkPlan(earlierPlan, division, files, options.input);
+  }
   if (options.writes === false) return await divide(files, count, options.input, options.signal);
   await makeFolder(dirname(path));
   using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);
-  const written = await readPlan(path);
-  if (written !== undefined) return await checkPlan(written, division, files, options.input);
+  const latestPlan = await readPlan(path);
+  if (latestPlan !== undefined) return await checkPlan(latestPlan, division, files, options.input);
   const plan = await divide(files, count, options.input, options.signal);
   await writePlan(path, plan);
   return plan;
@@ -99,8 +101,8 @@ export async function pinnedPlan(
  * folder would read a million names.
  */
 export async function areAnswersNear(stem: string, shard: Shard): Promise<boolean> {
-  const near = new Set([shard.index, 0, shard.index - 1, shard.index + 1]);
-  const results = [...near].map((index) => `${shardStem(stem, { ...shard, index })}.jsonl`);
+  const nearIndexes = new Set([shard.index, 0, shard.index - 1, shard.index + 1]);
+  const results = [...nearIndexes].map((index) => `${shardStem(stem, { ...shard, index })}.jsonl`);
   return (await Promise.all(results.map(hasContent))).includes(true);
 }
 

@@ -64,10 +64,10 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   ) {
     delete members.replaced.uid;
   }
-  let line = `${headOf(row, members.text)},"response":${quoted(response)}`;
+  let line = `${headOf(row, members.text)},"response":${jsonString(response)}`;
   line += reasoning === "" && !toolCalls?.length
     ? ',"reasoning":"","tool_calls":"[]"'
-    : `,"reasoning":${quoted(reasoning)},"tool_calls":${quoted(jsonOf(toolCalls ?? []))}`;
+    : `,"reasoning":${jsonString(reasoning)},"tool_calls":${jsonString(jsonOf(toolCalls ?? []))}`;
   if (format.finalMessages) {
     const answer = assistantMessage(response ?? "", reasoning, toolCalls, format.think);
     line += `,"final_messages":${jsonOf([...row.messages, answer])}`;
@@ -165,7 +165,7 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
   const { teacher } = outcome;
   // Takes half the time of serializing an object.
   return modelMembers(completion.modelAsked ?? teacher?.model ?? "", completion.model ?? "") +
-    quoted(completion.id ?? "") +
+    jsonString(completion.id ?? "") +
     endMembers(completion.teacher ?? teacher?.address ?? "", completion.finishReason ?? "") +
     countOrZero(usage?.promptTokens) +
     `,"completion_tokens":${countOrZero(usage?.completionTokens)}` +
@@ -176,14 +176,14 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
     `,"ttft_ms":${countOrZero(completion.ttftMs ?? outcome.latencyMs)}` +
     `,"cost_usd":${costOf(outcome, format)}` +
     `,"created":"${isoOf(outcome.settledAt)}","source":` +
-    quoted(outcome.row.source) +
+    jsonString(outcome.row.source) +
     paramsMembers(format.paramsId, String(completion.isRefusal === true));
 }
 
 function restOf({ kept }: Completion, members: RowMembers): string {
   if (kept === undefined && members.replaced === NOTHING_REPLACED) return NO_REST;
   const keptText = kept === undefined ? "{}" : jsonOf(withDeepAsText(kept));
-  return `,"kept":${quoted(keptText)},"replaced":${quoted(replacedOf(members))}}}`;
+  return `,"kept":${jsonString(keptText)},"replaced":${jsonString(replacedOf(members))}}}`;
 }
 
 const NO_REST = ',"kept":"{}","replaced":"{}"}}';
@@ -243,7 +243,7 @@ function replacedOf({ replaced }: RowMembers): string {
 }
 
 /** The text as a JSON string. Custom teachers without types may give any value, even undefined. */
-function quoted(text: string | undefined): string {
+function jsonString(text: string | undefined): string {
   // Faster than `jsonOf` for strings.
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");
 }
@@ -256,7 +256,7 @@ function quotedName(name: string): string {
   const cached = quotedNames.get(name);
   if (cached !== undefined) return cached;
   if (quotedNames.size >= MAX_NAMES) quotedNames.clear();
-  const text = quoted(name);
+  const text = jsonString(name);
   quotedNames.set(name, text);
   return text;
 }

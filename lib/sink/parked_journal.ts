@@ -93,11 +93,11 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#appendedRows++;
     this.#unwrittenRows++;
     this.#recentLines.add(line);
-    const written = this.#journal === undefined
+    const writing = this.#journal === undefined
       ? this.#appendLater(line, record)
       : this.#journal.append(line, record);
     this.#files.onUsed(this);
-    return written.finally(() => {
+    return writing.finally(() => {
       if (--this.#unwrittenRows === 0) this.#files.onIdle();
     });
   }
@@ -134,10 +134,10 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
       }
     }
     // Concurrent calls may add to `paths`.
-    const moved: string[] = [];
-    await this.#journal?.moveAway(moved);
-    if (moved.length === 0) return;
-    paths.push(...moved);
+    const movedPaths: string[] = [];
+    await this.#journal?.moveAway(movedPaths);
+    if (movedPaths.length === 0) return;
+    paths.push(...movedPaths);
     this.#isMoved = true;
     this.#files.remove(this);
   }

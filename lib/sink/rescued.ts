@@ -93,17 +93,17 @@ export async function rescueLines(
  * @throws {SinkError} If the output file cannot be written.
  */
 export async function mergeRescued(path: string, kind: LineKind): Promise<MergedLines[]> {
-  const merged: MergedLines[] = [];
+  const mergedLines: MergedLines[] = [];
   // Left by runs that were killed before they wrote a line.
   const emptyPaths = await Array.fromAsync(emptyFilesOf(path));
   for (const from of await rescuedFilesOf(path, kind)) {
     await repairTail(from);
-    merged.push({ from, count: await addLines(path, from, KEY_OF[kind]) });
+    mergedLines.push({ from, count: await addLines(path, from, KEY_OF[kind]) });
   }
   // Removes the last one first, so that a crash leaves no gap in the numbers.
-  const removable = [...merged.map(({ from }) => from), ...emptyPaths].toSorted(byNumber);
+  const removable = [...mergedLines.map(({ from }) => from), ...emptyPaths].toSorted(byNumber);
   for (const file of removable.reverse()) await removeIfThere(file);
-  return merged;
+  return mergedLines;
 }
 
 /** Returns the key of a line. A line is not added if the output file has one with this key. */

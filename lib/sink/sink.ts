@@ -102,9 +102,9 @@ export class Sink implements AsyncDisposable {
   /** Resolves once the line is written, before `onDurable`; rejects with a `SinkError` if it never
    * will be. */
   put(outcome: Outcome): Promise<void> {
-    const written = outcomeLine(outcome, this.#format);
-    const journal = written.outcome.failure === undefined ? this.#results : this.#failures;
-    return journal.append(written.line, finishedRow(written.outcome, this.#keepsOutcomes()));
+    const { outcome: lineOutcome, line } = outcomeLine(outcome, this.#format);
+    const journal = lineOutcome.failure === undefined ? this.#results : this.#failures;
+    return journal.append(line, finishedRow(lineOutcome, this.#keepsOutcomes()));
   }
 
   /** Writes the rejected answer of a pending row, without `onDurable`. Resolves once the line is

@@ -87,8 +87,8 @@ export class WatchedFile {
       const unlockedReason = await lockOutput(handles.write, path, handles.sync);
       const info = await handles.write.stat();
       const { size } = info;
-      const expected = closedFile ?? { identity: await identityOf(path, info), size };
-      return new WatchedFile(path, handles, info, expected, unlockedReason);
+      const expectedFile = closedFile ?? { identity: await identityOf(path, info), size };
+      return new WatchedFile(path, handles, info, expectedFile, unlockedReason);
     } catch (error) {
       closeHandles(handles);
       throw error;
@@ -166,9 +166,9 @@ export class WatchedFile {
     // A second caller waits: moving the same lines twice would leave two files.
     if (this.#moving !== undefined) return void await this.#moving;
     const wasTruncated = this.#problem === TRUNCATED;
-    const moved = this.#writing.then(() => this.#move(wasTruncated));
-    this.#moving = moved.catch(() => {}).finally(() => this.#moving = undefined);
-    return await moved;
+    const moving = this.#writing.then(() => this.#move(wasTruncated));
+    this.#moving = moving.catch(() => {}).finally(() => this.#moving = undefined);
+    return await moving;
   }
 
   async removeEmpty(): Promise<void> {

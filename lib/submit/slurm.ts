@@ -139,8 +139,8 @@ function logOf({ logs }: SlurmOptions, name: string): string {
  * without quotes (tried on Slurm 22.05). */
 function directive(key: string, value: string): string {
   const isPlain = /^[\w%+,./:=@-]*$/.test(value);
-  const quoted = isPlain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`;
-  return `#SBATCH --${key}=${quoted}`;
+  const quotedValue = isPlain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`;
+  return `#SBATCH --${key}=${quotedValue}`;
 }
 
 /** The user's lines follow the directives: sbatch ignores directives after the first command. */

@@ -95,13 +95,13 @@ export function percentDone(snapshot: Snapshot, total: number): string {
 /** Speed, time left, cost, and failed rows. `isBrief` omits the ranges of estimates. */
 export function mainSegments(snapshot: Snapshot, isBrief = false): Segment[] {
   const { failed, rate_per_s } = snapshot;
-  const shown = isBrief
+  const shownSnapshot = isBrief
     ? { ...snapshot, eta_range_s: null, projected_cost_range_usd: null }
     : snapshot;
   return [
     { text: formatRate(rate_per_s, "rows") },
-    ...etaSegments(shown),
-    ...costSegments(shown),
+    ...etaSegments(shownSnapshot),
+    ...costSegments(shownSnapshot),
     ...failed > 0 ? [{ text: `${formatCount(failed)} failed`, color: "red" as const }] : [],
   ];
 }
@@ -221,16 +221,16 @@ export function startText(event: RunStart): string {
   const rows = pending === null ? "Rows" : formatCountOf(pending, "row");
   const before = skipped > 0 ? ` (${formatCount(skipped)} finished before)` : "";
   const model = event.model === "" ? "the teacher" : event.model;
-  const teacher = event.teacher === "" ? "" : ` at ${shortened(event.teacher.split(", "))}`;
+  const teacher = event.teacher === "" ? "" : ` at ${addressList(event.teacher.split(", "))}`;
   const max = formatCount(concurrency);
   const lanes = event.concurrency_is_auto ? `auto (up to ${max})` : max;
   return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${lanes}`);
 }
 
-function shortened(addresses: readonly string[]): string {
+function addressList(addresses: readonly string[]): string {
   if (addresses.length <= MAX_ADDRESSES) return addresses.join(", ");
-  const shown = addresses.slice(0, MAX_ADDRESSES - 1).join(", ");
-  return `${shown} and ${formatCount(addresses.length - MAX_ADDRESSES + 1)} more`;
+  const firstAddresses = addresses.slice(0, MAX_ADDRESSES - 1).join(", ");
+  return `${firstAddresses} and ${formatCount(addresses.length - MAX_ADDRESSES + 1)} more`;
 }
 
 /** The first line of a run names at most this many teachers: hundreds would fill the screen. */

@@ -203,13 +203,13 @@ function teachersLines({ teachers }: Summary): Line[] {
 /** A line per teacher, in columns: `http://gpu1:8000/v1 qwen3 600 answered · 3 not answered`.
  * Several teachers that left share a line. */
 export function teacherLines(statuses: readonly TeacherStatus[]): string[] {
-  const left = statuses.filter(({ state }) => state === "left");
-  if (left.length < 2) return presentLines(statuses, MAX_TEACHER_LINES);
-  const present = statuses.filter(({ state }) => state !== "left");
-  const count = sumOf(left, ({ teachers = 1 }) => teachers);
+  const leftTeachers = statuses.filter(({ state }) => state === "left");
+  if (leftTeachers.length < 2) return presentLines(statuses, MAX_TEACHER_LINES);
+  const presentTeachers = statuses.filter(({ state }) => state !== "left");
+  const count = sumOf(leftTeachers, ({ teachers = 1 }) => teachers);
   return [
-    ...present.length === 0 ? [] : presentLines(present, MAX_TEACHER_LINES - 1),
-    `${formatCount(count)} teachers that left: ${answersText(left)}`,
+    ...presentTeachers.length === 0 ? [] : presentLines(presentTeachers, MAX_TEACHER_LINES - 1),
+    `${formatCount(count)} teachers that left: ${answersText(leftTeachers)}`,
   ];
 }
 
@@ -220,21 +220,21 @@ function answersText(teachers: readonly TeacherStatus[]): string {
 }
 
 function presentLines(teachers: readonly TeacherStatus[], maxLines: number): string[] {
-  const shown = teachers.length > maxLines ? teachers.slice(0, maxLines - 1) : teachers;
-  const addresses = column(shown.map(({ address }) => address));
-  const models = column(shown.map(({ model }) => model));
-  const answered = shown.map((teacher) => formatCount(teacher.answered));
+  const shownTeachers = teachers.length > maxLines ? teachers.slice(0, maxLines - 1) : teachers;
+  const addresses = column(shownTeachers.map(({ address }) => address));
+  const models = column(shownTeachers.map(({ model }) => model));
+  const answered = shownTeachers.map((teacher) => formatCount(teacher.answered));
   const width = Math.max(...answered.map((figure) => figure.length));
-  const lines = shown.map((teacher, index) => {
+  const lines = shownTeachers.map((teacher, index) => {
     const failed = teacher.failed === 0 ? "" : ` · ${formatCount(teacher.failed)} not answered`;
     const state = teacher.state === "up" ? "" : ` · ${teacherStateText(teacher)}`;
     const count = `${answered[index].padStart(width)} answered`;
     return addresses[index] + models[index] + count + failed + state;
   });
-  const hiddenCount = teachers.length - shown.length;
+  const hiddenCount = teachers.length - shownTeachers.length;
   if (hiddenCount > 0) {
     lines.push(
-      `and ${formatCount(hiddenCount)} more: ${answersText(teachers.slice(shown.length))}`,
+      `and ${formatCount(hiddenCount)} more: ${answersText(teachers.slice(shownTeachers.length))}`,
     );
   }
   return lines;
@@ -250,16 +250,16 @@ function column(texts: readonly string[]): string[] {
 
 /** `408 × rate_limit 429: Slow down · 407 retried, 1 failed`; the most failed rows first. */
 function errorLines({ errors }: Summary): Line[] {
-  const shown = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
+  const shownErrors = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
     .slice(0, MAX_ERRORS);
-  const lines: Line[] = shown.map((group, index) => {
+  const lines: Line[] = shownErrors.map((group, index) => {
     const actions = ` · ${actionsText(group)}`;
     return [
       index === 0 ? "Errors" : "",
       clip(errorText(group), MAX_ERROR_CELLS - actions.length) + actions,
     ];
   });
-  const otherCount = errors.filter((group) => !shown.includes(group))
+  const otherCount = errors.filter((group) => !shownErrors.includes(group))
     .reduce((sum, { count }) => sum + count, 0);
   if (otherCount > 0) lines.push(["", `${formatCount(otherCount)} × other causes`]);
   return lines;

@@ -124,7 +124,7 @@ Deno.test("preflight() counts an edited row once and plans all of its answers ag
   const flags = { "a": HAS_RESULT, "a#1": HAS_FAILURE, "b": HAS_RESULT, "b#1": HAS_RESULT };
   const findings = await look(path, { samples: 3, changed: "reask" }, flags);
   assertEquals([findings.changed, findings.succeeded, findings.failed], [1, 2, 1]);
-  assertEquals([...findings.outdated], ["a"]);
+  assertEquals([...findings.outdatedUids], ["a"]);
   const { uids, again } = await readAll(findings);
   assertEquals([uids, again], [["a", "a#1", "a#2", "b#2"], ["a#1"]]);
   const kept = await look(path, { samples: 3, changed: "keep" }, flags);
