@@ -25,8 +25,8 @@ export interface Prices {
   /** The prices for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
   /** The cost of an answer in US dollars; undefined without token counts, unless the answer states
-   * it or the model is free. The function is absent
-   * unless the price of every teacher is known: an incomplete sum would be mistaken for the bill. */
+   * it or the model is free. The function is absent unless the price of every teacher is known: an
+   * incomplete sum would be taken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   /** Teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
