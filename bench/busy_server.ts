@@ -30,12 +30,12 @@ export interface Ledger {
   readonly posts: number;
   readonly rateLimited: number;
   readonly failed: number;
-  /** Largest number of open requests. */
+  /** Largest number of open requests, those in the queue included. */
   readonly peak: number;
 }
 
 export interface BusyServer extends AsyncDisposable {
-  /** The first request creates the teacher. */
+  /** The URL of the teacher of that name, which its first request creates. */
   baseUrl(name: string): string;
   end(): Promise<Record<string, Ledger>>;
 }
@@ -133,8 +133,8 @@ function answerOf(length: number): Response {
 }
 
 /**
- * FNV-1a, 32 bits, with the finalizer of MurmurHash3. Without it, texts with a common prefix would
- * have similar hashes.
+ * Maps a text to a number from 0 to 1, 1 excluded: by FNV-1a, 32 bits, with the finalizer of
+ * MurmurHash3. Without it, texts with a common prefix would have similar hashes.
  */
 function hashFraction(text: string, salt: string): number {
   let hash = 0x811c9dc5;

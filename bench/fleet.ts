@@ -20,10 +20,11 @@ export interface FleetJob {
   readonly hoursToPreempt: number;
   /** Time limit of a shard. A shard that reaches it is requeued. */
   readonly limitHours: number;
+  /** Calls in flight at each node. */
   readonly inFlight: number;
 }
 
-/** Slurm requeues after two minutes. The shard then waits for a free node. */
+/** Time until a shard is queued again: Slurm takes more than two minutes. */
 const REQUEUE_S = 150;
 /** Time until the first call: two passes over the shard's input. */
 const START_S = 3;
@@ -42,33 +43,33 @@ export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome
   const speedOf = () => rowsPerSecond * Math.max(0.2, 1 + unevenness * normal(random));
   const speeds = Array.from({ length: nodes }, speedOf);
   const freeAtS = new Float64Array(nodes);
-  const queue = Array.from({ length: shards }, () => ({ left: rows / shards, readyAt: 0 }));
-  let repeated = 0, restarts = 0, end = 0;
+  const queue = Array.from({ length: shards }, () => ({ rowsLeft: rows / shards, readyAtS: 0 }));
+  let repeated = 0, restarts = 0, endS = 0;
   while (queue.length > 0) {
     let node = 0;
     for (let other = 1; other < nodes; other++) if (freeAtS[other] < freeAtS[node]) node = other;
     const shard = queue.shift()!;
-    const start = Math.max(freeAtS[node], shard.readyAt) + START_S;
-    const needed = shard.left / speeds[node];
-    const kill = exponential(random, job.hoursToKill * 3_600);
-    const preempt = exponential(random, job.hoursToPreempt * 3_600);
-    const stop = Math.min(kill, preempt, job.limitHours * 3_600);
-    if (needed <= stop) {
-      freeAtS[node] = start + needed;
-      end = Math.max(end, freeAtS[node]);
+    const startS = Math.max(freeAtS[node], shard.readyAtS) + START_S;
+    const workS = shard.rowsLeft / speeds[node];
+    const killS = exponential(random, job.hoursToKill * 3_600);
+    const preemptS = exponential(random, job.hoursToPreempt * 3_600);
+    const stopS = Math.min(killS, preemptS, job.limitHours * 3_600);
+    if (workS <= stopS) {
+      freeAtS[node] = startS + workS;
+      endS = Math.max(endS, freeAtS[node]);
       continue;
     }
     restarts++;
-    const lost = stop === kill ? Math.min(inFlight, stop * speeds[node]) : 0;
-    repeated += lost;
-    freeAtS[node] = start + stop;
-    const left = shard.left - stop * speeds[node] + lost;
-    queue.push({ left, readyAt: start + stop + REQUEUE_S });
+    const lostRows = stopS === killS ? Math.min(inFlight, stopS * speeds[node]) : 0;
+    repeated += lostRows;
+    freeAtS[node] = startS + stopS;
+    const rowsLeft = shard.rowsLeft - stopS * speeds[node] + lostRows;
+    queue.push({ rowsLeft, readyAtS: startS + stopS + REQUEUE_S });
   }
-  const ideal = rows / speeds.reduce((sum, speed) => sum + speed, 0);
+  const idealS = rows / speeds.reduce((sum, speed) => sum + speed, 0);
   return {
-    hours: end / 3_600,
-    idealHours: ideal / 3_600,
+    hours: endS / 3_600,
+    idealHours: idealS / 3_600,
     repeated: Math.round(repeated),
     restarts,
   };
@@ -82,7 +83,7 @@ function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 
-/** The algorithm mulberry32. */
+/** Draws numbers by the algorithm mulberry32. */
 function seededRandom(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;

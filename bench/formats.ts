@@ -30,6 +30,7 @@ export async function readFormats(bench: Bench): Promise<Figure[]> {
   for (const extension of ["json", "csv", "parquet", "jsonl.zst", "jsonl.gz"]) {
     const path = `${bench.dir}/read.${extension}`;
     await convertFiles({ input: jsonLines, output: path });
+    // A first reading compiles the code before the measurement.
     await cpuMsOf(path);
     const { ours, theirs } = await alternate(
       bench.rounds(5),
@@ -65,6 +66,7 @@ async function cpuMsOf(path: string): Promise<number> {
 const LIBRARIES = ["pyarrow", "polars"] as const;
 const MAIN = new URL("../cli.ts", import.meta.url).pathname;
 const SCRIPT = new URL("tables.py", import.meta.url).pathname;
+const REPLACE = ["--replace", "--quiet"];
 
 interface Conversion {
   /** Name of the same conversion in `tables.py`. */
@@ -85,11 +87,15 @@ export async function tableThroughput(bench: Bench): Promise<Figure[]> {
   const conversions: Conversion[] = [
     {
       name: "jsonl to parquet",
-      ...{ input: file("rows.jsonl"), output: file("out.parquet"), args: ["convert"] },
+      input: file("rows.jsonl"),
+      output: file("out.parquet"),
+      args: ["convert"],
     },
     {
       name: "parquet to jsonl",
-      ...{ input: file("rows.parquet"), output: file("out.jsonl"), args: ["convert"] },
+      input: file("rows.parquet"),
+      output: file("out.jsonl"),
+      args: ["convert"],
     },
     {
       name: "results to messages",
@@ -112,30 +118,31 @@ async function figuresOf(
   rows: number,
   python: string | undefined,
 ): Promise<Figure[]> {
-  const ours = () =>
-    secondsOf(Deno.execPath(), [
-      ...["run", "--quiet", "-A", MAIN, ...args, input, "-o", output, "--replace", "--quiet"],
-    ]);
+  const files = [input, "-o", output];
+  const retort = () =>
+    secondsOf(Deno.execPath(), ["run", "--quiet", "-A", MAIN, ...args, ...files, ...REPLACE]);
   const perSecond = (seconds: readonly number[]) =>
     `${formatNumber(rows / median(seconds))} rows/s`;
   if (python === undefined) {
     return [{
-      ...{ name, retort: perSecond([await ours()]), ratios: [] },
+      name,
+      retort: perSecond([await retort()]),
       baseline: "none: set RETORT_BENCH_PYTHON to a Python with pyarrow and polars",
+      ratios: [],
     }];
   }
   const figures: Figure[] = [];
   for (const library of LIBRARIES) {
-    const taken = await alternate(
+    const { ours, theirs } = await alternate(
       bench.rounds(3),
-      ours,
+      retort,
       () => secondsOf(python, [SCRIPT, library, name, input, output]),
     );
     figures.push({
       name: `${name}, whole process`,
-      retort: perSecond(taken.ours),
-      baseline: `${perSecond(taken.theirs)}, ${library}`,
-      ratios: ratiosOf(taken.theirs, taken.ours),
+      retort: perSecond(ours),
+      baseline: `${perSecond(theirs)}, ${library}`,
+      ratios: ratiosOf(theirs, ours),
     });
   }
   return figures;

@@ -9,6 +9,7 @@
 export interface Helper<Report> extends AsyncDisposable {
   /** The line that the helper printed when it was ready. */
   readonly greeting: string;
+  /** Ends the helper, and resolves with its result. */
   end(): Promise<Report>;
 }
 

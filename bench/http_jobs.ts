@@ -20,14 +20,15 @@ export interface RunToEndOptions {
   readonly teachers: readonly WeightedTeacher[];
 }
 
-/** Returns the milliseconds from the first row that could be sent until all rows are durable. */
+/** Runs to the end. Returns the milliseconds from the first row that could be sent until all rows
+ * are durable. */
 export async function runToEnd(
   { input, output, concurrency, teachers }: RunToEndOptions,
 ): Promise<number> {
-  const weighted = teachers.map(({ baseUrl, weight }) => ({ teacher: teacherAt(baseUrl), weight }));
-  const generator = new ResponseGenerator({ teachers: weighted, concurrency });
+  const entries = teachers.map(({ baseUrl, weight }) => ({ teacher: teacherAt(baseUrl), weight }));
+  const generator = new ResponseGenerator({ teachers: entries, concurrency });
   const { total, succeeded, elapsed_ms } = await generator.run({ input: [input], output });
-  for (const { teacher } of weighted) await teacher.close?.();
+  for (const { teacher } of entries) await teacher.close?.();
   if (succeeded !== total) throw new Error(`Only ${succeeded} of ${total} rows have a result`);
   return elapsed_ms;
 }
@@ -53,18 +54,20 @@ export interface Goodput {
 }
 
 export async function goodputs(options: GoodputOptions): Promise<Goodput[]> {
-  const found: Goodput[] = [];
-  for (const concurrency of options.concurrencies) found.push(await goodput(concurrency, options));
-  return found;
+  const results: Goodput[] = [];
+  for (const concurrency of options.concurrencies) {
+    results.push(await measureGoodput(concurrency, options));
+  }
+  return results;
 }
 
-async function goodput(
+async function measureGoodput(
   concurrency: number | "auto",
   { input, output, carefulStart, baseUrl, warmUpS, measureS }: GoodputOptions,
 ): Promise<Goodput> {
   const teacher = teacherAt(baseUrl);
   const generator = new ResponseGenerator({ teacher, concurrency, carefulStart });
-  const running = generator.run({ input: [input], output: `${output}${concurrency}.jsonl` });
+  const run = generator.run({ input: [input], output: `${output}${concurrency}.jsonl` });
   const sample = () => {
     const snapshot = generator.snapshot();
     if (snapshot === undefined) throw new Error("The run has ended before it was measured");
@@ -75,7 +78,7 @@ async function goodput(
   await sleep(measureS * 1_000);
   const after = sample();
   generator.stop();
-  await running;
+  await run;
   await teacher.close?.();
   const tokensPerS = 1_000 * (after.tokens - before.tokens) / (after.atMs - before.atMs);
   return { concurrency, tokensPerS, limit: after.limit };

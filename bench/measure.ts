@@ -7,8 +7,8 @@ export interface Figure {
   /** Text with a unit and the name of the baseline. */
   readonly baseline: string;
   /**
-   * Retort's figure divided by the baseline's, for each round. For times (the peers and the merge),
-   * the inverse: how many times as fast Retort is.
+   * Retort's figure divided by the baseline's, for each round; none if nothing is compared. For
+   * peers and the merge, the inverse: how many times as fast Retort is.
    */
   readonly ratios: readonly number[];
   readonly target?: Target;
@@ -75,7 +75,7 @@ export function atLeast(value: number, limit: number, unit = ""): Target {
   return { text: `≥ ${limit}${unit}`, isMet: value >= limit };
 }
 
-/** For example `12,345`, `3.14` or `0.013`. */
+/** Formats a number with about three digits: `12,345`, `3.14` or `0.013`. */
 export function formatNumber(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en", {

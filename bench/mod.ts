@@ -63,11 +63,11 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return console.log(HELP);
-  const chosen = MEASURES.filter(({ name }) => containsIgnoringCase(name, values.only));
-  if (chosen.length === 0) {
+  const measures = MEASURES.filter(({ name }) => containsIgnoringCase(name, values.only));
+  if (measures.length === 0) {
     throw new RangeError(`Cannot measure "${values.only}": no measure has such a name\n\n${HELP}`);
   }
-  const figures = await runMeasures(chosen, benchOf(values));
+  const figures = await runMeasures(measures, benchOf(values));
   console.log(values.json ? JSON.stringify(figures, null, 2) : renderTable(figures));
 }
 
@@ -79,11 +79,11 @@ function benchOf(
   { full, scale, rounds }: { full: boolean; scale: string; rounds?: string },
 ): Omit<Bench, "dir"> {
   const factor = numberOf("--scale", scale);
-  const given = rounds === undefined ? undefined : Math.ceil(numberOf("--rounds", rounds));
+  const fixedRounds = rounds === undefined ? undefined : Math.ceil(numberOf("--rounds", rounds));
   return {
     full,
     rows: (quickRows, fullRows) => Math.max(1, Math.round((full ? fullRows : quickRows) * factor)),
-    rounds: (defaultRounds) => given ?? defaultRounds,
+    rounds: (defaultRounds) => fixedRounds ?? defaultRounds,
   };
 }
 

@@ -81,7 +81,11 @@ export interface MonitoredRun extends AsyncDisposable {
   window(seconds: number): Promise<RunWindow>;
 }
 
-/** @param waitForAnswer Resolves after the latency of the teacher. */
+/**
+ * Starts an endless run with a monitor. Resolves after a warm-up.
+ *
+ * @param waitForAnswer Resolves after the latency of the teacher.
+ */
 export async function startRun(waitForAnswer: () => Promise<unknown>): Promise<MonitoredRun> {
   // Imported on demand, so that other scenarios do not load the monitor.
   const { serveMonitor } = await import("../web/server.ts");
@@ -103,12 +107,12 @@ export async function startRun(waitForAnswer: () => Promise<unknown>): Promise<M
     const rowsBefore = rows, startedMs = performance.now(), cpuBefore = cpuMicros();
     await sleep(seconds * 1_000);
     clearInterval(timer);
-    const finished = rows - rowsBefore, elapsedMs = performance.now() - startedMs;
+    const windowRows = rows - rowsBefore, elapsedMs = performance.now() - startedMs;
     const micros = cpuMicros() - cpuBefore, cores = micros / elapsedMs / 1_000;
-    const rowsPerS = 1_000 * finished / elapsedMs, cpuMicrosPerRow = micros / finished;
+    const rowsPerS = 1_000 * windowRows / elapsedMs, cpuMicrosPerRow = micros / windowRows;
     return { rowsPerS, cpuMicrosPerRow, cores, peakRssBytes };
   }
-  const running = consume();
+  const consumption = consume();
   await sleep(WARM_UP_MS);
   return {
     generator,
@@ -116,7 +120,7 @@ export async function startRun(waitForAnswer: () => Promise<unknown>): Promise<M
     window,
     async [Symbol.asyncDispose]() {
       isOver = true;
-      await running;
+      await consumption;
       await served.close();
     },
   };
@@ -136,8 +140,10 @@ const FAILING_EVERY = 100;
 const MESSAGES = 50;
 
 /**
- * Makes messages to pages as large as possible, with long reasoning and many failure messages.
- * `waitForAnswer` must yield to the event loop.
+ * Returns a teacher that makes messages to pages large, by long reasoning and many failure
+ * messages.
+ *
+ * @param waitForAnswer Must yield to the event loop.
  */
 function sometimesFailingTeacher(waitForAnswer: () => Promise<unknown>): Teacher {
   const completion: Completion = { ...COMPLETION, reasoning: COMPLETION.response.repeat(8) };
@@ -147,8 +153,8 @@ function sometimesFailingTeacher(waitForAnswer: () => Promise<unknown>): Teacher
       await waitForAnswer();
       const index = parseInt(String(content));
       if (index % FAILING_EVERY !== FAILING_EVERY - 1) return completion;
-      const why = questionOf(Math.floor(index / FAILING_EVERY) % MESSAGES);
-      throw new TeacherError(`Cannot answer ${why}`, { status: 422 });
+      const question = questionOf(Math.floor(index / FAILING_EVERY) % MESSAGES);
+      throw new TeacherError(`Cannot answer ${question}`, { status: 422 });
     },
   };
 }

@@ -18,6 +18,7 @@ export interface PagesReport {
   readonly bytes: number;
   readonly snapshots: number;
   readonly largestSnapshotBytes: number;
+  /** Pages whose connection the monitor closed. */
   readonly lost: number;
 }
 
@@ -27,14 +28,14 @@ export async function openPages(options: PagesOptions): Promise<Helper<PagesRepo
 
 async function watch(options: PagesOptions): Promise<void> {
   const report = { bytes: 0, snapshots: 0, largestSnapshotBytes: 0, lost: 0 };
-  const opening: Promise<unknown>[] = [];
-  const reading = Array.from({ length: options.reading }, () => {
+  const openings: Promise<unknown>[] = [];
+  const readingPages = Array.from({ length: options.reading }, () => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    opening.push(promise);
+    openings.push(promise);
     return openPage(options, {
       received(text) {
         resolve();
-        const bytes = encoder.encode(text).length;
+        const bytes = ENCODER.encode(text).length;
         report.bytes += bytes;
         // Real pages parse messages, too.
         const { type }: ServerMessage = JSON.parse(text);
@@ -48,9 +49,9 @@ async function watch(options: PagesOptions): Promise<void> {
       },
     });
   });
-  const stalled = Array.from({ length: options.stalled }, () => openStalled(options));
-  opening.push(...stalled);
-  await Promise.all(opening);
+  const stalledPages = Array.from({ length: options.stalled }, () => openStalled(options));
+  openings.push(...stalledPages);
+  await Promise.all(openings);
   // Messages at opening do not count, except for the largest snapshot.
   report.bytes = report.snapshots = 0;
   const openedMs = performance.now();
@@ -58,11 +59,11 @@ async function watch(options: PagesOptions): Promise<void> {
   await untilEnd();
   const seconds = (performance.now() - openedMs) / 1_000;
   console.log(JSON.stringify({ seconds, ...report }));
-  for (const page of reading) page.close();
-  for (const connection of await Promise.all(stalled)) connection.close();
+  for (const page of readingPages) page.close();
+  for (const connection of await Promise.all(stalledPages)) connection.close();
 }
 
-const encoder = new TextEncoder();
+const ENCODER = new TextEncoder();
 
 interface PageListener {
   received(text: string): void;
@@ -78,9 +79,9 @@ function openPage({ port, cookie }: PagesOptions, listener: PageListener): WebSo
   return socket;
 }
 
-const SWITCHED = "HTTP/1.1 101";
+const UPGRADED = "HTTP/1.1 101";
 
-/** A page that reads nothing after the upgrade. */
+/** Opens a page that reads nothing after the upgrade. */
 async function openStalled({ port, cookie }: PagesOptions): Promise<Deno.TcpConn> {
   const host = `127.0.0.1:${port}`;
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -96,11 +97,11 @@ async function openStalled({ port, cookie }: PagesOptions): Promise<Deno.TcpConn
     "",
     "",
   ];
-  await connection.write(encoder.encode(head.join("\r\n")));
-  const answer = new Uint8Array(SWITCHED.length);
+  await connection.write(ENCODER.encode(head.join("\r\n")));
+  const answer = new Uint8Array(UPGRADED.length);
   await connection.read(answer);
   const text = new TextDecoder().decode(answer);
-  if (text !== SWITCHED) throw new Error(`Cannot open a page: the monitor replied "${text}"`);
+  if (text !== UPGRADED) throw new Error(`Cannot open a page: the monitor replied "${text}"`);
   return connection;
 }
 

@@ -1,5 +1,6 @@
 /** Deterministic rows, answers and in-process teachers of realistic size. @module */
 
+import { writeAll } from "../lib/files.ts";
 import type { Outcome, Row } from "../lib/row.ts";
 import type { Completion, Message, Teacher } from "../lib/teacher/teacher.ts";
 
@@ -17,13 +18,13 @@ const LINES_PER_WRITE = 1_000;
 const OPENINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i, 45));
 const ENDINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i + VARIANTS, 25));
 
-/** About 230 characters. */
+/** Returns a question of about 230 characters, which begins with `index`. */
 export function questionOf(index: number): string {
   return `${index}: ${OPENINGS[index % VARIANTS]}?`;
 }
 
 /**
- * About 450 bytes, with the fields of GSM8K.
+ * Returns the JSON text of a row of about 450 bytes, with the fields of GSM8K.
  *
  * @param moreFields JSON text of further fields, which come first: `"level":3,`.
  */
@@ -49,19 +50,17 @@ export async function writeLines(
   for (let from = 0; from < count; from += LINES_PER_WRITE) {
     let text = "";
     for (let i = from; i < Math.min(count, from + LINES_PER_WRITE); i++) text += lineAt(i) + "\n";
-    await writeAll(file, text);
+    await writeText(file, text);
   }
 }
 
 const ENCODER = new TextEncoder();
 
-/** A single `write` may write only a part of the text. */
-export async function writeAll(file: Deno.FsFile, text: string): Promise<void> {
-  let bytes = ENCODER.encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(await file.write(bytes));
+export async function writeText(file: Deno.FsFile, text: string): Promise<void> {
+  await writeAll(file, ENCODER.encode(text));
 }
 
-/** About 1,100 characters, like short reasoning. */
+/** An answer of about 1,100 characters, like short reasoning. */
 export const COMPLETION: Completion = {
   response: sentence(11, 220),
   reasoning: "",
@@ -93,14 +92,13 @@ export const COMPLETION_BODY: string = JSON.stringify({
   system_fingerprint: "fp_0a1b2c3d4e",
 });
 
-/** A linear congruential generator (constants of Numerical Recipes) draws the words. */
+/** Draws words by a linear congruential generator (constants of Numerical Recipes). */
 function sentence(seed: number, words: number): string {
   let state = seed * 2654435761 >>> 0;
-  const drawn = Array.from({ length: words }, () => {
+  return Array.from({ length: words }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return WORDS[(state >>> 16) % WORDS.length];
-  });
-  return drawn.join(" ");
+  }).join(" ");
 }
 
 export function rowOf(index: number): Row {

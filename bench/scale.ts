@@ -55,7 +55,7 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Compares memory with a short run. */
+/** Compares the CPU at the end of a run with that at its start, and memory with a short run. */
 export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const few = Math.min(rows, 10_000);
@@ -72,15 +72,15 @@ export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   return [...cpuByRow(ours, rows), memoryFigure(ours, theirs, rows, few)];
 }
 
-/** The first 10,000 rows are left out: the code is compiled then. */
+/** Compares both ends of a run, without the first 10,000 rows: the code is compiled then. */
 function cpuByRow(reports: readonly JobReport[], rows: number): Figure[] {
   const runs = reports.map(({ windows }) => windows.slice(1))
     .filter((windows) => windows.length >= WINDOWS);
   if (runs.length === 0) return [];
   const name = `CPU per row, up to row ${rows.toLocaleString("en")}`;
   const all = `medians of ${WINDOWS} windows of 10,000 rows, all threads`;
-  const user = compareEnds(runs, ({ user }) => user),
-    system = compareEnds(runs, ({ system }) => system);
+  const user = compareEnds(runs, ({ user }) => user);
+  const system = compareEnds(runs, ({ system }) => system);
   return [
     { ...user, name, target: atMost(median(user.ratios), 1.1), note: `in user mode; ${all}` },
     {
@@ -135,7 +135,7 @@ export async function resumeIndex(bench: Bench): Promise<Figure[]> {
       () => inChild("readResumeIndex", { path, rows }),
       () => inChild("parseEveryLine", { path, rows }),
     );
-    const ratios = ours.map((elapsedMs, round) => theirs[round] / elapsedMs);
+    const ratios = ratiosOf(theirs, ours);
     const perSecond = (ms: readonly number[]) =>
       `${formatNumber(rows / median(ms) * 1000)} lines/s`;
     figures.push({

@@ -17,7 +17,7 @@ import {
   playJoining,
 } from "../tests/engine/joining_scene.ts";
 import { type HttpLoops, httpLoops } from "./http_jobs.ts";
-import { COMPLETION, instantTeacher, slowTeacher, writeAll } from "./rows.ts";
+import { COMPLETION, instantTeacher, slowTeacher, writeText } from "./rows.ts";
 
 export { watched, watchedAlternately } from "./monitor_job.ts";
 export { goodputs, runToEnd, sleepingLoops } from "./http_jobs.ts";
@@ -25,7 +25,7 @@ export { flagCosts, viewDuringRun, viewFile } from "./view_scenario.ts";
 
 export interface JobOptions {
   readonly input: string;
-  /** Results file. Removed at the end, together with the files beside it. */
+  /** Results file. Removed at the end, with the failures and the run file. */
   readonly output: string;
   readonly concurrency: number;
   /** A teacher in this process, or the URL of another one. @default a teacher without latency */
@@ -59,7 +59,7 @@ export interface CpuPerRow {
   readonly system: number;
 }
 
-export const WINDOW_ROWS = 10_000;
+const WINDOW_ROWS = 10_000;
 
 export async function job(options: JobOptions): Promise<JobReport> {
   if (options.warmUp !== undefined) {
@@ -104,8 +104,8 @@ async function checkAndRemove(summary: Summary, output: string): Promise<void> {
     throw new Error(`Only ${summary.succeeded} of ${summary.total} rows have a result`);
   }
   const stem = output.replace(/\.jsonl$/, "");
-  for (const end of [".jsonl", "_error.jsonl", ".run.json", ".lock"]) {
-    await Deno.remove(stem + end).catch(() => {});
+  for (const ending of [".jsonl", "_error.jsonl", ".run.json"]) {
+    await Deno.remove(stem + ending).catch(() => {});
   }
 }
 
@@ -127,7 +127,7 @@ interface Watch {
   end(): Pick<JobReport, "peakRssBytes" | "windows">;
 }
 
-/** Samples 20 times per second. CPU is spread evenly over the rows of a sample. */
+/** Samples memory and CPU 20 times per second. CPU is spread evenly over the rows of a sample. */
 function watchRun(generator: ResponseGenerator): Watch {
   let peakRssBytes = 0;
   let rows = 0;
@@ -189,7 +189,7 @@ export async function plainLoop(
     for await (const lines of openLines(input)) {
       let text = "";
       for (const line of lines) text += plainLine(JSON.parse(line.text!)) + "\n";
-      await writeAll(file, text);
+      await writeText(file, text);
     }
   }
   const elapsedMs = performance.now() - startedMs;
@@ -197,7 +197,8 @@ export async function plainLoop(
   return elapsedMs;
 }
 
-/** The two hashes are constants of the right length. */
+/** Returns the same members as a run writes. Ids, times and texts that are alike in all lines are
+ * constants of the right length. */
 function plainLine(row: object): string {
   return JSON.stringify({
     uid: "0123456789abcdef0123456789abcdef",
@@ -205,6 +206,7 @@ function plainLine(row: object): string {
     ...row,
     response: COMPLETION.response,
     reasoning: COMPLETION.reasoning,
+    tool_calls: "[]",
     distill: {
       model: "zero",
       model_returned: COMPLETION.model,
@@ -218,9 +220,13 @@ function plainLine(row: object): string {
       attempts: 1,
       latency_ms: 0,
       ttft_ms: 0,
+      cost_usd: -1,
       created: "2026-01-01T00:00:00.000Z",
       source: "rows.jsonl:1",
       params: "44136fa355b3678a",
+      refusal: false,
+      kept: "{}",
+      replaced: "{}",
     },
   });
 }

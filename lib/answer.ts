@@ -71,30 +71,28 @@ export function isFilterWord(word: string): boolean {
 }
 
 export class Endings {
-  readonly #accepted: ReadonlySet<string>;
+  readonly #acceptedReasons: ReadonlySet<string>;
 
-  /**
-   * @param accepted Further finish reasons of complete answers; `none` stands for a missing reason.
-   */
-  constructor(accepted: readonly string[] = []) {
-    this.#accepted = new Set(accepted.map(normalized));
+  /** @param acceptedReasons Further reasons of complete answers; `none` for a missing reason. */
+  constructor(acceptedReasons: readonly string[] = []) {
+    this.#acceptedReasons = new Set(acceptedReasons.map(normalized));
   }
 
-  of(completion: Completion, params: Params): Ending {
-    const ending = this.#ofReason(completion.finishReason);
+  endingFor(completion: Completion, params: Params): Ending {
+    const ending = this.#endingForReason(completion.finishReason);
     const mayBeTruncated = ending === "whole" || ending === "unknown" || ending === "none";
     return mayBeTruncated && hasReachedLimit(completion, params) ? "limit" : ending;
   }
 
-  #ofReason(finishReason: string | null | undefined): Ending {
+  #endingForReason(finishReason: string | null | undefined): Ending {
     // A custom teacher may omit the finish reason of complete answers.
     if (finishReason === "stop" || finishReason === undefined) return "whole";
     const ending = endingOf(finishReason);
     // The user cannot accept answers that a filter or a token limit truncated.
     const isAcceptable = ending === "unknown" || ending === "none" || ending === "broken";
-    if (!isAcceptable || this.#accepted.size === 0) return ending;
+    if (!isAcceptable || this.#acceptedReasons.size === 0) return ending;
     const key = ending === "none" ? NO_REASON : normalized(finishReason!);
-    return this.#accepted.has(key) ? "whole" : ending;
+    return this.#acceptedReasons.has(key) ? "whole" : ending;
   }
 }
 
@@ -131,13 +129,12 @@ export function checkEndings(words: readonly string[]): void {
   }
 }
 
-/** Whether the teacher counted tokens: no prompt and its answer have 0 together. */
+/** Whether the teacher counted tokens: 0 for prompt and answer together is no count. */
 export function isCounted(usage: Usage | null | undefined): usage is Usage {
   return usage !== null && usage !== undefined && usage.promptTokens + usage.completionTokens > 0;
 }
 
-/** Whether an answer has as many tokens as its limit, so it was truncated, whatever the finish
- * reason. */
+/** Whether an answer has as many tokens as its limit: then it is truncated, whatever it reports. */
 function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;

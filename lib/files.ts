@@ -13,7 +13,7 @@ import { SinkError, UsageError } from "./errors.ts";
 export type PathLike = string | URL;
 
 /**
- * The path of a folder's URL keeps the trailing `/`.
+ * Returns a path, also for a URL: that of a folder keeps its trailing `/`.
  *
  * @throws {TypeError} If the URL is not a `file:` URL.
  */
@@ -42,12 +42,12 @@ export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: PathRules 
   return path.replace(new RegExp(`${SEPARATOR_PATTERN.source}$`), "");
 }
 
-/** Joined by `/`, which Windows accepts too, so that paths are printed as the user typed them. */
+/** Joins a folder and a name by `/`: Windows accepts it, and paths look as the user typed them. */
 export function inFolder(folder: string, name: string, rules: PathRules = system): string {
   return `${withoutSeparator(folder, rules)}/${name}`;
 }
 
-/** `start` ends with the last separator. */
+/** Splits a path into its last part and all before it, the separator included. */
 export function splitPath(path: string, { basename }: Pick<PathRules, "basename"> = system) {
   const name = basename(path);
   return { start: path.slice(0, path.length - name.length), name };
@@ -127,7 +127,7 @@ export function cannotRead(path: string, cause: unknown): SinkError | UsageError
 
 class SpecialFileError extends Error {}
 
-/** Deno's own text advises to disable the sandbox:
+/** Replaces Deno's own text, which advises to disable the sandbox:
  * `Requires all access to "/proc/x", run again with the --allow-all flag`. */
 function permissionReason(message: string): string {
   const kind = /^Requires (\w+) access/.exec(message)?.[1];
@@ -136,7 +136,8 @@ function permissionReason(message: string): string {
 }
 
 /**
- * Resolves with undefined if the file does not exist, or if its folder is not a folder but a file.
+ * Awaits an operation on a file. Resolves with undefined if the file does not exist, or if its
+ * folder is not a folder but a file.
  *
  * @param errorOf Creates the error for any other failure. @default the failure itself
  */
@@ -160,8 +161,8 @@ function isMissing(error: unknown): boolean {
 const ALREADY_OPEN = /^\/(?:dev|proc)\//;
 
 /**
- * Rejects for a FIFO, socket or device outside `/dev` and `/proc`: opening it may wait for another
- * process, and reading it may never end.
+ * Opens a file. Rejects for a FIFO, socket or device outside `/dev` and `/proc`: opening it may
+ * wait for another process, and reading it may never end.
  */
 export async function openToRead(path: string): Promise<Deno.FsFile> {
   await checkHasEnd(path);
@@ -226,7 +227,8 @@ export async function hasContent(path: string): Promise<boolean> {
 }
 
 /**
- * Returns the compressed copy of a file that is missing or empty.
+ * Returns the compressed copy of a file that is missing or empty; undefined if there is none, or
+ * the file has content.
  *
  * @param inputs The run's inputs are not copies: `x.jsonl.gz` may be beside its results `x.jsonl`.
  */

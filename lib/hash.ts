@@ -43,12 +43,12 @@ function digest(text: string): void {
   digestBytes.set(sha256.init().update(buffer.subarray(0, written)).digest("binary"));
 }
 
-/** 16 lower-case hex digits, to detect changes. Takes 0.25 µs for 400 characters. */
+/** The xxHash64, 16 lower-case hex digits, to detect changes. Takes 0.25 µs for 400 characters. */
 export function xxHash64Hex(text: string): string {
   return h64ToString(text);
 }
 
-/** FNV-1a, for uses where collisions do no harm. */
+/** The FNV-1a of the UTF-16 units, for uses where collisions do no harm. */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
@@ -60,8 +60,8 @@ export const KEY_WORDS = 4;
 
 const C1 = 0x239b961b, C2 = 0xab0e9789, C3 = 0x38b34ae5, C4 = 0xa1e38b93;
 
-/** MurmurHash3 (128 bits) with the seed 0. */
-export function murmur3(bytes: Uint8Array, start: number, end: number, into: Uint32Array): void {
+/** Writes the MurmurHash3 (128 bits) with the seed 0 to `key`. */
+export function murmur3(bytes: Uint8Array, start: number, end: number, key: Uint32Array): void {
   let a = 0, b = 0, c = 0, d = 0;
   let offset = start;
   for (; offset + 16 <= end; offset += 16) {
@@ -82,17 +82,17 @@ export function murmur3(bytes: Uint8Array, start: number, end: number, into: Uin
   a = a + b + c + d | 0;
   const e = finish(a), f = finish(b + a | 0), g = finish(c + a | 0), h = finish(d + a | 0);
   const sum = e + f + g + h | 0;
-  into[0] = sum;
-  into[1] = f + sum;
-  into[2] = g + sum;
-  into[3] = h + sum;
+  key[0] = sum;
+  key[1] = f + sum;
+  key[2] = g + sum;
+  key[3] = h + sum;
 }
 
 function word(bytes: Uint8Array, offset: number): number {
   return bytes[offset] | bytes[offset + 1] << 8 | bytes[offset + 2] << 16 | bytes[offset + 3] << 24;
 }
 
-/** At most four bytes up to `end`, as a little-endian number. Missing bytes count as 0, and a
+/** At most four bytes before `end`, as a little-endian number. Missing bytes count as 0, and a
  * word of 0 leaves the hash as it is. */
 function lastWord(bytes: Uint8Array, offset: number, end: number): number {
   let value = 0;
@@ -132,15 +132,10 @@ const UID_DIGITS = 32;
 
 /** Reads the key of an id, a JSON string in a buffer. Returns false if the id must be parsed
  * first, because it has escapes or is not UTF-8. */
-export function readKey(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  into: Uint32Array,
-): boolean {
-  if (end - start === UID_DIGITS && readHex(bytes, start, into)) return true;
+export function readKey(bytes: Uint8Array, start: number, end: number, key: Uint32Array): boolean {
+  if (end - start === UID_DIGITS && readHex(bytes, start, key)) return true;
   if (!isPlain(bytes, start, end)) return false;
-  murmur3(bytes, start, end, into);
+  murmur3(bytes, start, end, key);
   return true;
 }
 
@@ -155,7 +150,7 @@ function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
 
 const BACKSLASH = 92;
 
-function readHex(bytes: Uint8Array, start: number, into: Uint32Array): boolean {
+function readHex(bytes: Uint8Array, start: number, key: Uint32Array): boolean {
   // All digits, combined by "or": any other byte makes it 255.
   let combined = 0;
   for (let word = 0; word < KEY_WORDS; word++) {
@@ -165,7 +160,7 @@ function readHex(bytes: Uint8Array, start: number, into: Uint32Array): boolean {
       combined |= digit;
       value = (value << 4) | digit;
     }
-    into[word] = value;
+    key[word] = value;
   }
   return combined <= 15;
 }

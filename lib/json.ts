@@ -38,7 +38,7 @@ export interface ObjectList {
   readonly items: readonly [object, ...unknown[]];
 }
 
-/** Lists of objects, up to three levels deep. Objects by number, as in pandas' tables, have none. */
+/** Lists of objects, up to three levels deep. Objects by number, as of pandas, hold none. */
 export function objectLists(value: unknown, path: readonly string[] = []): ObjectList[] {
   if (Array.isArray(value)) return isObject(value[0]) ? [{ path, items: value as [object] }] : [];
   if (!isObject(value) || path.length > 2) return [];
@@ -47,7 +47,7 @@ export function objectLists(value: unknown, path: readonly string[] = []): Objec
   );
 }
 
-/** Undefined if the text is not JSON. */
+/** Parses JSON; returns undefined for other texts. */
 export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -79,7 +79,7 @@ export interface RawJson {
  * teachers send fewer. */
 export const MAX_LEVELS = 64;
 
-/** @param value From `JSON.parse`. */
+/** Whether a value from `JSON.parse` has more than `levels` levels of objects and arrays. */
 export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
@@ -212,7 +212,8 @@ function endsLiteral(code: number): boolean {
   return code === COMMA || code === CLOSING_BRACE || code === CLOSING_BRACKET || code <= SPACE;
 }
 
-/** Brackets of both kinds are counted together: valid JSON closes them in order. */
+/** The index after an object or array. Brackets of both kinds are counted together: valid JSON
+ * closes them in order. */
 function endOfNested(text: string, start: number): number {
   let depth = 0;
   let position = start;

@@ -117,8 +117,10 @@ export function checkOptions(
 }
 
 /**
+ * Checks that required options are set.
+ *
  * @param operation Follows `Cannot`.
- * @throws {TypeError} If a required option is missing.
+ * @throws {TypeError} If an option is missing.
  */
 export function requireOptions<Name extends string>(
   operation: string,

@@ -27,6 +27,7 @@ interface TokenLimit {
   readonly tokens: number;
 }
 
+/** The lowest of the token limits; undefined if none is set. */
 export function tokenLimitOf(params: Params): TokenLimit | undefined {
   let lowest: TokenLimit | undefined;
   for (const name of LIMIT_NAMES) {
@@ -94,15 +95,15 @@ const MAX_INT64 = 2n ** 63n - 1n;
 
 /**
  * Changes the seed for a further answer, because a teacher would repeat its answer. Raises an
- * integer seed by exactly `by`, even a seed of 19 digits held as `JSON.rawJSON`. Servers read
- * signed 64-bit integers, so a seed that would overflow is lowered: different values of `by` always
- * give different seeds.
+ * integer seed by exactly `offset`, even a seed of 19 digits held as `JSON.rawJSON`. Servers read
+ * signed 64-bit integers, so a seed that would overflow is lowered: different offsets always give
+ * different seeds.
  *
- * @param by 1 for the second answer.
- * @returns New parameters, or `params` itself if they hold no integer seed or `by` is 0.
+ * @param offset 1 for the second answer.
+ * @returns New parameters, or `params` itself if they hold no integer seed or `offset` is 0.
  */
-export function reseeded(params: Params, by: number): Params {
-  if (by === 0) return params;
+export function reseeded(params: Params, offset: number): Params {
+  if (offset === 0) return params;
   let changed: Record<string, unknown> | undefined;
   for (const name of SEED_NAMES) {
     // Rows may hold any name: inherited properties must not count.
@@ -110,7 +111,7 @@ export function reseeded(params: Params, by: number): Params {
     const seed = integerOf(params[name]);
     if (seed === undefined) continue;
     changed ??= { ...params };
-    changed[name] = exactNumber(raised(seed, BigInt(by)));
+    changed[name] = exactNumber(shiftedSeed(seed, BigInt(offset)));
   }
   return changed ?? params;
 }
@@ -121,9 +122,9 @@ export function resampled(params: Params, times = 1): Params {
   return reseeded(params, times * MAX_SAMPLES);
 }
 
-function raised(seed: bigint, by: bigint): bigint {
-  const sum = seed + by;
-  return sum > MAX_INT64 && seed <= MAX_INT64 ? seed - by : sum;
+function shiftedSeed(seed: bigint, offset: bigint): bigint {
+  const sum = seed + offset;
+  return sum > MAX_INT64 && seed <= MAX_INT64 ? seed - offset : sum;
 }
 
 function integerOf(value: unknown): bigint | undefined {
@@ -256,7 +257,7 @@ const STRUCTURES: ReadonlySet<string> = new Set(
   thinking tools`.split(/\s+/),
 );
 
-const MAX_SHOWN = 60;
+const MAX_SHOWN_CHARS = 60;
 
 /** Notices of values that a slip has made text, and servers may ignore: `0,7`, or JSON that
  * lacks a bracket. */
@@ -265,7 +266,7 @@ export function textParamNotices(params: Readonly<Record<string, unknown>>): str
   for (const [name, value] of Object.entries(params)) {
     const expected = typeof value === "string" ? expectedInstead(name, value) : undefined;
     if (expected === undefined) continue;
-    const shown = JSON.stringify(cut(String(value), MAX_SHOWN));
+    const shown = JSON.stringify(cut(String(value), MAX_SHOWN_CHARS));
     notices.push(`The parameter "${name}" is sent as the text ${shown}: it is not ${expected}`);
   }
   return notices;

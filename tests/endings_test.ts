@@ -25,21 +25,21 @@ for (const [ending, words] of Object.entries(WORDS)) {
 
 Deno.test("Endings accepts what the user accepts, but nothing that was cut off", () => {
   const endings = new Endings(["natural-end", "none", "OTHER"]);
-  assertEquals(endings.of(completion("NATURAL_END"), {}), "whole");
-  assertEquals(endings.of(completion(""), {}), "whole");
-  assertEquals(endings.of(completion(null), {}), "whole");
-  assertEquals(endings.of(completion("other"), {}), "whole");
-  assertEquals(endings.of(completion("abort"), {}), "broken");
-  assertEquals(endings.of(completion("other_end"), {}), "unknown");
+  assertEquals(endings.endingFor(completion("NATURAL_END"), {}), "whole");
+  assertEquals(endings.endingFor(completion(""), {}), "whole");
+  assertEquals(endings.endingFor(completion(null), {}), "whole");
+  assertEquals(endings.endingFor(completion("other"), {}), "whole");
+  assertEquals(endings.endingFor(completion("abort"), {}), "broken");
+  assertEquals(endings.endingFor(completion("other_end"), {}), "unknown");
   for (const limit of [{ max_tokens: 11 }, { max_completion_tokens: 11 }]) {
-    assertEquals(endings.of(completion(""), limit), "limit");
-    assertEquals(endings.of(completion("stop"), limit), "limit");
+    assertEquals(endings.endingFor(completion(""), limit), "limit");
+    assertEquals(endings.endingFor(completion("stop"), limit), "limit");
   }
-  assertEquals(endings.of(completion("stop", 10), { max_tokens: 11 }), "whole");
+  assertEquals(endings.endingFor(completion("stop", 10), { max_tokens: 11 }), "whole");
 });
 
 Deno.test("Endings accepts the answers of a custom teacher that never names a reason", () => {
-  assertEquals(new Endings().of(completion(undefined), {}), "whole");
+  assertEquals(new Endings().endingFor(completion(undefined), {}), "whole");
 });
 
 Deno.test("checkEndings() rejects reasons with a flag of their own, and texts that are not a word", () => {

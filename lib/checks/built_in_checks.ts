@@ -14,7 +14,7 @@ import { cut } from "../printable.ts";
 import type { AskedSchema } from "../teacher/mod.ts";
 import type { Check } from "./checks.ts";
 
-/** Searches the response only, not reasoning or tool calls. */
+/** Rejects answers whose response matches. Reasoning and tool calls are not searched. */
 export function patternCheck(regExp: RegExp): Check {
   const reason = `Matches the reject pattern ${regExp}`;
   return ({ response }) => {

@@ -10,7 +10,9 @@ import { compilePattern, jsonCheck, patternCheck, schemaCheck } from "./built_in
 import { WorkerCheck } from "./worker_check.ts";
 import { inspect } from "node:util";
 
+/** The verdict on an answer that could not be checked. */
 export interface Unchecked {
+  /** Why it could not. */
   readonly unchecked: string;
   /** Whether the row fails. Otherwise it stays pending, and the next run sends it again. */
   readonly isFinal: boolean;
@@ -135,7 +137,7 @@ export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => 
 function answeredRow(row: Row, completion: Completion): AnsweredRow {
   // Spreading makes a field named `__proto__` a field like any other.
   const { tool_calls: _, ...own } = JSON.parse(row.text) as Record<string, unknown>;
-  const answered: AnsweredRow = {
+  const fields: AnsweredRow = {
     ...own,
     uid: row.uid,
     response: completion.response ?? "",
@@ -143,8 +145,8 @@ function answeredRow(row: Row, completion: Completion): AnsweredRow {
     finish_reason: completion.finishReason ?? "",
   };
   const { toolCalls } = completion;
-  if (toolCalls !== undefined && toolCalls.length > 0) answered.tool_calls = toolCalls;
-  return answered;
+  if (toolCalls !== undefined && toolCalls.length > 0) fields.tool_calls = toolCalls;
+  return fields;
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

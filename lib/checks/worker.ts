@@ -43,7 +43,8 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
   return { checks, progress: new Int32Array(progress) };
 }
 
-/** Returns undefined if an answer takes too long; the main thread then replaces the worker. */
+/** Checks a batch. Returns undefined if an answer takes too long: the main thread then replaces the
+ * worker. */
 function reasonsOf(
   { texts, withToolCalls }: Batch,
   checks: readonly [number, Check][],

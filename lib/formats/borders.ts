@@ -44,7 +44,7 @@ export interface Divisible {
   readonly format: InputFormat;
   /** `anywhere`: between any two rows. `row-groups`: at `pieces` only. `whole`: not at all. */
   readonly kind: "anywhere" | "row-groups" | "whole";
-  /** Empty if the kind is `anywhere`. */
+  /** Where parts may begin; empty if the kind is `anywhere`. */
   readonly pieces: readonly Border[];
   readonly jsonColumns: readonly string[] | undefined;
   /** Size in bytes; for a Parquet file, of its row groups. */
@@ -102,6 +102,8 @@ async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") 
 }
 
 /**
+ * Finds the first border at or after each target, in one scan.
+ *
  * @param targets Bytes, in ascending order.
  * @param signal Aborts the scan, which takes a minute for 100 GB.
  */

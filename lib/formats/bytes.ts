@@ -25,7 +25,7 @@ const DECOMPRESSED_BYTES = 64 * 2 ** 10;
 /** Compression of a whole file, not of pages in a Parquet file. */
 export type Compression = "gzip" | "zstd";
 
-/** No text begins like these. */
+/** Recognized by their first bytes: no text begins like these. */
 const COMPRESSIONS: readonly {
   readonly name: Compression;
   readonly extensions: readonly string[];
@@ -225,8 +225,10 @@ async function* chunksOf(
   }
 }
 
-/** `DecompressionStream` fails at the second member of a gzip file, as from `cat a.gz b.gz` or
- * bgzip. */
+/**
+ * Decompresses a file with `node:zlib`, because `DecompressionStream` fails at the second member of
+ * a gzip file, as from `cat a.gz b.gz` or bgzip.
+ */
 async function* decompressed(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
@@ -235,7 +237,7 @@ async function* decompressed(
   const transform = decompress();
   const copies = copiesOf(chunks, await check?.());
   // Reading `transform` throws the same failure.
-  const copied = pipeline(Readable.from(copies), transform).catch(() => {});
+  const writing = pipeline(Readable.from(copies), transform).catch(() => {});
   try {
     yield* transform;
   } catch (cause) {
@@ -245,7 +247,7 @@ async function* decompressed(
     throw cannotRead(name, `its ${compression} data is damaged (${message})`, cause);
   } finally {
     transform.destroy();
-    await copied;
+    await writing;
   }
 }
 

@@ -170,7 +170,7 @@ function rowTooLong(name: string, row: number): SourceError {
   );
 }
 
-/** Drops the byte order mark. The last text may be empty. */
+/** Decodes UTF-8, and drops the byte order mark. The last text may be empty. */
 export async function* decodeChunks(
   chunks: AsyncIterable<Uint8Array>,
   name: string,

@@ -19,8 +19,8 @@ export interface ForeignFormat {
 
 const STANDARD_INPUT = "-";
 
-/** Compared after decompression: remaining gzip was compressed twice. Prompts may begin with the
- * letters of RAR and GGUF, but no text has the bytes after them. */
+/** Formats by their first bytes, after decompression: gzip that remains was compressed twice.
+ * Prompts may begin with the letters of RAR and GGUF, but no text has the bytes after them. */
 const SIGNATURES: readonly (readonly [ForeignFormat, ...starts: string[]])[] = [
   [{ what: "a Parquet file", advice: () => "Add --input-format parquet" }, "PAR1"],
   [{ what: "compressed with xz", advice: unpackedWith("xz -dc") }, "\xfd7zXZ\0"],

@@ -115,6 +115,7 @@ async function scanCells(
 
 const QUOTE = 34, CARRIAGE_RETURN = 13, LINE_FEED = 10;
 
+/** Reads the cells of candidates in a text of whole or incomplete records. */
 class CellScan {
   /** Whether text follows the closing quote of a cell, or the quote is missing. */
   hasMisplacedQuote = false;

@@ -156,14 +156,15 @@ function refuseBinary(
 }
 
 interface FileBuffer extends AsyncBuffer {
-  read(into: Uint8Array, start: number): Promise<void>;
+  /** Fills `target` with bytes of the file from `start`. */
+  read(target: Uint8Array, start: number): Promise<void>;
 }
 
 async function bufferOf(file: Deno.FsFile): Promise<FileBuffer> {
   const { size } = await file.stat();
-  const read = async (into: Uint8Array, start: number) => {
+  const read = async (target: Uint8Array, start: number) => {
     await file.seek(start, Deno.SeekMode.Start);
-    if (await readFully(file, into) < into.length) {
+    if (await readFully(file, target) < target.length) {
       throw new Error("the file is shorter than its footer says");
     }
   };
@@ -200,6 +201,6 @@ async function chunksOf(
     end: column.end,
     windowBytes,
     read,
-    held: all?.subarray(column.start - start, column.end - start),
+    allBytes: all?.subarray(column.start - start, column.end - start),
   }));
 }

@@ -34,10 +34,10 @@ export interface ChunkLayout {
 export interface ChunkBytes {
   readonly start: number;
   readonly end: number;
-  /** All bytes, if they are in memory. */
-  readonly held?: Uint8Array<ArrayBuffer>;
-  /** Fills `into` with bytes of the file from `start`. */
-  readonly read: (into: Uint8Array, start: number) => Promise<void>;
+  /** @default they are not in memory */
+  readonly allBytes?: Uint8Array<ArrayBuffer>;
+  /** Fills `target` with bytes of the file from `start`. */
+  readonly read: (target: Uint8Array, start: number) => Promise<void>;
   readonly windowBytes: number;
 }
 
@@ -202,7 +202,7 @@ class ChunkReader {
 
   constructor(bytes: ChunkBytes) {
     this.#bytes = bytes;
-    this.#window = bytes.held ?? new Uint8Array();
+    this.#window = bytes.allBytes ?? new Uint8Array();
     this.#start = bytes.start;
   }
 
@@ -225,10 +225,10 @@ class ChunkReader {
 
   async take(length: number): Promise<Uint8Array> {
     await this.#fill(length);
-    const taken = this.#window.subarray(this.#position, this.#position + length);
-    if (length < 0 || taken.length < length) throw new Error("it ends in the middle of a page");
+    const bytes = this.#window.subarray(this.#position, this.#position + length);
+    if (length < 0 || bytes.length < length) throw new Error("it ends in the middle of a page");
     this.#position += length;
-    return taken;
+    return bytes;
   }
 
   /** Makes the window hold the next `length` bytes, or the rest of the chunk. */

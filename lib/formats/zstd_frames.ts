@@ -27,7 +27,7 @@ export class ZstdFrames {
   /** Bytes left in the content of a block or skippable frame. */
   #unparsedBytes = 0;
   #hasChecksum = false;
-  #isLast = false;
+  #isLastBlock = false;
 
   /**
    * Returns copies of the bytes, without skippable frames. No array holds bytes of two frames; a
@@ -66,6 +66,7 @@ export class ZstdFrames {
     return frames;
   }
 
+  /** @throws {Error} if the last frame is incomplete */
   end(): void {
     const isWhole = this.#part === "magic" && this.#filled === 0 && this.#unparsedBytes === 0;
     if (!isWhole) throw new Error("unexpected end of file");
@@ -104,7 +105,7 @@ export class ZstdFrames {
   }
 
   #takeBlock(header: number): void {
-    this.#isLast = (header & 1) !== 0;
+    this.#isLastBlock = (header & 1) !== 0;
     const type = (header >> 1) & 3, size = header >>> 3;
     this.#part = "content";
     // A block that repeats one byte stores only that byte.
@@ -113,7 +114,7 @@ export class ZstdFrames {
   }
 
   #endBlock(): void {
-    if (!this.#isLast) this.#expect("block", 3);
+    if (!this.#isLastBlock) this.#expect("block", 3);
     else if (this.#hasChecksum) this.#expect("checksum", 4);
     else this.#expect("magic", 4);
   }

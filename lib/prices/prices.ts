@@ -25,9 +25,10 @@ export interface Prices {
   /** The prices for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
   /** The cost of an answer in US dollars; undefined without token counts, unless the answer states
-   * it or the model is free. The function is absent
-   * unless the price of every teacher is known: an incomplete sum would be mistaken for the bill. */
+   * it or the model is free. The function is absent unless the price of every teacher is known: an
+   * incomplete sum would be taken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
+  /** Teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
   /** For each model, a sentence with the source of its price; empty if the user set the prices. */
   readonly notes: readonly string[];
@@ -164,9 +165,10 @@ function tierOf(params: Params | undefined): string | undefined {
 
 function plainCost(usage: Usage, priceIn: number, priceCached: number, priceOut: number): number {
   const { promptTokens, completionTokens } = usage;
-  const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
-  return ((promptTokens - cached) * priceIn + cached * priceCached + completionTokens * priceOut) /
-    MILLION;
+  const cachedTokens = Math.min(usage.cachedTokens ?? 0, promptTokens);
+  const millionths = (promptTokens - cachedTokens) * priceIn + cachedTokens * priceCached +
+    completionTokens * priceOut;
+  return millionths / MILLION;
 }
 
 function mayBePublic({ address, model }: Teacher): boolean {
@@ -257,8 +259,8 @@ export function describeEstimate(
 ): { readonly info: readonly string[]; readonly warnings: readonly string[] } {
   if (answers === 0 || costUsd === null) return { info: [], warnings: [] };
   const [low, high] = costUsd;
-  const assumed = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
-  const source = isAssumed ? assumed : "the limit by max_tokens";
+  const assumption = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
+  const source = isAssumed ? assumption : "the limit by max_tokens";
   const info = `Estimated cost of ${formatCountOf(answers, "answer")}, by their length: ` +
     `${formatLowUsd(low, high)} (${formatCount(short)} completion tokens each${
       isMean ? " on average" : ""

@@ -124,16 +124,16 @@ function isWithin({ offsetMinutes, hours }: Times, atMs: number): boolean {
 
 function readPrices(words: readonly string[]): TokenPrices {
   const [prompt, completion] = words.map(Number);
-  const named = (name: string) => {
+  const priceAfter = (name: string) => {
     const index = words.indexOf(name);
     return index === -1 ? undefined : Number(words[index + 1]);
   };
   return {
     prompt,
     completion,
-    cached: named("cached") ?? prompt,
-    written: named("written") ?? prompt,
-    reasoning: named("reasoning") ?? completion,
+    cached: priceAfter("cached") ?? prompt,
+    written: priceAfter("written") ?? prompt,
+    reasoning: priceAfter("reasoning") ?? completion,
   };
 }
 

@@ -25,7 +25,7 @@ interface ChatRequest {
   readonly includeUsage: boolean;
 }
 
-/** Returns an error message if the request is invalid. */
+/** Parses a request. Returns an error message if it is invalid. */
 export function readChatRequest(text: string): ChatRequest | string {
   let body: unknown;
   try {

@@ -89,7 +89,7 @@ const RULES: Readonly<Record<Key, Rule>> = {
 export const SIMULATE_KEYS: readonly Key[] = Object.keys(RULES) as Key[];
 
 /**
- * A value may be a number or its text, as in a flag.
+ * Checks options, and fills in the defaults. A value may be a number or its text, as in a flag.
  *
  * @throws {TypeError} A name is unknown, or a value is not a number.
  * @throws {RangeError} A number is out of range.

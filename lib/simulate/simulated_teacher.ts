@@ -55,9 +55,10 @@ const FIRST_PIECE_AT = 0.2;
 /**
  * Starts a simulated teacher on 127.0.0.1.
  *
- * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. Seed and prompt
- * determine refusals; with the `seed` of the request also text, tokens and latency. Faults also
- * depend on how often the prompt was sent before. Each answer starts with a digest of its prompt and a quotation from the last user message.
+ * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. Seed and
+ * prompt determine refusals; with the `seed` of the request also text, tokens and latency. Faults
+ * also depend on how often the prompt was sent before. Each answer starts with a digest of its
+ * prompt and a quotation from the last user message.
  *
  * @throws {TypeError} An option is unknown or not a number.
  * @throws {RangeError} An option is out of range.
@@ -212,13 +213,13 @@ class RequestHandler {
   }
 }
 
-/** An aborted answer has half of its tokens. */
+/** Returns the plan of what is sent: an aborted answer has half of its tokens. */
 function sentPlan(plan: Plan, fault: Fault | undefined): Plan {
   if (fault !== "aborted") return plan;
   return { ...plan, answerTokens: Math.floor(plan.answerTokens / 2), finishReason: "abort" };
 }
 
-/** OpenAI enforces limits per minute every second, so the bucket holds one second's share. */
+/** Enforces a limit per minute every second, like OpenAI: the bucket holds one second's share. */
 export class RateGate {
   readonly #requestsPerMs: number;
   readonly #capacity: number;
@@ -271,7 +272,7 @@ export class AttemptCounter {
 
 /** Timers that `close()` ends together with the server. */
 export class Sleepers {
-  readonly #asleep = new Map<ReturnType<typeof setTimeout>, () => void>();
+  readonly #timers = new Map<ReturnType<typeof setTimeout>, () => void>();
   #isClosed = false;
 
   /** Resolves after `ms` milliseconds, or once `close()` is called. */
@@ -279,19 +280,19 @@ export class Sleepers {
     if (this.#isClosed) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        this.#asleep.delete(timer);
+        this.#timers.delete(timer);
         resolve();
       }, ms);
-      this.#asleep.set(timer, resolve);
+      this.#timers.set(timer, resolve);
     });
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const [timer, resolve] of this.#asleep) {
+    for (const [timer, resolve] of this.#timers) {
       clearTimeout(timer);
       resolve();
     }
-    this.#asleep.clear();
+    this.#timers.clear();
   }
 }

@@ -48,7 +48,7 @@ function unreadableImage(path: string, reason: string, cause?: unknown): Teacher
 const MAX_BYTES = 20 * 2 ** 20;
 const HEAD_BYTES = 16;
 
-/** Undefined if teachers do not accept the type. */
+/** The type of an image by its first bytes; undefined if teachers do not accept it. */
 export function imageTypeOf(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, HEAD_BYTES));
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";

@@ -23,13 +23,13 @@ export function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/** Undefined for a field that is inherited, such as `constructor`. */
+/** Returns a field of an object; undefined if it is inherited, such as `constructor`. */
 export function ownField(value: unknown, key: string): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
   return (value as Record<string, unknown>)[key];
 }
 
-/** An assignment would use a field named `__proto__` as the prototype. */
+/** Sets a field of any name: an assignment would use one named `__proto__` as the prototype. */
 export function setField(object: object, name: string, value: unknown): void {
   Object.defineProperty(object, name, {
     value,

@@ -256,7 +256,7 @@ function isAnswer(turn: unknown): boolean {
   return role === "assistant" || role === CALLS;
 }
 
-/** `text` comes from OpenAssistant. */
+/** The name of the field that holds a turn's text. `text` comes from OpenAssistant. */
 function contentName(turn: Turn): "content" | "value" | "text" {
   if (isSet(turn.content)) return "content";
   if (isSet(turn.value)) return "value";

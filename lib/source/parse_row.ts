@@ -80,7 +80,7 @@ export class RowParser {
   }
 
   /**
-   * Never throws.
+   * Reads a row. Never throws.
    *
    * @param knownUid The uid, if the caller knows it.
    */

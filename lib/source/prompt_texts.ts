@@ -19,7 +19,7 @@ export interface Template {
 interface Slot {
   readonly name: string;
   readonly path: readonly string[];
-  readonly after: string;
+  readonly textAfter: string;
 }
 
 /**
@@ -52,7 +52,7 @@ function slotOf(piece: string, source: string): Slot {
   if (end === -1) throw templateError('"{{" must be closed by "}}"', source);
   const name = piece.slice(0, end).trim();
   if (name === "") throw templateError('"{{" must be followed by a field', source);
-  return { name, path: name.split("."), after: piece.slice(end + 2) };
+  return { name, path: name.split("."), textAfter: piece.slice(end + 2) };
 }
 
 function fill(
@@ -70,7 +70,7 @@ function fill(
     if (typeof value === "string") prompt += value;
     else if (!holdsNumber(value)) prompt += JSON.stringify(value);
     else prompt += JSON.stringify(valueAt(parseLossless(text), slot));
-    prompt += slot.after;
+    prompt += slot.textAfter;
   }
   if (isBlank(prompt)) return new RowProblem("template gives an empty prompt for this row");
   return prompt;
@@ -144,7 +144,7 @@ const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])
 const MAY_HAVE_FORMAT =
   /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
 const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
-/** What may follow the last label without an answer: nothing, an end token, or a template's `<think>`. */
+/** What may follow a last label without an answer: nothing, an end token, or a `<think>`. */
 const NO_ANSWER =
   /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?\s*$/;
 

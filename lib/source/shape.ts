@@ -56,7 +56,7 @@ export interface PromptOptions {
   readonly system?: string;
 }
 
-/** A template or prompt field of the user comes first, for objects. */
+/** Finds the shape of a row. For objects, a template or prompt field of the user comes first. */
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
   if (Array.isArray(row)) return "message-array";
   if (options.template !== undefined) return "template";
@@ -86,7 +86,7 @@ function holdsConversation(value: unknown): boolean {
 /** `system_prompt` comes from OpenOrca. */
 const SYSTEM_FIELDS = ["system", "system_prompt", "system_message"] as const;
 
-/** A loop over the names takes ten times as long, for every row. */
+/** Whether a row has one of `SYSTEM_FIELDS`. A loop over them takes ten times as long. */
 function hasSystem({ system, system_prompt: prompt, system_message: message }: RowObject): boolean {
   return system !== undefined || prompt !== undefined || message !== undefined;
 }
@@ -277,9 +277,9 @@ function withRowSystem(
       const problem = partsProblem(content, field);
       if (problem !== undefined) return problem;
     }
-    const present = messages.find(isSystem);
-    if (present === undefined) messages = withSystem(messages, content);
-    else if (present.content !== content) reading.leaveOut(field);
+    const systemMessage = messages.find(isSystem);
+    if (systemMessage === undefined) messages = withSystem(messages, content);
+    else if (systemMessage.content !== content) reading.leaveOut(field);
   }
   return messages;
 }

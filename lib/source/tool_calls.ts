@@ -14,7 +14,11 @@ const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
 /** `retort export` writes reasoning like this before the calls of a turn. */
 const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 
-/** @param text A JSON call or array of calls, perhaps after reasoning. */
+/**
+ * Makes the message of a turn whose text is tool calls.
+ *
+ * @param text A JSON call or array of calls, perhaps after reasoning.
+ */
 export function callMessage(text: unknown, place: string): Message | RowProblem {
   const [start, reasoning = null] = (typeof text === "string" && REASONING.exec(text)) || [""];
   const value = typeof text === "string" ? parsed(text.slice(start.length)) : text;
@@ -25,7 +29,7 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
 }
 
-/** Nulls in arguments stay, because they are deliberate in text. */
+/** Makes the arguments of a call JSON text. Nulls stay, because they are deliberate in text. */
 function withTextArguments(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
@@ -150,8 +154,12 @@ export function isEmptyCell(text: string): boolean {
   return /^(?:None|nan|NaN|<NA>)?$/.test(text.trim());
 }
 
-/** @param value Calls, perhaps as JSON text. An empty value holds none, and neither does an
- * object of empty lists, which Hugging Face makes of an empty sequence. */
+/**
+ * Reads the calls of a message.
+ *
+ * @param value Calls, perhaps as JSON text. An empty value holds none, and neither does an object
+ * of empty lists, which Hugging Face makes of an empty sequence.
+ */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const text = typeof value === "string" && !isEmptyCell(value) ? value.trim() : "null";
   const list = typeof value === "string" ? parsed(text) : value || null;
@@ -231,7 +239,7 @@ const JSON_TYPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Makes `parameters` a JSON schema: from Anthropic's `input_schema`, BFCL's schemas with Python
- * types, and parameters as in xLAM and APIGen (`{"x":{"type":"int, optional","description":…}}`). */
+ * types, and parameters as in xLAM and APIGen (`{"x":{"type":"int, optional","default":…}}`). */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   if (isObject(tool.input_schema) && !isSet(tool.parameters)) {
     const { input_schema: parameters, ...rest } = tool;

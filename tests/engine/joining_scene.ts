@@ -33,6 +33,8 @@ export interface JoiningResult {
   readonly answered: number;
   /** Attempts made at teachers after they had left. */
   readonly late: number;
+  /** The length of the scene, with the time for the last answers. */
+  readonly simulatedMs: number;
 }
 
 const STEP_MS = 250;
@@ -85,5 +87,6 @@ export async function playJoining(scene: JoiningScene): Promise<JoiningResult> {
     repeated: asked.length - new Set(asked).size,
     answered: fixture.outcomes.length,
     late,
+    simulatedMs: clock.now(),
   };
 }

@@ -75,7 +75,7 @@ export class AnswerPolicy {
   }
 
   ending(completion: Completion, params: Params): Ending {
-    return this.#endings.of(completion, params);
+    return this.#endings.endingFor(completion, params);
   }
 
   /** Why an answer is rejected; undefined if it is accepted. Returns a promise only if a check is
