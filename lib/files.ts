@@ -226,31 +226,6 @@ export async function hasContent(path: string): Promise<boolean> {
   return info !== undefined && info.size > 0;
 }
 
-/**
- * Returns the compressed copy of a file that is missing or empty; undefined if there is none, or
- * the file has content.
- *
- * @param inputs The run's inputs are not copies: `x.jsonl.gz` may be beside its results `x.jsonl`.
- */
-export async function compressedCopyOf(
-  path: string,
-  inputs: readonly string[],
-): Promise<string | undefined> {
-  if (await hasContent(path)) return undefined;
-  for (const copy of [`${path}.gz`, `${path}.zst`]) {
-    if (await hasContent(copy) && !(await isOneOf(copy, inputs))) return copy;
-  }
-  return undefined;
-}
-
-async function isOneOf(path: string, others: readonly string[]): Promise<boolean> {
-  const realPath = await Deno.realPath(path);
-  for (const other of others) {
-    if (await Deno.realPath(other).catch(() => other) === realPath) return true;
-  }
-  return false;
-}
-
 export async function removeIfThere(path: string): Promise<void> {
   await ifThere(Deno.remove(path));
 }

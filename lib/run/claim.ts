@@ -21,7 +21,7 @@ import {
   temporaryPathOf,
 } from "../sink/mod.ts";
 import { dirname } from "../deps/std_path.ts";
-import { compressedCopyOf, hasContent, makeFolder, removeIfThere, statOf } from "../files.ts";
+import { hasContent, makeFolder, removeIfThere, statOf } from "../files.ts";
 import { checkSameIdentity } from "./identity.ts";
 import { type Identity, readRunFile, type RunFile } from "./run_file.ts";
 import type { RunNotices } from "./notices.ts";
@@ -258,4 +258,29 @@ async function checkOtherShards(
       : "to have both in one file, add --allow-mixed here and --no-proof to the merge";
     checkSameIdentity(problem, run.identity, identity, { retry, mixAdvice });
   }
+}
+
+/**
+ * Returns the compressed copy of a file that is missing or empty; undefined if there is none, or
+ * the file has content.
+ *
+ * @param inputs The run's inputs are not copies: `x.jsonl.gz` may be beside its results `x.jsonl`.
+ */
+export async function compressedCopyOf(
+  path: string,
+  inputs: readonly string[],
+): Promise<string | undefined> {
+  if (await hasContent(path)) return undefined;
+  for (const copy of [`${path}.gz`, `${path}.zst`]) {
+    if (await hasContent(copy) && !(await isOneOf(copy, inputs))) return copy;
+  }
+  return undefined;
+}
+
+async function isOneOf(path: string, others: readonly string[]): Promise<boolean> {
+  const realPath = await Deno.realPath(path);
+  for (const other of others) {
+    if (await Deno.realPath(other).catch(() => other) === realPath) return true;
+  }
+  return false;
 }

@@ -18,7 +18,7 @@ export {
   type OutputRow,
   RowOutcomes,
 } from "./outcomes.ts";
-export { makeFolders } from "./claim.ts";
+export { compressedCopyOf, makeFolders } from "./claim.ts";
 export { identityDifferences } from "./identity.ts";
 export { readRunFile, rowOptionsOf, type RunFile, writeRunFile } from "./run_file.ts";
 export { InputSequence } from "./input_sequence.ts";
