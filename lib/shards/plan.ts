@@ -187,17 +187,28 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/** A shard's share of all rows, or of all bytes if a compressed file's rows are not counted. */
-export function shareOfInput(plan: ShardPlan, index: number): number {
-  const pieces = piecesOf(plan, index);
-  const areCounted = plan.inputs.every(({ end }) => end !== null);
-  const all = sumOf(plan.inputs, ({ end, length }) => areCounted ? end!.rows : length);
-  const own = sumOf(pieces, ({ path, part }) => {
-    if (part === undefined) return plan.inputs.find((input) => input.path === path)!.length;
-    const { from, to } = part;
-    return areCounted ? to.rows - from.rows : to.byte - from.byte;
-  });
-  return all === 0 ? 0 : own / all;
+/**
+ * A shard's share of all rows, or of all bytes if a compressed file's rows are not counted.
+ *
+ * @param limit The number of rows of the whole input to send. Without it here, the first shard would
+ * have a hundredth of the budget for all rows of a trial with 100 shards.
+ */
+export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
+  const pieces = piecesOf(plan, index), before = rowsBefore(plan, index);
+  const rows = plan.inputs.map(({ end }) => end?.rows);
+  if (before !== undefined && rows.every((count) => count !== undefined)) {
+    const own = sumOf(pieces, ({ part }) => part!.to.rows - part!.from.rows);
+    const all = Math.min(limit, sumOf(rows, (count) => count));
+    return all === 0 ? 0 : Math.min(own, Math.max(0, limit - before)) / all;
+  }
+  const own = sumOf(
+    pieces,
+    ({ path, part }) =>
+      part === undefined
+        ? plan.inputs.find((input) => input.path === path)!.length
+        : part.to.byte - part.from.byte,
+  );
+  return own / sumOf(plan.inputs, ({ length }) => length);
 }
 
 /** Rows of earlier shards; undefined after a compressed file, whose rows are not counted. */

@@ -297,6 +297,26 @@ Deno.test("--max-cost is divided by rows, and what a shard has spent counts in i
   assertEquals(caps.at(-1), [20 - before, 80, 4 * (before + fourth.asked.length)]);
 });
 
+Deno.test("with --max-cost, a shard without rows is done, and --limit leaves no share to later rows", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 100));
+  const options = {
+    limit: 10,
+    tokens: 1_000_000,
+    generator: { maxCostUsd: 20, priceIn: 0, priceOut: 1, concurrency: 1 },
+  };
+  const summaries = await runShards(input, dir.path("out/"), 20, options);
+  assertEquals(new Set(summaries.map(({ state }) => state)), new Set(["done"]));
+  assertEquals(summaries.reduce((rows, { total }) => rows + total, 0), 10);
+  const single = await dir.write("single.jsonl", prompts(0, 1));
+  const states = await runShards(single, dir.path("out/"), 3, options);
+  assertEquals(states.map(({ state, total }) => [state, total]), [
+    ["done", 1],
+    ["done", 0],
+    ["done", 0],
+  ]);
+});
+
 Deno.test("an input that is gone is reported as an input, not as an output", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 9));
