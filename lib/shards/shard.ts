@@ -54,6 +54,8 @@ export function canceledPathOf(stem: string): string {
 export interface PinOptions {
   /** How the input is read. @default by file name, then by content */
   readonly input?: InputOptions;
+  /** The inputs as the user named them, for advice. @default the files */
+  readonly inputs?: readonly string[];
   /** Whether to write new borders. @default true */
   readonly writes?: boolean;
   /** Whether to fail on a filesystem without locks. @default true */
@@ -84,12 +86,13 @@ export async function pinnedPlan(
     await areAnswersNear(stem, options.shard);
   if (!hasBegun) await refuseOtherDivisions(output, files, count);
   if (pinned !== undefined) return await checkPlan(pinned, division, files, options.input);
-  if (options.writes === false) return await divide(files, count, options.input, options.signal);
+  const { input, signal, inputs } = options;
+  if (options.writes === false) return await divide(files, count, input, signal, inputs);
   await makeFolder(dirname(path));
   using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);
   const written = await readPlan(path);
   if (written !== undefined) return await checkPlan(written, division, files, options.input);
-  const plan = await divide(files, count, options.input, options.signal);
+  const plan = await divide(files, count, input, signal, inputs);
   await writePlan(path, plan);
   return plan;
 }
