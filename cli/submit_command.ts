@@ -95,7 +95,7 @@ async function prepare(
       jsonColumns: settings.parts("json-columns"),
     };
     const needsLock = !settings.isOff("lock");
-    await pinnedPlan(shared, files, shards, { input, needsLock });
+    await pinnedPlan(shared, files, shards, { input, needsLock, inputs });
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }
   const leadSeconds = Math.round(leadMs / 1_000);

@@ -76,11 +76,13 @@ export function kubernetesOptions(settings: Settings): KubernetesOptions {
     checkValue(settings, "secret", name, SUBDOMAIN);
     checkValue(settings, "secret", [key, ...rest].join("/"), SECRET_KEY);
   }
+  const image = settings.text("image") ?? `retort:${VERSION}`;
   const namespace = settings.text("namespace"), memory = settings.text("memory");
+  checkValue(settings, "image", image, IMAGE);
   if (namespace !== undefined) checkValue(settings, "namespace", namespace, LABEL);
   if (memory !== undefined) checkValue(settings, "memory", memory, QUANTITY);
   return {
-    image: settings.text("image") ?? `retort:${VERSION}`,
+    image,
     claim,
     mountPath,
     secret: secret === undefined ? undefined : { name, key },
@@ -96,6 +98,8 @@ const SUBDOMAIN: ValueRule = [
   /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
   "a name in Kubernetes has lower-case letters, digits, - and .",
 ];
+/** Kubernetes takes any text, and its pods would wait forever for an image that cannot exist. */
+const IMAGE: ValueRule = [/^\S+$/, "an image is one word, as in registry.example.com/retort:1"];
 const LABEL: ValueRule = [
   /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
   "a namespace has up to 63 lower-case letters, digits and -",

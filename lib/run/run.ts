@@ -200,7 +200,8 @@ export class Run {
     const engine = this.#engine = this.#makeEngine(heartbeat);
     activeRun.attach(engine);
     const { shard } = this.#jobs;
-    if (shard !== undefined) activeRun.shareMaxCost(shard.share, status.spentBefore);
+    // A shard without rows has a share of 0, which is no limit.
+    if (shard && shard.share > 0) activeRun.shareMaxCost(shard.share, status.spentBefore);
     status.takeShare(engine);
     await engine.run();
     await outputWatch.end();

@@ -70,7 +70,7 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
       inputFiles: files,
       limit: limit === undefined ? Infinity : limitOf(shard, plan, limit),
       shared,
-      share: shareOfInput(plan, shard.index),
+      share: shareOfInput(plan, shard.index, limit),
     };
   } catch (error) {
     const isFailure = options.writes !== false && !options.signal?.aborted;

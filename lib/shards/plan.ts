@@ -8,7 +8,14 @@
 import { dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
-import { cannotRead, ifThere, OWN_FOLDER, readTextOf, splitPath } from "../files.ts";
+import {
+  cannotRead,
+  ifThere,
+  OWN_FOLDER,
+  readTextOf,
+  splitPath,
+  withoutSeparator,
+} from "../files.ts";
 import {
   type Border,
   type Divisible,
@@ -66,6 +73,7 @@ interface Candidate {
 /**
  * Divides files, taken as one sequence, into contiguous shards.
  *
+ * @param named The inputs as the user named them, for advice.
  * @throws {SourceError} when a file cannot be read, or when all files are Parquet or compressed and
  * have fewer row groups and compressed files than there are shards
  */
@@ -74,6 +82,7 @@ export async function divide(
   count: number,
   options: InputOptions = {},
   signal?: AbortSignal,
+  named: readonly string[] = files,
 ): Promise<ShardPlan> {
   const candidates: Candidate[] = [];
   for (const path of files) {
@@ -84,7 +93,7 @@ export async function divide(
   // Parquet without rows has no row groups: all shards are then empty, as with other formats.
   const isInPieces = candidates.some(({ divisible }) => divisible.pieces.length > 0) &&
     candidates.every(({ divisible }) => divisible.kind !== "anywhere");
-  if (isInPieces) refuseTooFew(candidates, count);
+  if (isInPieces) refuseTooFew(candidates, count, named);
   const total = sumOf(candidates, ({ divisible }) => divisible.size);
   const targets = Array.from({ length: count - 1 }, (_, i) => total * (i + 1) / count);
   const inputs: PlannedInput[] = [];
@@ -144,7 +153,11 @@ function spread(starts: readonly ShardStart[], candidates: readonly Candidate[])
   return firstPieces.map((index) => pieces[index]);
 }
 
-function refuseTooFew(candidates: readonly Candidate[], count: number): void {
+function refuseTooFew(
+  candidates: readonly Candidate[],
+  count: number,
+  named: readonly string[],
+): void {
   const pieces = sumOf(candidates, ({ divisible }) => divisible.pieces.length);
   if (pieces >= count) return;
   const [{ path: first }] = candidates;
@@ -153,19 +166,24 @@ function refuseTooFew(candidates: readonly Candidate[], count: number): void {
   const compressed = candidates.find(({ divisible }) => divisible.kind === "whole");
   const path = compressed?.path ?? first;
   const hasGroups = candidates.some(({ divisible }) => divisible.kind === "row-groups");
-  const [why, what, advice] = compressed === undefined
-    ? ["Parquet is divided between row groups", formatCountOf(pieces, "row group"), "convert it"]
+  const [why, what] = compressed === undefined
+    ? ["Parquet is divided between row groups", formatCountOf(pieces, "row group")]
     : [
       "compressed files are read as a whole",
       `${pieces}${hasGroups ? ", row groups of Parquet included" : ""}`,
-      "decompress",
     ];
   throw new SourceError(
     `Cannot divide ${name} into ${count} shards: ${why}, and there ${are} ${what}. Use at most ` +
-      `${formatCountOf(pieces, "shard")}, or ${advice}: ` +
-      commandText("convert", path, "-o", `${withoutFormat(path)}.jsonl`),
+      `${formatCountOf(pieces, "shard")}, or convert the input, and name the new file instead: ` +
+      commandText("convert", ...named, "-o", convertedName(named)),
     { path },
   );
+}
+
+/** One file for all inputs: beside its original, a folder would hold each row twice. */
+function convertedName(named: readonly string[]): string {
+  const [name] = named.map((path) => withoutFormat(withoutSeparator(path)));
+  return named.length > 1 || /[*?{[]|^\.*$/.test(name) ? "all.jsonl" : `${name}.jsonl`;
 }
 
 export function piecesOf(plan: ShardPlan, index: number, options: InputOptions = {}): InputPiece[] {
@@ -187,17 +205,25 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/** A shard's share of all rows, or of all bytes if a compressed file's rows are not counted. */
-export function shareOfInput(plan: ShardPlan, index: number): number {
-  const pieces = piecesOf(plan, index);
-  const areCounted = plan.inputs.every(({ end }) => end !== null);
-  const totalSize = sumOf(plan.inputs, ({ end, length }) => areCounted ? end!.rows : length);
-  const ownSize = sumOf(pieces, ({ path, part }) => {
+/**
+ * A shard's share of all rows, or of all bytes if a compressed file's rows are not counted.
+ *
+ * @param limit Maximum number of rows of the whole input that are sent (`--limit`). Rows beyond it
+ * need no share: the first of 100 shards may have all rows of a trial.
+ */
+export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
+  const pieces = piecesOf(plan, index), before = rowsBefore(plan, index);
+  const rowCounts = plan.inputs.map(({ end }) => end?.rows);
+  if (before !== undefined && rowCounts.every((count) => count !== undefined)) {
+    const ownRows = sumOf(pieces, ({ part }) => part!.to.rows - part!.from.rows);
+    const allRows = Math.min(limit, sumOf(rowCounts, (count) => count));
+    return allRows === 0 ? 0 : Math.min(ownRows, Math.max(0, limit - before)) / allRows;
+  }
+  const ownBytes = sumOf(pieces, ({ path, part }) => {
     if (part === undefined) return plan.inputs.find((input) => input.path === path)!.length;
-    const { from, to } = part;
-    return areCounted ? to.rows - from.rows : to.byte - from.byte;
+    return part.to.byte - part.from.byte;
   });
-  return totalSize === 0 ? 0 : ownSize / totalSize;
+  return ownBytes / sumOf(plan.inputs, ({ length }) => length);
 }
 
 /** Rows of earlier shards; undefined after a compressed file, whose rows are not counted. */

@@ -53,6 +53,8 @@ export function canceledPathOf(stem: string): string {
 export interface PinOptions {
   /** How the input is read. @default by file name, then by content */
   readonly input?: InputOptions;
+  /** The inputs as the user named them, for advice. @default the files */
+  readonly inputs?: readonly string[];
   /** Whether to write new borders. @default true */
   readonly writes?: boolean;
   /** Whether to fail on a filesystem without locks. @default true */
@@ -85,12 +87,13 @@ export async function pinnedPlan(
   if (earlierPlan !== undefined) {
     return await checkPlan(earlierPlan, division, files, options.input);
   }
-  if (options.writes === false) return await divide(files, count, options.input, options.signal);
+  const { input, signal, inputs } = options;
+  if (options.writes === false) return await divide(files, count, input, signal, inputs);
   await makeFolder(dirname(path));
   using _lock = await waitForLock(path.replace(/\.json$/, ".lock"), options);
   const latestPlan = await readPlan(path);
   if (latestPlan !== undefined) return await checkPlan(latestPlan, division, files, options.input);
-  const plan = await divide(files, count, options.input, options.signal);
+  const plan = await divide(files, count, input, signal, inputs);
   await writePlan(path, plan);
   return plan;
 }

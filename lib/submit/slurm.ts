@@ -99,7 +99,7 @@ ${
     // A shard that cannot start writes a status with this id.
     job.submission === undefined ? "" : ` RETORT_JOB=${job.submission}`}
 ${
-    BODY.replace("CANCELED_FILE", () => quote(canceledFile))
+    BODY.replaceAll("CANCELED_FILE", () => quote(canceledFile))
       .replace("COMMAND", () => command)
   }`;
 }
@@ -169,7 +169,10 @@ wait_for() {
 }
 
 requeue() {
-  [ -e CANCELED_FILE ] && exit "$code"
+  if [ -e CANCELED_FILE ]; then
+    echo "Not queued again after submit cancel, until the job is submitted again or this file is removed:" CANCELED_FILE
+    exit "$code"
+  fi
   # Slurm itself handles a task that was canceled or preempted.
   state=$(squeue --noheader --jobs "$task" --format %T 2>/dev/null)
   case "$state" in RUNNING|"") scontrol requeue "$task" && sleep 60 ;; esac

@@ -194,7 +194,7 @@ Deno.test("compressed files are not divided, each shard gets at least one, and m
   const { starts } = await divide(inputs, 3);
   assertEquals(starts.map(({ input }) => input), [0, 1, 2]);
   const refused = await assertRejects(() => divide(inputs, 4), SourceError);
-  assertStringIncludes(refused.message, "Use at most 3 shards, or decompress: retort convert ");
+  assertStringIncludes(refused.message, "Use at most 3 shards, or convert the input, and name");
   const parquet = dir.path("d.parquet");
   await writeParquet(parquet, ["d", "e"]);
   const mixed = await assertRejects(() => divide([...inputs, parquet], 6), SourceError);
@@ -206,6 +206,25 @@ Deno.test("compressed files are not divided, each shard gets at least one, and m
     UsageError,
     "--limit",
   );
+});
+
+Deno.test("what cannot be divided is converted into one file, because beside its original a folder holds rows twice", async () => {
+  await using dir = await tempDir();
+  const lines = prompts(0, 4).map((row) => `${JSON.stringify(row)}\n`).join("");
+  await Deno.mkdir(dir.path("in"));
+  await gzip(dir, "in/a.jsonl.gz", lines);
+  const convertedBy = async (...input: string[]) => {
+    const shard = { index: 0, count: 3 };
+    const run = () => runShard(input, dir.path("out/"), { shard });
+    const { message } = await assertRejects(run, SourceError);
+    return message.slice(message.indexOf("retort convert "));
+  };
+  const folder = dir.path("in"), file = dir.path("in/a.jsonl.gz"), pattern = dir.path("in/*.gz");
+  assertEquals(await convertedBy(`${folder}/`), `retort convert ${folder}/ -o ${folder}.jsonl`);
+  assertEquals(await convertedBy(file), `retort convert ${file} -o ${dir.path("in/a.jsonl")}`);
+  assertEquals(await convertedBy(pattern), `retort convert '${pattern}' -o all.jsonl`);
+  const other = await gzip(dir, "b.jsonl.gz", lines);
+  assertEquals(await convertedBy(file, other), `retort convert ${file} ${other} -o all.jsonl`);
 });
 
 Deno.test("Parquet without row groups is divided into empty shards, as are other formats without rows", async () => {
@@ -295,6 +314,26 @@ Deno.test("--max-cost is divided by rows, and what a shard has spent counts in i
   assertEquals(fourth.summary.state, "halted");
   assertEquals([20, 21].includes(before + fourth.asked.length), true);
   assertEquals(caps.at(-1), [20 - before, 80, 4 * (before + fourth.asked.length)]);
+});
+
+Deno.test("with --max-cost, a shard without rows is done, and --limit leaves no share to later rows", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 100));
+  const options = {
+    limit: 10,
+    tokens: 1_000_000,
+    generator: { maxCostUsd: 20, priceIn: 0, priceOut: 1, concurrency: 1 },
+  };
+  const summaries = await runShards(input, dir.path("out/"), 20, options);
+  assertEquals(new Set(summaries.map(({ state }) => state)), new Set(["done"]));
+  assertEquals(summaries.reduce((rows, { total }) => rows + total, 0), 10);
+  const single = await dir.write("single.jsonl", prompts(0, 1));
+  const states = await runShards(single, dir.path("out/"), 3, options);
+  assertEquals(states.map(({ state, total }) => [state, total]), [
+    ["done", 1],
+    ["done", 0],
+    ["done", 0],
+  ]);
 });
 
 Deno.test("an input that is gone is reported as an input, not as an output", async () => {

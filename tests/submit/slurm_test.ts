@@ -66,19 +66,21 @@ async function play(
       SLURM_ARRAY_JOB_ID: "7",
       SLURM_ARRAY_TASK_ID: "3",
     },
-    stdout: "null",
+    stdout: "piped",
     stderr: "null",
   }).spawn();
+  const output = child.output();
   if (hasTerm) {
     while (!(await Deno.readTextFile(calls).catch(() => "")).includes("ready")) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     child.kill("SIGTERM");
   }
-  const { code } = await child.status;
+  const { code, stdout } = await output;
   const lines = (await Deno.readTextFile(calls)).trim().split("\n");
   return {
     code,
+    said: new TextDecoder().decode(stdout),
     starts: lines.filter((line) => line.startsWith("retort")),
     requeues: lines.filter((line) => line.startsWith("scontrol")),
   };
@@ -121,9 +123,11 @@ for (const [name, played, expected] of CASES) {
     name: `Slurm: ${name}`,
     ignore: Deno.build.os === "windows",
     async fn() {
-      const { code, starts, requeues } = await play(played);
+      const { code, starts, requeues, said } = await play(played);
       assertEquals({ code, starts: starts.length, requeues: requeues.length }, expected);
       assertEquals(starts[0], START);
+      // A saved script may be submitted again by hand.
+      assertEquals(said.includes("Not queued again after submit cancel"), !!played.isCanceled);
       if (requeues.length > 0) assertEquals(requeues, ["scontrol requeue 7_3"]);
     },
   });

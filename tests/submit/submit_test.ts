@@ -521,6 +521,7 @@ for (
     ["secret", "teacher/..key"],
     ["volume", "Claim:/data"],
     ["volume", "claim:/a:/b"],
+    ["image", "retort 1"],
   ]
 ) {
   Deno.test(`--${flag} ${value}, which Kubernetes would reject, is refused`, () => {

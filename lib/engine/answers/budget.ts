@@ -123,7 +123,9 @@ export class Budget {
       // The only shard of an input has all of the limit, and only shards count earlier runs.
       if (this.#wholeMaxCostUsd !== maxCostUsd || this.#earlierCostUsd > 0) {
         return `All runs of this shard have cost ${cost} of ${dollars(maxCostUsd)}, its share of ` +
-          `the limit of ${dollars(this.#wholeMaxCostUsd)} (--max-cost)${note}`;
+          `the limit of ${
+            dollars(this.#wholeMaxCostUsd)
+          } (--max-cost)${note}. Raise it to continue`;
       }
       return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)${note}`;
     }
