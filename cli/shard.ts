@@ -1,8 +1,9 @@
 /** The shard of this run, from `--shard` and the scheduler. @module */
 
+import { shardStem } from "../lib/files.ts";
 import { UsageError } from "../lib/errors.ts";
 import { findInputs, sharedOutput, writeFailedStatus } from "../lib/run/mod.ts";
-import { MAX_SHARDS, type Shard, shardStem } from "../lib/shards/mod.ts";
+import { MAX_SHARDS, type Shard } from "../lib/shards/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";

@@ -12,6 +12,7 @@ import {
   isFolder,
   namesIn,
   OWN_FOLDER,
+  parseShardStem,
   realFolderOf,
   splitPath,
   stemOf,
@@ -132,7 +133,8 @@ export async function findOutput(
   if (await hasShards(output)) {
     const shards = settings.integer("shards", 1);
     const runs = await findRuns(outputs, { shards, needsRunFile: true });
-    return { runs, stem: runs[0].originalFiles.results.replace(/-\d{5,}-of-\d{5,}\.jsonl$/, "") };
+    const stem = stemOf(runs[0].originalFiles.results);
+    return { runs, stem: parseShardStem(stem)?.stem ?? stem };
   }
   if (output.endsWith(".jsonl") && !(await exists(output))) return { stem: stemOf(output) };
   throw new UsageError(

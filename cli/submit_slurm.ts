@@ -7,10 +7,10 @@
 import { basename, dirname, resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";
 import { formatCount, formatCountOf } from "../lib/figures.ts";
-import { exists, namesIn } from "../lib/files.ts";
+import { exists, namesIn, shardStem } from "../lib/files.ts";
 import { printable, shellWord } from "../lib/printable.ts";
 import { readStatus, statusPathOf } from "../lib/run/mod.ts";
-import { canceledPathOf, shardStem } from "../lib/shards/mod.ts";
+import { canceledPathOf } from "../lib/shards/mod.ts";
 import {
   MAX_ARRAY_SIZE,
   slurmArrays,

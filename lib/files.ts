@@ -67,6 +67,18 @@ export function stemOf(results: string): string {
   return results.replace(RESULTS_EXTENSION, "");
 }
 
+/** The stem of the files of a shard: `out/x-00003-of-00016`. */
+export function shardStem(stem: string, shard: { index: number; count: number }): string {
+  const [index, count] = [shard.index, shard.count].map((n) => String(n).padStart(5, "0"));
+  return `${stem}-${index}-of-${count}`;
+}
+
+/** The inverse of `shardStem`. */
+export function parseShardStem(text: string) {
+  const [, stem, index, count] = /^(.*)-(\d{5,})-of-(\d{5,})$/s.exec(text) ?? [];
+  return stem === undefined ? undefined : { stem, index: Number(index), count: Number(count) };
+}
+
 /** The folder for Retort's own files beside an output. Dataset loaders skip hidden folders. */
 export const OWN_FOLDER = ".retort";
 
@@ -98,12 +110,8 @@ export function systemReason(cause: unknown): string {
   if (cause.name === "NotCapable") return permissionReason(cause.message);
   const reason = REASONS.get(cause.name);
   if (reason !== undefined) return reason;
-  const { message } = cause;
-  if (
-    (cause as { code?: unknown }).code === "EMFILE" || message.startsWith("Too many open files")
-  ) {
-    return TOO_MANY_FILES;
-  }
+  const { message, code } = cause as Error & { code?: unknown };
+  if (code === "EMFILE" || message.startsWith("Too many open files")) return TOO_MANY_FILES;
   return message.startsWith("Is a directory") ? "it is a folder" : message;
 }
 

@@ -7,7 +7,15 @@
 
 import { SinkError, SourceError, UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
-import { inFolder, kindOf, readTextOf, RESULTS_EXTENSION, stemOf, systemReason } from "../files.ts";
+import {
+  inFolder,
+  kindOf,
+  parseShardStem,
+  readTextOf,
+  RESULTS_EXTENSION,
+  stemOf,
+  systemReason,
+} from "../files.ts";
 import { holdsCompressed, openBytes } from "../formats/mod.ts";
 import { isObject } from "../json.ts";
 import type { IndexedPath } from "./data_index.ts";
@@ -173,8 +181,6 @@ async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
   }
 }
 
-const SHARD_STEM = /^(.*)-\d{5,}-of-(\d{5,})(_error)?$/s;
-
 interface Division {
   readonly files: string[];
   /** The number of shards whose results are in `files`. */
@@ -195,7 +201,7 @@ async function leaveOutMerged(
   const divisions = divisionsIn(files);
   if (divisions.size === 0) return notes;
   for (const merge of [...files]) {
-    if (!RESULTS_EXTENSION.test(merge) || SHARD_STEM.test(stemOf(merge))) continue;
+    if (!RESULTS_EXTENSION.test(merge) || shardOf(merge) !== undefined) continue;
     const mergedDivisions = stemsOfShards(withSlashes(stemOf(merge)))
       .flatMap((stem) => divisions.get(stem) ?? [])
       .filter(({ files: names }) => names.every((path) => files.has(path)));
@@ -226,18 +232,26 @@ function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
   const divisions = new Map<string, Division[]>();
   for (const path of files) {
     if (!RESULTS_EXTENSION.test(path)) continue;
-    const [, stem, count, isFailures] = SHARD_STEM.exec(withSlashes(stemOf(path))) ?? [];
-    if (stem === undefined) continue;
+    const shard = shardOf(path);
+    if (shard === undefined) continue;
+    const { stem, count } = shard;
     const sameStem = divisions.get(stem) ?? [];
     divisions.set(stem, sameStem);
-    let division = sameStem.find((other) => other.count === Number(count));
+    let division = sameStem.find((other) => other.count === count);
     if (division === undefined) {
-      sameStem.push(division = { files: [], results: 0, count: Number(count) });
+      sameStem.push(division = { files: [], results: 0, count });
     }
     division.files.push(path);
-    if (isFailures === undefined) division.results++;
+    if (!FAILURES.test(stemOf(path))) division.results++;
   }
   return divisions;
+}
+
+const FAILURES = /_error$/;
+
+/** The shard that the results or failures file belongs to. */
+function shardOf(path: string): ReturnType<typeof parseShardStem> {
+  return parseShardStem(withSlashes(stemOf(path)).replace(FAILURES, ""));
 }
 
 /**

@@ -6,15 +6,16 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { isFolder, namesIn, OWN_FOLDER, stemOf, withoutSeparator } from "../files.ts";
-import { inputFilesOf, readRunFile } from "../run/mod.ts";
 import {
-  movedFolderOf,
-  parsePlanName,
+  isFolder,
+  namesIn,
+  OWN_FOLDER,
   parseShardStem,
-  readPlan,
-  type ShardPlan,
-} from "../shards/mod.ts";
+  stemOf,
+  withoutSeparator,
+} from "../files.ts";
+import { inputFilesOf, readRunFile } from "../run/mod.ts";
+import { movedFolderOf, parsePlanName, readPlan, type ShardPlan } from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
 
 /** An output holds no runs: it is empty, or has only a division into another number of shards, or

@@ -6,20 +6,20 @@
 
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { compressedCopyOf, exists, hasContent, namesIn, OWN_FOLDER } from "../files.ts";
+import {
+  compressedCopyOf,
+  exists,
+  hasContent,
+  namesIn,
+  OWN_FOLDER,
+  parseShardStem,
+  shardStem,
+} from "../files.ts";
 import { sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { filesOf, inputFilesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
-import {
-  changeOf,
-  movedFolderOf,
-  parseShardStem,
-  piecesOf,
-  rowsBefore,
-  type ShardPlan,
-  shardStem,
-} from "../shards/mod.ts";
+import { changeOf, movedFolderOf, piecesOf, rowsBefore, type ShardPlan } from "../shards/mod.ts";
 import { findDivision, folderAndName, NoRunsError } from "./find_division.ts";
 
 export interface MergeRun {

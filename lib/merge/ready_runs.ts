@@ -7,7 +7,14 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { fileKeyOf, realFolderOf, RESULTS_EXTENSION, splitPath, statOf } from "../files.ts";
+import {
+  fileKeyOf,
+  parseShardStem,
+  realFolderOf,
+  RESULTS_EXTENSION,
+  splitPath,
+  statOf,
+} from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import {
   type OutputFiles,
@@ -17,7 +24,7 @@ import {
   statusPathOf,
 } from "../run/mod.ts";
 import { shellWord } from "../printable.ts";
-import { movedFolderOf, parseShardStem } from "../shards/mod.ts";
+import { movedFolderOf } from "../shards/mod.ts";
 import { delay } from "../timer.ts";
 import { folderAndName, leftOutNotice, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";

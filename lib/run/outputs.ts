@@ -12,6 +12,7 @@ import {
   isFolder,
   kindOf,
   namesIn,
+  parseShardStem,
   RESULTS_EXTENSION,
   splitPath,
   statOf,
@@ -162,8 +163,8 @@ export async function sharedOutput(
 async function mergesIn(folder: string): Promise<MergedResults[]> {
   const merges: MergedResults[] = [];
   for (const file of await namesIn(folder)) {
-    const name = /^(.*)(?<!-\d{5,}-of-\d{5,})\.run\.json$/.exec(file)?.[1];
-    if (name === undefined) continue;
+    const name = /^(.*)\.run\.json$/.exec(file)?.[1];
+    if (name === undefined || parseShardStem(name) !== undefined) continue;
     // The run that owns this output reports an invalid run file.
     const { inputs = [] } = await readRunFile(inFolder(folder, file)).catch(() => undefined) ?? {};
     if (inputs.length > 1) merges.push({ path: inFolder(folder, `${name}.jsonl`), inputs });
@@ -177,9 +178,8 @@ function outputNameOf(inputs: readonly string[], files: readonly string[]): stri
   if (files.length === 1) return nameOf(files[0]);
   if (inputs.length > 1) return `${nameOf(inputs[0])}-and-${inputs.length - 1}-more`;
   const parts = withoutSeparator(inputs[0]).split(system.SEPARATOR_PATTERN);
-  const firstPattern = parts.findIndex((part) => PATTERN.test(part));
-  const fixed = firstPattern === -1 ? parts : parts.slice(0, firstPattern);
-  return system.basename(fixed.join("/")) || "input";
+  const end = parts.findIndex((part) => PATTERN.test(part));
+  return system.basename(parts.slice(0, end === -1 ? undefined : end).join("/")) || "input";
 }
 
 /**

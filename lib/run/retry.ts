@@ -7,6 +7,7 @@
 
 import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
+import { shardStem } from "../files.ts";
 import { sha256Hex } from "../hash.ts";
 import { sortedJson } from "../json.ts";
 import type { Params } from "../teacher/mod.ts";
@@ -149,7 +150,6 @@ async function* runFilesOf(
 ): AsyncGenerator<string> {
   const { files } = await findInputs(input);
   if (shard !== undefined) {
-    const { shardStem } = await import("../shards/mod.ts");
     const { stem } = await sharedOutput(input, files, output);
     yield `${shardStem(stem, shard)}.run.json`;
     return;

@@ -7,20 +7,18 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { exists, hasContent, OWN_FOLDER } from "../files.ts";
+import { exists, hasContent, OWN_FOLDER, parseShardStem, shardStem } from "../files.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import {
   movedFolderOf,
   OtherDivisionError,
   type OwnOutput,
-  parseShardStem,
   piecesOf,
   pinnedPlan,
   type PinOptions,
   rowsBefore,
   type Shard,
   type ShardPlan,
-  shardStem,
   shareOfInput,
 } from "../shards/mod.ts";
 import { checkOutputs, filesOf, type OutputFiles, sharedOutput } from "./outputs.ts";

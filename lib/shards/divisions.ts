@@ -6,8 +6,8 @@
  */
 
 import { dirname } from "../deps/std_path.ts";
-import { namesIn, OWN_FOLDER, readTextOf, splitPath } from "../files.ts";
-import { parsePlanName, parseShardStem } from "./plan.ts";
+import { namesIn, OWN_FOLDER, parseShardStem, readTextOf, splitPath } from "../files.ts";
+import { parsePlanName } from "./plan.ts";
 
 export interface Division {
   /** Path of the file with the borders; "" if it is gone. */

@@ -14,12 +14,10 @@ export {
   divide,
   movedFolderOf,
   parsePlanName,
-  parseShardStem,
   piecesOf,
   readPlan,
   rowsBefore,
   type ShardPlan,
-  shardStem,
   shareOfInput,
 } from "./plan.ts";
 export {

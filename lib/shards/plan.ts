@@ -208,23 +208,6 @@ export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
   return start.rows + sumOf(before, ({ end }) => end!.rows);
 }
 
-interface ShardName {
-  readonly index: number;
-  readonly count: number;
-}
-
-/** The stem of the files of a shard: `out/x-00003-of-00016`. */
-export function shardStem(stem: string, { index, count }: ShardName): string {
-  const [ofIndex, ofCount] = [index, count].map((number) => String(number).padStart(5, "0"));
-  return `${stem}-${ofIndex}-of-${ofCount}`;
-}
-
-/** The inverse of `shardStem`. */
-export function parseShardStem(text: string): { stem: string } & ShardName | undefined {
-  const [, stem, index, count] = /^(.*)-(\d{5,})-of-(\d{5,})$/s.exec(text) ?? [];
-  return stem === undefined ? undefined : { stem, index: Number(index), count: Number(count) };
-}
-
 /** Where a merge with `tidy` moves files, relative to the folder of the outputs. */
 export const MOVED_FOLDER = `${OWN_FOLDER}/shards/`;
 

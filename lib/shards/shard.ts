@@ -8,7 +8,7 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
-import { hasContent, makeFolder, OWN_FOLDER, splitPath } from "../files.ts";
+import { hasContent, makeFolder, OWN_FOLDER, shardStem, splitPath } from "../files.ts";
 import { type InputOptions, statInput } from "../formats/mod.ts";
 import { shellWord } from "../printable.ts";
 import { acquireLock, type Lock } from "../sink/mod.ts";
@@ -22,7 +22,6 @@ import {
   planPathOf,
   readPlan,
   type ShardPlan,
-  shardStem,
   writePlan,
 } from "./plan.ts";
 

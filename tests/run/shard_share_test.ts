@@ -1,10 +1,10 @@
 /** Tests of lib/run/shard_run.ts: how shards divide limits that they share. @module */
 
+import { shardStem } from "../../lib/files.ts";
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { RateLimiter } from "../../lib/engine/flow/rate.ts";
 import { OtherShards } from "../../lib/run/shard_run.ts";
 import { type RunStatus, runStatuses } from "../../lib/run/mod.ts";
-import { shardStem } from "../../lib/shards/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
 const COUNT = 8;

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { cannotRead, inFolder, OWN_FOLDER } from "../../lib/files.ts";
+import { cannotRead, inFolder, OWN_FOLDER, parseShardStem, shardStem } from "../../lib/files.ts";
 import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
 import {
@@ -159,15 +159,14 @@ export class FolderWatch {
   #waiting(): Map<string, FleetRow> {
     const waiting = new Map<string, FleetRow>();
     for (const { plan, stem } of this.#plans.values()) {
-      const count = String(plan.shards).padStart(5, "0");
-      const suffix = `-of-${count}${STATUS_SUFFIX}`;
       // A plan is obsolete if there are other runs, but none of this plan's shards has started.
-      const hasStarted = [...this.#runs.keys()].some((name) =>
-        stemOf(name) === stem && name.endsWith(suffix)
-      );
+      const hasStarted = [...this.#runs.keys()].some((name) => {
+        const shard = parseShardStem(runOf(name));
+        return shard?.stem === stem && shard.count === plan.shards;
+      });
       if (!hasStarted && this.#runs.size > 0) continue;
       for (let index = 0; index < plan.shards; index++) {
-        const name = `${stem}-${String(index).padStart(5, "0")}-of-${count}`;
+        const name = shardStem(stem, { index, count: plan.shards });
         const file = `${name}${STATUS_SUFFIX}`;
         if (this.#runs.has(file)) continue;
         const problem = this.#problems.get(file);
@@ -188,9 +187,14 @@ function unstartedRow(name: string, problem: string | undefined, total: number |
   };
 }
 
+/** Name of the run of a status file. */
+function runOf(name: string): string {
+  return name.slice(0, -STATUS_SUFFIX.length);
+}
+
 /** Name of the run of a status file, without the shard. */
 function stemOf(name: string): string {
-  return name.replace(/(-\d{5,}-of-\d{5,})?\.status\.json$/, "");
+  return parseShardStem(runOf(name))?.stem ?? runOf(name);
 }
 
 function existsIn(folder: string, name: string): boolean {
