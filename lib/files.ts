@@ -31,11 +31,8 @@ export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
 /** The path functions of this system. Tests pass the Windows functions. */
 export type PathRules = typeof system.posix;
 
-export function endsWithSeparator(
-  path: string,
-  { SEPARATOR_PATTERN }: PathRules = system,
-): boolean {
-  return new RegExp(`${SEPARATOR_PATTERN.source}$`).test(path);
+export function endsWithSeparator(path: string, rules: PathRules = system): boolean {
+  return new RegExp(`${rules.SEPARATOR_PATTERN.source}$`).test(path);
 }
 
 export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: PathRules = system): string {

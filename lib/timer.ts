@@ -26,10 +26,16 @@ export function after(ms: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Resolves after `ms`, or when the signal is aborted. Keeps the process alive until then. */
-export function delay(ms: number, signal?: AbortSignal): Promise<void> {
+/** Resolves after `ms`, or when the signal is aborted. Keeps the process alive until then, unless
+ * an option says otherwise. */
+export function delay(
+  ms: number,
+  signal?: AbortSignal,
+  { keepsAlive = true }: { readonly keepsAlive?: boolean } = {},
+): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(end, ms);
+    if (!keepsAlive) unref(timer);
     signal?.addEventListener("abort", end);
     if (signal?.aborted) end();
 

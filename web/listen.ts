@@ -83,7 +83,8 @@ export class PageServer {
       try {
         return await this.#server.finished;
       } catch {
-        await delay(LISTEN_AGAIN_MS, signal);
+        // Another program may have taken the port and keep it: this may go on until `signal`.
+        await delay(LISTEN_AGAIN_MS, signal, { keepsAlive: this.#isReferenced });
       }
       if (signal.aborted) return;
       try {

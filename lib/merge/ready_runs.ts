@@ -7,14 +7,7 @@
 
 import { basename, dirname, isAbsolute, join, resolve } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import {
-  fileKeyOf,
-  parseShardStem,
-  realFolderOf,
-  RESULTS_EXTENSION,
-  splitPath,
-  statOf,
-} from "../files.ts";
+import { parseShardStem, realFolderOf, RESULTS_EXTENSION, splitPath, statOf } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import {
   type OutputFiles,
@@ -24,7 +17,7 @@ import {
   statusPathOf,
 } from "../run/mod.ts";
 import { shellWord } from "../printable.ts";
-import { movedFolderOf } from "../shards/mod.ts";
+import { isCopyOf, movedFolderOf } from "../shards/mod.ts";
 import { delay } from "../timer.ts";
 import { folderAndName, leftOutNotice, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
@@ -161,11 +154,13 @@ export async function noticesOf(
   return notices.filter((notice) => notice !== undefined);
 }
 
-/** A notice for a copied project: runs read an absolute input path, and a file of that name is
- * nearby. */
+/** A notice for a copied project: runs read an absolute input path, and a file of that name but with
+ * other content is nearby. */
 async function otherInputNotice(runs: readonly MergeRun[]): Promise<string | undefined> {
   const folders = new Map<string, string>();
-  for (const { pieces, originalFiles: { results } } of runs) {
+  for (const { pieces, originalFiles: { results }, runFile, changes } of runs) {
+    // The input of these shards is still as it was when they were divided.
+    if (typeof runFile?.identity.shards === "number" && changes.length === 0) continue;
     for (const { path } of pieces) if (isAbsolute(path)) folders.set(path, dirname(results));
   }
   for (const [path, folder] of folders) {
@@ -175,17 +170,16 @@ async function otherInputNotice(runs: readonly MergeRun[]): Promise<string | und
   }
 }
 
-/** Finds another file with the name of an input. For the folder `out` and the input
- * `/old/data/x.jsonl`, it looks for `out/x.jsonl`, `data/x.jsonl` and `x.jsonl`. */
+/** Finds another file with the name of an input that is no copy of it. For the folder `out` and the
+ * input `/old/data/x.jsonl`, it looks for `out/x.jsonl`, `data/x.jsonl` and `x.jsonl`. */
 async function namesakeNear(folder: string, path: string): Promise<string | undefined> {
-  const info = await statOf(path);
-  if (info === undefined) return undefined;
+  if (await statOf(path) === undefined) return undefined;
   const start = await Deno.realPath(folder).catch(() => resolve(folder));
   const name = basename(path), inner = join(basename(dirname(path)), name);
   for (const candidate of [join(start, name), join(start, "..", inner), join(start, "..", name)]) {
     const other = await statOf(candidate);
     if (!other?.isFile || await mayBeResults(candidate)) continue;
-    return fileKeyOf(candidate, other) === fileKeyOf(path, info) ? undefined : candidate;
+    return await isCopyOf(candidate, path).catch(() => false) ? undefined : candidate;
   }
 }
 

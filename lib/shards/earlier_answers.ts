@@ -215,7 +215,7 @@ export async function mergedAnswers(
 
 /** Whether `file` is the file at `path`, or a copy. If nothing is at `path`, it counts as a copy:
  * the folder may have been moved. */
-async function isCopyOf(file: string, path: string): Promise<boolean> {
+export async function isCopyOf(file: string, path: string): Promise<boolean> {
   const [info, other] = await Promise.all([statOf(file), statOf(path)]);
   if (info === undefined || info.size === 0) return false;
   if (other === undefined || fileKeyOf(file, info) === fileKeyOf(path, other)) return true;

@@ -8,7 +8,7 @@
  * @module
  */
 
-export type { MergedResults } from "./earlier_answers.ts";
+export { isCopyOf, type MergedResults } from "./earlier_answers.ts";
 export { OtherDivisionError, type OwnOutput, refuseShards } from "./other_divisions.ts";
 export {
   divide,

@@ -269,11 +269,15 @@ Deno.test("a merge says which input it reads if the project was copied with an a
     await Deno.mkdir(dir.path("copy"));
     await Deno.rename(dir.path("p/out"), dir.path("copy/out"));
     assertEquals((await merge("copy")).notices, []);
-    const copy = await dir.write(`copy/${folder}in.jsonl`, prompts(0, 5));
+    const copy = await dir.write(`copy/${folder}in.jsonl`, prompts(0, 6));
+    assertEquals((await merge("copy")).notices, [], "the input is as it was divided");
+    await Deno.utime(input, new Date(0), new Date(0));
     const { notices, succeeded } = await merge("copy");
     assertEquals([notices.length, succeeded], [1, 5]);
     assertStringIncludes(notices[0], `"${input}"`);
     assertStringIncludes(notices[0], `not with "${await Deno.realPath(copy)}"`);
+    await Deno.copyFile(input, copy);
+    assertEquals((await merge("copy")).notices, []);
     await Deno.remove(dir.path("copy"), { recursive: true });
     await Deno.remove(dir.path("p"), { recursive: true });
   }
@@ -287,7 +291,7 @@ Deno.test({
     for (const name of ["in.json", "in.jsonl"]) {
       const rows = prompts(0, 5);
       const input = await dir.write(`p/${name}`, name === "in.json" ? JSON.stringify(rows) : rows);
-      await runShards(input, dir.path("copy/out/"), 2);
+      await runShard(input, dir.path("copy/out/in.jsonl"), {});
       const copy = dir.path(`copy/${name}`);
       // A regular file that cannot be read.
       await Deno.symlink("/proc/self/mem", copy);

@@ -312,6 +312,22 @@ Deno.test("serveMonitor() needs the network and no other permission, and does no
   assertMatch(await runScript(script), /^401 /, "fetch keeps no cookies");
 });
 
+Deno.test("a server that finds its port taken when it listens again does not hold the process", async () => {
+  const script = `
+    import { PageServer } from "${new URL("../../web/listen.ts", import.meta.url)}";
+    const addr = { port: 1 }, nothing = () => {};
+    const finished = Promise.reject(new Error("Too many open files"));
+    let servers = 0;
+    const serve = () => {
+      if (servers++ > 0) throw new Deno.errors.AddrInUse();
+      return { addr, finished, ref: nothing, unref: nothing };
+    };
+    new PageServer(serve, 0, new AbortController().signal).unref();
+    setTimeout(() => console.log(servers > 1), 700);
+  `;
+  assertEquals(await runScript(script), "true\n");
+});
+
 Deno.test("ServedMonitor.close() lets the process end, also where a page was lost with unread messages", async () => {
   const script = `
     import { serveMonitor } from "${new URL("../../web/server.ts", import.meta.url)}";
