@@ -58,14 +58,14 @@ const WORK_MS = 25;
 export class DataServer {
   readonly #index: DataIndex;
   #selections: Selection[] = [];
-  readonly #near: NearSearch;
+  readonly #nearSearch: NearSearch;
   readonly #paths: readonly string[];
   #comparison: RunComparison | null = null;
   #comparedVersion = -1;
 
   constructor(index: DataIndex, paths: readonly string[]) {
     this.#index = index;
-    this.#near = new NearSearch(index);
+    this.#nearSearch = new NearSearch(index);
     this.#paths = paths;
   }
 
@@ -86,7 +86,7 @@ export class DataServer {
       },
       locate: (query) => this.#locate(query),
       uids: (query) => this.#uids(query),
-      near: ({ of }) => of === "cancel" ? this.#near.cancel() : this.#near.start(of),
+      near: ({ of }) => of === "cancel" ? this.#nearSearch.cancel() : this.#nearSearch.start(of),
       files: ({ files }) => void this.#index.addFiles(files) as undefined,
     };
     return answers[name](request);
@@ -103,7 +103,7 @@ export class DataServer {
       isReading = await this.#index.step();
       if (!isReading) break;
     }
-    return isReading || this.#near.work(endMs);
+    return isReading || this.#nearSearch.work(endMs);
   }
 
   #state(): DataState {
@@ -122,7 +122,7 @@ export class DataServer {
       sortable: sortableFields(table),
       own: ownNames(this.#index),
       max_tokens: [...limits],
-      near: this.#near.status,
+      near: this.#nearSearch.status,
       comparison: this.#comparison,
       runs: results.flatMap(({ mark: { path }, hints: { input, model } }) =>
         input === undefined || model === undefined ? [] : [{ input, output: path, model }]

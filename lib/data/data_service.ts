@@ -140,7 +140,7 @@ export class DataService implements AsyncDisposable {
   readonly notes: readonly string[];
   readonly #paths: readonly string[];
   readonly #disposables = new AsyncDisposableStack();
-  readonly #indexed: Set<string>;
+  readonly #indexedPaths: Set<string>;
   /** Size and time, by path, of new files that could not be opened: retried once these change. */
   readonly #unreadable = new Map<string, string>();
   readonly #closing = new AbortController();
@@ -159,7 +159,7 @@ export class DataService implements AsyncDisposable {
   ) {
     this.#paths = paths;
     this.#disposables.use(files);
-    this.#indexed = new Set(files.files.map(({ path }) => path));
+    this.#indexedPaths = new Set(files.files.map(({ path }) => path));
     this.notes = files.notes;
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     this.#worker.onerror = (event) => {
@@ -187,7 +187,7 @@ export class DataService implements AsyncDisposable {
 
   /** The indexed files, including those that were found after the start. */
   get files(): readonly string[] {
-    return [...this.#indexed];
+    return [...this.#indexedPaths];
   }
 
   ask<Name extends DataRequestName>(
@@ -229,11 +229,11 @@ export class DataService implements AsyncDisposable {
   /** Indexes new files: those in folders, and failures files that a run has created. */
   async #findMore(): Promise<void> {
     // If a path was removed, the index reports its files as missing.
-    const { runs } = await findDataFiles(this.#paths, (path) => this.#indexed.has(path))
+    const { runs } = await findDataFiles(this.#paths, (path) => this.#indexedPaths.has(path))
       .catch(() => ({ runs: new Map<string, number>() }));
     const files: IndexedPath[] = [];
     for (const [path, run] of runs) {
-      if (!this.#indexed.has(path)) files.push(...await this.#openNew(path, run));
+      if (!this.#indexedPaths.has(path)) files.push(...await this.#openNew(path, run));
     }
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});
   }
@@ -249,7 +249,7 @@ export class DataService implements AsyncDisposable {
       const { files } = this.#disposables.use(
         await unpackFiles(new Map([[path, run]]), this.#closing.signal),
       );
-      this.#indexed.add(path);
+      this.#indexedPaths.add(path);
       return files;
     } catch {
       this.#unreadable.set(path, version);

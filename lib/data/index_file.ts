@@ -243,13 +243,13 @@ export function newMark(path: string): FileMark {
 export function isUnchanged(path: string, { first, last, end }: FileMark): boolean {
   try {
     using file = Deno.openSync(path);
-    return holds(file, 0, first) && holds(file, end - last.count, last);
+    return holdsBytes(file, 0, first) && holdsBytes(file, end - last.count, last);
   } catch {
     return false;
   }
 }
 
-function holds(file: Deno.FsFile, offset: number, { count, hash }: HashedBytes): boolean {
+function holdsBytes(file: Deno.FsFile, offset: number, { count, hash }: HashedBytes): boolean {
   const bytes = new Uint8Array(count);
   return readFullySync(file, bytes, offset) === count && (count === 0 || hashOf(bytes) === hash);
 }

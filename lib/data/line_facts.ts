@@ -192,17 +192,17 @@ const OPEN_BRACE = 123, CLOSE_BRACE = 125;
 
 /** The last `\boxed{…}`, else the last number, normalized for comparison; "" if there is none. */
 export function finalAnswerOf(text: string): string {
-  const boxed = lastBoxed(text) ?? "";
+  const boxed = lastBoxContent(text) ?? "";
   return boxed === "" ? lastNumber(text) : normalizeBoxed(boxed);
 }
 
 /** Whether the last `\boxed{` is not closed, because the text was cut off. */
 export function hasOpenBox(text: string): boolean {
-  return lastBoxed(text) === undefined;
+  return lastBoxContent(text) === undefined;
 }
 
 /** The content of the last box: "" without a box, undefined if it is not closed. */
-function lastBoxed(text: string): string | undefined {
+function lastBoxContent(text: string): string | undefined {
   const box = text.lastIndexOf(BOX);
   if (box === -1) return "";
   const start = box + BOX.length;

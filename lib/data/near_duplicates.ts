@@ -75,7 +75,7 @@ export class NearDuplicates {
         const bin = index * BINS + band * BAND_BINS;
         if (this.#signatures[bin] === EMPTY) continue;
         const slot =
-          mix(this.#signatures[bin] ^ Math.imul(this.#signatures[bin + 1], 0x9e37_79b1)) & mask;
+          mixBits(this.#signatures[bin] ^ Math.imul(this.#signatures[bin + 1], 0x9e37_79b1)) & mask;
         if (this.#joinGroup(index, bin, heads[slot], next)) continue;
         next[index] = heads[slot];
         heads[slot] = index;
@@ -163,7 +163,7 @@ function fillSignature(text: string, signature: Uint32Array): void {
   for (let bin = 0; bin < BINS; bin++) {
     for (let step = 1; signature[bin] === EMPTY && step < BINS; step++) {
       const other = signature[(bin + step) % BINS];
-      if (other !== EMPTY) signature[bin] = mix(other + step);
+      if (other !== EMPTY) signature[bin] = mixBits(other + step);
     }
   }
 }
@@ -194,7 +194,7 @@ function forEachShingle(text: string, onHash: (hash: number) => void): void {
     const slot = filled % SHINGLE_LENGTH;
     hash = (Math.imul(hash, BASE) + code - Math.imul(window[slot], BASE_OUT)) | 0;
     window[slot] = code;
-    if (++filled >= SHINGLE_LENGTH) onHash(mix(hash));
+    if (++filled >= SHINGLE_LENGTH) onHash(mixBits(hash));
   }
 }
 
@@ -207,7 +207,7 @@ const BASE_OUT = Array.from({ length: SHINGLE_LENGTH }).reduce<number>(
 );
 
 /** The finalizer of MurmurHash3. */
-function mix(hash: number): number {
+function mixBits(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
   return (hash ^ (hash >>> 16)) >>> 0;

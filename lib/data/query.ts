@@ -134,11 +134,11 @@ export function sortRows(
     const value = getter.valueAt(rows[i]);
     keys[i] = typeof value === "number" ? isDescending ? -value : value : Infinity;
   }
-  return radixSorted(keys, rows);
+  return radixSort(keys, rows);
 }
 
 /** A stable radix sort by 16 bits that skips passes of equal digits. 60 ms for a million rows. */
-function radixSorted(
+function radixSort(
   keys: Float64Array<ArrayBuffer>,
   rows: Uint32Array<ArrayBuffer>,
 ): Uint32Array<ArrayBuffer> {

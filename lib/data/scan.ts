@@ -196,7 +196,7 @@ class ScannedLine {
       if (meansDerivedField(path)) return this.#derivedField(path.slice(1));
       const value = this.#hasMembers ? this.#member(path[0]) : undefined;
       return value === undefined
-        ? valueAt(this.#parsed(), path)
+        ? valueAt(this.#parsedObjects(), path)
         : valueAt([{ [path[0]]: value }], path);
     } catch {
       // The file was replaced since the index last checked it.
@@ -207,7 +207,7 @@ class ScannedLine {
 
   #derivedField(path: readonly string[]): unknown {
     return (path[0] === "prompt" && this.#hasMembers ? this.#plainPrompt() : undefined) ??
-      valueAt(this.#parsed().slice(1), path);
+      valueAt(this.#parsedObjects().slice(1), path);
   }
 
   /** The prompt, if it needs only a few fields as in most rows; else undefined. */
@@ -238,7 +238,7 @@ class ScannedLine {
   }
 
   /** Parses the whole line, once. Returns the objects in which fields are looked up. */
-  #parsed(): readonly object[] {
+  #parsedObjects(): readonly object[] {
     if (this.#objects !== undefined) return this.#objects;
     const { bytes } = this.#block!;
     const { flags } = this.#job.columns, row = this.#row;

@@ -45,10 +45,10 @@ let wake = () => {};
     }
     wake();
   };
-  void follow(index, server);
+  void followFiles(index, server);
 };
 
-async function follow(index: DataIndex, server: DataServer): Promise<never> {
+async function followFiles(index: DataIndex, server: DataServer): Promise<never> {
   let isUnsaved = false, savedMs = -Infinity;
   while (true) {
     index.refresh();

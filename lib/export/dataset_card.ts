@@ -22,9 +22,9 @@ export class DatasetFacts {
   readonly models = new Map<string, number>();
   readonly tokens = { prompt: 0, completion: 0, reasoning: 0 };
   /** ISO 8601; "" if unknown. */
-  firstAnswered = "";
+  firstAnswerTime = "";
   /** ISO 8601; "" if unknown. */
-  lastAnswered = "";
+  lastAnswerTime = "";
 
   add({ result: { distill } }: Example): void {
     if (!isObject(distill)) return;
@@ -34,8 +34,10 @@ export class DatasetFacts {
     this.tokens.completion += countIn(distill, "completion_tokens");
     this.tokens.reasoning += countIn(distill, "reasoning_tokens");
     if (typeof created !== "string" || !/^\d{4}-\d\d-\d\d/.test(created)) return;
-    if (this.firstAnswered === "" || created < this.firstAnswered) this.firstAnswered = created;
-    if (created > this.lastAnswered) this.lastAnswered = created;
+    if (this.firstAnswerTime === "" || created < this.firstAnswerTime) {
+      this.firstAnswerTime = created;
+    }
+    if (created > this.lastAnswerTime) this.lastAnswerTime = created;
   }
 }
 
@@ -168,7 +170,8 @@ function factsOf({ facts }: CardContent): string[] {
   const models = [...facts.models].sort((a, b) => b[1] - a[1]);
   if (models.length === 0) return [];
   const teachers = models.map(([name, count]) => `${codeSpan(name)} (${formatCount(count)} rows)`);
-  const firstDate = facts.firstAnswered.slice(0, 10), lastDate = facts.lastAnswered.slice(0, 10);
+  const firstDate = facts.firstAnswerTime.slice(0, 10),
+    lastDate = facts.lastAnswerTime.slice(0, 10);
   const dates = firstDate === lastDate ? `on ${firstDate}` : `between ${firstDate} and ${lastDate}`;
   const { prompt, completion, reasoning } = facts.tokens;
   return [

@@ -212,8 +212,8 @@ class Times {
 /** Collects rows that cannot be restored, for one error that says how to export the others. */
 export class UnrestoredRows {
   readonly #where: string | undefined;
-  readonly #restored = new Times();
-  readonly #unrestored = new Times();
+  readonly #restoredTimes = new Times();
+  readonly #unrestoredTimes = new Times();
   #first = "";
 
   /** @param where The user's condition, for suggested ones to extend. */
@@ -222,23 +222,23 @@ export class UnrestoredRows {
   }
 
   addRestored(example: Example): void {
-    this.#restored.add(createdOf(example));
+    this.#restoredTimes.add(createdOf(example));
   }
 
   add(example: Example, place: string, problem: string): void {
-    if (this.#unrestored.count === 0) this.#first = `${place}: ${problem}`;
-    this.#unrestored.add(createdOf(example));
+    if (this.#unrestoredTimes.count === 0) this.#first = `${place}: ${problem}`;
+    this.#unrestoredTimes.add(createdOf(example));
   }
 
   /** @throws {NotRestored} If a row could not be restored. */
   throwIfAny(): void {
-    const { count } = this.#unrestored;
+    const { count } = this.#unrestoredTimes;
     if (count === 0) return;
-    if (this.#restored.count === 0) {
+    if (this.#restoredTimes.count === 0) {
       const others = count === 1 ? "" : ` (and ${formatCountOf(count - 1, "other row")})`;
       throw new NotRestored(`Cannot export ${this.#first}${others}`);
     }
-    const total = formatCount(count + this.#restored.count);
+    const total = formatCount(count + this.#restoredTimes.count);
     throw new NotRestored(
       `Cannot export ${
         formatCount(count)
@@ -252,7 +252,7 @@ export class UnrestoredRows {
    * If older rows were retried after that, time does not separate the rows.
    */
   #adviceToSeparate(): string {
-    const where = this.#where, restored = this.#restored, unrestored = this.#unrestored;
+    const where = this.#where, restored = this.#restoredTimes, unrestored = this.#unrestoredTimes;
     const areOlder = unrestored.last < restored.first;
     if (!areOlder && restored.last >= unrestored.first) {
       return "Export them separately: select the others with --uids or --where, then these with " +

@@ -29,12 +29,12 @@ export class ResultsSource implements ExampleSource, Disposable {
   readonly origin: string[] = [];
   readonly #files: readonly ResultsFile[];
   readonly #format: string;
-  readonly #unrestored: UnrestoredRows;
+  readonly #unrestoredRows: UnrestoredRows;
 
   private constructor(files: readonly ResultsFile[], { format, where }: ResolvedExport) {
     this.#files = files;
     this.#format = format;
-    this.#unrestored = new UnrestoredRows(where);
+    this.#unrestoredRows = new UnrestoredRows(where);
   }
 
   static async open(options: ResolvedExport): Promise<ResultsSource> {
@@ -66,7 +66,7 @@ export class ResultsSource implements ExampleSource, Disposable {
       await file.index((example, place) => this.#admit(example, place, takes));
       for (const input of file.inputs) this.sources.set(input, inputDescription(file.path));
     }
-    this.#unrestored.throwIfAny();
+    this.#unrestoredRows.throwIfAny();
   }
 
   #admit(
@@ -76,12 +76,12 @@ export class ResultsSource implements ExampleSource, Disposable {
   ): boolean {
     try {
       const verdict = takes(example);
-      if (verdict === true) this.#unrestored.addRestored(example);
+      if (verdict === true) this.#unrestoredRows.addRestored(example);
       if (typeof verdict === "boolean") return verdict;
       throw unrepresentableError(this.#format, place, verdict);
     } catch (error) {
       if (!(error instanceof NotRestored)) throw error;
-      this.#unrestored.add(example, place, error.message);
+      this.#unrestoredRows.add(example, place, error.message);
       return false;
     }
   }

@@ -227,12 +227,12 @@ function isUneven(messages: unknown): boolean {
 class UnevenStart {
   isMarked = false;
   /** Columns without an uneven message so far. */
-  readonly #pending: Set<string>;
+  readonly #pendingColumns: Set<string>;
   #held: MadeRow[] | undefined = [];
   #chars = 0;
 
   constructor(columns: Iterable<string>) {
-    this.#pending = new Set(columns);
+    this.#pendingColumns = new Set(columns);
   }
 
   /** Returns the rows that can be written. */
@@ -241,11 +241,13 @@ class UnevenStart {
     if (held === undefined) return [madeRow];
     held.push(madeRow);
     const row = madeRow.row as TrainingRow;
-    for (const name of this.#pending) if (isUneven(row[name])) this.#pending.delete(name);
-    if (this.#pending.size > 0) {
+    for (const name of this.#pendingColumns) {
+      if (isUneven(row[name])) this.#pendingColumns.delete(name);
+    }
+    if (this.#pendingColumns.size > 0) {
       this.#chars += jsonOf(row).length;
       if (this.#chars < START_CHARS) return [];
-      for (const name of this.#pending) this.#mark(held, name);
+      for (const name of this.#pendingColumns) this.#mark(held, name);
     }
     this.#held = undefined;
     return held;

@@ -164,7 +164,7 @@ export class RowSpool implements AsyncDisposable {
   /** Offsets of every 64th row. */
   readonly #bases = new Numbers(Float64Array);
   #end = 0;
-  #unwritten: string[] = [];
+  #unwrittenLines: string[] = [];
   #buffer = new Uint8Array(1 << 16);
   /** The first row of each file. */
   readonly #starts: number[] = [];
@@ -188,21 +188,21 @@ export class RowSpool implements AsyncDisposable {
   add(text: string, file: string, line: number): void {
     if (this.#files.at(-1) !== file) {
       this.#files.push(file);
-      this.#starts.push(this.#lengths.length + this.#unwritten.length);
+      this.#starts.push(this.#lengths.length + this.#unwrittenLines.length);
     }
-    this.#unwritten.push(`${line} ${text}`);
+    this.#unwrittenLines.push(`${line} ${text}`);
   }
 
   async flush(): Promise<void> {
-    if (this.#unwritten.length === 0) return;
-    for (const text of this.#unwritten) {
+    if (this.#unwrittenLines.length === 0) return;
+    for (const text of this.#unwrittenLines) {
       if (this.#lengths.length % ROWS_PER_BASE === 0) this.#bases.push(this.#end);
       const length = Buffer.byteLength(text);
       this.#lengths.push(length);
       this.#end += length;
     }
-    const bytes = this.#encoder.encode(this.#unwritten.join(""));
-    this.#unwritten = [];
+    const bytes = this.#encoder.encode(this.#unwrittenLines.join(""));
+    this.#unwrittenLines = [];
     try {
       await writeAll(this.#file, bytes);
     } catch (cause) {

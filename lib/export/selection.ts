@@ -21,7 +21,7 @@ export class Selection {
   readonly #fieldNotes: FieldNotes | undefined;
   readonly #derivedFields: DerivedFields | undefined;
   readonly #uids: UidSelection;
-  readonly #seen: HashSet | undefined;
+  readonly #seenHashes: HashSet | undefined;
   readonly #needsLogprobs: boolean;
   readonly #isRaw: boolean;
   readonly #withoutTokens: Record<LogprobsProblem, number> = { missing: 0, different: 0 };
@@ -29,7 +29,7 @@ export class Selection {
   constructor({ where, dedupe, uids, excludeUids, format, paths }: ResolvedExport) {
     this.#where = where === undefined ? undefined : parseWhere(where);
     this.#fieldNotes = this.#where && new FieldNotes(this.#where);
-    this.#seen = dedupe ? new HashSet() : undefined;
+    this.#seenHashes = dedupe ? new HashSet() : undefined;
     this.#uids = new UidSelection(uids, excludeUids);
     this.#needsLogprobs = format === "logprobs";
     this.#isRaw = format === "raw";
@@ -52,14 +52,14 @@ export class Selection {
       if (!this.#where.matches(row ?? result, distill, derived)) return false;
     }
     if (this.#needsLogprobs && !this.#hasLogprobs(example)) return false;
-    if (this.#seen === undefined) return true;
+    if (this.#seenHashes === undefined) return true;
     const { response, reasoning, toolCalls = [], rejected } = example;
     // `prompt_hash` stands for messages and tools: not every raw row can be restored.
     const prompt = this.#isRaw && typeof result.prompt_hash === "string"
       ? [result.prompt_hash]
       : [example.messages, example.tools ?? []];
     const content = [...prompt, response, reasoning, toolCalls, rejected];
-    return this.#seen.add(xxHash64Hex(jsonOf(content)));
+    return this.#seenHashes.add(xxHash64Hex(jsonOf(content)));
   }
 
   /**

@@ -81,7 +81,7 @@ class JoinPass {
   readonly #signal: AbortSignal | undefined;
   readonly #table = new IdTable();
   /** Uids that have had only pending failures lines so far. */
-  readonly #pending = new Set<string>();
+  readonly #pendingUids = new Set<string>();
 
   constructor(runs: readonly MergeRun[], output: MergedOutput, signal: AbortSignal | undefined) {
     this.report = emptyReport(runs);
@@ -97,7 +97,7 @@ class JoinPass {
     for (const { files: { failures } } of runs) {
       for (const path of await withRescued(failures, "failures")) await this.#addFailures(path);
     }
-    this.report.pending = this.#pending.size;
+    this.report.pending = this.#pendingUids.size;
   }
 
   async #addResults(path: string): Promise<void> {
@@ -134,9 +134,9 @@ class JoinPass {
       }
       if (!isPending) {
         table.set(slot, HAS_FAILURE);
-        this.#pending.delete(value.uid);
+        this.#pendingUids.delete(value.uid);
         this.report.failed++;
-      } else if (!hasFailed) this.#pending.add(value.uid);
+      } else if (!hasFailed) this.#pendingUids.add(value.uid);
       // Keeps a pending line even after a final one: it holds a paid answer of an interrupted
       // retry.
       this.#add("failures", bytes);

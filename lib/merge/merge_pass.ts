@@ -42,7 +42,7 @@ export class MergePass {
   readonly report: GrowingReport;
   failuresBeyondLimit = 0;
   /** Uids of answers that failed in one run and have a result in a later one. */
-  readonly recovered = new Set<string>();
+  readonly recoveredUids = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
   /** All rows by uid, with `Reading.number` as the line; and all answers that failed. */
@@ -199,7 +199,7 @@ export class MergePass {
       const result = hasFailed ? this.#output.results : NOWHERE;
       if (lines.take(uid, { result, failure: NOWHERE }) !== "result" || !hasFailed) continue;
       rows.clear(slot, HAS_FAILURE);
-      this.recovered.add(uid);
+      this.recoveredUids.add(uid);
       this.report.failed--;
       this.report.succeeded++;
     }

@@ -212,7 +212,7 @@ async function mergeProven(
   }
   if (!output.duplicates.isEmpty) await output.duplicates.commit();
   await output.failures.commit();
-  await dropRecovered(files.failures, pass.recovered);
+  await dropRecovered(files.failures, pass.recoveredUids);
   await writeMergedRunFile(files, runs, report.pending);
   await output.results.commit();
   const fullReport = {

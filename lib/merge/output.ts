@@ -32,7 +32,7 @@ export function duplicatesPathOf(results: string): string {
 class MergedFile implements LineSink, AsyncDisposable {
   readonly #replacement: Replacement;
   #buffer = new Uint8Array(BUFFER_BYTES);
-  #filled = 0;
+  #byteCount = 0;
   isEmpty = true;
 
   private constructor(replacement: Replacement) {
@@ -46,20 +46,21 @@ class MergedFile implements LineSink, AsyncDisposable {
   /** Buffers bytes until `flush`, without a limit. */
   add(bytes: Uint8Array): void {
     this.isEmpty = false;
-    if (this.#filled + bytes.length > this.#buffer.length) {
-      const larger = new Uint8Array(Math.max(this.#buffer.length * 2, this.#filled + bytes.length));
-      larger.set(this.#buffer.subarray(0, this.#filled));
+    const endByte = this.#byteCount + bytes.length;
+    if (endByte > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(this.#buffer.length * 2, endByte));
+      larger.set(this.#buffer.subarray(0, this.#byteCount));
       this.#buffer = larger;
     }
-    this.#buffer.set(bytes, this.#filled);
-    this.#filled += bytes.length;
+    this.#buffer.set(bytes, this.#byteCount);
+    this.#byteCount = endByte;
   }
 
   /** Writes the buffer if it is at least half full, or always with `all`. */
   async flush({ all = false } = {}): Promise<void> {
-    if (this.#filled === 0 || (!all && this.#filled < BUFFER_BYTES / 2)) return;
-    await this.#replacement.write(this.#buffer.subarray(0, this.#filled));
-    this.#filled = 0;
+    if (this.#byteCount === 0 || (!all && this.#byteCount < BUFFER_BYTES / 2)) return;
+    await this.#replacement.write(this.#buffer.subarray(0, this.#byteCount));
+    this.#byteCount = 0;
   }
 
   async commit(): Promise<void> {

@@ -98,7 +98,7 @@ export class ActiveRun {
     const reason = `The deadline of ${deadlineMs / 1_000} s (--deadline) is reached`;
     this.#cancelDeadline = after(deadlineMs, () => {
       engine.halt(reason);
-      this.run?.stalled.rescue();
+      this.run?.stalledOutputs.rescue();
     });
   }
 
@@ -192,7 +192,7 @@ export class ActiveRun {
   abort(reason?: unknown): void {
     this.stopController.abort(reason);
     this.#engine?.abort(reason);
-    this.run?.stalled.giveUp();
+    this.run?.stalledOutputs.giveUp();
   }
 
   end(): void {

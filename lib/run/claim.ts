@@ -95,8 +95,8 @@ export async function refuseDivided(
     results,
   }));
   const { refuseShards } = await import("../shards/mod.ts");
-  const shared = await sharedOutput(inputs, runs.flatMap(({ files }) => files), output);
-  await refuseShards(shared, runs, { isClaimed });
+  const ownOutput = await sharedOutput(inputs, runs.flatMap(({ files }) => files), output);
+  await refuseShards(ownOutput, runs, { isClaimed });
 }
 
 /** Throws if results exist only as a compressed copy: their answers would be paid for again. */

@@ -52,11 +52,11 @@ export class FailureLedger {
   /** Bad rows of earlier runs that the first pass has not found yet. */
   readonly #badRows: LineNumbers = new Map();
   /** The failures of rows that this run sends again and that have not finished yet. */
-  readonly #retried: LineNumbers = new Map();
+  readonly #retriedLines: LineNumbers = new Map();
   /** Rows whose last answer was not accepted. */
-  readonly #pending = new Map<string, PendingLine>();
+  readonly #pendingLines = new Map<string, PendingLine>();
   /** Retried rows that failed as `unfinished`: their answers may be accepted now. */
-  readonly #unfinished = new Map<string, LinePlace>();
+  readonly #unfinishedPlaces = new Map<string, LinePlace>();
   readonly #keepsUnfinished: boolean;
   /** Rows that have failed again since the interrupted retry began. */
   failedAgain = 0;
@@ -97,13 +97,13 @@ export class FailureLedger {
   }
 
   askAgain(uid: string, number: number): void {
-    this.#retried.set(uid, number);
+    this.#retriedLines.set(uid, number);
   }
 
   /** The last answer of an earlier run to the row, if it was paid for but not accepted. */
   earlierOf(row: Row, paramsId: string): EarlierAnswer | undefined {
-    if (this.#pending.size === 0 && this.#unfinished.size === 0) return undefined;
-    const place = this.#pending.get(row.uid)?.place ?? this.#unfinished.get(row.uid);
+    if (this.#pendingLines.size === 0 && this.#unfinishedPlaces.size === 0) return undefined;
+    const place = this.#pendingLines.get(row.uid)?.place ?? this.#unfinishedPlaces.get(row.uid);
     return place && readEarlierAnswer(this.#path, place, row, paramsId);
   }
 
@@ -116,10 +116,10 @@ export class FailureLedger {
   settle(uid: string): boolean {
     this.#dropPending(uid);
     // `Map.delete` would hash the uid even if the map is empty, and fetch it from cold memory.
-    if (this.#unfinished.size > 0) this.#unfinished.delete(uid);
-    const number = this.#retried.size === 0 ? undefined : this.#retried.get(uid);
+    if (this.#unfinishedPlaces.size > 0) this.#unfinishedPlaces.delete(uid);
+    const number = this.#retriedLines.size === 0 ? undefined : this.#retriedLines.get(uid);
     if (number === undefined) return false;
-    this.#retried.delete(uid);
+    this.#retriedLines.delete(uid);
     this.#outdatedLines.add(number);
     return true;
   }
@@ -158,27 +158,27 @@ export class FailureLedger {
   #readFailure(table: IdTable, slot: number, line: IndexedLine, isAsked: boolean): void {
     const earlierLine = table.lineOf(slot);
     if (earlierLine > 0) this.#outdatedLines.add(earlierLine);
-    if (this.#pending.size > 0) this.#dropPending(line.uid());
-    if (this.#unfinished.size > 0) this.#unfinished.delete(line.uid());
+    if (this.#pendingLines.size > 0) this.#dropPending(line.uid());
+    if (this.#unfinishedPlaces.size > 0) this.#unfinishedPlaces.delete(line.uid());
     table.setLine(slot, line.number);
     table.set(slot, HAS_FAILURE);
     if (isAsked) table.set(slot, ASK_AGAIN);
     else table.clear(slot, ASK_AGAIN);
     if (this.#keepsUnfinished && isAsked && isUnfinished(line)) {
       const { offset, byteLength } = line;
-      this.#unfinished.set(line.uid(), { offset, byteLength });
+      this.#unfinishedPlaces.set(line.uid(), { offset, byteLength });
     }
   }
 
   #setPending(uid: string, line: PendingLine): void {
     this.#dropPending(uid);
-    this.#pending.set(uid, line);
+    this.#pendingLines.set(uid, line);
   }
 
   #dropPending(uid: string): void {
-    const line = this.#pending.size === 0 ? undefined : this.#pending.get(uid);
+    const line = this.#pendingLines.size === 0 ? undefined : this.#pendingLines.get(uid);
     if (line === undefined) return;
-    this.#pending.delete(uid);
+    this.#pendingLines.delete(uid);
     this.#outdatedLines.add(line.number);
   }
 }

@@ -140,12 +140,12 @@ const MAX_KEPT_LINES = 20_000;
 
 export class KeptRows {
   readonly #batches: Line[][] = [];
-  readonly #parsed: (ParsedRow | undefined)[] = [];
+  readonly #parsedRows: (ParsedRow | undefined)[] = [];
   #chars = 0;
 
   /** Whether the rows take too much memory to be kept. A small compressed file may hold much text. */
   get isTooLarge(): boolean {
-    return this.#chars > MAX_KEPT_CHARS || this.#parsed.length > MAX_KEPT_LINES;
+    return this.#chars > MAX_KEPT_CHARS || this.#parsedRows.length > MAX_KEPT_LINES;
   }
 
   addLines(lines: Line[]): void {
@@ -153,7 +153,7 @@ export class KeptRows {
   }
 
   addRow({ text, bytes }: Line, row: ParsedRow | undefined): void {
-    this.#parsed.push(row);
+    this.#parsedRows.push(row);
     this.#chars += text?.length ?? bytes?.length ?? 0;
   }
 
@@ -162,15 +162,15 @@ export class KeptRows {
     try {
       for (const batch of this.#batches.splice(0)) yield batch;
     } finally {
-      this.#parsed.length = 0;
+      this.#parsedRows.length = 0;
     }
   }
 
   /** Returns the row of a line and drops it; undefined if the line is not a row. `index` counts
    * lines from 0. */
   takeRow(index: number): ParsedRow | undefined {
-    const row = this.#parsed[index];
-    this.#parsed[index] = undefined;
+    const row = this.#parsedRows[index];
+    this.#parsedRows[index] = undefined;
     return row;
   }
 }

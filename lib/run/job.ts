@@ -42,7 +42,7 @@ export class Job {
   #uidFieldLast = false;
   #retry: Retry | undefined;
   #parser: RowParser | undefined;
-  readonly #shared: JobsOptions;
+  readonly #jobsOptions: JobsOptions;
   readonly #reading: ReadingOptions;
   readonly #ledger: FailureLedger;
   readonly #counts = new JobCounts();
@@ -52,12 +52,12 @@ export class Job {
   #lock: Lock | undefined;
   #sink: Sink | undefined;
 
-  constructor(files: OutputFiles, shared: JobsOptions, reading: ReadingOptions) {
+  constructor(files: OutputFiles, jobsOptions: JobsOptions, reading: ReadingOptions) {
     this.files = files;
     this.#path = files.input;
-    this.#shared = shared;
+    this.#jobsOptions = jobsOptions;
     this.#reading = reading;
-    const { acceptEndings = [] } = shared.context.generator;
+    const { acceptEndings = [] } = jobsOptions.context.generator;
     this.#ledger = new FailureLedger(files.failures, acceptEndings.length > 0);
   }
 
@@ -70,12 +70,12 @@ export class Job {
 
   /** Ends the preparation and the reading of rows. The engine is stopped separately. */
   get #signal(): AbortSignal {
-    return this.#shared.context.activeRun.stopController.signal;
+    return this.#jobsOptions.context.activeRun.stopController.signal;
   }
 
   get #pieces(): readonly InputPiece[] {
     const { input, pieces = [{ path: this.#path, name: input }] } = this.files;
-    return pieces.map((piece) => ({ options: this.#shared.context.generator, ...piece }));
+    return pieces.map((piece) => ({ options: this.#jobsOptions.context.generator, ...piece }));
   }
 
   /** Keeps an error of the input, to report it with the problems of other inputs. */
@@ -91,7 +91,7 @@ export class Job {
 
   /** @throws {LockedError | UsageError} as `claimOutput` and `earlierRunOf` do */
   async claim(shared?: SharedLock): Promise<void> {
-    const { lock, mode } = await claimOutput(this.files, { ...this.#shared, shared });
+    const { lock, mode } = await claimOutput(this.files, { ...this.#jobsOptions, shared });
     this.#lock = lock;
     this.#mode = mode;
     await this.checkIdentity();
@@ -107,16 +107,16 @@ export class Job {
   }
 
   async checkIdentity(): Promise<void> {
-    const { earlierRun, uidFieldLast = false } = await earlierRunOf(this.files, this.#shared);
+    const { earlierRun, uidFieldLast = false } = await earlierRunOf(this.files, this.#jobsOptions);
     this.#earlierRun = earlierRun;
     this.#uidFieldLast = uidFieldLast;
-    this.#retry = retryOf(this.#shared.retryId, earlierRun?.retry);
+    this.#retry = retryOf(this.#jobsOptions.retryId, earlierRun?.retry);
   }
 
   /** The first pass: reads the output files, then the input. Writes nothing. */
   async preflight(): Promise<void> {
     if (this.findings.unreadable !== undefined) return;
-    const { options, identity, selection, context: { generator } } = this.#shared;
+    const { options, identity, selection, context: { generator } } = this.#jobsOptions;
     const { limit, keepsRows } = this.#reading, { duplicates, imagesRoot } = generator;
     const signal = this.#signal;
     this.#parser = this.#reading.parserOf(this.#uidFieldLast);
@@ -156,12 +156,12 @@ export class Job {
 
   /** Deletes or moves away what the run replaces. Called only once all checks have passed. */
   async makeRoom(): Promise<void> {
-    await makeRoom(this.files, this.findings.outdatedUids, this.#shared, this.#lock?.token);
+    await makeRoom(this.files, this.findings.outdatedUids, this.#jobsOptions, this.#lock?.token);
   }
 
   /** Writes the run file. `runSummary` is null while the run continues; an idle run sends no row. */
   async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
-    const { options, identity: own, context: { generator } } = this.#shared;
+    const { options, identity: own, context: { generator } } = this.#jobsOptions;
     const { input, runJson, pieces = [], mergedInputs } = this.files;
     const isSequence = options.shard === undefined && pieces.length > 1;
     const inputs = mergedInputs ?? (isSequence ? pieces.map(({ name }) => name) : undefined);
@@ -188,14 +188,14 @@ export class Job {
   /** Whether the run reads all rows that have results. Standard input may hold other rows than
    * before. */
   get #isWhole(): boolean {
-    const { limit, shard, retry, uids, excludeUids } = this.#shared.options;
+    const { limit, shard, retry, uids, excludeUids } = this.#jobsOptions.options;
     const isPart = retry || [limit, shard, uids, excludeUids].some((part) => part !== undefined);
     return !isPart && this.files.input !== "-";
   }
 
   /** Valid once the run file was read. */
   get #samples(): number {
-    const { options, context: { generator } } = this.#shared;
+    const { options, context: { generator } } = this.#jobsOptions;
     const earlier = options.resume === false ? undefined : this.#earlierRun?.rows.samples;
     return generator.samples ?? earlier ?? 1;
   }
@@ -241,7 +241,7 @@ export class Job {
 
   /** Yields the planned rows, and writes bad lines to the failures file. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
-    const { params } = this.#shared.identity, id = paramsId(params);
+    const { params } = this.#jobsOptions.identity, id = paramsId(params);
     if (this.#parser === undefined) throw new Error("The job was not prepared");
     return plannedRows({
       findings: this.findings,
@@ -274,7 +274,7 @@ export class Job {
     const problem = await this.#ledger.tidy(failureLines, this.#lock?.token);
     if (problem === undefined) return;
     const message = `${problem}: outdated lines stay in it until the next run`;
-    this.#shared.notices.add("warning", message);
+    this.#jobsOptions.notices.add("warning", message);
   }
 
   async close({ abandon = false } = {}): Promise<void> {

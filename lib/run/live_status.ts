@@ -31,7 +31,7 @@ import type { OtherShards } from "./shard_run.ts";
 
 export interface HeartbeatOptions {
   /** Rows with an attempt in flight, or with an answer that is not written yet. */
-  readonly unwritten: () => number;
+  readonly unwrittenRows: () => number;
   /** Maximum number of attempts in flight. A note is not doubled beyond it. */
   readonly ceiling: () => number;
   /** Called once a second. @default nothing */
@@ -60,8 +60,8 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #started: string;
   /** The number of calls in the last note. */
-  #noted = 0;
-  /** The highest value of `unwritten` since the last tick. */
+  #notedCalls = 0;
+  /** The highest value of `unwrittenRows` since the last tick. */
   #peak = 0;
   #cancel: (() => void) | undefined;
 
@@ -75,32 +75,32 @@ export class Heartbeat {
     this.#cancel = every(INTERVAL_MS, () => this.#tick());
   }
 
-  /** Called before each attempt. `unwritten` includes the attempt's row. On the hot path. */
-  beforeAttempt(unwritten: number): void {
-    if (unwritten > this.#peak) this.#peak = unwritten;
-    if (unwritten <= this.#noted) return;
-    this.#note(Math.max(unwritten, Math.min(2 * unwritten, this.#options.ceiling())), true);
+  /** Called before each attempt. `unwrittenRows` includes the attempt's row. On the hot path. */
+  beforeAttempt(unwrittenRows: number): void {
+    if (unwrittenRows > this.#peak) this.#peak = unwrittenRows;
+    if (unwrittenRows <= this.#notedCalls) return;
+    this.#note(Math.max(unwrittenRows, Math.min(2 * unwrittenRows, this.#options.ceiling())), true);
   }
 
-  /** Writes the last note; a second call does nothing. `lost` calls, whose answers could not be
+  /** Writes the last note; a second call does nothing. `lostCalls`, calls whose answers could not be
    * written, count as after a crash. */
-  stop(lost = 0): void {
+  stop(lostCalls = 0): void {
     if (this.#cancel === undefined) return;
     this.#cancel();
     this.#cancel = undefined;
-    this.#note(lost, lost > 0);
+    this.#note(lostCalls, lostCalls > 0);
   }
 
   #tick(): void {
     this.#options.onTick?.();
-    const unwritten = this.#options.unwritten();
-    const peak = Math.max(this.#peak, unwritten);
-    this.#peak = unwritten;
-    if (peak !== this.#noted) this.#note(peak, true);
+    const unwrittenRows = this.#options.unwrittenRows();
+    const peak = Math.max(this.#peak, unwrittenRows);
+    this.#peak = unwrittenRows;
+    if (peak !== this.#notedCalls) this.#note(peak, true);
   }
 
   #note(inFlight: number, running: boolean): void {
-    this.#noted = inFlight;
+    this.#notedCalls = inFlight;
     const note = { pid: Deno.pid, started: this.#started, running, in_flight: inFlight };
     for (const lock of this.#locks) lock.note(note);
   }

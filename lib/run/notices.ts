@@ -43,13 +43,13 @@ export function estimateOf(
   });
 }
 
-/** @param missing Chosen uids that no row has. */
+/** @param missingUids Chosen uids that no row has. */
 export function startNotices(
   context: Prepared,
   inputs: readonly string[],
   findings: readonly Findings[],
   options: SelectionOptions,
-  missing: readonly string[],
+  missingUids: readonly string[],
 ): StartNotices {
   const { generator, prepared } = context;
   const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
@@ -63,7 +63,7 @@ export function startNotices(
       ...cost.info,
     ],
     warnings: [
-      ...missing.length > 0 ? [missingUidsMessage(missing)] : [],
+      ...missingUids.length > 0 ? [missingUidsMessage(missingUids)] : [],
       ...teacherNotices(generator, findings),
       ...cost.warnings,
     ],
@@ -187,9 +187,9 @@ export function previewOf(
   inputs: readonly string[],
   findings: readonly Findings[],
   options: SelectionOptions,
-  missing: readonly string[],
+  missingUids: readonly string[],
 ): Preview {
-  const { info, warnings } = startNotices(context, inputs, findings, options, missing);
+  const { info, warnings } = startNotices(context, inputs, findings, options, missingUids);
   const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);
   return {
     total: sumOf(findings, ({ total }) => total),

@@ -215,45 +215,45 @@ function textOf(value: unknown): string {
 
 /** A queue in which each producer waits until its item was taken. */
 export class Handoff<T> {
-  readonly #offered: { readonly item: T; readonly onTaken: () => void }[] = [];
+  readonly #offers: { readonly item: T; readonly onTaken: () => void }[] = [];
   readonly #takers: ((item: T | undefined) => void)[] = [];
-  #closed = false;
+  #isClosed = false;
 
   get isClosed(): boolean {
-    return this.#closed;
+    return this.#isClosed;
   }
 
   /** Offers an item. Resolves once the item was taken or can no longer be taken. */
   put(item: T): Promise<void> {
-    if (this.#closed) return Promise.resolve();
+    if (this.#isClosed) return Promise.resolve();
     const taker = this.#takers.shift();
     if (taker !== undefined) {
       taker(item);
       return Promise.resolve();
     }
-    return new Promise((onTaken) => this.#offered.push({ item, onTaken }));
+    return new Promise((onTaken) => this.#offers.push({ item, onTaken }));
   }
 
   /** Resolves with undefined once the queue is closed and empty. */
   take(): Promise<T | undefined> {
-    const offer = this.#offered.shift();
+    const offer = this.#offers.shift();
     if (offer !== undefined) {
       offer.onTaken();
       return Promise.resolve(offer.item);
     }
-    if (this.#closed) return Promise.resolve(undefined);
+    if (this.#isClosed) return Promise.resolve(undefined);
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
   /** Closes the queue. Offered items can still be taken. */
   end(): void {
-    this.#closed = true;
+    this.#isClosed = true;
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
   /** Closes the queue, drops the offered items, and resolves their `put`. */
   abandon(): void {
-    for (const { onTaken } of this.#offered.splice(0)) onTaken();
+    for (const { onTaken } of this.#offers.splice(0)) onTaken();
     this.end();
   }
 }

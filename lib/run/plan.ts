@@ -233,40 +233,41 @@ const MAX_BLOCK_UIDS = 4_096;
  * taken. */
 export class KeptUids {
   readonly #blocks: Uint32Array[] = [];
-  #filled = 0;
+  /** The number of ids in the last block. */
+  #lastCount = 0;
   #capacity = 0;
-  /** Slots taken out of the first block. */
-  #taken = 0;
+  /** The number of ids taken out of the first block. */
+  #takenCount = 0;
   #keys: Uint32Array[] = [];
   /** The number of ids left in each block of keys. */
-  readonly #remaining: number[] = [];
+  readonly #remainingCounts: number[] = [];
 
   keep(slot: number): void {
-    if (this.#filled === this.#capacity) {
+    if (this.#lastCount === this.#capacity) {
       this.#capacity = Math.min(MAX_BLOCK_UIDS, Math.max(FIRST_BLOCK_UIDS, this.#capacity * 2));
       this.#blocks.push(new Uint32Array(this.#capacity));
-      this.#filled = 0;
+      this.#lastCount = 0;
     }
-    this.#blocks.at(-1)![this.#filled++] = slot;
+    this.#blocks.at(-1)![this.#lastCount++] = slot;
     const block = blockOf(slot);
-    while (this.#remaining.length <= block) this.#remaining.push(0);
-    this.#remaining[block]++;
+    while (this.#remainingCounts.length <= block) this.#remainingCounts.push(0);
+    this.#remainingCounts[block]++;
   }
 
   /** Takes over the keys of the table, and frees blocks without a kept id. */
   takeKeys(keys: Uint32Array[]): void {
-    this.#keys = keys.map((block, i) => this.#remaining[i] ? block : NO_KEYS);
+    this.#keys = keys.map((block, i) => this.#remainingCounts[i] ? block : NO_KEYS);
   }
 
   /** Call it after `takeKeys`, and only while an id is left. */
   take(): string {
-    if (this.#taken === this.#blocks[0].length) {
+    if (this.#takenCount === this.#blocks[0].length) {
       this.#blocks.shift();
-      this.#taken = 0;
+      this.#takenCount = 0;
     }
-    const slot = this.#blocks[0][this.#taken++], uid = uidIn(this.#keys, slot);
+    const slot = this.#blocks[0][this.#takenCount++], uid = uidIn(this.#keys, slot);
     const block = blockOf(slot);
-    if (--this.#remaining[block] === 0) this.#keys[block] = NO_KEYS;
+    if (--this.#remainingCounts[block] === 0) this.#keys[block] = NO_KEYS;
     return uid;
   }
 }

@@ -36,12 +36,12 @@ export class Run {
   #summary: Summary | undefined;
   #isIdle = false;
   #concurrency: number;
-  readonly stalled: StalledOutputs;
+  readonly stalledOutputs: StalledOutputs;
 
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
     this.#notices = new RunNotices(context.activeRun.progress);
-    this.stalled = new StalledOutputs(this.#notices, () => this.#engine);
+    this.stalledOutputs = new StalledOutputs(this.#notices, () => this.#engine);
     this.#options = resolveRunOptions(options, context.generator);
     this.#selection = new UidSelection(options.uids, options.excludeUids);
     this.#concurrency = context.generator.concurrency;
@@ -78,7 +78,7 @@ export class Run {
       this.#heartbeat?.stop(this.#jobs.missingLines + (this.#engine?.lostCalls ?? 0));
       await this.#outputWatch?.close();
       await this.#status?.end(this.#summary);
-      await this.#jobs.close((index) => this.stalled.has(index));
+      await this.#jobs.close((index) => this.stalledOutputs.has(index));
     }
   }
 
@@ -165,8 +165,8 @@ export class Run {
         job.settled(rows);
         activeRun.settled(rows);
       },
-      onStall: (error) => this.stalled.add(index, job, error),
-      onRecover: () => this.stalled.remove(index),
+      onStall: (error) => this.stalledOutputs.add(index, job, error),
+      onRecover: () => this.stalledOutputs.remove(index),
       onBroken: (error) => this.#loseOutput(error),
       onRescue: (path, isTemporary) => this.#notices.warnRescued(path, isTemporary),
       onUnlocked: (path, reason) => {
@@ -190,7 +190,7 @@ export class Run {
       (error) => this.#loseOutput(error),
     );
     const heartbeat = this.#heartbeat = new Heartbeat(this.#jobs.locks, {
-      unwritten: () => this.#engine?.unwritten ?? 0,
+      unwrittenRows: () => this.#engine?.unwritten ?? 0,
       ceiling: () => this.#engine?.limits.inFlight ?? this.#concurrency,
       onTick: () => {
         outputWatch.tick();

@@ -45,7 +45,7 @@ export class OutputWatch {
   /** Undefined if the last check found no problem. */
   #firstSeenAt: number | undefined;
   #isClosed = false;
-  #lost: LostOutputs | undefined;
+  #lostOutputs: LostOutputs | undefined;
 
   /** `onLost` is called once, when nothing more may be sent. */
   constructor(
@@ -75,14 +75,14 @@ export class OutputWatch {
   async end(): Promise<void> {
     await this.close();
     await this.#check(true);
-    while (this.#firstSeenAt !== undefined && this.#lost === undefined) {
+    while (this.#firstSeenAt !== undefined && this.#lostOutputs === undefined) {
       await this.#delay(RECHECK_MS);
       await this.#check(true);
     }
-    if (this.#lost === undefined) return;
+    if (this.#lostOutputs === undefined) return;
     // The error also names outputs found changed when their files were closed.
-    await this.#moveAway(this.#lost);
-    throw await this.#errorOf(this.#lost);
+    await this.#moveAway(this.#lostOutputs);
+    throw await this.#errorOf(this.#lostOutputs);
   }
 
   get isChecking(): boolean {
@@ -97,9 +97,9 @@ export class OutputWatch {
   async #check(isLast = false): Promise<void> {
     const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
     const problem = problems.find((message) => message !== undefined);
-    if (this.#lost !== undefined) {
+    if (this.#lostOutputs !== undefined) {
       // Needs no second check: a problem has been confirmed already.
-      if (problem !== undefined) await this.#moveAway(this.#lost);
+      if (problem !== undefined) await this.#moveAway(this.#lostOutputs);
     } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
     else if (this.#now() - this.#firstSeenAt >= MIN_APART_MS) await this.#lose(problem);
@@ -108,9 +108,9 @@ export class OutputWatch {
   /** Reports lost outputs. Moves their lines to new files first, because calls in flight may take
    * minutes. */
   async #lose(problem: string): Promise<void> {
-    this.#lost = { problem, rescued: [], cause: undefined };
-    await this.#moveAway(this.#lost);
-    this.#onLost(await this.#errorOf(this.#lost));
+    this.#lostOutputs = { problem, rescuedPaths: [], cause: undefined };
+    await this.#moveAway(this.#lostOutputs);
+    this.#onLost(await this.#errorOf(this.#lostOutputs));
   }
 
   /** Moves the lines of all outputs that can be moved. Others, for example on a full disk, are
@@ -119,17 +119,17 @@ export class OutputWatch {
     lost.cause = undefined;
     for (const output of this.#outputs) {
       try {
-        await output.moveAway(lost.rescued);
+        await output.moveAway(lost.rescuedPaths);
       } catch (cause) {
         lost.cause ??= cause;
       }
     }
   }
 
-  async #errorOf({ problem, rescued, cause }: LostOutputs): Promise<SinkError> {
+  async #errorOf({ problem, rescuedPaths, cause }: LostOutputs): Promise<SinkError> {
     const withLines: string[] = [];
     // Files without lines will be removed.
-    for (const path of rescued) {
+    for (const path of rescuedPaths) {
       if (await this.#hasContent(path).catch(() => true)) withLines.push(path);
     }
     if (cause === undefined) return new SinkError(`${problem}. ${adviceFor(withLines)}`);
@@ -143,19 +143,19 @@ export class OutputWatch {
 
 interface LostOutputs {
   readonly problem: string;
-  readonly rescued: string[];
+  readonly rescuedPaths: string[];
   /** Why some lines could not be saved; undefined if all were. */
   cause: unknown;
 }
 
 const MAX_NAMED = 5;
 
-function adviceFor(rescued: readonly string[]): string {
-  if (rescued.length === 0) {
+function adviceFor(rescuedPaths: readonly string[]): string {
+  if (rescuedPaths.length === 0) {
     return "Make sure that no other run is active, then run the same command again";
   }
   return `The last answers are in ${
-    listOf(rescued)
+    listOf(rescuedPaths)
   }: run the same command again, which adds them ` +
     "to the output";
 }
@@ -170,7 +170,7 @@ function listOf(paths: readonly string[]): string {
 export class StalledOutputs {
   readonly #notices: RunNotices;
   readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
-  readonly #stalled = new Map<number, Pick<Job, "endWait">>();
+  readonly #stalledJobs = new Map<number, Pick<Job, "endWait">>();
   /** What to do with waiting lines. @default they wait */
   #ending: "abandon" | "rescue" | undefined;
 
@@ -183,22 +183,22 @@ export class StalledOutputs {
   }
 
   has(index: number): boolean {
-    return this.#stalled.has(index);
+    return this.#stalledJobs.has(index);
   }
 
   /** One full disk may stop many outputs, so only the first is reported. */
   add(index: number, job: Pick<Job, "endWait">, error: SinkError): void {
-    if (this.#stalled.size === 0) {
+    if (this.#stalledJobs.size === 0) {
       this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
     }
-    this.#stalled.set(index, job);
+    this.#stalledJobs.set(index, job);
     this.#engine()?.closeGate(`disk ${index}`);
     if (this.#ending !== undefined) job.endWait(this.#ending);
   }
 
   remove(index: number): void {
-    this.#stalled.delete(index);
-    if (this.#stalled.size === 0) {
+    this.#stalledJobs.delete(index);
+    if (this.#stalledJobs.size === 0) {
       this.#notices.add("info", "The disk accepts writes again: continuing");
     }
     this.#engine()?.openGate(`disk ${index}`);
@@ -216,6 +216,6 @@ export class StalledOutputs {
 
   #end(ending: "abandon" | "rescue"): void {
     this.#ending = ending;
-    for (const job of this.#stalled.values()) job.endWait(ending);
+    for (const job of this.#stalledJobs.values()) job.endWait(ending);
   }
 }

@@ -146,15 +146,15 @@ export class DividedAnswers {
       const plan = ignoresInputs || division.path === ""
         ? undefined
         : await readPlan(division.path);
-      for (const planned of plan?.inputs ?? []) await divided.#addInput(planned, answers);
+      for (const plannedInput of plan?.inputs ?? []) await divided.#addInput(plannedInput, answers);
     }
     return divided;
   }
 
-  async #addInput(planned: PlannedInput, answers: ShardAnswers): Promise<void> {
-    const info = await statOf(planned.path);
-    if (info?.isFile) this.#byKey.set(fileKeyOf(planned.path, info), answers);
-    const name = basename(planned.path), input = { answers, planned, info };
+  async #addInput(plannedInput: PlannedInput, answers: ShardAnswers): Promise<void> {
+    const info = await statOf(plannedInput.path);
+    if (info?.isFile) this.#byKey.set(fileKeyOf(plannedInput.path, info), answers);
+    const name = basename(plannedInput.path), input = { answers, plannedInput, info };
     const sameNamed = this.#byName.get(name);
     if (sameNamed === undefined) this.#byName.set(name, [input]);
     else sameNamed.push(input);
@@ -175,11 +175,11 @@ export class DividedAnswers {
     const answers = this.#byKey.get(fileKeyOf(file, info));
     if (answers !== undefined) return answers;
     for (const name of await namesOf(file)) {
-      for (const { answers, planned, info: plannedInfo } of this.#byName.get(name) ?? []) {
-        if (planned.size !== info.size) continue;
+      for (const { answers, plannedInput, info: plannedInfo } of this.#byName.get(name) ?? []) {
+        if (plannedInput.size !== info.size) continue;
         // Parts of two datasets may have the same name and size.
         const isSame = plannedInfo?.size !== info.size ||
-          await haveSameEnds(file, planned.path, info.size);
+          await haveSameEnds(file, plannedInput.path, info.size);
         if (isSame) return answers;
       }
     }
@@ -193,14 +193,14 @@ export interface MergedResults {
   readonly inputs: readonly string[];
 }
 
-/** The path of the first merge with answers to one of the files. Skips the merge at `own`. */
+/** The path of the first merge with answers to one of the files. Skips the merge at `ownPath`. */
 export async function mergedAnswers(
   merges: readonly MergedResults[],
   files: readonly string[],
-  own?: string,
+  ownPath?: string,
 ): Promise<string | undefined> {
   for (const { path, inputs } of merges) {
-    if (path === own) continue;
+    if (path === ownPath) continue;
     const byName = Map.groupBy(inputs, (input) => basename(input));
     for (const file of files) {
       const namesakes = (await namesOf(file)).flatMap((name) => byName.get(name) ?? []);
@@ -229,7 +229,7 @@ async function namesOf(file: string): Promise<string[]> {
 
 interface DividedInput {
   readonly answers: ShardAnswers;
-  readonly planned: PlannedInput;
+  readonly plannedInput: PlannedInput;
   /** Undefined if the file is gone. */
   readonly info: Deno.FileInfo | undefined;
 }

@@ -163,16 +163,16 @@ async function checkPlan(
 
 async function checkUnchanged(
   file: string,
-  planned: PlannedInput,
+  plannedInput: PlannedInput,
   division: Division,
   inputs: number,
 ): Promise<void> {
-  const change = await changeOf(file, planned);
+  const change = await changeOf(file, plannedInput);
   if (change === undefined) return;
   // A restored backup has the same content, but often another time.
-  const time = planned.mtime === null
+  const time = plannedInput.mtime === null
     ? ""
-    : ` and its time (touch -d ${new Date(planned.mtime).toISOString()} ${shellWord(file)})`;
+    : ` and its time (touch -d ${new Date(plannedInput.mtime).toISOString()} ${shellWord(file)})`;
   const advice = await changedInputAdvice(division, inputs);
   throw new SourceError(
     `Cannot use "${file}" in shards: it has changed since the borders in "${division.path}" were ` +

@@ -35,7 +35,7 @@ export class Syncer<T> {
   readonly #options: SyncerOptions<T>;
   #maxUnsyncedRows: number;
   /** Batches for the next fdatasync, oldest first. */
-  #written: Batch<T>[] = [];
+  #writtenBatches: Batch<T>[] = [];
   #unsyncedRows = 0;
   #unsyncedBytes = 0;
   #durableRows = 0;
@@ -69,7 +69,7 @@ export class Syncer<T> {
     if (this.#options.fsync === "never") return this.#markDurable(batch);
     this.#unsyncedRows += batch.records.length;
     this.#unsyncedBytes += batch.byteLength;
-    this.#written.push(batch);
+    this.#writtenBatches.push(batch);
     if (this.#isHalfFull) this.#endPause?.();
     this.#running ??= this.#run();
   }
@@ -111,7 +111,7 @@ export class Syncer<T> {
 
   async #run(): Promise<void> {
     try {
-      while (this.#written.length > 0 && this.#end === undefined) {
+      while (this.#writtenBatches.length > 0 && this.#end === undefined) {
         await this.#pause();
         if (this.#end === undefined) await this.#syncAll();
       }
@@ -143,8 +143,8 @@ export class Syncer<T> {
   }
 
   async #syncAll(): Promise<void> {
-    const batches = this.#written;
-    this.#written = [];
+    const batches = this.#writtenBatches;
+    this.#writtenBatches = [];
     await this.#file.syncData();
     for (const batch of batches) {
       this.#unsyncedRows -= batch.records.length;

@@ -45,9 +45,9 @@ export class Journal<T> implements AsyncDisposable {
   readonly #bytes = new ReusedBytes();
   readonly #files: readonly [WritableFile, SyncableFile];
   readonly #syncer: Syncer<T>;
-  readonly #watched: WatchedFile | undefined;
+  readonly #watchedFile: WatchedFile | undefined;
   /** Unwritten batches, oldest first. Only the last one grows. */
-  readonly #waiting: Batch<T>[] = [];
+  readonly #waitingBatches: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
   /** Rows that `append` has given to the last resort. */
@@ -73,7 +73,7 @@ export class Journal<T> implements AsyncDisposable {
     watched: WatchedFile | undefined,
   ) {
     this.#path = path;
-    this.#watched = watched;
+    this.#watchedFile = watched;
     this.#files = files;
     this.#options = options;
     this.#batchDelay = new BatchDelay(options.now ?? (() => performance.now()));
@@ -120,7 +120,7 @@ export class Journal<T> implements AsyncDisposable {
 
   /** How another program has changed the file, for a message; undefined if none has. */
   async check(): Promise<string | undefined> {
-    const problem = await this.#watched?.check();
+    const problem = await this.#watchedFile?.check();
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
   }
 
@@ -129,7 +129,7 @@ export class Journal<T> implements AsyncDisposable {
    */
   async moveAway(paths: string[]): Promise<void> {
     try {
-      const path = await this.#watched?.moveAway();
+      const path = await this.#watchedFile?.moveAway();
       if (path !== undefined) paths.push(path);
     } catch (cause) {
       throw cannotWrite(this.#path, cause);
@@ -137,7 +137,7 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   get closedFile(): ClosedFile | undefined {
-    return this.#watched?.closedFile;
+    return this.#watchedFile?.closedFile;
   }
 
   /** Where lines go once fdatasync has failed, and after `rescue`. */
@@ -165,10 +165,10 @@ export class Journal<T> implements AsyncDisposable {
       return this.#rescue(`${line}\n`, 1);
     }
     if (this.#rejection !== undefined) return Promise.reject(this.#rejection);
-    let batch = this.#waiting.at(-1);
+    let batch = this.#waitingBatches.at(-1);
     if (batch === undefined || this.#isFull(batch)) {
       batch = new Batch<T>();
-      this.#waiting.push(batch);
+      this.#waitingBatches.push(batch);
       this.#writer ??= this.#runWriter();
     }
     batch.add(line, record);
@@ -186,7 +186,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#isAbandoned = true;
     this.rescue();
     this.#lastResort?.giveUp();
-    const path = this.#path, rows = sumOf(this.#waiting, ({ records }) => records.length);
+    const path = this.#path, rows = sumOf(this.#waitingBatches, ({ records }) => records.length);
     this.#stop(new SinkError(`Gave up writing "${path}" with ${rows} rows waiting`, { path }));
   }
 
@@ -222,7 +222,7 @@ export class Journal<T> implements AsyncDisposable {
       await this.#syncer.untilIdle();
       for (const file of this.#files) file.close();
       await this.#lastResort?.untilIdle();
-      await this.#watched?.removeEmpty();
+      await this.#watchedFile?.removeEmpty();
     }
   }
 
@@ -230,14 +230,14 @@ export class Journal<T> implements AsyncDisposable {
     return batch.records.length >= this.maxUnsyncedRows || batch.length >= MAX_UNSYNCED_BYTES;
   }
 
-  /** Must not await between finding `#waiting` empty and clearing `#writer`: a batch added then
-   * would never be written. */
+  /** Must not await between finding `#waitingBatches` empty and clearing `#writer`: a batch added
+   * then would never be written. */
   async #runWriter(): Promise<void> {
     try {
-      while (this.#waiting.length > 0) {
-        await this.#batchDelay.wait(this.#waiting[0].records.length);
-        if (this.#waiting.length === 0) return;
-        if (this.#syncer.hasRoomFor(this.#waiting[0])) await this.#writeNext();
+      while (this.#waitingBatches.length > 0) {
+        await this.#batchDelay.wait(this.#waitingBatches[0].records.length);
+        if (this.#waitingBatches.length === 0) return;
+        if (this.#syncer.hasRoomFor(this.#waitingBatches[0])) await this.#writeNext();
         else await this.#syncer.untilRoom();
       }
     } catch (error) {
@@ -248,7 +248,7 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   async #writeNext(): Promise<void> {
-    const batch = this.#waiting.shift()!;
+    const batch = this.#waitingBatches.shift()!;
     const bytes = batch.encode(this.#bytes);
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
     // fdatasync has failed during the write, and the disk may lose these lines, or `rescue` ended it.
@@ -277,7 +277,7 @@ export class Journal<T> implements AsyncDisposable {
       // The answers in flight are paid for, so their lines go to another file.
       const { mode, onRescue: onFile } = this.#options;
       this.#lastResort = new LastResort(this.#path, { mode, onFile, retries: rescues });
-      for (const { written, text, records } of this.#waiting.splice(0)) {
+      for (const { written, text, records } of this.#waitingBatches.splice(0)) {
         written.resolve(this.#rescue(text, records.length));
       }
     }
@@ -294,7 +294,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#end ??= error;
     this.#rejection ??= error;
     this.#appender.giveUp(error);
-    for (const batch of this.#waiting.splice(0)) batch.written.reject(error);
+    for (const batch of this.#waitingBatches.splice(0)) batch.written.reject(error);
     this.#syncer.stop(this.#end);
   }
 }

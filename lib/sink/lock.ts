@@ -247,7 +247,7 @@ async function lastNote(
   if (note?.shared === undefined) return note;
   const later = note.shared === shared?.name
     ? shared.lock.previous
-    : await noteOfShared(path, note.shared, required);
+    : await noteOfSharedLock(path, note.shared, required);
   return later !== undefined && later.started > note.started ? later : note;
 }
 
@@ -258,7 +258,7 @@ export async function isLockHeld(path: string): Promise<boolean> {
   if (!(await tryLock(file, path, false, false))) return true;
   const { shared } = noteOf(await readText(file)) ?? {};
   try {
-    if (shared !== undefined) await noteOfShared(path, shared, false);
+    if (shared !== undefined) await noteOfSharedLock(path, shared, false);
     return false;
   } catch (error) {
     if (error instanceof LockedError) return true;
@@ -266,7 +266,7 @@ export async function isLockHeld(path: string): Promise<boolean> {
   }
 }
 
-async function noteOfShared(
+async function noteOfSharedLock(
   path: string,
   name: string,
   required: boolean,

@@ -11,14 +11,14 @@ const MAX_CONCURRENT_CHECKS = 64;
 /** The open journals, least recently used first. */
 export class OpenFiles {
   readonly #maxOpen: number;
-  readonly #open = new Set<Parkable>();
-  readonly #closed = new Set<Parkable>();
+  readonly #openJournals = new Set<Parkable>();
+  readonly #closedJournals = new Set<Parkable>();
   /** Closed journals with recent lines in memory: `check` includes them. */
-  readonly #justClosed = new Set<Parkable>();
+  readonly #justClosedJournals = new Set<Parkable>();
   /** New files to which `park` has redirected lines. The next `moveAway` reports them. */
   readonly unreportedPaths: string[] = [];
   /** Callers of `acquireSlot`. */
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiters: (() => void)[] = [];
   /** The number of journals that are open, opening or closing. */
   #usedSlots = 0;
   /** Whether `moveAway` was called. As outputs were lost, `park` then redirects lines at the first
@@ -37,44 +37,47 @@ export class OpenFiles {
     while (this.#usedSlots >= this.#maxOpen) {
       const idle = this.#firstIdle();
       if (idle !== undefined) await this.park(idle);
-      else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      else await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
     this.#usedSlots++;
   }
 
   /** Registers an open journal, which may be closed while idle from now on. */
   onOpened(journal: Parkable): void {
-    this.#open.add(journal);
-    this.#closed.delete(journal);
-    this.#justClosed.delete(journal);
+    this.#openJournals.add(journal);
+    this.#closedJournals.delete(journal);
+    this.#justClosedJournals.delete(journal);
   }
 
   /** The most recently used journal is closed last. */
   onUsed(journal: Parkable): void {
-    if (this.#open.delete(journal)) this.#open.add(journal);
+    if (this.#openJournals.delete(journal)) this.#openJournals.add(journal);
   }
 
   /** Wakes a waiting caller, as an idle journal can be closed or a slot is free. */
   onIdle(): void {
-    this.#waiting.shift()?.();
+    this.#waiters.shift()?.();
   }
 
   async park(journal: Parkable): Promise<void> {
     if (!(await journal.park())) return;
-    this.#closed.add(journal);
-    this.#justClosed.add(journal);
+    this.#closedJournals.add(journal);
+    this.#justClosedJournals.add(journal);
     this.remove(journal);
   }
 
   /** Frees the slot of a journal that is closed, or that stays open until the end of the run. */
   remove(journal: Parkable): void {
-    if (this.#open.delete(journal)) this.releaseSlot();
+    if (this.#openJournals.delete(journal)) this.releaseSlot();
   }
 
   /** Checks journals that are open or were just closed, and all closed ones if `isLast`. Returns
    * the first problem. Call it about once a second. */
   async check(isLast = false): Promise<string | undefined> {
-    const journals = [...this.#open, ...(isLast ? this.#closed : this.#justClosed)];
+    const journals = [
+      ...this.#openJournals,
+      ...(isLast ? this.#closedJournals : this.#justClosedJournals),
+    ];
     let reported: string | undefined;
     for (let start = 0; start < journals.length; start += MAX_CONCURRENT_CHECKS) {
       const group = journals.slice(start, start + MAX_CONCURRENT_CHECKS);
@@ -86,14 +89,14 @@ export class OpenFiles {
 
   async #checkJournal(journal: Parkable): Promise<string | undefined> {
     const problem = await journal.check();
-    if (problem === undefined && !journal.age()) this.#justClosed.delete(journal);
+    if (problem === undefined && !journal.age()) this.#justClosedJournals.delete(journal);
     return problem;
   }
 
   async moveAway(paths: string[]): Promise<void> {
     this.hasMovedAway = true;
     paths.push(...this.unreportedPaths.splice(0));
-    await moveAllAway([...this.#open, ...this.#closed], paths);
+    await moveAllAway([...this.#openJournals, ...this.#closedJournals], paths);
   }
 
   releaseSlot(): void {
@@ -102,7 +105,7 @@ export class OpenFiles {
   }
 
   #firstIdle(): Parkable | undefined {
-    for (const journal of this.#open) if (journal.isIdle) return journal;
+    for (const journal of this.#openJournals) if (journal.isIdle) return journal;
   }
 }
 
@@ -137,20 +140,20 @@ export interface Parkable extends Movable {
 const MAX_RECENT_UNITS = 32 * 1024 * 1024;
 
 export class RecentMemory {
-  #free: number;
+  #freeUnits: number;
 
   constructor(units: number = MAX_RECENT_UNITS) {
-    this.#free = units;
+    this.#freeUnits = units;
   }
 
   take(line: string): boolean {
-    if (line.length > this.#free) return false;
-    this.#free -= line.length;
+    if (line.length > this.#freeUnits) return false;
+    this.#freeUnits -= line.length;
     return true;
   }
 
   release(lines: readonly string[]): void {
-    for (const { length } of lines) this.#free += length;
+    for (const { length } of lines) this.#freeUnits += length;
   }
 }
 
@@ -161,16 +164,16 @@ export class RecentMemory {
 export class RecentLines {
   readonly #memory: RecentMemory;
   /** Lines added between the last two calls of `age`. */
-  #older: string[] = [];
+  #olderLines: string[] = [];
   /** Lines added after the last call of `age`. */
-  #newer: string[] = [];
+  #newerLines: string[] = [];
 
   constructor(memory: RecentMemory) {
     this.#memory = memory;
   }
 
   get isEmpty(): boolean {
-    return this.#older.length === 0 && this.#newer.length === 0;
+    return this.#olderLines.length === 0 && this.#newerLines.length === 0;
   }
 
   add(line: string): void {
@@ -178,41 +181,41 @@ export class RecentLines {
       this.#dropOlder();
       if (!this.#memory.take(line)) return;
     }
-    this.#newer.push(line);
+    this.#newerLines.push(line);
   }
 
   /** Called after a check without a problem: drops lines from before the previous check. */
   age(): void {
     this.#dropOlder();
-    this.#older = this.#newer;
-    this.#newer = [];
+    this.#olderLines = this.#newerLines;
+    this.#newerLines = [];
   }
 
   take(): string[] {
-    const lines = [...this.#older, ...this.#newer];
+    const lines = [...this.#olderLines, ...this.#newerLines];
     this.#memory.release(lines);
-    this.#older = [];
-    this.#newer = [];
+    this.#olderLines = [];
+    this.#newerLines = [];
     return lines;
   }
 
   /** Undoes `take`. The lines count as new. */
   putBack(lines: readonly string[]): void {
-    const newer = this.#newer;
-    this.#newer = [];
+    const newer = this.#newerLines;
+    this.#newerLines = [];
     for (const line of lines) this.add(line);
-    this.#newer.push(...newer);
+    this.#newerLines.push(...newer);
   }
 
   takeOver(others: RecentLines): void {
-    this.#older.push(...others.#older);
-    this.#newer.push(...others.#newer);
-    others.#older = [];
-    others.#newer = [];
+    this.#olderLines.push(...others.#olderLines);
+    this.#newerLines.push(...others.#newerLines);
+    others.#olderLines = [];
+    others.#newerLines = [];
   }
 
   #dropOlder(): void {
-    this.#memory.release(this.#older);
-    this.#older = [];
+    this.#memory.release(this.#olderLines);
+    this.#olderLines = [];
   }
 }

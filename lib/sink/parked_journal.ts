@@ -32,7 +32,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   readonly #files: OpenFiles;
   #maxUnsyncedRows: number | undefined;
   #journal: Journal<T> | undefined;
-  #waiting: WaitingLine<T>[] = [];
+  #waitingLines: WaitingLine<T>[] = [];
   #opening: Promise<void> | undefined;
   #parking: Promise<void> | undefined;
   #closedFile: ClosedFile | undefined;
@@ -72,7 +72,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   /** Rows that may be in no file, including those that wait for the file to be opened. */
   get missingRows(): number {
-    return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
+    return this.#missingRows + this.#waitingLines.length + (this.#journal?.missingRows ?? 0);
   }
 
   /** Without a getter, because no caller reads it. */
@@ -153,14 +153,15 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#isAbandoned = true;
     this.rescue();
     this.#lastResort?.giveUp();
-    const message = `Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`;
+    const message =
+      `Gave up writing "${this.#path}" with ${this.#waitingLines.length} rows waiting`;
     this.#stop(new SinkError(message, { path: this.#path }));
     this.#journal?.abandon();
   }
 
   rescue(): void {
     this.#journal?.rescue();
-    if (this.#waiting.length === 0) return;
+    if (this.#waitingLines.length === 0) return;
     const path = this.#path, { mode, onRescue: onFile } = this.#options;
     this.#lastResort = new LastResort(path, { mode, onFile, retries: true });
     this.#failure ??= new SinkError(
@@ -229,7 +230,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   /** Rejects lines from now on and those that wait, unless there is a last resort. */
   #stop(error: SinkError): void {
     this.#rejection ??= error;
-    const waiting = this.#waiting.splice(0);
+    const waiting = this.#waitingLines.splice(0);
     if (this.#lastResort === undefined) this.#missingRows += waiting.length;
     for (const { line, resolve, reject } of waiting) {
       if (this.#lastResort === undefined) reject(this.#rejection);
@@ -248,7 +249,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   #appendLater(line: string, record: T): Promise<void> {
     const waiting = { line, record, ...Promise.withResolvers<void>() };
-    this.#waiting.push(waiting);
+    this.#waitingLines.push(waiting);
     this.#opening ??= this.#open().finally(() => this.#opening = undefined);
     return waiting.promise;
   }
@@ -262,7 +263,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     // An earlier problem was the closed file's: the next check is of the open one.
     this.#hasProblem = false;
     this.#files.onOpened(this);
-    for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
+    for (const { line, record, resolve, reject } of this.#waitingLines.splice(0)) {
       journal.append(line, record).then(resolve, reject);
     }
     // `abandon` or `rescue` may have taken all lines meanwhile.
@@ -275,7 +276,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     const { onStall, onRecover } = this.#options;
     const closedFile = this.#closedFile;
     let isStalled = false;
-    while (this.#waiting.length > 0) {
+    while (this.#waitingLines.length > 0) {
       try {
         // The next check reports a file changed by another program. But its last line may be
         // truncated now, and must be whole before lines are appended.

@@ -42,7 +42,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
     const tail = await damagedTail(file, size);
     if (tail === undefined) return { kind: "clean" };
     if (!tail.hasFurtherText && await isWholeObject(file, tail.start, tail.textEnd)) {
-      await complete(file, tail.textEnd);
+      await completeLine(file, tail.textEnd);
       return { kind: "completed" };
     }
     const keptAt = await copyTail(path, file, tail.start);
@@ -133,7 +133,7 @@ async function isWholeObject(file: Deno.FsFile, start: number, end: number): Pro
   }
 }
 
-async function complete(file: Deno.FsFile, end: number): Promise<void> {
+async function completeLine(file: Deno.FsFile, end: number): Promise<void> {
   await file.truncate(end);
   await file.seek(end, Deno.SeekMode.Start);
   await writeAll(file, NEWLINE_BYTES);

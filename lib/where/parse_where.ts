@@ -99,10 +99,10 @@ export function parseWhere(text: string): Where {
 const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>> = {
   "==": (a, b) => a === b,
   "!=": (a, b) => a !== b,
-  "<": (a, b) => order(a, b) < 0,
-  "<=": (a, b) => order(a, b) <= 0,
-  ">": (a, b) => order(a, b) > 0,
-  ">=": (a, b) => order(a, b) >= 0,
+  "<": (a, b) => compare(a, b) < 0,
+  "<=": (a, b) => compare(a, b) <= 0,
+  ">": (a, b) => compare(a, b) > 0,
+  ">=": (a, b) => compare(a, b) >= 0,
   "contains": (a, b) =>
     typeof a === "string"
       ? typeof b === "string" && a.includes(b)
@@ -289,7 +289,7 @@ function comparisonOf(operator: string, left: Operand, right: Operand): Conditio
 }
 
 /** Compares two numbers or two texts. NaN for other values: comparisons by size are then false. */
-function order(a: unknown, b: unknown): number {
+function compare(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a !== "string" || typeof b !== "string") return NaN;
   return a < b ? -1 : a > b ? 1 : 0;

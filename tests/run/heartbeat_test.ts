@@ -13,7 +13,7 @@ class TestRun {
 
   constructor(ceiling = 1_000) {
     this.heartbeat = new Heartbeat([{ note: (note) => this.notes.push(note) }], {
-      unwritten: () => this.inFlight,
+      unwrittenRows: () => this.inFlight,
       ceiling: () => ceiling,
       every: (_, callback) => {
         this.second = callback;
