@@ -148,15 +148,12 @@ export class Run {
   }
 
   async #openJobs(): Promise<void> {
-    const { generator, activeRun } = this.#context;
-    const { isPriced } = this.#context.prepared.budget;
+    const { generator, activeRun, prepared: { budget: { isPriced } } } = this.#context;
     const format = { ...lineFormat(generator, this.#options), isPriced };
     const isIdle = this.#isIdle = this.#jobs.remaining === 0;
-    await this.#jobs.each(async (job) => {
-      await job.makeRoom();
-      await job.writeRunFile(null, { isIdle });
-    });
-    await this.#jobs.open((job, index) => ({
+    await this.#jobs.each((job) => job.makeRoom());
+    const writing = this.#jobs.each((job) => job.writeRunFile(null, { isIdle }));
+    const opening = this.#jobs.open((job, index) => ({
       format,
       concurrency: this.#concurrency,
       fsync: this.#options.fsync ?? "always",
@@ -173,10 +170,14 @@ export class Run {
         if (this.#options.lock !== false) this.#notices.warnUnlocked(path, reason, job.files.lock);
       },
     }));
+    // At the same time, because both wait for the disk.
+    for (const end of await Promise.allSettled([writing, opening])) {
+      if (end.status === "rejected") throw end.reason;
+    }
   }
 
   async #runEngine(): Promise<void> {
-    const { activeRun } = this.#context;
+    const { activeRun } = this.#context, { shard } = this.#jobs;
     await this.#openJobs();
     this.#announce();
     const status = this.#status = await LiveStatus.open(
@@ -199,7 +200,6 @@ export class Run {
     });
     const engine = this.#engine = this.#makeEngine(heartbeat);
     activeRun.attach(engine);
-    const { shard } = this.#jobs;
     // A shard without rows has a share of 0, which is no limit.
     if (shard && shard.share > 0) activeRun.shareMaxCost(shard.share, status.spentBefore);
     status.takeShare(engine);
