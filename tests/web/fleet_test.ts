@@ -47,14 +47,21 @@ Deno.test("files that cannot be read are named beside the runs that can", async 
   await writeStatus(dir, statusOf(0));
   await dir.write(`out/.retort/${nameOf(1)}.status.json`, "{");
   await Deno.mkdir(dir.path("out/.retort/other.shards-2.json"));
+  await dir.write("out/.retort/torn.shards-2.json", "{");
   const watch = new FolderWatch(dir.path("out"));
   await watch.check();
-  assertEquals(watch.view(10).states, { running: 1, silent: 2 });
+  const torn = new FolderWatch(dir.path("out"), "torn");
+  await torn.check();
+  assertEquals([torn.isEmpty, torn.view(10).states], [false, { silent: 1 }]);
+  assertEquals(watch.view(10).states, { running: 1, silent: 3 });
   const reasons = watch.view(10).rows.map(({ name, reason }) => `${name}: ${reason}`);
   assertStringIncludes(reasons[0], `${nameOf(1)}: Cannot read "${dir.path("out/.retort")}`);
   assertStringIncludes(reasons[1], "other: Cannot read");
+  assertStringIncludes(reasons[2], 'torn.shards-2.json": it is incomplete');
   await writeStatus(dir, statusOf(1));
-  await Deno.remove(dir.path("out/.retort/other.shards-2.json"));
+  for (const name of ["other", "torn"]) {
+    await Deno.remove(dir.path(`out/.retort/${name}.shards-2.json`));
+  }
   await watch.check();
   assertEquals(watch.view(10).states, { running: 2 });
 });

@@ -50,7 +50,7 @@ export class FolderWatch {
   }
 
   get isEmpty(): boolean {
-    return this.#runs.size === 0 && this.#plans.size === 0;
+    return this.#runs.size + this.#plans.size + this.#problems.size === 0;
   }
 
   /** Reads the files that have changed since the last check. */
@@ -136,8 +136,9 @@ export class FolderWatch {
     const stem = name.replace(PLAN_SUFFIX, "");
     if (this.#plans.has(name) || (this.#stem !== undefined && stem !== this.#stem)) return;
     try {
-      const plan = await readPlan(inFolder(this.#folder, name));
-      if (plan !== undefined) this.#plans.set(name, { plan, stem });
+      const path = inFolder(this.#folder, name), plan = await readPlan(path);
+      if (plan === undefined) this.#problems.set(name, `Cannot read "${path}": it is incomplete`);
+      else this.#plans.set(name, { plan, stem });
     } catch (error) {
       this.#problems.set(name, (error as Error).message);
     }

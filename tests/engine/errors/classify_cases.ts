@@ -265,10 +265,10 @@ export const GROUPS: readonly CaseGroup[] = [
       halts("upstream"),
     ),
     on(
-      "LiteLLM: the provider's bill",
+      "LiteLLM: the provider's bill, older",
       400,
       openai(
-        "litellm.BadRequestError: AnthropicException - Your credit balance is too low",
+        "BadRequestError: AnthropicException - Your credit balance is too low",
         "None",
         "400",
       ),
