@@ -77,9 +77,9 @@ async function besideConfig(
   const flags = new Map(args.flags);
   for (const name of PARAM_FLAGS) flags.delete(name);
   for (const others of [[], [["params", JSON.stringify(params)]]] as const) {
-    const changed = { ...args, flags: new Map<string, FlagValue>([...flags, ...others]) };
-    const sent = await readParams(new Settings(changed, config.flags), config.params);
-    if (sortedJson(sent) === sortedJson(params)) return changed;
+    const changedArgs = { ...args, flags: new Map<string, FlagValue>([...flags, ...others]) };
+    const changedParams = await readParams(new Settings(changedArgs, config.flags), config.params);
+    if (sortedJson(changedParams) === sortedJson(params)) return changedArgs;
   }
   return undefined;
 }

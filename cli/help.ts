@@ -122,14 +122,14 @@ function byGroup(flags: readonly Flag[], command: Command = "run"): string[] {
 }
 
 function flagLine(flag: Flag, command: Command = "run"): string {
-  const short = flag.short === undefined ? "   " : `-${flag.short},`;
+  const shortName = flag.short === undefined ? "   " : `-${flag.short},`;
   const name = flag.isOnByDefault ? `no-${flag.name}` : flag.name;
   const value = flag.value === undefined
     ? ""
     : flag.isValueOptional
     ? `[=${flag.value}]`
     : ` ${flag.value}`;
-  return twoColumns(`  ${short} --${name}${value}`, flag.helpFor?.[command] ?? flag.help);
+  return twoColumns(`  ${shortName} --${name}${value}`, flag.helpFor?.[command] ?? flag.help);
 }
 
 function twoColumns(left: string, right: string, width = FLAG_WIDTH): string {

@@ -183,11 +183,13 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
   if (commandFlags.some((flag) => flag.isOnByDefault && flag.name === name)) {
     return new UsageError(`Cannot use ${rawName}: it is the default; --no-${name} turns it off`);
   }
-  const misplaced = FLAGS.find((flag) => typedName(flag) === name || `-${flag.short}` === rawName);
+  const misplacedFlag = FLAGS.find((flag) =>
+    typedName(flag) === name || `-${flag.short}` === rawName
+  );
   const names = commandFlags.map(typedName);
   const habit = habitAdvice(name, new Set(names));
-  if (misplaced !== undefined) {
-    const commands = misplaced.commands.join(", ");
+  if (misplacedFlag !== undefined) {
+    const commands = misplacedFlag.commands.join(", ");
     return new UsageError(
       `Cannot use ${rawName} with "${command}": it belongs to ${commands}` +
         (habit === undefined ? "" : `. ${habit}`),

@@ -143,8 +143,8 @@ async function keepEarlierReport(
     if (info === undefined) return true;
     await checkIsReport(path, info);
     const { runStartOf } = await import("../web/report_marker.ts");
-    const started = await runStartOf(path) ?? (info.mtime ?? new Date()).toISOString();
-    const time = started.replaceAll(":", "-");
+    const startTime = await runStartOf(path) ?? (info.mtime ?? new Date()).toISOString();
+    const time = startTime.replaceAll(":", "-");
     await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
     return true;
   } catch (error) {

@@ -15,7 +15,7 @@ import {
   checkMergedFiles,
   jobNameOf,
   mergeArguments,
-  mergedPath,
+  mergedResultsOf,
   type PreparedJob,
 } from "./submit_job.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
@@ -53,9 +53,9 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
       return EXIT_DONE;
     }
     default: {
-      const what = action === undefined ? "without a scheduler" : JSON.stringify(action);
+      const attempt = action === undefined ? "without a scheduler" : JSON.stringify(action);
       throw new UsageError(
-        `Cannot submit ${what}: the first word must be slurm, kubernetes, status or cancel` +
+        `Cannot submit ${attempt}: the first word must be slurm, kubernetes, status or cancel` +
           suggestion(action ?? "", ["slurm", "kubernetes", "status", "cancel"]),
       );
     }
@@ -78,36 +78,36 @@ async function prepare(
   refuseSecrets(scheduler, settings, io);
   if (scheduler === "slurm") await checkRun(inputs, args, io);
   const { files } = await findInputs(inputs);
-  const shared = await sharedOutput(inputs, files, output);
-  const { stem } = shared;
-  const merged = await mergedPath(stem, settings);
+  const ownOutput = await sharedOutput(inputs, files, output);
+  const { stem } = ownOutput;
+  const mergedResults = await mergedResultsOf(stem, settings);
   if (scheduler === "kubernetes") {
     const { refuseOutsideVolume } = await import("./submit_kubernetes.ts");
-    refuseOutsideVolume([["output", stem], ["merge", merged]], settings);
+    refuseOutsideVolume([["output", stem], ["merge", mergedResults]], settings);
   }
   // The input of a Kubernetes job may exist in the cluster only.
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);
   if (isHere || scheduler === "slurm") {
     await Promise.all(files.map((file) => checkReadableTwice(file)));
-    await checkMergedFiles(merged, files);
+    await checkMergedFiles(mergedResults, files);
     const input = {
       inputFormat: settings.choice("input-format", INPUT_FORMATS),
       jsonColumns: settings.parts("json-columns"),
     };
     const needsLock = !settings.isOff("lock");
-    await pinnedPlan(shared, files, shards, { input, needsLock, inputs });
+    await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs });
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }
   const leadSeconds = Math.round(leadMs / 1_000);
   return {
     name: await jobNameOf(stem),
     stem,
-    merged,
+    mergedResults,
     submission: Date.now().toString(36),
     shards,
     parallel: Math.min(parallel, shards),
     run: ["run", ...inputs, ...runFlags(args), ...shardFlags(leadSeconds)],
-    merge: mergeArguments(stem, merged, shards, settings),
+    merge: mergeArguments(stem, mergedResults, shards, settings),
     leadSeconds,
   };
 }

@@ -30,7 +30,7 @@ export interface PreparedJob extends ShardJob {
   /** Path of the output without `.jsonl`: `out/x`. */
   readonly stem: string;
   /** Path of the merged results. */
-  readonly merged: string;
+  readonly mergedResults: string;
 }
 
 /** Maximum length of the output's name in a job's name, in characters. */
@@ -62,7 +62,7 @@ export function followUpCommand(
 }
 
 /** The file of the merged results. Throws if it is none, or in the folder of the shards. */
-export async function mergedPath(stem: string, settings: Settings): Promise<string> {
+export async function mergedResultsOf(stem: string, settings: Settings): Promise<string> {
   const { start, name } = splitPath(stem);
   const file = settings.text("merge") ?? `${start}merged/${name}.jsonl`;
   if (!file.endsWith(".jsonl")) {
@@ -74,11 +74,11 @@ export async function mergedPath(stem: string, settings: Settings): Promise<stri
   return file;
 }
 
-async function refuseSameFolder(merged: string, stem: string): Promise<void> {
-  if (await realFolderOf(merged) !== await realFolderOf(stem)) return;
-  const { start, name } = splitPath(merged);
+async function refuseSameFolder(mergedResults: string, stem: string): Promise<void> {
+  if (await realFolderOf(mergedResults) !== await realFolderOf(stem)) return;
+  const { start, name } = splitPath(mergedResults);
   throw new UsageError(
-    `Cannot merge into "${merged}" (--merge): the shards are in the same folder, and loading it would ` +
+    `Cannot merge into "${mergedResults}" (--merge): the shards are in the same folder, and loading it would ` +
       `load every row twice. Name a file in another folder, such as --merge ${
         shellWord(`${start}merged/${name}`)
       }`,
@@ -86,15 +86,18 @@ async function refuseSameFolder(merged: string, stem: string): Promise<void> {
 }
 
 /** Throws if the merge could not write its files: it runs after all shards have been paid for. */
-export async function checkMergedFiles(merged: string, inputs: readonly string[]): Promise<void> {
-  const output = filesOf("", stemOf(merged));
+export async function checkMergedFiles(
+  mergedResults: string,
+  inputs: readonly string[],
+): Promise<void> {
+  const output = filesOf("", stemOf(mergedResults));
   await checkOutputs(inputs, [output]);
   await checkReplaceable(output);
 }
 
 export function mergeArguments(
   stem: string,
-  merged: string,
+  mergedResults: string,
   shards: number,
   settings: Settings,
 ): string[] {
@@ -103,7 +106,7 @@ export function mergeArguments(
     "merge",
     `${stem}.jsonl`,
     `--shards=${shards}`,
-    `--output=${merged}`,
+    `--output=${mergedResults}`,
     "--replace",
     ...limit === undefined ? [] : [`--limit=${limit}`],
   ];

@@ -25,7 +25,7 @@ import { followUpCommand, logsOf, type PreparedJob } from "./submit_job.ts";
 
 /** Prints the script of the array, or submits all arrays and the merge that depends on them. */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
-  refuseLineBreaks([Deno.cwd(), job.stem, job.merged]);
+  refuseLineBreaks([Deno.cwd(), job.stem, job.mergedResults]);
   const logs = resolve(logsOf(job.stem));
   await Deno.mkdir(logs, { recursive: true });
   const options = await slurmOptions(job, logs, settings);
@@ -55,7 +55,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
   io.writeErr(
     `Submitted ${formatCountOf(job.shards, "shard")} as ${
       arrays.length === 1 ? "array" : "arrays"
-    } ${ids.join(", ")}, merge as job ${merge} into ${printable(job.merged)}\n` +
+    } ${ids.join(", ")}, merge as job ${merge} into ${printable(job.mergedResults)}\n` +
       `To check on it: ${followUpCommand(job, "status", io)}\n`,
   );
 }

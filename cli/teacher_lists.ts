@@ -137,12 +137,12 @@ class ListedTeachers implements AsyncDisposable {
 
   /** Returns the place of a new teacher; undefined if another list already names the address. */
   async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
-    const listed = this.#byUrl.get(entry.url) ??
+    const listedTeacher = this.#byUrl.get(entry.url) ??
       { place: await list.make(entry), entries: new Map() };
-    this.#byUrl.set(entry.url, listed);
+    this.#byUrl.set(entry.url, listedTeacher);
     this.#leftUrls.delete(entry.url);
-    listed.entries.set(list, entry);
-    return listed.entries.size === 1 ? placeOf(listed) : undefined;
+    listedTeacher.entries.set(list, entry);
+    return listedTeacher.entries.size === 1 ? placeOf(listedTeacher) : undefined;
   }
 
   /** Waits for earlier changes: an address may leave while it is still joining. */
@@ -169,18 +169,18 @@ class ListedTeachers implements AsyncDisposable {
       }
     }
     for (const entry of changed) {
-      const listed = this.#byUrl.get(entry.url)!;
-      listed.entries.set(list, entry);
-      changedPlaces.push(placeOf(listed));
+      const listedTeacher = this.#byUrl.get(entry.url)!;
+      listedTeacher.entries.set(list, entry);
+      changedPlaces.push(placeOf(listedTeacher));
     }
     for (const { url } of left) {
-      const listed = this.#byUrl.get(url);
+      const listedTeacher = this.#byUrl.get(url);
       this.#problems.delete(url);
-      if (listed === undefined || !listed.entries.delete(list)) continue;
+      if (listedTeacher === undefined || !listedTeacher.entries.delete(list)) continue;
       // The weight and the limit of the next list that names the address apply now.
-      if (listed.entries.size > 0) changedPlaces.push(placeOf(listed));
+      if (listedTeacher.entries.size > 0) changedPlaces.push(placeOf(listedTeacher));
       else {
-        leftTeachers.push(listed.place.teacher);
+        leftTeachers.push(listedTeacher.place.teacher);
         this.#leftUrls.add(url);
       }
     }
@@ -199,8 +199,8 @@ class ListedTeachers implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const listed = [...this.#byUrl.values()];
-    await Promise.all(listed.map(({ place }) => place[Symbol.asyncDispose]?.()));
+    const listedTeachers = [...this.#byUrl.values()];
+    await Promise.all(listedTeachers.map(({ place }) => place[Symbol.asyncDispose]?.()));
   }
 }
 

@@ -221,11 +221,11 @@ async function openSimulated(
   });
   stack.defer(() => teacher.close());
   const complete = teacher.complete.bind(teacher);
-  const seeded: Teacher = Object.assign(teacher, {
+  const seededTeacher: Teacher = Object.assign(teacher, {
     complete: (request: TeacherRequest, signal: AbortSignal) =>
       complete(withSampleSeed(request), signal),
   });
-  return { teacher: seeded };
+  return { teacher: seededTeacher };
 }
 
 /** A simulated teacher has no temperature: without a seed, all samples of a row would be equal. */

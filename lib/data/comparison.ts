@@ -60,10 +60,10 @@ export function compareRuns(
     const lacksFinal = columns.final[left] === 0 || columns.final[right] === 0;
     if (code === DIFFERENT && lacksFinal) withoutFinal++;
   }
-  const answered = [0, 0];
-  for (let row = 0; row < length; row++) if (isAnswer(table, row)) answered[run[row]]++;
+  const answerCounts = [0, 0];
+  for (let row = 0; row < length; row++) if (isAnswer(table, row)) answerCounts[run[row]]++;
   const runAt = (index: 0 | 1) =>
-    comparedRun(table, pairs.map((pair) => pair[index]), paths[index], answered[index]);
+    comparedRun(table, pairs.map((pair) => pair[index]), paths[index], answerCounts[index]);
   return {
     comparison: {
       both: pairs.length,

@@ -78,15 +78,15 @@ export class DataIndex {
    */
   load(): boolean {
     if (this.#indexPath === undefined) return false;
-    const saved = readIndexFile(this.#indexPath, this.files.map(({ mark }) => mark.path));
-    if (saved === undefined) return false;
+    const savedIndex = readIndexFile(this.#indexPath, this.files.map(({ mark }) => mark.path));
+    if (savedIndex === undefined) return false;
     this.files = this.files.map(({ mark, readPath }, index) => {
-      const file = new DataFile(mark.path, { readPath, mark: saved.files[index] });
+      const file = new DataFile(mark.path, { readPath, mark: savedIndex.files[index] });
       if (file.mark.end === 0 || file.resume()) return file;
-      saved.table.drop(index);
+      savedIndex.table.drop(index);
       return new DataFile(mark.path, { readPath });
     });
-    this.table = saved.table;
+    this.table = savedIndex.table;
     this.#savedRows = this.table.length;
     this.#pruneGone();
     this.version++;
@@ -130,10 +130,10 @@ export class DataIndex {
         this.#unpricedPairs.add(columns.model[row] * 0x1_0000 + columns.teacher[row]);
       }
     });
-    const added = this.table.length - firstRow;
-    if (added > 0) {
+    const addedRows = this.table.length - firstRow;
+    if (addedRows > 0) {
       // The first block of a file gives the mean length of its lines.
-      if (file.mark.rows === added) this.#reserve();
+      if (file.mark.rows === addedRows) this.#reserve();
       this.version++;
     }
     if (this.#unpricedPairs.size > 0) {

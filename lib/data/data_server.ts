@@ -208,9 +208,9 @@ export class DataServer {
     const key = `${sort}\0${descending}`;
     const { sorted } = selection;
     if (sorted?.key === key && sorted.count === rows.length) return sorted.rows;
-    const ordered = sortRows(this.#index.table, rows, parsePath(sort), descending) ?? rows;
-    selection.sorted = { key, count: rows.length, rows: ordered };
-    return ordered;
+    const sortedRows = sortRows(this.#index.table, rows, parsePath(sort), descending) ?? rows;
+    selection.sorted = { key, count: rows.length, rows: sortedRows };
+    return sortedRows;
   }
 
   /**
@@ -226,14 +226,15 @@ export class DataServer {
     const isScanning = cached?.scanner?.isDone === false;
     if (
       cached !== undefined &&
-      (cached.version === version || isScanning || nowMs - cached.createdMs < STALE_MS)
+      (cached.version === version || isScanning ||
+        nowMs - cached.createdMs < STALE_MS)
     ) {
       return cached;
     }
     const { indexedParts, scannedParts } = planOf(table, where);
     const rows = rowsThatMeet(table, indexedParts);
     const needsScan = scannedParts.length > 0;
-    const created: Selection = {
+    const newSelection: Selection = {
       where,
       version,
       rows: needsScan ? NO_ROWS : rows,
@@ -241,10 +242,13 @@ export class DataServer {
       createdMs: nowMs,
       requestedMs: nowMs,
     };
-    this.#selections = [created, ...this.#selections.filter((selection) => selection !== cached)];
+    this.#selections = [
+      newSelection,
+      ...this.#selections.filter((selection) => selection !== cached),
+    ];
     for (const { scanner } of this.#selections.splice(MAX_SELECTIONS)) scanner?.cancel();
     cached?.scanner?.cancel();
-    return created;
+    return newSelection;
   }
 
   /** Cancels scans that no page requests, except the one for `where`. */

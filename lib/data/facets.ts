@@ -87,18 +87,22 @@ function facet(
   const counts = new Uint32Array(values.length + 1);
   if (codes instanceof Uint8Array) countUint8(rows, codes, counts);
   else countUint16(rows, codes, counts);
-  const counted = values.map((value, code) => ({ value: value ?? null, count: counts[code], code }))
+  const valueCounts = values.map((value, code) => ({
+    value: value ?? null,
+    count: counts[code],
+    code,
+  }))
     .filter(({ count, code, value }) =>
       count > 0 && !(skipsMissing && code === 0 && (value === null || value === ""))
     );
-  const areNumbers = counted.every(({ value }) => typeof value === "number");
-  counted.sort((a, b) => areNumbers ? Number(a.value) - Number(b.value) : b.count - a.count);
+  const areNumbers = valueCounts.every(({ value }) => typeof value === "number");
+  valueCounts.sort((a, b) => areNumbers ? Number(a.value) - Number(b.value) : b.count - a.count);
   return {
     field,
     title,
     isOwn: false,
-    values: counted.slice(0, MAX_FACET_VALUES).map(({ value, count }) => ({ value, count })),
-    more: Math.max(0, counted.length - MAX_FACET_VALUES),
+    values: valueCounts.slice(0, MAX_FACET_VALUES).map(({ value, count }) => ({ value, count })),
+    more: Math.max(0, valueCounts.length - MAX_FACET_VALUES),
   };
 }
 
@@ -218,9 +222,9 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
     else unknownRows++;
     if ((columns.marks[row] & Mark.Estimated) !== 0) estimatedRows++;
   }
-  const answered = rows.filter((row) => columns.status[row] === 0);
+  const answeredRows = rows.filter((row) => columns.status[row] === 0);
   const spread = (column: Uint32Array) =>
-    spreadOf(Uint32Array.from(answered, (row) => column[row]));
+    spreadOf(Uint32Array.from(answeredRows, (row) => column[row]));
   const counts = flagCounts(table, rows);
   return {
     rows: {

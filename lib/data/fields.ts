@@ -151,13 +151,13 @@ export function conditionNotes(table: Table, where: string): string[] {
   if (where.trim() === "" || table.length === 0) return [];
   const { paths, parts, notes } = parseWhere(where);
   const knownNames = [...table.fieldNames, ...DERIVED_NAMES];
-  const absent = paths.filter((path) => isUnknownField(table, path)).map(checkedName);
-  const mistyped = comparisonsIn(parts).filter(({ path, value }) => {
+  const absentNames = paths.filter((path) => isUnknownField(table, path)).map(checkedName);
+  const mistypedComparisons = comparisonsIn(parts).filter(({ path, value }) => {
     const other = typeof value === "number" ? "string" : "number";
     return onlyTypeOf(table, path) === other;
   });
-  const absentNotes = [...new Set(absent)].map((name) => absentNote(name, knownNames));
-  return [...absentNotes, ...mistyped.map(typeNote), ...notes];
+  const absentNotes = [...new Set(absentNames)].map((name) => absentNote(name, knownNames));
+  return [...absentNotes, ...mistypedComparisons.map(typeNote), ...notes];
 }
 
 /** The one type of a field's values; undefined for both, neither, or an unindexed field. */

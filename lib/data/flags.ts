@@ -148,19 +148,19 @@ function holdsLoop(text: string): boolean {
 
 /** Whether the text around an index repeats itself in rounds of `round` characters. */
 function repeatsAround(text: string, index: number, round: number): boolean {
-  const needed = Math.max(MIN_LOOP_CHARS, round * MIN_ROUNDS) - round;
-  if (needed + round > text.length) return false;
-  const half = Math.ceil(needed / 2);
+  const minLength = Math.max(MIN_LOOP_CHARS, round * MIN_ROUNDS) - round;
+  if (minLength + round > text.length) return false;
+  const half = Math.ceil(minLength / 2);
   // At least half of a loop is on one side of the index. Most texts fail this test.
   if (!equalsBefore(text, index, half, round) && !equalsBefore(text, index - half, half, round)) {
     return false;
   }
   let start = index, end = index;
   while (start > round && text.charCodeAt(start - 1) === text.charCodeAt(start - 1 - round)) {
-    if (end - --start >= needed) return true;
+    if (end - --start >= minLength) return true;
   }
   while (end < text.length && text.charCodeAt(end) === text.charCodeAt(end - round)) {
-    if (++end - start >= needed) return true;
+    if (++end - start >= minLength) return true;
   }
   return false;
 }

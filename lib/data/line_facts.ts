@@ -192,8 +192,8 @@ const OPEN_BRACE = 123, CLOSE_BRACE = 125;
 
 /** The last `\boxed{…}`, else the last number, normalized for comparison; "" if there is none. */
 export function finalAnswerOf(text: string): string {
-  const boxed = lastBoxContent(text) ?? "";
-  return boxed === "" ? lastNumber(text) : normalizeBoxed(boxed);
+  const content = lastBoxContent(text) ?? "";
+  return content === "" ? lastNumber(text) : normalizeBoxed(content);
 }
 
 /** Whether the last `\boxed{` is not closed, because the text was cut off. */

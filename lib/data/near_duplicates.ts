@@ -104,8 +104,8 @@ export class NearDuplicates {
    */
   #joinGroup(index: number, bin: number, head: number, next: Int32Array): boolean {
     const bandStart = bin - index * BINS;
-    let compared = 0;
-    for (let other = head; other !== -1 && compared < MAX_COMPARED; other = next[other]) {
+    let comparedCount = 0;
+    for (let other = head; other !== -1 && comparedCount < MAX_COMPARED; other = next[other]) {
       const otherBin = other * BINS + bandStart;
       if (
         this.#signatures[otherBin] !== this.#signatures[bin] ||
@@ -113,7 +113,7 @@ export class NearDuplicates {
       ) {
         continue;
       }
-      compared++;
+      comparedCount++;
       const root = this.#rootOf(index), otherRoot = this.#rootOf(other);
       if (root === otherRoot) return true;
       if (
@@ -137,10 +137,10 @@ export class NearDuplicates {
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));
-    const left = shinglesAt(a), right = shinglesAt(b);
-    let shared = 0;
-    for (const shingle of left) if (right.has(shingle)) shared++;
-    return shared / (left.size + right.size - shared) >= MIN_SIMILARITY;
+    const shingles = shinglesAt(a), otherShingles = shinglesAt(b);
+    let sharedCount = 0;
+    for (const shingle of shingles) if (otherShingles.has(shingle)) sharedCount++;
+    return sharedCount / (shingles.size + otherShingles.size - sharedCount) >= MIN_SIMILARITY;
   }
 
   /** Returns the root of the group, and shortens the path to it. */

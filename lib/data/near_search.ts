@@ -86,22 +86,22 @@ export class NearSearch {
   *#search(field: "prompt" | "response", rows: Uint32Array<ArrayBuffer>): Generator<void> {
     const { table } = this.#index;
     const textAt = (row: number) => this.#textAt(field, row);
-    const near = new NearDuplicates(rows, {
+    const nearDuplicates = new NearDuplicates(rows, {
       textAt,
       areSamplesOfOneRow: (a, b) => table.isSameInputRow(a, b),
     });
     for (const row of rows) {
-      near.add(textAt(row));
-      if (near.addedCount % STEP_ROWS !== 0) continue;
-      this.#setStatus({ done: Math.round(near.addedCount * READING_SHARE) });
+      nearDuplicates.add(textAt(row));
+      if (nearDuplicates.addedCount % STEP_ROWS !== 0) continue;
+      this.#setStatus({ done: Math.round(nearDuplicates.addedCount * READING_SHARE) });
       yield;
     }
-    for (const share of near.compare()) {
+    for (const share of nearDuplicates.compare()) {
       const doneShare = READING_SHARE + share * (1 - READING_SHARE);
       this.#setStatus({ done: Math.round(rows.length * doneShare) });
       yield;
     }
-    const copies = near.copies();
+    const copies = nearDuplicates.copies();
     table.nearOf = copies;
     this.#index.version++;
     const groups = new Set(copies.values()).size;

@@ -51,9 +51,9 @@ export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<
   }
   for (const part of parts) {
     const test = testOf(table, part);
-    let passed = 0;
-    for (let i = 0; i < count; i++) if (test(rows[i])) rows[passed++] = rows[i];
-    count = passed;
+    let passedCount = 0;
+    for (let i = 0; i < count; i++) if (test(rows[i])) rows[passedCount++] = rows[i];
+    count = passedCount;
   }
   return count === rows.length ? rows : rows.slice(0, count);
 }

@@ -37,10 +37,10 @@ export function scanJobOf(
   parts: readonly Part[],
 ): ScanJob {
   const { offset, bytes, file, flags } = table.columns;
-  const shared = new Uint32Array(new SharedArrayBuffer(rows.byteLength));
-  shared.set(rows);
+  const sharedRows = new Uint32Array(new SharedArrayBuffer(rows.byteLength));
+  sharedRows.set(rows);
   return {
-    rows: shared,
+    rows: sharedRows,
     columns: { offset, bytes, file, flags },
     files: files.map(({ readPath, hints }) => ({ path: readPath, hints })),
     viewFields: viewFieldsOf(table, parts.flatMap(({ paths }) => paths)),

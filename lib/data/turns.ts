@@ -97,13 +97,13 @@ function isPresent(value: unknown): boolean {
 /** Messages as turns; undefined if one holds more than text, or the last is not the user's. */
 function plainMessages(messages: unknown): Turn[] | undefined {
   if (!Array.isArray(messages) || messages.length === 0) return undefined;
-  const plain: Turn[] = [];
+  const turns: Turn[] = [];
   for (const message of messages) {
     const { role, content, tool_calls: calls } = objectOf(message);
     if (!PLAIN_ROLES.has(role) || typeof content !== "string" || isPresent(calls)) return undefined;
-    plain.push({ role: role as string, text: content });
+    turns.push({ role: role as string, text: content });
   }
-  return plain.at(-1)!.role === "user" ? plain : undefined;
+  return turns.at(-1)!.role === "user" ? turns : undefined;
 }
 
 /**

@@ -83,7 +83,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     this.#inputs.push({ input, stamp });
     if (input.format === "jsonl" || input.format === "json") this.#verbatimFiles.add(file);
     await this.#addExactTypes(input);
-    const bad = new BadLines();
+    const badLines = new BadLines();
     let rowsInFile = 0;
     for await (const lines of input.rows()) {
       for (const { text, problem, number } of lines) {
@@ -91,7 +91,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
           ? new RowProblem(problem ?? "unreadable")
           : this.#read(text, file, number);
         rowsInFile++;
-        if (this.#admit(example, number, bad, takes)) {
+        if (this.#admit(example, number, badLines, takes)) {
           this.#selectedRows.add(this.lineCount);
           this.#spool?.add(text!, file, number);
         }
@@ -100,10 +100,10 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       await this.#spool?.flush();
     }
     // If no row can be read, the file may have another format.
-    const foreign = rowsInFile > 0 && bad.count === rowsInFile && input.format === "jsonl" &&
+    const foreign = rowsInFile > 0 && badLines.count === rowsInFile && input.format === "jsonl" &&
       await foreignTextError(file, file, rowsInFile === 1);
     if (foreign) throw foreign;
-    return { input: file, bad, placeOf: (line) => placeOf(file, input.format, line) };
+    return { input: file, bad: badLines, placeOf: (line) => placeOf(file, input.format, line) };
   }
 
   async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {

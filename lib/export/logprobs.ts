@@ -102,11 +102,11 @@ function tokenOf({ token, id, logprob, bytes }: Record<string, unknown>): Token 
   const name = typeof token === "string" ? token : "";
   const idInName = ID_AS_TEXT.exec(name)?.[1];
   const rawBytes = Array.isArray(bytes) ? Uint8Array.from(bytes as number[]) : undefined;
-  const decoded = rawBytes === undefined ? undefined : new TextDecoder().decode(rawBytes);
+  const decodedText = rawBytes === undefined ? undefined : new TextDecoder().decode(rawBytes);
   // If vLLM names tokens by ids, the bytes hold the text, or the name again.
-  const isNamedTwice = decoded !== undefined && ID_AS_TEXT.test(decoded);
+  const isNamedTwice = decodedText !== undefined && ID_AS_TEXT.test(decodedText);
   return {
-    text: idInName === undefined || isNamedTwice ? name : decoded ?? name,
+    text: idInName === undefined || isNamedTwice ? name : decodedText ?? name,
     bytes: isNamedTwice ? undefined : rawBytes,
     id: idOf(id) ?? (idInName === undefined ? null : Number(idInName)),
     logprob: typeof logprob === "number" ? logprob : null,
@@ -134,8 +134,9 @@ function isTextOf(
   const text = textOf(positions);
   if (text === response) return true;
   if (toolCalls !== undefined) return text.includes(response.trim());
-  const plain = (part: string) => part.replaceAll(TEMPLATE_MARKS, "");
-  return plain(text) === plain(reasoning) + plain(response) || plain(text) === plain(response);
+  const withoutMarks = (part: string) => part.replaceAll(TEMPLATE_MARKS, "");
+  return withoutMarks(text) === withoutMarks(reasoning) + withoutMarks(response) ||
+    withoutMarks(text) === withoutMarks(response);
 }
 
 /** Joins the bytes, because a character may span several tokens. */

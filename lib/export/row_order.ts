@@ -48,10 +48,10 @@ export class Numbers {
 
   /** Starts with a small block: an export may read thousands of files, with lists for each. */
   #grow(index: number): void {
-    const old = this.#blocks[index];
-    const capacity = index > 0 ? BLOCK_CAPACITY : (old?.length ?? START_CAPACITY / 2) * 2;
+    const oldBlock = this.#blocks[index];
+    const capacity = index > 0 ? BLOCK_CAPACITY : (oldBlock?.length ?? START_CAPACITY / 2) * 2;
     const block = this.#blocks[index] = new this.#Block(capacity);
-    if (old !== undefined) block.set(old);
+    if (oldBlock !== undefined) block.set(oldBlock);
   }
 }
 

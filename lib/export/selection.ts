@@ -130,15 +130,15 @@ export class Pairs {
   end(): Pair | undefined {
     const answers = this.#answers;
     this.#answers = [];
-    const scored = answers.map((example) => ({ example, score: this.#scoreOf(example) }))
+    const scoredAnswers = answers.map((example) => ({ example, score: this.#scoreOf(example) }))
       .filter(({ score }) => !Number.isNaN(score));
-    this.#unscoredAnswers += answers.length - scored.length;
-    if (scored.length < 2) {
-      this.#singleRows += scored.length;
+    this.#unscoredAnswers += answers.length - scoredAnswers.length;
+    if (scoredAnswers.length < 2) {
+      this.#singleRows += scoredAnswers.length;
       return undefined;
     }
-    scored.sort((a, b) => b.score - a.score);
-    const [best, worst] = [scored[0], scored.at(-1)!];
+    scoredAnswers.sort((a, b) => b.score - a.score);
+    const [best, worst] = [scoredAnswers[0], scoredAnswers.at(-1)!];
     if (best.score !== worst.score) return [best.example, worst.example];
     this.#tiedRows++;
     return undefined;

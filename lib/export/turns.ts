@@ -92,10 +92,10 @@ export const REASONING = "reasoning_content";
 
 function withReasoningAs(name: string, message: Message): Message {
   if (message[REASONING] === undefined) return message;
-  const renamed = Object.entries(message).map((
+  const members = Object.entries(message).map((
     [key, value],
   ) => [key === REASONING ? name : key, value]);
-  return Object.fromEntries(renamed) as Message;
+  return Object.fromEntries(members) as Message;
 }
 
 /** Makes the content a list of parts: loaders cannot read a file with both texts and lists as

@@ -29,11 +29,11 @@ import { Selection } from "./selection.ts";
 import { isForValidation } from "./row_order.ts";
 
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
-  const resolved = resolveExport(options);
-  await checkResultsFiles(resolved.paths);
-  using source = await ResultsSource.open(resolved);
-  const report = await writeSet(source, resolved);
-  return { ...report, notes: [...report.notes, ...await failureNotes(resolved.paths)] };
+  const resolvedOptions = resolveExport(options);
+  await checkResultsFiles(resolvedOptions.paths);
+  using source = await ResultsSource.open(resolvedOptions);
+  const report = await writeSet(source, resolvedOptions);
+  return { ...report, notes: [...report.notes, ...await failureNotes(resolvedOptions.paths)] };
 }
 
 /** A note about failed rows: the results do not show them. */

@@ -106,14 +106,14 @@ export class MergePass {
     const runParams = runFile?.identity.params;
     const parser = new RowParser({ ...rowOptionsOf(runFile, {}), runParams });
     const { base } = this.#inputs.at(-1)!;
-    const skipped = rowsSkippedIn(input);
+    const skippedRows = rowsSkippedIn(input);
     const mayBeEdited = changes.length > 0 || typeof runFile?.identity.shards !== "number";
     const reading: Reading = { number: base, base, samples, mayBeEdited, parser, input, lines };
     let rowsLeft = limit;
     for await (const batch of input.rows()) {
       for (const line of batch) {
         if (rowsLeft-- <= 0) break;
-        reading.number = base + line.number - skipped;
+        reading.number = base + line.number - skippedRows;
         const comparison = this.#mergeLine(line, reading);
         if (comparison !== undefined) await comparison;
       }
@@ -272,12 +272,12 @@ async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise
   let hashes = new BigUint64Array(1_024);
   const input = new InputSequence(pieces);
   await input.open();
-  const skipped = rowsSkippedIn(input);
+  const skippedRows = rowsSkippedIn(input);
   for await (const batch of input.rows()) {
     for (const line of batch) {
       const row = line.text === undefined ? undefined : parser.parse(line.text);
       if (row === undefined || "problem" in row) continue;
-      const number = line.number - skipped;
+      const number = line.number - skippedRows;
       if (number >= hashes.length) {
         const larger = new BigUint64Array(number * 2);
         larger.set(hashes);

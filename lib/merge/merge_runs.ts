@@ -174,8 +174,8 @@ async function whyMissing({ files: { runJson, results } }: MergeRun): Promise<st
 }
 
 function pendingReason({ state, pending, reason }: NonNullable<RunFile["summary"]>): string {
-  const why = state === "done" ? "" : `: it was ${state}`;
-  return `${pendingCountText(pending)}${why}${reason === null ? "" : ` (${reason})`}`;
+  const endText = state === "done" ? "" : `: it was ${state}`;
+  return `${pendingCountText(pending)}${endText}${reason === null ? "" : ` (${reason})`}`;
 }
 
 /** The problem of a run that has not ended. Needed only if the merge reads no rows. */

@@ -108,18 +108,18 @@ function shapeProblem(findings: readonly Findings[]): string[] {
 
 function changedProblem(findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ changed }) => changed);
-  const edited = count === 0 ? [] : [
+  const editedClauses = count === 0 ? [] : [
     `${formatCountOf(count, "row")} ${count === 1 ? "was" : "were"} edited after being answered`,
   ];
   const lines = [...sumsOf(findings.map(({ resent }) => resent))]
     .map(([what, rows]) => `  ${formatCountOf(rows, "row")}: now ${what}`);
-  const resent = lines.length === 0
+  const resentClauses = lines.length === 0
     ? []
     : ["what this version sends for rows differs from what an earlier version sent"];
   if (count === 0 && lines.length === 0) return [];
   return [
     [
-      `Cannot continue: ${[...edited, ...resent].join(", and ")}. ` +
+      `Cannot continue: ${[...editedClauses, ...resentClauses].join(", and ")}. ` +
       "Add --changed reask to send these rows again, or --changed keep to keep the old answers",
       ...lines,
     ].join("\n"),
@@ -262,8 +262,10 @@ function countLines(inputs: readonly string[], findings: readonly Findings[]): s
     );
     // These models are billed, whatever `--model` says.
     if (found.ownModels > 0) {
-      const set = found.ownModels === 1 ? "sets a model of its own" : "set a model of their own";
-      details.push(`${formatCount(found.ownModels)} ${set}: ${modelList(found.models)}`);
+      const verbPhrase = found.ownModels === 1
+        ? "sets a model of its own"
+        : "set a model of their own";
+      details.push(`${formatCount(found.ownModels)} ${verbPhrase}: ${modelList(found.models)}`);
     }
     return details.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${details.join(", ")}`;
   });

@@ -127,12 +127,12 @@ export function globOf(pattern: string, rules: PathRules = system) {
   // A network path (`\\server\share`) keeps both of its leading separators.
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
   const parts = pattern.split(rules.SEPARATOR_PATTERN);
-  const fixed = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)));
-  const start = fixed.join("/") || (rules.isAbsolute(pattern) ? "/" : ".");
+  const fixedParts = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)));
+  const start = fixedParts.join("/") || (rules.isAbsolute(pattern) ? "/" : ".");
   return {
     start: `${root}${start}`,
     glob: `${root}${parts.join("/")}`.replace(/^\.\//, ""),
-    depth: pattern.includes("**") ? Infinity : parts.length - fixed.length,
+    depth: pattern.includes("**") ? Infinity : parts.length - fixedParts.length,
   };
 }
 

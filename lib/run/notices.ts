@@ -88,12 +88,12 @@ function retryNotes(
   const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
   if (count <= 0) return notes;
   const are = count === 1 ? "is" : "are";
-  const sent = uids === undefined ? "failed rows only" : "the rows of --uids only";
+  const retriedRows = uids === undefined ? "failed rows only" : "the rows of --uids only";
   return [
     ...notes,
     `${
       formatCountOf(count, "pending row")
-    } ${are} left out: a retry sends ${sent}, a run without ` +
+    } ${are} left out: a retry sends ${retriedRows}, a run without ` +
     "a retry sends the others",
   ];
 }
@@ -138,12 +138,12 @@ export function teacherNotices(
   const names = findings.flatMap(({ paramNames }) =>
     [...paramNames].map((name) => [name, undefined])
   );
-  const sent = {
+  const sentParams = {
     ...Object.fromEntries(names),
     ...params,
     ...rows.find((row) => row.params !== undefined)?.params,
   };
-  return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(sent) ?? []))];
+  return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(sentParams) ?? []))];
 }
 
 /** The first request of one shape of rows. */

@@ -85,15 +85,15 @@ export class Admission {
 }
 
 export function clashProblem(uid: string, sample: number, samples: number): string {
-  const taken = JSON.stringify(sampleUid(uid, sample));
+  const takenUid = JSON.stringify(sampleUid(uid, sample));
   if (sample > 0) {
-    return `uid ${JSON.stringify(uid)} needs ${taken} for one of its ${samples} samples, ` +
+    return `uid ${JSON.stringify(uid)} needs ${takenUid} for one of its ${samples} samples, ` +
       "which belongs to an earlier row already";
   }
-  const problem = `uid ${taken} belongs to an earlier row already, with other content`;
+  const problem = `uid ${takenUid} belongs to an earlier row already, with other content`;
   const parent = parseSampleUid(uid);
   if (parent === undefined || parent.sample >= samples) return problem;
-  return `uid ${taken} belongs to an earlier row already, or to one of the ${samples} samples of ${
+  return `uid ${takenUid} belongs to an earlier row already, or to one of the ${samples} samples of ${
     JSON.stringify(parent.uid)
   }`;
 }
@@ -161,10 +161,10 @@ export class Plan {
    * follows. */
   push(todo: Todo, sample = 0): void {
     this.#length++;
-    const needed = this.#length * this.#samples;
-    if (needed > this.#todos.length) {
+    const minLength = this.#length * this.#samples;
+    if (minLength > this.#todos.length) {
       const { buffer } = this.#todos;
-      this.#todos = new Uint8Array(buffer.transfer(Math.max(needed, buffer.byteLength * 2)));
+      this.#todos = new Uint8Array(buffer.transfer(Math.max(minLength, buffer.byteLength * 2)));
     }
     this.decide(sample, todo);
   }

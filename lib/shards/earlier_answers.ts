@@ -137,27 +137,29 @@ export class DividedAnswers {
     ignoresInputs: boolean,
     findsRuns = false,
   ): Promise<DividedAnswers> {
-    const divided = new DividedAnswers();
+    const dividedAnswers = new DividedAnswers();
     for (const division of divisions) {
       const running = findsRuns ? await runningShard(division) : undefined;
       const answers = running ?? await firstAnswers(division);
       if (answers === undefined) continue;
-      divided.#byStem.set(division.stem, answers);
+      dividedAnswers.#byStem.set(division.stem, answers);
       const plan = ignoresInputs || division.path === ""
         ? undefined
         : await readPlan(division.path);
-      for (const plannedInput of plan?.inputs ?? []) await divided.#addInput(plannedInput, answers);
+      for (const plannedInput of plan?.inputs ?? []) {
+        await dividedAnswers.#addInput(plannedInput, answers);
+      }
     }
-    return divided;
+    return dividedAnswers;
   }
 
   async #addInput(plannedInput: PlannedInput, answers: ShardAnswers): Promise<void> {
     const info = await statOf(plannedInput.path);
     if (info?.isFile) this.#byKey.set(fileKeyOf(plannedInput.path, info), answers);
     const name = basename(plannedInput.path), input = { answers, plannedInput, info };
-    const sameNamed = this.#byName.get(name);
-    if (sameNamed === undefined) this.#byName.set(name, [input]);
-    else sameNamed.push(input);
+    const namesakes = this.#byName.get(name);
+    if (namesakes === undefined) this.#byName.set(name, [input]);
+    else namesakes.push(input);
   }
 
   /** The answers of a division that has this stem, or one of these files as an input. */

@@ -163,10 +163,10 @@ function refuseTooFew(
   const [{ path: first }] = candidates;
   const name = candidates.length === 1 ? `"${first}"` : `${candidates.length} files`;
   const are = pieces === 1 ? "is" : "are";
-  const compressed = candidates.find(({ divisible }) => divisible.kind === "whole");
-  const path = compressed?.path ?? first;
+  const compressedFile = candidates.find(({ divisible }) => divisible.kind === "whole");
+  const path = compressedFile?.path ?? first;
   const hasGroups = candidates.some(({ divisible }) => divisible.kind === "row-groups");
-  const [why, what] = compressed === undefined
+  const [why, what] = compressedFile === undefined
     ? ["Parquet is divided between row groups", formatCountOf(pieces, "row group")]
     : [
       "compressed files are read as a whole",

@@ -134,10 +134,10 @@ async function checkPlan(
   const names = files.map((file) => basename(file));
   const plannedNames = plan.inputs.map((input) => basename(input.path));
   const index = plannedNames.findIndex((name, i) => name !== names[i]);
-  const added = names[plannedNames.length];
-  if (index !== -1 || added !== undefined) {
+  const addedName = names[plannedNames.length];
+  if (index !== -1 || addedName !== undefined) {
     const difference = index === -1
-      ? `"${added}" was not one of them`
+      ? `"${addedName}" was not one of them`
       : `number ${index + 1} was "${plannedNames[index]}"`;
     throw new UsageError(
       `Cannot use the borders in "${path}": they were made for other files (${difference}). Name ` +

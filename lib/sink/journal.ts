@@ -92,20 +92,20 @@ export class Journal<T> implements AsyncDisposable {
    * @throws {SinkError} If the file cannot be opened.
    */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
-    const opened: Pick<JournalFile, "close">[] = [];
+    const openedFiles: Pick<JournalFile, "close">[] = [];
     const { openFile, mode, closedFile, isNameDurable = false } = options;
     try {
       const watched = openFile ? undefined : await WatchedFile.open(path, mode, closedFile);
       if (watched?.unlockedReason !== undefined) options.onUnlocked?.(path, watched.unlockedReason);
       const writeFile: WritableFile = watched?.writer ?? await openFile!(path);
-      opened.push(writeFile);
+      openedFiles.push(writeFile);
       const syncFile: SyncableFile = watched?.syncer ?? await openFile!(path);
-      opened.push(syncFile);
+      openedFiles.push(syncFile);
       const { size } = await writeFile.stat();
       if (size === 0 && !isNameDurable) await syncFolderOf(path);
       return new Journal(path, [writeFile, syncFile], size, options, watched);
     } catch (cause) {
-      for (const file of opened) file.close();
+      for (const file of openedFiles) file.close();
       throw cause instanceof SinkError ? cause : cannotWrite(path, cause);
     }
   }

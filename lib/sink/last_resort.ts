@@ -53,9 +53,9 @@ export class LastResort {
    *
    * @param lines Whole lines, with line feeds. */
   append(lines: string): Promise<void> {
-    const appended = this.#last.then(() => this.#keep(new TextEncoder().encode(lines)));
-    this.#last = appended.catch(() => {});
-    return appended;
+    const appending = this.#last.then(() => this.#keep(new TextEncoder().encode(lines)));
+    this.#last = appending.catch(() => {});
+    return appending;
   }
 
   async untilIdle(): Promise<void> {

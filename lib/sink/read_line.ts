@@ -222,8 +222,8 @@ function valueOf(objectText: string, name: string): string | undefined {
  * @throws {DamagedFileError} If the line has no uid.
  */
 export function uidOfLine(text: string, path: string, lineNumber: number): string {
-  const plain = /^\{"uid":"([^"\\]*)"/.exec(text);
-  if (plain !== null) return plain[1];
+  const match = /^\{"uid":"([^"\\]*)"/.exec(text);
+  if (match !== null) return match[1];
   let value: { uid?: unknown } | null;
   try {
     value = JSON.parse(text);

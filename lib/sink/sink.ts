@@ -199,15 +199,15 @@ function maxUnsyncedRows(concurrency: number): number {
 /** The callbacks as `SinkOptions` describes them. `onStall` is called for each file, because the
  * second may stall after `rescue` has ended the wait of the first. */
 function sharedCallbacks(options: SinkOptions) {
-  let stalled = 0;
+  let stalledFiles = 0;
   let isBroken = false;
   return {
     onStall: (error: SinkError) => {
-      stalled++;
+      stalledFiles++;
       options.onStall?.(error);
     },
     onRecover: () => {
-      if (--stalled === 0) options.onRecover?.();
+      if (--stalledFiles === 0) options.onRecover?.();
     },
     onBroken: (error: SinkError) => {
       if (!isBroken) options.onBroken?.(error);
