@@ -204,7 +204,7 @@ function toAnotherFile(): string {
 
 function unpackedWith(command: string): (path: string) => string {
   return (path) => {
-    // What would be unpacked of a compressed archive is the archive.
+    // The command would only unpack a compressed archive to an archive.
     const tool = TAR_NAME.test(path) ? "tar -xOf" : command;
     return `Unpack it: ${tool} ${pathWord(path)} > ${pathWord(unpackedName(path))}`;
   };
