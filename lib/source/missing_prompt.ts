@@ -177,8 +177,7 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
   return "";
 }
 
-/** Advice for an object or a list in place of a prompt, as in OpenAssistant's trees, PRM800K and
- * BFCL. */
+/** Advice for an object or a list in place of a prompt: OpenAssistant's trees, PRM800K, BFCL. */
 export function nestedFieldHint(name: string, value: unknown): string {
   if (typeof value !== "object" || value === null) return "";
   if (Array.isArray(value)) {
