@@ -22,9 +22,7 @@ import {
 } from "./measure.ts";
 import { rowOf, slowTeacher, writeRows } from "./rows.ts";
 
-/**
- * Compares the engine with a plain loop that writes the same lines. The teacher answers at once.
- */
+/** Compares the engine with a plain loop that writes the same lines. The teacher is instant. */
 export async function engineAlone(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(100_000, 500_000);
   const name = "engine alone, durable";

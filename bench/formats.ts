@@ -160,8 +160,8 @@ async function findPython(): Promise<string | undefined> {
   for (const python of [Deno.env.get("RETORT_BENCH_PYTHON"), trainers, "python3"]) {
     if (python === undefined) continue;
     const args = ["-c", "import pyarrow, polars"];
-    const found = await new Deno.Command(python, { args }).output().catch(() => undefined);
-    if (found?.success) return python;
+    const result = await new Deno.Command(python, { args }).output().catch(() => undefined);
+    if (result?.success) return python;
   }
 }
 

@@ -20,8 +20,7 @@ export interface RunToEndOptions {
   readonly teachers: readonly WeightedTeacher[];
 }
 
-/** Runs to the end. Returns the milliseconds from the first row that could be sent until all rows
- * are durable. */
+/** Returns the milliseconds from the first row that could be sent until all are durable. */
 export async function runToEnd(
   { input, output, concurrency, teachers }: RunToEndOptions,
 ): Promise<number> {

@@ -35,10 +35,7 @@ const WARM_UP_MS = 2_000;
 /** New pages get the whole state. This time keeps it out of the figures. */
 const OPENING_MS = 300;
 
-/**
- * Measures one run alternately with and without pages, because two runs would differ by more than
- * pages may cost.
- */
+/** Measures one run alternately with and without pages: two runs differ by more than pages cost. */
 export async function watchedAlternately(
   { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
 ): Promise<Rounds<WatchedWindow, RunWindow>> {
@@ -50,10 +47,7 @@ export async function watchedAlternately(
   );
 }
 
-/**
- * Measures a run with a latency of 50 ms. `snapshotBytes` is the size of the last snapshot of
- * `--progress json`.
- */
+/** Measures a run with a latency of 50 ms, and the size of its last snapshot as JSON. */
 export async function watched(
   { windowS, watchers }: { windowS: number; watchers: Watchers },
 ): Promise<WatchedWindow & { snapshotBytes: number }> {

@@ -111,9 +111,7 @@ async function measureMerge(bench: Bench, input: string, rows: number): Promise<
   };
 }
 
-/**
- * Writes results of a shard, as a run does, roughly in the order of the input. Returns the path.
- */
+/** Writes results of a shard, like a run, roughly in the order of the input. Returns the path. */
 async function writeShard(stem: string, plan: ShardPlan, index: number): Promise<string> {
   const { results, runJson } = filesOf("", shardStem(stem, { index, count: plan.shards }));
   using file = await Deno.open(results, { write: true, create: true });

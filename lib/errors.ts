@@ -133,9 +133,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
   isAdjusted?: boolean;
   /** A message for the user; the run shows it once. @default none */
   notice?: string;
-  /**
-   * The part of the answer that arrived before the failure; it may have been billed. @default none
-   */
+  /** The part of the answer that arrived before the failure; perhaps billed. @default none */
   partial?: Completion;
 }
 

@@ -79,8 +79,7 @@ export class ResponseGenerator {
     return this.#concurrency;
   }
 
-  /** Calls `listener` with every event of this generator's runs until the returned function is
-   * called. */
+  /** Calls `listener` with every event of all runs until the returned function is called. */
   on(listener: RunListener): () => void {
     checkListener(listener);
     this.#listeners.add(listener);

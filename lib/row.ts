@@ -110,9 +110,7 @@ export interface Outcome {
   readonly settledAt: number;
   /** With a `failure`, an answer that was paid for but not accepted; undefined if there is none. */
   readonly completion: Completion | undefined;
-  /**
-   * Set if it differs from the finish reason: an answer as long as its token limit was truncated.
-   */
+  /** Set if unlike the finish reason: an answer as long as its token limit was truncated. */
   readonly ending?: Ending;
   /** Why the row failed, or its answer was not accepted; undefined if it succeeded. */
   readonly failure: Failure | undefined;

@@ -9,9 +9,7 @@ export const DAY_MS = 86_400_000;
 /** The largest signed 32-bit number: above it, `setTimeout` fires at once. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/**
- * The longest turn of the event loop that code may cause: timers and sockets wait until it ends.
- */
+/** The longest turn of the event loop that code may cause: timers and sockets wait for its end. */
 export const MAX_TURN_MS = 20;
 
 /** `setTimeout` for times above `MAX_TIMER_MS`, too. The returned function cancels the timer. */

@@ -21,9 +21,7 @@ interface GuardOptions {
   readonly scrapePath?: string;
 }
 
-/**
- * `style-src 'self'` forbids style attributes in HTML, but not `element.style`, which charts set.
- */
+/** `style-src 'self'` forbids style attributes in HTML, not `element.style`, which charts set. */
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
@@ -40,10 +38,7 @@ export const HTML_TYPE = "text/html; charset=utf-8";
 
 const NO_TOKEN = "Open the address that Retort printed: it contains the token";
 
-/**
- * Reloads the page without the token. Browsers treat the reload as same-site, unlike a redirected
- * request.
- */
+/** Reloads the page without the token. For browsers, a reload is same-site; a redirect is not. */
 const CONTINUE_PAGE = `<!DOCTYPE html>
 <html lang="en">
   <head>
@@ -55,10 +50,7 @@ const CONTINUE_PAGE = `<!DOCTYPE html>
 </html>
 `;
 
-/**
- * Creates an app that serves the page at `/`, and checks each request before the routes added
- * later.
- */
+/** Creates an app that serves the page at `/`, and checks each request before further routes. */
 export function guardedApp(options: GuardOptions): Hono {
   const { token, cookieName, ownPath, page, scrapePath } = options;
   const hasCookie = (c: Context) => isSameSecret(getCookie(c, cookieName), token);

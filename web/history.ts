@@ -67,9 +67,7 @@ export class History {
   #points: Point[] = [];
   #pointS = INITIAL_POINT_S;
   #mergeCount = 0;
-  /**
-   * Last point of the previous run, if any. The current run's counters and times are added to it.
-   */
+  /** Last point of the previous run, if any. The current run's counts and times are added to it. */
   #base: Point | undefined;
 
   /** @param maxPoints At least 2. */

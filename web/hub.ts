@@ -176,9 +176,7 @@ export class Hub {
     );
   }
 
-  /**
-   * Takes a snapshot if no event has brought one. Before the first snapshot, pages get a `hello`.
-   */
+  /** Takes a snapshot if no event has brought one. Before the first, pages get a `hello`. */
   #pollRun(): void {
     if (this.#hasNewSnapshot || this.record.ended) return;
     this.#publishedBeat = this.#beats;

@@ -66,16 +66,11 @@ export interface AnswerFigures {
    * `limit` or `filter`, unless the finish reason means `context`.
    */
   endings: Partial<Record<Ending, number>>;
-  /**
-   * Number of answers by finish reason, kept or not, most frequent first: at most 8 reasons, and
-   * `other`.
-   */
+  /** Number of answers by finish reason, kept or not, most frequent first: up to 8, and `other`. */
   finish_reasons: (readonly [reason: string, count: number])[];
   /** Number of kept answers. The token figures below cover only these. */
   answered: number;
-  /**
-   * Number of answers that reached the token limit or the end of the context window, kept or not.
-   */
+  /** Number of answers at the token limit or the end of the context window, kept or not. */
   truncated: number;
   /**
    * Completion tokens of kept answers, including reasoning. The snapshot's field of this name
@@ -106,10 +101,7 @@ export interface ChartMark {
   text: string;
 }
 
-/**
- * A snapshot for pages and reports, with fewer errors and teachers (most urgent first) and cut
- * texts (`…`).
- */
+/** A snapshot for pages and reports, with fewer errors and teachers, and cut texts (`…`). */
 export interface WireSnapshot extends Omit<Snapshot, "type"> {
   /** Always "snapshot". */
   type: "snapshot";
@@ -127,9 +119,7 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
 
 /** Names of the history's columns, in order. */
 export const HISTORY_COLUMNS = [
-  /**
-   * End of the point, in seconds since the run could send its first row. Consecutive runs add up.
-   */
+  /** End of the point, in seconds since the run could send a row. Consecutive runs add up. */
   "elapsed_s",
   /** Rows answered per second. */
   "succeeded_per_s",
@@ -175,10 +165,7 @@ export interface History {
 
 /** Rows by latency. Bucket `i` is from `bounds_ms[i]` up to `bounds_ms[i + 1]`. */
 export interface LatencyHistogram {
-  /**
-   * Milliseconds, rising by a constant factor; one more than `counts`. Empty before the first
-   * answer.
-   */
+  /** Milliseconds, rising by a constant factor; one more than `counts`, or none without answers. */
   bounds_ms: number[];
   /** Number of rows in each bucket. */
   counts: number[];
@@ -214,9 +201,7 @@ export interface Sample {
   attempts: number;
   /** Cost of all attempts in US dollars; 0 if unknown. */
   cost_usd: number;
-  /**
-   * Address of the teacher of the last attempt, without credentials; "" if there was no attempt.
-   */
+  /** Address of the teacher of the last attempt, without credentials; "" without an attempt. */
   teacher: string;
   /** Model that answered, or that the last attempt requested; "" if there was no attempt. */
   model: string;
@@ -226,10 +211,7 @@ export interface Sample {
   is_cut: boolean;
 }
 
-/**
- * Lists of sample ids, and the samples that are new to the page. The page drops samples that are in
- * no list.
- */
+/** Lists of sample ids, and the new samples. The page drops samples that are in no list. */
 export interface Samples {
   /** Latest answers, newest first, 20 at most. */
   latest: number[];

@@ -51,9 +51,7 @@ export class PageLink {
     }
   }
 
-  /**
-   * Returns false if the page must be dropped: its backlog is above 1 MB, or its socket is broken.
-   */
+  /** Returns false if the page must be dropped: its backlog is above 1 MB, or its socket broken. */
   send(text: string): boolean {
     try {
       if (this.#socket.bufferedAmount > MAX_BACKLOG_BYTES) {

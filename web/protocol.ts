@@ -135,8 +135,5 @@ export interface ControlBodies {
 /** Name of a control. */
 export type ControlName = keyof ControlBodies;
 
-/**
- * Answer to a control. With status 200 the control was executed; otherwise it was not, and `error`
- * says why.
- */
+/** Answer to a control: status 200 if the control was executed; otherwise `error` says why not. */
 export type ControlAnswer = { ok: true } | { ok: false; error: string };

@@ -22,9 +22,7 @@ const SCRIPTS = [
 /** A policy under which a string that would become markup or script is an error. */
 export const TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'";
 
-/**
- * Limit of whole texts. Browsers open a report of this size at once, and it can be sent by mail.
- */
+/** Limit of whole texts. Browsers open a report of this size at once, and mail can hold it. */
 export const MAX_WHOLE_SAMPLES_BYTES = 4_000_000;
 
 /** Characters that would end the element of the JSON, or a line of script. */
@@ -84,9 +82,7 @@ function embeddable(state: MonitorState): string {
   );
 }
 
-/**
- * Replaces tags in the order of the page. Unlike in `String.replace`, `$` has no special meaning.
- */
+/** Replaces tags in the order of the page. Unlike in `String.replace`, `$` is plain text. */
 function withReplacements(
   html: string,
   replacements: readonly (readonly [tag: string, replacement: string])[],

@@ -140,10 +140,7 @@ export class RunFigures {
     if (completion !== undefined) count.latency.add(latencyMs, nowMs);
   }
 
-  /**
-   * Forgets teachers without rows for a minute: each takes 27 KB, and a run of days may have any
-   * number.
-   */
+  /** Forgets teachers without rows for a minute: each takes 27 KB, and there may be any number. */
   #forgetIdle(nowMs: number): void {
     for (const [key, count] of this.#teachers) {
       if (nowMs - count.lastRowMs > 2 * RATE_MS) this.#teachers.delete(key);

@@ -41,16 +41,16 @@ const LIMITS: readonly Limits[] = [
 
 /** Shortens a snapshot, by default for `hello` and for reports. */
 export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): WireSnapshot {
-  const left = sumOfLeft(snapshot.teachers.filter((teacher) => !isPresent(teacher)));
-  const shown = [...shownIndexes(snapshot, limits).map((i) => snapshot.teachers[i]), ...left];
+  const leftTeachers = sumOfLeft(snapshot.teachers.filter((teacher) => !isPresent(teacher)));
+  const present = shownIndexes(snapshot, limits).map((i) => snapshot.teachers[i]);
   return {
     ...snapshot,
     reason: cutOrNull(snapshot.reason, limits.text),
     errors: snapshot.errors.slice(0, limits.errors).map((group) => cutGroup(group, limits.text)),
     errors_total: snapshot.errors.length,
-    teachers: shown.map((teacher) => cutTeacher(teacher, limits.text)),
-    teachers_total: snapshot.teachers.filter(isPresent).length + left.length,
-    teachers_left: left.length,
+    teachers: [...present, ...leftTeachers].map((teacher) => cutTeacher(teacher, limits.text)),
+    teachers_total: snapshot.teachers.filter(isPresent).length + leftTeachers.length,
+    teachers_left: leftTeachers.length,
     teacher_states: countTeacherStates(snapshot.teachers),
   };
 }

@@ -41,8 +41,7 @@ const MAX_CHECK_MS = 1_000;
 /** The run is halted when this many answers in a row take longer or crash the worker. */
 const MAX_FAILURES_IN_A_ROW = 3;
 const POLL_MS = 50;
-/** Maximum time that counts between two polls: a delay of this thread may have delayed the
- * worker, too. */
+/** Maximum time counted between two polls: a delay of this thread may delay the worker, too. */
 const MAX_POLL_MS = 2 * POLL_MS;
 const MAX_BATCH_ANSWERS = 256;
 /** A batch is full once it has this many characters. */
@@ -68,8 +67,7 @@ export class WorkerCheck {
   #progress!: Int32Array<SharedArrayBuffer>;
   #worker: Worker | undefined;
   #queue: QueuedAnswer[] = [];
-  /** Answers without verdicts, because the worker was terminated at a later answer of their
-   * batch. */
+  /** Answers without verdicts: the worker was terminated at a later answer of their batch. */
   #toRecheck: QueuedAnswer[] = [];
   #batch: { readonly items: readonly QueuedAnswer[]; readonly isRecheck: boolean } | undefined;
   #isReady = false;

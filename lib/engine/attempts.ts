@@ -267,8 +267,7 @@ export class Attempts {
     return { kind: "failed", outcomes, paidAnswer };
   }
 
-  /** Halts a teacher that will answer no row. This row goes to another teacher, or stays
-   * pending. */
+  /** Halts a teacher that will answer no row. The row goes to another teacher, or stays pending. */
   #halted(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
     this.#blame.rejectsAllRows(sentOf(work).endpoint, failure, classification.advice);

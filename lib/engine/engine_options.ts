@@ -13,8 +13,7 @@ import type { RetryPolicy } from "./retry_policy.ts";
 
 /** Takes the outcomes of rows. A row holds its lane until `put` or `keep` resolves. */
 export interface OutcomeSink {
-  /** Takes the outcome of a finished row or, without `keep`, of a pending one. A rejection ends
-   * the run. */
+  /** Takes the outcome of a finished or, without `keep`, pending row. A rejection ends the run. */
   put(outcome: Outcome): Promise<void>;
   /** Takes an answer that was not accepted, before its row is sent again: the outcome has a
    * `next`. Resolves once the answer would survive a crash. @default `put` gets the last such
@@ -28,8 +27,7 @@ export interface EngineListener {
   /** Called when an answer is accepted, except one that an earlier run received. */
   attemptAnswered(completion: Completion): void;
   attemptFailed(failed: FailedAttempt): void;
-  /** Called when a row that was reported as `failed` is sent again, because its teacher was the
-   * cause. */
+  /** Called when a row reported as `failed` is sent again, because its teacher was the cause. */
   rowReleased(released: ReleasedRow): void;
   stateChanged(): void;
 }
@@ -78,8 +76,7 @@ export interface EngineOptions {
   /** Called before each attempt with the number of rows whose answers a crash would lose: in
    * flight (this one included), or not yet taken by the sink. */
   onAttempt?: (unwritten: number) => void;
-  /** Called with messages for the user: one of several teachers is halted, or a field is no
-   * longer sent. */
+  /** Called with messages for the user: a teacher is halted, or a field is no longer sent. */
   onNotice?: (message: string) => void;
   /** A monotonic clock, in milliseconds. @default performance.now */
   now?: () => number;

@@ -117,8 +117,7 @@ export class EngineState {
 /** Times without an answer are shown from this length on. */
 const MIN_SHOWN_MS = 60_000;
 
-/** Time without an answer until the first notice. Each further notice is due after twice the
- * time. */
+/** Time without an answer until the first notice. Each further one is due after twice the time. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
 /** Measures the time without an answer of any teacher: a run waits for the end of any outage or

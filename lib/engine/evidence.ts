@@ -15,8 +15,7 @@ import { NO_OUTCOMES, type Work } from "./work.ts";
 /** A teacher without any good answer is halted after this many rejected or badly answered rows. */
 export const FIRST_LIMIT = 3;
 
-/** A teacher is halted after this many rejected or badly answered rows since its last good
- * answer. */
+/** A teacher is halted after this many rejected or badly answered rows since a good answer. */
 const LATER_LIMIT = 20;
 
 export type FailedOutcome = Outcome & { readonly failure: Failure };
@@ -30,14 +29,12 @@ export interface HeldRow {
 const BAD_ANSWERS_PER_ROW = 2;
 
 export interface SuspicionOptions {
-  /** Whether key, model and parameters are taken to be right. `laterLimit` then applies from the
-   * start. */
+  /** Whether key, model and parameters are taken as right: then `laterLimit` applies at once. */
   readonly isProven: boolean;
   /** After how many rows a teacher that has given a good answer counts as the cause; Infinity
    * for never. @default LATER_LIMIT */
   readonly laterLimit?: number;
-  /** Whether rows are held back until the cause is known. Otherwise they fail at once and still
-   * count. */
+  /** Whether rows are held back until the cause is known. Otherwise they fail at once and count. */
   readonly holdsRows: boolean;
 }
 
@@ -124,8 +121,7 @@ export class RepeatedRejections extends RepeatedAnswers {
     return [...failed, ...super.addLast(row)];
   }
 
-  /** Called when a row has succeeded, so the held rows themselves are the cause. Returns their
-   * outcomes. */
+  /** Called when a row has succeeded: the held rows are the cause. Returns their outcomes. */
   succeeded(): readonly Outcome[] {
     const failed = this.failHeld();
     this.answeredWell();
@@ -140,8 +136,7 @@ export class RepeatedRejections extends RepeatedAnswers {
 
 type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "hasAnsweredBefore">;
 
-/** How long to wait for an unreachable teacher, if `waitForTeacherMs` is not set and the host
- * exists. */
+/** How long to wait for an unreachable teacher whose host exists, without `waitForTeacherMs`. */
 const PATIENCE_MS = 60_000;
 
 /** The host does not exist. EAI_AGAIN, a temporary DNS failure, is not in this set. */

@@ -35,8 +35,7 @@ const UNKNOWN_ENDING_WAIT_MS = 1_000;
  * waits, then doubles with every second wait. */
 const TOLERATED_WAITS = 5;
 
-/** Maximum jitter, as a fraction of the requested wait, while a teacher throttles no more than
- * usual. */
+/** Maximum jitter, as a fraction of the requested wait, if a teacher throttles as usual. */
 const JITTER = 0.1;
 
 /** A timeout may have been billed, so the row is sent again only once. */

@@ -65,7 +65,7 @@ async function countFailedRows(results: string): Promise<number> {
   await readIndex({ path: results, kind: "results" }, table, (slot) => {
     table.set(slot, HAS_RESULT);
   });
-  return table.count(HAS_FAILURE, HAS_RESULT);
+  return table.count({ all: HAS_FAILURE, none: HAS_RESULT });
 }
 
 /** The uid of a failed row; undefined for pending rows and for an incomplete last line. */

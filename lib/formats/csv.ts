@@ -64,10 +64,10 @@ class Header {
       const column = JSON.stringify(duplicate);
       throw cannotRead(name, `two columns are called ${column}. Rename one in the first row`);
     }
-    const unknown = [...jsonColumns ?? []].find((column) => !names.includes(column));
-    if (unknown !== undefined) {
+    const unknownColumn = [...jsonColumns ?? []].find((column) => !names.includes(column));
+    if (unknownColumn !== undefined) {
       const columns = names.map((column) => JSON.stringify(column)).join(", ");
-      const problem = `it has no column ${JSON.stringify(unknown)} (--json-columns)`;
+      const problem = `it has no column ${JSON.stringify(unknownColumn)} (--json-columns)`;
       throw cannotRead(name, `${problem}. Its columns are ${columns}`);
     }
     this.#names = names;

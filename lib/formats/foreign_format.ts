@@ -68,8 +68,9 @@ const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n\x80-\x9f]/u;
 export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   const text = latin1(start.subarray(0, 512));
   if (ORC.test(text)) return { what: "an ORC file", advice: toJsonLines };
-  const known = SIGNATURES.find(([, ...starts]) => starts.some((start) => text.startsWith(start)));
-  if (known !== undefined) return known[0];
+  for (const [format, ...starts] of SIGNATURES) {
+    if (starts.some((signature) => text.startsWith(signature))) return format;
+  }
   if (text.startsWith(TAR.text, TAR.offset)) {
     return { what: "a tar archive", advice: unpackedWith("tar -xOf") };
   }
@@ -204,7 +205,7 @@ function toAnotherFile(): string {
 
 function unpackedWith(command: string): (path: string) => string {
   return (path) => {
-    // What would be unpacked of a compressed archive is the archive.
+    // The command would only unpack a compressed archive to an archive.
     const tool = TAR_NAME.test(path) ? "tar -xOf" : command;
     return `Unpack it: ${tool} ${pathWord(path)} > ${pathWord(unpackedName(path))}`;
   };

@@ -107,8 +107,7 @@ async function* readGroup(
   for (const leaf of leaves) leaf.close();
 }
 
-/** Loads pages until each column has a row. Returns how many rows all columns have, up to
- * `maxRows`. */
+/** Loads pages until each column has a row. Returns how many rows all have, up to `maxRows`. */
 async function loadRows(
   leaves: readonly LeafColumn[],
   maxRows: number,

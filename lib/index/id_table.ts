@@ -166,12 +166,12 @@ export class IdTable implements Disposable {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
 
-  /** Counts ids that have all flags of `set` and none of `unset`. */
-  count(set: number, unset = 0): number {
+  /** Counts ids that have all flags of `all` and none of `none`. */
+  count({ all = 0, none = 0 }: { all?: number; none?: number }): number {
     let count = 0;
     for (let slot = 0; slot < this.#size; slot++) {
       const flags = this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK];
-      if ((flags & set) === set && (flags & unset) === 0) count++;
+      if ((flags & all) === all && (flags & none) === 0) count++;
     }
     return count;
   }

@@ -149,12 +149,12 @@ export class RunLines implements Disposable {
 
   /** Results that no input row has taken. */
   get orphans(): number {
-    return this.#table.count(HAS_RESULT, SEEN);
+    return this.#table.count({ all: HAS_RESULT, none: SEEN });
   }
 
   /** Final failures that no input row has taken. */
   get failuresLeft(): number {
-    return this.#table.count(HAS_FAILURE, SEEN);
+    return this.#table.count({ all: HAS_FAILURE, none: SEEN });
   }
 
   [Symbol.dispose](): void {

@@ -147,7 +147,7 @@ export class Job {
     }));
     if (findings === undefined) return;
     findings.failedAgain = this.#ledger.failedAgain;
-    if (this.#isWhole) findings.orphans = table.count(HAS_RESULT, SEEN);
+    if (this.#isWhole) findings.orphans = table.count({ all: HAS_RESULT, none: SEEN });
     // The second pass needs only the ids that the plan keeps.
     findings.plan.takeKeys(table.releaseKeys());
     this.findings = findings;

@@ -228,7 +228,7 @@ export class Audit {
 
   /** Results without a row in the input, once `preflight` has flagged the ids of all rows. */
   get orphans(): number {
-    return this.table.count(HAS_RESULT, SEEN);
+    return this.table.count({ all: HAS_RESULT, none: SEEN });
   }
 
   /** Counts results of input rows whose sample number is too high, and removes them from `orphans`.

@@ -222,7 +222,7 @@ export function draw(hash: number, salt: number): number {
   return ((bits ^ (bits >>> 15)) >>> 0) / 4294967296;
 }
 
-/** @param seed The seed of the request: another one gives another answer. */
+/** Plans the answer to a prompt. Another `seed` of the request gives another answer. */
 export function planAnswer(
   prompt: string,
   options: ResolvedSimulateOptions,

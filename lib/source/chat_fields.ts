@@ -199,8 +199,7 @@ function checkedParams(
   return Object.keys(result).length === 0 ? undefined : result;
 }
 
-/** Files made from tables have every column in every row, so null means that a parameter is not
- * set. */
+/** Files made from tables have every column in every row: null stands for an unset parameter. */
 function withoutNulls(params: Record<string, unknown>): Record<string, unknown> {
   if (!Object.values(params).includes(null)) return params;
   return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));

@@ -33,8 +33,7 @@ export function earlierRequest(text: string, options: EarlierOptions): RowReques
   }
 }
 
-/** Returns a phrase for what is sent differently today; "" if only keys that hold null are left
- * out. */
+/** Returns a phrase for what is sent differently today; "" if only keys with null are left out. */
 export function differenceOf(before: RowRequest, now: RowRequest): string {
   const oldMessages = messagesWithoutNulls(before.messages);
   if (

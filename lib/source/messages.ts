@@ -215,8 +215,7 @@ function messageFromTurn(
   return message;
 }
 
-/** Puts a system message in front, unless `system` is undefined or there is a system message
- * already. */
+/** Puts a system message in front, unless `system` is undefined or there is one already. */
 export function withSystem(messages: Message[], system: unknown): Message[] {
   if (system === undefined || messages.some(isSystem)) return messages;
   return [{ role: "system", content: system }, ...messages];

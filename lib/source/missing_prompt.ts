@@ -97,18 +97,18 @@ function rowsHint(row: Fields): string | undefined {
   if (!isClear && (!isSmall || lists.length !== 1 || isConversation(lists[0].items))) {
     return undefined;
   }
-  const chosen = isClear ? withPrompts : lists;
-  const { path, items: [first] } = chosen[0];
+  const rowLists = isClear ? withPrompts : lists;
+  const { path, items: [first] } = rowLists[0];
   // A row with a prompt under another name may hold lists, too, such as `meta.entities`.
   const mayBeRow = !isSmall || (!isClear && (path.length > 1 || holdsQuestion(row)));
   if (mayBeRow && likelyPromptField(row) !== undefined) return undefined;
   // The segments of Axolotl are parts of one text, including the answers.
   if ("label" in first && "text" in first) return "";
-  return extraction(chosen);
+  return extractionAdvice(rowLists);
 }
 
-/** With several lists, such as the splits of a dataset, the user may leave one out. */
-function extraction(lists: readonly { readonly path: readonly string[] }[]): string {
+/** Names all lists of rows, such as the splits of a dataset: the user may leave one out. */
+function extractionAdvice(lists: readonly { readonly path: readonly string[] }[]): string {
   const names = lists.map(({ path }) => `"${path.join(".")}"`).join(" and ");
   return `the rows are in ${names}: extract them with jq -c ${jqElements(lists)}`;
 }
@@ -177,8 +177,7 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
   return "";
 }
 
-/** Advice for an object or a list in place of a prompt, as in OpenAssistant's trees, PRM800K and
- * BFCL. */
+/** Advice for an object or a list in place of a prompt: OpenAssistant's trees, PRM800K, BFCL. */
 export function nestedFieldHint(name: string, value: unknown): string {
   if (typeof value !== "object" || value === null) return "";
   if (Array.isArray(value)) {

@@ -82,8 +82,7 @@ function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
   return response !== "" || reasoning !== "" || toolCalls !== undefined;
 }
 
-/** The answer of another API is paid for, too, so the error carries its text as a partial
- * answer. */
+/** Another API's answer is paid for, too, so the error carries its text as a partial answer. */
 function errorWithoutChoice(
   body: JsonObject,
   text: string,
@@ -124,8 +123,7 @@ export function usageIn(choice: JsonObject | undefined, answer: JsonObject): unk
   return answer.usage ?? choice?.usage ?? asObject(answer.x_groq)?.usage;
 }
 
-/** Reads the finish reason of the choice, otherwise of the answer around it; "" if neither has
- * one. */
+/** Reads the finish reason of the choice, or else of the answer around it; "" without one. */
 export function finishReasonOf(choice: JsonObject, answer?: JsonObject): string {
   return reasonIn(choice) || (answer === undefined ? "" : reasonIn(answer));
 }
@@ -226,8 +224,7 @@ export function refusalOf({ refusal, content }: JsonObject): string {
   return content.map((part) => asText(asObject(part)?.refusal)).join("");
 }
 
-/** Returns JSON text, because a content may be a value, such as the object that a schema
- * describes. */
+/** Returns the JSON text of a content that is a value, such as the object of a schema. */
 function jsonOf(content: unknown): string {
   if (typeof content !== "object" || content === null) return String(content);
   const isEmpty = Object.keys(content).length === 0;
@@ -258,8 +255,7 @@ function textOf(part: unknown, levels = MAX_LEVELS): string {
     textOf(content, levels - 1);
 }
 
-/** In an object with `effort`, `summary` is a setting instead:
- * `{"effort":"high","summary":"auto"}`. */
+/** With `effort`, `summary` is a setting instead: `{"effort":"high","summary":"auto"}`. */
 function summaryOf(summary: unknown, { effort }: JsonObject, levels: number): string {
   return effort === undefined ? textOf(summary, levels - 1) : "";
 }

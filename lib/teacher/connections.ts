@@ -60,8 +60,7 @@ export class Connections {
     return this.#all.size;
   }
 
-  /** Returns the open connection that was given back last, otherwise one that needs a new
-   * socket. */
+  /** Returns the open connection that was given back last, or else one that needs a new socket. */
   take(now: number): Connection {
     this.reuse.onAttempt();
     const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
@@ -152,8 +151,7 @@ export class Connections {
 /** Requests that begin to watch within this time share a timer: after the event loop was
  * blocked, hundreds may begin at once. */
 const GROUP_MS = 1;
-/** A timer this late shows that the event loop was blocked, and has not polled the sockets
- * since. */
+/** A timer this late shows a blocked event loop, which has not polled the sockets since. */
 const LATE_MS = 3;
 
 interface WatchGroup {

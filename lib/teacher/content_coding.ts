@@ -270,7 +270,6 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
   return followedByAscii > 0 && followedByAnother * 10 < letters;
 }
 
-/** Before the first letters of Latin-1 beyond ASCII; from 0x80 to 0x9f there are control
- * characters. */
+/** Before the first letters of Latin-1 beyond ASCII: 0x80 to 0x9f are control characters. */
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;

@@ -84,8 +84,7 @@ const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
 /** Written by servers without a code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** MiniMax's error numbers, by the codes of other servers. MiniMax reports all errors with
- * status 200. */
+/** MiniMax's error numbers by other servers' codes. All its errors have status 200. */
 const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   server_error: [1000, 1013, 1024, 1033],
   timeout: [1001],

@@ -44,8 +44,7 @@ export class IncomingBody implements ByteSink {
   #hasBegun = false;
   #decoder: ByteDecoder | undefined;
   #transcoder: Transcoder | undefined;
-  /** The first decoder, of compression or otherwise of a charset; undefined if neither is
-   * needed. */
+  /** The first decoder, of compression or else of a charset; undefined if neither is needed. */
   #outer: ByteSink | undefined;
   #kind: BodyKind | undefined;
 

@@ -154,7 +154,7 @@ export interface TimedAttempt {
   readonly lastTokenAt: number;
   /** When the answer was complete, while its response had not ended; otherwise -1. */
   readonly completeAt: number;
-  /** Called in each sweep: settles a response that is whole but does not end. */
+  /** Settles a response that is whole but does not end. Called in each sweep. */
   checkEnd(): void;
   expire(deadline: Deadline): void;
 }

@@ -13,8 +13,7 @@ import { asObject, type JsonObject } from "./json.ts";
 
 interface Output {
   readonly content: string;
-  /** The reasoning itself if the server sends it (vLLM and other open servers), otherwise its
-   * summary. */
+  /** The reasoning itself if the server sends it (vLLM and others), otherwise its summary. */
   readonly reasoning: string;
   readonly refusal: string;
   readonly toolCalls: readonly ToolCall[];

@@ -229,8 +229,8 @@ export class StreamReader implements EventSink {
     for (const name of this.#context.keep) {
       const value = choice?.[name] ?? chunk[name];
       if (value === undefined || value === null) continue;
-      const kept = this.#parts.kept ??= {};
-      kept[name] = merge(kept[name], value);
+      const fields = this.#parts.kept ??= {};
+      fields[name] = merge(fields[name], value);
     }
   }
 }

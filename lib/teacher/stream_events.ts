@@ -128,8 +128,7 @@ const KEEP_ALIVE = /^(?::|(?:ping|pong|heart-?beat|(?:keep)?-?alive)\b)/i;
 /** Longer texts are no keep-alives: an answer may begin with such a word. */
 const MAX_KEEP_ALIVE_CHARS = 60;
 
-/** Pieces count as snapshots from this many on: in any stream, the second piece may begin with
- * the first. */
+/** From this many on, pieces count as snapshots: the second may begin with the first by chance. */
 const MIN_SNAPSHOTS = 3;
 
 /** After this many snapshots, only the last one is kept in memory. */

@@ -7,7 +7,7 @@ import { FakeClock, settled } from "../support/fake_clock.ts";
 import { completionOf, Fixture, type FixtureOptions, rowsOf } from "./engine_fixture.ts";
 
 /** One dollar per completion token. */
-const priceOf = ({ usage }: Completion) => usage?.completionTokens;
+const priceOf = ({ usage }: Pick<Completion, "usage">) => usage?.completionTokens;
 const usage = (completionTokens: number) => ({ promptTokens: 1, completionTokens });
 
 /** Accepts only "yes", with three tries at most. */

@@ -189,7 +189,7 @@ Deno.test("IdTable agrees with a Map of 30,000 ids while it grows", () => {
   assertEquals(wrong, []);
   for (const flag of FLAGS) {
     const expected = oracle.values().reduce((n, entry) => n + (entry.flags & flag ? 1 : 0), 0);
-    assertEquals(table.count(flag), expected);
+    assertEquals(table.count({ all: flag }), expected);
   }
 });
 
@@ -199,12 +199,12 @@ Deno.test("IdTable.count() counts ids that have some flags and lack others", () 
     const slot = table.insert(String(i));
     FLAGS.forEach((flag, bit) => i & (1 << bit) && table.set(slot, flag));
   }
-  assertEquals(table.count(0), 16);
-  assertEquals(table.count(SEEN), 8);
-  assertEquals(table.count(SEEN | HAS_RESULT), 4);
-  assertEquals(table.count(SEEN, HAS_RESULT), 4);
-  assertEquals(table.count(SEEN, HAS_RESULT | HAS_FAILURE), 2);
-  assertEquals(table.count(0, SEEN), 8);
+  assertEquals(table.count({}), 16);
+  assertEquals(table.count({ all: SEEN }), 8);
+  assertEquals(table.count({ all: SEEN | HAS_RESULT }), 4);
+  assertEquals(table.count({ all: SEEN, none: HAS_RESULT }), 4);
+  assertEquals(table.count({ all: SEEN, none: HAS_RESULT | HAS_FAILURE }), 2);
+  assertEquals(table.count({ none: SEEN }), 8);
 });
 
 Deno.test("IdTable takes at most 40 bytes a row at every size", () => {

@@ -85,10 +85,7 @@ export interface FoundRun {
   checksWithoutBeat: number;
 }
 
-/**
- * Returns what the page shows. Its rows are sorted by urgency, then by the time left, longest
- * first.
- */
+/** Returns what the page shows. Its rows are sorted by urgency, then the longest time left. */
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],

@@ -145,20 +145,21 @@ export class FolderWatch {
   }
 
   view(maxRows: number): FleetView {
-    const waiting = this.#waiting();
-    const others = [...waiting.values(), ...this.#unreadable(waiting)];
-    return fleetView(this.#name, [...this.#runs.values()], others, maxRows);
+    const waitingRows = this.#waitingRows();
+    const unstartedRows = [...waitingRows.values(), ...this.#unreadableRows(waitingRows)];
+    return fleetView(this.#name, [...this.#runs.values()], unstartedRows, maxRows);
   }
 
   /** Rows of the files that cannot be read, unless an earlier status of the run is known. */
-  #unreadable(waiting: ReadonlyMap<string, FleetRow>): FleetRow[] {
-    return [...this.#problems].filter(([name]) => !this.#runs.has(name) && !waiting.has(name))
+  #unreadableRows(waitingRows: ReadonlyMap<string, FleetRow>): FleetRow[] {
+    return [...this.#problems]
+      .filter(([name]) => !this.#runs.has(name) && !waitingRows.has(name))
       .map(([name, reason]) => unstartedRow(name.replace(/\.[^.]*\.json$/, ""), reason, null));
   }
 
   /** Rows of the shards without a known status, by the names of their status files. */
-  #waiting(): Map<string, FleetRow> {
-    const waiting = new Map<string, FleetRow>();
+  #waitingRows(): Map<string, FleetRow> {
+    const rows = new Map<string, FleetRow>();
     for (const { plan, stem } of this.#plans.values()) {
       // A plan is obsolete if there are other runs, but none of this plan's shards has started.
       const hasStarted = [...this.#runs.keys()].some((name) => {
@@ -171,19 +172,29 @@ export class FolderWatch {
         const file = `${name}${STATUS_SUFFIX}`;
         if (this.#runs.has(file)) continue;
         const problem = this.#problems.get(file);
-        waiting.set(file, unstartedRow(name, problem, rowCountOf(plan, index)));
+        rows.set(file, unstartedRow(name, problem, rowCountOf(plan, index)));
       }
     }
-    return waiting;
+    return rows;
   }
 }
 
-/** @param problem Why its status cannot be read; undefined if the shard has not started. */
+/**
+ * The row of a shard whose status is not known.
+ *
+ * @param problem Why its status cannot be read; undefined if the shard has not started.
+ */
 function unstartedRow(name: string, problem: string | undefined, total: number | null): FleetRow {
   return {
-    ...{ name, total, done: 0, failed: 0, in_flight: 0, rate_per_s: 0, eta_s: null },
+    name,
     state: problem === undefined ? "waiting" : "silent",
     reason: problem ?? null,
+    total,
+    done: 0,
+    failed: 0,
+    in_flight: 0,
+    rate_per_s: 0,
+    eta_s: null,
     cost_usd: null,
   };
 }

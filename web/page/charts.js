@@ -197,7 +197,6 @@ export class ChartGroup {
     }
   }
 
-  /** Draws all charts at once. */
   drawForPrint() {
     for (const chart of this.#charts) {
       // Charts in folded sections have no width yet.

@@ -127,9 +127,9 @@ export async function copyText(text, button, box) {
  * @param {readonly Element[]} children
  */
 export function setChildren(parent, children) {
-  const wanted = new Set(children);
+  const newChildren = new Set(children);
   for (const child of [...parent.children]) {
-    if (!wanted.has(child)) child.remove();
+    if (!newChildren.has(child)) child.remove();
   }
   let next = parent.firstElementChild;
   for (const child of children) {

@@ -33,10 +33,7 @@ const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00
  */
 const TAGS = { strong: "strong", em: "em", del: "del", blockquote: "blockquote", paragraph: "p" };
 
-/**
- * TeX between `$`, `$$`, `\(` or `\[` within a line: Markdown would take its backslashes and stars
- * for markup.
- */
+/** TeX between `$`, `$$`, `\(` or `\[` in a line: its backslashes and stars are no Markdown. */
 const INLINE_MATH =
   /^(?:\$\$[^$]{1,2000}\$\$|\$(?![\s$])[^$\n]{1,500}(?<![\s\\])\$(?!\d)|\\\([^]{1,2000}?\\\)|\\\[[^]{1,2000}?\\\])/;
 

@@ -88,8 +88,8 @@ function updateProgress(store) {
   }
   // Most runs have no skipped rows.
   setShown("skipped-key", skipped > 0);
-  const left = isKnown ? Math.max(0, total - finished) / total : 1;
-  byId("left-segment").style.flexGrow = String(left);
+  const fractionLeft = isKnown ? Math.max(0, total - finished) / total : 1;
+  byId("left-segment").style.flexGrow = String(fractionLeft);
 }
 
 export class AboutView {

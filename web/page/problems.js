@@ -72,12 +72,12 @@ export function nextStep({ about, ended, summary, snapshot }) {
   const { failures_on_disk: failed, pending } = summary;
   if (summary.state === "interrupted" || pending > 0) {
     // Rows that a stopped retry did not reach count as failed, not as pending.
-    const left = pending > 0
+    const reason = pending > 0
       ? `${formatCountOf(pending, "row")} left`
       : failed > 0
       ? `${formatCountOf(failed, "row")} failed`
       : "The run was stopped";
-    return { tone: "wait", icon: "info", words: `${left}. To continue`, command };
+    return { tone: "wait", icon: "info", words: `${reason}. To continue`, command };
   }
   if (failed === 0) {
     return { tone: "good", icon: "check", words: "To make a training set", command };

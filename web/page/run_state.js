@@ -80,14 +80,19 @@ function describeEnd(store) {
     };
   }
   const duration = `after ${formatDuration(summary.elapsed_ms)}`;
-  const left = summary.pending > 0 ? `, ${formatCountOf(summary.pending, "row")} left` : "";
+  const pendingText = summary.pending > 0 ? `, ${formatCountOf(summary.pending, "row")} left` : "";
   const why = summary.reason === null ? "" : `: ${summary.reason}`;
   if (summary.state === "halted") {
-    const short = `${duration}${left}`;
+    const short = `${duration}${pendingText}`;
     return { tone: "bad", icon: "stop", word: "Halted", detail: `${short}${why}`, short };
   }
   if (summary.state === "interrupted") {
-    return { tone: "wait", icon: "stop", word: "Stopped", detail: `${duration}${left}${why}` };
+    return {
+      tone: "wait",
+      icon: "stop",
+      word: "Stopped",
+      detail: `${duration}${pendingText}${why}`,
+    };
   }
   return describeDone(summary, duration);
 }
@@ -225,16 +230,18 @@ export function durableTexts(store, nowMs) {
 export function limitText({ snapshot, run }) {
   if (snapshot === null) return "";
   const { limit, concurrency, refused_for_load } = snapshot;
-  const wanted = formatCount(concurrency);
-  if (limit >= concurrency) return `concurrency ${wanted}`;
-  if (run?.concurrency_is_auto) return `found by auto, up to ${wanted}`;
+  const concurrencyText = formatCount(concurrency);
+  if (limit >= concurrency) return `concurrency ${concurrencyText}`;
+  if (run?.concurrency_is_auto) return `found by auto, up to ${concurrencyText}`;
   const { down = 0, halted = 0 } = snapshot.teacher_states;
   const isOnly = snapshot.teachers_total - snapshot.teachers_left === 1;
   // The only teacher keeps its limit while it cools down.
-  if (isOnly && down + halted > 0) return `of ${wanted}: the teacher is not up`;
-  if (!isOnly && countTroubled(snapshot) > 0) return `of ${wanted}: not all teachers are up`;
-  if (refused_for_load > 0) return `limited by the teacher, ${wanted} requested`;
-  return `ramping up to ${wanted}`;
+  if (isOnly && down + halted > 0) return `of ${concurrencyText}: the teacher is not up`;
+  if (!isOnly && countTroubled(snapshot) > 0) {
+    return `of ${concurrencyText}: not all teachers are up`;
+  }
+  if (refused_for_load > 0) return `limited by the teacher, ${concurrencyText} requested`;
+  return `ramping up to ${concurrencyText}`;
 }
 
 /** Counts rows that earlier runs have finished, too. @param {RunStore} store */

@@ -33,9 +33,7 @@ export class RunData implements AsyncDisposable {
     return this.#now() - this.#lastRequestMs < OPEN_MS;
   }
 
-  /**
-   * Returns the same data at each call. Throws a `UsageError` until the run has created its output.
-   */
+  /** Returns the same data at each call. Throws a `UsageError` until the run creates its output. */
   readonly open = async (): Promise<DataService> => {
     this.#lastRequestMs = this.#now();
     const { DataService } = await import("../../lib/data/mod.ts");

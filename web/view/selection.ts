@@ -9,7 +9,6 @@ import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { systemReason } from "../../lib/files.ts";
 
-/** Reads the body of `POST /data/selection`. */
 export function selectionParams(body: string): DataRequests["uids"]["in"] {
   let value: unknown;
   try {

@@ -36,7 +36,7 @@ const UNCOUNTED_TEXT = "without token counts (usage)";
 /** The relative error of a sum of costs: 7 answers of $0.01 sum up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
 
-/** What has sent an answer, such as an endpoint. */
+/** Who is paid for an answer, such as an endpoint. */
 export interface Payee {
   readonly teacher: Teacher;
   /** Called with each cost, also with the estimate of one that stays unknown. */
@@ -44,8 +44,8 @@ export interface Payee {
 }
 
 /** Answers of one payee whose cost cannot be estimated yet. */
-interface Unestimated {
-  answers: number;
+interface UnestimatedAnswers {
+  count: number;
   /** The first of them, without its texts. */
   readonly sample: PricedAnswer;
 }
@@ -82,7 +82,7 @@ export class Budget {
   /** Answers that are billed, but whose cost is not known; `usd` estimates it. */
   readonly #unpriced = { answers: 0, usd: 0 };
   /** Answers that came before the first whose cost is known. */
-  readonly #unestimated = new Map<Payee, Unestimated>();
+  readonly #unestimated = new Map<Payee, UnestimatedAnswers>();
 
   /**
    * @throws {RangeError} if a limit is out of range
@@ -163,7 +163,7 @@ export class Budget {
       this.#priced.usd += usd;
       payee.paid(usd);
     }
-    if (this.#priced.answers > 0 && this.#unestimated.size > 0) this.#estimate();
+    if (this.#priced.answers > 0 && this.#unestimated.size > 0) this.#payEstimates();
     return usd ?? null;
   }
 
@@ -179,16 +179,16 @@ export class Budget {
   }
 
   #addUnestimated({ usage, modelAsked, serviceTier }: Completion, payee: Payee): void {
-    const unestimated = this.#unestimated.get(payee);
-    if (unestimated !== undefined) unestimated.answers++;
+    const answers = this.#unestimated.get(payee);
+    if (answers !== undefined) answers.count++;
     else {
-      this.#unestimated.set(payee, { answers: 1, sample: { usage, modelAsked, serviceTier } });
+      this.#unestimated.set(payee, { count: 1, sample: { usage, modelAsked, serviceTier } });
     }
   }
 
-  #estimate(): void {
-    for (const [payee, { answers, sample }] of this.#unestimated) {
-      const usd = answers * this.#estimateUsd(sample, payee.teacher);
+  #payEstimates(): void {
+    for (const [payee, { count, sample }] of this.#unestimated) {
+      const usd = count * this.#estimateUsd(sample, payee.teacher);
       this.#unpriced.usd += usd;
       payee.paid(usd);
     }

@@ -45,8 +45,7 @@ export type FailureCause =
   | "adjusted";
 
 export interface Classification {
-  /** `retry`: another attempt. `fail`: the row has failed. `halt`: the teacher gets no more
-   * rows. */
+  /** `retry`: another attempt. `fail`: the row failed. `halt`: the teacher gets no more rows. */
   readonly action: "retry" | "fail" | "halt";
   readonly cause: FailureCause;
   readonly type: FailureType;

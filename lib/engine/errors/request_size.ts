@@ -43,8 +43,7 @@ function leavesNoRoom(words: string): boolean {
   return groups !== undefined && Number(groups.limit) < Number(groups.context);
 }
 
-/** Whether one request exceeds the tokens that the account may send in a minute, so waiting is
- * useless. */
+/** Whether one request exceeds the account's tokens per minute, so that waiting is useless. */
 export function neverFits(message: string): boolean {
   if (/request too large/i.test(searchedPart(message))) return true;
   const [, limit = 0, requested = 0] =

@@ -86,8 +86,7 @@ export class CircuitBreaker {
     if (this.isDown) this.#probeAt = this.#options.now();
   }
 
-  /** Called when the teacher responds without a sign of trouble. Returns whether this ends an
-   * outage. */
+  /** Called when the teacher responds without a sign of trouble. Returns whether an outage ends. */
   answered(startedAt: number): boolean {
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
       // Made before the outage, so the teacher may still be down.

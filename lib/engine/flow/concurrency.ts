@@ -28,8 +28,7 @@ interface LimitPressure extends Pick<Pressure, "startedAt" | "inFlight"> {
 
 /** CUBIC's 0.7 leaves too much idle at a teacher whose throttling costs next to nothing. */
 const DECREASE_FACTOR = 0.85;
-/** If less than this fraction of the limit is in flight, that number does not show what is
- * accepted. */
+/** Below this fraction of the limit, the number in flight does not show what is accepted. */
 const MIN_REMAINING = 0.1;
 /** Attempts made this soon after a decrease still compete with the throttled burst. */
 const BURST_MS = 100;

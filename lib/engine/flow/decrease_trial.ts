@@ -25,8 +25,7 @@ const MIN_PER_S = 0.2;
 /** Burst size, as milliseconds of the rate: enough for late timers, but a teacher without bursts
  * throttles larger ones at any rate. */
 const BURST_MS = 5;
-/** With fewer attempts in flight, one more or less is a large step, so a trial limits the rate
- * too. */
+/** With fewer attempts in flight, one is a large part of them, so a trial limits the rate too. */
 export const FEW_IN_FLIGHT = 8;
 /** If few attempts are in flight and return within this time on average, the rate is limited
  * alone: fewer attempts in flight would mean one lane, and many teachers accept more. */
@@ -42,8 +41,7 @@ const EFFECTIVE_AT = -Math.log(20);
 const MIN_ATTEMPTS = 24;
 /** After this many attempts, the more likely result counts. */
 const MAX_ATTEMPTS = 240;
-/** The evidence for "effective" must last this long, as the last attempts may still be
- * throttled. */
+/** The evidence for "effective" must last this long: the last attempts may still be throttled. */
 const SETTLING_MS = 1_000;
 
 /** An accepted rate that was measured for less time may be a burst's. */

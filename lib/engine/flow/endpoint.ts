@@ -47,8 +47,7 @@ export class Endpoint {
   inFlight = 0;
   /** An attempt's number is its ticket. */
   attempts = 0;
-  /** Attempts, plus those that a teacher missed before it joined. The pool takes turns by this
-   * number. */
+  /** Attempts, plus those missed before the teacher joined. The pool takes turns by this number. */
   turns = 0;
   weight: number;
   /** Whether the teacher has left the list, and only finishes its calls. */
@@ -117,8 +116,7 @@ export class Endpoint {
     return this.#haltReason ?? this.#reason;
   }
 
-  /** Whether nothing changes with time until an attempt fails. `tick()` may then be called
-   * rarely. */
+  /** Whether nothing changes until an attempt fails. `tick()` may then be called rarely. */
   get isSteady(): boolean {
     if (this.isHalted) return true;
     return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
@@ -161,8 +159,7 @@ export class Endpoint {
     this.#load.answered(sent, inFlight, completion);
   }
 
-  /** Called for each answer that was paid for, accepted or not, once its cost is known or
-   * estimated. */
+  /** Called for each paid answer, accepted or not, once its cost is known or estimated. */
   paid(costUsd: number): void {
     this.#costUsd += costUsd;
   }
@@ -286,8 +283,7 @@ export class Endpoint {
     };
   }
 
-  /** Called when the teacher has responded. After an outage, sending starts with one attempt
-   * again. */
+  /** Called when the teacher has responded. After an outage, sending restarts with one attempt. */
   #responded(sent: Sent): void {
     this.#load.responded(sent);
     if (!this.#breaker.answered(sent.startedAt)) return;

@@ -81,8 +81,7 @@ export class HillClimb {
     else this.#compare(goodput);
   }
 
-  /** Called when the window cannot be compared: too little was in flight, or the limit has
-   * changed. */
+  /** Called when a window cannot be compared: little was in flight, or the limit has changed. */
   discard(): void {
     this.#window = new Window(this.#limit);
   }
@@ -97,8 +96,7 @@ export class HillClimb {
     this.discard();
   }
 
-  /** Called when a window at the best limit has ended. The next step is compared with this
-   * window. */
+  /** Called when a window at the best limit has ended, with which the next step is compared. */
   #hold(goodput: Goodput, now: number): void {
     this.#reference = goodput;
     this.#windowsToHold--;

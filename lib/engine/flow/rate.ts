@@ -66,8 +66,7 @@ export class RateLimiter {
       Math.min(requests || Infinity, isKnown ? tokens / this.#meanTokens : Infinity);
   }
 
-  /** Milliseconds until an attempt may be sent. Shorter once an answer used fewer tokens than
-   * expected. */
+  /** Milliseconds until an attempt may be sent; fewer once an answer used few tokens. */
   delayMs(): number {
     if (!this.#requests && !this.#tokens && this.#spacedUntil === 0) return 0;
     const now = this.#now();
@@ -217,8 +216,7 @@ class LimitComparison {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** The mean share of answered attempts that were sent beside as many others as a throttled
-   * one. */
+  /** The mean share of answered attempts sent beside as many others as a throttled one. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {

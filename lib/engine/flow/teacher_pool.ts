@@ -272,13 +272,14 @@ export class DepartedTeachers {
 
   /** Returns present teachers, then departed ones. A teacher that came back has one status. */
   allStatuses(present: TeacherStatus[]): TeacherStatus[] {
-    const left = new Map(this.#named);
-    const all = present.map((status) => {
-      const previous = left.get(keyOf(status));
-      left.delete(keyOf(status));
+    const departed = new Map(this.#named);
+    const statuses = present.map((status) => {
+      const previous = departed.get(keyOf(status));
+      departed.delete(keyOf(status));
       return withCountsOf(status, previous);
     });
-    return [...all, ...[...left.values()].reverse(), ...this.#earlier ? [this.#earlier] : []];
+    const earlier = this.#earlier ? [this.#earlier] : [];
+    return [...statuses, ...[...departed.values()].reverse(), ...earlier];
   }
 }
 

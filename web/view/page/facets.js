@@ -69,15 +69,15 @@ export class FacetList {
     const boxes = [];
     for (const facet of [...all, ...absentFacets(all, view)]) {
       const choice = view.choiceOf(facet.field);
-      const chosen = [...choice.only, ...choice.not];
+      const chosenValues = [...choice.only, ...choice.not];
       // A field with the same value in all rows is hidden. A flag is shown: not every row has it.
       const minValues = isFlagField(facet.field) ? 1 : 2;
-      if (facet.values.length < minValues && chosen.length === 0) continue;
+      if (facet.values.length < minValues && chosenValues.length === 0) continue;
       const box = this.#boxes.get(facet.field) ?? this.#makeBox(facet);
       boxes.push(box.element);
-      const listed = new Set(facet.values.map(({ value }) => value ?? null));
-      const absent = chosen.filter((value) => !listed.has(value));
-      const values = [...absent, ...listed];
+      const facetValues = new Set(facet.values.map(({ value }) => value ?? null));
+      const absentValues = chosenValues.filter((value) => !facetValues.has(value));
+      const values = [...absentValues, ...facetValues];
       this.#fillBox(box, values, facet.more, countsIn(shown, facet.field), choice);
     }
     setChildren(this.#list, boxes);

@@ -149,9 +149,9 @@ export function isFlagField(field) {
 function facetParts({ field, only, not }) {
   if (isFlagField(field)) {
     const partOf = (/** @type {FilterValue} */ flag) => `${field} contains ${JSON.stringify(flag)}`;
-    const chosen = only.map(partOf).join(" or ");
+    const onlyPart = only.map(partOf).join(" or ");
     return [
-      ...(only.length > 1 ? [`(${chosen})`] : only.length > 0 ? [chosen] : []),
+      ...(only.length > 1 ? [`(${onlyPart})`] : only.length > 0 ? [onlyPart] : []),
       ...not.map((flag) => `not ${partOf(flag)}`),
     ];
   }
