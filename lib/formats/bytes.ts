@@ -128,6 +128,18 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
   }
 }
 
+/** Counts the chunks of one stream after another. */
+export class ChunkCounter {
+  count = 0;
+
+  async *of(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of stream) {
+      this.count++;
+      yield chunk;
+    }
+  }
+}
+
 function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[number] | undefined {
   return COMPRESSIONS.find(({ isStart }) => isStart(first)) ??
     COMPRESSIONS.find(({ name }) => name === "gzip" && name === compressionOfName(path));

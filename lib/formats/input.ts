@@ -8,6 +8,7 @@ import { readFully, systemReason } from "../files.ts";
 import { isJson } from "../json.ts";
 import {
   cannotRead,
+  ChunkCounter,
   firstBytes,
   foreignFormatError,
   openBytes,
@@ -51,6 +52,8 @@ export interface Input {
   readonly format: InputFormat;
   /** Yields rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
+  /** The chunks read so far. A batch has rows of the last ones only. @default unknown */
+  readonly chunks?: Pick<ChunkCounter, "count">;
   /** The types of Parquet columns that JSON lacks. */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
@@ -70,22 +73,23 @@ export async function openInput(
   part?: InputPart,
 ): Promise<Input> {
   const format = options.inputFormat ?? await formatOf(path, name);
+  const chunks = new ChunkCounter();
   const bytes = () =>
-    part === undefined ? openBytes(path, name) : bytesOf(path, name, format, part);
+    chunks.of(part === undefined ? openBytes(path, name) : bytesOf(path, name, format, part));
   const numberBefore = part?.from.number ?? 0;
   if (part !== undefined && part.from.byte >= part.to.byte) return { format, rows: noRows };
   switch (format) {
     case "jsonl":
-      return { format, rows: () => readLines(bytes(), { numberBefore }) };
+      return { format, rows: () => readLines(bytes(), { numberBefore }), chunks };
     case "txt":
-      return { format, rows: () => asPrompts(readLines(bytes(), { numberBefore })) };
+      return { format, rows: () => asPrompts(readLines(bytes(), { numberBefore })), chunks };
     case "json": {
       const { readJsonArray } = await import("./json_array.ts");
-      return { format, rows: () => readJsonArray(bytes(), { name, numberBefore }) };
+      return { format, rows: () => readJsonArray(bytes(), { name, numberBefore }), chunks };
     }
     case "csv":
     case "tsv":
-      return await openTable(path, bytes, { name, format, numberBefore }, options);
+      return { chunks, ...await openTable(path, bytes, { name, format, numberBefore }, options) };
     case "parquet": {
       const { binaryColumns } = options;
       const { readExactTypes, readParquet } = await import("./parquet.ts");

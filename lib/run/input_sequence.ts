@@ -16,6 +16,8 @@ interface OpenPiece extends InputPiece {
   readonly images: RowImages;
   /** Added to the row numbers of the piece; `NOT_READ` until its first row is read. */
   offset: number;
+  /** `Input.chunks` at the last `hasNewChunk`. */
+  chunksSeen?: number;
 }
 
 const NOT_READ = Infinity;
@@ -107,6 +109,15 @@ export class InputSequence {
       }
       offset += last;
     }
+  }
+
+  /** Whether the file may have been read since the last call. */
+  hasNewChunk(): boolean {
+    const piece = this.#current;
+    const chunks = piece?.input.chunks?.count;
+    if (piece === undefined || chunks !== undefined && chunks === piece.chunksSeen) return false;
+    piece.chunksSeen = chunks;
+    return true;
   }
 
   get isUnchanged(): boolean {

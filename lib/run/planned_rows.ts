@@ -49,9 +49,12 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   for await (const lines of keptRows?.lines() ?? input.rows()) {
     // The user has stopped the run, and the next row to send may be far away in the file.
     if (signal.aborted) return;
-    // In a changed file, rows may have other line numbers.
-    if (!input.isUnchanged) throw pass.changedError();
-    if (keptRows === undefined) pass.checkUids();
+    // In a changed file, rows may have other line numbers. To check each batch, and not each chunk
+    // that is read, takes 8 % of the engine's time for a row.
+    if (keptRows !== undefined || input.hasNewChunk()) {
+      if (!input.isUnchanged) throw pass.changedError();
+      if (keptRows === undefined) pass.checkUids();
+    }
     let rows: Row[] = [];
     for (const line of lines) {
       const bad = pass.take(line, rows);
