@@ -12,7 +12,7 @@ import { type Backoff, type EndpointOptions, TeacherPool } from "./flow/mod.ts";
 import { Clock, RowClock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { EngineState } from "./engine_state.ts";
-import { Delivery, type ExcludedWait, markWaiting, type Work } from "./work.ts";
+import { type AttemptResult, Delivery, type ExcludedWait, markWaiting, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
 import { Dispatch, WorkQueue } from "./work_queue.ts";
 
@@ -21,7 +21,7 @@ export class Engine {
   readonly #queue: WorkQueue;
   readonly #pool: TeacherPool;
   readonly #dispatch: Dispatch;
-  readonly #lanes: Lanes<Work>;
+  readonly #lanes: Lanes<Work, AttemptResult>;
   readonly #attempts: Attempts;
   readonly #rowClock: RowClock;
   readonly #delivery: Delivery;
@@ -29,8 +29,6 @@ export class Engine {
   readonly #calls = new AbortController();
   /** Resolved by `leave()`: `run()` then no longer waits for aborted calls. */
   readonly #left = Promise.withResolvers<void>();
-  /** Rows that a lane has taken, and whose outcome the sink does not have yet. */
-  #inLanes = 0;
   #crash: { readonly error: unknown } | undefined;
 
   constructor(options: EngineOptions) {
@@ -44,10 +42,13 @@ export class Engine {
       onReady: () => this.#wake(),
       onError: (error) => this.#fail(error, true),
     });
-    this.#lanes = new Lanes<Work>(options.concurrency, {
+    this.#lanes = new Lanes(options.concurrency, {
       next: () => this.#next(),
-      work: (work) => this.#attempt(work),
-      isFinished: () => this.#queue.isExhausted && this.#queue.waiting === 0 && this.#inLanes === 0,
+      work: (work) => this.#attempts.make(work),
+      deliver: (work, result) => this.#deliver(work, result),
+      isFinished: () =>
+        this.#queue.isExhausted && this.#queue.waiting === 0 && this.unwritten === 0,
+      onDone: () => this.#wakeParked(),
       onIdle: () => this.#onIdle(),
       onError: (error) => this.#fail(error),
     });
@@ -60,7 +61,7 @@ export class Engine {
       delivery: this.#delivery,
       now: clock.read,
       wallClock,
-      inLanes: () => this.#inLanes,
+      inLanes: () => this.unwritten,
     });
     this.#dispatch = new Dispatch(this.#pool, this.#queue, options.affinity);
     this.#rowClock = new RowClock(clock.read);
@@ -89,7 +90,7 @@ export class Engine {
       now: clock.read,
       rowNow: this.#rowClock.now,
       signal: this.#calls.signal,
-      onAttempt: () => this.#options.onAttempt?.(this.#inLanes),
+      onAttempt: () => this.#options.onAttempt?.(this.unwritten),
       onEnd: () => this.#wakeParked(),
       silence: this.#state.silence,
       onHalt: (reason) => this.halt(reason),
@@ -111,7 +112,7 @@ export class Engine {
 
   /** Rows in flight, or with an answer that the sink has not taken. */
   get unwritten(): number {
-    return this.#inLanes;
+    return this.#lanes.busy;
   }
 
   /** Aborted calls, which may have been billed, of a run that an error has ended; otherwise 0. */
@@ -221,15 +222,17 @@ export class Engine {
 
   #next(): Work | undefined {
     if (this.#state.gates.size > 0) return undefined;
-    const work = this.#dispatch.next(this.#queue.isFull(this.#inLanes, this.#lanes.target));
-    if (work !== undefined) this.#inLanes++;
-    return work;
+    return this.#dispatch.next(this.#isFull);
   }
 
   /** Pulls more rows even while a gate is closed, so that the run notices the end of its input. */
   #onIdle(): void {
     this.#state.reportChange();
-    if (!this.#queue.isFull(this.#inLanes, this.#lanes.target)) this.#queue.pull();
+    if (!this.#isFull) this.#queue.pull();
+  }
+
+  get #isFull(): boolean {
+    return this.#queue.isFull(this.unwritten, this.#lanes.target);
   }
 
   #wake(): void {
@@ -242,20 +245,16 @@ export class Engine {
     if (this.#lanes.hasParked) this.#wake();
   }
 
-  async #attempt(work: Work): Promise<void> {
-    const result = await this.#attempts.make(work);
-    try {
-      if (result.kind === "answered" && result.others.length === 0) {
-        await this.#delivery.put(result.outcome);
-      } else {
-        await this.#delivery.deliver(work, result);
-        if (result.kind === "retry") this.#retryLater(work, result.delayMs, result.excludedWait);
-      }
-    } catch (cause) {
-      this.#fail(cause);
-    }
-    this.#inLanes--;
-    this.#wakeParked();
+  /** On the hot path: adds no promise to that of the sink. */
+  #deliver(work: Work, result: AttemptResult): Promise<void> {
+    return result.kind === "answered" && result.others.length === 0
+      ? this.#delivery.put(result.outcome)
+      : this.#deliverAll(work, result);
+  }
+
+  async #deliverAll(work: Work, result: AttemptResult): Promise<void> {
+    await this.#delivery.deliver(work, result);
+    if (result.kind === "retry") this.#retryLater(work, result.delayMs, result.excludedWait);
   }
 
   #retryLater(work: Work, delayMs: number, excludedWait?: ExcludedWait): void {

@@ -12,12 +12,12 @@ import type { Completion, Teacher } from "../teacher/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Backoff, Endpoint, TeacherPool } from "./flow/mod.ts";
 import type { Lanes } from "./lanes.ts";
-import type { Delivery, Work } from "./work.ts";
+import type { AttemptResult, Delivery, Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
 export interface EngineParts {
   readonly options: Pick<EngineOptions, "rowCount" | "listener" | "onNotice">;
-  readonly lanes: Lanes<Work>;
+  readonly lanes: Lanes<Work, AttemptResult>;
   readonly queue: WorkQueue;
   readonly pool: TeacherPool;
   readonly delivery: Delivery;

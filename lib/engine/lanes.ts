@@ -12,27 +12,33 @@ import { pooledMap } from "../deps/std_async.ts";
 
 export const MAX_CONCURRENCY = 100_000;
 
-export interface LaneWork<T> {
+export interface LaneWork<T, R> {
   next(): T | undefined;
   /** A rejection ends the lane. */
-  work(item: T): Promise<void>;
+  work(item: T): Promise<R>;
+  /** Called with the result of `work`. Separate, because a function that awaits both would add a
+   * promise to each row: 4 % of the engine's time. A rejection ends the lane. */
+  deliver(item: T, result: R): Promise<void>;
   isFinished(): boolean;
+  /** Called when a lane is done with an item, before it takes another. */
+  onDone(): void;
   /** Called when a lane finds no item. */
   onIdle(): void;
   /** Called with the errors of the other functions. */
   onError(error: unknown): void;
 }
 
-export class Lanes<T> {
-  readonly #work: LaneWork<T>;
+export class Lanes<T, R> {
+  readonly #work: LaneWork<T, R>;
   readonly #parked: ((item: T | undefined) => void)[] = [];
   #target: number;
   /** Includes idle lanes. */
   #count = 0;
+  #busy = 0;
   #isClosed = false;
   #change = Promise.withResolvers<void>();
 
-  constructor(target: number, work: LaneWork<T>) {
+  constructor(target: number, work: LaneWork<T, R>) {
     this.#target = checkConcurrency(target);
     this.#work = work;
   }
@@ -43,6 +49,11 @@ export class Lanes<T> {
 
   get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  /** Items that a lane has taken, and that are not delivered yet. */
+  get busy(): number {
+    return this.#busy;
   }
 
   get hasParked(): boolean {
@@ -78,7 +89,7 @@ export class Lanes<T> {
         this.#parked.pop()!(undefined);
         continue;
       }
-      const item = this.#work.next();
+      const item = this.#take();
       if (item === undefined) return this.#work.onIdle();
       this.#parked.pop()!(item);
     }
@@ -97,15 +108,26 @@ export class Lanes<T> {
   async #runLane(): Promise<void> {
     try {
       while (true) {
-        const next = this.#isSurplus() ? this.#endLane() : this.#work.next() ?? this.#park();
+        const next = this.#isSurplus() ? this.#endLane() : this.#take() ?? this.#park();
         const item = next instanceof Promise ? await next : next;
         if (item === undefined) return;
-        await this.#work.work(item);
+        try {
+          await this.#work.deliver(item, await this.#work.work(item));
+        } finally {
+          this.#busy--;
+        }
+        this.#work.onDone();
       }
     } catch (error) {
       this.#count--;
       this.#work.onError(error);
     }
+  }
+
+  #take(): T | undefined {
+    const item = this.#work.next();
+    if (item !== undefined) this.#busy++;
+    return item;
   }
 
   #isSurplus(): boolean {

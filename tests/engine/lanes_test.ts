@@ -7,12 +7,12 @@ class Yard {
   readonly todo: number[] = [];
   readonly holding: { item: number; letGo: () => Promise<void> }[] = [];
   readonly errors: unknown[] = [];
-  readonly lanes: Lanes<number>;
+  readonly lanes: Lanes<number, void>;
   isFinished = false;
   idleCalls = 0;
 
-  constructor(target: number, overrides: Partial<LaneWork<number>> = {}) {
-    this.lanes = new Lanes<number>(target, {
+  constructor(target: number, overrides: Partial<LaneWork<number, void>> = {}) {
+    this.lanes = new Lanes<number, void>(target, {
       next: () => this.todo.shift(),
       work: (item) =>
         new Promise((resolve) => {
@@ -26,6 +26,8 @@ class Yard {
           };
           this.holding.push(entry);
         }),
+      deliver: () => Promise.resolve(),
+      onDone: () => {},
       isFinished: () => this.isFinished && this.todo.length === 0 && this.holding.length === 0,
       onIdle: () => this.idleCalls++,
       onError: (error) => {
