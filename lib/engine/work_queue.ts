@@ -1,6 +1,6 @@
 /**
  * Chooses the next row, a due retry or a new one, and its teacher. Pulls batches from the source
- * only while a lane waits.
+ * only while a lane waits, unless `pullsEarly` is set.
  *
  * @module
  */
@@ -70,7 +70,9 @@ function prefixHashOf({ messages }: Row): number {
   return hash32(text);
 }
 
-interface WorkQueueOptions extends Pick<EngineOptions, "source" | "params" | "policy"> {
+type SourceOptions = Pick<EngineOptions, "source" | "pullsEarly" | "params" | "policy">;
+
+interface WorkQueueOptions extends SourceOptions {
   readonly clock: Clock;
   /** Called when a row may have become available, or at the end of the source. */
   readonly onReady: () => void;
@@ -141,7 +143,8 @@ export class WorkQueue {
     }
     const row = this.#buffer.take();
     if (row === undefined) return undefined;
-    const { params, policy } = this.#options;
+    const { params, policy, pullsEarly } = this.#options;
+    if (pullsEarly && this.#buffer.isEmpty) this.pull();
     const work = newWork(row, this.#taken++, params);
     if (row.earlier !== undefined) resume(work, row.earlier, policy);
     return work;

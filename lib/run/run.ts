@@ -213,6 +213,7 @@ export class Run {
       ...engineOptions(this.#context),
       onAttempt: (unwritten) => heartbeat.beforeAttempt(unwritten),
       source: readAhead(this.#jobs.rows()),
+      pullsEarly: true,
       sink: {
         put: (outcome) => jobs[outcome.row.input].sink.put(outcome),
         keep: (outcome) => jobs[outcome.row.input].keep(outcome),

@@ -193,6 +193,22 @@ Deno.test("Engine.run() pulls no batch before a lane wants one", async () => {
   await fixture.finish();
 });
 
+Deno.test("with `pullsEarly`, Engine.run() pulls a batch once the last row before it is taken", async () => {
+  const source = new FedSource();
+  const fixture = new Fixture({ source, concurrency: 2, pullsEarly: true });
+  await fixture.start();
+  await source.feed(rowsOf(3));
+  await source.feed([rowOf("x")]);
+  assertEquals(source.pulls, 1);
+  await fixture.teacher.call("0").answer();
+  assertEquals(fixture.teacher.uids, ["1", "2"]);
+  assertEquals(source.pulls, 2);
+  await source.end();
+  await fixture.teacher.call("1").answer();
+  await fixture.finish();
+  assertEquals(fixture.settledUids.toSorted(), ["0", "1", "2", "x"]);
+});
+
 Deno.test("Engine.run() survives 2,000 lanes and 20,000 immediate rows", async () => {
   let most = 0;
   let open = 0;
