@@ -15,32 +15,24 @@
 
 import { createSHA256 } from "./deps/hash_wasm.ts";
 import { xxhash } from "./deps/xxhash_wasm.ts";
-import { Buffer, isUtf8 } from "node:buffer";
+import { isUtf8 } from "node:buffer";
 
 const [sha256, { h64ToString }] = await Promise.all([createSHA256(), xxhash()]);
 const ENCODER = new TextEncoder();
 let buffer = new Uint8Array(1 << 16);
-// A `Buffer`, because `Uint8Array` has no `toHex` on Node 24.
-const digestBytes = Buffer.alloc(32);
 
 /** The SHA-256 of the text in UTF-8, in lower-case hex: for names that must never collide. */
 export function sha256Hex(text: string): string {
-  digest(text);
-  return digestBytes.toString("hex");
-}
-
-/** The first 32 hex digits of the SHA-256. Takes 2.5 µs for 400 characters. */
-export function sha256Start(text: string): string {
-  digest(text);
-  return digestBytes.toString("hex", 0, 16);
-}
-
-/** Writes the SHA-256 to `digestBytes`, because callers encode different numbers of digits. */
-function digest(text: string): void {
   // One UTF-16 unit takes three bytes at most.
   if (text.length * 3 > buffer.length) buffer = new Uint8Array(text.length * 3);
   const { written } = ENCODER.encodeInto(text, buffer);
-  digestBytes.set(sha256.init().update(buffer.subarray(0, written)).digest("binary"));
+  // A binary digest, of which only the needed digits become hex, takes 10 % longer.
+  return sha256.init().update(buffer.subarray(0, written)).digest("hex");
+}
+
+/** The first 32 hex digits of the SHA-256. Takes 2 µs for 400 characters. */
+export function sha256Start(text: string): string {
+  return sha256Hex(text).slice(0, 32);
 }
 
 /** The xxHash64, 16 lower-case hex digits, to detect changes. Takes 0.25 µs for 400 characters. */
