@@ -1,8 +1,21 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
-import { sha256Hex } from "../lib/hash.ts";
+import { sha256Hex, sha256Start } from "../lib/hash.ts";
 
-Deno.test("sha256Hex() hashes the UTF-8 bytes of a text", async () => {
-  const bytes = new TextEncoder().encode("prompt – 問題");
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  assertEquals(sha256Hex("prompt – 問題"), digest.toHex());
+const TEXT = "prompt – 問題 \ud800";
+
+Deno.test("sha256Hex() hashes the UTF-8 bytes of a text, with node:crypto and with WebAssembly", async () => {
+  const bytes = new TextEncoder().encode(TEXT);
+  const expected = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+  assertHashes();
+  // After 20,000 texts, WebAssembly is made.
+  for (let i = 0; i < 20_000; i++) assertHashes();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assertHashes();
+
+  function assertHashes(): void {
+    if (sha256Hex(TEXT) !== expected) assertEquals(sha256Hex(TEXT), expected);
+    if (sha256Start(TEXT) !== expected.slice(0, 32)) {
+      assertEquals(sha256Start(TEXT), expected.slice(0, 32));
+    }
+  }
 });
