@@ -10,7 +10,8 @@ import type { Io } from "./io.ts";
 export function proxyOf(baseUrl: string, io: Pick<Io, "env">): string | undefined {
   const read = (name: string) => io.env(name.toLowerCase()) || io.env(name) || undefined;
   const url = URL.parse(baseUrl);
-  if (url !== null && isException(url, read("NO_PROXY") ?? "")) return undefined;
+  const exceptions = read("NO_PROXY");
+  if (url !== null && exceptions !== undefined && isException(url, exceptions)) return undefined;
   const proxy = url?.protocol === "https:" ? read("HTTPS_PROXY") : read("HTTP_PROXY");
   return proxy ?? read("ALL_PROXY");
 }
