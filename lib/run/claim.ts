@@ -131,15 +131,16 @@ export async function makeRoom(
 
 async function dropOutput(files: OutputFiles): Promise<void> {
   const { results, failures, runJson } = files;
-  for (const path of [results, failures]) await removeIfThere(await targetOf(path));
-  for (const path of [runJson, ...await rescuedOf(files)]) await removeIfThere(path);
+  await Promise.all([results, failures].map(async (path) => removeIfThere(await targetOf(path))));
+  await Promise.all([runJson, ...await rescuedOf(files)].map(removeIfThere));
 }
 
 async function rescuedOf({ results, failures }: OutputFiles): Promise<string[]> {
-  return [
-    ...await rescuedFilesOf(results, "results"),
-    ...await rescuedFilesOf(failures, "failures"),
-  ];
+  const rescued = await Promise.all([
+    rescuedFilesOf(results, "results"),
+    rescuedFilesOf(failures, "failures"),
+  ]);
+  return rescued.flat();
 }
 
 /** Removes temporary files of a crashed run. */

@@ -152,11 +152,9 @@ export class Run {
     const { isPriced } = this.#context.prepared.budget;
     const format = { ...lineFormat(generator, this.#options), isPriced };
     const isIdle = this.#isIdle = this.#jobs.remaining === 0;
-    await this.#jobs.each(async (job) => {
-      await job.makeRoom();
-      await job.writeRunFile(null, { isIdle });
-    });
-    await this.#jobs.open((job, index) => ({
+    await this.#jobs.each((job) => job.makeRoom());
+    const writing = this.#jobs.each((job) => job.writeRunFile(null, { isIdle }));
+    const opening = this.#jobs.open((job, index) => ({
       format,
       concurrency: this.#concurrency,
       fsync: this.#options.fsync ?? "always",
@@ -173,6 +171,10 @@ export class Run {
         if (this.#options.lock !== false) this.#notices.warnUnlocked(path, reason, job.files.lock);
       },
     }));
+    // At the same time, because both wait for the disk.
+    for (const end of await Promise.allSettled([writing, opening])) {
+      if (end.status === "rejected") throw end.reason;
+    }
   }
 
   async #runEngine(): Promise<void> {

@@ -42,11 +42,14 @@ export async function rescuedFilesOf(path: string, kind: LineKind): Promise<stri
 
 async function* numberedFiles(path: string): AsyncGenerator<{ path: string; size: number }> {
   let missing = 0;
-  for (let number = 1; missing < MAX_MISSING; number++) {
-    const rescuedPath = rescuedPathOf(path, number);
-    const info = await Deno.lstat(rescuedPath).catch(() => undefined);
-    missing = info === undefined ? missing + 1 : 0;
-    if (info?.isFile) yield { path: rescuedPath, size: info.size };
+  for (let first = 1; missing < MAX_MISSING; first += MAX_MISSING) {
+    const paths = Array.from({ length: MAX_MISSING }, (_, i) => rescuedPathOf(path, first + i));
+    const infos = await Promise.all(paths.map((path) => Deno.lstat(path).catch(() => undefined)));
+    for (const [i, info] of infos.entries()) {
+      missing = info === undefined ? missing + 1 : 0;
+      if (missing === MAX_MISSING) return;
+      if (info?.isFile) yield { path: paths[i], size: info.size };
+    }
   }
 }
 

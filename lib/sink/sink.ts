@@ -61,12 +61,15 @@ export class Sink implements AsyncDisposable {
    */
   static async open(files: SinkFiles, options: SinkOptions): Promise<Sink> {
     const { forResults, forFailures } = journalOptions(options);
-    const results = await Journal.open<FinishedRow>(files.results, forResults);
+    // At the same time: each waits for the disk, to make its name durable.
+    const results = Journal.open<FinishedRow>(files.results, forResults);
+    const failures = Journal.open<FinishedRow | undefined>(files.failures, forFailures);
     try {
-      const failures = await Journal.open<FinishedRow | undefined>(files.failures, forFailures);
-      return new Sink(options, results, failures);
+      return new Sink(options, ...await Promise.all([results, failures]));
     } catch (error) {
-      await results.close();
+      for (const end of await Promise.allSettled([results, failures])) {
+        if (end.status === "fulfilled") await end.value.close();
+      }
       throw error;
     }
   }
