@@ -170,10 +170,9 @@ export class Run {
         if (this.#options.lock !== false) this.#notices.warnUnlocked(path, reason, job.files.lock);
       },
     }));
-    // At the same time, because both wait for the disk.
-    for (const end of await Promise.allSettled([writing, opening])) {
-      if (end.status === "rejected") throw end.reason;
-    }
+    // Both wait for the disk. If one fails, the other ends before the outputs are closed.
+    await Promise.allSettled([writing, opening]);
+    await Promise.all([writing, opening]);
   }
 
   async #runEngine(): Promise<void> {
