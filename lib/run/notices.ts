@@ -63,14 +63,16 @@ export function startNotices(
       ...cost.info,
     ],
     warnings: [
-      ...missingUids.length > 0 ? [missingUidsMessage(missingUids)] : [],
+      ...missingUids.length > 0
+        ? [missingUidsMessage(missingUids, options.shard && " of this shard")]
+        : [],
       ...teacherNotices(generator, findings),
       ...cost.warnings,
     ],
   };
 }
 
-type SelectionOptions = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit">;
+type SelectionOptions = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit" | "shard">;
 
 function retryNotes(
   findings: readonly Findings[],

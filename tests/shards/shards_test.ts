@@ -336,6 +336,23 @@ Deno.test("with --max-cost, a shard without rows is done, and --limit leaves no 
   ]);
 });
 
+Deno.test("a retry of chosen rows says which of them are not in its shard", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write(
+    "in.jsonl",
+    prompts(0, 20).map((row, i) => ({ id: `${i}`, ...row })),
+  );
+  const shard = { index: 0, count: 2 }, said: string[] = [];
+  await runShard(input, dir.path("out/"), { shard, refused: ["p0", "p1"] });
+  const { asked } = await runShard(input, dir.path("out/"), {
+    ...{ shard, retry: true, uids: ["0", "19"] },
+    prepare: (generator) =>
+      void generator.on((event) => event.type === "notice" && said.push(event.message)),
+  });
+  assertEquals(asked, ["p0"]);
+  assertStringIncludes(said.join("\n"), '--uids has 1 id that no row of this shard has: "19"');
+});
+
 Deno.test("an input that is gone is reported as an input, not as an output", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 9));
