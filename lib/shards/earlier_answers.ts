@@ -143,15 +143,13 @@ export class DividedAnswers {
       const answers = running ?? await firstAnswers(division);
       if (answers === undefined) continue;
       divided.#byStem.set(division.stem, answers);
-      const plan = ignoresInputs || division.path === ""
-        ? undefined
-        : await readPlan(division.path);
-      for (const plannedInput of plan?.inputs ?? []) await divided.#addInput(plannedInput, answers);
+      const inputs = ignoresInputs ? [] : await inputsOf(division);
+      for (const input of inputs) await divided.#addInput(input, answers);
     }
     return divided;
   }
 
-  async #addInput(plannedInput: PlannedInput, answers: ShardAnswers): Promise<void> {
+  async #addInput(plannedInput: NamedInput, answers: ShardAnswers): Promise<void> {
     const info = await statOf(plannedInput.path);
     if (info?.isFile) this.#byKey.set(fileKeyOf(plannedInput.path, info), answers);
     const name = basename(plannedInput.path), input = { answers, plannedInput, info };
@@ -227,9 +225,19 @@ async function namesOf(file: string): Promise<string[]> {
   return [...new Set([basename(file), basename(realPath)])];
 }
 
+type NamedInput = Pick<PlannedInput, "path" | "size">;
+
+async function inputsOf({ path, inputs = [] }: Division): Promise<readonly NamedInput[]> {
+  if (path !== "") return (await readPlan(path))?.inputs ?? [];
+  return await Promise.all(inputs.map(async (input) => ({
+    path: input,
+    size: (await statOf(input))?.size ?? -1,
+  })));
+}
+
 interface DividedInput {
   readonly answers: ShardAnswers;
-  readonly plannedInput: PlannedInput;
+  readonly plannedInput: NamedInput;
   /** Undefined if the file is gone. */
   readonly info: Deno.FileInfo | undefined;
 }
