@@ -79,7 +79,9 @@ export function parseUids(text: string): string[] {
 export function missingUidsMessage(missing: readonly string[], place = ""): string {
   const firstUids = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
   const ids = formatCountOf(missing.length, "id");
-  return `--uids has ${ids} that no row${place} has: ${firstUids}${missing.length > 3 ? ", …" : ""}`;
+  return `--uids has ${ids} that no row${place} has: ${firstUids}${
+    missing.length > 3 ? ", …" : ""
+  }`;
 }
 
 /** The id of a retry. An interrupted retry is continued by the next one with the same id. Computed
