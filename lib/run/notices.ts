@@ -16,7 +16,7 @@ import type { Findings } from "./findings.ts";
 import { describeInput } from "./input_report.ts";
 import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
-import { missingUidsMessage } from "./retry.ts";
+import { missingUidsNotices } from "./retry.ts";
 
 type Prepared = Pick<RunContext, "generator" | "prepared">;
 
@@ -63,9 +63,7 @@ export function startNotices(
       ...cost.info,
     ],
     warnings: [
-      ...missingUids.length > 0
-        ? [missingUidsMessage(missingUids, options.shard && " of this shard")]
-        : [],
+      ...missingUidsNotices(missingUids, options.shard && " of this shard"),
       ...teacherNotices(generator, findings),
       ...cost.warnings,
     ],
