@@ -11,6 +11,8 @@ import {
   exists,
   fileKeyOf,
   hasContent,
+  inFolder,
+  isFolder,
   namesIn,
   readFully,
   readTextOf,
@@ -229,10 +231,19 @@ type NamedInput = Pick<PlannedInput, "path" | "size">;
 
 async function inputsOf({ path, inputs = [] }: Division): Promise<readonly NamedInput[]> {
   if (path !== "") return (await readPlan(path))?.inputs ?? [];
-  return await Promise.all(inputs.map(async (input) => ({
-    path: input,
-    size: (await statOf(input))?.size ?? -1,
-  })));
+  const files = await Promise.all(inputs.map(filesIn));
+  return await Promise.all(
+    files.flat().map(async (file) => ({
+      path: file,
+      size: (await statOf(file))?.size ?? -1,
+    })),
+  );
+}
+
+/** The files of a folder, or the path itself. */
+async function filesIn(path: string): Promise<string[]> {
+  if (!(await isFolder(path))) return [path];
+  return (await namesIn(path)).map((name) => inFolder(path, name));
 }
 
 interface DividedInput {

@@ -640,32 +640,35 @@ Deno.test("rows that another division is sending, or has sent before its borders
   assertEquals((await runShard(train, output, {})).asked.length, 5);
 });
 
-Deno.test("answers of shards whose borders are lost are found by their inputs", async () => {
-  await using dir = await tempDir();
-  const [a, b] = [
-    await dir.write("in/a.jsonl", prompts(0, 10)),
-    await dir.write("in/b.jsonl", prompts(10, 20)),
-  ];
-  const output = dir.path("out/"), shard = { index: 1, count: 3 };
-  await runShard([a, b], output, { shard });
-  await Deno.remove(dir.path("out/.retort"), { recursive: true });
-  const others: [string | string[], ShardRun][] = [
-    [a, {}],
-    [b, { shard }],
-    [[a, b], {}],
-    [[b, a], { shard }],
-    [dir.path("in/"), {}],
-    [dir.path("in/"), { shard }],
-    [[a, b], { shard: { index: 0, count: 2 } }],
-  ];
-  for (const [input, options] of others) {
-    const run = () => runShard(input, output, options);
-    await assertRejects(run, UsageError, "hold answers of 3 shards");
-  }
-  assertEquals((await runShard([a, b], output, { shard })).asked, []);
-  const other = await dir.write("other/a.jsonl", prompts(30, 33));
-  assertEquals((await runShard(other, output, {})).asked.length, 3);
-});
+for (const isFolder of [false, true]) {
+  Deno.test(`answers of shards over ${isFolder ? "a folder" : "files"} are found by their inputs where the borders are lost`, async () => {
+    await using dir = await tempDir();
+    const [a, b] = [
+      await dir.write("in/a.jsonl", prompts(0, 10)),
+      await dir.write("in/b.jsonl", prompts(10, 20)),
+    ];
+    const output = dir.path("out/"), shard = { index: 1, count: 3 };
+    const own = isFolder ? dir.path("in/") : [a, b];
+    await runShard(own, output, { shard });
+    await Deno.remove(dir.path("out/.retort"), { recursive: true });
+    const others: [string | string[], ShardRun][] = [
+      [a, {}],
+      [b, { shard }],
+      [[a, b], {}],
+      [isFolder ? [a, b] : dir.path("in/"), { shard }],
+      [[b, a], { shard }],
+      [dir.path("in/"), {}],
+      [own, { shard: { index: 0, count: 2 } }],
+    ];
+    for (const [input, options] of others) {
+      const run = () => runShard(input, output, options);
+      await assertRejects(run, UsageError, "hold answers of 3 shards");
+    }
+    assertEquals((await runShard(own, output, { shard })).asked, []);
+    const other = await dir.write("other/a.jsonl", prompts(30, 33));
+    assertEquals((await runShard(other, output, {})).asked.length, 3);
+  });
+}
 
 Deno.test("answers are not paid for twice where borders without answers are lost, or results end in .ndjson", async () => {
   await using dir = await tempDir();
