@@ -10,7 +10,7 @@ import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { isObject, jsonOf } from "../json.ts";
-import { missingUidsMessage, UidSelection } from "../run/mod.ts";
+import { missingUidsNotices, UidSelection } from "../run/mod.ts";
 import { FieldNotes, parseField, parseWhere, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
@@ -89,7 +89,7 @@ export class Selection {
     const { missing, different } = this.#withoutTokens;
     return [
       ...this.conditionNotes(),
-      ...this.#uids.missing.length > 0 ? [missingUidsMessage(this.#uids.missing)] : [],
+      ...missingUidsNotices(this.#uids.missing),
       ...leftOutNotes(missing, "row", "without log probabilities: run with --keep logprobs"),
       ...leftOutNotes(different, "row", "whose tokens are not the text of the answer"),
     ];

@@ -48,7 +48,7 @@ export {
   ROW_RULES,
 } from "./resolve_options.ts";
 export { type ResolvedRunOptions, RUN_RULES } from "./run_options.ts";
-export { missingUidsMessage, otherPendingParams, parseUids, UidSelection } from "./retry.ts";
+export { missingUidsNotices, otherPendingParams, parseUids, UidSelection } from "./retry.ts";
 export { Run } from "./run.ts";
 export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
 export { type Damage, type Verification, verify, type VerifyOptions } from "./verify.ts";

@@ -16,7 +16,7 @@ import type { Findings } from "./findings.ts";
 import { describeInput } from "./input_report.ts";
 import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
-import { missingUidsMessage } from "./retry.ts";
+import { missingUidsNotices } from "./retry.ts";
 
 type Prepared = Pick<RunContext, "generator" | "prepared">;
 
@@ -63,14 +63,14 @@ export function startNotices(
       ...cost.info,
     ],
     warnings: [
-      ...missingUids.length > 0 ? [missingUidsMessage(missingUids)] : [],
+      ...missingUidsNotices(missingUids, options.shard && " of this shard"),
       ...teacherNotices(generator, findings),
       ...cost.warnings,
     ],
   };
 }
 
-type SelectionOptions = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit">;
+type SelectionOptions = Pick<RunOptions, "retry" | "uids" | "excludeUids" | "limit" | "shard">;
 
 function retryNotes(
   findings: readonly Findings[],

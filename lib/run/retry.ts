@@ -76,10 +76,13 @@ export function parseUids(text: string): string[] {
   });
 }
 
-export function missingUidsMessage(missing: readonly string[]): string {
+/** @param place Where the ids are missing: ` of this shard`. @default all rows */
+export function missingUidsNotices(missing: readonly string[], place = ""): string[] {
+  if (missing.length === 0) return [];
   const firstUids = missing.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  const more = missing.length > 3 ? ", …" : "";
   const ids = formatCountOf(missing.length, "id");
-  return `--uids has ${ids} that no row has: ${firstUids}${missing.length > 3 ? ", …" : ""}`;
+  return [`--uids has ${ids} that no row${place} has: ${firstUids}${more}`];
 }
 
 /** The id of a retry. An interrupted retry is continued by the next one with the same id. Computed

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { dirname } from "../deps/std_path.ts";
 import { namesIn, OWN_FOLDER, parseShardStem, readTextOf, splitPath } from "../files.ts";
 import { parsePlanName } from "./plan.ts";
 
@@ -15,6 +14,8 @@ export interface Division {
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
   readonly count: number;
+  /** The inputs, if the file with the borders is gone: as the run file of a shard names them. */
+  readonly inputs?: readonly string[];
 }
 
 /**
@@ -35,34 +36,39 @@ export async function divisionsBeside(
     return [{ path: `${folder}/${file}`, stem: `${start}${plan.name}`, count: plan.shards }];
   });
   return needsLost(pinnedDivisions)
-    ? [...pinnedDivisions, ...await lostDivisions(stem, pinnedDivisions)]
+    ? [...pinnedDivisions, ...await lostDivisions(start, pinnedDivisions)]
     : pinnedDivisions;
 }
 
 async function lostDivisions(
-  stem: string,
+  start: string,
   pinnedDivisions: readonly Division[],
 ): Promise<Division[]> {
-  const { start, name } = splitPath(stem);
-  const lost = new Map<number, Division>();
-  for (const file of await namesIn(dirname(stem))) {
-    const shard = resultsStem(file), { stem: outputName, count = 0 } = parseShardStem(shard) ?? {};
-    if (outputName !== name || lost.has(count)) continue;
-    if (pinnedDivisions.some((division) => division.stem === stem && division.count === count)) {
-      continue;
-    }
+  const keyOf = (stem: string, count: number) => `${count} ${stem}`;
+  const known = new Set(pinnedDivisions.map(({ stem, count }) => keyOf(stem, count)));
+  const names = await namesIn(start || "."), existing = new Set(names);
+  const lost: Division[] = [];
+  for (const file of names) {
+    const shardName = resultsStem(file), parsed = parseShardStem(shardName);
+    if (parsed === undefined) continue;
+    const stem = `${start}${parsed.stem}`, { count } = parsed, runJson = `${shardName}.run.json`;
+    if (known.has(keyOf(stem, count)) || !existing.has(runJson)) continue;
     // Datasets use such names, too (`train-00000-of-00004.jsonl`), and may be inputs of other runs.
-    const isShard = await isShardOf(`${start}${shard}.run.json`, count);
-    if (isShard) lost.set(count, { path: "", stem, count });
+    const inputs = await inputsOfShard(`${start}${runJson}`, count);
+    if (inputs === undefined) continue;
+    known.add(keyOf(stem, count));
+    lost.push({ path: "", stem, count, inputs });
   }
-  return [...lost.values()];
+  return lost;
 }
 
-async function isShardOf(runJson: string, count: number): Promise<boolean> {
+/** The inputs of a shard's run; undefined if the run file is none of a shard. */
+async function inputsOfShard(runJson: string, count: number): Promise<string[] | undefined> {
   try {
-    return JSON.parse(await readTextOf(runJson)).identity.shards === count;
+    const { identity, input } = JSON.parse(await readTextOf(runJson));
+    return identity.shards === count ? String(input).split(", ") : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -11,6 +11,8 @@ import {
   exists,
   fileKeyOf,
   hasContent,
+  inFolder,
+  isFolder,
   namesIn,
   readFully,
   readTextOf,
@@ -143,17 +145,13 @@ export class DividedAnswers {
       const answers = running ?? await firstAnswers(division);
       if (answers === undefined) continue;
       dividedAnswers.#byStem.set(division.stem, answers);
-      const plan = ignoresInputs || division.path === ""
-        ? undefined
-        : await readPlan(division.path);
-      for (const plannedInput of plan?.inputs ?? []) {
-        await dividedAnswers.#addInput(plannedInput, answers);
-      }
+      const inputs = ignoresInputs ? [] : await inputsOf(division);
+      for (const input of inputs) await dividedAnswers.#addInput(input, answers);
     }
     return dividedAnswers;
   }
 
-  async #addInput(plannedInput: PlannedInput, answers: ShardAnswers): Promise<void> {
+  async #addInput(plannedInput: NamedInput, answers: ShardAnswers): Promise<void> {
     const info = await statOf(plannedInput.path);
     if (info?.isFile) this.#byKey.set(fileKeyOf(plannedInput.path, info), answers);
     const name = basename(plannedInput.path), input = { answers, plannedInput, info };
@@ -229,9 +227,28 @@ async function namesOf(file: string): Promise<string[]> {
   return [...new Set([basename(file), basename(realPath)])];
 }
 
+type NamedInput = Pick<PlannedInput, "path" | "size">;
+
+async function inputsOf({ path, inputs = [] }: Division): Promise<readonly NamedInput[]> {
+  if (path !== "") return (await readPlan(path))?.inputs ?? [];
+  const files = await Promise.all(inputs.map(filesIn));
+  return await Promise.all(
+    files.flat().map(async (file) => ({
+      path: file,
+      size: (await statOf(file))?.size ?? -1,
+    })),
+  );
+}
+
+/** The files of a folder, or the path itself. */
+async function filesIn(path: string): Promise<string[]> {
+  if (!(await isFolder(path))) return [path];
+  return (await namesIn(path)).map((name) => inFolder(path, name));
+}
+
 interface DividedInput {
   readonly answers: ShardAnswers;
-  readonly plannedInput: PlannedInput;
+  readonly plannedInput: NamedInput;
   /** Undefined if the file is gone. */
   readonly info: Deno.FileInfo | undefined;
 }

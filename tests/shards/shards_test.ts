@@ -336,6 +336,23 @@ Deno.test("with --max-cost, a shard without rows is done, and --limit leaves no 
   ]);
 });
 
+Deno.test("a retry of chosen rows says which of them are not in its shard", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write(
+    "in.jsonl",
+    prompts(0, 20).map((row, i) => ({ id: `${i}`, ...row })),
+  );
+  const shard = { index: 0, count: 2 }, said: string[] = [];
+  await runShard(input, dir.path("out/"), { shard, refused: ["p0", "p1"] });
+  const { asked } = await runShard(input, dir.path("out/"), {
+    ...{ shard, retry: true, uids: ["0", "19"] },
+    prepare: (generator) =>
+      void generator.on((event) => event.type === "notice" && said.push(event.message)),
+  });
+  assertEquals(asked, ["p0"]);
+  assertStringIncludes(said.join("\n"), '--uids has 1 id that no row of this shard has: "19"');
+});
+
 Deno.test("an input that is gone is reported as an input, not as an output", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 9));
@@ -622,6 +639,36 @@ Deno.test("rows that another division is sending, or has sent before its borders
   const train = await dir.write("train.jsonl", prompts(20, 25));
   assertEquals((await runShard(train, output, {})).asked.length, 5);
 });
+
+for (const isFolder of [false, true]) {
+  Deno.test(`answers of shards over ${isFolder ? "a folder" : "files"} are found by their inputs where the borders are lost`, async () => {
+    await using dir = await tempDir();
+    const [a, b] = [
+      await dir.write("in/a.jsonl", prompts(0, 10)),
+      await dir.write("in/b.jsonl", prompts(10, 20)),
+    ];
+    const output = dir.path("out/"), shard = { index: 1, count: 3 };
+    const own = isFolder ? dir.path("in/") : [a, b];
+    await runShard(own, output, { shard });
+    await Deno.remove(dir.path("out/.retort"), { recursive: true });
+    const others: [string | string[], ShardRun][] = [
+      [a, {}],
+      [b, { shard }],
+      [[a, b], {}],
+      [isFolder ? [a, b] : dir.path("in/"), { shard }],
+      [[b, a], { shard }],
+      [dir.path("in/"), {}],
+      [own, { shard: { index: 0, count: 2 } }],
+    ];
+    for (const [input, options] of others) {
+      const run = () => runShard(input, output, options);
+      await assertRejects(run, UsageError, "hold answers of 3 shards");
+    }
+    assertEquals((await runShard(own, output, { shard })).asked, []);
+    const other = await dir.write("other/a.jsonl", prompts(30, 33));
+    assertEquals((await runShard(other, output, {})).asked.length, 3);
+  });
+}
 
 Deno.test("answers are not paid for twice where borders without answers are lost, or results end in .ndjson", async () => {
   await using dir = await tempDir();
