@@ -7,7 +7,7 @@
 
 import { Buffer, isAscii } from "node:buffer";
 import type { Needle } from "../where/mod.ts";
-import { endOfString } from "../json.ts";
+import { endOfString, withBigInts } from "../json.ts";
 
 const QUOTE = 34, COMMA = 44, COLON = 58, BACKSLASH = 92;
 const OPEN_BRACE = 123, CLOSE_BRACE = 125, OPEN_BRACKET = 91, CLOSE_BRACKET = 93;
@@ -33,7 +33,8 @@ export class BlockText {
       const text = this.text.slice(from + 1, to - 1);
       if (!text.includes("\\") && (this.isAscii || !/[\x80-\xff]/.test(text))) return text;
     }
-    return JSON.parse(DECODER.decode(this.bytes.subarray(from, to)));
+    const json = DECODER.decode(this.bytes.subarray(from, to));
+    return withBigInts(json, JSON.parse(json));
   }
 }
 

@@ -17,4 +17,4 @@ export {
   type Part,
   type Where,
 } from "./parse_where.ts";
-export { type Field, fieldName, parseField, parsePath, valueAt } from "./tokens.ts";
+export { type Field, fieldName, isNumber, parseField, parsePath, valueAt } from "./tokens.ts";

@@ -51,7 +51,7 @@ export function tokensOf(text: string): Token[] {
         : unquote(quoted, text, start);
       tokens.push({ kind: "value", start, value });
     } else if (number !== undefined) {
-      tokens.push({ kind: "value", start, value: Number(number.replaceAll("_", "")) });
+      tokens.push({ kind: "value", start, value: numberIn(number) });
     } else if (word !== undefined) {
       tokens.push(wordToken(word, text, start));
     } else if (operator !== undefined) {
@@ -74,14 +74,15 @@ export function whereError(text: string, index: number, problem: string): UsageE
   );
 }
 
-/** For a number that stands for several whole numbers, as an id of 19 digits does. */
-export function roundedNotes(text: string, value: unknown): string[] {
-  const isWhole = typeof value === "number" && /^-?[\d_]+$/.test(text);
-  if (!isWhole || Number.isSafeInteger(value)) return [];
-  return [
-    `${text} has too many digits to be compared exactly: it equals the numbers around it, too. ` +
-    "To find a row of a run by its id, compare uid with a text",
-  ];
+export function isNumber(value: unknown): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+/** Whole numbers beyond 2^53 are `bigint`, as in the rows that conditions read. */
+export function numberIn(text: string): number | bigint {
+  const digits = text.replaceAll("_", "");
+  const number = Number(digits);
+  return /^-?\d+$/.test(digits) && !Number.isSafeInteger(number) ? BigInt(digits) : number;
 }
 
 function wordToken(word: string, text: string, start: number): Token {
