@@ -243,6 +243,53 @@ Deno.test("data page: Back closes the open row, and keeps a filter that was chan
   assert(page.url().includes("lang"), page.url());
 });
 
+Deno.test("data page: one press of Back leaves the table after a row was closed, and Forward opens the row again", async () => {
+  await using scene = await openView(someFiles());
+  const { page } = scene;
+  await shows(page, "304 rows");
+  const before = page.url();
+  const detail = page.getByRole("complementary");
+  const opened = (uid: string) =>
+    detail.getByRole("heading", { name: uid, exact: true }).waitFor();
+  const ways = [
+    () => page.locator("#grid").press("Escape"),
+    () => detail.getByRole("button", { name: "Close" }).click(),
+  ];
+  for (const close of ways) {
+    await row(page, "row-3").click();
+    await opened("row-3");
+    // A reload keeps the entries.
+    await page.reload();
+    await opened("row-3");
+    await close();
+    await detail.waitFor({ state: "hidden" });
+    await page.waitForURL(before);
+    await page.goForward();
+    await opened("row-3");
+    await page.locator("#grid").press("Escape");
+    await page.waitForURL(before);
+  }
+  // Opens the next row before the browser has stepped back.
+  await page.locator("#grid").press("Home");
+  await page.keyboard.press("Enter");
+  await opened("row-0");
+  await page.evaluate(() => {
+    const press = (key: string) =>
+      document.querySelector("#grid")!.dispatchEvent(
+        new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }),
+      );
+    press("Escape");
+    press("ArrowDown");
+    press("Enter");
+  });
+  await opened("row-1");
+  await page.goBack();
+  await detail.waitFor({ state: "hidden" });
+  await page.waitForURL(before);
+  await page.goBack();
+  assert(page.url() !== before, page.url());
+});
+
 Deno.test("data page: the address of a row leads to it even if an earlier row has the same id", async () => {
   const rows = [1, 2].map((n) =>
     resultLine({ uid: "q", response: `${PROSE} The result is ${n}.` })

@@ -22,7 +22,7 @@ import { FacetList } from "./facets.js";
 import { ViewState } from "./view_state.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
-import { OpenRow, TABLE_ENTRY } from "./detail.js";
+import { OpenRow, TABLE_ENTRY } from "./open_row.js";
 import { SearchBar } from "./search_bar.js";
 
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/mod.ts" */
@@ -69,6 +69,7 @@ class ViewPage {
   });
   #openRow = new OpenRow(this.#grid, this.#flagLabels, {
     view: () => this.#view,
+    writeAddress: () => this.#writeAddress(),
     query: () => this.#query,
     showProblem: (error) => this.#showProblem(error),
   });
