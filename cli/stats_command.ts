@@ -25,9 +25,9 @@ import {
   formatPercent,
   formatUsd,
 } from "../lib/figures.ts";
-import { jsonWithBigInts } from "../lib/json.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { stringWidth } from "../lib/terminal/mod.ts";
+import { jsonWithBigInts } from "../lib/where/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";

@@ -159,10 +159,9 @@ export function conditionNotes(table: Table, where: string): string[] {
   const { paths, parts } = parseWhere(where);
   const knownNames = [...table.fieldNames, ...DERIVED_NAMES];
   const absent = paths.filter((path) => isUnknownField(table, path)).map(checkedName);
-  const mistyped = comparisonsIn(parts).filter(({ path, value }) => {
-    const other = typeof value === "string" ? "number" : "string";
-    return onlyTypeOf(table, path) === other;
-  });
+  const mistyped = comparisonsIn(parts).filter(({ path, value }) =>
+    onlyTypeOf(table, path) === (typeof value === "string" ? "number" : "string")
+  );
   const absentNotes = [...new Set(absent)].map((name) => absentNote(name, knownNames));
   return [...absentNotes, ...mistyped.map(typeNote)];
 }
@@ -172,8 +171,7 @@ function onlyTypeOf(table: Table, path: readonly string[]): "string" | "number" 
   const values = table.fields.get(path.join("\0"))?.values;
   if (values === undefined) return getterOf(table, path)?.isNumber ? "number" : undefined;
   const holdsTexts = values.some((value) => typeof value === "string");
-  const holdsNumbers = values.some(isNumber);
-  if (holdsTexts === holdsNumbers) return undefined;
+  if (holdsTexts === values.some(isNumber)) return undefined;
   return holdsTexts ? "string" : "number";
 }
 

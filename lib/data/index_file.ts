@@ -8,7 +8,7 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { readFullySync, systemReason } from "../files.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { jsonWithBigInts, withBigInts } from "../json.ts";
+import { jsonWithBigInts, withBigInts } from "../where/mod.ts";
 import {
   COLUMN_NAMES,
   type ColumnArrays,

@@ -5,9 +5,10 @@
  * @module
  */
 
-import { asText, filledList, parsedJson, withBigInts } from "../json.ts";
+import { asText, filledList, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
+import { withBigInts } from "../where/mod.ts";
 
 /** Pending rows have a failures line with `final: false`: the next run sends them again. */
 export const STATUSES = ["answered", "failed", "pending"] as const;

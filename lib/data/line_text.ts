@@ -6,8 +6,8 @@
  */
 
 import { Buffer, isAscii } from "node:buffer";
-import type { Needle } from "../where/mod.ts";
-import { endOfString, withBigInts } from "../json.ts";
+import { type Needle, withBigInts } from "../where/mod.ts";
+import { endOfString } from "../json.ts";
 
 const QUOTE = 34, COMMA = 44, COLON = 58, BACKSLASH = 92;
 const OPEN_BRACE = 123, CLOSE_BRACE = 125, OPEN_BRACKET = 91, CLOSE_BRACKET = 93;

@@ -9,9 +9,9 @@ import { checkComputable, DerivedFields, distillOf, needsDerived } from "../data
 import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { isObject, jsonOf, withBigInts } from "../json.ts";
+import { isObject, jsonOf } from "../json.ts";
 import { missingUidsMessage, UidSelection } from "../run/mod.ts";
-import { FieldNotes, parseField, parseWhere, type Where } from "../where/mod.ts";
+import { FieldNotes, parseField, parseWhere, type Where, withBigInts } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";

@@ -249,8 +249,7 @@ Deno.test("data page: one press of Back leaves the table after a row was closed,
   await shows(page, "304 rows");
   const before = page.url();
   const detail = page.getByRole("complementary");
-  const opened = (uid: string) =>
-    detail.getByRole("heading", { name: uid, exact: true }).waitFor();
+  const opened = (uid: string) => detail.getByRole("heading", { name: uid, exact: true }).waitFor();
   const ways = [
     () => page.locator("#grid").press("Escape"),
     () => detail.getByRole("button", { name: "Close" }).click(),
@@ -629,6 +628,27 @@ Deno.test("data page: a misspelt field of a condition is named with the one that
   await page.getByText('No row has the field "scores" (did you mean "score"?)').waitFor();
   await condition.fill("score > 3");
   await page.locator("#condition-notes").waitFor({ state: "hidden" });
+});
+
+Deno.test("data page: ids of 19 digits are exact in facets, filters, cells and the address", async () => {
+  const ids = ["1234567890123456788", "1234567890123456789"];
+  const lines = ids.map((id) => resultLine({ uid: id, own: { doc: "ID" } }).replace('"ID"', id));
+  await using scene = await openView({ "x.jsonl": lines.join("") });
+  const { page, url } = scene;
+  await shows(page, "2 rows");
+  const group = page.getByRole("group", { name: "doc" });
+  await group.getByRole("checkbox", { name: ids[1] }).check();
+  await shows(page, "1 of 2 rows");
+  await row(page, ids[1]).waitFor();
+  assertEquals(await page.locator("#condition").textContent(), `doc == ${ids[1]}`);
+  await page.reload();
+  await shows(page, "1 of 2 rows");
+  await group.getByRole("button", { name: `Exclude ${ids[1]}` }).click();
+  await row(page, ids[0]).waitFor();
+  await page.goto(`${url}#where=${encodeURIComponent(`doc > ${ids[0]}`)}&columns=["doc"]`);
+  await page.reload();
+  await shows(page, "1 of 2 rows");
+  await grid(page).getByText(ids[1], { exact: true }).waitFor();
 });
 
 Deno.test("data page: values of an address that no row has can be unchecked", async () => {

@@ -69,7 +69,7 @@ class ViewPage {
   });
   #openRow = new OpenRow(this.#grid, this.#flagLabels, {
     view: () => this.#view,
-    writeAddress: () => this.#writeAddress(),
+    writeHash: () => this.#writeHash(),
     query: () => this.#query,
     showProblem: (error) => this.#showProblem(error),
   });

@@ -14,7 +14,7 @@ import { Detail } from "./detail.js";
 /**
  * @typedef {object} OpenRowPage
  * @property {() => ViewState} view
- * @property {() => void} writeAddress writes the state into the URL of the current history entry
+ * @property {() => void} writeHash writes the state into the URL of the current history entry
  * @property {() => Record<string, string>} query returns filter and sort order as parameters of a
  * request
  * @property {(error: unknown) => void} showProblem
@@ -154,13 +154,13 @@ export class OpenRow {
       this.#isSteppingBack = true;
       history.back();
     } else if (needsEntry) this.#addEntry();
-    else this.#page.writeAddress();
+    else this.#page.writeHash();
   }
 
   /** Adds one entry for all rows that are opened one after the other: Back closes the open one. */
   #addEntry() {
     history.replaceState(TABLE_ENTRY, "");
     history.pushState(ROW_ENTRY, "");
-    this.#page.writeAddress();
+    this.#page.writeHash();
   }
 }
