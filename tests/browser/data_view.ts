@@ -617,6 +617,23 @@ Deno.test("data page: compares two runs, and lays out a very long answer only on
   assert(command.startsWith(`retort export ${dir.path("b/x.jsonl")} -o train.jsonl`), command);
 });
 
+Deno.test("data page: an answer of very many blocks is shown raw, and one of many as Markdown", async () => {
+  const files = [3_000, 4_000].map((rows) =>
+    resultLine({
+      uid: `rows-${rows}`,
+      response: `|a|b|c|\n|-|-|-|\n${"|x|y|z|\n".repeat(rows)}`,
+    })
+  );
+  await using scene = await openView({ "x.jsonl": files.join("") });
+  const { page } = scene;
+  await shows(page, "2 rows");
+  await row(page, "rows-3000").click();
+  await page.locator("#detail-body .md-table").waitFor();
+  await row(page, "rows-4000").click();
+  await page.locator("#detail-body pre.raw").getByText("|x|y|z|").first().waitFor();
+  assertEquals(await page.locator("#detail-body .md-table").count(), 0);
+});
+
 Deno.test("data page: a misspelt field of a condition is named with the one that is probably meant", async () => {
   await using scene = await openView({
     "x.jsonl": resultLine({ uid: "a", own: { score: 4 } }),
