@@ -634,6 +634,29 @@ Deno.test("data page: an answer of very many blocks is shown raw, and one of man
   assertEquals(await page.locator("#detail-body .md-table").count(), 0);
 });
 
+Deno.test("data page: keeps its rows while its server is gone, and says so if it was started again", async () => {
+  await using dir = await tempDir();
+  await dir.write("out/x.jsonl", someFiles()["x.jsonl"]);
+  await using service = await DataService.open({ paths: [dir.path("out")] });
+  const first = serveView(service, { program: "retort" });
+  await using opened = await visit(first.url, { expected: /Failed to load resource/ });
+  const { page } = opened;
+  await shows(page, "302 rows");
+  await row(page, "row-3").click();
+  await first[Symbol.asyncDispose]();
+  await page.getByText("No response from the program that serves this page").waitFor();
+  await using second = serveView(service, {
+    program: "retort",
+    port: Number(new URL(first.url).port),
+  });
+  await page.getByText("Open the address that it printed then").waitFor();
+  await shows(page, "302 rows");
+  await page.getByRole("complementary").getByRole("heading", { name: "row-3" }).waitFor();
+  await page.goto(second.url);
+  await page.locator("#lost").waitFor({ state: "hidden" });
+  await shows(page, "302 rows");
+});
+
 Deno.test("data page: a misspelt field of a condition is named with the one that is probably meant", async () => {
   await using scene = await openView({
     "x.jsonl": resultLine({ uid: "a", own: { score: 4 } }),

@@ -68,3 +68,19 @@ for (const theme of ["light", "dark"] as const) {
     }
   });
 }
+
+Deno.test("the page of all runs says that its program is gone, or was started again", async () => {
+  await using dir = await tempDir();
+  await writeStatus(dir, statusOf(1));
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
+  const first = serveFleet(watch);
+  await using opened = await visit(first.url, { expected: /Failed to load resource/ });
+  const { page } = opened;
+  await page.getByText(nameOf(1)).waitFor();
+  await first[Symbol.asyncDispose]();
+  await page.getByText("No response from the program that serves this page").waitFor();
+  await using _second = serveFleet(watch, { port: Number(new URL(first.url).port) });
+  await page.getByText("Open the address that it printed then").waitFor();
+  await page.getByText(nameOf(1)).waitFor();
+});

@@ -20,6 +20,7 @@ export async function ask(path, params = {}) {
 
 /** @param {Response} response */
 async function answerOf(response) {
+  if (response.status === 401) throw new UnknownPageError();
   const answer = await response.text().then(parseExactly).catch(() => undefined);
   const isRejected = typeof answer?.error === "string";
   if (!response.ok || isRejected || answer === undefined) {
@@ -57,6 +58,9 @@ export function jsonOf(value) {
     (_key, inner) => typeof inner === "bigint" ? rawJSON?.(String(inner)) : inner,
   );
 }
+
+/** The server does not know the token of the page: the program was started again. */
+export class UnknownPageError extends Error {}
 
 /** The server rejected the request or sent no JSON; the message is for the user. */
 export class AskError extends Error {}
