@@ -264,7 +264,7 @@ function readLine(index: DataIndex, row: number, parse = parsedInFull): ReadLine
 
 /** Keeps numbers as they are written, except in a line that is nested too deeply for this. */
 function parsedInFull(text: string): unknown {
-  return parsedExactly(text) ?? parsedJson(text);
+  return parseExactly(text) ?? parsedJson(text);
 }
 
 export function readFacts(index: DataIndex, row: number): LineFacts | undefined {
