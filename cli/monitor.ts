@@ -92,10 +92,12 @@ export async function openMonitor(
     (report.kind === "none"
       ? undefined
       : (await import("../web/recorder.ts")).createRecorder(generator, { about }));
+  let shown: AsyncDisposable | undefined;
   if (page !== undefined && server !== undefined) {
     const { url } = server;
     say(`Monitor: ${ANY_ADDRESS.test(page.hostname ?? "") ? remoteUrl(url) : url}`);
-    showPage({ ...page, url, exposure: "read the prompts and control the run" }, say);
+    const exposure = "read the prompts and control the run";
+    shown = showPage({ ...page, url, exposure, output: run.output }, say);
   }
   return {
     monitor: server?.monitor,
@@ -109,6 +111,7 @@ export async function openMonitor(
       }
     },
     async close() {
+      await shown?.[Symbol.asyncDispose]();
       await server?.close();
       record?.close();
     },

@@ -1,7 +1,9 @@
 /** Pages in the user's browser: opens them, and keeps the page of a run after the run. @module */
 
+import { dirname } from "../lib/deps/std_path.ts";
 import { UsageError } from "../lib/errors.ts";
 import { formatDuration } from "../lib/figures.ts";
+import { systemReason } from "../lib/files.ts";
 import type { Monitor } from "../web/server.ts";
 import { type Io, onStopSignal } from "./io.ts";
 import type { Settings } from "./settings.ts";
@@ -79,34 +81,89 @@ export interface ServedPage {
   readonly opensBrowser: boolean;
   /** What anyone who has the URL can do, for the warning. */
   readonly exposure: string;
+  /** The output that the page shows: a folder or a results file, which may not exist yet. */
+  readonly output: string;
 }
 
+/** Warns if others can reach the page, and opens it if requested. Dispose of the result at the end. */
 export function showPage(
-  { url, hostname, opensBrowser, exposure }: ServedPage,
+  { url, hostname, opensBrowser, exposure, output }: ServedPage,
   say: (message: string) => void,
-): void {
+): AsyncDisposable {
   if (hostname !== undefined && !LOOPBACK.test(hostname)) {
     say(
       `Warning: anyone who has this address can ${exposure}, and the connection is ` +
         "not encrypted",
     );
   }
-  if (!opensBrowser) return;
-  openBrowser(url).catch((error: Error) =>
-    say(`Cannot open a browser: ${error.message}. Open the address above`)
-  );
+  // On Windows, users cannot read the arguments of others' programs.
+  const hidesUrl = opensBrowser && Deno.build.os !== "windows";
+  const redirect = hidesUrl ? writeRedirect(url, output) : Promise.resolve(undefined);
+  if (opensBrowser) {
+    redirect.then((path = url) => openBrowser(path)).catch((error: Error) =>
+      say(`Cannot open a browser: ${error.message}. Open the address above`)
+    );
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      const path = await redirect.catch(() => undefined);
+      if (path !== undefined) await Deno.remove(path).catch(() => {});
+    },
+  };
 }
 
-/** Commands that open a URL. Systems that are not listed use `xdg-open`. */
+/** Permissions of anyone but the owner. */
+const OTHERS = 0o077;
+
+/**
+ * Writes a page that only the user may read and that leads to `url`, and returns its path. Every
+ * user of the machine can read the arguments of a program, and `url` has the token. The file is
+ * beside the output if possible: browsers from snap see neither the system's folder of temporary
+ * files nor hidden folders of the home folder, and no file at all outside of it.
+ */
+async function writeRedirect(url: string, output: string): Promise<string> {
+  let problem: unknown;
+  for (const dir of [output, dirname(output), undefined]) {
+    try {
+      const path = await Deno.makeTempFile({ dir, prefix: ".retort_", suffix: ".html" });
+      const { mode } = await Deno.stat(path);
+      // Some filesystems of other systems have no permissions.
+      if (((mode ?? 0) & OTHERS) === 0) {
+        await Deno.writeTextFile(path, redirectPage(url));
+        return await Deno.realPath(path);
+      }
+      await Deno.remove(path);
+      problem = new Error("a file with the token would be readable by others");
+    } catch (error) {
+      problem = new Error(systemReason(error), { cause: error });
+    }
+  }
+  throw problem;
+}
+
+function redirectPage(url: string): string {
+  return `<!DOCTYPE html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta http-equiv="refresh" content="0; url=${url}">
+    <title>Retort</title>
+  </head>
+  <body><a href="${url}">Continue</a></body>
+</html>
+`;
+}
+
+/** Commands that open a file or URL. Systems that are not listed use `xdg-open`. */
 const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[]]>> = {
   darwin: ["open"],
   windows: ["rundll32", "url.dll,FileProtocolHandler"],
 };
 
 /** Resolves when the command ends. Some commands end only when the user closes the browser. */
-async function openBrowser(url: string): Promise<void> {
+async function openBrowser(target: string): Promise<void> {
   const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
-  const child = spawn(command, [...args, url]);
+  const child = spawn(command, [...args, target]);
   child.unref();
   const { code } = await child.status;
   if (code !== 0) throw new Error(`${command} ended with code ${code}`);

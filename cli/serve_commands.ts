@@ -33,7 +33,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     await using page = serveView(service, { ...place, program: io.program });
     for (const note of service.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
     io.writeErr(`View: ${page.url}\nCtrl-C ends it\n`);
-    show(page, settings, "read the prompts and answers", io);
+    await using _shown = show(page, args, "read the prompts and answers", io);
     await interruption.ended;
   } catch (error) {
     if (error !== signal.reason) throw error;
@@ -53,7 +53,7 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
   await using page = await serveFolderMonitor(output, placeOf(settings));
   const stopped = firstStopSignal(io);
   io.writeOut(`Monitor: ${page.url}\nPress Ctrl-C to end it\n`);
-  show(page, settings, "see the runs", io);
+  await using _shown = show(page, args, "see the runs", io);
   await stopped;
   return 0;
 }
@@ -78,10 +78,11 @@ function placeOf(settings: Settings, defaultPort = 0) {
   };
 }
 
-function show({ url }: { url: string }, settings: Settings, exposure: string, io: Io): void {
+function show({ url }: { url: string }, args: ParsedArgs, exposure: string, io: Io) {
+  const settings = new Settings(args);
   const { hostname } = placeOf(settings);
-  showPage(
-    { url, hostname, opensBrowser: settings.isOn("open"), exposure },
+  return showPage(
+    { url, hostname, opensBrowser: settings.isOn("open"), exposure, output: args.inputs[0] },
     (message) => io.writeErr(`${printable(message)}\n`),
   );
 }

@@ -27,6 +27,7 @@ import {
 } from "../lib/figures.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { stringWidth } from "../lib/terminal/mod.ts";
+import { jsonWithBigInts } from "../lib/where/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
@@ -54,7 +55,7 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
     const where = settings.text("where") ?? "";
     const statistics = statisticsOf(index.table, selectRows(index, where));
     if (settings.isOn("json")) {
-      io.writeOut(`${printableJson(JSON.stringify(jsonOf(status, statistics), null, 2))}\n`);
+      io.writeOut(`${printableJson(jsonWithBigInts(jsonOf(status, statistics), 2))}\n`);
     } else io.writeOut(printableLines(textOf(status, statistics)));
     const notes = [...dataFiles.notes, ...notesOf(status), ...conditionNotes(index.table, where)];
     for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { fieldName } from "../where/mod.ts";
+import { fieldName, isNumber } from "../where/mod.ts";
 
 type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
@@ -106,7 +106,7 @@ const MAX_FIELD_VALUES = 50;
 /** In UTF-16 units. Longer values are texts, not categories. */
 const MAX_VALUE_LENGTH = 120;
 
-export type Scalar = string | number | boolean | null;
+export type Scalar = string | number | bigint | boolean | null;
 
 /** A field of the user's rows. Holds all values if few are distinct or all are numbers. */
 export class OwnField {
@@ -119,8 +119,8 @@ export class OwnField {
   /** The code of each row's value; 0, or no entry, for a row without the field. */
   codes: Uint8Array = new Uint8Array(0);
   /**
-   * Each row's number, or NaN. Undefined if a value is neither a number nor null, or if the table
-   * already has the maximum number of fields with numbers.
+   * Each row's number, or NaN. Undefined if a value is neither a number nor null, or beyond 2^53
+   * (`bigint`), or if the table already has the maximum number of fields with numbers.
    */
   numbers: Float64Array | undefined;
   hasNumbers = false;
@@ -146,7 +146,7 @@ export class OwnField {
    * @param capacity The new length of the arrays if `row` does not fit.
    */
   set(row: number, value: unknown, capacity: number): void {
-    const isScalar = value === null || typeof value === "boolean" || typeof value === "number" ||
+    const isScalar = value === null || typeof value === "boolean" || isNumber(value) ||
       (typeof value === "string" && value.length <= MAX_VALUE_LENGTH);
     if (this.values !== undefined) {
       const code = isScalar ? this.#codeFor(value as Scalar) : undefined;

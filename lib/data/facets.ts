@@ -10,8 +10,9 @@ import { STATUSES } from "./line_facts.ts";
 import { NUMBER_FIELDS } from "./fields.ts";
 import { AGREEMENTS, type Spread, spreadOf } from "./comparison.ts";
 import type { Table } from "./table.ts";
+import { isNumber } from "../where/mod.ts";
 
-export type FacetValue = string | number | boolean | null | undefined;
+export type FacetValue = string | number | bigint | boolean | null | undefined;
 
 export interface Facet {
   readonly field: string;
@@ -95,8 +96,8 @@ function facet(
     .filter(({ count, code, value }) =>
       count > 0 && !(skipsMissing && code === 0 && (value === null || value === ""))
     );
-  const areNumbers = valueCounts.every(({ value }) => typeof value === "number");
-  valueCounts.sort((a, b) => areNumbers ? Number(a.value) - Number(b.value) : b.count - a.count);
+  const areNumbers = valueCounts.every(({ value }) => isNumber(value));
+  valueCounts.sort((a, b) => areNumbers ? a.value! < b.value! ? -1 : 1 : b.count - a.count);
   return {
     field,
     title,

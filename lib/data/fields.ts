@@ -6,7 +6,14 @@
  */
 
 import { RESERVED_FIELDS } from "../row.ts";
-import { absentNote, checkedName, comparisonsIn, parseWhere, typeNote } from "../where/mod.ts";
+import {
+  absentNote,
+  checkedName,
+  comparisonsIn,
+  isNumber,
+  parseWhere,
+  typeNote,
+} from "../where/mod.ts";
 import type { ColumnName, OwnField } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import {
@@ -149,15 +156,14 @@ function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]
  */
 export function conditionNotes(table: Table, where: string): string[] {
   if (where.trim() === "" || table.length === 0) return [];
-  const { paths, parts, notes } = parseWhere(where);
+  const { paths, parts } = parseWhere(where);
   const knownNames = [...table.fieldNames, ...DERIVED_NAMES];
   const absentNames = paths.filter((path) => isUnknownField(table, path)).map(checkedName);
-  const mistypedComparisons = comparisonsIn(parts).filter(({ path, value }) => {
-    const other = typeof value === "number" ? "string" : "number";
-    return onlyTypeOf(table, path) === other;
-  });
+  const mistypedComparisons = comparisonsIn(parts).filter(({ path, value }) =>
+    onlyTypeOf(table, path) === (typeof value === "string" ? "number" : "string")
+  );
   const absentNotes = [...new Set(absentNames)].map((name) => absentNote(name, knownNames));
-  return [...absentNotes, ...mistypedComparisons.map(typeNote), ...notes];
+  return [...absentNotes, ...mistypedComparisons.map(typeNote)];
 }
 
 /** The one type of a field's values; undefined for both, neither, or an unindexed field. */
@@ -165,8 +171,7 @@ function onlyTypeOf(table: Table, path: readonly string[]): "string" | "number" 
   const values = table.fields.get(path.join("\0"))?.values;
   if (values === undefined) return getterOf(table, path)?.isNumber ? "number" : undefined;
   const holdsTexts = values.some((value) => typeof value === "string");
-  const holdsNumbers = values.some((value) => typeof value === "number");
-  if (holdsTexts === holdsNumbers) return undefined;
+  if (holdsTexts === values.some(isNumber)) return undefined;
   return holdsTexts ? "string" : "number";
 }
 
@@ -250,7 +255,7 @@ export function lookupObjects(
   flags: () => readonly string[],
   viewFields: object = {},
 ): object[] {
-  const { line } = facts;
+  const { fields } = facts;
   const derived = {
     ...viewFields,
     ...derivedFields(facts),
@@ -258,10 +263,10 @@ export function lookupObjects(
       return flags();
     },
     get prompt() {
-      return promptOf(line, hints);
+      return promptOf(facts.line, hints);
     },
   };
-  return [line, distillOf(line), derived];
+  return [fields, distillOf(fields), derived];
 }
 
 /** The `distill` of a line, with null for an unknown cost. */

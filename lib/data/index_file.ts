@@ -8,6 +8,7 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { readFullySync, systemReason } from "../files.ts";
 import { xxHash64Hex } from "../hash.ts";
+import { jsonWithBigInts, withBigInts } from "../where/mod.ts";
 import {
   COLUMN_NAMES,
   type ColumnArrays,
@@ -20,7 +21,7 @@ import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when a flag or column changes meaning, so that older indexes are rebuilt. */
-const FORMAT = `retort-view 8 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+const FORMAT = `retort-view 9 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
   readonly format: string;
@@ -55,7 +56,8 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
     if (headerBytes[0] > file.statSync().size) return undefined;
     const bytes = new Uint8Array(headerBytes[0]);
     readInto(file, bytes);
-    const header: Header = JSON.parse(new TextDecoder().decode(bytes));
+    const json = new TextDecoder().decode(bytes);
+    const header: Header = withBigInts(json, JSON.parse(json));
     if (header.format !== FORMAT) return undefined;
     if (
       header.files.length !== files.length ||
@@ -140,7 +142,7 @@ function modeOf(path: string): number {
 function writeIndex(file: Deno.FsFile, table: Table, marks: readonly FileMark[]): void {
   const rows = table.length;
   const fields = [...table.fields.values()];
-  const text = new TextEncoder().encode(JSON.stringify(headerOf(table, fields, marks)));
+  const text = new TextEncoder().encode(jsonWithBigInts(headerOf(table, fields, marks)));
   writeAll(file, bytesOf(new Uint32Array([text.length])));
   writeAll(file, text);
   for (const name of COLUMN_NAMES) writeAll(file, bytesOf(table.columns[name].subarray(0, rows)));

@@ -8,6 +8,7 @@
 import { asText, filledList, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
+import { withBigInts } from "../where/mod.ts";
 
 /** Pending rows have a failures line with `final: false`: the next run sends them again. */
 export const STATUSES = ["answered", "failed", "pending"] as const;
@@ -63,6 +64,8 @@ export function runFileOf(path: string): string {
 /** Missing counts are 0, missing texts "". */
 export interface LineFacts {
   readonly line: JsonObject;
+  /** The line, but with whole numbers beyond 2^53 as `bigint`. */
+  readonly fields: JsonObject;
   readonly status: Status;
   /** With the number of the sample, as in `x#2`. */
   readonly uid: string;
@@ -102,16 +105,27 @@ export class DamagedLine {
   }
 }
 
-export function factsOf(text: string, hints: RunHints): LineFacts | DamagedLine {
-  const line = parsedJson(text) as JsonObject | undefined;
+/** @param parse Returns undefined if the text is not JSON. @default parsedJson */
+export function factsOf(
+  text: string,
+  hints: RunHints,
+  parse: (text: string) => unknown = parsedJson,
+): LineFacts | DamagedLine {
+  const line = parse(text) as JsonObject | undefined;
   if (line === undefined) return new DamagedLine("it is not JSON", true);
   const isFailure = typeof line === "object" && line !== null && line.error !== undefined &&
     line.response === undefined;
   const problem = foreignLineProblem(line, isFailure ? "failures" : "results");
-  return problem === undefined ? factsIn(line, isFailure, hints) : new DamagedLine(problem);
+  return problem === undefined
+    ? { ...factsIn(line, isFailure, hints), fields: withBigInts(text, line) }
+    : new DamagedLine(problem);
 }
 
-function factsIn(line: JsonObject, isFailure: boolean, hints: RunHints): LineFacts {
+function factsIn(
+  line: JsonObject,
+  isFailure: boolean,
+  hints: RunHints,
+): Omit<LineFacts, "fields"> {
   const distill = objectOf(line.distill);
   const error = isFailure ? objectOf(line.error) : NO_FIELDS;
   // A failures line has the rejected answer and its figures in `partial`.

@@ -6,7 +6,7 @@
  */
 
 import { Buffer, isAscii } from "node:buffer";
-import type { Needle } from "../where/mod.ts";
+import { type Needle, withBigInts } from "../where/mod.ts";
 import { endOfString } from "../json.ts";
 
 const QUOTE = 34, COMMA = 44, COLON = 58, BACKSLASH = 92;
@@ -33,7 +33,8 @@ export class BlockText {
       const text = this.text.slice(from + 1, to - 1);
       if (!text.includes("\\") && (this.isAscii || !/[\x80-\xff]/.test(text))) return text;
     }
-    return JSON.parse(DECODER.decode(this.bytes.subarray(from, to)));
+    const json = DECODER.decode(this.bytes.subarray(from, to));
+    return withBigInts(json, JSON.parse(json));
   }
 }
 

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { asText, parsedJson } from "../json.ts";
 import { cut } from "../printable.ts";
-import { parseLossless } from "../source/mod.ts";
 import { parseField } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
@@ -97,11 +97,18 @@ const MAX_GLIMPSE_LENGTH = 240;
 
 /** @param ownNames The user's fields to show. */
 export function shownRow(index: DataIndex, row: number, ownNames: readonly string[]): ShownRow {
+  return shownOf(index, row, ownNames, readLine(index, row));
+}
+
+function shownOf(
+  index: DataIndex,
+  row: number,
+  ownNames: readonly string[],
+  read: ReadLine | undefined,
+): ShownRow {
   const { columns, names } = index.table;
-  const facts = readFacts(index, row);
-  const error = objectOf(facts?.line.error);
-  const message = typeof error.message === "string" ? error.message : "";
-  const line = facts === undefined ? {} : exactLine(index, row, facts);
+  const facts = read?.facts, line = facts?.line ?? {};
+  const message = asText(objectOf(line.error).message);
   const ownTexts: Record<string, string> = {};
   for (const name of ownNames) ownTexts[name] = glimpse(valueText(parseField(name)(line)));
   return {
@@ -141,32 +148,30 @@ export function rowDetail(
   row: number,
   samplesFrom?: number,
 ): RowDetail | undefined {
-  const facts = readFacts(index, row);
-  if (facts === undefined) return undefined;
+  const read = readLine(index, row);
+  if (read === undefined) return undefined;
+  const { text, facts } = read, { line } = facts;
   const { table } = index;
-  const text = index.textAt(row);
-  const { line } = facts;
   const error = objectOf(line.error);
   const original = table.columns.duplicateOf[row];
-  const exact = exactLine(index, row, facts);
   const turnFields = new Set(textFieldsOf(line, index.hintsAt(row)));
   const ownNames = ownFields(line).filter((name) => !turnFields.has(name));
   return {
-    ...shownRow(index, row, []),
+    ...shownOf(index, row, [], read),
     file: index.files[table.columns.file[row]].mark.path,
     source: String(objectOf(line.distill).source ?? ""),
-    turns: turnsOf(exact, index.hintsAt(row)).map((turn) => ({
+    turns: turnsOf(line, index.hintsAt(row)).map((turn) => ({
       ...turn,
       text: shortText(turn.text),
     })),
     response: shortText(facts.response),
     reasoning: shortText(facts.reasoning),
-    tool_calls: callsOf(exact),
-    own: Object.fromEntries(ownNames.map((name) => [name, shortText(valueText(exact[name]))])),
+    tool_calls: callsOf(line),
+    own: Object.fromEntries(ownNames.map((name) => [name, shortText(valueText(line[name]))])),
     error: line.error === undefined ? null : {
       type: String(error.type ?? ""),
       message: String(error.message ?? ""),
-      status: typeof error.status === "number" ? error.status : null,
+      status: table.columns.httpStatus[row] || null,
     },
     raw: shortText(text),
     is_cut: text.length > MAX_TEXT_LENGTH,
@@ -212,8 +217,8 @@ function sampleTexts(index: DataIndex, rows: readonly number[]): RowDetail["samp
       file: index.files[table.columns.file[row]].mark.path,
       response: shortText(facts.response),
       final_answer: glimpse(finalAnswerOf(facts.response)),
-      completion_tokens: facts.completionTokens,
-      latency_ms: facts.latencyMs,
+      completion_tokens: table.columns.completionTokens[row],
+      latency_ms: table.columns.latencyMs[row],
       cost_usd: table.columns.costUsd[row],
       is_estimated: (table.columns.marks[row] & Mark.Estimated) !== 0,
       finish_reason: facts.finishReason,
@@ -240,24 +245,30 @@ export function rowOfId({ table: { columns, length } }: DataIndex, id: string): 
   return undefined;
 }
 
-/** The line with numbers as they are written, such as ids of 19 digits. */
-function exactLine(index: DataIndex, row: number, { line }: LineFacts): JsonObject {
-  try {
-    return objectOf(parseLossless(index.textAt(row)));
-  } catch {
-    // The line is nested too deeply for this parser, or its file was removed.
-    return line;
-  }
+interface ReadLine {
+  readonly text: string;
+  readonly facts: LineFacts;
 }
 
-export function readFacts(index: DataIndex, row: number): LineFacts | undefined {
+/** Returns undefined if the line can no longer be read. */
+function readLine(index: DataIndex, row: number, parse = parsedInFull): ReadLine | undefined {
   try {
-    const facts = factsOf(index.textAt(row), index.hintsAt(row));
-    return facts instanceof DamagedLine ? undefined : facts;
+    const text = index.textAt(row);
+    const facts = factsOf(text, index.hintsAt(row), parse);
+    return facts instanceof DamagedLine ? undefined : { text, facts };
   } catch {
     // The file was removed, and the index has not noticed yet.
     return undefined;
   }
+}
+
+/** Keeps numbers as they are written, except in a line that is nested too deeply for this. */
+function parsedInFull(text: string): unknown {
+  return parseExactly(text) ?? parsedJson(text);
+}
+
+export function readFacts(index: DataIndex, row: number): LineFacts | undefined {
+  return readLine(index, row, parsedJson)?.facts;
 }
 
 function callsOf(line: JsonObject): string {

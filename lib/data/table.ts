@@ -124,7 +124,7 @@ export class Table {
     if (facts.status === "answered" && facts.response !== "") {
       this.#findDuplicate(row, facts.response.length > LONG_ANSWER_CHARS);
     }
-    this.#addFields(row, facts.line);
+    this.#addFields(row, facts.fields);
     return row;
   }
 

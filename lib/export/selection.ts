@@ -11,7 +11,7 @@ import { formatCountOf } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { isObject, jsonOf } from "../json.ts";
 import { missingUidsNotices, UidSelection } from "../run/mod.ts";
-import { FieldNotes, parseField, parseWhere, type Where } from "../where/mod.ts";
+import { FieldNotes, parseField, parseWhere, type Where, withBigInts } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
@@ -45,11 +45,14 @@ export class Selection {
     const derived = this.#derivedFields?.compute(example.text, promptTextOf(example));
     if (!this.#uids.has(String(result.uid))) return false;
     if (this.#where) {
-      const distill = isObject(result.distill) ? distillOf(result) : undefined;
+      const exact = withBigInts(example.text, result);
+      // In the text, `tool_calls` may be JSON text instead of a list.
+      const fields = exact === result ? result : { ...exact, tool_calls: result.tool_calls };
+      const distill = isObject(fields.distill) ? distillOf(fields) : undefined;
       // If rows have a field of the same name, the derived one is in `distill`.
-      const row = derived && { ...result, distill: { ...derived, ...distill } };
-      this.#fieldNotes?.add([row ?? result, distill, derived]);
-      if (!this.#where.matches(row ?? result, distill, derived)) return false;
+      const row = derived ? { ...fields, distill: { ...derived, ...distill } } : fields;
+      this.#fieldNotes?.add([row, distill, derived]);
+      if (!this.#where.matches(row, distill, derived)) return false;
     }
     if (this.#needsLogprobs && !this.#hasLogprobs(example)) return false;
     if (this.#seenHashes === undefined) return true;

@@ -7,7 +7,7 @@
 
 import { similarName } from "../similar_name.ts";
 import type { Comparison, Part, Where } from "./parse_where.ts";
-import { fieldName, valueAt } from "./tokens.ts";
+import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 
 /** Collects which fields of a condition the rows of an export have. */
 export class FieldNotes {
@@ -18,10 +18,8 @@ export class FieldNotes {
   /** Comparisons whose field has had a value of the other type: a text, or a number. */
   readonly #mistypedComparisons = new Set<Comparison>();
   readonly #knownNames = new Set<string>();
-  readonly #notes: readonly string[];
 
   constructor(where: Where) {
-    this.#notes = where.notes;
     this.#absentFields = new Map(where.paths.map((path) => [checkedName(path), path]));
     this.#comparisons = new Set(comparisonsIn(where.parts));
   }
@@ -36,8 +34,9 @@ export class FieldNotes {
     if (this.#absentFields.size > 0) this.#addKnown(objects);
     for (const comparison of this.#comparisons) {
       const value = valueAt(objects, comparison.path);
-      if (typeof value === typeof comparison.value) this.#comparisons.delete(comparison);
-      else if (isNumberOrText(value)) this.#mistypedComparisons.add(comparison);
+      if (!isNumber(value) && typeof value !== "string") continue;
+      if (isNumber(value) === isNumber(comparison.value)) this.#comparisons.delete(comparison);
+      else this.#mistypedComparisons.add(comparison);
     }
   }
 
@@ -54,7 +53,6 @@ export class FieldNotes {
     return [
       ...absent.map((name) => absentNote(name, this.#knownNames)),
       ...mistyped.map(typeNote),
-      ...this.#notes,
     ];
   }
 
@@ -81,18 +79,13 @@ export function typeNote({ path, operator, value, valueText }: Comparison): stri
   const holds = isText ? "only numbers" : "only texts, as columns of CSV do";
   const [own, other] = isText ? ["number", "text"] : ["text", "number"];
   const isSize = /[<>]/.test(operator);
-  const isExact = isText && value.trim() !== "" &&
-    Math.abs(Number(value)) <= Number.MAX_SAFE_INTEGER;
-  const advisedValue = isText ? Number(value) : `"${valueText.replaceAll("_", "")}"`;
-  const advice = (isText ? isExact : !isSize)
+  const number = isText && value.trim() !== "" ? numberIn(value.trim()) : NaN;
+  const advisedValue = isText ? number : `"${valueText.replaceAll("_", "")}"`;
+  const advice = (isText ? typeof number === "bigint" || Number.isFinite(number) : !isSize)
     ? `compare it with a ${own}: ${name} ${operator} ${advisedValue}`
     : `no ${own} ${isSize ? "is less or greater than" : "equals"} a ${other}`;
   const condition = `${name} ${operator} ${valueText}`;
   return `The field "${path.join(".")}" in ${condition} holds ${holds}: ${advice}`;
-}
-
-function isNumberOrText(value: unknown): boolean {
-  return typeof value === "number" || typeof value === "string";
 }
 
 /** Comparisons with a number or text, including those in alternatives. */

@@ -17,4 +17,13 @@ export {
   type Part,
   type Where,
 } from "./parse_where.ts";
-export { type Field, fieldName, parseField, parsePath, valueAt } from "./tokens.ts";
+export {
+  type Field,
+  fieldName,
+  isNumber,
+  jsonWithBigInts,
+  parseField,
+  parsePath,
+  valueAt,
+  withBigInts,
+} from "./tokens.ts";

@@ -20,9 +20,9 @@
 
 import {
   isNamed,
+  isNumber,
   type Pattern,
   patternOf,
-  roundedNotes,
   type Token,
   tokensOf,
   valueAt,
@@ -51,8 +51,8 @@ export interface Comparison {
   readonly path: readonly string[];
   /** `==`, `!=`, `<`, `<=`, `>` or `>=`. */
   readonly operator: string;
-  readonly value: number | string;
-  /** The value as the user wrote it: an id of 19 digits is rounded in `value`. */
+  readonly value: number | bigint | string;
+  /** The value as the user wrote it. */
   readonly valueText: string;
 }
 
@@ -68,8 +68,6 @@ export interface Where {
   readonly paths: readonly (readonly string[])[];
   /** The members of a conjunction, or the whole condition: all must hold. */
   readonly parts: readonly Part[];
-  /** What may be wrong with the condition, whatever the rows are. */
-  readonly notes: readonly string[];
 }
 
 /**
@@ -87,18 +85,17 @@ export function parseWhere(text: string): Where {
   const parser = new Parser(text);
   const condition = parser.condition();
   parser.expect("end", "the condition should end here");
-  const { paths, notes } = parser, { test } = condition;
+  const { paths } = parser, { test } = condition;
   return {
     paths,
-    notes,
     parts: condition.parts ?? [{ ...condition, text, paths }],
     matches: (row, ...others) => test((path) => valueAt([row, ...others], path)),
   };
 }
 
 const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>> = {
-  "==": (a, b) => a === b,
-  "!=": (a, b) => a !== b,
+  "==": isEqual,
+  "!=": (a, b) => !isEqual(a, b),
   "<": (a, b) => compare(a, b) < 0,
   "<=": (a, b) => compare(a, b) <= 0,
   ">": (a, b) => compare(a, b) > 0,
@@ -106,7 +103,7 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
   "contains": (a, b) =>
     typeof a === "string"
       ? typeof b === "string" && a.includes(b)
-      : Array.isArray(a) && a.some((item) => item === b),
+      : Array.isArray(a) && a.some((item) => isEqual(item, b)),
   "icontains": (a, b) =>
     typeof b === "string" &&
     (typeof a === "string" ? a.toLowerCase().includes(b.toLowerCase()) : Array.isArray(a) &&
@@ -131,7 +128,6 @@ type Condition = Omit<Part, "text" | "paths"> & {
 
 class Parser {
   readonly paths: (readonly string[])[] = [];
-  readonly notes: string[] = [];
   readonly #text: string;
   readonly #tokens: readonly Token[];
   #next = 0;
@@ -213,7 +209,7 @@ class Parser {
       const choices = this.#choices();
       const test = (lookup: Lookup) => {
         const value = left.read(lookup);
-        return choices.some((choice) => value === choice.read(lookup)) !== isNegated;
+        return choices.some((choice) => isEqual(value, choice.read(lookup))) !== isNegated;
       };
       return { test };
     }
@@ -260,7 +256,6 @@ class Parser {
     if (token.kind === "value") {
       this.#next++;
       const valueText = this.#text.slice(token.start, this.#tokens[this.#next].start).trim();
-      this.notes.push(...roundedNotes(valueText, token.value));
       return { read: () => token.value, constant: token.value, valueText };
     }
     const { path } = this.expect("path", "a field, a text in quotes or a number is missing");
@@ -281,16 +276,23 @@ function comparisonOf(operator: string, left: Operand, right: Operand): Conditio
   const { path } = left, { constant: value, valueText = "" } = right;
   if (path === undefined) return { test };
   const ignoresCase = operator === "icontains", isSearch = operator.endsWith("contains");
-  const isTyped = typeof value === "number" || typeof value === "string";
+  const isTyped = isNumber(value) || typeof value === "string";
   const comparison = isTyped && !isSearch ? { path, operator, value, valueText } : undefined;
   const isNeedle = typeof value === "string" && value !== "" && (isSearch || operator === "==");
   const needle = isNeedle ? { path, text: value, ignoresCase } : undefined;
   return { test, comparison, needle };
 }
 
+function isEqual(a: unknown, b: unknown): boolean {
+  // `==` compares a `bigint` with a float by their values.
+  return a === b || (isNumber(a) && isNumber(b) && a == b);
+}
+
 /** Compares two numbers or two texts. NaN for other values: comparisons by size are then false. */
 function compare(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
-  if (typeof a !== "string" || typeof b !== "string") return NaN;
+  if (!(isNumber(a) && isNumber(b)) && !(typeof a === "string" && typeof b === "string")) {
+    return NaN;
+  }
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,10 +1,11 @@
 /**
- * Parses tokens, field names and regular expressions of conditions.
+ * Parses tokens, field names and regular expressions of conditions, and exact whole numbers.
  *
  * @module
  */
 
 import { UsageError } from "../errors.ts";
+import { exactJson } from "../json.ts";
 
 export interface Token {
   /** The text itself for an operator, bracket or keyword. */
@@ -51,7 +52,7 @@ export function tokensOf(text: string): Token[] {
         : unquote(quoted, text, start);
       tokens.push({ kind: "value", start, value });
     } else if (number !== undefined) {
-      tokens.push({ kind: "value", start, value: Number(number.replaceAll("_", "")) });
+      tokens.push({ kind: "value", start, value: numberIn(number) });
     } else if (word !== undefined) {
       tokens.push(wordToken(word, text, start));
     } else if (operator !== undefined) {
@@ -74,14 +75,53 @@ export function whereError(text: string, index: number, problem: string): UsageE
   );
 }
 
-/** For a number that stands for several whole numbers, as an id of 19 digits does. */
-export function roundedNotes(text: string, value: unknown): string[] {
-  const isWhole = typeof value === "number" && /^-?[\d_]+$/.test(text);
-  if (!isWhole || Number.isSafeInteger(value)) return [];
-  return [
-    `${text} has too many digits to be compared exactly: it equals the numbers around it, too. ` +
-    "To find a row of a run by its id, compare uid with a text",
-  ];
+export function isNumber(value: unknown): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+/** Whole numbers beyond 2^53 are `bigint`, as in the rows that conditions read. */
+export function numberIn(text: string): number | bigint {
+  const digits = text.replaceAll("_", "");
+  const number = Number(digits);
+  return /^-?\d+$/.test(digits) && !Number.isSafeInteger(number) ? BigInt(digits) : number;
+}
+
+/** Numbers of more digits than a float can have stay `Infinity`: `BigInt` would take too long. */
+const LONG_INTEGER = /^-?\d{16,309}$/;
+
+/** Returns `parsed`, the value of `text`, with whole numbers beyond 2^53 as `bigint`. */
+export function withBigInts<T>(text: string, parsed: T): T {
+  try {
+    return holdsLargeInteger(parsed) ? exactJson.parse(text, keepInteger) as T : parsed;
+  } catch {
+    // It is nested too deeply for one of the two.
+    return parsed;
+  }
+}
+
+/** Takes 0.2 µs for a line; a pattern takes ten times as long to find a number in 2 KB of text. */
+function holdsLargeInteger(value: unknown): boolean {
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value);
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some(holdsLargeInteger);
+  for (const name in value) {
+    if (holdsLargeInteger((value as Record<string, unknown>)[name])) return true;
+  }
+  return false;
+}
+
+function keepInteger(_key: string, value: unknown, { source }: { source?: string }): unknown {
+  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+  return source !== undefined && LONG_INTEGER.test(source) ? BigInt(source) : value;
+}
+
+/** `JSON.stringify`, with each `bigint` as a number. */
+export function jsonWithBigInts(value: unknown, indent?: number): string {
+  return JSON.stringify(
+    value,
+    (_key, inner) => typeof inner === "bigint" ? exactJson.rawJSON(String(inner)) : inner,
+    indent,
+  );
 }
 
 function wordToken(word: string, text: string, start: number): Token {

@@ -243,6 +243,52 @@ Deno.test("data page: Back closes the open row, and keeps a filter that was chan
   assert(page.url().includes("lang"), page.url());
 });
 
+Deno.test("data page: one press of Back leaves the table after a row was closed, and Forward opens the row again", async () => {
+  await using scene = await openView(someFiles());
+  const { page } = scene;
+  await shows(page, "304 rows");
+  const before = page.url();
+  const detail = page.getByRole("complementary");
+  const opened = (uid: string) => detail.getByRole("heading", { name: uid, exact: true }).waitFor();
+  const ways = [
+    () => page.locator("#grid").press("Escape"),
+    () => detail.getByRole("button", { name: "Close" }).click(),
+  ];
+  for (const close of ways) {
+    await row(page, "row-3").click();
+    await opened("row-3");
+    // A reload keeps the entries.
+    await page.reload();
+    await opened("row-3");
+    await close();
+    await detail.waitFor({ state: "hidden" });
+    await page.waitForURL(before);
+    await page.goForward();
+    await opened("row-3");
+    await page.locator("#grid").press("Escape");
+    await page.waitForURL(before);
+  }
+  // Opens the next row before the browser has stepped back.
+  await page.locator("#grid").press("Home");
+  await page.keyboard.press("Enter");
+  await opened("row-0");
+  await page.evaluate(() => {
+    const press = (key: string) =>
+      document.querySelector("#grid")!.dispatchEvent(
+        new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }),
+      );
+    press("Escape");
+    press("ArrowDown");
+    press("Enter");
+  });
+  await opened("row-1");
+  await page.goBack();
+  await detail.waitFor({ state: "hidden" });
+  await page.waitForURL(before);
+  await page.goBack();
+  assert(page.url() !== before, page.url());
+});
+
 Deno.test("data page: the address of a row leads to it even if an earlier row has the same id", async () => {
   const rows = [1, 2].map((n) =>
     resultLine({ uid: "q", response: `${PROSE} The result is ${n}.` })
@@ -571,6 +617,46 @@ Deno.test("data page: compares two runs, and lays out a very long answer only on
   assert(command.startsWith(`retort export ${dir.path("b/x.jsonl")} -o train.jsonl`), command);
 });
 
+Deno.test("data page: an answer of very many blocks is shown raw, and one of many as Markdown", async () => {
+  const files = [3_000, 4_000].map((rows) =>
+    resultLine({
+      uid: `rows-${rows}`,
+      response: `|a|b|c|\n|-|-|-|\n${"|x|y|z|\n".repeat(rows)}`,
+    })
+  );
+  await using scene = await openView({ "x.jsonl": files.join("") });
+  const { page } = scene;
+  await shows(page, "2 rows");
+  await row(page, "rows-3000").click();
+  await page.locator("#detail-body .md-table").waitFor();
+  await row(page, "rows-4000").click();
+  await page.locator("#detail-body pre.raw").getByText("|x|y|z|").first().waitFor();
+  assertEquals(await page.locator("#detail-body .md-table").count(), 0);
+});
+
+Deno.test("data page: keeps its rows while its server is gone, and says so if it was started again", async () => {
+  await using dir = await tempDir();
+  await dir.write("out/x.jsonl", someFiles()["x.jsonl"]);
+  await using service = await DataService.open({ paths: [dir.path("out")] });
+  const first = serveView(service, { program: "retort" });
+  await using opened = await visit(first.url, { expected: /Failed to load resource/ });
+  const { page } = opened;
+  await shows(page, "302 rows");
+  await row(page, "row-3").click();
+  await first[Symbol.asyncDispose]();
+  await page.getByText("No response from the program that serves this page").waitFor();
+  await using second = serveView(service, {
+    program: "retort",
+    port: Number(new URL(first.url).port),
+  });
+  await page.getByText("Open the address that it printed then").waitFor();
+  await shows(page, "302 rows");
+  await page.getByRole("complementary").getByRole("heading", { name: "row-3" }).waitFor();
+  await page.goto(second.url);
+  await page.locator("#lost").waitFor({ state: "hidden" });
+  await shows(page, "302 rows");
+});
+
 Deno.test("data page: a misspelt field of a condition is named with the one that is probably meant", async () => {
   await using scene = await openView({
     "x.jsonl": resultLine({ uid: "a", own: { score: 4 } }),
@@ -582,6 +668,27 @@ Deno.test("data page: a misspelt field of a condition is named with the one that
   await page.getByText('No row has the field "scores" (did you mean "score"?)').waitFor();
   await condition.fill("score > 3");
   await page.locator("#condition-notes").waitFor({ state: "hidden" });
+});
+
+Deno.test("data page: ids of 19 digits are exact in facets, filters, cells and the address", async () => {
+  const ids = ["1234567890123456788", "1234567890123456789"];
+  const lines = ids.map((id) => resultLine({ uid: id, own: { doc: "ID" } }).replace('"ID"', id));
+  await using scene = await openView({ "x.jsonl": lines.join("") });
+  const { page, url } = scene;
+  await shows(page, "2 rows");
+  const group = page.getByRole("group", { name: "doc" });
+  await group.getByRole("checkbox", { name: ids[1] }).check();
+  await shows(page, "1 of 2 rows");
+  await row(page, ids[1]).waitFor();
+  assertEquals(await page.locator("#condition").textContent(), `doc == ${ids[1]}`);
+  await page.reload();
+  await shows(page, "1 of 2 rows");
+  await group.getByRole("button", { name: `Exclude ${ids[1]}` }).click();
+  await row(page, ids[0]).waitFor();
+  await page.goto(`${url}#where=${encodeURIComponent(`doc > ${ids[0]}`)}&columns=["doc"]`);
+  await page.reload();
+  await shows(page, "1 of 2 rows");
+  await grid(page).getByText(ids[1], { exact: true }).waitFor();
 });
 
 Deno.test("data page: values of an address that no row has can be unchecked", async () => {

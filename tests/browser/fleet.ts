@@ -6,8 +6,14 @@ import { FolderWatch } from "../../web/fleet/watch.ts";
 import { tempDir } from "../support/temp.ts";
 import { nameOf, statusOf, writeStatus } from "../web/fleet_files.ts";
 import { visit } from "./browser.ts";
+import { overflow, violations } from "./parts.ts";
 
 const RUNS = 1_000;
+
+/** As long as the reasons that runs give. */
+const REASON =
+  "No response from http://node-0123.cluster.example.org:8000/v1 (connection refused). " +
+  "Is it running there? Retrying; Ctrl-C stops";
 
 Deno.test("a thousand runs are on one page, those that need attention on top", async () => {
   await using dir = await tempDir();
@@ -40,4 +46,41 @@ Deno.test("a thousand runs are on one page, those that need attention on top", a
       checkMs.toFixed(1)
     } ms`,
   );
+});
+
+for (const theme of ["light", "dark"] as const) {
+  Deno.test(`a long reason hides no figure, and axe finds nothing in the ${theme} page of all runs`, async () => {
+    await using dir = await tempDir();
+    await writeStatus(dir, statusOf(0, { state: "backing_off", reason: REASON }));
+    await writeStatus(dir, statusOf(1));
+    const watch = new FolderWatch(dir.path("out"));
+    await watch.check();
+    await using served = serveFleet(watch);
+    for (const width of [1280, 390]) {
+      await using opened = await visit(served.url, { theme, width });
+      const { page } = opened;
+      await page.locator("#fleet-runs tbody tr").nth(1).waitFor();
+      assertEquals(await overflow(page), 0);
+      const table = await page.locator("#fleet-runs").boundingBox();
+      const [left, right] = [table!.x, table!.x + table!.width];
+      if (width === 1280) assert(left < 64 && right > 1216 && right < 1264, `${left} to ${right}`);
+      assertEquals(await violations(page), []);
+    }
+  });
+}
+
+Deno.test("the page of all runs says that its program is gone, or was started again", async () => {
+  await using dir = await tempDir();
+  await writeStatus(dir, statusOf(1));
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
+  const first = serveFleet(watch);
+  await using opened = await visit(first.url, { expected: /Failed to load resource/ });
+  const { page } = opened;
+  await page.getByText(nameOf(1)).waitFor();
+  await first[Symbol.asyncDispose]();
+  await page.getByText("No response from the program that serves this page").waitFor();
+  await using _second = serveFleet(watch, { port: Number(new URL(first.url).port) });
+  await page.getByText("Open the address that it printed then").waitFor();
+  await page.getByText(nameOf(1)).waitFor();
 });

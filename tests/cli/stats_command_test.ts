@@ -190,3 +190,15 @@ Deno.test("stats: says that no row has a field of --where, or that it holds text
     'status == "answered" and distill.cost_usd < 1 and error.type == null and score == "3"';
   assertEquals(await noteOf(fine), "");
 });
+
+Deno.test("stats: whole numbers of 19 digits are exact, as text and as JSON", async () => {
+  await using dir = await tempDir();
+  const ids = ["1234567890123456789", "1234567890123456788"];
+  const lines = ids.map((id) => resultLine({ uid: id, own: { doc: "ID" } }).replaceAll('"ID"', id));
+  await dir.write("out/x.jsonl", lines.join(""));
+  const { out, err } = await stats(dir.path("out"), "--where", `doc == ${ids[1]}`);
+  assert(/doc\n {2}1234567890123456788 +1 +100\.0%\n/.test(out), out);
+  assertEquals(err, "");
+  const json = (await stats(dir.path("out"), "--json")).out;
+  for (const id of ids) assert(json.includes(`"value": ${id},`), json);
+});

@@ -541,3 +541,81 @@ Deno.test("shown rows have numbers as they are written, as the teacher was sent 
   assert(detail.tool_calls.includes(": 9007199254740993"), detail.tool_calls);
   index.close();
 });
+
+/** The largest number of which all smaller whole numbers are floats, and the next two. */
+const LARGE = ["9007199254740992", "9007199254740993", "9007199254740994"];
+
+Deno.test("index: whole numbers of any length are exact, in columns, facets, lines and a saved index", async () => {
+  await using dir = await tempDir();
+  const lines = LARGE.map((id, i) => {
+    const own = { few: "ID", meta: { id: "ID" }, many: "ID", list: ["ID"] };
+    return resultLine({ uid: `r${i}`, own }).replaceAll('"ID"', id);
+  });
+  // Too many values for a column.
+  const others = Array.from(
+    { length: 60 },
+    (_, i) =>
+      resultLine({ uid: `o${i}`, own: { many: "ID" } }).replace(
+        '"ID"',
+        `12345678901234567${10 + i}`,
+      ),
+  );
+  const path = await dir.write("x.jsonl", [...lines, ...others].join(""));
+  const built = openIndex([{ path }]);
+  await built.readAll();
+  built.save();
+  const saved = openIndex([{ path }]);
+  assertEquals(saved.table.length, 63, "the saved index was read");
+  for (const index of [built, saved]) {
+    using _file = { [Symbol.dispose]: () => index.close() };
+    const all = selectRows(index, "");
+    for (const field of ["few", "meta.id"]) {
+      const facet = facetsOf(index.table, all).find((facet) => facet.field === field);
+      assertEquals(facet?.values.map(({ value }) => String(value)), LARGE, field);
+    }
+    for (const [i, id] of LARGE.entries()) {
+      for (const field of ["few", "meta.id", "many", "list[0]"]) {
+        assertEquals(uids(index, `${field} == ${id}`), [`r${i}`], `${field} == ${id}`);
+      }
+    }
+    assertEquals(uids(index, `few > ${LARGE[0]}`), ["r1", "r2"]);
+    assertEquals(uids(index, `many in (${LARGE[1]}, 1234567890123456769)`), ["r1", "o59"]);
+    assertEquals(shownRow(index, 1, ["few", "meta.id"]).own, {
+      few: LARGE[1],
+      "meta.id": LARGE[1],
+    });
+  }
+});
+
+Deno.test("index: a shown row is read and parsed once", async () => {
+  await using dir = await tempDir();
+  const index = await indexOf(
+    await dir.write(
+      "x.jsonl",
+      resultLine({ uid: "a", own: { n: 1.5, id: 7 } }).replace("1.5", "1.50"),
+    ),
+  );
+  const { parse } = JSON;
+  let reads = 0, parses = 0;
+  const counted = Object.create(index, {
+    textAt: {
+      value: (row: number) => {
+        reads++;
+        return index.textAt(row);
+      },
+    },
+  });
+  try {
+    JSON.parse = (text, reviver) => {
+      if (text.includes("prompt_hash")) parses++;
+      return parse(text, reviver);
+    };
+    assertEquals(shownRow(counted, 0, ["n"]).own, { n: "1.50" });
+    assertEquals([reads, parses], [1, 1]);
+    assertEquals(rowDetail(counted, 0)?.own, { n: "1.50", id: "7" });
+    assertEquals([reads, parses], [2, 2]);
+  } finally {
+    JSON.parse = parse;
+    index.close();
+  }
+});

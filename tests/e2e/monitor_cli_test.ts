@@ -10,6 +10,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
+import { dirname } from "../../lib/deps/std_path.ts";
 import type { HelloMessage } from "../../web/protocol.ts";
 import type { MonitorState } from "../../web/monitor_state.ts";
 import {
@@ -368,12 +369,14 @@ Deno.test("an impossible monitor or report is exit 2, and nothing is sent", asyn
   ]);
 });
 
-Deno.test("--open passes the address to the default browser", {
+Deno.test("--open passes a file that leads to the page, so that no argument shows the token", {
   ignore: Deno.build.os !== "linux",
 }, async () => {
   await using dir = await tempDir();
   const opened = dir.path("opened");
-  const script = `#!/bin/sh\nprintf %s "$1" > "${opened}.tmp" && mv "${opened}.tmp" "${opened}"\n`;
+  const script = `#!/bin/sh
+{ echo "$*"; stat -c %a "$1"; cat "$1"; } > "${opened}.tmp" && mv "${opened}.tmp" "${opened}"
+`;
   await Deno.chmod(await dir.write("bin/xdg-open", script), 0o755);
   // The answer waits for the browser, so that the run cannot end before it.
   await using server = serveLedger(async () => {
@@ -381,10 +384,20 @@ Deno.test("--open passes the address to the default browser", {
   });
   const args = [...await argsIn(dir, numberedRows(1)), "--monitor", "--open"];
   const env = { PATH: `${dir.path("bin")}:${Deno.env.get("PATH")}` };
-  // The browser is looked for in the environment of the process.
-  const result = await distill(server, args, { env, ownProcess: true });
-  assertExit(result, 0);
-  assertStringIncludes(result.stderr, `Monitor: ${await dir.read("opened")}\n`);
+  // The browser is looked for in the environment of the process. The output exists only at the
+  // second time.
+  for (const folder of [dir.path(""), dir.path("out")]) {
+    await Deno.remove(opened).catch(() => {});
+    const again = folder.endsWith("out") ? ["--no-resume", "--overwrite"] : [];
+    const result = await distill(server, [...args, ...again], { env, ownProcess: true });
+    assertExit(result, 0);
+    const [path, mode, ...page] = (await Deno.readTextFile(opened)).split("\n");
+    const [, url, token] = /^Monitor: (\S+token=(\S+))$/m.exec(result.stderr)!;
+    assert(!path.includes(token), path);
+    assertEquals([dirname(path), mode], [await Deno.realPath(folder), "600"]);
+    assertStringIncludes(page.join("\n"), `content="0; url=${url}"`);
+    assertEquals(await Deno.stat(path).catch(() => "removed"), "removed");
+  }
   // One that fails is a notice, not an error.
   await dir.write("bin/xdg-open", "#!/bin/sh\nexit 3\n");
   const { handler, open } = holding();

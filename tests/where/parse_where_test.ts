@@ -18,11 +18,27 @@ const ROW = {
 };
 const DISTILL = { completion_tokens: 3999, finish_reason: "stop", id: 8 };
 
-Deno.test("parseWhere() notes whole numbers that cannot be compared exactly", () => {
-  const rounded = "id == 9007199254740993 or not (id in (1, -1_234_567_890_123_456_789))";
-  const notes = parseWhere(rounded).notes.map((note) => note.split(" has too many digits")[0]);
-  assertEquals(notes, ["9007199254740993", "-1_234_567_890_123_456_789"]);
-  assertEquals(parseWhere("id < 9007199254740991 and cost > 1e300 and n != 0.5").notes, []);
+Deno.test("parseWhere() compares whole numbers of any length exactly", () => {
+  const row = { id: 9007199254740993n, list: [1, -1234567890123456789n], float: 1e20, small: 3 };
+  const cases: [condition: string, expected: boolean][] = [
+    ["id == 9007199254740993", true],
+    ["id == 9007199254740992", false],
+    ["id != 9_007_199_254_740_992", true],
+    ["id > 9007199254740992 and id < 9007199254740994", true],
+    ["id >= 9007199254740994 or id > 1e17", false],
+    ["id > 3.5 and small < 9007199254740993", true],
+    ["id in (9007199254740992, 9007199254740994)", false],
+    ["id in (1, 9007199254740993)", true],
+    ["list contains -1234567890123456789", true],
+    ["list contains -1234567890123456788", false],
+    ["float == 100000000000000000000", true],
+    ["float == 100000000000000000001", false],
+    ['id == "9007199254740993"', false],
+    ["id", true],
+  ];
+  for (const [condition, expected] of cases) {
+    assertEquals(parseWhere(condition).matches(row), expected, condition);
+  }
 });
 
 Deno.test("fieldName() writes any name as conditions read it", () => {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { byId, fillRows, make, setAttribute, setShown, setText } from "../page/dom.js";
+import { byId, fillRows, lostText, make, setAttribute, setShown, setText } from "../page/dom.js";
 import {
   formatCount,
   formatCountOf,
@@ -63,12 +63,15 @@ class FleetPage {
   }
 
   async #poll() {
+    let isUnknown = false;
     try {
       const response = await fetch(this.#wantsAll ? "state?all" : "state");
+      isUnknown = response.status === 401;
       if (!response.ok) throw new Error(String(response.status));
       this.#show(await response.json());
       setShown("fleet-lost", false);
     } catch {
+      setText("fleet-lost", lostText(isUnknown));
       setShown("fleet-lost", true);
     }
   }

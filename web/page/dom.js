@@ -72,6 +72,16 @@ export function setText(elementOrId, text) {
 }
 
 /**
+ * What a page says while it gets no answers.
+ * @param {boolean} isUnknown whether there is a server that does not know the page's token
+ */
+export function lostText(isUnknown) {
+  return isUnknown
+    ? "This page was opened before its program was started again. Open the address that it printed then"
+    : "No response from the program that serves this page. Is it still running? Retrying";
+}
+
+/**
  * Like `setText`, but breaks no line at a hyphen, such as in `-o`.
  * @param {Element} element
  * @param {string} text

@@ -21,6 +21,12 @@ const MAX_INLINE = 10_000;
 /** Maximum length of a parsed text, in UTF-16 units. */
 const MAX_MARKDOWN = 500_000;
 
+/**
+ * Maximum number of paragraphs, items and cells. The elements of 30,000 of them block a page for
+ * several seconds, and only answers that repeat themselves have so many.
+ */
+const MAX_BLOCKS = 10_000;
+
 /** Elements below this depth are shown as text. */
 const MAX_DEPTH = 40;
 
@@ -56,11 +62,22 @@ function makeParser() {
       {
         name: "math_block",
         level: "block",
-        start: (/** @type {string} */ text) => indexOf(text, /^ {0,3}(?:\$\$|\\\[)/m),
+        start: (/** @type {string} */ text) =>
+          indexOf(firstParagraph(text), /^ {0,3}(?:\$\$|\\\[)/m),
         tokenizer: (/** @type {string} */ text) => mathToken("math_block", BLOCK_MATH.exec(text)),
       },
     ],
   });
+}
+
+/**
+ * The text before the first blank line. The parser passes the whole rest of the text for each
+ * paragraph: to search all of it would take quadratic time.
+ * @param {string} text
+ */
+function firstParagraph(text) {
+  const end = text.search(/\n[ \t]*\n/);
+  return end < 0 ? text : text.slice(0, end);
 }
 
 /** @param {string} text @param {RegExp} pattern */
@@ -84,19 +101,21 @@ export function markdownElements(text) {
   try {
     return blocksOf(tokensOf(text), 0);
   } catch {
-    // The text is nested too deeply for the stack of the parser.
+    // The text has too many blocks, or is nested too deeply for the stack of the parser.
     return undefined;
   }
 }
 
 /**
- * Like `lexer.lex()`, but does not parse the Markdown in long paragraphs.
+ * Like `lexer.lex()`, but does not parse the Markdown in long paragraphs. Throws if there are too
+ * many blocks.
  * @param {string} text
  * @returns {Token[]}
  */
 function tokensOf(text) {
   const lexer = new Parser.Lexer({ ...Parser.defaults });
   lexer.blockTokens(text.replaceAll(/\r\n?/g, "\n"), lexer.tokens);
+  if (lexer.inlineQueue.length > MAX_BLOCKS) throw new RangeError("too many blocks");
   for (const { src, tokens } of lexer.inlineQueue) {
     if (src.length > MAX_INLINE) tokens.push({ type: "text", raw: src, text: src, escaped: true });
     else lexer.inlineTokens(src, tokens);

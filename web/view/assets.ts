@@ -10,6 +10,7 @@ import viewState from "./page/view_state.js" with { type: "text" };
 import grid from "./page/grid.js" with { type: "text" };
 import histograms from "./page/histograms.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
+import openRow from "./page/open_row.js" with { type: "text" };
 import rows from "./page/rows.js" with { type: "text" };
 import samplePair from "./page/sample_pair.js" with { type: "text" };
 import searchBar from "./page/search_bar.js" with { type: "text" };
@@ -33,6 +34,7 @@ const MODULES = [
   histograms,
   samplePair,
   detail,
+  openRow,
   actions,
   main,
 ];

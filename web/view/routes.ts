@@ -8,6 +8,7 @@
 import { type DataRequests, type DataService, FLAGS } from "../../lib/data/mod.ts";
 import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
+import { jsonWithBigInts } from "../../lib/where/mod.ts";
 import { HTML_TYPE, isFromOwnPage } from "../access.ts";
 import { MARKDOWN_JS } from "../assets.ts";
 import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
@@ -104,7 +105,7 @@ async function answer(
   usageStatus: 200 | 400 = 200,
 ): Promise<Response> {
   try {
-    return c.json(await make() as Record<string, unknown>);
+    return c.body(jsonWithBigInts(await make()), 200, { "content-type": "application/json" });
   } catch (error) {
     if (error instanceof UsageError) {
       return c.json({ error: error.message }, usageStatus);

@@ -20,7 +20,8 @@ export async function ask(path, params = {}) {
 
 /** @param {Response} response */
 async function answerOf(response) {
-  const answer = await response.json().catch(() => undefined);
+  if (response.status === 401) throw new UnknownPageError();
+  const answer = await response.text().then(parseExactly).catch(() => undefined);
   const isRejected = typeof answer?.error === "string";
   if (!response.ok || isRejected || answer === undefined) {
     throw new AskError(
@@ -29,6 +30,37 @@ async function answerOf(response) {
   }
   return answer;
 }
+
+/**
+ * Like `JSON.parse`, but whole numbers beyond 2^53 are `bigint`, such as ids of 19 digits. Browsers
+ * from before 2025 round them.
+ * @param {string} text
+ */
+export function parseExactly(text) {
+  /** @param {string} _key @param {unknown} value @param {{ source?: string }} [context] */
+  const keepInteger = (_key, value, context) => {
+    const isRounded = typeof value === "number" && !Number.isSafeInteger(value);
+    const source = context?.source ?? "";
+    return isRounded && /^-?\d+$/.test(source) ? BigInt(source) : value;
+  };
+  return JSON.parse(text, keepInteger);
+}
+
+/**
+ * Like `JSON.stringify`, with each `bigint` as a number.
+ * @param {unknown} value
+ * @returns {string}
+ */
+export function jsonOf(value) {
+  const { rawJSON } = /** @type {{ rawJSON?: (text: string) => unknown }} */ (JSON);
+  return JSON.stringify(
+    value,
+    (_key, inner) => typeof inner === "bigint" ? rawJSON?.(String(inner)) : inner,
+  );
+}
+
+/** The server does not know the token of the page: the program was started again. */
+export class UnknownPageError extends Error {}
 
 /** The server rejected the request or sent no JSON; the message is for the user. */
 export class AskError extends Error {}

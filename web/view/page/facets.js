@@ -9,6 +9,7 @@
 
 import { formatCount, formatCountOf } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
+import { jsonOf } from "./ask.js";
 import { isFlagField } from "./view_state.js";
 
 /** @import { Facet } from "../../../lib/data/mod.ts" */
@@ -93,7 +94,7 @@ export class FacetList {
    */
   #fillBox(box, values, unlisted, countOf, choice) {
     box.elements = values.map((value) => {
-      const item = box.items.get(JSON.stringify(value)) ?? this.#makeItem(box, choice.field, value);
+      const item = box.items.get(jsonOf(value)) ?? this.#makeItem(box, choice.field, value);
       setText(item.count, countOf(value));
       item.checkbox.checked = choice.only.includes(value);
       setAttribute(item.exclude, "aria-pressed", String(choice.not.includes(value)));
@@ -160,7 +161,7 @@ export class FacetList {
       this.#onChange(field, value, isExcluded ? undefined : "not");
     });
     const item = { element: make("li", {}, label, exclude), count, checkbox, exclude };
-    box.items.set(JSON.stringify(value), item);
+    box.items.set(jsonOf(value), item);
     return item;
   }
 

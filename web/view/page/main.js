@@ -4,10 +4,10 @@
 /** Starts the data page, and connects its parts. @module */
 
 import { formatCount } from "../../page/figures.js";
-import { byId, setAttribute, setShown, setText } from "../../page/dom.js";
+import { byId, lostText, setAttribute, setShown, setText } from "../../page/dom.js";
 import { startTheme } from "../../page/theme.js";
 import { Actions, contextOf, isOfChosenRun, isOfFiles } from "./actions.js";
-import { ask, AskError, Poll, save } from "./ask.js";
+import { ask, AskError, Poll, save, UnknownPageError } from "./ask.js";
 import { builtInColumns, ColumnChoices, columnOf, DEFAULT_COLUMNS } from "./columns.js";
 import {
   Comparison,
@@ -22,7 +22,7 @@ import { FacetList } from "./facets.js";
 import { ViewState } from "./view_state.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
-import { OpenRow, TABLE_ENTRY } from "./detail.js";
+import { OpenRow, TABLE_ENTRY } from "./open_row.js";
 import { SearchBar } from "./search_bar.js";
 
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/mod.ts" */
@@ -69,6 +69,7 @@ class ViewPage {
   });
   #openRow = new OpenRow(this.#grid, this.#flagLabels, {
     view: () => this.#view,
+    writeHash: () => this.#writeHash(),
     query: () => this.#query,
     showProblem: (error) => this.#showProblem(error),
   });
@@ -205,6 +206,7 @@ class ViewPage {
   /** @param {unknown} error */
   #showProblem(error) {
     const isRejected = error instanceof AskError;
+    setText("lost-text", lostText(error instanceof UnknownPageError));
     setShown("lost", !isRejected);
     if (!isRejected) return;
     setText("problem", error.message);

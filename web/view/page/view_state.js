@@ -2,7 +2,9 @@
 /// <reference lib="dom" />
 /** What the data page shows: filter, sort order, columns and open row. @module */
 
-/** @typedef {string | number | boolean | null} FilterValue */
+import { jsonOf, parseExactly } from "./ask.js";
+
+/** @typedef {string | number | bigint | boolean | null} FilterValue */
 /** @typedef {{ field: string, only: FilterValue[], not: FilterValue[] }} FacetChoice */
 /** @typedef {{ field: string, min: number | null, max: number | null }} RangeChoice */
 
@@ -90,7 +92,7 @@ export class ViewState {
     const set = (/** @type {string} */ name, /** @type {string} */ value) => {
       if (value !== "") params.set(name, value);
     };
-    if (this.facets.length > 0) set("facets", JSON.stringify(this.facets));
+    if (this.facets.length > 0) set("facets", jsonOf(this.facets));
     if (this.ranges.length > 0) set("ranges", JSON.stringify(this.ranges));
     set("search", this.search);
     if (this.search !== "") set("in", this.searchIn);
@@ -148,7 +150,7 @@ export function isFlagField(field) {
 /** @param {FacetChoice} choice @returns {string[]} */
 function facetParts({ field, only, not }) {
   if (isFlagField(field)) {
-    const partOf = (/** @type {FilterValue} */ flag) => `${field} contains ${JSON.stringify(flag)}`;
+    const partOf = (/** @type {FilterValue} */ flag) => `${field} contains ${jsonOf(flag)}`;
     const onlyPart = only.map(partOf).join(" or ");
     return [
       ...(only.length > 1 ? [`(${onlyPart})`] : only.length > 0 ? [onlyPart] : []),
@@ -166,7 +168,7 @@ function facetParts({ field, only, not }) {
  */
 function listPart(field, values, isExcluded) {
   if (values.length === 0) return [];
-  const texts = values.map((value) => JSON.stringify(value));
+  const texts = values.map(jsonOf);
   if (texts.length === 1) {
     return [`${field} ${isExcluded ? "!=" : "=="} ${texts[0]}`];
   }
@@ -180,7 +182,7 @@ function listPart(field, values, isExcluded) {
  */
 function listIn(text) {
   try {
-    const value = JSON.parse(text);
+    const value = parseExactly(text);
     return Array.isArray(value) ? value.filter((item) => item !== null) : [];
   } catch {
     return [];
@@ -195,5 +197,5 @@ function numberIn(value) {
 /** @param {unknown} value */
 function isFilterValue(value) {
   return value === null ||
-    ["string", "number", "boolean"].includes(typeof value);
+    ["string", "number", "bigint", "boolean"].includes(typeof value);
 }
