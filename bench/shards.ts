@@ -1,7 +1,8 @@
 /** Cost of shards: finding borders, reading a part, and merging, compared with `cat`. @module */
 
+import { shardStem } from "../lib/files.ts";
 import { filesOf, InputSequence, writeRunFile } from "../lib/run/mod.ts";
-import { divide, piecesOf, pinnedPlan, type ShardPlan, shardStem } from "../lib/shards/mod.ts";
+import { divide, piecesOf, pinnedPlan, type ShardPlan } from "../lib/shards/mod.ts";
 import {
   atLeast,
   atMost,
