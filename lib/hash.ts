@@ -27,7 +27,8 @@ let buffer = new Uint8Array(1 << 16);
 /** Texts that `node:crypto` hashes. They leave 2 MB, 20,000 would leave 5. */
 const NATIVE_TEXTS = 10_000;
 let nativeTexts = 0;
-/** Instantiated after the native texts. */
+/** Instantiated after the native texts. Where that fails, as with too little address space
+ * (`ulimit -v`), `node:crypto` hashes all texts: the run may have paid for answers by then. */
 let sha256: Awaited<ReturnType<typeof createSHA256>> | undefined;
 
 /** The SHA-256 of the text in UTF-8, in lower-case hex: for names that must never collide. */
@@ -37,7 +38,9 @@ export function sha256Hex(text: string): string {
   const bytes = buffer.subarray(0, ENCODER.encodeInto(text, buffer).written);
   // A binary digest, of which only the needed digits become hex, takes 10 % longer.
   if (sha256 !== undefined) return sha256.init().update(bytes).digest("hex");
-  if (++nativeTexts === NATIVE_TEXTS) createSHA256().then((hasher) => sha256 = hasher);
+  if (++nativeTexts === NATIVE_TEXTS) {
+    createSHA256().then((hasher) => sha256 = hasher, () => {});
+  }
   return nativeHash("sha256", bytes, "hex");
 }
 

@@ -19,3 +19,22 @@ Deno.test("sha256Hex() hashes the UTF-8 bytes of a text, with node:crypto and wi
     }
   }
 });
+
+Deno.test("sha256Hex() stays with node:crypto where WebAssembly cannot be instantiated", async () => {
+  // A query makes another instance of the module.
+  const hash: typeof import("../lib/hash.ts") = await import("../lib/hash.ts?without-wasm");
+  const { instantiate } = WebAssembly;
+  let failures = 0;
+  const fail = () => {
+    failures++;
+    return Promise.reject(new RangeError("WebAssembly.Memory(): could not allocate memory"));
+  };
+  Object.assign(WebAssembly, { instantiate: fail });
+  try {
+    for (let i = 0; i < 10_001; i++) hash.sha256Hex(TEXT);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  } finally {
+    Object.assign(WebAssembly, { instantiate });
+  }
+  assertEquals([failures, hash.sha256Hex(TEXT)], [1, sha256Hex(TEXT)]);
+});

@@ -31,19 +31,21 @@ export async function* readCsv(
   options: CsvOptions,
 ): AsyncGenerator<Line[]> {
   let header: Header | undefined;
-  let batch: Line[] = [];
-  for await (const { cells, number } of readRecords(chunks, options)) {
-    if (header === undefined) {
-      header = new Header(cells, options);
-      continue;
+  for await (const records of readRecords(chunks, options)) {
+    let batch: Line[] = [];
+    for (const { cells, number } of records) {
+      if (header === undefined) {
+        header = new Header(cells, options);
+        continue;
+      }
+      batch.push(header.lineOf(cells, number));
+      if (batch.length >= BATCH_ROWS) {
+        yield batch;
+        batch = [];
+      }
     }
-    batch.push(header.lineOf(cells, number));
-    if (batch.length >= BATCH_ROWS) {
-      yield batch;
-      batch = [];
-    }
+    if (batch.length > 0) yield batch;
   }
-  if (batch.length > 0) yield batch;
 }
 
 class Header {
@@ -107,10 +109,11 @@ interface CsvRecord {
   readonly number: number;
 }
 
+/** Yields the records that end in a chunk together: no batch of rows may have rows of two chunks. */
 export async function* readRecords(
   chunks: AsyncIterable<Uint8Array>,
   { name, delimiter, numberBefore }: CsvOptions,
-): AsyncGenerator<CsvRecord> {
+): AsyncGenerator<CsvRecord[]> {
   let rest = "", number = 0, isHeader = true;
   /** Length of `rest` up to its last line feed, which a quoted cell may hold. */
   let completeChars = 0;
@@ -134,15 +137,17 @@ export async function* readRecords(
     completeChars = end - meta.cursor;
     retryChars = data.length === 0 ? 2 * rest.length : 0;
     if (rest.length > MAX_ROW_CHARS) throw rowTooLong(name, number + data.length + 1);
+    const records: CsvRecord[] = [];
     for (const cells of data) {
       number++;
       const last = cells.length - 1;
       if (cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
       if (isEmptyRow(cells)) continue;
-      yield { cells, number };
+      records.push({ cells, number });
       if (isHeader && numberBefore !== undefined) number = numberBefore;
       isHeader = false;
     }
+    yield records;
   }
 }
 

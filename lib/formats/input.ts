@@ -52,7 +52,7 @@ export interface Input {
   readonly format: InputFormat;
   /** Yields rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
-  /** The chunks read so far. A batch has rows of the last ones only. @default unknown */
+  /** The chunks read so far. All rows of a batch end in the last one. @default unknown */
   readonly chunks?: Pick<ChunkCounter, "count">;
   /** The types of Parquet columns that JSON lacks. */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;

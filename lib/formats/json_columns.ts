@@ -40,11 +40,13 @@ async function parseCells(
   maxRows = Infinity,
 ): Promise<boolean> {
   let rows = 0;
-  for await (const { cells } of readRecords(chunks, options)) {
-    if (!candidates.hasHeader) candidates.addHeader(cells);
-    else for (const column of candidates.columns) candidates.addCell(column, cells[column] ?? "");
-    if (candidates.isDecided) return true;
-    if (++rows > maxRows) return false;
+  for await (const records of readRecords(chunks, options)) {
+    for (const { cells } of records) {
+      if (!candidates.hasHeader) candidates.addHeader(cells);
+      else for (const column of candidates.columns) candidates.addCell(column, cells[column] ?? "");
+      if (candidates.isDecided) return true;
+      if (++rows > maxRows) return false;
+    }
   }
   return true;
 }

@@ -176,7 +176,7 @@ export class Run {
   }
 
   async #runEngine(): Promise<void> {
-    const { activeRun } = this.#context, { shard } = this.#jobs;
+    const { activeRun } = this.#context;
     await this.#openJobs();
     this.#announce();
     const status = this.#status = await LiveStatus.open(
@@ -199,6 +199,7 @@ export class Run {
     });
     const engine = this.#engine = this.#makeEngine(heartbeat);
     activeRun.attach(engine);
+    const { shard } = this.#jobs;
     // A shard without rows has a share of 0, which is no limit.
     if (shard && shard.share > 0) activeRun.shareMaxCost(shard.share, status.spentBefore);
     status.takeShare(engine);

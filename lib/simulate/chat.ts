@@ -49,7 +49,8 @@ export function readChatRequest(text: string): ChatRequest | string {
     return `"max_tokens" must be 1 or more: current value is ${show(maxTokens)}`;
   }
   const includeUsage = isObject(streamOptions) && streamOptions.include_usage === true;
-  const prompt = promptKey(messages), lastUserText = lastUserTextOf(messages);
+  const prompt = promptKey(messages);
+  const lastUserText = lastUserTextOf(messages);
   const seed = String(body.seed ?? "");
   return { model, prompt, lastUserText, maxTokens, seed, stream, includeUsage };
 }

@@ -61,15 +61,12 @@ export class Sink implements AsyncDisposable {
    */
   static async open(files: SinkFiles, options: SinkOptions): Promise<Sink> {
     const { forResults, forFailures } = journalOptions(options);
-    // At the same time: each waits for the disk, to make its name durable.
-    const results = Journal.open<FinishedRow>(files.results, forResults);
-    const failures = Journal.open<FinishedRow | undefined>(files.failures, forFailures);
+    const results = await Journal.open<FinishedRow>(files.results, forResults);
     try {
-      return new Sink(options, ...await Promise.all([results, failures]));
+      const failures = await Journal.open<FinishedRow | undefined>(files.failures, forFailures);
+      return new Sink(options, results, failures);
     } catch (error) {
-      for (const end of await Promise.allSettled([results, failures])) {
-        if (end.status === "fulfilled") await end.value.close();
-      }
+      await results.close();
       throw error;
     }
   }

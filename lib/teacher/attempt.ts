@@ -262,9 +262,9 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   #statusError(): TeacherError {
-    const { address, now } = this.#shared, context = this.#context;
-    const status = this.#status, headers = this.#headers, text = this.#body.text();
-    return statusError({ status, headers, text, address, context, now: now() });
+    const { address, now } = this.#shared;
+    const response = { status: this.#status, headers: this.#headers, text: this.#body.text() };
+    return statusError({ ...response, address, context: this.#context, now: now() });
   }
 
   #networkError(error: Error): TeacherError {

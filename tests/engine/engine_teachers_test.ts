@@ -193,11 +193,7 @@ Deno.test("Engine uses the first of several teachers that is available again, an
   assertEquals(fixture.engine.backoff, undefined);
   await b.open[0].refuse(usedUp(3_000, 529));
   while (a.open.length + b.open.length > 0) await (a.open[0] ?? b.open[0]).answer();
-  assertEquals(fixture.engine.backoff, {
-    until: 1_003_000,
-
-    reason: "529: Later",
-  });
+  assertEquals(fixture.engine.backoff, { until: 1_003_000, reason: "529: Later" });
   await clock.advance(2_999);
   assertEquals([a.open.length, b.open.length], [0, 0]);
   await clock.advance(1);

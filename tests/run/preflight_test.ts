@@ -29,7 +29,7 @@ async function look(
     table.setFingerprint(slot, HASH);
   }
   const findings = await preflight(
-    new InputSequence([{ path, name: "in.jsonl" }], { keepsRows: true }),
+    new InputSequence([{ path, name: path.replace(/^.*\//, "") }], { keepsRows: true }),
     {
       parser,
       table,
@@ -294,11 +294,13 @@ Deno.test("the second pass gives each row the id that the first one has made", a
   assertEquals(new Set(uids).size, uids.length);
 });
 
-for (const keepsTime of [false, true]) {
-  const time = keepsTime ? ", its time set back," : "";
-  Deno.test(`a file that is rewritten during the second pass${time} ends the pass, and gives no row the id of another`, async () => {
-    await rewritten(keepsTime);
-  });
+for (const name of ["in.jsonl", "in.csv"]) {
+  for (const keepsTime of [false, true]) {
+    const time = keepsTime ? ", its time set back," : "";
+    Deno.test(`${name} that is rewritten during the second pass${time} ends the pass, and gives no row the id of another`, async () => {
+      await rewritten(name, keepsTime);
+    });
+  }
 }
 
 function passOf(findings: Findings): AsyncGenerator<Row[]> {
@@ -313,11 +315,15 @@ function passOf(findings: Findings): AsyncGenerator<Row[]> {
   });
 }
 
-async function rewritten(keepsTime: boolean): Promise<void> {
+async function rewritten(name: string, keepsTime: boolean): Promise<void> {
   await using dir = await tempDir();
   // The rows of a smaller file would be kept from the first pass.
-  const count = 12_000;
-  const path = await dir.write("in.jsonl", unnamedRows(count, "old"));
+  const rowsOf = (word: string) => unnamedRows(12_000, word);
+  const contentOf = (word: string) =>
+    name.endsWith(".csv")
+      ? ["prompt", ...rowsOf(word).map(({ prompt }) => prompt), ""].join("\n")
+      : rowsOf(word);
+  const path = await dir.write(name, contentOf("old"));
   const { mtime } = await Deno.stat(path);
   const findings = await look(path);
   const rows: Row[] = [];
@@ -325,7 +331,7 @@ async function rewritten(keepsTime: boolean): Promise<void> {
   const reading = (async () => {
     for await (const batch of pass) {
       if (rows.length === 0) {
-        await dir.write("in.jsonl", unnamedRows(count, "new"));
+        await dir.write(name, contentOf("new"));
         if (keepsTime) await Deno.utime(path, mtime!, mtime!);
       }
       rows.push(...batch);

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isCounted } from "../../answer.ts";
 import type { Completion, RateLimit } from "../../teacher/mod.ts";
 import type { LoadControlOptions } from "./load_control.ts";
 
@@ -87,8 +88,7 @@ export class RateLimiter {
     const { usage, rateLimit } = completion;
     this.#inFlight--;
     let tokens = this.#meanTokens;
-    // A custom teacher without types may omit `usage`.
-    if (usage) {
+    if (isCounted(usage)) {
       tokens = usage.promptTokens + usage.completionTokens;
       this.#meanCalls = Math.min(MEAN_CALLS, this.#meanCalls + 1);
       this.#meanTokens += (tokens - this.#meanTokens) / this.#meanCalls;

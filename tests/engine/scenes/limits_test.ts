@@ -13,6 +13,7 @@ import {
   assertLessOrEqual,
 } from "../../../lib/deps/std_assert.ts";
 import { AnswerPolicy } from "../../../lib/engine/answers/policy.ts";
+import { RateLimiter } from "../../../lib/engine/flow/rate.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import type { Failure } from "../../../lib/row.ts";
 import type { RateLimit } from "../../../lib/teacher/teacher.ts";
@@ -307,4 +308,16 @@ Deno.test("rows whose earlier answer is now accepted do not use the limit", asyn
     assertGreaterOrEqual(second - first, 998);
     await fixture.ended;
   }
+});
+
+Deno.test("an answer that states its cost without token counts counts as the mean of the others", () => {
+  const delayAfter = (promptTokens: number, completionTokens: number) => {
+    const limiter = new RateLimiter({ rpm: undefined, tpm: 60_000, now: () => 0 });
+    for (let i = 0; i < 20; i++) {
+      limiter.take();
+      limiter.answered(completionOf({ usage: { promptTokens, completionTokens, costUsd: 0.1 } }));
+    }
+    return limiter.delayMs();
+  };
+  assertEquals(delayAfter(0, 0), delayAfter(250, 250));
 });
