@@ -25,7 +25,7 @@ export { flagCosts, viewDuringRun, viewFile } from "./view_scenario.ts";
 
 export interface JobOptions {
   readonly input: string;
-  /** Results file. Removed at the end, with the failures and the run file. */
+  /** Results file. Removed at the end, with failures, run file and lock. */
   readonly output: string;
   readonly concurrency: number;
   /** A teacher in this process, or the URL of another one. @default a teacher without latency */
@@ -104,7 +104,7 @@ async function checkAndRemove(summary: Summary, output: string): Promise<void> {
     throw new Error(`Only ${summary.succeeded} of ${summary.total} rows have a result`);
   }
   const stem = output.replace(/\.jsonl$/, "");
-  for (const ending of [".jsonl", "_error.jsonl", ".run.json"]) {
+  for (const ending of [".jsonl", "_error.jsonl", ".run.json", ".lock"]) {
     await Deno.remove(stem + ending).catch(() => {});
   }
 }

@@ -11,7 +11,7 @@ const MAX_BARS = 48;
 /** Minimum number of bars: empty ones are added at both ends. */
 const MIN_BARS = 12;
 
-/** They range from 1 ms to 2^27 ms (37 hours). The first and last also hold the values beyond. */
+/** Number of buckets, from 1 ms to 2^27 ms (37 hours). The ends hold the values beyond, too. */
 const BUCKETS = 27 * BUCKETS_PER_OCTAVE;
 
 const SLOT_MS = 5_000;

@@ -96,10 +96,10 @@ export function parseWhere(text: string): Where {
 const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>> = {
   "==": isEqual,
   "!=": (a, b) => !isEqual(a, b),
-  "<": (a, b) => compare(a, b) < 0,
-  "<=": (a, b) => compare(a, b) <= 0,
-  ">": (a, b) => compare(a, b) > 0,
-  ">=": (a, b) => compare(a, b) >= 0,
+  "<": (a, b) => order(a, b) < 0,
+  "<=": (a, b) => order(a, b) <= 0,
+  ">": (a, b) => order(a, b) > 0,
+  ">=": (a, b) => order(a, b) >= 0,
   "contains": (a, b) =>
     typeof a === "string"
       ? typeof b === "string" && a.includes(b)
@@ -284,15 +284,15 @@ function comparisonOf(operator: string, left: Operand, right: Operand): Conditio
 }
 
 function isEqual(a: unknown, b: unknown): boolean {
-  // `==` compares a `bigint` with a float by their values.
-  return a === b || (isNumber(a) && isNumber(b) && a == b);
+  return a === b || (isNumber(a) && isNumber(b) && order(a, b) === 0);
 }
 
 /** Compares two numbers or two texts. NaN for other values: comparisons by size are then false. */
-function compare(a: unknown, b: unknown): number {
-  if (typeof a === "number" && typeof b === "number") return a - b;
-  if (!(isNumber(a) && isNumber(b)) && !(typeof a === "string" && typeof b === "string")) {
-    return NaN;
-  }
+function order(a: unknown, b: unknown): number {
+  if (typeof a === "bigint" && typeof b === "bigint") return a < b ? -1 : a > b ? 1 : 0;
+  // A float is rounded, and so is its value on the page: 1.2345678901234568e20 is
+  // 123456789012345680000 there, but 123456789012345683968 exactly.
+  if (isNumber(a) && isNumber(b)) return Number(a) - Number(b);
+  if (typeof a !== "string" || typeof b !== "string") return NaN;
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -9,6 +9,8 @@ import { facetsOf, histogramsOf } from "../../lib/data/facets.ts";
 import { sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
+import { jsonWithBigInts } from "../../lib/where/mod.ts";
+import { parseExactly } from "../../web/view/page/ask.js";
 import { ViewState } from "../../web/view/page/view_state.js";
 import { failureLine, resultLine } from "./lines.ts";
 
@@ -584,6 +586,28 @@ Deno.test("index: whole numbers of any length are exact, in columns, facets, lin
       few: LARGE[1],
       "meta.id": LARGE[1],
     });
+  }
+});
+
+Deno.test("index: a float beyond 2^53 is found by its value on the page, also with a saved index", async () => {
+  await using dir = await tempDir();
+  const lines = ["1.2345678901234568e+20", "2.5"].map((score, i) =>
+    resultLine({ uid: `r${i}`, own: { score: "SCORE" } }).replace('"SCORE"', score)
+  );
+  const path = await dir.write("x.jsonl", lines.join(""));
+  const built = openIndex([{ path }]);
+  await built.readAll();
+  built.save();
+  for (const index of [built, openIndex([{ path }])]) {
+    using _file = { [Symbol.dispose]: () => index.close() };
+    const facet = facetsOf(index.table, selectRows(index, "")).find(({ field }) =>
+      field === "score"
+    );
+    const [, { value }] = parseExactly(jsonWithBigInts(facet!.values));
+    const view = new ViewState();
+    view.setChoice("score", value, "only");
+    assertEquals(uids(index, view.condition()), ["r0"], view.condition());
+    assertEquals(uids(index, "score == 1.2345678901234568e+20"), ["r0"]);
   }
 });
 

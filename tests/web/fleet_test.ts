@@ -58,6 +58,9 @@ Deno.test("files that cannot be read are named beside the runs that can", async 
   assertStringIncludes(reasons[0], `${nameOf(1)}: Cannot read "${dir.path("out/.retort")}`);
   assertStringIncludes(reasons[1], "other: Cannot read");
   assertStringIncludes(reasons[2], 'torn.shards-2.json": it is incomplete');
+  const checking = watch.check();
+  assertEquals(watch.view(10).states, { running: 1, silent: 3 }, "while files are read again");
+  await checking;
   await writeStatus(dir, statusOf(1));
   for (const name of ["other", "torn"]) {
     await Deno.remove(dir.path(`out/.retort/${name}.shards-2.json`));

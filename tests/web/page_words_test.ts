@@ -31,7 +31,7 @@ import {
   missingEtaText,
 } from "../../web/page/run_state.js";
 import { nextStep } from "../../web/page/problems.js";
-import { filesText, nearText, noteText } from "../../web/view/page/status.js";
+import { filesText, nearText, noteTexts } from "../../web/view/page/status.js";
 import { RunStore } from "../../web/page/store.js";
 import * as terminal from "../../lib/figures.ts";
 import type { Summary, TeacherStatus } from "../../lib/progress/mod.ts";
@@ -398,5 +398,5 @@ Deno.test("one of something is no plural", () => {
   };
   const index = { files: [file], rows: 1, isCurrent: true, version: 1 };
   assertEquals(filesText({ index, paths: ["out/"] }), "out/ · 1 file");
-  assertEquals(noteText(index), ["x.jsonl: 1 damaged line left out (line 3: not JSON)"]);
+  assertEquals(noteTexts(index), ["x.jsonl: 1 damaged line left out (line 3: not JSON)"]);
 });

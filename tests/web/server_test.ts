@@ -365,6 +365,8 @@ async function runScript(script: string): Promise<string> {
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
+    // A script that does not end fails.
+    signal: AbortSignal.timeout(30_000),
   }).spawn();
   const writer = process.stdin.getWriter();
   await writer.write(new TextEncoder().encode(script));

@@ -1,7 +1,8 @@
 /** Tests of the commands that the data page suggests for some of its rows. */
 
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { contextOf, isOfChosenRun, isOfFiles } from "../../web/view/page/actions.js";
+import { save, UnknownPageError } from "../../web/view/page/ask.js";
 
 const RESULTS = ["a/x.jsonl", "a/sub/y.jsonl.gz", "ab.jsonl"];
 const CONTEXT = {
@@ -34,4 +35,18 @@ Deno.test("commands for selected rows name the results of their files only", () 
   assertEquals(selected("ab_error.jsonl", "a/sub/y_error.jsonl.gz"), RESULTS.slice(1));
   // A failures file alone has no results to name.
   assertEquals(selected("other_error.jsonl"), RESULTS);
+});
+
+Deno.test("a page whose program was started again says so where it should save ids", async () => {
+  const { fetch } = globalThis;
+  globalThis.fetch = () => Promise.resolve(new Response("no token", { status: 401 }));
+  try {
+    await assertRejects(
+      () => save({ ids: [] }),
+      UnknownPageError,
+      "started again. Open the address",
+    );
+  } finally {
+    globalThis.fetch = fetch;
+  }
 });

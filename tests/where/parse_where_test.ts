@@ -19,7 +19,8 @@ const ROW = {
 const DISTILL = { completion_tokens: 3999, finish_reason: "stop", id: 8 };
 
 Deno.test("parseWhere() compares whole numbers of any length exactly", () => {
-  const row = { id: 9007199254740993n, list: [1, -1234567890123456789n], float: 1e20, small: 3 };
+  const float = 1.2345678901234568e20;
+  const row = { id: 9007199254740993n, list: [1, -1234567890123456789n], float, small: 3 };
   const cases: [condition: string, expected: boolean][] = [
     ["id == 9007199254740993", true],
     ["id == 9007199254740992", false],
@@ -31,8 +32,11 @@ Deno.test("parseWhere() compares whole numbers of any length exactly", () => {
     ["id in (1, 9007199254740993)", true],
     ["list contains -1234567890123456789", true],
     ["list contains -1234567890123456788", false],
-    ["float == 100000000000000000000", true],
-    ["float == 100000000000000000001", false],
+    [`float == ${float} and float in (${float})`, true],
+    ["float == 1.2345678901234568e20", true],
+    [`float != ${float} or float > ${float}`, false],
+    ["float == 123456789012345700000", false],
+    ["float < 123456789012345700000", true],
     ['id == "9007199254740993"', false],
     ["id", true],
   ];

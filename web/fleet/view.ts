@@ -89,10 +89,10 @@ export interface FoundRun {
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],
-  waiting: readonly FleetRow[],
+  unstartedRows: readonly FleetRow[],
   maxRows: number,
 ): FleetView {
-  const rows = [...runs.map(rowOf), ...waiting];
+  const rows = [...runs.map(rowOf), ...unstartedRows];
   // A run below half of the median rate is a straggler.
   const stragglerRate = medianRate(rows) / 2;
   rows.sort((a, b) =>

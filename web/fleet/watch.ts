@@ -39,7 +39,7 @@ export class FolderWatch {
   /** By names of plan files. */
   readonly #plans = new Map<string, { plan: ShardPlan; stem: string }>();
   /** Why files cannot be read, by their names. */
-  #problems = new Map<string, string>();
+  readonly #problems = new Map<string, string>();
   #isChecking = false;
 
   /** @param stem Only this run and its shards are watched. @default all runs */
@@ -57,8 +57,7 @@ export class FolderWatch {
   async check(): Promise<void> {
     if (this.#isChecking) return;
     this.#isChecking = true;
-    const missing = new Set(this.#runs.keys());
-    this.#problems = new Map();
+    const missing = new Set([...this.#runs.keys(), ...this.#problems.keys()]);
     try {
       // Imported late: `web/server.ts` must load with `--allow-net` alone, and `lib/run/` needs
       // more permissions.
@@ -76,7 +75,10 @@ export class FolderWatch {
       if (!(error instanceof Deno.errors.NotFound)) throw cannotRead(this.#folder, error);
     } finally {
       this.#isChecking = false;
-      for (const name of missing) this.#countMissing(name);
+      for (const name of missing) {
+        this.#problems.delete(name);
+        this.#countMissing(name);
+      }
     }
   }
 
@@ -104,6 +106,7 @@ export class FolderWatch {
     ) {
       return false;
     }
+    this.#problems.delete(name);
     const path = inFolder(this.#folder, name);
     const old = this.#runs.get(name);
     try {
@@ -138,7 +141,10 @@ export class FolderWatch {
     try {
       const path = inFolder(this.#folder, name), plan = await readPlan(path);
       if (plan === undefined) this.#problems.set(name, `Cannot read "${path}": it is incomplete`);
-      else this.#plans.set(name, { plan, stem });
+      else {
+        this.#problems.delete(name);
+        this.#plans.set(name, { plan, stem });
+      }
     } catch (error) {
       this.#problems.set(name, (error as Error).message);
     }

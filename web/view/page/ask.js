@@ -2,6 +2,8 @@
 /// <reference lib="dom" />
 /** Sends requests to the page's server, and polls its state. @module */
 
+import { lostText } from "../../page/dom.js";
+
 /**
  * Gets JSON from the page's server. Throws an `AskError` if the server rejects the request.
  * @param {string} path
@@ -20,7 +22,7 @@ export async function ask(path, params = {}) {
 
 /** @param {Response} response */
 async function answerOf(response) {
-  if (response.status === 401) throw new UnknownPageError();
+  if (response.status === 401) throw new UnknownPageError(lostText(true));
   const answer = await response.text().then(parseExactly).catch(() => undefined);
   const isRejected = typeof answer?.error === "string";
   if (!response.ok || isRejected || answer === undefined) {

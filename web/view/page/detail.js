@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** Shows a row next to the table: its request, its answer, and other answers to it. @module */
+/** Shows a row next to the table: its request, its answer, and its other answers. @module */
 
 import { byId, make, setShown, setText } from "../../page/dom.js";
 import { formatCountOf, formatId, formatLatency } from "../../page/figures.js";

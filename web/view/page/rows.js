@@ -125,7 +125,7 @@ export class RowWindow {
     return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
   }
 
-  /** What the position of a row in a scaled table differs from `place * ROW_PX`. */
+  /** By how much the position of a row in a scaled table differs from `place * ROW_PX`. */
   get shiftPx() {
     return this.#scroller.scrollTop - this.#top * ROW_PX;
   }

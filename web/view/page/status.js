@@ -61,7 +61,7 @@ export class FilesBar {
     }
     const progress = `Reading: ${formatShare(readBytes, bytes)} of ${formatBytes(bytes)}`;
     setText(this.#reading, index.isCurrent ? "" : progress);
-    this.#notes.update([...notes, ...noteText(index)]);
+    this.#notes.update([...notes, ...noteTexts(index)]);
   }
 }
 
@@ -150,7 +150,7 @@ export function countText(shown, all) {
 }
 
 /** @param {DataState["index"]} index @returns {string[]} */
-export function noteText({ files }) {
+export function noteTexts({ files }) {
   return files.flatMap(({ path, problem, damageCount, damage, state }) => {
     if (problem !== null) return [`${path}: ${problem}`];
     if (damageCount === 0 || state === "foreign") return [];
