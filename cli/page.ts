@@ -118,24 +118,25 @@ const OTHERS = 0o077;
 /**
  * Writes a page that only the user may read and that leads to `url`, and returns its path. Every
  * user of the machine can read the arguments of a program, and `url` has the token. The file is
- * beside the output if possible: browsers from snap see neither the system's folder of temporary
- * files nor hidden folders of the home folder, and no file at all outside of it.
+ * beside the output if possible: browsers from snap see no file outside of the home folder, such as
+ * those in the system's folder of temporary files, and no hidden file or folder directly in it.
  */
 async function writeRedirect(url: string, output: string): Promise<string> {
   let problem: unknown;
   for (const dir of [output, dirname(output), undefined]) {
+    let path: string | undefined;
     try {
-      const path = await Deno.makeTempFile({ dir, prefix: ".retort_", suffix: ".html" });
+      path = await Deno.makeTempFile({ dir, prefix: ".retort_", suffix: ".html" });
       const { mode } = await Deno.stat(path);
       // Some filesystems of other systems have no permissions.
-      if (((mode ?? 0) & OTHERS) === 0) {
-        await Deno.writeTextFile(path, redirectPage(url));
-        return await Deno.realPath(path);
+      if (((mode ?? 0) & OTHERS) !== 0) {
+        throw new Error("a file with the token would be readable by others");
       }
-      await Deno.remove(path);
-      problem = new Error("a file with the token would be readable by others");
+      await Deno.writeTextFile(path, redirectPage(url));
+      return await Deno.realPath(path);
     } catch (error) {
       problem = new Error(systemReason(error), { cause: error });
+      if (path !== undefined) await Deno.remove(path).catch(() => {});
     }
   }
   throw problem;

@@ -198,7 +198,7 @@ export async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory ?? false;
 }
 
-/** The folder of a path, through links; as named if it does not exist yet. */
+/** The absolute path of a path's folder, without links if the folder exists. */
 export async function realFolderOf(path: string): Promise<string> {
   const folder = system.dirname(path);
   return await Deno.realPath(folder).catch(() => system.resolve(folder));

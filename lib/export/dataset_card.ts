@@ -170,8 +170,8 @@ function factsOf({ facts }: CardContent): string[] {
   const models = [...facts.models].sort((a, b) => b[1] - a[1]);
   if (models.length === 0) return [];
   const teachers = models.map(([name, count]) => `${codeSpan(name)} (${formatCount(count)} rows)`);
-  const firstDate = facts.firstAnswerTime.slice(0, 10),
-    lastDate = facts.lastAnswerTime.slice(0, 10);
+  const firstDate = facts.firstAnswerTime.slice(0, 10);
+  const lastDate = facts.lastAnswerTime.slice(0, 10);
   const dates = firstDate === lastDate ? `on ${firstDate}` : `between ${firstDate} and ${lastDate}`;
   const { prompt, completion, reasoning } = facts.tokens;
   return [

@@ -162,7 +162,8 @@ async function noRunsAdvice(
   names: ReadonlySet<string>,
   needsRunFile: boolean,
 ): Promise<string> {
-  if (runFileStems(names).some((stem) => parseShardStem(stem)?.stem === name)) {
+  const isShardOfName = (stem: string) => parseShardStem(stem)?.stem === name;
+  if (name !== undefined && runFileStems(names).some(isShardOfName)) {
     return `There are shards of it, and their borders ("${OWN_FOLDER}/…") are lost: run one shard, ` +
       "which writes them again";
   }

@@ -155,6 +155,7 @@ export async function sharedOutput(
     wholeResults: results.flatMap((path) => [path, siblingOf(path)])
       .filter((path) => !inputPaths.has(system.resolve(path))),
     findMerges: isFile ? undefined : () => mergesIn(output),
+    findInputs: inputFilesOf,
   };
 }
 

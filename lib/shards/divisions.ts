@@ -14,8 +14,8 @@ export interface Division {
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
   readonly count: number;
-  /** The inputs, if the file with the borders is gone: as the run file of a shard names them. */
-  readonly inputs?: readonly string[];
+  /** The input, if the file with the borders is gone: as the run file of a shard names it. */
+  readonly input?: string;
 }
 
 /**
@@ -46,27 +46,31 @@ async function lostDivisions(
 ): Promise<Division[]> {
   const keyOf = (stem: string, count: number) => `${count} ${stem}`;
   const known = new Set(pinnedDivisions.map(({ stem, count }) => keyOf(stem, count)));
-  const names = await namesIn(start || "."), existing = new Set(names);
+  const names = await namesIn(start || ".");
+  const existing = new Set(names);
   const lost: Division[] = [];
   for (const file of names) {
-    const shardName = resultsStem(file), parsed = parseShardStem(shardName);
+    const shardName = resultsStem(file);
+    const parsed = parseShardStem(shardName);
     if (parsed === undefined) continue;
-    const stem = `${start}${parsed.stem}`, { count } = parsed, runJson = `${shardName}.run.json`;
+    const { count } = parsed;
+    const stem = `${start}${parsed.stem}`;
+    const runJson = `${shardName}.run.json`;
     if (known.has(keyOf(stem, count)) || !existing.has(runJson)) continue;
     // Datasets use such names, too (`train-00000-of-00004.jsonl`), and may be inputs of other runs.
-    const inputs = await inputsOfShard(`${start}${runJson}`, count);
-    if (inputs === undefined) continue;
+    const input = await inputOfShard(`${start}${runJson}`, count);
+    if (input === undefined) continue;
     known.add(keyOf(stem, count));
-    lost.push({ path: "", stem, count, inputs });
+    lost.push({ path: "", stem, count, input });
   }
   return lost;
 }
 
-/** The inputs of a shard's run; undefined if the run file is none of a shard. */
-async function inputsOfShard(runJson: string, count: number): Promise<string[] | undefined> {
+/** The input of a shard's run; undefined if the run file is none of a shard. */
+async function inputOfShard(runJson: string, count: number): Promise<string | undefined> {
   try {
     const { identity, input } = JSON.parse(await readTextOf(runJson));
-    return identity.shards === count ? String(input).split(", ") : undefined;
+    return identity.shards === count ? String(input) : undefined;
   } catch {
     return undefined;
   }

@@ -11,8 +11,6 @@ import {
   exists,
   fileKeyOf,
   hasContent,
-  inFolder,
-  isFolder,
   namesIn,
   readFully,
   readTextOf,
@@ -122,6 +120,18 @@ async function areOfOtherInputs(
   return true;
 }
 
+/** Finds the files of an input as a run file names it: a path, a folder or a pattern, or several. */
+export type FindInputs = (run: { readonly input: string }) => Promise<readonly string[]>;
+
+interface ReadOptions {
+  /** Whether to find answers by output only. */
+  readonly ignoresInputs: boolean;
+  /** Whether to also find running shards without results, by their locks. @default false */
+  readonly findsRuns?: boolean;
+  /** Without it, divisions whose borders are lost are found by output only. */
+  readonly findInputs?: FindInputs;
+}
+
 /** Answers of divisions into shards, to be found by output or by input. */
 export class DividedAnswers {
   readonly #byStem = new Map<string, ShardAnswers>();
@@ -130,14 +140,9 @@ export class DividedAnswers {
   /** The key is the file name of an input, without its folder. */
   readonly #byName = new Map<string, DividedInput[]>();
 
-  /**
-   * @param ignoresInputs Whether to find answers by output only.
-   * @param findsRuns Whether to also find running shards without results, by their locks.
-   */
   static async read(
     divisions: readonly Division[],
-    ignoresInputs: boolean,
-    findsRuns = false,
+    { ignoresInputs, findsRuns = false, findInputs }: ReadOptions,
   ): Promise<DividedAnswers> {
     const dividedAnswers = new DividedAnswers();
     for (const division of divisions) {
@@ -145,7 +150,7 @@ export class DividedAnswers {
       const answers = running ?? await firstAnswers(division);
       if (answers === undefined) continue;
       dividedAnswers.#byStem.set(division.stem, answers);
-      const inputs = ignoresInputs ? [] : await inputsOf(division);
+      const inputs = ignoresInputs ? [] : await inputsOf(division, findInputs);
       for (const input of inputs) await dividedAnswers.#addInput(input, answers);
     }
     return dividedAnswers;
@@ -229,21 +234,16 @@ async function namesOf(file: string): Promise<string[]> {
 
 type NamedInput = Pick<PlannedInput, "path" | "size">;
 
-async function inputsOf({ path, inputs = [] }: Division): Promise<readonly NamedInput[]> {
+async function inputsOf(
+  { path, input }: Division,
+  findInputs: FindInputs | undefined,
+): Promise<readonly NamedInput[]> {
   if (path !== "") return (await readPlan(path))?.inputs ?? [];
-  const files = await Promise.all(inputs.map(filesIn));
+  if (input === undefined || findInputs === undefined) return [];
+  const files = await findInputs({ input });
   return await Promise.all(
-    files.flat().map(async (file) => ({
-      path: file,
-      size: (await statOf(file))?.size ?? -1,
-    })),
+    files.map(async (file) => ({ path: file, size: (await statOf(file))?.size ?? -1 })),
   );
-}
-
-/** The files of a folder, or the path itself. */
-async function filesIn(path: string): Promise<string[]> {
-  if (!(await isFolder(path))) return [path];
-  return (await namesIn(path)).map((name) => inFolder(path, name));
 }
 
 interface DividedInput {

@@ -11,6 +11,7 @@ import { commandText, shellWord } from "../printable.ts";
 import { type Division, divisionsBeside } from "./divisions.ts";
 import {
   DividedAnswers,
+  type FindInputs,
   firstAnswers,
   mergedAnswers,
   type MergedResults,
@@ -33,10 +34,12 @@ export interface OwnOutput {
   readonly wholeResults: readonly string[];
   /** Finds merges of several inputs in the output's folder. @default none */
   readonly findMerges?: () => Promise<readonly MergedResults[]>;
+  /** Finds the inputs of shards whose borders are lost. @default none */
+  readonly findInputs?: FindInputs;
 }
 
 export async function refuseOtherDivisions(
-  { stem, isNamed, wholeResults, findMerges }: OwnOutput,
+  { stem, isNamed, wholeResults, findMerges, findInputs }: OwnOutput,
   files: readonly string[],
   count: number,
 ): Promise<void> {
@@ -55,7 +58,8 @@ export async function refuseOtherDivisions(
   if (wholePath === undefined && movedPath === undefined && others.length === 0) return;
   if (ownDivision !== undefined && await firstAnswers(ownDivision) !== undefined) return;
   const attempt = `"${stem}.jsonl" in ${count} shards`;
-  const answers = await (await DividedAnswers.read(others, isNamed)).find(stem, files);
+  const divided = await DividedAnswers.read(others, { ignoresInputs: isNamed, findInputs });
+  const answers = await divided.find(stem, files);
   if (answers !== undefined) throw await answersInShardsError(attempt, answers);
   if (movedPath !== undefined) throw movedAnswersError(attempt, movedPath);
   if (wholePath !== undefined) {
@@ -87,7 +91,7 @@ export function wholeAnswersError(
  * the other.
  */
 export async function refuseShards(
-  { stem, isNamed, wholeResults, findMerges }: OwnOutput,
+  { stem, isNamed, wholeResults, findMerges, findInputs }: OwnOutput,
   runs: readonly { readonly files: readonly string[]; readonly results: string }[],
   { isClaimed = false } = {},
 ): Promise<void> {
@@ -104,7 +108,11 @@ export async function refuseShards(
   const merges = isClaimed ? [] : await findMerges?.() ?? [];
   const hasMoved = (await namesIn(movedFolderOf(stem))).length > 0;
   if (wholePath === undefined && merges.length === 0 && divisions.length === 0 && !hasMoved) return;
-  const divided = await DividedAnswers.read(divisions, isNamed || haveAllStarted, isClaimed);
+  const divided = await DividedAnswers.read(divisions, {
+    ignoresInputs: isNamed || haveAllStarted,
+    findsRuns: isClaimed,
+    findInputs,
+  });
   for (const { files, results } of runs) {
     const isContinued = startedResults.has(results) || await rescuedIn([results]) !== undefined;
     if (isContinued && !isClaimed) continue;

@@ -212,7 +212,8 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
  * need no share: the first of 100 shards may have all rows of a trial.
  */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
-  const pieces = piecesOf(plan, index), before = rowsBefore(plan, index);
+  const pieces = piecesOf(plan, index);
+  const before = rowsBefore(plan, index);
   const rowCounts = plan.inputs.map(({ end }) => end?.rows);
   if (before !== undefined && rowCounts.every((count) => count !== undefined)) {
     const ownRows = sumOf(pieces, ({ part }) => part!.to.rows - part!.from.rows);

@@ -89,7 +89,8 @@ async function otherDivision(
   const divisions = await divisionsBeside(stem, () => false);
   const others = divisions.filter((one) => one.stem !== stem || one.count !== shard.count);
   if (others.length === 0) return undefined;
-  const answers = await (await DividedAnswers.read(others, isNamed, true)).find(stem, files);
+  const divided = await DividedAnswers.read(others, { ignoresInputs: isNamed, findsRuns: true });
+  const answers = await divided.find(stem, files);
   if (answers === undefined) return undefined;
   const { division, isRunning } = answers;
   // Of two divisions that find each other, the one with fewer shards continues.

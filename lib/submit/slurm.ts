@@ -99,9 +99,11 @@ ${
     // A shard that cannot start writes a status with this id.
     job.submission === undefined ? "" : ` RETORT_JOB=${job.submission}`}
 ${
-    BODY.replaceAll("CANCELED_FILE", () => quote(canceledFile))
-      .replace("COMMAND", () => command)
-  }`;
+    // In one pass, because the path may hold the other word.
+    BODY.replace(
+      /CANCELED_FILE|COMMAND/g,
+      (word) => word === "COMMAND" ? command : quote(canceledFile),
+    )}`;
 }
 
 /** Returns the script of the merge. Submit it with `afterany`: with `afterok`, one failed shard

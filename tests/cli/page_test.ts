@@ -1,12 +1,13 @@
 /** How long the page stays after a run. @module */
 
 import { assertEquals, assertMatch, assertThrows } from "../../lib/deps/std_assert.ts";
-import { keepPage, type PageKeep, readPageKeep } from "../../cli/page.ts";
+import { keepPage, type PageKeep, readPageKeep, showPage } from "../../cli/page.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { Settings } from "../../cli/settings.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { tempDir } from "../support/temp.ts";
 
 function read(text: string): PageKeep {
   return readPageKeep(new Settings(parseCommandLine(["--monitor-keep", text])));
@@ -82,4 +83,32 @@ Deno.test("a given time applies whether or not a page is open, with a terminal o
   [...forever.handlers][0]();
   await forever.over;
   assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("a page that leads to another and cannot be written leaves no file", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  await using dir = await tempDir();
+  const { writeTextFile } = Deno;
+  const written: string[] = [], said: string[] = [];
+  Deno.writeTextFile = (path) => {
+    written.push(String(path));
+    return Promise.reject(new Error("No space left on device"));
+  };
+  try {
+    const page = {
+      hostname: undefined,
+      opensBrowser: true,
+      exposure: "",
+      output: dir.path("out/"),
+    };
+    await showPage({ ...page, url: "http://127.0.0.1/" }, (text) => said.push(text))
+      [Symbol.asyncDispose]();
+  } finally {
+    Deno.writeTextFile = writeTextFile;
+  }
+  assertEquals(said.length, 1);
+  assertMatch(said[0], /^Cannot open a browser: .*\. Open the address above$/);
+  const left = await Promise.all(written.map((path) => Deno.stat(path).then(() => path, () => "")));
+  assertEquals(left, ["", ""]);
 });

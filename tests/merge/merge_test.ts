@@ -203,6 +203,14 @@ Deno.test("a merge says that results are gone, and how to write lost borders aga
   assertEquals((await merge()).succeeded, 9);
 });
 
+Deno.test("a folder of runs without results is not taken for one of shards", async () => {
+  await using dir = await tempDir();
+  await runShard(await dir.write("in.jsonl", prompts(0, 2)), dir.path("out/"), {});
+  await Deno.remove(dir.path("out/in.jsonl"));
+  const options = { outputs: dir.path("out"), output: dir.path("all.jsonl"), proof: false };
+  await assertRejects(() => mergeRuns(options), UsageError, "Name the output of the shards, or a");
+});
+
 Deno.test("a join takes in the rescued lines of results that are gone", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 5));

@@ -640,24 +640,25 @@ Deno.test("rows that another division is sending, or has sent before its borders
   assertEquals((await runShard(train, output, {})).asked.length, 5);
 });
 
-for (const isFolder of [false, true]) {
-  Deno.test(`answers of shards over ${isFolder ? "a folder" : "files"} are found by their inputs where the borders are lost`, async () => {
+for (const kind of ["files", "a folder", "a pattern"]) {
+  Deno.test(`answers of shards over ${kind} are found by their inputs where the borders are lost`, async () => {
     await using dir = await tempDir();
     const [a, b] = [
       await dir.write("in/a.jsonl", prompts(0, 10)),
       await dir.write("in/b.jsonl", prompts(10, 20)),
     ];
     const output = dir.path("out/"), shard = { index: 1, count: 3 };
-    const own = isFolder ? dir.path("in/") : [a, b];
+    const folder = dir.path("in/"), pattern = dir.path("in/*.jsonl");
+    const own = kind === "files" ? [a, b] : kind === "a folder" ? folder : pattern;
     await runShard(own, output, { shard });
     await Deno.remove(dir.path("out/.retort"), { recursive: true });
     const others: [string | string[], ShardRun][] = [
       [a, {}],
       [b, { shard }],
       [[a, b], {}],
-      [isFolder ? [a, b] : dir.path("in/"), { shard }],
+      [kind === "files" ? folder : [a, b], { shard }],
       [[b, a], { shard }],
-      [dir.path("in/"), {}],
+      [folder, {}],
       [own, { shard: { index: 0, count: 2 } }],
     ];
     for (const [input, options] of others) {

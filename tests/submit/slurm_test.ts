@@ -49,8 +49,9 @@ async function play(
       `n=$(grep -c ^retort ${calls})\ncodes=(${codes.join(" ")})\n` +
       `code=\${codes[$((n - 1))]:-${codes.at(-1)}}\n${hasTerm ? waits : ""}\nexit $code`,
   );
-  const canceledFile = dir.path("cancelled");
-  if (isCanceled) await dir.write("cancelled", "");
+  // The path holds a word that stands for the command in the template of the script.
+  const canceledFile = dir.path("COMMAND/cancelled");
+  if (isCanceled) await dir.write("COMMAND/cancelled", "");
   const script = slurmScript(JOB, slurmArrays(JOB)[0], {
     program: ["retort"],
     folder: dir.root,
