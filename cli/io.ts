@@ -43,9 +43,13 @@ export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
 
 /** What the command line uses of the system. */
 export interface Io {
+  /** Writes to standard output. */
   writeOut(text: string): void;
+  /** Writes to standard error. */
   writeErr(text: string): void;
+  /** Reads an environment variable. */
   env(name: string): string | undefined;
+  /** Standard input. */
   readonly stdin: ReadableStream<Uint8Array>;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;

@@ -45,6 +45,7 @@ import teacherTable from "./page/teacher_table.js" with { type: "text" };
 import errorTable from "./page/error_table.js" with { type: "text" };
 import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
+import answerTiles from "./page/answer_tiles.js" with { type: "text" };
 import tiles from "./page/tiles.js" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
 
@@ -59,6 +60,7 @@ const MODULES = [
   problems,
   runState,
   link,
+  answerTiles,
   tiles,
   overview,
   scale,

@@ -60,6 +60,7 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
   },
 };
 
+/** Whether there is a control of this name. */
 export function isControl(name: string): name is ControlName {
   return Object.hasOwn(CONTROLS, name);
 }

@@ -47,7 +47,9 @@ export class Selection {
     if (this.#where) {
       const exact = withBigInts(example.text, result);
       // In the text, `tool_calls` may be JSON text instead of a list.
-      const fields = exact === result ? result : { ...exact, tool_calls: result.tool_calls };
+      const fields = result.tool_calls === undefined
+        ? exact
+        : { ...exact, tool_calls: result.tool_calls };
       const distill = isObject(fields.distill) ? distillOf(fields) : undefined;
       // If rows have a field of the same name, the derived one is in `distill`.
       const row = derived ? { ...fields, distill: { ...derived, ...distill } } : fields;
