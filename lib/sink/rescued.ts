@@ -176,8 +176,8 @@ const LINE_START = '{"uid":"';
 
 /**
  * Repairs a file in which another program cut a line off and later lines were appended: what is
- * left of the cut line and the line after it are now one. Copies the complete lines to the file `to`,
- * then removes the joined ones from `path`. The cut lines are lost.
+ * left of the cut line and the line after it are now one. Copies the complete lines to the file
+ * `to`, then removes the joined ones from `path`. The cut lines are lost.
  */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -181,8 +181,8 @@ function medianRate(rows: readonly FleetRow[]): number {
 
 /**
  * Time until the slowest run ends, or until all answers are finished at the current total rate
- * (shards that have not started have no estimate), whichever is longer. 0 if all runs are done; null
- * if none is running or paused, or if one of these has no estimate.
+ * (shards that have not started have no estimate), whichever is longer. 0 if all runs are done;
+ * null if none is running or paused, or if one of these has no estimate.
  */
 function etaOf(
   rows: readonly FleetRow[],
