@@ -20,7 +20,7 @@ import { helpTopic } from "./words.ts";
  */
 const FLAG_WIDTH = 28;
 
-/** Width of the left column in other lists. */
+/** Width of the left column in the list of commands; the minimum in the sections of a command. */
 const NAME_WIDTH = 15;
 
 /** Above this number of flags, help without `--help-all` shows only the common ones. */

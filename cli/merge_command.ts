@@ -113,7 +113,7 @@ function printProblems(report: MergeReport, options: MergeOptions, io: Io): void
   for (const change of inputChanges.slice(0, MAX_LISTED)) {
     io.writeErr(
       printableLines(
-        `Warning: the input has changed since it was divided: ${change}. Rows are compared with its current content\n`,
+        `Warning: the input has changed since it was divided into shards: ${change}. Rows are compared with its current content\n`,
       ),
     );
   }
@@ -130,7 +130,7 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
   }
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   const advice = isDamaged
-    ? "Nothing was written. Repair the damaged files, or run those runs again"
+    ? "Nothing was written. Repair the damaged files, or rerun those runs"
     : partialAdvice(options);
   const count = new Set(problems.map(({ run }) => run)).size;
   const outcome = results === null ? "Cannot merge" : "Merged in part";
@@ -145,8 +145,9 @@ function printIncomplete({ problems, results, runs }: MergeReport, options: Merg
 }
 
 /**
- * Returns the command to merge incomplete runs. `--partial` cannot be combined with `--tidy`. Only
- * `--tidy` can write to the folder of the shards, so the command writes to `merged/`.
+ * Advice for incomplete runs, with a command that merges them with `--partial`. That excludes
+ * `--tidy`, without which the folder of the shards cannot be the target: if `--tidy` was given, the
+ * command writes to `merged/`.
  */
 function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): string {
   const { start, name } = splitPath(pathOf(output));
@@ -162,10 +163,9 @@ function partialAdvice({ outputs, output, tidy, shards, limit }: MergeOptions): 
 }
 
 function restAdvice(file: string): string {
-  return `Then a run of the same inputs without --shard and with -o ${
-    shellWord(file)
-  } sends the rest. ` +
-    "Before that run, cancel the job of these runs if any is running or queued: both would send the same rows";
+  const path = shellWord(file);
+  return `To complete ${path}, run the same inputs without --shard and with -o ${path}. First cancel ` +
+    "jobs of these runs that are running or queued, or rows are sent twice";
 }
 
 function printClashes(
@@ -183,7 +183,7 @@ function printClashes(
   const rows = clashCount === 1 ? "1 row has" : `${formatCount(clashCount)} rows have`;
   const setAside = results === null ? "" : "; the later answers are set aside";
   const reference = duplicates === null ? "" : `: see "${duplicates}"`;
-  // With problems, it has been said that nothing was written.
+  // If there are problems, `printIncomplete` has said that nothing was written.
   const refusal = tidy && problems.length === 0
     ? "Nothing was written: --tidy moves shards only once the merge is proven. Leave --tidy out, and " +
       "name a file in another folder\n"
@@ -207,7 +207,10 @@ function reportText(report: MergeReport): string {
     [report.badRows, "bad rows in the input"],
     [report.mergedDuplicates, "identical rows within a run, merged"],
     [report.duplicatesOfRuns, "identical rows in several runs: the first answer was kept"],
-    [report.surplus, "results of surplus samples, written after the other results of their run"],
+    [
+      report.surplus,
+      "results beyond the number of samples, placed after the other results of their run",
+    ],
     [report.changed, "edited since they were answered or failed"],
     [report.beyondLimit, "results left out by --limit"],
   ];

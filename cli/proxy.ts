@@ -1,4 +1,4 @@
-/** The proxy for an address, from the environment. @module */
+/** The proxy for a base URL, from the environment. @module */
 
 import { BlockList, isIP } from "node:net";
 import type { Io } from "./io.ts";
@@ -18,7 +18,7 @@ export function proxyOf(baseUrl: string, io: Pick<Io, "env">): string | undefine
 
 /**
  * Whether `NO_PROXY` names a host, in any form of curl, Go or undici: `*`, a domain with its
- * subdomains (also after `.` or `*.`), an address, or a range of addresses; each with or without a
+ * subdomains (also after `.` or `*.`), an IP address or a range of them; each with or without a
  * port.
  */
 function isException({ protocol, hostname, port }: URL, list: string): boolean {
@@ -41,7 +41,7 @@ function withoutBrackets(host: string): string {
   return host.replace(/^\[|\]$/g, "");
 }
 
-/** @param range An address, or a range such as `10.0.0.0/8`. */
+/** @param range An IP address, or a range such as `10.0.0.0/8`. */
 function holdsAddress(range: string, address: string): boolean {
   const version = isIP(address);
   const [network, prefix] = range.split("/");
@@ -54,7 +54,8 @@ function holdsAddress(range: string, address: string): boolean {
   return addresses.check(address, family);
 }
 
-/** Returns the host in the form of `URL.hostname`: in lower case, and in Punycode. */
+/** Normalizes a host of `NO_PROXY` like `URL.hostname` (lower case, Punycode), without `*.` or `.`
+ * at the start and a dot at the end. Returns "" for an invalid one. */
 function domainOf(host: string): string {
   const name = host.replace(/^\*?\./, "").replace(/\.$/, "");
   return URL.parse(`http://${name}`)?.hostname ?? "";

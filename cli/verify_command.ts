@@ -63,7 +63,7 @@ function describe(verification: Verification): string {
     [verification.badRows, "bad rows in the input"],
     [verification.changed, "edited since they were answered or failed"],
     [verification.resent, "would be sent differently by this version"],
-    [verification.surplus, "results of surplus samples"],
+    [verification.surplus, "results beyond the number of samples"],
     [verification.strangers, "results of rows that are not in the input"],
     [damageCount, "damaged lines"],
   ];

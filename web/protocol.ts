@@ -1,8 +1,8 @@
 /**
- * Messages between server and page, one JSON text per WebSocket frame (`ws`). The server sends
- * `hello` first and whenever the page must start over, then `snapshot`, `samples`, `notice`,
- * `marks` and `end`. The page sends only `PageMessage`. Controls are POSTs to `control/…` with a
- * JSON body.
+ * Messages between server and page, one JSON text per WebSocket message, at the path `ws`. The
+ * server sends `hello` first and whenever the page must start over, then `snapshot`, `samples`,
+ * `notice`, `marks` and `end`. The page sends only `PageMessage`. Controls are POSTs to `control/…`
+ * with a JSON body.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import type {
 
 export type * from "./monitor_state.ts";
 
-/** A message of the server. */
+/** What the server sends. */
 export type ServerMessage =
   | HelloMessage
   | SnapshotMessage
@@ -30,23 +30,24 @@ export type ServerMessage =
   | MarksMessage
   | EndMessage;
 
+/** A part of each message of the server. */
+export interface Typed<Type extends string> {
+  /** Decides which other fields there are. The page ignores messages of types unknown to it. */
+  type: Type;
+}
+
 /**
  * The whole state of the run; replaces everything that was sent before. Sent on connect, when a
  * hidden page is shown again, when points of the history were merged, when another run begins, to
  * hidden pages when the run ends, and every 2 s before the first snapshot.
  */
-export interface HelloMessage extends MonitorState {
-  /** Always "hello". */
-  type: "hello";
-}
+export interface HelloMessage extends Typed<"hello">, MonitorState {}
 
 /**
  * The run at one moment, in at most 8 KB. A visible page gets one at most twice a second, and at
  * least every 2 s until the run ends.
  */
-export interface SnapshotMessage {
-  /** Always "snapshot". */
-  type: "snapshot";
+export interface SnapshotMessage extends Typed<"snapshot"> {
   /** Unix milliseconds of the server's clock. */
   time: number;
   /** The snapshot, shortened to fit. */
@@ -66,24 +67,17 @@ export interface SnapshotMessage {
 }
 
 /** New marks for the charts. */
-export interface MarksMessage {
-  /** Always "marks". */
-  type: "marks";
-  /** Marks to add. */
+export interface MarksMessage extends Typed<"marks"> {
+  /** In order of time. Follow those sent before; the page keeps the last ones. */
   marks: ChartMark[];
 }
 
 /** The samples have changed. Sent at most every 2 s, to visible pages only. */
-export interface SamplesMessage extends Samples {
-  /** Always "samples". */
-  type: "samples";
-}
+export interface SamplesMessage extends Typed<"samples">, Samples {}
 
 /** A new notice of the run. Using a control adds one, too. */
-export interface NoticeMessage {
-  /** Always "notice". */
-  type: "notice";
-  /** Text, time and level of the notice. */
+export interface NoticeMessage extends Typed<"notice"> {
+  /** Follows those sent before. */
   notice: Notice;
 }
 
@@ -91,9 +85,7 @@ export interface NoticeMessage {
  * The run has ended. The server may stay up while a page shows the run (`--monitor-keep`). New
  * pages then get a `hello`. When the server stops, it closes the sockets with code 1001.
  */
-export interface EndMessage {
-  /** Always "end". */
-  type: "end";
+export interface EndMessage extends Typed<"end"> {
   /** Summary of the run; null if it ended with an error. */
   summary: Summary | null;
   /** Settings of the run, and the next commands; null if the caller gave none. */
@@ -103,8 +95,7 @@ export interface EndMessage {
 /**
  * A message of a page. Sent at least every 20 s while the page's timers run: after 3 minutes of
  * silence a page counts as lost, and does not keep the server of an ended run alive. Other messages
- * close the socket: binary frames with 1003, more than 256 characters with 1009, the rest with
- * 1008.
+ * close the socket: binary ones with 1003, more than 256 characters with 1009, the rest with 1008.
  */
 export interface PageMessage {
   /**
@@ -132,7 +123,7 @@ export interface ControlBodies {
   abort: { confirm: "abort" };
 }
 
-/** Name of a control. */
+/** The last part of a control's path. */
 export type ControlName = keyof ControlBodies;
 
 /** Answer to a control: status 200 if the control was executed; otherwise `error` says why not. */

@@ -35,9 +35,9 @@ interface Header {
 interface SavedField {
   readonly path: readonly string[];
   readonly values: readonly Scalar[] | null;
-  /** The length of `OwnField.codes`. */
+  /** Number of codes saved. */
   readonly codes: number;
-  /** The length of `OwnField.numbers`; -1 if undefined. */
+  /** Number of values in `OwnField.numbers` saved; -1 if the field has none. */
   readonly numbers: number;
   readonly hasNumbers: boolean;
 }
@@ -47,7 +47,9 @@ interface SavedIndex {
   readonly files: Header["files"];
 }
 
-/** Reads a saved index. Returns undefined if there is none for this version and these files. */
+/** Reads a saved index. Returns undefined if there is none for this version and these files.
+ * Compares only the names of files: their folder may have been moved. The caller checks what they
+ * hold (`isUnchanged`). */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);
@@ -98,7 +100,7 @@ function readTable(file: Deno.FsFile, header: Header): Table {
   return table;
 }
 
-/** Replaces the index file. Returns why that has failed, if it has. */
+/** Replaces the index file. Returns the reason if that fails. */
 export function writeIndexFile(
   path: string,
   table: Table,
@@ -108,7 +110,7 @@ export function writeIndexFile(
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
     {
-      const mode = modeMadeFrom(marks);
+      const mode = indexMode(marks);
       using file = Deno.openSync(temporary, { write: true, createNew: true, mode });
       writeIndex(file, table, marks);
     }
@@ -126,7 +128,7 @@ export function writeIndexFile(
 
 /** Permissions of the index. It holds values of rows: only users who may read all files may read
  * it. */
-function modeMadeFrom(marks: readonly FileMark[]): number {
+function indexMode(marks: readonly FileMark[]): number {
   return marks.reduce((mode, { path }) => mode & modeOf(path), 0o666) | 0o600;
 }
 
@@ -201,7 +203,7 @@ export interface FileMark {
   inode: number;
   /** How far the file was read, in bytes. */
   end: number;
-  /** The number of lines, including damaged and blank ones. */
+  /** The number of lines read, including damaged and blank ones. */
   lines: number;
   rows: number;
   damageCount: number;

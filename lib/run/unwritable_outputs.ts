@@ -1,6 +1,7 @@
 /**
  * Outputs that a run cannot write to. On a full disk, the run sends nothing until there is space.
- * Once another program has changed a file or a lock, it sends nothing more and writes to new files.
+ * Once another program has changed a file or a lock, the run sends nothing more, and writes to new
+ * files.
  *
  * @module
  */
@@ -35,6 +36,8 @@ export interface OutputWatchOptions {
   readonly hasContent?: (path: string) => Promise<boolean>;
 }
 
+/** Checks all outputs about once a second. A problem that two checks find ends the run: lines then
+ * go to new files. */
 export class OutputWatch {
   readonly #outputs: readonly WatchedOutput[];
   readonly #onLost: (error: SinkError) => void;
@@ -80,7 +83,7 @@ export class OutputWatch {
       await this.#check(true);
     }
     if (this.#lostOutputs === undefined) return;
-    // The error also names outputs found changed when their files were closed.
+    // Collects the new files of outputs found changed when closed: the error lists them.
     await this.#moveAway(this.#lostOutputs);
     throw await this.#errorOf(this.#lostOutputs);
   }
@@ -105,8 +108,8 @@ export class OutputWatch {
     else if (this.#now() - this.#firstSeenAt >= MIN_APART_MS) await this.#lose(problem);
   }
 
-  /** Reports lost outputs. Moves their lines to new files first, because calls in flight may take
-   * minutes. */
+  /** Saves the lines of lost outputs, then reports these. Does not wait for the end of the run:
+   * calls in flight may take minutes. */
   async #lose(problem: string): Promise<void> {
     this.#lostOutputs = { problem, rescuedPaths: [], cause: undefined };
     await this.#moveAway(this.#lostOutputs);
@@ -171,7 +174,7 @@ export class StalledOutputs {
   readonly #notices: RunNotices;
   readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
   readonly #stalledJobs = new Map<number, Pick<Job, "endWait">>();
-  /** What to do with waiting lines. @default they wait */
+  /** What to do with waiting lines if the run must end; undefined while it need not. */
   #ending: "abandon" | "rescue" | undefined;
 
   constructor(
@@ -189,7 +192,10 @@ export class StalledOutputs {
   /** One full disk may stop many outputs, so only the first is reported. */
   add(index: number, job: Pick<Job, "endWait">, error: SinkError): void {
     if (this.#stalledJobs.size === 0) {
-      this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
+      this.#notices.add(
+        "warning",
+        `${error.message}; no requests are sent until the disk accepts writes`,
+      );
     }
     this.#stalledJobs.set(index, job);
     this.#engine()?.closeGate(`disk ${index}`);
@@ -204,7 +210,8 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
-  /** Tries other files once, and drops the lines that they do not take: the run ends at once. */
+  /** The run ends now: tries once to write waiting lines to other files, and drops them if that
+   * fails. */
   giveUp(): void {
     this.#end("abandon");
   }

@@ -30,8 +30,8 @@ export interface MergedLines {
 /** The search ends after this many missing numbers in a row: users may remove some files. */
 const MAX_MISSING = 3;
 
-/** Paths of the files with rescued lines of an output file, by number. Leaves out empty files and
- * those that Retort did not write. Counts up, because the folder may hold too many files to list. */
+/** Files of rescued lines for an output file, in order. Leaves out empty files and those that
+ * Retort did not write. Probes numbers, because the folder may hold too many files to list. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const files: string[] = [];
   for await (const { path: rescuedPath, size } of numberedFiles(path)) {
@@ -67,7 +67,7 @@ export async function createRescuedFile(
 }
 
 /**
- * Writes lines that the output file may lack to a new file, durably.
+ * Saves lines in a new file, durably: the output file may lack them.
  *
  * @param lines Without line feeds.
  * @returns The path of the new file.
@@ -82,6 +82,7 @@ export async function rescueLines(
     using file = await Deno.open(rescuedPath, { append: true });
     await writeAll(file, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
     await file.sync();
+    await syncFolderOf(rescuedPath);
   } catch (cause) {
     throw cannotWrite(rescuedPath, cause);
   }
@@ -174,9 +175,9 @@ function rescuedPathOf(path: string, number: number): string {
 const LINE_START = '{"uid":"';
 
 /**
- * Repairs a file that was truncated within a line and appended to, so that the rest of that line
- * and a whole new one are joined. Copies the new lines to the file `to`, then removes the joined
- * ones from `path`. The rests of truncated lines are lost.
+ * Repairs a file in which another program cut a line off and later lines were appended: what is
+ * left of the cut line and the line after it are now one. Copies the complete lines to the file
+ * `to`, then removes the joined ones from `path`. The cut lines are lost.
  */
 export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<void> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -194,7 +195,7 @@ export async function moveJoinedLines(path: string, to: Deno.FsFile): Promise<vo
   await dropLines(path, joinedLines, lineNumber);
 }
 
-/** The whole line at the end of a joined one; undefined if the text is one line. */
+/** The complete line that a joined line ends with, if there is one. */
 function wholeLineIn(text: string): string | undefined {
   let start = text.indexOf(LINE_START, 1);
   if (start === -1 || isJson(text)) return undefined;

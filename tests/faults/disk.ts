@@ -36,7 +36,7 @@ export async function fullDiskTrial(
       ...["--max-tokens", "100", "--on-truncated", "escalate"],
     ]);
   await using full = await start();
-  await within(HANG_MS, full.untilStderr(/nothing more is sent/));
+  await within(HANG_MS, full.untilStderr(/no requests are sent until/));
   // The lock is written once more, with what waits in memory.
   await delay(1_200);
   full.kill("SIGKILL");

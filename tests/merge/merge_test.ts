@@ -1012,8 +1012,8 @@ Deno.test("each way out of a refused merge works when it is pasted", async () =>
   assertEquals(words, ["distill", "merge", out, "--partial", "-o", elsewhere]);
   const merged = await merge(...words.slice(2));
   assertStringIncludes(merged, "Merged 2 runs");
-  assertStringIncludes(merged, `with -o ${shellWord(elsewhere)} sends the rest`);
-  assertStringIncludes(merged, "cancel the job of these runs");
+  assertStringIncludes(merged, `without --shard and with -o ${shellWord(elsewhere)}. First`);
+  assertStringIncludes(merged, "cancel jobs of these runs");
   const { asked } = await runShard(input, elsewhere, {});
   assertEquals(asked.length + (await runShard(input, elsewhere, {})).asked.length, 5);
 });

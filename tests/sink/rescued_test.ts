@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RecentLines, RecentMemory } from "../../lib/sink/open_files.ts";
-import { mergeRescued, rescuedFilesOf } from "../../lib/sink/rescued.ts";
+import { mergeRescued, rescuedFilesOf, rescueLines } from "../../lib/sink/rescued.ts";
 import { tempDir } from "../support/temp.ts";
 
 const result = (uid: string) => ({ uid, prompt_hash: "", response: `to ${uid}` });
@@ -63,6 +63,29 @@ Deno.test("mergeRescued() adds the failures whose lines are missing, also of row
   await dir.write("x_error.rescued-1.jsonl", [...before, ...more]);
   assertEquals((await mergeRescued(path, "failures")).map(({ count }) => count), [1]);
   assertEquals(await dir.rows("x_error.jsonl"), [...before, ...more]);
+});
+
+Deno.test({
+  name: "rescueLines() syncs the new file and then its folder",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    const { sync } = Deno.FsFile.prototype;
+    const synced: string[] = [];
+    Deno.FsFile.prototype.sync = async function () {
+      const { isDirectory, size } = await this.stat();
+      synced.push(isDirectory ? "folder" : `${size} bytes`);
+      return await sync.call(this);
+    };
+    try {
+      const path = await rescueLines(dir.path("x.jsonl"), undefined, ["a", "b"]);
+      assertEquals(path, dir.path("x.rescued-1.jsonl"));
+    } finally {
+      Deno.FsFile.prototype.sync = sync;
+    }
+    assertEquals(synced, ["4 bytes", "folder"]);
+    assertEquals(await dir.read("x.rescued-1.jsonl"), "a\nb\n");
+  },
 });
 
 Deno.test("rescuedFilesOf() does not rely on the name alone", async () => {

@@ -5,9 +5,9 @@ import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
 /**
- * `paused`: sends nothing, for any reason; `waiting`: a shard that has not started; `silent`: no
- * new beat in 3 checks, or a status that cannot be read; `dead`: no new beat in 12; `interrupted`:
- * ended in any other way than `done`, `halted` and `failed`.
+ * `paused`: paused by the user, backing off, or waiting for disk space; `waiting`: a shard that has
+ * not started; `silent`: no new beat in 3 checks, or a status that cannot be read; `dead`: no new
+ * beat in 12; `interrupted`: ended in any other way than `done`, `halted` and `failed`.
  */
 export type FleetState =
   | "running"
@@ -24,16 +24,17 @@ export interface FleetRow {
   readonly name: string;
   readonly state: FleetState;
   readonly reason: string | null;
+  /** Rows times samples; only rows if a shard has not started. Null while unknown. */
   readonly total: number | null;
-  /** Rows that are answered or have failed, in this run or before. */
+  /** Answers that need no more requests: finished in this run or before, or not requested by it. */
   readonly done: number;
-  /** Rows that have failed in this run. */
+  /** Answers of this run that failed. */
   readonly failed: number;
   /** 0 unless the run is running or paused. */
   readonly in_flight: number;
   /** 0 unless the run is running or paused. */
   readonly rate_per_s: number;
-  /** Null unless the run is running or paused. */
+  /** Null while unknown, and unless the run is running or paused. */
   readonly eta_s: number | null;
   readonly cost_usd: number | null;
 }
@@ -45,24 +46,25 @@ export interface FleetView {
   readonly states: Readonly<Partial<Record<FleetState, number>>>;
   /** Number of runs, with the shards that have not started. */
   readonly runs: number;
-  /** Rows of all runs; null while those of any run are unknown. */
+  /** Sum of the totals of all runs; null while that of any run is unknown. */
   readonly total: number | null;
-  /** Rows that are answered or have failed, in these runs or before. */
+  /** Answers that need no more requests, as in `FleetRow`. */
   readonly done: number;
   readonly failed: number;
   readonly in_flight: number;
   readonly rate_per_s: number;
   /**
-   * Time until the last run ends; null if no run is running or paused, or if the time is unknown
-   * for one.
+   * Time until the last run ends: 0 if all runs are done; null if none is running or paused, or if
+   * the time is unknown for one of these.
    */
   readonly eta_s: number | null;
   readonly cost_usd: number | null;
   /** Most frequent first. */
   readonly errors: readonly StatusError[];
   /**
-   * Number of teachers in each state. A teacher of several runs counts once. A lower bound if
-   * several runs have more than 16 teachers.
+   * Number of teachers in each state, of runs that have not ended. A teacher of several runs counts
+   * once in each state. A lower bound if there are several runs, and one of them has more than 16
+   * teachers.
    */
   readonly teachers: Readonly<Record<string, number>>;
   readonly rows: readonly FleetRow[];
@@ -85,7 +87,7 @@ export interface FoundRun {
   checksWithoutBeat: number;
 }
 
-/** Returns what the page shows. Its rows are sorted by urgency, then the longest time left. */
+/** Returns what the page shows. Sorts its rows by urgency, then by time left, longest first. */
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],
@@ -130,12 +132,12 @@ export function fleetView(
 function rowOf({ status, checksWithoutBeat }: FoundRun): FleetRow {
   const { name, reason, total, skipped, succeeded, failed } = status;
   const state = stateOf(status, checksWithoutBeat);
-  const isAlive = state === "running" || state === "paused";
+  const isActive = state === "running" || state === "paused";
   return {
     ...{ name, state, reason, total, done: skipped + succeeded + failed, failed },
-    in_flight: isAlive ? status.in_flight : 0,
-    rate_per_s: isAlive ? status.rate_per_s : 0,
-    eta_s: isAlive ? status.eta_s : null,
+    in_flight: isActive ? status.in_flight : 0,
+    rate_per_s: isActive ? status.rate_per_s : 0,
+    eta_s: isActive ? status.eta_s : null,
     cost_usd: status.spent_usd ?? status.cost_usd,
   };
 }
@@ -178,9 +180,9 @@ function medianRate(rows: readonly FleetRow[]): number {
 }
 
 /**
- * Time until the slowest run ends, or until all rows are finished at the current total rate (shards
- * that have not started have no estimate), whichever is longer. Null if no run is alive, or a run
- * that is alive has no estimate.
+ * Time until the slowest run ends, or until all answers are finished at the current total rate
+ * (shards that have not started have no estimate), whichever is longer. 0 if all runs are done;
+ * null if none is running or paused, or if one of these has no estimate.
  */
 function etaOf(
   rows: readonly FleetRow[],
@@ -189,11 +191,11 @@ function etaOf(
   rate: number,
 ): number | null {
   if (rows.length > 0 && rows.every(({ state }) => state === "done")) return 0;
-  const alive = rows.filter(({ state }) => state === "running" || state === "paused");
-  if (alive.length === 0 || alive.some(({ eta_s }) => eta_s === null)) return null;
-  const slowest = Math.max(...alive.map(({ eta_s }) => eta_s ?? 0));
-  const allRowsS = total === null || rate === 0 ? 0 : (total - done) / rate;
-  return Math.max(slowest, allRowsS);
+  const active = rows.filter(({ state }) => state === "running" || state === "paused");
+  if (active.length === 0 || active.some(({ eta_s }) => eta_s === null)) return null;
+  const slowest = Math.max(...active.map(({ eta_s }) => eta_s ?? 0));
+  const allAnswersS = total === null || rate === 0 ? 0 : (total - done) / rate;
+  return Math.max(slowest, allAnswersS);
 }
 
 /** Number of rows of a shard; null if the plan does not say it. */
@@ -214,8 +216,8 @@ function errorsOf(statuses: readonly RunStatus[]): StatusError[] {
 }
 
 /**
- * Number of teachers in each state: the larger of the distinct addresses that runs name and the
- * largest count of one run. A run with many teachers names only some.
+ * Number of teachers in each state, the larger of two numbers: distinct addresses named by any run,
+ * and the highest count of a single run. A status names at most 16 teachers.
  */
 function teachersOf(statuses: readonly RunStatus[]): Record<string, number> {
   const addressesOf = new Map<string, Set<string>>(), counts = new Map<string, number>();

@@ -9,7 +9,7 @@ import { byId, make } from "../../page/dom.js";
 /** @import { ShownRow } from "../../../lib/data/mod.ts" */
 /**
  * A column. `sort` is the field that a click on the title sorts by, if any. `width` is a CSS track
- * size that begins with the minimum.
+ * size. Its first number is the minimum in pixels: `grid.js` adds these up.
  *
  * @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row:
  * ShownRow) => (Node | string)[] }} Column
@@ -26,7 +26,7 @@ export const DEFAULT_COLUMNS = [
 ];
 
 /**
- * The columns that any results have, by name.
+ * Columns that exist for every results file, by key.
  * @param {Record<string, { title: string, help: string }>} flagLabels title and help text of each
  * flag
  * @returns {Record<string, Column>}
@@ -140,7 +140,7 @@ export function columnOf(builtIn, key, sortable) {
 
 /**
  * Returns the key of a column for a field of the user's rows: its name, in backquotes if a built-in
- * column has that name. A condition accepts both.
+ * column has that name. Conditions accept the name with and without backquotes.
  * @param {Record<string, Column>} builtIn
  * @param {string} name
  */

@@ -95,7 +95,7 @@ export class Grid {
     setAttribute(this.#scroller, "aria-colcount", String(columns.length));
     const { style } = this.#scroller;
     style.setProperty("--columns", columns.map(({ width }) => width).join(" "));
-    // A width begins with its minimum in pixels.
+    // The first number of a width is its minimum in pixels.
     const minPx = columns.reduce((sum, { width }) => sum + Number(/\d+/.exec(width)), 0);
     style.setProperty("--min-width", `${minPx + PADDING_PX}px`);
     this.draw();
