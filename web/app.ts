@@ -120,7 +120,8 @@ function upgrade(c: Context, hub: Hub): Response {
   return response;
 }
 
-/** Returns undefined without the header fields of a handshake, for which Deno throws. */
+/** Returns undefined if the request lacks header fields of the handshake: Deno then throws a
+ * `TypeError`. */
 function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
   try {
     return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });

@@ -107,7 +107,11 @@ export class RunRecord {
     this.#ended = true;
   }
 
-  /** Adds a point to the history. The monitor measures `lagMs`. */
+  /**
+   * Adds the latest snapshot to the history.
+   *
+   * @param lagMs How late the monitor's last beat was; snapshots have only percentiles of such delays.
+   */
   addPoint(lagMs: number): void {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return;
@@ -168,8 +172,8 @@ export class RunRecord {
   }
 
   /**
-   * Begins a run. Figures of an earlier run are dropped; its charts, notices and sample answers
-   * stay. The new run usually retries failed rows.
+   * Begins a run. Figures of an earlier run are dropped, and so are its failed samples, because the
+   * new run usually retries these rows. Charts, notices and sample answers stay.
    */
   #begin(event: RunStart): void {
     if (this.#run !== null) this.history.beginNextRun();

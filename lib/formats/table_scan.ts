@@ -12,7 +12,7 @@ enum CellState {
   Start,
   Plain,
   Quoted,
-  /** After a quote that ends the cell or is the first of two. */
+  /** After a quote that ends quoted text or is the first of two. */
   Closed,
 }
 
@@ -73,10 +73,10 @@ export class TableScan {
   }
 
   /**
-   * Whether a quote begins quoted text: at the start of a cell, or after a quote that closed the
-   * same cell, as the second of two does.
+   * Whether a quote opens quoted text: it is the first byte of its cell, or follows a closing quote
+   * in the same cell. So the second of two quotes opens again what the first has closed.
    *
-   * @param start Start of the unquoted text before the quote, with `#state`.
+   * @param start Where the unquoted text before the quote starts; `#state` is the state there.
    */
   #isOpening(chunk: Uint8Array, start: number, quote: number): boolean {
     if (quote === start) return this.#state !== CellState.Plain;

@@ -1,5 +1,5 @@
 /**
- * A compact table of ids, and which ids the output files hold.
+ * A compact table of ids, and a reader that fills it from the output files.
  *
  * In: results and failures files. Out: a table of ids in typed arrays, to which callers add the ids
  * of the input. The files are the only record: there is no index on disk.

@@ -2,8 +2,9 @@
  * All inputs of a run: one job for each file, or one job for a shard or for several files with one
  * output.
  *
- * Up to 64 outputs stay open, each with its own lock. More outputs share one lock, and their files
- * are opened when lines come: 10,000 outputs need 300 open files.
+ * If there are at most 64 outputs, all stay open, each with its own lock. If there are more, all
+ * share one lock, and each file is opened when a line arrives for it. So 10,000 outputs take fewer
+ * file handles (96 × 2 and a lock) than 64 do (64 × 5).
  *
  * @module
  */
@@ -45,6 +46,8 @@ export interface JobsOptions {
 export interface ReadingOptions {
   /** `uidFieldLast`: `id` is read before `uidField`, as in earlier versions. */
   readonly parserOf: (uidFieldLast: boolean) => RowParser;
+  /** Whether the rows of a small input stay in memory for the second pass: not with several outputs
+   * (`InputSequenceOptions.keepsRows`), and not for a preview, which ends after the first pass. */
   readonly keepsRows: boolean;
   /** Maximum number of rows; `Infinity` without a limit. */
   readonly limit: number;
@@ -52,7 +55,7 @@ export interface ReadingOptions {
 
 /** Maximum number of outputs that all stay open. Each takes a lock and four handles. */
 const MAX_KEPT_OPEN = 64;
-/** Maximum number of open files if there are more outputs. Each takes two handles. */
+/** Maximum number of open output files if there are more outputs. Each takes two handles. */
 const MAX_OPEN_FILES = 96;
 /** Maximum number of concurrent jobs if there are more outputs. A job mostly waits for the disk. */
 const MAX_CONCURRENT_JOBS = 16;
@@ -125,7 +128,9 @@ export class Jobs {
     await this.each((job) => job.claim(this.#sharedLock));
   }
 
-  /** Throws if a run over this input with other shards, or without shards, started meanwhile. */
+  /** Throws if the same rows are sent, or have been answered, by a run that divides the input
+   * otherwise or not at all, or if a merge writes or has their answers. Called once the locks are
+   * held. */
   async refuseOthers(
     { input, output, shard }: ResolvedRunOptions,
     signal: AbortSignal,
@@ -146,8 +151,9 @@ export class Jobs {
     if (this.areMany) await syncFolderOf(this.list[0].files.results);
   }
 
-  /** Closes all files; `Job.close` does not throw. Does not wait for outputs on a full disk
-   * (`isStalled`). */
+  /** Closes all files, and releases the locks. `each` reaches every job, because `Job.close` does not
+   * throw. If the disk of an output is full (`isStalled`), waiting lines go to another file, or are
+   * dropped if that fails. */
   async close(isStalled: (index: number) => boolean): Promise<void> {
     using _shared = this.#sharedLock;
     await this.each((job, index) => job.close({ abandon: isStalled(index) }));
@@ -204,9 +210,9 @@ export class Jobs {
 }
 
 /** Finds the inputs and their outputs. Reads the inputs only to find the borders of a shard. */
-export async function makeJobs(shared: JobsOptions): Promise<Jobs> {
-  const { options: { input, output, shard, limit = Infinity }, notices, writes } = shared;
-  const { generator } = shared.context;
+export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
+  const { options: { input, output, shard, limit = Infinity }, notices, writes } = jobsOptions;
+  const { generator } = jobsOptions.context;
   const inputs = await findInputs(input);
   for (const note of inputs.notes) notices.add("info", note);
   const parsers = [false, true].map((uidFieldLast) => rowParserOf(generator, { uidFieldLast }));
@@ -215,11 +221,11 @@ export async function makeJobs(shared: JobsOptions): Promise<Jobs> {
     const outputs = await outputFilesOf(inputs.files, output);
     await refuseDivided(input, output, outputs);
     const reading = { parserOf, limit, keepsRows: writes && outputs.length === 1 };
-    return new Jobs(outputs.map((outputFiles) => new Job(outputFiles, shared, reading)));
+    return new Jobs(outputs.map((outputFiles) => new Job(outputFiles, jobsOptions, reading)));
   }
-  const shardFiles = await findShardFiles(inputs.files, shard, shared);
+  const shardFiles = await findShardFiles(inputs.files, shard, jobsOptions);
   const reading = { parserOf, limit: shardFiles.limit, keepsRows: writes };
-  return new Jobs([new Job(shardFiles.files, shared, reading)], shardFiles);
+  return new Jobs([new Job(shardFiles.files, jobsOptions, reading)], shardFiles);
 }
 
 async function findShardFiles(

@@ -1,5 +1,6 @@
 /**
- * Opens, recognizes and locks lock files, and reads and writes their notes.
+ * The file operations behind `lock.ts`: opening, recognizing and locking lock files, the text of
+ * their notes, and locks on output files.
  *
  * @module
  */
@@ -33,8 +34,8 @@ const SHARED_NOTE_BYTES = 192;
 /** Maximum number of attempts to take a lock. */
 export const HELD_ATTEMPTS = 3;
 export const HELD_PAUSE_MS = 30;
-/** Maximum number of attempts to lock results, as many processes may be checking them. */
-const RESULTS_ATTEMPTS = 12;
+/** Maximum number of attempts to lock an output file: many processes may be checking it. */
+const OUTPUT_ATTEMPTS = 12;
 
 /** Opens a lock file, or creates it. An existing file stays unchanged: it may be the user's. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
@@ -49,8 +50,9 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
 }
 
 /**
- * Whether the text is a note, a part of one, a number (the first versions), or empty (just before a
- * crash). `poetry.lock` may be Poetry's.
+ * Whether the text is a note, a part of one, a number (the first versions), or empty (the process
+ * crashed before it wrote one). Other programs have lock files, too: the output `poetry.jsonl` would
+ * use Poetry's `poetry.lock`.
  *
  * @param text From `readText`, which removes the NUL bytes of a power cut.
  */
@@ -129,7 +131,7 @@ function isRunNote(value: unknown): value is RunNote {
 export function lockedError(path: string, note: RunNote | undefined): LockedError {
   const holder = note === undefined ? "held by another process" : `held by process ${note.pid}`;
   return new LockedError(
-    `Cannot lock "${path}": it is ${holder}, a run that is writing to the same output. ` +
+    `Cannot lock "${path}": it is ${holder}, which is writing to the same output (a run or a merge). ` +
       "Wait until it ends, or name another output with -o",
     { path },
   );
@@ -167,7 +169,7 @@ export async function lockOutput(
  * Hundreds of shards may start at once, on a file server that takes milliseconds for a lock. */
 async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   for (let attempt = 1; !(await file.tryLock(true)); attempt++) {
-    if (attempt === RESULTS_ATTEMPTS) return false;
+    if (attempt === OUTPUT_ATTEMPTS) return false;
     await delay(HELD_PAUSE_MS);
   }
   return true;

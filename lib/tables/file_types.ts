@@ -1,6 +1,6 @@
 /**
- * Types of output files, and tables of these types, compressed or not. Writes the tables of text:
- * JSON Lines, JSON array, CSV.
+ * The types of output files, and writers for them: JSON Lines, JSON arrays and CSV, compressed or
+ * not, are written here, and Parquet by `parquet_table.ts`.
  *
  * @module
  */
@@ -44,7 +44,7 @@ interface KindDefinition {
   readonly acceptsText?: true;
   /** The file must not be compressed again. */
   readonly compressesItself?: true;
-  /** Imports large code on demand. */
+  /** Asynchronous for Parquet, whose code is large and imported only when needed. */
   readonly open: (schema: Schema, sink: ByteSink) => TableWriter | Promise<TableWriter>;
 }
 
@@ -133,7 +133,8 @@ export function fileTypeOf(path: string): FileType {
   if (isForeign || !isFileKind(format)) return fail(`use ${extensionList()}`);
   const compression = compressionOfName(path);
   if (compression !== undefined && KINDS[format].compressesItself) {
-    fail(`.${format} compresses its data itself: leave out the extension of the compression`);
+    const plainPath = path.replace(/\.[^.]*$/, "");
+    fail(`.${format} files are compressed already. Name it "${plainPath}"`);
   }
   return { kind: format, compression };
 }
@@ -180,7 +181,7 @@ function csv(sink: ByteSink, columns: readonly string[]): TableWriter {
   });
 }
 
-function textTable(sink: ByteSink, { start = "", row: textOf, end = () => "" }: {
+function textTable(sink: ByteSink, { start = "", row: rowText, end = () => "" }: {
   start?: string;
   row: (row: Row, index: number) => string;
   end?: (rowCount: number) => string;
@@ -194,7 +195,7 @@ function textTable(sink: ByteSink, { start = "", row: textOf, end = () => "" }: 
   };
   return {
     write: (row) => {
-      buffered += textOf(row, rowCount++);
+      buffered += rowText(row, rowCount++);
       return buffered.length < BLOCK_CHARS ? undefined : flush();
     },
     finish: async () => {

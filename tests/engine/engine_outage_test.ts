@@ -256,6 +256,37 @@ Deno.test("Engine takes out a teacher that goes down, probes it, uses it again, 
   await fixture.ended;
 });
 
+Deno.test("Engine does not say that a teacher is back if it is halted after an outage", async () => {
+  using clock = new FakeClock();
+  let error: TeacherError | undefined;
+  const shaky = new TimedTeacher(clock, { latencyMs: () => 1_000, refuse: () => error });
+  const notices: string[] = [];
+  const fixture = new Fixture({
+    source: endlessRows(),
+    teachers: [
+      endpointOf(new TimedTeacher(clock, { latencyMs: () => 1_000 })),
+      endpointOf(Object.assign(shaky, { address: "https://shaky/v1" })),
+    ],
+    concurrency: 20,
+    now: clock.now,
+    random: seededRandom(),
+    onNotice: (message) => notices.push(message),
+  });
+  await fixture.start();
+  await clock.advance(10_000);
+  error = gone();
+  await clock.advance(10_000);
+  error = new TeacherError("Cannot connect: no TLS", { type: "network", code: "no_tls" });
+  await clock.advance(MINUTE_MS);
+  const [lost, ...others] = notices;
+  assertStringIncludes(lost, "Lost the teacher at https://shaky/v1");
+  assertEquals(others.filter((notice) => notice.includes("is back")), []);
+  assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["up", "halted"]);
+  fixture.engine.abort();
+  await clock.advance(MINUTE_MS);
+  await fixture.ended;
+});
+
 for (
   const [name, error] of [
     ["500", broken],

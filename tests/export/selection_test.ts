@@ -285,6 +285,11 @@ Deno.test("the extension determines the format, and impossible formats are refus
     await assertRejects(() => exportFrom(dir, { output: dir.path(name) }), UsageError, name);
   }
   await assertRejects(
+    () => exportFrom(dir, { output: dir.path("t.parquet.zst") }),
+    UsageError,
+    `Name it "${dir.path("t.parquet")}"`,
+  );
+  await assertRejects(
     () => exportFrom(dir, { output: dir.path("t.parquet"), toolArguments: "object" }),
     UsageError,
     "Use --tool-arguments string",

@@ -39,7 +39,7 @@ const ROUNDING_ERROR = 1e-9;
 /** Who is paid for an answer, such as an endpoint. */
 export interface Payee {
   readonly teacher: Teacher;
-  /** Called with each cost, also with the estimate of one that stays unknown. */
+  /** Called with each known cost, and with estimates for the answers of unknown cost. */
   paid(usd: number): void;
 }
 

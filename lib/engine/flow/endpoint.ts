@@ -24,7 +24,7 @@ export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "r
   readonly concurrency: number;
   /** Called when a teacher goes down, and when it is up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
-  /** Called when an attempt has failed, before its effects. */
+  /** Called when an attempt has failed, before that changes the limit or the circuit breaker. */
   readonly onFailure?: () => void;
 }
 
@@ -45,12 +45,13 @@ export class Endpoint {
   readonly teacher: Teacher;
   readonly addressHash: number;
   inFlight = 0;
-  /** An attempt's number is its ticket. */
+  /** Attempts so far. The number of an attempt is its ticket. */
   attempts = 0;
-  /** Attempts, plus those missed before the teacher joined. The pool takes turns by this number. */
+  /** Attempts, scaled so that a teacher that joins, or whose weight changes, catches up nothing. The
+   * pool picks the lowest `turns / weight`. */
   turns = 0;
   weight: number;
-  /** Whether the teacher has left the list, and only finishes its calls. */
+  /** Whether the teacher was removed, and only finishes its calls. */
   isLeaving = false;
   readonly #context: EndpointContext;
   #maxConcurrency: number;
@@ -111,18 +112,22 @@ export class Endpoint {
     return this.isDown || this.#load.closedUntil !== undefined;
   }
 
-  /** Why the teacher was halted, otherwise its last failure; "" without either. */
+  /** Why the teacher was halted, otherwise its last failure with a sign of trouble; ""
+   * without either. */
   get reason(): string {
     return this.#haltReason ?? this.#reason;
   }
 
-  /** Whether nothing changes until an attempt fails. `tick()` may then be called rarely. */
+  /** Whether nothing changes until an attempt fails or a setting changes. `tick()` may then be
+   * called rarely. */
   get isSteady(): boolean {
     if (this.isHalted) return true;
     return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
   }
 
-  /** The end of an outage, a cool-down or a used-up quota; undefined without one. */
+  /** When the next attempt may be made: the next probe if the teacher is down or its quota is used
+   * up, but not during a cool-down; otherwise the end of a cool-down. Undefined without any of
+   * these. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, coolUntil);
@@ -159,7 +164,7 @@ export class Endpoint {
     this.#load.answered(sent, inFlight, completion);
   }
 
-  /** Called for each paid answer, accepted or not, once its cost is known or estimated. */
+  /** Adds the known cost of an answer, or the estimated cost of several. Rejected ones count, too. */
   paid(costUsd: number): void {
     this.#costUsd += costUsd;
   }
@@ -177,10 +182,11 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    // The teacher is not in trouble. It has responded, even if the error of a custom teacher has no
-    // status, unless the error arose here.
+    // Without a sign of trouble, the error is a response, even if a custom teacher's error has no
+    // status. An unreadable file of the row says nothing about the teacher, and one that is halted
+    // is not back after an outage: a bad certificate may be the reason.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
-      if (error.code !== UNREADABLE_FILE) this.#responded(sent);
+      if (action !== "halt" && error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
     }
     this.isUnreachable = cause === "unreachable";
