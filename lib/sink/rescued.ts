@@ -53,7 +53,7 @@ async function* numberedFiles(path: string): AsyncGenerator<{ path: string; size
   }
 }
 
-/** Creates a file for rescued lines. Its number is above `lastNumber`. */
+/** Creates a file for rescued lines, with a durable name. Its number is above `lastNumber`. */
 export async function createRescuedFile(
   path: string,
   mode: number | undefined,
@@ -63,6 +63,13 @@ export async function createRescuedFile(
   const pathOf = (number: number) => rescuedPathOf(path, lastNumber + number);
   const created = await createNumbered(pathOf, mode);
   created.file.close();
+  try {
+    await syncFolderOf(created.path);
+  } catch (error) {
+    // Each further try would leave an empty file.
+    await removeIfThere(created.path);
+    throw error;
+  }
   return created.path;
 }
 
@@ -82,7 +89,6 @@ export async function rescueLines(
     using file = await Deno.open(rescuedPath, { append: true });
     await writeAll(file, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
     await file.sync();
-    await syncFolderOf(rescuedPath);
   } catch (cause) {
     throw cannotWrite(rescuedPath, cause);
   }
