@@ -132,7 +132,9 @@ export async function makeRoom(
 async function dropOutput(files: OutputFiles): Promise<void> {
   const { results, failures, runJson } = files;
   await Promise.all([results, failures].map(async (path) => removeIfThere(await targetOf(path))));
-  await Promise.all([runJson, ...await rescuedOf(files)].map(removeIfThere));
+  // Removes the last files first, so that a crash leaves no gap in their numbers, at which the search
+  // for them could end.
+  for (const path of [runJson, ...(await rescuedOf(files)).reverse()]) await removeIfThere(path);
 }
 
 async function rescuedOf({ results, failures }: OutputFiles): Promise<string[]> {

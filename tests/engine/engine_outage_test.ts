@@ -215,20 +215,10 @@ Deno.test("Engine probes with new rows as long as there are some", async () => {
 Deno.test("Engine takes out a teacher that goes down, probes it, uses it again, and says both", async () => {
   using clock = new FakeClock();
   let isDown = false;
-  const steady = new TimedTeacher(clock, { latencyMs: () => 1_000 });
-  const refuse = () => isDown ? gone() : undefined;
-  const shaky = Object.assign(new TimedTeacher(clock, { latencyMs: () => 1_000, refuse }), {
-    address: "http://shaky/v1",
-  });
-  const notices: string[] = [];
-  const fixture = new Fixture({
-    source: endlessRows(),
-    teachers: [endpointOf(steady), endpointOf(shaky)],
-    concurrency: 20,
-    now: clock.now,
-    random: seededRandom(),
-    onNotice: (message) => notices.push(message),
-  });
+  const { steady, shaky, notices, fixture } = besideSteady(
+    clock,
+    () => isDown ? gone() : undefined,
+  );
   await fixture.start();
   await clock.advance(10_000);
   isDown = true;
@@ -259,19 +249,7 @@ Deno.test("Engine takes out a teacher that goes down, probes it, uses it again, 
 Deno.test("Engine does not say that a teacher is back if it is halted after an outage", async () => {
   using clock = new FakeClock();
   let error: TeacherError | undefined;
-  const shaky = new TimedTeacher(clock, { latencyMs: () => 1_000, refuse: () => error });
-  const notices: string[] = [];
-  const fixture = new Fixture({
-    source: endlessRows(),
-    teachers: [
-      endpointOf(new TimedTeacher(clock, { latencyMs: () => 1_000 })),
-      endpointOf(Object.assign(shaky, { address: "https://shaky/v1" })),
-    ],
-    concurrency: 20,
-    now: clock.now,
-    random: seededRandom(),
-    onNotice: (message) => notices.push(message),
-  });
+  const { notices, fixture } = besideSteady(clock, () => error);
   await fixture.start();
   await clock.advance(10_000);
   error = gone();
@@ -279,7 +257,7 @@ Deno.test("Engine does not say that a teacher is back if it is halted after an o
   error = new TeacherError("Cannot connect: no TLS", { type: "network", code: "no_tls" });
   await clock.advance(MINUTE_MS);
   const [lost, ...others] = notices;
-  assertStringIncludes(lost, "Lost the teacher at https://shaky/v1");
+  assertStringIncludes(lost, "Lost the teacher at http://shaky/v1");
   assertEquals(others.filter((notice) => notice.includes("is back")), []);
   assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["up", "halted"]);
   fixture.engine.abort();
@@ -379,3 +357,23 @@ Deno.test("Engine says of a quota that is used up how long nothing was answered,
   assertEquals([engine.backoff, notices.length], [undefined, 5]);
   await bench.end();
 });
+
+/** An engine with endless rows and two teachers: one that always answers, and one at
+ * `http://shaky/v1` that fails while `refuse` returns an error. */
+function besideSteady(clock: FakeClock, refuse: () => TeacherError | undefined) {
+  const latencyMs = () => 1_000;
+  const steady = new TimedTeacher(clock, { latencyMs });
+  const shaky = Object.assign(new TimedTeacher(clock, { latencyMs, refuse }), {
+    address: "http://shaky/v1",
+  });
+  const notices: string[] = [];
+  const fixture = new Fixture({
+    source: endlessRows(),
+    teachers: [endpointOf(steady), endpointOf(shaky)],
+    concurrency: 20,
+    now: clock.now,
+    random: seededRandom(),
+    onNotice: (message) => notices.push(message),
+  });
+  return { steady, shaky, notices, fixture };
+}

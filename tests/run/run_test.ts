@@ -345,20 +345,20 @@ for (const [code, message] of NO_LOCKS) {
 
 Deno.test("the rows of several inputs are read again, not kept in memory", async () => {
   await using dir = await tempDir();
-  const last = await dir.write("c.jsonl", [{ prompt: "old" }]);
+  const last = await dir.write("d.jsonl", [{ prompt: "old" }]);
   const { mtime } = await Deno.stat(last);
   const teacher = new TestTeacher();
   teacher.answer = async ({ uid }) => {
     if (uid !== "a") return;
-    await dir.write("c.jsonl", [{ prompt: "new" }]);
+    await dir.write("d.jsonl", [{ prompt: "new" }]);
     await Deno.utime(last, mtime!, mtime!);
   };
-  // The second input is read ahead while the first row is answered, but the last one is not.
-  const others = ["a", "b"].map((id) => dir.write(`${id}.jsonl`, rowsOf(id)));
+  // Two inputs are read ahead while the first row is answered, but the last one is not.
+  const others = ["a", "b", "c"].map((id) => dir.write(`${id}.jsonl`, rowsOf(id)));
   const input = [...await Promise.all(others), last];
   const run = generatorOf(teacher, { concurrency: 1 }).run({ input, output: dir.path("out/") });
   await assertRejects(() => run, SourceError, "was changed while the run read it");
-  assertEquals(teacher.asked, ["a", "b"]);
+  assertEquals(teacher.asked, ["a", "b", "c"]);
 });
 
 Deno.test("a run without anything to do keeps the summary of the run before, and says so of itself", async () => {

@@ -23,7 +23,7 @@ const MAX_MARKDOWN = 500_000;
 
 /**
  * Maximum number of paragraphs, items and cells. The elements of 30,000 of them block a page for
- * several seconds, and only answers that repeat themselves have so many.
+ * several seconds. An answer that long mostly repeats itself.
  */
 const MAX_BLOCKS = 10_000;
 
