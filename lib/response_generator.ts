@@ -150,7 +150,7 @@ export class ResponseGenerator {
    * it `halted`.
    *
    * @throws {UsageError | SourceError} if the run cannot start with these options; nothing was sent
-   * @throws {LockedError} if another run is writing to the same output
+   * @throws {LockedError} if another run or a merge is writing to the same output
    * @throws {SinkError} if the output cannot be written
    */
   async run(options: RunOptions): Promise<RunSummary> {
