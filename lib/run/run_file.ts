@@ -50,7 +50,8 @@ export interface UnfinishedRetry {
 export interface RunFile {
   readonly retort: string;
   readonly input: string;
-  /** The files of the input, if there are several. Absent in files of earlier versions. */
+  /** The files of the input, if there are several; for a shard, the inputs as the user named them.
+   * Absent in files of earlier versions. */
   readonly inputs?: readonly string[];
   readonly identity: Identity;
   /** How the input was read, in addition to `identity`. */
