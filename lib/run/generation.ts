@@ -16,15 +16,13 @@ import { type ActiveRun, engineOptions } from "./active_run.ts";
 import { Admission, fileProblem } from "./plan.ts";
 import { sampleRow } from "./planned_rows.ts";
 import { teacherNotices } from "./notices.ts";
-import { type ResolvedOptions, rowParserOf } from "./resolve_options.ts";
+import { rowParserOf } from "./resolve_options.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { GIVEN_SOURCE, Handoff, type Publisher } from "./outcomes.ts";
 
 export interface StreamOptions<T> {
-  readonly generator: ResolvedOptions;
   /** The run in progress. The caller must call `activeRun.end()`. */
   readonly activeRun: ActiveRun;
-  readonly concurrency: number;
   readonly publisher: Publisher<T>;
   readonly images: RowImages;
 }
@@ -50,11 +48,12 @@ export function checkRows(rows: unknown): void {
  */
 export async function* streamOutcomes<T>(
   rows: Iterable<unknown> | AsyncIterable<unknown>,
-  { generator, activeRun, concurrency, publisher, images }: StreamOptions<T>,
+  { activeRun, publisher, images }: StreamOptions<T>,
 ): AsyncGenerator<T, void, undefined> {
-  const prepared = await activeRun.prepare();
+  const { options: generator, progress } = activeRun;
   generator.signal?.throwIfAborted();
-  const { progress } = activeRun;
+  const context = await activeRun.prepare();
+  generator.signal?.throwIfAborted();
   const generation = new Generation({
     ...generator,
     parser: rowParserOf(generator),
@@ -63,8 +62,7 @@ export async function* streamOutcomes<T>(
     onSettled: (rows) => activeRun.settled(rows),
   });
   const engine = new Engine({
-    ...engineOptions({ generator, prepared, activeRun }),
-    concurrency,
+    ...engineOptions(context),
     source: generation.rows(rows),
     // The caller may wait for each outcome before it provides the next row.
     holdsRejections: false,
