@@ -54,6 +54,11 @@ export const amount: OptionRule = {
   isType: (value) => typeof value === "number",
   isInRange: (value: number) => value >= 0 && value < Infinity,
 };
+export const aboveZero: OptionRule = {
+  expected: "a number above 0",
+  isType: (value) => typeof value === "number",
+  isInRange: (value: number) => value > 0 && value < Infinity,
+};
 export const path: OptionRule = { expected: "a path or a file: URL", isType: isPath };
 export const paths: OptionRule = {
   expected: "a path or a file: URL, or an array of them",
@@ -66,11 +71,13 @@ export const signal: OptionRule = {
     value instanceof EventTarget && "aborted" in value && "throwIfAborted" in value,
 };
 
-export function wholeNumberFrom(min: number): OptionRule {
+export function wholeNumberFrom(min: number, max = Infinity): OptionRule {
   return {
-    expected: `a whole number, ${min} or more`,
+    expected: max === Infinity
+      ? `a whole number, ${min} or more`
+      : `a whole number from ${min} to ${max}`,
     isType: (value) => typeof value === "number",
-    isInRange: (value: number) => Number.isSafeInteger(value) && value >= min,
+    isInRange: (value: number) => Number.isSafeInteger(value) && value >= min && value <= max,
   };
 }
 
