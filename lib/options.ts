@@ -88,6 +88,10 @@ export function oneOf(values: readonly string[]): OptionRule {
   };
 }
 
+export function accepts({ isType, isInRange }: OptionRule, value: unknown): boolean {
+  return isType(value) && (isInRange === undefined || isInRange(value as never));
+}
+
 const TOP_LEVEL = "options";
 
 /**
@@ -112,14 +116,11 @@ export function checkOptions(
       throw new TypeError(unknownOption(name, prefix, Object.keys(rules)));
     }
     if (value === undefined) continue;
-    const { expected, isType, isInRange, isSecret = false } = rules[name];
+    const { expected, isType, isSecret = false } = rules[name];
+    if (accepts(rules[name], value)) continue;
     const current = isSecret ? `(a ${typeof value})` : shown(value);
-    if (!isType(value)) {
-      throw new TypeError(`Cannot use ${prefix}${name} ${current}: it must be ${expected}`);
-    }
-    if (isInRange !== undefined && !isInRange(value as never)) {
-      throw new RangeError(`Cannot use ${prefix}${name} ${current}: it must be ${expected}`);
-    }
+    const message = `Cannot use ${prefix}${name} ${current}: it must be ${expected}`;
+    throw isType(value) ? new RangeError(message) : new TypeError(message);
   }
 }
 
