@@ -4,7 +4,7 @@
  * @module
  */
 
-import { askedSchemaOf, type Check, compilePattern } from "../checks/mod.ts";
+import { askedSchemaOf, type Check, compilePattern, validateCheck } from "../checks/mod.ts";
 import type { EndpointOptions } from "../engine/flow/mod.ts";
 import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
 import { checkEndings } from "../answer.ts";
@@ -114,7 +114,8 @@ type ReplacedName =
   | "tpm"
   | "carefulStart"
   | "maxAttempts"
-  | "responseFormat";
+  | "responseFormat"
+  | "validate";
 
 export interface ResolvedOptions
   extends RowOptions, Omit<ResponseGeneratorOptions, ReplacedName | FilledInName> {
@@ -126,8 +127,8 @@ export interface ResolvedOptions
   /** The addresses of the teachers without credentials, joined by commas. */
   readonly address: string;
   readonly params: Params;
-  /** Set by `distill()`, whose `validate` gets an `Answer`. @default none */
-  readonly check?: Check;
+  /** Made from `validate`, which gets a row or, in `distill()`, an `Answer`. */
+  readonly check: Check | undefined;
   /** Whether to check patterns and schemas on this thread. @default false, in a worker */
   readonly checksOnThisThread?: boolean;
   /** Undefined if `jsonSchema` is not set or not to be sent. */
@@ -169,6 +170,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),
     address: joinUnique(places.map(({ teacher }) => teacher.address ?? "")),
     params,
+    check: options.validate && validateCheck(options.validate),
     askedSchema: jsonSchema === undefined || !responseFormat
       ? undefined
       : askedSchemaOf(jsonSchema),
