@@ -143,7 +143,8 @@ export class Generation<T> {
       const row = this.#rowOf(given);
       if (row === undefined) continue;
       if ("problem" in row) {
-        await this.#putBad(given, row.problem);
+        const outcomes = this.#options.publisher.badRow(given, row.problem, this.#samples);
+        for (const outcome of outcomes) await this.#handoff.put(outcome);
         continue;
       }
       for (let sample = 0; sample < this.#samples; sample++) {
@@ -155,9 +156,9 @@ export class Generation<T> {
 
   /** If the consumer leaves early, aborts the calls and waits for them. */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
-    const abortTimeout = new AbortTimeout(engine);
+    const endLimit = limitAbort(engine);
     const finished = engine.run().finally(() => {
-      abortTimeout.end();
+      endLimit();
       this.#handoff.end();
     });
     // `await finished` throws the error at the end. Until then, it would be unhandled.
@@ -196,34 +197,20 @@ export class Generation<T> {
     const source = `${GIVEN_SOURCE}:${index + 1}`;
     return parsed.toRow({ uid: uidOrProblem, input: 0, source, given }, images);
   }
-
-  async #putBad(given: GivenRow, problem: string): Promise<void> {
-    const { publisher } = this.#options;
-    const count = publisher.repeatsBadRows ? this.#samples : 1;
-    for (let sample = 0; sample < count; sample++) {
-      await this.#handoff.put(publisher.badRow(given, problem, sample));
-    }
-  }
 }
 
 const ABORT_TIMEOUT_MS = 1_000;
 
-/** Limits the wait for aborted calls: a teacher may ignore the signal. */
-class AbortTimeout {
-  readonly #engine: Engine;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(engine: Engine) {
-    this.#engine = engine;
-    engine.callsSignal.addEventListener("abort", this.#onAbort, { once: true });
-  }
-
-  end(): void {
-    this.#engine.callsSignal.removeEventListener("abort", this.#onAbort);
-    clearTimeout(this.#timer);
-  }
-
-  readonly #onAbort = (): void => {
-    this.#timer = setTimeout(() => this.#engine.leave(), ABORT_TIMEOUT_MS);
+/** Limits the wait for aborted calls, because a teacher may ignore the signal. Returns the function
+ * that ends this. */
+function limitAbort(engine: Engine): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const onAbort = () => {
+    timer = setTimeout(() => engine.leave(), ABORT_TIMEOUT_MS);
+  };
+  engine.callsSignal.addEventListener("abort", onAbort, { once: true });
+  return () => {
+    engine.callsSignal.removeEventListener("abort", onAbort);
+    clearTimeout(timer);
   };
 }
