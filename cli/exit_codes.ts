@@ -22,7 +22,7 @@ export const EXIT_INTERNAL = 1;
 export const EXIT_USAGE = 2;
 /** The run has finished, but some rows have no result. */
 export const EXIT_FAILED_ROWS = 3;
-/** Another run is writing to the same output. */
+/** Another run, or a merge, is writing to the same output. */
 export const EXIT_LOCKED = 4;
 /** A teacher, a budget or a deadline halted the run. */
 export const EXIT_HALTED = 5;

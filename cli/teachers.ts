@@ -3,6 +3,7 @@
 import { parseSampleUid } from "../lib/answer.ts";
 import { UsageError } from "../lib/errors.ts";
 import { isList } from "../lib/endpoints/mod.ts";
+import { resampled } from "../lib/params.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import { openai, type Teacher, type TeacherRequest } from "../lib/teacher/mod.ts";
 import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
@@ -223,15 +224,17 @@ async function openSimulated(
   const complete = teacher.complete.bind(teacher);
   const seededTeacher: Teacher = Object.assign(teacher, {
     complete: (request: TeacherRequest, signal: AbortSignal) =>
-      complete(withSampleSeed(request), signal),
+      complete(withAnswerSeed(request), signal),
   });
   return { teacher: seededTeacher };
 }
 
-/** A simulated teacher has no temperature: without a seed, all samples of a row would be equal. */
-function withSampleSeed(request: TeacherRequest): TeacherRequest {
-  const seed = parseSampleUid(request.uid)?.sample;
-  return seed === undefined ? request : { ...request, params: { seed, ...request.params } };
+/** A simulated teacher has no temperature: without a seed, all samples and resamples of a row
+ * would be equal. */
+function withAnswerSeed(request: TeacherRequest): TeacherRequest {
+  const { uid, resamples = 0 } = request;
+  const { seed } = resampled({ seed: parseSampleUid(uid)?.sample ?? 0 }, resamples);
+  return seed === 0 ? request : { ...request, params: { seed, ...request.params } };
 }
 
 /** The options of a teacher that are not about its connection. */

@@ -6,7 +6,6 @@
 
 import { verdictCheck } from "./checks/mod.ts";
 import { checkOptions } from "./options.ts";
-import { Listeners } from "./progress/mod.ts";
 import {
   abortedByReturn,
   ActiveRun,
@@ -14,7 +13,6 @@ import {
   checkRows,
   type DistillOutcome,
   GENERATOR_RULES,
-  type ResolvedOptions,
   resolveOptions,
   RowOutcomes,
   type SharedOptions,
@@ -89,60 +87,16 @@ export function distillWith<Row>(
   const { validate, ...rest } = options;
   const resolved = resolveOptions({ ...rest, duplicates: rest.duplicates ?? "keep" });
   const images = imagesIn(resolved.imagesRoot);
-  return new Distillation<Row>({ ...resolved, checksOnThisThread }, validate, images).outcomes(
-    rows,
-  );
-}
-
-class Distillation<Row> {
-  readonly #options: ResolvedOptions;
-  readonly #publisher: RowOutcomes<Row>;
-  readonly #images: RowImages;
-  #activeRun: ActiveRun | undefined;
-
-  constructor(
-    options: ResolvedOptions,
-    validate: DistillOptions<Row>["validate"],
-    images: RowImages,
-  ) {
-    const publisher = new RowOutcomes<Row>(() => this.#activeRun?.isPriced ?? false);
-    const check = validate === undefined
-      ? undefined
-      : verdictCheck((completion, row, cost) => validate(publisher.answer(completion, row, cost)));
-    this.#publisher = publisher;
-    this.#options = { ...options, check };
-    this.#images = images;
-  }
-
-  outcomes(rows: Iterable<Row> | AsyncIterable<Row>): AsyncGenerator<DistillOutcome<Row>, void> {
-    return abortedByReturn(this.#outcomes(rows), () => this.#activeRun?.abort());
-  }
-
-  async *#outcomes(
-    rows: Iterable<Row> | AsyncIterable<Row>,
-  ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
-    const options = this.#options;
-    const { signal, concurrency } = options;
-    const activeRun = this.#activeRun = new ActiveRun(options, {
-      concurrency,
-      maxCostUsd: options.maxCostUsd ?? null,
-      listeners: [],
-      outcomeListeners: new Listeners(),
-    });
-    const onAbort = () => activeRun.abort(signal?.reason);
-    signal?.addEventListener("abort", onAbort);
+  const publisher: RowOutcomes<Row> = new RowOutcomes(() => activeRun.isPriced);
+  const check = validate &&
+    verdictCheck((completion, row, cost) => validate(publisher.answer(completion, row, cost)));
+  const activeRun = new ActiveRun({ ...resolved, checksOnThisThread, check });
+  const outcomes = async function* () {
     try {
-      signal?.throwIfAborted();
-      yield* streamOutcomes(rows, {
-        generator: options,
-        activeRun,
-        concurrency,
-        publisher: this.#publisher,
-        images: this.#images,
-      });
+      yield* streamOutcomes(rows, { activeRun, publisher, images });
     } finally {
-      signal?.removeEventListener("abort", onAbort);
       activeRun.end();
     }
-  }
+  };
+  return abortedByReturn(outcomes(), () => activeRun.abort());
 }

@@ -38,7 +38,7 @@ const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
  * @throws {TypeError} If an option is unknown or of a wrong type.
  * @throws {RangeError} If an option is out of range.
  * @throws {UsageError | SourceError} If the run cannot start with these options; nothing was sent.
- * @throws {LockedError} If another run is writing to the same output.
+ * @throws {LockedError} If another run or a merge is writing to the same output.
  * @throws {SinkError} If the output cannot be written.
  *
  * @example

@@ -219,7 +219,7 @@ export class SinkError extends RetortError {
   }
 }
 
-/** Another run holds the lock of an output file. */
+/** Another run, or a merge, holds the lock of an output file. */
 export class LockedError extends SinkError {
   /** Printed before the message instead of "Error". */
   override name = "LockedError";

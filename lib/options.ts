@@ -54,6 +54,11 @@ export const amount: OptionRule = {
   isType: (value) => typeof value === "number",
   isInRange: (value: number) => value >= 0 && value < Infinity,
 };
+export const aboveZero: OptionRule = {
+  expected: "a number above 0",
+  isType: (value) => typeof value === "number",
+  isInRange: (value: number) => value > 0 && value < Infinity,
+};
 export const path: OptionRule = { expected: "a path or a file: URL", isType: isPath };
 export const paths: OptionRule = {
   expected: "a path or a file: URL, or an array of them",
@@ -66,11 +71,13 @@ export const signal: OptionRule = {
     value instanceof EventTarget && "aborted" in value && "throwIfAborted" in value,
 };
 
-export function wholeNumberFrom(min: number): OptionRule {
+export function wholeNumberFrom(min: number, max = Infinity): OptionRule {
   return {
-    expected: `a whole number, ${min} or more`,
+    expected: max === Infinity
+      ? `a whole number, ${min} or more`
+      : `a whole number from ${min} to ${max}`,
     isType: (value) => typeof value === "number",
-    isInRange: (value: number) => Number.isSafeInteger(value) && value >= min,
+    isInRange: (value: number) => Number.isSafeInteger(value) && value >= min && value <= max,
   };
 }
 
@@ -79,6 +86,10 @@ export function oneOf(values: readonly string[]): OptionRule {
     expected: values.map((value) => `"${value}"`).join(" or "),
     isType: (value) => typeof value === "string" && values.includes(value),
   };
+}
+
+export function accepts({ isType, isInRange }: OptionRule, value: unknown): boolean {
+  return isType(value) && (isInRange === undefined || isInRange(value as never));
 }
 
 const TOP_LEVEL = "options";
@@ -105,14 +116,11 @@ export function checkOptions(
       throw new TypeError(unknownOption(name, prefix, Object.keys(rules)));
     }
     if (value === undefined) continue;
-    const { expected, isType, isInRange, isSecret = false } = rules[name];
+    const { expected, isType, isSecret = false } = rules[name];
+    if (accepts(rules[name], value)) continue;
     const current = isSecret ? `(a ${typeof value})` : shown(value);
-    if (!isType(value)) {
-      throw new TypeError(`Cannot use ${prefix}${name} ${current}: it must be ${expected}`);
-    }
-    if (isInRange !== undefined && !isInRange(value as never)) {
-      throw new RangeError(`Cannot use ${prefix}${name} ${current}: it must be ${expected}`);
-    }
+    const message = `Cannot use ${prefix}${name} ${current}: it must be ${expected}`;
+    throw isType(value) ? new RangeError(message) : new TypeError(message);
   }
 }
 

@@ -50,11 +50,10 @@ import { imagesIn } from "./source/mod.ts";
  * ```
  */
 export class ResponseGenerator {
-  readonly #options: ResolvedOptions;
+  /** Concurrency and cost limit may change, also for later runs. */
+  #options: ResolvedOptions;
   readonly #listeners = new Set<RunListener>();
   readonly #outcomeListeners = new Listeners<readonly Outcome[]>();
-  #concurrency: number;
-  #maxCostUsd: number | null;
   #activeRun: ActiveRun | undefined;
 
   /**
@@ -64,8 +63,6 @@ export class ResponseGenerator {
    */
   constructor(options: ResponseGeneratorOptions) {
     this.#options = resolveOptions(options);
-    this.#concurrency = this.#options.concurrency;
-    this.#maxCostUsd = this.#options.maxCostUsd ?? null;
   }
 
   /** What the active run is doing: "preparing" until its first row can be sent, "done" if no run is
@@ -76,7 +73,7 @@ export class ResponseGenerator {
 
   /** Maximum number of rows in flight at once. */
   get concurrency(): number {
-    return this.#concurrency;
+    return this.#options.concurrency;
   }
 
   /** Calls `listener` with every event of all runs until the returned function is called. */
@@ -122,7 +119,7 @@ export class ResponseGenerator {
 
   /** Changes how many rows may be in flight at once, 1 to 100,000; for later runs, too. */
   setConcurrency(concurrency: number): void {
-    this.#concurrency = checkConcurrency(concurrency);
+    this.#options = { ...this.#options, concurrency: checkConcurrency(concurrency) };
     this.#activeRun?.setConcurrency(concurrency);
   }
 
@@ -131,7 +128,7 @@ export class ResponseGenerator {
   setMaxCost(usd: number | null): void {
     checkLimits({ maxCostUsd: usd ?? undefined });
     this.#activeRun?.setMaxCost(usd);
-    this.#maxCostUsd = usd;
+    this.#options = { ...this.#options, maxCostUsd: usd ?? undefined };
   }
 
   /** Finishes the calls in flight and starts none; the other rows stay pending. */
@@ -150,21 +147,20 @@ export class ResponseGenerator {
    * it `halted`.
    *
    * @throws {UsageError | SourceError} if the run cannot start with these options; nothing was sent
-   * @throws {LockedError} if another run is writing to the same output
+   * @throws {LockedError} if another run or a merge is writing to the same output
    * @throws {SinkError} if the output cannot be written
    */
   async run(options: RunOptions): Promise<RunSummary> {
     return await this.#during(async (activeRun) => {
-      const run = await this.#createRun(activeRun, options);
-      activeRun.run = run;
-      return resultOf(await run.execute());
+      activeRun.run = new Run(await activeRun.prepare(), options);
+      return resultOf(await activeRun.run.execute());
     });
   }
 
   /** Returns what `run()` would send and cost. Makes no call and writes nothing. */
   async preview(options: RunOptions): Promise<Preview> {
     return await this.#during(async (activeRun) =>
-      (await this.#createRun(activeRun, options)).preview()
+      new Run(await activeRun.prepare(), options).preview()
     );
   }
 
@@ -186,9 +182,7 @@ export class ResponseGenerator {
       activeRun = this.#begin();
       try {
         yield* streamOutcomes(rows, {
-          generator: this.#options,
           activeRun,
-          concurrency: this.#concurrency,
           publisher: new LineOutcomes({
             ...lineFormat(this.#options, {}),
             // Prices are loaded once the run has begun.
@@ -205,12 +199,6 @@ export class ResponseGenerator {
     return abortedByReturn(generate.call(this), () => activeRun?.abort());
   }
 
-  async #createRun(activeRun: ActiveRun, options: RunOptions): Promise<Run> {
-    const prepared = await activeRun.prepare();
-    const generator = { ...this.#options, concurrency: this.#concurrency };
-    return new Run({ generator, prepared, activeRun }, options);
-  }
-
   async #during<T>(work: (activeRun: ActiveRun) => Promise<T>): Promise<T> {
     const activeRun = this.#begin();
     try {
@@ -224,25 +212,13 @@ export class ResponseGenerator {
     if (this.#activeRun !== undefined) {
       throw new TypeError("Cannot start: this generator is already running. Create another one");
     }
-    const activeRun = new ActiveRun(this.#options, {
-      concurrency: this.#concurrency,
-      maxCostUsd: this.#maxCostUsd,
-      listeners: this.#listeners,
-      outcomeListeners: this.#outcomeListeners,
-    });
-    this.#activeRun = activeRun;
-    this.#options.signal?.addEventListener("abort", this.#onAbort);
-    if (this.#options.signal?.aborted) this.#onAbort();
-    return activeRun;
+    return this.#activeRun = new ActiveRun(this.#options, this.#listeners, this.#outcomeListeners);
   }
 
   #end(activeRun: ActiveRun): void {
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
     activeRun.end();
     this.#activeRun = undefined;
   }
-
-  readonly #onAbort = (): void => this.abort(this.#options.signal?.reason);
 }
 
 function checkListener(listener: unknown): void {

@@ -46,8 +46,7 @@ export interface CheckOptions {
   /** An object or a boolean, alone or in a `response_format`. */
   readonly jsonSchema?: unknown;
   readonly rejectPattern?: string | RegExp;
-  readonly validate?: Validate;
-  /** The check that `distill()` makes from its own `validate`. @default none */
+  /** The caller's own check. @default none */
   readonly check?: Check;
   /**
    * Checks patterns and schemas on this thread, because a bundle has no file for a worker.
@@ -62,7 +61,7 @@ export interface Checks extends Disposable {
 }
 
 /**
- * Creates the checks, in this order: JSON or its schema, pattern, `validate`, `check`.
+ * Creates the checks, in this order: JSON or its schema, pattern, `check`.
  *
  * Patterns and schemas are checked in a worker, unless `checksOnThisThread` is set: a regular
  * expression can take hours for one answer, and only terminating its thread stops it.
@@ -72,19 +71,19 @@ export interface Checks extends Disposable {
  * draft
  */
 export async function createChecks(options: CheckOptions): Promise<Checks> {
-  const { requireJson = false, jsonSchema, rejectPattern, validate, check } = options;
+  const { requireJson = false, jsonSchema, rejectPattern, check } = options;
   // Compiled first, so that an invalid pattern is reported before the schema, which takes longer.
   const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
-  const callbacks = [validate && validateCheck(validate), check].filter((it) => it !== undefined);
   // Compiled in this thread too: an invalid schema is reported before the first call.
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
   const slow = [schema, pattern && patternCheck(pattern)].filter((it) => it !== undefined);
+  const own = check === undefined ? [] : [check];
   if (slow.length === 0 || options.checksOnThisThread) {
-    return { list: [...json, ...slow, ...callbacks], [Symbol.dispose]: () => {} };
+    return { list: [...json, ...slow, ...own], [Symbol.dispose]: () => {} };
   }
   const worker = await WorkerCheck.start({ pattern, jsonSchema });
-  return { list: [...json, worker.check, ...callbacks], [Symbol.dispose]: () => worker.close() };
+  return { list: [...json, worker.check, ...own], [Symbol.dispose]: () => worker.close() };
 }
 
 /** Never called. Because of this import, Deno downloads the worker together with the program:
@@ -114,6 +113,7 @@ export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;
 
+/** Makes a check of the `validate` that a generator is given. */
 export function validateCheck(validate: Validate): Check {
   return verdictCheck((completion, row) => validate(answeredRow(row, completion)));
 }

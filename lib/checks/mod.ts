@@ -17,6 +17,7 @@ export {
   type Checks,
   createChecks,
   type Validate,
+  validateCheck,
   type Verdict,
   verdictCheck,
 } from "./checks.ts";

@@ -110,6 +110,7 @@ export class Attempts {
           params: work.params,
           jsonSchema: this.#options.askedSchema,
           timeoutMs,
+          resamples: work.resamples,
         }, this.#options.signal),
       );
     } catch (error) {

@@ -12,7 +12,7 @@ import { UsageError } from "../errors.ts";
 import { type Prices, pricesOf } from "../prices/mod.ts";
 import {
   type Gauges,
-  type Listeners,
+  Listeners,
   Progress,
   type RunListener,
   type RunState,
@@ -31,7 +31,7 @@ export class ActiveRun {
   readonly stopController = new AbortController();
   /** Set only in a run over files. */
   run: Run | undefined;
-  readonly #options: ResolvedOptions;
+  readonly options: ResolvedOptions;
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
   #concurrency: number;
   /** The cost limit; for a shard, the limit of all shards together. */
@@ -49,24 +49,20 @@ export class ActiveRun {
 
   constructor(
     options: ResolvedOptions,
-    parts: {
-      concurrency: number;
-      maxCostUsd: number | null;
-      listeners: Iterable<RunListener>;
-      outcomeListeners: Listeners<readonly Outcome[]>;
-    },
+    listeners: Iterable<RunListener> = [],
+    outcomeListeners = new Listeners<readonly Outcome[]>(),
   ) {
-    this.#options = options;
-    this.#concurrency = parts.concurrency;
-    this.#outcomeListeners = parts.outcomeListeners;
-    this.#maxCostUsd = parts.maxCostUsd;
+    this.options = options;
+    this.#concurrency = options.concurrency;
+    this.#outcomeListeners = outcomeListeners;
+    this.#maxCostUsd = options.maxCostUsd ?? null;
     this.progress = new Progress({
-      concurrency: parts.concurrency,
+      concurrency: options.concurrency,
       isExploring: options.isExploring,
       updateInterval: options.updateInterval,
       gauges: () => this.#gauges(),
     });
-    for (const listener of parts.listeners) this.progress.on(listener);
+    for (const listener of listeners) this.progress.on(listener);
   }
 
   get state(): RunState {
@@ -77,14 +73,24 @@ export class ActiveRun {
     return this.#budget?.isPriced ?? false;
   }
 
-  async prepare(): Promise<Prepared> {
-    const prepared = await prepare(this.#options, this.#maxCostUsd);
+  get concurrency(): number {
+    return this.#concurrency;
+  }
+
+  /** Follows the caller's signal, and creates what the run needs, until `end`. */
+  async prepare(): Promise<RunContext> {
+    const { signal } = this.options;
+    signal?.addEventListener("abort", this.#onAbort);
+    if (signal?.aborted) this.#onAbort();
+    const prepared = await prepare(this.options, this.#maxCostUsd);
     // The cost limit may have changed meanwhile.
     prepared.budget.setMaxCost(this.#shareOf(this.#maxCostUsd), this.#maxCostUsd);
     this.#budget = prepared.budget;
     this.#checks = prepared.checks;
-    return prepared;
+    return { generator: this.options, prepared, activeRun: this };
   }
+
+  readonly #onAbort = (): void => this.abort(this.options.signal?.reason);
 
   /** Connects the engine with the teacher list, starts the deadline, and applies a pause or stop that
    * was requested before the engine existed. */
@@ -93,7 +99,7 @@ export class ActiveRun {
     if (this.#isPaused) engine.closeGate("pause");
     if (this.stopController.signal.aborted) engine.stop();
     this.#followTeachers(engine);
-    const { deadlineMs } = this.#options;
+    const { deadlineMs } = this.options;
     if (deadlineMs === undefined) return;
     const reason = `The deadline of ${deadlineMs / 1_000} s (--deadline) is reached`;
     this.#cancelDeadline = after(deadlineMs, () => {
@@ -103,15 +109,15 @@ export class ActiveRun {
   }
 
   #followTeachers(engine: Engine): void {
-    const { teacherList } = this.#options;
+    const { teacherList } = this.options;
     if (teacherList === undefined) return;
     const notice = (level: "info" | "warning", message: string) =>
       this.progress.notice(level, message);
     this.#stopFollowing = teacherList.watch(({ joined, left, changed = [] }) => {
       // New teachers first: a run without a teacher ends.
-      for (const place of joined) engine.addTeacher(this.#options.endpointOf(place));
+      for (const place of joined) engine.addTeacher(this.options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
-      for (const place of changed) engine.changeTeacher(this.#options.endpointOf(place));
+      for (const place of changed) engine.changeTeacher(this.options.endpointOf(place));
       this.progress.stateChanged();
     }, notice);
   }
@@ -140,8 +146,8 @@ export class ActiveRun {
 
   setConcurrency(concurrency: number): void {
     this.#concurrency = concurrency;
-    if (this.run !== undefined) this.run.setConcurrency(concurrency);
-    else this.#engine?.setConcurrency(concurrency);
+    this.run?.setConcurrency(concurrency);
+    this.#engine?.setConcurrency(concurrency);
     this.progress.stateChanged();
   }
 
@@ -196,6 +202,7 @@ export class ActiveRun {
   }
 
   end(): void {
+    this.options.signal?.removeEventListener("abort", this.#onAbort);
     this.#cancelDeadline?.();
     this.#stopFollowing?.();
     this.#checks?.[Symbol.dispose]();
@@ -230,11 +237,12 @@ export interface RunContext {
 }
 
 export function engineOptions(
-  { generator, prepared, activeRun: { progress } }: RunContext,
+  { generator, prepared, activeRun: { progress, concurrency } }: RunContext,
 ): Omit<EngineOptions, "source" | "sink"> {
   return {
     ...generator,
     ...prepared,
+    concurrency,
     listener: progress,
     onNotice: (message) => progress.notice("warning", message),
   };
@@ -249,10 +257,7 @@ export interface Prepared {
   readonly notes: readonly string[];
 }
 
-export async function prepare(
-  options: ResolvedOptions,
-  maxCostUsd: number | null,
-): Promise<Prepared> {
+async function prepare(options: ResolvedOptions, maxCostUsd: number | null): Promise<Prepared> {
   try {
     const teachers = options.teachers.map(({ teacher }) => teacher);
     const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, options);

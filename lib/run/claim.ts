@@ -47,7 +47,7 @@ export interface Claim {
  * Takes the lock. Then, unless the run starts over, repairs truncated last lines and adds rescued
  * lines to the output.
  *
- * @throws {LockedError} when another run is writing to the output
+ * @throws {LockedError} when another run or a merge is writing to the output
  * @throws {UsageError} when an output path holds a file that Retort did not write, or when answers
  * would be deleted or paid for again
  */

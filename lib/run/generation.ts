@@ -16,15 +16,13 @@ import { type ActiveRun, engineOptions } from "./active_run.ts";
 import { Admission, fileProblem } from "./plan.ts";
 import { sampleRow } from "./planned_rows.ts";
 import { teacherNotices } from "./notices.ts";
-import { type ResolvedOptions, rowParserOf } from "./resolve_options.ts";
+import { rowParserOf } from "./resolve_options.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { GIVEN_SOURCE, Handoff, type Publisher } from "./outcomes.ts";
 
 export interface StreamOptions<T> {
-  readonly generator: ResolvedOptions;
   /** The run in progress. The caller must call `activeRun.end()`. */
   readonly activeRun: ActiveRun;
-  readonly concurrency: number;
   readonly publisher: Publisher<T>;
   readonly images: RowImages;
 }
@@ -50,11 +48,12 @@ export function checkRows(rows: unknown): void {
  */
 export async function* streamOutcomes<T>(
   rows: Iterable<unknown> | AsyncIterable<unknown>,
-  { generator, activeRun, concurrency, publisher, images }: StreamOptions<T>,
+  { activeRun, publisher, images }: StreamOptions<T>,
 ): AsyncGenerator<T, void, undefined> {
-  const prepared = await activeRun.prepare();
+  const { options: generator, progress } = activeRun;
   generator.signal?.throwIfAborted();
-  const { progress } = activeRun;
+  const context = await activeRun.prepare();
+  generator.signal?.throwIfAborted();
   const generation = new Generation({
     ...generator,
     parser: rowParserOf(generator),
@@ -63,8 +62,7 @@ export async function* streamOutcomes<T>(
     onSettled: (rows) => activeRun.settled(rows),
   });
   const engine = new Engine({
-    ...engineOptions({ generator, prepared, activeRun }),
-    concurrency,
+    ...engineOptions(context),
     source: generation.rows(rows),
     // The caller may wait for each outcome before it provides the next row.
     holdsRejections: false,
@@ -145,7 +143,8 @@ export class Generation<T> {
       const row = this.#rowOf(given);
       if (row === undefined) continue;
       if ("problem" in row) {
-        await this.#putBad(given, row.problem);
+        const outcomes = this.#options.publisher.badRow(given, row.problem, this.#samples);
+        for (const outcome of outcomes) await this.#handoff.put(outcome);
         continue;
       }
       for (let sample = 0; sample < this.#samples; sample++) {
@@ -157,9 +156,9 @@ export class Generation<T> {
 
   /** If the consumer leaves early, aborts the calls and waits for them. */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
-    const abortTimeout = new AbortTimeout(engine);
+    const endLimit = limitAbort(engine);
     const finished = engine.run().finally(() => {
-      abortTimeout.end();
+      endLimit();
       this.#handoff.end();
     });
     // `await finished` throws the error at the end. Until then, it would be unhandled.
@@ -198,34 +197,20 @@ export class Generation<T> {
     const source = `${GIVEN_SOURCE}:${index + 1}`;
     return parsed.toRow({ uid: uidOrProblem, input: 0, source, given }, images);
   }
-
-  async #putBad(given: GivenRow, problem: string): Promise<void> {
-    const { publisher } = this.#options;
-    const count = publisher.repeatsBadRows ? this.#samples : 1;
-    for (let sample = 0; sample < count; sample++) {
-      await this.#handoff.put(publisher.badRow(given, problem, sample));
-    }
-  }
 }
 
 const ABORT_TIMEOUT_MS = 1_000;
 
-/** Limits the wait for aborted calls: a teacher may ignore the signal. */
-class AbortTimeout {
-  readonly #engine: Engine;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(engine: Engine) {
-    this.#engine = engine;
-    engine.callsSignal.addEventListener("abort", this.#onAbort, { once: true });
-  }
-
-  end(): void {
-    this.#engine.callsSignal.removeEventListener("abort", this.#onAbort);
-    clearTimeout(this.#timer);
-  }
-
-  readonly #onAbort = (): void => {
-    this.#timer = setTimeout(() => this.#engine.leave(), ABORT_TIMEOUT_MS);
+/** Limits the wait for aborted calls, because a teacher may ignore the signal. Returns the function
+ * that ends this. */
+function limitAbort(engine: Engine): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const onAbort = () => {
+    timer = setTimeout(() => engine.leave(), ABORT_TIMEOUT_MS);
+  };
+  engine.callsSignal.addEventListener("abort", onAbort, { once: true });
+  return () => {
+    engine.callsSignal.removeEventListener("abort", onAbort);
+    clearTimeout(timer);
   };
 }

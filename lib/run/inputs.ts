@@ -145,14 +145,28 @@ async function* walk(folder: string, depth: number): AsyncGenerator<string> {
   }
 }
 
-/** The input files of a run, from the entries `input` and `inputs` of its run file. */
+/**
+ * The input files of a run, from its run file.
+ *
+ * @param run `folder`: the working folder of the run. @default this one
+ */
 export async function inputFilesOf(
-  { input, inputs }: { readonly input: string; readonly inputs?: readonly string[] },
+  { input, inputs, identity, folder }: {
+    readonly input: string;
+    readonly inputs?: readonly string[];
+    readonly identity?: { readonly shards?: number | null };
+    readonly folder?: string;
+  },
 ): Promise<readonly string[]> {
-  if (inputs !== undefined) return inputs;
-  if (input === "-" || (await statOf(input))?.isFile) return [input];
+  const pathOf = (name: string) => folder === undefined ? name : system.resolve(folder, name);
+  if (inputs !== undefined) {
+    // A shard names folders and patterns, too.
+    const isShard = (identity?.shards ?? null) !== null;
+    return isShard ? (await findInputs(inputs.map(pathOf))).files : inputs;
+  }
+  if (input === "-" || (await statOf(pathOf(input)))?.isFile) return [pathOf(input)];
   // An earlier version joined the names of several files with commas.
-  return (await findInputs(input.split(", "))).files;
+  return (await findInputs(input.split(", ").map(pathOf))).files;
 }
 
 /** Matches the extensions of an input. The name of its output lacks them. */

@@ -163,8 +163,9 @@ export class Job {
   async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
     const { options, identity: own, context: { generator } } = this.#jobsOptions;
     const { input, runJson, pieces = [], mergedInputs } = this.files;
-    const isSequence = options.shard === undefined && pieces.length > 1;
-    const inputs = mergedInputs ?? (isSequence ? pieces.map(({ name }) => name) : undefined);
+    const isShard = options.shard !== undefined;
+    const names = isShard ? options.input : pieces.map(({ name }) => name);
+    const inputs = mergedInputs ?? (isShard || names.length > 1 ? names : undefined);
     const earlierRun = this.#earlierRun;
     // A retry may have other parameters, but the original command must be able to continue.
     const keepsIdentity = Boolean(options.retry) && !options.allowMixed;

@@ -16,10 +16,8 @@ import { sampleUid } from "../answer.ts";
 export interface Publisher<T> {
   /** For a row that was answered, has failed, or is pending at the end after a paid answer. */
   outcome(outcome: Outcome): T;
-  /** Called once for a value that is not a row, or with each `sample` if `repeatsBadRows`. */
-  badRow(given: GivenRow, problem: string, sample: number): T;
-  /** Whether a bad row has as many outcomes as a row has samples. */
-  readonly repeatsBadRows: boolean;
+  /** For a value that is not a row. The `samples` of a row may each have an outcome. */
+  badRow(given: GivenRow, problem: string, samples: number): T[];
 }
 
 /** The file name in the source of a row from an iterable, as in `rows:7`. */
@@ -84,7 +82,6 @@ export interface FailedRow<Row = unknown> extends OutcomeCommon<Row> {
 export type DistillOutcome<Row = unknown> = Answer<Row> | FailedRow<Row>;
 
 export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
-  readonly repeatsBadRows = true;
   readonly #isPriced: () => boolean;
 
   /** @param isPriced Whether the price of every teacher is known; called for each outcome. */
@@ -116,8 +113,8 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
     };
   }
 
-  badRow({ value, index }: GivenRow, problem: string, sample: number): FailedRow<Given> {
-    return {
+  badRow({ value, index }: GivenRow, problem: string, samples: number): FailedRow<Given>[] {
+    return Array.from({ length: samples }, (_, sample) => ({
       ok: false,
       input: value as Given,
       index,
@@ -127,7 +124,7 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
       latencyMs: 0,
       costUsd: this.#isPriced() ? 0 : null,
       error: { type: "bad_row", message: problem, status: null },
-    };
+    }));
   }
 
   #common(row: Row, { attempts, latencyMs, costUsd }: AnswerCost): OutcomeCommon<Given> {
@@ -181,7 +178,6 @@ export type GeneratedOutcome =
   };
 
 export class LineOutcomes implements Publisher<GeneratedOutcome> {
-  readonly repeatsBadRows = false;
   readonly #format: LineFormat;
 
   constructor(format: LineFormat) {
@@ -197,11 +193,11 @@ export class LineOutcomes implements Publisher<GeneratedOutcome> {
     return { ok: false, uid, row, error: { ...failure, attempts } };
   }
 
-  badRow({ value, index }: GivenRow, problem: string): GeneratedOutcome {
+  badRow({ value, index }: GivenRow, problem: string): GeneratedOutcome[] {
     const line = index + 1;
     const lineText = badRowLine({ file: GIVEN_SOURCE, line, problem, text: textOf(value) });
     const error = { type: "bad_row", message: problem, status: null, attempts: 0 } as const;
-    return { ok: false, uid: badRowUid(GIVEN_SOURCE, line), row: JSON.parse(lineText), error };
+    return [{ ok: false, uid: badRowUid(GIVEN_SOURCE, line), row: JSON.parse(lineText), error }];
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { askedSchemaOf, type Check, compilePattern } from "../checks/mod.ts";
+import { askedSchemaOf, type Check, compilePattern, validateCheck } from "../checks/mod.ts";
 import type { EndpointOptions } from "../engine/flow/mod.ts";
 import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
 import { checkEndings } from "../answer.ts";
@@ -20,6 +20,7 @@ import {
   type Teacher,
 } from "../teacher/mod.ts";
 import {
+  aboveZero,
   anything,
   callback,
   checkOptions,
@@ -54,10 +55,10 @@ export const ROW_RULES: OptionRules<RowOptions> = {
 
 const PLACE_RULES: OptionRules<TeacherPlace> = {
   teacher: anything,
-  weight: number,
-  maxConcurrency: number,
-  rpm: number,
-  tpm: number,
+  weight: aboveZero,
+  maxConcurrency: wholeNumberFrom(1, MAX_CONCURRENCY),
+  rpm: aboveZero,
+  tpm: aboveZero,
 };
 
 export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
@@ -72,13 +73,14 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
     isType: (value) => typeof value === "number" || value === "auto",
   },
   carefulStart: flag,
-  rpm: number,
-  tpm: number,
+  rpm: aboveZero,
+  tpm: aboveZero,
   maxAttempts: number,
-  rowTimeoutMs: number,
-  waitForTeacherMs: number,
+  rowTimeoutMs: aboveZero,
+  // `aboveZero` alone does not allow Infinity.
+  waitForTeacherMs: { ...aboveZero, isInRange: (value: number) => value > 0 },
   onTruncated: oneOf(["error", "keep", "escalate"]),
-  maxTokensCap: number,
+  maxTokensCap: aboveZero,
   acceptEndings: texts,
   rejectRefusals: flag,
   requireJson: flag,
@@ -90,13 +92,13 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   },
   validate: callback,
   resample: wholeNumberFrom(0),
-  samples: number,
+  samples: wholeNumberFrom(1, MAX_SAMPLES),
   maxCostUsd: number,
   priceIn: number,
   priceCached: number,
   priceOut: number,
   maxCompletionTokens: number,
-  deadlineMs: number,
+  deadlineMs: aboveZero,
   updateInterval: wholeNumberFrom(1),
   signal,
   random: callback,
@@ -112,7 +114,8 @@ type ReplacedName =
   | "tpm"
   | "carefulStart"
   | "maxAttempts"
-  | "responseFormat";
+  | "responseFormat"
+  | "validate";
 
 export interface ResolvedOptions
   extends RowOptions, Omit<ResponseGeneratorOptions, ReplacedName | FilledInName> {
@@ -124,8 +127,8 @@ export interface ResolvedOptions
   /** The addresses of the teachers without credentials, joined by commas. */
   readonly address: string;
   readonly params: Params;
-  /** Set by `distill()`, whose `validate` gets an `Answer`. @default none */
-  readonly check?: Check;
+  /** Made from `validate`, which gets a row or, in `distill()`, an `Answer`. */
+  readonly check: Check | undefined;
   /** Whether to check patterns and schemas on this thread. @default false, in a worker */
   readonly checksOnThisThread?: boolean;
   /** Undefined if `jsonSchema` is not set or not to be sent. */
@@ -150,23 +153,24 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   const maxExplored = Math.min(MAX_CONCURRENCY, MAX_EXPLORED_PER_TEACHER * places.length);
   const { concurrency: requested = 20 } = options;
   const concurrency = checkConcurrency(requested === "auto" ? maxExplored : requested);
-  checkAbove(options, ["rowTimeoutMs", "deadlineMs", "maxTokensCap"]);
   if (options.maxTokensCap !== undefined && options.onTruncated !== "escalate") {
     throw new TypeError('Cannot use maxTokensCap alone: set onTruncated to "escalate", too');
   }
-  if (options.waitForTeacherMs !== Infinity) checkAbove(options, ["waitForTeacherMs"]);
   checkLimits(options);
   checkEndings(options.acceptEndings ?? []);
   checkPrices(options);
-  if (options.samples !== undefined) checkSamples(options.samples);
   if (options.rejectPattern !== undefined) compilePattern(options.rejectPattern);
   const resolved: ResolvedOptions = {
     ...withoutUndefined(options),
     teachers: places.map((place) => endpointOf(place, options)),
-    endpointOf: (place) => endpointOf(place, options),
+    endpointOf: (place) => {
+      checkOptions(place, PLACE_RULES, "place");
+      return endpointOf(place, options);
+    },
     model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),
     address: joinUnique(places.map(({ teacher }) => teacher.address ?? "")),
     params,
+    check: options.validate && validateCheck(options.validate),
     askedSchema: jsonSchema === undefined || !responseFormat
       ? undefined
       : askedSchemaOf(jsonSchema),
@@ -256,17 +260,7 @@ function checkTeacher(teacher: unknown, name: string): void {
 function endpointOf(place: TeacherPlace, options: ResponseGeneratorOptions): EndpointOptions {
   const { teacher, weight = 1, maxConcurrency = MAX_CONCURRENCY } = place;
   const { rpm = options.rpm, tpm = options.tpm } = place;
-  checkAbove({ weight, rpm, tpm }, ["weight", "rpm", "tpm"]);
-  return { teacher, weight, maxConcurrency: checkConcurrency(maxConcurrency), rpm, tpm };
-}
-
-function checkAbove<T extends object>(options: T, names: readonly (keyof T & string)[]): void {
-  for (const name of names) {
-    const value: unknown = options[name];
-    const isAbove = typeof value === "number" && value > 0 && value < Infinity;
-    if (value === undefined || isAbove) continue;
-    throw new RangeError(`Cannot use ${name} ${String(value)}: it must be a number above 0`);
-  }
+  return { teacher, weight, maxConcurrency, rpm, tpm };
 }
 
 /** Leaves out options whose value is undefined: they get their defaults. */
@@ -278,12 +272,4 @@ function withoutUndefined<T extends object>(options: T): T {
 /** Joins names by commas, each once: several teachers may serve the same model. */
 function joinUnique(names: readonly string[]): string {
   return [...new Set(names)].join(", ");
-}
-
-/** @throws {RangeError} when `samples` is not a whole number from 1 to 1,000 */
-export function checkSamples(samples: number): number {
-  if (Number.isInteger(samples) && samples >= 1 && samples <= MAX_SAMPLES) return samples;
-  throw new RangeError(
-    `Cannot use samples ${samples}: it must be a whole number from 1 to ${MAX_SAMPLES}`,
-  );
 }

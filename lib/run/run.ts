@@ -35,7 +35,6 @@ export class Run {
   #status: LiveStatus | undefined;
   #summary: Summary | undefined;
   #isIdle = false;
-  #concurrency: number;
   readonly stalledOutputs: StalledOutputs;
 
   constructor(context: RunContext, options: RunOptions) {
@@ -44,7 +43,6 @@ export class Run {
     this.stalledOutputs = new StalledOutputs(this.#notices, () => this.#engine);
     this.#options = resolveRunOptions(options, context.generator);
     this.#selection = new UidSelection(options.uids, options.excludeUids);
-    this.#concurrency = context.generator.concurrency;
     this.#identity = identityOf({
       ...context.generator,
       finalMessages: options.finalMessages ?? false,
@@ -127,12 +125,9 @@ export class Run {
     refuseProblems(findings, { ...this.#options, input, mixedShapes, allowEmpty });
   }
 
-  /** Sets the concurrency, now or when the run starts to send. */
+  /** Tells the outputs; the engine is told separately. */
   setConcurrency(concurrency: number): void {
-    this.#concurrency = concurrency;
-    if (this.#engine === undefined) return;
     for (const job of this.#jobs.list) job.setConcurrency(concurrency);
-    this.#engine.setConcurrency(concurrency);
   }
 
   async #makeJobs({ writes }: { writes: boolean }): Promise<Jobs> {
@@ -155,7 +150,7 @@ export class Run {
     const writing = this.#jobs.each((job) => job.writeRunFile(null, { isIdle }));
     const opening = this.#jobs.open((job, index) => ({
       format,
-      concurrency: this.#concurrency,
+      concurrency: activeRun.concurrency,
       fsync: this.#options.fsync ?? "always",
       keepsOutcomes: () => activeRun.keepsOutcomes,
       onDurable: (rows) => {
@@ -191,7 +186,7 @@ export class Run {
     );
     const heartbeat = this.#heartbeat = new Heartbeat(this.#jobs.locks, {
       unwrittenRows: () => this.#engine?.unwritten ?? 0,
-      ceiling: () => this.#engine?.limits.inFlight ?? this.#concurrency,
+      ceiling: () => this.#engine?.limits.inFlight ?? activeRun.concurrency,
       onTick: () => {
         outputWatch.tick();
         status.tick(this.#engine);
@@ -218,7 +213,6 @@ export class Run {
         put: (outcome) => jobs[outcome.row.input].sink.put(outcome),
         keep: (outcome) => jobs[outcome.row.input].keep(outcome),
       },
-      concurrency: this.#concurrency,
       lastModelOf: lastModelsOf(jobs.map(({ files }) => files.results)),
       isProven: jobs.some(({ findings }) => findings.succeeded > 0),
       hasAnsweredBefore: jobs.some(({ findings }) => findings.succeeded + findings.failed > 0),
@@ -234,7 +228,7 @@ export class Run {
   }
 
   #announce(): void {
-    const { generator, activeRun: { progress } } = this.#context;
+    const { generator, activeRun: { progress, concurrency } } = this.#context;
     const { inputs, findings } = this.#jobs;
     const { missing } = this.#selection;
     const { info, warnings } = startNotices(
@@ -258,7 +252,7 @@ export class Run {
       total,
       skipped,
       pending,
-      concurrency: this.#concurrency,
+      concurrency,
       concurrency_is_auto: generator.isExploring,
     });
     this.#notices.start();

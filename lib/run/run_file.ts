@@ -15,6 +15,16 @@ import type { Summary, SummaryFile } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { parseLossless, type RowParserOptions } from "../source/mod.ts";
 import { cannotRead, ifThere, readTextOf } from "../files.ts";
+import {
+  accepts,
+  flag,
+  oneOf,
+  type OptionRule,
+  record,
+  text,
+  texts,
+  wholeNumberFrom,
+} from "../options.ts";
 import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
@@ -50,7 +60,8 @@ export interface UnfinishedRetry {
 export interface RunFile {
   readonly retort: string;
   readonly input: string;
-  /** The files of the input, if there are several. Absent in files of earlier versions. */
+  /** The files of the input, if there are several; for a shard, the inputs as the user named them.
+   * Absent in files of earlier versions. */
   readonly inputs?: readonly string[];
   readonly identity: Identity;
   /** How the input was read, in addition to `identity`. */
@@ -141,10 +152,10 @@ export function runFileOf(
 
 /** @throws {SinkError | UsageError} when the file cannot be read, or is not a run file */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
-  const text = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
-  if (text === undefined) return undefined;
+  const content = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
+  if (content === undefined) return undefined;
   try {
-    return checkRunFile(parseLossless(text));
+    return checkRunFile(parseLossless(content));
   } catch (cause) {
     throw new UsageError(
       `Cannot read "${path}": ${(cause as Error).message}. ` +
@@ -194,87 +205,57 @@ export async function writeRunFile(
   file: RunFile,
   options?: ReplacementOptions,
 ): Promise<void> {
-  const text = `${JSON.stringify(file, null, 2)}\n`;
-  await writeFileDurably(path, text, { ...options, followsLinks: false });
-}
-
-interface Rule {
-  /** In words, to follow "must be". */
-  readonly expected: string;
-  readonly accepts: (value: unknown) => boolean;
+  const content = `${JSON.stringify(file, null, 2)}\n`;
+  await writeFileDurably(path, content, { ...options, followsLinks: false });
 }
 
 /** Comparing values with some 10,000 levels overflows the stack. */
 const MAX_LEVELS = 500;
 
-const OBJECT: Rule = { expected: "an object", accepts: isObject };
-const TEXT: Rule = { expected: "a text", accepts: (value) => typeof value === "string" };
-const BOOLEAN: Rule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
-const NAMES: Rule = {
-  expected: "a list of names",
-  accepts: (value) => Array.isArray(value) && value.every(TEXT.accepts),
-};
-const SHARDS: Rule = {
-  expected: "a whole number, 1 or more",
-  accepts: (value) => Number.isInteger(value) && Number(value) >= 1,
-};
-const SAMPLES: Rule = {
-  expected: `a whole number, between 1 and ${MAX_SAMPLES}`,
-  accepts: (value) => SHARDS.accepts(value) && Number(value) <= MAX_SAMPLES,
-};
-const PARAM_SETS: Rule = {
-  expected: "an object of objects",
-  accepts: (value) => isObject(value) && Object.values(value).every(isObject),
-};
+const REQUIRED: ReadonlySet<string> = new Set(["identity", "identity.model", "rows"]);
 
-const REQUIRED: readonly (readonly [path: string, rule: Rule])[] = [
-  ["identity", OBJECT],
-  ["identity.model", TEXT],
-  ["rows", OBJECT],
-];
-
-/** Fields that earlier versions may have left out or written as null. */
-const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
-  ["input", TEXT],
-  ["inputs", NAMES],
-  ["identity.params", OBJECT],
-  ["identity.system", TEXT],
-  ["identity.template", TEXT],
-  ["identity.prompt_field", TEXT],
-  ["identity.uid_field", NAMES],
-  ["identity.think", oneOf("wrap", "field", "drop")],
-  ["identity.shards", SHARDS],
-  ["rows.duplicates", oneOf("merge", "keep")],
-  ["rows.mixedShapes", BOOLEAN],
-  ["rows.samples", SAMPLES],
-  ["rows.uidFieldFirst", BOOLEAN],
-  ["rows.inputFormat", oneOf(...INPUT_FORMATS)],
-  ["rows.jsonColumns", NAMES],
-  ["rows.binaryColumns", NAMES],
-  ["params", PARAM_SETS],
-  ["retry", OBJECT],
-  ["retry.since", TEXT],
-  ["retry.id", TEXT],
-  ["merged", OBJECT],
-];
+/** Earlier versions may have left out fields that are not required, or written them as null. */
+const RULES: Readonly<Record<string, OptionRule>> = {
+  "identity": record,
+  "identity.model": text,
+  "identity.params": record,
+  "identity.system": text,
+  "identity.template": text,
+  "identity.prompt_field": text,
+  "identity.uid_field": texts,
+  "identity.think": oneOf(["wrap", "field", "drop"]),
+  "identity.shards": wholeNumberFrom(1),
+  "rows": record,
+  "rows.duplicates": oneOf(["merge", "keep"]),
+  "rows.mixedShapes": flag,
+  "rows.samples": wholeNumberFrom(1, MAX_SAMPLES),
+  "rows.uidFieldFirst": flag,
+  "rows.inputFormat": oneOf(INPUT_FORMATS),
+  "rows.jsonColumns": texts,
+  "rows.binaryColumns": texts,
+  "input": text,
+  "inputs": texts,
+  "params": {
+    expected: "an object of objects",
+    isType: (value) => isObject(value) && Object.values(value).every(isObject),
+  },
+  "summary": record,
+  "retry": record,
+  "retry.since": text,
+  "retry.id": text,
+  "merged": record,
+};
 
 function checkRunFile(value: unknown): RunFile {
   if (!isObject(value)) throw new SyntaxError("it must hold an object");
   if (isTooDeep(value, MAX_LEVELS)) throw new SyntaxError("it is nested too deeply");
-  for (const [path, rule] of REQUIRED) check(path, fieldAt(value, path), rule);
-  for (const [path, rule] of OPTIONAL) {
-    const field = fieldAt(value, path);
-    if (field !== undefined && field !== null) check(path, field, rule);
+  for (const [path, rule] of Object.entries(RULES)) {
+    const field = fieldAt(value, path), isMissing = field === undefined;
+    if ((isMissing || field === null) && !REQUIRED.has(path)) continue;
+    if (isMissing) throw new SyntaxError(`it has no "${path}"`);
+    if (!accepts(rule, field)) throw new SyntaxError(`"${path}" must be ${rule.expected}`);
   }
-  const { summary = null } = value;
-  if (summary !== null) check("summary", summary, OBJECT);
-  return { ...value, summary } as unknown as RunFile;
-}
-
-function check(path: string, value: unknown, { expected, accepts }: Rule): void {
-  if (accepts(value)) return;
-  if (value === undefined) throw new SyntaxError(`it has no "${path}"`);
-  throw new SyntaxError(`"${path}" must be ${expected}`);
+  return { ...value, summary: value.summary ?? null } as unknown as RunFile;
 }
 
 function fieldAt(value: unknown, path: string): unknown {
@@ -282,11 +263,4 @@ function fieldAt(value: unknown, path: string): unknown {
     (holder, name) => isObject(holder) && Object.hasOwn(holder, name) ? holder[name] : undefined,
     value,
   );
-}
-
-function oneOf(...words: string[]): Rule {
-  return {
-    expected: `one of ${words.join(", ")}`,
-    accepts: (value) => words.includes(value as string),
-  };
 }

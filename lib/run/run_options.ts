@@ -10,7 +10,6 @@ import { pathOf, pathsOf } from "../files.ts";
 import {
   checkOptions,
   flag,
-  number,
   oneOf,
   type OptionRules,
   path,
@@ -22,7 +21,7 @@ import {
 import type { Shard } from "../shards/mod.ts";
 import { ENDPOINTS } from "../teacher/mod.ts";
 import type { RunOptions } from "./options.ts";
-import { ROW_RULES } from "./resolve_options.ts";
+import { GENERATOR_RULES, ROW_RULES } from "./resolve_options.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 export const RUN_RULES: OptionRules<RunOptions> = {
@@ -67,7 +66,7 @@ export const VERIFY_RULES: OptionRules<VerifyOptions> = {
   input: paths,
   output: path,
   limit: wholeNumberFrom(1),
-  samples: number,
+  samples: GENERATOR_RULES.samples,
   endpoint: oneOf(ENDPOINTS),
   shard: RUN_RULES.shard,
 };

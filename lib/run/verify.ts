@@ -21,7 +21,6 @@ import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { InputSequence } from "./input_sequence.ts";
 import type { Shard } from "../shards/mod.ts";
 import { preflight } from "./preflight.ts";
-import { checkSamples } from "./resolve_options.ts";
 import { badRowUid, isBadRowLine, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
 import { RowParser } from "../source/mod.ts";
 import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
@@ -89,7 +88,6 @@ export interface Verification {
 export async function verify(options: VerifyOptions): Promise<Verification[]> {
   checkOptions(options, VERIFY_RULES);
   requireOptions("verify", options, ["input", "output"], VERIFY_RULES);
-  if (options.samples !== undefined) checkSamples(options.samples);
   const inputs = pathsOf(options.input);
   if (inputs.includes("-")) {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isAbsolute, resolve, SEPARATOR_PATTERN } from "../deps/std_path.ts";
 import { namesIn, OWN_FOLDER, parseShardStem, readTextOf, splitPath } from "../files.ts";
 import { parsePlanName } from "./plan.ts";
 
@@ -14,8 +15,17 @@ export interface Division {
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
   readonly count: number;
-  /** The input, if the file with the borders is gone: as the run file of a shard names it. */
-  readonly input?: string;
+  /** The run of a shard, if the file with the borders is gone. */
+  readonly run?: ShardRun;
+}
+
+/** The inputs of a shard's run, as its run file names them. */
+export interface ShardRun {
+  readonly input: string;
+  readonly inputs?: readonly string[];
+  readonly identity: { readonly shards: number };
+  /** The working folder of the run; undefined if it is not known. */
+  readonly folder?: string;
 }
 
 /**
@@ -50,7 +60,7 @@ async function lostDivisions(
   const existing = new Set(names);
   const lost: Division[] = [];
   for (const file of names) {
-    const shardName = resultsStem(file);
+    const shardName = outputStem(file);
     const parsed = parseShardStem(shardName);
     if (parsed === undefined) continue;
     const { count } = parsed;
@@ -58,30 +68,50 @@ async function lostDivisions(
     const runJson = `${shardName}.run.json`;
     if (known.has(keyOf(stem, count)) || !existing.has(runJson)) continue;
     // Datasets use such names, too (`train-00000-of-00004.jsonl`), and may be inputs of other runs.
-    const input = await inputOfShard(`${start}${runJson}`, count);
-    if (input === undefined) continue;
+    const run = await runOfShard(`${start}${shardName}`, count);
+    if (run === undefined) continue;
     known.add(keyOf(stem, count));
-    lost.push({ path: "", stem, count, input });
+    lost.push({ path: "", stem, count, run });
   }
   return lost;
 }
 
-/** The input of a shard's run; undefined if the run file is none of a shard. */
-async function inputOfShard(runJson: string, count: number): Promise<string | undefined> {
+/** Reads the run file of a shard; undefined if it is none of a shard. */
+async function runOfShard(stem: string, count: number): Promise<ShardRun | undefined> {
   try {
-    const { identity, input } = JSON.parse(await readTextOf(runJson));
-    return identity.shards === count ? String(input) : undefined;
+    const { identity, input, inputs, summary } = JSON.parse(await readTextOf(`${stem}.run.json`));
+    if (identity.shards !== count) return undefined;
+    const results = summary?.files?.[0]?.results;
+    return {
+      input: String(input),
+      inputs: Array.isArray(inputs) ? inputs.map(String) : undefined,
+      identity: { shards: count },
+      folder: results && workingFolderOf(`${stem}.jsonl`, String(results)),
+    };
   } catch {
     return undefined;
   }
 }
 
-export function isResultsName(file: string, { stem, count }: Division): boolean {
-  const shard = parseShardStem(resultsStem(file));
+/** The working folder in which `name` named the file at `path`; undefined if it is not known, as
+ * for an absolute name. */
+export function workingFolderOf(path: string, name: string): string | undefined {
+  if (isAbsolute(name)) return undefined;
+  if (resolve(name) === resolve(path)) return resolve(".");
+  const parts = name.split(SEPARATOR_PATTERN).filter((part) => part !== "" && part !== ".");
+  const folder = resolve(path, ...parts.map(() => ".."));
+  return resolve(folder, name) === resolve(path) ? folder : undefined;
+}
+
+/** Whether the file has this name because a shard of the division has written its results or
+ * failures. */
+export function isOutputName(file: string, { stem, count }: Division): boolean {
+  const shard = parseShardStem(outputStem(file));
   return shard?.stem === splitPath(stem).name && shard.count === count;
 }
 
-/** The stem of a results file, or of a file with rescued lines of it; "" for other files. */
-function resultsStem(file: string): string {
-  return /^(.*?)(?:\.rescued-\d+)?\.jsonl$/s.exec(file)?.[1] ?? "";
+/** `x` for the results `x.jsonl`, the failures `x_error.jsonl`, and files with rescued lines of
+ * them; "" for other files. */
+function outputStem(file: string): string {
+  return /^(.*?)(?:_error)?(?:\.rescued-\d+)?\.jsonl$/s.exec(file)?.[1] ?? "";
 }

@@ -20,21 +20,32 @@ import {
 } from "../files.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { isLockHeld, requireUnlocked, rescuedFilesOf } from "../sink/mod.ts";
-import { type Division, isResultsName } from "./divisions.ts";
+import { type Division, isOutputName, type ShardRun, workingFolderOf } from "./divisions.ts";
 import { MOVED_FOLDER, type PlannedInput, readPlan } from "./plan.ts";
 
 export interface ShardAnswers {
   readonly division: Division;
+  /** Results or, if no shard has answers, failures. */
   readonly path: string;
   readonly isRunning: boolean;
 }
 
-/** The first results of a division that hold answers or that a run has locked. */
+export function failuresPathOf(results: string): string {
+  return `${stemOf(results)}_error.jsonl`;
+}
+
+export function isFailuresPath(path: string): boolean {
+  return /_error(\.rescued-\d+)?\.jsonl$/.test(path);
+}
+
+/** The first results or else failures of a division that are not empty or that a run has
+ * locked. */
 export async function firstAnswers(division: Division): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
   for (const folder of [start, `${start}${MOVED_FOLDER}`]) {
-    for (const file of await namesIn(folder || ".")) {
-      if (!isResultsName(file, division)) continue;
+    const files = (await namesIn(folder || ".")).filter((file) => isOutputName(file, division));
+    const isResults = (file: string) => !isFailuresPath(file);
+    for (const file of [...files.filter(isResults), ...files.filter(isFailuresPath)]) {
       const path = `${folder}${file}`;
       const isRunning = await isLocked(path);
       if (isRunning || await hasContent(path)) return { division, path, isRunning };
@@ -47,9 +58,18 @@ async function runningShard(division: Division): Promise<ShardAnswers | undefine
   const { start } = splitPath(division.stem);
   for (const file of await namesIn(start || ".")) {
     const results = file.replace(/\.lock$/, ".jsonl");
-    if (results === file || !isResultsName(results, division)) continue;
+    if (results === file || !isOutputName(results, division)) continue;
     if (!(await isLockHeld(`${start}${file}`))) continue;
     return { division, path: `${start}${results}`, isRunning: true };
+  }
+}
+
+/** The first of these results whose failures file Retort has written to. */
+export async function withFailures(paths: readonly string[]): Promise<string | undefined> {
+  const failures = paths.map(failuresPathOf);
+  const areThere = await Promise.all(failures.map(hasContent));
+  for (const [i, path] of paths.entries()) {
+    if (areThere[i] && await holdsOwnLines(failures[i], "failures")) return path;
   }
 }
 
@@ -105,13 +125,11 @@ async function areOfOtherInputs(
   const run = await readTextOf(`${stemOf(movedPath)}.run.json`).then(JSON.parse).catch(() => {});
   const inputs: unknown[] = [run?.inputs ?? run?.input].flat();
   const results: string[] = [run?.summary?.files].flat().map((file) => String(file?.results));
-  // The run's working folder is not known. It was this one if its results path leads to `path`.
-  const areRelativeValid = results.some((one) =>
-    !isAbsolute(one) && resolve(one) === resolve(path)
-  );
+  const [folder] = results.flatMap((name) => workingFolderOf(path, name) ?? []);
   const writtenAt = (await statOf(movedPath))?.mtime ?? new Date(0);
-  for (const input of inputs) {
-    if (typeof input !== "string" || !(areRelativeValid || isAbsolute(input))) return false;
+  for (const name of inputs) {
+    if (typeof name !== "string" || (folder === undefined && !isAbsolute(name))) return false;
+    const input = resolve(folder ?? "", name);
     const info = await statOf(input);
     // If the input was edited since, a file in `files` may be a copy of its earlier content.
     if (!info?.isFile || info.mtime === null || info.mtime > writtenAt) return false;
@@ -120,8 +138,8 @@ async function areOfOtherInputs(
   return true;
 }
 
-/** Finds the files of an input as a run file names it: a path, a folder or a pattern, or several. */
-export type FindInputs = (run: { readonly input: string }) => Promise<readonly string[]>;
+/** Finds the input files of a shard's run. */
+export type FindInputs = (run: ShardRun) => Promise<readonly string[]>;
 
 interface ReadOptions {
   /** Whether to find answers by output only. */
@@ -181,7 +199,7 @@ export class DividedAnswers {
     if (answers !== undefined) return answers;
     for (const name of await namesOf(file)) {
       for (const { answers, plannedInput, info: plannedInfo } of this.#byName.get(name) ?? []) {
-        if (plannedInput.size !== info.size) continue;
+        if (plannedInput.size !== undefined && plannedInput.size !== info.size) continue;
         // Parts of two datasets may have the same name and size.
         const isSame = plannedInfo?.size !== info.size ||
           await haveSameEnds(file, plannedInput.path, info.size);
@@ -232,17 +250,21 @@ async function namesOf(file: string): Promise<string[]> {
   return [...new Set([basename(file), basename(realPath)])];
 }
 
-type NamedInput = Pick<PlannedInput, "path" | "size">;
+interface NamedInput extends Pick<PlannedInput, "path"> {
+  /** Undefined if it is not known, because the borders are lost and nothing is at the path: a file
+   * with the same name then counts as a copy. */
+  readonly size: number | undefined;
+}
 
 async function inputsOf(
-  { path, input }: Division,
+  { path, run }: Division,
   findInputs: FindInputs | undefined,
 ): Promise<readonly NamedInput[]> {
   if (path !== "") return (await readPlan(path))?.inputs ?? [];
-  if (input === undefined || findInputs === undefined) return [];
-  const files = await findInputs({ input });
+  if (run === undefined || findInputs === undefined) return [];
+  const files = await findInputs(run);
   return await Promise.all(
-    files.map(async (file) => ({ path: file, size: (await statOf(file))?.size ?? -1 })),
+    files.map(async (file) => ({ path: file, size: (await statOf(file))?.size })),
   );
 }
 

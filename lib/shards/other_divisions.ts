@@ -11,14 +11,17 @@ import { commandText, shellWord } from "../printable.ts";
 import { type Division, divisionsBeside } from "./divisions.ts";
 import {
   DividedAnswers,
+  failuresPathOf,
   type FindInputs,
   firstAnswers,
+  isFailuresPath,
   mergedAnswers,
   type MergedResults,
   movedResultsOf,
   ownResultsIn,
   rescuedIn,
   type ShardAnswers,
+  withFailures,
 } from "./earlier_answers.ts";
 import { MOVED_FOLDER, movedFolderOf } from "./plan.ts";
 
@@ -53,7 +56,10 @@ export async function refuseOtherDivisions(
   // folder.
   const merges = ownDivision === undefined ? await findMerges?.() ?? [] : [];
   const mergePath = await mergedAnswers(merges, files);
-  const wholePath = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ?? mergePath;
+  const answeredPath = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ??
+    mergePath;
+  const failedPath = answeredPath === undefined ? await withFailures(wholeResults) : undefined;
+  const wholePath = answeredPath ?? failedPath;
   const movedPath = wholePath === undefined ? await movedResultsOf(wholeResults, files) : undefined;
   if (wholePath === undefined && movedPath === undefined && others.length === 0) return;
   if (ownDivision !== undefined && await firstAnswers(ownDivision) !== undefined) return;
@@ -63,22 +69,28 @@ export async function refuseOtherDivisions(
   if (answers !== undefined) throw await answersInShardsError(attempt, answers);
   if (movedPath !== undefined) throw movedAnswersError(attempt, movedPath);
   if (wholePath !== undefined) {
-    throw wholeAnswersError(attempt, stem, wholePath, { isMerge: wholePath === mergePath });
+    const isMerge = wholePath === mergePath, isFailed = wholePath === failedPath;
+    throw wholeAnswersError(attempt, stem, wholePath, { isMerge, isFailed });
   }
 }
 
-/** The answers are in the results of a run over whole files, or of a merge. */
+const ANSWERS = { what: "answers", again: "paid for again" };
+const FAILURES = { what: "failed rows", again: "sent again" };
+
+/** A run over whole files, or a merge, has answers to the rows or, if `isFailed`, only failures. */
 export function wholeAnswersError(
   attempt: string,
   stem: string,
   results: string,
-  { isMerge }: { isMerge: boolean },
+  { isMerge = false, isFailed = false } = {},
 ): OtherDivisionError {
+  const { what, again } = isFailed ? FAILURES : ANSWERS;
   const needsName = results === `${stem}.jsonl` || isMerge || results.endsWith(".ndjson");
+  const file = isFailed ? failuresPathOf(results) : results;
   const outputFlag = needsName ? ` and with -o ${shellWord(results)}` : "";
   return new OtherDivisionError(
-    `Cannot run ${attempt}: "${results}" holds answers of a run without --shard or of a merge, which ` +
-      `would be paid for again. Continue without --shard${outputFlag}, or name another output`,
+    `Cannot run ${attempt}: "${file}" holds ${what} of a run without --shard or of a merge, which ` +
+      `would be ${again}. Continue without --shard${outputFlag}, or name another output`,
   );
 }
 
@@ -155,9 +167,10 @@ export async function answersInShardsError(
         "another output folder",
     );
   }
+  const { what, again } = isFailuresPath(path) ? FAILURES : ANSWERS;
   return new OtherDivisionError(
-    `Cannot run ${attempt}: "${path}" and others hold answers of ${count} shards, which would be ` +
-      "paid for again. Continue those shards with the inputs that they were given. To send all rows " +
+    `Cannot run ${attempt}: "${path}" and others hold ${what} of ${count} shards, which would be ` +
+      `${again}. Continue those shards with the inputs that they were given. To send all rows ` +
       "again, name another output folder. To continue without --shard, " +
       await adviceWithoutShards(division, path),
   );

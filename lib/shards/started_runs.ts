@@ -51,7 +51,7 @@ export async function refuseStarted(output: OwnOutput, own: StartedShard): Promi
   if (other !== undefined) throw other.error;
   const wholePath = await ownResultsIn(wholeResults);
   if (wholePath === undefined || await isContinued()) return;
-  throw wholeAnswersError(nameOf(output, shard), stem, wholePath, { isMerge: false });
+  throw wholeAnswersError(nameOf(output, shard), stem, wholePath);
 }
 
 interface OtherRun {

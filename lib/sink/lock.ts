@@ -140,7 +140,7 @@ export class Lock implements Disposable {
  * Takes a lock, or gives up after 60 ms.
  *
  * @param path The lock file, such as `out/x.lock` for `out/x.jsonl`, in an existing folder.
- * @throws {LockedError} If another run holds it.
+ * @throws {LockedError} If another run or a merge holds it.
  * @throws {UsageError} If the file is not a lock file of Retort; it is not changed.
  * @throws {SinkError} If the file cannot be opened or locked.
  */

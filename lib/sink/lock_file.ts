@@ -145,7 +145,7 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
  * released.
  * @returns Why the file is not locked, if it is not. Windows needs no lock: an open file cannot be
  * removed.
- * @throws {LockedError} If another run has locked it.
+ * @throws {LockedError} If another run or a merge has locked it.
  */
 export async function lockOutput(
   file: Deno.FsFile,
@@ -190,7 +190,7 @@ async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
  * Takes the lock briefly, but not exclusively: a hundred shards may check the same file at once,
  * and none must take another for a run.
  *
- * @throws {LockedError} If a run is writing to the file.
+ * @throws {LockedError} If a run or a merge is writing to the file.
  */
 export async function requireUnlocked(path: string): Promise<void> {
   if (Deno.build.os === "windows") return;

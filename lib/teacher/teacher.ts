@@ -31,6 +31,9 @@ export interface TeacherRequest {
   readonly jsonSchema?: AskedSchema;
   /** Milliseconds that the row has left for this attempt. @default the teacher's own limit */
   readonly timeoutMs?: number;
+  /** The number of answers to the row that were rejected before, by a check for example, so that
+   * this request is for another one. @default 0 */
+  readonly resamples?: number;
 }
 
 /** A JSON Schema as sent: the fields of `response_format.json_schema`. */

@@ -13,8 +13,8 @@ Deno.test("createChecks() creates no check if none is requested", async () => {
   assertEquals((await createChecks({ requireJson: false, jsonSchema: undefined })).list, []);
 });
 
-Deno.test("createChecks() creates checks in the order JSON, pattern, validate", async () => {
-  const options = { validate: () => "no", rejectPattern: "x", requireJson: true };
+Deno.test("createChecks() creates checks in the order JSON, pattern, own check", async () => {
+  const options = { check: () => "no", rejectPattern: "x", requireJson: true };
   assertEquals(await reasons(options, "x"), [
     "Not JSON: Unexpected token 'x'",
     "Matches the reject pattern /x/u",

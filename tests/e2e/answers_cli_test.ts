@@ -169,6 +169,19 @@ for (const [flags, message] of REFUSED) {
   });
 }
 
+Deno.test("--simulate gives another answer to a row whose answer was rejected", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", numberedRows(3));
+  const lastAnswers = async (resample: string) => {
+    const flags = ["--simulate=latency=0,tokens=60", "--reject-pattern", ".", "--quiet"];
+    const output = dir.path(`${resample}/`);
+    assertExit(await runCli([input, "-o", output, ...flags, "--resample", resample]), 3);
+    return (await dir.rows(`${resample}/in_error.jsonl`)).map(({ partial }) => partial.response);
+  };
+  const answers = [await lastAnswers("0"), await lastAnswers("1"), await lastAnswers("2")];
+  assertEquals(new Set(answers.flat()).size, 9);
+});
+
 Deno.test("--simulate gives different answers to the samples of a row, the same in each run", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", numberedRows(3));

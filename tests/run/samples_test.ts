@@ -4,7 +4,8 @@ import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts
 import type { Row } from "../../lib/row.ts";
 import { parseSampleUid, sampleUid } from "../../lib/answer.ts";
 import { sampleRow } from "../../lib/run/planned_rows.ts";
-import { checkSamples } from "../../lib/run/resolve_options.ts";
+import { checkOptions } from "../../lib/options.ts";
+import { GENERATOR_RULES } from "../../lib/run/resolve_options.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";
 import type { Params } from "../../lib/teacher/teacher.ts";
 
@@ -24,10 +25,12 @@ Deno.test("sampleUid() and parseSampleUid() are inverse except for the first ans
   }
 });
 
-Deno.test("checkSamples() takes whole numbers from 1 to 1,000", () => {
-  for (const samples of [1, 3, 1_000]) checkSamples(samples);
-  for (const samples of [0, -1, 1.5, NaN, Infinity, 1_001, "3" as unknown as number]) {
-    assertThrows(() => checkSamples(samples), RangeError, `samples ${samples}`);
+Deno.test("samples must be a whole number from 1 to 1,000", () => {
+  const check = (samples: number) => checkOptions({ samples }, GENERATOR_RULES);
+  for (const samples of [1, 3, 1_000]) check(samples);
+  for (const samples of [0, -1, 1.5, NaN, Infinity, 1_001]) {
+    const message = `Cannot use samples ${samples}: it must be a whole number from 1 to 1000`;
+    assertThrows(() => check(samples), RangeError, message);
   }
 });
 

@@ -671,12 +671,58 @@ for (const kind of ["files", "a folder", "a pattern"]) {
   });
 }
 
+Deno.test("failed rows of another division, or of a run over whole files, are not sent again without a word", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4)), output = dir.path("out/");
+  const refused = prompts(0, 4).map(({ prompt }) => prompt);
+  const shard = { index: 0, count: 2 }, other = { index: 1, count: 3 };
+  await runShard(input, output, { shard, refused });
+  for (const options of [{}, { shard: other }]) {
+    const { message } = await assertRejects(() => runShard(input, output, options), UsageError);
+    assertStringIncludes(message, '_error.jsonl" and others hold failed rows of 2 shards');
+  }
+  assertEquals((await runShard(input, output, { shard, retry: true })).asked.length, 2);
+  await assertRejects(() => runShard(input, output, {}), UsageError, "hold answers of 2 shards");
+  const whole = dir.path("whole/");
+  await runShard(input, whole, { refused, limit: 2 });
+  const { message } = await assertRejects(() => runShard(input, whole, { shard }), UsageError);
+  assertStringIncludes(message, 'in_error.jsonl" holds failed rows of a run without --shard');
+});
+
+Deno.test("lost borders: relative inputs are found from another folder, and names with commas", async () => {
+  await using dir = await tempDir();
+  const named = [
+    await dir.write("in/a, b.jsonl", prompts(0, 10)),
+    await dir.write("in/c.jsonl", prompts(10, 20)),
+  ];
+  const output = dir.path("out/"), shard = { index: 1, count: 3 };
+  await runShard(named, output, { shard });
+  await Deno.remove(dir.path("out/.retort"), { recursive: true });
+  const refused = async (input: string) => {
+    const run = () => runShard(input, output, {});
+    await assertRejects(run, UsageError, "hold answers of 3 shards", input);
+  };
+  for (const input of named) await refused(input);
+  // As if the run had been started in the folder `dir`.
+  const runJson = dir.path("out/a, b-and-1-more-00001-of-00003.run.json");
+  const text = await Deno.readTextFile(runJson);
+  const relative = text.replaceAll(dir.path(""), "");
+  await Deno.writeTextFile(runJson, relative);
+  for (const input of named) await refused(input);
+  // A file of the same name elsewhere is another one.
+  const other = await dir.write("other/c.jsonl", prompts(30, 33));
+  assertEquals((await runShard(other, output, {})).asked.length, 3);
+  // A crash has left no summary, so the folder is not known, and the name decides.
+  await Deno.writeTextFile(runJson, JSON.stringify({ ...JSON.parse(relative), summary: null }));
+  await refused(named[0]);
+});
+
 Deno.test("answers are not paid for twice where borders without answers are lost, or results end in .ndjson", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 6)), output = dir.path("out/");
-  const refused = prompts(0, 6).map(({ prompt }) => prompt);
-  await runShard(input, output, { shard: { index: 0, count: 2 }, refused });
+  await runShard(input, output, { shard: { index: 0, count: 2 }, limit: 1 });
   await Deno.remove(dir.path("out/.retort"), { recursive: true });
+  await Deno.truncate(dir.path("out/in-00000-of-00002.jsonl"));
   await runShard(input, output, {});
   const shard = { index: 1, count: 2 };
   await assertRejects(() => runShard(input, output, { shard }), UsageError, "without --shard");
