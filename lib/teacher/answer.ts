@@ -16,7 +16,7 @@ import {
 } from "./answer_body.ts";
 import { type AnswerContext, NO_PARTS, toCompletion } from "./completion.ts";
 import { errorIn } from "./error_response.ts";
-import { asObject, type JsonObject, type JsonPath } from "./json.ts";
+import { asObject, firstObject, type JsonObject, type JsonPath } from "./json.ts";
 import type { Completion } from "./teacher.ts";
 import { toolCallsOf } from "./tool_calls.ts";
 
@@ -31,7 +31,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   const body = unwrappedBody.object;
   const translated = context.format?.answer?.(body);
   const answer = translated ?? body;
-  const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
+  const choice = firstObject(answer.choices);
   const error = errorIn(choice, answer);
   const finishReason = choice === undefined ? "" : finishReasonOf(choice, answer);
   const message = choice && messageIn(choice, finishReason);
@@ -70,7 +70,7 @@ export function isWholeAnswer(text: string, { format }: AnswerContext): boolean 
   const body = answerBody(text)?.object;
   if (body === undefined) return false;
   const answer = format?.answer?.(body) ?? body;
-  const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
+  const choice = firstObject(answer.choices);
   return choice !== undefined && choice.delta === undefined &&
     finishReasonOf(choice, answer) !== "";
 }

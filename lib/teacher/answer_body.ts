@@ -14,7 +14,7 @@ import {
   statedDelayMs,
   statedStatus,
 } from "./error_response.ts";
-import { asObject, type JsonObject, leadingObject, parseJson, textAt } from "./json.ts";
+import { asObject, firstObject, type JsonObject, leadingObject, parseJson, textAt } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
 export interface AnswerBody {
@@ -70,7 +70,7 @@ function completionIn(
 function holdsChoices({ choices }: JsonObject): boolean {
   if (choices === null) return true;
   if (!Array.isArray(choices)) return false;
-  const first = asObject(choices[0]);
+  const first = firstObject(choices);
   return choices.length === 0 ||
     (first !== undefined && ("message" in first || "delta" in first || "finish_reason" in first));
 }
@@ -79,10 +79,8 @@ function holdsChoices({ choices }: JsonObject): boolean {
  * others repeat the answer. */
 function leadingAnswer(text: string): AnswerBody | undefined {
   const object = asObject(parseJson(text));
-  const choice = Array.isArray(object?.choices) ? asObject(object.choices[0]) : undefined;
-  return object !== undefined && choice !== undefined && "message" in choice
-    ? { object, text }
-    : undefined;
+  const isAnswer = object !== undefined && "message" in (firstObject(object.choices) ?? {});
+  return isAnswer ? { object, text } : undefined;
 }
 
 const LINE_END = 0x0a;
@@ -98,7 +96,7 @@ export function areChunkLines(bytes: Uint8Array): boolean {
   if (first === undefined) return false;
   const { object } = unwrapped({ object: first, text: "" });
   if (!Array.isArray(object.choices)) return otherAnswer(object) !== undefined;
-  return object.choices.length === 0 || asObject(object.choices[0])?.delta !== undefined;
+  return object.choices.length === 0 || firstObject(object.choices)?.delta !== undefined;
 }
 
 export interface OtherAnswer {

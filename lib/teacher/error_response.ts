@@ -5,7 +5,7 @@ import { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
 import { DAY_MS } from "../timer.ts";
 import { type AnswerContext, NO_PARTS, toCompletion } from "./completion.ts";
-import { asObject, type JsonObject, parseJson } from "./json.ts";
+import { asObject, firstObject, type JsonObject, parseJson } from "./json.ts";
 import { type Address, redactAddress } from "./network.ts";
 import {
   exhaustion,
@@ -114,9 +114,9 @@ function isStated(value: unknown, levels = 3): boolean {
 /** Returns the most specific code. Anthropic and OpenRouter name the limit that was exceeded,
  * beside a type that every 429 has; Google gives the reason in a list of details. */
 export function codeOf(body: unknown, redact: Redact): string | undefined {
-  if (Array.isArray(body)) return codeOf(asObject(body[0]), redact);
+  if (Array.isArray(body)) return codeOf(firstObject(body), redact);
   const top = asObject(body) ?? {};
-  const error = asObject(top.error) ?? asObject(top.detail) ?? firstOf(top.errors) ?? {};
+  const error = asObject(top.error) ?? asObject(top.detail) ?? firstObject(top.errors) ?? {};
   const metadata = asObject(error.metadata) ?? {};
   const candidates = [
     asObject(error.details)?.error_code,
@@ -190,7 +190,7 @@ export function relayedError(body: unknown, status: number | undefined): Relayed
 
 /** The message in the forms of OpenAI, FastAPI, Ollama and others; undefined if there is none. */
 export function errorMessage(body: unknown): string | undefined {
-  if (Array.isArray(body)) return errorMessage(asObject(body[0]));
+  if (Array.isArray(body)) return errorMessage(firstObject(body));
   const object = asObject(body);
   if (object === undefined) return undefined;
   const { message, detail } = object;
@@ -215,7 +215,7 @@ export function statedStatus(error: unknown): number | undefined {
 
 /** Google states the wait in the body: `"retryDelay": "34.07s"`. */
 export function statedDelayMs(body: unknown): number | undefined {
-  if (Array.isArray(body)) return statedDelayMs(asObject(body[0]));
+  if (Array.isArray(body)) return statedDelayMs(firstObject(body));
   const delay = detailOf(asObject(asObject(body)?.error) ?? {}, "RetryInfo")?.retryDelay;
   const seconds = /^([\d.]+)s$/.exec(asText(delay))?.[1];
   const ms = seconds === undefined ? NaN : Number(seconds) * 1_000;
@@ -235,7 +235,7 @@ function gatewayMessage(body: JsonObject): string {
   if (blocked !== "") return `The prompt was blocked by a filter: ${blocked}`;
   const minimax = minimaxStatus(body) === 0 ? "" : asText(asObject(body.base_resp)?.status_msg);
   return minimax || asText(body.msg) || asText(body.error_msg) || asText(body.error_message) ||
-    asText(body.errorMessage) || asText(firstOf(body.errors)?.message);
+    asText(body.errorMessage) || asText(firstObject(body.errors)?.message);
 }
 
 function minimaxCode(body: JsonObject): string | undefined {
@@ -268,10 +268,6 @@ function detailMessage(detail: unknown): string {
     const place = Array.isArray(loc) ? `${loc.join(".")}: ` : "";
     return place + asText(msg);
   }).filter((text) => text !== "").join("; ");
-}
-
-function firstOf(list: unknown): JsonObject | undefined {
-  return Array.isArray(list) ? asObject(list[0]) : undefined;
 }
 
 export function errorJson(error: unknown): string {
