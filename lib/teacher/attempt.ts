@@ -104,13 +104,10 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#endRequest();
   }
 
-  /** Ends the attempt at a deadline. Succeeds if only usage or the end of a response is missing. */
+  /** Ends the attempt at a deadline. */
   expire(deadline: Deadline): void {
     this.#body.flush();
-    if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
-    else if (this.#isAnswer && this.#stream === undefined && this.#body.holdsObject) {
-      this.onBodyEnd(undefined);
-    } else this.#fail(this.#status >= 300 ? this.#statusError() : this.#timeoutError(deadline));
+    this.onBodyEnd(this.#timeoutError(deadline));
     this.#endRequest();
   }
 
@@ -170,10 +167,8 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
       this.lastTokenAt = this.#shared.now();
       if (this.#firstTokenAt < 0) this.#firstTokenAt = this.lastTokenAt;
     }
-    if (stream.error !== undefined) {
-      this.#fail(stream.error);
-      this.#endRequest();
-    } else if (stream.done) {
+    if (stream.error !== undefined) this.abort(stream.error);
+    else if (stream.done) {
       // The end of the response may take two seconds more.
       this.completeAt = this.#shared.now();
       this.#succeed(stream);
@@ -181,15 +176,14 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   onTooLong(): void {
-    this.#fail(this.#isAnswer ? tooLongError(this.#status) : this.#statusError());
-    this.#endRequest();
+    this.abort(this.#isAnswer ? tooLongError(this.#status) : this.#statusError());
   }
 
   onBodyEnd(error: Error | undefined = this.#connectionError): void {
     if (this.#isSettled) return;
     try {
       if (error === undefined) this.#finish();
-      else this.#finishBroken(error);
+      else this.#finishEarly(error);
     } catch (failure) {
       const mayBeLines = this.#isAnswer && this.#stream === undefined;
       if (mayBeLines && this.#body.readAsLines()) this.onBodyEnd(error);
@@ -212,13 +206,21 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#dispatch();
   }
 
-  #finishBroken(error: Error): void {
+  /**
+   * Settles an attempt whose response did not end.
+   *
+   * @param error Of the connection; a `TeacherError` at a deadline.
+   */
+  #finishEarly(error: Error): void {
+    const stream = this.#stream, isDeadline = error instanceof TeacherError;
     // The status counts, even if the body of an error is incomplete.
     if (this.#status >= 300) this.#fail(this.#statusError());
-    // A JSON object is complete with its last brace. A broken stream never is, even with a finish
-    // reason: a proxy may have truncated it, and some servers send the reason in every chunk.
-    else if (this.#stream === undefined && this.#body.holdsObject) this.#finish();
-    else throw this.#networkError(error);
+    // A JSON object is complete with its last brace.
+    else if (stream === undefined && this.#body.holdsObject) this.#finish();
+    // Not if the connection broke: a proxy may have truncated the stream, and some servers send a
+    // finish reason in every chunk.
+    else if (isDeadline && stream !== undefined && stream.finishReason !== "") this.#succeed(stream);
+    else throw isDeadline ? error : this.#networkError(error);
   }
 
   #finish(): void {

@@ -3,6 +3,7 @@
 import type { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
 import {
+  errorIn,
   finishReasonOf,
   lastReason,
   MessageReader,
@@ -13,13 +14,14 @@ import {
 import {
   brokenAnswerError,
   missingChoiceError,
+  type Origin,
   otherAnswer,
   statedError,
   unwrapped,
 } from "./answer_body.ts";
 import type { EventReader } from "./api_format.ts";
 import { type AnswerContext, type AnswerParts, NO_PARTS, toCompletion } from "./completion.ts";
-import { errorIn, errorMessage } from "./error_response.ts";
+import { errorMessage } from "./error_response.ts";
 import { asObject, type JsonObject } from "./json.ts";
 import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
 import type { Completion } from "./teacher.ts";
@@ -36,7 +38,7 @@ export class StreamReader implements EventSink {
   done = false;
   error: TeacherError | undefined;
 
-  readonly #status: number;
+  readonly #origin: Origin;
   readonly #context: AnswerContext;
   readonly #habits: StreamHabits;
   readonly #events = new StreamEvents(this);
@@ -61,7 +63,7 @@ export class StreamReader implements EventSink {
     context: AnswerContext,
     habits: StreamHabits = { endsByDoneOnly: false },
   ) {
-    this.#status = status;
+    this.#origin = { status, redact: context.redact };
     this.#context = context;
     this.#format = context.format?.events?.();
     this.#habits = habits;
@@ -83,13 +85,12 @@ export class StreamReader implements EventSink {
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
-    const { redact } = this.#context;
     const other = this.#otherApi;
     if (other === undefined) {
-      this.error = brokenAnswerError("The stream held no answer", "", this.#status, redact);
+      this.error = brokenAnswerError("The stream held no answer", "", this.#origin);
       return;
     }
-    this.error = brokenAnswerError(other.message, "", this.#status, redact, "other_api");
+    this.error = brokenAnswerError(other.message, "", this.#origin, "other_api");
     this.#content.add(other.content.text);
     this.hasOutput = other.content.text !== "";
   }
@@ -120,7 +121,7 @@ export class StreamReader implements EventSink {
 
   onUnreadable(text: string): void {
     const problem = "An event of the stream is not a JSON object";
-    this.error = brokenAnswerError(problem, text, this.#status, this.#context.redact);
+    this.error = brokenAnswerError(problem, text, this.#origin);
   }
 
   onDone(): void {
@@ -132,7 +133,7 @@ export class StreamReader implements EventSink {
   }
 
   #fail(error: unknown, envelope?: JsonObject): void {
-    this.error = statedError(error, this.#status, this.#context.redact, envelope);
+    this.error = statedError(error, this.#origin, envelope);
   }
 
   #chunk(sent: JsonObject, sentText: string): void {
@@ -145,8 +146,7 @@ export class StreamReader implements EventSink {
     if (choice === undefined && !("choices" in chunk)) {
       if (this.#choiceIndex === undefined) this.#collectOther(chunk);
       if (errorMessage(chunk) !== undefined) {
-        const { redact } = this.#context;
-        this.error = missingChoiceError(chunk, "choice", "", this.#status, redact);
+        this.error = missingChoiceError(chunk, "choice", "", this.#origin);
         return;
       }
     }
