@@ -14,7 +14,7 @@ import {
   otherAnswer,
   statedError,
 } from "./answer_body.ts";
-import { type AnswerContext, NO_PARTS, toCompletion } from "./completion.ts";
+import { type AnswerContext, toCompletion } from "./completion.ts";
 import { asObject, firstObject, type JsonObject, type JsonPath } from "./json.ts";
 import type { Completion } from "./teacher.ts";
 import { toolCallsOf } from "./tool_calls.ts";
@@ -55,7 +55,6 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
     model: asText(answer.model),
     id: asText(answer.id),
     kept: context.keep.length === 0 ? undefined : keptOf(choice, answer, context.keep),
-    ttftMs: undefined,
   }, context);
   if (error === undefined) return completion;
   const stated = statedError(error, { status, redact }, body);
@@ -92,7 +91,7 @@ function errorWithoutChoice(
   const other = "choices" in body ? undefined : otherAnswer(body);
   if (other === undefined) return missingChoiceError(body, "choice", text, origin);
   const error = brokenAnswerError(other.message, "", origin, "other_api");
-  const partial = toCompletion({ ...NO_PARTS, content: other.content }, context);
+  const partial = toCompletion({ content: other.content }, context);
   return other.content === "" ? error : changedError(error, { partial });
 }
 

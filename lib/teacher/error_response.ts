@@ -4,7 +4,7 @@
 import { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
 import { DAY_MS } from "../timer.ts";
-import { type AnswerContext, NO_PARTS, toCompletion } from "./completion.ts";
+import { type AnswerContext, toCompletion } from "./completion.ts";
 import { asObject, firstObject, type JsonObject, parseJson } from "./json.ts";
 import { type Address, redactAddress } from "./network.ts";
 import {
@@ -80,7 +80,7 @@ export function readError(sent: unknown, status: number | undefined, redact: Red
 function partialOf(body: unknown, context: AnswerContext): Completion | undefined {
   const content = asText(asObject(asObject(body)?.error)?.failed_generation);
   if (content === "") return undefined;
-  return toCompletion({ ...NO_PARTS, content, finishReason: "error" }, context);
+  return toCompletion({ content, finishReason: "error" }, context);
 }
 
 function messageOf(

@@ -20,7 +20,7 @@ import {
   unwrapped,
 } from "./answer_body.ts";
 import type { EventReader } from "./api_format.ts";
-import { type AnswerContext, type AnswerParts, NO_PARTS, toCompletion } from "./completion.ts";
+import { type AnswerContext, toCompletion } from "./completion.ts";
 import { errorMessage } from "./error_response.ts";
 import { asObject, type JsonObject } from "./json.ts";
 import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
@@ -47,7 +47,15 @@ export class StreamReader implements EventSink {
   readonly #reasoning = new DeltaText();
   readonly #toolCalls = new ToolCallDeltas();
   readonly #format: EventReader | undefined;
-  readonly #parts: AnswerParts = { ...NO_PARTS };
+  readonly #parts = {
+    refusal: "",
+    finishReason: "",
+    serviceTier: "",
+    usage: undefined as JsonObject | undefined,
+    model: "",
+    id: "",
+    kept: undefined as JsonObject | undefined,
+  };
   /** Whether the current chunk of bytes held a token. */
   #hasToken = false;
   /** Whether a token came in a delta: some servers send messages instead. */
@@ -97,12 +105,15 @@ export class StreamReader implements EventSink {
 
   /** @param hasOthers Whether other requests to this teacher are in flight. */
   completion(ttftMs: number | undefined, hasOthers: boolean = false): Completion {
-    this.#parts.content = this.#content.text;
-    this.#parts.reasoning = this.#reasoning.text;
-    this.#parts.toolCalls = this.#toolCalls.list();
-    this.#parts.ttftMs = ttftMs;
     const { finishReason } = this;
-    const completion = toCompletion({ ...this.#parts, finishReason }, this.#context);
+    const completion = toCompletion({
+      ...this.#parts,
+      content: this.#content.text,
+      reasoning: this.#reasoning.text,
+      toolCalls: this.#toolCalls.list(),
+      finishReason,
+      ttftMs,
+    }, this.#context);
     const isInterrupted = this.done && finishReason === "" && hasOthers;
     return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
   }
@@ -156,7 +167,7 @@ export class StreamReader implements EventSink {
     const usage = asObject(usageIn(choice, chunk));
     // Some gateways send the counts of the prompt first, and those of the answer last.
     if (usage !== undefined && !isLateZero(usage, parts.usage)) {
-      parts.usage = { ...asObject(parts.usage), ...usage };
+      parts.usage = { ...parts.usage, ...usage };
     }
     if (this.#context.keep.length > 0) this.#keep(choice, chunk);
     if (choice === undefined) {
@@ -236,10 +247,8 @@ export class StreamReader implements EventSink {
 }
 
 /** Some gateways end a stream with another usage, of 0 tokens. */
-function isLateZero(usage: unknown, before: unknown): boolean {
-  if (before === undefined) return false;
-  const { prompt_tokens: prompt, completion_tokens: completion } = asObject(usage) ?? {};
-  return prompt === 0 && completion === 0;
+function isLateZero(usage: JsonObject, before: JsonObject | undefined): boolean {
+  return before !== undefined && usage.prompt_tokens === 0 && usage.completion_tokens === 0;
 }
 
 function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject): boolean {
