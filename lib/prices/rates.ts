@@ -62,8 +62,7 @@ export function parseRates(text: string, region?: string): Rates {
   const clauses = text.split("; ").map((clause) => clause.split(" "));
   const factor = clauses.find(([word, name]) => word === "region" && name === region)?.[2] ?? 1;
   const request = clauses.find(([word]) => word === "request")?.[1] ?? 0;
-  const pricesIn = (words: readonly string[]) =>
-    readPrices(words, Number(factor), Number(request));
+  const pricesIn = (words: readonly string[]) => readPrices(words, Number(factor), Number(request));
   const tiers = new Map<string, { above: number; prices: TokenPrices }[]>();
   let offPeak: Rates["offPeak"];
   for (const words of clauses) {

@@ -11,7 +11,14 @@ import {
   readError,
   statedStatus,
 } from "./error_response.ts";
-import { asObject, firstObject, type JsonObject, leadingObject, parseJson, textAt } from "./json.ts";
+import {
+  asObject,
+  firstObject,
+  type JsonObject,
+  leadingObject,
+  parseJson,
+  textAt,
+} from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
 export interface AnswerBody {

@@ -254,7 +254,8 @@ class Transcoder implements ByteSink {
     } catch {
       return false;
     }
-  }}
+  }
+}
 
 const encoder = new TextEncoder();
 const LINE_END = 0x0a;

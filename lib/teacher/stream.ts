@@ -64,6 +64,8 @@ export class StreamReader implements EventSink {
   #choiceIndex: number | undefined;
   /** Whether text, reasoning or a part of a tool call has arrived. */
   hasOutput = false;
+  /** Whether a chunk of the answer had no finish reason, so that one marks the end. */
+  #hasOpenChunk = false;
   #otherApi: { readonly message: string; readonly content: DeltaText } | undefined;
 
   constructor(
@@ -80,6 +82,15 @@ export class StreamReader implements EventSink {
   /** The server's finish reason; "" until it arrives or, if `endsByDoneOnly`, until `[DONE]`. */
   get finishReason(): string {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
+  }
+
+  /**
+   * Whether only the end of the stream is missing. Without `[DONE]`, a stream with tool calls may go
+   * on, because some gateways make the calls themselves, and one without usage may still send it.
+   */
+  get isWhole(): boolean {
+    return this.#hasOpenChunk && this.finishReason !== "" && this.#parts.usage !== undefined &&
+      this.#toolCalls.list() === undefined;
   }
 
   /** @returns Whether the chunk held a token: text, reasoning or a part of a tool call. */
@@ -184,6 +195,7 @@ export class StreamReader implements EventSink {
       this.#delta({ content: choice.text }, "delta", text, position);
     }
     parts.finishReason = lastReason(parts.finishReason, finishReasonOf(choice, chunk));
+    if (parts.finishReason === "" && this.hasOutput) this.#hasOpenChunk = true;
   }
 
   /** Collects an answer of another API, for the error if the stream has no choice. */

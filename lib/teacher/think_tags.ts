@@ -136,7 +136,11 @@ function tagsOpenedAt(
   return THINK_TAGS.find(([open]) => content.startsWith(open, start));
 }
 
-function blockAt(content: string, start: number, [open, close]: ThinkTags): SeparatedAnswer | undefined {
+function blockAt(
+  content: string,
+  start: number,
+  [open, close]: ThinkTags,
+): SeparatedAnswer | undefined {
   const innerStart = start + open.length, end = content.indexOf(close, innerStart);
   if (end < 0) return undefined;
   return trimmed(content.slice(innerStart, end), content.slice(end + close.length));

@@ -144,7 +144,10 @@ function without(what: string, body: unknown, expected: Expected): Row {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const error = typeof body === "string"
     ? notAnObjectError(text, { status: 200, redact: same })
-    : missingChoiceError(body as Record<string, unknown>, "choice", text, { status: 200, redact: same });
+    : missingChoiceError(body as Record<string, unknown>, "choice", text, {
+      status: 200,
+      redact: same,
+    });
   return [what, error, expected];
 }
 
@@ -263,6 +266,26 @@ export const GROUPS: readonly CaseGroup[] = [
         "401",
       ),
       halts("upstream"),
+    ),
+    on(
+      "LiteLLM: Google refuses its key",
+      401,
+      openai(
+        "litellm.AuthenticationError: litellm.AuthenticationError: VertexAIException AuthenticationError - API key not valid.",
+        "None",
+        "401",
+      ),
+      halts("upstream"),
+    ),
+    on(
+      "LiteLLM: a paid model on Gemini's free tier",
+      429,
+      openai(
+        `litellm.RateLimitError: litellm.RateLimitError: geminiException - {"error": {"code": 429, "message": "${QUOTA} limit: 0, model: gemini-9"}}`,
+        "throttling_error",
+        "429",
+      ),
+      { ...halts("upstream"), isAboutModel: true },
     ),
     on(
       "LiteLLM: the provider's bill, older",
