@@ -209,7 +209,7 @@ Deno.test("complete() waits for more of a stream that may not be whole", async (
   const streams = {
     "no usage yet": [token("4"), token("2", "stop")],
     "a finish reason from the start": [token("4", "stop"), USAGE],
-    "text after the finish reason": [token("4"), token("2", "stop"), USAGE, token("!")],
+    "text a second after the finish reason": [token("4"), token("2", "stop"), USAGE],
     "calls that a gateway may make": [
       token("4"),
       `data: ${JSON.stringify({ choices: [{ delta: { tool_calls: calls } }] })}\n\n`,
@@ -219,11 +219,20 @@ Deno.test("complete() waits for more of a stream that may not be whole", async (
   };
   await Promise.all(
     Object.entries(streams).map(async ([what, pieces]) => {
+      const late = what.startsWith("text") ? token("!") : ": ping\n\n";
       const options = { stream: true, timeoutMs: 3_500 };
-      await using it = pair(() => stream(pieces, "hang"), options);
+      await using it = pair(() => stream(pieces, "hang", late), options);
       const before = performance.now();
       await ask(it.teacher).catch(() => {});
       assertGreater(performance.now() - before, 3_400, what);
     }),
   );
+});
+
+Deno.test("complete() keeps the text of bare JSON lines that a time limit cuts off", async () => {
+  const lines = ["4", "2"].map((content) =>
+    JSON.stringify({ choices: [{ index: 0, delta: { content } }] })
+  );
+  const { outcome } = await askStalled({ body: `${lines.join("\n")}\n` }, 1_000);
+  assertEquals([outcome.type, outcome.partial?.response], ["timeout", "42"]);
 });
