@@ -3,9 +3,4 @@
  * @module
  */
 
-export {
-  calcPrice,
-  findProvider,
-  type ModelPrice,
-  type TieredPrices,
-} from "npm:@pydantic/genai-prices@0.1.8";
+export { calcPrice, findProvider, type TieredPrices } from "npm:@pydantic/genai-prices@0.1.8";

@@ -4,6 +4,7 @@
 import type { EndpointEntry, ListSource } from "./source.ts";
 import { formatCountOf } from "../figures.ts";
 import { redactAddress } from "../teacher/mod.ts";
+import { every } from "../timer.ts";
 
 export interface ListChange {
   readonly joined: readonly EndpointEntry[];
@@ -17,8 +18,8 @@ export interface WatchOptions {
   /** Called when teachers have joined, left or changed, when the list can be used again, and
    * once for each new reason why it cannot. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
-  /** @default setInterval */
-  readonly every?: (ms: number, callback: () => Promise<void>) => () => void;
+  /** The timer. @default `every` of `lib/timer.ts` */
+  readonly every?: typeof every;
 }
 
 const READ_INTERVAL_MS = 5_000;
@@ -35,7 +36,9 @@ export class EndpointWatch {
     this.#source = source;
     this.#options = options;
     this.#entries = byUrl(entries);
-    this.#stop = (options.every ?? everyMs)(READ_INTERVAL_MS, () => this.readNow());
+    const setTimer = options.every ?? every;
+    // A run without teachers has no sockets that keep the process alive.
+    this.#stop = setTimer(READ_INTERVAL_MS, () => void this.readNow(), { keepsAlive: true });
   }
 
   async readNow(): Promise<void> {
@@ -103,9 +106,4 @@ function byUrl(entries: readonly EndpointEntry[]): Map<string, EndpointEntry> {
 
 function isChanged({ weight, max }: EndpointEntry, before: EndpointEntry | undefined): boolean {
   return before !== undefined && (weight !== before.weight || max !== before.max);
-}
-
-function everyMs(ms: number, callback: () => Promise<void>): () => void {
-  const timer = setInterval(callback, ms);
-  return () => clearInterval(timer);
 }

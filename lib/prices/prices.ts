@@ -141,7 +141,7 @@ async function findPrice(
         ? completion.usage.costUsd
         : listed?.(completion)
     ),
-    rates: price?.ratesFor(tier),
+    rates: price?.pricesFor(0, tier),
     note: price === undefined
       ? `Cost of "${model}" at ${address} as stated in its answers`
       : noteOf(teacher, price, tier) +

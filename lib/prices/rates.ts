@@ -27,6 +27,8 @@ export interface TokenPrices {
   /** Completion tokens without reasoning. */
   readonly completion: number;
   readonly reasoning: number;
+  /** US dollars per request, in addition to its tokens. */
+  readonly request: number;
 }
 
 /** Prices by prompt length, ascending: the last step whose `above` is exceeded applies. */
@@ -50,36 +52,33 @@ export interface Rates {
   readonly tiers: ReadonlyMap<string, Steps>;
   /** Prices of the standard tier at some times of the week; undefined if they never change. */
   readonly offPeak: { readonly times: Times; readonly prices: TokenPrices } | undefined;
-  /** US dollars per request, in addition to its tokens. */
-  readonly request: number;
-  /** The factor on all token prices, by region. */
-  readonly regions: ReadonlyMap<string, number>;
 }
 
 const MILLION = 1e6;
 const DAY_MINUTES = 24 * 60;
 
-export function parseRates(text: string): Rates {
+/** @param region The region in which the API runs. @default none */
+export function parseRates(text: string, region?: string): Rates {
+  const clauses = text.split("; ").map((clause) => clause.split(" "));
+  const factor = clauses.find(([word, name]) => word === "region" && name === region)?.[2] ?? 1;
+  const request = clauses.find(([word]) => word === "request")?.[1] ?? 0;
+  const pricesIn = (words: readonly string[]) => readPrices(words, Number(factor), Number(request));
   const tiers = new Map<string, { above: number; prices: TokenPrices }[]>();
-  const regions = new Map<string, number>();
   let offPeak: Rates["offPeak"];
-  let request = 0;
-  for (const clause of text.split("; ")) {
-    const words = clause.split(" ");
-    if (words[0] === "request") request = Number(words[1]);
-    else if (words[0] === "region") regions.set(words[1], Number(words[2]));
-    else if (words[0] === "at") {
+  for (const words of clauses) {
+    if (words[0] === "request" || words[0] === "region") continue;
+    if (words[0] === "at") {
       const { times, rest } = readTimes(words.slice(1));
-      offPeak = { times, prices: readPrices(rest) };
-    } else {
-      const [, tier, bound] = /^([a-z]*)(?:>(\d+))?/.exec(words[0])!;
-      const hasLabel = tier !== "" || bound !== undefined;
-      const steps = tiers.get(tier) ?? [];
-      steps.push({ above: Number(bound ?? 0), prices: readPrices(words.slice(hasLabel ? 1 : 0)) });
-      tiers.set(tier, steps);
+      offPeak = { times, prices: pricesIn(rest) };
+      continue;
     }
+    const [, tier, bound] = /^([a-z]*)(?:>(\d+))?/.exec(words[0])!;
+    const hasLabel = tier !== "" || bound !== undefined;
+    const steps = tiers.get(tier) ?? [];
+    steps.push({ above: Number(bound ?? 0), prices: pricesIn(words.slice(hasLabel ? 1 : 0)) });
+    tiers.set(tier, steps);
   }
-  return { tiers, offPeak, request, regions };
+  return { tiers, offPeak };
 }
 
 export function pricesFor(
@@ -91,8 +90,10 @@ export function pricesFor(
   const tierSteps = tier === "" ? undefined : tiers.get(tier);
   const isOffPeak = tierSteps === undefined && offPeak !== undefined &&
     isWithin(offPeak.times, atMs);
-  if (isOffPeak) return offPeak.prices;
-  const steps = tierSteps ?? tiers.get("")!;
+  return isOffPeak ? offPeak.prices : stepFor(tierSteps ?? tiers.get("")!, promptTokens);
+}
+
+export function stepFor(steps: Steps, promptTokens: number): TokenPrices {
   let { prices } = steps[0];
   for (const step of steps) if (promptTokens > step.above) prices = step.prices;
   return prices;
@@ -108,7 +109,7 @@ export function costOf(prices: TokenPrices, usage: Usage): number {
   const millionths = (promptTokens - cached - written) * prices.prompt +
     cached * prices.cached + written * prices.written +
     (completionTokens - reasoning) * prices.completion + reasoning * prices.reasoning;
-  return millionths / MILLION;
+  return millionths / MILLION + prices.request;
 }
 
 function isWithin({ offsetMinutes, hours }: Times, atMs: number): boolean {
@@ -122,18 +123,19 @@ function isWithin({ offsetMinutes, hours }: Times, atMs: number): boolean {
   );
 }
 
-function readPrices(words: readonly string[]): TokenPrices {
-  const [prompt, completion] = words.map(Number);
-  const priceAfter = (name: string) => {
-    const index = words.indexOf(name);
-    return index === -1 ? undefined : Number(words[index + 1]);
-  };
+function readPrices(words: readonly string[], factor: number, request: number): TokenPrices {
+  // Without the rounding, 3 * 1.1 is 3.3000000000000003.
+  const priceAt = (index: number) => Number((Number(words[index]) * factor).toPrecision(10));
+  const priceAfter = (name: string) =>
+    words.includes(name) ? priceAt(words.indexOf(name) + 1) : undefined;
+  const prompt = priceAt(0), completion = priceAt(1);
   return {
     prompt,
     completion,
     cached: priceAfter("cached") ?? prompt,
     written: priceAfter("written") ?? prompt,
     reasoning: priceAfter("reasoning") ?? completion,
+    request,
   };
 }
 
@@ -159,11 +161,9 @@ function minutesOf(clock: string): number {
 export interface PublicPrice {
   /** The name of the list, with its date if it has one. */
   readonly source: string;
-  /** The cost in US dollars. `tier` is the service tier as the API names it. */
-  costOf(usage: Usage, tier?: string): number;
+  /** The current prices. `tier` is the service tier as the API names it. */
+  pricesFor(promptTokens: number, tier?: string): TokenPrices;
   knowsTier(tier: string): boolean;
-  /** The current prices of short prompts. */
-  ratesFor(tier?: string): Pick<TokenPrices, "prompt" | "cached" | "completion">;
 }
 
 /** Names of the standard tier, and of tiers that cost as much. */

@@ -14,9 +14,8 @@ import {
   otherAnswer,
   statedError,
 } from "./answer_body.ts";
-import { type AnswerContext, NO_PARTS, toCompletion } from "./completion.ts";
-import { errorIn } from "./error_response.ts";
-import { asObject, type JsonObject, type JsonPath } from "./json.ts";
+import { type AnswerContext, toCompletion } from "./completion.ts";
+import { asObject, firstObject, type JsonObject, type JsonPath } from "./json.ts";
 import type { Completion } from "./teacher.ts";
 import { toolCallsOf } from "./tool_calls.ts";
 
@@ -27,18 +26,18 @@ export const NO_JSON_TEXT = "";
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
   const { redact } = context;
   const unwrappedBody = answerBody(text);
-  if (unwrappedBody === undefined) throw notAnObjectError(text, status, redact);
+  if (unwrappedBody === undefined) throw notAnObjectError(text, { status, redact });
   const body = unwrappedBody.object;
   const translated = context.format?.answer?.(body);
   const answer = translated ?? body;
-  const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
+  const choice = firstObject(answer.choices);
   const error = errorIn(choice, answer);
   const finishReason = choice === undefined ? "" : finishReasonOf(choice, answer);
   const message = choice && messageIn(choice, finishReason);
   if (choice === undefined || message === undefined) {
-    if (error !== undefined) throw statedError(error, status, redact, body);
+    if (error !== undefined) throw statedError(error, { status, redact }, body);
     if (choice === undefined) throw errorWithoutChoice(body, text, status, context);
-    throw missingChoiceError(body, '"message" in its choice', text, status, redact);
+    throw missingChoiceError(body, '"message" in its choice', text, { status, redact });
   }
   const { content, reasoning } = new MessageReader().read(message);
   const completion = toCompletion({
@@ -56,10 +55,9 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
     model: asText(answer.model),
     id: asText(answer.id),
     kept: context.keep.length === 0 ? undefined : keptOf(choice, answer, context.keep),
-    ttftMs: undefined,
   }, context);
   if (error === undefined) return completion;
-  const stated = statedError(error, status, redact, body);
+  const stated = statedError(error, { status, redact }, body);
   // A partial answer beside an error may have been billed.
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
@@ -70,7 +68,7 @@ export function isWholeAnswer(text: string, { format }: AnswerContext): boolean 
   const body = answerBody(text)?.object;
   if (body === undefined) return false;
   const answer = format?.answer?.(body) ?? body;
-  const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
+  const choice = firstObject(answer.choices);
   return choice !== undefined && choice.delta === undefined &&
     finishReasonOf(choice, answer) !== "";
 }
@@ -89,10 +87,11 @@ function errorWithoutChoice(
   status: number,
   context: AnswerContext,
 ): TeacherError {
+  const origin = { status, redact: context.redact };
   const other = "choices" in body ? undefined : otherAnswer(body);
-  if (other === undefined) return missingChoiceError(body, "choice", text, status, context.redact);
-  const error = brokenAnswerError(other.message, "", status, context.redact, "other_api");
-  const partial = toCompletion({ ...NO_PARTS, content: other.content }, context);
+  if (other === undefined) return missingChoiceError(body, "choice", text, origin);
+  const error = brokenAnswerError(other.message, "", origin, "other_api");
+  const partial = toCompletion({ content: other.content }, context);
   return other.content === "" ? error : changedError(error, { partial });
 }
 
@@ -116,6 +115,23 @@ function keptOf(choice: JsonObject, answer: JsonObject, names: readonly string[]
     else if (Object.hasOwn(answer, name)) kept[name] = answer[name];
   }
   return kept;
+}
+
+/** The error in a choice or in the answer around it. Some servers always send `error`: null,
+ * false, "", `{}`, or an object of such values means none. */
+export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
+  if (isStated(choice?.error)) return choice?.error;
+  return isStated(answer.error) ? answer.error : undefined;
+}
+
+const NO_ERROR = /^\s*(?:none|null|nil|false|ok|success)?\s*$/i;
+
+function isStated(value: unknown, levels = 3): boolean {
+  if (typeof value === "string") return !NO_ERROR.test(value);
+  // A status of success.
+  if (value === 200) return false;
+  if (typeof value !== "object" || value === null) return Boolean(value);
+  return levels === 0 || Object.values(value).some((member) => isStated(member, levels - 1));
 }
 
 /** Moonshot puts the usage into the choice of a stream, Groq into a field of its own. */

@@ -3,18 +3,22 @@
 
 import { TeacherError } from "../errors.ts";
 import {
-  codeOf,
   errorJson,
   errorMessage,
-  innermost,
   isPage,
   MAX_MESSAGE_CHARS,
   MAX_QUOTED_CHARS,
-  relayedError,
-  statedDelayMs,
+  readError,
   statedStatus,
 } from "./error_response.ts";
-import { asObject, type JsonObject, leadingObject, parseJson, textAt } from "./json.ts";
+import {
+  asObject,
+  firstObject,
+  type JsonObject,
+  leadingObject,
+  parseJson,
+  textAt,
+} from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
 export interface AnswerBody {
@@ -70,7 +74,7 @@ function completionIn(
 function holdsChoices({ choices }: JsonObject): boolean {
   if (choices === null) return true;
   if (!Array.isArray(choices)) return false;
-  const first = asObject(choices[0]);
+  const first = firstObject(choices);
   return choices.length === 0 ||
     (first !== undefined && ("message" in first || "delta" in first || "finish_reason" in first));
 }
@@ -79,10 +83,8 @@ function holdsChoices({ choices }: JsonObject): boolean {
  * others repeat the answer. */
 function leadingAnswer(text: string): AnswerBody | undefined {
   const object = asObject(parseJson(text));
-  const choice = Array.isArray(object?.choices) ? asObject(object.choices[0]) : undefined;
-  return object !== undefined && choice !== undefined && "message" in choice
-    ? { object, text }
-    : undefined;
+  const isAnswer = object !== undefined && "message" in (firstObject(object.choices) ?? {});
+  return isAnswer ? { object, text } : undefined;
 }
 
 const LINE_END = 0x0a;
@@ -98,7 +100,7 @@ export function areChunkLines(bytes: Uint8Array): boolean {
   if (first === undefined) return false;
   const { object } = unwrapped({ object: first, text: "" });
   if (!Array.isArray(object.choices)) return otherAnswer(object) !== undefined;
-  return object.choices.length === 0 || asObject(object.choices[0])?.delta !== undefined;
+  return object.choices.length === 0 || firstObject(object.choices)?.delta !== undefined;
 }
 
 export interface OtherAnswer {
@@ -198,38 +200,37 @@ function valueAt(value: unknown, ...path: readonly (string | number)[]): unknown
  * another kind of server. */
 export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 
-/** @param envelope The object around `error`. Its fields count too (TGI:
- * `"error_type": "overloaded"`). */
-export function statedError(
-  error: unknown,
-  status: number,
-  redact: Redact,
-  envelope: JsonObject = {},
-): TeacherError {
-  return errorFrom({ ...envelope, error }, statedStatus(error), status, redact);
+/** The 2xx response that an error is about. */
+export interface Origin {
+  readonly status: number;
+  readonly redact: Redact;
 }
 
-export function notAnObjectError(text: string, status: number, redact: Redact): TeacherError {
+/** @param envelope The object around `error`. Its fields count too (TGI:
+ * `"error_type": "overloaded"`). */
+export function statedError(error: unknown, origin: Origin, envelope?: JsonObject): TeacherError {
+  return errorFrom({ ...envelope, error }, statedStatus(error), origin);
+}
+
+export function notAnObjectError(text: string, origin: Origin): TeacherError {
   const start = text.trimStart();
-  if (start === "") return brokenAnswerError("The answer has no body", "", status, redact);
-  if (isPage(start)) {
-    return brokenAnswerError("The answer is a web page", text, status, redact, "web_page");
-  }
+  if (start === "") return brokenAnswerError("The answer has no body", "", origin);
+  if (isPage(start)) return brokenAnswerError("The answer is a web page", text, origin, "web_page");
   const [firstLine] = start.split("\n", 1);
   const first = firstLine.length < start.trimEnd().length
     ? asObject(parseJson(firstLine))
     : undefined;
   if (first !== undefined && !("choices" in first)) {
     // The body is one JSON object per line.
-    return missingChoiceError(first, "choice", text, status, redact);
+    return missingChoiceError(first, "choice", text, origin);
   }
   const isJson = /^[[{"]/.test(start);
   // Some gateways report errors in plain text.
   if (!isJson && start.length <= MAX_MESSAGE_CHARS) {
-    return errorFrom({ error: start.trimEnd() }, undefined, status, redact, true);
+    return errorFrom({ error: start.trimEnd() }, undefined, origin, true);
   }
-  const what = "The answer is not a JSON object";
-  return brokenAnswerError(what, text, status, redact, isJson ? "broken_answer" : "other_api");
+  const code = isJson ? "broken_answer" : "other_api";
+  return brokenAnswerError("The answer is not a JSON object", text, origin, code);
 }
 
 /** Messages of gateways that mean success; the empty message is one. */
@@ -246,22 +247,20 @@ export function missingChoiceError(
   answer: JsonObject,
   missing: string,
   text: string,
-  status: number,
-  redact: Redact,
+  origin: Origin,
 ): TeacherError {
   if (!SAYS_SUCCESS.test(errorMessage(answer) ?? "")) {
-    return errorFrom(answer, statedStatus(answer), status, redact, true);
+    return errorFrom(answer, statedStatus(answer), origin, true);
   }
   const isKnownApi = "choices" in answer || "output" in answer;
   const code = isKnownApi ? "broken_answer" : "other_api";
-  return brokenAnswerError(`The answer has no ${missing}`, text, status, redact, code);
+  return brokenAnswerError(`The answer has no ${missing}`, text, origin, code);
 }
 
 export function brokenAnswerError(
   what: string,
   text: string,
-  status: number,
-  redact: Redact,
+  { status, redact }: Origin,
   code: BrokenCode = "broken_answer",
 ): TeacherError {
   // Redact before shortening: half a key would not be found.
@@ -278,18 +277,16 @@ export function brokenAnswerError(
 function errorFrom(
   body: JsonObject,
   reportedStatus: number | undefined,
-  status: number,
-  redact: Redact,
+  { status, redact }: Origin,
   isRetryable = false,
 ): TeacherError {
-  const relayed = relayedError(body, reportedStatus);
-  const inner = innermost(relayed?.body ?? body);
-  const message = relayed?.message ?? errorMessage(inner) ?? errorJson(body.error ?? body);
+  const stated = readError(body, reportedStatus, redact);
+  const message = stated.message ?? errorJson(body.error ?? body);
   return new TeacherError(redact(message).slice(0, MAX_MESSAGE_CHARS), {
-    isRelayed: relayed?.isWithRouterKey,
+    isRelayed: stated.isRelayed,
+    code: stated.code,
     ...(reportedStatus === undefined
       ? { type: "response", status, retryable: isRetryable || undefined }
-      : { status: reportedStatus, retryAfterMs: statedDelayMs(inner) }),
-    code: codeOf(inner, redact) ?? codeOf(body, redact),
+      : { status: reportedStatus, retryAfterMs: stated.retryAfterMs }),
   });
 }

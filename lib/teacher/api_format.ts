@@ -8,7 +8,7 @@
  * @module
  */
 
-import { asObject, type JsonObject } from "./json.ts";
+import { asObject, firstObject, type JsonObject } from "./json.ts";
 import { promptText, RESPONSES } from "./responses_format.ts";
 import type { AskedSchema, Message, Params, TeacherRequest } from "./teacher.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
@@ -140,7 +140,7 @@ function completionsParams(params: Params): Params {
 }
 
 function withChoice(body: JsonObject, fieldsOf: (text: string) => JsonObject): JsonObject {
-  const choice = Array.isArray(body.choices) ? asObject(body.choices[0]) : undefined;
+  const choice = firstObject(body.choices);
   if (choice === undefined || typeof choice.text !== "string") return body;
   const { text, ...rest } = choice;
   return { ...body, choices: [{ ...rest, ...fieldsOf(text as string) }] };

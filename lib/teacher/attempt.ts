@@ -17,13 +17,12 @@ import { type BodyReader, IncomingBody, tooLongError } from "./incoming_body.ts"
 import {
   type Aborts,
   type Deadline,
+  deadlineError,
   type Deadlines,
-  idleError,
   networkError,
   type Stage,
   type TimedAttempt,
   type TimeLimits,
-  timeoutError,
 } from "./interruptions.ts";
 import type { Address } from "./network.ts";
 import { type HeaderFields, rateLimitOf, statesRateLimit } from "./rate_headers.ts";
@@ -104,13 +103,14 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#endRequest();
   }
 
-  /** Ends the attempt at a deadline. Succeeds if only usage or the end of a response is missing. */
   expire(deadline: Deadline): void {
+    const { address: { host } } = this.#shared;
     this.#body.flush();
-    if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
-    else if (this.#isAnswer && this.#stream === undefined && this.#body.holdsObject) {
-      this.onBodyEnd(undefined);
-    } else this.#fail(this.#status >= 300 ? this.#statusError() : this.#timeoutError(deadline));
+    this.onBodyEnd(
+      deadline === "connect"
+        ? new errors.ConnectTimeoutError()
+        : deadlineError(deadline, host, this.timeoutMs, this.#shared),
+    );
     this.#endRequest();
   }
 
@@ -169,27 +169,27 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (stream.feed(chunk)) {
       this.lastTokenAt = this.#shared.now();
       if (this.#firstTokenAt < 0) this.#firstTokenAt = this.lastTokenAt;
+      this.completeAt = -1;
     }
-    if (stream.error !== undefined) {
-      this.#fail(stream.error);
-      this.#endRequest();
-    } else if (stream.done) {
-      // The end of the response may take two seconds more.
+    if (stream.error !== undefined) return this.abort(stream.error);
+    // The end of the response may take two seconds more, and may never come.
+    if (this.completeAt < 0 && (stream.done || stream.isWhole)) {
       this.completeAt = this.#shared.now();
-      this.#succeed(stream);
     }
+    if (stream.done) this.#succeed(stream);
   }
 
   onTooLong(): void {
-    this.#fail(this.#isAnswer ? tooLongError(this.#status) : this.#statusError());
-    this.#endRequest();
+    this.abort(this.#isAnswer ? tooLongError(this.#status) : this.#statusError());
   }
 
   onBodyEnd(error: Error | undefined = this.#connectionError): void {
     if (this.#isSettled) return;
     try {
-      if (error === undefined) this.#finish();
-      else this.#finishBroken(error);
+      // The status counts, even if the body of an error is incomplete.
+      if (this.#status >= 300) this.#fail(this.#statusError());
+      else if (error === undefined) this.#finish();
+      else this.#finishEarly(error);
     } catch (failure) {
       const mayBeLines = this.#isAnswer && this.#stream === undefined;
       if (mayBeLines && this.#body.readAsLines()) this.onBodyEnd(error);
@@ -212,17 +212,23 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#dispatch();
   }
 
-  #finishBroken(error: Error): void {
-    // The status counts, even if the body of an error is incomplete.
-    if (this.#status >= 300) this.#fail(this.#statusError());
-    // A JSON object is complete with its last brace. A broken stream never is, even with a finish
-    // reason: a proxy may have truncated it, and some servers send the reason in every chunk.
-    else if (this.#stream === undefined && this.#body.holdsObject) this.#finish();
-    else throw this.#networkError(error);
+  /**
+   * Settles an attempt whose response did not end.
+   *
+   * @param error Of the connection, or the `TeacherError` of a deadline.
+   */
+  #finishEarly(error: Error): void {
+    const stream = this.#stream, isDeadline = error instanceof TeacherError;
+    // A JSON object is complete with its last brace.
+    if (stream === undefined && this.#body.holdsObject) this.#finish();
+    // Not if the connection broke: a proxy may have truncated the stream, and some servers send a
+    // finish reason in every chunk.
+    else if (isDeadline && stream !== undefined && stream.finishReason !== "") {
+      this.#succeed(stream);
+    } else throw isDeadline ? error : this.#networkError(error);
   }
 
   #finish(): void {
-    if (!this.#isAnswer) return this.#fail(this.#statusError());
     const stream = this.#stream;
     if (stream === undefined) {
       return this.#answer(readAnswer(this.#body.text(), this.#status, this.#context));
@@ -270,13 +276,6 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   #networkError(error: Error): TeacherError {
     const stage: Stage = this.#status > 0 ? "answering" : this.isConnected ? "sent" : "connecting";
     return networkError(error, this.#shared.address.host, stage, this.#shared.proxyHost);
-  }
-
-  #timeoutError(deadline: Deadline): TeacherError {
-    const { timeoutMs, streamIdleTimeoutMs, address: { host } } = this.#shared;
-    if (deadline === "connect") return this.#networkError(new errors.ConnectTimeoutError());
-    if (deadline === "idle") return idleError(host, streamIdleTimeoutMs);
-    return timeoutError(host, this.timeoutMs, this.timeoutMs < timeoutMs);
   }
 
   #endRequest(): void {

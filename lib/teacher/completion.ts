@@ -23,53 +23,40 @@ export interface AnswerContext {
   readonly format?: ApiFormat;
 }
 
-/** An answer as the server sent it, streamed or not. Missing texts are "". */
+/** An answer as the server sent it, streamed or not. Missing texts may be "". */
 export interface AnswerParts {
   /** The text, with any reasoning between tags. */
-  content: string;
-  reasoning: string;
+  readonly content: string;
+  readonly reasoning?: string;
   /** The words with which the model refuses to answer. */
-  refusal: string;
-  toolCalls: readonly unknown[] | undefined;
-  finishReason: string;
-  serviceTier: string;
-  usage: unknown;
-  model: string;
-  id: string;
-  kept: Record<string, unknown> | undefined;
+  readonly refusal?: string;
+  readonly toolCalls?: readonly unknown[];
+  readonly finishReason?: string;
+  readonly serviceTier?: string;
+  readonly usage?: unknown;
+  readonly model?: string;
+  readonly id?: string;
+  readonly kept?: Readonly<Record<string, unknown>>;
   /** Milliseconds from the request to the first token; undefined without a stream. */
-  ttftMs: number | undefined;
+  readonly ttftMs?: number;
 }
-
-export const NO_PARTS: AnswerParts = {
-  content: "",
-  reasoning: "",
-  refusal: "",
-  toolCalls: undefined,
-  finishReason: "",
-  serviceTier: "",
-  usage: undefined,
-  model: "",
-  id: "",
-  kept: undefined,
-  ttftMs: undefined,
-};
 
 /** Makes a completion. The words of a refusal become the response if there is no other text. */
 export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
-  const { thinkTags } = context;
-  const split = separateReasoning(parts.content, parts.reasoning, thinkTags);
+  const { reasoning: field = "", refusal = "", finishReason = "", id = "" } = parts;
+  const model = parts.model || context.model;
+  const split = separateReasoning(parts.content, field, context.thinkTags);
   const { response, reasoning, toolCalls = [] } = split;
   return {
-    response: response === "" ? parts.refusal : response,
-    isRefusal: parts.refusal !== "",
+    response: response === "" ? refusal : response,
+    isRefusal: refusal !== "",
     reasoning,
-    finishReason: parts.finishReason,
-    usage: readUsage(parts.usage, parts.model || context.model),
-    model: parts.model || context.model,
+    finishReason,
+    usage: readUsage(parts.usage, model),
+    model,
     modelAsked: context.modelAsked,
     serviceTier: parts.serviceTier || context.tierAsked,
-    id: parts.id,
+    id,
     toolCalls: parts.toolCalls ?? (toolCalls.length > 0 ? toolCalls : undefined),
     ttftMs: parts.ttftMs,
     kept: parts.kept,

@@ -23,11 +23,6 @@ export interface ByteSink {
   broken(error: Error): void;
 }
 
-export interface ByteDecoder extends ByteSink {
-  /** Stops decoding and frees native memory. */
-  destroy(): void;
-}
-
 type Coding = "gzip" | "deflate" | "br" | "zstd";
 type Decompressor = ReturnType<typeof createGunzip>;
 
@@ -43,20 +38,13 @@ export function decoderFor(
   label: string | readonly string[] | undefined,
   first: Uint8Array,
   sink: ByteSink,
-): ByteDecoder | undefined {
+): Decoder | undefined {
   const labelCodings = label === undefined ? NO_CODINGS : codingsOf(String(label));
   const codings = labelCodings.length === 0 ? codingsByMagic(first) : labelCodings;
-  if (codings.length === 0) return undefined;
+  let decoder: Decoder | undefined;
   // The last coding in the label was applied last, and is removed first.
-  let next: ByteSink = sink;
-  const steps = codings.map((coding) => (next = new DecodingStep(coding, next)) as DecodingStep);
-  const outer = steps.at(-1)!;
-  return {
-    data: (chunk) => outer.data(chunk),
-    end: () => outer.end(),
-    broken: (error) => outer.broken(error),
-    destroy: () => steps.forEach((step) => step.destroy()),
-  };
+  for (const coding of codings) decoder = new Decoder(coding, decoder ?? sink);
+  return decoder;
 }
 
 function codingsOf(label: string): Coding[] {
@@ -76,9 +64,9 @@ function codingsByMagic(start: Uint8Array): readonly Coding[] {
 
 const NO_CODINGS: readonly Coding[] = [];
 
-/** Removes one coding, unless the first bytes show that the body does not have it. Nested
- * codings form a chain of steps. */
-class DecodingStep implements ByteSink {
+/** Removes one coding, unless the first bytes show that the body does not have it. The decoders of
+ * nested codings form a chain. */
+export class Decoder implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;
   #hasBegun = false;
@@ -109,8 +97,10 @@ class DecodingStep implements ByteSink {
     this.#next.broken(error);
   }
 
+  /** Stops the chain from here on, and frees native memory. */
   destroy(): void {
     this.#decompressor?.destroy();
+    if (this.#next instanceof Decoder) this.#next.destroy();
   }
 
   #begin(first: Uint8Array): void {

@@ -4,8 +4,8 @@
 import { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
 import { DAY_MS } from "../timer.ts";
-import { type AnswerContext, NO_PARTS, toCompletion } from "./completion.ts";
-import { asObject, type JsonObject, parseJson } from "./json.ts";
+import { type AnswerContext, toCompletion } from "./completion.ts";
+import { asObject, firstObject, type JsonObject, parseJson } from "./json.ts";
 import { type Address, redactAddress } from "./network.ts";
 import {
   exhaustion,
@@ -32,37 +32,61 @@ const MAX_RESET_MS = 60_000;
 
 export function statusError(options: StatusErrorOptions): TeacherError {
   const { status, headers, context, now } = options, { redact } = context;
-  const outer = parseJson(options.text);
-  const relayed = relayedError(outer, status);
-  const body = innermost(relayed?.body ?? outer);
-  const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(outer)), now);
+  const sent = parseJson(options.text);
+  const stated = readError(sent, status, redact);
+  const limit = exhaustion(headers, now) ?? exhaustion(statedHeaders(innermost(sent)), now);
   const resetMs = limit?.resetMs;
   // Redacted before it is shortened: half a key would not be found.
-  const message = relayed?.message ?? messageOf(options, body);
-  return new TeacherError(redact(message).slice(0, MAX_MESSAGE_CHARS), {
+  return new TeacherError(redact(messageOf(options, stated)).slice(0, MAX_MESSAGE_CHARS), {
     status,
-    isRelayed: relayed?.isWithRouterKey,
-    code: codeOf(body, redact) ?? codeOf(outer, redact) ??
-      (isPage(options.text) ? "web_page" : undefined),
+    isRelayed: stated.isRelayed,
+    code: stated.code ?? (isPage(options.text) ? "web_page" : undefined),
     retryable: shouldRetry(headers),
-    retryAfterMs: retryAfterMs(headers, now) ?? statedDelayMs(body),
+    retryAfterMs: retryAfterMs(headers, now) ?? stated.retryAfterMs,
     isExhausted: limit !== undefined,
     limitResetMs: resetMs === undefined ? undefined : Math.min(MAX_RESET_MS, resetMs),
-    partial: partialOf(body, context),
+    partial: partialOf(stated.body, context),
   });
+}
+
+/** An error in the words of the server that failed: a router or gateway may stand before it. */
+interface StatedError {
+  /** The body of that server; the router's own if it sends no other. */
+  readonly body: unknown;
+  /** With the provider's name if a router names it; undefined if there is no message. */
+  readonly message: string | undefined;
+  readonly code: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  /** Whether a router used its own key instead of the user's. False if the body says so
+   * (`is_byok`), or for a 401 without the provider's name; undefined without a router. */
+  readonly isRelayed: boolean | undefined;
+}
+
+/** Reads the error in a body, whatever the status of the response. */
+export function readError(sent: unknown, status: number | undefined, redact: Redact): StatedError {
+  const relayed = relayedError(sent, status);
+  const body = innermost(relayed?.body ?? sent);
+  const code = codeOf(body) ?? codeOf(sent);
+  return {
+    body,
+    message: relayed?.message ?? errorMessage(body),
+    code: code === undefined ? undefined : redact(code),
+    retryAfterMs: statedDelayMs(body),
+    isRelayed: relayed?.isRelayed,
+  };
 }
 
 /** Groq returns the model's text with the error if it is not the required tool call or JSON. */
 function partialOf(body: unknown, context: AnswerContext): Completion | undefined {
   const content = asText(asObject(asObject(body)?.error)?.failed_generation);
   if (content === "") return undefined;
-  return toCompletion({ ...NO_PARTS, content, finishReason: "error" }, context);
+  return toCompletion({ content, finishReason: "error" }, context);
 }
 
 function messageOf(
   { status, headers, text, address: { shownBaseUrl: address, isVersioned }, context }:
     StatusErrorOptions,
-  body: unknown,
+  stated: StatedError,
 ): string {
   if (status >= 300 && status < 400) {
     const location = fieldText(headers.location);
@@ -70,9 +94,9 @@ function messageOf(
     return `The teacher at ${address} redirects (${status}) to ${target}: ` +
       "redirects are not followed. Give the final address as the base URL";
   }
-  const stated = errorMessage(body) ?? context.redact(text).trim().slice(0, MAX_QUOTED_CHARS);
-  const message = stated === "" ? `The teacher answered ${status} without a message` : stated;
-  if (status !== 404 || isVersioned) return message;
+  const message = (stated.message ?? context.redact(text).trim().slice(0, MAX_QUOTED_CHARS)) ||
+    `The teacher answered ${status} without a message`;
+  if (status !== 404 || isVersioned || stated.isRelayed !== undefined) return message;
   const required = /\.azure\./.test(address)
     ? "Azure requires /openai/v1, or /openai/deployments/NAME and ?api-version=2024-10-21"
     : "most teachers require it";
@@ -94,29 +118,12 @@ const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   content_filter: [1026, 1027],
 };
 
-/** The error in a choice or in the answer around it. Some servers always send `error`: null,
- * false, "", `{}`, or an object of such values means none. */
-export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
-  if (isStated(choice?.error)) return choice?.error;
-  return isStated(answer.error) ? answer.error : undefined;
-}
-
-const NO_ERROR = /^\s*(?:none|null|nil|false|ok|success)?\s*$/i;
-
-function isStated(value: unknown, levels = 3): boolean {
-  if (typeof value === "string") return !NO_ERROR.test(value);
-  // A status of success.
-  if (value === 200) return false;
-  if (typeof value !== "object" || value === null) return Boolean(value);
-  return levels === 0 || Object.values(value).some((member) => isStated(member, levels - 1));
-}
-
 /** Returns the most specific code. Anthropic and OpenRouter name the limit that was exceeded,
  * beside a type that every 429 has; Google gives the reason in a list of details. */
-export function codeOf(body: unknown, redact: Redact): string | undefined {
-  if (Array.isArray(body)) return codeOf(asObject(body[0]), redact);
+function codeOf(body: unknown): string | undefined {
+  if (Array.isArray(body)) return codeOf(firstObject(body));
   const top = asObject(body) ?? {};
-  const error = asObject(top.error) ?? asObject(top.detail) ?? firstOf(top.errors) ?? {};
+  const error = asObject(top.error) ?? asObject(top.detail) ?? firstObject(top.errors) ?? {};
   const metadata = asObject(error.metadata) ?? {};
   const candidates = [
     asObject(error.details)?.error_code,
@@ -129,8 +136,7 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
     blockReason(top) === "" ? undefined : "content_filter",
     ...[top.code, top.error_code, top.error_type, top.type, top.__type],
   ];
-  const code = candidates.map(asText).find((text) => CODE.test(text) && !NO_CODE.test(text));
-  return code === undefined ? undefined : redact(code);
+  return candidates.map(asText).find((text) => CODE.test(text) && !NO_CODE.test(text));
 }
 
 /**
@@ -138,7 +144,7 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
  * and gateways to Google), from a value that the gateway could not read (Vercel), or from FastAPI's
  * `detail`; `body` itself if there is none.
  */
-export function innermost(body: unknown, levels = 3): unknown {
+function innermost(body: unknown, levels = 3): unknown {
   const { error, detail } = asObject(body) ?? {};
   if (levels > 0 && asObject(asObject(detail)?.error) !== undefined) {
     return innermost(detail, levels - 1);
@@ -157,19 +163,12 @@ const RELAYED = /\bprovider returned error|response from (?:the )?provider|\berr
 /** Later characters may quote the request. */
 const RELAYED_SEARCH_CHARS = 150;
 
-export interface Relayed {
-  /** The provider's own body; undefined if the router does not send it. */
-  readonly body: unknown;
-  /** The message, with the provider's name if the router names it. */
-  readonly message: string;
-  /** Whether the router used its own key instead of the user's. False if the body says so
-   * (`is_byok`), or for a 401 without the provider's name. */
-  readonly isWithRouterKey: boolean;
-}
-
-/** Returns the error of a provider; undefined if the error is the server's own. OpenRouter names
- * the provider and sends the provider's body as text (`metadata.raw`). */
-export function relayedError(body: unknown, status: number | undefined): Relayed | undefined {
+/** The error of a provider, with the body that the router sends; undefined if the error is the
+ * server's own. OpenRouter sends the body as text (`metadata.raw`). */
+function relayedError(
+  body: unknown,
+  status: number | undefined,
+): Pick<StatedError, "body" | "message" | "isRelayed"> | undefined {
   const own = errorMessage(body) ?? "";
   if (!RELAYED.test(own.slice(0, RELAYED_SEARCH_CHARS))) return undefined;
   const top = asObject(body) ?? {};
@@ -183,14 +182,14 @@ export function relayedError(body: unknown, status: number | undefined): Relayed
   return {
     body: inner,
     // Such a 401 may be about the user's key.
-    isWithRouterKey: metadata.is_byok !== true && (provider !== "" || status !== 401),
+    isRelayed: metadata.is_byok !== true && (provider !== "" || status !== 401),
     message: provider === "" ? message : `${shown} (from ${provider})`,
   };
 }
 
 /** The message in the forms of OpenAI, FastAPI, Ollama and others; undefined if there is none. */
 export function errorMessage(body: unknown): string | undefined {
-  if (Array.isArray(body)) return errorMessage(asObject(body[0]));
+  if (Array.isArray(body)) return errorMessage(firstObject(body));
   const object = asObject(body);
   if (object === undefined) return undefined;
   const { message, detail } = object;
@@ -214,8 +213,8 @@ export function statedStatus(error: unknown): number | undefined {
 }
 
 /** Google states the wait in the body: `"retryDelay": "34.07s"`. */
-export function statedDelayMs(body: unknown): number | undefined {
-  if (Array.isArray(body)) return statedDelayMs(asObject(body[0]));
+function statedDelayMs(body: unknown): number | undefined {
+  if (Array.isArray(body)) return statedDelayMs(firstObject(body));
   const delay = detailOf(asObject(asObject(body)?.error) ?? {}, "RetryInfo")?.retryDelay;
   const seconds = /^([\d.]+)s$/.exec(asText(delay))?.[1];
   const ms = seconds === undefined ? NaN : Number(seconds) * 1_000;
@@ -223,7 +222,7 @@ export function statedDelayMs(body: unknown): number | undefined {
 }
 
 /** Header fields of the provider that OpenRouter relays in the body; names in lower case. */
-export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
+function statedHeaders(body: unknown): Readonly<Record<string, string>> {
   const headers = asObject(asObject(asObject(asObject(body)?.error)?.metadata)?.headers) ?? {};
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
@@ -235,7 +234,7 @@ function gatewayMessage(body: JsonObject): string {
   if (blocked !== "") return `The prompt was blocked by a filter: ${blocked}`;
   const minimax = minimaxStatus(body) === 0 ? "" : asText(asObject(body.base_resp)?.status_msg);
   return minimax || asText(body.msg) || asText(body.error_msg) || asText(body.error_message) ||
-    asText(body.errorMessage) || asText(firstOf(body.errors)?.message);
+    asText(body.errorMessage) || asText(firstObject(body.errors)?.message);
 }
 
 function minimaxCode(body: JsonObject): string | undefined {
@@ -268,10 +267,6 @@ function detailMessage(detail: unknown): string {
     const place = Array.isArray(loc) ? `${loc.join(".")}: ` : "";
     return place + asText(msg);
   }).filter((text) => text !== "").join("; ");
-}
-
-function firstOf(list: unknown): JsonObject | undefined {
-  return Array.isArray(list) ? asObject(list[0]) : undefined;
 }
 
 export function errorJson(error: unknown): string {

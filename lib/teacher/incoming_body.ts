@@ -4,8 +4,8 @@ import { TeacherError } from "../errors.ts";
 import { areChunkLines } from "./answer_body.ts";
 import {
   type BodyKind,
-  type ByteDecoder,
   type ByteSink,
+  type Decoder,
   decoderFor,
   joined,
   kindOf,
@@ -42,7 +42,7 @@ export class IncomingBody implements ByteSink {
   /** The number of bytes at the last `hasNewObject()`. */
   #checkedBytes = 0;
   #hasBegun = false;
-  #decoder: ByteDecoder | undefined;
+  #decoder: Decoder | undefined;
   #transcoder: Transcoder | undefined;
   /** The first decoder, of compression or else of a charset; undefined if neither is needed. */
   #outer: ByteSink | undefined;
@@ -241,7 +241,9 @@ class Transcoder implements ByteSink {
     const bytes = joined(this.#held);
     this.#held = [];
     this.#heldBytes = 0;
-    if (bytes.length > 0) this.#sink.data(this.#isUtf8(bytes) ? bytes : this.#utf8Of(bytes));
+    if (bytes.length === 0) return;
+    const isUtf8 = this.#isUtf8(bytes);
+    this.#sink.data(isUtf8 ? bytes : encoder.encode(this.#labeled.decode(bytes)));
   }
 
   #isUtf8(bytes: Uint8Array): boolean {
@@ -252,10 +254,6 @@ class Transcoder implements ByteSink {
     } catch {
       return false;
     }
-  }
-
-  #utf8Of(bytes: Uint8Array): Uint8Array {
-    return encoder.encode(this.#labeled.decode(bytes));
   }
 }
 

@@ -127,17 +127,19 @@ function withoutData(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? undefined : error;
 }
 
-/** @param isRowLimit Whether `timeoutMs` was the row's remaining time. */
-export function timeoutError(host: string, timeoutMs: number, isRowLimit: boolean): TeacherError {
+/** @param timeoutMs The limit of the attempt, which the row may have shortened. */
+export function deadlineError(
+  deadline: Deadline,
+  host: string,
+  timeoutMs: number,
+  limits: TimeLimits,
+): TeacherError {
   const problem = `complete answer from ${host} within ${duration(timeoutMs)}`;
-  return timedOut(isRowLimit ? `The row's time is up: no ${problem}` : `No ${problem}`);
-}
-
-export function idleError(host: string, idleMs: number): TeacherError {
-  return timedOut(`No token from ${host} for ${duration(idleMs)}`);
-}
-
-function timedOut(message: string): TeacherError {
+  const message = deadline === "idle"
+    ? `No token from ${host} for ${duration(limits.streamIdleTimeoutMs)}`
+    : timeoutMs < limits.timeoutMs
+    ? `The row's time is up: no ${problem}`
+    : `No ${problem}`;
   return new TeacherError(message, { type: "timeout" });
 }
 

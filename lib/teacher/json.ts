@@ -9,7 +9,15 @@
  * @module
  */
 
-import { endOfString, endOfValue, isObject, isTooDeep, skipSpace } from "../json.ts";
+import {
+  endOfString,
+  endOfValue,
+  isJson,
+  isObject,
+  isTooDeep,
+  parsedJson,
+  skipSpace,
+} from "../json.ts";
 
 export type JsonObject = Record<string, unknown>;
 
@@ -18,24 +26,20 @@ export function asObject(value: unknown): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
 
+/** The first element of a list, if it is an object. */
+export function firstObject(list: unknown): JsonObject | undefined {
+  return Array.isArray(list) ? asObject(list[0]) : undefined;
+}
+
 /** Parses JSON, repaired if necessary; undefined if the text is not JSON. */
 export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return parseRepaired(text);
-  }
+  const value = parsedJson(text);
+  return value === undefined ? parsedJson(repairedJson(text)) : value;
 }
 
 export function isCompleteJson(text = ""): boolean {
   // Rules out most texts without parsing them.
-  if (!/[}\]]\s*$/.test(text.slice(-8))) return false;
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+  return /[}\]]\s*$/.test(text.slice(-8)) && isJson(text);
 }
 
 /** Returns the text of the object at `index`, after white space; undefined if there is none, or
@@ -53,14 +57,6 @@ export function leadingObject(text: string, index: number = 0): string | undefin
     else if (--depth === 0) return text.slice(start, match.index + 1);
   }
   return undefined;
-}
-
-function parseRepaired(text: string): unknown {
-  try {
-    return JSON.parse(repairedJson(text));
-  } catch {
-    return undefined;
-  }
 }
 
 const NOT_A_NUMBER = /(?<![\w.$])[-+]?(?:nan(?:\([\w]*\))?|inf(?:inity)?)(?![\w.$])/gi;

@@ -68,7 +68,7 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
     isVersioned: /\/v\d/.test(path) || url.searchParams.has("api-version"),
     isAzure: AZURE.test(url.hostname),
     isLoopback: isLoopback(url.hostname),
-    secrets: secretsOf(url),
+    secrets: secretsIn(url),
   };
 }
 
@@ -88,7 +88,7 @@ export function redactAddress(url: string): string {
 /** Whether {@linkcode redactAddress} would hide something. */
 export function holdsSecret(url: string): boolean {
   const parsed = URL.parse(url);
-  return parsed !== null && secretsOf(parsed).length > 0;
+  return parsed !== null && secretsIn(parsed).length > 0;
 }
 
 export function isLoopback(hostname: string): boolean {
@@ -109,7 +109,7 @@ function isSecretParameter(name: string): boolean {
   return [...new URLSearchParams(`${name}=`).keys()].some((name) => SECRET_PARAMETER.test(name));
 }
 
-function secretsOf(url: URL): string[] {
+function secretsIn(url: URL): string[] {
   const secrets = [decode(url.password), url.password];
   // Some servers take the key as a user name without a password.
   if (!url.password) secrets.push(decode(url.username), url.username);
@@ -119,12 +119,17 @@ function secretsOf(url: URL): string[] {
   return secrets.filter((secret) => secret !== "");
 }
 
-function decode(text: string): string {
+/** Decodes percent-encoded UTF-8 (`%C3%A4`); undefined if the text is not valid. */
+export function decodedUrl(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text;
+    return undefined;
   }
+}
+
+function decode(text: string): string {
+  return decodedUrl(text) ?? text;
 }
 
 function trimSlashes(path: string): string {
@@ -233,20 +238,11 @@ export function proxyUrl(proxy: string | undefined): URL | undefined {
         (url === null ? "" : `: its scheme is ${JSON.stringify(url.protocol)}`),
     );
   }
-  if (!isDecodable(url.username) || !isDecodable(url.password)) {
+  if (decodedUrl(url.username) === undefined || decodedUrl(url.password) === undefined) {
     throw new TypeError(
       "Cannot use the given proxy: its user name and password must be percent-encoded, " +
         'with "%25" instead of each "%"',
     );
   }
   return url;
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,6 @@
 /** A teacher with an OpenAI-compatible API: OpenAI, vLLM, Ollama and many more. @module */
 
-import { TeacherError } from "../errors.ts";
+import { changedError, TeacherError } from "../errors.ts";
 import { type Addition, BodyWriter, FORMATS } from "./api_format.ts";
 import { Attempt, type AttemptShared } from "./attempt.ts";
 import type { AnswerContext } from "./completion.ts";
@@ -241,12 +241,9 @@ export function withdrawRefused(
   if (field === undefined) return error;
   // Several requests with the field may be in flight: only the first error notifies the user.
   const isFirst = bodies.omit(field);
-  return new TeacherError(error.message, {
-    type: error.type,
-    status: error.status,
-    code: error.code,
-    cause: error.cause,
+  return changedError(error, {
     isAdjusted: true,
+    retryAfterMs: undefined,
     notice: isFirst
       ? `The teacher at ${address} refuses ${field} (${error.message}): ` +
         `requests leave it out from now on; ${ADDED_FIELDS[field].loss}`

@@ -15,8 +15,8 @@ export const RESPONSES: ApiFormat = {
     const fields: Record<string, unknown> = additions.stream ? { stream: true } : {};
     for (const [name, value] of Object.entries(params)) {
       // A parameter may be called "constructor", and every object inherits that.
-      if (Object.hasOwn(TRANSLATIONS, name)) merge(fields, TRANSLATIONS[name](value));
-      else fields[name] = value;
+      const isTranslated = Object.hasOwn(TRANSLATIONS, name);
+      merge(fields, isTranslated ? TRANSLATIONS[name](value) : { [name]: value });
     }
     addFields(fields, additions);
     return fields;
@@ -26,8 +26,7 @@ export const RESPONSES: ApiFormat = {
   events: () => new ResponsesEvents(),
 };
 
-/** Parameters of chat completions with another name or place in `/responses`, and parameters of
- * `/responses` to merge them into. */
+/** Parameters of chat completions with another name or place in `/responses`. */
 const TRANSLATIONS: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   max_tokens: (value) => ({ max_output_tokens: value }),
   max_completion_tokens: (value) => ({ max_output_tokens: value }),
@@ -37,9 +36,6 @@ const TRANSLATIONS: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   tools: (value) => ({ tools: Array.isArray(value) ? value.map(toolOf) : value }),
   tool_choice: (value) => ({ tool_choice: toolChoiceOf(value) }),
   logprobs: (value) => value === true ? { include: [LOGPROBS] } : {},
-  text: (value) => ({ text: value }),
-  reasoning: (value) => ({ reasoning: value }),
-  include: (value) => ({ include: value }),
   // `/responses` always sends token counts. Its own `stream_options` are about padding.
   stream_options: () => ({}),
 };

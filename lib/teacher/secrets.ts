@@ -7,7 +7,7 @@
 
 import { isSecretHeader } from "../params.ts";
 import { VERSION } from "../version.ts";
-import type { Address } from "./network.ts";
+import { type Address, decodedUrl } from "./network.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
 /** undici sets these header fields itself, or would break. */
@@ -252,12 +252,3 @@ function characterOf({ groups = {} }: RegExpExecArray): string | undefined {
 }
 
 const MAX_CODE_POINT = 0x10ffff;
-
-/** Decodes bytes such as `%C3%A4`; undefined if they are not UTF-8. */
-function decodedUrl(bytes: string): string | undefined {
-  try {
-    return decodeURIComponent(bytes);
-  } catch {
-    return undefined;
-  }
-}

@@ -3,6 +3,7 @@
 import type { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
 import {
+  errorIn,
   finishReasonOf,
   lastReason,
   MessageReader,
@@ -13,13 +14,14 @@ import {
 import {
   brokenAnswerError,
   missingChoiceError,
+  type Origin,
   otherAnswer,
   statedError,
   unwrapped,
 } from "./answer_body.ts";
 import type { EventReader } from "./api_format.ts";
-import { type AnswerContext, type AnswerParts, NO_PARTS, toCompletion } from "./completion.ts";
-import { errorIn, errorMessage } from "./error_response.ts";
+import { type AnswerContext, toCompletion } from "./completion.ts";
+import { errorMessage } from "./error_response.ts";
 import { asObject, type JsonObject } from "./json.ts";
 import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
 import type { Completion } from "./teacher.ts";
@@ -36,7 +38,7 @@ export class StreamReader implements EventSink {
   done = false;
   error: TeacherError | undefined;
 
-  readonly #status: number;
+  readonly #origin: Origin;
   readonly #context: AnswerContext;
   readonly #habits: StreamHabits;
   readonly #events = new StreamEvents(this);
@@ -45,7 +47,15 @@ export class StreamReader implements EventSink {
   readonly #reasoning = new DeltaText();
   readonly #toolCalls = new ToolCallDeltas();
   readonly #format: EventReader | undefined;
-  readonly #parts: AnswerParts = { ...NO_PARTS };
+  readonly #parts = {
+    refusal: "",
+    finishReason: "",
+    serviceTier: "",
+    usage: undefined as JsonObject | undefined,
+    model: "",
+    id: "",
+    kept: undefined as JsonObject | undefined,
+  };
   /** Whether the current chunk of bytes held a token. */
   #hasToken = false;
   /** Whether a token came in a delta: some servers send messages instead. */
@@ -54,6 +64,8 @@ export class StreamReader implements EventSink {
   #choiceIndex: number | undefined;
   /** Whether text, reasoning or a part of a tool call has arrived. */
   hasOutput = false;
+  /** Whether a chunk of the answer had no finish reason, so that one marks the end. */
+  #hasOpenChunk = false;
   #otherApi: { readonly message: string; readonly content: DeltaText } | undefined;
 
   constructor(
@@ -61,7 +73,7 @@ export class StreamReader implements EventSink {
     context: AnswerContext,
     habits: StreamHabits = { endsByDoneOnly: false },
   ) {
-    this.#status = status;
+    this.#origin = { status, redact: context.redact };
     this.#context = context;
     this.#format = context.format?.events?.();
     this.#habits = habits;
@@ -70,6 +82,15 @@ export class StreamReader implements EventSink {
   /** The server's finish reason; "" until it arrives or, if `endsByDoneOnly`, until `[DONE]`. */
   get finishReason(): string {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
+  }
+
+  /**
+   * Whether only the end of the stream is missing. Without `[DONE]`, a stream with tool calls may go
+   * on, because some gateways make the calls themselves, and one without usage may still send it.
+   */
+  get isWhole(): boolean {
+    return this.#hasOpenChunk && this.finishReason !== "" && this.#parts.usage !== undefined &&
+      this.#toolCalls.list() === undefined;
   }
 
   /** @returns Whether the chunk held a token: text, reasoning or a part of a tool call. */
@@ -83,25 +104,27 @@ export class StreamReader implements EventSink {
   end(): void {
     this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
-    const { redact } = this.#context;
     const other = this.#otherApi;
     if (other === undefined) {
-      this.error = brokenAnswerError("The stream held no answer", "", this.#status, redact);
+      this.error = brokenAnswerError("The stream held no answer", "", this.#origin);
       return;
     }
-    this.error = brokenAnswerError(other.message, "", this.#status, redact, "other_api");
+    this.error = brokenAnswerError(other.message, "", this.#origin, "other_api");
     this.#content.add(other.content.text);
     this.hasOutput = other.content.text !== "";
   }
 
   /** @param hasOthers Whether other requests to this teacher are in flight. */
   completion(ttftMs: number | undefined, hasOthers: boolean = false): Completion {
-    this.#parts.content = this.#content.text;
-    this.#parts.reasoning = this.#reasoning.text;
-    this.#parts.toolCalls = this.#toolCalls.list();
-    this.#parts.ttftMs = ttftMs;
     const { finishReason } = this;
-    const completion = toCompletion({ ...this.#parts, finishReason }, this.#context);
+    const completion = toCompletion({
+      ...this.#parts,
+      content: this.#content.text,
+      reasoning: this.#reasoning.text,
+      toolCalls: this.#toolCalls.list(),
+      finishReason,
+      ttftMs,
+    }, this.#context);
     const isInterrupted = this.done && finishReason === "" && hasOthers;
     return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
   }
@@ -120,7 +143,7 @@ export class StreamReader implements EventSink {
 
   onUnreadable(text: string): void {
     const problem = "An event of the stream is not a JSON object";
-    this.error = brokenAnswerError(problem, text, this.#status, this.#context.redact);
+    this.error = brokenAnswerError(problem, text, this.#origin);
   }
 
   onDone(): void {
@@ -132,7 +155,7 @@ export class StreamReader implements EventSink {
   }
 
   #fail(error: unknown, envelope?: JsonObject): void {
-    this.error = statedError(error, this.#status, this.#context.redact, envelope);
+    this.error = statedError(error, this.#origin, envelope);
   }
 
   #chunk(sent: JsonObject, sentText: string): void {
@@ -145,8 +168,7 @@ export class StreamReader implements EventSink {
     if (choice === undefined && !("choices" in chunk)) {
       if (this.#choiceIndex === undefined) this.#collectOther(chunk);
       if (errorMessage(chunk) !== undefined) {
-        const { redact } = this.#context;
-        this.error = missingChoiceError(chunk, "choice", "", this.#status, redact);
+        this.error = missingChoiceError(chunk, "choice", "", this.#origin);
         return;
       }
     }
@@ -156,7 +178,7 @@ export class StreamReader implements EventSink {
     const usage = asObject(usageIn(choice, chunk));
     // Some gateways send the counts of the prompt first, and those of the answer last.
     if (usage !== undefined && !isLateZero(usage, parts.usage)) {
-      parts.usage = { ...asObject(parts.usage), ...usage };
+      parts.usage = { ...parts.usage, ...usage };
     }
     if (this.#context.keep.length > 0) this.#keep(choice, chunk);
     if (choice === undefined) {
@@ -173,6 +195,7 @@ export class StreamReader implements EventSink {
       this.#delta({ content: choice.text }, "delta", text, position);
     }
     parts.finishReason = lastReason(parts.finishReason, finishReasonOf(choice, chunk));
+    if (parts.finishReason === "" && this.hasOutput) this.#hasOpenChunk = true;
   }
 
   /** Collects an answer of another API, for the error if the stream has no choice. */
@@ -236,10 +259,8 @@ export class StreamReader implements EventSink {
 }
 
 /** Some gateways end a stream with another usage, of 0 tokens. */
-function isLateZero(usage: unknown, before: unknown): boolean {
-  if (before === undefined) return false;
-  const { prompt_tokens: prompt, completion_tokens: completion } = asObject(usage) ?? {};
-  return prompt === 0 && completion === 0;
+function isLateZero(usage: JsonObject, before: JsonObject | undefined): boolean {
+  return before !== undefined && usage.prompt_tokens === 0 && usage.completion_tokens === 0;
 }
 
 function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject): boolean {

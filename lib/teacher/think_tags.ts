@@ -11,7 +11,12 @@
  * @module
  */
 
-export type SeparatedAnswer = SplitText & Partial<HarmonyAnswer>;
+export interface SeparatedAnswer {
+  readonly response: string;
+  readonly reasoning: string;
+  /** Calls in the channels of gpt-oss. */
+  readonly toolCalls?: readonly unknown[];
+}
 
 /**
  * Separates reasoning and answer. If reasoning came in a field, tags in the text belong to the
@@ -53,11 +58,6 @@ function withSingleSpaces(text: string): string {
 
 export type ThinkTags = readonly [open: string, close: string];
 
-interface SplitText {
-  readonly response: string;
-  readonly reasoning: string;
-}
-
 /** Tags of known models, without `<thinking>`, `<reasoning>` and `<answer>`: no chat template
  * writes them, but prompts request them as part of the answer. */
 export const THINK_TAGS: readonly ThinkTags[] = [
@@ -93,7 +93,7 @@ const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags
  * first block is not closed, the answer has not begun. Removes line ends around the parts, but no
  * other white space.
  */
-export function splitThinkTags(content: string, userTags?: ThinkTags): SplitText | undefined {
+export function splitThinkTags(content: string, userTags?: ThinkTags): SeparatedAnswer | undefined {
   const start = content.search(/\S/);
   if (start < 0) return undefined;
   const tags = tagsOpenedAt(content, start, userTags);
@@ -114,7 +114,7 @@ export function withoutTags(reasoning: string, userTags?: ThinkTags): string {
 }
 
 /** Some models think in several blocks before they answer. */
-function withFurtherBlocks(firstBlock: SplitText, tags: ThinkTags): SplitText {
+function withFurtherBlocks(firstBlock: SeparatedAnswer, tags: ThinkTags): SeparatedAnswer {
   let { reasoning, response } = firstBlock;
   for (let start = response.search(/\S/); response.startsWith(tags[0], start);) {
     const next = blockAt(response, start, tags);
@@ -136,14 +136,18 @@ function tagsOpenedAt(
   return THINK_TAGS.find(([open]) => content.startsWith(open, start));
 }
 
-function blockAt(content: string, start: number, [open, close]: ThinkTags): SplitText | undefined {
+function blockAt(
+  content: string,
+  start: number,
+  [open, close]: ThinkTags,
+): SeparatedAnswer | undefined {
   const innerStart = start + open.length, end = content.indexOf(close, innerStart);
   if (end < 0) return undefined;
   return trimmed(content.slice(innerStart, end), content.slice(end + close.length));
 }
 
 /** Splits a text whose opening tag may be in the prompt. */
-function splitUnopened(content: string, userTags?: ThinkTags): SplitText | undefined {
+function splitUnopened(content: string, userTags?: ThinkTags): SeparatedAnswer | undefined {
   if (userTags !== undefined) {
     const split = splitAtClose(content, userTags);
     if (split !== undefined) return split;
@@ -159,22 +163,18 @@ function splitUnopened(content: string, userTags?: ThinkTags): SplitText | undef
 }
 
 /** Splits at the closing tag; undefined if there is none, or an opening tag before it. */
-function splitAtClose(content: string, [open, close]: ThinkTags): SplitText | undefined {
+function splitAtClose(content: string, [open, close]: ThinkTags): SeparatedAnswer | undefined {
   const end = content.indexOf(close);
   if (end < 0 || content.lastIndexOf(open, end) >= 0) return undefined;
   return trimmed(content.slice(0, end), content.slice(end + close.length));
 }
 
-function trimmed(reasoning: string, response: string): SplitText {
+function trimmed(reasoning: string, response: string): SeparatedAnswer {
   return { response: response.replace(/^[\r\n]+/, ""), reasoning: trimLines(reasoning) };
 }
 
 function trimLines(text: string): string {
   return text.replace(/^[\r\n]+/, "").replace(/[\r\n]+$/, "");
-}
-
-interface HarmonyAnswer extends SplitText {
-  readonly toolCalls: readonly unknown[];
 }
 
 interface HarmonyMessage {
@@ -193,7 +193,7 @@ const NEXT_MESSAGE = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
 /** Servers that drop the special tokens leave their names: `analysis…assistantfinal…`. */
 const WITHOUT_MARKS = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;
 
-function splitHarmony(content: string): HarmonyAnswer | undefined {
+function splitHarmony(content: string): SeparatedAnswer | undefined {
   if (content.startsWith("analysis") && !content.startsWith("analysis<|")) {
     const [, analysis, response] = WITHOUT_MARKS.exec(content) ?? [];
     if (analysis === undefined) return undefined;

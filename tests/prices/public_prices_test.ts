@@ -13,10 +13,16 @@ import {
   publicPrice,
 } from "../../lib/prices/public_prices.ts";
 import list from "../../lib/prices/public_prices.json" with { type: "json" };
-import { parseRates, pricesFor } from "../../lib/prices/rates.ts";
+import { costOf, parseRates, pricesFor, type PublicPrice } from "../../lib/prices/rates.ts";
+import type { Usage } from "../../lib/teacher/mod.ts";
 
 const NOON = Date.UTC(2026, 8, 30, 12);
 const now = () => NOON;
+/** The cost of an answer. */
+function cost(price: PublicPrice, usage: Usage, tier?: string): number {
+  return costOf(price.pricesFor(usage.promptTokens, tier), usage);
+}
+
 const MILLION_OUT = { promptTokens: 0, completionTokens: 1e6 };
 
 Deno.test("publicPrice() knows the models of public APIs at their addresses", () => {
@@ -38,8 +44,8 @@ Deno.test("publicPrice() knows the models of public APIs at their addresses", ()
   ) {
     const price = publicPrice(model, address, now);
     assert(price !== undefined, `${model} at ${address}`);
-    assertGreater(price.ratesFor().completion, 0);
-    assertAlmostEquals(price.costOf(MILLION_OUT), price.ratesFor().completion, 1e-9);
+    assertGreater(price.pricesFor(0).completion, 0);
+    assertAlmostEquals(cost(price, MILLION_OUT), price.pricesFor(0).completion, 1e-9);
   }
 });
 
@@ -125,7 +131,7 @@ Deno.test("genaiPrice() counts every model of the list as the list does", () => 
           id,
           { providerId: provider.id, timestamp: new Date(NOON) },
         )!;
-        assertAlmostEquals(price.costOf(usage), listed.total_price, 1e-9, `${provider.id}:${id}`);
+        assertAlmostEquals(cost(price, usage), listed.total_price, 1e-9, `${provider.id}:${id}`);
         compared++;
       }
     }
@@ -136,48 +142,48 @@ Deno.test("genaiPrice() counts every model of the list as the list does", () => 
 Deno.test("genaiPrice() follows prices that change with the hour and from a day on", () => {
   let nowMs = Date.UTC(2026, 7, 16, 12);
   const price = genaiPrice("deepseek-v4-flash", "https://api.deepseek.com", () => nowMs)!;
-  assertAlmostEquals(price.costOf(MILLION_OUT), 0.28, 1e-9);
+  assertAlmostEquals(cost(price, MILLION_OUT), 0.28, 1e-9);
   nowMs = Date.UTC(2026, 7, 18, 0, 59, 30);
-  assertAlmostEquals(price.costOf(MILLION_OUT), 0.66, 1e-9);
+  assertAlmostEquals(cost(price, MILLION_OUT), 0.66, 1e-9);
   nowMs += 61_000; // Within the expensive hours.
-  assertAlmostEquals(price.costOf(MILLION_OUT), 1.32, 1e-9);
+  assertAlmostEquals(cost(price, MILLION_OUT), 1.32, 1e-9);
 });
 
 Deno.test("publicPrice() tolerates counts that do not add up", () => {
   const price = publicPrice("gpt-5-mini", "https://api.openai.com/v1", now)!;
   const odd = { promptTokens: 10, completionTokens: 5, cachedTokens: 1e9, reasoningTokens: 1e9 };
   const most = { ...odd, cachedTokens: 10, reasoningTokens: 5 };
-  assertEquals(price.costOf(odd), price.costOf(most));
+  assertEquals(cost(price, odd), cost(price, most));
 });
 
 Deno.test("listedPrice() follows off-peak hours, long prompts, regions and written cache tokens", () => {
   let nowMs = Date.UTC(2026, 10, 23, 2); // A Monday, within the expensive hours.
   const chat = listedPrice("deepseek-v4-flash", "https://api.deepseek.com/v1", () => nowMs)!;
-  const dear = chat.costOf(MILLION_OUT), dearIn = chat.ratesFor().prompt;
+  const dear = cost(chat, MILLION_OUT), dearIn = chat.pricesFor(0).prompt;
   nowMs = Date.UTC(2026, 10, 23, 12);
-  assertAlmostEquals(chat.costOf(MILLION_OUT), dear / 2, 1e-9);
-  assertAlmostEquals(chat.ratesFor().prompt, dearIn / 2, 1e-9);
+  assertAlmostEquals(cost(chat, MILLION_OUT), dear / 2, 1e-9);
+  assertAlmostEquals(chat.pricesFor(0).prompt, dearIn / 2, 1e-9);
   nowMs = Date.UTC(2026, 10, 28, 2); // A Saturday.
-  assertAlmostEquals(chat.costOf(MILLION_OUT), dear / 2, 1e-9);
+  assertAlmostEquals(cost(chat, MILLION_OUT), dear / 2, 1e-9);
 
   const gemini = listedPrice("gemini-2.5-pro", "https://generativelanguage.googleapis.com/v1beta")!;
   const long = { promptTokens: 200_001, completionTokens: 0 };
   const short = { promptTokens: 200_000, completionTokens: 0 };
-  assertAlmostEquals(gemini.costOf(short), 0.25, 1e-9);
-  assertAlmostEquals(gemini.costOf(long), 0.5000025, 1e-9);
-  assertAlmostEquals(gemini.costOf(long, "flex"), 0.25000125, 1e-9);
+  assertAlmostEquals(cost(gemini, short), 0.25, 1e-9);
+  assertAlmostEquals(cost(gemini, long), 0.5000025, 1e-9);
+  assertAlmostEquals(cost(gemini, long, "flex"), 0.25000125, 1e-9);
 
   const model = "gpt-5.6-terra", usage = { promptTokens: 1_000, completionTokens: 1_000 };
   const world = listedPrice(model, "https://api.openai.com/v1")!;
   const europe = listedPrice(model, "https://eu.api.openai.com/v1")!;
-  assertAlmostEquals(europe.costOf(usage), world.costOf(usage) * 1.1, 1e-12);
-  assertAlmostEquals(world.costOf({ ...usage, cacheWriteTokens: 1_000 }), 0.0145, 1e-9);
+  assertAlmostEquals(cost(europe, usage), cost(world, usage) * 1.1, 1e-12);
+  assertAlmostEquals(cost(world, { ...usage, cacheWriteTokens: 1_000 }), 0.0145, 1e-9);
 });
 
 Deno.test("listedPrice() knows a fine-tuned model by its base", () => {
   const at = "https://api.openai.com/v1";
   const tuned = listedPrice("ft:gpt-4o-mini-2024-07-18:acme::abc123", at)!;
-  assertEquals([tuned.ratesFor().prompt, tuned.ratesFor().completion], [0.3, 1.2]);
+  assertEquals([tuned.pricesFor(0).prompt, tuned.pricesFor(0).completion], [0.3, 1.2]);
 });
 
 Deno.test("every model of the list has prices, and every provider models", () => {

@@ -155,3 +155,14 @@ Deno.test("notices() reports what would be missing and what is dangerous", async
     `${plain.server.url} is called without TLS (http://): certificates have no effect there`,
   ]);
 });
+
+Deno.test("a refusal of a field keeps the answer that came with it", async () => {
+  await using it = pair(() =>
+    Response.json({
+      error: { message: "Generated JSON does not match the JSON schema", failed_generation: "{}" },
+    }, { status: 400, headers: { "retry-after": "60" } })
+  );
+  const error = await failure(askFor(it.teacher));
+  assertEquals([error.isAdjusted, error.partial?.response], [true, "{}"]);
+  assertEquals(error.retryAfterMs, undefined);
+});

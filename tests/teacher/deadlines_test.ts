@@ -1,9 +1,9 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import {
   type Deadline,
+  deadlineError,
   Deadlines,
   type TimedAttempt,
-  timeoutError,
 } from "../../lib/teacher/interruptions.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -84,10 +84,18 @@ Deno.test("Deadlines first let answers be read that came while the process was s
   deadlines.delete(silent);
 });
 
-Deno.test("timeoutError() says which limit was exceeded", () => {
-  const teachers = timeoutError("host:1", 60_000, false),
-    rows = timeoutError("host:1", 1_234.5, true);
+Deno.test("deadlineError() says which limit was exceeded", () => {
+  const limits = {
+    timeoutMs: 60_000,
+    connectTimeoutMs: 1_000,
+    streamIdleTimeoutMs: 2_000,
+    now: () => 0,
+  };
+  const teachers = deadlineError("attempt", "host:1", 60_000, limits),
+    rows = deadlineError("attempt", "host:1", 1_234.5, limits),
+    streams = deadlineError("idle", "host:1", 60_000, limits);
   assertEquals([teachers.type, rows.type], ["timeout", "timeout"]);
+  assertEquals(streams.message, "No token from host:1 for 2 s");
   assertEquals(teachers.message, "No complete answer from host:1 within 60 s");
   assertEquals(rows.message, "The row's time is up: no complete answer from host:1 within 1.2 s");
 });

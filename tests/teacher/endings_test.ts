@@ -190,3 +190,49 @@ Deno.test("complete() waits for more after a chunk, and after an answer without 
     assertGreater(ms, 1_100);
   }
 });
+
+const USAGE = 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n';
+
+Deno.test("complete() keeps a whole stream that never ends, with its usage, after one POST", async () => {
+  await using it = pair(() => stream([token("4"), token("2", "stop"), USAGE], "hang"), {
+    stream: true,
+  });
+  const before = performance.now();
+  const { response, finishReason, usage } = await ask(it.teacher);
+  assertEquals([response, finishReason, usage?.completionTokens], ["42", "stop", 2]);
+  assertLess(performance.now() - before, 5_000);
+  assertEquals(it.server.requests.length, 1);
+});
+
+Deno.test("complete() waits for more of a stream that may not be whole", async () => {
+  const calls = [{ index: 0, id: "c", function: { name: "f", arguments: "{}" } }];
+  const streams = {
+    "no usage yet": [token("4"), token("2", "stop")],
+    "a finish reason from the start": [token("4", "stop"), USAGE],
+    "text a second after the finish reason": [token("4"), token("2", "stop"), USAGE],
+    "calls that a gateway may make": [
+      token("4"),
+      `data: ${JSON.stringify({ choices: [{ delta: { tool_calls: calls } }] })}\n\n`,
+      token("", "tool_calls"),
+      USAGE,
+    ],
+  };
+  await Promise.all(
+    Object.entries(streams).map(async ([what, pieces]) => {
+      const late = what.startsWith("text") ? token("!") : ": ping\n\n";
+      const options = { stream: true, timeoutMs: 3_500 };
+      await using it = pair(() => stream(pieces, "hang", late), options);
+      const before = performance.now();
+      await ask(it.teacher).catch(() => {});
+      assertGreater(performance.now() - before, 3_400, what);
+    }),
+  );
+});
+
+Deno.test("complete() keeps the text of bare JSON lines that a time limit cuts off", async () => {
+  const lines = ["4", "2"].map((content) =>
+    JSON.stringify({ choices: [{ index: 0, delta: { content } }] })
+  );
+  const { outcome } = await askStalled({ body: `${lines.join("\n")}\n` }, 1_000);
+  assertEquals([outcome.type, outcome.partial?.response], ["timeout", "42"]);
+});

@@ -45,16 +45,19 @@ export function pair(handler?: LedgerHandler, options: Partial<OpenAICompatibleO
  * A streamed answer in these pieces.
  *
  * @param end What follows the pieces.
+ * @param late A piece that comes a second later. @default none
  */
 export function stream(
   pieces: Iterable<string>,
   end: "close" | "hang" | "break" = "close",
+  late?: string,
 ): Response {
   const encoder = new TextEncoder();
   const body = new ReadableStream({
     start(controller) {
       for (const piece of pieces) controller.enqueue(encoder.encode(piece));
       if (end === "close") controller.close();
+      if (late !== undefined) setTimeout(() => controller.enqueue(encoder.encode(late)), 1_000);
     },
     pull(controller) {
       if (end === "break") controller.error(new Error("broken"));

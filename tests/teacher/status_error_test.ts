@@ -178,11 +178,17 @@ Deno.test("retryAfterMs() ignores nonsense", () => {
 });
 
 Deno.test("statedError() uses a code that is a status as the status", () => {
-  const limited = statedError({ message: "slow down", code: 429 }, 200, same);
+  const limited = statedError({ message: "slow down", code: 429 }, { status: 200, redact: same });
   assertEquals([limited.type, limited.status], ["rate_limit", 429]);
-  const down = statedError({ message: "provider down", code: "502" }, 200, same);
+  const down = statedError({ message: "provider down", code: "502" }, {
+    status: 200,
+    redact: same,
+  });
   assertEquals([down.type, down.status], ["server", 502]);
-  const other = statedError({ message: "odd", code: "server_error" }, 200, same);
+  const other = statedError({ message: "odd", code: "server_error" }, {
+    status: 200,
+    redact: same,
+  });
   assertEquals([other.type, other.status, other.code], ["response", 200, "server_error"]);
-  assert(statedError("text only", 200, same).message === "text only");
+  assert(statedError("text only", { status: 200, redact: same }).message === "text only");
 });

@@ -134,10 +134,13 @@ export function classify(error: TeacherError, hasAnswered = false): Classificati
 
 /** Names the gateway's account instead of the user's if the gateway relays the error. */
 function withUpstream(verdict: Verdict, { message }: TeacherError): Verdict {
-  const { key, permission, billing, upstream } = VERDICTS;
-  const isAboutAccount = verdict === key || verdict === permission || verdict === billing;
-  return isAboutAccount && isAbout("upstream", message) ? upstream : verdict;
+  const isRelayed = ACCOUNT_ADVICE.has(verdict.advice) && isAbout("upstream", message);
+  return isRelayed ? { ...verdict, advice: VERDICTS.upstream.advice } : verdict;
 }
+
+const ACCOUNT_ADVICE: ReadonlySet<string | undefined> = new Set(
+  [VERDICTS.key, VERDICTS.permission, VERDICTS.billing].map(({ advice }) => advice),
+);
 
 /** Returns the type of the error, unless it contradicts the cause: a fault may have status 400,
  * a rejection 429 or 200. */

@@ -212,9 +212,10 @@ const TOPICS = {
     /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed (?:to generate|during generation)/i,
     /内部错误|服务异常|系统异常|超时|稍后/,
   ],
-  /** LiteLLM relays the error of a provider: `litellm.AuthenticationError: OpenAIException - …`,
-   * and earlier versions without `litellm.`. */
-  upstream: [/^(?:litellm\.)?\w+Error: (?:\w+Error: )?\w+Exception - /i],
+  /** LiteLLM relays the error of a provider: `litellm.AuthenticationError: OpenAIException - …`. It
+   * may repeat the first part and add a word: `VertexAIException BadRequestError - …`. Earlier
+   * versions omit `litellm.`. */
+  upstream: [/^(?:(?:litellm\.)?\w+Error: )+\w+Exception(?: \w+)? - /i],
   /** The path does not exist. LM Studio says so with status 200. */
   path: [/unexpected endpoint/i],
   /** nginx requires a client certificate, or rejects the one that was sent. */

@@ -117,7 +117,7 @@ function on(
 
 /** An error reported in an answer or a stream of status 200. */
 function stated(what: string, error: unknown, expected: Expected): Row {
-  return [what, statedError(error, 200, same), expected];
+  return [what, statedError(error, { status: 200, redact: same }), expected];
 }
 
 function broken(what: string, code: string, stage: Stage, expected: Expected): Row {
@@ -143,8 +143,11 @@ function alert(what: string, name: string): Row {
 function without(what: string, body: unknown, expected: Expected): Row {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const error = typeof body === "string"
-    ? notAnObjectError(text, 200, same)
-    : missingChoiceError(body as Record<string, unknown>, "choice", text, 200, same);
+    ? notAnObjectError(text, { status: 200, redact: same })
+    : missingChoiceError(body as Record<string, unknown>, "choice", text, {
+      status: 200,
+      redact: same,
+    });
   return [what, error, expected];
 }
 
@@ -263,6 +266,26 @@ export const GROUPS: readonly CaseGroup[] = [
         "401",
       ),
       halts("upstream"),
+    ),
+    on(
+      "LiteLLM: Google refuses its key",
+      401,
+      openai(
+        "litellm.AuthenticationError: litellm.AuthenticationError: VertexAIException AuthenticationError - API key not valid.",
+        "None",
+        "401",
+      ),
+      halts("upstream"),
+    ),
+    on(
+      "LiteLLM: a paid model on Gemini's free tier",
+      429,
+      openai(
+        `litellm.RateLimitError: litellm.RateLimitError: geminiException - {"error": {"code": 429, "message": "${QUOTA} limit: 0, model: gemini-9"}}`,
+        "throttling_error",
+        "429",
+      ),
+      { ...halts("upstream"), isAboutModel: true },
     ),
     on(
       "LiteLLM: the provider's bill, older",
