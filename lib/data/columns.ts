@@ -108,6 +108,13 @@ const MAX_VALUE_LENGTH = 120;
 
 export type Scalar = string | number | bigint | boolean | null;
 
+/** A field that needs the whole index: plain data, for the threads of a scan. */
+export interface CodedField {
+  /** Rows beyond the end have code 0. */
+  readonly codes: Uint8Array<ArrayBuffer>;
+  readonly values: readonly Scalar[];
+}
+
 /** A field of the user's rows. Holds all values if few are distinct or all are numbers. */
 export class OwnField {
   /** One name, or two for a field of an object: `["meta", "lang"]`. */

@@ -4,22 +4,13 @@
  * @module
  */
 
-import { Mark } from "./columns.ts";
+import { type CodedField, Mark } from "./columns.ts";
 import type { Table } from "./table.ts";
 
 /** How the answers of two runs to a row compare; "none" if only one run has answered the row. */
-export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
+const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
 
-export type Agreement = typeof AGREEMENTS[number];
-
-export interface ComparedRows {
-  /** In the order in which the user named them. */
-  readonly paths: readonly string[];
-  /** For each row, an index into `paths`. */
-  readonly run: Uint8Array<ArrayBuffer>;
-  /** For each row, an index into `AGREEMENTS`. */
-  readonly agreement: Uint8Array<ArrayBuffer>;
-}
+type Agreement = typeof AGREEMENTS[number];
 
 /** One of two compared runs. All fields but `only` cover the rows that both runs have answered. */
 export interface ComparedRun {
@@ -42,11 +33,15 @@ export interface RunComparison {
   readonly runs: readonly [ComparedRun, ComparedRun];
 }
 
+/** @param paths In the order in which the user named them. */
 export function compareRuns(
   table: Table,
   runOfFile: readonly number[],
   paths: readonly [string, string],
-): { comparison: RunComparison; rows: ComparedRows } {
+): {
+  comparison: RunComparison;
+  fields: Record<"compared_run" | "run_agreement", CodedField>;
+} {
   const { columns, length } = table;
   const run = new Uint8Array(length), agreement = new Uint8Array(length);
   for (let row = 0; row < length; row++) run[row] = runOfFile[columns.file[row]];
@@ -75,7 +70,10 @@ export function compareRuns(
       without_final_answer: withoutFinal,
       runs: [runAt(0), runAt(1)],
     },
-    rows: { paths, run, agreement },
+    fields: {
+      compared_run: { codes: run.map((index) => index + 1), values: [null, ...paths] },
+      run_agreement: { codes: agreement, values: AGREEMENTS },
+    },
   };
 }
 

@@ -4,22 +4,20 @@
  * @module
  */
 
-import { Mark } from "./columns.ts";
+import { Mark, type Scalar } from "./columns.ts";
 import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
 import { NUMBER_FIELDS } from "./fields.ts";
-import { AGREEMENTS, type Spread, spreadOf } from "./comparison.ts";
+import { type Spread, spreadOf } from "./comparison.ts";
 import type { Table } from "./table.ts";
 import { isNumber } from "../where/mod.ts";
-
-export type FacetValue = string | number | bigint | boolean | null | undefined;
 
 export interface Facet {
   readonly field: string;
   readonly title: string;
   readonly isOwn: boolean;
   /** The most frequent first; numbers in ascending order. */
-  readonly values: readonly { readonly value: FacetValue; readonly count: number }[];
+  readonly values: readonly { readonly value: Scalar; readonly count: number }[];
   /** The number of further values. */
   readonly more: number;
 }
@@ -34,11 +32,21 @@ export interface Histogram {
 
 const MAX_FACET_VALUES = 50;
 
+const COMPARISON_FACETS = [
+  ["compared_run", "Run"],
+  ["run_agreement", "Answers of both runs"],
+] as const;
+
 export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
-  const { columns, names, compared } = table;
+  const { columns, names, viewFields } = table;
   const field = (name: string) => conditionName(table, name);
   const { finishReason, failure, model, teacher, source } = names;
+  const comparisonFacets = COMPARISON_FACETS.flatMap(([name, title]) => {
+    const { codes, values } = viewFields.get(name) ?? {};
+    return codes && values ? [facet(field(name), title, rows, codes, values, true)] : [];
+  });
   const facets = [
+    ...comparisonFacets,
     facet(field("status"), "Status", rows, columns.status, STATUSES),
     facet("error.type", "Failure", rows, columns.failure, failure.list, true),
     facet(field("finish_reason"), "Finish reason", rows, columns.finishReason, finishReason.list),
@@ -46,15 +54,8 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
     facet(field("model"), "Model", rows, columns.model, model.list),
     facet(field("teacher"), "Teacher", rows, columns.teacher, teacher.list),
     facet(field("source_file"), "Source file", rows, columns.source, source.list),
+    ...ownFacets(table, rows),
   ];
-  if (compared !== undefined) {
-    const title = "Answers of both runs";
-    facets.unshift(
-      facet(field("compared_run"), "Run", rows, compared.run, compared.paths),
-      facet(field("run_agreement"), title, rows, compared.agreement, AGREEMENTS),
-    );
-  }
-  facets.push(...ownFacets(table, rows));
   return facets.filter(({ values }) => values.length > 0);
 }
 
@@ -82,7 +83,7 @@ function facet(
   title: string,
   rows: Uint32Array,
   codes: Uint8Array | Uint16Array,
-  values: readonly FacetValue[],
+  values: readonly (Scalar | undefined)[],
   skipsMissing = false,
 ): Facet {
   const counts = new Uint32Array(values.length + 1);

@@ -14,7 +14,7 @@ import {
   parseWhere,
   typeNote,
 } from "../where/mod.ts";
-import type { ColumnName, OwnField } from "./columns.ts";
+import type { CodedField, ColumnName, OwnField, Scalar } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import {
   type JsonObject,
@@ -23,7 +23,6 @@ import {
   type RunHints,
   STATUSES,
 } from "./line_facts.ts";
-import { AGREEMENTS } from "./comparison.ts";
 import type { Table } from "./table.ts";
 import { promptOf } from "./turns.ts";
 
@@ -122,6 +121,10 @@ function builtInGetter(table: Table, path: readonly string[]): Getter | undefine
     };
   }
   if (Object.hasOwn(DERIVED_FIELDS, name)) return DERIVED_FIELDS[name](table);
+  const viewField = table.viewFields.get(name);
+  if (viewField !== undefined) {
+    return { valueAt: (row) => codedValue(viewField, row), codes: viewField.codes };
+  }
   return name === "error" || FIELDS_IN_LINES.has(path[0]) ? undefined : ABSENT;
 }
 
@@ -139,15 +142,7 @@ const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Getter>> = {
   "error.attempts": ({ columns: { status, attempts } }) => ({
     valueAt: (row) => status[row] === 0 ? null : attempts[row],
   }),
-  run_agreement: ({ compared }) => comparedGetter(compared?.agreement, AGREEMENTS),
-  compared_run: ({ compared }) => comparedGetter(compared?.run, compared?.paths ?? []),
-  near_duplicate: (table) => ({ valueAt: (row) => table.nearOf?.has(row) ?? false }),
 };
-
-function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]): Getter {
-  if (codes === undefined) return ABSENT;
-  return { valueAt: (row) => values[codes[row]] ?? null, codes };
-}
 
 /**
  * Notes about likely mistakes: unknown fields, and texts compared with numbers or the reverse.
@@ -206,6 +201,7 @@ export const VIEW_ONLY_FIELDS: ReadonlySet<string> = new Set([
 
 /** Fields that conditions find in every row, even if the line's `distill` lacks them. */
 const DERIVED_NAMES: ReadonlySet<string> = new Set([
+  ...VIEW_ONLY_FIELDS,
   ...Object.keys(DERIVED_FIELDS),
   ...Object.keys(NUMBER_FIELDS),
   ...Object.keys(NAME_FIELDS),
@@ -217,32 +213,13 @@ export function meansDerivedField(path: readonly string[]): boolean {
   return path[0] === "distill" && path.length === 2 && DERIVED_NAMES.has(path[1]);
 }
 
-/** One of `VIEW_ONLY_FIELDS`, as plain data for the threads of a scan. */
-export interface CodedField {
-  readonly codes: Uint8Array;
-  readonly values: readonly unknown[];
+/** The name of the field that a path begins with: `flags` for `distill.flags`. */
+export function firstField(path: readonly string[]): string {
+  return meansDerivedField(path) ? path[1] : path[0];
 }
 
-/** The view-only fields among these paths, if they can be computed now. */
-export function viewFieldsOf(
-  { length, nearOf, compared }: Table,
-  paths: readonly (readonly string[])[],
-): Record<string, CodedField> {
-  const names = new Set(paths.map((path) => meansDerivedField(path) ? path[1] : path[0]));
-  const fields: Record<string, CodedField> = {};
-  if (names.has("near_duplicate")) {
-    const codes = new Uint8Array(length);
-    for (const row of nearOf?.keys() ?? []) codes[row] = 1;
-    fields.near_duplicate = { codes, values: [false, true] };
-  }
-  if (compared === undefined) return fields;
-  if (names.has("run_agreement")) {
-    fields.run_agreement = { codes: compared.agreement, values: AGREEMENTS };
-  }
-  if (names.has("compared_run")) {
-    fields.compared_run = { codes: compared.run, values: compared.paths };
-  }
-  return fields;
+export function codedValue({ codes, values }: CodedField, row: number): Scalar {
+  return values[codes[row] ?? 0];
 }
 
 /**

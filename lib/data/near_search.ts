@@ -10,6 +10,7 @@ import type { DataIndex } from "./data_index.ts";
 import { NearDuplicates } from "./near_duplicates.ts";
 import { planOf, rowsThatMeet } from "./query.ts";
 import { readFacts } from "./shown_row.ts";
+import { nearField } from "./table.ts";
 import { promptOf } from "./turns.ts";
 
 export interface NearStatus {
@@ -47,7 +48,7 @@ export class NearSearch {
   start(field: "prompt" | "response"): NearStatus {
     const { table } = this.#index;
     const rows = rowsThatMeet(table, planOf(table, 'distill.status == "answered"').indexedParts);
-    table.nearOf = undefined;
+    table.viewFields.set("near_duplicate", nearField(0));
     this.#steps = this.#search(field, rows);
     return this.status = {
       of: field,
@@ -102,7 +103,7 @@ export class NearSearch {
       yield;
     }
     const copies = nearDuplicates.copies();
-    table.nearOf = copies;
+    table.viewFields.set("near_duplicate", nearField(table.length, copies.keys()));
     this.#index.version++;
     const groups = new Set(copies.values()).size;
     this.#setStatus({ done: rows.length, state: "done", groups, copies: copies.size });

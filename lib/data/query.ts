@@ -12,8 +12,8 @@ import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
 import {
   derivedFields,
+  firstField,
   getterOf,
-  meansDerivedField,
   NUMBER_FIELDS,
   type NumberArray,
   VIEW_ONLY_FIELDS,
@@ -210,9 +210,7 @@ const DERIVED_FOR_COMMANDS: ReadonlySet<string> = new Set([
 ]);
 
 export function needsDerived(paths: readonly (readonly string[])[]): boolean {
-  return paths.some((path) =>
-    DERIVED_FOR_COMMANDS.has(meansDerivedField(path) ? path[1] : path[0])
-  );
+  return paths.some((path) => DERIVED_FOR_COMMANDS.has(firstField(path)));
 }
 
 /**
@@ -224,7 +222,7 @@ export function checkComputable(
   isOwn: (name: string) => boolean,
 ): void {
   for (const path of paths) {
-    const name = meansDerivedField(path) ? path[1] : path[0];
+    const name = firstField(path);
     if (!VIEW_ONLY_FIELDS.has(name) || (path[0] === name && isOwn(name))) continue;
     throw new UsageError(
       `Cannot use ${name} in a command: only the page of "view" computes this field. Save the ` +

@@ -6,8 +6,14 @@
 
 import { originOf } from "../answer.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
-import type { ComparedRows } from "./comparison.ts";
+import {
+  type CodedField,
+  type ColumnArrays,
+  enlarge,
+  makeColumns,
+  Mark,
+  OwnField,
+} from "./columns.ts";
 import { FLAG_BIT, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
 import {
   finalAnswerOf,
@@ -69,9 +75,8 @@ export class Table {
   readonly fields = new Map<string, OwnField>();
   /** All fields of users' rows, without fields of objects. */
   readonly fieldNames = new Set<string>();
-  /** For each near duplicate, the first row of its group; undefined until a search is done. */
-  nearOf: ReadonlyMap<number, number> | undefined;
-  compared: ComparedRows | undefined;
+  /** Results of the last comparison of runs and search for near duplicates, by field name. */
+  readonly viewFields = new Map<string, CodedField>([["near_duplicate", nearField(0)]]);
   #capacity: number;
   #numberFields = 0;
   /** An open-addressing hash table by `answerLow`: row numbers plus 1. */
@@ -240,6 +245,13 @@ export class Table {
     this.fields.set(key, field);
     return field;
   }
+}
+
+/** @param copies Rows with an earlier near duplicate. */
+export function nearField(length: number, copies: Iterable<number> = []): CodedField {
+  const codes = new Uint8Array(length);
+  for (const row of copies) codes[row] = 1;
+  return { codes, values: [false, true] };
 }
 
 function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string): void {

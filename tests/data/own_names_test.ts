@@ -3,6 +3,7 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { DataServer } from "../../lib/data/data_server.ts";
+import { nearField } from "../../lib/data/table.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
 import { builtInColumns, columnOf } from "../../web/view/page/columns.js";
@@ -168,7 +169,7 @@ Deno.test("own names: what only the page computes can be combined with texts the
     dir,
     ["a", "b", "c"].map((uid) => resultLine({ uid })).join(""),
   );
-  index.table.nearOf = new Map([[1, 0]]);
+  index.table.viewFields.set("near_duplicate", nearField(2, [1]));
   const total = (where: string) =>
     server.answer("rows", { where, from: 0, count: 9, columns: [] }).total;
   assertEquals(total("near_duplicate"), 1);
