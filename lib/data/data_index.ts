@@ -62,10 +62,8 @@ export class DataIndex {
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** Prices by model and teacher; undefined without a public price. */
-  #costFunctions = new Map<string, CostOf | undefined>();
-  /** New rows without a cost: the model's code times 0x1_0000, plus the teacher's. */
-  #unpricedPairs = new Set<number>();
+  /** By model and teacher; undefined without a public price. */
+  readonly #costFunctions = new Map<string, CostOf | undefined>();
 
   constructor(paths: readonly IndexedPath[], indexPath?: string) {
     this.#indexPath = indexPath;
@@ -123,21 +121,15 @@ export class DataIndex {
     if (fileIndex === -1) return false;
     const file = this.files[fileIndex];
     const firstRow = this.table.length;
-    const { columns, names } = this.table;
     file.read((facts, place) => {
-      const row = this.table.add(facts, { ...place, file: fileIndex }, file.hints);
-      if (columns.costUsd[row] === -1 && facts.completionTokens > 0) {
-        this.#unpricedPairs.add(columns.model[row] * 0x1_0000 + columns.teacher[row]);
-      }
+      this.table.add(facts, { ...place, file: fileIndex }, file.hints);
     });
     const addedRows = this.table.length - firstRow;
     if (addedRows > 0) {
       // The first block of a file gives the mean length of its lines.
       if (file.mark.rows === addedRows) this.#reserve();
       this.version++;
-    }
-    if (this.#unpricedPairs.size > 0) {
-      await this.#estimateCosts(firstRow, names.model.list, names.teacher.list);
+      await this.#estimateCosts(firstRow);
     }
     return true;
   }
@@ -212,32 +204,25 @@ export class DataIndex {
     this.version++;
   }
 
-  async #estimateCosts(
-    firstRow: number,
-    models: readonly string[],
-    teachers: readonly string[],
-  ): Promise<void> {
-    for (const pair of this.#unpricedPairs) {
-      const [model, teacher] = [models[Math.floor(pair / 0x1_0000)], teachers[pair % 0x1_0000]];
+  /** Estimates unknown costs from public prices: earlier versions wrote lines without a cost. */
+  async #estimateCosts(firstRow: number): Promise<void> {
+    const { columns, length, names: { model: models, teacher: teachers } } = this.table;
+    for (let row = firstRow; row < length; row++) {
+      if (columns.costUsd[row] !== -1) continue;
+      const promptTokens = columns.promptTokens[row];
+      const completionTokens = columns.completionTokens[row];
+      // The teacher reported no usage: no prompt has 0 tokens. A failure counts its partial answer.
+      const isAnswered = columns.status[row] === ANSWERED;
+      if (promptTokens === 0 && (isAnswered || completionTokens === 0)) continue;
+      const model = models.list[columns.model[row]], teacher = teachers.list[columns.teacher[row]];
       const key = `${model}\0${teacher}`;
       if (!this.#costFunctions.has(key)) {
         this.#costFunctions.set(key, await publicCostOf(model, teacher));
       }
-    }
-    this.#unpricedPairs.clear();
-    const { columns, length } = this.table;
-    for (let row = firstRow; row < length; row++) {
-      if (columns.costUsd[row] !== -1) continue;
-      const costOf = this.#costFunctions.get(
-        `${models[columns.model[row]]}\0${teachers[columns.teacher[row]]}`,
-      );
-      const promptTokens = columns.promptTokens[row];
-      // The teacher did not report usage: no prompt has 0 tokens.
-      if (promptTokens === 0 && columns.status[row] === ANSWERED) continue;
-      const costUsd = costOf?.({
+      const costUsd = this.#costFunctions.get(key)?.({
         promptTokens,
         cachedTokens: columns.cachedTokens[row],
-        completionTokens: columns.completionTokens[row],
+        completionTokens,
         reasoningTokens: columns.reasoningTokens[row],
       });
       if (costUsd === undefined) continue;
