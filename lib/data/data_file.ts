@@ -24,7 +24,6 @@ export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => 
 export interface DataFileOptions {
   /** A decompressed copy to read instead. @default path */
   readonly readPath?: string;
-  readonly mark?: FileMark;
   /** Maximum size of a line; longer ones count as damaged. @default 134217728 (128 MiB) */
   readonly maxLineBytes?: number;
 }
@@ -51,10 +50,13 @@ export class DataFile {
   #buffer = new Uint8Array(0);
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  constructor(path: string, { readPath = path, mark, maxLineBytes }: DataFileOptions = {}) {
+  constructor(
+    path: string,
+    { readPath = path, maxLineBytes = MAX_RESULT_BYTES }: DataFileOptions = {},
+  ) {
     this.readPath = readPath;
-    this.mark = mark ?? newMark(path);
-    this.#maxLineBytes = maxLineBytes ?? MAX_RESULT_BYTES;
+    this.mark = newMark(path);
+    this.#maxLineBytes = maxLineBytes;
   }
 
   /**
@@ -71,14 +73,14 @@ export class DataFile {
       this.close();
       this.state = isGone ? "removed" : "unreadable";
       this.problem = isGone ? "it was removed or renamed" : systemReason(error);
-      if (isGone && hadRows) this.#restart();
+      if (isGone && hadRows) this.restart();
       return isGone && hadRows;
     }
     const inode = info.ino ?? 0;
     const isReplaced = this.mark.end > 0 &&
       (inode !== this.mark.inode || info.size < this.mark.end || this.state === "removed" ||
         (info.size !== this.size && !isUnchanged(this.readPath, this.mark)));
-    if (isReplaced || (this.state === "foreign" && info.size !== this.size)) this.#restart();
+    if (isReplaced || (this.state === "foreign" && info.size !== this.size)) this.restart();
     this.mark.inode = inode;
     this.size = info.size;
     this.modifiedMs = info.mtime?.getTime() ?? 0;
@@ -94,7 +96,7 @@ export class DataFile {
     if (this.state !== "reading") return false;
     try {
       this.#file ??= Deno.openSync(this.readPath);
-      if (this.mark.end === 0) this.#readHints();
+      if (this.mark.end === 0) this.hints = readHints(this.mark.path);
       this.#readBlock(this.#file, onRow);
     } catch (error) {
       if (!(error instanceof Deno.errors.PermissionDenied) && !isSystemError(error)) throw error;
@@ -118,7 +120,8 @@ export class DataFile {
     this.#buffer = new Uint8Array(0);
   }
 
-  #restart(): void {
+  /** Forgets what was read. */
+  restart(): void {
     this.close();
     Object.assign(this.mark, newMark(this.mark.path));
     if (this.state === "removed") return;
@@ -256,24 +259,20 @@ export class DataFile {
     this.close();
   }
 
-  /** Continues a file that an earlier process began; false if the part that was read has changed. */
-  resume(): boolean {
-    const { mark } = this;
+  /** Continues at the mark of an earlier process; false if the part that it read has changed. */
+  resume(mark: FileMark): boolean {
     try {
-      const info = Deno.statSync(this.readPath);
-      this.size = info.size;
-      const isReplaced = (info.ino ?? 0) !== mark.inode || info.size < mark.end;
+      const { ino, size } = Deno.statSync(this.readPath);
+      const isReplaced = (ino ?? 0) !== mark.inode || size < mark.end;
       if (isReplaced || !isUnchanged(this.readPath, mark)) return false;
-      this.#readHints();
-      this.state = mark.end < info.size ? "reading" : "current";
+      Object.assign(this.mark, mark);
+      this.size = size;
+      this.hints = readHints(mark.path);
+      this.state = mark.end < size ? "reading" : "current";
       return true;
     } catch {
       return false;
     }
-  }
-
-  #readHints(): void {
-    this.hints = readHints(this.mark.path);
   }
 }
 

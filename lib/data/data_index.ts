@@ -51,7 +51,7 @@ const MAX_GONE_SHARE = 0.3;
 const LIVE_MS = 10_000;
 
 export class DataIndex {
-  files: DataFile[] = [];
+  readonly files: DataFile[] = [];
   /** The `IndexedPath.run` of each file. */
   readonly runs: number[] = [];
   table = new Table();
@@ -71,24 +71,20 @@ export class DataIndex {
   }
 
   /**
-   * Loads the saved index, without rows of files that were replaced since. Returns false if there
-   * is no usable one.
+   * Loads the saved index, if there is a usable one, without rows of files that were replaced
+   * since.
    */
-  load(): boolean {
-    if (this.#indexPath === undefined) return false;
+  load(): void {
+    if (this.#indexPath === undefined) return;
     const savedIndex = readIndexFile(this.#indexPath, this.files.map(({ mark }) => mark.path));
-    if (savedIndex === undefined) return false;
-    this.files = this.files.map(({ mark, readPath }, index) => {
-      const file = new DataFile(mark.path, { readPath, mark: savedIndex.files[index] });
-      if (file.mark.end === 0 || file.resume()) return file;
-      savedIndex.table.drop(index);
-      return new DataFile(mark.path, { readPath });
-    });
+    if (savedIndex === undefined) return;
     this.table = savedIndex.table;
+    this.files.forEach((file, index) => {
+      if (!file.resume(savedIndex.marks[index])) this.table.drop(index);
+    });
     this.#savedRows = this.table.length;
     this.#pruneGone();
     this.version++;
-    return true;
   }
 
   /** Returns true if there is something to read. */
@@ -195,11 +191,10 @@ export class DataIndex {
     const { goneCount, length } = this.table;
     if (goneCount === 0 || goneCount < Math.max(1, length * MAX_GONE_SHARE)) return;
     this.table = new Table();
-    this.files = this.files.map(({ mark, readPath }) => {
-      const file = new DataFile(mark.path, { readPath });
+    for (const file of this.files) {
+      file.restart();
       file.refresh();
-      return file;
-    });
+    }
     this.#savedRows = 0;
     this.version++;
   }

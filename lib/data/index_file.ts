@@ -44,7 +44,7 @@ interface SavedField {
 
 interface SavedIndex {
   readonly table: Table;
-  readonly files: Header["files"];
+  readonly marks: readonly FileMark[];
 }
 
 /** Reads a saved index. Returns undefined if there is none for this version and these files.
@@ -68,7 +68,7 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
       return undefined;
     }
     const marks = header.files.map((mark, index) => ({ ...mark, path: files[index] }));
-    return { table: readTable(file, header), files: marks };
+    return { table: readTable(file, header), marks };
   } catch {
     return undefined;
   }
