@@ -126,11 +126,13 @@ export class OwnField {
   /** The code of each row's value; 0, or no entry, for a row without the field. */
   codes: Uint8Array = new Uint8Array(0);
   /**
-   * Each row's number, or NaN. Undefined if a value is neither a number nor null, or beyond 2^53
-   * (`bigint`), or if the table already has the maximum number of fields with numbers.
+   * Each row's number, or NaN. Undefined if a value is neither a number nor null, or if the table
+   * already has the maximum number of fields with numbers.
    */
   numbers: Float64Array | undefined;
   hasNumbers = false;
+  /** Whether `numbers` holds a whole number beyond 2^53 (`bigint`), rounded. */
+  isRounded = false;
   readonly #codeOf = new Map<Scalar, number>();
 
   constructor(path: readonly string[], recordsNumbers: boolean) {
@@ -142,9 +144,14 @@ export class OwnField {
     return fieldName(this.path);
   }
 
-  /** Whether conditions on this field can be evaluated without reading lines. */
-  get isIndexed(): boolean {
-    return this.values !== undefined || (this.numbers !== undefined && this.hasNumbers);
+  /** Whether all values are numbers or null, and `numbers` holds them. */
+  get isNumeric(): boolean {
+    return this.numbers !== undefined && this.hasNumbers;
+  }
+
+  /** Whether `valueAt` returns the values of all rows: if not, lines must be read. */
+  isIndexed(mayRound: boolean): boolean {
+    return this.values !== undefined || (this.isNumeric && (mayRound || !this.isRounded));
   }
 
   /**
@@ -167,8 +174,10 @@ export class OwnField {
       }
     }
     if (this.numbers === undefined) return;
-    if (typeof value === "number") this.#setNumber(row, value, capacity);
-    else if (value !== null) this.numbers = undefined;
+    if (isNumber(value)) {
+      this.#setNumber(row, Number(value), capacity);
+      this.isRounded ||= typeof value === "bigint";
+    } else if (value !== null) this.numbers = undefined;
   }
 
   valueAt(row: number): Scalar | undefined {

@@ -87,15 +87,14 @@ export class DataIndex {
     this.version++;
   }
 
-  /** Returns true if there is something to read. */
-  refresh(): boolean {
+  /** Checks whether files were changed, and drops rows of those that were replaced or removed. */
+  refresh(): void {
     this.files.forEach((file, index) => {
       if (!file.refresh()) return;
       this.table.drop(index);
       this.version++;
     });
     this.#pruneGone();
-    return this.files.some(({ state }) => state === "reading");
   }
 
   addFiles(paths: readonly IndexedPath[]): void {

@@ -14,7 +14,7 @@ import {
   parseWhere,
   typeNote,
 } from "../where/mod.ts";
-import type { CodedField, ColumnName, OwnField, Scalar } from "./columns.ts";
+import type { CodedField, ColumnName, Scalar } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import {
   type JsonObject,
@@ -56,9 +56,17 @@ const NAME_FIELDS = {
   source_file: "source",
 } as const;
 
-/** A getter that reads the field from the columns; undefined if lines must be read. */
-export function getterOf(table: Table, path: readonly string[]): Getter | undefined {
-  const ownField = ownGetter(table, path);
+/**
+ * A getter that reads the field from the columns; undefined if lines must be read.
+ *
+ * @param mayRound Whether numbers beyond 2^53 may be rounded, as they may for sorting.
+ */
+export function getterOf(
+  table: Table,
+  path: readonly string[],
+  mayRound = false,
+): Getter | undefined {
+  const ownField = ownGetter(table, path, mayRound);
   if (ownField === undefined) return undefined;
   const builtInField = builtInGetter(table, path);
   if (ownField === "none") return builtInField;
@@ -79,10 +87,14 @@ export function getterOf(table: Table, path: readonly string[]): Getter | undefi
 const ABSENT: Getter = { valueAt: () => null, codes: new Uint8Array(0) };
 
 /** `"none"` if no row has such a field, undefined if lines must be read for it. */
-function ownGetter(table: Table, path: readonly string[]): Getter | "none" | undefined {
+function ownGetter(
+  table: Table,
+  path: readonly string[],
+  mayRound: boolean,
+): Getter | "none" | undefined {
   if (!table.fieldNames.has(path[0])) return "none";
   const field = table.fields.get(path.join("\0"));
-  if (field === undefined || !field.isIndexed) return undefined;
+  if (field === undefined || !field.isIndexed(mayRound)) return undefined;
   // A name with a NUL has the key of another path.
   if (field.path.length !== path.length) return undefined;
   // The value is an object in some rows. The columns hold fields of objects, but not objects.
@@ -92,12 +104,7 @@ function ownGetter(table: Table, path: readonly string[]): Getter | "none" | und
   ) {
     return undefined;
   }
-  return fieldGetter(field);
-}
-
-function fieldGetter(field: OwnField): Getter {
-  const { values, codes } = field;
-  const isNumber = field.hasNumbers && field.numbers !== undefined;
+  const { values, codes, isNumeric: isNumber } = field;
   const valueAt = (row: number) => field.valueAt(row);
   return values === undefined ? { valueAt, isNumber } : { valueAt, codes, isNumber };
 }
@@ -164,7 +171,7 @@ export function conditionNotes(table: Table, where: string): string[] {
 /** The one type of a field's values; undefined for both, neither, or an unindexed field. */
 function onlyTypeOf(table: Table, path: readonly string[]): "string" | "number" | undefined {
   const values = table.fields.get(path.join("\0"))?.values;
-  if (values === undefined) return getterOf(table, path)?.isNumber ? "number" : undefined;
+  if (values === undefined) return getterOf(table, path, true)?.isNumber ? "number" : undefined;
   const holdsTexts = values.some((value) => typeof value === "string");
   if (holdsTexts === values.some(isNumber)) return undefined;
   return holdsTexts ? "string" : "number";

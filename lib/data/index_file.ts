@@ -21,7 +21,7 @@ import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when a flag or column changes meaning, so that older indexes are rebuilt. */
-const FORMAT = `retort-view 9 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+const FORMAT = `retort-view 10 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
   readonly format: string;
@@ -40,6 +40,7 @@ interface SavedField {
   /** Number of values in `OwnField.numbers` saved; -1 if the field has none. */
   readonly numbers: number;
   readonly hasNumbers: boolean;
+  readonly isRounded: boolean;
 }
 
 interface SavedIndex {
@@ -94,6 +95,7 @@ function readTable(file: Deno.FsFile, header: Header): Table {
       readInto(file, bytesOf(field.numbers));
     }
     field.hasNumbers = saved.hasNumbers;
+    field.isRounded = saved.isRounded;
     table.fields.set(saved.path.join("\0"), field);
   }
   table.reindex();
@@ -168,12 +170,13 @@ function headerOf(
       Object.entries(table.names).map(([name, { list }]) => [name, list]),
     ) as unknown as Header["names"],
     fieldNames: [...table.fieldNames],
-    fields: fields.map(({ path, values, codes, numbers, hasNumbers }) => ({
+    fields: fields.map(({ path, values, codes, numbers, hasNumbers, isRounded }) => ({
       path,
       values: values ?? null,
       codes: Math.min(rows, codes.length),
       numbers: numbers === undefined ? -1 : Math.min(rows, numbers.length),
       hasNumbers,
+      isRounded,
     })),
   };
 }

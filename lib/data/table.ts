@@ -78,7 +78,6 @@ export class Table {
   /** Results of the last comparison of runs and search for near duplicates, by field name. */
   readonly viewFields = new Map<string, CodedField>([["near_duplicate", nearField(0)]]);
   #capacity: number;
-  #numberFields = 0;
   /** An open-addressing hash table by `answerLow`: row numbers plus 1. */
   #answers = new Uint32Array(MIN_ANSWER_SLOTS);
   #answerCount = 0;
@@ -172,8 +171,6 @@ export class Table {
     this.goneCount = 0;
     this.#capacity = this.columns.offset.length;
     this.#answers = new Uint32Array(MIN_ANSWER_SLOTS);
-    this.#numberFields =
-      [...this.fields.values()].filter(({ numbers }) => numbers !== undefined).length;
     this.#rehash();
     for (let row = 0; row < this.length; row++) if (this.isGone(row)) this.goneCount++;
   }
@@ -241,7 +238,8 @@ export class Table {
     if (this.fields.size >= MAX_FIELDS) return undefined;
     const path = key.split("\0");
     if (path.length !== depth) return undefined;
-    const field = new OwnField(path, this.#numberFields++ < MAX_NUMBER_FIELDS);
+    const withNumbers = this.fields.values().filter(({ numbers }) => numbers !== undefined);
+    const field = new OwnField(path, withNumbers.toArray().length < MAX_NUMBER_FIELDS);
     this.fields.set(key, field);
     return field;
   }

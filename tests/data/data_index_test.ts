@@ -6,7 +6,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "../../lib/dep
 import { SinkError, UsageError } from "../../lib/errors.ts";
 import { DataIndex, openFiles, openIndex, selectRows, statisticsOf } from "../../lib/data/mod.ts";
 import { facetsOf, histogramsOf } from "../../lib/data/facets.ts";
-import { sortRows } from "../../lib/data/query.ts";
+import { sortableFields, sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { jsonWithBigInts } from "../../lib/where/mod.ts";
@@ -257,7 +257,8 @@ Deno.test("index: follows files that grow, are replaced, cut or removed", async 
   const index = await indexOf(path);
   // Half a line is not a row yet; a complete one needs no line feed.
   await append(dir, "x.jsonl", line("b").slice(0, 50));
-  assertEquals(index.refresh(), true);
+  index.refresh();
+  assertEquals(index.status().isCurrent, false);
   await index.readAll();
   assertEquals(uids(index), ["a"]);
   await append(dir, "x.jsonl", line("b").slice(50, -1));
@@ -547,6 +548,18 @@ Deno.test("shown rows have numbers as they are written, as the teacher was sent 
 });
 
 /** The largest number of which all smaller whole numbers are floats, and the next two. */
+Deno.test("index: a field of numbers can be sorted by, however many fields of texts are before it", async () => {
+  await using dir = await tempDir();
+  const texts = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`text${i}`, "x"]));
+  const lines = [2, 1, 3].map((number) =>
+    resultLine({ uid: `r${number}`, own: { ...texts, number } })
+  );
+  const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
+  assertEquals(sortableFields(index.table).at(-1), "number");
+  assertEquals([...sortRows(index.table, selectRows(index, ""), ["number"], false)!], [1, 0, 2]);
+  index.close();
+});
+
 const LARGE = ["9007199254740992", "9007199254740993", "9007199254740994"];
 
 Deno.test("index: whole numbers of any length are exact, in columns, facets, lines and a saved index", async () => {
@@ -584,6 +597,14 @@ Deno.test("index: whole numbers of any length are exact, in columns, facets, lin
     }
     assertEquals(uids(index, `few > ${LARGE[0]}`), ["r1", "r2"]);
     assertEquals(uids(index, `many in (${LARGE[1]}, 1234567890123456769)`), ["r1", "o59"]);
+    assertEquals(sortableFields(index.table).slice(-3), ["few", "meta.id", "many"]);
+    for (const field of ["few", "many"]) {
+      const sorted = sortRows(index.table, all, [field], field === "few")!;
+      const first = Array.from(sorted.subarray(0, 4), (row) => JSON.parse(index.textAt(row)).uid);
+      // The first two numbers are equal as floats.
+      const expected = { few: ["r2", "r0", "r1", "o0"], many: ["r0", "r1", "r2", "o0"] };
+      assertEquals(first, expected[field as "few"], field);
+    }
     assertEquals(shownRow(index, 1, ["few", "meta.id"]).own, {
       few: LARGE[1],
       "meta.id": LARGE[1],
