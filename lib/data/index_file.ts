@@ -8,7 +8,6 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { readFullySync, systemReason } from "../files.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { jsonWithBigInts, withBigInts } from "../where/mod.ts";
 import {
   COLUMN_NAMES,
   type ColumnArrays,
@@ -18,6 +17,7 @@ import {
   type Scalar,
 } from "./columns.ts";
 import { FLAGS } from "./flags.ts";
+import { jsonWithBigInts, withBigInts } from "./line_text.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when a flag or column changes meaning, so that older indexes are rebuilt. */

@@ -8,7 +8,7 @@
 import { asText, filledList, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
-import { withBigInts } from "../where/mod.ts";
+import { withBigInts } from "./line_text.ts";
 
 /** Pending rows have a failures line with `final: false`: the next run sends them again. */
 export const STATUSES = ["answered", "failed", "pending"] as const;

@@ -4,12 +4,18 @@ import { Buffer } from "node:buffer";
 import { zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
-import { DataIndex, openFiles, openIndex, selectRows, statisticsOf } from "../../lib/data/mod.ts";
+import {
+  DataIndex,
+  jsonWithBigInts,
+  openFiles,
+  openIndex,
+  selectRows,
+  statisticsOf,
+} from "../../lib/data/mod.ts";
 import { facetsOf, histogramsOf } from "../../lib/data/facets.ts";
 import { sortableFields, sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { jsonWithBigInts } from "../../lib/where/mod.ts";
 import { parseExactly } from "../../web/view/page/ask.js";
 import { ViewState } from "../../web/view/page/view_state.js";
 import { failureLine, resultLine } from "./lines.ts";

@@ -5,10 +5,14 @@
  * @module
  */
 
-import { type DataRequests, type DataService, FLAGS } from "../../lib/data/mod.ts";
+import {
+  type DataRequests,
+  type DataService,
+  FLAGS,
+  jsonWithBigInts,
+} from "../../lib/data/mod.ts";
 import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { jsonWithBigInts } from "../../lib/where/mod.ts";
 import { HTML_TYPE, isFromOwnPage } from "../access.ts";
 import { MARKDOWN_JS } from "../assets.ts";
 import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
