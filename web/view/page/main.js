@@ -22,7 +22,7 @@ import { FacetList } from "./facets.js";
 import { ViewState } from "./view_state.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
-import { OpenRow, TABLE_ENTRY } from "./open_row.js";
+import { OpenRow } from "./open_row.js";
 import { SearchBar } from "./search_bar.js";
 
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/mod.ts" */
@@ -55,7 +55,6 @@ class ViewPage {
   });
   #grid = new Grid((from, count) => this.#loadRows(from, count), {
     open: (row, place) => this.#openRow.open(row, place),
-    close: () => this.#openRow.close(),
     select: () => this.#updateSelection(),
     sort: (field) => this.#sort(field),
   });
@@ -104,15 +103,16 @@ class ViewPage {
     });
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) === this.#view.toHash()) return;
-      // The user went back from an open row. The filter stays: its URL may be older.
-      if (history.state === TABLE_ENTRY) {
-        this.#view.openUid = this.#view.openId = "";
-        this.#openRow.close();
-        return this.#writeHash();
+      const newView = ViewState.fromHash(location.hash);
+      const { openUid, openId } = newView;
+      if (this.#openRow.enterEntry()) {
+        // The current filter stays: that of the URL may be older.
+        Object.assign(this.#view, { openUid, openId });
+        this.#writeHash();
+      } else {
+        this.#view = newView;
+        this.#applyFilter();
       }
-      this.#view = ViewState.fromHash(location.hash);
-      this.#applyFilter();
-      const { openUid, openId } = this.#view;
       if (openUid === "") this.#openRow.close();
       else this.#openRow.openUid(openUid, openId);
     });

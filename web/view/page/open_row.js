@@ -20,11 +20,15 @@ import { Detail } from "./detail.js";
  * @property {(error: unknown) => void} showProblem
  */
 
-/** `history.state` of the entry from which a row was opened. Back returns to it. */
-export const TABLE_ENTRY = "table";
+/**
+ * `history.state` of two entries: the table, and the row that was opened from it. Both have the
+ * number of a series: the entries of a series differ in nothing but the open row.
+ *
+ * @typedef {{ series: number, isRow: boolean } | null} EntryState
+ */
 
-/** `history.state` of the entry that opening a row has added. */
-const ROW_ENTRY = "row";
+/** Fields and menus that have a use for Escape. */
+const USES_ESCAPE = "input:not([type=checkbox]), select, dialog";
 
 /** Opens rows next to the table, and keeps the open row in the URL. */
 export class OpenRow {
@@ -33,6 +37,7 @@ export class OpenRow {
   #detail;
   /** Whether closing a row has called `history.back()`, and the browser has not stepped back yet. */
   #isSteppingBack = false;
+  #series = entryState()?.series ?? Date.now();
 
   /**
    * @param {Grid} grid
@@ -55,8 +60,9 @@ export class OpenRow {
     byId("detail-close").addEventListener("click", () => this.close());
     byId("detail-next").addEventListener("click", () => this.#step(1));
     byId("detail-previous").addEventListener("click", () => this.#step(-1));
-    byId("detail").addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.close();
+    addEventListener("keydown", ({ key, target }) => {
+      const isUsed = target instanceof Element && target.closest(USES_ESCAPE) !== null;
+      if (key === "Escape" && !isUsed) this.close();
     });
     addEventListener("popstate", () => {
       if (!this.#isSteppingBack) return;
@@ -68,6 +74,14 @@ export class OpenRow {
 
   get isOpen() {
     return this.#detail.isOpen;
+  }
+
+  /** Notes that the browser has gone to another entry. Returns whether it is of the same series. */
+  enterEntry() {
+    const series = entryState()?.series ?? Date.now();
+    const isSame = series === this.#series;
+    this.#series = series;
+    return isSame;
   }
 
   /**
@@ -144,12 +158,13 @@ export class OpenRow {
   /** @param {string} id @param {string} uid */
   #setOpenRow(id, uid) {
     const view = this.#page.view();
-    const needsEntry = view.openUid === "" && uid !== "" && history.state !== ROW_ENTRY;
+    const isRowEntry = entryState()?.isRow ?? false;
+    const needsEntry = view.openUid === "" && uid !== "" && !isRowEntry;
     [view.openUid, view.openId] = [uid, id];
     this.#grid.openId = id;
     this.#grid.draw();
     if (this.#isSteppingBack) return;
-    if (uid === "" && history.state === ROW_ENTRY) {
+    if (uid === "" && isRowEntry) {
       // Else the table would have two entries, and Back would seem to do nothing.
       this.#isSteppingBack = true;
       history.back();
@@ -159,8 +174,14 @@ export class OpenRow {
 
   /** Adds one entry for all rows that are opened one after the other: Back closes the open one. */
   #addEntry() {
-    history.replaceState(TABLE_ENTRY, "");
-    history.pushState(ROW_ENTRY, "");
+    const series = this.#series;
+    history.replaceState({ series, isRow: false }, "");
+    history.pushState({ series, isRow: true }, "");
     this.#page.writeHash();
   }
+}
+
+/** @returns {EntryState} */
+function entryState() {
+  return history.state;
 }
