@@ -181,7 +181,7 @@ Deno.test("parseWhere() returns the conditions that must all hold, and the texts
   assertEquals(parts.map(({ text, paths, needle }) => [text, paths.join(), needle?.text]), [
     ['lang == "en"', "lang", "en"],
     ['response icontains "sorry"', "response", "sorry"],
-    ["(id == 7 or id == 8)", "id,id", undefined],
+    ["id == 7 or id == 8", "id,id", undefined],
     ['not tags contains "a"', "tags", undefined],
   ]);
   assertEquals(parseWhere("a == 1 or b == 2").parts.map(({ text }) => text), ["a == 1 or b == 2"]);
