@@ -6,8 +6,8 @@
 
 import { readFullySync, systemReason } from "../files.ts";
 import { lengthProblem, MAX_LINE_BYTES } from "../formats/mod.ts";
-import { isBlankLine } from "../line_blocks.ts";
-import { advance, bytesText, type FileMark, isUnchanged, newMark } from "./index_file.ts";
+import { bomLength, isBeginning, isBlankLine } from "../line_blocks.ts";
+import { advance, type FileMark, isUnchanged, newMark } from "./index_file.ts";
 import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
 
@@ -169,8 +169,7 @@ export class DataFile {
   #readLines(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
     const blockStart = mark.end;
-    const hasByteOrderMark = blockStart === 0 && bytes[0] === 0xef && bytes[1] === 0xbb;
-    let start = hasByteOrderMark ? 3 : 0;
+    let start = blockStart === 0 ? bomLength(bytes) : 0;
     if (mark.isTooLong) {
       start = bytes.indexOf(NEWLINE) + 1;
       mark.isTooLong = false;
@@ -196,7 +195,7 @@ export class DataFile {
     const facts = this.#factsOf(bytes);
     if (facts instanceof DamagedLine) {
       const isFirst = mark.rows === 0 && mark.damageCount === 0;
-      if (isFirst && !beginsLikeRetort(bytes)) this.#setForeign(facts.problem);
+      if (isFirst && !isBeginning(bytes)) this.#setForeign(facts.problem);
       return;
     }
     mark.lines++;
@@ -244,7 +243,7 @@ export class DataFile {
     const { mark } = this;
     const isFirst = mark.rows === 0 && mark.damageCount === 0 && offset <= 3;
     if (
-      isFirst && !mayBeTruncated && !(bytes.length > this.#maxLineBytes && beginsLikeRetort(bytes))
+      isFirst && !mayBeTruncated && !(bytes.length > this.#maxLineBytes && isBeginning(bytes))
     ) {
       this.#setForeign(problem);
       return;
@@ -274,13 +273,6 @@ export class DataFile {
       return false;
     }
   }
-}
-
-/** The start of every line that Retort writes. */
-const BEGINNING = '{"uid":"';
-
-function beginsLikeRetort(bytes: Uint8Array): boolean {
-  return BEGINNING.startsWith(bytesText(bytes.subarray(0, BEGINNING.length)));
 }
 
 function isSystemError(error: unknown): boolean {

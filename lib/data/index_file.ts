@@ -274,12 +274,8 @@ function hashedBytes(bytes: Uint8Array): HashedBytes {
 }
 
 function hashOf(bytes: Uint8Array): string {
-  return xxHash64Hex(bytesText(bytes));
+  return xxHash64Hex(LATIN1.decode(bytes));
 }
 
-/** One character per byte: Windows-1252, which `TextDecoder` calls "latin1". */
-export function bytesText(bytes: Uint8Array): string {
-  return LATIN1.decode(bytes);
-}
-
+/** One character per byte: `TextDecoder` means Windows-1252 by "latin1". */
 const LATIN1 = new TextDecoder("latin1");
