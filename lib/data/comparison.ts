@@ -88,32 +88,25 @@ function isAnswer({ columns }: Table, row: number): boolean {
 function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   const { uidLow, uidHigh } = table.columns;
   const mask = 2 ** Math.ceil(Math.log2(Math.max(16, table.length * 2))) - 1;
-  // An open-addressing hash table by uid: row numbers plus 1.
-  const slots = new Uint32Array(mask + 1);
-  // For each slot, a linked list of unpaired rows of run 0: row numbers plus 1.
-  const heads = new Uint32Array(mask + 1), next = new Uint32Array(table.length);
-  const slotOf = (row: number) => {
-    let slot = uidLow[row] & mask;
-    for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const other = slots[slot] - 1;
-      if (uidLow[other] === uidLow[row] && uidHigh[other] === uidHigh[row]) break;
-    }
-    return slot;
-  };
+  // Linked lists of unpaired rows of run 0, by bits of the uid's hash: row numbers plus 1.
+  const heads = new Uint32Array(mask + 1), next = new Uint32Array(table.length + 1);
   for (let row = table.length - 1; row >= 0; row--) {
     if (run[row] !== 0 || !isAnswer(table, row)) continue;
-    const slot = slotOf(row);
-    slots[slot] ||= row + 1;
-    next[row] = heads[slot];
-    heads[slot] = row + 1;
+    const list = uidLow[row] & mask;
+    next[row + 1] = heads[list];
+    heads[list] = row + 1;
   }
   const pairs: (readonly [number, number])[] = [];
   for (let row = 0; row < table.length; row++) {
     if (run[row] !== 1 || !isAnswer(table, row)) continue;
-    const slot = slotOf(row), left = heads[slot];
-    if (left === 0) continue;
-    heads[slot] = next[left - 1];
-    pairs.push([left - 1, row]);
+    const list = uidLow[row] & mask;
+    for (let before = 0, other = heads[list]; other !== 0; before = other, other = next[other]) {
+      if (uidLow[other - 1] !== uidLow[row] || uidHigh[other - 1] !== uidHigh[row]) continue;
+      if (before === 0) heads[list] = next[other];
+      else next[before] = next[other];
+      pairs.push([other - 1, row]);
+      break;
+    }
   }
   return pairs;
 }

@@ -11,22 +11,18 @@ import { pricesOf } from "../prices/mod.ts";
 import type { Teacher, Usage } from "../teacher/mod.ts";
 import { Mark } from "./columns.ts";
 import { DataFile, type FileState } from "./data_file.ts";
-import { type LineDamage, readIndexFile, writeIndexFile } from "./index_file.ts";
+import { type FileMark, readIndexFile, writeIndexFile } from "./index_file.ts";
 import { type RunHints, STATUSES } from "./line_facts.ts";
 import { Table } from "./table.ts";
 
-export interface DataFileStatus {
-  readonly path: string;
+export interface DataFileStatus
+  extends Readonly<Pick<FileMark, "path" | "rows" | "damageCount" | "damage">> {
   readonly state: FileState;
   readonly problem: string | null;
   /** In bytes. */
   readonly size: number;
   /** How much of the file was read, in bytes. */
   readonly read: number;
-  readonly rows: number;
-  readonly damageCount: number;
-  /** The first 20 damaged lines. */
-  readonly damage: readonly LineDamage[];
 }
 
 export interface IndexStatus {
@@ -144,16 +140,10 @@ export class DataIndex {
 
   status(): IndexStatus {
     return {
-      files: this.files.map(({ mark, state, problem, size }) => ({
-        path: mark.path,
-        state,
-        problem: problem ?? null,
-        size,
-        read: mark.end,
-        rows: mark.rows,
-        damageCount: mark.damageCount,
-        damage: mark.damage,
-      })),
+      files: this.files.map(({ mark, state, problem = null, size }) => {
+        const { path, rows, end: read, damageCount, damage } = mark;
+        return { path, state, problem, size, read, rows, damageCount, damage };
+      }),
       rows: this.table.length - this.table.goneCount,
       isCurrent: this.files.every(({ state }) => state !== "reading"),
       version: this.version,

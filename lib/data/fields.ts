@@ -265,20 +265,11 @@ function isUnknownCost(cost: unknown): boolean {
 
 /** The derived fields of a line, without `flags` and `prompt`: these take longer to compute. */
 export function derivedFields(facts: LineFacts): object {
-  return {
-    status: facts.status,
-    source_file: facts.source,
-    model: facts.model,
-    teacher: facts.teacher,
-    finish_reason: facts.finishReason,
-    prompt_tokens: facts.promptTokens,
-    completion_tokens: facts.completionTokens,
-    reasoning_tokens: facts.reasoningTokens,
-    cached_tokens: facts.cachedTokens,
-    latency_ms: facts.latencyMs,
-    attempts: facts.attempts,
-    cost_usd: facts.costUsd < 0 ? null : facts.costUsd,
-    response: facts.response,
-    reasoning: facts.reasoning,
-  };
+  const { status, response, reasoning } = facts;
+  const fields: Record<string, unknown> = { status, response, reasoning };
+  for (const [name, fact] of COLUMN_FIELDS) fields[name] = facts[fact];
+  if (facts.costUsd < 0) fields.cost_usd = null;
+  return fields;
 }
+
+const COLUMN_FIELDS = Object.entries({ ...NUMBER_FIELDS, ...NAME_FIELDS });

@@ -210,6 +210,7 @@ export interface FileMark {
   lines: number;
   rows: number;
   damageCount: number;
+  /** The first 20 damaged lines. */
   damage: LineDamage[];
   /** The start of the first block that was read. */
   first: HashedBytes;

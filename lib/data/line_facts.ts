@@ -61,7 +61,7 @@ export function runFileOf(path: string): string {
   return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zstd?)?$/, "") + ".run.json";
 }
 
-/** Missing counts are 0, missing texts "". */
+/** Missing counts are 0, missing texts "". Columns have the names of the facts that they hold. */
 export interface LineFacts {
   readonly line: JsonObject;
   /** The line, but with whole numbers beyond 2^53 as `bigint`. */

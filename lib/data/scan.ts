@@ -258,11 +258,11 @@ class ScannedLine {
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Sent in place of a chunk or an answer's id: the worker is ready for messages. */
+/**
+ * Sent in place of a chunk or an answer's id: the worker is ready for messages. Its modules load
+ * asynchronously, and an earlier message would be lost.
+ */
 export const READY = -1;
-
-/** Sent in place of a chunk: the worker failed, and `problem` says why. */
-export const FAILED = -2;
 
 /** The only message to a worker of a scan, once it is ready. */
 export interface ScanStart {
@@ -274,9 +274,7 @@ export interface ScanStart {
   readonly worker: number;
 }
 
-/** The first report says `READY`; the others have the hits of a chunk. */
-export interface ScanReport {
-  readonly chunk: number;
-  readonly hits: readonly number[];
-  readonly problem?: string;
-}
+/** A report of a worker. The first one has the chunk `READY`. */
+export type ScanReport =
+  | { readonly chunk: number; readonly hits: readonly number[] }
+  | { readonly problem: string };

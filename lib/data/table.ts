@@ -57,7 +57,20 @@ export class Names {
 /** The highest code in a `Uint16Array`. */
 const MAX_NAMES = 0xffff;
 
-export type NameLists = Record<"model" | "teacher" | "finishReason" | "failure" | "source", Names>;
+const NAME_COLUMNS = ["model", "teacher", "finishReason", "failure", "source"] as const;
+
+export type NameLists = Record<typeof NAME_COLUMNS[number], Names>;
+
+const NUMBER_COLUMNS = [
+  "promptTokens",
+  "completionTokens",
+  "reasoningTokens",
+  "cachedTokens",
+  "latencyMs",
+  "attempts",
+  "httpStatus",
+  "costUsd",
+] as const;
 
 export interface LinePlace {
   readonly file: number;
@@ -70,7 +83,7 @@ export class Table {
   length = 0;
   goneCount = 0;
   readonly columns: ColumnArrays;
-  readonly names: NameLists;
+  readonly names = Object.fromEntries(NAME_COLUMNS.map((name) => [name, new Names()])) as NameLists;
   /** The first `MAX_FIELDS` fields of users' rows, by path joined with NUL. */
   readonly fields = new Map<string, OwnField>();
   /** All fields of users' rows, without fields of objects. */
@@ -85,13 +98,6 @@ export class Table {
   constructor(capacity = 1024) {
     this.#capacity = capacity;
     this.columns = makeColumns(capacity);
-    this.names = {
-      model: new Names(),
-      teacher: new Names(),
-      finishReason: new Names(),
-      failure: new Names(),
-      source: new Names(),
-    };
   }
 
   reserve(rows: number): void {
@@ -109,19 +115,8 @@ export class Table {
     columns.bytes[row] = place.bytes;
     columns.file[row] = place.file;
     columns.status[row] = STATUSES.indexOf(facts.status);
-    columns.promptTokens[row] = facts.promptTokens;
-    columns.completionTokens[row] = facts.completionTokens;
-    columns.reasoningTokens[row] = facts.reasoningTokens;
-    columns.cachedTokens[row] = facts.cachedTokens;
-    columns.latencyMs[row] = facts.latencyMs;
-    columns.attempts[row] = facts.attempts;
-    columns.httpStatus[row] = facts.httpStatus;
-    columns.costUsd[row] = facts.costUsd;
-    columns.model[row] = names.model.codeOf(facts.model);
-    columns.teacher[row] = names.teacher.codeOf(facts.teacher);
-    columns.finishReason[row] = names.finishReason.codeOf(facts.finishReason);
-    columns.failure[row] = names.failure.codeOf(facts.failure);
-    columns.source[row] = names.source.codeOf(facts.source);
+    for (const name of NUMBER_COLUMNS) columns[name][row] = facts[name];
+    for (const name of NAME_COLUMNS) columns[name][row] = names[name].codeOf(facts[name]);
     columns.flags[row] = facts.status === "answered" ? flagsOf(facts, prompt) : 0;
     this.#addHashes(row, facts, prompt, hints);
     columns.duplicateOf[row] = -1;

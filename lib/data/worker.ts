@@ -73,5 +73,4 @@ async function followFiles(index: DataIndex, server: DataServer): Promise<never>
   }
 }
 
-// Modules load asynchronously: an earlier message would be lost.
 scope.postMessage({ id: READY });
