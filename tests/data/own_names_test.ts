@@ -6,7 +6,7 @@ import { DataServer } from "../../lib/data/data_server.ts";
 import { nearField } from "../../lib/data/table.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
-import { builtInColumns, columnOf } from "../../web/view/page/columns.js";
+import { columnOf } from "../../web/view/page/columns.js";
 import { ViewState } from "../../web/view/page/view_state.js";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { failureLine, resultLine } from "./lines.ts";
@@ -32,10 +32,9 @@ Deno.test("own names: the page's columns sort by what they show", async () => {
     })
   );
   const { index, server } = await openServer(dir, lines.join(""));
-  const columns = builtInColumns({});
   const sortable = new Set(server.answer("state", {}).sortable);
   const sorted = (key: string) => {
-    const column = columnOf(columns, key, sortable);
+    const column = columnOf(key, sortable);
     const { rows } = server.answer("rows", {
       where: "",
       sort: column.sort,
@@ -48,10 +47,10 @@ Deno.test("own names: the page's columns sort by what they show", async () => {
   };
   for (const name of names) {
     assertEquals(sorted(name).flat(), ["3", "2", "1"], name);
-    assertEquals(columnOf(columns, `\`${name}\``, sortable).title, name);
+    assertEquals(columnOf(`\`${name}\``, sortable).title, name);
     const { rows } = server.answer("rows", {
       where: "",
-      sort: columnOf(columns, `\`${name}\``, sortable).sort,
+      sort: columnOf(`\`${name}\``, sortable).sort,
       descending: true,
       from: 0,
       count: 9,

@@ -41,15 +41,12 @@ export class OpenRow {
 
   /**
    * @param {Grid} grid
-   * @param {Record<string, { title: string, help: string }>} flagLabels title and help text of each
-   * flag
    * @param {OpenRowPage} page
    */
-  constructor(grid, flagLabels, page) {
+  constructor(grid, page) {
     this.#grid = grid;
     this.#page = page;
     this.#detail = new Detail(
-      flagLabels,
       (uid, id) => this.openUid(uid, id),
       (id, from) =>
         ask("row", { id, samples: String(from) }).catch((error) => {
