@@ -79,7 +79,7 @@ function checkComparison(settings: Settings, paths: readonly string[]): void {
 }
 
 function printComparison(index: DataIndex, paths: [string, string], isJson: boolean, io: Io): void {
-  const { comparison } = compareRuns(index.table, index.runs, paths);
+  const comparison = compareRuns(index.table, index.runs, paths);
   io.writeOut(
     isJson
       ? `${printableJson(JSON.stringify(comparison, null, 2))}\n`

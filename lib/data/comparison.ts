@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CodedField, Mark } from "./columns.ts";
+import { Mark } from "./columns.ts";
 import type { Table } from "./table.ts";
 
 /** How the answers of two runs to a row compare; "none" if only one run has answered the row. */
@@ -33,15 +33,16 @@ export interface RunComparison {
   readonly runs: readonly [ComparedRun, ComparedRun];
 }
 
-/** @param paths In the order in which the user named them. */
+/**
+ * Compares the answers of a table, and sets its fields `compared_run` and `run_agreement`.
+ *
+ * @param runOfFile For each file, the index of its run in `paths`.
+ */
 export function compareRuns(
   table: Table,
   runOfFile: readonly number[],
   paths: readonly [string, string],
-): {
-  comparison: RunComparison;
-  fields: Record<"compared_run" | "run_agreement", CodedField>;
-} {
+): RunComparison {
   const { columns, length } = table;
   const run = new Uint8Array(length), agreement = new Uint8Array(length);
   for (let row = 0; row < length; row++) run[row] = runOfFile[columns.file[row]];
@@ -59,21 +60,18 @@ export function compareRuns(
   for (let row = 0; row < length; row++) if (isAnswer(table, row)) answerCounts[run[row]]++;
   const runAt = (index: 0 | 1) =>
     comparedRun(table, pairs.map((pair) => pair[index]), paths[index], answerCounts[index]);
+  const runCodes = run.map((index) => index + 1);
+  table.viewFields.set("compared_run", { codes: runCodes, values: [null, ...paths] });
+  table.viewFields.set("run_agreement", { codes: agreement, values: AGREEMENTS });
   return {
-    comparison: {
-      both: pairs.length,
-      agreement: {
-        same_text: counts[SAME_TEXT],
-        same_final_answer: counts[SAME_FINAL_ANSWER],
-        different: counts[DIFFERENT],
-      },
-      without_final_answer: withoutFinal,
-      runs: [runAt(0), runAt(1)],
+    both: pairs.length,
+    agreement: {
+      same_text: counts[SAME_TEXT],
+      same_final_answer: counts[SAME_FINAL_ANSWER],
+      different: counts[DIFFERENT],
     },
-    fields: {
-      compared_run: { codes: run.map((index) => index + 1), values: [null, ...paths] },
-      run_agreement: { codes: agreement, values: AGREEMENTS },
-    },
+    without_final_answer: withoutFinal,
+    runs: [runAt(0), runAt(1)],
   };
 }
 

@@ -138,9 +138,7 @@ export class DataServer {
     if (this.#paths.length !== 2 || version === this.#comparedVersion) return;
     const [left, right] = this.#paths;
     if (!this.#index.status().isCurrent) return;
-    const { comparison, fields } = compareRuns(table, runs, [left, right]);
-    this.#comparison = comparison;
-    for (const [name, field] of Object.entries(fields)) table.viewFields.set(name, field);
+    this.#comparison = compareRuns(table, runs, [left, right]);
     this.#comparedVersion = ++this.#index.version;
   }
 

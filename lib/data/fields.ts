@@ -66,42 +66,37 @@ export function getterOf(
   path: readonly string[],
   mayRound = false,
 ): Getter | undefined {
-  const ownField = ownGetter(table, path, mayRound);
-  if (ownField === undefined) return undefined;
-  const builtInField = builtInGetter(table, path);
-  if (ownField === "none") return builtInField;
-  // A row's own field takes precedence over Retort's field of the same name.
-  if (builtInField === undefined) return undefined;
-  if (builtInField === ABSENT) return ownField;
+  const builtIn = builtInGetter(table, path);
+  if (!table.fieldNames.has(path[0])) return builtIn;
+  const own = ownGetter(table, path, mayRound);
+  if (own === undefined || builtIn === undefined) return undefined;
+  if (builtIn === ABSENT) return own;
   return {
     valueAt: (row) => {
-      // Null counts as a value.
-      const value = ownField.valueAt(row);
-      return value === undefined ? builtInField.valueAt(row) : value;
+      // A row's own field takes precedence, also if it is null.
+      const value = own.valueAt(row);
+      return value === undefined ? builtIn.valueAt(row) : value;
     },
-    isNumber: ownField.isNumber && builtInField.isNumber,
+    isNumber: own.isNumber && builtIn.isNumber,
   };
 }
 
 /** The getter of a field that no row has. */
 const ABSENT: Getter = { valueAt: () => null, codes: new Uint8Array(0) };
 
-/** `"none"` if no row has such a field, undefined if lines must be read for it. */
+/** The getter of a field of the user's rows. */
 function ownGetter(
-  table: Table,
+  { fields }: Table,
   path: readonly string[],
   mayRound: boolean,
-): Getter | "none" | undefined {
-  if (!table.fieldNames.has(path[0])) return "none";
-  const field = table.fields.get(path.join("\0"));
+): Getter | undefined {
+  const field = fields.get(path.join("\0"));
   if (field === undefined || !field.isIndexed(mayRound)) return undefined;
   // A name with a NUL has the key of another path.
   if (field.path.length !== path.length) return undefined;
   // The value is an object in some rows. The columns hold fields of objects, but not objects.
-  if (
-    path.length === 1 &&
-    table.fields.values().some((other) => other.path.length === 2 && other.path[0] === path[0])
-  ) {
+  const [name] = path, isName = path.length === 1;
+  if (isName && fields.values().some((other) => other.path.length === 2 && other.path[0] === name)) {
     return undefined;
   }
   const { values, codes, isNumeric: isNumber } = field;
@@ -109,26 +104,20 @@ function ownGetter(
   return values === undefined ? { valueAt, isNumber } : { valueAt, codes, isNumber };
 }
 
+/** The getter of one of Retort's fields. */
 function builtInGetter(table: Table, path: readonly string[]): Getter | undefined {
-  const { columns, names } = table;
+  const { columns, names, viewFields } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");
-  if (name === "cost_usd") {
-    const { costUsd } = columns;
-    return { valueAt: (row) => costUsd[row] < 0 ? null : costUsd[row], isNumber: true };
-  }
+  if (Object.hasOwn(DERIVED_FIELDS, name)) return DERIVED_FIELDS[name](table);
   if (Object.hasOwn(NUMBER_FIELDS, name)) {
     const numbers: NumberArray = columns[NUMBER_FIELDS[name as keyof typeof NUMBER_FIELDS]];
     return { valueAt: (row) => numbers[row], numbers, isNumber: true };
   }
   if (Object.hasOwn(NAME_FIELDS, name)) {
-    const column = NAME_FIELDS[name as keyof typeof NAME_FIELDS];
-    return {
-      valueAt: (row) => names[column].list[columns[column][row]],
-      codes: columns[column],
-    };
+    const column = NAME_FIELDS[name as keyof typeof NAME_FIELDS], codes = columns[column];
+    return { valueAt: (row) => names[column].list[codes[row]], codes };
   }
-  if (Object.hasOwn(DERIVED_FIELDS, name)) return DERIVED_FIELDS[name](table);
-  const viewField = table.viewFields.get(name);
+  const viewField = viewFields.get(name);
   if (viewField !== undefined) {
     return { valueAt: (row) => codedValue(viewField, row), codes: viewField.codes };
   }
@@ -136,6 +125,10 @@ function builtInGetter(table: Table, path: readonly string[]): Getter | undefine
 }
 
 const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Getter>> = {
+  cost_usd: ({ columns: { costUsd } }) => ({
+    valueAt: (row) => costUsd[row] < 0 ? null : costUsd[row],
+    isNumber: true,
+  }),
   status: ({ columns: { status } }) => ({ valueAt: (row) => STATUSES[status[row]], codes: status }),
   flags: ({ columns: { flags } }) => ({ valueAt: (row) => flagNames(flags[row]), codes: flags }),
   "error.type": ({ columns: { failure }, names }) => ({
