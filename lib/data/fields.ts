@@ -96,7 +96,9 @@ function ownGetter(
   if (field.path.length !== path.length) return undefined;
   // The value is an object in some rows. The columns hold fields of objects, but not objects.
   const [name] = path, isName = path.length === 1;
-  if (isName && fields.values().some((other) => other.path.length === 2 && other.path[0] === name)) {
+  if (
+    isName && fields.values().some((other) => other.path.length === 2 && other.path[0] === name)
+  ) {
     return undefined;
   }
   const { values, codes, isNumeric: isNumber } = field;

@@ -10,13 +10,7 @@ import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type JsonObject, type RunHints } from "./line_facts.ts";
 import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
-import {
-  codedValue,
-  distillOf,
-  firstField,
-  lookupObjects,
-  meansDerivedField,
-} from "./fields.ts";
+import { codedValue, distillOf, firstField, lookupObjects, meansDerivedField } from "./fields.ts";
 import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 import { readFullySync } from "../files.ts";
 

@@ -110,7 +110,9 @@ function shownOf(
   const facts = read?.facts, line = facts?.line ?? {};
   const message = asText(objectOf(line.error).message);
   const ownTexts: Record<string, string> = {};
-  for (const name of ownNames) ownTexts[name] = glimpse(valueText(valueAt([line], parsePath(name))));
+  for (const name of ownNames) {
+    ownTexts[name] = glimpse(valueText(valueAt([line], parsePath(name))));
+  }
   return {
     id: rowId(index, row),
     uid: facts?.uid ?? "",
