@@ -91,7 +91,7 @@ export class DataFile {
     return isReplaced;
   }
 
-  /** Reads about a megabyte. Returns whether there is more to read. */
+  /** Reads about a megabyte, or a longer line. Returns whether there is more to read. */
   read(onRow: RowListener): boolean {
     if (this.state !== "reading") return false;
     try {

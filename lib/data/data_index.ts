@@ -106,7 +106,7 @@ export class DataIndex {
     return this.files.some(({ modifiedMs }) => now - modifiedMs < LIVE_MS);
   }
 
-  /** Reads about a megabyte of one file; returns false if there was nothing to read. */
+  /** Reads a block of one file; returns false if there was nothing to read. */
   async step(): Promise<boolean> {
     const fileIndex = this.files.findIndex(({ state }) => state === "reading");
     if (fileIndex === -1) return false;
@@ -217,7 +217,8 @@ export class DataIndex {
 }
 
 /**
- * @param isSaved Whether to load the index from, and save it in, `.retort/` next to the first file.
+ * @param isSaved Whether to load the index from `.retort/` next to the first file, and to save it
+ * there.
  */
 export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIndex {
   // A saved index would not recognize decompressed copies: each process makes new ones.

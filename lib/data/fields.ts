@@ -232,7 +232,7 @@ export function lookupObjects(
   facts: LineFacts,
   hints: RunHints,
   flags: () => readonly string[],
-  viewFields: object = {},
+  viewFields: object,
 ): object[] {
   const { fields } = facts;
   const derived = {
@@ -250,12 +250,8 @@ export function lookupObjects(
 
 /** The `distill` of a line, with null for an unknown cost. */
 export function distillOf(line: JsonObject): JsonObject {
-  const distill = objectOf(line.distill);
-  return isUnknownCost(distill.cost_usd) ? { ...distill, cost_usd: null } : distill;
-}
-
-function isUnknownCost(cost: unknown): boolean {
-  return typeof cost === "number" && cost < 0;
+  const distill = objectOf(line.distill), { cost_usd: usd } = distill;
+  return typeof usd === "number" && usd < 0 ? { ...distill, cost_usd: null } : distill;
 }
 
 /** The derived fields of a line, without `flags` and `prompt`: these take longer to compute. */

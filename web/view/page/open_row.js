@@ -20,13 +20,6 @@ import { Detail } from "./detail.js";
  * @property {(error: unknown) => void} showProblem
  */
 
-/**
- * `history.state` of two entries: the table, and the row that was opened from it. Both have the
- * number of a series: the entries of a series differ in nothing but the open row.
- *
- * @typedef {{ series: number, isRow: boolean } | null} EntryState
- */
-
 /** Fields and menus that have a use for Escape. */
 const USES_ESCAPE = "input:not([type=checkbox]), select, dialog";
 
@@ -37,7 +30,11 @@ export class OpenRow {
   #detail;
   /** Whether closing a row has called `history.back()`, and the browser has not stepped back yet. */
   #isSteppingBack = false;
-  #series = entryState()?.series ?? Date.now();
+  /**
+   * The history has an entry for the table, and one for rows that are opened from it. They differ
+   * in nothing but the open row, so both have this number in `history.state`.
+   */
+  #series = history.state?.series ?? Date.now();
 
   /**
    * @param {Grid} grid
@@ -75,7 +72,7 @@ export class OpenRow {
 
   /** Notes that the browser has gone to another entry. Returns whether it is of the same series. */
   enterEntry() {
-    const series = entryState()?.series ?? Date.now();
+    const series = history.state?.series ?? Date.now();
     const isSame = series === this.#series;
     this.#series = series;
     return isSame;
@@ -155,7 +152,7 @@ export class OpenRow {
   /** @param {string} id @param {string} uid */
   #setOpenRow(id, uid) {
     const view = this.#page.view();
-    const isRowEntry = entryState()?.isRow ?? false;
+    const isRowEntry = history.state?.isRow === true;
     const needsEntry = view.openUid === "" && uid !== "" && !isRowEntry;
     [view.openUid, view.openId] = [uid, id];
     this.#grid.openId = id;
@@ -176,9 +173,4 @@ export class OpenRow {
     history.pushState({ series, isRow: true }, "");
     this.#page.writeHash();
   }
-}
-
-/** @returns {EntryState} */
-function entryState() {
-  return history.state;
 }
