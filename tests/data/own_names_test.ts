@@ -195,5 +195,10 @@ Deno.test("own names: near duplicates are searched in answered rows, whatever th
   assertEquals(server.answer("near", { of: "response" })?.total, 2);
   while (await server.work());
   assertEquals(server.answer("state", {}).near?.copies, 1);
+  // The file is replaced, so that its rows are others.
+  await dir.write("y.jsonl", lines[0]);
+  await Deno.rename(dir.path("y.jsonl"), dir.path("x.jsonl"));
+  index.refresh();
+  assertEquals(server.answer("state", {}).near, null);
   index.close();
 });
