@@ -43,12 +43,12 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
   const { finishReason, failure, model, teacher, source } = names;
   const comparisonFacets = COMPARISON_FACETS.flatMap(([name, title]) => {
     const { codes, values } = viewFields.get(name) ?? {};
-    return codes && values ? [facet(field(name), title, rows, codes, values, true)] : [];
+    return codes && values ? [facet(field(name), title, rows, codes, listed(values))] : [];
   });
   const facets = [
     ...comparisonFacets,
     facet(field("status"), "Status", rows, columns.status, STATUSES),
-    facet("error.type", "Failure", rows, columns.failure, failure.list, true),
+    facet("error.type", "Failure", rows, columns.failure, listed(failure.list)),
     facet(field("finish_reason"), "Finish reason", rows, columns.finishReason, finishReason.list),
     flagFacet(table, rows),
     facet(field("model"), "Model", rows, columns.model, model.list),
@@ -64,7 +64,7 @@ function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
     if (values === undefined || values.length === 0) return [];
     // In backquotes: the page takes the plain name for the facet of Retort's flags.
     const field = name === "flags" ? "`flags`" : name;
-    const ownFacet = facet(field, path.join("."), rows, codes, [undefined, ...values], true);
+    const ownFacet = facet(field, path.join("."), rows, codes, [undefined, ...values]);
     return [{ ...ownFacet, isOwn: true }];
   });
 }
@@ -74,36 +74,32 @@ function conditionName({ fieldNames }: Table, name: string): string {
   return fieldNames.has(name) ? `distill.${name}` : name;
 }
 
-/**
- * @param values The value of each code.
- * @param skipsMissing Leaves out code 0 if it stands for no value.
- */
+/** Leaves out the value of rows without the field, as of answers in the facet of failures. */
+function listed(values: readonly Scalar[]): (Scalar | undefined)[] {
+  return values.map((value) => value === null || value === "" ? undefined : value);
+}
+
+/** @param values The value of each code; undefined for one that is not listed. */
 function facet(
   field: string,
   title: string,
   rows: Uint32Array,
   codes: Uint8Array | Uint16Array,
   values: readonly (Scalar | undefined)[],
-  skipsMissing = false,
 ): Facet {
   const counts = new Uint32Array(values.length + 1);
   if (codes instanceof Uint8Array) countUint8(rows, codes, counts);
   else countUint16(rows, codes, counts);
-  const valueCounts = values.map((value, code) => ({
-    value: value ?? null,
-    count: counts[code],
-    code,
-  }))
-    .filter(({ count, code, value }) =>
-      count > 0 && !(skipsMissing && code === 0 && (value === null || value === ""))
-    );
+  const valueCounts = values.flatMap((value, code) =>
+    value === undefined || counts[code] === 0 ? [] : [{ value, count: counts[code] }]
+  );
   const areNumbers = valueCounts.every(({ value }) => isNumber(value));
   valueCounts.sort((a, b) => areNumbers ? a.value! < b.value! ? -1 : 1 : b.count - a.count);
   return {
     field,
     title,
     isOwn: false,
-    values: valueCounts.slice(0, MAX_FACET_VALUES).map(({ value, count }) => ({ value, count })),
+    values: valueCounts.slice(0, MAX_FACET_VALUES),
     more: Math.max(0, valueCounts.length - MAX_FACET_VALUES),
   };
 }

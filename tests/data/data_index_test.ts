@@ -182,6 +182,16 @@ Deno.test("index: a value of any field can be selected and excluded on the page"
   index.close();
 });
 
+Deno.test("index: rows without a failure have no value in its facet, whatever comes first", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl", failureLine("a") + resultLine({ uid: "b" }));
+  const index = await indexOf(path);
+  const facets = facetsOf(index.table, selectRows(index, ""));
+  const values = facets.find(({ field }) => field === "error.type")?.values;
+  assertEquals(values, [{ value: "timeout", count: 1 }]);
+  index.close();
+});
+
 Deno.test("index: histograms are of answers, as statistics are", async () => {
   await using dir = await tempDir();
   const lines = [resultLine({ uid: "a" }), failureLine("b"), resultLine({ uid: "c" })];
