@@ -10,6 +10,7 @@ import {
   FLAGS,
   type Histogram,
   type IndexStatus,
+  jsonWithBigInts,
   openFiles,
   openIndex,
   type RunComparison,
@@ -27,7 +28,6 @@ import {
 } from "../lib/figures.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { stringWidth } from "../lib/terminal/mod.ts";
-import { jsonWithBigInts } from "../lib/where/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
@@ -79,7 +79,7 @@ function checkComparison(settings: Settings, paths: readonly string[]): void {
 }
 
 function printComparison(index: DataIndex, paths: [string, string], isJson: boolean, io: Io): void {
-  const { comparison } = compareRuns(index.table, index.runs, paths);
+  const comparison = compareRuns(index.table, index.runs, paths);
   io.writeOut(
     isJson
       ? `${printableJson(JSON.stringify(comparison, null, 2))}\n`

@@ -57,7 +57,7 @@ export async function* readOpenBlocks(
   }
 }
 
-function bomLength(bytes: Uint8Array): number {
+export function bomLength(bytes: Uint8Array): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
 
@@ -159,7 +159,8 @@ function lineProblem(line: Uint8Array, kind: LineKind): string | undefined {
   return foreignLineProblem(value, kind);
 }
 
-function isBeginning(line: Uint8Array): boolean {
+/** Whether the line begins as those of Retort do; zeros do not count. */
+export function isBeginning(line: Uint8Array): boolean {
   const start = new TextDecoder().decode(line.subarray(0, LINE_START.length));
   return LINE_START.startsWith(start.replaceAll("\0", ""));
 }

@@ -108,6 +108,13 @@ const MAX_VALUE_LENGTH = 120;
 
 export type Scalar = string | number | bigint | boolean | null;
 
+/** A field that needs the whole index: plain data, for the threads of a scan. */
+export interface CodedField {
+  /** Rows beyond the end have code 0. */
+  readonly codes: Uint8Array<ArrayBuffer>;
+  readonly values: readonly Scalar[];
+}
+
 /** A field of the user's rows. Holds all values if few are distinct or all are numbers. */
 export class OwnField {
   /** One name, or two for a field of an object: `["meta", "lang"]`. */
@@ -119,11 +126,13 @@ export class OwnField {
   /** The code of each row's value; 0, or no entry, for a row without the field. */
   codes: Uint8Array = new Uint8Array(0);
   /**
-   * Each row's number, or NaN. Undefined if a value is neither a number nor null, or beyond 2^53
-   * (`bigint`), or if the table already has the maximum number of fields with numbers.
+   * Each row's number, or NaN. Undefined if a value is neither a number nor null, or if the table
+   * already has the maximum number of fields with numbers.
    */
   numbers: Float64Array | undefined;
   hasNumbers = false;
+  /** Whether `numbers` holds a whole number beyond 2^53 (`bigint`), rounded. */
+  isRounded = false;
   readonly #codeOf = new Map<Scalar, number>();
 
   constructor(path: readonly string[], recordsNumbers: boolean) {
@@ -135,9 +144,14 @@ export class OwnField {
     return fieldName(this.path);
   }
 
-  /** Whether conditions on this field can be evaluated without reading lines. */
-  get isIndexed(): boolean {
-    return this.values !== undefined || (this.numbers !== undefined && this.hasNumbers);
+  /** Whether all values are numbers or null, and `numbers` holds them. */
+  get isNumeric(): boolean {
+    return this.numbers !== undefined && this.hasNumbers;
+  }
+
+  /** Whether `valueAt` returns the values of all rows: if not, lines must be read. */
+  isIndexed(mayRound: boolean): boolean {
+    return this.values !== undefined || (this.isNumeric && (mayRound || !this.isRounded));
   }
 
   /**
@@ -160,8 +174,10 @@ export class OwnField {
       }
     }
     if (this.numbers === undefined) return;
-    if (typeof value === "number") this.#setNumber(row, value, capacity);
-    else if (value !== null) this.numbers = undefined;
+    if (isNumber(value)) {
+      this.#setNumber(row, Number(value), capacity);
+      this.isRounded ||= typeof value === "bigint";
+    } else if (value !== null) this.numbers = undefined;
   }
 
   valueAt(row: number): Scalar | undefined {

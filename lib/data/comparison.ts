@@ -8,18 +8,9 @@ import { Mark } from "./columns.ts";
 import type { Table } from "./table.ts";
 
 /** How the answers of two runs to a row compare; "none" if only one run has answered the row. */
-export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
+const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
 
-export type Agreement = typeof AGREEMENTS[number];
-
-export interface ComparedRows {
-  /** In the order in which the user named them. */
-  readonly paths: readonly string[];
-  /** For each row, an index into `paths`. */
-  readonly run: Uint8Array<ArrayBuffer>;
-  /** For each row, an index into `AGREEMENTS`. */
-  readonly agreement: Uint8Array<ArrayBuffer>;
-}
+type Agreement = typeof AGREEMENTS[number];
 
 /** One of two compared runs. All fields but `only` cover the rows that both runs have answered. */
 export interface ComparedRun {
@@ -42,11 +33,16 @@ export interface RunComparison {
   readonly runs: readonly [ComparedRun, ComparedRun];
 }
 
+/**
+ * Compares the answers of a table, and sets its fields `compared_run` and `run_agreement`.
+ *
+ * @param runOfFile For each file, the index of its run in `paths`.
+ */
 export function compareRuns(
   table: Table,
   runOfFile: readonly number[],
   paths: readonly [string, string],
-): { comparison: RunComparison; rows: ComparedRows } {
+): RunComparison {
   const { columns, length } = table;
   const run = new Uint8Array(length), agreement = new Uint8Array(length);
   for (let row = 0; row < length; row++) run[row] = runOfFile[columns.file[row]];
@@ -64,18 +60,18 @@ export function compareRuns(
   for (let row = 0; row < length; row++) if (isAnswer(table, row)) answerCounts[run[row]]++;
   const runAt = (index: 0 | 1) =>
     comparedRun(table, pairs.map((pair) => pair[index]), paths[index], answerCounts[index]);
+  const runCodes = run.map((index) => index + 1);
+  table.viewFields.set("compared_run", { codes: runCodes, values: [null, ...paths] });
+  table.viewFields.set("run_agreement", { codes: agreement, values: AGREEMENTS });
   return {
-    comparison: {
-      both: pairs.length,
-      agreement: {
-        same_text: counts[SAME_TEXT],
-        same_final_answer: counts[SAME_FINAL_ANSWER],
-        different: counts[DIFFERENT],
-      },
-      without_final_answer: withoutFinal,
-      runs: [runAt(0), runAt(1)],
+    both: pairs.length,
+    agreement: {
+      same_text: counts[SAME_TEXT],
+      same_final_answer: counts[SAME_FINAL_ANSWER],
+      different: counts[DIFFERENT],
     },
-    rows: { paths, run, agreement },
+    without_final_answer: withoutFinal,
+    runs: [runAt(0), runAt(1)],
   };
 }
 
@@ -90,32 +86,25 @@ function isAnswer({ columns }: Table, row: number): boolean {
 function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   const { uidLow, uidHigh } = table.columns;
   const mask = 2 ** Math.ceil(Math.log2(Math.max(16, table.length * 2))) - 1;
-  // An open-addressing hash table by uid: row numbers plus 1.
-  const slots = new Uint32Array(mask + 1);
-  // For each slot, a linked list of unpaired rows of run 0: row numbers plus 1.
-  const heads = new Uint32Array(mask + 1), next = new Uint32Array(table.length);
-  const slotOf = (row: number) => {
-    let slot = uidLow[row] & mask;
-    for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const other = slots[slot] - 1;
-      if (uidLow[other] === uidLow[row] && uidHigh[other] === uidHigh[row]) break;
-    }
-    return slot;
-  };
+  // Linked lists of unpaired rows of run 0, by bits of the uid's hash: row numbers plus 1.
+  const heads = new Uint32Array(mask + 1), next = new Uint32Array(table.length + 1);
   for (let row = table.length - 1; row >= 0; row--) {
     if (run[row] !== 0 || !isAnswer(table, row)) continue;
-    const slot = slotOf(row);
-    slots[slot] ||= row + 1;
-    next[row] = heads[slot];
-    heads[slot] = row + 1;
+    const list = uidLow[row] & mask;
+    next[row + 1] = heads[list];
+    heads[list] = row + 1;
   }
   const pairs: (readonly [number, number])[] = [];
   for (let row = 0; row < table.length; row++) {
     if (run[row] !== 1 || !isAnswer(table, row)) continue;
-    const slot = slotOf(row), left = heads[slot];
-    if (left === 0) continue;
-    heads[slot] = next[left - 1];
-    pairs.push([left - 1, row]);
+    const list = uidLow[row] & mask;
+    for (let before = 0, other = heads[list]; other !== 0; before = other, other = next[other]) {
+      if (uidLow[other - 1] !== uidLow[row] || uidHigh[other - 1] !== uidHigh[row]) continue;
+      if (before === 0) heads[list] = next[other];
+      else next[before] = next[other];
+      pairs.push([other - 1, row]);
+      break;
+    }
   }
   return pairs;
 }

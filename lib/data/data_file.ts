@@ -6,8 +6,8 @@
 
 import { readFullySync, systemReason } from "../files.ts";
 import { lengthProblem, MAX_LINE_BYTES } from "../formats/mod.ts";
-import { isBlankLine } from "../line_blocks.ts";
-import { advance, bytesText, type FileMark, isUnchanged, newMark } from "./index_file.ts";
+import { bomLength, isBeginning, isBlankLine } from "../line_blocks.ts";
+import { advance, type FileMark, isUnchanged, newMark } from "./index_file.ts";
 import { DamagedLine, factsOf, type LineFacts, readHints, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
 
@@ -24,7 +24,6 @@ export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => 
 export interface DataFileOptions {
   /** A decompressed copy to read instead. @default path */
   readonly readPath?: string;
-  readonly mark?: FileMark;
   /** Maximum size of a line; longer ones count as damaged. @default 134217728 (128 MiB) */
   readonly maxLineBytes?: number;
 }
@@ -51,10 +50,13 @@ export class DataFile {
   #buffer = new Uint8Array(0);
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  constructor(path: string, { readPath = path, mark, maxLineBytes }: DataFileOptions = {}) {
+  constructor(
+    path: string,
+    { readPath = path, maxLineBytes = MAX_RESULT_BYTES }: DataFileOptions = {},
+  ) {
     this.readPath = readPath;
-    this.mark = mark ?? newMark(path);
-    this.#maxLineBytes = maxLineBytes ?? MAX_RESULT_BYTES;
+    this.mark = newMark(path);
+    this.#maxLineBytes = maxLineBytes;
   }
 
   /**
@@ -71,14 +73,14 @@ export class DataFile {
       this.close();
       this.state = isGone ? "removed" : "unreadable";
       this.problem = isGone ? "it was removed or renamed" : systemReason(error);
-      if (isGone && hadRows) this.#restart();
+      if (isGone && hadRows) this.restart();
       return isGone && hadRows;
     }
     const inode = info.ino ?? 0;
     const isReplaced = this.mark.end > 0 &&
       (inode !== this.mark.inode || info.size < this.mark.end || this.state === "removed" ||
         (info.size !== this.size && !isUnchanged(this.readPath, this.mark)));
-    if (isReplaced || (this.state === "foreign" && info.size !== this.size)) this.#restart();
+    if (isReplaced || (this.state === "foreign" && info.size !== this.size)) this.restart();
     this.mark.inode = inode;
     this.size = info.size;
     this.modifiedMs = info.mtime?.getTime() ?? 0;
@@ -89,12 +91,12 @@ export class DataFile {
     return isReplaced;
   }
 
-  /** Reads about a megabyte. Returns whether there is more to read. */
+  /** Reads about a megabyte, or a longer line. Returns whether there is more to read. */
   read(onRow: RowListener): boolean {
     if (this.state !== "reading") return false;
     try {
       this.#file ??= Deno.openSync(this.readPath);
-      if (this.mark.end === 0) this.#readHints();
+      if (this.mark.end === 0) this.hints = readHints(this.mark.path);
       this.#readBlock(this.#file, onRow);
     } catch (error) {
       if (!(error instanceof Deno.errors.PermissionDenied) && !isSystemError(error)) throw error;
@@ -118,7 +120,8 @@ export class DataFile {
     this.#buffer = new Uint8Array(0);
   }
 
-  #restart(): void {
+  /** Forgets what was read. */
+  restart(): void {
     this.close();
     Object.assign(this.mark, newMark(this.mark.path));
     if (this.state === "removed") return;
@@ -166,8 +169,7 @@ export class DataFile {
   #readLines(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
     const blockStart = mark.end;
-    const hasByteOrderMark = blockStart === 0 && bytes[0] === 0xef && bytes[1] === 0xbb;
-    let start = hasByteOrderMark ? 3 : 0;
+    let start = blockStart === 0 ? bomLength(bytes) : 0;
     if (mark.isTooLong) {
       start = bytes.indexOf(NEWLINE) + 1;
       mark.isTooLong = false;
@@ -193,7 +195,7 @@ export class DataFile {
     const facts = this.#factsOf(bytes);
     if (facts instanceof DamagedLine) {
       const isFirst = mark.rows === 0 && mark.damageCount === 0;
-      if (isFirst && !beginsLikeRetort(bytes)) this.#setForeign(facts.problem);
+      if (isFirst && !isBeginning(bytes)) this.#setForeign(facts.problem);
       return;
     }
     mark.lines++;
@@ -241,7 +243,7 @@ export class DataFile {
     const { mark } = this;
     const isFirst = mark.rows === 0 && mark.damageCount === 0 && offset <= 3;
     if (
-      isFirst && !mayBeTruncated && !(bytes.length > this.#maxLineBytes && beginsLikeRetort(bytes))
+      isFirst && !mayBeTruncated && !(bytes.length > this.#maxLineBytes && isBeginning(bytes))
     ) {
       this.#setForeign(problem);
       return;
@@ -256,32 +258,21 @@ export class DataFile {
     this.close();
   }
 
-  /** Continues a file that an earlier process began; false if the part that was read has changed. */
-  resume(): boolean {
-    const { mark } = this;
+  /** Continues at the mark of an earlier process; false if the part that it read has changed. */
+  resume(mark: FileMark): boolean {
     try {
-      const info = Deno.statSync(this.readPath);
-      this.size = info.size;
-      const isReplaced = (info.ino ?? 0) !== mark.inode || info.size < mark.end;
+      const { ino, size } = Deno.statSync(this.readPath);
+      const isReplaced = (ino ?? 0) !== mark.inode || size < mark.end;
       if (isReplaced || !isUnchanged(this.readPath, mark)) return false;
-      this.#readHints();
-      this.state = mark.end < info.size ? "reading" : "current";
+      Object.assign(this.mark, mark);
+      this.size = size;
+      this.hints = readHints(mark.path);
+      this.state = mark.end < size ? "reading" : "current";
       return true;
     } catch {
       return false;
     }
   }
-
-  #readHints(): void {
-    this.hints = readHints(this.mark.path);
-  }
-}
-
-/** The start of every line that Retort writes. */
-const BEGINNING = '{"uid":"';
-
-function beginsLikeRetort(bytes: Uint8Array): boolean {
-  return BEGINNING.startsWith(bytesText(bytes.subarray(0, BEGINNING.length)));
 }
 
 function isSystemError(error: unknown): boolean {

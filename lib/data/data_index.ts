@@ -11,22 +11,18 @@ import { pricesOf } from "../prices/mod.ts";
 import type { Teacher, Usage } from "../teacher/mod.ts";
 import { Mark } from "./columns.ts";
 import { DataFile, type FileState } from "./data_file.ts";
-import { type LineDamage, readIndexFile, writeIndexFile } from "./index_file.ts";
+import { type FileMark, readIndexFile, writeIndexFile } from "./index_file.ts";
 import { type RunHints, STATUSES } from "./line_facts.ts";
 import { Table } from "./table.ts";
 
-export interface DataFileStatus {
-  readonly path: string;
+export interface DataFileStatus
+  extends Readonly<Pick<FileMark, "path" | "rows" | "damageCount" | "damage">> {
   readonly state: FileState;
   readonly problem: string | null;
   /** In bytes. */
   readonly size: number;
   /** How much of the file was read, in bytes. */
   readonly read: number;
-  readonly rows: number;
-  readonly damageCount: number;
-  /** The first 20 damaged lines. */
-  readonly damage: readonly LineDamage[];
 }
 
 export interface IndexStatus {
@@ -51,7 +47,7 @@ const MAX_GONE_SHARE = 0.3;
 const LIVE_MS = 10_000;
 
 export class DataIndex {
-  files: DataFile[] = [];
+  readonly files: DataFile[] = [];
   /** The `IndexedPath.run` of each file. */
   readonly runs: number[] = [];
   table = new Table();
@@ -62,10 +58,8 @@ export class DataIndex {
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** Prices by model and teacher; undefined without a public price. */
-  #costFunctions = new Map<string, CostOf | undefined>();
-  /** New rows without a cost: the model's code times 0x1_0000, plus the teacher's. */
-  #unpricedPairs = new Set<number>();
+  /** By model and teacher; undefined without a public price. */
+  readonly #costFunctions = new Map<string, CostOf | undefined>();
 
   constructor(paths: readonly IndexedPath[], indexPath?: string) {
     this.#indexPath = indexPath;
@@ -73,35 +67,30 @@ export class DataIndex {
   }
 
   /**
-   * Loads the saved index, without rows of files that were replaced since. Returns false if there
-   * is no usable one.
+   * Loads the saved index, if there is a usable one, without rows of files that were replaced
+   * since.
    */
-  load(): boolean {
-    if (this.#indexPath === undefined) return false;
+  load(): void {
+    if (this.#indexPath === undefined) return;
     const savedIndex = readIndexFile(this.#indexPath, this.files.map(({ mark }) => mark.path));
-    if (savedIndex === undefined) return false;
-    this.files = this.files.map(({ mark, readPath }, index) => {
-      const file = new DataFile(mark.path, { readPath, mark: savedIndex.files[index] });
-      if (file.mark.end === 0 || file.resume()) return file;
-      savedIndex.table.drop(index);
-      return new DataFile(mark.path, { readPath });
-    });
+    if (savedIndex === undefined) return;
     this.table = savedIndex.table;
+    this.files.forEach((file, index) => {
+      if (!file.resume(savedIndex.marks[index])) this.table.drop(index);
+    });
     this.#savedRows = this.table.length;
     this.#pruneGone();
     this.version++;
-    return true;
   }
 
-  /** Returns true if there is something to read. */
-  refresh(): boolean {
+  /** Checks whether files were changed, and drops rows of those that were replaced or removed. */
+  refresh(): void {
     this.files.forEach((file, index) => {
       if (!file.refresh()) return;
       this.table.drop(index);
       this.version++;
     });
     this.#pruneGone();
-    return this.files.some(({ state }) => state === "reading");
   }
 
   addFiles(paths: readonly IndexedPath[]): void {
@@ -117,27 +106,21 @@ export class DataIndex {
     return this.files.some(({ modifiedMs }) => now - modifiedMs < LIVE_MS);
   }
 
-  /** Reads about a megabyte of one file; returns false if there was nothing to read. */
+  /** Reads a block of one file; returns false if there was nothing to read. */
   async step(): Promise<boolean> {
     const fileIndex = this.files.findIndex(({ state }) => state === "reading");
     if (fileIndex === -1) return false;
     const file = this.files[fileIndex];
     const firstRow = this.table.length;
-    const { columns, names } = this.table;
     file.read((facts, place) => {
-      const row = this.table.add(facts, { ...place, file: fileIndex }, file.hints);
-      if (columns.costUsd[row] === -1 && facts.completionTokens > 0) {
-        this.#unpricedPairs.add(columns.model[row] * 0x1_0000 + columns.teacher[row]);
-      }
+      this.table.add(facts, { ...place, file: fileIndex }, file.hints);
     });
     const addedRows = this.table.length - firstRow;
     if (addedRows > 0) {
       // The first block of a file gives the mean length of its lines.
       if (file.mark.rows === addedRows) this.#reserve();
       this.version++;
-    }
-    if (this.#unpricedPairs.size > 0) {
-      await this.#estimateCosts(firstRow, names.model.list, names.teacher.list);
+      await this.#estimateCosts(firstRow);
     }
     return true;
   }
@@ -157,16 +140,10 @@ export class DataIndex {
 
   status(): IndexStatus {
     return {
-      files: this.files.map(({ mark, state, problem, size }) => ({
-        path: mark.path,
-        state,
-        problem: problem ?? null,
-        size,
-        read: mark.end,
-        rows: mark.rows,
-        damageCount: mark.damageCount,
-        damage: mark.damage,
-      })),
+      files: this.files.map(({ mark, state, problem = null, size }) => {
+        const { path, rows, end: read, damageCount, damage } = mark;
+        return { path, state, problem, size, read, rows, damageCount, damage };
+      }),
       rows: this.table.length - this.table.goneCount,
       isCurrent: this.files.every(({ state }) => state !== "reading"),
       version: this.version,
@@ -203,41 +180,33 @@ export class DataIndex {
     const { goneCount, length } = this.table;
     if (goneCount === 0 || goneCount < Math.max(1, length * MAX_GONE_SHARE)) return;
     this.table = new Table();
-    this.files = this.files.map(({ mark, readPath }) => {
-      const file = new DataFile(mark.path, { readPath });
+    for (const file of this.files) {
+      file.restart();
       file.refresh();
-      return file;
-    });
+    }
     this.#savedRows = 0;
     this.version++;
   }
 
-  async #estimateCosts(
-    firstRow: number,
-    models: readonly string[],
-    teachers: readonly string[],
-  ): Promise<void> {
-    for (const pair of this.#unpricedPairs) {
-      const [model, teacher] = [models[Math.floor(pair / 0x1_0000)], teachers[pair % 0x1_0000]];
+  /** Estimates unknown costs from public prices: earlier versions wrote lines without a cost. */
+  async #estimateCosts(firstRow: number): Promise<void> {
+    const { columns, length, names: { model: models, teacher: teachers } } = this.table;
+    for (let row = firstRow; row < length; row++) {
+      if (columns.costUsd[row] !== -1) continue;
+      const promptTokens = columns.promptTokens[row];
+      const completionTokens = columns.completionTokens[row];
+      // The teacher reported no usage: no prompt has 0 tokens. A failure counts its partial answer.
+      const isAnswered = columns.status[row] === ANSWERED;
+      if (promptTokens === 0 && (isAnswered || completionTokens === 0)) continue;
+      const model = models.list[columns.model[row]], teacher = teachers.list[columns.teacher[row]];
       const key = `${model}\0${teacher}`;
       if (!this.#costFunctions.has(key)) {
         this.#costFunctions.set(key, await publicCostOf(model, teacher));
       }
-    }
-    this.#unpricedPairs.clear();
-    const { columns, length } = this.table;
-    for (let row = firstRow; row < length; row++) {
-      if (columns.costUsd[row] !== -1) continue;
-      const costOf = this.#costFunctions.get(
-        `${models[columns.model[row]]}\0${teachers[columns.teacher[row]]}`,
-      );
-      const promptTokens = columns.promptTokens[row];
-      // The teacher did not report usage: no prompt has 0 tokens.
-      if (promptTokens === 0 && columns.status[row] === ANSWERED) continue;
-      const costUsd = costOf?.({
+      const costUsd = this.#costFunctions.get(key)?.({
         promptTokens,
         cachedTokens: columns.cachedTokens[row],
-        completionTokens: columns.completionTokens[row],
+        completionTokens,
         reasoningTokens: columns.reasoningTokens[row],
       });
       if (costUsd === undefined) continue;
@@ -248,7 +217,8 @@ export class DataIndex {
 }
 
 /**
- * @param isSaved Whether to load the index from, and save it in, `.retort/` next to the first file.
+ * @param isSaved Whether to load the index from `.retort/` next to the first file, and to save it
+ * there.
  */
 export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIndex {
   // A saved index would not recognize decompressed copies: each process makes new ones.

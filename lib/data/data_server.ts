@@ -138,9 +138,7 @@ export class DataServer {
     if (this.#paths.length !== 2 || version === this.#comparedVersion) return;
     const [left, right] = this.#paths;
     if (!this.#index.status().isCurrent) return;
-    const { comparison, rows } = compareRuns(table, runs, [left, right]);
-    this.#comparison = comparison;
-    table.compared = rows;
+    this.#comparison = compareRuns(table, runs, [left, right]);
     this.#comparedVersion = ++this.#index.version;
   }
 

@@ -10,7 +10,7 @@ import { statOf } from "../files.ts";
 import type { RunComparison } from "./comparison.ts";
 import type { IndexedPath, IndexStatus } from "./data_index.ts";
 import type { Facet, Histogram } from "./facets.ts";
-import type { NearStatus } from "./near_search.ts";
+import type { NearStatus, SearchedField } from "./near_search.ts";
 import { findDataFiles, type OpenFiles, openFiles, unpackFiles } from "./open_files.ts";
 import { READY } from "./scan.ts";
 import type { RowDetail, ShownRow } from "./shown_row.ts";
@@ -98,7 +98,7 @@ export interface DataRequests {
   locate: { in: Query & { readonly uid: string; readonly id: string }; out: number };
   /** The uids of rows given by `ShownRow.id`, or of all rows of a query. */
   uids: { in: Query | { readonly ids: readonly string[] }; out: readonly string[] };
-  near: { in: { readonly of: "prompt" | "response" | "cancel" }; out: NearStatus | null };
+  near: { in: { readonly of: SearchedField | "cancel" }; out: NearStatus | null };
   files: { in: { readonly files: readonly IndexedPath[] }; out: undefined };
 }
 

@@ -4,22 +4,20 @@
  * @module
  */
 
-import { Mark } from "./columns.ts";
+import { Mark, type Scalar } from "./columns.ts";
 import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
 import { NUMBER_FIELDS } from "./fields.ts";
-import { AGREEMENTS, type Spread, spreadOf } from "./comparison.ts";
+import { type Spread, spreadOf } from "./comparison.ts";
 import type { Table } from "./table.ts";
 import { isNumber } from "../where/mod.ts";
-
-export type FacetValue = string | number | bigint | boolean | null | undefined;
 
 export interface Facet {
   readonly field: string;
   readonly title: string;
   readonly isOwn: boolean;
   /** The most frequent first; numbers in ascending order. */
-  readonly values: readonly { readonly value: FacetValue; readonly count: number }[];
+  readonly values: readonly { readonly value: Scalar; readonly count: number }[];
   /** The number of further values. */
   readonly more: number;
 }
@@ -34,27 +32,30 @@ export interface Histogram {
 
 const MAX_FACET_VALUES = 50;
 
+const COMPARISON_FACETS = [
+  ["compared_run", "Run"],
+  ["run_agreement", "Answers of both runs"],
+] as const;
+
 export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
-  const { columns, names, compared } = table;
+  const { columns, names, viewFields } = table;
   const field = (name: string) => conditionName(table, name);
   const { finishReason, failure, model, teacher, source } = names;
+  const comparisonFacets = COMPARISON_FACETS.flatMap(([name, title]) => {
+    const { codes, values } = viewFields.get(name) ?? {};
+    return codes && values ? [facet(field(name), title, rows, codes, listed(values))] : [];
+  });
   const facets = [
+    ...comparisonFacets,
     facet(field("status"), "Status", rows, columns.status, STATUSES),
-    facet("error.type", "Failure", rows, columns.failure, failure.list, true),
+    facet("error.type", "Failure", rows, columns.failure, listed(failure.list)),
     facet(field("finish_reason"), "Finish reason", rows, columns.finishReason, finishReason.list),
     flagFacet(table, rows),
     facet(field("model"), "Model", rows, columns.model, model.list),
     facet(field("teacher"), "Teacher", rows, columns.teacher, teacher.list),
     facet(field("source_file"), "Source file", rows, columns.source, source.list),
+    ...ownFacets(table, rows),
   ];
-  if (compared !== undefined) {
-    const title = "Answers of both runs";
-    facets.unshift(
-      facet(field("compared_run"), "Run", rows, compared.run, compared.paths),
-      facet(field("run_agreement"), title, rows, compared.agreement, AGREEMENTS),
-    );
-  }
-  facets.push(...ownFacets(table, rows));
   return facets.filter(({ values }) => values.length > 0);
 }
 
@@ -63,7 +64,7 @@ function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
     if (values === undefined || values.length === 0) return [];
     // In backquotes: the page takes the plain name for the facet of Retort's flags.
     const field = name === "flags" ? "`flags`" : name;
-    const ownFacet = facet(field, path.join("."), rows, codes, [undefined, ...values], true);
+    const ownFacet = facet(field, path.join("."), rows, codes, [undefined, ...values]);
     return [{ ...ownFacet, isOwn: true }];
   });
 }
@@ -73,36 +74,32 @@ function conditionName({ fieldNames }: Table, name: string): string {
   return fieldNames.has(name) ? `distill.${name}` : name;
 }
 
-/**
- * @param values The value of each code.
- * @param skipsMissing Leaves out code 0 if it stands for no value.
- */
+/** Leaves out the value of rows without the field, as of answers in the facet of failures. */
+function listed(values: readonly Scalar[]): (Scalar | undefined)[] {
+  return values.map((value) => value === null || value === "" ? undefined : value);
+}
+
+/** @param values The value of each code; undefined for one that is not listed. */
 function facet(
   field: string,
   title: string,
   rows: Uint32Array,
   codes: Uint8Array | Uint16Array,
-  values: readonly FacetValue[],
-  skipsMissing = false,
+  values: readonly (Scalar | undefined)[],
 ): Facet {
   const counts = new Uint32Array(values.length + 1);
   if (codes instanceof Uint8Array) countUint8(rows, codes, counts);
   else countUint16(rows, codes, counts);
-  const valueCounts = values.map((value, code) => ({
-    value: value ?? null,
-    count: counts[code],
-    code,
-  }))
-    .filter(({ count, code, value }) =>
-      count > 0 && !(skipsMissing && code === 0 && (value === null || value === ""))
-    );
+  const valueCounts = values.flatMap((value, code) =>
+    value === undefined || counts[code] === 0 ? [] : [{ value, count: counts[code] }]
+  );
   const areNumbers = valueCounts.every(({ value }) => isNumber(value));
   valueCounts.sort((a, b) => areNumbers ? a.value! < b.value! ? -1 : 1 : b.count - a.count);
   return {
     field,
     title,
     isOwn: false,
-    values: valueCounts.slice(0, MAX_FACET_VALUES).map(({ value, count }) => ({ value, count })),
+    values: valueCounts.slice(0, MAX_FACET_VALUES),
     more: Math.max(0, valueCounts.length - MAX_FACET_VALUES),
   };
 }

@@ -14,7 +14,7 @@ import {
   parseWhere,
   typeNote,
 } from "../where/mod.ts";
-import type { ColumnName, OwnField } from "./columns.ts";
+import type { CodedField, ColumnName, Scalar } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import {
   type JsonObject,
@@ -23,7 +23,6 @@ import {
   type RunHints,
   STATUSES,
 } from "./line_facts.ts";
-import { AGREEMENTS } from "./comparison.ts";
 import type { Table } from "./table.ts";
 import { promptOf } from "./turns.ts";
 
@@ -57,75 +56,81 @@ const NAME_FIELDS = {
   source_file: "source",
 } as const;
 
-/** A getter that reads the field from the columns; undefined if lines must be read. */
-export function getterOf(table: Table, path: readonly string[]): Getter | undefined {
-  const ownField = ownGetter(table, path);
-  if (ownField === undefined) return undefined;
-  const builtInField = builtInGetter(table, path);
-  if (ownField === "none") return builtInField;
-  // A row's own field takes precedence over Retort's field of the same name.
-  if (builtInField === undefined) return undefined;
-  if (builtInField === ABSENT) return ownField;
+/**
+ * A getter that reads the field from the columns; undefined if lines must be read.
+ *
+ * @param mayRound Whether numbers beyond 2^53 may be rounded, as they may for sorting.
+ */
+export function getterOf(
+  table: Table,
+  path: readonly string[],
+  mayRound = false,
+): Getter | undefined {
+  const builtIn = builtInGetter(table, path);
+  if (!table.fieldNames.has(path[0])) return builtIn;
+  const own = ownGetter(table, path, mayRound);
+  if (own === undefined || builtIn === undefined) return undefined;
+  if (builtIn === ABSENT) return own;
   return {
     valueAt: (row) => {
-      // Null counts as a value.
-      const value = ownField.valueAt(row);
-      return value === undefined ? builtInField.valueAt(row) : value;
+      // A row's own field takes precedence, also if it is null.
+      const value = own.valueAt(row);
+      return value === undefined ? builtIn.valueAt(row) : value;
     },
-    isNumber: ownField.isNumber && builtInField.isNumber,
+    isNumber: own.isNumber && builtIn.isNumber,
   };
 }
 
 /** The getter of a field that no row has. */
 const ABSENT: Getter = { valueAt: () => null, codes: new Uint8Array(0) };
 
-/** `"none"` if no row has such a field, undefined if lines must be read for it. */
-function ownGetter(table: Table, path: readonly string[]): Getter | "none" | undefined {
-  if (!table.fieldNames.has(path[0])) return "none";
-  const field = table.fields.get(path.join("\0"));
-  if (field === undefined || !field.isIndexed) return undefined;
+/** The getter of a field of the user's rows. */
+function ownGetter(
+  { fields }: Table,
+  path: readonly string[],
+  mayRound: boolean,
+): Getter | undefined {
+  const field = fields.get(path.join("\0"));
+  if (field === undefined || !field.isIndexed(mayRound)) return undefined;
   // A name with a NUL has the key of another path.
   if (field.path.length !== path.length) return undefined;
   // The value is an object in some rows. The columns hold fields of objects, but not objects.
+  const [name] = path, isName = path.length === 1;
   if (
-    path.length === 1 &&
-    table.fields.values().some((other) => other.path.length === 2 && other.path[0] === path[0])
+    isName && fields.values().some((other) => other.path.length === 2 && other.path[0] === name)
   ) {
     return undefined;
   }
-  return fieldGetter(field);
-}
-
-function fieldGetter(field: OwnField): Getter {
-  const { values, codes } = field;
-  const isNumber = field.hasNumbers && field.numbers !== undefined;
+  const { values, codes, isNumeric: isNumber } = field;
   const valueAt = (row: number) => field.valueAt(row);
   return values === undefined ? { valueAt, isNumber } : { valueAt, codes, isNumber };
 }
 
+/** The getter of one of Retort's fields. */
 function builtInGetter(table: Table, path: readonly string[]): Getter | undefined {
-  const { columns, names } = table;
+  const { columns, names, viewFields } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");
-  if (name === "cost_usd") {
-    const { costUsd } = columns;
-    return { valueAt: (row) => costUsd[row] < 0 ? null : costUsd[row], isNumber: true };
-  }
+  if (Object.hasOwn(DERIVED_FIELDS, name)) return DERIVED_FIELDS[name](table);
   if (Object.hasOwn(NUMBER_FIELDS, name)) {
     const numbers: NumberArray = columns[NUMBER_FIELDS[name as keyof typeof NUMBER_FIELDS]];
     return { valueAt: (row) => numbers[row], numbers, isNumber: true };
   }
   if (Object.hasOwn(NAME_FIELDS, name)) {
-    const column = NAME_FIELDS[name as keyof typeof NAME_FIELDS];
-    return {
-      valueAt: (row) => names[column].list[columns[column][row]],
-      codes: columns[column],
-    };
+    const column = NAME_FIELDS[name as keyof typeof NAME_FIELDS], codes = columns[column];
+    return { valueAt: (row) => names[column].list[codes[row]], codes };
   }
-  if (Object.hasOwn(DERIVED_FIELDS, name)) return DERIVED_FIELDS[name](table);
+  const viewField = viewFields.get(name);
+  if (viewField !== undefined) {
+    return { valueAt: (row) => codedValue(viewField, row), codes: viewField.codes };
+  }
   return name === "error" || FIELDS_IN_LINES.has(path[0]) ? undefined : ABSENT;
 }
 
 const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Getter>> = {
+  cost_usd: ({ columns: { costUsd } }) => ({
+    valueAt: (row) => costUsd[row] < 0 ? null : costUsd[row],
+    isNumber: true,
+  }),
   status: ({ columns: { status } }) => ({ valueAt: (row) => STATUSES[status[row]], codes: status }),
   flags: ({ columns: { flags } }) => ({ valueAt: (row) => flagNames(flags[row]), codes: flags }),
   "error.type": ({ columns: { failure }, names }) => ({
@@ -139,15 +144,7 @@ const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Getter>> = {
   "error.attempts": ({ columns: { status, attempts } }) => ({
     valueAt: (row) => status[row] === 0 ? null : attempts[row],
   }),
-  run_agreement: ({ compared }) => comparedGetter(compared?.agreement, AGREEMENTS),
-  compared_run: ({ compared }) => comparedGetter(compared?.run, compared?.paths ?? []),
-  near_duplicate: (table) => ({ valueAt: (row) => table.nearOf?.has(row) ?? false }),
 };
-
-function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]): Getter {
-  if (codes === undefined) return ABSENT;
-  return { valueAt: (row) => values[codes[row]] ?? null, codes };
-}
 
 /**
  * Notes about likely mistakes: unknown fields, and texts compared with numbers or the reverse.
@@ -169,7 +166,7 @@ export function conditionNotes(table: Table, where: string): string[] {
 /** The one type of a field's values; undefined for both, neither, or an unindexed field. */
 function onlyTypeOf(table: Table, path: readonly string[]): "string" | "number" | undefined {
   const values = table.fields.get(path.join("\0"))?.values;
-  if (values === undefined) return getterOf(table, path)?.isNumber ? "number" : undefined;
+  if (values === undefined) return getterOf(table, path, true)?.isNumber ? "number" : undefined;
   const holdsTexts = values.some((value) => typeof value === "string");
   if (holdsTexts === values.some(isNumber)) return undefined;
   return holdsTexts ? "string" : "number";
@@ -206,6 +203,7 @@ export const VIEW_ONLY_FIELDS: ReadonlySet<string> = new Set([
 
 /** Fields that conditions find in every row, even if the line's `distill` lacks them. */
 const DERIVED_NAMES: ReadonlySet<string> = new Set([
+  ...VIEW_ONLY_FIELDS,
   ...Object.keys(DERIVED_FIELDS),
   ...Object.keys(NUMBER_FIELDS),
   ...Object.keys(NAME_FIELDS),
@@ -217,32 +215,13 @@ export function meansDerivedField(path: readonly string[]): boolean {
   return path[0] === "distill" && path.length === 2 && DERIVED_NAMES.has(path[1]);
 }
 
-/** One of `VIEW_ONLY_FIELDS`, as plain data for the threads of a scan. */
-export interface CodedField {
-  readonly codes: Uint8Array;
-  readonly values: readonly unknown[];
+/** The name of the field that a path begins with: `flags` for `distill.flags`. */
+export function firstField(path: readonly string[]): string {
+  return meansDerivedField(path) ? path[1] : path[0];
 }
 
-/** The view-only fields among these paths, if they can be computed now. */
-export function viewFieldsOf(
-  { length, nearOf, compared }: Table,
-  paths: readonly (readonly string[])[],
-): Record<string, CodedField> {
-  const names = new Set(paths.map((path) => meansDerivedField(path) ? path[1] : path[0]));
-  const fields: Record<string, CodedField> = {};
-  if (names.has("near_duplicate")) {
-    const codes = new Uint8Array(length);
-    for (const row of nearOf?.keys() ?? []) codes[row] = 1;
-    fields.near_duplicate = { codes, values: [false, true] };
-  }
-  if (compared === undefined) return fields;
-  if (names.has("run_agreement")) {
-    fields.run_agreement = { codes: compared.agreement, values: AGREEMENTS };
-  }
-  if (names.has("compared_run")) {
-    fields.compared_run = { codes: compared.run, values: compared.paths };
-  }
-  return fields;
+export function codedValue({ codes, values }: CodedField, row: number): Scalar {
+  return values[codes[row] ?? 0];
 }
 
 /**
@@ -253,7 +232,7 @@ export function lookupObjects(
   facts: LineFacts,
   hints: RunHints,
   flags: () => readonly string[],
-  viewFields: object = {},
+  viewFields: object,
 ): object[] {
   const { fields } = facts;
   const derived = {
@@ -271,30 +250,17 @@ export function lookupObjects(
 
 /** The `distill` of a line, with null for an unknown cost. */
 export function distillOf(line: JsonObject): JsonObject {
-  const distill = objectOf(line.distill);
-  return isUnknownCost(distill.cost_usd) ? { ...distill, cost_usd: null } : distill;
-}
-
-function isUnknownCost(cost: unknown): boolean {
-  return typeof cost === "number" && cost < 0;
+  const distill = objectOf(line.distill), { cost_usd: usd } = distill;
+  return typeof usd === "number" && usd < 0 ? { ...distill, cost_usd: null } : distill;
 }
 
 /** The derived fields of a line, without `flags` and `prompt`: these take longer to compute. */
 export function derivedFields(facts: LineFacts): object {
-  return {
-    status: facts.status,
-    source_file: facts.source,
-    model: facts.model,
-    teacher: facts.teacher,
-    finish_reason: facts.finishReason,
-    prompt_tokens: facts.promptTokens,
-    completion_tokens: facts.completionTokens,
-    reasoning_tokens: facts.reasoningTokens,
-    cached_tokens: facts.cachedTokens,
-    latency_ms: facts.latencyMs,
-    attempts: facts.attempts,
-    cost_usd: facts.costUsd < 0 ? null : facts.costUsd,
-    response: facts.response,
-    reasoning: facts.reasoning,
-  };
+  const { status, response, reasoning } = facts;
+  const fields: Record<string, unknown> = { status, response, reasoning };
+  for (const [name, fact] of COLUMN_FIELDS) fields[name] = facts[fact];
+  if (facts.costUsd < 0) fields.cost_usd = null;
+  return fields;
 }
+
+const COLUMN_FIELDS = Object.entries({ ...NUMBER_FIELDS, ...NAME_FIELDS });

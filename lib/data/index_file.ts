@@ -8,7 +8,6 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { readFullySync, systemReason } from "../files.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { jsonWithBigInts, withBigInts } from "../where/mod.ts";
 import {
   COLUMN_NAMES,
   type ColumnArrays,
@@ -18,10 +17,11 @@ import {
   type Scalar,
 } from "./columns.ts";
 import { FLAGS } from "./flags.ts";
+import { jsonWithBigInts, withBigInts } from "./line_text.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
 /** Raise the number when a flag or column changes meaning, so that older indexes are rebuilt. */
-const FORMAT = `retort-view 9 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+const FORMAT = `retort-view 10 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
   readonly format: string;
@@ -40,11 +40,12 @@ interface SavedField {
   /** Number of values in `OwnField.numbers` saved; -1 if the field has none. */
   readonly numbers: number;
   readonly hasNumbers: boolean;
+  readonly isRounded: boolean;
 }
 
 interface SavedIndex {
   readonly table: Table;
-  readonly files: Header["files"];
+  readonly marks: readonly FileMark[];
 }
 
 /** Reads a saved index. Returns undefined if there is none for this version and these files.
@@ -68,7 +69,7 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
       return undefined;
     }
     const marks = header.files.map((mark, index) => ({ ...mark, path: files[index] }));
-    return { table: readTable(file, header), files: marks };
+    return { table: readTable(file, header), marks };
   } catch {
     return undefined;
   }
@@ -94,6 +95,7 @@ function readTable(file: Deno.FsFile, header: Header): Table {
       readInto(file, bytesOf(field.numbers));
     }
     field.hasNumbers = saved.hasNumbers;
+    field.isRounded = saved.isRounded;
     table.fields.set(saved.path.join("\0"), field);
   }
   table.reindex();
@@ -168,12 +170,13 @@ function headerOf(
       Object.entries(table.names).map(([name, { list }]) => [name, list]),
     ) as unknown as Header["names"],
     fieldNames: [...table.fieldNames],
-    fields: fields.map(({ path, values, codes, numbers, hasNumbers }) => ({
+    fields: fields.map(({ path, values, codes, numbers, hasNumbers, isRounded }) => ({
       path,
       values: values ?? null,
       codes: Math.min(rows, codes.length),
       numbers: numbers === undefined ? -1 : Math.min(rows, numbers.length),
       hasNumbers,
+      isRounded,
     })),
   };
 }
@@ -207,6 +210,7 @@ export interface FileMark {
   lines: number;
   rows: number;
   damageCount: number;
+  /** The first 20 damaged lines. */
   damage: LineDamage[];
   /** The start of the first block that was read. */
   first: HashedBytes;
@@ -271,12 +275,8 @@ function hashedBytes(bytes: Uint8Array): HashedBytes {
 }
 
 function hashOf(bytes: Uint8Array): string {
-  return xxHash64Hex(bytesText(bytes));
+  return xxHash64Hex(LATIN1.decode(bytes));
 }
 
-/** One character per byte: Windows-1252, which `TextDecoder` calls "latin1". */
-export function bytesText(bytes: Uint8Array): string {
-  return LATIN1.decode(bytes);
-}
-
+/** One character per byte: `TextDecoder` means Windows-1252 by "latin1". */
 const LATIN1 = new TextDecoder("latin1");

@@ -8,7 +8,7 @@
 import { asText, filledList, parsedJson } from "../json.ts";
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
-import { withBigInts } from "../where/mod.ts";
+import { withBigInts } from "./line_text.ts";
 
 /** Pending rows have a failures line with `final: false`: the next run sends them again. */
 export const STATUSES = ["answered", "failed", "pending"] as const;
@@ -61,7 +61,7 @@ export function runFileOf(path: string): string {
   return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zstd?)?$/, "") + ".run.json";
 }
 
-/** Missing counts are 0, missing texts "". */
+/** Missing counts are 0, missing texts "". Columns have the names of the facts that they hold. */
 export interface LineFacts {
   readonly line: JsonObject;
   /** The line, but with whole numbers beyond 2^53 as `bigint`. */

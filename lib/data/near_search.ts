@@ -10,11 +10,13 @@ import type { DataIndex } from "./data_index.ts";
 import { NearDuplicates } from "./near_duplicates.ts";
 import { planOf, rowsThatMeet } from "./query.ts";
 import { readFacts } from "./shown_row.ts";
+import { nearField, type Table } from "./table.ts";
 import { promptOf } from "./turns.ts";
 
+export type SearchedField = "prompt" | "response";
+
 export interface NearStatus {
-  /** The field that is searched. */
-  readonly of: "prompt" | "response";
+  readonly of: SearchedField;
   /** Progress of reading and comparing, scaled to `total`: not a number of rows. */
   readonly done: number;
   /** Number of rows that are searched. */
@@ -34,22 +36,28 @@ const READING_SHARE = 0.8;
 
 /** One search can run at a time. */
 export class NearSearch {
-  /** Null until a search is started. */
-  status: NearStatus | null = null;
   readonly #index: DataIndex;
+  /** The table that is or was searched. */
+  #table: Table | undefined;
+  #status: NearStatus | null = null;
   #steps: Generator<void> | undefined;
 
   constructor(index: DataIndex) {
     this.#index = index;
   }
 
+  /** Null until a search is started, and once the index has begun a new table. */
+  get status(): NearStatus | null {
+    return this.#table === this.#index.table ? this.#status : null;
+  }
+
   /** Starts a search over the answered rows. Replaces a search that is running. */
-  start(field: "prompt" | "response"): NearStatus {
-    const { table } = this.#index;
+  start(field: SearchedField): NearStatus {
+    const table = this.#table = this.#index.table;
     const rows = rowsThatMeet(table, planOf(table, 'distill.status == "answered"').indexedParts);
-    table.nearOf = undefined;
+    table.viewFields.set("near_duplicate", nearField(0));
     this.#steps = this.#search(field, rows);
-    return this.status = {
+    return this.#status = {
       of: field,
       done: 0,
       total: rows.length,
@@ -80,10 +88,10 @@ export class NearSearch {
   }
 
   #setStatus(changes: Partial<NearStatus>): void {
-    if (this.status !== null) this.status = { ...this.status, ...changes };
+    if (this.#status !== null) this.#status = { ...this.#status, ...changes };
   }
 
-  *#search(field: "prompt" | "response", rows: Uint32Array<ArrayBuffer>): Generator<void> {
+  *#search(field: SearchedField, rows: Uint32Array<ArrayBuffer>): Generator<void> {
     const { table } = this.#index;
     const textAt = (row: number) => this.#textAt(field, row);
     const nearDuplicates = new NearDuplicates(rows, {
@@ -102,13 +110,13 @@ export class NearSearch {
       yield;
     }
     const copies = nearDuplicates.copies();
-    table.nearOf = copies;
+    table.viewFields.set("near_duplicate", nearField(table.length, copies.keys()));
     this.#index.version++;
     const groups = new Set(copies.values()).size;
     this.#setStatus({ done: rows.length, state: "done", groups, copies: copies.size });
   }
 
-  #textAt(field: "prompt" | "response", row: number): string {
+  #textAt(field: SearchedField, row: number): string {
     const facts = readFacts(this.#index, row);
     if (facts === undefined) return "";
     return field === "response" ? facts.response : promptOf(facts.line, this.#index.hintsAt(row));

@@ -181,12 +181,8 @@ async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
   }
 }
 
-interface Division {
-  readonly files: string[];
-  /** The number of shards whose results are in `files`. */
-  results: number;
-  readonly count: number;
-}
+/** Results and failures files of the shards that one run was divided into. */
+type Division = readonly { readonly path: string; readonly count: number }[];
 
 /**
  * Removes shards whose merge is there, too, so that no row counts twice: `out/x.jsonl` or
@@ -204,47 +200,41 @@ async function leaveOutMerged(
     if (!RESULTS_EXTENSION.test(merge) || shardOf(merge) !== undefined) continue;
     const mergedDivisions = stemsOfShards(withSlashes(stemOf(merge)))
       .flatMap((stem) => divisions.get(stem) ?? [])
-      .filter(({ files: names }) => names.every((path) => files.has(path)));
+      .filter((division) => division.every(({ path }) => files.has(path)));
     if (mergedDivisions.length === 0 || !await isMerge(merge)) continue;
     for (const division of mergedDivisions) {
-      const leavesOutMerge = division.files.some(isIndexed) ||
+      const shards = division.map(({ path }) => path);
+      const leavesOutMerge = shards.some(isIndexed) ||
         (!isIndexed(merge) && await hasNewerResults(division, merge));
       const mergeFiles = [merge, failuresOf(merge)!];
-      for (const path of leavesOutMerge ? mergeFiles : division.files) files.delete(path);
-      notes.push(noteOf(merge, division, leavesOutMerge));
+      for (const path of leavesOutMerge ? mergeFiles : shards) files.delete(path);
+      notes.push(noteOf(merge, shards, leavesOutMerge));
       if (leavesOutMerge) break;
     }
   }
   return notes;
 }
 
-function noteOf(merge: string, { files }: Division, leavesOutMerge: boolean): string {
-  const shards = files.length === 1
-    ? `"${files[0]}"`
-    : `"${files[0]}" and ${formatCountOf(files.length - 1, "other file")} of its shards`;
+function noteOf(merge: string, shards: readonly string[], leavesOutMerge: boolean): string {
+  const names = shards.length === 1
+    ? `"${shards[0]}"`
+    : `"${shards[0]}" and ${formatCountOf(shards.length - 1, "other file")} of its shards`;
   return leavesOutMerge
-    ? `"${merge}" is left out: it is an older merge of ${shards}`
-    : `${shards} ${files.length === 1 ? "is" : "are"} left out: "${merge}" is their merge`;
+    ? `"${merge}" is left out: it is an older merge of ${names}`
+    : `${names} ${shards.length === 1 ? "is" : "are"} left out: "${merge}" is their merge`;
 }
 
-/** Groups shards by the stem that those of a run share, such as `out/x`. */
+/** Groups shards by the stem that those of a run share, such as `out/x`, and by their number. */
 function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
-  const divisions = new Map<string, Division[]>();
-  for (const path of files) {
-    if (!RESULTS_EXTENSION.test(path)) continue;
+  const shards = [...files].filter((path) => RESULTS_EXTENSION.test(path)).flatMap((path) => {
     const shard = shardOf(path);
-    if (shard === undefined) continue;
-    const { stem, count } = shard;
-    const sameStem = divisions.get(stem) ?? [];
-    divisions.set(stem, sameStem);
-    let division = sameStem.find((other) => other.count === count);
-    if (division === undefined) {
-      sameStem.push(division = { files: [], results: 0, count });
-    }
-    division.files.push(path);
-    if (!FAILURES.test(stemOf(path))) division.results++;
-  }
-  return divisions;
+    return shard === undefined ? [] : [{ path, ...shard }];
+  });
+  return new Map(
+    Map.groupBy(shards, ({ stem }) => stem).entries().map(([stem, sameStem]) =>
+      [stem, Map.groupBy(sameStem, ({ count }) => count).values().toArray()] as const
+    ),
+  );
 }
 
 const FAILURES = /_error$/;
@@ -281,13 +271,11 @@ async function isMerge(results: string): Promise<boolean> {
 }
 
 /** Whether all shards are here, and one is newer than the merge. */
-async function hasNewerResults(
-  { files, results, count }: Division,
-  merge: string,
-): Promise<boolean> {
-  if (results < count) return false;
+async function hasNewerResults(division: Division, merge: string): Promise<boolean> {
+  const results = division.filter(({ path }) => !FAILURES.test(stemOf(path)));
+  if (results.length < division[0].count) return false;
   const mergedAt = await modifiedAt(merge);
-  for (const path of files) if (await modifiedAt(path) > mergedAt) return true;
+  for (const { path } of division) if (await modifiedAt(path) > mergedAt) return true;
   return false;
 }
 

@@ -7,13 +7,13 @@
 import { originOf } from "../answer.ts";
 import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { parseWhere, type Part } from "../where/mod.ts";
+import { isNumber, parseWhere, type Part } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
 import {
   derivedFields,
+  firstField,
   getterOf,
-  meansDerivedField,
   NUMBER_FIELDS,
   type NumberArray,
   VIEW_ONLY_FIELDS,
@@ -119,7 +119,8 @@ function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
 }
 
 /**
- * Sorts by a numeric field, rows without it last. Undefined if the field holds other values, too.
+ * Sorts by a numeric field, rows without it last. Numbers beyond 2^53 that are equal when rounded
+ * stay in order. Undefined if the field holds other values, too.
  */
 export function sortRows(
   table: Table,
@@ -127,12 +128,12 @@ export function sortRows(
   path: readonly string[],
   isDescending: boolean,
 ): Uint32Array<ArrayBuffer> | undefined {
-  const getter = getterOf(table, path);
+  const getter = getterOf(table, path, true);
   if (!getter?.isNumber) return undefined;
-  const keys = new Float64Array(rows.length);
+  const keys = new Float64Array(rows.length), sign = isDescending ? -1 : 1;
   for (let i = 0; i < rows.length; i++) {
     const value = getter.valueAt(rows[i]);
-    keys[i] = typeof value === "number" ? isDescending ? -value : value : Infinity;
+    keys[i] = isNumber(value) ? Number(value) * sign : Infinity;
   }
   return radixSort(keys, rows);
 }
@@ -172,10 +173,8 @@ function radixSort(
 }
 
 export function sortableFields(table: Table): string[] {
-  const ownNumbers = [...table.fields.values()].filter(({ numbers, hasNumbers }) =>
-    numbers !== undefined && hasNumbers
-  );
-  return [...Object.keys(NUMBER_FIELDS), ...ownNumbers.map(({ name }) => name)];
+  const ownFields = table.fields.values().filter(({ isNumeric }) => isNumeric);
+  return [...Object.keys(NUMBER_FIELDS), ...ownFields.map(({ name }) => name)];
 }
 
 /**
@@ -210,9 +209,7 @@ const DERIVED_FOR_COMMANDS: ReadonlySet<string> = new Set([
 ]);
 
 export function needsDerived(paths: readonly (readonly string[])[]): boolean {
-  return paths.some((path) =>
-    DERIVED_FOR_COMMANDS.has(meansDerivedField(path) ? path[1] : path[0])
-  );
+  return paths.some((path) => DERIVED_FOR_COMMANDS.has(firstField(path)));
 }
 
 /**
@@ -224,7 +221,7 @@ export function checkComputable(
   isOwn: (name: string) => boolean,
 ): void {
   for (const path of paths) {
-    const name = meansDerivedField(path) ? path[1] : path[0];
+    const name = firstField(path);
     if (!VIEW_ONLY_FIELDS.has(name) || (path[0] === name && isOwn(name))) continue;
     throw new UsageError(
       `Cannot use ${name} in a command: only the page of "view" computes this field. Save the ` +

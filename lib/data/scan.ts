@@ -5,18 +5,12 @@
  */
 
 import { type Lookup, parseWhere, type Part, valueAt } from "../where/mod.ts";
-import type { ColumnArrays } from "./columns.ts";
+import type { CodedField, ColumnArrays } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type JsonObject, type RunHints } from "./line_facts.ts";
 import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
-import {
-  type CodedField,
-  distillOf,
-  lookupObjects,
-  meansDerivedField,
-  viewFieldsOf,
-} from "./fields.ts";
+import { codedValue, distillOf, firstField, lookupObjects, meansDerivedField } from "./fields.ts";
 import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 import { readFullySync } from "../files.ts";
 
@@ -25,8 +19,8 @@ export interface ScanJob {
   readonly rows: Uint32Array;
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
-  /** Fields that only the whole index has, such as `near_duplicate`. */
-  readonly viewFields: Readonly<Record<string, CodedField>>;
+  /** Those of `Table.viewFields` that the condition reads. */
+  readonly viewFields: ReadonlyMap<string, CodedField>;
   readonly where: readonly string[];
 }
 
@@ -39,11 +33,12 @@ export function scanJobOf(
   const { offset, bytes, file, flags } = table.columns;
   const sharedRows = new Uint32Array(new SharedArrayBuffer(rows.byteLength));
   sharedRows.set(rows);
+  const names = new Set(parts.flatMap(({ paths }) => paths.map(firstField)));
   return {
     rows: sharedRows,
     columns: { offset, bytes, file, flags },
     files: files.map(({ readPath, hints }) => ({ path: readPath, hints })),
-    viewFields: viewFieldsOf(table, parts.flatMap(({ paths }) => paths)),
+    viewFields: new Map(table.viewFields.entries().filter(([name]) => names.has(name))),
     where: parts.map(({ text }) => text),
   };
 }
@@ -250,20 +245,18 @@ class ScannedLine {
   }
 
   #viewFields(): object {
-    const fields = Object.entries(this.#job.viewFields);
-    return Object.fromEntries(
-      fields.map(([name, { codes, values }]) => [name, values[codes[this.#row]]]),
-    );
+    const fields = this.#job.viewFields.entries();
+    return Object.fromEntries(fields.map(([name, field]) => [name, codedValue(field, this.#row)]));
   }
 }
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Sent in place of a chunk or an answer's id: the worker is ready for messages. */
+/**
+ * Sent in place of a chunk or an answer's id: the worker is ready for messages. Its modules load
+ * asynchronously, and an earlier message would be lost.
+ */
 export const READY = -1;
-
-/** Sent in place of a chunk: the worker failed, and `problem` says why. */
-export const FAILED = -2;
 
 /** The only message to a worker of a scan, once it is ready. */
 export interface ScanStart {
@@ -275,9 +268,7 @@ export interface ScanStart {
   readonly worker: number;
 }
 
-/** The first report says `READY`; the others have the hits of a chunk. */
-export interface ScanReport {
-  readonly chunk: number;
-  readonly hits: readonly number[];
-  readonly problem?: string;
-}
+/** A report of a worker. The first one has the chunk `READY`. */
+export type ScanReport =
+  | { readonly chunk: number; readonly hits: readonly number[] }
+  | { readonly problem: string };

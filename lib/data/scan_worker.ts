@@ -6,7 +6,7 @@
  */
 
 import { endsWithin } from "../interruptible.ts";
-import { FAILED, READY, Scan, SCAN_ROWS, type ScanReport, type ScanStart } from "./scan.ts";
+import { READY, Scan, SCAN_ROWS, type ScanReport, type ScanStart } from "./scan.ts";
 
 interface Scope {
   onmessage: ((event: { data: ScanStart }) => void) | null;
@@ -25,7 +25,7 @@ scope.onmessage = ({ data }) => {
   try {
     runScan(data);
   } catch (error) {
-    scope.postMessage({ chunk: FAILED, hits: [], problem: String((error as Error).message) });
+    scope.postMessage({ problem: String((error as Error).message) });
   }
 };
 
@@ -46,5 +46,4 @@ function runScan({ job, next, progress, worker }: ScanStart): void {
   }
 }
 
-// Modules load asynchronously: an earlier message would be lost.
 scope.postMessage({ chunk: READY, hits: [] });

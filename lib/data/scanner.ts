@@ -107,14 +107,14 @@ export class Scanner {
     };
     const [next, progress] = [this.#nextChunk.buffer, this.#progress.buffer];
     worker.onmessage = ({ data }: MessageEvent<ScanReport>) => {
-      if (data.chunk !== READY) return this.#onReport(data);
-      worker.postMessage({ job, next, progress, worker: index } satisfies ScanStart);
+      if (this.isDone) return;
+      if ("problem" in data) this.#end(data.problem);
+      else if (data.chunk !== READY) this.#addChunk(data.chunk, data.hits);
+      else worker.postMessage({ job, next, progress, worker: index } satisfies ScanStart);
     };
   }
 
-  #onReport({ chunk, hits, problem }: ScanReport): void {
-    if (this.isDone) return;
-    if (problem !== undefined) return this.#end(problem);
+  #addChunk(chunk: number, hits: readonly number[]): void {
     this.#earlyHits.set(chunk, hits);
     let nextHits: readonly number[] | undefined;
     while ((nextHits = this.#earlyHits.get(this.#doneChunks)) !== undefined) {

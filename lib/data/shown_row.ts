@@ -6,7 +6,7 @@
 
 import { asText, parsedJson } from "../json.ts";
 import { cut } from "../printable.ts";
-import { parseField } from "../where/mod.ts";
+import { parsePath, valueAt } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
@@ -110,7 +110,9 @@ function shownOf(
   const facts = read?.facts, line = facts?.line ?? {};
   const message = asText(objectOf(line.error).message);
   const ownTexts: Record<string, string> = {};
-  for (const name of ownNames) ownTexts[name] = glimpse(valueText(parseField(name)(line)));
+  for (const name of ownNames) {
+    ownTexts[name] = glimpse(valueText(valueAt([line], parsePath(name))));
+  }
   return {
     id: rowId(index, row),
     uid: facts?.uid ?? "",

@@ -6,8 +6,14 @@
 
 import { originOf } from "../answer.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
-import type { ComparedRows } from "./comparison.ts";
+import {
+  type CodedField,
+  type ColumnArrays,
+  enlarge,
+  makeColumns,
+  Mark,
+  OwnField,
+} from "./columns.ts";
 import { FLAG_BIT, flagsOf, LONG_ANSWER_CHARS } from "./flags.ts";
 import {
   finalAnswerOf,
@@ -51,7 +57,20 @@ export class Names {
 /** The highest code in a `Uint16Array`. */
 const MAX_NAMES = 0xffff;
 
-export type NameLists = Record<"model" | "teacher" | "finishReason" | "failure" | "source", Names>;
+const NAME_COLUMNS = ["model", "teacher", "finishReason", "failure", "source"] as const;
+
+export type NameLists = Record<typeof NAME_COLUMNS[number], Names>;
+
+const NUMBER_COLUMNS = [
+  "promptTokens",
+  "completionTokens",
+  "reasoningTokens",
+  "cachedTokens",
+  "latencyMs",
+  "attempts",
+  "httpStatus",
+  "costUsd",
+] as const;
 
 export interface LinePlace {
   readonly file: number;
@@ -64,16 +83,14 @@ export class Table {
   length = 0;
   goneCount = 0;
   readonly columns: ColumnArrays;
-  readonly names: NameLists;
+  readonly names = Object.fromEntries(NAME_COLUMNS.map((name) => [name, new Names()])) as NameLists;
   /** The first `MAX_FIELDS` fields of users' rows, by path joined with NUL. */
   readonly fields = new Map<string, OwnField>();
   /** All fields of users' rows, without fields of objects. */
   readonly fieldNames = new Set<string>();
-  /** For each near duplicate, the first row of its group; undefined until a search is done. */
-  nearOf: ReadonlyMap<number, number> | undefined;
-  compared: ComparedRows | undefined;
+  /** Results of the last comparison of runs and search for near duplicates, by field name. */
+  readonly viewFields = new Map<string, CodedField>([["near_duplicate", nearField(0)]]);
   #capacity: number;
-  #numberFields = 0;
   /** An open-addressing hash table by `answerLow`: row numbers plus 1. */
   #answers = new Uint32Array(MIN_ANSWER_SLOTS);
   #answerCount = 0;
@@ -81,13 +98,6 @@ export class Table {
   constructor(capacity = 1024) {
     this.#capacity = capacity;
     this.columns = makeColumns(capacity);
-    this.names = {
-      model: new Names(),
-      teacher: new Names(),
-      finishReason: new Names(),
-      failure: new Names(),
-      source: new Names(),
-    };
   }
 
   reserve(rows: number): void {
@@ -105,19 +115,8 @@ export class Table {
     columns.bytes[row] = place.bytes;
     columns.file[row] = place.file;
     columns.status[row] = STATUSES.indexOf(facts.status);
-    columns.promptTokens[row] = facts.promptTokens;
-    columns.completionTokens[row] = facts.completionTokens;
-    columns.reasoningTokens[row] = facts.reasoningTokens;
-    columns.cachedTokens[row] = facts.cachedTokens;
-    columns.latencyMs[row] = facts.latencyMs;
-    columns.attempts[row] = facts.attempts;
-    columns.httpStatus[row] = facts.httpStatus;
-    columns.costUsd[row] = facts.costUsd;
-    columns.model[row] = names.model.codeOf(facts.model);
-    columns.teacher[row] = names.teacher.codeOf(facts.teacher);
-    columns.finishReason[row] = names.finishReason.codeOf(facts.finishReason);
-    columns.failure[row] = names.failure.codeOf(facts.failure);
-    columns.source[row] = names.source.codeOf(facts.source);
+    for (const name of NUMBER_COLUMNS) columns[name][row] = facts[name];
+    for (const name of NAME_COLUMNS) columns[name][row] = names[name].codeOf(facts[name]);
     columns.flags[row] = facts.status === "answered" ? flagsOf(facts, prompt) : 0;
     this.#addHashes(row, facts, prompt, hints);
     columns.duplicateOf[row] = -1;
@@ -167,8 +166,6 @@ export class Table {
     this.goneCount = 0;
     this.#capacity = this.columns.offset.length;
     this.#answers = new Uint32Array(MIN_ANSWER_SLOTS);
-    this.#numberFields =
-      [...this.fields.values()].filter(({ numbers }) => numbers !== undefined).length;
     this.#rehash();
     for (let row = 0; row < this.length; row++) if (this.isGone(row)) this.goneCount++;
   }
@@ -236,10 +233,18 @@ export class Table {
     if (this.fields.size >= MAX_FIELDS) return undefined;
     const path = key.split("\0");
     if (path.length !== depth) return undefined;
-    const field = new OwnField(path, this.#numberFields++ < MAX_NUMBER_FIELDS);
+    const withNumbers = this.fields.values().filter(({ numbers }) => numbers !== undefined);
+    const field = new OwnField(path, withNumbers.toArray().length < MAX_NUMBER_FIELDS);
     this.fields.set(key, field);
     return field;
   }
+}
+
+/** @param copies Rows with an earlier near duplicate. */
+export function nearField(length: number, copies: Iterable<number> = []): CodedField {
+  const codes = new Uint8Array(length);
+  for (const row of copies) codes[row] = 1;
+  return { codes, values: [false, true] };
 }
 
 function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string): void {

@@ -27,8 +27,8 @@ const PAUSE_FACTOR = 8;
 /** Minimum time between saves during a run, because each writes the whole index. */
 const SAVE_MS = 60_000;
 
-/** Ends the pause between two refreshes. */
-let wake = () => {};
+/** The pause between two refreshes: a question ends it. */
+let pause = new AbortController();
 
 (scope as unknown as { onmessage: (event: { data: WorkerSetup }) => void }).onmessage = (
   { data },
@@ -43,7 +43,7 @@ let wake = () => {};
       const text = isUsage ? error.message : String((error as Error).stack);
       scope.postMessage({ id, error: text, isUsage });
     }
-    wake();
+    pause.abort();
   };
   void followFiles(index, server);
 };
@@ -56,7 +56,8 @@ async function followFiles(index: DataIndex, server: DataServer): Promise<never>
     while (await server.work()) {
       isUnsaved = true;
       const nowMs = performance.now();
-      await (index.isLive ? delay(PAUSE_FACTOR * (nowMs - startMs)) : turn());
+      // Without a timer, as with `setImmediate`, questions waited for seconds.
+      await delay(index.isLive ? PAUSE_FACTOR * (nowMs - startMs) : 0);
       startMs = performance.now();
       if (startMs - refreshedMs < POLL_MS) continue;
       index.refresh();
@@ -67,27 +68,9 @@ async function followFiles(index: DataIndex, server: DataServer): Promise<never>
       isUnsaved = false;
       savedMs = performance.now();
     }
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, POLL_MS);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    wake = () => {};
+    pause = new AbortController();
+    await delay(POLL_MS, pause.signal);
   }
 }
 
-const channel = new MessageChannel();
-let onTurn = () => {};
-channel.port1.onmessage = () => onTurn();
-/** Lets the event loop receive questions. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    onTurn = resolve;
-    channel.port2.postMessage(null);
-  });
-}
-
-// Modules load asynchronously: an earlier message would be lost.
 scope.postMessage({ id: READY });

@@ -5,13 +5,19 @@
  * @module
  */
 
-import { checkComputable, DerivedFields, distillOf, needsDerived } from "../data/mod.ts";
+import {
+  checkComputable,
+  DerivedFields,
+  distillOf,
+  needsDerived,
+  withBigInts,
+} from "../data/mod.ts";
 import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { isObject, jsonOf } from "../json.ts";
 import { missingUidsNotices, UidSelection } from "../run/mod.ts";
-import { FieldNotes, parseField, parseWhere, type Where, withBigInts } from "../where/mod.ts";
+import { FieldNotes, parsePath, parseWhere, valueAt, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
@@ -162,9 +168,9 @@ export class Pairs {
 function scoreOf(prefer: string): (example: Example) => number {
   if (prefer === "shortest") return ({ response }) => -response.length;
   if (prefer === "longest") return ({ response }) => response.length;
-  let field;
+  let path: readonly string[];
   try {
-    field = parseField(prefer);
+    path = parsePath(prefer);
   } catch (cause) {
     throw new UsageError(
       `Cannot use --prefer "${prefer}": it must be shortest, longest, or a numeric field`,
@@ -172,7 +178,7 @@ function scoreOf(prefer: string): (example: Example) => number {
     );
   }
   return ({ result }) => {
-    const value = field(result, result.distill as object);
+    const value = valueAt([result, result.distill as object], path);
     return typeof value === "number" ? value : NaN;
   };
 }

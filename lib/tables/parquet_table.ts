@@ -156,10 +156,10 @@ function elementsOf(name: string, type: ColumnType): SchemaElement[] {
         ...[...type.fields].flatMap(([field, fieldType]) => elementsOf(field, fieldType)),
       ];
     case "decimal":
+      return [{ ...element, ...decimalElement(type) }];
     case "instant":
     case "time":
-    case "date":
-      return [exactElementOf(element, type)];
+      return [{ ...element, ...timeElement(type) }];
     default:
       return [{ ...element, ...VALUE_ELEMENTS[type.kind] }];
   }
@@ -177,6 +177,7 @@ const VALUE_ELEMENTS = {
   // Without a logical type: hyparquet-writer would give it a width that pyarrow cannot read.
   uint64: { type: "INT64", converted_type: "UINT_64" },
   json: { type: "BYTE_ARRAY", logical_type: { type: "JSON" } },
+  date: { type: "INT32", converted_type: "DATE", logical_type: { type: "DATE" } },
   timestamp: {
     type: "INT64",
     converted_type: "TIMESTAMP_MILLIS",
@@ -191,41 +192,29 @@ const MAX_INT64_DIGITS = 18;
 /** Digits after the point of a second. */
 const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
-function exactElementOf(
-  element: SchemaElement,
-  type: Exclude<StoredType, { readonly kind: "uint64" }>,
-): SchemaElement {
-  switch (type.kind) {
-    case "decimal": {
-      const { precision, scale } = type;
-      const fitsInt64 = precision <= MAX_INT64_DIGITS;
-      // One more bit for the sign.
-      const byteLength = Math.ceil((precision * Math.log2(10) + 1) / 8);
-      return {
-        ...element,
-        type: fitsInt64 ? "INT64" : "FIXED_LEN_BYTE_ARRAY",
-        type_length: fitsInt64 ? undefined : byteLength,
-        converted_type: "DECIMAL",
-        logical_type: { type: "DECIMAL", precision, scale },
-        precision,
-        scale,
-      };
-    }
-    case "date":
-      return { ...element, type: "INT32", converted_type: "DATE", logical_type: { type: "DATE" } };
-    default: {
-      const { unit, isUtc: isAdjustedToUTC } = type;
-      const name = type.kind === "time" ? "TIME" : "TIMESTAMP";
-      // Converted types are all in UTC, and none has nanoseconds.
-      const hasConvertedType = isAdjustedToUTC && unit !== "NANOS";
-      return {
-        ...element,
-        type: name === "TIME" && unit === "MILLIS" ? "INT32" : "INT64",
-        converted_type: hasConvertedType ? `${name}_${unit}` : undefined,
-        logical_type: { type: name, isAdjustedToUTC, unit },
-      };
-    }
-  }
+function decimalElement({ precision, scale }: Extract<StoredType, { kind: "decimal" }>) {
+  const fitsInt64 = precision <= MAX_INT64_DIGITS;
+  // One more bit for the sign.
+  const byteLength = Math.ceil((precision * Math.log2(10) + 1) / 8);
+  return {
+    type: fitsInt64 ? "INT64" : "FIXED_LEN_BYTE_ARRAY",
+    type_length: fitsInt64 ? undefined : byteLength,
+    converted_type: "DECIMAL",
+    logical_type: { type: "DECIMAL", precision, scale },
+    precision,
+    scale,
+  } as const;
+}
+
+function timeElement({ kind, unit, isUtc }: Extract<StoredType, { kind: "instant" | "time" }>) {
+  const name = kind === "time" ? "TIME" : "TIMESTAMP";
+  // Converted types are all in UTC, and none has nanoseconds.
+  const hasConvertedType = isUtc && unit !== "NANOS";
+  return {
+    type: name === "TIME" && unit === "MILLIS" ? "INT32" : "INT64",
+    converted_type: hasConvertedType ? `${name}_${unit}` as const : undefined,
+    logical_type: { type: name, isAdjustedToUTC: isUtc, unit },
+  } as const;
 }
 
 function storedNumber(value: unknown, type: ColumnType): unknown {

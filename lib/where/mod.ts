@@ -1,8 +1,8 @@
 /**
  * Conditions on rows: `completion_tokens < 4000 and finish_reason == "stop"`.
  *
- * In: the text of a condition, or the name of a field. Out: a function that tests a row, or reads
- * the field. Only comparisons are evaluated, never user code. A regular expression (`matches`) may
+ * In: the text of a condition, or the name of a field. Out: a function that tests a row, or the
+ * path of the field. Only comparisons are evaluated, never user code. A regular expression (`matches`) may
  * take long.
  *
  * @module
@@ -17,13 +17,4 @@ export {
   type Part,
   type Where,
 } from "./parse_where.ts";
-export {
-  type Field,
-  fieldName,
-  isNumber,
-  jsonWithBigInts,
-  parseField,
-  parsePath,
-  valueAt,
-  withBigInts,
-} from "./tokens.ts";
+export { fieldName, isNumber, parsePath, valueAt } from "./tokens.ts";

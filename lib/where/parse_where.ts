@@ -4,9 +4,8 @@
  * ```text
  * condition   = conjunction { "or" conjunction }
  * conjunction = negation { "and" negation }
- * negation    = "not" negation | comparison
- * comparison  = "(" condition ")"
- *             | operand [ ( "==" | "!=" | "<" | "<=" | ">" | ">="
+ * negation    = "not" negation | "(" condition ")" | comparison
+ * comparison  = operand [ ( "==" | "!=" | "<" | "<=" | ">" | ">="
  *                         | "contains" | "icontains" ) operand ]
  *             | operand "matches" text
  *             | operand [ "not" ] "in" ( "(" | "[" ) operand { "," operand } ( ")" | "]" )
@@ -21,7 +20,6 @@
 import {
   isNamed,
   isNumber,
-  type Pattern,
   patternOf,
   type Token,
   tokensOf,
@@ -29,21 +27,21 @@ import {
   whereError,
 } from "./tokens.ts";
 
-/** Returns null if there is no value at the path. */
+/** Returns the value of a field in a row, or null. */
 export type Lookup = (path: readonly string[]) => unknown;
 
-/** A member of a conjunction, or a whole condition that is no conjunction. */
+/** A condition between two `and`, or one without `and`. */
 export interface Part {
   /** As the user wrote it. */
   readonly text: string;
   /** All fields that this part reads. */
   readonly paths: readonly (readonly string[])[];
   readonly test: (lookup: Lookup) => boolean;
-  /** A text that is in every row for which the condition holds, if known. */
+  /** A text that is in every row for which the part holds, if known. */
   readonly needle?: Needle;
-  /** The comparison of a field on the left with a number or text on the right. */
+  /** Set if the part compares a field on the left with a number or text on the right. */
   readonly comparison?: Comparison;
-  /** The alternatives of a disjunction: all parts of one must hold. */
+  /** Set if the part consists of conditions between `or`: all parts of one must hold. */
   readonly alternatives?: readonly (readonly Part[])[];
 }
 
@@ -66,7 +64,7 @@ export interface Where {
   /** Whether a row meets the condition. Fields that the row lacks are read from `others`. */
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
   readonly paths: readonly (readonly string[])[];
-  /** The members of a conjunction, or the whole condition: all must hold. */
+  /** All must hold. */
   readonly parts: readonly Part[];
 }
 
@@ -83,12 +81,12 @@ export interface Where {
  */
 export function parseWhere(text: string): Where {
   const parser = new Parser(text);
-  const condition = parser.condition();
+  const parts = parser.condition();
   parser.expect("end", "the condition should end here");
-  const { paths } = parser, { test } = condition;
+  const test = allOf(parts);
   return {
-    paths,
-    parts: condition.parts ?? [{ ...condition, text, paths }],
+    paths: parser.paths,
+    parts,
     matches: (row, ...others) => test((path) => valueAt([row, ...others], path)),
   };
 }
@@ -122,9 +120,7 @@ interface Operand {
   readonly path?: readonly string[];
 }
 
-type Condition = Omit<Part, "text" | "paths"> & {
-  readonly parts?: readonly Part[];
-};
+type Condition = Omit<Part, "text" | "paths">;
 
 class Parser {
   readonly paths: (readonly string[])[] = [];
@@ -138,14 +134,14 @@ class Parser {
     this.#tokens = tokensOf(text);
   }
 
-  condition(): Condition {
-    const members = [this.#conjunction()];
-    while (this.#take("or")) members.push(this.#conjunction());
-    if (members.length === 1) return members[0];
-    return {
-      test: (lookup) => members.some(({ test }) => test(lookup)),
-      alternatives: members.map(({ parts }) => parts!),
-    };
+  /** Parses a condition. All parts must hold. */
+  condition(): readonly Part[] {
+    const makePart = this.#beginPart();
+    const alternatives = [this.#conjunction()];
+    while (this.#take("or")) alternatives.push(this.#conjunction());
+    if (alternatives.length === 1) return alternatives[0];
+    const tests = alternatives.map(allOf);
+    return [makePart({ test: (lookup) => tests.some((test) => test(lookup)), alternatives })];
   }
 
   expect(kind: string, problem: string): Token {
@@ -155,41 +151,41 @@ class Parser {
     return token;
   }
 
-  #conjunction(): Condition {
-    const parts = [...this.#part()];
-    while (this.#take("and")) parts.push(...this.#part());
-    if (parts.length === 1) return { test: parts[0].test, parts };
-    return { test: (lookup) => parts.every(({ test }) => test(lookup)), parts };
-  }
-
-  /** Parses a member of a conjunction. A conjunction in brackets has several parts. */
-  #part(): readonly Part[] {
+  /** Returns a function that makes a part of the tokens from here on. */
+  #beginPart(): (part: Condition) => Part {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;
-    const condition = this.#negation();
-    if (condition.parts !== undefined) return condition.parts;
-    const text = this.#text.slice(start, this.#tokens[this.#next].start).trim();
-    return [{ ...condition, text, paths: this.paths.slice(pathCount) }];
+    return (part) => {
+      const text = this.#text.slice(start, this.#tokens[this.#next].start).trim();
+      return { ...part, text, paths: this.paths.slice(pathCount) };
+    };
   }
 
-  #negation(): Condition {
+  #conjunction(): readonly Part[] {
+    const parts = [...this.#negation()];
+    while (this.#take("and")) parts.push(...this.#negation());
+    return parts;
+  }
+
+  #negation(): readonly Part[] {
     const { start } = this.#tokens[this.#next];
     if (++this.#depth > MAX_DEPTH) throw whereError(this.#text, start, "it is nested too deeply");
     try {
-      if (!this.#take("not")) return this.#comparison();
-      const { test } = this.#negation();
-      return { test: (lookup) => !test(lookup) };
+      const makePart = this.#beginPart();
+      if (this.#take("not")) {
+        const test = allOf(this.#negation());
+        return [makePart({ test: (lookup) => !test(lookup) })];
+      }
+      if (!this.#take("(")) return [makePart(this.#comparison())];
+      const parts = this.condition();
+      this.expect(")", 'a ")" is missing');
+      return parts;
     } finally {
       this.#depth--;
     }
   }
 
   #comparison(): Condition {
-    if (this.#take("(")) {
-      const condition = this.condition();
-      this.expect(")", 'a ")" is missing');
-      return condition;
-    }
     const { start } = this.#tokens[this.#next];
     const left = this.#operand();
     const operator = this.#operator();
@@ -227,7 +223,7 @@ class Parser {
     const problem = '"matches" needs a regular expression in quotes';
     const { start, value } = this.expect("value", problem);
     if (typeof value !== "string") throw whereError(this.#text, start, problem);
-    let pattern: Pattern;
+    let pattern;
     try {
       pattern = patternOf(value);
     } catch (error) {
@@ -268,6 +264,10 @@ class Parser {
     this.#next++;
     return true;
   }
+}
+
+function allOf(parts: readonly Part[]): Part["test"] {
+  return (lookup) => parts.every(({ test }) => test(lookup));
 }
 
 function comparisonOf(operator: string, left: Operand, right: Operand): Condition {

@@ -5,7 +5,6 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { exactJson } from "../json.ts";
 
 export interface Token {
   /** The text itself for an operator, bracket or keyword. */
@@ -86,44 +85,6 @@ export function numberIn(text: string): number | bigint {
   return /^-?\d+$/.test(digits) && !Number.isSafeInteger(number) ? BigInt(digits) : number;
 }
 
-/** Numbers of more digits than a float can have stay `Infinity`: `BigInt` would take too long. */
-const LONG_INTEGER = /^-?\d{16,309}$/;
-
-/** Returns `parsed`, the value of `text`, with whole numbers beyond 2^53 as `bigint`. */
-export function withBigInts<T>(text: string, parsed: T): T {
-  try {
-    return holdsLargeInteger(parsed) ? exactJson.parse(text, keepInteger) as T : parsed;
-  } catch {
-    // It is nested too deeply for one of the two.
-    return parsed;
-  }
-}
-
-/** Takes 0.2 µs for a line; a pattern takes ten times as long to find a number in 2 KB of text. */
-function holdsLargeInteger(value: unknown): boolean {
-  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value);
-  if (typeof value !== "object" || value === null) return false;
-  if (Array.isArray(value)) return value.some(holdsLargeInteger);
-  for (const name in value) {
-    if (holdsLargeInteger((value as Record<string, unknown>)[name])) return true;
-  }
-  return false;
-}
-
-function keepInteger(_key: string, value: unknown, { source }: { source?: string }): unknown {
-  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
-  return source !== undefined && LONG_INTEGER.test(source) ? BigInt(source) : value;
-}
-
-/** `JSON.stringify`, with each `bigint` as a number. */
-export function jsonWithBigInts(value: unknown, indent?: number): string {
-  return JSON.stringify(
-    value,
-    (_key, inner) => typeof inner === "bigint" ? exactJson.rawJSON(String(inner)) : inner,
-    indent,
-  );
-}
-
 function wordToken(word: string, text: string, start: number): Token {
   const lower = word.toLowerCase();
   if (KEYWORDS.includes(lower)) return { kind: lower, start };
@@ -176,15 +137,6 @@ export function fieldName([column, ...members]: readonly string[]): string {
   return start + rest.join("");
 }
 
-/** Reads a field of `row`, or of the first of `others` that has it; null if none has. */
-export type Field = (row: object, ...others: readonly (object | undefined)[]) => unknown;
-
-/** @throws {UsageError} If the text is not the name of one field: see `parsePath`. */
-export function parseField(text: string): Field {
-  const path = parsePath(text);
-  return (row, ...others) => valueAt([row, ...others], path);
-}
-
 /**
  * Parses the name of a field, such as `completion_tokens`, `meta.score`, `meta["odd name"]` or
  * `` `odd name` ``.
@@ -200,11 +152,13 @@ export function parsePath(text: string): readonly string[] {
 }
 
 /** Reads the value from the first object with the path's first name; null if there is none. */
-export function valueAt(rows: readonly (object | undefined)[], path: readonly string[]): unknown {
-  const row = rows.find((candidate) =>
-    candidate !== undefined && Object.hasOwn(candidate, path[0])
+export function valueAt(
+  objects: readonly (object | undefined)[],
+  path: readonly string[],
+): unknown {
+  let value: unknown = objects.find((object) =>
+    object !== undefined && Object.hasOwn(object, path[0])
   );
-  let value: unknown = row;
   for (const name of path) {
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return null;
     value = (value as Record<string, unknown>)[name];

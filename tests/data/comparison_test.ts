@@ -60,7 +60,7 @@ Deno.test("compareRuns() pairs rows by uid, and says how their answers agree", a
   await using open = await openFiles(paths);
   const index = openIndex(open.files, false);
   await index.readAll();
-  const { comparison } = compareRuns(index.table, index.runs, [...paths]);
+  const comparison = compareRuns(index.table, index.runs, [...paths]);
   assertEquals([comparison.both, comparison.agreement, comparison.without_final_answer], [
     4,
     { same_text: 1, same_final_answer: 1, different: 2 },
@@ -87,7 +87,7 @@ Deno.test("compareRuns() pairs rows of one id file by file", async () => {
   await using open = await openFiles(paths);
   const index = openIndex(open.files, false);
   await index.readAll();
-  const { both, agreement, runs } = compareRuns(index.table, index.runs, [...paths]).comparison;
+  const { both, agreement, runs } = compareRuns(index.table, index.runs, [...paths]);
   assertEquals([both, agreement.same_text, ...runs.map(({ only }) => only)], [4, 4, 0, 0]);
   index.close();
 });

@@ -4,12 +4,18 @@ import { Buffer } from "node:buffer";
 import { zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
-import { DataIndex, openFiles, openIndex, selectRows, statisticsOf } from "../../lib/data/mod.ts";
+import {
+  DataIndex,
+  jsonWithBigInts,
+  openFiles,
+  openIndex,
+  selectRows,
+  statisticsOf,
+} from "../../lib/data/mod.ts";
 import { facetsOf, histogramsOf } from "../../lib/data/facets.ts";
-import { sortRows } from "../../lib/data/query.ts";
+import { sortableFields, sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { jsonWithBigInts } from "../../lib/where/mod.ts";
 import { parseExactly } from "../../web/view/page/ask.js";
 import { ViewState } from "../../web/view/page/view_state.js";
 import { failureLine, resultLine } from "./lines.ts";
@@ -117,14 +123,16 @@ Deno.test("index: an estimated cost counts cached tokens at their price", async 
   const { model, teacher } = distill;
   const uncounted = { model, teacher, prompt_tokens: 0, completion_tokens: 0 };
   const lines = [{ uid: "a", distill }, { uid: "b", distill: uncounted }].map(resultLine);
-  const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
+  const failure = { ...JSON.parse(failureLine("c")), distill: { model, teacher } };
+  const text = `${lines.join("")}${JSON.stringify(failure)}\n`;
+  const index = await indexOf(await dir.write("x.jsonl", text));
   const { cost_usd: usd, cost_estimated_rows: rows, cost_unknown_rows: unknown } = statisticsOf(
     index.table,
     selectRows(index, ""),
   );
   // $0.25 for a million prompt tokens, $0.025 from the cache, $2 for a million completion tokens.
   assertEquals(usd.toFixed(6), (0.4 * 0.25 + 0.6 * 0.025 + 0.5 * 2).toFixed(6));
-  assertEquals([rows, unknown], [1, 1]);
+  assertEquals([rows, unknown], [1, 2]);
   index.close();
 });
 
@@ -171,6 +179,16 @@ Deno.test("index: a value of any field can be selected and excluded on the page"
   view.setRange(histogramsOf(index.table, selectRows(index, ""))[0].field, 10, 10);
   assertEquals(uids(index, view.condition()), ["x", "y"]);
   assertEquals(uids(index, `(${view.condition()}) or kept == "?"`), ["x", "y"]);
+  index.close();
+});
+
+Deno.test("index: rows without a failure have no value in its facet, whatever comes first", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl", failureLine("a") + resultLine({ uid: "b" }));
+  const index = await indexOf(path);
+  const facets = facetsOf(index.table, selectRows(index, ""));
+  const values = facets.find(({ field }) => field === "error.type")?.values;
+  assertEquals(values, [{ value: "timeout", count: 1 }]);
   index.close();
 });
 
@@ -255,7 +273,8 @@ Deno.test("index: follows files that grow, are replaced, cut or removed", async 
   const index = await indexOf(path);
   // Half a line is not a row yet; a complete one needs no line feed.
   await append(dir, "x.jsonl", line("b").slice(0, 50));
-  assertEquals(index.refresh(), true);
+  index.refresh();
+  assertEquals(index.status().isCurrent, false);
   await index.readAll();
   assertEquals(uids(index), ["a"]);
   await append(dir, "x.jsonl", line("b").slice(50, -1));
@@ -545,6 +564,18 @@ Deno.test("shown rows have numbers as they are written, as the teacher was sent 
 });
 
 /** The largest number of which all smaller whole numbers are floats, and the next two. */
+Deno.test("index: a field of numbers can be sorted by, however many fields of texts are before it", async () => {
+  await using dir = await tempDir();
+  const texts = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`text${i}`, "x"]));
+  const lines = [2, 1, 3].map((number) =>
+    resultLine({ uid: `r${number}`, own: { ...texts, number } })
+  );
+  const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
+  assertEquals(sortableFields(index.table).at(-1), "number");
+  assertEquals([...sortRows(index.table, selectRows(index, ""), ["number"], false)!], [1, 0, 2]);
+  index.close();
+});
+
 const LARGE = ["9007199254740992", "9007199254740993", "9007199254740994"];
 
 Deno.test("index: whole numbers of any length are exact, in columns, facets, lines and a saved index", async () => {
@@ -582,6 +613,14 @@ Deno.test("index: whole numbers of any length are exact, in columns, facets, lin
     }
     assertEquals(uids(index, `few > ${LARGE[0]}`), ["r1", "r2"]);
     assertEquals(uids(index, `many in (${LARGE[1]}, 1234567890123456769)`), ["r1", "o59"]);
+    assertEquals(sortableFields(index.table).slice(-3), ["few", "meta.id", "many"]);
+    for (const field of ["few", "many"]) {
+      const sorted = sortRows(index.table, all, [field], field === "few")!;
+      const first = Array.from(sorted.subarray(0, 4), (row) => JSON.parse(index.textAt(row)).uid);
+      // The first two numbers are equal as floats.
+      const expected = { few: ["r2", "r0", "r1", "o0"], many: ["r0", "r1", "r2", "o0"] };
+      assertEquals(first, expected[field as "few"], field);
+    }
     assertEquals(shownRow(index, 1, ["few", "meta.id"]).own, {
       few: LARGE[1],
       "meta.id": LARGE[1],

@@ -3,9 +3,10 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { DataServer } from "../../lib/data/data_server.ts";
+import { nearField } from "../../lib/data/table.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
-import { builtInColumns, columnOf } from "../../web/view/page/columns.js";
+import { columnOf } from "../../web/view/page/columns.js";
 import { ViewState } from "../../web/view/page/view_state.js";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { failureLine, resultLine } from "./lines.ts";
@@ -31,10 +32,9 @@ Deno.test("own names: the page's columns sort by what they show", async () => {
     })
   );
   const { index, server } = await openServer(dir, lines.join(""));
-  const columns = builtInColumns({});
   const sortable = new Set(server.answer("state", {}).sortable);
   const sorted = (key: string) => {
-    const column = columnOf(columns, key, sortable);
+    const column = columnOf(key, sortable);
     const { rows } = server.answer("rows", {
       where: "",
       sort: column.sort,
@@ -47,10 +47,10 @@ Deno.test("own names: the page's columns sort by what they show", async () => {
   };
   for (const name of names) {
     assertEquals(sorted(name).flat(), ["3", "2", "1"], name);
-    assertEquals(columnOf(columns, `\`${name}\``, sortable).title, name);
+    assertEquals(columnOf(`\`${name}\``, sortable).title, name);
     const { rows } = server.answer("rows", {
       where: "",
-      sort: columnOf(columns, `\`${name}\``, sortable).sort,
+      sort: columnOf(`\`${name}\``, sortable).sort,
       descending: true,
       from: 0,
       count: 9,
@@ -168,7 +168,7 @@ Deno.test("own names: what only the page computes can be combined with texts the
     dir,
     ["a", "b", "c"].map((uid) => resultLine({ uid })).join(""),
   );
-  index.table.nearOf = new Map([[1, 0]]);
+  index.table.viewFields.set("near_duplicate", nearField(2, [1]));
   const total = (where: string) =>
     server.answer("rows", { where, from: 0, count: 9, columns: [] }).total;
   assertEquals(total("near_duplicate"), 1);
@@ -195,5 +195,10 @@ Deno.test("own names: near duplicates are searched in answered rows, whatever th
   assertEquals(server.answer("near", { of: "response" })?.total, 2);
   while (await server.work());
   assertEquals(server.answer("state", {}).near?.copies, 1);
+  // The file is replaced, so that its rows are others.
+  await dir.write("y.jsonl", lines[0]);
+  await Deno.rename(dir.path("y.jsonl"), dir.path("x.jsonl"));
+  index.refresh();
+  assertEquals(server.answer("state", {}).near, null);
   index.close();
 });

@@ -99,6 +99,7 @@ Deno.test("scan: finds the same as parsing each line, in any notation", async ()
           facts,
           hints,
           () => facts.status === "answered" && facts.response === "" ? ["empty"] : [],
+          {},
         );
         return matches(first, ...others) ? [facts.uid] : [];
       });

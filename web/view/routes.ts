@@ -5,10 +5,15 @@
  * @module
  */
 
-import { type DataRequests, type DataService, FLAGS } from "../../lib/data/mod.ts";
+import {
+  type DataRequests,
+  type DataService,
+  type DataState,
+  FLAGS,
+  jsonWithBigInts,
+} from "../../lib/data/mod.ts";
 import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { jsonWithBigInts } from "../../lib/where/mod.ts";
 import { HTML_TYPE, isFromOwnPage } from "../access.ts";
 import { MARKDOWN_JS } from "../assets.ts";
 import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
@@ -19,6 +24,13 @@ export interface ViewPageOptions {
   readonly program: string;
   /** Whether the page of a run is served at `../`. */
   readonly hasRun: boolean;
+}
+
+/** The answer to `GET /data/state`. */
+export interface PageState extends DataState, ViewPageOptions {
+  /** About files that are left out. */
+  readonly notes: readonly string[];
+  readonly flags: typeof FLAGS;
 }
 
 /** Matches the routes of this file, behind a path prefix. */
@@ -40,7 +52,9 @@ export type DataSource = Pick<DataService, "ask" | "files" | "notes">;
 /** Opens the data at the first request. */
 export type OpenData = () => Promise<DataSource>;
 
-const READS: Record<string, (data: DataSource, c: Context) => Promise<unknown>> = {
+type Reads = Record<string, (data: DataSource, c: Context) => Promise<unknown>>;
+
+const READS: Reads = {
   rows: (data, c) => data.ask("rows", rowsParams(c)),
   overview: (data, c) => data.ask("overview", queryParams(c)),
   locate: (data, c) => {
@@ -60,15 +74,11 @@ export function addDataRoutes(app: Hono, open: OpenData, options: ViewPageOption
   for (const [path, [type, text]] of Object.entries(ASSETS)) {
     app.get(path, (c) => c.body(text, 200, { "content-type": type }));
   }
-  const reads: typeof READS = {
-    state: async (data) => ({
-      ...await data.ask("state", {}),
-      ...options,
-      notes: data.notes,
-      flags: FLAGS,
-    }),
-    ...READS,
+  const state = async (data: DataSource): Promise<PageState> => {
+    const { notes } = data;
+    return { ...await data.ask("state", {}), ...options, notes, flags: FLAGS };
   };
+  const reads: Reads = { ...READS, state };
   for (const [name, read] of Object.entries(reads)) {
     app.get(`/data/${name}`, (c) => answer(c, async () => await read(await open(), c)));
   }

@@ -13,6 +13,10 @@ import { byId, copyText, make, setShown, setText } from "../../page/dom.js";
  * { input: string, output: string, model: string }[] }} CommandContext
  */
 /** @typedef {{ title: string, command: string, note?: string }} Command */
+/**
+ * Saves the ids of the rows that the dialog is about.
+ * @typedef {() => Promise<{ path: string, count: number }>} SaveIds
+ */
 /** @import { FacetChoice } from "./view_state.js" */
 
 export class Actions {
@@ -20,7 +24,7 @@ export class Actions {
   #list = byId("actions-list");
   #note = byId("actions-note");
   #save = byId("actions-save", HTMLButtonElement);
-  /** @type {() => Promise<{ path: string, count: number }>} */
+  /** @type {SaveIds} */
   #saveIds = () => Promise.reject(new Error("nothing to save"));
   /** @type {CommandContext} */
   #context = { program: "retort", paths: [], results: [], runs: [] };
@@ -35,41 +39,42 @@ export class Actions {
    * @param {string} condition
    * @param {number} count number of rows that meet the condition
    * @param {boolean} isKnownToCommands whether commands know all fields of the condition
-   * @param {() => Promise<{ path: string, count: number }>} save saves the ids of these rows
+   * @param {SaveIds} save
    */
   showFilter(context, condition, count, isKnownToCommands, save) {
-    this.#context = context;
-    this.#saveIds = save;
     setText("actions-title", `Use ${formatCountOf(count, "row")}`);
-    const isAll = condition === "";
-    setText(
-      this.#note,
-      isKnownToCommands
-        ? "Each command contains the condition. Save the ids to send these rows again, or to keep the list as it is now."
-        : "Commands do not know this condition. Save the ids of the rows to use them in commands.",
-    );
-    this.#showCommands(isKnownToCommands ? filterCommands(context, condition) : []);
-    setText(this.#save, `Save ${formatCountOf(count, "id")}`);
-    setShown(this.#save, !isAll && count > 0);
-    this.#dialog.showModal();
+    const note = isKnownToCommands
+      ? "Each command contains the condition. Save the ids to send these rows again, or to keep the list as it is now."
+      : "Commands do not know this condition. Save the ids of the rows to use them in commands.";
+    const commands = isKnownToCommands ? filterCommands(context, condition) : [];
+    this.#show(context, note, commands, condition === "" ? 0 : count, save);
   }
 
   /**
    * @param {CommandContext} context
    * @param {number} count number of selected rows
-   * @param {() => Promise<{ path: string, count: number }>} save saves the ids of these rows
+   * @param {SaveIds} save
    */
   showSelection(context, count, save) {
+    setText("actions-title", `Use ${formatCountOf(count, "selected row")}`);
+    const note = "Their ids are saved in a file next to the results, and commands name that file.";
+    this.#show(context, note, [], count, save);
+  }
+
+  /**
+   * @param {CommandContext} context
+   * @param {string} note
+   * @param {readonly Command[]} commands
+   * @param {number} idCount number of ids that can be saved
+   * @param {SaveIds} save
+   */
+  #show(context, note, commands, idCount, save) {
     this.#context = context;
     this.#saveIds = save;
-    setText("actions-title", `Use ${formatCountOf(count, "selected row")}`);
-    setText(
-      this.#note,
-      "Their ids are saved in a file next to the results, and commands name that file.",
-    );
-    this.#showCommands([]);
-    setText(this.#save, `Save ${formatCountOf(count, "id")}`);
-    setShown(this.#save, true);
+    setText(this.#note, note);
+    this.#showCommands(commands);
+    setText(this.#save, `Save ${formatCountOf(idCount, "id")}`);
+    setShown(this.#save, idCount > 0);
     this.#dialog.showModal();
   }
 

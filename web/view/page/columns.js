@@ -15,6 +15,11 @@ import { byId, make } from "../../page/dom.js";
  * ShownRow) => (Node | string)[] }} Column
  */
 
+/** @typedef {Record<string, { title: string, help: string }>} Labels */
+
+/** Labels of flags, by name. Empty until the server's first state arrives. @type {Labels} */
+export const FLAG_LABELS = {};
+
 export const DEFAULT_COLUMNS = [
   "uid",
   "prompt",
@@ -25,41 +30,41 @@ export const DEFAULT_COLUMNS = [
   "flags",
 ];
 
-/**
- * Columns that exist for every results file, by key.
- * @param {Record<string, { title: string, help: string }>} flagLabels title and help text of each
- * flag
- * @returns {Record<string, Column>}
- */
-export function builtInColumns(flagLabels) {
-  return {
-    choose: {
-      title: "Selected",
-      width: "32px",
-      cell: () => [make("span", { class: "choose", "aria-hidden": "true" })],
-    },
-    uid: {
-      title: "uid",
-      width: "minmax(96px, 160px)",
-      cell: ({ uid }) => [make("span", { class: "line uid" }, formatId(uid))],
-    },
-    prompt: textColumn("Prompt", "prompt", "minmax(160px, 1fr)"),
-    answer: textColumn("Answer", "answer", "minmax(200px, 1.6fr)"),
-    finish_reason: { title: "Finish reason", width: "112px", cell: (row) => [endingBadge(row)] },
-    completion_tokens: numberColumn("Tokens", "completion_tokens", "80px"),
-    prompt_tokens: numberColumn("Prompt tokens", "prompt_tokens", "112px"),
-    reasoning_tokens: numberColumn("Reasoning tokens", "reasoning_tokens", "136px"),
-    latency_ms: numberColumn("Latency", "latency_ms", "80px", latencyText),
-    attempts: numberColumn("Attempts", "attempts", "88px"),
-    cost_usd: numberColumn("Cost", "cost_usd", "88px", costText),
-    teacher: textColumn("Teacher", "teacher", "minmax(96px, 160px)"),
-    model: textColumn("Model", "model", "minmax(80px, 128px)"),
-    flags: {
-      title: "Flags",
-      width: "minmax(96px, 176px)",
-      cell: ({ flags }) => flags.map((flag) => makeFlag(flag, flagLabels)),
-    },
-  };
+/** @type {Column} */
+export const CHOOSE_COLUMN = {
+  title: "Selected",
+  width: "32px",
+  cell: () => [make("span", { class: "choose", "aria-hidden": "true" })],
+};
+
+/** Columns that exist for every results file, by key. @type {Record<string, Column>} */
+const BUILT_IN_COLUMNS = {
+  uid: {
+    title: "uid",
+    width: "minmax(96px, 160px)",
+    cell: ({ uid }) => [make("span", { class: "line uid" }, formatId(uid))],
+  },
+  prompt: textColumn("Prompt", "prompt", "minmax(160px, 1fr)"),
+  answer: textColumn("Answer", "answer", "minmax(200px, 1.6fr)"),
+  finish_reason: { title: "Finish reason", width: "112px", cell: (row) => [endingBadge(row)] },
+  completion_tokens: numberColumn("Tokens", "completion_tokens", "80px"),
+  prompt_tokens: numberColumn("Prompt tokens", "prompt_tokens", "112px"),
+  reasoning_tokens: numberColumn("Reasoning tokens", "reasoning_tokens", "136px"),
+  latency_ms: numberColumn("Latency", "latency_ms", "80px", latencyText),
+  attempts: numberColumn("Attempts", "attempts", "88px"),
+  cost_usd: numberColumn("Cost", "cost_usd", "88px", costText),
+  teacher: textColumn("Teacher", "teacher", "minmax(96px, 160px)"),
+  model: textColumn("Model", "model", "minmax(80px, 128px)"),
+  flags: {
+    title: "Flags",
+    width: "minmax(96px, 176px)",
+    cell: ({ flags }) => flags.map(makeFlag),
+  },
+};
+
+/** @param {string} key */
+export function isBuiltIn(key) {
+  return Object.hasOwn(BUILT_IN_COLUMNS, key);
 }
 
 /**
@@ -94,13 +99,9 @@ function endingBadge({ status, failure, finish_reason: reason }) {
   return make("span", { class: reason === "stop" ? "badge" : "badge wait" }, reason || "none");
 }
 
-/**
- * Makes a badge that explains the flag on hover.
- * @param {string} flag
- * @param {Record<string, { title: string, help: string }>} flagLabels
- */
-export function makeFlag(flag, flagLabels) {
-  const { title, help } = flagLabels[flag] ?? { title: flag, help: "" };
+/** Makes a badge that explains the flag on hover. @param {string} flag */
+export function makeFlag(flag) {
+  const { title, help } = FLAG_LABELS[flag] ?? { title: flag, help: "" };
   return make("span", { class: "badge wait flag", title: help }, title);
 }
 
@@ -120,14 +121,14 @@ function latencyText({ latency_ms: latencyMs }) {
 
 /**
  * A built-in column, or a field of the user's rows.
- * @param {Record<string, Column>} builtIn
  * @param {string} key
  * @param {ReadonlySet<string>} sortable names of the fields by which rows can be sorted
  * @returns {Column}
  */
-export function columnOf(builtIn, key, sortable) {
-  if (Object.hasOwn(builtIn, key)) return builtIn[key];
-  const name = ownFieldName(builtIn, key);
+export function columnOf(key, sortable) {
+  if (isBuiltIn(key)) return BUILT_IN_COLUMNS[key];
+  const unquoted = key.slice(1, -1);
+  const name = ownFieldKey(unquoted) === key ? unquoted : key;
   const isSortable = sortable.has(name);
   return {
     title: name,
@@ -141,28 +142,19 @@ export function columnOf(builtIn, key, sortable) {
 /**
  * Returns the key of a column for a field of the user's rows: its name, in backquotes if a built-in
  * column has that name. Conditions accept the name with and without backquotes.
- * @param {Record<string, Column>} builtIn
  * @param {string} name
  */
-function ownFieldKey(builtIn, name) {
-  return Object.hasOwn(builtIn, name) ? `\`${name}\`` : name;
-}
-
-/** @param {Record<string, Column>} builtIn @param {string} key */
-function ownFieldName(builtIn, key) {
-  const unquoted = key.slice(1, -1);
-  return ownFieldKey(builtIn, unquoted) === key ? unquoted : key;
+function ownFieldKey(name) {
+  return isBuiltIn(name) ? `\`${name}\`` : name;
 }
 
 export class ColumnChoices {
   #list = byId("columns-list");
-  #builtIn;
   #onChange;
   #shownJson = "";
 
-  /** @param {Record<string, Column>} builtIn @param {(keys: string[]) => void} onChange */
-  constructor(builtIn, onChange) {
-    this.#builtIn = builtIn;
+  /** @param {(keys: string[]) => void} onChange */
+  constructor(onChange) {
     this.#onChange = onChange;
   }
 
@@ -171,10 +163,7 @@ export class ColumnChoices {
    * @param {readonly string[]} shown keys
    */
   update(own, shown) {
-    const keys = [
-      ...Object.keys(this.#builtIn).filter((name) => name !== "choose"),
-      ...own.map((name) => ownFieldKey(this.#builtIn, name)),
-    ];
+    const keys = [...Object.keys(BUILT_IN_COLUMNS), ...own.map(ownFieldKey)];
     const json = JSON.stringify([keys, shown]);
     if (this.#shownJson === json) return;
     this.#shownJson = json;
@@ -184,7 +173,7 @@ export class ColumnChoices {
       checkbox.addEventListener("change", () => {
         this.#onChange(checkbox.checked ? [...shown, key] : shown.filter((other) => other !== key));
       });
-      const { title } = columnOf(this.#builtIn, key, new Set());
+      const { title } = columnOf(key, new Set());
       return make("label", { class: "check" }, checkbox, title);
     }));
   }

@@ -6,7 +6,7 @@
 import { byId, make, setShown, setText } from "../../page/dom.js";
 import { formatCountOf, formatId, formatLatency } from "../../page/figures.js";
 import { makeFacts, makeFoldedText, makeText } from "../../page/text.js";
-import { costText, makeFlag } from "./columns.js";
+import { costText, FLAG_LABELS, makeFlag } from "./columns.js";
 import { makeSamples } from "./sample_pair.js";
 
 /** @import { RowDetail } from "../../../lib/data/mod.ts" */
@@ -24,19 +24,15 @@ export class Detail {
   #panel = byId("detail");
   #title = byId("detail-title");
   #body = byId("detail-body");
-  #flagLabels;
   #openUid;
   #load;
 
   /**
-   * @param {Record<string, { title: string, help: string }>} flagLabels title and help text of each
-   * flag
    * @param {(uid: string, id: string) => void} openUid opens another row
    * @param {(id: string, samplesFrom: number) => Promise<RowDetail | null>} load reads a row again,
    * with the answers to it from index `samplesFrom` on; null if it cannot be read
    */
-  constructor(flagLabels, openUid, load) {
-    this.#flagLabels = flagLabels;
+  constructor(openUid, load) {
     this.#openUid = openUid;
     this.#load = load;
   }
@@ -86,8 +82,8 @@ export class Detail {
       const item = make(
         "li",
         {},
-        makeFlag(flag, this.#flagLabels),
-        make("span", { class: "note" }, this.#flagLabels[flag]?.help ?? ""),
+        makeFlag(flag),
+        make("span", { class: "note" }, FLAG_LABELS[flag]?.help ?? ""),
       );
       if (flag === "duplicate" && row.duplicate_of !== null) {
         const { duplicate_of: uid, duplicate_id: id } = row;

@@ -10,15 +10,17 @@
 import { formatCount, formatCountOf } from "../../page/figures.js";
 import { byId, make, setAttribute, setChildren, setShown, setText } from "../../page/dom.js";
 import { jsonOf } from "./ask.js";
+import { FLAG_LABELS } from "./columns.js";
 import { isFlagField } from "./view_state.js";
 
 /** @import { Facet } from "../../../lib/data/mod.ts" */
+/** @import { Labels } from "./columns.js" */
 /** @import { ViewState, FilterValue } from "./view_state.js" */
 
 /** Number of values that a facet shows before it is expanded. */
 const FEW_VALUES = 8;
 
-/** @type {Record<string, { title: string, help: string }>} */
+/** @type {Labels} */
 const AGREEMENT_LABELS = {
   none: { title: "Not in both", help: "At most one of the runs has answered the row" },
   same_text: { title: "Same text", help: "Both answers are the same, character by character" },
@@ -45,17 +47,13 @@ export class FacetList {
   #list = byId("facets");
   /** @type {Map<string, FacetBox>} */
   #boxes = new Map();
-  #flagLabels;
   #onChange;
 
   /**
-   * @param {Record<string, { title: string, help: string }>} flagLabels title and help text of each
-   * flag
    * @param {(field: string, value: FilterValue, list: "only" | "not" | undefined) => void} onChange
    * called when a choice changes; `list` is undefined if the value is no longer chosen
    */
-  constructor(flagLabels, onChange) {
-    this.#flagLabels = flagLabels;
+  constructor(onChange) {
     this.#onChange = onChange;
   }
 
@@ -76,7 +74,7 @@ export class FacetList {
       if (facet.values.length < minValues && chosenValues.length === 0) continue;
       const box = this.#boxes.get(facet.field) ?? this.#makeBox(facet);
       boxes.push(box.element);
-      const facetValues = new Set(facet.values.map(({ value }) => value ?? null));
+      const facetValues = new Set(facet.values.map(({ value }) => value));
       const absentValues = chosenValues.filter((value) => !facetValues.has(value));
       const values = [...absentValues, ...facetValues];
       this.#fillBox(box, values, facet.more, countsIn(shown, facet.field), choice);
@@ -140,7 +138,7 @@ export class FacetList {
 
   /** @param {FacetBox} box @param {string} field @param {FilterValue} value @returns {ValueItem} */
   #makeItem(box, field, value) {
-    const { name, help } = this.#labelOf(field, value);
+    const { name, help } = labelOf(field, value);
     const checkbox = make("input", { type: "checkbox" });
     const count = make("span", { class: "count" }, "");
     const text = make("span", { class: "line", dir: "auto" }, name);
@@ -164,18 +162,18 @@ export class FacetList {
     box.items.set(jsonOf(value), item);
     return item;
   }
+}
 
-  /** @param {string} field @param {FilterValue} value */
-  #labelOf(field, value) {
-    const labels = isFlagField(field)
-      ? this.#flagLabels
-      : field.endsWith("run_agreement")
-      ? AGREEMENT_LABELS
-      : {};
-    const label = labels[String(value)];
-    const name = label?.title ?? (value === "" || value === null ? "(none)" : String(value));
-    return { name, help: label?.help ?? name };
-  }
+/** @param {string} field @param {FilterValue} value */
+function labelOf(field, value) {
+  const labels = isFlagField(field)
+    ? FLAG_LABELS
+    : field.endsWith("run_agreement")
+    ? AGREEMENT_LABELS
+    : {};
+  const label = labels[String(value)];
+  const name = label?.title ?? (value === "" || value === null ? "(none)" : String(value));
+  return { name, help: label?.help ?? name };
 }
 
 /**
@@ -198,7 +196,7 @@ function absentFacets(all, { facets }) {
  */
 function countsIn(shown, field) {
   const { values = [], more = 0 } = shown.find((facet) => facet.field === field) ?? {};
-  const counts = new Map(values.map(({ value, count }) => [value ?? null, count]));
+  const counts = new Map(values.map(({ value, count }) => [value, count]));
   const uncounted = more > 0 ? `≤ ${formatCount(Math.min(...counts.values()))}` : formatCount(0);
   return (value) => {
     const count = counts.get(value);

@@ -40,8 +40,8 @@ export class Grid {
 
   /**
    * @param {(from: number, count: number) => Promise<RowPage>} load loads rows from a place on
-   * @param {{ open: (row: ShownRow, place: number) => void, close: () => void, select: () => void,
-   * sort: (field: string) => void }} listener
+   * @param {{ open: (row: ShownRow, place: number) => void, select: () => void, sort: (field: string)
+   * => void }} listener
    */
   constructor(load, listener) {
     this.#pages = new RowPages(load, () => this.draw());
@@ -182,7 +182,6 @@ export class Grid {
     const place = Reflect.get(places, event.key);
     if (place !== undefined) this.goTo(place);
     else if (event.key === "Enter") this.#open(this.#currentPlace);
-    else if (event.key === "Escape") this.#listener.close();
     else if (event.key === " " || event.key === "x") this.#toggle(this.#currentPlace);
     else return;
     event.preventDefault();

@@ -8,7 +8,14 @@ import { byId, lostText, setAttribute, setShown, setText } from "../../page/dom.
 import { startTheme } from "../../page/theme.js";
 import { Actions, contextOf, isOfChosenRun, isOfFiles } from "./actions.js";
 import { ask, AskError, Poll, save, UnknownPageError } from "./ask.js";
-import { builtInColumns, ColumnChoices, columnOf, DEFAULT_COLUMNS } from "./columns.js";
+import {
+  CHOOSE_COLUMN,
+  ColumnChoices,
+  columnOf,
+  DEFAULT_COLUMNS,
+  FLAG_LABELS,
+  isBuiltIn,
+} from "./columns.js";
 import {
   Comparison,
   countText,
@@ -22,23 +29,14 @@ import { FacetList } from "./facets.js";
 import { ViewState } from "./view_state.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
-import { OpenRow, TABLE_ENTRY } from "./open_row.js";
+import { OpenRow } from "./open_row.js";
 import { SearchBar } from "./search_bar.js";
 
-/** @import { DataState, Overview, RowPage } from "../../../lib/data/mod.ts" */
-/**
- * @typedef {DataState & { program: string, hasRun: boolean, notes: string[], flags: { name: string,
- * title: string, help: string }[] }} PageState
- */
+/** @import { Overview, RowPage } from "../../../lib/data/mod.ts" */
+/** @import { PageState } from "../routes.ts" */
 
 class ViewPage {
   #view = ViewState.fromHash(location.hash);
-  /**
-   * Empty until the server's first state arrives.
-   * @type {Record<string, { title: string, help: string }>}
-   */
-  #flagLabels = {};
-  #columns = builtInColumns(this.#flagLabels);
   /** @type {PageState | undefined} */
   #state;
   /** Overview of all rows, regardless of the filter. @type {Overview | undefined} */
@@ -55,11 +53,10 @@ class ViewPage {
   });
   #grid = new Grid((from, count) => this.#loadRows(from, count), {
     open: (row, place) => this.#openRow.open(row, place),
-    close: () => this.#openRow.close(),
     select: () => this.#updateSelection(),
     sort: (field) => this.#sort(field),
   });
-  #facets = new FacetList(this.#flagLabels, (field, value, list) => {
+  #facets = new FacetList((field, value, list) => {
     this.#view.setChoice(field, value, list);
     this.#applyFilter();
   });
@@ -67,7 +64,7 @@ class ViewPage {
     this.#view.setRange(field, min, max);
     this.#applyFilter();
   });
-  #openRow = new OpenRow(this.#grid, this.#flagLabels, {
+  #openRow = new OpenRow(this.#grid, {
     view: () => this.#view,
     writeHash: () => this.#writeHash(),
     query: () => this.#query,
@@ -78,7 +75,7 @@ class ViewPage {
   #conditionNotes = new NoteList("condition-notes");
   #comparison = new Comparison();
   #near = new NearPanel((action) => this.#searchNear(action));
-  #columnChoices = new ColumnChoices(this.#columns, (names) => {
+  #columnChoices = new ColumnChoices((names) => {
     this.#view.columns = names;
     this.#applyFilter();
   });
@@ -104,15 +101,16 @@ class ViewPage {
     });
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) === this.#view.toHash()) return;
-      // The user went back from an open row. The filter stays: its URL may be older.
-      if (history.state === TABLE_ENTRY) {
-        this.#view.openUid = this.#view.openId = "";
-        this.#openRow.close();
-        return this.#writeHash();
+      const newView = ViewState.fromHash(location.hash);
+      const { openUid, openId } = newView;
+      if (this.#openRow.enterEntry()) {
+        // The current filter stays: that of the URL may be older.
+        Object.assign(this.#view, { openUid, openId });
+        this.#writeHash();
+      } else {
+        this.#view = newView;
+        this.#applyFilter();
       }
-      this.#view = ViewState.fromHash(location.hash);
-      this.#applyFilter();
-      const { openUid, openId } = this.#view;
       if (openUid === "") this.#openRow.close();
       else this.#openRow.openUid(openUid, openId);
     });
@@ -152,8 +150,8 @@ class ViewPage {
   #setColumns() {
     const { sort, isDescending } = this.#view;
     const sortable = new Set(this.#state?.sortable);
-    const shown = this.#shownColumns.map((name) => columnOf(this.#columns, name, sortable));
-    this.#grid.setColumns([this.#columns.choose, ...shown], sort, isDescending);
+    const shown = this.#shownColumns.map((name) => columnOf(name, sortable));
+    this.#grid.setColumns([CHOOSE_COLUMN, ...shown], sort, isDescending);
   }
 
   #sort(/** @type {string} */ field) {
@@ -172,7 +170,7 @@ class ViewPage {
 
   /** @param {number} from @param {number} count @returns {Promise<RowPage>} */
   async #loadRows(from, count) {
-    const ownFields = this.#view.columns.filter((name) => !Object.hasOwn(this.#columns, name));
+    const ownFields = this.#view.columns.filter((name) => !isBuiltIn(name));
     return await ask("rows", {
       ...this.#query,
       from: String(from),
@@ -242,7 +240,7 @@ class ViewPage {
   #showState(state) {
     const isFirst = this.#state === undefined;
     this.#state = state;
-    for (const { name, title, help } of state.flags) this.#flagLabels[name] = { title, help };
+    for (const { name, title, help } of state.flags) FLAG_LABELS[name] = { title, help };
     this.#files.update(state);
     this.#near.update(state);
     this.#comparison.update(state.comparison);

@@ -20,11 +20,8 @@ import { Detail } from "./detail.js";
  * @property {(error: unknown) => void} showProblem
  */
 
-/** `history.state` of the entry from which a row was opened. Back returns to it. */
-export const TABLE_ENTRY = "table";
-
-/** `history.state` of the entry that opening a row has added. */
-const ROW_ENTRY = "row";
+/** Fields and menus that have a use for Escape. */
+const USES_ESCAPE = "input:not([type=checkbox]), select, dialog";
 
 /** Opens rows next to the table, and keeps the open row in the URL. */
 export class OpenRow {
@@ -33,18 +30,20 @@ export class OpenRow {
   #detail;
   /** Whether closing a row has called `history.back()`, and the browser has not stepped back yet. */
   #isSteppingBack = false;
+  /**
+   * The history has an entry for the table, and one for rows that are opened from it. They differ
+   * in nothing but the open row, so both have this number in `history.state`.
+   */
+  #series = history.state?.series ?? Date.now();
 
   /**
    * @param {Grid} grid
-   * @param {Record<string, { title: string, help: string }>} flagLabels title and help text of each
-   * flag
    * @param {OpenRowPage} page
    */
-  constructor(grid, flagLabels, page) {
+  constructor(grid, page) {
     this.#grid = grid;
     this.#page = page;
     this.#detail = new Detail(
-      flagLabels,
       (uid, id) => this.openUid(uid, id),
       (id, from) =>
         ask("row", { id, samples: String(from) }).catch((error) => {
@@ -55,8 +54,9 @@ export class OpenRow {
     byId("detail-close").addEventListener("click", () => this.close());
     byId("detail-next").addEventListener("click", () => this.#step(1));
     byId("detail-previous").addEventListener("click", () => this.#step(-1));
-    byId("detail").addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.close();
+    addEventListener("keydown", ({ key, target }) => {
+      const isUsed = target instanceof Element && target.closest(USES_ESCAPE) !== null;
+      if (key === "Escape" && !isUsed) this.close();
     });
     addEventListener("popstate", () => {
       if (!this.#isSteppingBack) return;
@@ -68,6 +68,14 @@ export class OpenRow {
 
   get isOpen() {
     return this.#detail.isOpen;
+  }
+
+  /** Notes that the browser has gone to another entry. Returns whether it is of the same series. */
+  enterEntry() {
+    const series = history.state?.series ?? Date.now();
+    const isSame = series === this.#series;
+    this.#series = series;
+    return isSame;
   }
 
   /**
@@ -144,12 +152,13 @@ export class OpenRow {
   /** @param {string} id @param {string} uid */
   #setOpenRow(id, uid) {
     const view = this.#page.view();
-    const needsEntry = view.openUid === "" && uid !== "" && history.state !== ROW_ENTRY;
+    const isRowEntry = history.state?.isRow === true;
+    const needsEntry = view.openUid === "" && uid !== "" && !isRowEntry;
     [view.openUid, view.openId] = [uid, id];
     this.#grid.openId = id;
     this.#grid.draw();
     if (this.#isSteppingBack) return;
-    if (uid === "" && history.state === ROW_ENTRY) {
+    if (uid === "" && isRowEntry) {
       // Else the table would have two entries, and Back would seem to do nothing.
       this.#isSteppingBack = true;
       history.back();
@@ -159,8 +168,9 @@ export class OpenRow {
 
   /** Adds one entry for all rows that are opened one after the other: Back closes the open one. */
   #addEntry() {
-    history.replaceState(TABLE_ENTRY, "");
-    history.pushState(ROW_ENTRY, "");
+    const series = this.#series;
+    history.replaceState({ series, isRow: false }, "");
+    history.pushState({ series, isRow: true }, "");
     this.#page.writeHash();
   }
 }
