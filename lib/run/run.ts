@@ -47,8 +47,8 @@ export class Run {
     this.#concurrency = context.generator.concurrency;
     this.#identity = identityOf({
       ...context.generator,
-      finalMessages: options.finalMessages ?? false,
-      think: options.think ?? "wrap",
+      finalMessages: options.finalMessages,
+      think: options.think,
       shards: options.shard?.count,
     });
   }
