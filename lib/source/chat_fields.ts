@@ -1,6 +1,6 @@
 /**
- * The parameters that a row sets, and whether a row is itself the body of a request. Its other
- * fields tell: a dataset has columns that no request has.
+ * The parameters and tools that a row sets, and whether a row is itself the body of a request. Its
+ * other fields tell: a dataset has columns that no request has.
  *
  * @module
  */
@@ -8,10 +8,10 @@
 import { isObject } from "../json.ts";
 import { BODY_PARAMS, secretParam } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
-import { isSet, setField, toolsWithoutNulls } from "./json_values.ts";
+import { isRawJson, isSet, setField, toolsWithoutNulls, withoutNulls } from "./json_values.ts";
 import { currentValue, mustBe, RowProblem } from "./parsed_row.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
-import { toolsOf } from "./tool_calls.ts";
+import { hasText, isEmptyCell, parsed } from "./tool_calls.ts";
 
 /** Fields of a raw request body that are not sent. OpenAI accepts the parameter `metadata` only
  * together with `store`. */
@@ -53,13 +53,11 @@ export function unsentParams(shape: Shape, row: RowObject): readonly string[] {
   const holder = shape === "openai-batch" ? "body" : "params";
   const params = row[holder];
   if (!isObject(params)) return [];
-  const extra = isObject(params.extra_body) ? params.extra_body : {};
-  return [
-    ...STREAM_PARAMS.filter((name) => isIgnored(name, params[name]))
-      .map((name) => `${holder}.${name}`),
-    ...STREAM_PARAMS.filter((name) => isIgnored(name, extra[name]))
-      .map((name) => `${holder}.extra_body.${name}`),
-  ];
+  const holders = [[holder, params], [`${holder}.extra_body`, params.extra_body]] as const;
+  return holders.flatMap(([path, fields]) =>
+    STREAM_PARAMS.filter((name) => isObject(fields) && isIgnored(name, fields[name]))
+      .map((name) => `${path}.${name}`)
+  );
 }
 
 function sendsMetadata(row: RowObject): boolean {
@@ -67,17 +65,10 @@ function sendsMetadata(row: RowObject): boolean {
 }
 
 /** The fields of a message. Turns of conversation logs also hold metadata. */
-export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
-  "role",
-  "content",
-  "name",
-  "tool_calls",
-  "tool_call_id",
-  "function_call",
-  "refusal",
-  "reasoning",
-  "reasoning_content",
-]);
+export const MESSAGE_FIELDS: ReadonlySet<string> = new Set(
+  "role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content"
+    .split(" "),
+);
 
 function typeOf(value: unknown): string {
   return Array.isArray(value) ? "array" : typeof value;
@@ -130,14 +121,9 @@ function checkedParams(
   }
   const withTools = isSet(params.tools) ? withParsedTools(params, holder) : params;
   if (withTools instanceof RowProblem) return withTools;
-  const result = withoutNulls(withTools);
+  // Files made from tables have every column in every row: null stands for an unset parameter.
+  const result = withoutNulls(withTools, (holder) => holder !== withTools);
   return Object.keys(result).length === 0 ? undefined : result;
-}
-
-/** Files made from tables have every column in every row: null stands for an unset parameter. */
-function withoutNulls(params: Record<string, unknown>): Record<string, unknown> {
-  if (!Object.values(params).includes(null)) return params;
-  return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));
 }
 
 function withParsedTools(params: Record<string, unknown>, holder: string): Params | RowProblem {
@@ -146,4 +132,76 @@ function withParsedTools(params: Record<string, unknown>, holder: string): Param
   if (tools !== undefined) return { ...params, tools: toolsWithoutNulls(tools) };
   const { tools: _none, ...rest } = params;
   return rest;
+}
+
+const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
+
+/**
+ * Reads a list or its JSON text, perhaps of bare functions (LLaMA-Factory). Returns undefined for
+ * an empty list, because the API rejects one.
+ */
+function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
+  if (typeof value === "string" && isEmptyCell(value)) return undefined;
+  const tools = typeof value === "string" ? parsed(value) : value;
+  if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or that as JSON text", value);
+  if (tools.length === 0) return undefined;
+  const converted: unknown[] = [];
+  for (let i = 0; i < tools.length; i++) {
+    const tool = typeof tools[i] === "string" ? parsed(tools[i]) : tools[i];
+    if (!isObject(tool)) return mustBe(`${name}[${i}]`, TOOL_FORM, tools[i]);
+    const isBare = typeof tool.name === "string" && !hasText(tool.type) && !tool.function;
+    converted.push(isBare ? { type: "function", function: withSchema(tool) } : tool);
+  }
+  return converted;
+}
+
+/** The types of JSON Schema by their names in Python. */
+const JSON_TYPES: ReadonlyMap<string, string> = new Map(Object.entries({
+  str: "string",
+  int: "integer",
+  float: "number",
+  bool: "boolean",
+  list: "array",
+  set: "array",
+  tuple: "array",
+  dict: "object",
+}));
+
+/** Makes `parameters` a JSON schema: from Anthropic's `input_schema`, BFCL's schemas with Python
+ * types, and parameters as in xLAM and APIGen (`{"x":{"type":"int, optional","default":…}}`). */
+function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
+  if (isObject(tool.input_schema) && !isSet(tool.parameters)) {
+    const { input_schema: parameters, ...rest } = tool;
+    return { ...rest, parameters };
+  }
+  const { parameters } = tool;
+  if (!isObject(parameters)) return tool;
+  if (parameters.type === "dict") return { ...tool, parameters: withJsonTypes(parameters) };
+  if (typeof parameters.type === "string") return tool;
+  const entries = Object.entries(parameters);
+  const isByName = entries.length > 0 &&
+    entries.every(([, parameter]) => isObject(parameter) && typeof parameter.type === "string");
+  if (!isByName) return tool;
+  const required: string[] = [];
+  const properties = entries.map(([name, parameter]) => {
+    const { type, ...rest } = parameter as Record<string, unknown> & { type: string };
+    const [, typeName] = /^\s*(\w*)/.exec(type)!;
+    if (!/\boptional\b/i.test(type) && !isSet(rest.default)) required.push(name);
+    return [name, { type: JSON_TYPES.get(typeName.toLowerCase()) ?? type, ...rest }];
+  });
+  const schema = { type: "object", properties: Object.fromEntries(properties) };
+  return { ...tool, parameters: required.length === 0 ? schema : { ...schema, required } };
+}
+
+function withJsonTypes(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withJsonTypes);
+  if (!isObject(schema) || isRawJson(schema)) return schema;
+  return Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [
+      name,
+      name === "type" && typeof value === "string"
+        ? JSON_TYPES.get(value) ?? value
+        : withJsonTypes(value),
+    ]),
+  );
 }
