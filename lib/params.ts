@@ -243,7 +243,7 @@ const OTHER_NAMES =
 /** The parameters that a row may have beside its `messages`, as the body of a request. */
 export const BODY_PARAMS: ReadonlyMap<string, ParamType | undefined> = new Map(
   Object.values(PARAMS).flatMap((names) =>
-    names.split(/\s+/).map((name) => name.split(":") as [string, ParamType?])
+    names.split(/\s+/).map((name) => name.split(":") as [string, ParamType | undefined])
   ),
 );
 
