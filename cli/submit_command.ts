@@ -9,10 +9,12 @@ import { EXIT_DONE } from "./exit_codes.ts";
 import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
+import type { RunRequest } from "./request.ts";
 import { Settings } from "./settings.ts";
 import { suggestion } from "../lib/similar_name.ts";
 import {
   checkMergedFiles,
+  checkStartedShards,
   jobNameOf,
   mergeArguments,
   mergedResultsOf,
@@ -76,7 +78,7 @@ async function prepare(
   const { shards, parallel, leadMs } = readDivision(settings);
   refuseFlagsOfOthers(scheduler, args);
   refuseSecrets(scheduler, settings, io);
-  if (scheduler === "slurm") await checkRun(inputs, args, io);
+  const request = await checkRun(scheduler, inputs, args, io);
   const { files } = await findInputs(inputs);
   const ownOutput = await sharedOutput(inputs, files, output);
   const { stem } = ownOutput;
@@ -96,6 +98,7 @@ async function prepare(
     };
     const needsLock = !settings.isOff("lock");
     await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs });
+    await checkStartedShards(stem, shards, request);
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }
   const leadSeconds = Math.round(leadMs / 1_000);
@@ -114,26 +117,29 @@ async function prepare(
 
 /**
  * Reads the settings as each shard will, to find a wrong setting before a night in the queue. On
- * Kubernetes, the files of settings may exist in the cluster only.
+ * Kubernetes, the files of settings may exist in the cluster only: undefined if one is not here.
  */
 async function checkRun(
+  scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
   args: ParsedArgs,
   io: Io,
-): Promise<void> {
+): Promise<RunRequest | undefined> {
   const { readRequest } = await import("./request.ts");
   const run: ParsedArgs = { ...args, command: "run", inputs: [...inputs] };
-  // Includes the settings of `--config`.
-  const { settings } = await readRequest(run, io);
+  if (scheduler === "kubernetes") return await readRequest(run, io).catch(() => undefined);
+  const request = await readRequest(run, io);
   // Nodes may have files that this machine lacks.
-  const keyFile = settings.text("api-key-file");
-  if (keyFile === undefined || await exists(keyFile)) return;
-  io.writeErr(
-    `Warning: there is no key file ${
-      JSON.stringify(keyFile)
-    } on this machine. A shard cannot start ` +
-      "on a node without it\n",
-  );
+  const keyFile = request.settings.text("api-key-file");
+  if (keyFile !== undefined && !(await exists(keyFile))) {
+    io.writeErr(
+      `Warning: there is no key file ${
+        JSON.stringify(keyFile)
+      } on this machine. A shard cannot start ` +
+        "on a node without it\n",
+    );
+  }
+  return request;
 }
 
 function shardFlags(leadSeconds: number): string[] {

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { resolve } from "../lib/deps/std_path.ts";
+import { dirname, resolve } from "../lib/deps/std_path.ts";
 import { UsageError } from "../lib/errors.ts";
 import {
   exists,
+  hasContent,
   inFolder,
   isFolder,
   namesIn,
@@ -20,11 +21,20 @@ import {
 import { sha256Hex } from "../lib/hash.ts";
 import { checkReplaceable, findRuns, type MergeRun } from "../lib/merge/mod.ts";
 import { shellWord } from "../lib/printable.ts";
-import { checkOutputs, filesOf } from "../lib/run/mod.ts";
+import {
+  checkOutputs,
+  checkSameIdentity,
+  filesOf,
+  type Identity,
+  identityOf,
+  resolveOptions,
+} from "../lib/run/mod.ts";
 import { parsePlanName } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
-import type { Settings } from "./settings.ts";
+import type { RunRequest } from "./request.ts";
+import { asUsage, type Settings } from "./settings.ts";
+import { modelsOf } from "./teachers.ts";
 
 export interface PreparedJob extends ShardJob {
   /** Path of the output without `.jsonl`: `out/x`. */
@@ -93,6 +103,49 @@ export async function checkMergedFiles(
   const output = filesOf("", stemOf(mergedResults));
   await checkOutputs(inputs, [output]);
   await checkReplaceable(output);
+}
+
+/**
+ * Throws for what each shard would refuse: answers with other settings, or files that a merge has
+ * moved.
+ *
+ * @param request The settings of the shards; undefined if they cannot be read on this machine.
+ */
+export async function checkStartedShards(
+  stem: string,
+  shards: number,
+  request: RunRequest | undefined,
+): Promise<void> {
+  const runs = await findRuns([`${stem}.jsonl`], { shards, needsRunFile: true });
+  const moved = runs.find(({ files, originalFiles }) => files.runJson !== originalFiles.runJson);
+  if (moved !== undefined) {
+    throw new UsageError(
+      `Cannot submit: the shards were merged, and their files were moved to "${
+        dirname(moved.files.runJson)
+      }/". Move them back, or name another output`,
+    );
+  }
+  if (request === undefined || request.run.allowMixed) return;
+  const identity = identityOfShards(request, shards);
+  const mixAdvice = "to have both in one file, add --allow-mixed, and --no-proof to the merge";
+  for (const { runFile, files: { results, failures } } of runs) {
+    if (runFile === undefined || !(await hasContent(results) || await hasContent(failures))) {
+      continue;
+    }
+    const problem = `Cannot submit: answers in "${results}" were`;
+    checkSameIdentity(problem, runFile.identity, identity, { ...request.run, mixAdvice });
+  }
+}
+
+function identityOfShards(
+  { settings, config, generator, run: { finalMessages, think } }: RunRequest,
+  shards: number,
+): Identity {
+  const complete = () => Promise.reject(new Error("No shard runs here"));
+  const teachers = modelsOf(settings, config?.teachers ?? [])
+    .map((model) => ({ teacher: { model, complete } }));
+  const options = asUsage(() => resolveOptions({ ...generator, teachers }));
+  return identityOf({ ...options, finalMessages, think, shards });
 }
 
 export function mergeArguments(

@@ -5,10 +5,11 @@
  * @module
  */
 
-import { exists } from "../lib/files.ts";
+import { exists, hasContent } from "../lib/files.ts";
 import type { MergeRun } from "../lib/merge/mod.ts";
 import { readStatus, type RunStatus, statusPathOf } from "../lib/run/mod.ts";
 import { printable } from "../lib/printable.ts";
+import { rescuedFilesOf } from "../lib/sink/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import { inNamespace, queueOf, type ToolResult, tryTool, whyNot } from "./scheduler_tools.ts";
@@ -39,9 +40,11 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   let rows = 0, done = 0, failed = 0;
   for (const run of runs) {
     const status = await readStatus(statusPathOf(run.originalFiles.results));
-    const { state, detail } = stateOf(run, status);
-    states.set(state, (states.get(state) ?? 0) + 1);
     const runCounts = countsOf(run, status);
+    const isLost = runCounts.done > runCounts.failed && !(await holdsResults(run));
+    if (isLost) runCounts.done = runCounts.failed;
+    const { state, detail } = isLost ? lostState(run) : stateOf(run, status);
+    states.set(state, (states.get(state) ?? 0) + 1);
     rows += runCounts.rows;
     done += runCounts.done;
     failed += runCounts.failed;
@@ -57,6 +60,16 @@ async function printShards(runs: readonly MergeRun[], io: Io): Promise<boolean> 
   for (const line of lines.slice(0, MAX_LISTED)) io.writeOut(`${printable(line)}\n`);
   if (lines.length > MAX_LISTED) io.writeOut("…\n");
   return (states.get("done") ?? 0) === runs.length;
+}
+
+/** Whether results, or rescued lines of them, are on disk. */
+async function holdsResults({ files: { results } }: MergeRun): Promise<boolean> {
+  return await hasContent(results) || (await rescuedFilesOf(results, "results")).length > 0;
+}
+
+function lostState({ files: { results } }: MergeRun): { state: string; detail: string } {
+  const detail = `: "${results}" is gone. Restore it, or run the shard again, which pays again`;
+  return { state: "without its results", detail };
 }
 
 /** Returns the counts of the summary or, in an active run, of the status file (at most 5 s old). */

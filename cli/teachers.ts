@@ -136,16 +136,25 @@ function namedTeachers(settings: Settings, specs: readonly TeacherSpec[], io: Io
   }));
 }
 
+const NEEDED_MODEL = "a model: add -m NAME, or --simulate to try Retort without a teacher";
+
+/** The models that a run would request, in the order of its teachers. Opens no teacher. */
+export function modelsOf(settings: Settings, specs: readonly TeacherSpec[]): string[] {
+  if (settings.text("simulate") !== undefined) return [settings.text("model") ?? "simulated"];
+  // `openTeachers` opens lists last.
+  const isListOf = ({ baseUrl }: TeacherSpec) => Number(isList(baseUrl ?? ""));
+  const teachers = specs.length === 0 ? [{}] : specs;
+  return teachers.toSorted((a, b) => isListOf(a) - isListOf(b))
+    .map(({ model }) => model ?? settings.required("model", NEEDED_MODEL));
+}
+
 async function openTeacher(
   namedTeacher: NamedTeacher,
   setup: Setup,
 ): Promise<TeacherPlace & AsyncDisposable> {
   const { settings, io } = setup;
   const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } = namedTeacher;
-  const model = own.model ?? settings.required(
-    "model",
-    "a model: add -m NAME, or --simulate to try Retort without a teacher",
-  );
+  const model = own.model ?? settings.required("model", NEEDED_MODEL);
   const connection = await readConnection(own, settings, io);
   const apiKey = await keyFor(namedTeacher, holdsKey(connection.headers), setup);
   const teacher = asUsage(() =>

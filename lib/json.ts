@@ -143,29 +143,20 @@ function textOf(value: unknown): string {
 /** `JSON.stringify` without its depth limit, for values from `JSON.parse`. */
 function deepJson(value: unknown): string {
   const parts: string[] = [];
-  /** Values and finished JSON text; `textIndexes` says which entries are text. */
-  const stack: unknown[] = [value];
-  const textIndexes = new Set<number>();
-  const pushText = (text: string) => {
-    textIndexes.add(stack.length);
-    stack.push(text);
-  };
-  while (stack.length > 0) {
-    const isText = textIndexes.delete(stack.length - 1);
-    const next = stack.pop();
-    if (isText) parts.push(next as string);
-    else if (typeof next !== "object" || next === null) {
-      parts.push(JSON.stringify(next) ?? "null");
+  /** What is still to write, the next on top: JSON text, or a value in `{ value }`. */
+  const stack: (string | { readonly value: unknown })[] = [{ value }];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    if (typeof next === "string") parts.push(next);
+    else if (typeof next.value !== "object" || next.value === null) {
+      parts.push(JSON.stringify(next.value) ?? "null");
     } else {
-      const isList = Array.isArray(next);
-      const entries = Object.entries(next).reverse();
-      pushText(isList ? "]" : "}");
-      entries.forEach(([name, member], i) => {
-        stack.push(member);
-        const comma = i < entries.length - 1 ? "," : "";
-        pushText(isList ? comma : `${comma}${JSON.stringify(name)}:`);
-      });
-      pushText(isList ? "[" : "{");
+      const isList = Array.isArray(next.value);
+      stack.push(isList ? "]" : "}");
+      for (const [i, [name, value]] of [...Object.entries(next.value).entries()].reverse()) {
+        const comma = i === 0 ? "" : ",";
+        stack.push({ value }, isList ? comma : `${comma}${JSON.stringify(name)}:`);
+      }
+      stack.push(isList ? "[" : "{");
     }
   }
   return parts.join("");

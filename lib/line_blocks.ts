@@ -130,23 +130,26 @@ export async function checkOwnFile(path: string, kind: LineKind): Promise<void> 
 }
 
 export async function holdsOwnLines(path: string, kind: LineKind): Promise<boolean> {
-  for await (const block of readLineBlocks(path)) {
-    for (const line of linesOf(block)) {
-      if (!isBlankLine(line)) return lineProblem(line, kind) === undefined;
-    }
-  }
-  return false;
+  const first = await firstLine(path);
+  return first !== undefined && lineProblem(first.line, kind) === undefined;
 }
 
 async function firstLineProblem(path: string, kind: LineKind): Promise<string | undefined> {
+  const first = await firstLine(path);
+  const problem = first && lineProblem(first.line, kind);
+  return problem !== undefined && first!.isTail && isBeginning(first!.line) ? undefined : problem;
+}
+
+/** The first line that is neither blank nor only zeros, as after a power cut. */
+async function firstLine(
+  path: string,
+): Promise<{ line: Uint8Array; isTail: boolean } | undefined> {
   for await (const block of readLineBlocks(path)) {
     for (const line of linesOf(block)) {
-      if (isBlankLine(line) || line.every((byte) => byte === 0)) continue;
-      const problem = lineProblem(line, kind);
-      return problem !== undefined && block.isTail && isBeginning(line) ? undefined : problem;
+      const isFilled = !isBlankLine(line) && line.some((byte) => byte !== 0);
+      if (isFilled) return { line, isTail: block.isTail };
     }
   }
-  return undefined;
 }
 
 function lineProblem(line: Uint8Array, kind: LineKind): string | undefined {

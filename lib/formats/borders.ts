@@ -8,9 +8,10 @@
  */
 
 import { Buffer } from "node:buffer";
-import { isCompressed, openBytes, openRanges, statInput } from "./bytes.ts";
-import { formatOf, type InputFormat, type InputOptions, START } from "./input.ts";
-import { isBlank } from "./lines.ts";
+import { isCompressed, openBytes, openRanges, startOf, statInput } from "./bytes.ts";
+import { type InputOptions, START } from "./input.ts";
+import { formatOf, type InputFormat } from "./input_format.ts";
+import { BOM_BYTES, isBlank, startsWithBom } from "./lines.ts";
 
 /** A position between two rows, where an input may be divided. */
 export interface Border {
@@ -95,10 +96,9 @@ async function parquetPieces(
 }
 
 async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") {
-  const { detectDelimiter } = await import("./csv.ts");
-  const { findJsonColumns } = await import("./json_columns.ts");
+  const { detectDelimiter, findJsonColumns } = await import("./csv.ts");
   const delimiter = await detectDelimiter(path, name, format);
-  return [...await findJsonColumns(() => openBytes(path, name), { name, delimiter })];
+  return [...await findJsonColumns(openBytes(path, name), { name, delimiter })];
 }
 
 /**
@@ -116,15 +116,20 @@ export async function findBorders(
 ): Promise<FoundBorders> {
   const { size } = await statInput(path, name);
   const finder = new BorderFinder(targets);
-  const chunks = () =>
-    untilAborted(openRanges(path, name, [{ start: 0, end: size }], SCAN_BYTES), signal);
-  if (format === "json") await scanArray(chunks(), name, finder);
+  const chunksFrom = (start: number) =>
+    untilAborted(openRanges(path, name, [{ start, end: size }], SCAN_BYTES), signal);
+  if (format === "json") await scanArray(chunksFrom(0), name, finder);
   else if (format === "csv" || format === "tsv") {
-    const { detectDelimiter } = await import("./csv.ts");
-    await scanTable(chunks(), await detectDelimiter(path, name, format), finder);
+    const { bytesAsText, detectDelimiter, RecordReader } = await import("./csv.ts");
+    const start = startsWithBom(await startOf(path, name)) ? BOM_BYTES : 0;
+    const delimiter = await detectDelimiter(path, name, format);
+    const reader = new RecordReader({ name, delimiter }, new Set());
+    for await (const piece of bytesAsText(chunksFrom(start))) {
+      for (const { number, end } of reader.read(piece)) finder.endRecord(start + end, number);
+    }
   } else {
     format satisfies "jsonl" | "txt";
-    await scanLines(chunks(), finder);
+    await scanLines(chunksFrom(0), finder);
   }
   return finder.finish(size);
 }
@@ -166,12 +171,12 @@ class BorderFinder {
     }
   }
 
-  /** Called after each record of a table. `byte` is the one after it. */
-  endRecord(byte: number, isRow: boolean): void {
-    this.number++;
-    if (isRow && this.header === 0) this.header = byte;
-    else if (isRow) this.rows++;
-    if (this.header > 0 && byte >= this.target) this.passBorder(byte);
+  /** Called after each row of a table, and its header. `byte` is the one after it. */
+  endRecord(byte: number, number: number): void {
+    this.number = number;
+    if (this.header === 0) this.header = byte;
+    else this.rows++;
+    if (byte >= this.target) this.passBorder(byte);
   }
 
   finish(size: number): FoundBorders {
@@ -188,7 +193,7 @@ async function scanLines(chunks: AsyncIterable<Uint8Array>, finder: BorderFinder
   for await (const chunk of chunks) {
     // Typed arrays are searched at half the speed.
     const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
-    let start = offset === 0 && text.startsWith("\xef\xbb\xbf") ? 3 : 0;
+    let start = offset === 0 && startsWithBom(chunk) ? BOM_BYTES : 0;
     for (let end = text.indexOf("\n", start); end !== -1; end = text.indexOf("\n", start)) {
       finder.number++;
       if (unfinishedHasText || chunk[start] > SPACE || !isBlank(chunk, end, start)) finder.rows++;
@@ -217,15 +222,4 @@ async function scanArray(
   };
   const { readJsonArray } = await import("./json_array.ts");
   for await (const _ of readJsonArray(chunks, { name, onElement }));
-}
-
-async function scanTable(
-  chunks: AsyncIterable<Uint8Array>,
-  delimiter: string,
-  finder: BorderFinder,
-): Promise<void> {
-  const { TableScan } = await import("./table_scan.ts");
-  const scan = new TableScan(delimiter, (byte, isRow) => finder.endRecord(byte, isRow));
-  for await (const chunk of chunks) scan.add(chunk);
-  scan.finish();
 }

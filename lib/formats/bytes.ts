@@ -86,7 +86,8 @@ export async function holdsCompressed(path: string): Promise<boolean> {
   return COMPRESSIONS.some(({ isStart }) => isStart(first));
 }
 
-async function startOf(path: string, name: string): Promise<Uint8Array> {
+/** The first bytes of a file as they are, compressed or not. */
+export async function startOf(path: string, name: string): Promise<Uint8Array> {
   using file = await openFile(path, name);
   const { value: first = new Uint8Array() } = await chunksOf(file, name).next();
   return first;

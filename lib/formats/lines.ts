@@ -146,7 +146,7 @@ class LineSplitter {
   }
 
   #read(number: number, segment: Uint8Array, lines: Line[], isKnownUtf8: boolean): void {
-    const bytes = number === 1 && startsWithBom(segment) ? segment.subarray(3) : segment;
+    const bytes = number === 1 && startsWithBom(segment) ? segment.subarray(BOM_BYTES) : segment;
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
     if (isBlank(bytes, end)) return;
     const line = end === bytes.length ? bytes : bytes.subarray(0, end);
@@ -172,6 +172,8 @@ export function oneLine(json: string): string {
 export function lengthProblem(maxBytes: number): string {
   return `longer than ${formatBytes(maxBytes, { binary: true })}`;
 }
+
+export const BOM_BYTES = 3;
 
 export function startsWithBom(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;

@@ -45,8 +45,8 @@ export class Run {
     this.#selection = new UidSelection(options.uids, options.excludeUids);
     this.#identity = identityOf({
       ...context.generator,
-      finalMessages: options.finalMessages ?? false,
-      think: options.think ?? "wrap",
+      finalMessages: options.finalMessages,
+      think: options.think,
       shards: options.shard?.count,
     });
   }

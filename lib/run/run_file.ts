@@ -99,8 +99,8 @@ export function identityOf(
   options: RowOptions & {
     model: string;
     params: Params;
-    finalMessages: boolean;
-    think: ThinkStyle;
+    finalMessages?: boolean;
+    think?: ThinkStyle;
     shards?: number;
   },
 ): Identity {
@@ -111,7 +111,7 @@ export function identityOf(
     template: options.template ?? null,
     prompt_field: options.promptField ?? null,
     uid_field: options.uidField ?? [],
-    think: options.finalMessages ? options.think : null,
+    think: options.finalMessages ? options.think ?? "wrap" : null,
     shards: options.shards ?? null,
   };
 }

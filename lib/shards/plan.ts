@@ -250,7 +250,7 @@ export function planPathOf(stem: string, count: number): string {
 }
 
 export function parsePlanName(file: string): { name: string; shards: number } | undefined {
-  const [, name, shards] = /^(.*)\.shards-(\d+)\.json$/.exec(file) ?? [];
+  const [, name, shards] = /^(.*)\.shards-(\d+)\.json$/s.exec(file) ?? [];
   return name === undefined ? undefined : { name, shards: Number(shards) };
 }
 

@@ -1,98 +1,34 @@
 /**
- * The fields of a chat completions request: they distinguish a raw request body from a row of a
- * dataset. Also the parameters that a row sets.
+ * The parameters and tools that a row sets, and whether a row is itself the body of a request. Its
+ * other fields tell: a dataset has columns that no request has.
  *
  * @module
  */
 
 import { isObject } from "../json.ts";
-import { secretParam } from "../params.ts";
+import { BODY_PARAMS, secretParam } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
-import { isSet, setField, toolsWithoutNulls } from "./json_values.ts";
+import { isRawJson, isSet, setField, toolsWithoutNulls, withoutNulls } from "./json_values.ts";
 import { currentValue, mustBe, RowProblem } from "./parsed_row.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
-import { toolsOf } from "./tool_calls.ts";
-
-/** The type that a value must have to count as a parameter. Names that datasets also use for
- * columns (`provider`, `plugins`) need a type other than "any". */
-type FieldType = "any" | "object" | "array" | "boolean";
-
-function fieldsOfType(type: FieldType, names: string): [string, FieldType][] {
-  return names.split(/\s+/).filter((name) => name !== "").map((name) => [name, type]);
-}
-
-/** Fields of OpenAI's API, and extensions of compatible servers, without names that are more
- * likely columns of a dataset (`documents`, `grammar`, `json_schema`, `options`, `priority`,
- * `usage`, …). */
-const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
-  // https://platform.openai.com/docs/api-reference/chat/create
-  ...fieldsOfType(
-    "any",
-    `messages model frequency_penalty function_call functions logit_bias logprobs
-     max_completion_tokens max_tokens modalities n parallel_tool_calls presence_penalty
-     prompt_cache_key prompt_cache_retention reasoning_effort response_format safety_identifier seed
-     service_tier stop store stream stream_options temperature tool_choice tools top_logprobs top_p
-     user verbosity web_search_options`,
-  ),
-  ...fieldsOfType("object", "prediction extra_body"),
-  // vLLM and SGLang
-  ...fieldsOfType(
-    "any",
-    `add_generation_prompt add_special_tokens allowed_token_ids bad_words best_of cache_salt
-     chat_template continue_final_message custom_logit_processor ebnf guided_choice
-     guided_decoding_backend guided_grammar guided_json guided_regex guided_whitespace_pattern
-     ignore_eos include_reasoning include_stop_str_in_output length_penalty logits_processors lora_path
-     min_p min_tokens no_stop_trim prompt_logprobs repetition_penalty return_token_ids
-     return_tokens_as_token_ids separate_reasoning skip_special_tokens
-     spaces_between_special_tokens stop_regex stop_token_ids stream_reasoning structural_tag top_k
-     truncate_prompt_tokens use_beam_search`,
-  ),
-  ...fieldsOfType(
-    "object",
-    `chat_template_kwargs custom_params kv_transfer_params mm_processor_kwargs structured_outputs
-     vllm_xargs`,
-  ),
-  // llama.cpp and Ollama
-  ...fieldsOfType(
-    "any",
-    `cache_prompt dry_allowed_length dry_base dry_multiplier dry_penalty_last_n dynatemp_exponent
-     dynatemp_range id_slot keep_alive mirostat mirostat_eta mirostat_tau n_predict n_probs
-     parse_tool_calls reasoning_budget reasoning_format repeat_last_n repeat_penalty samplers tfs_z
-     thinking_forced_open typical_p xtc_probability xtc_threshold`,
-  ),
-  ...fieldsOfType("boolean", "think"),
-  // OpenRouter, DeepSeek, DashScope, Mistral, Groq, Fireworks, Together, MiniMax, Zhipu, xAI,
-  // Perplexity
-  ...fieldsOfType(
-    "any",
-    `citation_options context_length_exceeded_behavior do_sample enable_search enable_thinking
-     include_thoughts mask_sensitive_info prompt_mode prompt_truncate_len random_seed reasoning_split
-     return_citations return_images return_related_questions safe_prompt safety_model
-     search_domain_filter search_recency_filter thinking_budget top_a transforms`,
-  ),
-  ...fieldsOfType(
-    "object",
-    "provider reasoning search_options search_parameters search_settings thinking",
-  ),
-  ...fieldsOfType("array", "models plugins"),
-]);
+import { hasText, isEmptyCell, parsed } from "./tool_calls.ts";
 
 /** Fields of a raw request body that are not sent. OpenAI accepts the parameter `metadata` only
  * together with `store`. */
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
-/** Returns the parameters of a raw request body, undefined if it has none; `false` if a field of
- * the row is not a field of requests. Rows of LMSYS and WildChat have a `model` too (the one that
- * answered), but also columns that no request has. */
+/** Returns the parameters of a raw request body, undefined if it has none; `false` if the row is not
+ * such a body. Rows of LMSYS and WildChat have a `model` too (the one that answered), but also
+ * columns that no request has. */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
   for (const name in row) {
     if (name === "messages" || ROW_FIELDS.has(name)) continue;
-    const type = REQUEST_FIELDS.get(name);
-    if (type === undefined) return false;
+    if (!BODY_PARAMS.has(name)) return false;
     const value = row[name];
     if (value === null) continue;
-    if (type !== "any" && !isOfType(value, type)) return false;
+    const type = BODY_PARAMS.get(name);
+    if (type !== undefined && type !== typeOf(value)) return false;
     setField(params ??= {}, name, value);
   }
   if (sendsMetadata(row)) setField(params ??= {}, "metadata", row.metadata);
@@ -117,13 +53,11 @@ export function unsentParams(shape: Shape, row: RowObject): readonly string[] {
   const holder = shape === "openai-batch" ? "body" : "params";
   const params = row[holder];
   if (!isObject(params)) return [];
-  const extra = isObject(params.extra_body) ? params.extra_body : {};
-  return [
-    ...STREAM_PARAMS.filter((name) => isIgnored(name, params[name]))
-      .map((name) => `${holder}.${name}`),
-    ...STREAM_PARAMS.filter((name) => isIgnored(name, extra[name]))
-      .map((name) => `${holder}.extra_body.${name}`),
-  ];
+  const holders = [[holder, params], [`${holder}.extra_body`, params.extra_body]] as const;
+  return holders.flatMap(([path, fields]) =>
+    STREAM_PARAMS.filter((name) => isObject(fields) && isIgnored(name, fields[name]))
+      .map((name) => `${path}.${name}`)
+  );
 }
 
 function sendsMetadata(row: RowObject): boolean {
@@ -131,21 +65,13 @@ function sendsMetadata(row: RowObject): boolean {
 }
 
 /** The fields of a message. Turns of conversation logs also hold metadata. */
-export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
-  "role",
-  "content",
-  "name",
-  "tool_calls",
-  "tool_call_id",
-  "function_call",
-  "refusal",
-  "reasoning",
-  "reasoning_content",
-]);
+export const MESSAGE_FIELDS: ReadonlySet<string> = new Set(
+  "role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content"
+    .split(" "),
+);
 
-function isOfType(value: unknown, type: FieldType): boolean {
-  if (type === "array") return Array.isArray(value);
-  return typeof value === type && !Array.isArray(value);
+function typeOf(value: unknown): string {
+  return Array.isArray(value) ? "array" : typeof value;
 }
 
 /** Returns the parameters of a row: in an OpenAI Batch row, `body` without the messages; in a
@@ -195,14 +121,9 @@ function checkedParams(
   }
   const withTools = isSet(params.tools) ? withParsedTools(params, holder) : params;
   if (withTools instanceof RowProblem) return withTools;
-  const result = withoutNulls(withTools);
+  // Files made from tables have every column in every row: null stands for an unset parameter.
+  const result = withoutNulls(withTools, (holder) => holder !== withTools);
   return Object.keys(result).length === 0 ? undefined : result;
-}
-
-/** Files made from tables have every column in every row: null stands for an unset parameter. */
-function withoutNulls(params: Record<string, unknown>): Record<string, unknown> {
-  if (!Object.values(params).includes(null)) return params;
-  return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));
 }
 
 function withParsedTools(params: Record<string, unknown>, holder: string): Params | RowProblem {
@@ -211,4 +132,76 @@ function withParsedTools(params: Record<string, unknown>, holder: string): Param
   if (tools !== undefined) return { ...params, tools: toolsWithoutNulls(tools) };
   const { tools: _none, ...rest } = params;
   return rest;
+}
+
+const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
+
+/**
+ * Reads a list or its JSON text, perhaps of bare functions (LLaMA-Factory). Returns undefined for
+ * an empty list, because the API rejects one.
+ */
+function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
+  if (typeof value === "string" && isEmptyCell(value)) return undefined;
+  const tools = typeof value === "string" ? parsed(value) : value;
+  if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or that as JSON text", value);
+  if (tools.length === 0) return undefined;
+  const converted: unknown[] = [];
+  for (let i = 0; i < tools.length; i++) {
+    const tool = typeof tools[i] === "string" ? parsed(tools[i]) : tools[i];
+    if (!isObject(tool)) return mustBe(`${name}[${i}]`, TOOL_FORM, tools[i]);
+    const isBare = typeof tool.name === "string" && !hasText(tool.type) && !tool.function;
+    converted.push(isBare ? { type: "function", function: withSchema(tool) } : tool);
+  }
+  return converted;
+}
+
+/** The types of JSON Schema by their names in Python. */
+const JSON_TYPES: ReadonlyMap<string, string> = new Map(Object.entries({
+  str: "string",
+  int: "integer",
+  float: "number",
+  bool: "boolean",
+  list: "array",
+  set: "array",
+  tuple: "array",
+  dict: "object",
+}));
+
+/** Makes `parameters` a JSON schema: from Anthropic's `input_schema`, BFCL's schemas with Python
+ * types, and parameters as in xLAM and APIGen (`{"x":{"type":"int, optional","default":…}}`). */
+function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
+  if (isObject(tool.input_schema) && !isSet(tool.parameters)) {
+    const { input_schema: parameters, ...rest } = tool;
+    return { ...rest, parameters };
+  }
+  const { parameters } = tool;
+  if (!isObject(parameters)) return tool;
+  if (parameters.type === "dict") return { ...tool, parameters: withJsonTypes(parameters) };
+  if (typeof parameters.type === "string") return tool;
+  const entries = Object.entries(parameters);
+  const isByName = entries.length > 0 &&
+    entries.every(([, parameter]) => isObject(parameter) && typeof parameter.type === "string");
+  if (!isByName) return tool;
+  const required: string[] = [];
+  const properties = entries.map(([name, parameter]) => {
+    const { type, ...rest } = parameter as Record<string, unknown> & { type: string };
+    const [, typeName] = /^\s*(\w*)/.exec(type)!;
+    if (!/\boptional\b/i.test(type) && !isSet(rest.default)) required.push(name);
+    return [name, { type: JSON_TYPES.get(typeName.toLowerCase()) ?? type, ...rest }];
+  });
+  const schema = { type: "object", properties: Object.fromEntries(properties) };
+  return { ...tool, parameters: required.length === 0 ? schema : { ...schema, required } };
+}
+
+function withJsonTypes(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withJsonTypes);
+  if (!isObject(schema) || isRawJson(schema)) return schema;
+  return Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [
+      name,
+      name === "type" && typeof value === "string"
+        ? JSON_TYPES.get(value) ?? value
+        : withJsonTypes(value),
+    ]),
+  );
 }

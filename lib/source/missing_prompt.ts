@@ -71,12 +71,10 @@ function fieldsOf(row: Fields): string {
 }
 
 function promptHint(row: Fields): string {
-  const nested = nestedHint(row);
-  if (nested !== "") return nested;
-  const batch = batchHint(row);
-  if (batch !== "") return batch;
-  const rows = rowsHint(row);
-  if (rows !== undefined) return rows;
+  return nestedHint(row) ?? batchHint(row) ?? rowsHint(row) ?? fieldHint(row);
+}
+
+function fieldHint(row: Fields): string {
   const field = likelyPromptField(row);
   const flag = field === undefined ? "" : `use --prompt-field ${posixWord(field)}`;
   if (!Object.keys(row).some(looksLikeValue)) return flag;
@@ -85,7 +83,7 @@ function promptHint(row: Fields): string {
   return flag === "" ? header : `${flag}; ${header}`;
 }
 
-/** Advice for an object that holds the rows: "" if there is none for it, undefined for others. */
+/** Advice for an object that holds the rows; "" if no command extracts them. */
 function rowsHint(row: Fields): string | undefined {
   const lists = objectLists(row);
   // Other lists, such as one of columns, may stand before that of the rows.
@@ -122,7 +120,7 @@ function looksLikeValue(name: string): boolean {
 
 /** Advice for messages in an object, a list of texts, a pair of translations, a dialogue of MOSS,
  * or a single message of a tree. */
-function nestedHint(row: Fields): string {
+function nestedHint(row: Fields): string | undefined {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;
     if (isConversation(ownField(value, "messages"))) {
@@ -145,7 +143,6 @@ function nestedHint(row: Fields): string {
     return "it is one message of a tree: keep the first of each tree with " +
       "jq -c 'select(.parent_id == null) | {prompt: .text}'";
   }
-  return "";
 }
 
 const MOSS_HINT = "it is a dialogue of MOSS: send its first turn with " +
@@ -153,7 +150,9 @@ const MOSS_HINT = "it is a dialogue of MOSS: send its first turn with " +
   'rtrimstr("\\n") | rtrimstr("<eoh>"))}\'';
 
 /** Advice for a request of an API other than chat completions. */
-function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
+function batchHint(
+  { params, request, modelInput, contents, input, instructions }: Fields,
+): string | undefined {
   const hint = (what: string, filter: string) => `it is ${what}: extract it with jq -c '${filter}'`;
   if (isConversation(ownField(params, "messages"))) {
     const filter = "{custom_id, system: .params.system, messages: .params.messages}";
@@ -174,7 +173,6 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
     const filter = "{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}";
     return hint("a line of a Bedrock batch", filter);
   }
-  return "";
 }
 
 /** Advice for an object or a list in place of a prompt: OpenAssistant's trees, PRM800K, BFCL. */

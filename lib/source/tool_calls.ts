@@ -1,16 +1,15 @@
 /**
- * Converts tools, tool calls and results of calls to the API's form.
+ * Converts tool calls and their results to the API's form.
  *
  * @module
  */
 
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
-import { holdsNumber, isRawJson, isSet, parseLossless, withoutNulls } from "./json_values.ts";
+import { holdsNumber, isSet, parseLossless, withoutNulls } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
 const CALL = '{"name":"f","arguments":{}}';
-const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
 /** `retort export` writes reasoning like this before the calls of a turn. */
 const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 
@@ -207,76 +206,6 @@ function withCalls(message: Message, calls: readonly Record<string, unknown>[]):
   return rest as Message;
 }
 
-/**
- * Reads a list or its JSON text, perhaps of bare functions (LLaMA-Factory). Returns undefined for
- * an empty list, because the API rejects one.
- */
-export function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
-  if (typeof value === "string" && isEmptyCell(value)) return undefined;
-  const tools = typeof value === "string" ? parsed(value) : value;
-  if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or that as JSON text", value);
-  if (tools.length === 0) return undefined;
-  const converted: unknown[] = [];
-  for (let i = 0; i < tools.length; i++) {
-    const tool = typeof tools[i] === "string" ? parsed(tools[i]) : tools[i];
-    if (!isObject(tool)) return mustBe(`${name}[${i}]`, TOOL_FORM, tools[i]);
-    const isBare = typeof tool.name === "string" && !hasText(tool.type) && !tool.function;
-    converted.push(isBare ? { type: "function", function: withSchema(tool) } : tool);
-  }
-  return tools === value && converted.every((tool, i) => tool === tools[i]) ? tools : converted;
-}
-
-/** The types of JSON Schema by their names in Python. */
-const JSON_TYPES: ReadonlyMap<string, string> = new Map([
-  ["str", "string"],
-  ["int", "integer"],
-  ["float", "number"],
-  ["bool", "boolean"],
-  ["list", "array"],
-  ["set", "array"],
-  ["tuple", "array"],
-  ["dict", "object"],
-]);
-
-/** Makes `parameters` a JSON schema: from Anthropic's `input_schema`, BFCL's schemas with Python
- * types, and parameters as in xLAM and APIGen (`{"x":{"type":"int, optional","default":…}}`). */
-function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
-  if (isObject(tool.input_schema) && !isSet(tool.parameters)) {
-    const { input_schema: parameters, ...rest } = tool;
-    return { ...rest, parameters };
-  }
-  const { parameters } = tool;
-  if (!isObject(parameters)) return tool;
-  if (parameters.type === "dict") return { ...tool, parameters: withJsonTypes(parameters) };
-  if (typeof parameters.type === "string") return tool;
-  const entries = Object.entries(parameters);
-  const isByName = entries.length > 0 &&
-    entries.every(([, parameter]) => isObject(parameter) && typeof parameter.type === "string");
-  if (!isByName) return tool;
-  const required: string[] = [];
-  const properties = entries.map(([name, parameter]) => {
-    const { type, ...rest } = parameter as Record<string, unknown> & { type: string };
-    const [, typeName] = /^\s*(\w*)/.exec(type)!;
-    if (!/\boptional\b/i.test(type) && !isSet(rest.default)) required.push(name);
-    return [name, { type: JSON_TYPES.get(typeName.toLowerCase()) ?? type, ...rest }];
-  });
-  const schema = { type: "object", properties: Object.fromEntries(properties) };
-  return { ...tool, parameters: required.length === 0 ? schema : { ...schema, required } };
-}
-
-function withJsonTypes(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(withJsonTypes);
-  if (!isObject(schema) || isRawJson(schema)) return schema;
-  return Object.fromEntries(
-    Object.entries(schema).map(([name, value]) => [
-      name,
-      name === "type" && typeof value === "string"
-        ? JSON_TYPES.get(value) ?? value
-        : withJsonTypes(value),
-    ]),
-  );
-}
-
 function nameOf(call: unknown): unknown {
   if (!isObject(call)) return undefined;
   return isObject(call.function) ? call.function.name : call.name;
@@ -286,7 +215,7 @@ function textOf(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-function hasText(value: unknown): boolean {
+export function hasText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
 }
 

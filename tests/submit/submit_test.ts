@@ -721,3 +721,42 @@ Deno.test("the status counts failed rows, and names the logs until all is done",
   );
   assertEquals(whole.includes("Logs:"), false);
 });
+
+Deno.test("the status names a shard whose results were deleted, and is not done", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out");
+  await runShards(input, `${output}/`, 2, { refused: ["p5"] });
+  assertStringIncludes(await statusOf(output), "2 shards: 2 done");
+  const results = dir.path("out/in-00001-of-00002.jsonl");
+  await Deno.rename(results, results.replace(".jsonl", ".rescued-1.jsonl"));
+  assertStringIncludes(await statusOf(output), "2 shards: 2 done");
+  await Deno.remove(results.replace(".jsonl", ".rescued-1.jsonl"));
+  const text = await statusOf(output);
+  assertStringIncludes(text, "2 shards: 1 done, 1 without its results");
+  assertStringIncludes(text, `shard 1 of 2: without its results: "${results}" is gone`);
+  assertStringIncludes(text, "have started: 6 of 10 finished, 1 of them failed");
+});
+
+Deno.test("a job is refused if its shards have answers of another model, or were moved by a merge", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out/");
+  // Shard 0 has no answers, so only a look at all shards finds those of shard 1.
+  await runShard(input, output, { shard: { index: 1, count: 2 } });
+  for (const where of [["slurm"], ["kubernetes", ...kubernetesIn(dir)]]) {
+    const submit = (...flags: string[]) =>
+      runCli(["submit", ...where, input, "-o", output, "--shards=2", ...flags]);
+    for (const flags of [["-m", "other"], ["-m", "echo", "-p", "seed=1"]]) {
+      const { code, stdout, stderr } = await submit(...flags);
+      assertEquals([code, stdout], [2, ""], stderr);
+      assertStringIncludes(stderr, 'in-00001-of-00002.jsonl" were created with different settings');
+    }
+    assertExit(await submit("-m", "other", "--allow-mixed"), 0);
+    assertExit(await submit("-m", "echo"), 0);
+  }
+  await runShard(input, output, { shard: { index: 0, count: 2 } });
+  const merge = ["merge", output, "-o", dir.path("merged/in.jsonl"), "--tidy"];
+  assertExit(await runCli(merge), 0);
+  const merged = await runCli(["submit", "slurm", input, "-o", output, "--shards=2", "-m", "echo"]);
+  assertEquals([merged.code, merged.stdout], [2, ""], merged.stderr);
+  assertStringIncludes(merged.stderr, "the shards were merged, and their files were moved");
+});

@@ -1,0 +1,113 @@
+/** Tests of lib/formats/csv_records.ts and of columns of JSON, against slow readers. @module */
+
+import { assertEquals, assertGreater, assertRejects } from "../../lib/deps/std_assert.ts";
+import { SourceError } from "../../lib/errors.ts";
+import { findJsonColumns } from "../../lib/formats/csv.ts";
+import { bytesAsText, decodeChunks, RecordReader } from "../../lib/formats/csv_records.ts";
+
+/** Random numbers that are the same in each run. */
+function randomBelow(): (end: number) => number {
+  let state = 7;
+  return (end) => {
+    state = Math.imul(state, 1_103_515_245) + 12_345 >>> 0;
+    return (state >>> 8) % end;
+  };
+}
+
+const TABLE = { name: "x.csv", delimiter: "," };
+
+async function* inChunks(bytes: Uint8Array, sizeOf: () => number): AsyncGenerator<Uint8Array> {
+  for (let start = 0, end; start < bytes.length; start = end) {
+    yield bytes.subarray(start, end = start + sizeOf());
+  }
+}
+
+interface SlowRecord {
+  readonly cells: string[];
+  readonly number: number;
+  readonly end: number;
+}
+
+/** Records as a loop over the characters finds them; undefined if a quote is misplaced. */
+function recordsOf(text: string): SlowRecord[] | undefined {
+  const records: SlowRecord[] = [];
+  let number = 0;
+  for (let i = 0; i < text.length;) {
+    const cells: string[] = [];
+    for (let isInRecord = true; isInRecord; i++) {
+      let cell = "";
+      if (text[i] === '"') {
+        for (i++; text[i] !== '"' || text[i + 1] === '"'; cell += text[i++]) {
+          if (i >= text.length) return undefined;
+          if (text[i] === '"') i++;
+        }
+        for (i++; /[ \r]/.test(text[i]);) i++;
+        if (i < text.length && text[i] !== "," && text[i] !== "\n") return undefined;
+      } else while (i < text.length && text[i] !== "," && text[i] !== "\n") cell += text[i++];
+      isInRecord = text[i] === ",";
+      cells.push(isInRecord ? cell : cell.replace(/\r$/, ""));
+    }
+    number++;
+    const end = Math.min(i, text.length);
+    if (cells.length > 1 || cells[0].trim() !== "") records.push({ cells, number, end });
+  }
+  return records;
+}
+
+async function read(bytes: Uint8Array, sizeOf: () => number, readsCells: boolean) {
+  const chunks = inChunks(bytes, sizeOf), records: SlowRecord[] = [];
+  const reader = new RecordReader(TABLE, readsCells ? undefined : new Set());
+  const pieces = readsCells ? decodeChunks(chunks, "x.csv") : bytesAsText(chunks);
+  for await (const piece of pieces) records.push(...reader.read(piece));
+  return records;
+}
+
+Deno.test("the records of any text are read, and their ends found, in chunks of any size", async () => {
+  const below = randomBelow();
+  let complete = 0;
+  for (let round = 0; round < 3_000; round++) {
+    const text = Array.from({ length: below(40) }, () => '"",\nx \r'[below(7)]).join("");
+    const bytes = new TextEncoder().encode(text);
+    const expected = recordsOf(text);
+    for (const readsCells of [true, false]) {
+      const found = read(bytes, () => 1 + below(12), readsCells);
+      if (expected === undefined) {
+        await assertRejects(() => found, SourceError, undefined, JSON.stringify(text));
+        continue;
+      }
+      complete++;
+      // Without cells, only the header and the first column are read.
+      const shown = ({ cells, ...place }: SlowRecord) => readsCells ? { cells, ...place } : place;
+      assertEquals((await found).map(shown), expected.map(shown), JSON.stringify(text));
+    }
+  }
+  assertGreater(complete, 1_000);
+});
+
+function quoted(cell: string): string {
+  return /[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}
+
+Deno.test("findJsonColumns finds the columns that hold JSON beyond the first rows", async () => {
+  const below = randomBelow();
+  for (let round = 0; round < 40; round++) {
+    const kinds = ["", "{}", '[1, "é, ",\n""]', "x", ' {"a":1} ', '{"a', "é"];
+    // Each column has two kinds of cells, the second one only in a late row.
+    const columns = Array.from({ length: 5 }, () => [kinds[below(3)], kinds[below(kinds.length)]]);
+    const newline = ["\n", "\r\n"][below(2)], last = [newline, ""][below(2)];
+    const rows = Array.from(
+      { length: 1_200 },
+      (_, i) => columns.map(([most, late]) => i === 1_150 ? late : most),
+    );
+    const names = columns.map((_, i) => `c${i}`);
+    const lines = [names, ...rows].map((cells) => cells.map(quoted).join(","));
+    const text = `${newline}${lines.join(newline)}${last}`;
+    const bytes = new TextEncoder().encode(text);
+    const found = await findJsonColumns(inChunks(bytes, () => 997), TABLE);
+    const isJson = (cell: string) => /^\s*(\{\}|\[1|\{"a":1\})/.test(cell);
+    const expected = names.filter((_, i) =>
+      columns[i].some(isJson) && columns[i].every((cell) => cell === "" || isJson(cell))
+    );
+    assertEquals([...found].toSorted(), expected, JSON.stringify(columns));
+  }
+});
