@@ -125,8 +125,8 @@ function isInOrder(indexes: Uint32Array, keys: Numbers): boolean {
  * Whether a row is for validation. Depends on the hash of the uid alone, so the split is the same
  * in each export.
  */
-export function isForValidation(rowUid: string, share: number): boolean {
-  return share > 0 && Number.parseInt(xxHash64Hex(rowUid).slice(0, 8), 16) < share * 2 ** 32;
+export function isForValidation(row: { readonly rowUid: string }, share: number): boolean {
+  return share > 0 && Number.parseInt(xxHash64Hex(row.rowUid).slice(0, 8), 16) < share * 2 ** 32;
 }
 
 /** Fisher–Yates shuffle. */
