@@ -42,8 +42,6 @@ export function isPendingIndexed(
 /**
  * The answer in a pending line; undefined if the prompt was edited, or the line is another row's.
  * If the parameters differ, `next` is undefined: the row starts over, but keeps the answer.
- *
- * @throws {SinkError} If the file cannot be read.
  */
 export function readEarlierAnswer(
   path: string,
@@ -218,7 +216,6 @@ function valueOf(objectText: string, name: string): string | undefined {
 /**
  * The uid of an output line. Parses only a line that does not begin with a uid without escapes.
  *
- * @param lineNumber From 1, for errors.
  * @throws {DamagedFileError} If the line has no uid.
  */
 export function uidOfLine(text: string, path: string, lineNumber: number): string {
