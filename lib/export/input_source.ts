@@ -21,7 +21,7 @@ import { type BadInput, BadLines, listBadLines, stampOf } from "../run/mod.ts";
 import { LineSet } from "../sink/mod.ts";
 import { parseRowJson, RowProblem } from "../source/mod.ts";
 import { ConversationReader } from "./conversation.ts";
-import { type Example, type ExampleSource, NotRestored, type Verdict } from "./example.ts";
+import type { Example, ExampleSource, NotRestored, Verdict } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { FORMATS } from "./formats.ts";
 import { RowSpool } from "./row_order.ts";

@@ -200,19 +200,17 @@ class ResultsFile implements Disposable {
     for await (const block of readLineBlocks(this.path)) {
       let { offset } = block;
       for (const bytes of linesOf(block)) {
+        const start = offset;
+        offset += bytes.length + 1;
         number++;
-        if (isBlankLine(bytes)) {
-          offset += bytes.length + 1;
-          continue;
-        }
+        if (isBlankLine(bytes)) continue;
         this.lineCount++;
         const place = `"${this.path}" line ${number}`;
         const example = this.#read(bytes, place, block.isTail);
         this.inputs.add(example.input);
         const slot = failedRows.find(example.result.uid as string);
         if (slot !== -1) failedRows.clear(slot, HAS_FAILURE);
-        if (takes(example, place)) this.#order.add(offset, bytes.length, example);
-        offset += bytes.length + 1;
+        if (takes(example, place)) this.#order.add(start, bytes.length, example);
       }
     }
     this.failedRowCount = failedRows.count({ all: HAS_FAILURE });

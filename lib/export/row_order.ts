@@ -9,6 +9,7 @@ import { SinkError } from "../errors.ts";
 import { readFullySync, systemReason, writeAll } from "../files.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { MAX_SAMPLES } from "../params.ts";
+import { cannotWrite } from "../sink/mod.ts";
 
 const START_CAPACITY = 1_024, BLOCK_CAPACITY = 1 << 16;
 /**
@@ -206,10 +207,7 @@ export class RowSpool implements AsyncDisposable {
     try {
       await writeAll(this.#file, bytes);
     } catch (cause) {
-      throw new SinkError(`Cannot write "${this.#path}": ${systemReason(cause)}`, {
-        path: this.#path,
-        cause,
-      });
+      throw cannotWrite(this.#path, cause);
     }
   }
 
