@@ -30,8 +30,8 @@ import {
 import { shellWord } from "../printable.ts";
 import type { MergeRun } from "./find_runs.ts";
 
-/** An output holds no runs: it is empty, or has only a division into another number of shards, or
- * borders that are not completely written. A merge that waits for runs tries again. */
+/** An output holds no runs as asked for: it is empty, is not divided into that number of shards, or
+ * its borders are not completely written. A merge that waits for runs tries again. */
 export class NoRunsError extends UsageError {}
 
 interface PinnedDivision {

@@ -57,7 +57,7 @@ export interface MergeOptions {
 export interface WaitProgress {
   /** Runs that are done. */
   readonly done: number;
-  /** Shards or other runs; 0 if none has started. */
+  /** Shards or other runs; 0 while there are none. */
   readonly runs: number;
 }
 

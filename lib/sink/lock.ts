@@ -61,7 +61,7 @@ export interface LockOptions {
 export class Lock implements Disposable {
   /** The previous holder's last note. */
   readonly previous: RunNote | undefined;
-  /** Part of the names of this run's temporary files, so that the next holder can remove them. */
+  /** Part of the names of this run's temporary files: the next holder can remove them. */
   readonly token: string;
   readonly #path: string;
   /** Undefined once released, or if a shared lock is held instead. */
@@ -81,12 +81,8 @@ export class Lock implements Disposable {
     this.#identity = held.identity;
   }
 
-  /**
-   * Writes a note. Does nothing if the lock is released or shared.
-   *
-   * Synchronous, so that notes cannot overtake each other: copying 128 bytes into the page cache
-   * takes a microsecond.
-   */
+  /** Does nothing if the lock is released or shared. Synchronous, so that notes cannot overtake each
+   * other: copying 128 bytes into the page cache takes a microsecond. */
   note(state: RunState): void {
     if (this.#file === undefined) return;
     try {
@@ -198,7 +194,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
   }
 }
 
-/** One lock for all outputs of a run, in `.retort/` next to them. */
+/** One lock for all outputs of a run, in `.retort/` next to them. Its name is a hash of their paths. */
 export class SharedLock implements Disposable {
   readonly lock: Lock;
   /** 16 hex digits, written to the lock files of the outputs. */
@@ -210,8 +206,6 @@ export class SharedLock implements Disposable {
   }
 
   /**
-   * Acquires the lock of these outputs: its name is a hash of `paths`.
-   *
    * @param paths The lock files of the outputs, in one folder.
    * @throws {LockedError} If another run with the same outputs holds it.
    */

@@ -175,8 +175,7 @@ async function lockPatiently(file: Deno.FsFile): Promise<boolean> {
   return true;
 }
 
-/** Whether the handle can still read. On SMB mounts, `flock` on one handle keeps all others from
- * reading. */
+/** On SMB mounts, `flock` on one handle keeps all others from reading. */
 async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
   try {
     await reader.read(new Uint8Array(1));

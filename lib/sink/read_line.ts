@@ -24,7 +24,7 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Whether a line's row is pending. Lines of versions without `final` are final. */
+/** Lines of versions without `final` are final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
@@ -157,7 +157,7 @@ export function lastModelsOf(
   return ({ address = "", model = "" }) => models.get(keyOf(address, model));
 }
 
-/** The end of a file; "" if it cannot be read. */
+/** "" if the file cannot be read. */
 function tailOf(path: string): string {
   try {
     using file = Deno.openSync(path, { read: true });

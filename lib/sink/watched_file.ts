@@ -23,7 +23,7 @@ interface Handles {
   readonly sync: Deno.FsFile;
 }
 
-/** A file when it was closed, to notice changes since. */
+/** A file as it was closed, to notice changes since. */
 export interface ClosedFile {
   readonly identity: FileIdentity;
   /** The durable bytes: a smaller file was truncated. */
@@ -255,11 +255,7 @@ function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
   return a.ino === b.ino && a.dev === b.dev;
 }
 
-/**
- * What happened to the file, for a message; undefined if it is the same.
- *
- * @param minBytes A smaller file was truncated.
- */
+/** What happened to the file, for a message; undefined if it is the same and has `minBytes`. */
 export async function pathProblem(
   path: string,
   { device, inode }: FileIdentity,
