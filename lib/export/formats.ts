@@ -8,7 +8,7 @@ import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { AnswerField } from "./conversation.ts";
 import type { Example } from "./example.ts";
-import type { ExportFormat } from "./mod.ts";
+import type { ExportFormat } from "./export.ts";
 import { toAlpaca, toShareGpt, toShareGptPair } from "./llama_factory.ts";
 import { withLogprobs } from "./logprobs.ts";
 import { axolotl, hub, llamaFactory, type LoaderHint, type WrittenSet } from "./trainers.ts";
