@@ -10,7 +10,7 @@ import { isObject } from "../json.ts";
 import { codeSpan } from "../printable.ts";
 import type { ColumnType } from "../tables/mod.ts";
 import { VERSION } from "../version.ts";
-import type { Example } from "./example.ts";
+import { type Example, Times } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { uploadCommand } from "./trainers.ts";
 
@@ -21,10 +21,7 @@ export class DatasetFacts {
   /** The number of rows that each model answered. */
   readonly models = new Map<string, number>();
   readonly tokens = { prompt: 0, completion: 0, reasoning: 0 };
-  /** ISO 8601; "" if unknown. */
-  firstAnswerTime = "";
-  /** ISO 8601; "" if unknown. */
-  lastAnswerTime = "";
+  readonly times = new Times();
 
   add({ result: { distill } }: Example): void {
     if (!isObject(distill)) return;
@@ -33,11 +30,7 @@ export class DatasetFacts {
     this.tokens.prompt += countIn(distill, "prompt_tokens");
     this.tokens.completion += countIn(distill, "completion_tokens");
     this.tokens.reasoning += countIn(distill, "reasoning_tokens");
-    if (typeof created !== "string" || !/^\d{4}-\d\d-\d\d/.test(created)) return;
-    if (this.firstAnswerTime === "" || created < this.firstAnswerTime) {
-      this.firstAnswerTime = created;
-    }
-    if (created > this.lastAnswerTime) this.lastAnswerTime = created;
+    if (typeof created === "string" && /^\d{4}-\d\d-\d\d/.test(created)) this.times.add(created);
   }
 }
 
@@ -45,7 +38,7 @@ function countIn(distill: Record<string, unknown>, name: string): number {
   return typeof distill[name] === "number" ? distill[name] : 0;
 }
 
-/** The license in a card's metadata; undefined if there is none. */
+/** The license in a card's metadata, if there is one. */
 export function licenseOf(card: string): string | undefined {
   const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];
@@ -170,8 +163,9 @@ function factsOf({ facts }: CardContent): string[] {
   const models = [...facts.models].sort((a, b) => b[1] - a[1]);
   if (models.length === 0) return [];
   const teachers = models.map(([name, count]) => `${codeSpan(name)} (${formatCount(count)} rows)`);
-  const firstDate = facts.firstAnswerTime.slice(0, 10);
-  const lastDate = facts.lastAnswerTime.slice(0, 10);
+  const [firstDate, lastDate] = [facts.times.first, facts.times.last].map((time) =>
+    time.slice(0, 10)
+  );
   const dates = firstDate === lastDate ? `on ${firstDate}` : `between ${firstDate} and ${lastDate}`;
   const { prompt, completion, reasoning } = facts.tokens;
   return [

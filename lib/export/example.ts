@@ -36,6 +36,10 @@ export interface Example extends Origin {
   readonly rejected?: Message;
 }
 
+/** Whether an example is selected, or why it cannot be written: the format has no place for it, or
+ * its messages cannot be restored. */
+export type Verdict = boolean | Unrepresentable | NotRestored;
+
 /**
  * Call `scan` first, to select and check examples; then `batches`, to write them. Counts and types
  * are known after the scan, and `sources` may grow during it.
@@ -54,10 +58,9 @@ export interface ExampleSource {
   /**
    * Reads every row, and records which are selected.
    *
-   * @param takes Returns whether an example is selected, or what the format has no place for.
    * @throws {UsageError | SourceError} with the rows that cannot be written
    */
-  scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void>;
+  scan(verdictOf: (example: Example) => Verdict): Promise<void>;
   /** Yields the selected examples, in input order or shuffled by the seed `shuffle`. */
   batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
 }
@@ -74,7 +77,7 @@ interface ResultFields {
 export class ExampleReader {
   readonly #rows: RowOptions;
   readonly #paramSets: Readonly<Record<string, Params>>;
-  /** Parsers by parameter set: files have one or two sets. */
+  /** By parameter set: files have one or two. */
   readonly #parsers = new Map<string, RowParser>();
 
   /** @param run Has the options that the caller omits. */
@@ -152,13 +155,13 @@ export class ExampleReader {
   }
 }
 
-/** Returns the text of a row without the uid and with it, because a template may have used it. */
+/** The text of a row without the uid and with it: a template may have used it. */
 export function withAndWithoutUid(rowText: string, uid: unknown): readonly string[] {
   const start = JSON.stringify({ uid }).slice(0, -1);
   return [rowText, start + (rowText === "{}" ? "}" : `,${rowText.slice(1)}`)];
 }
 
-/** Matches the path of an input, its name, and the line or element. */
+/** The path of an input, its name, and the line or element. */
 const SOURCE = /^((?:.*[/\\])?(.*?))(?::([1-9]\d{0,9})|\[(\d{1,10})\])$/s;
 
 function parseFields(text: string): ResultFields | string {
@@ -193,11 +196,11 @@ function parseFields(text: string): ResultFields | string {
   return value as unknown as ResultFields;
 }
 
-/** A row whose messages cannot be restored as sent. The message says which row, and why. */
+/** The messages of a row cannot be restored as they were sent. */
 export class NotRestored extends UsageError {}
 
-/** The first and last `created` of rows. ISO 8601 in UTC sorts as text. */
-class Times {
+/** The first and last `created` of rows, "" without rows. ISO 8601 in UTC sorts as text. */
+export class Times {
   count = 0;
   first = "";
   last = "";
@@ -230,7 +233,6 @@ export class UnrestoredRows {
     this.#unrestoredTimes.add(createdOf(example));
   }
 
-  /** @throws {NotRestored} If a row could not be restored. */
   throwIfAny(): void {
     const { count } = this.#unrestoredTimes;
     if (count === 0) return;

@@ -42,11 +42,6 @@ export interface ResolvedExport extends WriteOptions {
   readonly isFromResults: boolean;
 }
 
-/**
- * @throws {TypeError | RangeError} if an option is unknown, missing, of a wrong type or out of
- * range
- * @throws {UsageError} if options cannot be used together, or as they are
- */
 export function resolveExport(options: ExportOptions): ResolvedExport {
   checkOptions(options, EXPORT_RULES);
   requireOptions("export", options, ["results", "output", "format"], EXPORT_RULES);

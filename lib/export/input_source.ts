@@ -21,7 +21,7 @@ import { type BadInput, BadLines, listBadLines, stampOf } from "../run/mod.ts";
 import { LineSet } from "../sink/mod.ts";
 import { parseRowJson, RowProblem } from "../source/mod.ts";
 import { ConversationReader } from "./conversation.ts";
-import { type Example, type ExampleSource, NotRestored } from "./example.ts";
+import type { Example, ExampleSource, NotRestored, Verdict } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { FORMATS } from "./formats.ts";
 import { RowSpool } from "./row_order.ts";
@@ -41,7 +41,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
-  /** Indexes of the selected rows among the rows of all files. */
+  /** Indexes among the rows of all files. */
   readonly #selectedRows = new LineSet();
   /** JSON Lines and JSON files, whose rows keep their text. */
   readonly #verbatimFiles = new Set<string>();
@@ -62,22 +62,19 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     this.sources = new Map(files.map((path) => [path, "an input of the conversion"]));
   }
 
-  async scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void> {
+  async scan(verdictOf: (example: Example) => Verdict): Promise<void> {
     const { shuffle, output } = this.#options;
     // Only a temporary file can be read in random order.
     if (shuffle !== undefined) {
       this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
     }
     const badInputs: BadInput[] = [];
-    for (const file of this.#files) badInputs.push(await this.#scanFile(file, takes));
+    for (const file of this.#files) badInputs.push(await this.#scanFile(file, verdictOf));
     throwIfBad(badInputs);
   }
 
   /** Returns the rows that cannot be converted. */
-  async #scanFile(
-    file: string,
-    takes: (example: Example) => boolean | Unrepresentable,
-  ): Promise<BadInput> {
+  async #scanFile(file: string, verdictOf: (example: Example) => Verdict): Promise<BadInput> {
     const stamp = await stampOf(file);
     const input = await openInput(file, file, this.#options);
     this.#inputs.push({ input, stamp });
@@ -86,15 +83,20 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     const badLines = new BadLines();
     let rowsInFile = 0;
     for await (const lines of input.rows()) {
-      for (const { text, problem, number } of lines) {
+      for (const { text, problem: unreadable = "unreadable", number } of lines) {
         const example = text === undefined
-          ? new RowProblem(problem ?? "unreadable")
+          ? new RowProblem(unreadable)
           : this.#read(text, file, number);
-        rowsInFile++;
-        if (this.#admit(example, number, badLines, takes)) {
+        const verdict = example instanceof RowProblem ? example : verdictOf(example);
+        if (verdict === true) {
+          this.rowCount++;
           this.#selectedRows.add(this.lineCount);
           this.#spool?.add(text!, file, number);
+        } else if (verdict !== false) {
+          const { problem, hint } = this.#problemOf(verdict, file);
+          badLines.add(number, problem, hint);
         }
+        rowsInFile++;
         this.lineCount++;
       }
       await this.#spool?.flush();
@@ -143,54 +145,24 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     }
   }
 
-  /** Returns whether the row is selected. */
-  #admit(
-    example: Example | RowProblem,
-    line: number,
-    bad: BadLines,
-    takes: (example: Example) => boolean | Unrepresentable,
-  ): boolean {
-    const verdict = example instanceof RowProblem ? example : this.#verdictOf(example, takes);
-    if (typeof verdict === "boolean") {
-      if (verdict) this.rowCount++;
-      return verdict;
-    }
-    const { format } = this.#options;
+  #problemOf(verdict: RowProblem | Unrepresentable | NotRestored, file: string): RowProblem {
+    if (verdict instanceof RowProblem) return verdict;
     if (verdict instanceof Unrepresentable) {
-      bad.add(line, `${format} has no place for ${verdict.problem}`, () => "");
-    } else bad.add(line, verdict.problem, verdict.hint);
-    return false;
-  }
-
-  #verdictOf(
-    example: Example,
-    takes: (example: Example) => boolean | Unrepresentable,
-  ): boolean | Unrepresentable | RowProblem {
-    try {
-      return takes(example);
-    } catch (error) {
-      if (!(error instanceof NotRestored)) throw error;
-      const hint = this.#verbatimFiles.has(example.file) ? RESTORE_HINT : TABLE_HINT;
-      return new RowProblem(error.message, () => hint);
+      const { format } = this.#options;
+      return new RowProblem(`${format} has no place for ${verdict.problem}`, () => "");
     }
+    const hint = this.#verbatimFiles.has(file) ? RESTORE_HINT : TABLE_HINT;
+    return new RowProblem(verdict.message, () => hint);
   }
 
   #read(text: string, file: string, line: number): Example | RowProblem {
-    const place = { file, line, isVerbatim: this.#verbatimFiles.has(file) };
-    if (!this.#isRaw) return this.#reader.read(text, place);
-    const value = parseRowJson(text);
-    if (value instanceof RowProblem) return value;
-    const { validation, dedupe } = this.#options;
-    const conversation = validation > 0 || dedupe ? this.#reader.read(text, place) : undefined;
-    if (conversation !== undefined && !(conversation instanceof RowProblem)) {
-      return conversation;
+    if (!this.#needsOnlyText) {
+      const isVerbatim = this.#verbatimFiles.has(file);
+      const conversation = this.#reader.read(text, { file, line, isVerbatim });
+      if (!this.#isRaw || !(conversation instanceof RowProblem)) return conversation;
     }
-    const example = new TextExample(text, file, line, value);
-    // Without a conversation, the text decides on validation and duplicates.
-    return validation === 0 && !dedupe ? example : Object.assign(example, {
-      rowUid: validation > 0 ? sha256Hex(text) : "",
-      response: dedupe ? text : "",
-    });
+    const value = parseRowJson(text);
+    return value instanceof RowProblem ? value : new TextExample(text, file, line, value);
   }
 
   #readAgain(text: string | undefined, file: string, line: number): Example {
@@ -211,13 +183,12 @@ const TABLE_HINT =
   "use the --system, --template and --prompt-field of its run. If they are right, " +
   "the table has changed a number or an object in the prompt: convert the results in JSON Lines";
 
-/** A row that stays as it is, without a conversation. */
+/** A row that stays as it is, without a conversation: its text decides on validation and duplicates. */
 class TextExample implements Example {
   readonly text: string;
-  readonly rowUid = "";
   readonly messages = [];
   readonly tools = undefined;
-  readonly response = "";
+  readonly response: string;
   readonly reasoning = "";
   readonly toolCalls = undefined;
   readonly answer = null;
@@ -227,13 +198,17 @@ class TextExample implements Example {
   readonly sample = 0;
   #value: unknown;
 
-  /** @param value The parsed text, if known. */
   constructor(text: string, file: string, line: number, value?: unknown) {
     const isList = /^\s*\[/.test(text);
+    this.response = text;
     this.text = isList ? `{"messages":${text}}` : text;
     this.#value = isList && value !== undefined ? { messages: value } : value;
     this.file = this.input = file;
     this.line = line;
+  }
+
+  get rowUid(): string {
+    return sha256Hex(this.response);
   }
 
   get result(): Record<string, unknown> {
@@ -249,7 +224,6 @@ function changedError(file: string): SourceError {
   );
 }
 
-/** @throws {SourceError} with the rows that cannot be converted, by problem */
 function throwIfBad(badInputs: readonly BadInput[]): void {
   const count = sumOf(badInputs, ({ bad }) => bad.count);
   if (count === 0) return;

@@ -103,10 +103,8 @@ function hasFunction(call: unknown): boolean {
 
 const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
-/** Whether a message has text beside tool calls, for which ShareGPT has no place. */
-export function hasTextWithCalls(message: Message): boolean {
-  const { tool_calls: calls } = message;
-  if (!Array.isArray(calls) || calls.length === 0) return false;
+/** Whether a message with tool calls has text beside them, for which ShareGPT has no place. */
+export function hasTextBesideCalls(message: Message): boolean {
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
 }
 

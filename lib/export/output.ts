@@ -35,13 +35,8 @@ function outputOf(
   };
 }
 
-/**
- * Opens a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. Creates
- * the folder of a file.
- *
- * @throws {UsageError} if the file must not be written
- * @throws {SinkError} if the file cannot be written
- */
+/** Opens a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. Creates the
+ * folder of a file. */
 export async function openOutput(
   output: string | WritableStream<Uint8Array>,
   guard: OutputGuard,

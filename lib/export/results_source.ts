@@ -4,26 +4,30 @@
  * @module
  */
 
+import { failuresOf } from "../data/mod.ts";
 import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { formatCount, formatUsd, sumOf } from "../figures.ts";
 import { readFullySync, stemOf } from "../files.ts";
+import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { isJson } from "../json.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { codeSpan, printableJson } from "../printable.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
+import { isPendingIndexed } from "../sink/mod.ts";
 import {
   type Example,
   ExampleReader,
   type ExampleSource,
   NotRestored,
   UnrestoredRows,
+  type Verdict,
 } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { RowOrder, shuffleIn } from "./row_order.ts";
-import type { Unrepresentable } from "./turns.ts";
+import { Unrepresentable } from "./turns.ts";
 
-/** Examples of several results files: file after file in input order, or all shuffled. */
+/** Yields file after file in input order, or all examples shuffled. */
 export class ResultsSource implements ExampleSource, Disposable {
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
@@ -61,29 +65,29 @@ export class ResultsSource implements ExampleSource, Disposable {
     return sumOf(this.#files, ({ lineCount }) => lineCount);
   }
 
-  async scan(takes: (example: Example) => boolean | Unrepresentable): Promise<void> {
+  /** Rows without a result in the failures files, known after the scan. */
+  get failedRowCount(): number {
+    return sumOf(this.#files, ({ failedRowCount }) => failedRowCount);
+  }
+
+  async scan(verdictOf: (example: Example) => Verdict): Promise<void> {
     for (const file of this.#files) {
-      await file.index((example, place) => this.#admit(example, place, takes));
+      await file.index((example, place) => this.#admit(example, place, verdictOf(example)));
       for (const input of file.inputs) this.sources.set(input, inputDescription(file.path));
     }
     this.#unrestoredRows.throwIfAny();
   }
 
-  #admit(
-    example: Example,
-    place: string,
-    takes: (example: Example) => boolean | Unrepresentable,
-  ): boolean {
-    try {
-      const verdict = takes(example);
-      if (verdict === true) this.#unrestoredRows.addRestored(example);
-      if (typeof verdict === "boolean") return verdict;
+  #admit(example: Example, place: string, verdict: Verdict): boolean {
+    if (verdict instanceof Unrepresentable) {
       throw unrepresentableError(this.#format, place, verdict);
-    } catch (error) {
-      if (!(error instanceof NotRestored)) throw error;
-      this.#unrestoredRows.add(example, place, error.message);
+    }
+    if (verdict instanceof NotRestored) {
+      this.#unrestoredRows.add(example, place, verdict.message);
       return false;
     }
+    if (verdict) this.#unrestoredRows.addRestored(example);
+    return verdict;
   }
 
   async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
@@ -154,6 +158,17 @@ function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
+/** The rows that have failed, by the failures file. Some have a result: they were retried. */
+async function failedRowsOf(results: string): Promise<IdTable> {
+  const path = failuresOf(results), table = new IdTable();
+  if (path === undefined) return table;
+  // A failures file that cannot be read must not fail the export of the results.
+  await readIndex({ path, kind: "failures" }, table, (slot, line) => {
+    if (!isPendingIndexed(line)) table.set(slot, HAS_FAILURE);
+  }).catch(() => {});
+  return table;
+}
+
 /** Reads a file twice: to select, order and check examples, then to return them. */
 class ResultsFile implements Disposable {
   readonly path: string;
@@ -166,6 +181,7 @@ class ResultsFile implements Disposable {
   #buffer = new Uint8Array(64 * 1024);
   readonly inputs = new Set<string>();
   lineCount = 0;
+  failedRowCount = 0;
 
   constructor(path: string, run: RunFile | undefined, options: RowOptions) {
     this.path = path;
@@ -177,29 +193,27 @@ class ResultsFile implements Disposable {
     return this.#order.length;
   }
 
-  /**
-   * Records the positions of selected lines.
-   *
-   * @param takes Returns whether an example is selected. May throw an error about the example.
-   */
+  /** Records the positions of the lines that `takes` selects. */
   async index(takes: (example: Example, place: string) => boolean): Promise<void> {
+    using failedRows = await failedRowsOf(this.path);
     let number = 0;
     for await (const block of readLineBlocks(this.path)) {
       let { offset } = block;
       for (const bytes of linesOf(block)) {
+        const start = offset;
+        offset += bytes.length + 1;
         number++;
-        if (isBlankLine(bytes)) {
-          offset += bytes.length + 1;
-          continue;
-        }
+        if (isBlankLine(bytes)) continue;
         this.lineCount++;
         const place = `"${this.path}" line ${number}`;
         const example = this.#read(bytes, place, block.isTail);
         this.inputs.add(example.input);
-        if (takes(example, place)) this.#order.add(offset, bytes.length, example);
-        offset += bytes.length + 1;
+        const slot = failedRows.find(example.result.uid as string);
+        if (slot !== -1) failedRows.clear(slot, HAS_FAILURE);
+        if (takes(example, place)) this.#order.add(start, bytes.length, example);
       }
     }
+    this.failedRowCount = failedRows.count({ all: HAS_FAILURE });
   }
 
   inInputOrder(): Uint32Array {

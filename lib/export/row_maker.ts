@@ -22,10 +22,8 @@ export interface MadeRow {
   readonly row: TrainingRow | string;
 }
 
-/** Makes rows in two passes: `add` takes all examples, so that `rowsOf` knows the columns of every
- * row. */
+/** Makes rows in two passes: `add` takes all examples, so that `rowsOf` knows the columns. */
 export class RowMaker {
-  /** Complete after the first pass. */
   readonly schema = new Schema();
   readonly #options: ResolvedExport;
   readonly #format: FormatDefinition;
@@ -71,11 +69,7 @@ export class RowMaker {
     return undefined;
   }
 
-  /**
-   * Ends the first pass. Returns the columns.
-   *
-   * @throws {UsageError} if no row has a requested column
-   */
+  /** Ends the first pass. Returns the columns; throws if no row has a requested one. */
   complete(): string[] {
     const { columns: requestedNames, fileType } = this.#options;
     const { columns } = this.schema;

@@ -9,6 +9,7 @@ import { SinkError } from "../errors.ts";
 import { readFullySync, systemReason, writeAll } from "../files.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { MAX_SAMPLES } from "../params.ts";
+import { cannotWrite } from "../sink/mod.ts";
 
 const START_CAPACITY = 1_024, BLOCK_CAPACITY = 1 << 16;
 /**
@@ -125,8 +126,8 @@ function isInOrder(indexes: Uint32Array, keys: Numbers): boolean {
  * Whether a row is for validation. Depends on the hash of the uid alone, so the split is the same
  * in each export.
  */
-export function isForValidation(rowUid: string, share: number): boolean {
-  return share > 0 && Number.parseInt(xxHash64Hex(rowUid).slice(0, 8), 16) < share * 2 ** 32;
+export function isForValidation(row: { readonly rowUid: string }, share: number): boolean {
+  return share > 0 && Number.parseInt(xxHash64Hex(row.rowUid).slice(0, 8), 16) < share * 2 ** 32;
 }
 
 /** Fisher–Yates shuffle. */
@@ -206,10 +207,7 @@ export class RowSpool implements AsyncDisposable {
     try {
       await writeAll(this.#file, bytes);
     } catch (cause) {
-      throw new SinkError(`Cannot write "${this.#path}": ${systemReason(cause)}`, {
-        path: this.#path,
-        cause,
-      });
+      throw cannotWrite(this.#path, cause);
     }
   }
 

@@ -115,7 +115,7 @@ export class Selection {
 
 export type Pair = readonly [chosen: Example, rejected: Example];
 
-/** Makes pairs. All answers to a row must be consecutive. */
+/** All answers to a row must be consecutive. */
 export class Pairs {
   readonly #scoreOf: (example: Example) => number;
   #answers: Example[] = [];
@@ -123,7 +123,6 @@ export class Pairs {
   #tiedRows = 0;
   #unscoredAnswers = 0;
 
-  /** @throws {UsageError} if the value of `--prefer` is not a field */
   constructor(prefer: string) {
     this.#scoreOf = scoreOf(prefer);
   }

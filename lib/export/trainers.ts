@@ -10,12 +10,13 @@ import { formatCountOf } from "../figures.ts";
 import { withoutSeparator } from "../files.ts";
 import { shellWord } from "../printable.ts";
 import { isRawJson } from "../source/mod.ts";
+import type { Message } from "../teacher/mod.ts";
 import { FILE_KINDS, type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
 import type { ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
-import { hasTextWithCalls, isAlternating } from "./llama_factory.ts";
+import { hasTextBesideCalls, isAlternating } from "./llama_factory.ts";
 import { argumentsOf, type ToolArguments, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
@@ -46,21 +47,14 @@ export class TrainerNotes {
   add(example: Example, row: TrainingRow): void {
     // The messages of rows that stay as they are may not be restorable.
     if (this.#turns === "other") return;
-    if (example.reasoning !== "") this.#rowsWithReasoning++;
-    if (this.#turns === "ShareGPT") {
-      if (!isAlternating(row)) this.#rowsOutOfTurn++;
-      const { response, toolCalls } = example;
-      const answer = example.answer ??
-        { role: "assistant", content: response, tool_calls: toolCalls };
-      for (const message of [...example.messages, answer]) {
-        if (hasTextWithCalls(message)) this.#textsWithCalls++;
-      }
-    }
+    const { messages, response, reasoning, toolCalls } = example;
+    if (reasoning !== "") this.#rowsWithReasoning++;
+    if (this.#turns === "ShareGPT" && !isAlternating(row)) this.#rowsOutOfTurn++;
+    const answer = example.answer ??
+      { role: "assistant", content: response, tool_calls: toolCalls };
     let hasCalls = false;
-    for (const message of example.messages) {
-      if (this.#addCalls(message.tool_calls)) hasCalls = true;
-    }
-    if (this.#addCalls(example.toolCalls)) hasCalls = true;
+    for (const message of messages) if (this.#addMessage(message)) hasCalls = true;
+    if (this.#addMessage(answer)) hasCalls = true;
     if (hasCalls) this.#rowsWithCalls++;
   }
 
@@ -144,8 +138,11 @@ export class TrainerNotes {
     return notes;
   }
 
-  #addCalls(calls: unknown): boolean {
+  /** Returns whether the message has tool calls. */
+  #addMessage(message: Message): boolean {
+    const { tool_calls: calls } = message;
     if (!Array.isArray(calls) || calls.length === 0) return false;
+    if (hasTextBesideCalls(message)) this.#textsWithCalls++;
     for (const call of calls) this.#addCall(call);
     return true;
   }
@@ -246,7 +243,7 @@ export function llamaFactory(
   };
 }
 
-/** Columns of lists, which LLaMA-Factory cannot read from CSV. */
+/** Columns that LLaMA-Factory cannot read from CSV. */
 const LISTS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
 /** LLaMA-Factory recognizes types by the last extension. */
@@ -256,7 +253,6 @@ function isReadByLlamaFactory(path: string, isFlat: boolean): boolean {
     readableKinds(isFlat).includes(kind);
 }
 
-/** @param isFlat Whether no column holds lists. */
 function readableKinds(isFlat: boolean): FileKind[] {
   return FILE_KINDS.filter((kind) => isFlat || LLAMA_FACTORY[kind] === "everything");
 }

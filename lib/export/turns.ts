@@ -8,6 +8,7 @@
  * @module
  */
 
+import { filledList, isObject } from "../json.ts";
 import { parseLossless } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../answer.ts";
@@ -136,10 +137,10 @@ export function textOf({ content }: Message): string | undefined {
 /** How the arguments of tool calls are written in messages. */
 export type ToolArguments = "object" | "string";
 
-export function withArguments(messages: readonly Message[], style: ToolArguments): Message[] {
+function withArguments(messages: readonly Message[], style: ToolArguments): Message[] {
   return messages.map((message) => {
-    const { tool_calls: calls } = message;
-    if (!Array.isArray(calls) || calls.length === 0) return message;
+    const calls = filledList(message.tool_calls);
+    if (calls === undefined) return message;
     // Templates would print null as text.
     const content = message.content ?? "";
     return { ...message, content, tool_calls: calls.map((call) => callWith(call, style)) };
@@ -152,24 +153,18 @@ export function argumentsOf(call: unknown): Record<string, unknown> | undefined 
   const value = typeof calledFunction?.arguments === "string"
     ? parseArguments(calledFunction.arguments)
     : calledFunction?.arguments;
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? value as Record<string, unknown>
-    : undefined;
+  return isObject(value) ? value : undefined;
 }
 
 function callWith(call: unknown, style: ToolArguments): unknown {
   const { function: calledFunction } = call as { function?: { arguments?: unknown } };
   const value = calledFunction?.arguments;
-  if (calledFunction === undefined || value === undefined) return call;
-  if (style === "string") {
-    if (typeof value === "string") return call;
-    return { ...call as object, function: { ...calledFunction, arguments: JSON.stringify(value) } };
-  }
-  const object = argumentsOf(call);
+  if (value === undefined || (style === "string" && typeof value === "string")) return call;
+  const converted = style === "string" ? JSON.stringify(value) : argumentsOf(call);
   // Invalid JSON can only be trained on as text.
-  return object === undefined
+  return converted === undefined
     ? call
-    : { ...call as object, function: { ...calledFunction, arguments: object } };
+    : { ...call as object, function: { ...calledFunction, arguments: converted } };
 }
 
 function parseArguments(text: string): unknown {

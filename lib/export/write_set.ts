@@ -5,19 +5,15 @@
  * @module
  */
 
-import { failuresOf } from "../data/mod.ts";
 import { UsageError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { ifThere, specialProblem, systemReason } from "../files.ts";
 import { withoutFormat } from "../formats/mod.ts";
-import { HAS_FAILURE, HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
-import { isObject, parsedJson } from "../json.ts";
-import { linesOf, readLineBlocks } from "../line_blocks.ts";
 import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
 import { openTable, type Schema } from "../tables/mod.ts";
 import { checkFolder, DatasetFolder } from "./dataset_folder.ts";
-import type { ExampleSource } from "./example.ts";
+import { type Example, type ExampleSource, NotRestored, type Verdict } from "./example.ts";
 import type { ConvertOptions, ExportOptions, ExportReport } from "./export.ts";
 import { resolveConvert, type ResolvedExport, resolveExport } from "./export_options.ts";
 import { FORMATS } from "./formats.ts";
@@ -33,46 +29,14 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
   await checkResultsFiles(resolvedOptions.paths);
   using source = await ResultsSource.open(resolvedOptions);
   const report = await writeSet(source, resolvedOptions);
-  return { ...report, notes: [...report.notes, ...await failureNotes(resolvedOptions.paths)] };
+  return { ...report, notes: [...report.notes, ...failureNotes(source.failedRowCount)] };
 }
 
 /** A note about failed rows: the results do not show them. */
-async function failureNotes(results: readonly string[]): Promise<string[]> {
-  let count = 0;
-  // An unreadable failures file must not fail a complete export.
-  for (const path of results) count += await countFailedRows(path).catch(() => 0);
+function failureNotes(count: number): string[] {
   if (count === 0) return [];
   const [rows, are] = count === 1 ? ["1 row", "is"] : [formatCountOf(count, "row"), "are"];
   return [`${rows} failed and ${are} not in the output: the command retry sends failed rows again`];
-}
-
-/**
- * Counts the failed rows of a results file in the failures file next to it. After a crash, that
- * file still has rows that were retried: a row counts once, or not at all if it has a result.
- */
-async function countFailedRows(results: string): Promise<number> {
-  const path = failuresOf(results);
-  if (path === undefined) return 0;
-  using table = new IdTable();
-  const decoder = new TextDecoder();
-  for await (const block of readLineBlocks(path)) {
-    for (const bytes of linesOf(block)) {
-      const uid = failedUidOf(decoder.decode(bytes));
-      if (uid !== undefined) table.set(table.insert(uid), HAS_FAILURE);
-    }
-  }
-  if (table.size === 0) return 0;
-  await readIndex({ path: results, kind: "results" }, table, (slot) => {
-    table.set(slot, HAS_RESULT);
-  });
-  return table.count({ all: HAS_FAILURE, none: HAS_RESULT });
-}
-
-/** The uid of a failed row; undefined for pending rows and for an incomplete last line. */
-function failedUidOf(line: string): string | undefined {
-  const value = parsedJson(line);
-  if (!isObject(value) || !isObject(value.error) || value.error.final === false) return undefined;
-  return typeof value.uid === "string" ? value.uid : undefined;
 }
 
 async function checkResultsFiles(paths: readonly string[]): Promise<void> {
@@ -114,7 +78,7 @@ async function writeSet(
   const maker = new RowMaker(options);
   const guard = { replace: options.replace, sources: source.sources };
   await checkTargets(options, guard);
-  await source.scan((example) => selection.takes(example) && (maker.add(example) ?? true));
+  await source.scan((example) => verdictOf(example, selection, maker));
   selection.checkCondition();
   refuseEmpty(options, source, selection);
   // Other formats define their columns.
@@ -143,6 +107,15 @@ async function writeSet(
   return { ...counts, validationPath, columns, notes, hints };
 }
 
+function verdictOf(example: Example, selection: Selection, maker: RowMaker): Verdict {
+  try {
+    return selection.takes(example) && (maker.add(example) ?? true);
+  } catch (error) {
+    if (error instanceof NotRestored) return error;
+    throw error;
+  }
+}
+
 async function writeRows(
   targets: Targets,
   rows: Iterable<MadeRow>,
@@ -151,7 +124,7 @@ async function writeRows(
 ): Promise<void> {
   for (const madeRow of rows) {
     if (counts.rows >= maxRows) return;
-    const isValidation = isForValidation(madeRow.example.rowUid, validation);
+    const isValidation = isForValidation(madeRow.example, validation);
     counts.rows++;
     if (isValidation) counts.validationRows++;
     const writing = targets.write(madeRow, isValidation);
@@ -166,7 +139,6 @@ function hintsFor({ output, ...options }: ResolvedExport, columns: readonly stri
   return isPath ? format.config({ path: output, columns }) : [];
 }
 
-/** @throws {UsageError} if no row is selected, unless that is allowed */
 function refuseEmpty(
   { paths, where, uids, excludeUids, allowEmpty, isFromResults }: ResolvedExport,
   { rowCount, lineCount }: ExampleSource,
@@ -207,7 +179,6 @@ export interface Targets extends AsyncDisposable {
   finish(written: WrittenRows): Promise<void>;
 }
 
-/** @throws {UsageError} if the output must not be written */
 async function checkTargets(options: ResolvedExport, guard: OutputGuard): Promise<void> {
   const { output, format } = options;
   if (FORMATS[format].target === "folder") return await checkFolder(output as string, guard);

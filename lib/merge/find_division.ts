@@ -1,5 +1,6 @@
 /**
- * Finds the division into shards for a merge.
+ * Finds the division into shards for a merge, and the runs of the shards, including files that an
+ * earlier merge has moved.
  *
  * @module
  */
@@ -7,19 +8,30 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import {
+  exists,
   isFolder,
   namesIn,
   OWN_FOLDER,
   parseShardStem,
+  shardStem,
   stemOf,
   withoutSeparator,
 } from "../files.ts";
-import { inputFilesOf, readRunFile } from "../run/mod.ts";
-import { movedFolderOf, parsePlanName, readPlan, type ShardPlan } from "../shards/mod.ts";
+import { filesOf, inputFilesOf, type OutputFiles, readRunFile } from "../run/mod.ts";
+import {
+  changeOf,
+  movedFolderOf,
+  parsePlanName,
+  piecesOf,
+  readPlan,
+  rowsBefore,
+  type ShardPlan,
+} from "../shards/mod.ts";
 import { shellWord } from "../printable.ts";
+import type { MergeRun } from "./find_runs.ts";
 
-/** An output holds no runs: it is empty, or has only a division into another number of shards, or
- * borders that are not completely written. A merge that waits for runs tries again. */
+/** An output holds no runs as asked for: it is empty, is not divided into that number of shards, or
+ * its borders are not completely written. A merge that waits for runs tries again. */
 export class NoRunsError extends UsageError {}
 
 interface PinnedDivision {
@@ -28,13 +40,20 @@ interface PinnedDivision {
 }
 
 /**
- * Finds the division into shards that a merge of the output is for; undefined if its runs are not
- * shards.
+ * Finds the shards that a merge of the output is for; undefined if its runs are not shards.
  *
  * @param options `shards` chooses one of several divisions. With `awaitsRuns`, the only division
  * counts before any of its shards has started.
  */
-export async function findDivision(
+export async function findShardRuns(
+  output: string,
+  options: { shards?: number; awaitsRuns?: boolean },
+): Promise<MergeRun[] | undefined> {
+  const division = await findDivision(output, options);
+  return division && await runsOf(division);
+}
+
+async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
 ): Promise<PinnedDivision | undefined> {
@@ -44,21 +63,19 @@ export async function findDivision(
     return undefined;
   }
   if (divisions.length === 1 && shards !== undefined) return divisions[0];
-  if (awaitsRuns && divisions.length > 1) throw ambiguityError(output, divisions);
   const startedDivisions: PinnedDivision[] = [];
-  for (const division of divisions) if (await hasStarted(division)) startedDivisions.push(division);
-  if (startedDivisions.length === 1) {
-    await refuseOtherRuns(output, startedDivisions[0]);
-    return startedDivisions[0];
+  for (const division of divisions) if (await isStarted(division)) startedDivisions.push(division);
+  const hasStarted = startedDivisions.length > 0;
+  // If no shard has started, other runs in the folder are merged. Without any, the missing shards
+  // are reported.
+  if (!hasStarted && !awaitsRuns && shards === undefined && await holdsRuns(output)) {
+    return undefined;
   }
-  if (startedDivisions.length > 1) throw ambiguityError(output, startedDivisions);
-  if (awaitsRuns) return divisions[0];
-  // No shard has started. Other runs in the folder are merged; without any, the missing shards are
-  // reported.
-  const { folder, name } = await folderAndName(output);
-  if (await holdsRuns(folder, name)) return undefined;
-  if (divisions.length === 1) return divisions[0];
-  throw ambiguityError(output, divisions);
+  const candidates = hasStarted && !awaitsRuns ? startedDivisions : divisions;
+  if (candidates.length > 1) throw ambiguityError(output, candidates);
+  const [division] = candidates;
+  if (hasStarted) await refuseOtherRuns(output, division);
+  return division;
 }
 
 async function refuseOtherCount(output: string, shards: number): Promise<void> {
@@ -95,7 +112,7 @@ async function pinnedDivisions(
 }
 
 /** Whether a shard has results, failures or a run file, in place or moved by a merge. */
-async function hasStarted({ plan: { shards }, stem }: PinnedDivision): Promise<boolean> {
+async function isStarted({ plan: { shards }, stem }: PinnedDivision): Promise<boolean> {
   const isOfShard = (file: string) => {
     const [, shardStem = ""] = /^(.*?)(?:\.run\.json|(?:_error)?\.jsonl)$/s.exec(file) ?? [];
     const shard = parseShardStem(shardStem);
@@ -107,9 +124,7 @@ async function hasStarted({ plan: { shards }, stem }: PinnedDivision): Promise<b
   return false;
 }
 
-/**
- * Throws if a folder also holds runs over other inputs, which a merge of the division would omit.
- */
+/** Throws if a folder also holds runs over other inputs, which a merge of the division would omit. */
 async function refuseOtherRuns(output: string, division: PinnedDivision): Promise<void> {
   for await (const other of otherRuns(output, division)) {
     const [shards, run] = [`${division.stem}.jsonl`, other].map((path) => shellWord(path));
@@ -120,7 +135,7 @@ async function refuseOtherRuns(output: string, division: PinnedDivision): Promis
   }
 }
 
-/** A notice if a merge of the division into `shards` leaves out other runs in the folder. */
+/** A notice if `--shards` leaves out other runs in the folder. */
 export async function leftOutNotice(output: string, shards: number): Promise<string | undefined> {
   const [division, ...others] = await pinnedDivisions(output, shards);
   if (division === undefined || others.length > 0) return undefined;
@@ -153,7 +168,8 @@ async function* otherRuns(output: string, { plan, stem }: PinnedDivision): Async
   }
 }
 
-async function holdsRuns(folder: string, name: string | undefined): Promise<boolean> {
+async function holdsRuns(output: string): Promise<boolean> {
+  const { folder, name } = await folderAndName(output);
   return (await namesIn(folder)).some((file) =>
     file.endsWith(".run.json") && (name === undefined || file === `${name}.run.json`)
   );
@@ -169,6 +185,69 @@ function ambiguityError(output: string, pinned: readonly PinnedDivision[]): Usag
     `Cannot choose among the shards of "${output}": it holds ${pinned.length} divisions. Name one ` +
       `instead: ${choices.join(", or ")}`,
   );
+}
+
+async function runsOf({ plan, stem }: PinnedDivision): Promise<MergeRun[]> {
+  const runs: MergeRun[] = [];
+  const movedNames = new Set(await namesIn(movedFolderOf(stem)));
+  const changes = await changesOf(plan);
+  const inputs = plan.inputs.map(({ path }) => path);
+  for (let index = 0; index < plan.shards; index++) {
+    const ownStem = shardStem(stem, { index, count: plan.shards });
+    const originalFiles = filesOf(inputs.join(", "), ownStem);
+    const files = await currentFiles(originalFiles, movedNames);
+    const { runFile, runFileProblem } = await tryRunFile(files.runJson);
+    const binaryColumns = runFile?.rows.binaryColumns;
+    runs.push({
+      name: `shard ${index} of ${plan.shards}`,
+      files,
+      originalFiles,
+      pieces: piecesOf(plan, index, { binaryColumns }),
+      inputs,
+      runFile,
+      runFileProblem,
+      rowsBefore: rowsBefore(plan, index),
+      changes,
+    });
+  }
+  return runs;
+}
+
+/** One run file that cannot be read must not hide the other runs. */
+export async function tryRunFile(
+  path: string,
+): Promise<Pick<MergeRun, "runFile" | "runFileProblem">> {
+  try {
+    return { runFile: await readRunFile(path), runFileProblem: undefined };
+  } catch (error) {
+    return { runFile: undefined, runFileProblem: (error as Error).message };
+  }
+}
+
+async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
+  const changes: string[] = [];
+  for (const input of inputs) {
+    // The merge reports an unreadable input when it reads it.
+    const change = await changeOf(input.path, input).catch(() => undefined);
+    if (change !== undefined) changes.push(`"${input.path}": ${change}`);
+  }
+  return changes;
+}
+
+async function currentFiles(
+  originalFiles: OutputFiles,
+  movedNames: ReadonlySet<string>,
+): Promise<OutputFiles> {
+  const currentPathOf = async (path: string) => {
+    const isMoved = movedNames.has(basename(path)) && !(await exists(path));
+    return isMoved ? `${movedFolderOf(path)}/${basename(path)}` : path;
+  };
+  return {
+    ...originalFiles,
+    results: await currentPathOf(originalFiles.results),
+    failures: await currentPathOf(originalFiles.failures),
+    runJson: await currentPathOf(originalFiles.runJson),
+  };
 }
 
 /** The folder of an output, and its file name without the extension; `name` is undefined if the

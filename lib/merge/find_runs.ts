@@ -1,12 +1,12 @@
 /**
- * Finds the runs to merge by their files, including files that an earlier merge has moved.
+ * Finds the runs to merge by their files.
  *
  * @module
  */
 
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { exists, hasContent, namesIn, OWN_FOLDER, parseShardStem, shardStem } from "../files.ts";
+import { hasContent, namesIn, OWN_FOLDER, parseShardStem } from "../files.ts";
 import { sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
@@ -15,11 +15,9 @@ import {
   filesOf,
   inputFilesOf,
   type OutputFiles,
-  readRunFile,
   type RunFile,
 } from "../run/mod.ts";
-import { changeOf, movedFolderOf, piecesOf, rowsBefore, type ShardPlan } from "../shards/mod.ts";
-import { findDivision, folderAndName, NoRunsError } from "./find_division.ts";
+import { findShardRuns, folderAndName, NoRunsError, tryRunFile } from "./find_division.ts";
 
 export interface MergeRun {
   /** `shard 3 of 8`, or the results path. */
@@ -50,84 +48,28 @@ export interface MergeRun {
  * @param options `shards` chooses one of several divisions. With `needsRunFile`, runs that are not
  * shards are found by their run files, otherwise by their results. With `awaitsRuns`, a division
  * counts before any of its shards has started.
- * @throws {NoRunsError} If an output holds no runs.
+ * @throws {NoRunsError} If an output holds no runs, or `shards` is set and none holds shards.
  * @throws {UsageError} If an output holds several divisions, or runs that cannot be merged.
  */
 export async function findRuns(
   outputs: readonly string[],
   options: { shards?: number; needsRunFile: boolean; awaitsRuns?: boolean },
 ): Promise<MergeRun[]> {
+  const { shards, needsRunFile } = options;
   const runs: MergeRun[] = [];
+  let hasDivision = false;
   for (const output of outputs) {
-    const division = await findDivision(output, options);
-    if (division !== undefined) runs.push(...await runsOfPlan(division.plan, division.stem));
-    else runs.push(...await runsIn(output, options.needsRunFile));
+    const shardRuns = await findShardRuns(output, options);
+    hasDivision ||= shardRuns !== undefined;
+    runs.push(...shardRuns ?? await runsIn(output, needsRunFile));
   }
-  return runs;
-}
-
-async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
-  const runs: MergeRun[] = [];
-  const movedNames = new Set(await namesIn(movedFolderOf(stem)));
-  const changes = await changesOf(plan);
-  const inputs = plan.inputs.map(({ path }) => path);
-  for (let index = 0; index < plan.shards; index++) {
-    const ownStem = shardStem(stem, { index, count: plan.shards });
-    const originalFiles = filesOf(inputs.join(", "), ownStem);
-    const files = await currentFiles(originalFiles, movedNames);
-    const { runFile, runFileProblem } = await tryRunFile(files.runJson);
-    const binaryColumns = runFile?.rows.binaryColumns;
-    runs.push({
-      name: `shard ${index} of ${plan.shards}`,
-      files,
-      originalFiles,
-      pieces: piecesOf(plan, index, { binaryColumns }),
-      inputs,
-      runFile,
-      runFileProblem,
-      rowsBefore: rowsBefore(plan, index),
-      changes,
-    });
-  }
-  return runs;
-}
-
-/** One run file that cannot be read must not hide the other runs. */
-async function tryRunFile(
-  path: string,
-): Promise<Pick<MergeRun, "runFile" | "runFileProblem">> {
-  try {
-    return { runFile: await readRunFile(path), runFileProblem: undefined };
-  } catch (error) {
-    return { runFile: undefined, runFileProblem: (error as Error).message };
-  }
-}
-
-async function changesOf({ inputs }: ShardPlan): Promise<string[]> {
-  const changes: string[] = [];
-  for (const input of inputs) {
-    // The merge reports an unreadable input when it reads it.
-    const change = await changeOf(input.path, input).catch(() => undefined);
-    if (change !== undefined) changes.push(`"${input.path}": ${change}`);
-  }
-  return changes;
-}
-
-/** @param movedNames The names of the files that a merge has moved. */
-async function currentFiles(
-  originalFiles: OutputFiles,
-  movedNames: ReadonlySet<string>,
-): Promise<OutputFiles> {
-  const currentPathOf = async (path: string) => {
-    const isMoved = movedNames.has(basename(path)) && !(await exists(path));
-    return isMoved ? `${movedFolderOf(path)}/${basename(path)}` : path;
-  };
-  return {
-    ...originalFiles,
-    results: await currentPathOf(originalFiles.results),
-    failures: await currentPathOf(originalFiles.failures),
-    runJson: await currentPathOf(originalFiles.runJson),
-  };
+  if (shards === undefined || hasDivision) return runs;
+  throw new NoRunsError(
+    `Cannot use --shards ${shards}: there is no division into shards in "${
+      outputs.join('", "')
+    }". ` +
+      "Leave --shards out",
+  );
 }
 
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {
@@ -172,9 +114,7 @@ async function noRunsAdvice(
     : "Name the output of the shards, or a folder of results";
 }
 
-/**
- * Returns the file that holds results: after a run with `-o x.ndjson`, `x.jsonl` may be an input.
- */
+/** The file that holds results: after a run with `-o x.ndjson`, `x.jsonl` may be an input. */
 async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<string> {
   const jsonl = `${stem}.jsonl`, ndjson = `${stem}.ndjson`;
   if (!names.has(basename(ndjson))) return jsonl;
@@ -266,11 +206,7 @@ export async function compressedProblem(
   return copy && `"${results}" is missing, and "${copy}" is there: decompress it`;
 }
 
-/**
- * How many rows of a run, from its first, are within the limit of a merge.
- *
- * @throws {UsageError} If the rows of earlier shards are not counted.
- */
+/** How many rows of a run, from its first, are within the limit of a merge. */
 export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   if (limit === Infinity) return limit;
   if (rowsBefore !== undefined) return Math.max(0, limit - rowsBefore);
@@ -279,7 +215,7 @@ export function limitOf({ rowsBefore }: MergeRun, limit: number): number {
   );
 }
 
-/** The number of rows: exact for shards whose rows are counted, else an estimate. */
+/** Exact for shards whose rows are counted, else an estimate. */
 export function expectedRows({ pieces, runFile }: MergeRun): number {
   const counted = sumOf(pieces, ({ part }) => part ? part.to.rows - part.from.rows : 0);
   return counted > 0 ? counted : runFile?.summary?.total ?? 1_000;

@@ -89,8 +89,8 @@ class JoinPass {
     this.#signal = signal;
   }
 
-  /** Adds results first: a failure does not count if its row has a result. */
   async addRuns(runs: readonly MergeRun[]): Promise<void> {
+    // A failure does not count if its row has a result, so these are added first.
     for (const { files: { results } } of runs) {
       for (const path of await withRescued(results, "results")) await this.#addResults(path);
     }

@@ -17,11 +17,11 @@ import { emptyReport, type GrowingReport, type MergedOutput, unfinishedProblem }
 import { RunLines } from "./run_lines.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
 
-/** Maximum number of clashes to list. Further ones are only counted. */
+/** Further clashes are only counted. */
 export const MAX_CLASHES_SHOWN = 20;
 
 interface RunInput {
-  /** The number of the last row of the previous run; 0 for the first run. */
+  /** The number of the previous run's last row; 0 for the first run. */
   readonly base: number;
   readonly input: InputSequence;
   /** Hashes of the rows' contents, as `contentsOf` returns them. Undefined until needed. */

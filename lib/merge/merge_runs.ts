@@ -33,7 +33,6 @@ import {
   identityDifferences,
   makeFolders,
   type OutputFiles,
-  type RunFile,
   writeRunFile,
 } from "../run/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
@@ -49,10 +48,10 @@ import {
   duplicatesPathOf,
   emptyReport,
   openOutput,
-  pendingCountText,
   refuseLeftOut,
   refuseOverwrite,
   tidyUp,
+  unfinishedProblem,
 } from "./output.ts";
 import { noticesOf, readyRuns } from "./ready_runs.ts";
 
@@ -160,8 +159,8 @@ async function problemsOf(runs: readonly MergeRun[]): Promise<MergeProblem[]> {
       problems.push({ run: name, kind: "damaged", message: runFileProblem });
     } else if (runFile === undefined) {
       problems.push({ run: name, kind: "missing", message: await whyMissing(run) });
-    } else if (runFile.summary !== null && runFile.summary.pending > 0) {
-      problems.push({ run: name, kind: "unfinished", message: pendingReason(runFile.summary) });
+    } else if (runFile.summary !== null) {
+      problems.push(...await unfinishedProblem(run, runFile.summary.pending));
     }
   }
   return problems;
@@ -171,11 +170,6 @@ async function whyMissing({ files: { runJson, results } }: MergeRun): Promise<st
   return await hasContent(results)
     ? `there is no "${runJson}", but "${results}" holds answers: run it again, which keeps them`
     : `there is no "${runJson}": it has not run`;
-}
-
-function pendingReason({ state, pending, reason }: NonNullable<RunFile["summary"]>): string {
-  const endText = state === "done" ? "" : `: it was ${state}`;
-  return `${pendingCountText(pending)}${endText}${reason === null ? "" : ` (${reason})`}`;
 }
 
 /** The problem of a run that has not ended. Needed only if the merge reads no rows. */

@@ -57,7 +57,7 @@ export interface MergeOptions {
 export interface WaitProgress {
   /** Runs that are done. */
   readonly done: number;
-  /** Shards or other runs; 0 if none has started. */
+  /** Shards or other runs; 0 while there are none. */
   readonly runs: number;
 }
 
@@ -171,7 +171,7 @@ export async function findRuns(
   return await findRuns(outputs, options);
 }
 
-/** Throws if a merge with `replace` would refuse to replace these files. */
+/** Throws if a merge with `replace` would refuse these files. */
 export async function checkReplaceable(files: MergeRun["files"]): Promise<void> {
   const { checkReplaceable } = await import("./output.ts");
   await checkReplaceable(files);

@@ -75,7 +75,7 @@ class MergedFile implements LineSink, AsyncDisposable {
 
 export type MergedOutput = Awaited<ReturnType<typeof openOutput>>;
 
-/** @param sources The results files to merge. Their permissions decide those of the output. */
+/** @param sources The results files to merge, whose permissions decide those of the output. */
 export async function openOutput(files: OutputFiles, sources: readonly string[]) {
   await using stack = new AsyncDisposableStack();
   const mode = await modeMadeFrom(sources);
@@ -149,14 +149,11 @@ export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
   };
 }
 
-export function pendingCountText(count: number): string {
-  return `${count === 1 ? "1 row is" : `${formatCount(count)} rows are`} pending`;
-}
-
 /** The problem of a run that has left rows pending; none for 0 rows. */
 export async function unfinishedProblem(run: MergeRun, pending: number): Promise<MergeProblem[]> {
   if (pending === 0) return [];
-  const message = pendingCountText(pending) + await reasonForPending(run);
+  const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
+  const message = `${rows} pending${await reasonForPending(run)}`;
   return [{ run: run.name, kind: "unfinished", message }];
 }
 

@@ -30,11 +30,7 @@ const MAX_PAUSE_MS = 2_000;
  * files. */
 const PAUSE_FACTOR = 9;
 
-/**
- * Finds the runs, and waits up to `waitMs` until they are ready.
- *
- * @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder.
- */
+/** @throws {UsageError} If there are no runs after `waitMs`, or the output is in their folder. */
 export async function readyRuns(
   outputs: readonly string[],
   files: OutputFiles,
@@ -60,16 +56,8 @@ export async function readyRuns(
     signal?.throwIfAborted();
     onWait?.(progress);
     const now = performance.now();
-    await pause(Math.min(end - now, Math.max(pauseMs, PAUSE_FACTOR * (now - startedAt))), signal);
-  }
-}
-
-/** Waits. An abort ends the wait within 2 s. */
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  for (let leftMs = ms;; leftMs -= MAX_PAUSE_MS) {
+    await delay(Math.min(end - now, Math.max(pauseMs, PAUSE_FACTOR * (now - startedAt))), signal);
     signal?.throwIfAborted();
-    if (leftMs <= 0) return;
-    await delay(Math.min(leftMs, MAX_PAUSE_MS));
   }
 }
 
@@ -104,9 +92,7 @@ async function hasFailedStatus(
   return false;
 }
 
-/**
- * Whether a run has this name, or is a shard of the output with this name. Undefined matches all.
- */
+/** Whether a run has this name, or is a shard of that output. Undefined matches all. */
 function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }

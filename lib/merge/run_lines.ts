@@ -108,9 +108,7 @@ export class RunLines implements Disposable {
     return false;
   }
 
-  /**
-   * Whether an answer belongs to this prompt. True if there is no line, or no prompt hash in it.
-   */
+  /** Whether an answer belongs to this prompt. True if there is no line, or no prompt hash in it. */
   #isAnswerTo(uid: string, promptHash: string): boolean {
     const table = this.#table, slot = table.find(uid);
     if (slot === -1 || !(table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE))) return true;

@@ -10,19 +10,17 @@ import { systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
 import type { ClosedFile } from "./watched_file.ts";
 
+/** A file whose writes do not wait for `syncData`. */
 export interface JournalFile {
   write(bytes: Uint8Array): Promise<number>;
-  /** Blocks this thread. Absent if only `write` may be used. */
-  writeSync?(bytes: Uint8Array): number;
+  /** Blocks this thread. Absent while only `write` may be used. */
+  readonly writeSync?: (bytes: Uint8Array) => number;
   /** Calls fdatasync: what was written survives a power cut. */
   syncData(): Promise<void>;
   truncate(length: number): Promise<void>;
   stat(): Promise<{ readonly size: number }>;
   close(): void;
 }
-
-export type WritableFile = Omit<JournalFile, "syncData">;
-export type SyncableFile = Pick<JournalFile, "syncData" | "close">;
 
 export interface JournalOptions<T> {
   /** Called when a write fails and will be retried; not again before `onRecover`. */
@@ -52,8 +50,7 @@ export interface JournalOptions<T> {
   readonly isNameDurable?: boolean;
   /** The file as last closed, to notice changes since. @default none: opened first */
   readonly closedFile?: ClosedFile;
-  /** Called twice, for writes and for syncs. The handles are neither locked nor watched. @default
-   * opens a `WatchedFile` */
+  /** Opens a file that is neither locked nor watched. @default opens a `WatchedFile` */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
@@ -71,7 +68,7 @@ const NEWLINE = 10;
 /** The only writer of a file. Call `append` again only after the last call has resolved. */
 export class Appender {
   readonly #path: string;
-  readonly #file: WritableFile;
+  readonly #file: JournalFile;
   readonly #options: AppenderOptions;
   readonly #giveUp = new AbortController();
   /** The size of all whole lines, in bytes. */
@@ -85,7 +82,7 @@ export class Appender {
   #isTorn = false;
 
   /** @param size The size of the file, which must hold only whole lines. */
-  constructor(path: string, file: WritableFile, size: number, options: AppenderOptions) {
+  constructor(path: string, file: JournalFile, size: number, options: AppenderOptions) {
     this.#path = path;
     this.#file = file;
     this.#size = size;

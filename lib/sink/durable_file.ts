@@ -32,12 +32,8 @@ export interface ReplacementOptions {
   removesLeftovers?: boolean;
 }
 
-/**
- * Replaces the text of a file.
- *
- * @throws {SinkError} If the file cannot be written. The old version stays, unless only syncing the
- * folder failed.
- */
+/** Replaces the text of a file. If that fails, the old version stays, unless only syncing the folder
+ * failed. */
 export async function writeFileDurably(
   path: string,
   text: string,
@@ -212,15 +208,8 @@ export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
 }
 
-/** 16 hex digits. */
 export function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(8)).toHex();
-}
-
-interface TemporaryOptions {
-  /** Part of the first name that is tried, 16 hex digits. @default 64 random bits */
-  readonly token?: string;
-  readonly mode?: number;
 }
 
 /** A temporary file that is locked, so that `removeLeftovers` of other processes spares it. */
@@ -233,7 +222,7 @@ export interface TemporaryFile {
  * locked, tries another token. */
 export async function createTemporary(
   pathOf: (token: string) => string,
-  { token = randomToken(), mode }: TemporaryOptions = {},
+  { token = randomToken(), mode }: Pick<ReplacementOptions, "token" | "mode"> = {},
 ): Promise<TemporaryFile> {
   while (true) {
     const path = pathOf(token);

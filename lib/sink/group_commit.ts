@@ -7,7 +7,7 @@
 
 import { setImmediate } from "node:timers";
 import { MAX_TURN_MS } from "../timer.ts";
-import type { SyncableFile } from "./appender.ts";
+import type { JournalFile } from "./appender.ts";
 
 export interface SyncerOptions<T> {
   readonly onDurable?: (records: readonly T[]) => void;
@@ -31,7 +31,7 @@ const MAX_PAUSE_MS = 20;
 
 /** The second stage: makes written batches durable, and limits how much is not. */
 export class Syncer<T> {
-  readonly #file: SyncableFile;
+  readonly #file: JournalFile;
   readonly #options: SyncerOptions<T>;
   #maxUnsyncedRows: number;
   /** Batches for the next fdatasync, oldest first. */
@@ -45,8 +45,7 @@ export class Syncer<T> {
   #running: Promise<void> | undefined;
   #end: Error | undefined;
 
-  /** @param file Not the handle of the writer: operations on one handle wait for each other. */
-  constructor(file: SyncableFile, options: SyncerOptions<T>) {
+  constructor(file: JournalFile, options: SyncerOptions<T>) {
     this.#file = file;
     this.#options = options;
     this.#maxUnsyncedRows = options.maxUnsyncedRows;
@@ -196,7 +195,7 @@ export class Batch<T> {
     return this.#lines.map((line) => `${line}\n`).join("");
   }
 
-  /** The lines in UTF-8, valid until `bytes` is used again. Drops the texts. */
+  /** The lines in UTF-8, valid until `bytes` is used again. `text` is empty afterwards. */
   encode(bytes: ReusedBytes): Uint8Array {
     // Makes `join` add a final line feed without copying the text again.
     this.#lines.push("");

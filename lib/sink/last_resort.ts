@@ -30,11 +30,8 @@ interface Place {
   sizeBefore?: number;
 }
 
-/**
- * Keeps answers that arrive after fdatasync has failed, or whose run may not wait for disk space any
- * longer: in a file of rescued lines or, if that fails, in the temporary folder. Lines are durable
- * once `append` resolves. Keeps no file open.
- */
+/** Keeps answers that arrive after fdatasync has failed, or whose run may not wait for disk space any
+ * longer. Keeps no file open. */
 export class LastResort {
   readonly #output: string;
   readonly #options: LastResortOptions;
@@ -49,9 +46,9 @@ export class LastResort {
     this.#options = options;
   }
 
-  /** Rejects if the lines cannot be kept anywhere.
+  /** Resolves once the lines are durable; rejects if they cannot be kept anywhere.
    *
-   * @param lines Whole lines, with line feeds. */
+   * @param lines With line feeds. */
   append(lines: string): Promise<void> {
     const appending = this.#last.then(() => this.#keep(new TextEncoder().encode(lines)));
     this.#last = appending.catch(() => {});

@@ -153,7 +153,7 @@ export function withoutBraces(text: string): string {
   return inside.trim() === "" ? "" : inside;
 }
 
-/** Our first members, then the row's; no closing brace. */
+/** Our first members, then the row's. No closing brace. */
 function headOf(row: Row, inside: string): string {
   // Without `toWellFormed`, because the row is written unchanged.
   const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
@@ -233,7 +233,6 @@ function partialOf(completion: Completion): string {
   });
 }
 
-/** The replaced values as JSON text, each as it was written. */
 function replacedOf({ replaced }: RowMembers): string {
   if (replaced === NOTHING_REPLACED) return "{}";
   const members = Object.entries(replaced).map(([name, value]) =>

@@ -61,32 +61,28 @@ export interface LockOptions {
 export class Lock implements Disposable {
   /** The previous holder's last note. */
   readonly previous: RunNote | undefined;
-  /** Part of the names of this run's temporary files, so that the next holder can remove them. */
+  /** Part of the names of this run's temporary files: the next holder can remove them. */
   readonly token: string;
   readonly #path: string;
   /** Undefined once released, or if a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
-  readonly #identity: FileIdentity | undefined;
+  readonly #identity: FileIdentity;
 
   constructor(
     path: string,
     previous: RunNote | undefined,
     token: string,
-    held?: { file: Deno.FsFile; identity: FileIdentity },
+    held: { file: Deno.FsFile; identity: FileIdentity },
   ) {
     this.#path = path;
     this.previous = previous;
     this.token = token;
-    this.#file = held?.file;
-    this.#identity = held?.identity;
+    this.#file = held.file;
+    this.#identity = held.identity;
   }
 
-  /**
-   * Writes a note. Does nothing if the lock is released or shared.
-   *
-   * Synchronous, so that notes cannot overtake each other: copying 128 bytes into the page cache
-   * takes a microsecond.
-   */
+  /** Does nothing if the lock is released or shared. Synchronous, so that notes cannot overtake each
+   * other: copying 128 bytes into the page cache takes a microsecond. */
   note(state: RunState): void {
     if (this.#file === undefined) return;
     try {
@@ -98,16 +94,14 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Writes the name of the shared lock to the file, closes the file, and returns a lock that stands
-   * for the shared one.
-   *
-   * @throws {SinkError} If the name cannot be written: other runs could then use the output.
+   * Writes the name of the shared lock to the file, and closes the file. Throws if the name cannot
+   * be written: other runs could then use the output.
    */
-  replaceBy({ name, lock: { token } }: SharedLock): Lock {
+  replaceBy(sharedName: string): void {
     using file = this.#file!;
     this.#file = undefined;
     const state = { ...(this.previous ?? NO_RUN), pid: Deno.pid };
-    const line = new TextEncoder().encode(noteLine(state, token, name));
+    const line = new TextEncoder().encode(noteLine(state, this.token, sharedName));
     try {
       file.seekSync(0, Deno.SeekMode.Start);
       file.writeSync(line);
@@ -115,13 +109,12 @@ export class Lock implements Disposable {
     } catch (cause) {
       throw cannotWrite(this.#path, cause);
     }
-    return new Lock(this.#path, this.previous, token);
   }
 
   /** How the lock was lost, for a message: its file was removed or replaced. Undefined if it is
    * held, and for a shared lock, which has a check of its own. */
   async check(): Promise<string | undefined> {
-    const problem = this.#file && await pathProblem(this.#path, this.#identity!);
+    const problem = this.#file && await pathProblem(this.#path, this.#identity);
     return problem &&
       `Cannot keep the lock "${this.#path}": ${problem}. Another run may write to the same output`;
   }
@@ -142,14 +135,14 @@ export class Lock implements Disposable {
  * @param path The lock file, such as `out/x.lock` for `out/x.jsonl`, in an existing folder.
  * @throws {LockedError} If another run or a merge holds it.
  * @throws {UsageError} If the file is not a lock file of Retort; it is not changed.
- * @throws {SinkError} If the file cannot be opened or locked.
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const lock = await acquirePatiently(path, options);
     // Before it was locked, the file may have been removed, and created again by another run.
     if (await lock.check() === undefined) {
-      return options.shared === undefined ? lock : lock.replaceBy(options.shared);
+      if (options.shared !== undefined) lock.replaceBy(options.shared.name);
+      return lock;
     }
     lock.release();
   }
@@ -189,7 +182,8 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     const previous = await lastNote(path, note, options);
     if (note?.token !== undefined) await options.onLeftovers?.(note.token);
     const identity = await identityOf(path, await file.stat());
-    const lock = new Lock(path, previous, randomToken(), { file, identity });
+    const token = options.shared?.lock.token ?? randomToken();
+    const lock = new Lock(path, previous, token, { file, identity });
     // Keeps the note of a crashed run until this run sends something.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
     await file.truncate(NOTE_BYTES).catch(() => {});
@@ -200,7 +194,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
   }
 }
 
-/** One lock for all outputs of a run, in `.retort/` next to them. */
+/** One lock for all outputs of a run, in `.retort/` next to them. Its name is a hash of their paths. */
 export class SharedLock implements Disposable {
   readonly lock: Lock;
   /** 16 hex digits, written to the lock files of the outputs. */
@@ -212,11 +206,8 @@ export class SharedLock implements Disposable {
   }
 
   /**
-   * Acquires the lock of these outputs: its name is a hash of `paths`.
-   *
    * @param paths The lock files of the outputs, in one folder.
    * @throws {LockedError} If another run with the same outputs holds it.
-   * @throws {UsageError | SinkError} If it cannot be created.
    */
   static async acquire(paths: readonly string[], options: LockOptions = {}): Promise<SharedLock> {
     const name = xxHash64Hex(paths.map((path) => basename(path)).toSorted().join("\n"));

@@ -8,9 +8,9 @@
 
 const MAX_CONCURRENT_CHECKS = 64;
 
-/** The open journals, least recently used first. */
 export class OpenFiles {
   readonly #maxOpen: number;
+  /** Least recently used first. */
   readonly #openJournals = new Set<Parkable>();
   readonly #closedJournals = new Set<Parkable>();
   /** Closed journals with recent lines in memory: `check` includes them. */
@@ -126,7 +126,7 @@ export async function moveAllAway(journals: Iterable<Movable>, paths: string[]):
   if (errors.length > 0) throw errors[0];
 }
 
-/** A journal whose file can be closed ("parked"), and is opened again for the next line. */
+/** A journal that can be parked: its file is closed, and opened again for the next line. */
 export interface Parkable extends Movable {
   readonly isIdle: boolean;
   park(): Promise<boolean>;
@@ -163,9 +163,9 @@ export class RecentMemory {
  */
 export class RecentLines {
   readonly #memory: RecentMemory;
-  /** Lines added between the last two calls of `age`. */
+  /** Added between the last two calls of `age`. */
   #olderLines: string[] = [];
-  /** Lines added after the last call of `age`. */
+  /** Added after the last call of `age`. */
   #newerLines: string[] = [];
 
   constructor(memory: RecentMemory) {
@@ -184,7 +184,6 @@ export class RecentLines {
     this.#newerLines.push(line);
   }
 
-  /** Called after a check without a problem: drops lines from before the previous check. */
   age(): void {
     this.#dropOlder();
     this.#olderLines = this.#newerLines;

@@ -7,7 +7,7 @@
 
 import { SinkError } from "../errors.ts";
 import { statOf } from "../files.ts";
-import type { JournalOptions } from "./appender.ts";
+import { type JournalOptions, RETRY_DELAY_MS } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type OpenFiles, type Parkable, RecentLines } from "./open_files.ts";
 import { LastResort } from "./last_resort.ts";
@@ -22,8 +22,6 @@ interface WaitingLine<T> extends PromiseWithResolvers<void> {
   readonly line: string;
   readonly record: T;
 }
-
-const RETRY_DELAY_MS = 1_000;
 
 /** A journal as the module describes it. The file must exist. */
 export class ParkedJournal<T> implements JournalLike<T>, Parkable {
@@ -81,7 +79,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;
   }
 
-  /** Whether the file is open, all lines are written, and the last check found no problem. */
+  /** Whether the file may be closed: all lines are written, and the last check found no problem. */
   get isIdle(): boolean {
     return this.#journal !== undefined && this.#unwrittenRows === 0 && !this.#hasProblem &&
       !this.#isMoved && !this.#isParking;
@@ -107,7 +105,6 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     await (this.#parking ?? this.#journal?.flush());
   }
 
-  /** Compares a closed file with what it was when closed. */
   async check(): Promise<string | undefined> {
     const problem = await (this.#journal?.check() ?? this.#checkClosed());
     this.#hasProblem = problem !== undefined;

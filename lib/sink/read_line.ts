@@ -24,7 +24,7 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Whether a line's row is pending. Lines of versions without `final` are final. */
+/** Lines of versions without `final` are final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
@@ -42,8 +42,6 @@ export function isPendingIndexed(
 /**
  * The answer in a pending line; undefined if the prompt was edited, or the line is another row's.
  * If the parameters differ, `next` is undefined: the row starts over, but keeps the answer.
- *
- * @throws {SinkError} If the file cannot be read.
  */
 export function readEarlierAnswer(
   path: string,
@@ -159,7 +157,7 @@ export function lastModelsOf(
   return ({ address = "", model = "" }) => models.get(keyOf(address, model));
 }
 
-/** The end of a file; "" if it cannot be read. */
+/** "" if the file cannot be read. */
 function tailOf(path: string): string {
   try {
     using file = Deno.openSync(path, { read: true });
@@ -218,7 +216,6 @@ function valueOf(objectText: string, name: string): string | undefined {
 /**
  * The uid of an output line. Parses only a line that does not begin with a uid without escapes.
  *
- * @param lineNumber From 1, for errors.
  * @throws {DamagedFileError} If the line has no uid.
  */
 export function uidOfLine(text: string, path: string, lineNumber: number): string {

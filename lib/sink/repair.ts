@@ -7,6 +7,7 @@
 
 import { SinkError } from "../errors.ts";
 import { ifThere, readFully, stemOf, writeAll } from "../files.ts";
+import { isObject } from "../json.ts";
 import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { cannotWrite, Replacement, syncFolderOf } from "./durable_file.ts";
 import { uidOfLine } from "./read_line.ts";
@@ -28,8 +29,6 @@ const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
  * Makes a file end with a whole line. Completes a last line that is a JSON object without a line
  * feed, or before NUL bytes. Moves other damaged lines at the end to `<name>.tail-<number>`. Reads
  * backwards, only as far as necessary.
- *
- * @throws {SinkError} If the file cannot be read or written.
  */
 export async function repairTail(path: string): Promise<TailRepair> {
   try {
@@ -65,7 +64,7 @@ interface Tail {
   readonly hasFurtherText: boolean;
 }
 
-/** Reads backwards to the last whole line. Undefined if that line ends the file. */
+/** The damaged lines after the last whole one; undefined if there are none. */
 async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | undefined> {
   let tail: Tail | undefined;
   let end = size;
@@ -89,7 +88,7 @@ interface LastLine {
   readonly hasNul: boolean;
 }
 
-/** The last line of the first `end` bytes. Reads backwards in blocks. */
+/** The last line of the first `end` bytes. */
 async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
   const isTerminated = (await readAt(file, end - 1, end))[0] === NEWLINE;
   let start = isTerminated ? end - 1 : end;
@@ -126,8 +125,7 @@ async function isWholeObject(file: Deno.FsFile, start: number, end: number): Pro
   if (end === start || end - start > MAX_LINE_BYTES) return false;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(await readAt(file, start, end));
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject(JSON.parse(text));
   } catch {
     return false;
   }
@@ -179,7 +177,6 @@ export async function createNumbered(
  * @param lines The numbers of the lines to remove, from 1.
  * @param lineCount The number of lines when they were numbered.
  * @returns False if the number of lines has changed: nothing is removed.
- * @throws {SinkError} If the new version cannot be written.
  */
 export async function dropLines(
   path: string,
@@ -215,7 +212,6 @@ export async function dropLines(
  *
  * @param path The results file, unchanged if this throws.
  * @throws {DamagedFileError} If a line has no uid.
- * @throws {SinkError} If a file cannot be read or written.
  */
 export async function moveOutdatedLines(
   path: string,

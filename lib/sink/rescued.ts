@@ -74,10 +74,9 @@ export async function createRescuedFile(
 }
 
 /**
- * Saves lines in a new file, durably: the output file may lack them.
+ * Saves lines in a new file, durably: the output file may lack them. Returns the file's path.
  *
  * @param lines Without line feeds.
- * @returns The path of the new file.
  */
 export async function rescueLines(
   path: string,
@@ -99,20 +98,20 @@ export async function rescueLines(
  * Appends rescued lines to their output file, which must end with a whole line, and removes the
  * files of rescued lines. Can be repeated after a crash: skips results with a uid in the output
  * file, and failures with the same line.
- *
- * @throws {SinkError} If the output file cannot be written.
  */
 export async function mergeRescued(path: string, kind: LineKind): Promise<MergedLines[]> {
-  const mergedLines: MergedLines[] = [];
-  // Left by runs that were killed before they wrote a line.
-  const emptyPaths = await Array.fromAsync(emptyFilesOf(path));
-  for (const from of await rescuedFilesOf(path, kind)) {
-    await repairTail(from);
-    mergedLines.push({ from, count: await addLines(path, from, KEY_OF[kind]) });
+  const mergedLines: MergedLines[] = [], removablePaths: string[] = [];
+  for await (const { path: from, size } of numberedFiles(path)) {
+    // An empty file was left by a run that was killed before it wrote a line.
+    if (size > 0) {
+      if (!(await holdsOwnLines(from, kind))) continue;
+      await repairTail(from);
+      mergedLines.push({ from, count: await addLines(path, from, KEY_OF[kind]) });
+    }
+    removablePaths.push(from);
   }
   // Removes the last one first, so that a crash leaves no gap in the numbers.
-  const removable = [...mergedLines.map(({ from }) => from), ...emptyPaths].toSorted(byNumber);
-  for (const file of removable.reverse()) await removeIfThere(file);
+  for (const file of removablePaths.reverse()) await removeIfThere(file);
   return mergedLines;
 }
 
@@ -160,14 +159,6 @@ async function* keyedLines(path: string, keyOf: KeyOf) {
       yield { key: keyOf(text, path, number), text };
     }
   }
-}
-
-async function* emptyFilesOf(path: string): AsyncGenerator<string> {
-  for await (const file of numberedFiles(path)) if (file.size === 0) yield file.path;
-}
-
-function byNumber(one: string, other: string): number {
-  return numberOf(one) - numberOf(other);
 }
 
 export function numberOf(path: string): number {

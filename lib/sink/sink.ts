@@ -53,12 +53,8 @@ export class Sink implements AsyncDisposable {
     this.#failures = failures;
   }
 
-  /**
-   * Opens the files in an existing folder. Existing files must end with whole lines (see
-   * `repairTail`).
-   *
-   * @throws {SinkError} If a file cannot be opened.
-   */
+  /** Opens the files in an existing folder. Existing files must end with whole lines (see
+   * `repairTail`). */
   static async open(files: SinkFiles, options: SinkOptions): Promise<Sink> {
     const { forResults, forFailures } = journalOptions(options);
     const results = await Journal.open<FinishedRow>(files.results, forResults);
@@ -71,12 +67,8 @@ export class Sink implements AsyncDisposable {
     }
   }
 
-  /**
-   * Creates missing files, but opens each only when it gets a line, within the limit of
-   * `openFiles`. The caller must make the names of new files durable.
-   *
-   * @throws {SinkError} If a file cannot be created.
-   */
+  /** Creates missing files, but opens each only when it gets a line, within the limit of
+   * `openFiles`. The caller must make the names of new files durable. */
   static async park(
     files: SinkFiles,
     options: SinkOptions,
@@ -170,12 +162,27 @@ export class Sink implements AsyncDisposable {
   }
 }
 
+/** The options of both journals, with the callbacks as `SinkOptions` describes them. `onStall` is
+ * called for each file, because the second may stall after `rescue` has ended the wait of the
+ * first. */
 function journalOptions(options: SinkOptions) {
-  const { onDurable, concurrency } = options;
+  const { onStall, onRecover, onBroken, onDurable, concurrency } = options;
+  let stalledFiles = 0;
+  let isBroken = false;
   const forResults = {
     ...options,
-    ...sharedCallbacks(options),
     maxUnsyncedRows: maxUnsyncedRows(concurrency),
+    onStall: (error: SinkError) => {
+      stalledFiles++;
+      onStall?.(error);
+    },
+    onRecover: () => {
+      if (--stalledFiles === 0) onRecover?.();
+    },
+    onBroken: (error: SinkError) => {
+      if (!isBroken) onBroken?.(error);
+      isBroken = true;
+    },
   };
   return {
     forResults,
@@ -191,26 +198,6 @@ function journalOptions(options: SinkOptions) {
  * at once was idle half of the time. */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(8_192, 4 * concurrency);
-}
-
-/** The callbacks as `SinkOptions` describes them. `onStall` is called for each file, because the
- * second may stall after `rescue` has ended the wait of the first. */
-function sharedCallbacks(options: SinkOptions) {
-  let stalledFiles = 0;
-  let isBroken = false;
-  return {
-    onStall: (error: SinkError) => {
-      stalledFiles++;
-      options.onStall?.(error);
-    },
-    onRecover: () => {
-      if (--stalledFiles === 0) options.onRecover?.();
-    },
-    onBroken: (error: SinkError) => {
-      if (!isBroken) options.onBroken?.(error);
-      isBroken = true;
-    },
-  };
 }
 
 export interface WrittenOutcome {

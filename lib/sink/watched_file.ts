@@ -11,32 +11,36 @@
  * @module
  */
 
-import type { SyncableFile, WritableFile } from "./appender.ts";
+import type { JournalFile, JournalOptions } from "./appender.ts";
 import { removeIfThere, statOf } from "../files.ts";
 import { lockOutput } from "./lock_file.ts";
 import { copyRest } from "./repair.ts";
 import { createRescuedFile, moveJoinedLines } from "./rescued.ts";
 
-/** Operations on one handle wait for each other. */
+/** Two, because operations on one handle wait for each other in Deno. */
 interface Handles {
   readonly write: Deno.FsFile;
   readonly sync: Deno.FsFile;
 }
 
-/** A file when it was closed, to notice changes since. */
+/** A file as it was closed, to notice changes since. */
 export interface ClosedFile {
   readonly identity: FileIdentity;
   /** The durable bytes: a smaller file was truncated. */
   readonly size: number;
 }
 
+interface WatchedFileOptions extends Pick<JournalOptions<never>, "mode" | "onUnlocked"> {
+  /** As this run last closed the file. If another file is at the path now, the next `check` reports
+   * it. @default the file at the path */
+  readonly closedFile?: ClosedFile;
+}
+
 /** `moveAway` rescues the lines of this many checks: a minute, at one check a second. */
 const RESCUED_CHECKS = 60;
 
-/** An output file of this run that other programs may change. Close both `writer` and `syncer`. */
-export class WatchedFile {
-  /** Why the file is not locked, for a message; undefined if it is locked. */
-  readonly unlockedReason: string | undefined;
+/** An output file of this run that other programs may change. */
+export class WatchedFile implements JournalFile {
   readonly #path: string;
   readonly #startSize: number;
   readonly #identity: FileIdentity;
@@ -59,15 +63,8 @@ export class WatchedFile {
   /** The running `moveAway`, if any. */
   #moving: Promise<unknown> | undefined;
 
-  private constructor(
-    path: string,
-    handles: Handles,
-    info: Deno.FileInfo,
-    expected: ClosedFile,
-    unlockedReason: string | undefined,
-  ) {
+  private constructor(path: string, handles: Handles, info: Deno.FileInfo, expected: ClosedFile) {
     this.#path = path;
-    this.unlockedReason = unlockedReason;
     this.#handles = handles;
     this.#startSize = this.#end = this.#wholeEnd = info.size;
     this.#checkedEnds = [info.size];
@@ -76,68 +73,72 @@ export class WatchedFile {
     this.#mode = info.mode ?? undefined;
   }
 
-  /**
-   * @param closedFile As this run last closed the file. If another file is at the path now, the
-   * next `check` reports it. @default the file at the path
-   * @throws {LockedError} If another run has locked it.
-   */
-  static async open(path: string, mode?: number, closedFile?: ClosedFile): Promise<WatchedFile> {
+  /** @throws {LockedError} If another run has locked the file. */
+  static async open(
+    path: string,
+    { mode, closedFile, onUnlocked }: WatchedFileOptions = {},
+  ): Promise<WatchedFile> {
     const handles = await openHandles(path, mode);
     try {
       const unlockedReason = await lockOutput(handles.write, path, handles.sync);
+      if (unlockedReason !== undefined) onUnlocked?.(path, unlockedReason);
       const info = await handles.write.stat();
       const { size } = info;
       const expectedFile = closedFile ?? { identity: await identityOf(path, info), size };
-      return new WatchedFile(path, handles, info, expectedFile, unlockedReason);
+      return new WatchedFile(path, handles, info, expectedFile);
     } catch (error) {
       closeHandles(handles);
       throw error;
     }
   }
 
-  readonly writer: WritableFile = WatchedFile.#writerOf(this);
-
-  static #writerOf(file: WatchedFile): WritableFile {
-    const writeSync = (bytes: Uint8Array) => {
-      const count = file.#handles.write.writeSync(bytes);
-      file.#onWritten(count, bytes);
-      return count;
-    };
-    return {
-      // A synchronous write could not wait for `moveAway`.
-      get writeSync() {
-        return file.#moving === undefined ? writeSync : undefined;
-      },
-      write: async (bytes) => {
-        await file.#moving;
-        const writing = file.#handles.write.write(bytes);
-        file.#writing = writing.catch(() => {});
-        const count = await writing;
-        file.#onWritten(count, bytes);
-        return count;
-      },
-      truncate: (length) => file.#truncateTo(length),
-      stat: () => Promise.resolve({ size: file.#startSize }),
-      close: () => {
-        file.#handles.write.close();
-        file.#oldHandles?.write.close();
-      },
-    };
+  async write(bytes: Uint8Array): Promise<number> {
+    await this.#moving;
+    const writing = this.#handles.write.write(bytes);
+    this.#writing = writing.catch(() => {});
+    const count = await writing;
+    this.#onWritten(count, bytes);
+    return count;
   }
 
-  readonly syncer: SyncableFile = {
-    syncData: async () => {
-      await this.#moving;
-      const end = this.#end;
-      await this.#handles.sync.syncData();
-      // `truncate` may have removed bytes meanwhile.
-      this.#durableEnd = Math.min(end, this.#end);
-    },
-    close: () => {
-      this.#handles.sync.close();
-      this.#oldHandles?.sync.close();
-    },
+  /** Absent during `moveAway`, for which a synchronous write could not wait. */
+  get writeSync(): ((bytes: Uint8Array) => number) | undefined {
+    return this.#moving === undefined ? this.#writeSync : undefined;
+  }
+
+  readonly #writeSync = (bytes: Uint8Array): number => {
+    const count = this.#handles.write.writeSync(bytes);
+    this.#onWritten(count, bytes);
+    return count;
   };
+
+  async syncData(): Promise<void> {
+    await this.#moving;
+    const end = this.#end;
+    await this.#handles.sync.syncData();
+    // `truncate` may have removed bytes meanwhile.
+    this.#durableEnd = Math.min(end, this.#end);
+  }
+
+  async truncate(length: number): Promise<void> {
+    await this.#moving;
+    const size = length - this.#shift;
+    // Truncating must not enlarge the file, which another program may have truncated further.
+    if ((await this.#handles.write.stat()).size > size) await this.#truncateCurrent(size);
+    this.#end = this.#wholeEnd = length;
+    // A concurrent sync may have counted bytes that are removed now.
+    this.#durableEnd = Math.min(this.#durableEnd, length);
+  }
+
+  /** The size when the file was opened. */
+  stat(): Promise<{ size: number }> {
+    return Promise.resolve({ size: this.#startSize });
+  }
+
+  close(): void {
+    closeHandles(this.#handles);
+    if (this.#oldHandles !== undefined) closeHandles(this.#oldHandles);
+  }
 
   get closedFile(): ClosedFile {
     return { identity: this.#identity, size: this.#durableEnd };
@@ -182,19 +183,9 @@ export class WatchedFile {
     if (count === bytes.length) this.#wholeEnd = this.#end;
   }
 
-  async #truncateTo(length: number): Promise<void> {
-    await this.#moving;
-    const size = length - this.#shift;
-    // Truncating must not enlarge the file, which another program may have truncated further.
-    if ((await this.#handles.write.stat()).size > size) await this.#truncate(size);
-    this.#end = this.#wholeEnd = length;
-    // A concurrent sync may have counted bytes that are removed now.
-    this.#durableEnd = Math.min(this.#durableEnd, length);
-  }
-
   /** Truncates the current file; on Windows by its path, because a handle for appending cannot
    * truncate there. The path leads to the same file: an open file cannot be replaced on Windows. */
-  async #truncate(size: number): Promise<void> {
+  async #truncateCurrent(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);
     } catch (error) {
@@ -264,11 +255,7 @@ function isSameFile(a: Deno.FileInfo, b: Deno.FileInfo): boolean {
   return a.ino === b.ino && a.dev === b.dev;
 }
 
-/**
- * What happened to the file, for a message; undefined if it is the same.
- *
- * @param minBytes A smaller file was truncated.
- */
+/** What happened to the file, for a message; undefined if it is the same and has `minBytes`. */
 export async function pathProblem(
   path: string,
   { device, inode }: FileIdentity,

@@ -15,7 +15,7 @@ async function folderOfRun(): Promise<TempDir> {
   const line = resultLineOf({ prompt: "hi" }, { source: `${prompts}:1` });
   await dir.write("out/prompts.jsonl", line + "\n");
   await dir.write("out/prompts.run.json", runFile({}).replace('"prompts.jsonl"', `"${prompts}"`));
-  await dir.write("out/prompts_error.jsonl", `{"uid":"x","error":{}}\n`);
+  await dir.write("out/prompts_error.jsonl", `{"uid":"x","prompt_hash":"","error":{}}\n`);
   return dir;
 }
 

@@ -168,7 +168,8 @@ Deno.test("convert --validation keeps answers to one prompt together, with and w
 Deno.test("an export says how many rows have failed", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 2);
-  const failure = (final?: boolean, uid = "x") => `${JSON.stringify({ uid, error: { final } })}\n`;
+  const failure = (final?: boolean, uid = "x") =>
+    `${JSON.stringify({ uid, prompt_hash: "", error: { final } })}\n`;
   const noted = async () => (await exportFrom(dir)).notes.filter((note) => note.includes("failed"));
   assertEquals(await noted(), []);
   await dir.write("out_error.jsonl", failure(false));

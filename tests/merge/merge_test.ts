@@ -262,6 +262,36 @@ Deno.test("a merge says which other runs --shards leaves out", async () => {
   assertEquals((await merge(dir.path("out/b.jsonl"))).notices, []);
 });
 
+Deno.test("a merge refuses --shards for runs that are not shards, and waits for the shards if it may", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 6)), out = dir.path("out/");
+  await runShard(await dir.write("other.jsonl", prompts(6, 9)), out, {});
+  const options = { outputs: out, output: dir.path("all.jsonl"), shards: 2 };
+  for (const how of [{}, { proof: false }, { outputs: [out, dir.path("out/other.jsonl")] }]) {
+    const merging = () => mergeRuns({ ...options, ...how });
+    await assertRejects(merging, UsageError, "Leave --shards out");
+  }
+  const { shards: _, ...withoutShards } = options;
+  assertEquals((await mergeRuns(withoutShards)).succeeded, 3);
+  let sharding: Promise<unknown> | undefined;
+  const waiting = mergeRuns({
+    ...options,
+    waitMs: 60_000,
+    replace: true,
+    onWait: () => sharding ??= runShards(input, out, 2),
+  });
+  assertEquals((await waiting).succeeded, 6);
+  await sharding;
+  // Borders of two inputs: the other run is not what `shards` asks for.
+  for (const name of ["a", "b"]) {
+    const place = { stem: dir.path(`2/${name}`), isNamed: true, wholeResults: [] };
+    await pinnedPlan(place, [input], 2);
+  }
+  await runShard(input, dir.path("2/in.jsonl"), {});
+  const ambiguous = { ...options, outputs: dir.path("2/"), replace: true };
+  await assertRejects(() => mergeRuns(ambiguous), UsageError, "holds 2 divisions");
+});
+
 Deno.test("a merge says which input it reads if the project was copied with an absolute path", async () => {
   await using dir = await tempDir();
   for (const folder of ["data/", ""]) {

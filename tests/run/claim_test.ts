@@ -1,10 +1,12 @@
 /** Tests of lib/run/claim.ts. @module */
 
 import { assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
+import { basename } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { claimOutput, earlierRunOf } from "../../lib/run/claim.ts";
+import { claimOutput, earlierRunOf, makeRoom } from "../../lib/run/claim.ts";
 import { filesOf } from "../../lib/run/mod.ts";
 import { identityOf } from "../../lib/run/run_file.ts";
+import { rescuedFilesOf } from "../../lib/sink/mod.ts";
 import { tempDir } from "../support/temp.ts";
 
 const FAILURE = { uid: "a", prompt_hash: "", error: { type: "truncated", final: false } };
@@ -27,6 +29,33 @@ for (
     await assertRejects(() => claimOutput(files, options), UsageError, message);
   });
 }
+
+Deno.test("of files of rescued lines that a run drops, a crash leaves none that the next run does not find", async () => {
+  const numbers = [1, 2, 3, 4, 5];
+  const { remove } = Deno;
+  for (let removals = 0; removals <= 13; removals++) {
+    await using dir = await tempDir();
+    for (const number of numbers) {
+      await dir.write(`x.rescued-${number}.jsonl`, [RESULT]);
+      await dir.write(`x_error.rescued-${number}.jsonl`, [FAILURE]);
+    }
+    const files = filesOf(dir.path("in.jsonl"), dir.path("x"));
+    const options = { options: { resume: false }, notices: { add() {} } };
+    let removed = 0;
+    Deno.remove = (path) =>
+      ++removed > removals ? Promise.reject(new Error("killed")) : remove(path);
+    try {
+      await makeRoom(files, new Set(), options, undefined).catch(() => {});
+    } finally {
+      Deno.remove = remove;
+    }
+    const found = [
+      ...await rescuedFilesOf(files.results, "results"),
+      ...await rescuedFilesOf(files.failures, "failures"),
+    ];
+    assertEquals(found.map((path) => basename(path)), await dir.names(), `${removals} removals`);
+  }
+});
 
 Deno.test("a run that continues answers without a run file says that their settings are not known", async () => {
   await using dir = await tempDir();

@@ -11,8 +11,6 @@ import type { Movable } from "../../lib/sink/open_files.ts";
 export class FaultyDisk {
   /** Content of each write that reached the disk. */
   readonly writes: string[] = [];
-  /** Which handle, in the order of their opening, each operation went to: `write 0`, `sync 1`. */
-  readonly operations: string[] = [];
   /** How many syncs were started. */
   syncs = 0;
   /** Called before a write: throws, or returns how many bytes are written at most. */
@@ -21,22 +19,18 @@ export class FaultyDisk {
   beforeSync: () => void | Promise<void> = () => {};
   /** Called before a truncate. */
   beforeTruncate: () => void = () => {};
-  #handles = 0;
 
   /** Use as `openFile`. */
   readonly openFile = async (path: string): Promise<JournalFile> => {
-    const handle = this.#handles++;
     const file = await Deno.open(path, { append: true, create: true });
     return {
       write: async (bytes) => {
-        this.operations.push(`write ${handle}`);
         const part = bytes.subarray(0, await this.beforeWrite(bytes.length));
         const count = await file.write(part);
         this.writes.push(new TextDecoder().decode(part.subarray(0, count)));
         return count;
       },
       syncData: async () => {
-        this.operations.push(`sync ${handle}`);
         this.syncs++;
         await this.beforeSync();
         await file.syncData();

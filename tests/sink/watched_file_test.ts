@@ -1,8 +1,14 @@
-import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
+import { SinkError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { movedAway } from "./faulty_disk.ts";
+import { diskError, movedAway } from "./faulty_disk.ts";
 
 const line = (uid: string) => `{"uid":"${uid}","prompt_hash":"","response":""}`;
 
@@ -109,16 +115,15 @@ Deno.test("bytes that the writer itself trimmed do not count as missing, even if
   const file = await WatchedFile.open(dir.path("x.jsonl"));
   try {
     for (const order of ["sync first", "truncation first"]) {
-      await file.writer.write(new Uint8Array(10));
-      const sync = file.syncer.syncData();
+      await file.write(new Uint8Array(10));
+      const sync = file.syncData();
       if (order === "sync first") await sync;
-      await file.writer.truncate(4);
+      await file.truncate(4);
       await sync;
       assertEquals(await file.check(), undefined, order);
     }
   } finally {
-    file.writer.close();
-    file.syncer.close();
+    file.close();
   }
 });
 
@@ -133,15 +138,49 @@ Deno.test("lines move, and are trimmed, where handles for appending cannot trunc
     await Deno.truncate(dir.path("x.jsonl"), 4);
     await file.check();
     assertEquals(await file.moveAway(), dir.path("x.rescued-1.jsonl"));
-    await file.writer.write(new TextEncoder().encode("ab\ncd"));
-    await file.writer.truncate(9 + 3);
+    await file.write(new TextEncoder().encode("ab\ncd"));
+    await file.truncate(9 + 3);
     assertEquals([await dir.read("x.jsonl"), await dir.read("x.rescued-1.jsonl")], [
       "1234",
       "ab\n",
     ]);
   } finally {
     Deno.FsFile.prototype.truncate = truncate;
-    file.writer.close();
-    file.syncer.close();
+    file.close();
   }
+});
+
+Deno.test("a journal writes and syncs by two handles, and frees the first if the second cannot be opened", async () => {
+  await using dir = await tempDir();
+  const used = new Map<string, unknown>();
+  const { writeSync, syncData } = Deno.FsFile.prototype;
+  const { open: openFile } = Deno;
+  try {
+    Deno.FsFile.prototype.writeSync = function (bytes) {
+      used.set("write", this);
+      return writeSync.call(this, bytes);
+    };
+    Deno.FsFile.prototype.syncData = function () {
+      used.set("sync", this);
+      return syncData.call(this);
+    };
+    await using journal = await open(dir);
+    await journal.append(line("a"), "a");
+    await journal.flush();
+    let opened = 0;
+    Deno.open = (path, options) =>
+      ++opened === 2
+        ? Promise.reject(diskError("EROFS", "Read-only file system"))
+        : openFile(path, options);
+    await assertRejects(
+      () => Journal.open(dir.path("y.jsonl")),
+      SinkError,
+      "Read-only file system",
+    );
+  } finally {
+    Object.assign(Deno.FsFile.prototype, { writeSync, syncData });
+    Deno.open = openFile;
+  }
+  const [written, synced] = [used.get("write"), used.get("sync")];
+  assert(written !== undefined && synced !== undefined && written !== synced);
 });
