@@ -143,6 +143,44 @@ export class Clock {
   readonly last = (): number => this.#lastMs;
 }
 
+/** One timer for the first of many times on a clock. Keeps the process alive. */
+export class Alarm {
+  readonly #now: () => number;
+  readonly #onDue: () => void;
+  #at = Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(now: () => number, onDue: () => void) {
+    this.#now = now;
+    this.#onDue = onDue;
+  }
+
+  /** Replaces the time; Infinity for none. The same time again changes nothing, even if it has
+   * passed: a caller that cannot act yet would be called again and again. */
+  set(at: number): void {
+    if (at === this.#at) return;
+    this.#at = at;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (at < Infinity) this.#arm();
+  }
+
+  /** Replaces the time unless it is still to come, and earlier. */
+  setEarlier(at: number): void {
+    if (this.#timer === undefined || at < this.#at) this.set(at);
+  }
+
+  #arm(): void {
+    const leftMs = Math.max(0, Math.ceil(this.#at - this.#now()));
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      // The time was above `MAX_TIMER_MS`, or the timer has fired early.
+      if (this.#at > this.#now()) this.#arm();
+      else this.#onDue();
+    }, Math.min(MAX_TIMER_MS, leftMs));
+  }
+}
+
 /** A clock that stops while nothing can be sent, so that outages and pauses do not use up the
  * time of waiting rows. */
 export class RowClock {

@@ -12,16 +12,7 @@ import type { Completion } from "../teacher/mod.ts";
 import { asCompletion, type Rejection, unfinishedError } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify } from "./errors/mod.ts";
-import {
-  asTeacherError,
-  type AttemptResult,
-  failedWith,
-  NO_OUTCOMES,
-  outcomeOf,
-  pendingOutcome,
-  sentOf,
-  type Work,
-} from "./work.ts";
+import { asTeacherError, type AttemptResult, failedWith, NO_OUTCOMES, type Work } from "./work.ts";
 import { AnsweringModels, type Silence } from "./engine_state.ts";
 import { PaidAnswers } from "./paid_answers.ts";
 import { type RowWait, RowWaits } from "./retry_policy.ts";
@@ -86,16 +77,17 @@ export class Attempts {
     return this.#abandoned;
   }
 
-  /** Makes one attempt at a row that holds a slot of a teacher. Never rejects. */
+  /** Called when a row gets its teacher. Returns false if the row's time is up, or if the answer of
+   * an earlier run is to be decided first. */
+  needsCall(work: Work): boolean {
+    this.#waits.begin(work);
+    const { timeoutMs = Infinity, undecided } = work;
+    return timeoutMs > 0 && undecided === undefined;
+  }
+
+  /** Makes one attempt, if the row needs a call. Never rejects. */
   async make(work: Work): Promise<AttemptResult> {
-    const { endpoint } = sentOf(work);
-    const timeoutMs = this.#waits.begin(work);
-    const pendingResult = this.#withoutCall(work, timeoutMs);
-    const resultWithoutCall = pendingResult === undefined ? undefined : await pendingResult;
-    if (resultWithoutCall !== undefined) {
-      endpoint.notSent();
-      return resultWithoutCall;
-    }
+    if (!work.hasSlot) return this.#withoutCall(work);
     work.attempts++;
     this.#inFlight++;
     this.#options.onAttempt?.();
@@ -104,12 +96,12 @@ export class Attempts {
     try {
       const { uid, messages, readFiles } = work.row;
       completion = asCompletion(
-        await endpoint.teacher.complete({
+        await work.endpoint.teacher.complete({
           uid,
           messages: readFiles === undefined ? messages : await readFiles(),
           params: work.params,
           jsonSchema: this.#options.askedSchema,
-          timeoutMs,
+          timeoutMs: work.timeoutMs,
           resamples: work.resamples,
         }, this.#options.signal),
       );
@@ -128,43 +120,41 @@ export class Attempts {
     return result;
   }
 
-  /** Returns a result without a call if the row's time is up, or if this run decides on an
-   * answer that an earlier run left undecided; otherwise undefined. */
-  #withoutCall(
-    work: Work,
-    timeoutMs: number | undefined,
-  ): AttemptResult | Promise<AttemptResult | undefined> | undefined {
-    if (timeoutMs !== undefined && timeoutMs <= 0) {
-      return failedWith(outcomeOf(work, 0, undefined, this.#waits.timeoutFailure(work)));
+  async #withoutCall(work: Work): Promise<AttemptResult> {
+    const { undecided: completion, isUnchecked } = work;
+    if (completion === undefined) {
+      return failedWith(work.outcome(undefined, this.#waits.timeoutFailure(work)));
     }
-    const { earlier } = work.row;
-    if (work.attempts > 0 || earlier === undefined) return undefined;
-    return this.#answers.decideEarlier(work, earlier).then((decision) => {
-      if (decision === undefined) return undefined;
-      const { completion, rejection } = decision;
-      if (rejection !== undefined) return this.#rejected(work, completion, rejection);
-      const outcome = outcomeOf(work, 0, completion, undefined);
+    work.undecided = undefined;
+    const ending = this.#options.policy.ending(completion, work.params);
+    const rejection = await this.#answers.decide(work, completion, ending);
+    if (rejection === undefined) {
+      const outcome = work.outcome(completion, undefined);
       return { kind: "answered", outcome, others: NO_OUTCOMES };
-    });
+    }
+    // An answer that was rejected before, for its ending, is only requested again.
+    if (!isUnchecked) return { kind: "retry", delayMs: 0 };
+    return this.#rejected(work, completion, rejection);
   }
 
   #end(work: Work): void {
     this.#inFlight--;
-    work.latencyMs = this.#options.now() - sentOf(work).startedAt;
+    work.hasSlot = false;
+    work.latencyMs = this.#options.now() - work.startedAt;
     work.busyMs += work.latencyMs;
   }
 
   /** Handles a finished or truncated answer. On the hot path: returns a promise only if a check
    * is asynchronous. */
   #answered(work: Work, completion: Completion, ending: Ending): ResultOrPromise {
-    const sent = sentOf(work);
+    const { endpoint } = work;
     this.#options.silence.reset();
-    sent.endpoint.answered(sent, completion);
+    endpoint.answered(work, completion);
     this.#blame.answered();
     this.#notify(work, completion);
     this.#answers.countCost(work, completion);
     this.#options.onEnd();
-    if (ending === "whole") this.#blame.answeredCompletely(sent.endpoint);
+    if (ending === "whole") this.#blame.answeredCompletely(endpoint);
     const decision = this.#answers.decide(work, completion, ending);
     return decision instanceof Promise
       ? decision.then((rejection) => this.#decided(work, completion, rejection))
@@ -175,15 +165,15 @@ export class Attempts {
     const { onNotice } = this.#options;
     if (completion.notice !== undefined) onNotice?.(completion.notice);
     if (work.row.params?.model !== undefined) return;
-    const change = this.#models.noticeOf(sentOf(work).endpoint.teacher, completion);
+    const change = this.#models.noticeOf(work.endpoint.teacher, completion);
     if (change !== undefined) onNotice?.(change);
   }
 
   #decided(work: Work, completion: Completion, rejection: Rejection | undefined): AttemptResult {
     if (rejection !== undefined) return this.#rejected(work, completion, rejection);
     this.#options.listener.attemptAnswered(completion);
-    const outcome = outcomeOf(work, work.latencyMs, completion, undefined);
-    const failed = this.#blame.succeeded(sentOf(work).endpoint);
+    const outcome = work.outcome(completion, undefined);
+    const failed = this.#blame.succeeded(work.endpoint);
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OUTCOMES : failed };
   }
 
@@ -200,21 +190,18 @@ export class Attempts {
       const reported = params === undefined ? "failed" : this.#unfinishedAction;
       this.#report(work, { failure, action: reported, isThrottled: false, completion });
     }
-    if (params === undefined) {
-      return failedWith(outcomeOf(work, work.latencyMs, completion, failure));
-    }
+    if (params === undefined) return failedWith(work.outcome(completion, failure));
     work.rejected = { completion, failure };
     // The failures file does not keep raw fields (the option `keep`), so an answer that needs them
     // is requested again.
     work.isUnchecked = action === "repeat" && completion.kept === undefined;
     if (action === "resample") work.resamples++;
     work.params = params;
-    return { kind: "retry", delayMs: 0, paidAnswer: pendingOutcome(work, work.latencyMs) };
+    return { kind: "retry", delayMs: 0, paidAnswer: work.pendingOutcome() };
   }
 
   #attemptFailed(work: Work, error: TeacherError): AttemptResult {
-    const sent = sentOf(work);
-    const { endpoint } = sent;
+    const { endpoint } = work;
     const { message, status = null, partial } = error;
     if (this.#options.signal.aborted && partial === undefined) {
       endpoint.abandoned();
@@ -227,12 +214,12 @@ export class Attempts {
     const failure: Failure = { type: classification.type, message, status };
     this.#options.silence.failed(failure);
     const isFirstFailure = work.faults === 0 && work.throttled === 0;
-    const effect = endpoint.failed(sent, error, classification, isFirstFailure);
+    const effect = endpoint.failed(work, error, classification, isFirstFailure);
     if (partial === undefined) this.#blame.failed(endpoint, { error, classification, failure });
     else this.#blame.answered();
     if (classification.cause === "ending") work.avoided = endpoint;
     const isKept = partial !== undefined && this.#answers.keepPartial(work, partial, failure);
-    const paidAnswer = isKept ? pendingOutcome(work, work.latencyMs) : undefined;
+    const paidAnswer = isKept ? work.pendingOutcome() : undefined;
     const attempt: AttemptFailure = { error, classification, failure, paidAnswer };
     if (classification.action === "halt") return this.#halted(work, attempt);
     if (classification.action !== "retry") return this.#failed(work, attempt);
@@ -245,24 +232,18 @@ export class Attempts {
     if (wait.kind === "late") {
       this.#reportFailure(work, attempt, "failed");
       const timeoutFailure = this.#waits.timeoutFailure(work, error.message);
-      return failedWith(outcomeOf(work, work.latencyMs, undefined, timeoutFailure));
+      return failedWith(work.outcome(undefined, timeoutFailure));
     }
     const isTeacherHalted = this.#blame.sentAgain(work, attempt);
     this.#reportFailure(work, attempt, this.#unfinishedAction);
-    return isTeacherHalted
-      ? { kind: "retry", delayMs: 0, paidAnswer }
-      : { kind: "retry", delayMs: wait.delayMs, excludedWait: wait.excludedWait, paidAnswer };
+    return { kind: "retry", delayMs: isTeacherHalted ? 0 : wait.delayMs, paidAnswer };
   }
 
   /** Fails the row, unless its teacher may be the cause. */
   #failed(work: Work, attempt: AttemptFailure): AttemptResult {
-    const { classification, failure, paidAnswer } = attempt;
+    const { failure, paidAnswer } = attempt;
     this.#reportFailure(work, attempt, "failed");
-    const outcome = { ...outcomeOf(work, work.latencyMs, undefined, failure), failure };
-    // The cause may be something that all rows share, such as a parameter.
-    if (classification.cause === "request") {
-      return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
-    }
+    const outcome = { ...work.outcome(undefined, failure), failure };
     const outcomes = this.#blame.spent(work, attempt, outcome);
     if (outcomes.includes(outcome)) return { kind: "failed", outcomes };
     return { kind: "failed", outcomes, paidAnswer };
@@ -271,7 +252,7 @@ export class Attempts {
   /** Halts a teacher that will answer no row. The row goes to another teacher, or stays pending. */
   #halted(work: Work, attempt: AttemptFailure): AttemptResult {
     const { classification, failure, paidAnswer } = attempt;
-    this.#blame.rejectsAllRows(sentOf(work).endpoint, failure, classification.advice);
+    this.#blame.rejectsAllRows(work.endpoint, failure, classification.advice);
     this.#reportFailure(work, attempt, this.#unfinishedAction);
     return { kind: "retry", delayMs: 0, paidAnswer };
   }
@@ -294,7 +275,7 @@ export class Attempts {
 
 /** If a row names an unknown model, only that row fails. */
 function classifyFor(work: Work, error: TeacherError): Classification {
-  const classification = classify(error, sentOf(work).endpoint.hasAnswered);
+  const classification = classify(error, work.endpoint.hasAnswered);
   if (!classification.isAboutModel || work.row.params?.model === undefined) return classification;
   return { action: "fail", cause: "request", type: "request" };
 }

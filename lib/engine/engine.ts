@@ -12,7 +12,7 @@ import { type Backoff, type EndpointOptions, TeacherPool } from "./flow/mod.ts";
 import { Clock, RowClock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { EngineState } from "./engine_state.ts";
-import { type AttemptResult, Delivery, type ExcludedWait, markWaiting, type Work } from "./work.ts";
+import { type AttemptResult, Delivery, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
 import { Dispatch, WorkQueue } from "./work_queue.ts";
 
@@ -48,7 +48,6 @@ export class Engine {
       deliver: (work, result) => this.#deliver(work, result),
       isFinished: () =>
         this.#queue.isExhausted && this.#queue.waiting === 0 && this.unwritten === 0,
-      onDone: () => this.#wakeParked(),
       onIdle: () => this.#onIdle(),
       onError: (error) => this.#fail(error),
     });
@@ -63,9 +62,14 @@ export class Engine {
       wallClock,
       inLanes: () => this.unwritten,
     });
-    this.#dispatch = new Dispatch(this.#pool, this.#queue, options.affinity);
     this.#rowClock = new RowClock(clock.read);
-    this.#attempts = this.#makeAttempts(clock);
+    const attempts = this.#attempts = this.#makeAttempts(clock);
+    this.#dispatch = new Dispatch(
+      this.#pool,
+      this.#queue,
+      options.affinity,
+      (work) => attempts.needsCall(work),
+    );
   }
 
   #makePool(clock: Clock, wallClock: () => number): TeacherPool {
@@ -240,7 +244,7 @@ export class Engine {
     this.#state.reportChange();
   }
 
-  /** Called when a teacher or the retry queue may have capacity, or when the run may be over. */
+  /** Called when an attempt has ended: its teacher may have capacity. */
   #wakeParked(): void {
     if (this.#lanes.hasParked) this.#wake();
   }
@@ -254,13 +258,12 @@ export class Engine {
 
   async #deliverAll(work: Work, result: AttemptResult): Promise<void> {
     await this.#delivery.deliver(work, result);
-    if (result.kind === "retry") this.#retryLater(work, result.delayMs, result.excludedWait);
+    if (result.kind === "retry") this.#retryLater(work, result.delayMs);
   }
 
-  #retryLater(work: Work, delayMs: number, excludedWait?: ExcludedWait): void {
-    if (this.#lanes.isClosed) return this.#delivery.leavePending(work);
-    markWaiting(work, excludedWait);
-    this.#queue.add(work, delayMs);
+  #retryLater(work: Work, delayMs: number): void {
+    if (this.#lanes.isClosed) this.#delivery.leavePending(work);
+    else this.#queue.add(work, delayMs);
   }
 
   #tickRows(): void {

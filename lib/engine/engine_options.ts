@@ -34,10 +34,10 @@ export interface EngineListener {
 
 export interface EngineOptions {
   source: AsyncIterable<readonly Row[]>;
-  /** Whether to pull a batch once the last row of the one before is taken, and not only when a
-   * lane has to wait for it: 5 % less time per row without a network. @default false: a caller's
-   * iterable may need an outcome for its next row */
-  pullsEarly?: boolean;
+  /** Whether to pull a batch once the first row of the one before is taken, and not only when a
+   * lane has to wait for it. @default false: a caller's iterable may need an outcome for its next
+   * row */
+  readsAhead?: boolean;
   teachers: readonly EndpointOptions[];
   sink: OutcomeSink;
   listener: EngineListener;

@@ -20,8 +20,6 @@ export interface LaneWork<T, R> {
    * promise to each row: 4 % of the engine's time. A rejection ends the lane. */
   deliver(item: T, result: R): Promise<void>;
   isFinished(): boolean;
-  /** Called when a lane is done with an item, before it takes another. */
-  onDone(): void;
   /** Called when a lane finds no item. */
   onIdle(): void;
   /** Called with the errors of the other functions. */
@@ -116,7 +114,6 @@ export class Lanes<T, R> {
         } finally {
           this.#busy--;
         }
-        this.#work.onDone();
       }
     } catch (error) {
       this.#count--;

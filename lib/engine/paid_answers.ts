@@ -6,11 +6,11 @@
  */
 
 import type { Ending } from "../answer.ts";
-import type { EarlierAnswer, Failure } from "../row.ts";
+import type { Failure } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
-import { type Rejection, unfinishedError } from "./answers/mod.ts";
+import type { Rejection } from "./answers/mod.ts";
 import type { AttemptsOptions } from "./attempts.ts";
-import { sentOf, type Work } from "./work.ts";
+import type { Work } from "./work.ts";
 
 type PaidAnswersOptions = Pick<AttemptsOptions, "policy" | "budget" | "signal" | "onHalt">;
 
@@ -33,8 +33,7 @@ export class PaidAnswers {
   /** Counts the cost of an answer. Halts the run once the budget is used up. */
   countCost(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
-    const { endpoint } = sentOf(work);
-    const usd = budget.add(completion, endpoint);
+    const usd = budget.add(completion, work.endpoint);
     work.costUsd = work.costUsd === null || usd === null ? null : work.costUsd + usd;
     const reason = budget.exhaustedReason;
     if (reason !== undefined) onHalt(reason);
@@ -63,27 +62,6 @@ export class PaidAnswers {
     });
   }
 
-  /** Decides on an answer that an earlier run did not check, or whose ending (`acceptEndings`) that
-   * run did not accept. Resolves to undefined if the answer must be requested again. */
-  async decideEarlier(
-    work: Work,
-    { rejected, next, isSame }: EarlierAnswer,
-  ): Promise<EarlierDecision | undefined> {
-    // This run may have decided on the answer already.
-    if (rejected === undefined || work.rejected !== rejected || !isSame) return undefined;
-    const { completion, failure } = rejected;
-    const { isUnchecked = false } = next ?? {};
-    if (!isUnchecked && failure.type !== "unfinished") return undefined;
-    const ending = this.#options.policy.ending(completion, work.params);
-    // A truncated answer may have waited for its check too (`onTruncated: "keep"`).
-    const canBeDecided = isUnchecked
-      ? unfinishedError(completion, ending) === undefined
-      : ending === "whole";
-    if (!canBeDecided) return undefined;
-    const rejection = await this.decide(work, completion, ending);
-    return rejection === undefined || isUnchecked ? { completion, rejection } : undefined;
-  }
-
   /** Counts the cost of a partial answer, and keeps it with the row unless a longer one is kept
    * already. Returns whether it was kept. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
@@ -99,11 +77,6 @@ export class PaidAnswers {
 
 function lengthOf({ response, reasoning }: Completion): number {
   return (response?.length ?? 0) + (reasoning?.length ?? 0);
-}
-
-interface EarlierDecision {
-  readonly completion: Completion;
-  readonly rejection: Rejection | undefined;
 }
 
 type Decision = Rejection | undefined;

@@ -9,7 +9,7 @@ import type { Failure } from "../row.ts";
 import type { AttemptsOptions } from "./attempts.ts";
 import type { Classification } from "./errors/mod.ts";
 import type { FailureEffect } from "./flow/mod.ts";
-import { type ExcludedWait, sentOf, type Work } from "./work.ts";
+import type { Work } from "./work.ts";
 
 export interface RetryPolicyOptions {
   /** Maximum number of counted attempts, including the first. @default 5 */
@@ -110,7 +110,7 @@ type RowWaitsOptions = Pick<
 /** What to do with a row after a failed attempt: another one (`again`), or none because the
  * row's time (`late`) or attempts (`spent`) are used up. */
 export type RowWait =
-  | { readonly kind: "again"; readonly delayMs: number; readonly excludedWait?: ExcludedWait }
+  | { readonly kind: "again"; readonly delayMs: number }
   | { readonly kind: "late" }
   | { readonly kind: "spent" };
 
@@ -124,16 +124,16 @@ export class RowWaits {
     this.#options = options;
   }
 
-  /** Moves the row's deadline by the part of the last wait that does not count. Returns the
-   * milliseconds left; undefined without a limit. */
-  begin(work: Work): number | undefined {
-    const { deadlineAt } = work;
-    const { excludedWait } = sentOf(work);
+  /** Sets what is left of the row's time, and moves its deadline by the part of the last wait that
+   * does not count. */
+  begin(work: Work): void {
+    const { deadlineAt, excludedWait } = work;
     if (excludedWait !== undefined && deadlineAt !== undefined) {
       const { maxMs, since } = excludedWait;
       work.deadlineAt = deadlineAt + Math.min(maxMs, this.#options.rowNow() - since);
     }
-    return this.#timeLeftMs(work);
+    work.excludedWait = undefined;
+    work.timeoutMs = this.#timeLeftMs(work);
   }
 
   /** Counts a failed attempt. The row is `late` if its time would be up before the next attempt. */
@@ -158,7 +158,10 @@ export class RowWaits {
     const ownMs = delayMs - requestedMs;
     const leftMs = this.#timeLeftMs(work);
     if (leftMs !== undefined && ownMs >= leftMs) return LATE;
-    return requestedMs > 0 ? this.#putOff(work, requestedMs, ownMs) : { kind: "again", delayMs };
+    return {
+      kind: "again",
+      delayMs: requestedMs > 0 ? this.#putOff(work, requestedMs) + ownMs : delayMs,
+    };
   }
 
   timeoutFailure(work: Work, lastMessage?: string): Failure {
@@ -177,13 +180,13 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Makes a row wait as requested, or until another teacher accepts it. */
-  #putOff(work: Work, requestedMs: number, jitterMs: number): RowWait {
-    const { endpoint } = sentOf(work);
+  /** Returns the time until the row's teacher, as it requested, or another one accepts the row. */
+  #putOff(work: Work, requestedMs: number): number {
+    const { endpoint } = work;
     const others = work.requestedWaits?.filter((wait) => wait.endpoint !== endpoint) ?? [];
     work.requestedWaits = [...others, { endpoint, endsAt: endpoint.now + requestedMs }];
     const maxMs = this.#options.soonestMs(work);
-    const excludedWait = { since: this.#options.rowNow(), maxMs };
-    return { kind: "again", delayMs: maxMs + jitterMs, excludedWait };
+    work.excludedWait = { since: this.#options.rowNow(), maxMs };
+    return maxMs;
   }
 }

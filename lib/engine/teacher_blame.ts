@@ -21,19 +21,9 @@ import {
   RepeatedRejections,
 } from "./evidence.ts";
 import type { Endpoint } from "./flow/mod.ts";
-import { NO_OUTCOMES, sentOf, type Work } from "./work.ts";
+import { NO_OUTCOMES, type Work } from "./work.ts";
 
-export interface TeacherBlameOptions extends
-  Pick<
-    AttemptsOptions,
-    | "isCareful"
-    | "isProven"
-    | "holdsRejections"
-    | "waitForTeacherMs"
-    | "hasAnsweredBefore"
-    | "hasSeveralTeachers"
-    | "onEndpointHalt"
-  > {
+interface TeacherBlameOptions extends Omit<AttemptsOptions, "onSendAgain"> {
   /** Called for each held row when its teacher is halted. */
   readonly onSendAgain: (work: Work, failure: Failure) => void;
 }
@@ -44,13 +34,15 @@ export interface FailedCall {
   readonly failure: Failure;
 }
 
-interface Evidence {
+type Evidence = {
   readonly rejections: RepeatedRejections;
   /** Rows with answers that lack a known finish reason. */
   readonly endings: RepeatedAnswers;
   /** Rows answered by something other than a teacher. */
   readonly otherServer: RepeatedAnswers;
-}
+};
+
+type EvidenceKind = keyof Evidence;
 
 export class TeacherBlame {
   readonly #options: TeacherBlameOptions;
@@ -74,42 +66,31 @@ export class TeacherBlame {
     if (advice !== undefined) this.#halt(endpoint, "cannot be reached", failure, advice);
   }
 
-  /** Counts a rejected row, because the teacher may be the cause. Returns the outcomes of rows
-   * that have failed. */
-  rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
-    const endpoint = sentOf(work).endpoint;
-    const { rejections } = this.#evidenceAgainst(endpoint);
-    const failed = rejections.addLast({ outcome, work });
-    if (rejections.isConclusive) {
-      const { count } = rejections;
-      const what = `rejected ${count} consecutive rows with the same message`;
-      this.#halt(endpoint, what, outcome.failure, adviceForRejections(count));
-    }
-    this.#releaseIfHalted(endpoint);
-    return failed;
-  }
-
   /** Counts a failed attempt of a row that is sent again. Returns whether the teacher is halted. */
   sentAgain(work: Work, call: FailedCall): boolean {
-    const endpoint = sentOf(work).endpoint;
-    const { classification } = call;
-    const badAnswers = this.#badAnswersLike(work, classification);
-    if (badAnswers === undefined) return endpoint.isHalted;
-    // With several teachers, the row goes to another one next: this one may never give it a second
-    // such answer.
-    const isOneEnough = classification.cause === "ending" && this.#options.hasSeveralTeachers();
-    badAnswers.add(work, isOneEnough || classification.otherServer === "certain");
-    this.#haltIfConclusive(work, call, badAnswers);
+    const { endpoint } = work;
+    const { cause, otherServer } = call.classification;
+    const kind = evidenceIn(call, endpoint);
+    if (kind !== undefined) {
+      // With several teachers, the row goes to another one next: this one may never give it a second
+      // such answer.
+      const isOneEnough = cause === "ending" && this.#options.hasSeveralTeachers();
+      const isCertain = isOneEnough || otherServer === "certain";
+      this.#evidenceAgainst(endpoint)[kind].add(work, isCertain);
+      this.#haltIfConclusive(endpoint, call, kind);
+    }
     return endpoint.isHalted;
   }
 
-  /** Counts the last attempt of a row. Returns the outcomes of rows that have failed. */
+  /** Counts the last attempt of a row. Returns the outcomes of rows that have failed: not of this
+   * one if its teacher may be the cause. */
   spent(work: Work, call: FailedCall, outcome: FailedOutcome): readonly Outcome[] {
-    const badAnswers = this.#badAnswersLike(work, call.classification);
-    if (badAnswers === undefined) return [outcome];
-    const failed = badAnswers.addLast({ outcome, work });
-    this.#haltIfConclusive(work, call, badAnswers);
-    this.#releaseIfHalted(sentOf(work).endpoint);
+    const { endpoint } = work;
+    const kind = evidenceIn(call, endpoint);
+    if (kind === undefined) return [outcome];
+    const failed = this.#evidenceAgainst(endpoint)[kind].addLast({ outcome, work });
+    this.#haltIfConclusive(endpoint, call, kind);
+    this.#releaseIfHalted(endpoint);
     return failed;
   }
 
@@ -139,29 +120,11 @@ export class TeacherBlame {
     return [...this.#takeOrphaned(), ...[...this.#evidence.values()].flatMap(failAllHeld)];
   }
 
-  /** The evidence that a failed attempt adds to; undefined if the teacher is not suspected. */
-  #badAnswersLike(work: Work, { cause, otherServer }: Classification): RepeatedAnswers | undefined {
-    const endpoint = sentOf(work).endpoint;
-    if (cause === "ending") return this.#evidenceAgainst(endpoint).endings;
-    if (otherServer === undefined || endpoint.hasAnswered) return undefined;
-    return this.#evidenceAgainst(endpoint).otherServer;
-  }
-
-  #haltIfConclusive(
-    work: Work,
-    { error, classification: { cause }, failure }: FailedCall,
-    badAnswers: RepeatedAnswers,
-  ): void {
-    if (!badAnswers.isConclusive) return;
-    const [what, advice] = cause === "ending"
-      ? [
-        `did not mark its answers to ${badAnswers.count} rows as complete`,
-        adviceForEnding(error.partial?.finishReason),
-      ]
-      : isOtherServer(error)
-      ? ["is not an OpenAI-compatible endpoint", OTHER_SERVER]
-      : ["has answered no row, only this", NO_ANSWERS];
-    this.#halt(sentOf(work).endpoint, what, failure, advice);
+  #haltIfConclusive(endpoint: Endpoint, call: FailedCall, kind: EvidenceKind): void {
+    const { count, isConclusive } = this.#evidenceAgainst(endpoint)[kind];
+    if (!isConclusive) return;
+    const [what, advice] = HALT_WORDS[kind](count, call.error);
+    this.#halt(endpoint, what, call.failure, advice);
   }
 
   /** Sends the held rows of a halted teacher again: they may not be at fault, as when a 401
@@ -169,12 +132,8 @@ export class TeacherBlame {
   #releaseIfHalted(endpoint: Endpoint): void {
     const evidence = this.#evidence.get(endpoint);
     if (!endpoint.isHalted || evidence === undefined) return;
-    const { rejections, endings, otherServer } = evidence;
-    for (const suspected of [rejections, endings, otherServer]) {
-      for (const { work, outcome } of suspected.releaseHeld()) {
-        this.#options.onSendAgain(work, outcome.failure);
-      }
-    }
+    const held = Object.values(evidence).flatMap((repeated) => repeated.releaseHeld());
+    for (const { work, outcome } of held) this.#options.onSendAgain(work, outcome.failure);
   }
 
   #halt(endpoint: Endpoint, what: string, failure: Failure, advice: string | undefined): void {
@@ -217,16 +176,43 @@ export class TeacherBlame {
   }
 }
 
-function failAllHeld({ rejections, endings, otherServer }: Evidence): Outcome[] {
-  return [...rejections.failHeld(), ...endings.failHeld(), ...otherServer.failHeld()];
+function failAllHeld(evidence: Evidence): Outcome[] {
+  return Object.values(evidence).flatMap((repeated) => repeated.failHeld());
 }
+
+/** What a failed attempt is evidence of; undefined if it does not incriminate the teacher. */
+function evidenceIn({ classification }: FailedCall, endpoint: Endpoint): EvidenceKind | undefined {
+  const { cause, otherServer } = classification;
+  // The cause may be something that all rows share, such as a parameter.
+  if (cause === "request") return "rejections";
+  if (cause === "ending") return "endings";
+  return otherServer === undefined || endpoint.hasAnswered ? undefined : "otherServer";
+}
+
+type HaltWords = readonly [what: string, advice: string];
+
+/** What a teacher has done to `count` rows, the last one with `error`, and what the user can do. */
+const HALT_WORDS: Readonly<
+  Record<EvidenceKind, (count: number, error: TeacherError) => HaltWords>
+> = {
+  rejections: (count) => [
+    `rejected ${count} consecutive rows with the same message`,
+    adviceForRejections(count),
+  ],
+  endings: (count, { partial }) => [
+    `did not mark its answers to ${count} rows as complete`,
+    adviceForEnding(partial?.finishReason),
+  ],
+  otherServer: (_, { code }) =>
+    OTHER_SERVER_CODES.has(code ?? "")
+      ? ["is not an OpenAI-compatible endpoint", OTHER_SERVER]
+      : ["has answered no row, only this", NO_ANSWERS],
+};
+
+const OTHER_SERVER_CODES = new Set(["web_page", "other_api", "no_http"]);
 
 /** For a server that answers every row with an unknown error. */
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
-
-function isOtherServer({ code }: TeacherError): boolean {
-  return code === "web_page" || code === "other_api" || code === "no_http";
-}
 
 function adviceForEnding(finishReason = ""): string {
   const word = posixWord(finishReason === "" ? NO_REASON : finishReason);

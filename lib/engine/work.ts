@@ -9,7 +9,7 @@ import { tokenLimitOf } from "../params.ts";
 import { changedError, TeacherError } from "../errors.ts";
 import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
-import { type AnswerPolicy, asCompletion } from "./answers/mod.ts";
+import { type AnswerPolicy, asCompletion, unfinishedError } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint, RequestedWait, Sent } from "./flow/mod.ts";
 
@@ -21,145 +21,126 @@ export interface ExcludedWait {
   readonly maxMs: number;
 }
 
-interface SentRow extends Sent {
-  readonly kind: "sent";
-  readonly endpoint: Endpoint;
-  readonly excludedWait: ExcludedWait | undefined;
-}
-
-type WorkState =
-  | { readonly kind: "new" }
-  | SentRow
-  | {
-    readonly kind: "waiting";
-    readonly endpoint: Endpoint;
-    readonly excludedWait: ExcludedWait | undefined;
-  };
-
-const NEW: WorkState = { kind: "new" };
-
 /** A row and its history. Only the engine changes it. */
-export interface Work {
+export class Work implements Sent {
   readonly row: Row;
   /** The row's position in the order of first attempts, from 0. */
   readonly sequence: number;
   /** The parameters of the next attempt. A retry may have a higher token limit or another seed. */
   params: Params;
-  state: WorkState;
+  /** Whether the row holds a slot of its teacher: an attempt is about to be made, or in flight. */
+  hasSlot = false;
+  ticket = 0;
+  startedAt = 0;
+  inFlightAtStart = 0;
   /** The teacher whose last answer had no known finish reason. Another one is preferred next. */
   avoided: Endpoint | undefined;
-  attempts: number;
+  attempts = 0;
   /** Failed attempts that count against `maxAttempts`, without throttling, refused connections,
    * outages and fields that Retort added. */
-  faults: number;
+  faults = 0;
   /** Included in `faults`. */
-  timeouts: number;
+  timeouts = 0;
   /** Throttled attempts have a limit of their own. */
-  throttled: number;
+  throttled = 0;
   /** Waits after attempts that count. Their number is the exponent of the backoff. */
-  waits: number;
+  waits = 0;
   /** Answers requested because one was empty or rejected. */
-  resamples: number;
+  resamples = 0;
   /** Time in flight over all attempts. */
-  busyMs: number;
+  busyMs = 0;
   /** Time in flight of the last attempt. */
-  latencyMs: number;
+  latencyMs = 0;
   /** US dollars for all attempts; null once the cost of one is unknown. */
-  costUsd: number | null;
+  costUsd: number | null = 0;
   /** The last answer that was not accepted. It is written with the failure. */
   rejected: RejectedAnswer | undefined;
+  /** An answer of an earlier run that this run may accept. It is checked before the row is sent. */
+  undecided: Completion | undefined;
   /** How the last answer ended; undefined if its finish reason and failure tell. */
   ending: Ending | undefined;
   /** Whether `rejected` has yet to be checked. */
-  isUnchecked: boolean;
+  isUnchecked = false;
   requestedWaits: RequestedWait[] | undefined;
+  excludedWait: ExcludedWait | undefined;
   /** When the row's time is up, by `rowNow`; undefined before its first attempt, and without a
    * limit. */
   deadlineAt: number | undefined;
+  /** What was left of the row's time when it got its teacher; undefined without a limit. */
+  timeoutMs: number | undefined;
   /** Unix time of the first failure, in milliseconds. */
   firstFailedAt: number | undefined;
-}
+  #endpoint: Endpoint | undefined;
 
-export function newWork(row: Row, sequence: number, params: Params): Work {
-  return {
-    row,
-    sequence,
-    params: row.params === undefined ? params : { ...params, ...row.params },
-    state: NEW,
-    avoided: undefined,
-    attempts: 0,
-    faults: 0,
-    timeouts: 0,
-    throttled: 0,
-    waits: 0,
-    resamples: 0,
-    busyMs: 0,
-    latencyMs: 0,
-    costUsd: 0,
-    rejected: undefined,
-    ending: undefined,
-    isUnchecked: false,
-    requestedWaits: undefined,
-    deadlineAt: undefined,
-    firstFailedAt: undefined,
-  };
-}
+  constructor(row: Row, sequence: number, params: Params) {
+    this.row = row;
+    this.sequence = sequence;
+    this.params = row.params === undefined ? params : { ...params, ...row.params };
+  }
 
-export function send(work: Work, endpoint: Endpoint): void {
-  const excludedWait = work.state.kind === "waiting" ? work.state.excludedWait : undefined;
-  const ticket = endpoint.take();
-  const { now: startedAt, inFlight: inFlightAtStart } = endpoint;
-  work.state = { kind: "sent", endpoint, ticket, startedAt, inFlightAtStart, excludedWait };
-}
+  /** The teacher of the current attempt, or of the last one while the row waits. */
+  get endpoint(): Endpoint {
+    if (this.#endpoint === undefined) throw new Error(`The row ${this.row.uid} has no teacher yet`);
+    return this.#endpoint;
+  }
 
-export function sentOf({ state, row }: Work): SentRow {
-  if (state.kind !== "sent") throw new Error(`The row ${row.uid} was not sent`);
-  return state;
-}
+  set endpoint(endpoint: Endpoint) {
+    this.#endpoint = endpoint;
+  }
 
-export function markWaiting(work: Work, excludedWait?: ExcludedWait): void {
-  if (work.state.kind === "new") return;
-  work.state = { kind: "waiting", endpoint: work.state.endpoint, excludedWait };
-}
+  takeSlot(): void {
+    const { endpoint } = this;
+    this.hasSlot = true;
+    this.ticket = endpoint.take();
+    this.startedAt = endpoint.now;
+    this.inFlightAtStart = endpoint.inFlight;
+  }
 
-export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: AnswerPolicy): void {
-  work.rejected = rejected;
-  if (next === undefined) return;
-  work.resamples = next.resample;
-  work.isUnchecked = next.isUnchecked ?? false;
-  work.params = policy.resumedParams(work.row, work.params, next);
-}
+  /** Continues with the last answer of an earlier run. It may be undecided: that run did not check
+   * it, or did not accept its ending (`acceptEndings`). */
+  resume({ isSame, next, rejected }: EarlierAnswer, policy: AnswerPolicy): void {
+    this.rejected = rejected;
+    if (next !== undefined) {
+      this.resamples = next.resample;
+      this.isUnchecked = next.isUnchecked ?? false;
+      this.params = policy.resumedParams(this.row, this.params, next);
+    }
+    if (rejected === undefined || !isSame) return;
+    const { completion, failure } = rejected;
+    const ending = policy.ending(completion, this.params);
+    // A truncated answer may have waited for its check too (`onTruncated: "keep"`).
+    const mayBeAccepted = this.isUnchecked
+      ? unfinishedError(completion, ending) === undefined
+      : failure.type === "unfinished" && ending === "whole";
+    if (mayBeAccepted) this.undecided = completion;
+  }
 
-/** The outcome of a row that is sent again because its answer was not accepted. Written first,
- * so the answer survives a crash. */
-export function pendingOutcome(work: Work, latencyMs: number): Outcome {
-  const { completion, failure } = work.rejected!;
-  const { resamples: resample, isUnchecked } = work;
-  const maxTokens = tokenLimitOf(work.params)?.tokens;
-  const next = { resample, maxTokens, ...isUnchecked && { isUnchecked } };
-  return { ...outcomeOf(work, latencyMs, completion, failure), next };
-}
+  /** The outcome of a row that is sent again because its answer was not accepted. Written first,
+   * so the answer survives a crash. */
+  pendingOutcome(): Outcome {
+    const { completion, failure } = this.rejected!;
+    const { resamples: resample, isUnchecked } = this;
+    const maxTokens = tokenLimitOf(this.params)?.tokens;
+    const next = { resample, maxTokens, ...isUnchecked && { isUnchecked } };
+    return { ...this.outcome(completion, failure), next };
+  }
 
-export function outcomeOf(
-  work: Work,
-  latencyMs: number,
-  completion: Completion | undefined,
-  failure: Failure | undefined,
-): Outcome {
-  return {
-    row: work.row,
-    sequence: work.sequence,
-    attempts: work.attempts,
-    busyMs: work.busyMs,
-    latencyMs,
-    firstFailedAt: work.firstFailedAt,
-    settledAt: Date.now(),
-    completion: completion ?? work.rejected?.completion,
-    ending: work.ending,
-    failure,
-    teacher: work.state.kind === "new" ? undefined : work.state.endpoint.teacher,
-    costUsd: work.costUsd,
-  };
+  outcome(completion: Completion | undefined, failure: Failure | undefined): Outcome {
+    return {
+      row: this.row,
+      sequence: this.sequence,
+      attempts: this.attempts,
+      busyMs: this.busyMs,
+      latencyMs: this.latencyMs,
+      firstFailedAt: this.firstFailedAt,
+      settledAt: Date.now(),
+      completion: completion ?? this.rejected?.completion,
+      ending: this.ending,
+      failure,
+      teacher: this.#endpoint?.teacher,
+      costUsd: this.costUsd,
+    };
+  }
 }
 
 export function asTeacherError(thrown: unknown): TeacherError {
@@ -193,7 +174,6 @@ export type AttemptResult =
   | {
     readonly kind: "retry";
     readonly delayMs: number;
-    readonly excludedWait?: ExcludedWait;
     /** An answer that was not accepted; written before the row is sent again. */
     readonly paidAnswer?: Outcome;
   }
@@ -227,9 +207,7 @@ export class Delivery {
   }
 
   async putAll(outcomes: readonly Outcome[]): Promise<void> {
-    for (const outcome of outcomes) {
-      await (outcome.next === undefined ? this.put(outcome) : this.keep(outcome));
-    }
+    for (const outcome of outcomes) await this.put(outcome);
   }
 
   /** Writes an answer that was not accepted. Its row may be sent again once this resolves. */
@@ -258,6 +236,6 @@ export class Delivery {
 
   /** Gives a sink without `keep` the last answer of each pending row. */
   async end(): Promise<void> {
-    for (const work of this.#undelivered) await this.#sink.put(pendingOutcome(work, 0));
+    for (const work of this.#undelivered) await this.#sink.put(work.pendingOutcome());
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Chooses the next row, a due retry or a new one, and its teacher. Pulls batches from the source
- * only while a lane waits, unless `pullsEarly` is set.
+ * only while a lane waits, unless `readsAhead` is set.
  *
  * @module
  */
@@ -8,10 +8,10 @@
 import { BinaryHeap } from "../deps/std_data_structures.ts";
 import { hash32 } from "../hash.ts";
 import type { Row } from "../row.ts";
-import { type Clock, MAX_TIMER_MS } from "../timer.ts";
+import { Alarm, type Clock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint, TeacherPool } from "./flow/mod.ts";
-import { newWork, resume, send, type Work } from "./work.ts";
+import { Work } from "./work.ts";
 
 /** A row that no teacher accepts is offered again after this time at most. */
 const MAX_OFFER_WAIT_MS = 1_000;
@@ -20,16 +20,25 @@ export class Dispatch {
   readonly #pool: TeacherPool;
   readonly #queue: WorkQueue;
   readonly #affinity: "prefix" | undefined;
+  readonly #needsCall: (work: Work) => boolean;
   /** The teacher of the last new row, and of the other samples of the same input row. */
   #lastEndpoint: Endpoint | undefined;
 
-  constructor(pool: TeacherPool, queue: WorkQueue, affinity?: "prefix") {
+  constructor(
+    pool: TeacherPool,
+    queue: WorkQueue,
+    affinity: "prefix" | undefined,
+    needsCall: (work: Work) => boolean,
+  ) {
     this.#pool = pool;
     this.#queue = queue;
     this.#affinity = affinity;
+    this.#needsCall = needsCall;
   }
 
-  /** @param isFull Whether the retry queue is full: then no new row may be taken. */
+  /** Returns a row with its teacher, and with a slot there if it needs a call.
+   *
+   * @param isFull Whether the retry queue is full: then no new row may be taken. */
   next(isFull: boolean): Work | undefined {
     // Lanes often ask when the queue is empty, and `pick()` reads the clock.
     while (!this.#queue.isEmpty) {
@@ -39,7 +48,8 @@ export class Dispatch {
       if (work === undefined) return undefined;
       const endpoint = this.#endpointFor(work, picked);
       if (endpoint === undefined) continue;
-      send(work, endpoint);
+      work.endpoint = endpoint;
+      if (this.#needsCall(work)) work.takeSlot();
       return work;
     }
     return undefined;
@@ -70,7 +80,7 @@ function prefixHashOf({ messages }: Row): number {
   return hash32(text);
 }
 
-type SourceOptions = Pick<EngineOptions, "source" | "pullsEarly" | "params" | "policy">;
+type SourceOptions = Pick<EngineOptions, "source" | "readsAhead" | "params" | "policy">;
 
 interface WorkQueueOptions extends SourceOptions {
   readonly clock: Clock;
@@ -90,10 +100,12 @@ export class WorkQueue {
   /** Whether the last row that was taken while others waited was a retry. */
   #lastWasRetry = false;
   #taken = 0;
+  readonly #onPulled: (error?: unknown) => void;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
-    this.#buffer = new RowBuffer(options.source);
+    this.#onPulled = (error) => error === undefined ? options.onReady() : options.onError(error);
+    this.#buffer = new RowBuffer(options.source, options.readsAhead);
     this.#retries = new RetryQueue<Work>(options.clock.read, options.onReady);
   }
 
@@ -143,10 +155,10 @@ export class WorkQueue {
     }
     const row = this.#buffer.take();
     if (row === undefined) return undefined;
-    const { params, policy, pullsEarly } = this.#options;
-    if (pullsEarly && this.#buffer.isEmpty) this.pull();
-    const work = newWork(row, this.#taken++, params);
-    if (row.earlier !== undefined) resume(work, row.earlier, policy);
+    const { params, policy, readsAhead } = this.#options;
+    if (readsAhead) this.pull();
+    const work = new Work(row, this.#taken++, params);
+    if (row.earlier !== undefined) work.resume(row.earlier, policy);
     return work;
   }
 
@@ -155,10 +167,7 @@ export class WorkQueue {
   }
 
   pull(): void {
-    this.#buffer.pull((error) => {
-      if (error === undefined) this.#options.onReady();
-      else this.#options.onError(error);
-    });
+    this.#buffer.pull(this.#onPulled);
   }
 
   clear(): Work[] {
@@ -173,44 +182,51 @@ export class WorkQueue {
 /** Hands out the rows of a batch without a promise for each. */
 export class RowBuffer<T> {
   readonly #iterator: AsyncIterator<readonly T[]>;
+  readonly #readsAhead: boolean;
   #batch: readonly T[] = [];
   #position = 0;
+  /** The batch after the current one. */
+  #next: readonly T[] = [];
   #isPulling = false;
   #isExhausted = false;
 
-  constructor(source: AsyncIterable<readonly T[]>) {
+  constructor(source: AsyncIterable<readonly T[]>, readsAhead = false) {
     this.#iterator = source[Symbol.asyncIterator]();
+    this.#readsAhead = readsAhead;
   }
 
   get isExhausted(): boolean {
-    return this.#isExhausted && this.#position >= this.#batch.length;
+    return this.#isExhausted && this.isEmpty;
   }
 
   get isEmpty(): boolean {
-    return this.#position >= this.#batch.length;
+    return this.#position >= this.#batch.length && this.#next.length === 0;
   }
 
   take(): T | undefined {
-    return this.#position < this.#batch.length ? this.#batch[this.#position++] : undefined;
+    if (this.#position >= this.#batch.length) {
+      this.#batch = this.#next;
+      this.#next = [];
+      this.#position = 0;
+    }
+    return this.#batch[this.#position++];
   }
 
   /**
-   * Pulls one batch, unless the current one has rows or a pull is in progress.
+   * Pulls one batch, unless the current one has rows (with `readsAhead`, unless there is a next one)
+   * or a pull is in progress.
    *
    * @param onSettled Called with the error of the source, if it failed.
    */
   pull(onSettled: (error?: unknown) => void): void {
-    if (this.#isPulling || this.#isExhausted || !this.isEmpty) return;
+    const hasEnough = this.#readsAhead ? this.#next.length > 0 : !this.isEmpty;
+    if (this.#isPulling || this.#isExhausted || hasEnough) return;
     this.#isPulling = true;
     this.#iterator.next().then(
       (result) => {
         this.#isPulling = false;
-        if (result.done) {
-          this.#isExhausted = true;
-        } else {
-          this.#batch = result.value;
-          this.#position = 0;
-        }
+        if (result.done) this.#isExhausted = true;
+        else this.#next = result.value;
         onSettled();
       },
       (error) => {
@@ -223,11 +239,10 @@ export class RowBuffer<T> {
 
   async close(): Promise<void> {
     this.#isExhausted = true;
-    this.#batch = [];
-    this.#position = 0;
+    this.#batch = this.#next = [];
     const closed = this.#iterator.return?.();
-    // A source may never answer a pull, so its end is not awaited.
-    if (this.#isPulling) closed?.catch(() => {});
+    // A caller's source may never answer a pull, so its end is not awaited.
+    if (this.#isPulling && !this.#readsAhead) closed?.catch(() => {});
     else await closed;
   }
 }
@@ -241,15 +256,12 @@ interface Waiting<T> {
 export class RetryQueue<T> {
   readonly #heap = new BinaryHeap<Waiting<T>>((a, b) => a.dueAt - b.dueAt);
   readonly #now: () => number;
-  readonly #onDue: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The due time of the timer. Setting the same time twice would spin while every lane is busy. */
-  #timerAt = Infinity;
+  readonly #alarm: Alarm;
 
   /** @param now A monotonic clock, in milliseconds. */
   constructor(now: () => number, onDue: () => void) {
     this.#now = now;
-    this.#onDue = onDue;
+    this.#alarm = new Alarm(now, onDue);
   }
 
   get size(): number {
@@ -263,37 +275,20 @@ export class RetryQueue<T> {
 
   add(item: T, delayMs: number): void {
     this.#heap.push({ item, dueAt: this.#now() + delayMs });
-    this.#arm();
+    this.#alarm.set(this.dueAt);
   }
 
   takeDue(): T | undefined {
     const first = this.#heap.peek();
     if (first === undefined || first.dueAt > this.#now()) return undefined;
     this.#heap.pop();
-    this.#arm();
+    this.#alarm.set(this.dueAt);
     return first.item;
   }
 
   clear(): T[] {
     const items = [...this.#heap.drain()].map(({ item }) => item);
-    this.#arm();
+    this.#alarm.set(Infinity);
     return items;
-  }
-
-  #arm(): void {
-    const { dueAt } = this;
-    if (dueAt === this.#timerAt) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = dueAt;
-    if (dueAt === Infinity) return;
-    const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(dueAt - this.#now())));
-    this.#timer = setTimeout(() => {
-      if (this.dueAt < Infinity && this.dueAt > this.#now()) {
-        // The timer was limited to `MAX_TIMER_MS`, or fired early.
-        this.#timerAt = Infinity;
-        return this.#arm();
-      }
-      this.#onDue();
-    }, delayMs);
   }
 }

@@ -1,6 +1,5 @@
 /**
- * What a run counts: rows, attempts, tokens, latencies, failed attempts by cause, and teachers by
- * state.
+ * What a run counts: rows, attempts, tokens, latencies, and failed attempts by cause.
  *
  * @module
  */
@@ -9,7 +8,7 @@ import { createHistogram } from "node:perf_hooks";
 import { cut, LONG_ID, printable } from "../printable.ts";
 import type { Failure, RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import type { ErrorGroup, FailureAction, Percentiles, TeacherStatus } from "./events.ts";
+import type { ErrorGroup, FailureAction, Percentiles } from "./events.ts";
 
 /** An attempt that failed, or whose answer was not kept. */
 export interface FailedAttempt {
@@ -119,37 +118,6 @@ export class DurationHistogram {
     const [p50, p90, p99] = [50, 90, 99].map((p) => histogram.percentile(p) / UNITS_PER_MS);
     return { p50, p90, p99, max: histogram.max / UNITS_PER_MS };
   }
-}
-
-/** The number of teachers in each state except `left`. */
-export type TeacherStates = Partial<Record<TeacherStatus["state"], number>>;
-
-/** How urgent each state is; 0 is the most urgent. */
-const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
-  halted: 0,
-  down: 0,
-  cooling_down: 1,
-  leaving: 2,
-  up: 3,
-  left: 4,
-};
-
-export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherStates {
-  const counts: TeacherStates = {};
-  for (const { state } of teachers) {
-    if (state !== "left") counts[state] = (counts[state] ?? 0) + 1;
-  }
-  return counts;
-}
-
-/** The indexes of at most `max` teachers that have not left, in ascending order. Teachers that
- * are up are left out first. */
-export function mostUrgentTeachers(teachers: readonly TeacherStatus[], max: number): number[] {
-  const present = [...teachers.keys()].filter((i) => teachers[i].state !== "left");
-  if (present.length <= max) return present;
-  const urgencyOf = (i: number) => URGENCY[teachers[i].state];
-  return present.toSorted((a, b) => urgencyOf(a) - urgencyOf(b)).slice(0, max)
-    .toSorted((a, b) => a - b);
 }
 
 /** Maximum number of causes that are counted separately; the others are counted as "other". */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { TeacherStatus } from "./progress_options.ts";
+
 /** The first event of a run, when its first row can be sent. */
 export interface RunStart {
   /** Always "run-start". */
@@ -56,8 +58,26 @@ export interface SummaryFile {
   pending: number;
 }
 
-/** The last event of a run, and the `summary` of `run.json`. */
-export interface Summary {
+/** The last event of a run, and the `summary` of `run.json`. Its figures are those of the end. */
+export interface Summary extends
+  Pick<
+    Snapshot,
+    | "skipped"
+    | "succeeded"
+    | "failed"
+    | "attempts"
+    | "failed_attempts"
+    | "refused_for_load"
+    | "elapsed_ms"
+    | "prompt_tokens"
+    | "completion_tokens"
+    | "wasted_completion_tokens"
+    | "cost_usd"
+    | "latency_ms"
+    | "event_loop_lag_ms"
+    | "teachers"
+    | "errors"
+  > {
   /** Always "run-end". */
   type: "run-end";
   /** `interrupted`: stopped by the user. `halted`: stopped for `reason`. */
@@ -70,16 +90,10 @@ export interface Summary {
   ended: string;
   /** Rows of all inputs, each sample counted, without bad rows and merged duplicates. */
   total: number;
-  /** Rows that were answered or had failed before this run, and were not sent again. */
-  skipped: number;
   /** How many attempts could be in flight at the end, over all teachers. */
   limit: number;
   /** Whether Retort searched for the best concurrency (`concurrency: "auto"`). */
   concurrency_is_auto: boolean;
-  /** Rows that got their result in this run. */
-  succeeded: number;
-  /** Rows that failed permanently in this run. */
-  failed: number;
   /** Rows with neither a result nor a permanent failure. */
   pending: number;
   /** Rows without a result that have a failure on disk, from this run or earlier ones. */
@@ -88,47 +102,23 @@ export interface Summary {
   bad_rows: number;
   /** Rows that were merged into an identical one. */
   merged_duplicates: number;
-  /** Attempts started, whether they succeeded, failed or are unknown. */
-  attempts: number;
   /** Attempts whose answer was kept. */
   succeeded_attempts: number;
-  /** Attempts that failed, or whose answer was rejected. */
-  failed_attempts: number;
   /** Attempts that were aborted before they were answered; they may have been billed. */
   unknown_attempts: number;
-  /** Failed attempts that the teacher throttled: a rate limit or overload, mostly 429, 503, 529. */
-  refused_for_load: number;
   /** At most this many calls were in flight when the previous run over this output crashed or could
    * not write their answers. They may have been billed; their rows were sent again. */
   crashed_in_flight: number;
   /** Attempts beyond the first of their row. */
   retries: number;
-  /** The duration of the run from when the first row could be sent, in milliseconds. */
-  elapsed_ms: number;
   /** Rows finished per second over the whole run. */
   rate_per_s: number;
-  /** Prompt tokens paid for in this run. */
-  prompt_tokens: number;
-  /** Completion tokens paid for in this run, including failed rows. */
-  completion_tokens: number;
-  /** Completion tokens of answers that were not kept; included in `completion_tokens`. */
-  wasted_completion_tokens: number;
   /** `wasted_completion_tokens` by failure type (`truncated`, `rejected`, `empty`, …). */
   wasted_by_reason: Record<string, number>;
-  /** US dollars; null if no price is known, or the cost of no answer. */
-  cost_usd: number | null;
-  /** Latency of rows that succeeded, in milliseconds. */
-  latency_ms: Percentiles;
-  /** How late timers fired, in milliseconds. */
-  event_loop_lag_ms: Omit<Percentiles, "p90">;
   /** CPU seconds of this process during the run. */
   cpu_seconds: number;
   /** The largest resident memory of this process; read once a second. */
   peak_rss_bytes: number;
-  /** Each teacher at the end. Teachers that have left the list come last. */
-  teachers: TeacherStatus[];
-  /** Causes of failed attempts, most frequent first. */
-  errors: ErrorGroup[];
   /** Each input with its output files. */
   files: SummaryFile[];
 }
@@ -184,37 +174,6 @@ export interface ErrorGroup {
 
 /** Another attempt (`retried`), the row's permanent failure, or the end of the run (`halted`). */
 export type FailureAction = "retried" | "failed" | "halted";
-
-/** A teacher at one moment of a run. */
-export interface TeacherStatus {
-  /** The address without credentials. */
-  address: string;
-  /** The model that is requested. */
-  model: string;
-  /** `cooling_down`: it requested a wait. `down`: only probes are sent. `leaving`: it left the list,
-   * and finishes its calls. `left`: these are finished. `halted`: nothing is sent. */
-  state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
-  /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
-  until: string | null;
-  /** Why the teacher is not `up`; null if it is. */
-  reason: string | null;
-  /** Its share of the load, relative to other teachers. */
-  weight: number;
-  /** Attempts sent and not answered yet. */
-  in_flight: number;
-  /** How many attempts may be in flight at it now; adaptive. */
-  limit: number;
-  /** Attempts that it answered with a completion. */
-  answered: number;
-  /** Attempts that failed. */
-  failed: number;
-  /** Completion tokens of its answers, partial ones included. */
-  completion_tokens: number;
-  /** US dollars, if prices are known. The sum over all teachers is the run's `cost_usd`. */
-  cost_usd: number;
-  /** How many teachers that left this entry sums up. @default 1 */
-  teachers?: number;
-}
 
 /** The state of a run at one moment. */
 export interface Snapshot {

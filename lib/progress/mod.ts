@@ -18,17 +18,19 @@ export type {
   Snapshot,
   Summary,
   SummaryFile,
-  TeacherStatus,
 } from "./events.ts";
+export type { FailedAttempt, ReleasedRow } from "./counters.ts";
+export { Progress } from "./progress.ts";
 export {
   countTeacherStates,
-  type FailedAttempt,
+  type Gauges,
+  Listeners,
   mostUrgentTeachers,
-  type ReleasedRow,
+  type RunListener,
+  type SummaryParts,
   type TeacherStates,
-} from "./counters.ts";
-export { Progress } from "./progress.ts";
-export { type Gauges, Listeners, type RunListener, type SummaryParts } from "./progress_options.ts";
+  type TeacherStatus,
+} from "./progress_options.ts";
 export {
   type CamelCase,
   eventOf,

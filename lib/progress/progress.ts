@@ -14,7 +14,7 @@ import {
   type FailedAttempt,
   type ReleasedRow,
 } from "./counters.ts";
-import type { Percentiles, RunEvent, Snapshot, Summary, TeacherStatus } from "./events.ts";
+import type { Percentiles, RunEvent, Snapshot, Summary } from "./events.ts";
 import { Forecast } from "./forecast.ts";
 import {
   type Gauges,
@@ -23,6 +23,7 @@ import {
   resolveProgressOptions,
   type RunListener,
   type SummaryParts,
+  type TeacherStatus,
 } from "./progress_options.ts";
 import { printable } from "../printable.ts";
 
@@ -133,41 +134,27 @@ export class Progress {
   snapshot(): Snapshot {
     const nowMs = this.#options.now();
     const gauges = this.#options.gauges();
-    const counters = this.#counters;
     const { cpuPercent, rssBytes } = this.#options.meter.read(nowMs);
-    this.#forecast.observe(nowMs, gauges, counters);
+    this.#forecast.observe(nowMs, gauges, this.#counters);
     return {
       type: "snapshot",
       state: this.#stateOf(gauges),
       total: this.#total,
       skipped: this.#skipped,
-      succeeded: counters.succeeded,
-      failed: counters.failed,
+      ...this.#figures(gauges, nowMs),
       in_flight: gauges.inFlight,
       waiting: gauges.waiting,
-      attempts: counters.attempts,
-      failed_attempts: counters.failedAttempts,
-      refused_for_load: counters.throttledAttempts,
       concurrency: gauges.concurrency,
       limit: gauges.limit,
       backing_off_until: isoOf(gauges.backingOffUntil),
       reason: printableOrNull(gauges.reason),
       last_durable: isoOf(this.#lastDurable),
-      teachers: teachersOf(gauges),
       ...this.#forecast.view(gauges, this.#toSend),
-      elapsed_ms: this.#elapsedMs(nowMs),
-      prompt_tokens: counters.promptTokens,
-      completion_tokens: counters.completionTokens,
-      wasted_completion_tokens: counters.wastedCompletionTokens,
-      cost_usd: gauges.costUsd,
       max_cost_usd: gauges.maxCostUsd,
       budget_usd: gauges.budgetUsd,
       min_budget_usd: gauges.minBudgetUsd,
-      latency_ms: counters.latency.percentiles(),
-      event_loop_lag_ms: withoutP90(this.#lag.percentiles()),
       cpu_percent: cpuPercent,
       rss_bytes: rssBytes,
-      errors: this.#groups.list() as Snapshot["errors"],
     };
   }
 
@@ -183,38 +170,47 @@ export class Progress {
   summary({ files, ...parts }: SummaryParts): Summary {
     const nowMs = this.#options.now();
     const counters = this.#counters;
-    const { meter, wallClock } = this.#options;
-    const gauges = this.#options.gauges();
-    const elapsedMs = this.#elapsedMs(nowMs);
+    const { meter, wallClock, isExploring, gauges: readGauges } = this.#options;
+    const gauges = readGauges();
+    const figures = this.#figures(gauges, nowMs);
+    const { attempts, failed_attempts, elapsed_ms } = figures;
     meter.read(nowMs);
     return {
       type: "run-end",
       ...parts,
       ended: new Date(wallClock()).toISOString(),
       limit: gauges.limit,
-      concurrency_is_auto: this.#options.isExploring,
+      concurrency_is_auto: isExploring,
+      ...figures,
+      succeeded_attempts: counters.succeededAttempts,
+      unknown_attempts: attempts - counters.succeededAttempts - failed_attempts,
+      retries: counters.retries,
+      rate_per_s: elapsed_ms > 0 ? counters.settled / elapsed_ms * 1000 : 0,
+      wasted_by_reason: counters.wastedByReason(),
+      cpu_seconds: meter.cpuSeconds(),
+      peak_rss_bytes: meter.peakRssBytes,
+      files,
+    };
+  }
+
+  /** What a snapshot and the summary have in common. */
+  #figures(gauges: Gauges, nowMs: number) {
+    const counters = this.#counters;
+    return {
       succeeded: counters.succeeded,
       failed: counters.failed,
       attempts: counters.attempts,
-      succeeded_attempts: counters.succeededAttempts,
       failed_attempts: counters.failedAttempts,
-      unknown_attempts: counters.attempts - counters.succeededAttempts - counters.failedAttempts,
       refused_for_load: counters.throttledAttempts,
-      retries: counters.retries,
-      elapsed_ms: elapsedMs,
-      rate_per_s: elapsedMs > 0 ? counters.settled / elapsedMs * 1000 : 0,
+      elapsed_ms: this.#elapsedMs(nowMs),
       prompt_tokens: counters.promptTokens,
       completion_tokens: counters.completionTokens,
       wasted_completion_tokens: counters.wastedCompletionTokens,
-      wasted_by_reason: counters.wastedByReason(),
       cost_usd: gauges.costUsd,
       latency_ms: counters.latency.percentiles(),
       event_loop_lag_ms: withoutP90(this.#lag.percentiles()),
-      cpu_seconds: meter.cpuSeconds(),
-      peak_rss_bytes: meter.peakRssBytes,
       teachers: teachersOf(gauges),
-      errors: this.#groups.list() as Summary["errors"],
-      files,
+      errors: this.#groups.list() as Snapshot["errors"],
     };
   }
 

@@ -1,12 +1,13 @@
 /**
- * Options and listeners of `Progress`, and the meter of CPU and memory.
+ * What `Progress` is given: options, the state of the engine and of each teacher, listeners, and the
+ * meter of CPU and memory.
  *
  * @module
  */
 
 import process from "node:process";
 import { every } from "../timer.ts";
-import type { RunEvent, RunState, Summary, TeacherStatus } from "./events.ts";
+import type { RunEvent, RunState, Summary } from "./events.ts";
 
 /** The state of the engine at one moment. */
 export interface Gauges {
@@ -33,6 +34,68 @@ export interface Gauges {
   /** A new budget must be above this, or the run ends; null if no price is known. */
   readonly minBudgetUsd: number | null;
   readonly teachers: () => readonly TeacherStatus[];
+}
+
+/** A teacher at one moment of a run. */
+export interface TeacherStatus {
+  /** The address without credentials. */
+  address: string;
+  /** The model that is requested. */
+  model: string;
+  /** `cooling_down`: it requested a wait. `down`: only probes are sent. `leaving`: it left the list,
+   * and finishes its calls. `left`: these are finished. `halted`: nothing is sent. */
+  state: "up" | "cooling_down" | "down" | "leaving" | "left" | "halted";
+  /** When it receives requests again, in ISO 8601; null if it does now, or the time is unknown. */
+  until: string | null;
+  /** Why the teacher is not `up`; null if it is. */
+  reason: string | null;
+  /** Its share of the load, relative to other teachers. */
+  weight: number;
+  /** Attempts sent and not answered yet. */
+  in_flight: number;
+  /** How many attempts may be in flight at it now; adaptive. */
+  limit: number;
+  /** Attempts that it answered with a completion. */
+  answered: number;
+  /** Attempts that failed. */
+  failed: number;
+  /** Completion tokens of its answers, partial ones included. */
+  completion_tokens: number;
+  /** US dollars, if prices are known. The sum over all teachers is the run's `cost_usd`. */
+  cost_usd: number;
+  /** How many teachers that left this entry sums up. @default 1 */
+  teachers?: number;
+}
+
+/** The number of teachers in each state except `left`. */
+export type TeacherStates = Partial<Record<TeacherStatus["state"], number>>;
+
+/** How urgent each state is; 0 is the most urgent. */
+const URGENCY: Readonly<Record<TeacherStatus["state"], number>> = {
+  halted: 0,
+  down: 0,
+  cooling_down: 1,
+  leaving: 2,
+  up: 3,
+  left: 4,
+};
+
+export function countTeacherStates(teachers: readonly TeacherStatus[]): TeacherStates {
+  const counts: TeacherStates = {};
+  for (const { state } of teachers) {
+    if (state !== "left") counts[state] = (counts[state] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** The indexes of at most `max` teachers that have not left, in ascending order. Teachers that
+ * are up are left out first. */
+export function mostUrgentTeachers(teachers: readonly TeacherStatus[], max: number): number[] {
+  const present = [...teachers.keys()].filter((i) => teachers[i].state !== "left");
+  if (present.length <= max) return present;
+  const urgencyOf = (i: number) => URGENCY[teachers[i].state];
+  return present.toSorted((a, b) => urgencyOf(a) - urgencyOf(b)).slice(0, max)
+    .toSorted((a, b) => a - b);
 }
 
 export interface ProgressOptions {

@@ -107,15 +107,10 @@ export class Projection {
   readonly #cohortRows: number;
   /** Cohorts that are not counted yet, by index, from the first unfinished one on. */
   readonly #openCohorts = new Map<number, Cohort>();
-  #lastIndex = -1;
-  #lastCohort: Cohort = newCohort();
   /** Finished cohorts from the first on, without a gap. */
   #finishedCohorts = 0;
-  #finishedBusyMs = 0;
-  #finishedSquaredMs = 0;
-  #finishedPriced = 0;
-  #finishedCostUsd = 0;
-  #finishedSquaredUsd = 0;
+  /** Their sum. */
+  readonly #finished = newCohort();
   #longestMs = 0;
   #settled = 0;
   #settledBusyMs = 0;
@@ -137,8 +132,7 @@ export class Projection {
 
   /** @param costUsd Null if it is unknown: the row counts as the mean of the others. */
   settled(sequence: number, busyMs: number, costUsd: number | null): void {
-    const index = Math.floor(sequence / this.#cohortRows);
-    const cohort = index === this.#lastIndex ? this.#lastCohort : this.#cohortAt(index);
+    const cohort = this.#cohortAt(Math.floor(sequence / this.#cohortRows));
     cohort.settled++;
     cohort.busyMs += busyMs;
     cohort.squaredMs += busyMs * busyMs;
@@ -178,7 +172,7 @@ export class Projection {
     const { maxPerSecond = Infinity } = position;
     const minMs = maxPerSecond > 0 ? unsentRows / maxPerSecond * 1000 : 0;
     const minSeconds = minMs / 1000;
-    const finishedRows = this.#finishedRows;
+    const { settled: finishedRows, busyMs: finishedMs } = this.#finished;
     if (finishedRows * 2 < this.#sent) {
       const leftMs = unsentRows * floorMs / lanes;
       // With a teacher that throttles, not all lanes can be busy.
@@ -187,7 +181,7 @@ export class Projection {
         ? { seconds: boundMs / 1000, isLowerBound: true, minSeconds }
         : UNKNOWN_TIME;
     }
-    const meanMs = Math.max(floorMs, this.#finishedBusyMs / finishedRows);
+    const meanMs = Math.max(floorMs, finishedMs / finishedRows);
     const queued = Math.max(0, rowsLeft - this.#observedInFlight);
     const byLanesMs = queued * meanMs / lanes + this.#lastWaveMs(Math.min(rowsLeft, lanes));
     const quietMs = this.#observedMs - this.#lastSettledMs;
@@ -206,16 +200,16 @@ export class Projection {
     if (rowsLeft <= 0) return { usd: spentUsd, isLowerBound: false, errorUsd: 0 };
     if (this.#sent === 0) return UNKNOWN_COST;
     const floorUsd = spentUsd / this.#sent;
-    const finishedRows = this.#finishedRows;
-    if (finishedRows * 2 < this.#sent) {
+    const finished = this.#finished;
+    if (finished.settled * 2 < this.#sent) {
       if (spentUsd === 0) return UNKNOWN_COST;
       const usd = spentUsd + Math.max(0, rows - this.#sent) * floorUsd;
       return { usd, isLowerBound: true, errorUsd: 0 };
     }
-    const priced = Math.max(1, this.#finishedPriced);
-    const finishedUsd = this.#finishedCostUsd / priced;
+    const priced = Math.max(1, finished.priced);
+    const finishedUsd = finished.costUsd / priced;
     const leftUsd = rowsLeft * Math.max(floorUsd, finishedUsd);
-    const variance = Math.max(0, this.#finishedSquaredUsd / priced - finishedUsd ** 2);
+    const variance = Math.max(0, finished.squaredUsd / priced - finishedUsd ** 2);
     const errorUsd = Math.max(
       leftUsd * MIN_COST_ERROR,
       rowsLeft * 2 * Math.sqrt(variance / priced),
@@ -223,14 +217,11 @@ export class Projection {
     return { usd: spentUsd + leftUsd, isLowerBound: false, errorUsd };
   }
 
-  get #finishedRows(): number {
-    return this.#finishedCohorts * this.#cohortRows;
-  }
-
   /** The expected time until the longest of `rows` rows in flight is done. */
   #lastWaveMs(rows: number): number {
-    if (this.#finishedBusyMs === 0) return 0;
-    const residualMs = this.#finishedSquaredMs / (2 * this.#finishedBusyMs);
+    const { busyMs, squaredMs } = this.#finished;
+    if (busyMs === 0) return 0;
+    const residualMs = squaredMs / (2 * busyMs);
     const harmonic = Math.log(rows) + EULER_GAMMA + 1 / (2 * rows);
     return Math.min(this.#longestMs, residualMs * harmonic);
   }
@@ -255,19 +246,19 @@ export class Projection {
       cohort = newCohort();
       this.#openCohorts.set(index, cohort);
     }
-    this.#lastIndex = index;
-    this.#lastCohort = cohort;
     return cohort;
   }
 
   #closeCohorts(): void {
     let cohort = this.#openCohorts.get(this.#finishedCohorts);
     while (cohort !== undefined && cohort.settled === this.#cohortRows) {
-      this.#finishedBusyMs += cohort.busyMs;
-      this.#finishedSquaredMs += cohort.squaredMs;
-      this.#finishedPriced += cohort.priced;
-      this.#finishedCostUsd += cohort.costUsd;
-      this.#finishedSquaredUsd += cohort.squaredUsd;
+      const finished = this.#finished;
+      finished.settled += cohort.settled;
+      finished.busyMs += cohort.busyMs;
+      finished.squaredMs += cohort.squaredMs;
+      finished.priced += cohort.priced;
+      finished.costUsd += cohort.costUsd;
+      finished.squaredUsd += cohort.squaredUsd;
       this.#openCohorts.delete(this.#finishedCohorts++);
       cohort = this.#openCohorts.get(this.#finishedCohorts);
     }

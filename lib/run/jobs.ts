@@ -247,21 +247,3 @@ async function findShardFiles(
     signal: activeRun.stopController.signal,
   });
 }
-
-/** Requests each batch of a source before the consumer needs it. */
-export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
-  const iterator = source[Symbol.asyncIterator]();
-  try {
-    let next = iterator.next();
-    while (true) {
-      const { done, value } = await next;
-      if (done) return;
-      next = iterator.next();
-      // An error is thrown when its batch is needed. Until then, it would be unhandled.
-      next.catch(() => {});
-      yield value;
-    }
-  } finally {
-    await iterator.return?.();
-  }
-}

@@ -11,7 +11,7 @@ import { engineOptions, type RunContext } from "./active_run.ts";
 import { type Preview, previewOf, RunNotices, startNotices } from "./notices.ts";
 import { lineFormat } from "./resolve_options.ts";
 import { type Identity, identityOf } from "./run_file.ts";
-import { Jobs, makeJobs, readAhead } from "./jobs.ts";
+import { Jobs, makeJobs } from "./jobs.ts";
 import type { RunOptions } from "./options.ts";
 import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { refuseProblems } from "./input_report.ts";
@@ -207,8 +207,8 @@ export class Run {
     return new Engine({
       ...engineOptions(this.#context),
       onAttempt: (unwritten) => heartbeat.beforeAttempt(unwritten),
-      source: readAhead(this.#jobs.rows()),
-      pullsEarly: true,
+      source: this.#jobs.rows(),
+      readsAhead: true,
       sink: {
         put: (outcome) => jobs[outcome.row.input].sink.put(outcome),
         keep: (outcome) => jobs[outcome.row.input].keep(outcome),

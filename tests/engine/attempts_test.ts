@@ -5,7 +5,7 @@ import { Attempts, type AttemptsOptions } from "../../lib/engine/attempts.ts";
 import { Endpoint } from "../../lib/engine/flow/endpoint.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
 import { Budget } from "../../lib/engine/answers/budget.ts";
-import { type AttemptResult, newWork, send, type Work } from "../../lib/engine/work.ts";
+import { type AttemptResult, Work } from "../../lib/engine/work.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
@@ -49,8 +49,9 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
     ...options,
   });
   const workOf = (uid: string): Work => {
-    const work = newWork(rowOf(uid), 0, {});
-    send(work, endpoint);
+    const work = new Work(rowOf(uid), 0, {});
+    work.endpoint = endpoint;
+    work.takeSlot();
     return work;
   };
   return { attempts, teacher, endpoint, told, workOf };
@@ -69,12 +70,12 @@ Deno.test("Attempts.make() returns the outcome of a row that was answered", asyn
 });
 
 Deno.test("Attempts.make() says when the next attempt is due, or that there is none", async () => {
-  const { attempts, teacher, endpoint, workOf } = attemptsOf();
+  const { attempts, teacher, workOf } = attemptsOf();
   const work = workOf("a");
   const first = attempts.make(work);
   await teacher.call("a").refuse(new TeacherError("Later", { status: 500, retryAfterMs: 700 }));
   assertEquals([dueOf(await first), work.faults, work.waits], [700, 1, 1]);
-  send(work, endpoint);
+  work.takeSlot();
   const second = attempts.make(work);
   await teacher.call("a").refuse(new TeacherError("Bad key", { status: 401 }));
   assertEquals([dueOf(await second), work.faults], [0, 1]);
@@ -129,7 +130,7 @@ Deno.test("Attempts counts throttled attempts and faults separately, and neither
     new TeacherError("Bad key", { status: 401 }),
   ];
   for (const error of errors) {
-    send(work, endpoint);
+    work.takeSlot();
     const made = attempts.make(work);
     await teacher.call("a").refuse(error);
     await made;

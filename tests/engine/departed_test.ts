@@ -1,4 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { Budget } from "../../lib/engine/answers/budget.ts";
 import { DepartedTeachers } from "../../lib/engine/flow/teacher_pool.ts";
 import { sumOf } from "../../lib/figures.ts";
 import { TeacherError } from "../../lib/errors.ts";
@@ -45,4 +46,31 @@ Deno.test("Engine writes the failures that it held back because of a teacher tha
   while (!fixture.hasEnded) await [...a.open, ...c.open][0].answer();
   await fixture.ended;
   assertEquals(fixture.outcomes.length, 6);
+});
+
+Deno.test("Engine shows the cost of a teacher that has left, even if it is estimated later", async () => {
+  const [a, b, c] = [1, 2, 3].map((port) =>
+    Object.assign(new FakeTeacher(), { address: `http://localhost:${port === 2 ? 1 : port}` })
+  );
+  const priceOf = ({ usage }: { usage?: unknown }) => usage ? 0.5 : undefined;
+  const fixture = new Fixture({
+    rows: rowsOf(4),
+    teachers: [endpointOf(a)],
+    concurrency: 1,
+    budget: new Budget({ priceOf }),
+  });
+  await fixture.start();
+  // Two endpoints in succession at the same address, then one whose answers have a known cost.
+  for (const [teacher, next] of [[a, b], [b, c]]) {
+    fixture.engine.addTeacher(endpointOf(next));
+    fixture.engine.removeTeacher(teacher);
+    await teacher.open[0].answer();
+    fixture.engine.teacherStatuses();
+  }
+  await c.open[0].answer({ usage: { promptTokens: 1, completionTokens: 1 } });
+  const [present, left] = fixture.engine.teacherStatuses();
+  assertEquals([left.state, left.answered], ["left", 2]);
+  assertEquals([present.cost_usd, left.cost_usd], [0.5, 1]);
+  while (!fixture.hasEnded) await c.open[0].answer();
+  await fixture.ended;
 });

@@ -268,3 +268,16 @@ Deno.test("Engine gives a sink that keeps no answers the last one of each row th
   assertEquals([row.uid, failure?.type, completion?.response], ["0", "rejected", "no"]);
   assertEquals([next?.resample, fixture.outcomes.length], [1, 1]);
 });
+
+Deno.test("Engine writes the partial answer of a rejected row at once, while it is held back", async () => {
+  const fixture = resampling({ rows: rowsOf(2), keeps: true });
+  await fixture.start();
+  const partial = completionOf({ response: "half of an", finishReason: "" });
+  const error = new TeacherError("No such field", { status: 400, retryable: false, partial });
+  await fixture.teacher.call("0").refuse(error);
+  assertEquals(fixture.outcomes, []);
+  assertEquals(fixture.kept.map(({ completion }) => completion), [partial]);
+  await fixture.finish();
+  const failed = fixture.outcomes.find(({ row }) => row.uid === "0")!;
+  assertEquals([failed.failure?.type, failed.completion], ["request", partial]);
+});

@@ -193,13 +193,13 @@ Deno.test("Engine.run() pulls no batch before a lane wants one", async () => {
   await fixture.finish();
 });
 
-Deno.test("with `pullsEarly`, Engine.run() pulls a batch once the last row before it is taken", async () => {
+Deno.test("with `readsAhead`, Engine.run() pulls a batch once the first row before it is taken", async () => {
   const source = new FedSource();
-  const fixture = new Fixture({ source, concurrency: 2, pullsEarly: true });
+  const fixture = new Fixture({ source, concurrency: 2, readsAhead: true });
   await fixture.start();
   await source.feed(rowsOf(3));
+  assertEquals(source.pulls, 2);
   await source.feed([rowOf("x")]);
-  assertEquals(source.pulls, 1);
   await fixture.teacher.call("0").answer();
   assertEquals(fixture.teacher.uids, ["1", "2"]);
   assertEquals(source.pulls, 2);

@@ -27,7 +27,6 @@ class Yard {
           this.holding.push(entry);
         }),
       deliver: () => Promise.resolve(),
-      onDone: () => {},
       isFinished: () => this.isFinished && this.todo.length === 0 && this.holding.length === 0,
       onIdle: () => this.idleCalls++,
       onError: (error) => {

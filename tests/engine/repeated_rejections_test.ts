@@ -4,14 +4,14 @@ import {
   RepeatedRejections,
   type SuspicionOptions,
 } from "../../lib/engine/evidence.ts";
-import { newWork, outcomeOf } from "../../lib/engine/work.ts";
+import { Work } from "../../lib/engine/work.ts";
 import type { Failure, Outcome } from "../../lib/row.ts";
 import { rowOf } from "./engine_fixture.ts";
 
 function refused(uid: string, message = "No such field", status = 400): HeldRow {
   const failure: Failure = { type: "request", message, status };
-  const work = newWork(rowOf(uid), 0, {});
-  return { work, outcome: { ...outcomeOf(work, 0, undefined, failure), failure } };
+  const work = new Work(rowOf(uid), 0, {});
+  return { work, outcome: { ...work.outcome(undefined, failure), failure } };
 }
 
 function newRejections(options: Partial<SuspicionOptions> = {}): RepeatedRejections {

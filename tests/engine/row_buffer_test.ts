@@ -115,6 +115,51 @@ Deno.test("RowBuffer.pull() pulls nothing while the current batch is not used up
   await buffer.close();
 });
 
+Deno.test("RowBuffer reads one batch ahead and no more, if it may", async () => {
+  let asked = 0;
+  async function* source() {
+    for (; asked < 9; asked++) yield [asked];
+  }
+  const buffer = new RowBuffer(source(), true);
+  const take = async () => {
+    const row = buffer.take();
+    buffer.pull(() => {});
+    await settled();
+    return row;
+  };
+  await settled();
+  assertEquals(asked, 0);
+  await pulled(buffer);
+  assertEquals([await take(), asked], [0, 1]);
+  assertEquals([await take(), asked], [1, 2]);
+  buffer.pull(() => {
+    throw new Error("Must not be called");
+  });
+  await buffer.close();
+  assertEquals([buffer.take(), asked], [undefined, 2]);
+});
+
+Deno.test("RowBuffer.close() waits for the batch that it reads ahead", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let isFreed = false;
+  async function* source() {
+    try {
+      yield [1];
+      await promise;
+    } finally {
+      isFreed = true;
+    }
+  }
+  const buffer = new RowBuffer(source(), true);
+  await pulled(buffer);
+  buffer.take();
+  buffer.pull(() => {});
+  const closed = buffer.close();
+  resolve();
+  await closed;
+  assertEquals(isFreed, true);
+});
+
 Deno.test("RowBuffer.close() does not wait for a pull in progress", async () => {
   const silence = Promise.withResolvers<void>();
   async function* source() {

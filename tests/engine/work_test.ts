@@ -1,27 +1,28 @@
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import { asTeacherError, newWork, outcomeOf } from "../../lib/engine/work.ts";
+import { asTeacherError, Work } from "../../lib/engine/work.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import type { Failure } from "../../lib/row.ts";
 import { completionOf, rowOf } from "./engine_fixture.ts";
 
 const FAILURE: Failure = { type: "server", message: "Broken", status: 500 };
 
-Deno.test("newWork() shares the parameters of the run until a row sets its own", () => {
+Deno.test("a new Work shares the parameters of the run until a row sets its own", () => {
   const params = { temperature: 1, seed: 1 };
-  assert(newWork(rowOf("a"), 0, params).params === params);
-  assertEquals(newWork(rowOf("a", { seed: 2 }), 0, params).params, { temperature: 1, seed: 2 });
+  assert(new Work(rowOf("a"), 0, params).params === params);
+  assertEquals(new Work(rowOf("a", { seed: 2 }), 0, params).params, { temperature: 1, seed: 2 });
   assertEquals(params.seed, 1);
 });
 
-Deno.test("outcomeOf() adds the last rejected answer to a failure", () => {
-  const work = newWork(rowOf("a"), 7, {});
-  assertEquals(outcomeOf(work, 5, undefined, FAILURE).completion, undefined);
+Deno.test("Work.outcome() adds the last rejected answer to a failure", () => {
+  const work = new Work(rowOf("a"), 7, {});
+  work.latencyMs = 5;
+  assertEquals(work.outcome(undefined, FAILURE).completion, undefined);
   work.rejected = { completion: completionOf({ response: "half of an" }), failure: FAILURE };
-  const { completion, failure, sequence, latencyMs } = outcomeOf(work, 5, undefined, FAILURE);
+  const { completion, failure, sequence, latencyMs } = work.outcome(undefined, FAILURE);
   assertEquals(completion, work.rejected.completion);
   assertEquals({ failure, sequence, latencyMs }, { failure: FAILURE, sequence: 7, latencyMs: 5 });
   const better = completionOf();
-  assert(outcomeOf(work, 5, better, undefined).completion === better);
+  assert(work.outcome(better, undefined).completion === better);
 });
 
 Deno.test("asTeacherError() gives anything thrown a type and a message", () => {

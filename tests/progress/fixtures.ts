@@ -5,7 +5,8 @@
  */
 
 import type { FailedAttempt } from "../../lib/progress/counters.ts";
-import type { ErrorGroup, Snapshot, Summary, TeacherStatus } from "../../lib/progress/events.ts";
+import type { ErrorGroup, Snapshot, Summary } from "../../lib/progress/events.ts";
+import type { TeacherStatus } from "../../lib/progress/progress_options.ts";
 import type { Gauges } from "../../lib/progress/progress_options.ts";
 import type { Failure, Outcome, Row } from "../../lib/row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";

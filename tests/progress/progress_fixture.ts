@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Snapshot, TeacherStatus } from "../../lib/progress/events.ts";
+import type { Snapshot } from "../../lib/progress/events.ts";
+import type { TeacherStatus } from "../../lib/progress/progress_options.ts";
 import type { Gauges, ProcessMeter } from "../../lib/progress/progress_options.ts";
 import { Progress } from "../../lib/progress/progress.ts";
 import { makeGauges, makeOutcome, makeTeacher, ManualClock } from "./fixtures.ts";

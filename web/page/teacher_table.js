@@ -14,7 +14,7 @@ import {
 } from "./figures.js";
 import { addNote, makeRow, makeTable, setTexts } from "./table.js";
 
-/** @import { TeacherStatus } from "../../lib/progress/events.ts" */
+/** @import { TeacherStatus } from "../../lib/progress/mod.ts" */
 /** @import { TeacherFigures } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 /** @import { Row } from "./table.js" */

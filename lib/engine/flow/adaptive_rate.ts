@@ -95,12 +95,6 @@ export class AdaptiveRate {
     this.#bucket?.take(1, now);
   }
 
-  notSent(now: number): void {
-    this.#sent.add(now, -1);
-    this.#sentSinceDecrease--;
-    this.#bucket?.take(-1, now);
-  }
-
   /** @param isExcess Whether more is throttled than the share that the teacher always throttles. */
   throttled(startedAt: number, now: number, isExcess: boolean): void {
     this.#throttled.add(now);
@@ -226,9 +220,9 @@ class RateMeter {
     this.#startedAt = now;
   }
 
-  add(now: number, count = 1): void {
+  add(now: number): void {
     this.#advance(now);
-    this.#counts[this.#slot % this.#counts.length] += count;
+    this.#counts[this.#slot % this.#counts.length]++;
   }
 
   perSecond(now: number, windowMs: number = LONGEST_WINDOW_MS): number {

@@ -18,8 +18,21 @@ export interface RequestedWait {
 const MAX_SHARE_FACTOR = 1.25;
 
 /** The end of the wait that an endpoint requested for a row; -Infinity if none. */
-export function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): number {
+function requestedWaitEnd(waits: readonly RequestedWait[], endpoint: Endpoint): number {
   return waits.find((wait) => wait.endpoint === endpoint)?.endsAt ?? -Infinity;
+}
+
+/** When the first endpoint accepts a row with these waits; Infinity without endpoints. */
+export function soonestEnd(
+  endpoints: readonly Endpoint[],
+  waits: readonly RequestedWait[],
+  now: number,
+): number {
+  return Math.min(
+    ...endpoints.map((endpoint) =>
+      Math.max(endpoint.unavailableUntil(now) ?? now, requestedWaitEnd(waits, endpoint))
+    ),
+  );
 }
 
 /** Of the first `count` endpoints, returns the one used least for its weight, among those with less

@@ -46,10 +46,10 @@ type CircuitBreakerOptions = Pick<LoadControlOptions, "now" | "random">;
 export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
   /** Failures since the last answer. */
-  readonly #silence = new Streak();
+  #silence = new Streak();
   /** Failures since the last answer to an attempt made after the first of them. Answers to older
    * attempts say little about a teacher that has begun to fail. */
-  readonly #trouble = new Streak();
+  #trouble = new Streak();
   /** Attempts since `#trouble` began. */
   #attempts = 0;
   #failedAttempts = 0;
@@ -80,12 +80,6 @@ export class CircuitBreaker {
     if (this.isDown) this.#waitForProbe();
   }
 
-  /** Called if the attempt was not made: a probe is then still due. */
-  notSent(): void {
-    this.#attempts--;
-    if (this.isDown) this.#probeAt = this.#options.now();
-  }
-
   /** Called when the teacher responds without a sign of trouble. Returns whether an outage ends. */
   answered(startedAt: number): boolean {
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
@@ -94,8 +88,8 @@ export class CircuitBreaker {
       this.#probeAt = this.#options.now();
       return false;
     }
-    if (this.#silence.length > 0) this.#silence.end();
-    if (startedAt >= this.#trouble.since) this.#trouble.end();
+    if (this.#silence.length > 0) this.#silence = new Streak();
+    if (startedAt >= this.#trouble.since) this.#trouble = new Streak();
     const wasDown = this.isDown;
     this.#downSince = undefined;
     return wasDown;
@@ -118,8 +112,8 @@ export class CircuitBreaker {
     this.#silence.add(cause, isFirstFailure, now);
     this.#trouble.add(cause, isFirstFailure, now);
     if (!this.#isOutage(cause, now)) return true;
-    this.#silence.end();
-    this.#trouble.end();
+    this.#silence = new Streak();
+    this.#trouble = new Streak();
     this.#downSince = now;
     this.#probeMs = PROBE_BASE_MS;
     this.#waitForProbe();
@@ -160,14 +154,5 @@ class Streak {
     if (cause === "unreachable") this.refusedConnections++;
     else if (isFirstFailure && cause === "load") this.throttledRows++;
     else if (isFirstFailure) this.faultyRows++;
-  }
-
-  end(): void {
-    this.since = Infinity;
-    this.length =
-      this.refusedConnections =
-      this.throttledRows =
-      this.faultyRows =
-        0;
   }
 }

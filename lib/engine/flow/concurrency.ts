@@ -20,12 +20,6 @@ interface LimitAnswer extends Pick<Pressure, "startedAt" | "inFlight"> {
   readonly tokens: number;
 }
 
-interface LimitPressure extends Pick<Pressure, "startedAt" | "inFlight"> {
-  /** Whether the attempt belongs to a run of throttled attempts too long to be chance. @default
-   * false */
-  readonly isInRun?: boolean;
-}
-
 /** CUBIC's 0.7 leaves too much idle at a teacher whose throttling costs next to nothing. */
 const DECREASE_FACTOR = 0.85;
 /** Below this fraction of the limit, the number in flight does not show what is accepted. */
@@ -130,15 +124,20 @@ export class ConcurrencyLimit {
   /**
    * Handles an attempt that was throttled, timed out or not connected. A burst of them counts once:
    * attempts made before the last decrease or right after it are ignored, unless they form a run.
+   *
+   * @param isInRun Whether the attempt belongs to a run of throttled attempts too long to be chance.
    */
-  pressed(pressure: LimitPressure): void {
-    this.#observe(pressure.inFlight);
+  pressed(
+    { startedAt, inFlight }: Pick<Pressure, "startedAt" | "inFlight">,
+    isInRun = false,
+  ): void {
+    this.#observe(inFlight);
     this.#quietSince = this.#now();
-    if (pressure.startedAt <= this.#lastDecreaseAt + BURST_MS) {
-      if (pressure.isInRun && this.#start === undefined) this.#shrink(pressure.inFlight - 1);
+    if (startedAt <= this.#lastDecreaseAt + BURST_MS) {
+      if (isInRun && this.#start === undefined) this.#shrink(inFlight - 1);
       return;
     }
-    const from = Math.max(1, Math.min(this.#exactLimit, pressure.inFlight));
+    const from = Math.max(1, Math.min(this.#exactLimit, inFlight));
     this.decrease(from, DECREASE_FACTOR * from);
   }
 

@@ -28,6 +28,12 @@ export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "r
   readonly onFailure?: () => void;
 }
 
+/** What the attempts at a teacher came to. */
+export type TeacherCounts = Pick<
+  TeacherStatus,
+  "answered" | "failed" | "completion_tokens" | "cost_usd"
+>;
+
 export interface FailureEffect {
   /** Whether the failure counts against the row. */
   readonly counts: boolean;
@@ -58,10 +64,8 @@ export class Endpoint {
   #runConcurrency: number;
   readonly #load: LoadControl;
   readonly #breaker: CircuitBreaker;
-  #answered = 0;
-  #failed = 0;
-  #completionTokens = 0;
-  #costUsd = 0;
+  /** Part of `status()`. The pool replaces it once the teacher has left. */
+  counts: TeacherCounts = { answered: 0, failed: 0, completion_tokens: 0, cost_usd: 0 };
   #reason = "";
   /** Whether no connection could be made at the last failure. */
   isUnreachable = false;
@@ -88,7 +92,7 @@ export class Endpoint {
   }
 
   get hasAnswered(): boolean {
-    return this.#answered > 0;
+    return this.counts.answered > 0;
   }
 
   get isHalted(): boolean {
@@ -158,15 +162,15 @@ export class Endpoint {
 
   answered(sent: Sent, completion: Completion): void {
     const inFlight = this.inFlight--;
-    this.#answered++;
-    this.#completionTokens += completion.usage?.completionTokens ?? 0;
+    this.counts.answered++;
+    this.counts.completion_tokens += completion.usage?.completionTokens ?? 0;
     this.#responded(sent);
     this.#load.answered(sent, inFlight, completion);
   }
 
   /** Adds the known cost of an answer, or the estimated cost of several. Rejected ones count, too. */
   paid(costUsd: number): void {
-    this.#costUsd += costUsd;
+    this.counts.cost_usd += costUsd;
   }
 
   /** @param isFirstFailure Whether nothing has counted against the row before. */
@@ -178,10 +182,10 @@ export class Endpoint {
   ): FailureEffect {
     this.#context.onFailure?.();
     const inFlight = this.inFlight--;
-    this.#failed++;
+    this.counts.failed++;
     const { cause, action } = classification;
     this.#load.failed(error.partial);
-    this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
+    this.counts.completion_tokens += error.partial?.usage?.completionTokens ?? 0;
     // Without a sign of trouble, the error is a response, even if a custom teacher's error has no
     // status. An unreadable file of the row says nothing about the teacher, and one that is halted
     // is not back after an outage: a bad certificate may be the reason.
@@ -205,14 +209,6 @@ export class Endpoint {
   abandoned(): void {
     this.inFlight--;
     this.#load.failed(undefined);
-  }
-
-  notSent(): void {
-    this.inFlight--;
-    this.attempts--;
-    this.turns--;
-    this.#load.notSent();
-    this.#breaker.notSent();
   }
 
   get latestProbeAt(): number {
@@ -282,10 +278,7 @@ export class Endpoint {
       weight: this.weight,
       in_flight: this.inFlight,
       limit: this.limit,
-      answered: this.#answered,
-      failed: this.#failed,
-      completion_tokens: this.#completionTokens,
-      cost_usd: this.#costUsd,
+      ...this.counts,
     };
   }
 

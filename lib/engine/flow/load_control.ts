@@ -54,9 +54,9 @@ const COOL_DOWN_JITTER_CAP_MS = 1_000;
 /** A careful start is over after this multiple of the ceiling in attempts. */
 const START_TURNS = 4;
 
-/** Each attempt is a `sent()`, then exactly one of `answered()`, `failed()` and `notSent()`. In
- * addition, `responded()` is called if the teacher gave no sign of trouble, and `pressed()` if the
- * attempt was throttled, timed out or not connected. */
+/** Each attempt is a `sent()`, then either `answered()` or `failed()`. In addition, `responded()` is
+ * called if the teacher gave no sign of trouble, and `pressed()` if the attempt was throttled, timed
+ * out or not connected. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
@@ -148,20 +148,12 @@ export class LoadControl {
     else this.#rate.answered(partial);
   }
 
-  notSent(): void {
-    const now = this.#now();
-    this.#rate.notSent();
-    this.#adaptiveRate.notSent(now);
-    this.#window.notSent(now);
-    this.#pacer?.notSent(now);
-  }
-
   /** Handles an attempt that was throttled, timed out or not connected. Returns whether
    * throttling is no more than usual (`tolerated`), a sign that too much is sent (`excess`), or due
    * to a used-up quota (`closed`). If the teacher names a time and would throttle other attempts
    * too, all of them wait. */
   pressed(
-    sent: Sent,
+    { ticket, startedAt, inFlightAtStart }: Sent,
     inFlight: number,
     { type, retryAfterMs, isExhausted = false }: Pick<
       Classification,
@@ -169,8 +161,8 @@ export class LoadControl {
     >,
   ): "tolerated" | "excess" | "closed" {
     const hasRetryTime = retryAfterMs !== undefined, isRate = type === "rate_limit";
-    const pressure = { ...sent, inFlight, isRate, isExhausted, hasRetryTime };
-    const verdict = this.#throttled(pressure);
+    const sent = { ticket, startedAt, inFlightAtStart };
+    const verdict = this.#throttled({ ...sent, inFlight, isRate, isExhausted, hasRetryTime });
     const isClosed = verdict === "closed";
     if (hasRetryTime && (isClosed || isExhausted || this.#tolerance.isInRun)) {
       this.#coolDown(retryAfterMs);
@@ -193,21 +185,18 @@ export class LoadControl {
     const verdict = isClosed ? "closed" : this.#tolerate(pressure, now);
     if (!isClosed && (hasRetryTime || !isRate && !isExhausted)) return verdict;
     const { isInRun } = this.#tolerance;
-    return this.#window.throttled(now, { ...pressure, size, isInRun }) ? "closed" : verdict;
+    return this.#window.throttled(pressure, size, isInRun, now) ? "closed" : verdict;
   }
 
-  #tolerate(
-    { ticket, startedAt, inFlightAtStart, inFlight, isRate }: Pressure,
-    now: number,
-  ): ThrottleVerdict {
+  #tolerate(pressure: Pressure, now: number): ThrottleVerdict {
+    const { ticket, startedAt, inFlightAtStart, isRate } = pressure;
     this.#pacer?.throttled(inFlightAtStart);
     const { trial } = this.#tolerance;
     const isStarting = this.#limit.isStarting && !this.#adaptiveRate.isLimiting(now) &&
       ticket < START_TURNS * this.#ceiling;
-    const verdict = this.#tolerance.throttled({ ticket, startedAt, inFlight, isStarting }, now);
+    const verdict = this.#tolerance.throttled(pressure, isStarting, now);
     const isExcess = verdict === "excess";
-    const { isInRun } = this.#tolerance;
-    if (isExcess) this.#limit.pressed({ startedAt, inFlight, isInRun });
+    if (isExcess) this.#limit.pressed(pressure, this.#tolerance.isInRun);
     if (verdict === "suspicious") this.#adaptiveRate.startTrial(now);
     if (isRate) this.#adaptiveRate.throttled(startedAt, now, isExcess);
     if (isRate && isExcess) this.#pacer ??= new Pacer();

@@ -43,15 +43,12 @@ const NEAR_END = 0.9;
 
 type QuotaWindowOptions = Pick<LoadControlOptions, "wallClock" | "random">;
 
-interface ThrottledAttempt extends Omit<Pressure, "inFlightAtStart" | "isRate" | "hasRetryTime"> {
+/** The first of a run of throttled attempts since the last answer, and their number. */
+interface Run extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> {
   /** The concurrency limit at that time. */
   readonly size: number;
-  /** Whether it belongs to a run of throttled attempts too long to be chance. */
-  readonly isInRun: boolean;
+  count: number;
 }
-
-/** The first of a run of throttled attempts since the last answer, and their number. */
-type Run = Omit<ThrottledAttempt, "isInRun" | "isExhausted"> & { count: number };
 
 /** Times are in milliseconds of one monotonic clock. */
 export class QuotaWindow {
@@ -112,14 +109,6 @@ export class QuotaWindow {
     this.#waitForProbe(now);
   }
 
-  /** If the attempt was a probe, it is still due. */
-  notSent(now: number): void {
-    this.#lastTicket--;
-    if (this.#closed === undefined) return;
-    this.#probeSentAt = undefined;
-    this.#probeAt = now;
-  }
-
   /** Returns the concurrency limit to return to if the answer shows that a window has opened. */
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
@@ -135,9 +124,18 @@ export class QuotaWindow {
     return this.#open(this.#lastTicket, this.#probeSentAt, false);
   }
 
-  /** Counts a throttled attempt. Returns whether the window is closed. */
-  throttled(now: number, attempt: ThrottledAttempt): boolean {
-    const { ticket, startedAt, inFlight, size, isInRun, isExhausted } = attempt;
+  /**
+   * Counts a throttled attempt. Returns whether the window is closed.
+   *
+   * @param size The concurrency limit.
+   * @param isInRun Whether it belongs to a run of throttled attempts too long to be chance.
+   */
+  throttled(
+    { ticket, startedAt, inFlight, isExhausted }: Pressure,
+    size: number,
+    isInRun: boolean,
+    now: number,
+  ): boolean {
     this.#throttledInMs = Math.max(FADING * this.#throttledInMs, now - startedAt);
     if (this.#closed !== undefined) {
       if (ticket > this.#closed.ticket) this.#probeWasThrottled(ticket, startedAt);

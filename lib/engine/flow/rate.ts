@@ -26,8 +26,8 @@ const LOW_CALLS = 20;
 
 const MAX_SPACING_MS = 5_000;
 
-/** The limits of the user and of the headers. Each attempt is a `take()`, then exactly one of
- * `answered()`, `failed()` and `notSent()`. */
+/** The limits of the user and of the headers. Each attempt is a `take()`, then either `answered()`
+ * or `failed()`. */
 export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
@@ -100,11 +100,6 @@ export class RateLimiter {
   failed(): void {
     this.#inFlight--;
     this.#charge(0);
-  }
-
-  notSent(): void {
-    this.#requests?.take(-1, this.#now());
-    this.failed();
   }
 
   #charge(spent: number): void {
@@ -284,10 +279,6 @@ export class Pacer {
 
   take(now: number): void {
     this.#bucket?.take(1, now);
-  }
-
-  notSent(now: number): void {
-    this.#bucket?.take(-1, now);
   }
 }
 

@@ -5,9 +5,14 @@
  */
 
 import type { TeacherStatus } from "../../progress/mod.ts";
-import { every, MAX_TIMER_MS } from "../../timer.ts";
-import { leastBusy, leastUsed, ownerOf, type RequestedWait, requestedWaitEnd } from "./choice.ts";
-import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
+import { Alarm, every } from "../../timer.ts";
+import { leastBusy, leastUsed, ownerOf, type RequestedWait, soonestEnd } from "./choice.ts";
+import {
+  Endpoint,
+  type EndpointContext,
+  type EndpointOptions,
+  type TeacherCounts,
+} from "./endpoint.ts";
 
 const TICK_MS = 100;
 
@@ -37,13 +42,13 @@ export class TeacherPool {
   readonly #context: EndpointContext;
   /** Reused by `pick()` on the hot path: only entries set by the current call are valid. */
   readonly #ready: Endpoint[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #timerAt = Infinity;
+  readonly #alarm: Alarm;
   #stopTicks: (() => void) | undefined;
   #tickMs = 0;
 
   constructor(options: TeacherPoolOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.readClock, options.onReady);
     this.#context = { ...options, onFailure: () => this.#tickOften() };
     this.#endpoints = options.teachers.map((teacher) => new Endpoint(teacher, this.#context));
   }
@@ -84,15 +89,7 @@ export class TeacherPool {
   /** Milliseconds until a teacher accepts a row; 0 if one does now, or none is active. */
   soonestMs(waits: readonly RequestedWait[]): number {
     const now = this.#options.now();
-    let soonest = Infinity;
-    for (const endpoint of this.#endpoints) {
-      if (!endpoint.isActive) continue;
-      const until = Math.max(
-        endpoint.unavailableUntil(now) ?? now,
-        requestedWaitEnd(waits, endpoint),
-      );
-      soonest = Math.min(soonest, until);
-    }
+    const soonest = soonestEnd(this.#endpoints.filter(({ isActive }) => isActive), waits, now);
     return soonest === Infinity ? 0 : Math.max(0, soonest - now);
   }
 
@@ -102,8 +99,7 @@ export class TeacherPool {
 
   close(): void {
     this.#tickEvery(0);
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#alarm.set(Infinity);
   }
 
   /** Picks a teacher with room and less in flight than its share, or `preferred` if that has
@@ -124,15 +120,15 @@ export class TeacherPool {
       inFlight += endpoint.inFlight;
       weight += endpoint.weight;
     }
-    if (count === 0 && soonest < Infinity) this.#wakeAt(now + soonest);
+    // A wait below the clock's precision would end again and again without any time passing.
+    if (count === 0 && soonest < Infinity) this.#alarm.setEarlier(now + Math.max(1, soonest));
     if (count < 2) return count === 0 ? undefined : ready[0];
     return leastUsed(ready, count, (inFlight + 1) / weight);
   }
 
   pickOther(avoided: Endpoint): Endpoint {
-    const now = this.#options.readClock();
     const others = this.#endpoints.filter((endpoint) => endpoint !== avoided);
-    return others.find((endpoint) => endpoint.delayMs(now) === 0) ?? avoided;
+    return leastBusy(others, [], this.#options.readClock()) ?? avoided;
   }
 
   pickFor(waits: readonly RequestedWait[]): Endpoint | undefined {
@@ -155,30 +151,26 @@ export class TeacherPool {
     existing?.rejoin(teacher);
     endpoint.turns = turns * endpoint.weight;
     if (this.#rateShare !== 1) endpoint.userRate.setShare(this.#rateShare);
-    this.#tickOften();
-    this.#options.onReady();
+    this.#changed();
   }
 
   change({ teacher, weight, maxConcurrency }: EndpointOptions): void {
     for (const endpoint of this.#endpoints) {
       if (endpoint.teacher === teacher) endpoint.setShare({ weight, maxConcurrency });
     }
-    this.#tickOften();
-    this.#options.onReady();
+    this.#changed();
   }
 
   remove(teacher: EndpointOptions["teacher"]): void {
     for (const endpoint of this.#endpoints) {
       if (endpoint.teacher === teacher) endpoint.isLeaving = true;
     }
-    this.#tickOften();
-    this.#options.onReady();
+    this.#changed();
   }
 
   setConcurrency(concurrency: number): void {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
-    this.#tickOften();
-    this.#options.onReady();
+    this.#changed();
   }
 
   setRateShare(share: number): void {
@@ -190,6 +182,11 @@ export class TeacherPool {
   statuses(): TeacherStatus[] {
     this.#removeDeparted();
     return this.#departed.allStatuses(this.#endpoints.map((endpoint) => endpoint.status()));
+  }
+
+  #changed(): void {
+    this.#tickOften();
+    this.#options.onReady();
   }
 
   #sum(valueOf: (endpoint: Endpoint) => number): number {
@@ -228,20 +225,9 @@ export class TeacherPool {
   #removeDeparted(): void {
     const departed = this.#endpoints.filter(({ hasLeft }) => hasLeft);
     if (departed.length === 0) return;
-    for (const endpoint of departed) this.#departed.add(endpoint.status());
+    // The cost of answers may be estimated later.
+    for (const endpoint of departed) endpoint.counts = this.#departed.add(endpoint.status());
     this.#endpoints = this.#endpoints.filter(({ hasLeft }) => !hasLeft);
-  }
-
-  #wakeAt(wakeAt: number): void {
-    if (this.#timer !== undefined && this.#timerAt <= wakeAt) return;
-    clearTimeout(this.#timer);
-    this.#timerAt = wakeAt;
-    // A wait below the clock's precision would end again and again without any time passing.
-    const leftMs = Math.max(1, Math.ceil(wakeAt - this.#options.now()));
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#options.onReady();
-    }, Math.min(MAX_TIMER_MS, leftMs));
   }
 }
 
@@ -255,16 +241,23 @@ export class DepartedTeachers {
   /** The sum of those that left before the named ones. */
   #earlier: TeacherStatus | undefined;
 
-  add(status: TeacherStatus): void {
+  /** Returns the counts that are shown from now on; what is added to them is shown, too. */
+  add(status: TeacherStatus): TeacherCounts {
     const key = keyOf(status);
     const idle = { until: null, reason: null, in_flight: 0, limit: 0 };
     const finalStatus = { ...status, state: "left" as const, ...idle };
-    const total = withCountsOf(finalStatus, this.#named.get(key));
+    const previous = this.#named.get(key);
+    // Changed in place, because the endpoint that left before has the same counts.
+    const total = Object.assign(previous ?? {}, withCountsOf(finalStatus, previous));
     this.#named.delete(key);
     this.#named.set(key, total);
-    if (this.#named.size <= MAX_NAMED) return;
-    const [[oldestKey, oldest]] = this.#named;
-    this.#named.delete(oldestKey);
+    if (this.#named.size > MAX_NAMED) this.#forgetOldest();
+    return total;
+  }
+
+  #forgetOldest(): void {
+    const [[key, oldest]] = this.#named;
+    this.#named.delete(key);
     const teachers = (this.#earlier?.teachers ?? 0) + 1;
     const unnamed = { ...oldest, address: "(earlier teachers)", model: "", teachers };
     this.#earlier = withCountsOf(unnamed, this.#earlier);

@@ -22,10 +22,6 @@ import type { Pressure } from "./load_control.ts";
  */
 export type ThrottleVerdict = "tolerated" | "suspicious" | "excess" | "ineffective";
 
-interface ThrottledAttempt extends Pick<Pressure, "ticket" | "startedAt" | "inFlight"> {
-  readonly isStarting: boolean;
-}
-
 export interface RecentResults {
   readonly attempts: number;
   readonly seconds: number;
@@ -125,7 +121,8 @@ export class ThrottleTolerance {
     this.#recentFrom = this.#lastTicket + 1;
   }
 
-  throttled(attempt: ThrottledAttempt, now: number): ThrottleVerdict {
+  /** @param isStarting Whether a careful start continues. */
+  throttled(attempt: Pressure, isStarting: boolean, now: number): ThrottleVerdict {
     // Attempts from before the last verdict are not counted.
     if (attempt.ticket > this.#countedFrom) this.#throttled++;
     this.#throttledInMs = Math.max(
@@ -143,7 +140,7 @@ export class ThrottleTolerance {
     const recent = this.#recent(now);
     const share = Math.max(recent.share, this.#throttled / Math.max(1, this.#sent));
     if (share >= MAX_SHARE) return this.#excess();
-    if (attempt.isStarting && share < START_SHARE) {
+    if (isStarting && share < START_SHARE) {
       const isEarly = attempt.ticket < START_ATTEMPTS;
       if (isEarly || recent.throttledPerSecond < START_PER_S) return "tolerated";
     }

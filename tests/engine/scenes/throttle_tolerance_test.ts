@@ -159,34 +159,3 @@ Deno.test("a capacity of 400, 100 and 400 is followed, flaky or not", () => {
     }
   }
 });
-
-Deno.test("attempts that were not sent after all count towards no rate", () => {
-  let now = 0, ticket = 0;
-  const clock = () => now;
-  const load = new LoadControl({
-    ...{ ceiling: 10_000, isExploring: false, isCareful: false, random: () => 0 },
-    ...{ now: clock, wallClock: clock },
-  });
-  const send = () => {
-    load.sent(++ticket);
-    return { ticket, startedAt: now, inFlightAtStart: 1 };
-  };
-  for (; now < 10_000; now++) {
-    load.sent(ticket + 1);
-    load.notSent();
-    if (now % 100 === 0) load.answered(send(), 1, COMPLETION);
-  }
-  for (let i = 0; i < 8; i++, now += 100) {
-    const sent = send();
-    now++;
-    load.failed(undefined);
-    load.pressed(sent, 1, { type: "rate_limit" });
-  }
-  const before = ticket;
-  for (const end = now + 5_000; now < end; now++) {
-    if (now % 100 === 0) load.tick(true);
-    if (load.delayMs(now) === 0) load.answered(send(), 1, COMPLETION);
-  }
-  // At the ten a second that were sent it would be 50.
-  assertLessOrEqual(ticket - before, 500);
-});
