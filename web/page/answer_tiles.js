@@ -13,9 +13,8 @@ import { formatCompact, formatCompactOf, formatCount, formatShare, UNKNOWN } fro
 /** @import { Figure, TileInput } from "./tiles.js" */
 
 /** @param {TileInput} input @returns {Figure} */
-export function lengthFigure({ store: { answers } }) {
-  const { answered = 0, length_tokens } = answers ?? {};
-  if (length_tokens === undefined || length_tokens.max === 0) {
+export function lengthFigure({ store: { answers: { answered, length_tokens } } }) {
+  if (length_tokens.max === 0) {
     return { value: UNKNOWN, note: answered > 0 ? "no tokens reported" : "no answer yet" };
   }
   return {
@@ -43,7 +42,7 @@ const ENDING_TEXTS = {
 export function answersFigure({ store: { answers, ended }, snapshot }) {
   const counts = countsOf(answers);
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
-  if (answers === null || total === 0) {
+  if (total === 0) {
     return { value: UNKNOWN, note: ended ? "no answer" : "no answer yet" };
   }
   const reasons = answers.finish_reasons.map(([reason, count]) =>
@@ -61,12 +60,12 @@ export function answersFigure({ store: { answers, ended }, snapshot }) {
 
 /** The most frequent endings come first. @param {RunStore["answers"]} answers */
 function countsOf(answers) {
-  const counts = /** @type {[Ending, number][]} */ (Object.entries(answers?.endings ?? {}));
+  const counts = /** @type {[Ending, number][]} */ (Object.entries(answers.endings));
   return counts.toSorted(([, a], [, b]) => b - a);
 }
 
 /**
- * @param {NonNullable<RunStore["answers"]>} answers
+ * @param {RunStore["answers"]} answers
  * @param {number} total answers, kept or not
  * @param {number} wastedTokens completion tokens of answers that were not kept
  */

@@ -132,7 +132,7 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
     last: formatMoment(store.localTime(group.last_seen), nowMs),
   });
   setWords(cells.advice, adviceFor(group.type));
-  setShown(cells.show, (group.actions.failed ?? 0) > 0);
+  setShown(cells.show, group.actions.failed > 0);
 }
 
 /** Maximum length of the examples, in UTF-16 units. The first id is shown even if it is longer. */

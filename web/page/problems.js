@@ -35,13 +35,13 @@ export function adviceFor(type) {
 
 /** Sorts by the number of rows that failed, most first. @param {readonly ErrorGroup[]} errors */
 export function worstFirst(errors) {
-  return errors.toSorted((a, b) => (b.actions?.failed ?? 0) - (a.actions?.failed ?? 0));
+  return errors.toSorted((a, b) => b.actions.failed - a.actions.failed);
 }
 
 /** The most common reason why rows failed; "" if none did. @param {readonly ErrorGroup[]} errors */
 export function mainReason(errors) {
   const [worst] = worstFirst(errors);
-  if (worst === undefined || !worst.actions?.failed) return "";
+  if (worst === undefined || worst.actions.failed === 0) return "";
   const status = worst.status === null ? "" : ` ${worst.status}`;
   return `${worst.type}${status}: ${worst.message}`;
 }
@@ -127,7 +127,7 @@ function mainType(errors) {
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const { type, actions } of errors) {
-    counts.set(type, (counts.get(type) ?? 0) + (actions?.failed ?? 0));
+    counts.set(type, (counts.get(type) ?? 0) + actions.failed);
   }
   return [...counts].toSorted(([, a], [, b]) => b - a)[0] ?? [];
 }

@@ -59,8 +59,7 @@ export class RunStore {
   history = null;
   /** @type {LatencyHistogram} */
   latency = { bounds_ms: [], counts: [] };
-  /** @type {AnswerFigures | null} */
-  answers = null;
+  answers = NO_ANSWERS;
   /** @type {TeacherFigures[]} */
   teacherFigures = [];
   /** @type {ChartMark[]} */
@@ -135,9 +134,9 @@ export class RunStore {
     this.snapshot = state.snapshot;
     this.history = state.history;
     this.latency = state.latency;
-    this.answers = state.answers ?? null;
-    this.teacherFigures = state.teacher_figures ?? [];
-    this.marks = [...state.marks ?? []];
+    this.answers = state.answers;
+    this.teacherFigures = state.teacher_figures;
+    this.marks = [...state.marks];
     this.#waitsSinceMs = state.snapshot?.state === "backing_off" ? -Infinity : undefined;
     this.notices = state.notices.slice(-MAX_NOTICES);
     this.retryWhenDone = state.retry_when_done;
@@ -171,7 +170,7 @@ export class RunStore {
       snapshot: this.snapshot,
       history: this.history ?? EMPTY_HISTORY,
       latency: this.latency,
-      answers: this.answers ?? NO_ANSWERS,
+      answers: this.answers,
       teacher_figures: this.teacherFigures,
       marks: this.marks,
       samples: { ...this.lists, added: [...this.samplesById.values()] },

@@ -84,8 +84,6 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
   const { word, untilWords, icon: name, tone } = TEACHER_STATES[teacher.state];
   const time = formatClock(store.localTime(teacher.until ?? ""));
   const details = [teacher.model, teacher.reason ?? ""].filter((text) => text !== "");
-  // Reports of earlier versions have no cost per teacher.
-  const cost = teacher.cost_usd ?? 0;
   setAttribute(element, "data-tone", tone);
   setIcon(mark, name);
   setTexts(cells, {
@@ -97,7 +95,7 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
     answered: formatCount(teacher.answered),
     failed: formatCount(teacher.failed),
     tokens: formatCompact(teacher.completion_tokens),
-    cost: cost > 0 ? formatUsd(cost) : UNKNOWN,
+    cost: teacher.cost_usd > 0 ? formatUsd(teacher.cost_usd) : UNKNOWN,
   });
 }
 
