@@ -1,6 +1,5 @@
 /** `retort merge`. @module */
 
-import { UsageError } from "../lib/errors.ts";
 import {
   type MergeOptions,
   type MergeReport,
@@ -19,16 +18,14 @@ import {
 import { EXIT_DONE, EXIT_FAILED_ROWS, exitCodeOfSignal } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { Settings } from "./settings.ts";
+import { requireInputs, Settings } from "./settings.ts";
 import { Interruption } from "./signals.ts";
 
 const MAX_LISTED = 20;
 
 export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
-  if (args.inputs.length === 0) {
-    throw new UsageError("Cannot merge without inputs: name the outputs of the runs, such as out/");
-  }
+  requireInputs(args, "merge without inputs: name the outputs of the runs, such as out/");
   // An interrupted merge removes its temporary files, which may be as large as the results.
   using interruption = new Interruption(io);
   const options = optionsOf(args, settings, io);

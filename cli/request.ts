@@ -14,7 +14,7 @@ import type { Io } from "./io.ts";
 import { type MonitorRequest, readMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
-import { Settings } from "./settings.ts";
+import { requireInputs, Settings } from "./settings.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
 /** Shorter than the 30 s that Kubernetes gives a pod. */
@@ -88,12 +88,10 @@ function checkStart(
   settings: Settings,
   retry: RunRequest["run"]["retry"],
 ) {
-  if (inputs.length === 0) {
-    throw new UsageError(
-      "Cannot start without an input: name a file of prompts, as in prompts.jsonl, or - for " +
-        "standard input",
-    );
-  }
+  requireInputs(
+    { inputs },
+    "start without an input: name a file of prompts, as in prompts.jsonl, or - for standard input",
+  );
   if (settings.isOn("overwrite") && !settings.isOff("resume")) {
     throw new UsageError("Cannot use --overwrite alone: it requires --no-resume");
   }

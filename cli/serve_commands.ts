@@ -12,7 +12,7 @@ import { delay } from "../lib/timer.ts";
 import type { Io } from "./io.ts";
 import { type ServedPage, showPage } from "./page.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { asUsage, Settings } from "./settings.ts";
+import { asUsage, requireInputs, Settings } from "./settings.ts";
 import { Interruption } from "./signals.ts";
 
 /** Opening a file may wait for a file server. */
@@ -20,11 +20,7 @@ const GRACE_MS = 3_000;
 
 export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
-  if (args.inputs.length === 0) {
-    throw new UsageError(
-      "Cannot view without a path: name results, failures or a folder, as in out/",
-    );
-  }
+  requireInputs(args, "view without a path: name results, failures or a folder, as in out/");
   const place = placeOf(settings);
   using interruption = new Interruption(io, GRACE_MS);
   const { signal } = interruption;

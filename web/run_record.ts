@@ -25,7 +25,7 @@ const MAX_NOTICE = 1_000;
 export interface RunRecordOptions {
   now: () => number;
   wallClock: () => number;
-  random: () => number;
+  random?: () => number;
   about?: (summary: Summary | null) => RunAbout;
 }
 

@@ -113,7 +113,7 @@ class FleetPage {
   #errors = new FleetTable("fleet-errors", FLEET_ERROR_COLUMNS);
 
   start() {
-    startTheme(() => {}, () => {});
+    startTheme();
     byId("fleet-figures").append(
       ...FLEET_FIGURES.map(([id, title]) =>
         make("div", {}, make("dt", {}, title), make("dd", { id: `fleet-${id}` }, UNKNOWN))
