@@ -8,12 +8,11 @@
 
 import { formatCompact, formatCompactOf, formatCount, formatShare, UNKNOWN } from "./figures.js";
 
-/** @import { Ending } from "../monitor_state.ts" */
-/** @import { RunStore } from "./store.js" */
+/** @import { AnswerFigures, Ending } from "../monitor_state.ts" */
 /** @import { Figure, TileInput } from "./tiles.js" */
 
 /** @param {TileInput} input @returns {Figure} */
-export function lengthFigure({ store: { answers: { answered, length_tokens } } }) {
+export function lengthFigure({ state: { answers: { answered, length_tokens } } }) {
   if (length_tokens.max === 0) {
     return { value: UNKNOWN, note: answered > 0 ? "no tokens reported" : "no answer yet" };
   }
@@ -39,7 +38,7 @@ const ENDING_TEXTS = {
 };
 
 /** @param {TileInput} input @returns {Figure} */
-export function answersFigure({ store: { answers, ended }, snapshot }) {
+export function answersFigure({ state: { answers, ended }, snapshot }) {
   const counts = countsOf(answers);
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
   if (total === 0) {
@@ -58,14 +57,14 @@ export function answersFigure({ store: { answers, ended }, snapshot }) {
   };
 }
 
-/** The most frequent endings come first. @param {RunStore["answers"]} answers */
+/** The most frequent endings come first. @param {AnswerFigures} answers */
 function countsOf(answers) {
   const counts = /** @type {[Ending, number][]} */ (Object.entries(answers.endings));
   return counts.toSorted(([, a], [, b]) => b - a);
 }
 
 /**
- * @param {RunStore["answers"]} answers
+ * @param {AnswerFigures} answers
  * @param {number} total answers, kept or not
  * @param {number} wastedTokens completion tokens of answers that were not kept
  */

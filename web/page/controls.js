@@ -101,7 +101,7 @@ export class Controls {
    * @param {boolean} isReachable whether the page is connected to the server
    */
   update(store, isReachable) {
-    const { snapshot, ended, retryWhenDone } = store;
+    const { snapshot, ended, retry_when_done: retryWhenDone } = store.state;
     const state = snapshot?.state;
     this.#isPaused = state === "paused";
     setText("pause-word", this.#isPaused ? "Resume" : "Pause");
@@ -118,7 +118,7 @@ export class Controls {
     this.#minBudgetUsd = snapshot.min_budget_usd ?? this.#spentUsd;
     this.#concurrency.show(String(concurrency));
     this.#budget.show(budget === null ? "" : String(budget));
-    setText("concurrency-note", `${formatCount(limit)} at once now, ${limitText(store)}`);
+    setText("concurrency-note", `${formatCount(limit)} at once now, ${limitText(store.state)}`);
     setText(
       "budget-note",
       isUncounted(snapshot)

@@ -11,8 +11,7 @@ import { byId, fillRows, make, makeFigures, setAttribute, setShown, setText } fr
 import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
 
 /** @import { Percentiles } from "../../lib/progress/events.ts" */
-/** @import { LatencyHistogram } from "../monitor_state.ts" */
-/** @import { RunStore } from "./store.js" */
+/** @import { LatencyHistogram, MonitorState } from "../monitor_state.ts" */
 
 const MAX_LABELS = 7;
 
@@ -41,7 +40,7 @@ export class LatencyView {
     this.#table.addEventListener("toggle", () => this.#fillTable());
   }
 
-  /** @param {RunStore} store */
+  /** @param {MonitorState} state */
   update({ latency, snapshot }) {
     const percentiles = snapshot?.latency_ms;
     for (const { name, figure } of this.#figures) {

@@ -56,9 +56,10 @@ export class TeacherTable {
 
   /** @param {RunStore} store */
   update(store) {
-    const teachers = store.snapshot?.teachers ?? [];
-    const total = store.snapshot?.teachers_total ?? 0;
-    const items = teachers.map((teacher, i) => ({ teacher, figures: store.teacherFigures[i] }));
+    const { snapshot, teacher_figures } = store.state;
+    const teachers = snapshot?.teachers ?? [];
+    const total = snapshot?.teachers_total ?? 0;
+    const items = teachers.map((teacher, i) => ({ teacher, figures: teacher_figures[i] }));
     fillRows(this.#body, this.#rows, items, makeTeacherRow, (row, { teacher, figures }) => {
       fillTeacher(row, teacher, store);
       fillSpeed(row, teacher, figures);
