@@ -79,7 +79,6 @@ function printReport(
   return 0;
 }
 
-/** Reads a share, as in `1%` or `0.01`. */
 function shareOf(settings: Settings, name: string): number | undefined {
   const value = settings.text(name);
   if (value === undefined) return undefined;

@@ -1,8 +1,4 @@
-/**
- * The report of a run: its path, and checks that only reports are overwritten.
- *
- * @module
- */
+/** The report of a run: its path, and checks that only reports are overwritten. @module */
 
 import { basename, dirname, join } from "../lib/deps/std_path.ts";
 import { RetortError, UsageError } from "../lib/errors.ts";

@@ -34,7 +34,6 @@ export interface RunRequest {
   readonly graceMs: number;
 }
 
-/** @throws {UsageError} with the flag, its value and what to do */
 export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest> {
   const path = args.flags.get("config");
   // Loaded on demand: the YAML parser has 30 modules.

@@ -29,7 +29,6 @@ import type { Settings } from "./settings.ts";
 export interface PreparedJob extends ShardJob {
   /** Path of the output without `.jsonl`: `out/x`. */
   readonly stem: string;
-  /** Path of the merged results. */
   readonly mergedResults: string;
 }
 

@@ -1,8 +1,4 @@
-/**
- * Records a run for its report, without serving a page.
- *
- * @module
- */
+/** Records a run for its report, without serving a page. @module */
 
 import { after } from "../lib/timer.ts";
 import { Hub } from "./hub.ts";

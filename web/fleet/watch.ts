@@ -47,7 +47,6 @@ export class FolderWatch {
     return this.#runs.size + this.#plans.size + this.#problems.size === 0;
   }
 
-  /** Reads the files that have changed since the last check. */
   async check(): Promise<void> {
     if (this.#isChecking) return;
     this.#isChecking = true;
@@ -187,7 +186,6 @@ export class FolderWatch {
   }
 }
 
-/** A shard of a plan. */
 interface PlannedShard {
   readonly name: string;
   /** Name of its status file. */

@@ -1,10 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * Sends controls to the server, and shows results and current values.
- *
- * @module
- */
+/** Sends controls to the server, and shows results and current values. @module */
 
 import { byId, setAttribute, setIcon, setShown, setText } from "./dom.js";
 import { isUncounted, limitText } from "./run_state.js";

@@ -1,10 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * Starts the page: live with a server, or as a report that contains the run.
- *
- * @module
- */
+/** Starts the page: live with a server, or as a report that contains the run. @module */
 
 import { AboutView, enableNextCopy, Overview } from "./overview.js";
 import { Announcer, NoticesView, Notifier } from "./notices.js";
