@@ -79,7 +79,7 @@ export async function openMonitor(
   io: Io,
   say: (message: string) => void,
 ): Promise<RunMonitor> {
-  const { about, input, output } = run;
+  const { about, input } = run;
   if (report.kind === "file") await prepareReportFile(report.path, run);
   const served = page && await servePage(generator, page, run, io, say);
   const record = served?.monitor ??
