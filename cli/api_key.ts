@@ -132,7 +132,6 @@ export function addressOf(text: string, io: Pick<Io, "env">): string {
   throw new UsageError(`Cannot find the address of the teacher: ${notSet(variable, "base-url")}`);
 }
 
-/** Whether the path or its folder exists, or the path has a typical extension. */
 export async function looksLikePath(path: string): Promise<boolean> {
   if (/^[\w./~ -]+\.(?:env|json|key|pem|secret|token|txt|ya?ml)$/i.test(path)) return true;
   // A slash alone is not enough: a key may hold one.

@@ -19,7 +19,6 @@ export type Runner = (args: ParsedArgs, io: Io) => number | Promise<number>;
 
 /** A list of values in the help of a command. */
 export interface HelpSection {
-  /** Heading, without the colon. */
   readonly title: string;
   readonly rows: readonly (readonly [name: string, text: string])[];
 }

@@ -37,7 +37,6 @@ const SETTABLE_FLAGS = FLAGS.filter((flag) =>
 );
 const OTHER_KEYS = ["input", "params", "headers", "teachers", "client-config", "chat-config"];
 
-/** @throws {UsageError} with the file and what is wrong in it */
 export async function readConfig(path: string): Promise<Config> {
   const config: Config = { inputs: [], flags: new Map(), params: {}, teachers: [] };
   const fail: Fail = (problem) => {
@@ -247,7 +246,6 @@ export interface TeacherSpec {
   /** PEM file of certificate authorities. No others are trusted. */
   readonly caFile?: string;
   readonly clientCert?: string;
-  /** PEM file of the certificate's private key. */
   readonly clientKey?: string;
   readonly insecureTls?: boolean;
   /** Tags around the reasoning: `OPEN,CLOSE`. */

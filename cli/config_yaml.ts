@@ -121,7 +121,6 @@ export function isSecretName(name: string): boolean {
   return /^(api_)?key$/.test(name);
 }
 
-/** Throws for the value of `key`, which holds a secret. */
 export function refuseSecret(key: string, fail: Fail): never {
   return fail(
     `${key} holds the key itself, and files are shared and committed. Remove it and put the key ` +

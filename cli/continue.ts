@@ -112,11 +112,8 @@ export function nextCommand(
   program: string,
   env: Io["env"] = () => undefined,
 ): string | undefined {
-  const commandLine = (args: ParsedArgs | undefined, command: string[], droppedFlags: string[]) => {
-    const unreadFlags = args?.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
-    return args &&
-      commandLineOf(args, { program, env }, command, [...droppedFlags, ...unreadFlags]);
-  };
+  const commandLine = (args: ParsedArgs | undefined, command: string[], droppedFlags: string[]) =>
+    args && commandLineOf(args, { program, env }, command, droppedFlags);
   // Old answers are deleted or set aside before the first row is sent. From then on, these flags
   // would apply to the answers of this run.
   const droppedFlags = summary.elapsed_ms > 0 ? [...REPAYING_FLAGS] : [];
@@ -132,8 +129,7 @@ export function nextCommand(
 
 /** Returns the command line of this run, without secrets. */
 export function sameCommand(args: ParsedArgs, io: Pick<Io, "program" | "env">): string {
-  const unreadFlags = args.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
-  return commandLineOf(args, io, args.command === "retry" ? ["retry"] : [], unreadFlags);
+  return commandLineOf(args, io, args.command === "retry" ? ["retry"] : []);
 }
 
 export function exportCommand(
@@ -150,14 +146,15 @@ function commandLineOf(
   args: ParsedArgs,
   io: Pick<Io, "program" | "env">,
   command: string[],
-  droppedFlags: readonly string[],
+  droppedFlags: readonly string[] = [],
 ): string {
   const words = [io.program, ...command, ...args.inputs.map(inputWord)];
+  const unreadFlags = args.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
   const commandFlags = flagsOf(command.length > 0 ? "retry" : "run");
   for (const [name, value] of args.flags) {
     const flag = commandFlags.find((flag) => flag.name === name);
     // A retry requested on the page has the flags of the run before it.
-    if (flag === undefined || droppedFlags.includes(name)) continue;
+    if (flag === undefined || [...droppedFlags, ...unreadFlags].includes(name)) continue;
     // The configuration may set a switch to its default.
     if (flag.value === undefined && value === Boolean(flag.isOnByDefault)) continue;
     const flagWord = flag.isOnByDefault

@@ -1,8 +1,4 @@
-/**
- * Exit codes of the process.
- *
- * @module
- */
+/** Exit codes of the process. @module */
 
 import type { Summary } from "../lib/progress/mod.ts";
 import {

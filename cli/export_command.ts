@@ -13,13 +13,11 @@ import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRowOptions, readUids } from "./request.ts";
-import { Settings } from "./settings.ts";
+import { requireInputs, Settings } from "./settings.ts";
 
 export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
-  if (args.inputs.length === 0) {
-    throw new UsageError("Cannot export without results: name a results file, as in out/x.jsonl");
-  }
+  requireInputs(args, "export without results: name a results file, as in out/x.jsonl");
   const options = await writeOptionsOf(settings, "export");
   const format = settings.choice("format", EXPORT_FORMATS);
   if (format === undefined) {
@@ -37,9 +35,7 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
 
 export async function convertCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
-  if (args.inputs.length === 0) {
-    throw new UsageError("Cannot convert without an input: name a file, as in rows.csv");
-  }
+  requireInputs(args, "convert without an input: name a file, as in rows.csv");
   const options = await writeOptionsOf(settings, "convert");
   const format = settings.choice("format", CONVERT_FORMATS);
   return printReport(await convertFiles({ ...options, input: args.inputs, format }), settings, io);
@@ -83,7 +79,6 @@ function printReport(
   return 0;
 }
 
-/** Reads a share, as in `1%` or `0.01`. */
 function shareOf(settings: Settings, name: string): number | undefined {
   const value = settings.text(name);
   if (value === undefined) return undefined;

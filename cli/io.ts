@@ -33,14 +33,6 @@ export function onStopSignal(
   };
 }
 
-/** Resolves at the first stop signal, then stops listening. */
-export async function firstStopSignal(io: Pick<Io, "onSignal">): Promise<void> {
-  const stopped = Promise.withResolvers<void>();
-  const stopListening = onStopSignal(io, () => stopped.resolve());
-  await stopped.promise;
-  stopListening();
-}
-
 /** What the command line uses of the system. */
 export interface Io {
   /** Writes to standard output. */

@@ -1,12 +1,12 @@
 /** `retort merge`. @module */
 
-import { UsageError } from "../lib/errors.ts";
 import {
   type MergeOptions,
   type MergeReport,
   mergeRuns,
   type WaitProgress,
 } from "../lib/merge/mod.ts";
+import { formatCount, formatCountOf } from "../lib/figures.ts";
 import { pathOf, pathsOf, splitPath } from "../lib/files.ts";
 import {
   commandText,
@@ -16,29 +16,28 @@ import {
   withProgram,
 } from "../lib/printable.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, exitCodeOfSignal } from "./exit_codes.ts";
-import { type Io, onStopSignal, type StopSignal } from "./io.ts";
+import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { Settings } from "./settings.ts";
-import { formatCount, formatCountOf } from "../lib/figures.ts";
+import { requireInputs, Settings } from "./settings.ts";
+import { Interruption } from "./signals.ts";
 
 const MAX_LISTED = 20;
 
 export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
-  if (args.inputs.length === 0) {
-    throw new UsageError("Cannot merge without inputs: name the outputs of the runs, such as out/");
-  }
-  using interruption = abortOnSignal(io);
+  requireInputs(args, "merge without inputs: name the outputs of the runs, such as out/");
+  // An interrupted merge removes its temporary files, which may be as large as the results.
+  using interruption = new Interruption(io);
   const options = optionsOf(args, settings, io);
   let report: MergeReport;
   try {
     const onWait = settings.isOn("quiet") ? undefined : waitNotices(io);
     report = await mergeRuns({ ...options, onWait, signal: interruption.signal });
   } catch (error) {
-    const receivedSignal = interruption.receivedSignal();
-    if (receivedSignal === undefined || error !== interruption.signal.reason) throw error;
+    const { received, signal } = interruption;
+    if (received === undefined || error !== signal.reason) throw error;
     io.writeErr("Stopped: nothing was written\n");
-    return exitCodeOfSignal(receivedSignal);
+    return exitCodeOfSignal(received);
   }
   printProblems(report, options, io);
   if (!settings.isOn("quiet") && report.results !== null) {
@@ -83,27 +82,6 @@ function optionsOf(args: ParsedArgs, settings: Settings, io: Io): MergeOptions {
     limit: settings.integer("limit", 1),
     shards: settings.integer("shards", 1),
     job: io.env("RETORT_JOB") || undefined,
-  };
-}
-
-/**
- * Aborts the merge on the first signal, so that it removes temporary files, which may be as large
- * as the results. Another signal ends the process.
- */
-function abortOnSignal(io: Io) {
-  const controller = new AbortController();
-  let receivedSignal: StopSignal | undefined;
-  const stopListening = onStopSignal(io, (signal) => {
-    receivedSignal = signal;
-    stopListening();
-    controller.abort();
-  });
-  return {
-    signal: controller.signal,
-    receivedSignal: () => receivedSignal,
-    [Symbol.dispose]() {
-      if (receivedSignal === undefined) stopListening();
-    },
   };
 }
 

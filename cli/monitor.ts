@@ -30,11 +30,7 @@ export interface PageRequest {
 }
 
 export interface ShownRun
-  extends Pick<ResolvedRunOptions, "input" | "output">, Pick<MonitorOptions, "about"> {
-  /** How commands on the data page call this program, such as `deno task distill`. Without it, there
-   * is no data page. */
-  readonly program?: string;
-}
+  extends Pick<ResolvedRunOptions, "input" | "output">, Pick<MonitorOptions, "about"> {}
 
 export interface RunMonitor {
   readonly monitor: Monitor | undefined;
@@ -44,7 +40,7 @@ export interface RunMonitor {
    */
   end(): Promise<boolean>;
   /** Waits until the page is no longer needed (`--monitor-keep`). */
-  keep(io: Io): Promise<void>;
+  keep(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -80,40 +76,50 @@ export async function openMonitor(
   generator: ResponseGenerator,
   { page, report }: MonitorRequest,
   run: ShownRun,
+  io: Io,
   say: (message: string) => void,
 ): Promise<RunMonitor> {
-  const { about, program } = run;
+  const { about, input } = run;
   if (report.kind === "file") await prepareReportFile(report.path, run);
-  const data = program === undefined ? undefined : { paths: [run.output], program };
-  const server = page === undefined
-    ? undefined
-    : (await import("../web/server.ts")).serveMonitor(generator, { ...page, about, data });
-  const record = server?.monitor ??
+  const served = page && await servePage(generator, page, run, io, say);
+  const record = served?.monitor ??
     (report.kind === "none"
       ? undefined
       : (await import("../web/recorder.ts")).createRecorder(generator, { about }));
-  let shown: AsyncDisposable | undefined;
-  if (page !== undefined && server !== undefined) {
-    const { url } = server;
-    say(`Monitor: ${ANY_ADDRESS.test(page.hostname ?? "") ? remoteUrl(url) : url}`);
-    const exposure = "read the prompts and control the run";
-    shown = showPage({ ...page, url, exposure, output: run.output }, say);
-  }
   return {
-    monitor: server?.monitor,
+    monitor: served?.monitor,
     async end() {
       record?.finish();
-      return record === undefined || await writeReport(record, report, run.input, say);
+      return record === undefined || await writeReport(record, report, input, say);
     },
-    async keep(io) {
-      if (page !== undefined && server !== undefined) {
-        await keepPage(server.monitor, io, { keep: page.keep, say });
-      }
+    async keep() {
+      if (page && served) await keepPage(served.monitor, io, { keep: page.keep, say });
     },
     async close() {
-      await shown?.[Symbol.asyncDispose]();
-      await server?.close();
+      await served?.close();
       record?.close();
+    },
+  };
+}
+/** Serves the page, says where it is, and opens it if requested. */
+async function servePage(
+  generator: ResponseGenerator,
+  page: PageRequest,
+  { about, output }: ShownRun,
+  io: Io,
+  say: (message: string) => void,
+) {
+  const data = { paths: [output], program: io.program };
+  const { serveMonitor } = await import("../web/server.ts");
+  const { url, monitor, close } = serveMonitor(generator, { ...page, about, data });
+  say(`Monitor: ${ANY_ADDRESS.test(page.hostname ?? "") ? remoteUrl(url) : url}`);
+  const exposure = "read the prompts and control the run";
+  const shown = showPage({ ...page, url, exposure, output }, say, io.env);
+  return {
+    monitor,
+    async close() {
+      await shown[Symbol.asyncDispose]();
+      await close();
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Pages in the user's browser: opens them, and keeps the page of a run after the run. @module */
 
-import { dirname } from "../lib/deps/std_path.ts";
+import { dirname, relative, resolve } from "../lib/deps/std_path.ts";
 import { UsageError } from "../lib/errors.ts";
 import { formatDuration } from "../lib/figures.ts";
 import { systemReason } from "../lib/files.ts";
@@ -89,6 +89,7 @@ export interface ServedPage {
 export function showPage(
   { url, hostname, opensBrowser, exposure, output }: ServedPage,
   say: (message: string) => void,
+  env: Io["env"],
 ): AsyncDisposable {
   if (hostname !== undefined && !LOOPBACK.test(hostname)) {
     say(
@@ -98,7 +99,9 @@ export function showPage(
   }
   // On Windows, users cannot read the arguments of others' programs.
   const hidesUrl = opensBrowser && Deno.build.os !== "windows";
-  const redirect = hidesUrl ? writeRedirect(url, output) : Promise.resolve(undefined);
+  const redirect = hidesUrl
+    ? writeRedirect(url, redirectPlaces(output, homeOf(env)))
+    : Promise.resolve(undefined);
   if (opensBrowser) {
     redirect.then((path = url) => openBrowser(path)).catch((error: Error) =>
       say(`Cannot open a browser: ${error.message}. Open the address above`)
@@ -115,18 +118,46 @@ export function showPage(
 /** Permissions of anyone but the owner. */
 const OTHERS = 0o077;
 
+/** A folder, and how names of files in it begin. Without `dir`, it is that of temporary files. */
+interface RedirectPlace {
+  readonly dir?: string;
+  readonly prefix: string;
+}
+
+const HIDDEN = ".retort_";
+
+/**
+ * Places for the file that leads to a page, best first. Browsers from snap read nothing outside of
+ * the home folder, and no hidden file or folder directly in it. There, the file cannot be hidden.
+ * Beside the output it is, because folders of results are loaded as data sets.
+ */
+export function redirectPlaces(output: string, home: string | undefined): RedirectPlace[] {
+  const beside = [output, dirname(output)].map((dir) => ({ dir, prefix: HIDDEN }));
+  const others = [...beside, { prefix: HIDDEN }];
+  if (!home) return others;
+  // The path of a folder elsewhere begins with "..".
+  const inHome = beside.filter(({ dir }) => /^[^.]/.test(relative(home, resolve(dir))));
+  return [...inHome, { dir: home, prefix: "retort_" }, ...others];
+}
+
+/** The home folder, unless Deno would prompt for a permission to use it. */
+function homeOf(env: Io["env"]): string | undefined {
+  const path = env("HOME");
+  const isGranted = (name: "read" | "write") =>
+    Deno.permissions.querySync({ name, path }).state === "granted";
+  return path && isGranted("read") && isGranted("write") ? path : undefined;
+}
+
 /**
  * Writes a page that only the user may read and that leads to `url`, and returns its path. Every
- * user of the machine can read the arguments of a program, and `url` has the token. The file is
- * beside the output if possible: browsers from snap see no file outside of the home folder, such as
- * those in the system's folder of temporary files, and no hidden file or folder directly in it.
+ * user of the machine can read the arguments of a program, and `url` has the token.
  */
-async function writeRedirect(url: string, output: string): Promise<string> {
+async function writeRedirect(url: string, places: readonly RedirectPlace[]): Promise<string> {
   let problem: unknown;
-  for (const dir of [output, dirname(output), undefined]) {
+  for (const place of places) {
     let path: string | undefined;
     try {
-      path = await Deno.makeTempFile({ dir, prefix: ".retort_", suffix: ".html" });
+      path = await Deno.makeTempFile({ ...place, suffix: ".html" });
       const { mode } = await Deno.stat(path);
       // Some filesystems of other systems have no permissions.
       if (((mode ?? 0) & OTHERS) !== 0) {

@@ -1,8 +1,4 @@
-/**
- * The report of a run: its path, and checks that only reports are overwritten.
- *
- * @module
- */
+/** The report of a run: its path, and checks that only reports are overwritten. @module */
 
 import { basename, dirname, join } from "../lib/deps/std_path.ts";
 import { RetortError, UsageError } from "../lib/errors.ts";
@@ -108,13 +104,24 @@ async function writeReportFile(
   input: readonly string[],
   say: (message: string) => void,
 ): Promise<boolean> {
-  try {
+  return await succeeds(path, say, async () => {
     await checkIsReport(path, await statOf(path));
     // Throws if the program's files were replaced before the report's module was loaded.
     const html = await record.report();
     const mode = await modeMadeFrom(input.filter((inputPath) => inputPath !== "-"));
     await writeFileDurably(path, html, { mode });
     say(`Wrote the report to ${path}`);
+  });
+}
+
+/** Returns whether the work at the path succeeds; otherwise prints the reason. */
+async function succeeds(
+  path: string,
+  say: (message: string) => void,
+  work: () => Promise<void>,
+): Promise<boolean> {
+  try {
+    await work();
     return true;
   } catch (error) {
     const { message } = error instanceof RetortError ? error : cannotWrite(path, error);
@@ -131,27 +138,22 @@ function besideResults(results: string): string {
 
 /**
  * Adds to the name of an earlier report the start time of its run. Returns whether a new report can
- * be written; otherwise prints the reason.
+ * be written.
  */
 async function keepEarlierReport(
   path: string,
   say: (message: string) => void,
 ): Promise<boolean> {
-  try {
+  return await succeeds(path, say, async () => {
     await Deno.mkdir(dirname(path), { recursive: true });
     const info = await statOf(path);
-    if (info === undefined) return true;
+    if (info === undefined) return;
     await checkIsReport(path, info);
     const { runStartOf } = await import("../web/report_marker.ts");
     const startTime = await runStartOf(path) ?? (info.mtime ?? new Date()).toISOString();
     const time = startTime.replaceAll(":", "-");
     await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
-    return true;
-  } catch (error) {
-    const { message } = error instanceof RetortError ? error : cannotWrite(path, error);
-    say(message);
-    return false;
-  }
+  });
 }
 
 /** Throws unless the file is a report: other files must not be overwritten. */

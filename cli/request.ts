@@ -14,7 +14,7 @@ import type { Io } from "./io.ts";
 import { type MonitorRequest, readMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
-import { Settings } from "./settings.ts";
+import { requireInputs, Settings } from "./settings.ts";
 import { suggestion } from "../lib/similar_name.ts";
 
 /** Shorter than the 30 s that Kubernetes gives a pod. */
@@ -34,7 +34,6 @@ export interface RunRequest {
   readonly graceMs: number;
 }
 
-/** @throws {UsageError} with the flag, its value and what to do */
 export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest> {
   const path = args.flags.get("config");
   // Loaded on demand: the YAML parser has 30 modules.
@@ -88,12 +87,10 @@ function checkStart(
   settings: Settings,
   retry: RunRequest["run"]["retry"],
 ) {
-  if (inputs.length === 0) {
-    throw new UsageError(
-      "Cannot start without an input: name a file of prompts, as in prompts.jsonl, or - for " +
-        "standard input",
-    );
-  }
+  requireInputs(
+    { inputs },
+    "start without an input: name a file of prompts, as in prompts.jsonl, or - for standard input",
+  );
   if (settings.isOn("overwrite") && !settings.isOff("resume")) {
     throw new UsageError("Cannot use --overwrite alone: it requires --no-resume");
   }

@@ -72,7 +72,8 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
   const page = await openMonitor(
     generator,
     request.monitor,
-    { ...request.run, about: aboutRun(args, nextArgs, request, io), program: io.program },
+    { ...request.run, about: aboutRun(args, nextArgs, request, io) },
+    io,
     say,
   );
   try {
@@ -83,7 +84,7 @@ async function run(typedArgs: ParsedArgs, io: Io): Promise<number> {
       page,
     });
     // After an interruption, the user or scheduler waits for the exit.
-    if (!isInterrupted) await page.keep(io);
+    if (!isInterrupted) await page.keep();
     return code;
   } finally {
     await page.close();

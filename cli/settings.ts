@@ -16,6 +16,14 @@ export function asUsage<T>(make: () => T): T {
   }
 }
 
+/** Throws unless the user named a file. `wanted` follows "Cannot": `merge without inputs: name …`. */
+export function requireInputs(
+  { inputs }: { readonly inputs: readonly string[] },
+  wanted: string,
+): void {
+  if (inputs.length === 0) throw new UsageError(`Cannot ${wanted}`);
+}
+
 /** Flags take precedence over the configuration. */
 export class Settings {
   readonly #flags: ReadonlyMap<string, FlagValue>;

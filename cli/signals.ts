@@ -1,8 +1,8 @@
-/** Handling of Ctrl-C, SIGTERM and SIGHUP. @module */
+/** Ctrl-C, SIGTERM and SIGHUP: what they do to runs and to other commands. @module */
 
 import { formatCountOf } from "../lib/figures.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
-import { every, MAX_TIMER_MS } from "../lib/timer.ts";
+import { after, every, MAX_TIMER_MS } from "../lib/timer.ts";
 import { exitCodeOfSignal } from "./exit_codes.ts";
 import { type Io, onStopSignal, SignalCount, type StopSignal } from "./io.ts";
 
@@ -68,6 +68,39 @@ function drainMessage(signal: StopSignal, inFlight: number, graceMs: number): st
   return signal === "SIGINT"
     ? `Waiting for ${calls} in flight; press Ctrl-C again to end at once`
     : `Waiting for ${calls} in flight, ${graceMs / 1_000} s at most`;
+}
+
+/**
+ * Signals of a command other than a run. The first aborts `signal`, so that the command cleans up.
+ * The second ends the process.
+ */
+export class Interruption implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #listening = new DisposableStack();
+  readonly signal = this.#controller.signal;
+  /** Resolves at the first signal. */
+  readonly ended = new Promise<void>((resolve) =>
+    this.signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+  received: StopSignal | undefined;
+
+  /** @param graceMs Time from the first signal until the process ends, even without a second. */
+  constructor(io: Io, graceMs = Infinity) {
+    const signals = new SignalCount();
+    this.#listening.defer(onStopSignal(io, (signal) => {
+      const count = signals.add();
+      if (count === undefined) return;
+      this.received ??= signal;
+      this.#controller.abort();
+      const exit = () => io.exit?.(exitCodeOfSignal(signal));
+      if (count > 1) exit();
+      else this.#listening.defer(after(graceMs, exit));
+    }));
+  }
+
+  [Symbol.dispose](): void {
+    this.#listening.dispose();
+  }
 }
 
 const POLL_MS = 1_000;

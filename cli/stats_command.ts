@@ -30,15 +30,11 @@ import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { stringWidth } from "../lib/terminal/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { Settings } from "./settings.ts";
+import { requireInputs, Settings } from "./settings.ts";
 
 export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
-  if (args.inputs.length === 0) {
-    throw new UsageError(
-      "Cannot count without files: name results, failures or a folder, as in out/",
-    );
-  }
+  requireInputs(args, "count without files: name results, failures or a folder, as in out/");
   checkComparison(settings, args.inputs);
   await using dataFiles = await openFiles(args.inputs);
   const index = openIndex(dataFiles.files);

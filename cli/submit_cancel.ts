@@ -20,7 +20,6 @@ type Outcome =
   /** The scheduler holds the shards, and has sent them no signal. */
   | { readonly kind: "kept"; readonly reason: string };
 
-/** Removes the job from the queue; its files stay. */
 export async function cancelCommand(
   outputs: readonly string[],
   settings: Settings,

@@ -10,7 +10,7 @@ import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import type { RunRequest } from "./request.ts";
-import { Settings } from "./settings.ts";
+import { requireInputs, Settings } from "./settings.ts";
 import { suggestion } from "../lib/similar_name.ts";
 import {
   checkMergedFiles,
@@ -42,16 +42,13 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
       const { cancelCommand } = await import("./submit_cancel.ts");
       return await cancelCommand(inputs, settings, io);
     }
-    case "slurm": {
-      const job = await prepare(action, inputs, args, settings, io);
-      const { submitToSlurm } = await import("./submit_slurm.ts");
-      await submitToSlurm(job, settings, io);
-      return EXIT_DONE;
-    }
+    case "slurm":
     case "kubernetes": {
       const job = await prepare(action, inputs, args, settings, io);
-      const { submitToKubernetes } = await import("./submit_kubernetes.ts");
-      await submitToKubernetes(job, settings, io);
+      const submit = action === "slurm"
+        ? (await import("./submit_slurm.ts")).submitToSlurm
+        : (await import("./submit_kubernetes.ts")).submitToKubernetes;
+      await submit(job, settings, io);
       return EXIT_DONE;
     }
     default: {
@@ -165,9 +162,7 @@ function checkInputs(inputs: readonly string[], settings: Settings): void {
       "Cannot submit with --duplicates keep: copies are numbered over the whole input",
     );
   }
-  if (inputs.length === 0) {
-    throw new UsageError("Cannot submit without an input: name the files of prompts");
-  }
+  requireInputs({ inputs }, "submit without an input: name the files of prompts");
   if (inputs.includes("-")) {
     throw new UsageError('Cannot submit "-": name the file that standard input came from');
   }

@@ -39,7 +39,6 @@ import { modelsOf } from "./teachers.ts";
 export interface PreparedJob extends ShardJob {
   /** Path of the output without `.jsonl`: `out/x`. */
   readonly stem: string;
-  /** Path of the merged results. */
   readonly mergedResults: string;
 }
 

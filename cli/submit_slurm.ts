@@ -1,8 +1,4 @@
-/**
- * `retort submit slurm`: prints the script of a job, or submits it with `sbatch`.
- *
- * @module
- */
+/** `retort submit slurm`: prints the script of a job, or submits it with `sbatch`. @module */
 
 import { basename, dirname, resolve } from "../lib/deps/std_path.ts";
 import { SinkError, UsageError } from "../lib/errors.ts";

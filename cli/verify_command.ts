@@ -10,14 +10,12 @@ import { refuseFormerFolder } from "./former_folder.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRowOptions, readSamples } from "./request.ts";
-import { Settings } from "./settings.ts";
+import { requireInputs, Settings } from "./settings.ts";
 import { readShard } from "./shard.ts";
 
 export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
-  if (args.inputs.length === 0) {
-    throw new UsageError("Cannot verify without an input: name the files of prompts");
-  }
+  requireInputs(args, "verify without an input: name the files of prompts");
   const paths = {
     input: args.inputs,
     output: settings.required("output", "an output: add the -o of the run", "verify"),

@@ -113,7 +113,6 @@ const HOST = /^(?<name>[a-z\d.-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;
 const ORIGIN = /^https?:\/\/(?<host>[^/]+)$/;
 
-/** Returns 192 random bits as base64url. */
 export function createToken(): string {
   return crypto.getRandomValues(new Uint8Array(TOKEN_BYTES))
     .toBase64({ alphabet: "base64url", omitPadding: true });

@@ -3,11 +3,8 @@
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { ControlName } from "./protocol.ts";
 
-/** What a control changes. */
 export interface ControlTarget {
-  /** The run to pause, adjust or stop. */
   readonly run: MonitoredRun;
-  /** Whether failed rows are retried at the end of the run. */
   readonly atEnd: { retryWhenDone: boolean };
 }
 
@@ -60,7 +57,6 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
   },
 };
 
-/** Whether there is a control of this name. */
 export function isControl(name: string): name is ControlName {
   return Object.hasOwn(CONTROLS, name);
 }

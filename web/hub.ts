@@ -6,6 +6,7 @@
  */
 
 import { eventOf, type Notice, type RunEvent } from "../lib/progress/mod.ts";
+import { every as everyMs } from "../lib/timer.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import { CLOSE, PageLink, type PageSocket } from "./page_link.ts";
 import type { ServerMessage } from "./protocol.ts";
@@ -45,15 +46,17 @@ export interface PageEvents {
   left(): void;
 }
 
-export interface HubOptions extends RunRecordOptions {
+/** By default the hub uses the clocks, timers and random numbers of the process. */
+export interface HubOptions extends Partial<RunRecordOptions> {
   /** Calls `callback` at an interval until the returned function is called. */
-  every: (intervalMs: number, callback: () => void) => () => void;
+  every?: (intervalMs: number, callback: () => void) => () => void;
 }
 
 export class Hub {
   readonly record: RunRecord;
   readonly #run: MonitoredRun;
-  readonly #options: HubOptions;
+  readonly #now: () => number;
+  readonly #wallClock: () => number;
   readonly #pages = new Set<PageLink>();
   readonly #unsubscribe: readonly (() => void)[];
   #retryWhenDone = false;
@@ -67,17 +70,19 @@ export class Hub {
   /** When a page last left, except for pages that were already lost. */
   #lastLeftMs = -Infinity;
 
-  constructor(run: MonitoredRun, options: HubOptions) {
+  constructor(run: MonitoredRun, options: HubOptions = {}) {
+    const { now = () => performance.now(), wallClock = Date.now, every = everyMs } = options;
     this.#run = run;
-    this.#options = options;
-    this.record = new RunRecord(options);
-    this.#lastBeatMs = options.now();
+    this.#now = now;
+    this.#wallClock = wallClock;
+    this.record = new RunRecord({ ...options, now, wallClock });
+    this.#lastBeatMs = now();
     const snapshot = run.snapshot();
     if (snapshot !== undefined) this.#handle(eventOf(snapshot));
     this.#unsubscribe = [
       run.on((event) => this.#countErrors(() => this.#handle(event))),
       run.onOutcomes((outcomes) => this.#countErrors(() => this.record.addOutcomes(outcomes))),
-      options.every(BEAT_MS, () => this.#countErrors(() => this.#beat())),
+      every(BEAT_MS, () => this.#countErrors(() => this.#beat())),
     ];
   }
 
@@ -106,7 +111,7 @@ export class Hub {
     return {
       opened: () => this.#countErrors(() => this.#admit(page)),
       received: (data) => {
-        page.lastHeardMs = this.#options.now();
+        page.lastHeardMs = this.#now();
         this.#countErrors(() => page.receive(data));
       },
       left: () => this.#drop(page),
@@ -115,7 +120,7 @@ export class Hub {
 
   /** Whether a page sent something in the last 3 minutes, or left in the last 10 s (a reload). */
   get isWatched(): boolean {
-    const now = this.#options.now();
+    const now = this.#now();
     return now - this.#lastLeftMs < RELOAD_MS ||
       [...this.#pages].some(({ lastHeardMs }) => now - lastHeardMs < LOST_AFTER_MS);
   }
@@ -142,7 +147,7 @@ export class Hub {
   #admit(page: PageLink): void {
     if (this.#isClosed) return page.close(CLOSE.goingAway, "the run has ended");
     if (this.#pages.size >= MAX_PAGES) return page.close(CLOSE.tryLater, "too many pages");
-    page.lastHeardMs = this.#options.now();
+    page.lastHeardMs = this.#now();
     this.#pages.add(page);
     this.#sendHello([page]);
   }
@@ -164,7 +169,7 @@ export class Hub {
   }
 
   #beat(): void {
-    const now = this.#options.now();
+    const now = this.#now();
     const lagMs = Math.max(0, now - this.#lastBeatMs - BEAT_MS);
     this.#lastBeatMs = now;
     this.#beats++;
@@ -220,7 +225,7 @@ export class Hub {
     const index = history.length - 1;
     const text = encodeSnapshot({
       type: "snapshot",
-      time: this.#options.wallClock(),
+      time: this.#wallClock(),
       point_index: index,
       point: history.valuesAt(index),
       latency: latency.histogram(),
@@ -264,7 +269,7 @@ export class Hub {
   }
 
   #drop(page: PageLink): void {
-    const now = this.#options.now();
+    const now = this.#now();
     if (this.#pages.delete(page) && now - page.lastHeardMs < LOST_AFTER_MS) this.#lastLeftMs = now;
   }
 

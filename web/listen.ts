@@ -1,8 +1,4 @@
-/**
- * The server that listens for a page, and the URL of the page.
- *
- * @module
- */
+/** The server that listens for a page, and the URL of the page. @module */
 
 import type { Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";

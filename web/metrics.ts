@@ -49,26 +49,23 @@ export function renderMetrics(hub: Hub): string {
 }
 
 function rowMetrics(snapshot: Snapshot): Metric[] {
+  const { succeeded, failed } = snapshot;
   return [
     gauge("rows", "Rows of the input.", snapshot.total),
     counter("rows_finished_total", "Rows whose line is on disk.", [
-      { labels: { result: "succeeded" }, value: snapshot.succeeded },
-      { labels: { result: "failed" }, value: snapshot.failed },
+      { labels: { result: "succeeded" }, value: succeeded },
+      { labels: { result: "failed" }, value: failed },
     ]),
     gauge("rows_skipped", "Rows that were finished before this run.", snapshot.skipped),
     gauge("rows_waiting", "Rows between two attempts.", snapshot.waiting),
     gauge("rows_per_second", "Rows finished per second over the last 30 s.", snapshot.rate_per_s),
     gauge("eta_seconds", "Estimated time until the end.", snapshot.eta_s),
     gauge("elapsed_seconds", "Time since the first row could be sent.", snapshot.elapsed_ms / 1000),
-    {
-      name: "state",
-      help: "1 for the current state of the run, 0 for the others.",
-      type: "gauge",
-      values: STATES.map((state) => ({
-        labels: { state },
-        value: state === snapshot.state ? 1 : 0,
-      })),
-    },
+    gauge(
+      "state",
+      "1 for the current state of the run, 0 for the others.",
+      STATES.map((state) => ({ labels: { state }, value: state === snapshot.state ? 1 : 0 })),
+    ),
   ];
 }
 
@@ -76,19 +73,18 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
   const { p50, p90, p99, max } = snapshot.latency_ms;
   const quantiles: [string, number][] = [["0.5", p50], ["0.9", p90], ["0.99", p99], ["1", max]];
   return [
-    counter("attempts_total", "Attempts made.", [{ value: snapshot.attempts }]),
-    counter("attempts_failed_total", "Attempts that failed or whose answer was rejected.", [
-      { value: snapshot.failed_attempts },
-    ]),
-    counter("attempts_refused_total", "Attempts that were throttled (mostly 429, 503, 529).", [
-      { value: snapshot.refused_for_load },
-    ]),
-    {
-      name: "errors",
-      help: "Failed attempts by type and status.",
-      type: "gauge",
-      values: errorValues(snapshot),
-    },
+    counter("attempts_total", "Attempts made.", snapshot.attempts),
+    counter(
+      "attempts_failed_total",
+      "Attempts that failed or whose answer was rejected.",
+      snapshot.failed_attempts,
+    ),
+    counter(
+      "attempts_refused_total",
+      "Attempts that were throttled (mostly 429, 503, 529).",
+      snapshot.refused_for_load,
+    ),
+    gauge("errors", "Failed attempts by type and status.", errorValues(snapshot)),
     gauge(
       "in_flight",
       "Attempts in flight, and answers that are being checked.",
@@ -96,25 +92,24 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
     ),
     gauge("limit", "Attempts that may be in flight: the adaptive limit.", snapshot.limit),
     gauge("concurrency", "The requested concurrency.", snapshot.concurrency),
-    {
-      name: "latency_quantile_seconds",
-      help: "Latency of the attempts that succeeded, over the whole run.",
-      type: "gauge",
-      values: quantiles.map(([quantile, ms]) => ({ labels: { quantile }, value: ms / 1000 })),
-    },
+    gauge(
+      "latency_quantile_seconds",
+      "Latency of the attempts that succeeded, over the whole run.",
+      quantiles.map(([quantile, ms]) => ({ labels: { quantile }, value: ms / 1000 })),
+    ),
   ];
 }
 
-function teacherStates(snapshot: Snapshot): Metric {
-  return {
-    name: "teacher_up",
-    help: "Whether a teacher takes requests.",
-    type: "gauge",
-    values: snapshot.teachers.filter(({ state }) => state !== "left").map((
-      { address, model, state },
-      index,
-    ) => ({ labels: { index: String(index), address, model }, value: state === "up" ? 1 : 0 })),
-  };
+function teacherStates({ teachers }: Snapshot): Metric {
+  const present = teachers.filter(({ state }) => state !== "left");
+  return gauge(
+    "teacher_up",
+    "Whether a teacher takes requests.",
+    present.map(({ address, model, state }, index) => ({
+      labels: { index: String(index), address, model },
+      value: state === "up" ? 1 : 0,
+    })),
+  );
 }
 
 function costMetrics(snapshot: Snapshot): Metric[] {
@@ -123,9 +118,11 @@ function costMetrics(snapshot: Snapshot): Metric[] {
       { labels: { kind: "prompt" }, value: snapshot.prompt_tokens },
       { labels: { kind: "completion" }, value: snapshot.completion_tokens },
     ]),
-    counter("wasted_tokens_total", "Completion tokens of answers that were not kept.", [
-      { value: snapshot.wasted_completion_tokens },
-    ]),
+    counter(
+      "wasted_tokens_total",
+      "Completion tokens of answers that were not kept.",
+      snapshot.wasted_completion_tokens,
+    ),
     gauge("cost_usd", "Cost so far in US dollars.", snapshot.cost_usd),
     gauge(
       "projected_cost_usd",
@@ -152,17 +149,13 @@ function processMetrics(snapshot: Snapshot): Metric[] {
 function monitorMetrics(hub: Hub): Metric[] {
   return [
     gauge("monitor_pages", "Pages that are open.", hub.pageCount),
-    counter("monitor_faults_total", "Errors of the monitor itself.", [{ value: hub.faults }]),
+    counter("monitor_faults_total", "Errors of the monitor itself.", hub.faults),
   ];
 }
 
 function latencyHistogram(hub: Hub): Metric {
   const { latency } = hub.record;
-  const bucket = (le: string, value: number): Value => ({
-    suffix: "_bucket",
-    labels: { le },
-    value,
-  });
+  const bucket = (le: string, value: number) => ({ suffix: "_bucket", labels: { le }, value });
   return {
     name: "latency_seconds",
     help: "Latency of the last attempt of each answered row.",
@@ -185,13 +178,18 @@ function errorValues({ errors }: Snapshot): Value[] {
   }));
 }
 
-function counter(name: string, help: string, values: readonly Value[]): Metric {
-  return { name, help, type: "counter", values };
+function counter(name: string, help: string, values: number | readonly Value[]): Metric {
+  return { name, help, type: "counter", values: valuesOf(values) };
 }
 
-/** Unknown values are left out. */
-function gauge(name: string, help: string, value: number | null): Metric {
-  return { name, help, type: "gauge", values: value === null ? [] : [{ value }] };
+function gauge(name: string, help: string, values: number | null | readonly Value[]): Metric {
+  return { name, help, type: "gauge", values: valuesOf(values) };
+}
+
+/** An unknown value, null, is left out. */
+function valuesOf(values: number | null | readonly Value[]): readonly Value[] {
+  if (values === null) return [];
+  return typeof values === "number" ? [{ value: values }] : values;
 }
 
 function formatMetric({ name, help, type, values }: Metric): string {

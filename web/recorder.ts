@@ -1,10 +1,6 @@
-/**
- * Records a run for its report, without serving a page.
- *
- * @module
- */
+/** Records a run for its report, without serving a page. @module */
 
-import { after, every } from "../lib/timer.ts";
+import { after } from "../lib/timer.ts";
 import { Hub } from "./hub.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState } from "./monitor_state.ts";
@@ -22,15 +18,9 @@ const REPORT_LOAD_DELAY_MS = 5_000;
 
 export function createRecorder(
   generator: MonitoredRun,
-  { about }: Pick<RunRecordOptions, "about">,
+  options: Pick<RunRecordOptions, "about">,
 ): Recorder {
-  const hub = new Hub(generator, {
-    now: () => performance.now(),
-    wallClock: Date.now,
-    random: Math.random,
-    every,
-    about,
-  });
+  const hub = new Hub(generator, options);
   const loadReportModule = () => import("./report.ts");
   // Loaded after 5 s, so that the run starts quickly, and not only at its end: after days, another
   // version may have replaced the program's files. An error does not stop the run.

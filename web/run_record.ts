@@ -15,7 +15,7 @@ import type {
 } from "./monitor_state.ts";
 import { RunFigures } from "./run_figures.ts";
 import { Samples, shortenedToFit } from "./samples.ts";
-import { wireFigures, wireSnapshot } from "./wire_snapshot.ts";
+import { wireSnapshot } from "./wire_snapshot.ts";
 
 const MAX_NOTICES = 100;
 
@@ -25,7 +25,7 @@ const MAX_NOTICE = 1_000;
 export interface RunRecordOptions {
   now: () => number;
   wallClock: () => number;
-  random: () => number;
+  random?: () => number;
   about?: (summary: Summary | null) => RunAbout;
 }
 
@@ -133,15 +133,15 @@ export class RunRecord {
 
   /** Returns the state, with texts of samples cut for lists. */
   state(retryWhenDone: boolean): MonitorState {
-    const snapshot = this.#snapshot;
+    const wire = this.#snapshot && wireSnapshot(this.#snapshot, this.teacherFigures);
     return {
       time: this.#wallClock(),
       run: this.#run,
-      snapshot: snapshot === undefined ? null : wireSnapshot(snapshot),
+      snapshot: wire?.snapshot ?? null,
       history: this.history.columns(),
       latency: this.#latency.histogram(),
       answers: this.answers,
-      teacher_figures: snapshot === undefined ? [] : wireFigures(this.teacherFigures, snapshot),
+      teacher_figures: wire?.teacher_figures ?? [],
       marks: this.#marks.all,
       samples: this.samples.since(),
       notices: this.#notices,

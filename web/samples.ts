@@ -28,8 +28,6 @@ interface Entry {
   readonly id: number;
   /** A sample if the row was too heavy to keep. */
   readonly content: Outcome | Sample;
-  /** Made when the row is first sent to a page. */
-  shown?: Sample;
 }
 
 /**
@@ -75,12 +73,13 @@ export class Samples {
     this.#failures.length = 0;
   }
 
-  /** Returns all lists, and the samples that were added after `version`. */
-  since(version = 0): WireSamples {
+  /** Returns all lists, and the samples that were added after `version`, with texts of a list. */
+  since(version = 0, maxText = MAX_TEXT): WireSamples {
     const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];
     const entries = new Map(lists.flat().map((listed) => [listed.id, listed]));
     const [latest, reservoir, failures] = lists.map((list) => list.map(({ id }) => id));
-    const added = [...entries.values()].filter(({ id }) => id > version).map(shownSample);
+    const added = [...entries.values()].filter(({ id }) => id > version)
+      .map((entry) => sampleIn(entry, maxText));
     return { latest, reservoir, failures, added };
   }
 
@@ -88,15 +87,11 @@ export class Samples {
   wholeSample(id: number): Sample | undefined {
     const entry = [...this.#latest, ...this.#reservoir, ...this.#failures]
       .find((listed) => listed.id === id);
-    return entry && wholeOf(entry);
+    return entry && sampleIn(entry, Infinity);
   }
 
   wholeSamples(): WireSamples {
-    const samples = this.since();
-    return {
-      ...samples,
-      added: samples.added.map((sample) => this.wholeSample(sample.id) ?? sample),
-    };
+    return this.since(0, Infinity);
   }
 
   /** Algorithm R (Vitter, 1985): every answer so far has the same chance. */
@@ -124,14 +119,8 @@ export function shortenedToFit(
   return { ...samples, added };
 }
 
-function shownSample(entry: Entry): Sample {
-  return entry.shown ??= "row" in entry.content
-    ? sampleOf(entry.content, entry.id)
-    : shortened(entry.content, MAX_TEXT);
-}
-
-function wholeOf({ content, id }: Entry): Sample {
-  return "row" in content ? sampleOf(content, id, Infinity) : content;
+function sampleIn({ content, id }: Entry, maxText: number): Sample {
+  return "row" in content ? sampleOf(content, id, maxText) : shortened(content, maxText);
 }
 
 function push(list: Entry[], entry: Entry): void {

@@ -20,7 +20,7 @@
  */
 
 import type { Summary } from "../lib/progress/mod.ts";
-import { delay, every } from "../lib/timer.ts";
+import { delay } from "../lib/timer.ts";
 import { createCookieName, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
@@ -130,13 +130,7 @@ const CLOSING_MS = 100;
 
 /** Creates a monitor of a generator. It shows all runs from this moment on, until `close()`. */
 export function createMonitor(generator: MonitoredRun, options: MonitorOptions = {}): Monitor {
-  const hub = new Hub(generator, {
-    now: options.now ?? (() => performance.now()),
-    wallClock: options.wallClock ?? Date.now,
-    random: options.random ?? Math.random,
-    every: options.every ?? every,
-    about: options.about,
-  });
+  const hub = new Hub(generator, options);
   const token = options.token ?? createToken();
   const cookieName = createCookieName();
   const hostname = options.hostname ?? DEFAULT_HOSTNAME;

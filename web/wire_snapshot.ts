@@ -39,35 +39,38 @@ const LIMITS: readonly Limits[] = [
   { errors: 2, teachers: 2, text: 24 },
 ];
 
-/** Shortens a snapshot, by default for `hello` and for reports. */
-export function wireSnapshot(snapshot: Snapshot, limits: Limits = LIMITS[0]): WireSnapshot {
-  const leftTeachers = sumOfLeft(snapshot.teachers.filter((teacher) => !isPresent(teacher)));
-  const present = shownIndexes(snapshot, limits).map((i) => snapshot.teachers[i]);
-  return {
-    ...snapshot,
-    reason: cutOrNull(snapshot.reason, limits.text),
-    errors: snapshot.errors.slice(0, limits.errors).map((group) => cutGroup(group, limits.text)),
-    errors_total: snapshot.errors.length,
-    teachers: [...present, ...leftTeachers].map((teacher) => cutTeacher(teacher, limits.text)),
-    teachers_total: snapshot.teachers.filter(isPresent).length + leftTeachers.length,
-    teachers_left: leftTeachers.length,
-    teacher_states: countTeacherStates(snapshot.teachers),
-  };
-}
-
-/** Returns the figures of the teachers that `wireSnapshot` shows, in the same order. */
-export function wireFigures(
-  figures: readonly TeacherFigures[],
+/**
+ * Shortens a snapshot, by default for `hello` and for reports. The figures become those of the
+ * teachers that it shows.
+ *
+ * @param figures One for each teacher of the snapshot.
+ */
+export function wireSnapshot(
   snapshot: Snapshot,
+  figures: readonly TeacherFigures[],
   limits: Limits = LIMITS[0],
-): TeacherFigures[] {
-  const shown = shownIndexes(snapshot, limits).map((i) => figures[i]);
-  return snapshot.teachers.every(isPresent) ? shown : [...shown, { rows_per_s: 0, p50_ms: null }];
-}
-
-function shownIndexes({ teachers }: Snapshot, limits: Limits): number[] {
+): { snapshot: WireSnapshot; teacher_figures: TeacherFigures[] } {
+  const { teachers } = snapshot;
   // Teachers that left always have an entry, so that the sums of the table are complete.
-  return mostUrgentTeachers(teachers, limits.teachers - (teachers.every(isPresent) ? 0 : 1));
+  const left = sumOfLeft(teachers.filter((teacher) => !isPresent(teacher)));
+  const shown = mostUrgentTeachers(teachers, limits.teachers - left.length);
+  return {
+    snapshot: {
+      ...snapshot,
+      reason: cutOrNull(snapshot.reason, limits.text),
+      errors: snapshot.errors.slice(0, limits.errors).map((group) => cutGroup(group, limits.text)),
+      errors_total: snapshot.errors.length,
+      teachers: [...shown.map((i) => teachers[i]), ...left]
+        .map((teacher) => cutTeacher(teacher, limits.text)),
+      teachers_total: teachers.filter(isPresent).length + left.length,
+      teachers_left: left.length,
+      teacher_states: countTeacherStates(teachers),
+    },
+    teacher_figures: [
+      ...shown.map((i) => figures[i]),
+      ...left.map(() => ({ rows_per_s: 0, p50_ms: null })),
+    ],
+  };
 }
 
 function isPresent({ state }: TeacherStatus): boolean {
@@ -99,8 +102,7 @@ export function encodeSnapshot(
   for (const limits of LIMITS) {
     text = JSON.stringify({
       ...message,
-      teacher_figures: wireFigures(message.teacher_figures, snapshot, limits),
-      snapshot: wireSnapshot(snapshot, limits),
+      ...wireSnapshot(snapshot, message.teacher_figures, limits),
     });
     if (Buffer.byteLength(text) <= MAX_SNAPSHOT_BYTES) break;
   }

@@ -1,8 +1,4 @@
-/**
- * Flags of a run: teacher, parameters, speed, answers, budgets, and resume.
- *
- * @module
- */
+/** Flags of a run: teacher, parameters, speed, answers, budgets, and resume. @module */
 
 import type { FlagEntry } from "../flags.ts";
 

@@ -12,6 +12,7 @@ import { writeReport } from "../../cli/report.ts";
 import { Settings } from "../../cli/settings.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
 import { createRecorder } from "../../web/recorder.ts";
+import { fakeIo } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { answering } from "./generator_fixture.ts";
 
@@ -45,6 +46,7 @@ async function openIn(
         : report ?? NOTHING.report,
     },
     files,
+    fakeIo(),
     (text) => said.push(text),
   );
   const end = async () => {

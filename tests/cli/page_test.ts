@@ -1,7 +1,7 @@
 /** How long the page stays after a run. @module */
 
 import { assertEquals, assertMatch, assertThrows } from "../../lib/deps/std_assert.ts";
-import { keepPage, type PageKeep, readPageKeep, showPage } from "../../cli/page.ts";
+import { keepPage, type PageKeep, readPageKeep, redirectPlaces, showPage } from "../../cli/page.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { Settings } from "../../cli/settings.ts";
@@ -102,7 +102,8 @@ Deno.test("a page that leads to another and cannot be written leaves no file", {
       exposure: "",
       output: dir.path("out/"),
     };
-    await showPage({ ...page, url: "http://127.0.0.1/" }, (text) => said.push(text))
+    const say = (text: string) => said.push(text);
+    await showPage({ ...page, url: "http://127.0.0.1/" }, say, () => undefined)
       [Symbol.asyncDispose]();
   } finally {
     Deno.writeTextFile = writeTextFile;
@@ -111,4 +112,29 @@ Deno.test("a page that leads to another and cannot be written leaves no file", {
   assertMatch(said[0], /^Cannot open a browser: .*\. Open the address above$/);
   const left = await Promise.all(written.map((path) => Deno.stat(path).then(() => path, () => "")));
   assertEquals(left, ["", ""]);
+});
+
+Deno.test("a page that leads to another is where browsers that read only the home folder find it", {
+  ignore: Deno.build.os === "windows",
+}, () => {
+  const first = (output: string, home = "/home/ann") => {
+    const [{ dir, prefix }] = redirectPlaces(output, home);
+    return `${dir}: ${prefix}`;
+  };
+  assertEquals(
+    ["/home/ann/work/out/", "/home/ann/out.jsonl", "/home/ann/.cache/out/", "/data/out/"].map((
+      output,
+    ) => first(output)),
+    [
+      "/home/ann/work/out/: .retort_",
+      "/home/ann/out.jsonl: .retort_",
+      "/home/ann: retort_",
+      "/home/ann: retort_",
+    ],
+  );
+  assertEquals(first("/data/out/", ""), "/data/out/: .retort_");
+  // A results file that does not exist yet is no folder: the next place is used.
+  const places = redirectPlaces("/home/ann/out.jsonl", "/home/ann").map(({ dir }) => dir);
+  assertEquals(places.slice(0, 2), ["/home/ann/out.jsonl", "/home/ann"]);
+  assertEquals(places.at(-1), undefined);
 });

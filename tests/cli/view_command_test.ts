@@ -1,9 +1,10 @@
-/** Tests of cli/serve_commands.ts: signals while files are opened, and files that cannot be. @module */
+/** Tests of `view`: signals while files are opened, and files that cannot be. @module */
 
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
-import { Interruption, viewCommand } from "../../cli/serve_commands.ts";
+import { viewCommand } from "../../cli/serve_commands.ts";
+import { Interruption } from "../../cli/signals.ts";
 import { findDataFiles } from "../../lib/data/open_files.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -22,7 +23,8 @@ Deno.test("a second signal ends a view at once, also where it waits for somethin
   } as Partial<Io> as Io;
   using interruption = new Interruption(io);
   interrupt();
-  assertEquals([interruption.signal.aborted, codes], [true, []]);
+  const { signal, received } = interruption;
+  assertEquals([signal.aborted, received, codes], [true, "SIGINT", []]);
   await interruption.ended;
   // One signal may arrive twice within half a second.
   interrupt();

@@ -383,7 +383,8 @@ Deno.test("--open passes a file that leads to the page, so that no argument show
     while (!await dir.exists("opened")) await new Promise((resolve) => setTimeout(resolve, 20));
   });
   const args = [...await argsIn(dir, numberedRows(1)), "--monitor", "--open"];
-  const env = { PATH: `${dir.path("bin")}:${Deno.env.get("PATH")}` };
+  // Beside the output, the file is only where all browsers may read: in the home folder.
+  const env = { PATH: `${dir.path("bin")}:${Deno.env.get("PATH")}`, HOME: dirname(dir.root) };
   // The browser is looked for in the environment of the process. The output exists only at the
   // second time.
   for (const folder of [dir.path(""), dir.path("out")]) {

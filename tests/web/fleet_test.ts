@@ -103,6 +103,48 @@ Deno.test("shards that have not started wait, with the rows that they will have"
   assertEquals([states, total, rows[0].total], [{ waiting: 3 }, 3_000, 1_000]);
 });
 
+Deno.test("rows change places only if their rank changes", async () => {
+  await using dir = await tempDir();
+  const watch = new FolderWatch(dir.path("out"));
+  const orderFor = async (...etas: number[]) => {
+    for (const [i, eta_s] of etas.entries()) {
+      await writeStatus(dir, statusOf(i, { beat: ++beat, eta_s }));
+    }
+    await watch.check();
+    return watch.view(10).rows.map(({ name }) => name);
+  };
+  let beat = 7;
+  const inOrder = [0, 1, 2, 3].map(nameOf);
+  assertEquals(await orderFor(60, 61, 62, 63), inOrder);
+  assertEquals(await orderFor(61, 59, 64, 60), inOrder);
+  // A shard that began late ends last, though it is as fast as the others.
+  assertEquals(await orderFor(60, 60, 60, 200), [3, 0, 1, 2].map(nameOf));
+});
+
+Deno.test("shards that have not started have as many samples for each row as those that have", async () => {
+  await using dir = await tempDir();
+  const border = (rows: number) => ({ input: 0, byte: rows * 10, number: rows, rows });
+  await dir.write(
+    "out/.retort/in.shards-1000.json",
+    JSON.stringify({
+      retort: "0",
+      shards: 1_000,
+      inputs: [{ path: "in.jsonl", end: border(250_000) }],
+      starts: Array.from({ length: 1_000 }, (_, i) => border(i * 250)),
+    }),
+  );
+  await writeStatus(dir, statusOf(0));
+  await writeStatus(dir, statusOf(1, { total: null }));
+  const watch = new FolderWatch(dir.path("out"));
+  await watch.check();
+  const { rows } = watch.view(Infinity);
+  assertEquals(rows.find(({ name }) => name === nameOf(2))?.total, 1_000);
+  assertEquals(watch.view(10).total, null);
+  await writeStatus(dir, statusOf(1, { beat: 8 }));
+  await watch.check();
+  assertEquals(watch.view(10).total, 1_000_000);
+});
+
 Deno.test("a run's name does not match runs whose names only begin with it", async () => {
   await using dir = await tempDir();
   const names = ["in", nameOf(0), "in2", "in-hard", nameOf(1).replace("in", "in2")];

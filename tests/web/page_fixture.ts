@@ -13,7 +13,7 @@ import { makeSnapshot } from "../progress/fixtures.ts";
 
 /** Makes a snapshot as pages get it. */
 export function makeWireSnapshot(changes: Partial<WireSnapshot> = {}): WireSnapshot {
-  return { ...wireSnapshot({ ...makeSnapshot(), ...changes }), ...changes };
+  return { ...wireSnapshot({ ...makeSnapshot(), ...changes }, []).snapshot, ...changes };
 }
 
 /** Makes a run with `points` points of history, one per second. */

@@ -18,9 +18,10 @@ function figureOf(
   const store = new RunStore();
   store.replace(makeState(0, { snapshot: makeWireSnapshot(snapshot), ...changes }), NOW_MS);
   const tile = Object.values(TILES).flat().find((tile) =>
-    (typeof tile.title === "string" ? tile.title : tile.title(store)) === title
+    (typeof tile.title === "string" ? tile.title : tile.title(store.state)) === title
   )!;
-  return tile.figure({ store, snapshot: store.snapshot!, nowMs: NOW_MS });
+  const { state, startMs } = store;
+  return tile.figure({ state, snapshot: state.snapshot!, startMs, nowMs: NOW_MS });
 }
 
 Deno.test("the tile of answers has their endings in words, the most frequent first, and counts each once", () => {

@@ -194,13 +194,10 @@ Deno.test("a lost connection is never shown as Running, and has the time of its 
 });
 
 Deno.test("a list of samples that holds a part of the rows shows the total", () => {
-  const store = storeOf({ failed: 333, succeeded: 2 });
-  store.lists = {
-    latest: [1, 2],
-    reservoir: [],
-    failures: Array.from({ length: 20 }, (_, i) => i),
-  };
-  assertEquals([countText(store, "failures"), countText(store, "latest")], ["20 of 333", "2"]);
+  const failures = Array.from({ length: 20 }, (_, i) => i);
+  const samples = { latest: [1, 2], reservoir: [], failures, added: [] };
+  const { state } = storeOf({ failed: 333, succeeded: 2 }, { samples });
+  assertEquals([countText(state, "failures"), countText(state, "latest")], ["20 of 333", "2"]);
 });
 
 Deno.test("the last result on disk has a time, and an age while the run continues", () => {
@@ -274,7 +271,7 @@ Deno.test("a wait is shown once it lasts, and so is the reason for fewer attempt
   store.apply(makeSnapshotMessage(0, 1, wait), NOW_MS + 3_100);
   assertEquals(words(3_200), "Running");
   const limit = (changes: Partial<WireSnapshot>) =>
-    limitText(storeOf({ limit: 7, concurrency: 64, refused_for_load: 0, ...changes }));
+    limitText(storeOf({ limit: 7, concurrency: 64, refused_for_load: 0, ...changes }).state);
   assertEquals(limit({ limit: 64 }), "concurrency 64");
   assertEquals(limit({}), "ramping up to 64");
   assertEquals(limit({ refused_for_load: 3 }), "limited by the teacher, 64 requested");
@@ -326,11 +323,11 @@ Deno.test("an invalid time is a dash", () => {
 
 Deno.test("an ended run names its next step: continue, retry with advice, or export", () => {
   const stepOf = (changes: Partial<Summary>, commands = [{ name: "Next", command: "next" }]) => {
-    const step = nextStep(storeOf({
-      errors: [
-        makeErrorGroup({ type: "truncated", actions: { retried: 0, failed: 30, halted: 0 } }),
-      ],
-    }, { ended: true, summary: makeSummary(changes), about: { facts: [], commands } }));
+    const actions = { retried: 0, failed: 30, halted: 0 };
+    const errors = [makeErrorGroup({ type: "truncated", actions })];
+    const about = { facts: [], commands };
+    const { state } = storeOf({ errors }, { ended: true, summary: makeSummary(changes), about });
+    const step = nextStep(state);
     return step && [step.tone, step.words, step.command];
   };
   assertEquals(stepOf({}), ["good", "To make a training set", "next"]);
@@ -358,7 +355,7 @@ Deno.test("a run in which many rows fail says why, and how to stop it without lo
   const stepOf = (failed: number) => {
     const actions = { retried: 0, failed, halted: 0 };
     const errors = [makeErrorGroup({ type: "truncated", actions })];
-    return nextStep(storeOf({ state: "running", failed, succeeded: 170, errors }));
+    return nextStep(storeOf({ state: "running", failed, succeeded: 170, errors }).state);
   };
   assertEquals([stepOf(18), stepOf(19)], [null, null]);
   const step = stepOf(30);
@@ -368,7 +365,7 @@ Deno.test("a run in which many rows fail says why, and how to stop it without lo
   const errors = groups.map(([type, failed]) =>
     makeErrorGroup({ type, actions: { retried: 0, failed, halted: 0 } })
   );
-  const mixed = nextStep(storeOf({ state: "running", failed: 65, succeeded: 170, errors }));
+  const mixed = nextStep(storeOf({ state: "running", failed: 65, succeeded: 170, errors }).state);
   assertMatch(String(mixed?.words), /^65 rows failed, 40 of them truncated\. Raise/);
   assertMatch(String(step?.words), /^30 rows failed\. Raise --max-tokens.*press Ctrl-C.*is kept/);
 });

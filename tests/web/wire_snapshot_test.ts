@@ -3,12 +3,7 @@ import type { Snapshot } from "../../lib/progress/events.ts";
 import { Buffer } from "node:buffer";
 import { cut } from "../../lib/printable.ts";
 import type { SnapshotMessage } from "../../web/protocol.ts";
-import {
-  encodeSnapshot,
-  MAX_SNAPSHOT_BYTES,
-  wireFigures,
-  wireSnapshot,
-} from "../../web/wire_snapshot.ts";
+import { encodeSnapshot, MAX_SNAPSHOT_BYTES, wireSnapshot } from "../../web/wire_snapshot.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 
 function encode(parts: Partial<Snapshot>): { bytes: number; message: SnapshotMessage } {
@@ -98,7 +93,7 @@ Deno.test("wireSnapshot() sums up the teachers that left in one entry, which alw
       makeTeacher({ state: "left", answered: 5, failed: 1, completion_tokens: 7, cost_usd: 0.5 }),
   );
   left.push({ ...left[0], address: "(earlier teachers)", teachers: 97 });
-  const wire = wireSnapshot(makeSnapshot({ teachers: [...present, ...left] }));
+  const { snapshot: wire } = wireSnapshot(makeSnapshot({ teachers: [...present, ...left] }), []);
   assertEquals([wire.teachers.length, wire.teachers_total, wire.teachers_left], [32, 41, 1]);
   const { address, answered, failed, completion_tokens, cost_usd } = wire.teachers.at(-1)!;
   assertEquals([address, answered, failed, completion_tokens, cost_usd], [
@@ -108,8 +103,11 @@ Deno.test("wireSnapshot() sums up the teachers that left in one entry, which alw
     28,
     2,
   ]);
-  const alone = wireSnapshot(makeSnapshot({ teachers: [makeTeacher(), left[0]] }));
-  assertEquals(alone.teachers.map(({ address }) => address), Array(2).fill("http://gpu1:8000/v1"));
+  const alone = wireSnapshot(makeSnapshot({ teachers: [makeTeacher(), left[0]] }), []);
+  assertEquals(
+    alone.snapshot.teachers.map(({ address }) => address),
+    Array(2).fill("http://gpu1:8000/v1"),
+  );
 });
 
 Deno.test("wireSnapshot() counts all teachers by state, and sends those in trouble first", () => {
@@ -118,16 +116,14 @@ Deno.test("wireSnapshot() counts all teachers by state, and sends those in troub
   teachers[38] = { ...teachers[38], state: "cooling_down" };
   teachers.push(makeTeacher({ state: "left" }));
   const figures = teachers.map((_, i) => ({ rows_per_s: i, p50_ms: i }));
-  const snapshot = makeSnapshot({ teachers });
-  const wire = wireSnapshot(snapshot);
+  const { snapshot: wire, teacher_figures } = wireSnapshot(makeSnapshot({ teachers }), figures);
   assertEquals(wire.teacher_states, { up: 38, down: 1, cooling_down: 1 });
   const kept = [...Array(29).keys(), 34, 38];
   assertEquals(
     wire.teachers.map(({ address }) => address),
     [...kept.map((i) => `http://gpu${i}`), "http://gpu1:8000/v1"],
   );
-  const ranks = wireFigures(figures, snapshot).map(({ rows_per_s }) => rows_per_s);
-  assertEquals(ranks, [...kept, 0]);
+  assertEquals(teacher_figures.map(({ rows_per_s }) => rows_per_s), [...kept, 0]);
 
   const long = "\u0000".repeat(5_000);
   const { message } = encode({ teachers: teachers.map((one) => ({ ...one, model: long })) });

@@ -38,28 +38,95 @@ const FLEET_STATES = {
   interrupted: { word: "interrupted", tone: "wait" },
 };
 
-/** @typedef {{ element: HTMLElement, cells: HTMLElement[] }} FleetTableRow */
+/** Figures at the top. @type {[id: string, title: string, text: (view: FleetView) => string][]} */
+const FLEET_FIGURES = [
+  [
+    "rows",
+    "Rows",
+    (view) => `${formatCount(view.done)} of ${totalText(view.total)} (${shareOf(view)})`,
+  ],
+  ["failed", "Failed", ({ failed }) => formatCount(failed)],
+  ["rate", "Rows/s", ({ rate_per_s }) => formatRate(rate_per_s)],
+  ["flight", "In flight", ({ in_flight }) => formatCount(in_flight)],
+  ["eta", "ETA", ({ eta_s }) => etaText(eta_s)],
+  ["cost", "Cost", ({ cost_usd }) => costText(cost_usd)],
+  ["teachers", "Teachers", ({ teachers }) => teachersText(teachers)],
+];
+
+/** @template T @typedef {{ title: string, text: (item: T) => string, tone?: (item: T) => string }} Column */
+
+/** @type {Column<FleetView["errors"][number]>[]} */
+const FLEET_ERROR_COLUMNS = [
+  { title: "Type", text: ({ type }) => type },
+  { title: "Status", text: ({ status }) => status === null ? UNKNOWN : String(status) },
+  { title: "Attempts", text: ({ count }) => formatCount(count) },
+];
+
+/** @type {Column<FleetRow>[]} */
+const FLEET_RUN_COLUMNS = [
+  { title: "Run", text: ({ name }) => name },
+  { title: "State", text: stateText, tone: ({ state }) => FLEET_STATES[state].tone },
+  {
+    title: "Finished",
+    text: ({ done, total }) => total === null ? UNKNOWN : formatShare(done, total),
+  },
+  { title: "Rows", text: ({ total }) => totalText(total) },
+  { title: "Failed", text: ({ failed }) => formatCount(failed) },
+  { title: "Rows/s", text: ({ rate_per_s }) => formatRate(rate_per_s) },
+  { title: "In flight", text: ({ in_flight }) => formatCount(in_flight) },
+  { title: "ETA", text: ({ eta_s }) => etaText(eta_s) },
+  { title: "Cost", text: ({ cost_usd }) => costText(cost_usd) },
+];
+
+/** @template T */
+class FleetTable {
+  #columns;
+  #body = make("tbody");
+  /** @type {{ element: HTMLElement, cells: HTMLElement[] }[]} */
+  #rows = [];
+
+  /** @param {string} id @param {Column<T>[]} columns */
+  constructor(id, columns) {
+    this.#columns = columns;
+    const titles = columns.map(({ title }) => make("th", { scope: "col" }, title));
+    byId(id).append(make("thead", {}, make("tr", {}, ...titles)), this.#body);
+  }
+
+  /** @param {readonly T[]} items */
+  show(items) {
+    const makeRow = () => {
+      const cells = this.#columns.map(() => make("td"));
+      return { element: make("tr", {}, ...cells), cells };
+    };
+    fillRows(this.#body, this.#rows, items, makeRow, ({ cells }, item) => {
+      this.#columns.forEach(({ text, tone }, i) => {
+        setText(cells[i], text(item));
+        setAttribute(cells[i], "data-tone", tone?.(item) ?? false);
+      });
+    });
+  }
+}
 
 class FleetPage {
   #wantsAll = false;
-  /** @type {FleetTableRow[]} */
-  #runs = [];
-  /** @type {FleetTableRow[]} */
-  #errors = [];
+  #runs = new FleetTable("fleet-runs", FLEET_RUN_COLUMNS);
+  #errors = new FleetTable("fleet-errors", FLEET_ERROR_COLUMNS);
 
   start() {
-    startTheme(() => {}, () => {});
+    startTheme();
+    byId("fleet-figures").append(
+      ...FLEET_FIGURES.map(([id, title]) =>
+        make("div", {}, make("dt", {}, title), make("dd", { id: `fleet-${id}` }, UNKNOWN))
+      ),
+    );
     byId("fleet-all", HTMLButtonElement).addEventListener("click", () => {
       this.#wantsAll = true;
       this.#poll();
     });
     this.#poll();
-    setInterval(() => {
-      if (document.visibilityState === "visible") this.#poll();
-    }, FLEET_POLL_MS);
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.#poll();
-    });
+    const pollIfVisible = () => document.visibilityState === "visible" && this.#poll();
+    setInterval(pollIfVisible, FLEET_POLL_MS);
+    document.addEventListener("visibilitychange", pollIfVisible);
   }
 
   async #poll() {
@@ -89,69 +156,39 @@ class FleetPage {
       "fleet-states",
       states.length === 0 ? "No run has started" : `${runs}: ${states.join(", ")}`,
     );
-    const bar = byId("fleet-bar", HTMLProgressElement);
-    bar.value = view.total ? view.done / view.total : 0;
-    const total = view.total === null ? UNKNOWN : formatCount(view.total);
-    setText("fleet-rows", `${formatCount(view.done)} of ${total} (${shareOf(view)})`);
-    setText("fleet-failed", formatCount(view.failed));
-    setText("fleet-rate", formatRate(view.rate_per_s));
-    setText("fleet-flight", formatCount(view.in_flight));
-    setText("fleet-eta", etaText(view.eta_s));
-    setText("fleet-cost", costText(view.cost_usd));
-    const teachers = Object.entries(view.teachers).map(([state, count]) =>
-      `${formatCount(count)} ${state.replace("_", " ")}`
-    );
-    setText("fleet-teachers", teachers.length === 0 ? UNKNOWN : teachers.join(", "));
-    this.#showErrors(view);
-    this.#showRuns(view);
-  }
-
-  /** @param {FleetView} view */
-  #showErrors({ errors }) {
-    const table = byId("fleet-errors", HTMLTableElement);
-    setShown(table, errors.length > 0);
-    setShown("fleet-no-errors", errors.length === 0);
-    fillRows(table.tBodies[0], this.#errors, errors, () => tableRow(3), ({ cells }, error) => {
-      setText(cells[0], error.type);
-      setText(cells[1], error.status === null ? UNKNOWN : String(error.status));
-      setText(cells[2], formatCount(error.count));
-    });
-  }
-
-  /** @param {FleetView} view */
-  #showRuns({ rows, more }) {
-    const body = byId("fleet-runs", HTMLTableElement).tBodies[0];
-    fillRows(body, this.#runs, rows, () => tableRow(9), ({ cells }, row) => fillRun(cells, row));
-    const button = byId("fleet-all", HTMLButtonElement);
-    setShown(button, more > 0);
-    setText(button, `Show ${formatCount(more)} more`);
+    byId("fleet-bar", HTMLProgressElement).value = view.total ? view.done / view.total : 0;
+    for (const [id, , text] of FLEET_FIGURES) setText(`fleet-${id}`, text(view));
+    setShown("fleet-errors", view.errors.length > 0);
+    setShown("fleet-no-errors", view.errors.length === 0);
+    this.#errors.show(view.errors);
+    this.#runs.show(view.rows);
+    setShown("fleet-all", view.more > 0);
+    setText("fleet-all", `Show ${formatCount(view.more)} more`);
   }
 }
 
-/** @param {HTMLElement[]} cells @param {FleetRow} row */
-function fillRun(cells, row) {
-  const { word, tone } = FLEET_STATES[row.state];
-  setText(cells[0], row.name);
-  setText(cells[1], row.reason === null ? word : `${word}: ${row.reason}`);
-  setAttribute(cells[1], "data-tone", tone);
-  setText(cells[2], row.total === null ? UNKNOWN : formatShare(row.done, row.total));
-  setText(cells[3], row.total === null ? UNKNOWN : formatCount(row.total));
-  setText(cells[4], formatCount(row.failed));
-  setText(cells[5], formatRate(row.rate_per_s));
-  setText(cells[6], formatCount(row.in_flight));
-  setText(cells[7], etaText(row.eta_s));
-  setText(cells[8], costText(row.cost_usd));
+/** @param {FleetRow} row */
+function stateText({ state, reason }) {
+  const { word } = FLEET_STATES[state];
+  return reason === null ? word : `${word}: ${reason}`;
 }
 
-/** @param {number} columns @returns {FleetTableRow} */
-function tableRow(columns) {
-  const cells = Array.from({ length: columns }, () => make("td"));
-  return { element: make("tr", {}, ...cells), cells };
+/** @param {FleetView["teachers"]} teachers */
+function teachersText(teachers) {
+  const counts = Object.entries(teachers).map(([state, count]) =>
+    `${formatCount(count)} ${state.replace("_", " ")}`
+  );
+  return counts.join(", ") || UNKNOWN;
 }
 
 /** @param {FleetView} view */
 function shareOf({ done, total }) {
   return total === null || total === 0 ? UNKNOWN : formatShare(done, total);
+}
+
+/** @param {number | null} total */
+function totalText(total) {
+  return total === null ? UNKNOWN : formatCount(total);
 }
 
 /** @param {number | null} seconds */

@@ -1,8 +1,4 @@
-/**
- * Serves the page of all runs in a folder.
- *
- * @module
- */
+/** Serves the page of all runs in a folder. @module */
 
 import type { Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";

@@ -1,6 +1,5 @@
 /** State of the page of all runs: a row for each run or shard, and sums. @module */
 
-import type { ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
@@ -24,7 +23,7 @@ export interface FleetRow {
   readonly name: string;
   readonly state: FleetState;
   readonly reason: string | null;
-  /** Rows times samples; only rows if a shard has not started. Null while unknown. */
+  /** Rows times samples; estimated if a shard has not started. Null while unknown. */
   readonly total: number | null;
   /** Answers that need no more requests: finished in this run or before, or not requested by it. */
   readonly done: number;
@@ -87,7 +86,7 @@ export interface FoundRun {
   checksWithoutBeat: number;
 }
 
-/** Returns what the page shows. Sorts its rows by urgency, then by time left, longest first. */
+/** Returns what the page shows. Sorts its rows by urgency, then by name. */
 export function fleetView(
   name: string,
   runs: readonly FoundRun[],
@@ -95,12 +94,8 @@ export function fleetView(
   maxRows: number,
 ): FleetView {
   const rows = [...runs.map(rowOf), ...unstartedRows];
-  // A run below half of the median rate is a straggler.
-  const stragglerRate = medianRate(rows) / 2;
-  rows.sort((a, b) =>
-    urgency(a, stragglerRate) - urgency(b, stragglerRate) || (b.eta_s ?? 0) - (a.eta_s ?? 0) ||
-    (a.name < b.name ? -1 : 1)
-  );
+  const urgency = urgencyAmong(rows);
+  rows.sort((a, b) => urgency(a) - urgency(b) || (a.name < b.name ? -1 : 1));
   const states: Partial<Record<FleetState, number>> = {};
   for (const { state } of rows) states[state] = (states[state] ?? 0) + 1;
   const statuses = runs.map(({ status }) => status);
@@ -169,14 +164,22 @@ const URGENCY: Readonly<Record<FleetState, number>> = {
 /** Stragglers come before all other running runs. */
 const STRAGGLER_URGENCY = 4;
 
-function urgency({ state, rate_per_s }: FleetRow, stragglerRate: number): number {
-  return state === "running" && rate_per_s < stragglerRate ? STRAGGLER_URGENCY : URGENCY[state];
+/**
+ * Returns the order of a row. A straggler has less than half of the median rate, or over twice the
+ * median time left. An order by the figures themselves would change with each of them.
+ */
+function urgencyAmong(rows: readonly FleetRow[]): (row: FleetRow) => number {
+  const running = rows.filter(({ state }) => state === "running");
+  const minRate = medianOf(running.map(({ rate_per_s }) => rate_per_s)) / 2;
+  const maxEtaS = medianOf(running.map(({ eta_s }) => eta_s ?? 0)) * 2;
+  return ({ state, rate_per_s, eta_s }) =>
+    state === "running" && (rate_per_s < minRate || (eta_s ?? 0) > maxEtaS)
+      ? STRAGGLER_URGENCY
+      : URGENCY[state];
 }
 
-function medianRate(rows: readonly FleetRow[]): number {
-  const rates = rows.filter(({ state }) => state === "running").map(({ rate_per_s }) => rate_per_s)
-    .sort((a, b) => a - b);
-  return rates[Math.floor(rates.length / 2)] ?? 0;
+function medianOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
 /**
@@ -196,16 +199,6 @@ function etaOf(
   const slowest = Math.max(...active.map(({ eta_s }) => eta_s ?? 0));
   const allAnswersS = total === null || rate === 0 ? 0 : (total - done) / rate;
   return Math.max(slowest, allAnswersS);
-}
-
-/** Number of rows of a shard; null if the plan does not say it. */
-export function rowCountOf({ inputs, starts }: ShardPlan, index: number): number | null {
-  if (inputs.some(({ end }) => end === null)) return null;
-  const rowsBefore = (start: ShardPlan["starts"][number] | undefined) =>
-    start === undefined
-      ? sumOf(inputs, ({ end }) => end!.rows)
-      : sumOf(inputs.slice(0, start.input), ({ end }) => end!.rows) + start.rows;
-  return rowsBefore(starts[index + 1]) - rowsBefore(starts[index]);
 }
 
 function errorsOf(statuses: readonly RunStatus[]): StatusError[] {

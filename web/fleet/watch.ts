@@ -6,17 +6,11 @@
  * @module
  */
 
+import { sumOf } from "../../lib/figures.ts";
 import { cannotRead, inFolder, OWN_FOLDER, parseShardStem, shardStem } from "../../lib/files.ts";
 import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
-import {
-  DEAD_CHECKS,
-  type FleetRow,
-  type FleetView,
-  fleetView,
-  type FoundRun,
-  rowCountOf,
-} from "./view.ts";
+import { DEAD_CHECKS, type FleetRow, type FleetView, fleetView, type FoundRun } from "./view.ts";
 
 /** Changed status files that are read per turn of the event loop. */
 const READS_PER_TURN = 100;
@@ -37,7 +31,7 @@ export class FolderWatch {
   /** By names of status files. */
   readonly #runs = new Map<string, FoundRun>();
   /** By names of plan files. */
-  readonly #plans = new Map<string, { plan: ShardPlan; stem: string }>();
+  readonly #plans = new Map<string, PlannedShard[]>();
   /** Why files cannot be read, by their names. */
   readonly #problems = new Map<string, string>();
   #isChecking = false;
@@ -53,7 +47,6 @@ export class FolderWatch {
     return this.#runs.size + this.#plans.size + this.#problems.size === 0;
   }
 
-  /** Reads the files that have changed since the last check. */
   async check(): Promise<void> {
     if (this.#isChecking) return;
     this.#isChecking = true;
@@ -143,7 +136,7 @@ export class FolderWatch {
       if (plan === undefined) this.#problems.set(name, `Cannot read "${path}": it is incomplete`);
       else {
         this.#problems.delete(name);
-        this.#plans.set(name, { plan, stem });
+        this.#plans.set(name, plannedShards(stem, plan));
       }
     } catch (error) {
       this.#problems.set(name, (error as Error).message);
@@ -165,24 +158,53 @@ export class FolderWatch {
 
   /** Rows of the shards without a known status, by the names of their status files. */
   #waitingRows(): Map<string, FleetRow> {
-    const rows = new Map<string, FleetRow>();
-    for (const { plan, stem } of this.#plans.values()) {
+    const waiting = new Map<string, FleetRow>();
+    for (const shards of this.#plans.values()) {
+      const started = shards.filter(({ file }) => this.#runs.has(file));
       // A plan is obsolete if there are other runs, but none of this plan's shards has started.
-      const hasStarted = [...this.#runs.keys()].some((name) => {
-        const shard = parseShardStem(runOf(name));
-        return shard?.stem === stem && shard.count === plan.shards;
-      });
-      if (!hasStarted && this.#runs.size > 0) continue;
-      for (let index = 0; index < plan.shards; index++) {
-        const name = shardStem(stem, { index, count: plan.shards });
-        const file = `${name}${STATUS_SUFFIX}`;
+      if (started.length === 0 && this.#runs.size > 0) continue;
+      const answersPerRow = this.#answersPerRow(started);
+      for (const { name, file, rows } of shards) {
         if (this.#runs.has(file)) continue;
-        const problem = this.#problems.get(file);
-        rows.set(file, unstartedRow(name, problem, rowCountOf(plan, index)));
+        const total = rows === null ? null : Math.round(rows * answersPerRow);
+        waiting.set(file, unstartedRow(name, this.#problems.get(file), total));
       }
     }
-    return rows;
+    return waiting;
   }
+
+  /** Answers for each row of a shard that has started, as by `--samples`; 1 if none has. */
+  #answersPerRow(started: readonly PlannedShard[]): number {
+    let answers = 0, rows = 0;
+    for (const shard of started) {
+      const total = this.#runs.get(shard.file)?.status.total ?? null;
+      if (total === null || shard.rows === null) continue;
+      answers += total;
+      rows += shard.rows;
+    }
+    return rows === 0 ? 1 : answers / rows;
+  }
+}
+
+interface PlannedShard {
+  readonly name: string;
+  /** Name of its status file. */
+  readonly file: string;
+  /** Null if the plan does not say it. */
+  readonly rows: number | null;
+}
+
+function plannedShards(stem: string, plan: ShardPlan): PlannedShard[] {
+  const { shards: count, inputs, starts } = plan;
+  const isCounted = inputs.every(({ end }) => end !== null);
+  /** Rows before the start of a shard, or of all inputs. */
+  const rowsBefore = (start?: ShardPlan["starts"][number]) =>
+    sumOf(inputs.slice(0, start?.input), ({ end }) => end!.rows) + (start?.rows ?? 0);
+  return Array.from({ length: count }, (_, index) => {
+    const name = shardStem(stem, { index, count });
+    const rows = isCounted ? rowsBefore(starts[index + 1]) - rowsBefore(starts[index]) : null;
+    return { name, file: `${name}${STATUS_SUFFIX}`, rows };
+  });
 }
 
 /**

@@ -8,14 +8,12 @@
 
 import { formatCompact, formatCompactOf, formatCount, formatShare, UNKNOWN } from "./figures.js";
 
-/** @import { Ending } from "../monitor_state.ts" */
-/** @import { RunStore } from "./store.js" */
+/** @import { AnswerFigures, Ending } from "../monitor_state.ts" */
 /** @import { Figure, TileInput } from "./tiles.js" */
 
 /** @param {TileInput} input @returns {Figure} */
-export function lengthFigure({ store: { answers } }) {
-  const { answered = 0, length_tokens } = answers ?? {};
-  if (length_tokens === undefined || length_tokens.max === 0) {
+export function lengthFigure({ state: { answers: { answered, length_tokens } } }) {
+  if (length_tokens.max === 0) {
     return { value: UNKNOWN, note: answered > 0 ? "no tokens reported" : "no answer yet" };
   }
   return {
@@ -40,10 +38,10 @@ const ENDING_TEXTS = {
 };
 
 /** @param {TileInput} input @returns {Figure} */
-export function answersFigure({ store: { answers, ended }, snapshot }) {
+export function answersFigure({ state: { answers, ended }, snapshot }) {
   const counts = countsOf(answers);
   const total = counts.reduce((sum, [, count]) => sum + count, 0);
-  if (answers === null || total === 0) {
+  if (total === 0) {
     return { value: UNKNOWN, note: ended ? "no answer" : "no answer yet" };
   }
   const reasons = answers.finish_reasons.map(([reason, count]) =>
@@ -59,14 +57,14 @@ export function answersFigure({ store: { answers, ended }, snapshot }) {
   };
 }
 
-/** The most frequent endings come first. @param {RunStore["answers"]} answers */
+/** The most frequent endings come first. @param {AnswerFigures} answers */
 function countsOf(answers) {
-  const counts = /** @type {[Ending, number][]} */ (Object.entries(answers?.endings ?? {}));
+  const counts = /** @type {[Ending, number][]} */ (Object.entries(answers.endings));
   return counts.toSorted(([, a], [, b]) => b - a);
 }
 
 /**
- * @param {NonNullable<RunStore["answers"]>} answers
+ * @param {AnswerFigures} answers
  * @param {number} total answers, kept or not
  * @param {number} wastedTokens completion tokens of answers that were not kept
  */

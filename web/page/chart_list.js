@@ -13,7 +13,17 @@ import {
   formatRate,
 } from "./figures.js";
 
-/** @import { ChartDefinition } from "./chart.js" */
+/** @import { ChartDefinition, Series } from "./chart.js" */
+
+/**
+ * The main line of a chart.
+ * @param {Series["column"]} column
+ * @param {string} label
+ * @returns {Series}
+ */
+function mainLine(column, label, color = "first") {
+  return { column, label, color, line: "solid", isFilled: true };
+}
 
 /** In the order of the page. @type {readonly ChartDefinition[]} */
 export const CHARTS = [
@@ -26,13 +36,7 @@ export const CHARTS = [
     formatTick: formatMark,
     minTop: 1,
     series: [
-      {
-        column: "succeeded_per_s",
-        label: "answered",
-        color: "good",
-        line: "solid",
-        isFilled: true,
-      },
+      mainLine("succeeded_per_s", "answered", "good"),
       { column: "failed_per_s", label: "failed", color: "bad", line: "dashed" },
     ],
   },
@@ -46,7 +50,7 @@ export const CHARTS = [
     format: formatLatency,
     formatTick: formatLatencyMark,
     series: [
-      { column: "p50_ms", label: "p50", color: "first", line: "solid", isFilled: true },
+      mainLine("p50_ms", "p50"),
       { column: "p90_ms", label: "p90", color: "second", line: "dashed" },
       { column: "p99_ms", label: "p99", color: "third", line: "dotted" },
     ],
@@ -59,9 +63,7 @@ export const CHARTS = [
     format: formatRate,
     formatTick: formatMark,
     minTop: 1,
-    series: [
-      { column: "tokens_per_s", label: "tokens/s", color: "first", line: "solid", isFilled: true },
-    ],
+    series: [mainLine("tokens_per_s", "tokens/s")],
   },
   {
     title: "Concurrency",
@@ -73,7 +75,7 @@ export const CHARTS = [
     formatTick: formatMark,
     minTop: 4,
     series: [
-      { column: "in_flight", label: "in flight", color: "first", line: "solid", isFilled: true },
+      mainLine("in_flight", "in flight"),
       { column: "limit", label: "limit", color: "wait", line: "dashed" },
       { column: "concurrency", label: "requested", color: "muted", line: "dotted" },
       { column: "refused_for_load", label: "throttled", color: "bad", line: "marks" },
@@ -88,7 +90,7 @@ export const CHARTS = [
     isTime: true,
     format: formatLatency,
     formatTick: formatLatencyMark,
-    series: [{ column: "lag_ms", label: "worst", color: "first", line: "solid", isFilled: true }],
+    series: [mainLine("lag_ms", "worst")],
   },
   {
     title: "CPU",
@@ -98,15 +100,7 @@ export const CHARTS = [
     minTop: 10,
     format: formatPercent,
     formatTick: formatPercentMark,
-    series: [
-      {
-        column: "cpu_percent",
-        label: "of one core",
-        color: "first",
-        line: "solid",
-        isFilled: true,
-      },
-    ],
+    series: [mainLine("cpu_percent", "of one core")],
   },
   {
     title: "Memory",
@@ -116,12 +110,6 @@ export const CHARTS = [
     minTop: 100e6,
     format: formatBytes,
     formatTick: formatBytesMark,
-    series: [{
-      column: "rss_bytes",
-      label: "resident",
-      color: "first",
-      line: "solid",
-      isFilled: true,
-    }],
+    series: [mainLine("rss_bytes", "resident")],
   },
 ];

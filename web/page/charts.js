@@ -74,8 +74,7 @@ export class ChartGroup {
   }
 
   /** @param {RunStore} store @param {number} nowMs */
-  update({ history, startMs, marks }, nowMs) {
-    if (history === null) return;
+  update({ state: { history, marks }, startMs }, nowMs) {
     this.marks = marks.map((mark) => ({ ...mark, timeS: startMs / 1000 + mark.at_s }));
     const { elapsed_s } = history.columns;
     if (this.columns !== history.columns || this.#startS !== startMs / 1000) {

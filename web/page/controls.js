@@ -1,10 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * Sends controls to the server, and shows results and current values.
- *
- * @module
- */
+/** Sends controls to the server, and shows results and current values. @module */
 
 import { byId, setAttribute, setIcon, setShown, setText } from "./dom.js";
 import { isUncounted, limitText } from "./run_state.js";
@@ -29,14 +25,12 @@ const RESULT_PLACES = {
 
 export class Controls {
   #announce;
-  #pause = byId("pause", HTMLButtonElement);
   #concurrency = new Field("concurrency");
   #budget = new Field("budget");
   #spentUsd = 0;
   /** A budget up to this one ends the run. */
   #minBudgetUsd = 0;
   #retry = byId("retry", HTMLInputElement);
-  #abortWord = byId("abort-word", HTMLInputElement);
   #isPaused = false;
   /** Choice of the user that the server has not confirmed yet. @type {boolean | undefined} */
   #retryWanted;
@@ -44,7 +38,7 @@ export class Controls {
   /** @param {(text: string) => void} announce announces a text to screen readers */
   constructor(announce) {
     this.#announce = announce;
-    this.#pause.addEventListener("click", () => {
+    onClick("pause", () => {
       if (this.#isPaused) this.#send("resume", {}, "Resumed");
       else this.#send("pause", {}, "Paused");
     });
@@ -54,42 +48,48 @@ export class Controls {
       const words = `Concurrency is ${formatCount(concurrency)}`;
       this.#send("concurrency", { concurrency }, words, () => this.#concurrency.markApplied(value));
     });
-    this.#prepareBudget();
+    const budgetDialog = prepareDialog("budget", () => this.#setBudget());
+    onSubmit("budget-form", () => this.#checkBudget(budgetDialog));
     this.#retry.addEventListener("change", () => {
       const { checked } = this.#retry;
       this.#retryWanted = checked;
       const words = checked ? "Failed rows will be retried" : "Failed rows are left as they are";
       this.#send("retry", { retry_when_done: checked }, words);
     });
-    this.#prepareDialog("stop", () => this.#send("stop", {}, "Draining"));
-    this.#prepareDialog("abort", () => {
-      this.#send("abort", { confirm: ABORT_WORD }, "Aborting");
+    const stopDialog = prepareDialog("stop", () => this.#send("stop", {}, "Draining"));
+    onClick("stop", () => stopDialog.showModal());
+    this.#prepareAbort();
+  }
+
+  #prepareAbort() {
+    const word = byId("abort-word", HTMLInputElement);
+    const button = byId("abort-do", HTMLButtonElement);
+    const isConfirmed = () => word.value.trim().toLowerCase() === ABORT_WORD;
+    const dialog = prepareDialog("abort", () => {
+      if (isConfirmed()) this.#send("abort", { confirm: ABORT_WORD }, "Aborting");
     });
-    this.#abortWord.addEventListener("input", () => {
-      byId("abort-do", HTMLButtonElement).disabled = !this.#isConfirmed;
+    word.addEventListener("input", () => button.disabled = !isConfirmed());
+    onClick("abort", () => {
+      word.value = "";
+      button.disabled = true;
+      dialog.showModal();
     });
   }
 
-  /** A budget that is spent already would end the run, so the user must confirm it. */
-  #prepareBudget() {
-    onSubmit("budget-form", () => {
-      const { value } = this.#budget;
-      if (value === "" || Number(value) > this.#minBudgetUsd) return this.#setBudget();
-      setText(
-        "budget-words",
-        `The run has spent ${formatUsd(this.#spentUsd)}. With a budget of ${
-          formatCapUsd(Number(value))
-        }, nothing more is sent, and the run stops.`,
-      );
-      byId("budget-dialog", HTMLDialogElement).showModal();
-    });
-    byId("budget-cancel", HTMLButtonElement).addEventListener("click", () => {
-      byId("budget-dialog", HTMLDialogElement).close();
-    });
-    onSubmit("budget-confirm-form", () => {
-      byId("budget-dialog", HTMLDialogElement).close();
-      this.#setBudget();
-    });
+  /**
+   * Sets the budget. One that is spent already would end the run, so the user must confirm it.
+   * @param {HTMLDialogElement} dialog
+   */
+  #checkBudget(dialog) {
+    const { value } = this.#budget;
+    if (value === "" || Number(value) > this.#minBudgetUsd) return this.#setBudget();
+    setText(
+      "budget-words",
+      `The run has spent ${formatUsd(this.#spentUsd)}. With a budget of ${
+        formatCapUsd(Number(value))
+      }, nothing more is sent, and the run stops.`,
+    );
+    dialog.showModal();
   }
 
   /**
@@ -97,7 +97,7 @@ export class Controls {
    * @param {boolean} isReachable whether the page is connected to the server
    */
   update(store, isReachable) {
-    const { snapshot, ended, retryWhenDone } = store;
+    const { snapshot, ended, retry_when_done: retryWhenDone } = store.state;
     const state = snapshot?.state;
     this.#isPaused = state === "paused";
     setText("pause-word", this.#isPaused ? "Resume" : "Pause");
@@ -109,14 +109,12 @@ export class Controls {
     if (form.disabled === isReachable) form.disabled = !isReachable;
     for (const name of ["pause", "stop"]) byId(name, HTMLButtonElement).disabled = isClosing;
     if (snapshot === null) return;
-    const { concurrency, limit, cost_usd, max_cost_usd } = snapshot;
-    // Runs of earlier versions have no `budget_usd`.
-    const budget = snapshot.budget_usd ?? max_cost_usd;
+    const { concurrency, limit, cost_usd, max_cost_usd, budget_usd: budget } = snapshot;
     this.#spentUsd = cost_usd ?? 0;
     this.#minBudgetUsd = snapshot.min_budget_usd ?? this.#spentUsd;
     this.#concurrency.show(String(concurrency));
     this.#budget.show(budget === null ? "" : String(budget));
-    setText("concurrency-note", `${formatCount(limit)} at once now, ${limitText(store)}`);
+    setText("concurrency-note", `${formatCount(limit)} at once now, ${limitText(store.state)}`);
     setText(
       "budget-note",
       isUncounted(snapshot)
@@ -134,26 +132,6 @@ export class Controls {
     const usd = value === "" ? null : Number(value);
     const words = usd === null ? "No budget" : `The budget is ${formatUsd(usd)}`;
     this.#send("budget", { max_cost_usd: usd }, words, () => this.#budget.markApplied(value));
-  }
-
-  get #isConfirmed() {
-    return this.#abortWord.value.trim().toLowerCase() === ABORT_WORD;
-  }
-
-  /** @param {"stop" | "abort"} name @param {() => void} act called when the user confirms */
-  #prepareDialog(name, act) {
-    const dialog = byId(`${name}-dialog`, HTMLDialogElement);
-    byId(name, HTMLButtonElement).addEventListener("click", () => {
-      this.#abortWord.value = "";
-      byId("abort-do", HTMLButtonElement).disabled = true;
-      dialog.showModal();
-    });
-    byId(`${name}-cancel`, HTMLButtonElement).addEventListener("click", () => dialog.close());
-    onSubmit(`${name}-form`, () => {
-      if (name === "abort" && !this.#isConfirmed) return;
-      dialog.close();
-      act();
-    });
   }
 
   /**
@@ -237,6 +215,26 @@ class Field {
     this.#isTyped = isTyped;
     setShown(this.#mark, isTyped);
   }
+}
+
+/** @param {string} id of a button @param {() => void} act */
+function onClick(id, act) {
+  byId(id, HTMLButtonElement).addEventListener("click", act);
+}
+
+/**
+ * Makes the buttons of a dialog close it. Returns the dialog.
+ * @param {"stop" | "abort" | "budget"} name
+ * @param {() => void} act called when the user confirms
+ */
+function prepareDialog(name, act) {
+  const dialog = byId(`${name}-dialog`, HTMLDialogElement);
+  onClick(`${name}-cancel`, () => dialog.close());
+  onSubmit(`${name}-confirm-form`, () => {
+    dialog.close();
+    act();
+  });
+  return dialog;
 }
 
 /**

@@ -62,14 +62,15 @@ export class ErrorTable {
   update(store, nowMs) {
     this.#store = store;
     this.#nowMs = nowMs;
-    const all = worstFirst(store.snapshot?.errors ?? []);
+    const { snapshot } = store.state;
+    const all = worstFirst(snapshot?.errors ?? []);
     const errors = this.#showsAll ? all : all.slice(0, FIRST_ERRORS);
     this.#groups = errors;
     setShown(this.#allButton, !this.#showsAll && all.length > errors.length);
     setText(this.#allButton, `Show all ${formatCount(all.length)} kinds`);
     setShown("errors-none", errors.length === 0);
     setShown("error-table", errors.length > 0);
-    const { failed_attempts = 0, attempts = 0 } = store.snapshot ?? {};
+    const { failed_attempts = 0, attempts = 0 } = snapshot ?? {};
     setText(
       "errors-sum",
       failed_attempts === 0
@@ -79,7 +80,7 @@ export class ErrorTable {
     fillRows(this.#body, this.#rows, errors, () => this.#makeRow(), (row, group) => {
       fillError(row, group, store, nowMs);
     });
-    const missing = (store.snapshot?.errors_total ?? 0) - all.length;
+    const missing = (snapshot?.errors_total ?? 0) - all.length;
     setText(
       "errors-more",
       missing > 0 ? `and ${formatCountOf(missing, "more kind")}, less frequent` : "",
@@ -132,7 +133,7 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
     last: formatMoment(store.localTime(group.last_seen), nowMs),
   });
   setWords(cells.advice, adviceFor(group.type));
-  setShown(cells.show, (group.actions.failed ?? 0) > 0);
+  setShown(cells.show, group.actions.failed > 0);
 }
 
 /** Maximum length of the examples, in UTF-16 units. The first id is shown even if it is longer. */

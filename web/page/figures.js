@@ -12,53 +12,33 @@ const DATE_LOCALE = "en-GB";
 
 export const UNKNOWN = "–";
 
-const WHOLE = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
-const ONE_DIGIT = new Intl.NumberFormat(LOCALE, {
-  minimumFractionDigits: 1,
-  maximumFractionDigits: 1,
-});
+const WHOLE = numberFormat(0);
+const ONE_DIGIT = numberFormat(1);
 const COMPACT = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumSignificantDigits: 3 });
-const SHARE = new Intl.NumberFormat(LOCALE, {
-  style: "percent",
-  minimumFractionDigits: 1,
-  maximumFractionDigits: 1,
-});
-const CENTS = new Intl.NumberFormat(LOCALE, {
-  style: "currency",
-  currency: "USD",
-  currencyDisplay: "narrowSymbol",
-});
-const DOLLARS = new Intl.NumberFormat(LOCALE, {
-  style: "currency",
-  currency: "USD",
-  currencyDisplay: "narrowSymbol",
-  maximumFractionDigits: 0,
-});
-const SMALL_CHANGE = new Intl.NumberFormat(LOCALE, {
-  style: "currency",
-  currency: "USD",
-  currencyDisplay: "narrowSymbol",
-  minimumFractionDigits: 4,
-  maximumFractionDigits: 4,
-});
-const CLOCK = new Intl.DateTimeFormat(DATE_LOCALE, { timeStyle: "medium", hourCycle: "h23" });
-const SHORT_CLOCK = new Intl.DateTimeFormat(DATE_LOCALE, {
-  hour: "2-digit",
-  minute: "2-digit",
-  hourCycle: "h23",
-});
-const DAY_AND_CLOCK = new Intl.DateTimeFormat(DATE_LOCALE, {
-  day: "numeric",
-  month: "short",
-  hour: "2-digit",
-  minute: "2-digit",
-  hourCycle: "h23",
-});
-const DAY = new Intl.DateTimeFormat(DATE_LOCALE, { day: "numeric", month: "short" });
-const WHOLE_DATE = new Intl.DateTimeFormat(DATE_LOCALE, {
-  dateStyle: "medium",
-  timeStyle: "short",
-});
+const SHARE = numberFormat(1, { style: "percent" });
+const USD = { style: "currency", currency: "USD", currencyDisplay: "narrowSymbol" };
+const DOLLARS = numberFormat(0, USD);
+const CENTS = numberFormat(2, USD);
+const SMALL_CHANGE = numberFormat(4, USD);
+
+const CLOCK = timeFormat({ timeStyle: "medium" });
+const HOUR_AND_MINUTE = { hour: "2-digit", minute: "2-digit" };
+const DAY_AND_MONTH = { day: "numeric", month: "short" };
+const SHORT_CLOCK = timeFormat(HOUR_AND_MINUTE);
+const DAY_AND_CLOCK = timeFormat({ ...DAY_AND_MONTH, ...HOUR_AND_MINUTE });
+const DAY = timeFormat(DAY_AND_MONTH);
+const WHOLE_DATE = timeFormat({ dateStyle: "medium", timeStyle: "short" });
+
+/** @param {number} digits after the point @param {object} [options] of `Intl.NumberFormat` */
+function numberFormat(digits, options) {
+  const fraction = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(LOCALE, { ...fraction, ...options });
+}
+
+/** @param {object} options of `Intl.DateTimeFormat` */
+function timeFormat(options) {
+  return new Intl.DateTimeFormat(DATE_LOCALE, { hourCycle: "h23", ...options });
+}
 
 /** `1,319`. @param {number} value */
 export function formatCount(value) {

@@ -11,10 +11,12 @@ import { byId, fillRows, make, makeFigures, setAttribute, setShown, setText } fr
 import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
 
 /** @import { Percentiles } from "../../lib/progress/events.ts" */
-/** @import { LatencyHistogram } from "../monitor_state.ts" */
-/** @import { RunStore } from "./store.js" */
+/** @import { LatencyHistogram, MonitorState } from "../monitor_state.ts" */
 
 const MAX_LABELS = 7;
+
+/** Those with a line in the histogram. */
+const PERCENTILES = /** @type {const} */ (["p50", "p90", "p99"]);
 
 export class LatencyView {
   #bars = byId("histogram", SVGElement);
@@ -28,16 +30,22 @@ export class LatencyView {
   /** @type {LatencyHistogram} */
   #latency = { bounds_ms: [], counts: [] };
 
+  #figures = [...PERCENTILES, /** @type {const} */ ("max")].map((name) => {
+    const figure = make("dd", {}, UNKNOWN);
+    byId("percentiles").append(make("div", {}, make("dt", {}, name), figure));
+    return { name, figure };
+  });
+
   constructor() {
     this.#table.addEventListener("toggle", () => this.#fillTable());
   }
 
-  /** @param {RunStore} store */
+  /** @param {MonitorState} state */
   update({ latency, snapshot }) {
     const percentiles = snapshot?.latency_ms;
-    for (const name of /** @type {const} */ (["p50", "p90", "p99", "max"])) {
+    for (const { name, figure } of this.#figures) {
       const value = percentiles?.[name] ?? 0;
-      setText(`latency-${name}`, value > 0 ? formatLatency(value) : UNKNOWN);
+      setText(figure, value > 0 ? formatLatency(value) : UNKNOWN);
     }
     this.#latency = latency;
     this.#drawLines(latency, percentiles);
@@ -81,8 +89,7 @@ export class LatencyView {
 
   /** @param {LatencyHistogram} latency @param {Percentiles | undefined} percentiles */
   #drawLines({ bounds_ms }, percentiles) {
-    const names = /** @type {const} */ (["p50", "p90", "p99"]);
-    const lines = names.flatMap((name) => {
+    const lines = PERCENTILES.flatMap((name) => {
       const value = percentiles?.[name] ?? 0;
       const position = positionAmong(bounds_ms, value);
       return position === undefined ? [] : [{ name, position }];

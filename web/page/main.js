@@ -1,10 +1,6 @@
 // @ts-check
 /// <reference lib="dom" />
-/**
- * Starts the page: live with a server, or as a report that contains the run.
- *
- * @module
- */
+/** Starts the page: live with a server, or as a report that contains the run. @module */
 
 import { AboutView, enableNextCopy, Overview } from "./overview.js";
 import { Announcer, NoticesView, Notifier } from "./notices.js";
@@ -71,14 +67,14 @@ class Page {
         this.#scheduleDrawing(this.#store.apply(message, this.#heardMs));
         if (message.type === "end") this.#loadWholeTexts();
       },
-      isOver: () => this.#store.ended,
+      isOver: () => this.#store.state.ended,
     });
     this.#link = link;
     const sendVisibility = () => link.setVisible(document.visibilityState === "visible");
     document.addEventListener("visibilitychange", sendVisibility);
     addEventListener("online", () => link.retry());
     byId("reconnect", HTMLButtonElement).addEventListener("click", () => link.retry());
-    startReports(() => this.#store.state(Date.now()));
+    startReports(() => this.#store.wholeState(Date.now()));
     link.start();
     sendVisibility();
     setInterval(() => this.#tick(link), 500);
@@ -128,16 +124,17 @@ class Page {
    */
   #sections(parts) {
     const store = this.#store;
+    const { state } = store;
     const link = this.#link;
     // The time of a report is when it was made.
-    const nowMs = link === undefined ? store.time : Date.now();
+    const nowMs = link === undefined ? state.time : Date.now();
     /** @type {[Part, () => void][][]} */
     const sections = [
       [
-        ["run", () => this.#overview.updateRun(store)],
-        ["run", () => this.#about.update(store)],
-        ["run", () => this.#about.updateNext(store)],
-        ["snapshot", () => this.#about.updateNext(store)],
+        ["run", () => this.#overview.updateRun(state)],
+        ["run", () => this.#about.update(state)],
+        ["run", () => this.#about.updateNext(state)],
+        ["snapshot", () => this.#about.updateNext(state)],
         ["snapshot", () => this.#overview.update(store, nowMs)],
         ["snapshot", () => link && this.#controls.update(store, link.status.isOpen)],
         ["snapshot", () => this.#announcer.update(store, nowMs)],
@@ -145,7 +142,7 @@ class Page {
       ],
       [["snapshot", () => this.#errors.update(store, nowMs)]],
       [["snapshot", () => this.#teachers.update(store)]],
-      [["snapshot", () => this.#latency.update(store)]],
+      [["snapshot", () => this.#latency.update(state)]],
       [
         ["history", () => this.#charts.update(store, nowMs)],
         ["notices", () => this.#notices.update(store, nowMs)],
@@ -164,7 +161,7 @@ class Page {
   #tick(link) {
     const nowMs = Date.now();
     const { isOpen, nextMs } = link.status;
-    const { ended } = this.#store;
+    const { ended } = this.#store.state;
     const ageMs = nowMs - this.#heardMs;
     const isStale = !ended && ageMs > (isOpen ? STALE_MS : LOST_MS);
     this.#store.lostSinceMs = isStale ? this.#heardMs : null;

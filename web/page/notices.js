@@ -26,9 +26,10 @@ export class NoticesView {
 
   /** @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
-    setShown(this.#none, store.notices.length === 0);
-    setText(this.#none, store.ended ? "No events" : "No events yet");
-    fillRows(this.#list, this.#rows, store.notices.toReversed(), makeNotice, (row, notice) => {
+    const { notices, ended } = store.state;
+    setShown(this.#none, notices.length === 0);
+    setText(this.#none, ended ? "No events" : "No events yet");
+    fillRows(this.#list, this.#rows, notices.toReversed(), makeNotice, (row, notice) => {
       const isWarning = notice.level === "warning";
       setAttribute(row.element, "data-tone", isWarning ? "wait" : "calm");
       setIcon(row.mark, isWarning ? "alert" : "info");
@@ -59,8 +60,8 @@ export class Announcer {
    */
   update(store, nowMs) {
     const { word, detail } = describeState(store, nowMs);
-    const total = store.snapshot?.total ?? 0;
-    const tenth = total > 0 ? Math.floor(finishedRows(store) / total * 10) : 0;
+    const total = store.state.snapshot?.total ?? 0;
+    const tenth = total > 0 ? Math.floor(finishedRows(store.state) / total * 10) : 0;
     const isFirst = this.#tenth < 0;
     const isNewState = word !== this.#word;
     const isNewTenth = tenth > this.#tenth;
@@ -94,11 +95,12 @@ export class Notifier {
 
   /** @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
-    const isEnd = store.ended && !this.#hadEnded;
-    this.#hadEnded = store.ended;
-    if (store.ended) setShown("notify-row", false);
+    const { ended, run } = store.state;
+    const isEnd = ended && !this.#hadEnded;
+    this.#hadEnded = ended;
+    if (ended) setShown("notify-row", false);
     if (!isEnd || !this.#checkbox.checked) return;
     const { word, detail } = describeState(store, nowMs);
-    new Notification(`${store.run?.model || "Retort"}: ${word}`, { body: detail });
+    new Notification(`${run?.model || "Retort"}: ${word}`, { body: detail });
   }
 }

@@ -13,6 +13,7 @@ import { nextStep } from "./problems.js";
 import { describeState, durableTexts, finishedRows } from "./run_state.js";
 import { Tiles } from "./tiles.js";
 
+/** @import { MonitorState } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
 export class Overview {
@@ -24,7 +25,7 @@ export class Overview {
   #diskAge = byId("disk-age");
   #tiles = new Tiles();
 
-  /** @param {RunStore} store */
+  /** @param {MonitorState} state */
   updateRun({ run }) {
     setText("model", run?.model || "Retort");
     setText("teacher", run?.teacher ?? "");
@@ -35,7 +36,7 @@ export class Overview {
   /** @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
     this.updateState(store, nowMs);
-    updateProgress(store);
+    updateProgress(store.state);
     this.#tiles.update(store, nowMs);
   }
 
@@ -54,21 +55,21 @@ export class Overview {
     setText(this.#stateDetail, short);
     setText(this.#diskTime, time);
     setText(this.#diskAge, age);
-    const { snapshot, run } = store;
+    const { snapshot, run } = store.state;
     const share = snapshot === null || snapshot.total === null
       ? ""
-      : `${formatShare(finishedRows(store), snapshot.total)} · `;
+      : `${formatShare(finishedRows(store.state), snapshot.total)} · `;
     const title = `${share}${word} · ${run?.model || "Retort"}`;
     if (document.title !== title) document.title = title;
   }
 }
 
-/** @param {RunStore} store */
-function updateProgress(store) {
-  const { snapshot } = store;
+/** @param {MonitorState} state */
+function updateProgress(state) {
+  const { snapshot } = state;
   if (snapshot === null) return;
   const { total, skipped, succeeded, failed } = snapshot;
-  const finished = finishedRows(store);
+  const finished = finishedRows(state);
   const isKnown = total !== null && total > 0;
   setText("share", isKnown ? formatShare(finished, total) : UNKNOWN);
   setText(
@@ -98,9 +99,8 @@ export class AboutView {
   #banner = byId("next");
   #shownJson = "";
 
-  /** @param {RunStore} store */
-  update(store) {
-    const { about } = store;
+  /** @param {MonitorState} state */
+  update({ about }) {
     setShown(this.#section, about !== null);
     setShown("over-commands", about !== null);
     const json = JSON.stringify(about);
@@ -116,9 +116,9 @@ export class AboutView {
     );
   }
 
-  /** @param {RunStore} store */
-  updateNext(store) {
-    const step = nextStep(store);
+  /** @param {MonitorState} state */
+  updateNext(state) {
+    const step = nextStep(state);
     setShown(this.#banner, step !== null);
     if (step === null) return;
     const { tone, icon, words, command } = step;

@@ -4,7 +4,7 @@
 import { formatCount, formatCountOf } from "./figures.js";
 
 /** @import { ErrorGroup } from "../../lib/progress/events.ts" */
-/** @import { RunStore } from "./store.js" */
+/** @import { MonitorState } from "../monitor_state.ts" */
 
 /** What users can do about each type of error. @type {Record<string, string>} */
 const ADVICE = {
@@ -35,13 +35,13 @@ export function adviceFor(type) {
 
 /** Sorts by the number of rows that failed, most first. @param {readonly ErrorGroup[]} errors */
 export function worstFirst(errors) {
-  return errors.toSorted((a, b) => (b.actions?.failed ?? 0) - (a.actions?.failed ?? 0));
+  return errors.toSorted((a, b) => b.actions.failed - a.actions.failed);
 }
 
 /** The most common reason why rows failed; "" if none did. @param {readonly ErrorGroup[]} errors */
 export function mainReason(errors) {
   const [worst] = worstFirst(errors);
-  if (worst === undefined || !worst.actions?.failed) return "";
+  if (worst === undefined || worst.actions.failed === 0) return "";
   const status = worst.status === null ? "" : ` ${worst.status}`;
   return `${worst.type}${status}: ${worst.message}`;
 }
@@ -57,7 +57,7 @@ export function mainReason(errors) {
 /**
  * Suggests to stop a run in which many rows fail, or to continue, retry or export one that has
  * ended.
- * @param {Pick<RunStore, "about" | "ended" | "summary" | "snapshot">} store
+ * @param {Pick<MonitorState, "about" | "ended" | "summary" | "snapshot">} state
  * @returns {NextStep | null}
  */
 export function nextStep({ about, ended, summary, snapshot }) {
@@ -89,13 +89,13 @@ export function nextStep({ about, ended, summary, snapshot }) {
 const MIN_FAILED_ROWS = 20;
 const MIN_FAILED_SHARE = 0.1;
 
-/** @param {RunStore["snapshot"]} snapshot */
+/** @param {MonitorState["snapshot"]} snapshot */
 export function isFailing(snapshot) {
   const { failed = 0, succeeded = 0 } = snapshot ?? {};
   return failed >= MIN_FAILED_ROWS && failed >= MIN_FAILED_SHARE * (failed + succeeded);
 }
 
-/** @param {RunStore["snapshot"]} snapshot @returns {NextStep | null} */
+/** @param {MonitorState["snapshot"]} snapshot @returns {NextStep | null} */
 function stopStep(snapshot) {
   // Ignores the state of the run: the advice would come and go with each pause of a teacher.
   if (snapshot === null || !isFailing(snapshot)) return null;
@@ -127,7 +127,7 @@ function mainType(errors) {
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const { type, actions } of errors) {
-    counts.set(type, (counts.get(type) ?? 0) + (actions?.failed ?? 0));
+    counts.set(type, (counts.get(type) ?? 0) + actions.failed);
   }
   return [...counts].toSorted(([, a], [, b]) => b - a)[0] ?? [];
 }

@@ -14,7 +14,7 @@ import { isFailing, mainReason } from "./problems.js";
 
 /** @import { Summary } from "../../lib/progress/events.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
-/** @import { WireSnapshot } from "../monitor_state.ts" */
+/** @import { MonitorState, WireSnapshot } from "../monitor_state.ts" */
 
 /**
  * The state of the run. `icon` and `word` say the same as the color of `tone`.
@@ -28,8 +28,8 @@ import { isFailing, mainReason } from "./problems.js";
 
 /** @param {RunStore} store @param {number} nowMs @returns {StateDescription} */
 export function describeState(store, nowMs) {
-  const { snapshot } = store;
-  if (store.ended) return describeEnd(store);
+  const { state } = store, { snapshot } = state;
+  if (state.ended) return describeEnd(state);
   if (store.lostSinceMs !== null) {
     const detail = `the figures are from ${formatClock(store.lostSinceMs)}`;
     return { tone: "wait", icon: "alert", word: "Connection lost", detail };
@@ -42,7 +42,7 @@ export function describeState(store, nowMs) {
     case "preparing":
       return { tone: "calm", icon: "dots", word: "Preparing", detail: "reading the input" };
     case "running":
-      return describeRunning(store);
+      return describeRunning(state);
     case "backing_off":
       return {
         tone: "wait",
@@ -51,7 +51,7 @@ export function describeState(store, nowMs) {
         detail: backOffDetail(store, nowMs),
       };
     case "paused":
-      return { tone: "wait", icon: "pause", word: "Paused", detail: why || pausedDetail(store) };
+      return { tone: "wait", icon: "pause", word: "Paused", detail: why || pausedDetail(state) };
     case "disk_full":
       return {
         tone: "bad",
@@ -60,7 +60,7 @@ export function describeState(store, nowMs) {
         detail: why || "nothing is sent until the disk accepts writes again",
       };
     case "draining":
-      return { tone: "calm", icon: "drain", word: "Draining", detail: drainingDetail(store) };
+      return { tone: "calm", icon: "drain", word: "Draining", detail: drainingDetail(state) };
     case "halted":
       return { tone: "bad", icon: "stop", word: "Halted", detail: why || "rows are left" };
     default:
@@ -68,9 +68,8 @@ export function describeState(store, nowMs) {
   }
 }
 
-/** @param {RunStore} store @returns {StateDescription} */
-function describeEnd(store) {
-  const { summary, snapshot } = store;
+/** @param {MonitorState} state @returns {StateDescription} */
+function describeEnd({ summary, snapshot }) {
   if (summary === null) {
     return {
       tone: "bad",
@@ -119,7 +118,7 @@ function describeDone({ total, failures_on_disk: failed, pending, bad_rows }, du
 
 /**
  * Counts teachers that take no requests now, including those that are not shown.
- * @param {RunStore["snapshot"]} snapshot
+ * @param {MonitorState["snapshot"]} snapshot
  */
 function countTroubled(snapshot) {
   const { cooling_down = 0, down = 0, halted = 0 } = snapshot?.teacher_states ?? {};
@@ -129,7 +128,7 @@ function countTroubled(snapshot) {
 /**
  * Describes a running run by what is most urgent: teachers that are not up, rows that fail, a
  * limited concurrency, or else the time that it has run.
- * @param {RunStore} store
+ * @param {MonitorState} state
  * @returns {StateDescription}
  */
 function describeRunning({ snapshot }) {
@@ -166,7 +165,7 @@ function describeRunning({ snapshot }) {
   };
 }
 
-/** Returns "" unless many rows fail. @param {RunStore["snapshot"]} snapshot */
+/** Returns "" unless many rows fail. @param {MonitorState["snapshot"]} snapshot */
 function failingDetail(snapshot) {
   if (snapshot === null || !isFailing(snapshot)) return "";
   const { failed, succeeded, errors } = snapshot;
@@ -187,7 +186,7 @@ function hostOf(address) {
  * @param {number} nowMs
  */
 function backOffDetail(store, nowMs) {
-  const { reason, backing_off_until } = store.snapshot ?? {};
+  const { reason, backing_off_until } = store.state.snapshot ?? {};
   const why = reason ? ` (${reason})` : "";
   const untilMs = store.localTime(backing_off_until ?? "");
   if (Number.isNaN(untilMs)) return `waiting to try again${why}`;
@@ -195,7 +194,7 @@ function backOffDetail(store, nowMs) {
   return `until ${formatClock(untilMs)}${wait}${why}`;
 }
 
-/** @param {RunStore} store */
+/** @param {MonitorState} state */
 function pausedDetail({ snapshot }) {
   const inFlight = snapshot?.in_flight ?? 0;
   return inFlight > 0
@@ -203,7 +202,7 @@ function pausedDetail({ snapshot }) {
     : "nothing is sent until you resume the run";
 }
 
-/** @param {RunStore} store */
+/** @param {MonitorState} state */
 function drainingDetail({ snapshot }) {
   return `${formatCount(snapshot?.in_flight ?? 0)} in flight, nothing more is sent`;
 }
@@ -215,7 +214,7 @@ function drainingDetail({ snapshot }) {
  * @param {number} nowMs
  */
 export function durableTexts(store, nowMs) {
-  const { snapshot, ended } = store;
+  const { snapshot, ended } = store.state;
   const timeMs = store.localTime(snapshot?.last_durable ?? "");
   if (Number.isNaN(timeMs)) return { time: "", age: ended ? "none" : "none yet" };
   if (nowMs - timeMs > 86_400_000) return { time: formatMoment(timeMs, nowMs), age: "" };
@@ -225,7 +224,7 @@ export function durableTexts(store, nowMs) {
 /**
  * Explains the limit: it equals the concurrency, or why it is lower. The teacher limits it only if
  * attempts were throttled.
- * @param {RunStore} store
+ * @param {MonitorState} state
  */
 export function limitText({ snapshot, run }) {
   if (snapshot === null) return "";
@@ -244,18 +243,18 @@ export function limitText({ snapshot, run }) {
   return `ramping up to ${concurrencyText}`;
 }
 
-/** Counts rows that earlier runs have finished, too. @param {RunStore} store */
+/** Counts rows that earlier runs have finished, too. @param {MonitorState} state */
 export function finishedRows({ snapshot }) {
   return snapshot === null ? 0 : snapshot.skipped + snapshot.succeeded + snapshot.failed;
 }
 
 /**
  * Formats the length of the list, and the total if the list holds only a part.
- * @param {RunStore} store
+ * @param {MonitorState} state
  * @param {SampleList} name
  */
-export function countText({ lists, snapshot }, name) {
-  const { length } = lists[name];
+export function countText({ samples, snapshot }, name) {
+  const { length } = samples[name];
   const all = (name === "failures" ? snapshot?.failed : snapshot?.succeeded) ?? 0;
   return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);
 }
@@ -266,7 +265,7 @@ const MIN_BOUND_AGE_MS = 10_000;
 /**
  * Words in place of an unknown time left: the lower bound, but only once the run is 10 s old or
  * throttled, because the bound is far too low before.
- * @param {NonNullable<RunStore["snapshot"]>} snapshot
+ * @param {NonNullable<MonitorState["snapshot"]>} snapshot
  */
 export function missingEtaText({ total, eta_s, refused_for_load, elapsed_ms }) {
   const hasBound = refused_for_load > 0 || elapsed_ms >= MIN_BOUND_AGE_MS;

@@ -86,7 +86,7 @@ export class SamplesView {
     this.#store = store;
     LISTS.forEach((name, i) => {
       const count = this.#tabs[i].querySelector(".count");
-      if (count !== null) setText(count, countText(store, name));
+      if (count !== null) setText(count, countText(store.state, name));
     });
     this.#fill(true);
   }
@@ -170,10 +170,10 @@ export class SamplesView {
   }
 
   /** @param {RunStore} store */
-  #idsOf({ lists, samplesById }) {
+  #idsOf({ state: { samples }, samplesById }) {
     const kind = this.#kind;
-    if (kind === undefined) return lists[this.#shown];
-    return lists[this.#shown].filter((id) => {
+    if (kind === undefined) return samples[this.#shown];
+    return samples[this.#shown].filter((id) => {
       const failure = samplesById.get(id)?.failure;
       return failure?.type === kind.type && failure.status === kind.status;
     });

@@ -1,12 +1,8 @@
 // @ts-check
 /** The page's state of the run, in bounded memory, built from the server's messages. @module */
 
-/** @import { Notice, RunStart, Summary } from "../../lib/progress/events.ts" */
 /** @import { ServerMessage, SnapshotMessage } from "../protocol.ts" */
-/**
- * @import { AnswerFigures, ChartMark, History, LatencyHistogram, MonitorState, RunAbout, Sample,
- * Samples, TeacherFigures, WireSnapshot } from "../monitor_state.ts"
- */
+/** @import { AnswerFigures, History, MonitorState, Sample, Samples } from "../monitor_state.ts" */
 
 /** As many as the server keeps. */
 const MAX_NOTICES = 100;
@@ -29,15 +25,9 @@ const MAX_HISTORY = 2_000;
 export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
 
 /**
- * Name of a list of sample ids. The samples are in `samplesById`.
+ * Name of a list of sample ids.
  * @typedef {"latest" | "reservoir" | "failures"} SampleList
  */
-
-/** @type {History} */
-const EMPTY_HISTORY = {
-  point_s: 1,
-  columns: /** @type {History["columns"]} */ ({ elapsed_s: /** @type {number[]} */ ([]) }),
-};
 
 /** The figures before any answer. @type {AnswerFigures} */
 export const NO_ANSWERS = {
@@ -50,40 +40,37 @@ export const NO_ANSWERS = {
   length_tokens: { p50: 0, p90: 0, p99: 0, max: 0 },
 };
 
+/** The state before the first message. @type {MonitorState} */
+const NOTHING = {
+  time: 0,
+  run: null,
+  snapshot: null,
+  history: {
+    point_s: 1,
+    columns: /** @type {History["columns"]} */ ({ elapsed_s: /** @type {number[]} */ ([]) }),
+  },
+  latency: { bounds_ms: [], counts: [] },
+  answers: NO_ANSWERS,
+  teacher_figures: [],
+  marks: [],
+  samples: { latest: [], reservoir: [], failures: [], added: [] },
+  notices: [],
+  retry_when_done: false,
+  summary: null,
+  ended: false,
+  about: null,
+};
+
 export class RunStore {
-  /** @type {RunStart | null} */
-  run = null;
-  /** @type {WireSnapshot | null} */
-  snapshot = null;
-  /** @type {History | null} */
-  history = null;
-  /** @type {LatencyHistogram} */
-  latency = { bounds_ms: [], counts: [] };
-  /** @type {AnswerFigures | null} */
-  answers = null;
-  /** @type {TeacherFigures[]} */
-  teacherFigures = [];
-  /** @type {ChartMark[]} */
-  marks = [];
-  /** @type {Record<SampleList, number[]>} */
-  lists = { latest: [], reservoir: [], failures: [] };
+  /** As the server sent it, but without samples: these are in `samplesById`. */
+  state = NOTHING;
   /** @type {Map<number, Sample>} */
   samplesById = new Map();
-  /** @type {Notice[]} */
-  notices = [];
-  retryWhenDone = false;
-  /** @type {Summary | null} */
-  summary = null;
-  ended = false;
-  /** @type {RunAbout | null} */
-  about = null;
   /**
    * Unix milliseconds of the last message; null unless the connection is lost.
    * @type {number | null}
    */
   lostSinceMs = null;
-  /** Unix milliseconds of the server's clock at the last message. */
-  time = 0;
   /** The server's clock minus the page's: they may be on different machines. */
   clockOffsetMs = 0;
   /** Zero of the run's time axis, in Unix milliseconds of the page's clock. */
@@ -104,25 +91,26 @@ export class RunStore {
    * @returns {readonly Part[]}
    */
   apply(message, nowMs) {
+    const { notices, marks } = this.state;
     switch (message.type) {
-      case "hello":
-        this.replace(message, nowMs);
+      case "hello": {
+        const { type: _type, ...state } = message;
+        this.replace(state, nowMs);
         return ALL_PARTS;
+      }
       case "snapshot":
         return this.#takeSnapshot(message, nowMs);
       case "samples":
         this.#takeSamples(message);
         return ["samples"];
       case "notice":
-        this.notices = [...this.notices, message.notice].slice(-MAX_NOTICES);
+        this.#change({ notices: [...notices, message.notice].slice(-MAX_NOTICES) });
         return ["notices"];
       case "marks":
-        this.marks = [...this.marks, ...message.marks].slice(-MAX_CHART_MARKS);
+        this.#change({ marks: [...marks, ...message.marks].slice(-MAX_CHART_MARKS) });
         return ["history"];
       case "end":
-        this.ended = true;
-        this.summary = message.summary;
-        this.about = message.about;
+        this.#change({ ended: true, summary: message.summary, about: message.about });
         return ["run", "snapshot"];
       default:
         return [];
@@ -131,56 +119,31 @@ export class RunStore {
 
   /** @param {MonitorState} state @param {number} nowMs when it arrived: Unix milliseconds */
   replace(state, nowMs) {
-    this.run = state.run;
-    this.snapshot = state.snapshot;
-    this.history = state.history;
-    this.latency = state.latency;
-    this.answers = state.answers ?? null;
-    this.teacherFigures = state.teacher_figures ?? [];
-    this.marks = [...state.marks ?? []];
-    this.#waitsSinceMs = state.snapshot?.state === "backing_off" ? -Infinity : undefined;
-    this.notices = state.notices.slice(-MAX_NOTICES);
-    this.retryWhenDone = state.retry_when_done;
-    this.summary = state.summary;
-    this.ended = state.ended;
-    this.about = state.about;
-    this.time = state.time;
+    const { snapshot, history, summary } = state;
+    this.state = { ...state, notices: state.notices.slice(-MAX_NOTICES) };
+    this.#waitsSinceMs = snapshot?.state === "backing_off" ? -Infinity : undefined;
     this.clockOffsetMs = state.time - nowMs;
     this.samplesById.clear();
     this.#takeSamples(state.samples);
-    const lastS = state.history.columns.elapsed_s.at(-1) ?? 0;
+    const lastS = history.columns.elapsed_s.at(-1) ?? 0;
     // The state of an ended run may arrive much later, so the summary's end time counts.
-    const endMs = this.localTime(state.summary?.ended ?? "");
+    const endMs = this.localTime(summary?.ended ?? "");
     const lastMs = Number.isNaN(endMs) ? nowMs : endMs;
-    this.startMs = lastMs - Math.max(lastS * 1000, state.snapshot?.elapsed_ms ?? 0);
+    this.startMs = lastMs - Math.max(lastS * 1000, snapshot?.elapsed_ms ?? 0);
     this.#lacksPoints = false;
   }
 
   /** Returns the state. Short waits count as running. @param {number} nowMs */
   shownState(nowMs) {
-    const { state } = this.snapshot ?? {};
+    const { state } = this.state.snapshot ?? {};
     const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < MIN_SHOWN_WAIT_MS;
     return state === "backing_off" && isShort ? "running" : state;
   }
 
   /** The whole state, as the server would send it. @param {number} nowMs @returns {MonitorState} */
-  state(nowMs) {
-    return {
-      time: nowMs + this.clockOffsetMs,
-      run: this.run,
-      snapshot: this.snapshot,
-      history: this.history ?? EMPTY_HISTORY,
-      latency: this.latency,
-      answers: this.answers ?? NO_ANSWERS,
-      teacher_figures: this.teacherFigures,
-      marks: this.marks,
-      samples: { ...this.lists, added: [...this.samplesById.values()] },
-      notices: this.notices,
-      retry_when_done: this.retryWhenDone,
-      summary: this.summary,
-      ended: this.ended,
-      about: this.about,
-    };
+  wholeState(nowMs) {
+    const samples = { ...this.state.samples, added: [...this.samplesById.values()] };
+    return { ...this.state, time: nowMs + this.clockOffsetMs, samples };
   }
 
   /** Keeps whole texts of samples that are still listed. @param {readonly Sample[]} samples */
@@ -203,16 +166,15 @@ export class RunStore {
   #takeSnapshot(message, nowMs) {
     if (message.snapshot.state !== "backing_off") this.#waitsSinceMs = undefined;
     else this.#waitsSinceMs ??= nowMs;
-    this.snapshot = message.snapshot;
-    this.latency = message.latency;
-    this.answers = message.answers;
-    this.teacherFigures = message.teacher_figures;
-    this.retryWhenDone = message.retry_when_done;
-    this.time = message.time;
+    const { type: _type, point_index, point, ...figures } = message;
+    this.#change(figures);
     this.clockOffsetMs = message.time - nowMs;
-    return this.#takePoint(message.point_index, message.point)
-      ? ["snapshot", "history"]
-      : ["snapshot"];
+    return this.#takePoint(point_index, point) ? ["snapshot", "history"] : ["snapshot"];
+  }
+
+  /** @param {Partial<MonitorState>} changes */
+  #change(changes) {
+    this.state = { ...this.state, ...changes };
   }
 
   /**
@@ -222,8 +184,7 @@ export class RunStore {
    * @param {readonly (number | null)[]} point
    */
   #takePoint(index, point) {
-    if (this.history === null) return false;
-    const columns = Object.values(this.history.columns);
+    const columns = Object.values(this.state.history.columns);
     const { length } = columns[0];
     const isNext = index === length || (length > 0 && index === length - 1);
     if (!isNext || index >= MAX_HISTORY) this.#lacksPoints = true;
@@ -234,7 +195,7 @@ export class RunStore {
 
   /** @param {Samples} samples */
   #takeSamples({ latest, reservoir, failures, added }) {
-    this.lists = { latest, reservoir, failures };
+    this.#change({ samples: { latest, reservoir, failures, added: [] } });
     for (const sample of added) this.samplesById.set(sample.id, sample);
     const listed = new Set([...latest, ...reservoir, ...failures]);
     for (const id of this.samplesById.keys()) {

@@ -56,9 +56,10 @@ export class TeacherTable {
 
   /** @param {RunStore} store */
   update(store) {
-    const teachers = store.snapshot?.teachers ?? [];
-    const total = store.snapshot?.teachers_total ?? 0;
-    const items = teachers.map((teacher, i) => ({ teacher, figures: store.teacherFigures[i] }));
+    const { snapshot, teacher_figures } = store.state;
+    const teachers = snapshot?.teachers ?? [];
+    const total = snapshot?.teachers_total ?? 0;
+    const items = teachers.map((teacher, i) => ({ teacher, figures: teacher_figures[i] }));
     fillRows(this.#body, this.#rows, items, makeTeacherRow, (row, { teacher, figures }) => {
       fillTeacher(row, teacher, store);
       fillSpeed(row, teacher, figures);
@@ -84,8 +85,6 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
   const { word, untilWords, icon: name, tone } = TEACHER_STATES[teacher.state];
   const time = formatClock(store.localTime(teacher.until ?? ""));
   const details = [teacher.model, teacher.reason ?? ""].filter((text) => text !== "");
-  // Reports of earlier versions have no cost per teacher.
-  const cost = teacher.cost_usd ?? 0;
   setAttribute(element, "data-tone", tone);
   setIcon(mark, name);
   setTexts(cells, {
@@ -97,7 +96,7 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
     answered: formatCount(teacher.answered),
     failed: formatCount(teacher.failed),
     tokens: formatCompact(teacher.completion_tokens),
-    cost: cost > 0 ? formatUsd(cost) : UNKNOWN,
+    cost: teacher.cost_usd > 0 ? formatUsd(teacher.cost_usd) : UNKNOWN,
   });
 }
 

@@ -66,13 +66,7 @@ export function makeFoldedText(title, note, text) {
 
 /** @param {string} title @param {string} text @returns {Node[]} */
 function rawText(title, text) {
-  const attributes = {
-    class: "raw",
-    tabindex: "0",
-    role: "group",
-    "aria-label": title,
-    dir: "auto",
-  };
+  const attributes = bodyAttributes("raw", title);
   if (text.length <= MAX_SHOWN_LENGTH) {
     return [make("pre", attributes, text === "" ? "(empty)" : text)];
   }
@@ -130,14 +124,12 @@ function formattedText(title, text) {
   if (json !== undefined) return [makeCode(json, "json", title)];
   const elements = text.trim() === "" ? undefined : markdownElements(text);
   if (elements === undefined) return rawText(title, text);
-  const attributes = {
-    class: "md",
-    tabindex: "0",
-    role: "group",
-    "aria-label": title,
-    dir: "auto",
-  };
-  return [make("div", attributes, ...elements)];
+  return [make("div", bodyAttributes("md", title), ...elements)];
+}
+
+/** Of an element whose content scrolls, so that it can get the keyboard focus. @param {string} kind @param {string} title */
+function bodyAttributes(kind, title) {
+  return { class: kind, tabindex: "0", role: "group", "aria-label": title, dir: "auto" };
 }
 
 /**

@@ -9,10 +9,10 @@ const THEME_KEY = "retort-theme";
 /**
  * Sets the theme and enables its button. Prints the page in the light theme, with all sections
  * unfolded.
- * @param {() => void} onChange called once at the start, then after each change and for printing
- * @param {() => void} onPrint called before the page is printed
+ * @param {() => void} [onChange] called once at the start, then after each change and for printing
+ * @param {() => void} [onPrint] called before the page is printed
  */
-export function startTheme(onChange, onPrint) {
+export function startTheme(onChange = () => {}, onPrint = () => {}) {
   const button = byId("theme", HTMLButtonElement);
   const system = matchMedia("(prefers-color-scheme: dark)");
   const show = () => {

@@ -26,7 +26,7 @@ import {
 } from "./figures.js";
 import { isUncounted, limitText, missingEtaText } from "./run_state.js";
 
-/** @import { WireSnapshot } from "../monitor_state.ts" */
+/** @import { MonitorState, WireSnapshot } from "../monitor_state.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /**
@@ -37,14 +37,19 @@ import { isUncounted, limitText, missingEtaText } from "./run_state.js";
  * Figure
  */
 
-/** @typedef {{ store: RunStore, snapshot: WireSnapshot, nowMs: number }} TileInput */
+/**
+ * `startMs` and `nowMs` are Unix milliseconds of the page's clock.
+ *
+ * @typedef {{ state: MonitorState, snapshot: WireSnapshot, startMs: number, nowMs: number }}
+ * TileInput
+ */
 
 /**
  * A tile. `isLine`: its value is a sentence over the whole width instead of a figure. `isLong`: its
  * note gets two lines on narrow screens.
  *
  * @typedef {{
- *   title: string | ((store: RunStore) => string),
+ *   title: string | ((state: MonitorState) => string),
  *   figure: (input: TileInput) => Figure,
  *   isLine?: true,
  *   isLong?: true,
@@ -76,14 +81,14 @@ export class Tiles {
   #views = Object.entries(TILES).flatMap(([id, tiles]) => tiles.map((tile) => makeTile(id, tile)));
 
   /** @param {RunStore} store @param {number} nowMs */
-  update(store, nowMs) {
-    const { snapshot } = store;
+  update({ state, startMs }, nowMs) {
+    const { snapshot } = state;
     for (const { tile, element, title, value, rest, note } of this.#views) {
       /** @type {Figure} */
       const figure = snapshot === null
         ? { value: UNKNOWN, note: "" }
-        : tile.figure({ store, snapshot, nowMs });
-      setText(title, typeof tile.title === "string" ? tile.title : tile.title(store));
+        : tile.figure({ state, snapshot, startMs, nowMs });
+      setText(title, typeof tile.title === "string" ? tile.title : tile.title(state));
       setText(value, figure.value);
       setAttribute(value, "title", figure.hint ?? false);
       setText(rest, figure.rest ?? "");
@@ -131,7 +136,7 @@ function failedFigure({ snapshot: { succeeded, failed } }) {
 }
 
 /** @param {TileInput} input @returns {Figure} */
-function rateFigure({ store: { summary }, snapshot }) {
+function rateFigure({ state: { summary }, snapshot }) {
   return {
     value: formatRate(summary?.rate_per_s ?? snapshot.rate_per_s),
     note: summary === null ? "over the last 30 s" : "over the whole run",
@@ -153,16 +158,16 @@ function tokensFigure(input) {
   const all = formatCompactOf(input.snapshot.completion_tokens, "token");
   return {
     value: formatRate(tokenRate(input)),
-    note: `${all} ${input.store.ended ? "in all" : "so far"}`,
+    note: `${all} ${input.state.ended ? "in all" : "so far"}`,
   };
 }
 
 /** @param {TileInput} input @returns {Figure} */
-function flightFigure({ store, snapshot: { in_flight, limit } }) {
+function flightFigure({ state, snapshot: { in_flight, limit } }) {
   return {
     value: formatCount(in_flight),
     rest: `/ ${formatCount(limit)}`,
-    note: limitText(store),
+    note: limitText(state),
   };
 }
 
@@ -178,18 +183,17 @@ function waitingFigure({ snapshot: { waiting, in_flight, refused_for_load } }) {
 }
 
 /** @param {TileInput} input */
-function tokenRate({ store: { summary }, snapshot }) {
+function tokenRate({ state: { summary }, snapshot }) {
   if (summary === null) return snapshot.tokens_per_s;
   return summary.elapsed_ms > 0 ? summary.completion_tokens / summary.elapsed_ms * 1000 : 0;
 }
 
 /** @param {TileInput} input @returns {Figure} */
-function timeFigure({ store, snapshot, nowMs }) {
-  const { ended } = store;
+function timeFigure({ state: { ended }, snapshot, startMs, nowMs }) {
   const { eta_s, eta_range_s, eta_is_lower_bound } = snapshot;
   const elapsed = formatDuration(snapshot.elapsed_ms);
   if (ended) {
-    const endMs = store.startMs + snapshot.elapsed_ms;
+    const endMs = startMs + snapshot.elapsed_ms;
     return { value: elapsed, note: `ended ${formatMoment(endMs, nowMs)}` };
   }
   if (eta_s === null || eta_is_lower_bound) {
@@ -203,7 +207,7 @@ function timeFigure({ store, snapshot, nowMs }) {
 }
 
 /** @param {TileInput} input @returns {Figure} */
-function costFigure({ snapshot, store: { ended } }) {
+function costFigure({ snapshot, state: { ended } }) {
   const { cost_usd, projected_cost_usd, projected_cost_range_usd: range, max_cost_usd } = snapshot;
   const cap = max_cost_usd === null ? "no cap" : `cap ${formatCapUsd(max_cost_usd)}`;
   if (isUncounted(snapshot)) return { value: UNKNOWN, note: "needs token counts and a price" };
