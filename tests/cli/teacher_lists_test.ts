@@ -9,7 +9,7 @@ import { tempDir } from "../support/temp.ts";
 /** Opens lists in files; `look()` reads all of them once. */
 async function opened(texts: readonly string[]) {
   const dir = await tempDir();
-  const looks: (() => Promise<void>)[] = [],
+  const looks: (() => void | Promise<void>)[] = [],
     notices: string[] = [],
     closed: string[] = [],
     refused = new Set<string>();
@@ -27,7 +27,7 @@ async function opened(texts: readonly string[]) {
   };
   for (const [i, text] of texts.entries()) await dir.write(`${i}.txt`, text);
   const named = texts.map((_, i) => ({ text: `@${dir.path(`${i}.txt`)}`, make }));
-  const every = (_ms: number, look: () => Promise<void>) => {
+  const every = (_ms: number, look: () => void | Promise<void>) => {
     looks.push(look);
     return () => {};
   };
