@@ -38,7 +38,7 @@ export class EndpointWatch {
     this.#entries = byUrl(entries);
     const setTimer = options.every ?? every;
     // A run without teachers has no sockets that keep the process alive.
-    this.#stop = setTimer(READ_INTERVAL_MS, () => void this.readNow(), { keepsAlive: true });
+    this.#stop = setTimer(READ_INTERVAL_MS, () => this.readNow(), { keepsAlive: true });
   }
 
   async readNow(): Promise<void> {
