@@ -17,6 +17,7 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
 import { hasTextBesideCalls, isAlternating } from "./llama_factory.ts";
+import { leftOutNotes } from "./selection.ts";
 import { argumentsOf, type ToolArguments, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
@@ -70,72 +71,63 @@ export class TrainerNotes {
   }
 
   #callNotes(): string[] {
-    const notes: string[] = [];
-    const isText = this.#toolArguments === "string";
-    if (!isText && this.#difference !== undefined) {
-      notes.push(
-        `Tool calls differ in their arguments (${this.#difference}): load the file with datasets 4.8 ` +
-          "or newer; older versions give each call the keys of all others. " +
-          "--tool-arguments string loads everywhere",
-      );
-    }
-    if (!isText && this.#callsWithTextArguments > 0) {
-      const calls = formatCountOf(this.#callsWithTextArguments, "tool call");
-      notes.push(`${calls} with arguments that are not a JSON object: written as text`);
-    }
-    if (isText && this.#rowsWithCalls > 0) {
-      notes.push(
+    if (this.#toolArguments === "string") {
+      return this.#rowsWithCalls === 0 ? [] : [
         "Arguments of tool calls are JSON text: Axolotl parses it; in TRL most chat templates encode it a " +
-          "second time, or reject it. Parse it before training, or use --tool-arguments object with JSONL",
-      );
+        "second time, or reject it. Parse it before training, or use --tool-arguments object with JSONL",
+      ];
     }
-    return notes;
+    const differenceNotes = this.#difference === undefined ? [] : [
+      `Tool calls differ in their arguments (${this.#difference}): load the file with datasets 4.8 ` +
+      "or newer; older versions give each call the keys of all others. " +
+      "--tool-arguments string loads everywhere",
+    ];
+    const textNotes = countNotes(
+      this.#callsWithTextArguments,
+      "tool call",
+      "with arguments that are not a JSON object: written as text",
+    );
+    return [...differenceNotes, ...textNotes];
   }
 
   #reasoningNotes(): string[] {
-    if (this.#rowsWithReasoning === 0) return [];
-    const rows = formatCountOf(this.#rowsWithReasoning, "row");
-    if (this.#think === "wrap") {
-      return [
-        `${rows} with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. ` +
+    const notes = {
+      wrap: "with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. " +
         "Qwen3.8 and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
-      ];
-    }
-    if (this.#think !== "field") return [];
-    return [
-      `${rows} with reasoning in a separate field: templates without reasoning (Qwen2.5, ` +
-      "Llama 3, Gemma 3) ignore it, and need --think wrap",
-    ];
+      field: "with reasoning in a separate field: templates without reasoning (Qwen2.5, " +
+        "Llama 3, Gemma 3) ignore it, and need --think wrap",
+      drop: undefined,
+    };
+    const note = this.#think && notes[this.#think];
+    return note === undefined ? [] : countNotes(this.#rowsWithReasoning, "row", note);
   }
 
   #shareGptNotes(): string[] {
-    const notes: string[] = [];
-    const rows = (count: number) => formatCountOf(count, "row");
-    if (this.#rowsWithCalls > 0) {
-      notes.push(
-        `${rows(this.#rowsWithCalls)} with function_call turns: LLaMA-Factory trains on them, ` +
-          "Axolotl does not. For Axolotl use --format messages",
-      );
-    }
-    if (this.#think === "field" && this.#rowsWithReasoning > 0) {
-      notes.push(
-        `${rows(this.#rowsWithReasoning)} with reasoning in a field: LLaMA-Factory does not read ` +
-          "it. Use --think wrap, or --format messages for TRL and Axolotl",
-      );
-    }
-    if (this.#rowsOutOfTurn > 0) {
-      notes.push(
-        `${rows(this.#rowsOutOfTurn)} whose turns do not alternate between user and assistant: ` +
-          "LLaMA-Factory drops them. For TRL and Axolotl use --format messages",
-      );
-    }
-    if (this.#textsWithCalls > 0) {
-      notes.push(
-        `Left out ${formatCountOf(this.#textsWithCalls, "text")} that came with tool calls: ` +
-          "sharegpt has no place for them. Use --format messages",
-      );
-    }
-    return notes;
+    return [
+      ...countNotes(
+        this.#rowsWithCalls,
+        "row",
+        "with function_call turns: LLaMA-Factory trains on them, Axolotl does not. For Axolotl use " +
+          "--format messages",
+      ),
+      ...countNotes(
+        this.#think === "field" ? this.#rowsWithReasoning : 0,
+        "row",
+        "with reasoning in a field: LLaMA-Factory does not read it. Use --think wrap, or --format " +
+          "messages for TRL and Axolotl",
+      ),
+      ...countNotes(
+        this.#rowsOutOfTurn,
+        "row",
+        "whose turns do not alternate between user and assistant: LLaMA-Factory drops them. For TRL " +
+          "and Axolotl use --format messages",
+      ),
+      ...leftOutNotes(
+        this.#textsWithCalls,
+        "text",
+        "that came with tool calls: sharegpt has no place for them. Use --format messages",
+      ),
+    ];
   }
 
   /** Returns whether the message has tool calls. */
@@ -168,6 +160,10 @@ export class TrainerNotes {
       [...firstKeys].find((key) => !keys.includes(key));
     this.#difference = `not every call has "${missingKey}"`;
   }
+}
+
+function countNotes(count: number, noun: string, what: string): string[] {
+  return count === 0 ? [] : [`${formatCountOf(count, noun)} ${what}`];
 }
 
 function typeOf(value: unknown): string {

@@ -5,7 +5,7 @@
  */
 
 import { DamagedFileError, UsageError } from "../errors.ts";
-import { ifThere } from "../files.ts";
+import { removeIfThere } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable } from "../index/mod.ts";
 import {
   foreignLineProblem,
@@ -19,13 +19,7 @@ import { rescuedFilesOf } from "../sink/mod.ts";
 import { compressedProblem, type MergeRun } from "./find_runs.ts";
 import type { MergeReport } from "./mod.ts";
 import { MAX_CLASHES_SHOWN } from "./merge_pass.ts";
-import {
-  duplicatesPathOf,
-  emptyReport,
-  type GrowingReport,
-  type MergedOutput,
-  openOutput,
-} from "./output.ts";
+import { emptyReport, type GrowingReport, type MergedOutput, openOutput } from "./output.ts";
 
 const LINE_FEED = new Uint8Array([10]);
 
@@ -49,20 +43,10 @@ export async function joinRuns(
   await using output = await openOutput(files, runs.map((run) => run.files.results));
   const pass = new JoinPass(runs, output, signal);
   await pass.addRuns(runs);
-  const hasDuplicates = !output.duplicates.isEmpty;
-  if (hasDuplicates) await output.duplicates.commit();
-  await output.failures.commit();
   // The run file of an earlier merge with proof would describe other results.
-  await ifThere(Deno.remove(files.runJson));
-  await output.results.commit();
+  const paths = await output.commit(() => removeIfThere(files.runJson));
   const { report } = pass;
-  return {
-    ...report,
-    total: report.succeeded + report.failed + report.pending,
-    results: files.results,
-    failures: files.failures,
-    duplicates: hasDuplicates ? duplicatesPathOf(files.results) : null,
-  };
+  return { ...report, ...paths, total: report.succeeded + report.failed + report.pending };
 }
 
 async function withRescued(path: string, kind: LineKind): Promise<string[]> {

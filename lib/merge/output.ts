@@ -93,6 +93,18 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
       await failures.flush();
       await duplicates.flush();
     },
+    /** Commits the results last, so that they never lack their failures. Returns the paths. */
+    async commit(beforeResults: () => Promise<void>) {
+      if (!duplicates.isEmpty) await duplicates.commit();
+      await failures.commit();
+      await beforeResults();
+      await results.commit();
+      return {
+        results: files.results,
+        failures: files.failures,
+        duplicates: duplicates.isEmpty ? null : duplicatesPathOf(files.results),
+      };
+    },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
 }
