@@ -91,15 +91,21 @@ export class TrainerNotes {
   }
 
   #reasoningNotes(): string[] {
-    const notes = {
-      wrap: "with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. " +
-        "Qwen3.8 and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
-      field: "with reasoning in a separate field: templates without reasoning (Qwen2.5, " +
-        "Llama 3, Gemma 3) ignore it, and need --think wrap",
-      drop: undefined,
-    };
-    const note = this.#think && notes[this.#think];
-    return note === undefined ? [] : countNotes(this.#rowsWithReasoning, "row", note);
+    if (this.#think === "wrap") {
+      return countNotes(
+        this.#rowsWithReasoning,
+        "row",
+        "with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. Qwen3.8 " +
+          "and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
+      );
+    }
+    if (this.#think !== "field") return [];
+    return countNotes(
+      this.#rowsWithReasoning,
+      "row",
+      "with reasoning in a separate field: templates without reasoning (Qwen2.5, Llama 3, Gemma 3) " +
+        "ignore it, and need --think wrap",
+    );
   }
 
   #shareGptNotes(): string[] {

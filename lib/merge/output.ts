@@ -25,7 +25,7 @@ import type { LineSink } from "./run_lines.ts";
 const BUFFER_BYTES = 1 << 20;
 
 /** The file for later answers of clashing rows: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
-export function duplicatesPathOf(results: string): string {
+function duplicatesPathOf(results: string): string {
   return results.replace(/\.jsonl$/, ".duplicates.jsonl");
 }
 
