@@ -15,7 +15,7 @@ import {
   readLineBlocks,
 } from "../line_blocks.ts";
 import type { OutputFiles } from "../run/mod.ts";
-import { rescuedFilesOf } from "../sink/mod.ts";
+import { isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
 import { compressedProblem, type MergeRun } from "./find_runs.ts";
 import type { MergeReport } from "./mod.ts";
 import { MAX_CLASHES_SHOWN } from "./merge_pass.ts";
@@ -45,8 +45,7 @@ export async function joinRuns(
   await pass.addRuns(runs);
   // The run file of an earlier merge with proof would describe other results.
   const paths = await output.commit(() => removeIfThere(files.runJson));
-  const { report } = pass;
-  return { ...report, ...paths, total: report.succeeded + report.failed + report.pending };
+  return { ...pass.report, ...paths };
 }
 
 async function withRescued(path: string, kind: LineKind): Promise<string[]> {
@@ -56,7 +55,7 @@ async function withRescued(path: string, kind: LineKind): Promise<string[]> {
 interface OwnLine {
   readonly uid: string;
   readonly prompt_hash?: unknown;
-  readonly error?: { readonly final?: unknown };
+  readonly error?: unknown;
 }
 
 class JoinPass {
@@ -64,8 +63,6 @@ class JoinPass {
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
   readonly #table = new IdTable();
-  /** Uids that have had only pending failures lines so far. */
-  readonly #pendingUids = new Set<string>();
 
   constructor(runs: readonly MergeRun[], output: MergedOutput, signal: AbortSignal | undefined) {
     this.report = emptyReport(runs);
@@ -81,7 +78,11 @@ class JoinPass {
     for (const { files: { failures } } of runs) {
       for (const path of await withRescued(failures, "failures")) await this.#addFailures(path);
     }
-    this.report.pending = this.#pendingUids.size;
+    const table = this.#table;
+    this.report.total = table.size;
+    this.report.succeeded = table.count({ all: HAS_RESULT });
+    this.report.failed = table.count({ all: HAS_FAILURE });
+    this.report.pending = table.count({ none: HAS_RESULT | HAS_FAILURE });
   }
 
   async #addResults(path: string): Promise<void> {
@@ -92,7 +93,6 @@ class JoinPass {
       if (!table.has(slot, HAS_RESULT)) {
         table.set(slot, HAS_RESULT);
         table.setFingerprint(slot, hash);
-        this.report.succeeded++;
         this.#add("results", bytes);
       } else if (table.fingerprintEquals(slot, hash)) this.report.duplicatesOfRuns++;
       else {
@@ -110,17 +110,12 @@ class JoinPass {
     for await (const { bytes, value } of this.#lines(path, "failures")) {
       const slot = table.insert(value.uid);
       if (table.has(slot, HAS_RESULT)) continue;
-      const hasFailed = table.has(slot, HAS_FAILURE);
-      const isPending = value.error?.final === false;
-      if (hasFailed && !isPending) {
+      const isFinal = !isPendingLine(value);
+      if (isFinal && table.has(slot, HAS_FAILURE)) {
         this.report.duplicatesOfRuns++;
         continue;
       }
-      if (!isPending) {
-        table.set(slot, HAS_FAILURE);
-        this.#pendingUids.delete(value.uid);
-        this.report.failed++;
-      } else if (!hasFailed) this.#pendingUids.add(value.uid);
+      if (isFinal) table.set(slot, HAS_FAILURE);
       // Keeps a pending line even after a final one: it holds a paid answer of an interrupted
       // retry.
       this.#add("failures", bytes);
