@@ -88,8 +88,7 @@ function shareGptTurn(message: Message, context: ShareGptContext): unknown {
 /** Writes tool calls as a JSON array, after any reasoning in its tags. */
 function functionCall(text: string, calls: readonly unknown[]): string {
   const functions = calls.map((call) => {
-    const { name, arguments: args } = (call as { function?: Record<string, unknown> }).function ??
-      {};
+    const { name, arguments: args } = (call as { function: Record<string, unknown> }).function;
     return { name, arguments: typeof args === "string" ? argumentsOf(call) ?? args : args };
   });
   const [thought = ""] = THOUGHT.exec(text) ?? [];

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { SinkError } from "../errors.ts";
 import { ifThere, readFully, stemOf, writeAll } from "../files.ts";
 import { isObject } from "../json.ts";
 import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
@@ -32,10 +31,7 @@ const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
  */
 export async function repairTail(path: string): Promise<TailRepair> {
   try {
-    using file = await ifThere(
-      Deno.open(path, { read: true, write: true }),
-      (cause) => cannotWrite(path, cause),
-    );
+    using file = await ifThere(Deno.open(path, { read: true, write: true }));
     if (file === undefined) return { kind: "clean" };
     const { size } = await file.stat();
     const tail = await damagedTail(file, size);
@@ -51,7 +47,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
     await file.sync();
     return { kind: "cut", keptAt };
   } catch (cause) {
-    throw cause instanceof SinkError ? cause : cannotWrite(path, cause);
+    throw cannotWrite(path, cause);
   }
 }
 
