@@ -279,9 +279,7 @@ async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise
       if (row === undefined || "problem" in row) continue;
       const number = line.number - skippedRows;
       if (number >= hashes.length) {
-        const larger = new BigUint64Array(number * 2);
-        larger.set(hashes);
-        hashes = larger;
+        hashes = new BigUint64Array(hashes.buffer.transfer(2 * number * hashes.BYTES_PER_ELEMENT));
       }
       hashes[number] = numberOf(row.contentHash);
     }

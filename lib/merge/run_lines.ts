@@ -202,11 +202,9 @@ class LineFile implements Disposable {
   /** Remembers a line. Returns its number for `copy`, from 1. */
   add({ offset, byteLength }: { offset: number; byteLength: number }): number {
     if (this.#count === this.#offsets.length) {
-      const offsets = new Float64Array(this.#count * 2), lengths = new Uint32Array(this.#count * 2);
-      offsets.set(this.#offsets);
-      lengths.set(this.#lengths);
-      this.#offsets = offsets;
-      this.#lengths = lengths;
+      const { buffer: offsets } = this.#offsets, { buffer: lengths } = this.#lengths;
+      this.#offsets = new Float64Array(offsets.transfer(offsets.byteLength * 2));
+      this.#lengths = new Uint32Array(lengths.transfer(lengths.byteLength * 2));
     }
     this.#offsets[this.#count] = offset;
     this.#lengths[this.#count] = byteLength;

@@ -268,9 +268,7 @@ export class LineSet {
     if (this.has(line)) return;
     const index = Math.floor(line / 8);
     if (index >= this.#bits.length) {
-      const larger = new Uint8Array(Math.max(index + 1, this.#bits.length * 2));
-      larger.set(this.#bits);
-      this.#bits = larger;
+      this.#bits = new Uint8Array(this.#bits.buffer.transfer(2 * index));
     }
     this.#bits[index] |= 1 << line % 8;
     this.#size++;
