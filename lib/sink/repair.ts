@@ -268,7 +268,8 @@ export class LineSet {
     if (this.has(line)) return;
     const index = Math.floor(line / 8);
     if (index >= this.#bits.length) {
-      this.#bits = new Uint8Array(this.#bits.buffer.transfer(2 * index));
+      const { buffer, length } = this.#bits;
+      this.#bits = new Uint8Array(buffer.transfer(Math.max(index + 1, 2 * length)));
     }
     this.#bits[index] |= 1 << line % 8;
     this.#size++;
