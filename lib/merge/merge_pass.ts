@@ -212,7 +212,7 @@ export class MergePass {
     const place = input.placeOf(line.number);
     // The run itself reports a row as bad if an earlier row of its input has the uid and other
     // content.
-    const isBadRow = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
+    const isBadRow = lines.has(badRowUid(place.file, place.line));
     if (isBadRow) return this.#copyBadRow(line, reading);
     if (++this.report.clashCount <= MAX_CLASHES_SHOWN) {
       const { base, input } = this.#inputOf(earlier);

@@ -86,12 +86,9 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** Unlike `take`, does not mark the uid. */
-  stateOf(uid: string): AnswerState {
-    const slot = this.#table.find(uid);
-    if (slot === -1) return "none";
-    if (this.#table.has(slot, HAS_RESULT)) return "result";
-    return this.#table.has(slot, HAS_FAILURE) ? "failure" : "pending";
+  /** Whether there is a line of the uid. Unlike `take`, does not mark it. */
+  has(uid: string): boolean {
+    return this.#table.find(uid) !== -1;
   }
 
   /** Whether a finished answer of the row belongs to another prompt. */
