@@ -6,6 +6,7 @@
 
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
+import type { RowContext } from "./formats.ts";
 import {
   argumentsOf,
   textOf,
@@ -23,10 +24,7 @@ const SPEAKERS: Readonly<Record<string, string>> = {
   tool: "observation",
 };
 
-interface ShareGptContext {
-  readonly tools: readonly unknown[] | undefined;
-  readonly reasoningField: string;
-}
+type ShareGptContext = Pick<RowContext, "tools" | "reasoningField">;
 
 /** Makes `{"conversations":[{"from","value"}]}`. */
 export function toShareGpt(

@@ -199,7 +199,10 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     // crash.
     const paths = [runJson, results, failures, outdatedPathOf(results)];
     if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
-    await moveLocked(paths, lock, target);
+    {
+      using _held = await acquireLock(lock);
+      for (const path of paths) await move(path, target);
+    }
     await move(lock, target);
   }
   return `${target}/`;
@@ -230,11 +233,6 @@ export function refuseLeftOut(results: number, failures: number): void {
       "moved away with the shards, and paid for again by the next run. Leave --limit out, or leave " +
       "--tidy out and name a file in another folder",
   );
-}
-
-async function moveLocked(paths: readonly string[], lock: string, folder: string): Promise<void> {
-  using _held = await acquireLock(lock);
-  for (const path of paths) await move(path, folder);
 }
 
 async function move(path: string, folder: string): Promise<void> {
