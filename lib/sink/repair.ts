@@ -80,7 +80,6 @@ interface LastLine {
   /** The end of its text, before any NUL bytes. */
   readonly textEnd: number;
   readonly isTerminated: boolean;
-  /** Whether NUL bytes are anywhere in the line. */
   readonly hasNul: boolean;
 }
 
