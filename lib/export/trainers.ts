@@ -11,7 +11,7 @@ import { withoutSeparator } from "../files.ts";
 import { shellWord } from "../printable.ts";
 import { isRawJson } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
-import { FILE_KINDS, type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
+import { FILE_KINDS, type FileKind, fileTypeOf } from "../tables/mod.ts";
 import type { ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
@@ -207,13 +207,21 @@ export function uploadCommand(folder: string): string {
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }
 
-/** What LLaMA-Factory reads from each kind of file: in CSV, every cell is text. */
-const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts">> = {
-  jsonl: "everything",
-  json: "everything",
-  csv: "texts",
-  parquet: "everything",
+interface KindForTrainers {
+  /** Whether LLaMA-Factory reads lists from it: in CSV, every cell is text. */
+  readonly hasLists: boolean;
+  /** Axolotl's `ds_type`. */
+  readonly axolotl: string;
+}
+
+const KINDS: Readonly<Record<FileKind, KindForTrainers>> = {
+  jsonl: { hasLists: true, axolotl: "json" },
+  json: { hasLists: true, axolotl: "json" },
+  csv: { hasLists: false, axolotl: "csv" },
+  parquet: { hasLists: true, axolotl: "parquet" },
 };
+
+const LIST_COLUMNS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
 /**
  * The entry for LLaMA-Factory's `dataset_info.json`.
@@ -227,13 +235,15 @@ export function llamaFactory(
   settings: Readonly<Record<string, unknown>> = {},
 ): LoaderHint {
   const name = basename(path).replace(/\..*$/, "").replaceAll(/\W+/g, "_");
-  const isFlat = !columns.some((column) => LISTS.has(column));
-  if (!isReadByLlamaFactory(path, isFlat)) {
-    const extensions = readableKinds(isFlat).map((kind) => `.${kind}`);
+  const needsLists = columns.some((column) => LIST_COLUMNS.has(column));
+  const extensions = FILE_KINDS.filter((kind) => KINDS[kind].hasLists || !needsLists)
+    .map((kind) => `.${kind}`);
+  // LLaMA-Factory recognizes types by the last extension.
+  if (!extensions.some((extension) => path.endsWith(extension))) {
     const list = `${extensions.slice(0, -1).join(", ")} and ${extensions.at(-1)}`;
     return {
       place: "LLaMA-Factory",
-      text: `It reads ${isFlat ? "this format" : "lists"} only from uncompressed ${list}: ` +
+      text: `It reads ${needsLists ? "lists" : "this format"} only from uncompressed ${list}: ` +
         "use one of these extensions",
     };
   }
@@ -245,31 +255,13 @@ export function llamaFactory(
   };
 }
 
-/** Columns that LLaMA-Factory cannot read from CSV. */
-const LISTS: ReadonlySet<string> = new Set(["conversations", "history"]);
-
-/** LLaMA-Factory recognizes types by the last extension. */
-function isReadByLlamaFactory(path: string, isFlat: boolean): boolean {
-  const { kind, compression }: FileType = fileTypeOf(path);
-  return compression === undefined && path.endsWith(`.${kind}`) &&
-    readableKinds(isFlat).includes(kind);
-}
-
-function readableKinds(isFlat: boolean): FileKind[] {
-  return FILE_KINDS.filter((kind) => isFlat || LLAMA_FACTORY[kind] === "everything");
-}
-
-/** The `ds_type` of each kind. */
-const AXOLOTL: Readonly<Record<FileKind, string>> = {
-  jsonl: "json",
-  json: "json",
-  csv: "csv",
-  parquet: "parquet",
-};
-
 /** @param fields Further YAML lines of the entry. */
 export function axolotl({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
-  const lines = [`ds_type: ${AXOLOTL[fileTypeOf(path).kind]}`, "type: chat_template", ...fields];
+  const lines = [
+    `ds_type: ${KINDS[fileTypeOf(path).kind].axolotl}`,
+    "type: chat_template",
+    ...fields,
+  ];
   const text = `datasets:\n  - path: ${JSON.stringify(path)}\n    ${lines.join("\n    ")}`;
   return { place: "the configuration of Axolotl", text };
 }
