@@ -99,7 +99,7 @@ export class ConversationReader {
     return isUidDerived ? jsonOf(prompt) : uid.replace(/#[1-9]\d{0,2}$/, "");
   }
 
-  /** A response that the options use as the prompt of new rows is no answer. */
+  /** False if the options take the prompts of new rows from `response`. */
   #hasResponse(json: Record<string, unknown>): boolean {
     return isResultsLine(json) && typeof json.response === "string" &&
       !this.#promptFields.has("response");

@@ -163,9 +163,8 @@ function factsOf({ facts }: CardContent): string[] {
   const models = [...facts.models].sort((a, b) => b[1] - a[1]);
   if (models.length === 0) return [];
   const teachers = models.map(([name, count]) => `${codeSpan(name)} (${formatCount(count)} rows)`);
-  const [firstDate, lastDate] = [facts.times.first, facts.times.last].map((time) =>
-    time.slice(0, 10)
-  );
+  const { first, last } = facts.times;
+  const firstDate = first.slice(0, 10), lastDate = last.slice(0, 10);
   const dates = firstDate === lastDate ? `on ${firstDate}` : `between ${firstDate} and ${lastDate}`;
   const { prompt, completion, reasoning } = facts.tokens;
   return [

@@ -83,9 +83,9 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     const badLines = new BadLines();
     let rowsInFile = 0;
     for await (const lines of input.rows()) {
-      for (const { text, problem: unreadable = "unreadable", number } of lines) {
+      for (const { text, problem, number } of lines) {
         const example = text === undefined
-          ? new RowProblem(unreadable)
+          ? new RowProblem(problem ?? "unreadable")
           : this.#read(text, file, number);
         const verdict = example instanceof RowProblem ? example : verdictOf(example);
         if (verdict === true) {
@@ -93,8 +93,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
           this.#selectedRows.add(this.lineCount);
           this.#spool?.add(text!, file, number);
         } else if (verdict !== false) {
-          const { problem, hint } = this.#problemOf(verdict, file);
-          badLines.add(number, problem, hint);
+          const rowProblem = this.#problemOf(verdict, file);
+          badLines.add(number, rowProblem.problem, rowProblem.hint);
         }
         rowsInFile++;
         this.lineCount++;

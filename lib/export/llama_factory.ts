@@ -6,6 +6,7 @@
 
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
+import type { RowContext } from "./formats.ts";
 import {
   argumentsOf,
   textOf,
@@ -23,10 +24,7 @@ const SPEAKERS: Readonly<Record<string, string>> = {
   tool: "observation",
 };
 
-interface ShareGptContext {
-  readonly tools: readonly unknown[] | undefined;
-  readonly reasoningField: string;
-}
+type ShareGptContext = Pick<RowContext, "tools" | "reasoningField">;
 
 /** Makes `{"conversations":[{"from","value"}]}`. */
 export function toShareGpt(
@@ -88,8 +86,7 @@ function shareGptTurn(message: Message, context: ShareGptContext): unknown {
 /** Writes tool calls as a JSON array, after any reasoning in its tags. */
 function functionCall(text: string, calls: readonly unknown[]): string {
   const functions = calls.map((call) => {
-    const { name, arguments: args } = (call as { function?: Record<string, unknown> }).function ??
-      {};
+    const { name, arguments: args } = (call as { function: Record<string, unknown> }).function;
     return { name, arguments: typeof args === "string" ? argumentsOf(call) ?? args : args };
   });
   const [thought = ""] = THOUGHT.exec(text) ?? [];

@@ -43,19 +43,19 @@ export async function openOutput(
   mode?: number,
 ): Promise<Output> {
   if (typeof output !== "string") return toStream(output);
-  const path = await checkOutput(output, guard);
-  const standard = standardStreamOf(path);
+  await checkOutput(output, guard);
+  const standard = standardStreamOf(output);
   if (standard !== undefined) return toPipe(Deno[standard].writable, output, { isOurs: false });
   let replacement: Replacement;
   try {
-    const info = await Deno.stat(path).catch(() => undefined);
+    const info = await Deno.stat(output).catch(() => undefined);
     // Renaming a file into place would replace a pipe or device.
     if (info && !info.isFile) {
-      const file = await Deno.open(path, { write: true });
+      const file = await Deno.open(output, { write: true });
       return toPipe(file.writable, output, { isOurs: true });
     }
-    await Deno.mkdir(dirname(path), { recursive: true });
-    replacement = await Replacement.open(path, { mode, removesLeftovers: true });
+    await Deno.mkdir(dirname(output), { recursive: true });
+    replacement = await Replacement.open(output, { mode, removesLeftovers: true });
   } catch (cause) {
     throw cause instanceof SinkError ? cause : cannotWrite(output, cause);
   }
@@ -65,7 +65,6 @@ export async function openOutput(
       // A file may have appeared while this export was writing.
       await checkOutput(output, guard);
       await replacement.commit();
-      await replacement[Symbol.asyncDispose]();
     },
     () => replacement[Symbol.asyncDispose](),
   );
@@ -122,30 +121,28 @@ export function standardStreamOf(path: string): "stdout" | "stderr" | undefined 
 }
 
 /**
- * @returns The path to write to, with a link resolved.
  * @throws {UsageError} if the output is a folder, a socket, a source, a file of a run, or a file
  * that must not be replaced
  */
-export async function checkOutput(output: string, guard: OutputGuard): Promise<string> {
+export async function checkOutput(output: string, guard: OutputGuard): Promise<void> {
   if (output === "") throw new UsageError("Cannot write to an empty path: name a file");
-  if (standardStreamOf(output) !== undefined) return output;
+  if (standardStreamOf(output) !== undefined) return;
   const refuse = (problem: string): never => {
     throw new UsageError(`Cannot write "${output}": ${problem}`);
   };
   const info = await infoOf(output);
   if (info?.isDirectory || endsWithSeparator(output)) refuse("it is a folder: name a file in it");
-  if (info === undefined) return output;
+  if (info === undefined) return;
   if (info.isSocket) refuse("it is a socket. Name another output");
   for (const [path, description] of guard.sources) {
     if (await isSameFile(path, output, info)) refuse(`it is ${description}. Name another output`);
   }
-  if (!info.isFile) return output;
+  if (!info.isFile) return;
   const runFile = await runFileDescription(output);
   if (runFile !== undefined) refuse(`it is ${runFile}. Name another output`);
   if (info.size > 0 && !guard.replace) {
     refuse("it is not empty. Add --replace to replace it, or name another output");
   }
-  return await Deno.realPath(output);
 }
 
 async function runFileDescription(path: string): Promise<string | undefined> {

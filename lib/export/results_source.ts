@@ -65,7 +65,7 @@ export class ResultsSource implements ExampleSource, Disposable {
     return sumOf(this.#files, ({ lineCount }) => lineCount);
   }
 
-  /** Rows without a result in the failures files, known after the scan. */
+  /** Rows that have failed and have no result. Known after the scan. */
   get failedRowCount(): number {
     return sumOf(this.#files, ({ failedRowCount }) => failedRowCount);
   }
@@ -158,7 +158,7 @@ function inputDescription(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** The rows that have failed, by the failures file. Some have a result: they were retried. */
+/** The rows that have failed. Some may have a result: they were retried. */
 async function failedRowsOf(results: string): Promise<IdTable> {
   const path = failuresOf(results), table = new IdTable();
   if (path === undefined) return table;

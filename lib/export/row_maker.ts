@@ -30,9 +30,7 @@ export class RowMaker {
   readonly #trainerNotes: TrainerNotes;
   readonly #pairs: Pairs | undefined;
   readonly #isVerbatim: boolean;
-  /** Optional columns that some row has. */
-  readonly #optionalColumns = new Set<string>();
-  /** Values for rows without an optional column, known after the first pass. */
+  /** Values for rows without an optional column that others have, known after the first pass. */
   #fillers: [string, unknown][] = [];
   #hasParts = false;
   /** Columns with an uneven message: see `UnevenStart`. */
@@ -51,7 +49,7 @@ export class RowMaker {
 
   /** Records the columns of a row. Returns what the format has no place for, if anything. */
   add(example: Example): Unrepresentable | undefined {
-    const { rows, messageColumns, fillers } = this.#format;
+    const { rows, messageColumns } = this.#format;
     // Rows that stay as they are keep text even if other rows have lists of parts.
     if (rows !== "as they are" && !this.#hasParts && hasParts(example)) {
       this.#hasParts = true;
@@ -61,9 +59,6 @@ export class RowMaker {
     const row = this.#rowOf(example);
     if (row instanceof Unrepresentable) return row;
     this.#trainerNotes.add(example, row);
-    for (const name in fillers) {
-      if (row[name] !== undefined) this.#optionalColumns.add(name);
-    }
     this.schema.add(row);
     for (const name of messageColumns) if (isUneven(row[name])) this.#unevenColumns.add(name);
     return undefined;
@@ -74,7 +69,7 @@ export class RowMaker {
     const { columns: requestedNames, fileType } = this.#options;
     const { columns } = this.schema;
     this.#fillers = Object.entries(this.#format.fillers)
-      .filter(([name]) => this.#optionalColumns.has(name));
+      .filter(([name]) => columns.has(name));
     if (this.#pairs !== undefined) this.#makeColumnsOfPairs();
     if (acceptsText(fileType) && this.#unevenColumns.size > 0) {
       this.#unevenStart = new UnevenStart(this.#unevenColumns);

@@ -159,7 +159,8 @@ export class RowSpool implements AsyncDisposable {
   readonly #file: Deno.FsFile;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
-  readonly #files: string[] = [];
+  /** The paths of the files, and their first rows. */
+  readonly #files: { readonly path: string; readonly start: number }[] = [];
   /** In bytes, of line number, space and text. */
   readonly #lengths = new Numbers(Uint32Array);
   /** Offsets of every 64th row. */
@@ -167,8 +168,6 @@ export class RowSpool implements AsyncDisposable {
   #end = 0;
   #unwrittenLines: string[] = [];
   #buffer = new Uint8Array(1 << 16);
-  /** The first row of each file. */
-  readonly #starts: number[] = [];
 
   private constructor(path: string, file: Deno.FsFile) {
     this.#path = path;
@@ -187,9 +186,8 @@ export class RowSpool implements AsyncDisposable {
 
   /** Buffers a row until `flush`. The rows of a file must be consecutive. */
   add(text: string, file: string, line: number): void {
-    if (this.#files.at(-1) !== file) {
-      this.#files.push(file);
-      this.#starts.push(this.#lengths.length + this.#unwrittenLines.length);
+    if (this.#files.at(-1)?.path !== file) {
+      this.#files.push({ path: file, start: this.#lengths.length + this.#unwrittenLines.length });
     }
     this.#unwrittenLines.push(`${line} ${text}`);
   }
@@ -219,9 +217,9 @@ export class RowSpool implements AsyncDisposable {
     for (let i = 0; i < indexes.length; i++) indexes[i] = i;
     shuffleIn(indexes, seed);
     for (const index of indexes) {
-      const file = this.#starts.findLastIndex((start) => start <= index);
+      const { path } = this.#files.findLast(({ start }) => start <= index)!;
       const row = this.#rowAt(index), space = row.indexOf(" ");
-      yield read(row.slice(space + 1), this.#files[file], Number(row.slice(0, space)));
+      yield read(row.slice(space + 1), path, Number(row.slice(0, space)));
     }
   }
 

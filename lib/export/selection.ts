@@ -182,7 +182,7 @@ function scoreOf(prefer: string): (example: Example) => number {
   };
 }
 
-function leftOutNotes(count: number, noun: string, what: string): string[] {
+export function leftOutNotes(count: number, noun: string, what: string): string[] {
   return count === 0 ? [] : [`Left out ${formatCountOf(count, noun)} ${what}`];
 }
 

@@ -11,12 +11,13 @@ import { withoutSeparator } from "../files.ts";
 import { shellWord } from "../printable.ts";
 import { isRawJson } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
-import { FILE_KINDS, type FileKind, type FileType, fileTypeOf } from "../tables/mod.ts";
+import { FILE_KINDS, type FileKind, fileTypeOf } from "../tables/mod.ts";
 import type { ThinkStyle } from "../answer.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import type { FormatDefinition } from "./formats.ts";
 import { hasTextBesideCalls, isAlternating } from "./llama_factory.ts";
+import { leftOutNotes } from "./selection.ts";
 import { argumentsOf, type ToolArguments, type TrainingRow } from "./turns.ts";
 
 export class TrainerNotes {
@@ -70,72 +71,69 @@ export class TrainerNotes {
   }
 
   #callNotes(): string[] {
-    const notes: string[] = [];
-    const isText = this.#toolArguments === "string";
-    if (!isText && this.#difference !== undefined) {
-      notes.push(
-        `Tool calls differ in their arguments (${this.#difference}): load the file with datasets 4.8 ` +
-          "or newer; older versions give each call the keys of all others. " +
-          "--tool-arguments string loads everywhere",
-      );
-    }
-    if (!isText && this.#callsWithTextArguments > 0) {
-      const calls = formatCountOf(this.#callsWithTextArguments, "tool call");
-      notes.push(`${calls} with arguments that are not a JSON object: written as text`);
-    }
-    if (isText && this.#rowsWithCalls > 0) {
-      notes.push(
+    if (this.#toolArguments === "string") {
+      return this.#rowsWithCalls === 0 ? [] : [
         "Arguments of tool calls are JSON text: Axolotl parses it; in TRL most chat templates encode it a " +
-          "second time, or reject it. Parse it before training, or use --tool-arguments object with JSONL",
-      );
+        "second time, or reject it. Parse it before training, or use --tool-arguments object with JSONL",
+      ];
     }
-    return notes;
+    const differenceNotes = this.#difference === undefined ? [] : [
+      `Tool calls differ in their arguments (${this.#difference}): load the file with datasets 4.8 ` +
+      "or newer; older versions give each call the keys of all others. " +
+      "--tool-arguments string loads everywhere",
+    ];
+    const textNotes = countNotes(
+      this.#callsWithTextArguments,
+      "tool call",
+      "with arguments that are not a JSON object: written as text",
+    );
+    return [...differenceNotes, ...textNotes];
   }
 
   #reasoningNotes(): string[] {
-    if (this.#rowsWithReasoning === 0) return [];
-    const rows = formatCountOf(this.#rowsWithReasoning, "row");
     if (this.#think === "wrap") {
-      return [
-        `${rows} with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. ` +
-        "Qwen3.8 and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
-      ];
+      return countNotes(
+        this.#rowsWithReasoning,
+        "row",
+        "with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. Qwen3.8 " +
+          "and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
+      );
     }
     if (this.#think !== "field") return [];
-    return [
-      `${rows} with reasoning in a separate field: templates without reasoning (Qwen2.5, ` +
-      "Llama 3, Gemma 3) ignore it, and need --think wrap",
-    ];
+    return countNotes(
+      this.#rowsWithReasoning,
+      "row",
+      "with reasoning in a separate field: templates without reasoning (Qwen2.5, Llama 3, Gemma 3) " +
+        "ignore it, and need --think wrap",
+    );
   }
 
   #shareGptNotes(): string[] {
-    const notes: string[] = [];
-    const rows = (count: number) => formatCountOf(count, "row");
-    if (this.#rowsWithCalls > 0) {
-      notes.push(
-        `${rows(this.#rowsWithCalls)} with function_call turns: LLaMA-Factory trains on them, ` +
-          "Axolotl does not. For Axolotl use --format messages",
-      );
-    }
-    if (this.#think === "field" && this.#rowsWithReasoning > 0) {
-      notes.push(
-        `${rows(this.#rowsWithReasoning)} with reasoning in a field: LLaMA-Factory does not read ` +
-          "it. Use --think wrap, or --format messages for TRL and Axolotl",
-      );
-    }
-    if (this.#rowsOutOfTurn > 0) {
-      notes.push(
-        `${rows(this.#rowsOutOfTurn)} whose turns do not alternate between user and assistant: ` +
-          "LLaMA-Factory drops them. For TRL and Axolotl use --format messages",
-      );
-    }
-    if (this.#textsWithCalls > 0) {
-      notes.push(
-        `Left out ${formatCountOf(this.#textsWithCalls, "text")} that came with tool calls: ` +
-          "sharegpt has no place for them. Use --format messages",
-      );
-    }
-    return notes;
+    return [
+      ...countNotes(
+        this.#rowsWithCalls,
+        "row",
+        "with function_call turns: LLaMA-Factory trains on them, Axolotl does not. For Axolotl use " +
+          "--format messages",
+      ),
+      ...countNotes(
+        this.#think === "field" ? this.#rowsWithReasoning : 0,
+        "row",
+        "with reasoning in a field: LLaMA-Factory does not read it. Use --think wrap, or --format " +
+          "messages for TRL and Axolotl",
+      ),
+      ...countNotes(
+        this.#rowsOutOfTurn,
+        "row",
+        "whose turns do not alternate between user and assistant: LLaMA-Factory drops them. For TRL " +
+          "and Axolotl use --format messages",
+      ),
+      ...leftOutNotes(
+        this.#textsWithCalls,
+        "text",
+        "that came with tool calls: sharegpt has no place for them. Use --format messages",
+      ),
+    ];
   }
 
   /** Returns whether the message has tool calls. */
@@ -168,6 +166,10 @@ export class TrainerNotes {
       [...firstKeys].find((key) => !keys.includes(key));
     this.#difference = `not every call has "${missingKey}"`;
   }
+}
+
+function countNotes(count: number, noun: string, what: string): string[] {
+  return count === 0 ? [] : [`${formatCountOf(count, noun)} ${what}`];
 }
 
 function typeOf(value: unknown): string {
@@ -205,13 +207,21 @@ export function uploadCommand(folder: string): string {
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }
 
-/** What LLaMA-Factory reads from each kind of file: in CSV, every cell is text. */
-const LLAMA_FACTORY: Readonly<Record<FileKind, "everything" | "texts">> = {
-  jsonl: "everything",
-  json: "everything",
-  csv: "texts",
-  parquet: "everything",
+interface KindForTrainers {
+  /** Whether LLaMA-Factory reads lists from it: in CSV, every cell is text. */
+  readonly hasLists: boolean;
+  /** Axolotl's `ds_type`. */
+  readonly axolotl: string;
+}
+
+const KINDS: Readonly<Record<FileKind, KindForTrainers>> = {
+  jsonl: { hasLists: true, axolotl: "json" },
+  json: { hasLists: true, axolotl: "json" },
+  csv: { hasLists: false, axolotl: "csv" },
+  parquet: { hasLists: true, axolotl: "parquet" },
 };
+
+const LIST_COLUMNS: ReadonlySet<string> = new Set(["conversations", "history"]);
 
 /**
  * The entry for LLaMA-Factory's `dataset_info.json`.
@@ -225,13 +235,15 @@ export function llamaFactory(
   settings: Readonly<Record<string, unknown>> = {},
 ): LoaderHint {
   const name = basename(path).replace(/\..*$/, "").replaceAll(/\W+/g, "_");
-  const isFlat = !columns.some((column) => LISTS.has(column));
-  if (!isReadByLlamaFactory(path, isFlat)) {
-    const extensions = readableKinds(isFlat).map((kind) => `.${kind}`);
+  const needsLists = columns.some((column) => LIST_COLUMNS.has(column));
+  const extensions = FILE_KINDS.filter((kind) => KINDS[kind].hasLists || !needsLists)
+    .map((kind) => `.${kind}`);
+  // LLaMA-Factory recognizes types by the last extension.
+  if (!extensions.some((extension) => path.endsWith(extension))) {
     const list = `${extensions.slice(0, -1).join(", ")} and ${extensions.at(-1)}`;
     return {
       place: "LLaMA-Factory",
-      text: `It reads ${isFlat ? "this format" : "lists"} only from uncompressed ${list}: ` +
+      text: `It reads ${needsLists ? "lists" : "this format"} only from uncompressed ${list}: ` +
         "use one of these extensions",
     };
   }
@@ -243,31 +255,13 @@ export function llamaFactory(
   };
 }
 
-/** Columns that LLaMA-Factory cannot read from CSV. */
-const LISTS: ReadonlySet<string> = new Set(["conversations", "history"]);
-
-/** LLaMA-Factory recognizes types by the last extension. */
-function isReadByLlamaFactory(path: string, isFlat: boolean): boolean {
-  const { kind, compression }: FileType = fileTypeOf(path);
-  return compression === undefined && path.endsWith(`.${kind}`) &&
-    readableKinds(isFlat).includes(kind);
-}
-
-function readableKinds(isFlat: boolean): FileKind[] {
-  return FILE_KINDS.filter((kind) => isFlat || LLAMA_FACTORY[kind] === "everything");
-}
-
-/** The `ds_type` of each kind. */
-const AXOLOTL: Readonly<Record<FileKind, string>> = {
-  jsonl: "json",
-  json: "json",
-  csv: "csv",
-  parquet: "parquet",
-};
-
 /** @param fields Further YAML lines of the entry. */
 export function axolotl({ path }: WrittenSet, fields: readonly string[] = []): LoaderHint {
-  const lines = [`ds_type: ${AXOLOTL[fileTypeOf(path).kind]}`, "type: chat_template", ...fields];
+  const lines = [
+    `ds_type: ${KINDS[fileTypeOf(path).kind].axolotl}`,
+    "type: chat_template",
+    ...fields,
+  ];
   const text = `datasets:\n  - path: ${JSON.stringify(path)}\n    ${lines.join("\n    ")}`;
   return { place: "the configuration of Axolotl", text };
 }

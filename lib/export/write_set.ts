@@ -32,7 +32,6 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
   return { ...report, notes: [...report.notes, ...failureNotes(source.failedRowCount)] };
 }
 
-/** A note about failed rows: the results do not show them. */
 function failureNotes(count: number): string[] {
   if (count === 0) return [];
   const [rows, are] = count === 1 ? ["1 row", "is"] : [formatCountOf(count, "row"), "are"];

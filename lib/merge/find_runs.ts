@@ -6,7 +6,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
-import { hasContent, namesIn, OWN_FOLDER, parseShardStem } from "../files.ts";
+import { namesIn, OWN_FOLDER, parseShardStem } from "../files.ts";
 import { sumOf } from "../figures.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
@@ -64,11 +64,9 @@ export async function findRuns(
     runs.push(...shardRuns ?? await runsIn(output, needsRunFile));
   }
   if (shards === undefined || hasDivision) return runs;
+  const names = outputs.join('", "');
   throw new NoRunsError(
-    `Cannot use --shards ${shards}: there is no division into shards in "${
-      outputs.join('", "')
-    }". ` +
-      "Leave --shards out",
+    `Cannot use --shards ${shards}: there is no division into shards in "${names}". Leave --shards out`,
   );
 }
 
@@ -92,8 +90,15 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
     const files = { ...filesOf(runFile?.input ?? "", path), results };
     const pieces = runFile === undefined || !needsRunFile ? [] : await piecesOfRun(runFile, files);
     return {
-      ...{ name: results, files, originalFiles: files, pieces, runFile, runFileProblem },
-      ...{ inputs: pieces.map(({ name }) => name), rowsBefore: 0, changes: [] },
+      name: results,
+      files,
+      originalFiles: files,
+      pieces,
+      inputs: pieces.map(({ name }) => name),
+      runFile,
+      runFileProblem,
+      rowsBefore: 0,
+      changes: [],
     };
   }));
 }
@@ -166,7 +171,7 @@ async function refuseWithoutRunFile(folder: string, names: ReadonlySet<string>):
   for (const stem of await resultsStems(folder, names)) {
     if (names.has(`${stem}.run.json`)) continue;
     const results = await resultsPathOf(`${folder}/${stem}`, names);
-    if (!(await hasContent(results)) || !(await holdsOwnLines(results, "results"))) continue;
+    if (!(await holdsOwnLines(results, "results"))) continue;
     throw new UsageError(
       `Cannot merge "${results}": there is no "${stem}.run.json", and its input is not known. Move ` +
         "it away, or add --no-proof to join all results without their inputs",

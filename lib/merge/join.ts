@@ -5,7 +5,7 @@
  */
 
 import { DamagedFileError, UsageError } from "../errors.ts";
-import { ifThere } from "../files.ts";
+import { removeIfThere } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable } from "../index/mod.ts";
 import {
   foreignLineProblem,
@@ -15,17 +15,11 @@ import {
   readLineBlocks,
 } from "../line_blocks.ts";
 import type { OutputFiles } from "../run/mod.ts";
-import { rescuedFilesOf } from "../sink/mod.ts";
+import { isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
 import { compressedProblem, type MergeRun } from "./find_runs.ts";
 import type { MergeReport } from "./mod.ts";
 import { MAX_CLASHES_SHOWN } from "./merge_pass.ts";
-import {
-  duplicatesPathOf,
-  emptyReport,
-  type GrowingReport,
-  type MergedOutput,
-  openOutput,
-} from "./output.ts";
+import { emptyReport, type GrowingReport, type MergedOutput, openOutput } from "./output.ts";
 
 const LINE_FEED = new Uint8Array([10]);
 
@@ -49,20 +43,9 @@ export async function joinRuns(
   await using output = await openOutput(files, runs.map((run) => run.files.results));
   const pass = new JoinPass(runs, output, signal);
   await pass.addRuns(runs);
-  const hasDuplicates = !output.duplicates.isEmpty;
-  if (hasDuplicates) await output.duplicates.commit();
-  await output.failures.commit();
   // The run file of an earlier merge with proof would describe other results.
-  await ifThere(Deno.remove(files.runJson));
-  await output.results.commit();
-  const { report } = pass;
-  return {
-    ...report,
-    total: report.succeeded + report.failed + report.pending,
-    results: files.results,
-    failures: files.failures,
-    duplicates: hasDuplicates ? duplicatesPathOf(files.results) : null,
-  };
+  const paths = await output.commit(() => removeIfThere(files.runJson));
+  return { ...pass.report, ...paths };
 }
 
 async function withRescued(path: string, kind: LineKind): Promise<string[]> {
@@ -72,7 +55,7 @@ async function withRescued(path: string, kind: LineKind): Promise<string[]> {
 interface OwnLine {
   readonly uid: string;
   readonly prompt_hash?: unknown;
-  readonly error?: { readonly final?: unknown };
+  readonly error?: unknown;
 }
 
 class JoinPass {
@@ -80,8 +63,6 @@ class JoinPass {
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
   readonly #table = new IdTable();
-  /** Uids that have had only pending failures lines so far. */
-  readonly #pendingUids = new Set<string>();
 
   constructor(runs: readonly MergeRun[], output: MergedOutput, signal: AbortSignal | undefined) {
     this.report = emptyReport(runs);
@@ -97,7 +78,11 @@ class JoinPass {
     for (const { files: { failures } } of runs) {
       for (const path of await withRescued(failures, "failures")) await this.#addFailures(path);
     }
-    this.report.pending = this.#pendingUids.size;
+    const table = this.#table;
+    this.report.total = table.size;
+    this.report.succeeded = table.count({ all: HAS_RESULT });
+    this.report.failed = table.count({ all: HAS_FAILURE });
+    this.report.pending = table.count({ none: HAS_RESULT | HAS_FAILURE });
   }
 
   async #addResults(path: string): Promise<void> {
@@ -108,7 +93,6 @@ class JoinPass {
       if (!table.has(slot, HAS_RESULT)) {
         table.set(slot, HAS_RESULT);
         table.setFingerprint(slot, hash);
-        this.report.succeeded++;
         this.#add("results", bytes);
       } else if (table.fingerprintEquals(slot, hash)) this.report.duplicatesOfRuns++;
       else {
@@ -126,17 +110,12 @@ class JoinPass {
     for await (const { bytes, value } of this.#lines(path, "failures")) {
       const slot = table.insert(value.uid);
       if (table.has(slot, HAS_RESULT)) continue;
-      const hasFailed = table.has(slot, HAS_FAILURE);
-      const isPending = value.error?.final === false;
-      if (hasFailed && !isPending) {
+      const isFinal = !isPendingLine(value);
+      if (isFinal && table.has(slot, HAS_FAILURE)) {
         this.report.duplicatesOfRuns++;
         continue;
       }
-      if (!isPending) {
-        table.set(slot, HAS_FAILURE);
-        this.#pendingUids.delete(value.uid);
-        this.report.failed++;
-      } else if (!hasFailed) this.#pendingUids.add(value.uid);
+      if (isFinal) table.set(slot, HAS_FAILURE);
       // Keeps a pending line even after a final one: it holds a paid answer of an interrupted
       // retry.
       this.#add("failures", bytes);

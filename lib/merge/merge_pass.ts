@@ -212,7 +212,7 @@ export class MergePass {
     const place = input.placeOf(line.number);
     // The run itself reports a row as bad if an earlier row of its input has the uid and other
     // content.
-    const isBadRow = lines.stateOf(badRowUid(place.file, place.line)) !== "none";
+    const isBadRow = lines.has(badRowUid(place.file, place.line));
     if (isBadRow) return this.#copyBadRow(line, reading);
     if (++this.report.clashCount <= MAX_CLASHES_SHOWN) {
       const { base, input } = this.#inputOf(earlier);
@@ -279,9 +279,7 @@ async function contentsOf({ pieces }: InputSequence, parser: RowParser): Promise
       if (row === undefined || "problem" in row) continue;
       const number = line.number - skippedRows;
       if (number >= hashes.length) {
-        const larger = new BigUint64Array(number * 2);
-        larger.set(hashes);
-        hashes = larger;
+        hashes = new BigUint64Array(hashes.buffer.transfer(2 * number * hashes.BYTES_PER_ELEMENT));
       }
       hashes[number] = numberOf(row.contentHash);
     }

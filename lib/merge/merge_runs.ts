@@ -45,7 +45,6 @@ import type { MergeOptions, MergeProblem, MergeReport } from "./mod.ts";
 import {
   checkEmpty,
   checkReplaceable,
-  duplicatesPathOf,
   emptyReport,
   openOutput,
   refuseLeftOut,
@@ -204,19 +203,11 @@ async function mergeProven(
     refuseLeftOut(report.beyondLimit, pass.failuresBeyondLimit);
     await refuseOverwrite(runs);
   }
-  if (!output.duplicates.isEmpty) await output.duplicates.commit();
-  await output.failures.commit();
-  await dropRecovered(files.failures, pass.recoveredUids);
-  await writeMergedRunFile(files, runs, report.pending);
-  await output.results.commit();
-  const fullReport = {
-    ...report,
-    results: files.results,
-    failures: files.failures,
-    duplicates: output.duplicates.isEmpty ? null : duplicatesPathOf(files.results),
-  };
-  if (!tidy) return fullReport;
-  return { ...fullReport, movedTo: await tidyUp(runs) };
+  const paths = await output.commit(async () => {
+    await dropRecovered(files.failures, pass.recoveredUids);
+    await writeMergedRunFile(files, runs, report.pending);
+  });
+  return { ...report, ...paths, movedTo: tidy ? await tidyUp(runs) : null };
 }
 
 async function dropRecovered(path: string, recovered: ReadonlySet<string>): Promise<void> {

@@ -25,7 +25,7 @@ import type { LineSink } from "./run_lines.ts";
 const BUFFER_BYTES = 1 << 20;
 
 /** The file for later answers of clashing rows: `all/x.duplicates.jsonl` for `all/x.jsonl`. */
-export function duplicatesPathOf(results: string): string {
+function duplicatesPathOf(results: string): string {
   return results.replace(/\.jsonl$/, ".duplicates.jsonl");
 }
 
@@ -92,6 +92,18 @@ export async function openOutput(files: OutputFiles, sources: readonly string[])
       await results.flush();
       await failures.flush();
       await duplicates.flush();
+    },
+    /** Commits the results last, so that they never lack their failures. Returns the paths. */
+    async commit(beforeResults: () => Promise<void>) {
+      if (!duplicates.isEmpty) await duplicates.commit();
+      await failures.commit();
+      await beforeResults();
+      await results.commit();
+      return {
+        results: files.results,
+        failures: files.failures,
+        duplicates: duplicates.isEmpty ? null : duplicatesPathOf(files.results),
+      };
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
@@ -187,7 +199,10 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
     // crash.
     const paths = [runJson, results, failures, outdatedPathOf(results)];
     if (!(await Promise.all([...paths, lock].map(exists))).includes(true)) continue;
-    await moveLocked(paths, lock, target);
+    {
+      using _held = await acquireLock(lock);
+      for (const path of paths) await move(path, target);
+    }
     await move(lock, target);
   }
   return `${target}/`;
@@ -218,11 +233,6 @@ export function refuseLeftOut(results: number, failures: number): void {
       "moved away with the shards, and paid for again by the next run. Leave --limit out, or leave " +
       "--tidy out and name a file in another folder",
   );
-}
-
-async function moveLocked(paths: readonly string[], lock: string, folder: string): Promise<void> {
-  using _held = await acquireLock(lock);
-  for (const path of paths) await move(path, folder);
 }
 
 async function move(path: string, folder: string): Promise<void> {

@@ -86,12 +86,9 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** Unlike `take`, does not mark the uid. */
-  stateOf(uid: string): AnswerState {
-    const slot = this.#table.find(uid);
-    if (slot === -1) return "none";
-    if (this.#table.has(slot, HAS_RESULT)) return "result";
-    return this.#table.has(slot, HAS_FAILURE) ? "failure" : "pending";
+  /** Whether there is a line of the uid. Unlike `take`, does not mark it. */
+  has(uid: string): boolean {
+    return this.#table.find(uid) !== -1;
   }
 
   /** Whether a finished answer of the row belongs to another prompt. */
@@ -202,11 +199,9 @@ class LineFile implements Disposable {
   /** Remembers a line. Returns its number for `copy`, from 1. */
   add({ offset, byteLength }: { offset: number; byteLength: number }): number {
     if (this.#count === this.#offsets.length) {
-      const offsets = new Float64Array(this.#count * 2), lengths = new Uint32Array(this.#count * 2);
-      offsets.set(this.#offsets);
-      lengths.set(this.#lengths);
-      this.#offsets = offsets;
-      this.#lengths = lengths;
+      const { buffer: offsets } = this.#offsets, { buffer: lengths } = this.#lengths;
+      this.#offsets = new Float64Array(offsets.transfer(offsets.byteLength * 2));
+      this.#lengths = new Uint32Array(lengths.transfer(lengths.byteLength * 2));
     }
     this.#offsets[this.#count] = offset;
     this.#lengths[this.#count] = byteLength;

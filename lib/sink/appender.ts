@@ -90,7 +90,7 @@ export class Appender {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Appends whole lines. Retries until they are written; rejects with the reason of `giveUp`. */
+  /** Appends whole lines. Retries until they are written, or until `giveUp`. */
   async append(lines: Uint8Array): Promise<void> {
     const { delay: wait = delay, onStall, onRecover } = this.#options;
     const { signal } = this.#giveUp;
@@ -110,7 +110,7 @@ export class Appender {
     if (isStalled) onRecover?.();
   }
 
-  /** Ends retries. Unwritten lines are lost. */
+  /** Ends retries: `append` rejects with the reason. */
   giveUp(reason: SinkError): void {
     this.#giveUp.abort(reason);
   }

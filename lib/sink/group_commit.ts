@@ -227,9 +227,9 @@ const FULL_BATCH_ROWS = 8;
 /** Lets a batch grow, at most until the event loop's turn ends. */
 export class BatchDelay {
   readonly #now: () => number;
-  /** Undefined if `wait` must last until the turn ends. */
+  /** Undefined if even a full batch waits for the end of the turn. */
   #endWait: (() => void) | undefined;
-  /** When the turn must end, by `#now`, because timers and sockets wait for that. */
+  /** When a turn must end, by `#now`. */
   #turnDueAt = 0;
 
   constructor(now: () => number) {
@@ -241,9 +241,9 @@ export class BatchDelay {
   }
 
   /**
-   * Waits until the batch is full or the event loop's turn ends. If full batches waited longer,
-   * lanes would send their next requests late. But `MAX_TURN_MS` after the last wait for the end of
-   * a turn, timers and sockets are due, and even a full batch waits for it.
+   * Waits until the event loop's turn ends. A full batch does not wait, because lanes would send
+   * their next requests late, unless no turn has ended for `MAX_TURN_MS`: timers and sockets wait
+   * for that.
    */
   async wait(rowCount: number): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnDueAt;

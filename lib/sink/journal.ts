@@ -89,10 +89,6 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  get maxUnsyncedRows(): number {
-    return this.#syncer.maxUnsyncedRows;
-  }
-
   set maxUnsyncedRows(rows: number) {
     this.#syncer.maxUnsyncedRows = rows;
   }
@@ -204,7 +200,8 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   #isFull(batch: Batch<T>): boolean {
-    return batch.records.length >= this.maxUnsyncedRows || batch.length >= MAX_UNSYNCED_BYTES;
+    return batch.records.length >= this.#syncer.maxUnsyncedRows ||
+      batch.length >= MAX_UNSYNCED_BYTES;
   }
 
   /** Must not await between finding `#waitingBatches` empty and clearing `#writer`: a batch added

@@ -111,8 +111,8 @@ export class Lock implements Disposable {
     }
   }
 
-  /** How the lock was lost, for a message: its file was removed or replaced. Undefined if it is
-   * held, and for a shared lock, which has a check of its own. */
+  /** Why the lock no longer protects the output, for a message. Undefined for a shared lock, which
+   * has a check of its own. */
   async check(): Promise<string | undefined> {
     const problem = this.#file && await pathProblem(this.#path, this.#identity);
     return problem &&

@@ -23,7 +23,7 @@ interface WaitingLine<T> extends PromiseWithResolvers<void> {
   readonly record: T;
 }
 
-/** A journal as the module describes it. The file must exist. */
+/** The file must exist. */
 export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
@@ -73,7 +73,6 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return this.#missingRows + this.#waitingLines.length + (this.#journal?.missingRows ?? 0);
   }
 
-  /** Without a getter, because no caller reads it. */
   set maxUnsyncedRows(rows: number) {
     this.#maxUnsyncedRows = rows;
     if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;

@@ -49,7 +49,7 @@ export function readEarlierAnswer(
   row: Row,
   paramsId: string,
 ): EarlierAnswer | undefined {
-  const line = parseLine(textAt(path, place), path);
+  const line = lineAt(path, place);
   if (line.uid !== row.uid || line.prompt_hash !== row.promptHash) return undefined;
   const isSame = line.distill?.params === paramsId;
   return { isSame, next: isSame ? nextOf(line) : undefined, rejected: rejectedOf(line) };
@@ -69,25 +69,17 @@ interface PendingLine {
   readonly distill?: Readonly<Partial<Record<string, unknown>>>;
 }
 
-/** Parses a line of the index. Text that is not JSON shows that the file was replaced since it was
- * indexed. */
-function parseLine(text: string, path: string): PendingLine {
-  try {
-    return JSON.parse(text) as PendingLine;
-  } catch {
-    throw cannotRead(path, new Error("it was changed while the run read it"));
-  }
-}
-
-function textAt(path: string, { offset, byteLength }: LinePlace): string {
+function lineAt(path: string, { offset, byteLength }: LinePlace): PendingLine {
   try {
     using file = Deno.openSync(path, { read: true });
     const bytes = new Uint8Array(byteLength);
     const count = readFullySync(file, bytes, offset);
     if (count < byteLength) throw new Error("it was truncated while the run read it");
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+    return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    throw cannotRead(path, cause);
+    // The place is from the index. If it holds no JSON, the file was replaced since.
+    const isChanged = cause instanceof SyntaxError;
+    throw cannotRead(path, isChanged ? new Error("it was changed while the run read it") : cause);
   }
 }
 

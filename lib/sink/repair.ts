@@ -5,7 +5,6 @@
  * @module
  */
 
-import { SinkError } from "../errors.ts";
 import { ifThere, readFully, stemOf, writeAll } from "../files.ts";
 import { isObject } from "../json.ts";
 import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
@@ -32,10 +31,7 @@ const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
  */
 export async function repairTail(path: string): Promise<TailRepair> {
   try {
-    using file = await ifThere(
-      Deno.open(path, { read: true, write: true }),
-      (cause) => cannotWrite(path, cause),
-    );
+    using file = await ifThere(Deno.open(path, { read: true, write: true }));
     if (file === undefined) return { kind: "clean" };
     const { size } = await file.stat();
     const tail = await damagedTail(file, size);
@@ -51,7 +47,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
     await file.sync();
     return { kind: "cut", keptAt };
   } catch (cause) {
-    throw cause instanceof SinkError ? cause : cannotWrite(path, cause);
+    throw cannotWrite(path, cause);
   }
 }
 
@@ -84,7 +80,6 @@ interface LastLine {
   /** The end of its text, before any NUL bytes. */
   readonly textEnd: number;
   readonly isTerminated: boolean;
-  /** Whether NUL bytes are anywhere in the line. */
   readonly hasNul: boolean;
 }
 
@@ -272,9 +267,8 @@ export class LineSet {
     if (this.has(line)) return;
     const index = Math.floor(line / 8);
     if (index >= this.#bits.length) {
-      const larger = new Uint8Array(Math.max(index + 1, this.#bits.length * 2));
-      larger.set(this.#bits);
-      this.#bits = larger;
+      const { buffer, length } = this.#bits;
+      this.#bits = new Uint8Array(buffer.transfer(Math.max(index + 1, 2 * length)));
     }
     this.#bits[index] |= 1 << line % 8;
     this.#size++;

@@ -114,7 +114,6 @@ export class Sink implements AsyncDisposable {
     return this.#results.missingRows + this.#failures.missingRows;
   }
 
-  /** Writes a bad row, without calling `onDurable`. */
   putBadRow(badRow: BadRow): Promise<void> {
     return this.#failures.append(badRowLine(badRow), undefined);
   }

@@ -182,7 +182,18 @@ Deno.test("an export says how many rows have failed", async () => {
     "2 rows failed and are not in the output: the command retry sends failed rows again",
   ]);
   await dir.write("out_error.jsonl", failure(true));
-  assertEquals((await noted())[0].slice(0, 38), "1 row failed and is not in the output:");
+  const { open } = Deno;
+  let scans = 0;
+  Deno.open = (path, options) => {
+    if (path === dir.path("out.jsonl")) scans++;
+    return open(path, options);
+  };
+  try {
+    assertEquals((await noted())[0].slice(0, 38), "1 row failed and is not in the output:");
+  } finally {
+    Deno.open = open;
+  }
+  assertEquals(scans, 1, "failed rows are counted while the results are read");
 });
 
 Deno.test("pairs: with --max-rows, only rows that were read to their end are counted as single", async () => {
