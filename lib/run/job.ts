@@ -36,7 +36,7 @@ import { plannedRows } from "./planned_rows.ts";
 export class Job {
   readonly files: OutputFiles;
   /** What the first pass found; empty before. */
-  findings = new Findings();
+  findings: Findings;
   #earlierRun: RunFile | undefined;
   /** Whether an earlier version began the output and read `id` before `uidField`. */
   #uidFieldLast = false;
@@ -54,6 +54,7 @@ export class Job {
 
   constructor(files: OutputFiles, jobsOptions: JobsOptions, reading: ReadingOptions) {
     this.files = files;
+    this.findings = new Findings(files.input);
     this.#path = files.input;
     this.#jobsOptions = jobsOptions;
     this.#reading = reading;
@@ -131,6 +132,7 @@ export class Job {
     }
     const input = new InputSequence(this.#pieces, { imagesRoot, keepsRows });
     const findings = await this.#orUnreadable(preflight(input, {
+      name: this.files.input,
       parser: this.#parser,
       table,
       duplicates,

@@ -72,10 +72,6 @@ export class Jobs {
     this.shard = shard;
   }
 
-  get inputs(): string[] {
-    return this.list.map(({ files }) => files.input);
-  }
-
   get findings(): Findings[] {
     return this.list.map(({ findings }) => findings);
   }

@@ -46,7 +46,6 @@ export function estimateOf(
 /** @param missingUids Chosen uids that no row has. */
 export function startNotices(
   context: Prepared,
-  inputs: readonly string[],
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],
@@ -55,7 +54,7 @@ export function startNotices(
   const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
   return {
     info: [
-      ...describeInput(inputs, findings),
+      ...describeInput(findings),
       ...generator.notices,
       ...prepared.notes,
       ...retryNotes(findings, options),
@@ -184,12 +183,11 @@ export interface Preview {
 /** What the run would send and cost. Makes no call and changes nothing on disk. */
 export function previewOf(
   context: Prepared,
-  inputs: readonly string[],
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],
 ): Preview {
-  const { info, warnings } = startNotices(context, inputs, findings, options, missingUids);
+  const { info, warnings } = startNotices(context, findings, options, missingUids);
   const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);
   return {
     total: sumOf(findings, ({ total }) => total),

@@ -101,8 +101,8 @@ export class Run {
       await job.preflight();
     });
     this.#refuseProblems();
-    const { inputs, findings } = this.#jobs;
-    return previewOf(this.#context, inputs, findings, this.#options, this.#selection.missing);
+    const { missing } = this.#selection;
+    return previewOf(this.#context, this.#jobs.findings, this.#options, missing);
   }
 
   get #signal(): AbortSignal {
@@ -121,8 +121,7 @@ export class Run {
     const { mixedShapes } = this.#context.generator;
     // A shard of a small input, or beyond the limit, may have no rows.
     const allowEmpty = this.#options.allowEmpty || this.#options.shard !== undefined;
-    const { inputs: input, findings } = this.#jobs;
-    refuseProblems(findings, { ...this.#options, input, mixedShapes, allowEmpty });
+    refuseProblems(this.#jobs.findings, { ...this.#options, mixedShapes, allowEmpty });
   }
 
   /** Tells the outputs; the engine is told separately. */
@@ -229,15 +228,9 @@ export class Run {
 
   #announce(): void {
     const { generator, activeRun: { progress, concurrency } } = this.#context;
-    const { inputs, findings } = this.#jobs;
     const { missing } = this.#selection;
-    const { info, warnings } = startNotices(
-      this.#context,
-      inputs,
-      findings,
-      this.#options,
-      missing,
-    );
+    const { findings } = this.#jobs;
+    const { info, warnings } = startNotices(this.#context, findings, this.#options, missing);
     for (const notice of info) this.#notices.add("info", notice);
     for (const notice of warnings) this.#notices.add("warning", notice);
     const total = this.#jobs.sum((findings) => findings.total);

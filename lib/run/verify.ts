@@ -131,6 +131,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const { input: name, pieces = [{ path: name, name }] } = files, { imagesRoot } = options;
   const piecesToRead = pieces.map((piece) => ({ options: rows, ...piece }));
   const findings = await preflight(new InputSequence(piecesToRead, { imagesRoot }), {
+    name,
     parser: new RowParser({
       ...rows,
       runParams: run?.identity.params,
