@@ -31,6 +31,7 @@ import { preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
 import { estimateRows, InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
+import { rowParserOf } from "./resolve_options.ts";
 
 /** One input of a run. Call `close` after use. */
 export class Job {
@@ -38,16 +39,14 @@ export class Job {
   /** What the first pass found; empty before. */
   findings: Findings;
   #earlierRun: RunFile | undefined;
-  /** Whether an earlier version began the output and read `id` before `uidField`. */
-  #uidFieldLast = false;
   #retry: Retry | undefined;
   #parser: RowParser | undefined;
   readonly #jobsOptions: JobsOptions;
   readonly #reading: ReadingOptions;
   readonly #ledger: FailureLedger;
   readonly #counts = new JobCounts();
-  /** The file to read rows from: the input, or the copy of standard input. */
-  #path: string;
+  /** The copy of standard input. */
+  #spoolPath: string | undefined;
   #mode: number | undefined;
   #lock: Lock | undefined;
   #sink: Sink | undefined;
@@ -55,7 +54,6 @@ export class Job {
   constructor(files: OutputFiles, jobsOptions: JobsOptions, reading: ReadingOptions) {
     this.files = files;
     this.findings = new Findings(files.input);
-    this.#path = files.input;
     this.#jobsOptions = jobsOptions;
     this.#reading = reading;
     const { acceptEndings = [] } = jobsOptions.context.generator;
@@ -64,7 +62,7 @@ export class Job {
 
   /** Sets `findings.unreadable` if the input cannot be read twice. */
   async checkReadable(): Promise<void> {
-    if (this.#path === "-") return;
+    if (this.files.input === "-") return;
     const checks = this.#pieces.map(({ path }) => checkReadableTwice(path, STDIN_ADVICE));
     await this.#orUnreadable(Promise.all(checks));
   }
@@ -75,8 +73,9 @@ export class Job {
   }
 
   get #pieces(): readonly InputPiece[] {
-    const { input, pieces = [{ path: this.#path, name: input }] } = this.files;
-    return pieces.map((piece) => ({ options: this.#jobsOptions.context.generator, ...piece }));
+    const options = this.#jobsOptions.context.generator;
+    const pieces = this.files.pieces.map((piece) => ({ options, ...piece }));
+    return this.#spoolPath === undefined ? pieces : [{ ...pieces[0], path: this.#spoolPath }];
   }
 
   /** Keeps an error of the input, to report it with the problems of other inputs. */
@@ -99,8 +98,8 @@ export class Job {
   }
 
   async spool(stream: ReadableStream<Uint8Array>): Promise<void> {
-    this.#path = spoolPathOf(this.files, this.#lock!.token);
-    await spool(stream, this.#path, this.#signal);
+    this.#spoolPath = spoolPathOf(this.files, this.#lock!.token);
+    await spool(stream, this.#spoolPath, this.#signal);
   }
 
   get replacementOptions(): ReplacementOptions {
@@ -108,10 +107,8 @@ export class Job {
   }
 
   async checkIdentity(): Promise<void> {
-    const { earlierRun, uidFieldLast = false } = await earlierRunOf(this.files, this.#jobsOptions);
-    this.#earlierRun = earlierRun;
-    this.#uidFieldLast = uidFieldLast;
-    this.#retry = retryOf(this.#jobsOptions.retryId, earlierRun?.retry);
+    this.#earlierRun = await earlierRunOf(this.files, this.#jobsOptions);
+    this.#retry = retryOf(this.#jobsOptions.retryId, this.#earlierRun?.retry);
   }
 
   /** The first pass: reads the output files, then the input. Writes nothing. */
@@ -120,7 +117,7 @@ export class Job {
     const { options, identity, selection, context: { generator } } = this.#jobsOptions;
     const { limit, keepsRows } = this.#reading, { duplicates, imagesRoot } = generator;
     const signal = this.#signal;
-    this.#parser = this.#reading.parserOf(this.#uidFieldLast);
+    this.#parser = rowParserOf(generator, { uidFieldLast: this.#uidFieldLast });
     using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.#samples);
     if (options.resume !== false) {
       const mark = (slot: number) => table.set(slot, HAS_RESULT);
@@ -164,7 +161,7 @@ export class Job {
   /** Writes the run file. `runSummary` is null while the run continues; an idle run sends no row. */
   async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
     const { options, identity: own, context: { generator } } = this.#jobsOptions;
-    const { input, runJson, pieces = [], mergedInputs } = this.files;
+    const { input, runJson, pieces, mergedInputs } = this.files;
     const isShard = options.shard !== undefined;
     const names = isShard ? options.input : pieces.map(({ name }) => name);
     const inputs = mergedInputs ?? (isShard || names.length > 1 ? names : undefined);
@@ -201,6 +198,11 @@ export class Job {
     const { options, context: { generator } } = this.#jobsOptions;
     const earlier = options.resume === false ? undefined : this.#earlierRun?.rows.samples;
     return generator.samples ?? earlier ?? 1;
+  }
+
+  /** Whether an earlier version began the output: it read `id` before `uidField`. */
+  get #uidFieldLast(): boolean {
+    return this.#earlierRun !== undefined && !this.#earlierRun.rows.uidFieldFirst;
   }
 
   get lock(): Lock | undefined {
@@ -287,7 +289,7 @@ export class Job {
     this.#sink = undefined;
     // Without the lock, the files belong to another run.
     if (this.#lock === undefined) return;
-    if (this.#path !== this.files.input) await removeIfThere(this.#path).catch(() => {});
+    if (this.#spoolPath !== undefined) await removeIfThere(this.#spoolPath).catch(() => {});
     this.#lock.release();
     this.#lock = undefined;
   }

@@ -22,12 +22,10 @@ import type { RunContext } from "./active_run.ts";
 import type { UidSelection } from "./retry.ts";
 import type { ResolvedRunOptions } from "./run_options.ts";
 import type { RunNotices } from "./notices.ts";
-import type { RowParser } from "../source/mod.ts";
 import type { Identity } from "./run_file.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
 import { makeFolders, refuseDivided } from "./claim.ts";
 import { outputFilesOf } from "./outputs.ts";
-import { rowParserOf } from "./resolve_options.ts";
 import type { ShardFiles } from "./shard_run.ts";
 import { sumOf } from "../figures.ts";
 
@@ -44,8 +42,6 @@ export interface JobsOptions {
 }
 
 export interface ReadingOptions {
-  /** `uidFieldLast`: `id` is read before `uidField`, as in earlier versions. */
-  readonly parserOf: (uidFieldLast: boolean) => RowParser;
   /** Whether the rows of a small input stay in memory for the second pass: not with several outputs
    * (`InputSequenceOptions.keepsRows`), and not for a preview, which ends after the first pass. */
   readonly keepsRows: boolean;
@@ -74,6 +70,11 @@ export class Jobs {
 
   get findings(): Findings[] {
     return this.list.map(({ findings }) => findings);
+  }
+
+  /** Whether the run has neither rows to send nor bad lines to write. */
+  get isIdle(): boolean {
+    return this.sum(({ plan }) => plan.toAsk + plan.bad) === 0;
   }
 
   get areMany(): boolean {
@@ -208,19 +209,16 @@ export class Jobs {
 /** Finds the inputs and their outputs. Reads the inputs only to find the borders of a shard. */
 export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
   const { options: { input, output, shard, limit = Infinity }, notices, writes } = jobsOptions;
-  const { generator } = jobsOptions.context;
   const inputs = await findInputs(input);
   for (const note of inputs.notes) notices.add("info", note);
-  const parsers = [false, true].map((uidFieldLast) => rowParserOf(generator, { uidFieldLast }));
-  const parserOf = (uidFieldLast: boolean) => parsers[Number(uidFieldLast)];
   if (shard === undefined) {
     const outputs = await outputFilesOf(inputs.files, output);
     await refuseDivided(input, output, outputs);
-    const reading = { parserOf, limit, keepsRows: writes && outputs.length === 1 };
+    const reading = { limit, keepsRows: writes && outputs.length === 1 };
     return new Jobs(outputs.map((outputFiles) => new Job(outputFiles, jobsOptions, reading)));
   }
   const shardFiles = await findShardFiles(inputs.files, shard, jobsOptions);
-  const reading = { parserOf, limit: shardFiles.limit, keepsRows: writes };
+  const reading = { limit: shardFiles.limit, keepsRows: writes };
   return new Jobs([new Job(shardFiles.files, jobsOptions, reading)], shardFiles);
 }
 

@@ -34,7 +34,6 @@ export class Run {
   #outputWatch: OutputWatch | undefined;
   #status: LiveStatus | undefined;
   #summary: Summary | undefined;
-  #isIdle = false;
   readonly stalledOutputs: StalledOutputs;
 
   constructor(context: RunContext, options: RunOptions) {
@@ -144,7 +143,7 @@ export class Run {
   async #openJobs(): Promise<void> {
     const { generator, activeRun, prepared: { budget: { isPriced } } } = this.#context;
     const format = { ...lineFormat(generator, this.#options), isPriced };
-    const isIdle = this.#isIdle = this.#jobs.remaining === 0;
+    const { isIdle } = this.#jobs;
     await this.#jobs.each((job) => job.makeRoom());
     const writing = this.#jobs.each((job) => job.writeRunFile(null, { isIdle }));
     const opening = this.#jobs.open((job, index) => ({
@@ -255,10 +254,11 @@ export class Run {
     await this.#jobs.each((job) => job.tidy());
     this.#notices.warnOrphans(this.#jobs.sum(({ orphans }) => orphans));
     const summary = this.#summarize({ isReady: true });
+    const { isIdle } = this.#jobs;
     await this.#jobs.each((job, index) => {
       // If each of 10,000 run files listed the files of all inputs, they would take 20 GB.
       const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
-      return job.writeRunFile({ ...summary, files }, { isIdle: this.#isIdle });
+      return job.writeRunFile({ ...summary, files }, { isIdle });
     });
     return this.#emitSummary(summary);
   }
