@@ -14,6 +14,7 @@ export {
   type Estimate,
   estimate,
   type OwnLimits,
+  type PricedAnswer,
   type Prices,
   pricesOf,
 } from "./prices.ts";
