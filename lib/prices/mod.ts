@@ -14,7 +14,6 @@ export {
   type Estimate,
   estimate,
   type OwnLimits,
-  type PricedAnswer,
   type Prices,
   pricesOf,
 } from "./prices.ts";

@@ -37,7 +37,6 @@ export interface Prices {
 /** US dollars per million tokens. */
 export type PlainRates = Pick<TokenPrices, "prompt" | "completion">;
 
-/** The fields of an answer that its price may depend on. */
 export type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
 export type CostOf = (answer: PricedAnswer) => number | undefined;

@@ -48,8 +48,10 @@ export class Job {
   /** The copy of standard input. */
   #spoolPath: string | undefined;
   #mode: number | undefined;
-  #lock: Lock | undefined;
-  #sink: Sink | undefined;
+  /** Set by `claim`. */
+  lock: Lock | undefined;
+  /** Set by `open`. */
+  sink: Sink | undefined;
 
   constructor(files: OutputFiles, jobsOptions: JobsOptions, reading: ReadingOptions) {
     this.files = files;
@@ -67,7 +69,6 @@ export class Job {
     await this.#orUnreadable(Promise.all(checks));
   }
 
-  /** Ends the preparation and the reading of rows. The engine is stopped separately. */
   get #signal(): AbortSignal {
     return this.#jobsOptions.context.activeRun.stopController.signal;
   }
@@ -92,18 +93,18 @@ export class Job {
   /** @throws {LockedError | UsageError} as `claimOutput` and `earlierRunOf` do */
   async claim(shared?: SharedLock): Promise<void> {
     const { lock, mode } = await claimOutput(this.files, { ...this.#jobsOptions, shared });
-    this.#lock = lock;
+    this.lock = lock;
     this.#mode = mode;
     await this.checkIdentity();
   }
 
   async spool(stream: ReadableStream<Uint8Array>): Promise<void> {
-    this.#spoolPath = spoolPathOf(this.files, this.#lock!.token);
+    this.#spoolPath = spoolPathOf(this.files, this.lock!.token);
     await spool(stream, this.#spoolPath, this.#signal);
   }
 
   get replacementOptions(): ReplacementOptions {
-    return { token: this.#lock?.token, mode: this.#mode };
+    return { token: this.lock?.token, mode: this.#mode };
   }
 
   async checkIdentity(): Promise<void> {
@@ -155,7 +156,7 @@ export class Job {
 
   /** Deletes or moves away what the run replaces. Called only once all checks have passed. */
   async makeRoom(): Promise<void> {
-    await makeRoom(this.files, this.findings.outdatedUids, this.#jobsOptions, this.#lock?.token);
+    await makeRoom(this.files, this.findings.outdatedUids, this.#jobsOptions, this.lock?.token);
   }
 
   /** Writes the run file. `runSummary` is null while the run continues; an idle run sends no row. */
@@ -180,7 +181,7 @@ export class Job {
   /** Opens the output at once or, with `openFiles`, for its first line. */
   async open(sinkOptions: SinkOptions, openFiles?: OpenFiles): Promise<void> {
     const options = { ...sinkOptions, mode: this.#mode };
-    this.#sink = openFiles === undefined
+    this.sink = openFiles === undefined
       ? await Sink.open(this.files, options)
       : await Sink.park(this.files, options, openFiles);
   }
@@ -205,42 +206,20 @@ export class Job {
     return this.#earlierRun !== undefined && !this.#earlierRun.rows.uidFieldFirst;
   }
 
-  get lock(): Lock | undefined {
-    return this.#lock;
-  }
-
-  get sink(): Sink {
-    if (this.#sink === undefined) throw new Error("The job is not open");
-    return this.#sink;
-  }
-
-  setConcurrency(concurrency: number): void {
-    this.#sink?.setConcurrency(concurrency);
-  }
-
-  /** Writes lines that wait for disk space to other files; "abandon" drops those that fail there. */
-  endWait(ending: "abandon" | "rescue"): void {
-    this.#sink?.[ending]();
-  }
-
   /** Returns what another program has changed. */
   async check(): Promise<string | undefined> {
-    const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
+    const [file, lock] = await Promise.all([this.sink?.check(), this.lock?.check()]);
     return file ?? lock;
   }
 
   async moveAway(paths: string[]): Promise<void> {
-    await this.#sink?.moveAway(paths);
-  }
-
-  get missingLines(): number {
-    return this.#sink?.missingLines ?? 0;
+    await this.sink?.moveAway(paths);
   }
 
   /** Writes an answer that was not accepted to the failures file, before its row is sent again. */
   keep(outcome: Outcome): Promise<void> {
-    const writing = this.sink.putPending(outcome);
-    this.#ledger.keep(outcome.row.uid, this.sink.failureLines);
+    const writing = this.sink!.putPending(outcome);
+    this.#ledger.keep(outcome.row.uid, this.sink!.failureLines);
     return writing;
   }
 
@@ -256,7 +235,7 @@ export class Job {
       onRetry: (uid, failureLine) => this.#ledger.askAgain(uid, failureLine),
       earlierOf: (row) => this.#ledger.earlierOf(row, id),
       onBadRow: async (bad) => {
-        await this.sink.putBadRow(bad);
+        await this.sink!.putBadRow(bad);
         this.#counts.badWritten++;
       },
       signal: this.#signal,
@@ -273,25 +252,25 @@ export class Job {
 
   /** Closes the output, and removes outdated lines from the failures file. */
   async tidy(): Promise<void> {
-    const { failureLines } = this.sink;
-    await this.sink.close();
-    this.#sink = undefined;
-    const problem = await this.#ledger.tidy(failureLines, this.#lock?.token);
+    const { failureLines } = this.sink!;
+    await this.sink!.close();
+    this.sink = undefined;
+    const problem = await this.#ledger.tidy(failureLines, this.lock?.token);
     if (problem === undefined) return;
     const message = `${problem}: outdated lines stay in it until the next run`;
     this.#jobsOptions.notices.add("warning", message);
   }
 
   async close({ abandon = false } = {}): Promise<void> {
-    if (abandon) this.endWait("abandon");
+    if (abandon) this.sink?.abandon();
     // An error has already ended the run, or `tidy` has thrown this one.
-    await this.#sink?.close().catch(() => {});
-    this.#sink = undefined;
+    await this.sink?.close().catch(() => {});
+    this.sink = undefined;
     // Without the lock, the files belong to another run.
-    if (this.#lock === undefined) return;
+    if (this.lock === undefined) return;
     if (this.#spoolPath !== undefined) await removeIfThere(this.#spoolPath).catch(() => {});
-    this.#lock.release();
-    this.#lock = undefined;
+    this.lock.release();
+    this.lock = undefined;
   }
 
   summary(): SummaryFile {

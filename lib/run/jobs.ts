@@ -183,7 +183,7 @@ export class Jobs {
   }
 
   get missingLines(): number {
-    return sumOf(this.list, (job) => job.missingLines);
+    return sumOf(this.list, ({ sink }) => sink?.missingLines ?? 0);
   }
 
   /** Batches of the rows to send, input by input. */

@@ -125,7 +125,7 @@ export class Run {
 
   /** Tells the outputs; the engine is told separately. */
   setConcurrency(concurrency: number): void {
-    for (const job of this.#jobs.list) job.setConcurrency(concurrency);
+    for (const { sink } of this.#jobs.list) sink?.setConcurrency(concurrency);
   }
 
   async #makeJobs({ writes }: { writes: boolean }): Promise<Jobs> {
@@ -208,7 +208,7 @@ export class Run {
       source: this.#jobs.rows(),
       readsAhead: true,
       sink: {
-        put: (outcome) => jobs[outcome.row.input].sink.put(outcome),
+        put: (outcome) => jobs[outcome.row.input].sink!.put(outcome),
         keep: (outcome) => jobs[outcome.row.input].keep(outcome),
       },
       lastModelOf: lastModelsOf(jobs.map(({ files }) => files.results)),

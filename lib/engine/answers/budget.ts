@@ -9,8 +9,10 @@ import { isCounted } from "../../answer.ts";
 import { UsageError } from "../../errors.ts";
 import { formatCount, formatCountOf } from "../../figures.ts";
 import { asAmount } from "../../json.ts";
-import type { PricedAnswer } from "../../prices/mod.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
+
+/** The fields of an answer that its price may depend on. */
+type PricedAnswer = Pick<Completion, "usage" | "modelAsked" | "serviceTier">;
 
 export interface BudgetOptions {
   /**
@@ -52,10 +54,8 @@ export function checkLimits(
   { maxCostUsd, maxCompletionTokens }: Pick<BudgetOptions, "maxCostUsd" | "maxCompletionTokens">,
 ): void {
   if (maxCostUsd !== undefined) checkMaxCost(maxCostUsd);
-  if (
-    maxCompletionTokens === undefined ||
-    (Number.isSafeInteger(maxCompletionTokens) && maxCompletionTokens > 0)
-  ) return;
+  if (maxCompletionTokens === undefined) return;
+  if (Number.isSafeInteger(maxCompletionTokens) && maxCompletionTokens > 0) return;
   throw new RangeError(
     'Cannot use "maxCompletionTokens" (--max-completion-tokens-total): it must be a whole number ' +
       `above 0: current value is ${maxCompletionTokens}`,
