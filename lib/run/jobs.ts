@@ -13,7 +13,6 @@ import { UsageError } from "../errors.ts";
 import type { SummaryParts } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
 import { type Lock, OpenFiles, SharedLock, type SinkOptions, syncFolderOf } from "../sink/mod.ts";
-import type { Shard } from "../shards/mod.ts";
 import type { Findings } from "./findings.ts";
 import { crashedInFlight } from "./live_status.ts";
 import { findInputs } from "./inputs.ts";
@@ -208,36 +207,23 @@ export class Jobs {
 
 /** Finds the inputs and their outputs. Reads the inputs only to find the borders of a shard. */
 export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
-  const { options: { input, output, shard, limit = Infinity }, notices, writes } = jobsOptions;
+  const { options, notices, writes, context: { generator, activeRun } } = jobsOptions;
+  const { input, output, shard, limit } = options;
   const inputs = await findInputs(input);
   for (const note of inputs.notes) notices.add("info", note);
   if (shard === undefined) {
     const outputs = await outputFilesOf(inputs.files, output);
     await refuseDivided(input, output, outputs);
-    const reading = { limit, keepsRows: writes && outputs.length === 1 };
+    const reading = { limit: limit ?? Infinity, keepsRows: writes && outputs.length === 1 };
     return new Jobs(outputs.map((outputFiles) => new Job(outputFiles, jobsOptions, reading)));
   }
-  const shardFiles = await findShardFiles(inputs.files, shard, jobsOptions);
-  const reading = { limit: shardFiles.limit, keepsRows: writes };
-  return new Jobs([new Job(shardFiles.files, jobsOptions, reading)], shardFiles);
-}
-
-async function findShardFiles(
-  files: readonly string[],
-  shard: Shard,
-  { context: { generator, activeRun }, options, writes }: JobsOptions,
-): Promise<ShardFiles> {
   const { shardFilesOf } = await import("./shard_run.ts");
-  const { input, output, limit, lock } = options;
-  return await shardFilesOf({
-    inputs: input,
-    files,
-    output,
-    shard,
-    limit,
+  const shardFiles = await shardFilesOf({
+    ...{ inputs: input, files: inputs.files, output, shard, limit, writes },
     inputOptions: generator,
-    writes,
-    needsLock: lock,
+    needsLock: options.lock,
     signal: activeRun.stopController.signal,
   });
+  const reading = { limit: shardFiles.limit, keepsRows: writes };
+  return new Jobs([new Job(shardFiles.files, jobsOptions, reading)], shardFiles);
 }
