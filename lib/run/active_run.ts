@@ -1,6 +1,6 @@
 /**
- * One run of a generator, or one `generate()`: creates checks, prices and budget, and controls the
- * engine.
+ * One run over files, or over the rows of `generate()` or `distill()`: creates checks, prices and
+ * budget, and controls the engine.
  *
  * @module
  */

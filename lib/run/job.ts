@@ -23,7 +23,7 @@ import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
 import { type Retry, retryOf } from "./retry.ts";
 import { paramsId, type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
-import type { JobsOptions, ReadingOptions } from "./jobs.ts";
+import type { JobOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
 import { checkReadableTwice, spool, STDIN_ADVICE } from "./inputs.ts";
 import { Findings, JobCounts } from "./findings.ts";
@@ -41,8 +41,7 @@ export class Job {
   #earlierRun: RunFile | undefined;
   #retry: Retry | undefined;
   #parser: RowParser | undefined;
-  readonly #jobsOptions: JobsOptions;
-  readonly #reading: ReadingOptions;
+  readonly #jobOptions: JobOptions;
   readonly #ledger: FailureLedger;
   readonly #counts = new JobCounts();
   /** The copy of standard input. */
@@ -53,12 +52,11 @@ export class Job {
   /** Set by `open`. */
   sink: Sink | undefined;
 
-  constructor(files: OutputFiles, jobsOptions: JobsOptions, reading: ReadingOptions) {
+  constructor(files: OutputFiles, jobOptions: JobOptions) {
     this.files = files;
     this.findings = new Findings(files.input);
-    this.#jobsOptions = jobsOptions;
-    this.#reading = reading;
-    const { acceptEndings = [] } = jobsOptions.context.generator;
+    this.#jobOptions = jobOptions;
+    const { acceptEndings = [] } = jobOptions.context.generator;
     this.#ledger = new FailureLedger(files.failures, acceptEndings.length > 0);
   }
 
@@ -70,11 +68,11 @@ export class Job {
   }
 
   get #signal(): AbortSignal {
-    return this.#jobsOptions.context.activeRun.stopController.signal;
+    return this.#jobOptions.context.activeRun.stopController.signal;
   }
 
   get #pieces(): readonly InputPiece[] {
-    const options = this.#jobsOptions.context.generator;
+    const options = this.#jobOptions.context.generator;
     const pieces = this.files.pieces.map((piece) => ({ options, ...piece }));
     return this.#spoolPath === undefined ? pieces : [{ ...pieces[0], path: this.#spoolPath }];
   }
@@ -92,7 +90,7 @@ export class Job {
 
   /** @throws {LockedError | UsageError} as `claimOutput` and `earlierRunOf` do */
   async claim(shared?: SharedLock): Promise<void> {
-    const { lock, mode } = await claimOutput(this.files, { ...this.#jobsOptions, shared });
+    const { lock, mode } = await claimOutput(this.files, { ...this.#jobOptions, shared });
     this.lock = lock;
     this.#mode = mode;
     await this.checkIdentity();
@@ -108,17 +106,17 @@ export class Job {
   }
 
   async checkIdentity(): Promise<void> {
-    this.#earlierRun = await earlierRunOf(this.files, this.#jobsOptions);
-    this.#retry = retryOf(this.#jobsOptions.retryId, this.#earlierRun?.retry);
+    this.#earlierRun = await earlierRunOf(this.files, this.#jobOptions);
+    this.#retry = retryOf(this.#jobOptions.retryId, this.#earlierRun?.retry);
   }
 
   /** The first pass: reads the output files, then the input. Writes nothing. */
   async preflight(): Promise<void> {
     if (this.findings.unreadable !== undefined) return;
-    const { options, identity, selection, context: { generator } } = this.#jobsOptions;
-    const { limit, keepsRows } = this.#reading, { duplicates, imagesRoot } = generator;
+    const { options, identity, selection, limit, keepsRows, context } = this.#jobOptions;
+    const { duplicates, imagesRoot } = context.generator;
     const signal = this.#signal;
-    this.#parser = rowParserOf(generator, { uidFieldLast: this.#uidFieldLast });
+    this.#parser = rowParserOf(context.generator, { uidFieldLast: this.#uidFieldLast });
     using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.#samples);
     if (options.resume !== false) {
       const mark = (slot: number) => table.set(slot, HAS_RESULT);
@@ -156,12 +154,12 @@ export class Job {
 
   /** Deletes or moves away what the run replaces. Called only once all checks have passed. */
   async makeRoom(): Promise<void> {
-    await makeRoom(this.files, this.findings.outdatedUids, this.#jobsOptions, this.lock?.token);
+    await makeRoom(this.files, this.findings.outdatedUids, this.#jobOptions, this.lock?.token);
   }
 
   /** Writes the run file. `runSummary` is null while the run continues; an idle run sends no row. */
   async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
-    const { options, identity: own, context: { generator } } = this.#jobsOptions;
+    const { options, identity: own, context: { generator } } = this.#jobOptions;
     const { input, runJson, pieces, mergedInputs } = this.files;
     const isShard = options.shard !== undefined;
     const names = isShard ? options.input : pieces.map(({ name }) => name);
@@ -189,14 +187,14 @@ export class Job {
   /** Whether the run reads all rows that have results. Standard input may hold other rows than
    * before. */
   get #isWhole(): boolean {
-    const { limit, shard, retry, uids, excludeUids } = this.#jobsOptions.options;
+    const { limit, shard, retry, uids, excludeUids } = this.#jobOptions.options;
     const isPart = retry || [limit, shard, uids, excludeUids].some((part) => part !== undefined);
     return !isPart && this.files.input !== "-";
   }
 
   /** Valid once the run file was read. */
   get #samples(): number {
-    const { options, context: { generator } } = this.#jobsOptions;
+    const { options, context: { generator } } = this.#jobOptions;
     const earlier = options.resume === false ? undefined : this.#earlierRun?.rows.samples;
     return generator.samples ?? earlier ?? 1;
   }
@@ -225,7 +223,7 @@ export class Job {
 
   /** Yields the planned rows, and writes bad lines to the failures file. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
-    const { params } = this.#jobsOptions.identity, id = paramsId(params);
+    const { params } = this.#jobOptions.identity, id = paramsId(params);
     if (this.#parser === undefined) throw new Error("The job was not prepared");
     return plannedRows({
       findings: this.findings,
@@ -258,7 +256,7 @@ export class Job {
     const problem = await this.#ledger.tidy(failureLines, this.lock?.token);
     if (problem === undefined) return;
     const message = `${problem}: outdated lines stay in it until the next run`;
-    this.#jobsOptions.notices.add("warning", message);
+    this.#jobOptions.notices.add("warning", message);
   }
 
   async close({ abandon = false } = {}): Promise<void> {

@@ -40,7 +40,7 @@ export interface JobsOptions {
   readonly writes: boolean;
 }
 
-export interface ReadingOptions {
+export interface JobOptions extends JobsOptions {
   /** Whether the rows of a small input stay in memory for the second pass: not with several outputs
    * (`InputSequenceOptions.keepsRows`), and not for a preview, which ends after the first pass. */
   readonly keepsRows: boolean;
@@ -214,8 +214,9 @@ export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
   if (shard === undefined) {
     const outputs = await outputFilesOf(inputs.files, output);
     await refuseDivided(input, output, outputs);
-    const reading = { limit: limit ?? Infinity, keepsRows: writes && outputs.length === 1 };
-    return new Jobs(outputs.map((outputFiles) => new Job(outputFiles, jobsOptions, reading)));
+    const keepsRows = writes && outputs.length === 1;
+    const jobOptions = { ...jobsOptions, limit: limit ?? Infinity, keepsRows };
+    return new Jobs(outputs.map((outputFiles) => new Job(outputFiles, jobOptions)));
   }
   const { shardFilesOf } = await import("./shard_run.ts");
   const shardFiles = await shardFilesOf({
@@ -224,6 +225,6 @@ export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
     needsLock: options.lock,
     signal: activeRun.stopController.signal,
   });
-  const reading = { limit: shardFiles.limit, keepsRows: writes };
-  return new Jobs([new Job(shardFiles.files, jobsOptions, reading)], shardFiles);
+  const jobOptions = { ...jobsOptions, limit: shardFiles.limit, keepsRows: writes };
+  return new Jobs([new Job(shardFiles.files, jobOptions)], shardFiles);
 }

@@ -20,12 +20,6 @@ import { missingUidsNotices } from "./retry.ts";
 
 type Prepared = Pick<RunContext, "generator" | "prepared">;
 
-export interface StartNotices {
-  readonly info: readonly string[];
-  /** Probable mistakes. */
-  readonly warnings: readonly string[];
-}
-
 export function estimateOf(
   { generator: { teachers, params }, prepared }: Prepared,
   findings: readonly Findings[],
@@ -43,13 +37,17 @@ export function estimateOf(
   });
 }
 
-/** @param missingUids Chosen uids that no row has. */
+/**
+ * Notices at the start of a run. Warnings are about probable mistakes.
+ *
+ * @param missingUids Chosen uids that no row has.
+ */
 export function startNotices(
   context: Prepared,
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],
-): StartNotices {
+): { info: string[]; warnings: string[] } {
   const { generator, prepared } = context;
   const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
   return {
@@ -193,7 +191,7 @@ export function previewOf(
     total: sumOf(findings, ({ total }) => total),
     toAsk: sumOf(findings, ({ plan }) => plan.toAsk),
     notes: [...info, ...warnings],
-    warnings: [...warnings],
+    warnings,
     promptTokens,
     completionTokens,
     costUsd,
