@@ -25,11 +25,13 @@ const { validate: _validate, ...SHARED_RULES } = GENERATOR_RULES;
 const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
 
 /**
- * Turns files of rows into files of results: continues an earlier run, sends the rows that were
- * neither answered nor failed, and resolves when everything is on disk. Does not close the teacher.
+ * Turns files of rows into files of results: continues an earlier run, sends the rows that are
+ * pending (with `retry`, those that have failed), and resolves when everything is on disk. Does not
+ * close the teacher.
  *
- * @param input A file or several, as paths or `file:` URLs.
- * @param output A folder, or a results file, which ends in `.jsonl` and takes one input.
+ * @param input Files, folders or patterns, as paths or `file:` URLs.
+ * @param output A folder, or one results file (`.jsonl` or `.ndjson`) for one input. Several inputs
+ * have one results file only if a merge has written it.
  * @param options `teacher` or `teachers` is required.
  * @returns The summary of the run. Failed rows are counted, not thrown.
  * @throws The reason of `signal` once it is aborted; answers received until then are on disk.

@@ -50,13 +50,13 @@ export const number: OptionRule = {
   isType: (value) => typeof value === "number",
 };
 export const amount: OptionRule = {
+  ...number,
   expected: "a number, 0 or more",
-  isType: (value) => typeof value === "number",
   isInRange: (value: number) => value >= 0 && value < Infinity,
 };
 export const aboveZero: OptionRule = {
+  ...number,
   expected: "a number above 0",
-  isType: (value) => typeof value === "number",
   isInRange: (value: number) => value > 0 && value < Infinity,
 };
 export const path: OptionRule = { expected: "a path or a file: URL", isType: isPath };
@@ -73,10 +73,10 @@ export const signal: OptionRule = {
 
 export function wholeNumberFrom(min: number, max = Infinity): OptionRule {
   return {
+    ...number,
     expected: max === Infinity
       ? `a whole number, ${min} or more`
       : `a whole number from ${min} to ${max}`,
-    isType: (value) => typeof value === "number",
     isInRange: (value: number) => Number.isSafeInteger(value) && value >= min && value <= max,
   };
 }

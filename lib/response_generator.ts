@@ -142,9 +142,9 @@ export class ResponseGenerator {
   }
 
   /**
-   * Resumes an earlier run, sends pending rows, and resolves when everything is on disk. The state
-   * of a run that was stopped or aborted is `interrupted`; a teacher, a budget or a deadline makes
-   * it `halted`.
+   * Continues an earlier run, sends pending rows (with `retry`, failed ones), and resolves when
+   * everything is on disk. The state of a run that was stopped or aborted is `interrupted`; a
+   * teacher, a budget or a deadline makes it `halted`.
    *
    * @throws {UsageError | SourceError} if the run cannot start with these options; nothing was sent
    * @throws {LockedError} if another run or a merge is writing to the same output

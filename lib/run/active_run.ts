@@ -1,6 +1,6 @@
 /**
- * One run of a generator, or one `generate()`: creates checks, prices and budget, and controls the
- * engine.
+ * One run over files, or over the rows of `generate()` or `distill()`: creates checks, prices and
+ * budget, and controls the engine.
  *
  * @module
  */
@@ -36,10 +36,6 @@ export class ActiveRun {
   #concurrency: number;
   /** The cost limit; for a shard, the limit of all shards together. */
   #maxCostUsd: number | null;
-  /** The share of `#maxCostUsd` that this run may use, from 0 to 1. */
-  #costShare = 1;
-  /** US dollars of this share that earlier runs have spent. */
-  #spentBefore = 0;
   #budget: Budget | undefined;
   #checks: Disposable | undefined;
   #engine: Engine | undefined;
@@ -84,7 +80,7 @@ export class ActiveRun {
     if (signal?.aborted) this.#onAbort();
     const prepared = await prepare(this.options, this.#maxCostUsd);
     // The cost limit may have changed meanwhile.
-    prepared.budget.setMaxCost(this.#shareOf(this.#maxCostUsd), this.#maxCostUsd);
+    prepared.budget.setMaxCost(this.#maxCostUsd);
     this.#budget = prepared.budget;
     this.#checks = prepared.checks;
     return { generator: this.options, prepared, activeRun: this };
@@ -154,38 +150,17 @@ export class ActiveRun {
   /** Sets the cost limit in US dollars; null removes it. For a shard, this is the limit of all
    * shards together. Halts a run that has already spent its share. */
   setMaxCost(usd: number | null): void {
-    this.#budget?.setMaxCost(this.#shareOf(usd), usd);
+    this.#budget?.setMaxCost(usd);
     this.#maxCostUsd = usd;
     const reason = this.#budget?.exhaustedReason;
     if (reason !== undefined) this.#engine?.halt(reason);
     this.progress.stateChanged();
   }
 
-  /** `share` is a shard's part of the cost limit, from 0 to 1. Its earlier runs have spent
-   * `spentBefore` US dollars of this part. */
-  shareMaxCost(share: number, spentBefore: number): void {
-    this.#budget?.countEarlierRuns(spentBefore);
-    this.#costShare = share;
-    this.#spentBefore = spentBefore;
+  /** As `Budget.takeShare`. Halts a shard that has already spent its share. */
+  shareMaxCost(share: number, earlierCostUsd: number): void {
+    this.#budget?.takeShare(share, earlierCostUsd);
     this.setMaxCost(this.#maxCostUsd);
-  }
-
-  #shareOf(usd: number | null): number | null {
-    return usd === null ? null : usd * this.#costShare;
-  }
-
-  /** The cost limit of this run. For a shard, what its earlier runs have left of its share. */
-  get #runMaxCostUsd(): number | null {
-    const usd = this.#shareOf(this.#maxCostUsd);
-    return usd === null ? null : Math.max(0, usd - this.#spentBefore);
-  }
-
-  /** The highest cost limit that would end the run now: with $2 spent and a share of 0.25, $8. Null
-   * if the cost is not known. */
-  get #minBudgetUsd(): number | null {
-    const costUsd = this.#budget?.costUsd ?? null;
-    if (costUsd === null || this.#costShare === 0) return costUsd;
-    return (costUsd + this.#spentBefore) / this.#costShare;
   }
 
   /** Finishes calls in flight and starts no others. */
@@ -210,7 +185,7 @@ export class ActiveRun {
   }
 
   #gauges(): Gauges {
-    const engine = this.#engine;
+    const engine = this.#engine, budget = this.#budget;
     const { backoff, limits } = engine ?? {};
     return {
       state: this.state,
@@ -221,10 +196,10 @@ export class ActiveRun {
       maxPerSecond: limits?.perSecond ?? Infinity,
       backingOffUntil: backoff?.until ?? null,
       reason: engine?.haltReason ?? backoff?.reason ?? null,
-      costUsd: this.#budget?.costUsd ?? null,
-      maxCostUsd: this.#runMaxCostUsd,
+      costUsd: budget?.costUsd ?? null,
+      maxCostUsd: budget === undefined ? this.#maxCostUsd : budget.remainingCostUsd,
       budgetUsd: this.#maxCostUsd,
-      minBudgetUsd: this.#minBudgetUsd,
+      minBudgetUsd: budget?.minMaxCostUsd ?? null,
       teachers: () => engine?.teacherStatuses() ?? [],
     };
   }

@@ -90,7 +90,7 @@ export async function refuseDivided(
   { isClaimed = false } = {},
 ): Promise<void> {
   if (!isClaimed && files.length === 1 && await hasContent(files[0].results)) return;
-  const runs = files.map(({ input, pieces = [{ path: input }], results }) => ({
+  const runs = files.map(({ pieces, results }) => ({
     files: pieces.map(({ path }) => path),
     results,
   }));
@@ -109,10 +109,9 @@ async function refuseCompressed(results: string, inputs: readonly string[]): Pro
 }
 
 async function inputPathsOf({ input, pieces }: OutputFiles): Promise<string[]> {
-  if (pieces === undefined) return [input];
-  // With pieces, `input` may be several names joined by commas.
-  const isOneFile = await statOf(input) !== undefined;
-  return [...isOneFile ? [input] : [], ...pieces.map(({ path }) => path)];
+  if (pieces.length > 0) return pieces.map(({ path }) => path);
+  // A shard without rows. Its `input` may be several names, joined by commas.
+  return await statOf(input) === undefined ? [] : [input];
 }
 
 /** Deletes the output if the run starts over; otherwise moves outdated results away. */
@@ -205,9 +204,8 @@ async function repair(
 }
 
 /**
- * Reads the run file, and checks that the answers were created with the same settings. Warns if
- * there are answers without a run file. Returns `uidFieldLast: true` if an older version began the
- * output: such a version read `id` before `uidField`.
+ * Reads the run file, unless the run starts over, and checks that the answers were created with the
+ * same settings. Warns if there are answers without a run file.
  *
  * @throws {UsageError} with a line for each setting that differs
  */
@@ -218,31 +216,27 @@ export async function earlierRunOf(
     identity: Identity;
     notices: ClaimOptions["notices"];
   },
-): Promise<{ earlierRun?: RunFile; uidFieldLast?: boolean }> {
+): Promise<RunFile | undefined> {
   const startsOver = options.resume === false;
   const hasAnswers = !startsOver && (await hasContent(results) || await hasContent(failures));
   if (!options.allowMixed && !hasAnswers) await checkOtherShards(runJson, options, identity);
-  if (startsOver) return {};
+  if (startsOver) return undefined;
   const earlierRun = await readRunFile(runJson);
+  if (!hasAnswers || options.allowMixed) return earlierRun;
   if (earlierRun === undefined) {
-    if (hasAnswers && !options.allowMixed) {
-      notices.add(
-        "warning",
-        `The settings of the answers in "${results}" are not known, because "${runJson}" is ` +
-          "missing: another model or other parameters would go unnoticed",
-      );
-    }
-    return {};
+    notices.add(
+      "warning",
+      `The settings of the answers in "${results}" are not known, because "${runJson}" is ` +
+        "missing: another model or other parameters would go unnoticed",
+    );
+    return undefined;
   }
-  if (!hasAnswers) return { earlierRun };
-  const uidFieldLast = !earlierRun.rows.uidFieldFirst;
-  if (options.allowMixed) return { earlierRun, uidFieldLast };
   const problem = `Cannot continue "${results}": its answers were`;
   checkSameIdentity(problem, earlierRun.identity, identity, options);
   if (earlierRun.input !== input) {
     notices.add("info", `The answers in "${results}" came from "${earlierRun.input}" until now`);
   }
-  return { earlierRun, uidFieldLast };
+  return earlierRun;
 }
 
 /** Checks that answered shards nearby have the same settings, which a merge requires. Called for a

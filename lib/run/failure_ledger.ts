@@ -36,11 +36,12 @@ export type RetryFilter = boolean | readonly (FailureType | number)[];
 
 type LineNumbers = Map<string, number>;
 
-/** The last line of a pending row. */
-interface PendingLine {
-  /** From 1. */
-  readonly number: number;
-  /** Set if an earlier run wrote the line. */
+/** An answer that was paid for but not accepted, so that its row is sent again. */
+interface UnacceptedAnswer {
+  /** The number of its line, if the row is pending: the line is outdated once the row has another
+   * one. Undefined for a retried row that failed as `unfinished`. */
+  readonly pendingLine?: number;
+  /** Where an earlier run wrote the line. */
   readonly place?: LinePlace;
 }
 
@@ -53,10 +54,8 @@ export class FailureLedger {
   readonly #badRows: LineNumbers = new Map();
   /** The failures of rows that this run sends again and that have not finished yet. */
   readonly #retriedLines: LineNumbers = new Map();
-  /** Rows whose last answer was not accepted. */
-  readonly #pendingLines = new Map<string, PendingLine>();
-  /** Retried rows that failed as `unfinished`: their answers may be accepted now. */
-  readonly #unfinishedPlaces = new Map<string, LinePlace>();
+  /** The last answers of rows, by uid. */
+  readonly #unaccepted = new Map<string, UnacceptedAnswer>();
   readonly #keepsUnfinished: boolean;
   /** Rows that have failed again since the interrupted retry began. */
   failedAgain = 0;
@@ -78,8 +77,7 @@ export class FailureLedger {
       if (table.has(slot, HAS_RESULT)) {
         this.#outdatedLines.add(line.number);
       } else if (isPendingIndexed(line)) {
-        const { number, offset, byteLength } = line;
-        this.#setPending(line.uid(), { number, place: { offset, byteLength } });
+        this.#setUnaccepted(line.uid(), { pendingLine: line.number, place: placeOf(line) });
         // Drops the prompt hash: an edit of the prompt matters only for finished rows.
         return false;
       } else this.#readFailure(table, slot, line, this.#isAskedAgain(line, retry, before));
@@ -102,21 +100,19 @@ export class FailureLedger {
 
   /** The last answer of an earlier run to the row, if it was paid for but not accepted. */
   earlierOf(row: Row, paramsId: string): EarlierAnswer | undefined {
-    if (this.#pendingLines.size === 0 && this.#unfinishedPlaces.size === 0) return undefined;
-    const place = this.#pendingLines.get(row.uid)?.place ?? this.#unfinishedPlaces.get(row.uid);
+    if (this.#unaccepted.size === 0) return undefined;
+    const place = this.#unaccepted.get(row.uid)?.place;
     return place && readEarlierAnswer(this.#path, place, row, paramsId);
   }
 
   /** Keeps a row pending. This run has added `addedLines` lines, the last of them for the row. */
   keep(uid: string, addedLines: number): void {
-    this.#setPending(uid, { number: this.#lines + addedLines });
+    this.#setUnaccepted(uid, { pendingLine: this.#lines + addedLines });
   }
 
   /** Called when a row's final outcome is on disk. Returns whether the row had failed before. */
   settle(uid: string): boolean {
-    this.#dropPending(uid);
-    // `Map.delete` would hash the uid even if the map is empty, and fetch it from cold memory.
-    if (this.#unfinishedPlaces.size > 0) this.#unfinishedPlaces.delete(uid);
+    this.#dropUnaccepted(uid);
     const number = this.#retriedLines.size === 0 ? undefined : this.#retriedLines.get(uid);
     if (number === undefined) return false;
     this.#retriedLines.delete(uid);
@@ -158,29 +154,32 @@ export class FailureLedger {
   #readFailure(table: IdTable, slot: number, line: IndexedLine, isAsked: boolean): void {
     const earlierLine = table.lineOf(slot);
     if (earlierLine > 0) this.#outdatedLines.add(earlierLine);
-    if (this.#pendingLines.size > 0) this.#dropPending(line.uid());
-    if (this.#unfinishedPlaces.size > 0) this.#unfinishedPlaces.delete(line.uid());
+    if (this.#unaccepted.size > 0) this.#dropUnaccepted(line.uid());
     table.setLine(slot, line.number);
     table.set(slot, HAS_FAILURE);
     if (isAsked) table.set(slot, ASK_AGAIN);
     else table.clear(slot, ASK_AGAIN);
     if (this.#keepsUnfinished && isAsked && isUnfinished(line)) {
-      const { offset, byteLength } = line;
-      this.#unfinishedPlaces.set(line.uid(), { offset, byteLength });
+      this.#unaccepted.set(line.uid(), { place: placeOf(line) });
     }
   }
 
-  #setPending(uid: string, line: PendingLine): void {
-    this.#dropPending(uid);
-    this.#pendingLines.set(uid, line);
+  #setUnaccepted(uid: string, answer: UnacceptedAnswer): void {
+    this.#dropUnaccepted(uid);
+    this.#unaccepted.set(uid, answer);
   }
 
-  #dropPending(uid: string): void {
-    const line = this.#pendingLines.size === 0 ? undefined : this.#pendingLines.get(uid);
-    if (line === undefined) return;
-    this.#pendingLines.delete(uid);
-    this.#outdatedLines.add(line.number);
+  #dropUnaccepted(uid: string): void {
+    // `Map.get` would hash the uid even if the map is empty, and fetch it from cold memory.
+    const answer = this.#unaccepted.size === 0 ? undefined : this.#unaccepted.get(uid);
+    if (answer === undefined) return;
+    this.#unaccepted.delete(uid);
+    if (answer.pendingLine !== undefined) this.#outdatedLines.add(answer.pendingLine);
   }
+}
+
+function placeOf({ offset, byteLength }: IndexedLine): LinePlace {
+  return { offset, byteLength };
 }
 
 function isUnfinished(line: IndexedLine): boolean {

@@ -23,6 +23,8 @@ const MAX_DIFFERENCES = 20;
 /** What the first pass over an input has found. Some fields count rows, others answers: a row has
  * one for each sample. */
 export class Findings {
+  /** As the user named it. */
+  readonly input: string;
   readonly samples: number;
   readonly plan: Plan;
   readonly shapes = new Map<string, number>();
@@ -75,9 +77,11 @@ export class Findings {
   readonly ownLimits: OwnLimits = { answers: 0, minTokens: 0, maxTokens: 0 };
   readonly firstRows = new Map<string, ParsedRow>();
   readonly firstToAsk = new Map<string, ParsedRow>();
-  input: InputSequence | undefined;
+  /** What both passes read. */
+  sequence: InputSequence | undefined;
 
-  constructor(samples = 1) {
+  constructor(input: string, samples = 1) {
+    this.input = input;
     this.samples = samples;
     this.plan = new Plan(samples);
   }
@@ -132,7 +136,7 @@ export class Findings {
   }
 
   placeOf(number: number): string {
-    return this.input?.placeOf(number).source ?? String(number);
+    return this.sequence?.placeOf(number).source ?? String(number);
   }
 }
 

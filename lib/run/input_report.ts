@@ -12,7 +12,7 @@ import type { RowOptions } from "./options.ts";
 import { type BadLineGroup, type BadLines, type Findings, MODELS_SHOWN } from "./findings.ts";
 
 type Options =
-  & Pick<ResolvedRunOptions, "input" | "skipBadRows" | "changed" | "allowEmpty">
+  & Pick<ResolvedRunOptions, "skipBadRows" | "changed" | "allowEmpty">
   & Pick<RowOptions, "mixedShapes">;
 
 const MAX_LISTED = 20;
@@ -26,31 +26,26 @@ const MAX_LISTED = 20;
 export function refuseProblems(findings: readonly Findings[], options: Options): void {
   const source = [
     ...findings.flatMap(({ unreadable }) => unreadable ?? []),
-    ...options.skipBadRows ? [] : badRowProblem(options.input, findings),
+    ...options.skipBadRows ? [] : badRowProblem(findings),
   ];
   const usage = [
     ...options.mixedShapes ? [] : shapeProblem(findings),
     ...options.changed === undefined ? changedProblem(findings) : [],
   ];
   if (source.length + usage.length === 0 && !options.allowEmpty) {
-    source.push(...emptyProblem(options.input, findings));
+    source.push(...emptyProblem(findings));
   }
   if (source.length + usage.length === 0) return;
   const message = [...source, ...usage].join("\n");
   throw source.length > 0 ? new SourceError(message) : new UsageError(message);
 }
 
-function badRowProblem(inputs: readonly string[], findings: readonly Findings[]): string[] {
+function badRowProblem(findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ bad }) => bad.count);
   if (count === 0) return [];
-  const badInputs = findings.map((found, index) => ({
-    input: inputs[index],
-    bad: found.bad,
-    placeOf: (line: number) => found.placeOf(line),
-  }));
   return [
     `Cannot send ${formatCountOf(count, "line")} of the input; nothing was sent`,
-    ...listBadLines(badInputs, "line"),
+    ...listBadLines(findings, "line"),
     "Fix them, or add --skip-bad-rows to write them to the failures file and send the rest",
   ];
 }
@@ -59,7 +54,7 @@ export interface BadInput {
   readonly input: string;
   readonly bad: BadLines;
   /** Returns `file:line`, `file[element]` or `file:row`. */
-  readonly placeOf: (line: number) => string;
+  placeOf(line: number): string;
 }
 
 /** Describes the bad lines of inputs, by problem. `noun` stands for a line in the message. */
@@ -76,14 +71,14 @@ export function listBadLines(inputs: readonly BadInput[], noun: "line" | "row"):
 
 function groupLines(
   { kind, hint, count, examples }: BadLineGroup,
-  { placeOf }: BadInput,
+  input: BadInput,
   { noun, where }: { noun: string; where: string },
 ): string[] {
   const advice = hint === "" ? "" : `: ${hint}`;
-  if (count === 1) return [`  ${placeOf(examples[0].line)}: ${examples[0].problem}${advice}`];
+  if (count === 1) return [`  ${input.placeOf(examples[0].line)}: ${examples[0].problem}${advice}`];
   const lines = [`  ${formatCountOf(count, noun)}${where}: ${kind}${advice}`];
   for (const { line, problem } of examples) {
-    lines.push(`    ${placeOf(line)}${problem === kind ? "" : `: ${problem}`}`);
+    lines.push(`    ${input.placeOf(line)}${problem === kind ? "" : `: ${problem}`}`);
   }
   const more = count - examples.length;
   if (more > 0) lines.push(`    … and ${formatCount(more)} more`);
@@ -134,13 +129,13 @@ function sumsOf(counts: readonly ReadonlyMap<string, number>[]): Map<string, num
   return sums;
 }
 
-function emptyProblem(inputs: readonly string[], findings: readonly Findings[]): string[] {
+function emptyProblem(findings: readonly Findings[]): string[] {
   if (findings.some(({ rows }) => rows > 0)) return [];
   const bad = sumOf(findings, ({ bad }) => bad.count);
   const contents = bad === 0
     ? undefined
     : `no row that can be sent (${formatCountOf(bad, "bad line")})`;
-  return [emptyMessage("start", inputs, contents)];
+  return [emptyMessage("start", findings.map(({ input }) => input), contents)];
 }
 
 /** `Cannot <verb>: "in.jsonl" holds no rows. …` */
@@ -154,36 +149,28 @@ export function emptyMessage(
 }
 
 /** A line for each input, then lines about probable mistakes. */
-export function describeInput(
-  inputs: readonly string[],
-  findings: readonly Findings[],
-): string[] {
-  return [
-    ...firstLines(countLines(inputs, findings), findings.slice(MAX_INPUTS_SHOWN)),
-    ...firstLines(uidFieldLines(inputs, findings)),
-    ...firstLines(promptFieldLines(inputs, findings)),
-    ...firstLines(fromRunLines(inputs, findings)),
-    ...unsentLines(findings),
-  ];
+export function describeInput(findings: readonly Findings[]): string[] {
+  const mistakes = [uidFieldLine, promptFieldLine, fromRunLine].flatMap((lineOf) =>
+    firstLines(findings.flatMap((found) => lineOf(found) ?? []))
+  );
+  const counts = firstLines(findings.map(countLine), countsOf(findings.slice(MAX_INPUTS_SHOWN)));
+  return [...counts, ...mistakes, ...unsentLines(findings)];
 }
 
 const MAX_INPUTS_SHOWN = 20;
 
-/** The first lines, and a line with the number of further inputs. With `rest`, the findings of
- * these inputs, that line also counts their rows. */
-function firstLines(lines: readonly string[], rest?: readonly Findings[]): string[] {
+/** The first lines, and a line with the number of further inputs, which ends with `counts`. */
+function firstLines(lines: readonly string[], counts = ""): readonly string[] {
   const more = lines.length - MAX_INPUTS_SHOWN;
-  if (more <= 0) return [...lines];
-  const rows = rest && sumOf(rest, (input) => input.rows);
-  const bad = sumOf(rest ?? [], (input) => input.bad.count);
-  const counts = [
-    ...(rows === undefined ? [] : [`: ${formatCountOf(rows, "row")}`]),
-    ...(bad === 0 ? [] : [`, ${formatCount(bad)} bad`]),
-  ];
-  return [
-    ...lines.slice(0, MAX_INPUTS_SHOWN),
-    `… and ${formatCount(more)} more inputs${counts.join("")}`,
-  ];
+  if (more <= 0) return lines;
+  const lastLine = `… and ${formatCount(more)} more inputs${counts}`;
+  return [...lines.slice(0, MAX_INPUTS_SHOWN), lastLine];
+}
+
+function countsOf(findings: readonly Findings[]): string {
+  const rows = sumOf(findings, (found) => found.rows);
+  const bad = sumOf(findings, (found) => found.bad.count);
+  return `: ${formatCountOf(rows, "row")}${bad === 0 ? "" : `, ${formatCount(bad)} bad`}`;
 }
 
 /** Fields that questions refer to, as in SQuAD, BoolQ, RACE, MMLU and ARC. */
@@ -216,77 +203,66 @@ function unsentLines(findings: readonly Findings[]): string[] {
 }
 
 /** Says that no row has the prompt field, so prompts come from the usual field. */
-function promptFieldLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
-  return findings.flatMap(({ rows, missingPromptField: field }, index) =>
-    rows === 0 || field === undefined
-      ? []
-      : [`No row of ${nameOf(inputs[index])} has the field "${field}" of --prompt-field`]
-  );
+function promptFieldLine(
+  { input, rows, missingPromptField: field }: Findings,
+): string | undefined {
+  if (rows === 0 || field === undefined) return undefined;
+  return `No row of ${nameOf(input)} has the field "${field}" of --prompt-field`;
 }
 
 /** Warns of inputs that are output of an earlier run: their prompts would be paid for again. */
-function fromRunLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
-  return findings.flatMap(({ fromRuns }, index) => {
-    if (fromRuns === 0) return [];
-    const [lines, prompts] = fromRuns === 1
-      ? ["is a line", "its prompt is"]
-      : ["are lines", "their prompts are"];
-    return [
-      `${formatCountOf(fromRuns, "row")} of ${nameOf(inputs[index])} ${lines} ` +
-      `that an earlier run has written: ${prompts} sent again. ` +
-      '"export" makes a training set of results, and "retry" retries failed rows',
-    ];
-  });
+function fromRunLine({ input, fromRuns }: Findings): string | undefined {
+  if (fromRuns === 0) return undefined;
+  const [lines, prompts] = fromRuns === 1
+    ? ["is a line", "its prompt is"]
+    : ["are lines", "their prompts are"];
+  return `${formatCountOf(fromRuns, "row")} of ${nameOf(input)} ${lines} that an earlier run has ` +
+    `written: ${prompts} sent again. "export" makes a training set of results, and "retry" ` +
+    "retries failed rows";
 }
 
 function nameOf(input: string): string {
   return input === "-" ? "standard input" : `"${input}"`;
 }
 
-function countLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
-  return findings.map((found, index) => {
-    const name = inputs[index] === "-" ? "standard input" : inputs[index];
-    const parts = [`${name}: ${formatCountOf(found.rows, "row")}`];
-    if (found.shapes.size > 0) parts.push(`(${shapeCounts(found.shapes)})`);
-    if (found.samples > 1) parts.push(`with ${formatCount(found.samples)} samples each`);
-    const extras = [
-      [found.succeeded, found.succeeded === 1 ? "has a result" : "have a result"],
-      [found.failed, "failed before"],
-      [found.merged, "merged as identical"],
-      [found.changed, "edited since"],
-      [sumOf(found.resent.values(), (count) => count), "sent differently now"],
-      [found.bad.count, "bad"],
-    ] as const;
-    const details = extras.filter(([count]) => count > 0).map(([count, what]) =>
-      `${formatCount(count)} ${what}`
-    );
+function countLine(found: Findings): string {
+  const { input, rows, shapes, samples, ownModels } = found;
+  const parts = [`${input === "-" ? "standard input" : input}: ${formatCountOf(rows, "row")}`];
+  if (shapes.size > 0) parts.push(`(${shapeCounts(shapes)})`);
+  if (samples > 1) parts.push(`with ${formatCount(samples)} samples each`);
+  const extras = [
+    [found.succeeded, found.succeeded === 1 ? "has a result" : "have a result"],
+    [found.failed, "failed before"],
+    [found.merged, "merged as identical"],
+    [found.changed, "edited since"],
+    [sumOf(found.resent.values(), (count) => count), "sent differently now"],
+    [found.bad.count, "bad"],
     // These models are billed, whatever `--model` says.
-    if (found.ownModels > 0) {
-      const verbPhrase = found.ownModels === 1
-        ? "sets a model of its own"
-        : "set a model of their own";
-      details.push(`${formatCount(found.ownModels)} ${verbPhrase}: ${modelList(found.models)}`);
-    }
-    return details.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${details.join(", ")}`;
-  });
+    [
+      ownModels,
+      `${ownModels === 1 ? "sets a model of its own" : "set a model of their own"}: ${
+        modelList(found.models)
+      }`,
+    ],
+  ] as const;
+  const details = extras.filter(([count]) => count > 0)
+    .map(([count, what]) => `${formatCount(count)} ${what}`);
+  return [parts.join(" "), ...details].join(", ");
 }
 
 /** Says that no row has an id field. Otherwise, a mistyped name would show only when results are
  * joined by uid. */
-function uidFieldLines(inputs: readonly string[], findings: readonly Findings[]): string[] {
-  return findings.flatMap(({ rows, hashed, missingUidFields }, index) => {
-    if (rows === 0 || missingUidFields.length === 0) return [];
-    const name = nameOf(inputs[index]);
-    const fields = missingUidFields.map((field) => `"${field}"`).join(" or ");
-    const names = [
-      ...(hashed < rows ? ["by their uid, custom_id or id"] : []),
-      ...(hashed > 0 ? ["by a hash of themselves"] : []),
-    ];
-    return [
-      `No row of ${name} has a value for the field ${fields} of --uid-field: ` +
-      `rows are named ${names.join(", or ")}`,
-    ];
-  });
+function uidFieldLine(
+  { input, rows, hashed, missingUidFields }: Findings,
+): string | undefined {
+  if (rows === 0 || missingUidFields.length === 0) return undefined;
+  const fields = missingUidFields.map((field) => `"${field}"`).join(" or ");
+  const names = [
+    ...(hashed < rows ? ["by their uid, custom_id or id"] : []),
+    ...(hashed > 0 ? ["by a hash of themselves"] : []),
+  ];
+  return `No row of ${nameOf(input)} has a value for the field ${fields} of --uid-field: ` +
+    `rows are named ${names.join(", or ")}`;
 }
 
 function shapeCounts(shapes: ReadonlyMap<string, number>): string {

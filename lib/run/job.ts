@@ -23,7 +23,7 @@ import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
 import { type Retry, retryOf } from "./retry.ts";
 import { paramsId, type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
-import type { JobsOptions, ReadingOptions } from "./jobs.ts";
+import type { JobOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";
 import { checkReadableTwice, spool, STDIN_ADVICE } from "./inputs.ts";
 import { Findings, JobCounts } from "./findings.ts";
@@ -31,51 +31,50 @@ import { preflight } from "./preflight.ts";
 import { removeIfThere } from "../files.ts";
 import { estimateRows, InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
+import { rowParserOf } from "./resolve_options.ts";
 
 /** One input of a run. Call `close` after use. */
 export class Job {
   readonly files: OutputFiles;
   /** What the first pass found; empty before. */
-  findings = new Findings();
+  findings: Findings;
   #earlierRun: RunFile | undefined;
-  /** Whether an earlier version began the output and read `id` before `uidField`. */
-  #uidFieldLast = false;
   #retry: Retry | undefined;
   #parser: RowParser | undefined;
-  readonly #jobsOptions: JobsOptions;
-  readonly #reading: ReadingOptions;
+  readonly #jobOptions: JobOptions;
   readonly #ledger: FailureLedger;
   readonly #counts = new JobCounts();
-  /** The file to read rows from: the input, or the copy of standard input. */
-  #path: string;
+  /** The copy of standard input. */
+  #spoolPath: string | undefined;
   #mode: number | undefined;
-  #lock: Lock | undefined;
-  #sink: Sink | undefined;
+  /** Set by `claim`. */
+  lock: Lock | undefined;
+  /** Set by `open`. */
+  sink: Sink | undefined;
 
-  constructor(files: OutputFiles, jobsOptions: JobsOptions, reading: ReadingOptions) {
+  constructor(files: OutputFiles, jobOptions: JobOptions) {
     this.files = files;
-    this.#path = files.input;
-    this.#jobsOptions = jobsOptions;
-    this.#reading = reading;
-    const { acceptEndings = [] } = jobsOptions.context.generator;
+    this.findings = new Findings(files.input);
+    this.#jobOptions = jobOptions;
+    const { acceptEndings = [] } = jobOptions.context.generator;
     this.#ledger = new FailureLedger(files.failures, acceptEndings.length > 0);
   }
 
   /** Sets `findings.unreadable` if the input cannot be read twice. */
   async checkReadable(): Promise<void> {
-    if (this.#path === "-") return;
+    if (this.files.input === "-") return;
     const checks = this.#pieces.map(({ path }) => checkReadableTwice(path, STDIN_ADVICE));
     await this.#orUnreadable(Promise.all(checks));
   }
 
-  /** Ends the preparation and the reading of rows. The engine is stopped separately. */
   get #signal(): AbortSignal {
-    return this.#jobsOptions.context.activeRun.stopController.signal;
+    return this.#jobOptions.context.activeRun.stopController.signal;
   }
 
   get #pieces(): readonly InputPiece[] {
-    const { input, pieces = [{ path: this.#path, name: input }] } = this.files;
-    return pieces.map((piece) => ({ options: this.#jobsOptions.context.generator, ...piece }));
+    const options = this.#jobOptions.context.generator;
+    const pieces = this.files.pieces.map((piece) => ({ options, ...piece }));
+    return this.#spoolPath === undefined ? pieces : [{ ...pieces[0], path: this.#spoolPath }];
   }
 
   /** Keeps an error of the input, to report it with the problems of other inputs. */
@@ -91,35 +90,33 @@ export class Job {
 
   /** @throws {LockedError | UsageError} as `claimOutput` and `earlierRunOf` do */
   async claim(shared?: SharedLock): Promise<void> {
-    const { lock, mode } = await claimOutput(this.files, { ...this.#jobsOptions, shared });
-    this.#lock = lock;
+    const { lock, mode } = await claimOutput(this.files, { ...this.#jobOptions, shared });
+    this.lock = lock;
     this.#mode = mode;
     await this.checkIdentity();
   }
 
   async spool(stream: ReadableStream<Uint8Array>): Promise<void> {
-    this.#path = spoolPathOf(this.files, this.#lock!.token);
-    await spool(stream, this.#path, this.#signal);
+    this.#spoolPath = spoolPathOf(this.files, this.lock!.token);
+    await spool(stream, this.#spoolPath, this.#signal);
   }
 
   get replacementOptions(): ReplacementOptions {
-    return { token: this.#lock?.token, mode: this.#mode };
+    return { token: this.lock?.token, mode: this.#mode };
   }
 
   async checkIdentity(): Promise<void> {
-    const { earlierRun, uidFieldLast = false } = await earlierRunOf(this.files, this.#jobsOptions);
-    this.#earlierRun = earlierRun;
-    this.#uidFieldLast = uidFieldLast;
-    this.#retry = retryOf(this.#jobsOptions.retryId, earlierRun?.retry);
+    this.#earlierRun = await earlierRunOf(this.files, this.#jobOptions);
+    this.#retry = retryOf(this.#jobOptions.retryId, this.#earlierRun?.retry);
   }
 
   /** The first pass: reads the output files, then the input. Writes nothing. */
   async preflight(): Promise<void> {
     if (this.findings.unreadable !== undefined) return;
-    const { options, identity, selection, context: { generator } } = this.#jobsOptions;
-    const { limit, keepsRows } = this.#reading, { duplicates, imagesRoot } = generator;
+    const { options, identity, selection, limit, keepsRows, context } = this.#jobOptions;
+    const { duplicates, imagesRoot } = context.generator;
     const signal = this.#signal;
-    this.#parser = this.#reading.parserOf(this.#uidFieldLast);
+    this.#parser = rowParserOf(context.generator, { uidFieldLast: this.#uidFieldLast });
     using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * this.#samples);
     if (options.resume !== false) {
       const mark = (slot: number) => table.set(slot, HAS_RESULT);
@@ -131,6 +128,7 @@ export class Job {
     }
     const input = new InputSequence(this.#pieces, { imagesRoot, keepsRows });
     const findings = await this.#orUnreadable(preflight(input, {
+      name: this.files.input,
       parser: this.#parser,
       table,
       duplicates,
@@ -156,13 +154,13 @@ export class Job {
 
   /** Deletes or moves away what the run replaces. Called only once all checks have passed. */
   async makeRoom(): Promise<void> {
-    await makeRoom(this.files, this.findings.outdatedUids, this.#jobsOptions, this.#lock?.token);
+    await makeRoom(this.files, this.findings.outdatedUids, this.#jobOptions, this.lock?.token);
   }
 
   /** Writes the run file. `runSummary` is null while the run continues; an idle run sends no row. */
   async writeRunFile(runSummary: Summary | null, { isIdle }: { isIdle: boolean }): Promise<void> {
-    const { options, identity: own, context: { generator } } = this.#jobsOptions;
-    const { input, runJson, pieces = [], mergedInputs } = this.files;
+    const { options, identity: own, context: { generator } } = this.#jobOptions;
+    const { input, runJson, pieces, mergedInputs } = this.files;
     const isShard = options.shard !== undefined;
     const names = isShard ? options.input : pieces.map(({ name }) => name);
     const inputs = mergedInputs ?? (isShard || names.length > 1 ? names : undefined);
@@ -181,7 +179,7 @@ export class Job {
   /** Opens the output at once or, with `openFiles`, for its first line. */
   async open(sinkOptions: SinkOptions, openFiles?: OpenFiles): Promise<void> {
     const options = { ...sinkOptions, mode: this.#mode };
-    this.#sink = openFiles === undefined
+    this.sink = openFiles === undefined
       ? await Sink.open(this.files, options)
       : await Sink.park(this.files, options, openFiles);
   }
@@ -189,60 +187,43 @@ export class Job {
   /** Whether the run reads all rows that have results. Standard input may hold other rows than
    * before. */
   get #isWhole(): boolean {
-    const { limit, shard, retry, uids, excludeUids } = this.#jobsOptions.options;
+    const { limit, shard, retry, uids, excludeUids } = this.#jobOptions.options;
     const isPart = retry || [limit, shard, uids, excludeUids].some((part) => part !== undefined);
     return !isPart && this.files.input !== "-";
   }
 
   /** Valid once the run file was read. */
   get #samples(): number {
-    const { options, context: { generator } } = this.#jobsOptions;
+    const { options, context: { generator } } = this.#jobOptions;
     const earlier = options.resume === false ? undefined : this.#earlierRun?.rows.samples;
     return generator.samples ?? earlier ?? 1;
   }
 
-  get lock(): Lock | undefined {
-    return this.#lock;
-  }
-
-  get sink(): Sink {
-    if (this.#sink === undefined) throw new Error("The job is not open");
-    return this.#sink;
-  }
-
-  setConcurrency(concurrency: number): void {
-    this.#sink?.setConcurrency(concurrency);
-  }
-
-  /** Writes lines that wait for disk space to other files; "abandon" drops those that fail there. */
-  endWait(ending: "abandon" | "rescue"): void {
-    this.#sink?.[ending]();
+  /** Whether an earlier version began the output: it read `id` before `uidField`. */
+  get #uidFieldLast(): boolean {
+    return this.#earlierRun !== undefined && !this.#earlierRun.rows.uidFieldFirst;
   }
 
   /** Returns what another program has changed. */
   async check(): Promise<string | undefined> {
-    const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
+    const [file, lock] = await Promise.all([this.sink?.check(), this.lock?.check()]);
     return file ?? lock;
   }
 
   async moveAway(paths: string[]): Promise<void> {
-    await this.#sink?.moveAway(paths);
-  }
-
-  get missingLines(): number {
-    return this.#sink?.missingLines ?? 0;
+    await this.sink?.moveAway(paths);
   }
 
   /** Writes an answer that was not accepted to the failures file, before its row is sent again. */
   keep(outcome: Outcome): Promise<void> {
-    const writing = this.sink.putPending(outcome);
-    this.#ledger.keep(outcome.row.uid, this.sink.failureLines);
+    const writing = this.sink!.putPending(outcome);
+    this.#ledger.keep(outcome.row.uid, this.sink!.failureLines);
     return writing;
   }
 
   /** Yields the planned rows, and writes bad lines to the failures file. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
-    const { params } = this.#jobsOptions.identity, id = paramsId(params);
+    const { params } = this.#jobOptions.identity, id = paramsId(params);
     if (this.#parser === undefined) throw new Error("The job was not prepared");
     return plannedRows({
       findings: this.findings,
@@ -252,7 +233,7 @@ export class Job {
       onRetry: (uid, failureLine) => this.#ledger.askAgain(uid, failureLine),
       earlierOf: (row) => this.#ledger.earlierOf(row, id),
       onBadRow: async (bad) => {
-        await this.sink.putBadRow(bad);
+        await this.sink!.putBadRow(bad);
         this.#counts.badWritten++;
       },
       signal: this.#signal,
@@ -269,25 +250,25 @@ export class Job {
 
   /** Closes the output, and removes outdated lines from the failures file. */
   async tidy(): Promise<void> {
-    const { failureLines } = this.sink;
-    await this.sink.close();
-    this.#sink = undefined;
-    const problem = await this.#ledger.tidy(failureLines, this.#lock?.token);
+    const { failureLines } = this.sink!;
+    await this.sink!.close();
+    this.sink = undefined;
+    const problem = await this.#ledger.tidy(failureLines, this.lock?.token);
     if (problem === undefined) return;
     const message = `${problem}: outdated lines stay in it until the next run`;
-    this.#jobsOptions.notices.add("warning", message);
+    this.#jobOptions.notices.add("warning", message);
   }
 
   async close({ abandon = false } = {}): Promise<void> {
-    if (abandon) this.endWait("abandon");
+    if (abandon) this.sink?.abandon();
     // An error has already ended the run, or `tidy` has thrown this one.
-    await this.#sink?.close().catch(() => {});
-    this.#sink = undefined;
+    await this.sink?.close().catch(() => {});
+    this.sink = undefined;
     // Without the lock, the files belong to another run.
-    if (this.#lock === undefined) return;
-    if (this.#path !== this.files.input) await removeIfThere(this.#path).catch(() => {});
-    this.#lock.release();
-    this.#lock = undefined;
+    if (this.lock === undefined) return;
+    if (this.#spoolPath !== undefined) await removeIfThere(this.#spoolPath).catch(() => {});
+    this.lock.release();
+    this.lock = undefined;
   }
 
   summary(): SummaryFile {

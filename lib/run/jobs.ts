@@ -13,7 +13,6 @@ import { UsageError } from "../errors.ts";
 import type { SummaryParts } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
 import { type Lock, OpenFiles, SharedLock, type SinkOptions, syncFolderOf } from "../sink/mod.ts";
-import type { Shard } from "../shards/mod.ts";
 import type { Findings } from "./findings.ts";
 import { crashedInFlight } from "./live_status.ts";
 import { findInputs } from "./inputs.ts";
@@ -22,12 +21,10 @@ import type { RunContext } from "./active_run.ts";
 import type { UidSelection } from "./retry.ts";
 import type { ResolvedRunOptions } from "./run_options.ts";
 import type { RunNotices } from "./notices.ts";
-import type { RowParser } from "../source/mod.ts";
 import type { Identity } from "./run_file.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
 import { makeFolders, refuseDivided } from "./claim.ts";
 import { outputFilesOf } from "./outputs.ts";
-import { rowParserOf } from "./resolve_options.ts";
 import type { ShardFiles } from "./shard_run.ts";
 import { sumOf } from "../figures.ts";
 
@@ -43,9 +40,7 @@ export interface JobsOptions {
   readonly writes: boolean;
 }
 
-export interface ReadingOptions {
-  /** `uidFieldLast`: `id` is read before `uidField`, as in earlier versions. */
-  readonly parserOf: (uidFieldLast: boolean) => RowParser;
+export interface JobOptions extends JobsOptions {
   /** Whether the rows of a small input stay in memory for the second pass: not with several outputs
    * (`InputSequenceOptions.keepsRows`), and not for a preview, which ends after the first pass. */
   readonly keepsRows: boolean;
@@ -72,12 +67,13 @@ export class Jobs {
     this.shard = shard;
   }
 
-  get inputs(): string[] {
-    return this.list.map(({ files }) => files.input);
-  }
-
   get findings(): Findings[] {
     return this.list.map(({ findings }) => findings);
+  }
+
+  /** Whether the run has neither rows to send nor bad lines to write. */
+  get isIdle(): boolean {
+    return this.sum(({ plan }) => plan.toAsk + plan.bad) === 0;
   }
 
   get areMany(): boolean {
@@ -186,7 +182,7 @@ export class Jobs {
   }
 
   get missingLines(): number {
-    return sumOf(this.list, (job) => job.missingLines);
+    return sumOf(this.list, ({ sink }) => sink?.missingLines ?? 0);
   }
 
   /** Batches of the rows to send, input by input. */
@@ -211,39 +207,24 @@ export class Jobs {
 
 /** Finds the inputs and their outputs. Reads the inputs only to find the borders of a shard. */
 export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
-  const { options: { input, output, shard, limit = Infinity }, notices, writes } = jobsOptions;
-  const { generator } = jobsOptions.context;
+  const { options, notices, writes, context: { generator, activeRun } } = jobsOptions;
+  const { input, output, shard, limit } = options;
   const inputs = await findInputs(input);
   for (const note of inputs.notes) notices.add("info", note);
-  const parsers = [false, true].map((uidFieldLast) => rowParserOf(generator, { uidFieldLast }));
-  const parserOf = (uidFieldLast: boolean) => parsers[Number(uidFieldLast)];
   if (shard === undefined) {
     const outputs = await outputFilesOf(inputs.files, output);
     await refuseDivided(input, output, outputs);
-    const reading = { parserOf, limit, keepsRows: writes && outputs.length === 1 };
-    return new Jobs(outputs.map((outputFiles) => new Job(outputFiles, jobsOptions, reading)));
+    const keepsRows = writes && outputs.length === 1;
+    const jobOptions = { ...jobsOptions, limit: limit ?? Infinity, keepsRows };
+    return new Jobs(outputs.map((outputFiles) => new Job(outputFiles, jobOptions)));
   }
-  const shardFiles = await findShardFiles(inputs.files, shard, jobsOptions);
-  const reading = { parserOf, limit: shardFiles.limit, keepsRows: writes };
-  return new Jobs([new Job(shardFiles.files, jobsOptions, reading)], shardFiles);
-}
-
-async function findShardFiles(
-  files: readonly string[],
-  shard: Shard,
-  { context: { generator, activeRun }, options, writes }: JobsOptions,
-): Promise<ShardFiles> {
   const { shardFilesOf } = await import("./shard_run.ts");
-  const { input, output, limit, lock } = options;
-  return await shardFilesOf({
-    inputs: input,
-    files,
-    output,
-    shard,
-    limit,
+  const shardFiles = await shardFilesOf({
+    ...{ inputs: input, files: inputs.files, output, shard, limit, writes },
     inputOptions: generator,
-    writes,
-    needsLock: lock,
+    needsLock: options.lock,
     signal: activeRun.stopController.signal,
   });
+  const jobOptions = { ...jobsOptions, limit: shardFiles.limit, keepsRows: writes };
+  return new Jobs([new Job(shardFiles.files, jobOptions)], shardFiles);
 }

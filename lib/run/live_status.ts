@@ -21,8 +21,11 @@ import type { RunContext } from "./active_run.ts";
 import type { Jobs } from "./jobs.ts";
 import type { ResolvedRunOptions } from "./run_options.ts";
 import {
+  fieldsOf,
   readStatus,
   type RunStatus,
+  STATUS_COUNTS,
+  STATUS_ESTIMATES,
   STATUS_LIMITS,
   statusPathOf,
   writeStatus,
@@ -211,8 +214,8 @@ export class LiveStatus {
 
   #status(): RunStatus {
     const { context, path, model, shard, spentBefore, otherShards } = this.#parts;
-    const { errors, teachers, ...current } = context.activeRun.progress.snapshot();
-    const { state, reason, cost_usd } = current;
+    const snapshot = context.activeRun.progress.snapshot();
+    const { errors, teachers, state, reason, cost_usd } = snapshot;
     return {
       retort: VERSION,
       name: stemOf(basename(path)),
@@ -224,18 +227,8 @@ export class LiveStatus {
       reason: shortReason(reason),
       shard: shard === undefined ? null : [shard.index, shard.count],
       model: model.slice(0, STATUS_LIMITS.chars),
-      total: current.total,
-      skipped: current.skipped,
-      succeeded: current.succeeded,
-      failed: current.failed,
-      in_flight: current.in_flight,
-      attempts: current.attempts,
-      failed_attempts: current.failed_attempts,
-      rate_per_s: current.rate_per_s,
-      eta_s: current.eta_s,
-      elapsed_ms: current.elapsed_ms,
-      completion_tokens: current.completion_tokens,
-      cost_usd,
+      ...fieldsOf(STATUS_COUNTS, (name) => snapshot[name]),
+      ...fieldsOf(STATUS_ESTIMATES, (name) => snapshot[name]),
       // What earlier runs have spent counts even if the price is now unknown.
       spent_usd: cost_usd === null && spentBefore === 0 ? null : spentBefore + (cost_usd ?? 0),
       share: otherShards?.share ?? null,

@@ -20,12 +20,6 @@ import { missingUidsNotices } from "./retry.ts";
 
 type Prepared = Pick<RunContext, "generator" | "prepared">;
 
-export interface StartNotices {
-  readonly info: readonly string[];
-  /** Probable mistakes. */
-  readonly warnings: readonly string[];
-}
-
 export function estimateOf(
   { generator: { teachers, params }, prepared }: Prepared,
   findings: readonly Findings[],
@@ -43,19 +37,22 @@ export function estimateOf(
   });
 }
 
-/** @param missingUids Chosen uids that no row has. */
+/**
+ * Notices at the start of a run. Warnings are about probable mistakes.
+ *
+ * @param missingUids Chosen uids that no row has.
+ */
 export function startNotices(
   context: Prepared,
-  inputs: readonly string[],
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],
-): StartNotices {
+): { info: string[]; warnings: string[] } {
   const { generator, prepared } = context;
   const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
   return {
     info: [
-      ...describeInput(inputs, findings),
+      ...describeInput(findings),
       ...generator.notices,
       ...prepared.notes,
       ...retryNotes(findings, options),
@@ -184,18 +181,17 @@ export interface Preview {
 /** What the run would send and cost. Makes no call and changes nothing on disk. */
 export function previewOf(
   context: Prepared,
-  inputs: readonly string[],
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],
 ): Preview {
-  const { info, warnings } = startNotices(context, inputs, findings, options, missingUids);
+  const { info, warnings } = startNotices(context, findings, options, missingUids);
   const { promptTokens, completionTokens, costUsd } = estimateOf(context, findings);
   return {
     total: sumOf(findings, ({ total }) => total),
     toAsk: sumOf(findings, ({ plan }) => plan.toAsk),
     notes: [...info, ...warnings],
-    warnings: [...warnings],
+    warnings,
     promptTokens,
     completionTokens,
     costUsd,

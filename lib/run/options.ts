@@ -233,7 +233,8 @@ export interface RunOptions {
   output: PathLike;
   /** The stream for the input `-`. It may be compressed. */
   stdin?: ReadableStream<Uint8Array>;
-  /** Maximum number of rows of each input, from its start. */
+  /** Maximum number of rows of each input, from its start; of all inputs together with `shard`, or
+   * if they share one results file. */
   limit?: number;
   /** Writes bad rows to the failures file and continues. @default false */
   skipBadRows?: boolean;

@@ -29,11 +29,8 @@ import { readRunFile } from "./run_file.ts";
 export interface OutputFiles {
   /** As the user named it; `-` is standard input. */
   readonly input: string;
-  /**
-   * The parts of the input to read: a shard's part, or several files in their order.
-   * @default all of the one file
-   */
-  readonly pieces?: readonly InputPiece[];
+  /** The parts of the input to read: one file, several in their order, or those of a shard. */
+  readonly pieces: readonly InputPiece[];
   readonly results: string;
   /** Holds failed rows, and for pending rows the answers that were not accepted. */
   readonly failures: string;
@@ -102,6 +99,7 @@ async function mergedInputsOf(
 export function filesOf(input: string, stem: string): OutputFiles {
   return {
     input,
+    pieces: [{ path: input, name: input }],
     results: `${stem}.jsonl`,
     failures: `${stem}_error.jsonl`,
     runJson: `${stem}.run.json`,

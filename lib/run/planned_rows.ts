@@ -42,7 +42,7 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   const { findings, signal } = options;
   let remaining = findings.plan.toAsk + findings.plan.bad;
   if (remaining === 0) return;
-  const input = findings.input!;
+  const input = findings.sequence!;
   const pass = new SecondPass(options, input);
   if (!(await input.areAllUnchanged())) throw pass.changedError();
   const { keptRows } = input;

@@ -22,6 +22,8 @@ import type { UidSelection } from "./retry.ts";
 
 export interface PreflightOptions
   extends AdmissionOptions, Pick<RunOptions, "changed" | "reaskAnswered"> {
+  /** As the user named the input. */
+  readonly name: string;
   readonly parser: RowParser;
   /** Maximum number of lines to read, without blank ones. */
   readonly limit: number;
@@ -46,12 +48,12 @@ export async function preflight(
   input: InputSequence,
   options: PreflightOptions,
 ): Promise<Findings> {
-  const findings = new Findings(options.samples);
+  const findings = new Findings(options.name, options.samples);
   await input.open();
   findings.missingUidFields = options.uidFields ?? [];
   findings.missingPromptField = options.promptField;
   const pass = new FirstPass(findings, options, input);
-  findings.input = input;
+  findings.sequence = input;
   for await (const batch of input.rows()) {
     input.keptRows?.addLines(batch);
     for (const line of batch) {

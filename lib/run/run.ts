@@ -34,7 +34,6 @@ export class Run {
   #outputWatch: OutputWatch | undefined;
   #status: LiveStatus | undefined;
   #summary: Summary | undefined;
-  #isIdle = false;
   readonly stalledOutputs: StalledOutputs;
 
   constructor(context: RunContext, options: RunOptions) {
@@ -101,8 +100,8 @@ export class Run {
       await job.preflight();
     });
     this.#refuseProblems();
-    const { inputs, findings } = this.#jobs;
-    return previewOf(this.#context, inputs, findings, this.#options, this.#selection.missing);
+    const { missing } = this.#selection;
+    return previewOf(this.#context, this.#jobs.findings, this.#options, missing);
   }
 
   get #signal(): AbortSignal {
@@ -121,13 +120,12 @@ export class Run {
     const { mixedShapes } = this.#context.generator;
     // A shard of a small input, or beyond the limit, may have no rows.
     const allowEmpty = this.#options.allowEmpty || this.#options.shard !== undefined;
-    const { inputs: input, findings } = this.#jobs;
-    refuseProblems(findings, { ...this.#options, input, mixedShapes, allowEmpty });
+    refuseProblems(this.#jobs.findings, { ...this.#options, mixedShapes, allowEmpty });
   }
 
   /** Tells the outputs; the engine is told separately. */
   setConcurrency(concurrency: number): void {
-    for (const job of this.#jobs.list) job.setConcurrency(concurrency);
+    for (const { sink } of this.#jobs.list) sink?.setConcurrency(concurrency);
   }
 
   async #makeJobs({ writes }: { writes: boolean }): Promise<Jobs> {
@@ -145,7 +143,7 @@ export class Run {
   async #openJobs(): Promise<void> {
     const { generator, activeRun, prepared: { budget: { isPriced } } } = this.#context;
     const format = { ...lineFormat(generator, this.#options), isPriced };
-    const isIdle = this.#isIdle = this.#jobs.remaining === 0;
+    const { isIdle } = this.#jobs;
     await this.#jobs.each((job) => job.makeRoom());
     const writing = this.#jobs.each((job) => job.writeRunFile(null, { isIdle }));
     const opening = this.#jobs.open((job, index) => ({
@@ -210,7 +208,7 @@ export class Run {
       source: this.#jobs.rows(),
       readsAhead: true,
       sink: {
-        put: (outcome) => jobs[outcome.row.input].sink.put(outcome),
+        put: (outcome) => jobs[outcome.row.input].sink!.put(outcome),
         keep: (outcome) => jobs[outcome.row.input].keep(outcome),
       },
       lastModelOf: lastModelsOf(jobs.map(({ files }) => files.results)),
@@ -229,15 +227,9 @@ export class Run {
 
   #announce(): void {
     const { generator, activeRun: { progress, concurrency } } = this.#context;
-    const { inputs, findings } = this.#jobs;
     const { missing } = this.#selection;
-    const { info, warnings } = startNotices(
-      this.#context,
-      inputs,
-      findings,
-      this.#options,
-      missing,
-    );
+    const { findings } = this.#jobs;
+    const { info, warnings } = startNotices(this.#context, findings, this.#options, missing);
     for (const notice of info) this.#notices.add("info", notice);
     for (const notice of warnings) this.#notices.add("warning", notice);
     const total = this.#jobs.sum((findings) => findings.total);
@@ -262,10 +254,11 @@ export class Run {
     await this.#jobs.each((job) => job.tidy());
     this.#notices.warnOrphans(this.#jobs.sum(({ orphans }) => orphans));
     const summary = this.#summarize({ isReady: true });
+    const { isIdle } = this.#jobs;
     await this.#jobs.each((job, index) => {
       // If each of 10,000 run files listed the files of all inputs, they would take 20 GB.
       const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
-      return job.writeRunFile({ ...summary, files }, { isIdle: this.#isIdle });
+      return job.writeRunFile({ ...summary, files }, { isIdle });
     });
     return this.#emitSummary(summary);
   }

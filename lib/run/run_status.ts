@@ -102,6 +102,21 @@ export interface RunStatus {
 /** Maximum numbers of entries, and of characters in a text. They keep the file below 8 KB. */
 export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300 };
 
+/** Fields that a status has from the snapshot of a run. */
+export const STATUS_COUNTS = [
+  ...["skipped", "succeeded", "failed", "in_flight", "attempts", "failed_attempts"] as const,
+  ...["rate_per_s", "elapsed_ms", "completion_tokens"] as const,
+];
+/** Further ones, which may be null. */
+export const STATUS_ESTIMATES = ["total", "eta_s", "cost_usd"] as const;
+
+export function fieldsOf<Name extends string, Value>(
+  names: readonly Name[],
+  valueOf: (name: Name) => Value,
+): Record<Name, Value> {
+  return Object.fromEntries(names.map((name) => [name, valueOf(name)])) as Record<Name, Value>;
+}
+
 export const STATUS_ENDING = ".status.json";
 
 export function statusPathOf(results: string): string {
@@ -135,7 +150,6 @@ export function parseStatus(text: string, file: string): RunStatus | undefined {
   if (!isObject(value) || typeof value.retort !== "string") return undefined;
   const { beat, started, ended } = value;
   if (!Number.isSafeInteger(beat) || typeof started !== "string") return undefined;
-  const count = (name: keyof RunStatus) => numberOf(value[name]) ?? 0;
   const [index, shards] = Array.isArray(value.shard) ? value.shard.map(numberOf) : [];
   return {
     retort: value.retort,
@@ -148,18 +162,8 @@ export function parseStatus(text: string, file: string): RunStatus | undefined {
     reason: typeof value.reason === "string" ? textOf(value.reason) : null,
     shard: index == null || shards == null ? null : [index, shards],
     model: textOf(value.model),
-    total: numberOf(value.total),
-    skipped: count("skipped"),
-    succeeded: count("succeeded"),
-    failed: count("failed"),
-    in_flight: count("in_flight"),
-    attempts: count("attempts"),
-    failed_attempts: count("failed_attempts"),
-    rate_per_s: count("rate_per_s"),
-    eta_s: numberOf(value.eta_s),
-    elapsed_ms: count("elapsed_ms"),
-    completion_tokens: count("completion_tokens"),
-    cost_usd: numberOf(value.cost_usd),
+    ...fieldsOf(STATUS_COUNTS, (name) => numberOf(value[name]) ?? 0),
+    ...fieldsOf(STATUS_ESTIMATES, (name) => numberOf(value[name])),
     spent_usd: numberOf(value.spent_usd),
     share: typeof value.share === "number" ? Math.min(1, numberOf(value.share) ?? 0) : null,
     errors: objectsOf(value.errors, STATUS_LIMITS.errors).map(errorOf),

@@ -173,7 +173,7 @@ function listOf(paths: readonly string[]): string {
 export class StalledOutputs {
   readonly #notices: RunNotices;
   readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
-  readonly #stalledJobs = new Map<number, Pick<Job, "endWait">>();
+  readonly #stalledJobs = new Map<number, Pick<Job, "sink">>();
   /** What to do with waiting lines if the run must end; undefined while it need not. */
   #ending: "abandon" | "rescue" | undefined;
 
@@ -190,7 +190,7 @@ export class StalledOutputs {
   }
 
   /** One full disk may stop many outputs, so only the first is reported. */
-  add(index: number, job: Pick<Job, "endWait">, error: SinkError): void {
+  add(index: number, job: Pick<Job, "sink">, error: SinkError): void {
     if (this.#stalledJobs.size === 0) {
       this.#notices.add(
         "warning",
@@ -199,7 +199,7 @@ export class StalledOutputs {
     }
     this.#stalledJobs.set(index, job);
     this.#engine()?.closeGate(`disk ${index}`);
-    if (this.#ending !== undefined) job.endWait(this.#ending);
+    if (this.#ending !== undefined) job.sink?.[this.#ending]();
   }
 
   remove(index: number): void {
@@ -223,6 +223,6 @@ export class StalledOutputs {
 
   #end(ending: "abandon" | "rescue"): void {
     this.#ending = ending;
-    for (const job of this.#stalledJobs.values()) job.endWait(ending);
+    for (const job of this.#stalledJobs.values()) job.sink?.[ending]();
   }
 }

@@ -128,9 +128,10 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const rows = rowOptionsOf(run, options);
   const samples = options.samples ?? run?.rows.samples ?? 1;
   const audit = await auditOf(files);
-  const { input: name, pieces = [{ path: name, name }] } = files, { imagesRoot } = options;
+  const { input: name, pieces } = files, { imagesRoot } = options;
   const piecesToRead = pieces.map((piece) => ({ options: rows, ...piece }));
   const findings = await preflight(new InputSequence(piecesToRead, { imagesRoot }), {
+    name,
     parser: new RowParser({
       ...rows,
       runParams: run?.identity.params,

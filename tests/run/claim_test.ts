@@ -65,7 +65,7 @@ Deno.test("a run that continues answers without a run file says that their setti
     const texts: string[] = [];
     const notices = { add: (_level: string, text: string) => texts.push(text) };
     const given = { input: [], output: "x.jsonl", ...options };
-    assertEquals(await earlierRunOf(files, { options: given, identity, notices }), {});
+    assertEquals(await earlierRunOf(files, { options: given, identity, notices }), undefined);
     return texts;
   };
   assertEquals(await noticesOf(), []);

@@ -13,6 +13,7 @@ Deno.test("outputFilesOf() names the files in a folder after each input", async 
   assertEquals(await outputFilesOf(["data/a.jsonl", "b.ndjson"], "nowhere/"), [
     {
       input: "data/a.jsonl",
+      pieces: [{ path: "data/a.jsonl", name: "data/a.jsonl" }],
       results: "nowhere/a.jsonl",
       failures: "nowhere/a_error.jsonl",
       runJson: "nowhere/a.run.json",
@@ -20,6 +21,7 @@ Deno.test("outputFilesOf() names the files in a folder after each input", async 
     },
     {
       input: "b.ndjson",
+      pieces: [{ path: "b.ndjson", name: "b.ndjson" }],
       results: "nowhere/b.jsonl",
       failures: "nowhere/b_error.jsonl",
       runJson: "nowhere/b.run.json",

@@ -31,6 +31,7 @@ async function look(
   const findings = await preflight(
     new InputSequence([{ path, name: path.replace(/^.*\//, "") }], { keepsRows: true }),
     {
+      name: path,
       parser,
       table,
       limit: Infinity,
@@ -363,7 +364,7 @@ Deno.test("rows of few and short lines alone are kept for the second pass", asyn
   const isKept = async (text: string | ReadableStream<Uint8Array>) => {
     const path = dir.path("in.jsonl");
     await Deno.writeFile(path, typeof text === "string" ? new TextEncoder().encode(text) : text);
-    return (await look(path)).input!.keptRows !== undefined;
+    return (await look(path)).sequence!.keptRows !== undefined;
   };
   assertEquals(await isKept('{"prompt":"a"}\n'.repeat(20_000)), true);
   assertEquals(await isKept('{"prompt":"a"}\n'.repeat(20_001)), false);

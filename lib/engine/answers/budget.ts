@@ -54,10 +54,8 @@ export function checkLimits(
   { maxCostUsd, maxCompletionTokens }: Pick<BudgetOptions, "maxCostUsd" | "maxCompletionTokens">,
 ): void {
   if (maxCostUsd !== undefined) checkMaxCost(maxCostUsd);
-  if (
-    maxCompletionTokens === undefined ||
-    (Number.isSafeInteger(maxCompletionTokens) && maxCompletionTokens > 0)
-  ) return;
+  if (maxCompletionTokens === undefined) return;
+  if (Number.isSafeInteger(maxCompletionTokens) && maxCompletionTokens > 0) return;
   throw new RangeError(
     'Cannot use "maxCompletionTokens" (--max-completion-tokens-total): it must be a whole number ' +
       `above 0: current value is ${maxCompletionTokens}`,
@@ -68,10 +66,11 @@ export class Budget {
   readonly #priceOf: BudgetOptions["priceOf"];
   readonly #unpricedTeachers: readonly Teacher[];
   readonly #maxCompletionTokens: number;
-  #maxCostUsd: number | null = null;
-  /** The limit of all shards together. */
-  #wholeMaxCostUsd = 0;
-  /** The cost of earlier runs that share the limit. */
+  /** For a shard, the limit of all shards together. */
+  #wholeMaxCostUsd: number | null = null;
+  /** The part of the limit for all runs of a shard, from 0 to 1. */
+  #share = 1;
+  /** The cost of earlier runs of the shard. */
   #earlierCostUsd = 0;
   /** Sums over the answers with token counts. */
   readonly #counted = { answers: 0, promptTokens: 0, completionTokens: 0 };
@@ -108,24 +107,37 @@ export class Budget {
     return !this.isPriced || isUnknown ? null : this.#priced.usd + this.#unpriced.usd;
   }
 
+  /** The limit or, for a shard, its share for all of its runs. */
   get maxCostUsd(): number | null {
-    return this.#maxCostUsd;
+    return this.#wholeMaxCostUsd === null ? null : this.#wholeMaxCostUsd * this.#share;
+  }
+
+  /** What earlier runs of the shard have left of `maxCostUsd`. */
+  get remainingCostUsd(): number | null {
+    const usd = this.maxCostUsd;
+    return usd === null ? null : Math.max(0, usd - this.#earlierCostUsd);
+  }
+
+  /** The highest limit that would end the run now: with $2 spent and a share of 0.25, $8. Null if
+   * the cost is not known. */
+  get minMaxCostUsd(): number | null {
+    const costUsd = this.costUsd;
+    return costUsd === null ? null : (costUsd + this.#earlierCostUsd) / this.#share;
   }
 
   /** Why no more may be spent; undefined while the budget lasts. */
   get exhaustedReason(): string | undefined {
-    const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
+    const { maxCostUsd } = this, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
     const costUsd = (this.costUsd ?? 0) + this.#earlierCostUsd;
     if (maxCostUsd !== null && costUsd >= maxCostUsd * (1 - ROUNDING_ERROR)) {
       const cost = dollarsBeside(costUsd, maxCostUsd);
       const note = noteOf(this.#unpriced.answers, "of unknown cost");
       // The only shard of an input has all of the limit, and only shards count earlier runs.
-      if (this.#wholeMaxCostUsd !== maxCostUsd || this.#earlierCostUsd > 0) {
+      if (this.#share !== 1 || this.#earlierCostUsd > 0) {
+        const wholeLimit = dollars(this.#wholeMaxCostUsd!);
         return `All runs of this shard have cost ${cost} of ${dollars(maxCostUsd)}, its share of ` +
-          `the limit of ${
-            dollars(this.#wholeMaxCostUsd)
-          } (--max-cost)${note}. Raise it to continue`;
+          `the limit of ${wholeLimit} (--max-cost)${note}. Raise it to continue`;
       }
       return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)${note}`;
     }
@@ -208,25 +220,25 @@ export class Budget {
     return usd ?? this.#priced.usd / this.#priced.answers;
   }
 
-  countEarlierRuns(usd: number): void {
-    this.#earlierCostUsd = usd;
+  /** For a shard: its share of the limit, above 0, and what its earlier runs have spent of it. */
+  takeShare(share: number, earlierCostUsd: number): void {
+    this.#share = share;
+    this.#earlierCostUsd = earlierCostUsd;
   }
 
   /**
    * Sets the limit on the cost.
    *
-   * @param usd Null removes the limit.
-   * @param wholeUsd The limit of all shards together, if `usd` is a shard's share.
+   * @param usd For a shard, the limit of all shards together. Null removes the limit.
    * @throws {RangeError} if `usd` is not above 0
    * @throws {UsageError} if a price is unknown
    */
-  setMaxCost(usd: number | null, wholeUsd = usd): void {
+  setMaxCost(usd: number | null): void {
     if (usd !== null) {
       checkMaxCost(usd);
       if (this.#priceOf === undefined) throw noPrice(usd, this.#unpricedTeachers);
     }
-    this.#maxCostUsd = usd;
-    this.#wholeMaxCostUsd = wholeUsd ?? 0;
+    this.#wholeMaxCostUsd = usd;
   }
 }
 
@@ -259,10 +271,9 @@ function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
     `"${model ?? ""}"${address ? ` at ${address}` : ""}`
   );
   const whose = names.length === 0 ? "" : ` of ${[...new Set(names)].join(", ")}`;
+  const limit = dollars(maxCostUsd);
   return new UsageError(
-    `Cannot limit the run to ${
-      dollars(maxCostUsd)
-    } (--max-cost): the price${whose} is not known. ` +
+    `Cannot limit the run to ${limit} (--max-cost): the price${whose} is not known. ` +
       "Add --price-in and --price-out, US dollars per million tokens",
   );
 }
