@@ -37,7 +37,7 @@ export interface AnswerParts {
   readonly model?: string;
   readonly id?: string;
   readonly kept?: Readonly<Record<string, unknown>>;
-  /** Milliseconds from the request to the first token; undefined without a stream. */
+  /** Milliseconds from the request to the first token of a stream. */
   readonly ttftMs?: number;
 }
 
@@ -69,9 +69,9 @@ const NO_COUNTS: Usage = { promptTokens: 0, completionTokens: 0 };
 const TICKS_PER_USD = 1e10;
 
 /**
- * Reads token counts. Null if those of the answer are unknown, or all are 0, as servers write that
- * count nothing: an answer of 0 tokens would be free, and no limit to the cost would be reached. If
- * the cost is stated nevertheless, all counts are 0.
+ * Reads token counts. Null if those of the answer are unknown or, as from servers that count
+ * nothing, all are 0: such an answer would be free, and no limit to the cost would be reached. If
+ * its cost is stated nevertheless, all counts are 0.
  *
  * @param model The model that answered: Gemini counts reasoning differently.
  */
@@ -98,8 +98,7 @@ export function readUsage(value: unknown, model = ""): Usage | null {
     countOf(usage.cacheReadInputTokens);
   const cacheWrites = countOf(usage.cache_creation_input_tokens) ??
     countOf(usage.cacheWriteInputTokens);
-  // Anthropic and Bedrock do not count cached tokens as input. Gateways that translate the counts
-  // to OpenAI's names do.
+  // Anthropic and Bedrock do not count cached tokens as input. Gateways with OpenAI's names do.
   const excludesCache = promptTokens === undefined && inputTokens !== undefined;
   const excludedTokens = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
   const reasoning = countOf(completionDetails?.reasoning_tokens) ??
@@ -119,17 +118,12 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   return { ...counts, cacheWriteTokens: cacheWriteTokens ?? 0, costUsd };
 }
 
-/** The tokens of a total that are not in `part`. */
 function restOf(total: number | undefined, part: number | undefined): number | undefined {
   return total === undefined || part === undefined || total < part ? undefined : total - part;
 }
 
-/**
- * Tokens of reasoning that only the total counts. Gemini, also behind gateways, bills them as
- * completion tokens.
- *
- * @param counted The tokens of the prompt and the completion.
- */
+/** Tokens of reasoning that only the total counts. Gemini, also behind gateways, bills them as
+ * completion tokens. */
 function uncountedReasoning(
   total: number | undefined,
   counted: number,

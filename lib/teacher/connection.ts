@@ -1,5 +1,5 @@
-/** One connection to a teacher. It has one socket at a time, and opens another if that is
- * closed. @module */
+/** One connection to a teacher. It has one socket at a time, and opens another once that is closed.
+ * @module */
 
 import {
   Client,
@@ -60,8 +60,8 @@ export class Connection {
   #isFiltered = false;
   #takenAt = -1;
   #hasHead = false;
-  /** Whether the last request was given to undici while a socket was open. False once undici
-   * needs a new socket. */
+  /** Whether the last request was given to undici while a socket was open, and undici has not
+   * needed another one since. */
   #wasOpen = false;
   #responses = 0;
   /** Maximum number of responses on the current socket. */
@@ -93,10 +93,8 @@ export class Connection {
     return this.isOpen ? this.#shared.reuse.watchMs(this.#takenAt - this.idleSince) : 0;
   }
 
-  /**
-   * Whether the socket was closed before it was handed any byte, so the request may be sent on
-   * another connection. Valid only after a request that failed before undici started it.
-   */
+  /** Whether the socket was closed before it was handed any byte, so that the request may be sent
+   * on another connection. Valid only if the request failed before undici started it. */
   get wasFoundClosed(): boolean {
     return this.#wasOpen;
   }
@@ -111,8 +109,8 @@ export class Connection {
   }
 
   dispatch(options: DispatchOptions, handler: DispatchHandler): void {
-    // While this socket was watched, other connections may have shown that the server closes
-    // sockets after each response.
+    // Another connection may have shown meanwhile that the server closes sockets after each
+    // response.
     if (this.isOpen && this.#responses > 0 && this.#shared.reuse.isSingleUse) this.closeSocket();
     this.#wasOpen = this.isOpen;
     this.#filter?.expectHead();
@@ -133,8 +131,8 @@ export class Connection {
     if (++this.#responses > 1) this.#shared.reuse.onReused();
   }
 
-  /** Returns an `OddHead` if undici rejected a head that `HeadFilter` can repair, and filters
-   * heads from now on. Returns other errors unchanged. */
+  /** Returns an `OddHead`, and filters heads from now on, if `HeadFilter` can repair the head that
+   * undici rejected. Returns other errors unchanged. */
   interpret(error: Error): Error {
     const oddity = this.#isFiltered ? undefined : oddityOf(error, this.#hasHead);
     if (oddity === undefined) return error;
@@ -175,8 +173,8 @@ export class Connection {
           this.#opened(socket as unknown as Socket);
           callback(null, socket);
         });
-        // `close` must be able to destroy a socket that is still connecting. A tunnel has none
-        // before the proxy has opened it.
+        // `close` must be able to destroy it while it connects. A tunnel has none before the proxy
+        // opens it.
         if (!(connecting instanceof Promise)) this.#socket = connecting;
       },
     });
@@ -212,11 +210,9 @@ export class Connection {
   }
 }
 
-/**
- * Lets undici read what arrived before a reset. Sockets announce received bytes one turn later. If
- * Deno has polled the reset by then, the socket is destroyed and announces nothing: a whole answer
- * would be lost, and paid for again.
- */
+/** Lets undici read what arrived before a reset. Sockets announce bytes one turn later, and Deno
+ * may have polled the reset by then: it destroys the socket, so that a whole answer would be lost,
+ * and paid for again. */
 function readBeforeReset(socket: Socket): void {
   const destroy = socket.destroy.bind(socket);
   socket.destroy = (error?: Error & { syscall?: string }) => {

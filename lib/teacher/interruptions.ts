@@ -29,7 +29,7 @@ const REASONS: Readonly<Record<string, string>> = {
  * Makes the error of a request that could not be sent, or whose connection failed.
  *
  * @param host `host:port` of the teacher.
- * @param proxy `host:port` of the proxy; undefined without one.
+ * @param proxy `host:port` of the proxy.
  */
 export function networkError(
   error: unknown,
@@ -72,8 +72,8 @@ export function networkError(
   });
 }
 
-/** The code of a TLS error that a retry does not fix: a certificate (the client's or the
- * teacher's) is not trusted, or the server does not speak TLS. */
+/** The code of a TLS error that a retry does not fix: a certificate is not trusted, or the server
+ * does not speak TLS. */
 function tlsCode(
   code: string,
   message: string,
@@ -87,8 +87,8 @@ function tlsCode(
   return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
 }
 
-/** The code if a server does not speak HTTP/1.1, or requires TLS. If no attempt has ever
- * succeeded, a retry does not fix this. */
+/** The code if a server does not speak HTTP/1.1, or requires TLS. No retry fixes this unless an
+ * attempt has succeeded before. */
 function httpCode(error: unknown, stage: Stage): "no_http" | "wants_tls" | undefined {
   if (stage !== "sent") return undefined;
   if (error instanceof errors.HTTPParserError) {
@@ -122,7 +122,7 @@ function isProxyRefusal(message: string): boolean {
   return /\(407\)/.test(message);
 }
 
-/** Drops the parser's error, because it holds the unreadable bytes, which may be anything. */
+/** The parser's error holds the unreadable bytes, which may be anything. */
 function withoutData(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? undefined : error;
 }
@@ -154,9 +154,9 @@ export interface TimedAttempt {
   readonly isConnected: boolean;
   /** When the last token of a stream arrived; -1 before the first. */
   readonly lastTokenAt: number;
-  /** When the answer was complete, while its response had not ended; otherwise -1. */
+  /** When the answer was or seemed complete, before its response ended; otherwise -1. */
   readonly completeAt: number;
-  /** Settles a response that is whole but does not end. Called in each sweep. */
+  /** Settles a JSON response that is whole but does not end. Called in each sweep. */
   checkEnd(): void;
   expire(deadline: Deadline): void;
 }
@@ -186,12 +186,12 @@ const DRAIN_MS = 2_000;
 /** Maximum interval between two sweeps. Attempts end at most this late. */
 const MAX_INTERVAL_MS = 500;
 
-/** A sweep this late shows that the process was paused: deadlines that passed meanwhile say
- * nothing about the teacher. */
+/** A sweep this late shows that the process was paused: passed deadlines do not blame the
+ * teacher. */
 const PAUSE_MS = 1_000;
 
-/** Enforces all deadlines with one timer: an `AbortSignal.timeout` each would cost 300 bytes and
- * a runtime operation. */
+/** One timer for all deadlines: an `AbortSignal.timeout` each would cost 300 bytes and a runtime
+ * operation. */
 export class Deadlines {
   readonly #limits: TimeLimits;
   readonly #intervalMs: number;
@@ -245,8 +245,8 @@ export class Deadlines {
     }
   }
 
-  /** Whether the process was paused (SIGSTOP, a suspended machine). Timers fire before sockets
-   * are read, so one sweep is skipped to read answers that arrived meanwhile. */
+  /** Whether the process was paused (SIGSTOP, a suspended machine). Timers fire before sockets are
+   * read, so one sweep is skipped for the answers that arrived meanwhile. */
   #isLate(time: number): boolean {
     const isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
     this.#sweptAt = time;

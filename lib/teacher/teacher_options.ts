@@ -1,9 +1,5 @@
-/**
- * Checks the options and parameters of a teacher before a run. Rejects what cannot be sent, and
- * reports what will probably not have the desired effect.
- *
- * @module
- */
+/** Checks the options and parameters of a teacher before a run: rejects what cannot be sent, and
+ * reports what will probably have no effect. @module */
 
 import {
   anything,
@@ -178,12 +174,12 @@ export interface CheckedParams {
 }
 
 /**
- * Checks the parameters of a run, and flattens `extra_body`, which belongs to the Python client:
- * servers ignore it.
+ * Checks the parameters of a run. The fields of `extra_body`, which belongs to the Python client,
+ * become parameters: servers ignore it.
  *
  * @throws {RangeError} If `n` requests more than one answer.
- * @throws {TypeError} If Retort sets a parameter itself, a parameter holds a credential (the
- * message omits it), or `extra_body` is not an object.
+ * @throws {TypeError} If a parameter is set by Retort, holds a credential (which is not shown), or
+ * is an `extra_body` other than an object.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
