@@ -4,7 +4,7 @@
 import { isCounted } from "../answer.ts";
 import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
-import type { TokenPrices } from "./rates.ts";
+import { costOf, type TokenPrices } from "./rates.ts";
 
 /** The user's prices, for all teachers. */
 export interface PriceOptions {
@@ -86,13 +86,20 @@ export async function pricesOf(
   options: PricedRun = {},
 ): Promise<Prices> {
   checkPrices(options);
-  const { priceIn, priceOut, priceCached = priceIn } = options;
-  if (priceIn !== undefined && priceOut !== undefined) {
+  const { priceIn: prompt, priceOut: completion } = options;
+  if (prompt !== undefined && completion !== undefined) {
+    const { priceCached: cached = prompt } = options;
+    const prices = {
+      prompt,
+      cached,
+      written: prompt,
+      completion,
+      reasoning: completion,
+      request: 0,
+    };
     return {
-      priceOf: orFree(({ usage }) =>
-        isCounted(usage) ? plainCost(usage, priceIn, priceCached!, priceOut) : undefined
-      ),
-      ratesOf: () => ({ prompt: priceIn, completion: priceOut }),
+      priceOf: orFree(({ usage }) => isCounted(usage) ? costOf(prices, usage) : undefined),
+      ratesOf: () => prices,
       unpriced: [],
       notes: [],
     };
@@ -157,14 +164,6 @@ function orFree(costOf: CostOf): CostOf {
 function tierOf(params: Params | undefined): string | undefined {
   const tier = params?.service_tier;
   return typeof tier === "string" ? tier : undefined;
-}
-
-function plainCost(usage: Usage, priceIn: number, priceCached: number, priceOut: number): number {
-  const { promptTokens, completionTokens } = usage;
-  const cachedTokens = Math.min(usage.cachedTokens ?? 0, promptTokens);
-  const millionths = (promptTokens - cachedTokens) * priceIn + cachedTokens * priceCached +
-    completionTokens * priceOut;
-  return millionths / MILLION;
 }
 
 function mayBePublic({ address, model }: Teacher): boolean {

@@ -107,7 +107,7 @@ export function costOf(prices: TokenPrices, usage: Usage): number {
   const reasoning = Math.min(usage.reasoningTokens ?? 0, completionTokens);
   const millionths = (promptTokens - cached - written) * prices.prompt +
     cached * prices.cached + written * prices.written +
-    (completionTokens - reasoning) * prices.completion + reasoning * prices.reasoning;
+    completionTokens * prices.completion + reasoning * (prices.reasoning - prices.completion);
   return millionths / MILLION + prices.request;
 }
 

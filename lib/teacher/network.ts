@@ -189,7 +189,7 @@ function checkPair(clientCert: string, clientKey: string): void {
 }
 
 function certificatesOf(pem: string, description: string): X509Certificate[] {
-  const certificates = typeof pem === "string" ? pem.match(CERTIFICATE) ?? [] : [];
+  const certificates = pem.match(CERTIFICATE) ?? [];
   if (certificates.length === 0) {
     throw new TypeError(
       `Cannot use ${description}: it must be text with "-----BEGIN CERTIFICATE-----" (PEM)`,

@@ -39,10 +39,8 @@ export function rateLimitOf(
   now: number,
   ageMs: number = 0,
 ): RateLimit | undefined {
-  const isOpenAi = hasOpenAiFields(headers);
-  if (!isOpenAi && !hasAnthropicFields(headers)) return undefined;
   const time = serverTime(headers, now - ageMs) + ageMs;
-  if (isOpenAi) {
+  if (hasOpenAiFields(headers)) {
     return rateLimitFrom(
       limitState(headers, "x-ratelimit-", "-requests", time, ageMs),
       limitState(headers, "x-ratelimit-", "-tokens", time, ageMs),
