@@ -177,7 +177,6 @@ export interface EstimateOptions {
   /** Tokens to which the parameters limit each answer; undefined if they set no limit. */
   readonly maxTokens: number | undefined;
   readonly ownLimits?: OwnLimits;
-  /** The prices of each teacher; undefined if unknown. */
   readonly rates: readonly (PlainRates | undefined)[];
 }
 

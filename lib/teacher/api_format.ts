@@ -26,7 +26,6 @@ export interface Additions {
 }
 
 export interface ApiFormat {
-  /** The path that is appended to the base URL. */
   readonly path: string;
   /** The parameter that requests log probabilities, as written after `-p`. */
   readonly logprobsExample: string;

@@ -10,11 +10,10 @@ import { separateReasoning, type ThinkTags } from "./think_tags.ts";
 
 export interface AnswerContext {
   readonly model: string;
-  /** The model that the row named; undefined if it named none. */
+  /** The model that the row named. */
   readonly modelAsked: string | undefined;
-  /** The service tier that the request set; undefined if it set none. */
+  /** The service tier that the request set. */
   readonly tierAsked?: string;
-  /** Raw fields to copy from the answer. */
   readonly keep: readonly string[];
   /** The tags that the user named, in addition to the known ones. */
   readonly thinkTags?: ThinkTags;

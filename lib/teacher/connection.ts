@@ -88,7 +88,6 @@ export class Connection {
     return this.#responses >= this.#maxResponses;
   }
 
-  /** How long to watch the socket before sending: the server may have closed it. */
   watchMs(): number {
     return this.isOpen ? this.#shared.reuse.watchMs(this.#takenAt - this.idleSince) : 0;
   }

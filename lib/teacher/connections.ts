@@ -13,7 +13,6 @@ import {
 
 export interface ConnectionsOptions {
   readonly origin: string;
-  /** The address of a proxy. @default none */
   readonly proxy?: string;
   readonly connectTimeoutMs: number;
   readonly tls?: TlsSettings;
@@ -74,7 +73,6 @@ export class Connections {
     else this.#free.push(connection);
   }
 
-  /** Filters heads on all connections from now on, because undici has rejected a head. */
   filterHeads(): void {
     if (this.filtersHeads) return;
     this.filtersHeads = true;

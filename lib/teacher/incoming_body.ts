@@ -149,7 +149,6 @@ export class IncomingBody implements ByteSink {
     else this.#buffer(withoutSpace(start));
   }
 
-  /** Nearly every answer is one chunk, which is not copied. */
   #buffer(chunk: Uint8Array): void {
     if (this.#chunks.length === 0) this.#chunks = [chunk];
     else this.#chunks.push(chunk);

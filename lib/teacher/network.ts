@@ -19,7 +19,6 @@ export interface Address {
   readonly isAzure: boolean;
   /** Whether the host is this machine. Proxies cannot reach it. */
   readonly isLoopback: boolean;
-  /** Texts in the base URL that must never be shown. */
   readonly secrets: readonly string[];
 }
 

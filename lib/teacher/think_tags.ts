@@ -101,7 +101,6 @@ export function splitThinkTags(content: string, userTags?: ThinkTags): Separated
   return withFurtherBlocks(block, tags);
 }
 
-/** Removes tags from reasoning that came in a field. */
 export function withoutTags(reasoning: string, userTags?: ThinkTags): string {
   const tags = tagsOpenedAt(reasoning, reasoning.search(/\S/), userTags);
   if (tags === undefined) return reasoning;
@@ -109,7 +108,7 @@ export function withoutTags(reasoning: string, userTags?: ThinkTags): string {
   return [inner, response].filter((text) => text.trim() !== "").join("\n\n");
 }
 
-/** Some models think in several blocks before they answer. */
+/** Some models think in several blocks. */
 function withFurtherBlocks(firstBlock: SeparatedAnswer, tags: ThinkTags): SeparatedAnswer {
   let { reasoning, response } = firstBlock;
   for (let start = response.search(/\S/); response.startsWith(tags[0], start);) {
