@@ -148,7 +148,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
 
   /** undici calls this if the connection broke, and after `controller.abort()`. */
   onResponseError(_controller: DispatchController, error: Error): void {
-    if (!this.#isSettled && !this.isConnected && this.#connection.wasFoundClosed) {
+    if (!this.#isSettled && !this.isConnected && this.#connection.wasOpenAtDispatch) {
       return this.#dispatchElsewhere();
     }
     const connectionError = this.isConnected ? this.#connection.interpret(error) : error;

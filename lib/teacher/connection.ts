@@ -52,6 +52,10 @@ export class Connection {
   /** Whether Retort has closed it, so that it can no longer be used. */
   isDropped = false;
   idleSince = 0;
+  /** Whether the last request was given to undici while a socket was open, and undici has not
+   * needed another one since. If the request failed before undici started it, the socket was closed
+   * before it was handed any byte, and the request may be sent on another connection. */
+  wasOpenAtDispatch = false;
 
   readonly #shared: Connections;
   readonly #dispatcher: Client | ProxyAgent;
@@ -60,9 +64,6 @@ export class Connection {
   #isFiltered = false;
   #takenAt = -1;
   #hasHead = false;
-  /** Whether the last request was given to undici while a socket was open, and undici has not
-   * needed another one since. */
-  #wasOpen = false;
   #responses = 0;
   /** Maximum number of responses on the current socket. */
   #maxResponses = Infinity;
@@ -92,12 +93,6 @@ export class Connection {
     return this.isOpen ? this.#shared.reuse.watchMs(this.#takenAt - this.idleSince) : 0;
   }
 
-  /** Whether the socket was closed before it was handed any byte, so that the request may be sent
-   * on another connection. Valid only if the request failed before undici started it. */
-  get wasFoundClosed(): boolean {
-    return this.#wasOpen;
-  }
-
   onTaken(now: number): void {
     this.#takenAt = now;
     this.#hasHead = false;
@@ -111,7 +106,7 @@ export class Connection {
     // Another connection may have shown meanwhile that the server closes sockets after each
     // response.
     if (this.isOpen && this.#responses > 0 && this.#shared.reuse.isSingleUse) this.closeSocket();
-    this.#wasOpen = this.isOpen;
+    this.wasOpenAtDispatch = this.isOpen;
     this.#filter?.expectHead();
     this.#isFiltered = this.#filter !== undefined;
     this.#dispatcher.dispatch(options, handler);
@@ -154,7 +149,7 @@ export class Connection {
   /** Closes the connection: nothing can be sent after this. */
   async close(): Promise<void> {
     this.isDropped = true;
-    this.#wasOpen = false;
+    this.wasOpenAtDispatch = false;
     const closed = this.#dispatcher.destroy(closedError ??= new errors.ClientDestroyedError());
     // undici does not destroy a socket that is still connecting.
     this.#socket?.destroy();
@@ -166,7 +161,7 @@ export class Connection {
       ...CLIENT,
       connect: (options, callback) => {
         // undici only needs a new socket once the previous one is closed.
-        this.#wasOpen = false;
+        this.wasOpenAtDispatch = false;
         const connecting = connect(options, (...[error, socket]) => {
           if (error) return callback(error, null);
           this.#opened(socket as unknown as Socket);
