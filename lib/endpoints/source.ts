@@ -81,7 +81,8 @@ function linesOf(text: string): Set<string> {
   return new Set(text.split("\n"));
 }
 
-function dnsSource(text: string, resolve: Resolve): ListSource {
+/** @throws {SyntaxError} if the address is not `dns+http://` before a name */
+function dnsUrl(text: string): URL {
   const url = /^dns\+http:/.test(text) ? URL.parse(text.slice("dns+".length)) : null;
   if (url !== null && (url.username !== "" || url.password !== "")) {
     throw new SyntaxError("the address must not contain a user name or password");
@@ -94,6 +95,11 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
   if (/^(\[|[\d.]+$)/.test(url.hostname)) {
     throw new SyntaxError(`${url.hostname} is an address, not a name: leave out "dns+"`);
   }
+  return url;
+}
+
+function dnsSource(text: string, resolve: Resolve): ListSource {
+  const url = dnsUrl(text);
   const port = url.port === "" ? "" : `:${url.port}`;
   /** From the last successful lookups of A and AAAA records. */
   let lastHosts: readonly Hosts[] = [[], []];
