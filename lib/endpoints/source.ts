@@ -9,7 +9,7 @@ export interface ListSource {
   /** The file in quotes or the `dns+` address, for messages. */
   readonly name: string;
   /**
-   * Reads the list. `isWhole` is false if entries may be missing, as in a file that is being
+   * Reads the list. `isWhole` is false if entries may be missing, for example while a file is
    * written.
    *
    * @throws {Error} with the reason, if the list cannot be used
@@ -19,7 +19,7 @@ export interface ListSource {
 
 export type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
 
-/** Whether an address names a list, not one teacher or an environment variable (`@env:`). */
+/** Whether an address names a list of teachers. `@env:` names an environment variable. */
 export function isList(text: string): boolean {
   return /^dns\+/.test(text) || (text.startsWith("@") && !text.startsWith("@env:"));
 }
@@ -61,8 +61,7 @@ function fileSource(path: string, pause: (ms: number) => Promise<void>): ListSou
       if (entries.length === 0) throw new Error("it contains no address");
       lastText = text;
       lastEntries = entries;
-      // A last line without a line break may be incomplete. It counts once a second read finds the
-      // same text.
+      // A last line without a line break may be incomplete. It counts once two reads find the same.
       return { entries, isWhole: text.endsWith("\n") };
     },
   };
@@ -82,7 +81,8 @@ function linesOf(text: string): Set<string> {
   return new Set(text.split("\n"));
 }
 
-function dnsSource(text: string, resolve: Resolve): ListSource {
+/** @throws {SyntaxError} if the address is not `dns+http://` before a name */
+function dnsUrl(text: string): URL {
   const url = /^dns\+http:/.test(text) ? URL.parse(text.slice("dns+".length)) : null;
   if (url !== null && (url.username !== "" || url.password !== "")) {
     throw new SyntaxError("the address must not contain a user name or password");
@@ -95,6 +95,11 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
   if (/^(\[|[\d.]+$)/.test(url.hostname)) {
     throw new SyntaxError(`${url.hostname} is an address, not a name: leave out "dns+"`);
   }
+  return url;
+}
+
+function dnsSource(text: string, resolve: Resolve): ListSource {
+  const url = dnsUrl(text);
   const port = url.port === "" ? "" : `:${url.port}`;
   /** From the last successful lookups of A and AAAA records. */
   let lastHosts: readonly Hosts[] = [[], []];
@@ -249,8 +254,7 @@ function problemOf(
     : `max must be a whole number, 1 to ${MAX_IN_FLIGHT}`;
 }
 
-/** Makes equal addresses equal strings. `URL` has already dropped the default port and capitals in
- * the host. */
+/** `URL` has already dropped the default port, and capitals in the host. */
 function normalized(url: URL): string {
   url.hash = "";
   url.pathname = url.pathname.replace(/\/+$/, "");

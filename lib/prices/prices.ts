@@ -1,20 +1,16 @@
-/**
- * What answers cost: by the user's prices, otherwise as answers state it, otherwise by public
- * prices. What a run will cost: a range, because the lengths of answers are unknown.
- *
- * @module
- */
+/** What answers cost: by the user's prices, otherwise as answers state it, otherwise by public
+ * prices. What a run will cost: a range, because the lengths of answers are unknown. @module */
 
 import { isCounted } from "../answer.ts";
 import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
-import type { TokenPrices } from "./rates.ts";
+import { costOf, type TokenPrices } from "./rates.ts";
 
 /** The user's prices, for all teachers. */
 export interface PriceOptions {
   /** US dollars per million prompt tokens. @default the listed price */
   priceIn?: number;
-  /** US dollars per million prompt tokens read from the cache. @default `priceIn`, or the listed
+  /** US dollars per million prompt tokens from the cache. @default `priceIn`, or the listed
    * price */
   priceCached?: number;
   /** US dollars per million completion tokens. @default the listed price */
@@ -24,9 +20,9 @@ export interface PriceOptions {
 export interface Prices {
   /** The prices for an estimate; undefined if unknown. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
-  /** The cost of an answer in US dollars; undefined without token counts, unless the answer states
-   * it or the model is free. The function is absent unless the price of every teacher is known: an
-   * incomplete sum would be taken for the bill. */
+  /** US dollars; undefined without token counts, unless the answer states its cost or the model is
+   * free. The function is absent unless the price of every teacher is known: an incomplete sum
+   * would be taken for the bill. */
   readonly priceOf: ((answer: PricedAnswer, teacher: Teacher) => number | undefined) | undefined;
   /** Teachers whose price is unknown. */
   readonly unpriced: readonly Teacher[];
@@ -80,8 +76,8 @@ export interface PricedRun extends PriceOptions {
 }
 
 /**
- * Finds the prices of teachers. Loads the lists only if a teacher has an https address and the user
- * gave no price.
+ * Finds the prices of teachers. Loads the lists only for an https address without a price of the
+ * user.
  *
  * @throws {RangeError} as `checkPrices` does
  */
@@ -90,13 +86,20 @@ export async function pricesOf(
   options: PricedRun = {},
 ): Promise<Prices> {
   checkPrices(options);
-  const { priceIn, priceOut, priceCached = priceIn } = options;
-  if (priceIn !== undefined && priceOut !== undefined) {
+  const { priceIn: prompt, priceOut: completion } = options;
+  if (prompt !== undefined && completion !== undefined) {
+    const { priceCached: cached = prompt } = options;
+    const prices = {
+      prompt,
+      cached,
+      written: prompt,
+      completion,
+      reasoning: completion,
+      request: 0,
+    };
     return {
-      priceOf: orFree(({ usage }) =>
-        isCounted(usage) ? plainCost(usage, priceIn, priceCached!, priceOut) : undefined
-      ),
-      ratesOf: () => ({ prompt: priceIn, completion: priceOut }),
+      priceOf: orFree(({ usage }) => isCounted(usage) ? costOf(prices, usage) : undefined),
+      ratesOf: () => prices,
       unpriced: [],
       notes: [],
     };
@@ -163,14 +166,6 @@ function tierOf(params: Params | undefined): string | undefined {
   return typeof tier === "string" ? tier : undefined;
 }
 
-function plainCost(usage: Usage, priceIn: number, priceCached: number, priceOut: number): number {
-  const { promptTokens, completionTokens } = usage;
-  const cachedTokens = Math.min(usage.cachedTokens ?? 0, promptTokens);
-  const millionths = (promptTokens - cachedTokens) * priceIn + cachedTokens * priceCached +
-    completionTokens * priceOut;
-  return millionths / MILLION;
-}
-
 function mayBePublic({ address, model }: Teacher): boolean {
   return Boolean(model) && address !== undefined && address.startsWith("https://");
 }
@@ -182,7 +177,6 @@ export interface EstimateOptions {
   /** Tokens to which the parameters limit each answer; undefined if they set no limit. */
   readonly maxTokens: number | undefined;
   readonly ownLimits?: OwnLimits;
-  /** The prices of each teacher; undefined if unknown. */
   readonly rates: readonly (PlainRates | undefined)[];
 }
 
@@ -251,8 +245,8 @@ export function estimate(options: EstimateOptions): Estimate {
   };
 }
 
-/** A sentence for the start of a run, and a warning if the budget may not suffice; none if no
- * rows are to be sent, or the cost is unknown. */
+/** Sentences for the start of a run: the estimate, and a warning if the budget may not suffice.
+ * None if no rows are to be sent, or the cost is unknown. */
 export function describeEstimate(
   { answers, promptTokens, completionTokens: [short, long], isMean, isAssumed, costUsd }: Estimate,
   maxCostUsd: number | null,

@@ -1,8 +1,8 @@
 /**
  * Public prices. Our own list, `public_prices.json`, comes first: it holds the facts of LiteLLM's
- * table in our own format (`tools/update_prices.ts`). Pydantic's list, genai-prices, has more APIs
- * and models (OpenRouter, Hugging Face, models matched by name patterns), but no service tiers. It
- * takes 35 ms to load, so this module is imported only if a price is needed.
+ * table (`tools/update_prices.ts`). Pydantic's list, genai-prices, has more APIs and models
+ * (OpenRouter, Hugging Face, models matched by name patterns), but no service tiers. It takes 35 ms
+ * to load, so this module is imported only if a price is needed.
  *
  * Prices apply only to the hosts of public APIs: a private server or gateway may use any model's
  * name and charge something else.
@@ -47,8 +47,8 @@ export function statesItsCost(address: string): boolean {
   return STATE_COST.includes(publicUrl(address)?.hostname ?? "");
 }
 
-/** A row may name another model. If that model has no price, the price of the teacher's own
- * model counts: if the answer counted as free, budgets would not hold. */
+/** A row may name another model. Without a price, that model costs as much as the teacher's own: if
+ * the answer counted as free, budgets would not hold. */
 export function costOfModels(
   ownPrice: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,
@@ -191,11 +191,9 @@ function genaiProviderAt(address: string): string | undefined {
   return isDecidedByHost(provider.api_pattern, host, url.pathname) ? provider.id : undefined;
 }
 
-/**
- * Whether the pattern matches the complete host. Patterns are anchored only at the start, so
- * `https://api\.openai\.com` also matches `https://api.openai.com.corp.example`; some begin with
- * `.*`, which may match into the path; and one ends before the top-level domain.
- */
+/** Whether the pattern matches the complete host. Patterns are anchored only at the start: that of
+ * `https://api.openai.com` matches `https://api.openai.com.corp.example`, too. Some begin with
+ * `.*`, which may match into the path, and one ends before the top-level domain. */
 function isDecidedByHost(pattern: string, host: string, path: string): boolean {
   const expression = new RegExp(`^(?:${pattern})`);
   if (expression.test(`https://localhost${path}`)) return false;

@@ -19,7 +19,7 @@
 
 import type { Usage } from "../teacher/mod.ts";
 
-/** US dollars per million tokens. */
+/** US dollars per million tokens, and per request. */
 export interface TokenPrices {
   readonly prompt: number;
   readonly cached: number;
@@ -27,11 +27,11 @@ export interface TokenPrices {
   /** Completion tokens without reasoning. */
   readonly completion: number;
   readonly reasoning: number;
-  /** US dollars per request, in addition to its tokens. */
   readonly request: number;
 }
 
-/** Prices by prompt length, ascending: the last step whose `above` is exceeded applies. */
+/** Prices by prompt length, ascending: the last step that is exceeded applies, or else the
+ * first. */
 export type Steps = readonly { readonly above: number; readonly prices: TokenPrices }[];
 
 interface Hours {
@@ -57,7 +57,6 @@ export interface Rates {
 const MILLION = 1e6;
 const DAY_MINUTES = 24 * 60;
 
-/** @param region The region in which the API runs. @default none */
 export function parseRates(text: string, region?: string): Rates {
   const clauses = text.split("; ").map((clause) => clause.split(" "));
   const factor = clauses.find(([word, name]) => word === "region" && name === region)?.[2] ?? 1;
@@ -99,8 +98,8 @@ export function stepFor(steps: Steps, promptTokens: number): TokenPrices {
   return prices;
 }
 
-/** Returns US dollars. Cached, written and reasoning tokens are capped at the counts that
- * include them, because some answers have counts that do not add up. */
+/** Returns US dollars. Cached, written and reasoning tokens are capped at the counts that include
+ * them: in some answers, counts do not add up. */
 export function costOf(prices: TokenPrices, usage: Usage): number {
   const { promptTokens, completionTokens } = usage;
   const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
@@ -108,7 +107,7 @@ export function costOf(prices: TokenPrices, usage: Usage): number {
   const reasoning = Math.min(usage.reasoningTokens ?? 0, completionTokens);
   const millionths = (promptTokens - cached - written) * prices.prompt +
     cached * prices.cached + written * prices.written +
-    (completionTokens - reasoning) * prices.completion + reasoning * prices.reasoning;
+    completionTokens * prices.completion + reasoning * (prices.reasoning - prices.completion);
   return millionths / MILLION + prices.request;
 }
 

@@ -1,8 +1,5 @@
-/**
- * Reads a chat completion. `stream.ts` reads messages and finish reasons with the same code.
- *
- * @module
- */
+/** Reads a chat completion. `stream.ts` reads messages and finish reasons with the same code.
+ * @module */
 
 import { changedError, type TeacherError } from "../errors.ts";
 import { asText, isTooDeep } from "../json.ts";
@@ -62,8 +59,8 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
-/** Whether an object holds all of an answer, with its finish reason. Others may be followed by more,
- * such as the first of several chunks. */
+/** Whether an object holds all of an answer, with its finish reason: others may be the first of
+ * several chunks. */
 export function isWholeAnswer(text: string, { format }: AnswerContext): boolean {
   const body = answerBody(text)?.object;
   if (body === undefined) return false;
@@ -95,11 +92,9 @@ function errorWithoutChoice(
   return other.content === "" ? error : changedError(error, { partial });
 }
 
-/**
- * The message of a choice, or the delta if the body is a stream's only chunk. A missing message
- * counts as empty if the finish reason explains it: Gemini omits the message if reasoning has used
- * up the token limit (`length`). Otherwise returns undefined, an error.
- */
+/** The message of a choice, or the delta of a stream's only chunk. Gemini omits the message if
+ * reasoning has used up the token limit, so it counts as empty if a finish reason other than `stop`
+ * explains that. */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
   if (message !== undefined) return message;
@@ -117,8 +112,8 @@ function keptOf(choice: JsonObject, answer: JsonObject, names: readonly string[]
   return kept;
 }
 
-/** The error in a choice or in the answer around it. Some servers always send `error`: null,
- * false, "", `{}`, or an object of such values means none. */
+/** The error in a choice or in the answer around it. Some servers always send `error`: null, false,
+ * 200, "", `{}`, or an object of such values means none. */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
   if (isStated(choice?.error)) return choice?.error;
   return isStated(answer.error) ? answer.error : undefined;
@@ -128,7 +123,6 @@ const NO_ERROR = /^\s*(?:none|null|nil|false|ok|success)?\s*$/i;
 
 function isStated(value: unknown, levels = 3): boolean {
   if (typeof value === "string") return !NO_ERROR.test(value);
-  // A status of success.
   if (value === 200) return false;
   if (typeof value !== "object" || value === null) return Boolean(value);
   return levels === 0 || Object.values(value).some((member) => isStated(member, levels - 1));
@@ -144,11 +138,9 @@ export function finishReasonOf(choice: JsonObject, answer?: JsonObject): string 
   return reasonIn(choice) || (answer === undefined ? "" : reasonIn(answer));
 }
 
-/**
- * Returns the finish reason after another chunk. The later one counts, because some servers put a
- * word of their own, or a number, into every chunk but the last; except `stop` after a more
- * specific reason: gateways append it to the `length` of the server behind them.
- */
+/** Returns the finish reason after another chunk. The later one counts, because some servers put a
+ * word of their own, or a number, into every chunk but the last. But `stop` does not replace a more
+ * specific reason: gateways append it to the `length` of the server behind them. */
 export function lastReason(earlier: string, later: string): string {
   return later === "" || (/^stop$/i.test(later) && SPECIFIC.test(earlier)) ? earlier : later;
 }
@@ -156,11 +148,9 @@ export function lastReason(earlier: string, later: string): string {
 const SPECIFIC =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
-/**
- * Reads the fields of OpenAI, Gemini (its OpenAI-compatible server has sent `finish_reason: null`
- * beside its own), Anthropic, OpenRouter (the provider's reason) and Ollama, in this order. Runs
- * for each chunk of a stream: a loop over the names would take ten times as long.
- */
+/** The fields of OpenAI, Gemini (beside `finish_reason: null`), Anthropic, OpenRouter (the
+ * provider's reason) and Ollama. A loop over their names would take ten times as long, and this
+ * runs for each chunk of a stream. */
 function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
   return reasonOf(finish_reason) || reasonOf(finishReason) || reasonOf(stop_reason) ||
@@ -169,8 +159,7 @@ function reasonIn(object: JsonObject): string {
     (typeof finish_reason === "number" ? String(finish_reason) : "");
 }
 
-/** SGLang's own form is an object: `{"type": "stop", "matched": 2}`. Some servers write `"null"`
- * or `"none"` instead of null. */
+/** SGLang sends an object, `{"type": "stop", "matched": 2}`; others send `"null"` or `"none"`. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;
@@ -185,15 +174,15 @@ export interface ContentTexts {
   readonly reasoning: string;
 }
 
-/** Types of parts that hold reasoning: `thinking` (Mistral, Anthropic), `reasoning`,
- * `reasoning_text`, `reasoning.text`, `thought`, and `redacted_thinking`, which has no text. */
+/** Part types: `thinking` (Mistral, Anthropic), `reasoning`, `reasoning_text`, `reasoning.text`,
+ * `thought`, and `redacted_thinking`, which has no text. */
 const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
 const MAX_LEVELS = 4;
 
-/** Reads one message, or all deltas of one stream. Reasoning is in a separate field or in parts
- * of the content; some servers send both, so parts are ignored once the field had a text. Reasoning
- * between tags stays in the content. */
+/** Reads one message, or all deltas of one stream. Reasoning is in a separate field or in parts of
+ * the content; parts are ignored once the field had a text, because some servers send both.
+ * Reasoning between tags stays in the content. */
 export class MessageReader {
   // A stream may end with a list that repeats the reasoning of earlier fields.
   #hasField = false;
@@ -247,7 +236,6 @@ function jsonOf(content: unknown): string {
   return isEmpty || "type" in content || isTooDeep(content) ? "" : JSON.stringify(content);
 }
 
-/** LiteLLM puts fields that it does not know into `provider_specific_fields`. */
 function providerFieldOf(fields: unknown): string {
   const { reasoning_content, reasoning } = asObject(fields) ?? {};
   return textOf(reasoning_content) || textOf(reasoning);
@@ -263,8 +251,7 @@ function textOf(part: unknown, levels = MAX_LEVELS): string {
   if (typeof part !== "object" || part === null || levels === 0) return "";
   if (Array.isArray(part)) return part.map((element) => textOf(element, levels - 1)).join("");
   const { text, thinking, reasoning, summary, content } = part as JsonObject;
-  // `text.value`: Azure's agents. In other objects, `value` may belong to an answer that is an
-  // object.
+  // `text.value`: Azure's agents. Any other `value` may be a member of the answer itself.
   return asText(asObject(text)?.value) || textOf(text, levels - 1) ||
     textOf(thinking, levels - 1) ||
     textOf(reasoning, levels - 1) || summaryOf(summary, part as JsonObject, levels) ||

@@ -39,12 +39,10 @@ export function answerBody(text: string): AnswerBody | undefined {
   return leading === undefined ? undefined : leadingAnswer(leading);
 }
 
-/**
- * Takes a completion, or a chunk of one, out of the object around it:
- * `{"code":0,"data":{"choices":[…]}}` (corporate gateways), `{"result":{…},"success":true}`
- * (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope), `{"statusCode":200,"body":"…"}` (AWS
- * Lambda behind API Gateway). Fields that the completion lacks are taken from that object.
- */
+/** Takes a completion, or a chunk of one, out of the object around it, which adds the fields that
+ * the completion lacks: `{"code":0,"data":{"choices":[…]}}` (corporate gateways),
+ * `{"result":{…},"success":true}` (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope),
+ * `{"statusCode":200,"body":"…"}` (AWS Lambda behind API Gateway). */
 export function unwrapped(body: AnswerBody): AnswerBody {
   const { object: envelope, text } = body;
   if ("choices" in envelope) return body;
@@ -69,8 +67,8 @@ function completionIn(
   return { object, text: textAt({ text, path: isList ? [name, 0] : [name] }) ?? "" };
 }
 
-/** A completion may have null or no choices; a JSON answer or a quoted request may have `choices`
- * of another kind. */
+/** A completion may have null or no choices. A JSON answer or a quoted request may have other
+ * `choices`. */
 function holdsChoices({ choices }: JsonObject): boolean {
   if (choices === null) return true;
   if (!Array.isArray(choices)) return false;
@@ -79,8 +77,7 @@ function holdsChoices({ choices }: JsonObject): boolean {
     (first !== undefined && ("message" in first || "delta" in first || "finish_reason" in first));
 }
 
-/** Reads the answer at the start of the body: gateways that fail late append an error, and
- * others repeat the answer. */
+/** Gateways that fail late append an error to the answer, and others repeat it. */
 function leadingAnswer(text: string): AnswerBody | undefined {
   const object = asObject(parseJson(text));
   const isAnswer = object !== undefined && "message" in (firstObject(object.choices) ?? {});
@@ -196,8 +193,8 @@ function valueAt(value: unknown, ...path: readonly (string | number)[]): unknown
   return current;
 }
 
-/** What a response without a usable completion is: a damaged answer, a web page, or an answer of
- * another kind of server. */
+/** What a 2xx response without a completion is: damaged, a web page, or from another kind of
+ * server. */
 export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 
 /** The 2xx response that an error is about. */
@@ -238,7 +235,7 @@ const SAYS_SUCCESS = /^\s*(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!
 
 /**
  * Makes the error of a response without a choice, or with a choice without a message: many servers
- * report errors like this. If the error has no status, it may be retried and does not count as a
+ * report errors like this. Unless the error has a status, it may be retried and does not count as a
  * rejection of the row.
  *
  * @param missing What the object lacks, in words that follow "no".
@@ -263,15 +260,14 @@ export function brokenAnswerError(
   { status, redact }: Origin,
   code: BrokenCode = "broken_answer",
 ): TeacherError {
-  // Redact before shortening: half a key would not be found.
+  // Redacted before it is shortened: half a key would not be found.
   const start = redact(text).trim().slice(0, MAX_QUOTED_CHARS);
   const message = start === "" ? what : `${what}: it starts with ${start}`;
   return new TeacherError(message, { type: "response", status, code });
 }
 
 /**
- * @param reportedStatus The status that the body states. It overrides the response's; undefined if
- * there is none.
+ * @param reportedStatus The status in the body. It overrides that of the response.
  * @param isRetryable Whether an error without a reported status may be retried.
  */
 function errorFrom(

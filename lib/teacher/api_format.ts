@@ -1,12 +1,6 @@
-/**
- * Writes request bodies in the format of an endpoint of the OpenAI API.
- *
- * For `/completions` and `/responses`, prompt and parameters are translated into the endpoint's
- * format, and answers and stream events into chat completions, so that endings, reasoning and
- * errors are handled once.
- *
- * @module
- */
+/** Writes request bodies in the format of an endpoint of the OpenAI API. Answers and events of
+ * `/completions` and `/responses` are translated into chat completions, so that endings, reasoning
+ * and errors are handled once. @module */
 
 import { asObject, firstObject, type JsonObject } from "./json.ts";
 import { promptText, RESPONSES } from "./responses_format.ts";
@@ -23,16 +17,15 @@ export type Addition = "stream_options" | "response_format" | "reasoning.summary
 
 export interface Additions {
   readonly stream: boolean;
-  /** The `response_format` to add, as in chat completions; undefined if no schema is requested,
-   * or the parameters set `response_format` or tools. */
+  /** The `response_format` of chat completions; undefined if no schema is requested, or the
+   * parameters set `response_format` or tools. */
   readonly responseFormat: JsonObject | undefined;
-  /** Whether the field may be added: false once the teacher has rejected it. Otherwise records
-   * the field as added. */
+  /** Records that the field is added. False if it must not be, because the teacher has rejected
+   * it. */
   readonly add: (field: Addition) => boolean;
 }
 
 export interface ApiFormat {
-  /** The path that is appended to the base URL. */
   readonly path: string;
   /** The parameter that requests log probabilities, as written after `-p`. */
   readonly logprobsExample: string;
@@ -80,7 +73,6 @@ const CHAT: ApiFormat = {
   },
 };
 
-/** Adds a request for token counts. */
 function withUsage(options: unknown, add: (field: "stream_options") => boolean): Params {
   if (options === undefined) {
     return add("stream_options") ? { stream_options: { include_usage: true } } : {};
@@ -152,15 +144,11 @@ export const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {
   responses: RESPONSES,
 };
 
-export interface RequestBody {
-  readonly text: string;
+/** What requests with the same parameters share. */
+export interface WrittenParams {
   readonly modelAsked: string | undefined;
   readonly tierAsked: string | undefined;
   readonly added: readonly Addition[];
-}
-
-interface WrittenParams extends Omit<RequestBody, "text"> {
-  /** The requested schema. The text is valid for this schema only. */
   readonly schema: AskedSchema | undefined;
   /** The text before the prompt: `{"model":"…"` */
   readonly head: string;
@@ -180,19 +168,22 @@ export class BodyWriter {
     this.#format = FORMATS[options.endpoint];
   }
 
-  /** Returns the body of a request. Numbers in parameters keep their original text. */
-  write({ messages, params, jsonSchema }: TeacherRequest): RequestBody {
+  /** Numbers keep their original text. */
+  params({ params, jsonSchema }: TeacherRequest): WrittenParams {
     let written = this.#written.get(params);
     if (written === undefined || written.schema !== jsonSchema) {
       written = this.#writeParams(params, jsonSchema);
       this.#written.set(params, written);
     }
-    const { head, tail, modelAsked, tierAsked, added } = written;
+    return written;
+  }
+
+  body({ head, tail }: WrittenParams, messages: readonly Message[]): string {
     const prompt = this.#format.prompt(messages);
     let text = head;
-    // Stringifying one object of all fields, to strip its braces, would copy every prompt again.
+    // To stringify one object of all fields, and cut it up, would copy every prompt again.
     for (const name in prompt) text += `,"${name}":${JSON.stringify(prompt[name])}`;
-    return { text: text + tail, modelAsked, tierAsked, added };
+    return text + tail;
   }
 
   /** The fields of a request's body, for previews. */
@@ -204,7 +195,7 @@ export class BodyWriter {
     };
   }
 
-  /** Omits a field from later requests. Returns false if it was omitted already. */
+  /** Omits a field from later requests. False if it was omitted already. */
   omit(field: Addition): boolean {
     if (this.#omittedFields.has(field)) return false;
     this.#omittedFields.add(field);

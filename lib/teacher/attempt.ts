@@ -1,10 +1,6 @@
-/**
- * One attempt: one POST, from its first byte to its result. One object implements undici's handler
- * and holds the state of a request, because undici's `request()` creates a `Readable` for each
- * answer, which costs more than everything here.
- *
- * @module
- */
+/** One attempt: one POST, from its first byte to its result. One object is undici's handler and
+ * holds the state, because `request()` of undici creates a `Readable` for each answer, which costs
+ * more than everything here. @module */
 
 import { type DispatchController, type DispatchHandler, errors } from "../deps/undici.ts";
 import { changedError, TeacherError } from "../errors.ts";
@@ -114,7 +110,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#endRequest();
   }
 
-  /** Settles a response that is whole but does not end: some servers send no last chunk. */
+  /** Settles a JSON response that is whole but does not end: some servers send no last chunk. */
   checkEnd(): void {
     if (this.#isSettled || this.#stream !== undefined || !this.#body.hasNewObject()) return;
     if (this.#isAnswer && !isWholeAnswer(this.#body.text(), this.#context)) return;
@@ -152,7 +148,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
 
   /** undici calls this if the connection broke, and after `controller.abort()`. */
   onResponseError(_controller: DispatchController, error: Error): void {
-    if (!this.#isSettled && !this.isConnected && this.#connection.wasFoundClosed) {
+    if (!this.#isSettled && !this.isConnected && this.#connection.wasOpenAtDispatch) {
       return this.#dispatchElsewhere();
     }
     const connectionError = this.isConnected ? this.#connection.interpret(error) : error;
@@ -172,7 +168,7 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
       this.completeAt = -1;
     }
     if (stream.error !== undefined) return this.abort(stream.error);
-    // The end of the response may take two seconds more, and may never come.
+    // From now on, the response has two seconds to end.
     if (this.completeAt < 0 && (stream.done || stream.isWhole)) {
       this.completeAt = this.#shared.now();
     }
@@ -295,5 +291,5 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 }
 
-/** Created once, because errors are expensive. Never shown. */
+/** Created once: errors are expensive, and this one is never shown. */
 const ENDED = new Error("The attempt was ended");

@@ -10,11 +10,10 @@ import { separateReasoning, type ThinkTags } from "./think_tags.ts";
 
 export interface AnswerContext {
   readonly model: string;
-  /** The model that the row named; undefined if it named none. */
+  /** The model that the row named. */
   readonly modelAsked: string | undefined;
-  /** The service tier that the request set; undefined if it set none. */
+  /** The service tier that the request set. */
   readonly tierAsked?: string;
-  /** Raw fields to copy from the answer. */
   readonly keep: readonly string[];
   /** The tags that the user named, in addition to the known ones. */
   readonly thinkTags?: ThinkTags;
@@ -37,7 +36,7 @@ export interface AnswerParts {
   readonly model?: string;
   readonly id?: string;
   readonly kept?: Readonly<Record<string, unknown>>;
-  /** Milliseconds from the request to the first token; undefined without a stream. */
+  /** Milliseconds from the request to the first token of a stream. */
   readonly ttftMs?: number;
 }
 
@@ -69,9 +68,9 @@ const NO_COUNTS: Usage = { promptTokens: 0, completionTokens: 0 };
 const TICKS_PER_USD = 1e10;
 
 /**
- * Reads token counts. Null if those of the answer are unknown, or all are 0, as servers write that
- * count nothing: an answer of 0 tokens would be free, and no limit to the cost would be reached. If
- * the cost is stated nevertheless, all counts are 0.
+ * Reads token counts. Null if those of the answer are unknown or, as from servers that count
+ * nothing, all are 0: such an answer would be free, and no limit to the cost would be reached. If
+ * its cost is stated nevertheless, all counts are 0.
  *
  * @param model The model that answered: Gemini counts reasoning differently.
  */
@@ -79,31 +78,26 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;
   // `input_tokens`: mlx-vlm, and gateways to APIs with this name. `inputTokens`: Bedrock.
-  const inputTokens = countOf(usage.input_tokens) ?? countOf(usage.inputTokens);
+  const inputTokens = countOf(usage.input_tokens ?? usage.inputTokens);
   const promptTokens = countOf(usage.prompt_tokens);
   const statedPrompt = promptTokens ?? inputTokens ?? countOf(usage.promptTokens);
-  const statedCompletion = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens) ??
-    countOf(usage.outputTokens) ?? countOf(usage.completionTokens);
+  const statedCompletion = countOf(
+    usage.completion_tokens ?? usage.output_tokens ?? usage.outputTokens ?? usage.completionTokens,
+  );
   const total = countOf(usage.total_tokens);
   const completion = statedCompletion ?? restOf(total, statedPrompt);
   const costUsd = statedCost(usage);
   if (completion === undefined) return costUsd === undefined ? null : { ...NO_COUNTS, costUsd };
   const prompt = statedPrompt ?? restOf(total, completion) ?? 0;
   const counted = prompt + (statedCompletion ?? 0);
-  const completionDetails = asObject(usage.completion_tokens_details) ??
-    asObject(usage.output_tokens_details);
-  const promptDetails = asObject(usage.prompt_tokens_details) ??
-    asObject(usage.input_tokens_details);
-  const cacheReads = countOf(usage.cache_read_input_tokens) ??
-    countOf(usage.cacheReadInputTokens);
-  const cacheWrites = countOf(usage.cache_creation_input_tokens) ??
-    countOf(usage.cacheWriteInputTokens);
-  // Anthropic and Bedrock do not count cached tokens as input. Gateways that translate the counts
-  // to OpenAI's names do.
+  const details = asObject(usage.completion_tokens_details ?? usage.output_tokens_details);
+  const promptDetails = asObject(usage.prompt_tokens_details ?? usage.input_tokens_details);
+  const cacheReads = countOf(usage.cache_read_input_tokens ?? usage.cacheReadInputTokens);
+  const cacheWrites = countOf(usage.cache_creation_input_tokens ?? usage.cacheWriteInputTokens);
+  // Anthropic and Bedrock do not count cached tokens as input. Gateways with OpenAI's names do.
   const excludesCache = promptTokens === undefined && inputTokens !== undefined;
   const excludedTokens = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
-  const reasoning = countOf(completionDetails?.reasoning_tokens) ??
-    countOf(usage.reasoning_tokens);
+  const reasoning = countOf(details?.reasoning_tokens ?? usage.reasoning_tokens);
   const uncounted = uncountedReasoning(total, counted, reasoning, model);
   const cacheWriteTokens = countOf(promptDetails?.cache_write_tokens) ??
     countOf(promptDetails?.cache_creation_tokens) ?? cacheWrites;
@@ -119,17 +113,12 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   return { ...counts, cacheWriteTokens: cacheWriteTokens ?? 0, costUsd };
 }
 
-/** The tokens of a total that are not in `part`. */
 function restOf(total: number | undefined, part: number | undefined): number | undefined {
   return total === undefined || part === undefined || total < part ? undefined : total - part;
 }
 
-/**
- * Tokens of reasoning that only the total counts. Gemini, also behind gateways, bills them as
- * completion tokens.
- *
- * @param counted The tokens of the prompt and the completion.
- */
+/** Tokens of reasoning that only the total counts. Gemini, also behind gateways, bills them as
+ * completion tokens. */
 function uncountedReasoning(
   total: number | undefined,
   counted: number,

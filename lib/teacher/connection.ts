@@ -1,5 +1,5 @@
-/** One connection to a teacher. It has one socket at a time, and opens another if that is
- * closed. @module */
+/** One connection to a teacher. It has one socket at a time, and opens another once that is closed.
+ * @module */
 
 import {
   Client,
@@ -52,6 +52,10 @@ export class Connection {
   /** Whether Retort has closed it, so that it can no longer be used. */
   isDropped = false;
   idleSince = 0;
+  /** Whether the last request was given to undici while a socket was open, and undici has not
+   * needed another one since. If the request failed before undici started it, the socket was closed
+   * before it was handed any byte, and the request may be sent on another connection. */
+  wasOpenAtDispatch = false;
 
   readonly #shared: Connections;
   readonly #dispatcher: Client | ProxyAgent;
@@ -60,9 +64,6 @@ export class Connection {
   #isFiltered = false;
   #takenAt = -1;
   #hasHead = false;
-  /** Whether the last request was given to undici while a socket was open. False once undici
-   * needs a new socket. */
-  #wasOpen = false;
   #responses = 0;
   /** Maximum number of responses on the current socket. */
   #maxResponses = Infinity;
@@ -88,17 +89,8 @@ export class Connection {
     return this.#responses >= this.#maxResponses;
   }
 
-  /** How long to watch the socket before sending: the server may have closed it. */
   watchMs(): number {
     return this.isOpen ? this.#shared.reuse.watchMs(this.#takenAt - this.idleSince) : 0;
-  }
-
-  /**
-   * Whether the socket was closed before it was handed any byte, so the request may be sent on
-   * another connection. Valid only after a request that failed before undici started it.
-   */
-  get wasFoundClosed(): boolean {
-    return this.#wasOpen;
   }
 
   onTaken(now: number): void {
@@ -111,10 +103,10 @@ export class Connection {
   }
 
   dispatch(options: DispatchOptions, handler: DispatchHandler): void {
-    // While this socket was watched, other connections may have shown that the server closes
-    // sockets after each response.
+    // Another connection may have shown meanwhile that the server closes sockets after each
+    // response.
     if (this.isOpen && this.#responses > 0 && this.#shared.reuse.isSingleUse) this.closeSocket();
-    this.#wasOpen = this.isOpen;
+    this.wasOpenAtDispatch = this.isOpen;
     this.#filter?.expectHead();
     this.#isFiltered = this.#filter !== undefined;
     this.#dispatcher.dispatch(options, handler);
@@ -133,8 +125,8 @@ export class Connection {
     if (++this.#responses > 1) this.#shared.reuse.onReused();
   }
 
-  /** Returns an `OddHead` if undici rejected a head that `HeadFilter` can repair, and filters
-   * heads from now on. Returns other errors unchanged. */
+  /** Returns an `OddHead`, and filters heads from now on, if `HeadFilter` can repair the head that
+   * undici rejected. Returns other errors unchanged. */
   interpret(error: Error): Error {
     const oddity = this.#isFiltered ? undefined : oddityOf(error, this.#hasHead);
     if (oddity === undefined) return error;
@@ -157,7 +149,7 @@ export class Connection {
   /** Closes the connection: nothing can be sent after this. */
   async close(): Promise<void> {
     this.isDropped = true;
-    this.#wasOpen = false;
+    this.wasOpenAtDispatch = false;
     const closed = this.#dispatcher.destroy(closedError ??= new errors.ClientDestroyedError());
     // undici does not destroy a socket that is still connecting.
     this.#socket?.destroy();
@@ -169,14 +161,14 @@ export class Connection {
       ...CLIENT,
       connect: (options, callback) => {
         // undici only needs a new socket once the previous one is closed.
-        this.#wasOpen = false;
+        this.wasOpenAtDispatch = false;
         const connecting = connect(options, (...[error, socket]) => {
           if (error) return callback(error, null);
           this.#opened(socket as unknown as Socket);
           callback(null, socket);
         });
-        // `close` must be able to destroy a socket that is still connecting. A tunnel has none
-        // before the proxy has opened it.
+        // `close` must be able to destroy it while it connects. A tunnel has none before the proxy
+        // opens it.
         if (!(connecting instanceof Promise)) this.#socket = connecting;
       },
     });
@@ -212,11 +204,9 @@ export class Connection {
   }
 }
 
-/**
- * Lets undici read what arrived before a reset. Sockets announce received bytes one turn later. If
- * Deno has polled the reset by then, the socket is destroyed and announces nothing: a whole answer
- * would be lost, and paid for again.
- */
+/** Lets undici read what arrived before a reset. Sockets announce bytes one turn later, and Deno
+ * may have polled the reset by then: it destroys the socket, so that a whole answer would be lost,
+ * and paid for again. */
 function readBeforeReset(socket: Socket): void {
   const destroy = socket.destroy.bind(socket);
   socket.destroy = (error?: Error & { syscall?: string }) => {

@@ -1,5 +1,5 @@
-/** The connections to one teacher. A request takes a free one from a stack; undici's `Pool`
- * would search all of them. The engine's concurrency limits the number. @module */
+/** The connections to one teacher. A request takes a free one from a stack; undici's `Pool` would
+ * search all of them. The engine's concurrency limits their number. @module */
 
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, NO_HTTP2 } from "./connection.ts";
@@ -13,11 +13,8 @@ import {
 
 export interface ConnectionsOptions {
   readonly origin: string;
-  /** The address of a proxy. @default none */
   readonly proxy?: string;
-  /** How long connecting to a proxy may take. */
   readonly connectTimeoutMs: number;
-  /** Certificates. @default those that this machine trusts */
   readonly tls?: TlsSettings;
   /** @default undici's connector */
   readonly connect?: Connect;
@@ -76,7 +73,6 @@ export class Connections {
     else this.#free.push(connection);
   }
 
-  /** Filters heads on all connections from now on, because undici has rejected a head. */
   filterHeads(): void {
     if (this.filtersHeads) return;
     this.filtersHeads = true;
@@ -123,8 +119,7 @@ export class Connections {
     else this.#timer ??= this.#scheduleHangUp();
   }
 
-  /** Limits the wait for the server's close: with a thread per connection, as in llama.cpp's
-   * server, an open connection blocks others. */
+  /** llama.cpp's server has a thread for each connection, so that an open one blocks others. */
   #scheduleHangUp(): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       this.#timer = undefined;
@@ -156,7 +151,6 @@ const LATE_MS = 3;
 
 interface WatchGroup {
   readonly watchMs: number;
-  /** When the group was made, by `performance.now`. */
   readonly startedAt: number;
   timer: ReturnType<typeof setTimeout>;
   readonly sends: (() => void)[];

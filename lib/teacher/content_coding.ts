@@ -1,10 +1,6 @@
-/**
- * Decompresses bodies, distinguishes event streams from documents, and decodes text. Retort
- * requests no compression, but some gateways compress anyway (gzip, deflate, Brotli, Zstandard,
- * also nested). Labels are often wrong, so the first bytes decide.
- *
- * @module
- */
+/** Decompresses bodies, distinguishes event streams from documents, and decodes text. Retort
+ * requests no compression, but some gateways compress anyway, even twice. Labels are often wrong,
+ * so the first bytes decide. @module */
 
 import {
   constants,
@@ -29,8 +25,8 @@ type Decompressor = ReturnType<typeof createGunzip>;
 const CODINGS: readonly Coding[] = ["gzip", "deflate", "br", "zstd"];
 
 /**
- * Returns the decoder of a body; undefined if neither the label nor the first bytes name a coding.
- * Some gateways omit the label, others leave it on decoded bodies.
+ * Returns the decoder of a body; undefined if it needs none. Some gateways omit the label, others
+ * leave it on decoded bodies.
  *
  * @param label The header `content-encoding`.
  */
@@ -64,8 +60,8 @@ function codingsByMagic(start: Uint8Array): readonly Coding[] {
 
 const NO_CODINGS: readonly Coding[] = [];
 
-/** Removes one coding, unless the first bytes show that the body does not have it. The decoders of
- * nested codings form a chain. */
+/** Removes one coding, unless the first bytes show that the body does not have it. Nested codings
+ * are a chain of decoders. */
 export class Decoder implements ByteSink {
   readonly #coding: Coding;
   readonly #next: ByteSink;
@@ -165,8 +161,8 @@ function mayBeIn(coding: Coding, first: Uint8Array): boolean {
   return !startsAsText(first);
 }
 
-/** "deflate" should have this header, but some servers omit it. RFC 1950, 2.2: the method is 8,
- * and both bytes as one number are a multiple of 31. */
+/** Some servers omit this header. RFC 1950, 2.2: the method is 8, and both bytes as one number are
+ * a multiple of 31. */
 function hasZlibHeader([a, b]: Uint8Array): boolean {
   return (a & 0x0f) === 8 && (b === undefined || ((a << 8) | b) % 31 === 0);
 }
@@ -174,8 +170,8 @@ function hasZlibHeader([a, b]: Uint8Array): boolean {
 /** Events are read as they arrive, a document once it is complete. */
 export type BodyKind = "events" | "document";
 
-/** Names of server-sent event fields, also of gateways (`Data`) and llama.cpp (`error`). ""
- * begins a comment. */
+/** Fields of server-sent events, also of gateways (`Data`) and llama.cpp (`error`). "" begins a
+ * comment. */
 const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
 const MAX_FIELD_LENGTH = 6;
 const BRACE = 0x7b;
@@ -197,8 +193,8 @@ function isPartialBom([a, b, c]: Uint8Array): boolean {
   return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
 
-/** Whether bytes begin like JSON or events. Many Brotli streams begin with the byte of `[`, but
- * not with `[{"`. */
+/** Whether bytes begin like JSON or events. Brotli often begins with the byte of `[`, but not with
+ * `[{"`. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = beginning(withoutSpace(start));
   return /^(?:\{\s*(?:"|$)|\[\s*\{\s*"|(?:data|event|id|retry|error)?:)/i.test(text);
@@ -239,12 +235,10 @@ const utf8 = new TextDecoder();
 const latin1 = new TextDecoder("windows-1252");
 const REPLACEMENT = "\ufffd";
 
-/**
- * Whether bytes that are not valid UTF-8 are Latin-1: servers in front of older systems send that
- * without a label. Letters beyond ASCII rarely stand side by side in Latin-1, so fewer than a tenth
- * may do so, and none may be part of valid UTF-8. A letter before a quote proves nothing: an answer
- * may end with half a UTF-8 character.
- */
+/** Whether bytes that are not UTF-8 are Latin-1, which servers in front of older systems send
+ * without a label. In Latin-1, letters beyond ASCII are rarely neighbors, so fewer than a tenth may
+ * be, and none may be part of valid UTF-8. A letter before a quote proves nothing: an answer may
+ * end with half a character of UTF-8. */
 function isLatin1(bytes: Uint8Array, text: string): boolean {
   if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;
   let letters = 0, followedByAnother = 0, followedByAscii = 0;
@@ -260,6 +254,6 @@ function isLatin1(bytes: Uint8Array, text: string): boolean {
   return followedByAscii > 0 && followedByAnother * 10 < letters;
 }
 
-/** Before the first letters of Latin-1 beyond ASCII: 0x80 to 0x9f are control characters. */
+/** 0x80 to 0x9f are control characters in Latin-1. */
 const FIRST_LETTER = 0xa0;
 const QUOTE = 0x22;

@@ -1,5 +1,5 @@
-/** Makes the error of a response whose status is not 2xx. Reads the message, code, status and
- * delay in the body, in the forms of known servers and gateways. @module */
+/** Reads the errors in bodies, in the forms of known servers and gateways, and makes the error of a
+ * response whose status is not 2xx. @module */
 
 import { TeacherError } from "../errors.ts";
 import { asText } from "../json.ts";
@@ -118,8 +118,8 @@ const MINIMAX_NUMBERS: Readonly<Record<string, readonly number[]>> = {
   content_filter: [1026, 1027],
 };
 
-/** Returns the most specific code. Anthropic and OpenRouter name the limit that was exceeded,
- * beside a type that every 429 has; Google gives the reason in a list of details. */
+/** Returns the most specific code: the exceeded limit (Anthropic, OpenRouter) or Google's reason
+ * before the type, which every 429 has. */
 function codeOf(body: unknown): string | undefined {
   if (Array.isArray(body)) return codeOf(firstObject(body));
   const top = asObject(body) ?? {};
@@ -139,11 +139,9 @@ function codeOf(body: unknown): string | undefined {
   return candidates.map(asText).find((text) => CODE.test(text) && !NO_CODE.test(text));
 }
 
-/**
- * Returns the body of the server behind a gateway: from JSON text in the message (Gemini's tools
- * and gateways to Google), from a value that the gateway could not read (Vercel), or from FastAPI's
- * `detail`; `body` itself if there is none.
- */
+/** Returns the body of the server behind a gateway; `body` itself if there is none. It is JSON text
+ * in the message (Gemini's tools and gateways to Google), a value that the gateway could not read
+ * (Vercel), or FastAPI's `detail`. */
 function innermost(body: unknown, levels = 3): unknown {
   const { error, detail } = asObject(body) ?? {};
   if (levels > 0 && asObject(asObject(detail)?.error) !== undefined) {
@@ -253,7 +251,7 @@ function blockReason(body: JsonObject): string {
   return asText(feedback?.blockReason) || asText(feedback?.block_reason);
 }
 
-/** Each of Google's `details` has an `@type` that ends with `type`. */
+/** Google's `details` have an `@type` that ends with `type`. */
 function detailOf({ details }: JsonObject, type: string): JsonObject | undefined {
   if (!Array.isArray(details)) return undefined;
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));

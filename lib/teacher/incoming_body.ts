@@ -39,7 +39,7 @@ export class IncomingBody implements ByteSink {
   #headers: HeaderFields = {};
   #isAnswer = false;
   #bytes = 0;
-  /** The number of bytes at the last `hasNewObject()`. */
+  /** At the last `hasNewObject()`. */
   #checkedBytes = 0;
   #hasBegun = false;
   #decoder: Decoder | undefined;
@@ -66,7 +66,7 @@ export class IncomingBody implements ByteSink {
     (this.#outer ?? this).data(chunk);
   }
 
-  /** Called at the end of the response. Decompression may deliver more after this. */
+  /** Ends the response. Decompression may deliver more after this. */
   finish(): void {
     (this.#outer ?? this).end();
   }
@@ -92,8 +92,8 @@ export class IncomingBody implements ByteSink {
     return last === BRACE && this.holdsObject;
   }
 
-  /** If the document is a stream of bare JSON chunks, one per line, passes it on as events and
-   * returns true. */
+  /** Passes a document of bare JSON chunks, one per line, on as events. False for other
+   * documents. */
   readAsLines(): boolean {
     const areLines = this.#kind === "document" && areChunkLines(this.#buffered());
     if (areLines) this.#reader.onEvents(this.#buffered());
@@ -149,7 +149,6 @@ export class IncomingBody implements ByteSink {
     else this.#buffer(withoutSpace(start));
   }
 
-  /** Nearly every answer is one chunk, which is not copied. */
   #buffer(chunk: Uint8Array): void {
     if (this.#chunks.length === 0) this.#chunks = [chunk];
     else this.#chunks.push(chunk);
@@ -167,8 +166,7 @@ const BRACE = 0x7d;
 /** Shared by all bodies, so nothing may be pushed to it. */
 const NO_CHUNKS: Uint8Array[] = [];
 
-/** Returns the charset of the UTF-16 byte order mark, otherwise of the label in `content-type`;
- * undefined without either. */
+/** The charset of the UTF-16 byte order mark, otherwise of the label in `content-type`. */
 function charsetOf(
   first: Uint8Array,
   label: string | readonly string[] | undefined,

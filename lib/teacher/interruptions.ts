@@ -2,6 +2,7 @@
 
 import { errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
+import { asText } from "../json.ts";
 import { every } from "../timer.ts";
 import { MAX_HEAD_BYTES } from "./connection.ts";
 import { OddHead } from "./server_habits.ts";
@@ -20,6 +21,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EPIPE: "the other side closed the connection",
   EMFILE: "too many open files",
   EADDRNOTAVAIL: "no free port on this machine",
+  UND_ERR_CONNECT_TIMEOUT: "no connection within the time limit",
   UND_ERR_SOCKET: "the other side closed the connection",
   UND_ERR_HEADERS_OVERFLOW: `its header fields are longer than ${MAX_HEAD_BYTES / 1024} KiB`,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its header fields give the body two lengths",
@@ -29,7 +31,7 @@ const REASONS: Readonly<Record<string, string>> = {
  * Makes the error of a request that could not be sent, or whose connection failed.
  *
  * @param host `host:port` of the teacher.
- * @param proxy `host:port` of the proxy; undefined without one.
+ * @param proxy `host:port` of the proxy.
  */
 export function networkError(
   error: unknown,
@@ -37,59 +39,43 @@ export function networkError(
   stage: Stage,
   proxy: string | undefined,
 ): TeacherError {
-  const { code = "", message } = rootOf(error);
-  if (error instanceof errors.InvalidArgumentError && !isProxyRefusal(message)) {
+  const root = rootOf(error), { code, message } = root;
+  const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
+  // undici has no other sign that a proxy rejects the credentials.
+  if (/\(407\)/.test(message)) {
+    const refusal = `Cannot reach ${place}: it requires other credentials (407)`;
+    return new TeacherError(refusal, { type: "request", status: 407 });
+  }
+  if (error instanceof errors.InvalidArgumentError) {
     return new TeacherError(`Cannot send the request to ${host}: ${message}`, { type: "request" });
   }
-  const place = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
-  if (isProxyRefusal(message)) {
-    return new TeacherError(`Cannot reach ${place}: it requires other credentials (407)`, {
-      type: "request",
-      status: 407,
-    });
-  }
   if (error instanceof OddHead) {
-    const message = `${place} sent ${error.message}. From now on, Retort accepts this`;
-    return new TeacherError(message, { type: "network" });
+    const oddity = `${place} sent ${message}. From now on, Retort accepts this`;
+    return new TeacherError(oddity, { type: "network" });
   }
-  if (/^Requires net access/.test(message)) {
-    const reason = "Retort was started without the permission (--allow-net)";
-    return new TeacherError(`${PROBLEMS[stage](place)}: ${reason}`, {
-      type: "network",
-      code: "no_permission",
-      cause: error,
-    });
-  }
-  const reason = code === "UND_ERR_CONNECT_TIMEOUT"
-    ? "no connection within the time limit"
+  const lastingCode = lastingCodeOf(error, root, stage);
+  const reason = lastingCode === "no_permission"
+    ? "Retort was started without the permission (--allow-net)"
     : REASONS[code] ?? message;
-  const protocolCode = tlsCode(code, message, stage) ?? httpCode(error, stage);
   return new TeacherError(`${PROBLEMS[stage](place)}: ${reason}`, {
     type: "network",
-    code: protocolCode ?? code,
-    isUnreachable: stage === "connecting" && protocolCode === undefined,
+    code: lastingCode ?? code,
+    isUnreachable: stage === "connecting" && lastingCode === undefined,
     cause: withoutData(error),
   });
 }
 
-/** The code of a TLS error that a retry does not fix: a certificate (the client's or the
- * teacher's) is not trusted, or the server does not speak TLS. */
-function tlsCode(
-  code: string,
-  message: string,
-  stage: Stage,
-): "certificate" | "client_certificate" | "no_tls" | undefined {
-  const words = `${code} ${message}`;
+/** The code of an error that a retry does not fix: a missing permission, a certificate that is not
+ * trusted, or another protocol. Undefined for other errors. */
+function lastingCodeOf(error: unknown, { code, message }: RootError, stage: Stage) {
+  if (/^Requires net access/.test(message)) return "no_permission";
   // The other side sends alerts, and has seen only the client's certificate.
   if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
+  const words = `${code} ${message}`;
   if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
-  if (stage !== "connecting") return undefined;
-  return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
-}
-
-/** The code if a server does not speak HTTP/1.1, or requires TLS. If no attempt has ever
- * succeeded, a retry does not fix this. */
-function httpCode(error: unknown, stage: Stage): "no_http" | "wants_tls" | undefined {
+  if (stage === "connecting") {
+    return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
+  }
   if (stage !== "sent") return undefined;
   if (error instanceof errors.HTTPParserError) {
     const { data = "" } = error as { data?: string };
@@ -109,20 +95,20 @@ const PROBLEMS: Readonly<Record<Stage, (place: string) => string>> = {
   answering: (place) => `The connection to ${place} broke in the middle of the answer`,
 };
 
-function rootOf(error: unknown): { code?: string; message: string } {
+interface RootError {
+  /** Of the system or undici; "" without one. */
+  readonly code: string;
+  readonly message: string;
+}
+
+function rootOf(error: unknown): RootError {
   // An `AggregateError` has an error for each address of the host.
   if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
-  if (!(error instanceof Error)) return { message: String(error) };
-  const code = (error as { code?: unknown }).code;
-  return { code: typeof code === "string" ? code : undefined, message: error.message };
+  if (!(error instanceof Error)) return { code: "", message: String(error) };
+  return { code: asText((error as { code?: unknown }).code), message: error.message };
 }
 
-/** undici has no other sign that a proxy rejects the credentials. */
-function isProxyRefusal(message: string): boolean {
-  return /\(407\)/.test(message);
-}
-
-/** Drops the parser's error, because it holds the unreadable bytes, which may be anything. */
+/** The parser's error holds the unreadable bytes, which may be anything. */
 function withoutData(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? undefined : error;
 }
@@ -154,9 +140,9 @@ export interface TimedAttempt {
   readonly isConnected: boolean;
   /** When the last token of a stream arrived; -1 before the first. */
   readonly lastTokenAt: number;
-  /** When the answer was complete, while its response had not ended; otherwise -1. */
+  /** When the answer was or seemed complete, before its response ended; otherwise -1. */
   readonly completeAt: number;
-  /** Settles a response that is whole but does not end. Called in each sweep. */
+  /** Settles a JSON response that is whole but does not end. Called in each sweep. */
   checkEnd(): void;
   expire(deadline: Deadline): void;
 }
@@ -186,12 +172,12 @@ const DRAIN_MS = 2_000;
 /** Maximum interval between two sweeps. Attempts end at most this late. */
 const MAX_INTERVAL_MS = 500;
 
-/** A sweep this late shows that the process was paused: deadlines that passed meanwhile say
- * nothing about the teacher. */
+/** A sweep this late shows that the process was paused: passed deadlines do not blame the
+ * teacher. */
 const PAUSE_MS = 1_000;
 
-/** Enforces all deadlines with one timer: an `AbortSignal.timeout` each would cost 300 bytes and
- * a runtime operation. */
+/** One timer for all deadlines: an `AbortSignal.timeout` each would cost 300 bytes and a runtime
+ * operation. */
 export class Deadlines {
   readonly #limits: TimeLimits;
   readonly #intervalMs: number;
@@ -245,8 +231,8 @@ export class Deadlines {
     }
   }
 
-  /** Whether the process was paused (SIGSTOP, a suspended machine). Timers fire before sockets
-   * are read, so one sweep is skipped to read answers that arrived meanwhile. */
+  /** Whether the process was paused (SIGSTOP, a suspended machine). Timers fire before sockets are
+   * read, so one sweep is skipped for the answers that arrived meanwhile. */
   #isLate(time: number): boolean {
     const isLate = time - this.#sweptAt >= this.#intervalMs + PAUSE_MS;
     this.#sweptAt = time;

@@ -1,10 +1,9 @@
 /**
  * Parses the JSON of servers, repairs invalid JSON, and extracts values as text.
  *
- * Python's `json.dumps` and C++ streams write numbers that JSON lacks (`-Infinity` is the log
- * probability of a masked token), and some gateways do not escape line ends in strings. Values are
- * extracted as text, because `JSON.parse` and `JSON.stringify` would change them (`1.0`, integers
- * of 19 digits) or fail (20,000 levels).
+ * Python and C++ write numbers that JSON lacks (`-Infinity` is the log probability of a masked
+ * token), and some gateways do not escape line ends in strings. `JSON.parse` and `JSON.stringify`
+ * would change values (`1.0`, integers of 19 digits) or fail (20,000 levels).
  *
  * @module
  */
@@ -42,8 +41,8 @@ export function isCompleteJson(text = ""): boolean {
   return /[}\]]\s*$/.test(text.slice(-8)) && isJson(text);
 }
 
-/** Returns the text of the object at `index`, after white space; undefined if there is none, or
- * it is incomplete. Other text may follow. */
+/** The text of the object at `index`, after white space; undefined without a complete one. Other
+ * text may follow. */
 export function leadingObject(text: string, index: number = 0): string | undefined {
   let start = index;
   while (/\s/.test(text[start] ?? "")) start++;
@@ -81,10 +80,8 @@ function escaped(control: string): string {
   return `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** Names of members and indexes of elements. */
 export type JsonPath = readonly (string | number)[];
 
-/** The position of a value in JSON text. */
 export interface JsonPlace {
   readonly text: string;
   readonly path: JsonPath;

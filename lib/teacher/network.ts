@@ -7,19 +7,18 @@ export interface Address {
   readonly origin: string;
   /** `host:port`, also if the port is the default. */
   readonly host: string;
-  /** The path of requests, including the endpoint and the query. */
+  /** Includes the endpoint and the query. */
   readonly path: string;
   /** Decoded `user:password`; undefined if the base URL has neither. */
   readonly credentials: string | undefined;
   readonly shownBaseUrl: string;
   readonly shownRequestUrl: string;
-  /** Whether the base URL names an API version: `/v1`, or Azure's `api-version`. */
+  /** Whether there is an API version: `/v1`, or Azure's `api-version`. */
   readonly isVersioned: boolean;
   /** Azure takes keys in `api-key`. */
   readonly isAzure: boolean;
   /** Whether the host is this machine. Proxies cannot reach it. */
   readonly isLoopback: boolean;
-  /** Texts in the base URL that must never be shown. */
   readonly secrets: readonly string[];
 }
 
@@ -72,8 +71,8 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
   };
 }
 
-/** Makes an address safe to show: removes `user:password@`, and values of query parameters whose
- * names suggest a secret. Accepts text that is not a URL. */
+/** Makes an address, or other text, safe to show: removes `user:password@`, and values of query
+ * parameters whose names suggest a secret. */
 export function redactAddress(url: string): string {
   const parsed = URL.parse(url);
   if (parsed !== null && /^https?:$/.test(parsed.protocol)) {
@@ -141,7 +140,6 @@ type TlsOptions = Pick<
   "ca" | "clientCert" | "clientKey" | "insecureTls"
 >;
 
-/** The certificates in undici's form. */
 export interface TlsSettings {
   readonly ca?: string;
   readonly cert?: string;
@@ -156,8 +154,8 @@ const CERTIFICATE =
   /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
 /**
- * Checks certificates and key before a run. During the run, a key that does not match the
- * certificate causes only `unsupported protocol`.
+ * Checks certificates and key before a run: later, a key that does not match its certificate causes
+ * only `unsupported protocol`.
  *
  * @throws {TypeError} If a certificate or the key cannot be used. The key is not shown.
  */
@@ -190,7 +188,7 @@ function checkPair(clientCert: string, clientKey: string): void {
 }
 
 function certificatesOf(pem: string, description: string): X509Certificate[] {
-  const certificates = typeof pem === "string" ? pem.match(CERTIFICATE) ?? [] : [];
+  const certificates = pem.match(CERTIFICATE) ?? [];
   if (certificates.length === 0) {
     throw new TypeError(
       `Cannot use ${description}: it must be text with "-----BEGIN CERTIFICATE-----" (PEM)`,
@@ -222,11 +220,10 @@ function privateKeyOf(pem: string): KeyObject {
 }
 
 /**
- * Parses the address of a proxy. The default scheme is `http://`, as with curl. Messages do not
- * show the address, because it may hold a password.
+ * Parses the address of a proxy, by default with `http://`, as curl does.
  *
- * @throws {TypeError} If it is not an http or https URL, or its user name or password cannot be
- * decoded.
+ * @throws {TypeError} If it cannot be used. The message omits the address, which may hold a
+ * password.
  */
 export function proxyUrl(proxy: string | undefined): URL | undefined {
   if (proxy === undefined || proxy === "") return undefined;

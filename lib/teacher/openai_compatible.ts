@@ -108,13 +108,15 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
       if (this.#isClosed) {
         throw new Error(`Cannot ask the teacher at ${this.address}: it was closed`);
       }
-      const { text, modelAsked, tierAsked, added } = this.#bodies.write(request);
+      const params = this.#bodies.params(request), { modelAsked, tierAsked } = params;
       const context = modelAsked === undefined && tierAsked === undefined
         ? this.#context
         : { ...this.#context, model: modelAsked ?? this.model, modelAsked, tierAsked };
+      // Before the attempt takes a connection: messages that are not JSON throw here.
+      const body = this.#bodies.body(params, request.messages);
       const attempt = new Attempt(this.#shared, context, signal, request.timeoutMs);
-      attempt.start(text);
-      return this.#checked(attempt.promise, added);
+      attempt.start(body);
+      return this.#checked(attempt.promise, params.added);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -146,8 +148,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     return this.close();
   }
 
-  /** Adds a notice if fields to keep are missing, and withdraws a field that Retort added and
-   * the teacher rejects. */
+  /** Checks the fields to keep, and withdraws a field that Retort added and the teacher rejects. */
   #checked(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
     const { address } = this;
     const answer = this.#keptFields.isChecking
@@ -171,12 +172,11 @@ class KeptFieldsCheck {
     this.#missing = [...names];
   }
 
-  /** False once every field has appeared, or the notice was given. */
+  /** False once every field has appeared, or the user was told which are missing. */
   get isChecking(): boolean {
     return this.#missing.length > 0;
   }
 
-  /** The last answer that is checked gets the notice, if fields are still missing. */
   check(completion: Completion, address: string): Completion {
     if (!this.isChecking) return completion;
     const { kept } = completion;
@@ -194,7 +194,6 @@ class KeptFieldsCheck {
 }
 
 interface AddedField {
-  /** Recognizes error messages about the field. */
   readonly pattern: RegExp;
   /** What the run loses without the field. */
   readonly loss: string;
@@ -221,14 +220,14 @@ const ADDED_FIELDS: Readonly<Record<Addition, AddedField>> = {
   },
 };
 
-/** Statuses with which servers reject a field. Some respond to a schema with 500. */
+/** With these statuses, servers reject a field; some reject a schema with 500. */
 const REJECTION_STATUSES = new Set([400, 404, 415, 422, 500, 501]);
 
 /** Later characters of an error message may quote the request. */
 const SEARCHED_CHARS = 300;
 
-/** If an error is about a field that Retort added, later requests omit the field, and the error
- * is marked as adjusted, so that the row is sent again. */
+/** If an error is about a field that Retort added, later requests omit the field, and the row is
+ * sent again (`isAdjusted`). */
 export function withdrawRefused(
   error: unknown,
   added: readonly Addition[],

@@ -27,23 +27,20 @@ const MIN_UNIX_MS = 1e12;
 /**
  * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and many more)
  * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`.
- * Of several token limits, the one with the smallest remaining share counts. Absolute times are on
- * the teacher's clock.
+ * Of several token limits, the one with the smallest remaining share counts. Ignores negative
+ * values, and a reset more than a day away.
  *
  * @param now Unix time in milliseconds.
- * @param ageMs The time since the header fields arrived. If a limit was reset meanwhile, what
- * remained of it is omitted.
- * @returns Without implausible values: negative, not a number, or a reset more than a day away.
+ * @param ageMs The time since the fields arrived. If a limit was reset meanwhile, what remained of
+ * it is omitted.
  */
 export function rateLimitOf(
   headers: HeaderFields,
   now: number,
   ageMs: number = 0,
 ): RateLimit | undefined {
-  const isOpenAi = hasOpenAiFields(headers);
-  if (!isOpenAi && !hasAnthropicFields(headers)) return undefined;
   const time = serverTime(headers, now - ageMs) + ageMs;
-  if (isOpenAi) {
+  if (hasOpenAiFields(headers)) {
     return rateLimitFrom(
       limitState(headers, "x-ratelimit-", "-requests", time, ageMs),
       limitState(headers, "x-ratelimit-", "-tokens", time, ageMs),
@@ -76,8 +73,8 @@ const NONE_LEFT = /;\s*r=0(?![\d.])/;
 const RESET_SECONDS = /;\s*t=(\d+)/;
 
 /**
- * Returns the reset if an error response says that a limit is used up; otherwise undefined. Of
- * several used-up limits, the latest reset counts.
+ * Returns the latest reset of the limits that an error response calls used up; undefined if there
+ * are none.
  *
  * @param now Unix time in milliseconds.
  */
@@ -102,12 +99,9 @@ export function exhaustion(
   return { resetMs: knownResets.length === 0 ? undefined : Math.max(...knownResets) };
 }
 
-/**
- * Returns the wait that a teacher requests: `retry-after-ms`, otherwise `retry-after` in seconds,
- * perhaps fractional, or as an HTTP date on the teacher's clock. Ignores values that are negative,
- * not a number or above one day, and LiteLLM's `llm_provider-retry-after`: its router always sends
- * 60 instead of the rest of the minute.
- */
+/** Returns the wait that a teacher requests: `retry-after-ms`, otherwise `retry-after` in seconds,
+ * perhaps fractional, or as an HTTP date on the teacher's clock. Ignores negative values, those
+ * above a day, and LiteLLM's `llm_provider-retry-after`, where its router always sends 60. */
 export function retryAfterMs(headers: HeaderFields, now: number): number | undefined {
   const inMs = fieldText(headers["retry-after-ms"]);
   const waitMs = plausibleMs(inMs === "" ? NaN : Number(inMs));
@@ -147,8 +141,7 @@ function limitState(
   };
 }
 
-/** The time until the reset; negative if the reset has passed since the header arrived;
- * undefined if implausible. */
+/** Negative if the reset has passed since the header arrived; undefined if implausible. */
 function resetOf(text: string, now: number, ageMs: number): number | undefined {
   if (text === "") return undefined;
   const number = Number(text);
@@ -188,7 +181,7 @@ function tighter(first: LimitState, second: LimitState): LimitState {
 
 function shareLeft({ left, limit }: LimitState): number {
   if (left === undefined) return Infinity;
-  // Without a limit, the share is unknown, so this one counts only if there is no other.
+  // The share is unknown, so this limit counts only if there is no other.
   return limit === undefined || limit === 0 ? Number.MAX_VALUE : left / limit;
 }
 
@@ -204,8 +197,7 @@ function rateLimitFrom(requests: LimitState, tokens: LimitState): RateLimit | un
   };
 }
 
-/** The server's clock when it sent these header fields, in Unix milliseconds: their `date`, or
- * `now` if that is unreadable. */
+/** The `date` of these fields in Unix milliseconds, or `now` if that is unreadable. */
 export function serverTime(headers: HeaderFields, now: number): number {
   const ms = Date.parse(fieldText(headers.date));
   return Number.isNaN(ms) ? now : ms;

@@ -1,11 +1,6 @@
-/**
- * Translates answers of `/responses` into chat completions, complete or as a stream of events.
- *
- * Each part arrives as deltas, then complete, and once more in the last event. Servers omit some of
- * these, so complete parts stand in for missing deltas.
- *
- * @module
- */
+/** Translates answers of `/responses`, whole or as events, into chat completions. Each part arrives
+ * as deltas, then complete, and once more in the last event. Servers omit some of these, so
+ * complete parts stand in for missing deltas. @module */
 
 import { asText } from "../json.ts";
 import type { EventReader } from "./api_format.ts";
@@ -67,7 +62,7 @@ function outputOf(items: unknown): Output {
       for (const part of asList(item.content)) {
         if (part.type === "refusal") refusals.push(asText(part.refusal));
         else texts.push(asText(part.text));
-        // Spreading fails: an answer may have more tokens than a call takes arguments.
+        // Not spread: an answer may have more tokens than a call takes arguments.
         for (const token of Array.isArray(part.logprobs) ? part.logprobs : []) logprobs.push(token);
       }
     }
@@ -109,7 +104,7 @@ function usageOf(usage: unknown): unknown {
   };
 }
 
-/** Returns the finish reason, in the terms of chat completions if possible; "" if there is none. */
+/** In the terms of chat completions if possible; "" without one. */
 function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   const { status, incomplete_details: details } = body;
   if (status === "completed") return hasCalls ? "tool_calls" : "stop";
@@ -215,7 +210,7 @@ export class ResponsesEvents implements EventReader {
     return delta({ tool_calls: [{ index: call.index, function: { arguments: text } }] });
   }
 
-  /** Returns the part of a complete call that was not sent yet, as a delta. */
+  /** The part of a complete call that was not sent yet, as a delta. */
   #restOf(call: ToolCall, sent: SentCall | undefined, itemId?: unknown): JsonObject {
     const { id, function: { arguments: args } } = call;
     if (sent === undefined) {
@@ -228,7 +223,6 @@ export class ResponsesEvents implements EventReader {
     return { index: sent.index, function: { arguments: rest } };
   }
 
-  /** Reads the last event, which holds the complete answer. */
   #end(response: JsonObject, name: string): JsonObject {
     this.done = true;
     const body: JsonObject = { status: name, ...response };

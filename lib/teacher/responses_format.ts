@@ -74,7 +74,7 @@ function textFormatOf(format: unknown): unknown {
   return asObject(schema) === undefined ? format : { ...rest, ...asObject(schema) };
 }
 
-/** Removes the inner level of `{"type":"function","function":{…}}`. `strict` is false by default
+/** Removes the inner level of `{"type":"function","function":{…}}`. By default, `strict` is false
  * in chat completions, but true in `/responses`. */
 function toolOf(tool: unknown): unknown {
   const { function: callee, ...rest } = asObject(tool) ?? {};

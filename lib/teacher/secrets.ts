@@ -1,9 +1,5 @@
-/**
- * Sends a teacher's secrets in header fields, and keeps them, even escaped, out of everything that
- * is shown.
- *
- * @module
- */
+/** Sends a teacher's secrets in header fields, and hides them, even escaped, in everything that is
+ * shown. @module */
 
 import { isSecretHeader } from "../params.ts";
 import { VERSION } from "../version.ts";
@@ -30,10 +26,10 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): void {
 }
 
 /**
- * Returns the header field with the key, otherwise with the credentials of the base URL. Azure
- * takes keys in `api-key`, and tokens (JSON Web Tokens) in `Authorization`.
+ * The header field with the key, otherwise with the credentials of the base URL. Azure takes keys
+ * in `api-key`, and tokens (JSON Web Tokens) in `Authorization`.
  *
- * @throws {TypeError} If the key cannot be sent in a header field. The key is not shown.
+ * @throws {TypeError} If the key cannot be sent. The message omits it.
  */
 export function keyHeader(
   apiKey: string | undefined,
@@ -75,8 +71,8 @@ function withoutScheme(authorization: string): string {
   return authorization.replace(/^\S+ /, "");
 }
 
-/** Returns alternating names and values, the form that undici reads fastest. The user's fields
- * replace others of the same name. */
+/** Alternating names and values, the form that undici reads fastest. The user's fields replace
+ * others. */
 export function headerList(
   stream: boolean,
   key: Readonly<Record<string, string>>,
@@ -85,8 +81,7 @@ export function headerList(
   const fields = new Map(Object.entries({
     "content-type": "application/json",
     accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Without this field, some gateways compress, which costs time, or buffer a stream to compress
-    // it.
+    // Without this field, some gateways compress, and buffer a stream for that.
     "accept-encoding": "identity",
     "user-agent": `retort/${VERSION}`,
     ...key,
@@ -127,13 +122,13 @@ const MIN_SECRET_CHARS = 4;
 /** Longer texts are truncated before they are searched: no message shows as much. */
 const MAX_TEXT_CHARS = 65_536;
 
-/** Returns a function that removes secrets, also if they are escaped as in JSON, a URL or HTML,
- * in any combination: a gateway may quote a teacher that quotes the key. */
+/** Returns a function that removes secrets, also if they are escaped as in JSON, a URL or HTML, in
+ * any combination: a gateway may quote a teacher that quotes the key. */
 export function redactor(secrets: Iterable<string>): Redact {
   const forms = new Set<string>();
   for (const secret of secrets) {
-    // Texts are decoded before they are compared, so a secret that looks escaped is needed in its
-    // decoded forms, too.
+    // Texts are decoded before they are compared, so a secret that looks escaped has decoded forms,
+    // too.
     for (const form of [secret, ...layersOf(secret).map(({ text }) => text)]) {
       if (form.length >= MIN_SECRET_CHARS) forms.add(form);
     }
@@ -170,7 +165,6 @@ function rangesOf(text: string, forms: readonly string[]): [start: number, end: 
 function withoutRanges(text: string, ranges: readonly [start: number, end: number][]): string {
   let shown = "", removedTo = 0;
   for (const [start, end] of ranges) {
-    // The range is inside one that was removed.
     if (end <= removedTo) continue;
     if (start >= removedTo) shown += text.slice(removedTo, start) + REDACTED;
     removedTo = end;
@@ -188,7 +182,7 @@ interface Layer {
   readonly starts: readonly number[];
 }
 
-/** Decodes a text once, twice, and so on, until no escapes are left, at most `MAX_LAYERS` times. */
+/** The text decoded once, twice, and so on, while escapes are left. */
 function layersOf(text: string): Layer[] {
   const layers: Layer[] = [];
   let layer: Layer = { text, starts: Array.from({ length: text.length + 1 }, (_, i) => i) };
@@ -201,7 +195,7 @@ function layersOf(text: string): Layer[] {
   return layers;
 }
 
-/** Decodes all escapes of a text once; undefined if there are none. */
+/** Decodes each escape once; undefined if there are none. */
 function decoded({ text, starts }: Layer): Layer | undefined {
   let result = "", copiedTo = 0;
   const resultStarts: number[] = [];

@@ -20,21 +20,21 @@ export const MAX_REACTION_MS = 100;
 
 /** Reuse ends after this many such closes. */
 const CLOSES_TO_STOP = 3;
-/** Each answer on a reused connection reduces the number of closes by this much, so reuse ends
- * if more than one in 32 answers is followed by a close. */
+/** Each answer on a reused connection takes this much from the number of closes, so that reuse ends
+ * if a close follows more than one in 32 answers. */
 const REUSE_WEIGHT = 1 / 32;
 /** While connections are not reused, a used one is watched this long for a close by the server. */
 export const WATCH_AFTER_USE_MS = 500;
-/** Reuse begins again after the server has left this many connections open in a row: the closes
- * came from a restart. */
+/** Reuse begins again after the server has left this many in a row open: a restart had closed the
+ * others. */
 const LEFT_OPEN_TO_RESUME = 4;
-/** How long the first connection is watched before its reuse: nearly every close arrives by
+/** How long the first connection is watched before its reuse, because nearly every close arrives by
  * then. Others wait for this trial, or for `MAX_REACTION_MS`. */
 const TRIAL_WATCH_MS = 10;
 /** The trial takes place only if it begins within this many attempts of a run. */
 const TRIAL_ATTEMPTS = 10;
-/** How long an idle connection is watched before it is used. undici waits for one turn of the
- * event loop, but Deno polls sockets only at every 61st turn or when idle. */
+/** How long an idle connection is watched before it is used. undici waits for one turn of the event
+ * loop, but Deno polls sockets only at every 61st turn or when idle. */
 export const IDLE_WATCH_MS = 5;
 /** Connections are used until this long before their announced timeout, but at least for half of
  * it: requests need time to arrive. */
@@ -47,7 +47,7 @@ export class ReusePolicy {
   /** Connections in a row that the server left open while none was reused. */
   #leftOpen = 0;
   isSingleUse = false;
-  /** Whether a connection was reused, so that connections need not be watched right after use. */
+  /** Whether a connection was reused: then none needs to be watched right after use. */
   #isProven = false;
   #hadTrial = false;
   #attempts = 0;
@@ -59,8 +59,7 @@ export class ReusePolicy {
   #keepAlive = "";
   #maxRequests = Infinity;
 
-  /** @param onDecided Called once it is known whether connections are reused, so that requests
-   * that still watch one can be sent. */
+  /** @param onDecided Called once it is known whether connections are reused: watching can end. */
   constructor(onDecided: () => void = () => {}) {
     this.#onDecided = onDecided;
   }
@@ -70,8 +69,7 @@ export class ReusePolicy {
     return this.isSingleUse ? -1 : Math.min(this.#announcedMs, this.#observedMs);
   }
 
-  /** How long to watch a connection before it is used: if the server has closed it, a request
-   * would be lost. */
+  /** How long to watch a connection before it is used: a request would be lost if it is closed. */
   watchMs(idleMs: number): number {
     if (idleMs > MAX_REACTION_MS) return IDLE_WATCH_MS;
     if (this.#isProven) return 0;
@@ -84,7 +82,7 @@ export class ReusePolicy {
     this.#attempts++;
   }
 
-  /** Called when a connection has carried another answer after its first. */
+  /** A connection has carried another answer after its first. */
   onReused(): void {
     if (!this.#isProven) {
       this.#isProven = true;
@@ -93,7 +91,7 @@ export class ReusePolicy {
     if (this.#closes > 0) this.#closes = Math.max(0, this.#closes - REUSE_WEIGHT);
   }
 
-  /** Called when the server has closed a connection `idleMs` after an answer. */
+  /** The server has closed a connection `idleMs` after an answer. */
   onClosed(idleMs: number): void {
     this.#leftOpen = 0;
     if (idleMs > MAX_REACTION_MS) {
@@ -105,7 +103,7 @@ export class ReusePolicy {
     }
   }
 
-  /** Called when a connection was still open `WATCH_AFTER_USE_MS` after its only use. */
+  /** A connection was still open `WATCH_AFTER_USE_MS` after its only use. */
   onLeftOpen(): void {
     if (!this.isSingleUse || ++this.#leftOpen < LEFT_OPEN_TO_RESUME) return;
     this.isSingleUse = false;
@@ -134,16 +132,15 @@ export interface ReadableSocket {
   read(size?: number): Uint8Array | null;
 }
 
-/** undici rejected a head that {@linkcode HeadFilter} repairs from now on. The message says what
- * is odd, in words that follow "sent". */
+/** undici rejected a head that {@linkcode HeadFilter} repairs from now on. The message says what is
+ * odd, in words that follow "sent". */
 export class OddHead extends Error {}
 
 /**
  * Returns what is odd about a head, in words that follow "sent"; undefined if {@linkcode
  * HeadFilter} cannot repair it.
  *
- * @param hasHead Whether undici has read the head. If so, a rejected line belongs to the chunked
- * body.
+ * @param hasHead Whether undici has read the head: then a rejected line is one of a chunked body.
  */
 export function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   if (error instanceof errors.SocketError && error.message === "bad response") {
@@ -157,7 +154,6 @@ export function oddityOf(error: unknown, hasHead: boolean): string | undefined {
   return isLine ? "lines that end in LF alone" : undefined;
 }
 
-/** Drops each `100 Continue`, and normalizes line ends and lengths. */
 export class HeadFilter {
   readonly #read: ReadableSocket["read"];
   readonly #maxBytes: number;
@@ -208,8 +204,8 @@ export class HeadFilter {
 const PROTOCOL = "HTTP/1.";
 const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
 
-/** Ends lines in CR LF, and keeps one length, or none if the body is chunked. Keeps two
- * different lengths, so that undici rejects the head: the end of the body is ambiguous. */
+/** Ends lines in CR LF, and keeps one length, or none if the body is chunked. Two different lengths
+ * stay, so that undici rejects the head: the end of the body is ambiguous. */
 function normalized(head: string): string {
   const lines = head.split(/\r?\n/);
   const lengths = lines.filter((line) => LENGTH.test(line));

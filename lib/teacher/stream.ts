@@ -29,8 +29,7 @@ import { ToolCallDeltas } from "./tool_calls.ts";
 
 /** Learned from streams, and shared by all attempts of a teacher. */
 export interface StreamHabits {
-  /** Whether only `[DONE]` ends an answer, because any chunk may have a finish reason: some
-   * Gemini-compatible servers write `stop` into each chunk. */
+  /** Whether only `[DONE]` ends an answer: some servers for Gemini write `stop` into each chunk. */
   endsByDoneOnly: boolean;
 }
 
@@ -64,7 +63,8 @@ export class StreamReader implements EventSink {
   #choiceIndex: number | undefined;
   /** Whether text, reasoning or a part of a tool call has arrived. */
   hasOutput = false;
-  /** Whether a chunk of the answer had no finish reason, so that one marks the end. */
+  /** Whether a chunk of the answer came without a finish reason: then a later reason marks the
+   * end. */
   #hasOpenChunk = false;
   #otherApi: { readonly message: string; readonly content: DeltaText } | undefined;
 
@@ -84,10 +84,9 @@ export class StreamReader implements EventSink {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
   }
 
-  /**
-   * Whether only the end of the stream is missing. Without `[DONE]`, a stream with tool calls may go
-   * on, because some gateways make the calls themselves, and one without usage may still send it.
-   */
+  /** Whether the answer and its usage have come, so that only `[DONE]` or the end of the response
+   * is missing. Text may follow a finish reason if every chunk has one, or if a gateway makes tool
+   * calls itself. */
   get isWhole(): boolean {
     return this.#hasOpenChunk && this.finishReason !== "" && this.#parts.usage !== undefined &&
       this.#toolCalls.list() === undefined;
@@ -267,8 +266,7 @@ function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject):
   return (calls !== undefined && calls !== null) || (legacy !== undefined && legacy !== null);
 }
 
-/** llama-cpp-python ends a stream with `[DONE]` if another request waits (`interrupt_requests`,
- * on by default). */
+/** llama-cpp-python ends a stream with `[DONE]` if another request waits (`interrupt_requests`). */
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
 /** Deeper values are replaced, not merged. Fields such as `logprobs` have about three levels. */

@@ -1,5 +1,4 @@
-/** Parses server-sent events, and what gateways send instead; joins the pieces of a text.
- * @module */
+/** Parses server-sent events, and what gateways send instead; joins pieces of text. @module */
 
 import {
   createParser,
@@ -13,7 +12,6 @@ export interface EventSink {
   readonly isOver: boolean;
   onObject(object: JsonObject, text: string): void;
   onError(error: unknown): void;
-  /** Called with each event that is neither JSON nor a keep-alive. */
   onUnreadable(text: string): void;
   onDone(): void;
 }
@@ -41,8 +39,8 @@ export class StreamEvents {
     this.#feed(`${this.#decoder.decode()}\n\n`);
   }
 
-  /** Holds back an incomplete last line, unless it is data: the parser would forget a line that
-   * cannot become a known field. */
+  /** Holds back an incomplete last line that is not data: the parser would drop it as an unknown
+   * field. */
   #feed(text: string): void {
     const unread = this.#held + text;
     const lineStart = Math.max(unread.lastIndexOf("\n"), unread.lastIndexOf("\r")) + 1;
@@ -54,10 +52,8 @@ export class StreamEvents {
     this.#parser.feed(ready);
   }
 
-  /**
-   * llama.cpp reports errors as `error: {…}`, others as bare JSON. Some gateways send bare chunks,
-   * put white space or a byte order mark before `data:`, or capitalize it.
-   */
+  /** llama.cpp sends `error: {…}`, others bare JSON. Some gateways send bare chunks, put white
+   * space or a byte order mark before `data:`, or capitalize it. */
   #unknownLine({ field, value = "", line = "" }: ParseError): void {
     if (field === "error") return this.#event({ event: "error", data: value });
     const text = line.trim();
@@ -94,7 +90,7 @@ export class StreamEvents {
       for (const line of text.split("\n")) this.#event({ data: line });
       return;
     }
-    // Recursion on the rest after each object would take quadratic time.
+    // Recursion would take quadratic time.
     let start = 0, object = leadingObject(text);
     while (object !== undefined && start + object.length < text.length) {
       this.#event({ data: object });
@@ -106,7 +102,6 @@ export class StreamEvents {
   }
 }
 
-/** Skips white space and escaped line ends. */
 function endOfBreak(text: string, start: number): number {
   const pattern = /(?:\\[nr]|\s)*/y;
   pattern.lastIndex = start;
@@ -137,11 +132,9 @@ const CERTAIN_SNAPSHOTS = 16;
 /** Shorter pieces do not count as repetitions of the text: a model may write a word twice. */
 const MIN_REPEATED_CHARS = 16;
 
-/**
- * Joins the pieces of a text. Some servers (DashScope, MiniMax) send snapshots of all text so far,
- * so each piece begins with the one before and is longer. Others (RAGFlow) repeat the complete text
- * in a last piece; it is dropped.
- */
+/** Joins the pieces of a text. Some servers (DashScope, MiniMax) send snapshots: each piece begins
+ * with the one before and is longer. Others (RAGFlow) repeat the complete text in a last piece,
+ * which is dropped. */
 export class DeltaText {
   #joined = "";
   #pieces = 0;

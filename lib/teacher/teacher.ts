@@ -11,11 +11,9 @@ export interface Message {
   [key: string]: unknown;
 }
 
-/**
- * Sampling parameters under the names of the teacher's API (`temperature`, `max_tokens`, …).
- * Numbers that JavaScript would change are held as `JSON.rawJSON`, so that `JSON.stringify` writes
- * `1.0` and 19-digit integers as the user did.
- */
+/** Parameters under the names of the teacher's API (`temperature`, `max_tokens`, …). Numbers that
+ * JavaScript would change are `JSON.rawJSON`: `JSON.stringify` writes `1.0` and 19-digit integers
+ * as the user did. */
 export type Params = Readonly<Record<string, unknown>>;
 
 /** What one attempt sends. */
@@ -26,8 +24,8 @@ export interface TeacherRequest {
   readonly messages: readonly Message[];
   /** The row's parameters merged over the run's. Rows without parameters share one object. */
   readonly params: Params;
-  /** The JSON Schema that answers should follow. A teacher that supports schemas sends it,
-   * unless the parameters determine the form of answers. @default none */
+  /** The JSON Schema that answers should follow. It is sent unless the teacher cannot, or the
+   * parameters determine the form of answers. @default none */
   readonly jsonSchema?: AskedSchema;
   /** Milliseconds that the row has left for this attempt. @default the teacher's own limit */
   readonly timeoutMs?: number;
@@ -86,11 +84,8 @@ export interface Completion {
   readonly response: string;
   /** The reasoning before the answer. @default "" */
   readonly reasoning?: string;
-  /**
-   * Why the answer ended, as the server put it: `stop`, `length`, `content_filter`, `tool_calls`,
-   * …; "" if it did not say. The answer is accepted only if the reason is known to mean a complete
-   * answer, or is in `acceptEndings`.
-   */
+  /** Why the answer ended, as the server put it: `stop`, `length`, `content_filter`, `tool_calls`,
+   * …; "" if it did not say. Decides whether the answer is complete (`acceptEndings`). */
   readonly finishReason: string;
   /** Why the server may have sent no finish reason: a phrase that follows a colon. @default none */
   readonly doubt?: string;
@@ -127,10 +122,8 @@ export interface Teacher {
   readonly model?: string;
   /** The address without credentials. It is written to each line. @default "" */
   readonly address?: string;
-  /**
-   * Makes at most one POST and never retries. Rejects with a `TeacherError` if the attempt failed,
-   * and soon after `signal` is aborted. Any other error fails the row at once, as `teacher`.
-   */
+  /** Makes at most one POST. Rejects with a `TeacherError` if the attempt failed, and soon after
+   * `signal` is aborted. Any other error fails the row at once, as `teacher`. */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
   /** Why a request can never be sent, in words that follow `file:line: `; undefined if it can.
    * Called for each row before a run. @default every request can */
@@ -144,7 +137,7 @@ export interface Teacher {
   close?(): Promise<void>;
 }
 
-/** Adds a method `[Symbol.asyncDispose]` to a custom teacher, so that `await using` closes it. */
+/** Adds `[Symbol.asyncDispose]` to a custom teacher, so that `await using` closes it. */
 export function disposable<T extends Teacher>(teacher: T): T & AsyncDisposable {
   return Object.assign(teacher, {
     async [Symbol.asyncDispose]() {

@@ -1,18 +1,15 @@
-/**
- * Checks the options and parameters of a teacher before a run. Rejects what cannot be sent, and
- * reports what will probably not have the desired effect.
- *
- * @module
- */
+/** Checks the options and parameters of a teacher before a run: rejects what cannot be sent, and
+ * reports what will probably have no effect. @module */
 
 import {
-  anything,
   callback,
   checkOptions,
   flag,
+  oneOf,
   type OptionRule,
   type OptionRules,
   record,
+  requireOptions,
   text,
   texts,
 } from "../options.ts";
@@ -84,12 +81,20 @@ export interface OpenAICompatibleOptions {
 const milliseconds: OptionRule = {
   expected: "a number of milliseconds above 0",
   isType: (value) => typeof value === "number",
+  isInRange: (value: number) => value > 0,
+};
+
+const tags: OptionRule = {
+  expected: 'an opening and a closing tag, as in ["<reason>", "</reason>"]',
+  isType: (value) =>
+    Array.isArray(value) && value.length === 2 && value[0] !== value[1] &&
+    value.every((tag) => typeof tag === "string" && tag.trim() !== ""),
 };
 
 const RULES: OptionRules<OpenAICompatibleOptions> = {
   baseUrl: text,
-  endpoint: anything,
-  model: anything,
+  endpoint: oneOf(ENDPOINTS),
+  model: { expected: "the name of a model", isType: (value) => text.isType(value) && value !== "" },
   apiKey: { ...text, isSecret: true },
   stream: flag,
   timeoutMs: milliseconds,
@@ -102,7 +107,7 @@ const RULES: OptionRules<OpenAICompatibleOptions> = {
   clientKey: { ...text, isSecret: true },
   insecureTls: flag,
   keep: texts,
-  thinkTags: anything,
+  thinkTags: tags,
   proxy: { ...text, isSecret: true },
   now: callback,
 };
@@ -136,39 +141,11 @@ export type ResolvedTeacherOptions =
 /** @throws {TypeError | RangeError} If an option is unknown or cannot be used. */
 export function resolveTeacherOptions(options: OpenAICompatibleOptions): ResolvedTeacherOptions {
   checkOptions(options, RULES);
+  requireOptions("make a teacher", options, ["model"], RULES);
   const setOptions = Object.entries(options).filter(([, value]) => value !== undefined);
   const resolved = { ...DEFAULTS, ...Object.fromEntries(setOptions) } as ResolvedTeacherOptions;
-  if (typeof resolved.model !== "string" || resolved.model === "") {
-    throw new TypeError('Cannot make a teacher without a model: "model" must be its name');
-  }
-  for (const name of ["timeoutMs", "connectTimeoutMs", "streamIdleTimeoutMs"] as const) {
-    if (!(resolved[name] > 0)) {
-      throw new RangeError(
-        `Cannot make a teacher: "${name}" must be above 0: current value is ${resolved[name]}`,
-      );
-    }
-  }
-  if (!ENDPOINTS.includes(resolved.endpoint)) {
-    throw new TypeError(
-      `Cannot make a teacher: "endpoint" must be one of ${ENDPOINTS.join(", ")}: current value is ${
-        JSON.stringify(resolved.endpoint)
-      }`,
-    );
-  }
   checkHeaders(resolved.headers);
-  checkThinkTags(resolved.thinkTags);
   return resolved;
-}
-
-function checkThinkTags(tags: unknown): void {
-  if (tags === undefined) return;
-  const isPair = Array.isArray(tags) && tags.length === 2 && tags[0] !== tags[1] &&
-    tags.every((tag) => typeof tag === "string" && tag.trim() !== "");
-  if (isPair) return;
-  throw new TypeError(
-    'Cannot make a teacher: "thinkTags" must be an opening and a closing tag, as in ' +
-      `["<reason>", "</reason>"]: current value is ${JSON.stringify(tags)}`,
-  );
 }
 
 export interface CheckedParams {
@@ -178,12 +155,12 @@ export interface CheckedParams {
 }
 
 /**
- * Checks the parameters of a run, and flattens `extra_body`, which belongs to the Python client:
- * servers ignore it.
+ * Checks the parameters of a run. The fields of `extra_body`, which belongs to the Python client,
+ * become parameters: servers ignore it.
  *
  * @throws {RangeError} If `n` requests more than one answer.
- * @throws {TypeError} If Retort sets a parameter itself, a parameter holds a credential (the
- * message omits it), or `extra_body` is not an object.
+ * @throws {TypeError} If a parameter is set by Retort, holds a credential (which is not shown), or
+ * is an `extra_body` other than an object.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];

@@ -19,11 +19,11 @@ export interface SeparatedAnswer {
 }
 
 /**
- * Separates reasoning and answer. If reasoning came in a field, tags in the text belong to the
- * answer, unless the text between them repeats the field.
+ * Separates reasoning and answer. If reasoning came in a field, tags belong to the answer, unless
+ * the text between them repeats the field.
  *
- * @param field The reasoning from a separate field. White space alone counts as no reasoning.
- * @param userTags Tags from the options, in addition to the known ones.
+ * @param field The reasoning from the field. White space alone counts as none.
+ * @param userTags In addition to the known tags.
  */
 export function separateReasoning(
   content: string,
@@ -42,8 +42,8 @@ export function separateReasoning(
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** Returns the longer of two texts if one contains the other, apart from white space. A text of
- * less than half the other's length is a quotation, not a repetition, unless `right` is empty. */
+/** Returns the longer of two texts if it contains the other, apart from white space. A text of less
+ * than half the other's length is a quotation, but an empty `right` is not. */
 function longerOfSame(left: string, right: string): string | undefined {
   const a = withSingleSpaces(left), b = withSingleSpaces(right);
   if (b === "") return left;
@@ -58,8 +58,8 @@ function withSingleSpaces(text: string): string {
 
 export type ThinkTags = readonly [open: string, close: string];
 
-/** Tags of known models, without `<thinking>`, `<reasoning>` and `<answer>`: no chat template
- * writes them, but prompts request them as part of the answer. */
+/** Tags of known models. `<thinking>`, `<reasoning>` and `<answer>` are in no chat template, but
+ * prompts request them as part of the answer. */
 export const THINK_TAGS: readonly ThinkTags[] = [
   ["<think>", "</think>"], // DeepSeek, Qwen, GLM, Kimi, MiniMax M2 and most others
   ["[THINK]", "[/THINK]"], // Magistral
@@ -75,24 +75,20 @@ export const THINK_TAGS: readonly ThinkTags[] = [
   ["<|START_THINKING|>", "<|END_THINKING|>"], // Command A Reasoning
 ];
 
-/** The first characters of opening tags, to rule out most answers quickly. */
+/** Of opening tags. Most answers begin with another character. */
 const FIRST_CHARACTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
-/**
- * Tags that the chat template may have opened at the end of the prompt. The mark of each group
- * rules out several closing tags at once. Marks begin with a rare letter: searching English text
- * for `think>` takes five times as long as for `k>`.
- */
+/** Tags that the chat template may open at the end of the prompt. Most answers lack the mark of a
+ * group, and so its closing tags. Marks begin with a rare letter: to search English text for
+ * `think>` takes five times as long as for `k>`. */
 const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags[]])[] = [
   ["k>", THINK_TAGS.filter(([, close]) => close.endsWith("think>"))],
   ["K]", THINK_TAGS.filter(([, close]) => close.endsWith("THINK]"))],
 ];
 
-/**
- * Splits at the blocks of reasoning at the start; a later `<think>` is part of the answer. If the
- * first block is not closed, the answer has not begun. Removes line ends around the parts, but no
- * other white space.
- */
+/** Splits after the blocks of reasoning at the start; a later `<think>` is part of the answer.
+ * Without a closing tag, the answer has not begun. Of white space around the parts, only line ends
+ * are removed. */
 export function splitThinkTags(content: string, userTags?: ThinkTags): SeparatedAnswer | undefined {
   const start = content.search(/\S/);
   if (start < 0) return undefined;
@@ -105,7 +101,6 @@ export function splitThinkTags(content: string, userTags?: ThinkTags): Separated
   return withFurtherBlocks(block, tags);
 }
 
-/** Removes tags from reasoning that came in a field. */
 export function withoutTags(reasoning: string, userTags?: ThinkTags): string {
   const tags = tagsOpenedAt(reasoning, reasoning.search(/\S/), userTags);
   if (tags === undefined) return reasoning;
@@ -113,7 +108,7 @@ export function withoutTags(reasoning: string, userTags?: ThinkTags): string {
   return [inner, response].filter((text) => text.trim() !== "").join("\n\n");
 }
 
-/** Some models think in several blocks before they answer. */
+/** Some models think in several blocks. */
 function withFurtherBlocks(firstBlock: SeparatedAnswer, tags: ThinkTags): SeparatedAnswer {
   let { reasoning, response } = firstBlock;
   for (let start = response.search(/\S/); response.startsWith(tags[0], start);) {
@@ -146,7 +141,6 @@ function blockAt(
   return trimmed(content.slice(innerStart, end), content.slice(end + close.length));
 }
 
-/** Splits a text whose opening tag may be in the prompt. */
 function splitUnopened(content: string, userTags?: ThinkTags): SeparatedAnswer | undefined {
   if (userTags !== undefined) {
     const split = splitAtClose(content, userTags);
@@ -184,11 +178,11 @@ interface HarmonyMessage {
 }
 
 const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
-/** The start of an answer. The prompt ends with `<|start|>assistant`, so answers begin with a
- * channel, or with the channel's name if the prompt ends with `<|channel|>`. */
+/** The prompt ends with `<|start|>assistant`, so answers begin with a channel; or with its name, if
+ * the prompt ends with `<|channel|>`. */
 const HARMONY_START =
   /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
-/** The boundary between messages, if the answer begins with the text of its channel. */
+/** The end of the first message, if the answer begins with its text. */
 const NEXT_MESSAGE = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
 /** Servers that drop the special tokens leave their names: `analysis…assistantfinal…`. */
 const WITHOUT_MARKS = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;

@@ -17,7 +17,7 @@ import {
 /**
  * Returns the tool calls of a message; undefined if it has none.
  *
- * @param text The JSON text of the answer that holds the message.
+ * @param text The JSON text of the answer.
  * @param path The path to the message in `text`.
  */
 export function toolCallsOf(
@@ -49,10 +49,9 @@ function legacyCall(callee: unknown): unknown {
 }
 
 /**
- * Returns the arguments of a call as text. OpenAI sends text; TGI, Ollama and others send an
- * object.
+ * OpenAI sends arguments as text; TGI, Ollama and others send an object.
  *
- * @param place The position of `value`. Its original text keeps all digits of numbers.
+ * @param place The position of `value`, where numbers have all their digits.
  */
 function argumentsText(value: unknown, place: JsonPlace): string {
   if (typeof value === "string") return value;
@@ -114,7 +113,6 @@ interface Call {
   readonly functionFields: JsonObject;
 }
 
-/** The part of a call in one delta. */
 interface Part {
   /** Undefined if the server sends no index. */
   readonly index: string | undefined;
@@ -125,15 +123,12 @@ interface Part {
 
 export class ToolCallDeltas {
   readonly #calls: Call[] = [];
-  // The last call with each index: some servers give all calls the same index.
+  // Some servers give all calls the same index: the last one counts.
   readonly #byIndex = new Map<string, Call>();
   #legacy: { name: string; arguments: string } | undefined;
 
-  /**
-   * Adds the calls of a delta. Returns whether there were any.
-   *
-   * @param place The place of `delta` in its event.
-   */
+  /** Adds the calls of a delta, which is at `place` in its event. Returns whether there were
+   * any. */
   add(delta: JsonObject, place: JsonPlace): boolean {
     const { tool_calls: parts, function_call: legacy } = delta;
     if (Array.isArray(parts)) {
@@ -197,7 +192,7 @@ export class ToolCallDeltas {
     this.#addCall(part, undefined).arguments = argumentsText(raw, place);
   }
 
-  /** Returns the call that a part continues, by index, id or position; undefined for a new call. */
+  /** The call that a part continues, by index, id or position; undefined for a new call. */
   #callFor({ index, id, name }: Part, position: number): Call | undefined {
     if (index !== undefined) return this.#byIndex.get(index);
     if (id !== "") {

@@ -112,16 +112,15 @@ Deno.test("keep passes on raw fields of the answer", async () => {
 Deno.test("openaiCompatible() rejects options that cannot be used", () => {
   const refuse = (options: Partial<OpenAICompatibleOptions>, words: string) =>
     assertThrows(() => openaiCompatible({ model: "m", ...options }), Error, words);
-  refuse({ model: "" }, '"model" must be its name');
+  refuse({ model: "" }, 'Cannot use model "": it must be the name of a model');
+  refuse({ model: undefined }, 'Cannot make a teacher without "model"');
+  refuse({ endpoint: "x" as "chat" }, '"chat" or "completions" or "responses"');
   refuse({ baseUrl: "nonsense" }, "it must be a URL such as");
-  refuse({ timeoutMs: 0 }, '"timeoutMs" must be above 0');
+  refuse({ timeoutMs: 0 }, "Cannot use timeoutMs 0: it must be a number of milliseconds above 0");
   for (const thinkTags of [["<a>"], ["<a>", ""], ["<a>", "<a>"], "<a>,</a>", [1, 2]]) {
-    refuse(
-      { thinkTags: thinkTags as unknown as [string, string] },
-      '"thinkTags" must be an opening',
-    );
+    refuse({ thinkTags: thinkTags as unknown as [string, string] }, "it must be an opening");
   }
-  refuse({ timeoutMs: NaN }, '"timeoutMs" must be above 0');
+  refuse({ timeoutMs: NaN }, "Cannot use timeoutMs NaN");
   refuse({ headers: { "content-length": "1" } }, "Retort sets it");
   refuse({ headers: { "a b": "1" } }, "its name must be letters");
   refuse({ headers: { a: "1\r\nb: 2" } }, "must be one line of ASCII");

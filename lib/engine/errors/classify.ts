@@ -225,7 +225,7 @@ function verdictByMessage(error: TeacherError): Verdict {
   if (isAbout("money", message) && !isRelayed) return VERDICTS.billing;
   if (isFiltered(message, code)) return VERDICTS.filter;
   if (isAbout("model", message)) return VERDICTS.model;
-  if (isAbout("key", message)) return VERDICTS.key;
+  if (isAbout("key", message) && !isRelayed) return VERDICTS.key;
   if (isAbout("region", message)) return VERDICTS.permission;
   if (isAbout("rateLimit", message)) return VERDICTS.rate_limit;
   if (isAbout("load", message)) return VERDICTS.overload;
@@ -250,7 +250,8 @@ function verdictOnClientError(error: TeacherError, status: number): Verdict {
   if (status === 402 && error.retryAfterMs !== undefined) return VERDICTS.rate_limit;
   if (status === 402 && !isRelayed) return VERDICTS.billing;
   if (status === 429) {
-    return isLimitZero(message) ? { ...VERDICTS.billing, isAboutModel: true } : VERDICTS.rate_limit;
+    const isUnpaid = isLimitZero(message) && !isRelayed;
+    return isUnpaid ? { ...VERDICTS.billing, isAboutModel: true } : VERDICTS.rate_limit;
   }
   // 498 is Groq's status for a flex tier without capacity. Others report limits with 400 and 403.
   const isUsedUp = error.isExhausted && error.retryAfterMs !== undefined;

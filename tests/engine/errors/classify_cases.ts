@@ -1135,8 +1135,18 @@ export const GROUPS: readonly CaseGroup[] = [
       relayed(429, "x is temporarily rate-limited upstream. Please retry shortly"),
       RATE_LIMIT,
     ),
+    on(
+      "OpenRouter: its own free tier at Google",
+      429,
+      relayed(429, google(429, "RESOURCE_EXHAUSTED", `${QUOTA} limit: 0, model: gemini-9`)),
+      RATE_LIMIT,
+    ),
     stated("OpenRouter: in an answer", relayed(400, "").error, FAULT),
     stated("OpenRouter: in an answer, without a status", { message: RELAYED }, FAULT),
+    stated("OpenRouter: in an answer, its own key", {
+      message: RELAYED,
+      metadata: { raw: "Incorrect API key provided", provider_name: "Chutes" },
+    }, FAULT),
     on("OpenRouter: while it chooses", 400, openrouter(400, "No models provided"), FAULT),
     on("Cloudflare's AI gateway", 400, {
       success: false,
