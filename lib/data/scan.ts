@@ -162,8 +162,6 @@ class ScannedLine {
   #from = 0;
   #to = 0;
   #row = 0;
-  /** If false, the whole line must be parsed. */
-  #hasMembers = false;
   #distill: JsonObject | undefined;
   #objects: readonly object[] | undefined;
 
@@ -183,13 +181,16 @@ class ScannedLine {
     this.#distill = undefined;
     this.#objects = undefined;
     this.isDamaged = false;
-    this.#hasMembers = this.#members.find(block, from, to);
+    this.#members.find(block, from, to);
   }
 
   readonly lookup: Lookup = (path) => {
     try {
-      if (meansDerivedField(path)) return this.#derivedField(path.slice(1));
-      const value = this.#hasMembers ? this.#member(path[0]) : undefined;
+      if (meansDerivedField(path)) {
+        return (path[1] === "prompt" ? this.#plainPrompt() : undefined) ??
+          valueAt(this.#parsedObjects().slice(1), path.slice(1));
+      }
+      const value = this.#member(path[0]);
       return value === undefined
         ? valueAt(this.#parsedObjects(), path)
         : valueAt([{ [path[0]]: value }], path);
@@ -199,11 +200,6 @@ class ScannedLine {
       return null;
     }
   };
-
-  #derivedField(path: readonly string[]): unknown {
-    return (path[0] === "prompt" && this.#hasMembers ? this.#plainPrompt() : undefined) ??
-      valueAt(this.#parsedObjects().slice(1), path);
-  }
 
   /** The prompt, if it needs only a few fields as in most rows; else undefined. */
   #plainPrompt(): string | undefined {
@@ -224,7 +220,7 @@ class ScannedLine {
     return Object.hasOwn(distill, name) ? distill[name] : undefined;
   }
 
-  /** The value of a name; undefined if the line lacks the name. */
+  /** The value of a name; undefined if it was not found. */
   #value(name: string): unknown {
     const index = 2 * this.#names.indexOf(name);
     const { ranges } = this.#members;

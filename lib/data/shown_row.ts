@@ -109,10 +109,7 @@ function shownOf(
   const { columns, names } = index.table;
   const facts = read?.facts, line = facts?.line ?? {};
   const message = asText(objectOf(line.error).message);
-  const ownTexts: Record<string, string> = {};
-  for (const name of ownNames) {
-    ownTexts[name] = glimpse(valueText(valueAt([line], parsePath(name))));
-  }
+  const ownText = (name: string) => glimpse(valueText(valueAt([line], parsePath(name))));
   return {
     id: rowId(index, row),
     uid: facts?.uid ?? "",
@@ -133,7 +130,7 @@ function shownOf(
     teacher: names.teacher.list[columns.teacher[row]],
     model: names.model.list[columns.model[row]],
     flags: flagNames(columns.flags[row]),
-    own: ownTexts,
+    own: Object.fromEntries(ownNames.map((name) => [name, ownText(name)])),
   };
 }
 
