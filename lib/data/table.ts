@@ -88,7 +88,7 @@ export class Table {
   readonly fields = new Map<string, OwnField>();
   /** All fields of users' rows, without fields of objects. */
   readonly fieldNames = new Set<string>();
-  /** Results of the last comparison of runs and search for near duplicates, by field name. */
+  /** What the comparison of runs and the search for near duplicates have found, by field name. */
   readonly viewFields = new Map<string, CodedField>([["near_duplicate", nearField(0)]]);
   #capacity: number;
   /** An open-addressing hash table by `answerLow`: row numbers plus 1. */

@@ -1,5 +1,5 @@
 /**
- * Parses tokens, field names and regular expressions of conditions, and exact whole numbers.
+ * Parses tokens, field names, numbers and regular expressions of conditions.
  *
  * @module
  */
