@@ -208,8 +208,8 @@ export class DataServer {
   }
 
   /**
-   * Returns a cached selection if it is current, being scanned, or at most `STALE_MS` old.
-   * Otherwise creates one, and starts a scan if the columns do not suffice.
+   * Returns a cached selection if it is current, at most `STALE_MS` old, or still being scanned.
+   * Otherwise creates one, and starts a scan if the columns do not suffice for the condition.
    */
   #selection(where: string): Selection {
     const nowMs = performance.now();

@@ -94,12 +94,11 @@ function ownGetter(
   // A name with a NUL has the key of another path.
   if (field.path.length !== path.length) return undefined;
   // The value is an object in some rows. The columns hold fields of objects, but not objects.
-  const [name] = path, isName = path.length === 1;
-  if (
-    isName && fields.values().some((other) => other.path.length === 2 && other.path[0] === name)
-  ) {
-    return undefined;
-  }
+  const [name] = path;
+  const holdsObjects = fields.values().some(({ path: [outer, inner] }) =>
+    outer === name && inner !== undefined
+  );
+  if (holdsObjects && path.length === 1) return undefined;
   const { values, codes, isNumeric: isNumber } = field;
   const valueAt = (row: number) => field.valueAt(row);
   return values === undefined ? { valueAt, isNumber } : { valueAt, codes, isNumber };

@@ -11,7 +11,6 @@ import type { Needle } from "../where/mod.ts";
 
 const QUOTE = 34, COMMA = 44, COLON = 58, BACKSLASH = 92, OPEN_BRACE = 123, CLOSE_BRACE = 125;
 
-/** A block of lines, as bytes and as text. */
 export class BlockText {
   readonly bytes: Uint8Array;
   /** One character per byte, so that indexes are offsets in `bytes`. */
@@ -26,7 +25,6 @@ export class BlockText {
     this.isAscii = isAscii(bytes);
   }
 
-  /** Parses the JSON value between two offsets. */
   valueAt(from: number, to: number): unknown {
     if (this.text.charCodeAt(from) === QUOTE) {
       const text = this.text.slice(from + 1, to - 1);

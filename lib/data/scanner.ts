@@ -17,9 +17,9 @@ const MAX_WORKERS = 2;
 /** Maximum time for one block: 256 KB, or a longer line. */
 const BLOCK_TIMEOUT_MS = 2_000;
 const WATCH_MS = 100;
-/** How long this thread searches before it starts workers, which load for longer than this. */
+/** How long this thread searches before it starts workers, which take longer to load. */
 const START_MS = 40;
-/** This thread searches this many times as long if there was no hit, as on a busy machine. */
+/** Without a hit, this thread searches this many times as long: a busy machine reads few rows. */
 const NO_HIT_FACTOR = 5;
 
 let runningWorkers = 0;
@@ -39,7 +39,7 @@ export class Scanner {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Hits of finished chunks that wait for earlier chunks. */
   readonly #earlyHits = new Map<number, readonly number[]>();
-  /** The number of chunks before the first unfinished one. */
+  /** All chunks before this one are finished. */
   #doneChunks = 0;
 
   constructor(job: ScanJob, startMs = START_MS) {

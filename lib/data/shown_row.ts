@@ -95,7 +95,6 @@ export interface RowDetail extends ShownRow {
 /** Longest text in the table, in UTF-16 units. */
 const MAX_GLIMPSE_LENGTH = 240;
 
-/** @param ownNames The user's fields to show. */
 export function shownRow(index: DataIndex, row: number, ownNames: readonly string[]): ShownRow {
   return shownOf(index, row, ownNames, readLine(index, row));
 }
