@@ -84,7 +84,8 @@ export class DataFile {
     this.mark.inode = inode;
     this.size = info.size;
     this.modifiedMs = info.mtime?.getTime() ?? 0;
-    if (this.state !== "foreign") {
+    // A new file is read even if it is empty: then the run file is read, too.
+    if (this.state !== "foreign" && this.state !== "reading") {
       this.state = this.mark.end < info.size ? "reading" : "current";
       this.problem = undefined;
     }
