@@ -52,8 +52,8 @@ const MAX_BLOCK_BYTES = 1 << 18;
 const MAX_GAP_BYTES = 1 << 16;
 
 /**
- * Calls `search` to search a block, for example with a time limit. `ScanJob.rows[index]` is the
- * first row of the block.
+ * Calls `search` to search a block, for example with a time limit; again if it was interrupted.
+ * `ScanJob.rows[index]` is the first row of the block.
  */
 export type BlockRunner = (index: number, search: () => void) => void;
 
@@ -94,8 +94,11 @@ export class Scan implements Disposable {
       }
       const block = this.#read(fileIndex, start, end - start);
       if (block === undefined) continue;
-      const text = new BlockText(block), blockEnd = last;
-      run(begin, () => this.#searchBlock(text, start, begin, blockEnd, hits));
+      const text = new BlockText(block), blockEnd = last, { length } = hits;
+      run(begin, () => {
+        hits.length = length;
+        this.#searchBlock(text, start, begin, blockEnd, hits);
+      });
     }
     return hits;
   }
@@ -259,9 +262,6 @@ export interface ScanStart {
   readonly job: ScanJob;
   /** One Int32 for all workers: the next chunk to take. */
   readonly next: SharedArrayBuffer;
-  /** An Int32 for each worker: the index of its block's first row plus 1, or 0 between chunks. */
-  readonly progress: SharedArrayBuffer;
-  readonly worker: number;
 }
 
 /** A report of a worker. The first one has the chunk `READY`. */
