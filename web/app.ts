@@ -17,7 +17,7 @@ import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
 import { MAX_WHOLE_SAMPLES_BYTES, reportOf, reportShell } from "./report.ts";
 import { shortenedToFit } from "./samples.ts";
-import { addDataRoutes, DATA_PATH } from "./view/routes.ts";
+import { addDataRoutes, DATA_PATH } from "./view/server.ts";
 import type { RunData } from "./view/run_data.ts";
 
 export interface AppOptions {

@@ -108,7 +108,10 @@ const MAX_VALUE_LENGTH = 120;
 
 export type Scalar = string | number | bigint | boolean | null;
 
-/** A field that needs the whole index: plain data, for the threads of a scan. */
+/**
+ * A field that needs the whole index, such as `near_duplicate`. Plain data, which can be sent to the
+ * workers of a scan.
+ */
 export interface CodedField {
   /** Rows beyond the end have code 0. */
   readonly codes: Uint8Array<ArrayBuffer>;

@@ -10,7 +10,7 @@ import type { Table } from "./table.ts";
 /** How the answers of two runs to a row compare; "none" if only one run has answered the row. */
 const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
 
-type Agreement = typeof AGREEMENTS[number];
+type Agreement = Exclude<typeof AGREEMENTS[number], "none">;
 
 /** One of two compared runs. All fields but `only` cover the rows that both runs have answered. */
 export interface ComparedRun {
@@ -26,7 +26,7 @@ export interface ComparedRun {
 /** How two runs compare. Rows are matched by uid. */
 export interface RunComparison {
   readonly both: number;
-  readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
+  readonly agreement: Readonly<Record<Agreement, number>>;
   /** Rows with different answers where one or both lack a final answer. */
   readonly without_final_answer: number;
   /** In the order in which the user named them. */
@@ -47,14 +47,14 @@ export function compareRuns(
   const run = new Uint8Array(length), agreement = new Uint8Array(length);
   for (let row = 0; row < length; row++) run[row] = runOfFile[columns.file[row]];
   const pairs = pairsOf(table, run);
-  const counts = [0, 0, 0, 0];
+  const counts = { same_text: 0, same_final_answer: 0, different: 0 };
   let withoutFinal = 0;
   for (const [left, right] of pairs) {
-    const code = agreementOf(table, left, right);
-    agreement[left] = agreement[right] = code;
-    counts[code]++;
+    const name = agreementOf(table, left, right);
+    agreement[left] = agreement[right] = AGREEMENTS.indexOf(name);
+    counts[name]++;
     const lacksFinal = columns.final[left] === 0 || columns.final[right] === 0;
-    if (code === DIFFERENT && lacksFinal) withoutFinal++;
+    if (name === "different" && lacksFinal) withoutFinal++;
   }
   const answerCounts = [0, 0];
   for (let row = 0; row < length; row++) if (isAnswer(table, row)) answerCounts[run[row]]++;
@@ -65,11 +65,7 @@ export function compareRuns(
   table.viewFields.set("run_agreement", { codes: agreement, values: AGREEMENTS });
   return {
     both: pairs.length,
-    agreement: {
-      same_text: counts[SAME_TEXT],
-      same_final_answer: counts[SAME_FINAL_ANSWER],
-      different: counts[DIFFERENT],
-    },
+    agreement: counts,
     without_final_answer: withoutFinal,
     runs: [runAt(0), runAt(1)],
   };
@@ -109,16 +105,13 @@ function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   return pairs;
 }
 
-const SAME_TEXT = AGREEMENTS.indexOf("same_text");
-const SAME_FINAL_ANSWER = AGREEMENTS.indexOf("same_final_answer");
-const DIFFERENT = AGREEMENTS.indexOf("different");
-
-function agreementOf({ columns }: Table, left: number, right: number): number {
+function agreementOf({ columns }: Table, left: number, right: number): Agreement {
   const { answerLow, answerHigh, final } = columns;
   const isSameText = answerLow[left] === answerLow[right] &&
     answerHigh[left] === answerHigh[right];
-  if (isSameText) return SAME_TEXT;
-  return final[left] !== 0 && final[left] === final[right] ? SAME_FINAL_ANSWER : DIFFERENT;
+  if (isSameText) return "same_text";
+  const isSameFinal = final[left] !== 0 && final[left] === final[right];
+  return isSameFinal ? "same_final_answer" : "different";
 }
 
 function comparedRun(

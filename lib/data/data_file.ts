@@ -69,22 +69,23 @@ export class DataFile {
       info = Deno.statSync(this.readPath);
     } catch (error) {
       const isGone = error instanceof Deno.errors.NotFound;
-      const hadRows = this.mark.end > 0 && this.state !== "removed";
-      this.close();
+      const dropsRows = isGone && this.mark.end > 0;
+      if (dropsRows) this.restart();
+      else this.close();
       this.state = isGone ? "removed" : "unreadable";
       this.problem = isGone ? "it was removed or renamed" : systemReason(error);
-      if (isGone && hadRows) this.restart();
-      return isGone && hadRows;
+      return dropsRows;
     }
     const inode = info.ino ?? 0;
     const isReplaced = this.mark.end > 0 &&
-      (inode !== this.mark.inode || info.size < this.mark.end || this.state === "removed" ||
+      (inode !== this.mark.inode || info.size < this.mark.end ||
         (info.size !== this.size && !isUnchanged(this.readPath, this.mark)));
     if (isReplaced || (this.state === "foreign" && info.size !== this.size)) this.restart();
     this.mark.inode = inode;
     this.size = info.size;
     this.modifiedMs = info.mtime?.getTime() ?? 0;
-    if (this.state === "removed" || this.state === "unreadable" || this.state === "current") {
+    // A new file is read even if it is empty: then the run file is read, too.
+    if (this.state !== "foreign" && this.state !== "reading") {
       this.state = this.mark.end < info.size ? "reading" : "current";
       this.problem = undefined;
     }
@@ -124,7 +125,6 @@ export class DataFile {
   restart(): void {
     this.close();
     Object.assign(this.mark, newMark(this.mark.path));
-    if (this.state === "removed") return;
     this.state = "reading";
     this.problem = undefined;
   }

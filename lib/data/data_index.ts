@@ -195,7 +195,8 @@ export class DataIndex {
       if (columns.costUsd[row] !== -1) continue;
       const promptTokens = columns.promptTokens[row];
       const completionTokens = columns.completionTokens[row];
-      // The teacher reported no usage: no prompt has 0 tokens. A failure counts its partial answer.
+      // No prompt has 0 tokens: the teacher of an answer reported no usage, and a failure without
+      // any token has no answer.
       const isAnswered = columns.status[row] === ANSWERED;
       if (promptTokens === 0 && (isAnswered || completionTokens === 0)) continue;
       const model = models.list[columns.model[row]], teacher = teachers.list[columns.teacher[row]];

@@ -108,20 +108,16 @@ export class DataServer {
 
   #state(): DataState {
     const { table, files } = this.#index;
-    const limits = new Set<number>();
-    for (const { hints } of files) {
-      for (const params of Object.values(hints.params ?? {})) {
-        const limit = params.max_completion_tokens ?? params.max_tokens;
-        if (typeof limit === "number") limits.add(limit);
-      }
-    }
+    const limits = files.flatMap(({ hints }) => Object.values(hints.params ?? {}))
+      .map((params) => params.max_completion_tokens ?? params.max_tokens)
+      .filter((limit) => typeof limit === "number");
     this.#compare();
     const results = files.filter(({ mark }) => !FAILURES_NAME.test(mark.path));
     return {
       index: this.#index.status(),
       sortable: sortableFields(table),
       own: ownNames(this.#index),
-      max_tokens: [...limits],
+      max_tokens: [...new Set(limits)],
       near: this.#nearSearch.status,
       comparison: this.#comparison,
       runs: results.flatMap(({ mark: { path }, hints: { input, model } }) =>
@@ -212,8 +208,8 @@ export class DataServer {
   }
 
   /**
-   * Returns a cached selection if it is current, being scanned, or at most `STALE_MS` old.
-   * Otherwise creates one, and starts a scan if the columns do not suffice.
+   * Returns a cached selection if it is current, at most `STALE_MS` old, or still being scanned.
+   * Otherwise creates one, and starts a scan if the columns do not suffice for the condition.
    */
   #selection(where: string): Selection {
     const nowMs = performance.now();

@@ -29,7 +29,7 @@ import { promptOf } from "./turns.ts";
 /** Reads one field of any row from the columns. */
 interface Getter {
   readonly valueAt: (row: number) => unknown;
-  /** A code for each row, only for fields with few values. Rows beyond the end have code 0. */
+  /** A code for each row, if the values have codes. Rows beyond the end have code 0. */
   readonly codes?: Uint8Array | Uint16Array;
   readonly numbers?: NumberArray;
   readonly isNumber?: boolean;
@@ -84,7 +84,6 @@ export function getterOf(
 /** The getter of a field that no row has. */
 const ABSENT: Getter = { valueAt: () => null, codes: new Uint8Array(0) };
 
-/** The getter of a field of the user's rows. */
 function ownGetter(
   { fields }: Table,
   path: readonly string[],
@@ -95,18 +94,16 @@ function ownGetter(
   // A name with a NUL has the key of another path.
   if (field.path.length !== path.length) return undefined;
   // The value is an object in some rows. The columns hold fields of objects, but not objects.
-  const [name] = path, isName = path.length === 1;
-  if (
-    isName && fields.values().some((other) => other.path.length === 2 && other.path[0] === name)
-  ) {
-    return undefined;
-  }
+  const [name] = path;
+  const holdsObjects = fields.values().some(({ path: [outer, inner] }) =>
+    outer === name && inner !== undefined
+  );
+  if (holdsObjects && path.length === 1) return undefined;
   const { values, codes, isNumeric: isNumber } = field;
   const valueAt = (row: number) => field.valueAt(row);
   return values === undefined ? { valueAt, isNumber } : { valueAt, codes, isNumber };
 }
 
-/** The getter of one of Retort's fields. */
 function builtInGetter(table: Table, path: readonly string[]): Getter | undefined {
   const { columns, names, viewFields } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");

@@ -20,7 +20,7 @@ import { FLAGS } from "./flags.ts";
 import { jsonWithBigInts, withBigInts } from "./line_text.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
-/** Raise the number when a flag or column changes meaning, so that older indexes are rebuilt. */
+/** Raise the number when the header, a flag or a column changes, so that indexes are rebuilt. */
 const FORMAT = `retort-view 10 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
@@ -48,9 +48,9 @@ interface SavedIndex {
   readonly marks: readonly FileMark[];
 }
 
-/** Reads a saved index. Returns undefined if there is none for this version and these files.
- * Compares only the names of files: their folder may have been moved. The caller checks what they
- * hold (`isUnchanged`). */
+/** Reads a saved index. Returns undefined if there is none for this version and these files, which
+ * only need the same names: their folder may have been moved. `DataFile.resume` checks their
+ * content. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);
@@ -128,8 +128,7 @@ export function writeIndexFile(
   }
 }
 
-/** Permissions of the index. It holds values of rows: only users who may read all files may read
- * it. */
+/** The index holds values of rows, so only users who may read all files may read it. */
 function indexMode(marks: readonly FileMark[]): number {
   return marks.reduce((mode, { path }) => mode & modeOf(path), 0o666) | 0o600;
 }

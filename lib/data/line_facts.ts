@@ -183,12 +183,12 @@ function paramsOf(line: JsonObject, distill: JsonObject, { params }: RunHints): 
 
 const NO_FIELDS: JsonObject = Object.freeze({});
 
-/** Returns an object or array unchanged, and an empty object for other values. */
+/** Returns an object or array itself, and an empty object for other values. */
 export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NO_FIELDS;
 }
 
-/** Returns a count that fits into 32 bits unchanged, and 0 for other values. */
+/** Returns 0 for what is no count of 32 bits. */
 function countOf(value: unknown): number {
   return typeof value === "number" && value > 0 && value <= 0xffff_ffff ? value : 0;
 }

@@ -11,7 +11,6 @@ import type { Needle } from "../where/mod.ts";
 
 const QUOTE = 34, COMMA = 44, COLON = 58, BACKSLASH = 92, OPEN_BRACE = 123, CLOSE_BRACE = 125;
 
-/** A block of lines, as bytes and as text. */
 export class BlockText {
   readonly bytes: Uint8Array;
   /** One character per byte, so that indexes are offsets in `bytes`. */
@@ -26,7 +25,6 @@ export class BlockText {
     this.isAscii = isAscii(bytes);
   }
 
-  /** Parses the JSON value between two offsets. */
   valueAt(from: number, to: number): unknown {
     if (this.text.charCodeAt(from) === QUOTE) {
       const text = this.text.slice(from + 1, to - 1);
@@ -39,10 +37,10 @@ export class BlockText {
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Finds where the values of some members of a JSON object are. */
+/** Finds where the values of some members of a line are. */
 export class MemberFinder {
   readonly #names: readonly string[];
-  /** Start and end of each name's value; -1 if the line lacks the name. */
+  /** Start and end of each name's value; -1 if it was not found. */
   readonly ranges: Int32Array;
 
   constructor(names: readonly string[]) {
@@ -51,12 +49,17 @@ export class MemberFinder {
   }
 
   /**
-   * Sets `ranges`. The last of several members with a name counts, as in `JSON.parse`. Returns
-   * false if the object must be parsed instead, as with escapes in names.
+   * Sets `ranges`. The last of several members with a name counts, as in `JSON.parse`. Finds none if
+   * the line must be parsed instead, as with escapes in names.
    */
-  find({ text }: BlockText, from: number, to: number): boolean {
+  find(block: BlockText, from: number, to: number): void {
+    this.ranges.fill(-1);
+    if (!this.#findAll(block, from, to)) this.ranges.fill(-1);
+  }
+
+  /** Returns false if the line must be parsed. */
+  #findAll({ text }: BlockText, from: number, to: number): boolean {
     const { ranges } = this;
-    ranges.fill(-1);
     if (text.charCodeAt(from) !== OPEN_BRACE) return false;
     for (let index = from + 1; index < to; index++) {
       index = skipSpace(text, index);

@@ -19,19 +19,18 @@ const SHINGLE_LENGTH = 8;
 const MIN_TEXT_LENGTH = 40;
 /** Shingles are counted only if two signatures agree in at least this many bins. */
 const MIN_EQUAL_BINS = 10;
-/** Minimum Jaccard similarity of the shingles of near duplicates. */
+/** Of Jaccard: shared shingles as a share of all shingles of both texts. */
 const MIN_SIMILARITY = 0.8;
 /** Maximum number of rows that a row is compared with in each band. Without it, the time would grow
- * with the square of the number of rows that share a band, such as those of one template. */
+ * with the square of the number of rows of one template, which share bands. */
 const MAX_COMPARED = 16;
 /** A bin without a hash. After `fillSignature`, only texts that are too short have such bins. */
 const EMPTY = 0xffff_ffff;
 
 export interface NearTexts {
-  /** @param row A row of the index, like `a` and `b` below. */
+  /** @param row A row of the index, as `a` and `b` are. */
   readonly textAt: (row: number) => string;
-  /** Whether two rows of the index are samples of one input row: these are not duplicates of each
-   * other. */
+  /** Samples of one input row are not duplicates of each other. */
   readonly areSamplesOfOneRow: (a: number, b: number) => boolean;
 }
 

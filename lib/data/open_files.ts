@@ -13,6 +13,7 @@ import {
   parseShardStem,
   readTextOf,
   RESULTS_EXTENSION,
+  statOf,
   stemOf,
   systemReason,
 } from "../files.ts";
@@ -162,7 +163,7 @@ async function addFolder(folder: string, files: Set<string>, depth: number): Pro
     } else if (DATA_NAME.test(name) && !COMPANION.test(name)) {
       const path = inFolder(folder, name);
       // The index reports why a file is unreadable.
-      if (!isPipe(await infoOf(path).catch(() => undefined))) files.add(path);
+      if (!isPipe(await statOf(path))) files.add(path);
     }
   }
 }
@@ -274,12 +275,8 @@ async function isMerge(results: string): Promise<boolean> {
 async function hasNewerResults(division: Division, merge: string): Promise<boolean> {
   const results = division.filter(({ path }) => !FAILURES.test(stemOf(path)));
   if (results.length < division[0].count) return false;
-  const mergedAt = await modifiedAt(merge);
-  for (const { path } of division) if (await modifiedAt(path) > mergedAt) return true;
+  const modifiedMs = async (path: string) => (await statOf(path))?.mtime?.getTime() ?? 0;
+  const mergedMs = await modifiedMs(merge);
+  for (const { path } of division) if (await modifiedMs(path) > mergedMs) return true;
   return false;
-}
-
-async function modifiedAt(path: string): Promise<number> {
-  const info = await Deno.stat(path).catch(() => undefined);
-  return info?.mtime?.getTime() ?? 0;
 }

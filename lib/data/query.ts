@@ -66,7 +66,7 @@ function testOf(table: Table, part: Part): RowTest {
   const getters = paths.map((path) => getterOf(table, path)!);
   const { numbers, codes } = getters[0] ?? {};
   if (typeof comparison?.value === "number" && numbers !== undefined) {
-    return comparisonTest(numbers, comparison.operator, comparison.value);
+    return NUMBER_TESTS[comparison.operator](numbers, comparison.value);
   }
   let currentRow = 0;
   const byPath = new Map(paths.map((path, i) => [path, getters[i]]));
@@ -91,23 +91,15 @@ function anyOf(tests: readonly RowTest[]): RowTest {
   return (row) => tests.some((test) => test(row));
 }
 
-/** A fast path: a few milliseconds for a million rows. */
-function comparisonTest(numbers: NumberArray, operator: string, value: number): RowTest {
-  switch (operator) {
-    case "<":
-      return (row) => numbers[row] < value;
-    case "<=":
-      return (row) => numbers[row] <= value;
-    case ">":
-      return (row) => numbers[row] > value;
-    case ">=":
-      return (row) => numbers[row] >= value;
-    case "!=":
-      return (row) => numbers[row] !== value;
-    default:
-      return (row) => numbers[row] === value;
-  }
-}
+/** Fast paths: a few milliseconds for a million rows. */
+const NUMBER_TESTS: Readonly<Record<string, (numbers: NumberArray, value: number) => RowTest>> = {
+  "<": (numbers, value) => (row) => numbers[row] < value,
+  "<=": (numbers, value) => (row) => numbers[row] <= value,
+  ">": (numbers, value) => (row) => numbers[row] > value,
+  ">=": (numbers, value) => (row) => numbers[row] >= value,
+  "==": (numbers, value) => (row) => numbers[row] === value,
+  "!=": (numbers, value) => (row) => numbers[row] !== value,
+};
 
 function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
   // By code: 0 is not evaluated yet, 1 false, 2 true.

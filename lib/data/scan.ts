@@ -52,8 +52,8 @@ const MAX_BLOCK_BYTES = 1 << 18;
 const MAX_GAP_BYTES = 1 << 16;
 
 /**
- * Calls `search` to search a block, for example with a time limit. `ScanJob.rows[index]` is the
- * first row of the block.
+ * Calls `search` to search a block, for example with a time limit; again if it was interrupted.
+ * `ScanJob.rows[index]` is the first row of the block.
  */
 export type BlockRunner = (index: number, search: () => void) => void;
 
@@ -94,8 +94,11 @@ export class Scan implements Disposable {
       }
       const block = this.#read(fileIndex, start, end - start);
       if (block === undefined) continue;
-      const text = new BlockText(block), blockEnd = last;
-      run(begin, () => this.#searchBlock(text, start, begin, blockEnd, hits));
+      const text = new BlockText(block), blockEnd = last, { length } = hits;
+      run(begin, () => {
+        hits.length = length;
+        this.#searchBlock(text, start, begin, blockEnd, hits);
+      });
     }
     return hits;
   }
@@ -162,8 +165,6 @@ class ScannedLine {
   #from = 0;
   #to = 0;
   #row = 0;
-  /** If false, the whole line must be parsed. */
-  #hasMembers = false;
   #distill: JsonObject | undefined;
   #objects: readonly object[] | undefined;
 
@@ -183,13 +184,16 @@ class ScannedLine {
     this.#distill = undefined;
     this.#objects = undefined;
     this.isDamaged = false;
-    this.#hasMembers = this.#members.find(block, from, to);
+    this.#members.find(block, from, to);
   }
 
   readonly lookup: Lookup = (path) => {
     try {
-      if (meansDerivedField(path)) return this.#derivedField(path.slice(1));
-      const value = this.#hasMembers ? this.#member(path[0]) : undefined;
+      if (meansDerivedField(path)) {
+        return (path[1] === "prompt" ? this.#plainPrompt() : undefined) ??
+          valueAt(this.#parsedObjects().slice(1), path.slice(1));
+      }
+      const value = this.#member(path[0]);
       return value === undefined
         ? valueAt(this.#parsedObjects(), path)
         : valueAt([{ [path[0]]: value }], path);
@@ -199,11 +203,6 @@ class ScannedLine {
       return null;
     }
   };
-
-  #derivedField(path: readonly string[]): unknown {
-    return (path[0] === "prompt" && this.#hasMembers ? this.#plainPrompt() : undefined) ??
-      valueAt(this.#parsedObjects().slice(1), path);
-  }
 
   /** The prompt, if it needs only a few fields as in most rows; else undefined. */
   #plainPrompt(): string | undefined {
@@ -224,7 +223,7 @@ class ScannedLine {
     return Object.hasOwn(distill, name) ? distill[name] : undefined;
   }
 
-  /** The value of a name; undefined if the line lacks the name. */
+  /** The value of a name; undefined if it was not found. */
   #value(name: string): unknown {
     const index = 2 * this.#names.indexOf(name);
     const { ranges } = this.#members;
@@ -263,9 +262,6 @@ export interface ScanStart {
   readonly job: ScanJob;
   /** One Int32 for all workers: the next chunk to take. */
   readonly next: SharedArrayBuffer;
-  /** An Int32 for each worker: the index of its block's first row plus 1, or 0 between chunks. */
-  readonly progress: SharedArrayBuffer;
-  readonly worker: number;
 }
 
 /** A report of a worker. The first one has the chunk `READY`. */

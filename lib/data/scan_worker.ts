@@ -5,6 +5,7 @@
  * @module
  */
 
+import { formatCount } from "../figures.ts";
 import { endsWithin } from "../interruptible.ts";
 import { READY, Scan, SCAN_ROWS, type ScanReport, type ScanStart } from "./scan.ts";
 
@@ -13,11 +14,8 @@ interface Scope {
   postMessage(message: ScanReport): void;
 }
 
-/**
- * Ends a search that continues after the worker was terminated (see `endsWithin`). Longer than
- * `BLOCK_TIMEOUT_MS`, after which `scanner.ts` ends the scan.
- */
-const WATCHDOG_MS = 4_000;
+/** Maximum time for one block: 256 KB, or a longer line. */
+const BLOCK_TIMEOUT_MS = 2_000;
 
 const scope = globalThis as unknown as Scope;
 
@@ -29,21 +27,30 @@ scope.onmessage = ({ data }) => {
   }
 };
 
-function runScan({ job, next, progress, worker }: ScanStart): void {
+function runScan({ job, next }: ScanStart): void {
   using scan = new Scan(job);
-  const nextChunk = new Int32Array(next), positions = new Int32Array(progress);
+  const nextChunk = new Int32Array(next), { length } = job.rows;
   while (true) {
     const chunk = Atomics.add(nextChunk, 0, 1);
     const first = chunk * SCAN_ROWS;
-    if (first >= job.rows.length) break;
-    const limit = Math.min(job.rows.length, first + SCAN_ROWS);
-    const hits = scan.search(first, limit, (index, searchBlock) => {
-      Atomics.store(positions, worker, index + 1);
-      if (!endsWithin(WATCHDOG_MS, searchBlock)) throw new Error("The search takes too long");
+    if (first >= length) break;
+    const hits = scan.search(first, Math.min(length, first + SCAN_ROWS), (index, searchBlock) => {
+      // A machine that is busy, or was asleep, delays a block once.
+      for (let attempt = 0; attempt < 2; attempt++) {
+        if (endsWithin(BLOCK_TIMEOUT_MS, searchBlock)) return;
+      }
+      throw new Error(slowProblem(index + 1, length));
     });
-    Atomics.store(positions, worker, 0);
     scope.postMessage({ chunk, hits });
   }
+}
+
+/** @param row The first row of the block, from 1. */
+function slowProblem(row: number, total: number): string {
+  const place = `row ${formatCount(row)} of ${formatCount(total)}`;
+  const limit = `${BLOCK_TIMEOUT_MS / 1_000} s`;
+  return `The search was stopped at ${place}: 256 KB of lines, or a longer line, took more than ` +
+    `${limit}. A nested repetition, as in (a+)+, takes exponential time: write it as one, a+`;
 }
 
 scope.postMessage({ chunk: READY, hits: [] });

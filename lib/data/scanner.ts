@@ -1,25 +1,21 @@
 /**
- * Searches the first rows in this thread, and the others in workers, which can be terminated if a
- * pattern takes too long.
+ * Searches the first rows in this thread, and the others in workers, so that requests are answered
+ * meanwhile.
  *
  * @module
  */
 
 import { endsWithin } from "../interruptible.ts";
 import { READY, Scan, SCAN_ROWS, type ScanJob, type ScanReport, type ScanStart } from "./scan.ts";
-import { formatCount } from "../figures.ts";
 
 /**
  * Maximum for all scans together, though each has at least one. A worker takes 25 MB, and two are
  * as fast as most disks.
  */
 const MAX_WORKERS = 2;
-/** Maximum time for one block: 256 KB, or a longer line. */
-const BLOCK_TIMEOUT_MS = 2_000;
-const WATCH_MS = 100;
-/** How long this thread searches before it starts workers, which load for longer than this. */
+/** How long this thread searches before it starts workers, which take longer to load. */
 const START_MS = 40;
-/** This thread searches this many times as long if there was no hit, as on a busy machine. */
+/** Without a hit, this thread searches this many times as long: a busy machine reads few rows. */
 const NO_HIT_FACTOR = 5;
 
 let runningWorkers = 0;
@@ -32,22 +28,24 @@ export class Scanner {
   readonly total: number;
   isDone = false;
   problem: string | undefined;
+  readonly #job: ScanJob;
   readonly #nextChunk = new Int32Array(new SharedArrayBuffer(4));
-  /** See `ScanStart.progress`. */
-  readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
   #workers: Worker[] = [];
-  #timer: ReturnType<typeof setInterval> | undefined;
   /** Hits of finished chunks that wait for earlier chunks. */
   readonly #earlyHits = new Map<number, readonly number[]>();
-  /** The number of chunks before the first unfinished one. */
+  /** All chunks before this one are finished. */
   #doneChunks = 0;
 
   constructor(job: ScanJob, startMs = START_MS) {
+    this.#job = job;
     this.total = job.rows.length;
     try {
-      this.#searchFirstRows(job, startMs);
+      this.#searchFirstRows(startMs);
       if (this.done === this.total) this.isDone = true;
-      else this.#startWorkers(job);
+      else {
+        this.#startWorker();
+        this.#startMore();
+      }
     } catch (error) {
       this.#end(String(error));
     }
@@ -62,10 +60,10 @@ export class Scanner {
     if (!this.isDone) this.#end("it was canceled");
   }
 
-  #searchFirstRows(job: ScanJob, startMs: number): void {
+  #searchFirstRows(startMs: number): void {
     const beginMs = performance.now();
     const maxStartMs = startMs * NO_HIT_FACTOR;
-    using scan = new Scan(job);
+    using scan = new Scan(this.#job);
     while (this.done < this.total) {
       const passedMs = performance.now() - beginMs;
       if (passedMs >= (this.count > 0 ? startMs : maxStartMs)) break;
@@ -82,22 +80,14 @@ export class Scanner {
     this.#nextChunk[0] = this.#doneChunks;
   }
 
-  /** Starts one worker now, and more as soon as other scans free theirs. */
-  #startWorkers(job: ScanJob): void {
+  /** Starts more workers, as far as other scans leave any. */
+  #startMore(): void {
     const chunks = Math.ceil(this.total / SCAN_ROWS) - this.#doneChunks;
-    const maxWorkers = Math.min(chunks, Math.max(1, navigator.hardwareConcurrency), MAX_WORKERS);
-    const startMore = () => {
-      while (this.#workers.length < maxWorkers && runningWorkers < MAX_WORKERS) {
-        this.#startWorker(job);
-      }
-    };
-    this.#startWorker(job);
-    startMore();
-    this.#watch(startMore);
+    const maxWorkers = Math.min(chunks, navigator.hardwareConcurrency);
+    while (this.#workers.length < maxWorkers && runningWorkers < MAX_WORKERS) this.#startWorker();
   }
 
-  #startWorker(job: ScanJob): void {
-    const index = this.#workers.length;
+  #startWorker(): void {
     const worker = new Worker(new URL("./scan_worker.ts", import.meta.url), { type: "module" });
     this.#workers.push(worker);
     runningWorkers++;
@@ -105,12 +95,12 @@ export class Scanner {
       event.preventDefault();
       this.#end(event.message);
     };
-    const [next, progress] = [this.#nextChunk.buffer, this.#progress.buffer];
+    const start: ScanStart = { job: this.#job, next: this.#nextChunk.buffer };
     worker.onmessage = ({ data }: MessageEvent<ScanReport>) => {
       if (this.isDone) return;
       if ("problem" in data) this.#end(data.problem);
-      else if (data.chunk !== READY) this.#addChunk(data.chunk, data.hits);
-      else worker.postMessage({ job, next, progress, worker: index } satisfies ScanStart);
+      else if (data.chunk === READY) worker.postMessage(start);
+      else this.#addChunk(data.chunk, data.hits);
     };
   }
 
@@ -123,6 +113,7 @@ export class Scanner {
     }
     this.done = Math.min(this.total, this.#doneChunks * SCAN_ROWS);
     if (this.done === this.total) this.#end(undefined);
+    else this.#startMore();
   }
 
   #add(hits: readonly number[]): void {
@@ -138,43 +129,10 @@ export class Scanner {
   #end(problem: string | undefined): void {
     this.isDone = true;
     this.problem = problem;
-    clearInterval(this.#timer);
     // A terminated worker may run on for a moment: leave it no chunks.
     Atomics.store(this.#nextChunk, 0, Math.ceil(this.total / SCAN_ROWS));
     for (const worker of this.#workers) worker.terminate();
     runningWorkers -= this.#workers.length;
     this.#workers = [];
-  }
-
-  /**
-   * Ends the scan if a block takes too long. Delays of this thread do not count, because a busy
-   * machine delays the workers, too.
-   */
-  #watch(onWatch: () => void): void {
-    const lastRows = new Int32Array(MAX_WORKERS), searchMs = new Float64Array(MAX_WORKERS);
-    let lastMs = performance.now();
-    this.#timer = setInterval(() => {
-      onWatch();
-      const nowMs = performance.now();
-      const passedMs = Math.min(nowMs - lastMs, 2 * WATCH_MS);
-      lastMs = nowMs;
-      for (let worker = 0; worker < MAX_WORKERS; worker++) {
-        const row = Atomics.load(this.#progress, worker);
-        const isSameBlock = row !== 0 && row === lastRows[worker];
-        searchMs[worker] = isSameBlock ? searchMs[worker] + passedMs : 0;
-        lastRows[worker] = row;
-        if (searchMs[worker] >= BLOCK_TIMEOUT_MS) return this.#endSlow(row);
-      }
-    }, WATCH_MS);
-  }
-
-  /** @param row The first row of the block, from 1. */
-  #endSlow(row: number): void {
-    const place = `row ${formatCount(row)} of ${formatCount(this.total)}`;
-    const limit = `${BLOCK_TIMEOUT_MS / 1_000} s`;
-    this.#end(
-      `The search was stopped at ${place}: 256 KB of lines, or a longer line, took more than ` +
-        `${limit}. A nested repetition, as in (a+)+, takes exponential time: write it as one, a+`,
-    );
   }
 }

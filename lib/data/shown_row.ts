@@ -95,7 +95,6 @@ export interface RowDetail extends ShownRow {
 /** Longest text in the table, in UTF-16 units. */
 const MAX_GLIMPSE_LENGTH = 240;
 
-/** @param ownNames The user's fields to show. */
 export function shownRow(index: DataIndex, row: number, ownNames: readonly string[]): ShownRow {
   return shownOf(index, row, ownNames, readLine(index, row));
 }
@@ -109,10 +108,7 @@ function shownOf(
   const { columns, names } = index.table;
   const facts = read?.facts, line = facts?.line ?? {};
   const message = asText(objectOf(line.error).message);
-  const ownTexts: Record<string, string> = {};
-  for (const name of ownNames) {
-    ownTexts[name] = glimpse(valueText(valueAt([line], parsePath(name))));
-  }
+  const ownText = (name: string) => glimpse(valueText(valueAt([line], parsePath(name))));
   return {
     id: rowId(index, row),
     uid: facts?.uid ?? "",
@@ -133,7 +129,7 @@ function shownOf(
     teacher: names.teacher.list[columns.teacher[row]],
     model: names.model.list[columns.model[row]],
     flags: flagNames(columns.flags[row]),
-    own: ownTexts,
+    own: Object.fromEntries(ownNames.map((name) => [name, ownText(name)])),
   };
 }
 

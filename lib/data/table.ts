@@ -88,7 +88,7 @@ export class Table {
   readonly fields = new Map<string, OwnField>();
   /** All fields of users' rows, without fields of objects. */
   readonly fieldNames = new Set<string>();
-  /** Results of the last comparison of runs and search for near duplicates, by field name. */
+  /** What the comparison of runs and the search for near duplicates have found, by field name. */
   readonly viewFields = new Map<string, CodedField>([["near_duplicate", nearField(0)]]);
   #capacity: number;
   /** An open-addressing hash table by `answerLow`: row numbers plus 1. */
@@ -155,7 +155,6 @@ export class Table {
     return (this.columns.marks[row] & Mark.Gone) !== 0;
   }
 
-  /** Whether both are samples of one input row. */
   isSameInputRow(a: number, b: number): boolean {
     const { rowLow, rowHigh } = this.columns;
     return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
@@ -172,8 +171,8 @@ export class Table {
 
   /**
    * Marks a row as a duplicate if another input row has the same answer and, for a short answer,
-   * the same prompt. Otherwise adds it to `#answers`, unless these hold the same answer to the same
-   * input row. Keep in sync with `DerivedFields.#isDuplicate`.
+   * the same prompt. Otherwise adds the row to `#answers`, unless another sample of its input row
+   * with this answer is there. Keep in sync with `DerivedFields.#isDuplicate`.
    */
   #findDuplicate(row: number, isLong: boolean): void {
     const { columns } = this;

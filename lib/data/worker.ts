@@ -56,8 +56,7 @@ async function followFiles(index: DataIndex, server: DataServer): Promise<never>
     while (await server.work()) {
       isUnsaved = true;
       const nowMs = performance.now();
-      // Without a timer, as with `setImmediate`, questions waited for seconds.
-      await delay(index.isLive ? PAUSE_FACTOR * (nowMs - startMs) : 0);
+      await (index.isLive ? delay(PAUSE_FACTOR * (nowMs - startMs)) : turn());
       startMs = performance.now();
       if (startMs - refreshedMs < POLL_MS) continue;
       index.refresh();
@@ -71,6 +70,17 @@ async function followFiles(index: DataIndex, server: DataServer): Promise<never>
     pause = new AbortController();
     await delay(POLL_MS, pause.signal);
   }
+}
+
+const channel = new MessageChannel();
+let onTurn = () => {};
+channel.port1.onmessage = () => onTurn();
+/** Lets the event loop receive questions: sooner than `setImmediate`, and faster than a timer. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    onTurn = resolve;
+    channel.port2.postMessage(null);
+  });
 }
 
 scope.postMessage({ id: READY });

@@ -1,5 +1,5 @@
 /**
- * Parses tokens, field names and regular expressions of conditions, and exact whole numbers.
+ * Parses tokens, field names, numbers and regular expressions of conditions.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { UsageError } from "../errors.ts";
 
 export interface Token {
-  /** The text itself for an operator, bracket or keyword. */
+  /** An operator, bracket or keyword is its own kind. */
   readonly kind: "value" | "path" | "end" | string;
   /** The index in the condition. */
   readonly start: number;
@@ -198,8 +198,8 @@ export function patternOf(text: string): Pattern {
 const MIN_REQUIRED_LENGTH = 3;
 /** A character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/u;
-/** A class, or any other atom or token. Groups are skipped by counting their brackets. All digits
- * after a backslash are skipped: `\12` is a back reference or an octal number. */
+/** Any other atom or token, such as a class or a bracket. Its text is unknown, also that of `\12`,
+ * which is a back reference or an octal number. */
 const OTHER =
   /\[(?:\\.|[^\]\\])*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|\d+|c?.)|./su;
 const QUANTIFIER = /(?:[*+?]|\{\d+(?:,\d*)?\})\??/;

@@ -659,6 +659,7 @@ Deno.test("data page: keeps its rows while its server is gone, and says so if it
   const { page } = opened;
   await shows(page, "302 rows");
   await row(page, "row-3").click();
+  await page.getByRole("complementary").getByRole("heading", { name: "row-3" }).waitFor();
   await first[Symbol.asyncDispose]();
   await page.getByText("No response from the program that serves this page").waitFor();
   await using second = serveView(service, {

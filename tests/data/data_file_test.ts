@@ -60,6 +60,15 @@ Deno.test("data file: a file without a line feed comes to its end", async () => 
   }
 });
 
+Deno.test("data file: the run of an empty file is known", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.run.json", JSON.stringify({ identity: { model: "qwen3" } }));
+  const file = new DataFile(await dir.write("x.jsonl", ""));
+  file.refresh();
+  assertEquals([readAll(file), file.state, file.hints.model], [[], "current", "qwen3"]);
+  file.close();
+});
+
 function a5MB(start: string): string {
   return start + "x".repeat(5_000_000);
 }

@@ -156,19 +156,13 @@ function filterCommands(context, condition) {
   const { program, paths } = context;
   const files = paths.map(shellWord).join(" ");
   const where = condition === "" ? "" : ` --where ${shellWord(condition)}`;
-  const results = resultsOf(context);
+  const others = ` --where ${shellWord(`not (${condition})`)}`;
   return [
-    {
-      title: "Export them for training",
-      command: `${program} export ${results} -o train.jsonl --format messages${where}`,
-    },
+    { title: "Export them for training", command: exportOf(context, "train.jsonl", where) },
     { title: "Count them", command: `${program} stats ${files}${where}` },
-    ...(condition === "" ? [] : [{
-      title: "Export all others",
-      command: `${program} export ${results} -o others.jsonl --format messages --where ${
-        shellWord(`not (${condition})`)
-      }`,
-    }]),
+    ...(condition === ""
+      ? []
+      : [{ title: "Export all others", command: exportOf(context, "others.jsonl", others) }]),
   ];
 }
 
@@ -176,17 +170,13 @@ function filterCommands(context, condition) {
 function selectionCommands(context, path) {
   const { program, runs } = context;
   const uids = shellWord(`@${path}`);
-  const results = resultsOf(context);
+  const others = ` --exclude-uids ${uids}`;
   return [
     {
       title: "Export them for training",
-      command: `${program} export ${results} -o train.jsonl --format messages --uids ${uids}`,
+      command: exportOf(context, "train.jsonl", ` --uids ${uids}`),
     },
-    {
-      title: "Export all others",
-      command:
-        `${program} export ${results} -o others.jsonl --format messages --exclude-uids ${uids}`,
-    },
+    { title: "Export all others", command: exportOf(context, "others.jsonl", others) },
     ...runs.flatMap(({ input, output, model }) => {
       const retry = `${program} retry ${shellWord(input)} -o ${shellWord(output)} -m ${
         shellWord(model)
@@ -208,9 +198,10 @@ function selectionCommands(context, path) {
   ];
 }
 
-/** The results files as arguments; without any, the paths. @param {CommandContext} context */
-function resultsOf({ paths, results }) {
-  return (results.length > 0 ? results : paths).map(shellWord).join(" ");
+/** @param {CommandContext} context @param {string} output @param {string} flags */
+function exportOf({ program, paths, results }, output, flags) {
+  const files = (results.length > 0 ? results : paths).map(shellWord).join(" ");
+  return `${program} export ${files} -o ${output} --format messages${flags}`;
 }
 
 /** Quotes a word for a POSIX shell. @param {string} word */

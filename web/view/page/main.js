@@ -33,7 +33,7 @@ import { OpenRow } from "./open_row.js";
 import { SearchBar } from "./search_bar.js";
 
 /** @import { Overview, RowPage } from "../../../lib/data/mod.ts" */
-/** @import { PageState } from "../routes.ts" */
+/** @import { PageState } from "../server.ts" */
 
 class ViewPage {
   #view = ViewState.fromHash(location.hash);
