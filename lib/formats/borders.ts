@@ -8,10 +8,10 @@
  */
 
 import { Buffer } from "node:buffer";
+import { bomLength, isBlankLine } from "../line_blocks.ts";
 import { isCompressed, openBytes, openRanges, startOf, statInput } from "./bytes.ts";
 import { type InputOptions, START } from "./input.ts";
 import { formatOf, type InputFormat } from "./input_format.ts";
-import { BOM_BYTES, isBlank, startsWithBom } from "./lines.ts";
 
 /** A position between two rows, where an input may be divided. */
 export interface Border {
@@ -121,7 +121,7 @@ export async function findBorders(
   if (format === "json") await scanArray(chunksFrom(0), name, finder);
   else if (format === "csv" || format === "tsv") {
     const { bytesAsText, detectDelimiter, RecordReader } = await import("./csv.ts");
-    const start = startsWithBom(await startOf(path, name)) ? BOM_BYTES : 0;
+    const start = bomLength(await startOf(path, name));
     const delimiter = await detectDelimiter(path, name, format);
     const reader = new RecordReader({ name, delimiter }, new Set());
     for await (const piece of bytesAsText(chunksFrom(start))) {
@@ -193,16 +193,18 @@ async function scanLines(chunks: AsyncIterable<Uint8Array>, finder: BorderFinder
   for await (const chunk of chunks) {
     // Typed arrays are searched at half the speed.
     const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
-    let start = offset === 0 && startsWithBom(chunk) ? BOM_BYTES : 0;
+    let start = offset === 0 ? bomLength(chunk) : 0;
     for (let end = text.indexOf("\n", start); end !== -1; end = text.indexOf("\n", start)) {
       finder.number++;
-      if (unfinishedHasText || chunk[start] > SPACE || !isBlank(chunk, end, start)) finder.rows++;
+      if (unfinishedHasText || chunk[start] > SPACE || !isBlankLine(chunk, start, end)) {
+        finder.rows++;
+      }
       unfinishedHasText = undefined;
       start = end + 1;
       if (offset + start >= finder.target) finder.passBorder(offset + start);
     }
     if (start < chunk.length) {
-      unfinishedHasText = unfinishedHasText || !isBlank(chunk, chunk.length, start);
+      unfinishedHasText = unfinishedHasText || !isBlankLine(chunk, start);
     }
     offset += chunk.length;
   }

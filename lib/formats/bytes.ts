@@ -176,15 +176,14 @@ export async function foreignTextError(
   name: string,
   isOnlyLine: boolean,
 ): Promise<SourceError | undefined> {
-  const start = new TextDecoder().decode(await firstBytes(path, name));
-  const foreign = foreignText(start, name, isOnlyLine);
+  const foreign = foreignText(await firstText(path, name), name, isOnlyLine);
   return foreign && foreignFormatError(name, foreign);
 }
 
-/** Enough decompressed bytes to recognize a format. */
-export async function firstBytes(path: string, name: string): Promise<Uint8Array> {
-  for await (const chunk of openBytes(path, name)) return chunk.slice();
-  return new Uint8Array();
+/** The beginning of a file, enough to recognize a format, without a byte order mark. */
+export async function firstText(path: string, name: string): Promise<string> {
+  for await (const chunk of openBytes(path, name)) return new TextDecoder().decode(chunk);
+  return "";
 }
 
 export async function statInput(path: string, name = path): Promise<Deno.FileInfo> {

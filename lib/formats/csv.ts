@@ -6,7 +6,7 @@
 
 import { formatCountOf } from "../figures.ts";
 import { isJson } from "../json.ts";
-import { cannotRead, firstBytes } from "./bytes.ts";
+import { cannotRead, firstText } from "./bytes.ts";
 import { decodeChunks, firstRecords, type RecordOptions, RecordReader } from "./csv_records.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, oneLine } from "./lines.ts";
 
@@ -146,9 +146,7 @@ export async function detectDelimiter(
   name: string,
   format: "csv" | "tsv",
 ): Promise<string> {
-  return format === "tsv"
-    ? "\t"
-    : likeliestDelimiter(new TextDecoder().decode(await firstBytes(path, name)));
+  return format === "tsv" ? "\t" : likeliestDelimiter(await firstText(path, name));
 }
 
 /** Chooses the delimiter that gives most rows as many cells as the header; of several, the one with
