@@ -38,7 +38,7 @@ export function mayHoldMedia(row: Row, messages: readonly Message[]): boolean {
 }
 
 /** Puts images in place of `<image>` (LLaMA-Factory, LLaVA), of parts `{"type":"image"}` without
- * a source (TRL) or with a source (Qwen), and of paths in `image_url`. */
+ * a source (TRL) or with one (Qwen, Anthropic), and of paths in `image_url`. */
 export function withImages(
   messages: Message[],
   row: Row,
