@@ -7,7 +7,7 @@
 
 import { parsedJson } from "../json.ts";
 import { posixWord } from "../printable.ts";
-import { filterOf, tableFilter } from "./jq_filters.ts";
+import { filterOf, tableFilter } from "../jq_filters.ts";
 
 /** A format that is not read, or only with `--input-format`. */
 export interface ForeignFormat {
