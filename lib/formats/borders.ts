@@ -44,10 +44,9 @@ export interface InputPiece {
 
 export interface Divisible {
   readonly format: InputFormat;
-  /** `anywhere`: between any two rows. `row-groups`: at `pieces` only. `whole`: not at all. */
-  readonly kind: "anywhere" | "row-groups" | "whole";
-  /** Where parts may begin; empty if the kind is `anywhere`. */
-  readonly pieces: readonly Border[];
+  /** Where parts may begin: at row groups of Parquet, or only at the start of a compressed file.
+   * Undefined for other files, which may be divided between any two rows. */
+  readonly pieces: readonly Border[] | undefined;
   readonly jsonColumns: readonly string[] | undefined;
   /** Size in bytes; for a Parquet file, of its row groups. */
   readonly size: number;
@@ -77,8 +76,7 @@ export async function divisibleOf(
   const jsonColumns = format === "csv" || format === "tsv"
     ? options.jsonColumns ?? await jsonColumnsOf(path, name, format)
     : undefined;
-  const kind = isWhole ? "whole" : "anywhere";
-  return { format, kind, pieces: isWhole ? [START] : [], jsonColumns, size };
+  return { format, pieces: isWhole ? [START] : undefined, jsonColumns, size };
 }
 
 async function parquetPieces(
@@ -93,7 +91,7 @@ async function parquetPieces(
     byte += Math.max(1, bytes);
     number += rows;
   }
-  return { kind: "row-groups", pieces, jsonColumns: undefined, size: byte, rows: number };
+  return { pieces, jsonColumns: undefined, size: byte, rows: number };
 }
 
 async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") {

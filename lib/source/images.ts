@@ -171,9 +171,8 @@ function addressOf(value: unknown, place: string, reading: Reading): string | Ro
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
   const { bytes, path, url, image_url: inner } = value;
   if (isSet(bytes)) return dataUrlOf(bytes, `${place}.bytes`);
-  if (isSet(path)) return addressOf(path, place, reading);
-  if (isSet(url)) return addressOf(url, place, reading);
-  if (isSet(inner)) return addressOf(inner, place, reading);
+  const address = path ?? url ?? inner;
+  if (isSet(address)) return addressOf(address, place, reading);
   return mustBe(place, 'an object with "bytes", "path" or "url"', value);
 }
 
