@@ -14,7 +14,7 @@ import { requireInputs, Settings } from "./settings.ts";
 import { suggestion } from "../lib/similar_name.ts";
 import {
   checkMergedFiles,
-  checkStartedShards,
+  checkShards,
   jobNameOf,
   mergeArguments,
   mergedResultsOf,
@@ -95,7 +95,7 @@ async function prepare(
     };
     const needsLock = !settings.isOff("lock");
     await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs });
-    await checkStartedShards(stem, shards, request);
+    await checkShards(stem, shards, request);
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }
   const leadSeconds = Math.round(leadMs / 1_000);

@@ -29,7 +29,7 @@ import {
   identityOf,
   resolveOptions,
 } from "../lib/run/mod.ts";
-import { parsePlanName } from "../lib/shards/mod.ts";
+import { movedFolderOf, parsePlanName } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
 import type { RunRequest } from "./request.ts";
@@ -105,16 +105,18 @@ export async function checkMergedFiles(
 }
 
 /**
- * Throws for what each shard would refuse: answers with other settings, or files that a merge has
- * moved.
+ * Throws for what each shard would refuse: wrong settings, answers with other settings, or files
+ * that a merge has moved.
  *
  * @param request The settings of the shards; undefined if they cannot be read on this machine.
  */
-export async function checkStartedShards(
+export async function checkShards(
   stem: string,
   shards: number,
   request: RunRequest | undefined,
 ): Promise<void> {
+  const identity = request && identityOfShards(request, shards);
+  if (!(await haveStarted(stem))) return;
   const runs = await findRuns([`${stem}.jsonl`], { shards, needsRunFile: true });
   const moved = runs.find(({ files, originalFiles }) => files.runJson !== originalFiles.runJson);
   if (moved !== undefined) {
@@ -124,16 +126,22 @@ export async function checkStartedShards(
       }/". Move them back, or name another output`,
     );
   }
-  if (request === undefined || request.run.allowMixed) return;
-  const identity = identityOfShards(request, shards);
+  if (identity === undefined || request!.run.allowMixed) return;
   const mixAdvice = "to have both in one file, add --allow-mixed, and --no-proof to the merge";
   for (const { runFile, files: { results, failures } } of runs) {
     if (runFile === undefined || !(await hasContent(results) || await hasContent(failures))) {
       continue;
     }
     const problem = `Cannot submit: answers in "${results}" were`;
-    checkSameIdentity(problem, runFile.identity, identity, { ...request.run, mixAdvice });
+    checkSameIdentity(problem, runFile.identity, identity, { ...request!.run, mixAdvice });
   }
+}
+
+/** Whether any shard has a run file: thousands that have not started are not looked for. */
+async function haveStarted(stem: string): Promise<boolean> {
+  const { start, name } = splitPath(stem);
+  const files = [...await namesIn(start || "."), ...await namesIn(movedFolderOf(stem))];
+  return files.some((file) => parseShardStem(file.replace(/\.run\.json$/, ""))?.stem === name);
 }
 
 function identityOfShards(

@@ -1,6 +1,6 @@
 /**
- * Paths; file operations that the standard library lacks, for missing files and whole buffers; and
- * reasons of system errors, in words for users.
+ * Paths, file operations that the standard library lacks, and reasons of system errors in words for
+ * users.
  *
  * @module
  */

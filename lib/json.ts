@@ -32,21 +32,6 @@ export function asAmount(value: unknown): number | undefined {
   return typeof value === "number" && value >= 0 && value < Infinity ? value : undefined;
 }
 
-export interface ObjectList {
-  /** The names that lead to it. */
-  readonly path: readonly string[];
-  readonly items: readonly [object, ...unknown[]];
-}
-
-/** Lists of objects, up to three levels deep. Objects by number, as of pandas, hold none. */
-export function objectLists(value: unknown, path: readonly string[] = []): ObjectList[] {
-  if (Array.isArray(value)) return isObject(value[0]) ? [{ path, items: value as [object] }] : [];
-  if (!isObject(value) || path.length > 2) return [];
-  return Object.entries(value).flatMap(([name, inner]) =>
-    /^\d+$/.test(name) ? [] : objectLists(inner, [...path, name])
-  );
-}
-
 /** Parses JSON; returns undefined for other texts. */
 export function parsedJson(text: string): unknown {
   try {

@@ -61,9 +61,12 @@ export function bomLength(bytes: Uint8Array): number {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 }
 
-export function isBlankLine(line: Uint8Array): boolean {
+export function isBlankLine(bytes: Uint8Array, start = 0, end = bytes.length): boolean {
   // The first byte decides for most lines.
-  for (const byte of line) if (byte !== 32 && byte !== 9 && byte !== 13) return false;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i];
+    if (byte !== 32 && byte !== 9 && byte !== 13) return false;
+  }
   return true;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Parameters of requests: token limits and how they are raised, seeds for further answers, secrets,
- * and notices of unknown parameters and mistyped values.
+ * known names, and notices of unknown names and mistyped values.
  *
  * @module
  */

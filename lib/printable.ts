@@ -110,16 +110,6 @@ export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
 }
 
-/** The jq expression for the value that the names lead to. */
-export function jqPath(...names: readonly string[]): string {
-  return `.${names.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
-}
-
-/** The argument of jq for the elements of all lists at these paths: `'.["a"][], .["b"][]'`. */
-export function jqElements(lists: readonly { readonly path: readonly string[] }[]): string {
-  return posixWord(lists.map(({ path }) => `${jqPath(...path)}[]`).join(", "));
-}
-
 /** Unlike `shellWord`, works without `Deno`, as in the bundle for Node. */
 export function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;

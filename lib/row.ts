@@ -164,14 +164,3 @@ export const RESERVED_FIELDS = [
   "error",
   "partial",
 ] as const;
-
-/** Whether an object is a row itself and no wrapper of rows, although it has lists: a text of
- * several words has a name that datasets use for prompts. */
-export function holdsQuestion(object: object): boolean {
-  return Object.entries(object).some(([name, value]) =>
-    QUESTION_NAMES.test(name) && typeof value === "string" && /\S\s+\S/.test(value)
-  );
-}
-
-const QUESTION_NAMES =
-  /^(?:user_prompt|prompt_text|input_text|query|problem|user_input|user_message|inputs?)$/i;

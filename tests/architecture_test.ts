@@ -37,6 +37,7 @@ const SHARED = [
   "refusals",
   "row",
   "hash",
+  "jq_filters",
   "json",
   "files",
   "line_blocks",

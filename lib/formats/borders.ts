@@ -1,17 +1,18 @@
 /**
  * Finds where an input may be divided among several readers.
  *
- * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string.
+ * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string, and
+ * half of that for tables.
  * Compressed files cannot be divided, and Parquet only between row groups.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
+import { bomLength, isBlankLine } from "../line_blocks.ts";
 import { isCompressed, openBytes, openRanges, startOf, statInput } from "./bytes.ts";
 import { type InputOptions, START } from "./input.ts";
 import { formatOf, type InputFormat } from "./input_format.ts";
-import { BOM_BYTES, isBlank, startsWithBom } from "./lines.ts";
 
 /** A position between two rows, where an input may be divided. */
 export interface Border {
@@ -43,10 +44,9 @@ export interface InputPiece {
 
 export interface Divisible {
   readonly format: InputFormat;
-  /** `anywhere`: between any two rows. `row-groups`: at `pieces` only. `whole`: not at all. */
-  readonly kind: "anywhere" | "row-groups" | "whole";
-  /** Where parts may begin; empty if the kind is `anywhere`. */
-  readonly pieces: readonly Border[];
+  /** Where parts may begin: at row groups of Parquet, or only at the start of a compressed file.
+   * Undefined for other files, which may be divided between any two rows. */
+  readonly pieces: readonly Border[] | undefined;
   readonly jsonColumns: readonly string[] | undefined;
   /** Size in bytes; for a Parquet file, of its row groups. */
   readonly size: number;
@@ -61,8 +61,8 @@ export interface FoundBorders {
 }
 
 /**
- * Finds out where a file may be divided. For CSV or TSV, reads the whole file to find columns of
- * JSON, unless the options name them.
+ * Finds out where a file may be divided. Reads CSV and TSV until no column can hold JSON, often to
+ * the end, unless the options name these columns.
  */
 export async function divisibleOf(
   path: string,
@@ -76,8 +76,7 @@ export async function divisibleOf(
   const jsonColumns = format === "csv" || format === "tsv"
     ? options.jsonColumns ?? await jsonColumnsOf(path, name, format)
     : undefined;
-  const kind = isWhole ? "whole" : "anywhere";
-  return { format, kind, pieces: isWhole ? [START] : [], jsonColumns, size };
+  return { format, pieces: isWhole ? [START] : undefined, jsonColumns, size };
 }
 
 async function parquetPieces(
@@ -92,7 +91,7 @@ async function parquetPieces(
     byte += Math.max(1, bytes);
     number += rows;
   }
-  return { kind: "row-groups", pieces, jsonColumns: undefined, size: byte, rows: number };
+  return { pieces, jsonColumns: undefined, size: byte, rows: number };
 }
 
 async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") {
@@ -105,7 +104,7 @@ async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") 
  * Finds the first border at or after each target, in one scan.
  *
  * @param targets Bytes, in ascending order.
- * @param signal Aborts the scan, which takes a minute for 100 GB.
+ * @param signal Aborts the scan, which takes minutes for 100 GB.
  */
 export async function findBorders(
   path: string,
@@ -121,7 +120,7 @@ export async function findBorders(
   if (format === "json") await scanArray(chunksFrom(0), name, finder);
   else if (format === "csv" || format === "tsv") {
     const { bytesAsText, detectDelimiter, RecordReader } = await import("./csv.ts");
-    const start = startsWithBom(await startOf(path, name)) ? BOM_BYTES : 0;
+    const start = bomLength(await startOf(path, name));
     const delimiter = await detectDelimiter(path, name, format);
     const reader = new RecordReader({ name, delimiter }, new Set());
     for await (const piece of bytesAsText(chunksFrom(start))) {
@@ -193,16 +192,18 @@ async function scanLines(chunks: AsyncIterable<Uint8Array>, finder: BorderFinder
   for await (const chunk of chunks) {
     // Typed arrays are searched at half the speed.
     const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
-    let start = offset === 0 && startsWithBom(chunk) ? BOM_BYTES : 0;
+    let start = offset === 0 ? bomLength(chunk) : 0;
     for (let end = text.indexOf("\n", start); end !== -1; end = text.indexOf("\n", start)) {
       finder.number++;
-      if (unfinishedHasText || chunk[start] > SPACE || !isBlank(chunk, end, start)) finder.rows++;
+      if (unfinishedHasText || chunk[start] > SPACE || !isBlankLine(chunk, start, end)) {
+        finder.rows++;
+      }
       unfinishedHasText = undefined;
       start = end + 1;
       if (offset + start >= finder.target) finder.passBorder(offset + start);
     }
     if (start < chunk.length) {
-      unfinishedHasText = unfinishedHasText || !isBlank(chunk, chunk.length, start);
+      unfinishedHasText = unfinishedHasText || !isBlankLine(chunk, start);
     }
     offset += chunk.length;
   }

@@ -129,7 +129,7 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
   }
 }
 
-/** Counts the chunks of one stream after another. */
+/** Counts the chunks of all passes over an input. */
 export class ChunkCounter {
   count = 0;
 
@@ -149,7 +149,7 @@ function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[num
 /** Throws if a file is text despite its name: browsers decompress downloads and keep the name. */
 function refuseText(first: Uint8Array, name: string): void {
   if (first.length === 0 || !isText(first)) return;
-  throw cannotRead(
+  throw inputError(
     name,
     'it is not compressed, but its name ends in ".gz". Rename it without ".gz"',
   );
@@ -167,7 +167,7 @@ export function foreignFormatError(name: string, { what, advice }: ForeignFormat
   const formats = isReadable
     ? ""
     : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
-  return cannotRead(name, `it is ${what}${formats}. ${whatToDo}`);
+  return inputError(name, `it is ${what}${formats}. ${whatToDo}`);
 }
 
 /** The error for a file whose first line is not a row; undefined for JSON Lines with a bad line. */
@@ -176,31 +176,29 @@ export async function foreignTextError(
   name: string,
   isOnlyLine: boolean,
 ): Promise<SourceError | undefined> {
-  const start = new TextDecoder().decode(await firstBytes(path, name));
-  const foreign = foreignText(start, name, isOnlyLine);
+  const foreign = foreignText(await firstText(path, name), name, isOnlyLine);
   return foreign && foreignFormatError(name, foreign);
 }
 
-/** Enough decompressed bytes to recognize a format. */
-export async function firstBytes(path: string, name: string): Promise<Uint8Array> {
-  for await (const chunk of openBytes(path, name)) return chunk.slice();
-  return new Uint8Array();
+/** The beginning of a file, enough to recognize a format, without a byte order mark. */
+export async function firstText(path: string, name: string): Promise<string> {
+  for await (const chunk of openBytes(path, name)) return new TextDecoder().decode(chunk);
+  return "";
 }
 
 export async function statInput(path: string, name = path): Promise<Deno.FileInfo> {
   try {
     return await Deno.stat(path);
   } catch (cause) {
-    throw cannotRead(name, systemReason(cause), cause);
+    throw inputError(name, systemReason(cause), cause);
   }
 }
 
-/** @throws {SourceError} if the file cannot be opened */
 export async function openFile(path: string, name: string): Promise<Deno.FsFile> {
   try {
     return await openToRead(path);
   } catch (cause) {
-    throw cannotRead(name, systemReason(cause), cause);
+    throw inputError(name, systemReason(cause), cause);
   }
 }
 
@@ -230,7 +228,7 @@ async function* chunksOf(
       const target = bytesLeft < buffer.length ? buffer.subarray(0, bytesLeft) : buffer;
       length = await file.read(target);
     } catch (cause) {
-      throw cannotRead(name, systemReason(cause), cause);
+      throw inputError(name, systemReason(cause), cause);
     }
     if (length === null) return;
     bytesLeft -= length;
@@ -257,7 +255,7 @@ async function* decompressed(
     if (cause instanceof SourceError) throw cause;
     const { message } = cause as Error;
     if (/dictionary/i.test(message)) throw foreignFormatError(name, NEEDS_DICTIONARY);
-    throw cannotRead(name, `its ${compression} data is damaged (${message})`, cause);
+    throw inputError(name, `its ${compression} data is damaged (${message})`, cause);
   } finally {
     transform.destroy();
     await writing;
@@ -272,6 +270,6 @@ async function* copiesOf(
   frames?.end();
 }
 
-export function cannotRead(name: string, problem: string, cause?: unknown): SourceError {
+export function inputError(name: string, problem: string, cause?: unknown): SourceError {
   return new SourceError(`Cannot read "${name}": ${problem}`, { path: name, cause });
 }

@@ -6,7 +6,7 @@
 
 import { formatCountOf } from "../figures.ts";
 import { isJson } from "../json.ts";
-import { cannotRead, firstBytes } from "./bytes.ts";
+import { firstText, inputError } from "./bytes.ts";
 import { decodeChunks, firstRecords, type RecordOptions, RecordReader } from "./csv_records.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, oneLine } from "./lines.ts";
 
@@ -52,21 +52,21 @@ class Header {
 
   constructor(names: readonly string[], { name, jsonColumns }: CsvOptions) {
     if (/^\{\s*"/.test(names[0])) {
-      throw cannotRead(name, "its first row is JSON. Add --input-format jsonl");
+      throw inputError(name, "its first row is JSON. Add --input-format jsonl");
     }
     if (/^sep=.?$/i.test(names[0])) {
-      throw cannotRead(name, 'its first row is a directive for Excel ("sep="). Remove that row');
+      throw inputError(name, 'its first row is a directive for Excel ("sep="). Remove that row');
     }
     const duplicate = names.find((column, index) => names.indexOf(column) !== index);
     if (duplicate !== undefined) {
       const column = JSON.stringify(duplicate);
-      throw cannotRead(name, `two columns are called ${column}. Rename one in the first row`);
+      throw inputError(name, `two columns are called ${column}. Rename one in the first row`);
     }
     const unknownColumn = [...jsonColumns].find((column) => !names.includes(column));
     if (unknownColumn !== undefined) {
       const columns = names.map((column) => JSON.stringify(column)).join(", ");
       const problem = `it has no column ${JSON.stringify(unknownColumn)} (--json-columns)`;
-      throw cannotRead(name, `${problem}. Its columns are ${columns}`);
+      throw inputError(name, `${problem}. Its columns are ${columns}`);
     }
     this.#names = names;
     this.#members = names.map((column) => `${JSON.stringify(column)}:`);
@@ -146,9 +146,7 @@ export async function detectDelimiter(
   name: string,
   format: "csv" | "tsv",
 ): Promise<string> {
-  return format === "tsv"
-    ? "\t"
-    : likeliestDelimiter(new TextDecoder().decode(await firstBytes(path, name)));
+  return format === "tsv" ? "\t" : likeliestDelimiter(await firstText(path, name));
 }
 
 /** Chooses the delimiter that gives most rows as many cells as the header; of several, the one with

@@ -118,7 +118,7 @@ class RecordScan {
   hasTextAfterQuote = false;
   readonly #text: string;
   readonly #delimiter: string;
-  /** The next delimiter and line feed, searched again once the scan has passed them. */
+  /** The next delimiter, line feed and quote: searched again once the scan has passed them. */
   #nextDelimiter = -1;
   #nextLineFeed = -1;
   #nextQuote = -1;
@@ -140,7 +140,7 @@ class RecordScan {
     if (this.#nextQuote < start) this.#nextQuote = indexIn(text, '"', start);
     if (this.#nextLineFeed < start) this.#nextLineFeed = indexIn(text, "\n", start);
     if (this.#nextLineFeed < this.#nextQuote) {
-      // Most records of many files have no quotes.
+      // A record without quotes, as most are in many files, needs no search for each cell.
       const line = text.slice(start, this.#nextLineFeed);
       this.position = this.#nextLineFeed + 1;
       return columns?.size === 0 ? [line] : line.split(this.#delimiter);

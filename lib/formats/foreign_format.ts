@@ -7,7 +7,7 @@
 
 import { parsedJson } from "../json.ts";
 import { posixWord } from "../printable.ts";
-import { filterOf, tableFilter } from "./jq_filters.ts";
+import { filterOf, tableFilter } from "../jq_filters.ts";
 
 /** A format that is not read, or only with `--input-format`. */
 export interface ForeignFormat {
@@ -144,7 +144,6 @@ export function foreignText(
 /** A longer first line may be a truncated row, not pretty-printed JSON. */
 const MAX_UNCLOSED_CHARS = 4_000;
 
-/** Recognizes tables, YAML and plain text. */
 function nonJsonText(line: string, path: string): ForeignFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
   const delimiter = [",", ";", "\t"].find((candidate) => isHeader(line, candidate));

@@ -24,15 +24,16 @@ export interface Input {
   readonly format: InputFormat;
   /** Yields rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
-  /** The chunks read so far. All rows of a batch end in the last one. @default unknown */
+  /** Counts the chunks read so far: all rows of a batch end in the last of them. @default none:
+   * Parquet is not read in chunks */
   readonly chunks?: Pick<ChunkCounter, "count">;
-  /** The types of Parquet columns that JSON lacks. */
+  /** Reads the types of Parquet columns that JSON lacks. @default none: the format has no types */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
 
 /**
- * Opens an input. Reads a CSV or TSV file once to find columns of JSON, unless `jsonColumns` names
- * them.
+ * Opens an input. Reads CSV and TSV until no column can hold JSON, often to the end, unless
+ * `jsonColumns` names these columns.
  *
  * @param name The path that the user gave, for the format and for errors.
  * @param part The part to read, besides the header. @default all of the file

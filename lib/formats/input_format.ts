@@ -5,7 +5,7 @@
  */
 
 import { isJson } from "../json.ts";
-import { firstBytes, foreignFormatError, startOf, withoutCompression } from "./bytes.ts";
+import { firstText, foreignFormatError, startOf, withoutCompression } from "./bytes.ts";
 import { isMessageArray } from "./foreign_format.ts";
 
 /** Format of an input. `json` is one array of objects. */
@@ -55,12 +55,11 @@ export async function formatOf(path: string, name: string): Promise<InputFormat>
   // Users confuse `.json` and `.jsonl`.
   if (byName !== undefined && byName !== "json" && byName !== "jsonl") return byName;
   if (await isParquet(path, name)) return "parquet";
-  const start = new TextDecoder().decode(await firstBytes(path, name)).replace(/^\uFEFF/, "");
-  return isArray(start, byName) ? "json" : "jsonl";
+  return isArray(await firstText(path, name), byName) ? "json" : "jsonl";
 }
 
 async function refuseRows(path: string, name: string): Promise<void> {
-  const rows = rowsInText(new TextDecoder().decode(await firstBytes(path, name)));
+  const rows = rowsInText(await firstText(path, name));
   if (rows === undefined) return;
   const [what, format] = rows;
   throw foreignFormatError(name, {
@@ -96,7 +95,7 @@ const OBJECTS_START = /^\[\s*\{\s*"(?:[^"\\]|\\.)*"\s*:/;
  * of the first lines must be rows: prompts may begin with a brace or hold commas, as code does.
  */
 function rowsInText(start: string): readonly [what: string, InputFormat] | undefined {
-  const text = start.replace(/^\uFEFF/, "").trimStart();
+  const text = start.trimStart();
   const lines = firstLines(text);
   const isMost = (count: number) => count > lines.length / 2;
   if (isMost(lines.filter(isRow).length)) return ["JSON Lines", "jsonl"];

@@ -9,7 +9,7 @@
 
 import { isUtf8 } from "node:buffer";
 import type { SourceError } from "../errors.ts";
-import { cannotRead } from "./bytes.ts";
+import { inputError } from "./bytes.ts";
 import {
   badLine,
   goodLine,
@@ -198,6 +198,6 @@ class ArrayScanner {
   }
 
   #error(problem: string): SourceError {
-    return cannotRead(this.#name, problem);
+    return inputError(this.#name, problem);
   }
 }

@@ -7,6 +7,7 @@
 import { isUtf8 } from "node:buffer";
 import { formatBytes } from "../deps/std_fmt.ts";
 import { isJson } from "../json.ts";
+import { bomLength, isBlankLine } from "../line_blocks.ts";
 import { openBytes } from "./bytes.ts";
 
 /** A line that is not blank, or a row of another format. */
@@ -72,7 +73,6 @@ export async function* readLines(
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
-const SPACE = 32;
 
 class LineSplitter {
   readonly #maxBytes: number;
@@ -146,9 +146,9 @@ class LineSplitter {
   }
 
   #read(number: number, segment: Uint8Array, lines: Line[], isKnownUtf8: boolean): void {
-    const bytes = number === 1 && startsWithBom(segment) ? segment.subarray(BOM_BYTES) : segment;
+    const bytes = number === 1 ? segment.subarray(bomLength(segment)) : segment;
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
-    if (isBlank(bytes, end)) return;
+    if (isBlankLine(bytes, 0, end)) return;
     const line = end === bytes.length ? bytes : bytes.subarray(0, end);
     lines.push(
       isKnownUtf8 || isUtf8(line)
@@ -171,20 +171,6 @@ export function oneLine(json: string): string {
 
 export function lengthProblem(maxBytes: number): string {
   return `longer than ${formatBytes(maxBytes, { binary: true })}`;
-}
-
-export const BOM_BYTES = 3;
-
-export function startsWithBom(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-}
-
-export function isBlank(bytes: Uint8Array, end: number, start = 0): boolean {
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i];
-    if (byte > SPACE || (byte !== SPACE && byte !== 9 && byte !== CARRIAGE_RETURN)) return false;
-  }
-  return true;
 }
 
 export function join(pieces: readonly Uint8Array[], maxBytes = Infinity): Uint8Array {

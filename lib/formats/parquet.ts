@@ -6,7 +6,7 @@
 
 import type { AsyncBuffer } from "../deps/hyparquet.ts";
 import { readFully } from "../files.ts";
-import { cannotRead, openFile } from "./bytes.ts";
+import { inputError, openFile } from "./bytes.ts";
 import { badLine, goodLine, type Line } from "./lines.ts";
 import { columnTextOf } from "./parquet_columns.ts";
 import { type ChunkBytes, type CurrentRow, LeafColumn } from "./parquet_leaf.ts";
@@ -99,7 +99,7 @@ async function* readGroup(
         lines.push(lineOf(++number, `{${members}}`, row));
       }
     } catch (cause) {
-      throw cannotRead(name, `row ${number + 1} is damaged${reasonOf(cause)}`, cause);
+      throw inputError(name, `row ${number + 1} is damaged${reasonOf(cause)}`, cause);
     }
     for (const leaf of leaves) leaf.markRead(ready);
     yield lines;
@@ -145,7 +145,7 @@ function refuseBinary(
   );
   if (refused === undefined) return;
   const column = refused.elements[1].name;
-  throw cannotRead(
+  throw inputError(
     name,
     `column ${
       JSON.stringify(refused.path)
@@ -186,7 +186,7 @@ async function chunksOf(
   const start = Math.min(...columns.map((column) => column.start));
   const end = Math.max(...columns.map((column) => column.end));
   if (start < 0 || end > buffer.byteLength) {
-    throw cannotRead(name, "its footer refers to bytes beyond the end of the file. Copy it again");
+    throw inputError(name, "its footer refers to bytes beyond the end of the file. Copy it again");
   }
   const { read } = buffer;
   const share = Math.floor(WINDOWS_BYTES / columns.length);

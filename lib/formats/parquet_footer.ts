@@ -16,7 +16,7 @@ import {
 } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { sumOf } from "../figures.ts";
-import { cannotRead, foreignFormatError } from "./bytes.ts";
+import { foreignFormatError, inputError } from "./bytes.ts";
 import { foreignBytes } from "./foreign_format.ts";
 import type { ChunkLayout } from "./parquet_leaf.ts";
 import { CODECS, type Reader, readerOf } from "./parquet_pages.ts";
@@ -31,7 +31,7 @@ export async function withSourceErrors<T>(
     return await read();
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
-    throw cannotRead(name, `${problem}${reasonOf(cause)}`, cause);
+    throw inputError(name, `${problem}${reasonOf(cause)}`, cause);
   }
 }
 
@@ -92,11 +92,11 @@ export class Footer {
     const names = columns.map((column) => column.name);
     const duplicate = names.find((column, index) => names.indexOf(column) !== index);
     if (duplicate !== undefined) {
-      throw cannotRead(name, `two columns are called ${JSON.stringify(duplicate)}. Rename one`);
+      throw inputError(name, `two columns are called ${JSON.stringify(duplicate)}. Rename one`);
     }
     for (const { field_1: chunks } of groupsIn(this.#bytes, this.#groups)) {
       if (chunks?.length !== leaves.length) {
-        throw cannotRead(
+        throw inputError(
           name,
           "its footer is damaged (the columns of a row group differ from its schema)",
         );
@@ -120,26 +120,26 @@ function layoutOf(meta: ThriftChunkMeta): ChunkLayout {
 
 function checkChunk(chunk: ThriftChunk, column: string, name: string): void {
   if (chunk.field_8 !== undefined || chunk.field_3 === undefined) {
-    throw cannotRead(name, ENCRYPTED);
+    throw inputError(name, ENCRYPTED);
   }
   if (chunk.field_1 !== undefined) {
     const file = JSON.stringify(new TextDecoder().decode(chunk.field_1));
-    throw cannotRead(name, `its rows are in other files, such as ${file}. Name those instead`);
+    throw inputError(name, `its rows are in other files, such as ${file}. Name those instead`);
   }
   const codec = CompressionCodecs[chunk.field_3.field_4];
   if (codec in CODECS || codec === "UNCOMPRESSED") return;
   const problem = `is compressed with ${codec}, which is not supported`;
-  throw cannotRead(name, `column ${JSON.stringify(column)} ${problem}`);
+  throw inputError(name, `column ${JSON.stringify(column)} ${problem}`);
 }
 
 async function checkMagic(buffer: AsyncBuffer, name: string): Promise<void> {
   const { byteLength: size } = buffer;
-  if (size === 0) throw cannotRead(name, "it is empty, so it is not a Parquet file");
+  if (size === 0) throw inputError(name, "it is empty, so it is not a Parquet file");
   const head = new Uint8Array(await buffer.slice(0, Math.min(size, HEAD_BYTES)));
   const textOf = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
   const start = textOf(head.subarray(0, 4));
   const end = textOf(new Uint8Array(await buffer.slice(Math.max(0, size - 4), size)));
-  if (end === ENCRYPTED_MAGIC) throw cannotRead(name, ENCRYPTED);
+  if (end === ENCRYPTED_MAGIC) throw inputError(name, ENCRYPTED);
   if (start !== MAGIC && end !== MAGIC) {
     const foreign = foreignBytes(head);
     if (foreign !== undefined) {
@@ -147,10 +147,10 @@ async function checkMagic(buffer: AsyncBuffer, name: string): Promise<void> {
       const what = foreign.what.replace(" twice", "");
       throw foreignFormatError(name, { ...foreign, what });
     }
-    throw cannotRead(name, "it is not a Parquet file. Name its format with --input-format");
+    throw inputError(name, "it is not a Parquet file. Name its format with --input-format");
   }
   if (end !== MAGIC || size < MAGIC.length + TAIL_BYTES) {
-    throw cannotRead(name, "it is not a complete Parquet file: its end is missing. Copy it again");
+    throw inputError(name, "it is not a complete Parquet file: its end is missing. Copy it again");
   }
 }
 
@@ -176,7 +176,6 @@ interface ThriftGroup {
   readonly field_3: bigint;
 }
 
-/** A column in a row group. */
 interface ThriftChunk {
   /** The file of the chunk, if it is another one. */
   readonly field_1?: Uint8Array;

@@ -91,8 +91,8 @@ export async function divide(
     candidates.push({ path, size, mtime: mtime?.getTime() ?? null, divisible });
   }
   // Parquet without rows has no row groups: all shards are then empty, as with other formats.
-  const isInPieces = candidates.some(({ divisible }) => divisible.pieces.length > 0) &&
-    candidates.every(({ divisible }) => divisible.kind !== "anywhere");
+  const isInPieces = piecesIn(candidates).length > 0 &&
+    candidates.every(({ divisible }) => divisible.pieces !== undefined);
   if (isInPieces) refuseTooFew(candidates, count, named);
   const total = sumOf(candidates, ({ divisible }) => divisible.size);
   const targets = Array.from({ length: count - 1 }, (_, i) => total * (i + 1) / count);
@@ -121,15 +121,15 @@ export async function divide(
 /** The first border at or after each target; undefined if no piece begins there. */
 async function bordersOf(
   path: string,
-  { format, kind, pieces, size, rows }: Divisible,
+  { format, pieces, size, rows }: Divisible,
   targets: readonly number[],
   signal?: AbortSignal,
 ): Promise<Pick<PlannedInput, "header" | "end"> & { borders: readonly (Border | undefined)[] }> {
-  if (kind === "anywhere" && format !== "parquet") {
+  if (pieces === undefined && format !== "parquet") {
     return await (await loadBorders()).findBorders(path, path, format, targets, signal);
   }
   return {
-    borders: targets.map((target) => pieces.find(({ byte }) => byte >= target)),
+    borders: targets.map((target) => pieces?.find(({ byte }) => byte >= target)),
     header: 0,
     end: rows === undefined ? null : { byte: size, number: rows, rows },
   };
@@ -137,9 +137,7 @@ async function bordersOf(
 
 /** Moves the starts so that each shard gets at least one row group or compressed file. */
 function spread(starts: readonly ShardStart[], candidates: readonly Candidate[]): ShardStart[] {
-  const pieces = candidates.flatMap(({ divisible }, input) =>
-    divisible.pieces.map((border) => ({ input, ...border }))
-  );
+  const pieces = piecesIn(candidates);
   const isAtOrAfter = (piece: ShardStart, start: ShardStart) =>
     piece.input > start.input || (piece.input === start.input && piece.byte >= start.byte);
   const firstPieces: number[] = [];
@@ -153,19 +151,25 @@ function spread(starts: readonly ShardStart[], candidates: readonly Candidate[])
   return firstPieces.map((index) => pieces[index]);
 }
 
+function piecesIn(candidates: readonly Candidate[]): ShardStart[] {
+  return candidates.flatMap(({ divisible: { pieces = [] } }, input) =>
+    pieces.map((border) => ({ input, ...border }))
+  );
+}
+
 function refuseTooFew(
   candidates: readonly Candidate[],
   count: number,
   named: readonly string[],
 ): void {
-  const pieces = sumOf(candidates, ({ divisible }) => divisible.pieces.length);
+  const pieces = piecesIn(candidates).length;
   if (pieces >= count) return;
   const [{ path: first }] = candidates;
   const name = candidates.length === 1 ? `"${first}"` : `${candidates.length} files`;
   const are = pieces === 1 ? "is" : "are";
-  const compressedFile = candidates.find(({ divisible }) => divisible.kind === "whole");
+  const compressedFile = candidates.find(({ divisible }) => divisible.format !== "parquet");
   const path = compressedFile?.path ?? first;
-  const hasGroups = candidates.some(({ divisible }) => divisible.kind === "row-groups");
+  const hasGroups = candidates.some(({ divisible }) => divisible.format === "parquet");
   const [why, what] = compressedFile === undefined
     ? ["Parquet is divided between row groups", formatCountOf(pieces, "row group")]
     : [

@@ -38,7 +38,7 @@ export function mayHoldMedia(row: Row, messages: readonly Message[]): boolean {
 }
 
 /** Puts images in place of `<image>` (LLaMA-Factory, LLaVA), of parts `{"type":"image"}` without
- * a source (TRL) or with a source (Qwen), and of paths in `image_url`. */
+ * a source (TRL) or with one (Qwen, Anthropic), and of paths in `image_url`. */
 export function withImages(
   messages: Message[],
   row: Row,
@@ -171,9 +171,8 @@ function addressOf(value: unknown, place: string, reading: Reading): string | Ro
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
   const { bytes, path, url, image_url: inner } = value;
   if (isSet(bytes)) return dataUrlOf(bytes, `${place}.bytes`);
-  if (isSet(path)) return addressOf(path, place, reading);
-  if (isSet(url)) return addressOf(url, place, reading);
-  if (isSet(inner)) return addressOf(inner, place, reading);
+  const address = path ?? url ?? inner;
+  if (isSet(address)) return addressOf(address, place, reading);
   return mustBe(place, 'an object with "bytes", "path" or "url"', value);
 }
 

@@ -108,21 +108,14 @@ export function isRawJson(value: unknown): value is RawJson {
   return exactJson.isRawJSON(value);
 }
 
-/** Whether there is a number at any level, so that `parseLossless` may make a difference. */
-export function holdsNumber(value: unknown): boolean {
-  if (typeof value === "number") return true;
-  if (typeof value !== "object" || value === null) return false;
-  if (Array.isArray(value)) return value.some(holdsNumber);
-  const object = value as Record<string, unknown>;
-  for (const key in object) {
-    if (holdsNumber(object[key])) return true;
-  }
-  return false;
-}
-
 // Bits in the result of `contentsOf`.
 export const HOLDS_NUMBER = 1;
 export const HOLDS_NULL = 2;
+
+/** Whether there is a number at any level, so that `parseLossless` may make a difference. */
+export function holdsNumber(value: unknown): boolean {
+  return (contentsOf(value) & HOLDS_NUMBER) !== 0;
+}
 
 /** Finds numbers and nulls at any level, in one pass. */
 export function contentsOf(value: unknown): number {

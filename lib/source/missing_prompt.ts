@@ -4,10 +4,9 @@
  * @module
  */
 
-import { objectLists } from "../json.ts";
-import { holdsQuestion } from "../row.ts";
+import { holdsPrompt, holdsQuestion, jqElements, jqPath, objectLists } from "../jq_filters.ts";
+import { posixWord } from "../printable.ts";
 import { similarName } from "../similar_name.ts";
-import { jqElements, jqPath, posixWord } from "../printable.ts";
 import { ownField } from "./json_values.ts";
 import { TEXTS_IN_TURN } from "./messages.ts";
 import { RowProblem } from "./parsed_row.ts";
@@ -87,9 +86,7 @@ function fieldHint(row: Fields): string {
 function rowsHint(row: Fields): string | undefined {
   const lists = objectLists(row);
   // Other lists, such as one of columns, may stand before that of the rows.
-  const withPrompts = lists.filter(({ items: [first] }) =>
-    DEFAULT_NAMES.some((name) => mayBePrompt(ownField(first, name)))
-  );
+  const withPrompts = lists.filter(({ items: [first] }) => holdsPrompt(first));
   const isClear = withPrompts.length > 0;
   const isSmall = Object.keys(row).length <= 3;
   if (!isClear && (!isSmall || lists.length !== 1 || isConversation(lists[0].items))) {

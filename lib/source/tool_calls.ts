@@ -16,7 +16,7 @@ const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 /**
  * Makes the message of a turn whose text is tool calls.
  *
- * @param text A JSON call or array of calls, perhaps after reasoning.
+ * @param text A call or an array of calls: parsed, or as JSON text, perhaps after reasoning.
  */
 export function callMessage(text: unknown, place: string): Message | RowProblem {
   const [start, reasoning = null] = (typeof text === "string" && REASONING.exec(text)) || [""];

@@ -1,12 +1,57 @@
 /**
- * Filters of jq for messages: they make rows of JSON in other layouts.
+ * JSON whose rows are in lists or columns of an object: finds them, and the filters of jq that make
+ * rows of them, for messages.
  *
  * @module
  */
 
-import { endOfString, isObject, objectLists, parsedJson } from "../json.ts";
-import { jqElements } from "../printable.ts";
-import { holdsQuestion } from "../row.ts";
+import { endOfString, isObject, parsedJson } from "./json.ts";
+import { posixWord } from "./printable.ts";
+
+/** The jq expression for the value that the names lead to. */
+export function jqPath(...names: readonly string[]): string {
+  return `.${names.map((name) => `[${JSON.stringify(name)}]`).join("")}`;
+}
+
+/** The argument of jq for the elements of all lists at these paths: `'.["a"][], .["b"][]'`. */
+export function jqElements(lists: readonly { readonly path: readonly string[] }[]): string {
+  return posixWord(lists.map(({ path }) => `${jqPath(...path)}[]`).join(", "));
+}
+
+export interface ObjectList {
+  /** The names that lead to it. */
+  readonly path: readonly string[];
+  readonly items: readonly [object, ...unknown[]];
+}
+
+/** Lists of objects, up to three levels deep. Objects by number, as of pandas, hold none. */
+export function objectLists(value: unknown, path: readonly string[] = []): ObjectList[] {
+  if (Array.isArray(value)) return isObject(value[0]) ? [{ path, items: value as [object] }] : [];
+  if (!isObject(value) || path.length > 2) return [];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    /^\d+$/.test(name) ? [] : objectLists(inner, [...path, name])
+  );
+}
+
+/** Whether an object has a prompt in one of the fields that are read without a flag. */
+export function holdsPrompt(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { prompt, question, instruction, messages, conversations } = value;
+  const isList = (field: unknown) => Array.isArray(field) && isObject(field[0]);
+  return [prompt, question, instruction].some((field) => typeof field === "string") ||
+    [prompt, messages, conversations].some(isList);
+}
+
+/** Whether an object with lists is itself a row: a field has a name that datasets use for prompts,
+ * and a text of several words. */
+export function holdsQuestion(object: object): boolean {
+  return Object.entries(object).some(([name, value]) =>
+    QUESTION_NAMES.test(name) && typeof value === "string" && /\S\s+\S/.test(value)
+  );
+}
+
+const QUESTION_NAMES =
+  /^(?:user_prompt|prompt_text|input_text|query|problem|user_input|user_message|inputs?)$/i;
 
 /** A table in one JSON object, and the filter that makes rows of it. */
 interface TableLayout {
@@ -68,24 +113,17 @@ export function filterOf(text: string): string {
   const [, ...others] = text.split(/^\}/m, 2);
   if (others.some((other) => other.trim() !== "")) return ".";
   const object = parsedStart(text);
-  if (hasPrompt(object)) return ".";
+  if (holdsPrompt(object)) return ".";
   const lists = objectLists(object);
   // Other lists, such as one of columns, may stand before that of the rows. A row may hold a list
   // without prompts in an inner object, such as `meta.entities`.
-  const withPrompts = lists.filter(({ items: [first] }) => hasPrompt(first));
+  const withPrompts = lists.filter(({ items: [first] }) => holdsPrompt(first));
   if (withPrompts.length === 0 && isObject(object) && holdsQuestion(object)) return ".";
   const [longest] = lists
     .filter(({ path, items: [first] }) => path.length === 1 && !isPartOfRow(first))
     .toSorted((a, b) => b.items.length - a.items.length);
   const rows = withPrompts.length > 0 || longest === undefined ? withPrompts : [longest];
   return rows.length > 0 ? jqElements(rows) : tableFilter(text) ?? ".";
-}
-
-function hasPrompt(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { prompt, question, instruction, messages, conversations } = value;
-  return [prompt, question, instruction].some((text) => typeof text === "string") ||
-    [messages, conversations].some((list) => Array.isArray(list) && isObject(list[0]));
 }
 
 /** Whether an element of a list is a message or a tool. */
