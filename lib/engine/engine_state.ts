@@ -175,12 +175,12 @@ export class Silence {
 }
 
 function outageNotice(
-  { isDown, hasAnswered, isUnreachable, reason, teacher, now, latestProbeAt }: Endpoint,
+  { isDown, hasAnswered, isUnreachable, reason, teacher, now, breaker }: Endpoint,
   isOneOfSeveral: boolean,
 ): string | undefined {
   const name = nameOf(teacher);
   if (isDown && !hasAnswered) {
-    const seconds = Math.round((latestProbeAt - now) / 1_000);
+    const seconds = Math.round((breaker.latestProbeAt - now) / 1_000);
     const duration = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
     const problem = isUnreachable
       ? `No response from the ${name} (${reason}). Is it running there?`

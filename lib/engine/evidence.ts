@@ -182,7 +182,7 @@ export class AbsentTeachers {
         : "Start it, or check the address (--base-url); --wait waits until it has started";
     }
     this.#unreachableSince.set(endpoint, since);
-    endpoint.probeBy(since + waitForTeacherMs);
+    endpoint.breaker.latestProbeAt = since + waitForTeacherMs;
     return undefined;
   }
 }

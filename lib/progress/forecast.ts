@@ -9,6 +9,7 @@
  */
 
 import type { RowFigures } from "../row.ts";
+import { RateMeter } from "../timer.ts";
 import type { Counters } from "./counters.ts";
 import type { Snapshot } from "./events.ts";
 import type { Gauges } from "./progress_options.ts";
@@ -33,8 +34,8 @@ export class Forecast {
   readonly #projection: Projection;
   readonly #spread = new RateSpread();
   readonly #startMs: number;
-  #rowRate: RateWindow;
-  #tokenRate: RateWindow;
+  #rowRate: RateMeter;
+  #tokenRate: RateMeter;
   #settled = 0;
   #completionTokens = 0;
   #observedMs: number;
@@ -47,8 +48,8 @@ export class Forecast {
   /** @param rows The rows to send; null if unknown. */
   constructor(concurrency: number, rows: number | null, nowMs: number) {
     this.#projection = new Projection(concurrency, rows, nowMs);
-    this.#rowRate = new RateWindow(nowMs);
-    this.#tokenRate = new RateWindow(nowMs);
+    this.#rowRate = new RateMeter(nowMs, METER);
+    this.#tokenRate = new RateMeter(nowMs, METER);
     this.#startMs = this.#observedMs = nowMs;
   }
 
@@ -79,7 +80,7 @@ export class Forecast {
     this.#projectCost(rows, gauges.costUsd);
     // A held run with nothing in flight has no rate.
     const isIdle = this.#isHeld && gauges.inFlight === 0;
-    const rateOf = (rate: RateWindow) => isIdle ? 0 : rate.perSecond(nowMs);
+    const rateOf = (rate: RateMeter) => isIdle ? 0 : rate.perSecond(nowMs);
     return {
       rate_per_s: rateOf(this.#rowRate),
       tokens_per_s: rateOf(this.#tokenRate),
@@ -98,7 +99,7 @@ export class Forecast {
       rows,
       concurrency,
       maxPerSecond,
-      recentRows: this.#rowRate.sum,
+      recentRows: this.#rowRate.sum(nowMs),
       recentRate: this.#rowRate.perSecond(nowMs),
       elapsedMs: nowMs - this.#startMs - this.#heldMs,
     });
@@ -121,8 +122,8 @@ export class Forecast {
 
   /** Begins both rates anew: one over a hold and the time before would describe neither. */
   #restartRates(nowMs: number): void {
-    this.#rowRate = new RateWindow(nowMs);
-    this.#tokenRate = new RateWindow(nowMs);
+    this.#rowRate = new RateMeter(nowMs, METER);
+    this.#tokenRate = new RateMeter(nowMs, METER);
   }
 }
 
@@ -134,49 +135,7 @@ function isHeld({ state }: Gauges): boolean {
   return state === "paused" || state === "disk_full";
 }
 
-const RATE_WINDOW_S = 30;
-
-/** Counts per second over the last 30 s. */
-export class RateWindow {
-  /** One count for each of the last 30 complete seconds, and one for the current second. */
-  readonly #counts = new Float64Array(RATE_WINDOW_S + 1);
-  readonly #startMs: number;
-  #second = 0;
-  #sum = 0;
-
-  constructor(startMs: number) {
-    this.#startMs = startMs;
-  }
-
-  /** The sum of the counts in the last 30 s before the last call. */
-  get sum(): number {
-    return this.#sum;
-  }
-
-  add(nowMs: number, count: number): void {
-    this.#advance(nowMs);
-    this.#counts[this.#second % this.#counts.length] += count;
-    this.#sum += count;
-  }
-
-  perSecond(nowMs: number): number {
-    this.#advance(nowMs);
-    const elapsedS = (nowMs - this.#startMs) / 1000;
-    const spanS = Math.min(elapsedS, RATE_WINDOW_S + elapsedS % 1);
-    return spanS > 0 ? this.#sum / spanS : 0;
-  }
-
-  #advance(nowMs: number): void {
-    const counts = this.#counts;
-    const second = Math.floor((nowMs - this.#startMs) / 1000);
-    const firstNew = Math.max(this.#second + 1, second - counts.length + 1);
-    for (let i = firstNew; i <= second; i++) {
-      this.#sum -= counts[i % counts.length];
-      counts[i % counts.length] = 0;
-    }
-    this.#second = Math.max(this.#second, second);
-  }
-}
+const METER = { slotMs: 1_000, windowMs: 30_000, minSpanMs: 0 };
 
 /** The interval between two marks, which record the counter. */
 const MARK_MS = 10_000;

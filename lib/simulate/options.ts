@@ -37,53 +37,50 @@ export interface SimulateOptions {
 
 export type ResolvedSimulateOptions = Readonly<Required<SimulateOptions>>;
 
-/** A teacher that is as fast as a small model and never fails. */
-export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
-  latency: 500,
-  jitter: 0.2,
-  tokens: 300,
-  reasoning: 0,
-  errors: 0,
-  broken: 0,
-  aborted: 0,
-  refusals: 0,
-  truncated: 0,
-  rpm: 0,
-  capacity: 0,
-  seed: 1,
-};
-
 type Key = keyof SimulateOptions;
 
 interface Rule {
+  readonly default: number;
   /** What the value must be, for messages. */
   readonly expected: string;
   readonly max: number;
-  readonly isWhole: boolean;
+  readonly isWhole?: boolean;
 }
 
-const FRACTION: Rule = { expected: "a fraction from 0 to 1", max: 1, isWhole: false };
-const COUNT: Rule = {
-  expected: "a whole number, 0 or more",
-  max: Number.MAX_SAFE_INTEGER,
+const MAX = Number.MAX_SAFE_INTEGER;
+const FRACTION: Rule = { default: 0, expected: "a fraction from 0 to 1", max: 1 };
+const TOKENS: Rule = {
+  default: 0,
+  expected: "a whole number of tokens from 0 to 1000000",
+  max: 1e6,
   isWhole: true,
 };
 
+/** By default, a teacher that is as fast as a small model and never fails. */
 const RULES: Readonly<Record<Key, Rule>> = {
   // Timers allow 2^31 ms, and jitter may double the latency.
-  latency: { expected: "milliseconds from 0 to 1000000000", max: 1e9, isWhole: false },
-  jitter: FRACTION,
-  tokens: { expected: "a whole number of tokens from 0 to 1000000", max: 1e6, isWhole: true },
-  reasoning: { expected: "a whole number of tokens from 0 to 1000000", max: 1e6, isWhole: true },
+  latency: { default: 500, expected: "milliseconds from 0 to 1000000000", max: 1e9 },
+  jitter: { ...FRACTION, default: 0.2 },
+  tokens: { ...TOKENS, default: 300 },
+  reasoning: TOKENS,
   errors: FRACTION,
   broken: FRACTION,
   aborted: FRACTION,
   refusals: FRACTION,
   truncated: FRACTION,
-  rpm: { expected: "requests per minute, 0 or more", max: Number.MAX_SAFE_INTEGER, isWhole: false },
-  capacity: COUNT,
-  seed: { expected: "a whole number from 0 to 4294967295", max: 4294967295, isWhole: true },
+  rpm: { default: 0, expected: "requests per minute, 0 or more", max: MAX },
+  capacity: { default: 0, expected: "a whole number, 0 or more", max: MAX, isWhole: true },
+  seed: {
+    default: 1,
+    expected: "a whole number from 0 to 4294967295",
+    max: 4294967295,
+    isWhole: true,
+  },
 };
+
+export const SIMULATE_DEFAULTS = Object.fromEntries(
+  Object.entries(RULES).map(([key, rule]) => [key, rule.default]),
+) as ResolvedSimulateOptions;
 
 /** The names in `--simulate=…`, and flags of `simulate`. */
 export const SIMULATE_KEYS: readonly Key[] = Object.keys(RULES) as Key[];
@@ -138,7 +135,7 @@ function toNumber(key: Key, value: unknown): number {
   const problem = `Cannot simulate with "${key}=${value}": ${mustBe(key)}`;
   if (typeof number !== "number" || Number.isNaN(number)) throw new TypeError(problem);
   const { max, isWhole } = RULES[key];
-  if (!(number >= 0 && number <= max) || (isWhole && !Number.isInteger(number))) {
+  if (!(number >= 0 && number <= max) || isWhole && !Number.isInteger(number)) {
     throw new RangeError(problem);
   }
   return number;

@@ -63,7 +63,7 @@ export class Endpoint {
   #maxConcurrency: number;
   #runConcurrency: number;
   readonly #load: LoadControl;
-  readonly #breaker: CircuitBreaker;
+  readonly breaker: CircuitBreaker;
   /** Part of `status()`. The pool replaces it once the teacher has left. */
   counts: TeacherCounts = { answered: 0, failed: 0, completion_tokens: 0, cost_usd: 0 };
   #reason = "";
@@ -80,7 +80,7 @@ export class Endpoint {
     this.#runConcurrency = context.concurrency;
     const ceiling = Math.min(options.maxConcurrency, context.concurrency);
     this.#load = new LoadControl({ ...context, ceiling, rpm: options.rpm, tpm: options.tpm });
-    this.#breaker = new CircuitBreaker(context);
+    this.breaker = new CircuitBreaker(context);
   }
 
   get now(): number {
@@ -108,7 +108,7 @@ export class Endpoint {
   }
 
   get isDown(): boolean {
-    return this.#breaker.isDown;
+    return this.breaker.isDown;
   }
 
   /** Whether the teacher is down, or its quota is used up. */
@@ -134,7 +134,7 @@ export class Endpoint {
    * these. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
-    if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, coolUntil);
+    if (this.breaker.isDown) return Math.max(this.breaker.probeAt, coolUntil);
     if (closedUntil !== undefined) return Math.max(closedUntil, coolUntil);
     return coolUntil > now ? coolUntil : undefined;
   }
@@ -156,7 +156,7 @@ export class Endpoint {
     this.attempts++;
     this.turns++;
     this.#load.sent(this.attempts);
-    this.#breaker.sent();
+    this.breaker.sent();
     return this.attempts;
   }
 
@@ -201,7 +201,7 @@ export class Endpoint {
     if (verdict === "closed") return { counts: false, isTolerated: false };
     const isTolerated = verdict === "tolerated";
     const wasDown = this.isDown;
-    const counts = this.#breaker.failed(cause, sent.startedAt, isFirstFailure);
+    const counts = this.breaker.failed(cause, sent.startedAt, isFirstFailure);
     if (this.isDown && !wasDown) this.#context.onOutage?.(this);
     return { counts, isTolerated };
   }
@@ -209,14 +209,6 @@ export class Endpoint {
   abandoned(): void {
     this.inFlight--;
     this.#load.failed(undefined);
-  }
-
-  get latestProbeAt(): number {
-    return this.#breaker.latestProbeAt;
-  }
-
-  probeBy(latestProbeAt: number): void {
-    this.#breaker.latestProbeAt = latestProbeAt;
   }
 
   /** Sends nothing more to the teacher. Keeps the first reason. */
@@ -285,7 +277,7 @@ export class Endpoint {
   /** Called when the teacher has responded. After an outage, sending restarts with one attempt. */
   #responded(sent: Sent): void {
     this.#load.responded(sent);
-    if (!this.#breaker.answered(sent.startedAt)) return;
+    if (!this.breaker.answered(sent.startedAt)) return;
     this.#load.restart();
     this.#context.onOutage?.(this);
   }
