@@ -38,8 +38,8 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
 }
 
 interface AttemptFailure extends FailedCall {
-  /** The outcome with the attempt's partial answer, to be written before the row is sent again;
-   * undefined if there is no partial answer, or a longer one was kept before. */
+  /** The partial answer, to be written before the row is sent again; undefined if there is none, or
+   * a longer one was kept before. */
   readonly paidAnswer: Outcome | undefined;
 }
 
@@ -177,7 +177,7 @@ export class Attempts {
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OUTCOMES : failed };
   }
 
-  /** Fails the held rows at the end of the run, and returns their outcomes. */
+  /** Returns the outcomes of the held rows, which have failed once the run ends. */
   failHeldBack(): readonly Outcome[] {
     return this.#blame.failHeldBack();
   }

@@ -114,14 +114,13 @@ export class EngineState {
   }
 }
 
-/** Times without an answer are shown from this length on. */
 const MIN_SHOWN_MS = 60_000;
 
 /** Time without an answer until the first notice. Each further one is due after twice the time. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
-/** Measures the time without an answer of any teacher: a run waits for the end of any outage or
- * daily quota, and notifies the user. */
+/** Measures the time without an answer of any teacher. A run waits for the end of any outage or daily
+ * quota, so users are told. */
 export class Silence {
   readonly #now: () => number;
   /** When the first attempt since the last answer failed. */
@@ -191,19 +190,18 @@ function outageNotice(
   return isDown ? `Lost the ${name} (${reason}); the others continue` : `The ${name} is back`;
 }
 
-/** Notices for each teacher, because a router may choose among many models. */
+/** For each teacher: a router may choose among many models. */
 const MAX_NOTICES = 3;
 
 interface ModelHistory {
   latest: string;
-  /** All models so far, with the latest. */
   readonly seen: Set<string>;
 }
 
 /** Notices that a teacher answers as another model than before. Routers and gateways name the
  * new model only in answers. */
 export class AnsweringModels {
-  /** Weak, because teachers that have left are never removed. */
+  /** Weak: teachers that have left are not removed. */
   readonly #byTeacher = new WeakMap<Teacher, ModelHistory>();
   readonly #lastModelOf: EngineOptions["lastModelOf"];
 
@@ -211,8 +209,8 @@ export class AnsweringModels {
     this.#lastModelOf = lastModelOf;
   }
 
-  /** Call for each answer to a row that names no model. Returns a notice at the first answer of
-   * each model but the first, up to `MAX_NOTICES`. */
+  /** Call for each answer to a row that names no model. Returns a notice for each further model, up
+   * to `MAX_NOTICES`. */
   noticeOf(teacher: Teacher, { model }: Completion): string | undefined {
     if (!model) return undefined;
     const history = this.#byTeacher.get(teacher) ?? this.#begin(teacher, model);

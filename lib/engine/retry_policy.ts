@@ -20,11 +20,11 @@ export interface RetryPolicyOptions {
 /** The upper bound of the first wait. Doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** Replaces `BACKOFF_BASE_MS` after a rate limit without a retry time, if the teacher throttles
+/** Replaces `BACKOFF_BASE_MS` after a rate limit without a requested wait, if the teacher throttles
  * more than usual. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
-/** The upper bound of waits that the teacher did not request. */
+/** Bounds what is added to a requested wait. */
 export const BACKOFF_CAP_MS = 60_000;
 
 /** The shortest wait after an answer without a known finish reason, from the row's second fault
@@ -107,8 +107,8 @@ type RowWaitsOptions = Pick<
   "retryPolicy" | "rowTimeoutMs" | "rowNow" | "soonestMs"
 >;
 
-/** What to do with a row after a failed attempt: another one (`again`), or none because the
- * row's time (`late`) or attempts (`spent`) are used up. */
+/** After a failed attempt: another one (`again`), or none because the row's time (`late`) or attempts
+ * (`spent`) are used up. */
 export type RowWait =
   | { readonly kind: "again"; readonly delayMs: number }
   | { readonly kind: "late" }

@@ -11,21 +11,8 @@
 import type { RowFigures } from "../row.ts";
 import { RateMeter } from "../timer.ts";
 import type { Counters } from "./counters.ts";
-import type { Snapshot } from "./events.ts";
 import type { Gauges } from "./progress_options.ts";
 import { Projection } from "./projection.ts";
-
-export type ForecastView = Pick<
-  Snapshot,
-  | "rate_per_s"
-  | "tokens_per_s"
-  | "eta_s"
-  | "eta_is_lower_bound"
-  | "eta_range_s"
-  | "projected_cost_usd"
-  | "projected_cost_is_lower_bound"
-  | "projected_cost_range_usd"
->;
 
 export type Counts = Pick<Counters, "settled" | "completionTokens">;
 
@@ -73,7 +60,8 @@ export class Forecast {
     this.#observedMs = nowMs;
   }
 
-  view(gauges: Gauges, rows: number | null): ForecastView {
+  /** Returns the fields of a snapshot that look ahead. */
+  view(gauges: Gauges, rows: number | null) {
     const nowMs = this.#observedMs;
     // While the run is held, the time left stays.
     if (rows !== null && !this.#isHeld) this.#projectTime(rows, gauges);

@@ -20,7 +20,7 @@ export interface EndpointOptions extends Pick<LoadControlOptions, "rpm" | "tpm">
 }
 
 export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "rpm" | "tpm"> {
-  /** Over all endpoints. */
+  /** The limit of the run, over all endpoints. */
   readonly concurrency: number;
   /** Called when a teacher goes down, and when it is up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
@@ -28,7 +28,6 @@ export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "r
   readonly onFailure?: () => void;
 }
 
-/** What the attempts at a teacher came to. */
 export type TeacherCounts = Pick<
   TeacherStatus,
   "answered" | "failed" | "completion_tokens" | "cost_usd"
@@ -57,7 +56,6 @@ export class Endpoint {
    * pool picks the lowest `turns / weight`. */
   turns = 0;
   weight: number;
-  /** Whether the teacher was removed, and only finishes its calls. */
   isLeaving = false;
   readonly #context: EndpointContext;
   #maxConcurrency: number;
@@ -122,8 +120,7 @@ export class Endpoint {
     return this.#haltReason ?? this.#reason;
   }
 
-  /** Whether nothing changes until an attempt fails or a setting changes. `tick()` may then be
-   * called rarely. */
+  /** Whether `tick()` changes nothing until an attempt fails or a setting changes. */
   get isSteady(): boolean {
     if (this.isHalted) return true;
     return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
@@ -150,7 +147,7 @@ export class Endpoint {
     return this.#load.delayMs(now);
   }
 
-  /** Takes a slot. Returns the ticket of the attempt, from 1. */
+  /** Takes a slot. Returns the ticket of the attempt. */
   take(): number {
     this.inFlight++;
     this.attempts++;
@@ -168,7 +165,6 @@ export class Endpoint {
     this.#load.answered(sent, inFlight, completion);
   }
 
-  /** Adds the known cost of an answer, or the estimated cost of several. Rejected ones count, too. */
   paid(costUsd: number): void {
     this.counts.cost_usd += costUsd;
   }
@@ -211,7 +207,7 @@ export class Endpoint {
     this.#load.failed(undefined);
   }
 
-  /** Sends nothing more to the teacher. Keeps the first reason. */
+  /** Keeps the first reason. */
   halt(reason: string): void {
     this.#haltReason ??= reason;
   }
@@ -274,7 +270,7 @@ export class Endpoint {
     };
   }
 
-  /** Called when the teacher has responded. After an outage, sending restarts with one attempt. */
+  /** After an outage, sending restarts with one attempt. */
   #responded(sent: Sent): void {
     this.#load.responded(sent);
     if (!this.breaker.answered(sent.startedAt)) return;
