@@ -243,7 +243,7 @@ export class Attempts {
   #failed(work: Work, attempt: AttemptFailure): AttemptResult {
     const { failure, paidAnswer } = attempt;
     this.#reportFailure(work, attempt, "failed");
-    const outcome = { ...work.outcome(undefined, failure), failure };
+    const outcome = work.outcome(undefined, failure);
     const outcomes = this.#blame.spent(work, attempt, outcome);
     if (outcomes.includes(outcome)) return { kind: "failed", outcomes };
     return { kind: "failed", outcomes, paidAnswer };

@@ -59,7 +59,6 @@ export class Engine {
       delivery: this.#delivery,
       now: clock.read,
       wallClock,
-      inLanes: () => this.unwritten,
     });
     this.#rowClock = new RowClock(clock.read);
     const attempts = this.#attempts = this.#makeAttempts(clock);

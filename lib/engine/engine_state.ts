@@ -23,7 +23,6 @@ export interface EngineParts {
   readonly delivery: Delivery;
   readonly now: () => number;
   readonly wallClock: () => number;
-  readonly inLanes: () => number;
 }
 
 export class EngineState {
@@ -57,13 +56,13 @@ export class EngineState {
 
   /** The backoff while all rows that may be sent wait for their retries; otherwise undefined. */
   get #rowsBackoff(): Backoff | undefined {
-    const { options, lanes, queue, now, wallClock, inLanes } = this.#parts;
+    const { options, lanes, queue, now, wallClock } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
-    if (inLanes() > 0 || waiting === 0) return undefined;
+    if (lanes.busy > 0 || waiting === 0) return undefined;
     const remainingMs = dueAt - now();
     if (remainingMs <= 0) return undefined;
     const areAllTaken = isExhausted || taken === options.rowCount;
-    if (!areAllTaken && !queue.isFull(inLanes(), lanes.target)) return undefined;
+    if (!areAllTaken && !queue.isFull(0, lanes.target)) return undefined;
     const waitingRows = `${formatCountOf(waiting, "row")} ${waiting === 1 ? "is" : "are"}`;
     const subject = areAllTaken ? "all remaining rows are" : waitingRows;
     return { until: wallClock() + remainingMs, reason: `${subject} waiting to be retried` };
@@ -84,8 +83,8 @@ export class EngineState {
   }
 
   isDone(): boolean {
-    const { options: { rowCount }, queue, delivery: { finished }, inLanes } = this.#parts;
-    if (inLanes() > 0) return false;
+    const { options: { rowCount }, queue, delivery: { finished }, lanes } = this.#parts;
+    if (lanes.busy > 0) return false;
     if (rowCount !== undefined) return finished === rowCount;
     return queue.isExhausted && finished === queue.taken;
   }

@@ -125,22 +125,19 @@ function isHeld({ state }: Gauges): boolean {
 
 const METER = { slotMs: 1_000, windowMs: 30_000, minSpanMs: 0 };
 
-/** The interval between two marks, which record the counter. */
+/** The counter is recorded at marks: those of five minutes are kept, both ends included. */
 const MARK_MS = 10_000;
-/** The marks of five minutes, both ends included. */
 const MAX_MARKS = 31;
 
 /** The length of the windows whose rates are compared; at most a third of the recorded time. */
 const SPREAD_WINDOW_MS = 60_000;
 
-/** The least uncertainty of a rate, as a fraction. */
 const MIN_SPREAD = 0.05;
 
 /** A range wider than this factor would tell nothing. */
 const MAX_SPREAD = 4;
 
-/** If nothing finishes, an estimate is kept, and its range ends at this multiple of the
- * estimate. */
+/** If nothing finishes, the last estimate is kept, and its range ends at this multiple of it. */
 const KEPT_RANGE_FACTOR = 2;
 
 interface Estimate {
