@@ -15,6 +15,8 @@ import { Work } from "./work.ts";
 
 /** A row that no teacher accepts is offered again after this time at most. */
 const MAX_OFFER_WAIT_MS = 1_000;
+/** If the only teacher that would accept a row is full, no one knows for how long. */
+const FULL_WAIT_MS = 100;
 
 export class Dispatch {
   readonly #pool: TeacherPool;
@@ -65,7 +67,8 @@ export class Dispatch {
     if (waits === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
     const endpoint = this.#pool.pickFor(waits);
     if (endpoint !== undefined) return endpoint;
-    this.#queue.add(work, Math.min(Math.max(1, this.#pool.soonestMs(waits)), MAX_OFFER_WAIT_MS));
+    const soonestMs = Math.max(1, this.#pool.soonestMs(waits) || FULL_WAIT_MS);
+    this.#queue.add(work, Math.min(soonestMs, MAX_OFFER_WAIT_MS));
     return undefined;
   }
 }
