@@ -173,8 +173,7 @@ export class Attempts {
     if (rejection !== undefined) return this.#rejected(work, completion, rejection);
     this.#options.listener.attemptAnswered(completion);
     const outcome = work.outcome(completion, undefined);
-    const failed = this.#blame.succeeded(work.endpoint);
-    return { kind: "answered", outcome, others: failed.length === 0 ? NO_OUTCOMES : failed };
+    return { kind: "answered", outcome, others: this.#blame.succeeded(work.endpoint) };
   }
 
   /** Returns the outcomes of the held rows, which have failed once the run ends. */

@@ -46,8 +46,11 @@ export class Forecast {
 
   /** Called several times a second. */
   observe(nowMs: number, gauges: Gauges, counts: Counts): void {
-    if (isHeld(gauges) !== this.#isHeld) this.#restartRates(nowMs);
-    else {
+    if (isHeld(gauges) !== this.#isHeld) {
+      // A rate over a hold and the time before would describe neither.
+      this.#rowRate = new RateMeter(nowMs, METER);
+      this.#tokenRate = new RateMeter(nowMs, METER);
+    } else {
       this.#rowRate.add(nowMs, counts.settled - this.#settled);
       this.#tokenRate.add(nowMs, counts.completionTokens - this.#completionTokens);
     }
@@ -106,12 +109,6 @@ export class Forecast {
     const value = usd ?? 0;
     const range = [Math.max(spentUsd, value - errorUsd), value + errorUsd] as const;
     this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
-  }
-
-  /** Begins both rates anew: one over a hold and the time before would describe neither. */
-  #restartRates(nowMs: number): void {
-    this.#rowRate = new RateMeter(nowMs, METER);
-    this.#tokenRate = new RateMeter(nowMs, METER);
   }
 }
 

@@ -129,7 +129,7 @@ export class LoadControl {
   answered({ startedAt, inFlightAtStart }: Sent, inFlight: number, completion: Completion): void {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
-    this.#rate.answered(completion);
+    this.#rate.ended(completion);
     if (this.#pacer === undefined) return;
     const now = this.#now(), { value, isStarting } = this.#limit;
     // Attempts that are throttled at any load take no capacity.
@@ -142,8 +142,7 @@ export class LoadControl {
   }
 
   failed(partial: Completion | undefined): void {
-    if (partial === undefined) this.#rate.failed();
-    else this.#rate.answered(partial);
+    this.#rate.ended(partial);
   }
 
   /** Handles an attempt that was throttled, timed out or not connected. Returns whether
