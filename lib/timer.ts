@@ -1,5 +1,6 @@
 /**
- * Timers and clocks. Timers with a callback do not keep the process alive unless an option says so.
+ * Timers, clocks and rates. Timers with a callback do not keep the process alive unless their
+ * documentation or an option says so.
  *
  * @module
  */
@@ -178,6 +179,67 @@ export class Alarm {
       if (this.#at > this.#now()) this.#arm();
       else this.#onDue();
     }, Math.min(MAX_TIMER_MS, leftMs));
+  }
+}
+
+interface RateMeterOptions {
+  readonly slotMs: number;
+  readonly windowMs: number;
+  /** The shortest time over which events count as a rate. */
+  readonly minSpanMs: number;
+}
+
+/** Counts the events of a recent window of time, in slots. */
+export class RateMeter {
+  readonly #options: RateMeterOptions;
+  readonly #counts: Float64Array;
+  readonly #startedAt: number;
+  #slot = 0;
+
+  constructor(now: number, options: RateMeterOptions) {
+    this.#options = options;
+    this.#startedAt = now;
+    // One slot more than the window, because the current slot is incomplete.
+    this.#counts = new Float64Array(options.windowMs / options.slotMs + 1);
+  }
+
+  add(now: number, count = 1): void {
+    this.#advance(now);
+    this.#counts[this.#slot % this.#counts.length] += count;
+  }
+
+  /** @param windowMs The last part of the window that counts. @default all of it */
+  sum(now: number, windowMs: number = this.#options.windowMs): number {
+    this.#advance(now);
+    let sum = 0;
+    for (let slot = this.#slot - this.#pastSlots(windowMs); slot <= this.#slot; slot++) {
+      sum += this.#counts[slot % this.#counts.length];
+    }
+    return sum;
+  }
+
+  /** @param windowMs The last part of the window that counts. @default all of it */
+  perSecond(now: number, windowMs: number = this.#options.windowMs): number {
+    const { slotMs, minSpanMs } = this.#options;
+    const sum = this.sum(now, windowMs);
+    const elapsedMs = this.#pastSlots(windowMs) * slotMs + (now - this.#startedAt) % slotMs;
+    const spanMs = Math.max(minSpanMs, elapsedMs);
+    return spanMs > 0 ? sum * 1_000 / spanMs : 0;
+  }
+
+  /** The number of complete slots in a window. */
+  #pastSlots(windowMs: number): number {
+    const { slotMs, minSpanMs } = this.#options;
+    const slots = Math.ceil(Math.max(minSpanMs, windowMs) / slotMs);
+    return Math.min(slots, this.#slot, this.#counts.length - 1);
+  }
+
+  #advance(now: number): void {
+    const slot = Math.floor((now - this.#startedAt) / this.#options.slotMs);
+    if (slot <= this.#slot) return;
+    const firstStale = Math.max(this.#slot + 1, slot - this.#counts.length + 1);
+    for (let n = firstStale; n <= slot; n++) this.#counts[n % this.#counts.length] = 0;
+    this.#slot = slot;
   }
 }
 

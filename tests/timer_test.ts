@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "../lib/deps/std_assert.ts";
-import { after, every, MAX_TIMER_MS } from "../lib/timer.ts";
+import { after, Alarm, every, MAX_TIMER_MS } from "../lib/timer.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 
 Deno.test("after() calls back once the time has passed, however long", async () => {
@@ -88,4 +88,22 @@ Deno.test("every() calls the other callbacks although one throws", async () => {
   assertEquals(calls, 1);
   for (const stop of stops) stop();
   assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("Alarm calls once, at the first of its times, and not again for the same time", async () => {
+  using clock = new FakeClock();
+  const calls: number[] = [];
+  const alarm = new Alarm(clock.now, () => {
+    calls.push(clock.now());
+    alarm.set(calls[0]);
+  });
+  alarm.set(300);
+  alarm.setEarlier(500);
+  alarm.setEarlier(200);
+  await clock.advance(1_000);
+  assertEquals(calls, [200]);
+  alarm.setEarlier(1_500);
+  alarm.set(Infinity);
+  await clock.advance(1_000);
+  assertEquals(calls, [200]);
 });

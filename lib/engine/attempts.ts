@@ -38,8 +38,8 @@ export interface AttemptsOptions extends Omit<EngineOptions, UsedElsewhere> {
 }
 
 interface AttemptFailure extends FailedCall {
-  /** The outcome with the attempt's partial answer, to be written before the row is sent again;
-   * undefined if there is no partial answer, or a longer one was kept before. */
+  /** The partial answer, to be written before the row is sent again; undefined if there is none, or
+   * a longer one was kept before. */
   readonly paidAnswer: Outcome | undefined;
 }
 
@@ -173,11 +173,10 @@ export class Attempts {
     if (rejection !== undefined) return this.#rejected(work, completion, rejection);
     this.#options.listener.attemptAnswered(completion);
     const outcome = work.outcome(completion, undefined);
-    const failed = this.#blame.succeeded(work.endpoint);
-    return { kind: "answered", outcome, others: failed.length === 0 ? NO_OUTCOMES : failed };
+    return { kind: "answered", outcome, others: this.#blame.succeeded(work.endpoint) };
   }
 
-  /** Fails the held rows at the end of the run, and returns their outcomes. */
+  /** Returns the outcomes of the held rows, which have failed once the run ends. */
   failHeldBack(): readonly Outcome[] {
     return this.#blame.failHeldBack();
   }
@@ -243,7 +242,7 @@ export class Attempts {
   #failed(work: Work, attempt: AttemptFailure): AttemptResult {
     const { failure, paidAnswer } = attempt;
     this.#reportFailure(work, attempt, "failed");
-    const outcome = { ...work.outcome(undefined, failure), failure };
+    const outcome = work.outcome(undefined, failure);
     const outcomes = this.#blame.spent(work, attempt, outcome);
     if (outcomes.includes(outcome)) return { kind: "failed", outcomes };
     return { kind: "failed", outcomes, paidAnswer };

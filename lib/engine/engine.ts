@@ -27,7 +27,6 @@ export class Engine {
   readonly #delivery: Delivery;
   readonly #state: EngineState;
   readonly #calls = new AbortController();
-  /** Resolved by `leave()`: `run()` then no longer waits for aborted calls. */
   readonly #left = Promise.withResolvers<void>();
   #crash: { readonly error: unknown } | undefined;
 
@@ -60,7 +59,6 @@ export class Engine {
       delivery: this.#delivery,
       now: clock.read,
       wallClock,
-      inLanes: () => this.unwritten,
     });
     this.#rowClock = new RowClock(clock.read);
     const attempts = this.#attempts = this.#makeAttempts(clock);
@@ -181,7 +179,7 @@ export class Engine {
     this.#pool.change(teacher);
   }
 
-  /** Sends nothing more to a teacher, but finishes the calls in flight there. */
+  /** Finishes the calls in flight at the teacher. */
   removeTeacher(teacher: EndpointOptions["teacher"]): void {
     this.#pool.remove(teacher);
   }
@@ -249,7 +247,7 @@ export class Engine {
     if (this.#lanes.hasParked) this.#wake();
   }
 
-  /** On the hot path: adds no promise to that of the sink. */
+  /** On the hot path: returns the sink's own promise. */
   #deliver(work: Work, result: AttemptResult): Promise<void> {
     return result.kind === "answered" && result.others.length === 0
       ? this.#delivery.put(result.outcome)
@@ -275,8 +273,8 @@ export class Engine {
     else this.#options.onNotice?.(reason);
   }
 
-  /** Ends the run. Only the first error is reported. If the input failed, the calls in flight
-   * are finished, because they are paid for; otherwise they are aborted. */
+  /** Ends the run with its first error. If the input failed, the calls in flight are finished,
+   * because they are paid for; otherwise they are aborted. */
   #fail(error: unknown, isInputError = error instanceof SourceError): void {
     this.#crash ??= { error };
     if (isInputError) this.stop();

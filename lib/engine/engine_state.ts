@@ -23,7 +23,6 @@ export interface EngineParts {
   readonly delivery: Delivery;
   readonly now: () => number;
   readonly wallClock: () => number;
-  readonly inLanes: () => number;
 }
 
 export class EngineState {
@@ -57,13 +56,13 @@ export class EngineState {
 
   /** The backoff while all rows that may be sent wait for their retries; otherwise undefined. */
   get #rowsBackoff(): Backoff | undefined {
-    const { options, lanes, queue, now, wallClock, inLanes } = this.#parts;
+    const { options, lanes, queue, now, wallClock } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
-    if (inLanes() > 0 || waiting === 0) return undefined;
+    if (lanes.busy > 0 || waiting === 0) return undefined;
     const remainingMs = dueAt - now();
     if (remainingMs <= 0) return undefined;
     const areAllTaken = isExhausted || taken === options.rowCount;
-    if (!areAllTaken && !queue.isFull(inLanes(), lanes.target)) return undefined;
+    if (!areAllTaken && !queue.isFull(0, lanes.target)) return undefined;
     const waitingRows = `${formatCountOf(waiting, "row")} ${waiting === 1 ? "is" : "are"}`;
     const subject = areAllTaken ? "all remaining rows are" : waitingRows;
     return { until: wallClock() + remainingMs, reason: `${subject} waiting to be retried` };
@@ -84,8 +83,8 @@ export class EngineState {
   }
 
   isDone(): boolean {
-    const { options: { rowCount }, queue, delivery: { finished }, inLanes } = this.#parts;
-    if (inLanes() > 0) return false;
+    const { options: { rowCount }, queue, delivery: { finished }, lanes } = this.#parts;
+    if (lanes.busy > 0) return false;
     if (rowCount !== undefined) return finished === rowCount;
     return queue.isExhausted && finished === queue.taken;
   }
@@ -114,14 +113,13 @@ export class EngineState {
   }
 }
 
-/** Times without an answer are shown from this length on. */
 const MIN_SHOWN_MS = 60_000;
 
 /** Time without an answer until the first notice. Each further one is due after twice the time. */
 const FIRST_NOTICE_MS = 5 * 60_000;
 
-/** Measures the time without an answer of any teacher: a run waits for the end of any outage or
- * daily quota, and notifies the user. */
+/** Measures the time without an answer of any teacher. A run waits for the end of any outage or daily
+ * quota, so users are told. */
 export class Silence {
   readonly #now: () => number;
   /** When the first attempt since the last answer failed. */
@@ -175,12 +173,12 @@ export class Silence {
 }
 
 function outageNotice(
-  { isDown, hasAnswered, isUnreachable, reason, teacher, now, latestProbeAt }: Endpoint,
+  { isDown, hasAnswered, isUnreachable, reason, teacher, now, breaker }: Endpoint,
   isOneOfSeveral: boolean,
 ): string | undefined {
   const name = nameOf(teacher);
   if (isDown && !hasAnswered) {
-    const seconds = Math.round((latestProbeAt - now) / 1_000);
+    const seconds = Math.round((breaker.latestProbeAt - now) / 1_000);
     const duration = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
     const problem = isUnreachable
       ? `No response from the ${name} (${reason}). Is it running there?`
@@ -191,19 +189,18 @@ function outageNotice(
   return isDown ? `Lost the ${name} (${reason}); the others continue` : `The ${name} is back`;
 }
 
-/** Notices for each teacher, because a router may choose among many models. */
+/** For each teacher: a router may choose among many models. */
 const MAX_NOTICES = 3;
 
 interface ModelHistory {
   latest: string;
-  /** All models so far, with the latest. */
   readonly seen: Set<string>;
 }
 
 /** Notices that a teacher answers as another model than before. Routers and gateways name the
  * new model only in answers. */
 export class AnsweringModels {
-  /** Weak, because teachers that have left are never removed. */
+  /** Weak: teachers that have left are not removed. */
   readonly #byTeacher = new WeakMap<Teacher, ModelHistory>();
   readonly #lastModelOf: EngineOptions["lastModelOf"];
 
@@ -211,8 +208,8 @@ export class AnsweringModels {
     this.#lastModelOf = lastModelOf;
   }
 
-  /** Call for each answer to a row that names no model. Returns a notice at the first answer of
-   * each model but the first, up to `MAX_NOTICES`. */
+  /** Call for each answer to a row that names no model. Returns a notice for each further model, up
+   * to `MAX_NOTICES`. */
   noticeOf(teacher: Teacher, { model }: Completion): string | undefined {
     if (!model) return undefined;
     const history = this.#byTeacher.get(teacher) ?? this.#begin(teacher, model);

@@ -12,10 +12,9 @@ import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import { NO_OUTCOMES, type Work } from "./work.ts";
 
-/** A teacher without any good answer is halted after this many rejected or badly answered rows. */
+/** A teacher is halted after this many rejected or badly answered rows: the first limit applies
+ * before it has given a good answer. */
 export const FIRST_LIMIT = 3;
-
-/** A teacher is halted after this many rejected or badly answered rows since a good answer. */
 const LATER_LIMIT = 20;
 
 export type FailedOutcome = Outcome & { readonly failure: Failure };
@@ -70,8 +69,8 @@ export class RepeatedAnswers {
     this.isConclusive ||= this.#count >= this.#limit;
   }
 
-  /** Counts a bad answer to a row without attempts left. Returns the outcome of the row, unless
-   * the row is held back. */
+  /** Counts a bad answer to a row without attempts left. Returns the outcomes of rows that have
+   * failed: not of this one if it is held back. */
   addLast(row: HeldRow): readonly Outcome[] {
     this.add(row.work, true);
     if (!this.#holdsRows && !this.isConclusive) return [row.outcome];
@@ -109,8 +108,7 @@ export class RepeatedAnswers {
 export class RepeatedRejections extends RepeatedAnswers {
   #statusAndMessage = "";
 
-  /** Returns the outcomes of rows that have failed: earlier rows if the status or message has
-   * changed, and this row unless it is held back. */
+  /** Earlier rows have failed if the status or message has changed. */
   override addLast(row: HeldRow): readonly Outcome[] {
     const { status, message } = row.outcome.failure;
     const statusAndMessage = `${status} ${message.replace(LONG_ID, "")}`;
@@ -121,7 +119,7 @@ export class RepeatedRejections extends RepeatedAnswers {
     return [...failed, ...super.addLast(row)];
   }
 
-  /** Called when a row has succeeded: the held rows are the cause. Returns their outcomes. */
+  /** Called when a row has succeeded: the held rows are at fault. Returns their outcomes. */
   succeeded(): readonly Outcome[] {
     const failed = this.failHeld();
     this.answeredWell();
@@ -136,7 +134,7 @@ export class RepeatedRejections extends RepeatedAnswers {
 
 type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "hasAnsweredBefore">;
 
-/** How long to wait for an unreachable teacher whose host exists, without `waitForTeacherMs`. */
+/** The default of `waitForTeacherMs` if the host exists. */
 const PATIENCE_MS = 60_000;
 
 /** The host does not exist. EAI_AGAIN, a temporary DNS failure, is not in this set. */
@@ -152,9 +150,8 @@ const NOTHING_LISTENS = new Set([
 /** Gives up on teachers whose host does not exist, or that do not start in time. */
 export class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
-  /** Weak, because no code removes teachers that have left. */
+  /** Weak: teachers that have left are not removed. */
   readonly #unreachableSince = new WeakMap<Endpoint, number>();
-  /** In this run or before. */
   #hasAnswered: boolean;
 
   constructor(options: AbsentTeachersOptions) {
@@ -182,7 +179,7 @@ export class AbsentTeachers {
         : "Start it, or check the address (--base-url); --wait waits until it has started";
     }
     this.#unreachableSince.set(endpoint, since);
-    endpoint.probeBy(since + waitForTeacherMs);
+    endpoint.breaker.latestProbeAt = since + waitForTeacherMs;
     return undefined;
   }
 }

@@ -20,7 +20,6 @@ export interface LaneWork<T, R> {
    * promise to each row: 4 % of the engine's time. A rejection ends the lane. */
   deliver(item: T, result: R): Promise<void>;
   isFinished(): boolean;
-  /** Called when a lane finds no item. */
   onIdle(): void;
   /** Called with the errors of the other functions. */
   onError(error: unknown): void;

@@ -30,7 +30,7 @@ export class PaidAnswers {
     return this.#pending.size;
   }
 
-  /** Counts the cost of an answer. Halts the run once the budget is used up. */
+  /** Halts the run once the budget is used up. */
   countCost(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
     const usd = budget.add(completion, work.endpoint);
@@ -47,8 +47,7 @@ export class PaidAnswers {
     return this.#wait(decision, uncheckedRejection(completion, work.params));
   }
 
-  /** Waits for a decision. If the run is aborted first, resolves to `unchecked`: the row stays
-   * pending with its answer. */
+  /** Resolves to `unchecked` if the run is aborted first: the row stays pending with its answer. */
   #wait(decision: Promise<Decision>, unchecked: Rejection): Promise<Decision> {
     if (this.#options.signal.aborted) return Promise.resolve(unchecked);
     return new Promise((resolve) => {

@@ -1,11 +1,13 @@
 /**
  * Decides whether a row is sent again, how long it waits between attempts, and how long it may take
- * in total.
+ * in total. Holds the rows that wait.
  *
  * @module
  */
 
+import { BinaryHeap } from "../deps/std_data_structures.ts";
 import type { Failure } from "../row.ts";
+import { Alarm } from "../timer.ts";
 import type { AttemptsOptions } from "./attempts.ts";
 import type { Classification } from "./errors/mod.ts";
 import type { FailureEffect } from "./flow/mod.ts";
@@ -20,11 +22,11 @@ export interface RetryPolicyOptions {
 /** The upper bound of the first wait. Doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** Replaces `BACKOFF_BASE_MS` after a rate limit without a retry time, if the teacher throttles
+/** Replaces `BACKOFF_BASE_MS` after a rate limit without a requested wait, if the teacher throttles
  * more than usual. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
-/** The upper bound of waits that the teacher did not request. */
+/** Bounds what is added to a requested wait. */
 export const BACKOFF_CAP_MS = 60_000;
 
 /** The shortest wait after an answer without a known finish reason, from the row's second fault
@@ -107,8 +109,8 @@ type RowWaitsOptions = Pick<
   "retryPolicy" | "rowTimeoutMs" | "rowNow" | "soonestMs"
 >;
 
-/** What to do with a row after a failed attempt: another one (`again`), or none because the
- * row's time (`late`) or attempts (`spent`) are used up. */
+/** After a failed attempt: another one (`again`), or none because the row's time (`late`) or attempts
+ * (`spent`) are used up. */
 export type RowWait =
   | { readonly kind: "again"; readonly delayMs: number }
   | { readonly kind: "late" }
@@ -188,5 +190,51 @@ export class RowWaits {
     const maxMs = this.#options.soonestMs(work);
     work.excludedWait = { since: this.#options.rowNow(), maxMs };
     return maxMs;
+  }
+}
+
+interface Waiting<T> {
+  readonly item: T;
+  readonly dueAt: number;
+}
+
+/** Items in the order in which they are due, with one timer for all. */
+export class RetryQueue<T> {
+  readonly #heap = new BinaryHeap<Waiting<T>>((a, b) => a.dueAt - b.dueAt);
+  readonly #now: () => number;
+  readonly #alarm: Alarm;
+
+  /** @param now A monotonic clock, in milliseconds. */
+  constructor(now: () => number, onDue: () => void) {
+    this.#now = now;
+    this.#alarm = new Alarm(now, onDue);
+  }
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** When the first item is due; Infinity if there is none. */
+  get dueAt(): number {
+    return this.#heap.peek()?.dueAt ?? Infinity;
+  }
+
+  add(item: T, delayMs: number): void {
+    this.#heap.push({ item, dueAt: this.#now() + delayMs });
+    this.#alarm.set(this.dueAt);
+  }
+
+  takeDue(): T | undefined {
+    const first = this.#heap.peek();
+    if (first === undefined || first.dueAt > this.#now()) return undefined;
+    this.#heap.pop();
+    this.#alarm.set(this.dueAt);
+    return first.item;
+  }
+
+  clear(): T[] {
+    const items = [...this.#heap.drain()].map(({ item }) => item);
+    this.#alarm.set(Infinity);
+    return items;
   }
 }

@@ -125,7 +125,10 @@ export class Work implements Sent {
     return { ...this.outcome(completion, failure), next };
   }
 
-  outcome(completion: Completion | undefined, failure: Failure | undefined): Outcome {
+  outcome<F extends Failure | undefined>(
+    completion: Completion | undefined,
+    failure: F,
+  ): Outcome & { readonly failure: F } {
     return {
       row: this.row,
       sequence: this.sequence,

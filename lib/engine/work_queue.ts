@@ -5,16 +5,18 @@
  * @module
  */
 
-import { BinaryHeap } from "../deps/std_data_structures.ts";
 import { hash32 } from "../hash.ts";
 import type { Row } from "../row.ts";
-import { Alarm, type Clock } from "../timer.ts";
+import type { Clock } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Endpoint, TeacherPool } from "./flow/mod.ts";
+import { RetryQueue } from "./retry_policy.ts";
 import { Work } from "./work.ts";
 
 /** A row that no teacher accepts is offered again after this time at most. */
 const MAX_OFFER_WAIT_MS = 1_000;
+/** If the only teacher that would accept a row is full, no one knows for how long. */
+const FULL_WAIT_MS = 100;
 
 export class Dispatch {
   readonly #pool: TeacherPool;
@@ -65,7 +67,8 @@ export class Dispatch {
     if (waits === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
     const endpoint = this.#pool.pickFor(waits);
     if (endpoint !== undefined) return endpoint;
-    this.#queue.add(work, Math.min(Math.max(1, this.#pool.soonestMs(waits)), MAX_OFFER_WAIT_MS));
+    const soonestMs = Math.max(1, this.#pool.soonestMs(waits) || FULL_WAIT_MS);
+    this.#queue.add(work, Math.min(soonestMs, MAX_OFFER_WAIT_MS));
     return undefined;
   }
 }
@@ -244,51 +247,5 @@ export class RowBuffer<T> {
     // A caller's source may never answer a pull, so its end is not awaited.
     if (this.#isPulling && !this.#readsAhead) closed?.catch(() => {});
     else await closed;
-  }
-}
-
-interface Waiting<T> {
-  readonly item: T;
-  readonly dueAt: number;
-}
-
-/** Items in the order in which they are due, with one timer for all. */
-export class RetryQueue<T> {
-  readonly #heap = new BinaryHeap<Waiting<T>>((a, b) => a.dueAt - b.dueAt);
-  readonly #now: () => number;
-  readonly #alarm: Alarm;
-
-  /** @param now A monotonic clock, in milliseconds. */
-  constructor(now: () => number, onDue: () => void) {
-    this.#now = now;
-    this.#alarm = new Alarm(now, onDue);
-  }
-
-  get size(): number {
-    return this.#heap.length;
-  }
-
-  /** When the first item is due; Infinity if there is none. */
-  get dueAt(): number {
-    return this.#heap.peek()?.dueAt ?? Infinity;
-  }
-
-  add(item: T, delayMs: number): void {
-    this.#heap.push({ item, dueAt: this.#now() + delayMs });
-    this.#alarm.set(this.dueAt);
-  }
-
-  takeDue(): T | undefined {
-    const first = this.#heap.peek();
-    if (first === undefined || first.dueAt > this.#now()) return undefined;
-    this.#heap.pop();
-    this.#alarm.set(this.dueAt);
-    return first.item;
-  }
-
-  clear(): T[] {
-    const items = [...this.#heap.drain()].map(({ item }) => item);
-    this.#alarm.set(Infinity);
-    return items;
   }
 }

@@ -10,7 +10,6 @@ import type { Failure, RowFigures } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import type { ErrorGroup, FailureAction, Percentiles } from "./events.ts";
 
-/** An attempt that failed, or whose answer was not kept. */
 export interface FailedAttempt {
   readonly uid: string;
   readonly failure: Failure;
@@ -40,9 +39,8 @@ export class Counters {
   failed = 0;
   /** Attempts beyond the first, of finished rows. */
   retries = 0;
-  /** Prompt tokens paid for, including failed attempts. */
+  /** Tokens paid for, including failed attempts. */
   promptTokens = 0;
-  /** Completion tokens paid for, including failed attempts. */
   completionTokens = 0;
   readonly latency = new DurationHistogram();
   /** Completion tokens of answers that were not kept, by failure type. */
@@ -120,7 +118,7 @@ export class DurationHistogram {
   }
 }
 
-/** Maximum number of causes that are counted separately; the others are counted as "other". */
+/** Further causes are counted together, as "other". */
 const MAX_GROUPS = 50;
 
 const MAX_MESSAGE_CHARS = 200;

@@ -9,22 +9,10 @@
  */
 
 import type { RowFigures } from "../row.ts";
+import { RateMeter } from "../timer.ts";
 import type { Counters } from "./counters.ts";
-import type { Snapshot } from "./events.ts";
 import type { Gauges } from "./progress_options.ts";
 import { Projection } from "./projection.ts";
-
-export type ForecastView = Pick<
-  Snapshot,
-  | "rate_per_s"
-  | "tokens_per_s"
-  | "eta_s"
-  | "eta_is_lower_bound"
-  | "eta_range_s"
-  | "projected_cost_usd"
-  | "projected_cost_is_lower_bound"
-  | "projected_cost_range_usd"
->;
 
 export type Counts = Pick<Counters, "settled" | "completionTokens">;
 
@@ -33,8 +21,8 @@ export class Forecast {
   readonly #projection: Projection;
   readonly #spread = new RateSpread();
   readonly #startMs: number;
-  #rowRate: RateWindow;
-  #tokenRate: RateWindow;
+  #rowRate: RateMeter;
+  #tokenRate: RateMeter;
   #settled = 0;
   #completionTokens = 0;
   #observedMs: number;
@@ -47,8 +35,8 @@ export class Forecast {
   /** @param rows The rows to send; null if unknown. */
   constructor(concurrency: number, rows: number | null, nowMs: number) {
     this.#projection = new Projection(concurrency, rows, nowMs);
-    this.#rowRate = new RateWindow(nowMs);
-    this.#tokenRate = new RateWindow(nowMs);
+    this.#rowRate = new RateMeter(nowMs, METER);
+    this.#tokenRate = new RateMeter(nowMs, METER);
     this.#startMs = this.#observedMs = nowMs;
   }
 
@@ -58,8 +46,11 @@ export class Forecast {
 
   /** Called several times a second. */
   observe(nowMs: number, gauges: Gauges, counts: Counts): void {
-    if (isHeld(gauges) !== this.#isHeld) this.#restartRates(nowMs);
-    else {
+    if (isHeld(gauges) !== this.#isHeld) {
+      // A rate over a hold and the time before would describe neither.
+      this.#rowRate = new RateMeter(nowMs, METER);
+      this.#tokenRate = new RateMeter(nowMs, METER);
+    } else {
       this.#rowRate.add(nowMs, counts.settled - this.#settled);
       this.#tokenRate.add(nowMs, counts.completionTokens - this.#completionTokens);
     }
@@ -72,14 +63,15 @@ export class Forecast {
     this.#observedMs = nowMs;
   }
 
-  view(gauges: Gauges, rows: number | null): ForecastView {
+  /** Returns the fields of a snapshot that look ahead. */
+  view(gauges: Gauges, rows: number | null) {
     const nowMs = this.#observedMs;
     // While the run is held, the time left stays.
     if (rows !== null && !this.#isHeld) this.#projectTime(rows, gauges);
     this.#projectCost(rows, gauges.costUsd);
     // A held run with nothing in flight has no rate.
     const isIdle = this.#isHeld && gauges.inFlight === 0;
-    const rateOf = (rate: RateWindow) => isIdle ? 0 : rate.perSecond(nowMs);
+    const rateOf = (rate: RateMeter) => isIdle ? 0 : rate.perSecond(nowMs);
     return {
       rate_per_s: rateOf(this.#rowRate),
       tokens_per_s: rateOf(this.#tokenRate),
@@ -98,7 +90,7 @@ export class Forecast {
       rows,
       concurrency,
       maxPerSecond,
-      recentRows: this.#rowRate.sum,
+      recentRows: this.#rowRate.sum(nowMs),
       recentRate: this.#rowRate.perSecond(nowMs),
       elapsedMs: nowMs - this.#startMs - this.#heldMs,
     });
@@ -118,12 +110,6 @@ export class Forecast {
     const range = [Math.max(spentUsd, value - errorUsd), value + errorUsd] as const;
     this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
   }
-
-  /** Begins both rates anew: one over a hold and the time before would describe neither. */
-  #restartRates(nowMs: number): void {
-    this.#rowRate = new RateWindow(nowMs);
-    this.#tokenRate = new RateWindow(nowMs);
-  }
 }
 
 function copyOf(range: readonly [number, number] | null): [number, number] | null {
@@ -134,66 +120,21 @@ function isHeld({ state }: Gauges): boolean {
   return state === "paused" || state === "disk_full";
 }
 
-const RATE_WINDOW_S = 30;
+const METER = { slotMs: 1_000, windowMs: 30_000, minSpanMs: 0 };
 
-/** Counts per second over the last 30 s. */
-export class RateWindow {
-  /** One count for each of the last 30 complete seconds, and one for the current second. */
-  readonly #counts = new Float64Array(RATE_WINDOW_S + 1);
-  readonly #startMs: number;
-  #second = 0;
-  #sum = 0;
-
-  constructor(startMs: number) {
-    this.#startMs = startMs;
-  }
-
-  /** The sum of the counts in the last 30 s before the last call. */
-  get sum(): number {
-    return this.#sum;
-  }
-
-  add(nowMs: number, count: number): void {
-    this.#advance(nowMs);
-    this.#counts[this.#second % this.#counts.length] += count;
-    this.#sum += count;
-  }
-
-  perSecond(nowMs: number): number {
-    this.#advance(nowMs);
-    const elapsedS = (nowMs - this.#startMs) / 1000;
-    const spanS = Math.min(elapsedS, RATE_WINDOW_S + elapsedS % 1);
-    return spanS > 0 ? this.#sum / spanS : 0;
-  }
-
-  #advance(nowMs: number): void {
-    const counts = this.#counts;
-    const second = Math.floor((nowMs - this.#startMs) / 1000);
-    const firstNew = Math.max(this.#second + 1, second - counts.length + 1);
-    for (let i = firstNew; i <= second; i++) {
-      this.#sum -= counts[i % counts.length];
-      counts[i % counts.length] = 0;
-    }
-    this.#second = Math.max(this.#second, second);
-  }
-}
-
-/** The interval between two marks, which record the counter. */
+/** The counter is recorded at marks: those of five minutes are kept, both ends included. */
 const MARK_MS = 10_000;
-/** The marks of five minutes, both ends included. */
 const MAX_MARKS = 31;
 
 /** The length of the windows whose rates are compared; at most a third of the recorded time. */
 const SPREAD_WINDOW_MS = 60_000;
 
-/** The least uncertainty of a rate, as a fraction. */
 const MIN_SPREAD = 0.05;
 
 /** A range wider than this factor would tell nothing. */
 const MAX_SPREAD = 4;
 
-/** If nothing finishes, an estimate is kept, and its range ends at this multiple of the
- * estimate. */
+/** If nothing finishes, the last estimate is kept, and its range ends at this multiple of it. */
 const KEPT_RANGE_FACTOR = 2;
 
 interface Estimate {

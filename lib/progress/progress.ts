@@ -30,13 +30,12 @@ import { printable } from "../printable.ts";
 /** The beat is a timer that emits snapshots, so that no row reads a clock. */
 const BEAT_MS = 100;
 
-/** Applies while nothing changes: waking up costs more CPU than the beat. */
+/** While nothing changes: waking up costs more CPU than the beat. */
 const IDLE_BEAT_MS = 500;
 
-/** Listeners get a snapshot at least this often. */
+/** Listeners get a snapshot at least this often. A beat emits one a little early, because the next
+ * beat would be too late. */
 const SNAPSHOT_MS = 1000;
-
-/** A beat emits a snapshot if the last one is this old: the next beat would be too late. */
 const DUE_AGE_MS = SNAPSHOT_MS - BEAT_MS / 2;
 
 export class Progress {
@@ -264,7 +263,7 @@ export class Progress {
   }
 }
 
-/** Copies the teachers, because events are frozen. */
+/** Copies, because events are frozen. */
 function teachersOf({ teachers }: Gauges): TeacherStatus[] {
   return teachers().map((teacher) => ({ ...teacher, reason: printableOrNull(teacher.reason) }));
 }

@@ -7,32 +7,31 @@
 
 import process from "node:process";
 import { every } from "../timer.ts";
-import type { RunEvent, RunState, Summary } from "./events.ts";
+import type { RunEvent, Summary } from "./events.ts";
+import type { RunSnapshot } from "./results.ts";
 
-/** The state of the engine at one moment. */
-export interface Gauges {
-  readonly state: RunState;
-  readonly inFlight: number;
-  readonly waiting: number;
-  /** Lanes: the maximum number of rows in flight at once. */
-  readonly concurrency: number;
-  /** Attempts that may be in flight now, over all teachers. */
-  readonly limit: number;
+/** The state of the engine at one moment: what a snapshot says of it, and more. */
+export interface Gauges extends
+  Readonly<
+    Pick<
+      RunSnapshot,
+      | "state"
+      | "inFlight"
+      | "waiting"
+      | "concurrency"
+      | "limit"
+      | "reason"
+      | "costUsd"
+      | "maxCostUsd"
+      | "budgetUsd"
+      | "minBudgetUsd"
+    >
+  > {
   /** Attempts per second that `rpm` and `tpm` allow; Infinity without limits. */
   readonly maxPerSecond: number;
   /** When the next attempt is due, as a Unix time in milliseconds; null unless the run waits for
    * it. */
   readonly backingOffUntil: number | null;
-  /** Why nothing is sent, or why the run was halted; null otherwise. */
-  readonly reason: string | null;
-  /** US dollars so far; null if no price is known. */
-  readonly costUsd: number | null;
-  /** What the run may cost in US dollars; null without a budget. */
-  readonly maxCostUsd: number | null;
-  /** The budget as it was set; of all shards together, if the run is one of several. */
-  readonly budgetUsd: number | null;
-  /** A new budget must be above this, or the run ends; null if no price is known. */
-  readonly minBudgetUsd: number | null;
   readonly teachers: () => readonly TeacherStatus[];
 }
 

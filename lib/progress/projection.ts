@@ -48,9 +48,8 @@ const MAX_COHORT_ROWS = 2000;
 /** Rows in 30 s below which the rate of the whole run is used. */
 const MIN_RATE_ROWS = 20;
 
-/** The rate is used only after this time … */
+/** The rate is used only after this time, and this many times the mean time of a row. */
 const MIN_RATE_MS = 30_000;
-/** … and after this many times the mean time of a row. */
 const MIN_RATE_WAVES = 10;
 /** The Euler–Mascheroni constant, by which the harmonic series exceeds the logarithm. */
 const EULER_GAMMA = 0.5772;
@@ -60,7 +59,7 @@ interface Cohort {
   busyMs: number;
   /** Sum of the squared busy times of the rows, for the mean time left of a row in flight. */
   squaredMs: number;
-  /** Rows whose cost is known. */
+  /** The number of rows whose cost is known. */
   priced: number;
   costUsd: number;
   squaredUsd: number;
@@ -72,16 +71,15 @@ export interface RunPosition {
   /** Attempts per second that the user allows; 0 while a shard does not know its share of the
    * limits. @default Infinity */
   readonly maxPerSecond?: number;
-  /** Rows that finished in the last 30 s. */
+  /** Rows that finished in the last 30 s, and per second. */
   readonly recentRows: number;
-  /** Rows per second over the last 30 s. */
   readonly recentRate: number;
   /** Time since the first row could be sent, without pauses and the time that the disk was full. */
   readonly elapsedMs: number;
 }
 
 export interface ProjectedTime {
-  /** The time until the end; null while unknown. */
+  /** Until the end; null while unknown. */
   readonly seconds: number | null;
   readonly isLowerBound: boolean;
   /** The time that `--rpm` and `--tpm` require at least; 0 without them. */
@@ -92,7 +90,7 @@ export interface ProjectedCost {
   /** The cost of the complete run; null while unknown. */
   readonly usd: number | null;
   readonly isLowerBound: boolean;
-  /** Two standard errors of the mean, times the rows left, or 2 % of their cost if that is more. */
+  /** Two standard errors of the mean, times the rows left; at least `MIN_COST_ERROR` of their cost. */
   readonly errorUsd: number;
 }
 
@@ -100,7 +98,6 @@ const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true, minSeco
 
 const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
 
-/** The least uncertainty of the cost, as a fraction. */
 const MIN_COST_ERROR = 0.02;
 
 export class Projection {
@@ -116,7 +113,6 @@ export class Projection {
   #settledBusyMs = 0;
   /** Rows of which an attempt was sent. */
   #sent = 0;
-  /** The busy time of all lanes. */
   #laneMs = 0;
   #observedMs = 0;
   #observedInFlight = 0;

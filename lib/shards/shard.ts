@@ -81,9 +81,9 @@ export async function pinnedPlan(
 ): Promise<ShardPlan> {
   const { stem } = output, path = planPathOf(stem, count), division = { path, stem, count };
   const earlierPlan = await readPlan(path);
-  const hasBegun = earlierPlan !== undefined && options.shard !== undefined &&
+  const hasStarted = earlierPlan !== undefined && options.shard !== undefined &&
     await areAnswersNear(stem, options.shard);
-  if (!hasBegun) await refuseOtherDivisions(output, files, count);
+  if (!hasStarted) await refuseOtherDivisions(output, files, count);
   if (earlierPlan !== undefined) {
     return await checkPlan(earlierPlan, division, files, options.input);
   }

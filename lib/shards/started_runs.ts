@@ -34,12 +34,12 @@ const POLL_MS = 100;
  * Shards of one division do not wait for each other. */
 export async function refuseStarted(output: OwnOutput, own: StartedShard): Promise<void> {
   const { stem, wholeResults } = output, { shard, signal } = own;
-  const hasBegun = await areAnswersNear(stem, shard);
+  const hasStarted = await areAnswersNear(stem, shard);
   // `firstAnswers` counts locked results, too. Those of this shard do not exist yet.
   const isContinued = async () =>
-    hasBegun || await firstAnswers({ path: "", stem, count: shard.count }) !== undefined;
+    hasStarted || await firstAnswers({ path: "", stem, count: shard.count }) !== undefined;
   const find = async () =>
-    await runningWhole(output, own) ?? (hasBegun ? undefined : await otherDivision(output, own));
+    await runningWhole(output, own) ?? (hasStarted ? undefined : await otherDivision(output, own));
   const endsAt = performance.now() + WAIT_FOR_END_MS;
   let other = await find();
   if (other !== undefined && !other.isSameOutput && await isContinued()) return;

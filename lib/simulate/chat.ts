@@ -9,7 +9,7 @@
  */
 
 import { isObject } from "../json.ts";
-import type { ResolvedSimulateOptions } from "./options.ts";
+import { CHARS_PER_TOKEN, draw, type Plan } from "./options.ts";
 
 /** The fields of a request that determine its answer. */
 interface ChatRequest {
@@ -182,71 +182,7 @@ function splitText(text: string, tokenCount: number): string[] {
   return pieces;
 }
 
-/** What a prompt gets each time it is sent, unless the request hits a fault or limit. */
-export interface Plan {
-  /** A hash of the prompt and both seeds, 53 bits. */
-  readonly hash: number;
-  /** Whether this prompt always gets status 400. */
-  readonly isRejected: boolean;
-  readonly latencyMs: number;
-  readonly reasoningTokens: number;
-  readonly answerTokens: number;
-  /** How the answer ends; `abort` if it ends half-way. */
-  readonly finishReason: "stop" | "length" | "abort";
-  readonly promptTokens: number;
-}
-
-/** Characters per token, as an estimate for English text. */
-const CHARS_PER_TOKEN = 4;
-
 const QUOTED_CHARS = 60;
-
-/** After bryc's cyrb53 (public domain): 53 bits, a nanosecond per character. */
-export function hashText(text: string, seed: number): number {
-  let high = 0xdeadbeef ^ seed, low = 0x41c6ce57 ^ seed;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    high = Math.imul(high ^ code, 2654435761);
-    low = Math.imul(low ^ code, 1597334677);
-  }
-  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
-  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-  // 21 bits of `low`, then the 32 bits of `high`.
-  return 4294967296 * (2097151 & low) + (high >>> 0);
-}
-
-/** A pseudo-random number in [0, 1) from a hash. Each purpose has its own `salt`. */
-export function draw(hash: number, salt: number): number {
-  let bits = (hash % 4294967296) ^ Math.imul(salt, 0x9e3779b9) ^ (hash / 4294967296);
-  bits = Math.imul(bits ^ (bits >>> 16), 0x21f0aaad);
-  bits = Math.imul(bits ^ (bits >>> 15), 0x735a2d97);
-  return ((bits ^ (bits >>> 15)) >>> 0) / 4294967296;
-}
-
-/** Plans the answer to a prompt. Another `seed` of the request gives another answer. */
-export function planAnswer(
-  prompt: string,
-  options: ResolvedSimulateOptions,
-  maxTokens: number,
-  seed = "",
-): Plan {
-  const promptHash = hashText(prompt, options.seed);
-  const hash = seed === "" ? promptHash : hashText(`${seed}\n${prompt}`, options.seed);
-  const spread = 1 + options.jitter * (2 * draw(hash, 1) - 1);
-  const fullTokens = Math.round(options.tokens * (0.5 + draw(hash, 2)));
-  const isTruncated = options.truncated > 0 && draw(promptHash, 3) < options.truncated;
-  const reasoningTokens = Math.min(options.reasoning, maxTokens);
-  const tokens = isTruncated ? Math.floor(fullTokens / 2) : fullTokens;
-  return {
-    hash,
-    isRejected: options.refusals > 0 && draw(promptHash, 4) < options.refusals,
-    latencyMs: options.latency * spread,
-    reasoningTokens,
-    answerTokens: Math.min(tokens, maxTokens - reasoningTokens),
-    finishReason: isTruncated || options.reasoning + fullTokens > maxTokens ? "length" : "stop",
-    promptTokens: Math.ceil(prompt.length / CHARS_PER_TOKEN),
-  };
-}
 
 /** 14 hex digits that identify a prompt in its answer. */
 export function digestOf(hash: number): string {

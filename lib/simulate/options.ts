@@ -1,5 +1,6 @@
 /**
- * The options of a simulated teacher, from an object or the text of `--simulate=…`.
+ * How a simulated teacher behaves: its options, from an object or the text of `--simulate=…`, and what
+ * each prompt gets by them.
  *
  * @module
  */
@@ -37,53 +38,50 @@ export interface SimulateOptions {
 
 export type ResolvedSimulateOptions = Readonly<Required<SimulateOptions>>;
 
-/** A teacher that is as fast as a small model and never fails. */
-export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
-  latency: 500,
-  jitter: 0.2,
-  tokens: 300,
-  reasoning: 0,
-  errors: 0,
-  broken: 0,
-  aborted: 0,
-  refusals: 0,
-  truncated: 0,
-  rpm: 0,
-  capacity: 0,
-  seed: 1,
-};
-
 type Key = keyof SimulateOptions;
 
 interface Rule {
+  readonly default: number;
   /** What the value must be, for messages. */
   readonly expected: string;
   readonly max: number;
-  readonly isWhole: boolean;
+  readonly isWhole?: boolean;
 }
 
-const FRACTION: Rule = { expected: "a fraction from 0 to 1", max: 1, isWhole: false };
-const COUNT: Rule = {
-  expected: "a whole number, 0 or more",
-  max: Number.MAX_SAFE_INTEGER,
+const MAX = Number.MAX_SAFE_INTEGER;
+const FRACTION: Rule = { default: 0, expected: "a fraction from 0 to 1", max: 1 };
+const TOKENS: Rule = {
+  default: 0,
+  expected: "a whole number of tokens from 0 to 1000000",
+  max: 1e6,
   isWhole: true,
 };
 
+/** By default, a teacher that is as fast as a small model and never fails. */
 const RULES: Readonly<Record<Key, Rule>> = {
   // Timers allow 2^31 ms, and jitter may double the latency.
-  latency: { expected: "milliseconds from 0 to 1000000000", max: 1e9, isWhole: false },
-  jitter: FRACTION,
-  tokens: { expected: "a whole number of tokens from 0 to 1000000", max: 1e6, isWhole: true },
-  reasoning: { expected: "a whole number of tokens from 0 to 1000000", max: 1e6, isWhole: true },
+  latency: { default: 500, expected: "milliseconds from 0 to 1000000000", max: 1e9 },
+  jitter: { ...FRACTION, default: 0.2 },
+  tokens: { ...TOKENS, default: 300 },
+  reasoning: TOKENS,
   errors: FRACTION,
   broken: FRACTION,
   aborted: FRACTION,
   refusals: FRACTION,
   truncated: FRACTION,
-  rpm: { expected: "requests per minute, 0 or more", max: Number.MAX_SAFE_INTEGER, isWhole: false },
-  capacity: COUNT,
-  seed: { expected: "a whole number from 0 to 4294967295", max: 4294967295, isWhole: true },
+  rpm: { default: 0, expected: "requests per minute, 0 or more", max: MAX },
+  capacity: { default: 0, expected: "a whole number, 0 or more", max: MAX, isWhole: true },
+  seed: {
+    default: 1,
+    expected: "a whole number from 0 to 4294967295",
+    max: 4294967295,
+    isWhole: true,
+  },
 };
+
+export const SIMULATE_DEFAULTS = Object.fromEntries(
+  Object.entries(RULES).map(([key, rule]) => [key, rule.default]),
+) as ResolvedSimulateOptions;
 
 /** The names in `--simulate=…`, and flags of `simulate`. */
 export const SIMULATE_KEYS: readonly Key[] = Object.keys(RULES) as Key[];
@@ -138,7 +136,7 @@ function toNumber(key: Key, value: unknown): number {
   const problem = `Cannot simulate with "${key}=${value}": ${mustBe(key)}`;
   if (typeof number !== "number" || Number.isNaN(number)) throw new TypeError(problem);
   const { max, isWhole } = RULES[key];
-  if (!(number >= 0 && number <= max) || (isWhole && !Number.isInteger(number))) {
+  if (!(number >= 0 && number <= max) || isWhole && !Number.isInteger(number)) {
     throw new RangeError(problem);
   }
   return number;
@@ -151,4 +149,68 @@ function mustBe(key: Key): string {
 function unknownKey(key: string): string {
   const hint = suggestion(key, SIMULATE_KEYS) || `. The options are ${SIMULATE_KEYS.join(", ")}`;
   return `Cannot simulate with "${key}": there is no such option${hint}`;
+}
+
+/** What a prompt gets each time it is sent, unless the request hits a fault or limit. */
+export interface Plan {
+  /** A hash of the prompt and both seeds, 53 bits. */
+  readonly hash: number;
+  /** Whether this prompt always gets status 400. */
+  readonly isRejected: boolean;
+  readonly latencyMs: number;
+  readonly reasoningTokens: number;
+  readonly answerTokens: number;
+  /** How the answer ends; `abort` if it ends half-way. */
+  readonly finishReason: "stop" | "length" | "abort";
+  readonly promptTokens: number;
+}
+
+/** Characters per token, as an estimate for English text. */
+export const CHARS_PER_TOKEN = 4;
+
+/** After bryc's cyrb53 (public domain): 53 bits, a nanosecond per character. */
+export function hashText(text: string, seed: number): number {
+  let high = 0xdeadbeef ^ seed, low = 0x41c6ce57 ^ seed;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    high = Math.imul(high ^ code, 2654435761);
+    low = Math.imul(low ^ code, 1597334677);
+  }
+  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
+  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
+  // 21 bits of `low`, then the 32 bits of `high`.
+  return 4294967296 * (2097151 & low) + (high >>> 0);
+}
+
+/** A pseudo-random number in [0, 1) from a hash. Each purpose has its own `salt`. */
+export function draw(hash: number, salt: number): number {
+  let bits = (hash % 4294967296) ^ Math.imul(salt, 0x9e3779b9) ^ (hash / 4294967296);
+  bits = Math.imul(bits ^ (bits >>> 16), 0x21f0aaad);
+  bits = Math.imul(bits ^ (bits >>> 15), 0x735a2d97);
+  return ((bits ^ (bits >>> 15)) >>> 0) / 4294967296;
+}
+
+/** Plans the answer to a prompt. Another `seed` of the request gives another answer. */
+export function planAnswer(
+  prompt: string,
+  options: ResolvedSimulateOptions,
+  maxTokens: number,
+  seed = "",
+): Plan {
+  const promptHash = hashText(prompt, options.seed);
+  const hash = seed === "" ? promptHash : hashText(`${seed}\n${prompt}`, options.seed);
+  const spread = 1 + options.jitter * (2 * draw(hash, 1) - 1);
+  const fullTokens = Math.round(options.tokens * (0.5 + draw(hash, 2)));
+  const isTruncated = options.truncated > 0 && draw(promptHash, 3) < options.truncated;
+  const reasoningTokens = Math.min(options.reasoning, maxTokens);
+  const tokens = isTruncated ? Math.floor(fullTokens / 2) : fullTokens;
+  return {
+    hash,
+    isRejected: options.refusals > 0 && draw(promptHash, 4) < options.refusals,
+    latencyMs: options.latency * spread,
+    reasoningTokens,
+    answerTokens: Math.min(tokens, maxTokens - reasoningTokens),
+    finishReason: isTruncated || options.reasoning + fullTokens > maxTokens ? "length" : "stop",
+    promptTokens: Math.ceil(prompt.length / CHARS_PER_TOKEN),
+  };
 }

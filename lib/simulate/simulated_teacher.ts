@@ -6,18 +6,18 @@
 
 import { UsageError } from "../errors.ts";
 import {
-  draw,
   emptyResponse,
   errorResponse,
   eventsOf,
   eventsResponse,
   jsonResponse,
   modelsResponse,
-  type Plan,
-  planAnswer,
   readChatRequest,
 } from "./chat.ts";
 import {
+  draw,
+  type Plan,
+  planAnswer,
   type ResolvedSimulateOptions,
   resolveSimulateOptions,
   type SimulateOptions,

@@ -68,6 +68,14 @@ export function clip(text: string, width: number): string {
   return clipped + "…";
 }
 
+/** Pads printable texts to the widest one plus two cells; adds nothing if all are empty. */
+export function columnOf(texts: readonly string[], maxCells: number): string[] {
+  const cells = texts.map((text) => clip(text, maxCells));
+  const width = Math.max(...cells.map(stringWidth));
+  if (width === 0) return cells;
+  return cells.map((text) => text + " ".repeat(width - stringWidth(text) + 2));
+}
+
 /** Matches characters of one cell: ASCII, Latin-1, and Retort's signs for drawing lines. */
 const ONE_CELL_EACH = /^[ -~¡-¬®-ÿ‐-‧─-▟]*$/;
 

@@ -25,6 +25,7 @@ import type {
   RunStart,
   RunState,
   Snapshot,
+  Summary,
   TeacherStatus,
 } from "../progress/mod.ts";
 import { clip, type Segment, stringWidth } from "./columns.ts";
@@ -184,15 +185,11 @@ function costSegments(snapshot: Snapshot): Segment[] {
 
 /** Whether the cost is unknown because no answer has token counts. Its twin for the page is
  * `isUncounted` in `web/page/run_state.js`. */
-export function isUncounted(figures: Figures): boolean {
-  const { cost_usd, succeeded, prompt_tokens, completion_tokens } = figures;
+export function isUncounted(
+  { cost_usd, succeeded, prompt_tokens, completion_tokens }: Snapshot | Summary,
+): boolean {
   return cost_usd === null && succeeded > 0 && prompt_tokens + completion_tokens === 0;
 }
-
-type Figures = Pick<
-  Snapshot,
-  "cost_usd" | "succeeded" | "prompt_tokens" | "completion_tokens"
->;
 
 function hasEnded({ state }: Snapshot): boolean {
   return state === "done" || state === "halted";

@@ -17,7 +17,7 @@ import {
 } from "../figures.ts";
 import { printable } from "../printable.ts";
 import { errorText, isUncounted, MAX_NAME_CELLS, teacherStateText } from "./status.ts";
-import { clip, type Color, createPaint, type Paint, stringWidth } from "./columns.ts";
+import { clip, type Color, columnOf, createPaint, type Paint } from "./columns.ts";
 
 const MAX_ERRORS = 3;
 const MAX_FILES = 2;
@@ -221,8 +221,11 @@ function answersText(teachers: readonly TeacherStatus[]): string {
 
 function presentLines(teachers: readonly TeacherStatus[], maxLines: number): string[] {
   const shownTeachers = teachers.length > maxLines ? teachers.slice(0, maxLines - 1) : teachers;
-  const addresses = column(shownTeachers.map(({ address }) => address));
-  const models = column(shownTeachers.map(({ model }) => model));
+  const addresses = columnOf(
+    shownTeachers.map(({ address }) => printable(address)),
+    MAX_NAME_CELLS,
+  );
+  const models = columnOf(shownTeachers.map(({ model }) => printable(model)), MAX_NAME_CELLS);
   const answered = shownTeachers.map((teacher) => formatCount(teacher.answered));
   const width = Math.max(...answered.map((figure) => figure.length));
   const lines = shownTeachers.map((teacher, index) => {
@@ -238,14 +241,6 @@ function presentLines(teachers: readonly TeacherStatus[], maxLines: number): str
     );
   }
   return lines;
-}
-
-/** Pads texts to the widest one plus two cells; adds nothing if all are empty. */
-function column(texts: readonly string[]): string[] {
-  const cells = texts.map((text) => clip(printable(text), MAX_NAME_CELLS));
-  const width = Math.max(...cells.map((text) => stringWidth(text)));
-  if (width === 0) return cells;
-  return cells.map((text) => text + " ".repeat(width - stringWidth(text) + 2));
 }
 
 /** `408 × rate_limit 429: Slow down · 407 retried, 1 failed`; the most failed rows first. */

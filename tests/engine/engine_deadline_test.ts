@@ -54,12 +54,13 @@ Deno.test("Engine fails a row whose turn comes after its deadline, without a cal
     now: clock.now,
   });
   await fixture.start();
+  await clock.advance(500);
   await fixture.teacher.call("0").refuse(broken(1_000));
   await clock.advance(12_000);
   await fixture.teacher.call("1").answer();
   await fixture.ended;
-  const [, { row, failure, attempts }] = fixture.outcomes;
-  assertEquals([row.uid, failure?.type, attempts], ["0", "timeout", 1]);
+  const [, { row, failure, attempts, latencyMs }] = fixture.outcomes;
+  assertEquals([row.uid, failure?.type, attempts, latencyMs], ["0", "timeout", 1, 500]);
   assertEquals(
     failure?.message,
     "The row was not answered within 10 s (--row-timeout), in 1 attempt",

@@ -387,3 +387,27 @@ Deno.test("Engine says that a teacher is lost only if others are there now, what
   fixture.engine.abort();
   await fixture.ended;
 });
+
+Deno.test("Engine seldom wakes for a row that one teacher has put off while the other is full", async () => {
+  using clock = new FakeClock();
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(60),
+    teachers: [endpointOf(a), endpointOf(b, { maxConcurrency: 2 })],
+    concurrency: 50,
+    now: clock.now,
+  });
+  await fixture.start();
+  for (let i = 0; i < 5; i++) await a.open[0].answer();
+  await a.open[0].refuse(new TeacherError("Slow", { status: 429, retryAfterMs: 60_000 }));
+  while (a.open.length > 0) await a.open[0].answer();
+  assertEquals([fixture.engine.waiting, b.open.length], [1, 2]);
+  const before = clock.fired;
+  await clock.advance(10_000);
+  assertEquals(clock.fired - before < 300, true);
+  await b.open[0].answer();
+  await clock.advance(200);
+  assertEquals([fixture.engine.waiting, b.open.length], [0, 2]);
+  while (b.open.length > 0) await b.open[0].answer();
+  await fixture.ended;
+});

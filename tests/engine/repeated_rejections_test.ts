@@ -11,7 +11,7 @@ import { rowOf } from "./engine_fixture.ts";
 function refused(uid: string, message = "No such field", status = 400): HeldRow {
   const failure: Failure = { type: "request", message, status };
   const work = new Work(rowOf(uid), 0, {});
-  return { work, outcome: { ...work.outcome(undefined, failure), failure } };
+  return { work, outcome: work.outcome(undefined, failure) };
 }
 
 function newRejections(options: Partial<SuspicionOptions> = {}): RepeatedRejections {

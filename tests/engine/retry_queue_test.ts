@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { RetryQueue } from "../../lib/engine/work_queue.ts";
+import { RetryQueue } from "../../lib/engine/retry_policy.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 /** A queue that takes all due rows when it is notified, as lanes do. */

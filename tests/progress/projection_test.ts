@@ -6,7 +6,7 @@ import {
   assertLess,
 } from "../../lib/deps/std_assert.ts";
 import { type ProjectedTime, Projection } from "../../lib/progress/projection.ts";
-import { RateWindow } from "../../lib/progress/forecast.ts";
+import { RateMeter } from "../../lib/timer.ts";
 
 interface Look extends ProjectedTime {
   atMs: number;
@@ -19,7 +19,7 @@ const STEP_MS = 100;
 /** Runs rows of known durations over lanes, and reads the projection ten times per second. */
 function simulate(durationsMs: readonly number[], lanes: number): Look[] {
   const projection = new Projection(lanes, durationsMs.length, 0);
-  const rate = new RateWindow(0);
+  const rate = new RateMeter(0, { slotMs: 1_000, windowMs: 30_000, minSpanMs: 0 });
   const looks: Omit<Look, "trueSeconds">[] = [];
   let under: { sequence: number; endMs: number }[] = [];
   let sent = 0;
@@ -37,7 +37,7 @@ function simulate(durationsMs: readonly number[], lanes: number): Look[] {
     const projected = projection.project({
       rows: durationsMs.length,
       concurrency: lanes,
-      recentRows: rate.sum,
+      recentRows: rate.sum(nowMs),
       recentRate: rate.perSecond(nowMs),
       elapsedMs: nowMs,
     });

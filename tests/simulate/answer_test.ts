@@ -1,9 +1,9 @@
-/** Tests of lib/simulate/chat.ts: the answers. @module */
+/** Tests of the answers of a simulated teacher. @module */
 
 import { assert, assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
-import { answerText, digestOf, draw, hashText, planAnswer } from "../../lib/simulate/chat.ts";
+import { answerText, digestOf } from "../../lib/simulate/chat.ts";
 import { flagsOf } from "../../lib/data/flags.ts";
-import { SIMULATE_DEFAULTS } from "../../lib/simulate/options.ts";
+import { draw, hashText, planAnswer, SIMULATE_DEFAULTS } from "../../lib/simulate/options.ts";
 
 const PROMPTS = Array.from({ length: 20_000 }, (_, i) => `user\nprompt ${i}\n\n`);
 

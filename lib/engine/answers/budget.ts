@@ -36,14 +36,12 @@ const UNCOUNTED_TEXT = "without token counts (usage)";
 /** The relative error of a sum of costs: 7 answers of $0.01 sum up to $0.06999999999999999. */
 const ROUNDING_ERROR = 1e-9;
 
-/** Who is paid for an answer, such as an endpoint. */
 export interface Payee {
   readonly teacher: Teacher;
   /** Called with each known cost, and with estimates for the answers of unknown cost. */
   paid(usd: number): void;
 }
 
-/** Answers of one payee whose cost cannot be estimated yet. */
 interface UnestimatedAnswers {
   count: number;
   /** The first of them, without its texts. */
@@ -74,7 +72,7 @@ export class Budget {
   #earlierCostUsd = 0;
   /** Sums over the answers with token counts. */
   readonly #counted = { answers: 0, promptTokens: 0, completionTokens: 0 };
-  /** The number of answers without token counts. */
+  /** Answers without token counts. */
   #uncounted = 0;
   /** Answers whose cost is known. */
   readonly #priced = { answers: 0, usd: 0 };
@@ -242,7 +240,7 @@ export class Budget {
   }
 }
 
-/** Why a limit cannot be enforced; undefined while too few answers show that. */
+/** Undefined while too few answers show that a limit cannot be enforced. */
 function unenforceableReason(
   flag: string,
   unknown: number,

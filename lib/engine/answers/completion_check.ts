@@ -12,8 +12,8 @@ import type { Completion, Usage } from "../../teacher/mod.ts";
 
 export const EMPTY = "The answer holds neither text nor a tool call";
 
-/** Returns the value as a completion whose counts can be summed. Returns undefined if it is not a
- * completion, because a custom teacher without types may return anything. */
+/** Returns the value as a completion whose counts can be summed; undefined if it is none, because a
+ * custom teacher without types may return anything. */
 export function asCompletion(value: unknown): Completion | undefined {
   if (!isObject(value)) return undefined;
   const { response } = value;
@@ -57,8 +57,8 @@ function isValid(usage: Usage): boolean {
     asCount(cacheWriteTokens) === cacheWriteTokens && asAmount(costUsd) === costUsd;
 }
 
-/** Returns an error, so that the row is sent again, if the answer was aborted, has no known finish
- * reason, or is empty and counted as 0 tokens. Returns undefined for other answers. */
+/** The error of an answer that was aborted, has no known finish reason, or is empty and counted as 0
+ * tokens: its row is sent again. Undefined for other answers. */
 export function unfinishedError(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isEmptyAndUncounted(completion)) {
     return new TeacherError(`${EMPTY}, and the teacher counted no tokens for it`, {
@@ -90,8 +90,7 @@ export function hasContent({ response, toolCalls }: Completion): boolean {
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Gateways send an empty answer without tokens if their upstream has failed (Ollama's cloud,
- * LiteLLM). Gemini sends one sometimes. */
+/** Ollama's cloud and LiteLLM send such an answer if their upstream has failed, Gemini sometimes. */
 function isEmptyAndUncounted(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&

@@ -40,8 +40,8 @@ export interface AnswerPolicyOptions {
   readonly onTruncated: OnTruncated;
   /** The highest limit that `escalate` sets. @default 8 times the row's first limit */
   readonly maxTokensCap?: number;
-  /** Maximum number of further answers requested for a row after empty or rejected answers or
-   * refusals. @default 0 */
+  /** How many further answers may be requested for a row, after empty or rejected ones or refusals.
+   * @default 0 */
   readonly resample?: number;
   /** Additional finish reasons of complete answers; `none` stands for a missing one. @default [] */
   readonly acceptEndings?: readonly string[];
@@ -56,9 +56,7 @@ export interface AnswerPolicyOptions {
 
 export interface AnsweredAttempt extends AnswerCost {
   readonly row: Row;
-  /** The parameters of the attempt. */
   readonly params: Params;
-  /** Number of further answers requested for the row so far. */
   readonly resamples: number;
 }
 
@@ -133,8 +131,7 @@ export class AnswerPolicy {
     if (typeof verdict === "string") return this.#reject("rejected", verdict, attempt);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
-    // The check timed out or crashed, and may do so again on another answer, which would be paid
-    // for.
+    // The check timed out or crashed. It may do so again on another answer, which costs money.
     if (isFinal) return { ...failed(failure), halt };
     return { failure, action: "repeat", params: attempt.params, halt };
   }

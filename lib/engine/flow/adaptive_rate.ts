@@ -12,6 +12,7 @@
  * @module
  */
 
+import { RateMeter } from "../../timer.ts";
 import { TokenBucket } from "./rate.ts";
 
 /** The new rate after throttling, as a fraction of the accepted one. */
@@ -57,6 +58,7 @@ const IDLE_MS = 30_000;
 
 /** Unlimited until the first throttling. Times are in milliseconds of a monotonic clock. */
 export class AdaptiveRate {
+  readonly #startedAt: number;
   readonly #growth = new CubicGrowth();
   readonly #sent: RateMeter;
   readonly #throttled: RateMeter;
@@ -74,8 +76,9 @@ export class AdaptiveRate {
   #refreshedAt = 0;
 
   constructor(now: number) {
-    this.#sent = new RateMeter(now);
-    this.#throttled = new RateMeter(now);
+    this.#startedAt = now;
+    this.#sent = new RateMeter(now, METER);
+    this.#throttled = new RateMeter(now, METER);
   }
 
   /** Whether a rate is set: after the first throttling, until `removeLimit()`. */
@@ -151,8 +154,14 @@ export class AdaptiveRate {
   /** Whether the accepted rate is unknown: at the start, while a guess is throttled at once, and
    * if nothing was accepted since the last decrease. */
   #isRateUnknown(now: number): boolean {
-    if (!this.isLimited) return !this.#sent.isSteady(now);
+    if (!this.isLimited) return !this.#isSteady(now);
     return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;
+  }
+
+  #isSteady(now: number): boolean {
+    return now - this.#startedAt >= LONGEST_WINDOW_MS &&
+      this.#sent.perSecond(now, SHORTEST_WINDOW_MS) <=
+        MAX_STEADY_FACTOR * this.#sent.perSecond(now);
   }
 
   /** The rate that was throttled: the limit if it was used, otherwise the rate of sending. */
@@ -199,57 +208,13 @@ export class AdaptiveRate {
   }
 }
 
-const SLOT_MS = 100;
-
+/** The windows of the measured rates. */
 const LONGEST_WINDOW_MS = 5_000;
-
-/** The shortest time over which events count as a rate. */
 const SHORTEST_WINDOW_MS = 1_000;
+const METER = { slotMs: 100, windowMs: LONGEST_WINDOW_MS, minSpanMs: SHORTEST_WINDOW_MS };
 
 /** A rate is steady if its last second is below this multiple of its last five seconds. */
 const MAX_STEADY_FACTOR = 1.5;
-
-/** Counts the events of the last 5 s, in slots of 100 ms. */
-class RateMeter {
-  // One slot more than the window, because the current slot is incomplete.
-  readonly #counts = new Float64Array(LONGEST_WINDOW_MS / SLOT_MS + 1);
-  readonly #startedAt: number;
-  #slot = 0;
-
-  constructor(now: number) {
-    this.#startedAt = now;
-  }
-
-  add(now: number): void {
-    this.#advance(now);
-    this.#counts[this.#slot % this.#counts.length]++;
-  }
-
-  perSecond(now: number, windowMs: number = LONGEST_WINDOW_MS): number {
-    this.#advance(now);
-    const slots = Math.ceil(Math.max(SHORTEST_WINDOW_MS, windowMs) / SLOT_MS);
-    const pastSlots = Math.min(slots, this.#slot, this.#counts.length - 1);
-    let count = 0;
-    for (let slot = this.#slot - pastSlots; slot <= this.#slot; slot++) {
-      count += this.#counts[slot % this.#counts.length];
-    }
-    const spanMs = pastSlots * SLOT_MS + (now - this.#startedAt) % SLOT_MS;
-    return count * 1_000 / Math.max(SHORTEST_WINDOW_MS, spanMs);
-  }
-
-  isSteady(now: number): boolean {
-    return now - this.#startedAt >= LONGEST_WINDOW_MS &&
-      this.perSecond(now, SHORTEST_WINDOW_MS) <= MAX_STEADY_FACTOR * this.perSecond(now);
-  }
-
-  #advance(now: number): void {
-    const slot = Math.floor((now - this.#startedAt) / SLOT_MS);
-    if (slot <= this.#slot) return;
-    const firstStale = Math.max(this.#slot + 1, slot - this.#counts.length + 1);
-    for (let n = firstStale; n <= slot; n++) this.#counts[n % this.#counts.length] = 0;
-    this.#slot = slot;
-  }
-}
 
 /** CUBIC's K: the time until the size before a decrease is reached again, in milliseconds. */
 export const RECOVERY_MS = 15_000;

@@ -20,7 +20,7 @@ export interface EndpointOptions extends Pick<LoadControlOptions, "rpm" | "tpm">
 }
 
 export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "rpm" | "tpm"> {
-  /** Over all endpoints. */
+  /** The limit of the run, over all endpoints. */
   readonly concurrency: number;
   /** Called when a teacher goes down, and when it is up again. */
   readonly onOutage?: (endpoint: Endpoint) => void;
@@ -28,7 +28,6 @@ export interface EndpointContext extends Omit<LoadControlOptions, "ceiling" | "r
   readonly onFailure?: () => void;
 }
 
-/** What the attempts at a teacher came to. */
 export type TeacherCounts = Pick<
   TeacherStatus,
   "answered" | "failed" | "completion_tokens" | "cost_usd"
@@ -57,13 +56,12 @@ export class Endpoint {
    * pool picks the lowest `turns / weight`. */
   turns = 0;
   weight: number;
-  /** Whether the teacher was removed, and only finishes its calls. */
   isLeaving = false;
   readonly #context: EndpointContext;
   #maxConcurrency: number;
   #runConcurrency: number;
   readonly #load: LoadControl;
-  readonly #breaker: CircuitBreaker;
+  readonly breaker: CircuitBreaker;
   /** Part of `status()`. The pool replaces it once the teacher has left. */
   counts: TeacherCounts = { answered: 0, failed: 0, completion_tokens: 0, cost_usd: 0 };
   #reason = "";
@@ -80,7 +78,7 @@ export class Endpoint {
     this.#runConcurrency = context.concurrency;
     const ceiling = Math.min(options.maxConcurrency, context.concurrency);
     this.#load = new LoadControl({ ...context, ceiling, rpm: options.rpm, tpm: options.tpm });
-    this.#breaker = new CircuitBreaker(context);
+    this.breaker = new CircuitBreaker(context);
   }
 
   get now(): number {
@@ -108,7 +106,7 @@ export class Endpoint {
   }
 
   get isDown(): boolean {
-    return this.#breaker.isDown;
+    return this.breaker.isDown;
   }
 
   /** Whether the teacher is down, or its quota is used up. */
@@ -122,8 +120,7 @@ export class Endpoint {
     return this.#haltReason ?? this.#reason;
   }
 
-  /** Whether nothing changes until an attempt fails or a setting changes. `tick()` may then be
-   * called rarely. */
+  /** Whether `tick()` changes nothing until an attempt fails or a setting changes. */
   get isSteady(): boolean {
     if (this.isHalted) return true;
     return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
@@ -134,7 +131,7 @@ export class Endpoint {
    * these. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
-    if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, coolUntil);
+    if (this.breaker.isDown) return Math.max(this.breaker.probeAt, coolUntil);
     if (closedUntil !== undefined) return Math.max(closedUntil, coolUntil);
     return coolUntil > now ? coolUntil : undefined;
   }
@@ -150,13 +147,13 @@ export class Endpoint {
     return this.#load.delayMs(now);
   }
 
-  /** Takes a slot. Returns the ticket of the attempt, from 1. */
+  /** Takes a slot. Returns the ticket of the attempt. */
   take(): number {
     this.inFlight++;
     this.attempts++;
     this.turns++;
     this.#load.sent(this.attempts);
-    this.#breaker.sent();
+    this.breaker.sent();
     return this.attempts;
   }
 
@@ -168,7 +165,6 @@ export class Endpoint {
     this.#load.answered(sent, inFlight, completion);
   }
 
-  /** Adds the known cost of an answer, or the estimated cost of several. Rejected ones count, too. */
   paid(costUsd: number): void {
     this.counts.cost_usd += costUsd;
   }
@@ -201,7 +197,7 @@ export class Endpoint {
     if (verdict === "closed") return { counts: false, isTolerated: false };
     const isTolerated = verdict === "tolerated";
     const wasDown = this.isDown;
-    const counts = this.#breaker.failed(cause, sent.startedAt, isFirstFailure);
+    const counts = this.breaker.failed(cause, sent.startedAt, isFirstFailure);
     if (this.isDown && !wasDown) this.#context.onOutage?.(this);
     return { counts, isTolerated };
   }
@@ -211,15 +207,7 @@ export class Endpoint {
     this.#load.failed(undefined);
   }
 
-  get latestProbeAt(): number {
-    return this.#breaker.latestProbeAt;
-  }
-
-  probeBy(latestProbeAt: number): void {
-    this.#breaker.latestProbeAt = latestProbeAt;
-  }
-
-  /** Sends nothing more to the teacher. Keeps the first reason. */
+  /** Keeps the first reason. */
   halt(reason: string): void {
     this.#haltReason ??= reason;
   }
@@ -282,10 +270,10 @@ export class Endpoint {
     };
   }
 
-  /** Called when the teacher has responded. After an outage, sending restarts with one attempt. */
+  /** After an outage, sending restarts with one attempt. */
   #responded(sent: Sent): void {
     this.#load.responded(sent);
-    if (!this.#breaker.answered(sent.startedAt)) return;
+    if (!this.breaker.answered(sent.startedAt)) return;
     this.#load.restart();
     this.#context.onOutage?.(this);
   }

@@ -20,7 +20,6 @@ export interface LoadControlOptions {
   readonly rpm?: number;
   readonly tpm?: number;
   readonly isExploring: boolean;
-  /** Whether the limit starts at 1. */
   readonly isCareful: boolean;
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
@@ -38,7 +37,7 @@ export interface Sent {
 
 /** An attempt that was throttled, timed out or not connected. */
 export interface Pressure extends Sent {
-  /** Attempts in flight when it ended, including it. */
+  /** Attempts in flight when it ended, including itself. */
   readonly inFlight: number;
   /** Whether a rate limit was the reason, not overload. */
   readonly isRate: boolean;
@@ -51,7 +50,7 @@ export interface Pressure extends Sent {
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** A careful start is over after this multiple of the ceiling in attempts. */
+/** For throttling, a careful start is over after this multiple of the ceiling in attempts. */
 const START_TURNS = 4;
 
 /** Each attempt is a `sent()`, then either `answered()` or `failed()`. In addition, `responded()` is
@@ -99,7 +98,7 @@ export class LoadControl {
     return this.#window.closedUntil;
   }
 
-  /** The end of the pause that the teacher last requested; may be in the past. */
+  /** The end of the pause that the teacher last requested, even if it is over. */
   get coolUntil(): number {
     return this.#coolUntil;
   }
@@ -130,7 +129,7 @@ export class LoadControl {
   answered({ startedAt, inFlightAtStart }: Sent, inFlight: number, completion: Completion): void {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
-    this.#rate.answered(completion);
+    this.#rate.ended(completion);
     if (this.#pacer === undefined) return;
     const now = this.#now(), { value, isStarting } = this.#limit;
     // Attempts that are throttled at any load take no capacity.
@@ -142,10 +141,8 @@ export class LoadControl {
     this.#reopen(this.#window.answered(ticket, startedAt));
   }
 
-  /** @param partial A partial answer, whose tokens count towards `tpm`. */
   failed(partial: Completion | undefined): void {
-    if (partial === undefined) this.#rate.failed();
-    else this.#rate.answered(partial);
+    this.#rate.ended(partial);
   }
 
   /** Handles an attempt that was throttled, timed out or not connected. Returns whether

@@ -26,8 +26,7 @@ const LOW_CALLS = 20;
 
 const MAX_SPACING_MS = 5_000;
 
-/** The limits of the user and of the headers. Each attempt is a `take()`, then either `answered()`
- * or `failed()`. */
+/** The limits of the user and of the headers. Each attempt is a `take()`, then an `ended()`. */
 export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
@@ -84,9 +83,11 @@ export class RateLimiter {
     this.#charge(0);
   }
 
-  answered(completion: Completion): void {
-    const { usage, rateLimit } = completion;
+  /** @param completion The answer, also a partial one: its tokens count. */
+  ended(completion: Completion | undefined): void {
     this.#inFlight--;
+    if (completion === undefined) return this.#charge(0);
+    const { usage, rateLimit } = completion;
     let tokens = this.#meanTokens;
     if (isCounted(usage)) {
       tokens = usage.promptTokens + usage.completionTokens;
@@ -95,11 +96,6 @@ export class RateLimiter {
     }
     this.#charge(tokens);
     if (rateLimit !== undefined) this.#applyHeaders(rateLimit, this.#now());
-  }
-
-  failed(): void {
-    this.#inFlight--;
-    this.#charge(0);
   }
 
   #charge(spent: number): void {

@@ -16,14 +16,16 @@ import {
 
 const TICK_MS = 100;
 
-/** Applies while nothing depends on time: waking up costs more CPU than the update. */
+/** While nothing depends on time: waking up costs more CPU than the update. */
 const STEADY_TICK_MS = 500;
+
+/** A wait below the clock's precision would end again and again without any time passing. */
+const MIN_WAIT_MS = 0.001;
 
 export interface TeacherPoolOptions extends EndpointContext {
   readonly teachers: readonly EndpointOptions[];
   /** Reads the clock; `now` returns the last reading. */
   readonly readClock: () => number;
-  /** Called when an attempt may have become possible. */
   readonly onReady: () => void;
   readonly onTick: () => void;
 }
@@ -40,7 +42,7 @@ export class TeacherPool {
   readonly #departed = new DepartedTeachers();
   readonly #options: TeacherPoolOptions;
   readonly #context: EndpointContext;
-  /** Reused by `pick()` on the hot path: only entries set by the current call are valid. */
+  /** Reused by `pick()` on the hot path. */
   readonly #ready: Endpoint[] = [];
   readonly #alarm: Alarm;
   #stopTicks: (() => void) | undefined;
@@ -120,8 +122,9 @@ export class TeacherPool {
       inFlight += endpoint.inFlight;
       weight += endpoint.weight;
     }
-    // A wait below the clock's precision would end again and again without any time passing.
-    if (count === 0 && soonest < Infinity) this.#alarm.setEarlier(now + Math.max(1, soonest));
+    if (count === 0 && soonest < Infinity) {
+      this.#alarm.setEarlier(now + Math.max(MIN_WAIT_MS, soonest));
+    }
     if (count < 2) return count === 0 ? undefined : ready[0];
     return leastUsed(ready, count, (inFlight + 1) / weight);
   }
@@ -139,7 +142,7 @@ export class TeacherPool {
     return ownerOf(key, this.#endpoints, this.#options.readClock());
   }
 
-  /** Adds a teacher, or takes back one with calls in flight. Starts carefully. */
+  /** Adds a teacher, or takes back one that has calls in flight. Starts carefully. */
   add(teacher: EndpointOptions): void {
     // Without any turns, a new teacher alone would get all rows at first.
     const others = this.#endpoints.filter(({ isActive }) => isActive);
