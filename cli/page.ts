@@ -1,7 +1,6 @@
 /** Pages in the user's browser: opens them, and keeps the page of a run after the run. @module */
 
 import { dirname, relative, resolve } from "../lib/deps/std_path.ts";
-import { UsageError } from "../lib/errors.ts";
 import { formatDuration } from "../lib/figures.ts";
 import { systemReason } from "../lib/files.ts";
 import type { Monitor } from "../web/server.ts";
@@ -22,12 +21,7 @@ export function readPageKeep(settings: Settings): PageKeep {
   if (text === undefined) return "watched";
   if (text === "forever") return Infinity;
   if (text === "0") return 0;
-  try {
-    return settings.milliseconds("monitor-keep") ?? 0;
-  } catch (cause) {
-    if (!(cause instanceof UsageError)) throw cause;
-    throw new UsageError(`${cause.message}, or forever, or 0`, { cause });
-  }
+  return settings.milliseconds("monitor-keep", ", or forever, or 0") ?? 0;
 }
 
 export interface KeepPageOptions {

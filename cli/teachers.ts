@@ -253,16 +253,8 @@ function clientOptions(settings: Settings, { thinkTags }: Pick<TeacherSpec, "thi
     timeoutMs: settings.milliseconds("timeout"),
     streamIdleTimeoutMs: settings.milliseconds("stream-timeout"),
     keep: settings.parts("keep"),
-    thinkTags: thinkTags === undefined ? readThinkTags(settings) : parseThinkTags(thinkTags),
+    thinkTags: thinkTags === undefined
+      ? settings.parsed("think-tags", THINK_TAGS_RULE, parseThinkTags)
+      : parseThinkTags(thinkTags),
   };
-}
-
-function readThinkTags(settings: Settings): readonly [string, string] | undefined {
-  const text = settings.text("think-tags");
-  if (text === undefined) return undefined;
-  const tags = parseThinkTags(text);
-  if (tags !== undefined) return tags;
-  throw new UsageError(
-    `Cannot use ${settings.flagText("think-tags", text)}: it must be ${THINK_TAGS_RULE}`,
-  );
 }
