@@ -22,7 +22,7 @@ export const EXIT_FAILED_ROWS = 3;
 export const EXIT_LOCKED = 4;
 /** A teacher, a budget or a deadline halted the run. */
 export const EXIT_HALTED = 5;
-/** The disk failed or is full. */
+/** The disk failed or is full, a report could not be written, or a scheduler's tool failed. */
 export const EXIT_DISK = 6;
 
 /** Exit codes after signals are above this. */
