@@ -68,6 +68,16 @@ function formatKeep(keep: PageKeep, maxMs: number): string {
 /** Host names that only this machine can reach. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 
+/** Wildcard addresses: the server listens on all interfaces. */
+const ANY_ADDRESS = /^(0\.0\.0\.0|\[?::\]?)$/;
+
+/** The URL to print. A browser on another machine cannot open a wildcard address. */
+export function shownUrl(url: string, hostname = ""): string {
+  if (!ANY_ADDRESS.test(hostname)) return url;
+  const { port, pathname, search } = new URL(url);
+  return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;
+}
+
 export interface ServedPage {
   readonly url: string;
   /** @default 127.0.0.1 */
