@@ -8,9 +8,8 @@ import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import { openai, type Teacher, type TeacherRequest } from "../lib/teacher/mod.ts";
 import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
 import type { TeacherSpec } from "./config.ts";
-import { holdsKey, readConnection } from "./connection.ts";
+import { holdsKey, proxyOf, readConnection } from "./connection.ts";
 import type { Io } from "./io.ts";
-import { proxyOf } from "./proxy.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
 export interface OpenTeachers extends AsyncDisposable {
