@@ -28,10 +28,8 @@ export interface Flag {
   readonly group: string;
 }
 
-/** A flag's group is the key of the table; its commands are `run` and `retry` by default. */
+/** A flag's group is the key of the table, and has defaults for its commands. */
 export type FlagEntry = Omit<Flag, "group" | "commands"> & Partial<Pick<Flag, "commands">>;
-
-const DEFAULT_COMMANDS = ["run", "retry"] as const;
 
 const PROGRESS: readonly FlagEntry[] = [
   {
@@ -94,15 +92,9 @@ const MONITOR: readonly FlagEntry[] = [
 ];
 
 const HELP: readonly FlagEntry[] = [
-  {
-    name: "help",
-    short: "h",
-    help: "this help; --help-all shows every flag",
-    commands: COMMANDS,
-    isCommon: true,
-  },
-  { name: "help-all", help: "every flag", commands: COMMANDS },
-  { name: "version", short: "V", help: "the version", commands: COMMANDS, isCommon: true },
+  { name: "help", short: "h", help: "this help; --help-all shows every flag", isCommon: true },
+  { name: "help-all", help: "every flag" },
+  { name: "version", short: "V", help: "the version", isCommon: true },
 ];
 
 const SUBMIT: readonly FlagEntry[] = [
@@ -125,7 +117,7 @@ const SUBMIT: readonly FlagEntry[] = [
   { name: "secret", value: "NAME[/KEY]", help: "Kubernetes: secret that holds the key" },
   { name: "namespace", value: "NAME", help: "Kubernetes: namespace" },
   { name: "send", help: "submit the job right away, as deno task submit does" },
-].map((entry) => ({ ...entry, commands: ["submit"], isCommon: true }));
+];
 
 const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
   "Input and output": INPUT_AND_OUTPUT,
@@ -142,8 +134,20 @@ const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
   Help: HELP,
 };
 
+/** By default, flags are for `run` and `retry`. */
+const GROUP_DEFAULTS: Readonly<Record<string, Partial<Flag>>> = {
+  Rows: { commands: ROW_COMMANDS },
+  Submit: { commands: ["submit"], isCommon: true },
+  Help: { commands: COMMANDS },
+};
+
 export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, entries]) =>
-  entries.map((entry) => ({ commands: DEFAULT_COMMANDS, ...entry, group }))
+  entries.map((entry) => ({
+    commands: ["run", "retry"],
+    ...GROUP_DEFAULTS[group],
+    ...entry,
+    group,
+  }))
 );
 
 /**
