@@ -97,7 +97,10 @@ const DEFAULT_WAIT_MS = 60_000;
 
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
 
-/** Flags that apply to the teachers of the configuration, and the fields that override them. */
+/**
+ * Flags that apply to the teachers of the configuration, and the fields of which one is enough to
+ * override each: a teacher's own key file also replaces the key variable of all teachers.
+ */
 const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...fields: (keyof TeacherSpec)[]])[] = [
   ["base-url", "baseUrl"],
   ["model", "model"],
