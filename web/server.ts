@@ -135,7 +135,6 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
   const cookieName = createCookieName();
   const hostname = options.hostname ?? DEFAULT_HOSTNAME;
   const data = options.data && new RunData(options.data, options.now ?? (() => performance.now()));
-  const state = () => hub.record.state(hub.retryWhenDone);
   const close = () => {
     hub.close();
     void data?.[Symbol.asyncDispose]();
@@ -153,7 +152,7 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
     get isWatched() {
       return hub.isWatched || data?.isWatched === true;
     },
-    state,
+    state: () => hub.record.state(),
     finish: () => hub.finish(),
     report: () => reportOf(hub),
     close,
