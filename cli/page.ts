@@ -132,8 +132,8 @@ const HIDDEN = ".retort_";
 
 /**
  * Places for the file that leads to a page, best first. Browsers from snap read nothing outside of
- * the home folder, and no hidden file or folder directly in it. There, the file cannot be hidden.
- * Beside the output it is, because folders of results are loaded as data sets.
+ * the home folder, and no hidden file or folder directly in it, so a file in the home folder is
+ * visible. A file beside the output is hidden, because folders of results are loaded as data sets.
  */
 export function redirectPlaces(output: string, home: string | undefined): RedirectPlace[] {
   const beside = [output, dirname(output)].map((dir) => ({ dir, prefix: HIDDEN }));
