@@ -55,6 +55,16 @@ const PROGRESS: readonly FlagEntry[] = [
   },
 ];
 
+const SERVER: readonly FlagEntry[] = [
+  {
+    name: "port",
+    value: "N",
+    help: "the port to listen on (simulate: 8000, others: any)",
+    commands: ["simulate", "view", "monitor"],
+    isCommon: true,
+  },
+];
+
 const MONITOR: readonly FlagEntry[] = [
   {
     name: "monitor",
@@ -72,7 +82,7 @@ const MONITOR: readonly FlagEntry[] = [
   {
     name: "monitor-keep",
     value: "TIME",
-    help: "keep the page: TIME, forever, 0 (default: while open)",
+    help: "keep the page: TIME, forever, 0 (else while open)",
   },
   {
     name: "open",
@@ -130,6 +140,7 @@ const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
   Resume: RESUME,
   Progress: PROGRESS,
   Submit: SUBMIT,
+  Server: SERVER,
   Monitor: MONITOR,
   Help: HELP,
 };
@@ -171,11 +182,9 @@ const NOT_SUBMITTED: ReadonlySet<string> = new Set([
 ]);
 
 export function flagsOf(command: Command): Flag[] {
-  const flags = FLAGS.filter((flag) => flag.commands.includes(command));
-  if (command !== "submit") return flags;
-  const names = new Set(flags.map(({ name }) => name));
-  const runFlags = FLAGS.filter(({ name, commands }) =>
-    commands.includes("run") && !NOT_SUBMITTED.has(name) && !names.has(name)
-  );
-  return [...flags, ...runFlags.map((flag) => ({ ...flag, isCommon: false }))];
+  return FLAGS.flatMap((flag) => {
+    if (flag.commands.includes(command)) return [flag];
+    const isSubmitted = flag.commands.includes("run") && !NOT_SUBMITTED.has(flag.name);
+    return command === "submit" && isSubmitted ? [{ ...flag, isCommon: false }] : [];
+  });
 }

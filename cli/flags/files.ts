@@ -62,7 +62,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "think-tags",
     value: "OPEN,CLOSE",
-    help: "tags around reasoning in answers, in addition to <think> and others",
+    help: "more tags around reasoning in answers",
   },
   {
     name: "format",
@@ -101,7 +101,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "prefer",
     value: "HOW",
-    help: "for preference: shortest, longest or a numeric field",
+    help: "for preference: shortest, longest, numeric field",
     commands: ["export"],
   },
   {
