@@ -6,7 +6,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { readTextOf, systemReason } from "../lib/files.ts";
+import { readTextOf, statOf, systemReason } from "../lib/files.ts";
 import type { Io } from "./io.ts";
 
 /** Where a key is. The file takes precedence. */
@@ -136,14 +136,6 @@ export async function looksLikePath(path: string): Promise<boolean> {
   if (/^[\w./~ -]+\.(?:env|json|key|pem|secret|token|txt|ya?ml)$/i.test(path)) return true;
   // A slash alone is not enough: a key may hold one.
   const folder = /^(.+)[\\/]/.exec(path)?.[1];
-  return await exists(path) || (folder !== undefined && await exists(folder));
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch {
-    return false;
-  }
+  return await statOf(path) !== undefined ||
+    (folder !== undefined && await statOf(folder) !== undefined);
 }

@@ -22,7 +22,7 @@ export const EXIT_FAILED_ROWS = 3;
 export const EXIT_LOCKED = 4;
 /** A teacher, a budget or a deadline halted the run. */
 export const EXIT_HALTED = 5;
-/** The disk failed or is full. */
+/** The disk failed or is full, a report could not be written, or a scheduler's tool failed. */
 export const EXIT_DISK = 6;
 
 /** Exit codes after signals are above this. */
@@ -41,16 +41,10 @@ export interface Allowance {
   readonly isPercent: boolean;
 }
 
-/** Reads the value of `--allow-failures`: `10` or `1%`. */
-export function parseAllowance(text: string): Allowance {
-  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
-  if (match === null || (match[2] === "" && match[1].includes("."))) {
-    throw new UsageError(
-      `Cannot use --allow-failures ${JSON.stringify(text)}: ` +
-        "it must be a number of rows (10) or a share of them (1%)",
-    );
-  }
-  return { value: Number(match[1]), isPercent: match[2] === "%" };
+/** Reads the value of `--allow-failures`: `10` or `1%`. Returns undefined for a wrong one. */
+export function parseAllowance(text: string): Allowance | undefined {
+  const [, value, unit] = /^(\d+|\d+\.\d+(?=%))(%?)$/.exec(text) ?? [];
+  return value === undefined ? undefined : { value: Number(value), isPercent: unit === "%" };
 }
 
 export function exitCodeOf(

@@ -80,14 +80,9 @@ function printReport(
 }
 
 function shareOf(settings: Settings, name: string): number | undefined {
-  const value = settings.text(name);
-  if (value === undefined) return undefined;
-  const match = /^(\d+(?:\.\d+)?|\.\d+)(%)?$/.exec(value.trim());
-  const share = match === null ? NaN : Number(match[1]) / (match[2] === undefined ? 1 : 100);
-  if (share > 0 && share < 1) return share;
-  throw new UsageError(
-    `Cannot use ${
-      settings.flagText(name, value)
-    }: it must be a share of the rows, as in 1% or 0.01`,
-  );
+  return settings.parsed(name, "a share of the rows, as in 1% or 0.01", (text) => {
+    const match = /^(\d+(?:\.\d+)?|\.\d+)(%)?$/.exec(text.trim());
+    const share = match === null ? NaN : Number(match[1]) / (match[2] === undefined ? 1 : 100);
+    return share > 0 && share < 1 ? share : undefined;
+  });
 }

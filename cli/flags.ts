@@ -28,10 +28,8 @@ export interface Flag {
   readonly group: string;
 }
 
-/** A flag's group is the key of the table; its commands are `run` and `retry` by default. */
+/** A flag's group is the key of the table, and has defaults for its commands. */
 export type FlagEntry = Omit<Flag, "group" | "commands"> & Partial<Pick<Flag, "commands">>;
-
-const DEFAULT_COMMANDS = ["run", "retry"] as const;
 
 const PROGRESS: readonly FlagEntry[] = [
   {
@@ -57,6 +55,16 @@ const PROGRESS: readonly FlagEntry[] = [
   },
 ];
 
+const SERVER: readonly FlagEntry[] = [
+  {
+    name: "port",
+    value: "N",
+    help: "the port to listen on (simulate: 8000, others: any)",
+    commands: ["simulate", "view", "monitor"],
+    isCommon: true,
+  },
+];
+
 const MONITOR: readonly FlagEntry[] = [
   {
     name: "monitor",
@@ -74,7 +82,7 @@ const MONITOR: readonly FlagEntry[] = [
   {
     name: "monitor-keep",
     value: "TIME",
-    help: "keep the page: TIME, forever, 0 (default: while open)",
+    help: "keep the page: TIME, forever, 0 (else while open)",
   },
   {
     name: "open",
@@ -94,15 +102,9 @@ const MONITOR: readonly FlagEntry[] = [
 ];
 
 const HELP: readonly FlagEntry[] = [
-  {
-    name: "help",
-    short: "h",
-    help: "this help; --help-all shows every flag",
-    commands: COMMANDS,
-    isCommon: true,
-  },
-  { name: "help-all", help: "every flag", commands: COMMANDS },
-  { name: "version", short: "V", help: "the version", commands: COMMANDS, isCommon: true },
+  { name: "help", short: "h", help: "this help; --help-all shows every flag", isCommon: true },
+  { name: "help-all", help: "every flag" },
+  { name: "version", short: "V", help: "the version", isCommon: true },
 ];
 
 const SUBMIT: readonly FlagEntry[] = [
@@ -125,7 +127,7 @@ const SUBMIT: readonly FlagEntry[] = [
   { name: "secret", value: "NAME[/KEY]", help: "Kubernetes: secret that holds the key" },
   { name: "namespace", value: "NAME", help: "Kubernetes: namespace" },
   { name: "send", help: "submit the job right away, as deno task submit does" },
-].map((entry) => ({ ...entry, commands: ["submit"], isCommon: true }));
+];
 
 const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
   "Input and output": INPUT_AND_OUTPUT,
@@ -138,12 +140,25 @@ const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
   Resume: RESUME,
   Progress: PROGRESS,
   Submit: SUBMIT,
+  Server: SERVER,
   Monitor: MONITOR,
   Help: HELP,
 };
 
+/** By default, flags are for `run` and `retry`. */
+const GROUP_DEFAULTS: Readonly<Record<string, Partial<Flag>>> = {
+  Rows: { commands: ROW_COMMANDS },
+  Submit: { commands: ["submit"], isCommon: true },
+  Help: { commands: COMMANDS },
+};
+
 export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, entries]) =>
-  entries.map((entry) => ({ commands: DEFAULT_COMMANDS, ...entry, group }))
+  entries.map((entry) => ({
+    commands: ["run", "retry"],
+    ...GROUP_DEFAULTS[group],
+    ...entry,
+    group,
+  }))
 );
 
 /**
@@ -167,11 +182,9 @@ const NOT_SUBMITTED: ReadonlySet<string> = new Set([
 ]);
 
 export function flagsOf(command: Command): Flag[] {
-  const flags = FLAGS.filter((flag) => flag.commands.includes(command));
-  if (command !== "submit") return flags;
-  const names = new Set(flags.map(({ name }) => name));
-  const runFlags = FLAGS.filter(({ name, commands }) =>
-    commands.includes("run") && !NOT_SUBMITTED.has(name) && !names.has(name)
-  );
-  return [...flags, ...runFlags.map((flag) => ({ ...flag, isCommon: false }))];
+  return FLAGS.flatMap((flag) => {
+    if (flag.commands.includes(command)) return [flag];
+    const isSubmitted = flag.commands.includes("run") && !NOT_SUBMITTED.has(flag.name);
+    return command === "submit" && isSubmitted ? [{ ...flag, isCommon: false }] : [];
+  });
 }

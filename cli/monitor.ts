@@ -9,7 +9,7 @@ import { UsageError } from "../lib/errors.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import type { Monitor, MonitorOptions } from "../web/server.ts";
-import { keepPage, type PageKeep, readPageKeep, showPage } from "./page.ts";
+import { keepPage, type PageKeep, readPageKeep, shownUrl, showPage } from "./page.ts";
 import type { Io } from "./io.ts";
 import { prepareReportFile, readReport, type ReportRequest, writeReport } from "./report.ts";
 import type { Settings } from "./settings.ts";
@@ -43,9 +43,6 @@ export interface RunMonitor {
   keep(): Promise<void>;
   close(): Promise<void>;
 }
-
-/** Wildcard addresses: the server listens on all interfaces. */
-const ANY_ADDRESS = /^(0\.0\.0\.0|\[?::\]?)$/;
 
 export function readMonitor(settings: Settings): MonitorRequest {
   return { page: readPage(settings), report: readReport(settings) };
@@ -112,7 +109,7 @@ async function servePage(
   const data = { paths: [output], program: io.program };
   const { serveMonitor } = await import("../web/server.ts");
   const { url, monitor, close } = serveMonitor(generator, { ...page, about, data });
-  say(`Monitor: ${ANY_ADDRESS.test(page.hostname ?? "") ? remoteUrl(url) : url}`);
+  say(`Monitor: ${shownUrl(url, page.hostname)}`);
   const exposure = "read the prompts and control the run";
   const shown = showPage({ ...page, url, exposure, output }, say, io.env);
   return {
@@ -122,10 +119,4 @@ async function servePage(
       await close();
     },
   };
-}
-
-/** Replaces a wildcard host, which a browser on another machine cannot open. */
-function remoteUrl(url: string): string {
-  const { port, pathname, search } = new URL(url);
-  return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;
 }

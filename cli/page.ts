@@ -1,7 +1,6 @@
 /** Pages in the user's browser: opens them, and keeps the page of a run after the run. @module */
 
 import { dirname, relative, resolve } from "../lib/deps/std_path.ts";
-import { UsageError } from "../lib/errors.ts";
 import { formatDuration } from "../lib/figures.ts";
 import { systemReason } from "../lib/files.ts";
 import type { Monitor } from "../web/server.ts";
@@ -22,12 +21,7 @@ export function readPageKeep(settings: Settings): PageKeep {
   if (text === undefined) return "watched";
   if (text === "forever") return Infinity;
   if (text === "0") return 0;
-  try {
-    return settings.milliseconds("monitor-keep") ?? 0;
-  } catch (cause) {
-    if (!(cause instanceof UsageError)) throw cause;
-    throw new UsageError(`${cause.message}, or forever, or 0`, { cause });
-  }
+  return settings.milliseconds("monitor-keep", ", or forever, or 0") ?? 0;
 }
 
 export interface KeepPageOptions {
@@ -73,6 +67,16 @@ function formatKeep(keep: PageKeep, maxMs: number): string {
 
 /** Host names that only this machine can reach. */
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+
+/** Wildcard addresses: the server listens on all interfaces. */
+const ANY_ADDRESS = /^(0\.0\.0\.0|\[?::\]?)$/;
+
+/** The URL to print. A browser on another machine cannot open a wildcard address. */
+export function shownUrl(url: string, hostname = ""): string {
+  if (!ANY_ADDRESS.test(hostname)) return url;
+  const { port, pathname, search } = new URL(url);
+  return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;
+}
 
 export interface ServedPage {
   readonly url: string;
@@ -128,8 +132,8 @@ const HIDDEN = ".retort_";
 
 /**
  * Places for the file that leads to a page, best first. Browsers from snap read nothing outside of
- * the home folder, and no hidden file or folder directly in it. There, the file cannot be hidden.
- * Beside the output it is, because folders of results are loaded as data sets.
+ * the home folder, and no hidden file or folder directly in it, so a file in the home folder is
+ * visible. A file beside the output is hidden, because folders of results are loaded as data sets.
  */
 export function redirectPlaces(output: string, home: string | undefined): RedirectPlace[] {
   const beside = [output, dirname(output)].map((dir) => ({ dir, prefix: HIDDEN }));

@@ -45,7 +45,6 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
   const inputs = args.inputs.length > 0 ? args.inputs : config?.inputs ?? [];
   const retry = readRetry(settings, args);
   checkStart(inputs, settings, retry);
-  const allowance = settings.text("allow-failures");
   const isQuiet = settings.isOn("quiet");
   return {
     settings,
@@ -69,7 +68,11 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     progress: settings.choice("progress", PROGRESS_STYLES) ?? (isQuiet ? "none" : "auto"),
     isQuiet,
     monitor: readMonitor(settings),
-    allowance: allowance === undefined ? undefined : parseAllowance(allowance),
+    allowance: settings.parsed(
+      "allow-failures",
+      "a number of rows (10) or a share of them (1%)",
+      parseAllowance,
+    ),
     graceMs: settings.milliseconds("grace") ?? DEFAULT_GRACE_MS,
   };
 }
@@ -119,10 +122,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
   } catch (error) {
     // The error about an unreadable file is complete; `parseUids()` names only the line.
     if (!(error instanceof UsageError) || error.message.startsWith("Cannot")) throw error;
-    throw new UsageError(
-      `Cannot use ${settings.flagText(name, settings.text(name)!)}: ${error.message}`,
-      { cause: error },
-    );
+    throw settings.wrong(name, error.message, { cause: error });
   }
 }
 
@@ -234,12 +234,12 @@ export async function readParams(settings: Settings, config: Params): Promise<Pa
   const text = await settings.textOrFile("params");
   if (text !== undefined) Object.assign(params, parseObject(text));
   for (const name of ["temperature", "max-tokens"]) {
-    const value = settings.text(name);
-    if (value === undefined) continue;
-    if (value.trim() === "" || !Number.isFinite(Number(value))) {
-      throw new UsageError(`Cannot use ${settings.flagText(name, value)}: it must be a number`);
-    }
-    setParam(params, name.replace("-", "_"), value);
+    const value = settings.parsed(
+      name,
+      "a number",
+      (text) => text.trim() !== "" && Number.isFinite(Number(text)) ? text : undefined,
+    );
+    if (value !== undefined) setParam(params, name.replace("-", "_"), value);
   }
   for (const pair of settings.list("param")) {
     const equals = pair.indexOf("=");

@@ -10,7 +10,7 @@ import { UsageError } from "../lib/errors.ts";
 import { printable, printableLines } from "../lib/printable.ts";
 import { delay } from "../lib/timer.ts";
 import type { Io } from "./io.ts";
-import { type ServedPage, showPage } from "./page.ts";
+import { type ServedPage, shownUrl, showPage } from "./page.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { asUsage, requireInputs, Settings } from "./settings.ts";
 import { Interruption } from "./signals.ts";
@@ -31,7 +31,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
     await waitForFirstRow(service, args.inputs, signal);
     await using page = serveView(service, { ...place, program: io.program });
     for (const note of service.notes) io.writeErr(`Note: ${printableLines(note)}\n`);
-    io.writeErr(`View: ${page.url}\nCtrl-C ends it\n`);
+    io.writeErr(`View: ${shownUrl(page.url, place.hostname)}\nCtrl-C ends it\n`);
     const exposure = "read the prompts and answers";
     await using _shown = show({ ...place, url: page.url, exposure, output: args.inputs[0] }, io);
     await interruption.ended;
@@ -53,7 +53,7 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
   const { serveFolderMonitor } = await import("../web/fleet/server.ts");
   await using page = await serveFolderMonitor(output, place);
   using interruption = new Interruption(io);
-  io.writeOut(`Monitor: ${page.url}\nPress Ctrl-C to end it\n`);
+  io.writeOut(`Monitor: ${shownUrl(page.url, place.hostname)}\nPress Ctrl-C to end it\n`);
   await using _shown = show({ ...place, url: page.url, exposure: "see the runs", output }, io);
   await interruption.ended;
   return 0;

@@ -84,10 +84,27 @@ export class Settings {
     }
   }
 
-  /** Flag and value as given, and the configuration file if it set them. */
-  flagText(name: string, value: string): string {
-    const text = `--${name} ${JSON.stringify(value)}`;
-    return this.#flags.has(name) ? text : `${text} of "${this.#flags.get("config")}"`;
+  /** The error for a setting: names its flag, its value and the configuration file that set it. */
+  wrong(name: string, problem: string, options?: ErrorOptions): UsageError {
+    const place = this.#flags.has(name) ? "" : ` of "${this.#flags.get("config")}"`;
+    const value = JSON.stringify(this.text(name));
+    return new UsageError(`Cannot use --${name} ${value}${place}: ${problem}`, options);
+  }
+
+  /**
+   * @param expected What the value must be, for the error.
+   * @param parse Returns undefined for a wrong value.
+   */
+  parsed<T>(
+    name: string,
+    expected: string,
+    parse: (text: string) => T | undefined,
+  ): T | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = parse(text);
+    if (value === undefined) throw this.wrong(name, `it must be ${expected}`);
+    return value;
   }
 
   /** Whether the setting was given as a flag. */
@@ -117,10 +134,7 @@ export class Settings {
     if (value === undefined) return undefined;
     const choice = choices.find((choice) => choice === value);
     if (choice !== undefined) return choice;
-    throw new UsageError(
-      `Cannot use ${this.flagText(name, value)}: it must be one of ${choices.join(", ")}` +
-        suggestion(value, choices),
-    );
+    throw this.wrong(name, `it must be one of ${choices.join(", ")}${suggestion(value, choices)}`);
   }
 
   /** @param alternative What else is valid, for the error: `, or auto`. */
@@ -130,16 +144,11 @@ export class Settings {
     max = Number.MAX_SAFE_INTEGER,
     alternative = "",
   ): number | undefined {
-    const value = this.text(name);
-    if (value === undefined) return undefined;
-    const number = Number(value.replaceAll("_", ""));
-    if (value.trim() !== "" && Number.isInteger(number) && number >= min && number <= max) {
-      return number;
-    }
     const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `between ${min} and ${max}`;
-    throw new UsageError(
-      `Cannot use ${this.flagText(name, value)}: it must be a whole number, ${range}${alternative}`,
-    );
+    return this.parsed(name, `a whole number, ${range}${alternative}`, (text) => {
+      const number = numberIn(text);
+      return Number.isInteger(number) && number >= min && number <= max ? number : undefined;
+    });
   }
 
   integerOr<T extends string>(word: T, name: string, min: number, max: number) {
@@ -152,26 +161,23 @@ export class Settings {
   }
 
   number(name: string, { mayBeZero = false } = {}): number | undefined {
-    const value = this.text(name);
-    if (value === undefined) return undefined;
-    const number = value.trim() === "" ? NaN : Number(value.replaceAll("_", ""));
-    if (number < Infinity && (number > 0 || (mayBeZero && number === 0))) return number;
-    throw new UsageError(
-      `Cannot use ${this.flagText(name, value)}: it must be a number` +
-        (mayBeZero ? ", 0 or more" : " above 0"),
-    );
+    return this.parsed(name, `a number${mayBeZero ? ", 0 or more" : " above 0"}`, (text) => {
+      const number = numberIn(text);
+      const isValid = number < Infinity && (number > 0 || (mayBeZero && number === 0));
+      return isValid ? number : undefined;
+    });
   }
 
-  /** Reads a time. Users give seconds, or a unit: `500ms`, `90s`, `20m`, `1h`. */
-  milliseconds(name: string): number | undefined {
-    const value = this.text(name);
-    if (value === undefined) return undefined;
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
-    const milliseconds = match === null ? 0 : Number(match[1]) * UNITS_MS[match[2] ?? "s"];
-    if (milliseconds > 0) return milliseconds;
-    throw new UsageError(
-      `Cannot use ${this.flagText(name, value)}: it must be a time, as in 90, 90s, 20m or 1h`,
-    );
+  /**
+   * Reads a time. Users give seconds, or a unit: `500ms`, `90s`, `20m`, `1h`.
+   *
+   * @param alternative What else is valid, for the error: `, or forever`.
+   */
+  milliseconds(name: string, alternative = ""): number | undefined {
+    return this.parsed(name, `a time, as in 90, 90s, 20m or 1h${alternative}`, (text) => {
+      const [, amount = 0, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
+      return Number(amount) * UNITS_MS[unit] || undefined;
+    });
   }
 
   /** `--wait` without a time waits without limit. */
@@ -193,6 +199,12 @@ async function readFileOf(name: string, path: string): Promise<string> {
     }
     throw new UsageError(`Cannot read "${path}" for --${name}: ${systemReason(cause)}`, { cause });
   }
+}
+
+/** NaN for a text that is not a number. */
+function numberIn(text: string): number {
+  const digits = text.replaceAll("_", "").trim();
+  return digits === "" ? NaN : Number(digits);
 }
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

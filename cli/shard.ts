@@ -1,7 +1,7 @@
 /** The shard of this run, from `--shard` and the scheduler. @module */
 
 import { shardStem } from "../lib/files.ts";
-import { UsageError } from "../lib/errors.ts";
+import type { UsageError } from "../lib/errors.ts";
 import { findInputs, sharedOutput, writeFailedStatus } from "../lib/run/mod.ts";
 import { MAX_SHARDS, type Shard } from "../lib/shards/mod.ts";
 import type { Io } from "./io.ts";
@@ -17,8 +17,7 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   const match = /^(auto|\d+)(?:\/(\d+))?$/.exec(text);
   const isAuto = match?.[1] === "auto";
   const count = match?.[2] === undefined ? undefined : Number(match[2]);
-  const errorFor = (problem: string) =>
-    new UsageError(`Cannot use ${settings.flagText("shard", text)}: ${problem}`);
+  const errorFor = (problem: string) => settings.wrong("shard", problem);
   if (match === null || (!isAuto && count === undefined)) throw errorFor(RULE);
   const shard = isAuto ? schedulerShard(count, io, errorFor) : { index: Number(match[1]), count };
   if (shard.count === undefined) throw errorFor(RULE);

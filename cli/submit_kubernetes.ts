@@ -52,8 +52,8 @@ export function refuseOutsideVolume(
     const root = posix.resolve(mountPath);
     if (isInside(posix.resolve(root, path), root, posix)) continue;
     throw new UsageError(
-      `Cannot use ${
-        settings.flagText(flag, settings.text(flag) ?? path)
+      `Cannot use --${flag} ${
+        JSON.stringify(settings.text(flag) ?? path)
       }: pods keep only what they ` +
         `write to the volume. Name a path below ${mountPath}; relative paths begin there`,
     );
@@ -117,5 +117,5 @@ const QUANTITY: ValueRule = [
 
 function checkValue(settings: Settings, flag: string, part: string, [pattern, rule]: ValueRule) {
   if (pattern.test(part)) return;
-  throw new UsageError(`Cannot use ${settings.flagText(flag, settings.text(flag)!)}: ${rule}`);
+  throw settings.wrong(flag, rule);
 }

@@ -155,12 +155,10 @@ async function programOf(settings: Settings): Promise<string[] | undefined> {
 
 /** Reads a flag whose value goes into an `#SBATCH` line: it must be one word. */
 function directiveValue(settings: Settings, name: string): string | undefined {
-  const value = settings.text(name);
-  if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
-  throw new UsageError(
-    `Cannot use ${
-      settings.flagText(name, value)
-    }: it must be one word of letters, digits and _.,:+-`,
+  return settings.parsed(
+    name,
+    "one word of letters, digits and _.,:+-",
+    (text) => /^[\w.,:+-]+$/.exec(text)?.[0],
   );
 }
 
@@ -176,10 +174,9 @@ function timeLimit(settings: Settings, leadSeconds: number): string | undefined 
   const ms = isSlurmTime ? undefined : settings.milliseconds("time");
   const seconds = isSlurmTime ? secondsOf(text) : Math.ceil((ms ?? Infinity) / 1_000);
   if (seconds <= leadSeconds + SIGNAL_EARLY_S) {
-    throw new UsageError(
-      `Cannot use ${settings.flagText("time", text!)}: shards get the signal up to ${
-        leadSeconds + SIGNAL_EARLY_S
-      } s ` +
+    throw settings.wrong(
+      "time",
+      `shards get the signal up to ${leadSeconds + SIGNAL_EARLY_S} s ` +
         `before that limit (--lead and ${SIGNAL_EARLY_S} s), so each would be queued again as soon as ` +
         "it has started. Use a longer --time or a shorter --lead",
     );

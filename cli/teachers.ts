@@ -8,9 +8,8 @@ import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import { openai, type Teacher, type TeacherRequest } from "../lib/teacher/mod.ts";
 import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
 import type { TeacherSpec } from "./config.ts";
-import { holdsKey, readConnection } from "./connection.ts";
+import { holdsKey, proxyOf, readConnection } from "./connection.ts";
 import type { Io } from "./io.ts";
-import { proxyOf } from "./proxy.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
 export interface OpenTeachers extends AsyncDisposable {
@@ -98,7 +97,10 @@ const DEFAULT_WAIT_MS = 60_000;
 
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
 
-/** Flags that apply to the teachers of the configuration, and the fields that override them. */
+/**
+ * Flags that apply to the teachers of the configuration, and the fields of which one is enough to
+ * override each: a teacher's own key file also replaces the key variable of all teachers.
+ */
 const OVERRIDDEN_FLAGS: readonly (readonly [flag: string, ...fields: (keyof TeacherSpec)[]])[] = [
   ["base-url", "baseUrl"],
   ["model", "model"],
@@ -253,16 +255,8 @@ function clientOptions(settings: Settings, { thinkTags }: Pick<TeacherSpec, "thi
     timeoutMs: settings.milliseconds("timeout"),
     streamIdleTimeoutMs: settings.milliseconds("stream-timeout"),
     keep: settings.parts("keep"),
-    thinkTags: thinkTags === undefined ? readThinkTags(settings) : parseThinkTags(thinkTags),
+    thinkTags: thinkTags === undefined
+      ? settings.parsed("think-tags", THINK_TAGS_RULE, parseThinkTags)
+      : parseThinkTags(thinkTags),
   };
-}
-
-function readThinkTags(settings: Settings): readonly [string, string] | undefined {
-  const text = settings.text("think-tags");
-  if (text === undefined) return undefined;
-  const tags = parseThinkTags(text);
-  if (tags !== undefined) return tags;
-  throw new UsageError(
-    `Cannot use ${settings.flagText("think-tags", text)}: it must be ${THINK_TAGS_RULE}`,
-  );
 }

@@ -59,7 +59,6 @@ export class Hub {
   readonly #wallClock: () => number;
   readonly #pages = new Set<PageLink>();
   readonly #unsubscribe: readonly (() => void)[];
-  #retryWhenDone = false;
   #faults = 0;
   #beats = 0;
   #publishedBeat = 0;
@@ -96,12 +95,12 @@ export class Hub {
   }
 
   get retryWhenDone(): boolean {
-    return this.#retryWhenDone;
+    return this.record.retryWhenDone;
   }
 
   /** Pages get the change with the next snapshot. */
   set retryWhenDone(value: boolean) {
-    this.#retryWhenDone = value;
+    this.record.retryWhenDone = value;
     this.#hasNewSnapshot = true;
   }
 
@@ -199,7 +198,7 @@ export class Hub {
 
   #sendHello(pages: readonly PageLink[]): void {
     if (pages.length === 0) return;
-    const state = this.record.state(this.#retryWhenDone);
+    const state = this.record.state();
     const samples = shortenedToFit(state.samples);
     const text = JSON.stringify({ type: "hello", ...state, samples });
     for (const page of pages) {
@@ -231,7 +230,7 @@ export class Hub {
       latency: latency.histogram(),
       answers: this.record.answers,
       teacher_figures: this.record.teacherFigures,
-      retry_when_done: this.#retryWhenDone,
+      retry_when_done: this.retryWhenDone,
     }, snapshot);
     for (const page of due) {
       page.snapshotBeat = this.#beats;

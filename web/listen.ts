@@ -1,6 +1,5 @@
 /** The server that listens for a page, and the URL of the page. @module */
 
-import type { Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/files.ts";
 import { delay } from "../lib/timer.ts";
@@ -13,13 +12,17 @@ interface ListenOptions {
   /** @default any free port */
   readonly port?: number;
   readonly signal: AbortSignal;
-  /** What is served, for messages: "the monitor". */
-  readonly served: string;
+  /** What is served, for messages. @default "the page" */
+  readonly served?: string;
+}
+
+interface RequestHandler {
+  fetch(request: Request): Response | Promise<Response>;
 }
 
 export function listen(
-  app: { fetch(request: Request): Response | Promise<Response> },
-  { hostname = DEFAULT_HOSTNAME, port = 0, signal, served }: ListenOptions,
+  app: RequestHandler,
+  { hostname = DEFAULT_HOSTNAME, port = 0, signal, served = "the page" }: ListenOptions,
 ): PageServer {
   const onError = () => new Response(`Cannot answer: ${served} has failed`, { status: 500 });
   const serve = (port: number) =>
@@ -93,23 +96,34 @@ export class PageServer {
   }
 }
 
+interface ServePageOptions extends Omit<ListenOptions, "signal"> {
+  readonly token: string;
+  /** Whether the process stays alive for the page alone. @default true */
+  readonly keepsAlive?: boolean;
+}
+
 /** Returns the URL to open in a browser, with the token. Disposing ends the server. */
 export function servePage(
-  app: Hono,
-  { hostname, port, token }: { hostname?: string; port?: number; token: string },
-): AsyncDisposable & { readonly url: string } {
+  app: RequestHandler,
+  { token, keepsAlive = true, ...options }: ServePageOptions,
+): AsyncDisposable & { readonly url: string; readonly port: number } {
   const abort = new AbortController();
-  const server = listen(app, { hostname, port, signal: abort.signal, served: "the page" });
+  const server = listen(app, { ...options, signal: abort.signal });
+  if (!keepsAlive) server.unref();
   return {
-    url: pageUrl(hostname, server.port, token),
+    url: pageUrl(options.hostname, server.port, token),
+    port: server.port,
     async [Symbol.asyncDispose]() {
+      // Not `server.shutdown()`: it waits for requests that never end, and aborting the server while
+      // it waits ends the process.
+      server.ref();
       abort.abort();
       await server.finished;
     },
   };
 }
 
-export function pageUrl(hostname = DEFAULT_HOSTNAME, port: number, token: string): string {
+function pageUrl(hostname = DEFAULT_HOSTNAME, port: number, token: string): string {
   return `http://${openableHost(hostname)}:${port}/?token=${token}`;
 }
 

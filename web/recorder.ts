@@ -26,7 +26,7 @@ export function createRecorder(
   // version may have replaced the program's files. An error does not stop the run.
   const cancelLoading = after(REPORT_LOAD_DELAY_MS, () => void loadReportModule().catch(() => {}));
   return {
-    state: () => hub.record.state(false),
+    state: () => hub.record.state(),
     report: async () => (await loadReportModule()).reportOf(hub),
     finish: () => hub.finish(),
     close() {

@@ -28,8 +28,8 @@ export const MAX_WHOLE_SAMPLES_BYTES = 4_000_000;
 /** Characters that would end the element of the JSON, or a line of script. */
 const UNSAFE = /[<>&\u2028\u2029]/g;
 
-export function reportOf({ record, retryWhenDone }: Hub): string {
-  return renderReport(record.wholeState(retryWhenDone, MAX_WHOLE_SAMPLES_BYTES));
+export function reportOf({ record }: Hub): string {
+  return renderReport(record.wholeState(MAX_WHOLE_SAMPLES_BYTES));
 }
 
 /**

@@ -33,6 +33,8 @@ export interface RunRecordOptions {
 export class RunRecord {
   readonly history = new History();
   readonly samples: Samples;
+  /** Whether a user requested a retry of failed rows at the end of the run. */
+  retryWhenDone = false;
   readonly #wallClock: () => number;
   readonly #about: RunRecordOptions["about"];
   readonly #now: () => number;
@@ -132,7 +134,7 @@ export class RunRecord {
   }
 
   /** Returns the state, with texts of samples cut for lists. */
-  state(retryWhenDone: boolean): MonitorState {
+  state(): MonitorState {
     const wire = this.#snapshot && wireSnapshot(this.#snapshot, this.teacherFigures);
     return {
       time: this.#wallClock(),
@@ -145,7 +147,7 @@ export class RunRecord {
       marks: this.#marks.all,
       samples: this.samples.since(),
       notices: this.#notices,
-      retry_when_done: retryWhenDone,
+      retry_when_done: this.retryWhenDone,
       summary: this.#summary,
       ended: this.#ended,
       about: this.about,
@@ -153,9 +155,9 @@ export class RunRecord {
   }
 
   /** Returns the state, with texts of samples shortened only if they exceed `maxBytes`. */
-  wholeState(retryWhenDone: boolean, maxBytes: number): MonitorState {
+  wholeState(maxBytes: number): MonitorState {
     return {
-      ...this.state(retryWhenDone),
+      ...this.state(),
       samples: shortenedToFit(this.samples.wholeSamples(), maxBytes),
     };
   }

@@ -24,7 +24,7 @@ import { delay } from "../lib/timer.ts";
 import { createCookieName, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
-import { DEFAULT_HOSTNAME, listen, type PageServer, pageUrl } from "./listen.ts";
+import { DEFAULT_HOSTNAME, servePage } from "./listen.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState, RunAbout } from "./monitor_state.ts";
 import { RunData, type RunDataOptions } from "./view/run_data.ts";
@@ -91,7 +91,7 @@ export interface Monitor extends Disposable {
   retryWhenDone: boolean;
   /**
    * Whether a page shows the run: it sent something in the last 3 minutes, or left in the last 10 s
-   * and may be reloading.
+   * and may be reloading. The page of the data counts for 10 s after each of its requests.
    */
   readonly isWatched: boolean;
   /** Returns the recorded state of the run. */
@@ -135,7 +135,6 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
   const cookieName = createCookieName();
   const hostname = options.hostname ?? DEFAULT_HOSTNAME;
   const data = options.data && new RunData(options.data, options.now ?? (() => performance.now()));
-  const state = () => hub.record.state(hub.retryWhenDone);
   const close = () => {
     hub.close();
     void data?.[Symbol.asyncDispose]();
@@ -153,7 +152,7 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
     get isWatched() {
       return hub.isWatched || data?.isWatched === true;
     },
-    state,
+    state: () => hub.record.state(),
     finish: () => hub.finish(),
     report: () => reportOf(hub),
     close,
@@ -170,39 +169,25 @@ export function serveMonitor(
   generator: MonitoredRun,
   options: ServeMonitorOptions = {},
 ): ServedMonitor {
-  const { hostname = DEFAULT_HOSTNAME, port = 0 } = options;
   const monitor = createMonitor(generator, options);
-  const abort = new AbortController();
-  const server = listenOrClose(monitor, { hostname, port, signal: abort.signal });
-  // The server alone must not keep the process of a finished run alive.
-  server.unref();
+  const page = serveOrClose(monitor, options);
   const close = async () => {
     monitor.close();
     await delay(CLOSING_MS);
-    // Not `server.shutdown()`: it waits for requests that never end, and aborting the server while
-    // it waits ends the process.
-    server.ref();
-    abort.abort();
-    await server.finished;
+    await page[Symbol.asyncDispose]();
   };
   let closed: Promise<void> | undefined;
   const closeOnce = () => closed ??= close();
-  return {
-    url: pageUrl(hostname, server.port, monitor.token),
-    port: server.port,
-    monitor,
-    close: closeOnce,
-    [Symbol.asyncDispose]: closeOnce,
-  };
+  const { url, port } = page;
+  return { url, port, monitor, close: closeOnce, [Symbol.asyncDispose]: closeOnce };
 }
 
 /** Closes the monitor if the port cannot be opened, so that it does not listen to the run. */
-function listenOrClose(
-  monitor: Monitor,
-  address: { hostname: string; port: number; signal: AbortSignal },
-): PageServer {
+function serveOrClose(monitor: Monitor, { hostname, port }: ServeMonitorOptions) {
   try {
-    return listen(monitor.app, { ...address, served: "the monitor" });
+    // The page alone must not keep the process of a finished run alive.
+    const options = { hostname, port, served: "the monitor", keepsAlive: false };
+    return servePage(monitor.app, { ...options, token: monitor.token });
   } catch (error) {
     monitor.close();
     throw error;

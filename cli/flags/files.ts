@@ -62,7 +62,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "think-tags",
     value: "OPEN,CLOSE",
-    help: "tags around reasoning in answers, in addition to <think> and others",
+    help: "more tags around reasoning in answers",
   },
   {
     name: "format",
@@ -101,7 +101,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "prefer",
     value: "HOW",
-    help: "for preference: shortest, longest or a numeric field",
+    help: "for preference: shortest, longest, numeric field",
     commands: ["export"],
   },
   {
@@ -152,46 +152,19 @@ export const ROWS: readonly FlagEntry[] = [
     name: "system",
     value: "TEXT|@FILE",
     help: "system message for rows that have none",
-    commands: ROW_COMMANDS,
     isCommon: true,
   },
   {
     name: "template",
     value: "TEXT|@FILE",
     help: 'one user message: "Solve: {{question}}"',
-    commands: ROW_COMMANDS,
     isCommon: true,
   },
-  {
-    name: "prompt-field",
-    value: "NAME",
-    help: "the field that holds the prompt or the messages",
-    commands: ROW_COMMANDS,
-  },
-  {
-    name: "input-format",
-    value: "NAME",
-    help: "jsonl, json, csv, tsv, parquet or txt",
-    commands: ROW_COMMANDS,
-  },
-  {
-    name: "json-columns",
-    value: "A,B",
-    help: "CSV columns of JSON (default: found by content)",
-    commands: ROW_COMMANDS,
-  },
-  {
-    name: "binary-columns",
-    value: "A,B",
-    help: "Parquet columns of bytes to read as base64",
-    commands: ROW_COMMANDS,
-  },
-  {
-    name: "uid-field",
-    value: "A,B",
-    help: "fields tried for the id, before uid, custom_id, id",
-    commands: ROW_COMMANDS,
-  },
+  { name: "prompt-field", value: "NAME", help: "the field that holds the prompt or the messages" },
+  { name: "input-format", value: "NAME", help: "jsonl, json, csv, tsv, parquet or txt" },
+  { name: "json-columns", value: "A,B", help: "CSV columns of JSON (default: found by content)" },
+  { name: "binary-columns", value: "A,B", help: "Parquet columns of bytes to read as base64" },
+  { name: "uid-field", value: "A,B", help: "fields tried for the id, before uid, custom_id, id" },
   {
     name: "duplicates",
     value: "HOW",
@@ -204,6 +177,15 @@ export const ROWS: readonly FlagEntry[] = [
     help: "folder of the rows' images (default: the input's)",
     commands: ["run", "retry", "verify"],
   },
-  { name: "changed", value: "HOW", help: "rows edited since they were answered: reask or keep" },
-  { name: "mixed-shapes", help: "send rows of several shapes in one run" },
+  {
+    name: "changed",
+    value: "HOW",
+    help: "rows edited since they were answered: reask or keep",
+    commands: ["run", "retry"],
+  },
+  {
+    name: "mixed-shapes",
+    help: "send rows of several shapes in one run",
+    commands: ["run", "retry"],
+  },
 ];

@@ -64,13 +64,6 @@ export const TEACHER: readonly FlagEntry[] = [
     help: "use a simulated teacher: latency=500,errors=0.01",
     isCommon: true,
   },
-  {
-    name: "port",
-    value: "N",
-    help: "the port to listen on (simulate: 8000, others: any)",
-    commands: ["simulate", "view", "monitor"],
-    isCommon: true,
-  },
 ];
 
 export const PARAMETERS: readonly FlagEntry[] = [
@@ -115,7 +108,7 @@ export const ANSWERS: readonly FlagEntry[] = [
   {
     name: "on-truncated",
     value: "HOW",
-    help: "error (default), keep, or escalate: retry with more tokens",
+    help: "error (default), keep, escalate (more tokens)",
   },
   {
     name: "max-tokens-cap",
@@ -151,7 +144,7 @@ export const BUDGETS: readonly FlagEntry[] = [
   {
     name: "price-cached",
     value: "USD",
-    help: "per million cached prompt tokens (default: price-in)",
+    help: "per million cached tokens (default: price-in)",
   },
   { name: "price-out", value: "USD", help: "per million completion tokens" },
   {

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
+import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { exitCodeOf, exitCodeOfError, parseAllowance } from "../../cli/exit_codes.ts";
 import {
   DamagedFileError,
@@ -66,8 +66,7 @@ Deno.test("parseAllowance() reads a number of rows and a share", () => {
 
 for (const text of ["", "%", "-1", "1.5", "1 %", "ten", "1%%", "Infinity"]) {
   Deno.test(`parseAllowance() refuses ${JSON.stringify(text)}`, () => {
-    const error = assertThrows(() => parseAllowance(text), UsageError);
-    assertStringIncludes(error.message, `--allow-failures ${JSON.stringify(text)}`);
+    assertEquals(parseAllowance(text), undefined);
   });
 }
 

@@ -45,6 +45,9 @@ for (const command of COMMANDS) {
       flag.isOnByDefault ? `no-${flag.name}` : flag.name
     );
     assertEquals(listedIn(text).toSorted(), known.toSorted());
+    assertFits(text, 150);
+    const headings = text.split("\n").filter((line) => /^[A-Z][a-z ]+:$/.test(line));
+    assertEquals(headings.slice(-2), ["Help:", "Examples:"]);
     for (const { help, helpFor } of flagsOf(command)) {
       const shown = helpFor?.[command] ?? help;
       const line = text.split("\n").find((one) => one.slice(29) === shown);

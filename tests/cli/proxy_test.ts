@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { proxyOf } from "../../cli/proxy.ts";
+import { proxyOf } from "../../cli/connection.ts";
 
 const PROXY = "http://proxy.example:3128";
 

@@ -1,13 +1,14 @@
 /** Tests of `view`: signals while files are opened, and files that cannot be. @module */
 
-import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertMatch, assertRejects } from "../../lib/deps/std_assert.ts";
 import type { Io } from "../../cli/io.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
-import { viewCommand } from "../../cli/serve_commands.ts";
+import { monitorCommand, viewCommand } from "../../cli/serve_commands.ts";
 import { Interruption } from "../../cli/signals.ts";
 import { findDataFiles } from "../../lib/data/open_files.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { fakeIo } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("a second signal ends a view at once, also where it waits for something else", async () => {
@@ -50,4 +51,22 @@ Deno.test({
     await Deno.symlink("loop.jsonl", dir.path("loop.jsonl"));
     assertEquals([...(await findDataFiles([dir.root])).runs.keys()], [dir.path("loop.jsonl")]);
   },
+});
+
+Deno.test("a page on all interfaces is not printed with an address of this machine alone", async () => {
+  await using dir = await tempDir();
+  const args = parseCommandLine(["monitor", dir.root, "--monitor-host", "0.0.0.0"]);
+  let interrupt = () => {}, said = "";
+  const io = fakeIo({
+    onSignal(_signal, handler) {
+      interrupt = handler;
+      return () => {};
+    },
+    writeOut(text) {
+      said += text;
+      interrupt();
+    },
+  });
+  assertEquals(await monitorCommand(args, io), 0);
+  assertMatch(said, /^Monitor: http:\/\/ADDRESS-OF-THIS-MACHINE:\d+\/\?token=/);
 });

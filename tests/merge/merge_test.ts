@@ -954,7 +954,10 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
       env: () => undefined,
       writeErr(text: string) {
         said += text;
-        if (text.startsWith("Waiting")) handlers.get(signal)!();
+        if (!text.startsWith("Waiting")) return;
+        // `deno task` forwards a signal twice: without a handler, the second would kill the process.
+        handlers.get(signal)!();
+        handlers.get(signal)!();
       },
       onSignal: (name: string, handler: () => void) => {
         handlers.set(name, handler);

@@ -3,20 +3,20 @@
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 import { sumOf } from "../../lib/figures.ts";
 
-/**
- * `paused`: paused by the user, backing off, or waiting for disk space; `waiting`: a shard that has
- * not started; `silent`: no new beat in 3 checks, or a status that cannot be read; `dead`: no new
- * beat in 12; `interrupted`: ended in any other way than `done`, `halted` and `failed`.
- */
 export type FleetState =
   | "running"
+  /** By the user, or it backs off or waits for disk space. */
   | "paused"
+  /** A shard that has not started. */
   | "waiting"
+  /** No new beat in 3 checks, or the status cannot be read. */
   | "silent"
+  /** No new beat in 12 checks. */
   | "dead"
   | "done"
   | "halted"
   | "failed"
+  /** Ended in any other way. */
   | "interrupted";
 
 export interface FleetRow {
@@ -183,9 +183,8 @@ function medianOf(values: readonly number[]): number {
 }
 
 /**
- * Time until the slowest run ends, or until all answers are finished at the current total rate
- * (shards that have not started have no estimate), whichever is longer. 0 if all runs are done;
- * null if none is running or paused, or if one of these has no estimate.
+ * The longer of two times: until the slowest run ends, and until all answers are finished at the
+ * current total rate. Shards that have not started have no estimate of their own.
  */
 function etaOf(
   rows: readonly FleetRow[],

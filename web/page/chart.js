@@ -150,7 +150,8 @@ export class Chart {
     this.#definition.series.forEach(({ label, color, line }, i) => {
       const value = make("span", { class: "value" }, UNKNOWN);
       this.#values.push(value);
-      const key = make("span", { class: `key ${line} ${color}`, "aria-hidden": "true" });
+      const key = make("span", { class: `key ${line}`, "aria-hidden": "true" });
+      key.style.setProperty("--series", `var(--${color})`);
       const button = make("button", { type: "button", "aria-pressed": "true" }, key, `${label} `);
       button.addEventListener("click", () => {
         this.#isShown[i] = !this.#isShown[i];

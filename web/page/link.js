@@ -50,8 +50,6 @@ const GOING_AWAY = 1001;
 export function socketAddress(base) {
   const url = new URL("ws", base);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.search = "";
-  url.hash = "";
   return url.href;
 }
 

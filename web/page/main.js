@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /** Starts the page: live with a server, or as a report that contains the run. @module */
 
-import { AboutView, enableNextCopy, Overview } from "./overview.js";
+import { AboutView, Overview } from "./overview.js";
 import { Announcer, NoticesView, Notifier } from "./notices.js";
 import { ChartGroup } from "./charts.js";
 import { ErrorTable } from "./error_table.js";
@@ -197,7 +197,6 @@ function guarded(update) {
 }
 
 const page = new Page();
-enableNextCopy();
 startTheme(() => page.redrawColors(), () => page.prepareForPrint());
 const state = embeddedState();
 if (state === undefined) page.follow();

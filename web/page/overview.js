@@ -97,7 +97,14 @@ export class AboutView {
   #section = byId("about");
   #facts = byId("about-facts");
   #banner = byId("next");
+  #command = byId("next-code");
   #shownJson = "";
+
+  constructor() {
+    const button = byId("next-copy", HTMLButtonElement);
+    const copy = () => copyText(this.#command.textContent ?? "", button, this.#command);
+    button.addEventListener("click", copy);
+  }
 
   /** @param {MonitorState} state */
   update({ about }) {
@@ -126,9 +133,8 @@ export class AboutView {
     setIcon(byId("next-icon", SVGElement), icon);
     setWords(byId("next-words"), command === "" ? words : `${words}:`);
     setShown("next-command", command !== "");
-    const code = byId("next-code");
-    if (code.textContent === command) return;
-    setWords(code, command);
+    if (this.#command.textContent === command) return;
+    setWords(this.#command, command);
     setText("next-copy", "Copy command");
   }
 }
@@ -136,10 +142,4 @@ export class AboutView {
 /** @param {string} name @param {HTMLElement} text */
 function factOf(name, text) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, text));
-}
-
-export function enableNextCopy() {
-  const button = byId("next-copy", HTMLButtonElement);
-  const code = byId("next-code");
-  button.addEventListener("click", () => copyText(code.textContent ?? "", button, code));
 }

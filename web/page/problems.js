@@ -4,7 +4,7 @@
 import { formatCount, formatCountOf } from "./figures.js";
 
 /** @import { ErrorGroup } from "../../lib/progress/events.ts" */
-/** @import { MonitorState } from "../monitor_state.ts" */
+/** @import { MonitorState, WireSnapshot } from "../monitor_state.ts" */
 
 /** What users can do about each type of error. @type {Record<string, string>} */
 const ADVICE = {
@@ -89,9 +89,8 @@ export function nextStep({ about, ended, summary, snapshot }) {
 const MIN_FAILED_ROWS = 20;
 const MIN_FAILED_SHARE = 0.1;
 
-/** @param {MonitorState["snapshot"]} snapshot */
-export function isFailing(snapshot) {
-  const { failed = 0, succeeded = 0 } = snapshot ?? {};
+/** @param {Pick<WireSnapshot, "failed" | "succeeded">} snapshot */
+export function isFailing({ failed, succeeded }) {
   return failed >= MIN_FAILED_ROWS && failed >= MIN_FAILED_SHARE * (failed + succeeded);
 }
 

@@ -42,7 +42,7 @@ export function describeState(store, nowMs) {
     case "preparing":
       return { tone: "calm", icon: "dots", word: "Preparing", detail: "reading the input" };
     case "running":
-      return describeRunning(state);
+      return describeRunning(snapshot);
     case "backing_off":
       return {
         tone: "wait",
@@ -116,63 +116,67 @@ function describeDone({ total, failures_on_disk: failed, pending, bad_rows }, du
   return { tone, icon: "alert", word, detail: `${counts}, ${duration}` };
 }
 
-/**
- * Counts teachers that take no requests now, including those that are not shown.
- * @param {MonitorState["snapshot"]} snapshot
- */
-function countTroubled(snapshot) {
-  const { cooling_down = 0, down = 0, halted = 0 } = snapshot?.teacher_states ?? {};
+/** Counts teachers that take no requests now, also those not shown. @param {WireSnapshot} snapshot */
+function countTroubled({ teacher_states: { cooling_down = 0, down = 0, halted = 0 } }) {
   return cooling_down + down + halted;
+}
+
+/** Counts teachers, without those that left. @param {WireSnapshot} snapshot */
+function countPresent({ teachers_total, teachers_left }) {
+  return teachers_total - teachers_left;
 }
 
 /**
  * Describes a running run by what is most urgent: teachers that are not up, rows that fail, a
  * limited concurrency, or else the time that it has run.
- * @param {MonitorState} state
+ * @param {WireSnapshot} snapshot
  * @returns {StateDescription}
  */
-function describeRunning({ snapshot }) {
-  const troubled = countTroubled(snapshot);
-  const lost = snapshot?.teachers.find(({ state }) => state === "down" || state === "halted");
+function describeRunning(snapshot) {
   const word = "Running";
-  if (snapshot === null || troubled === 0) {
-    const failing = failingDetail(snapshot);
-    if (failing !== "") return { tone: "wait", icon: "alert", word, detail: failing };
-    const isLimited = snapshot !== null && snapshot.limit < snapshot.concurrency &&
-      snapshot.refused_for_load > 0;
-    const detail = isLimited
-      ? `limited by the teacher to ${formatCount(snapshot.limit)} of ${
-        formatCount(snapshot.concurrency)
-      } calls at once, which needs no action`
-      : `for ${formatDuration(snapshot?.elapsed_ms ?? 0)}`;
-    return { tone: "good", icon: "play", word, detail };
-  }
-  const listed = snapshot.teachers_total - snapshot.teachers_left;
-  const counts = `${formatCount(troubled)} of ${formatCountOf(listed, "teacher")} not up`;
-  if (lost === undefined) return { tone: "good", icon: "play", word, detail: counts };
+  const alarm = countTroubled(snapshot) > 0 ? lostDetail(snapshot) : failingDetail(snapshot);
+  if (alarm !== "") return { tone: "wait", icon: "alert", word, detail: alarm };
+  return { tone: "good", icon: "play", word, detail: calmDetail(snapshot) };
+}
+
+/** Returns "" unless a teacher is down or halted. @param {WireSnapshot} snapshot */
+function lostDetail(snapshot) {
+  const lost = snapshot.teachers.find(({ state }) => state === "down" || state === "halted");
+  if (lost === undefined) return "";
   // The detail already names the host, so it is removed from the reason.
   const cause = lost.reason?.replace(/^Cannot connect to .+: ([^:]+)$/, "$1") ?? "";
   const why = cause === "" ? "" : `: ${cause}`;
   const { up = 0 } = snapshot.teacher_states;
   const others = up === 0 ? "" : `; its rows go to the other${up === 1 ? "" : "s"}`;
-  return {
-    tone: "wait",
-    icon: "alert",
-    word,
-    detail: `${troubled === 1 ? "" : `${counts}. `}${
-      hostOf(lost.address)
-    } is ${lost.state}${why}${others}`,
-  };
+  const counts = countTroubled(snapshot) === 1 ? "" : `${notUpText(snapshot)}. `;
+  return `${counts}${hostOf(lost.address)} is ${lost.state}${why}${others}`;
 }
 
-/** Returns "" unless many rows fail. @param {MonitorState["snapshot"]} snapshot */
+/** Returns "" unless many rows fail. @param {WireSnapshot} snapshot */
 function failingDetail(snapshot) {
-  if (snapshot === null || !isFailing(snapshot)) return "";
+  if (!isFailing(snapshot)) return "";
   const { failed, succeeded, errors } = snapshot;
   const why = mainReason(errors);
   return `${formatShare(failed, failed + succeeded)} of the rows fail${
     why === "" ? "" : `, mostly ${why}`
   }`;
+}
+
+/** @param {WireSnapshot} snapshot */
+function calmDetail(snapshot) {
+  if (countTroubled(snapshot) > 0) return notUpText(snapshot);
+  const { limit, concurrency, refused_for_load, elapsed_ms } = snapshot;
+  return limit < concurrency && refused_for_load > 0
+    ? `limited by the teacher to ${formatCount(limit)} of ${
+      formatCount(concurrency)
+    } calls at once, which needs no action`
+    : `for ${formatDuration(elapsed_ms)}`;
+}
+
+/** @param {WireSnapshot} snapshot */
+function notUpText(snapshot) {
+  const teachers = formatCountOf(countPresent(snapshot), "teacher");
+  return `${formatCount(countTroubled(snapshot))} of ${teachers} not up`;
 }
 
 /** @param {string} address */
@@ -233,7 +237,7 @@ export function limitText({ snapshot, run }) {
   if (limit >= concurrency) return `concurrency ${concurrencyText}`;
   if (run?.concurrency_is_auto) return `found by auto, up to ${concurrencyText}`;
   const { down = 0, halted = 0 } = snapshot.teacher_states;
-  const isOnly = snapshot.teachers_total - snapshot.teachers_left === 1;
+  const isOnly = countPresent(snapshot) === 1;
   // The only teacher keeps its limit while it cools down.
   if (isOnly && down + halted > 0) return `of ${concurrencyText}: the teacher is not up`;
   if (!isOnly && countTroubled(snapshot) > 0) {
