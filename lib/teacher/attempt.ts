@@ -2,7 +2,7 @@
  * holds the state, because `request()` of undici creates a `Readable` for each answer, which costs
  * more than everything here. @module */
 
-import { type DispatchController, type DispatchHandler, errors } from "../deps/undici.ts";
+import type { DispatchController, DispatchHandler } from "../deps/undici.ts";
 import { changedError, TeacherError } from "../errors.ts";
 import { isWholeAnswer, readAnswer } from "./answer.ts";
 import type { AnswerContext } from "./completion.ts";
@@ -100,12 +100,9 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
   }
 
   expire(deadline: Deadline): void {
-    const { address: { host } } = this.#shared;
     this.#body.flush();
     this.onBodyEnd(
-      deadline === "connect"
-        ? new errors.ConnectTimeoutError()
-        : deadlineError(deadline, host, this.timeoutMs, this.#shared),
+      deadlineError(deadline, this.#shared.address.host, this.timeoutMs, this.#shared),
     );
     this.#endRequest();
   }

@@ -113,13 +113,18 @@ function withoutData(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? undefined : error;
 }
 
-/** @param timeoutMs The limit of the attempt, which the row may have shortened. */
+/**
+ * The error of a deadline: a `TeacherError`, or undici's if no connection was made.
+ *
+ * @param timeoutMs The limit of the attempt, which the row may have shortened.
+ */
 export function deadlineError(
   deadline: Deadline,
   host: string,
   timeoutMs: number,
   limits: TimeLimits,
-): TeacherError {
+): Error {
+  if (deadline === "connect") return new errors.ConnectTimeoutError();
   const problem = `complete answer from ${host} within ${duration(timeoutMs)}`;
   const message = deadline === "idle"
     ? `No token from ${host} for ${duration(limits.streamIdleTimeoutMs)}`
