@@ -158,7 +158,7 @@ export class DataFile {
     this.#buffer = new Uint8Array(0);
     if (!mark.isTooLong) {
       mark.lines++;
-      this.#addDamage(this.#tooLong(), bytes, mark.end);
+      this.#addDamage(this.#tooLong(bytes), mark.end);
       if (this.state !== "reading") return;
       mark.isTooLong = true;
     }
@@ -215,7 +215,7 @@ export class DataFile {
     if (isBlankLine(bytes)) return;
     const facts = this.#factsOf(bytes);
     if (facts instanceof DamagedLine) {
-      this.#addDamage(facts, bytes, offset);
+      this.#addDamage(facts, offset);
       return;
     }
     mark.rows++;
@@ -223,7 +223,7 @@ export class DataFile {
   }
 
   #factsOf(bytes: Uint8Array): LineFacts | DamagedLine {
-    if (bytes.length > this.#maxLineBytes) return this.#tooLong();
+    if (bytes.length > this.#maxLineBytes) return this.#tooLong(bytes);
     try {
       return factsOf(this.#decoder.decode(bytes), this.hints);
     } catch {
@@ -231,20 +231,15 @@ export class DataFile {
     }
   }
 
-  #tooLong(): DamagedLine {
-    return new DamagedLine(`it is ${lengthProblem(this.#maxLineBytes)}`);
+  #tooLong(bytes: Uint8Array): DamagedLine {
+    return new DamagedLine(`it is ${lengthProblem(this.#maxLineBytes)}`, isBeginning(bytes));
   }
 
-  /**
-   * A damaged first line means that the file is not Retort's, unless the line may be truncated, or
-   * is too long but begins like Retort's.
-   */
-  #addDamage({ problem, mayBeTruncated }: DamagedLine, bytes: Uint8Array, offset: number): void {
+  /** If the first line cannot be Retort's, the file is not Retort's. */
+  #addDamage({ problem, mayBeRetorts }: DamagedLine, offset: number): void {
     const { mark } = this;
     const isFirst = mark.rows === 0 && mark.damageCount === 0 && offset <= 3;
-    if (
-      isFirst && !mayBeTruncated && !(bytes.length > this.#maxLineBytes && isBeginning(bytes))
-    ) {
+    if (isFirst && !mayBeRetorts) {
       this.#setForeign(problem);
       return;
     }

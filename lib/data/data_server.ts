@@ -213,18 +213,17 @@ export class DataServer {
    */
   #selection(where: string): Selection {
     const nowMs = performance.now();
-    this.#cancelUnwatched(where, nowMs);
     const cached = this.#selections.find((selection) => selection.where === where);
     if (cached !== undefined) cached.requestedMs = nowMs;
+    this.#keep(
+      this.#selections.filter((selection) =>
+        !isScanning(selection) || nowMs - selection.requestedMs < UNWATCHED_MS
+      ),
+    );
     const { version, table } = this.#index;
-    const isScanning = cached?.scanner?.isDone === false;
-    if (
-      cached !== undefined &&
-      (cached.version === version || isScanning ||
-        nowMs - cached.createdMs < STALE_MS)
-    ) {
-      return cached;
-    }
+    const isUsable = cached !== undefined &&
+      (cached.version === version || isScanning(cached) || nowMs - cached.createdMs < STALE_MS);
+    if (isUsable) return cached;
     const { indexedParts, scannedParts } = planOf(table, where);
     const rows = rowsThatMeet(table, indexedParts);
     const needsScan = scannedParts.length > 0;
@@ -236,25 +235,22 @@ export class DataServer {
       createdMs: nowMs,
       requestedMs: nowMs,
     };
-    this.#selections = [
-      newSelection,
-      ...this.#selections.filter((selection) => selection !== cached),
-    ];
-    for (const { scanner } of this.#selections.splice(MAX_SELECTIONS)) scanner?.cancel();
-    cached?.scanner?.cancel();
+    const others = this.#selections.filter((selection) => selection !== cached);
+    this.#keep([newSelection, ...others].slice(0, MAX_SELECTIONS));
     return newSelection;
   }
 
-  /** Cancels scans that no page requests, except the one for `where`. */
-  #cancelUnwatched(where: string, nowMs: number): void {
-    this.#selections = this.#selections.filter((selection) => {
-      const { scanner, requestedMs } = selection;
-      const isUnwatched = scanner?.isDone === false && nowMs - requestedMs > UNWATCHED_MS;
-      if (selection.where === where || !isUnwatched) return true;
-      scanner?.cancel();
-      return false;
-    });
+  /** Replaces the cached selections, and cancels the scans of those that are not kept. */
+  #keep(selections: Selection[]): void {
+    for (const selection of this.#selections) {
+      if (!selections.includes(selection)) selection.scanner?.cancel();
+    }
+    this.#selections = selections;
   }
+}
+
+function isScanning({ scanner }: Selection): boolean {
+  return scanner?.isDone === false;
 }
 
 const FAILURES_NAME = /_error\.\w+(?:\.\w+)?$/;

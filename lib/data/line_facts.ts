@@ -96,12 +96,12 @@ export interface LineFacts {
 
 export class DamagedLine {
   readonly problem: string;
-  /** Whether a crash may have truncated the line: the file may still be Retort's. */
-  readonly mayBeTruncated: boolean;
+  /** Whether Retort may have begun the line: a crash may have truncated it. */
+  readonly mayBeRetorts: boolean;
 
-  constructor(problem: string, mayBeTruncated = false) {
+  constructor(problem: string, mayBeRetorts = false) {
     this.problem = problem;
-    this.mayBeTruncated = mayBeTruncated;
+    this.mayBeRetorts = mayBeRetorts;
   }
 }
 

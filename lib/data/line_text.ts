@@ -163,7 +163,6 @@ export function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | u
     else if (char === '"' || char === "\\") source += `(?:\\\\\\${char}|${escapesOf(char)})`;
     else if (code < 0x20) return undefined;
     else if (char === "/") source += `(?:\\\\?/|${escapesOf(char)})`;
-    else if (code < 0x7f) source += `(?:${RegExp.escape(char)}|${escapesOf(char)})`;
     else source += `(?:${RegExp.escape(Buffer.from(char).toString("latin1"))}|${escapesOf(char)})`;
   }
   return new Prefilter(new RegExp(source, ignoresCase ? "gi" : "g"), needle);

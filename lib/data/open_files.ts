@@ -225,7 +225,7 @@ function noteOf(merge: string, shards: readonly string[], leavesOutMerge: boolea
     : `${names} ${shards.length === 1 ? "is" : "are"} left out: "${merge}" is their merge`;
 }
 
-/** Groups shards by the stem that those of a run share, such as `out/x`, and by their number. */
+/** Groups shards by the stem that those of a run share, such as `out/x`, and by how many it has. */
 function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
   const shards = [...files].filter((path) => RESULTS_EXTENSION.test(path)).flatMap((path) => {
     const shard = shardOf(path);

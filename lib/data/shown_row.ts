@@ -95,15 +95,11 @@ export interface RowDetail extends ShownRow {
 /** Longest text in the table, in UTF-16 units. */
 const MAX_GLIMPSE_LENGTH = 240;
 
-export function shownRow(index: DataIndex, row: number, ownNames: readonly string[]): ShownRow {
-  return shownOf(index, row, ownNames, readLine(index, row));
-}
-
-function shownOf(
+export function shownRow(
   index: DataIndex,
   row: number,
   ownNames: readonly string[],
-  read: ReadLine | undefined,
+  read = readLine(index, row),
 ): ShownRow {
   const { columns, names } = index.table;
   const facts = read?.facts, line = facts?.line ?? {};
@@ -155,7 +151,7 @@ export function rowDetail(
   const turnFields = new Set(textFieldsOf(line, index.hintsAt(row)));
   const ownNames = ownFields(line).filter((name) => !turnFields.has(name));
   return {
-    ...shownOf(index, row, [], read),
+    ...shownRow(index, row, [], read),
     file: index.files[table.columns.file[row]].mark.path,
     source: String(objectOf(line.distill).source ?? ""),
     turns: turnsOf(line, index.hintsAt(row)).map((turn) => ({

@@ -9,13 +9,13 @@ import { similarName } from "../similar_name.ts";
 import type { Comparison, Part, Where } from "./parse_where.ts";
 import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 
-/** Collects which fields of a condition the rows of an export have. */
+/** Finds fields of a condition that no row of an export has, or has with values of another type. */
 export class FieldNotes {
   /** Fields that no row has had so far, with `distill.` if the condition says so. */
   readonly #absentFields: Map<string, readonly string[]>;
   /** Comparisons whose field has not had a value of the compared type so far. */
   readonly #comparisons: Set<Comparison>;
-  /** Comparisons whose field has had a value of the other type: a text, or a number. */
+  /** Comparisons of a number whose field has been a text, or of a text whose field a number. */
   readonly #mistypedComparisons = new Set<Comparison>();
   readonly #knownNames = new Set<string>();
 
@@ -79,13 +79,18 @@ export function typeNote({ path, operator, value, valueText }: Comparison): stri
   const holds = isText ? "only numbers" : "only texts, as columns of CSV do";
   const [own, other] = isText ? ["number", "text"] : ["text", "number"];
   const isSize = /[<>]/.test(operator);
-  const number = isText && value.trim() !== "" ? numberIn(value.trim()) : NaN;
-  const advisedValue = isText ? number : `"${valueText.replaceAll("_", "")}"`;
-  const advice = (isText ? typeof number === "bigint" || Number.isFinite(number) : !isSize)
-    ? `compare it with a ${own}: ${name} ${operator} ${advisedValue}`
-    : `no ${own} ${isSize ? "is less or greater than" : "equals"} a ${other}`;
+  const text = isSize ? undefined : `"${valueText.replaceAll("_", "")}"`;
+  const advisedValue = isText ? numberOf(value) : text;
+  const advice = advisedValue === undefined
+    ? `no ${own} ${isSize ? "is less or greater than" : "equals"} a ${other}`
+    : `compare it with a ${own}: ${name} ${operator} ${advisedValue}`;
   const condition = `${name} ${operator} ${valueText}`;
   return `The field "${path.join(".")}" in ${condition} holds ${holds}: ${advice}`;
+}
+
+function numberOf(text: string): number | bigint | undefined {
+  const number = text.trim() === "" ? NaN : numberIn(text.trim());
+  return typeof number === "bigint" || Number.isFinite(number) ? number : undefined;
 }
 
 /** Comparisons with a number or text, including those in alternatives. */

@@ -7,8 +7,8 @@
 import { UsageError } from "../errors.ts";
 
 export interface Token {
-  /** An operator, bracket or keyword is its own kind. */
-  readonly kind: "value" | "path" | "end" | string;
+  /** `value`, `path` or `end`. An operator, bracket or keyword is its own kind. */
+  readonly kind: string;
   /** The index in the condition. */
   readonly start: number;
   readonly value?: unknown;

@@ -706,6 +706,8 @@ Deno.test("data page: ids of 19 digits are exact in facets, filters, cells and t
   await page.reload();
   await shows(page, "1 of 2 rows");
   await grid(page).getByText(ids[1], { exact: true }).waitFor();
+  await grid(page).getByRole("button", { name: "doc" }).click();
+  await grid(page).getByRole("columnheader", { name: "doc ↓" }).waitFor();
 });
 
 Deno.test("data page: values of an address that no row has can be unchecked", async () => {
