@@ -94,8 +94,8 @@ async function prepare(
       jsonColumns: settings.parts("json-columns"),
     };
     const needsLock = !settings.isOff("lock");
-    await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs });
-    await checkShards(stem, shards, request);
+    const plan = await pinnedPlan(ownOutput, files, shards, { input, needsLock, inputs });
+    await checkShards(stem, plan, request);
     await Deno.remove(canceledPathOf(stem)).catch(() => {});
   }
   const leadSeconds = Math.round(leadMs / 1_000);

@@ -29,7 +29,7 @@ import {
   identityOf,
   resolveOptions,
 } from "../lib/run/mod.ts";
-import { movedFolderOf, parsePlanName } from "../lib/shards/mod.ts";
+import { movedFolderOf, parsePlanName, rowsBefore, type ShardPlan } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";
 import type { Io } from "./io.ts";
 import type { RunRequest } from "./request.ts";
@@ -105,17 +105,24 @@ export async function checkMergedFiles(
 }
 
 /**
- * Throws for what each shard would refuse: wrong settings, answers with other settings, or files
- * that a merge has moved.
+ * Throws for what each shard would refuse: wrong settings, a limit that cannot be divided, answers
+ * with other settings, or files that a merge has moved.
  *
  * @param request The settings of the shards; undefined if they cannot be read on this machine.
  */
 export async function checkShards(
   stem: string,
-  shards: number,
+  plan: ShardPlan,
   request: RunRequest | undefined,
 ): Promise<void> {
+  const { shards } = plan;
   const identity = request && identityOfShards(request, shards);
+  if (request?.run.limit !== undefined && rowsBefore(plan, shards - 1) === undefined) {
+    throw new UsageError(
+      "Cannot use --limit with shards of compressed files, whose rows are not counted: leave it " +
+        "out, or decompress them",
+    );
+  }
   if (!(await haveStarted(stem))) return;
   const runs = await findRuns([`${stem}.jsonl`], { shards, needsRunFile: true });
   const moved = runs.find(({ files, originalFiles }) => files.runJson !== originalFiles.runJson);

@@ -33,6 +33,7 @@ interface Source {
 const SHARED = [
   "errors",
   "answer",
+  "param_names",
   "params",
   "refusals",
   "row",

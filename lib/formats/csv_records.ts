@@ -18,7 +18,7 @@ export interface CsvRecord {
   readonly cells: string[];
   /** Counts the header as 1, and blank records. */
   readonly number: number;
-  /** The offset after the record, in characters of the text. */
+  /** The offset after the record, in characters of the text: those of `bytesAsText` are bytes. */
   readonly end: number;
 }
 
@@ -47,8 +47,8 @@ export class RecordReader {
   /** Length of `#rest` at which it is searched again, because a row may span many pieces. */
   #retryChars = 0;
 
-  /** @param columns The columns to read after the header, by index. Other cells become "".
-   * @default all */
+  /** @param columns The columns to read below the header, by index, besides the first. Other cells
+   * may become "". @default all */
   constructor(options: RecordOptions, columns?: ReadonlySet<number>) {
     this.#options = options;
     this.#columns = columns;
@@ -131,7 +131,7 @@ class RecordScan {
   /**
    * Returns the cells of the next record; undefined if it is incomplete or has a misplaced quote.
    *
-   * @param columns The first column and these are read. @default all
+   * @param columns The columns to read besides the first. Other cells become "". @default all
    */
   next(columns?: ReadonlySet<number>): string[] | undefined {
     const text = this.#text, cells: string[] = [];

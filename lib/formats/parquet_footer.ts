@@ -44,7 +44,6 @@ export function reasonOf(cause: unknown): string {
 
 /** The start of a file, enough to recognize other formats. */
 const HEAD_BYTES = 512;
-/** The magic at the end of a file with an encrypted footer. */
 const ENCRYPTED_MAGIC = "PARE";
 
 export interface RowGroup {
@@ -164,7 +163,6 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
 
 const ENCRYPTED = "it is encrypted. Write it again without encryption";
 
-/** The magic at the beginning and end of a file. */
 const MAGIC = "PAR1";
 /** The footer's length (4 bytes) and the magic (4 bytes). */
 const TAIL_BYTES = 8;

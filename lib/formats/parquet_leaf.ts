@@ -120,7 +120,6 @@ export class LeafColumn {
     if (!(distinct >= 0 && distinct <= size * 8)) throw new Error("a dictionary is truncated");
   }
 
-  /** Definition level of the next value. */
   get definition(): number {
     const { definitions } = this.#currentPage();
     return definitions.length === 0 ? this.#definition : definitions[this.#position];

@@ -83,7 +83,6 @@ export class PageDecoder {
     return { ...values, memory: memoryOf(page, bytes) };
   }
 
-  /** Decodes a data page of version 1 or 2. */
   page(header: PageHeader, bytes: Uint8Array): Page {
     const v1 = header.data_page_header, v2 = v1 ? undefined : header.data_page_header_v2;
     const { num_values: count, encoding } = (v1 ?? v2)!;

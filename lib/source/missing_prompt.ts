@@ -48,7 +48,6 @@ const COMMON_NAMES = [
 /** These count only if they hold a sentence. */
 const OFTEN_METADATA: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
-/** Answers, ids, labels and other metadata. */
 const NON_PROMPT_NAMES =
   /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
 

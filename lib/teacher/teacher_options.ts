@@ -13,7 +13,8 @@ import {
   text,
   texts,
 } from "../options.ts";
-import { secretParam, textParamNotices, unknownParamNotices } from "../params.ts";
+import { textParamNotices, unknownParamNotices } from "../param_names.ts";
+import { secretParam } from "../params.ts";
 import { type EndpointName, ENDPOINTS, FORMATS } from "./api_format.ts";
 import { asObject } from "./json.ts";
 import { checkHeaders } from "./secrets.ts";

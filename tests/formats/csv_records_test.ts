@@ -1,6 +1,11 @@
 /** Tests of lib/formats/csv_records.ts and of columns of JSON, against slow readers. @module */
 
-import { assertEquals, assertGreater, assertRejects } from "../../lib/deps/std_assert.ts";
+import {
+  assertEquals,
+  assertGreater,
+  assertRejects,
+  assertThrows,
+} from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
 import { findJsonColumns } from "../../lib/formats/csv.ts";
 import { bytesAsText, decodeChunks, RecordReader } from "../../lib/formats/csv_records.ts";
@@ -82,6 +87,15 @@ Deno.test("the records of any text are read, and their ends found, in chunks of 
     }
   }
   assertGreater(complete, 1_000);
+});
+
+Deno.test("a misplaced quote in a part of a file is reported with its row in the file", () => {
+  const reader = new RecordReader({ ...TABLE, numberBefore: 7 });
+  assertThrows(
+    () => [...reader.read({ text: 'h\na\n"b" c\n', isLast: true })],
+    SourceError,
+    'Cannot read "x.csv" row 9: a cell that is not quoted holds a quote',
+  );
 });
 
 function quoted(cell: string): string {

@@ -396,6 +396,11 @@ Deno.test("answers of a run over the whole input are not paid for again by shard
     const { message } = await assertRejects(() => runShard(inputs, output, { shard }), UsageError);
     assertStringIncludes(message, `out/in.jsonl" holds answers of a run without --shard`);
   }
+  // A power cut may leave a line of zeros.
+  const results = await dir.read("out/in.jsonl");
+  await dir.write("out/in.jsonl", `\0\0\n${results}`);
+  await assertRejects(() => runShard(input, output, { shard }), UsageError, "holds answers");
+  await dir.write("out/in.jsonl", results);
   // The results of one run may be the input of another.
   await runShard(dir.path("out/in.jsonl"), output, { shard: { index: 0, count: 3 } });
 });

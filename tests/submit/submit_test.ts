@@ -737,6 +737,22 @@ Deno.test("the status names a shard whose results were deleted, and is not done"
   assertStringIncludes(text, "have started: 6 of 10 finished, 1 of them failed");
 });
 
+Deno.test("a limit that shards of compressed files cannot keep is refused before the job is in the queue", async () => {
+  await using dir = await tempDir();
+  const inputs = [dir.path("a.jsonl.gz"), dir.path("b.jsonl.gz")];
+  for (const path of inputs) {
+    const rows = new Blob(['{"prompt":"p"}\n']).stream();
+    await Deno.writeFile(path, rows.pipeThrough(new CompressionStream("gzip")));
+  }
+  const flags = ["-o", dir.path("out/"), "-m", "m", "--shards=2"];
+  assertExit(await runCli(["submit", "slurm", ...inputs, ...flags]), 0);
+  const { code, stdout, stderr } = await runCli([
+    ...["submit", "slurm", ...inputs, ...flags, "--limit=1"],
+  ]);
+  assertEquals([code, stdout], [2, ""], stderr);
+  assertStringIncludes(stderr, "Cannot use --limit with shards of compressed files");
+});
+
 Deno.test("a job is refused if its shards have answers of another model, or were moved by a merge", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10)), output = dir.path("out/");
