@@ -1,8 +1,4 @@
-/**
- * Defines what a check is, and creates the checks of a run from its options.
- *
- * @module
- */
+/** Defines what a check is, and creates the checks of a run from its options. @module */
 
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";

@@ -187,7 +187,6 @@ function isUnfinished(line: IndexedLine): boolean {
   return (line.value() as { error?: { type?: string } }).error?.type === "unfinished";
 }
 
-/** ISO 8601; "" if the line has no time. */
 function failureTime(line: IndexedLine): string {
   const { error } = line.value() as { error?: { created?: unknown } };
   return asText(error?.created);

@@ -27,7 +27,6 @@ export interface StreamOptions<T> {
   readonly images: RowImages;
 }
 
-/** @throws {TypeError} If `rows` is a string or not iterable. */
 export function checkRows(rows: unknown): void {
   if (typeof rows === "string" || rows instanceof String) {
     throw new TypeError(

@@ -202,7 +202,6 @@ function unsentLines(findings: readonly Findings[]): string[] {
   ];
 }
 
-/** Says that no row has the prompt field, so prompts come from the usual field. */
 function promptFieldLine(
   { input, rows, missingPromptField: field }: Findings,
 ): string | undefined {
@@ -210,7 +209,6 @@ function promptFieldLine(
   return `No row of ${nameOf(input)} has the field "${field}" of --prompt-field`;
 }
 
-/** Warns of inputs that are output of an earlier run: their prompts would be paid for again. */
 function fromRunLine({ input, fromRuns }: Findings): string | undefined {
   if (fromRuns === 0) return undefined;
   const [lines, prompts] = fromRuns === 1
@@ -250,8 +248,7 @@ function countLine(found: Findings): string {
   return [parts.join(" "), ...details].join(", ");
 }
 
-/** Says that no row has an id field. Otherwise, a mistyped name would show only when results are
- * joined by uid. */
+/** Without this line, a mistyped name would show only when results are joined by uid. */
 function uidFieldLine(
   { input, rows, hashed, missingUidFields }: Findings,
 ): string | undefined {

@@ -154,7 +154,7 @@ export class KeptRows {
   readonly #parsedRows: (ParsedRow | undefined)[] = [];
   #chars = 0;
 
-  /** Whether the rows take too much memory to be kept. A small compressed file may hold much text. */
+  /** A small compressed file may hold much text. */
   get isTooLarge(): boolean {
     return this.#chars > MAX_KEPT_CHARS || this.#parsedRows.length > MAX_KEPT_LINES;
   }

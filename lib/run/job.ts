@@ -1,8 +1,4 @@
-/**
- * One input of a run with its output files, lock, index, plan and sink.
- *
- * @module
- */
+/** One input of a run with its output files, lock, index, plan and sink. @module */
 
 import { SourceError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
@@ -88,7 +84,6 @@ export class Job {
     }
   }
 
-  /** @throws {LockedError | UsageError} as `claimOutput` and `earlierRunOf` do */
   async claim(shared?: SharedLock): Promise<void> {
     const { lock, mode } = await claimOutput(this.files, { ...this.#jobOptions, shared });
     this.lock = lock;
@@ -204,7 +199,6 @@ export class Job {
     return this.#earlierRun !== undefined && !this.#earlierRun.rows.uidFieldFirst;
   }
 
-  /** Returns what another program has changed. */
   async check(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.sink?.check(), this.lock?.check()]);
     return file ?? lock;

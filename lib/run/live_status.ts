@@ -155,9 +155,7 @@ export class LiveStatus {
     this.#parts = parts;
   }
 
-  /**
-   * Waits until a shard's status is written: other shards must know of the shard before it sends.
-   */
+  /** Waits until a shard's status is written: others must know of the shard before it sends. */
   static async open(
     context: RunContext,
     { shard }: ResolvedRunOptions,

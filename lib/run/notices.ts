@@ -178,7 +178,6 @@ export interface Preview {
   requests: PreviewedRequest[];
 }
 
-/** What the run would send and cost. Makes no call and changes nothing on disk. */
 export function previewOf(
   context: Prepared,
   findings: readonly Findings[],
@@ -258,7 +257,6 @@ export class RunNotices {
     else this.#heldNotices.push([level, message]);
   }
 
-  /** Warns, once, that a file cannot be locked, and says what protects it instead. */
   warnUnlocked(path: string, reason: string, lock: string): void {
     if (this.#hasWarnedUnlocked) return;
     this.#hasWarnedUnlocked = true;
@@ -277,7 +275,6 @@ export class RunNotices {
     this.add("warning", `The answers that are not written yet go to "${path}". ${next}`);
   }
 
-  /** Warns of results whose rows are no longer in the input. */
   warnOrphans(count: number): void {
     if (count === 0) return;
     const [belong, them] = count === 1 ? ["belongs", "it"] : ["belong", "them"];

@@ -1,8 +1,4 @@
-/**
- * The options of a generator and of a run, and their defaults.
- *
- * @module
- */
+/** The options of a generator and of a run, and their defaults. @module */
 
 import type { Validate } from "../checks/mod.ts";
 import type { FailureType } from "../errors.ts";

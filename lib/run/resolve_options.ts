@@ -1,8 +1,4 @@
-/**
- * A generator's options, checked once, with all defaults and derived values.
- *
- * @module
- */
+/** A generator's options, checked once, with all defaults and derived values. @module */
 
 import { askedSchemaOf, type Check, compilePattern, validateCheck } from "../checks/mod.ts";
 import type { EndpointOptions } from "../engine/flow/mod.ts";

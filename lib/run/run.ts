@@ -1,8 +1,4 @@
-/**
- * One run over files, from the claim on its outputs to the summary.
- *
- * @module
- */
+/** One run over files, from the claim on its outputs to the summary. @module */
 
 import { Engine } from "../engine/mod.ts";
 import { type SinkError, UsageError } from "../errors.ts";
