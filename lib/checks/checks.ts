@@ -44,10 +44,8 @@ export interface CheckOptions {
   readonly rejectPattern?: string | RegExp;
   /** The caller's own check. @default none */
   readonly check?: Check;
-  /**
-   * Checks patterns and schemas on this thread, because a bundle has no file for a worker.
-   * @default false
-   */
+  /** Checks patterns and schemas on this thread, because a bundle has no file for a worker.
+   * @default false */
   readonly checksOnThisThread?: boolean;
 }
 

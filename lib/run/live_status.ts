@@ -39,9 +39,8 @@ export interface HeartbeatOptions {
   readonly ceiling: () => number;
   /** Called once a second. @default nothing */
   readonly onTick?: () => void;
-  /**
-   * Like `setInterval`, but returns the function that ends it. @default the timer of all intervals
-   */
+  /** Like `setInterval`, but returns the function that ends it.
+   * @default the timer of all intervals */
   readonly every?: (intervalMs: number, callback: () => void) => () => void;
   /** Unix time in milliseconds. @default Date.now */
   readonly now?: () => number;

@@ -162,10 +162,8 @@ export interface Preview {
   /** Completion tokens of one answer, as a range; the mean if rows have their own limits. The lower
    * end is an assumption. The upper end is the token limit, or an assumption without one. */
   completionTokens: readonly [least: number, most: number];
-  /**
-   * The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
-   * teacher is not known.
-   */
+  /** The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
+   * teacher is not known. */
   costUsd: readonly [least: number, most: number] | null;
   /** The notices at the start of a run: inputs, prices, estimate, and probable mistakes. */
   notes: string[];

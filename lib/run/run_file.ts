@@ -73,11 +73,9 @@ export interface RunFile {
     & {
       /** Answers for each row. Absent in files of versions that had only one. */
       readonly samples?: number;
-      /**
-       * Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. In earlier
+      /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. In earlier
        * versions, whose files lack this entry, they come after.
-       * @default false
-       */
+       * @default false */
       readonly uidFieldFirst?: boolean;
     };
   /** The addresses of the teachers without credentials, joined by commas. */

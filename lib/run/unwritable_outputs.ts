@@ -16,10 +16,8 @@ import type { Job } from "./job.ts";
 export interface WatchedOutput {
   /** Returns what another program has changed. With `isLast`, also checks closed files. */
   check(isLast: boolean): Promise<string | undefined>;
-  /**
-   * Redirects the lines of changed files to new files, and adds their paths to `paths`. Rejects if
-   * some lines could not be saved.
-   */
+  /** Redirects the lines of changed files to new files, and adds their paths to `paths`. Rejects if
+   * some lines could not be saved. */
   moveAway(paths: string[]): Promise<void>;
 }
 
