@@ -93,11 +93,9 @@ function shapeProblem(findings: readonly Findings[]): string[] {
     return `  ${first.placeOf(first.shapeStarts.get(shape)!)}: the first ${shape}`;
   });
   return [
-    [
-      `Cannot send rows of ${counts.size} shapes in one run: ${shapeCounts(counts)}. ` +
-      "Add --mixed-shapes if that is meant",
-      ...places,
-    ].join("\n"),
+    `Cannot send rows of ${counts.size} shapes in one run: ${shapeCounts(counts)}. ` +
+    "Add --mixed-shapes if that is meant",
+    ...places,
   ];
 }
 
@@ -113,11 +111,9 @@ function changedProblem(findings: readonly Findings[]): string[] {
     : ["what this version sends for rows differs from what an earlier version sent"];
   if (count === 0 && lines.length === 0) return [];
   return [
-    [
-      `Cannot continue: ${[...editedClauses, ...resentClauses].join(", and ")}. ` +
-      "Add --changed reask to send these rows again, or --changed keep to keep the old answers",
-      ...lines,
-    ].join("\n"),
+    `Cannot continue: ${[...editedClauses, ...resentClauses].join(", and ")}. ` +
+    "Add --changed reask to send these rows again, or --changed keep to keep the old answers",
+    ...lines,
   ];
 }
 
