@@ -176,13 +176,13 @@ export class LiveStatus {
 
   /** Called about once a second. A shard whose process was suspended gives up its share. */
   tick(engine: RateLimited | undefined): void {
-    const { otherShards, shard, context: { prepared } } = this.#parts;
+    const { otherShards, shard, context: { budget } } = this.#parts;
     otherShards?.tick();
     // Other shards may use this share now, so the loss does not wait for the next beat.
     if (otherShards?.share === 0) engine?.setRateShare(0);
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     // The status holds the shard's cost, which must survive a crash.
-    if (isBeat || (shard !== undefined && prepared.budget.maxCostUsd !== null)) this.#write();
+    if (isBeat || (shard !== undefined && budget.maxCostUsd !== null)) this.#write();
     if (isBeat) this.takeShare(engine);
   }
 

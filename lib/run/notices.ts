@@ -18,10 +18,10 @@ import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import { missingUidsNotices } from "./retry.ts";
 
-type Prepared = Pick<RunContext, "generator" | "prepared">;
+type Context = Pick<RunContext, "generator" | "budget" | "ratesOf" | "notes">;
 
-export function estimateOf(
-  { generator: { teachers, params }, prepared }: Prepared,
+function estimateOf(
+  { generator: { teachers, params }, ratesOf }: Context,
   findings: readonly Findings[],
 ): Estimate {
   return estimate({
@@ -33,7 +33,7 @@ export function estimateOf(
       minTokens: sumOf(findings, ({ ownLimits }) => ownLimits.minTokens),
       maxTokens: sumOf(findings, ({ ownLimits }) => ownLimits.maxTokens),
     },
-    rates: teachers.map(({ teacher }) => prepared.ratesOf(teacher)),
+    rates: teachers.map(({ teacher }) => ratesOf(teacher)),
   });
 }
 
@@ -43,18 +43,18 @@ export function estimateOf(
  * @param missingUids Chosen uids that no row has.
  */
 export function startNotices(
-  context: Prepared,
+  context: Context,
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],
 ): { info: string[]; warnings: string[] } {
-  const { generator, prepared } = context;
-  const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
+  const { generator, budget, notes } = context;
+  const cost = describeEstimate(estimateOf(context, findings), budget.maxCostUsd);
   return {
     info: [
       ...describeInput(findings),
       ...generator.notices,
-      ...prepared.notes,
+      ...notes,
       ...retryNotes(findings, options),
       ...reaskedNotes(context, findings),
       ...cost.info,
@@ -103,7 +103,7 @@ function failedAgainNote(count: number): string {
 }
 
 function reaskedNotes(
-  context: Prepared,
+  context: Context,
   findings: readonly Findings[],
 ): string[] {
   const count = sumOf(findings, ({ reasked }) => reasked);
@@ -177,7 +177,7 @@ export interface Preview {
 }
 
 export function previewOf(
-  context: Prepared,
+  context: Context,
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],

@@ -137,7 +137,7 @@ export class Run {
   }
 
   async #openJobs(): Promise<void> {
-    const { generator, activeRun, prepared: { budget: { isPriced } } } = this.#context;
+    const { generator, activeRun, budget: { isPriced } } = this.#context;
     const format = { ...lineFormat(generator, this.#options), isPriced };
     const { isIdle } = this.#jobs;
     await this.#jobs.each((job) => job.makeRoom());
