@@ -189,9 +189,8 @@ export class Job {
 
   /** Valid once the run file was read. */
   get #samples(): number {
-    const { options, context: { generator } } = this.#jobOptions;
-    const earlier = options.resume === false ? undefined : this.#earlierRun?.rows.samples;
-    return generator.samples ?? earlier ?? 1;
+    const { samples } = this.#jobOptions.context.generator;
+    return samples ?? this.#earlierRun?.rows.samples ?? 1;
   }
 
   /** Whether an earlier version began the output: it read `id` before `uidField`. */
@@ -218,10 +217,9 @@ export class Job {
   /** Yields the planned rows, and writes bad lines to the failures file. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
     const { params } = this.#jobOptions.identity, id = paramsId(params);
-    if (this.#parser === undefined) throw new Error("The job was not prepared");
     return plannedRows({
       findings: this.findings,
-      parser: this.#parser,
+      parser: this.#parser!,
       params,
       input: inputIndex,
       onRetry: (uid, failureLine) => this.#ledger.askAgain(uid, failureLine),

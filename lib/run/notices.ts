@@ -18,10 +18,8 @@ import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import { missingUidsNotices } from "./retry.ts";
 
-type Context = Pick<RunContext, "generator" | "budget" | "ratesOf" | "notes">;
-
 function estimateOf(
-  { generator: { teachers, params }, ratesOf }: Context,
+  { generator: { teachers, params }, ratesOf }: RunContext,
   findings: readonly Findings[],
 ): Estimate {
   return estimate({
@@ -43,7 +41,7 @@ function estimateOf(
  * @param missingUids Chosen uids that no row has.
  */
 export function startNotices(
-  context: Context,
+  context: RunContext,
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],
@@ -103,7 +101,7 @@ function failedAgainNote(count: number): string {
 }
 
 function reaskedNotes(
-  context: Context,
+  context: RunContext,
   findings: readonly Findings[],
 ): string[] {
   const count = sumOf(findings, ({ reasked }) => reasked);
@@ -177,7 +175,7 @@ export interface Preview {
 }
 
 export function previewOf(
-  context: Context,
+  context: RunContext,
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],
