@@ -14,7 +14,7 @@ import {
   type RowParser,
   type RowRequest,
 } from "../source/mod.ts";
-import { Admission, type AdmissionOptions, fileProblem, type OnAnswer, Todo } from "./plan.ts";
+import { type AdmissionOptions, admit, fileProblem, type OnAnswer, Todo } from "./plan.ts";
 import { Findings } from "./findings.ts";
 import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import type { RunOptions } from "./options.ts";
@@ -80,7 +80,6 @@ const NO_HINT = () => "";
 class FirstPass {
   readonly #findings: Findings;
   readonly #options: PreflightOptions;
-  readonly #admission: Admission;
   readonly #input: InputSequence;
   /** Whether the prompt that was answered differs from the one that the row has now. */
   #isChanged = false;
@@ -98,7 +97,6 @@ class FirstPass {
     this.#input = input;
     this.#findings = findings;
     this.#options = options;
-    this.#admission = new Admission(options);
   }
 
   take(line: Line): void {
@@ -113,7 +111,7 @@ class FirstPass {
     this.#isChanged = false;
     this.#requests = 0;
     this.#difference = this.#promptHash = undefined;
-    const uidOrProblem = this.#admission.admit(parsed, this.#decide);
+    const uidOrProblem = admit(parsed, this.#options, this.#decide);
     if (uidOrProblem === undefined) {
       findings.merged++;
       return findings.plan.push(Todo.Skip);
