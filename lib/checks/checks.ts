@@ -151,9 +151,8 @@ function reasonOf(verdict: unknown): string | undefined {
   if (verdict === true || verdict === undefined || verdict === null) return undefined;
   if (verdict === false || verdict === "") return `validate() returned ${JSON.stringify(verdict)}`;
   if (typeof verdict === "string") return verdict;
-  return `validate() must return true, false or a text: it returned ${
-    Array.isArray(verdict) ? "an array" : `a value of type ${typeof verdict}`
-  }`;
+  const returned = Array.isArray(verdict) ? "an array" : `a value of type ${typeof verdict}`;
+  return `validate() must return true, false or a text: it returned ${returned}`;
 }
 
 function thrownReason(error: unknown): string {

@@ -224,6 +224,7 @@ function countLine(found: Findings): string {
   const parts = [`${input === "-" ? "standard input" : input}: ${formatCountOf(rows, "row")}`];
   if (shapes.size > 0) parts.push(`(${shapeCounts(shapes)})`);
   if (samples > 1) parts.push(`with ${formatCount(samples)} samples each`);
+  const setModels = ownModels === 1 ? "sets a model of its own" : "set a model of their own";
   const extras = [
     [found.succeeded, found.succeeded === 1 ? "has a result" : "have a result"],
     [found.failed, "failed before"],
@@ -232,12 +233,7 @@ function countLine(found: Findings): string {
     [sumOf(found.resent.values(), (count) => count), "sent differently now"],
     [found.bad.count, "bad"],
     // These models are billed, whatever `--model` says.
-    [
-      ownModels,
-      `${ownModels === 1 ? "sets a model of its own" : "set a model of their own"}: ${
-        modelList(found.models)
-      }`,
-    ],
+    [ownModels, `${setModels}: ${modelList(found.models)}`],
   ] as const;
   const details = extras.filter(([count]) => count > 0)
     .map(([count, what]) => `${formatCount(count)} ${what}`);

@@ -163,9 +163,12 @@ export class LiveStatus {
   ): Promise<LiveStatus> {
     const [{ files: { results: path }, replacementOptions: { mode } }] = jobs.list;
     const isLimited = context.generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);
-    const otherShards = jobs.shard && isLimited
-      ? await otherShardsOf(jobs.shard.shared.stem, shard!)
-      : undefined;
+    let otherShards: OtherShards | undefined;
+    if (jobs.shard && isLimited) {
+      const { OtherShards } = await import("./shard_run.ts");
+      otherShards = new OtherShards(jobs.shard.shared.stem, shard!);
+      await otherShards.poll();
+    }
     const earlier = shard && await readStatus(statusPathOf(path));
     const spentBefore = earlier?.spent_usd ?? 0;
     const status = new LiveStatus({ context, shard, path, model, otherShards, spentBefore, mode });
@@ -235,16 +238,6 @@ export class LiveStatus {
       teacher_states: countTeacherStates(teachers),
     };
   }
-}
-
-async function otherShardsOf(
-  stem: string,
-  shard: NonNullable<ResolvedRunOptions["shard"]>,
-): Promise<OtherShards> {
-  const { OtherShards } = await import("./shard_run.ts");
-  const otherShards = new OtherShards(stem, shard, shard.parallel ?? shard.count);
-  await otherShards.poll();
-  return otherShards;
 }
 
 function shortReason(reason: string | null): string | null {

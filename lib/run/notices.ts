@@ -75,35 +75,25 @@ function retryNotes(
   const areChosen = Array.isArray(retry) || (uids ?? excludeUids ?? limit) !== undefined;
   const among = areChosen ? " among those chosen" : "";
   const again = sumOf(findings, ({ failedAgain }) => failedAgain);
-  const notes = again > 0
-    ? [failedAgainNote(again)]
-    : isEmpty
-    ? [`There is no failed row to retry${among}`]
-    : [];
+  const notes: string[] = [];
+  if (again > 0) notes.push(failedAgainNote(again));
+  else if (isEmpty) notes.push(`There is no failed row to retry${among}`);
   const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
-  if (count <= 0) return notes;
-  const are = count === 1 ? "is" : "are";
-  const retriedRows = uids === undefined ? "failed rows only" : "the rows of --uids only";
-  return [
-    ...notes,
-    `${
-      formatCountOf(count, "pending row")
-    } ${are} left out: a retry sends ${retriedRows}, a run without ` +
-    "a retry sends the others",
-  ];
+  if (count > 0) {
+    const leftOut = `${formatCountOf(count, "pending row")} ${count === 1 ? "is" : "are"} left out`;
+    const retriedRows = uids === undefined ? "failed rows only" : "the rows of --uids only";
+    notes.push(`${leftOut}: a retry sends ${retriedRows}, a run without a retry sends the others`);
+  }
+  return notes;
 }
 
 function failedAgainNote(count: number): string {
-  const [have, they] = count === 1 ? ["has", "it"] : ["have", "them"];
-  return `${formatCountOf(count, "row")} ${have} failed again since this retry began and ${
-    count === 1 ? "is" : "are"
-  } left out: once it is done, the same command retries ${they}`;
+  const [have, are, them] = count === 1 ? ["has", "is", "it"] : ["have", "are", "them"];
+  return `${formatCountOf(count, "row")} ${have} failed again since this retry began and ${are} ` +
+    `left out: once it is done, the same command retries ${them}`;
 }
 
-function reaskedNotes(
-  context: RunContext,
-  findings: readonly Findings[],
-): string[] {
+function reaskedNotes(context: RunContext, findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ reasked }) => reasked);
   const leftCount = sumOf(findings, ({ leftAnswered }) => leftAnswered);
   const have = leftCount === 1 ? "row has a result and is" : "rows have results and are";

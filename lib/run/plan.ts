@@ -82,9 +82,8 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
   const problem = `uid ${takenUid} belongs to an earlier row already, with other content`;
   const parent = parseSampleUid(uid);
   if (parent === undefined || parent.sample >= samples) return problem;
-  return `uid ${takenUid} belongs to an earlier row already, or to one of the ${samples} samples of ${
-    JSON.stringify(parent.uid)
-  }`;
+  return `uid ${takenUid} belongs to an earlier row already, or to one of the ${samples} samples ` +
+    `of ${JSON.stringify(parent.uid)}`;
 }
 
 /** The problem of the first file that cannot be sent; undefined if all can. */

@@ -182,7 +182,12 @@ export class OtherShards {
    * @param stem As in `out/x`.
    * @param now A monotonic clock in milliseconds.
    */
-  constructor(stem: string, shard: Shard, parallel: number, now = () => performance.now()) {
+  constructor(
+    stem: string,
+    shard: Shard,
+    parallel = shard.parallel ?? shard.count,
+    now = () => performance.now(),
+  ) {
     this.#folder = `${dirname(stem)}/${OWN_FOLDER}`;
     this.#stem = basename(stem);
     this.#shard = shard;

@@ -155,10 +155,8 @@ function adviceFor(rescuedPaths: readonly string[]): string {
   if (rescuedPaths.length === 0) {
     return "Make sure that no other run is active, then run the same command again";
   }
-  return `The last answers are in ${
-    listOf(rescuedPaths)
-  }: run the same command again, which adds them ` +
-    "to the output";
+  const list = listOf(rescuedPaths);
+  return `The last answers are in ${list}: run the same command again, which adds them to the output`;
 }
 
 function listOf(paths: readonly string[]): string {
