@@ -131,7 +131,6 @@ interface StatusParts {
   readonly context: RunContext;
   readonly shard: ResolvedRunOptions["shard"];
   readonly path: string;
-  /** The requested models, joined by commas. */
   readonly model: string;
   readonly otherShards: OtherShards | undefined;
   readonly spentBefore: number;

@@ -86,7 +86,6 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
     `of ${JSON.stringify(parent.uid)}`;
 }
 
-/** The problem of the first file that cannot be sent; undefined if all can. */
 export function fileProblem(
   { files }: ParsedRow,
   images: RowImages = NO_IMAGES,

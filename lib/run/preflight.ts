@@ -33,7 +33,6 @@ export interface PreflightOptions
   readonly selection?: UidSelection;
   /** Whether the failures file already has a line for this bad row. */
   readonly isOnDisk: (place: RowPlace) => boolean;
-  /** The `uidField` of the run. @default [] */
   readonly uidFields?: readonly string[];
   /** The `promptField` of the run, unless it has a template. @default none */
   readonly promptField?: string;

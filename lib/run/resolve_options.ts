@@ -139,7 +139,6 @@ export interface ResolvedOptions
   readonly duplicates: "merge" | "keep";
 }
 
-/** @throws {TypeError | RangeError} when an option cannot be used */
 export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptions {
   checkOptions(options, GENERATOR_RULES);
   const places = placesOf(options);

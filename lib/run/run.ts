@@ -46,7 +46,6 @@ export class Run {
     });
   }
 
-  /** Executes the run. Rejects if it cannot be started, or if its output cannot be written. */
   async execute(): Promise<Summary> {
     try {
       this.#jobs = await this.#makeJobs({ writes: true });
