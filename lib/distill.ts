@@ -1,8 +1,4 @@
-/**
- * `distill()`: takes rows from any iterable and yields a typed outcome for each.
- *
- * @module
- */
+/** `distill()`: takes rows from any iterable and yields a typed outcome for each. @module */
 
 import { verdictCheck } from "./checks/mod.ts";
 import { checkOptions } from "./options.ts";

@@ -1,8 +1,4 @@
-/**
- * `distillFiles()`: turns files of rows into files of results in one call.
- *
- * @module
- */
+/** `distillFiles()`: turns files of rows into files of results in one call. @module */
 
 import { HaltedError } from "./errors.ts";
 import { checkOptions } from "./options.ts";

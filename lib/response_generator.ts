@@ -87,9 +87,8 @@ export class ResponseGenerator {
     };
   }
 
-  /**
-   * Calls `listener` with batches of outcomes once they are on disk or taken by the consumer, until
-   * the returned function is called. Listeners should return at once: all rows wait for them.
+  /** Calls `listener` with batches of outcomes once they are on disk or taken by the consumer,
+   * until the returned function is called. Listeners should return at once: all rows wait for them.
    */
   onOutcomes(listener: OutcomeListener): () => void {
     checkListener(listener);

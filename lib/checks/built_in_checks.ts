@@ -112,9 +112,8 @@ async function compile(schema: unknown): Promise<ValidateFunction> {
   if (typeof schema === "boolean") return compile(schema ? {} : { not: {} });
   if (!isObject(schema)) {
     throw new TypeError(
-      `Cannot use the JSON Schema: it must be an object, true or false: current value is ${
-        shortJson(schema)
-      }`,
+      "Cannot use the JSON Schema: it must be an object, true or false: current value is " +
+        shortJson(schema),
     );
   }
   const { $schema: dialect, ...keywords } = schema;

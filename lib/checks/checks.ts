@@ -1,8 +1,4 @@
-/**
- * Defines what a check is, and creates the checks of a run from its options.
- *
- * @module
- */
+/** Defines what a check is, and creates the checks of a run from its options. @module */
 
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
@@ -48,10 +44,8 @@ export interface CheckOptions {
   readonly rejectPattern?: string | RegExp;
   /** The caller's own check. @default none */
   readonly check?: Check;
-  /**
-   * Checks patterns and schemas on this thread, because a bundle has no file for a worker.
-   * @default false
-   */
+  /** Checks patterns and schemas on this thread, because a bundle has no file for a worker.
+   * @default false */
   readonly checksOnThisThread?: boolean;
 }
 
@@ -157,9 +151,8 @@ function reasonOf(verdict: unknown): string | undefined {
   if (verdict === true || verdict === undefined || verdict === null) return undefined;
   if (verdict === false || verdict === "") return `validate() returned ${JSON.stringify(verdict)}`;
   if (typeof verdict === "string") return verdict;
-  return `validate() must return true, false or a text: it returned ${
-    Array.isArray(verdict) ? "an array" : `a value of type ${typeof verdict}`
-  }`;
+  const returned = Array.isArray(verdict) ? "an array" : `a value of type ${typeof verdict}`;
+  return `validate() must return true, false or a text: it returned ${returned}`;
 }
 
 function thrownReason(error: unknown): string {

@@ -252,8 +252,7 @@ function timeoutReason(phase: number): string {
   const check = phase === Phase.Pattern
     ? "the reject pattern (--reject-pattern)"
     : "the JSON Schema (--json-schema)";
-  return `Cannot check the answer for ${check}: the check takes more than ${
-    MAX_CHECK_MS / 1_000
-  } s. ` +
+  const seconds = MAX_CHECK_MS / 1_000;
+  return `Cannot check the answer for ${check}: the check takes more than ${seconds} s. ` +
     "A nested repetition, as in (a+)+, can take exponential time: write a single one, as in a+";
 }

@@ -37,7 +37,7 @@ export class ActiveRun {
   /** The cost limit; for a shard, the limit of all shards together. */
   #maxCostUsd: number | null;
   #budget: Budget | undefined;
-  #checks: Disposable | undefined;
+  #checks: Checks | undefined;
   #engine: Engine | undefined;
   #isPaused = false;
   #cancelDeadline: (() => void) | undefined;
@@ -78,12 +78,26 @@ export class ActiveRun {
     const { signal } = this.options;
     signal?.addEventListener("abort", this.#onAbort);
     if (signal?.aborted) this.#onAbort();
-    const prepared = await prepare(this.options, this.#maxCostUsd);
-    // The cost limit may have changed meanwhile.
-    prepared.budget.setMaxCost(this.#maxCostUsd);
-    this.#budget = prepared.budget;
-    this.#checks = prepared.checks;
-    return { generator: this.options, prepared, activeRun: this };
+    try {
+      return await this.#createContext();
+    } catch (error) {
+      if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+      throw new UsageError(error.message, { cause: error });
+    }
+  }
+
+  async #createContext(): Promise<RunContext> {
+    const generator = this.options, { maxCompletionTokens } = generator;
+    const teachers = generator.teachers.map(({ teacher }) => teacher);
+    const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, generator);
+    const maxCostUsd = this.#maxCostUsd ?? undefined;
+    const budget = new Budget({ priceOf, unpriced, maxCostUsd, maxCompletionTokens });
+    this.#budget = budget;
+    const { list: checks } = this.#checks = await createChecks(generator);
+    // Loaded on demand, because it is rarely needed.
+    const { isRefusal } = generator.rejectRefusals ? await import("../refusals.ts") : {};
+    const policy = new AnswerPolicy({ ...generator, isRefusal, checks });
+    return { generator, activeRun: this, policy, budget, ratesOf, notes };
   }
 
   readonly #onAbort = (): void => this.abort(this.options.signal?.reason);
@@ -205,51 +219,26 @@ export class ActiveRun {
   }
 }
 
+/** What a run is prepared with. */
 export interface RunContext {
   readonly generator: ResolvedOptions;
-  readonly prepared: Prepared;
   readonly activeRun: ActiveRun;
+  readonly policy: AnswerPolicy;
+  readonly budget: Budget;
+  readonly ratesOf: Prices["ratesOf"];
+  /** Where prices come from. */
+  readonly notes: readonly string[];
 }
 
 export function engineOptions(
-  { generator, prepared, activeRun: { progress, concurrency } }: RunContext,
+  { generator, policy, budget, activeRun: { progress, concurrency } }: RunContext,
 ): Omit<EngineOptions, "source" | "sink"> {
   return {
     ...generator,
-    ...prepared,
+    policy,
+    budget,
     concurrency,
     listener: progress,
     onNotice: (message) => progress.notice("warning", message),
   };
-}
-
-export interface Prepared {
-  /** To be disposed of after the run. */
-  readonly checks: Checks;
-  readonly policy: AnswerPolicy;
-  readonly budget: Budget;
-  readonly ratesOf: Prices["ratesOf"];
-  readonly notes: readonly string[];
-}
-
-async function prepare(options: ResolvedOptions, maxCostUsd: number | null): Promise<Prepared> {
-  try {
-    const teachers = options.teachers.map(({ teacher }) => teacher);
-    const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, options);
-    const budget = new Budget({
-      priceOf,
-      unpriced,
-      maxCostUsd: maxCostUsd ?? undefined,
-      maxCompletionTokens: options.maxCompletionTokens,
-    });
-    // Created last: nothing would dispose of their worker if a line above threw.
-    const checks = await createChecks(options);
-    // Loaded on demand, because it is rarely needed.
-    const { isRefusal } = options.rejectRefusals ? await import("../refusals.ts") : {};
-    const policy = new AnswerPolicy({ ...options, isRefusal, checks: checks.list });
-    return { checks, policy, budget, ratesOf, notes };
-  } catch (error) {
-    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-    throw new UsageError(error.message, { cause: error });
-  }
 }

@@ -154,7 +154,6 @@ async function removeLeftovers(files: OutputFiles, token: string): Promise<void>
   }
 }
 
-/** @throws {UsageError | SinkError} as `makeFolder` does */
 export async function makeFolders(files: readonly OutputFiles[]): Promise<void> {
   for (const folder of new Set(files.map(({ results }) => dirname(results)))) {
     await makeFolder(folder);
@@ -193,7 +192,6 @@ async function repair(
       );
     }
   }
-  // Lines are rescued when another program changes a file or the disk fails.
   const mergedLines = [
     ...await mergeRescued(results, "results"),
     ...await mergeRescued(failures, "failures"),

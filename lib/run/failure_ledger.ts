@@ -10,7 +10,7 @@
  * @module
  */
 
-import { type FailureType, SinkError } from "../errors.ts";
+import { SinkError } from "../errors.ts";
 import {
   ASK_AGAIN,
   HAS_FAILURE,
@@ -30,9 +30,9 @@ import {
   LineSet,
   readEarlierAnswer,
 } from "../sink/mod.ts";
+import type { RunOptions } from "./options.ts";
 
-/** All, none, or rows that failed with one of these types or statuses. */
-export type RetryFilter = boolean | readonly (FailureType | number)[];
+export type RetryFilter = NonNullable<RunOptions["retry"]>;
 
 type LineNumbers = Map<string, number>;
 
@@ -187,7 +187,6 @@ function isUnfinished(line: IndexedLine): boolean {
   return (line.value() as { error?: { type?: string } }).error?.type === "unfinished";
 }
 
-/** ISO 8601; "" if the line has no time. */
 function failureTime(line: IndexedLine): string {
   const { error } = line.value() as { error?: { created?: unknown } };
   return asText(error?.created);

@@ -13,7 +13,7 @@ import type { RowImages, RowParser } from "../source/mod.ts";
 import type { ResponseGeneratorOptions } from "./options.ts";
 import { MAX_TURN_MS } from "../timer.ts";
 import { type ActiveRun, engineOptions } from "./active_run.ts";
-import { Admission, fileProblem } from "./plan.ts";
+import { type AdmissionOptions, admit, fileProblem } from "./plan.ts";
 import { sampleRow } from "./planned_rows.ts";
 import { teacherNotices } from "./notices.ts";
 import { rowParserOf } from "./resolve_options.ts";
@@ -27,7 +27,6 @@ export interface StreamOptions<T> {
   readonly images: RowImages;
 }
 
-/** @throws {TypeError} If `rows` is a string or not iterable. */
 export function checkRows(rows: unknown): void {
   if (typeof rows === "string" || rows instanceof String) {
     throw new TypeError(
@@ -111,13 +110,13 @@ export class Generation<T> {
   readonly #options: GenerationOptions<T>;
   readonly #handoff = new Handoff<T>();
   readonly #samples: number;
-  readonly #admission: Admission;
+  readonly #admission: AdmissionOptions;
 
   constructor(options: GenerationOptions<T>) {
     const { duplicates, samples = 1 } = options;
     this.#options = options;
     this.#samples = samples;
-    this.#admission = new Admission({ table: new IdTable(), duplicates, samples });
+    this.#admission = { table: new IdTable(), duplicates, samples };
   }
 
   /** Resolves once the consumer has taken the outcome. */
@@ -192,7 +191,7 @@ export class Generation<T> {
     if ("problem" in parsed) return parsed;
     const problem = fileProblem(parsed, images);
     if (problem !== undefined) return { problem };
-    const uidOrProblem = this.#admission.admit(parsed);
+    const uidOrProblem = admit(parsed, this.#admission);
     if (typeof uidOrProblem !== "string") return uidOrProblem;
     const source = `${GIVEN_SOURCE}:${index + 1}`;
     return parsed.toRow({ uid: uidOrProblem, input: 0, source, given }, images);

@@ -93,11 +93,9 @@ function shapeProblem(findings: readonly Findings[]): string[] {
     return `  ${first.placeOf(first.shapeStarts.get(shape)!)}: the first ${shape}`;
   });
   return [
-    [
-      `Cannot send rows of ${counts.size} shapes in one run: ${shapeCounts(counts)}. ` +
-      "Add --mixed-shapes if that is meant",
-      ...places,
-    ].join("\n"),
+    `Cannot send rows of ${counts.size} shapes in one run: ${shapeCounts(counts)}. ` +
+    "Add --mixed-shapes if that is meant",
+    ...places,
   ];
 }
 
@@ -113,11 +111,9 @@ function changedProblem(findings: readonly Findings[]): string[] {
     : ["what this version sends for rows differs from what an earlier version sent"];
   if (count === 0 && lines.length === 0) return [];
   return [
-    [
-      `Cannot continue: ${[...editedClauses, ...resentClauses].join(", and ")}. ` +
-      "Add --changed reask to send these rows again, or --changed keep to keep the old answers",
-      ...lines,
-    ].join("\n"),
+    `Cannot continue: ${[...editedClauses, ...resentClauses].join(", and ")}. ` +
+    "Add --changed reask to send these rows again, or --changed keep to keep the old answers",
+    ...lines,
   ];
 }
 
@@ -202,7 +198,6 @@ function unsentLines(findings: readonly Findings[]): string[] {
   ];
 }
 
-/** Says that no row has the prompt field, so prompts come from the usual field. */
 function promptFieldLine(
   { input, rows, missingPromptField: field }: Findings,
 ): string | undefined {
@@ -210,7 +205,6 @@ function promptFieldLine(
   return `No row of ${nameOf(input)} has the field "${field}" of --prompt-field`;
 }
 
-/** Warns of inputs that are output of an earlier run: their prompts would be paid for again. */
 function fromRunLine({ input, fromRuns }: Findings): string | undefined {
   if (fromRuns === 0) return undefined;
   const [lines, prompts] = fromRuns === 1
@@ -230,6 +224,7 @@ function countLine(found: Findings): string {
   const parts = [`${input === "-" ? "standard input" : input}: ${formatCountOf(rows, "row")}`];
   if (shapes.size > 0) parts.push(`(${shapeCounts(shapes)})`);
   if (samples > 1) parts.push(`with ${formatCount(samples)} samples each`);
+  const setModels = ownModels === 1 ? "sets a model of its own" : "set a model of their own";
   const extras = [
     [found.succeeded, found.succeeded === 1 ? "has a result" : "have a result"],
     [found.failed, "failed before"],
@@ -238,20 +233,14 @@ function countLine(found: Findings): string {
     [sumOf(found.resent.values(), (count) => count), "sent differently now"],
     [found.bad.count, "bad"],
     // These models are billed, whatever `--model` says.
-    [
-      ownModels,
-      `${ownModels === 1 ? "sets a model of its own" : "set a model of their own"}: ${
-        modelList(found.models)
-      }`,
-    ],
+    [ownModels, `${setModels}: ${modelList(found.models)}`],
   ] as const;
   const details = extras.filter(([count]) => count > 0)
     .map(([count, what]) => `${formatCount(count)} ${what}`);
   return [parts.join(" "), ...details].join(", ");
 }
 
-/** Says that no row has an id field. Otherwise, a mistyped name would show only when results are
- * joined by uid. */
+/** Without this line, a mistyped name would show only when results are joined by uid. */
 function uidFieldLine(
   { input, rows, hashed, missingUidFields }: Findings,
 ): string | undefined {

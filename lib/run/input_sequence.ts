@@ -34,11 +34,9 @@ export interface RowPlace {
 export interface InputSequenceOptions {
   /** The folder of the images that rows name. @default the folder of the input file */
   readonly imagesRoot?: string;
-  /**
-   * Whether the rows of a single small file stay in memory for the second pass. A run with several
+  /** Whether the rows of a single small file stay in memory for the second pass. A run with several
    * inputs must not set this: its first pass reads all of them before the second begins.
-   * @default false
-   */
+   * @default false */
   readonly keepsRows?: boolean;
 }
 
@@ -154,7 +152,7 @@ export class KeptRows {
   readonly #parsedRows: (ParsedRow | undefined)[] = [];
   #chars = 0;
 
-  /** Whether the rows take too much memory to be kept. A small compressed file may hold much text. */
+  /** A small compressed file may hold much text. */
   get isTooLarge(): boolean {
     return this.#chars > MAX_KEPT_CHARS || this.#parsedRows.length > MAX_KEPT_LINES;
   }

@@ -1,8 +1,4 @@
-/**
- * One input of a run with its output files, lock, index, plan and sink.
- *
- * @module
- */
+/** One input of a run with its output files, lock, index, plan and sink. @module */
 
 import { SourceError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
@@ -88,7 +84,6 @@ export class Job {
     }
   }
 
-  /** @throws {LockedError | UsageError} as `claimOutput` and `earlierRunOf` do */
   async claim(shared?: SharedLock): Promise<void> {
     const { lock, mode } = await claimOutput(this.files, { ...this.#jobOptions, shared });
     this.lock = lock;
@@ -194,9 +189,8 @@ export class Job {
 
   /** Valid once the run file was read. */
   get #samples(): number {
-    const { options, context: { generator } } = this.#jobOptions;
-    const earlier = options.resume === false ? undefined : this.#earlierRun?.rows.samples;
-    return generator.samples ?? earlier ?? 1;
+    const { samples } = this.#jobOptions.context.generator;
+    return samples ?? this.#earlierRun?.rows.samples ?? 1;
   }
 
   /** Whether an earlier version began the output: it read `id` before `uidField`. */
@@ -204,7 +198,6 @@ export class Job {
     return this.#earlierRun !== undefined && !this.#earlierRun.rows.uidFieldFirst;
   }
 
-  /** Returns what another program has changed. */
   async check(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.sink?.check(), this.lock?.check()]);
     return file ?? lock;
@@ -224,10 +217,9 @@ export class Job {
   /** Yields the planned rows, and writes bad lines to the failures file. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
     const { params } = this.#jobOptions.identity, id = paramsId(params);
-    if (this.#parser === undefined) throw new Error("The job was not prepared");
     return plannedRows({
       findings: this.findings,
-      parser: this.#parser,
+      parser: this.#parser!,
       params,
       input: inputIndex,
       onRetry: (uid, failureLine) => this.#ledger.askAgain(uid, failureLine),

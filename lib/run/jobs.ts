@@ -185,7 +185,6 @@ export class Jobs {
     return sumOf(this.list, ({ sink }) => sink?.missingLines ?? 0);
   }
 
-  /** Batches of the rows to send, input by input. */
   async *rows(): AsyncGenerator<Row[]> {
     for (const [index, job] of this.list.entries()) yield* job.rows(index);
   }

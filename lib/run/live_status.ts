@@ -39,9 +39,8 @@ export interface HeartbeatOptions {
   readonly ceiling: () => number;
   /** Called once a second. @default nothing */
   readonly onTick?: () => void;
-  /**
-   * Like `setInterval`, but returns the function that ends it. @default the timer of all intervals
-   */
+  /** Like `setInterval`, but returns the function that ends it.
+   * @default the timer of all intervals */
   readonly every?: (intervalMs: number, callback: () => void) => () => void;
   /** Unix time in milliseconds. @default Date.now */
   readonly now?: () => number;
@@ -132,7 +131,6 @@ interface StatusParts {
   readonly context: RunContext;
   readonly shard: ResolvedRunOptions["shard"];
   readonly path: string;
-  /** The requested models, joined by commas. */
   readonly model: string;
   readonly otherShards: OtherShards | undefined;
   readonly spentBefore: number;
@@ -155,9 +153,7 @@ export class LiveStatus {
     this.#parts = parts;
   }
 
-  /**
-   * Waits until a shard's status is written: other shards must know of the shard before it sends.
-   */
+  /** Waits until a shard's status is written: others must know of the shard before it sends. */
   static async open(
     context: RunContext,
     { shard }: ResolvedRunOptions,
@@ -166,9 +162,12 @@ export class LiveStatus {
   ): Promise<LiveStatus> {
     const [{ files: { results: path }, replacementOptions: { mode } }] = jobs.list;
     const isLimited = context.generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);
-    const otherShards = jobs.shard && isLimited
-      ? await otherShardsOf(jobs.shard.shared.stem, shard!)
-      : undefined;
+    let otherShards: OtherShards | undefined;
+    if (jobs.shard && isLimited) {
+      const { OtherShards } = await import("./shard_run.ts");
+      otherShards = new OtherShards(jobs.shard.shared.stem, shard!);
+      await otherShards.poll();
+    }
     const earlier = shard && await readStatus(statusPathOf(path));
     const spentBefore = earlier?.spent_usd ?? 0;
     const status = new LiveStatus({ context, shard, path, model, otherShards, spentBefore, mode });
@@ -179,13 +178,13 @@ export class LiveStatus {
 
   /** Called about once a second. A shard whose process was suspended gives up its share. */
   tick(engine: RateLimited | undefined): void {
-    const { otherShards, shard, context: { prepared } } = this.#parts;
+    const { otherShards, shard, context: { budget } } = this.#parts;
     otherShards?.tick();
     // Other shards may use this share now, so the loss does not wait for the next beat.
     if (otherShards?.share === 0) engine?.setRateShare(0);
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     // The status holds the shard's cost, which must survive a crash.
-    if (isBeat || (shard !== undefined && prepared.budget.maxCostUsd !== null)) this.#write();
+    if (isBeat || (shard !== undefined && budget.maxCostUsd !== null)) this.#write();
     if (isBeat) this.takeShare(engine);
   }
 
@@ -238,16 +237,6 @@ export class LiveStatus {
       teacher_states: countTeacherStates(teachers),
     };
   }
-}
-
-async function otherShardsOf(
-  stem: string,
-  shard: NonNullable<ResolvedRunOptions["shard"]>,
-): Promise<OtherShards> {
-  const { OtherShards } = await import("./shard_run.ts");
-  const otherShards = new OtherShards(stem, shard, shard.parallel ?? shard.count);
-  await otherShards.poll();
-  return otherShards;
 }
 
 function shortReason(reason: string | null): string | null {

@@ -18,10 +18,8 @@ import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import { missingUidsNotices } from "./retry.ts";
 
-type Prepared = Pick<RunContext, "generator" | "prepared">;
-
-export function estimateOf(
-  { generator: { teachers, params }, prepared }: Prepared,
+function estimateOf(
+  { generator: { teachers, params }, ratesOf }: RunContext,
   findings: readonly Findings[],
 ): Estimate {
   return estimate({
@@ -33,7 +31,7 @@ export function estimateOf(
       minTokens: sumOf(findings, ({ ownLimits }) => ownLimits.minTokens),
       maxTokens: sumOf(findings, ({ ownLimits }) => ownLimits.maxTokens),
     },
-    rates: teachers.map(({ teacher }) => prepared.ratesOf(teacher)),
+    rates: teachers.map(({ teacher }) => ratesOf(teacher)),
   });
 }
 
@@ -43,18 +41,18 @@ export function estimateOf(
  * @param missingUids Chosen uids that no row has.
  */
 export function startNotices(
-  context: Prepared,
+  context: RunContext,
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],
 ): { info: string[]; warnings: string[] } {
-  const { generator, prepared } = context;
-  const cost = describeEstimate(estimateOf(context, findings), prepared.budget.maxCostUsd);
+  const { generator, budget, notes } = context;
+  const cost = describeEstimate(estimateOf(context, findings), budget.maxCostUsd);
   return {
     info: [
       ...describeInput(findings),
       ...generator.notices,
-      ...prepared.notes,
+      ...notes,
       ...retryNotes(findings, options),
       ...reaskedNotes(context, findings),
       ...cost.info,
@@ -77,35 +75,25 @@ function retryNotes(
   const areChosen = Array.isArray(retry) || (uids ?? excludeUids ?? limit) !== undefined;
   const among = areChosen ? " among those chosen" : "";
   const again = sumOf(findings, ({ failedAgain }) => failedAgain);
-  const notes = again > 0
-    ? [failedAgainNote(again)]
-    : isEmpty
-    ? [`There is no failed row to retry${among}`]
-    : [];
+  const notes: string[] = [];
+  if (again > 0) notes.push(failedAgainNote(again));
+  else if (isEmpty) notes.push(`There is no failed row to retry${among}`);
   const count = sumOf(findings, ({ total, finished, plan }) => total - finished - plan.toAsk);
-  if (count <= 0) return notes;
-  const are = count === 1 ? "is" : "are";
-  const retriedRows = uids === undefined ? "failed rows only" : "the rows of --uids only";
-  return [
-    ...notes,
-    `${
-      formatCountOf(count, "pending row")
-    } ${are} left out: a retry sends ${retriedRows}, a run without ` +
-    "a retry sends the others",
-  ];
+  if (count > 0) {
+    const leftOut = `${formatCountOf(count, "pending row")} ${count === 1 ? "is" : "are"} left out`;
+    const retriedRows = uids === undefined ? "failed rows only" : "the rows of --uids only";
+    notes.push(`${leftOut}: a retry sends ${retriedRows}, a run without a retry sends the others`);
+  }
+  return notes;
 }
 
 function failedAgainNote(count: number): string {
-  const [have, they] = count === 1 ? ["has", "it"] : ["have", "them"];
-  return `${formatCountOf(count, "row")} ${have} failed again since this retry began and ${
-    count === 1 ? "is" : "are"
-  } left out: once it is done, the same command retries ${they}`;
+  const [have, are, them] = count === 1 ? ["has", "is", "it"] : ["have", "are", "them"];
+  return `${formatCountOf(count, "row")} ${have} failed again since this retry began and ${are} ` +
+    `left out: once it is done, the same command retries ${them}`;
 }
 
-function reaskedNotes(
-  context: Prepared,
-  findings: readonly Findings[],
-): string[] {
+function reaskedNotes(context: RunContext, findings: readonly Findings[]): string[] {
   const count = sumOf(findings, ({ reasked }) => reasked);
   const leftCount = sumOf(findings, ({ leftAnswered }) => leftAnswered);
   const have = leftCount === 1 ? "row has a result and is" : "rows have results and are";
@@ -162,10 +150,8 @@ export interface Preview {
   /** Completion tokens of one answer, as a range; the mean if rows have their own limits. The lower
    * end is an assumption. The upper end is the token limit, or an assumption without one. */
   completionTokens: readonly [least: number, most: number];
-  /**
-   * The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
-   * teacher is not known.
-   */
+  /** The cost of the run in US dollars, as a range, without failed attempts; null if the price of a
+   * teacher is not known. */
   costUsd: readonly [least: number, most: number] | null;
   /** The notices at the start of a run: inputs, prices, estimate, and probable mistakes. */
   notes: string[];
@@ -178,9 +164,8 @@ export interface Preview {
   requests: PreviewedRequest[];
 }
 
-/** What the run would send and cost. Makes no call and changes nothing on disk. */
 export function previewOf(
-  context: Prepared,
+  context: RunContext,
   findings: readonly Findings[],
   options: SelectionOptions,
   missingUids: readonly string[],
@@ -258,7 +243,6 @@ export class RunNotices {
     else this.#heldNotices.push([level, message]);
   }
 
-  /** Warns, once, that a file cannot be locked, and says what protects it instead. */
   warnUnlocked(path: string, reason: string, lock: string): void {
     if (this.#hasWarnedUnlocked) return;
     this.#hasWarnedUnlocked = true;
@@ -277,7 +261,6 @@ export class RunNotices {
     this.add("warning", `The answers that are not written yet go to "${path}". ${next}`);
   }
 
-  /** Warns of results whose rows are no longer in the input. */
   warnOrphans(count: number): void {
     if (count === 0) return;
     const [belong, them] = count === 1 ? ["belongs", "it"] : ["belong", "them"];

@@ -1,8 +1,4 @@
-/**
- * The options of a generator and of a run, and their defaults.
- *
- * @module
- */
+/** The options of a generator and of a run, and their defaults. @module */
 
 import type { Validate } from "../checks/mod.ts";
 import type { FailureType } from "../errors.ts";
@@ -18,27 +14,20 @@ export interface RowOptions extends InputOptions {
   system?: string;
   /** The template of a row's one user message: `{{field}}` is replaced by that field. */
   template?: string;
-  /**
-   * The field that holds the prompt or the messages, instead of `prompt`, `question` or `messages`.
-   */
+  /** The field that holds the prompt or the messages, instead of `prompt`, `question` or
+   * `messages`. */
   promptField?: string;
-  /**
-   * The fields that may hold a row's id, the preferred first; then `uid`, `custom_id`, `id` and a
+  /** The fields that may hold a row's id, the preferred first; then `uid`, `custom_id`, `id` and a
    * hash of the row follow. In an output that an earlier version began, these fields come after
-   * `id`, as in that version.
-   */
+   * `id`, as in that version. */
   uidField?: string[];
-  /**
-   * How to handle rows with the same id. `merge`: identical rows become one, others are bad rows.
+  /** How to handle rows with the same id. `merge`: identical rows become one, others are bad rows.
    * `keep`: each is a row, with `~2`, `~3`, … appended to the id.
-   * @default "merge"
-   */
+   * @default "merge" */
   duplicates?: "merge" | "keep";
-  /**
-   * The folder for image paths in rows. Nothing outside the folder is read.
+  /** The folder for image paths in rows. Nothing outside the folder is read.
    * @default the folder of the input; none for standard input and `generate()`, where paths are
-   * refused
-   */
+   * refused */
   imagesRoot?: string;
   /** Allows rows of more than one shape (`prompt`, `messages`, …) in one run. @default false */
   mixedShapes?: boolean;
@@ -82,115 +71,82 @@ export interface TeacherList {
 export interface ResponseGeneratorOptions extends RowOptions {
   /** The only teacher. The run leaves it open: the caller that created it closes it. */
   teacher?: Teacher;
-  /**
-   * Several teachers that share the rows, instead of `teacher`. A teacher that is down is only
-   * probed; the run continues while one answers.
-   */
+  /** Several teachers that share the rows, instead of `teacher`. A teacher that is down is only
+   * probed; the run continues while one answers. */
   teachers?: readonly TeacherPlace[];
-  /**
-   * Teachers that join and leave during the run, in addition to `teachers`. A teacher that leaves
+  /** Teachers that join and leave during the run, in addition to `teachers`. A teacher that leaves
    * gets no new attempts and finishes those in flight.
-   * @default none
-   */
+   * @default none */
   teacherList?: TeacherList;
-  /**
-   * `prefix`: rows with the same system message and first turn go to the same teacher while it has
+  /** `prefix`: rows with the same system message and first turn go to the same teacher while it has
    * room, because servers cache the prefixes of prompts.
-   * @default any teacher
-   */
+   * @default any teacher */
   affinity?: "prefix";
   /** Sampling parameters, by their API names. A row's own parameters override them. @default {} */
   params?: Params;
-  /**
-   * Maximum number of rows in flight, over all teachers: 1 to 100,000. `"auto"` searches for the
+  /** Maximum number of rows in flight, over all teachers: 1 to 100,000. `"auto"` searches for the
    * number above which the tokens per second no longer rise, from 32 for each teacher to 1,024
    * times the number of teachers. Use `"auto"` with your own servers, which queue excess requests
    * instead of rejecting them.
-   *
-   * @default 20
-   */
+   * @default 20 */
   concurrency?: number | "auto";
-  /**
-   * Starts with one row at a time and increases with the answers, so that a wrong key, model or
+  /** Starts with one row at a time and increases with the answers, so that a wrong key, model or
    * parameter costs only a few calls.
-   * @default true
-   */
+   * @default true */
   carefulStart?: boolean;
-  /**
-   * Maximum wait, in milliseconds, for the first answer of a teacher that cannot be reached.
+  /** Maximum wait, in milliseconds, for the first answer of a teacher that cannot be reached.
    * `Infinity` waits without limit. If a teacher has answered in this run, or in an earlier one
    * over the same output, the run always waits for the end of an outage.
-   *
-   * @default 60,000; 0 if the host does not exist
-   */
+   * @default 60,000; 0 if the host does not exist */
   waitForTeacherMs?: number;
   /** Requests a minute to each teacher, evenly spread. @default no limit */
   rpm?: number;
   /** Tokens a minute to and from each teacher, evenly spread. @default no limit */
   tpm?: number;
-  /**
-   * Maximum number of attempts of a row that end in faults, including the first: 1 or more.
+  /** Maximum number of attempts of a row that end in faults, including the first: 1 or more.
    * Throttled attempts have their own limit (20), and nothing counts while a teacher is down.
-   * @default 5
-   */
+   * @default 5 */
   maxAttempts?: number;
-  /**
-   * Maximum time for one row, in milliseconds, including all attempts and waits. The row then fails
-   * with the type `timeout`.
-   * @default no limit
-   */
+  /** Maximum time for one row, in milliseconds, including all attempts and waits. The row then
+   * fails with the type `timeout`.
+   * @default no limit */
   rowTimeoutMs?: number;
-  /**
-   * What to do with an answer that hit the token limit or a filter. `error`: it is a failure.
+  /** What to do with an answer that hit the token limit or a filter. `error`: it is a failure.
    * `keep`: it is a result. `escalate`: if the answer hit the token limit, the row is sent again
    * with twice the limit; otherwise, the answer is a failure.
-   * @default "error"
-   */
+   * @default "error" */
   onTruncated?: "error" | "keep" | "escalate";
-  /**
-   * The highest token limit that `onTruncated: "escalate"` may set. Rejected with other values.
-   * @default 8 times the first limit; without a first limit, no row is sent again
-   */
+  /** The highest token limit that `onTruncated: "escalate"` may set. Rejected with other values.
+   * @default 8 times the first limit; without a first limit, no row is sent again */
   maxTokensCap?: number;
-  /**
-   * Finish reasons of complete answers, in addition to the known ones (`stop`, `tool_calls`,
+  /** Finish reasons of complete answers, in addition to the known ones (`stop`, `tool_calls`,
    * `end_turn`, …); `none` means a missing finish reason. Case does not matter. A row is sent again
    * if the finish reason of its answer is unknown or missing. A teacher that sends only such
    * answers is halted.
-   *
-   * @default []
-   */
+   * @default [] */
   acceptEndings?: readonly string[];
-  /**
-   * Rejects refusals, recognized by the API's own field or by common phrases. The failure type is
+  /** Rejects refusals, recognized by the API's own field or by common phrases. The failure type is
    * `refused`.
-   * @default false: refusals are results, with `distill.refusal` where the API reports one
-   */
+   * @default false: refusals are results, with `distill.refusal` where the API reports one */
   rejectRefusals?: boolean;
   /** Keeps only answers that are JSON. @default false */
   requireJson?: boolean;
-  /**
-   * Keeps only answers that are valid JSON under this JSON Schema (2020-12, or the draft that
+  /** Keeps only answers that are valid JSON under this JSON Schema (2020-12, or the draft that
    * `$schema` names), and requests them from the teacher. The schema may be inside a
-   * `response_format`, whose name and `strict` are then sent.
-   */
+   * `response_format`, whose name and `strict` are then sent. */
   jsonSchema?: unknown;
-  /**
-   * Requests answers that follow `jsonSchema` (`response_format`), unless the parameters of the run
-   * or of a row set `response_format` or tools. Left out for a teacher that rejects it.
-   * @default true
-   */
+  /** Requests answers that follow `jsonSchema` (`response_format`), unless the parameters of the
+   * run or of a row set `response_format` or tools. Left out for a teacher that rejects it.
+   * @default true */
   responseFormat?: boolean;
   /** Keeps only answers that this regular expression does not match. */
   rejectPattern?: string | RegExp;
   /** Keeps only answers for which this function returns `true` or nothing. `false` rejects the
    * answer. A text rejects it, too, and is the reason. */
   validate?: Validate;
-  /**
-   * Maximum number of times a row is sent again because its answer was empty, refused or rejected
+  /** Maximum number of times a row is sent again because its answer was empty, refused or rejected
    * by a check.
-   * @default 0
-   */
+   * @default 0 */
   resample?: number;
   /** Answers for each row: 1 to 1,000. The uid of the second is `<uid>#1`.
    * @default the number of the earlier run over this output, else 1 */
@@ -199,20 +155,16 @@ export interface ResponseGeneratorOptions extends RowOptions {
   maxCostUsd?: number;
   /** US dollars per million prompt tokens. @default from a list of public prices */
   priceIn?: number;
-  /**
-   * US dollars per million prompt tokens from the teacher's cache.
-   * @default `priceIn`, else from a list of public prices
-   */
+  /** US dollars per million prompt tokens from the teacher's cache.
+   * @default `priceIn`, else from a list of public prices */
   priceCached?: number;
   /** US dollars per million completion tokens. @default from a list of public prices */
   priceOut?: number;
   /** The limit of completion tokens: nothing more is sent once it is reached. @default no limit */
   maxCompletionTokens?: number;
-  /**
-   * Time limit in milliseconds, from when the first row could be sent. Nothing more is sent after
+  /** Time limit in milliseconds, from when the first row could be sent. Nothing more is sent after
    * it.
-   * @default no limit
-   */
+   * @default no limit */
   deadlineMs?: number;
   /** Finished rows between two snapshots. @default 5, 10, 20 or 50, by concurrency */
   updateInterval?: number;
@@ -240,45 +192,35 @@ export interface RunOptions {
   skipBadRows?: boolean;
   /** Accepts inputs without any row. @default false */
   allowEmpty?: boolean;
-  /**
-   * What to do if a row was edited after it was answered: `reask` sends it again, `keep` keeps the
+  /** What to do if a row was edited after it was answered: `reask` sends it again, `keep` keeps the
    * answer.
-   * @default the run is refused
-   */
+   * @default the run is refused */
   changed?: "reask" | "keep";
   /** Continues even if the results were created with another model or parameters. @default false */
   allowMixed?: boolean;
-  /**
-   * Sends failed rows again: all (`true`), or those with one of these failure types or HTTP
+  /** Sends failed rows again: all (`true`), or those with one of these failure types or HTTP
    * statuses.
-   * @default false
-   */
+   * @default false */
   retry?: boolean | (FailureType | number)[];
   /** With `retry`, sends only the answers with these ids. @default all that failed */
   uids?: readonly string[];
   /** Leaves the answers with these ids as they are. @default none */
   excludeUids?: readonly string[];
-  /**
-   * With `retry` and `uids`, also sends answered rows again. Old answers are moved to
+  /** With `retry` and `uids`, also sends answered rows again. Old answers are moved to
    * `<name>.outdated.jsonl`.
-   * @default false
-   */
+   * @default false */
   reaskAnswered?: boolean;
   /** Continues an output that holds answers; `false` starts over. @default true */
   resume?: boolean;
   /** With `resume: false`, deletes the old results. @default false */
   overwrite?: boolean;
-  /**
-   * Runs one of several contiguous parts of the input, which may all run at the same time. Several
+  /** Runs one of several contiguous parts of the input, which may all run at the same time. Several
    * input files count as one sequence. The shard has its own output files, such as
    * `out/x-00003-of-00016.jsonl`.
-   * @default the whole input
-   */
+   * @default the whole input */
   shard?: Shard;
-  /**
-   * Whether a lock is required. `false` continues without one if the filesystem has none.
-   * @default true
-   */
+  /** Whether a lock is required. `false` continues without one if the filesystem has none.
+   * @default true */
   lock?: boolean;
   /** With `never`, a power cut may lose rows that count as done. @default "always" */
   fsync?: "always" | "never";

@@ -107,11 +107,7 @@ export function filesOf(input: string, stem: string): OutputFiles {
   };
 }
 
-/**
- * Whether `output` is one results file, not a folder.
- *
- * @throws {UsageError} if it can be neither
- */
+/** Whether `output` is one results file, not a folder. Throws if it can be neither. */
 async function isResultsFile(output: string): Promise<boolean> {
   if (output === "") {
     throw new UsageError("Cannot write results to an empty path: name a file or folder");

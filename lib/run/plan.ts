@@ -31,57 +31,46 @@ export interface Clash {
 /** Called before the id of a sample is taken. The slot is valid until the table is written to. */
 export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
 
-export class Admission {
-  readonly #options: AdmissionOptions;
-
-  constructor(options: AdmissionOptions) {
-    this.#options = options;
+/** Takes the ids of all samples of a row, and returns the row's id. Takes none if the row is a
+ * duplicate (returns undefined) or if an id belongs to another row (returns the clash). */
+export function admit(
+  row: ParsedRow,
+  options: AdmissionOptions,
+  onAnswer?: OnAnswer,
+): string | undefined | Clash {
+  const { table, duplicates, samples } = options;
+  let uid = row.uid;
+  let slot = table.insert(uid);
+  let sampleInUse = table.has(slot, SEEN) ? 0 : laterSampleInUse(uid, options);
+  if (sampleInUse !== undefined && duplicates === "merge") {
+    return sampleInUse === 0 && table.fingerprintEquals(slot, row.contentHash)
+      ? undefined
+      : { uid, sample: sampleInUse, problem: clashProblem(uid, sampleInUse, samples) };
   }
-
-  /** Takes the ids of all samples of a row, and returns the row's id. Takes none if the row is a
-   * duplicate (returns undefined) or if an id belongs to another row (returns the clash). */
-  admit(row: ParsedRow, onAnswer?: OnAnswer): string | undefined | Clash {
-    const { table, duplicates, samples } = this.#options;
-    let uid = row.uid;
-    let slot = table.insert(uid);
-    let sampleInUse = table.has(slot, SEEN) ? 0 : this.#laterSampleInUse(uid);
-    if (sampleInUse !== undefined && duplicates === "merge") {
-      return sampleInUse === 0 && table.fingerprintEquals(slot, row.contentHash)
-        ? undefined
-        : { uid, sample: sampleInUse, problem: clashProblem(uid, sampleInUse, samples) };
-    }
-    while (sampleInUse !== undefined) {
-      uid = this.#nextCopyOf(row.uid);
-      slot = table.insert(uid);
-      sampleInUse = table.has(slot, SEEN) ? 0 : this.#laterSampleInUse(uid);
-    }
-    const { contentHash } = row;
-    for (let sample = 0; sample < samples; sample++) {
-      const answerUid = sampleUid(uid, sample);
-      if (sample > 0) slot = table.insert(answerUid);
-      onAnswer?.(slot, answerUid, sample, row);
-      table.set(slot, SEEN);
-      table.setFingerprint(slot, contentHash);
-    }
-    return uid;
+  while (sampleInUse !== undefined) {
+    // Copies are counted under an id that no row has: a map would take 100 bytes for each id.
+    uid = `${row.uid}~${1 + table.countUp(table.insert(`${row.uid}\0~`))}`;
+    slot = table.insert(uid);
+    sampleInUse = table.has(slot, SEEN) ? 0 : laterSampleInUse(uid, options);
   }
-
-  /** The id of the next copy of a row, such as `x~2`. Copies are counted under an id that no row
-   * has: a map would take 100 bytes for each id. */
-  #nextCopyOf(uid: string): string {
-    const { table } = this.#options;
-    return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;
+  const { contentHash } = row;
+  for (let sample = 0; sample < samples; sample++) {
+    const answerUid = sampleUid(uid, sample);
+    if (sample > 0) slot = table.insert(answerUid);
+    onAnswer?.(slot, answerUid, sample, row);
+    table.set(slot, SEEN);
+    table.setFingerprint(slot, contentHash);
   }
+  return uid;
+}
 
-  /** The first sample after the row's own (0) whose id is taken; undefined if none is. */
-  #laterSampleInUse(uid: string): number | undefined {
-    const { table, samples } = this.#options;
-    for (let sample = 1; sample < samples; sample++) {
-      const slot = table.find(sampleUid(uid, sample));
-      if (slot !== -1 && table.has(slot, SEEN)) return sample;
-    }
-    return undefined;
+/** The first sample after the row's own (0) whose id is taken; undefined if none is. */
+function laterSampleInUse(uid: string, { table, samples }: AdmissionOptions): number | undefined {
+  for (let sample = 1; sample < samples; sample++) {
+    const slot = table.find(sampleUid(uid, sample));
+    if (slot !== -1 && table.has(slot, SEEN)) return sample;
   }
+  return undefined;
 }
 
 export function clashProblem(uid: string, sample: number, samples: number): string {
@@ -93,12 +82,10 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
   const problem = `uid ${takenUid} belongs to an earlier row already, with other content`;
   const parent = parseSampleUid(uid);
   if (parent === undefined || parent.sample >= samples) return problem;
-  return `uid ${takenUid} belongs to an earlier row already, or to one of the ${samples} samples of ${
-    JSON.stringify(parent.uid)
-  }`;
+  return `uid ${takenUid} belongs to an earlier row already, or to one of the ${samples} samples ` +
+    `of ${JSON.stringify(parent.uid)}`;
 }
 
-/** The problem of the first file that cannot be sent; undefined if all can. */
 export function fileProblem(
   { files }: ParsedRow,
   images: RowImages = NO_IMAGES,

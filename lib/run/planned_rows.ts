@@ -152,10 +152,9 @@ class SecondPass {
   }
 }
 
-/**
- * The row to send for one sample. Raises the seed of the row or of `runParams` by `sample`, because
- * the same seed would give the same answer. Keeps the prompt hash: a later sample is no edit.
- */
+/** The row to send for one sample. Raises the seed of the row or of `runParams` by `sample`,
+ * because the same seed would give the same answer. Keeps the prompt hash: a later sample is no
+ * edit. */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   if (sample === 0) return first;
   const allParams = first.params === undefined ? runParams : { ...runParams, ...first.params };

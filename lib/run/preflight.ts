@@ -14,7 +14,7 @@ import {
   type RowParser,
   type RowRequest,
 } from "../source/mod.ts";
-import { Admission, type AdmissionOptions, fileProblem, type OnAnswer, Todo } from "./plan.ts";
+import { type AdmissionOptions, admit, fileProblem, type OnAnswer, Todo } from "./plan.ts";
 import { Findings } from "./findings.ts";
 import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import type { RunOptions } from "./options.ts";
@@ -33,7 +33,6 @@ export interface PreflightOptions
   readonly selection?: UidSelection;
   /** Whether the failures file already has a line for this bad row. */
   readonly isOnDisk: (place: RowPlace) => boolean;
-  /** The `uidField` of the run. @default [] */
   readonly uidFields?: readonly string[];
   /** The `promptField` of the run, unless it has a template. @default none */
   readonly promptField?: string;
@@ -80,7 +79,6 @@ const NO_HINT = () => "";
 class FirstPass {
   readonly #findings: Findings;
   readonly #options: PreflightOptions;
-  readonly #admission: Admission;
   readonly #input: InputSequence;
   /** Whether the prompt that was answered differs from the one that the row has now. */
   #isChanged = false;
@@ -98,7 +96,6 @@ class FirstPass {
     this.#input = input;
     this.#findings = findings;
     this.#options = options;
-    this.#admission = new Admission(options);
   }
 
   take(line: Line): void {
@@ -113,7 +110,7 @@ class FirstPass {
     this.#isChanged = false;
     this.#requests = 0;
     this.#difference = this.#promptHash = undefined;
-    const uidOrProblem = this.#admission.admit(parsed, this.#decide);
+    const uidOrProblem = admit(parsed, this.#options, this.#decide);
     if (uidOrProblem === undefined) {
       findings.merged++;
       return findings.plan.push(Todo.Skip);

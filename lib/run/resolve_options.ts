@@ -1,8 +1,4 @@
-/**
- * A generator's options, checked once, with all defaults and derived values.
- *
- * @module
- */
+/** A generator's options, checked once, with all defaults and derived values. @module */
 
 import { askedSchemaOf, type Check, compilePattern, validateCheck } from "../checks/mod.ts";
 import type { EndpointOptions } from "../engine/flow/mod.ts";
@@ -143,7 +139,6 @@ export interface ResolvedOptions
   readonly duplicates: "merge" | "keep";
 }
 
-/** @throws {TypeError | RangeError} when an option cannot be used */
 export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptions {
   checkOptions(options, GENERATOR_RULES);
   const places = placesOf(options);

@@ -122,10 +122,6 @@ export interface Retry {
   readonly before: string | undefined;
 }
 
-/**
- * @param id From `retryIdOf`.
- * @param earlier The unfinished retry in the run file, if there is one.
- */
 export function retryOf(
   id: string | undefined,
   earlier: UnfinishedRetry | undefined,

@@ -1,8 +1,4 @@
-/**
- * One run over files, from the claim on its outputs to the summary.
- *
- * @module
- */
+/** One run over files, from the claim on its outputs to the summary. @module */
 
 import { Engine } from "../engine/mod.ts";
 import { type SinkError, UsageError } from "../errors.ts";
@@ -50,7 +46,6 @@ export class Run {
     });
   }
 
-  /** Executes the run. Rejects if it cannot be started, or if its output cannot be written. */
   async execute(): Promise<Summary> {
     try {
       this.#jobs = await this.#makeJobs({ writes: true });
@@ -141,7 +136,7 @@ export class Run {
   }
 
   async #openJobs(): Promise<void> {
-    const { generator, activeRun, prepared: { budget: { isPriced } } } = this.#context;
+    const { generator, activeRun, budget: { isPriced } } = this.#context;
     const format = { ...lineFormat(generator, this.#options), isPriced };
     const { isIdle } = this.#jobs;
     await this.#jobs.each((job) => job.makeRoom());

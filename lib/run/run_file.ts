@@ -38,9 +38,7 @@ export interface Identity {
   /** The system message of rows without one; null if none is added. */
   readonly system: string | null;
   readonly template: string | null;
-  /** `promptField` of the run, or null. */
   readonly prompt_field: string | null;
-  /** `uidField` of the run, or []. */
   readonly uid_field: readonly string[];
   /** How reasoning is written in `final_messages`; null without `final_messages`. */
   readonly think: ThinkStyle | null;
@@ -73,11 +71,9 @@ export interface RunFile {
     & {
       /** Answers for each row. Absent in files of versions that had only one. */
       readonly samples?: number;
-      /**
-       * Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. In earlier
+      /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. In earlier
        * versions, whose files lack this entry, they come after.
-       * @default false
-       */
+       * @default false */
       readonly uidFieldFirst?: boolean;
     };
   /** The addresses of the teachers without credentials, joined by commas. */
@@ -86,7 +82,6 @@ export interface RunFile {
   readonly params: Readonly<Record<string, Params>>;
   /** Null while the run continues, or if it crashed. */
   readonly summary: Summary | null;
-  /** @default none */
   readonly retry?: UnfinishedRetry;
   /** Written by a merge; absent once a run has continued the merged output. */
   readonly merged?: {

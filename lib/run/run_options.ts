@@ -1,6 +1,6 @@
 /**
- * Rules for the options of a run and of `verify`, for callers without types. Ranges known to only
- * one part of Retort are checked there.
+ * Rules for the options of a run and of `verify`, for callers without types. An option whose range
+ * only one part of Retort knows is checked there.
  *
  * @module
  */
@@ -77,7 +77,6 @@ export interface ResolvedRunOptions extends RunOptions {
   output: string;
 }
 
-/** Throws if ids are given without a retry, or `reaskAnswered` without ids. */
 function checkSelection({ retry, uids, excludeUids, reaskAnswered }: RunOptions): void {
   const isRetry = retry === true || (Array.isArray(retry) && retry.length > 0);
   if (!isRetry && (uids !== undefined || excludeUids !== undefined)) {
@@ -92,12 +91,7 @@ function checkSelection({ retry, uids, excludeUids, reaskAnswered }: RunOptions)
   }
 }
 
-/**
- * Checks the options of a run, alone and together with those of its generator.
- *
- * @throws {TypeError | RangeError} If one cannot be used.
- * @throws {UsageError} If two cannot be used together.
- */
+/** Checks the options of a run, alone and together with those of its generator. */
 export function resolveRunOptions(
   options: RunOptions,
   { duplicates }: { duplicates: "merge" | "keep" },

@@ -48,10 +48,8 @@ export interface RunStatus {
   readonly started: string;
   /** Whether the run has ended and will not write the file again. */
   readonly ended: boolean;
-  /**
-   * What the run is doing (see `RunState`), or how it ended: `done`, `halted`, `interrupted` or
-   * `failed`.
-   */
+  /** What the run is doing (see `RunState`), or how it ended: `done`, `halted`, `interrupted` or
+   * `failed`. */
   readonly state: string;
   /** The job submission that started the run; absent if none did. */
   readonly job?: string;
@@ -229,8 +227,7 @@ export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
   return statuses.filter((status) => status !== undefined);
 }
 
-/**
- * Tells waiting merges that a shard could not start. Writes nothing if another start may succeed,
+/** Tells waiting merges that a shard could not start. Writes nothing if another start may succeed,
  * as after a disk error, or if an earlier run is done. Keeps the counts and costs of earlier runs.
  */
 export async function writeFailedStatus(

@@ -40,9 +40,7 @@ export interface ShardFilesOptions extends Omit<PinOptions, "input"> {
 export interface ShardFiles {
   readonly files: OutputFiles;
   readonly inputFiles: readonly string[];
-  /**
-   * Number of rows at the start of the shard that `--limit` includes; `Infinity` without a limit.
-   */
+  /** Number of rows at the start of the shard that `--limit` includes; else `Infinity`. */
   readonly limit: number;
   /** The output that all shards of the input share. */
   readonly shared: OwnOutput;
@@ -120,11 +118,8 @@ export async function answeredNear(
   shard: Shard,
 ): Promise<{ results: string; run: RunFile }[]> {
   const { stem } = parseShardStem(runJson.slice(0, -".run.json".length))!;
-  const nearIndexes = new Set(
-    [0, shard.index - 1, shard.index + 1].filter((index) =>
-      index >= 0 && index < shard.count && index !== shard.index
-    ),
-  );
+  const nearIndexes = new Set([0, shard.index - 1, shard.index + 1]);
+  nearIndexes.delete(shard.index);
   const runs: { results: string; run: RunFile }[] = [];
   for (const index of nearIndexes) {
     const other = filesOf("", shardStem(stem, { ...shard, index }));
@@ -187,7 +182,12 @@ export class OtherShards {
    * @param stem As in `out/x`.
    * @param now A monotonic clock in milliseconds.
    */
-  constructor(stem: string, shard: Shard, parallel: number, now = () => performance.now()) {
+  constructor(
+    stem: string,
+    shard: Shard,
+    parallel = shard.parallel ?? shard.count,
+    now = () => performance.now(),
+  ) {
     this.#folder = `${dirname(stem)}/${OWN_FOLDER}`;
     this.#stem = basename(stem);
     this.#shard = shard;
@@ -206,9 +206,7 @@ export class OtherShards {
     return SAFETY_FACTOR * this.#share;
   }
 
-  /**
-   * Called about once a second. After a suspension, drops the share, which others may have taken.
-   */
+  /** Called about once a second. After a suspension, drops the share: others may have taken it. */
   tick(): void {
     const now = this.#now();
     if (now - this.#tickedAt > STOPPED_MS) {

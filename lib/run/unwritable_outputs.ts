@@ -16,10 +16,8 @@ import type { Job } from "./job.ts";
 export interface WatchedOutput {
   /** Returns what another program has changed. With `isLast`, also checks closed files. */
   check(isLast: boolean): Promise<string | undefined>;
-  /**
-   * Redirects the lines of changed files to new files, and adds their paths to `paths`. Rejects if
-   * some lines could not be saved.
-   */
+  /** Redirects the lines of changed files to new files, and adds their paths to `paths`. Rejects if
+   * some lines could not be saved. */
   moveAway(paths: string[]): Promise<void>;
 }
 
@@ -157,10 +155,8 @@ function adviceFor(rescuedPaths: readonly string[]): string {
   if (rescuedPaths.length === 0) {
     return "Make sure that no other run is active, then run the same command again";
   }
-  return `The last answers are in ${
-    listOf(rescuedPaths)
-  }: run the same command again, which adds them ` +
-    "to the output";
+  const list = listOf(rescuedPaths);
+  return `The last answers are in ${list}: run the same command again, which adds them to the output`;
 }
 
 function listOf(paths: readonly string[]): string {

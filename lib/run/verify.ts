@@ -33,7 +33,7 @@ export interface VerifyOptions extends RowOptions {
   input: PathLike | readonly PathLike[];
   /** The output, as named for the run. */
   output: PathLike;
-  /** At most this many rows of each input, from its start. */
+  /** As for the run: see `RunOptions`. */
   limit?: number;
   /** Answers for each row: 1 to 1,000. */
   samples?: number;

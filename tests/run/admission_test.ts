@@ -1,8 +1,8 @@
-/** Tests of `Admission` in lib/run/plan.ts. @module */
+/** Tests of `admit()` in lib/run/plan.ts. @module */
 
 import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
 import { IdTable, SEEN } from "../../lib/index/id_table.ts";
-import { Admission, clashProblem } from "../../lib/run/plan.ts";
+import { admit, clashProblem } from "../../lib/run/plan.ts";
 import { ParsedRow } from "../../lib/source/parsed_row.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";
 
@@ -19,9 +19,9 @@ function admitAll(
   rows: readonly object[],
   { samples = 1, duplicates = "merge" as "merge" | "keep" } = {},
 ): string[] {
-  const admission = new Admission({ table: new IdTable(), duplicates, samples });
+  const admission = { table: new IdTable(), duplicates, samples };
   return rows.map((row) => {
-    const admitted = admission.admit(rowOf(row));
+    const admitted = admit(rowOf(row), admission);
     return typeof admitted === "object" ? admitted.problem : admitted ?? "merged";
   });
 }
@@ -46,9 +46,9 @@ Deno.test("admit() keeps every row with the same id under a free name", () => {
 });
 
 Deno.test("admit() keeps 30,000 rows with few ids", () => {
-  const admission = new Admission({ table: new IdTable(), duplicates: "keep", samples: 1 });
+  const admission = { table: new IdTable(), duplicates: "keep", samples: 1 } as const;
   const ids = new Set<unknown>();
-  for (let i = 0; i < 30_000; i++) ids.add(admission.admit(rowOf({ id: i % 3, prompt: `${i}` })));
+  for (let i = 0; i < 30_000; i++) ids.add(admit(rowOf({ id: i % 3, prompt: `${i}` }), admission));
   assertEquals(ids.size, 30_000);
   assertEquals([ids.has("2"), ids.has("2~10000"), ids.has("2~10001")], [true, true, false]);
 });
@@ -81,18 +81,18 @@ Deno.test("admit() gives copies samples, too", () => {
 
 Deno.test("admit() reports each answer before its id is taken, and nothing for a clash", () => {
   const table = new IdTable(2);
-  const admission = new Admission({ table, duplicates: "merge", samples: 40 });
+  const admission = { table, duplicates: "merge", samples: 40 } as const;
   const told: string[] = [];
-  const admit = (row: object) =>
-    admission.admit(rowOf(row), (slot, uid, sample, { messages }) => {
+  const take = (row: object) =>
+    admit(rowOf(row), admission, (slot, uid, sample, { messages }) => {
       assertEquals([slot, table.has(slot, SEEN)], [table.find(uid), false]);
       told.push(`${uid}|${sample}|${messages[0].content}`);
     });
-  admit({ id: "b#39", prompt: "p" });
+  take({ id: "b#39", prompt: "p" });
   assertEquals(told.splice(0).length, 40);
-  assertNotEquals(admit({ id: "b", prompt: "q" }), "b");
+  assertNotEquals(take({ id: "b", prompt: "q" }), "b");
   assertEquals([told.length, table.count({ all: SEEN })], [0, 40]);
-  admit({ id: "c", prompt: "r" });
+  take({ id: "c", prompt: "r" });
   assertEquals(told.slice(0, 2), ["c|0|r", "c#1|1|r"]);
   assertEquals([told.length, table.count({ all: SEEN })], [40, 80]);
 });
