@@ -1,9 +1,57 @@
-/** Compares settings, so that answers with different settings are not mixed by accident. @module */
+/**
+ * The settings that answers were created with, and their comparison, so that answers with different
+ * settings are not mixed by accident.
+ *
+ * @module
+ */
 
 import { UsageError } from "../errors.ts";
+import { sha256Hex } from "../hash.ts";
 import { sortedJson } from "../json.ts";
-import type { RunOptions } from "./options.ts";
-import type { Identity } from "./run_file.ts";
+import type { Params } from "../teacher/mod.ts";
+import type { RowOptions, RunOptions, ThinkStyle } from "./options.ts";
+
+/** Settings that make answers comparable and rows identifiable: no address, key or concurrency. */
+export interface Identity {
+  /** The requested models, joined by commas. */
+  readonly model: string;
+  readonly params: Params;
+  /** The system message of rows without one; null if none is added. */
+  readonly system: string | null;
+  readonly template: string | null;
+  readonly prompt_field: string | null;
+  readonly uid_field: readonly string[];
+  /** How reasoning is written in `final_messages`; null without `final_messages`. */
+  readonly think: ThinkStyle | null;
+  /** The number of shards of the input; null if one run reads all of it. */
+  readonly shards: number | null;
+}
+
+export function identityOf(
+  options: RowOptions & {
+    model: string;
+    params: Params;
+    finalMessages?: boolean;
+    think?: ThinkStyle;
+    shards?: number;
+  },
+): Identity {
+  return {
+    model: options.model,
+    params: options.params,
+    system: options.system ?? null,
+    template: options.template ?? null,
+    prompt_field: options.promptField ?? null,
+    uid_field: options.uidField ?? [],
+    think: options.finalMessages ? options.think ?? "wrap" : null,
+    shards: options.shards ?? null,
+  };
+}
+
+/** 8 hex digits of the SHA-256 of the parameters' JSON with sorted keys. */
+export function paramsId(params: Params): string {
+  return sha256Hex(sortedJson(params)).slice(0, 8);
+}
 
 interface IdentityCheck extends Pick<RunOptions, "retry"> {
   /** What a user who wants both settings can do. @default have both in one file */

@@ -17,7 +17,8 @@ import {
 import type { RowParser } from "../source/mod.ts";
 import { claimOutput, earlierRunOf, makeRoom, spoolPathOf } from "./claim.ts";
 import { type Retry, retryOf } from "./retry.ts";
-import { paramsId, type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
+import { paramsId } from "./identity.ts";
+import { type RunFile, runFileOf, unchangedSummary, writeRunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobOptions } from "./jobs.ts";
 import type { OutputFiles } from "./outputs.ts";

@@ -21,7 +21,7 @@ import type { RunContext } from "./active_run.ts";
 import type { UidSelection } from "./retry.ts";
 import type { ResolvedRunOptions } from "./run_options.ts";
 import type { RunNotices } from "./notices.ts";
-import type { Identity } from "./run_file.ts";
+import type { Identity } from "./identity.ts";
 import type { WatchedOutput } from "./unwritable_outputs.ts";
 import { makeFolders, refuseDivided } from "./claim.ts";
 import { outputFilesOf } from "./outputs.ts";

@@ -19,15 +19,8 @@ export {
   RowOutcomes,
 } from "./outcomes.ts";
 export { compressedCopyOf, makeFolders } from "./claim.ts";
-export { checkSameIdentity, identityDifferences } from "./identity.ts";
-export {
-  type Identity,
-  identityOf,
-  readRunFile,
-  rowOptionsOf,
-  type RunFile,
-  writeRunFile,
-} from "./run_file.ts";
+export { checkSameIdentity, type Identity, identityDifferences, identityOf } from "./identity.ts";
+export { readRunFile, rowOptionsOf, type RunFile, writeRunFile } from "./run_file.ts";
 export { InputSequence } from "./input_sequence.ts";
 export { BadLines } from "./findings.ts";
 export { type BadInput, emptyMessage, listBadLines } from "./input_report.ts";

@@ -34,7 +34,7 @@ import {
 import { INPUT_FORMATS } from "../formats/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
 import { MAX_SAMPLES } from "../params.ts";
-import { paramsId } from "./run_file.ts";
+import { paramsId } from "./identity.ts";
 
 export const ROW_RULES: OptionRules<RowOptions> = {
   system: text,

@@ -14,7 +14,8 @@ import type { Params } from "../teacher/mod.ts";
 import { findInputs } from "./inputs.ts";
 import { outputFilesOf, sharedOutput } from "./outputs.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
-import { type Identity, paramsId, readRunFile, type UnfinishedRetry } from "./run_file.ts";
+import { type Identity, paramsId } from "./identity.ts";
+import { readRunFile, type UnfinishedRetry } from "./run_file.ts";
 import type { ResolvedRunOptions } from "./run_options.ts";
 
 /** The answers that a retry may request: all, a list, or all but a list. */

@@ -6,7 +6,7 @@ import type { Summary } from "../progress/mod.ts";
 import { engineOptions, type RunContext } from "./active_run.ts";
 import { type Preview, previewOf, RunNotices, startNotices } from "./notices.ts";
 import { lineFormat } from "./resolve_options.ts";
-import { type Identity, identityOf } from "./run_file.ts";
+import { type Identity, identityOf } from "./identity.ts";
 import { Jobs, makeJobs } from "./jobs.ts";
 import type { RunOptions } from "./options.ts";
 import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";

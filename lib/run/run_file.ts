@@ -1,7 +1,6 @@
 /**
- * `<name>.run.json`: the settings of a results file, so that answers of two models or parameter
- * sets are not mixed by accident, and how its rows are read. Users may edit or replace the file, so
- * its content is checked.
+ * `<name>.run.json`: the settings of a results file, and how its rows are read. Users may edit or
+ * replace the file, so its content is checked.
  *
  * @module
  */
@@ -9,8 +8,7 @@
 import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { INPUT_FORMATS } from "../formats/mod.ts";
-import { sha256Hex } from "../hash.ts";
-import { isObject, isTooDeep, sortedJson } from "../json.ts";
+import { isObject, isTooDeep } from "../json.ts";
 import type { Summary, SummaryFile } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { parseLossless, type RowParserOptions } from "../source/mod.ts";
@@ -28,23 +26,8 @@ import {
 import { MAX_SAMPLES } from "../params.ts";
 import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
-import type { RowOptions, ThinkStyle } from "./options.ts";
-
-/** Settings that make answers comparable and rows identifiable: no address, key or concurrency. */
-export interface Identity {
-  /** The requested models, joined by commas. */
-  readonly model: string;
-  readonly params: Params;
-  /** The system message of rows without one; null if none is added. */
-  readonly system: string | null;
-  readonly template: string | null;
-  readonly prompt_field: string | null;
-  readonly uid_field: readonly string[];
-  /** How reasoning is written in `final_messages`; null without `final_messages`. */
-  readonly think: ThinkStyle | null;
-  /** The number of shards of the input; null if one run reads all of it. */
-  readonly shards: number | null;
-}
+import { type Identity, paramsId } from "./identity.ts";
+import type { RowOptions } from "./options.ts";
 
 /** A retry that has sent rows and is not done. The same command continues it. Rows that have failed
  * again since the retry began wait for the next one, as if there had been no interruption. */
@@ -88,32 +71,6 @@ export interface RunFile {
     /** Answers that are neither results nor failures. */
     readonly pending: number;
   };
-}
-
-export function identityOf(
-  options: RowOptions & {
-    model: string;
-    params: Params;
-    finalMessages?: boolean;
-    think?: ThinkStyle;
-    shards?: number;
-  },
-): Identity {
-  return {
-    model: options.model,
-    params: options.params,
-    system: options.system ?? null,
-    template: options.template ?? null,
-    prompt_field: options.promptField ?? null,
-    uid_field: options.uidField ?? [],
-    think: options.finalMessages ? options.think ?? "wrap" : null,
-    shards: options.shards ?? null,
-  };
-}
-
-/** 8 hex digits of the SHA-256 of the parameters' JSON with sorted keys. */
-export function paramsId(params: Params): string {
-  return sha256Hex(sortedJson(params)).slice(0, 8);
 }
 
 export interface RunFileParts extends Pick<RunFile, "input" | "identity" | "summary" | "retry"> {

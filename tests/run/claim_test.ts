@@ -5,7 +5,7 @@ import { basename } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { claimOutput, earlierRunOf, makeRoom } from "../../lib/run/claim.ts";
 import { filesOf } from "../../lib/run/mod.ts";
-import { identityOf } from "../../lib/run/run_file.ts";
+import { identityOf } from "../../lib/run/identity.ts";
 import { rescuedFilesOf } from "../../lib/sink/mod.ts";
 import { tempDir } from "../support/temp.ts";
 

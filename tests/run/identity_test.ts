@@ -1,4 +1,4 @@
-import { checkSameIdentity } from "../../lib/run/identity.ts";
+import { checkSameIdentity, type Identity, identityOf, paramsId } from "../../lib/run/identity.ts";
 import {
   assertEquals,
   assertMatch,
@@ -8,14 +8,7 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { SinkError, UsageError } from "../../lib/errors.ts";
-import {
-  type Identity,
-  identityOf,
-  paramsId,
-  readRunFile,
-  type RunFile,
-  writeRunFile,
-} from "../../lib/run/run_file.ts";
+import { readRunFile, type RunFile, writeRunFile } from "../../lib/run/run_file.ts";
 import { parseLossless } from "../../lib/source/json_values.ts";
 import type { Params } from "../../lib/teacher/teacher.ts";
 import { tempDir } from "../support/temp.ts";

@@ -694,33 +694,36 @@ Deno.test("failed rows of another division, or of a run over whole files, are no
   assertStringIncludes(message, 'in_error.jsonl" holds failed rows of a run without --shard');
 });
 
-Deno.test("lost borders: relative inputs are found from another folder, and names with commas", async () => {
-  await using dir = await tempDir();
-  const named = [
-    await dir.write("in/a, b.jsonl", prompts(0, 10)),
-    await dir.write("in/c.jsonl", prompts(10, 20)),
-  ];
-  const output = dir.path("out/"), shard = { index: 1, count: 3 };
-  await runShard(named, output, { shard });
-  await Deno.remove(dir.path("out/.retort"), { recursive: true });
-  const refused = async (input: string) => {
-    const run = () => runShard(input, output, {});
-    await assertRejects(run, UsageError, "hold answers of 3 shards", input);
-  };
-  for (const input of named) await refused(input);
-  // As if the run had been started in the folder `dir`.
-  const runJson = dir.path("out/a, b-and-1-more-00001-of-00003.run.json");
-  const text = await Deno.readTextFile(runJson);
-  const relative = text.replaceAll(dir.path(""), "");
-  await Deno.writeTextFile(runJson, relative);
-  for (const input of named) await refused(input);
-  // A file of the same name elsewhere is another one.
-  const other = await dir.write("other/c.jsonl", prompts(30, 33));
-  assertEquals((await runShard(other, output, {})).asked.length, 3);
-  // A crash has left no summary, so the folder is not known, and the name decides.
-  await Deno.writeTextFile(runJson, JSON.stringify({ ...JSON.parse(relative), summary: null }));
-  await refused(named[0]);
-});
+for (const [kind, stem] of [["files", "a, b-and-1-more"], ["a folder", "in, and"]]) {
+  Deno.test(`lost borders: ${kind} with relative names and commas are found from another folder`, async () => {
+    await using dir = await tempDir();
+    const named = [
+      await dir.write("in, and/a, b.jsonl", prompts(0, 10)),
+      await dir.write("in, and/c.jsonl", prompts(10, 20)),
+    ];
+    const output = dir.path("out/"), shard = { index: 1, count: 3 };
+    await runShard(kind === "files" ? named : dir.path("in, and"), output, { shard });
+    await Deno.remove(dir.path("out/.retort"), { recursive: true });
+    const refused = async (input: string) => {
+      const run = () => runShard(input, output, {});
+      await assertRejects(run, UsageError, "hold answers of 3 shards", input);
+    };
+    for (const input of named) await refused(input);
+    // As if the run had been started in the folder `dir`.
+    const runJson = dir.path(`out/${stem}-00001-of-00003.run.json`);
+    const text = await Deno.readTextFile(runJson);
+    const relative = text.replaceAll(dir.path(""), "");
+    await Deno.writeTextFile(runJson, relative);
+    for (const input of named) await refused(input);
+    // A file of the same name elsewhere is another one.
+    const other = await dir.write("other/c.jsonl", prompts(30, 33));
+    assertEquals((await runShard(other, output, {})).asked.length, 3);
+    if (kind !== "files") return;
+    // A crash has left no summary, so the folder is not known, and the name decides.
+    await Deno.writeTextFile(runJson, JSON.stringify({ ...JSON.parse(relative), summary: null }));
+    await refused(named[0]);
+  });
+}
 
 Deno.test("answers are not paid for twice where borders without answers are lost, or results end in .ndjson", async () => {
   await using dir = await tempDir();
