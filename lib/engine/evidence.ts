@@ -37,7 +37,7 @@ export interface SuspicionOptions {
   readonly holdsRows: boolean;
 }
 
-/** Rows that one teacher answered badly, in one way, since its last good answer. Rows without
+/** Rows that one teacher answered badly since its last good answer, all in the same way. Rows without
  * attempts left are held: they have failed unless the teacher is the cause. */
 export class RepeatedAnswers {
   /** Whether the teacher is the cause; stays true. */

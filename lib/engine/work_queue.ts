@@ -60,6 +60,8 @@ export class Dispatch {
   #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
     const { avoided, requestedWaits: waits, row } = work;
     if (work.attempts === 0) {
+      // A probe takes any row, because its teacher owns none until it is up again.
+      if (picked.isProbed) return picked;
       if (this.#affinity !== undefined) picked = this.#pool.pickForKey(prefixHashOf(row)) ?? picked;
       else if (row.sample > 0) picked = this.#pool.pick(this.#lastEndpoint) ?? picked;
       return this.#lastEndpoint = picked;

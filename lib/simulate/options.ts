@@ -214,3 +214,52 @@ export function planAnswer(
     promptTokens: Math.ceil(prompt.length / CHARS_PER_TOKEN),
   };
 }
+
+/** `broken`: status 200 without an answer. `aborted`: the answer ends half-way. */
+export type Fault = "error" | "broken" | "aborted";
+
+/** Salts above this one draw the faults, one for each attempt at a prompt. */
+const FAULT_SALT = 99;
+
+/** Draws the fault of each request. */
+export class Faults {
+  readonly #options: ResolvedSimulateOptions;
+  readonly #attempts = new AttemptCounter();
+
+  constructor(options: ResolvedSimulateOptions) {
+    this.#options = options;
+  }
+
+  next({ hash }: Plan): Fault | undefined {
+    const { errors, broken, aborted } = this.#options;
+    if (errors === 0 && broken === 0 && aborted === 0) return undefined;
+    const random = draw(hash, FAULT_SALT + this.#attempts.count(hash));
+    if (random < errors) return "error";
+    if (random < errors + broken) return "broken";
+    return random < errors + broken + aborted ? "aborted" : undefined;
+  }
+}
+
+const GENERATION_SIZE = 65_536;
+
+/** Counts how often each prompt was sent. Memory is bounded: when the younger of two generations
+ * of prompts is full, the older one is forgotten. */
+export class AttemptCounter {
+  readonly #size: number;
+  #young = new Map<number, number>();
+  #old = new Map<number, number>();
+
+  constructor(size: number = GENERATION_SIZE) {
+    this.#size = size;
+  }
+
+  count(hash: number): number {
+    const count = (this.#young.get(hash) ?? this.#old.get(hash) ?? 0) + 1;
+    this.#young.set(hash, count);
+    if (this.#young.size >= this.#size) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    return count;
+  }
+}

@@ -15,7 +15,8 @@ import {
   readChatRequest,
 } from "./chat.ts";
 import {
-  draw,
+  type Fault,
+  Faults,
   type Plan,
   planAnswer,
   type ResolvedSimulateOptions,
@@ -42,12 +43,6 @@ export interface SimulatedTeacher extends AsyncDisposable {
   /** Closes all connections and stops listening. */
   close(): Promise<void>;
 }
-
-/** `broken`: status 200 without an answer. `aborted`: the answer ends half-way. */
-type Fault = "error" | "broken" | "aborted";
-
-/** Salts above this one draw the faults, one for each attempt at a prompt. */
-const FAULT_SALT = 99;
 
 /** The first piece of a stream is sent after this fraction of the latency. */
 const FIRST_PIECE_AT = 0.2;
@@ -116,12 +111,13 @@ class RequestHandler {
   readonly #options: ResolvedSimulateOptions;
   readonly #now: () => number;
   readonly #gate: RateGate | undefined;
-  readonly #attempts = new AttemptCounter();
+  readonly #faults: Faults;
   readonly sleepers = new Sleepers();
   #inFlight = 0;
 
   constructor(options: ResolvedSimulateOptions, now = () => performance.now()) {
     this.#options = options;
+    this.#faults = new Faults(options);
     this.#now = now;
     if (options.rpm > 0) this.#gate = new RateGate(options.rpm, now());
   }
@@ -148,7 +144,7 @@ class RequestHandler {
     this.#inFlight++;
     let isStreaming = false;
     try {
-      const fault = this.#faultOf(plan);
+      const fault = this.#faults.next(plan);
       if (fault === "error" || fault === "broken" || !chat.stream) {
         if (plan.latencyMs > 0) await this.sleepers.sleep(plan.latencyMs);
         if (fault === "error") {
@@ -179,15 +175,6 @@ class RequestHandler {
     }
     if (!plan.isRejected) return undefined;
     return errorResponse(400, "The simulated teacher refuses this prompt (refusals)");
-  }
-
-  #faultOf(plan: Plan): Fault | undefined {
-    const { errors, broken, aborted } = this.#options;
-    if (errors === 0 && broken === 0 && aborted === 0) return undefined;
-    const random = draw(plan.hash, FAULT_SALT + this.#attempts.count(plan.hash));
-    if (random < errors) return "error";
-    if (random < errors + broken) return "broken";
-    return random < errors + broken + aborted ? "aborted" : undefined;
   }
 
   #stream(events: string[], latencyMs: number): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -243,30 +230,6 @@ export class RateGate {
       return 0;
     }
     return Math.max(1, Math.ceil((1 - this.#available) / this.#requestsPerMs / 1000));
-  }
-}
-
-const GENERATION_SIZE = 65_536;
-
-/** Counts how often each prompt was sent. Memory is bounded: when the younger of two generations
- * of prompts is full, the older one is forgotten. */
-export class AttemptCounter {
-  readonly #size: number;
-  #young = new Map<number, number>();
-  #old = new Map<number, number>();
-
-  constructor(size: number = GENERATION_SIZE) {
-    this.#size = size;
-  }
-
-  count(hash: number): number {
-    const count = (this.#young.get(hash) ?? this.#old.get(hash) ?? 0) + 1;
-    this.#young.set(hash, count);
-    if (this.#young.size >= this.#size) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    return count;
   }
 }
 

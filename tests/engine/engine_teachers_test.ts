@@ -411,3 +411,38 @@ Deno.test("Engine seldom wakes for a row that one teacher has put off while the 
   while (b.open.length > 0) await b.open[0].answer();
   await fixture.ended;
 });
+
+Deno.test("with affinity, Engine probes a teacher that was down while the other has room", async () => {
+  using clock = new FakeClock();
+  const [a, b] = [1, 2].map((n) => Object.assign(new FakeTeacher(), { address: `http://${n}` }));
+  const fixture = new Fixture({
+    rows: rowsOf(2_000),
+    teachers: [endpointOf(a), endpointOf(b)],
+    concurrency: 10,
+    affinity: "prefix",
+    now: clock.now,
+  });
+  await fixture.start();
+  const gone = new TeacherError("Refused", { type: "network", isUnreachable: true });
+  const pass = async (seconds: number) => {
+    for (let n = 0; n < seconds; n++) {
+      await clock.advance(1_000);
+      for (const call of [...b.open]) await call.answer();
+      for (const call of [...a.open]) await call.refuse(gone);
+    }
+    return a.asked.length;
+  };
+  for (const call of [...a.open]) await call.refuse(gone);
+  // The first probes are retries of the refused rows. Later ones can only be new rows.
+  const early = await pass(30), late = await pass(60);
+  assert(late >= early + 3, `${early} and ${late} requests`);
+  while (a.open.length === 0) {
+    await clock.advance(1_000);
+    await b.open[0].answer();
+  }
+  assertEquals(fixture.engine.teacherStatuses()[0].state, "down");
+  await a.open[0].answer();
+  assertEquals(fixture.engine.teacherStatuses()[0].state, "up");
+  while (!fixture.hasEnded) await [...a.open, ...b.open][0].answer();
+  await fixture.ended;
+});

@@ -1,7 +1,8 @@
 /** Tests of the gates in lib/simulate/simulated_teacher.ts. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { AttemptCounter, RateGate, Sleepers } from "../../lib/simulate/simulated_teacher.ts";
+import { AttemptCounter } from "../../lib/simulate/options.ts";
+import { RateGate, Sleepers } from "../../lib/simulate/simulated_teacher.ts";
 
 Deno.test("RateGate shares a minute's requests out over the seconds", () => {
   const gate = new RateGate(600, 0);

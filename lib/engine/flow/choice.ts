@@ -35,8 +35,8 @@ export function soonestEnd(
   );
 }
 
-/** Of the first `count` endpoints, returns the one used least for its weight, among those with less
- * than their share in flight. The least busy one would make weights useless while few attempts are
+/** The endpoint used least for its weight, among those of the first `count` that have less than their
+ * share in flight. With the least busy one instead, weights would do nothing while few attempts are
  * in flight. */
 export function leastUsed(
   endpoints: readonly Endpoint[],
@@ -46,8 +46,7 @@ export function leastUsed(
   let best: Endpoint | undefined;
   for (let i = 0; i < count; i++) {
     const endpoint = endpoints[i];
-    // A probe is made even if attempts hang: they say nothing about a teacher that is down or
-    // closed.
+    // A probe is made even if attempts hang.
     if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
     if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
       best = endpoint;

@@ -52,8 +52,8 @@ export class Endpoint {
   inFlight = 0;
   /** Attempts so far. The number of an attempt is its ticket. */
   attempts = 0;
-  /** Attempts, scaled so that a teacher that joins, or whose weight changes, catches up nothing. The
-   * pool picks the lowest `turns / weight`. */
+  /** Attempts, scaled so that a teacher that joins, or whose weight changes, has nothing to catch up.
+   * The pool picks the lowest `turns / weight`. */
   turns = 0;
   weight: number;
   isLeaving = false;
@@ -126,9 +126,8 @@ export class Endpoint {
     return !this.isLeaving && !this.isDown && this.#load.isSteady(this.#context.now());
   }
 
-  /** When the next attempt may be made: the next probe if the teacher is down or its quota is used
-   * up, but not during a cool-down; otherwise the end of a cool-down. Undefined without any of
-   * these. */
+  /** The time of the next probe, if the teacher is down or its quota is used up, or the end of a
+   * cool-down: the later of the two. Undefined without either. */
   unavailableUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
     if (this.breaker.isDown) return Math.max(this.breaker.probeAt, coolUntil);
@@ -182,9 +181,9 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.counts.completion_tokens += error.partial?.usage?.completionTokens ?? 0;
-    // Without a sign of trouble, the error is a response, even if a custom teacher's error has no
-    // status. An unreadable file of the row says nothing about the teacher, and one that is halted
-    // is not back after an outage: a bad certificate may be the reason.
+    // Without a sign of trouble, the error is a response: a custom teacher's may have no status.
+    // Two say nothing about an outage: a file of the row that cannot be read, and a reason to halt,
+    // such as a bad certificate.
     if (action !== "retry" || cause === "ending" || cause === "adjusted") {
       if (action !== "halt" && error.code !== UNREADABLE_FILE) this.#responded(sent);
       return { counts: cause !== "adjusted", isTolerated: false };

@@ -61,7 +61,7 @@ export class QuotaWindow {
   #probeSentAt: number | undefined;
   /** Whether the next probe is at the expected opening of a window. */
   #isNextAtOpening = false;
-  /** The first attempt made at the expected opening or later; Infinity if it was throttled. */
+  /** The first attempt at or after the expected opening; Infinity if it was throttled. */
   #openingTicket = Infinity;
   /** When the current window opened; undefined if that was not seen. */
   #openedAt: number | undefined;
@@ -151,8 +151,8 @@ export class QuotaWindow {
     return this.#closed !== undefined;
   }
 
-  /** Whether nearly the whole quota was sent, or the window has just opened and may never have
-   * been open. */
+  /** Whether nearly the whole quota was sent, or the window has opened unexpectedly and is still
+   * tried with few attempts: it may not be open at all. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MAX_STEP || this.#lastTicket >= this.#firstTicket + NEAR_END * this.#quota;

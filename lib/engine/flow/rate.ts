@@ -207,7 +207,8 @@ class LimitComparison {
   readonly #answered = new Uint32Array(COMPARED_ANSWERS);
   #answers = 0;
   #throttled = 0;
-  /** The mean share of answered attempts sent beside as many others as a throttled one. */
+  /** For a throttled attempt, the share of answered ones that were sent beside at least as many
+   * others; the mean over recent throttled attempts. */
   #meanShare = 0;
 
   answered(inFlightAtStart: number): void {
