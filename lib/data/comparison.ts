@@ -4,7 +4,6 @@
  * @module
  */
 
-import { Mark } from "./columns.ts";
 import type { Table } from "./table.ts";
 
 /** How the answers of two runs to a row compare; "none" if only one run has answered the row. */
@@ -71,8 +70,8 @@ export function compareRuns(
   };
 }
 
-function isAnswer({ columns }: Table, row: number): boolean {
-  return columns.status[row] === 0 && (columns.marks[row] & Mark.Gone) === 0;
+function isAnswer(table: Table, row: number): boolean {
+  return table.isAnswered(row) && !table.isGone(row);
 }
 
 /**

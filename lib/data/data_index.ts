@@ -12,7 +12,7 @@ import type { Teacher, Usage } from "../teacher/mod.ts";
 import { Mark } from "./columns.ts";
 import { DataFile, type FileState } from "./data_file.ts";
 import { type FileMark, readIndexFile, writeIndexFile } from "./index_file.ts";
-import { type RunHints, STATUSES } from "./line_facts.ts";
+import type { RunHints } from "./line_facts.ts";
 import { Table } from "./table.ts";
 
 export interface DataFileStatus
@@ -197,8 +197,8 @@ export class DataIndex {
       const completionTokens = columns.completionTokens[row];
       // No prompt has 0 tokens: the teacher of an answer reported no usage, and a failure without
       // any token has no answer.
-      const isAnswered = columns.status[row] === ANSWERED;
-      if (promptTokens === 0 && (isAnswered || completionTokens === 0)) continue;
+      const isUncounted = this.table.isAnswered(row) || completionTokens === 0;
+      if (promptTokens === 0 && isUncounted) continue;
       const model = models.list[columns.model[row]], teacher = teachers.list[columns.teacher[row]];
       const key = `${model}\0${teacher}`;
       if (!this.#costFunctions.has(key)) {
@@ -234,8 +234,6 @@ export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIn
   index.refresh();
   return index;
 }
-
-const ANSWERED = STATUSES.indexOf("answered");
 
 type CostOf = (usage: Usage) => number | undefined;
 

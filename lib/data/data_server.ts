@@ -188,9 +188,7 @@ export class DataServer {
     const rows = "ids" in query
       ? query.ids.flatMap((id) => rowOfId(this.#index, id) ?? [])
       : foundRows(this.#selection(query.where));
-    return Array.from(rows, (row) => readFacts(this.#index, row)?.uid ?? "").filter((uid) =>
-      uid !== ""
-    );
+    return [...rows].map((row) => readFacts(this.#index, row)?.uid ?? "").filter(Boolean);
   }
 
   #sortedRows(

@@ -9,7 +9,7 @@ import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
 import { NUMBER_FIELDS } from "./fields.ts";
 import { type Spread, spreadOf } from "./comparison.ts";
-import type { Table } from "./table.ts";
+import { ANSWERED, type Table } from "./table.ts";
 import { isNumber } from "../where/mod.ts";
 
 export interface Facet {
@@ -161,7 +161,7 @@ export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
     let most = 0;
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i];
-      if (status[row] !== 0) continue;
+      if (status[row] !== ANSWERED) continue;
       const value = values[row];
       counts[binOf(value)]++;
       if (value > most) most = value;
@@ -220,7 +220,7 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
     else unknownRows++;
     if ((columns.marks[row] & Mark.Estimated) !== 0) estimatedRows++;
   }
-  const answeredRows = rows.filter((row) => columns.status[row] === 0);
+  const answeredRows = rows.filter((row) => table.isAnswered(row));
   const spread = (column: Uint32Array) =>
     spreadOf(Uint32Array.from(answeredRows, (row) => column[row]));
   const counts = flagCounts(table, rows);

@@ -138,8 +138,8 @@ const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Getter>> = {
     valueAt: (row) => httpStatus[row] || null,
     codes: httpStatus,
   }),
-  "error.attempts": ({ columns: { status, attempts } }) => ({
-    valueAt: (row) => status[row] === 0 ? null : attempts[row],
+  "error.attempts": (table) => ({
+    valueAt: (row) => table.isAnswered(row) ? null : table.columns.attempts[row],
   }),
 };
 

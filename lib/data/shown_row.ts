@@ -226,15 +226,12 @@ function rowId({ table: { columns } }: DataIndex, row: number): string {
 }
 
 /** The row of an id; undefined if its file was replaced or removed. */
-export function rowOfId({ table: { columns, length } }: DataIndex, id: string): number | undefined {
+export function rowOfId({ table }: DataIndex, id: string): number | undefined {
   const [file, offset] = id.split(":").map(Number);
+  const { columns, length } = table;
   for (let row = 0; row < length; row++) {
-    if (
-      columns.offset[row] === offset && columns.file[row] === file &&
-      (columns.marks[row] & Mark.Gone) === 0
-    ) {
-      return row;
-    }
+    const isPlace = columns.offset[row] === offset && columns.file[row] === file;
+    if (isPlace && !table.isGone(row)) return row;
   }
   return undefined;
 }

@@ -72,6 +72,9 @@ const NUMBER_COLUMNS = [
   "costUsd",
 ] as const;
 
+/** The code of answered rows in the column `status`. */
+export const ANSWERED = STATUSES.indexOf("answered");
+
 export interface LinePlace {
   readonly file: number;
   readonly offset: number;
@@ -151,6 +154,10 @@ export class Table {
     }
   }
 
+  isAnswered(row: number): boolean {
+    return this.columns.status[row] === ANSWERED;
+  }
+
   isGone(row: number): boolean {
     return (this.columns.marks[row] & Mark.Gone) !== 0;
   }
@@ -198,13 +205,13 @@ export class Table {
   }
 
   #rehash(): void {
-    const { answerLow, duplicateOf, status } = this.columns;
+    const { answerLow, duplicateOf } = this.columns;
     let size = this.#answers.length;
     while (size < this.length * 2) size *= 2;
     const slots = new Uint32Array(size);
     this.#answerCount = 0;
     for (let row = 0; row < this.length; row++) {
-      if (status[row] !== 0 || duplicateOf[row] !== -1) continue;
+      if (!this.isAnswered(row) || duplicateOf[row] !== -1) continue;
       let slot = answerLow[row] & (size - 1);
       while (slots[slot] !== 0) slot = (slot + 1) & (size - 1);
       slots[slot] = row + 1;
