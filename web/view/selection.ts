@@ -8,26 +8,14 @@ import type { DataRequests } from "../../lib/data/mod.ts";
 import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { systemReason } from "../../lib/files.ts";
+import { isObject, parsedJson } from "../../lib/json.ts";
 
 export function selectionParams(body: string): DataRequests["uids"]["in"] {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    throw new UsageError("Cannot save: the body must be JSON");
-  }
-  if (typeof value === "object" && value !== null) {
-    if (
-      "ids" in value && Array.isArray(value.ids) &&
-      value.ids.every((id) => typeof id === "string")
-    ) {
-      return { ids: value.ids };
-    }
-    if ("where" in value && typeof value.where === "string") {
-      return { where: value.where };
-    }
-  }
-  throw new UsageError('Cannot save: the body must hold "ids" or "where"');
+  const value = parsedJson(body);
+  const { ids, where } = isObject(value) ? value : {};
+  if (Array.isArray(ids) && ids.every((id) => typeof id === "string")) return { ids };
+  if (typeof where === "string") return { where };
+  throw new UsageError('Cannot save: the body must be JSON with "ids" or "where"');
 }
 
 export interface SavedSelection {
