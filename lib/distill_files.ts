@@ -27,7 +27,7 @@ const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
  *
  * @param input Files, folders or patterns, as paths or `file:` URLs.
  * @param output A folder, or one results file (`.jsonl` or `.ndjson`) for one input. Several inputs
- * have one results file only if a merge has written it.
+ * can have one results file only if a merge has written it.
  * @param options `teacher` or `teachers` is required.
  * @returns The summary of the run. Failed rows are counted, not thrown.
  * @throws The reason of `signal` once it is aborted; answers received until then are on disk.

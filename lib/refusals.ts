@@ -1,11 +1,12 @@
 /**
- * How models refuse to answer, by language: `--reject-refusals` discards answers that hold nothing
- * else, and the data view marks answers that hold such a phrase.
+ * Phrases with which models refuse to answer, by language. `--reject-refusals` discards answers
+ * that are nothing but a refusal, and the data view marks answers with such a phrase near their
+ * start.
  *
  * @module
  */
 
-/** Only this much is searched: later, a long answer may mention a refusal. */
+/** Marks are searched for in this much of an answer: further on, it may just mention a refusal. */
 const START_CHARS = 200;
 
 /** A longer answer isn't discarded: it may hold more than a refusal. */
@@ -112,7 +113,7 @@ const LANGUAGES: Readonly<Record<string, Phrases>> = {
 const OPENINGS = Object.values(LANGUAGES).flatMap(({ openings }) => openings);
 const MARKS = new RegExp(Object.values(LANGUAGES).map(({ marks }) => marks).join("|"), "i");
 
-/** How marks in Latin letters begin. Looking for these first halves the time. */
+/** Each mark in Latin letters contains one of these. Looking for them first halves the time. */
 const FIRST_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
 /** Letters of the other marks. */

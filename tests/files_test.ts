@@ -92,7 +92,7 @@ Deno.test("a run without the permission to connect ends at once, and says which 
   assertEquals(ended.code, 5, ended.stderr);
   assertStringIncludes(
     ended.stderr,
-    "Retort was started without the permission (--allow-net). Start it with --allow-net",
+    "Retort was started without the permission (--allow-net). Start Retort with --allow-net",
   );
   assert(!ended.stderr.includes("Requires"), ended.stderr);
   // The program itself may not be readable: it needs only the files that it is given.

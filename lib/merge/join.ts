@@ -28,7 +28,7 @@ const LINE_FEED = new Uint8Array([10]);
  * the runs. Further results of a uid are dropped if they answer the same prompt, and go to the
  * duplicates file otherwise.
  *
- * @throws {UsageError} If Retort did not write a line.
+ * @throws {UsageError} If a line is not one that Retort writes.
  * @throws {DamagedFileError} If results exist only as a compressed copy.
  */
 export async function joinRuns(
@@ -43,7 +43,7 @@ export async function joinRuns(
   await using output = await openOutput(files, runs.map((run) => run.files.results));
   const pass = new JoinPass(runs, output, signal);
   await pass.addRuns(runs);
-  // The run file of an earlier merge with proof would describe other results.
+  // The run file of an earlier merge describes results that are gone.
   const paths = await output.commit(() => removeIfThere(files.runJson));
   return { ...pass.report, ...paths };
 }
@@ -71,7 +71,7 @@ class JoinPass {
   }
 
   async addRuns(runs: readonly MergeRun[]): Promise<void> {
-    // A failure does not count if its row has a result, so these are added first.
+    // A failure does not count if its row has a result, so results are added first.
     for (const { files: { results } } of runs) {
       for (const path of await withRescued(results, "results")) await this.#addResults(path);
     }

@@ -63,7 +63,7 @@ export class Forecast {
     this.#observedMs = nowMs;
   }
 
-  /** Returns the fields of a snapshot that look ahead. */
+  /** Returns the rates and the projections of a snapshot. */
   view(gauges: Gauges, rows: number | null) {
     const nowMs = this.#observedMs;
     // While the run is held, the time left stays.
@@ -122,8 +122,9 @@ function isHeld({ state }: Gauges): boolean {
 
 const METER = { slotMs: 1_000, windowMs: 30_000, minSpanMs: 0 };
 
-/** The counter is recorded at marks: those of five minutes are kept, both ends included. */
+/** The interval between two records of the number of finished rows. */
 const MARK_MS = 10_000;
+/** Five minutes, both ends included. */
 const MAX_MARKS = 31;
 
 /** The length of the windows whose rates are compared; at most a third of the recorded time. */
@@ -139,7 +140,7 @@ const KEPT_RANGE_FACTOR = 2;
 
 interface Estimate {
   readonly value: number | null;
-  /** Whether the value can only grow, because there was no estimate yet. */
+  /** Whether the true value is at least `value`, because there was no estimate yet. */
   readonly isLowerBound: boolean;
   readonly range: readonly [number, number] | null;
 }

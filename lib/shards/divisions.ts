@@ -1,6 +1,6 @@
 /**
- * Finds the divisions into shards that an output folder holds, even if the file with the borders of
- * one is gone.
+ * Finds the ways in which inputs were divided into shards for the outputs of a folder, even if a
+ * plan file is gone.
  *
  * @module
  */
@@ -10,29 +10,29 @@ import { namesIn, OWN_FOLDER, parseShardStem, readTextOf, splitPath } from "../f
 import { parsePlanName } from "./plan.ts";
 
 export interface Division {
-  /** Path of the file with the borders; "" if it is gone. */
+  /** Path of the plan file, which holds the borders; "" if it is gone. */
   readonly path: string;
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
   readonly count: number;
-  /** The run of a shard, if the file with the borders is gone. */
+  /** What is known of the inputs, from the run file of one shard; only if the plan file is gone. */
   readonly run?: ShardRun;
 }
 
-/** The inputs of a shard's run, as its run file names them. */
+/** What the run file of a shard says of its inputs. */
 export interface ShardRun {
   readonly input: string;
   readonly inputs?: readonly string[];
   readonly identity: { readonly shards: number };
-  /** The working folder of the run; undefined if it is not known. */
+  /** The working directory of the run; undefined if it is not known. */
   readonly folder?: string;
 }
 
 /**
- * The divisions in the folder of an output, found by the files with their borders.
+ * Finds the divisions in the folder of an output by their plan files.
  *
- * @param needsLost Whether to also find divisions without such a file, by the names of results.
- * That lists the folder of thousands of files. @default always
+ * @param needsLost Decides, from the divisions with a plan file, whether to look for others, too,
+ * by their run files. That lists a folder of perhaps thousands of files. @default always
  */
 export async function divisionsBeside(
   stem: string,
@@ -76,7 +76,8 @@ async function lostDivisions(
   return lost;
 }
 
-/** Reads the run file of a shard; undefined if it is none of a shard. */
+/** Reads the run file of a shard. Returns undefined if it cannot be read or belongs to no shard of
+ * this count. */
 async function runOfShard(stem: string, count: number): Promise<ShardRun | undefined> {
   try {
     const { identity, input, inputs, summary } = JSON.parse(await readTextOf(`${stem}.run.json`));
@@ -93,8 +94,8 @@ async function runOfShard(stem: string, count: number): Promise<ShardRun | undef
   }
 }
 
-/** The working folder in which `name` named the file at `path`; undefined if it is not known, as
- * for an absolute name. */
+/** The working directory from which `name` leads to the file at `path`; undefined if there is none,
+ * or if `name` is absolute. */
 export function workingFolderOf(path: string, name: string): string | undefined {
   if (isAbsolute(name)) return undefined;
   if (resolve(name) === resolve(path)) return resolve(".");
@@ -103,8 +104,8 @@ export function workingFolderOf(path: string, name: string): string | undefined 
   return resolve(folder, name) === resolve(path) ? folder : undefined;
 }
 
-/** Whether the file has this name because a shard of the division has written its results or
- * failures. */
+/** Whether `file` is a name that results, failures or rescued lines of the division's shards have.
+ */
 export function isOutputName(file: string, { stem, count }: Division): boolean {
   const shard = parseShardStem(outputStem(file));
   return shard?.stem === splitPath(stem).name && shard.count === count;

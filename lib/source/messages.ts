@@ -16,7 +16,7 @@ import {
   isEmptyCell,
   linkToolCalls,
   parsed,
-  withCallsInText,
+  withTaggedCalls,
 } from "./tool_calls.ts";
 
 type Turn = Readonly<Record<string, unknown>>;
@@ -165,7 +165,7 @@ function convertedTurns(
     if (message instanceof RowProblem) return message;
     // Parallel calls: consecutive turns become one message. The results follow it.
     if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message, reading);
-    else messages.push(reading.isLog ? withCallsInText(message) : message);
+    else messages.push(reading.isLog ? withTaggedCalls(message) : message);
     wasCall = role === CALLS;
     isEmpty &&= isEmptyContent(message.content);
     hasTools ||= message.role === "tool" || messages.at(-1)!.tool_calls !== undefined;

@@ -28,7 +28,8 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   return { role: "assistant", content: reasoning, tool_calls: calls.map(withTextArguments) };
 }
 
-/** Makes the arguments of a call JSON text. Nulls stay, because they are deliberate in text. */
+/** Returns the call with its arguments as JSON text. Keeps nulls, unlike `textOfArguments`: someone
+ * wrote them here, and no table added them. */
 function withTextArguments(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
@@ -38,9 +39,9 @@ function withTextArguments(call: Record<string, unknown>): Record<string, unknow
 const TAGGED_CALL = /<tool_call>(.*?)<\/tool_call>/gs;
 const TAGGED_RESULT = /<tool_response>(.*?)<\/tool_response>/gs;
 
-/** Reads calls in `<tool_call>`, and tags around results, in the text of messages (Hermes
- * datasets). Text whose calls cannot be parsed is not changed. */
-export function withCallsInText(message: Message): Message {
+/** Moves calls from `<tool_call>` tags in the text of a message to `tool_calls`, and removes the
+ * tags around results (Hermes datasets). Text whose calls cannot be parsed is not changed. */
+export function withTaggedCalls(message: Message): Message {
   const { role, content } = message;
   if (typeof content !== "string" || isSet(message.tool_calls)) return message;
   if (role === "tool") {
@@ -91,7 +92,7 @@ export function linkToolCalls(
       const results = resultsOf(message, openCalls, isLast);
       if (results.length === 0 && reading.isLog) {
         return new RowProblem(
-          `"${name}" holds the result of a tool call without the call before it`,
+          `"${name}" has the result of a tool call, but no call before it`,
           () => AS_USER_TURN,
         );
       }
@@ -114,14 +115,14 @@ export function linkToolCalls(
   return linked;
 }
 
-/** For calls as plain text such as `[f(x=1)]` (ToolACE). */
-const AS_USER_TURN = "if the call is plain text, send the result as a turn of the user: use " +
+/** Advice for datasets whose calls are plain text, such as `[f(x=1)]` (ToolACE). */
+const AS_USER_TURN = "if calls are plain text, send their results as user turns: " +
   `jq -c '.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)'`;
 
 /**
- * Returns a result with the id of its call; nothing if it has no id and no call is open. If the
- * last result names no call, all open calls share it: each gets one element of an array of the same
- * length, otherwise the whole content.
+ * Returns a result with the id of its call; nothing if it has no id and no call is open. A result
+ * that names no call belongs to the first open one. If it is the last and several calls are open,
+ * they share it: each gets one element of an array of the same length, otherwise the whole content.
  *
  * @param openCalls Calls that have no result yet.
  * @param isLast Whether no other result follows.
@@ -163,7 +164,7 @@ function callsOf(value: unknown, place: string, reading: Reading) {
   const text = typeof value === "string" && !isEmptyCell(value) ? value.trim() : "null";
   const list = typeof value === "string" ? parsed(text) : value || null;
   if (list === null || isObject(list) && Object.values(list).flat().length === 0) return [];
-  // Without its calls, the row would be another prompt.
+  // The row fails: without these calls, a different prompt would be sent.
   if (!Array.isArray(list)) return mustBe(place, `a list of calls such as ${CALL}`, value);
   const calls: Record<string, unknown>[] = [];
   for (const [index, call] of list.entries()) {
@@ -173,7 +174,8 @@ function callsOf(value: unknown, place: string, reading: Reading) {
   return calls;
 }
 
-/** Returns the call in the API's form; the same object if it has that form already. */
+/** Converts a call to the API's form. Returns calls that have that form, or an unknown one,
+ * unchanged. */
 function inApiForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
   if (call.function === undefined && typeof call.name === "string") {
     const { name, arguments: args, parameters, ...rest } = call;
@@ -190,8 +192,8 @@ function inApiForm(call: Record<string, unknown>, reading: Reading): Record<stri
 function textOfArguments(args: unknown, reading: Reading): string {
   if (typeof args === "string") return args;
   if (holdsNumber(args)) reading.hasNumber = true;
-  // In files made from tables, every call has the arguments of all calls, with null for other
-  // calls'.
+  // In files made from tables, every call has the arguments of all calls; those of other calls are
+  // null.
   return JSON.stringify(withoutNulls(args ?? {}));
 }
 

@@ -12,7 +12,7 @@ import { isRawJson, setField } from "../source/mod.ts";
 import { DAY_MS } from "../timer.ts";
 import { VERSION } from "../version.ts";
 import type { ByteSink, TableWriter } from "./file_types.ts";
-import { cellOf, type ColumnType, type Schema, type StoredType } from "./schema.ts";
+import { cellOf, type ColumnType, type NonJsonType, type Schema } from "./schema.ts";
 
 /** A row group, which is in memory, ends at this size or number of rows. */
 const MAX_GROUP_CHARS = 8 << 20;
@@ -192,7 +192,7 @@ const MAX_INT64_DIGITS = 18;
 /** Digits after the point of a second. */
 const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
-function decimalElement({ precision, scale }: Extract<StoredType, { kind: "decimal" }>) {
+function decimalElement({ precision, scale }: Extract<NonJsonType, { kind: "decimal" }>) {
   const fitsInt64 = precision <= MAX_INT64_DIGITS;
   // One more bit for the sign.
   const byteLength = Math.ceil((precision * Math.log2(10) + 1) / 8);
@@ -206,7 +206,7 @@ function decimalElement({ precision, scale }: Extract<StoredType, { kind: "decim
   } as const;
 }
 
-function timeElement({ kind, unit, isUtc }: Extract<StoredType, { kind: "instant" | "time" }>) {
+function timeElement({ kind, unit, isUtc }: Extract<NonJsonType, { kind: "instant" | "time" }>) {
   const name = kind === "time" ? "TIME" : "TIMESTAMP";
   // Converted types are all in UTC, and none has nanoseconds.
   const hasConvertedType = isUtc && unit !== "NANOS";

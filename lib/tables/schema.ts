@@ -11,16 +11,17 @@ import { isRawJson } from "../source/mod.ts";
 /** The type of a column, list element or field. `json` is the text of any JSON value. */
 export type ColumnType =
   | { readonly kind: "null" | "boolean" | "int64" | "double" | "string" | "timestamp" | "json" }
-  | StoredType
+  | NonJsonType
   | { readonly kind: "list" | "map"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
 
 /** Types that JSON lacks: rows hold strings or numbers instead. */
-export type StoredType = Exclude<ExactLeafType, { readonly kind: "double" }>;
+export type NonJsonType = Exclude<ExactLeafType, { readonly kind: "double" }>;
 
 /** Deeper values become JSON text, as readers limit the depth. */
 const MAX_DEPTH = 12;
-/** Objects with more keys become JSON text: the keys are probably data. */
+/** If the objects of a column have more keys than this together, they become JSON text: the keys
+ * are probably data. */
 const MAX_FIELDS = 300;
 const INT64_LIMIT = 2n ** 63n;
 
@@ -91,7 +92,7 @@ function columnTypeOf(type: ValueType): ColumnType {
 
 const TEXT: ReadonlySet<string> = new Set(["string", "null"]);
 const NUMBER: ReadonlySet<string> = new Set(["int64", "double", "null"]);
-/** The kinds of each exact type's values in rows. */
+/** For each exact type, the kinds that its values may have in rows. */
 const ROW_KINDS = {
   instant: TEXT,
   time: TEXT,

@@ -1,4 +1,5 @@
-/** One connection to a teacher. It has one socket at a time, and opens another once that is closed.
+/** A connection to a teacher has one socket at a time. If the socket is closed, the next request
+ * opens another.
  * @module */
 
 import {

@@ -148,7 +148,7 @@ Deno.test("page: problems are above the fold, lead to their rows, and lists do n
   await row.getByText(/rejects these rows: change/).waitFor();
   await row.getByRole("button", { name: /^Show rows/ }).click();
   const samples = section(page, "Samples");
-  await samples.getByText("Of the latest failures, those with request 400")
+  await samples.getByText("Latest failures of type request, status 400")
     .waitFor();
   assertEquals(await samples.getByText("Another kind").count(), 0);
   await samples.getByRole("button", { name: "Show all failures" }).click();

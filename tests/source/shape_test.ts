@@ -237,7 +237,7 @@ Deno.test("parse() names the problem of a ShareGPT turn", () => {
     ],
     [
       [{ from: "human", value: "q" }, { from: "observation", value: "42" }],
-      '"conversations" holds the result of a tool call without the call before it',
+      '"conversations" has the result of a tool call, but no call before it',
     ],
     [[{ from: "gpt", value: "a" }], '"conversations" must hold more than assistant turns'],
   ];

@@ -2,8 +2,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * Answers and failures to look at, as cards that open. Their texts come from models and prompts,
- * and are inserted as text only.
+ * Sample answers and failures, as cards that can be opened. Texts of prompts and models are not
+ * trusted: they are inserted as text, never as HTML.
  *
  * @module
  */
@@ -106,9 +106,9 @@ export class SamplesView {
   #show(name, kind) {
     this.#shown = name;
     this.#kind = kind;
-    const words = kind === undefined ? "" : `${kind.type} ${kind.status ?? ""}`.trimEnd();
+    const status = kind?.status ? `, status ${kind.status}` : "";
     setShown("samples-filter", kind !== undefined);
-    setText("samples-filter-word", `Of the latest failures, those with ${words}`);
+    setText("samples-filter-word", `Latest failures of type ${kind?.type}${status}`);
     LISTS.forEach((other, i) => {
       setAttribute(this.#tabs[i], "aria-selected", String(other === name));
       setAttribute(this.#tabs[i], "tabindex", other === name ? "0" : "-1");
@@ -256,7 +256,11 @@ function makeWhole(sample) {
   if (tool_calls !== "") whole.append(makeText("Tool calls", tool_calls));
   if (sample.is_cut) {
     whole.append(
-      make("p", { class: "note" }, "Long texts are cut here; the output file has them whole."),
+      make(
+        "p",
+        { class: "note" },
+        "Long texts are cut short here; the output file has the full text.",
+      ),
     );
   }
   whole.append(makeFacts([

@@ -23,21 +23,22 @@ import {
 import { isTooLong, neverFits } from "./request_size.ts";
 
 export type FailureCause =
-  /** The key, the bill, the model or the address is wrong: this teacher will answer no row. */
+  /** The key, the account, the model or the address is the problem: this teacher cannot answer any
+   * row. */
   | "account"
   /** The request is rejected, because of this row or of something that all rows share, such as a
    * parameter. */
   | "request"
   /** Something in this row is rejected, such as its length or an image. */
   | "row"
-  /** A filter withholds this row. */
+  /** A content filter blocked the prompt or the answer. */
   | "filter"
   /** The teacher throttles, whatever the status. `type` tells a rate limit from overload. */
   | "load"
   /** No connection could be made, so nothing was sent. */
   | "unreachable"
   | "timeout"
-  /** Something broke: status 500, 502, 504 or 408, a broken connection, a partial answer. */
+  /** A temporary fault, such as status 500 or 408, a broken connection or a partial answer. */
   | "fault"
   /** There is an answer, but its finish reason is missing or unknown. */
   | "ending"
@@ -54,7 +55,8 @@ export interface Classification {
   readonly isExhausted?: boolean;
   /** For halts: what the user can do, without a final period. */
   readonly advice?: string;
-  /** The model is the cause: a row that names a model itself fails alone. @default false */
+  /** The model is the cause. If the row itself chose the model, only that row fails. @default false
+   */
   readonly isAboutModel?: boolean;
   /** Whether something other than a teacher responds. Ignored if the teacher has ever answered. */
   readonly otherServer?: "certain" | "probable";
@@ -65,22 +67,23 @@ export type Verdict = Omit<Classification, "type" | "retryAfterMs" | "isExhauste
   readonly type?: FailureType;
 };
 
-/** Rejected without a known reason. `verdictOn` looks for one where it finds this object. */
+/** Rejected for no known reason. If this very object is the verdict, `verdictOn` looks for a reason
+ * in the message. */
 const FAIL: Verdict = { action: "fail", cause: "request" };
 const TIMEOUT: Verdict = { action: "retry", cause: "timeout", type: "timeout" };
 const ADJUSTED: Verdict = { action: "retry", cause: "adjusted" };
 const UNKNOWN_ENDING: Verdict = { action: "retry", cause: "ending" };
 const UNREACHABLE: Verdict = { action: "retry", cause: "unreachable", type: "network" };
 
-/** Connection errors that another attempt does not fix, by error code. */
+/** Verdicts on connection errors by error code. Other codes are faults. */
 const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   [
     "certificate",
-    halt("Check the address, and name the authority that signed the certificate (--ca-file)"),
+    halt("Check the address, and trust the authority that signed the certificate with --ca-file"),
   ],
   ["client_certificate", VERDICTS.client_certificate],
   // Deno's permission, not the teacher's.
-  ["no_permission", halt("Start it with --allow-net")],
+  ["no_permission", halt("Start Retort with --allow-net")],
   ["wants_tls", VERDICTS.plain_http],
   [
     "no_tls",
@@ -95,8 +98,8 @@ const CONNECTION_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
 const WRONG_ADDRESS_STATUSES = new Set([404, 405, 410, 426]);
 /** 529 is Anthropic's status for overload. */
 const OVERLOAD_STATUSES = new Set([503, 529]);
-/** 424: TGI and Bedrock, if generation failed. 499: Groq, if it gave up. 444: nginx, after it
- * has closed a connection. */
+/** Less common ones: 424 is sent by TGI and Bedrock if generation failed, and 499 by Groq if a
+ * request was canceled; 444 is nginx's code for a connection that it closed. */
 const FAULT_STATUSES = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 
 /** A 2xx response with neither a completion nor an error. */
@@ -115,8 +118,8 @@ const BROKEN_ANSWER_VERDICTS: ReadonlyMap<string, Verdict> = new Map([
  * `x-should-retry`) is obeyed, as in the OpenAI SDKs. Errors that the user must fix halt anyway,
  * except a 429 that is marked retryable.
  *
- * @param hasAnswered Whether the teacher has answered before. If so, the run waits at a bad
- * certificate, which may be about to be replaced.
+ * @param hasAnswered Whether the teacher has answered before. If so, a bad certificate counts as an
+ * outage: it may be replaced soon.
  */
 export function classify(error: TeacherError, hasAnswered = false): Classification {
   const verdict = withUpstream(verdictOn(error, hasAnswered), error);
@@ -163,8 +166,8 @@ function verdictOn(error: TeacherError, hasAnswered: boolean): Verdict {
   const byContent = verdictByContent(error, hasAnswered);
   const verdict = byContent === FAIL ? verdictOnRejection(error) : byContent;
   const { retryable, status, partial } = error;
-  // A teacher that rejects a row sends no partial answer, so this is a fault.
   if (retryable === undefined) {
+    // A partial answer means that the row was not rejected.
     return verdict === FAIL && partial !== undefined ? VERDICTS.fault : verdict;
   }
   if (verdict.action === "halt") return retryable && status === 429 ? VERDICTS.rate_limit : verdict;
@@ -205,7 +208,8 @@ function verdictByCode(error: TeacherError): Verdict | undefined {
   const meaning = codeMeaning(error.code);
   if (meaning === undefined) return undefined;
   if (error.isRelayed && (meaning === "key" || meaning === "billing")) return undefined;
-  // Gateways without a free channel name the model too, but only for a while.
+  // A gateway such as New API blames the model with a 5xx while it has no free channel for it. That
+  // passes.
   if (meaning === "model" && (error.status ?? 0) >= 500) return undefined;
   return VERDICTS[meaning];
 }

@@ -65,9 +65,9 @@ export const DATASETS: RowGroup = {
     rows: [
       '{"system":"You are an expert. Here is a list of functions in JSON format that you can invoke:\\n[{\\"name\\":\\"f\\"}]","conversations":[{"from":"user","value":"hi"},{"from":"assistant","value":"[f(x=1)]"},{"from":"tool","value":"[{\\"name\\":\\"f\\",\\"results\\":{}}]"},{"from":"assistant","value":"old"}]}',
     ],
-    bad: '"conversations" holds the result of a tool call without the call before it',
+    bad: '"conversations" has the result of a tool call, but no call before it',
     help:
-      'if the call is plain text, send the result as a turn of the user: use jq -c \'.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)\'',
+      'if calls are plain text, send their results as user turns: jq -c \'.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)\'',
   }, {
     what: "xLAM and APIGen, whose parameters have types of Python",
     rows: [

@@ -216,7 +216,7 @@ export const TOOLS: RowGroup = {
     {
       what: "an answer to no call",
       rows: [`{"conversations":[${HUMAN},{"from":"observation","value":"42"}]}`],
-      bad: '"conversations" holds the result of a tool call without the call before it',
+      bad: '"conversations" has the result of a tool call, but no call before it',
     },
   ],
 };

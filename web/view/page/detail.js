@@ -61,7 +61,7 @@ export class Detail {
   /** @param {RowDetail} row @returns {Node[]} */
   #parts(row) {
     const ownFields = Object.entries(row.own).filter(([, text]) => text !== "");
-    const note = "Long texts are cut here; the file has them whole.";
+    const note = "Long texts are cut short here; the file has the full text.";
     return [
       ...row.error === null ? [] : [makeText("Failure", failureText(row.error))],
       ...row.flags.length > 0 ? [this.#flags(row)] : [],
