@@ -7,6 +7,7 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
+import { makeFolder } from "../files.ts";
 import {
   type ExactType,
   foreignTextError,
@@ -66,7 +67,9 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     const { shuffle, output } = this.#options;
     // Only a temporary file can be read in random order.
     if (shuffle !== undefined) {
-      this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
+      const folder = typeof output === "string" ? dirname(output) : undefined;
+      if (folder !== undefined) await makeFolder(folder);
+      this.#spool = await RowSpool.open(folder);
     }
     const badInputs: BadInput[] = [];
     for (const file of this.#files) badInputs.push(await this.#scanFile(file, verdictOf));

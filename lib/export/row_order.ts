@@ -174,10 +174,12 @@ export class RowSpool implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** @param folder @default the folder for temporary files */
+  /** @param folder Where there is space for the rows. If it takes no files, as `/dev/fd`, and by
+   * default, the file is in the folder for temporary files. */
   static async open(folder?: string): Promise<RowSpool> {
+    const create = (dir?: string) => Deno.makeTempFile({ dir, prefix: ".retort-shuffle-" });
     try {
-      const path = await Deno.makeTempFile({ dir: folder, prefix: ".retort-shuffle-" });
+      const path = await create(folder).catch(() => create());
       return new RowSpool(path, await Deno.open(path, { read: true, write: true }));
     } catch (cause) {
       throw new SinkError(`Cannot write a temporary file: ${systemReason(cause)}`, { cause });
