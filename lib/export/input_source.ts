@@ -186,7 +186,8 @@ const TABLE_HINT =
   "use the --system, --template and --prompt-field of its run. If they are right, " +
   "the table has changed a number or an object in the prompt: convert the results in JSON Lines";
 
-/** A row that stays as it is, without a conversation: its text decides on validation and duplicates. */
+/** A row that stays as it is, and holds no conversation: its text decides whether it is for
+ * validation, or a duplicate. */
 class TextExample implements Example {
   readonly text: string;
   readonly messages = [];

@@ -124,7 +124,7 @@ function isInOrder(indexes: Uint32Array, keys: Numbers): boolean {
 
 /**
  * Whether a row is for validation. Depends on the hash of the uid alone, so the split is the same
- * in each export.
+ * in each export. Reads the uid only if there is a split: some rows compute it then.
  */
 export function isForValidation(row: { readonly rowUid: string }, share: number): boolean {
   return share > 0 && Number.parseInt(xxHash64Hex(row.rowUid).slice(0, 8), 16) < share * 2 ** 32;
