@@ -7,6 +7,7 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
 import { formatCountOf, sumOf } from "../figures.ts";
+import { makeFolder } from "../files.ts";
 import {
   type ExactType,
   foreignTextError,
@@ -66,7 +67,9 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     const { shuffle, output } = this.#options;
     // Only a temporary file can be read in random order.
     if (shuffle !== undefined) {
-      this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
+      const folder = typeof output === "string" ? dirname(output) : undefined;
+      if (folder !== undefined) await makeFolder(folder);
+      this.#spool = await RowSpool.open(folder);
     }
     const badInputs: BadInput[] = [];
     for (const file of this.#files) badInputs.push(await this.#scanFile(file, verdictOf));
@@ -183,7 +186,8 @@ const TABLE_HINT =
   "use the --system, --template and --prompt-field of its run. If they are right, " +
   "the table has changed a number or an object in the prompt: convert the results in JSON Lines";
 
-/** A row that stays as it is, without a conversation: its text decides on validation and duplicates. */
+/** A row that stays as it is, and holds no conversation: its text decides whether it is for
+ * validation, or a duplicate. */
 class TextExample implements Example {
   readonly text: string;
   readonly messages = [];

@@ -9,12 +9,12 @@ import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { formatCount, formatUsd, sumOf } from "../figures.ts";
 import { readFullySync, stemOf } from "../files.ts";
-import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
-import { isJson } from "../json.ts";
+import { HAS_FAILURE, IdTable } from "../index/mod.ts";
+import { isJson, isObject, parsedJson } from "../json.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { codeSpan, printableJson } from "../printable.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
-import { isPendingIndexed } from "../sink/mod.ts";
+import { isPendingLine } from "../sink/mod.ts";
 import {
   type Example,
   ExampleReader,
@@ -160,13 +160,23 @@ function inputDescription(results: string): string {
 
 /** The rows that have failed. Some may have a result: they were retried. */
 async function failedRowsOf(results: string): Promise<IdTable> {
-  const path = failuresOf(results), table = new IdTable();
-  if (path === undefined) return table;
+  const table = new IdTable();
   // A failures file that cannot be read must not fail the export of the results.
-  await readIndex({ path, kind: "failures" }, table, (slot, line) => {
-    if (!isPendingIndexed(line)) table.set(slot, HAS_FAILURE);
-  }).catch(() => {});
+  await addFailedRows(results, table).catch(() => {});
   return table;
+}
+
+/** Adds the rows of the failures file. Skips damaged lines, and an incomplete last one. */
+async function addFailedRows(results: string, table: IdTable): Promise<void> {
+  const path = failuresOf(results), decoder = new TextDecoder();
+  if (path === undefined) return;
+  for await (const block of readLineBlocks(path)) {
+    for (const bytes of linesOf(block)) {
+      const line = parsedJson(decoder.decode(bytes));
+      if (!isObject(line) || typeof line.uid !== "string" || !isObject(line.error)) continue;
+      if (!isPendingLine(line)) table.set(table.insert(line.uid), HAS_FAILURE);
+    }
+  }
 }
 
 /** Reads a file twice: to select, order and check examples, then to return them. */

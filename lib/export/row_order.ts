@@ -124,7 +124,7 @@ function isInOrder(indexes: Uint32Array, keys: Numbers): boolean {
 
 /**
  * Whether a row is for validation. Depends on the hash of the uid alone, so the split is the same
- * in each export.
+ * in each export. Reads the uid only if there is a split: some rows compute it then.
  */
 export function isForValidation(row: { readonly rowUid: string }, share: number): boolean {
   return share > 0 && Number.parseInt(xxHash64Hex(row.rowUid).slice(0, 8), 16) < share * 2 ** 32;
@@ -174,10 +174,12 @@ export class RowSpool implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** @param folder @default the folder for temporary files */
+  /** @param folder Where there is space for the rows. If it takes no files, as `/dev/fd`, and by
+   * default, the file is in the folder for temporary files. */
   static async open(folder?: string): Promise<RowSpool> {
+    const create = (dir?: string) => Deno.makeTempFile({ dir, prefix: ".retort-shuffle-" });
     try {
-      const path = await Deno.makeTempFile({ dir: folder, prefix: ".retort-shuffle-" });
+      const path = await create(folder).catch(() => create());
       return new RowSpool(path, await Deno.open(path, { read: true, write: true }));
     } catch (cause) {
       throw new SinkError(`Cannot write a temporary file: ${systemReason(cause)}`, { cause });

@@ -71,6 +71,7 @@ async function findDivision(
   if (!hasStarted && !awaitsRuns && shards === undefined && await holdsRuns(output)) {
     return undefined;
   }
+  // A merge that waits does not take the division that happened to start first.
   const candidates = hasStarted && !awaitsRuns ? startedDivisions : divisions;
   if (candidates.length > 1) throw ambiguityError(output, candidates);
   const [division] = candidates;
@@ -124,7 +125,7 @@ async function isStarted({ plan: { shards }, stem }: PinnedDivision): Promise<bo
   return false;
 }
 
-/** Throws if a folder also holds runs over other inputs, which a merge of the division would omit. */
+/** Throws if a folder also holds runs of other inputs, which a merge of the division would omit. */
 async function refuseOtherRuns(output: string, division: PinnedDivision): Promise<void> {
   for await (const other of otherRuns(output, division)) {
     const [shards, run] = [`${division.stem}.jsonl`, other].map((path) => shellWord(path));

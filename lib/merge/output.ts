@@ -203,6 +203,7 @@ export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
       using _held = await acquireLock(lock);
       for (const path of paths) await move(path, target);
     }
+    // Its own file moves once the lock is released.
     await move(lock, target);
   }
   return `${target}/`;

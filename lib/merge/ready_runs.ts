@@ -55,8 +55,8 @@ export async function readyRuns(
     }
     signal?.throwIfAborted();
     onWait?.(progress);
-    const now = performance.now();
-    await delay(Math.min(end - now, Math.max(pauseMs, PAUSE_FACTOR * (now - startedAt))), signal);
+    const now = performance.now(), leftMs = Math.max(0, end - now);
+    await delay(Math.min(leftMs, Math.max(pauseMs, PAUSE_FACTOR * (now - startedAt))), signal);
     signal?.throwIfAborted();
   }
 }

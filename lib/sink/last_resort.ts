@@ -30,8 +30,8 @@ interface Place {
   sizeBefore?: number;
 }
 
-/** Keeps answers that arrive after fdatasync has failed, or whose run may not wait for disk space any
- * longer. Keeps no file open. */
+/** Keeps answers that arrive after fdatasync has failed, or whose run may no longer wait for disk
+ * space. Keeps no file open. */
 export class LastResort {
   readonly #output: string;
   readonly #options: LastResortOptions;

@@ -194,7 +194,8 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
   }
 }
 
-/** One lock for all outputs of a run, in `.retort/` next to them. Its name is a hash of their paths. */
+/** One lock for all outputs of a run, in `.retort/` next to them, named by a hash of the outputs'
+ * names. */
 export class SharedLock implements Disposable {
   readonly lock: Lock;
   /** 16 hex digits, written to the lock files of the outputs. */

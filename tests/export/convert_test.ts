@@ -106,13 +106,24 @@ Deno.test("CSV to Parquet and back: columns of JSON, selected columns, a limit, 
   const rows = Array.from({ length: 30 }, (_, i) => ({ a: `x${i}`, b: [i], c: "" }));
   await dir.write("a.jsonl", rows);
   await convert(dir, "a.jsonl", "b.csv", { columns: ["b", "a"] });
-  await convert(dir, "b.csv", "c.parquet", { shuffle: 4, maxRows: 20 });
-  await convert(dir, "c.parquet", "d.jsonl");
+  const { makeTempFile } = Deno;
+  const folders: unknown[] = [];
+  Deno.makeTempFile = (options) => {
+    folders.push(options?.dir);
+    return makeTempFile(options);
+  };
+  try {
+    await convert(dir, "b.csv", "new/c.parquet", { shuffle: 4, maxRows: 20 });
+  } finally {
+    Deno.makeTempFile = makeTempFile;
+  }
+  assertEquals(folders, [dir.path("new")], "the rows are where there is space for the output");
+  await convert(dir, "new/c.parquet", "d.jsonl");
   const read = await dir.rows("d.jsonl");
   assertEquals([read.length, new Set(read.map(({ a }) => a)).size], [20, 20]);
   for (const { a, b } of read) assertEquals(`x${b[0]}`, a);
   assert(read.some(({ b }, i) => b[0] !== i));
-  assertEquals((await dir.names()).filter((name) => name.startsWith(".")), []);
+  assertEquals(await dir.names("new"), ["c.parquet"]);
 });
 
 Deno.test("every shape of a row becomes the same conversation, with its answer", async () => {

@@ -1,7 +1,7 @@
 /** Tests of lib/export/row_order.ts, and of the set of hashes in lib/export/selection.ts. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { RowOrder } from "../../lib/export/row_order.ts";
+import { RowOrder, RowSpool } from "../../lib/export/row_order.ts";
 import { HashSet } from "../../lib/export/selection.ts";
 import { xxHash64Hex } from "../../lib/hash.ts";
 
@@ -65,6 +65,14 @@ Deno.test("RowOrder sorts more lines than one block holds", () => {
   assertEquals(lines.length, count);
   assertEquals(lines.findIndex((line, index) => line !== index + 1), -1);
   assertEquals(order.position(139_999), { offset: 139_999, byteLength: 139_999 % 7 });
+});
+
+Deno.test("RowSpool uses the folder for temporary files where the output's takes none", async () => {
+  await using spool = await RowSpool.open("/dev/fd/");
+  spool.add("row", "file", 3);
+  await spool.flush();
+  const rows = spool.shuffled(1, (text, file, line) => [text, file, line]);
+  assertEquals([...rows], [["row", "file", 3]]);
 });
 
 Deno.test("HashSet knows every hash that it was given, and no other", () => {

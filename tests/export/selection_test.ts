@@ -181,6 +181,8 @@ Deno.test("an export says how many rows have failed", async () => {
   assertEquals(await noted(), [
     "2 rows failed and are not in the output: the command retry sends failed rows again",
   ]);
+  await dir.write("out_error.jsonl", `${failure(true)}{"uid":"damaged\n${failure(true, "y")}`);
+  assertEquals((await noted())[0].slice(0, 13), "2 rows failed", "a damaged line is skipped");
   await dir.write("out_error.jsonl", failure(true));
   const { open } = Deno;
   let scans = 0;

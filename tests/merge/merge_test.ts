@@ -814,6 +814,29 @@ Deno.test("a merge that waits begins when the last shard is done, and does not w
   assertEquals([merged.succeeded, merged.problems], [20, []]);
 });
 
+Deno.test("a merge that waits sets no timer for a time that has passed: Deno would warn the user", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  await runShard(input, dir.path("out/"), { shard: { index: 0, count: 2 } });
+  const { setTimeout } = globalThis;
+  const times: unknown[] = [];
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    times.push(ms);
+    return setTimeout(callback, ms);
+  }) as typeof setTimeout;
+  try {
+    const waitMs = 100, end = performance.now() + waitMs;
+    const onWait = () => {
+      while (performance.now() < end + 20) times.length = 0;
+    };
+    const options = { outputs: dir.path("out"), output: dir.path("all/in.jsonl"), waitMs, onWait };
+    assertEquals((await mergeRuns(options)).problems.length, 1);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  assertEquals(times, [0]);
+});
+
 Deno.test("a merge that waits for a job ends when a shard of it cannot start, and ignores earlier jobs", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 20));
