@@ -82,7 +82,7 @@ const MONITOR: readonly FlagEntry[] = [
   {
     name: "monitor-keep",
     value: "TIME",
-    help: "keep the page: TIME, forever, 0 (else while open)",
+    help: "keep page: TIME, forever, 0 (default: while open)",
   },
   {
     name: "open",
@@ -145,7 +145,7 @@ const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
   Help: HELP,
 };
 
-/** By default, flags are for `run` and `retry`. */
+/** Defaults of the flags of some groups. All others are for `run` and `retry`. */
 const GROUP_DEFAULTS: Readonly<Record<string, Partial<Flag>>> = {
   Rows: { commands: ROW_COMMANDS },
   Submit: { commands: ["submit"], isCommon: true },

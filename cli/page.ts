@@ -4,9 +4,9 @@ import { dirname, relative, resolve } from "../lib/deps/std_path.ts";
 import { formatDuration } from "../lib/figures.ts";
 import { systemReason } from "../lib/files.ts";
 import type { Monitor } from "../web/server.ts";
-import { type Io, onStopSignal } from "./io.ts";
+import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
-import { watchParent } from "./signals.ts";
+import { Interruption, watchParent } from "./signals.ts";
 
 /** How long the page stays after its run: while a browser shows it, or in milliseconds. */
 export type PageKeep = "watched" | number;
@@ -45,7 +45,8 @@ export async function keepPage(
   const isNeeded = () => now() - startMs < maxMs && (keep !== "watched" || monitor.isWatched);
   if (!isNeeded()) return;
   const unneeded = Promise.withResolvers<void>();
-  const stopListening = onStopSignal(io, () => unneeded.resolve());
+  using interruption = new Interruption(io);
+  interruption.ended.then(unneeded.resolve);
   using _parent = watchParent(io, unneeded.resolve);
   const poll = setInterval(() => isNeeded() || unneeded.resolve(), POLL_MS);
   say(`The run has ended. Its page stays up ${formatKeep(keep, maxMs)}; Ctrl-C closes it now`);
@@ -53,7 +54,6 @@ export async function keepPage(
     await unneeded.promise;
   } finally {
     clearInterval(poll);
-    stopListening();
   }
 }
 

@@ -76,7 +76,8 @@ function drainMessage(signal: StopSignal, inFlight: number, graceMs: number): st
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
-  readonly #listening = new DisposableStack();
+  readonly #stopListening: () => void;
+  #cancelExit = () => {};
   readonly signal = this.#controller.signal;
   /** Resolves at the first signal. */
   readonly ended = new Promise<void>((resolve) =>
@@ -87,19 +88,22 @@ export class Interruption implements Disposable {
   /** @param graceMs Time from the first signal until the process ends, even without a second. */
   constructor(io: Io, graceMs = Infinity) {
     const signals = new SignalCount();
-    this.#listening.defer(onStopSignal(io, (signal) => {
+    this.#stopListening = onStopSignal(io, (signal) => {
       const count = signals.add();
       if (count === undefined) return;
       this.received ??= signal;
       this.#controller.abort();
       const exit = () => io.exit?.(exitCodeOfSignal(signal));
       if (count > 1) exit();
-      else this.#listening.defer(after(graceMs, exit));
-    }));
+      else this.#cancelExit = after(graceMs, exit);
+    });
   }
 
   [Symbol.dispose](): void {
-    this.#listening.dispose();
+    this.#cancelExit();
+    // `deno task` passes on each Ctrl-C twice. If nothing listened, the second would end the process
+    // while it ends by itself, and so change its exit code.
+    if (this.received === undefined) this.#stopListening();
   }
 }
 

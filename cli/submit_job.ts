@@ -133,14 +133,14 @@ export async function checkShards(
       }/". Move them back, or name another output`,
     );
   }
-  if (identity === undefined || request!.run.allowMixed) return;
+  if (request === undefined || identity === undefined || request.run.allowMixed) return;
   const mixAdvice = "to have both in one file, add --allow-mixed, and --no-proof to the merge";
   for (const { runFile, files: { results, failures } } of runs) {
     if (runFile === undefined || !(await hasContent(results) || await hasContent(failures))) {
       continue;
     }
     const problem = `Cannot submit: answers in "${results}" were`;
-    checkSameIdentity(problem, runFile.identity, identity, { ...request!.run, mixAdvice });
+    checkSameIdentity(problem, runFile.identity, identity, { ...request.run, mixAdvice });
   }
 }
 

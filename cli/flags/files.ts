@@ -62,7 +62,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "think-tags",
     value: "OPEN,CLOSE",
-    help: "more tags around reasoning in answers",
+    help: "tags around reasoning, besides <think> and others",
   },
   {
     name: "format",
@@ -101,7 +101,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "prefer",
     value: "HOW",
-    help: "for preference: shortest, longest, numeric field",
+    help: "preference: shortest, longest or a numeric field",
     commands: ["export"],
   },
   {

@@ -108,7 +108,7 @@ export const ANSWERS: readonly FlagEntry[] = [
   {
     name: "on-truncated",
     value: "HOW",
-    help: "error (default), keep, escalate (more tokens)",
+    help: "error (default), keep, or escalate (more tokens)",
   },
   {
     name: "max-tokens-cap",

@@ -17,7 +17,7 @@ function read(text: string): PageKeep {
 function keep(keep: PageKeep, { isTerminal = true, isWatched = true } = {}) {
   const monitor = { isWatched };
   const handlers = new Set<() => void>();
-  const said: string[] = [];
+  const said: string[] = [], exits: number[] = [];
   let nowMs = 0, isOver = false;
   const io = {
     isTerminal,
@@ -26,6 +26,7 @@ function keep(keep: PageKeep, { isTerminal = true, isWatched = true } = {}) {
       handlers.add(handler);
       return () => void handlers.delete(handler);
     },
+    exit: (code: number) => exits.push(code),
   } as unknown as Io;
   const over = keepPage(monitor, io, { keep, say: (text) => said.push(text), now: () => nowMs })
     .then(() => void (isOver = true));
@@ -33,6 +34,7 @@ function keep(keep: PageKeep, { isTerminal = true, isWatched = true } = {}) {
     monitor,
     handlers,
     said,
+    exits,
     over,
     async isOverAfter(clock: FakeClock, ms: number) {
       nowMs += ms;
@@ -83,6 +85,19 @@ Deno.test("a given time applies whether or not a page is open, with a terminal o
   [...forever.handlers][0]();
   await forever.over;
   assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("a Ctrl-C that deno task repeats does not end the process before the page is closed", async () => {
+  using clock = new FakeClock();
+  const { over, handlers, exits } = keep(Infinity);
+  const press = () => [...handlers].slice(0, 1).forEach((handler) => handler());
+  press();
+  await over;
+  press();
+  assertEquals([handlers.size, exits], [3, []]);
+  await clock.advance(1_000);
+  press();
+  assertEquals([exits, clock.pendingTimers], [[130], 0]);
 });
 
 Deno.test("a page that leads to another and cannot be written leaves no file", {

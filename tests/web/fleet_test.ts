@@ -106,7 +106,7 @@ Deno.test("shards that have not started wait, with the rows that they will have"
 Deno.test("rows change places only if their rank changes", async () => {
   await using dir = await tempDir();
   const watch = new FolderWatch(dir.path("out"));
-  const orderFor = async (...etas: number[]) => {
+  const orderFor = async (...etas: (number | null)[]) => {
     for (const [i, eta_s] of etas.entries()) {
       await writeStatus(dir, statusOf(i, { beat: ++beat, eta_s }));
     }
@@ -119,6 +119,8 @@ Deno.test("rows change places only if their rank changes", async () => {
   assertEquals(await orderFor(61, 59, 64, 60), inOrder);
   // A shard that began late ends last, though it is as fast as the others.
   assertEquals(await orderFor(60, 60, 60, 200), [3, 0, 1, 2].map(nameOf));
+  // At the start of a job, most shards have no estimate yet.
+  assertEquals(await orderFor(null, null, null, 60), inOrder);
 });
 
 Deno.test("shards that have not started have as many samples for each row as those that have", async () => {

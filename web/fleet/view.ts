@@ -171,7 +171,8 @@ const STRAGGLER_URGENCY = 4;
 function urgencyAmong(rows: readonly FleetRow[]): (row: FleetRow) => number {
   const running = rows.filter(({ state }) => state === "running");
   const minRate = medianOf(running.map(({ rate_per_s }) => rate_per_s)) / 2;
-  const maxEtaS = medianOf(running.map(({ eta_s }) => eta_s ?? 0)) * 2;
+  // The estimates of runs that have just begun are unknown.
+  const maxEtaS = medianOf(running.flatMap(({ eta_s }) => eta_s ?? [])) * 2;
   return ({ state, rate_per_s, eta_s }) =>
     state === "running" && (rate_per_s < minRate || (eta_s ?? 0) > maxEtaS)
       ? STRAGGLER_URGENCY
