@@ -39,8 +39,8 @@ const OTHER_KEYS = ["input", "params", "headers", "teachers", "client-config", "
 
 export async function readConfig(path: string): Promise<Config> {
   const config: Config = { inputs: [], flags: new Map(), params: {}, teachers: [] };
-  const fail: Fail = (problem) => {
-    throw new UsageError(`Cannot use "${path}": ${problem}`);
+  const fail: Fail = (problem, cause) => {
+    throw new UsageError(`Cannot use "${path}": ${problem}`, { cause });
   };
   for (
     const [key, value] of Object.entries(

@@ -65,7 +65,7 @@ async function readText(path: string, fail: Fail): Promise<string> {
     }
     if (length <= MAX_BYTES) return text + decoder.decode();
   } catch (error) {
-    return fail(error instanceof TypeError ? "it is not UTF-8" : systemReason(error));
+    return fail(error instanceof TypeError ? "it is not UTF-8" : systemReason(error), error);
   }
   return fail(`it has more than ${formatCount(MAX_BYTES)} bytes, too many for a configuration`);
 }
@@ -97,7 +97,7 @@ class ValueCounter {
 
 export type Block = Record<string, unknown>;
 
-export type Fail = (problem: string) => never;
+export type Fail = (problem: string, cause?: unknown) => never;
 
 /** Returns a value that must be a block. `key` names the value in the error. */
 export function blockOf(value: unknown, key: string, fail: Fail): Block {

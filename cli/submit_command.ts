@@ -1,7 +1,7 @@
 /** `retort submit`: prints or submits a job, shows its state, or cancels it. @module */
 
 import { UsageError } from "../lib/errors.ts";
-import { exists } from "../lib/files.ts";
+import { exists, isMissing } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { checkReadableTwice, findInputs, sharedOutput } from "../lib/run/mod.ts";
 import { canceledPathOf, MAX_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
@@ -114,7 +114,8 @@ async function prepare(
 
 /**
  * Reads the settings as each shard will, to find a wrong setting before a night in the queue. On
- * Kubernetes, the files of settings may exist in the cluster only: undefined if one is not here.
+ * Kubernetes, files that settings name may exist in the cluster only. Returns undefined if one is
+ * missing on this machine.
  */
 async function checkRun(
   scheduler: "slurm" | "kubernetes",
@@ -124,7 +125,12 @@ async function checkRun(
 ): Promise<RunRequest | undefined> {
   const { readRequest } = await import("./request.ts");
   const run: ParsedArgs = { ...args, command: "run", inputs: [...inputs] };
-  if (scheduler === "kubernetes") return await readRequest(run, io).catch(() => undefined);
+  if (scheduler === "kubernetes") {
+    return await readRequest(run, io).catch((error) => {
+      if (!isMissing(error.cause)) throw error;
+      return undefined;
+    });
+  }
   const request = await readRequest(run, io);
   // Nodes may have files that this machine lacks.
   const keyFile = request.settings.text("api-key-file");

@@ -570,8 +570,10 @@ Deno.test("answers outside the volume of a Kubernetes job are refused, because t
 Deno.test("a setting that no shard could start with is refused before the job is in the queue", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 4));
-  const submit = (...flags: string[]) =>
-    runCli(["submit", "slurm", input, "-o", dir.path("out/"), "--shards=2", "-m", "m", ...flags]);
+  const submitTo = (where: string[], ...flags: string[]) =>
+    runCli(["submit", ...where, input, "-o", dir.path("out/"), "--shards=2", "-m", "m", ...flags]);
+  const submit = (...flags: string[]) => submitTo(["slurm"], ...flags);
+  const cluster = ["kubernetes", ...kubernetesIn(dir)];
   for (
     const [flag, expected] of [
       ["--concurrency=0", 'Cannot use --concurrency "0"'],
@@ -582,7 +584,11 @@ Deno.test("a setting that no shard could start with is refused before the job is
     const { code, stdout, stderr } = await submit(flag);
     assertEquals([code, stdout], [2, ""], stderr);
     assertStringIncludes(stderr, expected);
+    // Files may exist in the cluster only.
+    assertExit(await submitTo(cluster, flag), flag.includes("none") ? 0 : 2);
   }
+  const broken = await dir.write("broken.yaml", "concurrency: 0\n");
+  assertExit(await submitTo(cluster, `--config=${broken}`), 2);
   const config = await dir.write("c.yaml", "api-key-file: none\n");
   for (const flag of [`--api-key-file=${dir.path("none")}`, `--config=${config}`]) {
     const missingKey = await submit(flag);
