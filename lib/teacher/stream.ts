@@ -25,7 +25,7 @@ import { errorMessage } from "./error_response.ts";
 import { asObject, type JsonObject } from "./json.ts";
 import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
 import type { Completion } from "./teacher.ts";
-import { ToolCallDeltas } from "./tool_calls.ts";
+import { hasToolCalls, ToolCallDeltas } from "./tool_calls.ts";
 
 /** Learned from streams, and shared by all attempts of a teacher. */
 export interface StreamHabits {
@@ -203,8 +203,8 @@ export class StreamReader implements EventSink {
     if (typeof choice.text === "string" && delta === undefined && message === undefined) {
       this.#delta({ content: choice.text }, "delta", text, position);
     }
-    const reason = finishReasonOf(choice, chunk);
-    this.#parts.finishReason = lastReason(this.#parts.finishReason, reason);
+    const parts = this.#parts;
+    parts.finishReason = lastReason(parts.finishReason, finishReasonOf(choice, chunk));
   }
 
   /** Collects an answer of another API, for the error if the stream has no choice. */
@@ -271,10 +271,6 @@ export class StreamReader implements EventSink {
 /** Some gateways end a stream with another usage, of 0 tokens. */
 function isLateZero(usage: JsonObject, before: JsonObject | undefined): boolean {
   return before !== undefined && usage.prompt_tokens === 0 && usage.completion_tokens === 0;
-}
-
-function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject): boolean {
-  return (calls !== undefined && calls !== null) || (legacy !== undefined && legacy !== null);
 }
 
 /** llama-cpp-python ends a stream with `[DONE]` if another request waits (`interrupt_requests`). */
