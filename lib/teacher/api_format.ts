@@ -168,7 +168,8 @@ export class BodyWriter {
     this.#format = FORMATS[options.endpoint];
   }
 
-  /** Numbers keep their original text. */
+  /** Writes all but the prompt, once for each object of parameters. Numbers keep their original
+   * text. */
   params({ params, jsonSchema }: TeacherRequest): WrittenParams {
     let written = this.#written.get(params);
     if (written === undefined || written.schema !== jsonSchema) {

@@ -107,12 +107,18 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     this.#endRequest();
   }
 
-  /** Settles a JSON response that is whole but does not end: some servers send no last chunk. */
   checkEnd(): void {
-    if (this.#isSettled || this.#stream !== undefined || !this.#body.hasNewObject()) return;
-    if (this.#isAnswer && !isWholeAnswer(this.#body.text(), this.#context)) return;
-    this.completeAt = this.#shared.now();
-    this.onBodyEnd(undefined);
+    if (this.#isSettled) return;
+    const stream = this.#stream;
+    if (stream !== undefined) {
+      // It may go on, or another stream may show that only `[DONE]` ends those of this teacher.
+      if (!stream.isWhole) this.completeAt = -1;
+      else if (this.completeAt < 0) this.completeAt = this.#shared.now();
+    } else if (this.#body.hasNewObject()) {
+      if (this.#isAnswer && !isWholeAnswer(this.#body.text(), this.#context)) return;
+      this.completeAt = this.#shared.now();
+      this.onBodyEnd(undefined);
+    }
   }
 
   onRequestStart(controller: DispatchController): void {
@@ -162,14 +168,13 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
     if (stream.feed(chunk)) {
       this.lastTokenAt = this.#shared.now();
       if (this.#firstTokenAt < 0) this.#firstTokenAt = this.lastTokenAt;
-      this.completeAt = -1;
     }
-    if (stream.error !== undefined) return this.abort(stream.error);
-    // From now on, the response has two seconds to end.
-    if (this.completeAt < 0 && (stream.done || stream.isWhole)) {
+    if (stream.error !== undefined) this.abort(stream.error);
+    else if (stream.done) {
+      // The end of the response may take two seconds more.
       this.completeAt = this.#shared.now();
+      this.#succeed(stream);
     }
-    if (stream.done) this.#succeed(stream);
   }
 
   onTooLong(): void {
@@ -185,7 +190,9 @@ export class Attempt implements DispatchHandler, BodyReader, TimedAttempt {
       else this.#finishEarly(error);
     } catch (failure) {
       const mayBeLines = this.#isAnswer && this.#stream === undefined;
-      if (mayBeLines && this.#body.readAsLines()) this.onBodyEnd(error);
+      const areLines = mayBeLines && this.#body.readAsLines();
+      // Without their end, the last line may be half of one: the failure keeps their text.
+      if (areLines && error === undefined) this.onBodyEnd(undefined);
       else this.#fail(failure);
     }
   }

@@ -78,26 +78,27 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;
   // `input_tokens`: mlx-vlm, and gateways to APIs with this name. `inputTokens`: Bedrock.
-  const inputTokens = countOf(usage.input_tokens ?? usage.inputTokens);
+  const inputTokens = countIn(usage, "input_tokens", "inputTokens");
   const promptTokens = countOf(usage.prompt_tokens);
   const statedPrompt = promptTokens ?? inputTokens ?? countOf(usage.promptTokens);
-  const statedCompletion = countOf(
-    usage.completion_tokens ?? usage.output_tokens ?? usage.outputTokens ?? usage.completionTokens,
-  );
+  const statedCompletion = countIn(usage, "completion_tokens", "output_tokens") ??
+    countIn(usage, "outputTokens", "completionTokens");
   const total = countOf(usage.total_tokens);
   const completion = statedCompletion ?? restOf(total, statedPrompt);
   const costUsd = statedCost(usage);
   if (completion === undefined) return costUsd === undefined ? null : { ...NO_COUNTS, costUsd };
   const prompt = statedPrompt ?? restOf(total, completion) ?? 0;
   const counted = prompt + (statedCompletion ?? 0);
-  const details = asObject(usage.completion_tokens_details ?? usage.output_tokens_details);
-  const promptDetails = asObject(usage.prompt_tokens_details ?? usage.input_tokens_details);
-  const cacheReads = countOf(usage.cache_read_input_tokens ?? usage.cacheReadInputTokens);
-  const cacheWrites = countOf(usage.cache_creation_input_tokens ?? usage.cacheWriteInputTokens);
+  const details = asObject(usage.completion_tokens_details) ??
+    asObject(usage.output_tokens_details);
+  const promptDetails = asObject(usage.prompt_tokens_details) ??
+    asObject(usage.input_tokens_details);
+  const cacheReads = countIn(usage, "cache_read_input_tokens", "cacheReadInputTokens");
+  const cacheWrites = countIn(usage, "cache_creation_input_tokens", "cacheWriteInputTokens");
   // Anthropic and Bedrock do not count cached tokens as input. Gateways with OpenAI's names do.
   const excludesCache = promptTokens === undefined && inputTokens !== undefined;
   const excludedTokens = excludesCache ? (cacheReads ?? 0) + (cacheWrites ?? 0) : 0;
-  const reasoning = countOf(details?.reasoning_tokens ?? usage.reasoning_tokens);
+  const reasoning = countOf(details?.reasoning_tokens) ?? countOf(usage.reasoning_tokens);
   const uncounted = uncountedReasoning(total, counted, reasoning, model);
   const cacheWriteTokens = countOf(promptDetails?.cache_write_tokens) ??
     countOf(promptDetails?.cache_creation_tokens) ?? cacheWrites;
@@ -128,6 +129,11 @@ function uncountedReasoning(
   const difference = (total ?? 0) - counted;
   const isReasoning = difference > 0 && (difference === reasoning || /gemini/i.test(model));
   return isReasoning ? difference : 0;
+}
+
+/** The count under one of two names. The first may hold something else, such as "". */
+function countIn(usage: JsonObject, name: string, otherName: string): number | undefined {
+  return countOf(usage[name]) ?? countOf(usage[otherName]);
 }
 
 /** Some gateways send counts as text. */

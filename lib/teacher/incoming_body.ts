@@ -96,8 +96,11 @@ export class IncomingBody implements ByteSink {
    * documents. */
   readAsLines(): boolean {
     const areLines = this.#kind === "document" && areChunkLines(this.#buffered());
-    if (areLines) this.#reader.onEvents(this.#buffered());
-    return areLines;
+    if (!areLines) return false;
+    this.#reader.onEvents(this.#buffered());
+    // The last line may lack its end.
+    this.#reader.onEvents(LINE_BREAK);
+    return true;
   }
 
   drop(): void {
@@ -257,3 +260,4 @@ class Transcoder implements ByteSink {
 
 const encoder = new TextEncoder();
 const LINE_END = 0x0a;
+const LINE_BREAK = Uint8Array.of(LINE_END);

@@ -145,9 +145,11 @@ export interface TimedAttempt {
   readonly isConnected: boolean;
   /** When the last token of a stream arrived; -1 before the first. */
   readonly lastTokenAt: number;
-  /** When the answer was or seemed complete, before its response ended; otherwise -1. */
+  /** When the answer was complete, or a stream seemed to be, before the response ended; otherwise
+   * -1. */
   readonly completeAt: number;
-  /** Settles a JSON response that is whole but does not end. Called in each sweep. */
+  /** Settles a JSON response that is whole but does not end (some servers send no last chunk), and
+   * sets `completeAt`. Called in each sweep. */
   checkEnd(): void;
   expire(deadline: Deadline): void;
 }

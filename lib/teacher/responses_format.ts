@@ -1,7 +1,7 @@
 /** Translates requests for `/responses`, OpenAI's newer endpoint, which takes instructions and
  * items in place of messages, and can return summaries of the reasoning. @module */
 
-import { asText } from "../json.ts";
+import { asText, exactJson, isObject } from "../json.ts";
 import type { Additions, ApiFormat } from "./api_format.ts";
 import { asObject, type JsonObject } from "./json.ts";
 import { asChatCompletion, ResponsesEvents } from "./responses_answer.ts";
@@ -62,8 +62,9 @@ function merge(fields: Record<string, unknown>, more: JsonObject): void {
   for (const [name, value] of Object.entries(more)) {
     const before = fields[name];
     if (Array.isArray(before) && Array.isArray(value)) fields[name] = [...before, ...value];
-    else if (asObject(before) !== undefined && asObject(value) !== undefined) {
-      fields[name] = { ...asObject(before), ...asObject(value) };
+    // `1e3` is held as an object (`JSON.rawJSON`).
+    else if (asObject(before) !== undefined && isObject(value) && !exactJson.isRawJSON(value)) {
+      fields[name] = { ...asObject(before), ...value };
     } else fields[name] = value;
   }
 }

@@ -25,8 +25,8 @@ const CLOSES_TO_STOP = 3;
 const REUSE_WEIGHT = 1 / 32;
 /** While connections are not reused, a used one is watched this long for a close by the server. */
 export const WATCH_AFTER_USE_MS = 500;
-/** Reuse begins again after the server has left this many in a row open: a restart had closed the
- * others. */
+/** Reuse begins again after the server has left this many connections in a row open: a restart had
+ * closed the others. */
 const LEFT_OPEN_TO_RESUME = 4;
 /** How long the first connection is watched before its reuse, because nearly every close arrives by
  * then. Others wait for this trial, or for `MAX_REACTION_MS`. */

@@ -25,7 +25,7 @@ import { errorMessage } from "./error_response.ts";
 import { asObject, type JsonObject } from "./json.ts";
 import { DeltaText, type EventSink, StreamEvents } from "./stream_events.ts";
 import type { Completion } from "./teacher.ts";
-import { ToolCallDeltas } from "./tool_calls.ts";
+import { hasToolCalls, ToolCallDeltas } from "./tool_calls.ts";
 
 /** Learned from streams, and shared by all attempts of a teacher. */
 export interface StreamHabits {
@@ -55,17 +55,20 @@ export class StreamReader implements EventSink {
     id: "",
     kept: undefined as JsonObject | undefined,
   };
-  /** Whether the current chunk of bytes held a token. */
-  #hasToken = false;
+  /** The number of deltas and messages with text, reasoning or a part of a tool call. */
+  #tokens = 0;
   /** Whether a token came in a delta: some servers send messages instead. */
   #hasDeltaToken = false;
   // Of several choices (`n`), only the one that appears first is read.
   #choiceIndex: number | undefined;
   /** Whether text, reasoning or a part of a tool call has arrived. */
   hasOutput = false;
-  /** Whether a chunk of the answer came without a finish reason: then a later reason marks the
-   * end. */
+  /** Whether a chunk of the answer came without a finish reason: otherwise every chunk may have
+   * one. */
   #hasOpenChunk = false;
+  /** Whether the last chunks are those with which servers end a stream: without a token, with usage,
+   * and with or after the finish reason. */
+  #hasEndChunk = false;
   #otherApi: { readonly message: string; readonly content: DeltaText } | undefined;
 
   constructor(
@@ -84,19 +87,19 @@ export class StreamReader implements EventSink {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
   }
 
-  /** Whether the answer and its usage have come, so that only `[DONE]` or the end of the response
-   * is missing. Text may follow a finish reason if every chunk has one, or if a gateway makes tool
-   * calls itself. */
+  /** Whether the answer and its usage seem to have come, so that only `[DONE]` or the end of the
+   * response is missing. False at a tool call: a gateway may make the call itself, and go on. */
   get isWhole(): boolean {
-    return this.#hasOpenChunk && this.finishReason !== "" && this.#parts.usage !== undefined &&
+    const { finishReason } = this;
+    return this.#hasEndChunk && finishReason !== "" && !/tool|function/i.test(finishReason) &&
       this.#toolCalls.list() === undefined;
   }
 
   /** @returns Whether the chunk held a token: text, reasoning or a part of a tool call. */
   feed(chunk: Uint8Array): boolean {
-    this.#hasToken = false;
+    const before = this.#tokens;
     this.#events.feed(chunk);
-    return this.#hasToken;
+    return this.#tokens > before;
   }
 
   /** Reads what is left, such as an event without its empty line. */
@@ -180,12 +183,19 @@ export class StreamReader implements EventSink {
       parts.usage = { ...parts.usage, ...usage };
     }
     if (this.#context.keep.length > 0) this.#keep(choice, chunk);
-    if (choice === undefined) {
-      if (!Array.isArray(chunk.choices)) {
-        parts.finishReason = lastReason(parts.finishReason, finishReasonOf(chunk));
-      }
-      return;
+    const before = this.#tokens;
+    if (choice !== undefined) this.#choice(choice, chunk, text, position);
+    else if (!Array.isArray(chunk.choices)) {
+      parts.finishReason = lastReason(parts.finishReason, finishReasonOf(chunk));
     }
+    if (parts.finishReason === "" && this.hasOutput) this.#hasOpenChunk = true;
+    if (this.#tokens > before) this.#hasEndChunk = false;
+    else if (usage !== undefined && parts.finishReason !== "") {
+      this.#hasEndChunk = this.#hasOpenChunk;
+    }
+  }
+
+  #choice(choice: JsonObject, chunk: JsonObject, text: string, position: number): void {
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
@@ -193,8 +203,8 @@ export class StreamReader implements EventSink {
     if (typeof choice.text === "string" && delta === undefined && message === undefined) {
       this.#delta({ content: choice.text }, "delta", text, position);
     }
+    const parts = this.#parts;
     parts.finishReason = lastReason(parts.finishReason, finishReasonOf(choice, chunk));
-    if (parts.finishReason === "" && this.hasOutput) this.#hasOpenChunk = true;
   }
 
   /** Collects an answer of another API, for the error if the stream has no choice. */
@@ -227,7 +237,8 @@ export class StreamReader implements EventSink {
     const hasCall = hasToolCalls(delta) &&
       this.#toolCalls.add(delta, { text, path: ["choices", position, name] });
     if (hasCall || content !== "" || reasoning !== "" || refusal !== "") {
-      this.#hasToken = this.#hasDeltaToken = this.hasOutput = true;
+      this.#tokens++;
+      this.#hasDeltaToken = this.hasOutput = true;
       if (this.#parts.finishReason !== "") this.#habits.endsByDoneOnly = true;
     }
   }
@@ -260,10 +271,6 @@ export class StreamReader implements EventSink {
 /** Some gateways end a stream with another usage, of 0 tokens. */
 function isLateZero(usage: JsonObject, before: JsonObject | undefined): boolean {
   return before !== undefined && usage.prompt_tokens === 0 && usage.completion_tokens === 0;
-}
-
-function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject): boolean {
-  return (calls !== undefined && calls !== null) || (legacy !== undefined && legacy !== null);
 }
 
 /** llama-cpp-python ends a stream with `[DONE]` if another request waits (`interrupt_requests`). */

@@ -102,6 +102,10 @@ function argumentsName({ arguments: args, parameters }: JsonObject): "arguments"
   return args === undefined && parameters !== undefined ? "parameters" : "arguments";
 }
 
+export function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject): boolean {
+  return (calls !== undefined && calls !== null) || (legacy !== undefined && legacy !== null);
+}
+
 interface Call {
   id: string;
   name: string;

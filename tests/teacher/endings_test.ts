@@ -191,7 +191,8 @@ Deno.test("complete() waits for more after a chunk, and after an answer without 
   }
 });
 
-const USAGE = 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n';
+const usage = { prompt_tokens: 3, completion_tokens: 2 };
+const USAGE = `data: ${JSON.stringify({ choices: [], usage })}\n\n`;
 
 Deno.test("complete() keeps a whole stream that never ends, with its usage, after one POST", async () => {
   await using it = pair(() => stream([token("4"), token("2", "stop"), USAGE], "hang"), {
@@ -210,6 +211,11 @@ Deno.test("complete() waits for more of a stream that may not be whole", async (
     "no usage yet": [token("4"), token("2", "stop")],
     "a finish reason from the start": [token("4", "stop"), USAGE],
     "text a second after the finish reason": [token("4"), token("2", "stop"), USAGE],
+    "a finish reason and usage beside each text": [
+      `data: ${JSON.stringify({ choices: [{ delta: { reasoning: "Hm" } }], usage })}\n\n`,
+      token("4", "stop").replace("}]}", `}],"usage":${JSON.stringify(usage)}}`),
+    ],
+    "calls that a gateway hides": [token("4"), token("", "tool_calls"), USAGE],
     "calls that a gateway may make": [
       token("4"),
       `data: ${JSON.stringify({ choices: [{ delta: { tool_calls: calls } }] })}\n\n`,
@@ -229,10 +235,28 @@ Deno.test("complete() waits for more of a stream that may not be whole", async (
   );
 });
 
-Deno.test("complete() keeps the text of bare JSON lines that a time limit cuts off", async () => {
-  const lines = ["4", "2"].map((content) =>
-    JSON.stringify({ choices: [{ index: 0, delta: { content } }] })
+Deno.test("complete() waits for more of all streams once one goes on after its finish reason", async () => {
+  const goesOn = [token("4"), token("2", "stop"), token("!", "stop")];
+  await using it = pair(
+    ({ n }) => stream(n === 1 ? [token("4"), token("2", "stop"), USAGE] : goesOn, "hang"),
+    { stream: true, timeoutMs: 3_500 },
   );
-  const { outcome } = await askStalled({ body: `${lines.join("\n")}\n` }, 1_000);
-  assertEquals([outcome.type, outcome.partial?.response], ["timeout", "42"]);
+  const first = failure(ask(it.teacher));
+  await it.server.untilPosts(1);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const errors = await Promise.all([first, failure(ask(it.teacher))]);
+  assertEquals(errors.map(({ partial }) => partial?.response), ["42", "42!"]);
+  for (const { message } of errors) assertStringIncludes(message, "within 3.5 s");
+});
+
+Deno.test("complete() keeps the text of bare JSON lines that a time limit cuts off", async () => {
+  for (const finish_reason of [null, "stop"]) {
+    const lines = ["4", "2"].map((content) =>
+      JSON.stringify({ choices: [{ index: 0, delta: { content }, finish_reason }] })
+    );
+    for (const [last, text] of [[lines[1], "42"], [lines[1].slice(0, -3), "4"]]) {
+      const { outcome } = await askStalled({ body: `${lines[0]}\n${last}` }, 500);
+      assertEquals([outcome.type, outcome.partial?.response], ["timeout", text]);
+    }
+  }
 });

@@ -1,4 +1,4 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import type { Message, Params, Teacher } from "../../lib/teacher/teacher.ts";
 import { ask, failure, pair, stream } from "./pair.ts";
 
@@ -134,6 +134,13 @@ Deno.test("the endpoint responses sends instructions, items and its own paramete
     ],
     tool_choice: { type: "function", name: "look" },
   });
+});
+
+Deno.test("of two names for one number in /responses, the last counts, also as it was written", async () => {
+  const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+  await using it = pair(() => Response.json(ANSWER), { endpoint: "responses" });
+  await ask(it.teacher, { max_completion_tokens: raw("10.0"), max_output_tokens: raw("20.0") });
+  assertStringIncludes(it.server.requests[0].text, '"max_output_tokens":20.0');
 });
 
 Deno.test("the endpoint responses says how an answer ended", async () => {

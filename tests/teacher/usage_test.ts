@@ -57,6 +57,8 @@ Deno.test("readUsage() recognizes other names of the counts", () => {
   const named = { input_tokens: 7, output_tokens: 11, input_tokens_details: { cached_tokens: 3 } };
   assertEquals(counted(named), [7, 11, 0]);
   assertEquals(readUsage(named)?.cachedTokens, 3);
+  const empty = { completion_tokens: "", completion_tokens_details: [], output_tokens: 11 };
+  assertEquals(counted({ prompt_tokens: 7, ...empty, ...details }), [7, 11, 4]);
 });
 
 Deno.test("readUsage() reads counts as text, and derives a missing one from the total", () => {
