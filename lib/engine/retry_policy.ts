@@ -26,7 +26,7 @@ export const BACKOFF_BASE_MS = 500;
  * more than usual. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
-/** Bounds what is added to a requested wait. */
+/** The upper bound of a wait, or of what is added to a requested one. */
 export const BACKOFF_CAP_MS = 60_000;
 
 /** The shortest wait after an answer without a known finish reason, from the row's second fault

@@ -192,6 +192,8 @@ export class RowBuffer<T> {
   #position = 0;
   /** The batch after the current one. */
   #next: readonly T[] = [];
+  /** The pull that failed. It is reported once the rows before it are taken. */
+  #failed: Promise<IteratorResult<readonly T[]>> | undefined;
   #isPulling = false;
   #isExhausted = false;
 
@@ -221,13 +223,14 @@ export class RowBuffer<T> {
    * Pulls one batch, unless the current one has rows (with `readsAhead`, unless there is a next one)
    * or a pull is in progress.
    *
-   * @param onSettled Called with the error of the source, if it failed.
+   * @param onSettled Called with the error of the source, if it failed, once all rows are taken.
    */
   pull(onSettled: (error?: unknown) => void): void {
     const hasEnough = this.#readsAhead ? this.#next.length > 0 : !this.isEmpty;
     if (this.#isPulling || this.#isExhausted || hasEnough) return;
     this.#isPulling = true;
-    this.#iterator.next().then(
+    const pulled = this.#failed ?? this.#iterator.next();
+    pulled.then(
       (result) => {
         this.#isPulling = false;
         if (result.done) this.#isExhausted = true;
@@ -236,6 +239,8 @@ export class RowBuffer<T> {
       },
       (error) => {
         this.#isPulling = false;
+        this.#failed = pulled;
+        if (!this.isEmpty) return;
         this.#isExhausted = true;
         onSettled(error);
       },

@@ -446,3 +446,16 @@ Deno.test("with affinity, Engine probes a teacher that was down while the other 
   while (!fixture.hasEnded) await [...a.open, ...b.open][0].answer();
   await fixture.ended;
 });
+
+Deno.test("a row whose last answer shows that its teacher finishes none goes to another one", async () => {
+  const { a, b, fixture } = await startPair({ rows: rowsOf(8), maxAttempts: 1, keeps: true });
+  while (!fixture.hasEnded) {
+    await a.open[0]?.answer({ finishReason: "" });
+    await b.open[0]?.answer();
+    await settled();
+  }
+  await fixture.ended;
+  assertEquals(a.asked.length, 3);
+  assertEquals(fixture.settledUids.toSorted(), rowsOf(8).map(({ uid }) => uid));
+  assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
+});

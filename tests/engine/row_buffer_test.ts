@@ -139,6 +139,31 @@ Deno.test("RowBuffer reads one batch ahead and no more, if it may", async () => 
   assertEquals([buffer.take(), asked], [undefined, 2]);
 });
 
+Deno.test("RowBuffer hands out what was read before an error, then reports it once", async () => {
+  const failure = new Error("The disk is gone");
+  async function* source() {
+    yield [1];
+    yield [2, 3];
+    throw failure;
+  }
+  const buffer = new RowBuffer(source(), true);
+  await pulled(buffer);
+  const errors: unknown[] = [], states: unknown[] = [];
+  for (let i = 0; i < 3; i++) {
+    const row = buffer.take();
+    buffer.pull((error) => error === undefined || errors.push(error));
+    // As in a lane that takes a row: its error must not be reported before the row is returned.
+    states.push([row, errors.length]);
+    await settled();
+  }
+  assertEquals(states, [[1, 0], [2, 0], [3, 0]]);
+  assertEquals([buffer.isExhausted, errors], [true, [failure]]);
+  buffer.pull(() => {
+    throw new Error("Must not be called");
+  });
+  await buffer.close();
+});
+
 Deno.test("RowBuffer.close() waits for the batch that it reads ahead", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let isFreed = false;
