@@ -281,9 +281,11 @@ export async function* bytesAsText(chunks: AsyncIterable<Uint8Array>): AsyncGene
   yield { text: "", isLast: true };
 }
 
-/** The first records of a text that are not blank. The last one may be incomplete. */
+/** The first records of a text that are not blank. The last one may be incomplete. One with a
+ * misplaced quote, which ends the search, has no cells. */
 export function firstRecords(text: string, delimiter: string, count: number): string[][] {
   const scan = new RecordScan(text.slice(0, text.lastIndexOf("\n") + 1) || text, delimiter);
-  return Array.from({ length: count }, () => scan.next() ?? [])
+  const records = Array.from({ length: count }, () => scan.next() ?? [])
     .filter((cells) => cells.length > 0 && !isBlank(cells));
+  return scan.hasTextAfterQuote ? [...records, []] : records;
 }
