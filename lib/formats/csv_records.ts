@@ -58,6 +58,7 @@ export class RecordReader {
    * @throws {SourceError} with the row, if a quote is misplaced or the row is too long
    */
   *read(piece: Piece): Generator<CsvRecord> {
+    const { numberBefore } = this.#options;
     const scan = this.#scanWith(piece);
     if (scan === undefined) return;
     while (true) {
@@ -68,7 +69,6 @@ export class RecordReader {
       const last = cells.length - 1;
       if (cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
       yield { cells, number: this.#number };
-      const { numberBefore } = this.#options;
       if (this.#isHeader && numberBefore !== undefined) this.#number = numberBefore;
       this.#isHeader = false;
     }
@@ -76,7 +76,7 @@ export class RecordReader {
   }
 
   /**
-   * Reads only where records end, without blank ones: in a third of the time of reading cells.
+   * Reads only where records end, without blank ones: in half the time of reading cells.
    *
    * @param piece The next piece of `bytesAsText`.
    * @param onRecord Called with the byte after each record, and its number.
