@@ -33,11 +33,13 @@ export function objectLists(value: unknown, path: readonly string[] = []): Objec
   );
 }
 
-/** Whether an object has a prompt in one of the fields that are read without a flag. */
+/** Whether an object has a prompt in one of the fields that are read without a flag. Messages may be
+ * JSON text. */
 export function holdsPrompt(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { prompt, question, instruction, messages, conversations } = value;
-  const isList = (field: unknown) => Array.isArray(field) && isObject(field[0]);
+  const isList = (field: unknown) =>
+    typeof field === "string" ? /^\s*\[/.test(field) : Array.isArray(field) && isObject(field[0]);
   return [prompt, question, instruction].some((field) => typeof field === "string") ||
     [prompt, messages, conversations].some(isList);
 }

@@ -122,10 +122,9 @@ export async function findBorders(
     const { bytesAsText, detectDelimiter, RecordReader } = await import("./csv.ts");
     const start = bomLength(await startOf(path, name));
     const delimiter = await detectDelimiter(path, name, format);
-    const reader = new RecordReader({ name, delimiter }, new Set());
-    for await (const piece of bytesAsText(chunksFrom(start))) {
-      for (const { number, end } of reader.read(piece)) finder.endRecord(start + end, number);
-    }
+    const reader = new RecordReader({ name, delimiter });
+    const onRecord = (end: number, number: number) => finder.endRecord(start + end, number);
+    for await (const piece of bytesAsText(chunksFrom(start))) reader.readEnds(piece, onRecord);
   } else {
     format satisfies "jsonl" | "txt";
     await scanLines(chunksFrom(0), finder);

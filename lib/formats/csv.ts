@@ -4,10 +4,12 @@
  * @module
  */
 
+import { isUtf8 } from "node:buffer";
+import { SourceError } from "../errors.ts";
 import { formatCountOf } from "../figures.ts";
 import { isJson } from "../json.ts";
 import { firstText, inputError } from "./bytes.ts";
-import { decodeChunks, firstRecords, type RecordOptions, RecordReader } from "./csv_records.ts";
+import { firstRecords, type Piece, type RecordOptions, RecordReader } from "./csv_records.ts";
 import { badLine, goodLine, type Line, NUL_BYTES, oneLine } from "./lines.ts";
 
 export interface CsvOptions extends RecordOptions {
@@ -18,6 +20,7 @@ export interface CsvOptions extends RecordOptions {
 export { bytesAsText, RecordReader } from "./csv_records.ts";
 
 const BATCH_ROWS = 32;
+const LINE_FEED = 10;
 
 /** Reads rows of a table. `Line.number` counts the header as row 1. No batch has rows of two
  * chunks. */
@@ -135,6 +138,51 @@ export async function findJsonColumns(
 
 function isObjectOrArray(cell: string): boolean {
   return (cell[0] === "{" || cell[0] === "[") && isJson(cell);
+}
+
+/** Decodes UTF-8, and drops the byte order mark. */
+export async function* decodeChunks(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+): AsyncGenerator<Piece> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let line = 1;
+  const decode = (chunk?: Uint8Array) => {
+    try {
+      return decoder.decode(chunk, { stream: chunk !== undefined });
+    } catch (cause) {
+      throw notUtf8(name, line + (chunk === undefined ? 0 : linesBeforeInvalid(chunk)), cause);
+    }
+  };
+  for await (const chunk of chunks) {
+    const text = decode(chunk);
+    line += lineFeedsIn(chunk);
+    yield { text, isLast: false };
+  }
+  yield { text: decode(), isLast: true };
+}
+
+function lineFeedsIn(chunk: Uint8Array): number {
+  let count = 0;
+  for (let i = 0; i < chunk.length; i++) if (chunk[i] === LINE_FEED) count++;
+  return count;
+}
+
+function linesBeforeInvalid(chunk: Uint8Array): number {
+  let lines = 0;
+  for (let start = 0, end; (end = chunk.indexOf(LINE_FEED, start)) !== -1; start = end + 1) {
+    if (!isUtf8(chunk.subarray(start, end))) break;
+    lines++;
+  }
+  return lines;
+}
+
+function notUtf8(name: string, line: number, cause: unknown): SourceError {
+  return new SourceError(
+    `Cannot read "${name}" line ${line}: invalid UTF-8. Save it as "CSV UTF-8", or convert it, for ` +
+      "example with iconv -f WINDOWS-1252 -t UTF-8",
+    { path: name, line, cause },
+  );
 }
 
 const DELIMITERS = [",", ";", "\t", "|"];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Buffer, isUtf8 } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { SourceError } from "../errors.ts";
 
 export interface RecordOptions {
@@ -18,13 +18,11 @@ export interface CsvRecord {
   readonly cells: string[];
   /** Counts the header as 1, and blank records. */
   readonly number: number;
-  /** The offset after the record, in characters of the text: those of `bytesAsText` are bytes. */
-  readonly end: number;
 }
 
 /** A longer row most likely has an unclosed quote. */
 const MAX_ROW_CHARS = 64 * 2 ** 20;
-const QUOTE = 34, LINE_FEED = 10;
+const LINE_FEED = 10, SPACE = 32, QUOTE = 34;
 
 /** A piece of a file. The last one may be empty. */
 export interface Piece {
@@ -38,7 +36,7 @@ export class RecordReader {
   readonly #columns: ReadonlySet<number> | undefined;
   /** The start of a record that has not ended, and what follows. */
   #rest = "";
-  /** Where `#rest` begins, in characters of the file's text. */
+  /** Where `#rest` begins in the file, in characters. */
   #offset = 0;
   #number = 0;
   #isHeader = true;
@@ -59,15 +57,10 @@ export class RecordReader {
    *
    * @throws {SourceError} with the row, if a quote is misplaced or the row is too long
    */
-  *read({ text, isLast }: Piece): Generator<CsvRecord> {
-    const { delimiter, numberBefore } = this.#options;
-    const lineFeed = text.lastIndexOf("\n");
-    if (lineFeed !== -1) this.#completeChars = this.#rest.length + lineFeed + 1;
-    this.#rest += text;
-    if (this.#completeChars === 0) this.#checkLength();
-    const end = isLast ? this.#rest.length : this.#completeChars;
-    if (end === 0 || (!isLast && this.#rest.length < this.#retryChars)) return;
-    const scan = new RecordScan(this.#rest.slice(0, end), delimiter);
+  *read(piece: Piece): Generator<CsvRecord> {
+    const { numberBefore } = this.#options;
+    const scan = this.#scanWith(piece);
+    if (scan === undefined) return;
     while (true) {
       const cells = scan.next(this.#isHeader ? undefined : this.#columns);
       if (cells === undefined) break;
@@ -75,15 +68,47 @@ export class RecordReader {
       if (isBlank(cells)) continue;
       const last = cells.length - 1;
       if (cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
-      yield { cells, number: this.#number, end: this.#offset + scan.position };
+      yield { cells, number: this.#number };
       if (this.#isHeader && numberBefore !== undefined) this.#number = numberBefore;
       this.#isHeader = false;
     }
-    const { position, hasTextAfterQuote } = scan;
-    if (hasTextAfterQuote || (isLast && position < end)) throw this.#misplacedQuote(scan);
+    this.#keepRest(scan, piece);
+  }
+
+  /**
+   * Reads only where records end, without blank ones: in half the time of reading cells.
+   *
+   * @param piece The next piece of `bytesAsText`.
+   * @param onRecord Called with the byte after each record, and its number.
+   * @throws {SourceError} as `read` does
+   */
+  readEnds(piece: Piece, onRecord: (end: number, number: number) => void): void {
+    const scan = this.#scanWith(piece, true);
+    if (scan === undefined) return;
+    for (let start = 0; scan.skip(); start = scan.position) {
+      this.#number++;
+      if (!scan.isBlankFrom(start)) onRecord(this.#offset + scan.position, this.#number);
+    }
+    this.#keepRest(scan, piece);
+  }
+
+  /** Adds a piece. Returns undefined if no record can end in it. */
+  #scanWith({ text, isLast }: Piece, isBytes = false): RecordScan | undefined {
+    const lineFeed = text.lastIndexOf("\n");
+    if (lineFeed !== -1) this.#completeChars = this.#rest.length + lineFeed + 1;
+    this.#rest += text;
+    if (this.#completeChars === 0) this.#checkLength();
+    const end = isLast ? this.#rest.length : this.#completeChars;
+    if (end === 0 || (!isLast && this.#rest.length < this.#retryChars)) return undefined;
+    return new RecordScan(this.#rest.slice(0, end), this.#options.delimiter, isBytes);
+  }
+
+  #keepRest(scan: RecordScan, { isLast }: Piece): void {
+    const { position, charsLeft, hasTextAfterQuote } = scan;
+    if (hasTextAfterQuote || (isLast && charsLeft > 0)) throw this.#misplacedQuote(scan);
     this.#rest = this.#rest.slice(position);
     this.#offset += position;
-    this.#completeChars = end - position;
+    this.#completeChars = charsLeft;
     this.#retryChars = position === 0 ? 2 * this.#rest.length : 0;
     this.#checkLength();
   }
@@ -118,14 +143,21 @@ class RecordScan {
   hasTextAfterQuote = false;
   readonly #text: string;
   readonly #delimiter: string;
+  readonly #isBytes: boolean;
   /** The next delimiter, line feed and quote: searched again once the scan has passed them. */
   #nextDelimiter = -1;
   #nextLineFeed = -1;
   #nextQuote = -1;
 
-  constructor(text: string, delimiter: string) {
+  /** @param isBytes Whether each character is a byte of UTF-8. */
+  constructor(text: string, delimiter: string, isBytes = false) {
     this.#text = text;
     this.#delimiter = delimiter;
+    this.#isBytes = isBytes;
+  }
+
+  get charsLeft(): number {
+    return this.#text.length - this.position;
   }
 
   /**
@@ -143,27 +175,77 @@ class RecordScan {
       // A record without quotes, as most are in many files, needs no search for each cell.
       const line = text.slice(start, this.#nextLineFeed);
       this.position = this.#nextLineFeed + 1;
-      return columns?.size === 0 ? [line] : line.split(this.#delimiter);
+      return line.split(this.#delimiter);
     }
     while (true) {
       const isQuoted = text.charCodeAt(start) === QUOTE;
       const from = isQuoted ? start + 1 : start;
       const to = isQuoted ? closingQuote(text, from) : this.#endOfPlain(from);
-      if (to === -1) return undefined;
-      const end = isQuoted ? this.#endOfSpace(to + 1) : to;
-      const isRecordEnd = end === text.length || text.charCodeAt(end) === LINE_FEED;
-      if (!isRecordEnd && text[end] !== this.#delimiter) {
-        this.hasTextAfterQuote = true;
-        return undefined;
-      }
+      const end = isQuoted ? this.#endOfQuoted(to) : to;
+      if (end === -1) return undefined;
       const isWanted = columns === undefined || cells.length === 0 || columns.has(cells.length);
       const cell = isWanted ? text.slice(from, to) : "";
       cells.push(isQuoted ? cell.replace(/""/g, '"') : cell);
       start = end + 1;
-      if (!isRecordEnd) continue;
+      if (text[end] === this.#delimiter) continue;
       this.position = Math.min(start, text.length);
       return cells;
     }
+  }
+
+  /** Moves to the end of the next record. Returns false if it is incomplete or has a misplaced
+   * quote. */
+  skip(): boolean {
+    const text = this.#text, start = this.position;
+    if (start === text.length) return false;
+    for (let from = start;;) {
+      if (this.#nextQuote < from) this.#nextQuote = indexIn(text, '"', from);
+      if (this.#nextLineFeed < from) this.#nextLineFeed = indexIn(text, "\n", from);
+      const quote = this.#nextQuote;
+      let end = this.#nextLineFeed;
+      if (quote < end) {
+        from = quote + 1;
+        if (quote > start && text[quote - 1] !== this.#delimiter) continue;
+        end = this.#endOfQuoted(closingQuote(text, from));
+        if (end === -1) return false;
+        from = end + 1;
+        if (text[end] === this.#delimiter) continue;
+      }
+      this.position = Math.min(end + 1, text.length);
+      return true;
+    }
+  }
+
+  /** Whether the record is blank that begins there and ends at `position`. */
+  isBlankFrom(start: number): boolean {
+    const text = this.#text;
+    const isQuoted = text.charCodeAt(start) === QUOTE;
+    const first = text.charCodeAt(isQuoted ? start + 1 : start);
+    // The first character decides for most records.
+    if (first > SPACE && first < 128 && first !== QUOTE) return false;
+    const record = this.#decoded(text.slice(start, this.position));
+    return isBlank(new RecordScan(record, this.#delimiter).next()!);
+  }
+
+  /** Where a quoted cell ends: after its closing quote, and white space, which some programs write.
+   * Returns -1 without a closing quote, or if text follows. */
+  #endOfQuoted(quote: number): number {
+    const text = this.#text, start = quote + 1;
+    if (quote === -1) return -1;
+    if (this.#isCellEnd(start)) return start;
+    const end = this.#endOfPlain(start);
+    this.hasTextAfterQuote = this.#decoded(text.slice(start, end)).trim() !== "";
+    return this.hasTextAfterQuote ? -1 : end;
+  }
+
+  #decoded(text: string): string {
+    return this.#isBytes ? Buffer.from(text, "latin1").toString() : text;
+  }
+
+  #isCellEnd(index: number): boolean {
+    const text = this.#text;
+    return index === text.length || text[index] === this.#delimiter ||
+      text.charCodeAt(index) === LINE_FEED;
   }
 
   #endOfPlain(start: number): number {
@@ -171,14 +253,6 @@ class RecordScan {
     if (this.#nextDelimiter < start) this.#nextDelimiter = indexIn(text, this.#delimiter, start);
     if (this.#nextLineFeed < start) this.#nextLineFeed = indexIn(text, "\n", start);
     return Math.min(this.#nextDelimiter, this.#nextLineFeed);
-  }
-
-  /** The end of white space after a closing quote, which some programs write. */
-  #endOfSpace(start: number): number {
-    const text = this.#text;
-    let end = start;
-    while (text[end] !== this.#delimiter && text[end] !== "\n" && /\s/.test(text[end] ?? "")) end++;
-    return end;
   }
 }
 
@@ -207,54 +281,11 @@ export async function* bytesAsText(chunks: AsyncIterable<Uint8Array>): AsyncGene
   yield { text: "", isLast: true };
 }
 
-/** Decodes UTF-8, and drops the byte order mark. */
-export async function* decodeChunks(
-  chunks: AsyncIterable<Uint8Array>,
-  name: string,
-): AsyncGenerator<Piece> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let line = 1;
-  const decode = (chunk?: Uint8Array) => {
-    try {
-      return decoder.decode(chunk, { stream: chunk !== undefined });
-    } catch (cause) {
-      throw notUtf8(name, line + (chunk === undefined ? 0 : linesBeforeInvalid(chunk)), cause);
-    }
-  };
-  for await (const chunk of chunks) {
-    const text = decode(chunk);
-    line += lineFeedsIn(chunk);
-    yield { text, isLast: false };
-  }
-  yield { text: decode(), isLast: true };
-}
-
-function lineFeedsIn(chunk: Uint8Array): number {
-  let count = 0;
-  for (let i = 0; i < chunk.length; i++) if (chunk[i] === LINE_FEED) count++;
-  return count;
-}
-
-function linesBeforeInvalid(chunk: Uint8Array): number {
-  let lines = 0;
-  for (let start = 0, end; (end = chunk.indexOf(LINE_FEED, start)) !== -1; start = end + 1) {
-    if (!isUtf8(chunk.subarray(start, end))) break;
-    lines++;
-  }
-  return lines;
-}
-
-function notUtf8(name: string, line: number, cause: unknown): SourceError {
-  return new SourceError(
-    `Cannot read "${name}" line ${line}: invalid UTF-8. Save it as "CSV UTF-8", or convert it, for ` +
-      "example with iconv -f WINDOWS-1252 -t UTF-8",
-    { path: name, line, cause },
-  );
-}
-
-/** The first records of a text that are not blank. The last one may be incomplete. */
+/** The first records of a text that are not blank. The last one may be incomplete. One with a
+ * misplaced quote, which ends the search, has no cells. */
 export function firstRecords(text: string, delimiter: string, count: number): string[][] {
   const scan = new RecordScan(text.slice(0, text.lastIndexOf("\n") + 1) || text, delimiter);
-  return Array.from({ length: count }, () => scan.next() ?? [])
+  const records = Array.from({ length: count }, () => scan.next() ?? [])
     .filter((cells) => cells.length > 0 && !isBlank(cells));
+  return scan.hasTextAfterQuote ? [...records, []] : records;
 }

@@ -30,6 +30,9 @@ const FILES: Readonly<Record<string, string>> = {
   "one.csv": 'text\n"a\nb"\n""\n\nc\n"""d"""\n',
   "semicolon.csv": '\ufeff"a;b";c\n1;"x;\n2"\n3;4\n',
   "tabs.tsv": 'a\tb\n1\t"x\ty"\n2\t"z\nz"\n',
+  "empty_cells.tsv": 'a\tb\n1\tx\n\t\n\t \n""\t\n \n2\ty\n',
+  // Spaces of two and three bytes, after closing quotes and alone.
+  "wide_space.csv": 'text\n"a"\u00a0\n\u3000\n"b"\u3000\n\u4e16\n"\u3000"\n\u00e9\n',
   "long.csv": `id,text\n1,"${LONG}\n${LONG}"\n2,x\n3,"${LONG}"\n`,
 };
 

@@ -109,6 +109,9 @@ Deno.test("CSV: quotes, line breaks in cells, CRLF, byte order mark, semicolons,
   assertEquals(places, ["t.csv:2", "t.csv:4", "t.csv:5"]);
   const excel = await read(await file(dir, "e.csv", "id;prompt\n1;a,b\n"));
   assertEquals(excel.texts, ['{"id":"1","prompt":"a,b"}']);
+  // By "|", the header has more cells, and a misplaced quote follows one row that has as many.
+  const other = await read(await file(dir, "f.csv", 'a|b|c,id\np|q|r,1\n"x",2\n'));
+  assertEquals(other.texts, ['{"a|b|c":"p|q|r","id":"1"}', '{"a|b|c":"x","id":"2"}']);
   const tsv = await read(await file(dir, "t.tsv", "id\tprompt\n1\ta,b\n"));
   assertEquals(tsv.texts, ['{"id":"1","prompt":"a,b"}']);
 });

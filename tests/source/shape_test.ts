@@ -353,6 +353,14 @@ Deno.test("parse() quotes names of fields in the commands that it advises", () =
   );
 });
 
+Deno.test("rows in a list are found beside other lists, also if their messages are JSON text", () => {
+  const info = { version: "1", license: "mit", languages: [{ code: "en" }] };
+  const hint = `the rows are in "data": extract them with jq -c '.["data"][]'`;
+  for (const messages of [[user("q")], JSON.stringify([user("q")])]) {
+    assertEquals(hintOf({ ...info, data: [{ messages }] }), hint);
+  }
+});
+
 Deno.test("a table without a header is advised to get one", () => {
   const header =
     "if the first row is data, add a row of column names such as prompt,answer above it";
