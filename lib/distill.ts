@@ -29,8 +29,8 @@ export type DistillOptions<Row = unknown> = SharedOptions & {
  *
  * A string is one user message; any other row is read like a row of a file (`prompt`, `messages`,
  * …). Every row yields `samples` outcomes, even if it equals another row, unless `duplicates` is
- * `merge`. A row that cannot be sent yields failures of the type `bad_row`. Rows are read no faster than outcomes are taken: at most
- * `concurrency` are in flight.
+ * `merge`. A row that cannot be sent yields failures of the type `bad_row`. Rows are read no faster
+ * than outcomes are taken: at most `concurrency` are in flight.
  *
  * An early `break`, `return()` or `await using` aborts the calls in flight. The teacher stays open.
  *
