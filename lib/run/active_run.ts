@@ -219,7 +219,7 @@ export class ActiveRun {
   }
 }
 
-/** What a run is prepared with. */
+/** What `ActiveRun.prepare` creates, and what it creates it from. */
 export interface RunContext {
   readonly generator: ResolvedOptions;
   readonly activeRun: ActiveRun;

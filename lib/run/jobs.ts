@@ -219,7 +219,12 @@ export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
   }
   const { shardFilesOf } = await import("./shard_run.ts");
   const shardFiles = await shardFilesOf({
-    ...{ inputs: input, files: inputs.files, output, shard, limit, writes },
+    inputs: input,
+    files: inputs.files,
+    output,
+    shard,
+    limit,
+    writes,
     inputOptions: generator,
     needsLock: options.lock,
     signal: activeRun.stopController.signal,

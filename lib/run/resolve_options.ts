@@ -158,8 +158,10 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   const resolved: ResolvedOptions = {
     ...withoutUndefined(options),
     teachers: places.map((place) => endpointOf(place, options)),
-    endpointOf: (place) => {
-      checkOptions(place, PLACE_RULES, "place");
+    endpointOf: ({ teacher, weight, maxConcurrency, rpm, tpm }) => {
+      // A list's places may have further fields, by which the list knows them.
+      const place = { teacher, weight, maxConcurrency, rpm, tpm };
+      checkOptions(place, PLACE_RULES);
       return endpointOf(place, options);
     },
     model: joinUnique(places.map(({ teacher }) => teacher.model ?? "")),

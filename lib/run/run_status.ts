@@ -102,9 +102,16 @@ export const STATUS_LIMITS = { errors: 12, teachers: 16, states: 8, chars: 300 }
 
 /** Fields that a status has from the snapshot of a run. */
 export const STATUS_COUNTS = [
-  ...["skipped", "succeeded", "failed", "in_flight", "attempts", "failed_attempts"] as const,
-  ...["rate_per_s", "elapsed_ms", "completion_tokens"] as const,
-];
+  "skipped",
+  "succeeded",
+  "failed",
+  "in_flight",
+  "attempts",
+  "failed_attempts",
+  "rate_per_s",
+  "elapsed_ms",
+  "completion_tokens",
+] as const;
 /** Further ones, which may be null. */
 export const STATUS_ESTIMATES = ["total", "eta_s", "cost_usd"] as const;
 

@@ -1,5 +1,6 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { ResponseGenerator } from "../../lib/response_generator.ts";
+import type { TeacherChange, TeacherList } from "../../lib/run/options.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
 
 Deno.test("ActiveRun applies a cost limit that is set while the run is prepared", async () => {
@@ -42,4 +43,26 @@ Deno.test("ActiveRun survives listeners that throw or reject, and calls the othe
     assertEquals(ok, true);
   }
   assertEquals(seen, ["a", "b"]);
+});
+
+Deno.test("ActiveRun checks the places that a list adds, except fields of the list's own", async () => {
+  const complete = () =>
+    Promise.resolve({ response: "42", finishReason: "stop", usage: null, model: "m" });
+  let onChange!: (change: TeacherChange) => void;
+  const teacherList: TeacherList = {
+    watch(callback) {
+      onChange = callback;
+      return () => {};
+    },
+  };
+  const generator = new ResponseGenerator({ teacher: { complete }, teacherList });
+  for await (const _ of generator.generate([{ prompt: "a" }])) {
+    const place = { teacher: { complete }, weight: 2, region: "eu" };
+    onChange({ joined: [place], left: [] });
+    assertThrows(
+      () => onChange({ joined: [{ ...place, weight: 0 }], left: [] }),
+      RangeError,
+      "Cannot use weight 0: it must be a number above 0",
+    );
+  }
 });
