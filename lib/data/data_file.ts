@@ -125,6 +125,8 @@ export class DataFile {
   restart(): void {
     this.close();
     Object.assign(this.mark, newMark(this.mark.path));
+    this.hints = {};
+    this.size = 0;
     this.state = "reading";
     this.problem = undefined;
   }
@@ -191,17 +193,19 @@ export class DataFile {
       return;
     }
     this.state = "current";
-    if (bytes.length === 0 || isBlankLine(bytes)) return;
-    const facts = this.#factsOf(bytes);
+    const start = mark.end === 0 ? bomLength(bytes) : 0;
+    const line = bytes.subarray(start);
+    if (isBlankLine(line)) return;
+    const facts = this.#factsOf(line);
     if (facts instanceof DamagedLine) {
       const isFirst = mark.rows === 0 && mark.damageCount === 0;
-      if (isFirst && !isBeginning(bytes)) this.#setForeign(facts.problem);
+      if (isFirst && !isBeginning(line)) this.#setForeign(facts.problem);
       return;
     }
     mark.lines++;
     mark.rows++;
     mark.isOpen = true;
-    onRow(facts, { offset: mark.end, bytes: bytes.length });
+    onRow(facts, { offset: mark.end + start, bytes: line.length });
     advance(mark, bytes);
   }
 

@@ -42,8 +42,9 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
   const field = (name: string) => conditionName(table, name);
   const { finishReason, failure, model, teacher, source } = names;
   const comparisonFacets = COMPARISON_FACETS.flatMap(([name, title]) => {
-    const { codes, values } = viewFields.get(name) ?? {};
-    return codes && values ? [facet(field(name), title, rows, codes, listed(values))] : [];
+    const viewField = viewFields.get(name);
+    if (viewField === undefined) return [];
+    return [facet(field(name), title, rows, viewField.codes, listed(viewField.values))];
   });
   const facets = [
     ...comparisonFacets,

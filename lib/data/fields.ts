@@ -120,6 +120,7 @@ function builtInGetter(table: Table, path: readonly string[]): Getter | undefine
   if (viewField !== undefined) {
     return { valueAt: (row) => codedValue(viewField, row), codes: viewField.codes };
   }
+  if (VIEW_ONLY_FIELDS.has(name)) return ABSENT;
   return name === "error" || FIELDS_IN_LINES.has(path[0]) ? undefined : ABSENT;
 }
 

@@ -188,7 +188,7 @@ export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NO_FIELDS;
 }
 
-/** Returns 0 for what is no count of 32 bits. */
+/** Returns a count that fits into 32 bits, and 0 for other values. */
 function countOf(value: unknown): number {
   return typeof value === "number" && value > 0 && value <= 0xffff_ffff ? value : 0;
 }

@@ -19,7 +19,8 @@ const SHINGLE_LENGTH = 8;
 const MIN_TEXT_LENGTH = 40;
 /** Shingles are counted only if two signatures agree in at least this many bins. */
 const MIN_EQUAL_BINS = 10;
-/** Of Jaccard: shared shingles as a share of all shingles of both texts. */
+/** Minimum Jaccard similarity of near duplicates: the share of the shingles of both texts that is in
+ * each of them. */
 const MIN_SIMILARITY = 0.8;
 /** Maximum number of rows that a row is compared with in each band. Without it, the time would grow
  * with the square of the number of rows of one template, which share bands. */

@@ -52,8 +52,8 @@ const MAX_BLOCK_BYTES = 1 << 18;
 const MAX_GAP_BYTES = 1 << 16;
 
 /**
- * Calls `search` to search a block, for example with a time limit; again if it was interrupted.
- * `ScanJob.rows[index]` is the first row of the block.
+ * Calls `search` to search a block, for example with a time limit. A search that was interrupted may
+ * be called again: it begins with the first row of the block, which is `ScanJob.rows[index]`.
  */
 export type BlockRunner = (index: number, search: () => void) => void;
 

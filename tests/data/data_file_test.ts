@@ -60,6 +60,33 @@ Deno.test("data file: a file without a line feed comes to its end", async () => 
   }
 });
 
+Deno.test("data file: a byte order mark before a single line without a line feed is skipped", async () => {
+  await using dir = await tempDir();
+  const line = resultLine({ uid: "ä" }).trimEnd();
+  const file = new DataFile(await dir.write("x.jsonl", `\ufeff${line}`));
+  file.refresh();
+  let text = "";
+  file.read((_facts, { offset, bytes }) => {
+    text = new TextDecoder().decode(file.lineAt(offset, bytes));
+  });
+  assertEquals([file.state, text], ["current", line]);
+  await Deno.writeTextFile(file.mark.path, `\n${resultLine({ uid: "b" })}`, { append: true });
+  assertEquals([file.refresh(), readAll(file), file.mark.lines], [false, ["b"], 2]);
+  file.close();
+});
+
+Deno.test("data file: of a removed file, nothing is known", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.run.json", '{"input":"in.jsonl"}');
+  const file = new DataFile(await dir.write("x.jsonl", resultLine({ uid: "a" })));
+  file.refresh();
+  readAll(file);
+  assertEquals(file.hints.input, "in.jsonl");
+  await Deno.remove(file.mark.path);
+  assertEquals([file.refresh(), file.state], [true, "removed"]);
+  assertEquals([file.size, file.mark.rows, file.hints], [0, 0, {}]);
+});
+
 Deno.test("data file: the run of an empty file is known", async () => {
   await using dir = await tempDir();
   await dir.write("x.run.json", JSON.stringify({ identity: { model: "qwen3" } }));

@@ -13,7 +13,7 @@ import {
   statisticsOf,
 } from "../../lib/data/mod.ts";
 import { facetsOf, histogramsOf } from "../../lib/data/facets.ts";
-import { sortableFields, sortRows } from "../../lib/data/query.ts";
+import { planOf, sortableFields, sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { parseExactly } from "../../web/view/page/ask.js";
@@ -312,6 +312,15 @@ Deno.test("index: follows files that grow, are replaced, cut or removed", async 
   index.refresh();
   await index.readAll();
   assertEquals([uids(index), index.status().files[0].state], [["new"], "current"]);
+  index.close();
+});
+
+Deno.test("index: no line is read for a field that only a comparison of runs would set", async () => {
+  await using dir = await tempDir();
+  const index = await indexOf(await dir.write("x.jsonl", resultLine({ uid: "a" })));
+  for (const name of ["run_agreement", "distill.run_agreement", "distill.compared_run"]) {
+    assertEquals(planOf(index.table, `${name} == "none"`).scannedParts, []);
+  }
   index.close();
 });
 
