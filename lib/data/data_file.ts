@@ -29,7 +29,7 @@ export interface DataFileOptions {
 }
 
 const BLOCK_BYTES = 1 << 20;
-/** A results line holds an input row of up to `MAX_LINE_BYTES`, and the answer. */
+/** A results line contains an input row of up to `MAX_LINE_BYTES`, and the answer. */
 const MAX_RESULT_BYTES = 2 * MAX_LINE_BYTES;
 const MAX_DAMAGE = 20;
 const NEWLINE = 10;
@@ -60,8 +60,8 @@ export class DataFile {
   }
 
   /**
-   * Checks whether the file was changed. Returns true if it no longer holds the rows that were
-   * read: the caller must drop them.
+   * Checks whether the file was changed. Returns true if it no longer has the rows that were read,
+   * which the caller must then drop.
    */
   refresh(): boolean {
     let info: Deno.FileInfo;
@@ -84,7 +84,8 @@ export class DataFile {
     this.mark.inode = inode;
     this.size = info.size;
     this.modifiedMs = info.mtime?.getTime() ?? 0;
-    // A new file is read even if it is empty: then the run file is read, too.
+    // A new file stays in the state "reading" even if it is empty, because `read` also reads its
+    // run file.
     if (this.state !== "foreign" && this.state !== "reading") {
       this.state = this.mark.end < info.size ? "reading" : "current";
       this.problem = undefined;

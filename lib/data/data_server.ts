@@ -29,7 +29,7 @@ import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 interface Selection {
   readonly where: string;
   readonly version: number;
-  /** Empty if there is a scanner: it holds the rows. */
+  /** Empty if there is a scanner, which then has the rows. */
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
@@ -158,7 +158,7 @@ export class DataServer {
     const selection = this.#selection(where);
     const rows = foundRows(selection);
     const { table } = this.#index;
-    // Every page requests it every two seconds.
+    // Kept, because every page requests the overview every two seconds.
     if (selection.overview?.total !== rows.length) {
       selection.overview = {
         total: rows.length,

@@ -52,8 +52,8 @@ const MAX_BLOCK_BYTES = 1 << 18;
 const MAX_GAP_BYTES = 1 << 16;
 
 /**
- * Calls `search` to search a block, for example with a time limit; again if it was interrupted.
- * `ScanJob.rows[index]` is the first row of the block.
+ * Calls `search` to search a block, for example with a time limit. May call it again after an
+ * interruption. `ScanJob.rows[index]` is the first row of the block.
  */
 export type BlockRunner = (index: number, search: () => void) => void;
 
@@ -142,7 +142,8 @@ export class Scan implements Disposable {
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
-  /** Reads a block. Returns undefined if the file cannot be read: the index will drop its rows. */
+  /** Reads a block. Returns undefined if the file cannot be read in full: the index will drop its
+   * rows. */
   #read(fileIndex: number, offset: number, length: number): Uint8Array | undefined {
     try {
       const file = this.#files[fileIndex] ??= Deno.openSync(this.#job.files[fileIndex].path);
@@ -252,8 +253,8 @@ class ScannedLine {
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Sent in place of a chunk or an answer's id: the worker is ready for messages. Its modules load
- * asynchronously, and an earlier message would be lost.
+ * Sent in place of a chunk or the id of a question once a worker is ready for messages. Its modules
+ * load asynchronously, and an earlier message would be lost.
  */
 export const READY = -1;
 

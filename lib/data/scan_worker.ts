@@ -35,7 +35,8 @@ function runScan({ job, next }: ScanStart): void {
     const first = chunk * SCAN_ROWS;
     if (first >= length) break;
     const hits = scan.search(first, Math.min(length, first + SCAN_ROWS), (index, searchBlock) => {
-      // A machine that is busy, or was asleep, delays a block once.
+      // A block gets a second chance, because a machine that is busy or was asleep may have delayed
+      // it.
       for (let attempt = 0; attempt < 2; attempt++) {
         if (endsWithin(BLOCK_TIMEOUT_MS, searchBlock)) return;
       }

@@ -52,9 +52,11 @@ const BATCH_LINES = 64;
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
- * Reads lines, also compressed with gzip or zstd. Closes the file even if the reader stops early.
+ * Reads the lines of a file, which may be compressed with gzip or zstd. Closes the file even if the
+ * reader stops early.
  *
- * @throws {SourceError} if the file cannot be read, or its compressed data is damaged
+ * @throws {SourceError} if the file cannot be read, its compressed data is damaged, or it has a
+ * foreign format
  */
 export function openLines(path: string): AsyncGenerator<Line[]> {
   return readLines(openBytes(path, path));
@@ -159,8 +161,8 @@ class LineSplitter {
 }
 
 /** Removes line breaks from valid JSON, where they are only between tokens. In other text, replaces
- * them by tabs, because invalid JSON must stay invalid: without its line break, `1` and `2` would
- * be 12. */
+ * them with tabs, because invalid JSON must stay invalid: without its line break, `1` and `2`
+ * would be 12. */
 export function oneLine(json: string): string {
   const trimmed = json.trim();
   if (!trimmed.includes("\n") && !trimmed.includes("\r")) return trimmed;

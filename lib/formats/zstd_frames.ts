@@ -30,7 +30,7 @@ export class ZstdFrames {
   #isLastBlock = false;
 
   /**
-   * Returns copies of the bytes, without skippable frames. No array holds bytes of two frames; a
+   * Returns copies of the bytes, without skippable frames. No array has bytes of two frames, but a
    * frame may span several arrays.
    *
    * @throws {Error} if the bytes are not zstd frames

@@ -1,6 +1,7 @@
 /**
- * Prompts that are one text: a template such as `Translate {{text}}`, filled from a row's fields,
- * or the transcript of a conversation. An old answer at the end of a text must never be sent.
+ * Prompts that are a single text: a template such as `Translate {{text}}`, filled from a row's
+ * fields, or the transcript of a conversation. An old answer at the end of a text must never be
+ * sent.
  *
  * @module
  */
