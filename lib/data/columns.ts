@@ -104,7 +104,7 @@ function allocate<T>(constructor: object, capacity: number, isShared: boolean): 
 
 /** A field with more distinct values has no codes, and no facet. */
 const MAX_FIELD_VALUES = 50;
-/** In UTF-16 units. Longer values are texts, not categories. */
+/** Maximum UTF-16 units of a value with a code. Longer values are texts, not categories. */
 const MAX_VALUE_LENGTH = 120;
 
 export type Scalar = string | number | bigint | boolean | null;

@@ -39,10 +39,11 @@ export class DataFile {
   state: FileState = "reading";
   /** Why the state is not "reading" or "current", for a message. */
   problem: string | undefined;
-  /** In bytes, at the last `refresh`. */
+  /** The size in bytes at the last `refresh`. */
   size = 0;
   modifiedMs = 0;
-  /** Read with the first block: a run may create its run file after this file. */
+  /** Facts from the run file. They are read with the first block of this file, because a run may
+   * create its run file later. */
   hints: RunHints = {};
   readonly readPath: string;
   readonly #maxLineBytes: number;

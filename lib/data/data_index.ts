@@ -19,7 +19,7 @@ export interface DataFileStatus
   extends Readonly<Pick<FileMark, "path" | "rows" | "damageCount" | "damage">> {
   readonly state: FileState;
   readonly problem: string | null;
-  /** In bytes. */
+  /** The size of the file in bytes. */
   readonly size: number;
   /** How much of the file was read, in bytes. */
   readonly read: number;
@@ -58,7 +58,7 @@ export class DataIndex {
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** By model and teacher; undefined without a public price. */
+  /** Functions that compute a cost, by model and teacher; undefined without a public price. */
   readonly #costFunctions = new Map<string, CostOf | undefined>();
 
   constructor(paths: readonly IndexedPath[], indexPath?: string) {

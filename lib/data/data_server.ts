@@ -35,7 +35,7 @@ interface Selection {
   readonly scanner: Scanner | undefined;
   readonly createdMs: number;
   requestedMs: number;
-  /** Covers the first `total` rows: a scan may have found more since. */
+  /** The overview of the first `total` rows. A scan may have found more rows since. */
   overview?: Omit<Overview, "scan" | "version">;
   /** The first `count` rows, sorted; `key` is the field and the direction. */
   sorted?: {
@@ -46,7 +46,7 @@ interface Selection {
 }
 
 const NO_ROWS = new Uint32Array(0);
-/** Several pages may be open. */
+/** Maximum number of cached selections, because several pages may be open. */
 const MAX_SELECTIONS = 3;
 /** Maximum age of a cached selection, as the index changes several times a second during a run. */
 const STALE_MS = 2_000;

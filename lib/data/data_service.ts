@@ -47,7 +47,7 @@ export interface RowPage {
 export interface Overview extends Pick<RowPage, "total" | "scan" | "version"> {
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
-  /** About likely mistakes in the condition, such as misspelt fields. */
+  /** Notes about likely mistakes in the condition, such as misspelt fields. */
   readonly notes: readonly string[];
 }
 
@@ -59,7 +59,7 @@ export interface DataState {
   /** The token limits of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
   readonly near: NearStatus | null;
-  /** For commands that the page suggests. */
+  /** Values for the commands that the page suggests. */
   readonly runs: readonly {
     readonly input: string;
     readonly output: string;

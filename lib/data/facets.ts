@@ -16,7 +16,7 @@ export interface Facet {
   readonly field: string;
   readonly title: string;
   readonly isOwn: boolean;
-  /** The most frequent first; numbers in ascending order. */
+  /** The most frequent values first; numbers in ascending order. */
   readonly values: readonly { readonly value: Scalar; readonly count: number }[];
   /** The number of values that are not in `values`. */
   readonly more: number;
@@ -62,7 +62,8 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
 function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
   return fields.values().toArray().flatMap(({ name, path, values, codes }) => {
     if (values === undefined || values.length === 0) return [];
-    // In backquotes: the page takes the plain name for the facet of Retort's flags.
+    // The name is in backquotes, because the page takes the plain name for the facet of Retort's
+    // flags.
     const field = name === "flags" ? "`flags`" : name;
     const ownFacet = facet(field, path.join("."), rows, codes, [undefined, ...values]);
     return [{ ...ownFacet, isOwn: true }];
@@ -202,7 +203,7 @@ export interface DataStatistics {
   readonly completion_tokens: Spread;
   readonly reasoning_tokens: Spread;
   readonly latency_ms: Spread;
-  /** US dollars, without rows of unknown cost. */
+  /** US dollars, without the rows whose cost is unknown. */
   readonly cost_usd: number;
   readonly cost_estimated_rows: number;
   readonly cost_unknown_rows: number;

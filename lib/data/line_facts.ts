@@ -22,7 +22,7 @@ export interface RunHints {
   readonly promptField?: string;
   readonly template?: string;
   readonly system?: string;
-  /** By the id in `distill.params`. */
+  /** The parameters of runs, by the id in `distill.params`. */
   readonly params?: Readonly<Record<string, JsonObject>>;
   readonly uidFields?: readonly string[];
   /** The model, for lines without a model name, such as failures. */
@@ -68,7 +68,7 @@ export interface LineFacts {
   /** The line, but with whole numbers beyond 2^53 as `bigint`. */
   readonly fields: JsonObject;
   readonly status: Status;
-  /** With the number of the sample, as in `x#2`. */
+  /** The uid with the number of the sample, as in `x#2`. */
   readonly uid: string;
   readonly promptHash: string;
   /** The answer; in a failures line the rejected or partial one, if any. */
@@ -82,7 +82,7 @@ export interface LineFacts {
   readonly cachedTokens: number;
   readonly attempts: number;
   readonly latencyMs: number;
-  /** -1 if unknown. */
+  /** The cost in US dollars; -1 if unknown. */
   readonly costUsd: number;
   readonly model: string;
   readonly teacher: string;

@@ -15,7 +15,7 @@ const BINS = 16;
 /** Bins of a band. Rows that agree in all bins of a band are compared. */
 const BAND_BINS = 2;
 const SHINGLE_LENGTH = 8;
-/** In UTF-16 units: shorter texts are not compared. */
+/** Minimum length of a text to compare, in UTF-16 units. */
 const MIN_TEXT_LENGTH = 40;
 /** Shingles are counted only if two signatures agree in at least this many bins. */
 const MIN_EQUAL_BINS = 10;

@@ -15,11 +15,11 @@ import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 import { readFullySync } from "../files.ts";
 
 export interface ScanJob {
-  /** In ascending order and, like `columns`, in shared memory. */
+  /** The rows to search, in ascending order and, like `columns`, in shared memory. */
   readonly rows: Uint32Array;
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
-  /** Those of `Table.viewFields` that the condition reads. */
+  /** The fields in `Table.viewFields` that the condition reads. */
   readonly viewFields: ReadonlyMap<string, CodedField>;
   readonly where: readonly string[];
 }
@@ -48,7 +48,7 @@ export const SCAN_ROWS = 512;
 
 /** Maximum size of a block of lines that are read together, unless one line is longer. */
 const MAX_BLOCK_BYTES = 1 << 18;
-/** Maximum gap between lines of a block. Reading it is cheaper than skipping it. */
+/** Maximum gap between lines of a block. Reading a small gap is cheaper than skipping it. */
 const MAX_GAP_BYTES = 1 << 16;
 
 /**
@@ -199,7 +199,7 @@ class ScannedLine {
         ? valueAt(this.#parsedObjects(), path)
         : valueAt([{ [path[0]]: value }], path);
     } catch {
-      // The file was replaced since the index last checked it.
+      // The file may have been replaced since the index last checked it.
       this.isDamaged = true;
       return null;
     }

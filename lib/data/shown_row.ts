@@ -38,9 +38,9 @@ export interface ShownRow {
   readonly reasoning_tokens: number;
   readonly latency_ms: number;
   readonly attempts: number;
-  /** -1 if unknown. */
+  /** US dollars; -1 if unknown. */
   readonly cost_usd: number;
-  /** Whether `cost_usd` comes from public prices. */
+  /** Whether `cost_usd` is estimated from public prices. */
   readonly is_estimated: boolean;
   readonly teacher: string;
   readonly model: string;
@@ -60,7 +60,7 @@ export interface RowDetail extends ShownRow {
   }[];
   readonly response: string;
   readonly reasoning: string;
-  /** Indented JSON; "" if none. */
+  /** Tool calls as indented JSON; "" if there are none. */
   readonly tool_calls: string;
   readonly error: {
     readonly type: string;

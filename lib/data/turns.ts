@@ -104,8 +104,8 @@ function plainMessages(line: JsonObject, hints: RunHints): Turn[] | undefined {
 }
 
 /**
- * Parsers of runs, by whether `continue_final_message` is set. Undefined if the run's template is
- * invalid in this version.
+ * Parsers of runs, by whether `continue_final_message` is set. A parser is undefined if the run's
+ * template is invalid in this version.
  */
 const parsers = new WeakMap<RunHints, Map<boolean, RowParser | undefined>>();
 
@@ -169,7 +169,8 @@ function contentText(content: unknown): string {
   }).join("\n");
 }
 
-/** Keeps numbers as they are written. Undefined if the text is not JSON, or nested too deeply. */
+/** Parses JSON, and keeps numbers as they are written. Returns undefined if the text is not JSON,
+ * or nested too deeply. */
 export function parseExactly(text: string): unknown {
   try {
     return parseLossless(text);

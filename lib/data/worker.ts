@@ -75,7 +75,8 @@ async function followFiles(index: DataIndex, server: DataServer): Promise<never>
 const channel = new MessageChannel();
 let onTurn = () => {};
 channel.port1.onmessage = () => onTurn();
-/** Lets the event loop receive questions: sooner than `setImmediate`, and faster than a timer. */
+/** Lets the event loop receive questions, sooner than `setImmediate` would, and with less delay
+ * than a timer. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     onTurn = resolve;

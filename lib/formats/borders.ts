@@ -20,7 +20,7 @@ export interface Border {
   readonly byte: number;
   /** Number of the last row before the border, as `Line.number` counts. */
   readonly number: number;
-  /** Rows before the border, without blank lines and the header of a table. */
+  /** Number of rows before the border, without blank lines and the header of a table. */
   readonly rows: number;
 }
 
@@ -153,7 +153,7 @@ class BorderFinder {
   /** The first border at or after this byte is selected. */
   target: number;
   number = 0;
-  /** Rows so far, without blank lines. */
+  /** Number of rows so far, without blank lines. */
   rows = 0;
   header = 0;
 

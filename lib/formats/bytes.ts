@@ -109,7 +109,7 @@ export async function* openRanges(
  * Reads a file decompressed. The memory of a chunk may be reused for the next one. Closes the file
  * even if the reader stops early.
  *
- * @param name What errors call the file.
+ * @param name The name of the file in errors.
  * @throws {SourceError} if the file cannot be read, is damaged, or has a foreign format
  */
 export async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {

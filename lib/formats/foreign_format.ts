@@ -11,7 +11,7 @@ import { filterOf, tableFilter } from "../jq_filters.ts";
 
 /** A format that is not read, or only with `--input-format`. */
 export interface ForeignFormat {
-  /** Follows `it is ` in messages. */
+  /** A phrase that follows `it is ` in messages. */
   readonly what: string;
   /** A sentence that says what to do, often with a command. */
   readonly advice: (path: string) => string;

@@ -187,7 +187,7 @@ export class LeafColumn {
   }
 }
 
-/** How much is read first for a page header. */
+/** Bytes to read at first for a page header. */
 const HEADER_BYTES = 1 << 10;
 /** A longer header is damaged. */
 const MAX_HEADER_BYTES = 1 << 24;

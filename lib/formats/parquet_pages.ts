@@ -29,7 +29,7 @@ type Decoder = Parameters<typeof readDataPage>[2];
 export interface Values {
   /** The values, or the start of each text in `bytes`, after its length. */
   readonly items: DecodedArray;
-  /** Texts in the encoding PLAIN. */
+  /** The bytes of texts in the encoding PLAIN; undefined for other values. */
   readonly bytes: Uint8Array | undefined;
   /** What `release` frees; undefined if other bytes share it. */
   readonly memory?: ArrayBuffer;
@@ -132,7 +132,7 @@ export class PageDecoder {
 
   #rareItems(bytes: Uint8Array, encoding: Encoding, count: number): DecodedArray {
     if (count === 0) return [];
-    // Only booleans have this encoding: 0 or 1, after the length in bytes.
+    // Only booleans have this encoding: levels of 0 or 1, after their length in bytes.
     if (encoding === "RLE") return Array.from(levelsOf(readerOf(bytes), 1, count), Boolean);
     if (encoding === "DELTA_BYTE_ARRAY") return textsOfPrefixes(bytes, count);
     const header = { num_values: count, encoding } as NonNullable<PageHeader["data_page_header"]>;
@@ -202,7 +202,7 @@ function withFallback(
       const page = decompress(compressed, { chunkSize: Math.max(64, length) });
       if (page.length === length) return page;
     } catch {
-      // The code below throws a better message.
+      // The code below throws an error with a better message.
     }
     return compressors[codec]!(compressed, length);
   };

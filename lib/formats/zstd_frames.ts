@@ -1,6 +1,6 @@
 /**
- * Divides a zstd file into frames (RFC 8878, 3.1), and checks that it is complete. Otherwise rows
- * would be missing unnoticed: `node:zlib` stops without an error at truncated data or a skippable
+ * Divides a zstd file into frames (RFC 8878, 3.1), and checks that it is complete. Otherwise, rows
+ * could be missing unnoticed: `node:zlib` stops without an error at truncated data or a skippable
  * frame, and drops what follows a frame in the same write.
  *
  * @module

@@ -113,7 +113,7 @@ export function isOutputName(file: string, { stem, count }: Division): boolean {
 }
 
 /** `x` for the results `x.jsonl`, the failures `x_error.jsonl`, and files with rescued lines of
- * them; "" for other files. */
+ * either; "" for other files. */
 function outputStem(file: string): string {
   return /^(.*?)(?:_error)?(?:\.rescued-\d+)?\.jsonl$/s.exec(file)?.[1] ?? "";
 }

@@ -274,7 +274,7 @@ async function inputsOf(
 interface DividedInput {
   readonly answers: ShardAnswers;
   readonly plannedInput: NamedInput;
-  /** Undefined if the file is gone. */
+  /** File information; undefined if the file is gone. */
   readonly info: Deno.FileInfo | undefined;
 }
 

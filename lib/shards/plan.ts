@@ -32,7 +32,7 @@ import { writeFileDurably } from "../sink/mod.ts";
 import { VERSION } from "../version.ts";
 
 export interface PlannedInput {
-  /** As the user named the file, or as found in a folder or by a pattern. */
+  /** The path as the user named it, or as found in a folder or by a pattern. */
   readonly path: string;
   readonly size: number;
   /** Modification time in Unix milliseconds; null if the filesystem has none. */
@@ -58,7 +58,7 @@ export interface ShardPlan {
   /** The version of Retort that wrote the file. */
   readonly retort: string;
   readonly shards: number;
-  /** In reading order. */
+  /** The inputs in reading order. */
   readonly inputs: readonly PlannedInput[];
   readonly starts: readonly ShardStart[];
 }
@@ -215,8 +215,8 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
  * bytes.
  *
  * @param limit Maximum number of rows of the whole input that are sent (`--limit`). Rows beyond it
- * count as no share: the first of 100 shards may have all rows of a trial. Ignored if rows are not
- * counted.
+ * count as no share: the first of 100 shards may have all rows of a trial. The limit is ignored if
+ * rows are not counted.
  */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
   const pieces = piecesOf(plan, index);

@@ -27,7 +27,7 @@ import {
 
 /** One of several contiguous parts of an input. */
 export interface Shard {
-  /** From 0. */
+  /** The index of the shard, from 0. */
   readonly index: number;
   /** The number of shards of the input. */
   readonly count: number;

@@ -59,7 +59,7 @@ interface OtherRun {
   readonly error: OtherDivisionError;
   /** Whether the other run may end because it finds this shard. */
   readonly mayYield: boolean;
-  /** Whether the other run writes to the path of the merged shards. If not, it may be over another
+  /** Whether the other run writes to the path of the merged shards. If not, it may read another
    * input with the same name. */
   readonly isSameOutput: boolean;
 }

@@ -1,6 +1,6 @@
 /**
- * The parameters and tools that a row sets, and whether a row is itself a request body. Rows of a
- * dataset are told from request bodies by columns that no request has.
+ * The parameters and tools that a row sets, and whether a row is itself a request body. A row with
+ * columns that no request has is not a request body.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export function isSentInRequest(name: string, row: RowObject): boolean {
   return !ROW_FIELDS.has(name) && !isIgnored(name, row[name]);
 }
 
-/** Ignored in rows: the run decides whether answers are streamed. */
+/** Parameters that are ignored in rows, because the run decides whether answers are streamed. */
 const STREAM_PARAMS = ["stream", "stream_options"];
 
 /** Whether a parameter with an effect is ignored. `false`, the default, has no effect. */

@@ -1,5 +1,5 @@
 /**
- * Image files that rows name: checked before the run, and read when they are sent.
+ * Image files that rows name. They are checked before the run, and read when a row is sent.
  *
  * @module
  */
@@ -44,7 +44,7 @@ function unreadableImage(path: string, reason: string, cause?: unknown): Teacher
   });
 }
 
-/** 20 MiB: the limit of many providers. */
+/** 20 MiB, which is the limit of many providers. */
 const MAX_BYTES = 20 * 2 ** 20;
 const HEAD_BYTES = 16;
 

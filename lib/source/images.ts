@@ -211,7 +211,7 @@ function dataUrlOf(value: unknown, place: string): string | RowProblem {
     const type = imageTypeOf(bytes);
     if (type !== undefined) return `data:${type};base64,${bytes.toBase64()}`;
   } catch {
-    // Neither base64 nor a list of numbers: the message below covers both.
+    // The value is neither base64 nor a list of numbers: the message below covers both.
   }
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }

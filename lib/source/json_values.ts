@@ -93,9 +93,9 @@ export function parseLossless(text: string): unknown {
   return MAY_DIFFER.test(text) ? exactJson.parse(text, keepNumber) : JSON.parse(text);
 }
 
-/** Numbers that JavaScript may write differently: 16 or more digits, an exponent, zeros at the
- * end of a fraction, a negative zero, less than a millionth. A match inside a string only costs
- * time. */
+/** Matches numbers that JavaScript may write differently: with 16 or more digits, an exponent or
+ * zeros at the end of a fraction, a negative zero, or less than a millionth. A match inside a
+ * string only costs time. */
 const MAY_DIFFER = /[\d.]{16}|\d[eE][+-]?\d|\.\d*0(?!\d)|-0(?![\d.])|\.0{6}/;
 
 function keepNumber(_key: string, value: unknown, context: { source?: string }): unknown {

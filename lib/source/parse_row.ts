@@ -45,7 +45,7 @@ export interface RowParserOptions {
   readonly system?: string;
   readonly template?: string;
   readonly promptField?: string;
-  /** Tried before `uid`, `custom_id` and `id`. */
+  /** Fields with the uid, tried before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
   /** Tries `uidField` after `id`, as an earlier version did. @default false */
   readonly uidFieldLast?: boolean;
@@ -56,7 +56,7 @@ export interface RowParserOptions {
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
-/** Python's `json` cannot read deeper results. */
+/** Maximum depth of a row. Python's `json` cannot read deeper results. */
 const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
 const NO_FIELDS: ReadonlySet<string> = new Set();

@@ -38,7 +38,7 @@ export function mustBe(
   return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, hint);
 }
 
-/** `current value is …`, or `it is missing`. Texts are shortened: prompts are long. */
+/** `current value is …`, or `it is missing`. Texts are shortened, because prompts are long. */
 export function currentValue(value: unknown): string {
   return value === undefined ? "it is missing" : `current value is ${describe(value)}`;
 }
@@ -125,9 +125,9 @@ export class ParsedRow {
   /** Whether the uid is a hash of the row, because no field has a uid. */
   readonly isUidDerived: boolean;
   readonly files: readonly string[];
-  /** As in `Reading`. */
+  /** Fields that are not sent, as in `Reading`. */
   readonly unsent: ReadonlySet<string> | undefined;
-  /** An array if `text` wraps one. */
+  /** The parsed row: an array if `text` wraps one. */
   readonly json: ParsedJson;
 
   /**
@@ -213,7 +213,7 @@ export function givenUid(
   fields: readonly string[],
 ): string | undefined | RowProblem {
   for (const field of fields) {
-    // A user's field may be called "constructor", and every object inherits that.
+    // A user's field may be called "constructor", which every object inherits.
     const value = Object.hasOwn(row, field) ? row[field] : undefined;
     if (value === undefined || value === null || value === "") continue;
     if (typeof value === "number") return findNumber(text, field) ?? exactNumber(text, field);

@@ -284,7 +284,8 @@ function withRowSystem(
   return messages;
 }
 
-/** A field `body` alone may be anything, such as the text of an article. */
+/** Whether the row is of OpenAI Batch. A field `body` alone may be anything, such as the text of an
+ * article. */
 function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return isSet(row.body.messages) ||
