@@ -13,8 +13,9 @@ type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64
  * A row of the index is a line of a file: an answer or a failure. An input row may have several.
  */
 const COLUMNS = {
-  /** In bytes, without the line feed. */
+  /** Where the line begins in the file, in bytes. */
   offset: Float64Array,
+  /** The length of the line in bytes, without the line feed. */
   bytes: Uint32Array,
   // Hashes of 64 bits, in two halves: of the uid, of the uid without the sample number, of the
   // answer, and of the prompt.
@@ -103,14 +104,14 @@ function allocate<T>(constructor: object, capacity: number, isShared: boolean): 
 
 /** A field with more distinct values has no codes, and no facet. */
 const MAX_FIELD_VALUES = 50;
-/** In UTF-16 units. Longer values are texts, not categories. */
+/** Maximum UTF-16 units of a value with a code. Longer values are texts, not categories. */
 const MAX_VALUE_LENGTH = 120;
 
 export type Scalar = string | number | bigint | boolean | null;
 
 /**
- * A field that needs the whole index, such as `near_duplicate`. Plain data, which can be sent to the
- * workers of a scan.
+ * A field that needs the whole index, such as `near_duplicate`. It is plain data, so that it can be
+ * sent to the workers of a scan.
  */
 export interface CodedField {
   /** Rows beyond the end have code 0. */
@@ -118,12 +119,12 @@ export interface CodedField {
   readonly values: readonly Scalar[];
 }
 
-/** A field of the user's rows. Holds all values if few are distinct or all are numbers. */
+/** A field of the user's rows. Stores the values if few are distinct, or if all are numbers. */
 export class OwnField {
   /** One name, or two for a field of an object: `["meta", "lang"]`. */
   readonly path: readonly string[];
   /**
-   * The values of codes 1, 2, …; undefined if there are too many, or one is long or no `Scalar`.
+   * The values of codes 1, 2, …; undefined if there are too many, or one is long or not a `Scalar`.
    */
   values: Scalar[] | undefined = [];
   /** The code of each row's value; 0, or no entry, for a row without the field. */
@@ -134,7 +135,7 @@ export class OwnField {
    */
   numbers: Float64Array | undefined;
   hasNumbers = false;
-  /** Whether `numbers` holds a whole number beyond 2^53 (`bigint`), rounded. */
+  /** Whether `numbers` contains a whole number beyond 2^53 (`bigint`), rounded. */
   isRounded = false;
   readonly #codeOf = new Map<Scalar, number>();
 
@@ -147,7 +148,7 @@ export class OwnField {
     return fieldName(this.path);
   }
 
-  /** Whether all values are numbers or null, and `numbers` holds them. */
+  /** Whether all values are numbers or null, and stored in `numbers`. */
   get isNumeric(): boolean {
     return this.numbers !== undefined && this.hasNumbers;
   }

@@ -6,7 +6,7 @@
 
 import type { Table } from "./table.ts";
 
-/** How the answers of two runs to a row compare; "none" if only one run has answered the row. */
+/** How the answers of two runs to a row compare; "none" unless both runs have answered the row. */
 const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
 
 type Agreement = Exclude<typeof AGREEMENTS[number], "none">;
@@ -28,12 +28,13 @@ export interface RunComparison {
   readonly agreement: Readonly<Record<Agreement, number>>;
   /** Rows with different answers where one or both lack a final answer. */
   readonly without_final_answer: number;
-  /** In the order in which the user named them. */
+  /** The two runs in the order in which the user named them. */
   readonly runs: readonly [ComparedRun, ComparedRun];
 }
 
 /**
- * Compares the answers of a table, and sets its fields `compared_run` and `run_agreement`.
+ * Compares the answers of two runs in a table, and sets the table's fields `compared_run` and
+ * `run_agreement`.
  *
  * @param runOfFile For each file, the index of its run in `paths`.
  */

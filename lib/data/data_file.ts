@@ -29,7 +29,7 @@ export interface DataFileOptions {
 }
 
 const BLOCK_BYTES = 1 << 20;
-/** A results line holds an input row of up to `MAX_LINE_BYTES`, and the answer. */
+/** A results line contains an input row of up to `MAX_LINE_BYTES`, and the answer. */
 const MAX_RESULT_BYTES = 2 * MAX_LINE_BYTES;
 const MAX_DAMAGE = 20;
 const NEWLINE = 10;
@@ -39,10 +39,11 @@ export class DataFile {
   state: FileState = "reading";
   /** Why the state is not "reading" or "current", for a message. */
   problem: string | undefined;
-  /** In bytes, at the last `refresh`. */
+  /** The size in bytes at the last `refresh`. */
   size = 0;
   modifiedMs = 0;
-  /** Read with the first block: a run may create its run file after this file. */
+  /** Facts from the run file. They are read with the first block of this file, because a run may
+   * create its run file later. */
   hints: RunHints = {};
   readonly readPath: string;
   readonly #maxLineBytes: number;
@@ -60,8 +61,8 @@ export class DataFile {
   }
 
   /**
-   * Checks whether the file was changed. Returns true if it no longer holds the rows that were
-   * read: the caller must drop them.
+   * Checks whether the file was changed. Returns true if it no longer has the rows that were read,
+   * which the caller must then drop.
    */
   refresh(): boolean {
     let info: Deno.FileInfo;
@@ -84,7 +85,8 @@ export class DataFile {
     this.mark.inode = inode;
     this.size = info.size;
     this.modifiedMs = info.mtime?.getTime() ?? 0;
-    // A new file is read even if it is empty: then the run file is read, too.
+    // A new file stays in the state "reading" even if it is empty, because `read` also reads its
+    // run file.
     if (this.state !== "foreign" && this.state !== "reading") {
       this.state = this.mark.end < info.size ? "reading" : "current";
       this.problem = undefined;

@@ -19,7 +19,7 @@ export interface DataFileStatus
   extends Readonly<Pick<FileMark, "path" | "rows" | "damageCount" | "damage">> {
   readonly state: FileState;
   readonly problem: string | null;
-  /** In bytes. */
+  /** The size of the file in bytes. */
   readonly size: number;
   /** How much of the file was read, in bytes. */
   readonly read: number;
@@ -43,7 +43,7 @@ export interface IndexedPath {
 /** The index is rebuilt at this share of rows with `Mark.Gone`. */
 const MAX_GONE_SHARE = 0.3;
 
-/** A file modified within this time is taken to be that of an active run. */
+/** A file modified within this time counts as being written by a run. */
 const LIVE_MS = 10_000;
 
 export class DataIndex {
@@ -58,7 +58,7 @@ export class DataIndex {
   version = 0;
   readonly #indexPath: string | undefined;
   #savedRows = 0;
-  /** By model and teacher; undefined without a public price. */
+  /** Functions that compute a cost, by model and teacher; undefined without a public price. */
   readonly #costFunctions = new Map<string, CostOf | undefined>();
 
   constructor(paths: readonly IndexedPath[], indexPath?: string) {
@@ -164,8 +164,8 @@ export class DataIndex {
   }
 
   /**
-   * Makes room for the unread rows, estimated from the mean length of lines plus 2 %, because each
-   * enlargement copies all columns.
+   * Makes room for all unread rows at once, because each enlargement copies all columns. Their
+   * number is estimated from the mean length of lines, plus 2 %.
    */
   #reserve(): void {
     let rows = this.table.length;
@@ -175,7 +175,7 @@ export class DataIndex {
     this.table.reserve(rows);
   }
 
-  /** Starts again with an empty table if many rows are gone: these take memory and time. */
+  /** Starts again with an empty table if many rows are gone, because they take memory and time. */
   #pruneGone(): void {
     const { goneCount, length } = this.table;
     if (goneCount === 0 || goneCount < Math.max(1, length * MAX_GONE_SHARE)) return;
@@ -188,15 +188,16 @@ export class DataIndex {
     this.version++;
   }
 
-  /** Estimates unknown costs from public prices: earlier versions wrote lines without a cost. */
+  /** Estimates unknown costs from public prices, for example in lines that earlier versions wrote.
+   */
   async #estimateCosts(firstRow: number): Promise<void> {
     const { columns, length, names: { model: models, teacher: teachers } } = this.table;
     for (let row = firstRow; row < length; row++) {
       if (columns.costUsd[row] !== -1) continue;
       const promptTokens = columns.promptTokens[row];
       const completionTokens = columns.completionTokens[row];
-      // No prompt has 0 tokens: the teacher of an answer reported no usage, and a failure without
-      // any token has no answer.
+      // Every prompt has tokens. If an answer has none, the teacher reported no usage. A failure
+      // without any tokens has no answer.
       const isUncounted = this.table.isAnswered(row) || completionTokens === 0;
       if (promptTokens === 0 && isUncounted) continue;
       const model = models.list[columns.model[row]], teacher = teachers.list[columns.teacher[row]];
@@ -222,7 +223,7 @@ export class DataIndex {
  * there.
  */
 export function openIndex(files: readonly IndexedPath[], isSaved = true): DataIndex {
-  // A saved index would not recognize decompressed copies: each process makes new ones.
+  // A saved index would not recognize decompressed copies, because each process makes new ones.
   const mayPersist = isSaved && files.length > 0 &&
     files.every(({ readPath }) => readPath === undefined);
   const name = xxHash64Hex(JSON.stringify(files.map(({ path }) => basename(path))));

@@ -29,13 +29,13 @@ import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 interface Selection {
   readonly where: string;
   readonly version: number;
-  /** Empty if there is a scanner: it holds the rows. */
+  /** Empty if there is a scanner, which then has the rows. */
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Undefined if the columns suffice for the condition. */
   readonly scanner: Scanner | undefined;
   readonly createdMs: number;
   requestedMs: number;
-  /** Covers the first `total` rows: a scan may have found more since. */
+  /** The overview of the first `total` rows. A scan may have found more rows since. */
   overview?: Omit<Overview, "scan" | "version">;
   /** The first `count` rows, sorted; `key` is the field and the direction. */
   sorted?: {
@@ -46,7 +46,7 @@ interface Selection {
 }
 
 const NO_ROWS = new Uint32Array(0);
-/** Several pages may be open. */
+/** Maximum number of cached selections, because several pages may be open. */
 const MAX_SELECTIONS = 3;
 /** Maximum age of a cached selection, as the index changes several times a second during a run. */
 const STALE_MS = 2_000;
@@ -158,7 +158,7 @@ export class DataServer {
     const selection = this.#selection(where);
     const rows = foundRows(selection);
     const { table } = this.#index;
-    // Every page requests it every two seconds.
+    // Kept, because every page requests the overview every two seconds.
     if (selection.overview?.total !== rows.length) {
       selection.overview = {
         total: rows.length,

@@ -1,6 +1,5 @@
 /**
- * The page's questions to an index and their answers; and the service that passes questions to the
- * worker that holds the index.
+ * The page's questions to an index, and the service that passes them to the worker with the index.
  *
  * @module
  */
@@ -48,7 +47,7 @@ export interface RowPage {
 export interface Overview extends Pick<RowPage, "total" | "scan" | "version"> {
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
-  /** About likely mistakes in the condition, such as misspelt fields. */
+  /** Notes about likely mistakes in the condition, such as misspelt fields. */
   readonly notes: readonly string[];
 }
 
@@ -57,10 +56,10 @@ export interface DataState {
   readonly sortable: readonly string[];
   /** The user's fields that the page can show as columns. */
   readonly own: readonly string[];
-  /** Of all runs, without duplicates. */
+  /** The token limits of all runs, without duplicates. */
   readonly max_tokens: readonly number[];
   readonly near: NearStatus | null;
-  /** For commands that the page suggests. */
+  /** Values for the commands that the page suggests. */
   readonly runs: readonly {
     readonly input: string;
     readonly output: string;
@@ -87,7 +86,8 @@ export interface DataRequests {
   };
   overview: { in: Query; out: Overview };
   row: {
-    /** @param samplesFrom Index of the first answer in `samples`. @default the row is included */
+    /** @param samplesFrom Index of the first result in `samples`. @default chosen so that `samples`
+     * includes the row */
     in: { readonly id: string; readonly samplesFrom?: number };
     out: RowDetail | undefined;
   };
@@ -141,7 +141,8 @@ export class DataService implements AsyncDisposable {
   readonly #paths: readonly string[];
   readonly #disposables = new AsyncDisposableStack();
   readonly #indexedPaths: Set<string>;
-  /** Size and time, by path, of new files that could not be opened: retried once these change. */
+  /** Size and time, by path, of new files that could not be opened: retried once one of the two
+   * changes. */
   readonly #unreadable = new Map<string, string>();
   readonly #closing = new AbortController();
   readonly #worker: Worker;
@@ -176,9 +177,11 @@ export class DataService implements AsyncDisposable {
   }
 
   /**
-   * Opens the files and starts indexing, without waiting for the end.
+   * Opens the files and starts indexing, without waiting for the index to be complete.
    *
-   * @throws {UsageError} If a path does not exist.
+   * @throws {UsageError} If a path does not exist, cannot be read or is a pipe, or a compressed
+   * file is damaged.
+   * @throws {SinkError} If a decompressed copy cannot be written.
    * @throws The reason of the signal, if aborted.
    */
   static async open(options: DataServiceOptions): Promise<DataService> {
@@ -238,7 +241,8 @@ export class DataService implements AsyncDisposable {
     if (files.length > 0) await this.ask("files", { files }).catch(() => {});
   }
 
-  /** Returns an empty list if the file is damaged, or still being compressed. */
+  /** Returns an empty list if the file cannot be opened, for example because it is damaged or still
+   * being compressed. */
   async #openNew(path: string, run: number): Promise<readonly IndexedPath[]> {
     const info = await statOf(path);
     const version = `${info?.size} ${info?.mtime?.getTime()}`;

@@ -16,9 +16,9 @@ export interface Facet {
   readonly field: string;
   readonly title: string;
   readonly isOwn: boolean;
-  /** The most frequent first; numbers in ascending order. */
+  /** The most frequent values first; numbers in ascending order. */
   readonly values: readonly { readonly value: Scalar; readonly count: number }[];
-  /** The number of further values. */
+  /** The number of values that are not in `values`. */
   readonly more: number;
 }
 
@@ -63,7 +63,8 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
 function ownFacets({ fields }: Table, rows: Uint32Array): Facet[] {
   return fields.values().toArray().flatMap(({ name, path, values, codes }) => {
     if (values === undefined || values.length === 0) return [];
-    // In backquotes: the page takes the plain name for the facet of Retort's flags.
+    // The name is in backquotes, because the page takes the plain name for the facet of Retort's
+    // flags.
     const field = name === "flags" ? "`flags`" : name;
     const ownFacet = facet(field, path.join("."), rows, codes, [undefined, ...values]);
     return [{ ...ownFacet, isOwn: true }];
@@ -75,7 +76,7 @@ function conditionName({ fieldNames }: Table, name: string): string {
   return fieldNames.has(name) ? `distill.${name}` : name;
 }
 
-/** Leaves out the value of rows without the field, as of answers in the facet of failures. */
+/** Leaves out null and "", which stand for a missing field: answers have no failure. */
 function listed(values: readonly Scalar[]): (Scalar | undefined)[] {
   return values.map((value) => value === null || value === "" ? undefined : value);
 }
@@ -151,8 +152,9 @@ const HISTOGRAMS = [
 ] as const;
 
 /**
- * Counts answered rows in four bins for each power of two. Leaves out failed rows: most have no
- * answer, and so a count of 0. Fields that are 0 in all rows have no histogram.
+ * Counts answered rows by value: bins 0 to 3 are for one value each, and four bins follow for each
+ * power of two. Leaves out failed rows: most have no answer, and so a count of 0. Fields that are 0
+ * in all rows have no histogram.
  */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   const { status } = table.columns;
@@ -181,7 +183,8 @@ export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   }).filter(({ most }) => most > 0);
 }
 
-/** Bins 0 to 3 hold one value each; then come four bins for each power of two. */
+/** Bins 0 to 3 are for one value each, later bins for a quarter of the range between two powers of
+ * two. */
 function binOf(value: number): number {
   if (value < 4) return value;
   const octave = 31 - Math.clz32(value);
@@ -194,14 +197,14 @@ function binStart(bin: number): number {
   return (4 + bin % 4) * 2 ** (octave - 2);
 }
 
-/** Figures of selected rows. Spreads, flags and histograms are of answered rows only. */
+/** Figures of selected rows. Spreads, flags and histograms cover only answered rows. */
 export interface DataStatistics {
   readonly rows: Readonly<Record<"total" | typeof STATUSES[number], number>>;
   readonly prompt_tokens: Spread;
   readonly completion_tokens: Spread;
   readonly reasoning_tokens: Spread;
   readonly latency_ms: Spread;
-  /** US dollars, without rows of unknown cost. */
+  /** US dollars, without the rows whose cost is unknown. */
   readonly cost_usd: number;
   readonly cost_estimated_rows: number;
   readonly cost_unknown_rows: number;

@@ -91,9 +91,10 @@ function ownGetter(
 ): Getter | undefined {
   const field = fields.get(path.join("\0"));
   if (field === undefined || !field.isIndexed(mayRound)) return undefined;
-  // A name with a NUL has the key of another path.
+  // A name that contains a NUL may have the same key as another path.
   if (field.path.length !== path.length) return undefined;
-  // The value is an object in some rows. The columns hold fields of objects, but not objects.
+  // If the value is an object in some rows, their lines must be read: columns have the fields of
+  // objects, but not objects.
   const [name] = path;
   const holdsObjects = fields.values().some(({ path: [outer, inner] }) =>
     outer === name && inner !== undefined
@@ -161,7 +162,8 @@ export function conditionNotes(table: Table, where: string): string[] {
   return [...absentNotes, ...mistypedComparisons.map(typeNote)];
 }
 
-/** The one type of a field's values; undefined for both, neither, or an unindexed field. */
+/** The type of a field's values if all are texts or all are numbers; undefined for other fields,
+ * and for fields that are not indexed. */
 function onlyTypeOf(table: Table, path: readonly string[]): "string" | "number" | undefined {
   const values = table.fields.get(path.join("\0"))?.values;
   if (values === undefined) return getterOf(table, path, true)?.isNumber ? "number" : undefined;
@@ -252,7 +254,7 @@ export function distillOf(line: JsonObject): JsonObject {
   return typeof usd === "number" && usd < 0 ? { ...distill, cost_usd: null } : distill;
 }
 
-/** The derived fields of a line, without `flags` and `prompt`: these take longer to compute. */
+/** The derived fields of a line, without `flags` and `prompt`, which take longer to compute. */
 export function derivedFields(facts: LineFacts): object {
   const { status, response, reasoning } = facts;
   const fields: Record<string, unknown> = { status, response, reasoning };

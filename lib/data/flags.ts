@@ -18,7 +18,7 @@ export const FLAGS = [
     name: "refusal",
     title: "Refusal",
     help:
-      "The teacher marked the answer as a refusal, or its first 200 characters hold a phrase such " +
+      "The teacher marked the answer as a refusal, or its first 200 characters contain a phrase such " +
       'as "I can\'t help with" or "As an AI"',
   },
   {
@@ -46,19 +46,19 @@ export const FLAGS = [
   {
     name: "think_leak",
     title: "Leaked think tags",
-    help: "The answer holds a reasoning tag: <think>, </think>, <|channel|>, [THINK] and others",
+    help: "The answer contains a reasoning tag: <think>, </think>, <|channel|>, [THINK] and others",
   },
   {
     name: "script",
     title: "Other script",
     help:
-      "The answer is written in a different script from the prompt, or holds letters of a script " +
-      "that the prompt has none of",
+      "The answer is written in a different script from the prompt, or has letters of a script " +
+      "that the prompt lacks",
   },
   {
     name: "invalid_json",
     title: "Invalid JSON",
-    help: "JSON was asked for, by response_format or in the prompt, and the answer is not JSON",
+    help: "response_format or the prompt asks for JSON, and the answer is not JSON",
   },
   {
     name: "duplicate",
@@ -122,8 +122,8 @@ const MIN_PROBES = 5;
 const MAX_PROBE_DISTANCE = 300;
 
 /**
- * Whether the text repeats itself. Takes probes at regular distances: if the text of one also
- * occurs shortly before, checks how far the text repeats itself around the probe.
+ * Whether the text repeats itself. Takes probes at regular distances. If the text of a probe also
+ * occurs shortly before it, checks how far the text around the probe repeats itself.
  */
 function holdsLoop(text: string): boolean {
   if (text.length < MIN_LOOP_CHARS) return false;
@@ -183,7 +183,8 @@ function looksCutOff(text: string): boolean {
     return false;
   }
   const line = text.slice(text.lastIndexOf("\n") + 1);
-  // Headings, table cells and list items end without a full stop, as do texts that have none.
+  // Headings, table cells and list items end without a full stop, and so does every sentence of
+  // some texts.
   return line.length >= MIN_LAST_LINE_LENGTH && !/^\s*(?:[-*+•|#]|\d+[.)])/.test(line) &&
     /[.!?…。！？](?:\s|["'”’)])/.test(text);
 }
@@ -205,7 +206,7 @@ const THINK_TAG =
   /<\/?(?:think|thinking|thought|reasoning|reflection|scratchpad)>|<\|(?:channel|start|message|end|begin_of_thought|end_of_thought|im_start|im_end)\|>|\[\/?THINK\]|◁\/?think▷/i;
 
 function holdsThinkTag(text: string): boolean {
-  // A quick check: every tag begins with one of these, and few answers hold any.
+  // A quick check: every tag begins with one of these characters, and few answers contain any.
   if (!text.includes("<") && !text.includes("[") && !text.includes("◁")) return false;
   return THINK_TAG.test(text);
 }
@@ -232,9 +233,9 @@ const answerCounts = new Uint16Array(SCRIPT_COUNT + 1);
 const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
 
 /**
- * Whether over half of the answer's letters are of a script with under 20 % of the prompt's
- * letters, or over 5 % of a script that the prompt lacks. Compares samples of both texts; false if
- * either has few letters.
+ * Whether over half of the answer's letters (for Latin and Greek, over 80 %) belong to a script
+ * with under 20 % of the prompt's letters, or over 5 % to another script that the prompt lacks.
+ * Compares samples of both texts; false if either has few letters.
  */
 function isOtherScript(text: string, prompt: string): boolean {
   // Both texts are Latin in most pairs.
@@ -258,7 +259,7 @@ function isOtherScript(text: string, prompt: string): boolean {
   return false;
 }
 
-/** Returns the number of all letters in the sample. */
+/** Counts the letters of each script in a sample of the text. Returns the number of all letters. */
 function countScripts(text: string, counts: Uint16Array): number {
   counts.fill(0);
   const step = Math.max(1, Math.floor(text.length / SAMPLE_CHARS));

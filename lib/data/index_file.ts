@@ -48,8 +48,8 @@ interface SavedIndex {
   readonly marks: readonly FileMark[];
 }
 
-/** Reads a saved index. Returns undefined if there is none for this version and these files, which
- * only need the same names: their folder may have been moved. `DataFile.resume` checks their
+/** Reads a saved index. Returns undefined if there is none for this version and files with these
+ * names. Their folder may differ, because it may have been moved. `DataFile.resume` checks their
  * content. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
@@ -128,7 +128,7 @@ export function writeIndexFile(
   }
 }
 
-/** The index holds values of rows, so only users who may read all files may read it. */
+/** The index contains values of rows, so only users who may read all files may read it. */
 function indexMode(marks: readonly FileMark[]): number {
   return marks.reduce((mode, { path }) => mode & modeOf(path), 0o666) | 0o600;
 }

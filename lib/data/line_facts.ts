@@ -17,17 +17,17 @@ export type Status = typeof STATUSES[number];
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What the run file says about lines, as far as the run has set it. */
+/** What the run file says about lines. A field that the run did not set is undefined. */
 export interface RunHints {
   readonly promptField?: string;
   readonly template?: string;
   readonly system?: string;
-  /** By the id in `distill.params`. */
+  /** The parameters of runs, by the id in `distill.params`. */
   readonly params?: Readonly<Record<string, JsonObject>>;
   readonly uidFields?: readonly string[];
-  /** For lines that do not name their model, such as failures. */
+  /** The model, for lines without a model name, such as failures. */
   readonly model?: string;
-  /** The address, for lines that do not name their teacher. */
+  /** The teacher's address, for lines without one. */
   readonly teacher?: string;
   readonly input?: string;
 }
@@ -61,13 +61,14 @@ export function runFileOf(path: string): string {
   return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zstd?)?$/, "") + ".run.json";
 }
 
-/** Missing counts are 0, missing texts "". Columns have the names of the facts that they hold. */
+/** Missing counts are 0, missing texts "". A column that stores a fact has the name of that fact.
+ */
 export interface LineFacts {
   readonly line: JsonObject;
   /** The line, but with whole numbers beyond 2^53 as `bigint`. */
   readonly fields: JsonObject;
   readonly status: Status;
-  /** With the number of the sample, as in `x#2`. */
+  /** The uid with the number of the sample, as in `x#2`. */
   readonly uid: string;
   readonly promptHash: string;
   /** The answer; in a failures line the rejected or partial one, if any. */
@@ -81,7 +82,7 @@ export interface LineFacts {
   readonly cachedTokens: number;
   readonly attempts: number;
   readonly latencyMs: number;
-  /** -1 if unknown. */
+  /** The cost in US dollars; -1 if unknown. */
   readonly costUsd: number;
   readonly model: string;
   readonly teacher: string;
@@ -157,7 +158,8 @@ function factsIn(
   };
 }
 
-/** Whether there are tool calls: a list in lines of earlier versions, JSON text in later ones. */
+/** Whether there are tool calls, which earlier versions wrote as a list and later ones as JSON
+ * text. */
 function holdsCalls(calls: unknown): boolean {
   return typeof calls === "string"
     ? calls !== "[]" && calls !== ""
@@ -188,7 +190,7 @@ export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NO_FIELDS;
 }
 
-/** Returns a count that fits into 32 bits, and 0 for other values. */
+/** Returns 0 for anything but a positive number of at most 32 bits. */
 function countOf(value: unknown): number {
   return typeof value === "number" && value > 0 && value <= 0xffff_ffff ? value : 0;
 }
@@ -210,7 +212,7 @@ export function finalAnswerOf(text: string): string {
   return content === "" ? lastNumber(text) : normalizeBoxed(content);
 }
 
-/** Whether the last `\boxed{` is not closed, because the text was cut off. */
+/** Whether the last `\boxed{` is not closed, as in a truncated text. */
 export function hasOpenBox(text: string): boolean {
   return lastBoxContent(text) === undefined;
 }
@@ -230,7 +232,7 @@ function lastBoxContent(text: string): string | undefined {
 }
 
 /**
- * Replaces LaTeX text commands by their content, removes LaTeX spacing, `$`, `%` and white space,
+ * Replaces LaTeX text commands with their content, removes LaTeX spacing, `$`, `%` and white space,
  * and normalizes a number: `\text{5 cm}` equals `5\,cm`, and `50\%` equals `50`.
  */
 function normalizeBoxed(text: string): string {

@@ -1,6 +1,6 @@
 /**
- * Finds texts in the bytes of JSON lines, escaped or not, and extracts members without parsing the
- * others: five times as fast as `JSON.parse`.
+ * Finds texts in the bytes of JSON lines, escaped or not, and extracts members of a line without
+ * parsing its other members, five times as fast as `JSON.parse`.
  *
  * @module
  */
@@ -103,7 +103,8 @@ function holdsBackslash(text: string, from: number, to: number): boolean {
 /** A pattern that finds every line with a text, and perhaps other lines. */
 export class Prefilter {
   readonly pattern: RegExp;
-  /** Whether non-ASCII letters may equal the text's: K is U+212A, too, if case is ignored. */
+  /** Whether non-ASCII letters may match letters of the text: U+212A matches k if case is ignored.
+   */
   readonly #hasCaseVariants: boolean;
 
   constructor(pattern: RegExp, { text, ignoresCase }: Needle) {
@@ -143,7 +144,7 @@ const NOT_IN_LINE: ReadonlySet<string> = new Set([
   "teacher",
 ]);
 
-/** The prefilter for a text; undefined if no pattern would match all its forms. */
+/** The prefilter for a text; undefined if a pattern could miss a row. */
 export function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefined {
   const { text, ignoresCase, path } = needle;
   // `distill.prompt` is the derived prompt if rows have a `prompt` of their own.
@@ -180,7 +181,8 @@ function escapesOf(char: string): string {
   return source;
 }
 
-/** Numbers of more digits than a float can have stay `Infinity`: `BigInt` would take too long. */
+/** Numbers with more digits than a float can have stay `Infinity`, because `BigInt` would take too
+ * long. */
 const LONG_INTEGER = /^-?\d{16,309}$/;
 
 /** Returns `parsed`, the value of `text`, with whole numbers beyond 2^53 as `bigint`. */
@@ -188,7 +190,7 @@ export function withBigInts<T>(text: string, parsed: T): T {
   try {
     return holdsLargeInteger(parsed) ? exactJson.parse(text, keepInteger) as T : parsed;
   } catch {
-    // It is nested too deeply for one of the two.
+    // The value is nested too deeply for one of the two functions.
     return parsed;
   }
 }

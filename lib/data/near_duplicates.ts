@@ -10,32 +10,32 @@
  * @module
  */
 
-/** Bins of a signature. Each holds one hash; the top 4 bits of a hash choose its bin. */
+/** Bins of a signature. Each bin stores one hash. The top 4 bits of a hash select its bin. */
 const BINS = 16;
 /** Bins of a band. Rows that agree in all bins of a band are compared. */
 const BAND_BINS = 2;
 const SHINGLE_LENGTH = 8;
-/** In UTF-16 units: shorter texts are not compared. */
+/** Minimum length of a text to compare, in UTF-16 units. */
 const MIN_TEXT_LENGTH = 40;
 /** Shingles are counted only if two signatures agree in at least this many bins. */
 const MIN_EQUAL_BINS = 10;
-/** Minimum Jaccard similarity of near duplicates: the share of the shingles of both texts that is in
- * each of them. */
+/** Minimum Jaccard similarity: the number of shared shingles, divided by the number of all shingles
+ * of both texts. */
 const MIN_SIMILARITY = 0.8;
 /** Maximum number of rows that a row is compared with in each band. Without it, the time would grow
- * with the square of the number of rows of one template, which share bands. */
+ * with the square of the number of rows from the same template, because they share bands. */
 const MAX_COMPARED = 16;
 /** A bin without a hash. After `fillSignature`, only texts that are too short have such bins. */
 const EMPTY = 0xffff_ffff;
 
 export interface NearTexts {
-  /** @param row A row of the index, as `a` and `b` are. */
+  /** @param row A row of the index, like `a` and `b` below. */
   readonly textAt: (row: number) => string;
   /** Samples of one input row are not duplicates of each other. */
   readonly areSamplesOfOneRow: (a: number, b: number) => boolean;
 }
 
-/** Groups of near duplicates. Rows of the index are known by their position in `#rows`. */
+/** Groups of near duplicates. Rows are identified by their position in `#rows`. */
 export class NearDuplicates {
   readonly #rows: Uint32Array<ArrayBuffer>;
   readonly #signatures: Uint32Array<ArrayBuffer>;
@@ -133,7 +133,8 @@ export class NearDuplicates {
     for (let bin = 0; bin < BINS; bin++) {
       if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) equalBins++;
     }
-    // Below the minimum similarity, 16 equal bins have a probability of at most 3 %: not read again.
+    // Texts below the minimum similarity have 16 equal bins with a probability of at most 3 %, so
+    // such texts are not read again.
     if (equalBins === BINS) return true;
     if (equalBins < MIN_EQUAL_BINS) return false;
     const shinglesAt = (index: number) => shinglesOf(this.#texts.textAt(this.#rows[index]));

@@ -24,9 +24,9 @@ export interface NearStatus {
   readonly state: "running" | "done" | "cancelled" | "failed";
   /** Groups of near duplicates; 0 until the search is done. */
   readonly groups: number;
-  /** Rows in these groups, except the first of each and other samples of it. */
+  /** Rows in the groups, except the first row of each and other samples of that row. */
   readonly copies: number;
-  /** Why the search has failed; null unless it has. */
+  /** Why the search failed; null otherwise. */
   readonly problem: string | null;
 }
 
@@ -46,7 +46,7 @@ export class NearSearch {
     this.#index = index;
   }
 
-  /** Null until a search is started, and once the index has begun a new table. */
+  /** Null before the first search, and after the index has started a new table. */
   get status(): NearStatus | null {
     return this.#table === this.#index.table ? this.#status : null;
   }
@@ -81,7 +81,7 @@ export class NearSearch {
     try {
       while (this.status?.state === "running" && performance.now() < endMs) this.#steps?.next();
     } catch (error) {
-      // The signatures of millions of rows may be more than memory holds.
+      // The signatures of millions of rows may not fit into memory.
       this.#setStatus({ state: "failed", problem: `Cannot compare: ${systemReason(error)}` });
     }
     return this.status?.state === "running";

@@ -24,12 +24,13 @@ import type { IndexedPath } from "./data_index.ts";
 /** Disposing removes the decompressed copies. */
 export interface OpenFiles extends AsyncDisposable {
   readonly files: readonly IndexedPath[];
-  /** About files that are left out, in sentences. */
+  /** A sentence about each file, or group of shards, that was left out. */
   readonly notes: readonly string[];
 }
 
 /**
- * @throws {UsageError} If a path does not exist, or a compressed file is damaged.
+ * @throws {UsageError} If a path does not exist, cannot be read or is a pipe, or a compressed file
+ * is damaged.
  * @throws {SinkError} If a copy cannot be written.
  */
 export async function openFiles(
@@ -81,7 +82,7 @@ export async function unpackFiles(
   return { files, [Symbol.asyncDispose]: () => copies.disposeAsync() };
 }
 
-/** Copies each chunk: `openBytes` reuses the memory of one that is still being written. */
+/** Copies each chunk, because `openBytes` may reuse its memory while it is still being written. */
 async function* copyChunks(
   chunks: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
@@ -99,11 +100,11 @@ const MAX_DEPTH = 4;
 
 /**
  * Returns the results and failures files in paths, each with the index of its path. Adds the
- * failures file of a results file. In a folder, files are found by name, without shards whose merge
- * is there, too.
+ * failures file of a results file. Finds files in a folder by name. If the folder has both shards
+ * and their merge, leaves out one of the two.
  *
- * @param isIndexed Whether a file is in the index, and so must stay. @default none is
- * @throws {UsageError} If a path does not exist, or is a pipe.
+ * @param isIndexed Whether a file is in the index, and so must not be left out. @default none is
+ * @throws {UsageError} If a path does not exist, cannot be read or is a pipe.
  */
 export async function findDataFiles(
   paths: readonly string[],
@@ -182,13 +183,14 @@ async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
   }
 }
 
-/** Results and failures files of the shards that one run was divided into. */
+/** Results and failures files of shards with the same stem and number of shards. */
 type Division = readonly { readonly path: string; readonly count: number }[];
 
 /**
- * Removes shards whose merge is there, too, so that no row counts twice: `out/x.jsonl` or
- * `out/merged/x.jsonl` beside `out/x-00000-of-00002.jsonl`, as `submit` lays them out. Removes the
- * merge instead if a shard is newer, or already indexed.
+ * Removes shards if `files` also has their merge, so that no row counts twice. The merge of
+ * `out/x-00000-of-00002.jsonl` is `out/x.jsonl` or, from `submit`, `out/merged/x.jsonl`. Removes
+ * the merge instead if one of its shards is already indexed, or if all shards are in `files` and
+ * one is newer.
  */
 async function leaveOutMerged(
   files: Set<string>,
@@ -225,7 +227,7 @@ function noteOf(merge: string, shards: readonly string[], leavesOutMerge: boolea
     : `${names} ${shards.length === 1 ? "is" : "are"} left out: "${merge}" is their merge`;
 }
 
-/** Groups shards by the stem that those of a run share, such as `out/x`, and by how many it has. */
+/** Groups shards by their common stem, such as `out/x`, and by the number of shards. */
 function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
   const shards = [...files].filter((path) => RESULTS_EXTENSION.test(path)).flatMap((path) => {
     const shard = shardOf(path);
@@ -240,14 +242,14 @@ function divisionsIn(files: Iterable<string>): Map<string, Division[]> {
 
 const FAILURES = /_error$/;
 
-/** The shard that the results or failures file belongs to. */
+/** The shard that a results or failures file belongs to; undefined for other files. */
 function shardOf(path: string): ReturnType<typeof parseShardStem> {
   return parseShardStem(withSlashes(stemOf(path)).replace(FAILURES, ""));
 }
 
 /**
- * The stems that a merge's shards may have: the merge's own, also without one of its folders, as
- * `out/sub/x` for `out/merged/sub/x`.
+ * The stems that the shards of a merge may have: its own stem, and that without one of its folders,
+ * such as `out/sub/x` for `out/merged/sub/x`.
  */
 function stemsOfShards(stem: string): string[] {
   const folders = stem.split("/");
@@ -271,7 +273,7 @@ async function isMerge(results: string): Promise<boolean> {
   }
 }
 
-/** Whether all shards are here, and one is newer than the merge. */
+/** Whether the division is complete, and one of its files is newer than the merge. */
 async function hasNewerResults(division: Division, merge: string): Promise<boolean> {
   const results = division.filter(({ path }) => !FAILURES.test(stemOf(path)));
   if (results.length < division[0].count) return false;

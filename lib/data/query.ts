@@ -25,9 +25,9 @@ import type { Table } from "./table.ts";
 
 /** The parts of a condition, all of which must hold. */
 export interface QueryPlan {
-  /** The columns suffice for these. */
+  /** Parts that read only fields with columns. */
   readonly indexedParts: readonly Part[];
-  /** Lines must be read for these. */
+  /** Parts that need the lines themselves. */
   readonly scannedParts: readonly Part[];
 }
 
@@ -41,7 +41,8 @@ export function planOf(table: Table, where: string): QueryPlan {
   };
 }
 
-/** Returns rows in ascending order, without gone ones. The columns must suffice for all parts. */
+/** Returns the rows that meet all parts, in ascending order and without rows marked as gone. The
+ * columns must suffice for all parts. */
 export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<ArrayBuffer> {
   const rows = new Uint32Array(table.length);
   let count = 0;
@@ -102,7 +103,7 @@ const NUMBER_TESTS: Readonly<Record<string, (numbers: NumberArray, value: number
 };
 
 function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
-  // By code: 0 is not evaluated yet, 1 false, 2 true.
+  // The result for each code: 0 for not evaluated yet, 1 for false, 2 for true.
   const results = new Uint8Array(codes instanceof Uint8Array ? 0x100 : 0x1_0000);
   return (row) => {
     const code = row < codes.length ? codes[row] : 0;
@@ -112,7 +113,7 @@ function oncePerCode(codes: Uint8Array | Uint16Array, test: RowTest): RowTest {
 
 /**
  * Sorts by a numeric field, rows without it last. Numbers beyond 2^53 that are equal when rounded
- * stay in order. Undefined if the field holds other values, too.
+ * stay in order. Returns undefined unless the columns have all values of the field as numbers.
  */
 export function sortRows(
   table: Table,
@@ -183,7 +184,7 @@ export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBu
   if (scannedParts.length === 0) return rows;
   using scan = new Scan(scanJobOf(index, rows, scannedParts));
   let count = 0;
-  // Hits replace rows that were searched already.
+  // Hits overwrite rows that were already searched.
   for (let first = 0; first < rows.length; first += SCAN_ROWS) {
     for (const row of scan.search(first, Math.min(rows.length, first + SCAN_ROWS))) {
       rows[count++] = row;
@@ -205,7 +206,7 @@ export function needsDerived(paths: readonly (readonly string[])[]): boolean {
 }
 
 /**
- * @param isOwn Whether rows have a field of this name: the condition then means that field.
+ * @param isOwn Whether the user's rows have a field with this name, which the condition then means.
  * @throws {UsageError} If only the page of `retort view` can compute a field.
  */
 export function checkComputable(

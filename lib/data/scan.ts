@@ -15,11 +15,11 @@ import { plainPrompt, PROMPT_FIELDS } from "./turns.ts";
 import { readFullySync } from "../files.ts";
 
 export interface ScanJob {
-  /** In ascending order and, like `columns`, in shared memory. */
+  /** The rows to search, in ascending order and, like `columns`, in shared memory. */
   readonly rows: Uint32Array;
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
-  /** Those of `Table.viewFields` that the condition reads. */
+  /** The fields in `Table.viewFields` that the condition reads. */
   readonly viewFields: ReadonlyMap<string, CodedField>;
   readonly where: readonly string[];
 }
@@ -48,7 +48,7 @@ export const SCAN_ROWS = 512;
 
 /** Maximum size of a block of lines that are read together, unless one line is longer. */
 const MAX_BLOCK_BYTES = 1 << 18;
-/** Maximum gap between lines of a block. Reading it is cheaper than skipping it. */
+/** Maximum gap between lines of a block. Reading a small gap is cheaper than skipping it. */
 const MAX_GAP_BYTES = 1 << 16;
 
 /**
@@ -142,7 +142,8 @@ export class Scan implements Disposable {
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
-  /** Reads a block. Returns undefined if the file cannot be read: the index will drop its rows. */
+  /** Reads a block. Returns undefined if the file cannot be read in full: the index will drop its
+   * rows. */
   #read(fileIndex: number, offset: number, length: number): Uint8Array | undefined {
     try {
       const file = this.#files[fileIndex] ??= Deno.openSync(this.#job.files[fileIndex].path);
@@ -198,7 +199,7 @@ class ScannedLine {
         ? valueAt(this.#parsedObjects(), path)
         : valueAt([{ [path[0]]: value }], path);
     } catch {
-      // The file was replaced since the index last checked it.
+      // The file may have been replaced since the index last checked it.
       this.isDamaged = true;
       return null;
     }
@@ -252,8 +253,8 @@ class ScannedLine {
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Sent in place of a chunk or an answer's id: the worker is ready for messages. Its modules load
- * asynchronously, and an earlier message would be lost.
+ * Sent in place of a chunk or the id of a question once a worker is ready for messages. Its modules
+ * load asynchronously, and an earlier message would be lost.
  */
 export const READY = -1;
 

@@ -1,6 +1,6 @@
 /**
- * Searches the first rows in this thread, and the others in workers, so that requests are answered
- * meanwhile.
+ * Searches the first rows in this thread and the remaining rows in workers, so that this thread can
+ * answer requests.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import { endsWithin } from "../interruptible.ts";
 import { READY, Scan, SCAN_ROWS, type ScanJob, type ScanReport, type ScanStart } from "./scan.ts";
 
 /**
- * Maximum for all scans together, though each has at least one. A worker takes 25 MB, and two are
- * as fast as most disks.
+ * Maximum number of workers for all scans together, although each scan gets at least one. A worker
+ * takes 25 MB, and two are as fast as most disks.
  */
 const MAX_WORKERS = 2;
 /** How long this thread searches before it starts workers, which take longer to load. */
@@ -80,7 +80,7 @@ export class Scanner {
     this.#nextChunk[0] = this.#doneChunks;
   }
 
-  /** Starts more workers, as far as other scans leave any. */
+  /** Starts more workers, up to `MAX_WORKERS` for all scans together. */
   #startMore(): void {
     const chunks = Math.ceil(this.total / SCAN_ROWS) - this.#doneChunks;
     const maxWorkers = Math.min(chunks, navigator.hardwareConcurrency);
@@ -129,7 +129,7 @@ export class Scanner {
   #end(problem: string | undefined): void {
     this.isDone = true;
     this.problem = problem;
-    // A terminated worker may run on for a moment: leave it no chunks.
+    // Leaves no chunks for terminated workers, which may run for another moment.
     Atomics.store(this.#nextChunk, 0, Math.ceil(this.total / SCAN_ROWS));
     for (const worker of this.#workers) worker.terminate();
     runningWorkers -= this.#workers.length;

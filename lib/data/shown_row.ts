@@ -38,9 +38,9 @@ export interface ShownRow {
   readonly reasoning_tokens: number;
   readonly latency_ms: number;
   readonly attempts: number;
-  /** -1 if unknown. */
+  /** US dollars; -1 if unknown. */
   readonly cost_usd: number;
-  /** Whether `cost_usd` comes from public prices. */
+  /** Whether `cost_usd` is estimated from public prices. */
   readonly is_estimated: boolean;
   readonly teacher: string;
   readonly model: string;
@@ -60,7 +60,7 @@ export interface RowDetail extends ShownRow {
   }[];
   readonly response: string;
   readonly reasoning: string;
-  /** Indented JSON; "" if none. */
+  /** Tool calls as indented JSON; "" if there are none. */
   readonly tool_calls: string;
   readonly error: {
     readonly type: string;
@@ -68,12 +68,12 @@ export interface RowDetail extends ShownRow {
     readonly status: number | null;
   } | null;
   readonly raw: string;
-  /** Whether `raw`, and perhaps other texts, are shortened. */
+  /** Whether `raw`, and perhaps other texts, were shortened. */
   readonly is_cut: boolean;
   readonly duplicate_of: string | null;
-  /** The id of that row; "" if this is no duplicate. */
+  /** The id of the row that this row duplicates; "" if there is none. */
   readonly duplicate_id: string;
-  /** Up to 50 answers to the same input row; empty if there is only one. */
+  /** Up to 50 results of the same input row, including failures; empty if there is only one. */
   readonly samples: readonly {
     readonly id: string;
     readonly uid: string;
@@ -87,12 +87,12 @@ export interface RowDetail extends ShownRow {
     readonly is_estimated: boolean;
     readonly finish_reason: string;
   }[];
-  /** The index of `samples[0]` among all answers to the input row. */
+  /** The index of `samples[0]` among all results of the input row. */
   readonly samples_from: number;
   readonly sample_count: number;
 }
 
-/** Longest text in the table, in UTF-16 units. */
+/** Maximum length of a text in the table, in UTF-16 units. */
 const MAX_GLIMPSE_LENGTH = 240;
 
 export function shownRow(
@@ -129,13 +129,14 @@ export function shownRow(
   };
 }
 
-/** Longest text in the detail view, in UTF-16 units. */
+/** Maximum length of a text in the detail view, in UTF-16 units. */
 const MAX_TEXT_LENGTH = 2_000_000;
 
 /**
  * Reads a row in full; undefined if the line can no longer be read.
  *
- * @param samplesFrom Index of the first answer in `samples`. @default this row is included
+ * @param samplesFrom Index of the first result in `samples`. @default chosen so that `samples`
+ * includes this row
  */
 export function rowDetail(
   index: DataIndex,
@@ -177,7 +178,7 @@ export function rowDetail(
 
 const SAMPLES_AT_ONCE = 50;
 
-/** Reads answers to the input row of `row`; by default, the group of 50 that contains `row`. */
+/** Reads up to 50 results of the input row of `row`; by default, the group that contains `row`. */
 function samplesOf(
   index: DataIndex,
   row: number,
@@ -189,7 +190,7 @@ function samplesOf(
     if (table.isSameInputRow(row, other) && !table.isGone(other)) rows.push(other);
   }
   const ownIndex = rows.indexOf(row);
-  // The last group is full, because the page compares at least two answers.
+  // The last group starts early enough to be full, because the page compares at least two results.
   const lastStart = Math.max(0, rows.length - SAMPLES_AT_ONCE);
   const start = Math.min(lastStart, from ?? ownIndex - ownIndex % SAMPLES_AT_ONCE);
   const sampleRows = rows.length < 2 ? [] : rows.slice(start, start + SAMPLES_AT_ONCE);
@@ -225,7 +226,7 @@ function rowId({ table: { columns } }: DataIndex, row: number): string {
   return `${columns.file[row]}:${columns.offset[row]}`;
 }
 
-/** The row of an id; undefined if its file was replaced or removed. */
+/** The row with an id; undefined if its file was replaced or removed. */
 export function rowOfId({ table }: DataIndex, id: string): number | undefined {
   const [file, offset] = id.split(":").map(Number);
   const { columns, length } = table;
@@ -248,7 +249,7 @@ function readLine(index: DataIndex, row: number, parse = parsedInFull): ReadLine
     const facts = factsOf(text, index.hintsAt(row), parse);
     return facts instanceof DamagedLine ? undefined : { text, facts };
   } catch {
-    // The file was removed, and the index has not noticed yet.
+    // The file was removed or changed, and the index has not noticed yet.
     return undefined;
   }
 }

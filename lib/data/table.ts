@@ -26,7 +26,7 @@ import {
 } from "./line_facts.ts";
 import { promptOf } from "./turns.ts";
 
-/** Maximum number of users' fields with columns. Conditions on others read lines. */
+/** Maximum number of users' fields with columns. Conditions on other fields read lines. */
 const MAX_FIELDS = 48;
 /** Maximum number of users' fields with `OwnField.numbers`: 8 bytes per row each. */
 const MAX_NUMBER_FIELDS = 12;
@@ -89,7 +89,7 @@ export class Table {
   readonly names = Object.fromEntries(NAME_COLUMNS.map((name) => [name, new Names()])) as NameLists;
   /** The first `MAX_FIELDS` fields of users' rows, by path joined with NUL. */
   readonly fields = new Map<string, OwnField>();
-  /** All fields of users' rows, without fields of objects. */
+  /** The names of all fields of users' rows, without fields inside objects. */
   readonly fieldNames = new Set<string>();
   /** What the comparison of runs and the search for near duplicates have found, by field name. */
   readonly viewFields = new Map<string, CodedField>([["near_duplicate", nearField(0)]]);
@@ -167,7 +167,7 @@ export class Table {
     return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
   }
 
-  /** Rebuilds what the index file does not hold, after the columns were loaded. */
+  /** Rebuilds what the index file does not contain, after the columns were loaded. */
   reindex(): void {
     this.goneCount = 0;
     this.#capacity = this.columns.offset.length;
@@ -178,8 +178,8 @@ export class Table {
 
   /**
    * Marks a row as a duplicate if another input row has the same answer and, for a short answer,
-   * the same prompt. Otherwise adds the row to `#answers`, unless another sample of its input row
-   * with this answer is there. Keep in sync with `DerivedFields.#isDuplicate`.
+   * the same prompt. Otherwise adds the row to `#answers`, unless it already has this answer from
+   * another sample of the input row. Keep in sync with `DerivedFields.#isDuplicate`.
    */
   #findDuplicate(row: number, isLong: boolean): void {
     const { columns } = this;
@@ -232,7 +232,7 @@ export class Table {
     }
   }
 
-  /** @param depth The length of the path: a name that holds a NUL gets no column. */
+  /** @param depth The length of the path. A name that contains a NUL gets no column. */
   #field(key: string, depth: number): OwnField | undefined {
     const existing = this.fields.get(key);
     if (existing !== undefined) return existing.path.length === depth ? existing : undefined;

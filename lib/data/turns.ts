@@ -1,6 +1,6 @@
 /**
- * The prompt of a line, as turns and as text. `lib/source/` reads a row as its run did. The text is
- * needed for every row: that of the simplest shapes is read here, in 1 µs instead of 3.
+ * The prompt of a line, as turns and as text. `lib/source/` reads a row as its run did. Every row
+ * needs the text, so this file reads the simplest shapes itself, in 1 µs instead of 3.
  *
  * @module
  */
@@ -18,8 +18,8 @@ export interface Turn {
 }
 
 /**
- * The prompt as turns: those of `final_messages`, else as the run has read the row. A bad row is one
- * turn with its text.
+ * The prompt as turns: `final_messages` without the last one, or else the messages that the run
+ * read from the row. A bad row becomes one turn with its text.
  */
 export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   if (Array.isArray(line.final_messages)) return messageTurns(line.final_messages.slice(0, -1));
@@ -30,7 +30,7 @@ export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   return text === "{}" ? [] : [{ role: "user", text }];
 }
 
-/** The turns of user and tools as one text, each on lines of its own. */
+/** The text of the user's and the tools' turns, joined by line feeds. */
 export function promptOf(line: JsonObject, hints: RunHints): string {
   const text = plainPrompt(line, hints);
   if (text !== undefined) return text;
@@ -87,8 +87,8 @@ function isPresent(value: unknown): boolean {
 }
 
 /**
- * The messages of a row as turns; undefined if one holds more than text, the last is not the
- * user's, or the row has another shape.
+ * The messages of a row as turns; undefined if a message has more than text, the last message is
+ * not the user's, or the row has another shape.
  */
 function plainMessages(line: JsonObject, hints: RunHints): Turn[] | undefined {
   const { messages } = line;
@@ -104,8 +104,8 @@ function plainMessages(line: JsonObject, hints: RunHints): Turn[] | undefined {
 }
 
 /**
- * Parsers of runs, by whether `continue_final_message` is set. Undefined if the run's template is
- * invalid in this version.
+ * Parsers of runs, by whether `continue_final_message` is set. A parser is undefined if the run's
+ * template is invalid in this version.
  */
 const parsers = new WeakMap<RunHints, Map<boolean, RowParser | undefined>>();
 
@@ -127,7 +127,8 @@ function parserOf(line: JsonObject, hints: RunHints): RowParser | undefined {
   return runParsers.get(isContinued);
 }
 
-/** The uid is not used here, and deriving one takes twice as long as all the rest. */
+/** The parser is given a uid, which is not used, because deriving one takes twice as long as the
+ * rest. */
 const ANY_UID = "";
 
 /** The fields that turns show in full; none for a bad row. */
@@ -168,7 +169,8 @@ function contentText(content: unknown): string {
   }).join("\n");
 }
 
-/** Keeps numbers as they are written. Undefined if the text is not JSON, or nested too deeply. */
+/** Parses JSON, and keeps numbers as they are written. Returns undefined if the text is not JSON,
+ * or nested too deeply. */
 export function parseExactly(text: string): unknown {
   try {
     return parseLossless(text);

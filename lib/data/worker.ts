@@ -20,14 +20,14 @@ const scope = globalThis as unknown as Scope;
 
 const POLL_MS = 1_000;
 /**
- * During a run, a pause in reading is this many times as long as the work before it. A ninth of a
- * core still reads 5,000 rows a second, more than most teachers answer.
+ * During a run, a pause in reading takes this many times as long as the work before it. With a
+ * ninth of a core, the worker still reads 5,000 rows a second, more than most teachers answer.
  */
 const PAUSE_FACTOR = 8;
 /** Minimum time between saves during a run, because each writes the whole index. */
 const SAVE_MS = 60_000;
 
-/** The pause between two refreshes: a question ends it. */
+/** Ends the pause between two refreshes. Each question aborts it. */
 let pause = new AbortController();
 
 (scope as unknown as { onmessage: (event: { data: WorkerSetup }) => void }).onmessage = (
@@ -75,7 +75,8 @@ async function followFiles(index: DataIndex, server: DataServer): Promise<never>
 const channel = new MessageChannel();
 let onTurn = () => {};
 channel.port1.onmessage = () => onTurn();
-/** Lets the event loop receive questions: sooner than `setImmediate`, and faster than a timer. */
+/** Lets the event loop receive questions, sooner than `setImmediate` would, and with less delay
+ * than a timer. */
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     onTurn = resolve;

@@ -2,8 +2,8 @@
  * Finds where an input may be divided among several readers.
  *
  * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string, and
- * half of that for tables.
- * Compressed files cannot be divided, and Parquet only between row groups.
+ * half of that for tables. Compressed files cannot be divided, and Parquet files only between row
+ * groups.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface Border {
   readonly byte: number;
   /** Number of the last row before the border, as `Line.number` counts. */
   readonly number: number;
-  /** Rows before the border, without blank lines and the header of a table. */
+  /** Number of rows before the border, without blank lines and the header of a table. */
   readonly rows: number;
 }
 
@@ -29,7 +29,8 @@ export interface InputPart {
   readonly to: Border;
   /** Bytes of the file's header, which readers of any part need; 0 without one. */
   readonly header: number;
-  /** Size of the whole input in the unit of `to.byte`: equal to it in the last part. */
+  /** Size of the whole input, in the same unit as `to.byte`. In the last part, the two are equal.
+   */
   readonly size: number;
 }
 
@@ -61,7 +62,7 @@ export interface FoundBorders {
 }
 
 /**
- * Finds out where a file may be divided. Reads CSV and TSV until no column can hold JSON, often to
+ * Finds out where a file may be divided. Reads CSV and TSV until no column can be JSON, often to
  * the end, unless the options name these columns.
  */
 export async function divisibleOf(
@@ -151,7 +152,7 @@ class BorderFinder {
   /** The first border at or after this byte is selected. */
   target: number;
   number = 0;
-  /** Rows so far, without blank lines. */
+  /** Number of rows so far, without blank lines. */
   rows = 0;
   header = 0;
 
@@ -169,7 +170,7 @@ class BorderFinder {
     }
   }
 
-  /** Called after each row of a table, and its header. `byte` is the one after it. */
+  /** Called after the header and after each row of a table. `byte` is the offset after it. */
   endRecord(byte: number, number: number): void {
     this.number = number;
     if (this.header === 0) this.header = byte;
@@ -189,7 +190,7 @@ async function scanLines(chunks: AsyncIterable<Uint8Array>, finder: BorderFinder
   /** Whether a line that began in an earlier chunk has text; undefined without such a line. */
   let unfinishedHasText: boolean | undefined;
   for await (const chunk of chunks) {
-    // Typed arrays are searched at half the speed.
+    // A typed array would be searched at half the speed.
     const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
     let start = offset === 0 ? bomLength(chunk) : 0;
     for (let end = text.indexOf("\n", start); end !== -1; end = text.indexOf("\n", start)) {

@@ -18,14 +18,15 @@ import {
   NEEDS_DICTIONARY,
 } from "./foreign_format.ts";
 
-/** Each read goes through a thread: with 64 KiB, the first pass waited for a tenth of its time. */
+/** Each read goes through a thread: with 64 KiB, the first pass spent a tenth of its time waiting.
+ */
 const CHUNK_BYTES = 256 * 2 ** 10;
 const DECOMPRESSED_BYTES = 64 * 2 ** 10;
 
 /** Compression of a whole file, not of pages in a Parquet file. */
 export type Compression = "gzip" | "zstd";
 
-/** Recognized by their first bytes: no text begins like these. */
+/** Compressions, recognized by first bytes with which no text begins. */
 const COMPRESSIONS: readonly {
   readonly name: Compression;
   readonly extensions: readonly string[];
@@ -71,11 +72,11 @@ function compressedExtension(name: string): string {
 
 export interface ByteRange {
   readonly start: number;
-  /** The byte after the last one. */
+  /** Offset after the last byte. */
   readonly end: number;
 }
 
-/** Whether a file is compressed, judging by its first bytes and the name `.gz`. */
+/** Whether a file is compressed, judging by its first bytes or the extension `.gz`. */
 export async function isCompressed(path: string, name: string): Promise<boolean> {
   return compressionOf(await startOf(path, name), path) !== undefined;
 }
@@ -108,7 +109,7 @@ export async function* openRanges(
  * Reads a file decompressed. The memory of a chunk may be reused for the next one. Closes the file
  * even if the reader stops early.
  *
- * @param name What errors call the file.
+ * @param name The name of the file in errors.
  * @throws {SourceError} if the file cannot be read, is damaged, or has a foreign format
  */
 export async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {

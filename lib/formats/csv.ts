@@ -197,8 +197,8 @@ export async function detectDelimiter(
   return format === "tsv" ? "\t" : likeliestDelimiter(await firstText(path, name));
 }
 
-/** Chooses the delimiter that gives most rows as many cells as the header; of several, the one with
- * more cells. */
+/** Chooses the delimiter with which the largest share of rows have as many cells as the header.
+ * Among equals, chooses the one with the most cells. */
 function likeliestDelimiter(start: string): string {
   const candidates = DELIMITERS.map((delimiter) => {
     const [header = [], ...rows] = firstRecords(start, delimiter, SAMPLE_ROWS);

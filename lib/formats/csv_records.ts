@@ -16,7 +16,7 @@ export interface RecordOptions {
 
 export interface CsvRecord {
   readonly cells: string[];
-  /** Counts the header as 1, and blank records. */
+  /** The header is number 1. Blank records count. */
   readonly number: number;
 }
 
@@ -34,13 +34,13 @@ export interface Piece {
 export class RecordReader {
   readonly #options: RecordOptions;
   readonly #columns: ReadonlySet<number> | undefined;
-  /** The start of a record that has not ended, and what follows. */
+  /** The text from the start of the next record, which is not complete yet or not searched yet. */
   #rest = "";
   /** Where `#rest` begins in the file, in characters. */
   #offset = 0;
   #number = 0;
   #isHeader = true;
-  /** Length of `#rest` up to its last line feed, which a quoted cell may hold. */
+  /** Length of `#rest` up to its last line feed, which may be inside a quoted cell. */
   #completeChars = 0;
   /** Length of `#rest` at which it is searched again, because a row may span many pieces. */
   #retryChars = 0;
@@ -172,7 +172,7 @@ class RecordScan {
     if (this.#nextQuote < start) this.#nextQuote = indexIn(text, '"', start);
     if (this.#nextLineFeed < start) this.#nextLineFeed = indexIn(text, "\n", start);
     if (this.#nextLineFeed < this.#nextQuote) {
-      // A record without quotes, as most are in many files, needs no search for each cell.
+      // In many files, most records have no quotes: such a record needs no search for each cell.
       const line = text.slice(start, this.#nextLineFeed);
       this.position = this.#nextLineFeed + 1;
       return line.split(this.#delimiter);

@@ -11,7 +11,7 @@ import { filterOf, tableFilter } from "../jq_filters.ts";
 
 /** A format that is not read, or only with `--input-format`. */
 export interface ForeignFormat {
-  /** Follows `it is ` in messages. */
+  /** A phrase that follows `it is ` in messages. */
   readonly what: string;
   /** A sentence that says what to do, often with a command. */
   readonly advice: (path: string) => string;
@@ -19,7 +19,7 @@ export interface ForeignFormat {
 
 const STANDARD_INPUT = "-";
 
-/** Formats by their first bytes, after decompression: gzip that remains was compressed twice.
+/** Formats by their first bytes after decompression, so gzip among them means compressed twice.
  * Prompts may begin with the letters of RAR and GGUF, but no text has the bytes after them. */
 const SIGNATURES: readonly (readonly [ForeignFormat, ...starts: string[]])[] = [
   [{ what: "a Parquet file", advice: () => "Add --input-format parquet" }, "PAR1"],
@@ -93,8 +93,8 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
 const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
 
 /**
- * Whether lines end as on a Mac before 2001, and would be read as one line. A JSON array is read
- * correctly with such lines.
+ * Whether lines end with a carriage return alone, as on a Mac before 2001: they would be read as
+ * one line. In a JSON array, such line ends do no harm.
  */
 function hasOnlyCarriageReturns(start: Uint8Array): boolean {
   const lineEnd = start.indexOf(CARRIAGE_RETURN);
@@ -204,7 +204,7 @@ function toAnotherFile(): string {
 
 function unpackedWith(command: string): (path: string) => string {
   return (path) => {
-    // The command would only unpack a compressed archive to an archive.
+    // `command` would only decompress the archive, not extract its files.
     const tool = TAR_NAME.test(path) ? "tar -xOf" : command;
     return `Unpack it: ${tool} ${pathWord(path)} > ${pathWord(unpackedName(path))}`;
   };

@@ -32,7 +32,7 @@ export interface Input {
 }
 
 /**
- * Opens an input. Reads CSV and TSV until no column can hold JSON, often to the end, unless
+ * Opens an input. Reads CSV and TSV until no column can be JSON, often to the end, unless
  * `jsonColumns` names these columns.
  *
  * @param name The path that the user gave, for the format and for errors.
@@ -93,7 +93,7 @@ async function openTable(
 
 async function* noRows(): AsyncGenerator<Line[]> {}
 
-/** Yields the bytes of a part in the form of a whole file: after a header, or within brackets. */
+/** Yields the bytes of a part in the form of a complete file, with a header or within brackets. */
 async function* bytesOf(
   path: string,
   name: string,
@@ -103,7 +103,7 @@ async function* bytesOf(
   const isFirst = from.byte === 0, isArray = format === "json";
   if (isArray && !isFirst) yield ARRAY_START;
   const head = isFirst || isArray ? [] : [{ start: 0, end: header }];
-  // Replaces the comma after the last element by a bracket.
+  // Replaces the comma after the last element with a bracket.
   const endsEarly = isArray && to.byte < size;
   yield* openRanges(path, name, [...head, {
     start: from.byte,

@@ -45,9 +45,11 @@ export function placeOf(name: string, format: InputFormat, number: number): stri
 }
 
 /**
- * Recognizes a format by name, or by first bytes: for JSON, JSON Lines and unknown extensions.
+ * Recognizes the format by the name or, for JSON, JSON Lines and unknown extensions, by the first
+ * bytes.
  *
- * @throws {SourceError} If a file named as plain text holds rows: each line would be sent as text.
+ * @throws {SourceError} If the file cannot be read, or is named as plain text but contains rows,
+ * each of which would be sent as text.
  */
 export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
@@ -73,8 +75,8 @@ async function isParquet(path: string, name: string): Promise<boolean> {
   return new TextDecoder().decode(start.subarray(0, 4)) === "PAR1";
 }
 
-/** Whether the text is a JSON array, not JSON Lines of message lists: there, the first line is
- * complete JSON, and has other lines after it or elements with roles. */
+/** Whether the text is one JSON array, not JSON Lines with a list of messages per line. In JSON
+ * Lines, the first line is complete JSON and other lines follow it, or its elements have roles. */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();
   if (!text.startsWith("[")) return false;
@@ -86,27 +88,27 @@ function isArray(start: string, byName: InputFormat | undefined): boolean {
 
 const MAX_LINES = 50;
 /** A shorter start is the whole file, as at least 64 KB are read. */
-const MIN_CUT_CHARS = 10_000;
+const MIN_TRUNCATED_CHARS = 10_000;
 const OBJECT_START = /^\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 const OBJECTS_START = /^\[\s*\{\s*"(?:[^"\\]|\\.)*"\s*:/;
 
 /**
  * Recognizes rows in a file named as plain text: what the text is, and the format to read it. Most
- * of the first lines must be rows: prompts may begin with a brace or hold commas, as code does.
+ * of the first lines must be rows: prompts may begin with a brace or contain commas, as code does.
  */
 function rowsInText(start: string): readonly [what: string, InputFormat] | undefined {
   const text = start.trimStart();
   const lines = firstLines(text);
   const isMost = (count: number) => count > lines.length / 2;
   if (isMost(lines.filter(isRow).length)) return ["JSON Lines", "jsonl"];
-  if (OBJECTS_START.test(text) && isWholeOrCut(text)) return ["a JSON array", "json"];
+  if (OBJECTS_START.test(text) && isCompleteOrTruncated(text)) return ["a JSON array", "json"];
   const table = TABLES.find(({ delimiter }) => isTable(text, delimiter));
   return table && [table.what, table.format];
 }
 
 /** Whether the text is JSON, complete or truncated. A plain-text prompt may start with a list: the
  * text after it is not JSON. */
-function isWholeOrCut(text: string): boolean {
+function isCompleteOrTruncated(text: string): boolean {
   try {
     JSON.parse(text);
     return true;
@@ -115,17 +117,20 @@ function isWholeOrCut(text: string): boolean {
   }
 }
 
-/** The first lines that are not blank. Omits a last line that may be cut, unless it is the only one. */
+/** The first lines that are not blank. Omits a last line that may be truncated, unless it is the
+ * only one. */
 function firstLines(text: string): string[] {
   const lines = text.split("\n", MAX_LINES + 1);
-  if (lines.length > MAX_LINES || (lines.length > 1 && text.length > MIN_CUT_CHARS)) lines.pop();
+  if (lines.length > MAX_LINES || (lines.length > 1 && text.length > MIN_TRUNCATED_CHARS)) {
+    lines.pop();
+  }
   return lines.map((line) => line.trim()).filter((line) => line !== "");
 }
 
 /** Whether a line is an object or a list of messages. The only line may be incomplete. */
 function isRow(line: string, _index: number, { length }: readonly string[]): boolean {
   const isStart = OBJECT_START.test(line) || (OBJECTS_START.test(line) && isMessageArray(line));
-  return isStart && (isJson(line) || (length === 1 && line.length > MIN_CUT_CHARS));
+  return isStart && (isJson(line) || (length === 1 && line.length > MIN_TRUNCATED_CHARS));
 }
 
 const TABLES = [
@@ -134,7 +139,8 @@ const TABLES = [
   { delimiter: ";", what: "a CSV file", format: "csv" },
 ] as const;
 
-/** Without one of these columns, lines with commas are more likely prompts than a table. */
+/** Columns of tables with prompts. Lines with commas but without such a column are more likely
+ * prompts. */
 const PROMPT_COLUMNS: ReadonlySet<string> = new Set(
   "prompt question instruction messages conversations conversation text input query problem user content"
     .split(" "),
@@ -142,7 +148,7 @@ const PROMPT_COLUMNS: ReadonlySet<string> = new Set(
 
 /** Whether the first line names columns, and most other lines have as many cells. */
 function isTable(text: string, delimiter: string): boolean {
-  // Quoted cells may hold delimiters and line breaks. An incomplete one ends the text.
+  // Quoted cells may contain delimiters and line breaks. An incomplete cell ends the text.
   const plain = text.replaceAll(/"(?:[^"]|"")*"/g, (cell) => cell.replaceAll(/[^\w-]/g, "") || "_");
   const [header = "", ...rows] = firstLines(plain.split('"', 1)[0]);
   const names = header.split(delimiter);

@@ -23,7 +23,7 @@ import {
 
 export interface JsonArrayOptions {
   readonly name: string;
-  /** Elements before the part that is read. @default 0 */
+  /** Number of elements before the part that is read. @default 0 */
   readonly numberBefore?: number;
   /** Called for each element, instead of yielding it. `end` is the offset of the comma or bracket
    * after the element. */

@@ -30,13 +30,13 @@ export function badLine(number: number, problem: string, bytes: Uint8Array): Lin
 }
 
 export interface LinesOptions {
-  /** A longer line has a problem. @default 67108864 (64 MiB) */
+  /** Maximum size of a line. A longer line has a problem. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
-  /** Lines before this part of a file. @default 0 */
+  /** Number of lines before this part of a file. @default 0 */
   numberBefore?: number;
 }
 
-/** Text never contains NUL bytes. */
+/** The problem of a line with NUL bytes, which text never contains. */
 export const NUL_BYTES = "holds NUL bytes: the file was not written completely, or is not text";
 
 export const INVALID_UTF8 = "invalid UTF-8";
@@ -48,13 +48,15 @@ export const MAX_LINE_BYTES = 64 * 2 ** 20;
 /** Small batches die in V8's young generation: the first pass takes 16 MB of heap instead of 37 MB
  * with batches of whole chunks. */
 const BATCH_LINES = 64;
-/** The bytes that are kept of a line that is too long. */
+/** Bytes to keep of a line that is too long. */
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
- * Reads lines, also compressed with gzip or zstd. Closes the file even if the reader stops early.
+ * Reads the lines of a file, which may be compressed with gzip or zstd. Closes the file even if the
+ * reader stops early.
  *
- * @throws {SourceError} if the file cannot be read, or its compressed data is damaged
+ * @throws {SourceError} if the file cannot be read, its compressed data is damaged, or it has a
+ * foreign format
  */
 export function openLines(path: string): AsyncGenerator<Line[]> {
   return readLines(openBytes(path, path));
@@ -82,7 +84,7 @@ class LineSplitter {
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   /** Pieces of a line that did not end in its chunk, to be joined at its end. */
   #pieces: Uint8Array[] = [];
-  /** Bytes of that line so far, kept or not. */
+  /** Bytes of the unfinished line so far, kept or not. */
   #length = 0;
   #number: number;
 
@@ -158,9 +160,9 @@ class LineSplitter {
   }
 }
 
-/** Removes line breaks from valid JSON, where they are only between tokens. In other text, replaces
- * them by tabs, because invalid JSON must stay invalid: without its line break, `1` and `2` would
- * be 12. */
+/** Removes line breaks from valid JSON, which has them only between tokens. In other text, replaces
+ * them with tabs, because invalid JSON must stay invalid: without its line break, `1` and `2`
+ * would be 12. */
 export function oneLine(json: string): string {
   const trimmed = json.trim();
   if (!trimmed.includes("\n") && !trimmed.includes("\r")) return trimmed;

@@ -23,7 +23,8 @@ export interface ParquetOptions {
 }
 
 const BATCH_ROWS = 32;
-/** A row group up to this size is read at once. Columns of a larger one are read in windows. */
+/** A row group up to this size is read at once. Columns of larger row groups are read in windows.
+ */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
 /** The size of the windows of all columns together. */
 const WINDOWS_BYTES = 8 * 2 ** 20;
@@ -107,7 +108,8 @@ async function* readGroup(
   for (const leaf of leaves) leaf.close();
 }
 
-/** Loads pages until each column has a row. Returns how many rows all have, up to `maxRows`. */
+/** Loads pages until each column has a row. Returns the number of rows that all columns have, up to
+ * `maxRows`. */
 async function loadRows(
   leaves: readonly LeafColumn[],
   maxRows: number,

@@ -1,6 +1,6 @@
 /**
- * Values of one column of a row group as JSON text. Decodes each page, and formats each value of a
- * dictionary, once.
+ * Values of one column of a row group as JSON text. Decodes each page once. Formats each value of a
+ * dictionary once if its values are used often.
  *
  * @module
  */
@@ -106,7 +106,8 @@ export class LeafColumn {
     }
   }
 
-  /** Most pages have no checksum, and decoding allocates the size in the header. */
+  /** Checks the sizes in a header, because most pages have no checksum and decoding allocates the
+   * sizes that the header gives. */
   #checkSizes(header: PageHeader): void {
     const { uncompressed_page_size: size, dictionary_page_header: dictionary } = header;
     const maxSize = Math.max(this.#decompressedBytes, UNCHECKED_PAGE_BYTES);
@@ -186,7 +187,7 @@ export class LeafColumn {
   }
 }
 
-/** How much is read first for a page header. */
+/** Bytes to read at first for a page header. */
 const HEADER_BYTES = 1 << 10;
 /** A longer header is damaged. */
 const MAX_HEADER_BYTES = 1 << 24;
@@ -230,7 +231,7 @@ class ChunkReader {
     return bytes;
   }
 
-  /** Makes the window hold the next `length` bytes, or the rest of the chunk. */
+  /** Fills the window with at least the next `length` bytes, or the rest of the chunk. */
   async #fill(length: number): Promise<void> {
     if (this.#window.length - this.#position >= length) return;
     const start = this.#start + this.#position;

@@ -25,11 +25,11 @@ export type Codec = ColumnMetaData["codec"];
 export type PageHeader = ReturnType<typeof parquetHeader>;
 type Decoder = Parameters<typeof readDataPage>[2];
 
-/** Values of a page or dictionary. An object for each would outlive V8's young generation. */
+/** Values of a page or dictionary. An object for each value would outlive V8's young generation. */
 export interface Values {
   /** The values, or the start of each text in `bytes`, after its length. */
   readonly items: DecodedArray;
-  /** Texts in the encoding PLAIN. */
+  /** The bytes of texts in the encoding PLAIN; undefined for other values. */
   readonly bytes: Uint8Array | undefined;
   /** What `release` frees; undefined if other bytes share it. */
   readonly memory?: ArrayBuffer;
@@ -91,7 +91,7 @@ export class PageDecoder {
     const reader = readerOf(body);
     const repetitionBytes = v2?.repetition_levels_byte_length;
     const levelBytes = v2 ? v2.repetition_levels_byte_length + v2.definition_levels_byte_length : 0;
-    // A damaged header may hold bytes instead: `checkRuns` never ends without a number.
+    // A damaged header may have bytes in place of the numbers: `checkRuns` would then never end.
     if (!(Number.isInteger(levelBytes) && levelBytes <= body.length)) {
       throw new Error("its levels are longer than a page");
     }
@@ -109,7 +109,7 @@ export class PageDecoder {
     return { ...this.#withValues(page, encoding, levels), memory };
   }
 
-  /** No levels for a page without nulls. */
+  /** Returns no levels for a page without nulls. */
   #definitionsOf(definitions: Uint8Array): Uint8Array {
     return definitions.every((level) => level === this.#definition) ? NO_LEVELS : definitions;
   }
@@ -132,7 +132,7 @@ export class PageDecoder {
 
   #rareItems(bytes: Uint8Array, encoding: Encoding, count: number): DecodedArray {
     if (count === 0) return [];
-    // Only booleans have this encoding: 0 or 1, after the length in bytes.
+    // Only booleans have this encoding: levels of 0 or 1, after their length in bytes.
     if (encoding === "RLE") return Array.from(levelsOf(readerOf(bytes), 1, count), Boolean);
     if (encoding === "DELTA_BYTE_ARRAY") return textsOfPrefixes(bytes, count);
     const header = { num_values: count, encoding } as NonNullable<PageHeader["data_page_header"]>;
@@ -161,14 +161,14 @@ function memoryOf(
   return isOwn && buffer instanceof ArrayBuffer ? buffer : undefined;
 }
 
-/** Frees a page. The garbage collector would let 20 MB of them wait, outside of its heap. */
+/** Frees a page. The garbage collector would leave 20 MB of pages waiting outside of its heap. */
 export function release({ memory }: Values): void {
   memory?.transfer(0);
 }
 
 type Encoding = NonNullable<PageHeader["data_page_header"]>["encoding"];
 
-/** Returns a text as bytes. */
+/** Returns a value. A text is returned as bytes. */
 export function valueIn({ items, bytes }: Values, index: number): unknown {
   if (bytes === undefined) return items[index];
   return bytes.subarray(items[index] as number, items[index + 1] as number - LENGTH_BYTES);
@@ -202,7 +202,7 @@ function withFallback(
       const page = decompress(compressed, { chunkSize: Math.max(64, length) });
       if (page.length === length) return page;
     } catch {
-      // The code below throws a better message.
+      // The code below throws an error with a better message.
     }
     return compressors[codec]!(compressed, length);
   };

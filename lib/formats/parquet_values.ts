@@ -1,6 +1,6 @@
 /**
  * Values of Parquet as JSON text: integers and decimals with all digits, times as ISO 8601 with the
- * digits of their unit. Also finds types that such text does not show.
+ * digits of their unit. Also finds types that the JSON text does not show.
  *
  * @module
  */
@@ -14,8 +14,9 @@ import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
 /** Returns undefined for text that is not UTF-8. */
 export type ValueWriter = (value: unknown) => string | undefined;
 
-/** A type that JSON lacks, so that rows hold text or digits. A double is one, because `1` may also
- * be an integer. A list or struct is exact if something in it is. */
+/** A type that JSON text does not show. Rows have text or digits instead: the `1` of a double may
+ * also be an integer, and a map looks like a struct. A list or struct has an exact type if
+ * something in it has one. */
 export type ExactType =
   | ExactLeafType
   | { readonly kind: "map"; readonly of: ValueType }
@@ -119,7 +120,7 @@ function timeTypeOf(
   return kind === "TIME" ? { kind: "time", unit, isUtc: isAdjustedToUTC } : undefined;
 }
 
-/** Whether a leaf holds bytes that are not text. */
+/** Whether a leaf has bytes that are not text. */
 export function isBytes({ elements }: LeafNode): boolean {
   const { type, converted_type: converted, logical_type: logical } = elements.at(-1)!;
   if (type !== "BYTE_ARRAY" && type !== "FIXED_LEN_BYTE_ARRAY") return false;
@@ -155,7 +156,7 @@ export function valueWriterOf(leaf: LeafNode): ValueWriter {
     : plainWriter(element);
 }
 
-/** Integers and booleans. */
+/** Writes integers and booleans. */
 function plainWriter(element: SchemaElement) {
   if (isUnsigned(element, 64)) {
     return (value: unknown) => BigInt.asUintN(64, value as bigint).toString();

@@ -1,6 +1,6 @@
 /**
- * Divides a zstd file into frames (RFC 8878, 3.1), and checks that it is complete. Otherwise rows
- * would be missing unnoticed: `node:zlib` stops without an error at truncated data or a skippable
+ * Divides a zstd file into frames (RFC 8878, 3.1), and checks that it is complete. Otherwise, rows
+ * could be missing unnoticed: `node:zlib` stops without an error at truncated data or a skippable
  * frame, and drops what follows a frame in the same write.
  *
  * @module
@@ -30,7 +30,7 @@ export class ZstdFrames {
   #isLastBlock = false;
 
   /**
-   * Returns copies of the bytes, without skippable frames. No array holds bytes of two frames; a
+   * Returns copies of the bytes, without skippable frames. No array has bytes of two frames, but a
    * frame may span several arrays.
    *
    * @throws {Error} if the bytes are not zstd frames

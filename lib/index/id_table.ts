@@ -1,12 +1,13 @@
 /**
- * A compact hash table of ids, with flags, a 64-bit fingerprint and perhaps a line number for each.
- * Entries of 25 bytes are in insertion order. An index refers to them from buckets of 4 bytes.
+ * A compact hash table of ids, with flags, a 64-bit fingerprint and optionally a line number for
+ * each. Entries of 25 bytes are in insertion order. An index refers to them from buckets of 4
+ * bytes.
  *
  * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This table takes
  * at most 33 bytes a row, 37 with line numbers. Only the index has free buckets, and only the index
  * is rebuilt when the table grows: it uses open addressing, is filled to four fifths and grows by
- * half. Bits of a bucket that the entry's number does not need hold bits of the hash, so most buckets
- * of other ids are skipped without reading their entries.
+ * half. The upper bits of a bucket, which the number of the entry does not need, store bits of the
+ * hash. So most buckets of other ids are skipped without reading their entries.
  *
  * @module
  */
@@ -22,7 +23,8 @@ export const SEEN = 8;
 /** The failed row with the id is sent again. */
 export const ASK_AGAIN = 16;
 
-/** The lower bits of a slot, for the position in a block. The others number the block. */
+/** Number of the lower bits of a slot, which give the position in a block. The upper bits number
+ * the block. */
 const BLOCK_BITS = 12;
 /** A growing table adds blocks of this many entries and copies no full one. */
 const BLOCK_ENTRIES = 1 << BLOCK_BITS;
@@ -43,16 +45,16 @@ export class IdTable implements Disposable {
   #flags: Uint8Array[] = [];
   #lines: Uint32Array[] | undefined;
   #index = new Uint32Array(0);
-  /** The capacity of all blocks, in entries. The first block grows to the size of the others. */
+  /** The capacity of all blocks, in entries. The first block grows until it has `BLOCK_ENTRIES`. */
   #entryCapacity = 0;
   /** The number of entries at which the index grows. */
   #maxSize = 0;
-  /** The lower bits of a bucket, for the number of its entry plus 1; 0 marks a free bucket. The upper
-   * bits hold bits of the hash. */
+  /** Number of the lower bits of a bucket, which store the number of its entry plus 1; 0 marks a
+   * free bucket. The upper bits store bits of the hash. */
   #entryBits = 0;
   #size = 0;
-  /** Set by `#probe` if it does not find the key: a free bucket for the key, and the hash bits that
-   * the bucket will hold. */
+  /** Set by `#probe` if it does not find the key: a free bucket for the key, and the hash bits to
+   * store in it. */
   #freeBucket = 0;
   #freeBits = 0;
   /** The key of the current call, in one buffer: a tuple per row would be garbage. */
@@ -224,8 +226,8 @@ export class IdTable implements Disposable {
     }
   }
 
-  /** Adds a block, or enlarges the first one. That begins small, because a run may have thousands
-   * of tables of a few rows. */
+  /** Adds a block, or enlarges the first one, which begins small because a run may have thousands
+   * of tables with few rows. */
   #addEntries(): void {
     const block = this.#entryCapacity >>> BLOCK_BITS;
     const entries = block === 0

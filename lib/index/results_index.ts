@@ -1,5 +1,5 @@
 /**
- * Reads the ids of an output file from the file itself, as a separate index could be wrong.
+ * Reads the ids in an output file from the file itself, because a separate index could be wrong.
  *
  * Checks only that a line begins with `{"uid":"…","prompt_hash":"…"` and ends with `}}`, as Retort
  * writes it. Any other line is parsed, and is damaged if that fails. `verify` parses every line.
@@ -27,12 +27,12 @@ export interface IndexedLine {
   readonly number: number;
   /** Where the line begins in the file. */
   readonly offset: number;
-  /** Without the line feed, as `text`. */
+  /** Length in bytes, without the line feed. */
   readonly byteLength: number;
   readonly hasHash: boolean;
   uid(): string;
   text(): string;
-  /** Parses the line: perhaps only its beginning and end were checked.
+  /** Parses the line, because perhaps only its beginning and end were checked.
    *
    * @throws {DamagedFileError} If the line is not a JSON object. */
   value(): Readonly<Record<string, unknown>>;
@@ -102,7 +102,7 @@ class LineScanner {
 
   scan({ bytes: block, offset }: LineBlock): void {
     // One character per byte. Strings are searched many bytes at a time, typed arrays byte by byte:
-    // finding line feeds and NUL bytes in these takes more than twice as long.
+    // finding line feeds and NUL bytes in a typed array takes more than twice as long.
     const characters = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1");
     const hasNul = characters.includes("\0");
     this.#line.startBlock(characters);
@@ -178,7 +178,7 @@ class CurrentLine implements IndexedLine {
   #end = 0;
   /** For each text of `includes`: its next position in the block, or `Infinity`. */
   readonly #nextPositions = new Map<string, number>();
-  /** Where the id is in `#block`, unless `#uid` holds it. */
+  /** Where the id is in `#block`, unless `#uid` is set. */
   #uidStart = 0;
   #uidEnd = 0;
   #uid: string | undefined;
@@ -241,7 +241,8 @@ class CurrentLine implements IndexedLine {
     );
   }
 
-  /** Searches the block from match to match, not line by line: most files do not hold the text. */
+  /** Searches the block from match to match, not line by line: most files do not contain the text.
+   */
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
     const start = this.#end - this.byteLength;

@@ -10,16 +10,17 @@ import { namesIn, OWN_FOLDER, parseShardStem, readTextOf, splitPath } from "../f
 import { parsePlanName } from "./plan.ts";
 
 export interface Division {
-  /** Path of the plan file, which holds the borders; "" if it is gone. */
+  /** Path of the plan file, which contains the borders; "" if it is gone. */
   readonly path: string;
   /** The stem that all its shards share: `out/x`. */
   readonly stem: string;
   readonly count: number;
-  /** What is known of the inputs, from the run file of one shard; only if the plan file is gone. */
+  /** What the run file of one shard says about the inputs. Undefined unless the plan file is gone.
+   */
   readonly run?: ShardRun;
 }
 
-/** What the run file of a shard says of its inputs. */
+/** What the run file of a shard says about its inputs. */
 export interface ShardRun {
   readonly input: string;
   readonly inputs?: readonly string[];
@@ -29,33 +30,34 @@ export interface ShardRun {
 }
 
 /**
- * Finds the divisions in the folder of an output by their plan files.
+ * Finds the divisions in the folder of an output, by their plan files and the run files of their
+ * shards.
  *
- * @param needsLost Decides, from the divisions with a plan file, whether to look for others, too,
- * by their run files. That lists a folder of perhaps thousands of files. @default always
+ * @param needsLost Decides, from the divisions with a plan file, whether to search run files for
+ * other divisions. That lists the folder, which may have thousands of files. @default always
  */
 export async function divisionsBeside(
   stem: string,
-  needsLost: (pinned: readonly Division[]) => boolean = () => true,
+  needsLost: (planned: readonly Division[]) => boolean = () => true,
 ): Promise<Division[]> {
   const { start } = splitPath(stem);
   const folder = `${start}${OWN_FOLDER}`;
-  const pinnedDivisions = (await namesIn(folder)).flatMap((file) => {
+  const plannedDivisions = (await namesIn(folder)).flatMap((file) => {
     const plan = parsePlanName(file);
     if (plan === undefined) return [];
     return [{ path: `${folder}/${file}`, stem: `${start}${plan.name}`, count: plan.shards }];
   });
-  return needsLost(pinnedDivisions)
-    ? [...pinnedDivisions, ...await lostDivisions(start, pinnedDivisions)]
-    : pinnedDivisions;
+  return needsLost(plannedDivisions)
+    ? [...plannedDivisions, ...await lostDivisions(start, plannedDivisions)]
+    : plannedDivisions;
 }
 
 async function lostDivisions(
   start: string,
-  pinnedDivisions: readonly Division[],
+  plannedDivisions: readonly Division[],
 ): Promise<Division[]> {
   const keyOf = (stem: string, count: number) => `${count} ${stem}`;
-  const known = new Set(pinnedDivisions.map(({ stem, count }) => keyOf(stem, count)));
+  const known = new Set(plannedDivisions.map(({ stem, count }) => keyOf(stem, count)));
   const names = await namesIn(start || ".");
   const existing = new Set(names);
   const lost: Division[] = [];
@@ -76,7 +78,7 @@ async function lostDivisions(
   return lost;
 }
 
-/** Reads the run file of a shard. Returns undefined if it cannot be read or belongs to no shard of
+/** Reads the run file of a shard. Returns undefined if it cannot be read, or is not of a shard with
  * this count. */
 async function runOfShard(stem: string, count: number): Promise<ShardRun | undefined> {
   try {
@@ -104,15 +106,14 @@ export function workingFolderOf(path: string, name: string): string | undefined 
   return resolve(folder, name) === resolve(path) ? folder : undefined;
 }
 
-/** Whether `file` is a name that results, failures or rescued lines of the division's shards have.
- */
+/** Whether `file` is the name of a shard's results, failures or rescued lines in the division. */
 export function isOutputName(file: string, { stem, count }: Division): boolean {
   const shard = parseShardStem(outputStem(file));
   return shard?.stem === splitPath(stem).name && shard.count === count;
 }
 
 /** `x` for the results `x.jsonl`, the failures `x_error.jsonl`, and files with rescued lines of
- * them; "" for other files. */
+ * either; "" for other files. */
 function outputStem(file: string): string {
   return /^(.*?)(?:_error)?(?:\.rescued-\d+)?\.jsonl$/s.exec(file)?.[1] ?? "";
 }

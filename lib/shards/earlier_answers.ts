@@ -1,6 +1,6 @@
 /**
- * Finds answers that an output folder already holds: of runs over whole files, of shards, rescued
- * ones, and those that a merge has moved.
+ * Finds answers that an output folder already has: of runs over whole files, of shards, in files
+ * with rescued lines, and in results that a merge has moved.
  *
  * @module
  */
@@ -25,7 +25,8 @@ import { MOVED_FOLDER, type PlannedInput, readPlan } from "./plan.ts";
 
 export interface ShardAnswers {
   readonly division: Division;
-  /** Results or, if no shard has answers, failures. */
+  /** A file of results, failures or rescued lines: the first that `firstAnswers` finds, or the
+   * results of a running shard, which may not exist yet. */
   readonly path: string;
   readonly isRunning: boolean;
 }
@@ -38,8 +39,8 @@ export function isFailuresPath(path: string): boolean {
   return /_error(\.rescued-\d+)?\.jsonl$/.test(path);
 }
 
-/** The first results or else failures of a division that are not empty or that a run has
- * locked. */
+/** The first file of a division that is not empty or that a run has locked. Results come before
+ * failures, and the folder of the output before the one to which a merge has moved shards. */
 export async function firstAnswers(division: Division): Promise<ShardAnswers | undefined> {
   const { start } = splitPath(division.stem);
   for (const folder of [start, `${start}${MOVED_FOLDER}`]) {
@@ -64,7 +65,7 @@ async function runningShard(division: Division): Promise<ShardAnswers | undefine
   }
 }
 
-/** The first of these results whose failures file Retort has written to. */
+/** The first of some results paths whose failures file Retort has written to. */
 export async function withFailures(paths: readonly string[]): Promise<string | undefined> {
   const failures = paths.map(failuresPathOf);
   const areThere = await Promise.all(failures.map(hasContent));
@@ -73,7 +74,7 @@ export async function withFailures(paths: readonly string[]): Promise<string | u
   }
 }
 
-/** The first of these files that Retort has written results to, or that a run has locked. */
+/** The first of some paths to which Retort has written results, or which a run has locked. */
 export async function ownResultsIn(paths: readonly string[]): Promise<string | undefined> {
   const areThere = await Promise.all(paths.map(exists));
   for (const path of paths.filter((_, i) => areThere[i])) {
@@ -91,8 +92,8 @@ async function isLocked(results: string): Promise<boolean> {
   }
 }
 
-/** The first of these results with rescued lines. Only a run over the same results adds such lines
- * to them. */
+/** The first of some results paths with rescued lines. Only a run that writes to the same path adds
+ * the lines to it. */
 export async function rescuedIn(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) if ((await rescuedFilesOf(path, "results")).length > 0) return path;
 }
@@ -115,8 +116,8 @@ export async function movedResultsOf(
   }
 }
 
-/** Whether results that a merge has moved answer none of these files, according to their run file.
- * False if uncertain: rows must not be paid for twice. */
+/** Whether results that a merge has moved answer no rows of `files`, according to their run file.
+ * False if uncertain, because rows must not be paid for twice. */
 async function areOfOtherInputs(
   movedPath: string,
   path: string,
@@ -146,7 +147,7 @@ interface ReadOptions {
   readonly ignoresInputs: boolean;
   /** Whether to also find running shards without results, by their locks. @default false */
   readonly findsRuns?: boolean;
-  /** Without it, divisions whose borders are lost are found by output only. */
+  /** Without it, divisions whose plan file is lost are found by output only. */
   readonly findInputs?: FindInputs;
 }
 
@@ -183,17 +184,18 @@ export class DividedAnswers {
     else namesakes.push(input);
   }
 
-  /** The answers of a division that has this stem, or one of these files as an input. */
+  /** The answers of a division with this stem, or with one of `files` as an input. */
   async find(stem: string, files: readonly string[]): Promise<ShardAnswers | undefined> {
     let answers = this.#byStem.get(stem);
     for (const file of files) answers ??= await this.#findInput(file);
     return answers;
   }
 
-  /** Finds an input by path, through a link, or as a copy with the same name (another machine). */
+  /** Finds an input by its path, through a link, or as a copy with the same name on another
+   * machine. */
   async #findInput(file: string): Promise<ShardAnswers | undefined> {
     const info = await statOf(file);
-    // Empty files hold no rows, and all with the same name would look like copies.
+    // Empty files have no rows, and all empty files with the same name would look like copies.
     if (info === undefined || info.size === 0) return undefined;
     const answers = this.#byKey.get(fileKeyOf(file, info));
     if (answers !== undefined) return answers;
@@ -216,7 +218,8 @@ export interface MergedResults {
   readonly inputs: readonly string[];
 }
 
-/** The path of the first merge with answers to one of the files. Skips the merge at `ownPath`. */
+/** The path of the first merge with answers to the rows of one of the files. Skips the merge at
+ * `ownPath`. */
 export async function mergedAnswers(
   merges: readonly MergedResults[],
   files: readonly string[],
@@ -236,8 +239,8 @@ export async function mergedAnswers(
   }
 }
 
-/** Whether `file` is the file at `path`, or a copy. If nothing is at `path`, it counts as a copy:
- * the folder may have been moved. */
+/** Whether `file` is the file at `path`, or a copy. If nothing is at `path`, it counts as a copy,
+ * because the folder may have been moved. An empty file never counts. */
 export async function isCopyOf(file: string, path: string): Promise<boolean> {
   const [info, other] = await Promise.all([statOf(file), statOf(path)]);
   if (info === undefined || info.size === 0) return false;
@@ -251,8 +254,8 @@ async function namesOf(file: string): Promise<string[]> {
 }
 
 interface NamedInput extends Pick<PlannedInput, "path"> {
-  /** Undefined if it is not known, because the borders are lost and nothing is at the path: a file
-   * with the same name then counts as a copy. */
+  /** Undefined if the plan file is lost and nothing is at the path: a file with the same name then
+   * counts as a copy. */
   readonly size: number | undefined;
 }
 
@@ -271,7 +274,7 @@ async function inputsOf(
 interface DividedInput {
   readonly answers: ShardAnswers;
   readonly plannedInput: NamedInput;
-  /** Undefined if the file is gone. */
+  /** File information; undefined if the file is gone. */
   readonly info: Deno.FileInfo | undefined;
 }
 

@@ -1,9 +1,10 @@
 /**
- * Shards: contiguous parts of one input, each a separate run on any machine.
+ * Shards: contiguous parts of the input files, taken as one sequence. Each shard is a separate run,
+ * on any machine.
  *
- * In: input files and a number of shards. Out: the borders, written once to a file next to the
- * output, and the parts of the inputs that a shard reads. Nothing here calls a teacher or depends
- * on a scheduler.
+ * In: input files and a number of shards. Out: the plan file, written once to `.retort/` beside the
+ * output, which says where each shard begins; and the parts of the inputs that a shard reads.
+ * Nothing here calls a teacher or depends on a scheduler.
  *
  * @module
  */

@@ -37,7 +37,7 @@ export interface OwnOutput {
   readonly wholeResults: readonly string[];
   /** Finds merges of several inputs in the output's folder. @default none */
   readonly findMerges?: () => Promise<readonly MergedResults[]>;
-  /** Finds the inputs of shards whose borders are lost. @default none */
+  /** Finds the inputs of shards whose plan file is lost. @default none */
   readonly findInputs?: FindInputs;
 }
 
@@ -47,13 +47,13 @@ export async function refuseOtherDivisions(
   count: number,
 ): Promise<void> {
   const isOwn = (division: Division) => division.stem === stem && division.count === count;
-  const divisions = await divisionsBeside(stem, (pinned) => !pinned.some(isOwn));
-  // This division counts even if its file of borders is lost: an unchanged input gets the same
-  // borders again.
+  const divisions = await divisionsBeside(stem, (planned) => !planned.some(isOwn));
+  // This division counts even if its plan file is lost: an unchanged input gets the same borders
+  // again.
   const ownDivision = divisions.find(isOwn);
   const others = divisions.filter((division) => division !== ownDivision);
-  // Merges are not searched once the borders exist: each of thousands of shards would read the
-  // folder.
+  // Merges are searched only for a new division: otherwise, each of thousands of shards would read
+  // the folder.
   const merges = ownDivision === undefined ? await findMerges?.() ?? [] : [];
   const mergePath = await mergedAnswers(merges, files);
   const answeredPath = await ownResultsIn(wholeResults) ?? await rescuedIn(wholeResults) ??
@@ -77,7 +77,8 @@ export async function refuseOtherDivisions(
 const ANSWERS = { what: "answers", again: "paid for again" };
 const FAILURES = { what: "failed rows", again: "sent again" };
 
-/** A run over whole files, or a merge, has answers to the rows or, if `isFailed`, only failures. */
+/** The error if a run over whole files, or a merge, has answers to the rows or, with `isFailed`,
+ * only failures. */
 export function wholeAnswersError(
   attempt: string,
   stem: string,
@@ -95,8 +96,8 @@ export function wholeAnswersError(
 }
 
 /**
- * Throws if a run over whole files would send rows again that shards have sent, or whose answers
- * are in a merge of several files. Results that have answers may be continued.
+ * Throws if a run over whole files would send rows again that shards have sent, or whose answers a
+ * merge has collected or moved. Results that have answers may be continued.
  *
  * With `isClaimed`, checks again after the run has claimed its output, because shards may start at
  * the same time. Both kinds of runs claim first and then look for the other, so at least one sees
@@ -110,8 +111,8 @@ export async function refuseShards(
   const startedResults = new Set<string>();
   for (const { results } of runs) if (await hasContent(results)) startedResults.add(results);
   const haveAllStarted = startedResults.size === runs.length;
-  // Every run continues its results, so only a running shard could conflict. The call with
-  // `isClaimed` looks for it, so that the run files of a thousand shards need not be read.
+  // All runs continue existing results, so only a running shard could conflict. The later call with
+  // `isClaimed` looks for one, so this call need not read the run files of a thousand shards.
   if (haveAllStarted && !isClaimed) return;
   const divisions = await divisionsBeside(stem);
   if (haveAllStarted && divisions.length === 0) return;
@@ -177,10 +178,10 @@ export async function answersInShardsError(
 }
 
 /** Advises how to continue without `--shard`. Once a merge has moved the shards, a run may have
- * continued the merged results, which then hold answers that no shard has. */
+ * continued the merged results, which then have answers that no shard has. */
 async function adviceWithoutShards(division: Division, path: string): Promise<string> {
   const mergedPath = `${division.stem}.jsonl`, isMoved = path.includes(MOVED_FOLDER);
-  // The input of the shards may have this path, too.
+  // The file at this path may also be the input of the shards.
   if (isMoved && await ownResultsIn([mergedPath]) !== undefined) {
     return `run the inputs of those shards with -o ${shellWord(mergedPath)}`;
   }
@@ -193,8 +194,10 @@ export function mergeAdvice(
   flag: "--partial" | "--no-proof",
 ): string {
   const { start, name } = splitPath(stem);
-  // A merge needs the borders, and each shard writes them again.
-  const first = path === "" ? "run one of those shards, which writes their lost borders, and " : "";
+  // A merge needs the plan file, which any shard writes again.
+  const first = path === ""
+    ? "run one of those shards to write their lost borders again, and "
+    : "";
   const mergedPath = `${start}merged/${name}.jsonl`;
   const merge = commandText(
     ...["merge", `${stem}.jsonl`, "--shards", String(count), flag, "-o", mergedPath],

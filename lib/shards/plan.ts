@@ -1,6 +1,6 @@
 /**
- * Divides an input of one or more files into shards of about equal size: finds the borders, keeps
- * them in a file next to the output, and tells what each shard reads.
+ * Divides one or more input files into shards of about equal size: finds the borders, keeps them in
+ * a plan file, and computes what each shard reads.
  *
  * @module
  */
@@ -32,7 +32,7 @@ import { writeFileDurably } from "../sink/mod.ts";
 import { VERSION } from "../version.ts";
 
 export interface PlannedInput {
-  /** As the user named the file, or as found in a folder or by a pattern. */
+  /** The path as the user named it, or as found in a folder or by a pattern. */
   readonly path: string;
   readonly size: number;
   /** Modification time in Unix milliseconds; null if the filesystem has none. */
@@ -58,7 +58,7 @@ export interface ShardPlan {
   /** The version of Retort that wrote the file. */
   readonly retort: string;
   readonly shards: number;
-  /** In reading order. */
+  /** The inputs in reading order. */
   readonly inputs: readonly PlannedInput[];
   readonly starts: readonly ShardStart[];
 }
@@ -118,7 +118,7 @@ export async function divide(
   return { retort: VERSION, shards: count, inputs, starts: spreadStarts };
 }
 
-/** The first border at or after each target; undefined if no piece begins there. */
+/** The first border at or after each target; undefined if no piece begins at or after it. */
 async function bordersOf(
   path: string,
   { format, pieces, size, rows }: Divisible,
@@ -184,7 +184,8 @@ function refuseTooFew(
   );
 }
 
-/** One file for all inputs: beside its original, a folder would hold each row twice. */
+/** Several inputs become one file in the working directory. If converted files were written beside
+ * the originals, a folder named as the input would have each row twice. */
 function convertedName(named: readonly string[]): string {
   const [name] = named.map((path) => withoutFormat(withoutSeparator(path)));
   return named.length > 1 || /[*?{[]|^\.*$/.test(name) ? "all.jsonl" : `${name}.jsonl`;
@@ -210,10 +211,12 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
 }
 
 /**
- * A shard's share of all rows, or of all bytes if a compressed file's rows are not counted.
+ * A shard's share of the rows to send or, if a compressed file's rows are not counted, of all
+ * bytes.
  *
  * @param limit Maximum number of rows of the whole input that are sent (`--limit`). Rows beyond it
- * need no share: the first of 100 shards may have all rows of a trial.
+ * count as no share: the first of 100 shards may have all rows of a trial. The limit is ignored if
+ * rows are not counted.
  */
 export function shareOfInput(plan: ShardPlan, index: number, limit = Infinity): number {
   const pieces = piecesOf(plan, index);
@@ -247,7 +250,7 @@ export function movedFolderOf(path: string): string {
   return `${dirname(path)}/${MOVED_FOLDER.slice(0, -1)}`;
 }
 
-/** The file with the pinned borders of an output: `out/.retort/x.shards-16.json`. */
+/** The plan file of an output: `out/.retort/x.shards-16.json`. */
 export function planPathOf(stem: string, count: number): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
@@ -258,7 +261,7 @@ export function parsePlanName(file: string): { name: string; shards: number } | 
   return name === undefined ? undefined : { name, shards: Number(shards) };
 }
 
-/** Reads pinned borders; undefined if there are none, or if a crash truncated them. */
+/** Reads a plan file; undefined if there is none, or if a crash truncated it. */
 export async function readPlan(path: string): Promise<ShardPlan | undefined> {
   const text = await ifThere(readTextOf(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;
@@ -278,8 +281,8 @@ function isPlan(plan: ShardPlan): boolean {
     );
 }
 
-/** Writes pinned borders. Without file locks (`--no-lock`), shards that start together all write
- * the same. */
+/** Writes a plan file. Without file locks (`--no-lock`), shards that start together all write the
+ * same plan. */
 export async function writePlan(path: string, plan: ShardPlan): Promise<void> {
   await writeFileDurably(path, `${JSON.stringify(plan)}\n`, { followsLinks: false });
 }

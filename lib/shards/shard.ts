@@ -1,6 +1,6 @@
 /**
- * One shard, and the borders of all shards. One process writes the borders to a file that all
- * others read, so each row is in exactly one shard and a changed input is noticed.
+ * One shard, and the plan of all shards. One process writes the plan to a file that all others
+ * read, so each row is in exactly one shard, and a changed input is noticed.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import {
 
 /** One of several contiguous parts of an input. */
 export interface Shard {
-  /** From 0. */
+  /** The index of the shard, from 0. */
   readonly index: number;
   /** The number of shards of the input. */
   readonly count: number;
@@ -55,20 +55,21 @@ export interface PinOptions {
   readonly input?: InputOptions;
   /** The inputs as the user named them, for advice. @default the files */
   readonly inputs?: readonly string[];
-  /** Whether to write new borders. @default true */
+  /** Whether to write a new plan to its file. @default true */
   readonly writes?: boolean;
   /** Whether to fail on a filesystem without locks. @default true */
   readonly needsLock?: boolean;
   /** Aborts the scan of the input, and the wait for another process that scans. */
   readonly signal?: AbortSignal;
-  /** The shard to run. If it or a neighbor has answers, it may run whatever else the folder holds.
+  /** The shard to run. If it, a neighbor or shard 0 has answers, it may run whatever else the folder
+   * contains.
    * @default none */
   readonly shard?: Shard;
 }
 
 /**
- * Returns the pinned borders of an output. Without any, one process divides the input and pins them
- * while the others wait.
+ * Returns the plan of an output. If there is no plan file, one process divides the input and writes
+ * it while the others wait.
  *
  * @throws {UsageError | SourceError} when the input has changed or cannot be divided, or when rows
  * would be sent again that another division or a run over whole files has sent
@@ -100,7 +101,7 @@ export async function pinnedPlan(
 
 /**
  * Whether this shard, a neighbor or shard 0 has answers: the division may then be continued,
- * whatever else the folder holds. No other shards are checked: a thousand shards that list the
+ * whatever else the folder contains. Other shards are not checked: a thousand shards that list the
  * folder would read a million names.
  */
 export async function areAnswersNear(stem: string, shard: Shard): Promise<boolean> {
@@ -123,7 +124,8 @@ async function waitForLock(path: string, { needsLock, signal }: PinOptions): Pro
   }
 }
 
-/** Checks that the borders were made for these files, and returns them with the current paths. */
+/** Checks that the plan was made for these files, that they have not changed and that they are read
+ * in the same way. Returns the plan with their current paths. */
 async function checkPlan(
   plan: ShardPlan,
   division: Division,
@@ -138,7 +140,7 @@ async function checkPlan(
   if (index !== -1 || addedName !== undefined) {
     const difference = index === -1
       ? `"${addedName}" was not one of them`
-      : `number ${index + 1} was "${plannedNames[index]}"`;
+      : `input ${index + 1} was "${plannedNames[index]}"`;
     throw new UsageError(
       `Cannot use the borders in "${path}": they were made for other files (${difference}). Name ` +
         `the same inputs in the same order and -o ${
@@ -153,7 +155,7 @@ async function checkPlan(
       (jsonColumns !== undefined && String(jsonColumns) !== String(input.json_columns ?? ""));
     if (!isDifferent) continue;
     throw new UsageError(
-      `Cannot read "${files[i]}" in another way than the borders in "${path}" were made with: ` +
+      `Cannot read "${files[i]}" differently than when the borders in "${path}" were made: ` +
         "leave out --input-format and --json-columns, or name another output",
     );
   }
@@ -193,7 +195,7 @@ async function changedInputAdvice(division: Division, inputs: number): Promise<s
 }
 
 /**
- * Returns what has changed in an input since its borders were made; undefined if nothing has.
+ * Returns what has changed in an input since the plan was made; undefined if nothing has.
  *
  * @throws {SourceError} when the input cannot be read
  */

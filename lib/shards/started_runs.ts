@@ -22,11 +22,11 @@ import { areAnswersNear, type Shard } from "./shard.ts";
 export interface StartedShard {
   readonly shard: Shard;
   readonly files: readonly string[];
-  /** Ends the wait for others without an error. */
+  /** Ends the wait for other runs without an error. */
   readonly signal: AbortSignal;
 }
 
-/** Maximum wait for a run that ends because it has found this shard. */
+/** Maximum time to wait until another run ends because it has found this shard. */
 const WAIT_FOR_END_MS = 2_000;
 const POLL_MS = 100;
 
@@ -35,7 +35,7 @@ const POLL_MS = 100;
 export async function refuseStarted(output: OwnOutput, own: StartedShard): Promise<void> {
   const { stem, wholeResults } = output, { shard, signal } = own;
   const hasStarted = await areAnswersNear(stem, shard);
-  // `firstAnswers` counts locked results, too. Those of this shard do not exist yet.
+  // `firstAnswers` counts locked results, too, but those of this shard do not exist yet.
   const isContinued = async () =>
     hasStarted || await firstAnswers({ path: "", stem, count: shard.count }) !== undefined;
   const find = async () =>
@@ -57,9 +57,9 @@ export async function refuseStarted(output: OwnOutput, own: StartedShard): Promi
 interface OtherRun {
   /** Why the shard is refused while the other run continues. */
   readonly error: OtherDivisionError;
-  /** Whether the other run ends if it finds this shard. */
+  /** Whether the other run may end because it finds this shard. */
   readonly mayYield: boolean;
-  /** Whether the other run writes to the path of the merged shards. If not, it may be over another
+  /** Whether the other run writes to the path of the merged shards. If not, it may read another
    * input with the same name. */
   readonly isSameOutput: boolean;
 }
@@ -104,7 +104,8 @@ function nameOf({ stem }: OwnOutput, { count }: Shard): string {
   return `"${stem}.jsonl" in ${count} shards`;
 }
 
-/** The stem of the first of these results that a run has locked, even without results yet. */
+/** The stem of the first of some results paths that a run has locked, even before it writes
+ * results. */
 async function runningOutput(results: readonly string[]): Promise<string | undefined> {
   // `x.jsonl` and `x.ndjson` have the same lock.
   const stems = [...new Set(results.map(stemOf))];

@@ -1,6 +1,6 @@
 /**
- * The parameters and tools that a row sets, and whether a row is itself the body of a request. Its
- * other fields tell: a dataset has columns that no request has.
+ * The parameters and tools that a row sets, and whether a row is itself a request body. A row with
+ * columns that no request has is not a request body.
  *
  * @module
  */
@@ -41,7 +41,7 @@ export function isSentInRequest(name: string, row: RowObject): boolean {
   return !ROW_FIELDS.has(name) && !isIgnored(name, row[name]);
 }
 
-/** Ignored in rows: the run decides whether answers are streamed. */
+/** Parameters that are ignored in rows, because the run decides whether answers are streamed. */
 const STREAM_PARAMS = ["stream", "stream_options"];
 
 /** Whether a parameter with an effect is ignored. `false`, the default, has no effect. */
@@ -65,7 +65,7 @@ function sendsMetadata(row: RowObject): boolean {
   return row.store === true && isSet(row.metadata);
 }
 
-/** The fields of a message. Turns of conversation logs also hold metadata. */
+/** The fields of a message. Turns of conversation logs also have metadata. */
 export const MESSAGE_FIELDS: ReadonlySet<string> = new Set(
   "role content name tool_calls tool_call_id function_call refusal reasoning reasoning_content"
     .split(" "),
@@ -75,9 +75,9 @@ function typeOf(value: unknown): string {
   return Array.isArray(value) ? "array" : typeof value;
 }
 
-/** Returns the parameters of a row: in an OpenAI Batch row, `body` without the messages; in a
- * raw request body, all fields but messages and ids; otherwise `params` and `tools`. Members of
- * `extra_body` count as parameters. */
+/** Returns the parameters of a row: in an OpenAI Batch row, `body` without the messages; in a raw
+ * request body, all fields but the messages, ids and metadata without `store`; otherwise `params`
+ * and `tools`. Members of `extra_body` count as parameters. */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
   if (shape === "message-array") return undefined;
   const object = row as RowObject;
@@ -138,8 +138,8 @@ function withParsedTools(params: Record<string, unknown>, holder: string): Param
 const TOOL_FORM = 'an object such as {"type":"function","function":{…}}';
 
 /**
- * Reads a list or its JSON text, perhaps of bare functions (LLaMA-Factory). Returns undefined for
- * an empty list, because the API rejects one.
+ * Reads a list of tools or bare functions (LLaMA-Factory), or its JSON text. Returns undefined for
+ * an empty list or cell, because the API rejects an empty list.
  */
 function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isEmptyCell(value)) return undefined;

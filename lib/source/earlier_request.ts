@@ -1,7 +1,7 @@
 /**
  * How an earlier version read a row, and what is sent differently today. The code that reads is
- * frozen: results of that version hold the hash of what it sent, and a row must not look edited
- * because it is read differently today.
+ * frozen: results of that version contain the hash of what it sent, and a row must not look edited
+ * only because it is read differently today.
  *
  * @module
  */

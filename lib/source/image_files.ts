@@ -1,5 +1,5 @@
 /**
- * Image files that rows name: checked before the run, and read when they are sent.
+ * Image files that rows name. They are checked before the run, and read when a row is sent.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { isInside, systemReason } from "../files.ts";
 import type { Message } from "../teacher/mod.ts";
 
 export interface RowImages {
-  /** Why an image cannot be sent. */
+  /** Returns why an image cannot be sent; undefined if it can. */
   problemOf(path: string): string | undefined;
   /**
    * Returns the messages with data URLs in place of `paths`. Reads the files on each call, because
@@ -44,7 +44,7 @@ function unreadableImage(path: string, reason: string, cause?: unknown): Teacher
   });
 }
 
-/** 20 MiB: the limit of many providers. */
+/** 20 MiB, which is the limit of many providers. */
 const MAX_BYTES = 20 * 2 ** 20;
 const HEAD_BYTES = 16;
 
@@ -71,7 +71,7 @@ class ImageFolder implements RowImages {
     this.#root = root;
   }
 
-  /** Synchronous, because it takes 20 µs. */
+  /** Synchronous, because it takes only 20 µs. */
   problemOf(path: string): string | undefined {
     try {
       const realPath = this.#requireInside(Deno.realPathSync(this.#absolute(path)));
@@ -126,7 +126,7 @@ class ImageFolder implements RowImages {
   }
 }
 
-/** Worded for users. Other errors come from the system. */
+/** An error with a message for users. Other errors come from the system. */
 class ImageProblem extends Error {}
 
 function withDataUrl(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {

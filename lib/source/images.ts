@@ -12,7 +12,7 @@ import { isSet } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./parsed_row.ts";
 
 const PLACEHOLDER = "<image>";
-/** A prompt without these would mean something else, and they cannot be sent. */
+/** Fields that cannot be sent, although a prompt without them would mean something else. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
 const IMAGE_FIELDS = ["images", "image"] as const;
@@ -97,7 +97,7 @@ class ImagePlacer {
 
   #message(message: Message, hasField: boolean): Message {
     const { role, content } = message;
-    // Answers of models hold text only, so `<image>` is no placeholder there.
+    // Assistant messages contain only text, so `<image>` is not a placeholder in them.
     if (role === "assistant") return message;
     if (typeof content === "string") {
       if (!hasField || !content.includes(PLACEHOLDER)) return message;
@@ -211,7 +211,7 @@ function dataUrlOf(value: unknown, place: string): string | RowProblem {
     const type = imageTypeOf(bytes);
     if (type !== undefined) return `data:${type};base64,${bytes.toBase64()}`;
   } catch {
-    // Neither base64 nor a list of numbers: the message below covers both.
+    // The value is neither base64 nor a list of numbers: the message below covers both.
   }
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }

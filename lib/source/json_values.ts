@@ -1,8 +1,8 @@
 /**
  * JSON values of rows: keeps numbers as they were written (`1.0`, `1e400`, integers of 19 digits),
- * makes the canonical text for a row's hash, and removes keys that hold null. Files made from Arrow
- * tables, as at Hugging Face, have every key of a column in every row, and servers reject many of
- * these nulls.
+ * makes the canonical text for a row's hash, and removes keys with null. Files made from Arrow
+ * tables, as at Hugging Face, have every key of a column in every row, and servers reject many
+ * nulls.
  *
  * @module
  */
@@ -39,8 +39,8 @@ export function setField(object: object, name: string, value: unknown): void {
   });
 }
 
-/** Removes keys that hold null, at any level; returns `value` itself if there are none. Nulls in
- * arrays stay, and nulls of keys for which `keeps` returns true. */
+/** Removes keys with null, at any level. Returns `value` itself if there are none. Keeps nulls in
+ * arrays, and nulls of keys for which `keeps` returns true. */
 export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) => boolean): T {
   if (typeof value !== "object" || value === null || isRawJson(value)) return value;
   if (Array.isArray(value)) {
@@ -93,9 +93,9 @@ export function parseLossless(text: string): unknown {
   return MAY_DIFFER.test(text) ? exactJson.parse(text, keepNumber) : JSON.parse(text);
 }
 
-/** Numbers that JavaScript may write differently: 16 or more digits, an exponent, zeros at the
- * end of a fraction, a negative zero, less than a millionth. A match inside a string only costs
- * time. */
+/** Matches numbers that JavaScript may write differently: with 16 or more digits, an exponent or
+ * zeros at the end of a fraction, a negative zero, or less than a millionth. A match inside a
+ * string only costs time. */
 const MAY_DIFFER = /[\d.]{16}|\d[eE][+-]?\d|\.\d*0(?!\d)|-0(?![\d.])|\.0{6}/;
 
 function keepNumber(_key: string, value: unknown, context: { source?: string }): unknown {

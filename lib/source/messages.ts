@@ -43,7 +43,7 @@ const ROLES = new Map([
  * Returns the messages before the trailing assistant turns, or all if `keepsPrefill`. Turns that
  * are messages already stay the same objects.
  *
- * @param name The field that holds the conversation.
+ * @param name The field with the conversation.
  */
 export function conversationOf(
   value: unknown,
@@ -54,7 +54,7 @@ export function conversationOf(
   const list = turnsIn(value, reading);
   if (list === undefined) return notTurnsProblem(name, value);
   if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
-  // A row that is an array of pairs is not a conversation but a whole dataset on one line.
+  // A row that is an array of pairs is not a conversation but an entire dataset on one line.
   const holdsPairs = reading.shape !== "message-array" && isPair(list[0]);
   const allTurns = holdsPairs
     ? list.flatMap(turnsOfPair)
@@ -96,7 +96,7 @@ function turnOfText(turn: unknown, index: number): unknown {
     : turn;
 }
 
-/** Whether an object holds arrays of one length, with `role` or `from`. */
+/** Whether an object has only arrays of one length, including `role` or `from`. */
 export function isColumns(value: unknown): value is Readonly<Record<string, unknown[]>> {
   if (!isObject(value)) return false;
   const columns = Object.values(value);
@@ -122,7 +122,7 @@ function notTurnsProblem(name: string, value: unknown): RowProblem {
 const QUESTIONS = ["human", "user", "input", "query", "question", "instruction", "prompt"];
 const ANSWERS = ["assistant", "gpt", "bot", "output", "response", "answer"];
 
-/** Whether an object holds a question, usually beside its answer (XTuner, ms-swift). */
+/** Whether an object has a question, usually with its answer (XTuner, ms-swift). */
 function isPair(turn: unknown): turn is Turn {
   return isObject(turn) && turn.role === undefined && turn.from === undefined &&
     textIn(turn, QUESTIONS) !== undefined;
@@ -143,7 +143,7 @@ function textIn(turn: Turn, names: readonly string[]): string | undefined {
   return name === undefined ? undefined : turn[name] as string;
 }
 
-/** Nearly all turns are such messages, and need no conversion. */
+/** Whether a turn is a message that needs no conversion, as nearly all turns are. */
 function isPlainMessage(turn: unknown): turn is { content: string } {
   if (!isObject(turn) || typeof turn.content !== "string") return false;
   const { role } = turn;
@@ -183,7 +183,7 @@ function messageOf(
   if (role === CALLS) {
     const calls = callMessage(contentOf(turn), place);
     if (calls instanceof RowProblem || reading.readsCallsOnly) return calls;
-    // Such a turn is not a message of the API, so only fields of the API are copied.
+    // A turn of calls is not an API message, so only fields of API messages are copied.
     return { ...messageFromTurn(turn, "assistant", place, reading), ...calls };
   }
   const isMessage = role === turn.role && contentName(turn) === "content" && !isSet(turn.from) &&
@@ -255,7 +255,7 @@ function isAnswer(turn: unknown): boolean {
   return role === "assistant" || role === CALLS;
 }
 
-/** The name of the field that holds a turn's text. `text` comes from OpenAssistant. */
+/** The name of the field with a turn's text. `text` comes from OpenAssistant. */
 function contentName(turn: Turn): "content" | "value" | "text" {
   if (isSet(turn.content)) return "content";
   if (isSet(turn.value)) return "value";

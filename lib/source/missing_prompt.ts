@@ -1,5 +1,5 @@
 /**
- * Advice for a row without a prompt: guesses which field holds it, or how to extract it.
+ * Advice for a row without a prompt: guesses which field contains the prompt, or how to extract it.
  *
  * @module
  */
@@ -13,7 +13,8 @@ import { RowProblem } from "./parsed_row.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** These are read without a flag, so a name that nearly equals one is probably a typo. */
+/** Fields that are read without a flag, so a name that nearly equals one of them is probably a
+ * typo. */
 const DEFAULT_NAMES = ["prompt", "question", "instruction", "messages", "conversations"];
 
 /** Names of prompts in other datasets, the least ambiguous first. */
@@ -45,7 +46,7 @@ const COMMON_NAMES = [
   "title",
 ];
 
-/** These count only if they hold a sentence. */
+/** Fields with these names count only if they contain a sentence. */
 const OFTEN_METADATA: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
 const NON_PROMPT_NAMES =
@@ -81,10 +82,11 @@ function fieldHint(row: Fields): string {
   return flag === "" ? header : `${flag}; ${header}`;
 }
 
-/** Advice for an object that holds the rows; "" if no command extracts them. */
+/** Advice for an object that contains the rows: "" if no command extracts them, undefined for other
+ * objects. */
 function rowsHint(row: Fields): string | undefined {
   const lists = objectLists(row);
-  // Other lists, such as one of columns, may stand before that of the rows.
+  // Other lists, such as a list of columns, may come before the list of rows.
   const withPrompts = lists.filter(({ items: [first] }) => holdsPrompt(first));
   const isClear = withPrompts.length > 0;
   const isSmall = Object.keys(row).length <= 3;
@@ -93,7 +95,7 @@ function rowsHint(row: Fields): string | undefined {
   }
   const rowLists = isClear ? withPrompts : lists;
   const { path, items: [first] } = rowLists[0];
-  // A row with a prompt under another name may hold lists, too, such as `meta.entities`.
+  // A row with a prompt under another name may have lists, too, such as `meta.entities`.
   const mayBeRow = !isSmall || (!isClear && (path.length > 1 || holdsQuestion(row)));
   if (mayBeRow && likelyPromptField(row) !== undefined) return undefined;
   // The segments of Axolotl are parts of one text, including the answers.
@@ -114,8 +116,8 @@ function looksLikeValue(name: string): boolean {
   return words.length === 6 || (words.length > 1 && /[.?!]["')]*$/.test(words.at(-1)!));
 }
 
-/** Advice for messages in an object, a list of texts, a pair of translations, a dialogue of MOSS,
- * or a single message of a tree. */
+/** Advice for messages in an object, a list of texts, a pair of translations, a MOSS dialogue, or a
+ * single message of a tree. */
 function nestedHint(row: Fields): string | undefined {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;

@@ -45,17 +45,18 @@ export interface RowParserOptions {
   readonly system?: string;
   readonly template?: string;
   readonly promptField?: string;
-  /** Tried before `uid`, `custom_id` and `id`. */
+  /** Fields with the uid, tried before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
   /** Tries `uidField` after `id`, as an earlier version did. @default false */
   readonly uidFieldLast?: boolean;
-  /** Only `continue_final_message` matters. */
+  /** The run's parameters. Only `continue_final_message` is used. */
   readonly runParams?: Params;
-  /** Why the teachers of the run cannot take a valid row. `params` are the row's own. */
+  /** Returns why the run's teachers cannot accept a valid row; undefined if they can. `params` are
+   * the row's own. */
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
-/** Python's `json` cannot read deeper results. */
+/** Maximum depth of a row. Python's `json` cannot read deeper results. */
 const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
 const NO_FIELDS: ReadonlySet<string> = new Set();
@@ -141,7 +142,7 @@ export class RowParser {
       : { messages: request.messages, params: request.params };
   }
 
-  /** Adds to `names` the fields of a row that have a value, are not sent and do not hold its
+  /** Adds to `names` the fields of a row that have a value, are not sent and do not contain its
    * uid, up to `maxNames`. */
   addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, maxNames: number): void {
     if (Array.isArray(json)) return;
@@ -159,15 +160,15 @@ export class RowParser {
     }
   }
 
-  /** The fields that are in the messages as a whole. */
+  /** The fields that the messages contain in full. */
   textFieldsOf({ shape, unsent }: ParsedRow): string[] {
     const names = textFields(shape, this.#prompts);
-    // A template that names `a.b` has `a` among its fields, but shows a part of it.
+    // A template that names `a.b` has `a` among its fields, but sends only a part of it.
     const isPart = (name: string) => names.some((other) => other.startsWith(`${name}.`));
     return names.filter((name) => !unsent?.has(name) && !isPart(name));
   }
 
-  /** Keeps numbers as they were written, and leaves out keys that hold null. */
+  /** Keeps numbers as they were written, and leaves out keys with null. */
   #requestOf(
     json: ParsedJson,
     text: string,
@@ -225,7 +226,7 @@ export function parseRowJson(text: string): ParsedJson | RowProblem {
   if (typeof value !== "object" || value === null) {
     return new RowProblem(`must be an object or an array: ${currentValue(value)}`);
   }
-  // A fixed limit, because the stack's depends on the caller.
+  // A fixed limit, because the depth that fits the stack depends on the caller.
   if (text.length > MAX_DEPTH && isTooDeep(value, MAX_DEPTH)) {
     return new RowProblem(`nested too deeply: the limit is ${MAX_DEPTH} levels`);
   }

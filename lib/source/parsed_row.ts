@@ -1,5 +1,5 @@
 /**
- * A row that was read: it can be sent, with its uid and hashes, or has a problem. Problems are
+ * The result of reading a row: a row to send, with its uid and hashes, or a problem. Problems are
  * returned, not thrown, so that the other rows are still sent.
  *
  * @module
@@ -17,7 +17,7 @@ const NO_HINT = () => "";
 export class RowProblem {
   /** What is wrong, in words that follow `file:line: `. */
   readonly problem: string;
-  /** What to do about all such rows, often a flag; "" if there is no advice. */
+  /** What to do about all rows with this problem, often a flag; "" if there is no advice. */
   readonly hint: () => string;
 
   constructor(problem: string, hint: () => string = NO_HINT) {
@@ -38,7 +38,7 @@ export function mustBe(
   return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, hint);
 }
 
-/** `current value is …`, or `it is missing`. Texts are shortened: prompts are long. */
+/** `current value is …`, or `it is missing`. Texts are shortened, because prompts are long. */
 export function currentValue(value: unknown): string {
   return value === undefined ? "it is missing" : `current value is ${describe(value)}`;
 }
@@ -51,7 +51,7 @@ function describe(value: unknown): string {
   return `${JSON.stringify(value.slice(0, MAX_SHOWN_CHARS))}…`;
 }
 
-/** A row while it is read: how to read it, and what is found beside its messages. */
+/** The state of reading one row: how to read it, and what was found besides its messages. */
 export class Reading {
   readonly shape: Shape;
   readonly text: string;
@@ -98,7 +98,7 @@ export interface RowRequest {
   readonly params: Params | undefined;
 }
 
-/** 16 hex digits that later show whether a prompt was edited. */
+/** 16 hex digits that later show whether the messages or parameters of a row were edited. */
 export function requestHash({ messages, params }: RowRequest): string {
   return xxHash64Hex(
     `${JSON.stringify(messages)}\n${params === undefined ? "" : JSON.stringify(params)}`,
@@ -122,17 +122,17 @@ export class ParsedRow {
   readonly text: string;
   /** Fields with names that Retort writes in results. */
   readonly clashes: readonly string[];
-  /** Whether the uid is a hash of the row, because no field holds one. */
+  /** Whether the uid is a hash of the row, because no field has a uid. */
   readonly isUidDerived: boolean;
   readonly files: readonly string[];
-  /** As in `Reading`. */
+  /** Fields that are not sent, as in `Reading`. */
   readonly unsent: ReadonlySet<string> | undefined;
-  /** An array if `text` wraps one. */
+  /** The parsed row: an array if `text` wraps one. */
   readonly json: ParsedJson;
 
   /**
    * @param source The JSON text as in the input.
-   * @param uid The uid in a field; undefined if none holds one.
+   * @param uid The uid from a field; undefined if no field has one.
    */
   constructor(
     json: ParsedJson,
@@ -213,7 +213,7 @@ export function givenUid(
   fields: readonly string[],
 ): string | undefined | RowProblem {
   for (const field of fields) {
-    // A user's field may be called "constructor", and every object inherits that.
+    // A user's field may be called "constructor", which every object inherits.
     const value = Object.hasOwn(row, field) ? row[field] : undefined;
     if (value === undefined || value === null || value === "") continue;
     if (typeof value === "number") return findNumber(text, field) ?? exactNumber(text, field);

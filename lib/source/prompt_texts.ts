@@ -1,6 +1,7 @@
 /**
- * Prompts that are one text: a template such as `Translate {{text}}`, filled from a row's fields,
- * or the transcript of a conversation. An old answer at the end of a text must never be sent.
+ * Prompts that are a single text: a template such as `Translate {{text}}`, filled from a row's
+ * fields, or the transcript of a conversation. An old answer at the end of a text must never be
+ * sent.
  *
  * @module
  */
@@ -116,8 +117,8 @@ export function turnsOfHelpSteer(text: string): Message[] | undefined {
   return turns.some(({ role }) => role === "user") ? turns : undefined;
 }
 
-/** Chat templates and other formats. `answer` is the label before an answer, `turn` the label
- * before a user's turn. */
+/** Chat templates and other formats. `answer` is the label before an answer, `turn` a label before
+ * a later turn. */
 const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])[] = [
   [/^<\|im_start\|>/, "<|im_start|>assistant", "<|im_start|>"],
   [
@@ -140,11 +141,11 @@ const FORMATS: readonly (readonly [start: RegExp, answer: string, turn: string])
   [/^The conversation between human and AI assistant/, "[|AI|]", "[|Human|]"],
 ];
 
-/** A quick check for `FORMATS`: most prompts have none. */
+/** A quick check for `FORMATS`, because most prompts have none of them. */
 const MAY_HAVE_FORMAT =
   /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
 const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
-/** What may follow a last label without an answer: nothing, an end token, or a `<think>`. */
+/** What may follow the last label if there is no answer: nothing, an end token, or `<think>`. */
 const NO_ANSWER =
   /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?\s*$/;
 
@@ -163,8 +164,8 @@ export function oldAnswerProblem(text: string, field: string): RowProblem | unde
   );
 }
 
-/** Finds the last label that begins an answer. A label that is only mentioned, as in a prompt
- * about the format, begins none. */
+/** Finds the last label that begins an answer. A label that is only mentioned, as in a prompt about
+ * the format, does not count. */
 function lastLabel(text: string, label: string): number {
   let start = text.lastIndexOf(label);
   while (
@@ -176,7 +177,7 @@ function lastLabel(text: string, label: string): number {
   return start;
 }
 
-/** Labels that begin with a letter. Others are template marks. */
+/** Labels that begin with a letter, and so may occur within a sentence. */
 const MAY_BE_MENTIONED = /^[A-Z]/;
 /** An opening quote, or a word that does not end a turn. */
 const BEFORE_MENTION =

@@ -41,7 +41,7 @@ export type Shape =
   | "instruction"
   /** `{"conversation":[{"role","content",…}]}`: LMSYS, WildChat. */
   | "conversation"
-  /** `{"chosen","rejected"}`: preference pairs that hold the prompt themselves. */
+  /** `{"chosen","rejected"}`: preference pairs that contain the prompt. */
   | "chosen";
 
 export type ParsedJson = unknown[] | RowObject;
@@ -73,7 +73,7 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
   if (isSet(row.instruction)) return "instruction";
   if (Array.isArray(row.conversation) || isColumns(row.conversation)) return "conversation";
   if (isSet(row.rejected) && holdsConversation(row.chosen)) return "chosen";
-  // No other field holds a prompt, so the error must name the empty list.
+  // No other field has a prompt, so the error must name the empty list.
   if (isSet(row.messages)) return "messages";
   return isSet(row.conversations) ? "conversations" : missingPrompt(row);
 }
@@ -262,7 +262,7 @@ function isPairOfTexts(value: unknown): value is [string, string] {
     value.every((text) => typeof text === "string");
 }
 
-/** If the messages have a system message, the row's field is not sent. */
+/** Puts the row's system field in front, unless the messages have a system message. */
 function withRowSystem(
   messages: Message[],
   row: RowObject,
@@ -284,7 +284,8 @@ function withRowSystem(
   return messages;
 }
 
-/** A field `body` alone may be anything, such as the text of an article. */
+/** Whether the row is of OpenAI Batch. A field `body` alone may be anything, such as the text of an
+ * article. */
 function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return isSet(row.body.messages) ||

@@ -14,7 +14,7 @@ const CALL = '{"name":"f","arguments":{}}';
 const REASONING = /^\s*(<think>.*<\/think>)\s*/s;
 
 /**
- * Makes the message of a turn whose text is tool calls.
+ * Creates the message for a turn whose text consists of tool calls.
  *
  * @param text A call or an array of calls: parsed, or as JSON text, perhaps after reasoning.
  */
@@ -121,8 +121,8 @@ const AS_USER_TURN = "if calls are plain text, send their results as user turns:
 
 /**
  * Returns a result with the id of its call; nothing if it has no id and no call is open. A result
- * that names no call belongs to the first open one. If it is the last and several calls are open,
- * they share it: each gets one element of an array of the same length, otherwise the whole content.
+ * that names no call belongs to the first open call. If it is the last result and several calls are
+ * open, each call gets one element of an array of the same length, or otherwise the entire content.
  *
  * @param openCalls Calls that have no result yet.
  * @param isLast Whether no other result follows.
@@ -148,8 +148,8 @@ function resultsOf(
   }));
 }
 
-/** Whether a text is an empty cell, also as pandas writes one. Trimmed first: with white space
- * in the pattern, a text that begins with 80,000 spaces took 4 s. */
+/** Whether a text is an empty cell, including the forms that pandas writes. Trims the text, because
+ * with white space in the pattern a text that begins with 80,000 spaces took 4 s. */
 export function isEmptyCell(text: string): boolean {
   return /^(?:None|nan|NaN|<NA>)?$/.test(text.trim());
 }
@@ -157,14 +157,14 @@ export function isEmptyCell(text: string): boolean {
 /**
  * Reads the calls of a message.
  *
- * @param value Calls, perhaps as JSON text. An empty value holds none, and neither does an object
- * of empty lists, which Hugging Face makes of an empty sequence.
+ * @param value Calls, perhaps as JSON text. An empty value has no calls, and neither has an object
+ * of empty lists, into which Hugging Face converts an empty sequence.
  */
 function callsOf(value: unknown, place: string, reading: Reading) {
   const text = typeof value === "string" && !isEmptyCell(value) ? value.trim() : "null";
   const list = typeof value === "string" ? parsed(text) : value || null;
   if (list === null || isObject(list) && Object.values(list).flat().length === 0) return [];
-  // The row fails: without these calls, a different prompt would be sent.
+  // The row fails, because without its calls a different prompt would be sent.
   if (!Array.isArray(list)) return mustBe(place, `a list of calls such as ${CALL}`, value);
   const calls: Record<string, unknown>[] = [];
   for (const [index, call] of list.entries()) {

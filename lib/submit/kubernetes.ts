@@ -92,8 +92,8 @@ function jobOf(name: string, { namespace }: KubernetesOptions, spec: object) {
 
 function failurePolicy(action: "FailIndex" | "FailJob", exitCodes: readonly number[]) {
   return {
-    // The first matching rule applies. A pod evicted from a drained node is no failure of the
-    // shard.
+    // The first matching rule applies. The eviction of a pod from a drained node is not a failure
+    // of its shard.
     rules: [
       { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
       { action, onExitCodes: { containerName: CONTAINER, operator: "In", values: [...exitCodes] } },

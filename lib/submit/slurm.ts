@@ -1,5 +1,5 @@
 /**
- * Slurm job arrays, and the job of the merge. Observed on Slurm 22.05:
+ * Slurm job arrays for the shards, and the job that merges them. Observed on Slurm 22.05:
  *
  * - Neither an exit code nor a time limit requeues a task, so the script does.
  * - In the last task, `$SLURM_JOB_ID` is the id of the array.
@@ -99,7 +99,7 @@ ${
     // A shard that cannot start writes a status with this id.
     job.submission === undefined ? "" : ` RETORT_JOB=${job.submission}`}
 ${
-    // In one pass, because the path may hold the other word.
+    // In one pass, because the path and the command may contain these words.
     BODY.replace(
       /CANCELED_FILE|COMMAND/g,
       (word) => word === "COMMAND" ? command : quote(canceledFile),

@@ -32,17 +32,18 @@ export interface ByteSink {
 
 export interface TableWriter {
   /**
-   * Returns a promise only if the caller has to wait. JSON text is for kinds with `acceptsText`.
+   * Returns a promise only if the caller has to wait. `row` may be JSON text only for kinds with
+   * `acceptsText`.
    */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
   finish(): Promise<void>;
 }
 
 interface KindDefinition {
-  /** Whether all values of a column have one type, to be known before the first row. */
+  /** Whether all values of a column have one type, which must be known before the first row. */
   readonly isTyped?: true;
   readonly acceptsText?: true;
-  /** The file must not be compressed again. */
+  /** Whether the format compresses its data, so that the file must not be compressed again. */
   readonly compressesItself?: true;
   /** Asynchronous for Parquet, whose code is large and imported only when needed. */
   readonly open: (schema: Schema, sink: ByteSink) => TableWriter | Promise<TableWriter>;
@@ -120,7 +121,7 @@ const FOREIGN_EXTENSION =
   /\.(xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)(\.(gz|zst|zstd))?$/;
 
 /**
- * The type of a path; JSON Lines without a known extension.
+ * The file type for a path; JSON Lines if the extension is unknown.
  *
  * @throws {UsageError} If the format cannot be written, or a Parquet file would be compressed.
  */

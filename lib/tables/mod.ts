@@ -3,7 +3,7 @@
  * Parquet.
  *
  * In: rows as JavaScript objects or JSON text, and the schema from a first pass over them. Out:
- * bytes. Opens no file. Holds at most one block of rows or, in Parquet, one row group.
+ * bytes. Opens no file. Buffers at most one block of rows or, for Parquet, one row group.
  *
  * @module
  */

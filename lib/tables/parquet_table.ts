@@ -1,6 +1,6 @@
 /**
- * Writes Parquet: pages compressed with zstd, in row groups of bounded size. Makes decimals, times
- * and dates from digits and texts of rows.
+ * Writes Parquet: pages compressed with zstd, in row groups of bounded size. Converts digits and
+ * texts in rows to decimals, times and dates.
  *
  * @module
  */
@@ -14,8 +14,9 @@ import { VERSION } from "../version.ts";
 import type { ByteSink, TableWriter } from "./file_types.ts";
 import { cellOf, type ColumnType, type NonJsonType, type Schema } from "./schema.ts";
 
-/** A row group, which is in memory, ends at this size or number of rows. */
+/** Size at which a row group ends, in characters. A row group is kept in memory. */
 const MAX_GROUP_CHARS = 8 << 20;
+/** Number of rows at which a row group ends. */
 const MAX_GROUP_ROWS = 50_000;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -189,7 +190,7 @@ const VALUE_ELEMENTS = {
 
 /** A decimal of this many digits always fits into 64 bits. */
 const MAX_INT64_DIGITS = 18;
-/** Digits after the point of a second. */
+/** Decimal places of a second. */
 const FRACTION_DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
 function decimalElement({ precision, scale }: Extract<NonJsonType, { kind: "decimal" }>) {
@@ -240,7 +241,7 @@ function storedNumber(value: unknown, type: ColumnType): unknown {
 
 /**
  * @param text Such as `2024-05-01T12:00:00.123456Z`.
- * @param digits Digits after the point of a second: 6 for microseconds.
+ * @param digits Decimal places of a second: 6 for microseconds.
  */
 function unitsSince1970(text: string, digits: number): bigint {
   const [wholeSeconds, givenFraction = ""] = text.replace(/Z$/, "").split(".");

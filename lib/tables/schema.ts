@@ -1,6 +1,6 @@
 /**
- * Types of a table's columns, found in a first pass over all rows. So a column may first appear in
- * the last row, and readers need not guess types from the first rows.
+ * Types of a table's columns, found in a first pass over all rows. So the last row may add a
+ * column, and readers need not guess types from the first rows.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export type ColumnType =
   | { readonly kind: "list" | "map"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
 
-/** Types that JSON lacks: rows hold strings or numbers instead. */
+/** Types that JSON lacks: rows have strings or numbers instead. */
 export type NonJsonType = Exclude<ExactLeafType, { readonly kind: "double" }>;
 
 /** Deeper values become JSON text, as readers limit the depth. */
@@ -30,7 +30,7 @@ const JSON_TEXT: ColumnType = { kind: "json" };
 export class Schema {
   readonly columns = new Map<string, ColumnType>();
 
-  /** Replaces types found in rows by the input's types where both are compatible. */
+  /** Replaces types found in rows with the input's types where both are compatible. */
   refine(types: ReadonlyMap<string, ExactType>): void {
     for (const [name, exact] of types) {
       const type = this.columns.get(name);
@@ -54,7 +54,7 @@ export function cellOf(row: Readonly<Record<string, unknown>>, name: string): un
   return Object.hasOwn(row, name) ? row[name] : undefined;
 }
 
-/** Replaces `type`, found in rows, by the input's `exact` type where both are compatible. */
+/** Replaces `type`, found in rows, with the input's `exact` type where both are compatible. */
 function refineType(type: ColumnType, exact: ExactType): ColumnType {
   switch (exact.kind) {
     case "list":
@@ -92,7 +92,7 @@ function columnTypeOf(type: ValueType): ColumnType {
 
 const TEXT: ReadonlySet<string> = new Set(["string", "null"]);
 const NUMBER: ReadonlySet<string> = new Set(["int64", "double", "null"]);
-/** For each exact type, the kinds that its values may have in rows. */
+/** The kinds found in rows that each exact type may replace. */
 const ROW_KINDS = {
   instant: TEXT,
   time: TEXT,
@@ -100,11 +100,11 @@ const ROW_KINDS = {
   double: NUMBER,
   decimal: new Set([...NUMBER, "json"]),
   uint64: new Set([...NUMBER, "json"]),
-  // A map with too many keys for a struct has become JSON.
+  // Rows have a map as a struct or, if it has too many keys, as JSON.
   map: new Set(["struct", "json", "null"]),
 };
 
-/** Widens `type` to hold `value`. Modifies lists and structs in place. */
+/** Widens `type` to include `value`. Modifies lists and structs in place. */
 function widenType(type: ColumnType, value: unknown, depth: number): ColumnType {
   if (value === null || value === undefined || type.kind === "json") return type;
   if (Array.isArray(value)) {

@@ -1,6 +1,6 @@
 /**
- * Notices about fields of a condition: a misspelt name is null in every row, and a number never
- * equals a text, nor is it less or greater.
+ * Notices about likely mistakes in a condition: a misspelt field is null in every row, and a number
+ * is never equal to a text, nor less or greater.
  *
  * @module
  */
@@ -9,13 +9,15 @@ import { similarName } from "../similar_name.ts";
 import type { Comparison, Part, Where } from "./parse_where.ts";
 import { fieldName, isNumber, numberIn, valueAt } from "./tokens.ts";
 
-/** Finds fields of a condition that no row of an export has, or has with values of another type. */
+/** Finds fields of a condition that no exported row has, or that never have the type of the value
+ * that they are compared with. */
 export class FieldNotes {
-  /** Fields that no row has had so far, with `distill.` if the condition says so. */
+  /** Fields that no row has had so far. Names begin with `distill.` if the condition names them so.
+   */
   readonly #absentFields: Map<string, readonly string[]>;
   /** Comparisons whose field has not had a value of the compared type so far. */
   readonly #comparisons: Set<Comparison>;
-  /** Comparisons of a number whose field has been a text, or of a text whose field a number. */
+  /** Comparisons with a number whose field has been a text, or the reverse. */
   readonly #mistypedComparisons = new Set<Comparison>();
   readonly #knownNames = new Set<string>();
 
@@ -73,7 +75,7 @@ export function absentNote(name: string, known: Iterable<string>): string {
   return `No row has the field ${JSON.stringify(name)}${hint}`;
 }
 
-/** A note about a field of only texts that is compared with a number, or vice versa. */
+/** A note about a field that has only texts but is compared with a number, or the reverse. */
 export function typeNote({ path, operator, value, valueText }: Comparison): string {
   const name = fieldName(path), isText = typeof value === "string";
   const holds = isText ? "only numbers" : "only texts, as columns of CSV do";
@@ -101,7 +103,7 @@ export function comparisonsIn(parts: readonly Part[]): Comparison[] {
   ]);
 }
 
-/** The first name of a path: `distill.x` for a field of `distill`. */
+/** The first name of a path, or `distill.x` for a field of `distill`. */
 export function checkedName(path: readonly string[]): string {
   return path[0] === "distill" && path.length > 1 ? `distill.${path[1]}` : path[0];
 }

@@ -37,11 +37,12 @@ export interface Part {
   /** All fields that this part reads. */
   readonly paths: readonly (readonly string[])[];
   readonly test: (lookup: Lookup) => boolean;
-  /** A text that is in every row for which the part holds, if known. */
+  /** A text that is in every row for which the part is true, if known. */
   readonly needle?: Needle;
   /** Set if the part compares a field on the left with a number or text on the right. */
   readonly comparison?: Comparison;
-  /** Set if the part consists of conditions between `or`: all parts of one must hold. */
+  /** Set if the part consists of conditions joined by `or`. All parts of one of them must be true.
+   */
   readonly alternatives?: readonly (readonly Part[])[];
 }
 
@@ -64,7 +65,7 @@ export interface Where {
   /** Whether a row meets the condition. Fields that the row lacks are read from `others`. */
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
   readonly paths: readonly (readonly string[])[];
-  /** All must hold. */
+  /** All must be true. */
   readonly parts: readonly Part[];
 }
 
@@ -134,7 +135,7 @@ class Parser {
     this.#tokens = tokensOf(text);
   }
 
-  /** Parses a condition. All parts must hold. */
+  /** Parses a condition. All parts must be true. */
   condition(): readonly Part[] {
     const makePart = this.#beginPart();
     const alternatives = [this.#conjunction()];
@@ -151,7 +152,7 @@ class Parser {
     return token;
   }
 
-  /** Returns a function that makes a part of the tokens from here on. */
+  /** Returns a function that adds the text and the paths of all tokens read since to a part. */
   #beginPart(): (part: Condition) => Part {
     const { start } = this.#tokens[this.#next];
     const pathCount = this.paths.length;
@@ -290,8 +291,8 @@ function isEqual(a: unknown, b: unknown): boolean {
 /** Compares two numbers or two texts. NaN for other values: comparisons by size are then false. */
 function order(a: unknown, b: unknown): number {
   if (typeof a === "bigint" && typeof b === "bigint") return a < b ? -1 : a > b ? 1 : 0;
-  // A float is rounded, and so is its value on the page: 1.2345678901234568e20 is
-  // 123456789012345680000 there, but 123456789012345683968 exactly.
+  // Compared as floats, because the page shows floats rounded: 1.2345678901234568e20 is shown as
+  // 123456789012345680000, but is exactly 123456789012345683968.
   if (isNumber(a) && isNumber(b)) return Number(a) - Number(b);
   if (typeof a !== "string" || typeof b !== "string") return NaN;
   return a < b ? -1 : a > b ? 1 : 0;

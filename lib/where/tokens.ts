@@ -111,7 +111,7 @@ function unquote(quoted: string, text: string, start: number): string {
 }
 
 /**
- * Keeps the backslashes of a regular expression, so that `"\b"` is no backspace. A doubled
+ * Keeps the backslashes of a regular expression, so that `"\b"` is not a backspace. A doubled
  * backslash means one, as in JSON: the page of `view` writes `"\\b"` for `\b`.
  */
 function patternIn(quoted: string): string {
@@ -119,7 +119,8 @@ function patternIn(quoted: string): string {
   return quoted.slice(1, -1).replaceAll(escapes, "$1");
 }
 
-/** Whether a token is this name alone, in any case, as for `matches` and `icontains`. */
+/** Whether a token is a path of this one name, ignoring case: `matches` and `icontains` may be
+ * operators or fields. */
 export function isNamed(token: Token | undefined, name: string): boolean {
   return token?.path?.length === 1 && token.path[0].toLowerCase() === name;
 }
@@ -166,7 +167,7 @@ export function valueAt(
   return value ?? null;
 }
 
-/** A regular expression, with a text to search for first: that is faster. */
+/** A regular expression, and a text that is searched for first, because that is faster. */
 export interface Pattern {
   readonly regExp: RegExp;
   /** A text that every match contains, or "". */
@@ -198,8 +199,8 @@ export function patternOf(text: string): Pattern {
 const MIN_REQUIRED_LENGTH = 3;
 /** A character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/u;
-/** Any other atom or token, such as a class or a bracket. Its text is unknown, also that of `\12`,
- * which is a back reference or an octal number. */
+/** Any other atom or token, such as a class or a bracket. Its text counts as unknown, even for
+ * `\12`, which may be a back reference or an octal number. */
 const OTHER =
   /\[(?:\\.|[^\]\\])*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|\d+|c?.)|./su;
 const QUANTIFIER = /(?:[*+?]|\{\d+(?:,\d*)?\})\??/;

@@ -196,7 +196,7 @@ Deno.test("a merge says that results are gone, and how to write lost borders aga
   );
   await Deno.rename(dir.path("gone"), dir.path("out/in-00001-of-00003.jsonl"));
   await Deno.remove(dir.path("out/.retort/in.shards-3.json"));
-  const words = "run one of those shards, which writes their lost borders, and merge";
+  const words = "run one of those shards to write their lost borders again, and merge";
   await assertRejects(() => run(0, 2), UsageError, words);
   await assertRejects(merge, UsageError, "are lost: run one shard");
   assertEquals((await run(0, 3)).asked, []);
