@@ -112,7 +112,7 @@ export class RowMaker {
     ];
   }
 
-  /** Replaces `completion`, which each answer had in the first pass, by `chosen` and `rejected`. */
+  /** Replaces `completion`, which each answer had in the first pass, with the columns of a pair. */
   #makeColumnsOfPairs(): void {
     const { columns } = this.schema;
     const completion = columns.get("completion");

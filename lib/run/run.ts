@@ -59,7 +59,7 @@ export class Run {
       await this.#runEngine();
       return await this.#finish();
     } catch (error) {
-      // The user has stopped a shard that was looking for its borders.
+      // The user has stopped a shard while the input was divided.
       if (this.#signal.aborted && error === this.#signal.reason) {
         return this.#emitSummary(this.#summarize({ isReady: false }));
       }

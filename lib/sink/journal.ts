@@ -46,7 +46,7 @@ export class Journal<T> implements AsyncDisposable {
   #writtenRows = 0;
   /** Rows that `append` has given to the last resort. */
   #lateRows = 0;
-  /** Rows that another file has taken. */
+  /** Rows that were written to another file. */
   #rescuedRows = 0;
   #writer: Promise<void> | undefined;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
@@ -131,8 +131,8 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /** Appends a line without line feed. Resolves once the batch is written; rejects with a
-   * `SinkError` if it never will be. Once there is a last resort, it takes the line, and the record
-   * never counts as durable. */
+   * `SinkError` if it never will be. Once there is a last resort, the line goes there, and the
+   * record never counts as durable. */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined && this.#closing === undefined) {
       this.#lateRows++;

@@ -22,7 +22,7 @@ export interface LineFormat {
 export interface BadRow {
   readonly file: string;
   readonly line: number;
-  /** In the units of the format, such as `file[element]`. @default `file:line` */
+  /** The place of the row in units of its format: `file[element]`. @default `file:line` */
   readonly source?: string;
   readonly problem: string;
   /** The line, if it is valid UTF-8. */

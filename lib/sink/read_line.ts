@@ -29,10 +29,10 @@ export function isPendingLine({ error }: { readonly error?: unknown }): boolean 
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
 
-/** Each pending line contains one of these. So may other lines, in the row's own fields. */
+/** Each pending line contains one of these texts. Other lines may, too, in the row's own fields. */
 const PENDING_MARKS = ['"final":false', '"final": false'];
 
-/** As `isPendingLine`, but parses a line only if it may be pending. */
+/** Like `isPendingLine`, but parses a line only if it may be pending. */
 export function isPendingIndexed(
   line: { includes(text: string): boolean; value(): { readonly error?: unknown } },
 ): boolean {
@@ -131,8 +131,9 @@ const TAIL_BYTES = 64 * 1024;
 const MAX_TAILS = 64;
 
 /**
- * Reads the ends of results files. Returns the model that gave a teacher's last answer, as the
- * server named it; undefined if no line there is from this teacher.
+ * Reads the ends of the first `MAX_TAILS` results files. The returned function names the model of a
+ * teacher's last answer as the server named it, or returns undefined if no line read is from this
+ * teacher.
  */
 export function lastModelsOf(
   paths: readonly string[],
