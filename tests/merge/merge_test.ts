@@ -99,7 +99,10 @@ Deno.test("a merge names runs without an end beside missing ones, and does not c
     "shard 3 of 4 missing",
   ]);
   const messages = problems.map(({ message }) => message.replaceAll(dir.root, ""));
-  assertStringIncludes(messages[0], '"/out/in-00001-of-00004.jsonl" holds answers: run it again');
+  assertStringIncludes(
+    messages[0],
+    '"/out/in-00001-of-00004.jsonl" holds answers: running it again keeps them',
+  );
   assertStringIncludes(messages[1], "it has not run");
   const again = await runShard(input, dir.path("out/"), { shard: { index: 1, count: 4 } });
   assertEquals(again.asked, []);
@@ -1032,7 +1035,7 @@ Deno.test("borders without answers do not count, and what the choice among sever
   assertEquals((await merge(out)).succeeded, 10);
   await runShards(b, out, 2);
   const { message } = await assertRejects(() => merge(out), UsageError, "Cannot tell which shards");
-  const choices = message.split("instead: ")[1].split(", or ");
+  const choices = message.split("Name one: ")[1].split(", or ");
   assertEquals(choices, [`${dir.path("out/a.jsonl")}`, `${dir.path("out/b.jsonl")}`]);
   for (const choice of choices) assertEquals((await merge(choice)).succeeded, 10);
   // Runs beside borders that no shard has used.
