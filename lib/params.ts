@@ -139,7 +139,7 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** Whether a header's value is hidden. Some hidden headers hold no secret. */
+/** Whether a header's value is hidden. Some hidden headers contain no secret. */
 export function isSecretHeader(name: string): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(name);
 }

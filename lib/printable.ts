@@ -88,8 +88,8 @@ const ELLIPSIS = "…";
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Cuts to at most `maxLength` UTF-16 units, ellipsis included, never within a surrogate pair,
- * and without keeping the whole text in memory. */
+/** Shortens a text to at most `maxLength` UTF-16 units, including the ellipsis. Never splits a
+ * surrogate pair, and does not keep the whole text in memory. */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   if (maxLength < ELLIPSIS.length) return "";

@@ -6,7 +6,8 @@
  * @module
  */
 
-/** Marks are searched for in this much of an answer: further on, it may just mention a refusal. */
+/** Marks are searched for in this many characters at the start of an answer: further on, the answer
+ * may just mention a refusal. */
 const START_CHARS = 200;
 
 /** A longer answer isn't discarded: it may contain more than a refusal. */
@@ -113,7 +114,8 @@ const LANGUAGES: Readonly<Record<string, Phrases>> = {
 const OPENINGS = Object.values(LANGUAGES).flatMap(({ openings }) => openings);
 const MARKS = new RegExp(Object.values(LANGUAGES).map(({ marks }) => marks).join("|"), "i");
 
-/** Each mark in Latin letters contains one of these. Looking for them first halves the time. */
+/** Each mark in Latin letters contains one of these words. Looking for them first halves the time.
+ */
 const FIRST_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
 /** Matches a letter of a mark in another script. */

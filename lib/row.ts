@@ -131,8 +131,9 @@ export type RowFigures = Pick<
 >;
 
 /**
- * A row whose line is written but may not be on disk yet. Holds no texts: V8 copies what outlives
- * its young generation, and waiting rows with texts and answers took a fifth of the engine's time.
+ * A row whose line is written but may not be on disk yet. Contains no texts: V8 copies what
+ * outlives its young generation, and waiting rows with texts and answers took a fifth of the
+ * engine's time.
  */
 export interface FinishedRow extends RowFigures {
   readonly uid: string;

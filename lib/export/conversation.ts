@@ -155,7 +155,8 @@ export class ConversationReader {
     const value = json[field];
     const isText = typeof value === "string";
     const answer: Message = { role: "assistant", content: value };
-    // Reasoning belongs to `response`, but not surely to other fields: a pair has two answers.
+    // Reasoning belongs to `response`, but perhaps not to other answer fields: a pair has two
+    // answers.
     const reasoningField = field === "response" &&
       REASONING_FIELDS.find((name) => isFilledText(json[name]));
     if (reasoningField) answer.reasoning_content = json[reasoningField] as string;

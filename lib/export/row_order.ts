@@ -150,7 +150,8 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** An offset is stored for each group of this many rows. Others are found by adding lengths. */
+/** An offset is stored for each group of this many rows. Other offsets are found by adding lengths.
+ */
 const ROWS_PER_BASE = 64;
 
 /** Shuffles rows whose texts are in a temporary file: 8 bytes of memory per row. */

@@ -211,7 +211,7 @@ function objectsOf(value: unknown, maxCount: number): Fields[] {
 }
 
 /**
- * The statuses of all runs in an output folder, sorted by name: shards and others, running or
+ * The statuses of all runs in an output folder, sorted by name, including shards and runs that have
  * ended. A run writes its status every 5 s. It is dead if `beat` stays the same and `ended` is
  * false.
  *

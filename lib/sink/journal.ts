@@ -226,7 +226,8 @@ export class Journal<T> implements AsyncDisposable {
     const batch = this.#waitingBatches.shift()!;
     const bytes = batch.encode(this.#bytes);
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
-    // fdatasync has failed during the write, and the disk may lose these lines, or `rescue` ended it.
+    // Either fdatasync has failed during the write, so that the disk may lose these lines, or
+    // `rescue` has ended the write.
     if (this.#lastResort !== undefined) {
       const lines = new TextDecoder().decode(bytes);
       return batch.written.resolve(this.#rescue(lines, batch.records.length));

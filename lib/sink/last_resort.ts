@@ -106,7 +106,8 @@ export class LastResort {
     const output = isTemporary
       ? inFolder(await makeFolder(), basename(this.#output))
       : this.#output;
-    // The user moves the temporary file next to the other one, which holds lines, too.
+    // The user moves the temporary file next to the one beside the output, so their numbers must
+    // differ.
     const lastNumber = this.#beside.path === undefined ? 0 : numberOf(this.#beside.path);
     const path = await createRescuedFile(output, mode, lastNumber);
     onFile?.(path, isTemporary);

@@ -24,7 +24,7 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Lines of versions without `final` are final. */
+/** Lines that versions without `final` wrote are final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
@@ -77,7 +77,8 @@ function lineAt(path: string, { offset, byteLength }: LinePlace): PendingLine {
     if (count < byteLength) throw new Error("it was truncated while the run read it");
     return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    // The place is from the index. If it holds no JSON, the file was replaced since.
+    // The place comes from the index. If there is no JSON in that place, the file was replaced
+    // since.
     const isChanged = cause instanceof SyntaxError;
     throw cannotRead(path, isChanged ? new Error("it was changed while the run read it") : cause);
   }
@@ -95,7 +96,7 @@ function nextOf({ error }: PendingLine): NextAttempt | undefined {
   };
 }
 
-/** Marks unchecked answers in versions without `unchecked`. */
+/** The failure message of unchecked answers in versions that did not write `unchecked`. */
 const EARLIER_UNCHECKED = "The run was ended before the answer was checked";
 
 function rejectedOf({ error, partial }: PendingLine): RejectedAnswer | undefined {
