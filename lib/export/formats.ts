@@ -29,7 +29,7 @@ interface FormatFacts {
   readonly messageColumns: readonly string[];
   /** With `text`, reasoning can only be part of the answer's text. */
   readonly reasoning: "text" | "field";
-  /** Decides what `TrainerNotes` warns of. */
+  /** Decides what `TrainerNotes` warns about. */
   readonly turns: "messages" | "ShareGPT" | "other";
   /** Where `conversation.ts` finds the answer if an export is read again. */
   readonly answerIn: AnswerField | "the last turn";
