@@ -1,6 +1,6 @@
 /**
- * How an answer ended (complete, truncated, filtered), its assistant message, and what the id of
- * its line stands for.
+ * Classifies finish reasons, builds the assistant message of an answer, and parses the uid of an
+ * output line.
  *
  * @module
  */
@@ -16,13 +16,13 @@ import type { Completion, Message, Params, Usage } from "./teacher/mod.ts";
  * - `limit`: it reached the token limit
  * - `context`: it filled the context window, so a higher token limit does not help
  * - `filter`: a filter withheld or truncated it
- * - `broken`: the teacher aborted it
+ * - `broken`: generation failed, was canceled or was interrupted
  * - `unknown`: the finish reason is unknown
- * - `none`: there is no finish reason
+ * - `none`: the finish reason is null or empty
  */
 export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unknown" | "none";
 
-/** Stands for a missing finish reason in `acceptEndings`. */
+/** Stands for a null or empty finish reason in `acceptEndings`. */
 export const NO_REASON = "none";
 
 /**
@@ -41,7 +41,7 @@ const FINISH_REASONS: Readonly<Record<Exclude<Ending, "unknown" | "none">, strin
     limit`,
   context: `model_length model_context_window_exceeded context_length context_length_reached
     context_length_exceeded context_window_exceeded context error_limit`,
-  // Words that `FILTER_WORDS` matches are not listed.
+  // Reasons that `FILTER_WORDS` matches are not listed.
   filter: `refusal language blocked`,
   broken: `abort aborted error errored failed failure timeout timed_out time_limit cancel canceled
     cancelled cancellation user_cancel user_cancelled user_stopped interrupted incomplete not_finished
@@ -73,7 +73,8 @@ export function isFilterWord(word: string): boolean {
 export class Endings {
   readonly #acceptedReasons: ReadonlySet<string>;
 
-  /** @param acceptedReasons Further reasons of complete answers; `none` for a missing reason. */
+  /** @param acceptedReasons More finish reasons that count as complete; `none` accepts answers
+   * without one. */
   constructor(acceptedReasons: readonly string[] = []) {
     this.#acceptedReasons = new Set(acceptedReasons.map(normalized));
   }
@@ -88,7 +89,7 @@ export class Endings {
     // A custom teacher may omit the finish reason of complete answers.
     if (finishReason === "stop" || finishReason === undefined) return "whole";
     const ending = endingOf(finishReason);
-    // The user cannot accept answers that a filter or a token limit truncated.
+    // `acceptEndings` cannot make a truncated or filtered answer complete.
     const isAcceptable = ending === "unknown" || ending === "none" || ending === "broken";
     if (!isAcceptable || this.#acceptedReasons.size === 0) return ending;
     const key = ending === "none" ? NO_REASON : normalized(finishReason!);
@@ -104,7 +105,10 @@ export function endingOf(finishReason: string | null): Ending {
   return ENDINGS.get(key) ?? (FILTER_WORDS.test(key) ? "filter" : "unknown");
 }
 
-/** @throws {TypeError | RangeError} if `words` are not finish reasons of complete answers */
+/**
+ * @throws {TypeError} if `words` is not an array
+ * @throws {RangeError} if a word is empty, or marks a truncated or filtered answer
+ */
 export function checkEndings(words: readonly string[]): void {
   if (!Array.isArray(words)) {
     throw new TypeError(
@@ -129,12 +133,12 @@ export function checkEndings(words: readonly string[]): void {
   }
 }
 
-/** Whether the teacher counted tokens: 0 for prompt and answer together is no count. */
+/** Whether the teacher reported token counts. If both are 0, it did not. */
 export function isCounted(usage: Usage | null | undefined): usage is Usage {
   return usage !== null && usage !== undefined && usage.promptTokens + usage.completionTokens > 0;
 }
 
-/** Whether an answer has as many tokens as its limit: then it is truncated, whatever it reports. */
+/** Whether the answer used its whole token limit. It is then truncated, whatever the reason. */
 function hasReachedLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
@@ -153,7 +157,7 @@ export function wrapThink(response: string, reasoning: string): string {
   return reasoning === "" ? response : `<think>\n${reasoning}\n</think>\n\n${response}`;
 }
 
-/** Makes the message of an answer for training. Chat templates read `reasoning_content`, and
+/** Builds the assistant message of a training example. Chat templates read `reasoning_content`, and
  * print a null `content` as text, so `content` is a string even beside tool calls. */
 export function assistantMessage(
   response: string,
@@ -176,7 +180,8 @@ export interface UidOrigin {
   readonly sample: number;
 }
 
-/** What a run appends to an id: `~2` to a copy of a row, then `#1` to a sample. */
+/** Suffixes that a run appends to an id: `~2` for a later row with the same id, then `#1` for a
+ * further sample. */
 const SUFFIX = /^(~[1-9]\d*)?(?:#([1-9]\d{0,2}))?$/;
 /** The id of a row without an id of its own: 32 hex digits of its hash. */
 const DERIVED = /^([\da-f]{32})(?:[~#]|$)/;
@@ -185,7 +190,7 @@ const DERIVED = /^([\da-f]{32})(?:[~#]|$)/;
  * Splits the id of a line into the row's own id and what the run appended. A user's own id may end
  * in the same way, but if the run changed an id, the line holds the original too.
  *
- * @param line Has a `uid`.
+ * @param line A line of results or failures, with a `uid`.
  * @param uidFields The fields named by `--uid-field`. @default none
  */
 export function originOf(
@@ -195,7 +200,7 @@ export function originOf(
   const uid = String(line.uid);
   if (!/[~#]\d+$/.test(uid)) return { inputUid: uid, rowUid: uid, sample: 0 };
   const distill = isObject(line.distill) ? line.distill : {};
-  // Early versions did not write the replaced fields, so the id alone must decide.
+  // The first versions did not write `distill.replaced`, so the id alone must decide.
   if (distill.replaced === undefined) {
     return originIn(uid, uid.replace(/(?:~\d+)?(?:#\d{1,3})?$/, ""));
   }
@@ -211,8 +216,8 @@ export function originOf(
 }
 
 function originIn(uid: string, inputUid: string): UidOrigin {
-  const [, copy = "", sample = "0"] = SUFFIX.exec(uid.slice(inputUid.length)) ?? [];
-  return { inputUid, rowUid: inputUid + copy, sample: Number(sample) };
+  const [, suffix = "", sample = "0"] = SUFFIX.exec(uid.slice(inputUid.length)) ?? [];
+  return { inputUid, rowUid: inputUid + suffix, sample: Number(sample) };
 }
 
 function isOwnUid(candidate: unknown, uid: string): boolean {
@@ -221,7 +226,8 @@ function isOwnUid(candidate: unknown, uid: string): boolean {
   return ownUid !== "" && uid.startsWith(ownUid) && SUFFIX.test(uid.slice(ownUid.length));
 }
 
-/** The row's own `uid`, if Retort replaced it. Early versions wrote an object, not JSON text. */
+/** The row's own `uid`, if Retort replaced it. Some earlier versions wrote an object, not JSON
+ * text. */
 function replacedUid(replaced: unknown): unknown {
   if (typeof replaced !== "string") return isObject(replaced) ? replaced.uid : undefined;
   if (!replaced.includes('"uid"')) return undefined;

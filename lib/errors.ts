@@ -21,13 +21,13 @@ export interface SourceErrorOptions extends ErrorOptions {
   line?: number;
 }
 
-/** The input cannot be read, or holds rows that cannot be sent. */
+/** The input cannot be read, or contains rows that cannot be sent. */
 export class SourceError extends RetortError {
   /** Printed before the message instead of "Error". */
   override name = "SourceError";
   /** The input file; undefined if the error is not about one file. */
   readonly path: string | undefined;
-  /** The line in `path`, from 1; undefined if the error is about no line. */
+  /** The line in `path`, from 1; undefined if the error is not about one line. */
   readonly line: number | undefined;
 
   /** Creates an error about the input. */
@@ -56,13 +56,14 @@ export type FailureType =
   | "request"
   /** The teacher answered 2xx with something other than a completion. */
   | "response"
-  /** The finish reason is unknown, missing, or `abort`, so the answer may be incomplete. */
+  /** The finish reason is unknown, missing, or says that generation was aborted (`abort`), so the
+   * answer may be incomplete. */
   | "unfinished"
-  /** The answer stopped at the token limit (`finish_reason` `length`). */
+  /** The answer reached the token limit (`finish_reason` `length`) or filled the context window. */
   | "truncated"
   /** A filter rejected the prompt, or withheld or cut off the answer. */
   | "filtered"
-  /** The answer holds neither text nor a tool call. */
+  /** The answer contains neither text nor a tool call. */
   | "empty"
   /** The model refused to answer (`rejectRefusals`). */
   | "refused"
@@ -184,7 +185,7 @@ export class TeacherError extends RetortError {
   }
 }
 
-/** The error code of a file that a row names and that cannot be read: nothing was sent. */
+/** The error code if a file that a row names cannot be read, so that nothing was sent. */
 export const UNREADABLE_FILE = "unreadable_file";
 
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {
@@ -225,7 +226,8 @@ export class LockedError extends SinkError {
   override name = "LockedError";
 }
 
-/** An output file holds something that Retort did not write. */
+/** An output file contains something that Retort did not write, or exists only as a compressed
+ * copy. */
 export class DamagedFileError extends SinkError {
   /** Printed before the message instead of "Error". */
   override name = "DamagedFileError";
@@ -244,8 +246,8 @@ export class HaltedError extends RetortError {
 }
 
 /**
- * What is wrong with a YAML text, and where. The parser quotes names of aliases and tags, and then
- * the line itself, which may all hold a key.
+ * What is wrong with a YAML text, and where. Leaves out the names of aliases and tags and the line
+ * that the parser quotes: they may contain a key.
  */
 export function yamlProblem(error: unknown): string {
   const [message] = (error as Error).message.split(/:\n/);

@@ -49,7 +49,7 @@ export function formatRate(perSecond: number, unit: string): string {
   return `${perSecond < 99.95 ? perSecond.toFixed(1) : formatCount(perSecond)} ${unit}/s`;
 }
 
-/** `62.4%`; never rounded up to 100.0%; 0.0% of nothing. */
+/** `62.4%`. Never rounded up to 100.0%; 0.0% if `whole` is 0. */
 export function formatPercent(part: number, whole: number): string {
   if (whole === 0) return "0.0%";
   const permille = part < whole ? Math.min(999, Math.round(part / whole * 1000)) : 1000;

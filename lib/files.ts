@@ -1,6 +1,6 @@
 /**
- * Paths, file operations that the standard library lacks, and reasons of system errors in words for
- * users.
+ * Paths, file operations that the standard library lacks, and reasons for system errors that users
+ * understand.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: PathRules 
   return path.replace(new RegExp(`${SEPARATOR_PATTERN.source}$`), "");
 }
 
-/** Joins a folder and a name by `/`: Windows accepts it, and paths look as the user typed them. */
+/** Joins a folder and a name with `/`. Windows accepts it, and paths look as the user typed. */
 export function inFolder(folder: string, name: string, rules: PathRules = system): string {
   return `${withoutSeparator(folder, rules)}/${name}`;
 }
@@ -64,7 +64,7 @@ export function stemOf(results: string): string {
   return results.replace(RESULTS_EXTENSION, "");
 }
 
-/** The stem of the files of a shard: `out/x-00003-of-00016`. */
+/** The stem of a shard's files: `out/x-00003-of-00016`. */
 export function shardStem(stem: string, shard: { index: number; count: number }): string {
   const [index, count] = [shard.index, shard.count].map((n) => String(n).padStart(5, "0"));
   return `${stem}-${index}-of-${count}`;
@@ -94,7 +94,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["FilesystemLoop", "its symbolic links form a loop"],
 ]);
 
-/** Deno allows access to these only with `--allow-all`, which `deno task distill` does not use. */
+/** Folders that Deno opens only with `--allow-all`, which `deno task distill` does not use. */
 const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
 
 const TOO_MANY_FILES =
@@ -198,7 +198,7 @@ export async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory ?? false;
 }
 
-/** The absolute path of a path's folder, without links if the folder exists. */
+/** The absolute path of the folder of `path`. Links are resolved if the folder exists. */
 export async function realFolderOf(path: string): Promise<string> {
   const folder = system.dirname(path);
   return await Deno.realPath(folder).catch(() => system.resolve(folder));

@@ -1,14 +1,14 @@
 /**
  * The hashes that Retort uses: SHA-256 and xxHash64 of texts, and MurmurHash3 of ids.
  *
- * An id of 32 lower-case hex digits is its own hash. A run may hash millions of other ids, so these
+ * An id of 32 lower-case hex digits is its own hash. Other ids, of which a run may have millions,
  * are hashed by MurmurHash3 (Austin Appleby, public domain; 128 bits, for 32-bit machines): 0.05 µs
  * for 20 bytes, where SHA-256 takes 2. Accidental collisions are as rare as with any 128-bit hash,
  * and impossible between ids of the same length up to 16 bytes. Rows whose ids were made to collide
  * differ in their content, and are reported.
  *
  * The first 10,000 SHA-256s are from `node:crypto`, which is loaded anyway and takes 2.5 µs a text
- * from the start, where WebAssembly takes 5. The others are not: on Deno 2.9.6 each call of
+ * from the start, where WebAssembly takes 5. Later ones are not: on Deno 2.9.6 each call of
  * `node:crypto` leaves native memory until the next major garbage collection, 120 MB over 500,000
  * calls.
  *

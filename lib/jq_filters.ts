@@ -1,6 +1,6 @@
 /**
- * JSON whose rows are in lists or columns of an object: finds them, and the filters of jq that make
- * rows of them, for messages.
+ * Finds rows that are in lists or columns of a JSON object, and the jq filters that extract them.
+ * Messages suggest these filters.
  *
  * @module
  */
@@ -19,12 +19,13 @@ export function jqElements(lists: readonly { readonly path: readonly string[] }[
 }
 
 export interface ObjectList {
-  /** The names that lead to it. */
+  /** The names that lead from the outermost object to the list. */
   readonly path: readonly string[];
   readonly items: readonly [object, ...unknown[]];
 }
 
-/** Lists of objects, up to three levels deep. Objects by number, as of pandas, hold none. */
+/** Lists of objects, up to three levels deep. Members with a number as name are not searched:
+ * pandas names rows like that. */
 export function objectLists(value: unknown, path: readonly string[] = []): ObjectList[] {
   if (Array.isArray(value)) return isObject(value[0]) ? [{ path, items: value as [object] }] : [];
   if (!isObject(value) || path.length > 2) return [];
@@ -44,8 +45,8 @@ export function holdsPrompt(value: unknown): boolean {
     [prompt, messages, conversations].some(isList);
 }
 
-/** Whether an object with lists is itself a row: a field has a name that datasets use for prompts,
- * and a text of several words. */
+/** Whether an object with lists is itself a row: it has a text of several words in a field that
+ * datasets use for prompts. */
 export function holdsQuestion(object: object): boolean {
   return Object.entries(object).some(([name, value]) =>
     QUESTION_NAMES.test(name) && typeof value === "string" && /\S\s+\S/.test(value)
@@ -57,7 +58,8 @@ const QUESTION_NAMES =
 
 /** A table in one JSON object, and the filter that makes rows of it. */
 interface TableLayout {
-  /** Decides alone if the line is truncated and cannot be parsed for `fits`. */
+  /** Matches the start of the line. If the line is truncated, it cannot be parsed for `fits`, and
+   * `start` alone decides. */
   readonly start: RegExp;
   readonly fits: (table: Record<string, unknown>) => boolean;
   readonly filter: string;
@@ -107,7 +109,7 @@ export function tableFilter(line: string): string | undefined {
 
 /**
  * The filter for JSON over several lines: objects one after the other, as jq writes them, or one
- * object that is a row, is a table or holds the list of rows.
+ * object that is a row, is a table or contains the list of rows.
  *
  * @param text The beginning of the file.
  */
@@ -117,7 +119,7 @@ export function filterOf(text: string): string {
   const object = parsedStart(text);
   if (holdsPrompt(object)) return ".";
   const lists = objectLists(object);
-  // Other lists, such as one of columns, may stand before that of the rows. A row may hold a list
+  // Other lists, such as one of columns, may come before the list of rows. A row may contain a list
   // without prompts in an inner object, such as `meta.entities`.
   const withPrompts = lists.filter(({ items: [first] }) => holdsPrompt(first));
   if (withPrompts.length === 0 && isObject(object) && holdsQuestion(object)) return ".";

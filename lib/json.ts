@@ -60,15 +60,15 @@ export interface RawJson {
   readonly rawJSON: string;
 }
 
-/** Deeper values of a teacher are written as JSON text. Parsers take more than 64 levels, and
- * teachers send fewer. */
+/** Values that a teacher nests more deeply are written as JSON text. Parsers accept more than 64
+ * levels, and teachers send fewer. */
 export const MAX_LEVELS = 64;
 
 /** Whether a value from `JSON.parse` has more than `levels` levels of objects and arrays. */
 export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
-  // No call for primitives: log probabilities can hold a million of them.
+  // No call for primitives: log probabilities can contain a million of them.
   if (Array.isArray(value)) {
     for (const item of value) {
       if (typeof item === "object" && isTooDeep(item, levels - 1)) return true;
@@ -95,8 +95,8 @@ export function jsonOf(value: unknown): string {
 }
 
 /**
- * Replaces members that are nested too deeply by their JSON text; returns `values` itself if there
- * are none.
+ * Replaces members that are nested too deeply with their JSON text; returns `values` itself if
+ * there are none.
  *
  * @throws {TypeError} If one of these members holds a `BigInt` or a cycle.
  */

@@ -39,7 +39,7 @@ export async function* readOpenBlocks(
     if (filled === buffer.length) buffer = enlarged(buffer);
     const count = await readInto(file, buffer.subarray(filled), path);
     if (count === null) break;
-    // The bytes left from before hold no line feed.
+    // The bytes left from before contain no line feed.
     const lastNewline = buffer.subarray(filled, filled + count).lastIndexOf(NEWLINE);
     const end = lastNewline === -1 ? 0 : filled + lastNewline + 1;
     filled += count;
@@ -105,7 +105,7 @@ export type LineKind = "results" | "failures";
 /** Every line of Retort begins like this. */
 const LINE_START = '{"uid":"';
 
-/** Why Retort did not write the line; undefined if nothing shows that. */
+/** What shows that Retort did not write the line; undefined if it may have. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (typeof value !== "object" || value === null || !("uid" in value)) return 'it has no "uid"';
   if (typeof value.uid !== "string") return 'its "uid" is not a string';

@@ -100,7 +100,7 @@ const TOP_LEVEL = "options";
  * @param place Where the options are, for messages: `teachers[0]`. @default at the top level
  * @throws {TypeError} If the options are not an object, a name is unknown, or a value has the wrong
  * type.
- * @throws {RangeError} If a number is out of range.
+ * @throws {RangeError} If a value of the right type is out of range.
  */
 export function checkOptions(
   options: unknown,

@@ -83,7 +83,7 @@ const NUMBERS: ReadonlySet<string> = new Set(
   min_tokens num_ctx num_predict presence_penalty repetition_penalty seed temperature
   thinking_budget top_a top_k top_logprobs top_p`.split(/\s+/),
 );
-/** A bracket begins the text of these only by mistake, unlike stop texts and templates. */
+/** Parameters whose text begins with a bracket only by mistake, unlike stop texts and templates. */
 const STRUCTURES: ReadonlySet<string> = new Set(
   `allowed_token_ids bad_words chat_template_kwargs extra_body logit_bias metadata
   plugins provider reasoning response_format stop_token_ids stream_options structured_outputs
@@ -92,7 +92,8 @@ const STRUCTURES: ReadonlySet<string> = new Set(
 
 const MAX_SHOWN_CHARS = 60;
 
-/** Notices of values made text by a slip, which servers may ignore: `0,7`, or incomplete JSON. */
+/** Notices about values that are text by mistake, such as `0,7` or incomplete JSON. Servers may
+ * ignore them. */
 export function textParamNotices(params: Readonly<Record<string, unknown>>): string[] {
   const notices: string[] = [];
   for (const [name, value] of Object.entries(params)) {

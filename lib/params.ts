@@ -76,7 +76,7 @@ export function withTokenLimit(params: Params, tokens: number): Params {
   return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
 }
 
-/** A number, `JSON.rawJSON`, or text, which vLLM accepts too; undefined if it is no valid limit. */
+/** A number, `JSON.rawJSON`, or text, which vLLM accepts too; undefined for an invalid limit. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   const raw = (value as { readonly rawJSON?: unknown } | null | undefined)?.rawJSON;
@@ -114,8 +114,8 @@ export function reseeded(params: Params, offset: number): Params {
   return changed ?? params;
 }
 
-/** Parameters after `times` rejected answers. Seeds of samples are consecutive, at most 1,000,
- * so all seeds of a row differ. */
+/** Parameters after `times` rejected answers. A row has at most 1,000 samples, whose seeds are
+ * consecutive: steps of 1,000 keep all seeds of the row different. */
 export function resampled(params: Params, times = 1): Params {
   return reseeded(params, times * MAX_SAMPLES);
 }
@@ -139,7 +139,7 @@ function exactNumber(value: bigint): unknown {
   return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
 }
 
-/** Whether a header's value is hidden. Some hidden headers hold no secret. */
+/** Whether a header's value is hidden. Some hidden headers contain no secret. */
 export function isSecretHeader(name: string): boolean {
   return /auth|key|token|secret|cookie|pass|cred/i.test(name);
 }

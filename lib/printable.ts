@@ -1,6 +1,6 @@
 /**
- * Makes text from a teacher or a file safe to show in a terminal and in commands to paste, and
- * short.
+ * Makes text from a teacher or a file short, and safe to show in a terminal or in commands to
+ * paste.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\u2028\u2029\ufff9-\ufffb]/g
 
 /**
  * Makes one printable line of a text: drops escape sequences and invisible characters, replaces
- * line breaks and control characters by a space, and lone surrogates by U+FFFD.
+ * line breaks and control characters with a space, and lone surrogates with U+FFFD.
  *
  * @example
  * ```ts
@@ -88,8 +88,8 @@ const ELLIPSIS = "…";
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Cuts to at most `maxLength` UTF-16 units, ellipsis included, never within a surrogate pair,
- * and without keeping the whole text in memory. */
+/** Shortens a text to at most `maxLength` UTF-16 units, including the ellipsis. Never splits a
+ * surrogate pair, and does not keep the whole text in memory. */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   if (maxLength < ELLIPSIS.length) return "";
@@ -141,8 +141,8 @@ export function commandText(...words: readonly string[]): string {
   return [PROGRAM_NAME, ...words.map((word) => shellWord(word))].join(" ");
 }
 
-/** Replaces `retort` in suggested commands (`merge`, `convert`, `run`) by what the user typed, such
- * as `deno task distill`. A suggestion begins a line, or follows `(` or a colon. */
+/** Replaces `retort` in suggested commands (`merge`, `convert`, `run`) with what the user typed,
+ * such as `deno task distill`. A suggestion begins a line, or follows `(` or a colon. */
 export function withProgram(text: string, program: string): string {
   return text.replaceAll(/(?<=^ *|\(|: )retort(?= (?:merge|convert|run) )/gm, () => program);
 }

@@ -6,10 +6,11 @@
  * @module
  */
 
-/** Marks are searched for in this much of an answer: further on, it may just mention a refusal. */
+/** Marks are searched for in this many characters at the start of an answer: further on, the answer
+ * may just mention a refusal. */
 const START_CHARS = 200;
 
-/** A longer answer isn't discarded: it may hold more than a refusal. */
+/** A longer answer isn't discarded: it may contain more than a refusal. */
 const MAX_DISCARDED_CHARS = 400;
 
 interface Phrases {
@@ -19,7 +20,7 @@ interface Phrases {
    * sentence keeps the answer. */
   readonly closings: RegExp;
   /** The source of an expression for phrases near the start of a refusal. It may match other
-   * answers, because these are only marked. */
+   * answers, too, because marked answers are kept. */
   readonly marks: string;
 }
 
@@ -113,10 +114,10 @@ const LANGUAGES: Readonly<Record<string, Phrases>> = {
 const OPENINGS = Object.values(LANGUAGES).flatMap(({ openings }) => openings);
 const MARKS = new RegExp(Object.values(LANGUAGES).map(({ marks }) => marks).join("|"), "i");
 
-/** Each mark in Latin letters contains one of these. Looking for them first halves the time. */
+/** Each mark in Latin letters contains one of these: testing for them first halves the time. */
 const FIRST_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
-/** Letters of the other marks. */
+/** Matches a letter of a mark in another script. */
 const OTHER_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 
 const SENTENCE_END = /[.!?]+(?:\s+|$)|[。！？]\s*|\n+/;
@@ -147,7 +148,7 @@ function beginsLikeRefusal(response: string): boolean {
   return OPENINGS.some((opening) => opening.test(start));
 }
 
-/** Whether to mark an answer: it begins like a refusal, or has a phrase of one near its start. */
+/** Whether to mark an answer: it begins like a refusal, or one of the phrases is near its start. */
 export function resemblesRefusal(response: string): boolean {
   const start = response.slice(0, START_CHARS);
   const mayMatch = FIRST_WORD.test(start) || OTHER_LETTER.test(start);

@@ -95,7 +95,8 @@ export class ResponseGenerator {
     return this.#outcomeListeners.add(listener);
   }
 
-  /** Reports a notice to all listeners of the active run; without one it is dropped. */
+  /** Reports a notice to all listeners of the active run. Without an active run, the notice is
+   * dropped. */
   notice(level: "info" | "warning", message: string): void {
     this.#activeRun?.progress.notice(level, message);
   }

@@ -34,7 +34,7 @@ export interface Row {
   readonly input: number;
   /** Where the row comes from, for messages and `distill.source`: `file:line`. */
   readonly source: string;
-  /** The number of the answer to the input row, from 0 (`samples`). */
+  /** Which of the row's `samples` this is, from 0. */
   readonly sample: number;
   /** What the caller passed; undefined for rows from files. */
   readonly given?: GivenRow;
@@ -92,7 +92,8 @@ export interface Failure {
   readonly status: number | null;
 }
 
-/** How a row was answered, has failed, or is pending. A failed row is data, never an exception. */
+/** How a row ended: it was answered, has failed, or is pending. A failed row is data, never an
+ * exception. */
 export interface Outcome {
   /** The row that was sent. */
   readonly row: Row;
@@ -110,7 +111,8 @@ export interface Outcome {
   readonly settledAt: number;
   /** With a `failure`, an answer that was paid for but not accepted; undefined if there is none. */
   readonly completion: Completion | undefined;
-  /** Set if unlike the finish reason: an answer as long as its token limit was truncated. */
+  /** Set if it differs from what the finish reason says: an answer as long as its token limit was
+   * truncated. */
   readonly ending?: Ending;
   /** Why the row failed, or its answer was not accepted; undefined if it succeeded. */
   readonly failure: Failure | undefined;
@@ -122,15 +124,16 @@ export interface Outcome {
   readonly costUsd: number | null;
 }
 
-/** What the counters of a run need of an outcome. */
+/** The parts of an outcome that a run's counters need. */
 export type RowFigures = Pick<
   Outcome,
   "sequence" | "attempts" | "busyMs" | "latencyMs" | "failure" | "costUsd"
 >;
 
 /**
- * A row whose line is written but may not be on disk yet. Holds no texts: V8 copies what outlives
- * its young generation, and waiting rows with texts and answers took a fifth of the engine's time.
+ * A row whose line is written but may not be on disk yet. Contains no texts: V8 copies what
+ * outlives its young generation, and waiting rows with texts and answers took a fifth of the
+ * engine's time.
  */
 export interface FinishedRow extends RowFigures {
   readonly uid: string;

@@ -144,7 +144,7 @@ export class Clock {
   readonly last = (): number => this.#lastMs;
 }
 
-/** One timer for the first of many times on a clock. Keeps the process alive. */
+/** A timer that callers set to the earliest of several times. Keeps the process alive. */
 export class Alarm {
   readonly #now: () => number;
   readonly #onDue: () => void;
@@ -166,7 +166,7 @@ export class Alarm {
     if (at < Infinity) this.#arm();
   }
 
-  /** Replaces the time unless it is still to come, and earlier. */
+  /** Sets the time, unless an earlier one is still to come. */
   setEarlier(at: number): void {
     if (this.#timer === undefined || at < this.#at) this.set(at);
   }

@@ -78,7 +78,7 @@ function reasonOf(text: string, { message }: SyntaxError): string {
 }
 
 const MAX_LISTED_ERRORS = 3;
-/** Parameters of errors that Ajv's messages leave out, by keyword. */
+/** Error parameters that Ajv's messages leave out, by keyword. */
 const DETAILS = new Map([
   ["additionalProperties", "additionalProperty"],
   ["unevaluatedProperties", "unevaluatedProperty"],

@@ -19,7 +19,7 @@ export interface Unchecked {
 /** Why an answer is rejected, or could not be checked; undefined if it passes. */
 export type Verdict = string | Unchecked | undefined;
 
-/** What a row has cost so far, including this answer. */
+/** Attempts, latency and cost of a row so far, including this answer. */
 export interface AnswerCost {
   readonly attempts: number;
   /** Latency of the last attempt. */
@@ -36,7 +36,7 @@ export type Check = (
   cost?: AnswerCost,
 ) => Verdict | Promise<Verdict>;
 
-/** As in `ResponseGeneratorOptions`. */
+/** `requireJson`, `jsonSchema` and `rejectPattern` are options of a `ResponseGenerator`. */
 export interface CheckOptions {
   readonly requireJson?: boolean;
   /** An object or a boolean, alone or in a `response_format`. */
@@ -58,17 +58,17 @@ export interface Checks extends Disposable {
  * Creates the checks, in this order: JSON or its schema, pattern, `check`.
  *
  * Patterns and schemas are checked in a worker, unless `checksOnThisThread` is set: a regular
- * expression can take hours for one answer, and only terminating its thread stops it.
+ * expression can take hours for one answer, and would block the run.
  *
  * @throws {TypeError} when the JSON Schema is invalid, or no worker can be started
- * @throws {RangeError} when the pattern is not a regular expression, or the schema is of an unknown
- * draft
+ * @throws {RangeError} when the pattern is empty or not a regular expression, or the schema is of
+ * an unknown draft
  */
 export async function createChecks(options: CheckOptions): Promise<Checks> {
   const { requireJson = false, jsonSchema, rejectPattern, check } = options;
   // Compiled first, so that an invalid pattern is reported before the schema, which takes longer.
   const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
-  // Compiled in this thread too: an invalid schema is reported before the first call.
+  // Compiled on this thread, too: an invalid schema is reported before the first call.
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
   const slow = [schema, pattern && patternCheck(pattern)].filter((it) => it !== undefined);
@@ -84,8 +84,8 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
  * cluster nodes may have no network. */
 export const importWorker = (): Promise<unknown> => import("./worker.ts");
 
-/** A row with its answer, as `validate` gets it. `JSON.parse` has read the row's numbers. Fields
- * of the answer replace fields of the row with the same name. */
+/** A row with its answer, as the `validate` of a `ResponseGenerator` gets it. The row's numbers are
+ * as `JSON.parse` reads them. Fields of the answer replace fields of the row with the same name. */
 export interface AnsweredRow {
   /** The id of the answer. */
   uid: string;
@@ -107,14 +107,14 @@ export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;
 
-/** Makes a check of the `validate` that a generator is given. */
+/** Turns the `validate` of a generator into a check. */
 export function validateCheck(validate: Validate): Check {
   return verdictCheck((completion, row) => validate(answeredRow(row, completion)));
 }
 
 const FIRST_ATTEMPT: AnswerCost = Object.freeze({ attempts: 1, latencyMs: 0, costUsd: 0 });
 
-/** Makes a check of a function that returns and throws like `validate`. */
+/** Turns a function that returns and throws like `validate` into a check. */
 export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => unknown): Check {
   return (completion, row, cost = FIRST_ATTEMPT) => {
     try {

@@ -2,9 +2,10 @@
  * The checks that an answer must pass before it is kept: JSON, a JSON Schema, a pattern, the
  * caller's own.
  *
- * In: a completion and its row. Out: the reason for its rejection, or nothing. A check never
- * changes an answer and never calls the teacher. A worker matches answers against patterns and
- * schemas; it is terminated when one answer takes more than a second.
+ * In: a completion and its row. Out: why the completion is rejected or could not be checked, or
+ * nothing. A check never changes an answer and never calls the teacher. Patterns and schemas are
+ * checked in a worker, which is replaced when one answer takes more than a second. A bundle checks
+ * them on its own thread.
  *
  * @module
  */

@@ -16,8 +16,8 @@ const scope = globalThis as unknown as {
   onmessage: ((event: { data: unknown }) => void) | null;
   postMessage(message: string | Reasons): void;
 };
-/** When the worker stops a check itself. The main thread terminates the worker after 1 s, unless
- * it is delayed. */
+/** Time after which the worker stops a check itself. Usually, the main thread terminates the worker
+ * after 1 s, but that thread may be delayed. */
 const WATCHDOG_MS = 2_000;
 const NO_ROW = {} as Row;
 

@@ -36,7 +36,7 @@ export const Phase = { Schema: 0, Pattern: 1 } as const;
 
 export const IDLE = -1;
 
-/** Maximum time of a check (schema or pattern) of one answer. */
+/** Maximum time for checking one answer against the schema or the pattern. */
 const MAX_CHECK_MS = 1_000;
 /** The run is halted when this many answers in a row take longer or crash the worker. */
 const MAX_FAILURES_IN_A_ROW = 3;
@@ -67,7 +67,7 @@ export class WorkerCheck {
   #progress!: Int32Array<SharedArrayBuffer>;
   #worker: Worker | undefined;
   #queue: QueuedAnswer[] = [];
-  /** Answers without verdicts: the worker was terminated at a later answer of their batch. */
+  /** Answers to check again: a later answer of their batch took too long or crashed the worker. */
   #toRecheck: QueuedAnswer[] = [];
   #batch: { readonly items: readonly QueuedAnswer[]; readonly isRecheck: boolean } | undefined;
   #isReady = false;
@@ -156,7 +156,7 @@ export class WorkerCheck {
     };
   }
 
-  /** Sends the next batch, rechecks first, if the worker is ready and idle. */
+  /** Sends the next batch if the worker is ready and idle. Answers to check again go first. */
   #send(): void {
     if (!this.#isReady || this.#batch !== undefined) return;
     const isRecheck = this.#toRecheck.length > 0;
@@ -207,7 +207,8 @@ export class WorkerCheck {
     this.#giveUpAnswer(answer, `The answer could not be checked: ${message}`);
   }
 
-  /** Fails one answer and replaces the worker. Halts the run after too many of these in a row. */
+  /** Fails one answer and replaces the worker. Halts the run instead if this is the third such
+   * answer in a row. */
   #giveUpAnswer(index: number, reason: string): void {
     const { items, isRecheck } = this.#batch!;
     this.#stop();

@@ -91,15 +91,16 @@ export class ConversationReader {
   }
 
   /**
-   * An id that all answers to a prompt share. An earlier export may have written these as rows
-   * without a uid, or with the uids `x`, `x#1` and `x#2`.
+   * An id that all answers to a prompt share; "" without validation rows. An earlier export may
+   * have written the answers as rows without a uid, or with the uids `x`, `x#1` and `x#2`.
    */
   #rowUidOf({ uid, isUidDerived }: ParsedRow, prompt: readonly Message[]): string {
     if (!this.#needsRowUid) return "";
     return isUidDerived ? jsonOf(prompt) : uid.replace(/#[1-9]\d{0,2}$/, "");
   }
 
-  /** False if the options take the prompts of new rows from `response`. */
+  /** Whether the row is a results line. False if the options take the prompts of new rows from
+   * `response`. */
   #hasResponse(json: Record<string, unknown>): boolean {
     return isResultsLine(json) && typeof json.response === "string" &&
       !this.#promptFields.has("response");
@@ -154,7 +155,8 @@ export class ConversationReader {
     const value = json[field];
     const isText = typeof value === "string";
     const answer: Message = { role: "assistant", content: value };
-    // Reasoning belongs to `response`, but not surely to other fields: a pair has two answers.
+    // Reasoning belongs to `response`, but perhaps not to other answer fields: a pair has two
+    // answers.
     const reasoningField = field === "response" &&
       REASONING_FIELDS.find((name) => isFilledText(json[name]));
     if (reasoningField) answer.reasoning_content = json[reasoningField] as string;

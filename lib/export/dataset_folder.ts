@@ -152,7 +152,7 @@ export class DatasetFolder implements Targets {
     if (this.#isFinished) return;
     this.#train.abandonFile();
     this.#validation.abandonFile();
-    // Keeps the error that led to the cleanup.
+    // Must not hide the error that led to the cleanup.
     await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
     await removeIfThere(this.#lock.path).catch(() => {});
     if (this.#isNew) await Deno.remove(this.#path).catch(() => {});

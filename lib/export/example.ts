@@ -51,7 +51,7 @@ export interface ExampleSource {
   readonly lineCount: number;
   /** Files that must not be replaced: descriptions for the error, by path. */
   readonly sources: ReadonlyMap<string, string>;
-  /** Types of the columns on which all files agree. @default none */
+  /** The types of columns, where all files agree. @default none */
   readonly exactTypes?: ReadonlyMap<string, ExactType>;
   /** How the examples were made, in sentences of Markdown for the dataset card. */
   readonly origin: readonly string[];
@@ -155,7 +155,7 @@ export class ExampleReader {
   }
 }
 
-/** The text of a row without the uid and with it: a template may have used it. */
+/** The text of a row without the uid and with it: the template of the run may have used the uid. */
 export function withAndWithoutUid(rowText: string, uid: unknown): readonly string[] {
   const start = JSON.stringify({ uid }).slice(0, -1);
   return [rowText, start + (rowText === "{}" ? "}" : `,${rowText.slice(1)}`)];

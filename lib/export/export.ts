@@ -21,7 +21,7 @@ import type { ToolArguments } from "./turns.ts";
  * range.
  * @throws {UsageError} If a file is missing, an option is wrong, the output must not be written,
  * the format has no place for a row, or the messages that were sent cannot be restored.
- * @throws {DamagedFileError} If a line is not a results line of Retort's.
+ * @throws {DamagedFileError} If a line is not a results line that Retort wrote.
  * @throws {SinkError} If the output cannot be written.
  */
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
@@ -88,9 +88,9 @@ export interface WriteOptions extends RowOptions {
    * are fields of the row and, for a results line, of `distill`. @default all rows
    */
   where?: string;
-  /** Selects rows by the uids of their results lines. @default all rows */
+  /** Selects rows with one of these values in the field `uid`. @default all rows */
   uids?: readonly string[];
-  /** Uids of rows to leave out. @default none */
+  /** Leaves out rows with one of these values in the field `uid`. @default none */
   excludeUids?: readonly string[];
   /** Columns to write, in this order. @default all columns */
   columns?: readonly string[];

@@ -25,11 +25,11 @@ import {
 interface FormatFacts {
   /** Optional columns, with the value for rows without them: all rows need the same columns. */
   readonly fillers: TrainingRow;
-  /** Messages in these may differ in their keys, such as `tool_calls`. */
+  /** Messages in these columns may differ in their keys, such as `tool_calls`. */
   readonly messageColumns: readonly string[];
   /** With `text`, reasoning can only be part of the answer's text. */
   readonly reasoning: "text" | "field";
-  /** Decides what `TrainerNotes` warns of. */
+  /** Decides what `TrainerNotes` warns about. */
   readonly turns: "messages" | "ShareGPT" | "other";
   /** Where `conversation.ts` finds the answer if an export is read again. */
   readonly answerIn: AnswerField | "the last turn";
@@ -221,7 +221,7 @@ const PROVENANCE_FIELDS = [
   "reasoning_tokens",
 ];
 
-/** The origin of an answer; `{}` for a row that is not Retort's. */
+/** The origin of an answer; `{}` for a row that is not a results line. */
 function provenanceOf({ result }: Example): Record<string, unknown> {
   const { uid, distill } = result;
   if (typeof uid !== "string" || !isObject(distill)) return {};

@@ -13,7 +13,7 @@ import { cannotWrite, Replacement } from "../sink/mod.ts";
  * unfinished file. */
 export interface Output extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
-  /** Renames a new file into place, or closes the stream. */
+  /** Renames a new file into place, or ends writing to the stream. */
   finish(): Promise<void>;
 }
 
@@ -99,7 +99,7 @@ function toStream(stream: WritableStream<Uint8Array>): Output {
 }
 
 export interface OutputGuard {
-  /** Whether to replace a file that is not empty. @default false */
+  /** Whether to replace a file that is not empty, or a dataset. @default false */
   readonly replace?: boolean;
   /** Files that must not be replaced: descriptions for the error, by path. */
   readonly sources: ReadonlyMap<string, string>;

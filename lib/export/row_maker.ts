@@ -30,7 +30,7 @@ export class RowMaker {
   readonly #trainerNotes: TrainerNotes;
   readonly #pairs: Pairs | undefined;
   readonly #isVerbatim: boolean;
-  /** Values for rows without an optional column that others have, known after the first pass. */
+  /** Values of optional columns for rows that lack them. Known after the first pass. */
   #fillers: [string, unknown][] = [];
   #hasParts = false;
   /** Columns with an uneven message: see `UnevenStart`. */
@@ -112,7 +112,7 @@ export class RowMaker {
     ];
   }
 
-  /** Replaces `completion`, which each answer had in the first pass, by `chosen` and `rejected`. */
+  /** Replaces `completion`, which each answer had in the first pass, with the columns of a pair. */
   #makeColumnsOfPairs(): void {
     const { columns } = this.schema;
     const completion = columns.get("completion");

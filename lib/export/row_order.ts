@@ -150,7 +150,7 @@ function randomOf(seed: number): () => number {
   };
 }
 
-/** An offset is stored for each group of this many rows. Others are found by adding lengths. */
+/** Rows for each offset that is stored. Other offsets are found by adding lengths. */
 const ROWS_PER_BASE = 64;
 
 /** Shuffles rows whose texts are in a temporary file: 8 bytes of memory per row. */
@@ -174,8 +174,8 @@ export class RowSpool implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** @param folder Where there is space for the rows. If it takes no files, as `/dev/fd`, and by
-   * default, the file is in the folder for temporary files. */
+  /** @param folder A folder with space for the rows. If no file can be created there, as in
+   * `/dev/fd`, or no folder is given, the file is in the folder for temporary files. */
   static async open(folder?: string): Promise<RowSpool> {
     const create = (dir?: string) => Deno.makeTempFile({ dir, prefix: ".retort-shuffle-" });
     try {

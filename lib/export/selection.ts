@@ -115,7 +115,7 @@ export class Selection {
 
 export type Pair = readonly [chosen: Example, rejected: Example];
 
-/** All answers to a row must be consecutive. */
+/** Pairs the best answer to each row with the worst. All answers to a row must be consecutive. */
 export class Pairs {
   readonly #scoreOf: (example: Example) => number;
   #answers: Example[] = [];

@@ -29,7 +29,7 @@ export class TrainerNotes {
   #callsWithTextArguments = 0;
   #rowsOutOfTurn = 0;
   #textsWithCalls = 0;
-  /** The first type of each argument of tool calls. */
+  /** The type that each argument of tool calls had first. */
   readonly #argumentTypes = new Map<string, string>();
   /** The sorted arguments of the first call, one a line. */
   #firstKeys: string | undefined;
@@ -208,7 +208,7 @@ export function uploadCommand(folder: string): string {
 }
 
 interface KindForTrainers {
-  /** Whether LLaMA-Factory reads lists from it: in CSV, every cell is text. */
+  /** Whether LLaMA-Factory reads lists from files of this type: in CSV, every cell is text. */
   readonly hasLists: boolean;
   /** Axolotl's `ds_type`. */
   readonly axolotl: string;

@@ -30,20 +30,20 @@ import {
 import { shellWord } from "../printable.ts";
 import type { MergeRun } from "./find_runs.ts";
 
-/** An output holds no runs as asked for: it is empty, is not divided into that number of shards, or
- * its borders are not completely written. A merge that waits for runs tries again. */
+/** An output has no matching runs: it is empty, is not divided into that number of shards, or its
+ * plan file is incomplete. A merge that waits for runs tries again. */
 export class NoRunsError extends UsageError {}
 
-interface PinnedDivision {
+interface PlannedDivision {
   readonly plan: ShardPlan;
   readonly stem: string;
 }
 
 /**
- * Finds the shards that a merge of the output is for; undefined if its runs are not shards.
+ * Finds the shards to merge for `output`; undefined if runs without shards are to be merged.
  *
- * @param options `shards` chooses one of several divisions. With `awaitsRuns`, the only division
- * counts before any of its shards has started.
+ * @param options `shards` chooses among several divisions. With `awaitsRuns`, divisions without a
+ * started shard are candidates, too.
  */
 export async function findShardRuns(
   output: string,
@@ -56,18 +56,18 @@ export async function findShardRuns(
 async function findDivision(
   output: string,
   { shards, awaitsRuns = false }: { shards?: number; awaitsRuns?: boolean },
-): Promise<PinnedDivision | undefined> {
-  const divisions = await pinnedDivisions(output, shards);
+): Promise<PlannedDivision | undefined> {
+  const divisions = await plannedDivisions(output, shards);
   if (divisions.length === 0) {
     if (shards !== undefined) await refuseOtherCount(output, shards);
     return undefined;
   }
   if (divisions.length === 1 && shards !== undefined) return divisions[0];
-  const startedDivisions: PinnedDivision[] = [];
+  const startedDivisions: PlannedDivision[] = [];
   for (const division of divisions) if (await isStarted(division)) startedDivisions.push(division);
   const hasStarted = startedDivisions.length > 0;
-  // If no shard has started, other runs in the folder are merged. Without any, the missing shards
-  // are reported.
+  // If no shard has started, other runs in the folder are merged. If there are no other runs, the
+  // missing shards are reported.
   if (!hasStarted && !awaitsRuns && shards === undefined && await holdsRuns(output)) {
     return undefined;
   }
@@ -80,21 +80,23 @@ async function findDivision(
 }
 
 async function refuseOtherCount(output: string, shards: number): Promise<void> {
-  const counts = (await pinnedDivisions(output, undefined)).map(({ plan }) => plan.shards);
+  const divisions = await plannedDivisions(output, undefined);
+  const counts = [...new Set(divisions.map(({ plan }) => plan.shards))];
   if (counts.length === 0) return;
-  const choices = [...new Set(counts)].map((count) => `--shards ${count}`).join(" or ");
+  const choices = counts.map((count) => `--shards ${count}`).join(" or ");
   throw new NoRunsError(
-    `Cannot use "${output}" as the output of ${shards} shards: it holds other numbers of shards. ` +
-      `Use ${choices}`,
+    `Cannot find ${shards} shards in "${output}": it is divided into ${
+      counts.join(" and ")
+    }. Use ${choices}`,
   );
 }
 
-async function pinnedDivisions(
+async function plannedDivisions(
   output: string,
   shards: number | undefined,
-): Promise<PinnedDivision[]> {
+): Promise<PlannedDivision[]> {
   const { folder, name } = await folderAndName(output);
-  const divisions: PinnedDivision[] = [];
+  const divisions: PlannedDivision[] = [];
   for (const file of await namesIn(`${folder}/${OWN_FOLDER}`)) {
     const planName = parsePlanName(file);
     if (planName === undefined || (name !== undefined && planName.name !== name)) continue;
@@ -102,7 +104,7 @@ async function pinnedDivisions(
     const plan = await readPlan(`${folder}/${OWN_FOLDER}/${file}`);
     if (plan === undefined) {
       throw new NoRunsError(
-        `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Run any shard again, which rewrites it`,
+        `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Rerun any shard to rewrite it`,
       );
     }
     divisions.push({ plan, stem: `${folder}/${planName.name}`.replace(/^\.\//, "") });
@@ -113,7 +115,7 @@ async function pinnedDivisions(
 }
 
 /** Whether a shard has results, failures or a run file, in place or moved by a merge. */
-async function isStarted({ plan: { shards }, stem }: PinnedDivision): Promise<boolean> {
+async function isStarted({ plan: { shards }, stem }: PlannedDivision): Promise<boolean> {
   const isOfShard = (file: string) => {
     const [, shardStem = ""] = /^(.*?)(?:\.run\.json|(?:_error)?\.jsonl)$/s.exec(file) ?? [];
     const shard = parseShardStem(shardStem);
@@ -125,20 +127,20 @@ async function isStarted({ plan: { shards }, stem }: PinnedDivision): Promise<bo
   return false;
 }
 
-/** Throws if a folder also holds runs of other inputs, which a merge of the division would omit. */
-async function refuseOtherRuns(output: string, division: PinnedDivision): Promise<void> {
+/** Throws if a folder also holds runs of other inputs, which a merge of the shards would omit. */
+async function refuseOtherRuns(output: string, division: PlannedDivision): Promise<void> {
   for await (const other of otherRuns(output, division)) {
     const [shards, run] = [`${division.stem}.jsonl`, other].map((path) => shellWord(path));
     throw new UsageError(
-      `Cannot merge all of "${output}": it holds shards and other runs. Name what to merge instead: ` +
-        `${shards}, or several as in ${run} ${shards}`,
+      `Cannot merge all of "${output}": it holds shards and other runs. Name what to merge: ` +
+        `${shards}, or several, such as ${run} ${shards}`,
     );
   }
 }
 
 /** A notice if `--shards` leaves out other runs in the folder. */
 export async function leftOutNotice(output: string, shards: number): Promise<string | undefined> {
-  const [division, ...others] = await pinnedDivisions(output, shards);
+  const [division, ...others] = await plannedDivisions(output, shards);
   if (division === undefined || others.length > 0) return undefined;
   const leftPaths = await Array.fromAsync(otherRuns(output, division));
   if (leftPaths.length === 0) return undefined;
@@ -147,7 +149,7 @@ export async function leftOutNotice(output: string, shards: number): Promise<str
 }
 
 /** Yields the results paths of runs over other inputs; none if `output` names a file. */
-async function* otherRuns(output: string, { plan, stem }: PinnedDivision): AsyncGenerator<string> {
+async function* otherRuns(output: string, { plan, stem }: PlannedDivision): AsyncGenerator<string> {
   const { folder, name } = await folderAndName(output);
   if (name !== undefined) return;
   const ownName = basename(stem), otherNames = new Set<string>();
@@ -156,7 +158,7 @@ async function* otherRuns(output: string, { plan, stem }: PinnedDivision): Async
     const runStem = /^(.*)\.run\.json$/s.exec(file)?.[1];
     const other = runStem && (parseShardStem(runStem)?.stem ?? runStem);
     if (other === undefined || other === ownName || otherNames.has(other)) continue;
-    // A file that cannot be read may be that of another run.
+    // An unreadable run file may belong to another run.
     const run = await readRunFile(`${folder}/${file}`).catch(() => "unreadable" as const);
     if (run === undefined) continue;
     if (run !== "unreadable") {
@@ -176,19 +178,19 @@ async function holdsRuns(output: string): Promise<boolean> {
   );
 }
 
-function ambiguityError(output: string, pinned: readonly PinnedDivision[]): UsageError {
-  const choices = pinned.map(({ plan, stem }) => {
-    const isOnlyOfName = pinned.filter((division) => division.stem === stem).length === 1;
+function ambiguityError(output: string, planned: readonly PlannedDivision[]): UsageError {
+  const choices = planned.map(({ plan, stem }) => {
+    const isOnlyOfName = planned.filter((division) => division.stem === stem).length === 1;
     const path = shellWord(`${stem}.jsonl`);
     return isOnlyOfName ? path : `${path} --shards ${plan.shards}`;
   });
   return new UsageError(
-    `Cannot choose among the shards of "${output}": it holds ${pinned.length} divisions. Name one ` +
-      `instead: ${choices.join(", or ")}`,
+    `Cannot tell which shards in "${output}" are meant: it holds ${planned.length} sets of shards. ` +
+      `Name one: ${choices.join(", or ")}`,
   );
 }
 
-async function runsOf({ plan, stem }: PinnedDivision): Promise<MergeRun[]> {
+async function runsOf({ plan, stem }: PlannedDivision): Promise<MergeRun[]> {
   const runs: MergeRun[] = [];
   const movedNames = new Set(await namesIn(movedFolderOf(stem)));
   const changes = await changesOf(plan);

@@ -28,14 +28,14 @@ export interface MergeRun {
   readonly originalFiles: OutputFiles;
   /** Parts of the input that the run reads; empty if unknown or if the shard is empty. */
   readonly pieces: readonly InputPiece[];
-  /** All inputs of a division, also those without a row in this shard; those of `pieces` for other
-   * runs. */
+  /** For a shard, all inputs that were divided, including those without a row in this shard. For
+   * other runs, the inputs of `pieces`. */
   readonly inputs: readonly string[];
   /** Undefined if the run has not started, or if its file cannot be read. */
   readonly runFile: RunFile | undefined;
   /** Why the run file cannot be read. */
   readonly runFileProblem: string | undefined;
-  /** Rows of earlier shards; 0 for other runs, undefined if unknown. */
+  /** The rows in earlier shards: 0 for a run that is not a shard, undefined if unknown. */
   readonly rowsBefore: number | undefined;
   /** For users: how inputs have changed since they were divided. Empty for a run that is not a
    * shard. */
@@ -45,9 +45,9 @@ export interface MergeRun {
 /**
  * Finds the runs of the outputs, in the order of the outputs and of the shards.
  *
- * @param options `shards` chooses one of several divisions. With `needsRunFile`, runs that are not
- * shards are found by their run files, otherwise by their results. With `awaitsRuns`, a division
- * counts before any of its shards has started.
+ * @param options `shards` chooses among several divisions. With `needsRunFile`, runs that are not
+ * shards are found by their run files, otherwise by their results. With `awaitsRuns`, divisions
+ * without a started shard are candidates, too.
  * @throws {NoRunsError} If an output holds no runs, or `shards` is set and none holds shards.
  * @throws {UsageError} If an output holds several divisions, or runs that cannot be merged.
  */
@@ -111,8 +111,8 @@ async function noRunsAdvice(
 ): Promise<string> {
   const isShardOfName = (stem: string) => parseShardStem(stem)?.stem === name;
   if (name !== undefined && runFileStems(names).some(isShardOfName)) {
-    return `There are shards of it, and their borders ("${OWN_FOLDER}/…") are lost: run one shard, ` +
-      "which writes them again";
+    return `There are shards of it, and their plan file ("${OWN_FOLDER}/…") is lost: run one shard to ` +
+      "write it again";
   }
   return needsRunFile && (await resultsStems(folder, names)).length > 0
     ? "Name the output of the shards, or add --no-proof to join results without run files"
@@ -130,9 +130,9 @@ async function resultsPathOf(stem: string, names: ReadonlySet<string>): Promise<
 async function piecesOfRun(run: RunFile, { results }: OutputFiles): Promise<InputPiece[]> {
   if ((run.identity.shards ?? null) !== null) {
     throw new UsageError(
-      `Cannot merge "${results}": it is a shard, and without the borders of all shards ` +
+      `Cannot merge "${results}": it is a shard, and without the plan file of all shards ` +
         `("${OWN_FOLDER}/…shards-${run.identity.shards}.json") its rows are not known. Name the ` +
-        "output of all shards. If the borders are lost, run one shard, which writes them again",
+        "output of all shards. If the plan file is lost, run one shard to write it again",
     );
   }
   const paths = await inputFilesOf(run);

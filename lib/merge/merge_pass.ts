@@ -89,9 +89,10 @@ export class MergePass {
     const rescuedPaths = await rescuedFilesOf(run.files.results, "results");
     rescuedPaths.push(...await rescuedFilesOf(run.files.failures, "failures"));
     if (rescuedPaths.length > 0) {
-      // "damaged" also stops a partial merge, whose next run would pay for these answers again.
+      // "damaged" also stops a partial merge: a run that continues it would pay for these answers
+      // again.
       const [path] = rescuedPaths;
-      const message = `answers are in "${path}": run it again, which adds them to its output`;
+      const message = `answers are in "${path}": run it again to add them to its output`;
       this.report.problems.push({ run: run.name, kind: "damaged", message });
     }
   }
@@ -210,7 +211,7 @@ export class MergePass {
   #addClash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
-    // The run itself reports a row as bad if an earlier row of its input has the uid and other
+    // The run itself reports a row as bad if an earlier row of its input has the same uid and other
     // content.
     const isBadRow = lines.has(badRowUid(place.file, place.line));
     if (isBadRow) return this.#copyBadRow(line, reading);

@@ -167,7 +167,7 @@ async function problemsOf(runs: readonly MergeRun[]): Promise<MergeProblem[]> {
 
 async function whyMissing({ files: { runJson, results } }: MergeRun): Promise<string> {
   return await hasContent(results)
-    ? `there is no "${runJson}", but "${results}" holds answers: run it again, which keeps them`
+    ? `there is no "${runJson}", but "${results}" holds answers: running it again keeps them`
     : `there is no "${runJson}": it has not run`;
 }
 
@@ -197,7 +197,8 @@ async function mergeProven(
   const report = { ...pass.report, problems, inputChanges: changesOf(runs) };
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
-  // Without a proof, shards are not moved, and must not lie beside their merge.
+  // If rows clash, nothing is proven: the shards are not moved, and must not lie beside their
+  // merge.
   if (tidy && report.clashCount > 0) return report;
   if (tidy) {
     refuseLeftOut(report.beyondLimit, pass.failuresBeyondLimit);

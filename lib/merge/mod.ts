@@ -20,14 +20,15 @@ export interface MergeOptions {
    * false */
   partial?: boolean;
   /**
-   * Maximum wait in milliseconds until all shards are done, or one was halted or could not start.
+   * Maximum wait in milliseconds until all runs are done. The wait ends early once a run was halted
+   * or has failed.
    * @default 0
    */
   waitMs?: number;
-  /** Called after each check that finds unfinished runs, mostly every 2 s. @default none */
+  /** Called after each check, while runs are not all done: mostly every 2 s. @default none */
   onWait?: (progress: WaitProgress) => void;
   /** The submission to wait for. Shards that an earlier submission left halted are awaited, too,
-   * because this one runs them again. @default any submission */
+   * because this submission runs them again. @default any submission */
   job?: string;
   /**
    * Whether to move the files of the shards to `.retort/shards/` after a merge with proof. If two
@@ -46,8 +47,7 @@ export interface MergeOptions {
    * @default all
    */
   limit?: number;
-  /** The number of shards, to choose among several divisions in a folder. @default the only
-   * division */
+  /** The number of shards, if a folder has several divisions. @default the only division */
   shards?: number;
   /** Aborts the merge; nothing is written. */
   signal?: AbortSignal;
@@ -65,8 +65,8 @@ export interface WaitProgress {
 export interface MergeProblem {
   /** `shard 3 of 8`, or the results path of the run. */
   readonly run: string;
-  /** "missing": the shard has not run. "unfinished": rows are pending. "damaged": files of the run
-   * are damaged or lack answers. */
+  /** "missing": the shard has no run file, usually because it has not run. "unfinished": rows are
+   * pending. "damaged": files of the run are damaged or lack answers. */
   readonly kind: "missing" | "unfinished" | "damaged";
   /** The details, for users. */
   readonly message: string;
@@ -85,7 +85,8 @@ export interface Clash {
 }
 
 /** What a merge found and wrote. Each sample of a row counts as an answer. If run files say that
- * runs are incomplete, a merge without `partial` reads no rows: all counts but `runs` are 0. */
+ * runs are incomplete, a merge without `partial` reads no rows; if one cannot be read, no merge
+ * does. All counts but `runs` are then 0. */
 export interface MergeReport {
   /** Shards or other runs. */
   readonly runs: number;
@@ -116,8 +117,8 @@ export interface MergeReport {
   readonly clashCount: number;
   /** Why runs are incomplete; empty if all are complete. */
   readonly problems: readonly MergeProblem[];
-  /** Changes of the input since it was divided into shards. The merge compares with the current
-   * files. */
+  /** Changes of the input since it was divided into shards. The merge compares the output with the
+   * current files. */
   readonly inputChanges: readonly string[];
   /** Notices for users, for example about other runs that `shards` leaves out. */
   readonly notices: readonly string[];
@@ -134,7 +135,7 @@ export interface MergeReport {
 /**
  * Merges the outputs of several runs, such as the shards of one input, into one results and one
  * failures file, in input order, and proves that each row of the input is there once. Each file is
- * written completely or not at all. The merged runs stay as they are.
+ * written completely or not at all. The files of the runs are not changed; `tidy` moves them.
  *
  * If shards are missing, unfinished or damaged, `problems` says so. Then nothing is written, unless
  * `partial` is set and none is damaged. A row takes 37 bytes of memory, and each answer 49 more
@@ -155,7 +156,8 @@ export interface MergeReport {
  * @throws {UsageError} The outputs cannot be merged as asked.
  * @throws {SourceError} An input cannot be read.
  * @throws {SinkError} The output cannot be written.
- * @throws {LockedError} A run is writing to the output.
+ * @throws {LockedError} A run or another merge is writing to the output, or with `tidy`, a run to a
+ * shard.
  */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   // Loaded on demand: most programs merge nothing.

@@ -1,5 +1,6 @@
 /**
- * The output files of a merge (each complete or absent), its report, and moving merged files.
+ * Writes the output files of a merge (each complete or absent), begins its report, and moves merged
+ * files.
  *
  * @module
  */
@@ -119,7 +120,8 @@ export async function checkEmpty({ results, failures }: OutputFiles): Promise<vo
   }
 }
 
-/** Throws unless a merge wrote the output. A run's answers exist nowhere else. */
+/** Throws if a run has written to the output, because its answers exist nowhere else, or if Retort
+ * did not write the files. */
 export async function checkReplaceable({ results, failures, runJson }: OutputFiles): Promise<void> {
   await checkOwnFile(results, "results");
   await checkOwnFile(failures, "failures");
@@ -161,7 +163,7 @@ export function emptyReport(runs: readonly MergeRun[]): GrowingReport {
   };
 }
 
-/** The problem of a run that has left rows pending; none for 0 rows. */
+/** The problem of a run that has left rows pending; none if `pending` is 0. */
 export async function unfinishedProblem(run: MergeRun, pending: number): Promise<MergeProblem[]> {
   if (pending === 0) return [];
   const rows = pending === 1 ? "1 row is" : `${formatCount(pending)} rows are`;
@@ -216,7 +218,7 @@ export async function refuseOverwrite(runs: readonly MergeRun[]): Promise<void> 
       const movedPath = `${movedFolderOf(path)}/${basename(path)}`;
       if (!(await exists(path)) || !(await hasContent(movedPath))) continue;
       throw new UsageError(
-        `Cannot use --tidy: "${movedPath}" is of an earlier merge, and would be replaced. Move it away, or ` +
+        `Cannot use --tidy: "${movedPath}" is from an earlier merge, and would be replaced. Move it away, or ` +
           "leave --tidy out and name a file in another folder",
       );
     }

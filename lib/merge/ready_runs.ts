@@ -1,6 +1,6 @@
 /**
- * Finds the runs of a merge. Waits until all are done, or one has failed that its scheduler will
- * not restart. Refuses an output in the folder of the runs.
+ * Finds the runs of a merge. Waits until all are done, or until one has failed and its scheduler
+ * will not restart it. Refuses an output in the folder of the runs.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { folderAndName, leftOutNotice, NoRunsError } from "./find_division.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
 import type { MergeOptions } from "./mod.ts";
 
-/** The pause between two checks begins with this, and doubles up to the maximum. */
+/** The first pause between two checks. Each pause is twice the one before, up to `MAX_PAUSE_MS`. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 2_000;
 /** Minimum pause, in multiples of the last check's duration: a check of 16,000 shards reads as many
@@ -92,7 +92,7 @@ async function hasFailedStatus(
   return false;
 }
 
-/** Whether a run has this name, or is a shard of that output. Undefined matches all. */
+/** Whether a run, or the output that it is a shard of, has this name. Undefined matches all. */
 function isRunOf(run: string, name: string | undefined): boolean {
   return name === undefined || (parseShardStem(run)?.stem ?? run) === name;
 }
@@ -156,8 +156,9 @@ async function otherInputNotice(runs: readonly MergeRun[]): Promise<string | und
   }
 }
 
-/** Finds another file with the name of an input that is no copy of it. For the folder `out` and the
- * input `/old/data/x.jsonl`, it looks for `out/x.jsonl`, `data/x.jsonl` and `x.jsonl`. */
+/** Finds a file near `folder` that has the name of an input, but other content. For the folder
+ * `out` and the input `/old/data/x.jsonl`, it looks for `out/x.jsonl`, `data/x.jsonl` and
+ * `x.jsonl`. */
 async function namesakeNear(folder: string, path: string): Promise<string | undefined> {
   if (await statOf(path) === undefined) return undefined;
   const start = await Deno.realPath(folder).catch(() => resolve(folder));

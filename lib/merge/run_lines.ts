@@ -86,7 +86,7 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** Whether there is a line of the uid. Unlike `take`, does not mark it. */
+  /** Whether there is a line with this uid. Unlike `take`, does not mark the uid as taken. */
   has(uid: string): boolean {
     return this.#table.find(uid) !== -1;
   }
@@ -105,7 +105,8 @@ export class RunLines implements Disposable {
     return false;
   }
 
-  /** Whether an answer belongs to this prompt. True if there is no line, or no prompt hash in it. */
+  /** Whether an answer belongs to this prompt. Also true if there is no final line, or no prompt
+   * hash in it. */
   #isAnswerTo(uid: string, promptHash: string): boolean {
     const table = this.#table, slot = table.find(uid);
     if (slot === -1 || !(table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE))) return true;

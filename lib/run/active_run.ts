@@ -171,7 +171,7 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /** As `Budget.takeShare`. Halts a shard that has already spent its share. */
+  /** See `Budget.takeShare`. Halts a shard that has already spent its share. */
   shareMaxCost(share: number, earlierCostUsd: number): void {
     this.#budget?.takeShare(share, earlierCostUsd);
     this.setMaxCost(this.#maxCostUsd);

@@ -1,6 +1,6 @@
 /**
  * Claims an output: takes the lock, repairs what a crash left, and checks that the output may be
- * extended.
+ * continued.
  *
  * @module
  */
@@ -237,8 +237,8 @@ export async function earlierRunOf(
   return earlierRun;
 }
 
-/** Checks that answered shards nearby have the same settings, which a merge requires. Called for a
- * shard that has no answers or deletes them. */
+/** For a shard that has no answers or deletes them: checks that nearby shards with answers have the
+ * same settings, which a merge requires. */
 async function checkOtherShards(
   runJson: string,
   { shard, retry, resume }: RunOptions,

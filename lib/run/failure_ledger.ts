@@ -41,7 +41,7 @@ interface UnacceptedAnswer {
   /** The number of its line, if the row is pending: the line is outdated once the row has another
    * one. Undefined for a retried row that failed as `unfinished`. */
   readonly pendingLine?: number;
-  /** Where an earlier run wrote the line. */
+  /** Where the line is, if an earlier run wrote it. */
   readonly place?: LinePlace;
 }
 

@@ -37,7 +37,7 @@ export class Findings {
   rows = 0;
   /** Answers that have a result and are not requested again. */
   succeeded = 0;
-  /** Answers that have failed permanently. */
+  /** Answers that have failed permanently, including those that are requested again. */
   failed = 0;
   /** Failed answers that have failed again since the interrupted retry began. */
   failedAgain = 0;
@@ -60,9 +60,9 @@ export class Findings {
   readonly outdatedUids = new Set<string>();
   /** Results that the user has chosen to request again. */
   reasked = 0;
-  /** Results without a row or sample in the run; 0 if only a part of the input was read. */
+  /** Results without a row or sample in the run; 0 if the run may not read all rows. */
   orphans = 0;
-  /** Results that the user has chosen but that stay. */
+  /** Results that the user has chosen in a run without `reaskAnswered`. */
   leftAnswered = 0;
   /** Rows that set a model. */
   ownModels = 0;

@@ -126,8 +126,8 @@ export class Generation<T> {
     if (outcome.next === undefined) this.#options.onSettled([finishedRow(outcome, true)]);
   }
 
-  /** Reads a row only when a lane needs one. If a value is not a row, the consumer gets an outcome
-   * at once. */
+  /** Reads a row only when a lane needs one. If a value cannot be sent, the consumer gets an
+   * outcome at once. */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
     let index = 0;
@@ -201,7 +201,7 @@ export class Generation<T> {
 const ABORT_TIMEOUT_MS = 1_000;
 
 /** Limits the wait for aborted calls, because a teacher may ignore the signal. Returns the function
- * that ends this. */
+ * that removes the limit. */
 function limitAbort(engine: Engine): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const onAbort = () => {

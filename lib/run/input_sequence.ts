@@ -40,8 +40,8 @@ export interface InputSequenceOptions {
   readonly keepsRows?: boolean;
 }
 
-/** Reads the pieces of an input in sequence. Rows are numbered through all pieces, and the first
- * row keeps its number in the file. */
+/** Reads the pieces of an input in sequence. Rows are numbered across all pieces, and the first row
+ * keeps its number in the file. */
 export class InputSequence {
   readonly pieces: readonly InputPiece[];
   readonly #options: InputSequenceOptions;
@@ -152,7 +152,7 @@ export class KeptRows {
   readonly #parsedRows: (ParsedRow | undefined)[] = [];
   #chars = 0;
 
-  /** A small compressed file may hold much text. */
+  /** A small compressed file may contain much text. */
   get isTooLarge(): boolean {
     return this.#chars > MAX_KEPT_CHARS || this.#parsedRows.length > MAX_KEPT_LINES;
   }

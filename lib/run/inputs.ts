@@ -25,9 +25,10 @@ export const PATTERN = /[*?{[]/;
 const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
- * Expands folders and patterns to files. A folder stands for the files directly in it; the pattern
- * `**` includes subfolders. Hidden files, files of unknown formats and files written by Retort are
- * left out and counted. A folder or pattern without other files stays as it is.
+ * Expands folders and patterns to files. A folder stands for the files directly in it or, if there
+ * are none, in its subfolder `data`; the pattern `**` includes subfolders. Hidden files, files of
+ * unknown formats and files written by Retort are left out and counted. A folder or pattern without
+ * other files stays as it is.
  *
  * @throws {SourceError} when a folder cannot be read
  */
@@ -148,7 +149,7 @@ async function* walk(folder: string, depth: number): AsyncGenerator<string> {
 /**
  * The input files of a run, from its run file.
  *
- * @param run `folder`: the working folder of the run. @default this one
+ * @param run `folder`: the working folder of the run. @default the current folder
  */
 export async function inputFilesOf(
   { input, inputs, identity, folder }: {
@@ -160,7 +161,7 @@ export async function inputFilesOf(
 ): Promise<readonly string[]> {
   const pathOf = (name: string) => folder === undefined ? name : system.resolve(folder, name);
   if (inputs !== undefined) {
-    // A shard names folders and patterns, too.
+    // The run file of a shard may name folders and patterns.
     const isShard = (identity?.shards ?? null) !== null;
     return isShard ? (await findInputs(inputs.map(pathOf))).files : inputs;
   }

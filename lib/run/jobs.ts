@@ -36,7 +36,7 @@ export interface JobsOptions {
   /** Identifies the retry, to continue an interrupted one; undefined without `--retry`. */
   readonly retryId: string | undefined;
   readonly notices: RunNotices;
-  /** False for a preview, which does not pin the borders of shards. */
+  /** False for a preview, which does not write the shard plan. */
   readonly writes: boolean;
 }
 
@@ -124,9 +124,8 @@ export class Jobs {
     await this.each((job) => job.claim(this.#sharedLock));
   }
 
-  /** Throws if the same rows are sent, or have been answered, by a run that divides the input
-   * otherwise or not at all, or if a merge writes or has their answers. Called once the locks are
-   * held. */
+  /** Throws if a run that divides the input differently, or not at all, sends or has answered the
+   * same rows, or if a merge writes or has their answers. Called once the locks are held. */
   async refuseOthers(
     { input, output, shard }: ResolvedRunOptions,
     signal: AbortSignal,
@@ -204,7 +203,7 @@ export class Jobs {
   }
 }
 
-/** Finds the inputs and their outputs. Reads the inputs only to find the borders of a shard. */
+/** Finds the inputs and their outputs. Reads the inputs only to divide them into shards. */
 export async function makeJobs(jobsOptions: JobsOptions): Promise<Jobs> {
   const { options, notices, writes, context: { generator, activeRun } } = jobsOptions;
   const { input, output, shard, limit } = options;

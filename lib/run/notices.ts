@@ -160,7 +160,8 @@ export interface Preview {
   /** The first request, as the teacher would send it; an example if nothing is to be sent, null
    * without rows. */
   request: unknown;
-  /** The first request of each shape of the rows to send. `request` is the first of them. */
+  /** The first request of each shape, of the rows to send or, if there are none, of all rows.
+   * `request` is the first of these requests. */
   requests: PreviewedRequest[];
 }
 

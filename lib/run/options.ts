@@ -12,7 +12,7 @@ import type { ThinkStyle } from "../answer.ts";
 export interface RowOptions extends InputOptions {
   /** The system message of rows that have none. */
   system?: string;
-  /** The template of a row's one user message: `{{field}}` is replaced by that field. */
+  /** The template of a row's one user message: `{{field}}` is replaced with that field. */
   template?: string;
   /** The field that holds the prompt or the messages, instead of `prompt`, `question` or
    * `messages`. */

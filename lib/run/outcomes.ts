@@ -16,7 +16,7 @@ import { sampleUid } from "../answer.ts";
 export interface Publisher<T> {
   /** For a row that was answered, has failed, or is pending at the end after a paid answer. */
   outcome(outcome: Outcome): T;
-  /** For a value that is not a row. The `samples` of a row may each have an outcome. */
+  /** For a value that cannot be sent. May return an outcome for each of its `samples`. */
   badRow(given: GivenRow, problem: string, samples: number): T[];
 }
 
@@ -29,8 +29,9 @@ export interface OutcomeCommon<Row> {
   readonly input: Row;
   /** The position of the row among all given values, from 0. */
   readonly index: number;
-  /** The row's id (from `uidField`, `uid`, `custom_id` or `id`) or a hash of the row. Further rows
-   * with the same id have `~2`, … appended, further samples `#1`, …. */
+  /** The row's id (from `uidField`, `uid`, `custom_id` or `id`) or a hash of the row; `bad_row:…`
+   * for a value that cannot be sent. Further rows with the same id have `~2`, … appended, further
+   * samples `#1`, …. */
   readonly uid: string;
   /** The sample, from 0. */
   readonly sample: number;
@@ -71,7 +72,7 @@ export interface FailedRow<Row = unknown> extends OutcomeCommon<Row> {
   readonly error: {
     /** The kind of failure; `bad_row` for a value that cannot be sent. */
     readonly type: FailureType;
-    /** A message to the user. */
+    /** What went wrong, for the user. */
     readonly message: string;
     /** Null if the failure has no HTTP status. */
     readonly status: number | null;
@@ -169,7 +170,7 @@ export type GeneratedOutcome =
     /** The row has failed, or the run ended before the row was sent again after a paid answer:
      * `error.final` in `row` tells which. */
     readonly ok: false;
-    /** The id of the answer; `bad_row:…` for a value that is not a row. */
+    /** The id of the answer; `bad_row:…` for a value that cannot be sent. */
     readonly uid: string;
     /** Row and failure, as in a failures file. */
     readonly row: OutputRow;

@@ -125,7 +125,7 @@ async function isResultsFile(output: string): Promise<boolean> {
   );
 }
 
-/** The output that all shards of these inputs share, also for a run that is no shard. Its
+/** The output that all shards of these inputs share, also for a run that is not a shard. Its
  * `wholeResults` omit files that are also inputs. */
 export async function sharedOutput(
   inputs: readonly string[],
@@ -249,8 +249,8 @@ function checkOwners(
   }
 }
 
-/** Throws for special files: a FIFO blocks the process or cannot be read back. Results and failures
- * may be links to files. */
+/** Throws unless each file is regular or missing: a FIFO, for example, blocks the process or cannot
+ * be read back. Only results and failures may be links to files. */
 async function checkRegular(files: readonly OutputFiles[], stats: Stats): Promise<void> {
   const lstat = (path: string) => Deno.lstat(path).catch(() => undefined);
   const linkStats = await statsOf(files.flatMap(sideFilesOf), lstat);

@@ -98,10 +98,11 @@ export function fileProblem(
 }
 
 export enum Todo {
-  /** The answer is finished or not chosen, or the row is a duplicate. */
+  /** The answer is finished or not chosen, or the line is a duplicate or a bad row that is in the
+   * failures file already. */
   Skip = 0,
   Ask = 1,
-  /** The row has failed before, and is sent again. */
+  /** The answer has failed before, and is requested again. */
   AskAgain = 2,
   /** The line is not a row, or the id of this answer is taken. The line is reported. */
   Bad = 3,

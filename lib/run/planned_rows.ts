@@ -49,8 +49,8 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   for await (const lines of keptRows?.lines() ?? input.rows()) {
     // The user has stopped the run, and the next row to send may be far away in the file.
     if (signal.aborted) return;
-    // In a changed file, rows may have other line numbers. To check each batch, and not each chunk
-    // that is read, takes 8 % of the engine's time for a row.
+    // In a changed file, rows may have other line numbers. Checking each batch, and not only each
+    // chunk that is read, would take 8 % of the engine's time for a row.
     if (keptRows !== undefined || input.hasNewChunk()) {
       if (!input.isUnchanged) throw pass.changedError();
       if (keptRows === undefined) pass.checkUids();
@@ -153,8 +153,8 @@ class SecondPass {
 }
 
 /** The row to send for one sample. Raises the seed of the row or of `runParams` by `sample`,
- * because the same seed would give the same answer. Keeps the prompt hash: a later sample is no
- * edit. */
+ * because the same seed would give the same answer. Keeps the prompt hash: a later sample is not
+ * an edit. */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   if (sample === 0) return first;
   const allParams = first.params === undefined ? runParams : { ...runParams, ...first.params };

@@ -27,9 +27,9 @@ export interface PreflightOptions
   readonly parser: RowParser;
   /** Maximum number of lines to read, without blank ones. */
   readonly limit: number;
-  /** Whether to skip rows without an outcome, as in a retry. */
+  /** Whether to skip rows without an outcome, as in a retry, unless `selection` names them. */
   readonly onlyFailures: boolean;
-  /** The rows that a retry may send. @default all */
+  /** The answers that a retry may request. @default all */
   readonly selection?: UidSelection;
   /** Whether the failures file already has a line for this bad row. */
   readonly isOnDisk: (place: RowPlace) => boolean;

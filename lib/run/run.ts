@@ -59,7 +59,7 @@ export class Run {
       await this.#runEngine();
       return await this.#finish();
     } catch (error) {
-      // The user has stopped a shard that was looking for its borders.
+      // The user has stopped a shard while the input was divided.
       if (this.#signal.aborted && error === this.#signal.reason) {
         return this.#emitSummary(this.#summarize({ isReady: false }));
       }
@@ -158,7 +158,8 @@ export class Run {
         if (this.#options.lock !== false) this.#notices.warnUnlocked(path, reason, job.files.lock);
       },
     }));
-    // Both wait for the disk. If one fails, the other ends before the outputs are closed.
+    // Writing the run files and opening the outputs both wait for the disk. If one of them fails,
+    // the other still ends before the outputs are closed.
     await Promise.allSettled([writing, opening]);
     await Promise.all([writing, opening]);
   }

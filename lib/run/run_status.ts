@@ -53,7 +53,7 @@ export interface RunStatus {
   readonly state: string;
   /** The job submission that started the run; absent if none did. */
   readonly job?: string;
-  /** Why nothing is sent now, or why the run was halted; null otherwise. */
+  /** Why nothing is sent now, or why the run was halted or could not start; null otherwise. */
   readonly reason: string | null;
   /** The shard, from 0, and the number of shards; null for a run over the whole input. */
   readonly shard: readonly [index: number, count: number] | null;
@@ -85,12 +85,12 @@ export interface RunStatus {
   readonly cost_usd: number | null;
   /** US dollars of this run and of earlier runs of the shard; null if no cost is known. */
   readonly spent_usd: number | null;
-  /** The share of `rpm` and `tpm` that this run claims, from 0 to 1; null if it shares no such
-   * limit with other shards. */
+  /** The share of `rpm` and `tpm` that this run claims, from 0 to 1; null without such a limit, or
+   * if the run is not a shard. */
   readonly share: number | null;
   /** Failed attempts by type and status, the most frequent first; at most 12. */
   readonly errors: readonly StatusError[];
-  /** At most 16. Of more teachers, those that are not up are kept. Omits those that have left. */
+  /** The teachers, except those that have left: at most 16, preferably those that are not up. */
   readonly teachers: readonly StatusTeacher[];
   /** The number of teachers in each state, except those that have left; absent in files of earlier
    * versions. */
@@ -112,7 +112,7 @@ export const STATUS_COUNTS = [
   "elapsed_ms",
   "completion_tokens",
 ] as const;
-/** Further ones, which may be null. */
+/** Further fields from the snapshot, which may be null. */
 export const STATUS_ESTIMATES = ["total", "eta_s", "cost_usd"] as const;
 
 export function fieldsOf<Name extends string, Value>(
@@ -211,7 +211,7 @@ function objectsOf(value: unknown, maxCount: number): Fields[] {
 }
 
 /**
- * The statuses of all runs in an output folder, sorted by name: shards and others, running or
+ * The statuses of all runs in an output folder, sorted by name, including shards and runs that have
  * ended. A run writes its status every 5 s. It is dead if `beat` stays the same and `ended` is
  * false.
  *

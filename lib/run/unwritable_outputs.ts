@@ -106,8 +106,8 @@ export class OutputWatch {
     else if (this.#now() - this.#firstSeenAt >= MIN_APART_MS) await this.#lose(problem);
   }
 
-  /** Saves the lines of lost outputs, then reports these. Does not wait for the end of the run:
-   * calls in flight may take minutes. */
+  /** Saves the lines of lost outputs, then reports the outputs. Does not wait for the end of the
+   * run: calls in flight may take minutes. */
   async #lose(problem: string): Promise<void> {
     this.#lostOutputs = { problem, rescuedPaths: [], cause: undefined };
     await this.#moveAway(this.#lostOutputs);

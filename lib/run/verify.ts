@@ -83,7 +83,8 @@ export interface Verification {
  * Reads all files of a run, finished or not, and changes nothing.
  *
  * @throws {TypeError | RangeError} when an option cannot be used
- * @throws {UsageError | SourceError | SinkError} when a file cannot be read
+ * @throws {UsageError | SourceError | SinkError} when a file cannot be read, or shards or a merge
+ * hold the answers
  */
 export async function verify(options: VerifyOptions): Promise<Verification[]> {
   checkOptions(options, VERIFY_RULES);

@@ -48,7 +48,8 @@ export interface JournalOptions<T> {
   /** Whether the file's name survives a power cut, so that `open` need not sync the folder.
    * @default false */
   readonly isNameDurable?: boolean;
-  /** The file as last closed, to notice changes since. @default none: opened first */
+  /** The state of the file when it was last closed, to notice later changes. @default none: it is
+   * opened for the first time */
   readonly closedFile?: ClosedFile;
   /** Opens a file that is neither locked nor watched. @default opens a `WatchedFile` */
   readonly openFile?: (path: string) => Promise<JournalFile>;

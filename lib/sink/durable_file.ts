@@ -105,7 +105,7 @@ export class Replacement implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close();
     if (this.#isCommitted) return;
-    // Keeps the error that led here.
+    // Must not hide the error that led here.
     await Deno.remove(this.#temporaryPath).catch(() => {});
   }
 
@@ -164,7 +164,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   }
 }
 
-/** The target of a link; `path` itself if it is no link, or a broken one. */
+/** The target of a link; `path` itself if it is not a link, or a broken one. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
@@ -185,7 +185,7 @@ export async function modeMadeFrom(paths: readonly string[]): Promise<number | u
   return sharedMode === undefined ? undefined : sharedMode | PRIVATE_MODE;
 }
 
-/** A file that no one may write to does not say who may write to others: its readers may. */
+/** If no one may write to a file, everyone who may read it counts as a writer. */
 function accessTo(mode: number): number {
   return (mode & WRITE) === 0 ? mode | (mode & READ) >> 1 : mode;
 }

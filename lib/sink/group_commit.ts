@@ -29,7 +29,7 @@ export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
  */
 const MAX_PAUSE_MS = 20;
 
-/** The second stage: makes written batches durable, and limits how much is not. */
+/** The second stage: makes written batches durable, and limits how much is not durable yet. */
 export class Syncer<T> {
   readonly #file: JournalFile;
   readonly #options: SyncerOptions<T>;
@@ -165,7 +165,8 @@ export class Syncer<T> {
 
 const ENCODER = new TextEncoder();
 
-/** Longer texts, in UTF-16 code units, get memory that is freed. */
+/** Maximum length of a text in UTF-16 code units. A longer text gets memory of its own, which is
+ * freed. */
 const MAX_REUSED_LENGTH = 1024 * 1024;
 /** A UTF-16 code unit takes at most three bytes in UTF-8. */
 const MAX_BYTES_PER_UNIT = 3;

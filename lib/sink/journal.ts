@@ -46,7 +46,7 @@ export class Journal<T> implements AsyncDisposable {
   #writtenRows = 0;
   /** Rows that `append` has given to the last resort. */
   #lateRows = 0;
-  /** Rows that another file has taken. */
+  /** Rows that were written to another file. */
   #rescuedRows = 0;
   #writer: Promise<void> | undefined;
   /** Why `append` rejects: the journal is closed, broken or abandoned. */
@@ -131,8 +131,8 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /** Appends a line without line feed. Resolves once the batch is written; rejects with a
-   * `SinkError` if it never will be. Once there is a last resort, it takes the line, and the record
-   * never counts as durable. */
+   * `SinkError` if it never will be. Once there is a last resort, the line goes there, and the
+   * record never counts as durable. */
   append(line: string, record: T): Promise<void> {
     if (this.#lastResort !== undefined && this.#closing === undefined) {
       this.#lateRows++;
@@ -226,7 +226,8 @@ export class Journal<T> implements AsyncDisposable {
     const batch = this.#waitingBatches.shift()!;
     const bytes = batch.encode(this.#bytes);
     const error = await this.#appender.append(bytes).catch((error: unknown) => error);
-    // fdatasync has failed during the write, and the disk may lose these lines, or `rescue` ended it.
+    // Either fdatasync has failed during the write, so that the disk may lose these lines, or
+    // `rescue` has ended the write.
     if (this.#lastResort !== undefined) {
       const lines = new TextDecoder().decode(bytes);
       return batch.written.resolve(this.#rescue(lines, batch.records.length));

@@ -1,6 +1,6 @@
 /**
- * Where lines go that their output file cannot take: a file of rescued lines next to it or, if that
- * fails, in the folder for temporary files.
+ * The last resort for lines that cannot be written to their output file: a file of rescued lines
+ * next to it or, if that fails, in the folder for temporary files.
  *
  * @module
  */
@@ -30,8 +30,8 @@ interface Place {
   sizeBefore?: number;
 }
 
-/** Keeps answers that arrive after fdatasync has failed, or whose run may no longer wait for disk
- * space. Keeps no file open. */
+/** Writes answers that arrive after fdatasync has failed, or after the run may no longer wait for
+ * disk space. Opens its file only for each write. */
 export class LastResort {
   readonly #output: string;
   readonly #options: LastResortOptions;
@@ -73,7 +73,8 @@ export class LastResort {
         if (!this.#options.retries || signal.aborted) throw error;
         await Promise.all([this.#beside, this.#temporary].map(trim));
         await delay(RETRY_DELAY_MS, signal);
-        // Users free space for the output: the temporary folder may stay full.
+        // Users free space for the output, so its disk is tried first: the temporary folder may
+        // stay full.
         this.#place = this.#beside;
       }
     }
@@ -105,7 +106,8 @@ export class LastResort {
     const output = isTemporary
       ? inFolder(await makeFolder(), basename(this.#output))
       : this.#output;
-    // The user moves the temporary file next to the other one, which holds lines, too.
+    // The user moves the temporary file next to the one beside the output, so their numbers must
+    // differ.
     const lastNumber = this.#beside.path === undefined ? 0 : numberOf(this.#beside.path);
     const path = await createRescuedFile(output, mode, lastNumber);
     onFile?.(path, isTemporary);

@@ -22,7 +22,7 @@ export interface LineFormat {
 export interface BadRow {
   readonly file: string;
   readonly line: number;
-  /** In the units of the format, such as `file[element]`. @default `file:line` */
+  /** The place of the row in units of its format: `file[element]`. @default `file:line` */
   readonly source?: string;
   readonly problem: string;
   /** The line, if it is valid UTF-8. */
@@ -77,8 +77,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   }`;
 }
 
-/** A failures line, without line feed. `partial` has an answer that was paid for. If the row is
- * pending, `error.final` is false and `error.next` says how it is sent next. */
+/** A failures line, without line feed. `partial` has the last answer, if one was paid for. If the
+ * row is pending, `error.final` is false and `error.next` says how it is sent next. */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
   const { type, message, status } = outcome.failure!;

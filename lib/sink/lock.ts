@@ -243,7 +243,7 @@ async function lastNote(
   return later !== undefined && later.started > note.started ? later : note;
 }
 
-/** Whether a run holds a lock, itself or by a shared one. Many processes may check at once. */
+/** Whether a run holds a lock, directly or by a shared lock. Many processes may check at once. */
 export async function isLockHeld(path: string): Promise<boolean> {
   using file = await Deno.open(path, { read: true, write: true }).catch(() => null);
   if (file === null) return false;

@@ -143,8 +143,8 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
  *
  * @param reader Another handle of the file: if the lock keeps it from reading, the lock is
  * released.
- * @returns Why the file is not locked, if it is not. Windows needs no lock: an open file cannot be
- * removed.
+ * @returns Why the file is not locked; undefined if it is. Windows needs no lock: an open file
+ * cannot be removed.
  * @throws {LockedError} If another run or a merge has locked it.
  */
 export async function lockOutput(

@@ -34,10 +34,11 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #opening: Promise<void> | undefined;
   #parking: Promise<void> | undefined;
   #closedFile: ClosedFile | undefined;
-  /** Lines since the file was last closed. */
+  /** Recent lines that were added since the file was last closed. */
   readonly #recentLines: RecentLines;
   /**
-   * Lines from before the file was closed: if the file was replaced since, no open handle has them.
+   * Recent lines from before the file was closed: if the file was replaced since, no open handle
+   * has them.
    */
   readonly #closedLines: RecentLines;
   #appendedRows = 0;

@@ -24,15 +24,15 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Lines of versions without `final` are final. */
+/** Lines that versions without `final` wrote are final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
 
-/** Each pending line contains one of these. So may other lines, in the row's own fields. */
+/** Each pending line contains one of these texts. Other lines may, too, in the row's own fields. */
 const PENDING_MARKS = ['"final":false', '"final": false'];
 
-/** As `isPendingLine`, but parses a line only if it may be pending. */
+/** Like `isPendingLine`, but parses a line only if it may be pending. */
 export function isPendingIndexed(
   line: { includes(text: string): boolean; value(): { readonly error?: unknown } },
 ): boolean {
@@ -77,7 +77,8 @@ function lineAt(path: string, { offset, byteLength }: LinePlace): PendingLine {
     if (count < byteLength) throw new Error("it was truncated while the run read it");
     return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    // The place is from the index. If it holds no JSON, the file was replaced since.
+    // The place comes from the index. If there is no JSON in that place, the file was replaced
+    // since.
     const isChanged = cause instanceof SyntaxError;
     throw cannotRead(path, isChanged ? new Error("it was changed while the run read it") : cause);
   }
@@ -95,7 +96,7 @@ function nextOf({ error }: PendingLine): NextAttempt | undefined {
   };
 }
 
-/** Marks unchecked answers in versions without `unchecked`. */
+/** The failure message of unchecked answers in versions that did not write `unchecked`. */
 const EARLIER_UNCHECKED = "The run was ended before the answer was checked";
 
 function rejectedOf({ error, partial }: PendingLine): RejectedAnswer | undefined {
@@ -131,8 +132,9 @@ const TAIL_BYTES = 64 * 1024;
 const MAX_TAILS = 64;
 
 /**
- * Reads the ends of results files. Returns the model that gave a teacher's last answer, as the
- * server named it; undefined if no line there is from this teacher.
+ * Reads the ends of the first `MAX_TAILS` results files. The returned function names the model of a
+ * teacher's last answer as the server named it, or returns undefined if no line read is from this
+ * teacher.
  */
 export function lastModelsOf(
   paths: readonly string[],

@@ -241,7 +241,8 @@ export async function moveOutdatedLines(
   return outdatedPath;
 }
 
-/** The file for answers to edited prompts: `out/x.outdated.jsonl` for `out/x.jsonl`. */
+/** The file for answers that are requested again, for example because the prompt was edited:
+ * `out/x.outdated.jsonl` for `out/x.jsonl`. */
 export function outdatedPathOf(path: string): string {
   return `${stemOf(path)}.outdated.jsonl`;
 }

@@ -23,7 +23,7 @@ import { createNumbered, dropLines, LineSet, repairTail } from "./repair.ts";
 
 export interface MergedLines {
   readonly from: string;
-  /** Lines that the output file did not hold. */
+  /** Lines that the output file did not contain. */
   readonly count: number;
 }
 

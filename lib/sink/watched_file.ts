@@ -4,9 +4,9 @@
  * path.
  *
  * `check` compares the path with the handle; callers check twice, because some network filesystems
- * answer late. `moveAway` then redirects lines to a new file next to the old one. The new file
- * begins with the lines of the last minute, because a program may read the old file that long
- * before replacing it. The next run merges both files.
+ * answer late. `moveAway` then redirects lines to a new file next to the old one. Unless the old
+ * file was truncated, the new one begins with the lines of the last minute: a program may read the
+ * old file that long before replacing it. The next run merges both files.
  *
  * @module
  */
@@ -23,7 +23,7 @@ interface Handles {
   readonly sync: Deno.FsFile;
 }
 
-/** A file as it was closed, to notice changes since. */
+/** The state of a file when it was closed, to notice later changes. */
 export interface ClosedFile {
   readonly identity: FileIdentity;
   /** The durable bytes: a smaller file was truncated. */
@@ -31,8 +31,8 @@ export interface ClosedFile {
 }
 
 interface WatchedFileOptions extends Pick<JournalOptions<never>, "mode" | "onUnlocked"> {
-  /** As this run last closed the file. If another file is at the path now, the next `check` reports
-   * it. @default the file at the path */
+  /** The state in which this run last closed the file. If another file is at the path now, the next
+   * `check` reports it. @default the file at the path */
   readonly closedFile?: ClosedFile;
 }
 
@@ -157,8 +157,9 @@ export class WatchedFile implements JournalFile {
   }
 
   /**
-   * If the last check found a problem, redirects all lines to a new file, beginning with those
-   * written since the oldest check in `#checkedEnds`. Does so once.
+   * If the last check found a problem, redirects all lines to a new file. The new file begins with
+   * the lines written since the oldest check in `#checkedEnds` or, if the old file was truncated,
+   * with the lines that `moveJoinedLines` finds there. Redirects lines only once.
    *
    * @returns The new file's path; undefined if there is none, or if another caller gets it.
    */

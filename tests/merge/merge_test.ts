@@ -99,7 +99,10 @@ Deno.test("a merge names runs without an end beside missing ones, and does not c
     "shard 3 of 4 missing",
   ]);
   const messages = problems.map(({ message }) => message.replaceAll(dir.root, ""));
-  assertStringIncludes(messages[0], '"/out/in-00001-of-00004.jsonl" holds answers: run it again');
+  assertStringIncludes(
+    messages[0],
+    '"/out/in-00001-of-00004.jsonl" holds answers: running it again keeps them',
+  );
   assertStringIncludes(messages[1], "it has not run");
   const again = await runShard(input, dir.path("out/"), { shard: { index: 1, count: 4 } });
   assertEquals(again.asked, []);
@@ -181,7 +184,7 @@ Deno.test("a run continues the partial merge of a folder in which one file has r
   assertEquals([proof.succeeded, proof.pending, proof.strangers], [9, 0, 0]);
 });
 
-Deno.test("a merge says that results are gone, and how to write lost borders again", async () => {
+Deno.test("a merge says that results are gone, and how to write a lost plan file again", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 9)), out = dir.path("out/");
   const run = (index: number, count: number) => runShard(input, out, { shard: { index, count } });
@@ -198,7 +201,7 @@ Deno.test("a merge says that results are gone, and how to write lost borders aga
   await Deno.remove(dir.path("out/.retort/in.shards-3.json"));
   const words = "run one of those shards to write their lost borders again, and merge";
   await assertRejects(() => run(0, 2), UsageError, words);
-  await assertRejects(merge, UsageError, "are lost: run one shard");
+  await assertRejects(merge, UsageError, "is lost: run one shard");
   assertEquals((await run(0, 3)).asked, []);
   assertEquals((await merge()).succeeded, 9);
 });
@@ -289,7 +292,7 @@ Deno.test("a merge refuses --shards for runs that are not shards, and waits for 
   }
   await runShard(input, dir.path("2/in.jsonl"), {});
   const ambiguous = { ...options, outputs: dir.path("2/"), replace: true };
-  await assertRejects(() => mergeRuns(ambiguous), UsageError, "holds 2 divisions");
+  await assertRejects(() => mergeRuns(ambiguous), UsageError, "holds 2 sets of shards");
 });
 
 Deno.test("a merge says which input it reads if the project was copied with an absolute path", async () => {
@@ -1021,7 +1024,7 @@ Deno.test("borders without answers do not count, and what the choice among sever
   }
   const merge = (outputs: string, shards?: number) =>
     mergeRuns({ outputs, output, shards, replace: true });
-  const nothing = await assertRejects(() => merge(out), UsageError, "holds 3 divisions");
+  const nothing = await assertRejects(() => merge(out), UsageError, "holds 3 sets of shards");
   assertStringIncludes(nothing.message, `out/a.jsonl --shards 2, or `);
   await assertRejects(
     () => merge(out, 5),
@@ -1031,8 +1034,8 @@ Deno.test("borders without answers do not count, and what the choice among sever
   await runShards(a, out, 3);
   assertEquals((await merge(out)).succeeded, 10);
   await runShards(b, out, 2);
-  const { message } = await assertRejects(() => merge(out), UsageError, "Cannot choose among");
-  const choices = message.split("instead: ")[1].split(", or ");
+  const { message } = await assertRejects(() => merge(out), UsageError, "Cannot tell which shards");
+  const choices = message.split("Name one: ")[1].split(", or ");
   assertEquals(choices, [`${dir.path("out/a.jsonl")}`, `${dir.path("out/b.jsonl")}`]);
   for (const choice of choices) assertEquals((await merge(choice)).succeeded, 10);
   // Runs beside borders that no shard has used.

@@ -871,7 +871,7 @@ Deno.test("another input with the name of one whose answers a merge has moved aw
   assertEquals((await runShard(other, output, {})).asked.length, 4);
   // The answers that were moved first are not replaced.
   const tidy = { outputs: output, output: dir.path("all/2.jsonl"), tidy: true };
-  await assertRejects(() => mergeRuns(tidy), UsageError, "is of an earlier merge");
+  await assertRejects(() => mergeRuns(tidy), UsageError, "is from an earlier merge");
   assertEquals((await mergeRuns({ ...tidy, tidy: false })).succeeded, 4);
   // An input that was edited since may be copied elsewhere as it was.
   await dir.write("1/a.jsonl", prompts(20, 23));
